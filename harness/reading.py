@@ -1,0 +1,291 @@
+"""An exchange, recognised and read: the harness's own reading of the wire, apart from any SDK.
+
+What a provider's wire looks like is written down as data in `dialects`; here is only what every
+dialect has in common. Rules and comparisons work on a `Reading`, so they know no provider.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from enum import StrEnum
+from functools import cached_property
+from urllib.parse import urlsplit
+
+from harness.types import (
+    NOTHING,
+    Cassette,
+    Exchange,
+    Failure,
+    Json,
+    Outcome,
+    Place,
+    Reply,
+    Transcript,
+    Turn,
+)
+from harness.wire import Document, Stream, read_events, read_json
+
+Schema = Mapping[str, Json]
+
+
+class Role(StrEnum):
+    """What an endpoint is for in a conversation."""
+
+    ANSWER = "answer"
+    SUBMIT = "submit"
+    POLL = "poll"
+    FILE = "file"
+    OTHER = "other"
+
+
+@dataclass(frozen=True, slots=True)
+class States:
+    """A task's states on the wire, by what they mean; `running` in the order they come."""
+
+    running: tuple[str, ...] = ()
+    succeeded: tuple[str, ...] = ()
+    failed: tuple[str, ...] = ()
+
+    def __contains__(self, state: object) -> bool:
+        return state in self.running + self.succeeded + self.failed
+
+    def ended(self, state: str) -> bool:
+        """Whether a task in this state never changes again."""
+        return state in self.succeeded + self.failed
+
+    def rank(self, state: str) -> int:
+        """How far a task has come; `running` is in the order a task goes through it."""
+        return len(self.running) if self.ended(state) else self.running.index(state)
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """One JSON value of an answer: the whole body, or one event of a stream.
+
+    `offset` is the byte offset of the value's text in the body.
+    """
+
+    value: Json
+    event: int | None = None
+    offset: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """One operation of one provider's HTTP API, and what its documentation promises of it.
+
+    `path` is matched against the whole URL path, whatever the host. `answer`, `event` and
+    `refusal` are JSON Schemas of a 2xx body, of one stream event and of a refusal. `volatile` are
+    paths (in the notation of `wire.shape`) whose values differ between any two answers. `read`
+    turns the parts of a 2xx answer into a `Reply` (or a `Failure` that came with status 200);
+    `refuse` turns a refusal's body into a `Failure`.
+    """
+
+    name: str
+    method: str
+    path: re.Pattern[str]
+    role: Role
+    answer: Schema
+    refusal: Schema
+    read: Callable[[Sequence[Part], Json], Outcome | None]
+    refuse: Callable[[int, Json], Failure]
+    event: Schema | None = None
+    ends_with_done: bool = False
+    volatile: frozenset[str] = frozenset()
+    finish_reasons: frozenset[str] = frozenset()
+    states: States = States()
+    cumulative: Callable[[Json], bool] = lambda asked: False
+
+    def fits(self, method: str, uri: str) -> bool:
+        """Whether a request goes to this endpoint."""
+        path = urlsplit(uri).path
+        return method.upper() == self.method and self.path.fullmatch(path) is not None
+
+
+DONE = "[DONE]"
+
+
+@dataclass(frozen=True)
+class Reading:
+    """One exchange, read. `number` is its position in the cassette or transcript, from 1."""
+
+    exchange: Exchange
+    endpoint: Endpoint | None
+    number: int = 1
+    turn: int | None = None
+
+    @cached_property
+    def asked(self) -> Document:
+        """The request's body as JSON."""
+        return read_json(self.exchange.request.body)
+
+    @cached_property
+    def is_stream(self) -> bool:
+        """Whether the answer came as server-sent events."""
+        kind = self.exchange.response.header("content-type") or ""
+        return kind.partition(";")[0].strip().lower() == "text/event-stream"
+
+    @cached_property
+    def is_binary(self) -> bool:
+        """Whether the answer is a file, such as an image, and not text."""
+        if self.endpoint is not None:
+            return self.endpoint.role is Role.FILE
+        kind = (self.exchange.response.header("content-type") or "").lower()
+        return kind.startswith(("image/", "audio/", "video/", "application/octet-stream"))
+
+    @cached_property
+    def stream(self) -> Stream:
+        """The body as server-sent events; empty where it is none."""
+        return read_events(self.exchange.response.body) if self.is_stream else Stream(())
+
+    @cached_property
+    def document(self) -> Document:
+        """The body as one JSON document; a problem where it is a stream or a file."""
+        return read_json(self.exchange.response.body)
+
+    @cached_property
+    def parts(self) -> tuple[Part, ...]:
+        """Every JSON value of the answer that could be read, in order."""
+        if self.is_binary:
+            return ()
+        if not self.is_stream:
+            return () if self.document.problem else (Part(self.document.value),)
+        read = ((event, event.json) for event in self.stream.events if event.data != DONE)
+        return tuple(
+            Part(document.value, event.number, event.data_offset)
+            for event, document in read
+            if not document.problem
+        )
+
+    @property
+    def accepted(self) -> bool:
+        """Whether the HTTP status is a success."""
+        return 200 <= self.exchange.response.status < 300
+
+    @cached_property
+    def outcome(self) -> Outcome | None:
+        """What was answered, by the harness's own reading; None where that cannot be told."""
+        if self.endpoint is None or self.endpoint.role is Role.FILE:
+            return None
+        if not self.accepted:
+            body = self.parts[0].value if self.parts else None
+            return self.endpoint.refuse(self.exchange.response.status, body)
+        return self.endpoint.read(self.parts, self.asked.value) if self.parts else None
+
+    def place(
+        self, pointer: str = "", part: Part | None = None, offset: int | None = None
+    ) -> Place:
+        """A place in this exchange's answer."""
+        event = part.event if part else None
+        if offset is None and part is not None and part.event is not None:
+            offset = part.offset
+        return Place(self.turn, self.number, event, offset, pointer)
+
+
+Recognise = Callable[[Exchange], Endpoint | None]
+
+
+def recogniser(endpoints: Iterable[Endpoint]) -> Recognise:
+    """A function that finds an exchange's endpoint by method and path."""
+    table = tuple(endpoints)
+
+    def recognise(exchange: Exchange) -> Endpoint | None:
+        request = exchange.request
+        return next((e for e in table if e.fits(request.method, request.uri)), None)
+
+    return recognise
+
+
+@dataclass(frozen=True)
+class ReadTurn:
+    """A turn with its exchanges read."""
+
+    turn: Turn
+    readings: tuple[Reading, ...]
+
+    @cached_property
+    def answered(self) -> Reading | None:
+        """The reading that holds the answer: the last one that is not a file or a submission
+        that went on to be polled."""
+        told = [r for r in self.readings if r.endpoint and r.endpoint.role is not Role.FILE]
+        return told[-1] if told else None
+
+    @cached_property
+    def polls(self) -> tuple[Reading, ...]:
+        """The readings that tell the state of a task, the submission first."""
+        roles = (Role.SUBMIT, Role.POLL)
+        return tuple(r for r in self.readings if r.endpoint and r.endpoint.role in roles)
+
+    @cached_property
+    def outcome(self) -> Outcome | None:
+        """What this turn came to on the wire, with all task states of its polls."""
+        if self.answered is None:
+            return None
+        outcome = self.answered.outcome
+        if isinstance(outcome, Reply) and self.polls:
+            seen = [r.outcome.states for r in self.polls if isinstance(r.outcome, Reply)]
+            outcome = replace(outcome, states=tuple(state for states in seen for state in states))
+        return outcome
+
+
+@dataclass(frozen=True)
+class Read:
+    """A transcript with every exchange read."""
+
+    transcript: Transcript
+    turns: tuple[ReadTurn, ...] = field(default=())
+
+    @cached_property
+    def readings(self) -> tuple[Reading, ...]:
+        """Every reading, in the order the exchanges travelled."""
+        return tuple(reading for turn in self.turns for reading in turn.readings)
+
+
+def read(transcript: Transcript, recognise: Recognise) -> Read:
+    """Recognise and read every exchange of a transcript; lazily, each body at most once."""
+    turns = []
+    number = 0
+    for turn in transcript.turns:
+        readings = []
+        for exchange in turn.exchanges:
+            number += 1
+            readings.append(Reading(exchange, recognise(exchange), number, turn.number))
+        turns.append(ReadTurn(turn, tuple(readings)))
+    return Read(transcript, tuple(turns))
+
+
+def transcript_of(
+    cassette: Cassette,
+    recognise: Recognise,
+    *,
+    source: str = "",
+    ignored: Mapping[str, str] = NOTHING,
+) -> Transcript:
+    """A cassette's exchanges as turns, without running any SDK.
+
+    Polls and downloaded files belong to the turn before them; everything else begins one.
+    """
+    turns: list[list[Exchange]] = []
+    for exchange in cassette.exchanges:
+        endpoint = recognise(exchange)
+        follows = endpoint is not None and endpoint.role in (Role.POLL, Role.FILE)
+        if turns and (follows or _is_file(exchange, endpoint)):
+            turns[-1].append(exchange)
+        else:
+            turns.append([exchange])
+    told = cassette.provenance
+    return Transcript(
+        scenario=told.scenario or source,
+        target=told.target,
+        turns=tuple(Turn(n, tuple(group)) for n, group in enumerate(turns, start=1)),
+        provenance=told,
+        ignored=ignored,
+        source=source,
+    )
+
+
+def _is_file(exchange: Exchange, endpoint: Endpoint | None) -> bool:
+    fetched = endpoint is None and exchange.request.method == "GET"
+    return fetched and Reading(exchange, endpoint).is_binary

@@ -1,0 +1,271 @@
+"""Bytes as they travel, read: JSON bodies, server-sent events, JSON pointers and shapes.
+
+Nothing here knows a provider. Reading never raises on any bytes: what is wrong with them comes
+back as data (`Document.problem`, `Stream.problems`), for rules to report.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+from harness.types import Json
+
+MAX_DEPTH = 200
+"""Deeper JSON than this is refused: no answer of an LLM API comes near it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """Bytes read as JSON: a value, or the problem that prevented it and its byte offset."""
+
+    value: Json = None
+    problem: str = ""
+    offset: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """One server-sent event.
+
+    `number` counts from 1; `offset` is the byte offset of its first line in the body, and
+    `data_offset` that of its first data line's value. `complete` is False for a last event that
+    the closing blank line never ended. `comments` are the lines that began with a colon.
+    """
+
+    number: int
+    data: str
+    event: str = ""
+    id: str = ""
+    comments: tuple[str, ...] = ()
+    offset: int = 0
+    data_offset: int = 0
+    complete: bool = True
+
+    @property
+    def json(self) -> Document:
+        """The data read as JSON."""
+        return read_json(self.data.encode())
+
+
+@dataclass(frozen=True, slots=True)
+class Stream:
+    """A body read as server-sent events; `problems` are (byte offset, text) pairs."""
+
+    events: tuple[Event, ...]
+    problems: tuple[tuple[int, str], ...] = ()
+
+
+class _Refused(ValueError):
+    """Something Python's json accepts and JSON does not."""
+
+
+def _refuse_constant(text: str) -> Json:
+    raise _Refused(f"{text} is not JSON")
+
+
+def _refuse_duplicates(pairs: list[tuple[str, Json]]) -> dict[str, Json]:
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        names = [name for name, _ in pairs]
+        twice = next(name for name in names if names.count(name) > 1)
+        raise _Refused(f"the key {twice!r} stands twice in one object")
+    return found
+
+
+def read_json(body: bytes) -> Document:
+    """Read bytes as strict JSON in UTF-8: no NaN, no key twice, bounded depth."""
+    try:
+        text = body.decode("utf-8")
+    except UnicodeDecodeError as error:
+        return Document(problem=f"not UTF-8: {error.reason}", offset=error.start)
+    try:
+        value = json.loads(
+            text, parse_constant=_refuse_constant, object_pairs_hook=_refuse_duplicates
+        )
+        if _too_deep(value):
+            return Document(problem=f"nested deeper than {MAX_DEPTH}")
+    except json.JSONDecodeError as error:
+        return Document(problem=error.msg, offset=len(text[: error.pos].encode()))
+    except (_Refused, RecursionError, ValueError) as error:
+        problem = "nested too deep" if isinstance(error, RecursionError) else str(error)
+        return Document(problem=problem)
+    return Document(value=value)
+
+
+def _too_deep(value: Json) -> bool:
+    level = [value]
+    for _ in range(MAX_DEPTH):
+        level = [child for node in level for child in children(node)]
+        if not level:
+            return False
+    return True
+
+
+def children(value: Json) -> list[Json]:
+    """The members of an object or array; nothing for anything else."""
+    if isinstance(value, dict):
+        return list(value.values())
+    return list(value) if isinstance(value, list) else []
+
+
+_LINE_END = re.compile(rb"\r\n|\n|\r")
+
+
+def _lines(body: bytes) -> Iterator[tuple[int, bytes, bool]]:
+    """(offset, line without its end, whether an end was there)."""
+    start = 0
+    for end in _LINE_END.finditer(body):
+        yield start, body[start : end.start()], True
+        start = end.end()
+    if start < len(body):
+        yield start, body[start:], False
+
+
+def read_events(body: bytes) -> Stream:
+    """Read a body by the WHATWG grammar of server-sent events.
+
+    Deviations that a client would pass over in silence (unknown fields, bytes that are not
+    UTF-8, an event the stream broke off in) are kept as problems.
+    """
+    events: list[Event] = []
+    problems: list[tuple[int, str]] = []
+    fields: dict[str, str] = {}
+    data: list[str] = []
+    comments: list[str] = []
+    began: int | None = None
+    data_at = 0
+
+    def close(complete: bool) -> None:
+        nonlocal began, data_at
+        if began is not None and (data or fields):
+            events.append(
+                Event(
+                    number=len(events) + 1,
+                    data="\n".join(data),
+                    event=fields.get("event", ""),
+                    id=fields.get("id", ""),
+                    comments=tuple(comments),
+                    offset=began,
+                    data_offset=data_at,
+                    complete=complete,
+                )
+            )
+            comments.clear()
+        fields.clear()
+        data.clear()
+        began, data_at = None, 0
+
+    if body.startswith(b"\xef\xbb\xbf"):
+        body = body[3:]
+    for offset, raw, ended in _lines(body):
+        if not raw:
+            close(complete=True)
+            continue
+        try:
+            line = raw.decode("utf-8")
+        except UnicodeDecodeError as error:
+            problems.append((offset + error.start, "a line is not UTF-8"))
+            line = raw.decode("utf-8", "replace")
+        if line.startswith(":"):
+            comments.append(line[1:])
+            began = offset if began is None else began
+            continue
+        name, colon, value = line.partition(":")
+        skipped = len(name.encode()) + len(colon) + (1 if value.startswith(" ") else 0)
+        value = value.removeprefix(" ")
+        began = offset if began is None else began
+        if name == "data":
+            data_at = data_at or offset + skipped
+            data.append(value)
+        elif name in ("event", "id", "retry"):
+            fields[name] = value
+        else:
+            problems.append((offset, f"unknown field {name[:40]!r}"))
+        if not ended:
+            problems.append((offset, "the stream ends in the middle of a line"))
+    if began is not None and (data or fields):
+        problems.append((began, "the last event is not closed by a blank line"))
+        close(complete=False)
+    return Stream(tuple(events), tuple(problems))
+
+
+class Absent:
+    """What a pointer finds where there is nothing; its truth is False."""
+
+    def __bool__(self) -> bool:
+        return False
+
+    def __repr__(self) -> str:
+        return "absent"
+
+
+ABSENT = Absent()
+
+
+def at(value: Json, pointer: str) -> Json | Absent:
+    """The value a JSON pointer (RFC 6901) leads to, or `ABSENT`."""
+    if not pointer:
+        return value
+    for token in pointer.removeprefix("/").split("/"):
+        key = token.replace("~1", "/").replace("~0", "~")
+        if isinstance(value, dict) and key in value:
+            value = value[key]
+        elif isinstance(value, list) and key.isascii() and key.isdigit() and int(key) < len(value):
+            value = value[int(key)]
+        else:
+            return ABSENT
+    return value
+
+
+def escape(key: object) -> str:
+    """A key as one token of a JSON pointer."""
+    return str(key).replace("~", "~0").replace("/", "~1")
+
+
+def walk(value: Json, pointer: str = "") -> Iterator[tuple[str, Json]]:
+    """Every (pointer, value) in a JSON value, itself included, parents first."""
+    stack = [(pointer, value)]
+    while stack:
+        here, node = stack.pop()
+        yield here, node
+        if isinstance(node, dict):
+            stack.extend((f"{here}/{escape(k)}", v) for k, v in reversed(node.items()))
+        elif isinstance(node, list):
+            stack.extend((f"{here}/{i}", node[i]) for i in range(len(node) - 1, -1, -1))
+
+
+_TYPES: Mapping[type, str] = {
+    type(None): "null",
+    bool: "boolean",
+    int: "integer",
+    float: "number",
+    str: "string",
+    list: "array",
+    dict: "object",
+}
+
+
+def type_name(value: Json) -> str:
+    """The JSON Schema name of a value's type."""
+    return _TYPES.get(type(value), type(value).__name__)
+
+
+def shape(value: Json) -> dict[str, frozenset[str]]:
+    """Which paths exist in a JSON value, and with which types; array items share the path `[]`.
+
+    >>> shape({"a": [1, None]})
+    {'': frozenset({'object'}), '/a': frozenset({'array'}), '/a/[]': frozenset({'integer', 'null'})}
+    """
+    found: dict[str, set[str]] = {}
+    stack = [("", value)]
+    while stack:
+        here, node = stack.pop()
+        found.setdefault(here, set()).add(type_name(node))
+        if isinstance(node, dict):
+            stack.extend((f"{here}/{escape(k)}", v) for k, v in reversed(node.items()))
+        elif isinstance(node, list):
+            stack.extend((f"{here}/[]", v) for v in reversed(node))
+    return {path: frozenset(types) for path, types in found.items()}
