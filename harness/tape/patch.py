@@ -1,0 +1,89 @@
+"""The one patch of the process, in place while any tape is.
+
+HTTP libraries are patched at the seams of `over_httpx` and `over_urllib3`, sockets so that a
+connection opened past these seams is refused; while replaying, every connection is.
+"""
+
+from __future__ import annotations
+
+import socket
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import httpx
+import urllib3
+
+from harness.errors import SocketShut
+from harness.tape import over_httpx, over_urllib3
+from harness.tape.context import Tape, current, on_the_way
+
+
+@contextmanager
+def in_place(tape: Tape) -> Iterator[Tape]:
+    """Every request made inside this context belongs to `tape`."""
+    _patch.acquire()
+    token = current.set(tape)
+    try:
+        yield tape
+    finally:
+        current.reset(token)
+        _patch.release()
+
+
+class _Patch:
+    """The patched functions of the process, in place while any tape is."""
+
+    def __init__(self) -> None:
+        self._users = 0
+        self._lock = threading.Lock()
+        self._originals: list[tuple[Any, str, Any]] = []
+
+    def acquire(self) -> None:
+        with self._lock:
+            self._users += 1
+            if self._users == 1:
+                self._install()
+
+    def release(self) -> None:
+        with self._lock:
+            self._users -= 1
+            if self._users == 0:
+                while self._originals:
+                    owner, name, original = self._originals.pop()
+                    setattr(owner, name, original)
+
+    def _install(self) -> None:
+        for owner, name, wrap in _SEAMS:
+            original = getattr(owner, name)
+            self._originals.append((owner, name, original))
+            setattr(owner, name, wrap(original))
+
+
+_patch = _Patch()
+
+
+def _guarded(original: Callable[..., Any]) -> Callable[..., Any]:
+    """A way to open a connection that asks the tape first."""
+
+    def connect(self: socket.socket, address: Any) -> Any:
+        network = self.family in (socket.AF_INET, socket.AF_INET6)
+        if network and current.get() is not None and not on_the_way.get():
+            host, port = address[:2]
+            raise SocketShut(
+                f"a connection to {host}:{port} was opened past the tape: only requests made "
+                "through httpx, requests or urllib3 are on it"
+            )
+        return original(self, address)
+
+    return connect
+
+
+_SEAMS: tuple[tuple[Any, str, Callable[[Any], Any]], ...] = (
+    (httpx.HTTPTransport, "handle_request", over_httpx.on_tape),
+    (httpx.AsyncHTTPTransport, "handle_async_request", over_httpx.on_tape_async),
+    (urllib3.HTTPConnectionPool, "urlopen", over_urllib3.on_tape),
+    (socket.socket, "connect", _guarded),
+    (socket.socket, "connect_ex", _guarded),
+)

@@ -1,0 +1,87 @@
+"""A cassette being replayed."""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+from harness.errors import Miss, SocketShut
+from harness.redact import Redactor
+from harness.tape.lookup import Key, closest, key_of
+from harness.tape.recorder import Listener
+from harness.types import Cassette, Exchange, Request
+
+
+@dataclass
+class Player:
+    """A cassette being replayed: each exchange answers once, in order; a poll's last one stays.
+
+    Only GET requests are answered again by the last exchange of their kind: asking for a task's
+    state changes nothing, so how often a client asks is its own affair.
+    """
+
+    cassette: Cassette
+    redactor: Redactor = field(default_factory=Redactor)
+    _waiting: dict[Key, deque[Exchange]] = field(init=False, default_factory=dict)
+    _last: dict[Key, Exchange] = field(init=False, default_factory=dict)
+    _heard: list[Exchange] = field(init=False, default_factory=list)
+    _lock: threading.Lock = field(init=False, default_factory=threading.Lock)
+
+    def __post_init__(self) -> None:
+        for exchange in self.cassette.exchanges:
+            key = self._key(exchange.request)
+            self._waiting.setdefault(key, deque()).append(exchange)
+
+    def _key(self, request: Request) -> Key:
+        return key_of(request, self.cassette.provenance.volatile)
+
+    def find(self, request: Request) -> Exchange:
+        """The next recorded answer to `request`."""
+        request = self.redactor.request(request)
+        key = self._key(request)
+        with self._lock:
+            waiting = self._waiting.get(key)
+            if waiting:
+                exchange = waiting.popleft()
+                self._last[key] = exchange
+            elif key in self._last and request.method.upper() == "GET":
+                exchange = self._last[key]
+            else:
+                raise Miss(self._told(request, key))
+            self._heard.append(exchange)
+        return exchange
+
+    def listen(self, request: Request) -> Listener:
+        """Never called: a replay finds an answer or raises."""
+        raise SocketShut(f"a replay has nothing to listen to: {request.uri}")
+
+    @contextmanager
+    def turn(self, number: int) -> Iterator[list[Exchange]]:
+        """The exchanges played inside the context, whatever turn they were recorded in."""
+        exchanges: list[Exchange] = []
+        began = len(self._heard)
+        try:
+            yield exchanges
+        finally:
+            exchanges += self._heard[began:]
+
+    def sleep(self, seconds: float) -> None:
+        """Nothing: what was waited for has happened."""
+
+    def unplayed(self) -> tuple[Exchange, ...]:
+        """Exchanges nobody asked for, in the order they were recorded."""
+        left = {id(exchange) for waiting in self._waiting.values() for exchange in waiting}
+        return tuple(e for e in self.cassette.exchanges if id(e) in left)
+
+    def _told(self, request: Request, key: Key) -> str:
+        asked = f"no recorded answer to {request.method} {request.uri}"
+        if key in self._last:
+            return f"{asked}: it was recorded {self._times(key)}, and asked once more"
+        return f"{asked}; {closest(request, self.cassette.exchanges)}"
+
+    def _times(self, key: Key) -> str:
+        count = sum(self._key(e.request) == key for e in self.cassette.exchanges)
+        return "once" if count == 1 else f"{count} times"

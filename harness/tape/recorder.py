@@ -1,0 +1,109 @@
+"""A cassette being recorded."""
+
+from __future__ import annotations
+
+import io
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+import urllib3
+
+from harness.redact import Redactor
+from harness.types import Exchange, Request, Response, Timing
+
+
+@dataclass
+class Recorder:
+    """A cassette being recorded: every exchange is heard as it passes, its secrets taken out."""
+
+    redactor: Redactor
+    _slots: list[Listener] = field(init=False, default_factory=list)
+    _turn: int | None = field(init=False, default=None)
+
+    def find(self, request: Request) -> None:
+        """Nothing: while recording, every request goes out."""
+
+    def listen(self, request: Request) -> Listener:
+        """A listener that keeps its exchange's place in the order the requests began."""
+        listener = Listener(request, self._turn)
+        self._slots.append(listener)
+        return listener
+
+    @contextmanager
+    def turn(self, number: int) -> Iterator[list[Exchange]]:
+        """The exchanges that began inside the context, secrets removed."""
+        exchanges: list[Exchange] = []
+        began, self._turn = len(self._slots), number
+        try:
+            yield exchanges
+        finally:
+            self._turn = None
+            exchanges += self._kept(self._slots[began:])
+
+    def sleep(self, seconds: float) -> None:
+        """Really wait: there is somebody to wait for."""
+        time.sleep(seconds)
+
+    def exchanges(self) -> tuple[Exchange, ...]:
+        """All that was answered, in the order it was asked."""
+        return tuple(self._kept(self._slots))
+
+    def _kept(self, slots: Sequence[Listener]) -> list[Exchange]:
+        return [self.redactor.exchange(slot.exchange) for slot in slots if slot.exchange]
+
+
+@dataclass
+class Listener:
+    """Hears one answer pass: its head, then its chunks, then its end."""
+
+    request: Request
+    turn: int | None
+    exchange: Exchange | None = field(init=False, default=None)
+    _chunks: list[bytes] = field(init=False, default_factory=list)
+    _head: Response | None = field(init=False, default=None)
+    _first: float | None = field(init=False, default=None)
+    _started: float = field(init=False, default_factory=time.time)
+    _clock: float = field(init=False, default_factory=time.perf_counter)
+
+    def head(self, status: int, reason: str, headers: Sequence[tuple[str, str]]) -> None:
+        """The status line and the headers have come."""
+        self._head = Response(status, reason, tuple(headers))
+
+    def chunk(self, data: bytes) -> None:
+        """A piece of the body has come."""
+        if data:
+            self._first = time.perf_counter() if self._first is None else self._first
+            self._chunks.append(data)
+
+    def end(self) -> None:
+        """No more will come; said twice, the first time counts."""
+        if self.exchange is not None or self._head is None:
+            return
+        now = time.perf_counter()
+        first = now if self._first is None else self._first
+        response, sizes = _decoded(self._head, self._chunks)
+        timing = Timing(self._started, first - self._clock, now - self._clock)
+        self.exchange = Exchange(self.request, response, timing, sizes, self.turn)
+
+
+def _decoded(head: Response, chunks: Sequence[bytes]) -> tuple[Response, tuple[int, ...]]:
+    """The answer with its content coding undone, so that a cassette can be read by people.
+
+    Chunk sizes are those of the network, so there are none where the body was compressed.
+    """
+    raw = b"".join(chunks)
+    coding = head.header("content-encoding")
+    if not coding or coding.lower() == "identity":
+        return _with_body(head, raw, head.headers), tuple(len(chunk) for chunk in chunks)
+    decoder = urllib3.HTTPResponse(
+        io.BytesIO(raw), headers={"content-encoding": coding}, preload_content=False
+    )
+    told = ("content-encoding", "content-length")
+    headers = [(name, value) for name, value in head.headers if name.lower() not in told]
+    return _with_body(head, decoder.read(decode_content=True), headers), ()
+
+
+def _with_body(head: Response, body: bytes, headers: Sequence[tuple[str, str]]) -> Response:
+    return Response(head.status, head.reason, tuple(headers), body)
