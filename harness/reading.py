@@ -42,11 +42,15 @@ class Role(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class States:
-    """A task's states on the wire, by what they mean; `running` in the order they come."""
+    """A task's states on the wire, by what they mean; `running` in the order they come.
+
+    `explained` are those of the failed states that come with a code and a message.
+    """
 
     running: tuple[str, ...] = ()
     succeeded: tuple[str, ...] = ()
     failed: tuple[str, ...] = ()
+    explained: tuple[str, ...] = ()
 
     def __contains__(self, state: object) -> bool:
         return state in self.running + self.succeeded + self.failed
@@ -64,12 +68,55 @@ class States:
 class Part:
     """One JSON value of an answer: the whole body, or one event of a stream.
 
-    `offset` is the byte offset of the value's text in the body.
+    `offset` is the byte offset of the value's text in the body; `kind` and `comments` are the
+    event's.
     """
 
     value: Json
     event: int | None = None
     offset: int = 0
+    kind: str = ""
+    comments: tuple[str, ...] = ()
+
+
+Pointers = tuple[str, ...]
+"""JSON pointers, most telling first; the token `[]` stands for every item of an array."""
+
+
+@dataclass(frozen=True, slots=True)
+class Fields:
+    """Where things stand on an endpoint's wire, so that rules need not know whose wire it is.
+
+    The first group is in one part of an answer, the second in a request. `refused` leads to
+    something only in a refusal; `results` are all results of a task, failed ones included;
+    `constant` is what every event of a stream repeats unchanged.
+    """
+
+    id: Pointers = ()
+    request_id: Pointers = ()
+    model: Pointers = ()
+    content: Pointers = ()
+    reasoning: Pointers = ()
+    tool_calls: Pointers = ()
+    finish_reason: Pointers = ()
+    index: Pointers = ()
+    input_tokens: Pointers = ()
+    output_tokens: Pointers = ()
+    total_tokens: Pointers = ()
+    images: Pointers = ()
+    results: Pointers = ()
+    task_id: Pointers = ()
+    state: Pointers = ()
+    times: Pointers = ()
+    refused: Pointers = ()
+    code: Pointers = ()
+    message: Pointers = ()
+    constant: Pointers = ()
+
+    messages: Pointers = ()
+    tools: Pointers = ()
+    size: Pointers = ()
+    count: Pointers = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +127,8 @@ class Endpoint:
     `refusal` are JSON Schemas of a 2xx body, of one stream event and of a refusal. `volatile` are
     paths (in the notation of `wire.shape`) whose values differ between any two answers. `read`
     turns the parts of a 2xx answer into a `Reply` (or a `Failure` that came with status 200);
-    `refuse` turns a refusal's body into a `Failure`.
+    `refuse` turns a refusal's body into a `Failure`. `repeats_finish` says that a stream is known
+    to tell its finish reason more than once.
     """
 
     name: str
@@ -97,10 +145,20 @@ class Endpoint:
     finish_reasons: frozenset[str] = frozenset()
     states: States = States()
     cumulative: Callable[[Json], bool] = lambda asked: False
+    fields: Fields = Fields()
+    repeats_finish: bool = False
+
+    @property
+    def dialect(self) -> str:
+        """Whose wire it is: the endpoint's name up to its first dot."""
+        return self.name.partition(".")[0]
 
     def fits(self, method: str, uri: str) -> bool:
         """Whether a request goes to this endpoint."""
-        path = urlsplit(uri).path
+        try:
+            path = urlsplit(uri).path
+        except ValueError:
+            return False
         return method.upper() == self.method and self.path.fullmatch(path) is not None
 
 
@@ -154,7 +212,7 @@ class Reading:
             return () if self.document.problem else (Part(self.document.value),)
         read = ((event, event.json) for event in self.stream.events if event.data != DONE)
         return tuple(
-            Part(document.value, event.number, event.data_offset)
+            Part(document.value, event.number, event.data_offset, event.event, event.comments)
             for event, document in read
             if not document.problem
         )
@@ -167,12 +225,20 @@ class Reading:
     @cached_property
     def outcome(self) -> Outcome | None:
         """What was answered, by the harness's own reading; None where that cannot be told."""
-        if self.endpoint is None or self.endpoint.role is Role.FILE:
+        if self.endpoint is None or self.endpoint.role in (Role.FILE, Role.OTHER):
             return None
         if not self.accepted:
             body = self.parts[0].value if self.parts else None
             return self.endpoint.refuse(self.exchange.response.status, body)
         return self.endpoint.read(self.parts, self.asked.value) if self.parts else None
+
+    @cached_property
+    def singly(self) -> tuple[tuple[Part, Outcome | None], ...]:
+        """Every part of a success with what it says when read on its own."""
+        if self.endpoint is None or not self.accepted:
+            return ()
+        asked = self.asked.value
+        return tuple((part, self.endpoint.read((part,), asked)) for part in self.parts)
 
     def place(
         self, pointer: str = "", part: Part | None = None, offset: int | None = None
@@ -265,13 +331,12 @@ def transcript_of(
 ) -> Transcript:
     """A cassette's exchanges as turns, without running any SDK.
 
-    Polls and downloaded files belong to the turn before them; everything else begins one.
+    Turns are those the harness recorded. In another tool's cassette, polls and downloaded files
+    belong to the exchange before them, and everything else begins a turn.
     """
     turns: list[list[Exchange]] = []
     for exchange in cassette.exchanges:
-        endpoint = recognise(exchange)
-        follows = endpoint is not None and endpoint.role in (Role.POLL, Role.FILE)
-        if turns and (follows or _is_file(exchange, endpoint)):
+        if turns and _belongs(exchange, turns[-1][-1], recognise(exchange)):
             turns[-1].append(exchange)
         else:
             turns.append([exchange])
@@ -286,6 +351,10 @@ def transcript_of(
     )
 
 
-def _is_file(exchange: Exchange, endpoint: Endpoint | None) -> bool:
-    fetched = endpoint is None and exchange.request.method == "GET"
-    return fetched and Reading(exchange, endpoint).is_binary
+def _belongs(exchange: Exchange, before: Exchange, endpoint: Endpoint | None) -> bool:
+    """Whether an exchange is of the same turn as the one before it."""
+    if exchange.turn is not None:
+        return exchange.turn == before.turn
+    if endpoint is not None:
+        return endpoint.role in (Role.POLL, Role.FILE)
+    return exchange.request.method == "GET" and Reading(exchange, endpoint).is_binary

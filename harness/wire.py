@@ -205,6 +205,9 @@ class Absent:
 ABSENT = Absent()
 
 
+_INDEX = re.compile(r"0|[1-9][0-9]{0,8}")
+
+
 def at(value: Json, pointer: str) -> Json | Absent:
     """The value a JSON pointer (RFC 6901) leads to, or `ABSENT`."""
     if not pointer:
@@ -213,11 +216,31 @@ def at(value: Json, pointer: str) -> Json | Absent:
         key = token.replace("~1", "/").replace("~0", "~")
         if isinstance(value, dict) and key in value:
             value = value[key]
-        elif isinstance(value, list) and key.isascii() and key.isdigit() and int(key) < len(value):
+        elif isinstance(value, list) and _INDEX.fullmatch(key) and int(key) < len(value):
             value = value[int(key)]
         else:
             return ABSENT
     return value
+
+
+def find(value: Json, pattern: str) -> list[tuple[str, Json]]:
+    """Every (pointer, value) that a JSON pointer leads to, where `[]` is each item of an array.
+
+    >>> find({"a": [{"b": 1}, {"c": 2}]}, "/a/[]/b")
+    [('/a/0/b', 1)]
+    """
+    found = [("", value)]
+    for step in pattern.split("/")[1:]:
+        found = [(here + down, child) for here, node in found for down, child in _into(node, step)]
+    return found
+
+
+def _into(node: Json, step: str) -> list[tuple[str, Json]]:
+    if step == "[]":
+        items = node if isinstance(node, list) else []
+        return [(f"/{i}", item) for i, item in enumerate(items)]
+    child = at(node, "/" + step)
+    return [] if child is ABSENT else [("/" + step, child)]
 
 
 def escape(key: object) -> str:

@@ -46,7 +46,11 @@ MESSAGE_PATHS = ("output.choices[0].message.content",)
 TASK_PATHS = ("output.task_id", "output.task_status")
 IMAGE_PATHS = ("output.results[0].url",)
 
-TASK = Task(("output", "task_status"), frozenset({"SUCCEEDED", "FAILED", "CANCELED", "UNKNOWN"}))
+TASK = Task(
+    ("output", "task_status"),
+    frozenset({"SUCCEEDED", "FAILED", "CANCELED", "UNKNOWN"}),
+    result=("output", "results"),
+)
 
 
 class NoAnswer(Exception):
@@ -294,5 +298,4 @@ PROVIDER = Provider(
         }
     ),
     open=connect,
-    sandbox_path="/api/v1",
 )

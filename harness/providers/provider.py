@@ -39,7 +39,6 @@ class Provider:
     can: frozenset[tuple[Kind, Mode]]
     open: Callable[[str, str, Sleep], AbstractContextManager[Session]]
     secrets: Callable[[str], tuple[str, ...]] = field(default=lambda key: (key,))
-    sandbox_path: str = ""
 
 
 NO_KEY = "replay-asks.nobody-for-a-key"

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import inspect
 import json
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from dataclasses import replace
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from harness.providers.openai_form import message, tool_calls
@@ -53,11 +54,10 @@ TASK = Task(("task_status",), frozenset({SUCCESS, FAIL}), result=("choices",))
 
 
 class Line:
-    """A session with Zhipu: one SDK client, which never retries by itself."""
+    """A session with Zhipu; its SDK clients never retry by themselves."""
 
-    def __init__(self, client: ZhipuAI, stranger: ZhipuAI, sleep: Sleep) -> None:
-        self._own = client
-        self._wrong = stranger
+    def __init__(self, clients: Mapping[Credentials, Callable[[], ZhipuAI]], sleep: Sleep) -> None:
+        self._clients = clients
         self._sleep = sleep
         self._ways = {
             (Kind.CHAT, Mode.SYNC): self._chat,
@@ -70,9 +70,8 @@ class Line:
         """Ask; what the SDK raises because of the answer comes back as a failure."""
         from zhipuai.core._errors import APIResponseError, APIStatusError, ZhipuAIError
 
-        client = self._own if call.credentials is Credentials.OWN else self._wrong
         try:
-            return self._ways[call.kind, call.mode](client, call)
+            return self._ways[call.kind, call.mode](self._clients[call.credentials](), call)
         except APIStatusError as error:
             return _refusal(error)
         except APIResponseError as error:
@@ -239,12 +238,15 @@ def connect(key: str, address: str, sleep: Sleep) -> Iterator[Line]:
     """A fresh client, closed at the end; its connections never outlive a run."""
     from zhipuai import ZhipuAI
 
-    base = {"base_url": address} if address else {}
-    with (
-        ZhipuAI(api_key=key, max_retries=0, **base) as own,
-        ZhipuAI(api_key=WRONG_KEY, max_retries=0, **base) as wrong,
-    ):
-        yield Line(own, wrong, sleep)
+    settings: dict[str, Any] = {"max_retries": 0, **({"base_url": address} if address else {})}
+    with ExitStack() as open_clients:
+
+        def client_with(key: str) -> Callable[[], ZhipuAI]:
+            # Made when it is needed: each costs a TLS context, some 30 ms.
+            return cache(lambda: open_clients.enter_context(ZhipuAI(api_key=key, **settings)))
+
+        keys = {Credentials.OWN: key, Credentials.WRONG: WRONG_KEY}
+        yield Line({whose: client_with(text) for whose, text in keys.items()}, sleep)
 
 
 PROVIDER = Provider(
@@ -264,5 +266,4 @@ PROVIDER = Provider(
     ),
     open=connect,
     secrets=secrets,
-    sandbox_path="/api/paas/v4",
 )

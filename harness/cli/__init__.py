@@ -1,0 +1,49 @@
+"""The command line. `main` is the only way in, and the only place that ends the process."""
+
+from __future__ import annotations
+
+import sys
+
+import click
+import typer
+
+from harness.cli import app, looking, recording, replaying
+from harness.errors import HarnessError, OffTape
+
+COMMANDS = (
+    ("demo", recording.demo, "harness demo --out /tmp/demo"),
+    ("record", recording.record, "harness record slogan --target zhipuai"),
+    ("replay", replaying.replay, "harness replay slogan --junit junit.xml"),
+    ("check", replaying.check, "harness check cassettes tests/cassettes/test_chat.yaml"),
+    ("compare", looking.compare, "harness compare slogan/zhipuai slogan/dashscope"),
+    ("show", looking.show, "harness show multi-turn/zhipuai"),
+    ("list", looking.list_, "harness list --json"),
+    ("rules", looking.rules, "harness rules usage_adds_up"),
+    ("schema", looking.schema, "harness schema > scenario.schema.json"),
+    ("sandbox", recording.sandbox, "harness sandbox --latency 0.3 --throttle-every 5"),
+    ("doctor", looking.doctor, "harness doctor"),
+)
+"""Every command: its name, its function, an example for its help text."""
+
+WRONG_USE = 2
+INTERRUPTED = 130
+
+
+def command_line() -> typer.Typer:
+    """The application with all its commands."""
+    line = app.application()
+    for name, function, example in COMMANDS:
+        line.command(name, epilog=f"Example: {example}")(function)
+    return line
+
+
+def main() -> None:
+    """Run the command line. Exit codes: 0 ok, 1 findings, 2 wrong use or unreadable input."""
+    try:
+        command_line()(prog_name="harness")
+    except (HarnessError, OffTape) as error:
+        click.echo(f"harness: {error}", err=True)
+        sys.exit(WRONG_USE)
+    except KeyboardInterrupt:
+        click.echo("harness: interrupted; what was recorded before is untouched", err=True)
+        sys.exit(INTERRUPTED)

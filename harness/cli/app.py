@@ -1,0 +1,133 @@
+"""The application and what every command shares: options, consoles, progress.
+
+Nothing here or in the commands' modules imports an SDK, vcrpy or anything else that is slow to
+import: a command does that when it runs, so that `--help` answers at once.
+"""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from harness.reports import Report
+
+Names = Annotated[
+    list[str] | None,
+    typer.Argument(metavar="SCENARIO...", help="Names or files of scenarios; all, if none."),
+]
+Targets = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--target",
+        "-t",
+        metavar="TARGET",
+        help="Only this target: zhipuai-glm-4, zhipuai, glm-4 ... May be given again.",
+    ),
+]
+Scenarios = Annotated[
+    Path, typer.Option("--scenarios", metavar="DIR", help="The folder of scenarios.")
+]
+Cassettes = Annotated[
+    Path, typer.Option("--cassettes", metavar="DIR", help="The folder of cassettes.")
+]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, for machines.")]
+Junit = Annotated[
+    Path | None, typer.Option("--junit", metavar="FILE", help="Write JUnit XML to this file too.")
+]
+Html = Annotated[
+    Path | None,
+    typer.Option("--html", metavar="FILE", help="Write a report page to this file too."),
+]
+
+SCENARIOS = Path("scenarios")
+CASSETTES = Path("cassettes")
+
+
+def application() -> typer.Typer:
+    """The command line, still without commands."""
+    line = typer.Typer(
+        name="harness",
+        no_args_is_help=True,
+        add_completion=False,
+        pretty_exceptions_enable=False,
+        rich_markup_mode="rich",
+        context_settings={"help_option_names": ["-h", "--help"]},
+        help=(
+            "Record conversations with LLM APIs, replay them offline, check their format, "
+            "compare models.\n\n"
+            "Begin with: [bold]harness demo[/bold]. "
+            "Exit codes: 0 ok, 1 findings, 2 wrong use or unreadable input."
+        ),
+    )
+    line.callback(invoke_without_command=True)(options)
+    return line
+
+
+def options(
+    version: Annotated[bool, typer.Option("--version", help="Print the version.")] = False,
+) -> None:
+    """The options of no command."""
+    if version:
+        from harness import __version__
+
+        typer.echo(f"harness {__version__}")
+        raise typer.Exit
+
+
+def console() -> Console:
+    """Standard output, with colour only on a terminal and lines of any length off it."""
+    from rich.console import Console
+
+    return Console(highlight=False, markup=False, width=None if sys.stdout.isatty() else 120)
+
+
+@contextmanager
+def progress() -> Iterator[Callable[[str], None]]:
+    """A line on the terminal that says what is being done; nothing where there is no terminal."""
+    from rich.console import Console
+    from rich.markup import escape
+
+    screen = Console(stderr=True, highlight=False)
+    if not screen.is_terminal:
+        yield lambda text: None
+        return
+    with screen.status("") as status:
+        yield lambda text: status.update(escape(text))
+
+
+def deliver(report: Report, *, as_json: bool, junit: Path | None, html: Path | None) -> None:
+    """Print a report, write its files, and end with the exit code it deserves."""
+    from harness.reports import FILES, text
+    from harness.store import put
+
+    if as_json:
+        typer.echo(FILES["json"](report))
+    else:
+        text.report(console(), report)
+    for name, path in (("junit", junit), ("html", html)):
+        if path is not None:
+            put(path, FILES[name](report))
+    raise typer.Exit(exit_code(report))
+
+
+def exit_code(report: Report) -> int:
+    """0 ok, 1 findings, 2 where something could not be read or played at all."""
+    if report.problems:
+        return 2
+    return 0 if report.ok else 1
+
+
+@contextmanager
+def stopwatch() -> Iterator[Callable[[], float]]:
+    """Seconds since the block began."""
+    began = time.perf_counter()
+    yield lambda: time.perf_counter() - began

@@ -1,0 +1,233 @@
+"""Commands that look: compare, show, list, rules, schema, doctor."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from harness.cli.app import (
+    CASSETTES,
+    SCENARIOS,
+    AsJson,
+    Cassettes,
+    Scenarios,
+    console,
+)
+
+if TYPE_CHECKING:
+    from harness.compare import Comparison
+    from harness.reading import Read
+    from harness.store import Store
+    from harness.work import Job
+
+
+def compare(
+    left: Annotated[str, typer.Argument(metavar="SIDE", help="scenario, scenario/target or file.")],
+    right: Annotated[
+        str | None, typer.Argument(metavar="SIDE2", help="The other side; if none, all targets.")
+    ] = None,
+    fail: Annotated[
+        bool, typer.Option("--exit-code", help="Exit with 1 if formats or answers differ.")
+    ] = False,
+    scenarios: Scenarios = SCENARIOS,
+    cassettes: Cassettes = CASSETTES,
+    as_json: AsJson = False,
+) -> None:
+    """Compare recordings: formats first, then what was answered.
+
+    One scenario alone gives the matrix of all its targets. Ids, times and other values that
+    differ between any two answers are kept apart.
+    """
+    from harness import work
+    from harness.compare import compare as compared
+    from harness.store import Store
+
+    one = work.side(left, scenarios, Store(cassettes))
+    if right is None:
+        differs = _matrix(one, as_json)
+    else:
+        other = work.side(right, scenarios, Store(cassettes))
+        pairs = work.pairs(one, other)
+        differs = _comparisons([compared(a, b) for a, b in pairs], as_json)
+    raise typer.Exit(1 if fail and differs else 0)
+
+
+def _matrix(reads: list[Read], as_json: bool) -> bool:
+    from harness.compare import matrix
+    from harness.reports import machine, text
+
+    found = matrix(reads)
+    if as_json:
+        typer.echo(machine.dumps(machine.matrix(found)))
+    else:
+        text.matrix(console(), found)
+    return any(pair.shape or pair.answer for pair in found.pairs)
+
+
+def _comparisons(found: list[Comparison], as_json: bool) -> bool:
+    from harness.reports import machine, text
+
+    if as_json:
+        typer.echo(machine.dumps([machine.comparison(comparison) for comparison in found]))
+    else:
+        for comparison in found:
+            text.comparison(console(), comparison)
+    return any(comparison.differences for comparison in found)
+
+
+def show(
+    name: Annotated[str, typer.Argument(metavar="SIDE", help="scenario, scenario/target or file.")],
+    scenarios: Scenarios = SCENARIOS,
+    cassettes: Cassettes = CASSETTES,
+    as_json: AsJson = False,
+) -> None:
+    """Show a recording as the conversation it is."""
+    from harness import work
+    from harness.reports import machine, text
+    from harness.store import Store
+
+    reads = work.side(name, scenarios, Store(cassettes))
+    if as_json:
+        typer.echo(machine.dumps([machine.conversation(read) for read in reads]))
+        return
+    screen = console()
+    for number, read in enumerate(reads):
+        screen.print() if number else None
+        text.conversation(screen, read)
+
+
+def list_(
+    scenarios: Scenarios = SCENARIOS,
+    cassettes: Cassettes = CASSETTES,
+    as_json: AsJson = False,
+) -> None:
+    """List every scenario with every target, and the state of its cassette."""
+    from harness import work
+    from harness.reports import machine
+    from harness.store import Store
+
+    store = Store(cassettes)
+    rows = [_state(job, store) for job in work.jobs(work.load_scenarios([], scenarios), [])]
+    if as_json:
+        typer.echo(machine.dumps(rows))
+        return
+    _print_table(rows, ("scenario", "target", "cassette", "recorded", "from"))
+
+
+def _state(job: Job, store: Store) -> dict[str, str]:
+    """One row of the list: whether the cassette is there, and still fits the scenario."""
+    from harness.errors import HarnessError, NoCassette
+    from harness.runner import fits
+
+    row = {"scenario": job.scenario.name, "target": str(job.target)}
+    try:
+        cassette = store.load(job.scenario.name, job.target)
+    except NoCassette:
+        return {**row, "cassette": "missing", "recorded": "", "from": ""}
+    except HarnessError:
+        return {**row, "cassette": "unreadable", "recorded": "", "from": ""}
+    told = cassette.provenance
+    return {
+        **row,
+        "cassette": "ok" if fits(job.scenario, job.target, cassette) else "out of date",
+        "recorded": told.recorded_at,
+        "from": told.recorded_from.value,
+    }
+
+
+def _print_table(rows: list[dict[str, str]], columns: tuple[str, ...]) -> None:
+    from rich import box
+    from rich.table import Table
+
+    table = Table(box=box.SIMPLE_HEAD, show_edge=False, padding=(0, 1, 0, 0))
+    for column in columns:
+        table.add_column(column, overflow="fold")
+    for row in rows:
+        table.add_row(*(row.get(column, "") for column in columns))
+    console().print(table)
+
+
+def rules(
+    name: Annotated[
+        str | None, typer.Argument(metavar="RULE", help="Explain this one in full.")
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """List the rules, or explain one."""
+    from harness.reports import machine
+    from harness.rules import RULES, unknown_names
+
+    if name is not None and unknown_names([name]):
+        from harness.errors import HarnessError
+
+        raise HarnessError(f"there is no rule {name!r}; `harness rules` lists them")
+    chosen = [rule for rule in RULES if name in (None, rule.name)]
+    if as_json:
+        told = [
+            {"rule": r.name, "scope": str(r.scope), "severity": str(r.severity), "text": r.text}
+            for r in chosen
+        ]
+        typer.echo(machine.dumps(told))
+    elif name is None:
+        rows = [
+            {"rule": r.name, "severity": str(r.severity), "what must hold": r.text.splitlines()[0]}
+            for r in chosen
+        ]
+        _print_table(rows, ("rule", "severity", "what must hold"))
+    else:
+        rule = chosen[0]
+        typer.echo(f"{rule.name} ({rule.severity}, {rule.scope})\n\n{rule.text}")
+
+
+def schema() -> None:
+    """Print the JSON Schema of scenario files, for editors."""
+    from harness.reports import machine
+    from harness.scenario import json_schema
+
+    typer.echo(machine.dumps(json_schema()))
+
+
+def doctor(
+    scenarios: Scenarios = SCENARIOS,
+    cassettes: Cassettes = CASSETTES,
+    as_json: AsJson = False,
+) -> None:
+    """Say what is set up here: keys, SDK versions, addresses, cassettes out of date."""
+    from importlib.metadata import version
+
+    from harness.environment import environment
+    from harness.providers import PROVIDERS
+    from harness.reports import machine
+
+    known = environment(Path.cwd())
+    rows = [
+        {
+            "provider": provider.name,
+            "SDK": version(provider.distribution),
+            "key": f"{provider.key_variable} is {'set' if known.has_key(provider) else 'not set'}",
+            "address": known.address(provider) or provider.address,
+        }
+        for provider in PROVIDERS.values()
+    ]
+    tended = _tended(scenarios, cassettes)
+    if as_json:
+        typer.echo(machine.dumps({"providers": rows, "cassettes": tended}))
+        return
+    _print_table(rows, ("provider", "SDK", "key", "address"))
+    told = ", ".join(f"{count} {state}" for state, count in tended.items()) or "no scenarios here"
+    typer.echo(f"\ncassettes in {cassettes}: {told}")
+
+
+def _tended(scenarios: Path, cassettes: Path) -> dict[str, int]:
+    """How many cassettes are in which state."""
+    from collections import Counter
+
+    from harness import work
+    from harness.store import Store
+
+    if not scenarios.is_dir():
+        return {}
+    todo = work.jobs(work.load_scenarios([], scenarios), [])
+    return dict(Counter(_state(job, Store(cassettes))["cassette"] for job in todo))

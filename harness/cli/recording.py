@@ -1,0 +1,180 @@
+"""Commands that record: demo, record, sandbox."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from harness.cli.app import (
+    CASSETTES,
+    SCENARIOS,
+    AsJson,
+    Cassettes,
+    Names,
+    Scenarios,
+    Targets,
+    console,
+    exit_code,
+    progress,
+    stopwatch,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from harness.reports import Problem, Report
+    from harness.work import Job
+
+
+def demo(
+    out: Annotated[
+        Path | None,
+        typer.Option("--out", metavar="DIR", help="Where to; a new scratch folder, if not said."),
+    ] = None,
+) -> None:
+    """Show everything, without keys: record from the sandbox, replay offline, check, compare."""
+    import tempfile
+
+    from harness import work
+    from harness.environment import environment
+    from harness.sandbox import Options
+    from harness.shipped import scenarios
+    from harness.store import Store
+
+    folder = out or Path(tempfile.mkdtemp(prefix="harness-demo-"))
+    store = Store(folder / "cassettes")
+    todo = work.jobs(work.load_scenarios([], scenarios()), [])
+    said = console()
+    said.print(f"Recording {len(todo)} conversations through the official SDKs, from a sandbox")
+    said.print("on this machine. It is not the real service: no key is used, nothing is paid.\n")
+    with stopwatch() as clock:
+        with (
+            work.sandboxed(Options(), environment(Path.cwd())) as source,
+            progress() as told,
+        ):
+            said.print(f"sandbox   {source.where}")
+            failed = work.record_all(todo, source, store, told)
+        said.print(f"recorded  {len(todo) - len(failed)} cassettes in {clock():.1f} s")
+    said.print("sandbox   stopped; from here on everything is offline\n")
+    with progress() as told:
+        report = work.replay_all(todo, store, told, "Demo: replayed offline")
+    _print_demo(report, failed)
+    _write_files(report, folder)
+    raise typer.Exit(2 if failed else exit_code(report))
+
+
+def _print_demo(report: Report, failed: Sequence[Problem]) -> None:
+    from harness.reports import text
+
+    said = console()
+    for problem in failed:
+        said.print(f"not recorded: {problem.scenario} with {problem.target}: {problem.text}")
+    text.report(said, report)
+
+
+def _write_files(report: Report, folder: Path) -> None:
+    from harness.reports import FILES
+    from harness.store import put
+
+    names = {"html": "report.html", "json": "report.json", "junit": "junit.xml"}
+    for form, name in names.items():
+        put(folder / name, FILES[form](report))
+    said = console()
+    said.print(f"\nreport    {folder / 'report.html'}", soft_wrap=True)
+    said.print("also      report.json, junit.xml and the cassettes, in the same folder")
+
+
+def record(
+    names: Names = None,
+    targets: Targets = None,
+    sandbox: Annotated[
+        bool,
+        typer.Option("--sandbox", help="From a sandbox on this machine: no keys, no real answers."),
+    ] = False,
+    scenarios: Scenarios = SCENARIOS,
+    cassettes: Cassettes = CASSETTES,
+    as_json: AsJson = False,
+) -> None:
+    """Play scenarios to the live services and keep every exchange. Needs keys, costs money.
+
+    Keys come from ZHIPUAI_API_KEY and DASHSCOPE_API_KEY, or from a file .env. What could not be
+    recorded leaves the cassette that was there before untouched.
+    """
+    from contextlib import nullcontext
+
+    from harness import work
+    from harness.environment import environment
+    from harness.sandbox import Options
+    from harness.store import Store
+
+    known = environment(Path.cwd())
+    todo = work.jobs(work.load_scenarios(names or [], scenarios), targets or [])
+    source = work.sandboxed(Options(), known) if sandbox else nullcontext(work.live(known))
+    with source as opened, progress() as told:
+        problems = work.record_all(todo, opened, Store(cassettes), told)
+    _tell(todo, problems, "sandbox" if sandbox else "live service", cassettes, as_json)
+    raise typer.Exit(2 if problems else 0)
+
+
+def _tell(
+    todo: Sequence[Job], problems: Sequence[Problem], origin: str, folder: Path, as_json: bool
+) -> None:
+    from harness.reports import machine
+
+    if as_json:
+        told = [{"scenario": p.scenario, "target": p.target, "problem": p.text} for p in problems]
+        recorded = len(todo) - len(problems)
+        typer.echo(machine.dumps({"recorded": recorded, "from": origin, "problems": told}))
+        return
+    for problem in problems:
+        typer.echo(f"harness: {problem.text}", err=True)
+    typer.echo(f"recorded {len(todo) - len(problems)} of {len(todo)} from the {origin} to {folder}")
+
+
+def sandbox(
+    port: Annotated[
+        int | None, typer.Option("--port", help="Listen here; 8765 or a free port, if not said.")
+    ] = None,
+    latency: Annotated[
+        float, typer.Option("--latency", min=0, help="Seconds before each answer.")
+    ] = 0.0,
+    gap: Annotated[
+        float, typer.Option("--chunk-gap", min=0, help="Seconds between a stream's chunks.")
+    ] = 0.001,
+    pending: Annotated[
+        int, typer.Option("--pending-polls", min=0, help="Polls a task answers with PENDING.")
+    ] = 1,
+    running: Annotated[
+        int, typer.Option("--running-polls", min=0, help="Polls a task answers with RUNNING.")
+    ] = 1,
+    throttle: Annotated[
+        int, typer.Option("--throttle-every", min=0, help="Refuse each N-th request with 429.")
+    ] = 0,
+) -> None:
+    """Run the sandbox: a server on loopback that speaks both providers' wire formats.
+
+    It is not the real service: it has no model, and what it says is made up by rule.
+    """
+    from harness.sandbox import SPEAKERS, Options, run_forever
+
+    options = Options(
+        port=port,
+        latency=latency,
+        chunk_gap=gap,
+        pending_polls=pending,
+        running_polls=running,
+        throttle_every=throttle,
+    )
+
+    def announce(base: str) -> None:
+        from harness.providers import PROVIDERS
+
+        typer.echo("The sandbox is running. It is not the real service. Ctrl-C stops it.\n")
+        for name, speaker in SPEAKERS.items():
+            provider = PROVIDERS[name]
+            typer.echo(f"export {provider.address_variable}={base}{speaker.prefix}")
+            typer.echo(f"export {provider.key_variable}={speaker.key}")
+
+    run_forever(options, announce)

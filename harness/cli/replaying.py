@@ -1,0 +1,64 @@
+"""Commands that judge: replay, check."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from harness.cli.app import (
+    CASSETTES,
+    SCENARIOS,
+    AsJson,
+    Cassettes,
+    Html,
+    Junit,
+    Names,
+    Scenarios,
+    Targets,
+    deliver,
+    progress,
+)
+
+
+def replay(
+    names: Names = None,
+    targets: Targets = None,
+    scenarios: Scenarios = SCENARIOS,
+    cassettes: Cassettes = CASSETTES,
+    junit: Junit = None,
+    html: Html = None,
+    as_json: AsJson = False,
+) -> None:
+    """Play scenarios to their cassettes, offline, and check what the SDKs make of them.
+
+    Needs no key and opens no connection. Every rule of the wire and of the SDKs is applied, and
+    the expectations of the scenario.
+    """
+    from harness import work
+    from harness.store import Store
+
+    todo = work.jobs(work.load_scenarios(names or [], scenarios), targets or [])
+    with progress() as told:
+        report = work.replay_all(todo, Store(cassettes), told, "Replay")
+    deliver(report, as_json=as_json, junit=junit, html=html)
+
+
+def check(
+    paths: Annotated[
+        list[Path], typer.Argument(metavar="PATH...", help="vcrpy cassettes, or folders of them.")
+    ],
+    junit: Junit = None,
+    html: Html = None,
+    as_json: AsJson = False,
+) -> None:
+    """Check any vcrpy cassettes by the rules of the wire, those of other tools too.
+
+    No scenario is needed: which provider answered is recognised by the address.
+    """
+    from harness import work
+
+    with progress() as told:
+        report = work.check_cassettes(paths, told)
+    deliver(report, as_json=as_json, junit=junit, html=html)

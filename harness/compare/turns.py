@@ -1,0 +1,130 @@
+"""Two portraits of one turn, layer by layer: shape, answer, content."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Set
+from itertools import zip_longest
+
+from harness.compare.engine import Parting, leaves, partings, similarity
+from harness.compare.nouns import Difference, Kind, Layer, Spot
+from harness.compare.portrait import PARTS, Portrait
+from harness.reading import Reading
+from harness.types import Json
+from harness.wire import ABSENT
+
+REPLY = "reply"
+"""The part that is an answer in neutral terms."""
+
+_PROSE = ("/content", "/reasoning")
+
+
+def differences(left: Portrait | None, right: Portrait | None) -> Iterator[Difference]:
+    """Every spot where two portraits of one turn part, layer by layer."""
+    if left is None or right is None:
+        yield from _missing(left or right, left is None)
+        return
+    yield from _shapes(left, right)
+    yield from _answers(left, right)
+    yield from _contents(left, right)
+
+
+def _missing(there: Portrait | None, on_the_left: bool) -> Iterator[Difference]:
+    if there is not None:
+        ours, theirs = (ABSENT, "present") if on_the_left else ("present", ABSENT)
+        yield Difference(Spot(there.number), Kind.MISSING_TURN, ours, theirs, Layer.SHAPE)
+
+
+def _shapes(left: Portrait, right: Portrait) -> Iterator[Difference]:
+    for part in PARTS:
+        ours, theirs = left.shapes.get(part), right.shapes.get(part)
+        if ours is not None and theirs is not None:
+            for parting in partings(ours, theirs):
+                kind = Kind.TYPE if parting.kind is Kind.VALUE else parting.kind
+                spot = Spot(left.number, part, parting.path)
+                yield Difference(spot, kind, parting.left, parting.right, Layer.SHAPE)
+        elif ours is not None or theirs is not None:
+            yield _missing_part(Spot(left.number, part), ours is None)
+
+
+def _missing_part(spot: Spot, on_the_left: bool) -> Difference:
+    """Whether a task is seen running is a matter of the moment; any other part is not."""
+    layer = Layer.VOLATILE if spot.part == "poll" else Layer.SHAPE
+    if on_the_left:
+        return Difference(spot, Kind.ONLY_RIGHT, ABSENT, "present", layer)
+    return Difference(spot, Kind.ONLY_LEFT, "present", ABSENT, layer)
+
+
+def _answers(left: Portrait, right: Portrait) -> Iterator[Difference]:
+    number = left.number
+    if left.answer["outcome"] != right.answer["outcome"]:
+        spot = Spot(number, REPLY, "/outcome")
+        yield Difference(spot, Kind.OUTCOME, _outcome(left), _outcome(right), Layer.ANSWER)
+        return
+    for parting in partings(_flat(left.answer), _flat(right.answer)):
+        kind = Kind.STATUS if parting.path == "/status" else parting.kind
+        spot, alike = Spot(number, REPLY, parting.path), _alike(parting)
+        yield Difference(spot, kind, parting.left, parting.right, Layer.ANSWER, alike)
+    if left.events and right.events and left.events != right.events:
+        spot = Spot(number, REPLY, "/events")
+        yield Difference(spot, Kind.VALUE, left.events, right.events, Layer.VOLATILE)
+
+
+def _alike(parting: Parting) -> float | None:
+    left, right = parting.left, parting.right
+    if parting.path in _PROSE and isinstance(left, str) and isinstance(right, str):
+        return similarity(left, right)
+    return None
+
+
+def _outcome(portrait: Portrait) -> str:
+    told = portrait.answer
+    if told["outcome"] == "failure":
+        return f"failure {told['status']} {told['code']}".rstrip()
+    return str(told["outcome"])
+
+
+def _flat(value: Json) -> dict[str, Json]:
+    return {pointer: leaf for pointer, _, leaf in leaves(value)}
+
+
+def _contents(left: Portrait, right: Portrait) -> Iterator[Difference]:
+    for part in PARTS:
+        both = zip_longest(left.bodies.get(part, ()), right.bodies.get(part, ()))
+        for count, (ours, theirs) in enumerate(both, start=1):
+            if ours is not None and theirs is not None and _comparable(ours, theirs):
+                name = part if count == 1 else f"{part} {count}"
+                yield from _bodies(Spot(left.number, name), ours, theirs)
+
+
+def _comparable(left: Reading, right: Reading) -> bool:
+    ours, theirs = left.endpoint, right.endpoint
+    return (ours.name if ours else "") == (theirs.name if theirs else "")
+
+
+def _bodies(spot: Spot, left: Reading, right: Reading) -> Iterator[Difference]:
+    """Where two bodies hold different values at paths that both of them have."""
+    volatile = left.endpoint.volatile if left.endpoint else frozenset()
+    ours, theirs = _values(left), _values(right)
+    paths = {pointer: path for side in (ours, theirs) for pointer, (path, _) in side.items()}
+    common = {path for path, _ in ours.values()} & {path for path, _ in theirs.values()}
+    sides = ({p: v for p, (path, v) in side.items() if path in common} for side in (ours, theirs))
+    for parting in partings(*sides):
+        layer = _layer(paths.get(parting.path, ""), volatile)
+        where = Spot(spot.turn, spot.part, parting.path)
+        yield Difference(where, parting.kind, parting.left, parting.right, layer)
+
+
+def _values(reading: Reading) -> dict[str, tuple[str, Json]]:
+    if not reading.parts:
+        text = reading.exchange.response.body.decode("utf-8", "replace")
+        return {"": ("", text)}
+    return {pointer: (path, leaf) for pointer, path, leaf in leaves(reading.parts[0].value)}
+
+
+def _layer(path: str, volatile: Set[str]) -> Layer:
+    """A path is volatile if it, or anything that holds it, is."""
+    while path:
+        if path in volatile:
+            return Layer.VOLATILE
+        path = path.rpartition("/")[0]
+    return Layer.CONTENT

@@ -1,0 +1,76 @@
+"""DashScope's wire in the form of OpenAI's chat API. The letters B1 to B7 and the tags are those
+of the wire facts.
+"""
+
+from __future__ import annotations
+
+import re
+
+from harness.dialects import openai_form
+from harness.dialects.reader import reader, refuser
+from harness.dialects.schema import INTEGER, NAME, STRING, nullable, record
+from harness.reading import Endpoint, Role, Schema
+
+# [REC]; `content_filter` and `function_call` belong to the form but were never seen here.
+FINISH_REASONS = frozenset({"stop", "length", "tool_calls", "content_filter", "function_call"})
+
+# [REC] 6 of 6: param and code are there, and null where no key was sent.
+REFUSAL: Schema = record(
+    {
+        "error": record(
+            {"message": STRING, "type": nullable(STRING)},
+            {"param": nullable(STRING), "code": nullable(STRING)},
+        )
+    },
+    {"request_id": STRING},
+)
+
+# [REC] 21 of 21
+ANSWER: Schema = record(
+    {
+        "id": STRING,
+        "object": {"const": "chat.completion"},
+        "created": INTEGER,
+        "model": NAME,
+        "choices": openai_form.CHOICES,
+        "usage": openai_form.USAGE,
+    }
+)
+
+# [REC] 250 of 250: usage is null until an event of its own, whose `choices` are empty.
+EVENT: Schema = record(
+    {
+        "id": STRING,
+        "object": {"const": "chat.completion.chunk"},
+        "created": INTEGER,
+        "model": NAME,
+        "choices": openai_form.DELTAS,
+    },
+    {"usage": {**openai_form.USAGE, "type": ["object", "null"]}},
+)
+
+CHAT = Endpoint(
+    name="compatible.chat",
+    method="POST",
+    path=re.compile(r".*/compatible-mode/v1/chat/completions"),
+    role=Role.ANSWER,
+    answer=ANSWER,
+    event=EVENT,
+    refusal=REFUSAL,
+    read=reader(openai_form.FIELDS),
+    refuse=refuser(openai_form.FIELDS),
+    ends_with_done=True,  # [REC] 33 of 33
+    volatile=frozenset(
+        {
+            "/id",
+            "/request_id",
+            "/created",
+            "/choices/[]/message/tool_calls/[]/id",
+            "/choices/[]/delta/tool_calls/[]/id",
+        }
+    ),
+    finish_reasons=FINISH_REASONS,
+    fields=openai_form.FIELDS,
+)
+
+ENDPOINTS = (CHAT,)

@@ -1,0 +1,178 @@
+"""A report as JSON, for programs. Fields may be added; a change of meaning raises `VERSION`."""
+
+from __future__ import annotations
+
+import json
+import math
+from dataclasses import asdict
+from typing import Any
+
+from harness.compare import Comparison, Difference, Matrix
+from harness.compare.nouns import ABSENT
+from harness.reading import Read
+from harness.reports.conversation import Said, Talk
+from harness.reports.conversation import conversation as talks
+from harness.reports.report import Report
+from harness.reports.words import encodable
+from harness.types import Failure, Finding, Json, Reply, Severity, ToolCall
+
+VERSION = 1
+FORMAT = "llm-conversation-harness/report"
+
+
+def report(report: Report) -> str:
+    """A report as JSON text."""
+    return dumps(document(report))
+
+
+def dumps(value: Json) -> str:
+    """JSON text that any reader accepts: Chinese as Chinese, nothing that is not JSON."""
+    return json.dumps(_sound(value), ensure_ascii=False, indent=2, allow_nan=False) + "\n"
+
+
+def document(report: Report) -> dict[str, Any]:
+    """A report as a JSON object."""
+    return {
+        "format": FORMAT,
+        "version": VERSION,
+        "title": report.title,
+        "ok": report.ok,
+        "recorded_from": [origin.value for origin in report.origins],
+        "duration": report.duration,
+        "counts": {
+            "transcripts": len(report.reads),
+            "turns": report.turns,
+            "exchanges": report.exchanges,
+            "problems": len(report.problems),
+            **{f"{severity}s": len(report.of(severity)) for severity in Severity},
+        },
+        "transcripts": [transcript(read) for read in report.reads],
+        "problems": [asdict(problem) for problem in report.problems],
+        "findings": [finding(found) for found in report.findings],
+        "matrices": [matrix(found) for found in report.matrices],
+        "comparisons": [comparison(found) for found in report.comparisons],
+    }
+
+
+def transcript(read: Read) -> dict[str, Any]:
+    """Which transcript it is and how much it holds."""
+    told = read.transcript
+    origin = told.provenance
+    sdk = origin.sdk and {"name": origin.sdk.name, "version": origin.sdk.version}
+    return {
+        "scenario": told.scenario,
+        "target": told.target,
+        "source": told.source,
+        "recorded_from": origin.recorded_from.value,
+        "recorded_at": origin.recorded_at,
+        "sdk": sdk,
+        "turns": len(read.turns),
+        "exchanges": len(read.readings),
+        "unplayed": len(told.unplayed),
+        "skipped": list(told.skipped),
+        "ignored": dict(told.ignored),
+    }
+
+
+def finding(found: Finding) -> dict[str, Any]:
+    """A finding as a JSON object."""
+    return {
+        "rule": found.rule,
+        "severity": found.severity.value,
+        "message": found.message,
+        "scenario": found.scenario,
+        "target": found.target,
+        "source": found.source,
+        "place": asdict(found.place),
+    }
+
+
+def matrix(found: Matrix) -> dict[str, Any]:
+    """A matrix as a JSON object; a path that a target does not have has the type null."""
+    return {
+        "scenario": found.scenario,
+        "targets": list(found.targets),
+        "pairs": [comparison(pair.comparison) for pair in found.pairs],
+        "formats": {
+            table.part: {row.path: [types or None for types in row.types] for row in table.rows}
+            for table in found.tables
+        },
+        "facts": [asdict(facts) for facts in found.facts],
+    }
+
+
+def comparison(found: Comparison) -> dict[str, Any]:
+    """A comparison as a JSON object."""
+    return {
+        "scenario": found.scenario,
+        "left": found.left,
+        "right": found.right,
+        "same_shape": found.same_shape,
+        "same_content": found.same_content,
+        "differences": [difference(parted) for parted in found.told],
+    }
+
+
+def difference(parted: Difference) -> dict[str, Any]:
+    """A difference as a JSON object; `left` or `right` is left out where there is nothing."""
+    told: dict[str, Any] = {
+        "turn": parted.spot.turn,
+        "part": parted.spot.part,
+        "path": parted.spot.path,
+        "layer": parted.layer.value,
+        "kind": parted.kind.value,
+    }
+    sides = {"left": parted.left, "right": parted.right}
+    told |= {name: side for name, side in sides.items() if side is not ABSENT}
+    if parted.similarity is not None:
+        told |= {"similarity": parted.similarity, "lengths": list(parted.lengths or ())}
+    return told
+
+
+def conversation(read: Read) -> dict[str, Any]:
+    """A transcript as a conversation."""
+    return {**transcript(read), "conversation": [_talk(talk) for talk in talks(read)]}
+
+
+def _talk(talk: Talk) -> dict[str, Any]:
+    return {
+        "turn": talk.number,
+        "asked": [_said(said) for said in talk.asked],
+        "outcome": _outcome(talk),
+        "states": [{"state": state, "times": times} for state, times in talk.states],
+        "facts": asdict(talk.facts),
+    }
+
+
+def _said(said: Said) -> dict[str, Any]:
+    return {"role": said.role, "text": said.text, "tool_calls": _calls(said.tool_calls)}
+
+
+def _outcome(talk: Talk) -> dict[str, Any] | None:
+    outcome = talk.outcome
+    if isinstance(outcome, Failure):
+        return {"status": outcome.status, "code": outcome.code, "message": outcome.message}
+    if isinstance(outcome, Reply):
+        return {
+            "content": outcome.content,
+            "reasoning": outcome.reasoning,
+            "tool_calls": _calls(outcome.tool_calls),
+            "finish_reason": outcome.finish_reason,
+            "images": [image.url for image in outcome.images],
+        }
+    return None
+
+
+def _calls(calls: tuple[ToolCall, ...]) -> list[dict[str, str]]:
+    return [{"id": c.id, "name": c.name, "arguments": c.arguments} for c in calls]
+
+
+def _sound(value: Json) -> Json:
+    """What JSON can hold: a number too large becomes text, half a character is replaced."""
+    if isinstance(value, str):
+        return encodable(value)
+    if isinstance(value, float) and not math.isfinite(value):
+        return str(value)
+    if isinstance(value, dict):
+        return {encodable(str(key)): _sound(item) for key, item in value.items()}
+    return [_sound(item) for item in value] if isinstance(value, list | tuple) else value

@@ -1,0 +1,104 @@
+"""Did the answers do what the scenario's author expects of them?"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from harness.reading import Read, ReadTurn
+from harness.rules.rule import show
+from harness.rules.schemas import violations
+from harness.types import Failure, Finding, Place, Reply
+from harness.wire import ABSENT, at, read_json
+
+
+def _place(turn: ReadTurn, pointer: str = "") -> Place:
+    reading = turn.answered
+    if reading is None:
+        return Place(turn=turn.turn.number)
+    return reading.place(pointer, reading.parts[-1] if pointer and reading.parts else None)
+
+
+def _replied(read: Read) -> Iterator[tuple[ReadTurn, Reply]]:
+    for turn in read.turns:
+        if isinstance(turn.turn.outcome, Reply):
+            yield turn, turn.turn.outcome
+
+
+def expected_finish_reason(read: Read) -> Iterator[Finding]:
+    """The answer ended for the reason that the step expects."""
+    for turn, reply in _replied(read):
+        wanted = turn.turn.expect.finish_reason
+        if wanted and reply.finish_reason != wanted:
+            message = f"expected the finish reason {wanted}, found {show(reply.finish_reason)}"
+            yield Finding(message, _place(turn))
+
+
+def expected_words(read: Read) -> Iterator[Finding]:
+    """The answer contains the words that the step expects."""
+    for turn, reply in _replied(read):
+        for words in turn.turn.expect.contains:
+            if words not in (reply.content or ""):
+                message = f"expected an answer with {show(words)}, found {show(reply.content)}"
+                yield Finding(message, _place(turn))
+
+
+def expected_json(read: Read) -> Iterator[Finding]:
+    """The answer is JSON that fits the schema of the step."""
+    for turn, reply in _replied(read):
+        schema = turn.turn.expect.json_schema
+        if schema is None:
+            continue
+        document = read_json((reply.content or "").encode("utf-8", "replace"))
+        if document.problem:
+            found = f"found {document.problem} in {show(reply.content)}"
+            yield Finding(f"expected an answer in JSON, {found}", _place(turn))
+            continue
+        for pointer, problem in violations(schema, document.value):
+            message = f"in the answer's JSON{pointer and ' at ' + pointer}: {problem}"
+            yield Finding(message, _place(turn))
+
+
+def expected_pointers(read: Read) -> Iterator[Finding]:
+    """The places that the step expects exist in the answer, or in a stream's last event."""
+    for turn, _ in _replied(read):
+        parts = turn.answered.parts if turn.answered else ()
+        value = parts[-1].value if parts else None
+        for pointer in turn.turn.expect.pointers:
+            if at(value, pointer) is ABSENT:
+                message = f"expected something at {pointer}, found nothing there"
+                yield Finding(message, _place(turn, pointer))
+
+
+def expected_tool_call(read: Read) -> Iterator[Finding]:
+    """The answer calls the tool that the step expects."""
+    for turn, reply in _replied(read):
+        wanted = turn.turn.expect.tool_call
+        called = [call.name for call in reply.tool_calls]
+        if wanted and wanted not in called:
+            found = ", ".join(called) or "no call"
+            yield Finding(f"expected a call of {wanted}, found {found}", _place(turn))
+
+
+def expected_failure(read: Read) -> Iterator[Finding]:
+    """A refusal comes where the step expects it, with that code, and nowhere else."""
+    for turn in read.turns:
+        outcome, wanted = turn.turn.outcome, turn.turn.expect.failure
+        if isinstance(outcome, Reply) and wanted:
+            yield Finding(f"expected the refusal {wanted}, found an answer", _place(turn))
+        elif isinstance(outcome, Failure) and outcome.code != wanted:
+            expected = f"the refusal {wanted}" if wanted else "an answer"
+            found = f"found the refusal {outcome.status} {outcome.code}: {show(outcome.message)}"
+            yield Finding(f"expected {expected}, {found}", _place(turn))
+
+
+def everything_was_played(read: Read) -> Iterator[Finding]:
+    """A replay asks for every exchange that its cassette holds.
+
+    What nobody asks for any more was recorded for a conversation that has changed since.
+    """
+    for exchange in read.transcript.unplayed:
+        request = exchange.request
+        found = f"found {request.method} {request.uri} left over"
+        yield Finding(
+            f"expected every recorded exchange to be played, {found}", Place(exchange.turn)
+        )

@@ -1,0 +1,133 @@
+"""Are the pictures there, whole, and as many and as large as asked for?"""
+
+from __future__ import annotations
+
+import io
+import re
+import struct
+import warnings
+import zlib
+from collections.abc import Iterator
+from urllib.parse import urlsplit
+
+from PIL import Image, UnidentifiedImageError
+
+from harness.dialects.reader import seen
+from harness.reading import Read, Reading, Role
+from harness.rules.rule import answered, answers, show, spoken
+from harness.types import Finding
+
+Size = tuple[int, int]
+
+MOST_PIXELS = 64_000_000
+"""A picture that claims more is not unpacked: no service here makes one a tenth as large."""
+
+_FORMATS = ("PNG", "JPEG", "WEBP", "GIF", "BMP")
+
+# What Pillow raises on bytes that are no picture, or a broken one, or a trap.
+_BROKEN = (
+    UnidentifiedImageError,
+    Image.DecompressionBombError,
+    Image.DecompressionBombWarning,
+    OSError,
+    EOFError,
+    ValueError,
+    SyntaxError,
+    TypeError,
+    LookupError,
+    ArithmeticError,
+    MemoryError,
+    struct.error,
+    zlib.error,
+)
+
+
+def image_link_is_absolute(reading: Reading) -> Iterator[Finding]:
+    """The link to a picture is an absolute http or https address."""
+    endpoint = spoken(reading)
+    if endpoint is None:
+        return
+    for part in answers(reading):
+        for pointer, link in seen(part.value, endpoint.fields.images):
+            if not _absolute(link):
+                message = f"expected an absolute http or https address, found {show(link)}"
+                yield Finding(message, reading.place(pointer, part))
+
+
+def _absolute(link: object) -> bool:
+    try:
+        split = urlsplit(link) if isinstance(link, str) else urlsplit("")
+        return split.scheme in ("http", "https") and bool(split.hostname)
+    except ValueError:
+        return False
+
+
+def _is_picture(reading: Reading) -> bool:
+    """Whether a fetched file is a picture, and not a film or a sound."""
+    if reading.endpoint is not None and reading.endpoint.role is not Role.FILE:
+        return False
+    kind = reading.exchange.response.header("content-type") or ""
+    if reading.endpoint is None or kind.startswith(("video/", "audio/")):
+        return kind.startswith("image/")
+    return not urlsplit(reading.exchange.request.uri).path.endswith(
+        (".mp4", ".webm", ".mp3", ".wav")
+    )
+
+
+def _decoded(body: bytes) -> Size | str:
+    """The size of a picture, unpacked to its last line, or what is wrong with it."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("error", Image.DecompressionBombWarning)
+            with Image.open(io.BytesIO(body), formats=_FORMATS) as image:
+                if image.width * image.height > MOST_PIXELS:
+                    return f"{image.width} x {image.height} pixels"
+                image.load()
+                return image.size
+    except _BROKEN as error:
+        return f"{type(error).__name__}: {error}"
+
+
+def image_decodes(reading: Reading) -> Iterator[Finding]:
+    """A picture that was fetched can be decoded, to its last line.
+
+    A link that has expired gives a refusal in place of the picture.
+    """
+    if not _is_picture(reading):
+        return
+    if not reading.accepted:
+        found = f"found HTTP {reading.exchange.response.status}"
+        yield Finding(f"expected a picture, {found}", reading.place())
+        return
+    size = _decoded(reading.exchange.response.body)
+    if isinstance(size, str):
+        yield Finding(f"expected a picture that can be decoded, found {size}", reading.place())
+
+
+_SIZE = re.compile(r"([0-9]{1,5})[x*X×]([0-9]{1,5})")
+
+
+def image_has_asked_size(read: Read) -> Iterator[Finding]:
+    """A picture that was fetched is as large as was asked for."""
+    for asked in answered(read):
+        wanted = asked.asks("size")
+        match = _SIZE.fullmatch(wanted) if isinstance(wanted, str) else None
+        turn = [r for r in read.readings if r.turn == asked.answer.turn]
+        for reading in turn if match else []:
+            size = _decoded(reading.exchange.response.body) if _is_picture(reading) else ""
+            if match and isinstance(size, tuple) and size != (int(match[1]), int(match[2])):
+                message = f"expected a picture of {wanted}, found {size[0]}x{size[1]}"
+                yield Finding(message, reading.place())
+
+
+def image_count_as_asked(read: Read) -> Iterator[Finding]:
+    """As many pictures are answered as were asked for, those that failed included."""
+    for asked in answered(read):
+        wanted, endpoint = asked.asks("count"), asked.answer.endpoint
+        if type(wanted) is not int or endpoint is None or not asked.reply.images:
+            continue
+        part = asked.answer.parts[-1]
+        found = sum(1 for _ in seen(part.value, endpoint.fields.results))
+        if found != wanted:
+            message = f"expected {wanted} results, as asked for, found {found}"
+            yield Finding(message, asked.answer.place("", part))

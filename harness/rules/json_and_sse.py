@@ -1,0 +1,181 @@
+"""Is what travelled JSON, and are streams streams?"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from harness.reading import DONE, Part, Reading, Role
+from harness.rules.rule import refusals, show, spoken
+from harness.types import Failure, Finding
+from harness.wire import Event
+
+_AT_MOST = 10
+
+
+def known_endpoint(reading: Reading) -> Iterator[Finding]:
+    """The request goes to an operation whose format the harness knows.
+
+    What goes elsewhere is recorded and replayed, but nothing in it was checked.
+    """
+    if reading.endpoint is None and not reading.is_binary:
+        request = reading.exchange.request
+        found = f"found {request.method} {request.uri}"
+        yield Finding(f"expected an operation the harness knows, {found}", reading.place())
+
+
+def request_is_json(reading: Reading) -> Iterator[Finding]:
+    """The body of a request is one JSON object in UTF-8.
+
+    Both services take nothing else; a recorder that stored something else lost the question.
+    """
+    endpoint = reading.endpoint
+    if endpoint is None or endpoint.role not in (Role.ANSWER, Role.SUBMIT):
+        return
+    if reading.asked.problem:
+        found = f"found {reading.asked.problem} at byte {reading.asked.offset} of the request"
+        yield Finding(f"expected a request in JSON, {found}", reading.place())
+    elif not isinstance(reading.asked.value, dict):
+        found = f"found {show(reading.asked.value)}"
+        yield Finding(f"expected a JSON object as request, {found}", reading.place())
+
+
+def body_is_json(reading: Reading) -> Iterator[Finding]:
+    """The body of an answer is well-formed JSON in UTF-8: no NaN, no key twice, nothing cut off.
+
+    Every endpoint answers JSON, refusals included. Python's own `json` reads more than JSON.
+    """
+    if reading.is_stream or _looks_like_events(reading):
+        return
+    if (spoken(reading) or _media_type(reading) == "application/json") and reading.document.problem:
+        problem, offset = reading.document.problem, reading.document.offset
+        yield Finding(f"expected JSON, found {problem}", reading.place(offset=offset))
+
+
+def content_type_agrees_with_body(reading: Reading) -> Iterator[Finding]:
+    """The Content-Type says what the body is: JSON, or server-sent events, in UTF-8.
+
+    SDKs choose how to read an answer by this header, or fail to.
+    """
+    if spoken(reading) is None or not reading.exchange.response.body:
+        return
+    found = _media_type(reading)
+    wanted = _body_type(reading)
+    if wanted and found != wanted:
+        yield Finding(f"expected the content type {wanted}, found {show(found)}", reading.place())
+    charset = _charset(reading)
+    if charset not in ("", "utf-8", "utf8"):
+        yield Finding(f"expected the charset UTF-8, found {show(charset)}", reading.place())
+
+
+def _header(reading: Reading) -> str:
+    return (reading.exchange.response.header("content-type") or "").lower()
+
+
+def _media_type(reading: Reading) -> str:
+    return _header(reading).partition(";")[0].strip()
+
+
+def _charset(reading: Reading) -> str:
+    return _header(reading).partition("charset=")[2].partition(";")[0].strip(' "')
+
+
+def _body_type(reading: Reading) -> str:
+    """What the body itself looks like; empty where it looks like nothing known."""
+    if _looks_like_events(reading):
+        return "text/event-stream"
+    return "" if reading.document.problem else "application/json"
+
+
+def _looks_like_events(reading: Reading) -> bool:
+    begins = (b"data:", b"id:", b"event:", b":")
+    return reading.exchange.response.body.lstrip().startswith(begins)
+
+
+def stream_is_well_formed(reading: Reading) -> Iterator[Finding]:
+    """A stream obeys the grammar of server-sent events, and its last event is closed.
+
+    The WHATWG grammar; a stream without its closing blank line was cut off.
+    """
+    if not reading.is_stream or _body_type(reading) == "application/json":
+        return
+    for offset, problem in reading.stream.problems[:_AT_MOST]:
+        message = f"expected well-formed server-sent events, found that {problem}"
+        yield Finding(message, reading.place(offset=offset))
+    if not reading.stream.events:
+        yield Finding("expected at least one event, found none", reading.place())
+
+
+def _at(event: Event, offset: int = 0) -> Part:
+    return Part(None, event.number, event.data_offset + offset)
+
+
+def events_are_json(reading: Reading) -> Iterator[Finding]:
+    """The data of each event is well-formed JSON.
+
+    The only exception is the closing marker of the endpoints that have one.
+    """
+    if spoken(reading) is None:
+        return
+    for event in reading.stream.events:
+        document = event.json
+        if event.data != DONE and document.problem:
+            place = reading.place(part=_at(event, document.offset))
+            yield Finding(f"expected JSON as data, found {document.problem}", place)
+
+
+def done_marker(reading: Reading) -> Iterator[Finding]:
+    """A stream ends with `[DONE]` where that is its form, and only there.
+
+    Zhipu and the OpenAI-compatible form promise it; a client that waits for it hangs without.
+    """
+    endpoint = spoken(reading)
+    events = reading.stream.events
+    if endpoint is None or not events or not reading.accepted:
+        return
+    done = [event for event in events if event.data == DONE]
+    if not endpoint.ends_with_done:
+        for event in done:
+            yield Finding(f"expected no {DONE}, found one", reading.place(part=_at(event)))
+    elif not done and not isinstance(reading.outcome, Failure):
+        place = reading.place(part=_at(events[-1]))
+        yield Finding(f"expected {DONE} at the end of the stream, found none", place)
+    elif done:
+        for event in events[done[0].number :]:
+            message = f"expected nothing after {DONE}, found {show(event.data)}"
+            yield Finding(message, reading.place(part=_at(event)))
+
+
+def delivery_as_asked(reading: Reading) -> Iterator[Finding]:
+    """Who asks for a stream gets a stream, and who asks for none gets none.
+
+    A refusal comes as plain JSON in any case.
+    """
+    endpoint = spoken(reading)
+    asked = reading.asked.value
+    if endpoint is None or not isinstance(asked, dict) or not reading.accepted or refusals(reading):
+        return
+    if _wants_stream(reading) and endpoint.event is not None and not reading.is_stream:
+        yield Finding("expected a stream, as asked for, found one whole answer", reading.place())
+    elif asked.get("stream") is False and reading.is_stream:
+        yield Finding("expected one whole answer, as asked for, found a stream", reading.place())
+
+
+def _wants_stream(reading: Reading) -> bool:
+    headers = reading.exchange.request.headers
+    accepts = (value.lower() for name, value in headers if name.lower() == "accept")
+    return reading.asked.value.get("stream") is True or "text/event-stream" in accepts
+
+
+def status_agrees_with_body(reading: Reading) -> Iterator[Finding]:
+    """A refusal comes with an HTTP status that says so.
+
+    A client that trusts the status takes the refusal for an answer. It happens: Zhipu's 1305
+    (overloaded) came with HTTP 200 [FIELD 2026-04], DashScope's error events in a 200 stream [REC].
+    """
+    if not reading.accepted:
+        return
+    for part in refusals(reading)[:1]:
+        status = reading.exchange.response.status
+        code = reading.outcome.code if isinstance(reading.outcome, Failure) else ""
+        message = f"expected an HTTP status of 400 or more, found {status} with the code {code!r}"
+        yield Finding(message, reading.place(part=part))

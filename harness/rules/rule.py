@@ -1,0 +1,144 @@
+"""What a rule is, and the few questions that rules of every topic ask."""
+
+from __future__ import annotations
+
+import inspect
+import json
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+from harness.dialects.reader import first, is_refusal, seen
+from harness.reading import Endpoint, Fields, Part, Pointers, Read, Reading, ReadTurn, Role
+from harness.types import Failure, Finding, Json, Reply, Severity
+
+
+class Scope(StrEnum):
+    """What a rule looks at: one exchange, the whole conversation, or what the SDK made of it."""
+
+    EXCHANGE = "exchange"
+    CONVERSATION = "conversation"
+    SDK = "sdk"
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """A function that yields a `Finding` for each place where it is broken.
+
+    An exchange rule is given every `Reading` in turn, the others the whole `Read`.
+    """
+
+    check: Callable[[Any], Iterator[Finding]]
+    scope: Scope
+    severity: Severity = Severity.ERROR
+
+    @property
+    def name(self) -> str:
+        """The function's name is the rule's."""
+        return self.check.__name__
+
+    @property
+    def text(self) -> str:
+        """The function's docstring explains the rule; its first line is enough for a report."""
+        return inspect.getdoc(self.check) or ""
+
+    def findings(self, read: Read) -> Iterator[Finding]:
+        """Every place of a conversation where this rule is broken."""
+        if self.scope is not Scope.EXCHANGE:
+            yield from self.check(read)
+            return
+        for reading in read.readings:
+            yield from self.check(reading)
+
+
+_SHOWN = 90
+
+
+def show(value: Json) -> str:
+    """A JSON value as a message shows it: in one line, and not all of a long one."""
+    text = json.dumps(value, ensure_ascii=False, default=repr)
+    text = text.encode("utf-8", "replace").decode()
+    return text if len(text) <= _SHOWN else text[:_SHOWN] + "…"
+
+
+def spoken(reading: Reading) -> Endpoint | None:
+    """The endpoint of an exchange whose answer is to be checked: known, and not a file."""
+    endpoint = reading.endpoint
+    if endpoint is None or endpoint.role in (Role.FILE, Role.OTHER):
+        return None
+    return endpoint
+
+
+def answers(reading: Reading) -> list[Part]:
+    """The parts of a success that say yes."""
+    endpoint = spoken(reading)
+    if endpoint is None or not reading.accepted:
+        return []
+    return [part for part in reading.parts if not is_refusal(part, endpoint.fields)]
+
+
+def refusals(reading: Reading) -> list[Part]:
+    """The parts that say no, whatever the HTTP status."""
+    endpoint = spoken(reading)
+    if endpoint is None:
+        return []
+    if not reading.accepted:
+        return list(reading.parts[:1])
+    return [part for part in reading.parts if is_refusal(part, endpoint.fields)]
+
+
+def replies(reading: Reading) -> list[tuple[Part, Reply]]:
+    """Every part that says something, with what it says on its own."""
+    if spoken(reading) is None:
+        return []
+    return [(part, said) for part, said in reading.singly if isinstance(said, Reply)]
+
+
+def streamed(reading: Reading) -> list[tuple[Part, Reply]]:
+    """The same for a stream that was not refused; nothing for any other answer."""
+    if not reading.is_stream or isinstance(reading.outcome, Failure):
+        return []
+    return replies(reading)
+
+
+def where(part: Part, pointers: Pointers) -> str:
+    """The JSON pointer under which a part holds a field; empty where it does not."""
+    return next((pointer for pointer, _ in seen(part.value, pointers)), "")
+
+
+def messages(reading: Reading) -> tuple[str, list[Json]]:
+    """The conversation a request sends, and its JSON pointer."""
+    fields = reading.endpoint.fields if reading.endpoint else Fields()
+    held = next(seen(reading.asked.value, fields.messages), ("", None))
+    return (held[0], held[1]) if isinstance(held[1], list) else ("", [])
+
+
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """A request together with the reading that answers it, which for a task is its last poll."""
+
+    asked: Reading
+    answer: Reading
+    reply: Reply
+
+    def asks(self, field: str) -> Json:
+        """What a field of the request holds, or None."""
+        endpoint = self.asked.endpoint
+        pointers = getattr(endpoint.fields, field) if endpoint else ()
+        return first(self.asked.asked.value, pointers)
+
+
+def question(turn: ReadTurn) -> Reading | None:
+    """The request that a turn is about: the last one that is neither a poll nor a file."""
+    roles = (Role.ANSWER, Role.SUBMIT)
+    asked = [r for r in turn.readings if r.endpoint and r.endpoint.role in roles]
+    return asked[-1] if asked else None
+
+
+def answered(read: Read) -> Iterator[Answered]:
+    """Every turn that was asked and answered with a `Reply`."""
+    for turn in read.turns:
+        asked = question(turn)
+        if asked is not None and turn.answered is not None and isinstance(turn.outcome, Reply):
+            yield Answered(asked, turn.answered, turn.outcome)

@@ -1,0 +1,87 @@
+"""JSON Schema, asked in a way that never raises and answers in plain words."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from functools import lru_cache
+
+from jsonschema import Draft202012Validator
+from jsonschema.exceptions import SchemaError, ValidationError
+from referencing import Registry
+from referencing.exceptions import Unresolvable
+
+from harness.reading import Schema
+from harness.rules.rule import show
+from harness.types import Json
+from harness.wire import escape, type_name
+
+Violation = tuple[str, str]
+"""A JSON pointer, and what was expected and found there."""
+
+# What jsonschema raises on a schema that is none, that refers to what is not there or to itself,
+# or whose patterns and numbers Python cannot handle.
+_UNUSABLE = (
+    SchemaError,
+    Unresolvable,
+    re.error,
+    RecursionError,
+    ArithmeticError,
+    ValueError,
+    TypeError,
+    AttributeError,
+    KeyError,
+)
+
+_NOTHING_REMOTE: Registry[bool | Schema] = Registry()
+
+
+@lru_cache(maxsize=256)
+def _compiled(text: str) -> Draft202012Validator:
+    schema = json.loads(text)
+    Draft202012Validator.check_schema(schema)
+    return Draft202012Validator(schema, registry=_NOTHING_REMOTE)
+
+
+def violations(schema: Schema, value: Json) -> list[Violation]:
+    """Where a value does not fit a schema; a schema that cannot be used is said to be so."""
+    try:
+        errors = list(compiled(schema).iter_errors(value))
+    except _UNUSABLE as error:
+        return [("", f"expected a JSON Schema that can be used, found {_first_line(error)}")]
+    return sorted((_pointer(error), _words(error)) for error in errors)
+
+
+def compiled(schema: Schema) -> Draft202012Validator:
+    """A validator that was checked, made once for each schema."""
+    return _compiled(json.dumps(schema, default=dict, sort_keys=True))
+
+
+def _first_line(error: BaseException) -> str:
+    return f"{type(error).__name__}: {str(error).partition(chr(10))[0]}"
+
+
+def _pointer(error: ValidationError) -> str:
+    return "".join(f"/{escape(step)}" for step in error.absolute_path)
+
+
+def _words(error: ValidationError) -> str:
+    """What was expected and found, without repeating whole documents."""
+    if error.validator == "required":
+        return _missing(error)
+    wanted = error.validator_value
+    if error.validator == "type":
+        kinds = " or ".join(wanted) if isinstance(wanted, list) else str(wanted)
+        return f"expected {kinds}, found {type_name(error.instance)} {show(error.instance)}"
+    meaning = error.schema.get("description") if isinstance(error.schema, Mapping) else None
+    if error.validator in ("anyOf", "oneOf") and meaning:
+        return f"expected {meaning}, found {show(error.instance)}"
+    return f"expected {error.validator} {show(wanted)}, found {show(error.instance)}"
+
+
+def _missing(error: ValidationError) -> str:
+    held = error.instance if isinstance(error.instance, dict) else {}
+    wanted = error.validator_value if isinstance(error.validator_value, list) else []
+    missing = next((name for name in wanted if f"{name!r} is" in error.message), "")
+    return f"expected a field {missing!r}, found only {', '.join(map(repr, held)) or 'none'}"

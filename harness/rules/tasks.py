@@ -1,0 +1,188 @@
+"""Does a task go from its submission to one end, and bring what it promised?"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from urllib.parse import unquote, urlsplit
+
+from harness.dialects.reader import first, seen
+from harness.reading import Endpoint, Part, Read, Reading, Role
+from harness.rules.rule import answers, show, spoken, where
+from harness.types import Finding
+
+
+@dataclass(frozen=True, slots=True)
+class _Told:
+    """What one answer says of a task."""
+
+    reading: Reading
+    endpoint: Endpoint
+    part: Part
+    task: str | None
+    state: str | None
+
+    def finding(self, message: str, pointer: str) -> Finding:
+        return Finding(message, self.reading.place(pointer, self.part))
+
+    @property
+    def state_at(self) -> str:
+        return where(self.part, self.endpoint.fields.state)
+
+
+def _told(reading: Reading) -> Iterator[_Told]:
+    endpoint = spoken(reading)
+    if endpoint is None or endpoint.role not in (Role.SUBMIT, Role.POLL):
+        return
+    for part in answers(reading):
+        task, state = (
+            first(part.value, pointers)
+            for pointers in (endpoint.fields.task_id, endpoint.fields.state)
+        )
+        yield _Told(reading, endpoint, part, _text(task), _text(state))
+
+
+def _text(value: object) -> str | None:
+    return value if isinstance(value, str) else None
+
+
+def _polled(reading: Reading) -> str | None:
+    """The task that a poll's path asks for."""
+    endpoint = reading.endpoint
+    if endpoint is None or "task" not in endpoint.path.groupindex:
+        return None
+    match = endpoint.path.fullmatch(urlsplit(reading.exchange.request.uri).path)
+    return unquote(match.group("task")) if match else None
+
+
+def task_state_is_known(reading: Reading) -> Iterator[Finding]:
+    """The state of a task is one of those the documentation lists.
+
+    A loop that waits for a known end would never see another one.
+    """
+    for told in _told(reading):
+        states = told.endpoint.states
+        if told.state is not None and told.state not in states:
+            known = ", ".join(states.running + states.succeeded + states.failed)
+            yield told.finding(f"expected one of {known}, found {show(told.state)}", told.state_at)
+
+
+def task_moves_forward(read: Read) -> Iterator[Finding]:
+    """A task only moves forward, and it ends once.
+
+    After its end every further poll repeats the same state.
+    """
+    latest: dict[str, str] = {}
+    for reading in read.readings:
+        for told in _told(reading):
+            if told.task is None or told.state is None or told.state not in told.endpoint.states:
+                continue
+            before = latest.get(told.task)
+            if before is not None and not _follows(told.endpoint, before, told.state):
+                message = f"expected {before} or what follows it, found {told.state}"
+                yield told.finding(message, told.state_at)
+            latest[told.task] = told.state
+
+
+def _follows(endpoint: Endpoint, before: str, state: str) -> bool:
+    states = endpoint.states
+    if before not in states or before == state:
+        return True
+    return not states.ended(before) and states.rank(before) <= states.rank(state)
+
+
+def poll_answers_its_task(reading: Reading) -> Iterator[Finding]:
+    """The answer to a poll is about the task that was asked for."""
+    asked = _polled(reading)
+    for told in _told(reading):
+        if asked is not None and told.task is not None and told.task != asked:
+            pointer = where(told.part, told.endpoint.fields.task_id)
+            message = f"expected the task {show(asked)} that was asked for, found {show(told.task)}"
+            yield told.finding(message, pointer)
+
+
+def task_keeps_its_id(read: Read) -> Iterator[Finding]:
+    """What is polled is what was submitted.
+
+    A turn that polls another task than its own waits for somebody else's answer.
+    """
+    submitted = {told.task for reading in read.readings for told in _submissions(reading)}
+    polled = {_polled(reading) for reading in read.readings}
+    for turn in read.turns:
+        own = {told.task for reading in turn.readings for told in _submissions(reading)}
+        if not own or own & polled:
+            continue
+        for reading in turn.readings:
+            task = _polled(reading)
+            if task is not None and task not in submitted:
+                wanted = ", ".join(sorted(show(name) for name in own))
+                message = (
+                    f"expected a poll of the submitted task {wanted}, found one of {show(task)}"
+                )
+                yield Finding(message, reading.place())
+
+
+def _submissions(reading: Reading) -> Iterator[_Told]:
+    return (
+        told
+        for told in _told(reading)
+        if told.endpoint.role is Role.SUBMIT and told.task is not None
+    )
+
+
+def result_only_after_success(reading: Reading) -> Iterator[Finding]:
+    """A task that has not succeeded has no result yet."""
+    for told in _told(reading):
+        states = told.endpoint.states
+        if told.state not in states or told.state in states.succeeded:
+            continue
+        for pointer, _ in seen(told.part.value, told.endpoint.fields.results):
+            yield told.finding(f"expected no result while {told.state}, found one", pointer)
+
+
+def success_has_result(reading: Reading) -> Iterator[Finding]:
+    """A task that succeeded brings its result."""
+    for told in _told(reading):
+        succeeded = told.state in told.endpoint.states.succeeded
+        if succeeded and not any(seen(told.part.value, told.endpoint.fields.results)):
+            message = f"expected a result with the state {told.state}, found none"
+            yield told.finding(message, told.state_at)
+
+
+def failed_task_says_why(reading: Reading) -> Iterator[Finding]:
+    """A task that failed carries a code and a message where its service promises them.
+
+    DashScope does for FAILED [DOC B5], inside `output` and with HTTP 200.
+    """
+    for told in _told(reading):
+        fields = told.endpoint.fields
+        if told.state not in told.endpoint.states.explained:
+            continue
+        for name, pointers in (("code", fields.code), ("message", fields.message)):
+            if not first(told.part.value, pointers):
+                message = f"expected a {name} with the state {told.state}, found none"
+                yield told.finding(message, pointers[-1])
+
+
+def task_times_in_order(reading: Reading) -> Iterator[Finding]:
+    """A task is submitted, then scheduled, then ended.
+
+    The times carry no zone (they are Beijing time [REC]), so only their order can be checked.
+    """
+    for told in _told(reading):
+        before: datetime | None = None
+        for pointer, text in seen(told.part.value, told.endpoint.fields.times):
+            time = _time(text)
+            if time is None:
+                yield told.finding(f"expected a date and a time, found {show(text)}", pointer)
+            elif before is not None and time < before:
+                yield told.finding(f"expected a time after {before}, found {time}", pointer)
+            before = time or before
+
+
+def _time(text: object) -> datetime | None:
+    try:
+        return datetime.fromisoformat(str(text)).replace(tzinfo=None)
+    except ValueError:
+        return None

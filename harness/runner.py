@@ -1,0 +1,237 @@
+"""Playing a scenario to a provider: whoever has read this file has read the product.
+
+Recording and replaying are `run` with a different tape; nothing after it knows which one it was.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from importlib.metadata import version
+
+from harness import cassette as cassettes
+from harness.errors import HarnessError, RecordingFailed, StaleCassette, Unsupported
+from harness.providers import NO_KEY, PROVIDERS, Provider, Session
+from harness.providers.download import download
+from harness.providers.provider import failed, is_passing
+from harness.redact import Redactor
+from harness.scenario import Past, Scenario, digests
+from harness.store import Store, put
+from harness.tape import Player, Recorder, Tape, in_place, prove_stock_reads
+from harness.types import (
+    Call,
+    Cassette,
+    Expectation,
+    Failure,
+    Origin,
+    Outcome,
+    Provenance,
+    Reply,
+    Sdk,
+    Target,
+    Transcript,
+    Turn,
+)
+
+Told = Callable[[str], None]
+"""Told what is being done, for people who wait."""
+
+
+@dataclass(frozen=True, slots=True)
+class Retries:
+    """How often a refusal that may pass (429, 5xx) is asked again, and how long is waited.
+
+    Waits begin at `first` seconds and double, or are what the provider's Retry-After says; none
+    is longer than `longest`.
+    """
+
+    limit: int = 4
+    first: float = 1.0
+    longest: float = 60.0
+
+    def wait(self, attempt: int, failure: Failure) -> float:
+        """Seconds to wait after the given attempt, counted from 1."""
+        asked = failure.retry_after
+        return min(self.first * 2 ** (attempt - 1) if asked is None else asked, self.longest)
+
+
+def run(
+    scenario: Scenario,
+    target: Target,
+    session: Session,
+    tape: Tape,
+    *,
+    live: bool,
+    told: Told,
+    retries: Retries = Retries(),
+) -> tuple[tuple[Turn, ...], tuple[str, ...]]:
+    """Play `scenario` to `target`; every byte passes through `tape`.
+
+    Returns the turns, and in words the steps that were left out: those for the sandbox only,
+    where the provider is `live`.
+    """
+    past, seed = Past(), random.randrange(2**31)  # noqa: S311 - a seed, not a secret
+    turns: list[Turn] = []
+    skipped: list[str] = []
+    for step in scenario.steps:
+        if live and step.sandbox_only:
+            skipped.append(f"step {step.number} ({step}): {step.sandbox_only}")
+            continue
+        outcome = None
+        if step.asked:
+            told(str(step))
+            number = len(turns) + 1
+            call, expect = step.call(target, past, seed), step.expectation(target)
+            with tape.turn(number) as exchanges:
+                outcome = _ask(session, call, expect, tape, retries)
+            turns.append(Turn(number, tuple(exchanges), call, outcome, expect, step.number))
+        past = step.after(past, outcome)
+    return tuple(turns), tuple(skipped)
+
+
+def _ask(
+    session: Session, call: Call, expect: Expectation, tape: Tape, retries: Retries
+) -> Outcome:
+    """Ask, and ask again where that may help; pictures are fetched too."""
+    outcome = _send(session, call)
+    for attempt in range(1, retries.limit + 1):
+        if not isinstance(outcome, Failure) or expect.failure or not is_passing(outcome):
+            break
+        tape.sleep(retries.wait(attempt, outcome))
+        outcome = _send(session, call)
+    if isinstance(outcome, Reply) and outcome.images:
+        images = tuple(replace(image, data=download(image.url)) for image in outcome.images)
+        outcome = replace(outcome, images=images)
+    return outcome
+
+
+def _send(session: Session, call: Call) -> Outcome:
+    try:
+        return session.send(call)
+    except HarnessError:
+        raise
+    except Exception as error:  # noqa: BLE001 - an SDK may raise anything at all because of what
+        return failed(error)  # it was answered; what it raised is the outcome, and is judged
+
+
+def provider_of(scenario: Scenario, target: Target) -> Provider:
+    """The target's provider. Raises Unsupported if it cannot do what a step asks."""
+    provider = PROVIDERS[target.provider]
+    for step in scenario.steps:
+        asked = (step.kind, step.mode(target))
+        if step.asked and asked not in provider.can:
+            can = ", ".join(sorted(f"{kind} {mode}" for kind, mode in provider.can))
+            raise Unsupported(
+                f"{scenario.path}:{step.line}: {provider.name} does not answer "
+                f"{asked[0]} in mode {asked[1]}; it answers: {can}"
+            )
+    return provider
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """Whom a recording is made from: the live service or the sandbox, and how to reach it."""
+
+    origin: Origin
+    where: str
+    key: Callable[[Provider], str]
+    address: Callable[[Provider], str]
+    secrets: tuple[str, ...] = ()
+
+
+def record(scenario: Scenario, target: Target, source: Source, store: Store, told: Told) -> None:
+    """Play a scenario and put its cassette in place.
+
+    Raises RecordingFailed if the provider refused where the scenario expects no refusal; what
+    was recorded before is untouched by that and by everything else that can go wrong.
+    """
+    provider = provider_of(scenario, target)
+    key, address = source.key(provider), source.address(provider)
+    tape = Recorder(Redactor((*source.secrets, *provider.secrets(key))))
+    live = source.origin is Origin.LIVE
+    with in_place(tape), provider.open(key, address, tape.sleep) as session:
+        turns, _ = run(scenario, target, session, tape, live=live, told=told)
+    _refuse_refusals(scenario, target, turns)
+    provenance = _provenance(scenario, target, provider, source.origin, address)
+    cassette = Cassette(tape.exchanges(), provenance)
+    text = cassettes.dumps(cassette)
+    prove_stock_reads(text, cassette)
+    put(store.path(scenario.name, target), text)
+
+
+def _refuse_refusals(scenario: Scenario, target: Target, turns: tuple[Turn, ...]) -> None:
+    for turn in turns:
+        if isinstance(turn.outcome, Failure) and not turn.expect.failure:
+            failure = turn.outcome
+            status = f"HTTP {failure.status}, " if failure.status else ""
+            raise RecordingFailed(
+                f"{scenario.name} with {target}, step {turn.step}: refused ({status}code "
+                f"{failure.code}): {failure.message}; nothing was written"
+            )
+
+
+def _provenance(
+    scenario: Scenario, target: Target, provider: Provider, origin: Origin, address: str
+) -> Provenance:
+    return Provenance(
+        recorded_from=origin,
+        recorded_at=datetime.now(UTC).isoformat(timespec="seconds"),
+        scenario=scenario.name,
+        target=str(target),
+        address=address or provider.address,
+        sdk=Sdk(provider.distribution, version(provider.distribution)),
+        script=digests(scenario, target),
+        volatile=scenario.volatile,
+    )
+
+
+def replay(scenario: Scenario, target: Target, store: Store) -> Transcript:
+    """Play a scenario to its cassette, offline.
+
+    Raises NoCassette, BadCassette, StaleCassette, and Miss where the cassette has no answer.
+    """
+    provider = provider_of(scenario, target)
+    cassette = store.load(scenario.name, target)
+    _refuse_stale(scenario, target, cassette, store)
+    # The scenario's word on what is volatile counts, not the one it gave when recorded.
+    told = replace(cassette.provenance, volatile=scenario.volatile)
+    tape = Player(replace(cassette, provenance=told))
+    live = told.recorded_from is Origin.LIVE
+    with in_place(tape), provider.open(NO_KEY, told.address, tape.sleep) as session:
+        turns, skipped = run(scenario, target, session, tape, live=live, told=lambda _: None)
+    return Transcript(
+        scenario=scenario.name,
+        target=str(target),
+        turns=turns,
+        provenance=told,
+        unplayed=tape.unplayed(),
+        skipped=skipped,
+        ignored=scenario.ignored,
+        source=str(store.path(scenario.name, target)),
+    )
+
+
+def _refuse_stale(scenario: Scenario, target: Target, cassette: Cassette, store: Store) -> None:
+    """A recording answers the script it was made from, and no other."""
+    if fits(scenario, target, cassette):
+        return
+    then, now = cassette.provenance.script, digests(scenario, target)
+    path = store.path(scenario.name, target)
+    again = f"record it anew: harness record {scenario.name} --target {target.slug}"
+    if len(then) != len(now):
+        raise StaleCassette(
+            f"{scenario.path}: {len(now)} steps, but {path} was recorded with {len(then)}; {again}"
+        )
+    step = next(s for s, a, b in zip(scenario.steps, then, now, strict=True) if a != b)
+    raise StaleCassette(
+        f"{scenario.path}:{step.line}: step {step.number} ({step}) changed since {path} was "
+        f"recorded; {again}"
+    )
+
+
+def fits(scenario: Scenario, target: Target, cassette: Cassette) -> bool:
+    """Whether a cassette was recorded from the script as it is now; if nobody knows, it was."""
+    then = cassette.provenance.script
+    return not then or then == digests(scenario, target)

@@ -1,0 +1,110 @@
+"""What one running sandbox has and remembers, and the manners that all its speakers share."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
+from dataclasses import dataclass
+from datetime import datetime
+
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import Response, StreamingResponse
+
+from harness.sandbox.options import Options
+from harness.sandbox.pictures import Gallery, Wish
+from harness.sandbox.refusal import Reason, Refused
+from harness.sandbox.tasks import BEIJING, Tasks
+from harness.types import Json
+
+Headers = list[tuple[str, str]]
+Endpoint = Callable[[Request], Awaitable[Response]]
+
+
+@dataclass(frozen=True, slots=True)
+class Speaker:
+    """One provider's language: where it is spoken, the key it accepts, and how to build it."""
+
+    prefix: str
+    key: str
+    build: Callable[[House, str], Starlette]
+
+
+class House:
+    """One sandbox: its options, tasks and pictures, and how many requests came."""
+
+    def __init__(self, options: Options) -> None:
+        self.options = options
+        self.tasks = Tasks(options.pending_polls, options.running_polls, now)
+        self.gallery = Gallery()
+        self._requests = 0
+
+    async def welcome(self) -> None:
+        """Count a request, let it wait, and turn each N-th away."""
+        self._requests += 1
+        await asyncio.sleep(self.options.latency)
+        every = self.options.throttle_every
+        if every and self._requests % every == 0:
+            raise Refused(Reason.THROTTLED)
+
+    def check_rate(self, text: str) -> None:
+        """Turn away who says the word that stands for too many requests."""
+        word = self.options.throttle_on
+        if word and word in text:
+            raise Refused(Reason.THROTTLED)
+
+    def fails(self, text: str) -> bool:
+        """Whether a task that says this is to fail."""
+        word = self.options.fail_tasks_on
+        return bool(word) and word in text
+
+    def hang(self, request: Request, name: str, wish: Wish) -> str:
+        """Put up a picture; the link to it, on this very server."""
+        self.gallery.hang(name, wish)
+        host, port = request.scope["server"]
+        return f"http://{host}:{port}/files/{name}"
+
+    async def stream(self, events: Iterable[bytes]) -> AsyncIterator[bytes]:
+        """The events of a stream, each in a chunk of its own."""
+        for number, event in enumerate(events):
+            if number:
+                await asyncio.sleep(self.options.chunk_gap)
+            yield event
+
+
+def now() -> datetime:
+    """This moment, in Beijing."""
+    return datetime.now(BEIJING)
+
+
+def compact(value: Json) -> bytes:
+    """JSON as both services write it: no spaces, Chinese as Chinese."""
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "replace")
+
+
+def said(value: Json, status: int, headers: Headers) -> Response:
+    """An answer in JSON. Like the services' it has no length: it is sent in chunks."""
+    response = Response(compact(value), status)
+    response.raw_headers = _raw(headers)
+    return response
+
+
+def streamed(chunks: AsyncIterator[bytes], headers: Headers) -> Response:
+    """An answer that is a stream."""
+    response = StreamingResponse(chunks)
+    response.raw_headers = _raw(headers)
+    return response
+
+
+def _raw(headers: Headers) -> list[tuple[bytes, bytes]]:
+    return [(name.encode("latin-1"), value.encode("latin-1")) for name, value in headers]
+
+
+def bearer(request: Request) -> str:
+    """The key or token a request carries."""
+    value = request.headers.get("authorization", "").strip()
+    if not value:
+        raise Refused(Reason.NO_KEY)
+    scheme, _, token = value.rpartition(" ")
+    return token if scheme.strip().lower() in ("", "bearer") else ""

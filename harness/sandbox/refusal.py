@@ -1,0 +1,35 @@
+"""Why a sandbox says no; each speaker has a table of how its provider puts that."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+
+class Reason(StrEnum):
+    """What is wrong with a request."""
+
+    NO_KEY = "no key was sent"
+    MALFORMED_KEY = "what was sent is no key"
+    WRONG_KEY = "nobody owns this key"
+    EXPIRED_KEY = "the token is too old"
+    THROTTLED = "too many requests"
+    NOT_JSON = "the body is not a JSON object"
+    UNKNOWN_MODEL = "no such model"
+    BAD_MESSAGES = "the messages are not what they should be"
+    NO_MESSAGES = "there are no messages at all"
+    STRAY_TOOL_MESSAGE = "a tool message answers no call"
+    BAD_PARAMETER = "a parameter is out of its range"
+    FORBIDDEN = "the content is not allowed"
+    NOT_ASYNC = "this can only be asked as a task"
+    NO_SUCH_TASK = "no such task"
+    NO_SUCH_PATH = "no such path"
+    WRONG_METHOD = "not with this method"
+
+
+class Refused(Exception):
+    """A request is refused; `detail` names the parameter or says it in the provider's words."""
+
+    def __init__(self, reason: Reason, detail: str = "") -> None:
+        super().__init__(reason, detail)
+        self.reason = reason
+        self.detail = detail

@@ -1,0 +1,112 @@
+"""What holds for any two transcripts."""
+
+from __future__ import annotations
+
+import json
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from harness.compare import Difference, compare, matrix
+from harness.compare.engine import leaves, partings, similarity
+from harness.reading import Read
+from harness.types import Exchange
+
+from .wires import exchange, told
+
+LETTERS = "ab_~/[]0北京\n\0\ud800"  # what paths are made of, and half a character
+VALUES = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.floats(allow_nan=False)
+    | st.text(LETTERS, max_size=5),
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.dictionaries(st.text(LETTERS, max_size=4), inner, max_size=3)
+    ),
+    max_leaves=8,
+)
+TEXTS = st.text(LETTERS, max_size=6)
+FIELDS = st.fixed_dictionaries(
+    {},
+    optional={
+        "id": VALUES,
+        "text": TEXTS,
+        "finish": st.sampled_from(["stop", "length"]),
+        "state": st.sampled_from(["WAITING", "RUNNING", "DONE", "BROKEN", "?"]),
+        "tools": st.lists(st.tuples(TEXTS, TEXTS).map(list), max_size=2),
+        "more": VALUES,
+    },
+)
+BODIES = (VALUES | FIELDS).map(json.dumps).map(str.encode) | st.binary(max_size=20)
+EVENTS = st.lists(FIELDS.map(json.dumps), max_size=3).map(
+    lambda told: "".join(f"data: {event}\n\n" for event in told).encode()
+)
+
+
+@st.composite
+def exchanges(draw: st.DrawFn) -> Exchange:
+    """An exchange of any endpoint with any body."""
+    path = draw(st.sampled_from(["/chat", "/talk", "/tasks", "/tasks/1", "/files/1", "/else"]))
+    if draw(st.booleans()):
+        return exchange(draw(EVENTS), path, "text/event-stream")
+    return exchange(draw(BODIES), path, status=draw(st.sampled_from([200, 200, 401, 500])))
+
+
+TURNS = st.lists(st.lists(exchanges(), max_size=4), max_size=3)
+READS = TURNS.map(lambda turns: told(*turns))
+
+
+def seen_from_the_other_side(told: tuple[Difference, ...]) -> tuple[Difference, ...]:
+    """Differences with left and right swapped."""
+    return tuple(difference.mirrored() for difference in told)
+
+
+@given(TURNS)
+@settings(max_examples=60)
+def test_nothing_differs_from_itself(turns: list[list[Exchange]]) -> None:
+    """A transcript compared with itself has no difference at all, not even a volatile one."""
+    assert compare(told(*turns), told(*turns)).told == ()
+
+
+@given(READS, READS)
+@settings(max_examples=60)
+def test_a_comparison_is_the_same_from_both_sides(left: Read, right: Read) -> None:
+    """Swapping the sides swaps left and right in every difference, and does nothing else."""
+    there, back = compare(left, right), compare(right, left)
+    assert repr(there.told) == repr(seen_from_the_other_side(back.told))
+
+
+@given(st.lists(READS, max_size=3))
+@settings(max_examples=30)
+def test_a_matrix_has_every_pair_and_never_raises(reads: list[Read]) -> None:
+    """Any transcripts can be put side by side."""
+    found = matrix(reads)
+    assert len(found.pairs) == len(reads) * (len(reads) - 1) // 2
+    assert all(len(row.types) == len(reads) for table in found.tables for row in table.rows)
+
+
+@given(VALUES, VALUES)
+def test_no_parting_means_the_same_json(left: object, right: object) -> None:
+    """Two values that do not part are the same JSON."""
+    ours, theirs = ({pointer: leaf for pointer, _, leaf in leaves(v)} for v in (left, right))
+    parted = list(partings(ours, theirs))
+    same = json.dumps(left, sort_keys=True) == json.dumps(right, sort_keys=True)
+    assert same <= (not parted)
+
+
+@given(st.text(LETTERS), st.text(LETTERS))
+def test_similarity_is_symmetric_and_bounded(left: str, right: str) -> None:
+    """How alike two texts are does not depend on their order; only equal texts reach 1."""
+    assert similarity(left, right) == similarity(right, left)
+    assert 0 <= similarity(left, right) <= 1
+    assert (similarity(left, right) == 1) == (left == right)
+
+
+def test_deep_answers_are_compared() -> None:
+    """An answer as deep as may be is compared."""
+    deep = b'{"a":' * 198 + b"1" + b"}" * 198
+    other = b'{"a":' * 198 + b"2" + b"}" * 198
+    (found,) = compare(told([exchange(deep)]), told([exchange(other)])).told
+    assert (found.left, found.right) == (1, 2)

@@ -1,0 +1,61 @@
+"""All targets of one scenario side by side."""
+
+from __future__ import annotations
+
+from harness.compare import Facts, Row, Table, matrix
+from harness.types import Timing
+
+from .wires import answered, exchange, told
+
+LEFT = told([answered({"text": "你好", "finish": "stop", "usage": [1, 2, 3]})])
+RIGHT = told([answered({"output": {"say": "你好"}}, "/talk")], target="theirs/two")
+REFUSED = told([answered({"code": "Busy"}, status=429)], target="ours/three")
+
+
+def test_every_pair_is_compared() -> None:
+    """Each pair is compared once, with its number of differences."""
+    found = matrix([LEFT, RIGHT, REFUSED])
+    assert found.targets == ("ours/one", "theirs/two", "ours/three")
+    assert [(p.left, p.right, p.shape, p.answer) for p in found.pairs] == [
+        (0, 1, 6, 4),
+        (0, 2, 2, 1),
+        (1, 2, 2, 1),
+    ]
+
+
+def test_formats_are_laid_side_by_side() -> None:
+    """Each path has the types of each target; who has no such part is known."""
+    answer, refusal = matrix([LEFT, RIGHT, REFUSED]).tables
+    assert (answer.part, answer.present) == ("answer", (True, True, False))
+    assert Row("/text", ("string", "", "")) in answer.differing
+    assert answer.rows[0] == Row("", ("object", "object", ""))
+    assert answer.rows[0] not in answer.differing
+    assert refusal == Table(
+        "refusal",
+        (False, False, True),
+        (Row("", ("", "", "object")), Row("/code", ("", "", "string"))),
+    )
+    assert refusal.differing == ()
+
+
+def test_types_of_several_turns_are_united() -> None:
+    """A path that has another type in another turn has both."""
+    read = told([answered({"x": None})], [answered({"x": 1})])
+    assert matrix([read]).tables[0].rows[1] == Row("/x", ("integer|null",))
+
+
+def test_facts_tell_what_a_turn_came_to() -> None:
+    """Facts hold length, tokens, finish reason and times of each turn."""
+    body = b'{"text": "abc", "finish": "stop", "usage": [1, 2, 3]}'
+    read = told([exchange(body, timing=Timing(0, 0.5, 2.0))])
+    assert matrix([read]).facts == (
+        Facts("ours/one", 1, "reply", "sync", 3, "stop", 1, 2, 0.5, 2.0, 0, 1),
+    )
+    assert matrix([REFUSED]).facts == (
+        Facts("ours/three", 1, "failure 429 Busy", "sync", exchanges=1),
+    )
+
+
+def test_no_targets_make_an_empty_matrix() -> None:
+    """Nothing to compare is an empty matrix."""
+    assert matrix([]).pairs == ()

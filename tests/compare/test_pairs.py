@@ -1,0 +1,234 @@
+"""Two transcripts and where they part."""
+
+from __future__ import annotations
+
+import time
+
+import pytest
+
+from harness.compare import Difference, Kind, Layer, Spot, compare
+from harness.reading import Read
+from harness.types import Exchange
+from harness.wire import ABSENT
+
+from .wires import answered, exchange, said, streamed, told
+
+PNG = b"\x89PNG\r\n\x1a\n\x00\x00\x00\rIHDR" + bytes([0, 0, 4, 0, 0, 0, 2, 0])
+
+
+def parted(left: Read, right: Read, layer: Layer) -> list[tuple[str, str, object, object]]:
+    """The differences of one layer as tuples."""
+    found = compare(left, right).of(layer)
+    return [(str(d.spot), d.kind.value, d.left, d.right) for d in found]
+
+
+def test_a_path_that_only_one_side_has_is_a_difference_of_shape() -> None:
+    """A path that only one side has is a difference of shape, told with its type."""
+    left, right = said({"a": 1, "b": []}), said({"a": 1, "c": "x"})
+    assert parted(left, right, Layer.SHAPE) == [
+        ("turn 1 answer /b", "only left", "array", ABSENT),
+        ("turn 1 answer /c", "only right", ABSENT, "string"),
+    ]
+
+
+def test_a_path_with_another_type_is_a_difference_of_shape() -> None:
+    """A path with another type is a difference of shape, and not of content as well."""
+    left, right = said({"x": [1, None]}), said({"x": ["1", None]})
+    assert parted(left, right, Layer.SHAPE) == [
+        ("turn 1 answer /x/[]", "type", "integer|null", "null|string")
+    ]
+    assert not compare(left, right).same_shape
+
+
+def test_keys_with_two_underscores_are_compared() -> None:
+    """Keys that Python takes for private ones are compared like any other."""
+    assert parted(said({"__a": 1}), said({"__a": 2}), Layer.CONTENT) == [
+        ("turn 1 answer /__a", "value", 1, 2)
+    ]
+
+
+def test_the_same_shape_with_other_words_has_the_same_shape() -> None:
+    """Other words in the same format are a difference of content only."""
+    found = compare(said({"text": "one"}), said({"text": "two"}))
+    assert (found.same_shape, found.same_content) == (True, False)
+
+
+def test_volatile_values_are_told_apart() -> None:
+    """Volatile values are told, but are no difference that matters."""
+    found = compare(
+        said({"id": "1", "items": [{"id": 1}]}), said({"id": "2", "items": [{"id": 2}]})
+    )
+    assert [str(d.spot) for d in found.of(Layer.VOLATILE)] == [
+        "turn 1 answer /id",
+        "turn 1 answer /items/0/id",
+    ]
+    assert (found.differences, found.same_content) == ((), True)
+
+
+def test_values_are_compared_only_between_equal_endpoints() -> None:
+    """Two providers are compared by shape and by answer, never value by value."""
+    left = told([answered({"model": "a"})])
+    right = told([answered({"model": "b"}, "/talk")], target="theirs/two")
+    assert compare(left, right).told == ()
+
+
+def test_an_item_more_in_a_list_is_a_difference_of_content() -> None:
+    """An item more in a list both sides have is a difference of content, not of shape."""
+    left, right = said({"x": [1]}), said({"x": [1, 2]})
+    assert parted(left, right, Layer.SHAPE) == []
+    assert parted(left, right, Layer.CONTENT) == [("turn 1 answer /x/1", "only right", ABSENT, 2)]
+
+
+def test_true_is_not_one() -> None:
+    """Values of mixed lists are compared with their types."""
+    left, right = said({"x": [1, True]}), said({"x": [True, 1]})
+    assert [kind for _, kind, _, _ in parted(left, right, Layer.CONTENT)] == ["type", "type"]
+
+
+def test_answers_in_two_formats_are_compared_in_neutral_terms() -> None:
+    """Two formats that say the same are told apart by shape and alike by answer."""
+    left = told([answered({"text": "你好", "usage": [1, 2, 3]})])
+    right = told([answered({"output": {"say": "你好"}, "usage": [1, 2, 3]}, "/talk")])
+    found = compare(left, right)
+    assert (found.same_shape, found.of(Layer.ANSWER)) == (False, ())
+
+
+def test_a_text_is_told_with_its_likeness_and_lengths() -> None:
+    """Another text is told with how alike the two are, and how long."""
+    (found,) = compare(said({"text": "你好吗"}), said({"text": "你好"})).of(Layer.ANSWER)
+    assert found == Difference(
+        Spot(1, "reply", "/content"), Kind.VALUE, "你好吗", "你好", Layer.ANSWER, 0.571
+    )
+    assert found.lengths == (3, 2)
+
+
+def test_tool_calls_are_compared_by_name_and_parsed_arguments() -> None:
+    """The arguments of a tool call are compared as values, not as text."""
+    left = said({"tools": [["weather", '{"city": "北京", "days": 1}']]})
+    right = said({"tools": [["weather", '{"days":2,"city":"北京"}']]})
+    assert parted(left, right, Layer.ANSWER) == [
+        ("turn 1 reply /tool_calls/0/arguments/days", "value", 1, 2)
+    ]
+
+
+def test_usage_and_finish_reason_and_images_are_part_of_the_answer() -> None:
+    """Finish reason, each count of tokens and the number of images are compared."""
+    left = said({"finish": "stop", "usage": [1, 2, 3], "images": ["u"]})
+    right = said({"finish": "length", "usage": [1, 4, 5], "images": ["u", "v"]})
+    assert [(spot, a, b) for spot, _, a, b in parted(left, right, Layer.ANSWER)] == [
+        ("turn 1 reply /finish_reason", "stop", "length"),
+        ("turn 1 reply /images", 1, 2),
+        ("turn 1 reply /usage/output_tokens", 2, 4),
+        ("turn 1 reply /usage/total_tokens", 3, 5),
+    ]
+
+
+def test_the_chunking_of_a_stream_does_not_matter() -> None:
+    """Streams that come to the same text are alike; the number of events is volatile."""
+    left = told([streamed({"text": "你好"}, {"text": "！"})])
+    right = told([streamed({"text": "你"}, {"text": "好"}, {"text": "！"})])
+    found = compare(left, right)
+    assert found.differences == ()
+    assert [(str(d.spot), d.left, d.right) for d in found.told] == [("turn 1 reply /events", 2, 3)]
+
+
+def test_a_stream_and_an_answer_at_once_differ_in_delivery() -> None:
+    """A stream and an answer at once have other parts and another delivery."""
+    left, right = said({"text": "a"}), told([streamed({"text": "a"})])
+    assert parted(left, right, Layer.SHAPE) == [
+        ("turn 1 answer", "only left", "present", ABSENT),
+        ("turn 1 event", "only right", ABSENT, "present"),
+    ]
+    assert parted(left, right, Layer.ANSWER) == [
+        ("turn 1 reply /delivery", "value", "sync", "stream")
+    ]
+
+
+def task(*states: str) -> list[Exchange]:
+    """A task that goes through these states."""
+    polls = [answered({"state": state, "text": "x"}, "/tasks/1") for state in states]
+    return [answered({"task": "t", "state": "WAITING"}, "/tasks"), *polls]
+
+
+def test_how_often_a_task_was_polled_does_not_matter() -> None:
+    """A task that was polled more often, through the same states, is the same."""
+    left = told(task("RUNNING", "DONE"))
+    right = told(task("WAITING", "RUNNING", "RUNNING", "DONE"))
+    assert compare(left, right).told == ()
+
+
+def test_the_states_of_a_task_are_compared() -> None:
+    """A task that went another way, unseen while running, is told."""
+    found = compare(told(task("RUNNING", "DONE")), told(task("DONE")))
+    assert [(d.layer, str(d.spot)) for d in found.told] == [
+        (Layer.VOLATILE, "turn 1 poll"),
+        (Layer.ANSWER, "turn 1 reply /states/1"),
+        (Layer.ANSWER, "turn 1 reply /states/2"),
+    ]
+
+
+def test_a_task_that_failed_is_another_outcome() -> None:
+    """A failed task against one that succeeded is one difference of the answer."""
+    assert parted(told(task("DONE")), told(task("BROKEN")), Layer.ANSWER) == [
+        ("turn 1 reply /outcome", "outcome", "reply", "failure 200 Broken")
+    ]
+
+
+def test_refusals_are_compared_by_status_and_code() -> None:
+    """Two refusals are compared by status and code."""
+    left = told([answered({"code": "A"}, status=401)])
+    right = told([answered({"code": "B"}, status=429)])
+    assert parted(left, right, Layer.ANSWER) == [
+        ("turn 1 reply /code", "value", "A", "B"),
+        ("turn 1 reply /status", "status", 401, 429),
+    ]
+
+
+def test_a_picture_is_compared_by_type_and_size() -> None:
+    """Of a file only media type and size of the picture are compared, never its bytes."""
+    left = told([exchange(PNG + b"one", "/files/1", "image/png")])
+    right = told([exchange(PNG + b"two", "/files/2", "application/octet-stream")])
+    other = told([exchange(PNG[:-1] + b"\x01", "/files/2", "image/png")])
+    assert compare(left, right).told == ()
+    assert parted(left, other, Layer.SHAPE) == [
+        ("turn 1 file /size", "type", "1024x512", "1024x513")
+    ]
+
+
+def test_a_missing_turn_is_a_difference() -> None:
+    """Turns are matched by number; one that a side does not have is told."""
+    one = [answered({})]
+    found = compare(told(one), told(one, one))
+    assert [(str(d.spot), d.kind, d.left, d.right) for d in found.told] == [
+        ("turn 2", Kind.MISSING_TURN, ABSENT, "present")
+    ]
+    assert (found.same_shape, found.same_content) == (False, False)
+
+
+def test_a_body_that_is_no_json_is_compared_as_text() -> None:
+    """A body that is not JSON has that for a shape, and its text for a content."""
+    left, right = told([exchange(b"<html>")]), told([exchange(b"<body>")])
+    assert parted(left, right, Layer.SHAPE) == []
+    assert parted(left, right, Layer.CONTENT) == [("turn 1 answer", "value", "<html>", "<body>")]
+
+
+def test_two_recordings_of_one_target_are_told_apart_by_source() -> None:
+    """Two recordings of one target are named with where they come from."""
+    found = compare(told(source="old.yaml"), told(source="new.yaml"))
+    assert (found.left, found.right) == ("ours/one (old.yaml)", "ours/one (new.yaml)")
+
+
+@pytest.mark.parametrize(
+    ("left", "right"),
+    [
+        ({f"k{i}": i for i in range(60_000)}, {f"k{i}": str(i) for i in range(60_000)}),
+        ({"text": "a\n" * 300_000}, {"text": "b\nc" * 300_000}),
+        ({"x": list(range(60_000))}, {"x": list(range(1, 60_000))}),
+    ],
+    ids=["many keys", "long texts", "long lists"],
+)
+def test_large_answers_are_compared_in_bounded_time(left: object, right: object) -> None:
+    """Large answers that differ everywhere are compared within seconds."""
+    began = time.monotonic()
+    assert compare(said(left), said(right)).differences
+    assert time.monotonic() - began < 8

@@ -1,0 +1,117 @@
+"""Two invented dialects, and transcripts spoken in them."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Sequence
+
+from harness.reading import Endpoint, Part, Read, Role, States, read, recogniser
+from harness.types import (
+    Exchange,
+    Failure,
+    Image,
+    Json,
+    Outcome,
+    Reply,
+    Request,
+    Response,
+    Timing,
+    ToolCall,
+    Transcript,
+    Turn,
+    Usage,
+)
+
+STATES = States(running=("WAITING", "RUNNING"), succeeded=("DONE",), failed=("BROKEN",))
+
+
+def _read(parts: Sequence[Part], asked: Json) -> Outcome | None:
+    bodies = [part.value for part in parts if isinstance(part.value, dict)]
+    merged = {key: value for body in bodies for key, value in body.items()}
+    merged |= merged.pop("output", {}) if isinstance(merged.get("output"), dict) else {}
+    if merged.get("state") == "BROKEN":
+        return Failure(200, "Broken", "")
+    texts = [str(body["text"]) for body in bodies if "text" in body] or merged.get("say")
+    usage = merged.get("usage")
+    tools = merged.get("tools")
+    return Reply(
+        content="".join(texts) if texts else None,
+        finish_reason=merged.get("finish"),
+        tool_calls=tuple(ToolCall("1", *tool) for tool in tools if isinstance(tool, list))
+        if isinstance(tools, list)
+        else (),
+        usage=Usage(*usage) if isinstance(usage, list) and len(usage) == 3 else None,
+        images=tuple(Image(str(url)) for url in merged.get("images") or ()),
+        states=(str(merged["state"]),) if "state" in merged else (),
+    )
+
+
+def _refuse(status: int, body: Json) -> Failure:
+    told = body if isinstance(body, dict) else {}
+    return Failure(status, str(told.get("code", "")), str(told.get("message", "")))
+
+
+def _endpoint(name: str, method: str, path: str, role: Role, *volatile: str) -> Endpoint:
+    return Endpoint(
+        name=name,
+        method=method,
+        path=re.compile(path),
+        role=role,
+        answer={},
+        refusal={},
+        read=_read,
+        refuse=_refuse,
+        volatile=frozenset(volatile),
+        states=STATES,
+    )
+
+
+ENDPOINTS = (
+    _endpoint("ours.chat", "POST", "/chat", Role.ANSWER, "/id", "/items/[]/id"),
+    _endpoint("theirs.chat", "POST", "/talk", Role.ANSWER),
+    _endpoint("ours.submit", "POST", "/tasks", Role.SUBMIT, "/task"),
+    _endpoint("ours.poll", "GET", "/tasks/.*", Role.POLL),
+    _endpoint("ours.file", "GET", "/files/.*", Role.FILE),
+)
+
+RECOGNISE = recogniser(ENDPOINTS)
+
+
+def exchange(
+    body: bytes,
+    path: str = "/chat",
+    kind: str = "application/json",
+    status: int = 200,
+    asked: Json = None,
+    timing: Timing | None = None,
+) -> Exchange:
+    """One exchange; whatever is not asked for with POST is fetched."""
+    method = "POST" if path in ("/chat", "/talk", "/tasks") else "GET"
+    return Exchange(
+        Request(method, f"https://there{path}", (), json.dumps(asked).encode()),
+        Response(status, "", (("content-type", kind),), body),
+        timing,
+    )
+
+
+def answered(body: Json, path: str = "/chat", status: int = 200) -> Exchange:
+    """A JSON answer."""
+    return exchange(json.dumps(body).encode(), path, status=status)
+
+
+def streamed(*events: Json, path: str = "/chat") -> Exchange:
+    """An answer as server-sent events."""
+    body = "".join(f"data: {json.dumps(event)}\n\n" for event in events)
+    return exchange(body.encode(), path, "text/event-stream")
+
+
+def told(*turns: Sequence[Exchange], target: str = "ours/one", source: str = "") -> Read:
+    """A transcript of these turns."""
+    numbered = tuple(Turn(n, tuple(group)) for n, group in enumerate(turns, start=1))
+    return read(Transcript("greeting", target, numbered, source=source), RECOGNISE)
+
+
+def said(body: Json) -> Read:
+    """A transcript of one turn with one JSON answer."""
+    return told([answered(body)])

@@ -1,0 +1,24 @@
+"""Valid exchanges give no finding: every endpoint, every mode."""
+
+from __future__ import annotations
+
+import pytest
+
+from harness import dialects
+from harness.rules import check
+from harness.types import Exchange
+from tests.rules.exchanges import VALID, foreign
+
+
+@pytest.mark.parametrize("exchanges", VALID.values(), ids=VALID.keys())
+def test_a_valid_conversation_has_no_finding(exchanges: tuple[Exchange, ...]) -> None:
+    """What the services really send breaks no rule."""
+    assert check(foreign(*exchanges)) == ()
+
+
+def test_every_endpoint_is_among_the_valid_conversations() -> None:
+    """No endpoint goes untested."""
+    told = {dialects.recognise(e) for exchanges in VALID.values() for e in exchanges}
+    names = {endpoint.name for endpoint in told if endpoint}
+    untested = {endpoint.name for endpoint in dialects.ENDPOINTS} - names
+    assert untested == {"zhipuai.videos", "dashscope.cancel"}

@@ -1,0 +1,38 @@
+"""One sandbox for all tests; on a socket, as its users meet it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import httpx
+import pytest
+
+from harness.sandbox import Options, serve
+
+from .client import Dash, Zhipu
+
+
+@pytest.fixture(scope="session")
+def base() -> Iterator[str]:
+    """The address of a running sandbox."""
+    with serve(Options(port=0, chunk_gap=0.0002)) as address:
+        yield address
+
+
+@pytest.fixture(scope="session")
+def http(base: str) -> Iterator[httpx.Client]:
+    """A client of that sandbox."""
+    with httpx.Client(base_url=base, trust_env=False) as client:
+        yield client
+
+
+@pytest.fixture
+def zhipu(http: httpx.Client) -> Zhipu:
+    """Somebody who speaks Zhipu's language."""
+    return Zhipu(http)
+
+
+@pytest.fixture
+def dash(http: httpx.Client) -> Dash:
+    """Somebody who speaks DashScope's language."""
+    return Dash(http)
