@@ -139,9 +139,13 @@ class Line:
 
     def _state(self, call: Call, task: Json) -> View | Failure:
         from dashscope import ImageSynthesis
+        from dashscope.api_entities.dashscope_response import ImageSynthesisResponse
 
-        common = self._common(call)
-        response = ImageSynthesis.fetch(task, api_key=common["api_key"], **self._where)
+        # ImageSynthesis.fetch is this, without the way to say where the service is.
+        told = super(ImageSynthesis, ImageSynthesis).fetch(
+            task, api_key=self._common(call)["api_key"], **self._where
+        )
+        response = ImageSynthesisResponse.from_api_response(told)
         done = dig(response, "output", "task_status") == "SUCCEEDED"
         paths = (*TASK_PATHS, *IMAGE_PATHS) if done else TASK_PATHS
         return _refusal(response) or _view(response, paths)

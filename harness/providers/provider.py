@@ -85,7 +85,7 @@ class Task:
 
     def ended(self, view: View) -> bool:
         """Whether there is nothing left to wait for."""
-        return self.state(view) in self.ends or dig(view.value, *self.result) is not None
+        return self.state(view) in self.ends or bool(dig(view.value, *self.result))
 
     def state(self, view: View) -> str:
         """The state a view tells."""

@@ -25,8 +25,8 @@ from harness.scenario.forms import (
     TargetForm,
 )
 from harness.scenario.script import Scenario, Step
-from harness.scenario.source import Loc, Source, where
-from harness.types import Credentials, Json, Kind, Mode
+from harness.scenario.source import Loc, Source, shown, where
+from harness.types import Credentials, Kind, Mode
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +48,7 @@ def complain(complaints: Iterable[Complaint], source: Source) -> None:
 
 def unknown(thing: str, name: str, loc: Loc, allowed: Collection[str]) -> Complaint:
     """A name that does not exist, with the nearest one and all that do."""
-    words = f"unknown {thing} {_shown(name)}{_inside(loc[:-1])}"
+    words = f"unknown {thing} {shown(name)}{_inside(loc[:-1])}"
     return Complaint(loc, words + _offer(name, allowed))
 
 
@@ -124,23 +124,14 @@ def _verdict(detail: ErrorDetails, loc: Loc) -> str:
         return detail["msg"]
     if kind == "enum":
         choices = [choice.value for choice in _CHOICES[str(loc[-1])]]
-        return f"is {_shown(given)}{_offer(str(given), choices)}"
+        return f"is {shown(given)}{_offer(str(given), choices)}"
     if kind in _LENGTHS:
         return _LENGTHS[kind].format(**context)
     if kind == "tuple_type" and loc[-1] in _ONE_OR_MANY:
-        return f"must be text or a list of texts, not {_shown(given)}"
+        return f"must be text or a list of texts, not {shown(given)}"
     must = _MUST.get(kind, detail["msg"]).format(**context)
     quote = kind == "string_type" and isinstance(given, (bool, int, float))
-    return f"{must}, not {_shown(given)}" + ("; put quotes around it" if quote else "")
-
-
-def _shown(value: Json) -> str:
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    if isinstance(value, (dict, list)):
-        return "a mapping" if isinstance(value, dict) else "a list"
-    text = repr(value)
-    return text if len(text) <= 60 else text[:59] + "…"
+    return f"{must}, not {shown(given)}" + ("; put quotes around it" if quote else "")
 
 
 def incoherent(scenario: Scenario) -> Iterator[Complaint]:
@@ -243,7 +234,7 @@ def _failure_names_targets(step: Step, before: Step | None) -> Complaint | None:
     if not strangers:
         return None
     offer = _offer(strangers[0], sorted(providers))
-    message = f"names {_shown(strangers[0])}, which is no target's provider{offer}"
+    message = f"names {shown(strangers[0])}, which is no target's provider{offer}"
     return _of(step, message, "expect", "failure")
 
 

@@ -24,6 +24,7 @@ from pydantic import (
 )
 from pydantic_core import PydanticCustomError
 
+from harness.scenario.source import cut, shown
 from harness.types import Credentials, Json, Mode, Target
 
 WORDS = ("system", "user", "assistant", "prompt", "image", "tool_results")
@@ -42,19 +43,19 @@ def problem(message: str) -> PydanticCustomError:
 
 def _slug(value: str) -> str:
     if not _SLUG.fullmatch(value):
-        raise problem(f"may hold only a-z, 0-9 and '-', not {value!r}")
+        raise problem(f"may hold only a-z, 0-9 and '-', not {shown(value)}")
     return value
 
 
 def _target(value: str) -> str:
     if not _TARGET.fullmatch(value):
-        raise problem(f"must be provider/model, such as zhipuai/glm-4, not {value!r}")
+        raise problem(f"must be provider/model, such as zhipuai/glm-4, not {shown(value)}")
     return value
 
 
 def _pointer(value: str) -> str:
     if not _POINTER.fullmatch(value):
-        raise problem(f"must be a JSON pointer, such as /output/text, not {value!r}")
+        raise problem(f"must be a JSON pointer, such as /output/text, not {shown(value)}")
     return value
 
 
@@ -68,7 +69,8 @@ def _schema(value: dict[str, Any]) -> dict[str, Any]:
     try:
         Draft202012Validator.check_schema(value, Draft202012Validator.FORMAT_CHECKER)
     except SchemaError as error:
-        raise problem(f"is not a JSON Schema: {error.json_path}: {error.message}") from None
+        told = f"{error.json_path}: {error.message}"
+        raise problem(f"is not a JSON Schema: {cut(told, 200)}") from None
     return value
 
 

@@ -20,6 +20,7 @@ from harness.types import Json
 
 MAX_BYTES = 1_000_000
 MAX_DEPTH = 50
+MAX_VALUES = 50_000
 MAX_DIGITS = 30
 
 Loc: TypeAlias = tuple[str | int, ...]
@@ -49,6 +50,20 @@ def where(loc: Loc) -> str:
     """A way in words: `steps[2].expect.failure`."""
     words = (f"[{part}]" if isinstance(part, int) else f".{part[:60]}" for part in loc)
     return "".join(words).removeprefix(".")
+
+
+def shown(value: Json) -> str:
+    """A value as a message shows it: in few words."""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, (dict, list)):
+        return "a mapping" if isinstance(value, dict) else "a list"
+    return cut(repr(value), 60)
+
+
+def cut(text: str, length: int) -> str:
+    """A text of at most this length."""
+    return text if len(text) <= length else text[: length - 1] + "…"
 
 
 def read(text: str | bytes, path: Path | None = None) -> Source:
@@ -109,11 +124,15 @@ class _Loader(yaml.SafeLoader):
         self.yaml_implicit_resolvers = {}  # `_Reader` decides what a plain word means
         self.path = path
         self.depth = 0
+        self.count = 0
 
     def compose_node(self, parent: yaml.Node | None, index: int) -> yaml.Node | None:
         event: yaml.Event = self.peek_event()  # type: ignore[no-untyped-call]  # PyYAML's stubs
         self._allow(event)
         self.depth += 1
+        self.count += 1
+        if self.count > MAX_VALUES:
+            self._refuse(f"holds more than {MAX_VALUES} values", event)
         if self.depth > MAX_DEPTH:
             self._refuse(f"nested deeper than {MAX_DEPTH} levels", event)
         node = super().compose_node(parent, index)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from harness.compare import Difference, compare, matrix
@@ -13,6 +13,9 @@ from harness.reading import Read
 from harness.types import Exchange
 
 from .wires import exchange, told
+
+calm = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
+"""Whole transcripts take a while to draw on a busy machine; that is no fault of theirs."""
 
 LETTERS = "ab_~/[]0北京\n\0\ud800"  # what paths are made of, and half a character
 VALUES = st.recursive(
@@ -64,14 +67,14 @@ def seen_from_the_other_side(told: tuple[Difference, ...]) -> tuple[Difference, 
 
 
 @given(TURNS)
-@settings(max_examples=60)
+@settings(calm, max_examples=60)
 def test_nothing_differs_from_itself(turns: list[list[Exchange]]) -> None:
     """A transcript compared with itself has no difference at all, not even a volatile one."""
     assert compare(told(*turns), told(*turns)).told == ()
 
 
 @given(READS, READS)
-@settings(max_examples=60)
+@settings(calm, max_examples=60)
 def test_a_comparison_is_the_same_from_both_sides(left: Read, right: Read) -> None:
     """Swapping the sides swaps left and right in every difference, and does nothing else."""
     there, back = compare(left, right), compare(right, left)
@@ -79,7 +82,7 @@ def test_a_comparison_is_the_same_from_both_sides(left: Read, right: Read) -> No
 
 
 @given(st.lists(READS, max_size=3))
-@settings(max_examples=30)
+@settings(calm, max_examples=30)
 def test_a_matrix_has_every_pair_and_never_raises(reads: list[Read]) -> None:
     """Any transcripts can be put side by side."""
     found = matrix(reads)
@@ -88,6 +91,7 @@ def test_a_matrix_has_every_pair_and_never_raises(reads: list[Read]) -> None:
 
 
 @given(VALUES, VALUES)
+@calm
 def test_no_parting_means_the_same_json(left: object, right: object) -> None:
     """Two values that do not part are the same JSON."""
     ours, theirs = ({pointer: leaf for pointer, _, leaf in leaves(v)} for v in (left, right))
@@ -97,6 +101,7 @@ def test_no_parting_means_the_same_json(left: object, right: object) -> None:
 
 
 @given(st.text(LETTERS), st.text(LETTERS))
+@calm
 def test_similarity_is_symmetric_and_bounded(left: str, right: str) -> None:
     """How alike two texts are does not depend on their order; only equal texts reach 1."""
     assert similarity(left, right) == similarity(right, left)

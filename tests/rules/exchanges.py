@@ -198,6 +198,11 @@ DONE = get(
         "created": 1760461667,
     },
 )
+ORDERED = post(
+    f"{ZHIPU}/videos/generations",
+    {"model": "cogvideox-2", "prompt": "A dog"},
+    {"id": "9", "request_id": "886", "model": "cogvideox-2", "task_status": "PROCESSING"},
+)
 MOVIE = get(
     f"{ZHIPU}/async-result/9",
     {
@@ -217,14 +222,17 @@ FETCHED = exchange("GET", LINK, None, picture(8, 4), "image/png")
 
 IDS = {"x_request_id": REQUEST}
 GENERATION = f"{AIGC}/text-generation/generation"
-SPENT = {"input_tokens": 19, "output_tokens": 4, "total_tokens": 23}
 PROMPT = {"model": "qwen-turbo", "parameters": {}, "input": {"prompt": "Count to 3"}}
+
+
+def counted(given: int, made: int) -> Json:
+    """Tokens as DashScope counts them."""
+    return {"input_tokens": given, "output_tokens": made, "total_tokens": given + made}
 
 
 def output(said: Json, spent: int = 4) -> Json:
     """An answer of DashScope."""
-    usage = {"input_tokens": 19, "output_tokens": spent, "total_tokens": 19 + spent}
-    return {"output": said, "usage": usage, "request_id": REQUEST}
+    return {"output": said, "usage": counted(19, spent), "request_id": REQUEST}
 
 
 def chosen(content: Json, finish: str = "stop", **more: Json) -> Json:
@@ -328,6 +336,16 @@ FILM = post(
     state("PENDING"),
 )
 FILMED = get(POLL, state("SUCCEEDED", video_url="https://oss.example/a.mp4"))
+TOO_LATE = post(
+    f"{POLL}/cancel",
+    None,
+    {
+        "request_id": REQUEST,
+        "code": "UnsupportedOperation",
+        "message": "Failed to cancel the task, please confirm if the task is in PENDING status.",
+    },
+    400,
+)
 EMBEDDED = post(
     f"{DASHSCOPE}/services/embeddings/text-embedding/text-embedding",
     {"model": "text-embedding-v1", "input": {"texts": ["x"]}},
@@ -398,7 +416,7 @@ VALID: dict[str, tuple[Exchange, ...]] = {
     "zhipu streamed tool, two finishing events": (TOOL_STREAM,),
     "zhipu refusal": (REFUSED,),
     "zhipu task": (SUBMIT, WORKING, WORKING, DONE, DONE),
-    "zhipu video": (MOVIE,),
+    "zhipu video": (ORDERED, MOVIE),
     "zhipu image": (DRAWN, FETCHED),
     "dashscope text": (TEXT,),
     "dashscope message": (MESSAGE,),
@@ -411,6 +429,7 @@ VALID: dict[str, tuple[Exchange, ...]] = {
     "dashscope image task": (PENDING, RUNNING, SUCCEEDED, GIVEN),
     "dashscope failed task": (PENDING, RUNNING, FAILED),
     "dashscope unknown task": (UNKNOWN,),
+    "dashscope cancelled too late": (TOO_LATE,),
     "dashscope video": (FILM, FILMED),
     "dashscope embedding": (EMBEDDED,),
     "dashscope rerank": (RANKED,),

@@ -65,6 +65,7 @@ def step_refusal(step: str) -> str:
         ("name: !!str x", ":1: tags such as !!str are not allowed"),
         ("name: !mine x", ":1: tags such as !mine are not allowed"),
         ("name: " + "[" * 60, ":1: nested deeper than 50 levels"),
+        ("name:\n  [" + "1," * 50_000, ":2: holds more than 50000 values"),
         ("name: x\nname: y", ":2: duplicate key 'name', first on line 1"),
         ("12: x", ':1: a key must be text; write "12" in quotes'),
         ("[a]: x", ":1: a key must be text, not a list"),

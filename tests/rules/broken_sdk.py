@@ -1,0 +1,193 @@
+"""Turns in which the SDK shows something else than what travelled, or than what was expected."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+
+from harness import dialects
+from harness.reading import read
+from harness.types import Broken as BrokenPath
+from harness.types import Exchange, Expectation, Failure, Json, Outcome, Reply, View
+
+from .broken import Broken
+from .exchanges import (
+    CUMULATIVE,
+    PENDING,
+    REFUSED,
+    RUNNING,
+    STREAM,
+    SUCCEEDED,
+    SYNC,
+    TOOL,
+    edited,
+    foreign,
+    played,
+)
+
+ONE = "turn 1, exchange 1"
+PATH = "choices[0].message.content"
+
+
+def honest(*exchanges: Exchange) -> Outcome:
+    """What an SDK that agrees with the wire makes of these exchanges."""
+    turn = read(foreign(*exchanges), dialects.recognise).turns[0]
+    assert turn.outcome is not None
+    views = tuple(View(part.value) for reading in turn.readings for part in reading.parts)
+    return replace(turn.outcome, views=views if isinstance(turn.outcome, Reply) else ())
+
+
+def reply(*exchanges: Exchange, **changes: Json) -> Reply:
+    """The same as a reply, with something else in it."""
+    outcome = honest(*exchanges)
+    assert isinstance(outcome, Reply)
+    return replace(outcome, **changes)
+
+
+def shown(old: str, new: str, **accessed: Json) -> Reply:
+    """What an SDK shows of a plain answer, with something else in its object."""
+    said = reply(SYNC)
+    text = json.dumps(said.views[0].value)
+    assert old in text, f"{old} is not in {text}"
+    return replace(said, views=(View(json.loads(text.replace(old, new, 1)), accessed),))
+
+
+def reached(value: Json) -> Reply:
+    """An SDK on whose object the documented access path gives this value."""
+    said = reply(SYNC)
+    return replace(said, views=(View(said.views[0].value, {PATH: value}),))
+
+
+TASK = (PENDING, RUNNING, SUCCEEDED)
+NUMBERS = Expectation(json_schema={"type": "object", "required": ["sky"]})
+ANSWERS_JSON = edited(SYNC, "It is sunny.", '{\\"sea\\": 1}')
+
+AGREEING = {
+    "whole answer": played(SYNC, outcome=honest(SYNC)),
+    "empty stand-ins": played(
+        SYNC, outcome=shown('{"', '{"code": "", "message": null, "x": [], "')
+    ),
+    "status code": played(SYNC, outcome=shown('{"', '{"status_code": 200, "')),
+    "access path": played(SYNC, outcome=reached("It is sunny.")),
+    "stream": played(STREAM, outcome=honest(STREAM)),
+    "cumulative stream": played(CUMULATIVE, outcome=honest(CUMULATIVE)),
+    "task": played(*TASK, outcome=honest(*TASK)),
+    "attempts made again": played(REFUSED, REFUSED, SYNC, outcome=honest(SYNC)),
+    "expected refusal": played(
+        REFUSED, outcome=honest(REFUSED), expect=Expectation(failure="1113")
+    ),
+    "task given up": played(
+        PENDING,
+        RUNNING,
+        outcome=Failure(0, "PollLimit", "still RUNNING", views=honest(PENDING, RUNNING).views),
+        expect=Expectation(failure="PollLimit"),
+    ),
+    "all expectations": played(
+        SYNC,
+        outcome=honest(SYNC),
+        expect=Expectation("stop", ("sunny",), None, ("/choices/0/message",)),
+    ),
+}
+
+BROKEN = (
+    Broken(
+        "sdk_agrees_with_wire",
+        played(SYNC, outcome=shown('"created": 1760461667', '"created": 1760461667.0')),
+        f"{ONE}, /created",
+        "expected int 1760461667 as on the wire, found float 1760461667.0",
+    ),
+    Broken(
+        "sdk_agrees_with_wire",
+        played(SYNC, outcome=shown('"index": 0, ', "")),
+        f"{ONE}, /choices/0/index",
+        "found nothing in the SDK",
+    ),
+    Broken(
+        "sdk_agrees_with_wire",
+        played(SYNC, outcome=shown('"model"', '"retries": 0, "model"')),
+        f"{ONE}, /retries",
+        "expected nothing",
+    ),
+    Broken("sdk_agrees_with_wire", played(STREAM, outcome=reply(STREAM, views=(View(1),))), ONE),
+    Broken(
+        "access_paths_work",
+        played(SYNC, outcome=reached("It is")),
+        f"{ONE}, /choices/0/message/content",
+    ),
+    Broken(
+        "access_paths_work",
+        played(SYNC, outcome=reached(BrokenPath("AttributeError: choices"))),
+        f"{ONE}, /choices/0/message/content",
+        "AttributeError",
+    ),
+    Broken("reply_agrees_with_wire", played(SYNC, outcome=reply(SYNC, content="Rain.")), ONE),
+    Broken("reply_agrees_with_wire", played(SYNC, outcome=reply(SYNC, finish_reason=None)), ONE),
+    Broken("reply_agrees_with_wire", played(TOOL, outcome=reply(TOOL, tool_calls=())), ONE),
+    Broken("reply_agrees_with_wire", played(SYNC, outcome=reply(SYNC, usage=None)), ONE),
+    Broken(
+        "reply_agrees_with_wire",
+        played(*TASK, outcome=reply(*TASK, states=("SUCCEEDED",))),
+        "turn 1, exchange 3",
+    ),
+    Broken(
+        "reply_agrees_with_wire",
+        played(*TASK, outcome=reply(*TASK, images=())),
+        "turn 1, exchange 3",
+    ),
+    Broken(
+        "failure_agrees_with_wire",
+        played(
+            REFUSED,
+            outcome=Failure(429, "1302", "余额不足或无可用资源包,请充值。"),
+            expect=Expectation(failure="1302"),
+        ),
+        ONE,
+    ),
+    Broken("failure_agrees_with_wire", played(REFUSED, outcome=Reply(content="fine")), ONE),
+    Broken(
+        "failure_agrees_with_wire",
+        played(SYNC, outcome=Failure(0, "Boom", "?"), expect=Expectation(failure="Boom")),
+        ONE,
+    ),
+    Broken(
+        "pieces_join_to_content",
+        played(STREAM, outcome=reply(STREAM, pieces=("It", " is"))),
+        ONE,
+    ),
+    Broken(
+        "expected_finish_reason",
+        played(SYNC, outcome=honest(SYNC), expect=Expectation(finish_reason="length")),
+        ONE,
+    ),
+    Broken(
+        "expected_words",
+        played(SYNC, outcome=honest(SYNC), expect=Expectation(contains=("It", "rain"))),
+        ONE,
+        '"rain"',
+    ),
+    Broken(
+        "expected_json", played(SYNC, outcome=honest(SYNC), expect=NUMBERS), ONE, "answer in JSON"
+    ),
+    Broken(
+        "expected_json",
+        played(ANSWERS_JSON, outcome=honest(ANSWERS_JSON), expect=NUMBERS),
+        ONE,
+        "'sky'",
+    ),
+    Broken(
+        "expected_pointers",
+        played(SYNC, outcome=honest(SYNC), expect=Expectation(pointers=("/web_search/0",))),
+        f"{ONE}, /web_search/0",
+    ),
+    Broken(
+        "expected_tool_call",
+        played(TOOL, outcome=honest(TOOL), expect=Expectation(tool_call="get_time")),
+        ONE,
+    ),
+    Broken(
+        "expected_failure",
+        played(SYNC, outcome=honest(SYNC), expect=Expectation(failure="1113")),
+        ONE,
+    ),
+    Broken("expected_failure", played(REFUSED, outcome=honest(REFUSED)), ONE, "an answer"),
+)

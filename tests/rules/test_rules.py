@@ -1,0 +1,74 @@
+"""Each rule finds what it forbids, where it is, and nothing else."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from harness.rules import RULES, check, unknown_names
+from harness.types import Severity, Transcript
+
+from . import broken_conversations, broken_sdk, broken_wire
+from .broken import Broken
+from .exchanges import REFUSED, SYNC, edited, foreign
+
+BROKEN = broken_wire.BROKEN + broken_conversations.BROKEN + broken_sdk.BROKEN
+
+
+@pytest.mark.parametrize("broken", BROKEN, ids=str)
+def test_a_broken_rule_is_the_only_finding(broken: Broken) -> None:
+    """One thing is wrong, and exactly that is found, in words that say what was expected."""
+    findings = check(broken.transcript)
+    assert {finding.rule for finding in findings} == {broken.rule}
+    assert "; ".join(str(finding.place) for finding in findings) == broken.place
+    assert broken.says in findings[0].message
+    assert all("expected" in f.message and "found" in f.message for f in findings)
+
+
+def test_every_rule_is_broken_by_a_test() -> None:
+    """A rule that no test breaks may never find anything."""
+    assert {rule.name for rule in RULES} == {broken.rule for broken in BROKEN}
+
+
+@pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.name)
+def test_every_rule_explains_itself(rule: object) -> None:
+    """The first line of a rule's text is a sentence for users."""
+    text = getattr(rule, "text", "")
+    assert text.partition("\n")[0].rstrip().endswith((".", "]"))
+
+
+def test_rule_names_are_unique() -> None:
+    """A scenario ignores a rule by its name."""
+    assert len({rule.name for rule in RULES}) == len(RULES)
+
+
+@pytest.mark.parametrize("transcript", broken_sdk.AGREEING.values(), ids=broken_sdk.AGREEING)
+def test_an_sdk_that_agrees_gives_no_finding(transcript: Transcript) -> None:
+    """What an SDK may do: raise, show empty stand-ins, make an attempt again."""
+    assert check(transcript) == ()
+
+
+def test_an_ignored_rule_is_not_applied() -> None:
+    """The transcript says which rules do not apply to it, and why."""
+    wrong = foreign(edited(SYNC, '"total_tokens":12', '"total_tokens":13'))
+    assert check(replace(wrong, ignored={"usage_adds_up": "known"})) == ()
+
+
+def test_a_finding_is_signed() -> None:
+    """A finding carries the rule, its severity, and whose conversation it was found in."""
+    wrong = replace(foreign(edited(REFUSED, '"1113"', '""')), scenario="s", target="t/m")
+    (finding,) = check(wrong)
+    signed = (finding.rule, finding.severity, finding.scenario, finding.target, finding.source)
+    assert signed == (
+        "failure_has_code_and_message",
+        Severity.ERROR,
+        "s",
+        "t/m",
+        "test.yaml",
+    )
+
+
+def test_unknown_names_are_told() -> None:
+    """A misspelt rule in a scenario is not silently ignored."""
+    assert unknown_names(["usage_adds_up", "usage_ads_up"]) == ["usage_ads_up"]

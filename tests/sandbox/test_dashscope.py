@@ -1,0 +1,286 @@
+"""DashScope's language, as it travels."""
+
+from __future__ import annotations
+
+import io
+import re
+from datetime import UTC, datetime, timedelta
+
+import httpx
+import pytest
+from PIL import Image
+
+from harness.sandbox import DASHSCOPE_KEY
+from harness.types import Json
+
+from .client import WEATHER, Dash, conversation, events, raw_events, user
+
+UUID = "[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"
+FORBIDDEN = "Input data may contain inappropriate content."
+ROLE = "Role must be user or assistant and Content length must be greater than 0"
+
+
+def error(answer: httpx.Response) -> tuple[int, str, str]:
+    """Status, code and message of a refusal."""
+    body = answer.json()
+    assert list(body) == ["code", "message", "request_id"]
+    return answer.status_code, body["code"], body["message"]
+
+
+def test_a_prompt_and_the_same_message_get_the_same_text(dash: Dash) -> None:
+    """Text is the default format of both forms."""
+    prompt = dash.generate("你好").json()
+    assert list(prompt) == ["output", "usage", "request_id"]
+    assert prompt["output"] == dash.generate([user("你好")]).json()["output"]
+    assert list(prompt["output"]) == ["finish_reason", "text"]
+
+
+def test_the_message_format_has_choices(dash: Dash) -> None:
+    """And no text; without tools a choice has no index."""
+    output = dash.generate("你好", result_format="message").json()["output"]
+    text = dash.generate("你好").json()["output"]["text"]
+    message = {"content": text, "role": "assistant"}
+    assert output == {"choices": [{"finish_reason": "stop", "message": message}]}
+
+
+def test_the_request_id_is_in_body_and_header(dash: Dash) -> None:
+    """A UUID."""
+    answer = dash.generate("你好")
+    assert re.fullmatch(UUID, answer.json()["request_id"])
+    assert answer.headers["x-request-id"] == answer.json()["request_id"]
+
+
+def test_the_history_is_heeded(dash: Dash) -> None:
+    """Who said their name is known by it."""
+    asked = conversation("我叫小明", "您好，小明！", "我叫什么名字？")
+    assert "小明" in dash.generate(asked).json()["output"]["text"]
+    assert "小明" not in dash.generate("我叫什么名字？").json()["output"]["text"]
+
+
+@pytest.mark.parametrize("format_", ["text", "message"])
+@pytest.mark.parametrize("incremental", [False, True])
+def test_a_stream_comes_to_the_whole_text(dash: Dash, format_: str, incremental: bool) -> None:
+    """Whole texts so far, or pieces; finish_reason "null" until the end; usage grows."""
+    settings: dict[str, Json] = {"result_format": format_, "incremental_output": incremental}
+    answer = dash.generate("讲一个童话", sse=True, **settings)
+    told = events(answer)
+    if format_ == "message":
+        choices = [event["output"]["choices"][0] for event in told]
+        texts = [choice["message"]["content"] for choice in choices]
+        reasons = [choice["finish_reason"] for choice in choices]
+    else:
+        texts = [event["output"]["text"] for event in told]
+        reasons = [event["output"]["finish_reason"] for event in told]
+    whole = dash.generate("讲一个童话").json()
+    assert ("".join(texts) if incremental else texts[-1]) == whole["output"]["text"]
+    if not incremental:
+        assert all(b.startswith(a) and a != b for a, b in zip(texts, texts[1:], strict=False))
+    assert reasons == ["null"] * (len(told) - 1) + ["stop"]
+    written = [event["usage"]["output_tokens"] for event in told]
+    assert written == sorted(written)
+    assert written[-1] == whole["usage"]["output_tokens"]
+    for usage in (event["usage"] for event in told):
+        assert usage["input_tokens"] + usage["output_tokens"] == usage["total_tokens"]
+    assert {event["request_id"] for event in told} == {answer.headers["x-request-id"]}
+
+
+def test_events_are_framed_as_recorded(dash: Dash) -> None:
+    """id, event, a comment with the status, data without a space; no [DONE]."""
+    answer = dash.generate("你好", sse=True)
+    told = raw_events(answer)
+    assert [event.id for event in told] == [str(n + 1) for n in range(len(told))]
+    assert {(event.event, event.comments) for event in told} == {("result", ("HTTP_STATUS/200",))}
+    assert answer.text.startswith('id:1\nevent:result\n:HTTP_STATUS/200\ndata:{"output":')
+    assert "[DONE]" not in answer.text
+    assert answer.headers["x-dashscope-finished"] == "false"
+
+
+def test_a_tool_call_comes_in_the_message_format(dash: Dash) -> None:
+    """With an index, as choices have it where tools were declared."""
+    choice = dash.generate("北京天气？", tools=[WEATHER]).json()["output"]["choices"][0]
+    assert list(choice) == ["finish_reason", "index", "message"]
+    assert choice["finish_reason"] == "tool_calls"
+    call = choice["message"]["tool_calls"][0]
+    assert list(call) == ["function", "id", "index", "type"]
+    assert call["function"]["arguments"] == '{"city": "北京", "unit": "celsius", "days": 2}'
+
+
+def test_pieces_of_a_tool_call_join_to_the_whole(dash: Dash) -> None:
+    """The first has id and name, later ones an empty id and no name; the last finishes."""
+    asked: dict[str, Json] = {"tools": [WEATHER], "incremental_output": True}
+    told = events(dash.generate("北京天气？", sse=True, **asked))
+    choices = [event["output"]["choices"][0] for event in told]
+    calls = [choice["message"]["tool_calls"][0] for choice in choices]
+    assert len(calls) > 2
+    assert re.fullmatch("call_[0-9a-f]{24}", calls[0]["id"])
+    assert calls[0]["function"]["name"] == "get_weather"
+    assert {call["id"] for call in calls[1:]} == {""}
+    assert all(list(call["function"]) == ["arguments"] for call in calls[1:])
+    joined = "".join(call["function"]["arguments"] for call in calls)
+    assert joined == '{"city": "北京", "unit": "celsius", "days": 2}'
+    assert [c["finish_reason"] for c in choices] == ["null"] * (len(calls) - 1) + ["tool_calls"]
+
+
+def test_tool_calls_so_far_end_with_the_whole(dash: Dash) -> None:
+    """Cumulative: each event has all that was said before, also of the call before."""
+    told = events(dash.generate("北京和上海天气？", sse=True, tools=[WEATHER]))
+    calls = [event["output"]["choices"][0]["message"]["tool_calls"] for event in told]
+    assert len(calls[0]) == 1
+    arguments = [call["function"]["arguments"] for call in calls[-1]]
+    assert [("北京" in a, "上海" in a, a[-1]) for a in arguments] == [
+        (True, False, "}"),
+        (False, True, "}"),
+    ]
+    assert [c["id"] for c in calls[0]] == [c["id"] for c in calls[-1]][:1]
+    whole = dash.generate("北京和上海天气？", tools=[WEATHER]).json()["usage"]
+    assert told[-1]["usage"]["output_tokens"] == whole["output_tokens"]
+
+
+def test_a_tool_message_must_answer_a_call(dash: Dash) -> None:
+    """With the id of a call that was made."""
+    call = {"id": "call_1", "type": "function", "function": {"name": "f", "arguments": "{}"}}
+    asked = [user("北京天气？"), {"role": "assistant", "content": "", "tool_calls": [call]}]
+    told = {"role": "tool", "content": '{"temperature": 20}'}
+    answer = dash.generate([*asked, told | {"tool_call_id": "call_1"}])
+    assert "20" in answer.json()["output"]["text"]
+    for wrong in (told, told | {"tool_call_id": "call_2"}):
+        status, code, message = error(dash.generate([*asked, wrong]))
+        assert (status, code) == (400, "InvalidParameter")
+        assert 'messages with role "tool" must be a response' in message
+
+
+def test_pictures_are_a_task_that_is_polled(dash: Dash) -> None:
+    """PENDING, RUNNING, SUCCEEDED; Beijing times; a fresh request_id each, in the body only."""
+    order = dash.order("可爱的小猫", size="720*1280", n=2)
+    assert list(order.json()) == ["request_id", "output"]
+    output = order.json()["output"]
+    assert output["task_status"] == "PENDING"
+    answers = [dash.poll(output["task_id"]) for _ in range(4)]
+    polls = [answer.json() for answer in answers]
+    states = ["PENDING", "RUNNING", "SUCCEEDED", "SUCCEEDED"]
+    assert [p["output"]["task_status"] for p in polls] == states
+    assert len({p["request_id"] for p in [order.json(), *polls]}) == 5
+    assert all("x-request-id" not in answer.headers for answer in answers)
+    assert polls[0]["output"]["task_metrics"] == {"TOTAL": 2, "SUCCEEDED": 0, "FAILED": 0}
+    assert polls[2]["output"]["task_metrics"] == {"TOTAL": 2, "SUCCEEDED": 2, "FAILED": 0}
+    assert polls[2]["usage"] == {"image_count": 2}
+    assert polls[2]["output"] == polls[3]["output"]
+    submitted = datetime.fromisoformat(polls[2]["output"]["submit_time"]).replace(tzinfo=UTC)
+    assert abs(datetime.now(UTC) + timedelta(hours=8) - submitted) < timedelta(seconds=60)
+    files = [dash.http.get(result["url"]).content for result in polls[2]["output"]["results"]]
+    assert len(set(files)) == 2
+    with Image.open(io.BytesIO(files[0])) as picture:
+        picture.load()
+        assert (picture.format, picture.size) == ("PNG", (720, 1280))
+
+
+def test_four_pictures_are_drawn_when_nobody_says_how_many(dash: Dash) -> None:
+    """As wanx-v1 does."""
+    id = dash.order("小猫").json()["output"]["task_id"]
+    assert dash.poll(id).json()["output"]["task_metrics"]["TOTAL"] == 4
+
+
+@pytest.mark.parametrize(
+    ("prompt", "size", "code"),
+    [("任务失败", "1024*1024", "InternalError.Timeout"), ("小猫", "64*64", "InvalidParameter")],
+)
+def test_a_failed_task_tells_why_inside_output(
+    dash: Dash, prompt: str, size: str, code: str
+) -> None:
+    """With HTTP 200; a size that is not allowed fails the task."""
+    id = dash.order(prompt, size=size, n=1).json()["output"]["task_id"]
+    answers = [dash.poll(id) for _ in range(3)]
+    assert [a.status_code for a in answers] == [200, 200, 200]
+    output = answers[-1].json()["output"]
+    assert (output["task_status"], output["code"]) == ("FAILED", code)
+    assert output["message"]
+    assert output["task_metrics"] == {"TOTAL": 1, "SUCCEEDED": 0, "FAILED": 1}
+    assert "usage" not in answers[-1].json()
+
+
+def test_an_unknown_task_is_unknown(dash: Dash) -> None:
+    """With HTTP 200."""
+    answer = dash.poll("no-such-task")
+    assert answer.status_code == 200
+    assert answer.json()["output"] == {"task_id": "no-such-task", "task_status": "UNKNOWN"}
+
+
+def test_pictures_cannot_be_asked_for_at_once(dash: Dash) -> None:
+    """Without X-DashScope-Async there are none."""
+    body = {"model": "wanx-v1", "input": {"prompt": "小猫"}, "parameters": {}}
+    answer = dash.post("/services/aigc/text2image/image-synthesis", body)
+    message = "current user api does not support synchronous calls."
+    assert error(answer) == (403, "AccessDenied", message)
+
+
+@pytest.mark.parametrize(
+    ("headers", "message"),
+    [
+        ({}, "No API-key provided."),
+        ({"Authorization": "Bearer sk-wrong"}, "Invalid API-key provided."),
+        ({"Authorization": f"Basic {DASHSCOPE_KEY}"}, "Invalid API-key provided."),
+        ({"Authorization": "Bearer"}, "Invalid API-key provided."),
+    ],
+)
+def test_whoever_has_no_key_is_refused(
+    http: httpx.Client, headers: dict[str, str], message: str
+) -> None:
+    """Also a stream, in plain JSON."""
+    body = {"model": "qwen-turbo", "input": {"prompt": "你好"}, "parameters": {}}
+    path = "/api/v1/services/aigc/text-generation/generation"
+    answer = http.post(path, json=body, headers={"X-DashScope-SSE": "enable"} | headers)
+    assert error(answer) == (401, "InvalidApiKey", message)
+
+
+@pytest.mark.parametrize(
+    ("change", "expected"),
+    [
+        ({"model": "no-such-model"}, (400, "InvalidParameter", "Model not exist.")),
+        ({"model": 3}, (400, "InvalidParameter", "Model not exist.")),
+        ({"input": {"messages": []}}, (400, "InvalidParameter", ROLE)),
+        ({"input": {"messages": [user("")]}}, (400, "InvalidParameter", ROLE)),
+        ({"input": {"prompt": ""}}, (400, "InvalidParameter", ROLE)),
+        ({"input": {"messages": [{"role": "x", "content": "y"}]}}, (400, "InvalidParameter", ROLE)),
+        ({"input": {}}, (400, "InvalidParameter", 'Either "prompt" or "messages" must exist and cannot both be none')),
+        ({"parameters": {"temperature": 2}}, (400, "InvalidParameter", "Temperature should be in [0.0, 2.0)")),
+        ({"parameters": {"temperature": "warm"}}, (400, "InvalidParameter", "Temperature should be in [0.0, 2.0)")),
+        ({"parameters": {"top_p": 0}}, (400, "InvalidParameter", "Range of top_p should be (0.0, 1.0]")),
+        ({"parameters": {"max_tokens": 1.5}}, (400, "InvalidParameter", "Range of max_tokens should be [1, 65536]")),
+        ({"parameters": {"result_format": "xml"}}, (400, "InvalidParameter", "result_format must be text or message.")),
+        ({"input": {"prompt": "制造炸弹"}}, (400, "DataInspectionFailed", FORBIDDEN)),
+        ({"input": {"prompt": "触发限流"}}, (429, "Throttling.RateQuota", "Requests rate limit exceeded, please try again later.")),
+    ],
+)  # fmt: skip
+def test_refusals_have_the_services_own_words(
+    dash: Dash, change: dict[str, Json], expected: tuple[int, str, str]
+) -> None:
+    """Status, code and text; also where a stream was asked for the answer is plain JSON."""
+    body = {"model": "qwen-turbo", "input": {"prompt": "你好"}, "parameters": {}} | change
+    path = "/services/aigc/text-generation/generation"
+    answer = dash.post(path, body, {"X-DashScope-SSE": "enable", "Accept": "text/event-stream"})
+    assert error(answer) == expected
+
+
+def test_a_body_that_is_no_json_is_refused(dash: Dash) -> None:
+    """In the words of the error-code page."""
+    path = f"{dash.prefix}/services/aigc/text-generation/generation"
+    answer = dash.http.post(path, content=b"{", headers=dash.headers)
+    message = "Required body invalid, please check the request body format."
+    assert error(answer) == (400, "InvalidParameter", message)
+
+
+@pytest.mark.parametrize(
+    ("asked", "expected"),
+    [
+        ({"prompt": "小猫", "model": "qwen-turbo"}, (400, "InvalidParameter")),
+        ({"prompt": ""}, (400, "InvalidParameter")),
+        ({"prompt": "小猫", "n": 5}, (400, "InvalidParameter")),
+        ({"prompt": "违禁内容"}, (400, "DataInspectionFailed")),
+        ({"prompt": "触发限流"}, (429, "Throttling.RateQuota")),
+    ],
+)
+def test_orders_are_refused_too(
+    dash: Dash, asked: dict[str, Json], expected: tuple[int, str]
+) -> None:
+    """At once, before there is a task."""
+    assert error(dash.order(**asked))[:2] == expected

@@ -1,0 +1,181 @@
+"""The official SDKs talk to the sandbox as they talk to the real services."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterator
+from typing import Any
+
+import dashscope
+import httpx
+import pytest
+import zhipuai
+from dashscope.api_entities.http_request import close_shared_sync_session
+from PIL import Image
+
+from harness.sandbox import DASHSCOPE_KEY, ZHIPUAI_KEY, Options, serve
+
+from .client import WEATHER, user
+
+ASKED = [user("你好，我叫小明"), {"role": "assistant", "content": "您好！"}, user("我叫什么名字？")]
+
+
+@pytest.fixture
+def client(base: str) -> Iterator[Any]:
+    """Zhipu's SDK, which sends a signed token."""
+    with zhipuai.ZhipuAI(
+        api_key=ZHIPUAI_KEY,
+        base_url=f"{base}/api/paas/v4",
+        max_retries=0,
+        disable_token_cache=False,
+    ) as client:
+        yield client
+
+
+@pytest.fixture
+def dashed(base: str) -> Iterator[dict[str, str]]:
+    """What a call of DashScope's SDK needs to reach the sandbox."""
+    yield {"api_key": DASHSCOPE_KEY, "base_address": f"{base}/api/v1"}
+    close_shared_sync_session()
+
+
+def test_zhipuai_chats(client: Any) -> None:
+    """At once and as a stream: the same text."""
+    whole = client.chat.completions.create(model="glm-4", messages=ASKED)
+    assert whole.choices[0].message.content == "您叫小明。"
+    chunks = list(client.chat.completions.create(model="glm-4", messages=ASKED, stream=True))
+    assert "".join(chunk.choices[0].delta.content for chunk in chunks) == "您叫小明。"
+    assert chunks[-1].usage.total_tokens == whole.usage.total_tokens
+
+
+def test_zhipuai_sends_a_raw_key_too(base: str) -> None:
+    """The SDK's own default."""
+    address = f"{base}/api/paas/v4"
+    with zhipuai.ZhipuAI(api_key=ZHIPUAI_KEY, base_url=address, max_retries=0) as client:
+        answer = client.chat.completions.create(model="glm-4", messages=[user("你好")])
+    assert answer.choices[0].finish_reason == "stop"
+
+
+def test_zhipuai_calls_a_tool_and_hears_the_result(client: Any) -> None:
+    """The round trip of tool calling."""
+    create = client.chat.completions.create
+    first = create(model="glm-4", messages=[user("北京天气？")], tools=[WEATHER])
+    message = first.choices[0].message
+    told = {"role": "tool", "tool_call_id": message.tool_calls[0].id, "content": '{"sky": "晴"}'}
+    asked = [user("北京天气？"), message.model_dump(), told]
+    assert "晴" in create(model="glm-4", messages=asked, tools=[WEATHER]).choices[0].message.content
+
+
+def test_zhipuai_polls_a_task(client: Any) -> None:
+    """Until it is a success."""
+    asked = [user("讲一个童话")]
+    task = client.chat.asyncCompletions.create(model="glm-4", messages=asked)
+    states = [task.task_status]
+    while states[-1] == "PROCESSING":
+        result = client.chat.asyncCompletions.retrieve_completion_result(id=task.id)
+        states.append(result.task_status)
+    assert states == ["PROCESSING", "PROCESSING", "PROCESSING", "SUCCESS"]
+    assert "从前" in result.choices[0].message.content
+
+
+def test_zhipuai_draws(client: Any) -> None:
+    """A link to a real picture."""
+    answer = client.images.generations(model="cogview-3", prompt="小猫", size="1024x1024")
+    data = httpx.get(answer.data[0].url, trust_env=False).content
+    with Image.open(io.BytesIO(data)) as picture:
+        assert picture.size == (1024, 1024)
+
+
+@pytest.mark.parametrize(
+    ("model", "text", "kind"),
+    [
+        ("no-model", "你好", zhipuai.APIRequestFailedError),
+        ("glm-4", "触发限流", zhipuai.APIReachLimitError),
+    ],
+)
+def test_zhipuai_raises_what_is_refused(client: Any, model: str, text: str, kind: Any) -> None:
+    """With the SDK's own classes of errors."""
+    with pytest.raises(kind):
+        client.chat.completions.create(model=model, messages=[user(text)], stream=True)
+
+
+def test_zhipuai_raises_for_a_wrong_key(base: str) -> None:
+    """A well-formed key that nobody owns."""
+    wrong = f"{'0' * 32}.abcdefghijklmnop"
+    address = f"{base}/api/paas/v4"
+    with zhipuai.ZhipuAI(api_key=wrong, base_url=address, max_retries=0) as client:
+        with pytest.raises(zhipuai.APIAuthenticationError, match="令牌已过期或验证不正确"):
+            client.chat.completions.create(model="glm-4", messages=[user("你好")])
+
+
+def test_dashscope_generates(dashed: dict[str, str]) -> None:
+    """A prompt, and messages in both formats."""
+    call = dashscope.Generation.call
+    assert call("qwen-turbo", prompt="你好", **dashed).output.text
+    text = call("qwen-turbo", messages=ASKED, **dashed).output.text
+    answer = call("qwen-turbo", messages=ASKED, result_format="message", **dashed)
+    assert text == answer.output.choices[0].message.content == "您叫小明。"
+    assert answer.usage.input_tokens + answer.usage.output_tokens == answer.usage.total_tokens
+
+
+@pytest.mark.parametrize("incremental", [False, True])
+def test_dashscope_streams(dashed: dict[str, str], incremental: bool) -> None:
+    """Pieces, or whole texts so far."""
+    asked = {"messages": [user("讲一个童话")], "result_format": "message"}
+    whole = dashscope.Generation.call("qwen-turbo", **asked, **dashed)
+    answers = dashscope.Generation.call(
+        "qwen-turbo", **asked, **dashed, stream=True, incremental_output=incremental
+    )
+    texts = [answer.output.choices[0].message.content for answer in answers]
+    joined = "".join(texts) if incremental else texts[-1]
+    assert joined == whole.output.choices[0].message.content
+
+
+def test_dashscope_calls_a_tool(dashed: dict[str, str]) -> None:
+    """As the SDK shows it."""
+    asked = {"messages": [user("上海天气？")], "tools": [WEATHER], "result_format": "message"}
+    answer = dashscope.Generation.call("qwen-turbo", **asked, **dashed)
+    call = answer.output.choices[0].message.tool_calls[0]
+    assert call["function"]["arguments"].startswith('{"city": "上海"')
+
+
+def test_dashscope_draws(dashed: dict[str, str]) -> None:
+    """A task is ordered, then fetched until it is done."""
+    image = dashscope.ImageSynthesis
+    order = image.async_call("wanx-v1", "小猫", n=1, size="1280*720", **dashed)
+    states = [order.output.task_status]
+    while states[-1] in ("PENDING", "RUNNING"):
+        task = image.fetch(order, **dashed)
+        states.append(task.output.task_status)
+    assert states == ["PENDING", "PENDING", "RUNNING", "SUCCEEDED"]
+    data = httpx.get(task.output.results[0].url, trust_env=False).content
+    with Image.open(io.BytesIO(data)) as picture:
+        assert picture.size == (1280, 720)
+
+
+@pytest.mark.parametrize(
+    ("change", "status", "code"),
+    [
+        ({"api_key": "sk-nobody"}, 401, "InvalidApiKey"),
+        ({"model": "none"}, 400, "InvalidParameter"),
+        ({"prompt": "触发限流"}, 429, "Throttling.RateQuota"),
+        ({"prompt": "违禁内容"}, 400, "DataInspectionFailed"),
+    ],
+)
+def test_dashscope_returns_what_is_refused(
+    dashed: dict[str, str], change: dict[str, str], status: int, code: str
+) -> None:
+    """Its errors are answers."""
+    asked = {"model": "qwen-turbo", "prompt": "你好"} | dashed | change
+    answer = dashscope.Generation.call(**asked)
+    assert (answer.status_code, answer.code) == (status, code)
+
+
+def test_zhipuai_retries_when_turned_away() -> None:
+    """Each second request is refused, and the SDK's own retry gets through."""
+    with serve(Options(port=0, throttle_every=2)) as base:
+        address = f"{base}/api/paas/v4"
+        with zhipuai.ZhipuAI(api_key=ZHIPUAI_KEY, base_url=address, max_retries=1) as client:
+            for _ in range(2):
+                answer = client.chat.completions.create(model="glm-4", messages=[user("你好")])
+                assert answer.choices[0].message.content.startswith("你好！")
