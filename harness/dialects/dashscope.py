@@ -62,7 +62,7 @@ def _choices(content: Schema, call: Schema) -> Schema:
 def _output(content: Schema, call: Schema) -> Schema:
     """[REC] B1 and B2: text with its finish reason, or choices. Never both, never null."""
     members = {"text": STRING, "finish_reason": STRING, "choices": _choices(content, call)}
-    forms = (having("text", "finish_reason"), having("choices"))
+    forms = ({"required": ["text", "finish_reason"]}, {"required": ["choices"]})
     return {
         **record({}, members),
         **either("`text` and `finish_reason`, or `choices`", *forms),

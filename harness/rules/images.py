@@ -13,9 +13,9 @@ from urllib.parse import urlsplit
 from PIL import Image, UnidentifiedImageError
 
 from harness.dialects.reader import seen
-from harness.reading import Read, Reading, Role
+from harness.reading import Endpoint, Read, Reading, Role
 from harness.rules.rule import answered, answers, show, spoken
-from harness.types import Finding
+from harness.types import Finding, Reply
 
 Size = tuple[int, int]
 
@@ -120,11 +120,17 @@ def image_has_asked_size(read: Read) -> Iterator[Finding]:
                 yield Finding(message, reading.place())
 
 
+def _finished(reply: Reply, endpoint: Endpoint) -> bool:
+    """Whether an answer holds all its pictures: at once, or as a task that succeeded."""
+    ended = not reply.states or reply.states[-1] in endpoint.states.succeeded
+    return ended and bool(reply.images)
+
+
 def image_count_as_asked(read: Read) -> Iterator[Finding]:
     """As many pictures are answered as were asked for, those that failed included."""
     for asked in answered(read):
         wanted, endpoint = asked.asks("count"), asked.answer.endpoint
-        if type(wanted) is not int or endpoint is None or not asked.reply.images:
+        if type(wanted) is not int or endpoint is None or not _finished(asked.reply, endpoint):
             continue
         part = asked.answer.parts[-1]
         found = sum(1 for _ in seen(part.value, endpoint.fields.results))

@@ -47,7 +47,7 @@ def body_is_json(reading: Reading) -> Iterator[Finding]:
     if reading.is_stream or _looks_like_events(reading):
         return
     if (spoken(reading) or _media_type(reading) == "application/json") and reading.document.problem:
-        problem, offset = reading.document.problem, reading.document.offset
+        problem, offset = reading.document.problem, reading.document.offset or None
         yield Finding(f"expected JSON, found {problem}", reading.place(offset=offset))
 
 

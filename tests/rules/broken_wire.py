@@ -216,7 +216,7 @@ BROKEN = (
     ),
     Broken(
         "cumulative_stream_only_grows",
-        foreign(edited(CUMULATIVE, '"1, 2"', '"2"')),
+        foreign(edited(CUMULATIVE, '"1, 2, 3"', '"3"')),
         f"{ONE}, event 2, byte 226, /output/text",
     ),
     Broken(

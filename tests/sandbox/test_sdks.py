@@ -139,13 +139,14 @@ def test_dashscope_calls_a_tool(dashed: dict[str, str]) -> None:
     assert call["function"]["arguments"].startswith('{"city": "上海"')
 
 
-def test_dashscope_draws(dashed: dict[str, str]) -> None:
-    """A task is ordered, then fetched until it is done."""
-    image = dashscope.ImageSynthesis
-    order = image.async_call("wanx-v1", "小猫", n=1, size="1280*720", **dashed)
+def test_dashscope_draws(dashed: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> None:
+    """A task is ordered, then fetched until it is done; fetch takes no base_address."""
+    monkeypatch.setattr(dashscope, "base_http_api_url", dashed["base_address"])
+    image, key = dashscope.ImageSynthesis, DASHSCOPE_KEY
+    order = image.async_call("wanx-v1", "小猫", n=1, size="1280*720", api_key=key)
     states = [order.output.task_status]
     while states[-1] in ("PENDING", "RUNNING"):
-        task = image.fetch(order, **dashed)
+        task = image.fetch(order, api_key=key)
         states.append(task.output.task_status)
     assert states == ["PENDING", "PENDING", "RUNNING", "SUCCEEDED"]
     data = httpx.get(task.output.results[0].url, trust_env=False).content

@@ -1,0 +1,50 @@
+# `make` alone says what there is. Only Python 3.11 or newer and make are needed: each target
+# first sets up a virtual environment in .venv, with the versions of constraints.txt.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+
+export PIP_CONSTRAINT := $(CURDIR)/constraints.txt
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+
+.PHONY: help demo test lint types tests shipped clean
+
+help:
+	@echo "make demo     record from a sandbox, replay offline, check, compare: no keys needed"
+	@echo "make test     lint, types, all tests"
+	@echo "make shipped  record the shipped cassettes anew, from the sandbox"
+	@echo "make clean    remove .venv and everything built"
+
+demo: $(READY)
+	@$(BIN)/harness demo
+
+test: lint types tests
+
+lint: $(READY)
+	@echo "== lint: ruff"
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+
+types: $(READY)
+	@echo "== types: mypy, strict"
+	@$(BIN)/mypy
+
+tests: $(READY)
+	@echo "== tests: pytest"
+	@$(BIN)/python -m pytest
+
+shipped: $(READY)
+	@$(BIN)/harness record --sandbox
+
+$(READY): pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+	  || { echo "Python 3.11 or newer is needed; say which: make PYTHON=/path/to/python3"; exit 1; }
+	@echo "== setting up $(VENV): a virtual environment with all that is needed, once"
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@$(BIN)/python -m pip install --quiet --editable '.[dev]'
+	@touch $@
+
+clean:
+	rm -rf $(VENV) build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis
