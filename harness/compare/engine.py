@@ -57,7 +57,6 @@ def _kinds(left: Mapping[str, Json], right: Mapping[str, Json]) -> dict[str, Kin
         left,
         right,
         view="tree",
-        ignore_private_variables=False,
         threshold_to_diff_deeper=0,
         zip_ordered_iterables=True,
     )

@@ -21,8 +21,11 @@ _ATTENTION = 4000
 """So many characters of a message are heeded; more are counted, but nobody reads them."""
 
 
-def answer(call: Call) -> Reply:
-    """What the model says: text in `pieces` of one token each, or tool calls."""
+def answer(call: Call, *, thinks: bool = False) -> Reply:
+    """What the model says: text in `pieces` of one token each, or tool calls.
+
+    A model that `thinks` also gives its reasoning, which costs tokens like the rest.
+    """
     talk = listen(call)
     asked = call.parameters
     read = words.prompt_tokens(call.messages, _text(asked.get("tools") or ""))
@@ -31,9 +34,9 @@ def answer(call: Call) -> Reply:
             asked.get("tools"), asked.get("tool_choice"), talk.question, talk.earlier
         )
         if calls:
-            return _calling(calls, read)
+            return _calling(calls, read, _ponder(talk) if thinks else None)
     said = _until_stop(_speak(talk), asked.get("stop"))
-    return _saying(words.tokens(said), asked.get("max_tokens"), read)
+    return _saying(said, asked.get("max_tokens"), read, _ponder(talk) if thinks else None)
 
 
 def listen(call: Call) -> Talk:
@@ -99,20 +102,35 @@ def _until_stop(text: str, stop: Json) -> str:
     return text
 
 
-def _saying(pieces: tuple[str, ...], limit: Json, read: int) -> Reply:
-    kept = pieces[:limit] if isinstance(limit, int) and limit > 0 else pieces
+def _ponder(talk: Talk) -> str:
+    """What a thinking model thinks."""
+    asked = words.excerpt(talk.question, 40)
+    if talk.english:
+        return f'The user asks: "{asked}". It is question no. {talk.number}. I will be brief.'
+    return f"用户问的是：“{asked}”，这是第 {talk.number} 个问题。我先回顾前文，再简明地回答。"
+
+
+def _saying(said: str, limit: Json, read: int, reasoning: str | None) -> Reply:
+    """Text, cut off where the tokens run out; thinking comes first and may use them all up."""
+    thought, pieces = words.tokens(reasoning or ""), words.tokens(said)
+    room = limit if isinstance(limit, int) and limit > 0 else len(thought) + len(pieces)
+    kept = pieces[: max(0, room - len(thought))]
+    written = min(room, len(thought)) + len(kept)
     return Reply(
         content="".join(kept),
+        reasoning=None if reasoning is None else "".join(thought[:room]),
         pieces=kept,
         finish_reason="length" if len(kept) < len(pieces) else "stop",
-        usage=Usage(read, len(kept), read + len(kept)),
+        usage=Usage(read, written, read + written),
     )
 
 
-def _calling(calls: list[ToolCall], read: int) -> Reply:
+def _calling(calls: list[ToolCall], read: int, reasoning: str | None) -> Reply:
     written = sum(len(words.tokens(call.name + call.arguments)) for call in calls)
+    written += len(words.tokens(reasoning or ""))
     return Reply(
         content="",
+        reasoning=reasoning,
         tool_calls=tuple(calls),
         finish_reason="tool_calls",
         usage=Usage(read, written, read + written),

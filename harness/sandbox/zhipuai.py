@@ -39,6 +39,7 @@ from harness.sandbox.listening import (
 from harness.sandbox.pictures import Wish
 from harness.sandbox.refusal import Reason, Refused
 from harness.sandbox.tasks import Stage
+from harness.sandbox.words import tokens
 from harness.types import Call, Json, Kind, Mode, Reply, ToolCall
 
 KEY = "sandbox0000000000000000000000000.SandboxSecret000"
@@ -81,6 +82,7 @@ _MODEL = re.compile(
     r"(?:glm-(?:[345](?:\.\d)?|z1|zero)v?(?:-(?:turbo|plus|airx?|flashx?|long|x|alltools|preview"
     r"|thinking|\d{4,8}))*|charglm-[34]|codegeex-4|emohaa)"
 )
+_THINKER = re.compile(r"glm-(?:4\.[5-9]|5|z1)")
 _IMAGE_MODEL = re.compile(r"cogview-(?:3|3-plus|3-flash|4|4-\d{6})|glm-image")
 
 # [DOC] bigmodel.cn/dev/api/normal-model/glm-4
@@ -127,7 +129,7 @@ class _Voice:
         """Answer at once, or as a stream."""
         body, call = await self._hear(request)
         id = new_id()
-        reply = mind.answer(call)
+        reply = mind.answer(call, thinks=thinks(call))
         if body.get("stream") is True:
             events = stream_events(reply, call.model, id)
             return streamed(self._house.stream(events), _stream_headers(id))
@@ -141,7 +143,7 @@ class _Voice:
         number = uuid.uuid4().int % 10**19
         id, request_id = f"101002{-number}", str(-number - 1)
         failure = ("", "") if self._house.fails(_last_question(call)) else None
-        result = _finished(mind.answer(call), call.model, id, request_id)
+        result = _finished(mind.answer(call, thinks=thinks(call)), call.model, id, request_id)
         self._house.tasks.submit(id, result, failure)
         return said(_status(id, request_id, call.model, "PROCESSING"), 200, _headers(new_id()))
 
@@ -218,6 +220,13 @@ def hear(body: dict[str, Json]) -> Call:
     return Call(Kind.CHAT, mode, model, messages, parameters=body)
 
 
+def thinks(call: Call) -> bool:
+    """[REC] from 4.5 on models think, and show it, unless told not to; [DOC] `thinking.type`."""
+    told = call.parameters.get("thinking")
+    off = isinstance(told, dict) and told.get("type") == "disabled"
+    return _THINKER.match(call.model) is not None and not off
+
+
 def _last_question(call: Call) -> str:
     return next(m.content for m in reversed(call.messages) if m.role == "user")
 
@@ -249,6 +258,7 @@ def _created() -> int:
 def completion(reply: Reply, model: str, id: str, request_id: str) -> Json:
     """[REC] a whole answer, 2025-10: no `object`; `content` is left out beside tool calls."""
     message: dict[str, Json] = {"content": reply.content, "role": "assistant"}
+    thought = {} if reply.reasoning is None else {"reasoning_content": reply.reasoning}
     if reply.tool_calls:
         # [REC] the ids of calls in whole answers are negative numbers
         calls = [
@@ -256,6 +266,7 @@ def completion(reply: Reply, model: str, id: str, request_id: str) -> Json:
             for n, c in enumerate(reply.tool_calls)
         ]
         message = {"role": "assistant", "tool_calls": calls}
+    message = dict(sorted((message | thought).items()))
     choice = {"finish_reason": reply.finish_reason, "index": 0, "message": message}
     return {
         "choices": [choice],
@@ -301,13 +312,17 @@ def _usage(reply: Reply) -> dict[str, Json]:
 def stream_events(reply: Reply, model: str, id: str) -> Iterator[bytes]:
     """[REC] a stream, 2025-10: one piece per event, usage and finish_reason on the last, [DONE].
 
-    A tool call comes whole, in an event whose delta has no role.
+    Thinking comes first; its first event has an empty content too. A tool call comes whole, in
+    an event whose delta has no role.
     """
     head = {"id": id, "created": _created(), "model": model}
 
     def event(choice: dict[str, Json], **more: Json) -> bytes:
         return b"data: " + compact(head | {"choices": [{"index": 0} | choice]} | more) + b"\n\n"
 
+    for number, piece in enumerate(tokens(reply.reasoning or "")):
+        first: dict[str, Json] = {} if number else {"content": ""}
+        yield event({"delta": {"role": "assistant", **first, "reasoning_content": piece}})
     for piece in reply.pieces:
         yield event({"delta": {"role": "assistant", "content": piece}})
     if reply.tool_calls:

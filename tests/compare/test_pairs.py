@@ -132,6 +132,14 @@ def test_the_chunking_of_a_stream_does_not_matter() -> None:
     assert [(str(d.spot), d.left, d.right) for d in found.told] == [("turn 1 reply /events", 2, 3)]
 
 
+def test_the_shape_of_a_stream_is_that_of_all_its_events() -> None:
+    """A type that only one event of a stream has is part of the stream's shape."""
+    left, right = told([streamed({"x": 1}, {"x": None})]), told([streamed({"x": 1}, {"x": 2})])
+    assert parted(left, right, Layer.SHAPE) == [
+        ("turn 1 event /x", "type", "integer|null", "integer")
+    ]
+
+
 def test_a_stream_and_an_answer_at_once_differ_in_delivery() -> None:
     """A stream and an answer at once have other parts and another delivery."""
     left, right = said({"text": "a"}), told([streamed({"text": "a"})])
@@ -218,17 +226,20 @@ def test_two_recordings_of_one_target_are_told_apart_by_source() -> None:
     assert (found.left, found.right) == ("ours/one (old.yaml)", "ours/one (new.yaml)")
 
 
+LINES = [str(number) for number in range(20_000)]
+
+
 @pytest.mark.parametrize(
     ("left", "right"),
     [
-        ({f"k{i}": i for i in range(60_000)}, {f"k{i}": str(i) for i in range(60_000)}),
-        ({"text": "a\n" * 300_000}, {"text": "b\nc" * 300_000}),
-        ({"x": list(range(60_000))}, {"x": list(range(1, 60_000))}),
+        ({f"k{i}": i for i in range(30_000)}, {f"k{i}": str(i) for i in range(30_000)}),
+        ({"text": "\n".join(LINES)}, {"text": "\n".join(reversed(LINES))}),
+        ({"x": list(range(30_000))}, {"x": list(range(1, 30_000))}),
     ],
     ids=["many keys", "long texts", "long lists"],
 )
 def test_large_answers_are_compared_in_bounded_time(left: object, right: object) -> None:
-    """Large answers that differ everywhere are compared within seconds."""
-    began = time.monotonic()
+    """Large answers that differ everywhere are compared within seconds of computing."""
+    began = time.process_time()
     assert compare(said(left), said(right)).differences
-    assert time.monotonic() - began < 8
+    assert time.process_time() - began < 6

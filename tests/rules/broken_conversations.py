@@ -22,14 +22,8 @@ from .exchanges import (
     TOOL,
     TOOL_RESULT,
     WORKING,
-    asking,
-    at_uri,
-    edited,
-    foreign,
-    picture,
-    talked,
-    with_body,
 )
+from .making import asking, at_uri, edited, foreign, picture, talked, with_body
 
 ASKED = (Message("user", "What is the weather in Beijing?"),)
 AGAIN = (*ASKED, Message("assistant", "It is sunny."), Message("user", "And tomorrow?"))

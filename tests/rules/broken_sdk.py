@@ -11,19 +11,8 @@ from harness.types import Broken as BrokenPath
 from harness.types import Exchange, Expectation, Failure, Json, Outcome, Reply, View
 
 from .broken import Broken
-from .exchanges import (
-    CUMULATIVE,
-    PENDING,
-    REFUSED,
-    RUNNING,
-    STREAM,
-    SUCCEEDED,
-    SYNC,
-    TOOL,
-    edited,
-    foreign,
-    played,
-)
+from .exchanges import CUMULATIVE, PENDING, REFUSED, RUNNING, STREAM, SUCCEEDED, SYNC, TOOL
+from .making import edited, foreign, played
 
 ONE = "turn 1, exchange 1"
 PATH = "choices[0].message.content"

@@ -21,22 +21,25 @@ from .exchanges import (
     TEXT,
     TOOL,
     TOOL_STREAM,
+    counted,
+    event,
+    output,
+)
+from .making import (
     asking,
     at_uri,
-    counted,
     data_only,
     edited,
-    event,
     foreign,
     headed,
     numbered,
-    output,
     picture,
     with_body,
     with_status,
 )
 
 ONE = "turn 1, exchange 1"
+CALL = f"{ONE}, /choices/0/message/tool_calls/0"
 PLAIN_STREAM = replace(STREAM, request=replace(STREAM.request, body=SYNC.request.body))
 LISTED = replace(TEXT, request=replace(TEXT.request, body=b"[1]"))
 REPEATING = with_body(
@@ -76,7 +79,7 @@ BROKEN = (
     Broken("request_is_json", foreign(asking(TEXT, "{", "")), ONE, "at byte 7 of the request"),
     Broken("request_is_json", foreign(LISTED), ONE, "[1]"),
     Broken("body_is_json", foreign(edited(SYNC, '"created":', '"created":NaN,"x":')), ONE, "NaN"),
-    Broken("body_is_json", foreign(edited(SYNC, "}}", "}")), f"{ONE}, byte 314"),
+    Broken("body_is_json", foreign(edited(SYNC, "}}", "}")), f"{ONE}, byte 222"),
     Broken(
         "content_type_agrees_with_body", foreign(headed(SYNC, "content-type", "text/html")), ONE
     ),
@@ -95,32 +98,32 @@ BROKEN = (
     Broken(
         "stream_is_well_formed",
         foreign(edited(STREAM, "data: [DONE]\n\n", "data: [DONE]\n")),
-        f"{ONE}, byte 535",
+        f"{ONE}, byte 553",
     ),
     Broken(
         "stream_is_well_formed",
         foreign(edited(STREAM, "data: [DONE]", "dta: x\ndata: [DONE]")),
-        f"{ONE}, byte 535",
+        f"{ONE}, byte 553",
         "unknown field",
     ),
     Broken(
         "events_are_json",
         foreign(edited(STREAM, '"content":" sunny."}', '"content":" sunny."')),
-        f"{ONE}, event 2, byte 330",
+        f"{ONE}, event 2, byte 307",
     ),
     Broken(
-        "done_marker", foreign(edited(STREAM, "data: [DONE]\n\n", "")), f"{ONE}, event 3, byte 328"
+        "done_marker", foreign(edited(STREAM, "data: [DONE]\n\n", "")), f"{ONE}, event 3, byte 318"
     ),
     Broken(
         "done_marker",
         foreign(edited(STREAM, "[DONE]\n\n", "[DONE]\n\ndata: [DONE]\n\n")),
-        f"{ONE}, event 5, byte 555",
+        f"{ONE}, event 5, byte 573",
         "nothing after",
     ),
     Broken("delivery_as_asked", foreign(asking(SYNC, '"model"', '"stream": true, "model"')), ONE),
     Broken("delivery_as_asked", foreign(asking(STREAM, '"stream": true', '"stream": false')), ONE),
     Broken("status_agrees_with_body", foreign(OVERLOADED), ONE, "1305"),
-    Broken("status_agrees_with_body", foreign(ERROR_EVENT), f"{ONE}, event 1, byte 43"),
+    Broken("status_agrees_with_body", foreign(ERROR_EVENT), f"{ONE}, event 1, byte 39"),
     Broken(
         "answer_fits_schema",
         foreign(edited(SYNC, '"created":1760461667,', "")),
@@ -188,17 +191,17 @@ BROKEN = (
                 '"created":2,"model":"qwen","choices":[]',
             )
         ),
-        f"{ONE}, event 5, byte 767, /created",
+        f"{ONE}, event 5, byte 938, /created",
     ),
     Broken(
         "stream_finishes_once",
         foreign(edited(INCREMENTAL, '"stop"', '"null"')),
-        f"{ONE}, event 3, byte 463",
+        f"{ONE}, event 3, byte 567",
     ),
     Broken(
         "stream_finishes_once",
         foreign(TWO_ENDS),
-        f"{ONE}, event 2, byte 226, /output/finish_reason",
+        f"{ONE}, event 2, byte 244, /output/finish_reason",
     ),
     Broken(
         "nothing_after_finish",
@@ -207,33 +210,33 @@ BROKEN = (
                 TOOL_STREAM, '"role":"assistant","content":""}', '"role":"assistant","content":"!"}'
             )
         ),
-        f"{ONE}, event 3, byte 549",
+        f"{ONE}, event 3, byte 574",
     ),
     Broken(
         "usage_never_shrinks",
         foreign(SHRINKING),
-        f"{ONE}, event 2, byte 226, /usage/output_tokens",
+        f"{ONE}, event 2, byte 244, /usage/output_tokens",
     ),
     Broken(
         "cumulative_stream_only_grows",
         foreign(edited(CUMULATIVE, '"1, 2, 3"', '"3"')),
-        f"{ONE}, event 2, byte 226, /output/text",
+        f"{ONE}, event 3, byte 451, /output/text",
     ),
     Broken(
         "deltas_do_not_repeat",
         foreign(REPEATING),
-        f"{ONE}, event 3, byte 307, /choices/0/delta/content",
+        f"{ONE}, event 3, byte 313, /choices/0/delta/content",
     ),
     Broken(
         "tool_calls_are_complete",
         foreign(edited(TOOL, '"call_8231168139794583938"', '""')),
-        f"{ONE}, /choices/0/message/tool_calls/0",
+        CALL,
         "an id",
     ),
     Broken(
         "tool_calls_are_complete",
         foreign(edited(TOOL, '"Beijing\\"}"', '"Beijing\\""')),
-        f"{ONE}, /choices/0/message/tool_calls/0",
+        CALL,
         "arguments in JSON",
     ),
     Broken(
@@ -266,7 +269,7 @@ BROKEN = (
     Broken(
         "zhipu_stream_has_only_data",
         foreign(edited(STREAM, "data: [", "id: 4\ndata: [")),
-        f"{ONE}, byte 535",
+        f"{ONE}, byte 553",
     ),
     Broken(
         "zhipu_ids_agree",
@@ -277,7 +280,7 @@ BROKEN = (
     Broken(
         "dashscope_events_count_up",
         foreign(edited(CUMULATIVE, "id:3", "id:4")),
-        f"{ONE}, event 3, byte 363",
+        f"{ONE}, event 3, byte 411",
     ),
     Broken(
         "dashscope_event_is_named",

@@ -11,7 +11,8 @@ from harness.types import Severity, Transcript
 
 from . import broken_conversations, broken_sdk, broken_wire
 from .broken import Broken
-from .exchanges import REFUSED, SYNC, edited, foreign
+from .exchanges import REFUSED, SYNC
+from .making import edited, foreign
 
 BROKEN = broken_wire.BROKEN + broken_conversations.BROKEN + broken_sdk.BROKEN
 

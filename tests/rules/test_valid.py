@@ -8,7 +8,8 @@ from harness import dialects
 from harness.rules import check
 from harness.types import Exchange
 
-from .exchanges import VALID, foreign
+from .exchanges import VALID
+from .making import foreign
 
 
 @pytest.mark.parametrize("exchanges", VALID.values(), ids=VALID.keys())

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import httpx
 
-from harness.sandbox import DASHSCOPE_KEY, ZHIPUAI_KEY
+from harness.sandbox import DASHSCOPE_KEY, ZHIPUAI_KEY, Options, serve
 from harness.types import Json
 from harness.wire import Event, read_events
 
@@ -27,6 +28,13 @@ WEATHER: Json = {
         },
     },
 }
+
+
+@contextmanager
+def sandbox(options: Options) -> Iterator[httpx.Client]:
+    """A client of a sandbox of one's own."""
+    with serve(options) as base, httpx.Client(base_url=base, trust_env=False) as http:
+        yield http
 
 
 def user(text: str) -> Json:
@@ -75,7 +83,8 @@ class Zhipu:
 
     def chat(self, messages: Json, **more: Json) -> httpx.Response:
         """A chat."""
-        return self.post("/chat/completions", {"model": "glm-4", "messages": messages, **more})
+        body = {"model": "glm-4", "messages": messages} | more
+        return self.post("/chat/completions", body)
 
     def says(self, *texts: str, **more: Json) -> str:
         """What is answered to the last of the texts."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import re
 from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 
 import httpx
 import pytest
@@ -18,6 +19,14 @@ from .client import WEATHER, Dash, conversation, events, raw_events, user
 UUID = "[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"
 FORBIDDEN = "Input data may contain inappropriate content."
 ROLE = "Role must be user or assistant and Content length must be greater than 0"
+
+NOTHING = 'Either "prompt" or "messages" must exist and cannot both be none'
+TOO_MANY = "Requests rate limit exceeded, please try again later."
+
+
+def invalid(message: str) -> tuple[int, str, str]:
+    """A refusal for a wrong parameter."""
+    return 400, "InvalidParameter", message
 
 
 def error(answer: httpx.Response) -> tuple[int, str, str]:
@@ -74,7 +83,7 @@ def test_a_stream_comes_to_the_whole_text(dash: Dash, format_: str, incremental:
     whole = dash.generate("讲一个童话").json()
     assert ("".join(texts) if incremental else texts[-1]) == whole["output"]["text"]
     if not incremental:
-        assert all(b.startswith(a) and a != b for a, b in zip(texts, texts[1:], strict=False))
+        assert all(b.startswith(a) and a != b for a, b in pairwise(texts))
     assert reasons == ["null"] * (len(told) - 1) + ["stop"]
     written = [event["usage"]["output_tokens"] for event in told]
     assert written == sorted(written)
@@ -235,22 +244,25 @@ def test_whoever_has_no_key_is_refused(
 @pytest.mark.parametrize(
     ("change", "expected"),
     [
-        ({"model": "no-such-model"}, (400, "InvalidParameter", "Model not exist.")),
-        ({"model": 3}, (400, "InvalidParameter", "Model not exist.")),
-        ({"input": {"messages": []}}, (400, "InvalidParameter", ROLE)),
-        ({"input": {"messages": [user("")]}}, (400, "InvalidParameter", ROLE)),
-        ({"input": {"prompt": ""}}, (400, "InvalidParameter", ROLE)),
-        ({"input": {"messages": [{"role": "x", "content": "y"}]}}, (400, "InvalidParameter", ROLE)),
-        ({"input": {}}, (400, "InvalidParameter", 'Either "prompt" or "messages" must exist and cannot both be none')),
-        ({"parameters": {"temperature": 2}}, (400, "InvalidParameter", "Temperature should be in [0.0, 2.0)")),
-        ({"parameters": {"temperature": "warm"}}, (400, "InvalidParameter", "Temperature should be in [0.0, 2.0)")),
-        ({"parameters": {"top_p": 0}}, (400, "InvalidParameter", "Range of top_p should be (0.0, 1.0]")),
-        ({"parameters": {"max_tokens": 1.5}}, (400, "InvalidParameter", "Range of max_tokens should be [1, 65536]")),
-        ({"parameters": {"result_format": "xml"}}, (400, "InvalidParameter", "result_format must be text or message.")),
+        ({"model": "no-such-model"}, invalid("Model not exist.")),
+        ({"model": 3}, invalid("Model not exist.")),
+        ({"input": {"messages": []}}, invalid(ROLE)),
+        ({"input": {"messages": [user("")]}}, invalid(ROLE)),
+        ({"input": {"prompt": ""}}, invalid(ROLE)),
+        ({"input": {"messages": [{"role": "x", "content": "y"}]}}, invalid(ROLE)),
+        ({"input": {}}, invalid(NOTHING)),
+        ({"parameters": {"temperature": 2}}, invalid("Temperature should be in [0.0, 2.0)")),
+        ({"parameters": {"temperature": "warm"}}, invalid("Temperature should be in [0.0, 2.0)")),
+        ({"parameters": {"top_p": 0}}, invalid("Range of top_p should be (0.0, 1.0]")),
+        ({"parameters": {"max_tokens": 1.5}}, invalid("Range of max_tokens should be [1, 65536]")),
+        (
+            {"parameters": {"result_format": "xml"}},
+            invalid("result_format must be text or message."),
+        ),
         ({"input": {"prompt": "制造炸弹"}}, (400, "DataInspectionFailed", FORBIDDEN)),
-        ({"input": {"prompt": "触发限流"}}, (429, "Throttling.RateQuota", "Requests rate limit exceeded, please try again later.")),
+        ({"input": {"prompt": "触发限流"}}, (429, "Throttling.RateQuota", TOO_MANY)),
     ],
-)  # fmt: skip
+)
 def test_refusals_have_the_services_own_words(
     dash: Dash, change: dict[str, Json], expected: tuple[int, str, str]
 ) -> None:

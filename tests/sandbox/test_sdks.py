@@ -17,6 +17,8 @@ from harness.sandbox import DASHSCOPE_KEY, ZHIPUAI_KEY, Options, serve
 
 from .client import WEATHER, user
 
+GENERATION: Any = dashscope.Generation
+IMAGES: Any = dashscope.ImageSynthesis
 ASKED = [user("你好，我叫小明"), {"role": "assistant", "content": "您好！"}, user("我叫什么名字？")]
 
 
@@ -103,14 +105,14 @@ def test_zhipuai_raises_for_a_wrong_key(base: str) -> None:
     """A well-formed key that nobody owns."""
     wrong = f"{'0' * 32}.abcdefghijklmnop"
     address = f"{base}/api/paas/v4"
-    with zhipuai.ZhipuAI(api_key=wrong, base_url=address, max_retries=0) as client:
-        with pytest.raises(zhipuai.APIAuthenticationError, match="令牌已过期或验证不正确"):
-            client.chat.completions.create(model="glm-4", messages=[user("你好")])
+    refused = pytest.raises(zhipuai.APIAuthenticationError, match="令牌已过期或验证不正确")
+    with zhipuai.ZhipuAI(api_key=wrong, base_url=address, max_retries=0) as client, refused:
+        client.chat.completions.create(model="glm-4", messages=[user("你好")])
 
 
 def test_dashscope_generates(dashed: dict[str, str]) -> None:
     """A prompt, and messages in both formats."""
-    call = dashscope.Generation.call
+    call = GENERATION.call
     assert call("qwen-turbo", prompt="你好", **dashed).output.text
     text = call("qwen-turbo", messages=ASKED, **dashed).output.text
     answer = call("qwen-turbo", messages=ASKED, result_format="message", **dashed)
@@ -122,8 +124,8 @@ def test_dashscope_generates(dashed: dict[str, str]) -> None:
 def test_dashscope_streams(dashed: dict[str, str], incremental: bool) -> None:
     """Pieces, or whole texts so far."""
     asked = {"messages": [user("讲一个童话")], "result_format": "message"}
-    whole = dashscope.Generation.call("qwen-turbo", **asked, **dashed)
-    answers = dashscope.Generation.call(
+    whole = GENERATION.call("qwen-turbo", **asked, **dashed)
+    answers = GENERATION.call(
         "qwen-turbo", **asked, **dashed, stream=True, incremental_output=incremental
     )
     texts = [answer.output.choices[0].message.content for answer in answers]
@@ -134,7 +136,7 @@ def test_dashscope_streams(dashed: dict[str, str], incremental: bool) -> None:
 def test_dashscope_calls_a_tool(dashed: dict[str, str]) -> None:
     """As the SDK shows it."""
     asked = {"messages": [user("上海天气？")], "tools": [WEATHER], "result_format": "message"}
-    answer = dashscope.Generation.call("qwen-turbo", **asked, **dashed)
+    answer = GENERATION.call("qwen-turbo", **asked, **dashed)
     call = answer.output.choices[0].message.tool_calls[0]
     assert call["function"]["arguments"].startswith('{"city": "上海"')
 
@@ -142,7 +144,7 @@ def test_dashscope_calls_a_tool(dashed: dict[str, str]) -> None:
 def test_dashscope_draws(dashed: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> None:
     """A task is ordered, then fetched until it is done; fetch takes no base_address."""
     monkeypatch.setattr(dashscope, "base_http_api_url", dashed["base_address"])
-    image, key = dashscope.ImageSynthesis, DASHSCOPE_KEY
+    image, key = IMAGES, DASHSCOPE_KEY
     order = image.async_call("wanx-v1", "小猫", n=1, size="1280*720", api_key=key)
     states = [order.output.task_status]
     while states[-1] in ("PENDING", "RUNNING"):
@@ -168,7 +170,7 @@ def test_dashscope_returns_what_is_refused(
 ) -> None:
     """Its errors are answers."""
     asked = {"model": "qwen-turbo", "prompt": "你好"} | dashed | change
-    answer = dashscope.Generation.call(**asked)
+    answer = GENERATION.call(**asked)
     assert (answer.status_code, answer.code) == (status, code)
 
 

@@ -12,7 +12,7 @@ import pytest
 from harness.errors import HarnessError
 from harness.sandbox import DASHSCOPE_KEY, SPEAKERS, USUAL_PORT, Options, serve
 
-from .client import Dash, Zhipu, user
+from .client import Dash, Zhipu, sandbox, user
 
 
 def test_the_front_page_says_it_is_no_real_service(http: httpx.Client) -> None:
@@ -66,19 +66,17 @@ def test_a_taken_port_that_was_asked_for_is_an_error() -> None:
 
 def test_latency_comes_before_the_first_byte() -> None:
     """An answer takes at least as long as the options say."""
-    with serve(Options(port=0, latency=0.15)) as base:
-        with httpx.Client(base_url=base, trust_env=False) as http:
-            began = time.monotonic()
-            Dash(http).generate("你好")
+    with sandbox(Options(port=0, latency=0.15)) as http:
+        began = time.monotonic()
+        Dash(http).generate("你好")
     assert time.monotonic() - began >= 0.15
 
 
 def test_keys_can_be_replaced() -> None:
     """A key in the options is the only one accepted."""
-    with serve(Options(port=0, keys={"dashscope": "sk-mine"})) as base:
-        with httpx.Client(base_url=base, trust_env=False) as http:
-            assert Dash(http, key="sk-mine").generate("你好").status_code == 200
-            assert Dash(http, key=DASHSCOPE_KEY).generate("你好").status_code == 401
+    with sandbox(Options(port=0, keys={"dashscope": "sk-mine"})) as http:
+        assert Dash(http, key="sk-mine").generate("你好").status_code == 200
+        assert Dash(http, key=DASHSCOPE_KEY).generate("你好").status_code == 401
 
 
 @pytest.mark.parametrize(
@@ -104,7 +102,7 @@ def test_keys_can_be_replaced() -> None:
 @pytest.mark.parametrize("path", ["chat", "generation", "images", "synthesis", "async"])
 def test_any_bytes_get_a_refusal(zhipu: Zhipu, dash: Dash, path: str, body: bytes) -> None:
     """Whatever arrives, the answer is a refusal in the provider's form, never a crash."""
-    paths = {
+    paths: dict[str, tuple[Zhipu | Dash, str]] = {
         "chat": (zhipu, "/chat/completions"),
         "async": (zhipu, "/async/chat/completions"),
         "images": (zhipu, "/images/generations"),
@@ -157,11 +155,10 @@ def test_unknown_paths_and_methods_are_refused_in_json(http: httpx.Client, name:
 def test_each_event_travels_as_a_chunk_of_its_own() -> None:
     """A stream really streams: its events arrive one after the other."""
     body = {"model": "glm-4", "messages": [user("你好")], "stream": True}
-    with serve(Options(port=0, chunk_gap=0.02)) as base:
-        with httpx.Client(base_url=base, trust_env=False) as http:
-            path, headers = "/api/paas/v4/chat/completions", Zhipu(http).headers
-            with http.stream("POST", path, json=body, headers=headers) as response:
-                arrived = [(time.monotonic(), part) for part in response.iter_raw()]
+    with sandbox(Options(port=0, chunk_gap=0.02)) as http:
+        path, headers = "/api/paas/v4/chat/completions", Zhipu(http).headers
+        with http.stream("POST", path, json=body, headers=headers) as response:
+            arrived = [(time.monotonic(), part) for part in response.iter_raw()]
     assert len(arrived) > 5
     assert all(part.endswith(b"\n\n") and part.count(b"data:") == 1 for _, part in arrived)
     assert arrived[-1][0] - arrived[0][0] > 0.02 * (len(arrived) - 2)
@@ -169,9 +166,8 @@ def test_each_event_travels_as_a_chunk_of_its_own() -> None:
 
 def test_each_nth_request_is_turned_away() -> None:
     """throttle_every makes a client's retries testable: 429 with Retry-After, then all is well."""
-    with serve(Options(port=0, throttle_every=2)) as base:
-        with httpx.Client(base_url=base, trust_env=False) as http:
-            answers = [Dash(http).generate("你好") for _ in range(4)]
-            answers += [Zhipu(http).chat([user("你好")]) for _ in range(2)]
+    with sandbox(Options(port=0, throttle_every=2)) as http:
+        answers = [Dash(http).generate("你好") for _ in range(4)]
+        answers += [Zhipu(http).chat([user("你好")]) for _ in range(2)]
     assert [a.status_code for a in answers] == [200, 429, 200, 429, 200, 429]
     assert {a.headers.get("retry-after") for a in answers if a.status_code == 429} == {"1"}

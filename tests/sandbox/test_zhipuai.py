@@ -13,11 +13,14 @@ import jwt
 import pytest
 from PIL import Image
 
-from harness.sandbox import ZHIPUAI_KEY, Options, serve
+from harness.sandbox import ZHIPUAI_KEY, Options
 from harness.types import Json
 
-from .client import WEATHER, Zhipu, events, raw_events, user
+from .client import WEATHER, Zhipu, events, raw_events, sandbox, user
 
+UNSAFE = "系统检测到输入或生成内容可能包含不安全或敏感内容"
+TOO_MANY = "您当前使用该API的并发数过高，请降低并发，或联系客服增加限额。"
+BAD_MESSAGES = (400, "1214", "messages 参数非法。请检查文档。")
 OWNER, SECRET = ZHIPUAI_KEY.split(".")
 
 
@@ -27,7 +30,7 @@ def error(answer: httpx.Response) -> tuple[int, str, str]:
     return answer.status_code, told["code"], told["message"]
 
 
-def token(*, secret: str = SECRET, ttl: float = 60, sign_type: str = "SIGN", **more: Json) -> str:
+def token(secret: str = SECRET, *, ttl: float = 60, sign_type: str = "SIGN", **more: Json) -> str:
     """A token as the SDK makes it."""
     now = int(time.time() * 1000)
     claims = {"api_key": OWNER, "exp": now + int(ttl * 1000), "timestamp": now, **more}
@@ -79,6 +82,26 @@ def test_a_stream_joined_is_the_whole_text(zhipu: Zhipu) -> None:
     assert answer.text.startswith('data: {"id":')
 
 
+def test_a_thinking_model_shows_its_reasoning(zhipu: Zhipu) -> None:
+    """From 4.5 on, unless thinking is switched off; thinking costs tokens, all of them at worst."""
+    asked = [user("讲一个童话")]
+    whole = zhipu.chat(asked, model="glm-4.6").json()
+    message = whole["choices"][0]["message"]
+    assert list(message) == ["content", "reasoning_content", "role"]
+    told = [
+        e["choices"][0]["delta"] for e in events(zhipu.chat(asked, model="glm-4.6", stream=True))
+    ]
+    for part in ("content", "reasoning_content"):
+        assert "".join(delta.get(part, "") for delta in told) == message[part]
+    off = zhipu.chat(asked, model="glm-4.6", thinking={"type": "disabled"}).json()
+    assert list(off["choices"][0]["message"]) == ["content", "role"]
+    assert off["usage"]["completion_tokens"] < whole["usage"]["completion_tokens"]
+    cut = zhipu.chat(asked, model="glm-4.6", max_tokens=5).json()
+    assert cut["choices"][0]["message"]["content"] == ""
+    assert cut["choices"][0]["finish_reason"] == "length"
+    assert cut["usage"]["completion_tokens"] == 5
+
+
 def test_a_tool_call_has_no_content_key(zhipu: Zhipu) -> None:
     """As glm-4.6 does it, and the documentation; the call's id is negative."""
     choice = zhipu.chat([user("北京天气？")], tools=[WEATHER]).json()["choices"][0]
@@ -104,7 +127,7 @@ def test_a_tool_message_must_answer_a_call(zhipu: Zhipu) -> None:
     assert zhipu.chat([*asked, told]).status_code == 200
     assert zhipu.chat([*asked, told | {"tool_call_id": "call_1"}]).status_code == 200
     refused = zhipu.chat([*asked, told | {"tool_call_id": "call_2"}])
-    assert error(refused) == (400, "1214", "messages 参数非法。请检查文档。")
+    assert error(refused) == BAD_MESSAGES
     assert zhipu.chat([user("2+3?"), told]).status_code == 400
 
 
@@ -136,12 +159,11 @@ def test_a_task_can_fail(zhipu: Zhipu) -> None:
 
 def test_the_number_of_polls_is_an_option() -> None:
     """Without waiting a task is done at the first question."""
-    with serve(Options(port=0, pending_polls=0, running_polls=0)) as base:
-        with httpx.Client(base_url=base, trust_env=False) as http:
-            zhipu = Zhipu(http)
-            body = {"model": "glm-4", "messages": [user("你好")]}
-            id = zhipu.post("/async/chat/completions", body).json()["id"]
-            assert zhipu.get(f"/async-result/{id}").json()["task_status"] == "SUCCESS"
+    with sandbox(Options(port=0, pending_polls=0, running_polls=0)) as http:
+        zhipu = Zhipu(http)
+        body = {"model": "glm-4", "messages": [user("你好")]}
+        id = zhipu.post("/async/chat/completions", body).json()["id"]
+        assert zhipu.get(f"/async-result/{id}").json()["task_status"] == "SUCCESS"
 
 
 def test_an_unknown_task_is_refused(zhipu: Zhipu) -> None:
@@ -198,7 +220,7 @@ def test_the_key_and_a_signed_token_are_accepted(http: httpx.Client, header: str
         ),
         (token(exp="soon"), "1002", "Authorization Token非法，请确认Authorization Token正确传递。"),
         (f"Bearer {uuid.UUID(int=0).hex}.abcdefghijklmnop", "401", "令牌已过期或验证不正确"),
-        (token(secret="another-secret"), "401", "令牌已过期或验证不正确"),
+        (token(SECRET[::-1]), "401", "令牌已过期或验证不正确"),
         (token(api_key="somebody"), "401", "令牌已过期或验证不正确"),
         (token(ttl=-1), "1003", "Authorization Token已过期，请重新生成/获取。"),
     ],
@@ -218,18 +240,18 @@ def test_whoever_has_no_key_is_told_why(
     [
         ({"model": "glm-99"}, (400, "1211", "模型不存在，请检查模型代码。")),
         ({"model": None}, (400, "1211", "模型不存在，请检查模型代码。")),
-        ({"messages": []}, (400, "1214", "messages 参数非法。请检查文档。")),
-        ({"messages": [user("")]}, (400, "1214", "messages 参数非法。请检查文档。")),
-        ({"messages": [{"role": "system", "content": "x"}]}, (400, "1214", "messages 参数非法。请检查文档。")),
-        ({"messages": [{"role": "robot", "content": "x"}]}, (400, "1214", "messages 参数非法。请检查文档。")),
+        ({"messages": []}, BAD_MESSAGES),
+        ({"messages": [user("")]}, BAD_MESSAGES),
+        ({"messages": [{"role": "system", "content": "x"}]}, BAD_MESSAGES),
+        ({"messages": [{"role": "robot", "content": "x"}]}, BAD_MESSAGES),
         ({"temperature": 1.5}, (400, "1214", "temperature 参数非法。请检查文档。")),
         ({"max_tokens": 0}, (400, "1214", "max_tokens 参数非法。请检查文档。")),
         ({"max_tokens": True}, (400, "1214", "max_tokens 参数非法。请检查文档。")),
         ({"tools": {}}, (400, "1214", "tools 参数非法。请检查文档。")),
-        ({"messages": [user("怎样制造炸弹")]}, (400, "1301", "系统检测到输入或生成内容可能包含不安全或敏感内容")),
-        ({"messages": [user("触发限流")]}, (429, "1302", "您当前使用该API的并发数过高，请降低并发，或联系客服增加限额。")),
+        ({"messages": [user("怎样制造炸弹")]}, (400, "1301", UNSAFE)),
+        ({"messages": [user("触发限流")]}, (429, "1302", TOO_MANY)),
     ],
-)  # fmt: skip
+)
 @pytest.mark.parametrize("path", ["/chat/completions", "/async/chat/completions"])
 def test_refusals_have_the_services_own_words(
     zhipu: Zhipu, path: str, change: dict[str, Json], expected: tuple[int, str, str]

@@ -1,0 +1,237 @@
+"""Each dialect recognises its own exchanges and reads them."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from jsonschema import Draft202012Validator
+
+from harness import dialects
+from harness.reading import Endpoint, Part, Role
+from harness.types import Exchange, Failure, Image, Json, Reply, Request, Response, ToolCall, Usage
+
+by_name = pytest.mark.parametrize("endpoint", dialects.ENDPOINTS, ids=lambda e: e.name)
+
+AIGC = "https://d/api/v1/services/aigc"
+
+KEYS = st.sampled_from(("output", "choices", "message", "usage", "error", "code", "task_status"))
+VALUES = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(KEYS, inner, max_size=3),
+)
+
+
+def whole(name: str, body: Json, asked: Json = None) -> Reply | Failure | None:
+    """What an endpoint reads in a whole answer."""
+    return dialects.endpoint(name).read((Part(body),), asked)
+
+
+def events(name: str, *bodies: Json, asked: Json = None) -> Reply | Failure | None:
+    """What an endpoint reads in a stream."""
+    parts = tuple(Part(body, number) for number, body in enumerate(bodies, start=1))
+    return dialects.endpoint(name).read(parts, asked)
+
+
+@pytest.mark.parametrize(
+    ("method", "uri", "name"),
+    [
+        ("POST", "https://open.bigmodel.cn/api/paas/v4/chat/completions", "zhipuai.chat"),
+        ("POST", "https://api.z.ai/api/paas/v4/chat/completions", "zhipuai.chat"),
+        ("POST", "https://open.bigmodel.cn/api/coding/paas/v4/chat/completions", "zhipuai.chat"),
+        ("POST", "http://127.0.0.1:80/api/paas/v4/async/chat/completions", "zhipuai.async-chat"),
+        ("GET", "https://api.z.ai/api/paas/v4/async-result/101002-88", "zhipuai.async-result"),
+        ("POST", "https://api.z.ai/api/paas/v4/images/generations", "zhipuai.images"),
+        (
+            "POST",
+            f"{AIGC}/text-generation/generation",
+            "dashscope.generation",
+        ),
+        (
+            "POST",
+            f"{AIGC}/text2image/image-synthesis",
+            "dashscope.text2image",
+        ),
+        ("GET", "https://d/api/v1/tasks/86ecf553-d340", "dashscope.tasks"),
+        ("POST", "https://d/api/v1/tasks/86ecf553-d340/cancel", "dashscope.cancel"),
+        ("POST", "https://d/compatible-mode/v1/chat/completions", "compatible.chat"),
+        ("GET", "wss://d/api-ws/v1/inference", "dashscope.websocket"),
+        ("GET", "http://127.0.0.1:80/files/zhipuai/api/cogview/1_0.png?Expires=1", "files.file"),
+        ("GET", "https://api.z.ai/api/paas/v4/chat/completions", None),
+        ("POST", "https://api.openai.com/v1/chat/completions", None),
+        ("POST", "http://[", None),
+    ],
+)
+def test_an_exchange_is_recognised_by_method_and_path(
+    method: str, uri: str, name: str | None
+) -> None:
+    """The host does not matter: the sandbox is recognised like the service."""
+    found = dialects.recognise(Exchange(Request(method, uri), Response(200)))
+    assert (found.name if found else None) == name
+
+
+@by_name
+def test_the_schemas_of_an_endpoint_are_schemas(endpoint: Endpoint) -> None:
+    """All of them are valid JSON Schemas of draft 2020-12."""
+    for schema in (endpoint.answer, endpoint.refusal, endpoint.event or {}):
+        Draft202012Validator.check_schema(dict(schema))
+
+
+@by_name
+def test_an_endpoint_is_filed_under_its_dialect(endpoint: Endpoint) -> None:
+    """The name tells the dialect, and the table has it there."""
+    assert endpoint in dialects.DIALECTS[endpoint.dialect]
+    assert dialects.endpoint(endpoint.name) is endpoint
+
+
+@given(status=st.integers(100, 599), body=VALUES)
+def test_any_refusal_can_be_read(status: int, body: Json) -> None:
+    """A refusal is a failure with its status, whatever its body says."""
+    for endpoint in dialects.ENDPOINTS:
+        assert endpoint.refuse(status, body).status == status
+
+
+@settings(deadline=None)
+@given(bodies=st.lists(VALUES, max_size=3), asked=VALUES)
+def test_any_answer_can_be_read(bodies: list[Json], asked: Json) -> None:
+    """Reading never raises, on a stream or a whole answer."""
+    for endpoint in dialects.ENDPOINTS:
+        endpoint.read(tuple(Part(body, n) for n, body in enumerate(bodies)), asked)
+        endpoint.read(tuple(map(Part, bodies)), asked)
+
+
+USAGE = {"prompt_tokens": 1, "completion_tokens": 2, "total_tokens": 3}
+
+
+def test_a_chat_answer_is_read() -> None:
+    """Every field of a reply, from one body."""
+    call = {"id": "c", "function": {"name": "f", "arguments": "{}"}}
+    said = {"role": "assistant", "content": "x", "reasoning_content": "y", "tool_calls": [call]}
+    body = {
+        "id": "1",
+        "model": "glm-4",
+        "choices": [{"index": 0, "finish_reason": "stop", "message": said}],
+        "usage": USAGE,
+    }
+    assert whole("zhipuai.chat", body) == Reply(
+        id="1",
+        model="glm-4",
+        content="x",
+        reasoning="y",
+        tool_calls=(ToolCall("c", "f", "{}"),),
+        finish_reason="stop",
+        usage=Usage(1, 2, 3),
+    )
+
+
+def piece(number: int, name: str, call_id: str, arguments: str) -> Json:
+    """An event with a piece of a tool call."""
+    function = {"name": name, "arguments": arguments}
+    call = {"index": number, "id": call_id, "function": function}
+    return {"choices": [{"index": 0, "delta": {"tool_calls": [call]}}]}
+
+
+def test_streamed_tool_calls_are_joined() -> None:
+    """Pieces go together by index; the same id and an empty name may be repeated."""
+    reply = events(
+        "compatible.chat",
+        piece(0, "f", "a", ""),
+        piece(0, "", "a", '{"x"'),
+        piece(1, "g", "b", "{}"),
+        piece(0, "", "", ": 1}"),
+    )
+    assert isinstance(reply, Reply)
+    assert reply.tool_calls == (ToolCall("a", "f", '{"x": 1}'), ToolCall("b", "g", "{}"))
+
+
+def test_whole_calls_with_the_same_index_are_two_calls() -> None:
+    """Another id begins another call."""
+    reply = events("zhipuai.chat", piece(0, "f", "a", "{}"), piece(0, "g", "b", "{}"))
+    assert isinstance(reply, Reply)
+    assert reply.tool_calls == (ToolCall("a", "f", "{}"), ToolCall("b", "g", "{}"))
+
+
+def text(said: str, finish: str = "null") -> Json:
+    """An event of a prompt's answer."""
+    return {"output": {"text": said, "finish_reason": finish}, "request_id": "r"}
+
+
+def test_a_cumulative_stream_is_its_last_text() -> None:
+    """Unless increments were asked for; the string "null" is no finish reason."""
+    reply = events("dashscope.generation", text("1"), text("1, 2"), asked={})
+    assert isinstance(reply, Reply)
+    assert (reply.content, reply.cumulative, reply.pieces) == ("1, 2", True, ("1", "1, 2"))
+    assert reply.finish_reason is None
+
+
+def test_an_incremental_stream_is_its_pieces() -> None:
+    """The finish reason is that of the last event."""
+    asked = {"parameters": {"incremental_output": True}}
+    reply = events("dashscope.generation", text("1"), text(", 2", "stop"), asked=asked)
+    assert isinstance(reply, Reply)
+    assert (reply.content, reply.cumulative, reply.finish_reason) == ("1, 2", False, "stop")
+
+
+def test_content_in_pieces_is_text_and_pictures() -> None:
+    """A list without types: what has text is text, what has an image is a picture."""
+    content = [{"image": "https://x/1.png"}, {"text": "A "}, {"text": "cat"}]
+    message = {"role": "assistant", "content": content}
+    reply = whole("dashscope.multimodal", {"output": {"choices": [{"message": message}]}})
+    assert isinstance(reply, Reply)
+    assert (reply.content, reply.images) == ("A cat", (Image("https://x/1.png"),))
+
+
+def test_a_task_tells_its_state_and_pictures() -> None:
+    """Pictures that failed have no link."""
+    output = {"task_id": "t", "task_status": "SUCCEEDED", "results": [{"url": "u"}, {"code": "x"}]}
+    reply = whole("dashscope.tasks", {"output": output, "request_id": "r"})
+    assert reply == Reply(id="r", task_id="t", states=("SUCCEEDED",), images=(Image("u"),))
+
+
+def test_a_failed_task_is_a_failure() -> None:
+    """With HTTP 200, and with the state as code where no code is given."""
+    failed = {"task_status": "FAILED", "code": "InvalidParameter", "message": "no"}
+    assert whole("dashscope.tasks", {"output": failed}) == Failure(200, "InvalidParameter", "no")
+    assert whole("zhipuai.async-result", {"task_status": "FAIL"}) == Failure(200, "FAIL", "")
+
+
+def test_a_refusal_with_status_200_is_a_failure() -> None:
+    """Zhipu's overload comes as an answer."""
+    body = {"error": {"code": "1305", "message": "overloaded"}}
+    assert whole("zhipuai.chat", body) == Failure(200, "1305", "overloaded")
+
+
+def test_an_error_event_carries_its_status_in_a_comment() -> None:
+    """The stream itself came with 200."""
+    part = Part({"code": "Bad", "message": "m"}, 1, 0, "error", ("HTTP_STATUS/400",))
+    assert dialects.endpoint("dashscope.generation").read((part,), {}) == Failure(400, "Bad", "m")
+
+
+@pytest.mark.parametrize(
+    ("name", "body", "failure"),
+    [
+        ("zhipuai.chat", {"error": {"code": "1002", "message": "m"}}, Failure(401, "1002", "m")),
+        (
+            "dashscope.generation",
+            {"code": "InvalidApiKey", "message": "m", "request_id": "r"},
+            Failure(401, "InvalidApiKey", "m", "r"),
+        ),
+        (
+            "compatible.chat",
+            {"error": {"code": None, "type": "invalid_request_error", "message": "m"}},
+            Failure(401, "invalid_request_error", "m"),
+        ),
+        ("zhipuai.chat", [1], Failure(401, "", "")),
+    ],
+)
+def test_a_refusal_is_read(name: str, body: Json, failure: Failure) -> None:
+    """Nested, flat, or without a code of its own."""
+    assert dialects.endpoint(name).refuse(401, json.loads(json.dumps(body))) == failure
+
+
+def test_what_is_not_looked_into_is_not_read() -> None:
+    """A websocket's handshake is neither an answer nor a refusal."""
+    assert dialects.endpoint("dashscope.websocket").role is Role.OTHER
+    assert whole("dashscope.websocket", {"code": "x"}) is None

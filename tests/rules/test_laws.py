@@ -1,0 +1,134 @@
+"""No rule ever raises, whatever travelled and whatever an SDK made of it."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from harness.rules import check
+from harness.types import (
+    Exchange,
+    Expectation,
+    Failure,
+    Json,
+    Reply,
+    ToolCall,
+    Turn,
+    Usage,
+    View,
+)
+from harness.wire import walk
+
+from .exchanges import VALID
+from .making import data_only, dump, foreign, headed, numbered, with_body, with_status
+
+SOME = settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
+
+KINDS = ("application/json", "text/event-stream", "image/png", "text/html; charset=gbk", "")
+WORDS = st.sampled_from(("choices", "delta", "tool_calls", "id", "output", "results", "error"))
+LEAVES = st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5) | WORDS
+VALUES = st.recursive(
+    LEAVES, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(WORDS, inner, max_size=3)
+)
+BODIES = st.binary(max_size=60) | VALUES.map(dump)
+ENDPOINTS = {name: exchanges for name, exchanges in VALID.items() if name != "dashscope websocket"}
+
+CONVERSATIONS = st.sampled_from(list(ENDPOINTS.values()))
+
+
+def changed(value: Json, draw: st.DataObject) -> Json:
+    """The same JSON with one value in it replaced by any other."""
+    pointers = [pointer for pointer, _ in walk(value)]
+    chosen = draw.draw(st.sampled_from(pointers))
+    return _put(value, chosen.split("/")[1:], draw.draw(VALUES))
+
+
+def _put(value: Json, steps: list[str], new: Json) -> Json:
+    if not steps:
+        return new
+    if isinstance(value, list):
+        return [_put(v, steps[1:], new) if str(i) == steps[0] else v for i, v in enumerate(value)]
+    return {k: _put(v, steps[1:], new) if k == steps[0] else v for k, v in value.items()}
+
+
+@settings(SOME, max_examples=10)
+@given(body=BODIES, kind=st.sampled_from(KINDS), status=st.sampled_from([101, 200, 204, 404, 503]))
+def test_no_rule_raises_on_any_answer(body: bytes, kind: str, status: int) -> None:
+    """Any bytes, under any content type and status, as whole answer or as events."""
+    for exchanges in ENDPOINTS.values():
+        for form in (body, b"data:" + body + b"\n\n", b"id:1\nevent:error\ndata: " + body):
+            last = headed(with_body(exchanges[-1], form), "content-type", kind)
+            check(foreign(*exchanges[:-1], with_status(last, status)))
+
+
+@SOME
+@given(exchanges=CONVERSATIONS, data=st.data())
+def test_no_rule_raises_on_an_answer_with_one_value_changed(
+    exchanges: tuple[Exchange, ...], data: st.DataObject
+) -> None:
+    """One value of the first answer is of any other type, as answer and as event."""
+    try:
+        value = json.loads(exchanges[0].response.body)
+    except ValueError:
+        event = exchanges[0].response.body.decode().partition("data:")[2].partition("\n")[0]
+        value = json.loads(event)
+    told = changed(value, data)
+    for body in (dump(told), data_only(told, value, told), numbered(value, told)):
+        check(foreign(with_body(exchanges[0], body), *exchanges[1:]))
+
+
+@SOME
+@given(exchanges=CONVERSATIONS, data=st.data())
+def test_no_rule_raises_on_any_request(
+    exchanges: tuple[Exchange, ...], data: st.DataObject
+) -> None:
+    """One value of a request is of any other type, or the request is any bytes."""
+    for whole in exchanges:
+        sent = whole.request.body
+        body = dump(changed(json.loads(sent), data)) if sent else data.draw(st.binary(max_size=9))
+        asked = replace(whole, request=replace(whole.request, body=body))
+        check(foreign(*exchanges, asked, *exchanges))
+
+
+CALLS = st.builds(ToolCall, st.text(max_size=3), st.text(max_size=3), st.text(max_size=9))
+VIEWS = st.builds(View, VALUES, st.dictionaries(st.text(max_size=9), VALUES, max_size=2))
+OUTCOMES = st.builds(
+    Reply,
+    content=st.none() | st.text(max_size=9),
+    tool_calls=st.lists(CALLS, max_size=2).map(tuple),
+    usage=st.none() | st.builds(Usage),
+    pieces=st.lists(st.text(max_size=3), max_size=2).map(tuple),
+    views=st.lists(VIEWS, max_size=3).map(tuple),
+) | st.builds(Failure, st.integers(), st.text(), st.text(), views=st.lists(VIEWS).map(tuple))
+EXPECTATIONS = st.builds(
+    Expectation,
+    contains=st.lists(st.text(max_size=3), max_size=2).map(tuple),
+    json_schema=st.none() | st.dictionaries(WORDS | st.just("$ref"), VALUES, max_size=3),
+    pointers=st.lists(st.text(max_size=9), max_size=2).map(tuple),
+    failure=st.text(max_size=3),
+)
+
+
+@SOME
+@given(exchanges=CONVERSATIONS, outcome=OUTCOMES, expect=EXPECTATIONS)
+def test_no_rule_raises_on_any_outcome(
+    exchanges: tuple[Exchange, ...], outcome: Reply | Failure, expect: Expectation
+) -> None:
+    """An SDK may show anything, and an author may expect anything."""
+    turn = Turn(1, exchanges, outcome=outcome, expect=expect)
+    check(replace(foreign(), turns=(turn,)))
+
+
+@given(address=st.text(max_size=20) | st.sampled_from(["http://[", "//[::1", "http://a:b/x.png"]))
+def test_no_rule_raises_on_any_address(address: str) -> None:
+    """A request may go anywhere."""
+    (whole,) = VALID["zhipu sync"]
+    check(foreign(replace(whole, request=replace(whole.request, uri=address)), whole))
+
+
+def test_no_rule_finds_anything_where_nothing_was_said() -> None:
+    """An empty conversation is a valid one."""
+    assert check(foreign()) == ()
