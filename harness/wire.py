@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
@@ -69,8 +70,8 @@ def _refuse_constant(text: str) -> Json:
 def _refuse_duplicates(pairs: list[tuple[str, Json]]) -> dict[str, Json]:
     found = dict(pairs)
     if len(found) != len(pairs):
-        names = [name for name, _ in pairs]
-        twice = next(name for name in names if names.count(name) > 1)
+        count = Counter(name for name, _ in pairs)
+        twice = next(name for name in count if count[name] > 1)
         raise _Refused(f"the key {twice!r} stands twice in one object")
     return found
 
@@ -114,10 +115,14 @@ def children(value: Json) -> list[Json]:
 _LINE_END = re.compile(rb"\r\n|\n|\r")
 
 
+_MARK = b"\xef\xbb\xbf"
+"""The byte order mark, which a stream may begin with."""
+
+
 def _lines(body: bytes) -> Iterator[tuple[int, bytes, bool]]:
-    """(offset, line without its end, whether an end was there)."""
-    start = 0
-    for end in _LINE_END.finditer(body):
+    """(offset, line without its end, whether an end was there); without a byte order mark."""
+    start = len(_MARK) if body.startswith(_MARK) else 0
+    for end in _LINE_END.finditer(body, start):
         yield start, body[start : end.start()], True
         start = end.end()
     if start < len(body):
@@ -158,12 +163,12 @@ def read_events(body: bytes) -> Stream:
         data.clear()
         began, data_at = None, 0
 
-    if body.startswith(b"\xef\xbb\xbf"):
-        body = body[3:]
     for offset, raw, ended in _lines(body):
         if not raw:
             close(complete=True)
             continue
+        if not ended:
+            problems.append((offset, "the stream ends in the middle of a line"))
         try:
             line = raw.decode("utf-8")
         except UnicodeDecodeError as error:
@@ -184,8 +189,6 @@ def read_events(body: bytes) -> Stream:
             fields[name] = value
         else:
             problems.append((offset, f"unknown field {name[:40]!r}"))
-        if not ended:
-            problems.append((offset, "the stream ends in the middle of a line"))
     if began is not None and (data or fields):
         problems.append((began, "the last event is not closed by a blank line"))
         close(complete=False)

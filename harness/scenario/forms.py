@@ -67,7 +67,7 @@ def _schema(value: dict[str, Any]) -> dict[str, Any]:
     if value.get("$schema", DRAFT) != DRAFT:
         raise problem(f"is read as {DRAFT}; leave $schema out")
     try:
-        Draft202012Validator.check_schema(value, Draft202012Validator.FORMAT_CHECKER)
+        Draft202012Validator.check_schema(value)
     except SchemaError as error:
         told = f"{error.json_path}: {error.message}"
         raise problem(f"is not a JSON Schema: {cut(told, 200)}") from None

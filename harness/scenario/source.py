@@ -84,7 +84,7 @@ def _decoded(text: str | bytes, path: Path | None) -> str:
     if isinstance(text, str):
         return text
     try:
-        return text.decode("utf-8-sig")
+        return text.decode("utf-8")
     except UnicodeDecodeError as error:
         line = text[: error.start].count(b"\n") + 1
         raise BadScenario(f"not UTF-8: {error.reason}", path or "", line) from None
@@ -121,7 +121,6 @@ class _Loader(yaml.SafeLoader):
 
     def __init__(self, text: str, path: Path | None) -> None:
         super().__init__(text)
-        self.yaml_implicit_resolvers = {}  # `_Reader` decides what a plain word means
         self.path = path
         self.depth = 0
         self.count = 0

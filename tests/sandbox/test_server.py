@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+import signal
 import socket
+import subprocess
+import sys
 import time
 
 import httpx
@@ -40,6 +43,22 @@ def test_it_is_gone_afterwards() -> None:
         httpx.get(base, trust_env=False)
     with pytest.raises(httpx.ConnectError):
         httpx.get(base, trust_env=False)
+
+
+def test_run_forever_ends_quietly_when_interrupted() -> None:
+    """It tells its address, answers, and an interrupt is a normal end."""
+    script = (
+        "from harness.sandbox import Options, run_forever\n"
+        "run_forever(Options(port=0), lambda address: print(address, flush=True))"
+    )
+    command = [sys.executable, "-c", script]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:  # noqa: S603 our own script
+        assert process.stdout is not None
+        base = process.stdout.readline().decode().strip()
+        assert httpx.get(base, trust_env=False).headers["x-sandbox"] == "harness"
+        process.send_signal(signal.SIGINT)
+        _, complaints = process.communicate(timeout=10)
+    assert (process.returncode, complaints) == (0, b"")
 
 
 def test_a_taken_usual_port_is_no_obstacle() -> None:

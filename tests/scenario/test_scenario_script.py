@@ -182,6 +182,8 @@ def test_a_random_seed_is_the_one_passed_in() -> None:
     step = only("{user: u}", "parameters: {seed: random, style: random}")
     assert step.call(target(step), Past(), 7).parameters == {"seed": 7, "style": "random"}
     assert step.parameters(target(step))["seed"] == "random"
+    fixed = only("{user: u}", "parameters: {seed: 42}")
+    assert fixed.call(target(fixed), Past(), 7).parameters == {"seed": 42}
 
 
 def test_whoever_changes_a_calls_parameters_does_not_change_the_scenario() -> None:
