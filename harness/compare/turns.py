@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Set
+from collections.abc import Iterator, Mapping, Set
 from itertools import zip_longest
 
 from harness.compare.engine import Parting, leaves, partings, similarity
@@ -10,7 +10,7 @@ from harness.compare.nouns import Difference, Kind, Layer, Spot
 from harness.compare.portrait import PARTS, Portrait
 from harness.reading import Reading
 from harness.types import Json
-from harness.wire import ABSENT
+from harness.wire import ABSENT, type_name
 
 REPLY = "reply"
 """The part that is an answer in neutral terms."""
@@ -102,16 +102,27 @@ def _comparable(left: Reading, right: Reading) -> bool:
 
 
 def _bodies(spot: Spot, left: Reading, right: Reading) -> Iterator[Difference]:
-    """Where two bodies hold different values at paths that both of them have."""
+    """Where two bodies hold different values at paths that both of them have. That a path has
+    another type was said already, as a difference of shape."""
     volatile = left.endpoint.volatile if left.endpoint else frozenset()
     ours, theirs = _values(left), _values(right)
+    types, others = _types(ours), _types(theirs)
     paths = {pointer: path for side in (ours, theirs) for pointer, (path, _) in side.items()}
-    common = {path for path, _ in ours.values()} & {path for path, _ in theirs.values()}
+    common = types.keys() & others.keys()
     sides = ({p: v for p, (path, v) in side.items() if path in common} for side in (ours, theirs))
     for parting in partings(*sides):
-        layer = _layer(paths.get(parting.path, ""), volatile)
-        where = Spot(spot.turn, spot.part, parting.path)
-        yield Difference(where, parting.kind, parting.left, parting.right, layer)
+        path = paths.get(parting.path, "")
+        if parting.kind is not Kind.TYPE or types[path] == others[path]:
+            where = Spot(spot.turn, spot.part, parting.path)
+            layer = _layer(path, volatile)
+            yield Difference(where, parting.kind, parting.left, parting.right, layer)
+
+
+def _types(values: Mapping[str, tuple[str, Json]]) -> dict[str, set[str]]:
+    found: dict[str, set[str]] = {}
+    for path, value in values.values():
+        found.setdefault(path, set()).add(type_name(value))
+    return found
 
 
 def _values(reading: Reading) -> dict[str, tuple[str, Json]]:

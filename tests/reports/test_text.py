@@ -121,3 +121,6 @@ def test_markup_in_a_recording_is_text() -> None:
     on = console(120, terminal=True)
     text.conversation(on, told([exchange({"text": "[bold]x[/bold] \x1b[31m"})]))
     assert "[bold]x[/bold] �[31m" in written(on)
+    on = console(120)
+    text.comparison(on, compare(told([exchange({"a": "[b]x"})]), told([exchange({"a": "[/b]"})])))
+    assert "[b]x" in written(on)

@@ -14,6 +14,7 @@ from .exchanges import (
     FETCHED,
     PENDING,
     POLL,
+    REFUSED,
     RUNNING,
     SUBMIT,
     SUCCEEDED,
@@ -34,6 +35,21 @@ GOES_ON = asking(
     ' {"role": "user", "content": "And tomorrow?"}]}',
 )
 UNPLAYED = replace(foreign(SYNC), unplayed=(replace(DRAWN, turn=2),))
+
+FEW_SHOT = (*AGAIN[1:2], *ASKED)
+
+CARRIED = {
+    "carried by a program we do not know": foreign(SYNC, GOES_ON),
+    "carried by ours": talked((ASKED, SYNC), (AGAIN, GOES_ON)),
+    "asked twice, answered twice": foreign(SYNC, edited(SYNC, "sunny", "rainy"), GOES_ON),
+    "nothing to do with each other": talked((ASKED, SYNC), (ASKED, asking(SYNC, "Bei", "Nan"))),
+    "beginning with an example": talked((ASKED, SYNC), (FEW_SHOT, asking(SYNC, "weather", "time"))),
+    "the first turn": talked((AGAIN, GOES_ON)),
+    "after a refusal": talked((ASKED, REFUSED), (AGAIN, GOES_ON)),
+    "another user's question added": foreign(
+        SYNC, asking(SYNC, "}]}", '}, {"role": "user", "content": "?"}]}')
+    ),
+}
 
 BROKEN = (
     Broken(

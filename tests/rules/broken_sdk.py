@@ -8,11 +8,23 @@ from dataclasses import replace
 from harness import dialects
 from harness.reading import read
 from harness.types import Broken as BrokenPath
-from harness.types import Exchange, Expectation, Failure, Json, Outcome, Reply, View
+from harness.types import Exchange, Expectation, Failure, Json, Outcome, Reply, Transcript, View
 
 from .broken import Broken
-from .exchanges import CUMULATIVE, PENDING, REFUSED, RUNNING, STREAM, SUCCEEDED, SYNC, TOOL
-from .making import edited, foreign, played
+from .exchanges import (
+    BROKEN_OFF,
+    CUMULATIVE,
+    PENDING,
+    REFUSED,
+    REQUEST,
+    RUNNING,
+    STREAM,
+    SUCCEEDED,
+    SYNC,
+    TOOL,
+    counted,
+)
+from .making import edited, foreign, played, with_status
 
 ONE = "turn 1, exchange 1"
 PATH = "choices[0].message.content"
@@ -47,6 +59,29 @@ def reached(value: Json) -> Reply:
     return replace(said, views=(View(said.views[0].value, {PATH: value}),))
 
 
+def refused(*shown_values: Json, status: int, code: str, message: str) -> Failure:
+    """A refusal as an SDK tells it, with the objects it had shown before."""
+    return Failure(status, code, message, views=tuple(View(value) for value in shown_values))
+
+
+BALANCE = "余额不足或无可用资源包,请充值。"
+SHOWN_REFUSAL = {"error": {"code": "1113", "message": BALANCE}}
+BEGUN = {
+    "output": {"finish_reason": "null", "text": "1"},
+    "usage": counted(19, 1),
+    "request_id": REQUEST,
+}
+STOPPED = {"status_code": 400, "code": "DataInspectionFailed", "message": "Bad."}
+FILTERED = Expectation(failure="DataInspectionFailed")
+
+
+def broken_off(*shown_values: Json) -> Transcript:
+    """A stream that ended in an error event, which came with HTTP 200 and is known to."""
+    outcome = refused(*shown_values, status=400, code="DataInspectionFailed", message="Bad.")
+    told = played(BROKEN_OFF, outcome=outcome, expect=FILTERED)
+    return replace(told, ignored={"status_agrees_with_body": "an error event"})
+
+
 TASK = (PENDING, RUNNING, SUCCEEDED)
 NUMBERS = Expectation(json_schema={"type": "object", "required": ["sky"]})
 ANSWERS_JSON = edited(SYNC, "It is sunny.", '{\\"sea\\": 1}')
@@ -62,6 +97,17 @@ AGREEING = {
     "cumulative stream": played(CUMULATIVE, outcome=honest(CUMULATIVE)),
     "task": played(*TASK, outcome=honest(*TASK)),
     "attempts made again": played(REFUSED, REFUSED, SYNC, outcome=honest(SYNC)),
+    "a shown refusal after one made again": played(
+        REFUSED,
+        with_status(REFUSED, 503),
+        REFUSED,
+        outcome=refused(SHOWN_REFUSAL, status=429, code="1113", message=BALANCE),
+        expect=Expectation(failure="1113"),
+    ),
+    "a stream broken off": broken_off(BEGUN),
+    "a stream broken off, with the refusal shown": broken_off(
+        BEGUN, {**STOPPED, "request_id": REQUEST}
+    ),
     "expected refusal": played(
         REFUSED, outcome=honest(REFUSED), expect=Expectation(failure="1113")
     ),
@@ -98,6 +144,11 @@ BROKEN = (
         "expected nothing",
     ),
     Broken("sdk_agrees_with_wire", played(STREAM, outcome=reply(STREAM, views=(View(1),))), ONE),
+    Broken(
+        "sdk_agrees_with_wire",
+        broken_off(BEGUN, {**STOPPED, "status_code": 500, "request_id": REQUEST}),
+        f"{ONE}, event 2, byte 243, /status_code",
+    ),
     Broken(
         "access_paths_work",
         played(SYNC, outcome=reached("It is")),

@@ -122,6 +122,14 @@ BROKEN = (
     ),
     Broken("delivery_as_asked", foreign(asking(SYNC, '"model"', '"stream": true, "model"')), ONE),
     Broken("delivery_as_asked", foreign(asking(STREAM, '"stream": true', '"stream": false')), ONE),
+    Broken(
+        "delivery_as_asked",
+        foreign(
+            replace(TEXT, request=replace(TEXT.request, headers=(("Accept", "text/event-stream"),)))
+        ),
+        ONE,
+        "expected a stream",
+    ),
     Broken("status_agrees_with_body", foreign(OVERLOADED), ONE, "1305"),
     Broken("status_agrees_with_body", foreign(ERROR_EVENT), f"{ONE}, event 1, byte 39"),
     Broken(
@@ -145,6 +153,12 @@ BROKEN = (
         "answer_fits_schema",
         foreign(edited(TEXT, '"text":"1, 2, 3"', '"text":null')),
         f"{ONE}, /output/text",
+    ),
+    Broken(
+        "answer_fits_schema",
+        foreign(edited(SYNC, ',"content":"It is sunny."', "")),
+        f"{ONE}, /choices/0/message",
+        "expected text as `content`, or `tool_calls`, found",
     ),
     Broken("answer_fits_schema", foreign(edited(DRAWN, '[{"url"', '[{"b64"')), f"{ONE}, /data/0"),
     Broken(
@@ -258,6 +272,24 @@ BROKEN = (
         "messages_are_well_formed",
         foreign(asking(MESSAGE, '[{"role"', '[{"role": "user", "content": null}, {"role"')),
         f"{ONE}, /input/messages/0",
+    ),
+    *(
+        Broken(
+            "messages_are_well_formed",
+            foreign(asking(SYNC, '"messages": [', f'"messages": [{said}, ')),
+            f"{ONE}, /messages/{number}",
+            says,
+        )
+        for said, number, says in (
+            ('{"role": "assistant", "content": "Hi"}', 0, "a user's message first"),
+            ('{"role": "user", "content": "?"}, {"role": "system", "content": "!"}', 1, "system"),
+        )
+    ),
+    Broken(
+        "messages_are_well_formed",
+        foreign(asking(SYNC, "}]}", '}, {"role": "assistant", "content": "It"}]}')),
+        f"{ONE}, /messages/1",
+        "speak last",
     ),
     Broken("image_link_is_absolute", foreign(edited(DRAWN, "https:", "")), f"{ONE}, /data/0/url"),
     Broken(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from harness.types import Exchange, Json, Request, Response
 
-from .making import data_only, exchange, get, numbered, picture, post, stream
+from .making import data_only, dump, exchange, get, numbered, picture, post, stream
 
 ZHIPU = "https://open.bigmodel.cn/api/paas/v4"
 DASHSCOPE = "https://dashscope.aliyuncs.com/api/v1"
@@ -228,6 +228,17 @@ BAD_KEY = post(
     {"code": "InvalidApiKey", "message": "Invalid API-key provided.", "request_id": REQUEST},
     401,
     x_request_id=REQUEST,
+)
+
+
+# A stream that breaks off with a refusal.
+BROKEN_OFF = stream(
+    GENERATION,
+    PROMPT,
+    numbered(output({"finish_reason": "null", "text": "1"}, 1))
+    + b"id:2\nevent:error\n:HTTP_STATUS/400\ndata:"
+    + dump({"code": "DataInspectionFailed", "message": "Bad.", "request_id": REQUEST})
+    + b"\n\n",
 )
 
 

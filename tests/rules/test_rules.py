@@ -50,6 +50,14 @@ def test_an_sdk_that_agrees_gives_no_finding(transcript: Transcript) -> None:
     assert check(transcript) == ()
 
 
+@pytest.mark.parametrize(
+    "transcript", broken_conversations.CARRIED.values(), ids=broken_conversations.CARRIED
+)
+def test_a_history_that_is_carried_gives_no_finding(transcript: Transcript) -> None:
+    """Only a request that continues an earlier one has to carry it."""
+    assert check(transcript) == ()
+
+
 def test_an_ignored_rule_is_not_applied() -> None:
     """The transcript says which rules do not apply to it, and why."""
     wrong = foreign(edited(SYNC, '"total_tokens":12', '"total_tokens":13'))
