@@ -82,7 +82,9 @@ def test_a_stream_comes_to_the_whole_text(dash: Dash, format_: str, incremental:
         reasons = [event["output"]["finish_reason"] for event in told]
     whole = dash.generate("讲一个童话").json()
     assert ("".join(texts) if incremental else texts[-1]) == whole["output"]["text"]
-    if not incremental:
+    if incremental:
+        assert (texts[-1], all(texts[:-1])) == ("", True)
+    else:
         assert all(b.startswith(a) and a != b for a, b in pairwise(texts))
     assert reasons == ["null"] * (len(told) - 1) + ["stop"]
     written = [event["usage"]["output_tokens"] for event in told]

@@ -8,6 +8,7 @@ import socket
 import subprocess
 import sys
 import time
+from contextlib import ExitStack
 
 import httpx
 import pytest
@@ -52,10 +53,12 @@ def test_run_forever_ends_quietly_when_interrupted() -> None:
         "run_forever(Options(port=0), lambda address: print(address, flush=True))"
     )
     command = [sys.executable, "-c", script]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:  # noqa: S603 our own script
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE)  # noqa: S603 our own script
+    with process, ExitStack() as afterwards:
+        afterwards.callback(process.kill)
         assert process.stdout is not None
         base = process.stdout.readline().decode().strip()
-        assert httpx.get(base, trust_env=False).headers["x-sandbox"] == "harness"
+        assert httpx.get(base, trust_env=False).status_code == 200
         process.send_signal(signal.SIGINT)
         _, complaints = process.communicate(timeout=10)
     assert (process.returncode, complaints) == (0, b"")
@@ -88,7 +91,8 @@ def test_latency_comes_before_the_first_byte() -> None:
     with sandbox(Options(port=0, latency=0.15)) as http:
         began = time.monotonic()
         Dash(http).generate("你好")
-    assert time.monotonic() - began >= 0.15
+        took = time.monotonic() - began
+    assert took >= 0.15
 
 
 def test_keys_can_be_replaced() -> None:
@@ -114,6 +118,7 @@ def test_keys_can_be_replaced() -> None:
         b'{"model":"glm-4","messages":[{"role":{},"content":[[]]}]}',
         b'{"model":"glm-4","messages":[{"role":["user"],"content":"x"}]}',
         b'{"model":"qwen-turbo","input":{"messages":[1,2]},"parameters":[]}',
+        b'{"model":"qwen-turbo","input":{"messages":[1,2]},"parameters":{}}',
         b'{"model":"qwen-turbo","input":{"prompt":"x"},"parameters":{"result_format":{}}}',
         b'{"model":"cogview-3","prompt":{}, "size":7}',
     ],
@@ -138,8 +143,10 @@ def test_any_bytes_get_a_refusal(zhipu: Zhipu, dash: Dash, path: str, body: byte
 
 
 def test_a_body_over_10_mb_is_refused(dash: Dash) -> None:
-    """Size is bounded."""
-    answer = dash.generate("长" * 4_000_000)
+    """Size is bounded, even where all that is too much is white space."""
+    path = f"{dash.prefix}/services/aigc/text-generation/generation"
+    content = b'{"model":"qwen-turbo","input":{"prompt":"Hello!"}}' + b" " * 11_000_000
+    answer = dash.http.post(path, content=content, headers=dash.headers)
     assert (answer.status_code, answer.json()["code"]) == (400, "InvalidParameter")
 
 
