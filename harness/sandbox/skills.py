@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 from harness.sandbox import words
+from harness.sandbox.facts import known
 from harness.sandbox.tales import continuation, tale
 from harness.sandbox.toolbox import fill_from
 from harness.types import Json, Message
@@ -169,7 +170,8 @@ def _field(talk: Talk, name: str) -> Json:
 def tell_name(talk: Talk) -> str:
     """The user's name, if it was told."""
     if not talk.asks(
-        r"我(叫|的名字|是谁).{0,12}(什么|谁|吗|[?？])|我是谁|what('s| is) my name|who am i\b"
+        r"我(叫|的名字|是谁).{0,12}(什么|谁|吗|[?？])|我是谁|说出我的名字"
+        r"|what('s| is) my name|who am i\b"
     ):
         return ""
     name = next(_names(talk.earlier), "")
@@ -185,6 +187,12 @@ def _names(earlier: Sequence[str]) -> Iterator[str]:
         told = told or re.search(r"(?i:my name is|i am|i'm|call me)\s+([A-Z][A-Za-z-]+)", said)
         if told and not re.search("什么|谁", told.group(1)):
             yield told.group(1)
+
+
+def know(talk: Talk) -> str:
+    """Tell a fact."""
+    fact = known(talk.question, english=talk.english)
+    return talk.with_memory(fact) if fact else ""
 
 
 def count_questions(talk: Talk) -> str:
@@ -410,6 +418,7 @@ SKILLS: tuple[Skill, ...] = (
     count_questions,
     count,
     calculate,
+    know,
     slogan,
     fairy_tale,
     recommend,
