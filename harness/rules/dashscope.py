@@ -38,7 +38,9 @@ def dashscope_events_count_up(reading: Reading) -> Iterator[Finding]:
 
 
 def dashscope_event_is_named(reading: Reading) -> Iterator[Finding]:
-    """DashScope: an event is a `result` or an `error`. [DOC B3], [REC] all."""
+    """DashScope: an event is a `result` or an `error`.
+
+    [DOC] B3, [REC] all."""
     for event in _events(reading):
         if event.event not in ("result", "error"):
             message = f"expected the event result or error, found {show(event.event)}"
