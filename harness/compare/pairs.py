@@ -20,7 +20,7 @@ def compare(left: Read, right: Read) -> Comparison:
         turns=tuple(
             TurnComparison(n, tuple(differences(ours.get(n), theirs.get(n)))) for n in numbers
         ),
-        scenario=left.transcript.scenario or right.transcript.scenario,
+        scenario=_scenario(left, right),
     )
 
 
@@ -30,10 +30,19 @@ def name(read: Read) -> str:
     return told.target or told.source or "unknown"
 
 
+def _scenario(left: Read, right: Read) -> str:
+    """The one scenario that is compared; nothing where there are two."""
+    names = {read.transcript.scenario for read in (left, right)} - {""}
+    return names.pop() if len(names) == 1 else ""
+
+
 def _names(left: Read, right: Read) -> tuple[str, str]:
-    """Two recordings of one target are told apart by where they come from."""
+    """Two recordings of one target are told apart by their scenario, or by where they are."""
     ours, theirs = name(left), name(right)
-    sources = left.transcript.source, right.transcript.source
-    if ours == theirs and all(sources) and sources[0] != sources[1]:
-        return f"{ours} ({sources[0]})", f"{theirs} ({sources[1]})"
+    if ours != theirs:
+        return ours, theirs
+    told = left.transcript, right.transcript
+    for words in ([t.scenario for t in told], [t.source for t in told]):
+        if all(words) and words[0] != words[1]:
+            return f"{ours} ({words[0]})", f"{theirs} ({words[1]})"
     return ours, theirs

@@ -7,8 +7,8 @@ import time
 import pytest
 
 from harness.compare import Difference, Kind, Layer, Spot, compare
-from harness.reading import Read
-from harness.types import Exchange
+from harness.reading import Read, read
+from harness.types import Exchange, Transcript
 from harness.wire import ABSENT
 
 from .wires import answered, exchange, said, streamed, told
@@ -247,3 +247,13 @@ def test_large_answers_are_compared_in_bounded_time(left: object, right: object)
     began = time.process_time()
     assert compare(said(left), said(right)).differences
     assert time.process_time() - began < 6
+
+
+def test_two_scenarios_with_one_target_are_told_apart_by_their_names() -> None:
+    """The target alone would not say which side is which."""
+    left, right = (
+        read(Transcript(name, "a/b", (), source=f"{name}.yaml"), lambda _: None)
+        for name in ("one", "two")
+    )
+    found = compare(left, right)
+    assert (found.scenario, found.left, found.right) == ("", "a/b (one)", "a/b (two)")
