@@ -13,8 +13,8 @@ from contextlib import AbstractContextManager
 from starlette.applications import Starlette
 
 from harness.sandbox import dashscope, server, zhipuai
-from harness.sandbox.house import Speaker
 from harness.sandbox.options import HOST, USUAL_PORT, Options
+from harness.sandbox.speaker import Speaker
 
 __all__ = [
     "DASHSCOPE_KEY",

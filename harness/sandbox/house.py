@@ -1,14 +1,12 @@
-"""What one running sandbox has and remembers, and the manners that all its speakers share."""
+"""A house: what one running sandbox has and remembers, and how its speakers send an answer."""
 
 from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
-from dataclasses import dataclass
+from collections.abc import AsyncIterator, Iterable
 from datetime import datetime
 
-from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 
@@ -19,16 +17,6 @@ from harness.sandbox.tasks import BEIJING, Tasks
 from harness.types import Json
 
 Headers = list[tuple[str, str]]
-Endpoint = Callable[[Request], Awaitable[Response]]
-
-
-@dataclass(frozen=True, slots=True)
-class Speaker:
-    """One provider's language: where it is spoken, the key it accepts, and how to build it."""
-
-    prefix: str
-    key: str
-    build: Callable[[House, str], Starlette]
 
 
 class House:
@@ -99,12 +87,3 @@ def streamed(chunks: AsyncIterator[bytes], headers: Headers) -> Response:
 
 def _raw(headers: Headers) -> list[tuple[bytes, bytes]]:
     return [(name.encode("latin-1"), value.encode("latin-1")) for name, value in headers]
-
-
-def bearer(request: Request) -> str:
-    """The key or token a request carries."""
-    value = request.headers.get("authorization", "").strip()
-    if not value:
-        raise Refused(Reason.NO_KEY)
-    scheme, _, token = value.rpartition(" ")
-    return token if scheme.strip().lower() in ("", "bearer") else ""

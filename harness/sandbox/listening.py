@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from starlette.requests import ClientDisconnect, Request
 
 from harness.sandbox.refusal import Reason, Refused
-from harness.types import Json, Message, ToolCall
+from harness.types import Call, Json, Message, ToolCall
 from harness.wire import read_json
 
 MOST_BYTES = 10 * 1024 * 1024
@@ -41,6 +42,13 @@ def member(value: Mapping[str, Json], name: str) -> dict[str, Json]:
     if found is not None and not isinstance(found, dict):
         raise Refused(Reason.NOT_JSON)
     return found or {}
+
+
+def read_model(value: Json, known: re.Pattern[str]) -> str:
+    """The name of a model that the provider has."""
+    if not isinstance(value, str) or not known.fullmatch(value):
+        raise Refused(Reason.UNKNOWN_MODEL)
+    return value
 
 
 def read_messages(value: Json) -> tuple[Message, ...]:
@@ -89,6 +97,11 @@ def _tool_calls(value: Json) -> Iterator[ToolCall]:
         name, arguments = function.get("name"), function.get("arguments")
         text = arguments if isinstance(arguments, str) else json.dumps(arguments)
         yield ToolCall(str(call.get("id") or ""), str(name or ""), text)
+
+
+def last_question(call: Call) -> str:
+    """What the user said last; messages that were read have at least one of the user."""
+    return next(m.content for m in reversed(call.messages) if m.role == "user")
 
 
 def check_tool_messages(messages: Sequence[Message], *, id_needed: bool) -> None:

@@ -11,7 +11,8 @@ import json
 from collections.abc import Iterable
 
 from harness.sandbox import toolbox, words
-from harness.sandbox.skills import SKILLS, Talk
+from harness.sandbox.skills import SKILLS
+from harness.sandbox.talk import Talk
 from harness.types import Call, Json, Message, Reply, ToolCall, Usage
 
 _COUNTS = ("temperature", "top_p", "top_k", "seed")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from enum import StrEnum
 
 
@@ -33,3 +34,13 @@ class Refused(Exception):
         super().__init__(reason, detail)
         self.reason = reason
         self.detail = detail
+
+
+Wording = Mapping[Reason, tuple[int, str, str]]
+"""How a provider puts its reasons: status, code, and a message with room for the detail."""
+
+
+def worded(refused: Refused, wording: Wording) -> tuple[int, str, str]:
+    """Status, code and message; a reason without words has those of a body that is no JSON."""
+    status, code, message = wording.get(refused.reason, wording[Reason.NOT_JSON])
+    return status, code, message.format(detail=refused.detail)

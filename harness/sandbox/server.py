@@ -17,8 +17,9 @@ from starlette.routing import Mount, Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from harness.errors import HarnessError
-from harness.sandbox.house import House, Speaker
+from harness.sandbox.house import House
 from harness.sandbox.options import HOST, USUAL_PORT, Options
+from harness.sandbox.speaker import Speaker
 
 MARK = ("x-sandbox", "harness")
 """The header on every answer, so that nobody takes a sandbox for the real service."""

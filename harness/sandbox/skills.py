@@ -5,61 +5,17 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import re
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 
 from harness.sandbox import words
 from harness.sandbox.facts import known
+from harness.sandbox.json_answers import answer_json
+from harness.sandbox.recommendations import recommend
 from harness.sandbox.tales import continuation, tale
-from harness.sandbox.toolbox import fill_from
-from harness.types import Json, Message
+from harness.sandbox.talk import Talk
 from harness.wire import read_json, walk
-
-
-@dataclass(frozen=True, slots=True)
-class Talk:
-    """A conversation as the model hears it; `results` are fresh tool messages."""
-
-    model: str
-    question: str
-    earlier: tuple[str, ...]
-    answers: tuple[str, ...]
-    system: str
-    results: tuple[Message, ...]
-    digest: bytes
-    wants_json: bool
-
-    @property
-    def english(self) -> bool:
-        """Whether to answer in English."""
-        return words.is_english(self.question)
-
-    @property
-    def number(self) -> int:
-        """Which question this is, counted from 1."""
-        return len(self.earlier) + 1
-
-    def pick(self, purpose: str, choices: Sequence[str]) -> str:
-        """One of the choices: always the same for the same request and purpose."""
-        chance = hashlib.sha256(self.digest + purpose.encode()).digest()
-        return choices[int.from_bytes(chance[:4], "big") % len(choices)]
-
-    def asks(self, pattern: str) -> bool:
-        """Whether the question mentions something."""
-        return re.search(pattern, self.question, re.IGNORECASE) is not None
-
-    def with_memory(self, text: str) -> str:
-        """A text, and after it what is remembered of the conversation."""
-        if not self.earlier:
-            return text
-        said = words.excerpt(self.earlier[-1])
-        if self.english:
-            return f'{text} (This is your question no. {self.number}; before, you said: "{said}")'
-        return f"{text}（这是第 {self.number} 个问题；您先前说过：“{said}”）"
-
 
 Skill = Callable[[Talk], str]
 
@@ -86,85 +42,6 @@ def _values(text: str) -> str:
         f"{p.rpartition('/')[2]} {v if isinstance(v, str) else json.dumps(v)}" for p, v in leaves
     )
     return ", ".join(named)
-
-
-_JSON = re.compile(
-    r"(?:用|以|返回|输出|生成|回答|给|按|in|as|return|valid|only|respond|answer)[^。.]{0,20}(?<![a-z])json"
-    r"|json.{0,4}(?:格式|format|object|对象)",
-    re.IGNORECASE,
-)
-
-
-def answer_json(talk: Talk) -> str:
-    """A JSON object, with the fields the question (or the system message) names."""
-    asked = f"{talk.question}\n{talk.system}"
-    if not (talk.wants_json or _JSON.search(asked)):
-        return ""
-    example = _example(asked)
-    if example is not None:
-        return json.dumps(example, ensure_ascii=False)
-    fields = _fields(asked) or ["answer"]
-    value = {name: _field(talk, name) for name in fields}
-    return json.dumps(value | _remembered(talk), ensure_ascii=False)
-
-
-def _remembered(talk: Talk) -> dict[str, Json]:
-    """What of the conversation goes into a JSON answer that has no prescribed form."""
-    if not talk.earlier or _fields(f"{talk.question}\n{talk.system}"):
-        return {}
-    return {"question_number": talk.number, "earlier": words.excerpt(talk.earlier[-1])}
-
-
-def _example(text: str) -> Json:
-    """A JSON object filled after the schema, or the example, that a text contains."""
-    start = text.find("{")
-    if start < 0:
-        return None
-    try:
-        _, length = json.JSONDecoder().raw_decode(text[start:])
-    except (ValueError, RecursionError):
-        return None
-    found = read_json(text[start : start + length].encode("utf-8", "replace")).value
-    return fill_from(found, text[:start]) if isinstance(found, dict) and found else None
-
-
-_LIST = re.compile(
-    r"(?:字段|键|属性|包含|包括|fields?|keys?|properties|with|containing)"
-    r"(?:为|是|有|名为|分别是|:|：|\s)*(.+?)(?:[。！？\n!?]| for | about |$)",
-    re.IGNORECASE,
-)
-_FIELD = re.compile(r"[A-Za-z_][A-Za-z0-9_]*|[\u4e00-\u9fff]+")
-_FILLERS = """
-json object and the a an of with keys key fields field format in an only as answer please
-和 与 及 以及 两个 三个 四个 两个字段 三个字段 四个字段 个字段 字段 等字段 的 对象 这些字段
-"""
-_NO_FIELDS = frozenset(_FILLERS.split())
-
-
-def _fields(text: str) -> list[str]:
-    """The names of fields a text lists: `字段为 name、population`."""
-    quoted = re.findall(r"[\"“'`]([A-Za-z_][A-Za-z0-9_]*)[\"”'`]", text)
-    latin = re.findall(r"(?<![A-Za-z0-9_])[a-z]+(?:_[a-z]+)+(?![A-Za-z0-9_])", text)
-    listed = _LIST.search(text)
-    names = _FIELD.findall(re.sub("[和与及]", "、", listed.group(1))) if listed else []
-    if any(name.isascii() for name in names):
-        names = [name for name in names if name.isascii()]
-    found = quoted or [*names, *latin]
-    return list(dict.fromkeys(n for n in found if n.lower() not in _NO_FIELDS))[:12]
-
-
-def _field(talk: Talk, name: str) -> Json:
-    """A plausible value for a field, by its name."""
-    subject = next(iter(words.cities(talk.question)), "") or words.excerpt(talk.question, 12)
-    if re.search(
-        r"count$|population|age|price|year|score|number|人口|年龄|价格|数量|分数|年份", name
-    ):
-        return 1 + talk.digest[len(name) % 32]
-    if re.search(r"list|tags|items|foods|cities|steps|keywords|列表|标签", name):
-        return [subject, talk.pick(name, ("豆汁", "烤鸭", "火锅", "小笼包"))]
-    if re.search(r"^(is|has)_|是否", name):
-        return True
-    return subject if re.search("name|city|title|名|城市", name) else f"{subject}：{name}"
 
 
 def tell_name(talk: Talk) -> str:
@@ -310,62 +187,6 @@ def fairy_tale(talk: Talk) -> str:
     if not talk.asks("童话|故事|fairy tale|story"):
         return ""
     return talk.with_memory(tale(talk.question, talk.pick, talk.english))
-
-
-_WORTH: dict[str, tuple[str, ...]] = {
-    "电影|影片|movie|film": ("《大闹天宫》", "《千与千寻》", "《城南旧事》", "《飞屋环游记》"),
-    "书|小说|阅读|book|novel": ("《西游记》", "《小王子》", "《城南旧事》", "《朝花夕拾》"),
-    "音乐|歌|music|song": ("《茉莉花》", "《二泉映月》", "《渔舟唱晚》", "《月光》"),
-    "餐|菜|吃|美食|food|restaurant|dish": ("宫保鸡丁", "西红柿炒鸡蛋", "兰州牛肉面", "广式早茶"),
-    "旅行|旅游|景点|去哪|城市|周末|travel|trip|visit": (
-        "杭州西湖",
-        "苏州园林",
-        "西安城墙",
-        "青岛海边",
-    ),
-    "礼物|gift|present": ("一本手写的相册", "一盆绿萝", "一套茶具", "一场音乐会"),
-}
-
-
-def recommend(talk: Talk) -> str:
-    """Three things worth while; a follow-up takes up one that was recommended before."""
-    picked = _taken_up(talk)
-    if picked:
-        return talk.with_memory(picked)
-    if not talk.asks("推荐|建议|recommend|suggest"):
-        return ""
-    subject = f"{talk.question} {' '.join(talk.earlier)}"
-    kinds = [k for k in _WORTH if re.search(k, talk.question, re.IGNORECASE)]
-    kinds = kinds or [k for k in _WORTH if re.search(k, subject, re.IGNORECASE)]
-    choices = (
-        _WORTH[kinds[0]]
-        if kinds
-        else tuple(_WORTH["旅行|旅游|景点|去哪|城市|周末|travel|trip|visit"])
-    )
-    start = choices.index(talk.pick("recommend", choices))
-    three = [choices[(start + n) % len(choices)] for n in range(3)]
-    opening = "I would recommend:" if talk.english else "为您推荐："
-    return talk.with_memory("\n".join([opening, *(f"{n}. {it}" for n, it in enumerate(three, 1))]))
-
-
-_ORDER = {"第一": 0, "第1": 0, "first": 0, "第二": 1, "第2": 1, "second": 1, "第三": 2, "third": 2}
-
-
-def _taken_up(talk: Talk) -> str:
-    """More about one item of the last list the model gave; "" where none is meant."""
-    listed = next(
-        (f for a in reversed(talk.answers) if (f := re.findall(r"^\d\. (.+)$", a, re.M))), []
-    )
-    meant = [place for word, place in _ORDER.items() if talk.asks(f"{word}(?!个?问题| question)")]
-    if not listed or not (meant or talk.asks("为什么|详细|哪(个|一)|why|more about|which")):
-        return ""
-    item = listed[meant[0]] if meant and meant[0] < len(listed) else listed[0]
-    item = item.split("（")[0].split(" (")[0]
-    if talk.english:
-        return (
-            f"{item} is a good choice: it suits what you asked for, and it is easy to begin with."
-        )
-    return f"说到{item}：它很合您刚才的要求，轻松又耐看，不妨就从它开始。"
 
 
 def introduce(talk: Talk) -> str:

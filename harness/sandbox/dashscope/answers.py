@@ -1,0 +1,34 @@
+"""A whole answer: `output` as text or as a message, `usage`, `request_id`."""
+
+from __future__ import annotations
+
+from harness.sandbox.dashscope.form import Form
+from harness.types import Json, Reply, ToolCall
+
+
+def generation(reply: Reply, form: Form) -> Json:
+    """[REC] a whole answer: `output`, `usage`, `request_id`."""
+    output: Json = {"finish_reason": reply.finish_reason, "text": reply.content}
+    if form.message:
+        message: dict[str, Json] = {"content": reply.content, "role": "assistant"}
+        if reply.tool_calls:
+            message["tool_calls"] = [_call(c, n) for n, c in enumerate(reply.tool_calls)]
+        index = {"index": 0} if form.indexed else {}
+        choice = {"finish_reason": reply.finish_reason} | index | {"message": message}
+        output = {"choices": [choice]}
+    return {"output": output, "usage": _usage(reply), "request_id": form.request_id}
+
+
+def _call(call: ToolCall, index: int) -> Json:
+    function = {"arguments": call.arguments, "name": call.name}
+    return {"function": function, "id": call.id, "index": index, "type": "function"}
+
+
+def _usage(reply: Reply) -> Json:
+    usage = reply.usage
+    return {
+        "input_tokens": usage.input_tokens if usage else 0,
+        "output_tokens": usage.output_tokens if usage else 0,
+        "prompt_tokens_details": {"cached_tokens": 0},
+        "total_tokens": usage.total_tokens if usage else 0,
+    }
