@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from datetime import UTC, datetime
-from typing import Any, TypeVar
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from typing import Any, TypeAlias, TypeVar
 
 import yaml
 
@@ -26,7 +27,6 @@ from harness.types import (
     Sdk,
     Timing,
 )
-from harness.wire import children
 
 VCRPY_FORMAT = 1
 HARNESS_FORMAT = 1
@@ -34,6 +34,23 @@ HARNESS_FORMAT = 1
 
 class _Loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[misc]
     """PyYAML's safe loader, and the harmless Python tags that vcrpy writes."""
+
+    def construct_object(self, node: Any, deep: bool = False) -> Any:
+        """PyYAML's own, but a value that does not fit its tag is an error of the file."""
+        try:
+            if node.tag in _NUMBERS and len(node.value) > MAX_DIGITS:
+                raise ValueError
+            return super().construct_object(node, deep)
+        except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError):
+            tag = node.tag.rpartition(":")[2]
+            raise yaml.constructor.ConstructorError(
+                None, None, f"this cannot be read as {tag}", node.start_mark
+            ) from None
+
+
+_NUMBERS = ("tag:yaml.org,2002:int", "tag:yaml.org,2002:float")
+MAX_DIGITS = 1000
+"""Longer numbers are refused: Python takes minutes for some of them."""
 
 
 class _Dumper(getattr(yaml, "CSafeDumper", yaml.SafeDumper)):  # type: ignore[misc]
@@ -63,7 +80,9 @@ def _file_body(loader: Any, node: Any) -> bytes:
     """A request body that was a file: vcrpy pickles the buffer and its position."""
     state = loader.construct_mapping(node, deep=True).get("state") or (b"",)
     content = state[0] if state else b""
-    return content.encode() if isinstance(content, str) else bytes(content)
+    if not isinstance(content, str | bytes):
+        raise TypeError
+    return content.encode() if isinstance(content, str) else content
 
 
 _Dumper.add_representer(str, _text)
@@ -159,10 +178,14 @@ def _listed(headers: tuple[tuple[str, str], ...]) -> dict[str, list[str]]:
     return listed
 
 
+Where: TypeAlias = tuple[str | int, ...]
+"""The keys that lead to a place in a cassette, from the top."""
+
+
 class _Wrong(Exception):
     """Something in a cassette is not as it should be: where (keys from the top) and what."""
 
-    def __init__(self, where: tuple[str | int, ...], what: str) -> None:
+    def __init__(self, where: Where, what: str) -> None:
         super().__init__(what)
         self.where = where
         self.what = what
@@ -175,7 +198,7 @@ def loads(text: str | bytes, source: str = "") -> Cassette:
     empty or was cut off is never taken for a cassette without exchanges.
     """
     try:
-        _refuse_depth(text)
+        _refuse_bombs(text)
         document = yaml.load(text, Loader=_Loader)  # noqa: S506 - derived from the safe loader
     except yaml.YAMLError as error:
         raise _not_yaml(error, source) from None
@@ -188,18 +211,59 @@ def loads(text: str | bytes, source: str = "") -> Cassette:
 
 
 MAX_DEPTH = 100
+MAX_REPEATED = 2**22
+"""So many characters and nodes may stand in a file by aliases alone."""
 
 
-def _refuse_depth(text: str | bytes) -> None:
-    """Deep nesting overflows the C stack of PyYAML's fast loader and ends the process."""
-    depth = 0
+@dataclass(slots=True)
+class _Nest:
+    """A collection while it is being measured: with its aliases put in, how large and deep."""
+
+    anchor: str | None
+    size: int = 1
+    depth: int = 1
+
+    def take(self, size: int, depth: int) -> None:
+        self.size += size
+        self.depth = max(self.depth, depth + 1)
+
+
+def _refuse_bombs(text: str | bytes) -> None:
+    """Refuse what is small to read and too large to build.
+
+    Deep nesting overflows the C stack of PyYAML's fast loader and ends the process; aliases of
+    aliases fill the memory.
+    """
+    nests = [_Nest(None)]
+    known: dict[str, tuple[int, int]] = {}
+    repeated = 0
     for event in yaml.parse(text, Loader=_Loader):
         if isinstance(event, yaml.CollectionStartEvent):
-            depth += 1
+            nests.append(_Nest(event.anchor))
         elif isinstance(event, yaml.CollectionEndEvent):
-            depth -= 1
-        if depth > MAX_DEPTH:
+            done = nests.pop()
+            nests[-1].take(*_measured(known, done.anchor, done.size, done.depth))
+        elif isinstance(event, yaml.ScalarEvent):
+            nests[-1].take(*_measured(known, event.anchor, 1 + len(event.value), 0))
+        elif isinstance(event, yaml.AliasEvent):
+            if any(nest.anchor == event.anchor for nest in nests):
+                raise ValueError(f"the anchor {event.anchor} stands inside itself")
+            size, depth = known.get(str(event.anchor), (0, 0))
+            nests[-1].take(size, depth)
+            repeated += size
+        if len(nests) + nests[-1].depth - 1 > MAX_DEPTH + 1:
             raise ValueError(f"nested deeper than {MAX_DEPTH}")
+        if repeated > MAX_REPEATED:
+            raise ValueError("aliases make it too large")
+
+
+def _measured(
+    known: dict[str, tuple[int, int]], anchor: str | None, size: int, depth: int
+) -> tuple[int, int]:
+    """Size and depth, remembered under the anchor."""
+    if anchor is not None:
+        known[anchor] = size, depth
+    return size, depth
 
 
 def _not_yaml(error: yaml.YAMLError, source: str) -> BadCassette:
@@ -213,7 +277,7 @@ def _told(wrong: _Wrong) -> str:
     return f"{path.lstrip('.')}: {wrong.what}" if path else wrong.what
 
 
-def _line(text: str | bytes, where: tuple[str | int, ...]) -> int | None:
+def _line(text: str | bytes, where: Where) -> int | None:
     """The line of the deepest key on the way to `where` that the file has."""
     node = yaml.compose(text, Loader=_Loader)
     line = None
@@ -245,7 +309,7 @@ def _cassette(document: Json) -> Cassette:
         raise _Wrong((), "the file was cut off: the key version, which stands last, is missing")
     if document["version"] != VCRPY_FORMAT:
         found = document["version"]
-        raise _Wrong(("version",), f"vcrpy format {found!r}; this reads {VCRPY_FORMAT}")
+        raise _Wrong(("version",), f"vcrpy format {found!r:.40}; this reads {VCRPY_FORMAT}")
     travels, provenance = _read_metadata(document.get("metadata"))
     listed = _expect(document["interactions"], list, ("interactions",))
     exchanges = [
@@ -267,7 +331,7 @@ def _read_metadata(metadata: Json) -> tuple[list[Json], Provenance]:
         found = facts.get("format")
         raise _Wrong(
             (*_METADATA, "format"),
-            f"harness format {found!r}; this reads {HARNESS_FORMAT}: record anew",
+            f"harness format {found!r:.40}; this reads {HARNESS_FORMAT}: record anew",
         )
     travels = _expect(facts.get("exchanges", []), list, (*_METADATA, "exchanges"))
     return travels, _provenance(facts)
@@ -277,25 +341,36 @@ def _provenance(facts: dict[str, Json]) -> Provenance:
     origin = facts.get("recorded_from", Origin.UNKNOWN.value)
     if origin not in [o.value for o in Origin]:
         allowed = ", ".join(o.value for o in Origin)
-        raise _Wrong((*_METADATA, "recorded_from"), f"{origin!r}; allowed: {allowed}")
+        raise _Wrong((*_METADATA, "recorded_from"), f"{origin!r:.40}; allowed: {allowed}")
     sdk = _expect(facts.get("sdk", {}), dict, (*_METADATA, "sdk"))
     return Provenance(
         recorded_from=Origin(origin),
-        recorded_at=str(facts.get("recorded_at", "")),
-        scenario=str(facts.get("scenario", "")),
-        target=str(facts.get("target", "")),
-        address=str(facts.get("address", "")),
-        sdk=Sdk(str(sdk.get("name", "")), str(sdk.get("version", ""))) if sdk else None,
+        recorded_at=_text_at(facts, "recorded_at"),
+        scenario=_text_at(facts, "scenario"),
+        target=_text_at(facts, "target"),
+        address=_text_at(facts, "address"),
+        sdk=_sdk(sdk) if sdk else None,
         script=_strings(facts, "script"),
         volatile=_strings(facts, "volatile"),
     )
 
 
+def _sdk(sdk: dict[str, Json]) -> Sdk:
+    where = (*_METADATA, "sdk")
+    return Sdk(*(_word(sdk.get(name, ""), (*where, name)) for name in ("name", "version")))
+
+
+def _text_at(facts: dict[str, Json], name: str) -> str:
+    return _word(facts.get(name, ""), (*_METADATA, name))
+
+
 def _strings(facts: dict[str, Json], name: str) -> tuple[str, ...]:
-    return tuple(str(item) for item in _expect(facts.get(name, []), list, (*_METADATA, name)))
+    where = (*_METADATA, name)
+    listed = _expect(facts.get(name, []), list, where)
+    return tuple(_word(item, (*where, i)) for i, item in enumerate(listed))
 
 
-def _exchange(item: Json, where: tuple[str | int, ...], travel: Json) -> Exchange:
+def _exchange(item: Json, where: Where, travel: Json) -> Exchange:
     request = _expect(_key(item, "request", where), dict, (*where, "request"))
     response = _expect(_key(item, "response", where), dict, (*where, "response"))
     told = travel if isinstance(travel, dict) else {}
@@ -304,26 +379,26 @@ def _exchange(item: Json, where: tuple[str | int, ...], travel: Json) -> Exchang
         response=_response(response, (*where, "response")),
         timing=_timing(told),
         chunks=_chunks(told.get("chunks")),
-        turn=told["turn"] if isinstance(told.get("turn"), int) else None,
+        turn=told["turn"] if type(told.get("turn")) is int else None,
     )
 
 
-def _request(request: dict[str, Json], where: tuple[str | int, ...]) -> Request:
+def _request(request: dict[str, Json], where: Where) -> Request:
     return Request(
-        method=str(_key(request, "method", where)),
-        uri=str(_key(request, "uri", where)),
+        method=_word(_key(request, "method", where), (*where, "method")),
+        uri=_word(_key(request, "uri", where), (*where, "uri")),
         headers=_headers(request.get("headers"), (*where, "headers")),
         body=_bytes(request.get("body"), (*where, "body")),
     )
 
 
-def _response(response: dict[str, Json], where: tuple[str | int, ...]) -> Response:
+def _response(response: dict[str, Json], where: Where) -> Response:
     status = _expect(_key(response, "status", where), dict, (*where, "status"))
     code = _expect(_key(status, "code", (*where, "status")), int, (*where, "status", "code"))
     body = _expect(_key(response, "body", where), dict, (*where, "body"))
     return Response(
         status=code,
-        reason=str(status.get("message") or ""),
+        reason=_word(status.get("message") or "", (*where, "status", "message")),
         headers=_headers(response.get("headers"), (*where, "headers")),
         body=_bytes(body.get("string"), (*where, "body", "string")),
     )
@@ -342,20 +417,26 @@ def _chunks(chunks: Json) -> tuple[int, ...]:
     return tuple(size for size in sizes if isinstance(size, int) and size > 0)
 
 
-def _headers(headers: Json, where: tuple[str | int, ...]) -> tuple[tuple[str, str], ...]:
+def _headers(headers: Json, where: Where) -> tuple[tuple[str, str], ...]:
     found = _expect({} if headers is None else headers, dict, where)
     pairs = []
     for name, values in found.items():
         listed = values if isinstance(values, list) else [values]
-        pairs += [(str(name), _header(value)) for value in listed]
+        word = _word(name, where)
+        pairs += [(word, _word(value, (*where, word))) for value in listed]
     return tuple(pairs)
 
 
-def _header(value: Json) -> str:
-    return value.decode("latin-1") if isinstance(value, bytes) else str(value)
+def _word(value: Json, where: Where) -> str:
+    """A short text; a number is taken for one, as people leave out quotes."""
+    if isinstance(value, bytes):
+        return value.decode("latin-1")
+    if isinstance(value, str | float | date) or type(value) is int:
+        return str(value)
+    raise _Wrong(where, f"should be text, not {type(value).__name__}")
 
 
-def _bytes(body: Json, where: tuple[str | int, ...]) -> bytes:
+def _bytes(body: Json, where: Where) -> bytes:
     if body is None:
         return b""
     if isinstance(body, str):
@@ -365,19 +446,25 @@ def _bytes(body: Json, where: tuple[str | int, ...]) -> bytes:
     return _expect(body, bytes, where)
 
 
-def _json(body: Json, where: tuple[str | int, ...]) -> bytes:
+def _json(body: Json, where: Where) -> bytes:
     """A JSON body that a recorder wrote as YAML, for readers; what travelled was JSON."""
-    seen: set[int] = set()
-    level = [body]
-    while level:
-        if any(id(node) in seen for node in level):
-            raise _Wrong(where, "a body written as YAML may not use anchors")
-        seen.update(id(node) for node in level)
-        level = [child for node in level for child in children(node) if children(child)]
-    return json.dumps(body, ensure_ascii=False, separators=(",", ":"), default=str).encode()
+    try:
+        text = json.dumps(
+            body, ensure_ascii=False, separators=(",", ":"), allow_nan=False, default=_day
+        )
+        return text.encode()
+    except (TypeError, ValueError) as error:
+        raise _Wrong(where, f"a body written as YAML has to be JSON: {error}") from None
 
 
-def _key(mapping: Json, name: str, where: tuple[str | int, ...]) -> Json:
+def _day(value: object) -> str:
+    """YAML takes a date for more than the text it is in JSON."""
+    if not isinstance(value, date):
+        raise TypeError(f"{type(value).__name__} is not")
+    return str(value)
+
+
+def _key(mapping: Json, name: str, where: Where) -> Json:
     found = _expect(mapping, dict, where)
     if name not in found:
         raise _Wrong(where, f"the key {name} is missing")
@@ -388,7 +475,7 @@ T = TypeVar("T")
 _NAMES: Mapping[type, str] = {dict: "a mapping", list: "a list", int: "a number", bytes: "text"}
 
 
-def _expect(value: Json, kind: type[T], where: tuple[str | int, ...]) -> T:
+def _expect(value: Json, kind: type[T], where: Where) -> T:
     if not isinstance(value, kind) or isinstance(value, bool):
         raise _Wrong(where, f"should be {_NAMES[kind]}, not {type(value).__name__}")
     return value

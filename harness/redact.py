@@ -10,7 +10,7 @@ from __future__ import annotations
 import base64
 import json
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from urllib.parse import quote, quote_plus
 
@@ -35,6 +35,7 @@ RESPONSE_HEADERS = frozenset(
         "content-length",
         "content-type",
         "date",
+        "location",
         "req-arrive-time",
         "req-cost-time",
         "resp-start-time",
@@ -52,13 +53,23 @@ RESPONSE_HEADERS = frozenset(
 )
 """Response headers that are kept: what rules and readers need, no cookie."""
 
-_SIGNED = re.compile(
-    r"(?i)\b(OSSAccessKeyId|Signature|security-token|X-Amz-(?:Credential|Signature|Security-Token)"
-    r"|X-OSS-(?:Credential|Signature|Security-Token))(=|%3D)"
-    r"(?!" + PLACEHOLDER + r"\b)[^&\s\"'\\<>]+"
+_NAMES = (
+    r"(?:OSSAccessKeyId|Signature|security-token"
+    r"|X-(?:Amz|OSS)-(?:Credential|Signature|Security-Token))"
 )
-_JWT = re.compile(r"\beyJ[A-Za-z0-9_-]{4,}\.[A-Za-z0-9_-]{4,}\.[A-Za-z0-9_-]{4,}")
-_SCHEME = re.compile(r"^\s*(\w+)\s+\S")
+_BEFORE = r"(?:(?<![A-Za-z0-9_])|(?<=%26)|(?<=%3F)|(?<=\\u0026)|(?<=\\u003F))"
+_SIGNED = re.compile(
+    # As it is, or with = written as Java's and Go's JSON writers do; a value ends at any escape.
+    rf"(?P<name>{_BEFORE}{_NAMES}(?:=|\\u003D))(?:[A-Za-z0-9+/=_.~-]|%[0-9A-F]{{2}}|\\u003D)+"
+    # Inside another URL, where the value's own %2B stands as %252B.
+    rf"|(?P<inner>{_BEFORE}{_NAMES}%3D)(?:[A-Za-z0-9_.~-]|%25[0-9A-F]{{2}}|%2[BF]|%3D)+",
+    re.ASCII | re.IGNORECASE,
+)
+"""A parameter that signs a link, and its value. In bodies, bytes stand as one character each, so
+that a letter of another alphabet must never be taken for a part of a word."""
+_WORD = "[A-Za-z0-9_-]"
+_JWT = re.compile(rf"eyJ{_WORD}{{4,}}\.{_WORD}{{4,}}\.{_WORD}{{4,}}")
+_SCHEME = re.compile(r"\s*(Bearer|Basic)\s+\S", re.ASCII | re.IGNORECASE)
 _SHORTEST = 8
 """Shorter texts are not taken for secrets: they stand in ordinary words."""
 
@@ -67,16 +78,18 @@ _SHORTEST = 8
 class Redactor:
     """Takes the given secrets, and everything that looks like a signature, out of exchanges."""
 
-    secrets: tuple[str, ...] = ()
+    secrets: tuple[str, ...] = field(repr=False, default=())
     _forms: tuple[str, ...] = field(init=False, repr=False, default=())
 
     def __post_init__(self) -> None:
-        forms = {form for secret in self.secrets for form in _forms(secret)}
-        longest_first = sorted((f for f in forms if len(f) >= _SHORTEST), key=len, reverse=True)
+        long_enough = [secret for secret in self.secrets if len(secret) >= _SHORTEST]
+        forms = {form for secret in long_enough for form in _forms(secret)}
+        longest_first = sorted(sorted(forms), key=len, reverse=True)
         object.__setattr__(self, "_forms", tuple(longest_first))
 
     def exchange(self, exchange: Exchange) -> Exchange:
         """The exchange without secrets. Raises SecretLeft if one is still to be seen."""
+        self._refuse_compressed(exchange)
         clean = replace(
             exchange,
             request=self.request(exchange.request),
@@ -102,13 +115,16 @@ class Redactor:
         )
 
     def response(self, response: Response) -> Response:
-        """The response without secrets."""
+        """The response without secrets; its content length is that of the body that is left."""
+        body = self.body(response.body)
+        length = None if body == response.body else str(len(body))
         kept = [
-            (name, self.text(value))
+            (name, length if length and name.lower() == "content-length" else self.text(value))
             for name, value in response.headers
             if name.lower() in RESPONSE_HEADERS
         ]
-        return replace(response, headers=tuple(kept), body=self.body(response.body))
+        reason = self.text(response.reason)
+        return replace(response, reason=reason, headers=tuple(kept), body=body)
 
     def body(self, body: bytes) -> bytes:
         """A body without secrets; every other byte stays as it is."""
@@ -118,8 +134,18 @@ class Redactor:
         """A text without secrets."""
         for secret in self._forms:
             text = text.replace(form(secret), PLACEHOLDER)
-        text = _SIGNED.sub(rf"\1\2{PLACEHOLDER}", text)
+        text = _SIGNED.sub(lambda m: f"{m['name'] or m['inner']}{PLACEHOLDER}", text)
         return _JWT.sub(PLACEHOLDER, text)
+
+    def _refuse_compressed(self, exchange: Exchange) -> None:
+        """What nobody can look into cannot be made safe."""
+        coding = exchange.response.header("content-encoding") or "identity"
+        if exchange.response.body and coding.lower() != "identity":
+            raise SecretLeft(
+                f"what {exchange.request.method} answered came in the content coding "
+                f"{coding[:40]}, which could not be undone to look for secrets; "
+                "nothing was written"
+            )
 
     def _prove(self, exchange: Exchange) -> None:
         """Look once more at all that would be written."""
@@ -148,12 +174,25 @@ def _credentials(value: str) -> str:
 
 def _forms(secret: str) -> set[str]:
     """A secret as it may be written: as it is, escaped for URLs and JSON, in base64."""
-    raw = secret.encode()
+    quoted = {quote(secret, safe=""), quote(secret), quote_plus(secret)}
     return {
         secret,
-        quote(secret, safe=""),
-        quote_plus(secret),
-        json.dumps(secret)[1:-1],
-        base64.b64encode(raw).decode(),
-        base64.urlsafe_b64encode(raw).decode(),
+        *quoted,
+        *(_ESCAPE.sub(lambda escape: escape[0].lower(), form) for form in quoted),
+        *(json.dumps(secret, ensure_ascii=ascii_only)[1:-1] for ascii_only in (True, False)),
+        json.dumps(secret)[1:-1].replace("/", "\\/"),
+        *(form for encode in _BASE64 for form in _encoded(secret.encode(), encode)),
     }
+
+
+_ESCAPE = re.compile("%[0-9A-F]{2}")
+_BASE64 = (base64.b64encode, base64.urlsafe_b64encode)
+
+
+def _encoded(raw: bytes, encode: Callable[[bytes], bytes]) -> Iterator[str]:
+    """Base64 of the whole, and what it is inside a longer text, wherever it begins there."""
+    yield encode(raw).decode()
+    yield encode(raw).decode().rstrip("=")
+    for before in range(3):
+        text = encode(b"\0" * before + raw).decode()
+        yield text[-(-8 * before // 6) : 8 * (before + len(raw)) // 6]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import stat
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -30,7 +31,7 @@ class Store:
     def load(self, scenario: str, target: Target) -> Cassette:
         """A cassette that was recorded. Raises NoCassette, or BadCassette if it cannot be read."""
         path = self.path(scenario, target)
-        if not path.is_file():
+        if not os.path.lexists(path):
             raise NoCassette(
                 f"{scenario} with {target} was never recorded: there is no {path}; "
                 f"record it with: harness record {scenario} --target {target.slug}"
@@ -41,7 +42,10 @@ class Store:
 def read(path: Path) -> Cassette:
     """Read one cassette file. Raises BadCassette, naming the file, for anything else."""
     try:
-        if path.stat().st_size > LARGEST:
+        found = path.stat()
+        if not stat.S_ISREG(found.st_mode):
+            raise BadCassette("cannot be read: not a file", path)
+        if found.st_size > LARGEST:
             raise BadCassette(f"larger than {LARGEST // 2**20} MiB", path)
         content = path.read_bytes()
     except OSError as error:

@@ -36,14 +36,17 @@ on_the_way: ContextVar[bool] = ContextVar("harness_on_the_way", default=False)
 
 
 def tape_for(method: str, uri: str) -> Tape:
+    """The tape of this context. Raises NoTape, without the query: that may hold a key."""
     tape = current.get()
     if tape is None:
-        raise NoTape(f"{method} {uri} was asked where no tape is in place")
+        asked = f"{method} {uri.partition('?')[0]}"
+        raise NoTape(f"{asked} was asked where no tape is in place, while one is elsewhere")
     return tape
 
 
 @contextmanager
 def letting_through() -> Iterator[None]:
+    """A context in which connections may be opened, by the library whose request is heard."""
     token = on_the_way.set(True)
     try:
         yield

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from urllib.parse import urlsplit
 
 from harness.types import Exchange, Json, Request
@@ -18,84 +18,130 @@ def key_of(request: Request, volatile: Sequence[str]) -> Key:
 
     The host does not count either: a recording from one address answers at another.
     """
-    parts = urlsplit(request.uri)
-    where = f"{parts.path}?{parts.query}" if parts.query else parts.path
+    path, query = _path(request)
+    where = f"{path}?{query}" if query else path
     return request.method.upper(), where, canonical(request.body, volatile)
+
+
+def _path(request: Request) -> tuple[str, str]:
+    """Path and query; of an address that is none, all of it."""
+    try:
+        parts = urlsplit(request.uri)
+    except ValueError:
+        return request.uri, ""
+    return parts.path, parts.query
 
 
 def canonical(body: bytes, volatile: Sequence[str] = ()) -> str:
     """A JSON body in one spelling, whatever its key order and spacing; other bodies as they are."""
-    document = read_json(body)
-    if document.problem or not body:
-        return body.decode("latin-1")
-    value = document.value
-    for pointer in volatile:
-        _blank(value, pointer)
+    value = _steady(body, volatile)
+    return body.decode("latin-1") if value is ABSENT else _spelled(value)
+
+
+def _spelled(value: Json) -> str:
     return json.dumps(value, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
+
+
+def _steady(body: bytes, volatile: Sequence[str]) -> Json:
+    """A body's JSON value without what is volatile; ABSENT for a body that is not JSON."""
+    document = read_json(body)
+    if document.problem:
+        return ABSENT
+    for pointer in volatile:
+        _blank(document.value, pointer)
+    return document.value
 
 
 def _blank(value: Json, pointer: str) -> None:
     """Put the same word in place of whatever stands at `pointer`, if anything does."""
+    if not pointer or at(value, pointer) is ABSENT:
+        return
     parent, _, last = pointer.rpartition("/")
     holder: Json = at(value, parent)
-    if at(value, pointer) is ABSENT:
-        return
     if isinstance(holder, list):
         holder[int(last)] = "(volatile)"
     elif isinstance(holder, dict):
         holder[last.replace("~1", "/").replace("~0", "~")] = "(volatile)"
 
 
-def closest(asked: Request, recorded: Sequence[Exchange]) -> str:
+def closest(asked: Request, recorded: Sequence[Exchange], volatile: Sequence[str] = ()) -> str:
     """The recorded request most like the one asked, and where they differ, in words."""
     if not recorded:
         return "the cassette is empty"
-    best = min(recorded, key=lambda exchange: _distance(asked, exchange.request))
-    told = "".join(f"\n  {line}" for line in _differences(asked, best.request))
-    return (
-        f"the closest recorded one is exchange {recorded.index(best) + 1}, which differs in{told}"
-    )
-
-
-def _distance(asked: Request, recorded: Request) -> tuple[bool, bool, int]:
-    paths = urlsplit(asked.uri).path != urlsplit(recorded.uri).path
-    return asked.method != recorded.method, paths, len(_differences(asked, recorded))
+    differ = [_differences(asked, exchange.request, volatile) for exchange in recorded]
+    best = min(range(len(recorded)), key=lambda i: _distance(differ[i]))
+    lines = [
+        f"{where}: recorded {_short(was)}, asked {_short(now)}" for where, was, now in differ[best]
+    ]
+    if len(lines) > _SHOWN:
+        lines[_SHOWN:] = [f"and {len(lines) - _SHOWN} more"]
+    told = "".join(f"\n  {line}" for line in lines)
+    return f"the closest recorded one is exchange {best + 1}, which differs in{told}"
 
 
 _SHOWN = 8
 
+Difference = tuple[str, Json, Json]
+"""Where, what was recorded there, and what is asked now."""
 
-def _differences(asked: Request, recorded: Request) -> list[str]:
-    """Where two requests differ: the path and both values of each difference, cut to be read."""
-    one, other = urlsplit(asked.uri), urlsplit(recorded.uri)
-    told = [
-        f"{name}: recorded {_short(old)}, asked {_short(new)}"
-        for name, new, old in (
-            ("method", asked.method, recorded.method),
-            ("path", one.path, other.path),
-            ("query", one.query, other.query),
+
+def _distance(differences: Sequence[Difference]) -> tuple[bool, bool, int]:
+    where = {place for place, _, _ in differences}
+    return "method" in where, "path" in where, len(differences)
+
+
+def _differences(asked: Request, recorded: Request, volatile: Sequence[str]) -> list[Difference]:
+    """Where two requests differ in what counts."""
+    (path, query), (old_path, old_query) = _path(asked), _path(recorded)
+    found: list[Difference] = [
+        (where, was, now)
+        for where, was, now in (
+            ("method", recorded.method.upper(), asked.method.upper()),
+            ("path", old_path, path),
+            ("query", old_query, query),
         )
-        if new != old
+        if was != now
     ]
-    told += _body_differences(read_json(asked.body).value, read_json(recorded.body).value)
-    return told if len(told) <= _SHOWN else [*told[:_SHOWN], f"and {len(told) - _SHOWN} more"]
+    return found + _body_differences(asked.body, recorded.body, volatile)
 
 
-def _body_differences(asked: Json, recorded: Json) -> list[str]:
+def _body_differences(asked: bytes, recorded: bytes, volatile: Sequence[str]) -> list[Difference]:
+    now, was = _steady(asked, volatile), _steady(recorded, volatile)
+    if now is ABSENT or was is ABSENT:
+        new, old = _readable(asked), _readable(recorded)
+        return [("body", old, new)] if asked != recorded else []
+    return _value_differences(now, was)
+
+
+def _readable(body: bytes) -> Json:
+    return body.decode("utf-8", "replace") if body else ABSENT
+
+
+def _value_differences(asked: Json, recorded: Json) -> list[Difference]:
     new, old = dict(walk(asked)), dict(walk(recorded))
-    told: list[str] = []
+    found: dict[str, Difference] = {}
     for pointer in [*old, *(p for p in new if p not in old)]:
         was, now = old.get(pointer, ABSENT), new.get(pointer, ABSENT)
-        inner = isinstance(was, dict | list) and isinstance(now, dict | list)
-        if not inner and was != now and not _inside_told(pointer, told):
-            told.append(f"{pointer or '/'}: recorded {_short(was)}, asked {_short(now)}")
-    return told
+        if not _same(was, now) and not _inside(pointer, found):
+            found[pointer] = (pointer or "/", was, now)
+    return list(found.values())
 
 
-def _inside_told(pointer: str, told: list[str]) -> bool:
-    return any(pointer.startswith(line.partition(": ")[0] + "/") for line in told)
+def _same(was: Json, now: Json) -> bool:
+    """Whether nothing is to be told of two values; what is inside them is told on its own."""
+    for kind in (dict, list):
+        if isinstance(was, kind) and isinstance(now, kind):
+            return True
+    return type(was) is type(now) and bool(was == now)
 
 
-def _short(value: object) -> str:
+def _inside(pointer: str, found: Container[str]) -> bool:
+    """Whether a pointer leads into something that is told already."""
+    ends = (i for i, character in enumerate(pointer) if character == "/")
+    return any(pointer[:end] in found for end in ends)
+
+
+def _short(value: Json) -> str:
     text = repr(value) if value is ABSENT else json.dumps(value, ensure_ascii=False)
-    return text if len(text) <= 60 else f"{text[:57]}..."
+    printable = text.encode("utf-8", "backslashreplace").decode()
+    return printable if len(printable) <= 60 else f"{printable[:57]}..."

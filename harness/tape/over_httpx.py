@@ -68,7 +68,7 @@ def _response(found: Exchange, stream: _Chunks) -> httpx.Response:
     reason = answer.reason.encode("ascii", "ignore")
     return httpx.Response(
         answer.status,
-        headers=list(answer.headers),
+        headers=[(name.encode(), value.encode()) for name, value in answer.headers],
         stream=stream,
         extensions={"reason_phrase": reason} if reason else {},
     )
@@ -96,9 +96,13 @@ class _Heard(httpx.SyncByteStream):
         self._listener = listener
 
     def __iter__(self) -> Iterator[bytes]:
-        for chunk in self._stream:
-            self._listener.chunk(chunk)
-            yield chunk
+        try:
+            for chunk in self._stream:
+                self._listener.chunk(chunk)
+                yield chunk
+        except Exception:
+            self._listener.broke()
+            raise
         self._listener.end()
 
     def close(self) -> None:
@@ -114,9 +118,13 @@ class _HeardAsync(httpx.AsyncByteStream):
         self._listener = listener
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
-        async for chunk in self._stream:
-            self._listener.chunk(chunk)
-            yield chunk
+        try:
+            async for chunk in self._stream:
+                self._listener.chunk(chunk)
+                yield chunk
+        except Exception:
+            self._listener.broke()
+            raise
         self._listener.end()
 
     async def aclose(self) -> None:

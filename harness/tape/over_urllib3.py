@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Callable, Generator, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import urllib3
@@ -23,19 +24,21 @@ def on_tape(original: Callable[..., Any]) -> Callable[..., Any]:
         url: str,
         body: Any = None,
         headers: Any = None,
+        *more: Any,
         **options: Any,
     ) -> Any:
         if on_the_way.get():  # urllib3 asks again after a broken connection: heard already
-            return original(self, method, url, body, headers, **options)
-        asked = _request(self, method, url, body, headers)
+            return original(self, method, url, body, headers, *more, **options)
+        asked = _request(self, method, url, body, self.headers if headers is None else headers)
         tape = tape_for(asked.method, asked.uri)
         found = tape.find(asked)
         if found is not None:
-            return _Played(found, preload=options.get("preload_content", True), method=method)
+            preload = options.get("preload_content", True)
+            return _Played(found, preload=preload, method=method, url=url)
         listener = tape.listen(asked)
         with letting_through():
-            response = original(self, method, url, body, headers, **options)
-        _hear(response, listener, preloaded=options.get("preload_content", True))
+            response = original(self, method, url, body, headers, *more, **options)
+        _hear(response, listener, options)
         return response
 
     return urlopen
@@ -47,10 +50,12 @@ def _request(
     default = {"http": 80, "https": 443}.get(pool.scheme)
     port = f":{pool.port}" if pool.port and pool.port != default else ""
     host = f"[{pool.host}]" if ":" in pool.host else pool.host
-    uri = url if "://" in url else f"{pool.scheme}://{host}{port}{url}"
+    # A proxy is asked for a whole address; anybody else for a path.
+    uri = f"{pool.scheme}://{host}{port}{url}" if url.startswith("/") else url
     sent = body.encode() if isinstance(body, str) else body
     if sent is not None and not isinstance(sent, bytes):
-        raise RecordingFailed(f"{method} {uri}: a body of {type(body).__name__} cannot be kept")
+        where = uri.partition("?")[0]
+        raise RecordingFailed(f"{method} {where}: a body of {type(body).__name__} cannot be kept")
     pairs = tuple((str(n), _header_text(v)) for n, v in dict(headers or {}).items())
     return Request(method.upper(), uri, pairs, sent or b"")
 
@@ -59,85 +64,95 @@ def _header_text(value: Any) -> str:
     return value.decode("latin-1") if isinstance(value, bytes) else str(value)
 
 
-def _hear(response: Any, listener: Listener, *, preloaded: bool) -> None:
-    """Hear an answer that urllib3 hands out; `stream` is what requests reads its body by."""
-    headers = tuple(response.headers.items())
-    if preloaded:  # read and decoded already
-        headers = tuple((n, v) for n, v in headers if n.lower() != "content-encoding")
-    listener.head(response.status, response.reason or "", headers)
+def _hear(response: Any, listener: Listener, options: dict[str, Any]) -> None:
+    """Hear an answer that urllib3 hands out, whichever way its body is read."""
+    preloaded = options.get("preload_content", True)
+    headers = response.headers.copy()
+    if preloaded and options.get("decode_content", True) and "content-encoding" in headers:
+        headers.discard("content-encoding")  # decoded already
+        headers.discard("content-length")
+    listener.head(response.status, response.reason or "", tuple(headers.items()))
     if preloaded:
         listener.chunk(response.data)
         listener.end()
     else:
-        response.stream = _heard(response, listener)
+        response.__class__ = _Heard
+        response.listener = listener
 
 
-def _heard(response: Any, listener: Listener) -> Callable[..., Iterator[bytes]]:
-    stream = response.stream
+class _Heard(urllib3.HTTPResponse):
+    """An answer whose body is heard below everything that reads it, as it came over the network.
 
-    def heard(amt: int | None = 2**16, decode_content: bool | None = None) -> Iterator[bytes]:
-        # Heard as it came over the network; where it is compressed, the caller gets it decoded.
-        raw = _passing(stream(amt, decode_content=False), listener)
-        coding = response.headers.get("content-encoding", "identity")
-        plain = coding.lower() == "identity" or not decode_content
-        try:
-            yield from raw if plain else _decoded(raw, coding)
-        finally:
-            listener.end()
+    All of urllib3's ways to read a body end in `_fp_read` or, where it comes in chunks, in
+    `_handle_chunk`, inside of `_error_catcher`; what was read to its end is released.
+    """
 
-    return heard
+    listener: Listener
+    _part = b""
 
-
-def _passing(raw: Iterator[bytes], listener: Listener) -> Iterator[bytes]:
-    for chunk in raw:
-        listener.chunk(chunk)
-        yield chunk
-
-
-def _decoded(raw: Iterator[bytes], coding: str) -> Iterator[bytes]:
-    headers = {"content-encoding": coding}
-    response = urllib3.HTTPResponse(_Readable(raw), headers=headers, preload_content=False)
-    return response.stream(2**16)
-
-
-class _Readable(io.RawIOBase):
-    """An iterator of chunks as a file."""
-
-    def __init__(self, chunks: Iterator[bytes]) -> None:
-        self._chunks = chunks
-        self._left = b""
-
-    def readable(self) -> bool:
-        return True
-
-    def read(self, size: int = -1) -> bytes:
-        if size < 0:
-            return self._left + b"".join(self._chunks)
-        self._left = self._left or next(self._chunks, b"")
-        data, self._left = self._left[:size], self._left[size:]
+    def _fp_read(self, amt: int | None = None, *, read1: bool = False) -> bytes:
+        data = super()._fp_read(amt, read1=read1)
+        self.listener.chunk(data)
         return data
 
+    def _handle_chunk(self, amt: int | None) -> bytes:
+        data = super()._handle_chunk(amt)
+        self._part += data
+        if self.chunk_left is None:  # a reader may take a chunk piece by piece
+            self._hear_part()
+        return data
 
-_FRAMING = frozenset({"transfer-encoding", "content-length"})
+    def _hear_part(self) -> None:
+        self.listener.chunk(self._part)
+        self._part = b""
 
+    @contextmanager
+    def _error_catcher(self) -> Generator[None, None, None]:
+        try:
+            with super()._error_catcher():
+                yield
+        except Exception:
+            self.listener.broke()
+            raise
 
-def _headers(pairs: Iterable[tuple[str, str]]) -> urllib3.HTTPHeaderDict:
-    return urllib3.HTTPHeaderDict([(n, v) for n, v in pairs if n.lower() not in _FRAMING])
+    def stream(
+        self, amt: int | None = 2**16, decode_content: bool | None = None
+    ) -> Generator[bytes, None, None]:
+        try:
+            yield from super().stream(amt, decode_content)
+        finally:
+            self._end()
+
+    def release_conn(self) -> None:
+        super().release_conn()
+        self._end()
+
+    def close(self) -> None:
+        super().close()
+        self._end()
+
+    def _end(self) -> None:
+        self._hear_part()
+        self.listener.end()
 
 
 class _Played(urllib3.HTTPResponse):
     """A recorded answer as urllib3 would have given it."""
 
-    def __init__(self, found: Exchange, *, preload: bool, method: str) -> None:
+    def __init__(self, found: Exchange, *, preload: bool, method: str, url: str) -> None:
         answer = found.response
         self._found = found
         super().__init__(
             io.BytesIO(answer.body),
-            headers=_headers(answer.headers),
+            headers=urllib3.HTTPHeaderDict(answer.headers),
             status=answer.status,
+            version=11,
+            version_string="HTTP/1.1",
             reason=answer.reason,
             preload_content=preload,
+            enforce_content_length=False,
             request_method=method,
+            request_url=url,
         )
 
     def stream(
@@ -146,5 +161,11 @@ class _Played(urllib3.HTTPResponse):
         if "content-encoding" in self.headers:
             yield from super().stream(amt, decode_content)
             return
-        yield from chunks_of(self._found)
+        for chunk in chunks_of(self._found):
+            yield from _cut(chunk, amt or len(chunk))
         self.close()
+
+
+def _cut(chunk: bytes, size: int) -> Iterator[bytes]:
+    """A chunk in the pieces a reader asked for."""
+    return (chunk[at : at + size] for at in range(0, len(chunk), size))

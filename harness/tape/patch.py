@@ -24,11 +24,13 @@ from harness.tape.context import Tape, current, on_the_way
 def in_place(tape: Tape) -> Iterator[Tape]:
     """Every request made inside this context belongs to `tape`."""
     _patch.acquire()
-    token = current.set(tape)
     try:
-        yield tape
+        token = current.set(tape)
+        try:
+            yield tape
+        finally:
+            current.reset(token)
     finally:
-        current.reset(token)
         _patch.release()
 
 
@@ -52,15 +54,18 @@ class _Patch:
             if self._users == 0:
                 while self._originals:
                     owner, name, original = self._originals.pop()
-                    setattr(owner, name, original)
+                    if original is _INHERITED:
+                        delattr(owner, name)
+                    else:
+                        setattr(owner, name, original)
 
     def _install(self) -> None:
         for owner, name, wrap in _SEAMS:
-            original = getattr(owner, name)
-            self._originals.append((owner, name, original))
-            setattr(owner, name, wrap(original))
+            self._originals.append((owner, name, vars(owner).get(name, _INHERITED)))
+            setattr(owner, name, wrap(getattr(owner, name)))
 
 
+_INHERITED = object()
 _patch = _Patch()
 
 
@@ -68,16 +73,29 @@ def _guarded(original: Callable[..., Any]) -> Callable[..., Any]:
     """A way to open a connection that asks the tape first."""
 
     def connect(self: socket.socket, address: Any) -> Any:
-        network = self.family in (socket.AF_INET, socket.AF_INET6)
-        if network and current.get() is not None and not on_the_way.get():
-            host, port = address[:2]
-            raise SocketShut(
-                f"a connection to {host}:{port} was opened past the tape: only requests made "
-                "through httpx, requests or urllib3 are on it"
-            )
+        if self.family in (socket.AF_INET, socket.AF_INET6):
+            _refuse_past_tape(*address[:2])
         return original(self, address)
 
     return connect
+
+
+def _guarded_names(original: Callable[..., Any]) -> Callable[..., Any]:
+    """`socket.getaddrinfo`: asking for a name is the beginning of a connection."""
+
+    def getaddrinfo(host: Any, port: Any, *more: Any, **options: Any) -> Any:
+        _refuse_past_tape(host, port)
+        return original(host, port, *more, **options)
+
+    return getaddrinfo
+
+
+def _refuse_past_tape(host: Any, port: Any) -> None:
+    if current.get() is not None and not on_the_way.get():
+        raise SocketShut(
+            f"a connection to {host}:{port} was opened past the tape: only requests made "
+            "through httpx, requests or urllib3 are on it"
+        )
 
 
 _SEAMS: tuple[tuple[Any, str, Callable[[Any], Any]], ...] = (
@@ -86,4 +104,5 @@ _SEAMS: tuple[tuple[Any, str, Callable[[Any], Any]], ...] = (
     (urllib3.HTTPConnectionPool, "urlopen", over_urllib3.on_tape),
     (socket.socket, "connect", _guarded),
     (socket.socket, "connect_ex", _guarded),
+    (socket, "getaddrinfo", _guarded_names),
 )

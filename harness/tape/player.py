@@ -25,15 +25,14 @@ class Player:
 
     cassette: Cassette
     redactor: Redactor = field(default_factory=Redactor)
-    _waiting: dict[Key, deque[Exchange]] = field(init=False, default_factory=dict)
+    _waiting: dict[Key, deque[int]] = field(init=False, default_factory=dict)
     _last: dict[Key, Exchange] = field(init=False, default_factory=dict)
     _heard: list[Exchange] = field(init=False, default_factory=list)
     _lock: threading.Lock = field(init=False, default_factory=threading.Lock)
 
     def __post_init__(self) -> None:
-        for exchange in self.cassette.exchanges:
-            key = self._key(exchange.request)
-            self._waiting.setdefault(key, deque()).append(exchange)
+        for number, exchange in enumerate(self.cassette.exchanges):
+            self._waiting.setdefault(self._key(exchange.request), deque()).append(number)
 
     def _key(self, request: Request) -> Key:
         return key_of(request, self.cassette.provenance.volatile)
@@ -45,7 +44,7 @@ class Player:
         with self._lock:
             waiting = self._waiting.get(key)
             if waiting:
-                exchange = waiting.popleft()
+                exchange = self.cassette.exchanges[waiting.popleft()]
                 self._last[key] = exchange
             elif key in self._last and request.method.upper() == "GET":
                 exchange = self._last[key]
@@ -73,14 +72,15 @@ class Player:
 
     def unplayed(self) -> tuple[Exchange, ...]:
         """Exchanges nobody asked for, in the order they were recorded."""
-        left = {id(exchange) for waiting in self._waiting.values() for exchange in waiting}
-        return tuple(e for e in self.cassette.exchanges if id(e) in left)
+        left = sorted(number for waiting in self._waiting.values() for number in waiting)
+        return tuple(self.cassette.exchanges[number] for number in left)
 
     def _told(self, request: Request, key: Key) -> str:
         asked = f"no recorded answer to {request.method} {request.uri}"
         if key in self._last:
             return f"{asked}: it was recorded {self._times(key)}, and asked once more"
-        return f"{asked}; {closest(request, self.cassette.exchanges)}"
+        volatile = self.cassette.provenance.volatile
+        return f"{asked}; {closest(request, self.cassette.exchanges, volatile)}"
 
     def _times(self, key: Key) -> str:
         count = sum(self._key(e.request) == key for e in self.cassette.exchanges)

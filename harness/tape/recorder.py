@@ -6,7 +6,7 @@ import io
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import urllib3
 
@@ -77,6 +77,10 @@ class Listener:
             self._first = time.perf_counter() if self._first is None else self._first
             self._chunks.append(data)
 
+    def broke(self) -> None:
+        """The network failed midway: what came is no answer, and is not kept."""
+        self._head = self.exchange = None
+
     def end(self) -> None:
         """No more will come; said twice, the first time counts."""
         if self.exchange is not None or self._head is None:
@@ -91,19 +95,27 @@ class Listener:
 def _decoded(head: Response, chunks: Sequence[bytes]) -> tuple[Response, tuple[int, ...]]:
     """The answer with its content coding undone, so that a cassette can be read by people.
 
-    Chunk sizes are those of the network, so there are none where the body was compressed.
+    Chunk sizes are those of the network, so there are none where the body was compressed. A body
+    in a coding that nobody here can undo stays as it came, and its header says so.
     """
     raw = b"".join(chunks)
-    coding = head.header("content-encoding")
-    if not coding or coding.lower() == "identity":
-        return _with_body(head, raw, head.headers), tuple(len(chunk) for chunk in chunks)
-    decoder = urllib3.HTTPResponse(
+    body = _plain(raw, head.header("content-encoding") or "identity")
+    if body is None:
+        return replace(head, body=raw), tuple(len(chunk) for chunk in chunks)
+    told = ("content-encoding", "content-length")
+    headers = tuple((name, value) for name, value in head.headers if name.lower() not in told)
+    return replace(head, headers=headers, body=body), ()
+
+
+def _plain(raw: bytes, coding: str) -> bytes | None:
+    """A body with its content coding undone; None where there is none, or it cannot be."""
+    known = urllib3.HTTPResponse.CONTENT_DECODERS
+    if any(name.strip().lower() not in known for name in coding.split(",")):
+        return None
+    response = urllib3.HTTPResponse(
         io.BytesIO(raw), headers={"content-encoding": coding}, preload_content=False
     )
-    told = ("content-encoding", "content-length")
-    headers = [(name, value) for name, value in head.headers if name.lower() not in told]
-    return _with_body(head, decoder.read(decode_content=True), headers), ()
-
-
-def _with_body(head: Response, body: bytes, headers: Sequence[tuple[str, str]]) -> Response:
-    return Response(head.status, head.reason, tuple(headers), body)
+    try:
+        return response.read(decode_content=True)
+    except urllib3.exceptions.DecodeError:
+        return None

@@ -1,0 +1,16 @@
+"""A server for each test."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from .server import Server, serving
+
+
+@pytest.fixture
+def server() -> Iterator[Server]:
+    """A small server that answers by path."""
+    with serving() as running:
+        yield running

@@ -1,0 +1,292 @@
+"""Exchanges, recognised and read, whoever's wire it is."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+import pytest
+
+from harness.reading import (
+    Endpoint,
+    Part,
+    Reading,
+    ReadTurn,
+    Role,
+    States,
+    read,
+    recogniser,
+    transcript_of,
+)
+from harness.types import (
+    Cassette,
+    Exchange,
+    Failure,
+    Json,
+    Outcome,
+    Place,
+    Provenance,
+    Reply,
+    Request,
+    Response,
+    Transcript,
+    Turn,
+)
+
+
+def reply(parts: Sequence[Part], asked: Json) -> Outcome | None:
+    """The texts of all parts, and the states they tell."""
+    values = [part.value for part in parts]
+    return Reply(
+        content="".join(str(value.get("text", "")) for value in values),
+        model=(asked or {}).get("model"),
+        states=tuple(value["state"] for value in values if "state" in value),
+    )
+
+
+def refusal(status: int, body: Json) -> Failure:
+    """Status and code."""
+    return Failure(status, str((body or {}).get("code", "")), "")
+
+
+def endpoint(name: str, method: str, path: str, role: Role) -> Endpoint:
+    """An endpoint of nobody's."""
+    return Endpoint(name, method, re.compile(path), role, {}, {}, reply, refusal)
+
+
+CHAT = endpoint("acme.chat", "POST", r".*/chat", Role.ANSWER)
+SUBMIT = endpoint("acme.submit", "POST", r".*/tasks", Role.SUBMIT)
+POLL = endpoint("acme.poll", "GET", r".*/tasks/[^/]+", Role.POLL)
+FILE = endpoint("acme.file", "GET", r".*\.png", Role.FILE)
+OTHER = endpoint("acme.other", "GET", r".*/models", Role.OTHER)
+RECOGNISE = recogniser([CHAT, SUBMIT, POLL, FILE, OTHER])
+
+STREAM = (
+    b'id:1\nevent:result\n:200\ndata:{"text":"a"}\n\n'
+    b'data: no\n\ndata: {"text":"b"}\n\ndata: [DONE]\n\n'
+)
+
+
+def exchange(
+    path: str = "/v1/chat",
+    body: bytes = b"{}",
+    *,
+    method: str = "POST",
+    kind: str = "application/json",
+    status: int = 200,
+    turn: int | None = None,
+) -> Exchange:
+    """An exchange with an answer."""
+    return Exchange(
+        Request(method, f"https://host{path}", (), b'{"model":"m"}'),
+        Response(status, "", (("Content-Type", kind),), body),
+        turn=turn,
+    )
+
+
+def reading(found: Exchange) -> Reading:
+    """An exchange, read as the third of its transcript, in turn 2."""
+    return Reading(found, RECOGNISE(found), number=3, turn=2)
+
+
+SSE = "text/event-stream; charset=utf-8"
+CHATTED = exchange()
+STREAMED = exchange(body=STREAM, kind=SSE)
+SUBMITTED = exchange("/v1/tasks", b'{"state":"PENDING"}')
+RUNNING = exchange("/v1/tasks/7", b'{"state":"RUNNING"}', method="GET")
+DONE = exchange("/v1/tasks/7", b'{"state":"DONE","text":"x"}', method="GET")
+PICTURE = exchange("/a.png", b"\x89PNG", method="GET", kind="image/png")
+STRANGE = exchange("/else", b"hm", kind="text/plain")
+
+
+# ------------------------------------------------------------------------------ recognising
+
+
+@pytest.mark.parametrize(
+    ("method", "uri", "fits"),
+    [
+        ("POST", "https://host/v1/chat", True),
+        ("post", "http://127.0.0.1:8765/x/v1/chat?a=/", True),
+        ("GET", "https://host/v1/chat", False),
+        ("POST", "https://host/v1/chat/more", False),
+        ("POST", "https://host/?path=/v1/chat", False),
+        ("POST", "http://[half/v1/chat", False),
+    ],
+)
+def test_an_endpoint_is_method_and_whole_path(method: str, uri: str, fits: bool) -> None:
+    """Whatever the host and the query."""
+    assert CHAT.fits(method, uri) is fits
+
+
+def test_the_first_endpoint_that_fits_is_it() -> None:
+    """Or none; its dialect is its name up to the dot."""
+    both = recogniser([FILE, endpoint("b.file", "GET", ".*", Role.FILE)])
+    assert both(PICTURE) is FILE
+    assert RECOGNISE(STRANGE) is None
+    assert CHAT.dialect == "acme"
+
+
+def test_an_endpoint_promises_little_unless_it_says_so() -> None:
+    """No closing word, no texts so far, one finish reason."""
+    assert not CHAT.ends_with_done
+    assert not CHAT.cumulative({"stream": True})
+    assert not CHAT.repeats_finish
+
+
+def test_states_know_how_far_a_task_is() -> None:
+    """All that end it are as far as each other."""
+    states = States(("PENDING", "RUNNING"), ("DONE",), ("FAILED",))
+    assert [states.rank(s) for s in ("PENDING", "RUNNING", "DONE", "FAILED")] == [0, 1, 2, 2]
+    assert [states.ended(s) for s in ("RUNNING", "DONE", "FAILED")] == [False, True, True]
+    assert "RUNNING" in states
+    assert "GONE" not in states
+
+
+# ---------------------------------------------------------------------------------- reading
+
+
+def test_a_stream_is_read_event_by_event() -> None:
+    """What is no JSON is left out, and the closing word is no part; places are the data's."""
+    stream = reading(STREAMED)
+    assert stream.is_stream
+    assert stream.parts == (
+        Part({"text": "a"}, 1, STREAM.index(b'{"text":"a"}'), "result", ("200",)),
+        Part({"text": "b"}, 3, STREAM.index(b'{"text":"b"}')),
+    )
+    assert stream.outcome == Reply(content="ab", model="m")
+    assert [outcome for _, outcome in stream.singly] == [
+        Reply(content="a", model="m"),
+        Reply(content="b", model="m"),
+    ]
+
+
+def test_a_document_is_one_part() -> None:
+    """The whole body; none where it cannot be read."""
+    assert reading(exchange(body=b'{"text":"x"}')).parts == (Part({"text": "x"}),)
+    assert reading(exchange(body=b"{")).parts == ()
+    assert reading(exchange(body=b"{")).outcome is None
+    assert reading(exchange()).stream.events == ()
+
+
+def test_what_was_asked_is_read() -> None:
+    """The request's body."""
+    assert reading(CHATTED).asked.value == {"model": "m"}
+
+
+def test_a_refusal_is_read_by_its_status() -> None:
+    """Also one without a body; it says nothing part by part."""
+    refused = reading(exchange(body=b'{"code":"1302"}', status=429))
+    assert not refused.accepted
+    assert refused.outcome == Failure(429, "1302", "")
+    assert refused.singly == ()
+    assert reading(exchange(body=b"", status=500)).outcome == Failure(500, "", "")
+
+
+@pytest.mark.parametrize(
+    ("status", "accepted"), [(199, False), (200, True), (299, True), (300, False)]
+)
+def test_a_success_is_two_hundred_and_something(status: int, accepted: bool) -> None:
+    """Exactly."""
+    assert reading(exchange(status=status)).accepted is accepted
+
+
+@pytest.mark.parametrize(
+    ("found", "binary"),
+    [
+        (PICTURE, True),
+        (exchange("/a.png", method="GET", kind="text/html"), True),
+        (exchange("/else", kind="Image/PNG"), True),
+        (exchange("/else", kind="application/octet-stream"), True),
+        (STRANGE, False),
+        (exchange(kind="image/png"), False),
+    ],
+)
+def test_a_file_is_told_by_its_endpoint_or_its_type(found: Exchange, binary: bool) -> None:
+    """A file has no parts and says nothing."""
+    assert reading(found).is_binary is binary
+    if binary:
+        assert reading(found).parts == ()
+
+
+def test_only_answers_have_an_outcome() -> None:
+    """Files, strangers and other endpoints have none."""
+    models = exchange("/models", b'{"text":"x"}', method="GET")
+    assert [reading(e).outcome for e in (PICTURE, STRANGE, models)] == [None, None, None]
+
+
+def test_a_place_is_in_the_exchange() -> None:
+    """With the event's number and its data's offset, unless told otherwise."""
+    stream = reading(STREAMED)
+    part = stream.parts[1]
+    assert stream.place("/a") == Place(2, 3, None, None, "/a")
+    assert stream.place("/a", part) == Place(2, 3, 3, part.offset, "/a")
+    assert stream.place("/a", part, 5) == Place(2, 3, 3, 5, "/a")
+    document = reading(CHATTED)
+    assert document.place("", document.parts[0]) == Place(2, 3, None, None, "")
+
+
+# ------------------------------------------------------------------------------------ turns
+
+
+def test_a_turn_comes_to_its_last_answer() -> None:
+    """With the states of all polls; the picture fetched afterwards is no answer."""
+    done = read(
+        Transcript("s", "t", (Turn(1, (SUBMITTED, RUNNING, DONE, PICTURE)),)), RECOGNISE
+    ).turns[0]
+    assert done.answered is done.readings[2]
+    assert done.polls == done.readings[:3]
+    assert done.outcome == Reply(content="x", model="m", states=("PENDING", "RUNNING", "DONE"))
+
+
+def test_a_turn_without_an_answer_comes_to_nothing() -> None:
+    """None at all, or only strangers."""
+    assert ReadTurn(Turn(1, ()), ()).outcome is None
+    assert ReadTurn(Turn(1, (STRANGE,)), (reading(STRANGE),)).outcome is None
+
+
+def test_a_refused_turn_stays_refused() -> None:
+    """Whatever states were seen before."""
+    refused = exchange("/v1/tasks/7", b'{"code":"x"}', method="GET", status=500)
+    (turn,) = read(Transcript("s", "t", (Turn(1, (SUBMITTED, refused)),)), RECOGNISE).turns
+    assert turn.outcome == Failure(500, "x", "")
+
+
+def test_exchanges_are_numbered_through_all_turns() -> None:
+    """And know the turn they are in."""
+    turns = (Turn(1, (CHATTED, STREAMED)), Turn(4, (SUBMITTED,)))
+    readings = read(Transcript("s", "t", turns), RECOGNISE).readings
+    assert [(r.number, r.turn) for r in readings] == [(1, 1), (2, 1), (3, 4)]
+    assert [r.endpoint for r in readings] == [CHAT, CHAT, SUBMIT]
+
+
+def test_a_cassette_of_ours_has_the_turns_it_was_recorded_in() -> None:
+    """Whatever the exchanges are; they are numbered from one."""
+    exchanges = tuple(exchange(turn=turn) for turn in (2, 2, 5, 5, 5, 6))
+    told = Provenance(scenario="s", target="acme/m")
+    found = transcript_of(
+        Cassette(exchanges, told), RECOGNISE, source="a.yaml", ignored={"r": "why"}
+    )
+    assert [(turn.number, len(turn.exchanges)) for turn in found.turns] == [(1, 2), (2, 3), (3, 1)]
+    assert (found.scenario, found.target, found.source) == ("s", "acme/m", "a.yaml")
+    assert found.provenance is told
+    assert found.ignored == {"r": "why"}
+
+
+def test_a_cassette_of_others_has_turns_of_its_kind() -> None:
+    """Polls and files belong to what came before; everything else begins a turn."""
+    unknown_file = exchange("/b", b"\x89", method="GET", kind="image/png")
+    unknown_page = exchange("/b", b"<p>", method="GET", kind="text/html")
+    posted_file = exchange("/b", b"\x89", kind="image/png")
+    exchanges = (
+        *(CHATTED, CHATTED, SUBMITTED, RUNNING, DONE, PICTURE, unknown_file),
+        *(unknown_page, posted_file),
+    )
+    found = transcript_of(Cassette(exchanges), RECOGNISE, source="a.yaml")
+    assert [len(turn.exchanges) for turn in found.turns] == [1, 1, 5, 1, 1]
+    assert found.scenario == "a.yaml"
+
+
+def test_a_first_poll_begins_a_turn() -> None:
+    """There is nothing before it."""
+    assert len(transcript_of(Cassette((RUNNING, DONE)), RECOGNISE).turns) == 1
+    assert transcript_of(Cassette(()), RECOGNISE).turns == ()
