@@ -19,15 +19,7 @@ from harness.types import Exchange, Request, Response
 
 PLACEHOLDER = "REDACTED"
 
-REQUEST_HEADERS = frozenset(
-    {
-        "accept",
-        "content-type",
-        "x-accel-buffering",
-        "x-dashscope-async",
-        "x-dashscope-sse",
-    }
-)
+REQUEST_HEADERS = frozenset({"accept", "content-type", "x-accel-buffering"})
 """Request headers that are kept. User agents are not: they name the recorder's machine."""
 
 RESPONSE_HEADERS = frozenset(
@@ -36,17 +28,9 @@ RESPONSE_HEADERS = frozenset(
         "content-type",
         "date",
         "location",
-        "req-arrive-time",
-        "req-cost-time",
-        "resp-start-time",
         "retry-after",
         "server",
         "transfer-encoding",
-        "x-dashscope-call-gateway",
-        "x-dashscope-finished",
-        "x-dashscope-timeout",
-        "x-envoy-upstream-service-time",
-        "x-log-id",
         "x-request-id",
         "x-sandbox",
     }
@@ -76,9 +60,13 @@ _SHORTEST = 8
 
 @dataclass(frozen=True)
 class Redactor:
-    """Takes the given secrets, and everything that looks like a signature, out of exchanges."""
+    """Takes the given secrets, and everything that looks like a signature, out of exchanges.
+
+    `headers` are kept besides those every service has; their names are in lower case.
+    """
 
     secrets: tuple[str, ...] = field(repr=False, default=())
+    headers: frozenset[str] = frozenset()
     _forms: tuple[str, ...] = field(init=False, repr=False, default=())
 
     def __post_init__(self) -> None:
@@ -105,7 +93,7 @@ class Redactor:
         kept = [
             (name, _credentials(value) if name.lower() == "authorization" else self.text(value))
             for name, value in request.headers
-            if name.lower() in REQUEST_HEADERS or name.lower() == "authorization"
+            if name.lower() in REQUEST_HEADERS | self.headers | {"authorization"}
         ]
         return replace(
             request,
@@ -121,7 +109,7 @@ class Redactor:
         kept = [
             (name, length if length and name.lower() == "content-length" else self.text(value))
             for name, value in response.headers
-            if name.lower() in RESPONSE_HEADERS
+            if name.lower() in RESPONSE_HEADERS | self.headers
         ]
         reason = self.text(response.reason)
         return replace(response, reason=reason, headers=tuple(kept), body=body)

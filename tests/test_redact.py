@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from harness.errors import SecretLeft
+from harness.dialects import HEADERS
 from harness.redact import REQUEST_HEADERS, RESPONSE_HEADERS, Redactor
 from harness.types import Exchange, Request, Response
 
@@ -61,7 +62,10 @@ def test_only_listed_request_headers_are_kept() -> None:
         "Cookie": "acw_tc=1",
         "X-Api-Key": "hush",
     }
-    assert REDACTOR.exchange(asking(**headers)).request.headers == (
+    exchange = asking(**headers)
+    assert REDACTOR.exchange(exchange).request.headers == (("Content-Type", "application/json"),)
+    told = replace(REDACTOR, headers=frozenset({"x-dashscope-sse"}))
+    assert told.exchange(exchange).request.headers == (
         ("Content-Type", "application/json"),
         ("X-DashScope-SSE", "enable"),
     )
@@ -83,7 +87,7 @@ def test_only_listed_response_headers_are_kept() -> None:
 
 def test_listed_headers_are_in_lower_case() -> None:
     """As names are compared in lower case."""
-    for listed in (REQUEST_HEADERS, RESPONSE_HEADERS):
+    for listed in (REQUEST_HEADERS, RESPONSE_HEADERS, HEADERS):
         assert listed == {name.lower() for name in listed}
         assert not listed & {"cookie", "set-cookie", "authorization", "user-agent"}
 
@@ -179,7 +183,7 @@ def test_short_texts_are_not_taken_for_secrets() -> None:
 
 def test_a_redactor_does_not_show_its_secrets() -> None:
     """Test runners print what they find."""
-    assert repr(REDACTOR) == "Redactor()"
+    assert repr(REDACTOR) == "Redactor(headers=frozenset())"
 
 
 # ------------------------------------------------------------------------- links and tokens

@@ -20,6 +20,9 @@ DIALECTS: Mapping[str, tuple[Endpoint, ...]] = MappingProxyType(
 
 ENDPOINTS: tuple[Endpoint, ...] = tuple(e for table in DIALECTS.values() for e in table)
 
+HEADERS: frozenset[str] = zhipuai.HEADERS | dashscope.HEADERS
+"""The headers, in lower case, that a recording keeps because one of these services sends them."""
+
 recognise = recogniser(ENDPOINTS)
 """Finds an exchange's endpoint by method and path, whatever the host."""
 

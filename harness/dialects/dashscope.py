@@ -24,6 +24,21 @@ from harness.reading import Endpoint, Fields, Role, Schema, States
 from harness.types import Json
 from harness.wire import at
 
+HEADERS = frozenset(
+    {
+        "req-arrive-time",
+        "req-cost-time",
+        "resp-start-time",
+        "x-dashscope-async",
+        "x-dashscope-call-gateway",
+        "x-dashscope-finished",
+        "x-dashscope-sse",
+        "x-dashscope-timeout",
+        "x-envoy-upstream-service-time",
+    }
+)
+"""The headers of this service that say something about a question or an answer."""
+
 # [DOC] B2; the string "null" stands for none yet and is read as None.
 FINISH_REASONS = frozenset({"stop", "length", "tool_calls"})
 

@@ -13,6 +13,9 @@ from harness.dialects.schema import INTEGER, NAME, STRING, array, both, either, 
 from harness.dialects.schema import nullable as or_null
 from harness.reading import Endpoint, Fields, Role, Schema, States
 
+HEADERS = frozenset({"x-log-id"})
+"""The headers of this service that say something about an answer."""
+
 # [DOC] A1
 FINISH_REASONS = frozenset({"stop", "tool_calls", "length", "sensitive", "network_error"})
 

@@ -1,0 +1,11 @@
+"""Cassettes as text: vcrpy's file format, version 1, read and written.
+
+What vcrpy's format has no room for stands in `metadata` under the key `harness`; stock vcrpy
+carries it along unread. `version` stands last, as vcrpy writes it: a file that was cut off has
+none, and so is never taken for a shorter but whole one.
+"""
+
+from harness.cassette.reading import loads
+from harness.cassette.writing import dumps
+
+__all__ = ["dumps", "loads"]

@@ -1,0 +1,244 @@
+"""A cassette read from text, ours or another tool's; whatever is wrong with it, by its line."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from datetime import date, datetime
+from typing import TypeVar
+
+import yaml
+
+from harness.cassette.writing import HARNESS_FORMAT, VCRPY_FORMAT
+from harness.cassette.yamls import Where, line, load
+from harness.errors import BadCassette
+from harness.types import (
+    Cassette,
+    Exchange,
+    Json,
+    Origin,
+    Provenance,
+    Request,
+    Response,
+    Sdk,
+    Timing,
+)
+
+
+class _Wrong(Exception):
+    """Something in a cassette is not as it should be: where (keys from the top) and what."""
+
+    def __init__(self, where: Where, what: str) -> None:
+        super().__init__(what)
+        self.where = where
+        self.what = what
+
+
+def loads(text: str | bytes, source: str = "") -> Cassette:
+    """Read a cassette, ours or any other of vcrpy's format.
+
+    Raises BadCassette, naming `source` and the line, for anything that is not one; a file that is
+    empty or was cut off is never taken for a cassette without exchanges.
+    """
+    try:
+        document = load(text)
+    except yaml.YAMLError as error:
+        raise _not_yaml(error, source) from None
+    except (ValueError, RecursionError, OverflowError) as error:
+        raise BadCassette(f"not a cassette: {error}", source) from None
+    try:
+        return _cassette(document)
+    except _Wrong as wrong:
+        raise BadCassette(_told(wrong), source, line(text, wrong.where)) from None
+
+
+def _not_yaml(error: yaml.YAMLError, source: str) -> BadCassette:
+    mark = getattr(error, "problem_mark", None)
+    problem = getattr(error, "problem", None) or str(error).splitlines()[0]
+    return BadCassette(f"not YAML: {problem}", source, mark.line + 1 if mark else None)
+
+
+def _told(wrong: _Wrong) -> str:
+    path = "".join(f"[{key}]" if isinstance(key, int) else f".{key}" for key in wrong.where)
+    return f"{path.lstrip('.')}: {wrong.what}" if path else wrong.what
+
+
+def _cassette(document: Json) -> Cassette:
+    if document is None:
+        raise _Wrong((), "the file is empty; a cassette has the keys interactions and version")
+    if not isinstance(document, dict) or "interactions" not in document:
+        raise _Wrong((), "not a vcrpy cassette: the key interactions is missing")
+    if "version" not in document:
+        raise _Wrong((), "the file was cut off: the key version, which stands last, is missing")
+    if document["version"] != VCRPY_FORMAT:
+        found = document["version"]
+        raise _Wrong(("version",), f"vcrpy format {found!r:.40}; this reads {VCRPY_FORMAT}")
+    travels, provenance = _read_metadata(document.get("metadata"))
+    listed = _expect(document["interactions"], list, ("interactions",))
+    exchanges = [
+        _exchange(item, ("interactions", i), travels[i] if i < len(travels) else {})
+        for i, item in enumerate(listed)
+    ]
+    return Cassette(tuple(exchanges), provenance)
+
+
+_METADATA = ("metadata", "harness")
+
+
+def _read_metadata(metadata: Json) -> tuple[list[Json], Provenance]:
+    ours = metadata.get("harness") if isinstance(metadata, dict) else None
+    if ours is None:
+        return [], Provenance()
+    facts = _expect(ours, dict, _METADATA)
+    if facts.get("format") != HARNESS_FORMAT:
+        found = facts.get("format")
+        raise _Wrong(
+            (*_METADATA, "format"),
+            f"harness format {found!r:.40}; this reads {HARNESS_FORMAT}: record anew",
+        )
+    travels = _expect(facts.get("exchanges", []), list, (*_METADATA, "exchanges"))
+    return travels, _provenance(facts)
+
+
+def _provenance(facts: dict[str, Json]) -> Provenance:
+    origin = facts.get("recorded_from", Origin.UNKNOWN.value)
+    if origin not in [o.value for o in Origin]:
+        allowed = ", ".join(o.value for o in Origin)
+        raise _Wrong((*_METADATA, "recorded_from"), f"{origin!r:.40}; allowed: {allowed}")
+    sdk = _expect(facts.get("sdk", {}), dict, (*_METADATA, "sdk"))
+    return Provenance(
+        recorded_from=Origin(origin),
+        recorded_at=_text_at(facts, "recorded_at"),
+        scenario=_text_at(facts, "scenario"),
+        target=_text_at(facts, "target"),
+        address=_text_at(facts, "address"),
+        sdk=_sdk(sdk) if sdk else None,
+        script=_strings(facts, "script"),
+        volatile=_strings(facts, "volatile"),
+    )
+
+
+def _sdk(sdk: dict[str, Json]) -> Sdk:
+    where = (*_METADATA, "sdk")
+    return Sdk(*(_word(sdk.get(name, ""), (*where, name)) for name in ("name", "version")))
+
+
+def _text_at(facts: dict[str, Json], name: str) -> str:
+    return _word(facts.get(name, ""), (*_METADATA, name))
+
+
+def _strings(facts: dict[str, Json], name: str) -> tuple[str, ...]:
+    where = (*_METADATA, name)
+    listed = _expect(facts.get(name, []), list, where)
+    return tuple(_word(item, (*where, i)) for i, item in enumerate(listed))
+
+
+def _exchange(item: Json, where: Where, travel: Json) -> Exchange:
+    request = _expect(_key(item, "request", where), dict, (*where, "request"))
+    response = _expect(_key(item, "response", where), dict, (*where, "response"))
+    told = travel if isinstance(travel, dict) else {}
+    return Exchange(
+        request=_request(request, (*where, "request")),
+        response=_response(response, (*where, "response")),
+        timing=_timing(told),
+        chunks=_chunks(told.get("chunks")),
+        turn=told["turn"] if type(told.get("turn")) is int else None,
+    )
+
+
+def _request(request: dict[str, Json], where: Where) -> Request:
+    return Request(
+        method=_word(_key(request, "method", where), (*where, "method")),
+        uri=_word(_key(request, "uri", where), (*where, "uri")),
+        headers=_headers(request.get("headers"), (*where, "headers")),
+        body=_bytes(request.get("body"), (*where, "body")),
+    )
+
+
+def _response(response: dict[str, Json], where: Where) -> Response:
+    status = _expect(_key(response, "status", where), dict, (*where, "status"))
+    code = _expect(_key(status, "code", (*where, "status")), int, (*where, "status", "code"))
+    body = _expect(_key(response, "body", where), dict, (*where, "body"))
+    return Response(
+        status=code,
+        reason=_word(status.get("message") or "", (*where, "status", "message")),
+        headers=_headers(response.get("headers"), (*where, "headers")),
+        body=_bytes(body.get("string"), (*where, "body", "string")),
+    )
+
+
+def _timing(told: dict[str, Json]) -> Timing | None:
+    try:
+        started = datetime.fromisoformat(told["started_at"]).timestamp()
+        return Timing(started, float(told["first_byte"]), float(told["total"]))
+    except (KeyError, TypeError, ValueError, OverflowError):
+        return None
+
+
+def _chunks(chunks: Json) -> tuple[int, ...]:
+    sizes = chunks if isinstance(chunks, list) else []
+    return tuple(size for size in sizes if isinstance(size, int) and size > 0)
+
+
+def _headers(headers: Json, where: Where) -> tuple[tuple[str, str], ...]:
+    found = _expect({} if headers is None else headers, dict, where)
+    pairs = []
+    for name, values in found.items():
+        listed = values if isinstance(values, list) else [values]
+        word = _word(name, where)
+        pairs += [(word, _word(value, (*where, word))) for value in listed]
+    return tuple(pairs)
+
+
+def _word(value: Json, where: Where) -> str:
+    """A short text; a number is taken for one, as people leave out quotes."""
+    if isinstance(value, bytes):
+        return value.decode("latin-1")
+    if isinstance(value, str | float | date) or type(value) is int:
+        return str(value)
+    raise _Wrong(where, f"should be text, not {type(value).__name__}")
+
+
+def _bytes(body: Json, where: Where) -> bytes:
+    if body is None:
+        return b""
+    if isinstance(body, str):
+        return body.encode("utf-8", "surrogatepass")
+    if isinstance(body, dict | list):
+        return _json(body, where)
+    return _expect(body, bytes, where)
+
+
+def _json(body: Json, where: Where) -> bytes:
+    """A JSON body that a recorder wrote as YAML, for readers; what travelled was JSON."""
+    try:
+        text = json.dumps(
+            body, ensure_ascii=False, separators=(",", ":"), allow_nan=False, default=_day
+        )
+        return text.encode()
+    except (TypeError, ValueError) as error:
+        raise _Wrong(where, f"a body written as YAML has to be JSON: {error}") from None
+
+
+def _day(value: object) -> str:
+    """YAML takes a date for more than the text it is in JSON."""
+    if not isinstance(value, date):
+        raise TypeError(f"{type(value).__name__} is not")
+    return str(value)
+
+
+def _key(mapping: Json, name: str, where: Where) -> Json:
+    found = _expect(mapping, dict, where)
+    if name not in found:
+        raise _Wrong(where, f"the key {name} is missing")
+    return found[name]
+
+
+T = TypeVar("T")
+_NAMES: Mapping[type, str] = {dict: "a mapping", list: "a list", int: "a number", bytes: "text"}
+
+
+def _expect(value: Json, kind: type[T], where: Where) -> T:
+    if not isinstance(value, kind) or isinstance(value, bool):
+        raise _Wrong(where, f"should be {_NAMES[kind]}, not {type(value).__name__}")
+    return value

@@ -1,0 +1,89 @@
+"""A cassette as text that stock vcrpy reads."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+from harness.cassette.yamls import OneLine, dump
+from harness.types import Cassette, Exchange, Json
+
+VCRPY_FORMAT = 1
+HARNESS_FORMAT = 1
+
+
+def dumps(cassette: Cassette) -> str:
+    """A cassette as YAML that stock vcrpy reads; Chinese as Chinese, streams as literal blocks."""
+    document = {
+        "metadata": {"harness": _metadata(cassette)},
+        "interactions": [_interaction(exchange) for exchange in cassette.exchanges],
+        "version": VCRPY_FORMAT,
+    }
+    return dump(document)
+
+
+def _metadata(cassette: Cassette) -> dict[str, Json]:
+    told = cassette.provenance
+    facts = {
+        "format": HARNESS_FORMAT,
+        "recorded_from": told.recorded_from.value,
+        "recorded_at": told.recorded_at,
+        "scenario": told.scenario,
+        "target": told.target,
+        "address": told.address,
+        "sdk": {"name": told.sdk.name, "version": told.sdk.version} if told.sdk else None,
+        "script": list(told.script),
+        "volatile": list(told.volatile),
+    }
+    kept: dict[str, Json] = {name: fact for name, fact in facts.items() if fact}
+    kept["exchanges"] = [_travel(exchange) for exchange in cassette.exchanges]
+    return kept
+
+
+def _travel(exchange: Exchange) -> dict[str, Json]:
+    """What vcrpy has no room for: the turn, the times, the chunks."""
+    told: dict[str, Json] = {}
+    if exchange.turn is not None:
+        told["turn"] = exchange.turn
+    if exchange.timing is not None:
+        told["started_at"] = _when(exchange.timing.start)
+        told["first_byte"] = round(exchange.timing.first_byte, 6)
+        told["total"] = round(exchange.timing.total, 6)
+    if exchange.chunks:
+        told["chunks"] = OneLine(exchange.chunks)
+    return told
+
+
+def _when(seconds: float) -> str:
+    return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="microseconds")
+
+
+def _interaction(exchange: Exchange) -> dict[str, Json]:
+    request, response = exchange.request, exchange.response
+    return {
+        "request": {
+            "method": request.method,
+            "uri": request.uri,
+            "body": _written(request.body) if request.body else None,
+            "headers": _listed(request.headers),
+        },
+        "response": {
+            "status": {"code": response.status, "message": response.reason},
+            "headers": _listed(response.headers),
+            "body": {"string": _written(response.body)},
+        },
+    }
+
+
+def _written(body: bytes) -> str | bytes:
+    """Text where it is text, else bytes, which YAML writes as base64."""
+    try:
+        return body.decode("utf-8")
+    except UnicodeDecodeError:
+        return body
+
+
+def _listed(headers: tuple[tuple[str, str], ...]) -> dict[str, list[str]]:
+    listed: dict[str, list[str]] = {}
+    for name, value in headers:
+        listed.setdefault(name, []).append(value)
+    return listed
