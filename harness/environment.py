@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+import threading
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -50,3 +52,47 @@ def environment(folder: Path) -> Environment:
     """The environment of a process working in `folder`."""
     from_file = {n: v for n, v in dotenv_values(folder / ".env").items() if v is not None}
     return Environment({**from_file, **os.environ})
+
+
+class _Bypass:
+    """The variables that switch proxies off, set while anybody needs them."""
+
+    names = ("no_proxy", "NO_PROXY")
+
+    def __init__(self) -> None:
+        self._users = 0
+        self._lock = threading.Lock()
+        self._before: dict[str, str | None] = {}
+
+    def acquire(self) -> None:
+        with self._lock:
+            self._users += 1
+            if self._users == 1:
+                self._before = {name: os.environ.get(name) for name in self.names}
+            os.environ.update(dict.fromkeys(self.names, "*"))
+
+    def release(self) -> None:
+        with self._lock:
+            self._users -= 1
+            if self._users == 0:
+                for name, value in self._before.items():
+                    if value is None:
+                        os.environ.pop(name, None)
+                    else:
+                        os.environ[name] = value
+
+
+_bypass = _Bypass()
+
+
+@contextmanager
+def without_proxies() -> Iterator[None]:
+    """No proxy while this lasts: a sandbox is on this machine, and a replay goes nowhere.
+
+    The SDKs make HTTP clients of their own, so the environment is the only place to say it.
+    """
+    _bypass.acquire()
+    try:
+        yield
+    finally:
+        _bypass.release()

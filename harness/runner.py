@@ -9,9 +9,12 @@ import random
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from functools import partial
 from importlib.metadata import version
 
 from harness import cassette as cassettes
+from harness import dialects
+from harness.environment import without_proxies
 from harness.errors import HarnessError, RecordingFailed, StaleCassette, Unsupported
 from harness.providers import NO_KEY, PROVIDERS, Provider, Session
 from harness.providers.download import download
@@ -37,6 +40,9 @@ from harness.types import (
 
 Told = Callable[[str], None]
 """Told what is being done, for people who wait."""
+
+Judge = Callable[[Turn], None]
+"""Looks at each turn once it is over; raises where there is no point in going on."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +71,7 @@ def run(
     *,
     live: bool,
     told: Told,
+    judge: Judge,
     retries: Retries = Retries(),
 ) -> tuple[tuple[Turn, ...], tuple[str, ...]]:
     """Play `scenario` to `target`; every byte passes through `tape`.
@@ -87,6 +94,7 @@ def run(
             with tape.turn(number) as exchanges:
                 outcome = _ask(session, call, expect, tape, retries)
             turns.append(Turn(number, tuple(exchanges), call, outcome, expect, step.number))
+            judge(turns[-1])
         past = step.after(past, outcome)
     return tuple(turns), tuple(skipped)
 
@@ -149,11 +157,12 @@ def record(scenario: Scenario, target: Target, source: Source, store: Store, tol
     """
     provider = provider_of(scenario, target)
     key, address = source.key(provider), source.address(provider)
-    tape = Recorder(Redactor((*source.secrets, *provider.secrets(key))))
+    secrets = (*source.secrets, *provider.secrets(key))
+    tape = Recorder(Redactor(secrets, dialects.HEADERS))
     live = source.origin is Origin.LIVE
     with in_place(tape), provider.open(key, address, tape.sleep) as session:
-        turns, _ = run(scenario, target, session, tape, live=live, told=told)
-    _refuse_refusals(scenario, target, turns)
+        judge = partial(_refuse_refusal, scenario, target)
+        run(scenario, target, session, tape, live=live, told=told, judge=judge)
     provenance = _provenance(scenario, target, provider, source.origin, address)
     cassette = Cassette(tape.exchanges(), provenance)
     text = cassettes.dumps(cassette)
@@ -161,15 +170,15 @@ def record(scenario: Scenario, target: Target, source: Source, store: Store, tol
     put(store.path(scenario.name, target), text)
 
 
-def _refuse_refusals(scenario: Scenario, target: Target, turns: tuple[Turn, ...]) -> None:
-    for turn in turns:
-        if isinstance(turn.outcome, Failure) and not turn.expect.failure:
-            failure = turn.outcome
-            status = f"HTTP {failure.status}, " if failure.status else ""
-            raise RecordingFailed(
-                f"{scenario.name} with {target}, step {turn.step}: refused ({status}code "
-                f"{failure.code}): {failure.message}; nothing was written"
-            )
+def _refuse_refusal(scenario: Scenario, target: Target, turn: Turn) -> None:
+    """The rest of the conversation would cost money and could not be kept."""
+    failure = turn.outcome
+    if isinstance(failure, Failure) and not turn.expect.failure:
+        status = f"HTTP {failure.status}, " if failure.status else ""
+        raise RecordingFailed(
+            f"{scenario.name} with {target}, step {turn.step}: refused ({status}code "
+            f"{failure.code}): {failure.message}; nothing was written"
+        )
 
 
 def _provenance(
@@ -199,8 +208,14 @@ def replay(scenario: Scenario, target: Target, store: Store) -> Transcript:
     told = replace(cassette.provenance, volatile=scenario.volatile)
     tape = Player(replace(cassette, provenance=told))
     live = told.recorded_from is Origin.LIVE
-    with in_place(tape), provider.open(NO_KEY, told.address, tape.sleep) as session:
-        turns, skipped = run(scenario, target, session, tape, live=live, told=lambda _: None)
+    with (
+        without_proxies(),
+        in_place(tape),
+        provider.open(NO_KEY, told.address, tape.sleep) as session,
+    ):
+        turns, skipped = run(
+            scenario, target, session, tape, live=live, told=_silently, judge=_silently
+        )
     return Transcript(
         scenario=scenario.name,
         target=str(target),
@@ -211,6 +226,10 @@ def replay(scenario: Scenario, target: Target, store: Store) -> Transcript:
         ignored=scenario.ignored,
         source=str(store.path(scenario.name, target)),
     )
+
+
+def _silently(_: object) -> None:
+    """Nobody waits, and whatever was recorded is played to its end."""
 
 
 def _refuse_stale(scenario: Scenario, target: Target, cassette: Cassette, store: Store) -> None:

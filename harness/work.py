@@ -12,7 +12,7 @@ from pathlib import Path
 
 from harness import dialects, sandbox, store
 from harness.compare import matrix
-from harness.environment import Environment
+from harness.environment import Environment, without_proxies
 from harness.errors import HarnessError, OffTape
 from harness.providers import PROVIDERS
 from harness.reading import Read, read, transcript_of
@@ -91,7 +91,7 @@ def live(environment: Environment) -> Source:
 @contextmanager
 def sandboxed(options: sandbox.Options, environment: Environment) -> Iterator[Source]:
     """A sandbox of our own, for as long as it is needed; the user's keys are never sent to it."""
-    with sandbox.serve(options) as base:
+    with without_proxies(), sandbox.serve(options) as base:
         speakers = sandbox.SPEAKERS
         yield Source(
             Origin.SANDBOX,

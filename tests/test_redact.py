@@ -15,8 +15,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from harness.errors import SecretLeft
 from harness.dialects import HEADERS
+from harness.errors import SecretLeft
 from harness.redact import REQUEST_HEADERS, RESPONSE_HEADERS, Redactor
 from harness.types import Exchange, Request, Response
 

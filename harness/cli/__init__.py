@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
+from functools import wraps
+from typing import Any
 
-import click
 import typer
 
 from harness.cli import app, looking, recording, replaying
@@ -33,8 +35,23 @@ def command_line() -> typer.Typer:
     """The application with all its commands."""
     line = app.application()
     for name, function, example in COMMANDS:
-        line.command(name, epilog=f"Example: {example}")(function)
+        line.command(name, epilog=f"Example: {example}")(_interruptible(function))
     return line
+
+
+def _interruptible(command: Callable[..., None]) -> Callable[..., None]:
+    """The command, with a word to whoever interrupts it; typer would end without one."""
+
+    @wraps(command)
+    def interruptible(*arguments: Any, **options: Any) -> None:
+        try:
+            command(*arguments, **options)
+        except KeyboardInterrupt:
+            said = "harness: interrupted; what was recorded before is untouched"
+            typer.echo(said, err=True)
+            raise typer.Exit(INTERRUPTED) from None
+
+    return interruptible
 
 
 def main() -> None:
@@ -42,8 +59,5 @@ def main() -> None:
     try:
         command_line()(prog_name="harness")
     except (HarnessError, OffTape) as error:
-        click.echo(f"harness: {error}", err=True)
+        typer.echo(f"harness: {error}", err=True)
         sys.exit(WRONG_USE)
-    except KeyboardInterrupt:
-        click.echo("harness: interrupted; what was recorded before is untouched", err=True)
-        sys.exit(INTERRUPTED)

@@ -128,8 +128,8 @@ def _tell(
         recorded = len(todo) - len(problems)
         typer.echo(machine.dumps({"recorded": recorded, "from": origin, "problems": told}))
         return
-    for problem in problems:
-        typer.echo(f"harness: {problem.text}", err=True)
+    for text in dict.fromkeys(problem.text for problem in problems):
+        typer.echo(f"harness: {text}", err=True)
     typer.echo(f"recorded {len(todo) - len(problems)} of {len(todo)} from the {origin} to {folder}")
 
 

@@ -99,7 +99,7 @@ def is_passing(failure: Failure) -> bool:
 
 def seconds(header: str | None) -> float | None:
     """A Retry-After header's seconds; None where it has none (its other form is a date)."""
-    return float(header) if header and header.replace(".", "", 1).isdigit() else None
+    return float(header) if header and header.replace(".", "", 1).isdecimal() else None
 
 
 _STEP = re.compile(r"\.?([A-Za-z_]\w*)|\[(\d+)\]")
@@ -120,8 +120,10 @@ def _walk(thing: Any, path: str) -> Json | Broken:
 
 
 def failed(error: Exception) -> Failure:
-    """What an SDK raised before or instead of an answer, as a failure."""
-    return Failure(status=0, code=type(error).__name__, message=str(error))
+    """What an SDK raised before or instead of an answer, as a failure; its cause says more."""
+    told, cause = str(error), str(error.__cause__ or "")
+    message = f"{told} ({cause})" if cause and cause not in told else told
+    return Failure(status=0, code=type(error).__name__, message=message)
 
 
 def texts(views: Iterable[View], *path: str | int) -> list[str]:

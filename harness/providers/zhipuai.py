@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 import json
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import replace
 from functools import cache
 from typing import TYPE_CHECKING, Any
@@ -68,14 +68,12 @@ class Line:
 
     def send(self, call: Call) -> Outcome:
         """Ask; what the SDK raises because of the answer comes back as a failure."""
-        from zhipuai.core._errors import APIResponseError, APIStatusError, ZhipuAIError
+        from zhipuai.core._errors import APIStatusError, ZhipuAIError
 
         try:
             return self._ways[call.kind, call.mode](self._clients[call.credentials](), call)
         except APIStatusError as error:
             return _refusal(error)
-        except APIResponseError as error:
-            return _error_event(error)
         except ZhipuAIError as error:
             return failed(error)
 
@@ -85,10 +83,20 @@ class Line:
         return _error_body(view) or _reply((view,))
 
     def _stream(self, client: ZhipuAI, call: Call) -> Outcome:
+        from zhipuai.core._errors import APIResponseError
+
         create = client.chat.completions.create
-        chunks: Any = create(**_asked(create, call), stream=True)
-        views = tuple(_view(chunk, EVENT_PATHS) for chunk in chunks)
-        return _joined(views)
+        stream: Any = create(**_asked(create, call), stream=True)
+        views: list[View] = []
+        # Closed here: the SDK leaves a stream open that it did not read to its end.
+        with closing(stream.response):
+            if "json" in stream.response.headers.get("content-type", ""):
+                return _no_stream(stream.response)
+            try:
+                views.extend(_view(chunk, EVENT_PATHS) for chunk in stream)
+            except APIResponseError as error:
+                return _error_event(error, tuple(views))
+        return _joined(tuple(views))
 
     def _task(self, client: ZhipuAI, call: Call) -> Outcome:
         tasks = client.chat.asyncCompletions
@@ -112,7 +120,8 @@ class Line:
             return _refusal(error)
         paths = TASK_PATHS[1:]
         done = getattr(result, "task_status", None) == SUCCESS
-        return _view(result, (*paths, *ANSWER_PATHS) if done else paths)
+        view = _view(result, (*paths, *ANSWER_PATHS) if done else paths)
+        return _error_body(view) or view
 
     def _image(self, client: ZhipuAI, call: Call) -> Outcome:
         generate = client.images.generations
@@ -158,10 +167,22 @@ def _reply(views: tuple[View, ...]) -> Reply:
     )
 
 
+EMPTY = Failure(0, "EmptyStream", "the stream ended without an event")
+
+
+def _no_stream(response: Any) -> Failure:
+    """An answer that is no stream although one was asked for; the SDK shows nothing of it."""
+    try:
+        value = json.loads(response.read())
+    except ValueError:
+        return EMPTY
+    return replace(_error_body(View(value)) or EMPTY, views=())
+
+
 def _joined(views: tuple[View, ...]) -> Outcome:
     """A stream's events as one reply; a streamed tool call comes whole, in one event."""
     if not views:
-        return Failure(0, "EmptyStream", "the stream ended without an event")
+        return EMPTY
     pieces = texts(views, "choices", 0, "delta", "content")
     reasoning = texts(views, "choices", 0, "delta", "reasoning_content")
     reasons = texts(views, "choices", 0, "finish_reason")
@@ -220,12 +241,12 @@ def _refusal(error: Any) -> Failure:
     )
 
 
-def _error_event(error: Any) -> Failure:
-    """An error in mid-stream, or a connection that broke."""
+def _error_event(error: Any, views: tuple[View, ...]) -> Failure:
+    """An error in mid-stream, after the events of `views`."""
     told = error.json_data
     if not isinstance(told, dict):
-        return failed(error)
-    return Failure(200, str(told.get("code", "")), str(told.get("message", "")))
+        return replace(failed(error), views=views)
+    return Failure(200, str(told.get("code", "")), str(told.get("message", "")), views=views)
 
 
 def secrets(key: str) -> tuple[str, ...]:

@@ -30,7 +30,9 @@ def error(answer: httpx.Response) -> tuple[int, str, str]:
     return answer.status_code, told["code"], told["message"]
 
 
-def token(secret: str = SECRET, *, ttl: float = 86400, sign_type: str = "SIGN", **more: Json) -> str:
+def token(
+    secret: str = SECRET, *, ttl: float = 86400, sign_type: str = "SIGN", **more: Json
+) -> str:
     """A token as the SDK makes it."""
     now = int(time.time() * 1000)
     claims = {"api_key": OWNER, "exp": now + int(ttl * 1000), "timestamp": now, **more}

@@ -1,0 +1,315 @@
+"""What each command prints and with which code it ends."""
+
+from __future__ import annotations
+
+import json
+import xml.etree.ElementTree as ET
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from harness import __version__
+from harness.cli import COMMANDS
+from harness.providers import PROVIDERS
+from harness.shipped import scenarios
+
+if TYPE_CHECKING:
+    from conftest import Harness
+
+JOBS = 6
+"""How many scenarios with targets the folder has."""
+
+
+@pytest.mark.parametrize("name", [name for name, *_ in COMMANDS])
+def test_every_command_explains_itself(harness: Harness, folder: Path, name: str) -> None:
+    """With an example that begins with its name."""
+    done = harness(name, "--help", folder=folder)
+    assert done.code == 0
+    assert done.err == ""
+    assert f"Usage: harness {name}" in done.out
+    assert f"Example: harness {name}" in " ".join(done.out.split())
+    assert harness(name, "-h", folder=folder).out == done.out
+
+
+def test_no_command_at_all(harness: Harness, folder: Path) -> None:
+    """The list of commands, and the code for wrong use."""
+    done = harness(folder=folder)
+    assert done.code == 2
+    assert all(f" {name} " in done.out for name, *_ in COMMANDS)
+    assert harness("--help", folder=folder).code == 0
+
+
+def test_a_command_that_is_none(harness: Harness, folder: Path) -> None:
+    """One message on stderr."""
+    done = harness("rerecord", folder=folder)
+    assert (done.code, done.out) == (2, "")
+    assert "No such command 'rerecord'" in done.err
+
+
+def test_the_version(harness: Harness, folder: Path) -> None:
+    """As the package has it."""
+    done = harness("--version", folder=folder)
+    assert (done.code, done.out, done.err) == (0, f"harness {__version__}\n", "")
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["record", "slogan", "--sandbox"],
+        ["replay"],
+        ["check", "cassettes"],
+        ["compare", "slogan"],
+        ["compare", "slogan/zhipuai", "slogan/dashscope"],
+        ["show", "slogan"],
+        ["list"],
+        ["rules"],
+        ["rules", "usage_adds_up"],
+        ["doctor"],
+    ],
+    ids=" ".join,
+)
+def test_json_for_machines(harness: Harness, folder: Path, arguments: list[str]) -> None:
+    """It parses, and is all there is; no terminal, no colour, nothing on stderr."""
+    plain = harness(*arguments, folder=folder)
+    assert (plain.code, plain.err) == (0, "")
+    assert "\x1b" not in plain.out
+    done = harness(*arguments, "--json", folder=folder)
+    assert (done.code, done.err) == (0, "")
+    assert json.loads(done.out)
+
+
+# -------------------------------------------------------------------------------------- record
+
+
+def test_a_recording_from_the_sandbox(harness: Harness, folder: Path) -> None:
+    """Says how many, from where and to where."""
+    done = harness("record", "slogan", "--sandbox", "--cassettes", "new", folder=folder)
+    assert (done.code, done.err) == (0, "")
+    assert done.out == "recorded 2 of 2 from the sandbox to new\n"
+    assert sorted(p.name for p in (folder / "new" / "slogan").iterdir()) == [
+        "dashscope-qwen-turbo.yaml",
+        "zhipuai-glm-4.yaml",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("targets", "files"),
+    [
+        (["zhipuai"], ["zhipuai-glm-4"]),
+        (["qwen-turbo"], ["dashscope-qwen-turbo"]),
+        (["zhipuai-glm-4", "dashscope"], ["dashscope-qwen-turbo", "zhipuai-glm-4"]),
+    ],
+    ids=" ".join,
+)
+def test_only_some_targets(
+    harness: Harness, folder: Path, targets: list[str], files: list[str]
+) -> None:
+    """By provider, model or slug; several may be named."""
+    chosen = [word for target in targets for word in ("--target", target)]
+    done = harness("record", "slogan", "--sandbox", "--cassettes", "new", *chosen, folder=folder)
+    assert done.code == 0
+    assert sorted(path.stem for path in folder.glob("new/*/*.yaml")) == files
+
+
+def test_what_could_not_be_recorded(harness: Harness, folder: Path) -> None:
+    """The rest is; and the code says that something was wrong."""
+    path = folder / "scenarios" / "slogan.yaml"
+    text = path.read_text(encoding="utf-8").replace("zhipuai/glm-4", "zhipuai/no-such-model")
+    path.write_text(text, encoding="utf-8")
+    done = harness("record", "slogan", "--sandbox", folder=folder)
+    assert done.code == 2
+    assert done.out == "recorded 1 of 2 from the sandbox to cassettes\n"
+    assert done.err == (
+        "harness: slogan with zhipuai/no-such-model, step 5: refused (HTTP 400, code 1211): "
+        "模型不存在，请检查模型代码。; nothing was written\n"
+    )
+    done = harness("record", "slogan", "--sandbox", "--json", folder=folder)
+    told = json.loads(done.out)
+    assert (done.code, done.err) == (2, "")
+    assert (told["recorded"], told["from"], len(told["problems"])) == (1, "sandbox", 1)
+
+
+# -------------------------------------------------------------------------------------- replay
+
+
+def test_a_good_replay(harness: Harness, folder: Path) -> None:
+    """Everything, in plain text, with code 0; it says where the recordings come from."""
+    done = harness("replay", folder=folder)
+    assert (done.code, done.err) == (0, "")
+    assert "Recorded from the sandbox, not from the live providers." in done.out
+    assert f"ok: {JOBS} transcripts" in done.out
+
+
+def test_a_replay_with_findings(harness: Harness, folder: Path) -> None:
+    """Code 1, and the rule's name."""
+    path = folder / "scenarios" / "slogan.yaml"
+    text = path.read_text(encoding="utf-8").replace("contains: 智谱", "contains: 火星")
+    path.write_text(text, encoding="utf-8")
+    done = harness("replay", "slogan", folder=folder)
+    assert (done.code, done.err) == (1, "")
+    assert done.out.count("expected_words") >= 2
+    assert "Traceback" not in done.out
+
+
+def test_a_replay_with_reports(harness: Harness, folder: Path) -> None:
+    """JUnit and a page, beside what is printed."""
+    done = harness(
+        "replay", "--junit", "out/junit.xml", "--html", "out/page.html", "--json", folder=folder
+    )
+    assert done.code == 0
+    assert json.loads(done.out)["ok"] is True
+    suite = ET.parse(folder / "out" / "junit.xml").getroot()  # noqa: S314 - our own file
+    assert suite.find(".//testcase") is not None
+    assert (folder / "out" / "page.html").read_text(encoding="utf-8").startswith("<!DOCTYPE html>")
+
+
+def test_a_check_with_findings(harness: Harness, folder: Path) -> None:
+    """Code 1 for a broken wire, 2 where a file is none."""
+    path = folder / "cassettes" / "slogan" / "zhipuai-glm-4.yaml"
+    text = path.read_text(encoding="utf-8")
+    assert '"finish_reason":"stop"' in text
+    path.write_text(text.replace('"finish_reason":"stop"', '"finish_reason":"halt"'))
+    done = harness("check", "cassettes", folder=folder)
+    assert (done.code, done.err) == (1, "")
+    path.write_text("")
+    done = harness("check", "cassettes", folder=folder)
+    assert done.code == 2
+    assert str(path.relative_to(folder)) in done.out
+
+
+# ------------------------------------------------------------------------------------- compare
+
+
+@pytest.mark.parametrize(
+    "sides",
+    [
+        ["slogan"],
+        ["slogan/zhipuai", "slogan/dashscope"],
+        ["single-turn-messages", "single-turn-prompt"],
+        ["cassettes/slogan/zhipuai-glm-4.yaml", "cassettes/slogan/dashscope-qwen-turbo.yaml"],
+        ["slogan/glm-4", "cassettes/slogan/dashscope-qwen-turbo.yaml"],
+    ],
+    ids=" ".join,
+)
+def test_sides_of_a_comparison(harness: Harness, folder: Path, sides: list[str]) -> None:
+    """They differ, which is no fault unless one says so."""
+    assert harness("compare", *sides, folder=folder).code == 0
+    done = harness("compare", *sides, "--exit-code", folder=folder)
+    assert (done.code, done.err) == (1, "")
+
+
+@pytest.mark.parametrize("sides", [["slogan/zhipuai"] * 2, ["slogan"] * 2, ["single-turn-prompt"]])
+def test_what_does_not_differ(harness: Harness, folder: Path, sides: list[str]) -> None:
+    """Code 0 also with `--exit-code`."""
+    done = harness("compare", *sides, "--exit-code", folder=folder)
+    assert (done.code, done.err) == (0, "")
+
+
+# ---------------------------------------------------------------------------------------- looks
+
+
+def test_a_recording_is_shown(harness: Harness, folder: Path) -> None:
+    """As a conversation, in the words that were said."""
+    done = harness("show", "slogan/zhipuai", folder=folder)
+    assert done.code == 0
+    assert "智谱AI开放平台" in done.out
+    assert "glm-4" in done.out
+    whole = harness("show", "slogan", folder=folder)
+    assert "qwen-turbo" in whole.out
+    assert harness("show", "slogan", "--json", folder=folder).code == 0
+
+
+def test_the_list(harness: Harness, folder: Path) -> None:
+    """Missing, out of date, unreadable or ok."""
+    changed = folder / "scenarios" / "single-turn-prompt.yaml"
+    changed.write_text(changed.read_text(encoding="utf-8").replace("炒西红柿", "煮西红柿"))
+    (folder / "cassettes" / "single-turn-messages" / "dashscope-qwen-turbo.yaml").unlink()
+    (folder / "cassettes" / "slogan" / "zhipuai-glm-4.yaml").write_text("no cassette")
+    rows = json.loads(harness("list", "--json", folder=folder).out)
+    assert {(row["scenario"], row["target"]): row["cassette"] for row in rows} == {
+        ("refusals", "zhipuai/glm-4"): "ok",
+        ("refusals", "dashscope/qwen-turbo"): "ok",
+        ("single-turn-messages", "dashscope/qwen-turbo"): "missing",
+        ("single-turn-prompt", "dashscope/qwen-turbo"): "out of date",
+        ("slogan", "zhipuai/glm-4"): "unreadable",
+        ("slogan", "dashscope/qwen-turbo"): "ok",
+    }
+    told = json.loads(harness("doctor", "--json", folder=folder).out)
+    assert told["cassettes"] == {"ok": 3, "missing": 1, "out of date": 1, "unreadable": 1}
+
+
+def test_a_rule_in_full(harness: Harness, folder: Path) -> None:
+    """Its name, what it weighs, and why it is there."""
+    done = harness("rules", "usage_adds_up", folder=folder)
+    assert done.code == 0
+    assert done.out.startswith("usage_adds_up (error, ")
+    done = harness("rules", "usage_adds", folder=folder)
+    assert (done.code, done.out) == (2, "")
+    assert done.err == "harness: there is no rule 'usage_adds'; `harness rules` lists them\n"
+
+
+def test_the_schema(harness: Harness, folder: Path) -> None:
+    """That of the file which editors are pointed at."""
+    done = harness("schema", folder=folder)
+    import harness as package
+
+    shipped = Path(str(package.__file__)).parent / "scenario.schema.json"
+    assert json.loads(done.out) == json.loads(shipped.read_text(encoding="utf-8"))
+
+
+def test_the_doctor_knows_keys_but_does_not_tell_them(
+    harness: Harness, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Set or not set; addresses are told."""
+    monkeypatch.setenv("ZHIPUAI_API_KEY", "0123456789abcdef.SECRETsecret")
+    (folder / ".env").write_text("DASHSCOPE_HTTP_BASE_URL=http://there/api/v1\n")
+    for form in ([], ["--json"]):
+        done = harness("doctor", *form, folder=folder)
+        assert done.code == 0
+        assert "ZHIPUAI_API_KEY is set" in done.out
+        assert "DASHSCOPE_API_KEY is not set" in done.out
+        assert "http://there/api/v1" in done.out
+        assert PROVIDERS["zhipuai"].address in done.out
+        assert "SECRET" not in done.out
+        assert "0123456789abcdef" not in done.out
+
+
+def test_the_doctor_needs_no_scenarios(harness: Harness, tmp_path: Path) -> None:
+    """On a fresh machine."""
+    done = harness("doctor", folder=tmp_path)
+    assert (done.code, done.err) == (0, "")
+    assert done.out.endswith("cassettes in cassettes: no scenarios here\n")
+
+
+# ----------------------------------------------------------------------------------------- demo
+
+
+def test_the_demo(harness: Harness, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Records everything, replays it, and says where the page is; no file but in its folder."""
+    from harness import work
+    from harness.tape import Recorder
+
+    todo: Any = [
+        job
+        for job in work.jobs(work.load_scenarios([], scenarios()), [])
+        if job.scenario.name in ("slogan", "kitten-image")
+    ]
+    monkeypatch.setattr(work, "jobs", lambda scenarios, targets: todo)
+    monkeypatch.setattr(Recorder, "sleep", lambda self, seconds: None)
+    done = harness("demo", "--out", "out", folder=tmp_path)
+    assert (done.code, done.err) == (0, "")
+    assert "It is not the real service" in done.out
+    assert "recorded  4 cassettes in" in done.out
+    assert "report    out/report.html" in done.out
+    assert [path.name for path in tmp_path.iterdir()] == ["out"]
+    files = sorted(str(path.relative_to(tmp_path)) for path in tmp_path.rglob("*.*"))
+    assert files == [
+        "out/cassettes/kitten-image/dashscope-wanx-v1.yaml",
+        "out/cassettes/kitten-image/zhipuai-cogview-3.yaml",
+        "out/cassettes/slogan/dashscope-qwen-turbo.yaml",
+        "out/cassettes/slogan/zhipuai-glm-4.yaml",
+        "out/junit.xml",
+        "out/report.html",
+        "out/report.json",
+    ]

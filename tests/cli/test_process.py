@@ -1,0 +1,167 @@
+"""The command line as a process: signals, terminals, streams, and what is imported."""
+
+from __future__ import annotations
+
+import os
+import pty
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import httpx
+import pytest
+
+from harness.cli import COMMANDS
+from harness.sandbox import SPEAKERS, Options, serve
+
+if TYPE_CHECKING:
+    from conftest import Python
+
+HEAVY = (  # but pydantic: typer itself imports it
+    *("zhipuai", "dashscope", "vcr", "httpx", "requests", "urllib3", "starlette"),
+    *("uvicorn", "deepdiff", "jinja2", "jsonschema", "PIL", "yaml", "numpy", "aiohttp"),
+)
+
+
+@pytest.mark.parametrize(
+    "arguments", [["--help"], ["--version"], ["record", "--help"]], ids=" ".join
+)
+def test_help_imports_nothing_heavy(python: Python, arguments: list[str]) -> None:
+    """So that it answers at once, which a test cannot time."""
+    code = (
+        "import sys\nfrom harness.cli import main\n"
+        f"sys.argv = ['harness', *{arguments}]\n"
+        "try: main()\n"
+        f"finally: print('heavy:', *{{*{HEAVY}}} & {{*sys.modules}})"
+    )
+    done = python("-c", code)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.endswith("heavy:\n")
+
+
+def test_a_process_says_the_same(python: Python, folder: Path) -> None:
+    """As a module and as the installed command; quiet where nobody waits."""
+    done = python("-m", "harness.cli", "replay", "slogan", folder=folder)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "\x1b" not in done.stdout
+    assert "ok: 2 transcripts" in done.stdout
+
+
+def test_a_terminal_shows_what_is_done(folder: Path) -> None:
+    """Progress on stderr, where it is a terminal; it is wiped away."""
+    ours, theirs = pty.openpty()
+    done = subprocess.run(
+        [sys.executable, "-m", "harness.cli", "replay", "slogan"],
+        cwd=folder,
+        stdout=subprocess.PIPE,
+        stderr=theirs,
+        env={**os.environ, "TERM": "xterm"},
+        check=False,
+    )
+    os.close(theirs)
+    shown = b""
+    while chunk := _read(ours):
+        shown += chunk
+    os.close(ours)
+    assert done.returncode == 0
+    assert b"[1/2] slogan with" in shown
+    assert b"\x1b[2K" in shown
+    assert b"\x1b" not in done.stdout
+
+
+@contextmanager
+def started(
+    *arguments: str, folder: Path, env: Mapping[str, str] = os.environ
+) -> Iterator[subprocess.Popen[str]]:
+    """The command line, running; it does not outlive the test."""
+    with subprocess.Popen(  # noqa: S603 - this Python
+        [sys.executable, "-u", "-m", "harness.cli", *arguments],
+        cwd=folder,
+        env=env,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as process:
+        try:
+            yield process
+        finally:
+            process.kill()
+
+
+def _read(terminal: int) -> bytes:
+    try:
+        return os.read(terminal, 4096)
+    except OSError:  # the other side is closed
+        return b""
+
+
+def test_ctrl_c_while_recording(folder: Path) -> None:
+    """Code 130 and one line; what was recorded before is whole, and nothing lies beside it."""
+    before = {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+    with serve(Options(port=0, latency=30)) as base:
+        env = {
+            **os.environ,
+            "ZHIPUAI_API_KEY": SPEAKERS["zhipuai"].key,
+            "ZHIPUAI_BASE_URL": f"{base}/api/paas/v4",
+        }
+        with started("record", "slogan", "-t", "zhipuai", folder=folder, env=env) as process:
+            _await_connection(base)
+            process.send_signal(signal.SIGINT)
+            out, err = process.communicate(timeout=20)
+    assert process.returncode == 130
+    assert out == ""
+    assert err == "harness: interrupted; what was recorded before is untouched\n"
+    assert {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()} == before
+
+
+def _await_connection(base: str) -> None:
+    """Until somebody is connected to the server, which then keeps it waiting."""
+    port = f":{int(base.rsplit(':', 1)[1]):04X}"
+    for _ in range(600):
+        lines = Path("/proc/net/tcp").read_text().splitlines()[1:]
+        if any(line.split()[2].endswith(port) and line.split()[3] == "01" for line in lines):
+            time.sleep(0.2)  # the request itself follows the connection
+            return
+        time.sleep(0.05)
+    raise AssertionError("nobody came")
+
+
+def test_ctrl_c_ends_the_sandbox(tmp_path: Path) -> None:
+    """It says how to reach it, and ends without a word."""
+    with started("sandbox", "--port", "0", folder=tmp_path) as process:
+        assert process.stdout is not None
+        told = [process.stdout.readline() for _ in range(6)]
+        base = told[2].split("=", 1)[1].strip()
+        answer = httpx.get(base + "/nowhere", trust_env=False)
+        process.send_signal(signal.SIGINT)
+        _, err = process.communicate(timeout=20)
+    assert answer.headers["x-sandbox"] == "harness"
+    assert "It is not the real service" in told[0]
+    assert [line.split("=")[0] for line in told[2:]] == [
+        "export ZHIPUAI_BASE_URL",
+        "export ZHIPUAI_API_KEY",
+        "export DASHSCOPE_HTTP_BASE_URL",
+        "export DASHSCOPE_API_KEY",
+    ]
+    assert (process.returncode, err) == (0, "")
+
+
+def test_a_reader_that_has_seen_enough(python: Python, folder: Path) -> None:
+    """`harness rules | head -1` is no error."""
+    command = f"{sys.executable} -m harness.cli rules | head -1"
+    done = python("-c", f"import os; os.system({command!r})", folder=folder)
+    assert "Traceback" not in done.stderr
+    assert "BrokenPipe" not in done.stderr
+
+
+def test_there_is_a_test_for_each_command() -> None:
+    """Whoever adds a command looks here."""
+    assert {name for name, *_ in COMMANDS} == {
+        *("demo", "record", "replay", "check", "compare", "show", "list"),
+        *("rules", "schema", "sandbox", "doctor"),
+    }

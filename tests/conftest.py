@@ -1,0 +1,103 @@
+"""What every test may ask for."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+import pytest
+
+from harness.cli import main
+from harness.environment import without_proxies
+from harness.providers import PROVIDERS
+from harness.sandbox import Options, serve
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _no_proxy() -> Iterator[None]:
+    """Tests speak to servers on this machine, whatever proxy its owner uses."""
+    with without_proxies():
+        yield
+
+
+@pytest.fixture(scope="session")
+def sandbox() -> Iterator[str]:
+    """The address of a running sandbox."""
+    with serve(Options(port=0, chunk_gap=0.0002)) as address:
+        yield address
+
+
+class Python(Protocol):
+    """Runs Python in a process of its own, without the keys and addresses of this one."""
+
+    def __call__(
+        self, *arguments: str, folder: Path | None = None, env: Mapping[str, str] = {}
+    ) -> subprocess.CompletedProcess[str]:
+        """What came of it: exit code, stdout, stderr."""
+
+
+@pytest.fixture
+def python() -> Python:
+    """Python, as another process."""
+
+    def run(
+        *arguments: str, folder: Path | None = None, env: Mapping[str, str] = {}
+    ) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(  # noqa: S603 - this Python, with the arguments of a test
+            [sys.executable, *arguments],
+            cwd=folder,
+            env={**clean_environment(), **env},
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+
+    return run
+
+
+@dataclass(frozen=True)
+class Done:
+    """What came of a command."""
+
+    code: int
+    out: str
+    err: str
+
+
+class Harness(Protocol):
+    """Runs the command line in this process, in a folder of its own."""
+
+    def __call__(self, *arguments: str | Path, folder: Path) -> Done:
+        """What came of it."""
+
+
+@pytest.fixture
+def harness(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> Harness:
+    """The command line, as it is called; in this process, which is faster."""
+    for provider in PROVIDERS.values():
+        monkeypatch.delenv(provider.key_variable, raising=False)
+        monkeypatch.delenv(provider.address_variable, raising=False)
+
+    def run(*arguments: str | Path, folder: Path) -> Done:
+        monkeypatch.chdir(folder)
+        monkeypatch.setattr(sys, "argv", ["harness", *map(str, arguments)])
+        capfd.readouterr()
+        with pytest.raises(SystemExit) as ended:
+            main()
+        code = ended.value.code
+        assert code is None or isinstance(code, int)
+        return Done(code or 0, *capfd.readouterr())
+
+    return run
+
+
+def clean_environment() -> dict[str, str]:
+    """This process's environment without any key or address of a provider."""
+    own = {name for p in PROVIDERS.values() for name in (p.key_variable, p.address_variable)}
+    return {name: value for name, value in os.environ.items() if name not in own}

@@ -1,0 +1,530 @@
+"""DashScope through its SDK: against the sandbox, and against answers as they were reported."""
+
+from __future__ import annotations
+
+import json
+import socket
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from harness.providers import Session
+from harness.providers.dashscope import PROVIDER, WRONG_KEY
+from harness.types import (
+    Broken,
+    Call,
+    Credentials,
+    Failure,
+    Image,
+    Json,
+    Kind,
+    Message,
+    Mode,
+    Poll,
+    ToolCall,
+    Usage,
+)
+
+from .lines import HELLO, NAMED, WEATHER, Heard, ask, replied, to_sandbox
+from .servers import RESET, Answer, says, streams
+
+TEXT = {
+    "output": {"finish_reason": "stop", "text": "好"},
+    "usage": {"input_tokens": 14, "output_tokens": 11, "total_tokens": 25},
+    "request_id": "49323c4e",
+}
+PENDING = {"output": {"task_id": "13b1848b", "task_status": "PENDING"}, "request_id": "7574ee8f"}
+SERVER_FAULT = {"code": "InternalError", "message": "internal", "request_id": "r-500"}
+IN_FORM = {"result_format": "message"}
+PIECES = {"result_format": "message", "incremental_output": True}
+
+
+def chat(**fields: Any) -> Call:
+    """A question, or the same with other fields."""
+    usual = {"kind": Kind.CHAT, "mode": Mode.SYNC, "model": "qwen-turbo", "messages": HELLO}
+    return Call(**usual | {"parameters": IN_FORM} | fields)
+
+
+def prompt(**fields: Any) -> Call:
+    """A bare prompt."""
+    return Call(**{"kind": Kind.PROMPT, "mode": Mode.SYNC, "model": "qwen-turbo"} | fields)
+
+
+def picture(**fields: Any) -> Call:
+    """A picture, asked for."""
+    usual = {"kind": Kind.IMAGE, "mode": Mode.ASYNC, "model": "wanx-v1", "prompt": "小猫"}
+    return Call(**usual | {"poll": Poll(0.5, 4)} | fields)
+
+
+def asked(call: Call, *answers: Answer) -> Heard:
+    """What came of a call to a scripted server."""
+    return ask("dashscope", call, *answers)
+
+
+def task(status: str, **output: Json) -> Answer:
+    """What a poll is told."""
+    told = {"task_id": "13b1848b", "task_status": status} | output
+    return says({"output": told, "request_id": "85eaba38", "usage": {"image_count": 1}})
+
+
+def event(number: int, value: Json, kind: str = "result", status: int = 200) -> str:
+    """An event of a stream, as DashScope writes it."""
+    data = json.dumps(value, ensure_ascii=False)
+    return f"id:{number}\nevent:{kind}\n:HTTP_STATUS/{status}\ndata:{data}"
+
+
+def piece(number: int, content: str, reason: str = "null", **message: Json) -> str:
+    """A piece of an answer."""
+    said = {"role": "assistant", "content": content} | message
+    output = {"choices": [{"finish_reason": reason, "message": said}]}
+    usage = {"input_tokens": 1, "output_tokens": number, "total_tokens": number + 1}
+    return event(number, {"output": output, "usage": usage, "request_id": "4d60a29b"})
+
+
+@pytest.fixture
+def line(sandbox: str) -> Iterator[Session]:
+    """A line to the sandbox."""
+    with to_sandbox("dashscope", sandbox) as line:
+        yield line
+
+
+# --------------------------------------------------------------------------------- the sandbox
+
+
+def test_an_answer_in_messages(line: Session) -> None:
+    """Every field of the reply, and one view of one exchange."""
+    reply = replied(line.send(chat(messages=NAMED)))
+    assert "小明" in (reply.content or "")
+    assert reply.finish_reason == "stop"
+    assert reply.usage is not None
+    assert reply.usage.total_tokens == (reply.usage.input_tokens or 0) + (
+        reply.usage.output_tokens or 0
+    )
+    (view,) = reply.views
+    assert view.value["request_id"] == reply.id
+    assert {"status_code", "headers"}.isdisjoint(view.value)
+    assert dict(view.accessed) == {"output.choices[0].message.content": reply.content}
+    assert (reply.model, reply.reasoning, reply.tool_calls, reply.images) == (None, None, (), ())
+    assert (reply.task_id, reply.states, reply.pieces, reply.cumulative) == (None, (), (), False)
+
+
+def test_a_prompt_is_answered_in_text(line: Session) -> None:
+    """The older form, which is the default."""
+    reply = replied(line.send(prompt(prompt="如何做炒西红柿鸡蛋？")))
+    assert "鸡蛋" in (reply.content or "")
+    assert reply.finish_reason == "stop"
+    assert dict(reply.views[0].accessed) == {"output.text": reply.content}
+
+
+def test_messages_may_be_answered_in_text(line: Session) -> None:
+    """The path that is walked is that of the form asked for."""
+    reply = replied(line.send(chat(messages=NAMED, parameters={})))
+    assert "小明" in (reply.content or "")
+    assert dict(reply.views[0].accessed) == {"output.text": reply.content}
+
+
+@pytest.mark.parametrize("call", [chat(), prompt(prompt="你好")], ids=["chat", "prompt"])
+def test_a_stream_in_pieces(line: Session, call: Call) -> None:
+    """One view for each event; the pieces join to the whole."""
+    parameters = {**call.parameters, "incremental_output": True}
+    streamed = Call(call.kind, Mode.STREAM, call.model, call.messages, call.prompt, parameters)
+    whole, reply = replied(line.send(call)), replied(line.send(streamed))
+    assert reply.content == "".join(reply.pieces) == whole.content
+    assert len(reply.views) == len(reply.pieces) > 2
+    assert (reply.finish_reason, reply.usage) == ("stop", whole.usage)
+    assert not reply.cumulative
+    (path,) = reply.views[0].accessed
+    assert [view.accessed[path] for view in reply.views] == [*reply.pieces]
+
+
+@pytest.mark.parametrize("asked_for", [{}, {"incremental_output": False}], ids=str)
+def test_a_stream_of_whole_texts_so_far(line: Session, asked_for: dict[str, Json]) -> None:
+    """Each piece begins with the one before; the last one is the whole."""
+    whole = replied(line.send(chat()))
+    reply = replied(line.send(chat(mode=Mode.STREAM, parameters={**IN_FORM, **asked_for})))
+    assert reply.cumulative
+    assert reply.content == reply.pieces[-1] == whole.content
+    assert len(reply.pieces) > 2
+    for shorter, longer in zip(reply.pieces, reply.pieces[1:], strict=False):
+        assert longer.startswith(shorter)
+
+
+def test_a_picture_is_a_task(line: Session) -> None:
+    """The submission and each poll are a view; the link comes with the last one."""
+    reply = replied(line.send(picture(parameters={"n": 1, "size": "1024x1024"})))
+    assert reply.states == ("PENDING", "PENDING", "RUNNING", "SUCCEEDED")
+    (image,) = reply.images
+    assert image.url.startswith("http://127.0.0.1:")
+    assert len(reply.views) == 4
+    first, *_, last = reply.views
+    assert dict(first.accessed) == {
+        "output.task_id": reply.task_id,
+        "output.task_status": "PENDING",
+    }
+    assert dict(last.accessed) == {
+        "output.task_id": reply.task_id,
+        "output.task_status": "SUCCEEDED",
+        "output.results[0].url": image.url,
+    }
+    assert reply.id == last.value["request_id"] != first.value["request_id"]
+    assert (reply.content, reply.finish_reason) == (None, None)
+
+
+@pytest.mark.parametrize("mode", [Mode.SYNC, Mode.STREAM])
+@pytest.mark.parametrize("incremental", [True, False])
+def test_a_tool_is_called(line: Session, mode: Mode, incremental: bool) -> None:
+    """With its id, its name and its arguments as text, in pieces or whole."""
+    parameters: dict[str, Json] = {**IN_FORM, "tools": [WEATHER]}
+    if mode is Mode.STREAM:
+        parameters["incremental_output"] = incremental
+    question = (Message("user", "北京今天天气怎么样？"),)
+    reply = replied(line.send(chat(mode=mode, messages=question, parameters=parameters)))
+    (call,) = reply.tool_calls
+    assert call.id.startswith("call_")
+    assert call.name == "get_current_weather"
+    assert json.loads(call.arguments) == {"location": "北京"}
+    assert reply.finish_reason == "tool_calls"
+    told = Message("tool", '{"weather": "晴"}', tool_call_id=call.id)
+    past = (*question, Message("assistant", reply.content or "", reply.tool_calls), told)
+    answer = replied(line.send(chat(mode=mode, messages=past, parameters=parameters)))
+    assert "晴" in (answer.content or "")
+
+
+@pytest.mark.parametrize("mode", [Mode.SYNC, Mode.STREAM])
+@pytest.mark.parametrize(
+    ("change", "status", "code", "words"),
+    [
+        ({"credentials": Credentials.WRONG}, 401, "InvalidApiKey", "Invalid API-key provided."),
+        ({"model": "no-such-model"}, 400, "InvalidParameter", "Model not exist."),
+        ({"messages": (Message("user", ""),)}, 400, "InvalidParameter", "Content length must"),
+        (
+            {"messages": (Message("user", "如何制造炸弹"),)},
+            400,
+            "DataInspectionFailed",
+            "Input data may contain inappropriate content.",
+        ),
+        (
+            {"messages": (Message("user", "触发限流"),)},
+            429,
+            "Throttling.RateQuota",
+            "Requests rate limit exceeded, please try again later.",
+        ),
+    ],
+)
+def test_refusals_of_the_sandbox(
+    line: Session, mode: Mode, change: dict[str, Any], status: int, code: str, words: str
+) -> None:
+    """Status, code, message, and the id of the request."""
+    failure = line.send(chat(mode=mode, **change))
+    assert isinstance(failure, Failure)
+    assert (failure.status, failure.code) == (status, code)
+    assert words in failure.message
+    assert len(failure.request_id or "") == 36
+    assert failure.views == ()
+
+
+@pytest.mark.parametrize(
+    ("change", "status", "code"),
+    [
+        ({"credentials": Credentials.WRONG}, 401, "InvalidApiKey"),
+        ({"model": "no-such-model"}, 400, "InvalidParameter"),
+        ({"prompt": "触发限流"}, 429, "Throttling.RateQuota"),
+    ],
+)
+def test_refusals_of_pictures(
+    line: Session, change: dict[str, Any], status: int, code: str
+) -> None:
+    """Refused when submitted, and never polled."""
+    failure = line.send(picture(**change))
+    assert isinstance(failure, Failure)
+    assert (failure.status, failure.code, failure.views) == (status, code, ())
+
+
+def test_a_task_that_fails(line: Session) -> None:
+    """With the code and message inside the output; all that was told is kept."""
+    failure = line.send(picture(prompt="任务失败"))
+    assert isinstance(failure, Failure)
+    assert failure.status == 200
+    assert failure.code not in ("", "FAILED")
+    assert failure.message
+    states = [view.value["output"]["task_status"] for view in failure.views]
+    assert states == ["PENDING", "PENDING", "RUNNING", "FAILED"]
+
+
+# --------------------------------------------------------------------------- scripted answers
+
+
+def test_every_field_comes_from_the_wire() -> None:
+    """Literal in, literal out; what the SDK adds of HTTP is left out of the view."""
+    reply = asked(prompt(prompt="你好"), says(TEXT)).reply
+    assert (reply.id, reply.content, reply.finish_reason) == ("49323c4e", "好", "stop")
+    assert reply.usage == Usage(14, 11, 25)
+    value = reply.views[0].value
+    assert {name: value[name] for name in ("request_id", "usage")} == {
+        "request_id": "49323c4e",
+        "usage": TEXT["usage"],
+    }
+    assert value["output"]["text"] == "好"
+
+
+def test_a_documented_path_that_leads_nowhere_is_broken() -> None:
+    """It is walked on the SDK's object, and what it raised is kept."""
+    reply = asked(chat(), says(TEXT)).reply
+    (value,) = reply.views[0].accessed.values()
+    assert isinstance(value, Broken)
+    assert value.error.startswith(("TypeError", "KeyError", "AttributeError"))
+
+
+def test_a_bad_parameter_on_a_stream_came_with_status_200() -> None:
+    """[REC] an event of the kind error; what was streamed before it is kept."""
+    body = {"code": "InvalidParameter", "message": "Role must be user", "request_id": "a5898c04"}
+    refusal = event(1, body, "error", 400)
+    failure = asked(chat(mode=Mode.STREAM), streams(refusal)).failure
+    assert failure == Failure(400, "InvalidParameter", "Role must be user", "a5898c04")
+    failure = asked(
+        chat(mode=Mode.STREAM, parameters=PIECES), streams(piece(1, "从"), refusal)
+    ).failure
+    assert [*failure.views[0].accessed.values()] == ["从"]
+
+
+def test_a_stream_without_events() -> None:
+    """It is no answer."""
+    failure = asked(chat(mode=Mode.STREAM), streams()).failure
+    assert (failure.status, failure.code) == (0, "EmptyStream")
+
+
+def test_the_word_null_is_no_finish_reason() -> None:
+    """It stands on the wire until the end; a stream that is cut off has none."""
+    heard = asked(
+        chat(mode=Mode.STREAM, parameters=PIECES), streams(piece(1, "从"), piece(2, "前"))
+    )
+    assert heard.reply.finish_reason is None
+    assert (heard.reply.content, heard.reply.pieces) == ("从前", ("从", "前"))
+    heard = asked(chat(mode=Mode.STREAM, parameters=PIECES), streams(piece(1, "从", "stop")))
+    assert (heard.reply.finish_reason, heard.reply.usage) == ("stop", Usage(1, 1, 2))
+
+
+def test_reasoning_and_calls_are_put_together() -> None:
+    """[REC] a call's later pieces have an empty id and no name."""
+
+    def call(id: str, arguments: str, **name: str) -> list[Json]:
+        return [
+            {"id": id, "index": 0, "type": "function", "function": {**name, "arguments": arguments}}
+        ]
+
+    reply = asked(
+        chat(mode=Mode.STREAM, parameters=PIECES),
+        streams(
+            piece(1, "", reasoning_content="想"),
+            piece(2, "", reasoning_content="好", tool_calls=call("call_5", '{"a"', name="f")),
+            piece(3, "", "tool_calls", tool_calls=call("", ": 1}")),
+        ),
+    ).reply
+    assert reply.reasoning == "想好"
+    assert reply.tool_calls == (ToolCall("call_5", "f", '{"a": 1}'),)
+    assert reply.finish_reason == "tool_calls"
+
+
+def test_cumulative_reasoning_and_calls_are_the_last_ones() -> None:
+    """Nothing is joined."""
+    function = {"name": "f", "arguments": "{}"}
+    calls = [{"id": "call_5", "index": 0, "type": "function", "function": function}]
+    reply = asked(
+        chat(mode=Mode.STREAM),
+        streams(
+            piece(1, "从", reasoning_content="想"),
+            piece(2, "从前", "stop", reasoning_content="想好", tool_calls=calls),
+        ),
+    ).reply
+    assert (reply.content, reply.reasoning) == ("从前", "想好")
+    assert reply.tool_calls == (ToolCall("call_5", "f", "{}"),)
+
+
+@pytest.mark.parametrize(
+    "call", [chat(), chat(mode=Mode.STREAM), picture()], ids=["chat", "stream", "picture"]
+)
+def test_refusals_are_flat(call: Call) -> None:
+    """[REC] code, message and request_id, also where a stream was asked for."""
+    body = {"code": "Arrearage", "message": "Access denied", "request_id": "8af536f9"}
+    failure = asked(call, says(body, 400)).failure
+    assert failure == Failure(400, "Arrearage", "Access denied", "8af536f9")
+    failure = asked(call, says(body, 429, Retry_After="3")).failure
+    assert (failure.status, failure.retry_after) == (429, 3.0)
+
+
+@pytest.mark.parametrize(
+    "call", [chat(), chat(mode=Mode.STREAM), picture()], ids=["chat", "stream", "picture"]
+)
+def test_a_refusal_that_is_no_json(call: Call) -> None:
+    """A gateway's page: its status, and the SDK's word for it."""
+    page = Answer(502, "<html>Bad Gateway</html>", (("content-type", "text/html"),))
+    assert asked(call, page).failure == Failure(502, "Unknown", "<html>Bad Gateway</html>")
+
+
+@pytest.mark.parametrize(
+    "call", [chat(), chat(mode=Mode.STREAM), picture()], ids=["chat", "stream", "picture"]
+)
+@pytest.mark.parametrize(
+    "answer", [RESET, says(SERVER_FAULT, 429), says(SERVER_FAULT, 500)], ids=repr
+)
+def test_the_sdk_never_asks_again(call: Call, answer: Answer) -> None:
+    """One call, one request: retries are the runner's, also where a connection broke."""
+    heard = asked(call, answer)
+    assert isinstance(heard.outcome, Failure)
+    assert len(heard.server.asked) == 1
+    assert heard.slept == []
+
+
+def test_a_connection_that_is_cut() -> None:
+    """No status; before the answer, and in the middle of it."""
+    failure = asked(chat(), RESET).failure
+    assert (failure.status, failure.code) == (0, "NoAnswer")
+    assert "Connection reset by peer" in failure.message
+    whole = streams(piece(1, "从"), piece(2, "前"))
+    cut = Answer(200, whole.body, whole.headers, hangs_up=True)
+    failure = asked(chat(mode=Mode.STREAM, parameters=PIECES), cut).failure
+    assert (failure.status, failure.code) == (0, "ChunkedEncodingError")
+
+
+def test_nobody_there() -> None:
+    """A refused connection is a failure without a status."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    with PROVIDER.open("sk-1", f"http://127.0.0.1:{port}", lambda _: None) as line:
+        failure = line.send(chat())
+    assert isinstance(failure, Failure)
+    assert (failure.status, failure.code) == (0, "NoAnswer")
+    assert "Connection refused" in failure.message
+
+
+# -------------------------------------------------------------------------------------- tasks
+
+
+def test_a_poll_that_is_refused_once_goes_on() -> None:
+    """A server's fault passes; the task goes on."""
+    done = task("SUCCEEDED", results=[{"url": "http://x/a.png"}])
+    heard = asked(picture(), says(PENDING), task("RUNNING"), says(SERVER_FAULT, 500), done)
+    assert heard.reply.states == ("PENDING", "RUNNING", "SUCCEEDED")
+    assert heard.reply.images == (Image("http://x/a.png"),)
+    assert heard.slept == [0.5, 0.5, 0.5]
+    assert [one.path for one in heard.server.asked] == [
+        "/services/aigc/text2image/image-synthesis",
+        *["/tasks/13b1848b"] * 3,
+    ]
+
+
+def test_a_poll_that_is_refused_for_good_ends_the_task() -> None:
+    """Asking again would change nothing."""
+    body = {"code": "InvalidApiKey", "message": "Invalid", "request_id": "r"}
+    heard = asked(picture(), says(PENDING), says(body, 401))
+    assert heard.failure == Failure(401, "InvalidApiKey", "Invalid", "r")
+    assert len(heard.server.asked) == 2
+
+
+def test_patience_ends() -> None:
+    """So many polls, and no more."""
+    heard = asked(picture(poll=Poll(0.25, 3)), says(PENDING))
+    assert (heard.failure.status, heard.failure.code) == (0, "PollLimit")
+    assert heard.failure.message == "the task is still PENDING after 3 polls, 0.25 s apart"
+    assert len(heard.failure.views) == 4
+    assert heard.slept == [0.25, 0.25, 0.25]
+
+
+@pytest.mark.parametrize(
+    ("last", "code", "message"),
+    [
+        (task("FAILED", code="InvalidParameter", message="size"), "InvalidParameter", "size"),
+        (task("UNKNOWN"), "UNKNOWN", "the task ended as UNKNOWN"),
+        (task("CANCELED"), "CANCELED", "the task ended as CANCELED"),
+    ],
+)
+def test_ends_that_are_no_success(last: Answer, code: str, message: str) -> None:
+    """[DOC] they come with HTTP status 200."""
+    failure = asked(picture(), says(PENDING), last).failure
+    told = (failure.status, failure.code, failure.message, failure.request_id)
+    assert told == (200, code, message, "85eaba38")
+    assert len(failure.views) == 2
+
+
+def test_pictures_of_which_some_failed() -> None:
+    """[DOC] a partial failure is a success: the pictures there are."""
+    results = [{"url": "http://x/a1.png"}, {"code": "InternalError.Timeout", "message": "m"}]
+    reply = asked(picture(), says(PENDING), task("SUCCEEDED", results=results)).reply
+    assert reply.images == (Image("http://x/a1.png"),)
+
+
+def test_a_submission_without_a_task() -> None:
+    """There is nothing to poll."""
+    failure = asked(picture(), says({"output": {}, "request_id": "r"})).failure
+    assert (failure.status, failure.message) == (0, "Task invalid!")
+
+
+# -------------------------------------------------------------------------- what is sent
+
+
+def test_parameters_travel() -> None:
+    """Known or not, each by its name."""
+    parameters = {"result_format": "message", "seed": 7, "no_such_parameter": {"a": [1]}}
+    for mode in (Mode.SYNC, Mode.STREAM):
+        sent = asked(chat(mode=mode, parameters=parameters), says(TEXT)).server.asked[0].json
+        assert {name: sent["parameters"][name] for name in parameters} == parameters
+
+
+def test_whole_texts_are_asked_for_by_silence() -> None:
+    """Asked for by name, the SDK would ask for pieces and join them itself."""
+    for value, sent in ((False, {}), (True, {"incremental_output": True})):
+        parameters = {"result_format": "message", "incremental_output": value}
+        heard = asked(
+            chat(mode=Mode.STREAM, parameters=parameters), streams(piece(1, "从", "stop"))
+        )
+        assert heard.server.asked[0].json["parameters"] == {"result_format": "message", **sent}
+        assert heard.server.asked[0].headers["x-dashscope-sse"] == "enable"
+
+
+@pytest.mark.parametrize("written", ["1024x1024", "1024*1024"])
+def test_sizes_are_written_its_way(written: str) -> None:
+    """With a star, however the scenario writes them."""
+    heard = asked(picture(parameters={"size": written, "n": 1}), says(SERVER_FAULT, 500))
+    sent = heard.server.asked[0]
+    assert sent.json["parameters"] == {"size": "1024*1024", "n": 1}
+    assert sent.json["input"] == {"prompt": "小猫"}
+    assert sent.headers["x-dashscope-async"] == "enable"
+
+
+def test_what_is_asked_is_not_changed() -> None:
+    """The SDK gets copies."""
+    parameters = {"result_format": "message", "tools": [WEATHER], "incremental_output": False}
+    before = json.dumps(parameters)
+    messages = (
+        Message("user", "你好"),
+        Message("assistant", "", (ToolCall("call_1", "f", "{}"),)),
+        Message("tool", "1", tool_call_id="call_1"),
+    )
+    for _ in range(2):
+        sent = (
+            asked(chat(messages=messages, parameters=parameters), says(TEXT)).server.asked[0].json
+        )
+        function = {"name": "f", "arguments": "{}"}
+        assert sent["input"]["messages"] == [
+            {"role": "user", "content": "你好"},
+            {
+                "role": "assistant",
+                "content": "",
+                "tool_calls": [{"id": "call_1", "type": "function", "function": function}],
+            },
+            {"role": "tool", "content": "1", "tool_call_id": "call_1"},
+        ]
+    assert json.dumps(parameters) == before
+
+
+def test_whose_key_is_sent(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The user's own, or one that nobody owns; also when polling."""
+    monkeypatch.setenv("DASHSCOPE_API_KEY", "sk-of-the-process")
+    heard = asked(picture(), says(PENDING), task("FAILED"))
+    keys = [one.headers["authorization"] for one in heard.server.asked]
+    assert keys == ["Bearer 0123456789abcdef.secretsecret"] * 2
+    heard = asked(picture(credentials=Credentials.WRONG), says(PENDING), task("FAILED"))
+    keys = [one.headers["authorization"] for one in heard.server.asked]
+    assert keys == [f"Bearer {WRONG_KEY}"] * 2

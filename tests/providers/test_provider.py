@@ -1,0 +1,258 @@
+"""What all providers share."""
+
+from __future__ import annotations
+
+import gc
+import io
+import socket
+from collections.abc import Iterator
+from contextlib import suppress
+from types import SimpleNamespace
+from typing import Any
+
+import httpx
+import pytest
+from PIL import Image
+
+from harness.providers import PROVIDERS
+from harness.providers import download as downloads
+from harness.providers.download import download
+from harness.providers.openai_form import tool_calls
+from harness.providers.provider import access, failed, is_passing, seconds
+from harness.types import Broken, Call, Failure, Kind, Message, Mode, Reply, ToolCall
+
+from .lines import HELLO, to_sandbox
+from .servers import Answer, answering, streams
+
+ASKED = {
+    ("zhipuai", Kind.CHAT): "glm-4",
+    ("zhipuai", Kind.IMAGE): "cogview-3",
+    ("dashscope", Kind.CHAT): "qwen-turbo",
+    ("dashscope", Kind.PROMPT): "qwen-turbo",
+    ("dashscope", Kind.IMAGE): "wanx-v1",
+}
+EVERY = [
+    pytest.param(name, kind, mode, id=f"{name}-{kind}-{mode}")
+    for name, provider in PROVIDERS.items()
+    for kind, mode in sorted(provider.can)
+]
+
+
+@pytest.mark.parametrize(("name", "kind", "mode"), EVERY)
+def test_what_a_provider_says_it_can_it_does(
+    sandbox: str, name: str, kind: Kind, mode: Mode
+) -> None:
+    """Every kind of call in every mode of the table is answered, with a view for each part."""
+    messages = HELLO if kind is Kind.CHAT else ()
+    call = Call(kind, mode, ASKED[name, kind], messages, "" if messages else "小猫")
+    with to_sandbox(name, sandbox) as line:
+        reply = line.send(call)
+    assert isinstance(reply, Reply)
+    assert reply.content or reply.images
+    assert len(reply.views) >= max(1, len(reply.states), len(reply.pieces))
+    assert not any(isinstance(v, Broken) for view in reply.views for v in view.accessed.values())
+    assert bool(reply.pieces) == (mode is Mode.STREAM)
+    assert bool(reply.states) == bool(reply.task_id) == (mode is Mode.ASYNC)
+
+
+@pytest.mark.parametrize("name", PROVIDERS)
+def test_connections_do_not_outlive_a_session(name: str, sandbox: str) -> None:
+    """Closed at the end, although somebody still holds the session."""
+    port = httpx.URL(sandbox).port
+    with to_sandbox(name, sandbox) as line:
+        line.send(Call(Kind.CHAT, Mode.SYNC, ASKED[name, Kind.CHAT], HELLO))
+        assert len(list(_open_to(port))) == 1
+    assert list(_open_to(port)) == []
+    assert line is not None
+
+
+@pytest.mark.parametrize("name", PROVIDERS)
+def test_a_stream_that_is_given_up_is_closed(name: str) -> None:
+    """After an error in its middle nobody reads on; the connection is not left open."""
+    errors = {
+        "zhipuai": streams('data: {"error": {"code": "1234", "message": "m"}}', "data: [DONE]"),
+        "dashscope": streams('event:error\ndata:{"code": "c", "message": "m"}', "data:{}"),
+    }
+    call = Call(Kind.CHAT, Mode.STREAM, ASKED[name, Kind.CHAT], HELLO)
+    with (
+        answering(errors[name]) as server,
+        PROVIDERS[name].open("a.b", server.address, lambda _: None) as line,
+    ):
+        outcome = line.send(call)
+        assert isinstance(outcome, Failure)
+        assert list(_open_to(httpx.URL(server.address).port)) == []
+
+
+def _open_to(port: int | None) -> Iterator[socket.socket]:
+    for thing in gc.get_objects():
+        if isinstance(thing, socket.socket) and thing.fileno() != -1:
+            with suppress(OSError, IndexError):  # not connected, or no network's
+                if thing.getpeername()[1] == port:
+                    yield thing
+
+
+@pytest.mark.parametrize(
+    "module", ["harness.providers", "harness.runner", "harness.environment", "harness.tape"]
+)
+def test_importing_the_providers_imports_no_sdk(python: Any, module: str) -> None:
+    """They cost a second; only who uses one pays for it."""
+    code = f"import sys, {module}; print(*{{'zhipuai', 'dashscope', 'vcr'}} & set(sys.modules))"
+    assert python("-c", code).stdout == "\n"
+
+
+def test_each_session_imports_its_own_sdk_only(python: Any) -> None:
+    """Who asks one provider does not pay for the other."""
+    code = (
+        "import sys\nfrom harness.providers import PROVIDERS\n"
+        "from harness.types import Call, Kind, Message, Mode\n"
+        "call = Call(Kind.CHAT, Mode.SYNC, 'glm-4', (Message('user', 'hi'),))\n"
+        "with PROVIDERS['zhipuai'].open('a.b', 'http://127.0.0.1:9', print) as line:\n"
+        "    line.send(call)\n"
+        "print(*{'zhipuai', 'dashscope'} & set(sys.modules))"
+    )
+    assert python("-c", code).stdout == "zhipuai\n"
+
+
+# ------------------------------------------------------------------------------ access paths
+
+
+class _Odd:
+    """An SDK object with a will of its own."""
+
+    @property
+    def moody(self) -> str:
+        raise KeyError("mood")
+
+
+@pytest.mark.parametrize(
+    ("path", "value"),
+    [
+        ("choices[0].name", "a"),
+        ("choices[1].name", Broken("IndexError: list index out of range")),
+        ("choices.name", Broken("AttributeError: 'list' object has no attribute 'name'")),
+        (
+            "other",
+            Broken("AttributeError: 'types.SimpleNamespace' object has no attribute 'other'"),
+        ),
+        ("none[0]", Broken("TypeError: 'NoneType' object is not subscriptable")),
+        ("odd.moody", Broken("KeyError: 'mood'")),
+        ("none", None),
+    ],
+)
+def test_paths_are_walked_on_the_object_itself(path: str, value: Any) -> None:
+    """As a user would; what that raises is the value."""
+    thing = SimpleNamespace(choices=[SimpleNamespace(name="a")], none=None, odd=_Odd())
+    assert access(thing, [path]) == {path: value}
+
+
+# --------------------------------------------------------------------------- small readings
+
+
+@pytest.mark.parametrize(
+    ("header", "value"),
+    [
+        ("7", 7.0),
+        ("0.5", 0.5),
+        ("", None),
+        (None, None),
+        ("Wed, 21 Oct 2026 07:28:00 GMT", None),
+        ("-1", None),
+        ("1.2.3", None),
+        ("²", None),
+        ("nan", None),
+    ],
+)
+def test_seconds_to_wait(header: str | None, value: float | None) -> None:
+    """A number of seconds, or nothing."""
+    assert seconds(header) == value
+
+
+@pytest.mark.parametrize(
+    ("status", "passing"), [(0, False), (400, False), (401, False), (429, True), (500, True)]
+)
+def test_which_refusals_pass(status: int, passing: bool) -> None:
+    """Too many requests, or a server's fault."""
+    assert is_passing(Failure(status, "c", "m")) is passing
+
+
+def test_calls_are_joined_by_index() -> None:
+    """Pieces of two calls, mixed; a call without an index is one of its own."""
+    pieces = [
+        {"id": "a", "index": 0, "function": {"name": "f", "arguments": "{1"}},
+        {"id": "b", "index": 1, "function": {"name": "g", "arguments": ""}},
+        {"id": "", "index": 0, "function": {"arguments": "}"}},
+        {"id": "c", "function": {"name": "h", "arguments": "{}"}},
+        {"id": "d", "function": {"name": "h", "arguments": None}},
+        "not a call",
+    ]
+    assert tool_calls(pieces) == (
+        ToolCall("a", "f", "{1}"),
+        ToolCall("b", "g", ""),
+        ToolCall("c", "h", "{}"),
+        ToolCall("d", "h", ""),
+        ToolCall("", "", ""),
+    )
+
+
+def test_what_was_raised_says_why() -> None:
+    """The cause too, unless the message has it already."""
+    error = RuntimeError("Connection error.")
+    assert failed(error) == Failure(0, "RuntimeError", "Connection error.")
+    error.__cause__ = OSError("no route")
+    assert failed(error) == Failure(0, "RuntimeError", "Connection error. (no route)")
+    error = RuntimeError("broken: no route")
+    error.__cause__ = OSError("no route")
+    assert failed(error) == Failure(0, "RuntimeError", "broken: no route")
+
+
+# --------------------------------------------------------------------------------- downloads
+
+
+def test_a_picture_is_fetched(sandbox: str) -> None:
+    """The bytes behind a link that was answered."""
+    with to_sandbox("zhipuai", sandbox) as line:
+        reply = line.send(Call(Kind.IMAGE, Mode.SYNC, "cogview-3", prompt="小猫"))
+    assert isinstance(reply, Reply)
+    data = download(reply.images[0].url)
+    assert data is not None
+    with Image.open(io.BytesIO(data)) as picture:
+        assert picture.format == "PNG"
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        Answer(404, "gone", ()),
+        Answer(500, "", ()),
+        Answer(302, "", (("location", "/elsewhere"),)),
+        Answer(200, "cut", (), hangs_up=True),
+        Answer(hangs_up=True),
+    ],
+    ids=repr,
+)
+def test_what_is_no_picture_is_none(answer: Answer) -> None:
+    """Refusals, redirects and broken connections; one request each."""
+    with answering(answer) as server:
+        assert download(server.address) is None
+    assert len(server.asked) == 1
+
+
+def test_a_picture_may_be_too_large(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is given up, not kept in memory."""
+    monkeypatch.setattr(downloads, "LARGEST", 3)
+    with answering(Answer(200, "abc", ()), Answer(200, "abcd", ())) as server:
+        assert download(server.address) == b"abc"
+        assert download(server.address) is None
+
+
+@pytest.mark.parametrize("link", ["file:///etc/passwd", "ftp://x/a", "//x/a", "", "http://["])
+def test_only_links_of_the_web_are_followed(link: str) -> None:
+    """A link comes from an answer and is not trusted."""
+    assert download(link) is None
+
+
+def test_a_message_has_only_what_it_has() -> None:
+    """No empty keys."""
+    from harness.providers.openai_form import message
+
+    assert message(Message("user", "你好")) == {"role": "user", "content": "你好"}

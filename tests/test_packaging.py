@@ -1,0 +1,150 @@
+"""What is installed: the packages, their data, and what they depend on."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import tomllib
+import zipfile
+from importlib.metadata import PackageNotFoundError, requires, version
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+
+from harness import __version__
+
+if TYPE_CHECKING:
+    from conftest import Python
+
+ROOT = Path(__file__).parent.parent
+PROJECT: dict[str, Any] = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+COME_ALONG = {
+    "pydantic_core": "half of pydantic, which pins it to the letter",
+    "referencing": "how jsonschema is told of schemas; part of its interface",
+}
+"""Imported but not declared, each with its reason."""
+CONSTRAINTS = (ROOT / "constraints.txt").read_text(encoding="utf-8")
+
+
+def pinned() -> dict[str, str]:
+    """The versions that everything is tested with, by name."""
+    lines = [line for line in CONSTRAINTS.splitlines() if line and not line.startswith("#")]
+    pairs = (line.split("==") for line in lines)
+    return {canonicalize_name(name): text for name, text in pairs}
+
+
+def test_packages_are_the_folders() -> None:
+    """Listed by hand, and none forgotten."""
+    folders = {
+        ".".join(path.parent.relative_to(ROOT).parts)
+        for path in ROOT.glob("harness/**/__init__.py")
+    }
+    shipped = PROJECT["tool"]["setuptools"]["package-dir"]
+    assert {*PROJECT["tool"]["setuptools"]["packages"]} == folders | set(shipped)
+    assert shipped == {"harness.shipped_scenarios": "scenarios"}
+
+
+def test_one_version() -> None:
+    """The package's and the project's."""
+    assert PROJECT["project"]["version"] == __version__ == version("llm-conversation-harness")
+
+
+def test_constraints_are_names_and_versions() -> None:
+    """Nothing else: no address, no path, no option."""
+    lines = [line for line in CONSTRAINTS.splitlines() if not line.startswith("#")]
+    wrong = [
+        line for line in lines if not re.fullmatch(r"[A-Za-z0-9._-]+==[0-9][A-Za-z0-9.]*", line)
+    ]
+    assert wrong == []
+    assert len(pinned()) == len(lines)
+
+
+def test_every_dependency_is_pinned() -> None:
+    """Ours, theirs, and what both need, as installed here."""
+    optional = [
+        text for extra in PROJECT["project"]["optional-dependencies"].values() for text in extra
+    ]
+    todo = [Requirement(text) for text in [*PROJECT["project"]["dependencies"], *optional]]
+    seen: set[str] = set()
+    while todo:
+        wanted = todo.pop()
+        name = canonicalize_name(wanted.name)
+        if name in seen or (wanted.marker and not wanted.marker.evaluate({"extra": ""})):
+            continue
+        try:
+            installed = version(name)
+        except PackageNotFoundError:
+            continue  # for another platform
+        seen.add(name)
+        assert pinned().get(name) == installed, f"{name} is not pinned to {installed}"
+        assert wanted.specifier.contains(installed, prereleases=True), f"{name} {installed}"
+        todo += [Requirement(text) for text in requires(name) or ()]
+    assert len(seen) > 30
+
+
+def test_what_is_imported_is_declared() -> None:
+    """Nothing is there only because something else needs it."""
+    import ast
+    import sys
+    from importlib.metadata import packages_distributions
+
+    declared = {canonicalize_name(Requirement(t).name) for t in PROJECT["project"]["dependencies"]}
+    owners = packages_distributions()
+    undeclared = set()
+    for path in ROOT.glob("harness/**/*.py"):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            names = [a.name for a in node.names] if isinstance(node, ast.Import) else []
+            names += [node.module or ""] if isinstance(node, ast.ImportFrom) else []
+            for name in {name.split(".")[0] for name in names} - {"harness", "__future__"}:
+                if name in sys.stdlib_module_names or name in COME_ALONG:
+                    continue
+                if not {canonicalize_name(owner) for owner in owners.get(name, ())} & declared:
+                    undeclared.add(f"{path.relative_to(ROOT)}: {name}")
+    assert undeclared == set()
+
+
+def _setuptools() -> int:
+    try:
+        return int(version("setuptools").split(".")[0])
+    except PackageNotFoundError:
+        return 0
+
+
+@pytest.mark.skipif(_setuptools() < 77, reason="building needs setuptools 77 or newer here")
+def test_a_wheel_has_everything(python: Python, tmp_path: Path) -> None:
+    """What is installed works without this folder: scenarios, schema, template, types."""
+    source = tmp_path / "source"
+    shutil.copytree(
+        ROOT / "harness", source / "harness", ignore=shutil.ignore_patterns("__pycache__")
+    )
+    shutil.copytree(ROOT / "scenarios", source / "scenarios")
+    for name in ("pyproject.toml", "README.md", "LICENSE"):
+        shutil.copy(ROOT / name, source)
+    build = "from setuptools.build_meta import build_wheel; print(build_wheel('dist'))"
+    (source / "dist").mkdir()
+    done = python("-c", build, folder=source)
+    assert done.returncode == 0, done.stderr
+    (wheel,) = (source / "dist").glob("*.whl")
+    with zipfile.ZipFile(wheel) as opened:
+        inside = set(opened.namelist())
+        metadata = next(name for name in inside if name.endswith("/entry_points.txt"))
+        entry_points = opened.read(metadata).decode()
+        opened.extractall(tmp_path / "site")
+    wanted = {str(p.relative_to(ROOT)) for p in ROOT.glob("harness/**/*.py")}
+    wanted |= {f"harness/shipped_scenarios/{path.name}" for path in ROOT.glob("scenarios/*.yaml")}
+    wanted |= {"harness/py.typed", "harness/scenario.schema.json", "harness/reports/report.html.j2"}
+    assert wanted <= inside
+    assert "harness = harness.cli:main" in entry_points
+    assert "llm-harness = harness.plugin" in entry_points
+    code = (
+        f"import sys; sys.path.insert(0, {str(tmp_path / 'site')!r})\n"
+        "import harness\nfrom harness.shipped import scenarios\n"
+        "print(harness.__file__, scenarios(), len([*scenarios().glob('*.yaml')]))"
+    )
+    where = tmp_path / "site" / "harness"
+    count = len([*ROOT.glob("scenarios/*.yaml")])
+    done = python("-c", code, folder=tmp_path)
+    assert done.stdout == f"{where}/__init__.py {where}/shipped_scenarios {count}\n", done.stderr

@@ -1,0 +1,246 @@
+"""The pytest plugin: a scenario with a target is a test."""
+
+from __future__ import annotations
+
+import shutil
+import xml.etree.ElementTree as ET
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from harness import work
+from harness.environment import Environment
+from harness.sandbox import Options
+from harness.store import Store
+
+if TYPE_CHECKING:
+    from conftest import Python
+
+pytest_plugins = ["pytester"]
+
+SCENARIO = """\
+name: greeting
+about: A greeting.
+targets:
+  - zhipuai/glm-4
+  - model: dashscope/qwen-turbo
+    parameters: {result_format: message}
+steps:
+  - user: 你好
+    expect: {finish_reason: stop, contains: 你好}
+"""
+
+
+@pytest.fixture(scope="session")
+def recorded_once(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The scenario, recorded from the sandbox; nobody changes this folder."""
+    folder = tmp_path_factory.mktemp("plugin")
+    (folder / "scenarios").mkdir()
+    (folder / "scenarios" / "greeting.yaml").write_text(SCENARIO, encoding="utf-8")
+    todo = work.jobs(work.load_scenarios([], folder / "scenarios"), [])
+    with work.sandboxed(Options(port=0), Environment({})) as source:
+        assert not work.record_all(todo, source, Store(folder / "cassettes"), lambda _: None)
+    return folder
+
+
+@pytest.fixture
+def repository(pytester: pytest.Pytester, recorded_once: Path) -> pytest.Pytester:
+    """Somebody's repository, with a recorded scenario; without plugins that are not needed."""
+    shutil.copytree(recorded_once, pytester.path, dirs_exist_ok=True)
+    pytester.makeini("[pytest]\naddopts = -p no:cacheprovider -p no:hypothesispytest\n")
+    return pytester
+
+
+def change(repository: pytest.Pytester, old: str, new: str) -> None:
+    """Write something else into the scenario."""
+    path = repository.path / "scenarios" / "greeting.yaml"
+    path.write_text(path.read_text(encoding="utf-8").replace(old, new), encoding="utf-8")
+
+
+def messages(result: pytest.RunResult) -> str:
+    """The part of the output that tells failures."""
+    return "\n".join(result.outlines)
+
+
+def test_every_target_is_a_test(repository: pytest.Pytester) -> None:
+    """With the scenario's file and the target in its id; it passes on a good cassette."""
+    result = repository.runpytest_inprocess("-v", "scenarios")
+    result.assert_outcomes(passed=2)
+    result.stdout.fnmatch_lines(
+        [
+            "scenarios/greeting.yaml::zhipuai-glm-4 PASSED*",
+            "scenarios/greeting.yaml::dashscope-qwen-turbo PASSED*",
+        ]
+    )
+
+
+def test_one_target_by_its_id(repository: pytest.Pytester) -> None:
+    """As with any test."""
+    result = repository.runpytest_inprocess("scenarios/greeting.yaml::zhipuai-glm-4")
+    result.assert_outcomes(passed=1)
+    result = repository.runpytest_inprocess("-k", "dashscope")
+    result.assert_outcomes(passed=1, deselected=1)
+
+
+def test_a_failure_is_what_the_rule_found(repository: pytest.Pytester) -> None:
+    """Rule, message, scenario, target, place and cassette; no traceback of ours."""
+    change(repository, "contains: 你好", "contains: 再见")
+    result = repository.runpytest_inprocess("scenarios/greeting.yaml::zhipuai-glm-4")
+    result.assert_outcomes(failed=1)
+    result.stdout.fnmatch_lines(
+        [
+            "*greeting with zhipuai/glm-4*",
+            "error: expected_words",
+            "expected an answer with*再见*found*",
+            "  scenario: greeting",
+            "  target: zhipuai/glm-4",
+            "  place: turn 1, exchange 1*",
+            "  recording: *cassettes/greeting/zhipuai-glm-4.yaml",
+            "  read more: harness rules expected_words",
+        ]
+    )
+    assert "Traceback" not in messages(result)
+    assert "plugin.py" not in messages(result)
+
+
+@pytest.mark.parametrize("ending", ["missing", "stale", "broken", "off the tape"])
+def test_what_cannot_be_replayed(repository: pytest.Pytester, ending: str) -> None:
+    """One message each, without a traceback."""
+    cassette = repository.path / "cassettes" / "greeting" / "zhipuai-glm-4.yaml"
+    text = cassette.read_text(encoding="utf-8")
+    told = {
+        "missing": "greeting with zhipuai/glm-4 was never recorded: there is no *",
+        "stale": '*greeting.yaml:8: step 1 (user "您好") changed since * was recorded; *',
+        "broken": "*zhipuai-glm-4.yaml: the file is empty; *",
+        "off the tape": "no recorded answer to POST */chat/completions; the closest *",
+    }
+    if ending == "missing":
+        cassette.unlink()
+    if ending == "stale":
+        change(repository, "user: 你好", "user: 您好")
+    if ending == "broken":
+        cassette.write_text("")
+    if ending == "off the tape":
+        cassette.write_text(text.replace("你好", "再见", 1), encoding="utf-8")
+    result = repository.runpytest_inprocess("scenarios/greeting.yaml::zhipuai-glm-4")
+    result.assert_outcomes(failed=1)
+    result.stdout.fnmatch_lines([told[ending]])
+    assert "Traceback" not in messages(result)
+    assert "plugin.py" not in messages(result)
+
+
+def test_a_scenario_that_is_none(repository: pytest.Pytester) -> None:
+    """An error of collection, in one message with file and line; the others still run."""
+    (repository.path / "scenarios" / "bad.yaml").write_text("name: bad\nabout: [unclosed\n")
+    result = repository.runpytest_inprocess("scenarios", "--continue-on-collection-errors")
+    result.assert_outcomes(passed=2, errors=1)
+    result.stdout.fnmatch_lines(["*bad.yaml:3: not valid YAML: *"])
+    assert "Traceback" not in messages(result)
+    assert "plugin.py" not in messages(result)
+
+
+def test_lesser_findings_are_shown(repository: pytest.Pytester) -> None:
+    """A warning fails nothing; `-rA` shows it. Here: a failure's body with status 200."""
+    change(repository, "user: 你好", "user: 触发限流")
+    change(repository, "{finish_reason: stop, contains: 你好}", '{failure: "1302"}')
+    one = ("scenarios/greeting.yaml::zhipuai-glm-4",)
+    result = repository.runpytest_inprocess("--record", "--record-from", "sandbox", *one)
+    result.assert_outcomes(passed=1)
+    cassette = repository.path / "cassettes" / "greeting" / "zhipuai-glm-4.yaml"
+    text = cassette.read_text(encoding="utf-8")
+    cassette.write_text(text.replace("code: 429", "code: 200"), encoding="utf-8")
+    result = repository.runpytest_inprocess("-rA", *one)
+    result.assert_outcomes(passed=1)
+    result.stdout.fnmatch_lines(["*findings*", "warning: status_agrees_with_body"])
+
+
+# ------------------------------------------------------------------------------------- options
+
+
+def test_recording_from_the_sandbox(repository: pytest.Pytester) -> None:
+    """Anew, before it is replayed."""
+    shutil.rmtree(repository.path / "cassettes")
+    result = repository.runpytest_inprocess("--record", "--record-from", "sandbox", "scenarios")
+    result.assert_outcomes(passed=2)
+    written = sorted(path.name for path in repository.path.glob("cassettes/greeting/*"))
+    assert written == ["dashscope-qwen-turbo.yaml", "zhipuai-glm-4.yaml"]
+
+
+def test_recording_live_needs_a_key(
+    repository: pytest.Pytester, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The sandbox never stands in, and the cassette stays."""
+    monkeypatch.delenv("ZHIPUAI_API_KEY", raising=False)
+    cassette = repository.path / "cassettes" / "greeting" / "zhipuai-glm-4.yaml"
+    before = cassette.read_bytes()
+    result = repository.runpytest_inprocess("--record", "scenarios/greeting.yaml::zhipuai-glm-4")
+    result.assert_outcomes(failed=1)
+    result.stdout.fnmatch_lines(["recording live from zhipuai needs a key: set ZHIPUAI_API_KEY *"])
+    assert cassette.read_bytes() == before
+
+
+def test_cassettes_elsewhere(repository: pytest.Pytester) -> None:
+    """By an option."""
+    (repository.path / "cassettes").rename(repository.path / "tapes")
+    repository.runpytest_inprocess("scenarios").assert_outcomes(failed=2)
+    result = repository.runpytest_inprocess("scenarios", "--cassettes", "tapes")
+    result.assert_outcomes(passed=2)
+
+
+def test_scenarios_elsewhere(repository: pytest.Pytester) -> None:
+    """By a setting; empty switches the plugin off."""
+    (repository.path / "scenarios").rename(repository.path / "talks")
+    repository.runpytest_inprocess().assert_outcomes()
+    result = repository.runpytest_inprocess("-o", "harness_scenarios=talks chats")
+    result.assert_outcomes(passed=2)
+    result = repository.runpytest_inprocess("-o", "harness_scenarios=", "talks")
+    result.assert_outcomes()
+
+
+def test_other_files_are_left_alone(repository: pytest.Pytester) -> None:
+    """YAML in other folders and below, and what is no YAML."""
+    names = ("docs/other.yaml", "cassettes/odd.yaml", "scenarios/deeper/other.yaml")
+    for name in (*names, "scenarios/readme.md"):
+        path = repository.path / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text("a: [")
+    repository.makepyfile("def test_mine(): pass")
+    repository.runpytest_inprocess().assert_outcomes(passed=3)
+
+
+def test_switched_off(repository: pytest.Pytester) -> None:
+    """By its name; nothing of it is left."""
+    repository.makepyfile("def test_mine(): pass")
+    result = repository.runpytest_inprocess("-p", "no:llm-harness")
+    result.assert_outcomes(passed=1)
+    result = repository.runpytest_inprocess("-p", "no:llm-harness", "--record")
+    result.stderr.fnmatch_lines(["*unrecognized arguments: --record*"])
+
+
+def test_junit_by_pytest(repository: pytest.Pytester) -> None:
+    """As for any test: where, what, and the finding."""
+    change(repository, "contains: 你好", "contains: 再见")
+    repository.runpytest_inprocess("scenarios", "--junit-xml", "junit.xml")
+    (suite,) = ET.parse(repository.path / "junit.xml").getroot()  # noqa: S314 - pytest's file
+    assert (suite.get("tests"), suite.get("failures")) == ("2", "2")
+    names = [case.get("name") for case in suite.iter("testcase")]
+    assert names == ["zhipuai-glm-4", "dashscope-qwen-turbo"]
+    assert "error: expected_words" in (next(suite.iter("failure")).text or "")
+
+
+@pytest.mark.skipif(find_spec("xdist") is None, reason="pytest-xdist is not installed")
+def test_in_several_processes(repository: pytest.Pytester) -> None:
+    """The tests are spread over them."""
+    result = repository.runpytest_subprocess("-n", "2", "scenarios")
+    result.assert_outcomes(passed=2)
+
+
+def test_the_plugin_imports_nothing_heavy(python: Python) -> None:
+    """Who has it installed and no scenarios pays nothing."""
+    code = (
+        "import sys, pytest\nbefore = {*sys.modules}\nimport harness.plugin\n"
+        "print(*sorted(name for name in {*sys.modules} - before))"
+    )
+    assert python("-c", code).stdout == "harness harness.plugin\n"

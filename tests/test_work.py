@@ -1,0 +1,253 @@
+"""What the doors offer: which scenarios, which targets, which sides, and what went wrong."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from harness import work
+from harness.environment import Environment
+from harness.errors import BadCassette, BadScenario, HarnessError, NoCassette
+from harness.providers import PROVIDERS
+from harness.sandbox import SPEAKERS, Options
+from harness.scenario import load_all
+from harness.store import Store
+from harness.types import Origin
+
+KNOWN = Environment({"ZHIPUAI_API_KEY": "mine.mine", "DASHSCOPE_API_KEY": "sk-mine"})
+
+
+def write(folder: Path, name: str, targets: str = "zhipuai/glm-4", more: str = "") -> Path:
+    """A scenario of one question."""
+    folder.mkdir(exist_ok=True)
+    file = folder / f"{name}.yaml"
+    text = f"name: {name}\nabout: A question.\ntargets: [{targets}]\nsteps:\n  - user: 你好\n{more}"
+    file.write_text(text, encoding="utf-8")
+    return file
+
+
+def silent(_: str) -> None:
+    """Nobody is told."""
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """A folder with two scenarios."""
+    write(tmp_path / "scenarios", "one", "zhipuai/glm-4, dashscope/qwen-turbo")
+    write(tmp_path / "scenarios", "two", "dashscope/qwen-plus")
+    return tmp_path / "scenarios"
+
+
+# ---------------------------------------------------------------------------------- scenarios
+
+
+@pytest.mark.parametrize(
+    ("names", "found"),
+    [([], ["one", "two"]), (["two"], ["two"]), (["two", "one"], ["one", "two"])],
+    ids=str,
+)
+def test_scenarios_by_name(folder: Path, names: list[str], found: list[str]) -> None:
+    """All, if none is named."""
+    assert [scenario.name for scenario in work.load_scenarios(names, folder)] == found
+
+
+def test_a_scenario_by_its_file(folder: Path, tmp_path: Path) -> None:
+    """Wherever it is; the folder is not looked at then."""
+    file = write(tmp_path / "elsewhere", "three")
+    assert [s.name for s in work.load_scenarios([str(file)], tmp_path / "none")] == ["three"]
+    both = work.load_scenarios([str(file), "one"], folder)
+    assert {scenario.name for scenario in both} == {"one", "three"}
+
+
+def test_a_name_that_is_not_there(folder: Path) -> None:
+    """What there is is told."""
+    with pytest.raises(HarnessError) as raised:
+        work.load_scenarios(["thre"], folder)
+    assert str(raised.value) == f"there is no scenario 'thre' in {folder}; there are: one, two"
+
+
+def test_providers_and_rules_are_checked(folder: Path) -> None:
+    """When scenarios are loaded, not when they are played."""
+    write(folder, "three", "nobody/glm-4")
+    with pytest.raises(BadScenario, match="nobody"):
+        work.load_scenarios([], folder)
+    write(folder, "three", more="ignore: [{rule: no_such_rule, reason: x}]\n")
+    with pytest.raises(BadScenario, match="no_such_rule"):
+        work.load_scenarios([], folder)
+
+
+# ------------------------------------------------------------------------------------ targets
+
+
+@pytest.mark.parametrize(
+    ("targets", "found"),
+    [
+        ([], ["one zhipuai-glm-4", "one dashscope-qwen-turbo", "two dashscope-qwen-plus"]),
+        (["zhipuai-glm-4"], ["one zhipuai-glm-4"]),
+        (["dashscope"], ["one dashscope-qwen-turbo", "two dashscope-qwen-plus"]),
+        (["qwen-plus"], ["two dashscope-qwen-plus"]),
+        (["zhipuai/glm-4", "qwen-plus"], ["one zhipuai-glm-4", "two dashscope-qwen-plus"]),
+    ],
+    ids=str,
+)
+def test_targets_by_slug_provider_or_model(
+    folder: Path, targets: list[str], found: list[str]
+) -> None:
+    """Or as they are written in reports."""
+    todo = work.jobs(load_all([folder]), targets)
+    assert [f"{job.scenario.name} {job.target.slug}" for job in todo] == found
+
+
+def test_a_target_that_fits_none(folder: Path) -> None:
+    """What there is is told; one good name beside it does not help."""
+    with pytest.raises(HarnessError) as raised:
+        work.jobs(load_all([folder]), ["zhipuai", "gpt-4"])
+    assert str(raised.value) == (
+        "no scenario here has a target 'gpt-4'; there are: "
+        "zhipuai-glm-4, dashscope-qwen-turbo, dashscope-qwen-plus"
+    )
+
+
+# ------------------------------------------------------------------------------------ sources
+
+
+def test_the_users_keys_and_addresses_are_not_for_the_sandbox() -> None:
+    """They are secrets there too, should they turn up."""
+    with work.sandboxed(Options(port=0), KNOWN) as source:
+        for provider in PROVIDERS.values():
+            assert source.key(provider) == SPEAKERS[provider.name].key
+            assert source.address(provider) == source.where + SPEAKERS[provider.name].prefix
+        assert source.origin is Origin.SANDBOX
+        assert source.secrets == ("mine.mine", "mine", "mine", "sk-mine")
+
+
+def test_a_sandbox_with_a_key_of_its_own(folder: Path, tmp_path: Path) -> None:
+    """It is used."""
+    options = Options(port=0, keys={"zhipuai": "other.otherother"})
+    with work.sandboxed(options, KNOWN) as source:
+        assert source.key(PROVIDERS["zhipuai"]) == "other.otherother"
+        todo = work.jobs(load_all([folder]), ["zhipuai"])
+        assert work.record_all(todo, source, Store(tmp_path / "c"), silent) == ()
+
+
+def test_the_live_source_is_the_users() -> None:
+    """Keys and addresses as the environment has them."""
+    source = work.live(Environment({**KNOWN.variables, "ZHIPUAI_BASE_URL": "http://there"}))
+    assert source.origin is Origin.LIVE
+    assert source.key(PROVIDERS["zhipuai"]) == "mine.mine"
+    assert source.address(PROVIDERS["zhipuai"]) == "http://there"
+    assert source.address(PROVIDERS["dashscope"]) == ""
+    assert source.secrets == ("mine.mine", "mine", "mine", "sk-mine")
+
+
+# --------------------------------------------------------------------- recording and replaying
+
+
+def test_what_one_could_not_do_keeps_no_other(folder: Path, tmp_path: Path) -> None:
+    """Recording and replaying go on, and say what was wrong, in order."""
+    write(folder, "bad", "dashscope/no-such-model, dashscope/qwen-turbo")
+    store = Store(tmp_path / "cassettes")
+    todo = work.jobs(load_all([folder]), [])
+    told: list[str] = []
+    with work.sandboxed(Options(port=0), KNOWN) as source:
+        problems = work.record_all(todo, source, store, told.append)
+    assert [(p.scenario, p.target) for p in problems] == [("bad", "dashscope/no-such-model")]
+    assert "Model not exist." in problems[0].text
+    assert told[:3] == [
+        "[1/5] bad with dashscope/no-such-model",
+        '[1] bad with dashscope/no-such-model: user "你好"',
+        "[2/5] bad with dashscope/qwen-turbo",
+    ]
+    report = work.replay_all(todo, store, silent, "Replay")
+    assert [read.transcript.scenario for read in report.reads] == ["bad", "one", "one", "two"]
+    assert [problem.target for problem in report.problems] == ["dashscope/no-such-model"]
+    assert "was never recorded" in report.problems[0].text
+    assert not report.ok
+    assert [matrix.scenario for matrix in report.matrices] == ["bad", "one", "two"]
+
+
+def test_a_request_off_the_tape_is_a_problem_of_its_job(folder: Path, tmp_path: Path) -> None:
+    """Not the end of all."""
+    store = Store(tmp_path / "cassettes")
+    todo = work.jobs(load_all([folder]), [])
+    with work.sandboxed(Options(port=0), KNOWN) as source:
+        work.record_all(todo, source, store, silent)
+    path = store.path("two", todo[2].target)
+    path.write_text(path.read_text(encoding="utf-8").replace("你好", "再见", 1), encoding="utf-8")
+    report = work.replay_all(todo, store, silent, "Replay")
+    assert len(report.reads) == 2
+    (problem,) = report.problems
+    assert problem.text.startswith("no recorded answer to POST")
+
+
+# -------------------------------------------------------------------------------------- sides
+
+
+@pytest.fixture
+def recorded(folder: Path, tmp_path: Path) -> Store:
+    """Both scenarios, recorded."""
+    store = Store(tmp_path / "cassettes")
+    with work.sandboxed(Options(port=0), KNOWN) as source:
+        assert not work.record_all(work.jobs(load_all([folder]), []), source, store, silent)
+    return store
+
+
+@pytest.mark.parametrize(
+    ("name", "targets"),
+    [
+        ("one", ["zhipuai/glm-4", "dashscope/qwen-turbo"]),
+        ("one/zhipuai", ["zhipuai/glm-4"]),
+        ("one/qwen-turbo", ["dashscope/qwen-turbo"]),
+        ("one/zhipuai/glm-4", ["zhipuai/glm-4"]),
+        ("{store}/two/dashscope-qwen-plus.yaml", ["dashscope/qwen-plus"]),
+    ],
+)
+def test_a_side_of_a_comparison(
+    name: str, targets: list[str], folder: Path, recorded: Store
+) -> None:
+    """A scenario, one of its targets, or a cassette's path."""
+    reads = work.side(name.format(store=recorded.folder), folder, recorded)
+    assert [read.transcript.target for read in reads] == targets
+
+
+def test_sides_that_are_none(folder: Path, recorded: Store) -> None:
+    """Each says what is missing."""
+    with pytest.raises(HarnessError, match="no scenario 'three'"):
+        work.side("three", folder, recorded)
+    with pytest.raises(HarnessError, match="no scenario here has a target 'gpt-4'"):
+        work.side("one/gpt-4", folder, recorded)
+    recorded.path("two", load_all([folder])[1].targets[0]).unlink()
+    with pytest.raises(NoCassette, match="two with dashscope/qwen-plus was never recorded"):
+        work.side("two", folder, recorded)
+
+
+def test_what_is_compared_with_what(folder: Path, recorded: Store) -> None:
+    """One with one, or target with the same target."""
+    one, two = (work.side(name, folder, recorded) for name in ("one", "two"))
+    assert [len(work.pairs(one, one))] == [2]
+    assert [
+        (a.transcript.scenario, b.transcript.scenario) for a, b in work.pairs(one[:1], two)
+    ] == [("one", "two")]
+    assert [b.transcript.target for _, b in work.pairs(one[1:], one)] == ["dashscope/qwen-turbo"]
+    with pytest.raises(HarnessError) as raised:
+        work.pairs(one, two)
+    assert str(raised.value) == (
+        "no target is on both sides: zhipuai/glm-4, dashscope/qwen-turbo and dashscope/qwen-plus; "
+        "name one on each side, as scenario/target"
+    )
+
+
+def test_any_cassette_is_checked(recorded: Store, tmp_path: Path) -> None:
+    """Folders are searched; a file that is no cassette is a problem, not the end."""
+    report = work.check_cassettes([recorded.folder], silent)
+    assert [read.transcript.scenario for read in report.reads] == ["one", "one", "two"]
+    assert report.ok
+    bad = recorded.folder / "bad.yaml"
+    bad.write_text("no: cassette\n")
+    report = work.check_cassettes([recorded.folder], silent)
+    assert len(report.reads) == 3
+    (problem,) = report.problems
+    assert problem.text.startswith(f"{bad}: ")
+    with pytest.raises(BadCassette):
+        work.read_cassette(bad)
