@@ -161,7 +161,7 @@ def record(scenario: Scenario, target: Target, source: Source, store: Store, tol
     tape = Recorder(Redactor(secrets, dialects.HEADERS))
     live = source.origin is Origin.LIVE
     with in_place(tape), provider.open(key, address, tape.sleep) as session:
-        judge = partial(_refuse_refusal, scenario, target)
+        judge = partial(_refuse_refusal, scenario, target, tape.redactor)
         run(scenario, target, session, tape, live=live, told=told, judge=judge)
     provenance = _provenance(scenario, target, provider, source.origin, address)
     cassette = Cassette(tape.exchanges(), provenance)
@@ -170,14 +170,18 @@ def record(scenario: Scenario, target: Target, source: Source, store: Store, tol
     put(store.path(scenario.name, target), text)
 
 
-def _refuse_refusal(scenario: Scenario, target: Target, turn: Turn) -> None:
-    """The rest of the conversation would cost money and could not be kept."""
+def _refuse_refusal(scenario: Scenario, target: Target, redactor: Redactor, turn: Turn) -> None:
+    """The rest of the conversation would cost money and could not be kept.
+
+    A provider may quote the key it refuses: its words are cleaned before they are told.
+    """
     failure = turn.outcome
     if isinstance(failure, Failure) and not turn.expect.failure:
         status = f"HTTP {failure.status}, " if failure.status else ""
+        refused = redactor.text(f"({status}code {failure.code}): {failure.message}")
         raise RecordingFailed(
-            f"{scenario.name} with {target}, step {turn.step}: refused ({status}code "
-            f"{failure.code}): {failure.message}; nothing was written"
+            f"{scenario.name} with {target}, step {turn.step}: refused {refused}; "
+            "nothing was written"
         )
 
 

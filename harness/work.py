@@ -42,6 +42,11 @@ def load_scenarios(names: Sequence[str], folder: Path) -> tuple[Scenario, ...]:
     """
     files = [Path(name) for name in names if name.endswith((".yaml", ".yml"))]
     plain = [name for name in names if not name.endswith((".yaml", ".yml"))]
+    if (plain or not names) and not folder.is_dir():
+        raise HarnessError(
+            f"there is no folder {folder} here; say where scenarios are with --scenarios DIR, "
+            "or see what this does with: harness demo"
+        )
     found = load_all([*files, *([folder] if plain or not names else [])])
     known = {scenario.name: scenario for scenario in found}
     missing = [name for name in plain if name not in known]

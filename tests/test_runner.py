@@ -282,6 +282,17 @@ def test_a_refusal_that_is_expected_is_asked_once(
 # --------------------------------------------------------------------------- failed recordings
 
 
+def test_a_refusal_that_quotes_the_key_is_told_without_it(store: Store) -> None:
+    """Services do quote keys; error texts end up in logs."""
+    key = "0123456789abcdef0123456789abcdef.Th1sIsTheSecret1"
+    refusal = says({"error": {"code": "401", "message": f"bad key {key}, really"}}, 401)
+    with answering(refusal) as server:
+        source = replace(scripted(server.address), key=lambda provider: key)
+        with pytest.raises(RecordingFailed) as caught:
+            record(loads(TWO_QUESTIONS), ZHIPU, source, store, silent)
+    assert "bad key REDACTED, really" in str(caught.value)
+
+
 @pytest.mark.parametrize(
     "broken",
     [

@@ -115,7 +115,8 @@ CASES = [
         "no folder of scenarios",
         {},
         "record --scenarios nowhere",
-        "harness: nowhere: cannot be read: No such file or directory\n",
+        "harness: there is no folder nowhere here; say where scenarios are with --scenarios DIR, "
+        "or see what this does with: harness demo\n",
     ),
     Case(
         "a folder without scenarios",
