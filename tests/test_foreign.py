@@ -1,0 +1,60 @@
+"""Other tools' cassettes are played: every real recording answers the request that made it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import httpx
+import pytest
+import requests
+
+from harness.store import read
+from harness.tape import Player, in_place
+from harness.types import Exchange, Request
+
+RECORDINGS = Path(__file__).parents[2] / "shared" / "recordings"
+FILES = sorted(RECORDINGS.rglob("*.yaml"))
+
+Send = Callable[[Request], tuple[int, bytes]]
+
+
+def through_httpx(request: Request) -> tuple[int, bytes]:
+    """Status and body, as httpx gives them."""
+    with httpx.Client() as client:
+        answer = client.request(
+            request.method, request.uri, content=request.body, headers=_headers(request)
+        )
+    return answer.status_code, answer.content
+
+
+def through_requests(request: Request) -> tuple[int, bytes]:
+    """Status and body, as requests gives them."""
+    answer = requests.request(
+        request.method, request.uri, data=request.body, headers=_headers(request), timeout=5
+    )
+    return answer.status_code, answer.content
+
+
+def _headers(request: Request) -> dict[str, str]:
+    return {name: value for name, value in request.headers if name.lower() == "content-type"}
+
+
+def _spoken_over_http(exchange: Exchange) -> bool:
+    """Websockets are recorded too, but only their opening."""
+    return exchange.request.uri.startswith("http")
+
+
+@pytest.mark.skipif(not FILES, reason=f"no real recordings at {RECORDINGS}")
+@pytest.mark.parametrize("send", [through_httpx, through_requests])
+@pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
+def test_every_real_request_gets_the_answer_it_got(path: Path, send: Send) -> None:
+    """In order, byte for byte, with nothing left over."""
+    cassette = read(path)
+    asked = [exchange for exchange in cassette.exchanges if _spoken_over_http(exchange)]
+    tape = Player(cassette)
+    with in_place(tape):
+        for exchange in asked:
+            answer = exchange.response
+            assert send(exchange.request) == (answer.status, answer.body)
+    assert [e for e in tape.unplayed() if _spoken_over_http(e)] == []
