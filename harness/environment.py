@@ -69,7 +69,9 @@ class _Bypass:
             self._users += 1
             if self._users == 1:
                 self._before = {name: os.environ.get(name) for name in self.names}
-            os.environ.update(dict.fromkeys(self.names, "*"))
+            for name in self.names:
+                if os.environ.get(name) != "*":  # other threads may be reading
+                    os.environ[name] = "*"
 
     def release(self) -> None:
         with self._lock:

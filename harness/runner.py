@@ -176,7 +176,8 @@ def _refuse_refusal(scenario: Scenario, target: Target, redactor: Redactor, turn
     A provider may quote the key it refuses: its words are cleaned before they are told.
     """
     failure = turn.outcome
-    if isinstance(failure, Failure) and not turn.expect.failure:
+    answered = turn.exchanges and turn.expect.failure  # a refusal that is expected is an answer
+    if isinstance(failure, Failure) and not answered:
         status = f"HTTP {failure.status}, " if failure.status else ""
         refused = redactor.text(f"({status}code {failure.code}): {failure.message}")
         raise RecordingFailed(

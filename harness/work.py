@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+import threading
 import time
+from collections import deque
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from concurrent.futures import CancelledError, Future, as_completed
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from contextvars import Context, copy_context
+from dataclasses import dataclass, field, replace
 from functools import partial
 from itertools import groupby
 from pathlib import Path
+from typing import TypeVar
 
 from harness import dialects, sandbox, store
 from harness.compare import matrix
 from harness.environment import Environment, without_proxies
 from harness.errors import HarnessError, OffTape
-from harness.providers import PROVIDERS
+from harness.providers import NO_KEY, PROVIDERS
 from harness.reading import Read, read, transcript_of
 from harness.reports import Problem, Report
 from harness.rules import RULES, check
@@ -108,28 +113,17 @@ def sandboxed(options: sandbox.Options, environment: Environment) -> Iterator[So
 
 
 def record_all(
-    work: Sequence[Job], source: Source, folder: Store, told: Told
+    work: Sequence[Job], source: Source, folder: Store, told: Told, at_once: int = 1
 ) -> tuple[Problem, ...]:
-    """Record every job; what one could not do keeps no other from being done."""
-    problems: list[Problem] = []
-    for number, job in enumerate(work, start=1):
-        told(f"[{number}/{len(work)}] {job}")
-        with _problem_of(job, problems.append):
-            record(job.scenario, job.target, source, folder, partial(_tell, told, number, job))
-    return tuple(problems)
+    """Record every job, so many at once; what one could not do keeps no other from being done."""
+    brake = _Brake()
 
+    def do(job: Job, told: Told) -> None:
+        with brake.minded():
+            record(job.scenario, job.target, source, _Braked(folder.folder, brake), told)
 
-def _tell(told: Told, number: int, job: Job, step: str) -> None:
-    told(f"[{number}] {job}: {step}")
-
-
-@contextmanager
-def _problem_of(job: Job, found: Callable[[Problem], None]) -> Iterator[None]:
-    """An error of the harness becomes a problem of this job."""
-    try:
-        yield
-    except (HarnessError, OffTape) as error:
-        found(Problem(job.scenario.name, str(job.target), str(error)))
+    done = _outcomes(work, do, told, at_once, brake)
+    return tuple(problem for problem in done if isinstance(problem, Problem))
 
 
 # ------------------------------------------------------------------------------- replaying
@@ -140,24 +134,25 @@ def examine(transcript: Transcript) -> tuple[Read, tuple[Finding, ...]]:
     return read(transcript, dialects.recognise), check(transcript)
 
 
-def replay_all(work: Sequence[Job], folder: Store, told: Told, title: str) -> Report:
+def replay_all(
+    work: Sequence[Job], folder: Store, told: Told, title: str, at_once: int = 1
+) -> Report:
     """Replay every job offline, check it by every rule, compare the targets of each scenario."""
     began = time.perf_counter()
-    reads: list[Read] = []
-    findings: list[Finding] = []
-    problems: list[Problem] = []
-    for number, job in enumerate(work, start=1):
-        told(f"[{number}/{len(work)}] {job}")
-        with _problem_of(job, problems.append):
-            done, found = examine(replay(job.scenario, job.target, folder))
-            reads.append(done)
-            findings += found
+
+    def do(job: Job, _: Told) -> tuple[Read, tuple[Finding, ...]]:
+        return examine(replay(job.scenario, job.target, folder))
+
+    with without_proxies():  # for all of them: the environment is the process's, not a thread's
+        done = _outcomes(work, do, told, at_once, _Brake())
+    examined = [pair for pair in done if not isinstance(pair, Problem)]
+    reads = tuple(one for one, _ in examined)
     return Report(
         title=title,
-        reads=tuple(reads),
-        findings=tuple(findings),
+        reads=reads,
+        findings=tuple(finding for _, found in examined for finding in found),
         matrices=tuple(matrix(group) for group in _by_scenario(reads)),
-        problems=tuple(problems),
+        problems=tuple(problem for problem in done if isinstance(problem, Problem)),
         duration=time.perf_counter() - began,
     )
 
@@ -165,6 +160,141 @@ def replay_all(work: Sequence[Job], folder: Store, told: Told, title: str) -> Re
 def _by_scenario(reads: Iterable[Read]) -> Iterator[list[Read]]:
     for _, group in groupby(reads, key=lambda done: done.transcript.scenario):
         yield list(group)
+
+
+# ---------------------------------------------------------------------------- many at once
+
+THREADS = "harness-job"
+"""What the threads are called."""
+
+T = TypeVar("T")
+Do = Callable[[Job, Told], T]
+"""Carries out a job, and tells of its steps."""
+
+
+def _outcomes(
+    work: Sequence[Job], do: Do[T], told: Told, at_once: int, brake: _Brake
+) -> list[T | Problem]:
+    """What came of each job, in the order of the jobs."""
+    if at_once > 1:
+        return _side_by_side(work, do, told, at_once, brake)
+    done: list[T | Problem] = []
+    for number, job in enumerate(work, start=1):
+        told(f"[{number}/{len(work)}] {job}")
+        done.append(_outcome(job, do, partial(_tell, told, number, job)))
+    return done
+
+
+def _tell(told: Told, number: int, job: Job, step: str) -> None:
+    told(f"[{number}] {job}: {step}")
+
+
+def _outcome(job: Job, do: Do[T], told: Told) -> T | Problem:
+    """An error of the harness becomes a problem of this job."""
+    try:
+        return do(job, told)
+    except (HarnessError, OffTape) as error:
+        return Problem(job.scenario.name, str(job.target), str(error))
+
+
+def _side_by_side(
+    work: Sequence[Job], do: Do[T], told: Told, at_once: int, brake: _Brake
+) -> list[T | Problem]:
+    """The same, in threads; whatever ends this, an interrupt too, ends what was not done yet.
+
+    The threads are daemons, which those of a ThreadPoolExecutor are not: Python waits for those
+    when it ends, and an interrupted recording would wait for answers that nobody wants.
+    """
+    _import_sdks(work)
+    futures: dict[Future[T | Problem], Job] = {Future(): job for job in work}
+    todo = deque((future, job, copy_context()) for future, job in futures.items())
+    told(f"[0/{len(work)} done] {at_once} at once")
+    for _ in range(min(at_once, len(work))):
+        threading.Thread(
+            target=_carry_out, args=(todo, do, brake), name=THREADS, daemon=True
+        ).start()
+    try:
+        for count, future in enumerate(as_completed(futures), start=1):
+            future.result()  # raises what is no problem of a job but an error of ours
+            told(f"[{count}/{len(work)} done] {futures[future]}")
+    finally:
+        brake.pull()
+    return [future.result() for future in futures]
+
+
+def _carry_out(
+    todo: deque[tuple[Future[T | Problem], Job, Context]], do: Do[T], brake: _Brake
+) -> None:
+    """What each thread does: the next job, in a context of its own, until none is left."""
+    while True:
+        try:
+            future, job, context = todo.popleft()
+        except IndexError:
+            return
+        try:
+            brake.check()
+            future.set_result(context.run(_outcome, job, do, brake.check))
+        except BaseException as error:  # noqa: BLE001 - it is raised where the future is asked
+            future.set_exception(error)
+
+
+def _import_sdks(work: Iterable[Job]) -> None:
+    """Open and close a line to each provider: threads that import the same wait for each other."""
+    for provider in dict.fromkeys(PROVIDERS[job.target.provider] for job in work):
+        with provider.open(NO_KEY, provider.address, time.sleep):
+            pass
+
+
+class _Brake:
+    """Stops jobs: once it is pulled, none begins a step or a file; a file begun is finished."""
+
+    def __init__(self) -> None:
+        self._changed = threading.Condition()
+        self._pulled = False
+        self._writing: set[int] = set()
+
+    def check(self, _: str = "") -> None:
+        """Raises CancelledError once the brake is pulled."""
+        if self._pulled:
+            raise CancelledError
+
+    def write(self) -> None:
+        """This thread is about to write. Raises CancelledError once the brake is pulled."""
+        with self._changed:
+            self.check()
+            self._writing.add(threading.get_ident())
+
+    @contextmanager
+    def minded(self) -> Iterator[None]:
+        """After this, what the thread was about to write is written, or will not be."""
+        try:
+            yield
+        finally:
+            with self._changed:
+                self._writing.discard(threading.get_ident())
+                self._changed.notify_all()
+
+    def pull(self) -> None:
+        """Stop; waits for files that are being written, which takes moments."""
+        with self._changed:
+            self._pulled = True
+            self._changed.wait_for(lambda: not self._writing, timeout=_MOMENTS)
+
+
+_MOMENTS = 5.0
+"""Seconds."""
+
+
+@dataclass(frozen=True)
+class _Braked(Store):
+    """A folder of cassettes that nobody learns the way to once the brake is pulled."""
+
+    brake: _Brake = field(default_factory=_Brake)
+
+    def path(self, scenario: str, target: Target) -> Path:
+        """Who asks this is about to write there."""
+        self.brake.write()
+        return super().path(scenario, target)
 
 
 # -------------------------------------------------------------- cassettes, without any scenario

@@ -39,6 +39,7 @@ Scenarios = Annotated[
 Cassettes = Annotated[
     Path, typer.Option("--cassettes", metavar="DIR", help="The folder of cassettes.")
 ]
+Jobs = Annotated[int, typer.Option("--jobs", "-j", min=1, metavar="N", help="Do so many at once.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, for machines.")]
 Junit = Annotated[
     Path | None, typer.Option("--junit", metavar="FILE", help="Write JUnit XML to this file too.")

@@ -12,6 +12,7 @@ from harness.cli.app import (
     SCENARIOS,
     AsJson,
     Cassettes,
+    Jobs,
     Names,
     Scenarios,
     Targets,
@@ -95,6 +96,7 @@ def record(
     ] = False,
     scenarios: Scenarios = SCENARIOS,
     cassettes: Cassettes = CASSETTES,
+    jobs: Jobs = 1,
     as_json: AsJson = False,
 ) -> None:
     """Play scenarios to the live services and keep every exchange. Needs keys, costs money.
@@ -113,7 +115,7 @@ def record(
     todo = work.jobs(work.load_scenarios(names or [], scenarios), targets or [])
     source = work.sandboxed(Options(), known) if sandbox else nullcontext(work.live(known))
     with source as opened, progress() as told:
-        problems = work.record_all(todo, opened, Store(cassettes), told)
+        problems = work.record_all(todo, opened, Store(cassettes), told, jobs)
     _tell(todo, problems, "sandbox" if sandbox else "live service", cassettes, as_json)
     raise typer.Exit(2 if problems else 0)
 

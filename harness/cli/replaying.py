@@ -13,6 +13,7 @@ from harness.cli.app import (
     AsJson,
     Cassettes,
     Html,
+    Jobs,
     Junit,
     Names,
     Scenarios,
@@ -27,6 +28,7 @@ def replay(
     targets: Targets = None,
     scenarios: Scenarios = SCENARIOS,
     cassettes: Cassettes = CASSETTES,
+    jobs: Jobs = 1,
     junit: Junit = None,
     html: Html = None,
     as_json: AsJson = False,
@@ -41,7 +43,7 @@ def replay(
 
     todo = work.jobs(work.load_scenarios(names or [], scenarios), targets or [])
     with progress() as told:
-        report = work.replay_all(todo, Store(cassettes), told, "Replay")
+        report = work.replay_all(todo, Store(cassettes), told, "Replay", jobs)
     deliver(report, as_json=as_json, junit=junit, html=html)
 
 

@@ -281,6 +281,8 @@ def _reason(thing: Json) -> str | None:
 @contextmanager
 def connect(key: str, address: str, sleep: Sleep) -> Iterator[Line]:
     """A fresh session, closed at the end; its connections never outlive a run."""
+    import dashscope  # noqa: F401 - here, before threads need it
+
     with _Once() as session:
         yield Line(key, address, session, sleep)
 

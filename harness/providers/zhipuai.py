@@ -7,8 +7,10 @@ import json
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import replace
-from functools import cache
+from functools import cache, partial
 from typing import TYPE_CHECKING, Any
+
+import httpx
 
 from harness.providers.openai_form import message, tool_calls
 from harness.providers.provider import (
@@ -23,6 +25,7 @@ from harness.providers.provider import (
     text,
     texts,
 )
+from harness.providers.trust import trusted
 from harness.types import (
     Call,
     Credentials,
@@ -258,13 +261,24 @@ def secrets(key: str) -> tuple[str, ...]:
 def connect(key: str, address: str, sleep: Sleep) -> Iterator[Line]:
     """A fresh client, closed at the end; its connections never outlive a run."""
     from zhipuai import ZhipuAI
+    from zhipuai.core import ZHIPUAI_DEFAULT_LIMITS, ZHIPUAI_DEFAULT_TIMEOUT
 
     settings: dict[str, Any] = {"max_retries": 0, **({"base_url": address} if address else {})}
+    # As the SDK makes its own, but for the TLS context, which takes some 30 ms each time.
+    http = partial(
+        httpx.Client,
+        timeout=ZHIPUAI_DEFAULT_TIMEOUT,
+        limits=ZHIPUAI_DEFAULT_LIMITS,
+        verify=trusted(),
+    )
     with ExitStack() as open_clients:
 
         def client_with(key: str) -> Callable[[], ZhipuAI]:
-            # Made when it is needed: each costs a TLS context, some 30 ms.
-            return cache(lambda: open_clients.enter_context(ZhipuAI(api_key=key, **settings)))
+            return cache(
+                lambda: open_clients.enter_context(
+                    ZhipuAI(api_key=key, http_client=http(), **settings)
+                )
+            )
 
         keys = {Credentials.OWN: key, Credentials.WRONG: WRONG_KEY}
         yield Line({whose: client_with(text) for whose, text in keys.items()}, sleep)

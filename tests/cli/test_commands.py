@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import xml.etree.ElementTree as ET
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -128,6 +129,23 @@ def test_what_could_not_be_recorded(harness: Harness, folder: Path) -> None:
     told = json.loads(done.out)
     assert (done.code, done.err) == (2, "")
     assert (told["recorded"], told["from"], len(told["problems"])) == (1, "sandbox", 1)
+
+
+@pytest.mark.parametrize("command", [["record", "--sandbox"], ["replay"]], ids=" ".join)
+def test_many_at_once(harness: Harness, folder: Path, command: list[str]) -> None:
+    """They say the same; none at once is no number."""
+    one = harness(*command, folder=folder)
+    many = harness(*command, "--jobs", "6", folder=folder)
+    assert (many.code, many.err) == (one.code, one.err) == (0, "")
+    assert _untimed(many.out) == _untimed(one.out)
+    for wrong in ("0", "-1", "two"):
+        done = harness(*command, "-j", wrong, folder=folder)
+        assert (done.code, done.out) == (2, "")
+        assert "--jobs" in done.err
+
+
+def _untimed(text: str) -> str:
+    return re.sub(r"[\d.]+ m?s\b", "", text)
 
 
 # -------------------------------------------------------------------------------------- replay

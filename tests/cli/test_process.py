@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import pty
+import re
 import signal
 import subprocess
 import sys
@@ -54,9 +55,24 @@ def test_a_process_says_the_same(python: Python, folder: Path) -> None:
 
 def test_a_terminal_shows_what_is_done(folder: Path) -> None:
     """Progress on stderr, where it is a terminal; it is wiped away."""
+    shown, out = _on_a_terminal("replay", "slogan", folder=folder)
+    assert b"[1/2] slogan with" in shown
+    assert b"\x1b[2K" in shown
+    assert b"\x1b" not in out
+
+
+def test_a_terminal_shows_how_many_are_done(folder: Path) -> None:
+    """Where several are played at once."""
+    shown, out = _on_a_terminal("replay", "--jobs", "3", folder=folder)
+    assert b"[6/6 done] " in shown
+    assert b"\x1b" not in out
+
+
+def _on_a_terminal(*arguments: str, folder: Path) -> tuple[bytes, bytes]:
+    """What a command that goes well shows on a terminal, and what it prints elsewhere."""
     ours, theirs = pty.openpty()
-    done = subprocess.run(
-        [sys.executable, "-m", "harness.cli", "replay", "slogan"],
+    done = subprocess.run(  # noqa: S603 - this Python
+        [sys.executable, "-m", "harness.cli", *arguments],
         cwd=folder,
         stdout=subprocess.PIPE,
         stderr=theirs,
@@ -69,9 +85,7 @@ def test_a_terminal_shows_what_is_done(folder: Path) -> None:
         shown += chunk
     os.close(ours)
     assert done.returncode == 0
-    assert b"[1/2] slogan with" in shown
-    assert b"\x1b[2K" in shown
-    assert b"\x1b" not in done.stdout
+    return shown, done.stdout
 
 
 @contextmanager
@@ -100,31 +114,58 @@ def _read(terminal: int) -> bytes:
         return b""
 
 
-def test_ctrl_c_while_recording(folder: Path) -> None:
+@pytest.mark.parametrize("jobs", ["1", "8"])
+def test_ctrl_c_while_recording(folder: Path, jobs: str) -> None:
     """Code 130 and one line; what was recorded before is whole, and nothing lies beside it."""
     before = {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
-    with serve(Options(port=0, latency=30)) as base:
-        env = {
-            **os.environ,
-            "ZHIPUAI_API_KEY": SPEAKERS["zhipuai"].key,
-            "ZHIPUAI_BASE_URL": f"{base}/api/paas/v4",
-        }
-        with started("record", "slogan", "-t", "zhipuai", folder=folder, env=env) as process:
-            _await_connection(base)
-            process.send_signal(signal.SIGINT)
-            out, err = process.communicate(timeout=20)
+    with (
+        serve(Options(port=0, latency=30)) as base,
+        started("record", "--jobs", jobs, folder=folder, env=_live(base)) as process,
+    ):
+        _await_connections(base, min(int(jobs), 6))
+        process.send_signal(signal.SIGINT)
+        out, err = process.communicate(timeout=10)
     assert process.returncode == 130
     assert out == ""
     assert err == "harness: interrupted; what was recorded before is untouched\n"
     assert {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()} == before
 
 
-def _await_connection(base: str) -> None:
-    """Until somebody is connected to the server, which then keeps it waiting."""
+def _live(base: str) -> dict[str, str]:
+    """The environment of somebody whose live services are at this address."""
+    return {
+        **os.environ,
+        "ZHIPUAI_API_KEY": SPEAKERS["zhipuai"].key,
+        "ZHIPUAI_BASE_URL": f"{base}/api/paas/v4",
+        "DASHSCOPE_API_KEY": SPEAKERS["dashscope"].key,
+        "DASHSCOPE_HTTP_BASE_URL": f"{base}/api/v1",
+    }
+
+
+@pytest.mark.parametrize("jobs", ["1", "6"])
+def test_nobody_there(folder: Path, python: Python, jobs: str) -> None:
+    """One line for each job, and no traceback of an SDK."""
+    names = ("slogan", "single-turn-messages", "single-turn-prompt", "refusals")
+    told = ("record", *names, "--jobs", jobs)
+    done = python("-m", "harness.cli", *told, folder=folder, env=_live(NOBODY))
+    assert done.returncode == 2
+    assert done.stdout == "recorded 0 of 6 from the live service to cassettes\n"
+    lines = done.stderr.splitlines()
+    assert len(lines) == 6
+    assert all(re.fullmatch("harness: .*; nothing was written", line) for line in lines)
+
+
+NOBODY = "http://127.0.0.1:1"
+"""Nothing listens at port 1."""
+
+
+def _await_connections(base: str, count: int) -> None:
+    """Until so many are connected to the server, which then keeps them waiting."""
     port = f":{int(base.rsplit(':', 1)[1]):04X}"
     for _ in range(600):
         lines = Path("/proc/net/tcp").read_text().splitlines()[1:]
-        if any(line.split()[2].endswith(port) and line.split()[3] == "01" for line in lines):
+        there = sum(line.split()[2].endswith(port) and line.split()[3] == "01" for line in lines)
+        if there >= count:
             time.sleep(0.2)  # the request itself follows the connection
             return
         time.sleep(0.05)
@@ -162,6 +203,6 @@ def test_a_reader_that_has_seen_enough(python: Python, folder: Path) -> None:
 def test_there_is_a_test_for_each_command() -> None:
     """Whoever adds a command looks here."""
     assert {name for name, *_ in COMMANDS} == {
-        *("demo", "record", "replay", "check", "compare", "show", "list"),
+        *("demo", "record", "replay", "check", "scan", "compare", "show", "list"),
         *("rules", "schema", "sandbox", "doctor"),
     }
