@@ -9,12 +9,13 @@ READY := $(VENV)/.ready
 export PIP_CONSTRAINT := $(CURDIR)/constraints.txt
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: help demo test lint types tests shipped clean
+.PHONY: help demo test lint types tests shipped bench clean
 
 help:
 	@echo "make demo     record from a sandbox, replay offline, check, compare: no keys needed"
 	@echo "make test     lint, types, all tests"
 	@echo "make shipped  record the shipped cassettes anew, from the sandbox"
+	@echo "make bench    how fast a replay is, beside vcrpy, cassetter and the floor; some minutes"
 	@echo "make clean    remove .venv and everything built"
 
 demo: $(READY)
@@ -37,6 +38,12 @@ tests: $(READY)
 
 shipped: $(READY)
 	@$(BIN)/harness record --sandbox
+
+# In an environment of its own: cassetter is a pytest plugin too, and no test is to meet it.
+bench: $(READY)
+	@test -x $(VENV)/bench/bin/python || $(PYTHON) -m venv $(VENV)/bench
+	@$(VENV)/bench/bin/python -m pip install --quiet --editable '.[bench]'
+	@$(VENV)/bench/bin/python -m benchmarks $(OPTIONS)
 
 $(READY): pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \

@@ -6,6 +6,7 @@
     │   └── BadCassette             a cassette
     ├── NoCassette                  nothing was recorded yet for what is to be replayed
     ├── StaleCassette               the scenario changed since the cassette was recorded
+    ├── Unplayed                    a block of code did not ask for all that its cassette holds
     ├── MissingKey                  live recording without a key
     ├── RecordingFailed             the provider refused, so nothing was written
     ├── SecretLeft                  a secret could not be taken out, so nothing was written
@@ -55,6 +56,10 @@ class NoCassette(HarnessError):
 
 class StaleCassette(HarnessError):
     """The scenario changed since its cassette was recorded."""
+
+
+class Unplayed(HarnessError, AssertionError):
+    """A cassette holds answers that nobody asked for."""
 
 
 class MissingKey(HarnessError):

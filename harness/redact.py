@@ -2,20 +2,22 @@
 
 Headers are kept by allow-list, known keys are replaced wherever they stand, and the signing
 parameters of links are masked. Placeholders keep the form, so that an SDK still parses what is
-left. Redacting twice changes nothing.
+left. Redacting twice changes nothing. What then still reads as a key, whoever's it is, is refused.
 """
 
 from __future__ import annotations
 
 import base64
+import binascii
 import json
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from urllib.parse import quote, quote_plus
 
 from harness.errors import SecretLeft
 from harness.types import Exchange, Request, Response
+from harness.wire import read_events, walk
 
 PLACEHOLDER = "REDACTED"
 
@@ -42,7 +44,7 @@ _NAMES = (
     r"|X-(?:Amz|OSS)-(?:Credential|Signature|Security-Token))"
 )
 _BEFORE = r"(?:(?<![A-Za-z0-9_])|(?<=%26)|(?<=%3F)|(?<=\\u0026)|(?<=\\u003F))"
-_SIGNED = re.compile(
+SIGNED = re.compile(
     # As it is, or with = written as Java's and Go's JSON writers do; a value ends at any escape.
     rf"(?P<name>{_BEFORE}{_NAMES}(?:=|\\u003D))(?:[A-Za-z0-9+/=_.~-]|%[0-9A-F]{{2}}|\\u003D)+"
     # Inside another URL, where the value's own %2B stands as %252B.
@@ -53,8 +55,8 @@ _SIGNED = re.compile(
 that a letter of another alphabet must never be taken for a part of a word."""
 _WORD = "[A-Za-z0-9_-]"
 _JWT = re.compile(rf"eyJ{_WORD}{{4,}}\.{_WORD}{{4,}}\.{_WORD}{{4,}}")
-_SCHEME = re.compile(r"\s*(Bearer|Basic)\s+\S", re.ASCII | re.IGNORECASE)
-_SHORTEST = 8
+SCHEME = re.compile(r"\s*(Bearer|Basic)\s+\S", re.ASCII | re.IGNORECASE)
+SHORTEST = 8
 """Shorter texts are not taken for secrets: they stand in ordinary words."""
 
 
@@ -70,8 +72,8 @@ class Redactor:
     _forms: tuple[str, ...] = field(init=False, repr=False, default=())
 
     def __post_init__(self) -> None:
-        long_enough = [secret for secret in self.secrets if len(secret) >= _SHORTEST]
-        forms = {form for secret in long_enough for form in _forms(secret)}
+        long_enough = [secret for secret in self.secrets if len(secret) >= SHORTEST]
+        forms = {form for secret in long_enough for form in written(secret)}
         longest_first = sorted(sorted(forms), key=len, reverse=True)
         object.__setattr__(self, "_forms", tuple(longest_first))
 
@@ -122,7 +124,7 @@ class Redactor:
         """A text without secrets."""
         for secret in self._forms:
             text = text.replace(form(secret), PLACEHOLDER)
-        text = _SIGNED.sub(lambda m: f"{m['name'] or m['inner']}{PLACEHOLDER}", text)
+        text = SIGNED.sub(lambda m: f"{m['name'] or m['inner']}{PLACEHOLDER}", text)
         return _JWT.sub(PLACEHOLDER, text)
 
     def _refuse_compressed(self, exchange: Exchange) -> None:
@@ -136,31 +138,170 @@ class Redactor:
             )
 
     def _prove(self, exchange: Exchange) -> None:
-        """Look once more at all that would be written."""
-        request, response = exchange.request, exchange.response
-        headers = [*request.headers, *response.headers]
-        texts = [request.uri, response.reason, *(v for _, v in headers)]
-        bodies = (request.body, response.body)
-        for secret in self._forms:
-            raw = secret.encode()
-            if any(secret in text for text in texts) or any(raw in body for body in bodies):
-                raise SecretLeft(
-                    f"a key would still be readable in what {request.method} answered; "
-                    "nothing was written"
-                )
+        """Look once more at all that would be written, as whoever reads it might."""
+        method = exchange.request.method
+        for where, text in _parts(exchange):
+            for number, reading in enumerate(readings(text)):
+                if any(_latin(form) in reading for form in self._forms):
+                    raise SecretLeft(
+                        f"a key would still be readable in what {method} answered; "
+                        "nothing was written"
+                    )
+                key = next(keys(reading), None)
+                if key is not None:
+                    at = f", byte {key.start}" if where.endswith(" body") and not number else ""
+                    raise SecretLeft(
+                        f"what looks like {key.kind} would be written, in {where}{at} of a "
+                        f"{method}; if it is one, give it to the harness in its variable or keep "
+                        "it out of the conversation; nothing was written"
+                    )
+
+
+def _parts(exchange: Exchange) -> Iterator[tuple[str, str]]:
+    """All that would be written of an exchange: where, and the text, its bytes as characters."""
+    request, response = exchange.request, exchange.response
+    yield "the address", _latin(request.uri)
+    yield "the reason", _latin(response.reason)
+    for whose, headers in (("request", request.headers), ("response", response.headers)):
+        yield from ((f"the {whose} header {name}", _latin(value)) for name, value in headers)
+    for whose, body in (("request", request.body), ("response", response.body)):
+        yield f"the {whose} body", body.decode("latin-1")
+        for pointer, text in streamed(body):
+            yield f"the joined pieces at {pointer} of the {whose} stream", _latin(text)
+
+
+def streamed(body: bytes) -> Iterator[tuple[str, str]]:
+    """(JSON pointer, joined text) of what a stream tells in pieces: no piece need hold a key."""
+    if b"data:" not in body:
+        return
+    pieces: dict[str, list[str]] = {}
+    for event in read_events(body).events:
+        for pointer, value in walk(event.json.value):
+            if isinstance(value, str):
+                pieces.setdefault(pointer, []).append(value)
+    yield from ((at, "".join(told)) for at, told in pieces.items() if len(set(told)) > 1)
+
+
+def readings(text: str) -> Iterator[str]:
+    """A text as it is, and with the escapes of JSON, of URLs, and of URLs in JSON undone."""
+    yield text
+    plain = _JSON_ESCAPE.sub(_unescaped, text) if "\\" in text else text
+    if plain != text:
+        yield plain
+    for _ in range(2):  # an address in an address is escaped twice
+        again = _URL_ESCAPE.sub(lambda escape: chr(int(escape[0][1:], 16)), plain)
+        if again == plain:
+            return
+        yield (plain := again)
+
+
+_URL_ESCAPE = re.compile(r"%[0-9A-Fa-f]{2}")
+_JSON_ESCAPE = re.compile(r'\\(?:u([0-9A-Fa-f]{4})|(["\\/]))')
+
+
+def _unescaped(escape: re.Match[str]) -> str:
+    # Characters beyond Latin-1 stand as their bytes do elsewhere; halves of pairs are no text.
+    if escape[1] is None:
+        return escape[2]
+    return chr(int(escape[1], 16)).encode("utf-8", "replace").decode("latin-1")
+
+
+@dataclass(frozen=True, slots=True)
+class Key:
+    """A key that nobody told us of, known by its form; where it stands in the text."""
+
+    start: int
+    end: int
+    kind: str
+
+
+_SHAPES: Mapping[str, re.Pattern[str]] = {
+    "an sk- key": re.compile(
+        r"(?<![A-Za-z0-9_-])sk-(?:[A-Za-z0-9]+[_-])*[A-Za-z0-9]{16}[\w-]*", re.A
+    ),
+    "an id.secret key": re.compile(r"(?<![A-Za-z0-9])[0-9a-f]{32}\.[A-Za-z0-9]{16}(?![A-Za-z0-9])"),
+    "an access key id": re.compile(
+        r"(?<![A-Za-z0-9])(?:LTAI[A-Za-z0-9]{12,26}|(?:AKIA|ASIA)[A-Z0-9]{16})(?![A-Za-z0-9])"
+    ),
+    "a token": _JWT,
+    "a private key": re.compile(
+        r"-----BEGIN (?:[A-Z0-9]+ )*PRIVATE KEY(?: BLOCK)?-----[^-]{0,200}?[A-Za-z0-9+/]{40}"
+    ),
+}
+_BASE64_RUN = re.compile(r"[A-Za-z0-9+/]*")
+_LONGEST_KEY = 300
+
+
+def keys(text: str) -> Iterator[Key]:
+    """Keys by their form, whoever's they are; those made up for show are left out."""
+    for kind, shape in _SHAPES.items():
+        for found in shape.finditer(text):
+            if kind in _ALSO and not _ALSO[kind](found):
+                continue
+            if not made_up(found[0]):
+                yield Key(found.start(), found.end(), kind)
+
+
+def _is_apart(found: re.Match[str]) -> bool:
+    """Not a piece of a file in base64, where any letters may stand."""
+    text, start = found.string, found.start()
+    before = _BASE64_RUN.match(text[max(0, start - _LONGEST_KEY) : start][::-1])
+    after = _BASE64_RUN.match(text, found.end(), found.end() + _LONGEST_KEY)
+    return len(before[0] if before else "") + len(after[0] if after else "") < _LONGEST_KEY
+
+
+def _has_a_head(found: re.Match[str]) -> bool:
+    """A token's first part says how it was signed."""
+    head = found[0].partition(".")[0]
+    try:
+        told = json.loads(base64.urlsafe_b64decode(head + "=" * (-len(head) % 4)))
+    except (binascii.Error, ValueError, RecursionError):
+        return False
+    return isinstance(told, dict) and "alg" in told
+
+
+def _has_digits(found: re.Match[str]) -> bool:
+    """Words joined by hyphens have none, or one of a version."""
+    return sum(letter.isdigit() for letter in found[0]) > 1
+
+
+_ALSO: Mapping[str, Callable[[re.Match[str]], bool]] = {
+    "an sk- key": _has_digits,
+    "an access key id": _is_apart,
+    "a token": _has_a_head,
+}
+"""What a form alone does not say."""
+
+_STANDS_IN = re.compile(
+    r"redacted|masked|dummy|^deleted$|sandbox|placeholder|x{6}|\*{3}|\.\.\.|^(?:sk-)?(?:test|your|my)[_-]"
+    r"|^[<$\[{].*|^$",
+    re.IGNORECASE,
+)
+_FEWEST = 8
+"""A key that somebody uses has more different characters than this."""
+
+
+def stands_in(value: str) -> bool:
+    """Whether words or signs say that something was here, or is to be put here."""
+    return bool(_STANDS_IN.search(value))
+
+
+def made_up(value: str) -> bool:
+    """Whether a key is none but stands for one: a placeholder, a row of zeros."""
+    return stands_in(value) or len(set(value.removeprefix("sk-"))) < _FEWEST
 
 
 def _latin(text: str) -> str:
     """A text's UTF-8 bytes as one character each."""
-    return text.encode().decode("latin-1")
+    return text.encode("utf-8", "surrogatepass").decode("latin-1")
 
 
 def _credentials(value: str) -> str:
-    scheme = _SCHEME.match(value)
+    scheme = SCHEME.match(value)
     return f"{scheme[1]} {PLACEHOLDER}" if scheme else PLACEHOLDER
 
 
-def _forms(secret: str) -> set[str]:
+def written(secret: str) -> set[str]:
     """A secret as it may be written: as it is, escaped for URLs and JSON, in base64."""
     quoted = {quote(secret, safe=""), quote(secret), quote_plus(secret)}
     return {

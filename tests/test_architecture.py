@@ -19,21 +19,22 @@ FILES = sorted(PACKAGE.rglob("*.py"))
 NAMES = [str(path.relative_to(ROOT)) for path in FILES]
 
 RINGS = (
-    ("types", "errors", "__init__"),
+    ("types", "errors"),
     (
         "wire",
         "reading",
         "scenario",
         "cassette",
         "redact",
+        "scan",
         "dialects",
         "rules",
         "compare",
         "reports",
     ),
     ("providers", "tape", "sandbox", "store"),
-    ("environment", "runner", "work", "shipped"),
-    ("cli", "plugin"),
+    ("environment", "runner", "work", "taped", "shipped"),
+    ("cli", "plugin", "__init__"),
 )
 EDGES = 2
 
@@ -45,7 +46,8 @@ OUTSIDE = {
     "uvicorn": ("harness/sandbox/server.py",),
     "dotenv": ("harness/environment.py",),
     "typer": tuple(name for name in NAMES if name.startswith("harness/cli/")),
-    "pytest": ("harness/plugin.py",),
+    "aiohttp": ("harness/tape/over_aiohttp.py",),
+    "pytest": tuple(name for name in NAMES if name.startswith("harness/plugin/")),
 }
 """Libraries that stay where they belong."""
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -17,7 +18,7 @@ import yaml
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from harness.cassette import dumps, loads
+from harness.cassette import dumps, familiar, loads, reading
 from harness.errors import BadCassette, RecordingFailed
 from harness.tape import prove_stock_reads
 from harness.types import (
@@ -221,6 +222,53 @@ PROVENANCES = st.builds(
     script=st.lists(TEXT, max_size=3).map(tuple),
     volatile=st.lists(TEXT, max_size=3).map(tuple),
 )
+YAMLISH = st.lists(
+    st.sampled_from(
+        [
+            *("interactions:", "version: 1", "metadata:", "harness:", "request:", "response:"),
+            *("method: x", "uri: u", "status:", "code: 200", "body:", "string: ''", "headers:"),
+            *(
+                "\n",
+                "\n  ",
+                "\n    ",
+                "- ",
+                "? ",
+                ": ",
+                "[",
+                "]",
+                "{",
+                "}",
+                ", ",
+                "&a ",
+                "*a",
+                "|\n",
+            ),
+            *("<<: ", "!!int ", "!!binary ", "!!timestamp ", "!!set ", "!!omap ", "!!pairs ", "~"),
+            *(
+                "!!python/tuple ",
+                "!!python/object/new:_io.BytesIO ",
+                "state: ",
+                "0x",
+                "1:30",
+                ".nan",
+            ),
+            *(
+                "'",
+                '"',
+                "\\",
+                "---\n",
+                "...",
+                "%YAML",
+                "é",
+                "\ufeff",
+                "2001-99-99",
+                "true",
+                "=",
+                "<<",
+            ),
+        ]
+    )
+).map("".join)
 CASSETTES = st.builds(Cassette, st.lists(EXCHANGES, max_size=2).map(tuple), PROVENANCES)
 
 
@@ -258,6 +306,69 @@ def test_what_is_written_is_read(cassette: Cassette) -> None:
 def test_stock_vcrpy_reads_what_is_written(cassette: Cassette) -> None:
     """Any cassette, byte for byte."""
     prove_stock_reads(dumps(cassette), cassette)
+
+
+@given(CASSETTES, st.data())
+@settings(suppress_health_check=[HealthCheck.too_slow], deadline=None)
+def test_the_short_way_reads_what_pyyaml_reads(cassette: Cassette, data: st.DataObject) -> None:
+    """Of what is written, and of what somebody changed in it: the same cassette, or none."""
+    text = dumps(cassette)
+    assert _either_way(text)[0] in (None, loads(text))
+    at = data.draw(st.integers(0, len(text)))
+    end = data.draw(st.integers(at, min(len(text), at + 4)))
+    quick, slow = _either_way(text[:at] + data.draw(st.text(max_size=3) | YAMLISH) + text[end:])
+    assert quick in (None, slow)
+
+
+def _either_way(text: str) -> tuple[Cassette | None, Cassette | None]:
+    """A text as the short way and as PyYAML reads it; None where either does not."""
+    quick = slow = None
+    with suppress(familiar.Unfamiliar):
+        quick = familiar.load(text)
+    with suppress(BadCassette):
+        slow = reading.by_yaml(text, "")
+    return quick, slow
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        *(b"", b"{}", b"a\n", b"a\n\n", b"a\nb", "你好\n\n  世界\n".encode(), '😀\n"'.encode()),
+        *(
+            "\u00a0\x1b\x7f\x80\u2028\ufeff".encode(),
+            b"'",
+            b"a\\u0041\x1b",
+            b"\x89PNG",
+            b"no",
+            b"~",
+        ),
+    ],
+)
+def test_what_a_tape_records_is_read_by_the_short_way(body: bytes) -> None:
+    """Text in one line, as a block, in escapes; bytes; and what YAML takes for more than text."""
+    recorded = replace(READ.exchanges[0], response=Response(200, "OK", (), body))
+    cassette = replace(READ, exchanges=(recorded, recorded))
+    assert familiar.load(dumps(cassette)) == cassette
+
+
+@pytest.mark.parametrize(
+    ("was", "now"),
+    [
+        *(("OK", "no"), ("OK", "2026-01-02"), ("OK", "a: b"), ("OK", "a #b"), ("OK", "'it''s'")),
+        *(("OK", "&a b"), ("OK", "!!str b"), ("OK", '"\\ud83d"'), ("OK", "a\tb"), ("OK", "1_0")),
+        *(("200", "0o7"), ("200", "010"), ("format: 1", "format: 2"), ("sandbox", "moon")),
+        *(("version: 1\n", "version: 1\nmore: 1\n"), ("turn: 1", "turn: yes"), ("|+", "|-")),
+        *(("|+", "|"), ("|+", ">"), ("|+", "|2"), ("        data", "       data"), ("'2", "'x")),
+    ],
+)
+def test_a_form_that_is_a_little_different_is_read_alike(was: str, now: str) -> None:
+    """By PyYAML where there is any doubt."""
+    exchange = READ.exchanges[0]
+    text = dumps(replace(READ, exchanges=(exchange, exchange)))
+    assert familiar.load(text)
+    assert was in text
+    quick, slow = _either_way(text.replace(was, now))
+    assert quick in (None, slow)
 
 
 def test_headers_of_one_name_are_brought_together() -> None:
@@ -333,53 +444,6 @@ def test_a_cassette_cut_off_is_never_a_shorter_one(text: str) -> None:
     assert bad == len(content) - 1  # only the last line's end may be missing
 
 
-YAMLISH = st.lists(
-    st.sampled_from(
-        [
-            *("interactions:", "version: 1", "metadata:", "harness:", "request:", "response:"),
-            *("method: x", "uri: u", "status:", "code: 200", "body:", "string: ''", "headers:"),
-            *(
-                "\n",
-                "\n  ",
-                "\n    ",
-                "- ",
-                "? ",
-                ": ",
-                "[",
-                "]",
-                "{",
-                "}",
-                ", ",
-                "&a ",
-                "*a",
-                "|\n",
-            ),
-            *("<<: ", "!!int ", "!!binary ", "!!timestamp ", "!!set ", "!!omap ", "!!pairs ", "~"),
-            *(
-                "!!python/tuple ",
-                "!!python/object/new:_io.BytesIO ",
-                "state: ",
-                "0x",
-                "1:30",
-                ".nan",
-            ),
-            *(
-                "'",
-                '"',
-                "\\",
-                "---\n",
-                "...",
-                "%YAML",
-                "é",
-                "\ufeff",
-                "2001-99-99",
-                "true",
-                "=",
-                "<<",
-            ),
-        ]
-    )
-).map("".join)
 STATUS = "status: {code: 200}, body: {string: ''}"
 ENTRY = "interactions: [{{request: {}, response: {}}}]\nversion: 1\n"
 

@@ -80,6 +80,8 @@ def scratch(tmp_path_factory: pytest.TempPathFactory) -> Path:
         (folder / ".venv").symlink_to(ROOT / ".venv")
     (name,) = re.findall(r"`(scenarios/\w+\.yaml)`:\n\n```yaml", ENGLISH)
     (folder / name).write_text(SCENARIO, encoding="utf-8")
+    (name,) = re.findall(r"`(test_\w+\.py)`:\n\n```python", ENGLISH)
+    (folder / name).write_text(blocks(ENGLISH, "python")[0], encoding="utf-8")
     return folder
 
 
@@ -149,7 +151,7 @@ def test_a_rule_is_ignored_as_the_page_says() -> None:
 def test_every_language_has_the_same_code(page: Path) -> None:
     """The words are translated, the commands are not."""
     text = page.read_text(encoding="utf-8")
-    for language in ("sh", "yaml"):
+    for language in ("sh", "yaml", "python"):
         assert blocks(text, language) == blocks(ENGLISH, language)
     table = re.findall(r"^\| (`harness .*?) \|", ENGLISH, re.MULTILINE)
     names = [re.findall(r"`(.*?)`", cell) for cell in table]

@@ -5,19 +5,24 @@ from __future__ import annotations
 import base64
 import io
 import json
+import random
 import re
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Iterator
 from dataclasses import replace
-from urllib.parse import quote, quote_plus
+from pathlib import Path
+from urllib.parse import quote, quote_plus, unquote_to_bytes
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
+from harness import cassette
 from harness.dialects import HEADERS
 from harness.errors import SecretLeft
 from harness.redact import REQUEST_HEADERS, RESPONSE_HEADERS, Redactor
+from harness.sandbox import DASHSCOPE_KEY, ZHIPUAI_KEY
 from harness.types import Exchange, Request, Response
 
 ID, SECRET = "1234567890abcdef1234567890abcdef", "Ab3dEf6hIj9lMnOp"
@@ -323,3 +328,185 @@ def test_no_other_byte_changes(before: bytes, after: bytes) -> None:
     """Around a key, everything is as it was."""
     redactor = Redactor((DASHSCOPE,))
     assert redactor.body(before + DASHSCOPE.encode() + after) == before + b"REDACTED" + after
+
+
+# ------------------------------------------------------------------------- keys nobody told us
+
+AWS = "AKIA" + "Q7ZC5D2M9KXW4TBN"
+PEM = "-----BEGIN RSA PRIVATE KEY-----\\nMIIEpAIBAAKCAQEA04up8hoqzS1APIB0RhjXyObwHQnOzhAk5B"
+UNKNOWN = {
+    "an sk- key": [
+        "sk-fedcba9876543210fedcba9876543210",
+        "sk-proj-Wb3dEf7hIj9lMnOqQr2tUv5x_Yz-Q8r7T6",
+    ],
+    "an id.secret key": ["fedcba9876543210fedcba9876543210.Zz3dEf6hIj9lMnOp"],
+    "an access key id": ["LTAI5tQ7zC5D2m9KxW4TbN8e", AWS],
+    "a private key": [PEM],
+}
+PLACES: dict[str, Callable[[str], Exchange]] = {
+    "the address": lambda key: asking(uri=f"https://host/{key}"),
+    "the reason": lambda key: replace(EXCHANGE, response=Response(400, f"no {key}")),
+    "the request header accept": lambda key: asking(accept=f"a {key}"),
+    "the response header server": lambda key: answering(b"", ("server", f"a {key}")),
+    "the request body, byte 6": lambda key: asking(f'{{"a":"{key}"}}'),
+    "the response body, byte 3": lambda key: answering(f"\u4f60{key}".encode()),
+}
+
+
+@pytest.mark.parametrize("where", PLACES)
+@pytest.mark.parametrize(
+    ("kind", "key"), [(kind, key) for kind, listed in UNKNOWN.items() for key in listed]
+)
+def test_an_unknown_key_is_not_written(kind: str, key: str, where: str) -> None:
+    """The message says where it is and not what it is."""
+    with pytest.raises(SecretLeft) as caught:
+        REDACTOR.exchange(PLACES[where](key))
+    assert str(caught.value) == (
+        f"what looks like {kind} would be written, in {where} of a POST; if it is one, give it to "
+        "the harness in its variable or keep it out of the conversation; nothing was written"
+    )
+
+
+@pytest.mark.parametrize("key", [DASHSCOPE, UNKNOWN["an sk- key"][0]])
+def test_a_key_told_piece_by_piece_is_not_written(key: str) -> None:
+    """Ours or not: whoever joins the pieces of a stream has it."""
+    with pytest.raises(SecretLeft) as caught:
+        REDACTOR.exchange(answering(stream(key[:9], key[9:20], key[20:])))
+    assert key[:9] not in str(caught.value)
+    REDACTOR.exchange(answering(stream(key[:9], key[9:15])))
+
+
+def stream(*pieces: str) -> bytes:
+    """A stream that tells a text in these pieces."""
+    told = ({"choices": [{"delta": {"content": piece}}]} for piece in pieces)
+    return b"".join(f"data: {json.dumps(event)}\n\n".encode() for event in told)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        ZHIPUAI_KEY,
+        DASHSCOPE_KEY,
+        "sk-00000000000000000000000000000000",
+        "00000000000000000000000000000000.0000000000000000",
+        "sk-xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx and sk-your-dashscope-api-key-1234567890ab",
+        "sk-learn-a-very-long-hyphenated-recommendation 1",
+        "task-0123456789abcdef0123456789abcdef a-sk-0123456789abcdef0123456789abcdef",
+        "chatcmpl-0123456789abcdef call_0123456789abcdef01234567 2025101418302199ab12cd34ef5678ab",
+        "d53f1897-8412-4174-8152-f5e545945255 0123456789abcdef0123456789abcdef.png",
+        "LTAI AKIA LTAI... AKIAQ7ZC5D2M9KXW4TBNmore",
+        "-----BEGIN RSA PRIVATE KEY-----\n(your key)\n-----END RSA PRIVATE KEY-----",
+        base64.b64encode(bytes(range(256)) * 8).decode() + "/" + AWS + "/" + "Ab3d" * 90,
+    ],
+)
+def test_what_only_looks_like_a_key_may_be_written(text: str) -> None:
+    """Placeholders, ids, names, files in base64; and what the sandbox publishes."""
+    assert Redactor().body(text.encode()) == text.encode()
+    exchange = answering(text.encode())
+    assert Redactor().exchange(exchange) == exchange
+
+
+RECORDINGS = Path(__file__).parents[2] / "shared" / "recordings"
+FILES = sorted(RECORDINGS.glob("*/*.yaml"))
+
+
+@pytest.mark.skipif(not FILES, reason=f"no real recordings at {RECORDINGS}")
+def test_no_real_recording_is_refused() -> None:
+    """What the live services send has ids of every form, and no key."""
+    redactor = Redactor((), HEADERS)
+    told = [cassette.loads(path.read_text(encoding="utf-8"), str(path)) for path in FILES]
+    kept = [redactor.exchange(exchange) for one in told for exchange in one.exchanges]
+    assert len(kept) == 197
+
+
+# ------------------------------------------------------------------------------- ten thousand
+
+PLANTS = 10_000
+
+
+def _in_base64(shift: int, encode: Callable[[bytes], bytes], padded: bool) -> Callable[[str], str]:
+    """How a key is written after so many other bytes."""
+
+    def write(key: str) -> str:
+        text = encode(b"u:"[:shift] + key.encode()).decode()
+        return text if padded else text.rstrip("=")
+
+    return write
+
+
+ESCAPED: dict[str, Callable[[str], str]] = {
+    "raw": str,
+    "URL": lambda key: quote(key, safe=""),
+    "URL, lower case": lambda key: re.sub("%..", lambda e: e[0].lower(), quote(key, safe="")),
+    "URL, every letter": lambda key: "".join(f"%{byte:02X}" for byte in key.encode()),
+    "URL, every letter, lower case": lambda key: "".join(f"%{byte:02x}" for byte in key.encode()),
+    "URL twice": lambda key: quote(quote(key, safe=""), safe=""),
+    "JSON": lambda key: "".join(f"\\u{ord(letter):04x}" for letter in key),
+    "JSON, upper case": lambda key: "".join(f"\\u{ord(letter):04X}" for letter in key),
+    **{
+        f"base64, {shift} before, {encode.__name__}, {padded=}": _in_base64(shift, encode, padded)
+        for shift in range(3)
+        for encode in (base64.b64encode, base64.urlsafe_b64encode)
+        for padded in (True, False)
+    },
+}
+PLANTED: dict[str, Callable[[str], Exchange]] = {
+    "path": lambda text: asking(uri=f"https://host/v1/{text}/x"),
+    "query": lambda text: asking(uri=f"https://host/v1?a=1&k={text}&b=2"),
+    "request header": lambda text: asking(accept=f"a, {text}"),
+    "authorization": lambda text: asking(authorization=f"Bearer {text}"),
+    "response header": lambda text: answering(b"", ("location", f"/a?{text}")),
+    "request value": lambda text: asking(f'{{"messages":[{{"content":"hi {text}."}}]}}'),
+    "request name": lambda text: asking(f'{{"a":{{"{text}":1}}}}'),
+    "response body": lambda text: answering(f'{{"output":{{"text":"你好 {text}"}}}}'.encode()),
+    "delta": lambda text: answering(
+        stream("你", "PLANT", "!").replace(b"PLANT", f"it is {text} ".encode())
+    ),
+    "error": lambda text: answering(f'{{"code":"1","message":"bad key {text}"}}'.encode()),
+    "reason": lambda text: replace(EXCHANGE, response=Response(401, f"bad {text}")),
+}
+
+
+def test_no_planted_key_escapes() -> None:
+    """Ten thousand times a key, somehow written, somewhere: taken out, or nothing is written."""
+    chance = random.Random(7)  # noqa: S311 - the same every time
+    ways = [
+        (key, how, place)
+        for key in (ZHIPU, ID, SECRET, DASHSCOPE, ODD)
+        for how in ESCAPED
+        for place in PLANTED
+    ]
+    came = Counter[str]()
+    escaped = []
+    for number in range(PLANTS):
+        key, how, place = ways[number] if number < len(ways) else chance.choice(ways)
+        around = chance.choice(("", "&", "/", ".", "=", "%20", "  ", "x1"))
+        try:
+            kept = REDACTOR.exchange(PLANTED[place](f"{ESCAPED[how](key)}{around[:1]}"))
+        except SecretLeft:
+            came["refused"] += 1
+            continue
+        came["taken out"] += 1
+        if any(key.encode()[2:-2] in seen for part in parts(kept) for seen in decoded(part)):
+            escaped.append((key, how, place))
+    assert escaped == []
+    assert sum(came.values()) == PLANTS
+    assert came["taken out"] > PLANTS / 2
+
+
+def parts(exchange: Exchange) -> Iterator[bytes]:
+    """All that would be written."""
+    request, response = exchange.request, exchange.response
+    yield from (request.body, response.body, request.uri.encode(), response.reason.encode())
+    yield from (value.encode() for _, value in (*request.headers, *response.headers))
+
+
+def decoded(text: bytes) -> Iterator[bytes]:
+    """What somebody who knows every encoding might read in it; written apart from the harness."""
+    plain = re.sub(rb"\\u([0-9a-fA-F]{4})", lambda found: chr(int(found[1], 16)).encode(), text)
+    for reading in (plain, unquote_to_bytes(plain), unquote_to_bytes(unquote_to_bytes(plain))):
+        yield reading
+        for run in re.findall(rb"[A-Za-z0-9+/_-]{12,}", reading):
+            for start in range(4):
+                whole = run[start : start + (len(run) - start) // 4 * 4]
+                yield base64.b64decode(whole.translate(bytes.maketrans(b"-_", b"+/")))

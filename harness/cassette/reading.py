@@ -9,8 +9,9 @@ from typing import TypeVar
 
 import yaml
 
+from harness.cassette import familiar, yamls
 from harness.cassette.writing import HARNESS_FORMAT, VCRPY_FORMAT
-from harness.cassette.yamls import Where, line, load
+from harness.cassette.yamls import Where
 from harness.errors import BadCassette
 from harness.types import (
     Cassette,
@@ -41,7 +42,15 @@ def loads(text: str | bytes, source: str = "") -> Cassette:
     empty or was cut off is never taken for a cassette without exchanges.
     """
     try:
-        document = load(text)
+        return familiar.load(text)
+    except familiar.Unfamiliar:
+        return by_yaml(text, source)
+
+
+def by_yaml(text: str | bytes, source: str) -> Cassette:
+    """The same by PyYAML, which reads every form."""
+    try:
+        document = yamls.load(text)
     except yaml.YAMLError as error:
         raise _not_yaml(error, source) from None
     except (ValueError, RecursionError, OverflowError) as error:
@@ -49,7 +58,7 @@ def loads(text: str | bytes, source: str = "") -> Cassette:
     try:
         return _cassette(document)
     except _Wrong as wrong:
-        raise BadCassette(_told(wrong), source, line(text, wrong.where)) from None
+        raise BadCassette(_told(wrong), source, yamls.line(text, wrong.where)) from None
 
 
 def _not_yaml(error: yaml.YAMLError, source: str) -> BadCassette:
@@ -184,17 +193,20 @@ def _headers(headers: Json, where: Where) -> tuple[tuple[str, str], ...]:
     found = _expect({} if headers is None else headers, dict, where)
     pairs = []
     for name, values in found.items():
-        listed = values if isinstance(values, list) else [values]
         word = _word(name, where)
-        pairs += [(word, _word(value, (*where, word))) for value in listed]
+        here = (*where, word)
+        listed = values if isinstance(values, list) else [values]
+        pairs += [(word, _word(value, here)) for value in listed]
     return tuple(pairs)
 
 
 def _word(value: Json, where: Where) -> str:
     """A short text; a number is taken for one, as people leave out quotes."""
+    if type(value) is str:
+        return value
     if isinstance(value, bytes):
         return value.decode("latin-1")
-    if isinstance(value, str | float | date) or type(value) is int:
+    if isinstance(value, float | date) or type(value) is int:
         return str(value)
     raise _Wrong(where, f"should be text, not {type(value).__name__}")
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import typer
 
-from harness.cli import app, looking, recording, replaying
+from harness.cli import app, looking, recording, replaying, scanning
 from harness.errors import HarnessError, OffTape
 
 COMMANDS = (
@@ -17,6 +17,7 @@ COMMANDS = (
     ("record", recording.record, "harness record slogan --target zhipuai"),
     ("replay", replaying.replay, "harness replay slogan --junit junit.xml"),
     ("check", replaying.check, "harness check cassettes tests/cassettes/test_chat.yaml"),
+    ("scan", scanning.scan, "harness scan cassettes .env"),
     ("compare", looking.compare, "harness compare slogan/zhipuai slogan/dashscope"),
     ("show", looking.show, "harness show multi-turn/zhipuai"),
     ("list", looking.list_, "harness list --json"),

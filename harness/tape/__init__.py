@@ -1,13 +1,14 @@
 """A tape: a cassette in a recorder.
 
-`Recorder` and `Player` are the two tapes; with `in_place` one of them, every HTTP request of the
-context meets it. Recording and replaying differ in nothing else.
+`Recorder` and `Player` are the two tapes, and `Deck` is both in one; with `in_place` one of them,
+every HTTP request of the context meets it. Recording and replaying differ in nothing else.
 """
 
 from harness.tape.context import Tape
+from harness.tape.deck import Deck
 from harness.tape.patch import in_place
 from harness.tape.player import Player
 from harness.tape.recorder import Recorder
 from harness.tape.stock import prove_stock_reads
 
-__all__ = ["Player", "Recorder", "Tape", "in_place", "prove_stock_reads"]
+__all__ = ["Deck", "Player", "Recorder", "Tape", "in_place", "prove_stock_reads"]

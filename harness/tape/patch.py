@@ -1,15 +1,21 @@
 """The one patch of the process, in place while any tape is.
 
-HTTP libraries are patched at the seams of `over_httpx` and `over_urllib3`, sockets so that a
-connection opened past these seams is refused; while replaying, every connection is.
+HTTP libraries are patched at the seams of `over_httpx`, `over_urllib3` and `over_aiohttp`, sockets
+so that a connection opened past these seams is refused; while replaying, every connection is.
+
+aiohttp is never imported for this: it is patched if it is there, and else when it comes.
 """
 
 from __future__ import annotations
 
 import socket
+import sys
 import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from importlib.abc import MetaPathFinder
+from importlib.machinery import ModuleSpec
+from importlib.util import find_spec
 from typing import Any
 
 import httpx
@@ -41,6 +47,7 @@ class _Patch:
         self._users = 0
         self._lock = threading.Lock()
         self._originals: list[tuple[Any, str, Any]] = []
+        self._later = _Later(self._aiohttp_came)
 
     def acquire(self) -> None:
         with self._lock:
@@ -52,6 +59,8 @@ class _Patch:
         with self._lock:
             self._users -= 1
             if self._users == 0:
+                with suppress(ValueError):
+                    sys.meta_path.remove(self._later)
                 while self._originals:
                     owner, name, original = self._originals.pop()
                     if original is _INHERITED:
@@ -60,9 +69,57 @@ class _Patch:
                         setattr(owner, name, original)
 
     def _install(self) -> None:
-        for owner, name, wrap in _SEAMS:
-            self._originals.append((owner, name, vars(owner).get(name, _INHERITED)))
-            setattr(owner, name, wrap(getattr(owner, name)))
+        for seam in _SEAMS:
+            self._patch(*seam)
+        if _AIOHTTP in sys.modules:
+            self._patch_aiohttp()
+        else:
+            sys.meta_path.insert(0, self._later)
+
+    def _patch(self, owner: Any, name: str, wrap: Callable[[Any], Any]) -> None:
+        self._originals.append((owner, name, vars(owner).get(name, _INHERITED)))
+        setattr(owner, name, wrap(getattr(owner, name)))
+
+    def _patch_aiohttp(self) -> None:
+        from harness.tape import over_aiohttp
+
+        self._patch(sys.modules[_AIOHTTP].ClientSession, "_request", over_aiohttp.on_tape)
+
+    def _aiohttp_came(self) -> None:
+        with self._lock:
+            if self._users:
+                self._patch_aiohttp()
+
+
+_AIOHTTP = "aiohttp.client"
+
+
+class _Later(MetaPathFinder):
+    """Waits for aiohttp to be imported, and says so as soon as it has been."""
+
+    def __init__(self, came: Callable[[], None]) -> None:
+        self._came = came
+
+    def find_spec(
+        self, fullname: str, path: Sequence[str] | None, target: Any = None
+    ) -> ModuleSpec | None:
+        """aiohttp's own spec, whose loader speaks up when it is done; None for all others."""
+        if fullname != _AIOHTTP:
+            return None
+        with suppress(ValueError):
+            sys.meta_path.remove(self)
+        spec = find_spec(fullname)
+        if spec is not None and spec.loader is not None:
+            loader: Any = spec.loader
+            loader.exec_module = self._telling(loader.exec_module)
+        return spec
+
+    def _telling(self, execute: Callable[[Any], None]) -> Callable[[Any], None]:
+        def exec_module(module: Any) -> None:
+            execute(module)
+            self._came()
+
+        return exec_module
 
 
 _INHERITED = object()
@@ -94,7 +151,7 @@ def _refuse_past_tape(host: Any, port: Any) -> None:
     if current.get() is not None and not on_the_way.get():
         raise SocketShut(
             f"a connection to {host}:{port} was opened past the tape: only requests made "
-            "through httpx, requests or urllib3 are on it"
+            "through httpx, requests, urllib3 or aiohttp are on it"
         )
 
 

@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
+import aiohttp
 import httpx
 import requests
 import urllib3
@@ -51,6 +52,25 @@ def by_httpx_async(method: str, url: str, body: bytes | str | None, heard: Heard
                 pieces.append(piece)
                 heard()
         return Got(got.status_code, got.reason_phrase, _lower(got.headers), tuple(pieces))
+
+    return asyncio.run(ask())
+
+
+def by_aiohttp(method: str, url: str, body: bytes | str | None, heard: Heard) -> Got:
+    """aiohttp, in the chunks that were sent."""
+
+    async def ask() -> Got:
+        pieces = []
+        async with (
+            aiohttp.ClientSession() as session,
+            session.request(method, url, data=body, allow_redirects=False) as got,
+        ):
+            while not got.content.at_eof():
+                piece, _ = await got.content.readchunk()
+                if piece:
+                    pieces.append(piece)
+                    heard()
+            return Got(got.status, got.reason or "", _lower(got.headers), tuple(pieces))
 
     return asyncio.run(ask())
 
@@ -126,7 +146,13 @@ def _lower(headers: Mapping[str, str]) -> dict[str, str]:
     return {name.lower(): value for name, value in headers.items()}
 
 
-STREAMING: tuple[Client, ...] = (by_httpx, by_httpx_async, by_requests, by_urllib3_stream)
+STREAMING: tuple[Client, ...] = (
+    by_httpx,
+    by_httpx_async,
+    by_requests,
+    by_urllib3_stream,
+    by_aiohttp,
+)
 CLIENTS: tuple[Client, ...] = (
     *STREAMING,
     by_requests_in_small_pieces,

@@ -1,57 +1,20 @@
-"""The pytest plugin: `pytest scenarios/` makes a test of every scenario with every target.
-
-A test replays its cassette offline and fails with what the rules find. Nothing but pytest is
-imported until there is a scenario to collect.
-"""
+"""A scenario as a file of tests: one for each of its targets."""
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from harness.plugin.tally import Verdict, tell
+
 if TYPE_CHECKING:
-    from harness.types import Finding
+    from harness.store import Store
+    from harness.types import Finding, Transcript
     from harness.work import Job
-
-_FOLDERS = "harness_scenarios"
-
-
-def pytest_addoption(parser: pytest.Parser) -> None:
-    """The options and the one setting of this plugin."""
-    group = parser.getgroup("harness", "conversations with LLM APIs")
-    group.addoption(
-        "--record",
-        action="store_true",
-        help="record each scenario before replaying it; live: needs keys and costs money",
-    )
-    group.addoption(
-        "--record-from",
-        choices=("live", "sandbox"),
-        default="live",
-        help="whom --record asks: the live services (default) or the sandbox, which has no model",
-    )
-    group.addoption(
-        "--cassettes",
-        metavar="DIR",
-        help="the folder of cassettes; default: cassettes, beside the folder of scenarios",
-    )
-    parser.addini(
-        _FOLDERS,
-        type="args",
-        default=["scenarios"],
-        help="names of folders whose *.yaml files are scenarios; empty switches this off",
-    )
-
-
-def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> pytest.Collector | None:
-    """Every YAML file in a folder of scenarios is one."""
-    if file_path.suffix == ".yaml" and file_path.parent.name in parent.config.getini(_FOLDERS):
-        scenario: pytest.Collector = ScenarioFile.from_parent(parent, path=file_path)
-        return scenario
-    return None
 
 
 class ScenarioFile(pytest.File):
@@ -89,21 +52,47 @@ class ScenarioItem(pytest.Item):
         """Raises Broken with every finding that is an error; lesser ones are shown."""
         from harness import work
         from harness.reports import describe
-        from harness.runner import replay
-        from harness.store import Store
         from harness.types import Severity
 
-        store = Store(self._cassettes())
-        if self.config.getoption("--record"):
-            self._record(store)
-        _, findings = work.examine(replay(self.job.scenario, self.job.target, store))
+        _, findings = work.examine(self._transcript())
         lesser = [found for found in findings if found.severity is not Severity.ERROR]
         if lesser:
             self.add_report_section("call", "findings", "\n\n".join(map(describe, lesser)))
         if len(lesser) < len(findings):
             raise Broken(tuple(f for f in findings if f.severity is Severity.ERROR))
 
-    def _record(self, store: Any) -> None:
+    def _transcript(self) -> Transcript:
+        """The replay, after a recording where one is asked for."""
+        from harness import errors
+        from harness.runner import replay
+        from harness.store import Store
+
+        store = Store(self._cassettes())
+        verdict = Verdict.REPLAYED
+        try:
+            if self._is_to_be_recorded(store):
+                verdict = Verdict.LIVE
+                self._record(store)
+                verdict = Verdict.RECORDED
+            return replay(self.job.scenario, self.job.target, store)
+        except (
+            errors.BadCassette,
+            errors.MissingKey,
+            errors.NoCassette,
+            errors.StaleCassette,
+            errors.Unsupported,
+        ):
+            verdict = Verdict.UNTOUCHED
+            raise
+        finally:
+            tell(self, verdict)
+
+    def _is_to_be_recorded(self, store: Store) -> bool:
+        asked = self.config.getoption("--record")
+        path = store.path(self.job.scenario.name, self.job.target)
+        return asked == "all" or (asked == "missing" and not os.path.lexists(path))
+
+    def _record(self, store: Store) -> None:
         from contextlib import nullcontext
 
         from harness import work

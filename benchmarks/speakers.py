@@ -1,0 +1,118 @@
+"""The official SDKs, asked the same small question; and what they are answered in memory."""
+
+from __future__ import annotations
+
+import io
+import json
+import ssl
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import httpx
+import requests
+import urllib3
+
+Ask = Callable[[int], object]
+"""Ask the question of that number."""
+
+QUESTION = "问题 {:06d}：北京今天天气怎么样？请用三句话回答。"
+ANSWER = "北京今天晴，气温在十五到二十五度之间，微风。适合出门散步，也适合开窗通风。"
+KEY = "0123456789abcdef0123456789abcdef.0123456789abcdef"
+
+
+@dataclass(frozen=True)
+class Speaker:
+    """An SDK: made over its own HTTP library, or over memory; and a body it can be answered."""
+
+    name: str
+    over_its_own: Callable[[], Ask]
+    over_memory: Callable[[Callable[[str, str, bytes], bytes]], Ask]
+    answer: bytes
+
+
+def _zhipuai(client: httpx.Client) -> Ask:
+    from zhipuai import ZhipuAI
+
+    sdk = ZhipuAI(api_key=KEY, http_client=client, max_retries=0)
+
+    def ask(number: int) -> object:
+        said: Any = [{"role": "user", "content": QUESTION.format(number)}]
+        return sdk.chat.completions.create(model="glm-4", messages=said)
+
+    return ask
+
+
+def _zhipuai_in_memory(answer: Callable[[str, str, bytes], bytes]) -> Ask:
+    def handle(request: httpx.Request) -> httpx.Response:
+        body = answer(request.method, str(request.url), request.read())
+        return httpx.Response(200, headers=JSON, content=body)
+
+    return _zhipuai(httpx.Client(transport=httpx.MockTransport(handle)))
+
+
+def _dashscope(session: requests.Session) -> Ask:
+    from dashscope import Generation
+
+    def ask(number: int) -> object:
+        said: Any = [{"role": "user", "content": QUESTION.format(number)}]
+        response = Generation.call("qwen-plus", messages=said, api_key=KEY, session=session)
+        if response.status_code != 200:
+            raise RuntimeError(response)
+        return response
+
+    return ask
+
+
+class _Memory(requests.adapters.HTTPAdapter):
+    """requests' own adapter, without a network."""
+
+    def __init__(self, answer: Callable[[str, str, bytes], bytes]) -> None:
+        super().__init__()
+        self._answer = answer
+
+    def send(self, request: requests.PreparedRequest, *_: Any, **__: Any) -> requests.Response:
+        sent = request.body or b""
+        body = sent.encode() if isinstance(sent, str) else sent
+        answer = self._answer(str(request.method), str(request.url), body)
+        raw = urllib3.HTTPResponse(
+            io.BytesIO(answer), headers=JSON, status=200, preload_content=False
+        )
+        return self.build_response(request, raw)
+
+
+def _dashscope_in_memory(answer: Callable[[str, str, bytes], bytes]) -> Ask:
+    session = requests.Session()
+    session.mount("https://", _Memory(answer))
+    return _dashscope(session)
+
+
+JSON = {"content-type": "application/json"}
+_USAGE = {"prompt_tokens": 20, "completion_tokens": 40, "total_tokens": 60}
+_CHOICE = {
+    "index": 0,
+    "finish_reason": "stop",
+    "message": {"role": "assistant", "content": ANSWER},
+}
+_TRUST = ssl.create_default_context()
+"""Made once: it takes some 20 ms, and is no part of any tape."""
+SPEAKERS = (
+    Speaker(
+        "zhipuai over httpx",
+        lambda: _zhipuai(httpx.Client(verify=_TRUST)),
+        _zhipuai_in_memory,
+        json.dumps(
+            {"id": "1", "created": 1, "model": "glm-4", "choices": [_CHOICE], "usage": _USAGE},
+            ensure_ascii=False,
+        ).encode(),
+    ),
+    Speaker(
+        "dashscope over requests",
+        lambda: _dashscope(requests.Session()),
+        _dashscope_in_memory,
+        json.dumps(
+            {"request_id": "1", "output": {"choices": [_CHOICE]}, "usage": {"total_tokens": 60}},
+            ensure_ascii=False,
+        ).encode(),
+    ),
+)

@@ -1,0 +1,92 @@
+"""The pytest plugin: scenarios are tests, and tests of one's own may have a cassette.
+
+`pytest scenarios/` makes a test of every scenario with every target, see `scenarios`. A test with
+`@pytest.mark.cassette` has its requests answered from a cassette, see `cassettes`. Nothing but
+pytest is imported until there is one of them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from pathlib import Path
+
+import pytest
+
+from harness.plugin.cassettes import MARK, around, cassette, taped_of
+from harness.plugin.scenarios import ScenarioFile
+from harness.plugin.tally import Tally
+
+__all__ = ["cassette"]
+
+_FOLDERS = "harness_scenarios"
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """The options and the one setting of this plugin."""
+    group = parser.getgroup("harness", "conversations with LLM APIs")
+    # Three flags, so that `--record scenarios/` is a flag and a folder.
+    group.addoption(
+        "--record",
+        "--record=all",
+        dest="harness_record",
+        action="store_const",
+        const="all",
+        default="none",
+        help="record every scenario and cassette anew; live: needs keys and costs money",
+    )
+    group.addoption(
+        "--record=missing",
+        dest="harness_record",
+        action="store_const",
+        const="missing",
+        help="record what was never recorded: scenarios without cassette, requests not on one",
+    )
+    group.addoption(
+        "--record=none",
+        dest="harness_record",
+        action="store_const",
+        const="none",
+        help="replay only, offline (default)",
+    )
+    group.addoption(
+        "--record-from",
+        choices=("live", "sandbox"),
+        default="live",
+        help="whom --record asks in scenarios: the live services (default) or the sandbox, "
+        "which has no model",
+    )
+    group.addoption(
+        "--cassettes",
+        metavar="DIR",
+        help="the folder of scenarios' cassettes; default: cassettes, beside that of scenarios",
+    )
+    parser.addini(
+        _FOLDERS,
+        type="args",
+        default=["scenarios"],
+        help="names of folders whose *.yaml files are scenarios; empty switches this off",
+    )
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """The mark of tests, and the closing line."""
+    config.addinivalue_line("markers", MARK)
+    config.pluginmanager.register(Tally(), "harness-tally")
+
+
+def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> pytest.Collector | None:
+    """Every YAML file in a folder of scenarios is one."""
+    if file_path.suffix == ".yaml" and file_path.parent.name in parent.config.getini(_FOLDERS):
+        scenario: pytest.Collector = ScenarioFile.from_parent(parent, path=file_path)
+        return scenario
+    return None
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_call(item: pytest.Item) -> Generator[None, object, object]:
+    """A test that asked for a cassette runs with it."""
+    taped = taped_of(item)
+    if taped is None:
+        return (yield)
+    with around(item, taped):
+        return (yield)

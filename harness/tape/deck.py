@@ -1,0 +1,86 @@
+"""A player and a recorder in one: what the cassette has is played, the rest may be recorded."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+from harness.errors import Miss
+from harness.tape.player import Player
+from harness.tape.recorder import Listener, Recorder
+from harness.types import Exchange, Request
+
+
+@dataclass
+class Deck:
+    """Plays what `player` has; what it has not goes to `recorder`, or is a Miss if there is none.
+
+    It notes everything that passes, in the order in which it was asked.
+    """
+
+    player: Player
+    recorder: Recorder | None = None
+    _notes: list[Exchange | Listener] = field(init=False, default_factory=list)
+
+    def find(self, request: Request) -> Exchange | None:
+        """The recorded answer, or None where it is to be fetched and recorded."""
+        try:
+            found = self.player.find(request)
+        except Miss:
+            if self.recorder is None:
+                raise
+            return None
+        self._notes.append(found)
+        return found
+
+    def listen(self, request: Request) -> Listener:
+        """A listener of the recorder."""
+        listener = (self.recorder or self.player).listen(request)
+        self._notes.append(listener)
+        return listener
+
+    @contextmanager
+    def turn(self, number: int) -> Iterator[list[Exchange]]:
+        """The exchanges inside the context, of whichever kind."""
+        exchanges: list[Exchange] = []
+        began = len(self._notes)
+        try:
+            yield exchanges
+        finally:
+            exchanges += self._exchanges(self._notes[began:])
+
+    def sleep(self, seconds: float) -> None:
+        """Really wait, if anybody may have to be waited for."""
+        if self.recorder is not None:
+            time.sleep(seconds)
+
+    def exchanges(self) -> tuple[Exchange, ...]:
+        """All that passed, played or recorded, secrets removed."""
+        return tuple(self._exchanges(self._notes))
+
+    def played(self) -> tuple[Exchange, ...]:
+        """What came from the cassette."""
+        return tuple(note for note in self._notes if isinstance(note, Exchange))
+
+    def recorded(self) -> tuple[Exchange, ...]:
+        """What came from the network, secrets removed."""
+        notes = [note for note in self._notes if not isinstance(note, Exchange)]
+        return tuple(self._exchanges(notes))
+
+    def went_out(self) -> bool:
+        """Whether any request went to the network, answered or not."""
+        return any(not isinstance(note, Exchange) for note in self._notes)
+
+    def unplayed(self) -> tuple[Exchange, ...]:
+        """What the cassette has and nobody asked for."""
+        return self.player.unplayed()
+
+    def _exchanges(self, notes: Sequence[Exchange | Listener]) -> Iterator[Exchange]:
+        """Those of the notes that came to something."""
+        for note in notes:
+            if isinstance(note, Exchange):
+                yield note
+            elif note.exchange is not None and self.recorder is not None:
+                yield self.recorder.redactor.exchange(note.exchange)

@@ -1,0 +1,214 @@
+"""The user's own code and tests, with a cassette: `with harness.use_cassette(path):`.
+
+Whatever SDK the code uses, its requests meet the cassette as those of a scenario do.
+"""
+
+from __future__ import annotations
+
+import functools
+import inspect
+import os
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from enum import StrEnum
+from pathlib import Path
+from types import TracebackType
+from typing import Any, TypeVar
+
+from harness import cassette as cassettes
+from harness import dialects
+from harness.environment import environment, without_proxies
+from harness.errors import HarnessError, NoCassette, Unplayed
+from harness.reading import transcript_of
+from harness.redact import Redactor
+from harness.rules import check
+from harness.store import put, read
+from harness.tape import Deck, Player, Recorder, in_place, prove_stock_reads
+from harness.types import Cassette, Exchange, Finding, Origin, Provenance
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+class Record(StrEnum):
+    """What may go to the network and onto the cassette."""
+
+    NONE = "none"
+    MISSING = "missing"
+    ALL = "all"
+
+
+def use_cassette(
+    path: str | os.PathLike[str],
+    *,
+    record: str = "none",
+    volatile: Sequence[str] = (),
+    secrets: Sequence[str] = (),
+    allow_unplayed: bool = False,
+) -> Taped:
+    """A block of code, or with `@` a function, whose requests meet the cassette at `path`.
+
+    `record` is `none`: every answer comes from the cassette, and nothing reaches the network;
+    `missing`: what the cassette has not is fetched and added to it; `all`: everything is recorded
+    anew. `volatile` are JSON pointers into request bodies that do not count when a request is
+    looked up. `secrets` are not written, nor are the keys of the environment. Unless
+    `allow_unplayed`, the block ends with Unplayed if the cassette has answers nobody asked for.
+    """
+    if record not in tuple(Record):
+        raise HarnessError(f"record={record!r} is not one of: {', '.join(Record)}")
+    for name, value in (("volatile", volatile), ("secrets", secrets)):
+        if isinstance(value, str):
+            raise HarnessError(f"{name}={value!r}: a list is expected, not one text")
+    return Taped(Path(path), Record(record), tuple(volatile), tuple(secrets), allow_unplayed)
+
+
+@dataclass(eq=False)
+class Taped:
+    """A block of code with its cassette, and what came of it.
+
+    A missing cassette is an error where nothing may be recorded, if it is `needed`; else the
+    first request is.
+    """
+
+    path: Path
+    record: Record = Record.NONE
+    volatile: tuple[str, ...] = ()
+    secrets: tuple[str, ...] = field(default=(), repr=False)
+    allow_unplayed: bool = False
+    needed: bool = True
+    written: bool = field(init=False, default=False)
+    _old: Cassette = field(init=False, repr=False, default=Cassette(()))
+    _deck: Deck = field(init=False, repr=False)
+    _open: ExitStack = field(init=False, repr=False, default_factory=ExitStack)
+
+    def __post_init__(self) -> None:
+        self._deck = Deck(Player(self._old))
+
+    @property
+    def exchanges(self) -> tuple[Exchange, ...]:
+        """All that passed, in the order it was asked, secrets removed."""
+        return self._deck.exchanges()
+
+    @property
+    def played(self) -> tuple[Exchange, ...]:
+        """What came from the cassette."""
+        return self._deck.played()
+
+    @property
+    def recorded(self) -> tuple[Exchange, ...]:
+        """What came from the network, secrets removed; it is `written` if the block ended well."""
+        return self._deck.recorded()
+
+    @property
+    def unplayed(self) -> tuple[Exchange, ...]:
+        """What the cassette has and nobody asked for."""
+        return self._deck.unplayed()
+
+    @property
+    def went_out(self) -> bool:
+        """Whether any request went to the network, answered or not."""
+        return self._deck.went_out()
+
+    @property
+    def findings(self) -> tuple[Finding, ...]:
+        """What the rules of the wire find in all that passed."""
+        passed = Cassette(self.exchanges, replace(self._old.provenance, recorded_from=self._origin))
+        return check(transcript_of(passed, dialects.recognise, source=str(self.path)))
+
+    def __enter__(self) -> Taped:
+        known = environment(Path.cwd()).secrets()
+        redactor = Redactor((*known, *self.secrets), dialects.HEADERS)
+        self._old = self._load()
+        recorder = None if self.record is Record.NONE else Recorder(redactor)
+        self._deck = Deck(Player(self._old, redactor), recorder)
+        with ExitStack() as stack:
+            if recorder is None:
+                stack.enter_context(without_proxies())
+            stack.enter_context(in_place(self._deck))
+            self._open = stack.pop_all()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._open.close()
+        if kind is not None:
+            return
+        if self.recorded:
+            self._write()
+        if self.unplayed and not self.allow_unplayed:
+            raise Unplayed(self._told_unplayed())
+
+    def __call__(self, function: F) -> F:
+        """The function, each call of it a block of its own; it may be asynchronous."""
+        if inspect.iscoroutinefunction(function):
+
+            @functools.wraps(function)
+            async def called(*args: Any, **options: Any) -> Any:
+                with replace(self):
+                    return await function(*args, **options)
+        else:
+
+            @functools.wraps(function)
+            def called(*args: Any, **options: Any) -> Any:
+                with replace(self):
+                    return function(*args, **options)
+
+        return called  # type: ignore[return-value]  # the same signature, by functools.wraps
+
+    async def here(self, function: Callable[..., Any], /, *args: Any, **options: Any) -> Any:
+        """Await a function in an event loop whose tasks began before the block, and so outside."""
+        with in_place(self._deck):
+            return await function(*args, **options)
+
+    def _load(self) -> Cassette:
+        """What there is to be played. Raises NoCassette where there must be something."""
+        if self.record is Record.ALL:
+            return Cassette((), Provenance(volatile=self.volatile))
+        if not os.path.lexists(self.path):
+            if self.record is Record.NONE and self.needed:
+                raise NoCassette(f"there is no cassette {self.path}; record it: {_HOW}")
+            return Cassette((), Provenance(volatile=self.volatile))
+        found = read(self.path)
+        if not self.volatile:
+            return found
+        return replace(found, provenance=replace(found.provenance, volatile=self.volatile))
+
+    @property
+    def _origin(self) -> Origin:
+        """The sandbox marks each of its answers; what comes from elsewhere is live."""
+        if any(exchange.response.header("x-sandbox") for exchange in self.recorded):
+            return Origin.SANDBOX
+        return self._old.provenance.recorded_from if self._old.exchanges else Origin.LIVE
+
+    def _write(self) -> None:
+        provenance = replace(
+            self._old.provenance,
+            recorded_from=self._origin,
+            recorded_at=datetime.now(UTC).isoformat(timespec="seconds"),
+        )
+        cassette = Cassette((*self._old.exchanges, *self.recorded), provenance)
+        text = cassettes.dumps(cassette)
+        prove_stock_reads(text, cassette)
+        put(self.path, text)
+        self.written = True
+
+    def _told_unplayed(self) -> str:
+        left = [f"\n  {e.request.method} {e.request.uri}" for e in self.unplayed]
+        count = "1 recorded exchange" if len(left) == 1 else f"{len(left)} recorded exchanges"
+        return (
+            f"{self.path}: {count} nobody asked for; allow that with allow_unplayed=True, "
+            f"or record the cassette anew{''.join(left[:_SHOWN])}{_more(len(left) - _SHOWN)}"
+        )
+
+
+_HOW = 'with record="missing", or in pytest with --record=missing'
+_SHOWN = 5
+
+
+def _more(count: int) -> str:
+    return f"\n  and {count} more" if count > 0 else ""

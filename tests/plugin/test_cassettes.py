@@ -1,0 +1,218 @@
+"""Tests of one's own with a cassette: the mark, the fixture, `--record`, and the closing line."""
+
+from __future__ import annotations
+
+import xml.etree.ElementTree as ET
+from importlib.util import find_spec
+from pathlib import Path
+
+import pytest
+
+from harness.sandbox import ZHIPUAI_KEY
+
+pytest_plugins = ["pytester"]
+
+ASK = f"""\
+import httpx
+import pytest
+
+def ask(words="你好"):
+    body = {{"model": "glm-4", "messages": [{{"role": "user", "content": words}}]}}
+    headers = {{"authorization": "Bearer {ZHIPUAI_KEY}"}}
+    return httpx.post(BASE + "/api/paas/v4/chat/completions", json=body, headers=headers).json()
+"""
+ONE = """
+@pytest.mark.cassette
+def test_one():
+    assert ask()["choices"]
+"""
+
+
+@pytest.fixture
+def repository(pytester: pytest.Pytester, sandbox: str) -> pytest.Pytester:
+    """Somebody's repository; without plugins that are not needed."""
+    pytester.makeini("[pytest]\naddopts = -p no:cacheprovider -p no:hypothesispytest\n")
+    return pytester
+
+
+def write(repository: pytest.Pytester, base: str, tests: str) -> Path:
+    """A test file, and where its cassettes will be."""
+    repository.makepyfile(test_mine=f"BASE = {base!r}\n{ASK}\n{tests}")
+    return repository.path / "cassettes" / "test_mine"
+
+
+def test_recorded_once_replayed_ever_after(repository: pytest.Pytester, sandbox: str) -> None:
+    """Nothing goes out without being told to; the closing line says what went where."""
+    folder = write(repository, sandbox, ONE)
+    result = repository.runpytest_inprocess()
+    result.assert_outcomes(failed=1)
+    result.stdout.fnmatch_lines(
+        [
+            "*there is no *cassettes/test_mine/test_one.yaml: pytest --record=missing *",
+            "harness: 0 replayed, 0 recorded, 0 live, 1 untouched; no test went to the network",
+        ]
+    )
+    result = repository.runpytest_inprocess("--record=missing")
+    result.assert_outcomes(passed=1)
+    result.stdout.fnmatch_lines(
+        ["harness: 0 replayed, 1 recorded, 0 live; 1 test went to the network"]
+    )
+    assert [path.name for path in folder.iterdir()] == ["test_one.yaml"]
+    write(repository, "http://elsewhere.invalid", ONE)
+    result = repository.runpytest_inprocess("--junit-xml=junit.xml")
+    result.assert_outcomes(passed=1)
+    result.stdout.fnmatch_lines(
+        ["harness: 1 replayed, 0 recorded, 0 live; no test went to the network"]
+    )
+    told = ET.parse(repository.path / "junit.xml").find(".//property")  # noqa: S314 - pytest's
+    assert told is not None
+    assert told.attrib == {"name": "harness", "value": "replayed"}
+
+
+@pytest.mark.parametrize("option", ["--record", "--record=all"])
+def test_record_is_an_option_and_no_folder(
+    repository: pytest.Pytester, sandbox: str, option: str
+) -> None:
+    """Plain, it means all, and what follows it is a path."""
+    folder = write(repository, sandbox, ONE)
+    repository.runpytest_inprocess(option, "test_mine.py").assert_outcomes(passed=1)
+    (path,) = folder.iterdir()
+    path.write_text("broken")
+    repository.runpytest_inprocess("--record=none", "test_mine.py").assert_outcomes(failed=1)
+    repository.runpytest_inprocess(option, "test_mine.py").assert_outcomes(passed=1)
+    assert path.read_text() != "broken"
+
+
+def test_what_a_record_mode_is_not(repository: pytest.Pytester) -> None:
+    """Said before anything runs."""
+    result = repository.runpytest_inprocess("--record=sometimes")
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+
+
+def test_parameters_have_cassettes_of_their_own(repository: pytest.Pytester, sandbox: str) -> None:
+    """With names that every file system takes, the same each time."""
+    tests = """
+@pytest.mark.cassette
+@pytest.mark.parametrize("words", ["a/b", "a:b"])
+def test_some(words):
+    assert ask(words)["choices"]
+
+class TestAll:
+    @pytest.mark.cassette("cassettes/mine.yaml")
+    def test_named(self):
+        assert ask()["choices"]
+"""
+    folder = write(repository, sandbox, tests)
+    repository.runpytest_inprocess("--record").assert_outcomes(passed=3)
+    names = sorted(path.name for path in folder.iterdir())
+    assert len(names) == 2
+    assert all(name.startswith("test_some-a-b-") for name in names)
+    assert (repository.path / "cassettes" / "mine.yaml").is_file()
+    repository.runpytest_inprocess().assert_outcomes(passed=3)
+
+
+def test_a_test_that_fails_writes_nothing(repository: pytest.Pytester, sandbox: str) -> None:
+    """It went to the network, and that is said."""
+    folder = write(repository, sandbox, ONE + "    raise ValueError\n")
+    result = repository.runpytest_inprocess("--record")
+    result.assert_outcomes(failed=1)
+    result.stdout.fnmatch_lines(["harness: 0 replayed, 0 recorded, 1 live; 1 test went *"])
+    assert not folder.exists()
+
+
+def test_what_was_not_asked_for_fails(repository: pytest.Pytester, sandbox: str) -> None:
+    """Unless the mark allows it."""
+    write(repository, sandbox, ONE + "    ask('再见')\n")
+    repository.runpytest_inprocess("--record").assert_outcomes(passed=1)
+    write(repository, sandbox, ONE)
+    result = repository.runpytest_inprocess()
+    result.assert_outcomes(failed=1)
+    result.stdout.fnmatch_lines(["*test_one.yaml: 1 recorded exchange nobody asked for; *"])
+    write(repository, sandbox, ONE.replace("cassette", "cassette(allow_unplayed=True)"))
+    repository.runpytest_inprocess().assert_outcomes(passed=1)
+
+
+def test_the_rules_fail_a_test(repository: pytest.Pytester, sandbox: str) -> None:
+    """After its own outcome; or are told only."""
+    folder = write(repository, sandbox, ONE)
+    repository.runpytest_inprocess("--record").assert_outcomes(passed=1)
+    path = folder / "test_one.yaml"
+    text = path.read_text(encoding="utf-8")
+    path.write_text(text.replace("total_tokens", "totally_tokens"), encoding="utf-8")
+    result = repository.runpytest_inprocess()
+    result.assert_outcomes(failed=1)
+    result.stdout.fnmatch_lines(["error: *", "*recording: *test_one.yaml"])
+    write(repository, sandbox, ONE.replace("cassette", "cassette(findings='tell')"))
+    result = repository.runpytest_inprocess("-rA")
+    result.assert_outcomes(passed=1)
+    result.stdout.fnmatch_lines(["error: *"])
+
+
+def test_the_fixture_tells_what_passed(repository: pytest.Pytester, sandbox: str) -> None:
+    """While the test runs; the mark is not needed with it."""
+    tests = """
+def test_fixture(cassette):
+    ask()
+    assert len(cassette.exchanges) == 1
+    assert not cassette.findings
+"""
+    write(repository, sandbox, tests)
+    repository.runpytest_inprocess("--record=missing").assert_outcomes(passed=1)
+    repository.runpytest_inprocess().assert_outcomes(passed=1)
+
+
+def test_a_mark_that_cannot_be_understood(repository: pytest.Pytester, sandbox: str) -> None:
+    """Fails its test, and says what there is."""
+    tests = "".join(
+        f"@pytest.mark.cassette({mark})\ndef test_{n}(): pass\n"
+        for n, mark in enumerate(["volatil=[]", "findings='no'", "volatile='/seed'"])
+    )
+    write(repository, sandbox, tests)
+    result = repository.runpytest_inprocess()
+    result.assert_outcomes(failed=3)
+    result.stdout.fnmatch_lines(["*@pytest.mark.cassette*allow_unplayed=False*"])
+
+
+def test_asynchronous_tests(repository: pytest.Pytester, sandbox: str) -> None:
+    """Also where a fixture began their event loop's task before there was a tape."""
+    tests = f"""
+@pytest.fixture
+def anyio_backend():
+    return "asyncio"
+
+@pytest.fixture
+async def address():
+    return BASE + "/api/paas/v4/chat/completions"
+
+@pytest.mark.anyio
+@pytest.mark.cassette
+async def test_one(address, cassette):
+    body = {{"model": "glm-4", "messages": [{{"role": "user", "content": "你好"}}]}}
+    headers = {{"authorization": "Bearer {ZHIPUAI_KEY}"}}
+    async with httpx.AsyncClient() as client:
+        assert (await client.post(address, json=body, headers=headers)).json()["choices"]
+    assert len(cassette.exchanges) == 1
+"""
+    write(repository, sandbox, tests)
+    repository.runpytest_inprocess("--record").assert_outcomes(passed=1)
+    write(repository, "http://elsewhere.invalid", tests)
+    repository.runpytest_inprocess().assert_outcomes(passed=1)
+
+
+@pytest.mark.skipif(find_spec("xdist") is None, reason="pytest-xdist is not installed")
+def test_the_line_is_right_in_several_processes(repository: pytest.Pytester, sandbox: str) -> None:
+    """Each test is counted once."""
+    write(repository, sandbox, ONE + ONE.replace("test_one", "test_two"))
+    result = repository.runpytest_subprocess("-n", "2", "--record")
+    result.assert_outcomes(passed=2)
+    result.stdout.fnmatch_lines(
+        ["harness: 0 replayed, 2 recorded, 0 live; 2 tests went to the network"]
+    )
+    result = repository.runpytest_subprocess("-n", "2")
+    result.stdout.fnmatch_lines(["harness: 2 replayed, 0 recorded, 0 live; no test went *"])
+
+
+def test_no_line_without_cassettes(repository: pytest.Pytester) -> None:
+    """Who uses none is told nothing."""
+    repository.makepyfile("def test_mine(): pass")
+    assert "harness:" not in repository.runpytest_inprocess().stdout.str()

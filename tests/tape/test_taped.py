@@ -1,0 +1,222 @@
+"""`harness.use_cassette`: the user's own code, with a cassette."""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import httpx
+import pytest
+
+import harness
+from harness import store
+from harness.errors import BadCassette, HarnessError, Miss, NoCassette, SecretLeft, Unplayed
+from harness.types import Origin
+
+from .server import Server
+
+if TYPE_CHECKING:
+    from conftest import Python
+
+
+def get(server: Server, path: str = "/json") -> str:
+    """What a request answers."""
+    return httpx.get(server.base + path).text
+
+
+def recorded(server: Server, path: Path, *paths: str) -> Path:
+    """A cassette of some requests."""
+    with harness.use_cassette(path, record="all"):
+        for name in paths:
+            get(server, name)
+    return path
+
+
+def test_recorded_and_replayed(server: Server, tmp_path: Path) -> None:
+    """By default nothing goes out; the block tells what passed."""
+    path = tmp_path / "deep" / "one.yaml"
+    with harness.use_cassette(path, record="missing") as taped:
+        live = get(server)
+    assert (len(taped.recorded), taped.played, taped.written) == (1, (), True)
+    told = store.read(path).provenance
+    assert told.recorded_from is Origin.LIVE
+    assert told.recorded_at
+    with harness.use_cassette(path) as taped:
+        assert get(server) == live
+        assert len(taped.exchanges) == 1
+    assert (taped.recorded, len(taped.played), taped.went_out) == ((), 1, False)
+    assert len(server.asked) == 1
+
+
+def test_missing_adds_and_all_begins_anew(server: Server, tmp_path: Path) -> None:
+    """What was there comes first; what passed is told in the order it was asked."""
+    path = recorded(server, tmp_path / "a.yaml", "/json")
+    with harness.use_cassette(path, record="missing") as taped:
+        get(server, "/nothing")
+        get(server, "/json")
+    assert [e.response.status for e in taped.exchanges] == [204, 200]
+    assert [e.response.status for e in store.read(path).exchanges] == [200, 204]
+    recorded(server, path, "/nothing")
+    assert [e.response.status for e in store.read(path).exchanges] == [204]
+
+
+@pytest.mark.parametrize("record", ["missing", "all"])
+def test_a_block_that_raises_writes_nothing(server: Server, tmp_path: Path, record: str) -> None:
+    """What was there stays."""
+    path = recorded(server, tmp_path / "a.yaml", "/json")
+    before = path.read_bytes()
+    taped = harness.use_cassette(path, record=record)
+
+    def block() -> None:
+        with taped:
+            get(server, "/nothing")
+            raise ValueError("mine")
+
+    with pytest.raises(ValueError, match="mine"):
+        block()
+    assert path.read_bytes() == before
+    assert (taped.went_out, taped.written) == (True, False)
+
+
+@pytest.mark.parametrize("record", ["missing", "all"])
+def test_nothing_new_writes_nothing(server: Server, tmp_path: Path, record: str) -> None:
+    """Not even the date."""
+    path = recorded(server, tmp_path / "a.yaml", "/json")
+    before = path.stat().st_mtime_ns
+    with harness.use_cassette(path, record=record, allow_unplayed=True):
+        pass
+    assert path.stat().st_mtime_ns == before
+
+
+def test_no_cassette(tmp_path: Path) -> None:
+    """Says what to do, before the block runs."""
+    told = r"there is no cassette .*a\.yaml; record it: with record=\"missing\""
+    with pytest.raises(NoCassette, match=told), harness.use_cassette(tmp_path / "a.yaml"):
+        raise AssertionError("not reached")
+
+
+@pytest.mark.parametrize("record", ["none", "missing"])
+def test_a_broken_cassette_is_no_missing_one(tmp_path: Path, record: str) -> None:
+    """It is not overwritten."""
+    path = tmp_path / "a.yaml"
+    path.write_text("interactions: [")
+    with pytest.raises(BadCassette), harness.use_cassette(path, record=record):
+        raise AssertionError("not reached")
+
+
+@pytest.mark.parametrize("record", ["none", "missing"])
+def test_what_nobody_asked_for(server: Server, tmp_path: Path, record: str) -> None:
+    """Fails the block, unless allowed or failed already."""
+    path = recorded(server, tmp_path / "a.yaml", "/json", "/nothing")
+    told = f"a.yaml: 1 recorded exchange nobody asked for; .*\n  GET {server.base}/nothing$"
+    with pytest.raises(Unplayed, match=told), harness.use_cassette(path, record=record):
+        get(server)
+    with harness.use_cassette(path, record=record, allow_unplayed=True) as taped:
+        get(server)
+    assert len(taped.unplayed) == 1
+    with pytest.raises(ValueError, match="mine"), harness.use_cassette(path, record=record):
+        raise ValueError("mine")
+
+
+def test_a_request_off_the_cassette(server: Server, tmp_path: Path) -> None:
+    """Is a Miss, and goes nowhere."""
+    path = recorded(server, tmp_path / "a.yaml", "/json")
+    with pytest.raises(Miss), harness.use_cassette(path):
+        get(server, "/nothing")
+    assert len(server.asked) == 1
+
+
+def test_secrets_and_volatile_values(server: Server, tmp_path: Path) -> None:
+    """Neither the given secrets nor those of the environment are written."""
+    path, word = tmp_path / "a.yaml", "my-own-secret"
+
+    def ask(seed: int) -> object:
+        return httpx.post(f"{server.base}/echo", json={"key": word, "seed": seed}).json()["key"]
+
+    options = {"secrets": [word], "volatile": ["/seed"]}
+    with harness.use_cassette(path, record="all", **options):  # type: ignore[arg-type]
+        assert ask(1) == word
+    assert word not in path.read_text()
+    with harness.use_cassette(path, secrets=[word]):
+        assert ask(2) == "REDACTED"
+
+
+def test_keys_of_the_environment(
+    server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Are known without being told."""
+    key = "0123456789abcdef0123456789abcdef.TestTestTestTest"
+    monkeypatch.setenv("ZHIPUAI_API_KEY", key)
+    with harness.use_cassette(tmp_path / "a.yaml", record="all"):
+        httpx.post(f"{server.base}/echo", content=key)
+    assert key not in (tmp_path / "a.yaml").read_text()
+
+
+def test_what_cannot_be_made_safe_is_not_written(server: Server, tmp_path: Path) -> None:
+    """The block fails."""
+    path = tmp_path / "a.yaml"
+    with pytest.raises(SecretLeft), harness.use_cassette(path, record="all"):
+        get(server, "/odd-coding")
+    assert not path.exists()
+
+
+def test_the_sandbox_is_not_taken_for_live(sandbox: str, tmp_path: Path) -> None:
+    """It marks its answers; and the rules look at them."""
+    path = tmp_path / "a.yaml"
+    with harness.use_cassette(path, record="all") as taped:
+        httpx.post(f"{sandbox}/api/paas/v4/chat/completions", json={})
+    assert store.read(path).provenance.recorded_from is Origin.SANDBOX
+    assert taped.findings == ()
+    path.write_text(path.read_text().replace("code: 401", "code: 200"))
+    with harness.use_cassette(path) as taped:
+        httpx.post(f"{sandbox}/api/paas/v4/chat/completions", json={})
+    assert {finding.source for finding in taped.findings} == {str(path)}
+
+
+def test_as_a_decorator(server: Server, tmp_path: Path) -> None:
+    """Each call is a block of its own; asynchronous functions too."""
+    path = recorded(server, tmp_path / "a.yaml", "/json")
+
+    @harness.use_cassette(path)
+    def one() -> str:
+        return get(server)
+
+    @harness.use_cassette(path)
+    async def other() -> str:
+        async with httpx.AsyncClient() as client:
+            return (await client.get(f"{server.base}/json")).text
+
+    async def both() -> list[str]:
+        return list(await asyncio.gather(other(), other()))
+
+    assert one() == one()
+    assert asyncio.run(both()) == [one(), one()]
+    assert len(server.asked) == 1
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"record": "sometimes"}, {"volatile": "/seed"}, {"secrets": "my-own-secret"}]
+)
+def test_wrong_use(tmp_path: Path, wrong: dict[str, str]) -> None:
+    """Told at once."""
+    with pytest.raises(HarnessError):
+        harness.use_cassette(tmp_path, **wrong)  # type: ignore[arg-type]
+
+
+def test_a_cassette_of_a_scenario(tmp_path: Path) -> None:
+    """Is a cassette as any other; nothing of it was asked for here."""
+    shipped = Path(__file__).parents[2] / "cassettes"
+    (path, *_) = sorted(shipped.rglob("*.yaml"))
+    shutil.copy(path, tmp_path / "a.yaml")
+    with pytest.raises(Unplayed), harness.use_cassette(tmp_path / "a.yaml"):
+        pass
+
+
+def test_importing_the_package_is_light(python: Python) -> None:
+    """It is used by whoever uses it."""
+    code = "import sys, harness; print([m for m in sys.modules if m.startswith('harness')])"
+    assert python("-c", code).stdout == "['harness']\n"
+    done = python("-c", "import harness; harness.use_tapes")
+    assert "module 'harness' has no attribute 'use_tapes'" in done.stderr

@@ -1,0 +1,318 @@
+"""Secrets in files are found and never shown; what only looks like one is let be."""
+
+from __future__ import annotations
+
+import base64
+import gzip
+import json
+import random
+import re
+import zlib
+from collections import Counter
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from test_redact import (
+    AWS,
+    DASHSCOPE,
+    ESCAPED,
+    FILES,
+    ID,
+    JWT,
+    ODD,
+    PLANTED,
+    RECORDINGS,
+    SECRET,
+    UNKNOWN,
+    ZHIPU,
+    stream,
+)
+
+from harness import cassette
+from harness.sandbox import DASHSCOPE_KEY, ZHIPUAI_KEY
+from harness.scan import KNOWN, Leak, Scanner
+from harness.types import Cassette, Exchange, Provenance, Request, Response
+
+ROOT = Path(__file__).parent.parent
+OURS = Scanner((ZHIPU, ID, SECRET, DASHSCOPE, ODD))
+NOBODYS = Scanner()
+RANDOM = "a8f5f167f44f4964e6c998dee827110c"
+TOKEN = "hG7-sdf_6dS87f6sd9Q"  # noqa: S105 - nobody's
+
+
+def told(content: str | bytes, scanner: Scanner = NOBODYS) -> list[tuple[int, str, str]]:
+    """(line, kind, where) of all that is found."""
+    raw = content.encode() if isinstance(content, str) else content
+    return [(leak.line, leak.kind, leak.where) for leak in scanner.scan(raw)]
+
+
+# -------------------------------------------------------------------------- what looks like one
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        *(
+            (f"# a\nsee {key}!", (2, kind, ""))
+            for kind, listed in UNKNOWN.items()
+            for key in listed
+        ),
+        (f"a\n\n令牌 {JWT}", (3, "a token", "")),
+        (f"curl -H 'Authorization: Bearer {TOKEN}'", (1, "credentials", "/curl -H 'Authorization")),
+        (f"GET / HTTP/1.1\r\nauthorization: {TOKEN}\r\n", (2, "credentials", "authorization")),
+        ("GET / HTTP/1.1\nCookie: a=; sid=0123456789", (2, "a cookie", "Cookie sid")),
+        ("< HTTP/1.1 200\n< set-cookie: sid=12345678; Path=/", (2, "a cookie", "set-cookie sid")),
+        ("https://a/?x=1&Signature=a%2Bb%3Dcdefgh", (1, "a signed link", "Signature")),
+        ("/?OSSAccessKeyId=aBcDeFgH12345678", (1, "a signed link", "OSSAccessKeyId")),
+        ("u=https%3A%2F%2Fa%3FSignature%3DaBcDeFgH12", (1, "a signed link", "Signature")),
+        ("/?X-Amz-Security-Token=aBcDeFgH1234", (1, "a signed link", "X-Amz-Security-Token")),
+        ("/?a&security-token=aBcDeFgH1234", (1, "a signed link", "security-token")),
+        (f'api_key = "{RANDOM}"', (1, "a secret by its name", "api_key")),
+        (f"export MY_SECRET={RANDOM}", (1, "a secret by its name", "MY_SECRET")),
+        (f"x=1 dbPassword: '{RANDOM}'", (1, "a secret by its name", "/x=1 dbPassword")),
+        (f'{{"a": 1,\n"b": [{{"token": "{RANDOM}"}}]}}', (2, "a secret by its name", "/b/0/token")),
+        (f"a:\n  b:\n  - token: {RANDOM}", (3, "a secret by its name", "/a/b/0/token")),
+        (f"a: 1\n# api-key: {RANDOM}\n", (2, "a secret by its name", "api-key")),
+        (f'a: \'{{"b": {{"token": "{RANDOM}"}}}}\'', (1, "a secret by its name", "/a > /b/token")),
+    ],
+)
+def test_what_looks_like_a_secret_is_found(text: str, found: tuple[int, str, str]) -> None:
+    """By its form or its name, once, with its line."""
+    assert told(text) == [found]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("REDACTED", "Bearer REDACTED", "Bearer <masked>", "Bearer test_dashscope_api_key"),
+        *("[REDACTED:key]", "DUMMY", "dummy-key-12345678", "xxxxxxxxxxxx", "<key>", "$VAR", ""),
+        *("Bearer ${DASHSCOPE_API_KEY}", "Bearer $DASHSCOPE_API_KEY", "Bearer {api_key_1234567}"),
+        *("Bearer ***", "Bearer sk-xxxxxxxxxxxxxxxx", "your-api-key-12345", "None"),
+        *(ZHIPUAI_KEY, DASHSCOPE_KEY),
+    ],
+)
+@pytest.mark.parametrize("name", ["authorization", "api_key", "Cookie", "Signature", "token"])
+def test_placeholders_are_known(name: str, text: str) -> None:
+    """In a header, a cookie, a link, an assignment, in JSON and in YAML."""
+    value = f"sid={text}" if name == "Cookie" else text
+    value = value.replace("Bearer ", "") if name in ("Cookie", "Signature") else value
+    for content in (
+        f"{name}: {value}\n",
+        f"x\n{name}: {value}\n\n\tx",
+        json.dumps({name: value}),
+        json.dumps([{"name": name, "value": value}]),
+        f"https://a/?{name}={text.replace('Bearer ', '')}&b",
+        f'{name} = "{value}"\n\t!',
+    ):
+        assert told(content) == []
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==",
+        "x-request-id: d53f1897-8412-4174-8152-f5e545945255",
+        "max_tokens: 12345678901234567890\nnext: token_for_user_1\n",
+        "token = generate_a_token_for_the_user_1",
+        "def f(Signature=abcdefgh12345678): pass",
+        "password: correct-horse-battery-staple",
+        '{"token": "Hello", "logprob": -0.1, "bytes": [1, 2]}',
+        "Bearer auth, Bearer tokens are told in prose",
+        "sid=0123456789",
+        f"sha256: {RANDOM}",
+    ],
+)
+def test_what_only_looks_like_one_is_let_be(text: str) -> None:
+    """Ids, digests, numbers, programs, prose."""
+    assert told(text) == []
+
+
+# --------------------------------------------------------------------------------- known ones
+
+
+@pytest.mark.parametrize("how", ESCAPED)
+@pytest.mark.parametrize("key", [ZHIPU, ID, SECRET, DASHSCOPE, ODD])
+def test_a_known_key_is_found_in_every_form(key: str, how: str) -> None:
+    """In text, in JSON, in YAML, once and by its line; it is one finding, not one for each half."""
+    text = ESCAPED[how](key)
+    assert told(f"x\ty: [\n<{text}>", OURS) == [(2, "a known key", "")]
+    quoted = text if how.startswith("JSON") else json.dumps(text)[1:-1]
+    assert told(f'{{\n"a": ["b {quoted}"]}}', OURS) == [(2, "a known key", "/a/0")]
+    single = text.replace("'", "''")
+    assert told(f"a:\n- b\n- 'b {single}'\n", OURS) == [(3, "a known key", "/a/1")]
+
+
+@pytest.mark.parametrize("pack", [gzip.compress, zlib.compress, bytes])
+def test_packed_bodies_are_unpacked(pack: type[bytes]) -> None:
+    """A compressed body stands in a cassette as base64, of which no letter is the key's."""
+    body = pack(json.dumps({"a": [{"b": f"hi {DASHSCOPE}"}]}).encode())
+    text = base64.encodebytes(body).decode().replace("\n", "\n        ").rstrip()
+    yaml = f"interactions:\n- response:\n    body:\n      string: !!binary |\n        {text}\n"
+    where = "/interactions/0/response/body/string"
+    assert [found[1:] for found in told(yaml, OURS)] == [("a known key", where)]
+    text_only = yaml.replace("!!binary ", "")
+    assert [found[1:] for found in told(text_only, OURS)] == [("a known key", where)]
+    assert told(body, OURS)[0][1] == "a known key"
+
+
+def test_a_har_is_read_by_the_names_in_it() -> None:
+    """Where names are values."""
+    headers = [
+        {"name": "Authorization", "value": f"Bearer {TOKEN}"},
+        {"value": "sid=12345678", "name": "Cookie"},
+        {"name": "Accept", "value": RANDOM},
+    ]
+    query = [{"name": "Signature", "value": "aB3dEf6hIj9lMnOpQ%3D"}]
+    content = {"encoding": "base64", "text": base64.b64encode(f"a {AWS}".encode()).decode()}
+    har = {"log": {"request": {"headers": headers, "queryString": query}, "content": content}}
+    found = told(json.dumps(har, indent=1))
+    assert [(kind, where) for _, kind, where in found] == [
+        ("credentials", "/log/request/headers/0/Authorization"),
+        ("a cookie", "/log/request/headers/1/Cookie sid"),
+        ("a secret by its name", "/log/request/queryString/0/Signature"),
+        ("an access key id", "/log/content/text"),
+    ]
+
+
+@pytest.mark.parametrize("pieces", [2, 5, 35])
+def test_a_key_told_piece_by_piece_is_found(pieces: int) -> None:
+    """In a stream by itself, in a cassette, in JSON; our own keys and others'."""
+    for key in (DASHSCOPE, UNKNOWN["an sk- key"][0]):
+        step = -(-len(key) // pieces)
+        body = stream(*(key[i : i + step] for i in range(0, len(key), step)))
+        kind = "a known key" if key == DASHSCOPE else "an sk- key"
+        where = "stream /choices/0/delta/content"
+        assert told(body, OURS) == [(1, kind, where)]
+        exchange = Exchange(Request("GET", "https://a"), Response(200, body=body))
+        found = told(cassette.dumps(Cassette((exchange,))), OURS)
+        inside = "/interactions/0/response/body/string"
+        assert [f[1:] for f in found] == [(kind, f"{inside} {where}")]
+        assert told(json.dumps({"b": body.decode()}), OURS) == [(1, kind, f"/b {where}")]
+
+
+def test_every_line_is_told() -> None:
+    """The same key on two lines is two findings; twice on one line it is one."""
+    text = f"a: {DASHSCOPE} {DASHSCOPE}\nb: |\n  x\n  {DASHSCOPE}\n"
+    assert told(text, OURS) == [(1, "a known key", "/a"), (4, "a known key", "/b")]
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-8-sig", "gb18030"])
+def test_files_in_other_alphabets(encoding: str) -> None:
+    """Bytes that are no text are searched too."""
+    assert told(f"键\n{DASHSCOPE}\n".encode(encoding), OURS) == [(2, "a known key", "")]
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"",
+        b"\x00\xff" * 50,
+        b"{" * 3000,
+        b"[" * 100_000,
+        b"a: &a [*a]",
+        b"&a : *b",
+        b"\x1f\x8b\x08",
+        b"? [a]\n: b",
+        b"- " * 3000 + b"a",
+        b'{"a": "\\ud83d"}',
+        b"a: !!binary '!'",
+        b"%41" * 9,
+        b"data: {\n\ndata: [1]\n\n",
+        b'{"a": 1}\n{"b": 2',
+        b"--- a\n--- b\n",
+        b"\xff\xfe\x00",
+    ],
+    ids=lambda content: content[:8].hex(),
+)
+def test_no_file_is_too_strange(content: bytes) -> None:
+    """Whatever it is, a key after it is still found."""
+    assert NOBODYS.scan(content) == []
+    if not content.startswith((b"\x1f\x8b", b"\xff\xfe")):
+        assert told(content + b"\n" + DASHSCOPE.encode(), OURS)
+
+
+# --------------------------------------------------------------------------------- never shown
+
+
+def test_what_is_told_holds_no_secret() -> None:
+    """Two letters of each end of long ones, none of short ones; not where it is a name, either."""
+    text = json.dumps(
+        {DASHSCOPE: 1, "a": {f"x{ZHIPU}": {"token": RANDOM}}, "cookie": "sid=12345678"}
+    )
+    leaks = OURS.scan(text.encode())
+    assert leaks == [
+        Leak(1, "a known key", "/REDACTED", "sk...ef, 35 characters"),
+        Leak(1, "a known key", "/a/xREDACTED", "12...Op, 49 characters"),
+        Leak(1, "a secret by its name", "/a/xREDACTED/token", "a8...0c, 32 characters"),
+        Leak(1, "a cookie", "/cookie sid", "8 characters"),
+    ]
+    assert "0123456789" not in repr(OURS)
+
+
+# ------------------------------------------------------------------------------- false alarms
+
+
+@pytest.mark.skipif(not FILES, reason=f"no real recordings at {RECORDINGS}")
+def test_real_recordings_hold_their_stand_ins_and_nothing_else() -> None:
+    """Every finding in 197 exchanges: cookies, and four links with their key's id and signature."""
+    found = Counter(
+        (path.parent.name, leak.kind, re.sub(r".*/", "", leak.where))
+        for path in FILES
+        for leak in NOBODYS.scan(path.read_bytes())
+    )
+    cookies = Counter(
+        path.parent.name
+        for path in FILES
+        for _ in re.findall(r"acw_tc=", path.read_text(encoding="utf-8"))
+    )
+    assert found == {
+        **{(folder, "a cookie", "0 acw_tc"): count for folder, count in cookies.items()},
+        ("dashscope", "an access key id", "string"): 4,
+        ("dashscope", "a signed link", "string Signature"): 4,
+    }
+    assert cookies.total() == 104
+
+
+@pytest.mark.parametrize(
+    "path", [*ROOT.glob("cassettes/*/*"), *ROOT.glob("scenarios/*")], ids=lambda path: path.name
+)
+def test_our_own_recordings_hold_none(path: Path) -> None:
+    """The sandbox's keys are everybody's."""
+    assert NOBODYS.scan(path.read_bytes()) == []
+
+
+# ------------------------------------------------------------------------------- ten thousand
+
+PLANTS = 10_000
+IN_A_FILE = 100
+
+
+def test_every_planted_key_is_found() -> None:
+    """Ten thousand times a key, somehow written, somewhere, in cassettes nobody redacted."""
+    chance = random.Random(11)  # noqa: S311 - the same every time
+    ways = [
+        (key, how, place)
+        for key in (ZHIPU, ID, SECRET, DASHSCOPE, ODD)
+        for how in ESCAPED
+        for place in PLANTED
+    ]
+    planted = [ways[n] if n < len(ways) else chance.choice(ways) for n in range(PLANTS)]
+    missed = []
+    for start in range(0, PLANTS, IN_A_FILE):
+        here = planted[start : start + IN_A_FILE]
+        exchanges = tuple(PLANTED[place](ESCAPED[how](key)) for key, how, place in here)
+        found = OURS.scan(cassette.dumps(Cassette(exchanges)).encode())
+        seen = {leak.where.split("/")[2] for leak in found if leak.where and leak.kind == KNOWN}
+        missed += [way for number, way in enumerate(here) if str(number) not in seen]
+    assert missed == []
+
+
+@pytest.mark.parametrize("how", ESCAPED)
+def test_metadata_are_searched_too(how: str) -> None:
+    """What a cassette says of itself."""
+    exchange = Exchange(Request("GET", "https://a"), Response(200))
+    for key in (ZHIPU, ID, SECRET, DASHSCOPE, ODD):
+        told_by = Provenance(address=f"http://a/{ESCAPED[how](key)}")
+        text = cassette.dumps(replace(Cassette((exchange,)), provenance=told_by))
+        assert [f[1:] for f in told(text, OURS)] == [("a known key", "/metadata/harness/address")]
