@@ -194,16 +194,18 @@ def dash(base: str, *, stream: bool, words: str = "你好") -> list[Any]:
     call: Any = dashscope.AioGeneration.call
 
     async def ask() -> list[Any]:
-        answer = await call(
-            "qwen-turbo",
-            messages=[{"role": "user", "content": words}],
-            stream=stream,
-            result_format="message",
-            api_key=DASHSCOPE_KEY,
-            base_address=f"{base}/api/v1",
-        )
-        parts = [part async for part in answer] if stream else [answer]
-        await close_shared_aio_session()
+        try:
+            answer = await call(
+                "qwen-turbo",
+                messages=[{"role": "user", "content": words}],
+                stream=stream,
+                result_format="message",
+                api_key=DASHSCOPE_KEY,
+                base_address=f"{base}/api/v1",
+            )
+            parts = [part async for part in answer] if stream else [answer]
+        finally:
+            await close_shared_aio_session()
         return [{name: part[name] for name in part if name != "headers"} for part in parts]
 
     return asyncio.run(ask())
