@@ -125,7 +125,7 @@ def test_the_callers_middlewares_are_around_the_tape(server: Server) -> None:
 
     async def ask() -> None:
         async with aiohttp.ClientSession(middlewares=(more,)) as session:
-            await session.get(f"{server.base}/json")
+            await (await session.get(f"{server.base}/json")).read()
 
     tape = Recorder(Redactor())
     with in_place(tape):
