@@ -63,6 +63,7 @@ def test_redirects_are_two_exchanges(server: Server) -> None:
             aiohttp.ClientSession() as session,
             session.get(f"{server.base}/redirect") as got,
         ):
+            await got.read()
             return str(got.url), len(got.history)
 
     tape = Recorder(Redactor())
