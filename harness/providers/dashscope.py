@@ -21,6 +21,7 @@ from harness.providers.provider import (
     seconds,
     text,
     texts,
+    usage,
 )
 from harness.types import (
     Call,
@@ -32,7 +33,6 @@ from harness.types import (
     Mode,
     Outcome,
     Reply,
-    Usage,
     View,
 )
 
@@ -46,6 +46,7 @@ MESSAGE_PATHS = ("output.choices[0].message.content",)
 TASK_PATHS = ("output.task_id", "output.task_status")
 IMAGE_PATHS = ("output.results[0].url",)
 
+TOKENS = ("input_tokens", "output_tokens", "total_tokens")
 TASK = Task(
     ("output", "task_status"),
     frozenset({"SUCCEEDED", "FAILED", "CANCELED", "UNKNOWN"}),
@@ -211,7 +212,7 @@ def _reply(views: tuple[View, ...]) -> Reply:
         reasoning=text(said, "reasoning_content"),
         tool_calls=tool_calls(dig(said, "tool_calls") or ()),
         finish_reason=_reason(choice or output),
-        usage=_usage(dig(value, "usage")),
+        usage=usage(dig(value, "usage"), *TOKENS),
         views=views,
     )
 
@@ -263,13 +264,6 @@ def _pictures(views: tuple[View, ...]) -> Outcome:
         states=states,
         views=views,
     )
-
-
-def _usage(usage: Json) -> Usage | None:
-    if not isinstance(usage, dict):
-        return None
-    names = ("input_tokens", "output_tokens", "total_tokens")
-    return Usage(*(usage.get(name) for name in names))
 
 
 def _reason(thing: Json) -> str | None:

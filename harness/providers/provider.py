@@ -8,7 +8,7 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-from harness.types import Broken, Call, Failure, Json, Kind, Mode, Outcome, Poll, View
+from harness.types import Broken, Call, Failure, Json, Kind, Mode, Outcome, Poll, Usage, View
 
 Sleep = Callable[[float], None]
 
@@ -136,6 +136,11 @@ def text(thing: Json, name: str) -> str | None:
     """The text under a key, if there is one and it is one."""
     value = dig(thing, name)
     return value if isinstance(value, str) else None
+
+
+def usage(counts: Json, *names: str) -> Usage | None:
+    """Tokens by the names a provider gives to input, output and total; None where it has none."""
+    return Usage(*(counts.get(name) for name in names)) if isinstance(counts, dict) else None
 
 
 def dig(value: Json, *path: str | int) -> Json:

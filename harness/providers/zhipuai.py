@@ -24,6 +24,7 @@ from harness.providers.provider import (
     seconds,
     text,
     texts,
+    usage,
 )
 from harness.providers.trust import trusted
 from harness.types import (
@@ -36,7 +37,6 @@ from harness.types import (
     Mode,
     Outcome,
     Reply,
-    Usage,
     View,
 )
 
@@ -53,6 +53,7 @@ TASK_PATHS = ("id", "task_status")
 IMAGE_PATHS = ("data[0].url",)
 
 SUCCESS, FAIL = "SUCCESS", "FAIL"
+TOKENS = ("prompt_tokens", "completion_tokens", "total_tokens")
 TASK = Task(("task_status",), frozenset({SUCCESS, FAIL}), result=("choices",))
 
 
@@ -165,7 +166,7 @@ def _reply(views: tuple[View, ...]) -> Reply:
         reasoning=text(said, "reasoning_content"),
         tool_calls=tool_calls(dig(said, "tool_calls") or ()),
         finish_reason=text(choice, "finish_reason"),
-        usage=_usage(dig(value, "usage")),
+        usage=usage(dig(value, "usage"), *TOKENS),
         views=views,
     )
 
@@ -198,7 +199,7 @@ def _joined(views: tuple[View, ...]) -> Outcome:
         reasoning="".join(reasoning) if reasoning else None,
         tool_calls=tool_calls(call for part in calls for call in part),
         finish_reason=reasons[-1] if reasons else None,
-        usage=_usage(usages[-1]) if usages else None,
+        usage=usage(usages[-1], *TOKENS) if usages else None,
         pieces=tuple(pieces),
         views=views,
     )
@@ -211,13 +212,6 @@ def _task_outcome(task: str, views: tuple[View, ...]) -> Outcome:
         code = text(error, "code") or FAIL
         return Failure(200, code, text(error, "message") or "the task failed", task, views=views)
     return replace(_reply(views), task_id=task, states=states)
-
-
-def _usage(usage: Json) -> Usage | None:
-    if not isinstance(usage, dict):
-        return None
-    names = ("prompt_tokens", "completion_tokens", "total_tokens")
-    return Usage(*(usage.get(name) for name in names))
 
 
 def _error_body(view: View) -> Failure | None:
