@@ -51,6 +51,7 @@ $(READY): pyproject.toml constraints.txt
 	@echo "== setting up $(VENV): a virtual environment with all that is needed, once"
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	@$(BIN)/python -m pip install --quiet --editable '.[dev]'
+	@$(BIN)/python -m pip install --quiet --no-deps zai-sdk  # asks for a PyJWT that zhipuai refuses
 	@touch $@
 
 clean:
