@@ -3,7 +3,8 @@
     HarnessError                    wrong use or unreadable input: one clear message, exit code 2
     ├── BadInput                    a file the user gave does not say what it should (file and line)
     │   ├── BadScenario             a scenario
-    │   └── BadCassette             a cassette
+    │   ├── BadCassette             a cassette
+    │   └── BadSettings             the table [tool.harness] of a pyproject.toml
     ├── NoCassette                  nothing was recorded yet for what is to be replayed
     ├── StaleCassette               the scenario changed since the cassette was recorded
     ├── Unplayed                    a block of code did not ask for all that its cassette holds
@@ -48,6 +49,10 @@ class BadScenario(BadInput):
 
 class BadCassette(BadInput):
     """A cassette that cannot be read; it is never taken for an empty one."""
+
+
+class BadSettings(BadInput):
+    """Settings that cannot be understood."""
 
 
 class NoCassette(HarnessError):

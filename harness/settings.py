@@ -1,0 +1,64 @@
+"""What a project says for all its cassettes: the table `[tool.harness]` of pyproject.toml."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from harness.errors import BadSettings
+from harness.types import Json
+
+FILE = "pyproject.toml"
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What holds for every cassette and scenario of a project, besides what they say themselves.
+
+    `volatile` are JSON pointers into request bodies that do not count when a request is looked up.
+    """
+
+    volatile: tuple[str, ...] = ()
+
+
+def settings(folder: Path) -> Settings:
+    """The settings of the project that `folder` belongs to: of the nearest pyproject.toml upward.
+
+    Raises BadSettings, naming the file, for a key or a value that is not known.
+    """
+    folder = folder.absolute()
+    file = next((f for f in (p / FILE for p in (folder, *folder.parents)) if f.is_file()), None)
+    return Settings() if file is None else _read(file)
+
+
+def _read(file: Path) -> Settings:
+    try:
+        document = tomllib.loads(file.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise BadSettings(f"cannot be read: {error}", file) from None
+    tools = document.get("tool")
+    table = tools.get("harness", {}) if isinstance(tools, dict) else {}
+    if not isinstance(table, dict):
+        raise BadSettings("[tool.harness] should be a table", file)
+    try:
+        return Settings(**{name: _value(name, value) for name, value in table.items()})
+    except ValueError as error:
+        raise BadSettings(f"[tool.harness] {error}", file) from None
+
+
+def _value(name: str, value: Json) -> Json:
+    if name not in _KEYS:
+        raise ValueError(f"has no key {name!r}; there are: {', '.join(_KEYS)}")
+    return _KEYS[name](name, value)
+
+
+def _texts(name: str, value: Json) -> tuple[str, ...]:
+    if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
+        raise ValueError(f"{name}: a list of texts is expected")
+    return tuple(value)
+
+
+_KEYS: Mapping[str, Callable[[str, Json], Json]] = {"volatile": _texts}
+"""What may be said, and how each is read."""

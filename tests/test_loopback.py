@@ -1,0 +1,74 @@
+"""Bytes from a real socket, just as they are written down."""
+
+from __future__ import annotations
+
+import threading
+import time
+
+import httpx
+import pytest
+
+from harness.loopback import Pause, Reset, Script, answering, plain
+from harness.types import Response
+
+ANSWER = Response(
+    200, "OK", (("Content-Type", "text/event-stream"), ("content-length", "7")), "数据: 你".encode()
+)
+
+
+def test_a_recorded_answer_is_sent_in_its_own_pieces() -> None:
+    """Boundaries may fall inside a character; a length that no longer fits is left out."""
+    sizes = (1, 3, 4)
+    with (
+        answering(lambda head, body: plain(ANSWER, sizes)) as address,
+        httpx.stream("GET", address, trust_env=False) as response,
+    ):
+        read = list(response.iter_raw())
+    assert b"".join(read) == ANSWER.body
+    assert response.headers["content-type"] == "text/event-stream"
+    assert "content-length" not in response.headers
+
+
+@pytest.mark.parametrize("chunked", [False, True])
+def test_the_request_is_read_whole(chunked: bool) -> None:
+    """By its length, and in chunks."""
+    asked: list[tuple[bytes, bytes]] = []
+
+    def respond(head: bytes, body: bytes) -> Script:
+        asked.append((head, body))
+        return plain(ANSWER)
+
+    body = "问".encode() * 50_000
+    content = iter([body[:70_000], body[70_000:]]) if chunked else body
+    with answering(respond) as address:
+        httpx.post(f"{address}/a?b=1", content=content, trust_env=False)
+    ((head, heard),) = asked
+    assert head.startswith(b"POST /a?b=1 HTTP/1.1\r\n")
+    assert heard == body
+
+
+def test_a_reset_is_one() -> None:
+    """The client sees its connection broken, not ended."""
+    head = b"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nhalf"
+    with (
+        answering(lambda _, __: [head, Pause(0.05), Reset()]) as address,
+        pytest.raises(httpx.ReadError),
+    ):
+        httpx.get(address, trust_env=False)
+
+
+def test_a_close_too_early_is_one() -> None:
+    """Without a reset the connection just ends."""
+    head = b"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nhalf"
+    with answering(lambda _, __: [head]) as address, pytest.raises(httpx.RemoteProtocolError):
+        httpx.get(address, trust_env=False)
+
+
+def test_a_pause_ends_with_the_server_and_nothing_is_left() -> None:
+    """Nobody waits an hour for a script that does."""
+    before = threading.active_count()
+    began = time.perf_counter()
+    with answering(lambda _, __: [Pause(3600)]) as address, pytest.raises(httpx.ReadTimeout):
+        httpx.get(address, timeout=0.1, trust_env=False)
+    assert time.perf_counter() - began < 60
+    assert threading.active_count() == before
