@@ -9,13 +9,14 @@ READY := $(VENV)/.ready
 export PIP_CONSTRAINT := $(CURDIR)/constraints.txt
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: help demo test lint types tests shipped bench clean
+.PHONY: help demo test lint types tests shipped bench fuzz clean
 
 help:
 	@echo "make demo     record from a sandbox, replay offline, check, compare: no keys needed"
 	@echo "make test     lint, types, all tests"
 	@echo "make shipped  record the shipped cassettes anew, from the sandbox"
 	@echo "make bench    how fast a replay is, beside vcrpy, cassetter and the floor; some minutes"
+	@echo "make fuzz     damaged files and answers, EXAMPLES=2000 a test; some minutes"
 	@echo "make clean    remove .venv and everything built"
 
 demo: $(READY)
@@ -44,6 +45,10 @@ bench: $(READY)
 	@test -x $(VENV)/bench/bin/python || $(PYTHON) -m venv $(VENV)/bench
 	@$(VENV)/bench/bin/python -m pip install --quiet --editable '.[bench]'
 	@$(VENV)/bench/bin/python -m benchmarks $(OPTIONS)
+
+# 4 GB at most: what would take more memory than there is fails instead.
+fuzz: $(READY)
+	@ulimit -v 4000000; HARNESS_FUZZ=$(or $(EXAMPLES),2000) $(BIN)/python -m pytest tests/fuzz
 
 $(READY): pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
