@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Callable, Sequence
 from datetime import timedelta
 
@@ -89,6 +90,21 @@ def _swapped_lines(one: float, other: float) -> Change:
     return change
 
 
+def _other_value(at: float, token: bytes) -> Change:
+    """Another value, of any type, for a key of YAML or JSON: the rest stays what it was."""
+
+    def change(content: bytes) -> bytes:
+        values = list(_VALUE.finditer(content))
+        if not values:
+            return content
+        chosen = values[int(len(values) * at)]
+        return content[: chosen.start()] + token + content[chosen.end() :]
+
+    return change
+
+
+_VALUE = re.compile(rb"(?<=: )[^\n]+|(?<=\":)[^,}\]\n]+")
+_VALUES = st.sampled_from((b"null", b"[]", b"{}", b"-1", b"true", b"0.5", b'"x"', b"[[1]]", b"x"))
 _SHARES = st.floats(0, 1, exclude_max=True)
 _LENGTHS = st.integers(1, 200)
 _PIECES = st.sampled_from(TOKENS) | st.binary(min_size=1, max_size=8)
@@ -100,6 +116,8 @@ _CHANGES = st.one_of(
     st.builds(_over, _SHARES, _PIECES),
     st.builds(_without_line, _SHARES),
     st.builds(_swapped_lines, _SHARES, _SHARES),
+    st.builds(_other_value, _SHARES, _VALUES),
+    st.builds(_other_value, _SHARES, _VALUES),
 )
 
 

@@ -60,7 +60,7 @@ def told_whole(transcript: Transcript) -> None:
     text.conversation(console, read)
 
 
-@runs(25)
+@runs(60)
 @given(content=damaged([path.read_bytes() for path in CASSETTES]))
 def test_a_damaged_cassette_is_read_or_refused(content: bytes) -> None:
     """What could still be read goes through everything that reads cassettes."""
