@@ -345,6 +345,14 @@ def side(name: str, scenarios: Path, folder: Store) -> list[Read]:
     return [_read_recorded(job, folder) for job in chosen]
 
 
+def untimed(path: Path) -> Read:
+    """A cassette's transcript without times, which differ between any two recordings."""
+    found = store.read(path)
+    exchanges = tuple(replace(e, timing=None, chunks=()) for e in found.exchanges)
+    plain = replace(found, exchanges=exchanges)
+    return read(transcript_of(plain, dialects.recognise, source=path.name), dialects.recognise)
+
+
 def _read_recorded(job: Job, folder: Store) -> Read:
     cassette = folder.load(job.scenario.name, job.target)
     told = replace(cassette.provenance, scenario=job.scenario.name, target=str(job.target))

@@ -33,7 +33,7 @@ RINGS = (
         "reports",
     ),
     ("providers", "tape", "sandbox", "store", "loopback"),
-    ("environment", "settings", "runner", "work", "taped", "shipped"),
+    ("environment", "settings", "git", "runner", "work", "taped", "shipped"),
     ("cli", "plugin", "__init__"),
 )
 EDGES = 2

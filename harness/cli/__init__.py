@@ -9,7 +9,7 @@ from typing import Any
 
 import typer
 
-from harness.cli import app, looking, recording, replaying, scanning
+from harness.cli import app, looking, recording, replaying, scanning, showing
 from harness.errors import HarnessError, OffTape
 
 COMMANDS = (
@@ -19,12 +19,14 @@ COMMANDS = (
     ("check", replaying.check, "harness check cassettes tests/cassettes/test_chat.yaml"),
     ("scan", scanning.scan, "harness scan cassettes .env"),
     ("compare", looking.compare, "harness compare slogan/zhipuai slogan/dashscope"),
-    ("show", looking.show, "harness show multi-turn/zhipuai"),
+    ("show", showing.show, "harness show multi-turn/zhipuai --wire"),
     ("list", looking.list_, "harness list --json"),
     ("rules", looking.rules, "harness rules usage_adds_up"),
     ("schema", looking.schema, "harness schema > scenario.schema.json"),
     ("sandbox", recording.sandbox, "harness sandbox --latency 0.3 --throttle-every 5"),
     ("doctor", looking.doctor, "harness doctor"),
+    ("install-git", showing.install_git, "harness install-git"),
+    ("textconv", showing.textconv, "harness textconv cassettes/slogan/zhipuai-glm-4.yaml"),
 )
 """Every command: its name, its function, an example for its help text."""
 

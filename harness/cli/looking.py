@@ -1,4 +1,4 @@
-"""Commands that look: compare, show, list, rules, schema, doctor."""
+"""Commands that look: compare, list, rules, schema, doctor."""
 
 from __future__ import annotations
 
@@ -75,27 +75,6 @@ def _comparisons(found: list[Comparison], as_json: bool) -> bool:
         for comparison in found:
             text.comparison(console(), comparison)
     return any(comparison.differences for comparison in found)
-
-
-def show(
-    name: Annotated[str, typer.Argument(metavar="SIDE", help="scenario, scenario/target or file.")],
-    scenarios: Scenarios = SCENARIOS,
-    cassettes: Cassettes = CASSETTES,
-    as_json: AsJson = False,
-) -> None:
-    """Show a recording as the conversation it is."""
-    from harness import work
-    from harness.reports import machine, text
-    from harness.store import Store
-
-    reads = work.side(name, scenarios, Store(cassettes))
-    if as_json:
-        typer.echo(machine.dumps([machine.conversation(read) for read in reads]))
-        return
-    screen = console()
-    for number, read in enumerate(reads):
-        screen.print() if number else None
-        text.conversation(screen, read)
 
 
 def list_(

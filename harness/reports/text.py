@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from difflib import unified_diff
 from itertools import groupby
 from typing import Literal
 
@@ -15,6 +16,7 @@ from rich.text import Text
 from harness.compare import Comparison, Difference, Layer, Matrix
 from harness.reading import Read
 from harness.reports import conversation as talks
+from harness.reports import wire as wires
 from harness.reports.findings import headline
 from harness.reports.report import Report
 from harness.reports.words import count, line, number, plain, seconds, value
@@ -219,6 +221,38 @@ def conversation(console: Console, read: Read) -> None:
         _say(console, _figures(talk), "dim", indent=2)
     for reason in told.skipped:
         _say(console, f"skipped: {reason}", "dim")
+
+
+_WIRE = {
+    "exchange": ("", "bold"),
+    "request": ("> ", "cyan"),
+    "answer": ("< ", "green"),
+    "event": ("< ", "green"),
+    "note": ("  ", "dim"),
+    "problem": ("! ", "bold red"),
+}
+"""How a line of each kind begins, and its style."""
+
+
+def wire(console: Console, read: Read) -> None:
+    """A transcript as it travelled."""
+    for told in wires.wire(read):
+        sign, style = _WIRE[told.kind]
+        if told.kind == "exchange":
+            console.print()
+        _say(console, f"{sign}{told.text}", style)
+
+
+def difference(console: Console, left: Sequence[str], right: Sequence[str]) -> bool:
+    """Two texts line by line, and where they part, as `diff -u` tells it; whether they do."""
+    names = (left[0], right[0]) if left and right else ("", "")
+    parted = list(unified_diff(left, right, *names, lineterm="", n=3))
+    for told in parted:
+        _say(console, told, _SIGNS.get(told[:1], ""))
+    return bool(parted)
+
+
+_SIGNS = {"+": "green", "-": "red", "@": "cyan"}
 
 
 def _speak(console: Console, role: str, text: str, calls: tuple[ToolCall, ...], style: str) -> None:
