@@ -164,7 +164,7 @@ def test_every_command_is_on_the_page() -> None:
     from harness.cli import COMMANDS as OURS
 
     cells = re.findall(r"^\| (`harness .*?) \|", ENGLISH, re.MULTILINE)
-    words = [word for cell in cells for word in re.findall(r"`(?:harness )?(\w+)", cell)]
+    words = [word for cell in cells for word in re.findall(r"`(?:harness )?([\w-]+)", cell)]
     assert sorted(words) == sorted(name for name, *_ in OURS)
 
 
