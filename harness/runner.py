@@ -21,7 +21,7 @@ from harness.providers.download import download
 from harness.providers.provider import failed, is_passing
 from harness.redact import Redactor
 from harness.scenario import Past, Scenario, digests
-from harness.store import Store, put
+from harness.store import Store, put_cassette
 from harness.tape import Player, Recorder, Tape, in_place, prove_stock_reads
 from harness.types import (
     Call,
@@ -165,9 +165,9 @@ def record(scenario: Scenario, target: Target, source: Source, store: Store, tol
         run(scenario, target, session, tape, live=live, told=told, judge=judge)
     provenance = _provenance(scenario, target, provider, source.origin, address)
     cassette = Cassette(tape.exchanges(), provenance)
-    text = cassettes.dumps(cassette)
-    prove_stock_reads(text, cassette)
-    put(store.path(scenario.name, target), text)
+    written = cassettes.written(cassette)
+    prove_stock_reads(written, cassette)
+    put_cassette(store.path(scenario.name, target), written)
 
 
 def _refuse_refusal(scenario: Scenario, target: Target, redactor: Redactor, turn: Turn) -> None:

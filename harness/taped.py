@@ -24,7 +24,7 @@ from harness.errors import HarnessError, NoCassette, Unplayed
 from harness.reading import transcript_of
 from harness.redact import Redactor
 from harness.rules import check
-from harness.store import put, read
+from harness.store import put_cassette, read
 from harness.tape import Deck, Player, Recorder, in_place, prove_stock_reads
 from harness.types import Cassette, Exchange, Finding, Origin, Provenance
 
@@ -68,7 +68,7 @@ class Taped:
     """A block of code with its cassette, and what came of it.
 
     A missing cassette is an error where nothing may be recorded, if it is `needed`; else the
-    first request is.
+    first request is. `test` is whose cassette it is, see `Provenance`; written into it.
     """
 
     path: Path
@@ -77,6 +77,7 @@ class Taped:
     secrets: tuple[str, ...] = field(default=(), repr=False)
     allow_unplayed: bool = False
     needed: bool = True
+    test: str = ""
     written: bool = field(init=False, default=False)
     _old: Cassette = field(init=False, repr=False, default=Cassette(()))
     _deck: Deck = field(init=False, repr=False)
@@ -190,11 +191,12 @@ class Taped:
             self._old.provenance,
             recorded_from=self._origin,
             recorded_at=datetime.now(UTC).isoformat(timespec="seconds"),
+            test=self.test,
         )
         cassette = Cassette((*self._old.exchanges, *self.recorded), provenance)
-        text = cassettes.dumps(cassette)
-        prove_stock_reads(text, cassette)
-        put(self.path, text)
+        written = cassettes.written(cassette)
+        prove_stock_reads(written, cassette)
+        put_cassette(self.path, written)
         self.written = True
 
     def _told_unplayed(self) -> str:

@@ -3,9 +3,22 @@
 What vcrpy's format has no room for stands in `metadata` under the key `harness`; stock vcrpy
 carries it along unread. `version` stands last, as vcrpy writes it: a file that was cut off has
 none, and so is never taken for a shorter but whole one.
+
+`dumps` and `loads` are text alone. What is written to a disk is `written`: bodies that are files
+stand beside the text, and `put_back` has them in their place again.
 """
 
+from harness.cassette.artefacts import FOLDER, Written, is_of, line_of, put_back, written
 from harness.cassette.reading import loads
 from harness.cassette.writing import dumps
 
-__all__ = ["dumps", "loads"]
+__all__ = [
+    "FOLDER",
+    "Written",
+    "dumps",
+    "is_of",
+    "line_of",
+    "loads",
+    "put_back",
+    "written",
+]

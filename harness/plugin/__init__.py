@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from harness.plugin.cassettes import MARK, around, cassette, taped_of
+from harness.plugin.listing import Listing
 from harness.plugin.scenarios import ScenarioFile
 from harness.plugin.tally import Tally
 
@@ -60,6 +61,11 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         metavar="DIR",
         help="the folder of scenarios' cassettes; default: cassettes, beside that of scenarios",
     )
+    group.addoption(
+        "--list-cassettes",
+        metavar="FILE",
+        help="write as JSON which cassette each collected test has; with --collect-only",
+    )
     parser.addini(
         _FOLDERS,
         type="args",
@@ -72,6 +78,9 @@ def pytest_configure(config: pytest.Config) -> None:
     """The mark of tests, and the closing line."""
     config.addinivalue_line("markers", MARK)
     config.pluginmanager.register(Tally(), "harness-tally")
+    listing = config.getoption("--list-cassettes")
+    if listing:
+        config.pluginmanager.register(Listing(Path(listing)), "harness-listing")
 
 
 def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> pytest.Collector | None:

@@ -9,6 +9,6 @@ from harness.tape.deck import Deck
 from harness.tape.patch import in_place
 from harness.tape.player import Player
 from harness.tape.recorder import Recorder
-from harness.tape.stock import prove_stock_reads
+from harness.tape.stock import Persister, prove_stock_reads
 
-__all__ = ["Deck", "Player", "Recorder", "Tape", "in_place", "prove_stock_reads"]
+__all__ = ["Deck", "Persister", "Player", "Recorder", "Tape", "in_place", "prove_stock_reads"]
