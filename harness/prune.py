@@ -125,10 +125,10 @@ def _sources(roots: Iterable[Path]) -> Iterator[Path]:
             yield from (where / name for name in names if name.endswith(".py"))
 
 
-def folders(tests: Tests) -> tuple[Path, ...]:
+def folders(tests: Iterable[Path]) -> tuple[Path, ...]:
     """The folders of cassettes among tests."""
     found: set[Path] = set()
-    for root in tests.roots:
+    for root in tests:
         for where, inside, _ in _walk(root if root.is_dir() else root.parent):
             found |= {where / name for name in inside if name == "cassettes"}
     return tuple(sorted(found))

@@ -49,8 +49,8 @@ def prune(
 
     jobs = _jobs(scenarios, tests)
     asked = pruning.collect(tests) if tests else None
-    folders = paths or [cassettes, *(pruning.folders(asked) if asked else ())]
-    there = [folder for folder in folders if paths or folder.is_dir()]
+    folders = paths or [cassettes, *pruning.folders(tests or [])]
+    there = [folder for folder in dict.fromkeys(folders) if paths or folder.is_dir()]
     found = pruning.search(there, pruning.judge(cassettes, jobs, asked))
     if delete:
         pruning.delete(found.unused, there)
@@ -97,15 +97,19 @@ def _print_json(found: Pruning, looked: dict[str, object], deleted: bool) -> Non
 
 
 def _print(found: Pruning, folders: list[Path], looked: str, deleted: bool) -> None:
+    from harness.reports.words import count, line
+
     typer.echo(f"looked in {', '.join(map(str, folders)) or 'no folder'}; {looked}")
     for one in found.unused:
-        typer.echo(f"  {one.path}  {one.kind}, {one.size} bytes: {one.why}")
+        typer.echo(line(f"{one.path}: {one.kind}, {count(one.size, 'byte')}: {one.why}"))
     if found.unjudged:
-        typer.echo(f"not judged, as nobody can say who uses them: {len(found.unjudged)} cassettes")
-    count, size = len(found.unused), sum(one.size for one in found.unused)
-    if not count:
+        told = count(len(found.unjudged), "cassette")
+        typer.echo(f"not judged, as nobody can say who uses them: {told}")
+    files = count(len(found.unused), "file")
+    size = count(sum(one.size for one in found.unused), "byte")
+    if not found.unused:
         typer.echo("nothing is unused")
     elif deleted:
-        typer.echo(f"deleted: {count} files, {size} bytes")
+        typer.echo(f"deleted: {files}, {size}")
     else:
-        typer.echo(f"unused: {count} files, {size} bytes; nothing was deleted, --delete does it")
+        typer.echo(f"unused: {files}, {size}; nothing was deleted, --delete does it")
