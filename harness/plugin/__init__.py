@@ -13,7 +13,6 @@ from pathlib import Path
 import pytest
 
 from harness.plugin.cassettes import MARK, around, cassette, taped_of
-from harness.plugin.listing import Listing
 from harness.plugin.scenarios import ScenarioFile
 from harness.plugin.tally import Tally
 
@@ -80,6 +79,8 @@ def pytest_configure(config: pytest.Config) -> None:
     config.pluginmanager.register(Tally(), "harness-tally")
     listing = config.getoption("--list-cassettes")
     if listing:
+        from harness.plugin.listing import Listing
+
         config.pluginmanager.register(Listing(Path(listing)), "harness-listing")
 
 
