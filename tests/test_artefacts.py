@@ -22,6 +22,7 @@ import harness
 from harness import store
 from harness.cassette import Written, dumps, familiar, loads, put_back, reading, written
 from harness.errors import BadCassette, CannotWrite, RecordingFailed
+from harness.redact import Redactor
 from harness.store import put_cassette, read
 from harness.tape import prove_stock_reads
 from harness.types import Artefact, Cassette, Exchange, Request, Response, Timing
@@ -296,6 +297,25 @@ def test_what_could_not_be_read_again_is_not_written(
     with pytest.raises(CannotWrite, match="larger than"):
         put_cassette(path, written(Cassette((told(PNG + b"12"),))))
     assert len(list((path.parent / "artefacts").iterdir())) == 1
+
+
+def test_no_secret_is_in_an_artefact() -> None:
+    """What is written, and named, are the bytes that redaction left."""
+    ours = "MyOwnKey-that-has-no-form"
+    clean = Redactor((ours,)).exchange(told(PNG + ours.encode()))
+    ((name, body),) = written(Cassette((clean,))).artefacts.items()
+    assert body == PNG + b"REDACTED"
+    assert name == f"{sha256(body).hexdigest()}.png"
+
+
+def test_git_is_handed_the_text_alone(path: Path, harness: Harness) -> None:
+    """An old cassette, away from its artefacts, is shown as one in its place; a picture by name."""
+    alone = path.parent / "elsewhere" / "a.yaml"
+    alone.parent.mkdir()
+    alone.write_bytes(path.read_bytes())
+    shown = [harness("textconv", file, folder=path.parent).out for file in (path, alone)]
+    assert shown[0] == shown[1]
+    assert f"a file of {len(PNG)} bytes: {NAME}" in shown[0].replace("\n", " ")
 
 
 def test_a_scan_looks_at_artefacts_too(tmp_path: Path, harness: Harness) -> None:
