@@ -240,11 +240,15 @@ class Response:
 
 @dataclass(frozen=True, slots=True)
 class Timing:
-    """When an exchange happened: start as seconds since 1970; the others in seconds from there."""
+    """When an exchange happened: start as seconds since 1970; the others in seconds from there.
+
+    `arrived` says of each of an answer's chunks when it came; empty where there was only one.
+    """
 
     start: float
     first_byte: float
     total: float
+    arrived: tuple[float, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -51,6 +51,8 @@ def _travel(exchange: Exchange) -> dict[str, Json]:
         told["total"] = round(exchange.timing.total, 6)
     if exchange.chunks:
         told["chunks"] = OneLine(exchange.chunks)
+    if exchange.timing is not None and exchange.timing.arrived:
+        told["arrived"] = OneLine(round(seconds, 4) for seconds in exchange.timing.arrived)
     return told
 
 

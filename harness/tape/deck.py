@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from harness.errors import Miss
+from harness.tape.clock import Clock
 from harness.tape.player import Player
 from harness.tape.recorder import Listener, Recorder
 from harness.types import Exchange, Request
@@ -23,6 +23,16 @@ class Deck:
     player: Player
     recorder: Recorder | None = None
     _notes: list[Exchange | Listener] = field(init=False, default_factory=list)
+
+    @property
+    def clock(self) -> Clock | None:
+        """The player's; the real one, if anybody may have to be waited for."""
+        return self.player.clock if self.recorder is None else None
+
+    @property
+    def pace(self) -> float:
+        """The player's."""
+        return self.player.pace
 
     def find(self, request: Request) -> Exchange | None:
         """The recorded answer, or None where it is to be fetched and recorded."""
@@ -53,8 +63,7 @@ class Deck:
 
     def sleep(self, seconds: float) -> None:
         """Really wait, if anybody may have to be waited for."""
-        if self.recorder is not None:
-            time.sleep(seconds)
+        (self.recorder or self.player).sleep(seconds)
 
     def exchanges(self) -> tuple[Exchange, ...]:
         """All that passed, played or recorded, secrets removed."""

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import io
+import math
+import time
+from collections import deque
 from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager
+from itertools import accumulate
 from typing import Any
 
 import urllib3
 
 from harness.errors import RecordingFailed
-from harness.tape.context import chunks_of, letting_through, on_the_way, tape_for
+from harness.tape.context import chunks_of, letting_through, on_the_way, paced, tape_for
 from harness.tape.recorder import Listener
 from harness.types import Exchange, Request
 
@@ -34,7 +38,7 @@ def on_tape(original: Callable[..., Any]) -> Callable[..., Any]:
         found = tape.find(asked)
         if found is not None:
             preload = options.get("preload_content", True)
-            return _Played(found, preload=preload, method=method, url=url)
+            return _Played(found, tape.pace, preload=preload, method=method, url=url)
         listener = tape.listen(asked)
         with letting_through():
             response = original(self, method, url, body, headers, *more, **options)
@@ -139,11 +143,14 @@ class _Heard(urllib3.HTTPResponse):
 class _Played(urllib3.HTTPResponse):
     """A recorded answer as urllib3 would have given it."""
 
-    def __init__(self, found: Exchange, *, preload: bool, method: str, url: str) -> None:
+    def __init__(
+        self, found: Exchange, pace: float, *, preload: bool, method: str, url: str
+    ) -> None:
         answer = found.response
         self._found = found
+        self._pace = pace
         super().__init__(
-            io.BytesIO(answer.body),
+            _Body(found, pace),
             headers=urllib3.HTTPHeaderDict(answer.headers),
             status=answer.status,
             version=11,
@@ -161,9 +168,26 @@ class _Played(urllib3.HTTPResponse):
         if "content-encoding" in self.headers:
             yield from super().stream(amt, decode_content)
             return
-        for chunk in chunks_of(self._found):
+        for wait, chunk in paced(self._found, self._pace):
+            time.sleep(wait)
             yield from _cut(chunk, amt or len(chunk))
         self.close()
+
+
+class _Body(io.BytesIO):
+    """A recorded body for all other ways to read; what is in a chunk can be read once it came."""
+
+    def __init__(self, found: Exchange, pace: float) -> None:
+        super().__init__(found.response.body)
+        begins = accumulate((len(chunk) for chunk in chunks_of(found)), initial=0)
+        waits = (wait for wait, _ in paced(found, pace))
+        self._coming = deque(zip(waits, begins, strict=False))
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        end = math.inf if size is None or size < 0 else self.tell() + size
+        while self._coming and self._coming[0][1] < end:
+            time.sleep(self._coming.popleft()[0])
+        return super().read(size)
 
 
 def _cut(chunk: bytes, size: int) -> Iterator[bytes]:

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 
 from harness.errors import Miss, SocketShut
 from harness.redact import Redactor
+from harness.tape.clock import Clock
 from harness.tape.lookup import Key, closest, key_of
 from harness.tape.recorder import Listener
 from harness.types import Cassette, Exchange, Request
@@ -20,11 +21,14 @@ class Player:
     """A cassette being replayed: each exchange answers once, in order; a poll's last one stays.
 
     Only GET requests are answered again by the last exchange of their kind: asking for a task's
-    state changes nothing, so how often a client asks is its own affair.
+    state changes nothing, so how often a client asks is its own affair. Answers and sleeps take
+    `pace` times as long as when they were recorded.
     """
 
     cassette: Cassette
     redactor: Redactor = field(default_factory=Redactor)
+    pace: float = 0.0
+    clock: Clock = field(init=False)
     _waiting: dict[Key, deque[int]] = field(init=False, default_factory=dict)
     _last: dict[Key, Exchange] = field(init=False, default_factory=dict)
     _verbatim: dict[tuple[str, str, bytes], Key] = field(init=False, default_factory=dict)
@@ -32,6 +36,7 @@ class Player:
     _lock: threading.Lock = field(init=False, default_factory=threading.Lock)
 
     def __post_init__(self) -> None:
+        self.clock = Clock(self.pace)
         for number, exchange in enumerate(self.cassette.exchanges):
             request = exchange.request
             key = self._verbatim[_words(request)] = self._key(request)
@@ -75,7 +80,8 @@ class Player:
             exchanges += self._heard[began:]
 
     def sleep(self, seconds: float) -> None:
-        """Nothing: what was waited for has happened."""
+        """No waiting, at full pace: what was waited for has happened."""
+        self.clock.sleep(seconds)
 
     def unplayed(self) -> tuple[Exchange, ...]:
         """Exchanges nobody asked for, in the order they were recorded."""

@@ -19,6 +19,8 @@ class Recorder:
     """A cassette being recorded: every exchange is heard as it passes, its secrets taken out."""
 
     redactor: Redactor
+    clock: None = field(init=False, default=None)
+    pace: float = field(init=False, default=1.0)
     _slots: list[Listener] = field(init=False, default_factory=list)
     _turn: int | None = field(init=False, default=None)
 
@@ -62,8 +64,8 @@ class Listener:
     turn: int | None
     exchange: Exchange | None = field(init=False, default=None)
     _chunks: list[bytes] = field(init=False, default_factory=list)
+    _came: list[float] = field(init=False, default_factory=list)
     _head: Response | None = field(init=False, default=None)
-    _first: float | None = field(init=False, default=None)
     _started: float = field(init=False, default_factory=time.time)
     _clock: float = field(init=False, default_factory=time.perf_counter)
 
@@ -74,8 +76,8 @@ class Listener:
     def chunk(self, data: bytes) -> None:
         """A piece of the body has come."""
         if data:
-            self._first = time.perf_counter() if self._first is None else self._first
             self._chunks.append(data)
+            self._came.append(time.perf_counter() - self._clock)
 
     def broke(self) -> None:
         """The network failed midway: what came is no answer, and is not kept."""
@@ -85,10 +87,11 @@ class Listener:
         """No more will come; said twice, the first time counts."""
         if self.exchange is not None or self._head is None:
             return
-        now = time.perf_counter()
-        first = now if self._first is None else self._first
+        total = time.perf_counter() - self._clock
+        first = self._came[0] if self._came else total
         response, sizes = _decoded(self._head, self._chunks)
-        timing = Timing(self._started, first - self._clock, now - self._clock)
+        arrived = tuple(self._came) if len(sizes) > 1 else ()
+        timing = Timing(self._started, first, total, arrived)
         self.exchange = Exchange(self.request, response, timing, sizes, self.turn)
 
 
