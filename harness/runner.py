@@ -201,8 +201,9 @@ def _provenance(
     )
 
 
-def replay(scenario: Scenario, target: Target, store: Store) -> Transcript:
-    """Play a scenario to its cassette, offline.
+def replay(scenario: Scenario, target: Target, store: Store, pace: float = 0.0) -> Transcript:
+    """Play a scenario to its cassette, offline; answers and waits take `pace` times as long as
+    when they were recorded.
 
     Raises NoCassette, BadCassette, StaleCassette, and Miss where the cassette has no answer.
     """
@@ -211,7 +212,7 @@ def replay(scenario: Scenario, target: Target, store: Store) -> Transcript:
     _refuse_stale(scenario, target, cassette, store)
     # The scenario's word on what is volatile counts, not the one it gave when recorded.
     told = replace(cassette.provenance, volatile=scenario.volatile)
-    tape = Player(replace(cassette, provenance=told))
+    tape = Player(replace(cassette, provenance=told), pace=pace)
     live = told.recorded_from is Origin.LIVE
     with (
         without_proxies(),

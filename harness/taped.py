@@ -25,7 +25,7 @@ from harness.reading import transcript_of
 from harness.redact import Redactor
 from harness.rules import check
 from harness.store import put_cassette, read
-from harness.tape import Deck, Player, Recorder, in_place, prove_stock_reads
+from harness.tape import Deck, Player, Recorder, checked_pace, in_place, prove_stock_reads
 from harness.types import Cassette, Exchange, Finding, Origin, Provenance
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -46,6 +46,7 @@ def use_cassette(
     volatile: Sequence[str] = (),
     secrets: Sequence[str] = (),
     allow_unplayed: bool = False,
+    pace: float = 0.0,
 ) -> Taped:
     """A block of code, or with `@` a function, whose requests meet the cassette at `path`.
 
@@ -54,13 +55,22 @@ def use_cassette(
     anew. `volatile` are JSON pointers into request bodies that do not count when a request is
     looked up. `secrets` are not written, nor are the keys of the environment. Unless
     `allow_unplayed`, the block ends with Unplayed if the cassette has answers nobody asked for.
+    Recorded answers, and sleeps where nothing may be recorded, take `pace` times as long as they
+    did: 0 is no time at all, 1 as recorded.
     """
     if record not in tuple(Record):
         raise HarnessError(f"record={record!r} is not one of: {', '.join(Record)}")
     for name, value in (("volatile", volatile), ("secrets", secrets)):
         if isinstance(value, str):
             raise HarnessError(f"{name}={value!r}: a list is expected, not one text")
-    return Taped(Path(path), Record(record), tuple(volatile), tuple(secrets), allow_unplayed)
+    return Taped(
+        Path(path),
+        Record(record),
+        tuple(volatile),
+        tuple(secrets),
+        allow_unplayed,
+        pace=checked_pace(pace),
+    )
 
 
 @dataclass(eq=False)
@@ -78,6 +88,7 @@ class Taped:
     allow_unplayed: bool = False
     needed: bool = True
     test: str = ""
+    pace: float = 0.0
     written: bool = field(init=False, default=False)
     _old: Cassette = field(init=False, repr=False, default=Cassette(()))
     _deck: Deck = field(init=False, repr=False)
@@ -122,7 +133,7 @@ class Taped:
         redactor = Redactor((*known, *self.secrets), dialects.HEADERS)
         self._old = self._load()
         recorder = None if self.record is Record.NONE else Recorder(redactor)
-        self._deck = Deck(Player(self._old, redactor), recorder)
+        self._deck = Deck(Player(self._old, redactor, pace=self.pace), recorder)
         with ExitStack() as stack:
             if recorder is None:
                 stack.enter_context(without_proxies())

@@ -135,13 +135,18 @@ def examine(transcript: Transcript) -> tuple[Read, tuple[Finding, ...]]:
 
 
 def replay_all(
-    work: Sequence[Job], folder: Store, told: Told, title: str, at_once: int = 1
+    work: Sequence[Job],
+    folder: Store,
+    told: Told,
+    title: str,
+    at_once: int = 1,
+    pace: float = 0.0,
 ) -> Report:
     """Replay every job offline, check it by every rule, compare the targets of each scenario."""
     began = time.perf_counter()
 
     def do(job: Job, _: Told) -> tuple[Read, tuple[Finding, ...]]:
-        return examine(replay(job.scenario, job.target, folder))
+        return examine(replay(job.scenario, job.target, folder, pace))
 
     with without_proxies():  # for all of them: the environment is the process's, not a thread's
         done = _outcomes(work, do, told, at_once, _Brake())

@@ -7,6 +7,8 @@ pytest is imported until there is one of them.
 
 from __future__ import annotations
 
+import math
+from argparse import ArgumentTypeError
 from collections.abc import Generator
 from pathlib import Path
 
@@ -65,12 +67,31 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         metavar="FILE",
         help="write as JSON which cassette each collected test has; with --collect-only",
     )
+    group.addoption(
+        "--pace",
+        type=_pace,
+        default=0.0,
+        metavar="FACTOR",
+        help="have recorded answers, and waits in a replay, take so many times as long as they "
+        "did: 0 is at once (default), 1 as recorded",
+    )
     parser.addini(
         _FOLDERS,
         type="args",
         default=["scenarios"],
         help="names of folders whose *.yaml files are scenarios; empty switches this off",
     )
+
+
+def _pace(text: str) -> float:
+    """The same as `harness.tape.checked_pace` allows, without any import."""
+    try:
+        pace = float(text)
+    except ValueError:
+        pace = -1
+    if not 0 <= pace < math.inf:
+        raise ArgumentTypeError(f"{text!r} is no pace; allowed: 0, 1, or any positive number")
+    return pace
 
 
 def pytest_configure(config: pytest.Config) -> None:

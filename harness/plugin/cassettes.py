@@ -87,6 +87,7 @@ def _taped(item: pytest.Item) -> Taped:
         settings.allow_unplayed,
         needed=False,
         test=f"{Path(os.path.relpath(item.path, path.parent)).as_posix()}::{name_of(item)}",
+        pace=item.config.getoption("--pace"),
     )
     return item.stash[_TAPED]
 

@@ -4,6 +4,7 @@
 every HTTP request of the context meets it. Recording and replaying differ in nothing else.
 """
 
+from harness.tape.clock import checked_pace
 from harness.tape.context import Tape
 from harness.tape.deck import Deck
 from harness.tape.patch import in_place
@@ -11,4 +12,13 @@ from harness.tape.player import Player
 from harness.tape.recorder import Recorder
 from harness.tape.stock import Persister, prove_stock_reads
 
-__all__ = ["Deck", "Persister", "Player", "Recorder", "Tape", "in_place", "prove_stock_reads"]
+__all__ = [
+    "Deck",
+    "Persister",
+    "Player",
+    "Recorder",
+    "Tape",
+    "checked_pace",
+    "in_place",
+    "prove_stock_reads",
+]

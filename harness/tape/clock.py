@@ -27,6 +27,7 @@ from types import ModuleType
 from typing import Any, cast
 from weakref import WeakKeyDictionary
 
+from harness.errors import HarnessError
 from harness.tape.context import current, on_the_way
 
 _EXACT = frozenset(
@@ -37,6 +38,16 @@ _EXACT = frozenset(
 """Who waits for what really happens, or measures what it took."""
 
 _sleep, _sleep_async, _monotonic = time.sleep, asyncio.sleep, time.monotonic
+
+
+def checked_pace(pace: float) -> float:
+    """A pace that can be kept. Raises HarnessError for any other."""
+    if isinstance(pace, bool) or not isinstance(pace, int | float) or not 0 <= pace < math.inf:
+        raise HarnessError(
+            f"pace={pace!r} is no pace; allowed: 0 (at once), 1 (as recorded), "
+            "or any positive number (so many times as long)"
+        )
+    return float(pace)
 
 
 @dataclass(eq=False)
