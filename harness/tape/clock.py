@@ -27,6 +27,8 @@ from types import ModuleType
 from typing import Any, cast
 from weakref import WeakKeyDictionary
 
+import anyio
+
 from harness.errors import HarnessError
 from harness.tape.context import current, on_the_way
 
@@ -71,7 +73,8 @@ class Clock:
     def sleep(self, seconds: float) -> None:
         """Let that many seconds pass. Raises ValueError where they are less than none."""
         due = self.now() + seconds
-        _sleep(seconds if seconds < 0 else self.pace * seconds)
+        if self.pace or seconds < 0:
+            _sleep(self.pace * seconds or seconds)
         self.reach(due)
 
     async def sleep_async(self, seconds: float) -> None:
@@ -148,15 +151,12 @@ class _Sleepers:
             return
 
     def _ring(self, timer: asyncio.TimerHandle) -> None:
-        """Do what was to be done at a time; as far as that can see, the loop's is there."""
-        when = timer.when()
-        if when <= self._loop.time():
-            return  # the loop is about to do it
-        self._loop.time = lambda: when
-        try:
+        """Do what was to be done at a time, and do not do it again when that time really comes."""
+        scope = getattr(timer._callback, "__self__", None)  # type: ignore[attr-defined]
+        if isinstance(scope, anyio.CancelScope):  # which looks at the loop's time itself
+            scope.deadline = self._loop.time()
+        else:
             timer._run()
-        finally:
-            del self._loop.time
             timer.cancel()
 
 
@@ -242,7 +242,7 @@ def seams() -> Iterator[Seam]:
     for owner in (asyncio, asyncio.tasks):
         if owner.sleep is _sleep_async:
             yield owner, "sleep", _OURS.__getitem__
-    for module in list(sys.modules.values()):
+    for module in {id(module): module for module in list(sys.modules.values())}.values():
         if issubclass(type(module), ModuleType):  # some only say that they are one
             own = _own(module)
             for name in _names(module):

@@ -96,7 +96,8 @@ class _Chunks:
 
     def __iter__(self) -> Iterator[bytes]:
         for wait, chunk in paced(self._found, self._pace):
-            time.sleep(wait)
+            if wait:
+                time.sleep(wait)
             yield chunk
 
     async def __aiter__(self) -> AsyncIterator[bytes]:

@@ -169,7 +169,8 @@ class _Played(urllib3.HTTPResponse):
             yield from super().stream(amt, decode_content)
             return
         for wait, chunk in paced(self._found, self._pace):
-            time.sleep(wait)
+            if wait:
+                time.sleep(wait)
             yield from _cut(chunk, amt or len(chunk))
         self.close()
 
@@ -181,7 +182,7 @@ class _Body(io.BytesIO):
         super().__init__(found.response.body)
         begins = accumulate((len(chunk) for chunk in chunks_of(found)), initial=0)
         waits = (wait for wait, _ in paced(found, pace))
-        self._coming = deque(zip(waits, begins, strict=False))
+        self._coming = deque(pair for pair in zip(waits, begins, strict=False) if pair[0])
 
     def read(self, size: int | None = -1, /) -> bytes:
         end = math.inf if size is None or size < 0 else self.tell() + size

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -33,7 +34,7 @@ def gaps(client: Client, one: Exchange, pace: float) -> list[float]:
     with in_place(Player(Cassette((one,)), pace=pace)):
         got = client("GET", "http://a/b", None, lambda: came.append(time.perf_counter()))
     assert got.body == b"abc"
-    return [after - before for before, after in zip(came, came[1:], strict=False)]
+    return [after - before for before, after in itertools.pairwise(came)]
 
 
 @pytest.mark.parametrize("client", STREAMING)
@@ -50,7 +51,7 @@ def test_chunks_pass_live_and_when_they_came_is_on_the_cassette(
     arrived = recorded.timing.arrived
     assert len(arrived) == len(recorded.chunks) == MOMENTS
     assert arrived[0] == pytest.approx(recorded.timing.first_byte, abs=0.001)
-    pauses = [b - a for a, b in zip(arrived, arrived[1:], strict=False)]
+    pauses = [b - a for a, b in itertools.pairwise(arrived)]
     assert all(MOMENT * 0.9 < pause < 1 for pause in pauses), pauses
 
 
