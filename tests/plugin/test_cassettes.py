@@ -31,7 +31,9 @@ def test_one():
 @pytest.fixture
 def repository(pytester: pytest.Pytester, sandbox: str) -> pytest.Pytester:
     """Somebody's repository; without plugins that are not needed."""
-    pytester.makeini("[pytest]\naddopts = -p no:cacheprovider -p no:hypothesispytest\n")
+    pytester.makeini(
+        "[pytest]\naddopts = -p no:cacheprovider -p no:hypothesispytest -p no:asyncio\n"
+    )
     return pytester
 
 
