@@ -10,8 +10,9 @@ from __future__ import annotations
 import base64
 import json
 import re
+from collections.abc import Callable
 from datetime import datetime
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, TypeVar
 
 from yaml.resolver import Resolver
 
@@ -126,6 +127,7 @@ _ITEM = re.compile(rf" +- ({_ONE})\n")
 # -------------------------------------------------------------------------------- its values
 
 Found: TypeAlias = "re.Match[str]"
+T = TypeVar("T")
 Groups: TypeAlias = tuple[Any, ...]
 """What stands in the brackets of a form: text each, or None."""
 
@@ -177,15 +179,14 @@ def _exchange(interaction: Groups, travel: Groups) -> Exchange:
     return Exchange(
         Request(_value(method), _value(uri), _headers(headers), _content(asked, 6)),
         _response(int(code), _value(message), _headers(more_headers), answered, *file),
-        Timing(
-            start,
-            float(first_byte),
-            float(total),
-            tuple(map(float, arrived.split(", "))) if arrived else (),
-        ),
-        tuple(map(int, chunks.split(", "))) if chunks else (),
+        Timing(start, float(first_byte), float(total), _numbers(float, arrived)),
+        _numbers(int, chunks),
         int(turn) if turn else None,
     )
+
+
+def _numbers(kind: Callable[[str], T], text: str | None) -> tuple[T, ...]:
+    return tuple(map(kind, text.split(", "))) if text else ()
 
 
 def _response(

@@ -25,7 +25,7 @@ from heapq import heappop, heappush
 from itertools import count
 from types import ModuleType
 from typing import Any, cast
-from weakref import WeakKeyDictionary
+from weakref import ref
 
 import anyio
 
@@ -114,7 +114,7 @@ class _Sleepers:
         self._asleep += 1
         if not self._looking:
             self._looking = True
-            self._loop.call_soon(self._look, 0)
+            self._loop.call_soon(self._look, 0, 0)
         try:
             await future
         finally:
@@ -126,17 +126,16 @@ class _Sleepers:
             heappop(self._due)
         heappush(self._due, (due, next(self._numbers), one))
 
-    def _look(self, quiet: int) -> None:
+    def _look(self, quiet: int, rounds: int) -> None:
         """Wake the next one, once nobody has had anything to do for some rounds of the loop."""
         if not self._asleep:
             self._looking = False
             return
-        if self._loop._ready:
-            quiet = 0
-        elif quiet == _QUIET:
-            quiet = 0
+        quiet = 0 if self._loop._ready else quiet + 1
+        if quiet > _QUIET or rounds > _PATIENCE:
             self._wake()
-        self._loop.call_soon(self._look, quiet + 1)
+            quiet = rounds = 0
+        self._loop.call_soon(self._look, quiet, rounds + 1)
 
     def _wake(self) -> None:
         while self._due:
@@ -162,6 +161,8 @@ class _Sleepers:
 
 _QUIET = 2
 """Rounds; one is what news from a thread or a pipe needs."""
+_PATIENCE = 1000
+"""Rounds; time goes on too where somebody waits for it by asking again and again."""
 
 
 # ------------------------------------------------------------------------- what is put in place
@@ -242,26 +243,38 @@ def seams() -> Iterator[Seam]:
     for owner in (asyncio, asyncio.tasks):
         if owner.sleep is _sleep_async:
             yield owner, "sleep", _OURS.__getitem__
-    for module in {id(module): module for module in list(sys.modules.values())}.values():
-        if issubclass(type(module), ModuleType):  # some only say that they are one
-            own = _own(module)
-            for name in _names(module):
-                if id(own.get(name)) in _IDS:
-                    yield module, name, _OURS.__getitem__
+    yield from _names.seams()
 
 
-_known: WeakKeyDictionary[ModuleType, tuple[str, ...]] = WeakKeyDictionary()
+class _Names:
+    """The names that modules have for what is to be replaced; each module is looked at once."""
 
+    def __init__(self) -> None:
+        self._seen: dict[int, ref[ModuleType]] = {}
+        self._places: list[tuple[ref[ModuleType], str]] = []
 
-def _names(module: ModuleType) -> tuple[str, ...]:
-    """The names that a module has for what is to be replaced; each module is looked at once."""
-    known = _known.get(module)
-    if known is None:
+    def seams(self) -> Iterator[Seam]:
+        """Those that are bound as they were when they were found."""
+        for module in list(sys.modules.values()):
+            known = self._seen.get(id(module))
+            if known is None or known() is not module:
+                self._look_at(module)
+        for known, name in self._places:
+            found = known()
+            if found is not None and id(_own(found).get(name)) in _IDS:
+                yield found, name, _OURS.__getitem__
+
+    def _look_at(self, module: ModuleType) -> None:
+        if not issubclass(type(module), ModuleType):  # some of that table only say that they are
+            return
+        known = self._seen[id(module)] = ref(module)
         own = _own(module)
-        exact = str(own.get("__name__")).partition(".")[0] in _EXACT
-        found = () if exact else tuple(n for n, v in list(own.items()) if id(v) in _IDS)
-        known = _known[module] = found
-    return known
+        if str(own.get("__name__")).partition(".")[0] not in _EXACT:
+            found = [name for name, value in list(own.items()) if id(value) in _IDS]
+            self._places += [(known, name) for name in found]
+
+
+_names = _Names()
 
 
 def _own(module: ModuleType) -> dict[str, Any]:

@@ -159,6 +159,17 @@ def test_a_good_replay(harness: Harness, folder: Path) -> None:
     assert f"ok: {JOBS} transcripts" in done.out
 
 
+def test_a_replay_at_a_pace(harness: Harness, folder: Path) -> None:
+    """Any pace that is one; what is none is told."""
+    done = harness("replay", "--pace", "0.001", folder=folder)
+    assert (done.code, done.err) == (0, "")
+    for wrong in ("-1", "nan", "inf"):
+        done = harness("replay", f"--pace={wrong}", folder=folder)
+        assert done.code == 2
+        assert "is no pace; allowed: 0 (at once), 1 (as recorded)" in done.err
+    assert harness("replay", "--pace=fast", folder=folder).code == 2
+
+
 def test_a_replay_with_findings(harness: Harness, folder: Path) -> None:
     """Code 1, and the rule's name."""
     path = folder / "scenarios" / "slogan.yaml"

