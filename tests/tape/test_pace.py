@@ -124,4 +124,4 @@ def test_a_block_of_code_may_have_a_pace(tmp_path: Path) -> None:
     with harness.use_cassette(path, pace=0.25):
         by_httpx("GET", "http://a/b", None, lambda: None)
         time.sleep(0.4)
-    assert 0.2 <= time.perf_counter() - began < 1
+    assert 0.2 <= time.perf_counter() - began < 9
