@@ -32,8 +32,8 @@ RINGS = (
         "compare",
         "reports",
     ),
-    ("providers", "tape", "sandbox", "store", "loopback"),
-    ("environment", "settings", "git", "runner", "work", "taped", "shipped"),
+    ("providers", "tape", "sandbox", "store", "journal", "loopback"),
+    ("environment", "settings", "git", "resuming", "runner", "work", "taped", "shipped"),
     ("cli", "plugin", "__init__"),
 )
 EDGES = 2

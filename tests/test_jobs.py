@@ -303,7 +303,7 @@ def test_who_is_interrupted_asks_and_writes_no_more(
     requests: list[str] = []
     really = Recorder.find
 
-    def find(self: Recorder, request: Any) -> None:
+    def find(self: Recorder, request: Any) -> Exchange | None:
         requests.append(request.body.decode())
         if name(1) in requests[-1]:
             asked.set()

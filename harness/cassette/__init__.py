@@ -3,9 +3,12 @@
 What vcrpy's format has no room for stands in `metadata` under the key `harness`; stock vcrpy
 carries it along unread. `version` stands last, as vcrpy writes it: a file that was cut off has
 none, and so is never taken for a shorter but whole one.
+
+While a recording goes on, its exchanges stand in a journal: see `records`.
 """
 
 from harness.cassette.reading import loads
+from harness.cassette.records import Head, Journaled, of_exchange, of_head, read_journal
 from harness.cassette.writing import dumps
 
-__all__ = ["dumps", "loads"]
+__all__ = ["Head", "Journaled", "dumps", "loads", "of_exchange", "of_head", "read_journal"]

@@ -6,9 +6,19 @@ every HTTP request of the context meets it. Recording and replaying differ in no
 
 from harness.tape.context import Tape
 from harness.tape.deck import Deck
+from harness.tape.finished import Finished, reusable
 from harness.tape.patch import in_place
 from harness.tape.player import Player
 from harness.tape.recorder import Recorder
 from harness.tape.stock import prove_stock_reads
 
-__all__ = ["Deck", "Player", "Recorder", "Tape", "in_place", "prove_stock_reads"]
+__all__ = [
+    "Deck",
+    "Finished",
+    "Player",
+    "Recorder",
+    "Tape",
+    "in_place",
+    "prove_stock_reads",
+    "reusable",
+]

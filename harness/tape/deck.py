@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -31,7 +30,9 @@ class Deck:
         except Miss:
             if self.recorder is None:
                 raise
-            return None
+            slot = self.recorder.take(request)
+            self._notes += [slot] if slot else []
+            return slot.exchange if slot else None
         self._notes.append(found)
         return found
 
@@ -54,7 +55,7 @@ class Deck:
     def sleep(self, seconds: float) -> None:
         """Really wait, if anybody may have to be waited for."""
         if self.recorder is not None:
-            time.sleep(seconds)
+            self.recorder.sleep(seconds)
 
     def exchanges(self) -> tuple[Exchange, ...]:
         """All that passed, played or recorded, secrets removed."""
@@ -72,6 +73,11 @@ class Deck:
     def went_out(self) -> bool:
         """Whether any request went to the network, answered or not."""
         return any(not isinstance(note, Exchange) for note in self._notes)
+
+    def settle(self) -> None:
+        """See that all that was heard is kept; what kept any from being kept is raised."""
+        if self.recorder is not None:
+            self.recorder.settle()
 
     def unplayed(self) -> tuple[Exchange, ...]:
         """What the cassette has and nobody asked for."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from asyncio import CancelledError
 from collections.abc import AsyncIterator, Callable, Iterator
 from typing import Any
 
@@ -100,14 +101,16 @@ class _Heard(httpx.SyncByteStream):
             for chunk in self._stream:
                 self._listener.chunk(chunk)
                 yield chunk
-        except Exception:
+        except GeneratorExit:  # the caller wants no more
+            raise
+        except BaseException:
             self._listener.broke()
             raise
         self._listener.end()
 
     def close(self) -> None:
         self._stream.close()
-        self._listener.end()
+        self._listener.stopped()
 
 
 class _HeardAsync(httpx.AsyncByteStream):
@@ -122,11 +125,13 @@ class _HeardAsync(httpx.AsyncByteStream):
             async for chunk in self._stream:
                 self._listener.chunk(chunk)
                 yield chunk
-        except Exception:
+        except (GeneratorExit, CancelledError):  # the caller wants no more
+            raise
+        except BaseException:
             self._listener.broke()
             raise
         self._listener.end()
 
     async def aclose(self) -> None:
         await self._stream.aclose()
-        self._listener.end()
+        self._listener.stopped()
