@@ -21,7 +21,7 @@ from harness.types import Cassette, Exchange, Provenance
 class Head:
     """What a journal's recording is of, and the seed of the requests it makes."""
 
-    provenance: Provenance = Provenance()
+    provenance: Provenance
     seed: int = 0
 
 

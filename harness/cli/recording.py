@@ -131,12 +131,14 @@ def record(
     left = Left.RESUME if resume else Left.AFRESH if afresh else Left.REFUSE
     known = environment(Path.cwd())
     todo = work.jobs(work.load_scenarios(names or [], scenarios), targets or [])
-    if resume:
-        todo = work.not_recorded(todo, Store(cassettes))
+    every = len(todo)
+    todo = work.not_recorded(todo, Store(cassettes)) if resume else todo
     source = work.sandboxed(Options(), known) if sandbox else nullcontext(work.live(known))
     with source as opened, progress() as told:
         problems = work.record_all(todo, opened, Store(cassettes), told, jobs, left)
     _tell(todo, problems, "sandbox" if sandbox else "live service", cassettes, as_json)
+    if every > len(todo) and not as_json:
+        typer.echo(f"left as recorded before: {every - len(todo)}")
     raise typer.Exit(2 if problems else 0)
 
 
