@@ -66,6 +66,8 @@ def forked(*arguments: Any) -> int:
 def job(scenario: Scenario, target: Target, base: str, told: dict[str, Any]) -> dict[str, Any]:
     """Record; where there is a `moment` (seconds), kill it then and go on. Says what happened."""
     folder = Path(told["folder"])
+    path = Store(folder).path(scenario.name, target)
+    before = _bytes(path)
     child = forked(scenario, target, f"{base}/{told['name']}", folder, Left.REFUSE)
     if told["moment"] is None:
         os.waitpid(child, 0)
@@ -73,13 +75,17 @@ def job(scenario: Scenario, target: Target, base: str, told: dict[str, Any]) -> 
     time.sleep(told["moment"])
     os.kill(child, signal.SIGKILL)
     _, status = os.waitpid(child, 0)
-    if not os.WIFSIGNALED(status) or folder.with_suffix(f".{REPORT}").exists():
+    over = _bytes(path) != before and not journal_path(path).exists()
+    if not os.WIFSIGNALED(status) or over:
         return {"killed": False}
-    path = Store(folder).path(scenario.name, target)
     left = _found(path)
     again = base.replace("127.0.0.1", "localhost")
     os.waitpid(forked(scenario, target, f"{again}/{told['name']}", folder, Left.RESUME), 0)
     return {"killed": True, **left, **_report(folder)}
+
+
+def _bytes(path: Path) -> bytes:
+    return path.read_bytes() if path.exists() else b""
 
 
 def _found(path: Path) -> dict[str, Any]:
