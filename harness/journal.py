@@ -254,8 +254,7 @@ class Journal:
         except OSError as error:
             kept = f"; what was answered before is in {self.path}" if self._marks else ""
             raise CannotWrite(
-                f"{self.cassette} cannot be recorded: {self.path} cannot be written: "
-                f"{error.strerror}{kept}"
+                f"{self.cassette} cannot be written: {error.strerror}{kept}"
             ) from None
 
 
