@@ -5,9 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from harness.tape import Persister
     from harness.taped import use_cassette
 
-__all__ = ["__version__", "use_cassette"]
+    vcrpy_persister: Persister
+
+__all__ = ["__version__", "use_cassette", "vcrpy_persister"]
 __version__ = "0.1.0"
 
 
@@ -17,4 +20,9 @@ def __getattr__(name: str) -> object:
         from harness.taped import use_cassette
 
         return use_cassette
+    if name == "vcrpy_persister":
+        from harness.store import read
+        from harness.tape import Persister
+
+        return Persister(read)
     raise AttributeError(f"module 'harness' has no attribute {name!r}")

@@ -25,7 +25,7 @@ from harness.providers.provider import failed, is_passing
 from harness.redact import Redactor
 from harness.resuming import Left, take_back, taken_up
 from harness.scenario import Past, Scenario, digests
-from harness.store import Store, put
+from harness.store import Store, put_cassette
 from harness.tape import Player, Recorder, Tape, in_place, prove_stock_reads
 from harness.types import (
     Call,
@@ -183,10 +183,10 @@ def record(
             seed = journal.head.seed
             run(scenario, target, session, tape, seed=seed, live=live, told=told, judge=judge)
         cassette = Cassette(tape.exchanges(), replace(provenance, recorded_at=_now()))
-        text = cassettes.dumps(cassette)
-        prove_stock_reads(text, cassette)
+        written = cassettes.written(cassette)
+        prove_stock_reads(written, cassette)
         with store.writing(), journal.until_written():
-            put(path, text)
+            put_cassette(path, written)
 
 
 def _seed() -> int:

@@ -8,14 +8,15 @@ import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
-from harness.cassette import loads
+from harness.cassette import FOLDER, Written, is_of, line_of, loads, put_back
 from harness.errors import BadCassette, CannotWrite, HarnessError, NoCassette
-from harness.types import Cassette, Target
+from harness.types import Artefact, Cassette, Target
 
 LARGEST = 256 * 2**20
-"""A larger file is not taken for a cassette, in bytes."""
+"""A larger file is not taken for a cassette or an artefact, in bytes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,17 +48,84 @@ class Store:
 
 
 def read(path: Path) -> Cassette:
-    """Read one cassette file. Raises BadCassette, naming the file, for anything else."""
+    """Read one cassette file, its artefacts put back in their places.
+
+    Raises BadCassette, naming the file, for anything else.
+    """
+    content = _content(path)
+    return put_back(loads(content, str(path)), partial(_artefact, path, content))
+
+
+def read_alone(path: Path) -> Cassette:
+    """Read a cassette file away from its artefacts, as git hands over an old one: these are named
+    in their answers, whose bodies are empty. Raises BadCassette."""
+    return loads(_content(path), str(path))
+
+
+def _content(path: Path) -> bytes:
     try:
         found = path.stat()
         if not stat.S_ISREG(found.st_mode):
             raise BadCassette("cannot be read: not a file", path)
         if found.st_size > LARGEST:
             raise BadCassette(f"larger than {LARGEST // 2**20} MiB", path)
-        content = path.read_bytes()
+        return path.read_bytes()
     except OSError as error:
         raise BadCassette(f"cannot be read: {error.strerror}", path) from None
-    return loads(content, str(path))
+
+
+def _artefact(cassette: Path, content: bytes, number: int, named: Artefact) -> bytes:
+    """The artefact that an exchange names; whatever else may lie there, it is told by its line."""
+    file = cassette.parent / FOLDER / named.name
+    try:
+        amiss, body = _fetched(file, named)
+    except OSError as error:
+        amiss, body = f"cannot be read: {error.strerror}", b""
+    if amiss:
+        told = f"the artefact {FOLDER}/{named.name} {amiss}; restore it, or record anew"
+        raise BadCassette(told, cassette, line_of(content, number))
+    return body
+
+
+def _fetched(file: Path, named: Artefact) -> tuple[str, bytes]:
+    """What is wrong with a file, if anything, and its bytes.
+
+    The name holds nothing but a hash, so it leads nowhere else; a link may, but only to the bytes
+    that the cassette names.
+    """
+    if not file.exists():
+        return "is missing", b""
+    found = file.stat()
+    if not stat.S_ISREG(found.st_mode):
+        return "is not a file", b""
+    if found.st_size > LARGEST:
+        return f"is larger than {LARGEST // 2**20} MiB", b""
+    body = file.read_bytes()
+    if len(body) != named.size:
+        return f"was altered: it has {len(body)} bytes, not {named.size}", b""
+    return ("", body) if is_of(named.name, body) else ("was altered: its hash is another", b"")
+
+
+def put_cassette(path: Path, cassette: Written) -> None:
+    """Write a cassette, its artefacts first: it never names what is not there.
+
+    Raises CannotWrite; what was there before is then untouched.
+    """
+    for name, body in cassette.artefacts.items():
+        _put_artefact(path.parent / FOLDER / name, body)
+    put(path, cassette.text)
+
+
+def _put_artefact(path: Path, body: bytes) -> None:
+    """Write a file that is named by its bytes; nothing, if it is there already."""
+    if len(body) > LARGEST:
+        raise CannotWrite(f"{path} cannot be written: larger than {LARGEST // 2**20} MiB")
+    with suppress(OSError):
+        found = path.stat()
+        same = stat.S_ISREG(found.st_mode) and found.st_size == len(body)
+        if same and path.read_bytes() == body:
+            return
+    _put(path, body)
 
 
 def put(path: Path, text: str) -> None:
@@ -65,10 +133,14 @@ def put(path: Path, text: str) -> None:
 
     Raises CannotWrite where the disk refuses; then what was there before is untouched.
     """
+    _put(path, text.encode())
+
+
+def _put(path: Path, content: bytes) -> None:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with _beside(path) as file:
-            file.write_text(text, encoding="utf-8", newline="\n")
+            file.write_bytes(content)
             _sync(file)
             file.replace(path)
     except OSError as error:

@@ -26,7 +26,7 @@ from harness.journal import Journal
 from harness.reading import transcript_of
 from harness.redact import Redactor
 from harness.rules import check
-from harness.store import put, read
+from harness.store import put_cassette, read
 from harness.tape import Deck, Finished, Player, Recorder, in_place, prove_stock_reads
 from harness.types import Cassette, Exchange, Finding, Origin, Provenance
 
@@ -75,7 +75,7 @@ class Taped:
     """A block of code with its cassette, and what came of it.
 
     A missing cassette is an error where nothing may be recorded, if it is `needed`; else the
-    first request is.
+    first request is. `test` is whose cassette it is, see `Provenance`; written into it.
     """
 
     path: Path
@@ -84,6 +84,7 @@ class Taped:
     secrets: tuple[str, ...] = field(default=(), repr=False)
     allow_unplayed: bool = False
     needed: bool = True
+    test: str = ""
     written: bool = field(init=False, default=False)
     _old: Cassette = field(init=False, repr=False, default=Cassette(()))
     _found: tuple[int, ...] = field(init=False, repr=False, default=())
@@ -226,14 +227,15 @@ class Taped:
             self._old.provenance,
             recorded_from=self._origin,
             recorded_at=datetime.now(UTC).isoformat(timespec="seconds"),
+            test=self.test,
         )
         cassette = Cassette((*self._old.exchanges, *self.recorded), provenance)
-        text = cassettes.dumps(cassette)
-        prove_stock_reads(text, cassette)
+        written = cassettes.written(cassette)
+        prove_stock_reads(written, cassette)
         with self._journal.until_written():
             if _stamp(self.path) != self._found:
                 raise CannotWrite(f"{self.path} was changed by somebody else since it was read")
-            put(self.path, text)
+            put_cassette(self.path, written)
         self.written = True
 
     def _told_unplayed(self) -> str:

@@ -213,13 +213,25 @@ class Request:
 
 
 @dataclass(frozen=True, slots=True)
+class Artefact:
+    """A file beside a cassette that is a body: its name, `<sha256>.<ending>`; its size in bytes."""
+
+    name: str
+    size: int
+
+
+@dataclass(frozen=True, slots=True)
 class Response:
-    """One HTTP response as it travelled, content coding undone, secrets removed."""
+    """One HTTP response as it travelled, content coding undone, secrets removed.
+
+    `artefact` stands for the body only in a cassette's text; whoever reads a file has the body.
+    """
 
     status: int
     reason: str = ""
     headers: tuple[tuple[str, str], ...] = ()
     body: bytes = field(default=b"", repr=False)
+    artefact: Artefact | None = None
 
     def header(self, name: str) -> str | None:
         """The first value of a header, whatever the case of its name."""
@@ -256,7 +268,10 @@ class Sdk:
 
 @dataclass(frozen=True, slots=True)
 class Provenance:
-    """Where a cassette comes from; all of it unknown for a cassette of another tool."""
+    """Where a cassette comes from; all of it unknown for a cassette of another tool.
+
+    `test` is the test that has it by its mark, as `<its file, from the cassette's folder>::<name>`.
+    """
 
     recorded_from: Origin = Origin.UNKNOWN
     recorded_at: str = ""
@@ -266,6 +281,7 @@ class Provenance:
     sdk: Sdk | None = None
     script: tuple[str, ...] = ()
     volatile: tuple[str, ...] = ()
+    test: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -386,8 +386,9 @@ def side(name: str, scenarios: Path, folder: Store) -> list[Read]:
 
 
 def untimed(path: Path) -> Read:
-    """A cassette's transcript without times, which differ between any two recordings."""
-    found = store.read(path)
+    """A cassette's transcript without times, which differ between any two recordings, and without
+    its artefacts: git hands over the text alone."""
+    found = store.read_alone(path)
     exchanges = tuple(replace(e, timing=None, chunks=()) for e in found.exchanges)
     plain = replace(found, exchanges=exchanges)
     return read(transcript_of(plain, dialects.recognise, source=path.name), dialects.recognise)

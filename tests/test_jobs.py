@@ -20,6 +20,7 @@ import pytest
 
 from harness import runner, work
 from harness import store as store_module
+from harness.cassette import Written
 from harness.dialects import HEADERS
 from harness.environment import Environment
 from harness.providers import PROVIDERS
@@ -338,19 +339,19 @@ def test_a_file_that_was_begun_is_finished(tmp_path: Path, monkeypatch: pytest.M
     todo = jobs(tmp_path, 3, {0: "dashscope/no-such-model"})
     store = Store(tmp_path / "cassettes")
     begun = threading.Event()
-    really = store_module.put
+    really = store_module.put_cassette
 
-    def put(path: Path, text: str) -> None:
+    def put(path: Path, cassette: Written) -> None:
         begun.set()
         threading.Event().wait(0.3)
-        really(path, text)
+        really(path, cassette)
 
     def told(text: str) -> None:
         if text.startswith("[1/3 done]"):
             begun.wait(20)
             raise KeyboardInterrupt
 
-    monkeypatch.setattr(runner, "put", put)
+    monkeypatch.setattr(runner, "put_cassette", put)
     with work.sandboxed(Options(port=0), NOBODY) as source:
         with pytest.raises(KeyboardInterrupt):
             work.record_all(todo, source, store, told, 2)

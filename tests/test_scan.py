@@ -275,7 +275,9 @@ def test_real_recordings_hold_their_stand_ins_and_nothing_else() -> None:
 
 
 @pytest.mark.parametrize(
-    "path", [*ROOT.glob("cassettes/*/*"), *ROOT.glob("scenarios/*")], ids=lambda path: path.name
+    "path",
+    [*filter(Path.is_file, ROOT.glob("cassettes/**/*")), *ROOT.glob("scenarios/*")],
+    ids=lambda path: path.name,
 )
 def test_our_own_recordings_hold_none(path: Path) -> None:
     """The sandbox's keys are everybody's."""

@@ -15,7 +15,9 @@ from typing import Any, TypeAlias
 
 from yaml.resolver import Resolver
 
+from harness.cassette.artefacts import NAME
 from harness.types import (
+    Artefact,
     Cassette,
     Exchange,
     Origin,
@@ -71,7 +73,7 @@ def _characters(text: str | bytes) -> str:
 
 _SINGLE = r"'[^'\n]*+(?:''[^'\n]*+)*+'"
 _DOUBLE = r'"[^"\\\n]*+(?:\\.[^"\\\n]*+)*+"'
-_ONE = rf"{_SINGLE}|{_DOUBLE}|[A-Za-z0-9/][^\n]*+"
+_ONE = rf"{_SINGLE}|{_DOUBLE}|[A-Za-z0-9/.][^\n]*+"
 _INT = r"0|[1-9][0-9]{0,15}"
 _FLOAT = r"[0-9]{1,16}\.[0-9]{1,16}"
 
@@ -92,7 +94,7 @@ _HEAD = re.compile(
     "metadata:\n  harness:\n    format: 1\n    recorded_from: (?P<recorded_from>[a-z]+)\n"
     + "".join(
         rf"(?:    {name}: (?P<{name}>{_ONE})\n)?"
-        for name in ("recorded_at", "scenario", "target", "address")
+        for name in ("recorded_at", "scenario", "target", "address", "test")
     )
     + rf"(?:    sdk:\n      name: (?P<sdk>{_ONE})\n      version: (?P<version>{_ONE})\n)?"
     + _listed("script")
@@ -113,6 +115,7 @@ _INTERACTION = re.compile(
     rf"  response:\n    status:\n      code: ({_INT})\n      message: ({_ONE})\n"
     r"    headers:( {}\n|\n(?:      [^\n]++\n)++)"
     rf"    body:\n      string: ({_body(8)})"
+    rf"(?:      artefact: ({NAME.pattern})\n      size: ({_INT})\n)?"
 )
 _HEADER = re.compile(
     rf"      ({_SINGLE}|[A-Za-z][\w-]*+):\n      - ({_ONE})\n((?:      - (?:{_ONE})\n)*+)"
@@ -142,13 +145,14 @@ def _provenance(head: Found) -> Provenance:
     recorded_from, *texts, sdk, version, script, volatile = head.groups()
     if recorded_from not in _ORIGINS:
         raise Unfamiliar
-    recorded_at, scenario, target, address = map(_value_if_any, texts)
+    recorded_at, scenario, target, address, test = map(_value_if_any, texts)
     return Provenance(
         recorded_from=_ORIGINS[recorded_from],
         recorded_at=recorded_at,
         scenario=scenario,
         target=target,
         address=address,
+        test=test,
         sdk=Sdk(_value(sdk), _value(version)) if sdk else None,
         script=_items(script),
         volatile=_items(volatile),
@@ -163,7 +167,7 @@ def _value_if_any(text: str | None) -> str:
 
 
 def _exchange(interaction: Groups, travel: Groups) -> Exchange:
-    method, uri, asked, headers, code, message, more_headers, answered = interaction
+    method, uri, asked, headers, code, message, more_headers, answered, *file = interaction
     turn, started_at, first_byte, total, chunks = travel
     try:
         start = datetime.fromisoformat(started_at[1:-1]).timestamp()
@@ -171,11 +175,24 @@ def _exchange(interaction: Groups, travel: Groups) -> Exchange:
         raise Unfamiliar from None
     return Exchange(
         Request(_value(method), _value(uri), _headers(headers), _content(asked, 6)),
-        Response(int(code), _value(message), _headers(more_headers), _content(answered, 8)),
+        _response(int(code), _value(message), _headers(more_headers), answered, *file),
         Timing(start, float(first_byte), float(total)),
         tuple(map(int, chunks.split(", "))) if chunks else (),
         int(turn) if turn else None,
     )
+
+
+def _response(
+    code: int, message: str, headers: _Headers, body: str, name: str | None, size: str | None
+) -> Response:
+    if name is None or size is None:
+        return Response(code, message, headers, _content(body, 8))
+    if body != "''\n":
+        raise Unfamiliar
+    return Response(code, message, headers, b"", Artefact(name, int(size)))
+
+
+_Headers: TypeAlias = tuple[tuple[str, str], ...]
 
 
 def _headers(text: str) -> tuple[tuple[str, str], ...]:

@@ -10,10 +10,12 @@ from typing import TypeVar
 import yaml
 
 from harness.cassette import familiar, yamls
+from harness.cassette.artefacts import NAME
 from harness.cassette.writing import HARNESS_FORMAT, VCRPY_FORMAT
 from harness.cassette.yamls import Where
 from harness.errors import BadCassette
 from harness.types import (
+    Artefact,
     Cassette,
     Exchange,
     Json,
@@ -121,6 +123,7 @@ def _provenance(facts: dict[str, Json]) -> Provenance:
         scenario=_text_at(facts, "scenario"),
         target=_text_at(facts, "target"),
         address=_text_at(facts, "address"),
+        test=_text_at(facts, "test"),
         sdk=_sdk(sdk) if sdk else None,
         script=_strings(facts, "script"),
         volatile=_strings(facts, "volatile"),
@@ -173,7 +176,22 @@ def _response(response: dict[str, Json], where: Where) -> Response:
         reason=_word(status.get("message") or "", (*where, "status", "message")),
         headers=_headers(response.get("headers"), (*where, "headers")),
         body=_bytes(body.get("string"), (*where, "body", "string")),
+        artefact=_artefact(body, (*where, "body")) if "artefact" in body else None,
     )
+
+
+def _artefact(body: dict[str, Json], where: Where) -> Artefact:
+    """The file that is the body. Its name is not trusted: it may be nothing but a hash."""
+    name = _word(body["artefact"], (*where, "artefact"))
+    if not NAME.fullmatch(name):
+        said = f"{name!r:.80} is not the name of an artefact, <sha256>.<ending>: record anew"
+        raise _Wrong((*where, "artefact"), said)
+    if body.get("string"):
+        raise _Wrong((*where, "string"), "a body is text or an artefact, not both: record anew")
+    size = _expect(_key(body, "size", where), int, (*where, "size"))
+    if size < 0:
+        raise _Wrong((*where, "size"), f"should be a number of bytes, not {size}")
+    return Artefact(name, size)
 
 
 def _timing(told: dict[str, Json]) -> Timing | None:

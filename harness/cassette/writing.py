@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 from harness.cassette.yamls import OneLine, dump
-from harness.types import Cassette, Exchange, Json
+from harness.types import Cassette, Exchange, Json, Response
 
 VCRPY_FORMAT = 1
 HARNESS_FORMAT = 1
@@ -30,6 +30,7 @@ def _metadata(cassette: Cassette) -> dict[str, Json]:
         "scenario": told.scenario,
         "target": told.target,
         "address": told.address,
+        "test": told.test,
         "sdk": {"name": told.sdk.name, "version": told.sdk.version} if told.sdk else None,
         "script": list(told.script),
         "volatile": list(told.volatile),
@@ -69,9 +70,17 @@ def _interaction(exchange: Exchange) -> dict[str, Json]:
         "response": {
             "status": {"code": response.status, "message": response.reason},
             "headers": _listed(response.headers),
-            "body": {"string": _written(response.body)},
+            "body": _answered(response),
         },
     }
+
+
+def _answered(response: Response) -> dict[str, Json]:
+    """Stock vcrpy looks at `string` alone, and carries the other keys along."""
+    told: dict[str, Json] = {"string": _written(response.body)}
+    if response.artefact is not None:
+        told |= {"artefact": response.artefact.name, "size": response.artefact.size}
+    return told
 
 
 def _written(body: bytes) -> str | bytes:

@@ -9,7 +9,7 @@ from typing import Any
 
 import typer
 
-from harness.cli import app, looking, recording, replaying, scanning, showing
+from harness.cli import app, looking, pruning, recording, replaying, scanning, showing
 from harness.errors import HarnessError, OffTape
 
 COMMANDS = (
@@ -18,6 +18,7 @@ COMMANDS = (
     ("replay", replaying.replay, "harness replay slogan --junit junit.xml"),
     ("check", replaying.check, "harness check cassettes tests/cassettes/test_chat.yaml"),
     ("scan", scanning.scan, "harness scan cassettes .env"),
+    ("prune", pruning.prune, "harness prune --tests tests"),
     ("compare", looking.compare, "harness compare slogan/zhipuai slogan/dashscope"),
     ("show", showing.show, "harness show multi-turn/zhipuai --wire"),
     ("list", looking.list_, "harness list --json"),

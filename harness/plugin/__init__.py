@@ -60,6 +60,11 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         metavar="DIR",
         help="the folder of scenarios' cassettes; default: cassettes, beside that of scenarios",
     )
+    group.addoption(
+        "--list-cassettes",
+        metavar="FILE",
+        help="write as JSON which cassette each collected test has; with --collect-only",
+    )
     parser.addini(
         _FOLDERS,
         type="args",
@@ -72,6 +77,11 @@ def pytest_configure(config: pytest.Config) -> None:
     """The mark of tests, and the closing line."""
     config.addinivalue_line("markers", MARK)
     config.pluginmanager.register(Tally(), "harness-tally")
+    listing = config.getoption("--list-cassettes")
+    if listing:
+        from harness.plugin.listing import Listing
+
+        config.pluginmanager.register(Listing(Path(listing)), "harness-listing")
 
 
 def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> pytest.Collector | None:

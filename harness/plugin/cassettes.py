@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import hashlib
 import inspect
+import os
 import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -77,17 +78,34 @@ def _taped(item: pytest.Item) -> Taped:
     """The cassette of a test, made once."""
     from harness.taped import Record, Taped
 
-    settings = _settings(item)
-    chosen = Path(settings.path) if str(settings.path) else _default(item)
+    settings, path = _settings(item), path_of(item)
     item.stash[_TAPED] = Taped(
-        item.path.parent / chosen,
+        path,
         Record(item.config.getoption("--record")),
         tuple(settings.volatile),
         tuple(settings.secrets),
         settings.allow_unplayed,
         needed=False,
+        test=f"{Path(os.path.relpath(item.path, path.parent)).as_posix()}::{name_of(item)}",
     )
     return item.stash[_TAPED]
+
+
+def path_of(item: pytest.Item) -> Path:
+    """Where the cassette of a test is, if it asks for one."""
+    chosen = _settings(item).path
+    return item.path.parent / (Path(chosen) if str(chosen) else _default(item))
+
+
+def asks(item: pytest.Item) -> bool:
+    """Whether a test has the mark or the fixture; one that it finds while it runs is not seen."""
+    fixtures = getattr(item, "fixturenames", ())
+    return item.get_closest_marker("cassette") is not None or "cassette" in fixtures
+
+
+def name_of(item: pytest.Item) -> str:
+    """The test's name in its file: `TestClass::test_name[id]`."""
+    return item.nodeid.partition("::")[2] or item.name
 
 
 def _settings(item: pytest.Item) -> Settings:

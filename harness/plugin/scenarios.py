@@ -67,7 +67,7 @@ class ScenarioItem(pytest.Item):
         from harness.runner import replay
         from harness.store import Store
 
-        store = Store(self._cassettes())
+        store = Store(self.cassettes())
         verdict = Verdict.REPLAYED
         try:
             if self._is_to_be_recorded(store):
@@ -106,7 +106,8 @@ class ScenarioItem(pytest.Item):
         with source as opened:
             record(self.job.scenario, self.job.target, opened, store, lambda step: None)
 
-    def _cassettes(self) -> Path:
+    def cassettes(self) -> Path:
+        """The folder of scenarios' cassettes."""
         chosen = self.config.getoption("--cassettes")
         return Path(chosen) if chosen else self.path.parent.parent / "cassettes"
 

@@ -43,6 +43,9 @@ def _exchange(reading: Reading) -> Iterator[Line]:
     yield from _times(exchange)
     if reading.is_stream:
         yield from _events(reading)
+    elif response.artefact is not None:
+        size = count(response.artefact.size, "byte")
+        yield Line("note", f"a file of {size}: {response.artefact.name}")
     elif reading.is_binary:
         yield Line("note", f"a file of {count(len(response.body), 'byte')}")
     else:

@@ -10,11 +10,12 @@ from harness.tape.finished import Finished, reusable
 from harness.tape.patch import in_place
 from harness.tape.player import Player
 from harness.tape.recorder import Recorder
-from harness.tape.stock import prove_stock_reads
+from harness.tape.stock import Persister, prove_stock_reads
 
 __all__ = [
     "Deck",
     "Finished",
+    "Persister",
     "Player",
     "Recorder",
     "Tape",

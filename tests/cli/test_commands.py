@@ -323,6 +323,10 @@ def test_the_demo(harness: Harness, tmp_path: Path, monkeypatch: pytest.MonkeyPa
     assert "report    out/report.html" in done.out
     assert [path.name for path in tmp_path.iterdir()] == ["out"]
     files = sorted(str(path.relative_to(tmp_path)) for path in tmp_path.rglob("*.*"))
+    pictures, files = files[:2], files[2:]
+    assert {path.rpartition("/")[0] for path in pictures} == {
+        "out/cassettes/kitten-image/artefacts"
+    }
     assert files == [
         "out/cassettes/kitten-image/dashscope-wanx-v1.yaml",
         "out/cassettes/kitten-image/zhipuai-cogview-3.yaml",

@@ -120,7 +120,7 @@ def test_the_hook(python: Python, place: Path) -> None:
         "id": "harness-scan",
         "language": "python",
         "entry": "harness scan",
-        "types": ["text"],
+        "types": ["file"],  # artefacts too
     }
     command, *words = shlex.split(hook["entry"])
     assert command == "harness"

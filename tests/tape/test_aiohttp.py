@@ -11,7 +11,7 @@ import dashscope
 import pytest
 from dashscope.api_entities.aio_session import close_shared_aio_session
 
-from harness.cassette import dumps, loads
+from harness.cassette import dumps, loads, written
 from harness.errors import Miss, NoTape
 from harness.redact import Redactor
 from harness.sandbox import DASHSCOPE_KEY
@@ -223,7 +223,7 @@ def test_the_sdk_reads_from_the_tape_what_it_read_live(
         live = dash(sandbox, stream=stream, words=words)
     cassette = Cassette(tape.exchanges())
     text = dumps(cassette)
-    prove_stock_reads(text, cassette)
+    prove_stock_reads(written(cassette), cassette)
     assert DASHSCOPE_KEY not in text
     player = Player(loads(text))
     with in_place(player):

@@ -11,7 +11,7 @@ import pytest
 import zhipuai
 from dashscope.api_entities.http_request import close_shared_sync_session
 
-from harness.cassette import dumps, loads
+from harness.cassette import dumps, loads, written
 from harness.errors import Miss
 from harness.redact import Redactor
 from harness.sandbox import DASHSCOPE_KEY, ZHIPUAI_KEY
@@ -61,7 +61,7 @@ def test_an_sdk_reads_from_the_tape_what_it_read_live(
         live = chat(sandbox, stream=stream)
     cassette = Cassette(tape.exchanges())
     text = dumps(cassette)
-    prove_stock_reads(text, cassette)
+    prove_stock_reads(written(cassette), cassette)
     assert ZHIPUAI_KEY not in text
     assert DASHSCOPE_KEY not in text
     player = Player(loads(text))
