@@ -19,13 +19,23 @@ from typing import Any, TypeVar
 
 from harness import cassette as cassettes
 from harness import dialects
+from harness.cassette import Head
 from harness.environment import environment, without_proxies
-from harness.errors import HarnessError, NoCassette, Unplayed
+from harness.errors import CannotWrite, HarnessError, NoCassette, Unfinished, Unplayed
+from harness.journal import Journal
 from harness.reading import transcript_of
 from harness.redact import Redactor
 from harness.rules import check
 from harness.store import put_cassette, read
-from harness.tape import Deck, Player, Recorder, checked_pace, in_place, prove_stock_reads
+from harness.tape import (
+    Deck,
+    Finished,
+    Player,
+    Recorder,
+    checked_pace,
+    in_place,
+    prove_stock_reads,
+)
 from harness.types import Cassette, Exchange, Finding, Origin, Provenance
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -57,6 +67,11 @@ def use_cassette(
     `allow_unplayed`, the block ends with Unplayed if the cassette has answers nobody asked for.
     Recorded answers, and sleeps where nothing may be recorded, take `pace` times as long as they
     did: 0 is no time at all, 1 as recorded.
+
+    What is fetched is on the disk, in a journal beside the cassette, before the next request goes
+    out; a block that does not end well leaves it there. With `missing`, its answers then count as
+    recorded: they are given again, and written once the block ends well; those that nobody asks
+    for any more go with it. With `all` it is written over.
     """
     if record not in tuple(Record):
         raise HarnessError(f"record={record!r} is not one of: {', '.join(Record)}")
@@ -91,6 +106,8 @@ class Taped:
     pace: float = 0.0
     written: bool = field(init=False, default=False)
     _old: Cassette = field(init=False, repr=False, default=Cassette(()))
+    _found: tuple[int, ...] = field(init=False, repr=False, default=())
+    _journal: Journal = field(init=False, repr=False)
     _deck: Deck = field(init=False, repr=False)
     _open: ExitStack = field(init=False, repr=False, default_factory=ExitStack)
 
@@ -131,11 +148,14 @@ class Taped:
     def __enter__(self) -> Taped:
         known = environment(Path.cwd()).secrets()
         redactor = Redactor((*known, *self.secrets), dialects.HEADERS)
-        self._old = self._load()
-        recorder = None if self.record is Record.NONE else Recorder(redactor)
-        self._deck = Deck(Player(self._old, redactor, pace=self.pace), recorder)
+        told = Head(Provenance(volatile=self.volatile))
+        self._journal = Journal(self.path, told, over=self.record is Record.ALL)
         with ExitStack() as stack:
-            if recorder is None:
+            stack.callback(self._journal.close)
+            self._found, self._old = _stamp(self.path), self._load()
+            player = Player(self._old, redactor, pace=self.pace)
+            self._deck = Deck(player, self._recorder(redactor))
+            if self.record is Record.NONE:
                 stack.enter_context(without_proxies())
             stack.enter_context(in_place(self._deck))
             self._open = stack.pop_all()
@@ -147,11 +167,16 @@ class Taped:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        self._open.close()
-        if kind is not None:
-            return
-        if self.recorded:
-            self._write()
+        with self._open:  # which closes the journal, last of all
+            if error is not None:
+                if len(self._journal) and self.record is Record.MISSING:
+                    error.add_note(f'kept for the next run with record="missing": {self._journal}')
+                return
+            self._deck.settle()
+            if self.recorded:
+                self._write()
+            elif self.record is Record.MISSING:
+                self._journal.remove()
         if self.unplayed and not self.allow_unplayed:
             raise Unplayed(self._told_unplayed())
 
@@ -190,6 +215,26 @@ class Taped:
             return found
         return replace(found, provenance=replace(found.provenance, volatile=self.volatile))
 
+    def _recorder(self, redactor: Redactor) -> Recorder | None:
+        """What hears what is fetched, and has what was fetched before the block was interrupted."""
+        if self.record is Record.NONE:
+            return None
+        if self.record is Record.ALL:
+            self._journal.lock()
+            return Recorder(redactor, self._journal)
+        found = self._journal.look()
+        if not found.records:
+            return Recorder(redactor, self._journal)
+        if found.head is not None and found.head.provenance.scenario:
+            scenario = found.head.provenance.scenario
+            raise Unfinished(
+                f"{self._journal.path} is of a recording of the scenario {scenario}; "
+                f"go on with it: harness record {scenario} --resume"
+            )
+        self._journal.go_on(found, len(found.records))
+        finished = Finished(found.exchanges, self._old.provenance.volatile)
+        return Recorder(redactor, self._journal, finished)
+
     @property
     def _origin(self) -> Origin:
         """The sandbox marks each of its answers; what comes from elsewhere is live."""
@@ -207,7 +252,10 @@ class Taped:
         cassette = Cassette((*self._old.exchanges, *self.recorded), provenance)
         written = cassettes.written(cassette)
         prove_stock_reads(written, cassette)
-        put_cassette(self.path, written)
+        with self._journal.until_written():
+            if _stamp(self.path) != self._found:
+                raise CannotWrite(f"{self.path} was changed by somebody else since it was read")
+            put_cassette(self.path, written)
         self.written = True
 
     def _told_unplayed(self) -> str:
@@ -217,6 +265,15 @@ class Taped:
             f"{self.path}: {count} nobody asked for; allow that with allow_unplayed=True, "
             f"or record the cassette anew{''.join(left[:_SHOWN])}{_more(len(left) - _SHOWN)}"
         )
+
+
+def _stamp(path: Path) -> tuple[int, ...]:
+    """What a file is known by, as long as nobody writes it anew; empty where there is none."""
+    try:
+        found = path.stat()
+    except OSError:
+        return ()
+    return found.st_ino, found.st_size, found.st_mtime_ns
 
 
 _HOW = 'with record="missing", or in pytest with --record=missing'

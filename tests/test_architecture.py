@@ -32,8 +32,8 @@ RINGS = (
         "compare",
         "reports",
     ),
-    ("providers", "tape", "sandbox", "store", "loopback"),
-    ("environment", "settings", "git", "runner", "work", "taped", "prune", "shipped"),
+    ("providers", "tape", "sandbox", "store", "journal", "loopback"),
+    ("environment", "settings", "git", "resuming", "runner", "work", "taped", "prune", "shipped"),
     ("cli", "plugin", "__init__"),
 )
 EDGES = 2

@@ -7,6 +7,7 @@ every HTTP request of the context meets it. Recording and replaying differ in no
 from harness.tape.clock import checked_pace
 from harness.tape.context import Tape
 from harness.tape.deck import Deck
+from harness.tape.finished import Finished, reusable
 from harness.tape.patch import in_place
 from harness.tape.player import Player
 from harness.tape.recorder import Recorder
@@ -14,6 +15,7 @@ from harness.tape.stock import Persister, prove_stock_reads
 
 __all__ = [
     "Deck",
+    "Finished",
     "Persister",
     "Player",
     "Recorder",
@@ -21,4 +23,5 @@ __all__ = [
     "checked_pace",
     "in_place",
     "prove_stock_reads",
+    "reusable",
 ]

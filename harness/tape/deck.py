@@ -41,7 +41,9 @@ class Deck:
         except Miss:
             if self.recorder is None:
                 raise
-            return None
+            slot = self.recorder.take(request)
+            self._notes += [slot] if slot else []
+            return slot.exchange if slot else None
         self._notes.append(found)
         return found
 
@@ -81,6 +83,11 @@ class Deck:
     def went_out(self) -> bool:
         """Whether any request went to the network, answered or not."""
         return any(not isinstance(note, Exchange) for note in self._notes)
+
+    def settle(self) -> None:
+        """See that all that was heard is kept; what kept any from being kept is raised."""
+        if self.recorder is not None:
+            self.recorder.settle()
 
     def unplayed(self) -> tuple[Exchange, ...]:
         """What the cassette has and nobody asked for."""

@@ -106,7 +106,7 @@ class _Heard(StreamReader):
 
     def set_exception(self, exc: Any, *more: Any) -> None:
         if type(exc) is ClientConnectionError:  # the caller closed it, and wants no more
-            self.listener.end()
+            self.listener.stopped()
         elif not self.is_eof():
             self.listener.broke()
         super().set_exception(exc, *more)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from asyncio import CancelledError
 from collections.abc import AsyncIterator, Callable, Iterator
 from functools import cache, partial
 from types import ModuleType
@@ -118,7 +119,9 @@ class _Heard:
             for chunk in self._stream:
                 self._listener.chunk(chunk)
                 yield chunk
-        except Exception:
+        except GeneratorExit:  # the caller wants no more
+            raise
+        except BaseException:
             self._listener.broke()
             raise
         self._listener.end()
@@ -128,15 +131,17 @@ class _Heard:
             async for chunk in self._stream:
                 self._listener.chunk(chunk)
                 yield chunk
-        except Exception:
+        except (GeneratorExit, CancelledError):  # the caller wants no more
+            raise
+        except BaseException:
             self._listener.broke()
             raise
         self._listener.end()
 
     def close(self) -> None:
         self._stream.close()
-        self._listener.end()
+        self._listener.stopped()
 
     async def aclose(self) -> None:
         await self._stream.aclose()
-        self._listener.end()
+        self._listener.stopped()

@@ -112,12 +112,17 @@ class _Heard(urllib3.HTTPResponse):
 
     @contextmanager
     def _error_catcher(self) -> Generator[None, None, None]:
-        try:
-            with super()._error_catcher():
+        with super()._error_catcher():  # it releases the connection of a broken answer too
+            try:
                 yield
-        except Exception:
-            self.listener.broke()
-            raise
+            except GeneratorExit:  # the caller wants no more
+                raise
+            except BaseException:
+                self.listener.broke()
+                raise
+            if self._original_response and self._original_response.isclosed():
+                self._hear_part()
+                self.listener.end()
 
     def stream(
         self, amt: int | None = 2**16, decode_content: bool | None = None
@@ -125,19 +130,19 @@ class _Heard(urllib3.HTTPResponse):
         try:
             yield from super().stream(amt, decode_content)
         finally:
-            self._end()
+            self._stop()
 
     def release_conn(self) -> None:
         super().release_conn()
-        self._end()
+        self._stop()
 
     def close(self) -> None:
         super().close()
-        self._end()
+        self._stop()
 
-    def _end(self) -> None:
+    def _stop(self) -> None:
         self._hear_part()
-        self.listener.end()
+        self.listener.stopped()
 
 
 class _Played(urllib3.HTTPResponse):

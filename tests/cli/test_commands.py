@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from harness import __version__
+from harness.cassette import Head, loads, of_exchange, of_head
 from harness.cli import COMMANDS
 from harness.providers import PROVIDERS
 from harness.shipped import scenarios
@@ -346,3 +347,21 @@ def test_the_demo(harness: Harness, tmp_path: Path, monkeypatch: pytest.MonkeyPa
         "out/report.html",
         "out/report.json",
     ]
+
+
+def test_a_recording_that_was_interrupted(harness: Harness, folder: Path) -> None:
+    """Is listed, is in the way, and is gone on with; what is recorded already stays as it is."""
+    cassette = folder / "cassettes" / "slogan" / "zhipuai-glm-4.yaml"
+    recorded = loads(cassette.read_bytes(), "")
+    journal = cassette.with_name(f".{cassette.name}.journal")
+    head, (first, *_) = Head(recorded.provenance, 1), recorded.exchanges
+    journal.write_bytes(of_head(head) + of_exchange(0, first))
+    assert "unfinished" in harness("list", folder=folder).out
+    assert "1 unfinished" in harness("doctor", folder=folder).out
+    done = harness("record", "slogan", "--sandbox", folder=folder)
+    assert (done.code, "--resume" in done.err, "--afresh" in done.err) == (2, True, True)
+    assert harness("record", "--resume", "--afresh", folder=folder).code == 2
+    done = harness("record", "slogan", "--sandbox", "--resume", folder=folder)
+    assert done.out == "recorded 1 of 1 from the sandbox to cassettes\nleft as recorded before: 1\n"
+    assert not journal.exists()
+    assert loads(cassette.read_bytes(), "").exchanges[0] == first

@@ -113,13 +113,17 @@ class TestAll:
     repository.runpytest_inprocess().assert_outcomes(passed=3)
 
 
-def test_a_test_that_fails_writes_nothing(repository: pytest.Pytester, sandbox: str) -> None:
-    """It went to the network, and that is said."""
+def test_a_test_that_fails_writes_no_cassette(repository: pytest.Pytester, sandbox: str) -> None:
+    """It went to the network, and that is said; what was answered waits for the next time."""
     folder = write(repository, sandbox, ONE + "    raise ValueError\n")
-    result = repository.runpytest_inprocess("--record")
+    result = repository.runpytest_inprocess("--record=missing")
     result.assert_outcomes(failed=1)
+    result.stdout.fnmatch_lines(["*kept for the next run with record=*: 1 answer in *.journal"])
     result.stdout.fnmatch_lines(["harness: 0 replayed, 0 recorded, 1 live; 1 test went *"])
-    assert not folder.exists()
+    assert [path.suffix for path in folder.rglob("*.*")] == [".journal"]
+    write(repository, sandbox, ONE)
+    repository.runpytest_inprocess("--record=missing").assert_outcomes(passed=1)
+    assert [path.suffix for path in folder.rglob("*.*")] == [".yaml"]
 
 
 def test_what_was_not_asked_for_fails(repository: pytest.Pytester, sandbox: str) -> None:
