@@ -1,0 +1,23 @@
+"""The official SDKs as readers of the same recorded bytes, beside the harness's own reading."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import MappingProxyType
+
+from harness.parsers import openai, zhipuai
+from harness.parsers.parser import Asked, Parser
+
+PARSERS: Mapping[str, Parser] = MappingProxyType(
+    {
+        parser.name: parser
+        for parser in (
+            zhipuai.PARSER,
+            zhipuai.SUCCESSOR,
+            openai.PARSER,
+        )
+    }
+)
+"""Every parser, by its name."""
+
+__all__ = ["PARSERS", "Asked", "Parser"]

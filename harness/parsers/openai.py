@@ -1,0 +1,71 @@
+"""The `openai` SDK, pointed at the chat endpoints that took its form over."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from harness.dialects import compatible, zhipuai
+from harness.environment import without_proxies
+from harness.parsers.openai_form import arguments, failure, reply, streamed
+from harness.parsers.parser import KEY, Asked, Parser
+from harness.providers.trust import trusted
+from harness.types import Failure, Outcome, View
+
+if TYPE_CHECKING:
+    from openai import APIStatusError, OpenAI
+
+OPERATION = "/chat/completions"
+
+
+def parse(asked: Asked) -> Outcome:
+    """Ask, with a client of its own that asks once."""
+    from openai import APIError, APIStatusError, DefaultHttpxClient, OpenAI
+
+    base, http = asked.base(OPERATION), DefaultHttpxClient(verify=trusted())
+    with (
+        without_proxies(),
+        OpenAI(
+            api_key=KEY, base_url=base, max_retries=0, timeout=asked.timeout, http_client=http
+        ) as client,
+    ):
+        try:
+            return _chat(client, asked)
+        except APIStatusError as error:
+            return _refusal(error)
+        except APIError as error:
+            if error.body is None:
+                raise
+            return failure(200, error.body)
+
+
+def _chat(client: OpenAI, asked: Asked) -> Outcome:
+    create = client.chat.completions.create
+    answer: Any = create(**arguments(create, asked.body))
+    if not hasattr(answer, "response"):
+        return reply(answer)
+    with answer:
+        return streamed(list(answer))
+
+
+def _refusal(error: APIStatusError) -> Failure:
+    """The SDK keeps a body's `error` and, of the rest, the response as it came."""
+    told = failure(error.status_code, error.body)
+    try:
+        body = error.response.json()
+    except ValueError:
+        return told
+    request_id = body.get("request_id") if isinstance(body, dict) else None
+    return replace(told, request_id=request_id, views=(View(error.body),))
+
+
+def typed() -> tuple[type[BaseException], ...]:
+    """The root of its errors."""
+    from openai import OpenAIError
+
+    return (OpenAIError,)
+
+
+PARSER = Parser(
+    "openai", "openai", frozenset({zhipuai.CHAT.name, compatible.CHAT.name}), parse, typed
+)

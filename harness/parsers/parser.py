@@ -1,0 +1,106 @@
+"""What a parser is: an SDK that is asked once more what a recording was asked, and reads it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, distribution
+from typing import Any
+
+from harness.reading import Endpoint
+from harness.types import Image, Json, Outcome, Usage
+
+KEY = "00000000000000000000000000000000.0000000000000000"
+"""What an SDK is given as a key: of a form that each of them takes, and nobody's."""
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A recorded request, to be asked again through an SDK.
+
+    `address` is where something answers whatever is asked with what was recorded, such as
+    `http://127.0.0.1:1234`; `path` is the recorded URL's path and query; `timeout` is in seconds.
+    """
+
+    address: str
+    path: str
+    endpoint: Endpoint
+    body: Json
+    timeout: float
+
+    def base(self, operation: str) -> str:
+        """The address an SDK puts this operation's path behind."""
+        path = self.path.partition("?")[0]
+        return self.address + path.rpartition(operation)[0]
+
+    @property
+    def last(self) -> str:
+        """The last segment of the path, such as a task's id."""
+        return self.path.partition("?")[0].rpartition("/")[2]
+
+
+@dataclass(frozen=True, slots=True)
+class Parser:
+    """An SDK as one more reader of the same bytes.
+
+    `distribution` is its name on PyPI; `endpoints` are the names of those it can be asked. `parse`
+    returns what the SDK's own objects say and nothing else, with each object as it dumps itself
+    in `views`; a refusal that the SDK reports is a `Failure`, and whatever else the SDK raises is
+    raised. `typed` are the SDK's own, documented error classes.
+    """
+
+    name: str
+    distribution: str
+    endpoints: frozenset[str]
+    parse: Callable[[Asked], Outcome]
+    typed: Callable[[], tuple[type[BaseException], ...]]
+
+    @property
+    def installed(self) -> bool:
+        """Whether the SDK is there."""
+        try:
+            distribution(self.distribution)
+        except PackageNotFoundError:
+            return False
+        return True
+
+
+def see(thing: Any, *path: str | int) -> Any:
+    """What a program finds at a path of attributes, keys and indices; None where it finds none."""
+    for step in path:
+        try:
+            thing = thing[step] if isinstance(step, int) else getattr(thing, step)
+        except (AttributeError, LookupError, TypeError):
+            return None
+    return thing
+
+
+def text(thing: Any, *path: str | int) -> str | None:
+    """The text at a path, if there is one and it is one."""
+    found = see(thing, *path)
+    return found if isinstance(found, str) else None
+
+
+def texts(things: Iterable[Any], *path: str | int) -> list[str]:
+    """The text at a path of each thing that has one there."""
+    found = (text(thing, *path) for thing in things)
+    return [value for value in found if value is not None]
+
+
+def whole(pieces: list[str], *, cumulative: bool = False) -> str | None:
+    """Streamed pieces as one text: all of them, or the last, which repeats those before."""
+    if not pieces:
+        return None
+    return pieces[-1] if cumulative else "".join(pieces)
+
+
+def tokens(counts: Any, *names: str) -> Usage | None:
+    """Tokens by an SDK's names for input, output and total; None where it counts none."""
+    found = [see(counts, name) for name in names]
+    numbers = [count if type(count) is int else None for count in found]
+    return Usage(*numbers) if any(number is not None for number in numbers) else None
+
+
+def pictures(links: Iterable[Any]) -> tuple[Image, ...]:
+    """Links as pictures."""
+    return tuple(Image(link) for link in links if isinstance(link, str))
