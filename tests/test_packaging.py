@@ -103,7 +103,7 @@ def test_what_is_imported_is_declared() -> None:
             names = [a.name for a in node.names] if isinstance(node, ast.Import) else []
             names += [node.module or ""] if isinstance(node, ast.ImportFrom) else []
             for name in {name.split(".")[0] for name in names} - {"harness", "__future__"}:
-                if name in sys.stdlib_module_names or name in COME_ALONG | OPTIONAL:
+                if name in sys.stdlib_module_names or name in {*COME_ALONG, *OPTIONAL}:
                     continue
                 if not {canonicalize_name(owner) for owner in owners.get(name, ())} & declared:
                     undeclared.add(f"{path.relative_to(ROOT)}: {name}")
