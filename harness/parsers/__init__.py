@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from types import MappingProxyType
 
-from harness.parsers import openai, zhipuai
-from harness.parsers.parser import Asked, Parser
+from harness.parsers import dashscope, dashscope_client, openai, zhipuai
+from harness.parsers.parser import Asked, Parser, asked
 
 PARSERS: Mapping[str, Parser] = MappingProxyType(
     {
@@ -14,10 +14,12 @@ PARSERS: Mapping[str, Parser] = MappingProxyType(
         for parser in (
             zhipuai.PARSER,
             zhipuai.SUCCESSOR,
+            dashscope.PARSER,
+            dashscope_client.PARSER,
             openai.PARSER,
         )
     }
 )
 """Every parser, by its name."""
 
-__all__ = ["PARSERS", "Asked", "Parser"]
+__all__ = ["PARSERS", "Asked", "Parser", "asked"]

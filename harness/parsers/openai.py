@@ -7,12 +7,14 @@ from typing import TYPE_CHECKING, Any
 
 from harness.dialects import compatible, zhipuai
 from harness.environment import without_proxies
+from harness.parsers.lines import refuse_elsewhere
 from harness.parsers.openai_form import arguments, failure, reply, streamed
 from harness.parsers.parser import KEY, Asked, Parser
 from harness.providers.trust import trusted
 from harness.types import Failure, Outcome, View
 
 if TYPE_CHECKING:
+    import httpx2
     from openai import APIStatusError, OpenAI
 
 OPERATION = "/chat/completions"
@@ -22,7 +24,7 @@ def parse(asked: Asked) -> Outcome:
     """Ask, with a client of its own that asks once."""
     from openai import APIError, APIStatusError, DefaultHttpxClient, OpenAI
 
-    base, http = asked.base(OPERATION), DefaultHttpxClient(verify=trusted())
+    base, http = asked.base(OPERATION), DefaultHttpxClient(transport=_transport(asked.address))
     with (
         without_proxies(),
         OpenAI(
@@ -37,6 +39,17 @@ def parse(asked: Asked) -> Outcome:
             if error.body is None:
                 raise
             return failure(200, error.body)
+
+
+def _transport(address: str) -> httpx2.HTTPTransport:
+    import httpx2
+
+    class Here(httpx2.HTTPTransport):
+        def handle_request(self, request: httpx2.Request) -> httpx2.Response:
+            refuse_elsewhere(str(request.url), address)
+            return super().handle_request(request)
+
+    return Here(verify=trusted())
 
 
 def _chat(client: OpenAI, asked: Asked) -> Outcome:

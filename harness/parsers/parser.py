@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, distribution
 from typing import Any
+from urllib.parse import urlsplit
 
-from harness.reading import Endpoint
+from harness.reading import Endpoint, Reading
 from harness.types import Image, Json, Outcome, Usage
 
 KEY = "00000000000000000000000000000000.0000000000000000"
@@ -19,7 +20,8 @@ class Asked:
     """A recorded request, to be asked again through an SDK.
 
     `address` is where something answers whatever is asked with what was recorded, such as
-    `http://127.0.0.1:1234`; `path` is the recorded URL's path and query; `timeout` is in seconds.
+    `http://127.0.0.1:1234`; `path` is the recorded URL's path and query; `timeout` is in seconds;
+    `streamed` says that a stream was asked for, which some endpoints are told in a header.
     """
 
     address: str
@@ -27,6 +29,7 @@ class Asked:
     endpoint: Endpoint
     body: Json
     timeout: float
+    streamed: bool = False
 
     def base(self, operation: str) -> str:
         """The address an SDK puts this operation's path behind."""
@@ -37,6 +40,19 @@ class Asked:
     def last(self) -> str:
         """The last segment of the path, such as a task's id."""
         return self.path.partition("?")[0].rpartition("/")[2]
+
+
+def asked(reading: Reading, address: str, timeout: float) -> Asked:
+    """A recorded exchange's request, to be asked at `address`. Its endpoint must be known."""
+    if reading.endpoint is None:
+        raise ValueError("the request goes to no endpoint that is known")
+    request = reading.exchange.request
+    url = urlsplit(request.uri)
+    path = f"{url.path}?{url.query}" if url.query else url.path
+    headers = {name.lower(): value for name, value in request.headers}
+    body = reading.asked.value
+    streamed = "text/event-stream" in headers.get("accept", "") or bool(see(body, "stream"))
+    return Asked(address, path, reading.endpoint, body, timeout, streamed)
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +85,8 @@ def see(thing: Any, *path: str | int) -> Any:
     """What a program finds at a path of attributes, keys and indices; None where it finds none."""
     for step in path:
         try:
-            thing = thing[step] if isinstance(step, int) else getattr(thing, step)
+            by_key = isinstance(step, int) or isinstance(thing, Mapping)
+            thing = thing[step] if by_key else getattr(thing, str(step))
         except (AttributeError, LookupError, TypeError):
             return None
     return thing

@@ -11,9 +11,9 @@ import httpx
 
 from harness.dialects import zhipuai
 from harness.environment import without_proxies
+from harness.parsers.lines import over_httpx
 from harness.parsers.openai_form import arguments, dump, failure, reply, streamed
 from harness.parsers.parser import KEY, Asked, Parser, pictures, see, text
-from harness.providers.trust import trusted
 from harness.types import Outcome, Reply
 
 ENDPOINTS = frozenset(endpoint.name for endpoint in zhipuai.ENDPOINTS)
@@ -49,8 +49,11 @@ def _parse(
     """Ask, with a client of its own that asks once."""
     operation, ask = WAYS[asked.endpoint.name]
     settings = {"api_key": KEY, "base_url": asked.base(operation), "max_retries": 0}
-    http = httpx.Client(timeout=asked.timeout, verify=trusted())
-    with without_proxies(), http, opened(http_client=http, **settings) as client:
+    with (
+        without_proxies(),
+        over_httpx(asked) as http,
+        opened(http_client=http, **settings) as client,
+    ):
         try:
             return ask(client, asked)
         except typed() as error:
