@@ -9,7 +9,7 @@ from typing import Any
 
 import typer
 
-from harness.cli import app, looking, pruning, recording, replaying, scanning, showing
+from harness.cli import app, looking, parsing, pruning, recording, replaying, scanning, showing
 from harness.errors import HarnessError, OffTape
 
 COMMANDS = (
@@ -19,6 +19,7 @@ COMMANDS = (
     ("check", replaying.check, "harness check cassettes tests/cassettes/test_chat.yaml"),
     ("scan", scanning.scan, "harness scan cassettes .env"),
     ("prune", pruning.prune, "harness prune --tests tests"),
+    ("parse", parsing.parse, "harness parse cassettes --parser dashscope"),
     ("compare", looking.compare, "harness compare slogan/zhipuai slogan/dashscope"),
     ("show", showing.show, "harness show multi-turn/zhipuai --wire"),
     ("list", looking.list_, "harness list --json"),

@@ -56,13 +56,12 @@ def _client(base: str, protocol: str, http: Any) -> Any:
 
 
 def _refusal(error: Any) -> Failure:
-    view = {"code": error.code, "message": error.message, "request_id": error.request_id}
     return Failure(
         status=error.status_code,
         code=text(error.code) or "",
         message=text(error.message) or "",
         request_id=text(error.request_id),
-        views=(View(view if "code" in (error.body or ()) else {}),),
+        views=(View(error.body),),
     )
 
 
@@ -72,7 +71,7 @@ def _native(client: Any, asked: Asked) -> Outcome:
 
 
 def _multimodal(client: Any, asked: Asked) -> Outcome:
-    return _chat(client.multimodal.chat.create, asked, messages(asked.body), _as_message)
+    return _chat(client.multimodal.chat.create, asked, messages(asked.body), _as_pieces)
 
 
 def _chat(create: Any, asked: Asked, said: Json, form: Callable[[Json], Json]) -> Outcome:
@@ -201,6 +200,15 @@ def _as_message(value: Json) -> Json:
     choices = [_choice(choice) for choice in value["choices"]]
     more = {"search_info": value.get("search_info")}
     return {**_beside(value), "output": {"choices": choices, **more}}
+
+
+def _as_pieces(value: Json) -> Json:
+    """A message whose text the wire has as a list of pieces."""
+    told = _as_message(value)
+    for choice in told["output"]["choices"]:
+        said = choice["message"]
+        choice["message"] = {**said, "content": [{"text": said["content"]}]}
+    return told
 
 
 def _as_text(value: Json) -> Json:

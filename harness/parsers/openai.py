@@ -69,7 +69,7 @@ def _refusal(error: APIStatusError) -> Failure:
     except ValueError:
         return told
     request_id = body.get("request_id") if isinstance(body, dict) else None
-    return replace(told, request_id=request_id, views=(View(error.body),))
+    return replace(told, request_id=request_id, views=(View({"error": error.body}),))
 
 
 def typed() -> tuple[type[BaseException], ...]:

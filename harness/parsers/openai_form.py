@@ -22,8 +22,8 @@ def arguments(function: Callable[..., Any], body: Json) -> dict[str, Any]:
 
 
 def dump(thing: Any) -> View:
-    """An SDK's object as it dumps itself."""
-    return View(thing.model_dump(warnings=False))
+    """An SDK's object as it dumps itself; what is no object of an SDK, as it is."""
+    return View(thing.model_dump(warnings=False) if hasattr(thing, "model_dump") else thing)
 
 
 def reply(answer: Any) -> Reply:
@@ -63,11 +63,7 @@ def streamed(chunks: Sequence[Any]) -> Reply:
 
 def _calls(said: Any) -> list[Json]:
     calls = see(said, "tool_calls")
-    return [_dumped(call) for call in calls] if isinstance(calls, list) else []
-
-
-def _dumped(call: Any) -> Json:
-    return dump(call).value if hasattr(call, "model_dump") else call
+    return [dump(call).value for call in calls] if isinstance(calls, list) else []
 
 
 def failure(status: int, told: Any) -> Failure:

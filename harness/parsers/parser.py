@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from importlib.metadata import PackageNotFoundError, distribution
+from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -74,11 +74,15 @@ class Parser:
     @property
     def installed(self) -> bool:
         """Whether the SDK is there."""
+        return self.version is not None
+
+    @property
+    def version(self) -> str | None:
+        """The SDK's version; None where it is not installed."""
         try:
-            distribution(self.distribution)
+            return version(self.distribution)
         except PackageNotFoundError:
-            return False
-        return True
+            return None
 
 
 def see(thing: Any, *path: str | int) -> Any:

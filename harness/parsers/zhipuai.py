@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping
 from contextlib import closing
+from dataclasses import replace
 from typing import Any
 
 import httpx
@@ -100,20 +101,12 @@ def _video(client: Any, asked: Asked) -> Outcome:
 
 
 def _task(answer: Any) -> Outcome:
-    state = text(answer, "task_status")
-    said = reply(answer)
-    return Reply(
-        id=said.id,
-        model=said.model,
-        content=said.content,
-        reasoning=said.reasoning,
-        tool_calls=said.tool_calls,
-        finish_reason=said.finish_reason,
-        usage=said.usage,
-        task_id=said.id,
-        states=(state,) if state is not None else (),
-        views=said.views,
-    )
+    state, said = text(answer, "task_status"), reply(answer)
+    if state in zhipuai.STATES.failed:
+        told = failure(200, see(answer, "error"))
+        request_id = text(answer, "request_id")
+        return replace(told, code=told.code or state, request_id=request_id, views=said.views)
+    return replace(said, task_id=said.id, states=(state,) if state is not None else ())
 
 
 def _image(client: Any, asked: Asked) -> Outcome:
