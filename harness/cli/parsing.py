@@ -122,6 +122,8 @@ def _print(table: list[Row], known: list[Defect], missing: list[str]) -> None:
     from rich import box
     from rich.table import Table
 
+    from harness.reports import words
+
     screen = console()
     drawn = Table(box=box.SIMPLE_HEAD, show_edge=False, padding=(0, 1, 0, 0))
     for name in ("endpoint", "mode", "parser", "exchanges", *COUNTED):
@@ -132,17 +134,20 @@ def _print(table: list[Row], known: list[Defect], missing: list[str]) -> None:
     for finding in map(_finding, known):
         screen.print()
         for line in _lines(finding):
-            screen.print(line, soft_wrap=True)
+            screen.print(words.plain(line), soft_wrap=True)
     for name in sorted(set(missing)):
         screen.print(f"\n{name} is not installed: nothing was read with it")
     total = sum(row.exchanges for row in table if row.parser)
-    screen.print(f"\n{total} readings, {len(known)} kinds of disagreement")
+    readings, kinds = words.count(total, "reading"), words.count(len(known), "disagreement")
+    screen.print(f"\n{readings}, {kinds}")
 
 
 def _lines(finding: dict[str, Any]) -> list[str]:
+    from harness.reports import words
+
     where = finding["smallest"]
     at = f", {where['at']}" if where["at"] else ""
-    times = "1 exchange" if finding["exchanges"] == 1 else f"{finding['exchanges']} exchanges"
+    times = words.count(finding["exchanges"], "exchange")
     what = " ".join(word for word in (finding["kind"], finding["path"]) if word)
     source = "the harness reads" if finding["level"] == "reply" else "the wire has"
     return [

@@ -1,8 +1,8 @@
 """Where an SDK's reading of an answer and the harness's own part.
 
-Compared twice: the answers both come to (level "reply"), and each JSON value that travelled with
-the object the SDK made of it (level "wire"). A null and a missing member are the same here: an
-SDK's attribute has to say something.
+Compared twice: each JSON value that travelled with the object the SDK made of it (level "wire"),
+and, where these are the same, the answers that both come to (level "reply"). A null, an object
+without members and a missing member are the same here: an SDK's attribute has to say something.
 """
 
 from __future__ import annotations
@@ -77,21 +77,31 @@ def disagreements(reading: Reading, theirs: Outcome | Raised) -> Iterator[Disagr
     if isinstance(theirs, Raised):
         yield from _raised(ours, theirs)
         return
-    if ours is not None and not theirs.views and isinstance(theirs, Reply):
-        yield Disagreement(Kind.HIDDEN, Level.REPLY, ours=_said(ours))
-    elif isinstance(ours, Failure) and isinstance(theirs, Reply):
-        yield Disagreement(Kind.ACCEPTED, Level.REPLY, ours=_said(ours), theirs=_said(theirs))
-    elif isinstance(ours, Reply) and isinstance(theirs, Failure):
-        yield Disagreement(Kind.REFUSED, Level.REPLY, ours=_said(ours), theirs=_said(theirs))
-    else:
+    kind = _kind(ours, theirs)
+    if kind is not None:
+        yield Disagreement(kind, Level.REPLY, ours=_said(ours), theirs=_said(theirs))
+    wire = tuple(_values(reading, theirs))
+    yield from wire
+    if kind is None and not wire:
         yield from _parted(_said(ours or Reply()), _said(theirs), Level.REPLY)
-    yield from _values(reading, theirs)
+
+
+def _kind(ours: Outcome | None, theirs: Outcome) -> Kind | None:
+    """How the answers part as a whole; None where their members may be compared."""
+    if ours is not None and isinstance(theirs, Reply) and not theirs.views:
+        return Kind.HIDDEN
+    if isinstance(ours, Failure) and isinstance(theirs, Reply):
+        return Kind.ACCEPTED
+    if isinstance(ours, Reply) and isinstance(theirs, Failure):
+        return Kind.REFUSED
+    return None
 
 
 def _raised(ours: Outcome | None, theirs: Raised) -> Iterator[Disagreement]:
     """An error of the SDK's own is right where there is nothing to be read."""
     if not theirs.typed:
-        yield Disagreement(Kind.CRASHED, Level.REPLY, ours=_said(ours), theirs=theirs.error)
+        name = theirs.error.partition(":")[0]
+        yield Disagreement(Kind.CRASHED, Level.REPLY, name, ours=_said(ours), theirs=theirs.error)
     elif ours is not None:
         kind = Kind.REFUSED if isinstance(ours, Reply) else Kind.LOST
         yield Disagreement(kind, Level.REPLY, ours=_said(ours), theirs=theirs.error)
@@ -143,10 +153,9 @@ _NOT_SAID = frozenset({"views", "cumulative", "retry_after"})
 
 
 def _said(outcome: Outcome | None) -> Json:
-    """An answer in neutral terms as JSON, nothing that was not said."""
+    """An answer in neutral terms as JSON; an empty text says as little as none."""
     told = ((f.name, _json(getattr(outcome, f.name))) for f in fields(outcome)) if outcome else ()
-    nothing: tuple[Json, ...] = (None, [], "") if isinstance(outcome, Failure) else (None, [])
-    return {name: v for name, v in told if name not in _NOT_SAID and v not in nothing}
+    return {name: v for name, v in told if name not in _NOT_SAID and v not in (None, [], "")}
 
 
 def _json(value: Json) -> Json:
@@ -157,7 +166,7 @@ def _json(value: Json) -> Json:
     return value
 
 
-def shortened(value: Json | Absent, longest: int = 60) -> str:
+def shortened(value: Json | Absent, longest: int = 90) -> str:
     """A value as a line of a report: its type and how it begins."""
     if isinstance(value, Absent):
         return "nothing"

@@ -136,8 +136,9 @@ def _fetch(asked: Asked, session: requests.Session) -> Outcome:
     from dashscope.common.utils import _handle_http_response
 
     told = _handle_http_response(session.get(asked.address + asked.path, timeout=asked.timeout))
-    film = see(told, "output", "video_url") is not None
-    made = VideoSynthesisResponse if film else ImageSynthesisResponse
+    # [REC] A task that paints counts its pictures, from the first poll on; one that films does not.
+    paints = see(told, "output", "task_metrics") is not None
+    made = ImageSynthesisResponse if paints else VideoSynthesisResponse
     return _task(made.from_api_response(told))
 
 
