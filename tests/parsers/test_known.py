@@ -104,4 +104,4 @@ def test_a_known_disagreement_has_its_place(known: dict[str, Any]) -> None:
     if spec is None or spec.origin is None:
         pytest.skip(f"{package} is not installed")
     lines = (Path(spec.origin).parent / inside).read_text(encoding="utf-8").splitlines()
-    assert lines[int(number) - 1].strip()
+    assert lines[int(number) - 1].strip() == known["code"]
