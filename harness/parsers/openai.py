@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from harness.dialects import compatible, zhipuai
@@ -14,7 +15,6 @@ from harness.providers.trust import trusted
 from harness.types import Failure, Outcome, View
 
 if TYPE_CHECKING:
-    import httpx2
     from openai import APIStatusError, OpenAI
 
 OPERATION = "/chat/completions"
@@ -41,11 +41,15 @@ def parse(asked: Asked) -> Outcome:
             return failure(200, error.body)
 
 
-def _transport(address: str) -> httpx2.HTTPTransport:
-    import httpx2
+def _transport(address: str) -> Any:
+    """Of the library that the SDK stands on: httpx until its version 2, httpx2 since."""
+    from openai import DefaultHttpxClient
 
-    class Here(httpx2.HTTPTransport):
-        def handle_request(self, request: httpx2.Request) -> httpx2.Response:
+    client = next(made for made in DefaultHttpxClient.__mro__ if made.__name__ == "Client")
+    transport: Any = import_module(client.__module__.partition(".")[0]).HTTPTransport
+
+    class Here(transport):  # type: ignore[misc]
+        def handle_request(self, request: Any) -> Any:
             refuse_elsewhere(str(request.url), address)
             return super().handle_request(request)
 

@@ -1,0 +1,84 @@
+"""`harness parse`: what it prints and with which code it ends."""
+
+from __future__ import annotations
+
+import json
+from importlib.metadata import PackageNotFoundError
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from harness.parsers import PARSERS, parser
+
+if TYPE_CHECKING:
+    from conftest import Harness
+
+MADE = Path(__file__).parents[1] / "parsers" / "made" / "dashscope.yaml"
+
+
+def test_sdks_that_read_the_same(harness: Harness, folder: Path) -> None:
+    """A table, and nothing under it."""
+    done = harness("parse", "cassettes/slogan", "--parser", "zhipuai", folder=folder)
+    assert (done.code, done.err) == (0, "")
+    assert ["zhipuai.chat", "sync", "zhipuai", "1", "1", "0", "0", "0"] in _rows(done.out)
+    assert done.out.endswith("\n1 reading, 0 disagreements\n")
+
+
+def test_an_sdk_that_reads_otherwise(harness: Harness, folder: Path) -> None:
+    """What, where, and the smallest example; an error for those who ask for one."""
+    done = harness("parse", str(MADE), "-p", "dashscope", folder=folder)
+    version = PARSERS["dashscope"].version
+    assert (done.code, done.err) == (0, "")
+    assert (
+        f"dashscope {version}, dashscope.generation: changed /status (1 exchange)\n"
+        "  the harness reads: integer 429\n"
+        "  the SDK says: integer 400\n"
+        f"  smallest: {MADE}, exchange 1, 190 bytes, /status\n"
+    ) in done.out
+    assert harness("parse", str(MADE), "--exit-code", folder=folder).code == 1
+
+
+def test_for_machines(harness: Harness, folder: Path) -> None:
+    """The table, the findings and what is missing; all of it JSON."""
+    done = harness("parse", str(MADE), "-p", "dashscope.Client", "--json", folder=folder)
+    told = json.loads(done.out)
+    assert sorted(told) == ["findings", "not_installed", "table"]
+    assert {row["parser"] for row in told["table"]} == {"dashscope.Client"}
+    (lost,) = (one for one in told["findings"] if one["kind"] == "lost")
+    assert lost["path"] == "/output/choices/[]/message/content/[]/image"
+    assert lost["smallest"]["exchange"] == 5
+
+
+def test_a_parser_that_there_is_not(harness: Harness, folder: Path) -> None:
+    """The names there are."""
+    done = harness("parse", "cassettes", "--parser", "nobody", folder=folder)
+    assert (done.code, done.out) == (2, "")
+    assert done.err.startswith("harness: there is no parser 'nobody'; there are zhipuai, zai-sdk,")
+
+
+def test_a_file_that_is_no_cassette(harness: Harness, folder: Path) -> None:
+    """One message, with the file's name."""
+    (folder / "no.yaml").write_text("no", encoding="utf-8")
+    done = harness("parse", "no.yaml", folder=folder)
+    assert (done.code, done.out) == (2, "")
+    assert done.err.startswith("harness: no.yaml:")
+
+
+def test_an_sdk_that_is_not_installed(
+    harness: Harness, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Is told, and no error."""
+
+    def missing(name: str) -> str:
+        raise PackageNotFoundError(name)
+
+    monkeypatch.setattr(parser, "version", missing)
+    done = harness("parse", "cassettes/slogan", "-p", "zai-sdk", folder=folder)
+    assert (done.code, done.err) == (0, "")
+    assert "zai-sdk is not installed: nothing was read with it\n" in done.out
+    assert done.out.endswith("\n0 readings, 0 disagreements\n")
+
+
+def _rows(out: str) -> list[list[str]]:
+    return [line.split() for line in out.splitlines()]
