@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import inspect
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -14,10 +15,14 @@ TOKENS = ("prompt_tokens", "completion_tokens", "total_tokens")
 
 
 def arguments(function: Callable[..., Any], body: Json) -> dict[str, Any]:
-    """A recorded body as arguments; what the SDK's function does not take goes in `extra_body`."""
+    """A recorded body as arguments; what the SDK's function does not take goes in `extra_body`.
+
+    A copy: an SDK may change what it is given.
+    """
     known = inspect.signature(function).parameters
-    sent: dict[str, Any] = {name: value for name, value in body.items() if name in known}
-    more = {name: value for name, value in body.items() if name not in known}
+    told = copy.deepcopy(body)
+    sent: dict[str, Any] = {name: value for name, value in told.items() if name in known}
+    more = {name: value for name, value in told.items() if name not in known}
     return {**sent, "extra_body": more} if more else sent
 
 
