@@ -14,12 +14,16 @@ from harness.types import Failure, Json, Reply, View
 TOKENS = ("prompt_tokens", "completion_tokens", "total_tokens")
 
 
+SETTINGS = frozenset({"extra_body", "extra_headers", "extra_query", "timeout"})
+"""Arguments that say how to ask; a recorded body cannot."""
+
+
 def arguments(function: Callable[..., Any], body: Json) -> dict[str, Any]:
     """A recorded body as arguments; what the SDK's function does not take goes in `extra_body`.
 
     A copy: an SDK may change what it is given.
     """
-    known = inspect.signature(function).parameters
+    known = inspect.signature(function).parameters.keys() - SETTINGS
     told = copy.deepcopy(body)
     sent: dict[str, Any] = {name: value for name, value in told.items() if name in known}
     more = {name: value for name, value in told.items() if name not in known}

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 
-from harness.loopback import answering, plain
+from harness.loopback import Script, answering, plain
 from harness.parsers.comparing import Disagreement, Kind, Raised, disagreements
 from harness.parsers.parser import Parser, asked
 from harness.reading import Reading
@@ -44,8 +44,15 @@ def parsed(source: str, readings: Iterable[Reading], parsers: Iterable[Parser]) 
         if not fitting:
             yield Parsed(source, reading, "", Verdict.NOT_APPLICABLE)
         for parser in fitting:
-            found = tuple(disagreements(reading, ask(parser, reading)))
-            yield Parsed(source, reading, parser.name, _verdict(found), found)
+            yield _parsed(source, reading, parser)
+
+
+def _parsed(source: str, reading: Reading, parser: Parser) -> Parsed:
+    theirs = ask(parser, reading)
+    if theirs is None:
+        return Parsed(source, reading, parser.name, Verdict.NOT_APPLICABLE)
+    found = tuple(disagreements(reading, theirs))
+    return Parsed(source, reading, parser.name, _verdict(found), found)
 
 
 def askable(parser: Parser, reading: Reading) -> bool:
@@ -57,16 +64,25 @@ def askable(parser: Parser, reading: Reading) -> bool:
     return parser.installed and asks and not 300 <= exchange.response.status < 400
 
 
-def ask(parser: Parser, reading: Reading) -> Outcome | Raised:
-    """The recorded request made once more through an SDK, answered with the recorded bytes."""
+def ask(parser: Parser, reading: Reading) -> Outcome | Raised | None:
+    """The recorded request made once more through an SDK, answered with the recorded bytes.
+
+    None where the SDK would not ask: what it raised is about the question then, not the answer.
+    """
     exchange = reading.exchange
     script = plain(exchange.response, exchange.chunks)
-    with answering(lambda head, body: script) as address:
+    heard: list[bytes] = []
+
+    def respond(head: bytes, body: bytes) -> Script:
+        heard.append(head)
+        return script
+
+    with answering(respond) as address:
         try:
             return parser.parse(asked(reading, address, TIMEOUT))
         except Exception as error:  # noqa: BLE001 - an SDK may raise anything: that is the finding
             told = f"{type(error).__name__}: {error}".replace(address, "http://127.0.0.1")
-            return Raised(told, isinstance(error, parser.typed()))
+            return Raised(told, isinstance(error, parser.typed())) if heard else None
 
 
 def _verdict(found: tuple[Disagreement, ...]) -> Verdict:

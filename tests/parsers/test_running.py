@@ -6,7 +6,7 @@ import json
 from dataclasses import replace
 
 from harness.dialects import recognise
-from harness.parsers import PARSERS, Parser
+from harness.parsers import PARSERS, Asked, Parser
 from harness.parsers.running import Parsed, Verdict, askable, parsed
 from harness.parsers.telling import defects, rows
 from harness.reading import Reading
@@ -34,9 +34,10 @@ def answering(outcome: Outcome) -> Parser:
 
 
 def failing(error: Exception) -> Parser:
-    """A parser that raises."""
+    """A parser that asks, and raises at the answer."""
 
-    def parse(asked: object) -> Outcome:
+    def parse(asked: Asked) -> Outcome:
+        DASHSCOPE.parse(asked)
         raise error
 
     return replace(DASHSCOPE, name="failing", parse=parse, typed=lambda: (KeyError,))
@@ -70,6 +71,11 @@ def test_what_cannot_be_asked_is_not_applicable() -> None:
     assert verdicts(*odd) == [Verdict.NOT_APPLICABLE] * 3
     assert not askable(PARSERS["zhipuai"], submission("1"))
     assert not askable(replace(DASHSCOPE, distribution="no-such-thing"), submission("1"))
+
+
+def test_a_question_that_an_sdk_refuses_is_not_applicable() -> None:
+    """It says nothing of how the SDK reads the answer."""
+    assert verdicts(submission("1", body=b"{}")) == [Verdict.NOT_APPLICABLE]
 
 
 def test_the_smallest_example_is_told() -> None:

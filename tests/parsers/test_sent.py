@@ -52,6 +52,14 @@ def test_the_callers_messages_are_changed(parser: str) -> None:
     assert content[0]["image_url"]["url"] == picture
 
 
+@pytest.mark.parametrize("parser", ["zhipuai", "zai-sdk", "openai"])
+def test_a_recorded_body_is_no_setting(parser: str) -> None:
+    """Whatever its members are called, they travel in the body."""
+    named = {"timeout": 0.000001, "extra_headers": {"host": "192.0.2.1"}, "no_such_thing": 1}
+    found = sent(parser, {"model": "glm-4", "messages": MESSAGES, **named})
+    assert {name: found[name] for name in named} == named
+
+
 def test_a_broken_connection_is_asked_twice() -> None:
     """By dashscope's old classes, even where the request was read; the old one may have counted."""
     asked: list[bytes] = []
