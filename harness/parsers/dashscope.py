@@ -13,7 +13,18 @@ import requests
 from harness.dialects import dashscope as dialect
 from harness.environment import without_proxies
 from harness.parsers.lines import over_requests
-from harness.parsers.parser import KEY, Asked, Parser, pictures, see, text, texts, tokens, whole
+from harness.parsers.parser import (
+    KEY,
+    Asked,
+    Parser,
+    items,
+    pictures,
+    see,
+    text,
+    texts,
+    tokens,
+    whole,
+)
 from harness.providers.openai_form import tool_calls
 from harness.types import Failure, Json, Outcome, Reply, View
 
@@ -155,16 +166,10 @@ WAYS: Mapping[str, Callable[[Asked, requests.Session], Outcome]] = {
 
 
 def _dump(response: Any) -> View:
-    value = {name: _plain(v) for name, v in response.items() if name not in ENVELOPE}
+    value = {name: v for name, v in response.items() if name not in ENVELOPE}
     if response.status_code == 200:  # the SDK's own "no error"
         value = {n: v for n, v in value.items() if not (n in ("code", "message") and v == "")}
     return View(value)
-
-
-def _plain(value: Any) -> Json:
-    if isinstance(value, Mapping):
-        return {name: _plain(v) for name, v in value.items()}
-    return [_plain(v) for v in value] if isinstance(value, list) else value
 
 
 def _outcome(response: Any) -> Outcome:
@@ -187,7 +192,7 @@ def _reply(response: Any) -> Reply:
         id=text(response, "request_id") or None,
         content=words(content) if choice is not None else text(output, "text"),
         reasoning=text(said, "reasoning_content"),
-        tool_calls=tool_calls(see(said, "tool_calls") or ()),
+        tool_calls=tool_calls(items(said, "tool_calls")),
         finish_reason=reason(text(choice if choice is not None else output, "finish_reason")),
         usage=tokens(see(response, "usage"), *TOKENS),
         images=pictures(_images(content)),
@@ -214,7 +219,7 @@ def _streamed(responses: Sequence[Any], asked: Asked) -> Reply:
     cumulative = see(asked.body, "parameters", "incremental_output") is not True
     pieces = [reply.content for reply in replies if reply.content is not None]
     thoughts = [reply.reasoning for reply in replies if reply.reasoning is not None]
-    calls = [see(r, "output", "choices", 0, "message", "tool_calls") or [] for r in responses]
+    calls = [items(r, "output", "choices", 0, "message", "tool_calls") for r in responses]
     told = [part for part in calls if part][-1:] if cumulative else calls
     reasons = [reply.finish_reason for reply in replies if reply.finish_reason]
     last = replies[-1] if replies else Reply()
@@ -239,7 +244,7 @@ def _task(response: Any) -> Outcome:
     if state in dialect.STATES.failed:
         code, message = text(output, "code") or state, text(output, "message") or ""
         return Failure(200, code, message, outcome.id, views=outcome.views)
-    links = [see(result, "url") or None for result in see(output, "results") or ()]
+    links = [see(result, "url") or None for result in items(output, "results")]
     return replace(
         outcome,
         images=pictures(links),

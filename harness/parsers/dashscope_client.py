@@ -18,7 +18,18 @@ from harness.environment import without_proxies
 from harness.parsers.dashscope import SERVICES, TOKENS, messages, parameters, reason
 from harness.parsers.lines import over_httpx
 from harness.parsers.openai_form import dump
-from harness.parsers.parser import KEY, Asked, Parser, pictures, see, text, texts, tokens, whole
+from harness.parsers.parser import (
+    KEY,
+    Asked,
+    Parser,
+    items,
+    pictures,
+    see,
+    text,
+    texts,
+    tokens,
+    whole,
+)
 from harness.providers.openai_form import tool_calls
 from harness.types import Failure, Json, Outcome, Reply, View
 
@@ -104,7 +115,7 @@ def _reply(answer: Any, form: Callable[[Json], Json]) -> Reply:
         model=text(answer, "model"),
         content=text(said, "content"),
         reasoning=text(said, "reasoning_content"),
-        tool_calls=tool_calls(dump(call).value for call in see(said, "tool_calls") or ()),
+        tool_calls=tool_calls(dump(call).value for call in items(said, "tool_calls")),
         finish_reason=reason(text(choice, "finish_reason")),
         usage=tokens(see(answer, "usage"), *TOKENS),
         views=(View(form(dump(answer).value)),),
@@ -115,7 +126,7 @@ def _streamed(chunks: Sequence[Any], form: Callable[[Json], Json], *, cumulative
     replies = [_reply(chunk, form) for chunk in chunks]
     deltas = [see(chunk, "choices", 0, "delta") for chunk in chunks]
     pieces, thoughts = texts(deltas, "content"), texts(deltas, "reasoning_content")
-    calls = [see(delta, "tool_calls") or () for delta in deltas]
+    calls = [items(delta, "tool_calls") for delta in deltas]
     told = [part for part in calls if part][-1:] if cumulative else calls
     reasons = [reply.finish_reason for reply in replies if reply.finish_reason]
     return replace(
@@ -183,7 +194,7 @@ def _job(job: Any) -> Outcome:
     return Reply(
         id=text(job, "request_id"),
         usage=tokens(see(job, "usage"), *TOKENS),
-        images=pictures(see(job, "image_urls") or ()),
+        images=pictures(items(job, "image_urls")),
         task_id=text(job, "task_id") or None,
         states=(state,) if state is not None else (),
         views=(view,),

@@ -10,7 +10,7 @@ from harness.dialects import compatible, zhipuai
 from harness.environment import without_proxies
 from harness.parsers.lines import refuse_elsewhere
 from harness.parsers.openai_form import arguments, failure, reply, streamed
-from harness.parsers.parser import KEY, Asked, Parser
+from harness.parsers.parser import KEY, Asked, Parser, see
 from harness.providers.trust import trusted
 from harness.types import Failure, Outcome, View
 
@@ -59,7 +59,7 @@ def _transport(address: str) -> Any:
 def _chat(client: OpenAI, asked: Asked) -> Outcome:
     create = client.chat.completions.create
     answer: Any = create(**arguments(create, asked.body))
-    if not hasattr(answer, "response"):
+    if not see(asked.body, "stream"):
         return reply(answer)
     with answer:
         return streamed(list(answer))

@@ -7,7 +7,7 @@ import inspect
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from harness.parsers.parser import see, text, texts, tokens, whole
+from harness.parsers.parser import items, see, text, texts, tokens, whole
 from harness.providers.openai_form import tool_calls
 from harness.types import Failure, Json, Reply, View
 
@@ -71,8 +71,7 @@ def streamed(chunks: Sequence[Any]) -> Reply:
 
 
 def _calls(said: Any) -> list[Json]:
-    calls = see(said, "tool_calls")
-    return [dump(call).value for call in calls] if isinstance(calls, list) else []
+    return [dump(call).value for call in items(said, "tool_calls")]
 
 
 def failure(status: int, told: Any) -> Failure:

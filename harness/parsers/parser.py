@@ -108,6 +108,12 @@ def texts(things: Iterable[Any], *path: str | int) -> list[str]:
     return [value for value in found if value is not None]
 
 
+def items(thing: Any, *path: str | int) -> list[Any]:
+    """The list at a path; an empty one where there is none."""
+    found = see(thing, *path)
+    return found if isinstance(found, list) else []
+
+
 def whole(pieces: list[str], *, cumulative: bool = False) -> str | None:
     """Streamed pieces as one text: all of them, or the last, which repeats those before."""
     if not pieces:

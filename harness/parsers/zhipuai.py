@@ -14,7 +14,7 @@ from harness.dialects import zhipuai
 from harness.environment import without_proxies
 from harness.parsers.lines import over_httpx
 from harness.parsers.openai_form import arguments, dump, failure, reply, streamed
-from harness.parsers.parser import KEY, Asked, Parser, pictures, see, text
+from harness.parsers.parser import KEY, Asked, Parser, items, pictures, see, text
 from harness.types import Outcome, Reply
 
 ENDPOINTS = frozenset(endpoint.name for endpoint in zhipuai.ENDPOINTS)
@@ -80,7 +80,7 @@ def _told(response: httpx.Response) -> Any:
 def _chat(client: Any, asked: Asked) -> Outcome:
     create = client.chat.completions.create
     answer = create(**arguments(create, asked.body))
-    if not hasattr(answer, "response"):
+    if not see(asked.body, "stream"):
         return reply(answer)
     with closing(answer.response):
         return streamed(list(answer))
@@ -112,8 +112,8 @@ def _task(answer: Any) -> Outcome:
 def _image(client: Any, asked: Asked) -> Outcome:
     create = client.images.generations
     answer = create(**arguments(create, asked.body))
-    items = see(answer, "data") or []
-    return Reply(images=pictures(see(item, "url") for item in items), views=(dump(answer),))
+    links = (see(item, "url") for item in items(answer, "data"))
+    return Reply(images=pictures(links), views=(dump(answer),))
 
 
 WAYS: Mapping[str, tuple[str, Callable[[Any, Asked], Outcome]]] = {
