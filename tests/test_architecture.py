@@ -44,8 +44,9 @@ OUTSIDE = {
     "zai": ("harness/parsers/zhipuai.py",),
     "dashscope": (
         "harness/providers/dashscope.py",
-        "harness/parsers/dashscope.py",
-        "harness/parsers/dashscope_client.py",
+        "harness/parsers/dashscope/asking.py",
+        "harness/parsers/dashscope/classes.py",
+        "harness/parsers/dashscope/client.py",
     ),
     "openai": ("harness/parsers/openai.py",),
     "deepdiff": ("harness/compare/engine.py",),
@@ -69,12 +70,13 @@ VENDOR_FILES = {
 } | {
     name
     for name in NAMES
-    if name.startswith(("harness/sandbox/zhipuai/", "harness/sandbox/dashscope/"))
+    if name.startswith(
+        ("harness/sandbox/zhipuai/", "harness/sandbox/dashscope/", "harness/parsers/dashscope/")
+    )
 }
 VENDOR_EXCEPTIONS = {
     "harness/cli/__init__.py": "examples in help texts",
     "harness/cli/app.py": "examples in help texts",
-    "harness/parsers/dashscope_client.py": "the second SDK of one vendor",
     "harness/parsers/openai.py": "the endpoints that took its form over",
     "harness/scenario/forms.py": "examples in messages about what a target looks like",
     "harness/scenario/schema.py": "examples that editors show",

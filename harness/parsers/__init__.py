@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from types import MappingProxyType
 
-from harness.parsers import dashscope, dashscope_client, openai, zhipuai
+from harness.parsers import openai, zhipuai
+from harness.parsers.dashscope import classes, client
 from harness.parsers.parser import Asked, Parser, asked
 
 PARSERS: Mapping[str, Parser] = MappingProxyType(
@@ -14,8 +15,8 @@ PARSERS: Mapping[str, Parser] = MappingProxyType(
         for parser in (
             zhipuai.PARSER,
             zhipuai.SUCCESSOR,
-            dashscope.PARSER,
-            dashscope_client.PARSER,
+            classes.PARSER,
+            client.PARSER,
             openai.PARSER,
         )
     }

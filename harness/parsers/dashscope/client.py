@@ -1,8 +1,4 @@
-"""`dashscope.Client`, the second generation of DashScope's SDK: another reader, over httpx.
-
-Its models have names of their own. In the views they stand under the wire's names again, so that
-what is compared is what it keeps and not what it calls it.
-"""
+"""`dashscope.Client`, the second generation of DashScope's SDK: another reader, over httpx."""
 
 from __future__ import annotations
 
@@ -15,7 +11,8 @@ from typing import Any
 from harness.dialects import compatible
 from harness.dialects import dashscope as dialect
 from harness.environment import without_proxies
-from harness.parsers.dashscope import SERVICES, TOKENS, messages, parameters, reason
+from harness.parsers.dashscope.asking import SERVICES, TOKENS, messages, parameters, reason
+from harness.parsers.dashscope.forms import OWN, as_openai, as_pieces, form
 from harness.parsers.lines import over_httpx
 from harness.parsers.openai_form import dump
 from harness.parsers.parser import (
@@ -32,9 +29,6 @@ from harness.parsers.parser import (
 )
 from harness.providers.openai_form import tool_calls
 from harness.types import Failure, Json, Outcome, Reply, View
-
-OWN = ("status_code", "code", "message", "is_error", "headers")
-"""What the SDK's models tell beside the answer."""
 
 
 def parse(asked: Asked) -> Outcome:
@@ -78,11 +72,11 @@ def _refusal(error: Any) -> Failure:
 
 def _native(client: Any, asked: Asked) -> Outcome:
     said = messages(asked.body) or see(asked.body, "input", "prompt")
-    return _chat(client.chat.completions.create, asked, said, _form(asked))
+    return _chat(client.chat.completions.create, asked, said, form(asked))
 
 
 def _multimodal(client: Any, asked: Asked) -> Outcome:
-    return _chat(client.multimodal.chat.create, asked, messages(asked.body), _as_pieces)
+    return _chat(client.multimodal.chat.create, asked, messages(asked.body), as_pieces)
 
 
 def _chat(create: Any, asked: Asked, said: Json, form: Callable[[Json], Json]) -> Outcome:
@@ -102,9 +96,9 @@ def _compatible(client: Any, asked: Asked) -> Outcome:
     sent = {name: value for name, value in asked.body.items() if name not in own}
     create = client.chat.completions.create
     if not asked.streamed:
-        return _reply(create(**told, parameters=sent, timeout=asked.timeout), _openai)
+        return _reply(create(**told, parameters=sent, timeout=asked.timeout), as_openai)
     with closing(create(**told, parameters=sent, timeout=asked.timeout, stream=True)) as stream:
-        return _streamed(list(stream), _openai, cumulative=False)
+        return _streamed(list(stream), as_openai, cumulative=False)
 
 
 def _reply(answer: Any, form: Callable[[Json], Json]) -> Reply:
@@ -199,56 +193,6 @@ def _job(job: Any) -> Outcome:
         states=(state,) if state is not None else (),
         views=(view,),
     )
-
-
-def _form(asked: Asked) -> Callable[[Json], Json]:
-    """How the wire says what the SDK always gives as a message: as one, or as bare text."""
-    told = see(asked.body, "parameters", "result_format")
-    return _as_message if told == "message" else _as_text
-
-
-def _as_message(value: Json) -> Json:
-    choices = [_choice(choice) for choice in value["choices"]]
-    more = {"search_info": value.get("search_info")}
-    return {**_beside(value), "output": {"choices": choices, **more}}
-
-
-def _as_pieces(value: Json) -> Json:
-    """A message whose text the wire has as a list of pieces."""
-    told = _as_message(value)
-    for choice in told["output"]["choices"]:
-        said = choice["message"]
-        choice["message"] = {**said, "content": [{"text": said["content"]}]}
-    return told
-
-
-def _as_text(value: Json) -> Json:
-    choice = value["choices"][0] if value["choices"] else {}
-    said = choice.get("message") or choice.get("delta") or {}
-    output = {"text": said.get("content"), "finish_reason": choice.get("finish_reason")}
-    return {**_beside(value), "output": output}
-
-
-def _beside(value: Json) -> Json:
-    kept = ("choices", "search_info", *OWN)
-    return {name: v for name, v in value.items() if name not in kept}
-
-
-def _choice(choice: Json) -> Json:
-    told = dict(choice)
-    if "delta" in told:
-        told["message"] = told.pop("delta")
-    return told
-
-
-def _openai(value: Json) -> Json:
-    """The id of an answer is the SDK's `request_id`, and its tokens have the SDK's names."""
-    told = {name: v for name, v in value.items() if name not in OWN}
-    told["id"] = told.pop("request_id")
-    names = {"input_tokens": "prompt_tokens", "output_tokens": "completion_tokens"}
-    counts = told.get("usage") or {}
-    told["usage"] = {names.get(name, name): v for name, v in counts.items()} or None
-    return told
 
 
 WAYS: Mapping[str, tuple[str, str, Callable[[Any, Asked], Outcome]]] = {

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import copy
-import inspect
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
@@ -12,6 +10,7 @@ import requests
 
 from harness.dialects import dashscope as dialect
 from harness.environment import without_proxies
+from harness.parsers.dashscope.asking import SERVICES, TOKENS, messages, parameters, reason
 from harness.parsers.lines import over_requests
 from harness.parsers.parser import (
     KEY,
@@ -26,13 +25,10 @@ from harness.parsers.parser import (
     whole,
 )
 from harness.providers.openai_form import tool_calls
-from harness.types import Failure, Json, Outcome, Reply, View
+from harness.types import Failure, Outcome, Reply, View
 
-TOKENS = ("input_tokens", "output_tokens", "total_tokens")
 ENVELOPE = ("status_code", "headers")
 """What the SDK's responses tell of HTTP; not on the wire."""
-
-SERVICES = "/services/"
 
 
 def parse(asked: Asked) -> Outcome:
@@ -49,36 +45,6 @@ def _common(asked: Asked, session: requests.Session) -> dict[str, Any]:
         "request_timeout": asked.timeout,
         "session": session,
     }
-
-
-def parameters(body: Json) -> dict[str, Any]:
-    """Recorded parameters, but for those the SDK would take for its own settings.
-
-    Cumulative output is the service's default. Asked for by name, the SDK would ask for pieces
-    and join them itself.
-    """
-    from dashscope.api_entities.api_request_factory import _build_api_request
-
-    own = {*inspect.signature(_build_api_request).parameters, "workspace", "plugins", "history"}
-    told = see(body, "parameters")
-    sent = copy.deepcopy(dict(told)) if isinstance(told, Mapping) else {}
-    if sent.get("incremental_output") is False:
-        del sent["incremental_output"]
-    return {name: value for name, value in sent.items() if name not in own}
-
-
-def messages(body: Json) -> Json:
-    """Recorded messages, without the files: the SDK would read and upload those on this disk."""
-    told = see(body, "input", "messages")
-    return [_fileless(line) for line in told] if isinstance(told, list) else None
-
-
-def _fileless(line: Json) -> Json:
-    content = see(line, "content")
-    if not isinstance(content, list):
-        return copy.deepcopy(line)
-    pieces = [{"text": piece["text"]} for piece in content if see(piece, "text") is not None]
-    return {**copy.deepcopy(line), "content": pieces or [{"text": "-"}]}
 
 
 def _generate(asked: Asked, session: requests.Session) -> Outcome:
@@ -198,11 +164,6 @@ def _reply(response: Any) -> Reply:
         images=pictures(_images(content)),
         views=(_dump(response),),
     )
-
-
-def reason(told: str | None) -> str | None:
-    """On a stream, the finish reason is the word "null" until the end."""
-    return None if told == "null" else told
 
 
 def words(content: Any) -> str | None:

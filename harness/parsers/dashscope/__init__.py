@@ -1,0 +1,1 @@
+"""DashScope's official SDK, in its two generations."""
