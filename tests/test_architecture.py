@@ -33,7 +33,18 @@ RINGS = (
         "reports",
     ),
     ("providers", "tape", "sandbox", "store", "journal", "loopback"),
-    ("environment", "settings", "git", "resuming", "runner", "work", "taped", "prune", "shipped", "parsers"),
+    (
+        "environment",
+        "settings",
+        "git",
+        "resuming",
+        "runner",
+        "work",
+        "taped",
+        "prune",
+        "shipped",
+        "parsers",
+    ),
     ("cli", "plugin", "__init__"),
 )
 EDGES = 2
