@@ -22,6 +22,7 @@ RINGS = (
     ("types", "errors"),
     (
         "wire",
+        "locate",
         "reading",
         "scenario",
         "cassette",
@@ -29,6 +30,7 @@ RINGS = (
         "scan",
         "dialects",
         "rules",
+        "mutations",
         "compare",
         "reports",
     ),
@@ -55,7 +57,7 @@ IMPURE = {"os", "socket", "time", "random", "subprocess", "threading", "tempfile
 """Clocks, sockets, the environment: nothing for the words and the pure core."""
 
 VENDOR = re.compile(r"zhipu|dashscope|glm|qwen|bigmodel|aliyun", re.IGNORECASE)
-TABLES = ("providers", "dialects", "rules", "sandbox")
+TABLES = ("providers", "dialects", "rules", "mutations", "mutations/examples", "sandbox")
 VENDOR_FILES = {
     f"harness/{folder}/{name}.py"
     for folder in TABLES
