@@ -266,6 +266,8 @@ def replay(scenario: Scenario, target: Target, store: Store, pace: float = 0.0) 
         unplayed=tape.unplayed(),
         skipped=skipped,
         ignored=scenario.ignored,
+        selected=scenario.selected,
+        severities=scenario.severities,
         source=str(store.path(scenario.name, target)),
     )
 

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from harness.errors import BadSettings
-from harness.types import Json
+from harness.rules.choice import EVERYTHING, Choice
+from harness.types import Json, Severity
 
 FILE = "pyproject.toml"
 
@@ -17,10 +18,12 @@ FILE = "pyproject.toml"
 class Settings:
     """What holds for every cassette and scenario of a project, besides what they say themselves.
 
-    `volatile` are JSON pointers into request bodies that do not count when a request is looked up.
+    `volatile` are JSON pointers into request bodies that do not count when a request is looked up;
+    `rules` says which rules apply, and how much they weigh.
     """
 
     volatile: tuple[str, ...] = ()
+    rules: Choice = EVERYTHING
 
 
 def settings(folder: Path) -> Settings:
@@ -60,5 +63,44 @@ def _texts(name: str, value: Json) -> tuple[str, ...]:
     return tuple(value)
 
 
-_KEYS: Mapping[str, Callable[[str, Json], Json]] = {"volatile": _texts}
+def _rules(name: str, value: Json) -> Choice:
+    """The table `[tool.harness.rules]`: rules by name, what is ignored with its reason."""
+    told = _table(name, value)
+    for key in told:
+        if key not in _OF_RULES:
+            raise ValueError(f"{name}: has no key {key!r}; there are: {', '.join(_OF_RULES)}")
+    ignored = _table(f"{name}.ignore", told.get("ignore", {}))
+    for rule, reason in ignored.items():
+        if not isinstance(reason, str) or not reason.strip():
+            raise ValueError(f'{name}.ignore: {rule}: a reason is expected, {rule} = "because …"')
+    weights = _table(f"{name}.severity", told.get("severity", {}))
+    for rule, weight in weights.items():
+        if weight not in tuple(Severity):
+            raise ValueError(f"{name}.severity: {rule}: expected one of {', '.join(Severity)}")
+    choice = Choice(
+        _texts(f"{name}.select", told.get("select", [])),
+        ignored,
+        {rule: Severity(weight) for rule, weight in weights.items()},
+    )
+    return _known(name, choice)
+
+
+_OF_RULES = ("select", "ignore", "severity")
+
+
+def _known(name: str, choice: Choice) -> Choice:
+    from harness.rules import no_such_rule, unknown_names  # not for projects that say nothing
+
+    for rule in unknown_names(choice.names):
+        raise ValueError(f"{name}: {no_such_rule(rule)}")
+    return choice
+
+
+def _table(name: str, value: Json) -> dict[str, Json]:
+    if not isinstance(value, dict):
+        raise ValueError(f"{name}: a table is expected")
+    return value
+
+
+_KEYS: Mapping[str, Callable[[str, Json], Json]] = {"volatile": _texts, "rules": _rules}
 """What may be said, and how each is read."""

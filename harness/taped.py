@@ -25,7 +25,8 @@ from harness.errors import CannotWrite, HarnessError, NoCassette, Unfinished, Un
 from harness.journal import Journal
 from harness.reading import transcript_of
 from harness.redact import Redactor
-from harness.rules import check
+from harness.rules import Judged, judge
+from harness.settings import settings
 from harness.store import put_cassette, read
 from harness.tape import (
     Deck,
@@ -142,8 +143,14 @@ class Taped:
     @property
     def findings(self) -> tuple[Finding, ...]:
         """What the rules of the wire find in all that passed."""
+        return self.judged.findings
+
+    @property
+    def judged(self) -> Judged:
+        """The same, beside what the project's settings ignore. Raises BadSettings."""
         passed = Cassette(self.exchanges, replace(self._old.provenance, recorded_from=self._origin))
-        return check(transcript_of(passed, dialects.recognise, source=str(self.path)))
+        told = transcript_of(passed, dialects.recognise, source=str(self.path))
+        return judge(settings(Path.cwd()).rules.of(told))
 
     def __enter__(self) -> Taped:
         known = environment(Path.cwd()).secrets()

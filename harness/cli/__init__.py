@@ -22,7 +22,7 @@ COMMANDS = (
     ("compare", looking.compare, "harness compare slogan/zhipuai slogan/dashscope"),
     ("show", showing.show, "harness show multi-turn/zhipuai --wire"),
     ("list", looking.list_, "harness list --json"),
-    ("rules", looking.rules, "harness rules usage_adds_up"),
+    ("rules", looking.rules, "harness rules --explain usage_adds_up"),
     ("schema", looking.schema, "harness schema > scenario.schema.json"),
     ("sandbox", recording.sandbox, "harness sandbox --latency 0.3 --throttle-every 5"),
     ("doctor", looking.doctor, "harness doctor"),

@@ -176,10 +176,15 @@ def _judge(item: pytest.Item, taped: Taped) -> None:
     from harness.types import Severity
 
     strict = _settings(item).findings == "fail"
-    found = {f: strict and f.severity is Severity.ERROR for f in taped.findings}
+    with _plainly():
+        judged = taped.judged
+    found = {f: strict and f.severity is Severity.ERROR for f in judged.findings}
     lesser = [describe(finding) for finding, fails in found.items() if not fails]
     if lesser:
         item.add_report_section("call", "findings", "\n\n".join(lesser))
+    if judged.ignored:
+        told = "\n\n".join(describe(finding) for finding in judged.ignored)
+        item.add_report_section("call", f"{len(judged.ignored)} ignored findings", told)
     worse = [describe(finding) for finding, fails in found.items() if fails]
     if worse:
         pytest.fail("\n\n".join(worse), pytrace=False)

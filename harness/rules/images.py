@@ -84,6 +84,8 @@ def decoded(body: bytes) -> Size | str:
                     return f"{image.width} x {image.height} pixels"
                 image.load()
                 return image.size
+    except UnidentifiedImageError:
+        return "bytes of no known form"
     except _BROKEN as error:
         return f"{type(error).__name__}: {error}"
 

@@ -276,7 +276,7 @@ def test_a_rule_in_full(harness: Harness, folder: Path) -> None:
     assert done.out.startswith("usage_adds_up (error, ")
     done = harness("rules", "usage_adds", folder=folder)
     assert (done.code, done.out) == (2, "")
-    assert done.err == "harness: there is no rule 'usage_adds'; `harness rules` lists them\n"
+    assert done.err == "harness: there is no rule 'usage_adds'; did you mean usage_adds_up?\n"
 
 
 def test_the_schema(harness: Harness, folder: Path) -> None:

@@ -7,7 +7,8 @@ from dataclasses import replace
 import pytest
 
 from harness.mutations.examples.zhipuai import REFUSED, SYNC
-from harness.rules import RULES, check, unknown_names
+from harness.rules import RULES, check, judge, unknown_names
+from harness.rules.choice import Choice
 from harness.types import Finding, Severity, Transcript
 
 from . import broken_conversations, broken_sdk, broken_wire
@@ -63,6 +64,42 @@ def test_an_ignored_rule_is_not_applied() -> None:
     """The transcript says which rules do not apply to it, and why."""
     wrong = foreign(edited(SYNC, '"total_tokens":12', '"total_tokens":13'))
     assert check(replace(wrong, ignored={"usage_adds_up": "known"})) == ()
+
+
+WRONG = edited(edited(SYNC, '"total_tokens":12', '"total_tokens":13'), '"stop"', '"halt"')
+
+
+def test_what_is_ignored_is_told_apart() -> None:
+    """Nothing disappears unsaid: what would have been found is still known."""
+    judged = judge(replace(foreign(WRONG), ignored={"usage_adds_up": "known"}))
+    assert [f.rule for f in judged.findings] == ["finish_reason_is_known"]
+    assert [f.rule for f in judged.ignored] == ["usage_adds_up"]
+
+
+def test_only_selected_rules_apply() -> None:
+    """Where any is named."""
+    told = replace(foreign(WRONG), selected=("usage_adds_up",))
+    assert [f.rule for f in check(told)] == ["usage_adds_up"]
+
+
+def test_a_rule_weighs_what_is_said_here() -> None:
+    """An error elsewhere may be a warning here, and the other way round."""
+    weights = {"usage_adds_up": Severity.INFO, "finish_reason_is_known": Severity.ERROR}
+    found = check(replace(foreign(WRONG), severities=weights))
+    assert {f.rule: f.severity for f in found} == weights
+
+
+def test_a_scenarios_own_choice_comes_first() -> None:
+    """What the project says holds where the scenario says nothing."""
+    project = Choice(("x",), {"a": "project", "b": "project"}, {"c": Severity.INFO})
+    own = replace(
+        foreign(), selected=("y",), ignored={"a": "own"}, severities={"c": Severity.ERROR}
+    )
+    told = project.of(own)
+    assert told.selected == ("y",)
+    assert told.ignored == {"a": "own", "b": "project"}
+    assert told.severities == {"c": Severity.ERROR}
+    assert project.of(foreign()).selected == ("x",)
 
 
 def test_a_finding_is_signed() -> None:
