@@ -196,6 +196,6 @@ def unknown_names(names: Iterable[str]) -> list[str]:
 
 def no_such_rule(name: str) -> str:
     """What to tell somebody who names a rule that is not there; names alike are suggested."""
-    near = get_close_matches(name, [rule.name for rule in RULES], n=3)
+    near = get_close_matches(name, [rule.name for rule in RULES], n=2, cutoff=0.75)
     meant = f"did you mean {' or '.join(near)}?" if near else "`harness rules` lists them"
     return f"there is no rule {name!r}; {meant}"

@@ -145,7 +145,7 @@ def wants_stream(reading: Reading) -> bool:
     return (
         at(reading.asked.value, "/stream") is True
         or headers.get("accept") == "text/event-stream"
-        or headers.get("x-dashscope-sse") == "enable"
+        or any(n.endswith("-sse") and value == "enable" for n, value in headers.items())
     )
 
 

@@ -124,7 +124,7 @@ def _verdict(detail: ErrorDetails, loc: Loc) -> str:
     if kind == "problem":
         return detail["msg"]
     if kind == "enum":
-        key = next(str(step) for step in reversed(loc) if str(step) in _CHOICES)
+        key = next(str(step) for step in loc if str(step) in _CHOICES)
         choices = [choice.value for choice in _CHOICES[key]]
         return f"is {shown(given)}{_offer(str(given), choices)}"
     if kind in _LENGTHS:
