@@ -4,6 +4,7 @@
     ├── BadInput                    a file the user gave does not say what it should (file and line)
     │   ├── BadScenario             a scenario
     │   ├── BadCassette             a cassette
+    │   ├── BadContract             a contract
     │   └── BadSettings             the table [tool.harness] of a pyproject.toml
     ├── NoCassette                  nothing was recorded yet for what is to be replayed
     ├── StaleCassette               the scenario changed since the cassette was recorded
@@ -53,6 +54,10 @@ class BadCassette(BadInput):
 
 class BadSettings(BadInput):
     """Settings that cannot be understood."""
+
+
+class BadContract(BadInput):
+    """A contract that cannot be read, or that says something else than its evidence."""
 
 
 class NoCassette(HarnessError):

@@ -31,9 +31,10 @@ RINGS = (
         "rules",
         "compare",
         "reports",
+        "contracts",
     ),
     ("providers", "tape", "sandbox", "store", "loopback"),
-    ("environment", "settings", "git", "runner", "work", "taped", "prune", "shipped"),
+    ("environment", "settings", "git", "runner", "work", "learnt", "taped", "prune", "shipped"),
     ("cli", "plugin", "__init__"),
 )
 EDGES = 2

@@ -135,9 +135,13 @@ def rules(
     as_json: AsJson = False,
 ) -> None:
     """List the rules, or explain one."""
+    from harness.contracts import CLAUSES
     from harness.reports import machine
     from harness.rules import RULES, unknown_names
 
+    if name in CLAUSES:
+        typer.echo(f"{name} (harness contract check)\n\n{CLAUSES[name]}")
+        return
     if name is not None and unknown_names([name]):
         from harness.errors import HarnessError
 
