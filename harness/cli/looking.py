@@ -139,7 +139,7 @@ def rules(
     from harness.reports import machine
     from harness.rules import RULES, unknown_names
 
-    if name in CLAUSES:
+    if name is not None and name in CLAUSES:
         typer.echo(f"{name} (harness contract check)\n\n{CLAUSES[name]}")
         return
     if name is not None and unknown_names([name]):

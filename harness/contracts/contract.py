@@ -78,7 +78,7 @@ def _learnt(key: str, name: str, read: Read) -> Contract:
     taught = 0
     for turn in read.turns:
         for reading in turn.readings:
-            one = _observed(name, read, turn, reading)
+            one = observed(name, read, turn, reading)
             taught += bool(one.sections)
             contract = merge(contract, one)
     if not taught:
@@ -87,7 +87,8 @@ def _learnt(key: str, name: str, read: Read) -> Contract:
     return replace(contract, sources={key: Source(name, origin, taught)})
 
 
-def _observed(name: str, read: Read, turn: ReadTurn, reading: Reading) -> Contract:
+def observed(name: str, read: Read, turn: ReadTurn, reading: Reading) -> Contract:
+    """What one exchange teaches; nothing where its endpoint is not known."""
     told: dict[Section, list[tuple[Cite, Json]]] = {}
     for section, part in sections(reading):
         cite = Cite(name, reading.number, part.event or 0)

@@ -231,7 +231,8 @@ def _counts(told: Json, where: yamls.Where) -> dict[str, dict[str, int]]:
         listed = {str(state): _count(n, (*here, state)) for state, n in told_of.items()}
         if "of" not in listed:
             raise _Wrong(here, "it should say `of` how many exchanges")
-        found[str(family)] = {"present": listed["of"], **listed}
+        everywhere = {"present": listed["of"]} if listed.keys() - {"of", "absent"} else {}
+        found[str(family)] = {**everywhere, **listed}
     return found
 
 

@@ -10,12 +10,14 @@ from types import MappingProxyType
 
 from harness.contracts import words
 from harness.contracts.contract import Contract
+from harness.contracts.documented import FACTOR
 from harness.contracts.evidence import DEEPEST, Node, kind
 from harness.contracts.sections import Section, sections, witness
 from harness.contracts.spot import Held, Spot, spot
+from harness.contracts.support import lighter, severity
 from harness.reading import Part, Read, Reading
 from harness.reports.words import count
-from harness.rules.rule import show, spoken
+from harness.rules.rule import show, spoken, where
 from harness.types import Finding, Json, Severity
 from harness.wire import escape
 
@@ -78,15 +80,15 @@ class _Walk:
                 yield from self.value(spot.items, item, f"{pointer}/{number}", f"{path}/[]")
 
     def _form(self, spot: Spot, value: Json, pointer: str, path: str) -> Iterator[Breach]:
-        found, node = show(value), spot.node
         if spot.vocabulary and isinstance(value, str) and value not in spot.vocabulary:
             told = f"one of {', '.join(map(show, sorted(spot.vocabulary)))}"
             held = spot.form("string", self.family)
-            yield Breach("contract_new_value", pointer, path, told, found, node, held)
+            yield Breach("contract_new_value", pointer, path, told, show(value), spot.node, held)
         for name, state in spot.formats.items():
             if not _has_format(name, value):
                 told, held = f"the format {name}", spot.form(state, self.family)
-                yield Breach("contract_out_of_format", pointer, path, told, found, node, held)
+                odd = "contract_out_of_format", pointer, path
+                yield Breach(*odd, told, show(value), spot.node, held)
 
     def _object(
         self, spot: Spot, value: dict[str, Json], pointer: str, path: str
@@ -170,6 +172,8 @@ class Judge:
             name, message = "contract_uncovered", f"the contract says nothing of {section}"
             place = reading.place(part=part)
             yield (name, str(section)), Finding(message, place, name, Severity.INFO)
+        elif section not in self._spots:
+            yield from self._new_state(reading, section, part)
         tried = (breaches(clause, part.value, family) for clause in clauses)
         for breach in min(tried, key=_weight, default=[]):
             place = reading.place(breach.pointer, part)
@@ -181,6 +185,24 @@ class Judge:
         if section in self._spots:
             return [self._spots[section]]
         return [self._spots[other] for other in sorted(self._spots) if _alike(other, section)]
+
+    def _new_state(
+        self, reading: Reading, section: Section, part: Part
+    ) -> Iterator[tuple[tuple[str, str], Finding]]:
+        """A task's state is a word like any other, though each has clauses of its own."""
+        known = reading.endpoint
+        pointer = where(part, known.fields.state) if known else ""
+        if known is None or not pointer or reading.is_stream:
+            return
+        alike = {s: self._spots[s].node for s in sorted(self._spots) if _alike(s, section)}
+        held = sum(node.total("of") for node in alike.values())
+        weight = lighter(severity(held // FACTOR if section.case in known.states else held))
+        listed = ", ".join(show(other.case) for other in alike)
+        cited = ", ".join(str(node.cites[0]) for node in alike.values())
+        message = f"expected one of {listed}, found {show(section.case)}"
+        message += f"; so it was in {count(held, 'exchange')}, such as {cited}"
+        rule = "contract_new_value"
+        yield (rule, pointer), Finding(message, reading.place(pointer, part), rule, weight)
 
 
 def _silent(reading: Reading) -> Iterator[Finding]:

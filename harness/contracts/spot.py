@@ -13,6 +13,7 @@ from harness.contracts.sections import Section
 from harness.contracts.support import EVERY, against, lighter, severity, witnesses
 from harness.reports.words import count
 from harness.types import Severity
+from harness.wire import escape
 
 UNHEARD_OF = Documented()
 
@@ -115,7 +116,7 @@ def each(top: Spot, path: str = "") -> Iterator[tuple[str, Spot]]:
     """Every (path, place), parents first; array items share the path `[]`, a map's values `*`."""
     yield path, top
     for key, child in top.fields.items():
-        yield from each(child, f"{path}/{key}")
+        yield from each(child, f"{path}/{escape(key)}")
     if top.values:
         yield from each(top.values, f"{path}/*")
     if top.items:
