@@ -14,7 +14,7 @@ from email.utils import parsedate_to_datetime
 
 from harness.contracts.evidence import Seen
 from harness.contracts.words import is_word
-from harness.dialects.reader import first, seen
+from harness.dialects.reader import first
 from harness.reading import Endpoint, Part, Read, Reading, ReadTurn, Role
 from harness.rules.rule import answers, question, refusals
 from harness.types import Json
@@ -138,6 +138,3 @@ def _echoes(request: Json) -> frozenset[str]:
     """The strings of a request: what an answer repeats of them is the user's, not the service's."""
     told = ((p.rpartition("/")[2], value) for p, value in walk(request))
     return frozenset(v for key, v in told if isinstance(v, str) and key not in _OWN_WORDS)
-
-
-__all__ = ["FORMS", "REFUSAL", "Section", "family", "sections", "seen", "witness"]
