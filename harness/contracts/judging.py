@@ -198,7 +198,7 @@ class Judge:
         held = sum(node.total("of") for node in alike.values())
         weight = lighter(severity(held // FACTOR if section.case in known.states else held))
         listed = ", ".join(show(other.case) for other in alike)
-        cited = ", ".join(str(node.cites[0]) for node in alike.values())
+        cited = ", ".join(str(cite) for node in alike.values() for cite in node.cites[:1])
         message = f"expected one of {listed}, found {show(section.case)}"
         message += f"; so it was in {count(held, 'exchange')}, such as {cited}"
         rule = "contract_new_value"
