@@ -16,6 +16,7 @@
     OffTape (BaseException)         a request the tape cannot answer
     ├── Miss                        the cassette has no answer for it
     ├── NoTape                      no tape is in place where it was made
+    ├── BadHook                     a hook of the caller gave back what it must not
     └── SocketShut                  something tried to open a connection during a replay
 
 A provider that says no is not an error but data: see `Failure` in `types`.
@@ -97,6 +98,10 @@ class Miss(OffTape):
 
 class NoTape(OffTape):
     """A request was made where no tape is in place."""
+
+
+class BadHook(OffTape):
+    """A hook of the caller gave back what it must not; a wrong use, seen only as a request is made."""
 
 
 class SocketShut(OffTape):

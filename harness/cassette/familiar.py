@@ -105,6 +105,7 @@ _TRAVEL = re.compile(
     rf"    - (?:turn: ({_INT})\n      )?started_at: ({_SINGLE})\n"
     rf"      first_byte: ({_FLOAT})\n      total: ({_FLOAT})\n"
     rf"(?:      chunks: \[((?:{_INT})(?:, (?:{_INT}))*+)\]\n)?"
+    rf"(?:      key: ({_ONE})\n)?"
 )
 _INTERACTIONS = re.compile(r"interactions:(?: \[\])?\n")
 _ENDS = ("version: 1\n", "version: 1\n...\n")
@@ -168,7 +169,7 @@ def _value_if_any(text: str | None) -> str:
 
 def _exchange(interaction: Groups, travel: Groups) -> Exchange:
     method, uri, asked, headers, code, message, more_headers, answered, *file = interaction
-    turn, started_at, first_byte, total, chunks = travel
+    turn, started_at, first_byte, total, chunks, key = travel
     try:
         start = datetime.fromisoformat(started_at[1:-1]).timestamp()
     except (ValueError, OverflowError):
@@ -179,6 +180,7 @@ def _exchange(interaction: Groups, travel: Groups) -> Exchange:
         Timing(start, float(first_byte), float(total)),
         tuple(map(int, chunks.split(", "))) if chunks else (),
         int(turn) if turn else None,
+        _value_if_any(key),
     )
 
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field, replace
 
 import urllib3
 
+from harness.fingerprint import fingerprint
 from harness.redact import Redactor
 from harness.types import Exchange, Request, Response, Timing
 
@@ -89,7 +90,8 @@ class Listener:
         first = now if self._first is None else self._first
         response, sizes = _decoded(self._head, self._chunks)
         timing = Timing(self._started, first - self._clock, now - self._clock)
-        self.exchange = Exchange(self.request, response, timing, sizes, self.turn)
+        key = fingerprint(self.request)
+        self.exchange = Exchange(self.request, response, timing, sizes, self.turn, key)
 
 
 def _decoded(head: Response, chunks: Sequence[bytes]) -> tuple[Response, tuple[int, ...]]:
