@@ -101,7 +101,7 @@ class NoTape(OffTape):
 
 
 class BadHook(OffTape):
-    """A hook of the caller gave back what it must not; a wrong use, seen only as a request is made."""
+    """A hook of the caller gave back what it must not."""
 
 
 class SocketShut(OffTape):
