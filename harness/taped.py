@@ -24,8 +24,20 @@ from harness.errors import HarnessError, NoCassette, Unplayed
 from harness.reading import transcript_of
 from harness.redact import Redactor
 from harness.rules import check
+from harness.settings import Settings, settings
 from harness.store import put_cassette, read
-from harness.tape import Deck, Player, Recorder, in_place, prove_stock_reads
+from harness.tape import (
+    BeforeRecord,
+    Deck,
+    Hosts,
+    Match,
+    Player,
+    Recorder,
+    all_of_it,
+    as_it_is,
+    in_place,
+    prove_stock_reads,
+)
 from harness.types import Cassette, Exchange, Finding, Origin, Provenance
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -46,6 +58,9 @@ def use_cassette(
     volatile: Sequence[str] = (),
     secrets: Sequence[str] = (),
     allow_unplayed: bool = False,
+    allow_hosts: Sequence[str] = (),
+    match: Match = as_it_is,
+    before_record: BeforeRecord = all_of_it,
 ) -> Taped:
     """A block of code, or with `@` a function, whose requests meet the cassette at `path`.
 
@@ -54,13 +69,30 @@ def use_cassette(
     anew. `volatile` are JSON pointers into request bodies that do not count when a request is
     looked up. `secrets` are not written, nor are the keys of the environment. Unless
     `allow_unplayed`, the block ends with Unplayed if the cassette has answers nobody asked for.
+
+    `allow_hosts` are reached past the cassette, unrecorded and unplayed: `localhost` (this machine
+    by any name), `db.example.com`, `*.example.com`, each with `:port` or without. `match` gives
+    back a request as it is to be compared; it is given the recorded and the asked ones, without
+    their secrets. `before_record` gives back an exchange as it is to be kept, with another request
+    or response, or None to keep nothing of it; secrets are taken out after that. What the project
+    says in pyproject.toml, [tool.harness], is added to `volatile` and `allow_hosts`.
     """
     if record not in tuple(Record):
         raise HarnessError(f"record={record!r} is not one of: {', '.join(Record)}")
-    for name, value in (("volatile", volatile), ("secrets", secrets)):
+    lists = {"volatile": volatile, "secrets": secrets, "allow_hosts": allow_hosts}
+    for name, value in lists.items():
         if isinstance(value, str):
             raise HarnessError(f"{name}={value!r}: a list is expected, not one text")
-    return Taped(Path(path), Record(record), tuple(volatile), tuple(secrets), allow_unplayed)
+    return Taped(
+        Path(path),
+        Record(record),
+        tuple(volatile),
+        tuple(secrets),
+        allow_unplayed,
+        allow_hosts=tuple(allow_hosts),
+        match=match,
+        before_record=before_record,
+    )
 
 
 @dataclass(eq=False)
@@ -78,13 +110,18 @@ class Taped:
     allow_unplayed: bool = False
     needed: bool = True
     test: str = ""
+    allow_hosts: tuple[str, ...] = ()
+    match: Match = field(default=as_it_is, repr=False)
+    before_record: BeforeRecord = field(default=all_of_it, repr=False)
     written: bool = field(init=False, default=False)
     _old: Cassette = field(init=False, repr=False, default=Cassette(()))
     _deck: Deck = field(init=False, repr=False)
+    _hosts: Hosts = field(init=False, repr=False)
     _open: ExitStack = field(init=False, repr=False, default_factory=ExitStack)
 
     def __post_init__(self) -> None:
         self._deck = Deck(Player(self._old))
+        self._hosts = Hosts(self.allow_hosts)
 
     @property
     def exchanges(self) -> tuple[Exchange, ...]:
@@ -108,8 +145,13 @@ class Taped:
 
     @property
     def went_out(self) -> bool:
-        """Whether any request went to the network, answered or not."""
+        """Whether any request went to the network, answered or not; those `reached` aside."""
         return self._deck.went_out()
+
+    @property
+    def reached(self) -> tuple[str, ...]:
+        """Hosts outside this machine that something was sent to because they are allowed."""
+        return tuple(self._hosts.reached)
 
     @property
     def findings(self) -> tuple[Finding, ...]:
@@ -121,12 +163,16 @@ class Taped:
         known = environment(Path.cwd()).secrets()
         redactor = Redactor((*known, *self.secrets), dialects.HEADERS)
         self._old = self._load()
-        recorder = None if self.record is Record.NONE else Recorder(redactor)
-        self._deck = Deck(Player(self._old, redactor), recorder)
+        project = settings(self.path.parent)
+        recorder = None
+        if self.record is not Record.NONE:
+            recorder = Recorder(redactor, self.before_record)
+        self._deck = Deck(Player(_with(project, self._old), redactor, self.match), recorder)
+        self._hosts = Hosts((*self.allow_hosts, *project.allow_hosts))
         with ExitStack() as stack:
             if recorder is None:
                 stack.enter_context(without_proxies())
-            stack.enter_context(in_place(self._deck))
+            stack.enter_context(in_place(self._deck, self._hosts))
             self._open = stack.pop_all()
         return self
 
@@ -163,7 +209,7 @@ class Taped:
 
     async def here(self, function: Callable[..., Any], /, *args: Any, **options: Any) -> Any:
         """Await a function in an event loop whose tasks began before the block, and so outside."""
-        with in_place(self._deck):
+        with in_place(self._deck, self._hosts):
             return await function(*args, **options)
 
     def _load(self) -> Cassette:
@@ -206,6 +252,12 @@ class Taped:
             f"{self.path}: {count} nobody asked for; allow that with allow_unplayed=True, "
             f"or record the cassette anew{''.join(left[:_SHOWN])}{_more(len(left) - _SHOWN)}"
         )
+
+
+def _with(project: Settings, cassette: Cassette) -> Cassette:
+    """A cassette as it is looked through: what is volatile in the project is so here too."""
+    told = cassette.provenance
+    return replace(cassette, provenance=replace(told, volatile=(*told.volatile, *project.volatile)))
 
 
 _HOW = 'with record="missing", or in pytest with --record=missing'

@@ -4,22 +4,35 @@ from __future__ import annotations
 
 import io
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 
 import urllib3
 
+from harness.errors import BadHook
 from harness.fingerprint import fingerprint
 from harness.redact import Redactor
 from harness.types import Exchange, Request, Response, Timing
 
+BeforeRecord = Callable[[Exchange], Exchange | None]
+"""An exchange as it is to be kept: its request and response may be others; None keeps nothing."""
+
+
+def all_of_it(exchange: Exchange) -> Exchange:
+    """The exchange: everything is kept."""
+    return exchange
+
 
 @dataclass
 class Recorder:
-    """A cassette being recorded: every exchange is heard as it passes, its secrets taken out."""
+    """A cassette being recorded: every exchange is heard as it passes, its secrets taken out.
+
+    That is done last: whatever `before_record` gives back is redacted and proved like any other.
+    """
 
     redactor: Redactor
+    before_record: BeforeRecord = all_of_it
     _slots: list[Listener] = field(init=False, default_factory=list)
     _turn: int | None = field(init=False, default=None)
 
@@ -52,7 +65,30 @@ class Recorder:
         return tuple(self._kept(self._slots))
 
     def _kept(self, slots: Sequence[Listener]) -> list[Exchange]:
-        return [self.redactor.exchange(slot.exchange) for slot in slots if slot.exchange]
+        kept = (self.kept(slot) for slot in slots)
+        return [exchange for exchange in kept if exchange is not None]
+
+    def kept(self, slot: Listener) -> Exchange | None:
+        """What is kept of an answer, secrets removed; None if it never came or is not wanted."""
+        if slot.exchange is None:
+            return None
+        if not slot.chosen:
+            slot.chosen = (self._chosen(slot.exchange),)
+        (chosen,) = slot.chosen
+        return None if chosen is None else self.redactor.exchange(chosen)
+
+    def _chosen(self, heard: Exchange) -> Exchange | None:
+        """What `before_record` makes of an exchange, in what it may change."""
+        told = self.before_record(heard)
+        if told is None or told is heard:
+            return told
+        if not isinstance(told, Exchange):
+            kind = type(told).__name__
+            raise BadHook(f"before_record has to give back an Exchange or None, not {kind}")
+        same = told.response.body == heard.response.body
+        request = replace(told.request, method=heard.request.method)
+        chunks = heard.chunks if same else ()
+        return replace(heard, request=request, response=told.response, chunks=chunks)
 
 
 @dataclass
@@ -62,6 +98,7 @@ class Listener:
     request: Request
     turn: int | None
     exchange: Exchange | None = field(init=False, default=None)
+    chosen: tuple[Exchange | None, ...] = field(init=False, default=())
     _chunks: list[bytes] = field(init=False, default_factory=list)
     _head: Response | None = field(init=False, default=None)
     _first: float | None = field(init=False, default=None)
