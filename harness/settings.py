@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
-from harness.errors import BadSettings
+from harness.errors import BadSettings, HarnessError
 from harness.types import Json
 
 FILE = "pyproject.toml"
@@ -66,8 +66,17 @@ def _texts(name: str, value: Json) -> tuple[str, ...]:
     return tuple(value)
 
 
+def _hosts(name: str, value: Json) -> tuple[str, ...]:
+    from harness.tape import Hosts
+
+    try:
+        return Hosts(_texts(name, value)).patterns
+    except HarnessError as error:
+        raise ValueError(error) from None
+
+
 _KEYS: Mapping[str, Callable[[str, Json], Json]] = {
     "volatile": _texts,
-    "allow_hosts": _texts,
+    "allow_hosts": _hosts,
 }
 """What may be said, and how each is read."""

@@ -143,6 +143,30 @@ def test_secrets_and_volatile_values(server: Server, tmp_path: Path) -> None:
         assert ask(2) == "REDACTED"
 
 
+def test_what_a_project_says_is_added(server: Server, tmp_path: Path) -> None:
+    """For the cassettes below its pyproject.toml; it is not written into them."""
+    path, words = tmp_path / "deep" / "a.yaml", "[tool.harness]\nvolatile = ['/seed']\n"
+
+    def ask(seed: int, time: int) -> None:
+        httpx.post(f"{server.base}/echo", json={"seed": seed, "time": time})
+
+    with harness.use_cassette(path, record="all", volatile=["/time"]):
+        ask(1, 1)
+    with harness.use_cassette(path, allow_unplayed=True), pytest.raises(Miss, match="/seed"):
+        ask(2, 2)
+    (tmp_path / "pyproject.toml").write_text(words)
+    for volatile in ([], ["/time"]):
+        with harness.use_cassette(path, volatile=volatile):
+            ask(2, 2)
+    with harness.use_cassette(path, record="missing", volatile=["/x"], allow_unplayed=True):
+        ask(2, 2)
+    assert store.read(path).provenance.volatile == ("/x",)
+    (tmp_path / "pyproject.toml").write_text(f"{words}allow_hosts = ['localhost']\n")
+    with harness.use_cassette(path, allow_unplayed=True) as taped:
+        ask(3, 3)
+    assert taped.played == ()
+
+
 def test_keys_of_the_environment(
     server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
