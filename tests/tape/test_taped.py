@@ -244,3 +244,15 @@ def test_importing_the_package_is_light(python: Python) -> None:
     assert python("-c", code).stdout == "['harness']\n"
     done = python("-c", "import harness; harness.use_tapes")
     assert "module 'harness' has no attribute 'use_tapes'" in done.stderr
+
+
+def test_a_block_inside_another_has_its_own_cassette(server: Server, tmp_path: Path) -> None:
+    """And after it the outer one is back."""
+    outer, inner = tmp_path / "outer.yaml", tmp_path / "inner.yaml"
+    for record in ("all", "none"):
+        with harness.use_cassette(outer, record=record) as one:
+            get(server)
+            with harness.use_cassette(inner, record=record) as other:
+                get(server, "/nothing")
+            get(server)
+        assert (len(one.exchanges), len(other.exchanges)) == (2, 1)
