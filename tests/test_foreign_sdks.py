@@ -183,31 +183,48 @@ def covers(got: Json, recorded: Json) -> bool:
     return bool(got == recorded)
 
 
-def compatible(request: Request) -> Parts:
+def by_openai(request: Request) -> Parts:
     """What OpenAI's SDK makes of the compatible service's answer, as plain JSON."""
     asked = json.loads(request.body)
     with openai.OpenAI(api_key=NO_KEY, base_url=BASE, max_retries=0) as client:
         try:
-            answer = client.chat.completions.create(**asked)
+            answer: Any = client.chat.completions.create(**asked)
         except openai.APIStatusError as error:
             return [json.loads(error.response.content)]
         parts = answer if asked.get("stream") else [answer]
         return [part.model_dump(exclude_unset=True) for part in parts]
 
 
+def by_async_openai(request: Request) -> Parts:
+    """The same by its asynchronous half."""
+    asked = json.loads(request.body)
+
+    async def ask() -> Parts:
+        async with openai.AsyncOpenAI(api_key=NO_KEY, base_url=BASE, max_retries=0) as client:
+            try:
+                answer: Any = await client.chat.completions.create(**asked)
+            except openai.APIStatusError as error:
+                return [json.loads(error.response.content)]
+            parts = [part async for part in answer] if asked.get("stream") else [answer]
+            return [part.model_dump(exclude_unset=True) for part in parts]
+
+    return asyncio.run(ask())
+
+
 BASE = "https://dashscope.aliyuncs.com/compatible-mode/v1"
 
 
 @pytest.mark.skipif(not COMPATIBLE, reason=f"no real recordings at {RECORDINGS}")
+@pytest.mark.parametrize("send", [by_openai, by_async_openai])
 @pytest.mark.parametrize("path", COMPATIBLE, ids=lambda path: path.stem)
-def test_the_compatible_service_answers_openais_sdk(path: Path) -> None:
+def test_the_compatible_service_answers_openais_sdk(path: Path, send: Send) -> None:
     """Which is what it was recorded with, over the HTTP library it had then."""
     cassette = read(path)
     tape = Player(cassette)
     with in_place(tape):
         for number, exchange in enumerate(cassette.exchanges, start=1):
             with tape.turn(number) as played:
-                parts = compatible(exchange.request)
+                parts = send(exchange.request)
             assert played == [exchange]
             body = exchange.response.body
             events = [e.json.value for e in read_events(body).events if e.data != "[DONE]"]

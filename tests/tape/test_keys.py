@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from itertools import permutations
 from pathlib import Path
 from typing import Any
@@ -156,9 +157,9 @@ def test_what_a_refused_key_never_asked() -> None:
 def test_without_fingerprints_all_is_as_ever() -> None:
     """Other tools' cassettes, and older ones: first recorded, first played, whoever asks."""
     request = Request("POST", "https://a/b", (("api-key", "wrong"),))
-    exchanges = (Exchange(request, Response(401)), Exchange(request, Response(200)))
-    tape = Player(Cassette(exchanges))
-    assert [tape.find(request).response.status for _ in exchanges] == [401, 200]
+    for statuses in ([401, 200], [401]):
+        tape = Player(Cassette(tuple(Exchange(request, Response(s)) for s in statuses)))
+        assert [tape.find(request).response.status for _ in statuses] == statuses
 
 
 def test_a_key_that_ran_out_is_not_a_refused_one() -> None:
@@ -192,5 +193,7 @@ def test_a_download_without_a_key_is_found_beside_a_refusal_without_one() -> Non
             )
         )
     )
+    with pytest.raises(Miss, match="with another key"):
+        tape.find(replace(chat, headers=(("api-key", "mine"),)))
     assert tape.find(picture).response.status == 200
     assert tape.find(chat).response.status == 401
