@@ -26,7 +26,7 @@ from dashscope.rerank.text_rerank import AioTextReRank
 from harness.errors import Miss
 from harness.providers import NO_KEY
 from harness.store import read
-from harness.tape import Player, in_place
+from harness.tape import Player, in_place, over_httpx
 from harness.types import Exchange, Json, Request
 from harness.wire import read_events
 
@@ -215,6 +215,7 @@ BASE = "https://dashscope.aliyuncs.com/compatible-mode/v1"
 
 
 @pytest.mark.skipif(not COMPATIBLE, reason=f"no real recordings at {RECORDINGS}")
+@pytest.mark.skipif("httpx2" not in str(over_httpx.__doc__), reason="the tape does not hear httpx2")
 @pytest.mark.parametrize("send", [by_openai, by_async_openai])
 @pytest.mark.parametrize("path", COMPATIBLE, ids=lambda path: path.stem)
 def test_the_compatible_service_answers_openais_sdk(path: Path, send: Send) -> None:
