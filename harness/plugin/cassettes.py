@@ -164,6 +164,9 @@ def _settings(item: pytest.Item, defaults: Mapping[str, Any]) -> Settings:
     What pyproject.toml says in [tool.harness] is added to that, see `Taped`.
     """
     told = Settings()
+    placed = sorted({"path", "folder"} & set(defaults))
+    if placed:
+        pytest.fail(f"the fixture {DEFAULTS}: {placed[0]} is for the mark to say", pytrace=False)
     mark = item.get_closest_marker("cassette")
     for where, arguments, options in (
         (f"the fixture {DEFAULTS}", (), defaults),
