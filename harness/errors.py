@@ -19,6 +19,7 @@
     ├── Miss                        the cassette has no answer for it
     ├── NoTape                      no tape is in place where it was made
     ├── Unkept                      its answer could not be kept, so it is not sent
+    ├── BadHook                     a hook of the caller gave back what it must not
     └── SocketShut                  something tried to open a connection during a replay
 
 A provider that says no is not an error but data: see `Failure` in `types`.
@@ -112,6 +113,10 @@ class NoTape(OffTape):
 
 class Unkept(OffTape):
     """A request is not sent, because its answer could not be kept."""
+
+
+class BadHook(OffTape):
+    """A hook of the caller gave back what it must not."""
 
 
 class SocketShut(OffTape):

@@ -26,6 +26,7 @@ RINGS = (
         "scenario",
         "cassette",
         "redact",
+        "fingerprint",
         "scan",
         "dialects",
         "rules",
