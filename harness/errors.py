@@ -13,10 +13,14 @@
     ├── RecordingFailed             the provider refused, so nothing was written
     ├── SecretLeft                  a secret could not be taken out, so nothing was written
     ├── Unsupported                 this provider cannot do what the step asks
-    └── CannotWrite                 the disk refused
+    ├── CannotWrite                 the disk refused
+    ├── InUse                       somebody else is recording the same cassette
+    └── Unfinished                  an interrupted recording is in the way, or of no use here
     OffTape (BaseException)         a request the tape cannot answer
     ├── Miss                        the cassette has no answer for it
     ├── NoTape                      no tape is in place where it was made
+    ├── Unkept                      its answer could not be kept, so it is not sent
+    ├── BadHook                     a hook of the caller gave back what it must not
     └── SocketShut                  something tried to open a connection during a replay
 
 A provider that says no is not an error but data: see `Failure` in `types`.
@@ -92,6 +96,14 @@ class CannotWrite(HarnessError):
     """A file could not be written; what was there before is untouched."""
 
 
+class InUse(HarnessError):
+    """Somebody else is recording the same cassette."""
+
+
+class Unfinished(HarnessError):
+    """An interrupted recording left answers: they are in the way, or of no use here."""
+
+
 class OffTape(BaseException):
     """A request that a tape cannot answer; no SDK's retry loop can swallow it."""
 
@@ -102,6 +114,14 @@ class Miss(OffTape):
 
 class NoTape(OffTape):
     """A request was made where no tape is in place."""
+
+
+class Unkept(OffTape):
+    """A request is not sent, because its answer could not be kept."""
+
+
+class BadHook(OffTape):
+    """A hook of the caller gave back what it must not."""
 
 
 class SocketShut(OffTape):

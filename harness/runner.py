@@ -7,20 +7,26 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable
+from contextlib import closing
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import partial
 from importlib.metadata import version
+from pathlib import Path
 
 from harness import cassette as cassettes
 from harness import dialects
+from harness.cassette import Head
 from harness.environment import without_proxies
 from harness.errors import HarnessError, RecordingFailed, StaleCassette, Unsupported
+from harness.journal import Journal
 from harness.providers import NO_KEY, PROVIDERS, Provider, Session
 from harness.providers.download import download
 from harness.providers.provider import failed, is_passing
 from harness.redact import Redactor
+from harness.resuming import Left, take_back, taken_up
 from harness.scenario import Past, Scenario, digests
+from harness.settings import settings
 from harness.store import Store, put_cassette
 from harness.tape import Player, Recorder, Tape, in_place, prove_stock_reads
 from harness.types import (
@@ -69,6 +75,7 @@ def run(
     session: Session,
     tape: Tape,
     *,
+    seed: int,
     live: bool,
     told: Told,
     judge: Judge,
@@ -76,10 +83,10 @@ def run(
 ) -> tuple[tuple[Turn, ...], tuple[str, ...]]:
     """Play `scenario` to `target`; every byte passes through `tape`.
 
-    Returns the turns, and in words the steps that were left out: those for the sandbox only,
-    where the provider is `live`.
+    `seed` is what `seed: random` stands for. Returns the turns, and in words the steps that were
+    left out: those for the sandbox only, where the provider is `live`.
     """
-    past, seed = Past(), random.randrange(2**31)  # noqa: S311 - a seed, not a secret
+    past = Past()
     turns: list[Turn] = []
     skipped: list[str] = []
     for step in scenario.steps:
@@ -149,28 +156,52 @@ class Source:
     secrets: tuple[str, ...] = ()
 
 
-def record(scenario: Scenario, target: Target, source: Source, store: Store, told: Told) -> None:
-    """Play a scenario and put its cassette in place.
+def record(
+    scenario: Scenario,
+    target: Target,
+    source: Source,
+    store: Store,
+    told: Told,
+    left: Left = Left.REFUSE,
+) -> None:
+    """Play a scenario and put its cassette in place; every answer is in a journal until then.
 
-    Raises RecordingFailed if the provider refused where the scenario expects no refusal; what
-    was recorded before is untouched by that and by everything else that can go wrong.
+    Raises RecordingFailed if the provider refused where the scenario expects no refusal, and
+    Unfinished where an interrupted recording is in the way (see `Left`). What was recorded before
+    is untouched by that and by everything else that can go wrong.
     """
     provider = provider_of(scenario, target)
     key, address = source.key(provider), source.address(provider)
-    secrets = (*source.secrets, *provider.secrets(key))
-    tape = Recorder(Redactor(secrets, dialects.HEADERS))
-    live = source.origin is Origin.LIVE
-    with in_place(tape), provider.open(key, address, tape.sleep) as session:
-        judge = partial(_refuse_refusal, scenario, target, tape.redactor)
-        run(scenario, target, session, tape, live=live, told=told, judge=judge)
-    provenance = _provenance(scenario, target, provider, source.origin, address)
-    cassette = Cassette(tape.exchanges(), provenance)
-    written = cassettes.written(cassette)
-    prove_stock_reads(written, cassette)
-    put_cassette(store.path(scenario.name, target), written)
+    redactor = Redactor((*source.secrets, *provider.secrets(key)), dialects.HEADERS)
+    provenance = _provenance(scenario, target, provider, source.origin, redactor.text(address))
+    path = store.path(scenario.name, target)
+    journal = Journal(path, Head(provenance, _seed()), writing=store.writing)
+    store.when_stopped(journal.close_empty)
+    with closing(journal):
+        tape = Recorder(redactor, journal, taken_up(journal, left))
+        live = source.origin is Origin.LIVE
+        with in_place(tape), provider.open(key, address, tape.sleep) as session:
+            judge = partial(_refuse_refusal, scenario, target, redactor, journal)
+            seed = journal.head.seed
+            run(scenario, target, session, tape, seed=seed, live=live, told=told, judge=judge)
+        cassette = Cassette(tape.exchanges(), replace(provenance, recorded_at=_now()))
+        written = cassettes.written(cassette)
+        prove_stock_reads(written, cassette)
+        with store.writing(), journal.until_written():
+            put_cassette(path, written)
 
 
-def _refuse_refusal(scenario: Scenario, target: Target, redactor: Redactor, turn: Turn) -> None:
+def _seed() -> int:
+    return random.randrange(2**31)  # noqa: S311 - a seed, not a secret
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="seconds")
+
+
+def _refuse_refusal(
+    scenario: Scenario, target: Target, redactor: Redactor, journal: Journal, turn: Turn
+) -> None:
     """The rest of the conversation would cost money and could not be kept.
 
     A provider may quote the key it refuses: its words are cleaned before they are told.
@@ -182,7 +213,7 @@ def _refuse_refusal(scenario: Scenario, target: Target, redactor: Redactor, turn
         refused = redactor.text(f"({status}code {failure.code}): {failure.message}")
         raise RecordingFailed(
             f"{scenario.name} with {target}, step {turn.step}: refused {refused}; "
-            "nothing was written"
+            f"{take_back(journal, turn)}"
         )
 
 
@@ -191,7 +222,7 @@ def _provenance(
 ) -> Provenance:
     return Provenance(
         recorded_from=origin,
-        recorded_at=datetime.now(UTC).isoformat(timespec="seconds"),
+        recorded_at=_now(),
         scenario=scenario.name,
         target=str(target),
         address=address or provider.address,
@@ -201,8 +232,9 @@ def _provenance(
     )
 
 
-def replay(scenario: Scenario, target: Target, store: Store) -> Transcript:
-    """Play a scenario to its cassette, offline.
+def replay(scenario: Scenario, target: Target, store: Store, pace: float = 0.0) -> Transcript:
+    """Play a scenario to its cassette, offline; answers and waits take `pace` times as long as
+    when they were recorded.
 
     Raises NoCassette, BadCassette, StaleCassette, and Miss where the cassette has no answer.
     """
@@ -210,8 +242,10 @@ def replay(scenario: Scenario, target: Target, store: Store) -> Transcript:
     cassette = store.load(scenario.name, target)
     _refuse_stale(scenario, target, cassette, store)
     # The scenario's word on what is volatile counts, not the one it gave when recorded.
-    told = replace(cassette.provenance, volatile=scenario.volatile)
-    tape = Player(replace(cassette, provenance=told))
+    folder = scenario.path.parent if scenario.path else Path.cwd()
+    volatile = (*scenario.volatile, *settings(folder).volatile)
+    told = replace(cassette.provenance, volatile=volatile)
+    tape = Player(replace(cassette, provenance=told), pace=pace)
     live = told.recorded_from is Origin.LIVE
     with (
         without_proxies(),
@@ -219,7 +253,14 @@ def replay(scenario: Scenario, target: Target, store: Store) -> Transcript:
         provider.open(NO_KEY, told.address, tape.sleep) as session,
     ):
         turns, skipped = run(
-            scenario, target, session, tape, live=live, told=_silently, judge=_silently
+            scenario,
+            target,
+            session,
+            tape,
+            seed=_seed(),
+            live=live,
+            told=_silently,
+            judge=_silently,
         )
     return Transcript(
         scenario=scenario.name,

@@ -5,9 +5,10 @@ from __future__ import annotations
 import tomllib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 
-from harness.errors import BadSettings
+from harness.errors import BadSettings, HarnessError
 from harness.types import Json
 
 FILE = "pyproject.toml"
@@ -18,9 +19,12 @@ class Settings:
     """What holds for every cassette and scenario of a project, besides what they say themselves.
 
     `volatile` are JSON pointers into request bodies that do not count when a request is looked up.
+    `allow_hosts` are reached past the tape by the user's own code and tests; scenarios have no
+    business with them.
     """
 
     volatile: tuple[str, ...] = ()
+    allow_hosts: tuple[str, ...] = ()
 
 
 def settings(folder: Path) -> Settings:
@@ -30,10 +34,12 @@ def settings(folder: Path) -> Settings:
     """
     folder = folder.absolute()
     file = next((f for f in (p / FILE for p in (folder, *folder.parents)) if f.is_file()), None)
-    return Settings() if file is None else _read(file)
+    return Settings() if file is None else _read(file, file.stat().st_mtime_ns)
 
 
-def _read(file: Path) -> Settings:
+@lru_cache(maxsize=16)
+def _read(file: Path, _: int) -> Settings:
+    """What a file says, as it was at a time: every test of a suite asks."""
     try:
         document = tomllib.loads(file.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
@@ -60,5 +66,17 @@ def _texts(name: str, value: Json) -> tuple[str, ...]:
     return tuple(value)
 
 
-_KEYS: Mapping[str, Callable[[str, Json], Json]] = {"volatile": _texts}
+def _hosts(name: str, value: Json) -> tuple[str, ...]:
+    from harness.tape import Hosts
+
+    try:
+        return Hosts(_texts(name, value)).patterns
+    except HarnessError as error:
+        raise ValueError(error) from None
+
+
+_KEYS: Mapping[str, Callable[[str, Json], Json]] = {
+    "volatile": _texts,
+    "allow_hosts": _hosts,
+}
 """What may be said, and how each is read."""

@@ -5,8 +5,8 @@ from __future__ import annotations
 import os
 import stat
 import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -28,6 +28,13 @@ class Store:
     def path(self, scenario: str, target: Target) -> Path:
         """Where the cassette of a scenario with a target lives."""
         return self.folder / scenario / f"{target.slug}.yaml"
+
+    def writing(self) -> AbstractContextManager[None]:
+        """The context in which files are made here; entering it raises where none may be made."""
+        return nullcontext()
+
+    def when_stopped(self, do: Callable[[], None]) -> None:
+        """Have something done if the work in this folder is stopped; nobody stops a plain one."""
 
     def load(self, scenario: str, target: Target) -> Cassette:
         """A cassette that was recorded. Raises NoCassette, or BadCassette if it cannot be read."""

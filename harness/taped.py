@@ -19,13 +19,29 @@ from typing import Any, TypeVar
 
 from harness import cassette as cassettes
 from harness import dialects
+from harness.cassette import Head
 from harness.environment import environment, without_proxies
-from harness.errors import HarnessError, NoCassette, Unplayed
+from harness.errors import CannotWrite, HarnessError, NoCassette, Unfinished, Unplayed
+from harness.journal import Journal
 from harness.reading import transcript_of
 from harness.redact import Redactor
 from harness.rules import check
+from harness.settings import Settings, settings
 from harness.store import put_cassette, read
-from harness.tape import Deck, Player, Recorder, in_place, prove_stock_reads
+from harness.tape import (
+    BeforeRecord,
+    Deck,
+    Finished,
+    Hosts,
+    Match,
+    Player,
+    Recorder,
+    all_of_it,
+    as_it_is,
+    checked_pace,
+    in_place,
+    prove_stock_reads,
+)
 from harness.types import Cassette, Exchange, Finding, Origin, Provenance
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -46,6 +62,10 @@ def use_cassette(
     volatile: Sequence[str] = (),
     secrets: Sequence[str] = (),
     allow_unplayed: bool = False,
+    allow_hosts: Sequence[str] = (),
+    match: Match = as_it_is,
+    before_record: BeforeRecord = all_of_it,
+    pace: float = 0.0,
 ) -> Taped:
     """A block of code, or with `@` a function, whose requests meet the cassette at `path`.
 
@@ -54,13 +74,38 @@ def use_cassette(
     anew. `volatile` are JSON pointers into request bodies that do not count when a request is
     looked up. `secrets` are not written, nor are the keys of the environment. Unless
     `allow_unplayed`, the block ends with Unplayed if the cassette has answers nobody asked for.
+    Recorded answers, and sleeps where nothing may be recorded, take `pace` times as long as they
+    did: 0 is no time at all, 1 as recorded.
+
+    `allow_hosts` are reached past the cassette, unrecorded and unplayed: `localhost` (this machine
+    by any name), `db.example.com`, `*.example.com`, each with `:port` or without. `match` gives
+    back a request as it is to be compared; it is given the recorded and the asked ones, without
+    their secrets. `before_record` gives back an exchange as it is to be kept, with another request
+    or response, or None to keep nothing of it; secrets are taken out after that. What the project
+    says in pyproject.toml, [tool.harness], is added to `volatile` and `allow_hosts`.
+
+    What is fetched is on the disk, in a journal beside the cassette, before the next request goes
+    out; a block that does not end well leaves it there. With `missing`, its answers then count as
+    recorded: they are given again, and written once the block ends well; those that nobody asks
+    for any more go with it. With `all` it is written over.
     """
     if record not in tuple(Record):
         raise HarnessError(f"record={record!r} is not one of: {', '.join(Record)}")
-    for name, value in (("volatile", volatile), ("secrets", secrets)):
+    lists = {"volatile": volatile, "secrets": secrets, "allow_hosts": allow_hosts}
+    for name, value in lists.items():
         if isinstance(value, str):
             raise HarnessError(f"{name}={value!r}: a list is expected, not one text")
-    return Taped(Path(path), Record(record), tuple(volatile), tuple(secrets), allow_unplayed)
+    return Taped(
+        Path(path),
+        Record(record),
+        tuple(volatile),
+        tuple(secrets),
+        allow_unplayed,
+        allow_hosts=tuple(allow_hosts),
+        match=match,
+        before_record=before_record,
+        pace=checked_pace(pace),
+    )
 
 
 @dataclass(eq=False)
@@ -78,13 +123,21 @@ class Taped:
     allow_unplayed: bool = False
     needed: bool = True
     test: str = ""
+    allow_hosts: tuple[str, ...] = ()
+    match: Match = field(default=as_it_is, repr=False)
+    before_record: BeforeRecord = field(default=all_of_it, repr=False)
+    pace: float = 0.0
     written: bool = field(init=False, default=False)
     _old: Cassette = field(init=False, repr=False, default=Cassette(()))
+    _found: tuple[int, ...] = field(init=False, repr=False, default=())
+    _journal: Journal = field(init=False, repr=False)
     _deck: Deck = field(init=False, repr=False)
+    _hosts: Hosts = field(init=False, repr=False)
     _open: ExitStack = field(init=False, repr=False, default_factory=ExitStack)
 
     def __post_init__(self) -> None:
         self._deck = Deck(Player(self._old))
+        self._hosts = Hosts(self.allow_hosts)
 
     @property
     def exchanges(self) -> tuple[Exchange, ...]:
@@ -108,8 +161,13 @@ class Taped:
 
     @property
     def went_out(self) -> bool:
-        """Whether any request went to the network, answered or not."""
+        """Whether any request went to the network, answered or not; those `reached` aside."""
         return self._deck.went_out()
+
+    @property
+    def reached(self) -> tuple[str, ...]:
+        """Hosts outside this machine that something was sent to because they are allowed."""
+        return tuple(self._hosts.reached)
 
     @property
     def findings(self) -> tuple[Finding, ...]:
@@ -120,13 +178,18 @@ class Taped:
     def __enter__(self) -> Taped:
         known = environment(Path.cwd()).secrets()
         redactor = Redactor((*known, *self.secrets), dialects.HEADERS)
-        self._old = self._load()
-        recorder = None if self.record is Record.NONE else Recorder(redactor)
-        self._deck = Deck(Player(self._old, redactor), recorder)
+        told = Head(Provenance(volatile=self.volatile))
+        self._journal = Journal(self.path, told, over=self.record is Record.ALL)
+        project = settings(self.path.parent)
+        self._hosts = Hosts((*self.allow_hosts, *project.allow_hosts))
         with ExitStack() as stack:
-            if recorder is None:
+            stack.callback(self._journal.close)
+            self._found, self._old = _stamp(self.path), self._load()
+            player = Player(_with(project, self._old), redactor, self.match, self.pace)
+            self._deck = Deck(player, self._recorder(redactor))
+            if self.record is Record.NONE:
                 stack.enter_context(without_proxies())
-            stack.enter_context(in_place(self._deck))
+            stack.enter_context(in_place(self._deck, self._hosts))
             self._open = stack.pop_all()
         return self
 
@@ -136,11 +199,16 @@ class Taped:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        self._open.close()
-        if kind is not None:
-            return
-        if self.recorded:
-            self._write()
+        with self._open:  # which closes the journal, last of all
+            if error is not None:
+                if len(self._journal) and self.record is Record.MISSING:
+                    error.add_note(f'kept for the next run with record="missing": {self._journal}')
+                return
+            self._deck.settle()
+            if self.recorded:
+                self._write()
+            elif self.record is Record.MISSING:
+                self._journal.remove()
         if self.unplayed and not self.allow_unplayed:
             raise Unplayed(self._told_unplayed())
 
@@ -163,7 +231,7 @@ class Taped:
 
     async def here(self, function: Callable[..., Any], /, *args: Any, **options: Any) -> Any:
         """Await a function in an event loop whose tasks began before the block, and so outside."""
-        with in_place(self._deck):
+        with in_place(self._deck, self._hosts):
             return await function(*args, **options)
 
     def _load(self) -> Cassette:
@@ -178,6 +246,26 @@ class Taped:
         if not self.volatile:
             return found
         return replace(found, provenance=replace(found.provenance, volatile=self.volatile))
+
+    def _recorder(self, redactor: Redactor) -> Recorder | None:
+        """What hears what is fetched, and has what was fetched before the block was interrupted."""
+        if self.record is Record.NONE:
+            return None
+        if self.record is Record.ALL:
+            self._journal.lock()
+            return Recorder(redactor, self._journal, before_record=self.before_record)
+        found = self._journal.look()
+        if not found.records:
+            return Recorder(redactor, self._journal, before_record=self.before_record)
+        if found.head is not None and found.head.provenance.scenario:
+            scenario = found.head.provenance.scenario
+            raise Unfinished(
+                f"{self._journal.path} is of a recording of the scenario {scenario}; "
+                f"go on with it: harness record {scenario} --resume"
+            )
+        self._journal.go_on(found, len(found.records))
+        finished = Finished(found.exchanges, self._old.provenance.volatile)
+        return Recorder(redactor, self._journal, finished, self.before_record)
 
     @property
     def _origin(self) -> Origin:
@@ -196,7 +284,10 @@ class Taped:
         cassette = Cassette((*self._old.exchanges, *self.recorded), provenance)
         written = cassettes.written(cassette)
         prove_stock_reads(written, cassette)
-        put_cassette(self.path, written)
+        with self._journal.until_written():
+            if _stamp(self.path) != self._found:
+                raise CannotWrite(f"{self.path} was changed by somebody else since it was read")
+            put_cassette(self.path, written)
         self.written = True
 
     def _told_unplayed(self) -> str:
@@ -206,6 +297,21 @@ class Taped:
             f"{self.path}: {count} nobody asked for; allow that with allow_unplayed=True, "
             f"or record the cassette anew{''.join(left[:_SHOWN])}{_more(len(left) - _SHOWN)}"
         )
+
+
+def _stamp(path: Path) -> tuple[int, ...]:
+    """What a file is known by, as long as nobody writes it anew; empty where there is none."""
+    try:
+        found = path.stat()
+    except OSError:
+        return ()
+    return found.st_ino, found.st_size, found.st_mtime_ns
+
+
+def _with(project: Settings, cassette: Cassette) -> Cassette:
+    """A cassette as it is looked through: what is volatile in the project is so here too."""
+    told = cassette.provenance
+    return replace(cassette, provenance=replace(told, volatile=(*told.volatile, *project.volatile)))
 
 
 _HOW = 'with record="missing", or in pytest with --record=missing'

@@ -240,22 +240,31 @@ class Response:
 
 @dataclass(frozen=True, slots=True)
 class Timing:
-    """When an exchange happened: start as seconds since 1970; the others in seconds from there."""
+    """When an exchange happened: start as seconds since 1970; the others in seconds from there.
+
+    `arrived` says of each of an answer's chunks when it came; empty where there was only one.
+    """
 
     start: float
     first_byte: float
     total: float
+    arrived: tuple[float, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Exchange:
-    """One HTTP round trip; `chunks` are the sizes in bytes of the body's network chunks."""
+    """One HTTP round trip; `chunks` are the sizes in bytes of the body's network chunks.
+
+    `key` is the fingerprint of the credentials it was asked with, see `fingerprint`; empty where
+    nobody noted it.
+    """
 
     request: Request
     response: Response
     timing: Timing | None = None
     chunks: tuple[int, ...] = ()
     turn: int | None = None
+    key: str = ""
 
 
 @dataclass(frozen=True, slots=True)

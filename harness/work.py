@@ -7,7 +7,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from concurrent.futures import CancelledError, Future, as_completed
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from contextvars import Context, copy_context
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -18,15 +18,17 @@ from typing import TypeVar
 from harness import dialects, sandbox, store
 from harness.compare import matrix
 from harness.environment import Environment, without_proxies
-from harness.errors import HarnessError, OffTape
+from harness.errors import HarnessError, NoCassette, OffTape
+from harness.journal import unfinished
 from harness.providers import NO_KEY, PROVIDERS
 from harness.reading import Read, read, transcript_of
 from harness.reports import Problem, Report
+from harness.resuming import Left
 from harness.rules import RULES, check
-from harness.runner import Source, Told, record, replay
+from harness.runner import Source, Told, fits, record, replay
 from harness.scenario import Scenario, check_providers, check_rules, load_all
 from harness.store import Store
-from harness.types import Finding, Origin, Target, Transcript
+from harness.types import Finding, Origin, Provenance, Target, Transcript
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,17 +115,48 @@ def sandboxed(options: sandbox.Options, environment: Environment) -> Iterator[So
 
 
 def record_all(
-    work: Sequence[Job], source: Source, folder: Store, told: Told, at_once: int = 1
+    work: Sequence[Job],
+    source: Source,
+    folder: Store,
+    told: Told,
+    at_once: int = 1,
+    left: Left = Left.REFUSE,
 ) -> tuple[Problem, ...]:
     """Record every job, so many at once; what one could not do keeps no other from being done."""
     brake = _Brake()
 
     def do(job: Job, told: Told) -> None:
-        with brake.minded():
-            record(job.scenario, job.target, source, _Braked(folder.folder, brake), told)
+        record(job.scenario, job.target, source, _Braked(folder.folder, brake), told, left)
 
     done = _outcomes(work, do, told, at_once, brake)
     return tuple(problem for problem in done if isinstance(problem, Problem))
+
+
+def state(job: Job, folder: Store) -> tuple[str, Provenance]:
+    """The state of a job's cassette in a word, and what it says of itself where it can be read.
+
+    It is `ok`, `missing`, `unreadable`, `out of date` where the scenario changed since, or
+    `unfinished` where a recording was interrupted, or is going on.
+    """
+    word, told = _state_of_cassette(job, folder)
+    broken_off = unfinished(folder.path(job.scenario.name, job.target))
+    return "unfinished" if broken_off else word, told
+
+
+def _state_of_cassette(job: Job, folder: Store) -> tuple[str, Provenance]:
+    try:
+        cassette = folder.load(job.scenario.name, job.target)
+    except NoCassette:
+        return "missing", Provenance()
+    except HarnessError:
+        return "unreadable", Provenance()
+    fitting = fits(job.scenario, job.target, cassette)
+    return "ok" if fitting else "out of date", cassette.provenance
+
+
+def not_recorded(work: Iterable[Job], folder: Store) -> tuple[Job, ...]:
+    """The jobs whose cassettes are not there, or not as they should be."""
+    return tuple(job for job in work if state(job, folder)[0] != "ok")
 
 
 # ------------------------------------------------------------------------------- replaying
@@ -135,13 +168,18 @@ def examine(transcript: Transcript) -> tuple[Read, tuple[Finding, ...]]:
 
 
 def replay_all(
-    work: Sequence[Job], folder: Store, told: Told, title: str, at_once: int = 1
+    work: Sequence[Job],
+    folder: Store,
+    told: Told,
+    title: str,
+    at_once: int = 1,
+    pace: float = 0.0,
 ) -> Report:
     """Replay every job offline, check it by every rule, compare the targets of each scenario."""
     began = time.perf_counter()
 
     def do(job: Job, _: Told) -> tuple[Read, tuple[Finding, ...]]:
-        return examine(replay(job.scenario, job.target, folder))
+        return examine(replay(job.scenario, job.target, folder, pace))
 
     with without_proxies():  # for all of them: the environment is the process's, not a thread's
         done = _outcomes(work, do, told, at_once, _Brake())
@@ -252,21 +290,23 @@ class _Brake:
         self._changed = threading.Condition()
         self._pulled = False
         self._writing: set[int] = set()
+        self._then: list[Callable[[], None]] = []
 
     def check(self, _: str = "") -> None:
         """Raises CancelledError once the brake is pulled."""
         if self._pulled:
             raise CancelledError
 
-    def write(self) -> None:
-        """This thread is about to write. Raises CancelledError once the brake is pulled."""
+    def then(self, do: Callable[[], None]) -> None:
+        """Something to be done once nobody writes any more."""
+        self._then.append(do)
+
+    @contextmanager
+    def writing(self) -> Iterator[None]:
+        """This thread makes a file. Raises CancelledError once the brake is pulled."""
         with self._changed:
             self.check()
             self._writing.add(threading.get_ident())
-
-    @contextmanager
-    def minded(self) -> Iterator[None]:
-        """After this, what the thread was about to write is written, or will not be."""
         try:
             yield
         finally:
@@ -279,6 +319,8 @@ class _Brake:
         with self._changed:
             self._pulled = True
             self._changed.wait_for(lambda: not self._writing, timeout=_MOMENTS)
+        for do in self._then:
+            do()
 
 
 _MOMENTS = 5.0
@@ -287,14 +329,17 @@ _MOMENTS = 5.0
 
 @dataclass(frozen=True)
 class _Braked(Store):
-    """A folder of cassettes that nobody learns the way to once the brake is pulled."""
+    """A folder of cassettes in which no file is made once the brake is pulled."""
 
     brake: _Brake = field(default_factory=_Brake)
 
-    def path(self, scenario: str, target: Target) -> Path:
-        """Who asks this is about to write there."""
-        self.brake.write()
-        return super().path(scenario, target)
+    def writing(self) -> AbstractContextManager[None]:
+        """Raises CancelledError once the brake is pulled; until then, pulling it waits."""
+        return self.brake.writing()
+
+    def when_stopped(self, do: Callable[[], None]) -> None:
+        """Have it done when the brake is pulled."""
+        self.brake.then(do)
 
 
 # -------------------------------------------------------------- cassettes, without any scenario

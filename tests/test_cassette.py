@@ -69,6 +69,7 @@ metadata:
       first_byte: 0.25
       total: 0.5
       chunks: [65, 67]
+      arrived: [0.25, 0.3125]
     - {}
 interactions:
 - request:
@@ -132,7 +133,10 @@ READ = Cassette(
                 200, "OK", (("content-type", "text/event-stream;charset=UTF-8"),), STREAM.encode()
             ),
             Timing(
-                datetime(2026, 1, 2, 3, 4, 5, 678901, UTC).timestamp(), first_byte=0.25, total=0.5
+                datetime(2026, 1, 2, 3, 4, 5, 678901, UTC).timestamp(),
+                first_byte=0.25,
+                total=0.5,
+                arrived=(0.25, 0.3125),
             ),
             chunks=(65, 67),
             turn=1,
@@ -212,9 +216,11 @@ EXCHANGES = st.builds(
         st.integers(0, 4 * 10**9).map(float) | st.floats(0, 4e9),
         st.floats(0, 1e4),
         st.floats(0, 1e4),
+        st.lists(st.floats(0, 1e4), max_size=4).map(tuple),
     ),
     chunks=st.lists(st.integers(1, 10**6), max_size=5).map(tuple),
     turn=st.none() | st.integers(1, 99),
+    key=st.sampled_from(["", "none", "0a1b2c3d", "12345678", "1234e567", "0x1e5678"]) | TEXT,
 )
 PROVENANCES = st.builds(
     Provenance,
@@ -287,6 +293,9 @@ def close(one: Cassette, other: Cassette) -> bool:
         if a and b:
             pairs = [(a.start, b.start), (a.first_byte, b.first_byte), (a.total, b.total)]
             if not all(math.isclose(x, y, rel_tol=0, abs_tol=2e-6) for x, y in pairs):
+                return False
+            came = zip(a.arrived, b.arrived, strict=True)
+            if not all(math.isclose(x, y, rel_tol=0, abs_tol=1e-4) for x, y in came):
                 return False
     return _timeless(one) == _timeless(other)
 

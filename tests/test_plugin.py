@@ -49,7 +49,9 @@ def recorded_once(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def repository(pytester: pytest.Pytester, recorded_once: Path) -> pytest.Pytester:
     """Somebody's repository, with a recorded scenario; without plugins that are not needed."""
     shutil.copytree(recorded_once, pytester.path, dirs_exist_ok=True)
-    pytester.makeini("[pytest]\naddopts = -p no:cacheprovider -p no:hypothesispytest\n")
+    pytester.makeini(
+        "[pytest]\naddopts = -p no:cacheprovider -p no:hypothesispytest -p no:asyncio\n"
+    )
     return pytester
 
 

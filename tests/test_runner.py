@@ -199,6 +199,19 @@ def test_what_is_volatile_is_for_the_scenario_to_say(sandbox: str, store: Store)
         replay(loads(text), ZHIPU, store)
 
 
+def test_what_is_volatile_in_a_project_is_so_in_its_scenarios(
+    sandbox: str, store: Store, tmp_path: Path
+) -> None:
+    """Besides what they say themselves."""
+    file = tmp_path / "two-questions.yaml"
+    file.write_text(TWO_QUESTIONS + "parameters: {seed: random}\nvolatile: [/other]\n")
+    record(load(file), ZHIPU, sandboxed(sandbox), store, silent)
+    with pytest.raises(Miss, match="/seed: recorded"):
+        replay(load(file), ZHIPU, store)
+    (tmp_path / "pyproject.toml").write_text('[tool.harness]\nvolatile = ["/seed"]\n')
+    assert len(replay(load(file), ZHIPU, store).turns) == 2
+
+
 # ------------------------------------------------------------------------------------ retries
 
 
@@ -323,7 +336,9 @@ def test_a_refusal_in_the_middle_is_named(sandbox: str, store: Store) -> None:
         record(scenario, DASH, sandboxed(sandbox), store, silent)
     assert str(raised.value) == (
         "two-questions with dashscope/qwen-turbo, step 2: refused (HTTP 400, code "
-        "DataInspectionFailed): Input data may contain inappropriate content.; nothing was written"
+        "DataInspectionFailed): Input data may contain inappropriate content.; "
+        "no cassette was written; what was answered before is kept: harness record two-questions "
+        "--target dashscope-qwen-turbo --sandbox --resume"
     )
 
 
@@ -478,6 +493,7 @@ def _run(error: BaseException) -> Recording:
         ZHIPU,
         _Raising(error),
         Recorder(Redactor()),
+        seed=1,
         live=False,
         told=silent,
         judge=lambda turn: None,

@@ -10,8 +10,9 @@ from __future__ import annotations
 import base64
 import json
 import re
+from collections.abc import Callable
 from datetime import datetime
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, TypeVar
 
 from yaml.resolver import Resolver
 
@@ -105,6 +106,8 @@ _TRAVEL = re.compile(
     rf"    - (?:turn: ({_INT})\n      )?started_at: ({_SINGLE})\n"
     rf"      first_byte: ({_FLOAT})\n      total: ({_FLOAT})\n"
     rf"(?:      chunks: \[((?:{_INT})(?:, (?:{_INT}))*+)\]\n)?"
+    rf"(?:      arrived: \[((?:{_FLOAT})(?:, (?:{_FLOAT}))*+)\]\n)?"
+    rf"(?:      key: ({_ONE})\n)?"
 )
 _INTERACTIONS = re.compile(r"interactions:(?: \[\])?\n")
 _ENDS = ("version: 1\n", "version: 1\n...\n")
@@ -125,6 +128,7 @@ _ITEM = re.compile(rf" +- ({_ONE})\n")
 # -------------------------------------------------------------------------------- its values
 
 Found: TypeAlias = "re.Match[str]"
+T = TypeVar("T")
 Groups: TypeAlias = tuple[Any, ...]
 """What stands in the brackets of a form: text each, or None."""
 
@@ -168,7 +172,7 @@ def _value_if_any(text: str | None) -> str:
 
 def _exchange(interaction: Groups, travel: Groups) -> Exchange:
     method, uri, asked, headers, code, message, more_headers, answered, *file = interaction
-    turn, started_at, first_byte, total, chunks = travel
+    turn, started_at, first_byte, total, chunks, arrived, key = travel
     try:
         start = datetime.fromisoformat(started_at[1:-1]).timestamp()
     except (ValueError, OverflowError):
@@ -176,10 +180,15 @@ def _exchange(interaction: Groups, travel: Groups) -> Exchange:
     return Exchange(
         Request(_value(method), _value(uri), _headers(headers), _content(asked, 6)),
         _response(int(code), _value(message), _headers(more_headers), answered, *file),
-        Timing(start, float(first_byte), float(total)),
-        tuple(map(int, chunks.split(", "))) if chunks else (),
+        Timing(start, float(first_byte), float(total), _numbers(float, arrived)),
+        _numbers(int, chunks),
         int(turn) if turn else None,
+        _value_if_any(key),
     )
+
+
+def _numbers(kind: Callable[[str], T], text: str | None) -> tuple[T, ...]:
+    return tuple(map(kind, text.split(", "))) if text else ()
 
 
 def _response(

@@ -155,6 +155,7 @@ def _exchange(item: Json, where: Where, travel: Json) -> Exchange:
         timing=_timing(told),
         chunks=_chunks(told.get("chunks")),
         turn=told["turn"] if type(told.get("turn")) is int else None,
+        key=told["key"] if isinstance(told.get("key"), str) else "",
     )
 
 
@@ -197,9 +198,16 @@ def _artefact(body: dict[str, Json], where: Where) -> Artefact:
 def _timing(told: dict[str, Json]) -> Timing | None:
     try:
         started = datetime.fromisoformat(told["started_at"]).timestamp()
-        return Timing(started, float(told["first_byte"]), float(told["total"]))
+        first_byte, total = float(told["first_byte"]), float(told["total"])
+        return Timing(started, first_byte, total, _arrived(told.get("arrived")))
     except (KeyError, TypeError, ValueError, OverflowError):
         return None
+
+
+def _arrived(seconds: Json) -> tuple[float, ...]:
+    """When chunks came; older cassettes do not say."""
+    told = seconds if isinstance(seconds, list) else []
+    return tuple(float(second) for second in told)
 
 
 def _chunks(chunks: Json) -> tuple[int, ...]:

@@ -37,7 +37,7 @@ class _Dumper(getattr(yaml, "CSafeDumper", yaml.SafeDumper)):  # type: ignore[mi
         return True
 
 
-class OneLine(list[int]):
+class OneLine(list[float]):
     """A list written in one line."""
 
 

@@ -40,6 +40,15 @@ Cassettes = Annotated[
     Path, typer.Option("--cassettes", metavar="DIR", help="The folder of cassettes.")
 ]
 Jobs = Annotated[int, typer.Option("--jobs", "-j", min=1, metavar="N", help="Do so many at once.")]
+Pace = Annotated[
+    float,
+    typer.Option(
+        "--pace",
+        metavar="FACTOR",
+        help="Have answers and waits take so many times as long as when they were recorded: "
+        "0 is at once, 1 as recorded, 0.1 ten times as fast.",
+    ),
+]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, for machines.")]
 Junit = Annotated[
     Path | None, typer.Option("--junit", metavar="FILE", help="Write JUnit XML to this file too.")

@@ -96,23 +96,16 @@ def list_(
 
 
 def _state(job: Job, store: Store) -> dict[str, str]:
-    """One row of the list: whether the cassette is there, and still fits the scenario."""
-    from harness.errors import HarnessError, NoCassette
-    from harness.runner import fits
+    """One row of the list."""
+    from harness.work import state
 
-    row = {"scenario": job.scenario.name, "target": str(job.target)}
-    try:
-        cassette = store.load(job.scenario.name, job.target)
-    except NoCassette:
-        return {**row, "cassette": "missing", "recorded": "", "from": ""}
-    except HarnessError:
-        return {**row, "cassette": "unreadable", "recorded": "", "from": ""}
-    told = cassette.provenance
+    word, told = state(job, store)
     return {
-        **row,
-        "cassette": "ok" if fits(job.scenario, job.target, cassette) else "out of date",
+        "scenario": job.scenario.name,
+        "target": str(job.target),
+        "cassette": word,
         "recorded": told.recorded_at,
-        "from": told.recorded_from.value,
+        "from": told.recorded_from.value if told.recorded_at else "",
     }
 
 

@@ -40,6 +40,7 @@ def demo(
 
     from harness import work
     from harness.environment import environment
+    from harness.resuming import Left
     from harness.sandbox import Options
     from harness.shipped import scenarios
     from harness.store import Store
@@ -56,7 +57,7 @@ def demo(
             progress() as told,
         ):
             said.print(f"sandbox   {source.where}")
-            failed = work.record_all(todo, source, store, told)
+            failed = work.record_all(todo, source, store, told, left=Left.AFRESH)
         said.print(f"recorded  {len(todo) - len(failed)} cassettes in {clock():.1f} s")
     said.print("sandbox   stopped; from here on everything is offline\n")
     with progress() as told:
@@ -97,26 +98,47 @@ def record(
     scenarios: Scenarios = SCENARIOS,
     cassettes: Cassettes = CASSETTES,
     jobs: Jobs = 1,
+    resume: Annotated[
+        bool,
+        typer.Option(
+            "--resume",
+            help="Go on with interrupted recordings, and record what has no cassette that fits; "
+            "the rest is left as it is.",
+        ),
+    ] = False,
+    afresh: Annotated[
+        bool, typer.Option("--afresh", help="Throw away the answers of interrupted recordings.")
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
     """Play scenarios to the live services and keep every exchange. Needs keys, costs money.
 
     Keys come from ZHIPUAI_API_KEY and DASHSCOPE_API_KEY, or from a file .env. What could not be
-    recorded leaves the cassette that was there before untouched.
+    recorded leaves the cassette that was there before untouched. Answers of a recording that was
+    interrupted are kept: --resume goes on with it, and pays for nothing twice.
     """
     from contextlib import nullcontext
 
     from harness import work
     from harness.environment import environment
+    from harness.errors import HarnessError
+    from harness.resuming import Left
     from harness.sandbox import Options
     from harness.store import Store
 
+    if resume and afresh:
+        raise HarnessError("--resume uses what --afresh throws away: say one of them")
+    left = Left.RESUME if resume else Left.AFRESH if afresh else Left.REFUSE
     known = environment(Path.cwd())
     todo = work.jobs(work.load_scenarios(names or [], scenarios), targets or [])
+    every = len(todo)
+    todo = work.not_recorded(todo, Store(cassettes)) if resume else todo
     source = work.sandboxed(Options(), known) if sandbox else nullcontext(work.live(known))
     with source as opened, progress() as told:
-        problems = work.record_all(todo, opened, Store(cassettes), told, jobs)
+        problems = work.record_all(todo, opened, Store(cassettes), told, jobs, left)
     _tell(todo, problems, "sandbox" if sandbox else "live service", cassettes, as_json)
+    if every > len(todo) and not as_json:
+        typer.echo(f"left as recorded before: {every - len(todo)}")
     raise typer.Exit(2 if problems else 0)
 
 

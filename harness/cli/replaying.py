@@ -16,6 +16,7 @@ from harness.cli.app import (
     Jobs,
     Junit,
     Names,
+    Pace,
     Scenarios,
     Targets,
     deliver,
@@ -29,6 +30,7 @@ def replay(
     scenarios: Scenarios = SCENARIOS,
     cassettes: Cassettes = CASSETTES,
     jobs: Jobs = 1,
+    pace: Pace = 0.0,
     junit: Junit = None,
     html: Html = None,
     as_json: AsJson = False,
@@ -40,10 +42,12 @@ def replay(
     """
     from harness import work
     from harness.store import Store
+    from harness.tape import checked_pace
 
+    factor = checked_pace(pace)
     todo = work.jobs(work.load_scenarios(names or [], scenarios), targets or [])
     with progress() as told:
-        report = work.replay_all(todo, Store(cassettes), told, "Replay", jobs)
+        report = work.replay_all(todo, Store(cassettes), told, "Replay", jobs, factor)
     deliver(report, as_json=as_json, junit=junit, html=html)
 
 

@@ -7,16 +7,26 @@ pytest is imported until there is one of them.
 
 from __future__ import annotations
 
+import math
+from argparse import ArgumentTypeError
 from collections.abc import Generator
 from pathlib import Path
 
 import pytest
 
-from harness.plugin.cassettes import MARK, around, cassette, taped_of
+from harness.plugin.cassettes import (
+    DEFAULTS,
+    MARK,
+    around,
+    cassette,
+    cassette_settings,
+    has_mark,
+    taped_of,
+)
 from harness.plugin.scenarios import ScenarioFile
 from harness.plugin.tally import Tally
 
-__all__ = ["cassette"]
+__all__ = ["cassette", "cassette_settings"]
 
 _FOLDERS = "harness_scenarios"
 
@@ -65,12 +75,31 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         metavar="FILE",
         help="write as JSON which cassette each collected test has; with --collect-only",
     )
+    group.addoption(
+        "--pace",
+        type=_pace,
+        default=0.0,
+        metavar="FACTOR",
+        help="have recorded answers, and waits in a replay, take so many times as long as they "
+        "did: 0 is at once (default), 1 as recorded",
+    )
     parser.addini(
         _FOLDERS,
         type="args",
         default=["scenarios"],
         help="names of folders whose *.yaml files are scenarios; empty switches this off",
     )
+
+
+def _pace(text: str) -> float:
+    """The same as `harness.tape.checked_pace` allows, without any import."""
+    try:
+        pace = float(text)
+    except ValueError:
+        pace = -1
+    if not 0 <= pace < math.inf:
+        raise ArgumentTypeError(f"{text!r} is no pace; allowed: 0, 1, or any positive number")
+    return pace
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -90,6 +119,14 @@ def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> pytest.Col
         scenario: pytest.Collector = ScenarioFile.from_parent(parent, path=file_path)
         return scenario
     return None
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """A test with the mark has the defaults of its folder set up like any fixture."""
+    names = getattr(item, "fixturenames", None)
+    if names is not None and DEFAULTS not in names and has_mark(item):
+        names.append(DEFAULTS)
 
 
 @pytest.hookimpl(wrapper=True)

@@ -74,7 +74,8 @@ class ScenarioItem(pytest.Item):
                 verdict = Verdict.LIVE
                 self._record(store)
                 verdict = Verdict.RECORDED
-            return replay(self.job.scenario, self.job.target, store)
+            pace = self.config.getoption("--pace")
+            return replay(self.job.scenario, self.job.target, store, pace)
         except (
             errors.BadCassette,
             errors.MissingKey,

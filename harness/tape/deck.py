@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from harness.errors import Miss
+from harness.tape.clock import Clock
 from harness.tape.player import Player
 from harness.tape.recorder import Listener, Recorder
 from harness.types import Exchange, Request
@@ -24,6 +24,16 @@ class Deck:
     recorder: Recorder | None = None
     _notes: list[Exchange | Listener] = field(init=False, default_factory=list)
 
+    @property
+    def clock(self) -> Clock | None:
+        """The player's; the real one, if anybody may have to be waited for."""
+        return self.player.clock if self.recorder is None else None
+
+    @property
+    def pace(self) -> float:
+        """The player's."""
+        return self.player.pace
+
     def find(self, request: Request) -> Exchange | None:
         """The recorded answer, or None where it is to be fetched and recorded."""
         try:
@@ -31,7 +41,9 @@ class Deck:
         except Miss:
             if self.recorder is None:
                 raise
-            return None
+            slot = self.recorder.take(request)
+            self._notes += [slot] if slot else []
+            return slot.exchange if slot else None
         self._notes.append(found)
         return found
 
@@ -53,8 +65,7 @@ class Deck:
 
     def sleep(self, seconds: float) -> None:
         """Really wait, if anybody may have to be waited for."""
-        if self.recorder is not None:
-            time.sleep(seconds)
+        (self.recorder or self.player).sleep(seconds)
 
     def exchanges(self) -> tuple[Exchange, ...]:
         """All that passed, played or recorded, secrets removed."""
@@ -73,6 +84,11 @@ class Deck:
         """Whether any request went to the network, answered or not."""
         return any(not isinstance(note, Exchange) for note in self._notes)
 
+    def settle(self) -> None:
+        """See that all that was heard is kept; what kept any from being kept is raised."""
+        if self.recorder is not None:
+            self.recorder.settle()
+
     def unplayed(self) -> tuple[Exchange, ...]:
         """What the cassette has and nobody asked for."""
         return self.player.unplayed()
@@ -82,5 +98,5 @@ class Deck:
         for note in notes:
             if isinstance(note, Exchange):
                 yield note
-            elif note.exchange is not None and self.recorder is not None:
-                yield self.recorder.redactor.exchange(note.exchange)
+            elif self.recorder is not None and (kept := self.recorder.kept(note)) is not None:
+                yield kept

@@ -7,6 +7,7 @@ of aiohttp's own middlewares, so that redirects, cookies and retries are as ever
 from __future__ import annotations
 
 import inspect
+from collections import deque
 from collections.abc import Callable, Mapping
 from types import SimpleNamespace
 from typing import Any
@@ -19,7 +20,7 @@ from aiohttp.http import HttpVersion11
 from aiohttp.streams import StreamReader
 from multidict import CIMultiDict, CIMultiDictProxy
 
-from harness.tape.context import chunks_of, letting_through, tape_for
+from harness.tape.context import letting_through, paced, passes, pause, tape_for
 from harness.tape.recorder import Listener
 from harness.types import Exchange, Request
 
@@ -32,14 +33,19 @@ def on_tape(original: Callable[..., Any]) -> Callable[..., Any]:
         decodes = self._auto_decompress if decodes is None else decodes
 
         async def meet(request: ClientRequest, handler: Callable[..., Any]) -> ClientResponse:
+            response: ClientResponse
+            if passes(str(request.url)):
+                with letting_through():
+                    response = await handler(request)
+                return response
             asked = await _asked(request)
             tape = tape_for(asked.method, asked.uri)
             found = tape.find(asked)
             if found is not None:
-                return _Played(found, request)
+                return _Played(found, tape.pace, request)
             listener = tape.listen(asked)
             with letting_through():
-                response: ClientResponse = await handler(request)
+                response = await handler(request)
             _hear(response, listener, decoded=decodes)
             return response
 
@@ -105,7 +111,7 @@ class _Heard(StreamReader):
 
     def set_exception(self, exc: Any, *more: Any) -> None:
         if type(exc) is ClientConnectionError:  # the caller closed it, and wants no more
-            self.listener.end()
+            self.listener.stopped()
         elif not self.is_eof():
             self.listener.broke()
         super().set_exception(exc, *more)
@@ -121,7 +127,7 @@ class _Heard(StreamReader):
 class _Played(ClientResponse):
     """A recorded answer as aiohttp would have given it."""
 
-    def __init__(self, found: Exchange, request: ClientRequest) -> None:
+    def __init__(self, found: Exchange, pace: float, request: ClientRequest) -> None:
         options: dict[str, Any] = {
             "writer": None,
             "continue100": None,
@@ -141,28 +147,31 @@ class _Played(ClientResponse):
         self._headers = CIMultiDictProxy(CIMultiDict(answer.headers))
         self._raw_headers = tuple((n.encode(), v.encode()) for n, v in answer.headers)
         self._closed = False
-        self.content = _Chunks(found, request)
+        self.content = _Chunks(found, pace, request)
 
 
 class _Chunks(StreamReader):
     """A recorded body; the next chunk comes when the one before it has been read."""
 
-    def __init__(self, found: Exchange, request: ClientRequest) -> None:
+    def __init__(self, found: Exchange, pace: float, request: ClientRequest) -> None:
         super().__init__(BaseProtocol(request.loop), 2**16, loop=request.loop)
-        self._left = list(chunks_of(found))
-        self._feed()
+        self._left = deque(paced(found, pace))
+        if not self._left or not self._left[0][0]:
+            self._feed()
 
     def _feed(self) -> None:
         if self._left:
             self.begin_http_chunk_receiving()
-            self.feed_data(self._left.pop(0))
+            self.feed_data(self._left.popleft()[1])
             self.end_http_chunk_receiving()
         if not self._left and not self.is_eof():
             self.feed_eof()
 
     async def _wait(self, func_name: str) -> None:
+        if self._left:
+            await pause(self._left[0][0])
         self._feed()
 
     async def wait_eof(self) -> None:
         while not self.is_eof():
-            self._feed()
+            await self._wait("wait_eof")

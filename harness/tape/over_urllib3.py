@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import io
+import math
+import time
+from collections import deque
 from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager
+from itertools import accumulate
 from typing import Any
 
 import urllib3
 
 from harness.errors import RecordingFailed
-from harness.tape.context import chunks_of, letting_through, on_the_way, tape_for
+from harness.tape.context import chunks_of, letting_through, on_the_way, paced, passes, tape_for
 from harness.tape.recorder import Listener
 from harness.types import Exchange, Request
 
@@ -29,12 +33,15 @@ def on_tape(original: Callable[..., Any]) -> Callable[..., Any]:
     ) -> Any:
         if on_the_way.get():  # urllib3 asks again after a broken connection: heard already
             return original(self, method, url, body, headers, *more, **options)
+        if passes(_uri(self, url)):
+            with letting_through():
+                return original(self, method, url, body, headers, *more, **options)
         asked = _request(self, method, url, body, self.headers if headers is None else headers)
         tape = tape_for(asked.method, asked.uri)
         found = tape.find(asked)
         if found is not None:
             preload = options.get("preload_content", True)
-            return _Played(found, preload=preload, method=method, url=url)
+            return _Played(found, tape.pace, preload=preload, method=method, url=url)
         listener = tape.listen(asked)
         with letting_through():
             response = original(self, method, url, body, headers, *more, **options)
@@ -44,14 +51,18 @@ def on_tape(original: Callable[..., Any]) -> Callable[..., Any]:
     return urlopen
 
 
-def _request(
-    pool: urllib3.HTTPConnectionPool, method: str, url: str, body: Any, headers: Any
-) -> Request:
+def _uri(pool: urllib3.HTTPConnectionPool, url: str) -> str:
     default = {"http": 80, "https": 443}.get(pool.scheme)
     port = f":{pool.port}" if pool.port and pool.port != default else ""
     host = f"[{pool.host}]" if ":" in pool.host else pool.host
     # A proxy is asked for a whole address; anybody else for a path.
-    uri = f"{pool.scheme}://{host}{port}{url}" if url.startswith("/") else url
+    return f"{pool.scheme}://{host}{port}{url}" if url.startswith("/") else url
+
+
+def _request(
+    pool: urllib3.HTTPConnectionPool, method: str, url: str, body: Any, headers: Any
+) -> Request:
+    uri = _uri(pool, url)
     sent = body.encode() if isinstance(body, str) else body
     if sent is not None and not isinstance(sent, bytes):
         where = uri.partition("?")[0]
@@ -108,12 +119,17 @@ class _Heard(urllib3.HTTPResponse):
 
     @contextmanager
     def _error_catcher(self) -> Generator[None, None, None]:
-        try:
-            with super()._error_catcher():
+        with super()._error_catcher():  # it releases the connection of a broken answer too
+            try:
                 yield
-        except Exception:
-            self.listener.broke()
-            raise
+            except GeneratorExit:  # the caller wants no more
+                raise
+            except BaseException:
+                self.listener.broke()
+                raise
+            if self._original_response and self._original_response.isclosed():
+                self._hear_part()
+                self.listener.end()
 
     def stream(
         self, amt: int | None = 2**16, decode_content: bool | None = None
@@ -121,29 +137,32 @@ class _Heard(urllib3.HTTPResponse):
         try:
             yield from super().stream(amt, decode_content)
         finally:
-            self._end()
+            self._stop()
 
     def release_conn(self) -> None:
         super().release_conn()
-        self._end()
+        self._stop()
 
     def close(self) -> None:
         super().close()
-        self._end()
+        self._stop()
 
-    def _end(self) -> None:
+    def _stop(self) -> None:
         self._hear_part()
-        self.listener.end()
+        self.listener.stopped()
 
 
 class _Played(urllib3.HTTPResponse):
     """A recorded answer as urllib3 would have given it."""
 
-    def __init__(self, found: Exchange, *, preload: bool, method: str, url: str) -> None:
+    def __init__(
+        self, found: Exchange, pace: float, *, preload: bool, method: str, url: str
+    ) -> None:
         answer = found.response
         self._found = found
+        self._pace = pace
         super().__init__(
-            io.BytesIO(answer.body),
+            _Body(found, pace),
             headers=urllib3.HTTPHeaderDict(answer.headers),
             status=answer.status,
             version=11,
@@ -161,9 +180,27 @@ class _Played(urllib3.HTTPResponse):
         if "content-encoding" in self.headers:
             yield from super().stream(amt, decode_content)
             return
-        for chunk in chunks_of(self._found):
+        for wait, chunk in paced(self._found, self._pace):
+            if wait:
+                time.sleep(wait)
             yield from _cut(chunk, amt or len(chunk))
         self.close()
+
+
+class _Body(io.BytesIO):
+    """A recorded body for all other ways to read; what is in a chunk can be read once it came."""
+
+    def __init__(self, found: Exchange, pace: float) -> None:
+        super().__init__(found.response.body)
+        begins = accumulate((len(chunk) for chunk in chunks_of(found)), initial=0)
+        waits = (wait for wait, _ in paced(found, pace))
+        self._coming = deque(pair for pair in zip(waits, begins, strict=False) if pair[0])
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        end = math.inf if size is None or size < 0 else self.tell() + size
+        while self._coming and self._coming[0][1] < end:
+            time.sleep(self._coming.popleft()[0])
+        return super().read(size)
 
 
 def _cut(chunk: bytes, size: int) -> Iterator[bytes]:

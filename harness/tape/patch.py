@@ -2,8 +2,10 @@
 
 HTTP libraries are patched at the seams of `over_httpx`, `over_urllib3` and `over_aiohttp`, sockets
 so that a connection opened past these seams is refused; while replaying, every connection is.
+What is asked for the time is patched by `clock`.
 
-aiohttp is never imported for this: it is patched if it is there, and else when it comes.
+aiohttp and httpx2 are never imported for this: each is patched if it is there, and else when it
+comes.
 """
 
 from __future__ import annotations
@@ -11,30 +13,35 @@ from __future__ import annotations
 import socket
 import sys
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
+from functools import partial
+from importlib import import_module
 from importlib.abc import MetaPathFinder
 from importlib.machinery import ModuleSpec
 from importlib.util import find_spec
+from types import ModuleType
 from typing import Any
 
 import httpx
 import urllib3
 
 from harness.errors import SocketShut
-from harness.tape import over_httpx, over_urllib3
-from harness.tape.context import Tape, current, on_the_way
+from harness.tape import clock, over_httpx, over_urllib3
+from harness.tape.context import Tape, allowed, current, on_the_way
+from harness.tape.hosts import NO_HOSTS, Hosts
 
 
 @contextmanager
-def in_place(tape: Tape) -> Iterator[Tape]:
-    """Every request made inside this context belongs to `tape`."""
+def in_place(tape: Tape, hosts: Hosts = NO_HOSTS) -> Iterator[Tape]:
+    """Every request made inside this context belongs to `tape`, but for those to allowed hosts."""
     _patch.acquire()
     try:
-        token = current.set(tape)
+        token, other = current.set(tape), allowed.set(hosts)
         try:
             yield tape
         finally:
+            allowed.reset(other)
             current.reset(token)
     finally:
         _patch.release()
@@ -47,7 +54,9 @@ class _Patch:
         self._users = 0
         self._lock = threading.Lock()
         self._originals: list[tuple[Any, str, Any]] = []
-        self._later = _Later(self._aiohttp_came)
+        self._later = [_Later(name, partial(self._came, name)) for name in _LATER]
+        self.names: dict[str, set[str]] = {}
+        """Addresses, and the names that were looked up to be them."""
 
     def acquire(self) -> None:
         with self._lock:
@@ -59,8 +68,10 @@ class _Patch:
         with self._lock:
             self._users -= 1
             if self._users == 0:
-                with suppress(ValueError):
-                    sys.meta_path.remove(self._later)
+                for later in self._later:
+                    with suppress(ValueError):
+                        sys.meta_path.remove(later)
+                self.names.clear()
                 while self._originals:
                     owner, name, original = self._originals.pop()
                     if original is _INHERITED:
@@ -69,42 +80,61 @@ class _Patch:
                         setattr(owner, name, original)
 
     def _install(self) -> None:
-        for seam in _SEAMS:
+        for seam in (*_SEAMS, *clock.seams()):
             self._patch(*seam)
-        if _AIOHTTP in sys.modules:
-            self._patch_aiohttp()
-        else:
-            sys.meta_path.insert(0, self._later)
+        for later in self._later:
+            if later.name in sys.modules:
+                self._patch_library(later.name)
+            else:
+                sys.meta_path.insert(0, later)
 
     def _patch(self, owner: Any, name: str, wrap: Callable[[Any], Any]) -> None:
         self._originals.append((owner, name, vars(owner).get(name, _INHERITED)))
         setattr(owner, name, wrap(getattr(owner, name)))
 
-    def _patch_aiohttp(self) -> None:
-        from harness.tape import over_aiohttp
+    def _patch_library(self, name: str) -> None:
+        for seam in _LATER[name](import_module(name)):  # another thread may be importing it
+            self._patch(*seam)
 
-        self._patch(sys.modules[_AIOHTTP].ClientSession, "_request", over_aiohttp.on_tape)
-
-    def _aiohttp_came(self) -> None:
+    def _came(self, name: str) -> None:
         with self._lock:
             if self._users:
-                self._patch_aiohttp()
+                self._patch_library(name)
 
 
-_AIOHTTP = "aiohttp.client"
+Seam = tuple[Any, str, Callable[[Any], Any]]
+
+
+def _aiohttp(library: ModuleType) -> tuple[Seam, ...]:
+    from harness.tape import over_aiohttp
+
+    return ((library.ClientSession, "_request", over_aiohttp.on_tape),)
+
+
+def _httpx2(library: ModuleType) -> tuple[Seam, ...]:
+    """None of its own where it goes by the name of httpx, as it may."""
+    return () if library is httpx else over_httpx.seams(library)
+
+
+_LATER: Mapping[str, Callable[[ModuleType], tuple[Seam, ...]]] = {
+    "aiohttp.client": _aiohttp,
+    "httpx2": _httpx2,
+}
+"""Libraries that only some SDKs need, and what to patch in them."""
 
 
 class _Later(MetaPathFinder):
-    """Waits for aiohttp to be imported, and says so as soon as it has been."""
+    """Waits for a module to be imported, and says so as soon as it has been."""
 
-    def __init__(self, came: Callable[[], None]) -> None:
+    def __init__(self, name: str, came: Callable[[], None]) -> None:
+        self.name = name
         self._came = came
 
     def find_spec(
         self, fullname: str, path: Sequence[str] | None, target: Any = None
     ) -> ModuleSpec | None:
-        """aiohttp's own spec, whose loader speaks up when it is done; None for all others."""
-        if fullname != _AIOHTTP:
+        """The module's own spec, whose loader speaks up when it is done; None for all others."""
+        if fullname != self.name:
             return None
         with suppress(ValueError):
             sys.meta_path.remove(self)
@@ -130,8 +160,10 @@ def _guarded(original: Callable[..., Any]) -> Callable[..., Any]:
     """A way to open a connection that asks the tape first."""
 
     def connect(self: socket.socket, address: Any) -> Any:
-        if self.family in (socket.AF_INET, socket.AF_INET6):
-            _refuse_past_tape(*address[:2])
+        if self.family in (socket.AF_INET, socket.AF_INET6) and _is_past_tape():
+            host, port = str(address[0]), address[1]
+            if not allowed.get().pass_connection(host, port, _patch.names.get(host, ())):
+                raise _shut(host, port)
         return original(self, address)
 
     return connect
@@ -141,23 +173,34 @@ def _guarded_names(original: Callable[..., Any]) -> Callable[..., Any]:
     """`socket.getaddrinfo`: asking for a name is the beginning of a connection."""
 
     def getaddrinfo(host: Any, port: Any, *more: Any, **options: Any) -> Any:
-        _refuse_past_tape(host, port)
-        return original(host, port, *more, **options)
+        if _is_past_tape() and not allowed.get().has(_name(host), None):
+            raise _shut(host, port)
+        found = original(host, port, *more, **options)
+        for *_, address in found:  # in threads of an event loop too, which know of no tape
+            _patch.names.setdefault(str(address[0]), set()).add(_name(host))
+        return found
 
     return getaddrinfo
 
 
-def _refuse_past_tape(host: Any, port: Any) -> None:
-    if current.get() is not None and not on_the_way.get():
-        raise SocketShut(
-            f"a connection to {host}:{port} was opened past the tape: only requests made "
-            "through httpx, requests, urllib3 or aiohttp are on it"
-        )
+def _name(host: Any) -> str:
+    """A host as text; nobody is this machine."""
+    return host.decode("latin-1") if isinstance(host, bytes) else str(host or "localhost")
 
 
-_SEAMS: tuple[tuple[Any, str, Callable[[Any], Any]], ...] = (
-    (httpx.HTTPTransport, "handle_request", over_httpx.on_tape),
-    (httpx.AsyncHTTPTransport, "handle_async_request", over_httpx.on_tape_async),
+def _is_past_tape() -> bool:
+    return current.get() is not None and not on_the_way.get()
+
+
+def _shut(host: Any, port: Any) -> SocketShut:
+    return SocketShut(
+        f"a connection to {host}:{port} was opened past the tape: only requests made through "
+        "httpx, httpx2, requests, urllib3 or aiohttp are on it; allow it with allow_hosts"
+    )
+
+
+_SEAMS: tuple[Seam, ...] = (
+    *over_httpx.seams(httpx),
     (urllib3.HTTPConnectionPool, "urlopen", over_urllib3.on_tape),
     (socket.socket, "connect", _guarded),
     (socket.socket, "connect_ex", _guarded),

@@ -4,32 +4,124 @@ from __future__ import annotations
 
 import io
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from functools import partial
+from itertools import count
+from typing import Protocol
 
 import urllib3
 
+from harness.errors import BadHook, Unkept
+from harness.fingerprint import fingerprint
 from harness.redact import Redactor
+from harness.tape.finished import Finished
 from harness.types import Exchange, Request, Response, Timing
+
+BeforeRecord = Callable[[Exchange], Exchange | None]
+"""An exchange as it is to be kept: its request and response may be others; None keeps nothing."""
+
+
+def all_of_it(exchange: Exchange) -> Exchange:
+    """The exchange: everything is kept."""
+    return exchange
+
+
+class Keeper(Protocol):
+    """Where every answer is put as soon as it is whole, so that nothing can undo it."""
+
+    def ready(self) -> None:
+        """Be sure that an answer can be kept. Raises HarnessError where it cannot."""
+
+    def append(self, number: int, exchange: Exchange) -> None:
+        """Keep the answer to the number-th request. Raises HarnessError."""
+
+
+class Nowhere:
+    """Keeps nothing: what is recorded is lost with the process."""
+
+    def ready(self) -> None:
+        """Nothing to be made ready."""
+
+    def append(self, number: int, exchange: Exchange) -> None:
+        """Not kept."""
 
 
 @dataclass
 class Recorder:
-    """A cassette being recorded: every exchange is heard as it passes, its secrets taken out."""
+    """A cassette being recorded: every exchange is heard as it passes, its secrets taken out.
+
+    Each is given to the `keeper` when it is over, before the next request goes out. What was
+    `finished` before the recording was interrupted is not asked again. Secrets are taken out
+    last: whatever `before_record` gives back is redacted and proved like any other.
+    """
 
     redactor: Redactor
+    keeper: Keeper = field(default_factory=Nowhere)
+    finished: Finished = field(default_factory=Finished)
+    before_record: BeforeRecord = all_of_it
+    clock: None = field(init=False, default=None)
+    pace: float = field(init=False, default=0.0)
     _slots: list[Listener] = field(init=False, default_factory=list)
+    _open: dict[int, Listener] = field(init=False, default_factory=dict)
+    _numbers: Iterator[int] = field(init=False, default_factory=count)
     _turn: int | None = field(init=False, default=None)
+    _trouble: Exception | BadHook | None = field(init=False, default=None)
 
-    def find(self, request: Request) -> None:
-        """Nothing: while recording, every request goes out."""
+    def find(self, request: Request) -> Exchange | None:
+        """An answer that is there already; while recording, every other request goes out."""
+        slot = self.take(request)
+        return slot.exchange if slot else None
+
+    def take(self, request: Request) -> Listener | None:
+        """The same, as what has heard it."""
+        if not self.finished.exchanges:
+            return None
+        found = self.finished.take(request, self.redactor.request(request))
+        if found is None:
+            return None
+        next(self._numbers)
+        slot = Listener(found.request, found.turn)
+        slot.exchange, slot.chosen = found, (found,)
+        self._slots.append(slot)
+        return slot
 
     def listen(self, request: Request) -> Listener:
-        """A listener that keeps its exchange's place in the order the requests began."""
-        listener = Listener(request, self._turn)
+        """A listener that keeps its exchange's place in the order the requests began.
+
+        Raises Unkept where the answer could not be kept, or one before it could not.
+        """
+        try:
+            self.settle()
+            self.keeper.ready()
+        except Exception as error:
+            raise Unkept(str(error)) from error
+        number = next(self._numbers)
+        listener = Listener(request, self._turn, partial(self._keep, number))
+        self._open[number] = listener
         self._slots.append(listener)
         return listener
+
+    def _keep(self, number: int) -> None:
+        """An answer is over. It ends inside of some library, where nothing may be raised."""
+        listener = self._open.pop(number, None)
+        if listener is None or listener.exchange is None:
+            return
+        try:
+            kept = self.kept(listener)
+            if kept is not None:
+                self.keeper.append(number, kept)
+        except (Exception, BadHook) as error:  # noqa: BLE001 - `settle` raises it before anything else is asked
+            self._trouble = self._trouble or error
+
+    def settle(self) -> None:
+        """Keep the answers that nobody heard to their end. Raises what kept any from being kept."""
+        for number in list(self._open):
+            if (slot := self._open.get(number)) and slot.exchange is not None:
+                self._keep(number)
+        if self._trouble is not None:
+            raise self._trouble
 
     @contextmanager
     def turn(self, number: int) -> Iterator[list[Exchange]]:
@@ -38,32 +130,61 @@ class Recorder:
         began, self._turn = len(self._slots), number
         try:
             yield exchanges
+            self.settle()
+        except Unkept as error:  # here no SDK can take it for a broken connection
+            raise error.__cause__ or error from None
         finally:
             self._turn = None
             exchanges += self._kept(self._slots[began:])
 
     def sleep(self, seconds: float) -> None:
-        """Really wait: there is somebody to wait for."""
-        time.sleep(seconds)
+        """Really wait, unless what comes next is there already."""
+        if not self.finished.left:
+            time.sleep(seconds)
 
     def exchanges(self) -> tuple[Exchange, ...]:
         """All that was answered, in the order it was asked."""
         return tuple(self._kept(self._slots))
 
     def _kept(self, slots: Sequence[Listener]) -> list[Exchange]:
-        return [self.redactor.exchange(slot.exchange) for slot in slots if slot.exchange]
+        kept = (self.kept(slot) for slot in slots)
+        return [exchange for exchange in kept if exchange is not None]
+
+    def kept(self, slot: Listener) -> Exchange | None:
+        """What is kept of an answer, secrets removed; None if it never came or is not wanted."""
+        if slot.exchange is None:
+            return None
+        if not slot.chosen:
+            slot.chosen = (self._chosen(slot.exchange),)
+        (chosen,) = slot.chosen
+        return None if chosen is None else self.redactor.exchange(chosen)
+
+    def _chosen(self, heard: Exchange) -> Exchange | None:
+        """What `before_record` makes of an exchange, in what it may change."""
+        told = self.before_record(heard)
+        if told is None or told is heard:
+            return told
+        if not isinstance(told, Exchange):
+            kind = type(told).__name__
+            raise BadHook(f"before_record has to give back an Exchange or None, not {kind}")
+        same = told.response.body == heard.response.body
+        request = replace(told.request, method=heard.request.method)
+        chunks = heard.chunks if same else ()
+        return replace(heard, request=request, response=told.response, chunks=chunks)
 
 
 @dataclass
 class Listener:
-    """Hears one answer pass: its head, then its chunks, then its end."""
+    """Hears one answer pass: its head, then its chunks, then its end, which it tells."""
 
     request: Request
     turn: int | None
+    ended: Callable[[], None] = lambda: None
     exchange: Exchange | None = field(init=False, default=None)
+    chosen: tuple[Exchange | None, ...] = field(init=False, default=())
     _chunks: list[bytes] = field(init=False, default_factory=list)
+    _came: list[float] = field(init=False, default_factory=list)
     _head: Response | None = field(init=False, default=None)
-    _first: float | None = field(init=False, default=None)
     _started: float = field(init=False, default_factory=time.time)
     _clock: float = field(init=False, default_factory=time.perf_counter)
 
@@ -74,22 +195,29 @@ class Listener:
     def chunk(self, data: bytes) -> None:
         """A piece of the body has come."""
         if data:
-            self._first = time.perf_counter() if self._first is None else self._first
             self._chunks.append(data)
+            self._came.append(time.perf_counter() - self._clock)
 
     def broke(self) -> None:
         """The network failed midway: what came is no answer, and is not kept."""
         self._head = self.exchange = None
 
     def end(self) -> None:
-        """No more will come; said twice, the first time counts."""
+        """No more will come: all of it was heard. Said twice, the first time counts."""
+        self.stopped()
+        self.ended()
+
+    def stopped(self) -> None:
+        """The caller wants no more; it may be all, or what an interrupt left of it."""
         if self.exchange is not None or self._head is None:
             return
-        now = time.perf_counter()
-        first = now if self._first is None else self._first
+        total = time.perf_counter() - self._clock
+        first = self._came[0] if self._came else total
         response, sizes = _decoded(self._head, self._chunks)
-        timing = Timing(self._started, first - self._clock, now - self._clock)
-        self.exchange = Exchange(self.request, response, timing, sizes, self.turn)
+        arrived = tuple(self._came) if len(sizes) > 1 else ()
+        timing = Timing(self._started, first, total, arrived)
+        key = fingerprint(self.request)
+        self.exchange = Exchange(self.request, response, timing, sizes, self.turn, key)
 
 
 def _decoded(head: Response, chunks: Sequence[bytes]) -> tuple[Response, tuple[int, ...]]:

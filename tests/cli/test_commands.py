@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from harness import __version__
+from harness.cassette import Head, loads, of_exchange, of_head
 from harness.cli import COMMANDS
 from harness.providers import PROVIDERS
 from harness.shipped import scenarios
@@ -157,6 +158,17 @@ def test_a_good_replay(harness: Harness, folder: Path) -> None:
     assert (done.code, done.err) == (0, "")
     assert "Recorded from the sandbox, not from the live providers." in done.out
     assert f"ok: {JOBS} transcripts" in done.out
+
+
+def test_a_replay_at_a_pace(harness: Harness, folder: Path) -> None:
+    """Any pace that is one; what is none is told."""
+    done = harness("replay", "--pace", "0.001", folder=folder)
+    assert (done.code, done.err) == (0, "")
+    for wrong in ("-1", "nan", "inf"):
+        done = harness("replay", f"--pace={wrong}", folder=folder)
+        assert done.code == 2
+        assert "is no pace; allowed: 0 (at once), 1 (as recorded)" in done.err
+    assert harness("replay", "--pace=fast", folder=folder).code == 2
 
 
 def test_a_replay_with_findings(harness: Harness, folder: Path) -> None:
@@ -335,3 +347,21 @@ def test_the_demo(harness: Harness, tmp_path: Path, monkeypatch: pytest.MonkeyPa
         "out/report.html",
         "out/report.json",
     ]
+
+
+def test_a_recording_that_was_interrupted(harness: Harness, folder: Path) -> None:
+    """Is listed, is in the way, and is gone on with; what is recorded already stays as it is."""
+    cassette = folder / "cassettes" / "slogan" / "zhipuai-glm-4.yaml"
+    recorded = loads(cassette.read_bytes(), "")
+    journal = cassette.with_name(f".{cassette.name}.journal")
+    head, (first, *_) = Head(recorded.provenance, 1), recorded.exchanges
+    journal.write_bytes(of_head(head) + of_exchange(0, first))
+    assert "unfinished" in harness("list", folder=folder).out
+    assert "1 unfinished" in harness("doctor", folder=folder).out
+    done = harness("record", "slogan", "--sandbox", folder=folder)
+    assert (done.code, "--resume" in done.err, "--afresh" in done.err) == (2, True, True)
+    assert harness("record", "--resume", "--afresh", folder=folder).code == 2
+    done = harness("record", "slogan", "--sandbox", "--resume", folder=folder)
+    assert done.out == "recorded 1 of 1 from the sandbox to cassettes\nleft as recorded before: 1\n"
+    assert not journal.exists()
+    assert loads(cassette.read_bytes(), "").exchanges[0] == first

@@ -5,9 +5,11 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import aiohttp
 import httpx
+import httpx2
 import requests
 import urllib3
 
@@ -34,8 +36,17 @@ Client = Callable[[str, str, "bytes | str | None", Heard], Got]
 
 def by_httpx(method: str, url: str, body: bytes | str | None, heard: Heard) -> Got:
     """httpx, streamed."""
+    return _streamed(httpx, method, url, body, heard)
+
+
+def by_httpx2(method: str, url: str, body: bytes | str | None, heard: Heard) -> Got:
+    """httpx2, streamed."""
+    return _streamed(httpx2, method, url, body, heard)
+
+
+def _streamed(library: Any, method: str, url: str, body: bytes | str | None, heard: Heard) -> Got:
     pieces = []
-    with httpx.Client() as client, client.stream(method, url, content=body) as answer:
+    with library.Client() as client, client.stream(method, url, content=body) as answer:
         for piece in answer.iter_bytes():
             pieces.append(piece)
             heard()
@@ -44,10 +55,20 @@ def by_httpx(method: str, url: str, body: bytes | str | None, heard: Heard) -> G
 
 def by_httpx_async(method: str, url: str, body: bytes | str | None, heard: Heard) -> Got:
     """httpx, asynchronous."""
+    return _streamed_async(httpx, method, url, body, heard)
 
+
+def by_httpx2_async(method: str, url: str, body: bytes | str | None, heard: Heard) -> Got:
+    """httpx2, asynchronous."""
+    return _streamed_async(httpx2, method, url, body, heard)
+
+
+def _streamed_async(
+    library: Any, method: str, url: str, body: bytes | str | None, heard: Heard
+) -> Got:
     async def ask() -> Got:
         pieces = []
-        async with httpx.AsyncClient() as client, client.stream(method, url, content=body) as got:
+        async with library.AsyncClient() as client, client.stream(method, url, content=body) as got:
             async for piece in got.aiter_bytes():
                 pieces.append(piece)
                 heard()
@@ -149,6 +170,8 @@ def _lower(headers: Mapping[str, str]) -> dict[str, str]:
 STREAMING: tuple[Client, ...] = (
     by_httpx,
     by_httpx_async,
+    by_httpx2,
+    by_httpx2_async,
     by_requests,
     by_urllib3_stream,
     by_aiohttp,

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import gzip
 import threading
+import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 PIECES = ("data: 你\n\n".encode(), "data: 好\n\n".encode() * 100, b"data: [DONE]\n\n")
 STREAM = b"".join(PIECES)
+MOMENTS, MOMENT = 5, 0.03
+"""So many pieces of `/slowly`, so many seconds apart."""
 
 
 class Server(ThreadingHTTPServer):
@@ -105,6 +108,18 @@ def _waiting(answer: Answer) -> None:
     answer.piece(b"")
 
 
+def _slowly(answer: Answer) -> None:
+    """Each piece but the first is sent once the one before it was received, and a moment later."""
+    answer.head(200, STREAMED)
+    for number in range(MOMENTS):
+        answer.server.go.clear()
+        answer.piece(b"data: %d\n\n" % number)
+        if not answer.server.go.wait(3):
+            answer.piece(b"nobody heard it\n")
+        time.sleep(MOMENT)
+    answer.piece(b"")
+
+
 def _gzip(answer: Answer) -> None:
     body = gzip.compress(STREAM, mtime=0)
     answer.whole(200, body, {"content-type": "text/plain", "content-encoding": "gzip"})
@@ -180,6 +195,7 @@ ANSWERS: Mapping[str, Callable[[Answer], None]] = {
     "/echo": _echo,
     "/stream": _stream,
     "/waiting": _waiting,
+    "/slowly": _slowly,
     "/gzip": _gzip,
     "/gzip-stream": _gzip_stream,
     "/odd-coding": _odd_coding,

@@ -8,6 +8,7 @@ from collections.abc import Callable
 
 import aiohttp
 import httpx
+import httpx2
 import pytest
 import requests
 import urllib3
@@ -312,8 +313,9 @@ def test_a_connection_that_breaks_is_the_callers_error(
     tape = Recorder(Redactor())
     broken = (httpx.RemoteProtocolError, requests.ConnectionError, urllib3.exceptions.HTTPError)
     chunked = requests.exceptions.ChunkedEncodingError
+    others = (httpx2.RemoteProtocolError, chunked, aiohttp.ClientPayloadError)
     with in_place(tape):
-        with pytest.raises((*broken, chunked, aiohttp.ClientPayloadError)):
+        with pytest.raises((*broken, *others)):
             client("GET", server.base + path, None, nothing)
         client("GET", f"{server.base}/json", None, nothing)
     assert [e.request.uri for e in tape.exchanges()] == [f"{server.base}/json"]
@@ -324,7 +326,10 @@ def test_nobody_at_the_address_is_the_callers_error(client: Client) -> None:
     """Nothing is recorded of it."""
     tape = Recorder(Redactor())
     refused = (httpx.ConnectError, requests.ConnectionError, urllib3.exceptions.HTTPError)
-    with in_place(tape), pytest.raises((*refused, aiohttp.ClientConnectorError)):
+    with (
+        in_place(tape),
+        pytest.raises((*refused, httpx2.ConnectError, aiohttp.ClientConnectorError)),
+    ):
         client("GET", "http://127.0.0.1:9/", None, nothing)
     assert tape.exchanges() == ()
 

@@ -1,0 +1,123 @@
+"""Recordings in processes of their own that are killed; one lane does one after the other.
+
+The lane is warm before it forks, so that no recording pays for imports. It reads a job as a line
+of JSON and answers with a line of JSON.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+from harness import runner
+from harness.environment import without_proxies
+from harness.journal import journal_path
+from harness.resuming import Left
+from harness.sandbox import SPEAKERS
+from harness.scenario import Scenario, load_all
+from harness.store import Store, read
+from harness.types import Origin, Target
+
+REPORT = "report"
+"""What a child leaves: its duration, or what it raised."""
+
+
+def source(base: str) -> runner.Source:
+    """A sandbox at an address, for both providers."""
+    return runner.Source(
+        Origin.SANDBOX,
+        base,
+        key=lambda provider: SPEAKERS[provider.name].key,
+        address=lambda provider: base + SPEAKERS[provider.name].prefix,
+    )
+
+
+def silent(_: str) -> None:
+    """Nobody is told."""
+
+
+def record(scenario: Scenario, target: Target, base: str, folder: Path, left: Left) -> None:
+    """One recording, in this process; what came of it goes to a file beside the folder."""
+    began = time.perf_counter()
+    try:
+        runner.record(scenario, target, source(base), Store(folder), silent, left)
+        told: Any = time.perf_counter() - began
+    except BaseException as error:  # noqa: BLE001 - told to who started this process
+        told = f"{type(error).__name__}: {error}"
+    folder.with_suffix(f".{REPORT}").write_text(json.dumps(told))
+
+
+def forked(*arguments: Any) -> int:
+    """The process id of a child that makes one recording."""
+    child = os.fork()
+    if child:
+        return child
+    try:
+        record(*arguments)
+    finally:
+        os._exit(0)
+
+
+def job(scenario: Scenario, target: Target, base: str, told: dict[str, Any]) -> dict[str, Any]:
+    """Record; where there is a `moment` (seconds), kill it then and go on. Says what happened."""
+    folder = Path(told["folder"])
+    path = Store(folder).path(scenario.name, target)
+    before = _bytes(path)
+    child = forked(scenario, target, f"{base}/{told['name']}", folder, Left.REFUSE)
+    if told["moment"] is None:
+        os.waitpid(child, 0)
+        return _report(folder)
+    time.sleep(told["moment"])
+    os.kill(child, signal.SIGKILL)
+    _, status = os.waitpid(child, 0)
+    over = _bytes(path) != before and not journal_path(path).exists()
+    if not os.WIFSIGNALED(status) or over:
+        return {"killed": False}
+    left = _found(path)
+    again = base.replace("127.0.0.1", "localhost")
+    os.waitpid(forked(scenario, target, f"{again}/{told['name']}", folder, Left.RESUME), 0)
+    return {"killed": True, **left, **_report(folder)}
+
+
+def _bytes(path: Path) -> bytes:
+    return path.read_bytes() if path.exists() else b""
+
+
+def _found(path: Path) -> dict[str, Any]:
+    """What a kill left: the journal's bytes, and whether a whole cassette is there."""
+    journal = journal_path(path)
+    if path.exists():
+        read(path)
+    return {
+        "journal": journal.read_bytes().decode() if journal.exists() else None,
+        "cassette": path.read_bytes().decode() if path.exists() else None,
+        "names": sorted(file.name for file in path.parent.glob("*")),
+    }
+
+
+def _report(folder: Path) -> dict[str, Any]:
+    return {"report": json.loads(folder.with_suffix(f".{REPORT}").read_text())}
+
+
+def main() -> None:
+    """Jobs from standard input, until it ends."""
+    base, *files = sys.argv[1:]
+    known = {(s.name, t.slug): (s, t) for s in load_all(list(map(Path, files))) for t in s.targets}
+    with without_proxies():
+        for line in sys.stdin:
+            told = json.loads(line)
+            scenario, target = known[told["scenario"], told["target"]]
+            if told["moment"] is None:  # everything is imported by it
+                folder = Path(told["folder"] + "-warm")
+                record(scenario, target, f"{base}/warm", folder, Left.REFUSE)
+            sys.stdout.write(json.dumps(job(scenario, target, base, told)) + "\n")
+            sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    main()
