@@ -191,13 +191,12 @@ def test_a_fixture_speaks_for_a_folder(repository: pytest.Pytester, sandbox: str
     folder = write(repository, sandbox, ONE)
     repository.makeconftest(
         "import pytest\n@pytest.fixture(scope='session')\ndef cassette_settings():\n"
-        "    return {'folder': 'mine', 'allow_unplayed': True}"
+        "    return {'allow_unplayed': True}"
     )
     twice = ONE + "    ask('再见')\n"
     write(repository, sandbox, twice)
     repository.runpytest_inprocess("--record").assert_outcomes(passed=1)
-    assert not folder.exists()
-    assert (repository.path / "mine" / "test_mine" / "test_one.yaml").is_file()
+    assert (folder / "test_one.yaml").is_file()
     write(repository, sandbox, ONE)
     repository.runpytest_inprocess().assert_outcomes(passed=1)
     by_fixture = "def test_one(cassette):\n    ask()\n"
@@ -206,10 +205,16 @@ def test_a_fixture_speaks_for_a_folder(repository: pytest.Pytester, sandbox: str
     marked = ONE.replace("cassette", "cassette(allow_unplayed=False)")
     write(repository, sandbox, marked)
     repository.runpytest_inprocess().assert_outcomes(failed=1)
-    write(repository, sandbox, DEFAULTS.format("'folder': 'mine'") + ONE)
+    write(repository, sandbox, DEFAULTS.format("'secrets': []") + ONE)
     result = repository.runpytest_inprocess()
     result.assert_outcomes(failed=1)
     result.stdout.fnmatch_lines(["*1 recorded exchange nobody asked for*"])
+    (folder / "test_one.yaml").rename(repository.path / "test_one.yaml")
+    here = "cassette(folder='mine', allow_unplayed=True)"
+    write(repository, sandbox, ONE.replace("cassette", here))
+    (repository.path / "mine" / "test_mine").mkdir(parents=True)
+    (repository.path / "test_one.yaml").rename(repository.path / "mine/test_mine/test_one.yaml")
+    repository.runpytest_inprocess().assert_outcomes(passed=1)
 
 
 def test_hooks_and_what_a_project_says(repository: pytest.Pytester, sandbox: str) -> None:
@@ -280,6 +285,7 @@ def test_outside():
         ("'volatil': []", "*the fixture cassette_settings: got an unexpected*'volatil'; it is *"),
         ("'findings': 'no'", "*the fixture cassette_settings is cassette(path=*"),
         ("'match': 7", "*the fixture cassette_settings is cassette(path=*"),
+        ("'folder': 'mine'", "*the fixture cassette_settings: folder is for the mark to say*"),
         ("'secrets': 7", "*the fixture cassette_settings is cassette(path=*"),
         ("'allow_hosts': ['http://x']", "*allow_hosts: 'http://x' is no host*"),
     ],
