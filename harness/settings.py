@@ -5,9 +5,10 @@ from __future__ import annotations
 import tomllib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 
-from harness.errors import BadSettings
+from harness.errors import BadSettings, HarnessError
 from harness.rules.choice import EVERYTHING, Choice
 from harness.types import Json, Severity
 
@@ -18,11 +19,13 @@ FILE = "pyproject.toml"
 class Settings:
     """What holds for every cassette and scenario of a project, besides what they say themselves.
 
-    `volatile` are JSON pointers into request bodies that do not count when a request is looked up;
-    `rules` says which rules apply, and how much they weigh.
+    `volatile` are JSON pointers into request bodies that do not count when a request is looked up.
+    `allow_hosts` are reached past the tape by the user's own code and tests; scenarios have no
+    business with them. `rules` says which rules apply, and how much they weigh.
     """
 
     volatile: tuple[str, ...] = ()
+    allow_hosts: tuple[str, ...] = ()
     rules: Choice = EVERYTHING
 
 
@@ -33,10 +36,12 @@ def settings(folder: Path) -> Settings:
     """
     folder = folder.absolute()
     file = next((f for f in (p / FILE for p in (folder, *folder.parents)) if f.is_file()), None)
-    return Settings() if file is None else _read(file)
+    return Settings() if file is None else _read(file, file.stat().st_mtime_ns)
 
 
-def _read(file: Path) -> Settings:
+@lru_cache(maxsize=16)
+def _read(file: Path, _: int) -> Settings:
+    """What a file says, as it was at a time: every test of a suite asks."""
     try:
         document = tomllib.loads(file.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
@@ -61,6 +66,15 @@ def _texts(name: str, value: Json) -> tuple[str, ...]:
     if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
         raise ValueError(f"{name}: a list of texts is expected")
     return tuple(value)
+
+
+def _hosts(name: str, value: Json) -> tuple[str, ...]:
+    from harness.tape import Hosts
+
+    try:
+        return Hosts(_texts(name, value)).patterns
+    except HarnessError as error:
+        raise ValueError(error) from None
 
 
 def _rules(name: str, value: Json) -> Choice:
@@ -102,5 +116,9 @@ def _table(name: str, value: Json) -> dict[str, Json]:
     return value
 
 
-_KEYS: Mapping[str, Callable[[str, Json], Json]] = {"volatile": _texts, "rules": _rules}
+_KEYS: Mapping[str, Callable[[str, Json], Json]] = {
+    "volatile": _texts,
+    "allow_hosts": _hosts,
+    "rules": _rules,
+}
 """What may be said, and how each is read."""

@@ -253,13 +253,18 @@ class Timing:
 
 @dataclass(frozen=True, slots=True)
 class Exchange:
-    """One HTTP round trip; `chunks` are the sizes in bytes of the body's network chunks."""
+    """One HTTP round trip; `chunks` are the sizes in bytes of the body's network chunks.
+
+    `key` is the fingerprint of the credentials it was asked with, see `fingerprint`; empty where
+    nobody noted it.
+    """
 
     request: Request
     response: Response
     timing: Timing | None = None
     chunks: tuple[int, ...] = ()
     turn: int | None = None
+    key: str = ""
 
 
 @dataclass(frozen=True, slots=True)

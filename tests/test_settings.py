@@ -47,6 +47,10 @@ def test_a_project_that_says_nothing_has_the_defaults(tmp_path: Path, text: str)
             "[tool.harness]\nvolatile = [1]\n",
             "[tool.harness] volatile: a list of texts is expected",
         ),
+        (
+            "[tool.harness]\nallow_hosts = ['http://x']\n",
+            "[tool.harness] allow_hosts: 'http://x' is no host; allowed are the likes of ",
+        ),
         ("[tool]\nharness = 1\n", "[tool.harness] should be a table"),
         ("[tool.harness\n", "cannot be read: "),
     ],

@@ -9,7 +9,7 @@ from typing import Any
 
 import typer
 
-from harness.cli import app, looking, pruning, recording, replaying, scanning, showing
+from harness.cli import app, contract, looking, pruning, recording, replaying, scanning, showing
 from harness.errors import HarnessError, OffTape
 
 COMMANDS = (
@@ -31,6 +31,9 @@ COMMANDS = (
 )
 """Every command: its name, its function, an example for its help text."""
 
+GROUPS = (("contract", contract.COMMANDS, contract.ABOUT),)
+"""Every group of commands: its name, its commands in the same form, what they are for."""
+
 WRONG_USE = 2
 INTERRUPTED = 130
 
@@ -40,6 +43,11 @@ def command_line() -> typer.Typer:
     line = app.application()
     for name, function, example in COMMANDS:
         line.command(name, epilog=f"Example: {example}")(_interruptible(function))
+    for group_name, commands, about in GROUPS:
+        group = app.group(about)
+        for command, what, example in commands:
+            group.command(command, epilog=f"Example: {example}")(_interruptible(what))
+        line.add_typer(group, name=group_name)
     return line
 
 

@@ -135,12 +135,16 @@ def rules(
 
     Example: harness rules --explain usage_adds_up
     """
+    from harness.contracts import CLAUSES
     from harness.errors import HarnessError
     from harness.mutations.explaining import evidence
     from harness.reports import machine
     from harness.rules import RULES, no_such_rule, unknown_names
 
     name = explain or name
+    if name is not None and name in CLAUSES:
+        typer.echo(f"{name} (harness contract check)\n\n{CLAUSES[name]}")
+        return
     if name is not None and unknown_names([name]):
         raise HarnessError(no_such_rule(name))
     chosen = [rule for rule in RULES if name in (None, rule.name)]
