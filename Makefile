@@ -9,11 +9,12 @@ READY := $(VENV)/.ready
 export PIP_CONSTRAINT := $(CURDIR)/constraints.txt
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: help demo test lint types tests shipped bench fuzz clean
+.PHONY: help demo test lint types tests mutants shipped bench fuzz clean
 
 help:
 	@echo "make demo     record from a sandbox, replay offline, check, compare: no keys needed"
 	@echo "make test     lint, types, all tests"
+	@echo "make mutants  break every conversation there is in every way, and ask the rules; minutes"
 	@echo "make shipped  record the shipped cassettes anew, from the sandbox"
 	@echo "make bench    how fast a replay is, beside vcrpy, cassetter and the floor; some minutes"
 	@echo "make fuzz     damaged files and answers, EXAMPLES=2000 a test; some minutes"
@@ -36,6 +37,9 @@ types: $(READY)
 tests: $(READY)
 	@echo "== tests: pytest"
 	@$(BIN)/python -m pytest
+
+mutants: $(READY)
+	@$(BIN)/python -m tests.rules.kill_matrix
 
 shipped: $(READY)
 	@$(BIN)/harness record --sandbox

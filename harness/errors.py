@@ -4,6 +4,7 @@
     ├── BadInput                    a file the user gave does not say what it should (file and line)
     │   ├── BadScenario             a scenario
     │   ├── BadCassette             a cassette
+    │   ├── BadContract             a contract
     │   └── BadSettings             the table [tool.harness] of a pyproject.toml
     ├── NoCassette                  nothing was recorded yet for what is to be replayed
     ├── StaleCassette               the scenario changed since the cassette was recorded
@@ -19,6 +20,7 @@
     ├── Miss                        the cassette has no answer for it
     ├── NoTape                      no tape is in place where it was made
     ├── Unkept                      its answer could not be kept, so it is not sent
+    ├── BadHook                     a hook of the caller gave back what it must not
     └── SocketShut                  something tried to open a connection during a replay
 
 A provider that says no is not an error but data: see `Failure` in `types`.
@@ -56,6 +58,10 @@ class BadCassette(BadInput):
 
 class BadSettings(BadInput):
     """Settings that cannot be understood."""
+
+
+class BadContract(BadInput):
+    """A contract that cannot be read, or that says something else than its evidence."""
 
 
 class NoCassette(HarnessError):
@@ -112,6 +118,10 @@ class NoTape(OffTape):
 
 class Unkept(OffTape):
     """A request is not sent, because its answer could not be kept."""
+
+
+class BadHook(OffTape):
+    """A hook of the caller gave back what it must not."""
 
 
 class SocketShut(OffTape):

@@ -13,6 +13,7 @@ from enum import StrEnum
 from functools import cached_property
 from urllib.parse import urlsplit
 
+from harness.locate import nearest
 from harness.types import (
     NOTHING,
     Cassette,
@@ -89,7 +90,9 @@ class Fields:
 
     The first group is in one part of an answer, the second in a request. `refused` leads to
     something only in a refusal; `results` are all results of a task, failed ones included;
-    `constant` is what every event of a stream repeats unchanged.
+    `constant` is what every event of a stream repeats unchanged. `input_parts` and `output_parts`
+    are counts of tokens that are within `input_tokens` and `output_tokens`; `apart` is what a
+    refusal has not got. `parameters` leads to the object that holds a request's parameters.
     """
 
     id: Pointers = ()
@@ -112,11 +115,25 @@ class Fields:
     code: Pointers = ()
     message: Pointers = ()
     constant: Pointers = ()
+    role: Pointers = ()
+    object: Pointers = ()
+    created: Pointers = ()
+    input_parts: Pointers = ()
+    output_parts: Pointers = ()
+    apart: Pointers = ()
+    metrics: Pointers = ()
+    vectors: Pointers = ()
+    positions: Pointers = ()
+    scores: Pointers = ()
 
     messages: Pointers = ()
     tools: Pointers = ()
     size: Pointers = ()
     count: Pointers = ()
+    prompt: Pointers = ()
+    parameters: str = ""
+    texts: Pointers = ()
+    dimension: Pointers = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,7 +145,10 @@ class Endpoint:
     paths (in the notation of `wire.shape`) whose values differ between any two answers. `read`
     turns the parts of a 2xx answer into a `Reply` (or a `Failure` that came with status 200);
     `refuse` turns a refusal's body into a `Failure`. `repeats_finish` says that a stream is known
-    to tell its finish reason more than once.
+    to tell its finish reason more than once. `objects` are what the field `object` may say;
+    `statuses` maps an error code to the HTTP statuses it comes with; `tells_usage` says whether a
+    stream that was asked for so ends with a count of its tokens. `cumulative` is None where the
+    request leaves it to the model.
     """
 
     name: str
@@ -144,9 +164,12 @@ class Endpoint:
     volatile: frozenset[str] = frozenset()
     finish_reasons: frozenset[str] = frozenset()
     states: States = States()
-    cumulative: Callable[[Json], bool] = lambda asked: False
+    cumulative: Callable[[Json], bool | None] = lambda asked: False
     fields: Fields = Fields()
     repeats_finish: bool = False
+    objects: frozenset[str] = frozenset()
+    statuses: Mapping[str, frozenset[int]] = field(default_factory=lambda: NOTHING)
+    tells_usage: Callable[[Json], bool] = lambda asked: False
 
     @property
     def dialect(self) -> str:
@@ -243,11 +266,26 @@ class Reading:
     def place(
         self, pointer: str = "", part: Part | None = None, offset: int | None = None
     ) -> Place:
-        """A place in this exchange's answer."""
+        """A place in this exchange's answer; the byte is found from the pointer, if it can be."""
         event = part.event if part else None
-        if offset is None and part is not None and part.event is not None:
-            offset = part.offset
+        if offset is None and part is not None:
+            offset = self._byte(pointer, part)
         return Place(self.turn, self.number, event, offset, pointer)
+
+    def asked_place(self, pointer: str = "", offset: int | None = None) -> Place:
+        """A place in this exchange's request."""
+        if offset is None and pointer:
+            found = nearest(self.exchange.request.body, pointer)
+            offset = found.start if found else None
+        return Place(self.turn, self.number, None, offset, pointer, request=True)
+
+    def _byte(self, pointer: str, part: Part) -> int | None:
+        if part.event is None:
+            found = nearest(self.exchange.response.body, pointer) if pointer else None
+            return found.start if found else None
+        event = self.stream.events[part.event - 1] if pointer else None
+        found = nearest(event.data.encode(), pointer) if event else None
+        return event.byte(found.start) if event and found else part.offset
 
 
 Recognise = Callable[[Exchange], Endpoint | None]

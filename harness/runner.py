@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import partial
 from importlib.metadata import version
+from pathlib import Path
 
 from harness import cassette as cassettes
 from harness import dialects
@@ -25,6 +26,7 @@ from harness.providers.provider import failed, is_passing
 from harness.redact import Redactor
 from harness.resuming import Left, take_back, taken_up
 from harness.scenario import Past, Scenario, digests
+from harness.settings import settings
 from harness.store import Store, put_cassette
 from harness.tape import Player, Recorder, Tape, in_place, prove_stock_reads
 from harness.types import (
@@ -240,7 +242,9 @@ def replay(scenario: Scenario, target: Target, store: Store, pace: float = 0.0) 
     cassette = store.load(scenario.name, target)
     _refuse_stale(scenario, target, cassette, store)
     # The scenario's word on what is volatile counts, not the one it gave when recorded.
-    told = replace(cassette.provenance, volatile=scenario.volatile)
+    folder = scenario.path.parent if scenario.path else Path.cwd()
+    volatile = (*scenario.volatile, *settings(folder).volatile)
+    told = replace(cassette.provenance, volatile=volatile)
     tape = Player(replace(cassette, provenance=told), pace=pace)
     live = told.recorded_from is Origin.LIVE
     with (
@@ -266,6 +270,8 @@ def replay(scenario: Scenario, target: Target, store: Store, pace: float = 0.0) 
         unplayed=tape.unplayed(),
         skipped=skipped,
         ignored=scenario.ignored,
+        selected=scenario.selected,
+        severities=scenario.severities,
         source=str(store.path(scenario.name, target)),
     )
 

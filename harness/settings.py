@@ -5,10 +5,12 @@ from __future__ import annotations
 import tomllib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 
-from harness.errors import BadSettings
-from harness.types import Json
+from harness.errors import BadSettings, HarnessError
+from harness.rules.choice import EVERYTHING, Choice
+from harness.types import Json, Severity
 
 FILE = "pyproject.toml"
 
@@ -18,9 +20,13 @@ class Settings:
     """What holds for every cassette and scenario of a project, besides what they say themselves.
 
     `volatile` are JSON pointers into request bodies that do not count when a request is looked up.
+    `allow_hosts` are reached past the tape by the user's own code and tests; scenarios have no
+    business with them. `rules` says which rules apply, and how much they weigh.
     """
 
     volatile: tuple[str, ...] = ()
+    allow_hosts: tuple[str, ...] = ()
+    rules: Choice = EVERYTHING
 
 
 def settings(folder: Path) -> Settings:
@@ -30,10 +36,12 @@ def settings(folder: Path) -> Settings:
     """
     folder = folder.absolute()
     file = next((f for f in (p / FILE for p in (folder, *folder.parents)) if f.is_file()), None)
-    return Settings() if file is None else _read(file)
+    return Settings() if file is None else _read(file, file.stat().st_mtime_ns)
 
 
-def _read(file: Path) -> Settings:
+@lru_cache(maxsize=16)
+def _read(file: Path, _: int) -> Settings:
+    """What a file says, as it was at a time: every test of a suite asks."""
     try:
         document = tomllib.loads(file.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
@@ -60,5 +68,57 @@ def _texts(name: str, value: Json) -> tuple[str, ...]:
     return tuple(value)
 
 
-_KEYS: Mapping[str, Callable[[str, Json], Json]] = {"volatile": _texts}
+def _hosts(name: str, value: Json) -> tuple[str, ...]:
+    from harness.tape import Hosts
+
+    try:
+        return Hosts(_texts(name, value)).patterns
+    except HarnessError as error:
+        raise ValueError(error) from None
+
+
+def _rules(name: str, value: Json) -> Choice:
+    """The table `[tool.harness.rules]`: rules by name, what is ignored with its reason."""
+    told = _table(name, value)
+    for key in told:
+        if key not in _OF_RULES:
+            raise ValueError(f"{name}: has no key {key!r}; there are: {', '.join(_OF_RULES)}")
+    ignored = _table(f"{name}.ignore", told.get("ignore", {}))
+    for rule, reason in ignored.items():
+        if not isinstance(reason, str) or not reason.strip():
+            raise ValueError(f'{name}.ignore: {rule}: a reason is expected, {rule} = "because …"')
+    weights = _table(f"{name}.severity", told.get("severity", {}))
+    for rule, weight in weights.items():
+        if weight not in tuple(Severity):
+            raise ValueError(f"{name}.severity: {rule}: expected one of {', '.join(Severity)}")
+    choice = Choice(
+        _texts(f"{name}.select", told.get("select", [])),
+        ignored,
+        {rule: Severity(weight) for rule, weight in weights.items()},
+    )
+    return _known(name, choice)
+
+
+_OF_RULES = ("select", "ignore", "severity")
+
+
+def _known(name: str, choice: Choice) -> Choice:
+    from harness.rules import no_such_rule, unknown_names  # not for projects that say nothing
+
+    for rule in unknown_names(choice.names):
+        raise ValueError(f"{name}: {no_such_rule(rule)}")
+    return choice
+
+
+def _table(name: str, value: Json) -> dict[str, Json]:
+    if not isinstance(value, dict):
+        raise ValueError(f"{name}: a table is expected")
+    return value
+
+
+_KEYS: Mapping[str, Callable[[str, Json], Json]] = {
+    "volatile": _texts,
+    "allow_hosts": _hosts,
+    "rules": _rules,
+}
 """What may be said, and how each is read."""

@@ -25,13 +25,19 @@ from harness.errors import CannotWrite, HarnessError, NoCassette, Unfinished, Un
 from harness.journal import Journal
 from harness.reading import transcript_of
 from harness.redact import Redactor
-from harness.rules import check
+from harness.rules import Judged, judge
+from harness.settings import Settings, settings
 from harness.store import put_cassette, read
 from harness.tape import (
+    BeforeRecord,
     Deck,
     Finished,
+    Hosts,
+    Match,
     Player,
     Recorder,
+    all_of_it,
+    as_it_is,
     checked_pace,
     in_place,
     prove_stock_reads,
@@ -56,6 +62,9 @@ def use_cassette(
     volatile: Sequence[str] = (),
     secrets: Sequence[str] = (),
     allow_unplayed: bool = False,
+    allow_hosts: Sequence[str] = (),
+    match: Match = as_it_is,
+    before_record: BeforeRecord = all_of_it,
     pace: float = 0.0,
 ) -> Taped:
     """A block of code, or with `@` a function, whose requests meet the cassette at `path`.
@@ -68,6 +77,13 @@ def use_cassette(
     Recorded answers, and sleeps where nothing may be recorded, take `pace` times as long as they
     did: 0 is no time at all, 1 as recorded.
 
+    `allow_hosts` are reached past the cassette, unrecorded and unplayed: `localhost` (this machine
+    by any name), `db.example.com`, `*.example.com`, each with `:port` or without. `match` gives
+    back a request as it is to be compared; it is given the recorded and the asked ones, without
+    their secrets. `before_record` gives back an exchange as it is to be kept, with another request
+    or response, or None to keep nothing of it; secrets are taken out after that. What the project
+    says in pyproject.toml, [tool.harness], is added to `volatile` and `allow_hosts`.
+
     What is fetched is on the disk, in a journal beside the cassette, before the next request goes
     out; a block that does not end well leaves it there. With `missing`, its answers then count as
     recorded: they are given again, and written once the block ends well; those that nobody asks
@@ -75,7 +91,8 @@ def use_cassette(
     """
     if record not in tuple(Record):
         raise HarnessError(f"record={record!r} is not one of: {', '.join(Record)}")
-    for name, value in (("volatile", volatile), ("secrets", secrets)):
+    lists = {"volatile": volatile, "secrets": secrets, "allow_hosts": allow_hosts}
+    for name, value in lists.items():
         if isinstance(value, str):
             raise HarnessError(f"{name}={value!r}: a list is expected, not one text")
     return Taped(
@@ -84,6 +101,9 @@ def use_cassette(
         tuple(volatile),
         tuple(secrets),
         allow_unplayed,
+        allow_hosts=tuple(allow_hosts),
+        match=match,
+        before_record=before_record,
         pace=checked_pace(pace),
     )
 
@@ -103,16 +123,21 @@ class Taped:
     allow_unplayed: bool = False
     needed: bool = True
     test: str = ""
+    allow_hosts: tuple[str, ...] = ()
+    match: Match = field(default=as_it_is, repr=False)
+    before_record: BeforeRecord = field(default=all_of_it, repr=False)
     pace: float = 0.0
     written: bool = field(init=False, default=False)
     _old: Cassette = field(init=False, repr=False, default=Cassette(()))
     _found: tuple[int, ...] = field(init=False, repr=False, default=())
     _journal: Journal = field(init=False, repr=False)
     _deck: Deck = field(init=False, repr=False)
+    _hosts: Hosts = field(init=False, repr=False)
     _open: ExitStack = field(init=False, repr=False, default_factory=ExitStack)
 
     def __post_init__(self) -> None:
         self._deck = Deck(Player(self._old))
+        self._hosts = Hosts(self.allow_hosts)
 
     @property
     def exchanges(self) -> tuple[Exchange, ...]:
@@ -136,28 +161,41 @@ class Taped:
 
     @property
     def went_out(self) -> bool:
-        """Whether any request went to the network, answered or not."""
+        """Whether any request went to the network, answered or not; those `reached` aside."""
         return self._deck.went_out()
+
+    @property
+    def reached(self) -> tuple[str, ...]:
+        """Hosts outside this machine that something was sent to because they are allowed."""
+        return tuple(self._hosts.reached)
 
     @property
     def findings(self) -> tuple[Finding, ...]:
         """What the rules of the wire find in all that passed."""
+        return self.judged.findings
+
+    @property
+    def judged(self) -> Judged:
+        """The same, beside what the project's settings ignore. Raises BadSettings."""
         passed = Cassette(self.exchanges, replace(self._old.provenance, recorded_from=self._origin))
-        return check(transcript_of(passed, dialects.recognise, source=str(self.path)))
+        told = transcript_of(passed, dialects.recognise, source=str(self.path))
+        return judge(settings(Path.cwd()).rules.of(told))
 
     def __enter__(self) -> Taped:
         known = environment(Path.cwd()).secrets()
         redactor = Redactor((*known, *self.secrets), dialects.HEADERS)
         told = Head(Provenance(volatile=self.volatile))
         self._journal = Journal(self.path, told, over=self.record is Record.ALL)
+        project = settings(self.path.parent)
+        self._hosts = Hosts((*self.allow_hosts, *project.allow_hosts))
         with ExitStack() as stack:
             stack.callback(self._journal.close)
             self._found, self._old = _stamp(self.path), self._load()
-            player = Player(self._old, redactor, pace=self.pace)
+            player = Player(_with(project, self._old), redactor, self.match, self.pace)
             self._deck = Deck(player, self._recorder(redactor))
             if self.record is Record.NONE:
                 stack.enter_context(without_proxies())
-            stack.enter_context(in_place(self._deck))
+            stack.enter_context(in_place(self._deck, self._hosts))
             self._open = stack.pop_all()
         return self
 
@@ -199,7 +237,7 @@ class Taped:
 
     async def here(self, function: Callable[..., Any], /, *args: Any, **options: Any) -> Any:
         """Await a function in an event loop whose tasks began before the block, and so outside."""
-        with in_place(self._deck):
+        with in_place(self._deck, self._hosts):
             return await function(*args, **options)
 
     def _load(self) -> Cassette:
@@ -221,10 +259,10 @@ class Taped:
             return None
         if self.record is Record.ALL:
             self._journal.lock()
-            return Recorder(redactor, self._journal)
+            return Recorder(redactor, self._journal, before_record=self.before_record)
         found = self._journal.look()
         if not found.records:
-            return Recorder(redactor, self._journal)
+            return Recorder(redactor, self._journal, before_record=self.before_record)
         if found.head is not None and found.head.provenance.scenario:
             scenario = found.head.provenance.scenario
             raise Unfinished(
@@ -233,7 +271,7 @@ class Taped:
             )
         self._journal.go_on(found, len(found.records))
         finished = Finished(found.exchanges, self._old.provenance.volatile)
-        return Recorder(redactor, self._journal, finished)
+        return Recorder(redactor, self._journal, finished, self.before_record)
 
     @property
     def _origin(self) -> Origin:
@@ -274,6 +312,12 @@ def _stamp(path: Path) -> tuple[int, ...]:
     except OSError:
         return ()
     return found.st_ino, found.st_size, found.st_mtime_ns
+
+
+def _with(project: Settings, cassette: Cassette) -> Cassette:
+    """A cassette as it is looked through: what is volatile in the project is so here too."""
+    told = cassette.provenance
+    return replace(cassette, provenance=replace(told, volatile=(*told.volatile, *project.volatile)))
 
 
 _HOW = 'with record="missing", or in pytest with --record=missing'

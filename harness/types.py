@@ -253,13 +253,18 @@ class Timing:
 
 @dataclass(frozen=True, slots=True)
 class Exchange:
-    """One HTTP round trip; `chunks` are the sizes in bytes of the body's network chunks."""
+    """One HTTP round trip; `chunks` are the sizes in bytes of the body's network chunks.
+
+    `key` is the fingerprint of the credentials it was asked with, see `fingerprint`; empty where
+    nobody noted it.
+    """
 
     request: Request
     response: Response
     timing: Timing | None = None
     chunks: tuple[int, ...] = ()
     turn: int | None = None
+    key: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -330,7 +335,8 @@ class Transcript:
 
     `unplayed` are exchanges that a replay's cassette holds and nobody asked for. `skipped` says,
     in words, which steps were left out and why. `ignored` maps the name of a rule that does not
-    apply here to the reason the scenario gives.
+    apply here to the reason the scenario gives; if `selected` names any rules, only they apply;
+    `severities` are those of rules that weigh more, or less, here than elsewhere.
     """
 
     scenario: str
@@ -341,6 +347,8 @@ class Transcript:
     skipped: tuple[str, ...] = ()
     ignored: Mapping[str, str] = field(default_factory=lambda: NOTHING)
     source: str = ""
+    selected: tuple[str, ...] = ()
+    severities: Mapping[str, Severity] = field(default_factory=lambda: NOTHING)
 
     def exchanges(self) -> Iterator[Exchange]:
         """Every exchange of every turn, in the order they travelled."""
@@ -350,8 +358,11 @@ class Transcript:
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where in a transcript something is: turn, exchange and event count from 1; offset is the
-    byte offset in the response body; pointer is a JSON pointer (RFC 6901) into the body or event.
+    """Where in a transcript something is: turn, exchange and event count from 1.
+
+    `offset` is the byte offset in the body of the response, or of the request if `request`: where
+    the value begins that `pointer`, a JSON pointer (RFC 6901) into the body or event, leads to, or,
+    if it is missing, the innermost value that should hold it.
     """
 
     turn: int | None = None
@@ -359,10 +370,13 @@ class Place:
     event: int | None = None
     offset: int | None = None
     pointer: str = ""
+    request: bool = False
 
     def __str__(self) -> str:
         numbered = [("turn", self.turn), ("exchange", self.exchange), ("event", self.event)]
         words = [f"{name} {number}" for name, number in numbered if number is not None]
+        if self.request:
+            words.append("request")
         if self.offset is not None:
             words.append(f"byte {self.offset}")
         if self.pointer:
@@ -375,7 +389,10 @@ NOWHERE = Place()
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One place where a rule is broken, in words a user can act on."""
+    """One place where a rule is broken, in words a user can act on.
+
+    `expected` and `found` are the two halves of the message, for programs and tables.
+    """
 
     message: str
     place: Place = NOWHERE
@@ -384,6 +401,8 @@ class Finding:
     scenario: str = ""
     target: str = ""
     source: str = ""
+    expected: str = ""
+    found: str = ""
 
 
 Findings: TypeAlias = Iterable[Finding]

@@ -10,7 +10,7 @@ import json
 import re
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from harness.types import Json
 
@@ -32,8 +32,9 @@ class Event:
     """One server-sent event.
 
     `number` counts from 1; `offset` is the byte offset of its first line in the body, and
-    `data_offset` that of its first data line's value. `complete` is False for a last event that
-    the closing blank line never ended. `comments` are the lines that began with a colon.
+    `data_offset` that of its first data line's value; `lines` are those of all its data lines.
+    `complete` is False for a last event that the closing blank line never ended. `comments` are
+    the lines that began with a colon.
     """
 
     number: int
@@ -44,11 +45,20 @@ class Event:
     offset: int = 0
     data_offset: int = 0
     complete: bool = True
+    lines: tuple[int, ...] = field(default=(), compare=False, repr=False)
 
     @property
     def json(self) -> Document:
         """The data read as JSON."""
         return read_json(self.data.encode())
+
+    def byte(self, offset: int) -> int:
+        """The offset in the body of a byte of the data, which may stand on several lines."""
+        for start, line in zip(self.lines, self.data.encode().split(b"\n"), strict=False):
+            if offset <= len(line):
+                return start + offset
+            offset -= len(line) + 1
+        return self.data_offset
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,10 +151,10 @@ def read_events(body: bytes) -> Stream:
     data: list[str] = []
     comments: list[str] = []
     began: int | None = None
-    data_at = 0
+    lines: list[int] = []
 
     def close(complete: bool) -> None:
-        nonlocal began, data_at
+        nonlocal began
         if began is not None and (data or fields):
             events.append(
                 Event(
@@ -154,14 +164,16 @@ def read_events(body: bytes) -> Stream:
                     id=fields.get("id", ""),
                     comments=tuple(comments),
                     offset=began,
-                    data_offset=data_at,
+                    data_offset=lines[0] if lines else 0,
                     complete=complete,
+                    lines=tuple(lines),
                 )
             )
             comments.clear()
         fields.clear()
         data.clear()
-        began, data_at = None, 0
+        lines.clear()
+        began = None
 
     for offset, raw, ended in _lines(body):
         if not raw:
@@ -183,7 +195,7 @@ def read_events(body: bytes) -> Stream:
         value = value.removeprefix(" ")
         began = offset if began is None else began
         if name == "data":
-            data_at = data_at or offset + skipped
+            lines.append(offset + skipped)
             data.append(value)
         elif name in ("event", "id", "retry"):
             fields[name] = value

@@ -24,11 +24,13 @@ from harness.providers import NO_KEY, PROVIDERS
 from harness.reading import Read, read, transcript_of
 from harness.reports import Problem, Report
 from harness.resuming import Left
-from harness.rules import RULES, check
+from harness.rules import RULES, Judged, judge
+from harness.rules.choice import EVERYTHING, Choice
 from harness.runner import Source, Told, fits, record, replay
 from harness.scenario import Scenario, check_providers, check_rules, load_all
+from harness.settings import settings
 from harness.store import Store
-from harness.types import Finding, Origin, Provenance, Target, Transcript
+from harness.types import Origin, Provenance, Target, Transcript
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,9 +164,15 @@ def not_recorded(work: Iterable[Job], folder: Store) -> tuple[Job, ...]:
 # ------------------------------------------------------------------------------- replaying
 
 
-def examine(transcript: Transcript) -> tuple[Read, tuple[Finding, ...]]:
-    """A transcript, read, and all that the rules find in it."""
-    return read(transcript, dialects.recognise), check(transcript)
+def examine(transcript: Transcript, choice: Choice = EVERYTHING) -> tuple[Read, Judged]:
+    """A transcript, read, and all that the rules find in it; `choice` is the project's."""
+    chosen = choice.of(transcript)
+    return read(chosen, dialects.recognise), judge(chosen)
+
+
+def project_rules() -> Choice:
+    """Which rules apply in the project that we are in. Raises BadSettings."""
+    return settings(Path.cwd()).rules
 
 
 def replay_all(
@@ -177,9 +185,10 @@ def replay_all(
 ) -> Report:
     """Replay every job offline, check it by every rule, compare the targets of each scenario."""
     began = time.perf_counter()
+    choice = project_rules()
 
-    def do(job: Job, _: Told) -> tuple[Read, tuple[Finding, ...]]:
-        return examine(replay(job.scenario, job.target, folder, pace))
+    def do(job: Job, _: Told) -> tuple[Read, Judged]:
+        return examine(replay(job.scenario, job.target, folder, pace), choice)
 
     with without_proxies():  # for all of them: the environment is the process's, not a thread's
         done = _outcomes(work, do, told, at_once, _Brake())
@@ -188,7 +197,8 @@ def replay_all(
     return Report(
         title=title,
         reads=reads,
-        findings=tuple(finding for _, found in examined for finding in found),
+        findings=tuple(finding for _, found in examined for finding in found.findings),
+        ignored=tuple(finding for _, found in examined for finding in found.ignored),
         matrices=tuple(matrix(group) for group in _by_scenario(reads)),
         problems=tuple(problem for problem in done if isinstance(problem, Problem)),
         duration=time.perf_counter() - began,
@@ -356,23 +366,25 @@ def read_cassette(path: Path) -> Read:
 def check_cassettes(paths: Sequence[Path], told: Told) -> Report:
     """Check every cassette in files and folders by the rules of the wire."""
     began = time.perf_counter()
+    choice = project_rules()
     reads: list[Read] = []
-    findings: list[Finding] = []
+    judged: list[Judged] = []
     problems: list[Problem] = []
     files = store.find(list(paths))
     for number, path in enumerate(files, start=1):
         told(f"[{number}/{len(files)}] {path}")
         try:
-            done = read_cassette(path)
+            done, found = examine(read_cassette(path).transcript, choice)
         except HarnessError as error:
             problems.append(Problem("", "", str(error)))
             continue
         reads.append(done)
-        findings += check(done.transcript)
+        judged.append(found)
     return Report(
         title="Check",
         reads=tuple(reads),
-        findings=tuple(findings),
+        findings=tuple(finding for found in judged for finding in found.findings),
+        ignored=tuple(finding for found in judged for finding in found.ignored),
         problems=tuple(problems),
         duration=time.perf_counter() - began,
     )

@@ -22,15 +22,19 @@ RINGS = (
     ("types", "errors"),
     (
         "wire",
+        "locate",
         "reading",
         "scenario",
         "cassette",
         "redact",
+        "fingerprint",
         "scan",
         "dialects",
         "rules",
+        "mutations",
         "compare",
         "reports",
+        "contracts",
     ),
     ("providers", "tape", "sandbox", "store", "journal", "loopback"),
     (
@@ -40,6 +44,7 @@ RINGS = (
         "resuming",
         "runner",
         "work",
+        "learnt",
         "taped",
         "prune",
         "shipped",
@@ -73,7 +78,7 @@ IMPURE = {"os", "socket", "time", "random", "subprocess", "threading", "tempfile
 """Clocks, sockets, the environment: nothing for the words and the pure core."""
 
 VENDOR = re.compile(r"zhipu|dashscope|glm|qwen|bigmodel|aliyun", re.IGNORECASE)
-TABLES = ("providers", "dialects", "rules", "sandbox", "parsers")
+TABLES = ("providers", "dialects", "rules", "mutations", "mutations/examples", "sandbox", "parsers")
 VENDOR_FILES = {
     f"harness/{folder}/{name}.py"
     for folder in TABLES

@@ -220,6 +220,7 @@ EXCHANGES = st.builds(
     ),
     chunks=st.lists(st.integers(1, 10**6), max_size=5).map(tuple),
     turn=st.none() | st.integers(1, 99),
+    key=st.sampled_from(["", "none", "0a1b2c3d", "12345678", "1234e567", "0x1e5678"]) | TEXT,
 )
 PROVENANCES = st.builds(
     Provenance,

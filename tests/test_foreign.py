@@ -1,4 +1,8 @@
-"""Other tools' cassettes are played: every real recording answers the request that made it."""
+"""Other tools' cassettes are played: every real recording answers the request that made it.
+
+Through plain httpx and requests, byte for byte; for Zhipu's that is all there is, as the library
+that recorded them is one for Elixir. `test_foreign_sdks` asks the others as their own SDKs do.
+"""
 
 from __future__ import annotations
 

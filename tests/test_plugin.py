@@ -100,7 +100,7 @@ def test_a_failure_is_what_the_rule_found(repository: pytest.Pytester) -> None:
             "  target: zhipuai/glm-4",
             "  place: turn 1, exchange 1*",
             "  recording: *cassettes/greeting/zhipuai-glm-4.yaml",
-            "  read more: harness rules expected_words",
+            "  read more: harness rules --explain expected_words",
         ]
     )
     assert "Traceback" not in messages(result)

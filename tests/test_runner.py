@@ -199,6 +199,19 @@ def test_what_is_volatile_is_for_the_scenario_to_say(sandbox: str, store: Store)
         replay(loads(text), ZHIPU, store)
 
 
+def test_what_is_volatile_in_a_project_is_so_in_its_scenarios(
+    sandbox: str, store: Store, tmp_path: Path
+) -> None:
+    """Besides what they say themselves."""
+    file = tmp_path / "two-questions.yaml"
+    file.write_text(TWO_QUESTIONS + "parameters: {seed: random}\nvolatile: [/other]\n")
+    record(load(file), ZHIPU, sandboxed(sandbox), store, silent)
+    with pytest.raises(Miss, match="/seed: recorded"):
+        replay(load(file), ZHIPU, store)
+    (tmp_path / "pyproject.toml").write_text('[tool.harness]\nvolatile = ["/seed"]\n')
+    assert len(replay(load(file), ZHIPU, store).turns) == 2
+
+
 # ------------------------------------------------------------------------------------ retries
 
 

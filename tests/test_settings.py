@@ -7,7 +7,9 @@ from pathlib import Path
 import pytest
 
 from harness.errors import BadSettings
+from harness.rules.choice import Choice
 from harness.settings import Settings, settings
+from harness.types import Severity
 
 
 def project(folder: Path, text: str) -> Path:
@@ -35,7 +37,7 @@ def test_a_project_that_says_nothing_has_the_defaults(tmp_path: Path, text: str)
     [
         (
             "[tool.harness]\nvolatil = []\n",
-            "[tool.harness] has no key 'volatil'; there are: volatile",
+            "[tool.harness] has no key 'volatil'; there are: volatile, rules",
         ),
         (
             "[tool.harness]\nvolatile = 'x'\n",
@@ -44,6 +46,10 @@ def test_a_project_that_says_nothing_has_the_defaults(tmp_path: Path, text: str)
         (
             "[tool.harness]\nvolatile = [1]\n",
             "[tool.harness] volatile: a list of texts is expected",
+        ),
+        (
+            "[tool.harness]\nallow_hosts = ['http://x']\n",
+            "[tool.harness] allow_hosts: 'http://x' is no host; allowed are the likes of ",
         ),
         ("[tool]\nharness = 1\n", "[tool.harness] should be a table"),
         ("[tool.harness\n", "cannot be read: "),
@@ -56,3 +62,42 @@ def test_what_is_not_known_is_one_error_that_names_the_file(
     with pytest.raises(BadSettings) as raised:
         settings(project(tmp_path, text))
     assert str(raised.value).startswith(f"{tmp_path / 'pyproject.toml'}: {said}")
+
+
+RULES = """
+[tool.harness.rules]
+select = ["usage_adds_up", "done_marker"]
+ignore = {usage_adds_up = "an old proxy of ours"}
+severity = {done_marker = "info"}
+"""
+
+
+def test_a_project_says_which_rules_apply(tmp_path: Path) -> None:
+    """By name; with a reason where one is ignored; and how much they weigh."""
+    assert settings(project(tmp_path, RULES)).rules == Choice(
+        ("usage_adds_up", "done_marker"),
+        {"usage_adds_up": "an old proxy of ours"},
+        {"done_marker": Severity.INFO},
+    )
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        (
+            'ignore = {usage_ads_up = "?"}',
+            "rules: there is no rule 'usage_ads_up'; did you mean usage_adds_up",
+        ),
+        ('select = ["x"]', "rules: there is no rule 'x'; `harness rules` lists them"),
+        ('ignore = {usage_adds_up = " "}', "rules.ignore: usage_adds_up: a reason is expected"),
+        ('ignore = ["usage_adds_up"]', "rules.ignore: a table is expected"),
+        ('severity = {done_marker = "loud"}', "rules.severity: done_marker: expected one of error"),
+        ("selected = []", "rules: has no key 'selected'; there are: select, ignore, severity"),
+        ("select = 1", "rules.select: a list of texts is expected"),
+    ],
+)
+def test_a_rule_that_is_not_there_is_one_error(tmp_path: Path, text: str, said: str) -> None:
+    """It names the file, the key and what is meant perhaps."""
+    with pytest.raises(BadSettings) as raised:
+        settings(project(tmp_path, f"[tool.harness.rules]\n{text}\n"))
+    assert f"[tool.harness] {said}" in str(raised.value)

@@ -107,6 +107,7 @@ _TRAVEL = re.compile(
     rf"      first_byte: ({_FLOAT})\n      total: ({_FLOAT})\n"
     rf"(?:      chunks: \[((?:{_INT})(?:, (?:{_INT}))*+)\]\n)?"
     rf"(?:      arrived: \[((?:{_FLOAT})(?:, (?:{_FLOAT}))*+)\]\n)?"
+    rf"(?:      key: ({_ONE})\n)?"
 )
 _INTERACTIONS = re.compile(r"interactions:(?: \[\])?\n")
 _ENDS = ("version: 1\n", "version: 1\n...\n")
@@ -171,7 +172,7 @@ def _value_if_any(text: str | None) -> str:
 
 def _exchange(interaction: Groups, travel: Groups) -> Exchange:
     method, uri, asked, headers, code, message, more_headers, answered, *file = interaction
-    turn, started_at, first_byte, total, chunks, arrived = travel
+    turn, started_at, first_byte, total, chunks, arrived, key = travel
     try:
         start = datetime.fromisoformat(started_at[1:-1]).timestamp()
     except (ValueError, OverflowError):
@@ -182,6 +183,7 @@ def _exchange(interaction: Groups, travel: Groups) -> Exchange:
         Timing(start, float(first_byte), float(total), _numbers(float, arrived)),
         _numbers(int, chunks),
         int(turn) if turn else None,
+        _value_if_any(key),
     )
 
 

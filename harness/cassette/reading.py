@@ -155,6 +155,7 @@ def _exchange(item: Json, where: Where, travel: Json) -> Exchange:
         timing=_timing(told),
         chunks=_chunks(told.get("chunks")),
         turn=told["turn"] if type(told.get("turn")) is int else None,
+        key=told["key"] if isinstance(told.get("key"), str) else "",
     )
 
 

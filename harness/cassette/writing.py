@@ -41,7 +41,7 @@ def _metadata(cassette: Cassette) -> dict[str, Json]:
 
 
 def _travel(exchange: Exchange) -> dict[str, Json]:
-    """What vcrpy has no room for: the turn, the times, the chunks."""
+    """What vcrpy has no room for: the turn, the times, the chunks, whose key it was."""
     told: dict[str, Json] = {}
     if exchange.turn is not None:
         told["turn"] = exchange.turn
@@ -53,6 +53,8 @@ def _travel(exchange: Exchange) -> dict[str, Json]:
         told["chunks"] = OneLine(exchange.chunks)
     if exchange.timing is not None and exchange.timing.arrived:
         told["arrived"] = OneLine(round(seconds, 4) for seconds in exchange.timing.arrived)
+    if exchange.key:
+        told["key"] = exchange.key
     return told
 
 

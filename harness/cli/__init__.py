@@ -9,7 +9,17 @@ from typing import Any
 
 import typer
 
-from harness.cli import app, looking, parsing, pruning, recording, replaying, scanning, showing
+from harness.cli import (
+    app,
+    contract,
+    looking,
+    parsing,
+    pruning,
+    recording,
+    replaying,
+    scanning,
+    showing,
+)
 from harness.errors import HarnessError, OffTape
 
 COMMANDS = (
@@ -23,7 +33,7 @@ COMMANDS = (
     ("compare", looking.compare, "harness compare slogan/zhipuai slogan/dashscope"),
     ("show", showing.show, "harness show multi-turn/zhipuai --wire"),
     ("list", looking.list_, "harness list --json"),
-    ("rules", looking.rules, "harness rules usage_adds_up"),
+    ("rules", looking.rules, "harness rules --explain usage_adds_up"),
     ("schema", looking.schema, "harness schema > scenario.schema.json"),
     ("sandbox", recording.sandbox, "harness sandbox --latency 0.3 --throttle-every 5"),
     ("doctor", looking.doctor, "harness doctor"),
@@ -31,6 +41,9 @@ COMMANDS = (
     ("textconv", showing.textconv, "harness textconv cassettes/slogan/zhipuai-glm-4.yaml"),
 )
 """Every command: its name, its function, an example for its help text."""
+
+GROUPS = (("contract", contract.COMMANDS, contract.ABOUT),)
+"""Every group of commands: its name, its commands in the same form, what they are for."""
 
 WRONG_USE = 2
 INTERRUPTED = 130
@@ -41,6 +54,11 @@ def command_line() -> typer.Typer:
     line = app.application()
     for name, function, example in COMMANDS:
         line.command(name, epilog=f"Example: {example}")(_interruptible(function))
+    for group_name, commands, about in GROUPS:
+        group = app.group(about)
+        for command, what, example in commands:
+            group.command(command, epilog=f"Example: {example}")(_interruptible(what))
+        line.add_typer(group, name=group_name)
     return line
 
 

@@ -82,6 +82,11 @@ def application() -> typer.Typer:
     return line
 
 
+def group(about: str) -> typer.Typer:
+    """A group of commands, still without any."""
+    return typer.Typer(help=about, no_args_is_help=True, rich_markup_mode="rich")
+
+
 def options(
     version: Annotated[bool, typer.Option("--version", help="Print the version.")] = False,
 ) -> None:

@@ -19,6 +19,7 @@ from harness.cli.app import (
 if TYPE_CHECKING:
     from harness.compare import Comparison
     from harness.reading import Read
+    from harness.rules.rule import Rule
     from harness.store import Store
     from harness.work import Job
 
@@ -125,20 +126,38 @@ def rules(
     name: Annotated[
         str | None, typer.Argument(metavar="RULE", help="Explain this one in full.")
     ] = None,
+    explain: Annotated[
+        str | None, typer.Option("--explain", metavar="RULE", help="The same, said by name.")
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """List the rules, or explain one."""
+    """List the rules, or explain one: its text, examples, and where it is known from.
+
+    Example: harness rules --explain usage_adds_up
+    """
+    from harness.contracts import CLAUSES
+    from harness.errors import HarnessError
+    from harness.mutations.explaining import evidence
     from harness.reports import machine
-    from harness.rules import RULES, unknown_names
+    from harness.rules import RULES, no_such_rule, unknown_names
 
+    name = explain or name
+    if name is not None and name in CLAUSES:
+        typer.echo(f"{name} (harness contract check)\n\n{CLAUSES[name]}")
+        return
     if name is not None and unknown_names([name]):
-        from harness.errors import HarnessError
-
-        raise HarnessError(f"there is no rule {name!r}; `harness rules` lists them")
+        raise HarnessError(no_such_rule(name))
     chosen = [rule for rule in RULES if name in (None, rule.name)]
     if as_json:
         told = [
-            {"rule": r.name, "scope": str(r.scope), "severity": str(r.severity), "text": r.text}
+            {
+                "rule": r.name,
+                "scope": str(r.scope),
+                "severity": str(r.severity),
+                "text": r.text,
+                "evidence": list(evidence(r)),
+                **(_example(r) if name else {}),
+            }
             for r in chosen
         ]
         typer.echo(machine.dumps(told))
@@ -149,8 +168,44 @@ def rules(
         ]
         _print_table(rows, ("rule", "severity", "what must hold"))
     else:
-        rule = chosen[0]
-        typer.echo(f"{rule.name} ({rule.severity}, {rule.scope})\n\n{rule.text}")
+        typer.echo(_explained(chosen[0]))
+
+
+def _example(rule: Rule) -> dict[str, object]:
+    """An example that passes, the same broken, and what the rule says to it."""
+    from harness.mutations.explaining import example
+
+    shown = example(rule)
+    return {
+        "example": {"name": shown.name, "passes": shown.passes, "fails": shown.fails},
+        "broken": shown.how,
+        "finding": shown.finding.message,
+    }
+
+
+def _explained(rule: Rule) -> str:
+    """A rule on a page."""
+    from harness.mutations.explaining import evidence, example
+
+    shown = example(rule)
+    place = f" ({shown.finding.place})" if str(shown.finding.place) else ""
+    known = "\n".join(f"  {line}" for line in evidence(rule))
+    return "\n\n".join(
+        [
+            f"{rule.name} ({rule.severity}, {rule.scope})",
+            rule.text,
+            f"This passes, in the example {shown.name!r}:",
+            _indented(shown.passes),
+            f"This fails. {shown.how}",
+            _indented(shown.fails),
+            f"  {rule.name}{place}: {shown.finding.message}",
+            f"Known from:\n{known}",
+        ]
+    )
+
+
+def _indented(text: str) -> str:
+    return "\n".join(f"  {line}" for line in (text or "(nothing)").splitlines())
 
 
 def schema() -> None:

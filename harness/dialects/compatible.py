@@ -10,9 +10,17 @@ from harness.dialects import openai_form
 from harness.dialects.reader import reader, refuser
 from harness.dialects.schema import INTEGER, NAME, STRING, nullable, record
 from harness.reading import Endpoint, Role, Schema
+from harness.types import Json
+from harness.wire import at
 
 # [REC]; `content_filter` and `function_call` belong to the form but were never seen here.
 FINISH_REASONS = frozenset({"stop", "length", "tool_calls", "content_filter", "function_call"})
+
+# [FIELD] B7
+STATUSES = {
+    "invalid_api_key": frozenset({401}),
+    "insufficient_quota": frozenset({429}),
+}
 
 # [REC] 6 of 6: param and code are there, and null where no key was sent.
 REFUSAL: Schema = record(
@@ -29,7 +37,7 @@ REFUSAL: Schema = record(
 ANSWER: Schema = record(
     {
         "id": STRING,
-        "object": {"const": "chat.completion"},
+        "object": STRING,
         "created": INTEGER,
         "model": NAME,
         "choices": openai_form.CHOICES,
@@ -41,13 +49,19 @@ ANSWER: Schema = record(
 EVENT: Schema = record(
     {
         "id": STRING,
-        "object": {"const": "chat.completion.chunk"},
+        "object": STRING,
         "created": INTEGER,
         "model": NAME,
         "choices": openai_form.DELTAS,
     },
     {"usage": {**openai_form.USAGE, "type": ["object", "null"]}},
 )
+
+
+def asks_for_usage(asked: Json) -> bool:
+    """[REC]: a stream counts its tokens only if asked to by `stream_options.include_usage`."""
+    return at(asked, "/stream_options/include_usage") is True
+
 
 CHAT = Endpoint(
     name="compatible.chat",
@@ -71,6 +85,24 @@ CHAT = Endpoint(
     ),
     finish_reasons=FINISH_REASONS,
     fields=openai_form.FIELDS,
+    objects=frozenset({"chat.completion", "chat.completion.chunk"}),
+    statuses=STATUSES,
+    tells_usage=asks_for_usage,
 )
 
-ENDPOINTS = (CHAT,)
+# The path and the form are those of the chat's; never recorded here.
+EMBEDDINGS = Endpoint(
+    name="compatible.embeddings",
+    method="POST",
+    path=re.compile(r".*/compatible-mode/v1/embeddings"),
+    role=Role.ANSWER,
+    answer=openai_form.EMBEDDING,
+    refusal=REFUSAL,
+    read=reader(openai_form.EMBEDDING_FIELDS),
+    refuse=refuser(openai_form.EMBEDDING_FIELDS),
+    volatile=frozenset({"/id", "/request_id"}),
+    fields=openai_form.EMBEDDING_FIELDS,
+    statuses=STATUSES,
+)
+
+ENDPOINTS = (CHAT, EMBEDDINGS)

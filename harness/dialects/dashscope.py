@@ -50,6 +50,19 @@ STATES = States(
     explained=("FAILED",),
 )
 
+# [REC], [DOC], [FIELD] B7
+STATUSES = {
+    "InvalidApiKey": frozenset({401}),
+    **dict.fromkeys(
+        ("InvalidParameter", "UnsupportedOperation", "DataInspectionFailed", "Arrearage"),
+        frozenset({400}),
+    ),
+    **dict.fromkeys(
+        ("Throttling", "Throttling.RateQuota", "Throttling.AllocationQuota"), frozenset({429})
+    ),
+    "AccessDenied": frozenset({403}),
+}
+
 # [REC] B7: flat.
 REFUSAL: Schema = record({"code": STRING, "message": STRING, "request_id": STRING})
 
@@ -67,10 +80,16 @@ LOOSE_USAGE: Schema = record(
 def _choices(content: Schema, call: Schema) -> Schema:
     """[REC] B2: `index` is absent in 2024 and in multimodal answers."""
     message = record(
-        {"role": {"const": "assistant"}, "content": content},
-        {"reasoning_content": nullable(STRING), "tool_calls": array(call)},
+        {"role": STRING, "content": content},
+        {
+            "reasoning_content": nullable(STRING),
+            "tool_calls": {"type": ["array", "null"], "items": call},
+        },
     )
-    choice = record({"message": message, "finish_reason": NAME}, {"index": INTEGER})
+    choice = record(
+        {"message": message, "finish_reason": {**NAME, "type": ["string", "null"]}},
+        {"index": INTEGER},
+    )
     return array(choice, at_least=1)
 
 
@@ -85,7 +104,10 @@ def _output(content: Schema, call: Schema) -> Schema:
 
 
 # [REC] B4: a list of pieces without `type`, each a text, a picture or a sound.
-_MIXED: Schema = {"type": ["array", "string"], "items": record({}, {"text": STRING})}
+_MIXED: Schema = {"type": ["array", "string", "null"], "items": record({}, {"text": STRING})}
+
+# Beside tool calls some models have no text at all.
+_TEXT: Schema = nullable(STRING)
 
 
 def _answer(content: Schema, call: Schema, usage: Schema) -> Schema:
@@ -99,9 +121,13 @@ SUBMITTED: Schema = record(
 
 _METRICS: Schema = record({"TOTAL": INTEGER, "SUCCEEDED": INTEGER, "FAILED": INTEGER})
 
-# [DOC] B5: of several pictures some may have failed: those have a code instead of a url.
+# [DOC] B5: of several pictures some may have failed: those have a code instead of a url. Other
+# kinds of task give one object, or a link of another name.
 _RESULT: Schema = either(
-    "a `url`, or a `code` and a `message`", having("url"), having("code", "message")
+    "a `url`, or a `code` and a `message`",
+    having("url"),
+    having("code", "message"),
+    {"not": {"anyOf": [{"required": [name]} for name in ("url", "code", "message")]}},
 )
 
 # [DOC] B5, [REC] 23 of 23; times are Beijing time without a zone.
@@ -114,7 +140,10 @@ TASK: Schema = record(
                 "submit_time": STRING,
                 "scheduled_time": STRING,
                 "end_time": STRING,
-                "results": array({**record({}, {"url": NAME, "code": STRING}), **_RESULT}),
+                "results": {
+                    "type": ["array", "object"],
+                    "items": {**record({}, {"url": NAME, "code": STRING}), **_RESULT},
+                },
                 "task_metrics": _METRICS,
                 "video_url": NAME,
                 "code": STRING,
@@ -122,11 +151,14 @@ TASK: Schema = record(
             },
         ),
     },
-    {"usage": record({})},
+    {"usage": nullable(record({}))},
 )
 
-# [REC] 3 of 3
-_VECTOR: Schema = record({"embedding": array(NUMBER, at_least=1), "text_index": INTEGER})
+# [REC] 3 of 3; a sparse vector, where one is asked for, is in a field of its own.
+_VECTOR: Schema = record(
+    {"text_index": INTEGER},
+    {"embedding": array(NUMBER, at_least=1)},
+)
 EMBEDDING: Schema = record(
     {
         "output": record({"embeddings": array(_VECTOR, at_least=1)}),
@@ -160,10 +192,40 @@ FIELDS = Fields(
     code=("/code", "/output/code"),
     message=("/message", "/output/message"),
     constant=("/request_id",),
+    role=("/output/choices/[]/message/role",),
+    input_parts=(
+        "/usage/prompt_tokens_details/cached_tokens",
+        "/usage/input_tokens_details/text_tokens",
+        "/usage/input_tokens_details/image_tokens",
+        "/usage/image_tokens",
+    ),
+    output_parts=(
+        "/usage/output_tokens_details/reasoning_tokens",
+        "/usage/output_tokens_details/text_tokens",
+    ),
+    apart=("/output/choices/[]", "/output/text", "/output/results/[]"),
     messages=("/input/messages",),
     tools=("/parameters/tools",),
     size=("/parameters/size",),
     count=("/parameters/n",),
+    prompt=("/input/prompt",),
+    parameters="/parameters",
+)
+
+EMBEDDING_FIELDS = replace(
+    FIELDS,
+    vectors=("/output/embeddings/[]/embedding",),
+    positions=("/output/embeddings/[]/text_index",),
+    texts=("/input/texts",),
+    dimension=("/parameters/dimension",),
+)
+
+RANKING_FIELDS = replace(
+    FIELDS,
+    positions=("/output/results/[]/index",),
+    scores=("/output/results/[]/relevance_score",),
+    texts=("/input/documents",),
+    count=("/parameters/top_n",),
 )
 
 TASK_FIELDS = replace(
@@ -179,6 +241,7 @@ TASK_FIELDS = replace(
     ),
     task_id=("/output/task_id",),
     state=("/output/task_status",),
+    metrics=("/output/task_metrics",),
     times=("/output/submit_time", "/output/scheduled_time", "/output/end_time"),
     constant=(),
 )
@@ -198,9 +261,14 @@ _VOLATILE = frozenset(
 )
 
 
-def cumulative(asked: Json) -> bool:
-    """[DOC] B3: each event carries the whole text so far unless increments are asked for."""
-    return at(asked, "/parameters/incremental_output") is not True
+def cumulative(asked: Json) -> bool | None:
+    """[DOC] B3: each event carries the whole text so far unless increments are asked for.
+
+    Models that think give increments unless they are told not to, so that a request that leaves
+    it open says nothing.
+    """
+    told = at(asked, "/parameters/incremental_output")
+    return not told if isinstance(told, bool) else None
 
 
 GENERATION = Endpoint(
@@ -208,8 +276,8 @@ GENERATION = Endpoint(
     method="POST",
     path=re.compile(r".*/api/v1/services/aigc/text-generation/generation"),
     role=Role.ANSWER,
-    answer=_answer(STRING, TOOL_CALL, USAGE),
-    event=_answer(STRING, TOOL_CALL_PIECE, USAGE),
+    answer=_answer(_TEXT, TOOL_CALL, USAGE),
+    event=_answer(_TEXT, TOOL_CALL_PIECE, USAGE),
     refusal=REFUSAL,
     read=reader(FIELDS, cumulative=cumulative),
     refuse=refuser(FIELDS),
@@ -217,6 +285,7 @@ GENERATION = Endpoint(
     finish_reasons=FINISH_REASONS,
     cumulative=cumulative,
     fields=FIELDS,
+    statuses=STATUSES,
 )
 
 MULTIMODAL = replace(
@@ -230,7 +299,7 @@ MULTIMODAL = replace(
 TEXT2IMAGE = Endpoint(
     name="dashscope.text2image",
     method="POST",
-    path=re.compile(r".*/api/v1/services/aigc/text2image/image-synthesis"),
+    path=re.compile(r".*/api/v1/services/aigc/(?:text2image|image2image)/image-synthesis"),
     role=Role.SUBMIT,
     answer=SUBMITTED,
     refusal=REFUSAL,
@@ -239,12 +308,13 @@ TEXT2IMAGE = Endpoint(
     volatile=_VOLATILE,
     states=STATES,
     fields=TASK_FIELDS,
+    statuses=STATUSES,
 )
 
 VIDEO = replace(
     TEXT2IMAGE,
     name="dashscope.video",
-    path=re.compile(r".*/api/v1/services/aigc/video-generation/video-synthesis"),
+    path=re.compile(r".*/api/v1/services/aigc/(?:video-generation|image2video)/video-synthesis"),
 )
 
 TASKS = replace(
@@ -276,6 +346,25 @@ EMBEDDINGS = replace(
     answer=EMBEDDING,
     event=None,
     finish_reasons=frozenset(),
+    read=reader(EMBEDDING_FIELDS),
+    fields=EMBEDDING_FIELDS,
+)
+
+# Pictures, films and texts as vectors; its answers were never recorded here.
+MIXED_EMBEDDINGS = replace(
+    EMBEDDINGS,
+    name="dashscope.multimodal-embedding",
+    path=re.compile(r".*/api/v1/services/embeddings/multimodal-embedding/multimodal-embedding"),
+    answer=record(
+        {
+            "output": record({"embeddings": array(record({"embedding": array(NUMBER)}), 1)}),
+            "usage": record({}),
+            "request_id": STRING,
+        }
+    ),
+    fields=replace(
+        EMBEDDING_FIELDS, positions=("/output/embeddings/[]/index",), texts=("/input/contents",)
+    ),
 )
 
 RERANK = replace(
@@ -283,6 +372,8 @@ RERANK = replace(
     name="dashscope.rerank",
     path=re.compile(r".*/api/v1/services/rerank/text-rerank/text-rerank"),
     answer=RANKING,
+    read=reader(RANKING_FIELDS),
+    fields=RANKING_FIELDS,
 )
 
 # [REC] 4 of 4: speech. What travels inside the socket is on no tape.
@@ -305,6 +396,7 @@ ENDPOINTS = (
     TASKS,
     CANCEL,
     EMBEDDINGS,
+    MIXED_EMBEDDINGS,
     RERANK,
     WEBSOCKET,
 )

@@ -5,6 +5,8 @@ What differs between them (which fields are promised, ids, refusals) is in their
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from harness.dialects.schema import (
     INTEGER,
     NAME,
@@ -34,43 +36,79 @@ FIELDS = Fields(
     code=("/error/code", "/error/type"),
     message=("/error/message",),
     constant=("/id", "/created", "/model"),
+    role=("/choices/[]/message/role", "/choices/[]/delta/role"),
+    object=("/object",),
+    created=("/created",),
+    input_parts=("/usage/prompt_tokens_details/cached_tokens",),
+    output_parts=("/usage/completion_tokens_details/reasoning_tokens",),
+    apart=("/choices/[]/message", "/choices/[]/delta", "/usage"),
     messages=("/messages",),
     tools=("/tools",),
+    prompt=("/prompt",),
+)
+"""Where things stand; a request holds its parameters beside its messages."""
+
+EMBEDDING_FIELDS = replace(
+    FIELDS,
+    vectors=("/data/[]/embedding",),
+    positions=("/data/[]/index",),
+    texts=("/input",),
+    dimension=("/dimensions",),
 )
 
-# [DOC] A3, [REC]: a whole call has id, type and function, whose arguments are JSON text.
+# [DOC] A3, [REC]: a whole call has id, type and function, whose arguments are JSON text. A tool
+# of the service's own has a field named by its type instead.
 TOOL_CALL: Schema = record(
+    {"id": STRING, "type": STRING},
     {
-        "id": STRING,
-        "type": STRING,
-        "function": record({"name": STRING, "arguments": STRING}),
+        "index": INTEGER,
+        "function": nullable(record({"name": STRING, "arguments": STRING})),
     },
-    {"index": INTEGER},
 )
 
 # [REC] B6: later pieces of a streamed call leave out the name and have an empty id.
 TOOL_CALL_PIECE: Schema = record(
-    {"function": record({}, {"name": nullable(STRING), "arguments": nullable(STRING)})},
-    {"index": INTEGER, "id": nullable(STRING), "type": nullable(STRING)},
+    {},
+    {
+        "function": nullable(
+            record({}, {"name": nullable(STRING), "arguments": nullable(STRING)}),
+        ),
+        "index": nullable(INTEGER),
+        "id": nullable(STRING),
+        "type": nullable(STRING),
+    },
 )
 
-_HAS_TEXT: Schema = {**having("content"), "properties": {"content": STRING}}
-_HAS_CALLS: Schema = {
-    **having("tool_calls"),
-    "properties": {"tool_calls": {"type": "array", "minItems": 1}},
-}
+# Text, or a list of pieces of which some are text: what is seen and heard is asked so, and some
+# models answer so.
+TEXT: Schema = {"type": ["string", "array", "null"], "items": record({}, {"text": STRING})}
+
+_SAYS: Schema = either(
+    "text as `content`, or `tool_calls`",
+    {**having("content"), "properties": {"content": {"type": ["string", "array"]}}},
+    {
+        **having("tool_calls"),
+        "properties": {"tool_calls": {"type": "array", "minItems": 1}},
+    },
+    # A1 [FIELD]: thinking may use up all tokens.
+    {
+        **having("reasoning_content"),
+        "properties": {"reasoning_content": {"type": "string", "minLength": 1}},
+    },
+    {**having("audio"), "properties": {"audio": {"type": "object"}}},
+)
 
 # [DOC] A1, [REC]: text, or tool calls in whose company the text may be missing.
 MESSAGE: Schema = both(
     record(
-        {"role": {"const": "assistant"}},
+        {"role": STRING},
         {
-            "content": nullable(STRING),
+            "content": TEXT,
             "reasoning_content": nullable(STRING),
             "tool_calls": {"type": ["array", "null"], "items": TOOL_CALL},
         },
     ),
-    either("text as `content`, or `tool_calls`", _HAS_TEXT, _HAS_CALLS),
+    _SAYS,
 )
 
 # [REC]: role may be absent or null after the first event; content is absent beside tool calls.
@@ -78,7 +116,7 @@ DELTA: Schema = record(
     {},
     {
         "role": nullable(STRING),
-        "content": nullable(STRING),
+        "content": TEXT,
         "reasoning_content": nullable(STRING),
         "tool_calls": {"type": ["array", "null"], "items": TOOL_CALL_PIECE},
     },
@@ -94,5 +132,20 @@ DELTAS: Schema = array(
 
 # [DOC] A1, [REC]
 USAGE: Schema = record(
-    {"prompt_tokens": INTEGER, "completion_tokens": INTEGER, "total_tokens": INTEGER}
+    {"prompt_tokens": INTEGER, "completion_tokens": INTEGER, "total_tokens": INTEGER},
+    {
+        "prompt_tokens_details": nullable(record({})),
+        "completion_tokens_details": nullable(record({})),
+    },
+)
+
+# The form of OpenAI's embeddings, which both services documented as theirs; never recorded here.
+EMBEDDING: Schema = record(
+    {
+        "model": NAME,
+        "data": array(
+            record({"index": INTEGER, "embedding": {"type": ["array", "string"]}}), at_least=1
+        ),
+        "usage": record({"total_tokens": INTEGER}),
+    }
 )

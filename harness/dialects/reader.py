@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Sequence
+from itertools import pairwise
 
 from harness.reading import Fields, Part, Pointers, States
 from harness.types import Failure, Image, Json, Outcome, Reply, ToolCall, Usage
@@ -15,11 +16,14 @@ from harness.wire import find
 NONE_YET = "null"
 """The string that stands for "no finish reason yet" in a stream, beside the absent key and null."""
 
+FUNCTION = "function"
+"""The type of a tool call that is the caller's to carry out."""
+
 Read = Callable[[Sequence[Part], Json], Outcome | None]
 Refuse = Callable[[int, Json], Failure]
 
 
-def never(asked: Json) -> bool:
+def never(asked: Json) -> bool | None:
     """No stream of this endpoint is cumulative."""
     return False
 
@@ -28,23 +32,34 @@ NO_STATES = States()
 
 
 def reader(
-    fields: Fields, states: States = NO_STATES, cumulative: Callable[[Json], bool] = never
+    fields: Fields, states: States = NO_STATES, cumulative: Callable[[Json], bool | None] = never
 ) -> Read:
     """A function that reads the parts of a 2xx answer."""
 
     def read(parts: Sequence[Part], asked: Json) -> Outcome | None:
         refused = next((part for part in parts if is_refusal(part, fields)), None)
         if refused is not None:
-            return _failure(_status(refused), refused.value, fields)
+            return _failure(status_of(refused), refused.value, fields)
         if not any(isinstance(part.value, dict) for part in parts):
             return None
         state = _last_text(parts, fields.state)
         if state in states.failed:
             failure = _failure(200, parts[-1].value, fields)
             return failure if failure.code else _coded(failure, state or "")
-        return _reply(parts, fields, cumulative(asked))
+        told = cumulative(asked)
+        return _reply(parts, fields, _grows(parts, fields) if told is None else told)
 
     return read
+
+
+def _grows(parts: Sequence[Part], fields: Fields) -> bool:
+    """Whether most events repeat the text so far: what models do that were not told otherwise."""
+    steps = [
+        after.startswith(before)
+        for pointers in (fields.content, fields.reasoning)
+        for before, after in pairwise(filter(None, _texts(parts, pointers)))
+    ]
+    return 2 * sum(steps) >= len(steps)
 
 
 def refuser(fields: Fields) -> Refuse:
@@ -90,7 +105,8 @@ def text_of(content: Json) -> str | None:
 _STATUS = re.compile(r"\s*HTTP_STATUS/([0-9]{3})\s*")
 
 
-def _status(part: Part) -> int:
+def status_of(part: Part) -> int:
+    """The HTTP status that an event tells in a comment; 200 where it tells none."""
     told = (_STATUS.fullmatch(comment) for comment in part.comments)
     return next((int(match.group(1)) for match in told if match), 200)
 
@@ -188,8 +204,11 @@ def _tool_calls(parts: Sequence[Part], fields: Fields, cumulative: bool) -> tupl
 
 
 def _join(joined: list[tuple[Json, ToolCall]], position: int, value: Json) -> None:
-    """Add one piece to the call it continues: the last one with its index and no other id."""
-    if not isinstance(value, dict):
+    """Add one piece to the call it continues: the last one with its index and no other id.
+
+    A tool of the service's own, such as a search, is named by the type and is no call of ours.
+    """
+    if not isinstance(value, dict) or value.get("type") not in (None, "", FUNCTION):
         return
     index = value.get("index", position)
     piece = _piece(value)

@@ -12,12 +12,29 @@ from harness.dialects.reader import reader, refuser
 from harness.dialects.schema import INTEGER, NAME, STRING, array, both, either, having, record
 from harness.dialects.schema import nullable as or_null
 from harness.reading import Endpoint, Fields, Role, Schema, States
+from harness.types import Json
 
 HEADERS = frozenset({"x-log-id"})
 """The headers of this service that say something about an answer."""
 
-# [DOC] A1
-FINISH_REASONS = frozenset({"stop", "tool_calls", "length", "sensitive", "network_error"})
+# [DOC] A1; the last one is in Z.ai's own page.
+FINISH_REASONS = frozenset(
+    {
+        "stop",
+        "tool_calls",
+        "length",
+        "sensitive",
+        "network_error",
+        "model_context_window_exceeded",
+    }
+)
+
+# [DOC], [FIELD], [REC] A6; 1305 was seen with 200 too, which is no refusal's status at all.
+STATUSES = {
+    **dict.fromkeys(("401", "1000", "1001", "1002", "1003", "1004"), frozenset({401})),
+    **dict.fromkeys(("1210", "1211", "1214", "1301"), frozenset({400})),
+    **dict.fromkeys(("1113", "1302", "1305", "1308", "1310"), frozenset({429})),
+}
 
 # [DOC] A4. A tutorial's loop waits for `FAILED`, which the table of states does not list.
 STATES = States(running=("PROCESSING",), succeeded=("SUCCESS",), failed=("FAIL",))
@@ -80,6 +97,9 @@ IMAGES: Schema = record(
 )
 
 CHAT_FIELDS = openai_form.FIELDS
+
+# The form of OpenAI's, without `id`; never recorded here.
+EMBEDDING_FIELDS = openai_form.EMBEDDING_FIELDS
 TASK_FIELDS = replace(
     CHAT_FIELDS,
     task_id=("/id",),
@@ -88,6 +108,9 @@ TASK_FIELDS = replace(
     constant=(),
 )
 IMAGE_FIELDS = Fields(
+    created=("/created",),
+    apart=("/data",),
+    prompt=("/prompt",),
     images=("/data/[]/url",),
     results=("/data/[]",),
     refused=CHAT_FIELDS.refused,
@@ -109,6 +132,12 @@ _VOLATILE = frozenset(
     }
 )
 
+
+def always(asked: Json) -> bool:
+    """[REC] 15 of 15, [DOC] A2: the last event counts the tokens, unasked."""
+    return True
+
+
 CHAT = Endpoint(
     name="zhipuai.chat",
     method="POST",
@@ -124,6 +153,9 @@ CHAT = Endpoint(
     finish_reasons=FINISH_REASONS,
     fields=CHAT_FIELDS,
     repeats_finish=True,  # [REC] glm-4.5v sends two finishing events
+    objects=frozenset({"chat.completion", "chat.completion.chunk"}),
+    statuses=STATUSES,
+    tells_usage=always,
 )
 
 ASYNC_CHAT = Endpoint(
@@ -138,6 +170,7 @@ ASYNC_CHAT = Endpoint(
     volatile=_VOLATILE,
     states=STATES,
     fields=TASK_FIELDS,
+    statuses=STATUSES,
 )
 
 # [DOC] A4; the path is the official SDK's.
@@ -158,6 +191,7 @@ ASYNC_RESULT = Endpoint(
     finish_reasons=FINISH_REASONS,
     states=STATES,
     fields=TASK_FIELDS,
+    statuses=STATUSES,
 )
 
 IMAGE = Endpoint(
@@ -171,6 +205,17 @@ IMAGE = Endpoint(
     refuse=refuser(IMAGE_FIELDS),
     volatile=_VOLATILE,
     fields=IMAGE_FIELDS,
+    statuses=STATUSES,
 )
 
-ENDPOINTS = (CHAT, ASYNC_CHAT, VIDEOS, ASYNC_RESULT, IMAGE)
+EMBEDDINGS = replace(
+    IMAGE,
+    name="zhipuai.embeddings",
+    path=re.compile(r".*/paas/v4/embeddings"),
+    answer=openai_form.EMBEDDING,
+    read=reader(EMBEDDING_FIELDS),
+    refuse=refuser(EMBEDDING_FIELDS),
+    fields=EMBEDDING_FIELDS,
+)
+
+ENDPOINTS = (CHAT, ASYNC_CHAT, VIDEOS, ASYNC_RESULT, IMAGE, EMBEDDINGS)

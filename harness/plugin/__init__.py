@@ -14,11 +14,19 @@ from pathlib import Path
 
 import pytest
 
-from harness.plugin.cassettes import MARK, around, cassette, taped_of
+from harness.plugin.cassettes import (
+    DEFAULTS,
+    MARK,
+    around,
+    cassette,
+    cassette_settings,
+    has_mark,
+    taped_of,
+)
 from harness.plugin.scenarios import ScenarioFile
 from harness.plugin.tally import Tally
 
-__all__ = ["cassette"]
+__all__ = ["cassette", "cassette_settings"]
 
 _FOLDERS = "harness_scenarios"
 
@@ -111,6 +119,14 @@ def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> pytest.Col
         scenario: pytest.Collector = ScenarioFile.from_parent(parent, path=file_path)
         return scenario
     return None
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """A test with the mark has the defaults of its folder set up like any fixture."""
+    names = getattr(item, "fixturenames", None)
+    if names is not None and DEFAULTS not in names and has_mark(item):
+        names.append(DEFAULTS)
 
 
 @pytest.hookimpl(wrapper=True)

@@ -7,9 +7,9 @@ import hashlib
 import inspect
 import os
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import KW_ONLY, dataclass
+from dataclasses import KW_ONLY, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,42 +18,82 @@ import pytest
 from harness.plugin.tally import Verdict, tell
 
 if TYPE_CHECKING:
+    from harness.tape import BeforeRecord, Match
     from harness.taped import Taped
 
 MARK = (
-    "cassette(path='', *, volatile=(), secrets=(), allow_unplayed=False, findings='fail'): "
+    "cassette(path='', *, folder='cassettes', volatile=(), secrets=(), allow_unplayed=False, "
+    "allow_hosts=(), match=None, before_record=None, findings='fail'): "
     "the requests of this test meet a cassette, by default "
     "cassettes/<module>/<test>.yaml beside the test's file; record with --record=missing"
 )
+DEFAULTS = "cassette_settings"
 
 
 @dataclass(frozen=True)
 class Settings:
-    """What the mark may say. A relative `path` begins in the folder of the test's file."""
+    """What the mark may say. A relative `path` or `folder` begins where the test's file is.
+
+    `path` is one cassette's, `folder` where those lie that have a name of their own.
+    """
 
     path: str | Path = ""
     _: KW_ONLY
+    folder: str | Path = "cassettes"
     volatile: Sequence[str] = ()
     secrets: Sequence[str] = ()
     allow_unplayed: bool = False
+    allow_hosts: Sequence[str] = ()
+    match: Match | None = None
+    before_record: BeforeRecord | None = None
     findings: str = "fail"
+
+    def are_sound(self) -> bool:
+        """Whether each value is of its kind."""
+        return (
+            self.findings in ("fail", "tell")
+            and all(isinstance(path, str | Path) for path in (self.path, self.folder))
+            and all(map(_is_listed, (self.volatile, self.secrets, self.allow_hosts)))
+            and all(hook is None or callable(hook) for hook in (self.match, self.before_record))
+        )
+
+
+def _is_listed(value: object) -> bool:
+    return isinstance(value, Iterable) and not isinstance(value, str)
 
 
 _TAPED = pytest.StashKey["Taped"]()
+_SETTINGS = pytest.StashKey[Settings]()
 _LONGEST = 80
 
 
+@pytest.fixture(scope="session")
+def cassette_settings() -> Mapping[str, Any]:
+    """What holds for every cassette of a folder or module that says nothing else: override it.
+
+    In any scope, it returns the arguments of the mark as a mapping.
+    """
+    return {}
+
+
 @pytest.fixture
-def cassette(request: pytest.FixtureRequest) -> Taped:
+def cassette(request: pytest.FixtureRequest, cassette_settings: Mapping[str, Any]) -> Taped:
     """The cassette that this test's requests meet, and what came of them."""
-    return _taped(request.node)
+    return _taped(request.node, cassette_settings)
+
+
+def has_mark(item: pytest.Item) -> bool:
+    """Whether a test is marked as one with a cassette."""
+    return item.get_closest_marker("cassette") is not None
 
 
 def taped_of(item: pytest.Item) -> Taped | None:
     """The cassette of a test that has asked for one."""
     if _TAPED in item.stash:
         return item.stash[_TAPED]
-    return _taped(item) if item.get_closest_marker("cassette") else None
+    if not has_mark(item):
+        return None
+    return _taped(item, getattr(item, "funcargs", {}).get(DEFAULTS, {}))
 
 
 @contextmanager
@@ -74,34 +114,39 @@ def around(item: pytest.Item, taped: Taped) -> Iterator[None]:
     _judge(item, taped)
 
 
-def _taped(item: pytest.Item) -> Taped:
+def _taped(item: pytest.Item, defaults: Mapping[str, Any]) -> Taped:
     """The cassette of a test, made once."""
+    from harness.tape import all_of_it, as_it_is
     from harness.taped import Record, Taped
 
-    settings, path = _settings(item), path_of(item)
-    item.stash[_TAPED] = Taped(
-        path,
-        Record(item.config.getoption("--record")),
-        tuple(settings.volatile),
-        tuple(settings.secrets),
-        settings.allow_unplayed,
-        needed=False,
-        test=f"{Path(os.path.relpath(item.path, path.parent)).as_posix()}::{name_of(item)}",
-        pace=item.config.getoption("--pace"),
-    )
+    told = item.stash[_SETTINGS] = _settings(item, defaults)
+    path = path_of(item)
+    with _plainly():
+        item.stash[_TAPED] = Taped(
+            path,
+            Record(item.config.getoption("--record")),
+            tuple(told.volatile),
+            tuple(told.secrets),
+            told.allow_unplayed,
+            needed=False,
+            test=f"{Path(os.path.relpath(item.path, path.parent)).as_posix()}::{name_of(item)}",
+            allow_hosts=tuple(told.allow_hosts),
+            match=told.match or as_it_is,
+            before_record=told.before_record or all_of_it,
+            pace=item.config.getoption("--pace"),
+        )
     return item.stash[_TAPED]
 
 
 def path_of(item: pytest.Item) -> Path:
-    """Where the cassette of a test is, if it asks for one."""
-    chosen = _settings(item).path
-    return item.path.parent / (Path(chosen) if str(chosen) else _default(item))
+    """Where the cassette of a test is, if it asks for one: by its mark, before any fixture runs."""
+    told = _settings(item, {})
+    return item.path.parent / (Path(told.path) if str(told.path) else told.folder / _default(item))
 
 
 def asks(item: pytest.Item) -> bool:
     """Whether a test has the mark or the fixture; one that it finds while it runs is not seen."""
-    fixtures = getattr(item, "fixturenames", ())
-    return item.get_closest_marker("cassette") is not None or "cassette" in fixtures
+    return has_mark(item) or "cassette" in getattr(item, "fixturenames", ())
 
 
 def name_of(item: pytest.Item) -> str:
@@ -109,27 +154,47 @@ def name_of(item: pytest.Item) -> str:
     return item.nodeid.partition("::")[2] or item.name
 
 
-def _settings(item: pytest.Item) -> Settings:
+def _settings(item: pytest.Item, defaults: Mapping[str, Any]) -> Settings:
+    """What holds for a test's cassette, the first of these that says something:
+
+    1. its mark: that of the test, else of its class, else of its module
+    2. the fixture `cassette_settings`: the one nearest to the test; not where the cassette is,
+       which `harness prune` has to know without running anything
+    3. `Settings`, as it stands
+
+    What pyproject.toml says in [tool.harness] is added to that, see `Taped`.
+    """
+    told = Settings()
+    placed = sorted({"path", "folder"} & set(defaults))
+    if placed:
+        pytest.fail(f"the fixture {DEFAULTS}: {placed[0]} is for the mark to say", pytrace=False)
     mark = item.get_closest_marker("cassette")
-    if mark is None:
-        return Settings()
-    try:
-        told = Settings(*mark.args, **mark.kwargs)
-    except TypeError as error:
-        pytest.fail(f"@pytest.mark.cassette: {error}; it is {MARK}", pytrace=False)
-    lists = not isinstance(told.volatile, str) and not isinstance(told.secrets, str)
-    if told.findings not in ("fail", "tell") or not lists:
-        pytest.fail(f"@pytest.mark.cassette is {MARK}", pytrace=False)
+    for where, arguments, options in (
+        (f"the fixture {DEFAULTS}", (), defaults),
+        ("@pytest.mark.cassette", mark.args if mark else (), mark.kwargs if mark else {}),
+    ):
+        try:
+            own = Settings(*arguments, **options)
+        except TypeError as error:
+            pytest.fail(f"{where}: {_plain(error)}; it is {MARK}", pytrace=False)
+        if not own.are_sound():
+            pytest.fail(f"{where} is {MARK}", pytrace=False)
+        said: dict[str, Any] = {"path": own.path, **options} if arguments else {**options}
+        told = replace(told, **said)
     return told
 
 
+def _plain(error: TypeError) -> str:
+    return str(error).replace("Settings.__init__() ", "")
+
+
 def _default(item: pytest.Item) -> Path:
-    """`cassettes/<module>/<test>.yaml`: safe, the same each time, another for every test."""
+    """`<module>/<test>.yaml`: safe, the same each time, another for every test."""
     name = ".".join(item.nodeid.split("::")[1:]) or item.name
     safe = re.sub(r"[^\w.-]+", "-", name)[:_LONGEST].strip("-")
     if safe != name:
         safe += f"-{hashlib.sha256(name.encode()).hexdigest()[:8]}"
-    return Path("cassettes") / item.path.stem / f"{safe}.yaml"
+    return Path(item.path.stem) / f"{safe}.yaml"
 
 
 @contextmanager
@@ -167,6 +232,8 @@ def _verdict(taped: Taped) -> Verdict:
         return Verdict.LIVE
     if taped.went_out:
         return Verdict.PARTIAL if taped.played else Verdict.RECORDED
+    if taped.reached:
+        return Verdict.ALLOWED
     return Verdict.REPLAYED if taped.played else Verdict.UNTOUCHED
 
 
@@ -175,11 +242,16 @@ def _judge(item: pytest.Item, taped: Taped) -> None:
     from harness.reports import describe
     from harness.types import Severity
 
-    strict = _settings(item).findings == "fail"
-    found = {f: strict and f.severity is Severity.ERROR for f in taped.findings}
+    strict = item.stash[_SETTINGS].findings == "fail"
+    with _plainly():
+        judged = taped.judged
+    found = {f: strict and f.severity is Severity.ERROR for f in judged.findings}
     lesser = [describe(finding) for finding, fails in found.items() if not fails]
     if lesser:
         item.add_report_section("call", "findings", "\n\n".join(lesser))
+    if judged.ignored:
+        told = "\n\n".join(describe(finding) for finding in judged.ignored)
+        item.add_report_section("call", f"{len(judged.ignored)} ignored findings", told)
     worse = [describe(finding) for finding, fails in found.items() if fails]
     if worse:
         pytest.fail("\n\n".join(worse), pytrace=False)

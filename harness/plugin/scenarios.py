@@ -54,10 +54,14 @@ class ScenarioItem(pytest.Item):
         from harness.reports import describe
         from harness.types import Severity
 
-        _, findings = work.examine(self._transcript())
+        _, judged = work.examine(self._transcript(), work.project_rules())
+        findings = judged.findings
         lesser = [found for found in findings if found.severity is not Severity.ERROR]
         if lesser:
             self.add_report_section("call", "findings", "\n\n".join(map(describe, lesser)))
+        if judged.ignored:
+            told = "\n\n".join(map(describe, judged.ignored))
+            self.add_report_section("call", f"{len(judged.ignored)} ignored findings", told)
         if len(lesser) < len(findings):
             raise Broken(tuple(f for f in findings if f.severity is Severity.ERROR))
 

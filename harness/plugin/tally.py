@@ -21,16 +21,21 @@ class Verdict(StrEnum):
     RECORDED = "recorded"
     LIVE = "live"
     PARTIAL = "partial"
+    ALLOWED = "allowed"
     UNTOUCHED = "untouched"
 
 
 _TOLD_ALWAYS = (Verdict.REPLAYED, Verdict.RECORDED, Verdict.LIVE)
-_WENT_OUT = (Verdict.RECORDED, Verdict.LIVE, Verdict.PARTIAL)
+_WENT_OUT = (Verdict.RECORDED, Verdict.LIVE, Verdict.PARTIAL, Verdict.ALLOWED)
 
 
 def tell(item: pytest.Item, verdict: Verdict) -> None:
     """Have a test's report say what it did: from the cassette (replayed), from the network and
-    written (recorded) or not (live), from both (partial), or no request at all (untouched)."""
+    written (recorded) or not (live), from both (partial), or no request at all (untouched).
+
+    `allowed` is a test whose cassette had all its answers, or none to give, while a host outside
+    this machine was reached past it, as it may be by `allow_hosts`: that is not offline.
+    """
     item.user_properties.append((_NAME, verdict.value))
 
 

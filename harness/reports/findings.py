@@ -20,9 +20,11 @@ def describe(finding: Finding) -> str:
         ("scenario", finding.scenario),
         ("target", finding.target),
         ("place", str(finding.place)),
+        ("expected", cut(line(finding.expected), 500)),
+        ("found", cut(line(finding.found), 500)),
         ("recording", finding.source),
     ]
     about += [f"  {name}: {line(text)}" for name, text in told if text]
     if finding.rule:
-        about.append(f"  read more: harness rules {finding.rule}")
+        about.append(f"  read more: harness rules --explain {finding.rule}")
     return "\n".join(about)

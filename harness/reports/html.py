@@ -82,6 +82,7 @@ def _section(report: Report, scenario: str) -> Mapping[str, object]:
         "comparisons": [_parted(c) for c in report.comparisons if c.scenario == scenario],
         "problems": [p for p in report.problems if p.scenario == scenario],
         "findings": _sorted([f for f in report.findings if f.scenario == scenario]),
+        "ignored": _sorted([f for f in report.ignored if f.scenario == scenario]),
     }
 
 

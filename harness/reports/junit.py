@@ -49,6 +49,7 @@ def _case(report: Report, scenario: str, target: str) -> ElementTree.Element:
         if finding.severity is Severity.ERROR:
             _tell(case, "failure", finding.rule or "finding", headline(finding), describe(finding))
     told = [*_skipped(report, scenario, target), *_lesser(findings)]
+    told += _ignored(report, scenario, target)
     if told:
         ElementTree.SubElement(case, "system-out").text = plain("\n\n".join(told))
     return case
@@ -63,6 +64,11 @@ def _skipped(report: Report, scenario: str, target: str) -> list[str]:
     told = (read.transcript for read in report.reads)
     mine = (t for t in told if (t.scenario, t.target) == (scenario, target))
     return [f"skipped: {reason}" for transcript in mine for reason in transcript.skipped]
+
+
+def _ignored(report: Report, scenario: str, target: str) -> list[str]:
+    mine = [f for f in report.ignored if (f.scenario, f.target) == (scenario, target)]
+    return [f"ignored: {headline(finding)}" for finding in mine]
 
 
 def _lesser(findings: tuple[Finding, ...]) -> list[str]:

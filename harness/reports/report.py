@@ -27,11 +27,15 @@ class Problem:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """Everything one run has to say. `duration` is in seconds."""
+    """Everything one run has to say. `duration` is in seconds.
+
+    `ignored` are findings of rules that a scenario or the project ignores: told, and no failure.
+    """
 
     title: str
     reads: tuple[Read, ...] = ()
     findings: tuple[Finding, ...] = ()
+    ignored: tuple[Finding, ...] = ()
     matrices: tuple[Matrix, ...] = ()
     comparisons: tuple[Comparison, ...] = ()
     problems: tuple[Problem, ...] = ()

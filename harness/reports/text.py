@@ -132,6 +132,7 @@ def _verdict(console: Console, report: Report) -> None:
         count(report.turns, "turn"),
         count(report.exchanges, "exchange"),
         *found,
+        *([f"{len(report.ignored)} ignored"] if report.ignored else []),
         count(len(report.problems), "problem"),
         seconds(report.duration),
     ]

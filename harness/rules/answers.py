@@ -1,14 +1,19 @@
-"""Does an answer, or a refusal, hold what its endpoint's documentation promises?"""
+"""Does an answer hold what its endpoint's documentation promises?"""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from email.utils import parsedate_to_datetime
 
-from harness.dialects.reader import seen
-from harness.reading import Part, Reading
-from harness.rules.rule import answers, refusals, replies, show, spoken, where
+from harness.dialects.reader import first, seen
+from harness.reading import Reading
+from harness.rules.rule import answers, replies, show, spoken, unmet, where
 from harness.rules.schemas import violations
-from harness.types import Finding, Reply, Usage
+from harness.types import Finding, Reply
+
+_ROLE = "assistant"
+
+_AN_HOUR = 3600
 
 
 def answer_fits_schema(reading: Reading) -> Iterator[Finding]:
@@ -22,41 +27,8 @@ def answer_fits_schema(reading: Reading) -> Iterator[Finding]:
         return
     schema = endpoint.event if reading.is_stream and endpoint.event else endpoint.answer
     for part in answers(reading):
-        for pointer, message in violations(schema, part.value):
-            yield Finding(message, reading.place(pointer, part))
-
-
-def refusal_fits_schema(reading: Reading) -> Iterator[Finding]:
-    """A refusal has the documented form of this service's errors.
-
-    Clients read the code and the message from fixed places.
-    """
-    endpoint = spoken(reading)
-    if endpoint is None:
-        return
-    for part in refusals(reading):
-        for pointer, message in violations(endpoint.refusal, part.value):
-            yield Finding(message, reading.place(pointer, part))
-
-
-def failure_has_code_and_message(reading: Reading) -> Iterator[Finding]:
-    """A refusal names its reason: a code that is not empty, and a message.
-
-    Without a code refusals cannot be told apart, nor compared across providers.
-    """
-    endpoint = spoken(reading)
-    if endpoint is None:
-        return
-    for part in refusals(reading):
-        if violations(endpoint.refusal, part.value):
-            continue
-        for name, pointers in (
-            ("code", endpoint.fields.code),
-            ("message", endpoint.fields.message),
-        ):
-            if not any(value for _, value in seen(part.value, pointers)):
-                place = reading.place(pointers[0], part)
-                yield Finding(f"expected a {name} of the refusal, found none", place)
+        for pointer, expected, found in violations(schema, part.value):
+            yield unmet(expected, found, reading.place(pointer, part))
 
 
 def finish_reason_is_known(reading: Reading) -> Iterator[Finding]:
@@ -72,7 +44,34 @@ def finish_reason_is_known(reading: Reading) -> Iterator[Finding]:
         if found is not None and found not in endpoint.finish_reasons:
             known = ", ".join(sorted(endpoint.finish_reasons))
             place = reading.place(where(part, endpoint.fields.finish_reason), part)
-            yield Finding(f"expected one of {known}, found {show(found)}", place)
+            yield unmet(f"one of {known}", show(found), place)
+
+
+def role_is_known(reading: Reading) -> Iterator[Finding]:
+    """Who answers is the assistant.
+
+    Programs send the message back as it came, and a request takes only roles it knows.
+    """
+    endpoint = spoken(reading)
+    for part in answers(reading) if endpoint else []:
+        for pointer, role in seen(part.value, endpoint.fields.role if endpoint else ()):
+            if role not in (_ROLE, ""):
+                yield unmet(f"the role {_ROLE}", show(role), reading.place(pointer, part))
+
+
+def object_names_its_form(reading: Reading) -> Iterator[Finding]:
+    """The field `object`, where it is sent, says whether this is a whole answer or an event.
+
+    `chat.completion` for the one, `chat.completion.chunk` for the other; Zhipu sends it since 2026.
+    """
+    endpoint = spoken(reading)
+    if endpoint is None or not endpoint.objects:
+        return
+    wanted = next(o for o in endpoint.objects if o.endswith(".chunk") is reading.is_stream)
+    for part in answers(reading):
+        for pointer, found in seen(part.value, endpoint.fields.object):
+            if found != wanted:
+                yield unmet(wanted, show(found), reading.place(pointer, part))
 
 
 def answer_says_why_it_ended(reading: Reading) -> Iterator[Finding]:
@@ -87,41 +86,7 @@ def answer_says_why_it_ended(reading: Reading) -> Iterator[Finding]:
         spoke = reply.content is not None or bool(reply.tool_calls)
         if endpoint.finish_reasons and spoke and reply.finish_reason is None:
             place = reading.place(where(part, endpoint.fields.finish_reason), part)
-            yield Finding("expected a finish reason, found none", place)
-
-
-def _counted(reading: Reading) -> Iterator[tuple[Part, Usage]]:
-    for part, reply in replies(reading):
-        if isinstance(reply, Reply) and reply.usage is not None:
-            yield part, reply.usage
-
-
-def usage_adds_up(reading: Reading) -> Iterator[Finding]:
-    """Input and output tokens add up to the total.
-
-    True of every recording of both services: image and reasoning tokens are counted within.
-    """
-    for part, usage in _counted(reading):
-        given, made, total = usage.input_tokens, usage.output_tokens, usage.total_tokens
-        if given is None or made is None or total is None or given + made == total:
-            continue
-        pointers = reading.endpoint.fields.total_tokens if reading.endpoint else ()
-        message = f"expected {given} + {made} = {given + made} tokens in all, found {total}"
-        yield Finding(message, reading.place(where(part, pointers), part))
-
-
-def usage_is_not_negative(reading: Reading) -> Iterator[Finding]:
-    """No token count is negative."""
-    endpoint = spoken(reading)
-    if endpoint is None:
-        return
-    fields = endpoint.fields
-    for part in answers(reading):
-        for pointers in (fields.input_tokens, fields.output_tokens, fields.total_tokens):
-            for pointer, count in seen(part.value, pointers):
-                if type(count) is int and count < 0:
-                    place = reading.place(pointer, part)
-                    yield Finding(f"expected a count of tokens, found {count}", place)
+            yield unmet("a finish reason", "none", place)
 
 
 def ids_are_not_empty(reading: Reading) -> Iterator[Finding]:
@@ -137,4 +102,52 @@ def ids_are_not_empty(reading: Reading) -> Iterator[Finding]:
     for part in answers(reading):
         for pointer, value in seen(part.value, tuple(pointers)):
             if value == "":
-                yield Finding('expected an id, found ""', reading.place(pointer, part))
+                yield unmet("an id", '""', reading.place(pointer, part))
+
+
+def created_agrees_with_date(reading: Reading) -> Iterator[Finding]:
+    """The time of creation is in seconds since 1970, and within an hour of the header `Date`.
+
+    Milliseconds, or local time taken for UTC, are hours or ages away; in all recordings the two
+    are less than five seconds apart.
+    """
+    endpoint, date = spoken(reading), _date(reading)
+    if endpoint is None or date is None:
+        return
+    for part in answers(reading)[:1]:
+        created = first(part.value, endpoint.fields.created)
+        if type(created) is int and abs(created - date) > _AN_HOUR:
+            place = reading.place(where(part, endpoint.fields.created), part)
+            yield unmet(f"about {date}, as the header Date says", str(created), place)
+
+
+def _date(reading: Reading) -> int | None:
+    """What the header says, in seconds since 1970."""
+    text = reading.exchange.response.header("date")
+    try:
+        return int(parsedate_to_datetime(text).timestamp()) if text else None
+    except (ValueError, OverflowError, OSError):
+        return None
+
+
+_THINKING = "<think>"
+
+
+def reasoning_is_kept_apart(reading: Reading) -> Iterator[Finding]:
+    """What a model thinks is told apart from what it says, and only once.
+
+    An answer with a reasoning of its own has none within its text: no `<think>` at its beginning,
+    and not the same words in both. Whoever shows the text would show the thoughts.
+    """
+    endpoint, outcome = spoken(reading), reading.outcome
+    if endpoint is None or not isinstance(outcome, Reply) or not outcome.reasoning:
+        return
+    said, thought = (outcome.content or "").strip(), outcome.reasoning.strip()
+    told = [part for part, reply in replies(reading) if (reply.content or "").strip()]
+    if not said or not told:
+        return
+    place = reading.place(where(told[0], endpoint.fields.content), told[0])
+    if said.startswith(_THINKING):
+        yield unmet("the reasoning in a field of its own", f"{show(said)} too", place)
+    elif len(thought) > 20 and said.startswith(thought):
+        yield unmet("text that is not the reasoning", show(said), place)

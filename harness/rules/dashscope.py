@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 
 from harness.reading import Part, Reading
-from harness.rules.rule import show, spoken
+from harness.rules.rule import show, spoken, unmet
 from harness.types import Finding
 from harness.wire import Event, at
 
@@ -33,8 +33,8 @@ def dashscope_events_count_up(reading: Reading) -> Iterator[Finding]:
     """
     for event in _events(reading):
         if event.id != str(event.number):
-            message = f"expected the event id {event.number}, found {show(event.id)}"
-            yield Finding(message, reading.place(part=_at(event)))
+            place = reading.place(part=_at(event))
+            yield unmet(f"the event id {event.number}", show(event.id), place)
 
 
 def dashscope_event_is_named(reading: Reading) -> Iterator[Finding]:
@@ -43,23 +43,31 @@ def dashscope_event_is_named(reading: Reading) -> Iterator[Finding]:
     [DOC] B3, [REC] all."""
     for event in _events(reading):
         if event.event not in ("result", "error"):
-            message = f"expected the event result or error, found {show(event.event)}"
-            yield Finding(message, reading.place(part=_at(event)))
+            place = reading.place(part=_at(event))
+            yield unmet("the event result or error", show(event.event), place)
 
 
 def dashscope_event_tells_status(reading: Reading) -> Iterator[Finding]:
     """DashScope: each event has a comment `:HTTP_STATUS/200`, or of 400 and more for an error.
 
-    [REC] all. It is the only place where a refusal within a stream tells its status.
+    [REC] all. It is the only place where a refusal within a stream tells its status. The page of
+    [DOC B3] shows a stream without any, and a proxy may drop comments: all or none.
     """
-    for event in _events(reading):
-        told = [match[1] for c in event.comments if (match := _STATUS.fullmatch(c.strip()))]
+    events = _events(reading)
+    if not any(_told(event) for event in events):
+        return
+    for event in events:
+        told = _told(event)
         if len(told) != 1:
-            message = f"expected one comment HTTP_STATUS, found {show(list(event.comments))}"
-            yield Finding(message, reading.place(part=_at(event)))
+            place = reading.place(part=_at(event))
+            yield unmet("one comment HTTP_STATUS", show(list(event.comments)), place)
         elif event.event in ("result", "error") and (told[0] >= "400") != (event.event == "error"):
-            message = f"expected a status that agrees with {event.event}, found {told[0]}"
-            yield Finding(message, reading.place(part=_at(event)))
+            place = reading.place(part=_at(event))
+            yield unmet(f"a status that agrees with {event.event}", told[0], place)
+
+
+def _told(event: Event) -> list[str]:
+    return [match[1] for c in event.comments if (match := _STATUS.fullmatch(c.strip()))]
 
 
 def dashscope_request_ids_agree(reading: Reading) -> Iterator[Finding]:
@@ -74,5 +82,32 @@ def dashscope_request_ids_agree(reading: Reading) -> Iterator[Finding]:
     for part in reading.parts[:1]:
         found = at(part.value, "/request_id")
         if isinstance(found, str) and found and found != header:
-            message = f"expected {show(header)} as in the header x-request-id, found {show(found)}"
-            yield Finding(message, reading.place("/request_id", part))
+            place = reading.place("/request_id", part)
+            yield unmet(f"{show(header)} as in the header x-request-id", show(found), place)
+
+
+_ROUNDING = 2
+
+
+def dashscope_times_agree(reading: Reading) -> Iterator[Finding]:
+    """DashScope: from `req-arrive-time` to `resp-start-time` it takes `req-cost-time`.
+
+    All are in milliseconds and agree to one [REC 133 of 133]. A proxy that answers from a cache of
+    its own does not keep them together.
+    """
+    endpoint = spoken(reading)
+    if endpoint is None or endpoint.dialect not in FORMS:
+        return
+    arrived, began, cost = (_milliseconds(reading, name) for name in _TIMES)
+    if arrived is None or began is None or cost is None:
+        return
+    if abs(began - arrived - cost) > _ROUNDING:
+        yield unmet(f"req-cost-time {began - arrived}", str(cost), reading.place())
+
+
+_TIMES = ("req-arrive-time", "resp-start-time", "req-cost-time")
+
+
+def _milliseconds(reading: Reading, name: str) -> int | None:
+    text = reading.exchange.response.header(name) or ""
+    return int(text) if re.fullmatch(r"[0-9]{1,15}", text) else None

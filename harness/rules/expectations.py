@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from harness.reading import Read, ReadTurn
-from harness.rules.rule import show
+from harness.rules.rule import show, unmet
 from harness.rules.schemas import violations
 from harness.types import Failure, Finding, Place, Reply
 from harness.wire import ABSENT, at, read_json
@@ -29,8 +29,8 @@ def expected_finish_reason(read: Read) -> Iterator[Finding]:
     for turn, reply in _replied(read):
         wanted = turn.turn.expect.finish_reason
         if wanted and reply.finish_reason != wanted:
-            message = f"expected the finish reason {wanted}, found {show(reply.finish_reason)}"
-            yield Finding(message, _place(turn))
+            found = show(reply.finish_reason)
+            yield unmet(f"the finish reason {wanted}", found, _place(turn))
 
 
 def expected_words(read: Read) -> Iterator[Finding]:
@@ -38,8 +38,7 @@ def expected_words(read: Read) -> Iterator[Finding]:
     for turn, reply in _replied(read):
         for words in turn.turn.expect.contains:
             if words not in (reply.content or ""):
-                message = f"expected an answer with {show(words)}, found {show(reply.content)}"
-                yield Finding(message, _place(turn))
+                yield unmet(f"an answer with {show(words)}", show(reply.content), _place(turn))
 
 
 def expected_json(read: Read) -> Iterator[Finding]:
@@ -50,12 +49,12 @@ def expected_json(read: Read) -> Iterator[Finding]:
             continue
         document = read_json((reply.content or "").encode("utf-8", "replace"))
         if document.problem:
-            found = f"found {document.problem} in {show(reply.content)}"
-            yield Finding(f"expected an answer in JSON, {found}", _place(turn))
+            found = f"{document.problem} in {show(reply.content)}"
+            yield unmet("an answer in JSON", found, _place(turn))
             continue
-        for pointer, problem in violations(schema, document.value):
-            message = f"in the answer's JSON{pointer and ' at ' + pointer}: {problem}"
-            yield Finding(message, _place(turn))
+        for pointer, expected, found in violations(schema, document.value):
+            within = f"in the answer's JSON{pointer and ' at ' + pointer}"
+            yield unmet(expected, found, _place(turn), within)
 
 
 def expected_pointers(read: Read) -> Iterator[Finding]:
@@ -65,8 +64,7 @@ def expected_pointers(read: Read) -> Iterator[Finding]:
         value = parts[-1].value if parts else None
         for pointer in turn.turn.expect.pointers:
             if at(value, pointer) is ABSENT:
-                message = f"expected something at {pointer}, found nothing there"
-                yield Finding(message, _place(turn, pointer))
+                yield unmet(f"something at {pointer}", "nothing there", _place(turn, pointer))
 
 
 def expected_tool_call(read: Read) -> Iterator[Finding]:
@@ -76,7 +74,7 @@ def expected_tool_call(read: Read) -> Iterator[Finding]:
         called = [call.name for call in reply.tool_calls]
         if wanted and wanted not in called:
             found = ", ".join(called) or "no call"
-            yield Finding(f"expected a call of {wanted}, found {found}", _place(turn))
+            yield unmet(f"a call of {wanted}", found, _place(turn))
 
 
 def expected_failure(read: Read) -> Iterator[Finding]:
@@ -84,11 +82,11 @@ def expected_failure(read: Read) -> Iterator[Finding]:
     for turn in read.turns:
         outcome, wanted = turn.turn.outcome, turn.turn.expect.failure
         if isinstance(outcome, Reply) and wanted:
-            yield Finding(f"expected the refusal {wanted}, found an answer", _place(turn))
+            yield unmet(f"the refusal {wanted}", "an answer", _place(turn))
         elif isinstance(outcome, Failure) and outcome.code != wanted:
             expected = f"the refusal {wanted}" if wanted else "an answer"
-            found = f"found the refusal {outcome.status} {outcome.code}: {show(outcome.message)}"
-            yield Finding(f"expected {expected}, {found}", _place(turn))
+            found = f"the refusal {outcome.status} {outcome.code}: {show(outcome.message)}"
+            yield unmet(expected, found, _place(turn))
 
 
 def everything_was_played(read: Read) -> Iterator[Finding]:
@@ -98,7 +96,5 @@ def everything_was_played(read: Read) -> Iterator[Finding]:
     """
     for exchange in read.transcript.unplayed:
         request = exchange.request
-        found = f"found {request.method} {request.uri} left over"
-        yield Finding(
-            f"expected every recorded exchange to be played, {found}", Place(exchange.turn)
-        )
+        found = f"{request.method} {request.uri} left over"
+        yield unmet("every recorded exchange to be played", found, Place(exchange.turn))

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from harness.dialects.reader import text_of
 from harness.reading import Read, Reading, ReadTurn
-from harness.rules.rule import Answered, answered, messages, question, show
+from harness.rules.rule import Answered, answered, messages, question, show, unmet
 from harness.types import Finding, Json, Message, Reply, ToolCall
 from harness.wire import at, find, read_json
 
@@ -23,27 +23,28 @@ def messages_are_well_formed(reading: Reading) -> Iterator[Finding]:
     before = ""
     for number, message in enumerate(sent):
         held = message if isinstance(message, dict) else {}
-        for problem in _problems(held, before):
-            yield Finding(f"in the request: {problem}", reading.place(f"{pointer}/{number}"))
+        for expected, found in _problems(held, before):
+            place = reading.asked_place(f"{pointer}/{number}")
+            yield unmet(expected, found, place, "in the request")
         before = str(held.get("role", ""))
     if before == "assistant" and not at(sent[-1], "/partial"):
-        message = "in the request: expected a user or a tool to speak last, found the assistant"
-        yield Finding(message, reading.place(f"{pointer}/{len(sent) - 1}"))
+        place = reading.asked_place(f"{pointer}/{len(sent) - 1}")
+        yield unmet("a user or a tool to speak last", "the assistant", place, "in the request")
 
 
-def _problems(message: Mapping[str, Json], before: str) -> Iterator[str]:
+def _problems(message: Mapping[str, Json], before: str) -> Iterator[tuple[str, str]]:
     role = message.get("role")
     if role not in _ROLES:
-        yield f"expected a role among {', '.join(_ROLES)}, found {show(role)}"
+        yield f"a role among {', '.join(_ROLES)}", show(role)
     elif role == "system" and before not in ("", "system"):
-        yield f"expected the system message at the beginning, found one after {before}"
+        yield "the system message at the beginning", f"one after {before}"
     elif role == "tool" and before not in ("assistant", "tool"):
-        yield f"expected a tool result after an assistant's message, found one after {show(before)}"
+        yield "a tool result after an assistant's message", f"one after {show(before)}"
     elif role == "assistant" and before in ("", "system"):
-        yield "expected a user's message first, found the assistant's"
+        yield "a user's message first", "the assistant's"
     content = message.get("content")
     if not isinstance(content, str | list) and not message.get("tool_calls"):
-        yield f"expected content as text or a list, found {show(content)}"
+        yield "content as text or a list", show(content)
 
 
 def history_is_carried(read: Read) -> Iterator[Finding]:
@@ -71,9 +72,8 @@ def _continuation(
     begun = [(before, first) for before, first in begun if _continues(first, sent)]
     if not begun:
         if _was_to_continue(turn, past):
-            found = f"found {show(sent)}"
-            message = f"expected a request that begins with the one of the turn before, {found}"
-            yield Finding(message, asked.place(pointer))
+            expected = "a request that begins with the one of the turn before"
+            yield unmet(expected, show(sent), asked.asked_place(pointer))
         return
     length = max(len(first) for _, first in begun)
     nearest = [before for before, first in begun if len(first) == length]
@@ -81,8 +81,8 @@ def _continuation(
     if not any(_same(said, before.reply) for before in nearest):
         reply = nearest[-1].reply
         wanted = show(reply.content if reply.content else [c.name for c in reply.tool_calls])
-        message = f"expected the earlier answer {wanted} in the request, found {show(said)}"
-        yield Finding(message, asked.place(f"{pointer}/{length}"))
+        place = asked.asked_place(f"{pointer}/{length}")
+        yield unmet(f"the earlier answer {wanted} in the request", show(said), place)
 
 
 def _continues(first: Sequence[Json], sent: Sequence[Json]) -> bool:
@@ -106,10 +106,12 @@ def _is_answer(message: Message) -> bool:
 
 
 def _same(said: Json, reply: Reply) -> bool:
-    """Whether a message repeats an answer: the same text, the same tool calls."""
-    text = text_of(at(said, "/content")) or ""
+    """Whether a message repeats an answer: the same text (but for space around it) and calls."""
+    text = (text_of(at(said, "/content")) or "").strip()
     calls = [_plain(at(call, "")) for _, call in find(said, "/tool_calls/[]")]
-    return text == (reply.content or "") and calls == [_called(call) for call in reply.tool_calls]
+    return text == (reply.content or "").strip() and calls == [
+        _called(call) for call in reply.tool_calls
+    ]
 
 
 def _plain(call: Json) -> tuple[Json, ...]:

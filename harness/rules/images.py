@@ -14,7 +14,7 @@ from PIL import Image, UnidentifiedImageError
 
 from harness.dialects.reader import seen
 from harness.reading import Endpoint, Read, Reading, Role
-from harness.rules.rule import answered, answers, show, spoken
+from harness.rules.rule import answered, answers, show, spoken, unmet
 from harness.types import Finding, Reply
 
 Size = tuple[int, int]
@@ -50,8 +50,8 @@ def image_link_is_absolute(reading: Reading) -> Iterator[Finding]:
     for part in answers(reading):
         for pointer, link in seen(part.value, endpoint.fields.images):
             if not _absolute(link):
-                message = f"expected an absolute http or https address, found {show(link)}"
-                yield Finding(message, reading.place(pointer, part))
+                expected = "an absolute http or https address"
+                yield unmet(expected, show(link), reading.place(pointer, part))
 
 
 def _absolute(link: object) -> bool:
@@ -62,7 +62,7 @@ def _absolute(link: object) -> bool:
         return False
 
 
-def _is_picture(reading: Reading) -> bool:
+def is_picture(reading: Reading) -> bool:
     """Whether a fetched file is a picture, and not a film or a sound."""
     if reading.endpoint is not None and reading.endpoint.role is not Role.FILE:
         return False
@@ -74,7 +74,7 @@ def _is_picture(reading: Reading) -> bool:
     )
 
 
-def _decoded(body: bytes) -> Size | str:
+def decoded(body: bytes) -> Size | str:
     """The size of a picture, unpacked to its last line, or what is wrong with it."""
     try:
         with warnings.catch_warnings():
@@ -84,6 +84,8 @@ def _decoded(body: bytes) -> Size | str:
                     return f"{image.width} x {image.height} pixels"
                 image.load()
                 return image.size
+    except UnidentifiedImageError:
+        return "bytes of no known form"
     except _BROKEN as error:
         return f"{type(error).__name__}: {error}"
 
@@ -93,15 +95,16 @@ def image_decodes(reading: Reading) -> Iterator[Finding]:
 
     A link that has expired gives a refusal in place of the picture.
     """
-    if not _is_picture(reading):
+    if not is_picture(reading):
         return
+    status = reading.exchange.response.status
     if not reading.accepted:
-        found = f"found HTTP {reading.exchange.response.status}"
-        yield Finding(f"expected a picture, {found}", reading.place())
+        if status >= 400:
+            yield unmet("a picture", f"HTTP {status}", reading.place())
         return
-    size = _decoded(reading.exchange.response.body)
+    size = decoded(reading.exchange.response.body)
     if isinstance(size, str):
-        yield Finding(f"expected a picture that can be decoded, found {size}", reading.place())
+        yield unmet("a picture that can be decoded", size, reading.place())
 
 
 _SIZE = re.compile(r"([0-9]{1,5})[x*X×]([0-9]{1,5})")
@@ -114,10 +117,9 @@ def image_has_asked_size(read: Read) -> Iterator[Finding]:
         match = _SIZE.fullmatch(wanted) if isinstance(wanted, str) else None
         turn = [r for r in read.readings if r.turn == asked.answer.turn]
         for reading in turn if match else []:
-            size = _decoded(reading.exchange.response.body) if _is_picture(reading) else ""
+            size = decoded(reading.exchange.response.body) if is_picture(reading) else ""
             if match and isinstance(size, tuple) and size != (int(match[1]), int(match[2])):
-                message = f"expected a picture of {wanted}, found {size[0]}x{size[1]}"
-                yield Finding(message, reading.place())
+                yield unmet(f"a picture of {wanted}", f"{size[0]}x{size[1]}", reading.place())
 
 
 def _finished(reply: Reply, endpoint: Endpoint) -> bool:
@@ -133,7 +135,8 @@ def image_count_as_asked(read: Read) -> Iterator[Finding]:
         if type(wanted) is not int or endpoint is None or not _finished(asked.reply, endpoint):
             continue
         part = asked.answer.parts[-1]
-        found = sum(1 for _ in seen(part.value, endpoint.fields.results))
+        pointers = endpoint.fields.results or endpoint.fields.images
+        found = sum(1 for _ in seen(part.value, pointers))
         if found != wanted:
-            message = f"expected {wanted} results, as asked for, found {found}"
-            yield Finding(message, asked.answer.place("", part))
+            place = asked.answer.place("", part)
+            yield unmet(f"{wanted} results, as asked for", str(found), place)

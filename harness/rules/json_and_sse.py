@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from harness.reading import DONE, Part, Reading, Role
-from harness.rules.rule import refusals, show, spoken
+from harness.rules.rule import refusals, show, spoken, unmet, wants_stream
 from harness.types import Failure, Finding
 from harness.wire import Event
 
@@ -19,8 +19,8 @@ def known_endpoint(reading: Reading) -> Iterator[Finding]:
     """
     if reading.endpoint is None and not reading.is_binary:
         request = reading.exchange.request
-        found = f"found {request.method} {request.uri}"
-        yield Finding(f"expected an operation the harness knows, {found}", reading.place())
+        found = f"{request.method} {request.uri}"
+        yield unmet("an operation the harness knows", found, reading.place())
 
 
 def request_is_json(reading: Reading) -> Iterator[Finding]:
@@ -32,11 +32,10 @@ def request_is_json(reading: Reading) -> Iterator[Finding]:
     if endpoint is None or endpoint.role not in (Role.ANSWER, Role.SUBMIT):
         return
     if reading.asked.problem:
-        found = f"found {reading.asked.problem} at byte {reading.asked.offset} of the request"
-        yield Finding(f"expected a request in JSON, {found}", reading.place())
+        place = reading.asked_place(offset=reading.asked.offset)
+        yield unmet("a request in JSON", reading.asked.problem, place)
     elif not isinstance(reading.asked.value, dict):
-        found = f"found {show(reading.asked.value)}"
-        yield Finding(f"expected a JSON object as request, {found}", reading.place())
+        yield unmet("a JSON object as request", show(reading.asked.value), reading.asked_place())
 
 
 def body_is_json(reading: Reading) -> Iterator[Finding]:
@@ -44,11 +43,18 @@ def body_is_json(reading: Reading) -> Iterator[Finding]:
 
     Every endpoint answers JSON, refusals included. Python's own `json` reads more than JSON.
     """
-    if reading.is_stream or _looks_like_events(reading):
+    if reading.is_stream or _looks_like_events(reading) or _has_no_body(reading):
         return
     if (spoken(reading) or _media_type(reading) == "application/json") and reading.document.problem:
         problem, offset = reading.document.problem, reading.document.offset or None
-        yield Finding(f"expected JSON, found {problem}", reading.place(offset=offset))
+        yield unmet("JSON", problem, reading.place(offset=offset))
+
+
+def _has_no_body(reading: Reading) -> bool:
+    """Redirects and the like answer nothing, nor does a request of another kind need to."""
+    response = reading.exchange.response
+    passing = response.status in (204, 304) or 300 <= response.status < 400
+    return passing or (not response.body and reading.endpoint is None)
 
 
 def content_type_agrees_with_body(reading: Reading) -> Iterator[Finding]:
@@ -61,10 +67,10 @@ def content_type_agrees_with_body(reading: Reading) -> Iterator[Finding]:
     found = _media_type(reading)
     wanted = _body_type(reading)
     if wanted and found != wanted:
-        yield Finding(f"expected the content type {wanted}, found {show(found)}", reading.place())
+        yield unmet(f"the content type {wanted}", show(found), reading.place())
     charset = _charset(reading)
     if charset not in ("", "utf-8", "utf8"):
-        yield Finding(f"expected the charset UTF-8, found {show(charset)}", reading.place())
+        yield unmet("the charset UTF-8", show(charset), reading.place())
 
 
 def _header(reading: Reading) -> str:
@@ -99,14 +105,14 @@ def stream_is_well_formed(reading: Reading) -> Iterator[Finding]:
     if not reading.is_stream or _body_type(reading) == "application/json":
         return
     for offset, problem in reading.stream.problems[:_AT_MOST]:
-        message = f"expected well-formed server-sent events, found that {problem}"
-        yield Finding(message, reading.place(offset=offset))
+        found = f"that {problem}"
+        yield unmet("well-formed server-sent events", found, reading.place(offset=offset))
     if not reading.stream.events:
-        yield Finding("expected at least one event, found none", reading.place())
+        yield unmet("at least one event", "none", reading.place())
 
 
 def _at(event: Event, offset: int = 0) -> Part:
-    return Part(None, event.number, event.data_offset + offset)
+    return Part(None, event.number, event.byte(offset))
 
 
 def events_are_json(reading: Reading) -> Iterator[Finding]:
@@ -120,7 +126,7 @@ def events_are_json(reading: Reading) -> Iterator[Finding]:
         document = event.json
         if event.data != DONE and document.problem:
             place = reading.place(part=_at(event, document.offset))
-            yield Finding(f"expected JSON as data, found {document.problem}", place)
+            yield unmet("JSON as data", document.problem, place)
 
 
 def done_marker(reading: Reading) -> Iterator[Finding]:
@@ -135,14 +141,13 @@ def done_marker(reading: Reading) -> Iterator[Finding]:
     done = [event for event in events if event.data == DONE]
     if not endpoint.ends_with_done:
         for event in done:
-            yield Finding(f"expected no {DONE}, found one", reading.place(part=_at(event)))
+            yield unmet(f"no {DONE}", "one", reading.place(part=_at(event)))
     elif not done and not isinstance(reading.outcome, Failure):
         place = reading.place(part=_at(events[-1]))
-        yield Finding(f"expected {DONE} at the end of the stream, found none", place)
+        yield unmet(f"{DONE} at the end of the stream", "none", place)
     elif done:
         for event in events[done[0].number :]:
-            message = f"expected nothing after {DONE}, found {show(event.data)}"
-            yield Finding(message, reading.place(part=_at(event)))
+            yield unmet(f"nothing after {DONE}", show(event.data), reading.place(part=_at(event)))
 
 
 def delivery_as_asked(reading: Reading) -> Iterator[Finding]:
@@ -154,16 +159,10 @@ def delivery_as_asked(reading: Reading) -> Iterator[Finding]:
     asked = reading.asked.value
     if endpoint is None or not isinstance(asked, dict) or not reading.accepted or refusals(reading):
         return
-    if _wants_stream(reading) and endpoint.event is not None and not reading.is_stream:
-        yield Finding("expected a stream, as asked for, found one whole answer", reading.place())
+    if wants_stream(reading) and endpoint.event is not None and not reading.is_stream:
+        yield unmet("a stream, as asked for", "one whole answer", reading.place())
     elif asked.get("stream") is False and reading.is_stream:
-        yield Finding("expected one whole answer, as asked for, found a stream", reading.place())
-
-
-def _wants_stream(reading: Reading) -> bool:
-    headers = reading.exchange.request.headers
-    accepts = (value.lower() for name, value in headers if name.lower() == "accept")
-    return reading.asked.value.get("stream") is True or "text/event-stream" in accepts
+        yield unmet("one whole answer, as asked for", "a stream", reading.place())
 
 
 def status_agrees_with_body(reading: Reading) -> Iterator[Finding]:
@@ -177,5 +176,5 @@ def status_agrees_with_body(reading: Reading) -> Iterator[Finding]:
     for part in refusals(reading)[:1]:
         status = reading.exchange.response.status
         code = reading.outcome.code if isinstance(reading.outcome, Failure) else ""
-        message = f"expected an HTTP status of 400 or more, found {status} with the code {code!r}"
-        yield Finding(message, reading.place(part=part))
+        found = f"{status} with the code {code!r}"
+        yield unmet("an HTTP status of 400 or more", found, reading.place(part=part))

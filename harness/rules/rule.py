@@ -11,7 +11,8 @@ from typing import Any
 
 from harness.dialects.reader import first, is_refusal, seen
 from harness.reading import Endpoint, Fields, Part, Pointers, Read, Reading, ReadTurn, Role
-from harness.types import Failure, Finding, Json, Reply, Severity
+from harness.types import NOWHERE, Failure, Finding, Json, Place, Reply, Severity
+from harness.wire import at
 
 
 class Scope(StrEnum):
@@ -26,12 +27,14 @@ class Scope(StrEnum):
 class Rule:
     """A function that yields a `Finding` for each place where it is broken.
 
-    An exchange rule is given every `Reading` in turn, the others the whole `Read`.
+    An exchange rule is given every `Reading` in turn, the others the whole `Read`. `evidence` says
+    where it is known from, each a key of `evidence.EVIDENCE`.
     """
 
     check: Callable[[Any], Iterator[Finding]]
     scope: Scope
     severity: Severity = Severity.ERROR
+    evidence: tuple[str, ...] = ()
 
     @property
     def name(self) -> str:
@@ -60,6 +63,13 @@ def show(value: Json) -> str:
     text = json.dumps(value, ensure_ascii=False, default=repr)
     text = text.encode("utf-8", "replace").decode()
     return text if len(text) <= _SHOWN else text[:_SHOWN] + "…"
+
+
+def unmet(expected: str, found: str, place: Place = NOWHERE, within: str = "") -> Finding:
+    """A finding in the words that all have: what was expected, and what was found."""
+    head = f"{within}: " if within else ""
+    message = f"{head}expected {expected}, found {found}"
+    return Finding(message, place, expected=expected, found=found)
 
 
 def spoken(reading: Reading) -> Endpoint | None:
@@ -127,6 +137,16 @@ class Answered:
         endpoint = self.asked.endpoint
         pointers = getattr(endpoint.fields, field) if endpoint else ()
         return first(self.asked.asked.value, pointers)
+
+
+def wants_stream(reading: Reading) -> bool:
+    """Whether a request asks for its answer in events: in its body, or by a header."""
+    headers = {name.lower(): value.lower() for name, value in reading.exchange.request.headers}
+    return (
+        at(reading.asked.value, "/stream") is True
+        or headers.get("accept") == "text/event-stream"
+        or any(n.endswith("-sse") and value == "enable" for n, value in headers.items())
+    )
 
 
 def question(turn: ReadTurn) -> Reading | None:

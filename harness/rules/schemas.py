@@ -17,8 +17,8 @@ from harness.rules.rule import show
 from harness.types import Json
 from harness.wire import escape, type_name
 
-Violation = tuple[str, str]
-"""A JSON pointer, and what was expected and found there."""
+Violation = tuple[str, str, str]
+"""A JSON pointer, what was expected there, and what was found."""
 
 # What jsonschema raises on a schema that is none, that refers to what is not there or to itself,
 # or whose patterns and numbers Python cannot handle.
@@ -49,8 +49,8 @@ def violations(schema: Schema, value: Json) -> list[Violation]:
     try:
         errors = list(compiled(schema).iter_errors(value))
     except _UNUSABLE as error:
-        return [("", f"expected a JSON Schema that can be used, found {_first_line(error)}")]
-    return sorted((_pointer(error), _words(error)) for error in errors)
+        return [("", "a JSON Schema that can be used", _first_line(error))]
+    return sorted((_pointer(error), *_words(error)) for error in errors)
 
 
 def compiled(schema: Schema) -> Draft202012Validator:
@@ -66,22 +66,22 @@ def _pointer(error: ValidationError) -> str:
     return "".join(f"/{escape(step)}" for step in error.absolute_path)
 
 
-def _words(error: ValidationError) -> str:
+def _words(error: ValidationError) -> tuple[str, str]:
     """What was expected and found, without repeating whole documents."""
     if error.validator == "required":
         return _missing(error)
     wanted = error.validator_value
     if error.validator == "type":
         kinds = " or ".join(wanted) if isinstance(wanted, list) else str(wanted)
-        return f"expected {kinds}, found {type_name(error.instance)} {show(error.instance)}"
+        return kinds, f"{type_name(error.instance)} {show(error.instance)}"
     meaning = error.schema.get("description") if isinstance(error.schema, Mapping) else None
     if error.validator in ("anyOf", "oneOf") and meaning:
-        return f"expected {meaning}, found {show(error.instance)}"
-    return f"expected {error.validator} {show(wanted)}, found {show(error.instance)}"
+        return meaning, show(error.instance)
+    return f"{error.validator} {show(wanted)}", show(error.instance)
 
 
-def _missing(error: ValidationError) -> str:
+def _missing(error: ValidationError) -> tuple[str, str]:
     held = error.instance if isinstance(error.instance, dict) else {}
     wanted = error.validator_value if isinstance(error.validator_value, list) else []
     missing = next((name for name in wanted if f"{name!r} is" in error.message), "")
-    return f"expected a field {missing!r}, found only {', '.join(map(repr, held)) or 'none'}"
+    return f"a field {missing!r}", f"only {', '.join(map(repr, held)) or 'none'}"

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 
 from harness.dialects.reader import is_refusal
 from harness.reading import Part, Read, Reading, ReadTurn
-from harness.rules.rule import show, spoken
+from harness.rules.rule import show, spoken, unmet
 from harness.types import Broken, Failure, Finding, Json, Outcome, Place, Reply, Usage, View
 from harness.wire import ABSENT, at, escape
 
@@ -47,7 +47,7 @@ def _parts(turn: ReadTurn) -> list[tuple[Part, Reading]]:
     ]
 
 
-def _shown(turn: ReadTurn, outcome: Outcome) -> list[Shown] | None:
+def shown(turn: ReadTurn, outcome: Outcome) -> list[Shown] | None:
     """Each view beside its part; None where they cannot be paired.
 
     An SDK raises for a refusal, or shows it, and both are fine.
@@ -74,18 +74,18 @@ def sdk_agrees_with_wire(read: Read) -> Iterator[Finding]:
     for turn, outcome in _carried_out(read):
         if not outcome.views:
             continue
-        shown = _shown(turn, outcome)
-        if shown is None:
-            message = f"expected an SDK object for each of {len(_parts(turn))} answers or events"
-            yield Finding(f"{message}, found {len(outcome.views)}", _place(turn))
-        for view, part, reading in shown or ():
-            for pointer, message in _differences(view.value, part.value, reading):
-                yield Finding(message, reading.place(pointer, part))
+        pairs = shown(turn, outcome)
+        if pairs is None:
+            expected = f"an SDK object for each of {len(_parts(turn))} answers or events"
+            yield unmet(expected, str(len(outcome.views)), _place(turn))
+        for view, part, reading in pairs or ():
+            for pointer, expected, found in _differences(view.value, part.value, reading):
+                yield unmet(expected, found, reading.place(pointer, part))
 
 
 def _differences(
     shown: Json, wire: Json, reading: Reading, start: str = ""
-) -> Iterator[tuple[str, str]]:
+) -> Iterator[tuple[str, str, str]]:
     """Where two JSON values part, walked together; deep ones do not exhaust the stack."""
     stack: list[tuple[str, Json, Json]] = [(start, shown, wire)]
     while stack:
@@ -98,7 +98,7 @@ def _differences(
         elif isinstance(one, list) and isinstance(other, list) and len(one) == len(other):
             stack.extend((f"{pointer}/{n}", one[n], other[n]) for n in range(len(other)))
         elif not _agree(pointer, one, other, reading):
-            yield pointer, f"expected {_said(other)} as on the wire, found {_said(one)} in the SDK"
+            yield pointer, f"{_said(other)} as on the wire", f"{_said(one)} in the SDK"
 
 
 def _agree(pointer: str, shown: Json, wire: Json, reading: Reading) -> bool:
@@ -133,14 +133,14 @@ def access_paths_work(read: Read) -> Iterator[Finding]:
     `response.choices[0].message.content` is what everybody writes.
     """
     for turn, outcome in _carried_out(read):
-        for view, part, reading in _shown(turn, outcome) or ():
+        for view, part, reading in shown(turn, outcome) or ():
             for path, value in view.accessed.items():
                 pointer = _pointer(path)
                 wire = at(part.value, pointer)
                 if not _leads_to(value, wire, pointer, reading):
                     found = value.error if isinstance(value, Broken) else _said(value)
-                    message = f"expected {path} to give {_said(wire)}, found {found}"
-                    yield Finding(message, reading.place(pointer, part))
+                    expected = f"{path} to give {_said(wire)}"
+                    yield unmet(expected, found, reading.place(pointer, part))
 
 
 def _leads_to(value: Json, wire: Json, pointer: str, reading: Reading) -> bool:
@@ -162,8 +162,8 @@ def reply_agrees_with_wire(read: Read) -> Iterator[Finding]:
         told, seen = _summary(outcome), _summary(wire)
         for name in told:
             if told[name] != seen[name]:
-                message = f"expected the {name} {show(seen[name])} as on the wire"
-                yield Finding(f"{message}, found {show(told[name])}", _place(turn))
+                expected = f"the {name} {show(seen[name])} as on the wire"
+                yield unmet(expected, show(told[name]), _place(turn))
 
 
 def _summary(reply: Reply) -> dict[str, Json]:
@@ -186,25 +186,20 @@ def failure_agrees_with_wire(read: Read) -> Iterator[Finding]:
     A refusal that looks like an answer is worse than one that raises.
     """
     for turn, outcome in _carried_out(read):
-        message = _disagreement(turn, outcome)
-        if message:
-            yield Finding(message, _place(turn))
+        if not _agrees(turn, outcome):
+            expected = f"{_named(turn.outcome)} as on the wire"
+            yield unmet(expected, f"{_named(outcome)} in the SDK", _place(turn))
 
 
-def _disagreement(turn: ReadTurn, outcome: Outcome) -> str:
-    """What is wrong with the outcome of a turn, as a failure or as the lack of one."""
+def _agrees(turn: ReadTurn, outcome: Outcome) -> bool:
+    """Whether the outcome of a turn is a failure where one travelled, and the same."""
     wire = turn.outcome
     if isinstance(outcome, Reply):
-        if isinstance(wire, Reply):
-            return ""
-        return f"expected {_named(wire)} as on the wire, found an answer in the SDK"
+        return isinstance(wire, Reply)
     if isinstance(wire, Failure):
         told = (outcome.status, outcome.code, outcome.message if wire.message else "")
-        same = told == (wire.status, wire.code, wire.message)
-        return "" if same else f"expected {_named(wire)} as on the wire, found {_named(outcome)}"
-    if outcome.status == 0 and (wire is None or _unfinished(turn)):
-        return ""
-    return f"expected {_named(wire)} as on the wire, found {_named(outcome)} in the SDK"
+        return told == (wire.status, wire.code, wire.message)
+    return outcome.status == 0 and (wire is None or _unfinished(turn))
 
 
 def _named(outcome: Outcome | None) -> str:
@@ -232,5 +227,5 @@ def pieces_join_to_content(read: Read) -> Iterator[Finding]:
             continue
         joined = outcome.pieces[-1] if outcome.cumulative else "".join(outcome.pieces)
         if joined != (outcome.content or ""):
-            message = f"expected pieces that join to {show(outcome.content)}, found {show(joined)}"
-            yield Finding(message, _place(turn))
+            expected = f"pieces that join to {show(outcome.content)}"
+            yield unmet(expected, show(joined), _place(turn))

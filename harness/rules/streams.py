@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from itertools import pairwise
 
-from harness.reading import Part, Reading
-from harness.rules.rule import show, spoken, streamed, where
-from harness.types import Finding, Reply
-from harness.wire import ABSENT, at
+from harness.reading import Part, Read, Reading, Role
+from harness.rules.rule import show, spoken, streamed, unmet, where
+from harness.types import Finding, Json, Reply, ToolCall
+from harness.wire import at
 
 
 def stream_keeps_its_identity(reading: Reading) -> Iterator[Finding]:
@@ -24,9 +25,9 @@ def stream_keeps_its_identity(reading: Reading) -> Iterator[Finding]:
         began = at(parts[0].value, pointer)
         for part in parts[1:]:
             found = at(part.value, pointer)
-            if ABSENT not in (began, found) and found != began:
-                message = f"expected {show(began)} as in the first event, found {show(found)}"
-                yield Finding(message, reading.place(pointer, part))
+            if began and found and found != began:
+                place = reading.place(pointer, part)
+                yield unmet(f"{show(began)} as in the first event", show(found), place)
                 break
 
 
@@ -47,12 +48,12 @@ def stream_finishes_once(reading: Reading) -> Iterator[Finding]:
     ends = _finishing(told)
     if not ends:
         place = reading.place(part=told[-1][0])
-        yield Finding("expected a finish reason in the last event, found none", place)
+        yield unmet("a finish reason in the last event", "none", place)
     for part, reply in ends[1:]:
         if reply.finish_reason != ends[0][1].finish_reason or not endpoint.repeats_finish:
             place = reading.place(where(part, endpoint.fields.finish_reason), part)
-            was, found = show(ends[0][1].finish_reason), show(reply.finish_reason)
-            yield Finding(f"expected one finish reason, found {found} after {was}", place)
+            found = f"{show(reply.finish_reason)} after {show(ends[0][1].finish_reason)}"
+            yield unmet("one finish reason", found, place)
 
 
 def nothing_after_finish(reading: Reading) -> Iterator[Finding]:
@@ -64,10 +65,8 @@ def nothing_after_finish(reading: Reading) -> Iterator[Finding]:
     ended = False
     for part, reply in streamed(reading) if endpoint else []:
         if ended and (reply.tool_calls or _new_text(reply)):
-            found = f"found {show(reply.content or [call.name for call in reply.tool_calls])}"
-            yield Finding(
-                f"expected nothing more after the finish reason, {found}", reading.place(part=part)
-            )
+            found = show(reply.content or [call.name for call in reply.tool_calls])
+            yield unmet("nothing more after the finish reason", found, reading.place(part=part))
         ended = ended or reply.finish_reason is not None
 
 
@@ -75,32 +74,20 @@ def _new_text(reply: Reply) -> bool:
     return bool(reply.content) or bool(reply.reasoning)
 
 
-def usage_never_shrinks(reading: Reading) -> Iterator[Finding]:
-    """The usage that a stream repeats grows or stays.
-
-    DashScope counts along in every event [REC]; a count that falls was of another answer.
-    """
-    before: dict[str, int] = {}
-    for part, reply in streamed(reading):
-        for name in ("input_tokens", "output_tokens", "total_tokens"):
-            count = getattr(reply.usage, name) if reply.usage else None
-            if count is None:
-                continue
-            if count < before.get(name, count):
-                pointers = getattr(reading.endpoint.fields, name) if reading.endpoint else ()
-                message = f"expected at least {before[name]} as before, found {count}"
-                yield Finding(message, reading.place(where(part, pointers), part))
-            before[name] = count
+def _is_cumulative(reading: Reading) -> bool:
+    """Whether each event repeats the whole so far: as asked for, or else as most of them do."""
+    return isinstance(reading.outcome, Reply) and reading.outcome.cumulative
 
 
 def cumulative_stream_only_grows(reading: Reading) -> Iterator[Finding]:
     """Where each event carries the whole text so far, it begins with the one before.
 
-    So it is unless increments were asked for [DOC B3]. A text that does not continue the one
-    before is an increment, and whoever shows only the last event shows a fragment.
+    So it is unless increments were asked for [DOC B3], or the model gives nothing else. A text
+    that does not continue the one before is an increment, and whoever shows only the last event
+    shows a fragment.
     """
     endpoint = spoken(reading)
-    if endpoint is None or not endpoint.cumulative(reading.asked.value):
+    if endpoint is None or not _is_cumulative(reading):
         return
     for name in ("content", "reasoning"):
         before = ""
@@ -109,10 +96,44 @@ def cumulative_stream_only_grows(reading: Reading) -> Iterator[Finding]:
             if not text:
                 continue
             if not text.startswith(before):
-                message = f"expected a text that begins with {show(before)}, found {show(text)}"
                 place = reading.place(where(part, getattr(endpoint.fields, name)), part)
-                yield Finding(message, place)
+                yield unmet(f"a text that begins with {show(before)}", show(text), place)
             before = text
+
+
+def cumulative_calls_only_grow(reading: Reading) -> Iterator[Finding]:
+    """Where each event carries the whole so far, a tool call's arguments only grow too.
+
+    The call keeps its id and its name, and no call is lost on the way.
+    """
+    endpoint = spoken(reading)
+    if endpoint is None or not _is_cumulative(reading):
+        return
+    before: tuple[ToolCall, ...] = ()
+    for part, reply in streamed(reading):
+        if not reply.tool_calls:
+            continue
+        if not _grown(before, reply.tool_calls):
+            place = reading.place(where(part, endpoint.fields.tool_calls), part)
+            yield unmet(f"calls that continue {_calls(before)}", _calls(reply.tool_calls), place)
+        before = reply.tool_calls
+
+
+def _grown(before: tuple[ToolCall, ...], after: tuple[ToolCall, ...]) -> bool:
+    return len(after) >= len(before) and all(
+        new.arguments.startswith(old.arguments)
+        and old.id in ("", new.id)
+        and old.name in ("", new.name)
+        for old, new in zip(before, after, strict=False)
+    )
+
+
+def _calls(calls: tuple[ToolCall, ...]) -> str:
+    return show([[call.id, call.name, call.arguments] for call in calls])
+
+
+_CHANCE = 10
+"""Characters: shorter texts may begin alike by chance, as 1, 10 and 100 do."""
 
 
 def deltas_do_not_repeat(reading: Reading) -> Iterator[Finding]:
@@ -121,12 +142,71 @@ def deltas_do_not_repeat(reading: Reading) -> Iterator[Finding]:
     Joined, such pieces would say everything many times over.
     """
     endpoint = spoken(reading)
-    if endpoint is None or endpoint.cumulative(reading.asked.value):
+    if endpoint is None or _is_cumulative(reading):
         return
-    told = [(part, reply.content) for part, reply in streamed(reading) if reply.content]
-    texts = [text for _, text in told]
-    growing = all(b.startswith(a) and len(b) > len(a) for a, b in pairwise(texts))
-    if len(texts) > 2 and growing:
-        part = told[-1][0]
-        message = f"expected only the new piece, found the whole text so far {show(texts[-1])}"
-        yield Finding(message, reading.place(where(part, endpoint.fields.content), part))
+    for name in ("content", "reasoning"):
+        told = [(p, text) for p, reply in streamed(reading) if (text := getattr(reply, name))]
+        texts = [text for _, text in told]
+        growing = all(b.startswith(a) and len(b) > len(a) for a, b in pairwise(texts))
+        if len(texts) > 2 and growing and len(texts[-1]) >= _CHANCE:
+            part = told[-1][0]
+            place = reading.place(where(part, getattr(endpoint.fields, name)), part)
+            yield unmet("only the new piece", f"the whole text so far {show(texts[-1])}", place)
+
+
+_DELIVERY = ("stream", "stream_options", "incremental_output", "seed", "request_id")
+
+
+def stream_equals_whole(read: Read) -> Iterator[Finding]:
+    """The same question, asked once for a stream and once for a whole answer, is answered alike.
+
+    Models do not say the same twice, so that only what does not depend on chance is compared: the
+    model's name, the count of the input tokens, and which of id, model, finish reason and usage
+    are told at all.
+    """
+    whole: dict[str, Reading] = {}
+    streams = []
+    for reading in read.readings:
+        if not _is_comparable(reading):
+            continue
+        if reading.is_stream:
+            streams.append(reading)
+        else:
+            whole.setdefault(_asked(reading), reading)
+    for reading in streams:
+        other = whole.get(_asked(reading))
+        for name, one, two in _parted(reading, other) if other else ():
+            place = reading.place(part=reading.parts[-1])
+            told = f"{name} {show(two)} as in the whole answer (exchange {other and other.number})"
+            yield unmet(told, show(one), place)
+
+
+def _is_comparable(reading: Reading) -> bool:
+    endpoint = spoken(reading)
+    asked = isinstance(reading.asked.value, dict)
+    is_chat = endpoint is not None and endpoint.role is Role.ANSWER and bool(endpoint.event)
+    return is_chat and asked and isinstance(reading.outcome, Reply)
+
+
+def _asked(reading: Reading) -> str:
+    """A question without what says how to deliver the answer."""
+    name = reading.endpoint.name if reading.endpoint else ""
+    return name + json.dumps(_plain(reading.asked.value, depth=2), sort_keys=True)
+
+
+def _plain(value: Json, depth: int) -> Json:
+    if not isinstance(value, dict) or not depth:
+        return value
+    return {k: _plain(v, depth - 1) for k, v in value.items() if k not in _DELIVERY}
+
+
+def _parted(reading: Reading, other: Reading) -> Iterator[tuple[str, Json, Json]]:
+    one, two = reading.outcome, other.outcome
+    if not isinstance(one, Reply) or not isinstance(two, Reply):
+        return
+    for name in ("id", "model", "finish_reason"):
+        here, there = getattr(one, name), getattr(two, name)
+        if (here is None) != (there is None) or (name == "model" and here != there):
+            yield name.replace("_", " "), here, there
+    if one.usage and two.usage and one.usage.input_tokens != two.usage.input_tokens:
+        yield "input tokens", one.usage.input_tokens, two.usage.input_tokens

@@ -9,8 +9,9 @@ from urllib.parse import unquote, urlsplit
 
 from harness.dialects.reader import first, seen
 from harness.reading import Endpoint, Part, Read, Reading, Role
-from harness.rules.rule import answers, show, spoken, where
-from harness.types import Finding
+from harness.rules.rule import answers, show, spoken, unmet, where
+from harness.types import Finding, Json
+from harness.wire import at
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,8 +24,8 @@ class _Told:
     task: str | None
     state: str | None
 
-    def finding(self, message: str, pointer: str) -> Finding:
-        return Finding(message, self.reading.place(pointer, self.part))
+    def unmet(self, expected: str, found: str, pointer: str) -> Finding:
+        return unmet(expected, found, self.reading.place(pointer, self.part))
 
     @property
     def state_at(self) -> str:
@@ -65,7 +66,7 @@ def task_state_is_known(reading: Reading) -> Iterator[Finding]:
         states = told.endpoint.states
         if told.state is not None and told.state not in states:
             known = ", ".join(states.running + states.succeeded + states.failed)
-            yield told.finding(f"expected one of {known}, found {show(told.state)}", told.state_at)
+            yield told.unmet(f"one of {known}", show(told.state), told.state_at)
 
 
 def task_moves_forward(read: Read) -> Iterator[Finding]:
@@ -76,13 +77,13 @@ def task_moves_forward(read: Read) -> Iterator[Finding]:
     latest: dict[str, str] = {}
     for reading in read.readings:
         for told in _told(reading):
-            if told.task is None or told.state is None or told.state not in told.endpoint.states:
+            task = told.task or _polled(reading)
+            if task is None or told.state is None or told.state not in told.endpoint.states:
                 continue
-            before = latest.get(told.task)
+            before = latest.get(task)
             if before is not None and not _follows(told.endpoint, before, told.state):
-                message = f"expected {before} or what follows it, found {told.state}"
-                yield told.finding(message, told.state_at)
-            latest[told.task] = told.state
+                yield told.unmet(f"{before} or what follows it", told.state, told.state_at)
+            latest[task] = told.state
 
 
 def _follows(endpoint: Endpoint, before: str, state: str) -> bool:
@@ -98,8 +99,7 @@ def poll_answers_its_task(reading: Reading) -> Iterator[Finding]:
     for told in _told(reading):
         if asked is not None and told.task is not None and told.task != asked:
             pointer = where(told.part, told.endpoint.fields.task_id)
-            message = f"expected the task {show(asked)} that was asked for, found {show(told.task)}"
-            yield told.finding(message, pointer)
+            yield told.unmet(f"the task {show(asked)} that was asked for", show(told.task), pointer)
 
 
 def task_keeps_its_id(read: Read) -> Iterator[Finding]:
@@ -117,10 +117,8 @@ def task_keeps_its_id(read: Read) -> Iterator[Finding]:
             task = _polled(reading)
             if task is not None and task not in submitted:
                 wanted = ", ".join(sorted(show(name) for name in own))
-                message = (
-                    f"expected a poll of the submitted task {wanted}, found one of {show(task)}"
-                )
-                yield Finding(message, reading.place())
+                expected = f"a poll of the submitted task {wanted}"
+                yield unmet(expected, f"one of {show(task)}", reading.place())
 
 
 def _submissions(reading: Reading) -> Iterator[_Told]:
@@ -138,7 +136,7 @@ def result_only_after_success(reading: Reading) -> Iterator[Finding]:
         if told.state not in states or told.state in states.succeeded:
             continue
         for pointer, _ in seen(told.part.value, told.endpoint.fields.results):
-            yield told.finding(f"expected no result while {told.state}, found one", pointer)
+            yield told.unmet(f"no result while {told.state}", "one", pointer)
 
 
 def success_has_result(reading: Reading) -> Iterator[Finding]:
@@ -146,8 +144,7 @@ def success_has_result(reading: Reading) -> Iterator[Finding]:
     for told in _told(reading):
         succeeded = told.state in told.endpoint.states.succeeded
         if succeeded and not any(seen(told.part.value, told.endpoint.fields.results)):
-            message = f"expected a result with the state {told.state}, found none"
-            yield told.finding(message, told.state_at)
+            yield told.unmet(f"a result with the state {told.state}", "none", told.state_at)
 
 
 def failed_task_says_why(reading: Reading) -> Iterator[Finding]:
@@ -161,8 +158,7 @@ def failed_task_says_why(reading: Reading) -> Iterator[Finding]:
             continue
         for name, pointers in (("code", fields.code), ("message", fields.message)):
             if not first(told.part.value, pointers):
-                message = f"expected a {name} with the state {told.state}, found none"
-                yield told.finding(message, pointers[-1])
+                yield told.unmet(f"a {name} with the state {told.state}", "none", pointers[-1])
 
 
 def task_times_in_order(reading: Reading) -> Iterator[Finding]:
@@ -174,11 +170,47 @@ def task_times_in_order(reading: Reading) -> Iterator[Finding]:
         before: datetime | None = None
         for pointer, text in seen(told.part.value, told.endpoint.fields.times):
             time = _time(text)
-            if time is None:
-                yield told.finding(f"expected a date and a time, found {show(text)}", pointer)
-            elif before is not None and time < before:
-                yield told.finding(f"expected a time after {before}, found {time}", pointer)
+            if time is None and text:
+                yield told.unmet("a date and a time", show(text), pointer)
+            elif time is not None and before is not None and time < before:
+                yield told.unmet(f"a time after {before}", str(time), pointer)
             before = time or before
+
+
+def task_times_stay(read: Read) -> Iterator[Finding]:
+    """What a poll tells of a task's past is what the poll before told.
+
+    A task is submitted once, scheduled once and ends once [REC].
+    """
+    known: dict[tuple[str, str], Json] = {}
+    for reading in read.readings:
+        for told in _told(reading):
+            for pointer, text in seen(told.part.value, told.endpoint.fields.times):
+                before = known.setdefault((told.task or "", pointer), text)
+                if text != before:
+                    yield told.unmet(f"{show(before)} as told before", show(text), pointer)
+
+
+def task_metrics_add_up(reading: Reading) -> Iterator[Finding]:
+    """What a task counts of its results agrees with the results.
+
+    No more have succeeded and failed than there are in all; once it ended, exactly so many, and
+    those with a link are those that succeeded [DOC B5].
+    """
+    for told in _told(reading):
+        counts = first(told.part.value, told.endpoint.fields.metrics)
+        total, good, bad = (at(counts, f"/{name}") for name in ("TOTAL", "SUCCEEDED", "FAILED"))
+        if not (isinstance(total, int) and isinstance(good, int) and isinstance(bad, int)):
+            continue
+        pointer = where(told.part, told.endpoint.fields.metrics)
+        if good + bad > total:
+            yield told.unmet(f"at most {total} in all", f"{good} + {bad}", pointer)
+        elif told.state in told.endpoint.states.succeeded:
+            links = sum(1 for _ in seen(told.part.value, told.endpoint.fields.images))
+            if good + bad != total:
+                yield told.unmet(f"{total} in all, as it ended", f"{good} + {bad}", pointer)
+            elif links and links != good:
+                yield told.unmet(f"{links} that succeeded, as many as links", str(good), pointer)
 
 
 def _time(text: object) -> datetime | None:

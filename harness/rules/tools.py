@@ -6,13 +6,27 @@ from collections.abc import Iterator
 
 from harness.dialects.reader import seen
 from harness.reading import Part, Read, Reading
-from harness.rules.rule import Answered, answered, messages, replies, show, where
+from harness.rules.rule import (
+    Answered,
+    answered,
+    answers,
+    messages,
+    replies,
+    show,
+    spoken,
+    streamed,
+    unmet,
+    where,
+)
 from harness.rules.schemas import violations
 from harness.types import NOTHING, Finding, Json, Place, Reply, ToolCall
 from harness.wire import at, read_json
 
 CALLING = "tool_calls"
 """The finish reason, and the key in a message, of an answer that calls tools."""
+
+CUT_OFF = "length"
+"""The finish reason of an answer that was cut off, in the middle of a call too."""
 
 
 def _whole(reading: Reading) -> Reply | None:
@@ -37,23 +51,76 @@ def tool_calls_are_complete(reading: Reading) -> Iterator[Finding]:
     reply = _whole(reading)
     known: set[str] = set()
     for number, call in enumerate(reply.tool_calls if reply else ()):
-        for problem in _problems(call, known):
-            yield Finding(problem, _place(reading, number))
+        cut_off = reply is not None and reply.finish_reason == CUT_OFF
+        for expected, found in _problems(call, known, cut_off):
+            yield unmet(expected, found, _place(reading, number))
         known.add(call.id)
 
 
-def _problems(call: ToolCall, known: set[str]) -> Iterator[str]:
+def _problems(call: ToolCall, known: set[str], cut_off: bool) -> Iterator[tuple[str, str]]:
     if not call.id:
-        yield "expected an id of the tool call, found none"
+        yield "an id of the tool call", "none"
     elif call.id in known:
-        yield f"expected an id of its own for each tool call, found {show(call.id)} twice"
+        yield "an id of its own for each tool call", f"{show(call.id)} twice"
     if not call.name:
-        yield "expected the name of a function, found none"
+        yield "the name of a function", "none"
     arguments = read_json(call.arguments.encode("utf-8", "replace"))
-    if arguments.problem:
-        yield f"expected arguments in JSON, found {arguments.problem} in {show(call.arguments)}"
-    elif not isinstance(arguments.value, dict):
-        yield f"expected a JSON object as arguments, found {show(arguments.value)}"
+    if arguments.problem and not cut_off:
+        yield "arguments in JSON", f"{arguments.problem} in {show(call.arguments)}"
+    elif not arguments.problem and not isinstance(arguments.value, dict):
+        yield "a JSON object as arguments", show(arguments.value)
+
+
+def _pieces(reading: Reading) -> Iterator[tuple[Part, str, Json, int]]:
+    """Each piece of a streamed call: its event, its pointer, itself, and its index."""
+    endpoint = reading.endpoint
+    for part, _ in streamed(reading) if endpoint else ():
+        for pointer, calls in seen(part.value, endpoint.fields.tool_calls if endpoint else ()):
+            for number, call in enumerate(calls if isinstance(calls, list) else ()):
+                index = at(call, "/index")
+                yield part, f"{pointer}/{number}", call, index if type(index) is int else number
+
+
+def tool_pieces_belong(reading: Reading) -> Iterator[Finding]:
+    """The pieces of a streamed tool call belong to it: the first has an id and a name.
+
+    Later ones have neither, or the same (DashScope's have `id: ""` [REC B6]; Zhipu's calls come
+    whole [REC A2]). A piece with another name under the same id is of another call, and its
+    arguments would be added to those of this one.
+    """
+    outcome = reading.outcome
+    if not isinstance(outcome, Reply) or outcome.cumulative:
+        return
+    known: dict[int, tuple[str, str]] = {}
+    for part, pointer, call, index in _pieces(reading):
+        told = tuple(v if isinstance(v, str) else "" for v in (at(call, "/id"), _named(call)))
+        own, name = known.get(index, ("", ""))
+        if index not in known and not (told[0] and told[1]):
+            place = reading.place(pointer, part)
+            yield unmet("a first piece with an id and a name", show(call), place)
+        elif told[0] in ("", own) and name and told[1] not in ("", name):
+            place = reading.place(pointer, part)
+            yield unmet(f"a piece of the call of {show(name)}", f"one of {show(told[1])}", place)
+        known[index] = (told[0] or own, told[1] or name)
+
+
+def _named(call: Json) -> Json:
+    return at(call, "/function/name")
+
+
+def tool_type_is_known(reading: Reading) -> Iterator[Finding]:
+    """A tool call is of the type function, or of a type that it has a field for.
+
+    Zhipu names its own tools so (a search, a browser). Programs look under `function`.
+    """
+    endpoint = spoken(reading)
+    for part in answers(reading) if endpoint else []:
+        for pointer, calls in seen(part.value, endpoint.fields.tool_calls if endpoint else ()):
+            for number, call in enumerate(calls if isinstance(calls, list) else ()):
+                kind = at(call, "/type")
+                if isinstance(kind, str) and kind and kind not in call:
+                    place = reading.place(f"{pointer}/{number}/type", part)
+                    yield unmet("the type function", show(kind), place)
 
 
 def _declared(asked: Answered) -> dict[str, Json]:
@@ -74,8 +141,8 @@ def tool_was_declared(read: Read) -> Iterator[Finding]:
         for number, call in enumerate(asked.reply.tool_calls):
             if call.name and call.name not in declared:
                 offered = ", ".join(declared) or "no function at all"
-                message = f"expected a call of {offered}, found one of {show(call.name)}"
-                yield Finding(message, _place(asked.answer, number))
+                found = f"one of {show(call.name)}"
+                yield unmet(f"a call of {offered}", found, _place(asked.answer, number))
 
 
 def tool_arguments_fit(read: Read) -> Iterator[Finding]:
@@ -90,11 +157,10 @@ def tool_arguments_fit(read: Read) -> Iterator[Finding]:
             arguments = read_json(call.arguments.encode("utf-8", "replace"))
             if not isinstance(schema, dict) or not isinstance(arguments.value, dict):
                 continue
-            for pointer, problem in violations(schema, arguments.value):
-                message = (
-                    f"in the arguments of {call.name}{pointer and ' at ' + pointer}: {problem}"
-                )
-                yield Finding(message, _place(asked.answer, number))
+            within = f"in the arguments of {call.name}"
+            for pointer, expected, found in violations(schema, arguments.value):
+                place = _place(asked.answer, number)
+                yield unmet(expected, found, place, within + (pointer and " at " + pointer))
 
 
 def _finish_place(reading: Reading) -> Place:
@@ -107,10 +173,14 @@ def _finish_place(reading: Reading) -> Place:
 def tool_finish_has_calls(reading: Reading) -> Iterator[Finding]:
     """An answer that finished to have tools called calls at least one."""
     reply = _whole(reading)
-    if reply and reply.finish_reason == CALLING and not reply.tool_calls:
-        yield Finding(
-            "expected a tool call, as the finish reason says, found none", _finish_place(reading)
-        )
+    if reply and reply.finish_reason == CALLING and not _calls_any(reading):
+        yield unmet("a tool call, as the finish reason says", "none", _finish_place(reading))
+
+
+def _calls_any(reading: Reading) -> bool:
+    """Whether any tool is called, one of the service's own included."""
+    pointers = reading.endpoint.fields.tool_calls if reading.endpoint else ()
+    return any(calls for part in reading.parts for _, calls in seen(part.value, pointers))
 
 
 def tool_calls_finish_as_such(reading: Reading) -> Iterator[Finding]:
@@ -121,10 +191,8 @@ def tool_calls_finish_as_such(reading: Reading) -> Iterator[Finding]:
     """
     reply = _whole(reading)
     if reply and reply.tool_calls and reply.finish_reason == "stop":
-        message = (
-            f'expected the finish reason "{CALLING}" of an answer with tool calls, found "stop"'
-        )
-        yield Finding(message, _finish_place(reading))
+        expected = f'the finish reason "{CALLING}" of an answer with tool calls'
+        yield unmet(expected, '"stop"', _finish_place(reading))
 
 
 def tool_results_answer_calls(reading: Reading) -> Iterator[Finding]:
@@ -146,17 +214,17 @@ def tool_results_answer_calls(reading: Reading) -> Iterator[Finding]:
             yield from _unasked(reading, f"{pointer}/{number}", name, open_calls)
             open_calls.pop(str(name), None)
     for call, place in open_calls.items() if not nameless else ():
-        message = f"expected a tool result for the call {show(call)} in the request, found none"
-        yield Finding(message, reading.place(place))
+        expected = f"a tool result for the call {show(call)} in the request"
+        yield unmet(expected, "none", reading.asked_place(place))
 
 
 def _unasked(
     reading: Reading, pointer: str, name: Json, open_calls: dict[str, str]
 ) -> Iterator[Finding]:
     if not isinstance(name, str):
-        message = "expected a tool_call_id of the tool result in the request, found none"
-        yield Finding(message, reading.place(pointer))
+        expected = "a tool_call_id of the tool result in the request"
+        yield unmet(expected, "none", reading.asked_place(pointer))
     elif name not in open_calls:
         wanted = ", ".join(map(show, open_calls)) or "no tool result, as no call is open"
-        message = f"in the request: expected {wanted}, found a result for {show(name)}"
-        yield Finding(message, reading.place(f"{pointer}/tool_call_id"))
+        place = reading.asked_place(f"{pointer}/tool_call_id")
+        yield unmet(wanted, f"a result for {show(name)}", place, "in the request")

@@ -26,7 +26,7 @@ from harness.scenario.forms import (
 )
 from harness.scenario.script import Scenario, Step
 from harness.scenario.source import Loc, Source, shown, where
-from harness.types import Credentials, Kind, Mode
+from harness.types import Credentials, Kind, Mode, Severity
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +73,7 @@ _CHOICES: Mapping[str, type[StrEnum]] = {
     "mode": Mode,
     "history": History,
     "credentials": Credentials,
+    "severity": Severity,
 }
 _LENGTHS = {
     "string_too_short": "must not be empty",
@@ -123,7 +124,8 @@ def _verdict(detail: ErrorDetails, loc: Loc) -> str:
     if kind == "problem":
         return detail["msg"]
     if kind == "enum":
-        choices = [choice.value for choice in _CHOICES[str(loc[-1])]]
+        key = next(str(step) for step in loc if str(step) in _CHOICES)
+        choices = [choice.value for choice in _CHOICES[key]]
         return f"is {shown(given)}{_offer(str(given), choices)}"
     if kind in _LENGTHS:
         return _LENGTHS[kind].format(**context)

@@ -85,13 +85,14 @@ def check_providers(scenario: Scenario, known: Collection[str]) -> None:
 
 
 def check_rules(scenario: Scenario, known: Collection[str]) -> None:
-    """Refuse to ignore a rule that is not one of the known ones."""
-    names = sorted(known)
+    """Refuse to ignore, select or weigh a rule that is not one of the known ones."""
+    names, form = sorted(known), scenario.form
+    told: list[tuple[str, tuple[str | int, ...]]] = [
+        *((entry.rule, ("ignore", n, "rule")) for n, entry in enumerate(form.ignore)),
+        *((rule, ("select", n)) for n, rule in enumerate(form.select)),
+        *((rule, ("severity", rule)) for rule in form.severity),
+    ]
     complain(
-        (
-            unknown("rule", entry.rule, ("ignore", number, "rule"), names)
-            for number, entry in enumerate(scenario.form.ignore)
-            if entry.rule not in known
-        ),
+        (unknown("rule", rule, place, names) for rule, place in told if rule not in known),
         scenario.source,
     )

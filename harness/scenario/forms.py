@@ -25,7 +25,7 @@ from pydantic import (
 from pydantic_core import PydanticCustomError
 
 from harness.scenario.source import cut, shown
-from harness.types import Credentials, Json, Mode, Target
+from harness.types import Credentials, Json, Mode, Severity, Target
 
 WORDS = ("system", "user", "assistant", "prompt", "image", "tool_results")
 """The keys of which every step holds exactly one."""
@@ -309,3 +309,11 @@ class ScenarioForm(Form):
 
     ignore: tuple[IgnoreForm, ...] = ()
     """Rules that do not apply here, each with its reason."""
+
+    select: tuple[Text, ...] = Field(default=(), examples=[["usage_adds_up"]])
+    """If any rules are named, only these apply here."""
+
+    severity: dict[str, Severity] = Field(
+        default={}, examples=[{"tool_calls_finish_as_such": "error"}]
+    )
+    """Rules that weigh more, or less, here than elsewhere."""

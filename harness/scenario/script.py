@@ -31,6 +31,7 @@ from harness.types import (
     Outcome,
     Poll,
     Reply,
+    Severity,
     Target,
     ToolCall,
 )
@@ -78,6 +79,16 @@ class Scenario:
     def ignored(self) -> Mapping[str, str]:
         """The rules that do not apply, each with the reason."""
         return {entry.rule: entry.reason for entry in self.form.ignore}
+
+    @property
+    def selected(self) -> tuple[str, ...]:
+        """The rules that apply; all, if none is named."""
+        return self.form.select
+
+    @property
+    def severities(self) -> Mapping[str, Severity]:
+        """The rules that weigh more, or less, here than elsewhere."""
+        return self.form.severity
 
     @property
     def targets(self) -> tuple[Target, ...]:

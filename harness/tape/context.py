@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 import anyio
 
 from harness.errors import NoTape
+from harness.tape.hosts import NO_HOSTS, Hosts
 from harness.tape.recorder import Listener
 from harness.types import Exchange, Request
 
@@ -47,6 +48,7 @@ class Tape(Protocol):
 
 
 current: ContextVar[Tape | None] = ContextVar("harness_tape", default=None)
+allowed: ContextVar[Hosts] = ContextVar("harness_allowed", default=NO_HOSTS)
 on_the_way: ContextVar[bool] = ContextVar("harness_on_the_way", default=False)
 
 
@@ -57,6 +59,11 @@ def tape_for(method: str, uri: str) -> Tape:
         asked = f"{method} {uri.partition('?')[0]}"
         raise NoTape(f"{asked} was asked where no tape is in place, while one is elsewhere")
     return tape
+
+
+def passes(uri: str) -> bool:
+    """Whether a request has nothing to do with the tape: its host is an allowed one."""
+    return allowed.get().pass_request(uri)
 
 
 @contextmanager

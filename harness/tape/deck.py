@@ -98,5 +98,5 @@ class Deck:
         for note in notes:
             if isinstance(note, Exchange):
                 yield note
-            elif note.exchange is not None and self.recorder is not None:
-                yield self.recorder.redactor.exchange(note.exchange)
+            elif self.recorder is not None and (kept := self.recorder.kept(note)) is not None:
+                yield kept

@@ -9,7 +9,7 @@ from functools import cache, partial
 from types import ModuleType
 from typing import Any
 
-from harness.tape.context import letting_through, paced, pause, tape_for
+from harness.tape.context import letting_through, paced, passes, pause, tape_for
 from harness.tape.recorder import Listener
 from harness.types import Exchange, Request
 
@@ -28,6 +28,9 @@ def _on_tape(library: ModuleType, original: Callable[..., Any]) -> Callable[...,
     """`HTTPTransport.handle_request`, asking the tape first and letting it hear the answer."""
 
     def handle_request(self: Any, request: Any) -> Any:
+        if passes(str(request.url)):
+            with letting_through():
+                return original(self, request)
         asked = _request(request, request.read())
         tape = tape_for(asked.method, asked.uri)
         found = tape.find(asked)
@@ -46,6 +49,9 @@ def _on_tape_async(library: ModuleType, original: Callable[..., Any]) -> Callabl
     """The same for `AsyncHTTPTransport.handle_async_request`."""
 
     async def handle_async_request(self: Any, request: Any) -> Any:
+        if passes(str(request.url)):
+            with letting_through():
+                return await original(self, request)
         asked = _request(request, await request.aread())
         tape = tape_for(asked.method, asked.uri)
         found = tape.find(asked)

@@ -14,7 +14,7 @@ from typing import Any
 import urllib3
 
 from harness.errors import RecordingFailed
-from harness.tape.context import chunks_of, letting_through, on_the_way, paced, tape_for
+from harness.tape.context import chunks_of, letting_through, on_the_way, paced, passes, tape_for
 from harness.tape.recorder import Listener
 from harness.types import Exchange, Request
 
@@ -33,6 +33,9 @@ def on_tape(original: Callable[..., Any]) -> Callable[..., Any]:
     ) -> Any:
         if on_the_way.get():  # urllib3 asks again after a broken connection: heard already
             return original(self, method, url, body, headers, *more, **options)
+        if passes(_uri(self, url)):
+            with letting_through():
+                return original(self, method, url, body, headers, *more, **options)
         asked = _request(self, method, url, body, self.headers if headers is None else headers)
         tape = tape_for(asked.method, asked.uri)
         found = tape.find(asked)
@@ -48,14 +51,18 @@ def on_tape(original: Callable[..., Any]) -> Callable[..., Any]:
     return urlopen
 
 
-def _request(
-    pool: urllib3.HTTPConnectionPool, method: str, url: str, body: Any, headers: Any
-) -> Request:
+def _uri(pool: urllib3.HTTPConnectionPool, url: str) -> str:
     default = {"http": 80, "https": 443}.get(pool.scheme)
     port = f":{pool.port}" if pool.port and pool.port != default else ""
     host = f"[{pool.host}]" if ":" in pool.host else pool.host
     # A proxy is asked for a whole address; anybody else for a path.
-    uri = f"{pool.scheme}://{host}{port}{url}" if url.startswith("/") else url
+    return f"{pool.scheme}://{host}{port}{url}" if url.startswith("/") else url
+
+
+def _request(
+    pool: urllib3.HTTPConnectionPool, method: str, url: str, body: Any, headers: Any
+) -> Request:
+    uri = _uri(pool, url)
     sent = body.encode() if isinstance(body, str) else body
     if sent is not None and not isinstance(sent, bytes):
         where = uri.partition("?")[0]

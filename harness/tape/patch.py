@@ -28,18 +28,20 @@ import urllib3
 
 from harness.errors import SocketShut
 from harness.tape import clock, over_httpx, over_urllib3
-from harness.tape.context import Tape, current, on_the_way
+from harness.tape.context import Tape, allowed, current, on_the_way
+from harness.tape.hosts import NO_HOSTS, Hosts
 
 
 @contextmanager
-def in_place(tape: Tape) -> Iterator[Tape]:
-    """Every request made inside this context belongs to `tape`."""
+def in_place(tape: Tape, hosts: Hosts = NO_HOSTS) -> Iterator[Tape]:
+    """Every request made inside this context belongs to `tape`, but for those to allowed hosts."""
     _patch.acquire()
     try:
-        token = current.set(tape)
+        token, other = current.set(tape), allowed.set(hosts)
         try:
             yield tape
         finally:
+            allowed.reset(other)
             current.reset(token)
     finally:
         _patch.release()
@@ -53,6 +55,8 @@ class _Patch:
         self._lock = threading.Lock()
         self._originals: list[tuple[Any, str, Any]] = []
         self._later = [_Later(name, partial(self._came, name)) for name in _LATER]
+        self.names: dict[str, set[str]] = {}
+        """Addresses, and the names that were looked up to be them."""
 
     def acquire(self) -> None:
         with self._lock:
@@ -67,6 +71,7 @@ class _Patch:
                 for later in self._later:
                     with suppress(ValueError):
                         sys.meta_path.remove(later)
+                self.names.clear()
                 while self._originals:
                     owner, name, original = self._originals.pop()
                     if original is _INHERITED:
@@ -155,8 +160,10 @@ def _guarded(original: Callable[..., Any]) -> Callable[..., Any]:
     """A way to open a connection that asks the tape first."""
 
     def connect(self: socket.socket, address: Any) -> Any:
-        if self.family in (socket.AF_INET, socket.AF_INET6):
-            _refuse_past_tape(*address[:2])
+        if self.family in (socket.AF_INET, socket.AF_INET6) and _is_past_tape():
+            host, port = str(address[0]), address[1]
+            if not allowed.get().pass_connection(host, port, _patch.names.get(host, ())):
+                raise _shut(host, port)
         return original(self, address)
 
     return connect
@@ -166,18 +173,30 @@ def _guarded_names(original: Callable[..., Any]) -> Callable[..., Any]:
     """`socket.getaddrinfo`: asking for a name is the beginning of a connection."""
 
     def getaddrinfo(host: Any, port: Any, *more: Any, **options: Any) -> Any:
-        _refuse_past_tape(host, port)
-        return original(host, port, *more, **options)
+        if _is_past_tape() and not allowed.get().has(_name(host), None):
+            raise _shut(host, port)
+        found = original(host, port, *more, **options)
+        for *_, address in found:  # in threads of an event loop too, which know of no tape
+            _patch.names.setdefault(str(address[0]), set()).add(_name(host))
+        return found
 
     return getaddrinfo
 
 
-def _refuse_past_tape(host: Any, port: Any) -> None:
-    if current.get() is not None and not on_the_way.get():
-        raise SocketShut(
-            f"a connection to {host}:{port} was opened past the tape: only requests made "
-            "through httpx, httpx2, requests, urllib3 or aiohttp are on it"
-        )
+def _name(host: Any) -> str:
+    """A host as text; nobody is this machine."""
+    return host.decode("latin-1") if isinstance(host, bytes) else str(host or "localhost")
+
+
+def _is_past_tape() -> bool:
+    return current.get() is not None and not on_the_way.get()
+
+
+def _shut(host: Any, port: Any) -> SocketShut:
+    return SocketShut(
+        f"a connection to {host}:{port} was opened past the tape: only requests made through "
+        "httpx, httpx2, requests, urllib3 or aiohttp are on it; allow it with allow_hosts"
+    )
 
 
 _SEAMS: tuple[Seam, ...] = (

@@ -13,10 +13,19 @@ from typing import Protocol
 
 import urllib3
 
-from harness.errors import Unkept
+from harness.errors import BadHook, Unkept
+from harness.fingerprint import fingerprint
 from harness.redact import Redactor
 from harness.tape.finished import Finished
 from harness.types import Exchange, Request, Response, Timing
+
+BeforeRecord = Callable[[Exchange], Exchange | None]
+"""An exchange as it is to be kept: its request and response may be others; None keeps nothing."""
+
+
+def all_of_it(exchange: Exchange) -> Exchange:
+    """The exchange: everything is kept."""
+    return exchange
 
 
 class Keeper(Protocol):
@@ -44,19 +53,21 @@ class Recorder:
     """A cassette being recorded: every exchange is heard as it passes, its secrets taken out.
 
     Each is given to the `keeper` when it is over, before the next request goes out. What was
-    `finished` before the recording was interrupted is not asked again.
+    `finished` before the recording was interrupted is not asked again. Secrets are taken out
+    last: whatever `before_record` gives back is redacted and proved like any other.
     """
 
     redactor: Redactor
     keeper: Keeper = field(default_factory=Nowhere)
     finished: Finished = field(default_factory=Finished)
+    before_record: BeforeRecord = all_of_it
     clock: None = field(init=False, default=None)
     pace: float = field(init=False, default=0.0)
     _slots: list[Listener] = field(init=False, default_factory=list)
     _open: dict[int, Listener] = field(init=False, default_factory=dict)
     _numbers: Iterator[int] = field(init=False, default_factory=count)
     _turn: int | None = field(init=False, default=None)
-    _trouble: Exception | None = field(init=False, default=None)
+    _trouble: Exception | BadHook | None = field(init=False, default=None)
 
     def find(self, request: Request) -> Exchange | None:
         """An answer that is there already; while recording, every other request goes out."""
@@ -72,7 +83,7 @@ class Recorder:
             return None
         next(self._numbers)
         slot = Listener(found.request, found.turn)
-        slot.exchange = found
+        slot.exchange, slot.chosen = found, (found,)
         self._slots.append(slot)
         return slot
 
@@ -98,8 +109,10 @@ class Recorder:
         if listener is None or listener.exchange is None:
             return
         try:
-            self.keeper.append(number, self.redactor.exchange(listener.exchange))
-        except Exception as error:  # noqa: BLE001 - `settle` raises it before anything else is asked
+            kept = self.kept(listener)
+            if kept is not None:
+                self.keeper.append(number, kept)
+        except (Exception, BadHook) as error:  # noqa: BLE001 - `settle` raises it before anything else is asked
             self._trouble = self._trouble or error
 
     def settle(self) -> None:
@@ -134,7 +147,30 @@ class Recorder:
         return tuple(self._kept(self._slots))
 
     def _kept(self, slots: Sequence[Listener]) -> list[Exchange]:
-        return [self.redactor.exchange(slot.exchange) for slot in slots if slot.exchange]
+        kept = (self.kept(slot) for slot in slots)
+        return [exchange for exchange in kept if exchange is not None]
+
+    def kept(self, slot: Listener) -> Exchange | None:
+        """What is kept of an answer, secrets removed; None if it never came or is not wanted."""
+        if slot.exchange is None:
+            return None
+        if not slot.chosen:
+            slot.chosen = (self._chosen(slot.exchange),)
+        (chosen,) = slot.chosen
+        return None if chosen is None else self.redactor.exchange(chosen)
+
+    def _chosen(self, heard: Exchange) -> Exchange | None:
+        """What `before_record` makes of an exchange, in what it may change."""
+        told = self.before_record(heard)
+        if told is None or told is heard:
+            return told
+        if not isinstance(told, Exchange):
+            kind = type(told).__name__
+            raise BadHook(f"before_record has to give back an Exchange or None, not {kind}")
+        same = told.response.body == heard.response.body
+        request = replace(told.request, method=heard.request.method)
+        chunks = heard.chunks if same else ()
+        return replace(heard, request=request, response=told.response, chunks=chunks)
 
 
 @dataclass
@@ -145,6 +181,7 @@ class Listener:
     turn: int | None
     ended: Callable[[], None] = lambda: None
     exchange: Exchange | None = field(init=False, default=None)
+    chosen: tuple[Exchange | None, ...] = field(init=False, default=())
     _chunks: list[bytes] = field(init=False, default_factory=list)
     _came: list[float] = field(init=False, default_factory=list)
     _head: Response | None = field(init=False, default=None)
@@ -179,7 +216,8 @@ class Listener:
         response, sizes = _decoded(self._head, self._chunks)
         arrived = tuple(self._came) if len(sizes) > 1 else ()
         timing = Timing(self._started, first, total, arrived)
-        self.exchange = Exchange(self.request, response, timing, sizes, self.turn)
+        key = fingerprint(self.request)
+        self.exchange = Exchange(self.request, response, timing, sizes, self.turn, key)
 
 
 def _decoded(head: Response, chunks: Sequence[bytes]) -> tuple[Response, tuple[int, ...]]:

@@ -199,9 +199,18 @@ def test_a_check_with_findings(harness: Harness, folder: Path) -> None:
     path = folder / "cassettes" / "slogan" / "zhipuai-glm-4.yaml"
     text = path.read_text(encoding="utf-8")
     assert '"finish_reason":"stop"' in text
-    path.write_text(text.replace('"finish_reason":"stop"', '"finish_reason":"halt"'))
+    path.write_text(text.replace('"finish_reason":"stop"', '"finish_reason":7'))
     done = harness("check", "cassettes", folder=folder)
     assert (done.code, done.err) == (1, "")
+    ignored = '[tool.harness.rules]\nignore = {answer_fits_schema = "a proxy of ours"}\n'
+    (folder / "pyproject.toml").write_text(ignored)
+    done = harness("check", "cassettes", folder=folder)
+    assert "1 ignored" in done.out
+    (folder / "pyproject.toml").write_text('[tool.harness.rules]\nselect = ["no_such"]\n')
+    done = harness("check", "cassettes", folder=folder)
+    assert (done.code, done.out) == (2, "")
+    assert "there is no rule 'no_such'" in done.err
+    (folder / "pyproject.toml").unlink()
     path.write_text("")
     done = harness("check", "cassettes", folder=folder)
     assert done.code == 2
@@ -274,9 +283,14 @@ def test_a_rule_in_full(harness: Harness, folder: Path) -> None:
     done = harness("rules", "usage_adds_up", folder=folder)
     assert done.code == 0
     assert done.out.startswith("usage_adds_up (error, ")
+    assert harness("rules", "--explain", "usage_adds_up", folder=folder).out == done.out
+    assert '"total_tokens":13' in done.out
+    assert "docs/WIRE_FACTS.md, A1." in done.out
+    machine = harness("rules", "--explain", "usage_adds_up", "--json", folder=folder)
+    assert json.loads(machine.out)[0]["example"]["passes"].endswith("12}}")
     done = harness("rules", "usage_adds", folder=folder)
     assert (done.code, done.out) == (2, "")
-    assert done.err == "harness: there is no rule 'usage_adds'; `harness rules` lists them\n"
+    assert done.err == "harness: there is no rule 'usage_adds'; did you mean usage_adds_up?\n"
 
 
 def test_the_schema(harness: Harness, folder: Path) -> None:

@@ -45,11 +45,12 @@ def is_clear(refusal: BaseException, where: str) -> None:
 
 def told_whole(transcript: Transcript) -> None:
     """Every rule, every comparison and every report over a transcript."""
-    read, findings = work.examine(transcript)
+    read, judged = work.examine(transcript)
     report = Report(
         "fuzz",
         reads=(read,),
-        findings=findings,
+        findings=judged.findings,
+        ignored=judged.ignored,
         matrices=(matrix([read, read]),),
         comparisons=(compare(read, read),),
     )

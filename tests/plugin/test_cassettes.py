@@ -179,6 +179,128 @@ def test_a_mark_that_cannot_be_understood(repository: pytest.Pytester, sandbox: 
     result.stdout.fnmatch_lines(["*@pytest.mark.cassette*allow_unplayed=False*"])
 
 
+DEFAULTS = """
+@pytest.fixture(scope="module")
+def cassette_settings():
+    return {{{}}}
+"""
+
+
+def test_a_fixture_speaks_for_a_folder(repository: pytest.Pytester, sandbox: str) -> None:
+    """In any scope; the nearest counts, and the mark before it."""
+    folder = write(repository, sandbox, ONE)
+    repository.makeconftest(
+        "import pytest\n@pytest.fixture(scope='session')\ndef cassette_settings():\n"
+        "    return {'allow_unplayed': True}"
+    )
+    twice = ONE + "    ask('再见')\n"
+    write(repository, sandbox, twice)
+    repository.runpytest_inprocess("--record").assert_outcomes(passed=1)
+    assert (folder / "test_one.yaml").is_file()
+    write(repository, sandbox, ONE)
+    repository.runpytest_inprocess().assert_outcomes(passed=1)
+    by_fixture = "def test_one(cassette):\n    ask()\n"
+    write(repository, sandbox, by_fixture)
+    repository.runpytest_inprocess().assert_outcomes(passed=1)
+    marked = ONE.replace("cassette", "cassette(allow_unplayed=False)")
+    write(repository, sandbox, marked)
+    repository.runpytest_inprocess().assert_outcomes(failed=1)
+    write(repository, sandbox, DEFAULTS.format("'secrets': []") + ONE)
+    result = repository.runpytest_inprocess()
+    result.assert_outcomes(failed=1)
+    result.stdout.fnmatch_lines(["*1 recorded exchange nobody asked for*"])
+    (folder / "test_one.yaml").rename(repository.path / "test_one.yaml")
+    here = "cassette(folder='mine', allow_unplayed=True)"
+    write(repository, sandbox, ONE.replace("cassette", here))
+    (repository.path / "mine" / "test_mine").mkdir(parents=True)
+    (repository.path / "test_one.yaml").rename(repository.path / "mine/test_mine/test_one.yaml")
+    repository.runpytest_inprocess().assert_outcomes(passed=1)
+
+
+def test_hooks_and_what_a_project_says(repository: pytest.Pytester, sandbox: str) -> None:
+    """Reach a marked test."""
+    tests = """
+from dataclasses import replace
+
+def plain(request):
+    return replace(request, uri=request.uri.replace("?again", ""))
+
+def only_good(exchange):
+    return exchange if exchange.response.status == 200 else None
+
+@pytest.mark.cassette(match=plain, before_record=only_good, allow_hosts=["*.example.com"])
+def test_one():
+    global BASE
+    ask()
+    httpx.get(BASE + "/no-such-place")
+"""
+    folder = write(repository, sandbox, tests)
+    repository.makepyprojecttoml("[tool.harness]\nvolatile = ['/messages/0/content']\n")
+    repository.runpytest_inprocess("--record").assert_outcomes(passed=1)
+    (path,) = folder.iterdir()
+    assert path.read_text().count("- request:") == 1
+    again = tests.replace('    httpx.get(BASE + "/no-such-place")\n', "").replace(
+        "    ask()", "    ask('再见')"
+    )
+    write(repository, sandbox, again)
+    repository.runpytest_inprocess().assert_outcomes(passed=1)
+    path.write_text(path.read_text().replace("/chat/completions", "/chat/completions?again"))
+    repository.runpytest_inprocess().assert_outcomes(passed=1)
+
+
+def test_a_host_outside_is_not_offline(repository: pytest.Pytester, sandbox: str) -> None:
+    """What is replayed beside it is not told to be; this machine is."""
+    port = sandbox.rpartition(":")[2]
+    tests = f"""
+import socket
+
+@pytest.fixture(autouse=True)
+def named(monkeypatch):
+    original = socket.getaddrinfo
+    here = lambda host, *more, **options: original("127.0.0.1", *more, **options)
+    monkeypatch.setattr(socket, "getaddrinfo", here)
+
+@pytest.mark.cassette(allow_hosts=["localhost"])
+def test_inside():
+    httpx.get("http://localhost:{port}/")
+
+@pytest.mark.cassette(allow_hosts=["db.example.com"])
+def test_outside():
+    httpx.get("http://db.example.com:{port}/")
+"""
+    write(repository, sandbox, tests)
+    result = repository.runpytest_inprocess()
+    result.assert_outcomes(passed=2)
+    result.stdout.fnmatch_lines(
+        [
+            "harness: 0 replayed, 0 recorded, 0 live, 1 allowed, 1 untouched; "
+            "1 test went to the network"
+        ]
+    )
+
+
+@pytest.mark.parametrize(
+    ("said", "told"),
+    [
+        ("'volatil': []", "*the fixture cassette_settings: got an unexpected*'volatil'; it is *"),
+        ("'findings': 'no'", "*the fixture cassette_settings is cassette(path=*"),
+        ("'match': 7", "*the fixture cassette_settings is cassette(path=*"),
+        ("'folder': 'mine'", "*the fixture cassette_settings: folder is for the mark to say*"),
+        ("'secrets': 7", "*the fixture cassette_settings is cassette(path=*"),
+        ("'allow_hosts': ['http://x']", "*allow_hosts: 'http://x' is no host*"),
+    ],
+)
+def test_a_fixture_that_cannot_be_understood(
+    repository: pytest.Pytester, sandbox: str, said: str, told: str
+) -> None:
+    """Fails the tests it speaks for, with one message."""
+    write(repository, sandbox, DEFAULTS.format(said) + ONE + "\ndef test_other(): pass\n")
+    result = repository.runpytest_inprocess()
+    result.assert_outcomes(failed=1, passed=1)
+    result.stdout.fnmatch_lines([told])
+    assert "Traceback" not in result.stdout.str()
+
+
 def test_asynchronous_tests(repository: pytest.Pytester, sandbox: str) -> None:
     """Also where a fixture began their event loop's task before there was a tape."""
     tests = f"""

@@ -39,7 +39,7 @@ def test_an_error_is_a_failure_and_a_warning_is_told() -> None:
         "adds_up",
         "adds_up (turn 1, exchange 1, byte 3, /x): bad: 你好",
     )
-    assert "read more: harness rules adds_up" in (failure.text or "")
+    assert "read more: harness rules --explain adds_up" in (failure.text or "")
     assert two.find("failure") is None
     assert told is not None
     assert "warning: odd" in (told.text or "")

@@ -23,6 +23,7 @@ def test_the_document_has_a_version_and_says_everything() -> None:
         "errors": 1,
         "warnings": 1,
         "infos": 0,
+        "ignored": 0,
     }
     assert found["ok"] is False
     assert found["recorded_from"] == ["sandbox"]
@@ -33,6 +34,7 @@ def test_the_document_has_a_version_and_says_everything() -> None:
         "event": None,
         "offset": 3,
         "pointer": "/x",
+        "request": False,
     }
     assert found["problems"] == [
         {"scenario": "问候", "target": "ours/four", "text": "no cassette: 你好"}

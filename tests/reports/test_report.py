@@ -63,7 +63,7 @@ def test_a_finding_is_described_with_how_to_read_more() -> None:
     found = Finding("bad", Place(2, pointer="/x"), "adds_up", Severity.ERROR, "s", "t", "a.yaml")
     assert describe(found) == (
         "error: adds_up\nbad\n  scenario: s\n  target: t\n  place: turn 2, /x\n"
-        "  recording: a.yaml\n  read more: harness rules adds_up"
+        "  recording: a.yaml\n  read more: harness rules --explain adds_up"
     )
     assert headline(found) == "adds_up (turn 2, /x): bad"
 

@@ -4,27 +4,23 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from harness.types import Message
-
-from .broken import Broken
-from .exchanges import (
+from harness.mutations.examples.dashscope import FAILED, PENDING, POLL, RUNNING, SUCCEEDED, TASK
+from harness.mutations.examples.zhipuai import (
     DONE,
     DRAWN,
-    FAILED,
     FETCHED,
-    PENDING,
-    POLL,
     REFUSED,
-    RUNNING,
     SUBMIT,
-    SUCCEEDED,
     SYNC,
-    TASK,
     TOOL,
     TOOL_RESULT,
     WORKING,
 )
-from .making import asking, at_uri, edited, foreign, picture, talked, with_body
+from harness.mutations.making import picture
+from harness.types import Message
+
+from .broken import Broken
+from .making import asking, at_uri, edited, foreign, talked, with_body
 
 ASKED = (Message("user", "What is the weather in Beijing?"),)
 AGAIN = (*ASKED, Message("assistant", "It is sunny."), Message("user", "And tomorrow?"))
@@ -130,30 +126,31 @@ BROKEN = (
     Broken(
         "tool_results_answer_calls",
         foreign(asking(TOOL_RESULT, '"tool_call_id": "call_', '"tool_call_id": "llac_')),
-        "turn 1, exchange 1, /messages/2/tool_call_id; "
-        "turn 1, exchange 1, /messages/1/tool_calls/0/id",
+        "turn 1, exchange 1, request, /messages/2/tool_call_id; "
+        "turn 1, exchange 1, request, /messages/1/tool_calls/0/id",
     ),
     Broken(
         "tool_results_answer_calls",
         foreign(asking(TOOL_RESULT, '"tool_call_id"', '"id"')),
-        "turn 1, exchange 1, /messages/2",
+        "turn 1, exchange 1, request, /messages/2",
         "expected a tool_call_id",
     ),
     Broken(
         "history_is_carried",
         foreign(SYNC, asking(GOES_ON, "sunny", "rainy")),
-        "turn 2, exchange 2, /messages/1",
+        "turn 2, exchange 2, request, /messages/1",
     ),
     Broken(
         "history_is_carried",
         talked((ASKED, SYNC), (AGAIN, asking(GOES_ON, "weather", "time"))),
-        "turn 2, exchange 2, /messages",
+        "turn 2, exchange 2, request, /messages",
         "begins with the one of the turn before",
+        "conversation_travels",
     ),
     Broken(
         "history_is_carried",
         foreign(TOOL, asking(TOOL_RESULT, 'Beijing\\"}', 'Peking\\"}')),
-        "turn 2, exchange 2, /messages/1",
+        "turn 2, exchange 2, request, /messages/1",
     ),
     Broken(
         "image_has_asked_size",

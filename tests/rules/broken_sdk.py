@@ -6,24 +6,21 @@ import json
 from dataclasses import replace
 
 from harness import dialects
+from harness.mutations.examples.dashscope import (
+    BROKEN_OFF,
+    CUMULATIVE,
+    PENDING,
+    REQUEST,
+    RUNNING,
+    SUCCEEDED,
+    counted,
+)
+from harness.mutations.examples.zhipuai import REFUSED, STREAM, SYNC, TOOL
 from harness.reading import read
 from harness.types import Broken as BrokenPath
 from harness.types import Exchange, Expectation, Failure, Json, Outcome, Reply, Transcript, View
 
 from .broken import Broken
-from .exchanges import (
-    BROKEN_OFF,
-    CUMULATIVE,
-    PENDING,
-    REFUSED,
-    REQUEST,
-    RUNNING,
-    STREAM,
-    SUCCEEDED,
-    SYNC,
-    TOOL,
-    counted,
-)
 from .making import edited, foreign, played, with_status
 
 ONE = "turn 1, exchange 1"
@@ -99,7 +96,7 @@ AGREEING = {
     "attempts made again": played(REFUSED, REFUSED, SYNC, outcome=honest(SYNC)),
     "a shown refusal after one made again": played(
         REFUSED,
-        with_status(REFUSED, 503),
+        with_status(edited(REFUSED, "1113", "500"), 503),
         REFUSED,
         outcome=refused(SHOWN_REFUSAL, status=429, code="1113", message=BALANCE),
         expect=Expectation(failure="1113"),
@@ -147,7 +144,7 @@ BROKEN = (
     Broken(
         "sdk_agrees_with_wire",
         broken_off(BEGUN, {**STOPPED, "status_code": 500, "request_id": REQUEST}),
-        f"{ONE}, event 2, byte 243, /status_code",
+        f"{ONE}, event 2, /status_code",
     ),
     Broken(
         "access_paths_work",

@@ -8,6 +8,8 @@ from dataclasses import replace
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from harness.mutations.examples import EXAMPLES as VALID
+from harness.mutations.making import data_only, dump, numbered
 from harness.rules import check
 from harness.types import (
     Exchange,
@@ -22,8 +24,7 @@ from harness.types import (
 )
 from harness.wire import walk
 
-from .exchanges import VALID
-from .making import data_only, dump, foreign, headed, numbered, with_body, with_status
+from .making import foreign, headed, with_body, with_status
 
 SOME = settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
 

@@ -2,47 +2,58 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
+import yaml
 
 from harness import cassette, dialects
 from harness.reading import transcript_of
-from harness.rules import check
+from harness.rules import RULES, check
 
 RECORDINGS = Path(__file__).parents[2].parent / "shared" / "recordings"
 FILES = sorted(RECORDINGS.glob("*/*.yaml"))
-
-NO_TOOL_CALL_ID = ("tool_results_answer_calls", "turn 1, exchange 1, /messages/2")
-"""The recording client (req_llm) sends tool results without `tool_call_id`; Z.ai answered."""
-
-ODDITIES: dict[str, list[tuple[str, str]]] = {
-    "zhipu/glm_4_5__tool_round_trip_2.yaml": [NO_TOOL_CALL_ID],
-    "zhipu/glm_4_5_air__tool_round_trip_2.yaml": [NO_TOOL_CALL_ID],
-    "zhipu/glm_4_5_flash__tool_round_trip_2.yaml": [NO_TOOL_CALL_ID],
-    "zhipu/glm_4_5v__tool_round_trip_2.yaml": [NO_TOOL_CALL_ID],
-    "zhipu/glm_4_6__tool_round_trip_2.yaml": [NO_TOOL_CALL_ID],
-    # The recording client (crewAI) writes the tool's result into the assistant's own message and
-    # lets the model go on from there: the history is changed, and the assistant speaks last.
-    "dashscope-compatible/TestToolCalls.test_agent_with_single_tool.yaml": [
-        ("messages_are_well_formed", "turn 2, exchange 2, /messages/2"),
-        ("messages_are_well_formed", "turn 4, exchange 4, /messages/2"),
-        ("history_is_carried", "turn 2, exchange 2, /messages/2"),
-        ("history_is_carried", "turn 4, exchange 4, /messages/2"),
-    ],
-}
+ODDITIES = yaml.safe_load(
+    (Path(__file__).parents[1] / "known_oddities.yaml").read_text(encoding="utf-8")
+)
 
 absent = pytest.mark.skipif(not FILES, reason=f"no real recordings at {RECORDINGS}")
+
+
+def known(path: Path) -> Counter[tuple[str, str]]:
+    """What somebody has looked at in a recording: rule and place."""
+    name = path.relative_to(RECORDINGS).as_posix()
+    return Counter((odd["rule"], odd["place"]) for odd in ODDITIES if odd["cassette"] == name)
 
 
 @absent
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
 def test_a_real_recording_breaks_no_rule(path: Path) -> None:
-    """Each finding is a known oddity of the program that recorded, and each oddity is found."""
+    """Each finding is a known oddity, and each known oddity is found."""
     recorded = cassette.loads(path.read_text(encoding="utf-8"), str(path))
     findings = check(transcript_of(recorded, dialects.recognise))
-    told = [(finding.rule, str(finding.place)) for finding in findings]
-    assert told == ODDITIES.get(path.relative_to(RECORDINGS).as_posix(), [])
+    told = Counter((f.rule, str(replace(f.place, offset=None))) for f in findings)
+    assert told == known(path)
+
+
+def test_an_oddity_says_what_it_is() -> None:
+    """Each has a rule that exists, an explanation and its evidence."""
+    rules = {rule.name for rule in RULES}
+    for odd in ODDITIES:
+        assert set(odd) == {"cassette", "rule", "place", "explanation", "evidence"}
+        assert odd["rule"] in rules
+        assert len(odd["explanation"]) > 20
+        assert odd["evidence"]
+
+
+@absent
+def test_an_oddity_is_one_of_a_recording_that_exists() -> None:
+    """A recording that was renamed takes its oddities along."""
+    assert {odd["cassette"] for odd in ODDITIES} <= {
+        path.relative_to(RECORDINGS).as_posix() for path in FILES
+    }
 
 
 @absent

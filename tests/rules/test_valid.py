@@ -5,10 +5,10 @@ from __future__ import annotations
 import pytest
 
 from harness import dialects
+from harness.mutations.examples import EXAMPLES as VALID
 from harness.rules import check
 from harness.types import Exchange
 
-from .exchanges import VALID
 from .making import foreign
 
 

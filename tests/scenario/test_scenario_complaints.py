@@ -86,7 +86,7 @@ def test_what_is_no_yaml_is_refused(text: str | bytes, message: str) -> None:
         (
             HEAD + "  - user: hi\nparamters: {}",
             ":5: unknown key 'paramters'; did you mean 'parameters'? allowed: name, about, "
-            "targets, steps, parameters, mode, history, poll, volatile, ignore",
+            "targets, steps, parameters, mode, history, poll, volatile, ignore, select, severity",
         ),
         (
             "name: X\ntargets: [a/b]\nsteps: [user: a]",
@@ -161,6 +161,10 @@ def test_what_is_no_yaml_is_refused(text: str | bytes, message: str) -> None:
             ":6: the key 'reason' is missing in ignore[0]",
         ),
         (HEAD + "  - user: hi\nparameters: 5", ":5: parameters must be a mapping, not 5"),
+        (
+            HEAD + "  - user: hi\nseverity:\n  usage_adds_up: loud",
+            ":6: severity.usage_adds_up is 'loud'; allowed: error, warning, info",
+        ),
         (
             HEAD + "  - user: hi\nabout:",
             ':5: about has no value; write "" for an empty text, or leave the key out',

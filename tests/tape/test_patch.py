@@ -228,7 +228,7 @@ def test_no_connection_is_opened_past_a_tape(
     port = server.port
     assert str(caught.value) == (
         f"a connection to 127.0.0.1:{port} was opened past the tape: only requests made through "
-        "httpx, httpx2, requests, urllib3 or aiohttp are on it"
+        "httpx, httpx2, requests, urllib3 or aiohttp are on it; allow it with allow_hosts"
     )
     assert server.asked == []
 

@@ -143,6 +143,30 @@ def test_secrets_and_volatile_values(server: Server, tmp_path: Path) -> None:
         assert ask(2) == "REDACTED"
 
 
+def test_what_a_project_says_is_added(server: Server, tmp_path: Path) -> None:
+    """For the cassettes below its pyproject.toml; it is not written into them."""
+    path, words = tmp_path / "deep" / "a.yaml", "[tool.harness]\nvolatile = ['/seed']\n"
+
+    def ask(seed: int, time: int) -> None:
+        httpx.post(f"{server.base}/echo", json={"seed": seed, "time": time})
+
+    with harness.use_cassette(path, record="all", volatile=["/time"]):
+        ask(1, 1)
+    with harness.use_cassette(path, allow_unplayed=True), pytest.raises(Miss, match="/seed"):
+        ask(2, 2)
+    (tmp_path / "pyproject.toml").write_text(words)
+    for volatile in ([], ["/time"]):
+        with harness.use_cassette(path, volatile=volatile):
+            ask(2, 2)
+    with harness.use_cassette(path, record="missing", volatile=["/x"], allow_unplayed=True):
+        ask(2, 2)
+    assert store.read(path).provenance.volatile == ("/x",)
+    (tmp_path / "pyproject.toml").write_text(f"{words}allow_hosts = ['localhost']\n")
+    with harness.use_cassette(path, allow_unplayed=True) as taped:
+        ask(3, 3)
+    assert taped.played == ()
+
+
 def test_keys_of_the_environment(
     server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -220,3 +244,15 @@ def test_importing_the_package_is_light(python: Python) -> None:
     assert python("-c", code).stdout == "['harness']\n"
     done = python("-c", "import harness; harness.use_tapes")
     assert "module 'harness' has no attribute 'use_tapes'" in done.stderr
+
+
+def test_a_block_inside_another_has_its_own_cassette(server: Server, tmp_path: Path) -> None:
+    """And after it the outer one is back."""
+    outer, inner = tmp_path / "outer.yaml", tmp_path / "inner.yaml"
+    for record in ("all", "none"):
+        with harness.use_cassette(outer, record=record) as one:
+            get(server)
+            with harness.use_cassette(inner, record=record) as other:
+                get(server, "/nothing")
+            get(server)
+        assert (len(one.exchanges), len(other.exchanges)) == (2, 1)

@@ -1,146 +1,27 @@
-"""Valid exchanges of every endpoint and mode, written out as they travel (see the wire facts)."""
+"""Valid exchanges with DashScope, in its own form and in OpenAI's (see the wire facts, B)."""
 
 from __future__ import annotations
 
+from dataclasses import replace
+
+from harness.mutations import making
+from harness.mutations.examples.question import COUNTED, TOOLS, USER, said
+from harness.mutations.making import data_only, dump, exchange, get, numbered, picture, post
 from harness.types import Exchange, Json, Request, Response
 
-from .making import data_only, dump, exchange, get, numbered, picture, post, stream
-
-ZHIPU = "https://open.bigmodel.cn/api/paas/v4"
 DASHSCOPE = "https://dashscope.aliyuncs.com/api/v1"
 COMPATIBLE = "https://dashscope.aliyuncs.com/compatible-mode/v1/chat/completions"
 AIGC = f"{DASHSCOPE}/services/aigc"
 
-LOG = "20251015010747037842e5920240d7"
 TASK = "86ecf553-d340-4e21-af6e-a0c6a421c010"
 REQUEST = "1117fb64-5dd9-9df0-a5ca-d7ee0e97032d"
 
 
-USER = {"role": "user", "content": "What is the weather in Beijing?"}
-ASKED = {"model": "glm-4", "messages": [USER]}
-FUNCTION = {
-    "name": "get_weather",
-    "parameters": {
-        "type": "object",
-        "properties": {"city": {"type": "string"}},
-        "required": ["city"],
-    },
-}
-TOOLS = [{"type": "function", "function": FUNCTION}]
-CALLED = {
-    "id": "call_8231168139794583938",
-    "index": 0,
-    "type": "function",
-    "function": {"name": "get_weather", "arguments": '{"city": "Beijing"}'},
-}
-COUNTED = {"prompt_tokens": 8, "completion_tokens": 4, "total_tokens": 12}
-HEAD = {"id": LOG, "created": 1760461667, "model": "glm-4"}
+def stream(uri: str, asked: Json, body: bytes, **headers: str) -> Exchange:
+    """A question that asks for events by a header, as the SDK does, and its answer."""
+    told = making.stream(uri, asked, body, **headers)
+    return replace(told, request=replace(told.request, headers=(("X-DashScope-SSE", "enable"),)))
 
-
-def said(content: str | None, finish: str = "stop", **more: Json) -> Json:
-    """The choices of a whole answer."""
-    told = {} if content is None else {"content": content}
-    message = {"role": "assistant", **told, **more}
-    return [{"finish_reason": finish, "index": 0, "message": message}]
-
-
-def answer(choices: Json) -> Json:
-    """A whole answer of Zhipu."""
-    return {**HEAD, "request_id": LOG, "choices": choices, "usage": COUNTED}
-
-
-def event(finish: str | None = None, **delta: Json) -> Json:
-    """An event of Zhipu."""
-    ends = {"finish_reason": finish} if finish else {}
-    usage = {"usage": COUNTED} if finish else {}
-    return {**HEAD, "choices": [{"index": 0, **ends, "delta": delta}], **usage}
-
-
-CHAT = f"{ZHIPU}/chat/completions"
-SYNC = post(CHAT, ASKED, answer(said("It is sunny.")), x_log_id=LOG)
-STREAM = stream(
-    CHAT,
-    {**ASKED, "stream": True},
-    data_only(
-        event(role="assistant", content="It is"),
-        event(role="assistant", content=" sunny."),
-        event("stop", role="assistant", content=""),
-    ),
-    x_log_id=LOG,
-)
-TOOL = post(
-    CHAT,
-    {**ASKED, "tools": TOOLS},
-    answer(said(None, "tool_calls", tool_calls=[CALLED])),
-    x_log_id=LOG,
-)
-TOOL_RESULT = post(
-    CHAT,
-    {
-        "model": "glm-4",
-        "messages": [
-            USER,
-            {"role": "assistant", "content": "", "tool_calls": [CALLED]},
-            {"role": "tool", "content": "sunny", "tool_call_id": CALLED["id"]},
-        ],
-    },
-    answer(said("It is sunny.")),
-)
-TOOL_STREAM = stream(
-    CHAT,
-    {**ASKED, "stream": True, "tools": TOOLS},
-    data_only(
-        event(role="assistant", reasoning_content="Let me look."),
-        event("tool_calls", role="assistant", content="", tool_calls=[CALLED]),
-        event("tool_calls", role="assistant", content=""),
-    ),
-)
-REFUSED = post(
-    CHAT, ASKED, {"error": {"code": "1113", "message": "余额不足或无可用资源包,请充值。"}}, 429
-)
-
-SUBMIT = post(
-    f"{ZHIPU}/async/chat/completions",
-    ASKED,
-    {"id": "1019-88", "request_id": "-88", "model": "glm-4", "task_status": "PROCESSING"},
-)
-WORKING = get(
-    f"{ZHIPU}/async-result/1019-88",
-    {"id": "1019-88", "request_id": "-88", "model": None, "task_status": "PROCESSING"},
-)
-DONE = get(
-    f"{ZHIPU}/async-result/1019-88",
-    {
-        "id": "1019-88",
-        "request_id": "-88",
-        "model": "GLM-4",
-        "task_status": "SUCCESS",
-        "choices": said("It is sunny.", tool_calls=None),
-        "usage": COUNTED,
-        "created": 1760461667,
-    },
-)
-ORDERED = post(
-    f"{ZHIPU}/videos/generations",
-    {"model": "cogvideox-2", "prompt": "A dog"},
-    {"id": "9", "request_id": "886", "model": "cogvideox-2", "task_status": "PROCESSING"},
-)
-MOVIE = get(
-    f"{ZHIPU}/async-result/9",
-    {
-        "model": "cogvideox-2",
-        "request_id": "886",
-        "task_status": "SUCCESS",
-        "video_result": [{"url": "https://files.example/1.mp4", "cover_image_url": "x"}],
-    },
-)
-LINK = "https://aigc-files.bigmodel.cn/api/cogview/20250419_0.png"
-DRAWN = post(
-    f"{ZHIPU}/images/generations",
-    {"model": "cogview-3", "prompt": "A kitten", "size": "8x4"},
-    {"created": 1745069585, "data": [{"url": LINK}]},
-)
-FETCHED = exchange("GET", LINK, None, picture(8, 4), "image/png")
 
 GENERATION = f"{AIGC}/text-generation/generation"
 PROMPT = {"model": "qwen-turbo", "parameters": {}, "input": {"prompt": "Count to 3"}}
@@ -259,7 +140,14 @@ PENDING = post(
 )
 RUNNING = get(POLL, state("RUNNING", **TIMES))
 SUCCEEDED = get(
-    POLL, state("SUCCEEDED", **TIMES, end_time="2025-12-07 19:29:22.754", results=RESULTS)
+    POLL,
+    state(
+        "SUCCEEDED",
+        **TIMES,
+        end_time="2025-12-07 19:29:22.754",
+        results=RESULTS,
+        task_metrics={"TOTAL": 2, "SUCCEEDED": 1, "FAILED": 1},
+    ),
 )
 FAILED = get(POLL, state("FAILED", code="InvalidParameter", message="The size is not allowed"))
 UNKNOWN = get(POLL, state("UNKNOWN"))
@@ -291,9 +179,14 @@ EMBEDDED = post(
 )
 RANKED = post(
     f"{DASHSCOPE}/services/rerank/text-rerank/text-rerank",
-    {"model": "gte-rerank", "input": {"query": "x", "documents": ["y"]}},
+    {"model": "gte-rerank", "input": {"query": "x", "documents": ["y", "z"]}},
     {
-        "output": {"results": [{"index": 0, "relevance_score": 0.7}]},
+        "output": {
+            "results": [
+                {"index": 1, "relevance_score": 0.7},
+                {"index": 0, "relevance_score": 0.2},
+            ]
+        },
         "usage": {"total_tokens": 54},
         "request_id": REQUEST,
     },
@@ -343,20 +236,58 @@ COMPATIBLE_REFUSED = post(
     401,
 )
 
-VALID: dict[str, tuple[Exchange, ...]] = {
-    "zhipu sync": (SYNC,),
-    "zhipu stream": (STREAM,),
-    "zhipu tool and its result": (TOOL, TOOL_RESULT),
-    "zhipu streamed tool, two finishing events": (TOOL_STREAM,),
-    "zhipu refusal": (REFUSED,),
-    "zhipu task": (SUBMIT, WORKING, WORKING, DONE, DONE),
-    "zhipu video": (ORDERED, MOVIE),
-    "zhipu image": (DRAWN, FETCHED),
+CALLING_SO_FAR = stream(
+    GENERATION,
+    asked_qwen(tools=TOOLS),
+    numbered(
+        output(chosen("", "null", tool_calls=piece("call_1", '{"city', name="get_weather")), 1),
+        output(
+            chosen(
+                "",
+                "tool_calls",
+                tool_calls=piece("call_1", '{"city": "Beijing"}', name="get_weather"),
+            ),
+            2,
+        ),
+    ),
+)
+CLOCKED = post(
+    GENERATION,
+    PROMPT,
+    output({"finish_reason": "stop", "text": "1, 2, 3"}),
+    req_arrive_time="1765106934000",
+    resp_start_time="1765106934512",
+    req_cost_time="512",
+)
+MIXED = post(
+    f"{DASHSCOPE}/services/embeddings/multimodal-embedding/multimodal-embedding",
+    {"model": "multimodal-embedding-v1", "input": {"contents": [{"text": "x"}]}},
+    {
+        "output": {"embeddings": [{"index": 0, "type": "text", "embedding": [0.1, 0.2]}]},
+        "usage": {"input_tokens": 1},
+        "request_id": REQUEST,
+    },
+)
+COMPATIBLE_EMBEDDED = post(
+    COMPATIBLE.replace("chat/completions", "embeddings"),
+    {"model": "text-embedding-v4", "input": "x", "dimensions": 2},
+    {
+        "id": REQUEST,
+        "object": "list",
+        "model": "text-embedding-v4",
+        "data": [{"object": "embedding", "index": 0, "embedding": [0.1, -0.2]}],
+        "usage": {"prompt_tokens": 1, "total_tokens": 1},
+    },
+)
+
+EXAMPLES = {
     "dashscope text": (TEXT,),
     "dashscope message": (MESSAGE,),
     "dashscope cumulative": (CUMULATIVE,),
     "dashscope incremental": (INCREMENTAL,),
     "dashscope streamed tool": (CALLING,),
+    "dashscope streamed tool, all of it so far": (CALLING_SO_FAR,),
+    "dashscope with times": (CLOCKED,),
     "dashscope multimodal": (SEEN,),
     "dashscope image as chat": (PAINTED,),
     "dashscope refusal": (BAD_KEY,),
@@ -366,9 +297,11 @@ VALID: dict[str, tuple[Exchange, ...]] = {
     "dashscope cancelled too late": (TOO_LATE,),
     "dashscope video": (FILM, FILMED),
     "dashscope embedding": (EMBEDDED,),
+    "dashscope embedding of anything": (MIXED,),
     "dashscope rerank": (RANKED,),
     "dashscope websocket": (SOCKET,),
     "compatible sync": (COMPATIBLE_SYNC,),
     "compatible streamed tool": (COMPATIBLE_STREAM,),
+    "compatible embeddings": (COMPATIBLE_EMBEDDED,),
     "compatible refusal": (COMPATIBLE_REFUSED,),
 }

@@ -1,0 +1,112 @@
+"""Commands about contracts: learn, check, accept."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from harness.cli.app import AsJson, Html, Junit, console, deliver, progress
+
+if TYPE_CHECKING:
+    from harness.contracts import Contract
+
+CONTRACT = Path("contract.yaml")
+
+Paths = Annotated[
+    list[Path], typer.Argument(metavar="PATH...", help="vcrpy cassettes, or folders of them.")
+]
+Out = Annotated[Path, typer.Option("--out", metavar="FILE", help="Where to write it.")]
+File = Annotated[Path, typer.Option("--contract", metavar="FILE", help="The contract's file.")]
+
+
+def learn(
+    paths: Paths,
+    out: Out = CONTRACT,
+) -> None:
+    """Learn a contract from recordings: what each endpoint answers, as JSON Schema.
+
+    Every clause says how often it held and cites exchanges. An existing file is left alone.
+    """
+    from harness import learnt
+
+    with progress() as told:
+        contract = learnt.learn(paths, out, told)
+    _table(contract)
+    typer.echo(f"\nwrote {out}: {_summary(contract)}")
+
+
+def check(
+    paths: Paths,
+    contract: File = CONTRACT,
+    junit: Junit = None,
+    html: Html = None,
+    as_json: AsJson = False,
+) -> None:
+    """Hold recordings to a contract.
+
+    A field that is gone, has another type or is null all of a sudden is an error; a new word or
+    another format is a warning; a new field is told. What few exchanges support weighs less.
+    """
+    from harness import learnt
+
+    with progress() as told:
+        report = learnt.check(paths, contract, told)
+    deliver(report, as_json=as_json, junit=junit, html=html)
+
+
+def accept(
+    paths: Paths,
+    contract: File = CONTRACT,
+    yes: Annotated[bool, typer.Option("--yes", help="Write the contract.")] = False,
+) -> None:
+    """Add what further recordings show to a contract; without --yes only say what would change."""
+    from harness import learnt
+
+    with progress() as told:
+        proposal = learnt.propose(paths, contract, told)
+    for line in proposal.changes:
+        typer.echo(line)
+    many, more = len(proposal.changes), proposal.exchanges
+    typer.echo(f"{many} {'change' if many == 1 else 'changes'} of clauses, {more} new exchanges")
+    if more and yes:
+        learnt.write(contract, proposal.new)
+        typer.echo(f"wrote {contract}: {_summary(proposal.new)}")
+    elif more:
+        typer.echo("nothing was written; --yes writes it")
+
+
+def _table(contract: Contract) -> None:
+    from rich import box
+    from rich.table import Table
+
+    table = Table(box=box.SIMPLE_HEAD, show_edge=False, padding=(0, 1, 0, 0))
+    for column in ("endpoint", "answer", "models"):
+        table.add_column(column, overflow="fold")
+    table.add_column("exchanges", justify="right")
+    for section, node in sorted(contract.sections.items()):
+        models = ", ".join(sorted(filter(None, node.counts)))
+        table.add_row(section.endpoint, section.name, models, str(node.total("of")))
+    console().print(table)
+
+
+def _summary(contract: Contract) -> str:
+    from collections import Counter
+
+    origins: Counter[str] = Counter()
+    for source in contract.sources.values():
+        origins[source.recorded_from] += source.exchanges
+    told = ", ".join(f"{count} {origin}" for origin, count in sorted(origins.items()))
+    return f"{contract.exchanges} exchanges ({told}) of {len(contract.sources)} recordings"
+
+
+COMMANDS: tuple[tuple[str, Callable[..., None], str], ...] = (
+    ("learn", learn, "harness contract learn cassettes --out contract.yaml"),
+    ("check", check, "harness contract check cassettes --contract contract.yaml"),
+    ("accept", accept, "harness contract accept cassettes/slogan --yes"),
+)
+"""Every command about contracts: its name, its function, an example for its help text."""
+
+ABOUT = "Learn contracts from recordings, and hold other recordings to them."

@@ -1,0 +1,41 @@
+"""Where rules are known from: the names that the table of rules uses, each with where to read.
+
+A to B with a number are sections of docs/WIRE_FACTS.md, which cite documentation, field reports
+and recordings; the others are standards, and what the harness itself promises.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import MappingProxyType
+
+FACTS = "docs/WIRE_FACTS.md"
+
+EVIDENCE: Mapping[str, str] = MappingProxyType(
+    {
+        "A1": f"{FACTS}, A1. chat/completions, sync",
+        "A2": f"{FACTS}, A2. chat/completions, stream",
+        "A3": f"{FACTS}, A3. Tool calls, sync",
+        "A4": f"{FACTS}, A4. asyncCompletions",
+        "A5": f"{FACTS}, A5. images/generations",
+        "A6": f"{FACTS}, A6. Errors",
+        "A7": f"{FACTS}, A7. What the rules were counted over",
+        "B1": f"{FACTS}, B1. text-generation, prompt form",
+        "B2": f"{FACTS}, B2. text-generation, messages",
+        "B3": f"{FACTS}, B3. SSE",
+        "B4": f"{FACTS}, B4. multimodal-generation",
+        "B5": f"{FACTS}, B5. text2image, async",
+        "B6": f"{FACTS}, B6. Tool calls",
+        "B7": f"{FACTS}, B7. Errors",
+        "B8": f"{FACTS}, B8. Embeddings and rerank",
+        "first": f"{FACTS}, The surprising ones, first",
+        "SDK": f"{FACTS}, What the Python SDKs do",
+        "JSON": "RFC 8259, The JavaScript Object Notation (JSON) Data Interchange Format",
+        "SSE": "WHATWG HTML Living Standard, 9.2 Server-sent events",
+        "HTTP": "RFC 9110, HTTP Semantics",
+        "URI": "RFC 3986, Uniform Resource Identifier (URI): Generic Syntax",
+        "schema": "JSON Schema, draft 2020-12, which both services take for a tool's parameters",
+        "scenario": "the scenario's own words: what its step expects, in its file",
+        "harness": "what the harness promises: ARCHITECTURE.md, Decisions a reader would ask about",
+    }
+)

@@ -1,0 +1,114 @@
+"""Is what was asked what travelled? SDKs change requests in silence."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from harness.dialects.reader import first, text_of
+from harness.reading import Read, Reading, Role
+from harness.rules.rule import messages, question, show, unmet, wants_stream
+from harness.types import Call, Finding, Json, Kind, Message, Mode
+from harness.wire import ABSENT, at, escape, find
+
+
+def _asked(read: Read) -> Iterator[tuple[Call, Reading]]:
+    """Every call beside the request that an SDK made of it."""
+    for turn in read.turns:
+        reading = question(turn)
+        if turn.turn.call is not None and reading is not None:
+            yield turn.turn.call, reading
+
+
+def model_travels(read: Read) -> Iterator[Finding]:
+    """The model that is asked for is the one that the scenario names."""
+    for call, reading in _asked(read):
+        found = at(reading.asked.value, "/model")
+        if found != call.model:
+            yield unmet(f"the model {call.model}", _said(found), reading.asked_place("/model"))
+
+
+def conversation_travels(read: Read) -> Iterator[Finding]:
+    """The messages, or the prompt, that are sent are those of the call: none lost, none changed.
+
+    Roles, texts, tool calls and the ids of tool results, in the same order.
+    """
+    for call, reading in _asked(read):
+        if call.kind is not Kind.CHAT:
+            yield from _prompt(call, reading)
+            continue
+        pointer, sent = messages(reading)
+        if len(sent) != len(call.messages):
+            place = reading.asked_place(pointer)
+            yield unmet(f"{len(call.messages)} messages", str(len(sent)), place)
+        for number, (line, held) in enumerate(zip(call.messages, sent, strict=False)):
+            if _line(line) != _held(held):
+                place = reading.asked_place(f"{pointer}/{number}")
+                yield unmet(show(_line(line)), show(_held(held)), place)
+
+
+def _prompt(call: Call, reading: Reading) -> Iterator[Finding]:
+    fields = reading.endpoint.fields if reading.endpoint else None
+    if fields is not None and fields.prompt:
+        found = first(reading.asked.value, fields.prompt)
+        if found != call.prompt:
+            place = reading.asked_place(fields.prompt[0])
+            yield unmet(f"the prompt {show(call.prompt)}", show(found), place)
+
+
+def _line(line: Message) -> list[Json]:
+    calls = [[call.id, call.name, call.arguments] for call in line.tool_calls]
+    return [line.role, line.content, calls, line.tool_call_id]
+
+
+def _held(held: Json) -> list[Json]:
+    pointers = ("/id", "/function/name", "/function/arguments")
+    calls = [[at(call, p) or "" for p in pointers] for _, call in find(held, "/tool_calls/[]")]
+    text = text_of(at(held, "/content")) or ""
+    return [at(held, "/role") or "", text, calls, at(held, "/tool_call_id") or ""]
+
+
+def parameters_travel(read: Read) -> Iterator[Finding]:
+    """Each parameter is sent as the scenario gives it.
+
+    The SDKs are known to change some: zhipuai moves `temperature` and `top_p` into the open range
+    from 0 to 1 and sets `do_sample` beside. Such an answer was not asked for like this. A parameter
+    that is false or null may be left out, and a size be written with another sign; what is random
+    is another in every run.
+    """
+    volatile = read.transcript.provenance.volatile
+    for call, reading in _asked(read):
+        start = reading.endpoint.fields.parameters if reading.endpoint else ""
+        for name, wanted in call.parameters.items():
+            pointer = f"{start}/{escape(name)}"
+            found = at(reading.asked.value, pointer)
+            if pointer not in volatile and not _same(wanted, found):
+                place = reading.asked_place(pointer)
+                yield unmet(f"{name} {show(wanted)}", _said(found), place)
+
+
+def _same(wanted: Json, found: Json) -> bool:
+    if found is ABSENT:
+        return wanted is None or wanted is False
+    if isinstance(wanted, str) and isinstance(found, str):
+        return wanted.replace("x", "*") == found.replace("x", "*")
+    numbers = isinstance(wanted, int | float) and isinstance(found, int | float)
+    return bool(wanted == found) and (numbers or type(wanted) is type(found))
+
+
+def delivery_travels(read: Read) -> Iterator[Finding]:
+    """A call for a stream asks for one, one for a task submits one, and the others do neither."""
+    for call, reading in _asked(read):
+        role = reading.endpoint.role if reading.endpoint else Role.OTHER
+        found = (
+            Mode.ASYNC
+            if role is Role.SUBMIT
+            else Mode.STREAM
+            if wants_stream(reading)
+            else Mode.SYNC
+        )
+        if found is not call.mode:
+            yield unmet(f"a request for {call.mode}", f"one for {found}", reading.asked_place())
+
+
+def _said(value: Json) -> str:
+    return "nothing" if value is ABSENT else show(value)

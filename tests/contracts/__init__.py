@@ -1,0 +1,1 @@
+"""Contracts: inference, laws, files, and what they find in real recordings."""

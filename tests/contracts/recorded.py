@@ -1,0 +1,94 @@
+"""The recordings that contracts are tested with: the real ones, or those that are shipped."""
+
+from __future__ import annotations
+
+import json
+import random
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from functools import cache
+from pathlib import Path
+
+from harness import store
+from harness.contracts.contract import Contract, merge, observed
+from harness.contracts.sections import Section, sections, witness
+from harness.reading import Part, Read, Reading
+from harness.types import Json
+from harness.work import read_cassette
+
+ROOT = Path(__file__).parents[2]
+REAL = ROOT.parent / "shared" / "recordings"
+SHIPPED = ROOT / "cassettes"
+FOLDERS = [SHIPPED, REAL] if REAL.is_dir() else [SHIPPED]
+
+
+@dataclass(frozen=True)
+class Taught:
+    """One exchange: the file it is in, who answered, and what it teaches."""
+
+    file: str
+    reading: Reading
+    family: str
+    contract: Contract
+
+
+@cache
+def reads(folder: Path) -> tuple[tuple[str, Read], ...]:
+    """Every recording of a folder, with the name it is cited by."""
+    return tuple(
+        (f"{path.parent.name}/{path.name}", read_cassette(path)) for path in store.find([folder])
+    )
+
+
+@cache
+def exchanges(folder: Path) -> tuple[Taught, ...]:
+    """Every exchange of a folder."""
+    return tuple(
+        Taught(
+            name, reading, witness(read, turn, reading).family, observed(name, read, turn, reading)
+        )
+        for name, read in reads(folder)
+        for turn in read.turns
+        for reading in turn.readings
+    )
+
+
+def learnt(taught: Sequence[Taught]) -> Contract:
+    """What these exchanges teach."""
+    contract = Contract()
+    for one in taught:
+        contract = merge(contract, one.contract)
+    return contract
+
+
+def halves(folder: Path, seed: int, *, by: str) -> tuple[list[Taught], list[Taught]]:
+    """Two halves at random: of the exchanges, or of the files with all their exchanges."""
+    every = exchanges(folder)
+    units = sorted({one.file for one in every}) if by == "file" else list(range(len(every)))
+    chosen = set(random.Random(seed).sample(units, len(units) // 2))  # noqa: S311 - no secret
+    first = [one.file in chosen if by == "file" else n in chosen for n, one in enumerate(every)]
+    pairs = list(zip(every, first, strict=True))
+    return [one for one, mine in pairs if mine], [one for one, mine in pairs if not mine]
+
+
+def parts(reading: Reading) -> Iterator[tuple[Section, Part]]:
+    """Every part of an exchange with its section."""
+    return sections(reading)
+
+
+def changed(reading: Reading, part: Part, value: Json) -> Reading:
+    """The exchange with another value in the place of one part."""
+    if part.event is None:
+        body = json.dumps(value).encode()
+    else:
+        body = b"".join(_event(reading, part, value))
+    response = replace(reading.exchange.response, body=body)
+    exchange = replace(reading.exchange, response=response)
+    return Reading(exchange, reading.endpoint, reading.number, reading.turn)
+
+
+def _event(reading: Reading, part: Part, value: Json) -> Iterator[bytes]:
+    for event in reading.stream.events:
+        yield b"".join(f":{comment}\n".encode() for comment in event.comments)
+        data = json.dumps(value) if event.number == part.event else event.data
+        yield b"".join(f"data: {line}\n".encode() for line in data.split("\n")) + b"\n"

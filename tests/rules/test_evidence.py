@@ -1,0 +1,55 @@
+"""Every rule is known from somewhere, and explains itself by example."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from harness.mutations.explaining import evidence, example
+from harness.rules import RULES
+from harness.rules.evidence import EVIDENCE, FACTS
+from harness.rules.rule import Rule
+
+ROOT = Path(__file__).parents[2]
+HEADINGS = [
+    line.lstrip("# ").strip()
+    for line in (ROOT / FACTS).read_text(encoding="utf-8").splitlines()
+    if line.startswith("#")
+]
+
+
+@pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.name)
+def test_a_rule_says_where_it_is_known_from(rule: Rule) -> None:
+    """At least one place, and each of those that there are."""
+    assert rule.evidence
+    assert set(rule.evidence) <= set(EVIDENCE)
+    assert len(evidence(rule)) == len(rule.evidence)
+
+
+@pytest.mark.parametrize("name", EVIDENCE)
+def test_evidence_is_there(name: str) -> None:
+    """A section of the wire facts, by the beginning of its heading; a page of ours; a standard."""
+    text = EVIDENCE[name]
+    file, _, heading = text.partition(", ")
+    if file == FACTS:
+        assert any(told.startswith(heading) for told in HEADINGS)
+    elif "ARCHITECTURE.md" in text:
+        assert "Decisions a reader would ask about" in (ROOT / "ARCHITECTURE.md").read_text("utf-8")
+    else:
+        assert text.startswith(("RFC ", "WHATWG ", "JSON Schema", "the scenario"))
+
+
+def test_all_evidence_is_used() -> None:
+    """No entry is left over from a rule that went."""
+    assert {name for rule in RULES for name in rule.evidence} == set(EVIDENCE)
+
+
+@pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.name)
+def test_a_rule_has_an_example(rule: Rule) -> None:
+    """What passes and what fails differ, and the finding is about what fails."""
+    shown = example(rule)
+    assert shown.passes != shown.fails
+    assert len(shown.passes) < 1500
+    assert shown.how.endswith(".")
+    assert shown.finding.expected

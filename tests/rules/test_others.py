@@ -1,0 +1,300 @@
+"""What other models, dates, proxies and recorders send: nothing that a human would call wrong."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import replace
+
+import pytest
+
+from harness.mutations.edit import with_body, with_header, with_request
+from harness.mutations.examples import EXAMPLES
+from harness.mutations.examples.dashscope import (
+    COMPATIBLE,
+    COMPATIBLE_SYNC,
+    CUMULATIVE,
+    DASHSCOPE,
+    GENERATION,
+    INCREMENTAL,
+    MESSAGE,
+    POLL,
+    REQUEST,
+    SEEN,
+    SUCCEEDED,
+    TEXT,
+    asked_qwen,
+    chosen,
+    chunk,
+    output,
+    state,
+    stream,
+)
+from harness.mutations.examples.question import USER, said
+from harness.mutations.examples.zhipuai import CHAT, STREAM, SYNC, TOOL, answer, event
+from harness.mutations.making import data_only, exchange, get, numbered, post
+from harness.mutations.making import stream as plain_stream
+from harness.rules import check
+from harness.types import Exchange, Severity
+
+from .making import asking, edited, foreign, headed
+
+QWEN3 = {"model": "qwen3-max", "input": {"messages": [USER]}, "parameters": {}}
+REASON = '"finish_reason":"stop"'
+
+
+def indented(whole: Exchange) -> Exchange:
+    """As a recorder keeps it that writes JSON anew, with a length that no longer fits."""
+    body = json.dumps(json.loads(whole.response.body), indent=2, ensure_ascii=True).encode()
+    return with_header(with_body(whole, body), "Content-Length", "17")
+
+
+def with_lines(whole: Exchange, old: bytes, new: bytes) -> Exchange:
+    """A stream with other bytes between its events."""
+    return with_body(whole, whole.response.body.replace(old, new))
+
+
+VALID: dict[str, tuple[Exchange, ...]] = {
+    "re-indented by a recorder": (indented(SYNC),),
+    "re-indented, with letters as numbers": (indented(TEXT),),
+    "headers of a proxy": (headed(headed(SYNC, "via", "1.1 squid"), "x-cache", "MISS"),),
+    "no phrase of HTTP/2": (replace(SYNC, response=replace(SYNC.response, reason="")),),
+    "new fields everywhere": (
+        edited(SYNC, '{"id"', '{"service_tier":"default","system_fingerprint":null,"id"'),
+    ),
+    "details of usage": (
+        edited(
+            SYNC,
+            '"total_tokens":12',
+            '"total_tokens":12,"prompt_tokens_details":{"cached_tokens":0,"audio_tokens":0},'
+            '"completion_tokens_details":null',
+        ),
+    ),
+    "web search beside the answer": (
+        edited(SYNC, '{"id"', '{"web_search":[{"title":"x","link":"y","refer":"ref_1"}],"id"'),
+    ),
+    "an empty reasoning": (
+        edited(SYNC, '"content":"It is', '"reasoning_content":"","content":"It is'),
+    ),
+    "thinking used up all tokens": (
+        edited(
+            edited(SYNC, '"content":"It is sunny."', '"content":"","reasoning_content":"Well"'),
+            REASON,
+            '"finish_reason":"length"',
+        ),
+    ),
+    "nothing but thoughts": (
+        edited(
+            edited(SYNC, '"content":"It is sunny."', '"content":null,"reasoning_content":"Well"'),
+            REASON,
+            '"finish_reason":"length"',
+        ),
+    ),
+    "a text in pieces": (
+        edited(SYNC, '"content":"It is sunny."', '"content":[{"type":"text","text":"Sunny."}]'),
+    ),
+    "a sound beside the text": (
+        edited(COMPATIBLE_SYNC, '"content":"Sunny."', '"content":null,"audio":{"id":"audio_1"}'),
+    ),
+    "a tool of the service's own": (
+        post(
+            CHAT,
+            {"model": "glm-4-alltools", "messages": [USER]},
+            answer(
+                said(
+                    None,
+                    "tool_calls",
+                    tool_calls=[{"id": "call_1", "type": "web_browser", "web_browser": {}}],
+                )
+            ),
+        ),
+    ),
+    "a call cut off by the limit": (
+        edited(
+            edited(TOOL, '"finish_reason":"tool_calls"', '"finish_reason":"length"'),
+            '\\"Beijing\\"}"',
+            '\\"Bei"',
+        ),
+    ),
+    "the context was too long": (edited(SYNC, '"stop"', '"model_context_window_exceeded"'),),
+    "sensitive": (edited(SYNC, '"stop"', '"sensitive"'),),
+    "a network error of the model": (edited(SYNC, '"stop"', '"network_error"'),),
+    "comments that keep a stream alive": (with_lines(STREAM, b"\n\n", b"\n\n: keep-alive\n\n"),),
+    "ids that a proxy adds": (with_lines(STREAM, b"data: {", b"id: 7\ndata: {"),),
+    "lines that end with CR LF": (with_lines(STREAM, b"\n", b"\r\n"),),
+    "a first event with the role only": (
+        plain_stream(
+            CHAT,
+            json.loads(STREAM.request.body),
+            data_only(
+                event(role="assistant"),
+                event(),
+                event(content="Sunny."),
+                event("stop"),
+            ),
+        ),
+    ),
+    "usage in an event of its own": (
+        plain_stream(
+            COMPATIBLE,
+            {
+                "model": "qwen-plus",
+                "messages": [USER],
+                "stream": True,
+                "stream_options": {"include_usage": True},
+            },
+            data_only(
+                chunk(content="", role="assistant", reasoning_content=None),
+                chunk(content="Sunny."),
+                chunk("stop", content=""),
+                {
+                    "id": "chatcmpl-1",
+                    "object": "chat.completion.chunk",
+                    "created": 1,
+                    "model": "qwen",
+                    "choices": [],
+                    "usage": {"prompt_tokens": 1, "completion_tokens": 1, "total_tokens": 2},
+                },
+            ),
+        ),
+    ),
+    "no usage where none was asked for": (
+        plain_stream(
+            COMPATIBLE,
+            {"model": "deepseek-v3", "messages": [USER], "stream": True},
+            data_only(chunk(content="Sunny.", role="assistant"), chunk("stop", content="")),
+        ),
+    ),
+    "a thinking model that gives pieces unasked": (
+        stream(
+            GENERATION,
+            QWEN3,
+            numbered(
+                output(chosen("", "null", reasoning_content="The user"), 1),
+                output(chosen("", "null", reasoning_content=" asks."), 2),
+                output(chosen("It", "null", reasoning_content=""), 3),
+                output(chosen(" is", "null", reasoning_content=""), 4),
+                output(chosen(" sunny.", "stop", reasoning_content=""), 5),
+            ),
+        ),
+    ),
+    "numbers that grow": (
+        stream(
+            GENERATION,
+            asked_qwen(incremental_output=True),
+            numbered(
+                output(chosen("1", "null"), 1),
+                output(chosen("10", "null"), 2),
+                output(chosen("100", "stop"), 3),
+            ),
+        ),
+    ),
+    "a stream without comments": (with_lines(CUMULATIVE, b":HTTP_STATUS/200\n", b""),),
+    "no tool calls, said as null": (edited(MESSAGE, '"role"', '"tool_calls":null,"role"'),),
+    "a picture and a text in one answer": (
+        edited(SEEN, '[{"text":"A beach."}]', '[{"text":"A "},{"image":"https://x.example/1"}]'),
+    ),
+    "a last event with nothing in it": (
+        edited(INCREMENTAL, '"content":" sunny."', '"content":""'),
+    ),
+    "a film as one result": (
+        get(POLL, state("SUCCEEDED", results={"video_url": "https://x.example/1.mp4"})),
+    ),
+    "a text from a sound": (
+        get(POLL, state("SUCCEEDED", results=[{"transcription_url": "https://x.example/1.json"}])),
+    ),
+    "a task without an end yet": (edited(SUCCEEDED, "2025-12-07 19:29:22.754", ""),),
+    "an answer that was not changed": (
+        exchange("GET", f"{DASHSCOPE}/tasks/1", None, b"", "application/json", 304),
+    ),
+    "a request to nowhere we know, without answer": (
+        exchange("HEAD", "https://x.example/", None, b"", "application/json"),
+    ),
+    "a client that trims what was said": (
+        edited(SYNC, "It is sunny.", "\\nIt is sunny. "),
+        asking(
+            SYNC,
+            "}]}",
+            '}, {"role": "assistant", "content": "It is sunny."},'
+            ' {"role": "user", "content": "And tomorrow?"}]}',
+        ),
+    ),
+    "a sparse vector": (
+        edited(
+            EXAMPLES["dashscope embedding"][0], '"embedding":[2.1,-6.5]', '"sparse_embedding":[]'
+        ),
+    ),
+    "pictures asked for in a chat": (
+        with_request(
+            EXAMPLES["dashscope image as chat"][0],
+            b'{"model":"qwen-image","parameters":{"n":1},"input":{"messages":'
+            b'[{"role":"user","content":[{"text":"?"}]}]}}',
+        ),
+    ),
+    "a service on another path": (
+        replace(
+            SYNC,
+            request=replace(
+                SYNC.request, uri="https://api.z.ai/api/coding/paas/v4/chat/completions"
+            ),
+        ),
+    ),
+}
+
+
+@pytest.mark.parametrize("exchanges", VALID.values(), ids=VALID)
+def test_what_others_send_is_no_error(exchanges: tuple[Exchange, ...]) -> None:
+    """Newer fields, other models, proxies and recorders give no warning either."""
+    told = [f for f in check(foreign(*exchanges)) if f.severity is not Severity.INFO]
+    assert told == []
+
+
+WORDS: dict[str, tuple[Exchange, str]] = {
+    "a finish reason": (edited(SYNC, '"stop"', '"repetition"'), "finish_reason_is_known"),
+    "a state": (
+        edited(SUCCEEDED, '"SUCCEEDED"', '"SUSPENDED"'),
+        "task_state_is_known",
+    ),
+    "a role": (edited(SYNC, '"role":"assistant"', '"role":"model"'), "role_is_known"),
+    "a form": (
+        edited(COMPATIBLE_SYNC, '"chat.completion"', '"chat.completion.v2"'),
+        "object_names_its_form",
+    ),
+    "a type of tool": (edited(TOOL, '"type":"function"', '"type":"skill"'), "tool_type_is_known"),
+    "a role of a request": (
+        asking(SYNC, '"role": "user"', '"role": "developer"'),
+        "messages_are_well_formed",
+    ),
+    "a request id of a proxy's": (
+        headed(TEXT, "x-request-id", REQUEST[::-1]),
+        "dashscope_request_ids_agree",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", WORDS)
+def test_an_unknown_word_is_told_and_fails_nothing(name: str) -> None:
+    """A vocabulary grows; who wants to know is told, and no run fails."""
+    whole, rule = WORDS[name]
+    found = check(foreign(whole))
+    assert rule in {finding.rule for finding in found}
+    assert all(finding.severity is not Severity.ERROR for finding in found)
+
+
+FORMS: dict[str, Callable[[Exchange], Exchange]] = {
+    "indented": indented,
+    "with a header": lambda whole: headed(whole, "x-proxy", "1"),
+    "with a field": lambda whole: with_body(
+        whole, b'{"trace_id":"x",' + whole.response.body.lstrip()[1:]
+    ),
+}
+
+
+@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize("name", [n for n, e in EXAMPLES.items() if "stream" not in n])
+def test_every_example_may_look_otherwise(name: str, form: str) -> None:
+    """Indented, behind a proxy, with a field that nobody knows: it stays valid."""
+    last = EXAMPLES[name][-1]
+    if not last.response.body.startswith(b"{"):
+        pytest.skip("no JSON")
+    assert check(foreign(*EXAMPLES[name][:-1], FORMS[form](last))) == ()

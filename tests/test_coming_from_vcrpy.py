@@ -1,0 +1,57 @@
+"""docs/COMING_FROM_VCRPY: the code a reader is to write works, in every language."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+import yaml
+
+from harness.plugin.cassettes import Settings
+from harness.sandbox import SPEAKERS
+
+pytest_plugins = ["pytester"]
+
+DOCS = Path(__file__).parent.parent / "docs"
+ENGLISH, CHINESE = (
+    (DOCS / f"COMING_FROM_VCRPY{ending}.md").read_text(encoding="utf-8")
+    for ending in ("", ".zh-CN")
+)
+BLOCK = re.compile(r"^```\w+\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+_, CONFTEST, TEST, PROJECT = BLOCK.findall(ENGLISH)
+
+
+def test_both_languages_say_the_same() -> None:
+    """The same code, and as many rows and headings."""
+    assert BLOCK.findall(CHINESE) == BLOCK.findall(ENGLISH)
+    for form in (r"^\| ", r"^#+ ", r"^\d\. "):
+        rows = [len(re.findall(form, text, re.MULTILINE)) for text in (ENGLISH, CHINESE)]
+        assert rows[0] == rows[1] > 2
+
+
+def test_every_argument_is_on_the_page() -> None:
+    """All that the mark takes has a row or a sentence."""
+    names = set(Settings.__dataclass_fields__) - {"_", "path", "findings"}
+    assert names - set(re.findall(r"\w+", ENGLISH)) == set()
+
+
+def test_what_comes_after_works(
+    pytester: pytest.Pytester, sandbox: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Recorded once, and replayed with another value of what does not count."""
+    speaker = SPEAKERS["zhipuai"]
+    monkeypatch.setenv("ZHIPUAI_API_KEY", speaker.key)
+    monkeypatch.setenv("ZHIPUAI_BASE_URL", sandbox + speaker.prefix)
+    pytester.makeini("[pytest]\naddopts = -p no:cacheprovider -p no:hypothesispytest\n")
+    pytester.makeconftest(CONFTEST)
+    pytester.makepyfile(test_capital=TEST)
+    pytester.runpytest_inprocess("--record=missing").assert_outcomes(passed=1)
+    monkeypatch.setenv("ZHIPUAI_API_KEY", "a-dummy.key")
+    (path,) = pytester.path.rglob("*.yaml")
+    told = yaml.safe_load(path.read_text(encoding="utf-8"))
+    assert re.fullmatch("[0-9a-f]{8}", told["metadata"]["harness"]["exchanges"][0]["key"])
+    pytester.makepyprojecttoml(PROJECT.replace("localhost", "db.internal"))
+    result = pytester.runpytest_inprocess()
+    result.assert_outcomes(passed=1)
+    result.stdout.fnmatch_lines(["harness: 1 replayed, 0 recorded, 0 live; no test went *"])
