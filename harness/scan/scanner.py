@@ -178,7 +178,8 @@ class _Lines:
 
     def of(self, secret: str, span: range) -> set[int]:
         """The lines of these where the secret stands as it is."""
-        start = self._starts[span.start - 1]
+        # YAML knows more ends of a line than these, so that it may have counted further.
+        start = self._starts[min(span.start, len(self._starts)) - 1]
         end = self._starts[span.stop - 1] if span.stop <= len(self._starts) else len(self._text)
         found = re.finditer(re.escape(secret), self._text[start:end])
         return {self.at(start + one.start()) for one in found}
