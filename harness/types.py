@@ -280,6 +280,7 @@ class Provenance:
     """Where a cassette comes from; all of it unknown for a cassette of another tool.
 
     `test` is the test that has it by its mark, as `<its file, from the cassette's folder>::<name>`.
+    `note` says what was done to a cassette that was made and not recorded.
     """
 
     recorded_from: Origin = Origin.UNKNOWN
@@ -291,6 +292,7 @@ class Provenance:
     script: tuple[str, ...] = ()
     volatile: tuple[str, ...] = ()
     test: str = ""
+    note: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,6 +10,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
+# httpx imports it when it is first used. Were that in a pytester run, which forgets what it
+# imported, httpx would know no error of the httpcore that comes after it.
+import httpcore  # noqa: F401
 import pytest
 
 from harness.cli import main

@@ -30,6 +30,7 @@ RINGS = (
         "fingerprint",
         "scan",
         "dialects",
+        "changes",
         "rules",
         "mutations",
         "compare",
@@ -49,6 +50,7 @@ RINGS = (
         "prune",
         "shipped",
         "parsers",
+        "torture",
     ),
     ("cli", "plugin", "__init__"),
 )

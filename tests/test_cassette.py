@@ -229,6 +229,7 @@ PROVENANCES = st.builds(
     scenario=TEXT,
     target=TEXT,
     address=TEXT,
+    note=TEXT,
     sdk=st.none() | st.builds(Sdk, TEXT, TEXT),
     script=st.lists(TEXT, max_size=3).map(tuple),
     volatile=st.lists(TEXT, max_size=3).map(tuple),

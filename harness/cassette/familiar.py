@@ -95,7 +95,7 @@ _HEAD = re.compile(
     "metadata:\n  harness:\n    format: 1\n    recorded_from: (?P<recorded_from>[a-z]+)\n"
     + "".join(
         rf"(?:    {name}: (?P<{name}>{_ONE})\n)?"
-        for name in ("recorded_at", "scenario", "target", "address", "test")
+        for name in ("recorded_at", "scenario", "target", "address", "test", "note")
     )
     + rf"(?:    sdk:\n      name: (?P<sdk>{_ONE})\n      version: (?P<version>{_ONE})\n)?"
     + _listed("script")
@@ -149,7 +149,7 @@ def _provenance(head: Found) -> Provenance:
     recorded_from, *texts, sdk, version, script, volatile = head.groups()
     if recorded_from not in _ORIGINS:
         raise Unfamiliar
-    recorded_at, scenario, target, address, test = map(_value_if_any, texts)
+    recorded_at, scenario, target, address, test, note = map(_value_if_any, texts)
     return Provenance(
         recorded_from=_ORIGINS[recorded_from],
         recorded_at=recorded_at,
@@ -157,6 +157,7 @@ def _provenance(head: Found) -> Provenance:
         target=target,
         address=address,
         test=test,
+        note=note,
         sdk=Sdk(_value(sdk), _value(version)) if sdk else None,
         script=_items(script),
         volatile=_items(volatile),

@@ -124,6 +124,7 @@ def _provenance(facts: dict[str, Json]) -> Provenance:
         target=_text_at(facts, "target"),
         address=_text_at(facts, "address"),
         test=_text_at(facts, "test"),
+        note=_text_at(facts, "note"),
         sdk=_sdk(sdk) if sdk else None,
         script=_strings(facts, "script"),
         volatile=_strings(facts, "volatile"),

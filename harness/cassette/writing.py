@@ -31,6 +31,7 @@ def _metadata(cassette: Cassette) -> dict[str, Json]:
         "target": told.target,
         "address": told.address,
         "test": told.test,
+        "note": told.note,
         "sdk": {"name": told.sdk.name, "version": told.sdk.version} if told.sdk else None,
         "script": list(told.script),
         "volatile": list(told.volatile),

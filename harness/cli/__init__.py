@@ -19,6 +19,7 @@ from harness.cli import (
     replaying,
     scanning,
     showing,
+    torturing,
 )
 from harness.errors import HarnessError, OffTape
 
@@ -30,6 +31,7 @@ COMMANDS = (
     ("scan", scanning.scan, "harness scan cassettes .env"),
     ("prune", pruning.prune, "harness prune --tests tests"),
     ("parse", parsing.parse, "harness parse cassettes --parser dashscope"),
+    ("torture", torturing.torture, "harness torture cassettes --against my_client:ask"),
     ("compare", looking.compare, "harness compare slogan/zhipuai slogan/dashscope"),
     ("show", showing.show, "harness show multi-turn/zhipuai --wire"),
     ("list", looking.list_, "harness list --json"),

@@ -210,5 +210,15 @@ def test_there_is_a_test_for_each_command() -> None:
     """Whoever adds a command looks here."""
     assert {name for name, *_ in COMMANDS} == {
         *("demo", "record", "replay", "check", "scan", "compare", "show", "list"),
-        *("rules", "schema", "sandbox", "doctor", "prune", "parse", "textconv", "install-git"),
+        *(
+            "rules",
+            "schema",
+            "sandbox",
+            "doctor",
+            "prune",
+            "parse",
+            "torture",
+            "textconv",
+            "install-git",
+        ),
     }
