@@ -260,6 +260,8 @@ class Reading:
         """Every part of a success with what it says when read on its own."""
         if self.endpoint is None or not self.accepted:
             return ()
+        if len(self.parts) == 1:  # all there is was read already
+            return ((self.parts[0], self.outcome),)
         asked = self.asked.value
         return tuple((part, self.endpoint.read((part,), asked)) for part in self.parts)
 

@@ -9,8 +9,9 @@ from __future__ import annotations
 import json
 import re
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 from harness.types import Json
 
@@ -228,14 +229,16 @@ def at(value: Json, pointer: str) -> Json | Absent:
     if not pointer:
         return value
     for token in pointer.removeprefix("/").split("/"):
-        key = token.replace("~1", "/").replace("~0", "~")
-        if isinstance(value, dict) and key in value:
-            value = value[key]
-        elif isinstance(value, list) and _INDEX.fullmatch(key) and int(key) < len(value):
-            value = value[int(key)]
-        else:
-            return ABSENT
+        value = _member(value, token.replace("~1", "/").replace("~0", "~"))
     return value
+
+
+def _member(value: Json | Absent, key: str) -> Json | Absent:
+    if isinstance(value, dict):
+        return value.get(key, ABSENT)
+    if isinstance(value, list) and _INDEX.fullmatch(key) and int(key) < len(value):
+        return value[int(key)]
+    return ABSENT
 
 
 def find(value: Json, pattern: str) -> list[tuple[str, Json]]:
@@ -245,17 +248,27 @@ def find(value: Json, pattern: str) -> list[tuple[str, Json]]:
     [('/a/0/b', 1)]
     """
     found = [("", value)]
-    for step in pattern.split("/")[1:]:
-        found = [(here + down, child) for here, node in found for down, child in _into(node, step)]
+    for step, key in _steps(pattern):
+        found = [
+            (f"{here}/{down}", child)
+            for here, node in found
+            for down, child in _into(node, step, key)
+        ]
     return found
 
 
-def _into(node: Json, step: str) -> list[tuple[str, Json]]:
+@lru_cache(maxsize=1024)
+def _steps(pattern: str) -> tuple[tuple[str, str], ...]:
+    """A pattern's steps, as they are spelled and as the keys they mean; patterns are few."""
+    steps = pattern.split("/")[1:]
+    return tuple((step, step.replace("~1", "/").replace("~0", "~")) for step in steps)
+
+
+def _into(node: Json, step: str, key: str) -> Iterable[tuple[object, Json]]:
     if step == "[]":
-        items = node if isinstance(node, list) else []
-        return [(f"/{i}", item) for i, item in enumerate(items)]
-    child = at(node, "/" + step)
-    return [] if child is ABSENT else [("/" + step, child)]
+        return enumerate(node) if isinstance(node, list) else ()
+    child = _member(node, key)
+    return () if child is ABSENT else ((step, child),)
 
 
 def escape(key: object) -> str:

@@ -37,7 +37,7 @@ def test_a_project_that_says_nothing_has_the_defaults(tmp_path: Path, text: str)
     [
         (
             "[tool.harness]\nvolatil = []\n",
-            "[tool.harness] has no key 'volatil'; there are: volatile, rules",
+            "[tool.harness] has no key 'volatil'; there are: volatile, allow_hosts, rules",
         ),
         (
             "[tool.harness]\nvolatile = 'x'\n",

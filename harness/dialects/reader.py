@@ -84,12 +84,18 @@ def is_refusal(part: Part, fields: Fields) -> bool:
 def seen(value: Json, pointers: Pointers) -> Iterator[tuple[str, Json]]:
     """Every (pointer, value) that any of the pointers leads to, nulls left out."""
     for pattern in pointers:
-        yield from ((here, it) for here, it in find(value, pattern) if it is not None)
+        for found in find(value, pattern):
+            if found[1] is not None:
+                yield found
 
 
 def first(value: Json, pointers: Pointers) -> Json:
     """The first value that any of the pointers leads to, or None."""
-    return next((found for _, found in seen(value, pointers)), None)
+    for pattern in pointers:
+        for _, found in find(value, pattern):
+            if found is not None:
+                return found
+    return None
 
 
 def text_of(content: Json) -> str | None:

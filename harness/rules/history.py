@@ -53,7 +53,7 @@ def history_is_carried(read: Read) -> Iterator[Finding]:
     It begins with the messages of the request before, followed by the answer as it was given:
     what the model is told it said is what it said. Requests that continue nothing are let be.
     """
-    past: list[tuple[ReadTurn, Answered]] = []
+    past: list[_Past] = []
     told = {id(asked.asked): asked for asked in answered(read)}
     for turn in read.turns:
         asked = question(turn)
@@ -61,15 +61,16 @@ def history_is_carried(read: Read) -> Iterator[Finding]:
             continue
         yield from _continuation(turn, asked, past)
         if id(asked) in told:
-            past.append((turn, told[id(asked)]))
+            past.append((turn, told[id(asked)], messages(asked)[1]))
 
 
-def _continuation(
-    turn: ReadTurn, asked: Reading, past: Sequence[tuple[ReadTurn, Answered]]
-) -> Iterator[Finding]:
+_Past = tuple[ReadTurn, Answered, list[Json]]
+"""An earlier turn, its answer, and the messages it sent."""
+
+
+def _continuation(turn: ReadTurn, asked: Reading, past: Sequence[_Past]) -> Iterator[Finding]:
     pointer, sent = messages(asked)
-    begun = [(before, messages(before.asked)[1]) for _, before in past]
-    begun = [(before, first) for before, first in begun if _continues(first, sent)]
+    begun = [(before, first) for _, before, first in past if _continues(first, sent)]
     if not begun:
         if _was_to_continue(turn, past):
             expected = "a request that begins with the one of the turn before"
@@ -87,11 +88,12 @@ def _continuation(
 
 def _continues(first: Sequence[Json], sent: Sequence[Json]) -> bool:
     """Whether what is sent goes on where an earlier request ended, with an answer to it."""
-    longer = bool(first) and len(sent) > len(first) and list(sent[: len(first)]) == list(first)
-    return longer and at(sent[len(first)], "/role") == "assistant"
+    longer = bool(first) and len(sent) > len(first)
+    answers = longer and at(sent[len(first)], "/role") == "assistant"
+    return answers and list(sent[: len(first)]) == list(first)
 
 
-def _was_to_continue(turn: ReadTurn, past: Sequence[tuple[ReadTurn, Answered]]) -> bool:
+def _was_to_continue(turn: ReadTurn, past: Sequence[_Past]) -> bool:
     """Whether in our own words the call continues the turn before, whatever the wire says."""
     call, earlier = turn.turn.call, past[-1][0].turn.call if past else None
     if call is None or earlier is None or not earlier.messages:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping
+from dataclasses import dataclass
 from functools import lru_cache
 
 from jsonschema import Draft202012Validator
@@ -55,7 +56,25 @@ def violations(schema: Schema, value: Json) -> list[Violation]:
 
 def compiled(schema: Schema) -> Draft202012Validator:
     """A validator that was checked, made once for each schema."""
-    return _compiled(json.dumps(schema, default=dict, sort_keys=True))
+    return _of_this_one(_Same(schema))
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class _Same:
+    """A schema, equal to itself alone: an endpoint's are asked for all the time."""
+
+    schema: Schema
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _Same) and self.schema is other.schema
+
+    def __hash__(self) -> int:
+        return id(self.schema)
+
+
+@lru_cache(maxsize=256)
+def _of_this_one(same: _Same) -> Draft202012Validator:
+    return _compiled(json.dumps(same.schema, default=dict, sort_keys=True))
 
 
 def _first_line(error: BaseException) -> str:

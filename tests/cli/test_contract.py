@@ -80,8 +80,8 @@ def test_checking(harness: Harness, learnt: Path) -> None:
     broken.write_text(text.replace('"choices":', '"choicez":'), encoding="utf-8")
     done = harness("contract", "check", str(broken), "--junit", "junit.xml", folder=learnt)
     assert done.code == 1
-    assert "error contract_removed (turn 1, exchange 1, /choices)" in done.out
-    assert "info contract_new_field (turn 1, exchange 1, /choicez)" in done.out
+    assert "error contract_removed (turn 1, exchange 1, byte 0, /choices)" in done.out
+    assert "info contract_new_field (turn 1, exchange 1, byte 11, /choicez)" in done.out
     assert ".yaml#" in done.out
     assert 'type="contract_removed"' in (learnt / "junit.xml").read_text(encoding="utf-8")
     told = json.loads(harness("contract", "check", str(broken), "--json", folder=learnt).out)

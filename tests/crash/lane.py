@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from harness import runner
+from harness.cassette import dumps
 from harness.environment import without_proxies
 from harness.journal import journal_path
 from harness.resuming import Left
@@ -91,11 +92,9 @@ def _bytes(path: Path) -> bytes:
 def _found(path: Path) -> dict[str, Any]:
     """What a kill left: the journal's bytes, and whether a whole cassette is there."""
     journal = journal_path(path)
-    if path.exists():
-        read(path)
     return {
         "journal": journal.read_bytes().decode() if journal.exists() else None,
-        "cassette": path.read_bytes().decode() if path.exists() else None,
+        "cassette": dumps(read(path)) if path.exists() else None,
         "names": sorted(file.name for file in path.parent.glob("*")),
     }
 

@@ -6,6 +6,7 @@ import itertools
 import json
 import random
 import re
+import shutil
 import subprocess
 import sys
 from collections import defaultdict
@@ -21,7 +22,7 @@ from urllib.parse import urlsplit
 from starlette.requests import ClientDisconnect, Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from harness.cassette import loads, read_journal
+from harness.cassette import FOLDER, dumps, loads, read_journal
 from harness.runner import replay
 from harness.sandbox import Options, application
 from harness.sandbox.server import served
@@ -187,7 +188,7 @@ def _kill(folder: Path, lane: Lane, number: int) -> list[Killed]:
     chance = random.Random(SEED + number)  # noqa: S311 - no secret
     measured = folder / f"{number}-measured"
     lengths = {way: _measure(lane, measured, way) for way in WAYS}
-    before = {way: _path(measured, way).read_text("utf-8") for way in WAYS}
+    before = {way: dumps(read(_path(measured, way))) for way in WAYS}
     killed: list[Killed] = []
     for count in itertools.count():
         if len(killed) == KILLS // LANES:
@@ -196,8 +197,9 @@ def _kill(folder: Path, lane: Lane, number: int) -> list[Killed]:
         path = _path(folder / name, way)
         there = before[way] if count % 2 else None
         if there is not None:
-            path.parent.mkdir(parents=True)
-            path.write_text(there, encoding="utf-8")
+            shutil.copytree(_path(measured, way).parent, path.parent)
+            for other in path.parent.glob("*.yaml"):
+                other.unlink() if other.name != path.name else None
         told = lane.do(name, folder / name, way, chance.uniform(0, lengths[way]))
         if told["killed"]:
             killed.append(Killed(name, path, there, told))
@@ -218,8 +220,10 @@ def _nothing_is_lost(one: Killed, asked: dict[str, list[Asked]]) -> int:
     """
     told, path = one.told, one.path
     assert isinstance(told["report"], float), told["report"]
-    assert [file.name for file in path.parent.iterdir() if file.suffix != ".new"] == [path.name]
+    names = [file.name for file in path.parent.iterdir() if file.suffix != ".new"]
+    assert [name for name in names if name != FOLDER] == [path.name]
     assert {re.sub(r"yaml\.\w+\.new$", "new", name) for name in told["names"]} <= {
+        FOLDER,
         path.name,
         f".{path.name}.journal",
         f".{path.stem}.new",
