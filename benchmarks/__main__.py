@@ -52,7 +52,9 @@ def _measured(ways: list[Way], folder: Path, quick: bool) -> list[Row]:
         rows += [_calls(ways, speaker, count, folder, rounds) for count in counts]
         rows += [_opening(ways, speaker, folder, rounds)]
         rows += [_peak(ways, speaker, folder, 100 if quick else 1_000)]
-    rows += [_loading(ways, size, folder, rounds) for size in (14_000, 2_000_000)]
+    for size in (14_000, 2_000_000):
+        rows.append(_loading(ways, size, folder, rounds))
+        rows.append(_loading_again(ways, size, folder, rounds))
     number = 30 if quick else 300
     return rows + [
         _suite(ways, speaker, number, asked, folder) for speaker in SPEAKERS for asked in (1, 10)
@@ -96,13 +98,23 @@ def _loading(ways: list[Way], size: int, folder: Path, rounds: int) -> Row:
     return Row(what, "s", _by_name([way for way, _ in loading], found), "this tape")
 
 
+def _loading_again(ways: list[Way], size: int, folder: Path, rounds: int) -> Row:
+    """What was loaded before in this process and has not changed; others do not remember."""
+    _tell(f"loading {size} bytes again")
+    path = cassettes.of_size(SPEAKERS[0], size, folder)
+    loading = [(way, way.load_again or way.load) for way in ways if way.load]
+    found = measuring.actions([partial(load, path) for _, load in loading], rounds)
+    what = f"load {path.stat().st_size / 1000:,.0f} kB again"
+    return Row(what, "s", _by_name([way for way, _ in loading], found), "this tape")
+
+
 def _suite(ways: list[Way], speaker: Speaker, count: int, asked: int, folder: Path) -> Row:
     _tell(f"{speaker.name}: a pytest suite of {count} cassettes with {asked} exchanges")
     written = [suites.written(way.name, speaker, count, asked, folder) for way in ways]
     runs = [partial(suites.run, way.name, suite) for way, suite in zip(ways, written, strict=True)]
     found = measuring.actions(runs, 3)
     what = f"pytest, {count} cassettes of {asked}, {speaker.name}"
-    return Row(what, "s", _by_name(ways, found), "vcrpy")
+    return Row(what, "s", _by_name(ways, found), "this tape")
 
 
 def _by_name(ways: list[Way], found: list[float]) -> dict[str, float]:

@@ -5,9 +5,11 @@ from __future__ import annotations
 import os
 import stat
 import tempfile
+import threading
+from collections import OrderedDict
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
@@ -53,13 +55,55 @@ def read(path: Path) -> Cassette:
     Raises BadCassette, naming the file, for anything else.
     """
     content = _content(path)
-    return put_back(loads(content, str(path)), partial(_artefact, path, content))
+    return put_back(_loaded(content, path), partial(_artefact, path, content))
 
 
 def read_alone(path: Path) -> Cassette:
     """Read a cassette file away from its artefacts, as git hands over an old one: these are named
     in their answers, whose bodies are empty. Raises BadCassette."""
     return loads(_content(path), str(path))
+
+
+@dataclass
+class _Remembered:
+    """Cassettes by the very bytes they were read from, so that nothing stale is ever given out.
+
+    Up to `room` bytes of text are kept, the last used ones; nobody has to know of it.
+    """
+
+    room: int
+    _known: OrderedDict[bytes, Cassette] = field(init=False, default_factory=OrderedDict)
+    _used: int = field(init=False, default=0)
+    _lock: threading.Lock = field(init=False, default_factory=threading.Lock)
+
+    def get(self, content: bytes) -> Cassette | None:
+        """The cassette that was read from this text, if it is remembered."""
+        with self._lock:
+            if content not in self._known:
+                return None
+            self._known.move_to_end(content)
+            return self._known[content]
+
+    def keep(self, content: bytes, cassette: Cassette) -> None:
+        """Remember what was read, in place of what nobody asked for the longest."""
+        with self._lock:
+            if content in self._known or len(content) > self.room:
+                return
+            self._known[content] = cassette
+            self._used += len(content)
+            while self._used > self.room:
+                self._used -= len(self._known.popitem(last=False)[0])
+
+
+_REMEMBERED = _Remembered(room=16 * 2**20)
+
+
+def _loaded(content: bytes, path: Path) -> Cassette:
+    cassette = _REMEMBERED.get(content)
+    if cassette is None:
+        cassette = loads(content, str(path))
+        _REMEMBERED.keep(content, cassette)
+    return cassette
 
 
 def _content(path: Path) -> bytes:

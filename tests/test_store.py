@@ -13,7 +13,7 @@ from harness import store
 from harness.cassette import dumps
 from harness.errors import BadCassette, CannotWrite, HarnessError, NoCassette
 from harness.store import Store, find, put, read
-from harness.types import Cassette, Target
+from harness.types import Cassette, Provenance, Target
 
 EMPTY = dumps(Cassette(()))
 TARGET = Target("zhipuai", "glm-4")
@@ -194,6 +194,50 @@ def test_a_folder_nobody_may_write_to_is_told() -> None:
     """The kernel's own folder refuses even root."""
     with pytest.raises(CannotWrite, match=r"^/proc/harness/a.yaml cannot be written: \S"):
         put(Path("/proc/harness/a.yaml"), "new")
+
+
+# ----------------------------------------------------------------------------- remembering
+
+
+def test_what_did_not_change_is_not_read_twice(tmp_path: Path) -> None:
+    """It is the very same cassette, from whichever file its bytes come."""
+    for name in ("a.yaml", "b.yaml"):
+        put(tmp_path / name, dumps(ONE))
+    assert read(tmp_path / "a.yaml") is read(tmp_path / "b.yaml")
+
+
+def test_what_changed_is_read_anew(tmp_path: Path) -> None:
+    """Even within one tick of the clock and at the same length; and a bad text stays bad."""
+    file = tmp_path / "a.yaml"
+    put(file, dumps(ONE))
+    stamp = file.stat()
+    assert read(file) == ONE
+    put(file, dumps(OTHER))
+    os.utime(file, ns=(stamp.st_atime_ns, stamp.st_mtime_ns))
+    assert file.stat().st_size == stamp.st_size
+    assert read(file) == OTHER
+    put(file, "no cassette")
+    for _ in range(2):
+        with pytest.raises(BadCassette):
+            read(file)
+
+
+def test_what_is_remembered_has_its_bounds() -> None:
+    """The texts asked for last fit in the room there is; one that never fits is not kept."""
+    known = store._Remembered(room=10)
+    for text in (b"aaaa", b"bbbb", b"aaaa", b"cccc", b"d" * 11):
+        if known.get(text) is None:
+            known.keep(text, ONE)
+    kept = [text for text in (b"aaaa", b"bbbb", b"cccc", b"d" * 11) if known.get(text)]
+    assert kept == [b"aaaa", b"cccc"]
+    for letter in b"efghij":
+        known.keep(bytes([letter]) * 3, OTHER)
+    assert known.get(b"aaaa") is None
+    assert known.get(b"jjj") == OTHER
+
+
+ONE = Cassette((), Provenance(scenario="one"))
+OTHER = Cassette((), Provenance(scenario="two"))
 
 
 # --------------------------------------------------------------------------------- finding

@@ -12,6 +12,7 @@ import json
 import re
 from collections.abc import Callable
 from datetime import datetime
+from functools import lru_cache
 from typing import Any, TypeAlias, TypeVar
 
 from yaml.resolver import Resolver
@@ -206,6 +207,19 @@ _Headers: TypeAlias = tuple[tuple[str, str], ...]
 
 
 def _headers(text: str) -> tuple[tuple[str, str], ...]:
+    """The headers in a text; many exchanges of a cassette have the same."""
+    return _headers_again(text) if len(text) < _ORDINARY_HEADERS else _headers_in(text)
+
+
+_ORDINARY_HEADERS = 1000
+
+
+@lru_cache(maxsize=1024)
+def _headers_again(text: str) -> tuple[tuple[str, str], ...]:
+    return _headers_in(text)
+
+
+def _headers_in(text: str) -> tuple[tuple[str, str], ...]:
     if text == " {}\n":
         return ()
     pairs: list[tuple[str, str]] = []
