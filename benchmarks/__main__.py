@@ -14,7 +14,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks import cassettes, measuring, suites
+from benchmarks import cassettes, measuring, scenarios, suites
 from benchmarks.speakers import SPEAKERS, Speaker
 from benchmarks.ways import WAYS, Way
 
@@ -55,6 +55,7 @@ def _measured(ways: list[Way], folder: Path, quick: bool) -> list[Row]:
     for size in (14_000, 2_000_000):
         rows.append(_loading(ways, size, folder, rounds))
         rows.append(_loading_again(ways, size, folder, rounds))
+    rows += _scenarios(folder)
     number = 30 if quick else 300
     return rows + [
         _suite(ways, speaker, number, asked, folder) for speaker in SPEAKERS for asked in (1, 10)
@@ -106,6 +107,19 @@ def _loading_again(ways: list[Way], size: int, folder: Path, rounds: int) -> Row
     found = measuring.actions([partial(load, path) for _, load in loading], rounds)
     what = f"load {path.stat().st_size / 1000:,.0f} kB again"
     return Row(what, "s", _by_name([way for way, _ in loading], found), "this tape")
+
+
+def _scenarios(folder: Path) -> list[Row]:
+    """What no neighbour does; the floor of recording at once is waiting and nothing else."""
+    _tell("scenarios: recording many at once, replaying many polls")
+    many, at_once, latency = scenarios.MANY, scenarios.AT_ONCE, scenarios.LATENCY
+    waiting = many * latency / at_once
+    recorded = {"floor": waiting, "this tape": scenarios.recorded_at_once(folder)}
+    polled = {"this tape": scenarios.polled_in_no_time(folder)}
+    return [
+        Row(f"record {many} scenarios of {latency} s, {at_once} at once", "s", recorded, "floor"),
+        Row(f"replay {scenarios.POLLS} polls, 15 s apart", "s", polled, "this tape"),
+    ]
 
 
 def _suite(ways: list[Way], speaker: Speaker, count: int, asked: int, folder: Path) -> Row:

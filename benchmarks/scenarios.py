@@ -1,0 +1,83 @@
+"""What a harness of scenarios does at once and in no time: recording many, waiting for none."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from time import perf_counter
+
+from harness import work
+from harness.environment import Environment
+from harness.sandbox import Options
+from harness.store import Store
+
+MANY, AT_ONCE, LATENCY = 200, 32, 0.3
+POLLS, INTERVAL = 40, 0.05
+_TARGETS = ("zhipuai/glm-4", "dashscope/qwen-turbo")
+_QUESTION = """\
+name: question-{number}
+about: One of many.
+targets: [{target}]
+steps:
+  - user: 第{number}个问题：中国的首都是哪座城市？
+"""
+_TASK = """\
+name: task
+about: A picture that takes its time.
+targets: [dashscope/wanx2.1-t2i-turbo]
+steps:
+  - image: 一只小猫
+    mode: async
+    poll: {{interval: {interval}, limit: {limit}}}
+"""
+
+
+def recorded_at_once(folder: Path) -> float:
+    """Seconds to record MANY scenarios of one call, AT_ONCE at a time, each answered in LATENCY.
+
+    The sandbox, the SDKs and the connections' trust are there already.
+    """
+    texts = [_QUESTION.format(number=number, target=_TARGETS[number % 2]) for number in range(MANY)]
+    jobs = _jobs(folder / "many", texts)
+    with work.sandboxed(Options(port=0, latency=LATENCY), Environment({})) as source:
+        _record(jobs[:2], source, folder / "warm")
+        return _timed(lambda: _record(jobs, source, folder / "many-recorded"))
+
+
+def polled_in_no_time(folder: Path) -> float:
+    """Seconds to replay a task of POLLS polls, 15 seconds apart as its scenario says by then."""
+    text = _TASK.format(interval=INTERVAL, limit=POLLS + 5)
+    jobs = _jobs(folder / "task", [text])
+    options = Options(port=0, pending_polls=1, running_polls=POLLS - 2)
+    with work.sandboxed(options, Environment({})) as source:
+        _record(jobs, source, folder / "task-recorded")
+    patient = _jobs(folder / "patient", [text.replace(f"interval: {INTERVAL}", "interval: 15")])
+    store = Store(folder / "task-recorded")
+    runs = [_timed(lambda: _replay(patient, store)) for _ in range(5)]
+    return min(runs)
+
+
+def _jobs(folder: Path, texts: Sequence[str]) -> tuple[work.Job, ...]:
+    folder.mkdir(parents=True)
+    for text in texts:
+        name = text.partition("\n")[0].removeprefix("name: ")
+        (folder / f"{name}.yaml").write_text(text, encoding="utf-8")
+    return work.jobs(work.load_scenarios([], folder), [])
+
+
+def _record(jobs: Sequence[work.Job], source: work.Source, folder: Path) -> None:
+    problems = work.record_all(jobs, source, Store(folder), lambda _: None, AT_ONCE)
+    if problems:
+        raise RuntimeError(problems)
+
+
+def _replay(jobs: Sequence[work.Job], store: Store) -> None:
+    report = work.replay_all(jobs, store, lambda _: None, "Replay")
+    if not report.ok:
+        raise RuntimeError(report.findings or report.problems)
+
+
+def _timed(action: Callable[[], None]) -> float:
+    began = perf_counter()
+    action()
+    return perf_counter() - began
