@@ -136,8 +136,10 @@ def test_a_process_that_hung_is_gone() -> None:
 
 def test_time_is_limited() -> None:
     """What was not tried is told; so is what there was no time to begin with."""
-    one = suffered("readers:text_alone", list(BY_NAME), limits=Limits(5000, seconds=1.0))
-    assert 0 < len(one.results) < one.planned
+    limits = (Limits(5000, seconds=seconds) for seconds in (1.0, 5.0, 25.0))  # others may be busy
+    tried = (suffered("readers:text_alone", list(BY_NAME), limits=limit) for limit in limits)
+    one = next(found for found in tried if found.results)
+    assert len(one.results) < one.planned
     none = suffered("readers:text_alone", list(BY_NAME), limits=Limits(seconds=1e-6))
     assert (none.results, none.score, none.planned) == ((), None, 0)
     assert {left.why for left in none.left} == {"the time was up"}
