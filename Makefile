@@ -36,7 +36,7 @@ types: $(READY)
 
 tests: $(READY)
 	@echo "== tests: pytest"
-	@$(BIN)/python -m pytest
+	@$(BIN)/python -m pytest -n auto
 
 mutants: $(READY)
 	@$(BIN)/python -m tests.rules.kill_matrix
