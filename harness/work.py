@@ -391,15 +391,29 @@ def check_cassettes(paths: Sequence[Path], told: Told) -> Report:
 
 
 def side(name: str, scenarios: Path, folder: Store) -> list[Read]:
-    """One side of a comparison: a cassette's path, `scenario`, or `scenario/target`.
+    """One side of a comparison: a cassette's path, a folder of them, `scenario`, or
+    `scenario/target`.
 
-    A scenario gives one transcript for each of its targets. Raises HarnessError.
+    A scenario gives one transcript for each of its targets, and comes before a folder of the same
+    name. Raises HarnessError.
     """
-    if name.endswith((".yaml", ".yml")) and Path(name).exists():
-        return [read_cassette(Path(name))]
+    path = Path(name)
+    if path.is_file() and name.endswith((".yaml", ".yml")):
+        return [read_cassette(path)]
     scenario, _, target = name.partition("/")
+    if path.is_dir() and not (scenarios / f"{scenario}.yaml").exists():
+        return [read_cassette(file) for file in store.find([path])]
     chosen = jobs(load_scenarios([scenario], scenarios), [target] if target else [])
     return [_read_recorded(job, folder) for job in chosen]
+
+
+def recorded(scenarios: Path, folder: Store) -> list[Read]:
+    """Every cassette of every scenario that is there. Raises HarnessError where there is none."""
+    every = jobs(load_scenarios([], scenarios), [])
+    there = [job for job in every if folder.path(job.scenario.name, job.target).exists()]
+    if not there:
+        raise HarnessError(f"no scenario of {scenarios} has a cassette in {folder.folder}")
+    return [_read_recorded(job, folder) for job in there]
 
 
 def untimed(path: Path) -> Read:
@@ -417,6 +431,18 @@ def _read_recorded(job: Job, folder: Store) -> Read:
     path = str(folder.path(job.scenario.name, job.target))
     named = replace(cassette, provenance=told)
     return read(transcript_of(named, dialects.recognise, source=path), dialects.recognise)
+
+
+def groups(sides: Sequence[Sequence[Read]]) -> list[list[Read]]:
+    """What belongs into one matrix: single transcripts, if each side is one; else those of one
+    scenario."""
+    every = [read for side in sides for read in side]
+    if len(sides) > 1 and len(every) == len(sides):
+        return [every]
+    found: dict[str, list[Read]] = {}
+    for one in every:
+        found.setdefault(one.transcript.scenario, []).append(one)
+    return list(found.values())
 
 
 def pairs(left: Sequence[Read], right: Sequence[Read]) -> list[tuple[Read, Read]]:

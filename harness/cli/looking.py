@@ -17,7 +17,6 @@ from harness.cli.app import (
 )
 
 if TYPE_CHECKING:
-    from harness.compare import Comparison
     from harness.reading import Read
     from harness.rules.rule import Rule
     from harness.store import Store
@@ -25,10 +24,15 @@ if TYPE_CHECKING:
 
 
 def compare(
-    left: Annotated[str, typer.Argument(metavar="SIDE", help="scenario, scenario/target or file.")],
-    right: Annotated[
-        str | None, typer.Argument(metavar="SIDE2", help="The other side; if none, all targets.")
+    sides: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="SIDE...", help="scenario, scenario/target, cassette or folder of cassettes."
+        ),
     ] = None,
+    fields: Annotated[
+        bool, typer.Option("--fields", help="Tell where each provider keeps what; see below.")
+    ] = False,
     fail: Annotated[
         bool, typer.Option("--exit-code", help="Exit with 1 if formats or answers differ.")
     ] = False,
@@ -38,43 +42,68 @@ def compare(
 ) -> None:
     """Compare recordings: formats first, then what was answered.
 
-    One scenario alone gives the matrix of all its targets. Ids, times and other values that
-    differ between any two answers are kept apart.
+    Two sides are compared spot by spot. One scenario alone, or more than two sides, give the
+    matrix of all targets in them. Ids, times and other values that differ between any two answers
+    are kept apart.
+
+    With --fields: where every field of an answer (content, tool calls, tokens, errors ...) stands
+    with each target, at once, streamed or as a task, how often, and in which exchange; of all
+    scenarios, if no side is named.
     """
     from harness import work
-    from harness.compare import compare as compared
+    from harness.errors import HarnessError
     from harness.store import Store
 
-    one = work.side(left, scenarios, Store(cassettes))
-    if right is None:
-        differs = _matrix(one, as_json)
+    named, store = sides or [], Store(cassettes)
+    if not named and not fields:
+        raise HarnessError("name at least one side, or ask for --fields; see: harness compare -h")
+    reads = [work.side(name, scenarios, store) for name in named]
+    every = [read for side in reads for read in side]
+    if fields:
+        differs = _fields(every or work.recorded(scenarios, store), as_json)
+    elif len(reads) == 2:
+        differs = _comparisons(work.pairs(*reads), as_json)
     else:
-        other = work.side(right, scenarios, Store(cassettes))
-        pairs = work.pairs(one, other)
-        differs = _comparisons([compared(a, b) for a, b in pairs], as_json)
+        differs = _matrices(work.groups(reads), as_json)
     raise typer.Exit(1 if fail and differs else 0)
 
 
-def _matrix(reads: list[Read], as_json: bool) -> bool:
-    from harness.compare import matrix
-    from harness.reports import machine, text
+def _fields(reads: list[Read], as_json: bool) -> bool:
+    from harness.compare import field_matrix
+    from harness.reports import fields, machine
 
-    found = matrix(reads)
+    found = field_matrix(reads)
     if as_json:
-        typer.echo(machine.dumps(machine.matrix(found)))
+        typer.echo(machine.dumps(machine.fields(found)))
     else:
-        text.matrix(console(), found)
-    return any(pair.shape or pair.answer for pair in found.pairs)
+        fields.fields(console(), found)
+    return found.differ
 
 
-def _comparisons(found: list[Comparison], as_json: bool) -> bool:
-    from harness.reports import machine, text
+def _matrices(groups: list[list[Read]], as_json: bool) -> bool:
+    from harness.compare import matrix
+    from harness.reports import comparing, machine
 
+    found = [matrix(group) for group in groups]
+    if as_json:
+        told = [machine.matrix(one) for one in found]
+        typer.echo(machine.dumps(told[0] if len(told) == 1 else told))
+    else:
+        for one in found:
+            comparing.matrix(console(), one)
+    return any(pair.shape or pair.answer for one in found for pair in one.pairs)
+
+
+def _comparisons(pairs: list[tuple[Read, Read]], as_json: bool) -> bool:
+    from harness.compare import compare as compared
+    from harness.reports import comparing, machine
+
+    found = [compared(left, right) for left, right in pairs]
     if as_json:
         typer.echo(machine.dumps([machine.comparison(comparison) for comparison in found]))
     else:
         for comparison in found:
-            text.comparison(console(), comparison)
+            comparing.comparison(console(), comparison)
     return any(comparison.differences for comparison in found)
 
 

@@ -7,7 +7,7 @@ import math
 from dataclasses import asdict
 from typing import Any
 
-from harness.compare import Comparison, Difference, Matrix
+from harness.compare import Cell, Comparison, Difference, FieldMatrix, Matrix
 from harness.compare.nouns import ABSENT
 from harness.reading import Read
 from harness.reports.conversation import Said, Talk
@@ -102,6 +102,35 @@ def matrix(found: Matrix) -> dict[str, Any]:
             for table in found.tables
         },
         "facts": [asdict(facts) for facts in found.facts],
+    }
+
+
+def fields(found: FieldMatrix) -> dict[str, Any]:
+    """Where each field stands, form by form; the forms are named by their position, from 0."""
+    return {
+        "forms": [
+            {**asdict(form), "answers": answers}
+            for form, answers in zip(found.forms, found.answers, strict=True)
+        ],
+        "fields": [
+            {
+                "field": row.field.name,
+                "opentelemetry": row.field.otel,
+                "forms": [_cell(position, cell) for position, cell in enumerate(row.cells)],
+            }
+            for row in found.rows
+        ],
+    }
+
+
+def _cell(position: int, cell: Cell) -> dict[str, Any]:
+    return {
+        "form": position,
+        "presence": cell.presence.value,
+        "present": cell.present,
+        "of": cell.of,
+        "places": [{**asdict(site), "presence": site.presence.value} for site in cell.sites],
+        "looked_at": list(cell.known),
     }
 
 

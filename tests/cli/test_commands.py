@@ -63,6 +63,7 @@ def test_the_version(harness: Harness, folder: Path) -> None:
         ["check", "cassettes"],
         ["compare", "slogan"],
         ["compare", "slogan/zhipuai", "slogan/dashscope"],
+        ["compare", "--fields"],
         ["show", "slogan"],
         ["list"],
         ["rules"],
@@ -228,6 +229,10 @@ def test_a_check_with_findings(harness: Harness, folder: Path) -> None:
         ["single-turn-messages", "single-turn-prompt"],
         ["cassettes/slogan/zhipuai-glm-4.yaml", "cassettes/slogan/dashscope-qwen-turbo.yaml"],
         ["slogan/glm-4", "cassettes/slogan/dashscope-qwen-turbo.yaml"],
+        ["slogan/glm-4", "slogan/qwen-turbo", "single-turn-prompt"],
+        ["cassettes/slogan"],
+        ["--fields"],
+        ["cassettes/slogan", "single-turn-prompt", "--fields"],
     ],
     ids=" ".join,
 )
@@ -236,6 +241,14 @@ def test_sides_of_a_comparison(harness: Harness, folder: Path, sides: list[str])
     assert harness("compare", *sides, folder=folder).code == 0
     done = harness("compare", *sides, "--exit-code", folder=folder)
     assert (done.code, done.err) == (1, "")
+
+
+def test_a_comparison_of_nothing(harness: Harness, folder: Path) -> None:
+    """It needs a side, and fields need a cassette."""
+    assert harness("compare", folder=folder).code == 2
+    done = harness("compare", "--fields", "--cassettes", "new", folder=folder)
+    assert (done.code, done.out) == (2, "")
+    assert "no scenario of scenarios has a cassette in new" in done.err
 
 
 @pytest.mark.parametrize("sides", [["slogan/zhipuai"] * 2, ["slogan"] * 2, ["single-turn-prompt"]])

@@ -8,7 +8,7 @@ from xml.etree import ElementTree
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from harness.reports import html, junit, machine, text
+from harness.reports import comparing, html, junit, machine, text
 
 from .samples import console, sample, written
 
@@ -48,7 +48,7 @@ def test_a_console_is_never_steered(words: str, width: int, terminal: bool) -> N
     """No recorded words raise, or reach the console as an escape."""
     on, report = console(width, terminal), sample(words)
     text.report(on, report)
-    text.matrix(on, report.matrices[0])
+    comparing.matrix(on, report.matrices[0])
     for read in report.reads:
         text.conversation(on, read)
     told = written(on)

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import pytest
-from rich.cells import cell_len
-
-from harness.compare import compare, matrix
-from harness.reports import Report, text
+from harness.compare import compare
+from harness.reports import Report, comparing, text
 from harness.types import Finding, Severity
 
 from .samples import console, exchange, sample, told, written
@@ -46,19 +43,6 @@ def test_a_terminal_has_colours() -> None:
     assert "\x1b[1;32mok" in written(on)
 
 
-@pytest.mark.parametrize("width", [80, 120])
-def test_tables_line_up_with_chinese(width: int) -> None:
-    """No line of a table is wider than the console, and Chinese counts double."""
-    on = console(width)
-    text.matrix(on, matrix([told([exchange({"用量": "你好" * 40})]), told([exchange({})])]))
-    text.comparison(on, compare(told([exchange({"a": "你好" * 40})]), told([exchange({"a": ""})])))
-    lines = [line for line in written(on).splitlines() if line]
-    assert max(map(cell_len, lines)) <= width
-    rule = next(line for line in lines if line.startswith("───"))
-    head = lines[lines.index(rule) - 1]
-    assert cell_len(head) == cell_len(rule)
-
-
 def test_many_warnings_are_cut_and_no_error_is() -> None:
     """Warnings of one rule are cut with a number; errors are all told."""
 
@@ -67,30 +51,6 @@ def test_many_warnings_are_cut_and_no_error_is() -> None:
 
     assert "and 3 more of r" in printed(Report("r", findings=many(Severity.WARNING)))
     assert printed(Report("r", findings=many(Severity.ERROR))).count("error r") == 8
-
-
-def test_a_comparison_is_told_by_layer() -> None:
-    """Each layer has its table; equal transcripts have none."""
-    on = console(120)
-    left, right = told([exchange({"text": "你好", "a": 1})]), told([exchange({"text": "你好吗"})])
-    text.comparison(on, compare(left, right))
-    told_ = written(on)
-    assert "Format: which paths exist, with which types: 1 difference\n" in told_
-    assert "Answer, in terms of no provider: 1 difference\n" in told_
-    assert "57% alike" in told_
-    on = console()
-    text.comparison(on, compare(left, left))
-    assert written(on).endswith("no difference\n")
-
-
-def test_a_matrix_shows_where_formats_part() -> None:
-    """Paths that one target does not have are marked; shared ones are not listed."""
-    on = console(120)
-    one, two = told([exchange({"a": 1, "b": 1})]), told([exchange({"a": 1})], target="ours/two")
-    text.matrix(on, matrix([one, two]))
-    lines = [line.split() for line in written(on).splitlines()]
-    assert ["/b", "integer", "–"] in lines
-    assert "/a" not in written(on)
 
 
 def test_a_conversation_is_shown_as_one() -> None:
@@ -122,5 +82,7 @@ def test_markup_in_a_recording_is_text() -> None:
     text.conversation(on, told([exchange({"text": "[bold]x[/bold] \x1b[31m"})]))
     assert "[bold]x[/bold] �[31m" in written(on)
     on = console(120)
-    text.comparison(on, compare(told([exchange({"a": "[b]x"})]), told([exchange({"a": "[/b]"})])))
+    comparing.comparison(
+        on, compare(told([exchange({"a": "[b]x"})]), told([exchange({"a": "[/b]"})]))
+    )
     assert "[b]x" in written(on)

@@ -1,0 +1,162 @@
+"""Where every field stands, in recorded bytes."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from harness import dialects, store, work
+from harness.compare import FIELDS, Cell, FieldMatrix, Form, field_matrix
+from harness.compare.fields import Presence, presence
+from harness.reading import Read, read
+from harness.types import Exchange, Json, Request, Response, Transcript, Turn
+
+SHIPPED = Path(__file__).parents[2] / "cassettes"
+RECORDINGS = Path(__file__).parents[3] / "shared" / "recordings"
+
+CHAT = "/api/paas/v4/chat/completions"
+GENERATION = "/api/v1/services/aigc/text-generation/generation"
+MESSAGES = {"model": "m", "messages": [{"role": "user", "content": "?"}]}
+
+
+def exchange(path: str, *answers: Json, asked: Json = None, status: int = 200) -> Exchange:
+    """An exchange with one JSON answer, or a stream of several."""
+    body = json.dumps(answers[0]).encode()
+    kind = "application/json"
+    if len(answers) > 1:
+        body = b"".join(b"data: %s\n\n" % json.dumps(event).encode() for event in answers)
+        kind = "text/event-stream"
+    return Exchange(
+        Request("POST", f"https://there{path}", (), json.dumps(asked or MESSAGES).encode()),
+        Response(status, "", (("content-type", kind),), body),
+    )
+
+
+def told(*exchanges: Exchange, target: str = "ours/m") -> Read:
+    """A transcript of one turn for each exchange."""
+    turns = tuple(Turn(n, (e,)) for n, e in enumerate(exchanges, start=1))
+    return read(Transcript("s", target, turns, source="a.yaml"), dialects.recognise)
+
+
+def says(content: Json) -> Json:
+    """An answer in the chat form."""
+    return {"choices": [{"message": {"content": content}}]}
+
+
+def cell(found: FieldMatrix, field: str, form: int = 0) -> Cell:
+    """One field in one form."""
+    return next(row for row in found.rows if row.field.name == field).cells[form]
+
+
+def places(found: FieldMatrix, field: str, form: int = 0) -> list[tuple[str, tuple[str, ...], str]]:
+    """Where one field stands in one form, with its types and how often."""
+    sites = cell(found, field, form).sites
+    return [(s.pointer, s.types, f"{s.presence} {s.present}/{s.of}") for s in sites]
+
+
+def test_a_field_has_its_place_types_and_number() -> None:
+    """A key that is there is present, whatever its type; the exchange is told with it."""
+    answers: list[Json] = [says("x"), says(None), {"choices": [{"message": {}}]}]
+    found = field_matrix([told(*(exchange(CHAT, answer) for answer in answers))])
+    assert found.forms == (Form("zhipuai.chat", "answer", "messages", "ours/m"),)
+    assert found.answers == (3,)
+    assert places(found, "content") == [
+        ("/choices/0/message/content", ("null", "string"), "sometimes 2/3")
+    ]
+    evidence = cell(found, "content").sites[0].evidence
+    assert (evidence.source, evidence.exchange, evidence.event) == ("a.yaml", 1, None)
+
+
+def test_a_field_that_is_nowhere_is_never_there() -> None:
+    """What was looked at is told; of refusals nobody expects content."""
+    refusal = exchange(CHAT, {"error": {"code": "1", "message": "m"}}, status=400)
+    found = field_matrix([told(exchange(CHAT, says("x")), refusal)])
+    never = cell(found, "reasoning", 0)
+    assert (never.presence, never.of, never.expected) == (Presence.NEVER, 1, True)
+    assert never.known[0] == "/choices/0/message/reasoning_content"
+    assert not cell(found, "content", 1).expected
+    assert places(found, "error code", 1) == [("/error/code", ("string",), "always 1/1")]
+
+
+def test_prompt_and_messages_are_two_forms() -> None:
+    """The text of an answer to a prompt stands elsewhere than that of one to messages."""
+    text = {"output": {"text": "x", "finish_reason": "stop"}}
+    choices = {"output": {"choices": [{"message": {"content": "x"}}]}}
+    found = field_matrix(
+        [
+            told(
+                exchange(GENERATION, text, asked={"model": "m", "input": {"prompt": "?"}}),
+                exchange(GENERATION, choices, asked={"model": "m", "input": MESSAGES}),
+            )
+        ]
+    )
+    assert [form.asked for form in found.forms] == ["messages", "prompt"]
+    assert [places(found, "content", form)[0][0] for form in (0, 1)] == [
+        "/output/choices/0/message/content",
+        "/output/text",
+    ]
+    assert found.differ
+
+
+def test_one_event_is_enough_for_a_stream_to_have_a_field() -> None:
+    """A stream is one answer; of its events it is told in how many the field is."""
+    events = ({"choices": [{"delta": {"content": "x"}}]}, {"choices": [{"finish_reason": "stop"}]})
+    found = field_matrix([told(exchange(CHAT, *events))])
+    (site,) = cell(found, "finish reason").sites
+    assert (site.present, site.of, site.events, site.of_events) == (1, 1, 1, 2)
+    assert site.evidence.event == 2
+
+
+def test_a_refusal_may_come_with_http_200() -> None:
+    """It is no answer that lacks its content."""
+    found = field_matrix([told(exchange(CHAT, {"error": {"code": "1305", "message": "busy"}}))])
+    assert [form.answered for form in found.forms] == ["refusal"]
+
+
+def test_a_transcript_without_target_is_named_by_dialect_and_model() -> None:
+    """Another tool's cassette says no target, but its requests name a model."""
+    found = field_matrix([told(exchange(CHAT, says("x")), target="")])
+    assert found.forms[0].target == "zhipuai/m"
+
+
+def test_nothing_makes_an_empty_matrix() -> None:
+    """No transcript has no form; every field has its row all the same."""
+    found = field_matrix([])
+    assert (found.forms, len(found.rows), found.differ) == ((), len(FIELDS), False)
+    assert presence(0, 0) is Presence.NEVER
+
+
+def test_the_shipped_cassettes_cover_what_there_is() -> None:
+    """Every way of asking and answering, and the place of each in the recorded bytes."""
+    found = field_matrix(work.read_cassette(path) for path in store.find([SHIPPED]))
+    ways = {(form.endpoint.partition(".")[0], form.answered) for form in found.forms}
+    assert {answered for _, answered in ways} == {
+        *("answer", "stream", "refusal"),
+        *("task accepted", "task running", "task ended"),
+    }
+    images = {
+        site.pointer
+        for position in range(len(found.forms))
+        for site in cell(found, "image url", position).sites
+    }
+    assert images == {"/data/[]/url", "/output/results/[]/url"}
+
+
+@pytest.mark.skipif(not RECORDINGS.is_dir(), reason="the real recordings are not beside this")
+def test_real_recordings_keep_content_where_the_dialects_say() -> None:
+    """A compatible answer and a native one, asked by messages and by prompt."""
+    folder = RECORDINGS / "dashscope-compatible"
+    native = RECORDINGS / "dashscope" / "test_generation_call_basic.yaml"
+    found = field_matrix(work.read_cassette(path) for path in store.find([folder, native]))
+    where = {
+        (form.endpoint, form.answered): {s.pointer for s in cell(found, "content", at).sites}
+        for at, form in enumerate(found.forms)
+    }
+    assert where == {
+        ("compatible.chat", "answer"): {"/choices/0/message/content"},
+        ("compatible.chat", "stream"): {"/choices/0/delta/content"},
+        ("compatible.chat", "refusal"): set(),
+        ("dashscope.generation", "answer"): {"/output/text"},
+    }

@@ -1,0 +1,49 @@
+"""Comparisons on a console."""
+
+from __future__ import annotations
+
+import pytest
+from rich.cells import cell_len
+
+from harness.compare import compare, matrix
+from harness.reports import comparing
+
+from .samples import console, exchange, told, written
+
+
+@pytest.mark.parametrize("width", [80, 120])
+def test_tables_line_up_with_chinese(width: int) -> None:
+    """No line of a table is wider than the console, and Chinese counts double."""
+    on = console(width)
+    comparing.matrix(on, matrix([told([exchange({"用量": "你好" * 40})]), told([exchange({})])]))
+    left, right = told([exchange({"a": "你好" * 40})]), told([exchange({"a": ""})])
+    comparing.comparison(on, compare(left, right))
+    lines = [line for line in written(on).splitlines() if line]
+    assert max(map(cell_len, lines)) <= width
+    rule = next(line for line in lines if line.startswith("───"))
+    head = lines[lines.index(rule) - 1]
+    assert cell_len(head) == cell_len(rule)
+
+
+def test_a_comparison_is_told_by_layer() -> None:
+    """Each layer has its table; equal transcripts have none."""
+    on = console(120)
+    left, right = told([exchange({"text": "你好", "a": 1})]), told([exchange({"text": "你好吗"})])
+    comparing.comparison(on, compare(left, right))
+    told_ = written(on)
+    assert "Format: which paths exist, with which types: 1 difference\n" in told_
+    assert "Answer, in terms of no provider: 1 difference\n" in told_
+    assert "57% alike" in told_
+    on = console()
+    comparing.comparison(on, compare(left, left))
+    assert written(on).endswith("no difference\n")
+
+
+def test_a_matrix_shows_where_formats_part() -> None:
+    """Paths that one target does not have are marked; shared ones are not listed."""
+    on = console(120)
+    one, two = told([exchange({"a": 1, "b": 1})]), told([exchange({"a": 1})], target="ours/two")
+    comparing.matrix(on, matrix([one, two]))
+    lines = [line.split() for line in written(on).splitlines()]
+    assert ["/b", "integer", "–"] in lines
+    assert "/a" not in written(on)
