@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tomllib
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
 
@@ -21,12 +21,14 @@ class Settings:
 
     `volatile` are JSON pointers into request bodies that do not count when a request is looked up.
     `allow_hosts` are reached past the tape by the user's own code and tests; scenarios have no
-    business with them. `rules` says which rules apply, and how much they weigh.
+    business with them. `rules` says which rules apply, and how much they weigh. `prices` is a
+    table of what models cost (see `compare.prices`), named from where pyproject.toml is.
     """
 
     volatile: tuple[str, ...] = ()
     allow_hosts: tuple[str, ...] = ()
     rules: Choice = EVERYTHING
+    prices: Path | None = None
 
 
 def settings(folder: Path) -> Settings:
@@ -51,15 +53,22 @@ def _read(file: Path, _: int) -> Settings:
     if not isinstance(table, dict):
         raise BadSettings("[tool.harness] should be a table", file)
     try:
-        return Settings(**{name: _value(name, value) for name, value in table.items()})
+        told = Settings(**{name: _value(name, value) for name, value in table.items()})
     except ValueError as error:
         raise BadSettings(f"[tool.harness] {error}", file) from None
+    return replace(told, prices=file.parent / told.prices) if told.prices else told
 
 
 def _value(name: str, value: Json) -> Json:
     if name not in _KEYS:
         raise ValueError(f"has no key {name!r}; there are: {', '.join(_KEYS)}")
     return _KEYS[name](name, value)
+
+
+def _path(name: str, value: Json) -> Path:
+    if not isinstance(value, str) or not value:
+        raise ValueError(f"{name}: the path of a file is expected")
+    return Path(value)
 
 
 def _texts(name: str, value: Json) -> tuple[str, ...]:
@@ -120,5 +129,6 @@ _KEYS: Mapping[str, Callable[[str, Json], Json]] = {
     "volatile": _texts,
     "allow_hosts": _hosts,
     "rules": _rules,
+    "prices": _path,
 }
 """What may be said, and how each is read."""

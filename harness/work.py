@@ -16,7 +16,8 @@ from pathlib import Path
 from typing import TypeVar
 
 from harness import dialects, sandbox, store
-from harness.compare import matrix
+from harness.compare import SHIPPED, Prices, matrix
+from harness.compare import load as load_prices
 from harness.environment import Environment, without_proxies
 from harness.errors import HarnessError, NoCassette, OffTape
 from harness.journal import unfinished
@@ -175,6 +176,16 @@ def project_rules() -> Choice:
     return settings(Path.cwd()).rules
 
 
+def project_prices() -> Prices:
+    """What models cost, by the project that we are in, and then by ourselves.
+
+    Raises BadSettings.
+    """
+    own = settings(Path.cwd()).prices
+    tables = [load_prices(path) for path in (own, SHIPPED) if path is not None]
+    return Prices(tuple(price for prices in tables for price in prices.table))
+
+
 def replay_all(
     work: Sequence[Job],
     folder: Store,
@@ -185,7 +196,7 @@ def replay_all(
 ) -> Report:
     """Replay every job offline, check it by every rule, compare the targets of each scenario."""
     began = time.perf_counter()
-    choice = project_rules()
+    choice, prices = project_rules(), project_prices()
 
     def do(job: Job, _: Told) -> tuple[Read, Judged]:
         return examine(replay(job.scenario, job.target, folder, pace), choice)
@@ -199,7 +210,7 @@ def replay_all(
         reads=reads,
         findings=tuple(finding for _, found in examined for finding in found.findings),
         ignored=tuple(finding for _, found in examined for finding in found.ignored),
-        matrices=tuple(matrix(group) for group in _by_scenario(reads)),
+        matrices=tuple(matrix(group, prices) for group in _by_scenario(reads)),
         problems=tuple(problem for problem in done if isinstance(problem, Problem)),
         duration=time.perf_counter() - began,
     )

@@ -51,6 +51,10 @@ def test_a_project_that_says_nothing_has_the_defaults(tmp_path: Path, text: str)
             "[tool.harness]\nallow_hosts = ['http://x']\n",
             "[tool.harness] allow_hosts: 'http://x' is no host; allowed are the likes of ",
         ),
+        (
+            "[tool.harness]\nprices = 1\n",
+            "[tool.harness] prices: the path of a file is expected",
+        ),
         ("[tool]\nharness = 1\n", "[tool.harness] should be a table"),
         ("[tool.harness\n", "cannot be read: "),
     ],
@@ -62,6 +66,12 @@ def test_what_is_not_known_is_one_error_that_names_the_file(
     with pytest.raises(BadSettings) as raised:
         settings(project(tmp_path, text))
     assert str(raised.value).startswith(f"{tmp_path / 'pyproject.toml'}: {said}")
+
+
+def test_prices_are_named_from_where_pyproject_is(tmp_path: Path) -> None:
+    """Whatever folder of the project one works in."""
+    inside = project(tmp_path, '[tool.harness]\nprices = "kept/prices.toml"\n')
+    assert settings(inside).prices == tmp_path / "kept" / "prices.toml"
 
 
 RULES = """

@@ -83,8 +83,10 @@ def _fields(reads: list[Read], as_json: bool) -> bool:
 def _matrices(groups: list[list[Read]], as_json: bool) -> bool:
     from harness.compare import matrix
     from harness.reports import comparing, machine
+    from harness.work import project_prices
 
-    found = [matrix(group) for group in groups]
+    prices = project_prices()
+    found = [matrix(group, prices) for group in groups]
     if as_json:
         told = [machine.matrix(one) for one in found]
         typer.echo(machine.dumps(told[0] if len(told) == 1 else told))

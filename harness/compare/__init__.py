@@ -1,15 +1,29 @@
 """Transcripts compared: shapes first, then answers in neutral terms, then values."""
 
+from harness.compare.facts import Facts, facts
 from harness.compare.fields import FIELDS, Cell, Field, FieldMatrix, Form, Site, field_matrix
-from harness.compare.matrix import Facts, Matrix, Pair, Row, Table, facts, matrix
-from harness.compare.nouns import Comparison, Difference, Kind, Layer, Spot, TurnComparison
+from harness.compare.matrix import Matrix, Pair, Row, Table, matrix
+from harness.compare.nouns import (
+    Comparison,
+    Difference,
+    Divergence,
+    Kind,
+    Layer,
+    Spot,
+    TurnComparison,
+)
 from harness.compare.pairs import compare
+from harness.compare.prices import NO_PRICES, SHIPPED, Cost, Price, Prices, load
 
 __all__ = [
     "FIELDS",
+    "NO_PRICES",
+    "SHIPPED",
     "Cell",
     "Comparison",
+    "Cost",
     "Difference",
+    "Divergence",
     "Facts",
     "Field",
     "FieldMatrix",
@@ -18,6 +32,8 @@ __all__ = [
     "Layer",
     "Matrix",
     "Pair",
+    "Price",
+    "Prices",
     "Row",
     "Site",
     "Spot",
@@ -26,5 +42,6 @@ __all__ = [
     "compare",
     "facts",
     "field_matrix",
+    "load",
     "matrix",
 ]

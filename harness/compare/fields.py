@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
+from harness.compare.names import model_of
 from harness.compare.portrait import part_of
 from harness.reading import Fields, Pointers, Read, Reading, ReadTurn, Role
 from harness.types import Failure, Json
@@ -226,7 +227,7 @@ def _forms(read: Read, turn: ReadTurn) -> Iterator[tuple[Form, Reading]]:
                 endpoint.name,
                 _answered(reading),
                 _asked(asked),
-                read.transcript.target or _model(asked, endpoint.dialect),
+                read.transcript.target or "/".join(filter(None, model_of(read, asked))),
             ),
             reading,
         )
@@ -251,12 +252,6 @@ def _asked(reading: Reading) -> str:
 def _there(value: Json, pointer: str) -> bool:
     found = at(value, pointer)
     return found is not ABSENT and found is not None
-
-
-def _model(reading: Reading, dialect: str) -> str:
-    """Who was asked, in another tool's cassette: the dialect and the model that was named."""
-    model = at(reading.asked.value, "/model")
-    return f"{dialect}/{model}" if isinstance(model, str) else dialect
 
 
 def _cell(field: Field, form: Form, answers: Sequence[_Seen]) -> Cell:

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import combinations
 
+from harness.compare.facts import Facts, facts
+from harness.compare.names import names
 from harness.compare.nouns import Comparison, Layer
-from harness.compare.pairs import compare, name
-from harness.compare.portrait import PARTS, Portrait, delivery, events, portrait
-from harness.reading import Read, ReadTurn
-from harness.types import Failure, Json, Reply
+from harness.compare.pairs import compare
+from harness.compare.portrait import PARTS, Portrait, portrait
+from harness.compare.prices import NO_PRICES, Prices
+from harness.reading import Read
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +32,11 @@ class Pair:
     def answer(self) -> int:
         """How many spots of their answers, in neutral terms, part."""
         return len(self.comparison.of(Layer.ANSWER))
+
+    @property
+    def alike(self) -> tuple[float, ...]:
+        """How much the texts of each turn that has two have in common, from 0 to 1."""
+        return tuple(turn.alike for turn in self.comparison.turns if turn.alike is not None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,27 +65,6 @@ class Table:
 
 
 @dataclass(frozen=True, slots=True)
-class Facts:
-    """What one turn of one target came to, in numbers; None where it cannot be told.
-
-    `first_byte` and `total` are seconds: of the answer, and of the turn's exchanges together.
-    """
-
-    target: str
-    turn: int
-    outcome: str
-    delivery: str
-    content_length: int | None = None
-    finish_reason: str | None = None
-    input_tokens: int | None = None
-    output_tokens: int | None = None
-    first_byte: float | None = None
-    total: float | None = None
-    events: int = 0
-    exchanges: int = 0
-
-
-@dataclass(frozen=True, slots=True)
 class Matrix:
     """All targets of one scenario, each pair compared, their formats and facts side by side."""
 
@@ -89,16 +75,21 @@ class Matrix:
     facts: tuple[Facts, ...]
 
 
-def matrix(reads: Sequence[Read]) -> Matrix:
-    """Put all targets of one scenario side by side."""
+def matrix(reads: Sequence[Read], prices: Prices = NO_PRICES) -> Matrix:
+    """Put all targets of one scenario side by side; costs are by these prices."""
+    called = names(reads)
     portraits = [[portrait(turn) for turn in read.turns] for read in reads]
     sides = combinations(range(len(reads)), 2)
     return Matrix(
         scenario=reads[0].transcript.scenario if reads else "",
-        targets=tuple(name(read) for read in reads),
+        targets=called,
         pairs=tuple(Pair(i, j, compare(reads[i], reads[j])) for i, j in sides),
         tables=tuple(_tables(portraits)),
-        facts=tuple(facts(read, turn) for read in reads for turn in read.turns),
+        facts=tuple(
+            replace(facts(read, turn, prices), target=target)
+            for target, read in zip(called, reads, strict=True)
+            for turn in read.turns
+        ),
     )
 
 
@@ -122,39 +113,3 @@ def _format(turns: Sequence[Portrait], part: str) -> dict[str, set[str]]:
         for path, types in turn.shapes.get(part, {}).items():
             found.setdefault(path, set()).update(types.split("|"))
     return found
-
-
-def facts(read: Read, turn: ReadTurn) -> Facts:
-    """What one turn came to, in numbers."""
-    timings = [r.exchange.timing for r in turn.readings if r.exchange.timing]
-    answered = turn.answered.exchange.timing if turn.answered else None
-    return Facts(
-        target=name(read),
-        turn=turn.turn.number,
-        outcome=_outcome(turn),
-        delivery=delivery(turn),
-        first_byte=answered.first_byte if answered else None,
-        total=sum(timing.total for timing in timings) if timings else None,
-        events=events(turn),
-        exchanges=len(turn.readings),
-        **_said(turn.outcome),
-    )
-
-
-def _outcome(turn: ReadTurn) -> str:
-    outcome = turn.outcome
-    if isinstance(outcome, Failure):
-        return f"failure {outcome.status} {outcome.code}".rstrip()
-    return "reply" if isinstance(outcome, Reply) else "unknown"
-
-
-def _said(outcome: object) -> dict[str, Json]:
-    if not isinstance(outcome, Reply):
-        return {}
-    usage = outcome.usage
-    return {
-        "content_length": None if outcome.content is None else len(outcome.content),
-        "finish_reason": outcome.finish_reason,
-        "input_tokens": usage.input_tokens if usage else None,
-        "output_tokens": usage.output_tokens if usage else None,
-    }

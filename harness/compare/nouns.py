@@ -77,20 +77,41 @@ class Difference:
 
 @dataclass(frozen=True, slots=True)
 class TurnComparison:
-    """One turn on two sides, and every spot where they part."""
+    """One turn on two sides, and every spot where they part.
+
+    `alike` is how much the texts of their answers have in common, from 0 to 1; None unless both
+    have one.
+    """
 
     number: int
     differences: tuple[Difference, ...] = ()
+    alike: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Divergence:
+    """Where two conversations part: the turn, why in a word, and the difference that shows it.
+
+    `why` is `turn`, `failure`, `tool call`, `finish reason`, `JSON`, `images` or `text`.
+    """
+
+    turn: int
+    why: str
+    difference: Difference
 
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """Two transcripts, and where their shapes, answers and contents part."""
+    """Two transcripts, and where their shapes, answers and contents part.
+
+    `divergence` is the first turn in which they part by more than wording.
+    """
 
     left: str
     right: str
     turns: tuple[TurnComparison, ...] = ()
     scenario: str = ""
+    divergence: Divergence | None = None
 
     @property
     def told(self) -> tuple[Difference, ...]:
@@ -118,4 +139,13 @@ class Comparison:
         return not (missing or self.of(Layer.ANSWER) or self.of(Layer.CONTENT))
 
 
-__all__ = ["ABSENT", "Comparison", "Difference", "Kind", "Layer", "Spot", "TurnComparison"]
+__all__ = [
+    "ABSENT",
+    "Comparison",
+    "Difference",
+    "Divergence",
+    "Kind",
+    "Layer",
+    "Spot",
+    "TurnComparison",
+]

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from harness.compare.divergence import divergence
+from harness.compare.names import names
 from harness.compare.nouns import Comparison, TurnComparison
-from harness.compare.portrait import portrait
-from harness.compare.turns import differences
+from harness.compare.portrait import Portrait, portrait
+from harness.compare.turns import alike, differences
 from harness.reading import Read
 
 
@@ -13,36 +15,16 @@ def compare(left: Read, right: Read) -> Comparison:
     ours = {turn.turn.number: portrait(turn) for turn in left.turns}
     theirs = {turn.turn.number: portrait(turn) for turn in right.turns}
     numbers = sorted({*ours, *theirs})
-    names = _names(left, right)
-    return Comparison(
-        left=names[0],
-        right=names[1],
-        turns=tuple(
-            TurnComparison(n, tuple(differences(ours.get(n), theirs.get(n)))) for n in numbers
-        ),
-        scenario=_scenario(left, right),
-    )
+    turns = tuple(_turn(number, ours.get(number), theirs.get(number)) for number in numbers)
+    called = names([left, right])
+    return Comparison(called[0], called[1], turns, _scenario(left, right), divergence(turns))
 
 
-def name(read: Read) -> str:
-    """What a transcript is called in a comparison: its target, or else where it comes from."""
-    told = read.transcript
-    return told.target or told.source or "unknown"
+def _turn(number: int, left: Portrait | None, right: Portrait | None) -> TurnComparison:
+    return TurnComparison(number, tuple(differences(left, right)), alike(left, right))
 
 
 def _scenario(left: Read, right: Read) -> str:
     """The one scenario that is compared; nothing where there are two."""
-    names = {read.transcript.scenario for read in (left, right)} - {""}
-    return names.pop() if len(names) == 1 else ""
-
-
-def _names(left: Read, right: Read) -> tuple[str, str]:
-    """Two recordings of one target are told apart by their scenario, or by where they are."""
-    ours, theirs = name(left), name(right)
-    if ours != theirs:
-        return ours, theirs
-    told = left.transcript, right.transcript
-    for words in ([t.scenario for t in told], [t.source for t in told]):
-        if all(words) and words[0] != words[1]:
-            return f"{ours} ({words[0]})", f"{theirs} ({words[1]})"
-    return ours, theirs
+    told = {read.transcript.scenario for read in (left, right)} - {""}
+    return told.pop() if len(told) == 1 else ""

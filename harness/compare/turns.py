@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping, Set
 from itertools import zip_longest
 
@@ -10,7 +11,7 @@ from harness.compare.nouns import Difference, Kind, Layer, Spot
 from harness.compare.portrait import PARTS, Portrait
 from harness.reading import Reading
 from harness.types import Json
-from harness.wire import ABSENT, type_name
+from harness.wire import ABSENT, read_json, type_name
 
 REPLY = "reply"
 """The part that is an answer in neutral terms."""
@@ -60,13 +61,44 @@ def _answers(left: Portrait, right: Portrait) -> Iterator[Difference]:
         spot = Spot(number, REPLY, "/outcome")
         yield Difference(spot, Kind.OUTCOME, _outcome(left), _outcome(right), Layer.ANSWER)
         return
-    for parting in partings(_flat(left.answer), _flat(right.answer)):
+    for parting in partings(*map(_flat, _told(left, right))):
         kind = Kind.STATUS if parting.path == "/status" else parting.kind
         spot, alike = Spot(number, REPLY, parting.path), _alike(parting)
         yield Difference(spot, kind, parting.left, parting.right, Layer.ANSWER, alike)
     if left.events and right.events and left.events != right.events:
         spot = Spot(number, REPLY, "/events")
         yield Difference(spot, Kind.VALUE, left.events, right.events, Layer.VOLATILE)
+
+
+def _told(left: Portrait, right: Portrait) -> tuple[dict[str, Json], dict[str, Json]]:
+    """Two answers; contents that are JSON, if both are, as the values that they stand for."""
+    ours, theirs = dict(left.answer), dict(right.answer)
+    values = tuple(json_in(told.get("content")) for told in (ours, theirs))
+    if None not in values:
+        ours["content"], theirs["content"] = values
+    return ours, theirs
+
+
+def json_in(content: Json) -> Json:
+    """The object or list that a text is, in a code fence or not; None if it is none."""
+    text = content.strip() if isinstance(content, str) else ""
+    fenced = _FENCE.fullmatch(text)
+    text = fenced.group(1) if fenced else text
+    if not text.startswith(("{", "[")):
+        return None
+    return read_json(text.encode("utf-8", "replace")).value
+
+
+_FENCE = re.compile(r"```(?:json)?\s*(.*?)\s*```", re.DOTALL | re.IGNORECASE)
+
+
+def alike(left: Portrait | None, right: Portrait | None) -> float | None:
+    """How much the texts of two answers have in common, from 0 to 1; None unless both have one."""
+    texts = [side.answer.get("content") if side else None for side in (left, right)]
+    ours, theirs = texts
+    if isinstance(ours, str) and isinstance(theirs, str) and (ours or theirs):
+        return similarity(ours, theirs)
+    return None
 
 
 def _alike(parting: Parting) -> float | None:

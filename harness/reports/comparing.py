@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from rich.console import Console
 from rich.table import Table
 
-from harness.compare import Comparison, Difference, Layer, Matrix
+from harness.compare import Comparison, Cost, Difference, Divergence, Facts, Layer, Matrix, Pair
 from harness.reports.printing import add, columns, say
-from harness.reports.words import count, number, seconds, value
+from harness.reports.words import count, line, number, seconds, value
 
 _LAYERS = {
     Layer.SHAPE: "Format: which paths exist, with which types",
@@ -20,8 +20,9 @@ _LAYERS = {
 
 
 def matrix(console: Console, found: Matrix) -> None:
-    """All targets of one scenario side by side: facts, pairs, and where their formats part."""
+    """All targets of one scenario side by side: facts, pairs, answers, and where formats part."""
     pairs(console, found)
+    _answers(console, found)
     for table in found.tables:
         if not table.differing:
             continue
@@ -44,24 +45,71 @@ def pairs(console: Console, found: Matrix) -> None:
     console.print(_facts(found))
     if found.pairs:
         console.print()
-        table = columns("pair", "format differs at", "answer differs at")
+        table = columns("pair", "format differs at", "answer differs at", "texts alike", "part in")
         for pair in found.pairs:
             names = f"[{pair.left + 1}] and [{pair.right + 1}]"
-            add(table, (names, count(pair.shape, "spot"), count(pair.answer, "spot")))
+            parted = (count(pair.shape, "spot"), count(pair.answer, "spot"))
+            add(table, (names, *parted, _alike(pair), _parted(pair.comparison.divergence)))
         console.print(table)
 
 
+def _alike(pair: Pair) -> str:
+    """How alike the texts are: the least and the most of all turns."""
+    shares = [f"{share:.0%}" for share in sorted(pair.alike)]
+    return "–".join(dict.fromkeys(shares[:1] + shares[-1:])) or "–"
+
+
+def _parted(found: Divergence | None) -> str:
+    return f"turn {found.turn}: {found.why}" if found else "–"
+
+
 def _facts(found: Matrix) -> Table:
-    numbers = ("chars", "in", "out", "events", "1st byte", "total")
-    table = columns("target", "turn", "outcome", "finish", *numbers, numbers=("turn", *numbers))
-    positions = {target: f"[{at}]" for at, target in enumerate(found.targets, start=1)}
+    numbers = ("chars", "in", "out", "events", "1st token", "total", "cost")
+    words = ("turn", "outcome", "finish", "letters")
+    table = columns("target", *words, *numbers, numbers=("turn", *numbers))
     for told in found.facts:
         counted = (told.content_length, told.input_tokens, told.output_tokens, told.events or None)
-        times = (told.first_byte, told.total)
-        words = (positions.get(told.target, told.target), str(told.turn), told.outcome)
-        finish = told.finish_reason or "–"
-        add(table, (*words, finish, *map(number, counted), *map(seconds, times)))
+        times = (told.first_token, told.total)
+        said = (str(told.turn), told.outcome, told.finish_reason or "–", letters(told))
+        figures = (*map(number, counted), *map(seconds, times), money(told.cost))
+        add(table, (_position(found, told), *said, *figures))
     return table
+
+
+def _position(found: Matrix, told: Facts) -> str:
+    return f"[{found.targets.index(told.target) + 1}]"
+
+
+def letters(told: Facts) -> str:
+    """Of which script a text is, without guessing the language: `Han 97%`."""
+    if told.han is None or told.latin is None:
+        return "–"
+    shares = {"Han": told.han, "Latin": told.latin, "other": 1 - told.han - told.latin}
+    most = max(shares, key=lambda script: shares[script])
+    return f"{most} {shares[most]:.0%}"
+
+
+def money(cost: Cost | None) -> str:
+    """An amount, to a millionth of a unit: one answer costs little."""
+    return f"{cost.amount:.6f} {cost.currency}" if cost else "–"
+
+
+def _answers(console: Console, found: Matrix) -> None:
+    """What each target answered, the same turn of all together."""
+    say(console, "\nWhat was answered, by turn and target", "bold")
+    table = columns("turn", "target", "answer", numbers=("turn",))
+    length = max(24, console.width * 2 // 3)
+    for told in sorted(found.facts, key=lambda told: told.turn):
+        add(table, (str(told.turn), _position(found, told), _answer(told, length)))
+    console.print(table)
+
+
+def _answer(told: Facts, length: int) -> str:
+    """An answer in a line: its tool calls, its text, its images, or how it was refused."""
+    calls = [f"{call.name}({line(call.arguments)})" for call in told.tool_calls]
+    said = [value(told.content, length)] if told.content else []
+    images = [count(told.images, "image")] if told.images else []
+    return "; ".join([*calls, *said, *images]) or told.outcome
 
 
 def comparison(console: Console, found: Comparison) -> None:
@@ -70,11 +118,24 @@ def comparison(console: Console, found: Comparison) -> None:
     say(console, f"\n{found.scenario}: {names}" if found.scenario else f"\n{names}", "bold")
     if not found.told:
         say(console, "no difference")
+    elif found.divergence is None:
+        say(console, "no turn parts by more than wording and format")
+    else:
+        say(console, _first(found.divergence, max(24, console.width // 3)))
     for layer, words in _LAYERS.items():
         parted = found.of(layer)
         if parted:
             say(console, f"\n{words}: {count(len(parted), 'difference')}", "bold")
             console.print(_differences(parted, length=max(24, console.width * 2 // 3)))
+
+
+def _first(found: Divergence, length: int) -> str:
+    """The first turn that parts, in a sentence."""
+    told = found.difference
+    left, right = value(told.left, length), value(told.right, length)
+    alike = f" ({told.similarity:.0%} alike)" if told.similarity is not None else ""
+    where = f" at {told.spot.path}" if told.spot.path.count("/") > 1 else ""
+    return f"they part in turn {found.turn}, by {found.why}{where}: {left} / {right}{alike}"
 
 
 def _differences(parted: Sequence[Difference], length: int) -> Table:

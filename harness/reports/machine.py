@@ -7,7 +7,7 @@ import math
 from dataclasses import asdict
 from typing import Any
 
-from harness.compare import Cell, Comparison, Difference, FieldMatrix, Matrix
+from harness.compare import Cell, Comparison, Difference, Divergence, FieldMatrix, Matrix
 from harness.compare.nouns import ABSENT
 from harness.reading import Read
 from harness.reports.conversation import Said, Talk
@@ -101,7 +101,7 @@ def matrix(found: Matrix) -> dict[str, Any]:
             table.part: {row.path: [types or None for types in row.types] for row in table.rows}
             for table in found.tables
         },
-        "facts": [asdict(facts) for facts in found.facts],
+        "facts": [asdict(told) for told in found.facts],
     }
 
 
@@ -142,8 +142,14 @@ def comparison(found: Comparison) -> dict[str, Any]:
         "right": found.right,
         "same_shape": found.same_shape,
         "same_content": found.same_content,
+        "divergence": found.divergence and _divergence(found.divergence),
+        "alike": {str(turn.number): turn.alike for turn in found.turns},
         "differences": [difference(parted) for parted in found.told],
     }
+
+
+def _divergence(found: Divergence) -> dict[str, Any]:
+    return {"turn": found.turn, "why": found.why, "difference": difference(found.difference)}
 
 
 def difference(parted: Difference) -> dict[str, Any]:
@@ -173,8 +179,12 @@ def _talk(talk: Talk) -> dict[str, Any]:
         "asked": [_said(said) for said in talk.asked],
         "outcome": _outcome(talk),
         "states": [{"state": state, "times": times} for state, times in talk.states],
-        "facts": asdict(talk.facts),
+        "facts": {k: v for k, v in asdict(talk.facts).items() if k not in _IN_OUTCOME},
     }
+
+
+_IN_OUTCOME = ("content", "tool_calls")
+"""Facts that a conversation tells as its outcome."""
 
 
 def _said(said: Said) -> dict[str, Any]:

@@ -243,6 +243,29 @@ def test_sides_of_a_comparison(harness: Harness, folder: Path, sides: list[str])
     assert (done.code, done.err) == (1, "")
 
 
+def test_a_comparison_with_prices(harness: Harness, folder: Path) -> None:
+    """Costs are by the project's table; what it does not hold is unknown."""
+    (folder / "pyproject.toml").write_text('[tool.harness]\nprices = "prices.toml"\n', "utf-8")
+    table = folder / "prices.toml"
+    table.write_text(
+        '[[price]]\nprovider = "zhipuai"\nmodel = "glm-4"\ncurrency = "CNY"\ninput = 1000\n'
+        'output = 1000\nvalid_from = 2020-01-01\nsource = "invented"\n',
+        "utf-8",
+    )
+    found = json.loads(harness("compare", "slogan", "--json", folder=folder).out)["facts"]
+    costs = [(facts["target"], facts["cost"]) for facts in found]
+    tokens = found[0]["input_tokens"] + found[0]["output_tokens"]
+    assert costs == [
+        ("zhipuai/glm-4", {"amount": tokens / 1000, "currency": "CNY"}),
+        ("dashscope/qwen-turbo", None),
+    ]
+    assert f" {tokens / 1000:.6f} CNY" in harness("compare", "slogan", folder=folder).out
+    table.write_text("[[price]]\n", "utf-8")
+    done = harness("compare", "slogan", folder=folder)
+    assert (done.code, done.out) == (2, "")
+    assert f"{table}: price 1: provider: a text is expected" in done.err
+
+
 def test_a_comparison_of_nothing(harness: Harness, folder: Path) -> None:
     """It needs a side, and fields need a cassette."""
     assert harness("compare", folder=folder).code == 2

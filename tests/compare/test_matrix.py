@@ -49,7 +49,13 @@ def test_facts_tell_what_a_turn_came_to() -> None:
     body = b'{"text": "abc", "finish": "stop", "usage": [1, 2, 3]}'
     read = told([exchange(body, timing=Timing(0, 0.5, 2.0))])
     assert matrix([read]).facts == (
-        Facts("ours/one", 1, "reply", "sync", 3, "stop", 1, 2, 0.5, 2.0, 0, 1),
+        Facts(
+            *("ours/one", 1, "reply", "sync", 3, "stop", 1, 2, 0.5, 2.0, 0, 1),
+            first_token=0.5,
+            han=0.0,
+            latin=1.0,
+            content="abc",
+        ),
     )
     assert matrix([REFUSED]).facts == (
         Facts("ours/three", 1, "failure 429 Busy", "sync", exchanges=1),
@@ -59,3 +65,13 @@ def test_facts_tell_what_a_turn_came_to() -> None:
 def test_no_targets_make_an_empty_matrix() -> None:
     """Nothing to compare is an empty matrix."""
     assert matrix([]).pairs == ()
+
+
+def test_several_recordings_of_one_target_are_told_apart() -> None:
+    """By where they come from; their facts are theirs."""
+    found = matrix([told([answered({"text": x})], source=f"{x}.yaml") for x in "ab"])
+    assert found.targets == ("ours/one (a.yaml)", "ours/one (b.yaml)")
+    assert [(f.target, f.content) for f in found.facts] == list(
+        zip(found.targets, "ab", strict=True)
+    )
+    assert found.pairs[0].alike == (0.0,)

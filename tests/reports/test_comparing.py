@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from rich.cells import cell_len
 
-from harness.compare import compare, matrix
+from harness.compare import Cost, compare, matrix
 from harness.reports import comparing
 
 from .samples import console, exchange, told, written
@@ -47,3 +47,37 @@ def test_a_matrix_shows_where_formats_part() -> None:
     lines = [line.split() for line in written(on).splitlines()]
     assert ["/b", "integer", "–"] in lines
     assert "/a" not in written(on)
+
+
+def test_a_comparison_says_where_two_conversations_part() -> None:
+    """In one sentence, before all differences."""
+    on = console(120)
+    left = told([exchange({"text": "好"})], [exchange({"tools": [["1", "f", "{}"]]})])
+    right = told([exchange({"text": "好"})], [exchange({"tools": [["1", "g", "{}"]]})])
+    comparing.comparison(on, compare(left, right))
+    comparing.matrix(on, matrix([left, right]))
+    assert "\nthey part in turn 2, by tool call at /tool_calls/0/name: f / g\n" in written(on)
+    assert "turn 2: tool call" in written(on)
+
+
+def test_answers_are_laid_side_by_side() -> None:
+    """Turn by turn: texts, tool calls, images, refusals; the letters they are made of."""
+    on = console(120)
+    reads = [
+        told([exchange({"text": "你好\n吗", "tools": [["1", "f", '{"a":\n1}']]})]),
+        told([exchange({"code": "Busy", "message": ""}, status=429)], target="ours/two"),
+        told([exchange({"images": ["u"]})], target="ours/three"),
+    ]
+    comparing.matrix(on, matrix(reads))
+    lines = [line.split() for line in written(on).splitlines()]
+    assert ["1", "[1]", 'f({"a":', "1});", "你好", "吗"] in lines
+    assert ["1", "[2]", "failure", "429", "Busy"] in lines
+    assert ["1", "[3]", "1", "image"] in lines
+    facts = next(line for line in lines if line[:3] == ["[1]", "1", "reply"])
+    assert facts[4:6] == ["Han", "100%"]
+
+
+def test_an_amount_of_money_keeps_its_small_change() -> None:
+    """A single answer costs little."""
+    assert comparing.money(Cost(0.00012, "CNY")) == "0.000120 CNY"
+    assert comparing.money(None) == "–"

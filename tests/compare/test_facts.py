@@ -1,0 +1,110 @@
+"""What a turn came to, in numbers."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from datetime import date
+
+import pytest
+
+from harness.compare import Cost, Price, Prices, facts, matrix
+from harness.compare.facts import first_token, scripts
+from harness.types import Exchange, Json, Provenance, Timing, ToolCall
+
+from .wires import exchange, said, told
+
+DAY = date(2026, 7, 1)
+PRICE = Price("ours", "one", "CNY", DAY, "a page", input=2, output=8, image=0.5)
+
+
+def stream(*events: Json, arrived: tuple[float, ...] = (), cut: int = 1) -> Exchange:
+    """A stream with a chunk for each event, or for so many together."""
+    pieces = [f"data: {json.dumps(event)}\n\n".encode() for event in events]
+    chunks = [b"".join(pieces[at : at + cut]) for at in range(0, len(pieces), cut)]
+    timing = Timing(0, 0.5, 3.0, arrived)
+    whole = exchange(b"".join(pieces), "/chat", "text/event-stream", timing=timing)
+    return replace(whole, chunks=tuple(map(len, chunks)))
+
+
+@pytest.mark.parametrize(
+    ("text", "shares"),
+    [
+        ("你好", (1.0, 0.0)),
+        ("GLM 好", (0.25, 0.75)),
+        ("Çа", (0.0, 0.5)),
+        ("𠀀", (1.0, 0.0)),
+        ("1 + 1 = 2。", (None, None)),
+        ("", (None, None)),
+    ],
+)
+def test_the_shares_of_scripts(text: str, shares: tuple[float | None, float | None]) -> None:
+    """Of letters only; figures and signs are of no script."""
+    assert scripts(text) == shares
+
+
+@pytest.mark.parametrize(
+    ("events", "arrived", "cut", "seconds"),
+    [
+        ([{"id": 1}, {"text": "a"}, {"text": "b"}], (0.5, 1.0, 2.0), 1, 1.0),
+        ([{"id": 1}, {"text": "a"}, {"text": "b"}], (0.5, 2.0), 2, 0.5),
+        ([{"id": 1}, {"id": 1}, {"tools": [["f", "{}"]]}], (0.5, 1.0, 2.0), 1, 2.0),
+        ([{"id": 1}, {"id": 2}], (0.5, 1.0), 1, 0.5),
+        ([{"id": 1}, {"text": "a"}], (), 1, 0.5),
+    ],
+    ids=["second event", "both at once", "a tool call", "nothing said", "not noted"],
+)
+def test_the_time_to_the_first_token(
+    events: list[Json], arrived: tuple[float, ...], cut: int, seconds: float
+) -> None:
+    """When the chunk came that ends the first event which says anything; else the first byte."""
+    read = told([stream(*events, arrived=arrived, cut=cut)])
+    assert first_token(read.readings[0]) == seconds
+
+
+def test_an_answer_at_once_has_its_first_byte() -> None:
+    """There is no event to wait for; without times there is nothing."""
+    (reading,) = told([exchange(b"{}", timing=Timing(0, 0.25, 1))]).readings
+    assert first_token(reading) == 0.25
+    assert first_token(told([exchange(b"{}")]).readings[0]) is None
+
+
+def test_what_was_said_is_a_fact() -> None:
+    """Content, tool calls and images, for whoever lays them side by side."""
+    read = said({"text": "好", "tools": [["f", "{}"]], "images": ["u"]})
+    (found,) = matrix([read]).facts
+    assert (found.content, found.content_length, found.han, found.images) == ("好", 1, 1.0, 1)
+    assert found.tool_calls == (ToolCall("1", "f", "{}"),)
+
+
+@pytest.mark.parametrize(
+    ("body", "prices", "cost"),
+    [
+        ({"text": "a", "usage": [1000, 500, 1500]}, (PRICE,), Cost(0.006, "CNY")),
+        ({"images": ["u", "v"]}, (PRICE,), Cost(1.0, "CNY")),
+        ({"text": "a"}, (PRICE,), None),
+        ({"text": "a", "usage": [1, None, 1]}, (PRICE,), None),
+        ({"text": "a", "usage": [1, 1, 2]}, (replace(PRICE, output=None),), None),
+        ({"text": "a", "usage": [1, 1, 2]}, (replace(PRICE, model="other"),), None),
+        ({"text": "a", "usage": [1, 1, 2]}, (), None),
+        ({"text": "a", "usage": [1, 1, 2]}, (replace(PRICE, input=0, output=0),), Cost(0, "CNY")),
+    ],
+    ids=["tokens", "images", "not counted", "half", "no price out", "other", "none", "free"],
+)
+def test_what_an_answer_cost(body: Json, prices: tuple[Price, ...], cost: Cost | None) -> None:
+    """By its counts and the table; where either is missing the cost is unknown, not zero."""
+    read = said(body)
+    assert facts(read, read.turns[0], Prices(prices)).cost == cost
+
+
+@pytest.mark.parametrize(
+    ("recorded_at", "amount"),
+    [("2026-07-01T08:00:00Z", 2.0), ("2026-08-01", 3.0), ("2026-06-30", None), ("", 3.0)],
+)
+def test_a_recording_is_priced_by_its_own_day(recorded_at: str, amount: float | None) -> None:
+    """A later price does not make an old recording dearer."""
+    read = said({"text": "a", "usage": [1_000_000, 0, 1_000_000]})
+    dated = replace(read.transcript, provenance=Provenance(recorded_at=recorded_at))
+    table = (PRICE, replace(PRICE, valid_from=date(2026, 8, 1), input=3))
+    cost = facts(replace(read, transcript=dated), read.turns[0], Prices(table)).cost
+    assert (cost and cost.amount) == amount
