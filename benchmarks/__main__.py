@@ -14,7 +14,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks import cassettes, measuring, scenarios, suites
+from benchmarks import cassettes, comparing, measuring, scenarios, suites
 from benchmarks.speakers import SPEAKERS, Speaker
 from benchmarks.ways import WAYS, Way
 
@@ -56,6 +56,7 @@ def _measured(ways: list[Way], folder: Path, quick: bool) -> list[Row]:
         rows.append(_loading(ways, size, folder, rounds))
         rows.append(_loading_again(ways, size, folder, rounds))
     rows += _scenarios(folder)
+    rows += [_comparing(rounds)]
     number = 30 if quick else 300
     return rows + [
         _suite(ways, speaker, number, asked, folder) for speaker in SPEAKERS for asked in (1, 10)
@@ -120,6 +121,12 @@ def _scenarios(folder: Path) -> list[Row]:
         Row(f"record {many} scenarios of {latency} s, {at_once} at once", "s", recorded, "floor"),
         Row(f"replay {scenarios.POLLS} polls, 15 s apart", "s", polled, "this tape"),
     ]
+
+
+def _comparing(rounds: int) -> Row:
+    _tell("comparing large answers")
+    (found,) = measuring.actions([comparing.compared()], rounds)
+    return Row("compare 1 MB, 10,000 values", "s", {"this tape": found}, "this tape")
 
 
 def _suite(ways: list[Way], speaker: Speaker, count: int, asked: int, folder: Path) -> Row:

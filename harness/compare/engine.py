@@ -17,7 +17,7 @@ from harness.compare.nouns import Kind
 from harness.types import Json
 from harness.wire import ABSENT, Absent, escape, type_name
 
-MAX_PATHS = 5000
+MAX_PATHS = 10_000
 """So many paths of one part are compared one by one; further ones are compared and counted."""
 
 _LONG = 200

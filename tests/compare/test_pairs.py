@@ -228,6 +228,20 @@ def test_two_recordings_of_one_target_are_told_apart_by_source() -> None:
     assert (found.left, found.right) == ("ours/one (old.yaml)", "ours/one (new.yaml)")
 
 
+def test_a_large_answer_is_compared_to_the_last_value() -> None:
+    """Of 10,000 values in 1 MB each that differs is told, and no other."""
+    items = [{"id": n, "name": "茶" * 100, "more": [n, None, {}]} for n in range(2_000)]
+    other = [*items[:-1], {**items[-1], "name": "茶" * 99 + "叶", "more": [1, None, {}]}]
+    left, right = {"list": items, "at": "a"}, {"list": [{**items[0], "id": -1}, *other[1:]]}
+    found = compare(said(left), said(right))
+    assert [(d.layer, d.spot.path) for d in found.told] == [
+        (Layer.SHAPE, "/at"),
+        (Layer.CONTENT, "/list/0/id"),
+        (Layer.CONTENT, "/list/1999/more/0"),
+        (Layer.CONTENT, "/list/1999/name"),
+    ]
+
+
 SQUARES = "\n".join(str(i**2 % 149) for i in range(20_000))
 CUBES = "\n".join(str(i**3 % 149) for i in range(20_000))
 """Two texts that take minutes to lay side by side line by line."""
