@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import stat
 import tempfile
 import threading
@@ -23,13 +24,23 @@ LARGEST = 256 * 2**20
 
 @dataclass(frozen=True, slots=True)
 class Store:
-    """A folder of cassettes: `<scenario>/<provider>-<model>.yaml`."""
+    """A folder of cassettes: `<scenario>/<provider>-<model>.yaml`.
+
+    A second recording of the same lies beside the first, as `<provider>-<model>~2.yaml`: no name
+    of a target has that sign. `repeat` says which of them this is a folder of, from 1.
+    """
 
     folder: Path
+    repeat: int = 1
 
     def path(self, scenario: str, target: Target) -> Path:
         """Where the cassette of a scenario with a target lives."""
-        return self.folder / scenario / f"{target.slug}.yaml"
+        number = f"{REPEAT}{self.repeat}" if self.repeat > 1 else ""
+        return self.folder / scenario / f"{target.slug}{number}.yaml"
+
+    def repeats(self, scenario: str, target: Target) -> tuple[int, ...]:
+        """The numbers of the recordings that lie beside the first one."""
+        return tuple(beside(self.path(scenario, target)))
 
     def writing(self) -> AbstractContextManager[None]:
         """The context in which files are made here; entering it raises where none may be made."""
@@ -47,6 +58,28 @@ class Store:
                 f"record it with: harness record {scenario} --target {target.slug}"
             )
         return read(path)
+
+
+REPEAT = "~"
+"""Stands before the number of a repeat in the name of its file."""
+
+_REPEATED = re.compile(rf"(.+){REPEAT}([2-9]|[1-9][0-9]+)\.yaml")
+
+
+def beside(first: Path) -> dict[int, Path]:
+    """The repeats of a recording by their numbers, in order; none of a repeat itself."""
+    found = {}
+    for path in first.parent.glob("*.yaml") if first.parent.is_dir() else ():
+        named = _REPEATED.fullmatch(path.name)
+        if named and f"{named.group(1)}.yaml" == first.name:
+            found[int(named.group(2))] = path
+    return dict(sorted(found.items()))
+
+
+def is_repeat(path: Path) -> bool:
+    """Whether a file is a repeat of a recording that lies beside it."""
+    named = _REPEATED.fullmatch(path.name)
+    return named is not None and path.with_name(f"{named.group(1)}.yaml").exists()
 
 
 def read(path: Path) -> Cassette:

@@ -36,13 +36,19 @@ from harness.types import Origin, Provenance, Target, Transcript
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """One scenario with one of its targets."""
+    """One scenario with one of its targets; `repeat` is the number of the recording, from 1."""
 
     scenario: Scenario
     target: Target
+    repeat: int = 1
 
     def __str__(self) -> str:
-        return f"{self.scenario.name} with {self.target}"
+        number = f", repeat {self.repeat}" if self.repeat > 1 else ""
+        return f"{self.scenario.name} with {self.target}{number}"
+
+    def own(self, folder: Store) -> Store:
+        """The folder, as that of recordings with this number."""
+        return replace(folder, repeat=self.repeat)
 
 
 def load_scenarios(names: Sequence[str], folder: Path) -> tuple[Scenario, ...]:
@@ -83,6 +89,20 @@ def jobs(scenarios: Iterable[Scenario], targets: Collection[str]) -> tuple[Job, 
             known = ", ".join(dict.fromkeys(job.target.slug for job in every))
             raise HarnessError(f"no scenario here has a target {name!r}; there are: {known}")
     return tuple(j for j in every if not targets or any(_fits(j.target, n) for n in targets))
+
+
+def repeated(work: Iterable[Job], times: int) -> tuple[Job, ...]:
+    """Every job so many times, one recording beside the other."""
+    return tuple(replace(job, repeat=n) for job in work for n in range(1, times + 1))
+
+
+def with_repeats(work: Iterable[Job], folder: Store) -> tuple[Job, ...]:
+    """Every job, and each repeat of it that was recorded."""
+    return tuple(
+        replace(job, repeat=n)
+        for job in work
+        for n in (1, *folder.repeats(job.scenario.name, job.target))
+    )
 
 
 def _fits(target: Target, name: str) -> bool:
@@ -129,7 +149,8 @@ def record_all(
     brake = _Brake()
 
     def do(job: Job, told: Told) -> None:
-        record(job.scenario, job.target, source, _Braked(folder.folder, brake), told, left)
+        own = _Braked(folder.folder, job.repeat, brake)
+        record(job.scenario, job.target, source, own, told, left)
 
     done = _outcomes(work, do, told, at_once, brake)
     return tuple(problem for problem in done if isinstance(problem, Problem))
@@ -141,6 +162,7 @@ def state(job: Job, folder: Store) -> tuple[str, Provenance]:
     It is `ok`, `missing`, `unreadable`, `out of date` where the scenario changed since, or
     `unfinished` where a recording was interrupted, or is going on.
     """
+    folder = job.own(folder)
     word, told = _state_of_cassette(job, folder)
     broken_off = unfinished(folder.path(job.scenario.name, job.target))
     return "unfinished" if broken_off else word, told
@@ -199,18 +221,21 @@ def replay_all(
     choice, prices = project_rules(), project_prices()
 
     def do(job: Job, _: Told) -> tuple[Read, Judged]:
-        return examine(replay(job.scenario, job.target, folder, pace), choice)
+        return examine(replay(job.scenario, job.target, job.own(folder), pace), choice)
 
     with without_proxies():  # for all of them: the environment is the process's, not a thread's
         done = _outcomes(work, do, told, at_once, _Brake())
     examined = [pair for pair in done if not isinstance(pair, Problem)]
     reads = tuple(one for one, _ in examined)
+    both = zip(work, done, strict=True)
+    again = [pair[0] for job, pair in both if job.repeat > 1 and not isinstance(pair, Problem)]
+    firsts = [one for one in reads if not any(one is other for other in again)]
     return Report(
         title=title,
         reads=reads,
         findings=tuple(finding for _, found in examined for finding in found.findings),
         ignored=tuple(finding for _, found in examined for finding in found.ignored),
-        matrices=tuple(matrix(group, prices) for group in _by_scenario(reads)),
+        matrices=tuple(matrix(group, prices, again) for group in _by_scenario(firsts)),
         problems=tuple(problem for problem in done if isinstance(problem, Problem)),
         duration=time.perf_counter() - began,
     )
@@ -413,7 +438,7 @@ def side(name: str, scenarios: Path, folder: Store) -> list[Read]:
         return [read_cassette(path)]
     scenario, _, target = name.partition("/")
     if path.is_dir() and not (scenarios / f"{scenario}.yaml").exists():
-        return [read_cassette(file) for file in store.find([path])]
+        return [read_cassette(f) for f in store.find([path]) if not store.is_repeat(f)]
     chosen = jobs(load_scenarios([scenario], scenarios), [target] if target else [])
     return [_read_recorded(job, folder) for job in chosen]
 
@@ -442,6 +467,18 @@ def _read_recorded(job: Job, folder: Store) -> Read:
     path = str(folder.path(job.scenario.name, job.target))
     named = replace(cassette, provenance=told)
     return read(transcript_of(named, dialects.recognise, source=path), dialects.recognise)
+
+
+def repeats(reads: Iterable[Read]) -> list[Read]:
+    """The recordings that lie beside these as their repeats. Raises BadCassette."""
+    found = []
+    for one in reads:
+        told = one.transcript
+        for path in store.beside(Path(told.source)).values() if told.source else ():
+            other = replace(read_cassette(path).transcript, scenario=told.scenario)
+            own = replace(other, target=told.target, provenance=told.provenance)
+            found.append(read(own, dialects.recognise))
+    return found
 
 
 def groups(sides: Sequence[Sequence[Read]]) -> list[list[Read]]:

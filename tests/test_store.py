@@ -27,6 +27,23 @@ def test_a_cassette_lives_in_its_scenarios_folder() -> None:
     assert folder.path("hello", odd).name == "dashscope-a-b-c-x-y.yaml"
 
 
+def test_repeats_lie_beside_the_first(tmp_path: Path) -> None:
+    """By number; a model named glm-4.5 is no repeat of glm-4, and a repeat has none."""
+    target, folder = Target("zhipuai", "glm-4"), tmp_path / "s"
+    folder.mkdir()
+    for name in ("glm-4", "glm-4~10", "glm-4~2", "glm-4~1", "glm-4~02", "glm-4.5", "glm-4-x~3"):
+        (folder / f"zhipuai-{name}.yaml").touch()
+    kept = Store(tmp_path)
+    assert kept.repeats("s", target) == (2, 10)
+    assert kept.repeats("none", target) == ()
+    second = Store(tmp_path, repeat=2).path("s", target)
+    assert second == folder / "zhipuai-glm-4~2.yaml"
+    assert store.beside(second) == {}
+    assert store.is_repeat(second)
+    assert not store.is_repeat(folder / "zhipuai-glm-4-x~3.yaml"), "its first is not there"
+    assert not store.is_repeat(folder / "zhipuai-glm-4.yaml")
+
+
 def test_what_was_put_is_loaded(tmp_path: Path) -> None:
     """Folders are made as needed; line ends stay as they are; the file may be read by others."""
     folder = Store(tmp_path / "a" / "b")

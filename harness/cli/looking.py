@@ -44,7 +44,7 @@ def compare(
 
     Two sides are compared spot by spot. One scenario alone, or more than two sides, give the
     matrix of all targets in them. Ids, times and other values that differ between any two answers
-    are kept apart.
+    are kept apart, and what differs between repeats (harness record --repeat N) of one of them.
 
     With --fields: where every field of an answer (content, tool calls, tokens, errors ...) stands
     with each target, at once, streamed or as a task, how often, and in which exchange; of all
@@ -83,10 +83,10 @@ def _fields(reads: list[Read], as_json: bool) -> bool:
 def _matrices(groups: list[list[Read]], as_json: bool) -> bool:
     from harness.compare import matrix
     from harness.reports import comparing, machine
-    from harness.work import project_prices
+    from harness.work import project_prices, repeats
 
     prices = project_prices()
-    found = [matrix(group, prices) for group in groups]
+    found = [matrix(group, prices, repeats(group)) for group in groups]
     if as_json:
         told = [machine.matrix(one) for one in found]
         typer.echo(machine.dumps(told[0] if len(told) == 1 else told))
@@ -99,8 +99,9 @@ def _matrices(groups: list[list[Read]], as_json: bool) -> bool:
 def _comparisons(pairs: list[tuple[Read, Read]], as_json: bool) -> bool:
     from harness.compare import compare as compared
     from harness.reports import comparing, machine
+    from harness.work import repeats
 
-    found = [compared(left, right) for left, right in pairs]
+    found = [compared(*pair, repeats(pair)) for pair in pairs]
     if as_json:
         typer.echo(machine.dumps([machine.comparison(comparison) for comparison in found]))
     else:
@@ -120,10 +121,15 @@ def list_(
     from harness.store import Store
 
     store = Store(cassettes)
-    rows = [_state(job, store) for job in work.jobs(work.load_scenarios([], scenarios), [])]
+    jobs = work.jobs(work.load_scenarios([], scenarios), [])
+    rows = [_state(job, store) for job in jobs]
+    numbers = [1 + len(store.repeats(job.scenario.name, job.target)) for job in jobs]
     if as_json:
-        typer.echo(machine.dumps(rows))
+        told = zip(rows, numbers, strict=True)
+        typer.echo(machine.dumps([{**row, "recordings": number} for row, number in told]))
         return
+    for row, number in zip(rows, numbers, strict=True):
+        row["cassette"] += f" ×{number}" if number > 1 else ""
     _print_table(rows, ("scenario", "target", "cassette", "recorded", "from"))
 
 

@@ -109,6 +109,16 @@ def record(
     afresh: Annotated[
         bool, typer.Option("--afresh", help="Throw away the answers of interrupted recordings.")
     ] = False,
+    repeat: Annotated[
+        int,
+        typer.Option(
+            "--repeat",
+            min=1,
+            metavar="N",
+            help="Record everything N times, side by side: what varies then is no difference "
+            "between models.",
+        ),
+    ] = 1,
     as_json: AsJson = False,
 ) -> None:
     """Play scenarios to the live services and keep every exchange. Needs keys, costs money.
@@ -131,6 +141,7 @@ def record(
     left = Left.RESUME if resume else Left.AFRESH if afresh else Left.REFUSE
     known = environment(Path.cwd())
     todo = work.jobs(work.load_scenarios(names or [], scenarios), targets or [])
+    todo = work.repeated(todo, repeat)
     every = len(todo)
     todo = work.not_recorded(todo, Store(cassettes)) if resume else todo
     source = work.sandboxed(Options(), known) if sandbox else nullcontext(work.live(known))

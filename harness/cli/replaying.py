@@ -46,8 +46,10 @@ def replay(
 
     factor = checked_pace(pace)
     todo = work.jobs(work.load_scenarios(names or [], scenarios), targets or [])
+    store = Store(cassettes)
+    todo = work.with_repeats(todo, store)
     with progress() as told:
-        report = work.replay_all(todo, Store(cassettes), told, "Replay", jobs, factor)
+        report = work.replay_all(todo, store, told, "Replay", jobs, factor)
     deliver(report, as_json=as_json, junit=junit, html=html)
 
 

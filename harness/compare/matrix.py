@@ -75,15 +75,20 @@ class Matrix:
     facts: tuple[Facts, ...]
 
 
-def matrix(reads: Sequence[Read], prices: Prices = NO_PRICES) -> Matrix:
-    """Put all targets of one scenario side by side; costs are by these prices."""
+def matrix(
+    reads: Sequence[Read], prices: Prices = NO_PRICES, repeats: Sequence[Read] = ()
+) -> Matrix:
+    """Put all targets of one scenario side by side; costs are by these prices.
+
+    What varies between one of them and its `repeats` is no difference, see `compare`.
+    """
     called = names(reads)
     portraits = [[portrait(turn) for turn in read.turns] for read in reads]
     sides = combinations(range(len(reads)), 2)
     return Matrix(
         scenario=reads[0].transcript.scenario if reads else "",
         targets=called,
-        pairs=tuple(Pair(i, j, compare(reads[i], reads[j])) for i, j in sides),
+        pairs=tuple(Pair(i, j, compare(reads[i], reads[j], repeats)) for i, j in sides),
         tables=tuple(_tables(portraits)),
         facts=tuple(
             replace(facts(read, turn, prices), target=target)

@@ -52,6 +52,7 @@ class Difference:
     """One spot where two transcripts part. `left` and `right` are types in the layer "shape",
     values elsewhere, and `ABSENT` where there is nothing; for the kind "more" they are the number
     of further paths that part and are not listed. `similarity` of two texts is between 0 and 1.
+    `varies` says that repeats of one of the two differ there as well.
     """
 
     spot: Spot
@@ -60,6 +61,7 @@ class Difference:
     right: Json | Absent
     layer: Layer
     similarity: float | None = None
+    varies: bool = False
 
     @property
     def lengths(self) -> tuple[int, int] | None:

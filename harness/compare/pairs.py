@@ -2,22 +2,39 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
+
 from harness.compare.divergence import divergence
 from harness.compare.names import names
-from harness.compare.nouns import Comparison, TurnComparison
+from harness.compare.noise import repeats_of, settled, varying
+from harness.compare.nouns import Comparison, Spot, TurnComparison
 from harness.compare.portrait import Portrait, portrait
 from harness.compare.turns import alike, differences
 from harness.reading import Read
 
 
-def compare(left: Read, right: Read) -> Comparison:
-    """Where two transcripts part. Turns are matched by their number."""
-    ours = {turn.turn.number: portrait(turn) for turn in left.turns}
-    theirs = {turn.turn.number: portrait(turn) for turn in right.turns}
-    numbers = sorted({*ours, *theirs})
-    turns = tuple(_turn(number, ours.get(number), theirs.get(number)) for number in numbers)
+def compare(left: Read, right: Read, repeats: Sequence[Read] = ()) -> Comparison:
+    """Where two transcripts part. Turns are matched by their number.
+
+    Where the values of a side differ from those of its own `repeats`, it is no news that they
+    differ from the other side's: such differences are volatile.
+    """
+    noise = {spot for side in (left, right) for spot in _noise(side, repeats)}
+    turns = tuple(settled(turn, noise) for turn in _turns(left, right))
     called = names([left, right])
     return Comparison(called[0], called[1], turns, _scenario(left, right), divergence(turns))
+
+
+def _noise(side: Read, repeats: Sequence[Read]) -> Iterator[Spot]:
+    for other in repeats_of(side, repeats):
+        yield from varying(d for turn in _turns(side, other) for d in turn.differences)
+
+
+def _turns(left: Read, right: Read) -> Iterator[TurnComparison]:
+    ours = {turn.turn.number: portrait(turn) for turn in left.turns}
+    theirs = {turn.turn.number: portrait(turn) for turn in right.turns}
+    for number in sorted({*ours, *theirs}):
+        yield _turn(number, ours.get(number), theirs.get(number))
 
 
 def _turn(number: int, left: Portrait | None, right: Portrait | None) -> TurnComparison:

@@ -11,7 +11,7 @@ from harness.prune.places import real
 from harness.prune.tests import Tests
 from harness.store import Store
 from harness.types import Provenance
-from harness.work import Job
+from harness.work import Job, with_repeats
 
 
 class Unknown(Exception):
@@ -65,5 +65,7 @@ class Judge:
 
 def judge(home: Path, jobs: Sequence[Job] | None, tests: Tests | None) -> Judge:
     """By the scenarios whose cassettes are in `home`, and by tests; None was not looked at."""
-    paths = [Store(home).path(job.scenario.name, job.target) for job in jobs or ()]
+    store = Store(home)
+    every = with_repeats(jobs or (), store)
+    paths = [job.own(store).path(job.scenario.name, job.target) for job in every]
     return Judge(real(home), None if jobs is None else frozenset(map(real, paths)), tests)

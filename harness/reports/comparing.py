@@ -125,7 +125,9 @@ def comparison(console: Console, found: Comparison) -> None:
     for layer, words in _LAYERS.items():
         parted = found.of(layer)
         if parted:
-            say(console, f"\n{words}: {count(len(parted), 'difference')}", "bold")
+            varied = sum(told.varies for told in parted)
+            noise = f", {varied} of them between repeats of one side, too" if varied else ""
+            say(console, f"\n{words}: {count(len(parted), 'difference')}{noise}", "bold")
             console.print(_differences(parted, length=max(24, console.width * 2 // 3)))
 
 

@@ -163,6 +163,8 @@ def difference(parted: Difference) -> dict[str, Any]:
     }
     sides = {"left": parted.left, "right": parted.right}
     told |= {name: side for name, side in sides.items() if side is not ABSENT}
+    if parted.varies:
+        told["varies_between_repeats"] = True
     if parted.similarity is not None:
         told |= {"similarity": parted.similarity, "lengths": list(parted.lengths or ())}
     return told

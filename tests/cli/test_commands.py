@@ -218,6 +218,33 @@ def test_a_check_with_findings(harness: Harness, folder: Path) -> None:
     assert str(path.relative_to(folder)) in done.out
 
 
+def test_repeats(harness: Harness, folder: Path) -> None:
+    """Recorded side by side, resumed, listed, replayed, kept by prune, noise in comparisons."""
+    asked = ("record", "slogan", "--sandbox", "--repeat", "3")
+    assert harness(*asked, folder=folder).out == "recorded 6 of 6 from the sandbox to cassettes\n"
+    second = folder / "cassettes" / "slogan" / "zhipuai-glm-4~2.yaml"
+    second.unlink()
+    assert "left as recorded before: 5" in harness(*asked, "--resume", folder=folder).out
+    assert "ok ×3" in harness("list", folder=folder).out
+    rows = json.loads(harness("list", "--json", folder=folder).out)
+    assert {row["scenario"]: row["recordings"] for row in rows}["slogan"] == 3
+    assert {row["cassette"] for row in rows} == {"ok"}
+    assert "6 transcripts" in harness("replay", "slogan", folder=folder).out
+    assert json.loads(harness("prune", "--json", folder=folder).out)["unused"] == []
+    sides = ("slogan/zhipuai", "slogan/dashscope")
+    first = second.with_name("zhipuai-glm-4.yaml")
+    text = re.sub(r'("completion_tokens": ?)[0-9]+', r"\g<1>7", first.read_text("utf-8"))
+    first.write_text(text, "utf-8")
+    noise = "1 of them between repeats of one side, too"
+    assert noise in harness("compare", *sides, folder=folder).out
+    for repeat in (2, 3):
+        first.with_name(f"zhipuai-glm-4~{repeat}.yaml").unlink()
+    assert noise not in harness("compare", *sides, folder=folder).out
+    assert (
+        len(json.loads(harness("compare", "cassettes/slogan/", "--json", folder=folder).out)) == 5
+    )
+
+
 # ------------------------------------------------------------------------------------- compare
 
 

@@ -6,7 +6,7 @@ import pytest
 from rich.cells import cell_len
 
 from harness.compare import Cost, compare, matrix
-from harness.reports import comparing
+from harness.reports import comparing, machine
 
 from .samples import console, exchange, told, written
 
@@ -81,3 +81,19 @@ def test_an_amount_of_money_keeps_its_small_change() -> None:
     """A single answer costs little."""
     assert comparing.money(Cost(0.00012, "CNY")) == "0.000120 CNY"
     assert comparing.money(None) == "–"
+
+
+def test_what_varies_between_repeats_is_said() -> None:
+    """It stands among the values that differ between any two answers, with a word."""
+    on = console(120)
+    left, right = (
+        told([exchange({"text": "a"})]),
+        told([exchange({"text": "b"})], target="ours/two"),
+    )
+    found = compare(left, right, [told([exchange({"text": "c"})])])
+    comparing.comparison(on, found)
+    assert "2 differences, 2 of them between repeats of one side, too\n" in written(on)
+    assert [d.get("varies_between_repeats") for d in machine.comparison(found)["differences"]] == [
+        True,
+        True,
+    ]
