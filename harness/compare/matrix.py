@@ -9,7 +9,7 @@ from itertools import combinations
 from harness.compare.facts import Facts, facts
 from harness.compare.names import names
 from harness.compare.nouns import Comparison, Layer
-from harness.compare.pairs import compare
+from harness.compare.pairs import common_scenario, compare
 from harness.compare.portrait import PARTS, Portrait, portrait
 from harness.compare.prices import NO_PRICES, Prices
 from harness.reading import Read
@@ -86,7 +86,7 @@ def matrix(
     portraits = [[portrait(turn) for turn in read.turns] for read in reads]
     sides = combinations(range(len(reads)), 2)
     return Matrix(
-        scenario=reads[0].transcript.scenario if reads else "",
+        scenario=common_scenario(reads),
         targets=called,
         pairs=tuple(Pair(i, j, compare(reads[i], reads[j], repeats)) for i, j in sides),
         tables=tuple(_tables(portraits)),

@@ -22,7 +22,9 @@ def compare(left: Read, right: Read, repeats: Sequence[Read] = ()) -> Comparison
     noise = {spot for side in (left, right) for spot in _noise(side, repeats)}
     turns = tuple(settled(turn, noise) for turn in _turns(left, right))
     called = names([left, right])
-    return Comparison(called[0], called[1], turns, _scenario(left, right), divergence(turns))
+    return Comparison(
+        called[0], called[1], turns, common_scenario([left, right]), divergence(turns)
+    )
 
 
 def _noise(side: Read, repeats: Sequence[Read]) -> Iterator[Spot]:
@@ -41,7 +43,7 @@ def _turn(number: int, left: Portrait | None, right: Portrait | None) -> TurnCom
     return TurnComparison(number, tuple(differences(left, right)), alike(left, right))
 
 
-def _scenario(left: Read, right: Read) -> str:
-    """The one scenario that is compared; nothing where there are two."""
-    told = {read.transcript.scenario for read in (left, right)} - {""}
+def common_scenario(reads: Sequence[Read]) -> str:
+    """The one scenario that is compared; nothing where there are several."""
+    told = {read.transcript.scenario for read in reads} - {""}
     return told.pop() if len(told) == 1 else ""

@@ -38,7 +38,8 @@ def matrix(console: Console, found: Matrix) -> None:
 
 def pairs(console: Console, found: Matrix) -> None:
     """All targets of one scenario: the facts of each, and how far each pair is apart."""
-    say(console, f"\n{found.scenario}: {count(len(found.targets), 'target')}", "bold")
+    several = count(len(found.targets), "target")
+    say(console, f"\n{found.scenario}: {several}" if found.scenario else f"\n{several}", "bold")
     for position, target in enumerate(found.targets, start=1):
         say(console, f"[{position}] {target}")
     console.print()

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from harness.compare import Facts, Row, Table, matrix
+from harness.reading import read
 from harness.types import Timing
 
-from .wires import answered, exchange, told
+from .wires import RECOGNISE, answered, exchange, told
 
 LEFT = told([answered({"text": "你好", "finish": "stop", "usage": [1, 2, 3]})])
 RIGHT = told([answered({"output": {"say": "你好"}}, "/talk")], target="theirs/two")
@@ -75,3 +78,10 @@ def test_several_recordings_of_one_target_are_told_apart() -> None:
         zip(found.targets, "ab", strict=True)
     )
     assert found.pairs[0].alike == (0.0,)
+
+
+def test_a_matrix_of_several_scenarios_is_named_by_none() -> None:
+    """The first one's name would say too much."""
+    other = read(replace(RIGHT.transcript, scenario="parting"), RECOGNISE)
+    assert matrix([LEFT, RIGHT]).scenario == "greeting"
+    assert matrix([LEFT, other]).scenario == ""
