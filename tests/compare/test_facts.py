@@ -108,3 +108,10 @@ def test_a_recording_is_priced_by_its_own_day(recorded_at: str, amount: float | 
     table = (PRICE, replace(PRICE, valid_from=date(2026, 8, 1), input=3))
     cost = facts(replace(read, transcript=dated), read.turns[0], Prices(table)).cost
     assert (cost and cost.amount) == amount
+
+
+def test_a_label_does_not_change_the_price() -> None:
+    """Two ways of asking one model cost the same."""
+    answer = exchange(b'{"text": "a", "usage": [1000, 0, 1000]}')
+    read = told([answer], target="ours/one (incremental)")
+    assert facts(read, read.turns[0], Prices((PRICE,))).cost == Cost(0.002, "CNY")

@@ -136,6 +136,7 @@ def test_the_shipped_cassettes_cover_what_there_is() -> None:
         *("answer", "stream", "refusal"),
         *("task accepted", "task running", "task ended"),
     }
+    assert {form.asked for form in found.forms} == {"messages", "prompt"}, "polls as their task"
     images = {
         site.pointer
         for position in range(len(found.forms))
