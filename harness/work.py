@@ -440,7 +440,7 @@ def side(name: str, scenarios: Path, folder: Store) -> list[Read]:
     if path.is_dir() and not (scenarios / f"{scenario}.yaml").exists():
         return [read_cassette(f) for f in store.find([path]) if not store.is_repeat(f)]
     chosen = jobs(load_scenarios([scenario], scenarios), [target] if target else [])
-    return [_read_recorded(job, folder) for job in chosen]
+    return [read_recorded(job, folder) for job in chosen]
 
 
 def recorded(scenarios: Path, folder: Store) -> list[Read]:
@@ -461,7 +461,8 @@ def untimed(path: Path) -> Read:
     return read(transcript_of(plain, dialects.recognise, source=path.name), dialects.recognise)
 
 
-def _read_recorded(job: Job, folder: Store) -> Read:
+def read_recorded(job: Job, folder: Store) -> Read:
+    """A job's cassette, without running an SDK. Raises NoCassette, or BadCassette."""
     cassette = folder.load(job.scenario.name, job.target)
     told = replace(cassette.provenance, scenario=job.scenario.name, target=str(job.target))
     path = str(folder.path(job.scenario.name, job.target))

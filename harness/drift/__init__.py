@@ -1,0 +1,9 @@
+"""Drift: what a service answers now beside what it answered when it was recorded, judged by what
+a reader of the format has to fear. Begin with `nouns`, then `judging`; `budget` chooses what is
+worth being asked anew.
+"""
+
+from harness.drift.judging import drift
+from harness.drift.nouns import Change, Drift, Kind, Verdict
+
+__all__ = ["Change", "Drift", "Kind", "Verdict", "drift"]
