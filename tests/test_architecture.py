@@ -36,6 +36,7 @@ RINGS = (
         "compare",
         "reports",
         "contracts",
+        "drift",
     ),
     ("providers", "tape", "sandbox", "store", "journal", "loopback"),
     (
@@ -46,6 +47,7 @@ RINGS = (
         "runner",
         "work",
         "learnt",
+        "watching",
         "taped",
         "prune",
         "shipped",

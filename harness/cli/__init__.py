@@ -12,6 +12,7 @@ import typer
 from harness.cli import (
     app,
     contract,
+    drifting,
     looking,
     parsing,
     pruning,
@@ -33,6 +34,7 @@ COMMANDS = (
     ("parse", parsing.parse, "harness parse cassettes --parser dashscope"),
     ("torture", torturing.torture, "harness torture cassettes --against my_client:ask"),
     ("compare", looking.compare, "harness compare slogan/zhipuai slogan/dashscope"),
+    ("drift", drifting.drift, "harness drift --live slogan --budget 10"),
     ("show", showing.show, "harness show multi-turn/zhipuai --wire"),
     ("list", looking.list_, "harness list --json"),
     ("rules", looking.rules, "harness rules --explain usage_adds_up"),

@@ -1,0 +1,191 @@
+"""The command that looks for drift: between two recordings, or between one and the service now."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from harness.cli.app import (
+    CASSETTES,
+    SCENARIOS,
+    AsJson,
+    Cassettes,
+    Junit,
+    Scenarios,
+    Targets,
+    console,
+    progress,
+)
+
+if TYPE_CHECKING:
+    from harness.drift import Verdict
+    from harness.drift.budget import Plan
+    from harness.drift.telling import Watch
+    from harness.watching import Filed, Measure
+
+
+class FailOn(StrEnum):
+    """From which verdict on the command ends with 1."""
+
+    NEW_FIELD = "new-field"
+    BREAKING = "breaking"
+
+
+def drift(
+    names: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="OLD NEW | SCENARIO...",
+            help="Two cassettes or folders of them; with --live or --sandbox, scenarios.",
+        ),
+    ] = None,
+    live: Annotated[
+        bool,
+        typer.Option("--live", help="Ask the live services anew. Needs keys, costs money."),
+    ] = False,
+    sandbox: Annotated[
+        bool, typer.Option("--sandbox", help="The same with a sandbox on this machine, to try it.")
+    ] = False,
+    targets: Targets = None,
+    budget: Annotated[
+        int | None,
+        typer.Option(
+            "--budget",
+            min=1,
+            metavar="N",
+            help="At most so many calls, polls and fetched files apart, as recorded: those "
+            "recordings are made anew that exercise the most rules.",
+        ),
+    ] = None,
+    plan: Annotated[
+        bool, typer.Option("--plan", help="Say what would be asked anew, and ask nothing.")
+    ] = False,
+    out: Annotated[
+        Path | None,
+        typer.Option("--out", metavar="DIR", help="Keep the new recordings in this folder."),
+    ] = None,
+    contract: Annotated[
+        Path | None,
+        typer.Option("--contract", metavar="FILE", help="Hold both sides to this contract too."),
+    ] = None,
+    fail_on: Annotated[
+        FailOn, typer.Option("--fail-on", help="From which verdict on to end with 1.")
+    ] = FailOn.BREAKING,
+    scenarios: Scenarios = SCENARIOS,
+    cassettes: Cassettes = CASSETTES,
+    junit: Junit = None,
+    as_json: AsJson = False,
+) -> None:
+    """Say whether a service's answers changed since they were recorded, and whether it matters.
+
+    Each target is: same, wording only (texts, ids, times, counts), new field (a field or a word
+    was added), or breaking (a field is gone, has another type or is null now; a rule or the
+    contract is broken that was not). Exit codes: 0 nothing as grave as --fail-on, 1 drift, 2
+    something could not be compared. What is on file is never changed.
+    """
+    from harness import watching
+    from harness.drift import Verdict
+    from harness.errors import HarnessError
+
+    given = names or []
+    if live and sandbox:
+        raise HarnessError("--live asks the services, --sandbox does not: say one of them")
+    measured = watching.measure(contract)
+    least = Verdict[fail_on.name]
+    if live or sandbox or plan:
+        asked = _Asked(given, targets or [], scenarios, cassettes, budget, sandbox, out)
+        if plan:
+            _show_plan(asked, measured, as_json)
+            return
+        _deliver(_anew(asked, measured, least), as_json, junit)
+    if len(given) != 2:
+        raise HarnessError(
+            "say two cassettes or folders, the old and the new; or, to have scenarios asked anew, "
+            "--live, --sandbox or --plan"
+        )
+    if budget is not None or out is not None or targets:
+        raise HarnessError("--budget, --out and --target go with --live, --sandbox or --plan")
+    with progress() as told:
+        watch = watching.on_disk(Path(given[0]), Path(given[1]), measured, least, told)
+    _deliver(watch, as_json, junit)
+
+
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """What is to be asked anew."""
+
+    names: Sequence[str]
+    targets: Sequence[str]
+    scenarios: Path
+    cassettes: Path
+    budget: int | None
+    sandbox: bool
+    out: Path | None
+
+
+def _planned(asked: _Asked, measured: Measure) -> tuple[list[Filed], Plan]:
+    """The recordings to be made anew, and the plan they are chosen by."""
+    from harness import watching, work
+    from harness.errors import HarnessError
+    from harness.store import Store
+
+    todo = work.jobs(work.load_scenarios(asked.names, asked.scenarios), asked.targets)
+    found, left = watching.filed(todo, Store(asked.cassettes), live=not asked.sandbox)
+    if not found:
+        why = left[0].why if left else "no scenario here has a step that is asked"
+        raise HarnessError(f"nothing on file to compare with: {why}")
+    plan = watching.planned(found, left, asked.budget, measured.contract)
+    chosen = {candidate.name for candidate in plan.chosen}
+    if not chosen:
+        raise HarnessError(f"no recording can be made anew with --budget {asked.budget}")
+    return [one for one in found if one.name in chosen], plan
+
+
+def _show_plan(asked: _Asked, measured: Measure, as_json: bool) -> None:
+    from harness.drift import telling
+    from harness.reports import machine
+
+    _, plan = _planned(asked, measured)
+    if as_json:
+        typer.echo(machine.dumps(telling.plan_document(plan)), nl=False)
+    else:
+        telling.plan_text(console(), plan)
+
+
+def _anew(asked: _Asked, measured: Measure, least: Verdict) -> Watch:
+    from dataclasses import replace
+
+    from harness import watching
+    from harness.environment import environment
+
+    chosen, plan = _planned(asked, measured)
+    known = environment(Path.cwd())
+    if not asked.sandbox:
+        watching.check_keys(chosen, known)
+    with (
+        watching.scratch(asked.out, asked.cassettes) as out,
+        watching.source(known, asked.sandbox) as source,
+        progress() as told,
+    ):
+        watch = watching.anew(chosen, source, out, measured, least, told)
+    return replace(watch, plan=plan)
+
+
+def _deliver(watch: Watch, as_json: bool, junit: Path | None) -> None:
+    """Print it, write its file, and end with the exit code it deserves."""
+    from harness.drift import telling
+    from harness.reports import FILES, machine
+    from harness.store import put
+
+    if as_json:
+        typer.echo(machine.dumps(telling.document(watch)), nl=False)
+    else:
+        telling.text(console(), watch)
+    if junit is not None:
+        put(junit, FILES["junit"](telling.report(watch)))
+    raise typer.Exit(watch.exit_code)

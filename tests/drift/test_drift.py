@@ -1,0 +1,331 @@
+"""Changes planted in recordings, and the verdict that each deserves."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from drift.planted import CASSETTES, REAL, compared, edited, events, recorded, with_exchanges
+from harness import dialects, store, work
+from harness.contracts import Judge, learn
+from harness.drift import Kind, Verdict, drift
+from harness.drift.known import allowed_by
+from harness.reading import Read, read
+from harness.types import Exchange
+
+SHIPPED = [
+    path.relative_to(CASSETTES).with_suffix("").as_posix() for path in store.find([CASSETTES])
+]
+SLOGANS = ["slogan/zhipuai-glm-4", "slogan/dashscope-qwen-turbo"]
+STREAMS = [
+    "streaming/zhipuai-glm-4",
+    "streaming/dashscope-qwen-plus-incremental",
+    "streaming/dashscope-qwen-plus-cumulative",
+]
+TASKS = ["fairy-tale-async/zhipuai-glm-4", "kitten-image/dashscope-wanx-v1"]
+ALIKE = [*SLOGANS, *STREAMS]
+
+
+def _usage(value: Any) -> Any:
+    return value.get("usage") if isinstance(value.get("usage"), dict) else {}
+
+
+def _drop(value: Any) -> None:
+    _usage(value).pop("total_tokens", None)
+
+
+def _drop_usage(value: Any) -> None:
+    value.pop("usage", None)
+
+
+def _retype(value: Any) -> None:
+    if "total_tokens" in _usage(value):
+        value["usage"]["total_tokens"] = str(value["usage"]["total_tokens"])
+
+
+def _null(value: Any) -> None:
+    if "total_tokens" in _usage(value):
+        value["usage"]["total_tokens"] = None
+
+
+def _add(value: Any) -> None:
+    value["service_level"] = "basic"
+
+
+def _other_word(value: Any) -> None:
+    for choice in (*value.get("choices", ()), *(value.get("output") or {}).get("choices", ())):
+        if choice.get("finish_reason") == "stop":
+            choice["finish_reason"] = "satisfied"
+
+
+def _count(value: Any) -> None:
+    for name in _usage(value):
+        if name.endswith("tokens"):
+            value["usage"][name] *= 2
+
+
+def _turn_round(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _turn_round(value[key]) for key in reversed(list(value))}
+    return [_turn_round(item) for item in value] if isinstance(value, list) else value
+
+
+@pytest.mark.parametrize("name", SHIPPED)
+def test_a_recording_is_the_same_as_itself(name: str) -> None:
+    """And so it is with the keys of every object in another order."""
+    one = recorded(name)
+    assert compared(one, one).verdict is Verdict.SAME
+    other = edited(one, _turn_round)
+    assert other.readings[0].exchange.response.body != one.readings[0].exchange.response.body
+    assert compared(one, other).changes == ()
+
+
+@pytest.mark.parametrize("name", ALIKE)
+@pytest.mark.parametrize(
+    ("edit", "verdict", "kind", "before", "after"),
+    [
+        (_drop, Verdict.BREAKING, Kind.REMOVED, "integer", ""),
+        (_retype, Verdict.BREAKING, Kind.RETYPED, "integer", "string"),
+        (_null, Verdict.BREAKING, Kind.NEWLY_NULL, "integer", "null"),
+    ],
+    ids=["removed", "retyped", "null"],
+)
+def test_what_breaks_readers(
+    name: str, edit: Callable[[Any], None], verdict: Verdict, kind: Kind, before: str, after: str
+) -> None:
+    """The evidence is the turn, the path, and the types before and after."""
+    one = recorded(name)
+    told = compared(one, edited(one, edit))
+    assert told.verdict is verdict
+    (first, *_) = [c for c in told.changes if c.kind is kind]
+    assert (first.turn, first.path) == (1, "/usage/total_tokens")
+    assert (first.before, first.after) == (before, after)
+
+
+@pytest.mark.parametrize("name", ALIKE)
+def test_an_added_field(name: str) -> None:
+    """Once for a turn, and it breaks nobody."""
+    one = recorded(name)
+    told = compared(one, edited(one, _add))
+    assert told.verdict is Verdict.NEW_FIELD
+    assert {(c.kind, c.path, c.after) for c in told.changes} == {
+        (Kind.ADDED, "/service_level", "string")
+    }
+    back = compared(edited(one, _add), one)
+    assert {(c.kind, c.path, c.before) for c in back.changes} == {
+        (Kind.REMOVED, "/service_level", "string")
+    }
+
+
+@pytest.mark.parametrize("name", ALIKE)
+def test_a_new_word_of_a_vocabulary(name: str) -> None:
+    """A finish reason nobody knows is an addition."""
+    one = recorded(name)
+    told = compared(one, edited(one, _other_word))
+    assert told.verdict is Verdict.NEW_FIELD
+    assert any(c.kind is Kind.NEW_VALUE and "satisfied" in c.after for c in told.changes)
+
+
+def test_a_new_word_that_no_rule_knows() -> None:
+    """Nor has any schema heard of it: the old recording is all there is to go by."""
+    one = edited(recorded(SLOGANS[0]), lambda value: value.update(service_level="basic"))
+    two = edited(recorded(SLOGANS[0]), lambda value: value.update(service_level="gold"))
+    (change,) = compared(one, two).changes
+    assert (change.verdict, change.kind) == (Verdict.NEW_FIELD, Kind.NEW_VALUE)
+    assert (change.before, change.after) == ("basic", "gold")
+
+
+@pytest.mark.parametrize("name", ALIKE)
+def test_other_wording(name: str) -> None:
+    """Ids, texts and counts are no drift."""
+    one = recorded(name)
+
+    def reworded(value: Any) -> None:
+        _count(value)
+        for key in ("id", "request_id"):
+            if key in value:
+                value[key] = value[key][:-1] + "0" if value[key][-1] != "0" else "1"
+        for choice in value.get("choices", ()):
+            for part in ("message", "delta"):
+                if choice.get(part, {}).get("content"):
+                    choice[part]["content"] += "!"
+
+    told = drift(one, edited(one, reworded))
+    assert told.verdict is Verdict.WORDING
+    assert {c.kind for c in told.changes} == {Kind.VALUE}
+
+
+@pytest.mark.parametrize("name", STREAMS)
+def test_another_number_of_events(name: str) -> None:
+    """A stream that comes in more pieces, or in fewer, has the same format."""
+    one = recorded(name)
+    fewer = events(one, lambda told: [told[0], *told[2:]])
+    more = events(one, lambda told: [told[0], told[1], told[1], *told[1:]])
+    for left, right in ((one, fewer), (fewer, one), (one, more), (more, one)):
+        told = drift(left, right)
+        assert told.verdict is Verdict.WORDING, told.changes
+        assert any(c.kind is Kind.COUNT for c in told.changes)
+
+
+def test_a_stream_of_one_event_beside_one_of_many() -> None:
+    """The null of a finish reason that has not come yet is documented, and no news."""
+    many = recorded(STREAMS[0])
+    one = events(many, lambda told: told[-2:])
+    assert drift(one, many).verdict is not Verdict.BREAKING
+
+
+@pytest.mark.parametrize("name", TASKS)
+def test_a_longer_task(name: str) -> None:
+    """One that is still running when asked, more often or never, is the same task."""
+    one = recorded(name)
+
+    def polled(times: int) -> Read:
+        turn = one.transcript.turns[0]
+        running = turn.exchanges[1]
+        rest = turn.exchanges[1 + times :] if times == 0 else turn.exchanges[1:]
+        again = [running] * times
+        changed = replace(turn, exchanges=(turn.exchanges[0], *again, *rest))
+        return read(replace(one.transcript, turns=(changed,)), dialects.recognise)
+
+    longer = polled(3)
+    assert compared(one, longer).verdict is Verdict.SAME
+    assert compared(longer, one).verdict is Verdict.SAME
+
+
+def test_a_task_that_was_never_seen_running() -> None:
+    """Fields of its states on the way are not missed."""
+    one = recorded(TASKS[1])
+    turn = one.transcript.turns[0]
+    kept = [turn.exchanges[0]] + [
+        e for e in turn.exchanges[1:] if b"PENDING" not in e.response.body
+    ]
+    kept = [e for e in kept if b'"RUNNING"' not in e.response.body]
+    assert len(kept) < len(turn.exchanges)
+    changed = replace(turn, exchanges=tuple(kept))
+    other = read(replace(one.transcript, turns=(changed,)), dialects.recognise)
+    assert compared(one, other).verdict is Verdict.SAME
+    assert compared(other, one).verdict is Verdict.SAME
+
+
+def test_an_answer_that_became_a_refusal() -> None:
+    """Status and form of the answer are told."""
+    one = recorded(SLOGANS[0])
+
+    def refused(exchange: Exchange) -> Exchange:
+        body = json.dumps({"error": {"code": "1211", "message": "no such model"}}).encode()
+        return replace(exchange, response=replace(exchange.response, status=400, body=body))
+
+    told = compared(one, with_exchanges(one, refused))
+    assert told.verdict is Verdict.BREAKING
+    kinds = {c.kind for c in told.of(Verdict.BREAKING)}
+    assert {Kind.STATUS, Kind.NO_ANSWER} <= kinds
+
+
+def test_a_refusal_that_passed() -> None:
+    """A request that had to be made again, here or there, is no drift."""
+    one = recorded(SLOGANS[0])
+    turn = one.transcript.turns[0]
+    asked = turn.exchanges[0]
+    body = json.dumps({"error": {"code": "1302", "message": "slow down"}}).encode()
+    throttled = replace(asked, response=replace(asked.response, status=429, body=body))
+    again = replace(turn, exchanges=(throttled, *turn.exchanges))
+    other = read(replace(one.transcript, turns=(again,)), dialects.recognise)
+    assert drift(one, other).verdict is Verdict.WORDING
+    assert drift(other, one).verdict is Verdict.WORDING
+
+
+def test_a_model_that_answers_in_words_where_it_called_a_tool() -> None:
+    """It says so by its finish reason; without that, calls that are gone are gone."""
+    one = recorded("weather-tool/zhipuai-glm-4")
+
+    def silent(reason: str, value: Any) -> None:
+        for choice in value.get("choices", ()):
+            if choice.get("message", {}).pop("tool_calls", None):
+                choice["message"]["content"] = "25 degrees"
+                choice["finish_reason"] = reason
+
+    told = drift(one, edited(one, partial(silent, "stop")))
+    assert told.verdict is Verdict.WORDING
+    assert any("answer ended otherwise" in c.why for c in told.changes)
+    assert drift(one, edited(one, partial(silent, "tool_calls"))).verdict is Verdict.BREAKING
+
+
+def test_a_rule_that_is_broken_now() -> None:
+    """It is told with its name; one that was broken before is not."""
+    one = recorded(SLOGANS[0])
+
+    def wrong(value: Any) -> None:
+        value["usage"]["total_tokens"] += 1
+
+    two = edited(one, wrong)
+    told = compared(one, two)
+    assert told.verdict is Verdict.BREAKING
+    assert [c.rule for c in told.of(Verdict.BREAKING)] == ["usage_adds_up"]
+    assert compared(two, two).verdict is Verdict.SAME
+
+
+def test_a_turn_that_is_gone() -> None:
+    """And one that came."""
+    one = recorded("multi-turn/zhipuai-glm-4")
+    shorter = read(replace(one.transcript, turns=one.transcript.turns[:-1]), dialects.recognise)
+    assert [c.turn for c in drift(one, shorter).of(Verdict.BREAKING)] == [4]
+    assert drift(shorter, one).verdict is Verdict.NEW_FIELD
+
+
+def _at(number: int, value: Any) -> None:
+    value["created"] = 1_700_000_000 + number
+
+
+def _many(one: Read, edit: Callable[[Any], None]) -> list[tuple[str, Read]]:
+    """Twenty recordings that differ in their wording, half of them edited."""
+    found = []
+    for number in range(20):
+        other = edited(one, partial(_at, number))
+        found.append((f"{number}.yaml", edited(other, edit) if number % 2 else other))
+    return found
+
+
+def test_a_contract_knows_what_happens() -> None:
+    """A field that was missing before may be missing; one that never was, may not."""
+    one = recorded(SLOGANS[0])
+    with_it, without_it = edited(one, _add), one
+    assert drift(with_it, without_it).verdict is Verdict.BREAKING
+    sometimes = learn(_many(one, _add))
+    told = drift(with_it, without_it, allowed=allowed_by(sometimes))
+    assert told.verdict is Verdict.WORDING
+    always = learn([(name, edited(each, _add)) for name, each in _many(one, _count)])
+    told = drift(with_it, without_it, allowed=allowed_by(always))
+    assert told.verdict is Verdict.BREAKING
+
+
+def test_a_contract_that_is_broken_now() -> None:
+    """It speaks against the new recording where both recordings agree with each other."""
+    one = recorded(SLOGANS[0])
+    contract = learn(_many(edited(one, _add), _count))
+    judge = Judge(contract)
+    new = edited(one, lambda value: value.update(service_level=7))
+    told = drift(edited(one, _add), new, judge.check(edited(one, _add)), judge.check(new))
+    assert "contract_retyped" in {c.rule for c in told.of(Verdict.BREAKING)}
+
+
+@pytest.mark.skipif(not REAL.is_dir(), reason="the real recordings are not here")
+def test_real_recordings() -> None:
+    """Each is the same as itself in any order of keys; a field that is gone is found in each."""
+    tried = 0
+    for path in store.find([REAL])[::7]:
+        one = work.read_cassette(Path(path))
+        if not any(isinstance(p.value, dict) and "usage" in p.value for p in one.readings[0].parts):
+            continue
+        assert compared(one, edited(one, _turn_round)).verdict is Verdict.SAME
+        gone = edited(one, _drop_usage)
+        told = compared(one, gone)
+        assert told.verdict is Verdict.BREAKING
+        assert "/usage" in {c.path for c in told.changes if c.kind is Kind.REMOVED}
+        tried += 1
+    assert tried > 5
