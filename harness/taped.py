@@ -170,6 +170,11 @@ class Taped:
         return tuple(self._hosts.reached)
 
     @property
+    def provenance(self) -> Provenance:
+        """What the cassette said of itself before the block; all unknown where there was none."""
+        return self._old.provenance
+
+    @property
     def findings(self) -> tuple[Finding, ...]:
         """What the rules of the wire find in all that passed."""
         return self.judged.findings

@@ -449,7 +449,7 @@ def recorded(scenarios: Path, folder: Store) -> list[Read]:
     there = [job for job in every if folder.path(job.scenario.name, job.target).exists()]
     if not there:
         raise HarnessError(f"no scenario of {scenarios} has a cassette in {folder.folder}")
-    return [_read_recorded(job, folder) for job in there]
+    return [read_recorded(job, folder) for job in there]
 
 
 def untimed(path: Path) -> Read:

@@ -40,6 +40,7 @@ RINGS = (
     ),
     ("providers", "tape", "sandbox", "store", "journal", "loopback"),
     (
+        "age",
         "environment",
         "settings",
         "git",

@@ -49,6 +49,17 @@ Pace = Annotated[
         "0 is at once, 1 as recorded, 0.1 ten times as fast.",
     ),
 ]
+MaxAge = Annotated[
+    str | None,
+    typer.Option(
+        "--max-age",
+        metavar="AGE",
+        help="Warn of cassettes that are older, or of unknown age: 12h, 30d, 4w.",
+    ),
+]
+MaxAgeFails = Annotated[
+    bool, typer.Option("--max-age-fails", help="With --max-age: an error, not a warning.")
+]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, for machines.")]
 Junit = Annotated[
     Path | None, typer.Option("--junit", metavar="FILE", help="Write JUnit XML to this file too.")

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -130,11 +131,21 @@ def list_(
         return
     for row, number in zip(rows, numbers, strict=True):
         row["cassette"] += f" ×{number}" if number > 1 else ""
-    _print_table(rows, ("scenario", "target", "cassette", "recorded", "from"))
+    shown = [{**row, "age": _days(row)} for row in rows]
+    _print_table(shown, ("scenario", "target", "cassette", "recorded", "age", "from"))
 
 
-def _state(job: Job, store: Store) -> dict[str, str]:
+def _days(row: dict[str, Any]) -> str:
+    """An age for a reader; nothing where there is no cassette to be read."""
+    if row["cassette"] in ("missing", "unreadable"):
+        return ""
+    days = row["age_days"]
+    return "unknown" if days is None else f"{days} d"
+
+
+def _state(job: Job, store: Store) -> dict[str, Any]:
     """One row of the list."""
+    from harness.age import days, now
     from harness.work import state
 
     word, told = state(job, store)
@@ -143,11 +154,12 @@ def _state(job: Job, store: Store) -> dict[str, str]:
         "target": str(job.target),
         "cassette": word,
         "recorded": told.recorded_at,
+        "age_days": days(told, now()),
         "from": told.recorded_from.value if told.recorded_at else "",
     }
 
 
-def _print_table(rows: list[dict[str, str]], columns: tuple[str, ...]) -> None:
+def _print_table(rows: Sequence[Mapping[str, Any]], columns: tuple[str, ...]) -> None:
     from rich import box
     from rich.table import Table
 
@@ -172,6 +184,7 @@ def rules(
 
     Example: harness rules --explain usage_adds_up
     """
+    from harness import age
     from harness.contracts import CLAUSES
     from harness.errors import HarnessError
     from harness.mutations.explaining import evidence
@@ -179,6 +192,9 @@ def rules(
     from harness.rules import RULES, no_such_rule, unknown_names
 
     name = explain or name
+    if name == age.RULE:
+        typer.echo(f"{name} (--max-age)\n\n{age.TEXT}")
+        return
     if name is not None and name in CLAUSES:
         typer.echo(f"{name} (harness contract check)\n\n{CLAUSES[name]}")
         return

@@ -15,6 +15,8 @@ from harness.cli.app import (
     Html,
     Jobs,
     Junit,
+    MaxAge,
+    MaxAgeFails,
     Names,
     Pace,
     Scenarios,
@@ -31,6 +33,8 @@ def replay(
     cassettes: Cassettes = CASSETTES,
     jobs: Jobs = 1,
     pace: Pace = 0.0,
+    max_age: MaxAge = None,
+    max_age_fails: MaxAgeFails = False,
     junit: Junit = None,
     html: Html = None,
     as_json: AsJson = False,
@@ -40,23 +44,26 @@ def replay(
     Needs no key and opens no connection. Every rule of the wire and of the SDKs is applied, and
     the expectations of the scenario.
     """
-    from harness import work
+    from harness import age, work
     from harness.store import Store
     from harness.tape import checked_pace
 
     factor = checked_pace(pace)
+    allowed = age.limits(max_age, max_age_fails)
     todo = work.jobs(work.load_scenarios(names or [], scenarios), targets or [])
     store = Store(cassettes)
     todo = work.with_repeats(todo, store)
     with progress() as told:
         report = work.replay_all(todo, store, told, "Replay", jobs, factor)
-    deliver(report, as_json=as_json, junit=junit, html=html)
+    deliver(age.aged(report, allowed), as_json=as_json, junit=junit, html=html)
 
 
 def check(
     paths: Annotated[
         list[Path], typer.Argument(metavar="PATH...", help="vcrpy cassettes, or folders of them.")
     ],
+    max_age: MaxAge = None,
+    max_age_fails: MaxAgeFails = False,
     junit: Junit = None,
     html: Html = None,
     as_json: AsJson = False,
@@ -65,8 +72,9 @@ def check(
 
     No scenario is needed: which provider answered is recognised by the address.
     """
-    from harness import work
+    from harness import age, work
 
+    allowed = age.limits(max_age, max_age_fails)
     with progress() as told:
         report = work.check_cassettes(paths, told)
-    deliver(report, as_json=as_json, junit=junit, html=html)
+    deliver(age.aged(report, allowed), as_json=as_json, junit=junit, html=html)

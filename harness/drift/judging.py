@@ -14,8 +14,9 @@ from harness.contracts.sections import REFUSAL, Section
 from harness.contracts.words import is_word
 from harness.drift.nouns import Change, Drift, Kind, Verdict
 from harness.drift.samples import FILE, Key, Sample, below, general, samples
-from harness.reading import Read, ReadTurn, Role
+from harness.reading import Read, Reading, ReadTurn, Role
 from harness.types import Failure, Finding, Reply, Severity
+from harness.wire import at, shape
 
 Allowed = Callable[[Section, str, str, str], bool]
 """Whether a state (a type, or `absent`) was seen in a section at a path for a family of models."""
@@ -66,6 +67,23 @@ def _notes(old: Read, new: Read) -> Iterator[str]:
         yield f"the old one is from: {ours.recorded_from}, the new one: {theirs.recorded_from}"
     if ours.script and theirs.script and ours.script != theirs.script:
         yield "the scenario changed in between: what was asked is not the same"
+        return
+    for left, right in zip(old.readings, new.readings, strict=False):
+        parted = sorted(_asked(left) ^ _asked(right))
+        if parted and left.endpoint is right.endpoint:
+            yield f"exchange {right.number} asks otherwise: {', '.join(parted[:_NAMED])}"
+
+
+_NAMED = 5
+
+
+def _asked(reading: Reading) -> set[str]:
+    """How a question is put, apart from the conversation: which parameters, and which model."""
+    endpoint, value = reading.endpoint, reading.asked.value
+    told = map(general, endpoint.fields.messages) if endpoint else ()
+    held = [holder.rpartition("/")[0] if holder.endswith("[]") else holder for holder in told]
+    model = at(value, "/model")
+    return {path for path in shape(value) if not below(path, held)} | {f"model {model}"}
 
 
 # ---------------------------------------------------------------------------------- one turn

@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 
+from harness.plugin.aging import check_options, options
 from harness.plugin.cassettes import (
     DEFAULTS,
     MARK,
@@ -83,6 +84,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         help="have recorded answers, and waits in a replay, take so many times as long as they "
         "did: 0 is at once (default), 1 as recorded",
     )
+    options(group)
     parser.addini(
         _FOLDERS,
         type="args",
@@ -104,6 +106,7 @@ def _pace(text: str) -> float:
 
 def pytest_configure(config: pytest.Config) -> None:
     """The mark of tests, and the closing line."""
+    check_options(config)
     config.addinivalue_line("markers", MARK)
     config.pluginmanager.register(Tally(), "harness-tally")
     listing = config.getoption("--list-cassettes")

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from harness.plugin.aging import tell_age
 from harness.plugin.tally import Verdict, tell
 
 if TYPE_CHECKING:
@@ -111,6 +112,8 @@ def around(item: pytest.Item, taped: Taped) -> Iterator[None]:
         raise
     finally:
         tell(item, _verdict(taped))
+    if taped.played:
+        tell_age(item, str(taped.path), taped.provenance)
     _judge(item, taped)
 
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from harness.plugin.aging import tell_age
 from harness.plugin.tally import Verdict, tell
 
 if TYPE_CHECKING:
@@ -54,7 +55,9 @@ class ScenarioItem(pytest.Item):
         from harness.reports import describe
         from harness.types import Severity
 
-        _, judged = work.examine(self._transcript(), work.project_rules())
+        transcript = self._transcript()
+        tell_age(self, transcript.source, transcript.provenance)
+        _, judged = work.examine(transcript, work.project_rules())
         findings = judged.findings
         lesser = [found for found in findings if found.severity is not Severity.ERROR]
         if lesser:

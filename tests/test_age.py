@@ -1,0 +1,92 @@
+"""How old recordings are."""
+
+from __future__ import annotations
+
+import time
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+import harness
+from harness.age import aged, days, findings, limit, limits, now
+from harness.errors import HarnessError
+from harness.reports import Report
+from harness.types import Provenance, Severity
+
+CASSETTE = Path(__file__).parents[1] / "cassettes" / "slogan" / "zhipuai-glm-4.yaml"
+NOON = datetime(2026, 3, 31, 12, tzinfo=UTC)
+
+
+def recorded(at: str) -> Provenance:
+    """A recording of that time."""
+    return Provenance(recorded_at=at)
+
+
+@pytest.mark.parametrize(
+    ("text", "longest"),
+    [("12h", timedelta(hours=12)), ("30d", timedelta(days=30)), ("4w", timedelta(weeks=4))],
+)
+def test_limits(text: str, longest: timedelta) -> None:
+    """A whole number, and what it counts."""
+    assert limit(text, fails=False).longest == longest
+
+
+@pytest.mark.parametrize("text", ["", "30", "d", "-1d", "0d", "1.5d", "30m", "999999w", "３d"])
+def test_what_is_no_age(text: str) -> None:
+    """One message that says what is allowed."""
+    with pytest.raises(HarnessError, match=r"no age; allowed: .* 12h, 30d or 4w"):
+        limit(text, fails=False)
+
+
+def test_failing_needs_a_limit() -> None:
+    """It would be green for the wrong reason."""
+    with pytest.raises(HarnessError, match="--max-age-fails goes with --max-age"):
+        limits(None, fails=True)
+    assert limits(None, fails=False) is None
+
+
+@pytest.mark.parametrize(
+    ("at", "whole"),
+    [
+        ("2026-03-31T11:59:59+00:00", 0),
+        ("2026-03-30T12:00:01+00:00", 0),
+        ("2026-03-30T12:00:00Z", 1),
+        ("2026-03-30T19:00:00+08:00", 1),
+        ("2026-03-01T12:00:00", 30),
+        ("2027-01-01T00:00:00+00:00", 0),
+        ("", None),
+        ("yesterday", None),
+    ],
+)
+def test_ages(at: str, whole: int | None) -> None:
+    """In whole days, whatever the zone; unknown where nobody says."""
+    assert days(recorded(at), NOON) == whole
+
+
+@pytest.mark.parametrize("fails", [False, True])
+def test_what_is_found(fails: bool) -> None:
+    """Nothing up to the limit; beyond it, and where the age is unknown, a warning or an error."""
+    allowed = limit("30d", fails=fails)
+    assert not list(findings(recorded("2026-03-01T12:00:00Z"), allowed, NOON))
+    (old,) = findings(recorded("2026-03-01T11:59:59Z"), allowed, NOON)
+    (unknown,) = findings(recorded(""), allowed, NOON)
+    weight = Severity.ERROR if fails else Severity.WARNING
+    assert (old.rule, old.severity, unknown.severity) == ("cassette_age", weight, weight)
+    assert "found 30 days (recorded 2026-03-01T11:59:59Z)" in old.message
+    assert "unknown" in unknown.message
+
+
+def test_a_replays_time_has_no_say() -> None:
+    """A replay that sleeps for a year makes no recording older."""
+    before, then = now(), time.time()
+    with harness.use_cassette(CASSETTE, allow_unplayed=True):
+        time.sleep(365 * 86_400)
+        assert time.time() - then > 364 * 86_400
+        assert days(recorded(before.isoformat()), now()) == 0
+
+
+def test_without_a_limit() -> None:
+    """A report stays as it is."""
+    report = Report("Check")
+    assert aged(report, None) is report
