@@ -7,7 +7,7 @@ import time
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from harness import dialects, learnt, store, work
@@ -46,14 +46,9 @@ class Measure:
     """What recordings are held to: the project's rules, and a contract where there is one."""
 
     rules: Choice
-    contract: Contract | None = None
-    judge: Judge | None = field(init=False, default=None)
-    allowed: Allowed = field(init=False, default=nothing_is_known)
-
-    def __post_init__(self) -> None:
-        if self.contract is not None:
-            object.__setattr__(self, "judge", Judge(self.contract))
-            object.__setattr__(self, "allowed", allowed_by(self.contract))
+    contract: Contract | None
+    judge: Judge | None
+    allowed: Allowed
 
     def compare(self, old: Read, new: Read) -> Drift:
         """What changed from one recording to another."""
@@ -66,7 +61,11 @@ class Measure:
 
 def measure(contract: Path | None) -> Measure:
     """The measure of the project that we are in. Raises BadSettings, BadContract."""
-    return Measure(work.project_rules(), None if contract is None else learnt.load(contract))
+    rules = work.project_rules()
+    if contract is None:
+        return Measure(rules, None, None, nothing_is_known)
+    loaded = learnt.load(contract)
+    return Measure(rules, loaded, Judge(loaded), allowed_by(loaded))
 
 
 # -------------------------------------------------------------------------------- two folders
