@@ -13,7 +13,10 @@ if TYPE_CHECKING:
 
 
 class CassetteAgeWarning(pytest.PytestWarning):
-    """A test was answered from a cassette that is older than it should be."""
+    """A test was answered from a cassette that is older than it should be.
+
+    As any warning, it fails tests where `filterwarnings` says `error`.
+    """
 
 
 def options(group: pytest.OptionGroup) -> None:

@@ -1,0 +1,62 @@
+"""docs/DRIFT.md and docs/drift.yml: what people copy works."""
+
+from __future__ import annotations
+
+import re
+import shlex
+import shutil
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+import yaml
+
+from drift.planted import ROOT
+
+if TYPE_CHECKING:
+    from conftest import Harness
+
+WORKFLOW = (ROOT / "docs" / "drift.yml").read_text(encoding="utf-8")
+PAGE = (ROOT / "docs" / "DRIFT.md").read_text(encoding="utf-8")
+DOCUMENT: Any = yaml.safe_load(WORKFLOW)
+STEPS = [step for job in DOCUMENT["jobs"].values() for step in job["steps"]]
+RUN = [line for step in STEPS for line in step.get("run", "").splitlines()]
+SHOWN = [
+    line
+    for block in re.findall(r"^```sh\n(.*?)^```$", PAGE, re.MULTILINE | re.DOTALL)
+    for line in block.splitlines()
+]
+COMMANDS = [line for line in (*RUN, *SHOWN) if line.startswith("harness ")]
+
+
+@pytest.fixture(scope="module")
+def checkout(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A repository with the shipped scenarios and cassettes."""
+    folder = tmp_path_factory.mktemp("checkout")
+    for name in ("scenarios", "cassettes"):
+        shutil.copytree(ROOT / name, folder / name)
+    return folder
+
+
+@pytest.mark.parametrize("command", dict.fromkeys(COMMANDS))
+def test_every_command_works(harness: Harness, checkout: Path, command: str) -> None:
+    """With a sandbox in place of the live services."""
+    words = shlex.split(command.replace("--live", "--sandbox"))
+    done = harness(*words[1:], folder=checkout)
+    assert (done.code, done.err) == (0, "")
+
+
+def test_the_workflow_asks_within_a_budget_and_changes_nothing() -> None:
+    """Keys reach the one step that needs them; nothing may be written to the repository."""
+    assert DOCUMENT["permissions"] == {"contents": "read"}
+    assert "schedule" in DOCUMENT[True]  # YAML 1.1 reads `on` as true
+    live = [step for step in STEPS if "--live" in step.get("run", "")]
+    assert [step for step in STEPS if "secrets." in str(step)] == live
+    assert len(live) == 1
+    assert "--budget" in live[0]["run"]
+    assert [line for line in RUN if not line.startswith(("harness ", "pip install"))] == []
+    uploaded = next(step for step in STEPS if "upload-artifact" in step.get("uses", ""))
+    assert uploaded["if"] == "always()"
+    written = re.findall(r"--(?:out|junit) (\S+)", live[0]["run"])
+    assert len(written) == 2
+    assert all(path.startswith(uploaded["with"]["path"]) for path in written)
