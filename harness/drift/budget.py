@@ -140,7 +140,10 @@ def rules_exercised(read: Read) -> frozenset[str]:
     change. That one service keeps it says nothing of another.
     """
     whose = {r.endpoint.dialect for r in read.readings if r.endpoint}
-    broken = {m.breaks for m in MUTATORS if m.mutate(read.transcript) is not None}
+    broken: set[str] = set()
+    for mutator in MUTATORS:
+        if mutator.breaks not in broken and mutator.mutate(read.transcript) is not None:
+            broken.add(mutator.breaks)
     return frozenset(f"{dialect}: {rule}" for dialect in whose for rule in broken)
 
 
