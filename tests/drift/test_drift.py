@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 from collections.abc import Callable
 from dataclasses import replace
@@ -10,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from PIL import Image
 
 from drift.planted import CASSETTES, REAL, compared, edited, events, recorded, with_exchanges
 from harness import dialects, store, work
@@ -175,9 +177,20 @@ def test_another_number_of_events(name: str) -> None:
 
 def test_a_stream_of_one_event_beside_one_of_many() -> None:
     """The null of a finish reason that has not come yet is documented, and no news."""
-    many = recorded(STREAMS[0])
+
+    def unfinished(value: Any) -> None:
+        for choice in value["choices"]:
+            choice.setdefault("finish_reason", None)
+
+    many = edited(recorded(STREAMS[0]), unfinished)
     one = events(many, lambda told: told[-2:])
-    assert drift(one, many).verdict is not Verdict.BREAKING
+    before, after = (
+        {p.value["choices"][0]["finish_reason"] for p in side.readings[0].parts}
+        for side in (one, many)
+    )
+    assert (before, after) == ({"stop"}, {None, "stop"})
+    told = drift(one, many)
+    assert not [c for c in told.changes if c.kind is Kind.NEWLY_NULL], told.changes
 
 
 @pytest.mark.parametrize("name", TASKS)
@@ -329,3 +342,87 @@ def test_real_recordings() -> None:
         assert "/usage" in {c.path for c in told.changes if c.kind is Kind.REMOVED}
         tried += 1
     assert tried > 2
+
+
+def _says(**fields: Any) -> Callable[[Any], None]:
+    """An edit that adds fields to every answer."""
+    return lambda value: value.update(fields)
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "verdict", "kind"),
+    [
+        (1.5, 1, Verdict.WORDING, Kind.VALUE),
+        (1, 1.5, Verdict.BREAKING, Kind.RETYPED),
+        (None, "basic", Verdict.NEW_FIELD, Kind.FILLED),
+        ("basic", None, Verdict.BREAKING, Kind.NEWLY_NULL),
+        ([{"a": 1}], [], Verdict.WORDING, Kind.COUNT),
+        ([], [{"a": 1}], Verdict.WORDING, Kind.COUNT),
+        ({"a": {"b": 1}}, "a", Verdict.BREAKING, Kind.RETYPED),
+    ],
+    ids=str,
+)
+def test_one_value(before: Any, after: Any, verdict: Verdict, kind: Kind) -> None:
+    """A whole number is a number; what is in an empty array, nobody can tell."""
+    one = recorded(SLOGANS[0])
+    told = drift(edited(one, _says(extra=before)), edited(one, _says(extra=after)))
+    grave = told.of(told.verdict)
+    assert (told.verdict, {c.kind for c in grave if "/extra" in c.path}) == (verdict, {kind})
+
+
+def test_an_object_that_is_gone_is_told_once() -> None:
+    """Not once more for each of its fields."""
+    one = recorded(SLOGANS[0])
+    told = drift(one, edited(one, _drop_usage))
+    assert [(c.kind, c.path) for c in told.of(Verdict.BREAKING)] == [(Kind.REMOVED, "/usage")]
+
+
+def test_ids_and_echoes_are_no_vocabulary() -> None:
+    """Whatever they look like."""
+    one = recorded(SLOGANS[0])
+    left, right = (edited(one, _says(trace_id=word)) for word in ("abc", "xyz"))
+    assert drift(left, right).verdict is Verdict.WORDING
+
+    def asking(word: str) -> Read:
+        def asked(exchange: Exchange) -> Exchange:
+            body = json.dumps({**json.loads(exchange.request.body), "user": word}).encode()
+            return replace(exchange, request=replace(exchange.request, body=body))
+
+        return edited(with_exchanges(one, asked), _says(whose=word))
+
+    assert drift(asking("alice"), asking("bob")).verdict is Verdict.WORDING
+    assert drift(one, asking("bob")).notes == ("exchange 1 asks otherwise: /user",)
+
+
+def test_a_null_where_the_stream_had_none() -> None:
+    """In an event that has its like in the old stream; documented or not."""
+    one = recorded(STREAMS[0])
+
+    def silent(value: Any) -> None:
+        for choice in value["choices"]:
+            choice["delta"]["content"] = None
+
+    told = drift(one, edited(one, silent))
+    assert {c.path for c in told.of(Verdict.BREAKING)} == {"/choices/[]/delta/content"}
+
+
+def test_a_picture_of_another_kind() -> None:
+    """Who decoded the one may not decode the other."""
+    one = recorded("kitten-image/zhipuai-cogview-3")
+
+    def jpeg(exchange: Exchange) -> Exchange:
+        if not (exchange.response.header("content-type") or "").startswith("image/"):
+            return exchange
+        out = io.BytesIO()
+        Image.open(io.BytesIO(exchange.response.body)).convert("RGB").save(out, "JPEG")
+        return replace(exchange, response=replace(exchange.response, body=out.getvalue()))
+
+    (change,) = drift(one, with_exchanges(one, jpeg)).of(Verdict.BREAKING)
+    assert (change.path, change.after) == ("/media type", '"image/jpeg"')
+
+
+def test_a_contract_that_knows_nothing() -> None:
+    """It allows nothing."""
+    one = recorded(SLOGANS[0])
+    told = drift(one, edited(one, _drop), allowed=allowed_by(learn([])))
+    assert told.verdict is Verdict.BREAKING
