@@ -1,0 +1,58 @@
+"""Answers with one thing wrong: what is valid, changed by one mutation."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from hypothesis import strategies as st
+from hypothesis.strategies import SearchStrategy
+
+from harness import dialects
+from harness.mutations import MUTATORS, Mutator
+from harness.reading import read, transcript_of
+from harness.rules import RULES
+from harness.types import Cassette, Exchange, Transcript
+
+_RULES = {rule.name: rule for rule in RULES}
+
+
+@dataclass(frozen=True, slots=True)
+class Mutant:
+    """Exchanges of which one has an answer that breaks the rule `breaks`; `text` says how.
+
+    Other rules may be broken by it too. `exchange` is the one whose answer was changed.
+    """
+
+    breaks: str
+    mutation: str
+    text: str
+    exchanges: tuple[Exchange, ...]
+    exchange: Exchange
+
+
+@st.composite
+def mutants(draw: st.DrawFn, valid: SearchStrategy[tuple[Exchange, ...]]) -> Mutant:
+    """Valid exchanges, broken: by the mutation that was drawn, or the next one that applies."""
+    exchanges = draw(valid)
+    start = draw(st.integers(0, len(MUTATORS) - 1))
+    return next(_broken(exchanges, (*MUTATORS[start:], *MUTATORS[:start])))
+
+
+def _broken(exchanges: tuple[Exchange, ...], mutators: tuple[Mutator, ...]) -> Iterator[Mutant]:
+    told = transcript_of(Cassette(exchanges), dialects.recognise)
+    for mutator in mutators:
+        mutated = mutator.mutate(told)
+        changed = tuple(mutated.exchanges()) if mutated else exchanges
+        answers = [
+            new
+            for old, new in zip(exchanges, changed, strict=False)
+            if old.response != new.response
+        ]
+        if mutated and answers and _notices(mutator.breaks, mutated):
+            yield Mutant(mutator.breaks, mutator.name, mutator.text, changed, answers[0])
+
+
+def _notices(rule: str, mutated: Transcript) -> bool:
+    """Whether the rule finds what was done: a change may come to nothing, if very seldom."""
+    return any(_RULES[rule].findings(read(mutated, dialects.recognise)))
