@@ -100,7 +100,8 @@ def chunks(provider: str, kind: str = "chat") -> SearchStrategy[tuple[bytes, ...
 
 def refusals(provider: str, mode: str = "sync", kind: str = "chat") -> SearchStrategy[Response]:
     """Answers that say no: every documented code, with the status it comes with."""
-    return refusing(*_way(provider, mode, kind))
+    told = refusing(*_way(provider, mode, kind))
+    return told.map(lambda exchange: exchange.response)
 
 
 def tasks(provider: str, kind: str | None = None) -> SearchStrategy[tuple[Exchange, ...]]:

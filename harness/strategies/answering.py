@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from email.utils import format_datetime
 
 from hypothesis import strategies as st
@@ -25,7 +25,7 @@ def json_bodies() -> SearchStrategy[Headers]:
 @st.composite
 def headed(draw: st.DrawFn, speaker: Speaker, head: Head, kinds: Headers) -> Headers:
     """The headers of an answer, its date among them."""
-    date = format_datetime(datetime.fromtimestamp(head.created, timezone.utc), usegmt=True)
+    date = format_datetime(datetime.fromtimestamp(head.created, UTC), usegmt=True)
     dated = (("Date", date),) if draw(st.booleans()) else ()
     return (*kinds, *dated, *draw(speaker.headers(head)))
 

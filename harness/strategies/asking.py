@@ -88,10 +88,9 @@ def assistant(said: Said) -> Json:
 def _past(draw: st.DrawFn, offered: Sequence[Json]) -> list[Json]:
     told: list[Json] = [draw(user())]
     for _ in range(draw(st.integers(0, 2))):
-        said: Said = {"content": draw(texts())}
-        if offered and draw(st.booleans()):
-            said = {**said, "tool_calls": draw(calls(offered))}
-        reply = assistant(said)
+        said = {"content": draw(texts())}
+        called = draw(st.just([]) | calls(offered)) if offered else []
+        reply = assistant({**said, "tool_calls": called})
         told += [reply, *draw(after(reply, texts()))]
     return told
 
@@ -99,7 +98,8 @@ def _past(draw: st.DrawFn, offered: Sequence[Json]) -> list[Json]:
 @st.composite
 def _chat(draw: st.DrawFn, way: Way) -> Said:
     offered = draw(tools())
-    system = [{"role": "system", "content": draw(texts())}] if draw(st.booleans()) else []
+    spoken = texts().map(lambda text: {"role": "system", "content": text})
+    system = draw(st.lists(spoken, max_size=1))
     told = {"tools": offered} if offered else {}
     return {"messages": system + draw(_past(offered)), **told}
 
@@ -164,7 +164,7 @@ def asking(draw: st.DrawFn, speaker: Speaker, way: Way, said: Said) -> Request:
 
 def dumped(value: Json) -> SearchStrategy[bytes]:
     """JSON in bytes: as short as can be, with spaces, or with nothing but ASCII."""
-    forms = (
+    forms: tuple[dict[str, Json], ...] = (
         {"ensure_ascii": False, "separators": (",", ":")},
         {"ensure_ascii": False},
         {"ensure_ascii": True},

@@ -57,9 +57,7 @@ SPEAKER = Speaker(
     headers=_headers,
     renews_ids=True,
     ways=(
-        Way(
-            "chat", "sync", dashscope.GENERATION, _GENERATION, (_MESSAGES,), without=_AS_MESSAGE
-        ),
+        Way("chat", "sync", dashscope.GENERATION, _GENERATION, (_MESSAGES,), without=_AS_MESSAGE),
         Way(
             "chat",
             "stream",

@@ -13,7 +13,7 @@ from harness.strategies.streaming import streamed
 from harness.strategies.tasks import histories
 from harness.strategies.way import Said, Speaker, Way
 from harness.strategies.words import splits, texts
-from harness.types import Exchange, Response
+from harness.types import Exchange
 from harness.wire import read_json
 
 
@@ -39,11 +39,11 @@ def _exchange(draw: st.DrawFn, speaker: Speaker, way: Way, asked: Said, said: Sa
 
 
 @st.composite
-def refusing(draw: st.DrawFn, speaker: Speaker, way: Way) -> Response:
-    """A refusal of anything that can be asked this way."""
+def refusing(draw: st.DrawFn, speaker: Speaker, way: Way) -> Exchange:
+    """Anything that can be asked this way, refused."""
     request = draw(asking(speaker, way, draw(questions(way))))
     head = draw(heads(speaker, read_json(request.body).value))
-    return draw(refused(speaker, way, head))
+    return Exchange(request, draw(refused(speaker, way, head)))
 
 
 @st.composite

@@ -10,7 +10,8 @@ and the parameters of tools are written in.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from types import MappingProxyType
 
 from hypothesis import strategies as st
 from hypothesis.strategies import SearchStrategy
@@ -150,16 +151,7 @@ def fitting(schema: Schema) -> SearchStrategy[Json]:
     """
     if "const" in schema or "enum" in schema:
         return st.sampled_from(schema.get("enum", [schema.get("const")]))
-    makers = {
-        "null": st.none,
-        "boolean": st.booleans,
-        "string": lambda: sentences() if schema.get("minLength") else texts(),
-        "integer": lambda: st.integers(schema.get("minimum", 0), schema.get("maximum", 10**6)),
-        "number": lambda: st.integers(schema.get("minimum", 0), schema.get("maximum", 10**6)),
-        "array": lambda: _array(schema),
-        "object": lambda: _object(schema),
-    }
-    return st.one_of([makers[kind]() for kind in _kinds(schema) or ["object"]])
+    return st.one_of([_MAKERS[kind](schema) for kind in _kinds(schema) or ["object"]])
 
 
 def _array(schema: Schema) -> SearchStrategy[Json]:
@@ -170,3 +162,20 @@ def _array(schema: Schema) -> SearchStrategy[Json]:
 def _object(schema: Schema) -> SearchStrategy[Json]:
     known, wanted = _members(schema), _required(schema)
     return st.fixed_dictionaries({name: fitting(known.get(name, {})) for name in sorted(wanted)})
+
+
+def _integers(schema: Schema) -> SearchStrategy[Json]:
+    return st.integers(schema.get("minimum", 0), schema.get("maximum", 10**6))
+
+
+_MAKERS: Mapping[str, Callable[[Schema], SearchStrategy[Json]]] = MappingProxyType(
+    {
+        "null": lambda schema: st.none(),
+        "boolean": lambda schema: st.booleans(),
+        "string": lambda schema: sentences() if schema.get("minLength") else texts(),
+        "integer": _integers,
+        "number": _integers,
+        "array": _array,
+        "object": _object,
+    }
+)

@@ -17,6 +17,7 @@ from harness.strategies.way import Head, Said, Speaker, Way
 from harness.strategies.words import deltas
 from harness.types import Json, Response
 
+
 @st.composite
 def streamed(
     draw: st.DrawFn, speaker: Speaker, way: Way, head: Head, said: Said, asked: Json
@@ -95,7 +96,7 @@ def _ended(steps: list[Said], said: Said, apart: bool, cumulative: bool) -> list
 
 def _framed(steps: list[Said], endpoint: Endpoint, way: Way, once: bool) -> list[Said]:
     """The same with what each event has to repeat, or repeats where `once` does not say so."""
-    told = []
+    told: list[Said] = []
     for number, step in enumerate(steps):
         base: dict[str, Json] = {"index": 0}
         if number == 0 or not once or _asked_for("role", endpoint, way):

@@ -29,9 +29,9 @@ class Head:
 class Way:
     """One thing to ask for, and one way of delivery.
 
-    `variants` are what requests say besides, one of them in each. `asks` is the form of the question
-    where it is not the kind's own. `without` are pointers of forms
-    that these answers do not have. `poll` answers for the task that `endpoint` took, at
+    `variants` are what requests say besides, one of them in each. `asks` is the form of the
+    question where it is not the kind's own. `without` are pointers of forms that these answers do
+    not have. `poll` answers for the task that `endpoint` took, at
     `poll_address` with the task's id. `results` leads to what is made, pictures or a film, and
     `link` names the member that holds the address.
     """

@@ -64,7 +64,7 @@ def links(ending: str) -> SearchStrategy[str]:
 @st.composite
 def splits(draw: st.DrawFn, whole: Text) -> tuple[Text, ...]:
     """The same in a row of pieces, some of which may be empty; cut anywhere."""
-    places = draw(st.lists(st.integers(0, len(whole)), max_size=4))
+    places: list[int] = draw(st.lists(st.integers(0, len(whole)), max_size=4))
     cuts = [0, *sorted(places), len(whole)]
     return tuple(whole[start:end] for start, end in pairwise(cuts))
 
