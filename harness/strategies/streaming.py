@@ -89,8 +89,7 @@ def _called(calls: Sequence[Json], piece: Json) -> list[Json]:
 def _ended(steps: list[Said], said: Said, apart: bool, cumulative: bool) -> list[Said]:
     """The same with the finish reason: in the last step, or in one of its own."""
     last = steps[-1] if cumulative else {"content": ""}
-    closing = [last] if apart or not steps else []
-    told = steps + closing
+    told = [*steps, last] if apart else steps
     return [*told[:-1], {**told[-1], "finish_reason": said["finish_reason"]}]
 
 

@@ -16,6 +16,7 @@ from harness.rules import check
 from harness.strategies import Mutant
 from harness.strategies.asking import QUESTIONS
 from harness.strategies.exchanging import refusing
+from harness.strategies.way import Way
 from harness.types import Cassette, Exchange, Failure, Reply, Request, Response, Transcript
 from harness.wire import at, read_json
 
@@ -138,7 +139,7 @@ def test_every_endpoint_with_an_answer_is_made() -> None:
     assert {way.asks or way.kind for way in _ways()} == set(QUESTIONS)
 
 
-def _ways() -> list[strategies.Way]:
+def _ways() -> list[Way]:
     return [way for speaker in strategies._SPEAKERS.values() for way in speaker.ways]
 
 
