@@ -63,10 +63,22 @@ def links(ending: str) -> SearchStrategy[str]:
 
 @st.composite
 def splits(draw: st.DrawFn, whole: Text) -> tuple[Text, ...]:
-    """The same in a row of pieces, some of which may be empty; cut anywhere."""
-    places: list[int] = draw(st.lists(st.integers(0, len(whole)), max_size=4))
+    """The same in a row of pieces, some of which may be empty; cut anywhere.
+
+    Bytes are often cut inside a character: by chance alone they would hardly ever be.
+    """
+    place = st.integers(0, len(whole))
+    inside: list[int] = _inside(whole) if isinstance(whole, bytes) else []
+    places: list[int] = draw(
+        st.lists(place | st.sampled_from(inside) if inside else place, max_size=4)
+    )
     cuts = [0, *sorted(places), len(whole)]
     return tuple(whole[start:end] for start, end in pairwise(cuts))
+
+
+def _inside(body: bytes) -> list[int]:
+    """Where a byte of UTF-8 continues a character."""
+    return [place for place, byte in enumerate(body) if byte & 0xC0 == 0x80]
 
 
 @st.composite

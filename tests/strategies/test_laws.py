@@ -108,7 +108,7 @@ def test_it_does_not_matter_where_a_stream_is_split(name: str) -> None:
     if not parser.installed:
         pytest.skip(f"{name} is not installed")
 
-    @settings(deadline=None, max_examples=6)
+    @settings(deadline=None, max_examples=4)
     @given(STREAMED, st.data())
     def same(exchange: Exchange, data: st.DataObject) -> None:
         body = exchange.response.body
