@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from harness import strategies
     from harness.tape import Persister
     from harness.taped import use_cassette
 
     vcrpy_persister: Persister
 
-__all__ = ["__version__", "use_cassette", "vcrpy_persister"]
+__all__ = ["__version__", "strategies", "use_cassette", "vcrpy_persister"]
 __version__ = "0.1.0"
 
 
 def __getattr__(name: str) -> object:
     """What is used is imported when it is: `import harness` costs nothing."""
+    if name == "strategies":
+        return import_module("harness.strategies")
     if name == "use_cassette":
         from harness.taped import use_cassette
 

@@ -37,6 +37,7 @@ RINGS = (
         "reports",
         "contracts",
         "drift",
+        "strategies",
     ),
     ("providers", "tape", "sandbox", "store", "journal", "loopback"),
     (
@@ -69,6 +70,7 @@ OUTSIDE = {
         "harness/parsers/dashscope/classes.py",
         "harness/parsers/dashscope/client.py",
     ),
+    "hypothesis": tuple(name for name in NAMES if name.startswith("harness/strategies/")),
     "openai": ("harness/parsers/openai.py",),
     "deepdiff": ("harness/compare/engine.py",),
     "uvicorn": ("harness/sandbox/server.py",),
@@ -83,7 +85,16 @@ IMPURE = {"os", "socket", "time", "random", "subprocess", "threading", "tempfile
 """Clocks, sockets, the environment: nothing for the words and the pure core."""
 
 VENDOR = re.compile(r"zhipu|dashscope|glm|qwen|bigmodel|aliyun", re.IGNORECASE)
-TABLES = ("providers", "dialects", "rules", "mutations", "mutations/examples", "sandbox", "parsers")
+TABLES = (
+    "providers",
+    "dialects",
+    "rules",
+    "mutations",
+    "mutations/examples",
+    "strategies",
+    "sandbox",
+    "parsers",
+)
 VENDOR_FILES = {
     f"harness/{folder}/{name}.py"
     for folder in TABLES

@@ -85,8 +85,8 @@ def test_every_dependency_is_pinned() -> None:
     assert len(seen) > 30
 
 
-OPTIONAL = {"openai", "zai"}
-"""SDKs that are asked where they are there, and told as not installed where not."""
+OPTIONAL = {"hypothesis", "openai", "zai"}
+"""What is used where it is there, and told as not installed where not."""
 
 
 def test_what_is_imported_is_declared() -> None:

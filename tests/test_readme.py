@@ -81,7 +81,7 @@ def scratch(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (name,) = re.findall(r"`(scenarios/\w+\.yaml)`:\n\n```yaml", ENGLISH)
     (folder / name).write_text(SCENARIO, encoding="utf-8")
     saved = re.findall(r"`(\w+\.py)`:\n\n```python\n(.*?)^```$", ENGLISH, re.MULTILINE | re.DOTALL)
-    assert [name for name, _ in saved] == ["my_client.py", "test_mine.py"]
+    assert [name for name, _ in saved] == ["my_client.py", "test_mine.py", "test_parser.py"]
     for name, code in saved:
         (folder / name).write_text(code, encoding="utf-8")
     return folder

@@ -1,0 +1,122 @@
+"""Laws that hold for whatever a service may answer."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.strategies import SearchStrategy
+
+from harness import strategies
+from harness.cassette import dumps, loads
+from harness.compare import compare
+from harness.contracts import Judge, learn
+from harness.dialects import HEADERS, recognise
+from harness.parsers import PARSERS
+from harness.parsers.running import ask, askable
+from harness.reading import Reading, read, transcript_of
+from harness.redact import Redactor
+from harness.rules import check
+from harness.strategies import Mutant, splits
+from harness.types import Cassette, Exchange
+from harness.wire import read_events
+
+SOME = settings(deadline=None, max_examples=15)
+STREAMS = [way for way in strategies.WAYS if way[1] == "stream"]
+ANY = st.one_of([strategies.exchanges(*way) for way in strategies.WAYS])
+TASKS = strategies.tasks("zhipuai") | strategies.tasks("dashscope")
+TALKS = st.one_of([strategies.conversations(p, m) for p, m, k in STREAMS if k == "chat"])
+TOLD: SearchStrategy[tuple[Exchange, ...]] = TASKS | TALKS | ANY.map(lambda one: (one,))
+STREAMED = st.one_of([strategies.exchanges(*way) for way in STREAMS])
+KEY = "0123456789abcdef0123456789abcdef.0123456789abcdef"
+BROKEN = st.one_of([strategies.broken(*way) for way in strategies.WAYS])
+
+
+@SOME
+@given(TOLD)
+def test_what_is_written_is_read(exchanges: tuple[Exchange, ...]) -> None:
+    """A cassette's text says all of it, to the byte; written anew it is the same text."""
+    text = dumps(Cassette(exchanges))
+    assert loads(text).exchanges == exchanges
+    assert dumps(loads(text)) == text
+
+
+@SOME
+@given(TOLD)
+def test_redacting_twice_is_redacting_once(exchanges: tuple[Exchange, ...]) -> None:
+    """What is left is clean, and still obeys every rule."""
+    redactor = Redactor((KEY,), headers=HEADERS)
+    signed = ("Authorization", f"Bearer {KEY}")
+    sent = [
+        replace(e, request=replace(e.request, headers=(*e.request.headers, signed)))
+        for e in exchanges
+    ]
+    once = tuple(map(redactor.exchange, sent))
+    assert tuple(map(redactor.exchange, once)) == once
+    assert KEY not in repr(once)
+    bodies = b"".join(exchange.response.body for exchange in once)
+    assert bodies.count(b"Signature=") == bodies.count(b"Signature=REDACTED")
+    assert check(transcript_of(Cassette(once), recognise)) == ()
+
+
+@SOME
+@given(TOLD)
+def test_nothing_differs_from_itself(exchanges: tuple[Exchange, ...]) -> None:
+    """A recording compared with itself has no difference."""
+    told = read(transcript_of(Cassette(exchanges), recognise), recognise)
+    again = read(transcript_of(Cassette(exchanges), recognise), recognise)
+    assert compare(told, again).told == ()
+
+
+@SOME
+@given(BROKEN)
+def test_no_rule_raises_on_what_is_broken(mutant: Mutant) -> None:
+    """One of them finds something, and all come to an end."""
+    assert check(transcript_of(Cassette(mutant.exchanges), recognise)) != ()
+
+
+@SOME
+@given(STREAMED, st.data())
+def test_a_stream_may_be_cut_anywhere(exchange: Exchange, data: st.DataObject) -> None:
+    """What came before is read as it was, and every rule comes to an end."""
+    body = exchange.response.body
+    length = data.draw(st.integers(0, len(body)))
+    cut = replace(exchange, response=replace(exchange.response, body=body[:length]), chunks=())
+    check(transcript_of(Cassette((cut,)), recognise))
+    complete = [event for event in read_events(body[:length]).events if event.complete]
+    assert complete == list(read_events(body).events[: len(complete)])
+
+
+@SOME
+@given(st.lists(TOLD, min_size=1, max_size=3))
+def test_a_contract_accepts_what_taught_it(recordings: list[tuple[Exchange, ...]]) -> None:
+    """Learnt from recordings, it finds nothing in any of them."""
+    told = [
+        (f"{n}.yaml", read(transcript_of(Cassette(exchanges), recognise), recognise))
+        for n, exchanges in enumerate(recordings)
+    ]
+    judge = Judge(learn(told))
+    assert [finding for _, one in told for finding in judge.check(one)] == []
+
+
+@pytest.mark.parametrize("name", PARSERS)
+def test_it_does_not_matter_where_a_stream_is_split(name: str) -> None:
+    """The official SDKs read the same from pieces of any size, over a real socket."""
+    parser = PARSERS[name]
+    if not parser.installed:
+        pytest.skip(f"{name} is not installed")
+
+    @settings(deadline=None, max_examples=4)
+    @given(STREAMED, st.data())
+    def same(exchange: Exchange, data: st.DataObject) -> None:
+        body = exchange.response.body
+        sizes = tuple(len(piece) for piece in data.draw(splits(body)) if piece)
+        whole = Reading(replace(exchange, chunks=()), recognise(exchange))
+        if askable(parser, whole):
+            assert ask(parser, Reading(replace(exchange, chunks=sizes), whole.endpoint)) == ask(
+                parser, whole
+            )
+
+    same()
