@@ -57,7 +57,10 @@ def tape_for(method: str, uri: str) -> Tape:
     tape = current.get()
     if tape is None:
         asked = f"{method} {uri.partition('?')[0]}"
-        raise NoTape(f"{asked} was asked where no tape is in place, while one is elsewhere")
+        raise NoTape(
+            f"{asked} was asked where no tape is in place, while one is elsewhere: a thread or "
+            "task has the tape that was in place when it began"
+        )
     return tape
 
 
