@@ -87,7 +87,7 @@ def use_cassette(
     What is fetched is on the disk, in a journal beside the cassette, before the next request goes
     out; a block that does not end well leaves it there. With `missing`, its answers then count as
     recorded: they are given again, and written once the block ends well; those that nobody asks
-    for any more go with it. With `all` it is written over.
+    for any more go with it, and refusals are asked for again. With `all` it is written over.
     """
     if record not in tuple(Record):
         raise HarnessError(f"record={record!r} is not one of: {', '.join(Record)}")
@@ -270,7 +270,9 @@ class Taped:
                 f"go on with it: harness record {scenario} --resume"
             )
         self._journal.go_on(found, len(found.records))
-        finished = Finished(found.exchanges, self._old.provenance.volatile)
+        # A refusal cost nothing, and may be over: it is asked for again.
+        answers = tuple(e for e in found.exchanges if e.response.status < _REFUSED)
+        finished = Finished(answers, self._old.provenance.volatile)
         return Recorder(redactor, self._journal, finished, self.before_record)
 
     @property
@@ -322,6 +324,7 @@ def _with(project: Settings, cassette: Cassette) -> Cassette:
 
 _HOW = 'with record="missing", or in pytest with --record=missing'
 _SHOWN = 5
+_REFUSED = 400
 
 
 def _more(count: int) -> str:
