@@ -395,9 +395,13 @@ def test_a_block_is_gone_on_with(server: Server, tmp_path: Path) -> None:
 def test_a_blocks_refusal_is_asked_for_again(server: Server, tmp_path: Path) -> None:
     """Its key was wrong, or its time has come: who goes on is not refused for ever."""
     path = tmp_path / "a.yaml"
-    with pytest.raises(httpx.HTTPStatusError), harness.use_cassette(path, record="missing"):
+
+    def ask() -> None:
         httpx.get(server.base + "/json")
         httpx.get(server.base + "/refused").raise_for_status()
+
+    with pytest.raises(httpx.HTTPStatusError), harness.use_cassette(path, record="missing"):
+        ask()
     assert kept(path) == 2
     with harness.use_cassette(path, record="missing") as taped:
         httpx.get(server.base + "/json")

@@ -135,7 +135,8 @@ class Player:
             return f"{asked} with this key: it was recorded with {_OTHER}"
         if (key, "") in self._waiting:
             return f"{asked} with this key: when it was recorded with another, {_REFUSED}"
-        recorded = [replace(e, request=self._seen(e.request)) for e in self.cassette.exchanges]
+        clean = ((e, self.redactor.request(e.request)) for e in self.cassette.exchanges)
+        recorded = [replace(e, request=self._seen(known)) for e, known in clean]
         volatile = self.cassette.provenance.volatile
         return f"{asked}; {closest(self._seen(request), recorded, volatile)}"
 
