@@ -16,6 +16,7 @@ from dataclasses import dataclass, field, replace
 from urllib.parse import quote, quote_plus
 
 from harness.errors import SecretLeft
+from harness.packed import packed_in
 from harness.types import Exchange, Request, Response
 from harness.wire import read_events, walk
 
@@ -165,7 +166,12 @@ def _parts(exchange: Exchange) -> Iterator[tuple[str, str]]:
     for whose, headers in (("request", request.headers), ("response", response.headers)):
         yield from ((f"the {whose} header {name}", _latin(value)) for name, value in headers)
     for whose, body in (("request", request.body), ("response", response.body)):
-        yield f"the {whose} body", body.decode("latin-1")
+        text = body.decode("latin-1")
+        yield f"the {whose} body", text
+        for reading in readings(text):
+            yield from (
+                (f"what is packed in the {whose} body", inner) for inner in packed_in(reading)
+            )
         for pointer, text in streamed(body):
             yield f"the joined pieces at {pointer} of the {whose} stream", _latin(text)
 

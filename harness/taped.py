@@ -21,7 +21,7 @@ from harness import cassette as cassettes
 from harness import dialects
 from harness.cassette import Head
 from harness.environment import environment, without_proxies
-from harness.errors import CannotWrite, HarnessError, NoCassette, Unfinished, Unplayed
+from harness.errors import CannotWrite, HarnessError, Miss, NoCassette, Unfinished, Unplayed
 from harness.journal import Journal
 from harness.reading import transcript_of
 from harness.redact import Redactor
@@ -73,7 +73,8 @@ def use_cassette(
     `missing`: what the cassette has not is fetched and added to it; `all`: everything is recorded
     anew. `volatile` are JSON pointers into request bodies that do not count when a request is
     looked up. `secrets` are not written, nor are the keys of the environment. Unless
-    `allow_unplayed`, the block ends with Unplayed if the cassette has answers nobody asked for.
+    `allow_unplayed`, the block ends with Unplayed if the cassette has answers nobody asked for;
+    with Miss if a request was not on it, also where a thread or `gather` kept that for itself.
     Recorded answers, and sleeps where nothing may be recorded, take `pace` times as long as they
     did: 0 is no time at all, 1 as recorded.
 
@@ -87,7 +88,7 @@ def use_cassette(
     What is fetched is on the disk, in a journal beside the cassette, before the next request goes
     out; a block that does not end well leaves it there. With `missing`, its answers then count as
     recorded: they are given again, and written once the block ends well; those that nobody asks
-    for any more go with it. With `all` it is written over.
+    for any more go with it, and refusals are asked for again. With `all` it is written over.
     """
     if record not in tuple(Record):
         raise HarnessError(f"record={record!r} is not one of: {', '.join(Record)}")
@@ -220,6 +221,8 @@ class Taped:
                 self._write()
             elif self.record is Record.MISSING:
                 self._journal.remove()
+        if self._deck.missed:
+            raise Miss(f"{self._deck.missed[0]}\n{_SWALLOWED}")
         if self.unplayed and not self.allow_unplayed:
             raise Unplayed(self._told_unplayed())
 
@@ -275,7 +278,9 @@ class Taped:
                 f"go on with it: harness record {scenario} --resume"
             )
         self._journal.go_on(found, len(found.records))
-        finished = Finished(found.exchanges, self._old.provenance.volatile)
+        # A refusal cost nothing, and may be over: it is asked for again.
+        answers = tuple(e for e in found.exchanges if e.response.status < _REFUSED)
+        finished = Finished(answers, self._old.provenance.volatile)
         return Recorder(redactor, self._journal, finished, self.before_record)
 
     @property
@@ -302,7 +307,8 @@ class Taped:
         self.written = True
 
     def _told_unplayed(self) -> str:
-        left = [f"\n  {e.request.method} {e.request.uri}" for e in self.unplayed]
+        clean = self._deck.player.redactor.request  # others' cassettes may hold anything
+        left = [f"\n  {e.method} {e.uri}" for e in (clean(e.request) for e in self.unplayed)]
         count = "1 recorded exchange" if len(left) == 1 else f"{len(left)} recorded exchanges"
         return (
             f"{self.path}: {count} nobody asked for; allow that with allow_unplayed=True, "
@@ -326,7 +332,9 @@ def _with(project: Settings, cassette: Cassette) -> Cassette:
 
 
 _HOW = 'with record="missing", or in pytest with --record=missing'
+_SWALLOWED = "(this error ended in a thread, in a task or in an `except`, and not the block itself)"
 _SHOWN = 5
+_REFUSED = 400
 
 
 def _more(count: int) -> str:

@@ -14,6 +14,7 @@ from typing import Protocol
 # imported, httpx would know no error of the httpcore that comes after it.
 import httpcore  # noqa: F401
 import pytest
+import yaml  # noqa: F401 - the same: its part in C would know none of the classes that come after it
 
 from harness.cli import main
 from harness.environment import without_proxies

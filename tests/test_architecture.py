@@ -26,6 +26,7 @@ RINGS = (
         "reading",
         "scenario",
         "cassette",
+        "packed",
         "redact",
         "fingerprint",
         "scan",

@@ -392,6 +392,24 @@ def test_a_block_is_gone_on_with(server: Server, tmp_path: Path) -> None:
     assert [*tmp_path.iterdir()] == [path]
 
 
+def test_a_blocks_refusal_is_asked_for_again(server: Server, tmp_path: Path) -> None:
+    """Its key was wrong, or its time has come: who goes on is not refused for ever."""
+    path = tmp_path / "a.yaml"
+
+    def ask() -> None:
+        httpx.get(server.base + "/json")
+        httpx.get(server.base + "/refused").raise_for_status()
+
+    with pytest.raises(httpx.HTTPStatusError), harness.use_cassette(path, record="missing"):
+        ask()
+    assert kept(path) == 2
+    with harness.use_cassette(path, record="missing") as taped:
+        httpx.get(server.base + "/json")
+        httpx.get(server.base + "/refused")
+    assert [asked[1] for asked in server.asked] == ["/json", "/refused", "/refused"]
+    assert [e.response.status for e in taped.recorded] == [200, 429]
+
+
 def test_what_nobody_asks_for_goes(server: Server, tmp_path: Path) -> None:
     """The block is another now; `all` asks for everything."""
     path = tmp_path / "a.yaml"

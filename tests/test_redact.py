@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import base64
+import gzip
 import io
 import json
 import random
 import re
+import zlib
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -450,6 +452,33 @@ ESCAPED: dict[str, Callable[[str], str]] = {
         for padded in (True, False)
     },
 }
+PACKED: dict[str, Callable[[str], bytes]] = {
+    "gzip": lambda key: gzip.compress(f'{{"key":"{key}"}}'.encode()),
+    "deflate": lambda key: zlib.compress(f"a key: {key}".encode()),
+    "gzip in base64": lambda key: b'{"a":"%s"}' % base64.b64encode(gzip.compress(key.encode())),
+    "deflate in base64": lambda key: (
+        b"data: " + base64.urlsafe_b64encode(zlib.compress(key.encode()))
+    ),
+    "gzip in base64 in JSON": lambda key: (
+        b'{"a":"%s"}' % base64.b64encode(gzip.compress(key.encode())).replace(b"/", b"\\/")
+    ),
+}
+
+
+@pytest.mark.parametrize("how", PACKED)
+@pytest.mark.parametrize("key", [ZHIPU, ID, SECRET, DASHSCOPE, ODD, "sk-Zb3kQ9xT7wLmN2vR8pYc5dHs"])
+def test_a_key_in_gzip_is_not_written(key: str, how: str) -> None:
+    """In a request or an answer that is packed, or has a packed value; ours or not."""
+    body = PACKED[how](key)
+    for exchange in (
+        answering(body),
+        replace(EXCHANGE, request=replace(EXCHANGE.request, body=body)),
+    ):
+        with pytest.raises(SecretLeft, match="nothing was written") as caught:
+            REDACTOR.exchange(exchange)
+        assert key not in str(caught.value)
+
+
 PLANTED: dict[str, Callable[[str], Exchange]] = {
     "path": lambda text: asking(uri=f"https://host/v1/{text}/x"),
     "query": lambda text: asking(uri=f"https://host/v1?a=1&k={text}&b=2"),

@@ -6,7 +6,6 @@ import base64
 import binascii
 import json
 import re
-import zlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
@@ -56,19 +55,6 @@ def readable(content: bytes) -> str:
     if content[:2] in (b"\xff\xfe", b"\xfe\xff"):
         content = content.decode("utf-16", "replace").encode("utf-8", "replace")
     return content.removeprefix(b"\xef\xbb\xbf").decode("latin-1")
-
-
-def unpacked(raw: bytes) -> bytes:
-    """Bytes with gzip or deflate undone, as far as it goes."""
-    if raw[:2] == b"\x1f\x8b" or (
-        raw[:1] == b"\x78" and len(raw) > 2 and (raw[0] * 256 + raw[1]) % 31 == 0
-    ):
-        undo = zlib.decompressobj(zlib.MAX_WBITS | 32)
-        try:
-            return undo.decompress(raw, _LARGEST)
-        except zlib.error:
-            return raw
-    return raw
 
 
 STREAM = re.compile("^data:", re.MULTILINE)

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from urllib.parse import unquote
 
+from harness.packed import unpacked
 from harness.redact import (
     SHORTEST,
     readings,
@@ -24,7 +25,6 @@ from harness.scan.packed import (
     latin_of,
     leaves_of,
     readable,
-    unpacked,
 )
 from harness.wire import escape
 

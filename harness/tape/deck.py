@@ -22,6 +22,8 @@ class Deck:
 
     player: Player
     recorder: Recorder | None = None
+    missed: list[Miss] = field(init=False, default_factory=list)
+    """Every request that was refused, whether or not its error reached anybody."""
     _notes: list[Exchange | Listener] = field(init=False, default_factory=list)
 
     @property
@@ -38,8 +40,9 @@ class Deck:
         """The recorded answer, or None where it is to be fetched and recorded."""
         try:
             found = self.player.find(request)
-        except Miss:
+        except Miss as miss:
             if self.recorder is None:
+                self.missed.append(miss)
                 raise
             slot = self.recorder.take(request)
             self._notes += [slot] if slot else []

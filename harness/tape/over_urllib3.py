@@ -9,7 +9,7 @@ from collections import deque
 from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager
 from itertools import accumulate
-from typing import Any
+from typing import Any, NoReturn
 
 import urllib3
 
@@ -65,10 +65,14 @@ def _request(
     uri = _uri(pool, url)
     sent = body.encode() if isinstance(body, str) else body
     if sent is not None and not isinstance(sent, bytes):
-        where = uri.partition("?")[0]
-        raise RecordingFailed(f"{method} {where}: a body of {type(body).__name__} cannot be kept")
+        _refuse(f"{method} {uri.partition('?')[0]}", type(body).__name__)
     pairs = tuple((str(n), _header_text(v)) for n, v in dict(headers or {}).items())
     return Request(method.upper(), uri, pairs, sent or b"")
+
+
+def _refuse(asked: str, kind: str) -> NoReturn:
+    """Raise RecordingFailed where no argument holds a key, see `context`."""
+    raise RecordingFailed(f"{asked}: a body of {kind} cannot be kept")
 
 
 def _header_text(value: Any) -> str:

@@ -2,7 +2,7 @@
 
 HTTP libraries are patched at the seams of `over_httpx`, `over_urllib3` and `over_aiohttp`, sockets
 so that a connection opened past these seams is refused; while replaying, every connection is.
-What is asked for the time is patched by `clock`.
+What is asked for the time is patched by `clock`, what begins threads by `threads`.
 
 aiohttp and httpx2 are never imported for this: each is patched if it is there, and else when it
 comes.
@@ -27,7 +27,8 @@ import httpx
 import urllib3
 
 from harness.errors import SocketShut
-from harness.tape import clock, over_httpx, over_urllib3
+from harness.tape import clock, over_httpx, over_urllib3, threads
+from harness.tape.clock import Seam
 from harness.tape.context import Tape, allowed, current, on_the_way
 from harness.tape.hosts import NO_HOSTS, Hosts
 
@@ -80,7 +81,7 @@ class _Patch:
                         setattr(owner, name, original)
 
     def _install(self) -> None:
-        for seam in (*_SEAMS, *clock.seams()):
+        for seam in (*_SEAMS, *threads.seams(), *clock.seams()):
             self._patch(*seam)
         for later in self._later:
             if later.name in sys.modules:
@@ -100,9 +101,6 @@ class _Patch:
         with self._lock:
             if self._users:
                 self._patch_library(name)
-
-
-Seam = tuple[Any, str, Callable[[Any], Any]]
 
 
 def _aiohttp(library: ModuleType) -> tuple[Seam, ...]:

@@ -7,6 +7,7 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from typing import NoReturn
 
 from harness.errors import BadHook, Miss, SocketShut
 from harness.fingerprint import NONE, UNKNOWN, fingerprint
@@ -99,7 +100,7 @@ class Player:
             elif place in self._last and request.method.upper() == "GET":
                 exchange = self._last[place]
             else:
-                raise Miss(self._told(self.redactor.request(request), place))
+                _refuse(self._told(self.redactor.request(request), place))
             self._heard.append(exchange)
         return exchange
 
@@ -135,7 +136,8 @@ class Player:
             return f"{asked} with this key: it was recorded with {_OTHER}"
         if (key, "") in self._waiting:
             return f"{asked} with this key: when it was recorded with another, {_REFUSED}"
-        recorded = [replace(e, request=self._seen(e.request)) for e in self.cassette.exchanges]
+        clean = ((e, self.redactor.request(e.request)) for e in self.cassette.exchanges)
+        recorded = [replace(e, request=self._seen(known)) for e, known in clean]
         volatile = self.cassette.provenance.volatile
         return f"{asked}; {closest(self._seen(request), recorded, volatile)}"
 
@@ -143,6 +145,11 @@ class Player:
         recorded = self.cassette.exchanges
         count = sum((self._key(e.request), self._lane(e.key)) == place for e in recorded)
         return "once" if count == 1 else f"{count} times"
+
+
+def _refuse(told: str) -> NoReturn:
+    """Raise Miss where no argument holds a key: test runners show those of the last frame."""
+    raise Miss(told)
 
 
 _OTHER = "another key, which was refused (HTTP 401), and its answer is none to this one"

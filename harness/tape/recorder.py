@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from functools import partial
 from itertools import count
-from typing import Protocol
+from typing import NoReturn, Protocol
 
 import urllib3
 
@@ -95,8 +95,8 @@ class Recorder:
         try:
             self.settle()
             self.keeper.ready()
-        except Exception as error:
-            raise Unkept(str(error)) from error
+        except Exception as error:  # noqa: BLE001 - raised again, as what no SDK swallows
+            _refuse(error)
         number = next(self._numbers)
         listener = Listener(request, self._turn, partial(self._keep, number))
         self._open[number] = listener
@@ -218,6 +218,11 @@ class Listener:
         timing = Timing(self._started, first, total, arrived)
         key = fingerprint(self.request)
         self.exchange = Exchange(self.request, response, timing, sizes, self.turn, key)
+
+
+def _refuse(error: Exception) -> NoReturn:
+    """Raise Unkept where no argument holds a key, see `context`."""
+    raise Unkept(str(error)) from error
 
 
 def _decoded(head: Response, chunks: Sequence[bytes]) -> tuple[Response, tuple[int, ...]]:

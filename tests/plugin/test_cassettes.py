@@ -126,6 +126,59 @@ def test_a_test_that_fails_writes_no_cassette(repository: pytest.Pytester, sandb
     assert [path.suffix for path in folder.rglob("*.*")] == [".yaml"]
 
 
+def test_a_failure_shows_no_key(repository: pytest.Pytester, sandbox: str) -> None:
+    """pytest shows what the last function was called with; in CI everybody can read it."""
+    tests = """
+import contextvars
+import httpx
+
+KEY = {"authorization": "Bearer " + "hush-" + "hush-hush"}
+
+def say():
+    return httpx.post(BASE + "/nowhere?key=" + "hush-" + "hush-hush", json=1, headers=KEY)
+
+@pytest.mark.cassette(findings="tell", secrets=["hush-" + "hush-hush"])
+def test_again():
+    say()
+    say()
+
+@pytest.mark.cassette
+def test_unknown():
+    httpx.get(BASE, headers=KEY)
+
+@pytest.mark.cassette
+def test_without():
+    contextvars.Context().run(say)
+"""
+    write(repository, sandbox, tests.replace("    say()\n    say()\n", "    say()\n"))
+    repository.runpytest_inprocess("--record", "-k", "again").assert_outcomes(passed=1)
+    write(repository, sandbox, tests)
+    result = repository.runpytest_inprocess()
+    result.assert_outcomes(failed=3)
+    result.stdout.fnmatch_lines_random(["*Miss: *asked once more*", "*NoTape: POST *"])
+    result.stdout.no_fnmatch_line("*hush-hush-hush*")
+
+
+def test_a_miss_in_a_thread_fails_its_test(repository: pytest.Pytester, sandbox: str) -> None:
+    """Which would be green for it, and is green without it."""
+    thread = """
+@pytest.mark.cassette
+def test_one():
+    ask()
+    thread = threading.Thread(target=ask, args=("another",))
+"""
+    begun = "import threading\n" + thread + "    thread.start()\n    thread.join()\n"
+    write(repository, sandbox, thread.replace("threading", "__import__('threading')"))
+    repository.runpytest_inprocess("--record").assert_outcomes(passed=1)
+    repository.runpytest_inprocess().assert_outcomes(passed=1)
+    write(repository, sandbox, begun)
+    result = repository.runpytest_inprocess(
+        "-W", "ignore::pytest.PytestUnhandledThreadExceptionWarning"
+    )
+    result.assert_outcomes(failed=1)
+    result.stdout.fnmatch_lines(["*Miss: no recorded answer*", "*this error ended in a thread*"])
+
+
 def test_what_was_not_asked_for_fails(repository: pytest.Pytester, sandbox: str) -> None:
     """Unless the mark allows it."""
     write(repository, sandbox, ONE + "    ask('再见')\n")

@@ -386,7 +386,7 @@ def far_from(now: float) -> bool:
 
 
 def test_everywhere_else_time_is_as_it_was() -> None:
-    """In other threads, in tapes that record, and after the block."""
+    """In threads that began before, in tapes that record, and after the block."""
     found: list[bool] = []
 
     def outside() -> None:
@@ -395,11 +395,18 @@ def test_everywhere_else_time_is_as_it_was() -> None:
         time.sleep(0.02)
         found.append(clock._monotonic() - began < 0.02)
 
+    inside = threading.Event()
+
+    def before() -> None:
+        inside.wait()
+        outside()
+
+    thread = threading.Thread(target=before)
+    thread.start()
     with in_place(Player(Cassette(()))):
         time.sleep(100)
         assert far_from(time.monotonic())
-        thread = threading.Thread(target=outside)
-        thread.start()
+        inside.set()
         thread.join()
         contextvars.Context().run(outside)
         for tape in (Recorder(Redactor()), Deck(Player(Cassette(())), Recorder(Redactor()))):

@@ -10,6 +10,7 @@ import urllib.request
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
+from contextvars import Context
 
 import httpx
 import pytest
@@ -30,6 +31,8 @@ SEAMS = [
     (socket.socket, "connect"),
     (socket.socket, "connect_ex"),
     (socket, "getaddrinfo"),
+    (threading.Thread, "start"),
+    (ThreadPoolExecutor, "submit"),
 ]
 
 
@@ -165,10 +168,11 @@ def test_a_request_that_belongs_to_no_tape_is_an_error(
             ask(f"{server.base}/json?key=hush")
         return str(caught.value)
 
-    with in_place(answering("one")), ThreadPoolExecutor(1) as threads:
-        told = threads.submit(elsewhere).result()
+    with in_place(answering("one")):
+        told = Context().run(elsewhere)
     assert told == (
-        f"GET {server.base}/json was asked where no tape is in place, while one is elsewhere"
+        f"GET {server.base}/json was asked where no tape is in place, while one is elsewhere: "
+        "a thread or task has the tape that was in place when it began"
     )
     assert server.asked == []
 
