@@ -204,8 +204,11 @@ class Reading:
 
     @cached_property
     def is_stream(self) -> bool:
-        """Whether the answer came as server-sent events."""
-        kind = self.exchange.response.header("content-type") or ""
+        """Whether the answer came as server-sent events, by its bytes if there are no headers."""
+        response = self.exchange.response
+        if not response.headers:
+            return response.body.startswith((b"data:", b"id:", b"event:", b":"))
+        kind = response.header("content-type") or ""
         return kind.partition(";")[0].strip().lower() == "text/event-stream"
 
     @cached_property

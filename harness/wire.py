@@ -100,7 +100,8 @@ def read_json(body: bytes) -> Document:
         if _too_deep(value):
             return Document(problem=f"nested deeper than {MAX_DEPTH}")
     except json.JSONDecodeError as error:
-        return Document(problem=error.msg, offset=len(text[: error.pos].encode()))
+        offset = len(text[: error.pos].encode())
+        return Document(problem=f"invalid JSON ({error.msg})", offset=offset)
     except (_Refused, RecursionError, ValueError) as error:
         problem = "nested too deep" if isinstance(error, RecursionError) else str(error)
         return Document(problem=problem)

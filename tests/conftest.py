@@ -15,11 +15,16 @@ from typing import Protocol
 import httpcore  # noqa: F401
 import pytest
 import yaml  # noqa: F401 - the same: its part in C would know none of the classes that come after it
+from hypothesis import settings
 
 from harness.cli import main
 from harness.environment import without_proxies
 from harness.providers import PROVIDERS
 from harness.sandbox import Options, serve
+
+# How long an example takes says how busy the machine is; what hangs has a deadline of its own.
+settings.register_profile("harness", deadline=None)
+settings.load_profile("harness")
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -59,7 +59,7 @@ def test_json_is_read(body: bytes, value: Json) -> None:
 @pytest.mark.parametrize(
     ("body", "problem", "offset"),
     [
-        (b"", "Expecting value", 0),
+        (b"", "invalid JSON (Expecting value)", 0),
         (b'{"a": NaN}', "NaN is not JSON", 0),
         (b"[-Infinity]", "-Infinity is not JSON", 0),
         (b"[Infinity]", "Infinity is not JSON", 0),
@@ -68,9 +68,9 @@ def test_json_is_read(body: bytes, value: Json) -> None:
         (b'{"a":\xff}', "not UTF-8: invalid start byte", 5),
         ('{"你":"'.encode() + b"\xe4\xbd", "not UTF-8: unexpected end of data", 8),
         ('{"你好": 1x}'.encode(), "Expecting ',' delimiter", 12),
-        (b"{} {}", "Extra data", 3),
-        (b"\xef\xbb\xbf{}", "Unexpected UTF-8 BOM (decode using utf-8-sig)", 0),
-        (b'"a\nb"', "Invalid control character at", 2),
+        (b"{} {}", "invalid JSON (Extra data)", 3),
+        (b"\xef\xbb\xbf{}", "invalid JSON (Unexpected UTF-8 BOM (decode using utf-8-sig))", 0),
+        (b'"a\nb"', "invalid JSON (Invalid control character at)", 2),
         (b"[" * 100_000, "nested too deep", 0),
         (b"[" * 300 + b"]" * 300, f"nested deeper than {MAX_DEPTH}", 0),
     ],

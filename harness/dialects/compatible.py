@@ -63,6 +63,16 @@ def asks_for_usage(asked: Json) -> bool:
     return at(asked, "/stream_options/include_usage") is True
 
 
+def translates(asked: Json) -> bool:
+    """Whether a model that translates is asked: some give whole texts so far, whatever is asked."""
+    return str(at(asked, "/model")).startswith("qwen-mt")
+
+
+def cumulative(asked: Json) -> bool | None:
+    """Each event carries only the new piece, but for models that translate: those are looked at."""
+    return None if translates(asked) else False
+
+
 CHAT = Endpoint(
     name="compatible.chat",
     method="POST",
@@ -71,7 +81,7 @@ CHAT = Endpoint(
     answer=ANSWER,
     event=EVENT,
     refusal=REFUSAL,
-    read=reader(openai_form.FIELDS),
+    read=reader(openai_form.FIELDS, cumulative=cumulative),
     refuse=refuser(openai_form.FIELDS),
     ends_with_done=True,  # [REC] 33 of 33
     volatile=frozenset(
@@ -84,6 +94,7 @@ CHAT = Endpoint(
         }
     ),
     finish_reasons=FINISH_REASONS,
+    cumulative=cumulative,
     fields=openai_form.FIELDS,
     objects=frozenset({"chat.completion", "chat.completion.chunk"}),
     statuses=STATUSES,

@@ -7,6 +7,7 @@ from __future__ import annotations
 import re
 from dataclasses import replace
 
+from harness.dialects.compatible import translates
 from harness.dialects.openai_form import TOOL_CALL, TOOL_CALL_PIECE
 from harness.dialects.reader import reader, refuser, unread
 from harness.dialects.schema import (
@@ -103,6 +104,13 @@ def _output(content: Schema, call: Schema) -> Schema:
     }
 
 
+def _or_sound(output: Schema) -> Schema:
+    """The same, or speech: the models that speak (qwen-tts) give a sound and nothing else."""
+    sound = {"required": ["audio"], "properties": {"audio": {"type": "object"}}}
+    meaning = f"{output['description']}, or `audio`"
+    return {**output, **either(meaning, *output["anyOf"], sound)}
+
+
 # [REC] B4: a list of pieces without `type`, each a text, a picture or a sound.
 _MIXED: Schema = {"type": ["array", "string", "null"], "items": record({}, {"text": STRING})}
 
@@ -110,8 +118,8 @@ _MIXED: Schema = {"type": ["array", "string", "null"], "items": record({}, {"tex
 _TEXT: Schema = nullable(STRING)
 
 
-def _answer(content: Schema, call: Schema, usage: Schema) -> Schema:
-    return record({"output": _output(content, call), "usage": usage, "request_id": STRING})
+def _answer(output: Schema, usage: Schema) -> Schema:
+    return record({"output": output, "usage": usage, "request_id": STRING})
 
 
 # [DOC] B5, [REC] 6 of 6
@@ -159,13 +167,20 @@ _VECTOR: Schema = record(
     {"text_index": INTEGER},
     {"embedding": array(NUMBER, at_least=1)},
 )
-EMBEDDING: Schema = record(
+_EMBEDDED: Schema = record(
     {
         "output": record({"embeddings": array(_VECTOR, at_least=1)}),
         "usage": record({"total_tokens": INTEGER}),
         "request_id": STRING,
     }
 )
+
+# A file of texts is embedded by a task, at the same address (text-embedding-async).
+EMBEDDING: Schema = {
+    "if": {"properties": {"output": {"required": ["task_id"]}}},
+    "then": SUBMITTED,
+    "else": _EMBEDDED,
+}
 
 # [REC] 3 of 3
 RANKING: Schema = record(
@@ -238,6 +253,8 @@ TASK_FIELDS = replace(
         "/output/results/video_url",
         "/output/choices/[]",
         "/output/result",
+        "/output/image_url",
+        "/output/output_image_url",
     ),
     task_id=("/output/task_id",),
     state=("/output/task_status",),
@@ -268,6 +285,8 @@ def cumulative(asked: Json) -> bool | None:
     it open says nothing.
     """
     told = at(asked, "/parameters/incremental_output")
+    if translates(asked):
+        return None
     return not told if isinstance(told, bool) else None
 
 
@@ -276,8 +295,8 @@ GENERATION = Endpoint(
     method="POST",
     path=re.compile(r".*/api/v1/services/aigc/text-generation/generation"),
     role=Role.ANSWER,
-    answer=_answer(_TEXT, TOOL_CALL, USAGE),
-    event=_answer(_TEXT, TOOL_CALL_PIECE, USAGE),
+    answer=_answer(_output(_TEXT, TOOL_CALL), USAGE),
+    event=_answer(_output(_TEXT, TOOL_CALL_PIECE), USAGE),
     refusal=REFUSAL,
     read=reader(FIELDS, cumulative=cumulative),
     refuse=refuser(FIELDS),
@@ -292,8 +311,8 @@ MULTIMODAL = replace(
     GENERATION,
     name="dashscope.multimodal",
     path=re.compile(r".*/api/v1/services/aigc/multimodal-generation/generation"),
-    answer=_answer(_MIXED, TOOL_CALL, LOOSE_USAGE),
-    event=_answer(_MIXED, TOOL_CALL_PIECE, LOOSE_USAGE),
+    answer=_answer(_or_sound(_output(_MIXED, TOOL_CALL)), LOOSE_USAGE),
+    event=_answer(_or_sound(_output(_MIXED, TOOL_CALL_PIECE)), LOOSE_USAGE),
 )
 
 TEXT2IMAGE = Endpoint(

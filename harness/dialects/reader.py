@@ -47,18 +47,23 @@ def reader(
             failure = _failure(200, parts[-1].value, fields)
             return failure if failure.code else _coded(failure, state or "")
         told = cumulative(asked)
-        return _reply(parts, fields, _grows(parts, fields) if told is None else told)
+        return _reply(parts, fields, grows(parts, fields) if told is None else told)
 
     return read
 
 
-def _grows(parts: Sequence[Part], fields: Fields) -> bool:
-    """Whether most events repeat the text so far: what models do that were not told otherwise."""
+def grows(parts: Sequence[Part], fields: Fields) -> bool:
+    """Whether most events repeat the text so far: what models do that were not told otherwise.
+
+    Of a call, pieces leave out the name; what is repeated has it, under the same id.
+    """
     steps = [
         after.startswith(before)
         for pointers in (fields.content, fields.reasoning)
         for before, after in pairwise(filter(None, _texts(parts, pointers)))
     ]
+    told = [calls[0] for part in parts if (calls := _tool_calls((part,), fields, cumulative=True))]
+    steps += [bool(call.name) and call.id == told[0].id for call in told[1:]]
     return 2 * sum(steps) >= len(steps)
 
 

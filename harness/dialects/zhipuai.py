@@ -80,6 +80,7 @@ RESULT: Schema = both(
             "choices": {**openai_form.CHOICES, "type": ["array", "null"]},
             "usage": {"type": ["object", "null"]},
             "video_result": {"type": ["array", "null"], "items": _MOVIE},
+            "image_result": {"type": ["array", "null"], "items": record({"url": STRING})},
         },
     ),
     either(
@@ -87,6 +88,7 @@ RESULT: Schema = both(
         having("task_status"),
         having("choices"),
         having("video_result"),
+        having("image_result"),
     ),
 )
 
@@ -104,7 +106,8 @@ TASK_FIELDS = replace(
     CHAT_FIELDS,
     task_id=("/id",),
     state=("/task_status",),
-    results=("/choices/[]", "/video_result/[]"),
+    results=("/choices/[]", "/video_result/[]", "/image_result/[]"),
+    images=("/image_result/[]/url",),
     constant=(),
 )
 IMAGE_FIELDS = Fields(
@@ -129,6 +132,7 @@ _VOLATILE = frozenset(
         "/data/[]/url",
         "/video_result/[]/url",
         "/video_result/[]/cover_image_url",
+        "/image_result/[]/url",
     }
 )
 

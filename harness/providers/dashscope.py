@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
 import requests
 
+from harness.dialects.dashscope import FIELDS, cumulative
+from harness.dialects.reader import grows
 from harness.providers.openai_form import message, tool_calls
 from harness.providers.provider import (
     Provider,
@@ -23,6 +25,7 @@ from harness.providers.provider import (
     texts,
     usage,
 )
+from harness.reading import Part
 from harness.types import (
     Call,
     Credentials,
@@ -119,7 +122,7 @@ class Line:
             if refusal is not None:
                 return refusal
             views.append(_view(response, _paths(call)))
-        return _joined(tuple(views), cumulative=not call.parameters.get("incremental_output"))
+        return _joined(tuple(views), cumulative=_repeats(call, views))
 
     def _image(self, call: Call) -> Outcome:
         from dashscope import ImageSynthesis
@@ -164,6 +167,15 @@ def _parameters(call: Call) -> dict[str, Any]:
     if isinstance(sent.get("size"), str):
         sent["size"] = sent["size"].replace("x", "*")
     return sent
+
+
+def _repeats(call: Call, views: Sequence[View]) -> bool:
+    """Whether each event has the whole so far: as asked for, else as most of them do.
+
+    Models that think give pieces unless they are told not to.
+    """
+    told = cumulative({"model": call.model, "parameters": _parameters(call)})
+    return grows([Part(view.value) for view in views], FIELDS) if told is None else told
 
 
 def _paths(call: Call) -> tuple[str, ...]:

@@ -10,6 +10,7 @@ from harness.reading import Reading
 from harness.rules.rule import answers, replies, show, spoken, unmet, where
 from harness.rules.schemas import violations
 from harness.types import Finding, Reply
+from harness.wire import at
 
 _ROLE = "assistant"
 
@@ -50,12 +51,14 @@ def finish_reason_is_known(reading: Reading) -> Iterator[Finding]:
 def role_is_known(reading: Reading) -> Iterator[Finding]:
     """Who answers is the assistant.
 
-    Programs send the message back as it came, and a request takes only roles it knows.
+    Programs send the message back as it came, and a request takes only roles it knows. A tool of
+    the service's own may speak for itself, with what it found.
     """
     endpoint = spoken(reading)
     for part in answers(reading) if endpoint else []:
         for pointer, role in seen(part.value, endpoint.fields.role if endpoint else ()):
-            if role not in (_ROLE, ""):
+            found = at(part.value, pointer.removesuffix("/role") + "/tool_calls")
+            if role not in (_ROLE, "") and not (role == "tool" and found):
                 yield unmet(f"the role {_ROLE}", show(role), reading.place(pointer, part))
 
 

@@ -16,8 +16,9 @@ _ROLES = ("system", "user", "assistant", "tool")
 def messages_are_well_formed(reading: Reading) -> Iterator[Finding]:
     """The messages of a request have known roles, something to say, and a sensible order.
 
-    The system speaks first if at all, then the user; a tool only after an assistant that called
-    it; the last word is not the assistant's, unless it is to be continued (`partial`).
+    The system speaks first if at all; a tool only after an assistant that called it; the last word
+    is not the assistant's, unless it is to be continued (`partial`, `prefix`). An assistant may
+    open a conversation: in role play (charglm, qwen-plus-character) it does.
     """
     pointer, sent = messages(reading)
     before = ""
@@ -27,7 +28,8 @@ def messages_are_well_formed(reading: Reading) -> Iterator[Finding]:
             place = reading.asked_place(f"{pointer}/{number}")
             yield unmet(expected, found, place, "in the request")
         before = str(held.get("role", ""))
-    if before == "assistant" and not at(sent[-1], "/partial"):
+    last = sent[-1] if sent else None
+    if before == "assistant" and not at(last, "/partial") and not at(last, "/prefix"):
         place = reading.asked_place(f"{pointer}/{len(sent) - 1}")
         yield unmet("a user or a tool to speak last", "the assistant", place, "in the request")
 
@@ -40,8 +42,6 @@ def _problems(message: Mapping[str, Json], before: str) -> Iterator[tuple[str, s
         yield "the system message at the beginning", f"one after {before}"
     elif role == "tool" and before not in ("assistant", "tool"):
         yield "a tool result after an assistant's message", f"one after {show(before)}"
-    elif role == "assistant" and before in ("", "system"):
-        yield "a user's message first", "the assistant's"
     content = message.get("content")
     if not isinstance(content, str | list) and not message.get("tool_calls"):
         yield "content as text or a list", show(content)

@@ -26,10 +26,13 @@ def known_endpoint(reading: Reading) -> Iterator[Finding]:
 def request_is_json(reading: Reading) -> Iterator[Finding]:
     """The body of a request is one JSON object in UTF-8.
 
-    Both services take nothing else; a recorder that stored something else lost the question.
+    Both services take nothing else; a recorder that stored something else changed the question.
+    One that stored none at all was told so: where it was answered, there was one.
     """
     endpoint = reading.endpoint
     if endpoint is None or endpoint.role not in (Role.ANSWER, Role.SUBMIT):
+        return
+    if reading.accepted and not reading.exchange.request.body:
         return
     if reading.asked.problem:
         place = reading.asked_place(offset=reading.asked.offset)
@@ -60,13 +63,17 @@ def _has_no_body(reading: Reading) -> bool:
 def content_type_agrees_with_body(reading: Reading) -> Iterator[Finding]:
     """The Content-Type says what the body is: JSON, or server-sent events, in UTF-8.
 
-    SDKs choose how to read an answer by this header, or fail to.
+    SDKs choose how to read an answer by this header, or fail to. Where there is no header at all,
+    a recorder left them out.
     """
-    if spoken(reading) is None or not reading.exchange.response.body:
+    response = reading.exchange.response
+    if spoken(reading) is None or not response.body or not response.headers:
         return
     found = _media_type(reading)
     wanted = _body_type(reading)
-    if wanted and found != wanted:
+    if not wanted:
+        return
+    if found != wanted:
         yield unmet(f"the content type {wanted}", show(found), reading.place())
     charset = _charset(reading)
     if charset not in ("", "utf-8", "utf8"):

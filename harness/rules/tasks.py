@@ -186,6 +186,8 @@ def task_times_stay(read: Read) -> Iterator[Finding]:
     for reading in read.readings:
         for told in _told(reading):
             for pointer, text in seen(told.part.value, told.endpoint.fields.times):
+                if text == "":
+                    continue  # not yet
                 before = known.setdefault((told.task or "", pointer), text)
                 if text != before:
                     yield told.unmet(f"{show(before)} as told before", show(text), pointer)

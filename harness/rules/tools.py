@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from harness.dialects.reader import seen
-from harness.reading import Part, Read, Reading
+from harness.dialects.reader import FUNCTION, seen
+from harness.reading import Fields, Part, Read, Reading
 from harness.rules.rule import (
     Answered,
     answered,
@@ -77,6 +77,8 @@ def _pieces(reading: Reading) -> Iterator[tuple[Part, str, Json, int]]:
     for part, _ in streamed(reading) if endpoint else ():
         for pointer, calls in seen(part.value, endpoint.fields.tool_calls if endpoint else ()):
             for number, call in enumerate(calls if isinstance(calls, list) else ()):
+                if at(call, "/type") not in (None, "", FUNCTION):
+                    continue  # a tool of the service's own, whose pieces have a form of theirs
                 index = at(call, "/index")
                 yield part, f"{pointer}/{number}", call, index if type(index) is int else number
 
@@ -137,6 +139,8 @@ def tool_was_declared(read: Read) -> Iterator[Finding]:
     A program that looks the function up would fail, or run something nobody offered.
     """
     for asked in answered(read):
+        if not isinstance(asked.asked.asked.value, dict):
+            continue  # a question that nobody recorded
         declared = _declared(asked)
         for number, call in enumerate(asked.reply.tool_calls):
             if call.name and call.name not in declared:
@@ -186,13 +190,20 @@ def _calls_any(reading: Reading) -> bool:
 def tool_calls_finish_as_such(reading: Reading) -> Iterator[Finding]:
     """An answer that calls tools says so in its finish reason.
 
-    DashScope said "stop" in 2024 [REC] and "tool_calls" since 2025 [REC], and a forced call may
-    still end with "stop": loops that wait for the reason alone miss the call.
+    DashScope said "stop" in 2024 [REC] and "tool_calls" since 2025 [REC]: loops that wait for the
+    reason alone miss the call. A call that `tool_choice` forces ends with "stop", as OpenAI's do.
     """
     reply = _whole(reading)
-    if reply and reply.tool_calls and reply.finish_reason == "stop":
+    if reply and reply.tool_calls and reply.finish_reason == "stop" and not _is_forced(reading):
         expected = f'the finish reason "{CALLING}" of an answer with tool calls'
         yield unmet(expected, '"stop"', _finish_place(reading))
+
+
+def _is_forced(reading: Reading) -> bool:
+    """Whether a request names the function that is to be called, or says that one has to be."""
+    fields = reading.endpoint.fields if reading.endpoint else Fields()
+    choice = at(reading.asked.value, f"{fields.parameters}/tool_choice")
+    return isinstance(choice, dict) or choice == "required"
 
 
 def tool_results_answer_calls(reading: Reading) -> Iterator[Finding]:

@@ -14,10 +14,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.console import Console
 
-from harness import dialects, work
-from harness.cassette import dumps, loads
+from harness import contracts, dialects, work
+from harness.cassette import Head, dumps, loads, of_exchange, of_head, read_journal
 from harness.compare import compare, matrix
-from harness.errors import BadCassette, BadScenario, BadSettings, HarnessError, OffTape
+from harness.errors import (
+    BadCassette,
+    BadContract,
+    BadScenario,
+    BadSettings,
+    HarnessError,
+    OffTape,
+)
 from harness.reading import transcript_of
 from harness.reports import FILES, Report, text
 from harness.runner import replay
@@ -33,6 +40,7 @@ from .damage import damaged, runs
 ROOT = Path(__file__).parent.parent.parent
 CASSETTES = sorted((ROOT / "cassettes").glob("*/*.yaml"))
 SCENARIOS = sorted((ROOT / "scenarios").glob("*.yaml"))
+CONTRACT = contracts.learn(("x", work.read_cassette(path)) for path in CASSETTES[:4])
 JOBS = work.jobs(work.load_scenarios([], ROOT / "scenarios"), [])
 
 
@@ -137,3 +145,40 @@ def test_damaged_settings_are_read_or_refused(
         assert isinstance(settings(folder), Settings)
     except BadSettings as refusal:
         is_clear(refusal, f"{folder / 'pyproject.toml'}")
+
+
+@runs(50)
+@given(content=damaged([contracts.dumps(CONTRACT).encode()]))
+def test_a_damaged_contract_is_read_or_refused(content: bytes) -> None:
+    """What could still be read can be written, learns more and judges."""
+    try:
+        told = contracts.loads(content, "contract.yaml")
+    except BadContract as refusal:
+        is_clear(refusal, "contract.yaml:")
+        return
+    assert contracts.loads(contracts.dumps(told)) == told
+    read = work.read_cassette(CASSETTES[0])
+    assert all(finding.message for finding in contracts.Judge(told).check(read))
+    assert contracts.changes(told, contracts.extend(told, [("y", read)])) is not None
+
+
+def journals() -> list[bytes]:
+    """A recording as its journal has it."""
+    made = []
+    for path in CASSETTES[:4]:
+        whole = loads(path.read_bytes())
+        records = (of_exchange(n, e) for n, e in enumerate(whole.exchanges))
+        made.append(of_head(Head(whole.provenance)) + b"".join(records))
+    return made
+
+
+@runs(50)
+@given(content=damaged(journals()))
+def test_a_damaged_journal_is_read_or_refused(content: bytes) -> None:
+    """What was written whole is there; what is damaged in the middle is refused."""
+    try:
+        read = read_journal(content, "x.journal")
+    except BadCassette as refusal:
+        is_clear(refusal, "x.journal:")
+        return
+    assert 0 <= read.end <= len(content)

@@ -326,6 +326,21 @@ def test_reasoning_and_calls_are_put_together() -> None:
     assert reply.finish_reason == "tool_calls"
 
 
+@pytest.mark.parametrize("asked_for", [{}, {"incremental_output": False}], ids=str)
+def test_a_model_that_thinks_gives_pieces_unasked(asked_for: dict[str, Json]) -> None:
+    """qwen3 does, unless it is told not to: what it says is joined, and called pieces."""
+    reply = asked(
+        chat(mode=Mode.STREAM, parameters={"result_format": "message", **asked_for}),
+        streams(
+            piece(1, "", reasoning_content="想"),
+            piece(2, "", reasoning_content="好"),
+            piece(3, "北", reasoning_content=""),
+            piece(4, "京", "stop", reasoning_content=""),
+        ),
+    ).reply
+    assert (reply.reasoning, reply.content, reply.cumulative) == ("想好", "北京", False)
+
+
 def test_cumulative_reasoning_and_calls_are_the_last_ones() -> None:
     """Nothing is joined."""
     function = {"name": "f", "arguments": "{}"}

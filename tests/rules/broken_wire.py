@@ -266,17 +266,17 @@ BROKEN = (
         foreign(asking(MESSAGE, '[{"role"', '[{"role": "user", "content": null}, {"role"')),
         f"{ONE}, request, /input/messages/0",
     ),
-    *(
-        Broken(
-            "messages_are_well_formed",
-            foreign(asking(SYNC, '"messages": [', f'"messages": [{said}, ')),
-            f"{ONE}, request, /messages/{number}",
-            says,
-        )
-        for said, number, says in (
-            ('{"role": "assistant", "content": "Hi"}', 0, "a user's message first"),
-            ('{"role": "user", "content": "?"}, {"role": "system", "content": "!"}', 1, "system"),
-        )
+    Broken(
+        "messages_are_well_formed",
+        foreign(
+            asking(
+                SYNC,
+                "}]}",
+                '}, {"role": "system", "content": "!"}, {"role": "user", "content": "?"}]}',
+            )
+        ),
+        f"{ONE}, request, /messages/1",
+        "system",
     ),
     Broken(
         "messages_are_well_formed",

@@ -11,6 +11,8 @@ import pytest
 from harness.mutations.edit import with_body, with_header, with_request
 from harness.mutations.examples import EXAMPLES
 from harness.mutations.examples.dashscope import (
+    AIGC,
+    CALLING,
     COMPATIBLE,
     COMPATIBLE_SYNC,
     CUMULATIVE,
@@ -18,20 +20,34 @@ from harness.mutations.examples.dashscope import (
     GENERATION,
     INCREMENTAL,
     MESSAGE,
+    PENDING,
     POLL,
+    QWEN,
     REQUEST,
     SEEN,
     SUCCEEDED,
     TEXT,
+    TIMES,
     asked_qwen,
     chosen,
     chunk,
+    counted,
     output,
+    piece,
     state,
     stream,
 )
-from harness.mutations.examples.question import USER, said
-from harness.mutations.examples.zhipuai import CHAT, STREAM, SYNC, TOOL, answer, event
+from harness.mutations.examples.question import TOOLS, USER, said
+from harness.mutations.examples.zhipuai import (
+    CHAT,
+    STREAM,
+    SYNC,
+    TOOL,
+    TOOL_STREAM,
+    ZHIPU,
+    answer,
+    event,
+)
 from harness.mutations.making import data_only, exchange, get, numbered, post
 from harness.mutations.making import stream as plain_stream
 from harness.rules import check
@@ -39,6 +55,8 @@ from harness.types import Exchange, Severity
 
 from .making import asking, edited, foreign, headed
 
+SPEECH = f"{AIGC}/multimodal-generation/generation"
+EMBEDDINGS = f"{DASHSCOPE}/services/embeddings/text-embedding/text-embedding"
 QWEN3 = {"model": "qwen3-max", "input": {"messages": [USER]}, "parameters": {}}
 REASON = '"finish_reason":"stop"'
 
@@ -52,6 +70,16 @@ def indented(whole: Exchange) -> Exchange:
 def with_lines(whole: Exchange, old: bytes, new: bytes) -> Exchange:
     """A stream with other bytes between its events."""
     return with_body(whole, whole.response.body.replace(old, new))
+
+
+def bare(whole: Exchange) -> Exchange:
+    """As a recorder keeps it that leaves out all headers of an answer."""
+    return replace(whole, response=replace(whole.response, headers=()))
+
+
+def interpreted(**told: str) -> dict[str, object]:
+    """A tool of Zhipu's own, that writes and runs a program."""
+    return {"id": "call_1", "type": "code_interpreter", "code_interpreter": told}
 
 
 VALID: dict[str, tuple[Exchange, ...]] = {
@@ -230,6 +258,123 @@ VALID: dict[str, tuple[Exchange, ...]] = {
             b'{"model":"qwen-image","parameters":{"n":1},"input":{"messages":'
             b'[{"role":"user","content":[{"text":"?"}]}]}}',
         ),
+    ),
+    "no headers": (bare(SYNC),),
+    "a stream without headers": (bare(STREAM),),
+    "a numbered stream without headers": (bare(INCREMENTAL),),
+    "a question that was not recorded": (with_request(TOOL, b""),),
+    "a streamed call whose question was not recorded": (with_request(TOOL_STREAM, b""),),
+    "pieces of a call whose question was not recorded": (with_request(CALLING, b""),),
+    "a call in pieces, unasked, and no text": (
+        stream(
+            GENERATION,
+            {**QWEN3, "parameters": {"tools": TOOLS}},
+            numbered(
+                output(chosen("", "null", tool_calls=piece("call_1", "", name="get_weather")), 1),
+                output(chosen("", "null", tool_calls=piece("", '{"city": ')), 2),
+                output(chosen("", "null", tool_calls=piece("", '"Beijing"}')), 3),
+                output(chosen("", "tool_calls"), 4),
+            ),
+        ),
+    ),
+    "a tool of the service's own in pieces": (
+        plain_stream(
+            CHAT,
+            {"model": "glm-4-alltools", "messages": [USER], "stream": True},
+            data_only(
+                event(role="assistant", tool_calls=[interpreted(input="print(")]),
+                event(role="assistant", tool_calls=[interpreted(input="1)")]),
+                event(role="tool", tool_calls=[interpreted(outputs="1")]),
+                event(role="assistant", content="1"),
+                event("stop", role="assistant", content=""),
+            ),
+        ),
+    ),
+    "a forced call that stops": (
+        post(
+            COMPATIBLE,
+            {**QWEN, "tools": TOOLS, "tool_choice": {"type": "function", "function": {}}},
+            {
+                **json.loads(COMPATIBLE_SYNC.response.body),
+                "choices": said(
+                    "", tool_calls=piece("call_1", '{"city": "B"}', name="get_weather")
+                ),
+            },
+        ),
+    ),
+    "a picture as the result of a task": (
+        get(
+            f"{ZHIPU}/async-result/9",
+            {
+                "id": "9",
+                "model": "glm-image",
+                "request_id": "886",
+                "task_status": "SUCCESS",
+                "image_result": [{"url": "https://x.example/1.png"}],
+            },
+        ),
+    ),
+    "a translated picture": (get(POLL, state("SUCCEEDED", image_url="https://x.example/1.png")),),
+    "speech": (
+        post(
+            SPEECH,
+            {"model": "qwen-tts", "input": {"text": "Hi", "voice": "Cherry"}},
+            {
+                "output": {"audio": {"url": "https://x.example/1.wav"}, "finish_reason": "stop"},
+                "usage": counted(3, 9),
+                "request_id": REQUEST,
+            },
+        ),
+    ),
+    "speech in pieces": (
+        stream(
+            SPEECH,
+            {"model": "qwen-tts", "input": {"text": "Hi", "voice": "Cherry"}},
+            numbered(
+                output({"audio": {"data": "AAAA"}, "finish_reason": "null"}, 1),
+                output({"audio": {"url": "https://x.example/1.wav"}, "finish_reason": "stop"}, 9),
+            ),
+        ),
+    ),
+    "a file of texts, embedded by a task": (
+        post(
+            EMBEDDINGS,
+            {"model": "text-embedding-async-v2", "input": {"url": "https://x.example/1.txt"}},
+            state("PENDING"),
+        ),
+    ),
+    "a translation, whole so far whatever was asked": (
+        stream(
+            GENERATION,
+            {**asked_qwen(incremental_output=True), "model": "qwen-mt-plus"},
+            numbered(
+                output(chosen("It is", "null"), 1),
+                output(chosen("It is sunny", "null"), 2),
+                output(chosen("It is sunny today.", "stop"), 3),
+            ),
+        ),
+    ),
+    "a translation in the other form": (
+        plain_stream(
+            COMPATIBLE,
+            {"model": "qwen-mt-turbo", "messages": [USER], "stream": True},
+            data_only(
+                chunk(content="It is", role="assistant"),
+                chunk(content="It is sunny"),
+                chunk("stop", content="It is sunny today."),
+            ),
+        ),
+    ),
+    "an assistant that opens the play": (
+        asking(SYNC, '"messages": [', '"messages": [{"role": "assistant", "content": "Hi!"}, '),
+    ),
+    "an answer to be continued": (
+        asking(SYNC, "}]}", '}, {"role": "assistant", "content": "It", "prefix": true}]}'),
+    ),
+    "a time that is empty until it is known": (
+        PENDING,
+        get(POLL, state("RUNNING", **TIMES, end_time="")),
+        SUCCEEDED,
     ),
     "a service on another path": (
         replace(
