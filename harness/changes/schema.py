@@ -47,9 +47,9 @@ def members(schema: Schema, value: Json, path: str = "") -> Iterator[Member]:
 
 
 def _layers(schema: Schema) -> Iterator[Schema]:
-    """A schema and all that it takes in by `allOf`."""
+    """A schema and all that it takes in by `allOf`, or by `else`: what is so but for one case."""
     yield schema
-    for part in schema.get("allOf", ()):
+    for part in (*schema.get("allOf", ()), *filter(None, [schema.get("else")])):
         yield from _layers(part)
 
 

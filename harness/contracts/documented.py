@@ -58,10 +58,10 @@ def documented(section: Section) -> Documented:
 
 
 def _parts(schema: Json) -> Iterator[Schema]:
-    """A schema and all that must hold together with it."""
+    """A schema and all that must hold together with it, or but for one case (`else`)."""
     if isinstance(schema, Mapping):
         yield schema
-        for part in schema.get("allOf", ()):
+        for part in (*schema.get("allOf", ()), schema.get("else")):
             yield from _parts(part)
 
 

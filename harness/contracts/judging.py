@@ -67,7 +67,7 @@ class _Walk:
         if held:
             rule = "contract_newly_null" if value is None else "contract_retyped"
             kinds = " or ".join(spot.types(self.family)) or "another type"
-            found = f"{kind(value)} {show(value)}"
+            found = "null" if value is None else f"{kind(value)} {show(value)}"
             yield Breach(rule, pointer, path, kinds, found, spot.node, held)
             return
         yield from self._form(spot, value, pointer, path)

@@ -381,8 +381,12 @@ MIXED_EMBEDDINGS = replace(
             "request_id": STRING,
         }
     ),
+    # Pictures are counted beside the tokens of texts here.
     fields=replace(
-        EMBEDDING_FIELDS, positions=("/output/embeddings/[]/index",), texts=("/input/contents",)
+        EMBEDDING_FIELDS,
+        positions=("/output/embeddings/[]/index",),
+        texts=("/input/contents",),
+        input_parts=(),
     ),
 )
 

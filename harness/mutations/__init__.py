@@ -120,7 +120,11 @@ MUTATORS: tuple[Mutator, ...] = (
     *_exchanges(
         "refusal_status_fits_code", answers.status_is_a_teapots, answers.status_is_the_servers
     ),
-    *_exchanges("refusal_is_no_answer", answers.refusal_has_an_answer_too),
+    *_exchanges(
+        "refusal_is_no_answer",
+        answers.refusal_has_an_answer_too,
+        answers.refusal_has_all_of_an_answer,
+    ),
     *_exchanges("usage_adds_up", answers.total_is_one_more, answers.input_is_one_more),
     *_exchanges("usage_is_not_negative", answers.output_is_negative, answers.total_is_negative),
     *_exchanges(
@@ -223,7 +227,11 @@ MUTATORS: tuple[Mutator, ...] = (
     *_exchanges(
         "embedding_for_each_text", pictures.vector_is_lost, pictures.vector_is_numbered_wrongly
     ),
-    *_exchanges("embeddings_have_one_length", pictures.vectors_differ_in_length),
+    *_exchanges(
+        "embeddings_have_one_length",
+        pictures.vectors_differ_in_length,
+        pictures.one_vector_is_longer,
+    ),
     *_exchanges(
         "embedding_has_asked_length",
         pictures.longer_vectors_were_asked_for,

@@ -251,6 +251,18 @@ def refusal_has_an_answer_too(reading: Reading) -> Exchange | None:
     return edit.put(reading, part, "", _with_item(part.value, pattern))
 
 
+def refusal_has_all_of_an_answer(reading: Reading) -> Exchange | None:
+    """A refusal holds something in each place where answers have it."""
+    part, _ = _refused(reading)
+    endpoint = reading.endpoint
+    if part is None or endpoint is None or not endpoint.fields.apart:
+        return None
+    value = part.value
+    for pattern in endpoint.fields.apart:
+        value = _with_item(value, pattern)
+    return edit.put(reading, part, "", value)
+
+
 def _with_item(value: Json, pattern: str) -> Json:
     """A value with something where a pattern leads to, in an array of one where it says so."""
     head, found, rest = pattern.partition("/[]")

@@ -69,12 +69,21 @@ def _broken(rule: Rule, mutator: Mutator, name: str, valid: Transcript) -> Examp
 def _parted(valid: Transcript, mutant: Transcript) -> tuple[str, str]:
     """The text around the first place where the exchanges of two conversations part."""
     before, after = list(valid.exchanges()), list(mutant.exchanges())
+    if len(after) > len(before):
+        added = next((n for n, one in enumerate(before) if after[n] != one), len(before))
+        return _around(_texts(_like(before, after[added]))[-1], _texts(after[added])[-1])
     for one, other in zip(before, after, strict=False):
         for whole, broken in zip(_texts(one), _texts(other), strict=True):
             if whole != broken:
                 return _around(whole, broken)
-    added = after[len(before) :]
-    return (_texts(before[-1])[-1], _texts(added[0])[-1]) if added else ("", "")
+    return "", ""
+
+
+def _like(before: list[Exchange], added: Exchange) -> Exchange:
+    """The last exchange that asked what an added one asks, which a mutation repeats."""
+    asked = (added.request.method, added.request.uri)
+    alike = [one for one in before if (one.request.method, one.request.uri) == asked]
+    return (alike or before)[-1]
 
 
 def _texts(exchange: Exchange) -> tuple[str, ...]:

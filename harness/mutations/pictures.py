@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 
 from harness.dialects.reader import first
 from harness.mutations import edit
@@ -148,6 +149,17 @@ def vector_is_numbered_wrongly(reading: Reading) -> Exchange | None:
 
 def vectors_differ_in_length(reading: Reading) -> Exchange | None:
     """One vector is shorter than the others."""
+    return _another_vector(reading, lambda vector: vector[:-1])
+
+
+def one_vector_is_longer(reading: Reading) -> Exchange | None:
+    """One vector is longer than the others."""
+    return _another_vector(reading, lambda vector: [*vector, 0.5])
+
+
+def _another_vector(
+    reading: Reading, change: Callable[[list[Json]], list[Json]]
+) -> Exchange | None:
     part, _ = _vector(reading)
     endpoint = reading.endpoint
     told = list(edit.held(part, endpoint.fields.vectors)) if part and endpoint else []
@@ -157,8 +169,8 @@ def vectors_differ_in_length(reading: Reading) -> Exchange | None:
     vectors = at(part.value, array) if part else None
     if not isinstance(vectors, list):
         return None
-    shorter = edit.planted(vectors[0], "/embedding", told[0][1][:-1])
-    return edit.put(reading, part, array, [*vectors, shorter])
+    another = edit.planted(vectors[0], "/embedding", change(told[0][1]))
+    return edit.put(reading, part, array, [*vectors, another])
 
 
 def _longer(reading: Reading, by: int) -> Exchange | None:

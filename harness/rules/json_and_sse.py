@@ -49,8 +49,17 @@ def body_is_json(reading: Reading) -> Iterator[Finding]:
     if reading.is_stream or _looks_like_events(reading) or _has_no_body(reading):
         return
     if (spoken(reading) or _media_type(reading) == "application/json") and reading.document.problem:
-        problem, offset = reading.document.problem, reading.document.offset or None
-        yield unmet("JSON", problem, reading.place(offset=offset))
+        yield unmet(
+            "JSON", _no_json(reading), reading.place(offset=reading.document.offset or None)
+        )
+
+
+def _no_json(reading: Reading) -> str:
+    """What is wrong with a body; of a page or an error in plain text, how it begins."""
+    body, problem = reading.exchange.response.body, reading.document.problem
+    if reading.document.offset or not body or body.lstrip().startswith((b"{", b"[")):
+        return problem if body else "an empty body"
+    return f"a body that begins with {show(body[:40].decode('utf-8', 'replace'))}"
 
 
 def _has_no_body(reading: Reading) -> bool:

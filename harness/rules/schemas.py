@@ -92,7 +92,8 @@ def _words(error: ValidationError) -> tuple[str, str]:
     wanted = error.validator_value
     if error.validator == "type":
         kinds = " or ".join(wanted) if isinstance(wanted, list) else str(wanted)
-        return kinds, f"{type_name(error.instance)} {show(error.instance)}"
+        found = show(error.instance)
+        return kinds, found if error.instance is None else f"{type_name(error.instance)} {found}"
     meaning = error.schema.get("description") if isinstance(error.schema, Mapping) else None
     if error.validator in ("anyOf", "oneOf") and meaning:
         return meaning, show(error.instance)
