@@ -7,6 +7,7 @@ dialect has in common. Rules and comparisons work on a `Reading`, so they know n
 from __future__ import annotations
 
 import re
+import zlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
@@ -378,7 +379,7 @@ def transcript_of(
     belong to the exchange before them, and everything else begins a turn.
     """
     turns: list[list[Exchange]] = []
-    for exchange in cassette.exchanges:
+    for exchange in map(_unpacked, cassette.exchanges):
         if turns and _belongs(exchange, turns[-1][-1], recognise(exchange)):
             turns[-1].append(exchange)
         else:
@@ -392,6 +393,27 @@ def transcript_of(
         ignored=ignored,
         source=source,
     )
+
+
+_LARGEST = 2**26
+"""Bytes: an answer that unpacks to more is left packed."""
+
+
+def _unpacked(exchange: Exchange) -> Exchange:
+    """The same with gzip undone, which vcrpy by itself leaves in an answer."""
+    response = exchange.response
+    if not response.body.startswith(b"\x1f\x8b"):
+        return exchange
+    undo = zlib.decompressobj(zlib.MAX_WBITS | 16)
+    try:
+        body = undo.decompress(response.body, _LARGEST)
+    except zlib.error:
+        return exchange
+    if not undo.eof:
+        return exchange
+    told = ("content-encoding", "content-length")
+    headers = tuple((n, value) for n, value in response.headers if n.lower() not in told)
+    return replace(exchange, response=replace(response, headers=headers, body=body), chunks=())
 
 
 def _belongs(exchange: Exchange, before: Exchange, endpoint: Endpoint | None) -> bool:

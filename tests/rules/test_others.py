@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 from collections.abc import Callable
 from dataclasses import replace
@@ -75,6 +76,13 @@ def with_lines(whole: Exchange, old: bytes, new: bytes) -> Exchange:
 def bare(whole: Exchange) -> Exchange:
     """As a recorder keeps it that leaves out all headers of an answer."""
     return replace(whole, response=replace(whole.response, headers=()))
+
+
+def zipped(whole: Exchange) -> Exchange:
+    """As vcrpy keeps it by itself: the bytes that travelled, compressed."""
+    return with_header(
+        with_body(whole, gzip.compress(whole.response.body)), "Content-Encoding", "gzip"
+    )
 
 
 def interpreted(**told: str) -> dict[str, object]:
@@ -259,6 +267,8 @@ VALID: dict[str, tuple[Exchange, ...]] = {
             b'[{"role":"user","content":[{"text":"?"}]}]}}',
         ),
     ),
+    "compressed": (zipped(SYNC),),
+    "a compressed stream": (zipped(STREAM),),
     "no headers": (bare(SYNC),),
     "a stream without headers": (bare(STREAM),),
     "a numbered stream without headers": (bare(INCREMENTAL),),
