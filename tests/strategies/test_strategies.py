@@ -118,7 +118,7 @@ def test_many_rules_are_broken() -> None:
     """Not always by the same mutation."""
     rules = set()
 
-    @settings(deadline=None, max_examples=40, database=None, derandomize=True)
+    @settings(deadline=None, max_examples=120, database=None, derandomize=True)
     @given(strategies.broken("zhipuai", "stream"))
     def broken(mutant: Mutant) -> None:
         rules.add(mutant.breaks)
