@@ -206,9 +206,13 @@ byId("help").addEventListener("click", KEYS["?"]);
 addEventListener("hashchange", () => go(false));
 
 // ---- paper shows what is folded
-let folded = [];
-addEventListener("beforeprint", () => { folded = all("[data-view]:not([hidden]) details:not([open])"); folded.forEach((one) => { one.open = true; }); });
-addEventListener("afterprint", () => { folded.forEach((one) => { one.open = false; }); });
+const folded = [];
+addEventListener("beforeprint", () => { 
+  const closed = all("[data-view]:not([hidden]) details:not([open])");
+  closed.forEach((one) => { one.open = true; });
+  folded.push(...closed);
+});
+addEventListener("afterprint", () => { folded.splice(0).forEach((one) => { one.open = false; }); });
 
 dress(kept("theme"));
 speak((kept("language") || navigator.language || "en").startsWith("zh"));
