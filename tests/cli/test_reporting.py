@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import TYPE_CHECKING
 from xml.etree import ElementTree
 
 import pytest
 
-from .test_commands import Harness
+if TYPE_CHECKING:
+    from conftest import Harness
 
 FILES = ["index.html", "junit.xml", "report.json", "report.jsonl", "summary.md"]
 
@@ -33,9 +35,7 @@ def test_a_report_can_be_a_file_or_a_folder(harness: Harness, folder: Path) -> N
 
 
 @pytest.mark.parametrize("command", ["replay slogan", "check cassettes/slogan"])
-def test_other_commands_write_the_folder_too(
-    harness: Harness, folder: Path, command: str
-) -> None:
+def test_other_commands_write_the_folder_too(harness: Harness, folder: Path, command: str) -> None:
     """--report DIR, beside whatever else they print."""
     done = harness(*command.split(), "--report", "out", folder=folder)
     assert (done.code, done.err) == (0, "")
