@@ -48,8 +48,10 @@ def report(
     from harness.store import Store, put
 
     todo = work.jobs(work.load_scenarios(names or [], scenarios), targets or [])
+    store = Store(cassettes)
+    todo = work.with_repeats(todo, store)
     with progress() as told:
-        made = work.replay_all(todo, Store(cassettes), told, "Report", jobs)
+        made = work.replay_all(todo, store, told, "Report", jobs)
     if out.suffix in (".html", ".htm"):
         put(out, FILES["html"](made))
         typer.echo(str(out))

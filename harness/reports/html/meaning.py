@@ -5,32 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from harness.reading import Fields, Pointers, Read, Reading
+from harness.compare import FIELDS
+from harness.reading import Read, Reading
 from harness.reports.html.fields import Form, form
 from harness.wire import find
-
-VALUES = (
-    "id",
-    "model",
-    "content",
-    "reasoning",
-    "tool_calls",
-    "finish_reason",
-    "input_tokens",
-    "output_tokens",
-    "total_tokens",
-    "images",
-    "task_id",
-    "state",
-    "code",
-    "message",
-)
-"""The names of `reading.Fields` that answers have, in the order they are told."""
 
 
 @dataclass(frozen=True, slots=True)
 class Meaning:
-    """A value and, form by form, the paths where it really stood; none where it never did."""
+    """A field of `compare.FIELDS` and, form by form, the paths where it really stood."""
 
     name: str
     paths: tuple[tuple[str, ...], ...]
@@ -45,9 +28,8 @@ def meanings(reads: Sequence[Read]) -> tuple[tuple[Form, ...], tuple[Meaning, ..
             stood = found[form(read, turn)]
             for reading in turn.readings:
                 stood.update(dict.fromkeys(_stood(reading)))
-    rows = (
-        Meaning(name, tuple(_paths(stood, name) for stood in found.values())) for name in VALUES
-    )
+    forms = found.values()
+    rows = [Meaning(f.name, tuple(_paths(stood, f.name) for stood in forms)) for f in FIELDS]
     return tuple(found), tuple(row for row in rows if any(row.paths))
 
 
@@ -58,13 +40,9 @@ def _paths(stood: dict[tuple[str, str], None], name: str) -> tuple[str, ...]:
 def _stood(reading: Reading) -> list[tuple[str, str]]:
     if reading.endpoint is None:
         return []
-    told = [(name, path) for name in VALUES for path in _pointers(reading.endpoint.fields, name)]
+    known = reading.endpoint.fields
+    told = [(field.name, path) for field in FIELDS for path in field.pointers(known)]
     return [(name, path) for name, path in told if _is_there(reading, path)]
-
-
-def _pointers(fields: Fields, name: str) -> Pointers:
-    pointers: Pointers = getattr(fields, name)
-    return pointers
 
 
 def _is_there(reading: Reading, path: str) -> bool:
