@@ -9,7 +9,7 @@ READY := $(VENV)/.ready
 export PIP_CONSTRAINT := $(CURDIR)/constraints.txt
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: help demo test lint types tests mutants shipped bench fuzz clean
+.PHONY: screenshots help demo test lint types tests mutants shipped bench fuzz clean
 
 help:
 	@echo "make demo     record from a sandbox, replay offline, check, compare: no keys needed"
@@ -18,6 +18,7 @@ help:
 	@echo "make shipped  record the shipped cassettes anew, from the sandbox"
 	@echo "make bench    how fast a replay is, beside vcrpy, cassetter and the floor; some minutes"
 	@echo "make fuzz     damaged files and answers, EXAMPLES=2000 a test; some minutes"
+	@echo "make screenshots  pictures of the report page, in screenshots/; needs chromium"
 	@echo "make clean    remove .venv and everything built"
 
 demo: $(READY)
@@ -49,6 +50,10 @@ bench: $(READY)
 	@test -x $(VENV)/bench/bin/python || $(PYTHON) -m venv $(VENV)/bench
 	@$(VENV)/bench/bin/python -m pip install --quiet --editable '.[bench]'
 	@$(VENV)/bench/bin/python -m benchmarks $(OPTIONS)
+
+screenshots: $(READY)
+	@HARNESS_SCREENSHOTS=screenshots $(BIN)/python -m pytest -q tests/reports/html/test_browser.py
+	@ls screenshots
 
 # 4 GB at most: what would take more memory than there is fails instead.
 fuzz: $(READY)

@@ -73,6 +73,7 @@ OUTSIDE = {
     ),
     "hypothesis": tuple(name for name in NAMES if name.startswith("harness/strategies/")),
     "openai": ("harness/parsers/openai.py",),
+    "markdown_it": ("harness/reports/html/prose.py",),
     "deepdiff": ("harness/compare/engine.py",),
     "uvicorn": ("harness/sandbox/server.py",),
     "dotenv": ("harness/environment.py",),

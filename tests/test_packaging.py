@@ -139,7 +139,9 @@ def test_a_wheel_has_everything(python: Python, tmp_path: Path) -> None:
         opened.extractall(tmp_path / "site")
     wanted = {str(p.relative_to(ROOT)) for p in ROOT.glob("harness/**/*.py")}
     wanted |= {f"harness/shipped_scenarios/{path.name}" for path in ROOT.glob("scenarios/*.yaml")}
-    wanted |= {"harness/py.typed", "harness/scenario.schema.json", "harness/reports/report.html.j2"}
+    wanted |= {"harness/py.typed", "harness/scenario.schema.json"}
+    page = [p for p in ROOT.glob("harness/reports/html/*") if p.suffix in (".j2", ".css", ".js")]
+    wanted |= {str(path.relative_to(ROOT)) for path in page}
     assert wanted <= inside
     assert "harness = harness.cli:main" in entry_points
     assert "llm-harness = harness.plugin" in entry_points

@@ -68,6 +68,15 @@ Html = Annotated[
     Path | None,
     typer.Option("--html", metavar="FILE", help="Write a report page to this file too."),
 ]
+Folder = Annotated[
+    Path | None,
+    typer.Option(
+        "--report",
+        metavar="DIR",
+        help="Write the report page to this folder too, and the same as Markdown, JUnit, JSON "
+        "and JSON Lines.",
+    ),
+]
 
 SCENARIOS = Path("scenarios")
 CASSETTES = Path("cassettes")
@@ -130,7 +139,14 @@ def progress() -> Iterator[Callable[[str], None]]:
         yield lambda text: status.update(escape(text))
 
 
-def deliver(report: Report, *, as_json: bool, junit: Path | None, html: Path | None) -> None:
+def deliver(
+    report: Report,
+    *,
+    as_json: bool,
+    junit: Path | None,
+    html: Path | None,
+    folder: Path | None,
+) -> None:
     """Print a report, write its files, and end with the exit code it deserves."""
     from harness.reports import FILES, text
     from harness.store import put
@@ -142,7 +158,18 @@ def deliver(report: Report, *, as_json: bool, junit: Path | None, html: Path | N
     for name, path in (("junit", junit), ("html", html)):
         if path is not None:
             put(path, FILES[name](report))
+    if folder is not None:
+        write_folder(report, folder)
     raise typer.Exit(exit_code(report))
+
+
+def write_folder(report: Report, folder: Path) -> None:
+    """Write a report to a folder in every form there is."""
+    from harness.reports import FILES, NAMES
+    from harness.store import put
+
+    for form, name in NAMES.items():
+        put(folder / name, FILES[form](report))
 
 
 def exit_code(report: Report) -> int:

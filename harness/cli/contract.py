@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from harness.cli.app import AsJson, Html, Junit, console, deliver, progress
+from harness.cli.app import AsJson, Folder, Html, Junit, console, deliver, progress
 
 if TYPE_CHECKING:
     from harness.contracts import Contract
@@ -43,6 +43,7 @@ def check(
     contract: File = CONTRACT,
     junit: Junit = None,
     html: Html = None,
+    folder: Folder = None,
     as_json: AsJson = False,
 ) -> None:
     """Hold recordings to a contract.
@@ -54,7 +55,7 @@ def check(
 
     with progress() as told:
         report = learnt.check(paths, contract, told)
-    deliver(report, as_json=as_json, junit=junit, html=html)
+    deliver(report, as_json=as_json, junit=junit, html=html, folder=folder)
 
 
 def accept(

@@ -20,6 +20,7 @@ from harness.cli.app import (
     exit_code,
     progress,
     stopwatch,
+    write_folder,
 )
 
 if TYPE_CHECKING:
@@ -63,7 +64,8 @@ def demo(
     with progress() as told:
         report = work.replay_all(todo, store, told, "Demo: replayed offline")
     _print_demo(report, failed)
-    _write_files(report, folder)
+    write_folder(report, folder / "report")
+    _print_where(folder)
     raise typer.Exit(2 if failed else exit_code(report))
 
 
@@ -76,16 +78,14 @@ def _print_demo(report: Report, failed: Sequence[Problem]) -> None:
     text.report(said, report)
 
 
-def _write_files(report: Report, folder: Path) -> None:
-    from harness.reports import FILES
-    from harness.store import put
+def _print_where(folder: Path) -> None:
+    from harness.reports import NAMES
 
-    names = {"html": "report.html", "json": "report.json", "junit": "junit.xml"}
-    for form, name in names.items():
-        put(folder / name, FILES[form](report))
     said = console()
-    said.print(f"\nreport    {folder / 'report.html'}", soft_wrap=True)
-    said.print("also      report.json, junit.xml and the cassettes, in the same folder")
+    said.print(f"\nreport    {folder / 'report' / NAMES['html']}", soft_wrap=True)
+    others = ", ".join(name for form, name in NAMES.items() if form != "html")
+    said.print(f"beside it {others}")
+    said.print(f"cassettes {folder / 'cassettes'}", soft_wrap=True)
 
 
 def record(

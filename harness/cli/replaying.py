@@ -12,6 +12,7 @@ from harness.cli.app import (
     SCENARIOS,
     AsJson,
     Cassettes,
+    Folder,
     Html,
     Jobs,
     Junit,
@@ -37,6 +38,7 @@ def replay(
     max_age_fails: MaxAgeFails = False,
     junit: Junit = None,
     html: Html = None,
+    folder: Folder = None,
     as_json: AsJson = False,
 ) -> None:
     """Play scenarios to their cassettes, offline, and check what the SDKs make of them.
@@ -55,7 +57,7 @@ def replay(
     todo = work.with_repeats(todo, store)
     with progress() as told:
         report = work.replay_all(todo, store, told, "Replay", jobs, factor)
-    deliver(age.aged(report, allowed), as_json=as_json, junit=junit, html=html)
+    deliver(age.aged(report, allowed), as_json=as_json, junit=junit, html=html, folder=folder)
 
 
 def check(
@@ -66,6 +68,7 @@ def check(
     max_age_fails: MaxAgeFails = False,
     junit: Junit = None,
     html: Html = None,
+    folder: Folder = None,
     as_json: AsJson = False,
 ) -> None:
     """Check any vcrpy cassettes by the rules of the wire, those of other tools too.
@@ -77,4 +80,4 @@ def check(
     allowed = age.limits(max_age, max_age_fails)
     with progress() as told:
         report = work.check_cassettes(paths, told)
-    deliver(age.aged(report, allowed), as_json=as_json, junit=junit, html=html)
+    deliver(age.aged(report, allowed), as_json=as_json, junit=junit, html=html, folder=folder)

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
 
-from harness.reports import html, junit, machine
+from harness.reports import html, junit, lines, machine, markdown
 from harness.reports.findings import describe, headline
 from harness.reports.report import Problem, Report
 
@@ -12,8 +12,21 @@ FILES: Mapping[str, Callable[[Report], str]] = MappingProxyType(
         "json": machine.report,
         "junit": junit.report,
         "html": html.report,
+        "markdown": markdown.report,
+        "lines": lines.report,
     }
 )
 """The forms of a report that are written to a file. `reports.text` prints one on a console."""
 
-__all__ = ["FILES", "Problem", "Report", "describe", "headline"]
+NAMES: Mapping[str, str] = MappingProxyType(
+    {
+        "html": "index.html",
+        "markdown": "summary.md",
+        "junit": "junit.xml",
+        "json": "report.json",
+        "lines": "report.jsonl",
+    }
+)
+"""What each form is called in a folder that has all of them."""
+
+__all__ = ["FILES", "NAMES", "Problem", "Report", "describe", "headline"]

@@ -408,7 +408,7 @@ def test_the_demo(harness: Harness, tmp_path: Path, monkeypatch: pytest.MonkeyPa
     assert (done.code, done.err) == (0, "")
     assert "It is not the real service" in done.out
     assert "recorded  4 cassettes in" in done.out
-    assert "report    out/report.html" in done.out
+    assert "report    out/report/index.html" in done.out
     assert [path.name for path in tmp_path.iterdir()] == ["out"]
     files = sorted(str(path.relative_to(tmp_path)) for path in tmp_path.rglob("*.*"))
     pictures, files = files[:2], files[2:]
@@ -420,9 +420,11 @@ def test_the_demo(harness: Harness, tmp_path: Path, monkeypatch: pytest.MonkeyPa
         "out/cassettes/kitten-image/zhipuai-cogview-3.yaml",
         "out/cassettes/slogan/dashscope-qwen-turbo.yaml",
         "out/cassettes/slogan/zhipuai-glm-4.yaml",
-        "out/junit.xml",
-        "out/report.html",
-        "out/report.json",
+        "out/report/index.html",
+        "out/report/junit.xml",
+        "out/report/report.json",
+        "out/report/report.jsonl",
+        "out/report/summary.md",
     ]
 
 

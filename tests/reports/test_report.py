@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from harness.reports import FILES, Problem, Report, describe, headline
+from harness.reports import FILES, NAMES, Problem, Report, describe, headline
 from harness.reports.words import count, cut, plain, seconds, value
 from harness.types import Finding, Origin, Place, Severity
 from harness.wire import ABSENT
@@ -53,8 +53,9 @@ def test_scenarios_and_targets_come_from_everything() -> None:
 
 
 def test_the_table_of_files_is_written_by_hand() -> None:
-    """Three forms are written to files, and each of them can be."""
-    assert list(FILES) == ["json", "junit", "html"]
+    """Five forms are written to files, each has a name in a folder, and each can be written."""
+    assert list(FILES) == ["json", "junit", "html", "markdown", "lines"]
+    assert set(NAMES) == set(FILES)
     assert all(render(sample()) for render in FILES.values())
 
 

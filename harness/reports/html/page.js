@@ -1,0 +1,220 @@
+// The page is whole without this; it hides what is not looked at, finds, and speaks Chinese.
+const root = document.documentElement;
+const all = (selector, from = document) => [...from.querySelectorAll(selector)];
+const byId = (id) => document.getElementById(id);
+const views = all("[data-view]");
+const links = all("nav a, .tabs a");
+root.classList.add("js");
+
+// ---- what is kept: a page opened from a disk may have no storage
+const kept = (name) => { try { return localStorage.getItem(`harness-${name}`); } catch { return null; } };
+const keep = (name, value) => { try { localStorage.setItem(`harness-${name}`, value); } catch { /* none */ } };
+
+// ---- which view is shown: the one that holds what the address names
+function go(first) {
+  const aim = byId(decodeURIComponent(location.hash.slice(1))) || views[0];
+  const outside = !aim.closest("[data-view]");
+  if (outside && !first) return;
+  const view = aim.closest("[data-view]") || views[0];
+  const panes = all("[data-pane]", view);
+  const pane = aim.closest("[data-pane]") || panes[0];
+  views.forEach((one) => { one.hidden = one !== view; });
+  panes.forEach((one) => { one.hidden = one !== pane; });
+  const shown = [`#${view.id}`, pane && `#${pane.id}`];
+  links.forEach((link) => {
+    if (shown.includes(link.getAttribute("href"))) {
+      link.setAttribute("aria-current", "page");
+      link.closest("nav, .tabs").scrollLeft = link.offsetLeft - 40;
+    } else link.removeAttribute("aria-current");
+  });
+  for (let up = aim; up; up = up.parentElement) if (up.tagName === "DETAILS") up.open = true;
+  all(".aimed").forEach((one) => one.classList.remove("aimed"));
+  at = -1;
+  paint();
+  if (first && !location.hash) return;
+  if (aim === view || aim === pane) {
+    scrollTo({ top: 0, behavior: "instant" });
+    if (!first && aim === view) view.querySelector("h2").focus({ preventScroll: true });
+  } else {
+    aim.classList.add("aimed");
+    reach(aim);
+  }
+}
+
+function reach(element) {
+  const focus = element.tagName === "DETAILS" ? element.querySelector("summary") : element;
+  if (focus.tabIndex < 0) focus.tabIndex = -1;
+  focus.focus({ preventScroll: true });
+  element.scrollIntoView({ block: element.offsetHeight > innerHeight * 0.7 ? "start" : "center", behavior: "instant" });
+}
+
+// ---- search and filters
+const search = byId("search"), target = byId("target"), severity = byId("severity");
+const words = new Map();
+const text = (element) => {
+  if (!words.has(element)) words.set(element, element.textContent.toLowerCase());
+  return words.get(element);
+};
+
+function fits(element, wanted) {
+  const whose = element.closest("[data-target]");
+  const inside = target.value && !whose && all("[data-target]", element);
+  if (target.value && whose && whose.dataset.target !== target.value) return false;
+  if (inside && inside.length && !inside.some((one) => one.dataset.target === target.value)) return false;
+  if (severity && severity.value && "severity" in element.dataset && element.dataset.severity !== severity.value) return false;
+  return wanted.every((word) => text(element).includes(word));
+}
+
+function filter() {
+  const wanted = search.value.toLowerCase().split(/\s+/).filter(Boolean);
+  root.classList.toggle("searching", wanted.length > 0);
+  all("[data-target]").forEach((one) => {
+    if (!one.matches(".findable, td")) one.classList.toggle("miss", Boolean(target.value) && one.dataset.target !== target.value);
+  });
+  for (const view of views) {
+    const inside = all(".findable", view);
+    const hits = inside.filter((one) => { const hit = fits(one, wanted); one.classList.toggle("miss", !hit); return hit; }).length;
+    all(".nohits", view).forEach((one) => one.classList.toggle("needed", hits === 0));
+    tell(view, wanted.length || target.value ? hits : null);
+  }
+  paint();
+}
+
+function tell(view, hits) {
+  const link = links.find((one) => one.getAttribute("href") === `#${view.id}`);
+  if (!link) return;
+  let badge = link.querySelector(".hits");
+  if (!badge) { badge = document.createElement("span"); badge.className = "hits"; link.append(badge); }
+  badge.textContent = hits === null ? "" : hits;
+  link.classList.toggle("without", hits === 0);
+}
+
+// Where the words stand is painted without a change to the page, in browsers that can.
+function paint() {
+  if (!CSS.highlights) return;
+  const wanted = search.value.toLowerCase().split(/\s+/).filter(Boolean);
+  CSS.highlights.delete("found");
+  if (!wanted.length) return;
+  const ranges = [];
+  for (const element of all(".findable:not(.miss)")) {
+    if (!element.offsetParent || ranges.length > 2000) continue;
+    const walker = document.createTreeWalker(element, NodeFilter.SHOW_TEXT);
+    while (walker.nextNode()) for (const word of wanted) mark(walker.currentNode, word, ranges);
+  }
+  CSS.highlights.set("found", new Highlight(...ranges));
+}
+
+function mark(node, word, ranges) {
+  const told = node.data.toLowerCase();
+  if (told.length !== node.data.length) return;
+  for (let found = told.indexOf(word); found >= 0; found = told.indexOf(word, found + word.length)) {
+    const range = new Range();
+    range.setStart(node, found);
+    range.setEnd(node, found + word.length);
+    ranges.push(range);
+  }
+}
+
+all(".only-differing").forEach((box) => box.addEventListener("change", () => {
+  const view = box.closest("[data-pane], [data-view]");
+  all("tr.same", view).forEach((row) => { row.hidden = box.checked; });
+}));
+
+// ---- keys
+let at = -1;
+function step(by) {
+  const stops = all(".stop").filter((one) => one.offsetParent && !one.matches(".miss"));
+  if (!stops.length) return;
+  const here = stops.findIndex((one) => one.contains(document.activeElement) && document.activeElement !== document.body);
+  at = Math.max(0, Math.min(stops.length - 1, (here >= 0 ? here : at) + by));
+  all(".aimed").forEach((one) => one.classList.remove("aimed"));
+  stops[at].classList.add("aimed");
+  reach(stops[at]);
+}
+
+const KEYS = {
+  j: () => step(1),
+  k: () => step(-1),
+  "/": () => { search.focus(); search.select(); },
+  "?": () => byId("keys").showModal(),
+};
+
+addEventListener("keydown", (event) => {
+  if (event.ctrlKey || event.metaKey || event.altKey || byId("keys").open) return;
+  if (event.key === "Escape") {
+    if (search.value) { search.value = ""; filter(); }
+    all(".aimed").forEach((one) => one.classList.remove("aimed"));
+    document.activeElement.blur();
+  } else if (!event.target.matches("input, select, textarea") && KEYS[event.key]) {
+    event.preventDefault();
+    KEYS[event.key]();
+  }
+});
+
+// ---- languages
+const english = new Map();
+function original(element, name, value) {
+  const key = `${name}`;
+  if (!english.has(element)) english.set(element, {});
+  return (english.get(element)[key] ??= value);
+}
+
+let chinese = false;
+function speak(inChinese) {
+  chinese = inChinese;
+  root.lang = chinese ? "zh-Hans" : "en";
+  all("[data-t]").forEach((one) => {
+    const told = original(one, "text", one.textContent);
+    one.textContent = chinese ? CHINESE[one.dataset.t] : told;
+  });
+  all("[data-t-label]").forEach((one) => {
+    const told = original(one, "label", one.getAttribute("aria-label"));
+    one.setAttribute("aria-label", chinese ? CHINESE[one.dataset.tLabel] : told);
+    if (one.placeholder) one.placeholder = `${one.getAttribute("aria-label")}  /`;
+  });
+  byId("language").textContent = chinese ? "English" : "中文";
+  byId("language").lang = chinese ? "en" : "zh-Hans";
+  words.clear();
+  ages();
+}
+
+const UNITS = [["year", 31536000], ["month", 2592000], ["day", 86400], ["hour", 3600], ["minute", 60], ["second", 1]];
+function ages() {
+  const format = new Intl.RelativeTimeFormat(root.lang, { numeric: "auto", style: "narrow" });
+  all("time[data-age]").forEach((one) => {
+    const seconds = (Date.parse(one.dateTime) - Date.now()) / 1000;
+    if (Number.isNaN(seconds)) return;
+    const [unit, length] = UNITS.find(([, size]) => Math.abs(seconds) >= size) || UNITS[5];
+    one.title = one.dateTime;
+    one.textContent = format.format(Math.round(seconds / length), unit);
+  });
+}
+
+// ---- themes
+function dress(theme) {
+  if (theme) root.dataset.theme = theme;
+}
+
+byId("theme").addEventListener("click", () => {
+  const dark = root.dataset.theme ? root.dataset.theme === "dark" : matchMedia("(prefers-color-scheme: dark)").matches;
+  dress(dark ? "light" : "dark");
+  keep("theme", root.dataset.theme);
+});
+byId("language").addEventListener("click", () => { speak(!chinese); keep("language", chinese ? "zh" : "en"); filter(); });
+byId("help").addEventListener("click", KEYS["?"]);
+[search, target, severity].forEach((one) => one && one.addEventListener("input", filter));
+addEventListener("hashchange", () => go(false));
+
+// ---- paper shows what is folded
+const folded = [];
+addEventListener("beforeprint", () => { 
+  const closed = all("[data-view]:not([hidden]) details:not([open])");
+  closed.forEach((one) => { one.open = true; });
+  folded.push(...closed);
+});
+addEventListener("afterprint", () => { folded.splice(0).forEach((one) => { one.open = false; }); });
+
+dress(kept("theme"));
+speak((kept("language") || navigator.language || "en").startsWith("zh"));
+go(true);
+addEventListener("load", () => go(true));

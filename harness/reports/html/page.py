@@ -1,0 +1,144 @@
+"""The page put together: template, style and script, and a policy that allows nothing else."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from functools import cache
+from importlib.resources import files
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
+
+from harness.reports import words
+from harness.reports.html import fields, meaning, pictures, sections, speech
+from harness.reports.html.prose import prose
+from harness.reports.overview import Cell, State, cells, races
+from harness.reports.report import Report
+from harness.types import Origin, Severity
+
+SIGNS: Mapping[str, str] = {
+    State.PASSED.value: "✓",
+    State.WARNED.value: "!",
+    State.FAILED.value: "✗",
+    State.PROBLEM.value: "✗",
+}
+
+_CHINESE = re.compile("[\u3400-\u9fff]")
+
+
+def report(report: Report) -> str:
+    """A report as an HTML page."""
+    made = sections.sections(report)
+    album = pictures.album(sections.pictures(made))
+    glance = cells(report)
+    forms, found = meaning.meanings(report.reads)
+    style, script = _ours("page.css"), _script()
+    return (
+        _environment()
+        .get_template("page.html.j2")
+        .render(
+            report=report,
+            sandbox=Origin.SANDBOX in report.origins,
+            severities=[(s.value, len(report.of(s))) for s in Severity],
+            sections=made,
+            findings=[told for section in made for told in section.findings],
+            album=album,
+            gallery=list(sections.gallery(made, album)),
+            matrix=list(_matrix(report, made, glance)),
+            signs=SIGNS,
+            targets=_targets(glance),
+            races=list(races(glance)),
+            tables=fields.fields(report.reads),
+            forms=forms,
+            meanings=found,
+            max_paths=sections.MAX_PATHS,
+            policy=_policy(style, script),
+            style=style,
+            script=script,
+        )
+    )
+
+
+def _targets(glance: Sequence[Cell]) -> list[str]:
+    """Every target, those of one provider side by side."""
+    targets = dict.fromkeys(cell.target for cell in glance)
+    providers = list(dict.fromkeys(target.partition("/")[0] for target in targets))
+    return sorted(targets, key=lambda target: providers.index(target.partition("/")[0]))
+
+
+Row = tuple[sections.Section, list[tuple[Cell | None, str]]]
+
+
+def _matrix(
+    report: Report, made: Sequence[sections.Section], glance: Sequence[Cell]
+) -> Iterator[Row]:
+    """A row per scenario, a cell per target, with the anchor of what it tells of."""
+    known = {(cell.scenario, cell.target): cell for cell in glance}
+    for scenario, section in zip(report.scenarios, made, strict=True):
+        anchors = {column.target: column.anchor for column in reversed(section.columns)}
+        row = [(known.get((scenario, t)), anchors.get(t, section.anchor)) for t in _targets(glance)]
+        yield section, row
+
+
+def _policy(style: Markup, script: Markup) -> str:
+    """Nothing is loaded, nothing runs and nothing is styled but what is ours, to the byte."""
+    return (
+        f"default-src 'none'; img-src data:; style-src '{_hash(style)}'; "
+        f"script-src '{_hash(script)}'; base-uri 'none'; form-action 'none'"
+    )
+
+
+def _hash(text: Markup) -> str:
+    digest = hashlib.sha256(text.encode("utf-8")).digest()
+    return f"sha256-{base64.b64encode(digest).decode('ascii')}"
+
+
+@cache
+def _ours(name: str) -> Markup:
+    """A file beside this one."""
+    text = files("harness.reports.html").joinpath(name).read_text(encoding="utf-8")
+    return Markup(text)  # noqa: S704 - no word of a recording is in it
+
+
+@cache
+def _script() -> Markup:
+    chinese = {key: text.chinese for key, text in speech.TEXTS.items()}
+    told = json.dumps(chinese, ensure_ascii=False).replace("<", "\\u003c")
+    return Markup(f'"use strict";\nconst CHINESE = {told};\n') + _ours("page.js")  # noqa: S704
+
+
+@cache
+def _environment() -> Environment:
+    made = Environment(
+        loader=PackageLoader("harness.reports", "html"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        finalize=lambda told: words.plain(told) if type(told) is str else told,
+    )
+    made.globals |= {"t": speech.said, "english": speech.english}
+    made.filters |= {
+        "seconds": words.seconds,
+        "number": words.number,
+        "language": language,
+        "prose": prose,
+        "size": size,
+        "short": lambda told: words.cut(words.line(told), 300),
+        "day": lambda told: told[:10],
+    }
+    return made
+
+
+def language(text: str) -> str:
+    """The language a text is marked with, so that its signs are drawn as its readers expect."""
+    return "zh-Hans" if _CHINESE.search(text) else "en"
+
+
+def size(number: int) -> str:
+    """Bytes, readable: `812 B`, `3.4 kB`."""
+    return f"{number} B" if number < 1000 else f"{number / 1000:.1f} kB"

@@ -1,0 +1,194 @@
+"""Every word of the page that is ours, in English and in Chinese.
+
+The page is written in English; its script puts the Chinese in place of what `said` marked.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+
+from markupsafe import Markup
+
+
+@dataclass(frozen=True, slots=True)
+class Text:
+    """A text in both languages; `many` is the English after another number than 1."""
+
+    english: str
+    chinese: str
+    many: str = ""
+
+
+TEXTS: Mapping[str, Text] = MappingProxyType(
+    {
+        "skip": Text("Skip to the content", "跳到正文"),
+        "views": Text("Views", "视图"),
+        "overview": Text("Overview", "总览"),
+        "findings": Text("Findings", "发现"),
+        "fields": Text("Fields", "字段"),
+        "scenarios": Text("Scenarios", "场景"),
+        "scenario": Text("scenario", "场景"),
+        "target": Text("target", "目标"),
+        "all_targets": Text("All targets", "所有目标"),
+        "search": Text("Search everything", "全文搜索"),
+        "theme": Text("Theme", "主题"),
+        "keys": Text("Keys", "快捷键"),
+        "close": Text("Close", "关闭"),
+        "key_next": Text("next and previous item", "下一项、上一项"),
+        "key_search": Text("search", "搜索"),
+        "key_escape": Text("clear the search, leave the field", "清空搜索，离开输入框"),
+        "key_help": Text("this list", "本列表"),
+        "ok": Text("passed", "通过"),
+        "not_ok": Text("failed", "失败"),
+        "transcripts": Text("transcript", "份对话记录", "transcripts"),
+        "turns": Text("turn", "轮", "turns"),
+        "exchanges": Text("exchange", "次交换", "exchanges"),
+        "error": Text("error", "错误", "errors"),
+        "warning": Text("warning", "警告", "warnings"),
+        "info": Text("note", "提示", "notes"),
+        "problems": Text("problem", "个问题", "problems"),
+        "problem": Text("not playable", "无法播放"),
+        "passed": Text("passed", "通过"),
+        "failed": Text("failed", "失败"),
+        "warned": Text("warned", "有警告"),
+        "nothing_here": Text("none", "无"),
+        "from_live": Text("Recorded from the live providers.", "录制自真实服务。"),
+        "from_sandbox": Text(
+            "Recorded from the sandbox, not from the live providers.",
+            "录制自沙箱，不是真实服务。",
+        ),
+        "from_unknown": Text(
+            "Recorded by another tool: nobody says from where.", "由其他工具录制，来源不明。"
+        ),
+        "partly": Text("Partly:", "部分："),
+        "meaning": Text("Where each value stands", "各个值的位置"),
+        "meaning_about": Text(
+            "What a reader of answers looks for, and the path where each provider has it.",
+            "读取回答时所需的值，以及各服务商放在哪个路径。",
+        ),
+        "value": Text("value", "值"),
+        "duration": Text("for all of this", "总用时"),
+        "at_a_glance": Text("Scenarios and targets", "场景与目标"),
+        "glance_about": Text(
+            "Each cell is one recording. It leads to the conversation.",
+            "每格是一份录制，点击可看对话。",
+        ),
+        "broke": Text("What broke", "出错之处"),
+        "nothing_broke": Text(
+            "Nothing broke: every rule that applies held.", "没有出错：适用的规则全部成立。"
+        ),
+        "all_findings": Text("All findings", "全部发现"),
+        "who_faster": Text("Who was faster", "谁更快"),
+        "faster_about": Text(
+            "Mean time of a turn when it was recorded; dark is the wait for the first byte.",
+            "录制时每轮的平均用时；深色部分是等待首字节的时间。",
+        ),
+        "sandbox_times": Text(
+            "These are times of the sandbox, not of the services.",
+            "这是沙箱的用时，不是真实服务的。",
+        ),
+        "fastest": Text("fastest", "最快"),
+        "who_differs": Text("Where formats differ", "格式的差异"),
+        "fields_about": Text(
+            "Every field of requests and answers, by provider and way of asking. "
+            "A dash: it is not there.",
+            "请求与回答的所有字段，按服务商与提问方式排列。横线表示没有该字段。",
+        ),
+        "of_fields_differ": Text("fields differ", "个字段不同"),
+        "of": Text("of", "/"),
+        "only_differing": Text("Only where they differ", "只看不同之处"),
+        "field": Text("field", "字段"),
+        "pictures": Text("Pictures", "图片"),
+        "picture_alt": Text("A picture that was answered", "回答的图片"),
+        "severity": Text("Severity", "级别"),
+        "all_severities": Text("All severities", "所有级别"),
+        "expected": Text("expected", "应为"),
+        "found": Text("found", "实为"),
+        "see_bytes": Text("see the bytes", "查看字节"),
+        "see_finding": Text("finding", "发现"),
+        "ignored": Text("Ignored", "已忽略"),
+        "no_findings": Text("No findings.", "没有发现。"),
+        "no_hits": Text("Nothing here fits the search.", "没有符合搜索的内容。"),
+        "talk": Text("Conversation", "对话"),
+        "compare": Text("Side by side", "并排比较"),
+        "formats": Text("Formats", "格式"),
+        "time": Text("Time", "时间线"),
+        "wire": Text("Wire", "原始报文"),
+        "thinking": Text("Thinking", "思考过程"),
+        "calls": Text("calls", "调用"),
+        "image": Text("image", "图片"),
+        "refused": Text("refused", "被拒绝"),
+        "unreadable": Text("an answer that could not be read", "无法读取的回答"),
+        "empty": Text("an empty answer", "空回答"),
+        "skipped": Text("skipped", "已跳过"),
+        "recorded": Text("recorded", "录制于"),
+        "turn": Text("turn", "轮次"),
+        "outcome": Text("outcome", "结果"),
+        "delivery": Text("delivery", "方式"),
+        "finish": Text("finish reason", "结束原因"),
+        "characters": Text("characters", "字符"),
+        "tokens_in": Text("tokens in", "输入 token"),
+        "tokens_out": Text("out", "输出"),
+        "events": Text("event", "个事件", "events"),
+        "events_head": Text("events", "事件"),
+        "first_byte": Text("first byte", "首字节"),
+        "total": Text("total", "总计"),
+        "pairs": Text("Differences, pair by pair", "两两差异"),
+        "format_differs": Text("format differs at", "格式不同"),
+        "answer_differs": Text("answer at", "回答不同"),
+        "spots": Text("spot", "处", "spots"),
+        "where": Text("where", "位置"),
+        "alike": Text("alike", "相似"),
+        "no_difference": Text("No difference that matters.", "没有重要差异。"),
+        "and": Text("and", "另有"),
+        "more_json": Text("more: see the JSON report", "项：见 JSON 报告"),
+        "volatile": Text(
+            "values that differ between any two answers are left out", "个每次都不同的值未列出"
+        ),
+        "shape": Text("shape", "结构"),
+        "answer": Text("answer", "回答"),
+        "content": Text("content", "内容"),
+        "request": Text("request", "请求"),
+        "event": Text("event of a stream", "流事件"),
+        "submit": Text("task submitted", "任务提交"),
+        "poll": Text("task still running", "任务进行中"),
+        "result": Text("task ended", "任务结束"),
+        "refusal": Text("refusal", "拒绝"),
+        "file": Text("file", "文件"),
+        "other": Text("other", "其他"),
+        "text": Text("text", "文本"),
+        "differing": Text("differing", "不同"),
+        "paths": Text("field", "个字段", "fields"),
+        "one_target": Text(
+            "Only one target: there is nothing to compare it with.", "只有一个目标，无从比较。"
+        ),
+        "no_times": Text("Nobody noted when this travelled.", "没有记录时间。"),
+        "no_chunks": Text("When each chunk came was not recorded.", "没有记录各分块到达的时间。"),
+        "chunks": Text("chunk", "个分块", "chunks"),
+        "after": Text("after", "开始于"),
+        "wire_about": Text(
+            "The bytes as they travelled; only line breaks are added. Marked is what a finding "
+            "points at.",
+            "按传输原样显示，只添加了换行。标记处是发现所指的字节。",
+        ),
+        "response": Text("answer", "回答"),
+        "no_endpoint": Text("no endpoint known here", "未知端点"),
+        "a_file": Text("a file of", "文件，大小"),
+        "nothing": Text("nothing", "空"),
+        "made_by": Text("Made by llm-conversation-harness.", "由 llm-conversation-harness 生成。"),
+    }
+)
+"""Every text, by the name its template has for it."""
+
+
+def english(key: str, number: int = 1) -> str:
+    """A text in English, as it stands after a number."""
+    told = TEXTS[key]
+    return told.english if number == 1 else told.many or told.english
+
+
+def said(key: str, number: int = 1) -> Markup:
+    """The same, marked so that the script finds it."""
+    return Markup('<span data-t="{}">{}</span>').format(key, english(key, number))

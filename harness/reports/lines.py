@@ -1,0 +1,28 @@
+"""A report as JSON Lines: a line about all of it, then one per transcript, problem, finding."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+from harness.reports import machine
+from harness.reports.report import Report
+
+
+def report(report: Report) -> str:
+    """A report as JSON Lines; each line says by `type` what it is."""
+    return "".join(f"{_line(told)}\n" for told in _told(report))
+
+
+def _told(report: Report) -> Iterator[dict[str, Any]]:
+    whole = machine.document(report)
+    about = {name: told for name, told in whole.items() if not isinstance(told, list)}
+    yield {"type": "report", **about, "recorded_from": whole["recorded_from"]}
+    for kind in ("transcript", "problem", "finding"):
+        yield from ({"type": kind, **told} for told in whole[f"{kind}s"])
+    yield from ({"type": "ignored", **told} for told in whole["ignored"])
+
+
+def _line(told: dict[str, Any]) -> str:
+    return json.dumps(json.loads(machine.dumps(told)), ensure_ascii=False)

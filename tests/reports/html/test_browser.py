@@ -1,0 +1,317 @@
+"""The page in a browser: looked at, searched, in the dark, in Chinese, and attacked."""
+
+from __future__ import annotations
+
+import re
+import socket
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Browser, BrowserContext, Page
+
+from .conftest import Watch
+
+CHINESE = re.compile("[\u3400-\u9fff/]")
+
+
+@pytest.fixture
+def page(context: BrowserContext) -> Iterator[Page]:
+    """A tab in which nothing may go wrong."""
+    opened = context.new_page()
+    watch = Watch(opened)
+    yield opened
+    assert watch.wrongs == []
+
+
+def go(page: Page, anchor: str) -> None:
+    """Follow a link to a place on the page."""
+    page.evaluate("anchor => { location.hash = anchor; }", anchor)
+    page.wait_for_function("anchor => location.hash === `#${anchor}`", arg=anchor)
+
+
+def shown(page: Page, selector: str) -> int:
+    """How many such elements can be seen."""
+    return page.locator(selector).filter(visible=True).count()
+
+
+def views(page: Page) -> list[str]:
+    """The addresses of all views, and of all panes of the scenarios."""
+    found: list[str] = page.evaluate(
+        "[...document.querySelectorAll('nav a, .tabs a')].map(a => a.getAttribute('href').slice(1))"
+    )
+    return found
+
+
+OPEN_ALL = """async () => {
+    const seen = (e) => e.checkVisibility();
+    const all = (s) => [...document.querySelectorAll(s)];
+    const told = [];
+    for (const link of all('nav a, .tabs a')) {
+        const changed = new Promise(done => addEventListener('hashchange', done, {once: true}));
+        if (location.hash !== link.hash) { location.hash = link.hash; await changed; }
+        const own = document.querySelector(link.hash);
+        told.push({
+            anchor: link.hash, own: seen(own), views: all('[data-view]').filter(seen).length,
+            panes: all('[data-pane]').filter(seen).length,
+            width: document.documentElement.scrollWidth,
+        });
+    }
+    return told;
+}"""
+"""Follow every link of the navigation, and tell what is shown then."""
+
+
+def test_every_view_opens_by_itself(page: Page, shipped_page: Path) -> None:
+    """Each link of the page shows its view, and that view only."""
+    page.goto(shipped_page.as_uri())
+    assert shown(page, "#overview") == 1
+    told = page.evaluate(OPEN_ALL)
+    assert len(told) > 40
+    assert [one for one in told if not one["own"] or one["views"] != 1 or one["panes"] > 1] == []
+
+
+def test_the_page_of_the_shipped_scenarios_is_small(shipped_page: Path) -> None:
+    """It can be sent by mail."""
+    assert shipped_page.stat().st_size < 3_000_000
+
+
+def test_the_pictures_are_drawn(page: Page, shipped_page: Path) -> None:
+    """A recorded picture is part of the page and decoded by the browser."""
+    page.goto(shipped_page.as_uri())
+    widths = page.evaluate("[...document.images].map(i => [i.complete, i.naturalWidth > 0])")
+    assert widths
+    assert all(complete and drawn for complete, drawn in widths)
+
+
+def test_a_link_to_a_finding_shows_it(page: Page, broken_page: Path) -> None:
+    """Opened with its address; from there to its bytes, which are marked, and back."""
+    page.goto(f"{broken_page.as_uri()}#f-2")
+    assert page.evaluate("document.activeElement.id") == "f-2"
+    page.locator("#f-2 [data-t=see_bytes]").click()
+    assert shown(page, "[data-pane]") == 1
+    marks = page.locator("mark.offending a[href='#f-2']").filter(visible=True)
+    assert marks.count() > 0
+    marks.first.click()
+    assert page.evaluate("document.activeElement.id") == "f-2"
+
+
+def test_findings_are_filtered(page: Page, broken_page: Path) -> None:
+    """By severity and by target, and both leave something out."""
+    page.goto(f"{broken_page.as_uri()}#findings")
+    every = shown(page, "#findings li.finding")
+    page.select_option("#severity", "error")
+    errors = shown(page, "#findings li.finding")
+    assert shown(page, "#findings li.finding.error") == errors
+    target = page.locator("#findings li.finding.error").first.get_attribute("data-target")
+    page.select_option("#target", target)
+    assert 0 < shown(page, "#findings li.finding") < errors <= every
+
+
+def test_search_finds_words_in_every_view(page: Page, shipped_page: Path) -> None:
+    """The views tell how often; what does not fit is not shown; Esc ends it."""
+    page.goto(f"{shipped_page.as_uri()}#s9-talk")
+    before = shown(page, ".talk")
+    page.keyboard.press("/")
+    page.keyboard.type("木星")
+    assert 0 < shown(page, ".talk") < before
+    hits = page.locator("nav a[href='#s9'] .hits").inner_text()
+    assert int(hits) > 0
+    assert page.locator("nav a[href='#s1'] .hits").inner_text() == "0"
+    assert page.evaluate("CSS.highlights.get('found').size") > 0
+    page.keyboard.press("Escape")
+    assert shown(page, ".talk") == before
+
+
+def test_only_what_differs_is_shown_on_request(page: Page, shipped_page: Path) -> None:
+    """Fields that are the same everywhere can be left out."""
+    page.goto(f"{shipped_page.as_uri()}#fields")
+    same, parts = shown(page, "#fields tr.same"), shown(page, "#fields tr.parts")
+    page.locator("#fields .only-differing").check()
+    assert same > 0
+    assert (shown(page, "#fields tr.same"), shown(page, "#fields tr.parts")) == (0, parts)
+
+
+def test_keys_lead_from_item_to_item(page: Page, broken_page: Path) -> None:
+    """j and k go to the next finding and back; ? tells so."""
+    page.goto(f"{broken_page.as_uri()}#findings")
+    page.keyboard.press("j")
+    page.keyboard.press("j")
+    assert page.evaluate("document.activeElement.id") == "f-2"
+    page.keyboard.press("k")
+    assert page.evaluate("document.activeElement.id") == "f-1"
+    page.keyboard.press("?")
+    assert shown(page, "dialog") == 1
+    page.keyboard.press("Escape")
+    assert shown(page, "dialog") == 0
+
+
+def test_the_first_key_leads_past_the_navigation(page: Page, shipped_page: Path) -> None:
+    """Tab shows a link to the content, and whatever has the focus can be seen to have it."""
+    page.goto(shipped_page.as_uri())
+    page.keyboard.press("Tab")
+    assert page.evaluate("document.activeElement.className") == "skip"
+    assert page.evaluate("getComputedStyle(document.activeElement).outlineStyle") == "solid"
+    page.keyboard.press("Enter")
+    assert page.evaluate("document.activeElement.id") == "main"
+
+
+def test_the_page_speaks_chinese(page: Page, shipped_page: Path) -> None:
+    """Every text that is marked changes, back too, and the choice is kept."""
+    page.goto(shipped_page.as_uri())
+    english = page.locator("nav a").first.inner_text()
+    page.locator("#language").click()
+    assert page.evaluate("document.documentElement.lang") == "zh-Hans"
+    told = page.evaluate("[...document.querySelectorAll('[data-t]')].map(e => e.textContent)")
+    assert len(told) > 500
+    assert not [text for text in told if not CHINESE.search(text)]
+    page.reload()
+    assert page.locator("nav a").first.inner_text() == "总览"
+    page.locator("#language").click()
+    assert page.locator("nav a").first.inner_text() == english
+
+
+def test_the_page_is_dark_where_the_reader_is(browser: Browser, shipped_page: Path) -> None:
+    """By the system's wish, and by a button that is remembered."""
+    context = browser.new_context(color_scheme="dark", locale="zh-CN")
+    page = context.new_page()
+    page.goto(shipped_page.as_uri())
+    back = "getComputedStyle(document.body).backgroundColor"
+    assert page.evaluate("document.documentElement.lang") == "zh-Hans"
+    assert page.evaluate(back) == "rgb(15, 19, 24)"
+    page.locator("#theme").click()
+    assert page.evaluate(back) == "rgb(245, 246, 248)"
+    page.reload()
+    assert page.evaluate(back) == "rgb(245, 246, 248)"
+    context.close()
+
+
+def test_the_page_is_whole_without_its_script(browser: Browser, shipped_page: Path) -> None:
+    """Where scripts are off, everything is shown, one thing below the other."""
+    context = browser.new_context(java_script_enabled=False)
+    page = context.new_page()
+    page.goto(shipped_page.as_uri())
+    every = page.locator("[data-view]").count()
+    assert every > 10
+    assert shown(page, "[data-view]") == every
+    assert shown(page, ".controls") == 0
+    context.close()
+
+
+@pytest.mark.parametrize("width", [320, 390])
+def test_nothing_is_wider_than_a_phone(page: Page, broken_page: Path, width: int) -> None:
+    """The page is never scrolled sideways; wide tables are, in their frames."""
+    page.set_viewport_size({"width": width, "height": 800})
+    page.goto(broken_page.as_uri())
+    told = page.evaluate(OPEN_ALL)
+    assert [one["anchor"] for one in told if one["width"] > width] == []
+
+
+def test_a_hostile_recording_does_nothing(page: Page, hostile_page: Path) -> None:
+    """In no view, not when everything is opened, hovered or clicked, and not in a search."""
+    page.goto(hostile_page.as_uri())
+    for anchor in views(page):
+        go(page, anchor)
+        page.evaluate("document.querySelectorAll('details').forEach(d => { d.open = true; })")
+        for place in page.locator(".bubble, td, pre, li").filter(visible=True).all()[:12]:
+            place.hover(force=True)
+    page.fill("#search", "<script>")
+    page.locator("#language").click()
+    page.emulate_media(media="print")
+    assert page.evaluate("window.harmed") is None
+    names = "[...new Set([...document.querySelectorAll('*')].map(e => e.localName))]"
+    elements = page.evaluate(names)
+    assert not {"iframe", "base", "object", "img", "textarea"} & set(elements)
+    assert page.locator("script").count() == page.locator("style").count() == 1
+    assert page.locator("a:not([href^='#'])").count() == 0
+
+
+def test_what_came_into_the_page_after_all_would_not_run(
+    context: BrowserContext, hostile_page: Path
+) -> None:
+    """The policy is the second lock: handlers, scripts and pictures from afar are refused."""
+    page = context.new_page()
+    page.goto(hostile_page.as_uri())
+    with socket.create_server(("127.0.0.1", 0)) as afar:
+        afar.setblocking(False)
+        page.evaluate(BREAK_IN, afar.getsockname()[1])
+        with pytest.raises(BlockingIOError):  # nobody came
+            afar.accept()
+    assert page.evaluate("window.harmed") is None
+
+
+BREAK_IN = """async (port) => {
+    document.body.insertAdjacentHTML('beforeend', '<img src=x: onerror="window.harmed = 1">'
+        + `<img src="http://127.0.0.1:${port}/x"><a id=trap href="javascript:window.harmed=2">`);
+    const script = document.createElement('script');
+    script.textContent = 'window.harmed = 3';
+    document.body.append(script);
+    document.getElementById('trap').click();
+    await new Promise(done => setTimeout(done, 150));
+}"""
+
+
+DESKTOP = {"width": 1280, "height": 900}
+LOOKS: dict[str, dict[str, Any]] = {
+    "light": {"viewport": DESKTOP, "locale": "en-GB"},
+    "dark": {"viewport": DESKTOP, "color_scheme": "dark"},
+    "chinese": {"viewport": DESKTOP, "locale": "zh-CN"},
+    "phone": {"viewport": {"width": 390, "height": 844}},
+}
+SHOTS = {
+    "light": ("overview", "fields", "s3-talk", "s9-compare", "s9-formats", "s9-time", "s9-wire"),
+    "dark": ("overview", "s10-talk"),
+    "chinese": ("overview",),
+    "phone": ("overview", "s10-talk"),
+}
+
+
+@pytest.mark.parametrize("look", LOOKS)
+def test_every_view_is_photographed(
+    browser: Browser, shipped_page: Path, broken_page: Path, screenshots: Path, look: str
+) -> None:
+    """For people to look at: make screenshots."""
+    context = browser.new_context(**LOOKS[look])
+    page = context.new_page()
+    page.goto(shipped_page.as_uri())
+    for anchor in SHOTS[look]:
+        go(page, anchor)
+        page.screenshot(path=screenshots / f"{look}-{anchor}.png")
+    page.goto(f"{broken_page.as_uri()}#findings")
+    page.screenshot(path=screenshots / f"{look}-findings.png")
+    page.locator("[data-t=see_bytes]").first.click()
+    page.screenshot(path=screenshots / f"{look}-marked.png")
+    assert len([*screenshots.glob(f"{look}-*.png")]) >= len(SHOTS[look]) + 2
+    context.close()
+
+
+@pytest.mark.parametrize("look", ["light", "dark"])
+def test_everybody_can_use_it(browser: Browser, broken_page: Path, look: str) -> None:
+    """axe finds nothing in all views together: names, contrasts, headings, order."""
+    context = browser.new_context(**LOOKS[look])
+    page = context.new_page()
+    page.goto(broken_page.as_uri())
+    page.evaluate("document.querySelectorAll('[hidden]').forEach(e => { e.hidden = false; })")
+    page.evaluate("document.querySelectorAll('details').forEach(d => { d.open = true; })")
+    told = Axe().run(page).response["violations"]
+    assert [f"{one['id']}: {node['html'][:200]}" for one in told for node in one["nodes"][:3]] == []
+    context.close()
+
+
+def test_it_can_be_printed(page: Page, shipped_page: Path, screenshots: Path) -> None:
+    """On paper there is the view alone, in light colours, with nothing folded."""
+    page.goto(f"{shipped_page.as_uri()}#s9-wire")
+    page.emulate_media(media="print", color_scheme="dark")
+    page.evaluate("dispatchEvent(new Event('beforeprint'))")
+    page.screenshot(path=screenshots / "print-s9-wire.png")
+    assert (shown(page, "nav"), shown(page, ".controls"), shown(page, "details pre") > 3) == (
+        0,
+        0,
+        True,
+    )
+    assert page.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(255, 255, 255)"
+    assert len(page.pdf()) > 10_000
+    page.evaluate("dispatchEvent(new Event('afterprint'))")
+    assert shown(page, "details pre") == 0

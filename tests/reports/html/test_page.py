@@ -1,0 +1,179 @@
+"""A report as an HTML page."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import re
+from dataclasses import replace
+from html.parser import HTMLParser
+
+import pytest
+
+from harness.compare import compare
+from harness.reports import Report, html
+from harness.reports.html import pictures, speech
+from harness.types import Finding, Origin, Place
+
+from ..samples import exchange, sample, told
+
+PNG = b"\x89PNG\r\n\x1a\n\x00\x00\x00\rIHDR" + bytes([0, 0, 4, 0, 0, 0, 2, 0])
+VOID = {"meta", "br", "img", "input", "rect"}
+
+
+class Page(HTMLParser):
+    """Which elements a page has, and whether each one is closed."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.open: list[str] = []
+        self.seen: list[tuple[str, dict[str, str | None]]] = []
+        self.feed(text)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.seen.append((tag, dict(attrs)))
+        if tag not in VOID or (tag == "rect" and self.rawdata[self.offset_of_end() - 2] != "/"):
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.seen.append((tag, dict(attrs)))
+
+    def offset_of_end(self) -> int:
+        """Where the tag that was just read ends."""
+        text = self.get_starttag_text() or ""
+        return self.rawdata.index(text) + len(text)
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag
+
+    def all(self, tag: str) -> list[dict[str, str | None]]:
+        """The attributes of every element of that name."""
+        return [told for name, told in self.seen if name == tag]
+
+
+def test_the_page_is_whole_and_needs_nothing_else() -> None:
+    """Every element is closed; no link to elsewhere, no picture from afar, no style of its own."""
+    text = html.report(sample())
+    page = Page(text)
+    assert page.open == []
+    assert {tag for tag, _ in page.seen} & {"link", "iframe", "object", "base"} == set()
+    assert "url(" not in text
+    assert all(str(link["href"]).startswith("#") for link in page.all("a"))
+    assert not [told for _, told in page.seen if "style" in told]
+    assert page.seen[0] == ("html", {"lang": "en"})
+
+
+def test_every_link_leads_somewhere() -> None:
+    """Each anchor that is linked to is there, and no two elements have the same."""
+    page = Page(html.report(sample()))
+    ids = [str(told["id"]) for _, told in page.seen if "id" in told]
+    assert len(ids) == len(set(ids))
+    assert {str(link["href"])[1:] for link in page.all("a")} <= set(ids)
+
+
+def test_the_policy_lets_one_script_and_one_style_through() -> None:
+    """Their hashes are those of the page's own; nothing else may run, load or be sent."""
+    text = html.report(sample())
+    (script,) = re.findall(r"<script>(.*?)</script>", text, re.DOTALL)
+    (style,) = re.findall(r"<style>(.*?)</style>", text, re.DOTALL)
+    (policy,) = (
+        str(told["content"])
+        for told in Page(text).all("meta")
+        if told.get("http-equiv") == "Content-Security-Policy"
+    )
+    hashes = [_hash(style), _hash(script)]
+    assert re.findall(r"'(sha256-[^']+)'", policy) == hashes
+    assert policy.startswith("default-src 'none'; img-src data:; ")
+    assert "unsafe" not in policy
+
+
+def _hash(text: str) -> str:
+    return "sha256-" + base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
+
+
+@pytest.mark.parametrize("origin", Origin)
+def test_the_page_says_where_recordings_come_from(origin: Origin) -> None:
+    """A page of sandbox recordings says so, and one of live recordings too."""
+    text = html.report(Report("r", (told(origin=origin),)))
+    (banner,) = re.findall(r'<p class="banner (\w+)">(.*?)</p>', text)
+    assert banner[0] == origin.value
+    assert speech.TEXTS[f"from_{origin.value}"].english in banner[1]
+
+
+def test_what_a_recording_says_is_never_markup() -> None:
+    """Whatever a recording holds is shown as text, in every corner of the page."""
+    text = html.report(sample("<script>alert(1)</script><img src=x onerror=y>\"'"))
+    page = Page(text)
+    assert len(page.all("script")) == 1
+    assert page.all("script") == [{}]
+    assert page.all("img") == []
+    assert not [told for _, told in page.seen if any(name.startswith("on") for name in told)]
+    assert text.count("&lt;script&gt;") > 10
+
+
+def test_the_conversations_stand_side_by_side() -> None:
+    """Each target has its column with bubbles, in the language of their texts."""
+    page = Page(html.report(sample()))
+    bubbles = [told for _, told in page.seen if "bubble" in str(told.get("class"))]
+    assert (len(page.all("article")), len(bubbles)) == (3, 4)
+    assert str(bubbles[0]["class"]).startswith("bubble asked")
+    assert bubbles[0]["lang"] == "zh-Hans"
+
+
+def test_a_picture_is_shown_from_the_recording() -> None:
+    """A fetched picture is part of the page, in its conversation and among all pictures."""
+    answer = exchange({"images": ["https://there/file"]})
+    page = Page(html.report(Report("r", (told([answer, exchange(PNG, path="/file")]),))))
+    sources = {str(image["src"]) for image in page.all("img")}
+    assert (len(page.all("img")), len(sources)) == (2, 1)
+    assert sources.pop().startswith("data:image/png;base64,iVBOR")
+
+
+def test_what_is_no_picture_or_too_much_is_not_shown() -> None:
+    """The first bytes decide, not what anybody says; and a page has room for so much only."""
+    assert pictures.embedded(PNG + bytes(pictures.MAX_PICTURE)) == ""
+    assert pictures.embedded(b"<svg xmlns='http://www.w3.org/2000/svg' onload='x()'/>") == ""
+    large = pictures.MAX_PICTURE - 100
+    files = [PNG + bytes([n]) * large for n in range(12)]
+    assert list(pictures.album(files)) == files[: pictures.MAX_PICTURES // len(files[0])]
+
+
+def test_numbers_and_differences_are_on_the_page() -> None:
+    """Facts, formats and pairs are told."""
+    text = re.sub(r"<[^>]+>", "", html.report(sample()))
+    assert "finish reason stop · 7 tokens in, 5 out · first byte 250 ms, total 1.50 s" in text
+    assert "ours/one ↔ ours/two format differs at 7 spots" in text
+    assert re.search(r"answer \d+ fields · 7 differing", text)
+
+
+def test_long_lists_are_cut_with_a_number() -> None:
+    """A pair that parts in hundreds of places says how many are not listed."""
+    left = told([exchange({f"k{i}": 1 for i in range(300)})])
+    right = told([exchange({})])
+    text = html.report(Report("r", (left, right), comparisons=(compare(left, right),)))
+    assert "And 100 more: see the JSON report." in re.sub(r"<[^>]+>", "", text).replace(
+        "and 100", "And 100"
+    )
+
+
+def test_a_finding_leads_to_its_bytes_and_the_bytes_to_it() -> None:
+    """The bytes at a finding's offset are marked, in the exchange it names."""
+    read = told([exchange({"text": "hi", "finish": "stop"})])
+    found = Finding("bad", Place(1, 1, None, 9, "/text"), "odd", scenario="问候", target="ours/one")
+    text = html.report(Report("r", (read,), (found,)))
+    assert '<a href="#s1-t1-x1"><span data-t="see_bytes">' in text
+    assert '<mark class="offending"><a href="#f-1" title="#1">&#34;hi&#34;</a></mark>' in text
+
+
+def test_a_scenario_that_could_not_be_played_is_told() -> None:
+    """What could not be played at all is in the matrix and among what broke."""
+    text = html.report(replace(sample(), reads=(), matrices=(), comparisons=()))
+    assert 'class="cell problem"' in text
+    assert "no cassette: 你好" in text
+
+
+def test_every_word_of_ours_is_there_in_both_languages() -> None:
+    """The script has the Chinese of each marked text, and each text is Chinese."""
+    used = set(re.findall(r'data-t(?:-label)?="(\w+)"', html.report(sample())))
+    assert used <= set(speech.TEXTS)
+    assert all(re.search("[\u3400-\u9fff/]", text.chinese) for text in speech.TEXTS.values())

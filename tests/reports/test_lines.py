@@ -1,0 +1,34 @@
+"""A report as JSON Lines."""
+
+from __future__ import annotations
+
+import json
+
+from harness.reports import lines, machine
+
+from .samples import sample
+
+
+def test_each_line_is_one_thing() -> None:
+    """First the report, then one line per transcript, problem and finding."""
+    told = [json.loads(line) for line in lines.report(sample()).splitlines()]
+    kinds = [one["type"] for one in told]
+    assert kinds == ["report"] + ["transcript"] * 3 + ["problem"] + ["finding"] * 2
+    assert told[0]["counts"]["errors"] == 1
+    assert told[0]["recorded_from"] == ["sandbox"]
+    assert told[-1]["rule"] == "odd"
+
+
+def test_lines_say_the_same_as_the_document() -> None:
+    """Each line is what the JSON report has."""
+    whole = json.loads(machine.report(sample()))
+    told = [json.loads(line) for line in lines.report(sample()).splitlines()]
+    for kind in ("transcript", "problem", "finding"):
+        mine = [one for one in told if one["type"] == kind]
+        assert mine == [{"type": kind, **one} for one in whole[f"{kind}s"]]
+
+
+def test_a_line_stays_one_line() -> None:
+    """Whatever was recorded, a line break in it is none of the file."""
+    text = lines.report(sample("a\nb\r\u2028c"))
+    assert len(text.split("\n")) == 8
