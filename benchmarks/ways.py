@@ -11,7 +11,7 @@ from benchmarks.speakers import KEY, Ask, Speaker
 from harness.cassette import loads
 from harness.redact import Redactor
 from harness.store import read
-from harness.tape import Player, in_place
+from harness.taping import Player, in_place
 
 
 @dataclass(frozen=True)

@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from harness import strategies
-    from harness.tape import Persister
     from harness.taped import use_cassette
+    from harness.taped import use_cassette as tape
+    from harness.taping import Persister
 
     vcrpy_persister: Persister
 
-__all__ = ["__version__", "strategies", "use_cassette", "vcrpy_persister"]
+__all__ = ["__version__", "strategies", "tape", "use_cassette", "vcrpy_persister"]
 __version__ = "0.1.0"
 
 
@@ -20,13 +21,13 @@ def __getattr__(name: str) -> object:
     """What is used is imported when it is: `import harness` costs nothing."""
     if name == "strategies":
         return import_module("harness.strategies")
-    if name == "use_cassette":
+    if name in ("tape", "use_cassette"):  # the second is what vcrpy calls it
         from harness.taped import use_cassette
 
         return use_cassette
     if name == "vcrpy_persister":
         from harness.store import read
-        from harness.tape import Persister
+        from harness.taping import Persister
 
         return Persister(read)
     raise AttributeError(f"module 'harness' has no attribute {name!r}")

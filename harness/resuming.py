@@ -8,7 +8,7 @@ from enum import StrEnum
 from harness.cassette import Head, Journaled
 from harness.errors import Unfinished
 from harness.journal import Journal
-from harness.tape import Finished, reusable
+from harness.taping import Finished, reusable
 from harness.types import Failure, Origin, Provenance, Turn
 
 

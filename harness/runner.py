@@ -28,7 +28,7 @@ from harness.resuming import Left, take_back, taken_up
 from harness.scenario import Past, Scenario, digests
 from harness.settings import settings
 from harness.store import Store, put_cassette
-from harness.tape import Player, Recorder, Tape, in_place, prove_stock_reads
+from harness.taping import Player, Recorder, Tape, in_place, prove_stock_reads
 from harness.types import (
     Call,
     Cassette,

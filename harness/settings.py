@@ -78,7 +78,7 @@ def _texts(name: str, value: Json) -> tuple[str, ...]:
 
 
 def _hosts(name: str, value: Json) -> tuple[str, ...]:
-    from harness.tape import Hosts
+    from harness.taping import Hosts
 
     try:
         return Hosts(_texts(name, value)).patterns

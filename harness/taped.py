@@ -28,7 +28,7 @@ from harness.redact import Redactor
 from harness.rules import Judged, judge
 from harness.settings import Settings, settings
 from harness.store import put_cassette, read
-from harness.tape import (
+from harness.taping import (
     BeforeRecord,
     Deck,
     Finished,

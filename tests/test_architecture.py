@@ -40,7 +40,7 @@ RINGS = (
         "drift",
         "strategies",
     ),
-    ("providers", "tape", "sandbox", "store", "journal", "loopback"),
+    ("providers", "taping", "sandbox", "store", "journal", "loopback"),
     (
         "age",
         "environment",
@@ -62,7 +62,7 @@ RINGS = (
 EDGES = 2
 
 OUTSIDE = {
-    "vcr": ("harness/tape/stock.py",),
+    "vcr": ("harness/taping/stock.py",),
     "zhipuai": ("harness/providers/zhipuai.py", "harness/parsers/zhipuai.py"),
     "zai": ("harness/parsers/zhipuai.py",),
     "dashscope": (
@@ -78,7 +78,7 @@ OUTSIDE = {
     "uvicorn": ("harness/sandbox/server.py",),
     "dotenv": ("harness/environment.py",),
     "typer": tuple(name for name in NAMES if name.startswith("harness/cli/")),
-    "aiohttp": ("harness/tape/over_aiohttp.py",),
+    "aiohttp": ("harness/taping/over_aiohttp.py",),
     "pytest": tuple(name for name in NAMES if name.startswith("harness/plugin/")),
 }
 """Libraries that stay where they belong."""

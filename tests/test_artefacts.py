@@ -24,7 +24,7 @@ from harness.cassette import Written, dumps, familiar, loads, put_back, reading,
 from harness.errors import BadCassette, CannotWrite, RecordingFailed
 from harness.redact import Redactor
 from harness.store import put_cassette, read
-from harness.tape import prove_stock_reads
+from harness.taping import prove_stock_reads
 from harness.types import Artefact, Cassette, Exchange, Request, Response, Timing
 
 if TYPE_CHECKING:

@@ -20,7 +20,7 @@ from hypothesis import strategies as st
 
 from harness.cassette import Written, artefacts, dumps, familiar, loads, put_back, reading, written
 from harness.errors import BadCassette, RecordingFailed
-from harness.tape import prove_stock_reads
+from harness.taping import prove_stock_reads
 from harness.types import (
     Artefact,
     Cassette,

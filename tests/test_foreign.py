@@ -16,7 +16,7 @@ import requests
 
 from harness.cassette import loads
 from harness.store import read
-from harness.tape import Player, in_place
+from harness.taping import Player, in_place
 from harness.types import Exchange, Json, Request
 
 RECORDINGS = Path(__file__).parents[2] / "shared" / "recordings"

@@ -26,7 +26,7 @@ from dashscope.rerank.text_rerank import AioTextReRank
 from harness.errors import Miss
 from harness.providers import NO_KEY
 from harness.store import read
-from harness.tape import Player, in_place
+from harness.taping import Player, in_place
 from harness.types import Exchange, Json, Request
 from harness.wire import read_events
 

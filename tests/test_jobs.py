@@ -30,7 +30,7 @@ from harness.runner import Source
 from harness.sandbox import SPEAKERS, Options, serve
 from harness.scenario import Scenario
 from harness.store import Store, read
-from harness.tape import Recorder, in_place
+from harness.taping import Recorder, in_place
 from harness.types import Cassette, Exchange, Reply
 
 MANY = 64

@@ -14,7 +14,7 @@ import httpx
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tape.server import Server, serving
+from taping.server import Server, serving
 from test_runner import DASH, TWO_QUESTIONS, ZHIPU, sandboxed, silent
 
 import harness
@@ -28,7 +28,7 @@ from harness.sandbox import Options, serve
 from harness.scan import Scanner
 from harness.scenario import loads
 from harness.store import Store, read
-from harness.tape import Recorder
+from harness.taping import Recorder
 from harness.types import Exchange, Origin, Provenance, Request, Response, Timing
 
 SCENARIO = loads(TWO_QUESTIONS)

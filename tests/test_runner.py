@@ -23,7 +23,7 @@ from harness.scenario import Scenario, load, load_all, loads
 from harness.scenario.script import Step
 from harness.shipped import scenarios
 from harness.store import Store, put
-from harness.tape import Recorder
+from harness.taping import Recorder
 from harness.types import (
     Call,
     Cassette,

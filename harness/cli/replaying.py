@@ -48,7 +48,7 @@ def replay(
     """
     from harness import age, work
     from harness.store import Store
-    from harness.tape import checked_pace
+    from harness.taping import checked_pace
 
     factor = checked_pace(pace)
     allowed = age.limits(max_age, max_age_fails)

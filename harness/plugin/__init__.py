@@ -94,7 +94,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def _pace(text: str) -> float:
-    """The same as `harness.tape.checked_pace` allows, without any import."""
+    """The same as `harness.taping.checked_pace` allows, without any import."""
     try:
         pace = float(text)
     except ValueError:

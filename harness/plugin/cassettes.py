@@ -19,8 +19,8 @@ from harness.plugin.aging import tell_age
 from harness.plugin.tally import Verdict, tell
 
 if TYPE_CHECKING:
-    from harness.tape import BeforeRecord, Match
     from harness.taped import Taped
+    from harness.taping import BeforeRecord, Match
 
 MARK = (
     "cassette(path='', *, folder='cassettes', volatile=(), secrets=(), allow_unplayed=False, "
@@ -119,8 +119,8 @@ def around(item: pytest.Item, taped: Taped) -> Iterator[None]:
 
 def _taped(item: pytest.Item, defaults: Mapping[str, Any]) -> Taped:
     """The cassette of a test, made once."""
-    from harness.tape import all_of_it, as_it_is
     from harness.taped import Record, Taped
+    from harness.taping import all_of_it, as_it_is
 
     told = item.stash[_SETTINGS] = _settings(item, defaults)
     path = path_of(item)

@@ -395,7 +395,7 @@ def test_the_doctor_needs_no_scenarios(harness: Harness, tmp_path: Path) -> None
 def test_the_demo(harness: Harness, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Records everything, replays it, and says where the page is; no file but in its folder."""
     from harness import work
-    from harness.tape import Recorder
+    from harness.taping import Recorder
 
     todo: Any = [
         job

@@ -92,7 +92,7 @@ def _open_to(port: int | None) -> Iterator[socket.socket]:
 
 
 @pytest.mark.parametrize(
-    "module", ["harness.providers", "harness.runner", "harness.environment", "harness.tape"]
+    "module", ["harness.providers", "harness.runner", "harness.environment", "harness.taping"]
 )
 def test_importing_the_providers_imports_no_sdk(python: Any, module: str) -> None:
     """They cost a second; only who uses one pays for it."""

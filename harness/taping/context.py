@@ -12,12 +12,12 @@ from typing import TYPE_CHECKING, Any, NoReturn, Protocol
 import anyio
 
 from harness.errors import NoTape
-from harness.tape.hosts import NO_HOSTS, Hosts
-from harness.tape.recorder import Listener
+from harness.taping.hosts import NO_HOSTS, Hosts
+from harness.taping.recorder import Listener
 from harness.types import Exchange, Request
 
 if TYPE_CHECKING:
-    from harness.tape.clock import Clock
+    from harness.taping.clock import Clock
 
 
 class Tape(Protocol):

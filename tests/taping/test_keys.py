@@ -25,7 +25,7 @@ from harness.providers.dashscope import WRONG_KEY as DASHSCOPE_WRONG
 from harness.providers.zhipuai import WRONG_KEY as ZHIPUAI_WRONG
 from harness.redact import Redactor
 from harness.sandbox import DASHSCOPE_KEY, ZHIPUAI_KEY
-from harness.tape import Player, Recorder, in_place
+from harness.taping import Player, Recorder, in_place
 from harness.types import Cassette, Exchange, Request, Response
 
 ASKED = [{"role": "user", "content": "你好"}]

@@ -9,8 +9,8 @@ from functools import cache, partial
 from types import ModuleType
 from typing import Any
 
-from harness.tape.context import letting_through, paced, passes, pause, tape_for
-from harness.tape.recorder import Listener
+from harness.taping.context import letting_through, paced, passes, pause, tape_for
+from harness.taping.recorder import Listener
 from harness.types import Exchange, Request
 
 Seam = tuple[Any, str, Callable[[Any], Any]]

@@ -14,7 +14,7 @@ import pytest
 import harness
 from harness.errors import HarnessError, Miss, SocketShut
 from harness.redact import Redactor
-from harness.tape import Hosts, Player, Recorder, in_place
+from harness.taping import Hosts, Player, Recorder, in_place
 from harness.types import Cassette
 
 from .clients import CLIENTS, Client

@@ -30,7 +30,7 @@ from weakref import ref
 import anyio
 
 from harness.errors import HarnessError
-from harness.tape.context import current, on_the_way
+from harness.taping.context import current, on_the_way
 
 _EXACT = frozenset(
     {"asyncio", "multiprocessing", "queue", "selectors", "socketserver", "subprocess", "threading"}

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 from harness.errors import Miss
 from harness.redact import PLACEHOLDER
-from harness.tape.lookup import Key, closest, key_of
+from harness.taping.lookup import Key, closest, key_of
 from harness.types import Exchange, Request
 from harness.wire import read_json, walk
 

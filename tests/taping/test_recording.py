@@ -16,7 +16,7 @@ import urllib3
 from harness.cassette import dumps, loads
 from harness.errors import RecordingFailed, SecretLeft
 from harness.redact import RESPONSE_HEADERS, Redactor
-from harness.tape import Player, Recorder, in_place
+from harness.taping import Player, Recorder, in_place
 from harness.types import Cassette, Exchange, Request, Response
 
 from .clients import (

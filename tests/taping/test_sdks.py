@@ -15,7 +15,7 @@ from harness.cassette import dumps, loads, written
 from harness.errors import Miss
 from harness.redact import Redactor
 from harness.sandbox import DASHSCOPE_KEY, ZHIPUAI_KEY
-from harness.tape import Player, Recorder, in_place, prove_stock_reads
+from harness.taping import Player, Recorder, in_place, prove_stock_reads
 from harness.types import Cassette
 
 ASKED = [{"role": "user", "content": "你好"}]

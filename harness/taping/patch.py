@@ -27,10 +27,10 @@ import httpx
 import urllib3
 
 from harness.errors import SocketShut
-from harness.tape import clock, over_httpx, over_urllib3, threads
-from harness.tape.clock import Seam
-from harness.tape.context import Tape, allowed, current, on_the_way
-from harness.tape.hosts import NO_HOSTS, Hosts
+from harness.taping import clock, over_httpx, over_urllib3, threads
+from harness.taping.clock import Seam
+from harness.taping.context import Tape, allowed, current, on_the_way
+from harness.taping.hosts import NO_HOSTS, Hosts
 
 
 @contextmanager
@@ -104,7 +104,7 @@ class _Patch:
 
 
 def _aiohttp(library: ModuleType) -> tuple[Seam, ...]:
-    from harness.tape import over_aiohttp
+    from harness.taping import over_aiohttp
 
     return ((library.ClientSession, "_request", over_aiohttp.on_tape),)
 

@@ -15,8 +15,8 @@ from hypothesis import strategies as st
 
 from harness.errors import Miss, SocketShut
 from harness.redact import Redactor
-from harness.tape import Player, in_place
-from harness.tape.lookup import canonical, closest, key_of
+from harness.taping import Player, in_place
+from harness.taping.lookup import canonical, closest, key_of
 from harness.types import Cassette, Exchange, Provenance, Request, Response
 
 HOST = "https://host"

@@ -15,7 +15,7 @@ from harness.cassette import dumps, loads
 from harness.cassette.reading import by_yaml
 from harness.errors import HarnessError
 from harness.redact import Redactor
-from harness.tape import Player, Recorder, in_place
+from harness.taping import Player, Recorder, in_place
 from harness.types import Cassette, Exchange, Request, Response, Timing
 
 from .clients import CLIENTS, STREAMING, Client, by_httpx

@@ -16,7 +16,7 @@ import urllib3
 from harness.errors import BadHook, Unkept
 from harness.fingerprint import fingerprint
 from harness.redact import Redactor
-from harness.tape.finished import Finished
+from harness.taping.finished import Finished
 from harness.types import Exchange, Request, Response, Timing
 
 BeforeRecord = Callable[[Exchange], Exchange | None]

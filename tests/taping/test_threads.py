@@ -16,7 +16,7 @@ import requests
 
 import harness
 from harness.errors import NoTape, SocketShut
-from harness.tape import Player, in_place
+from harness.taping import Player, in_place
 from harness.types import Cassette
 
 from .server import Server

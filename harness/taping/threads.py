@@ -14,8 +14,8 @@ from contextvars import Context, copy_context
 from functools import partial
 from typing import Any
 
-from harness.tape.clock import Seam
-from harness.tape.context import current
+from harness.taping.clock import Seam
+from harness.taping.context import current
 
 
 def seams() -> Iterator[Seam]:

@@ -19,7 +19,7 @@ import urllib3
 
 from harness.errors import NoTape, SocketShut
 from harness.redact import Redactor
-from harness.tape import Player, Recorder, in_place
+from harness.taping import Player, Recorder, in_place
 from harness.types import Cassette, Exchange, Request, Response
 
 from .server import Server

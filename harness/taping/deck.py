@@ -7,9 +7,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from harness.errors import Miss
-from harness.tape.clock import Clock
-from harness.tape.player import Player
-from harness.tape.recorder import Listener, Recorder
+from harness.taping.clock import Clock
+from harness.taping.player import Player
+from harness.taping.recorder import Listener, Recorder
 from harness.types import Exchange, Request
 
 

@@ -15,7 +15,7 @@ from harness.cassette import dumps, loads, written
 from harness.errors import Miss, NoTape
 from harness.redact import Redactor
 from harness.sandbox import DASHSCOPE_KEY
-from harness.tape import Player, Recorder, in_place, prove_stock_reads
+from harness.taping import Player, Recorder, in_place, prove_stock_reads
 from harness.types import Cassette
 
 from .server import Server
@@ -166,12 +166,12 @@ def test_it_is_not_imported_and_patched_when_it_comes(python: Python) -> None:
     """Also inside the block; afterwards nothing is left, whether it came or not."""
     code = """
 import sys
-import harness.tape
+import harness.taping
 from harness.redact import Redactor
-with harness.tape.in_place(harness.tape.Recorder(Redactor())):
+with harness.taping.in_place(harness.taping.Recorder(Redactor())):
     print("aiohttp" in sys.modules)
 print(len([finder for finder in sys.meta_path if "harness" in type(finder).__module__]))
-with harness.tape.in_place(harness.tape.Recorder(Redactor())):
+with harness.taping.in_place(harness.taping.Recorder(Redactor())):
     import aiohttp
     print(aiohttp.ClientSession._request.__module__)
 print(aiohttp.ClientSession._request.__module__)
@@ -181,7 +181,7 @@ print(len([finder for finder in sys.meta_path if "harness" in type(finder).__mod
     assert done.stdout.split() == [
         "False",
         "0",
-        "harness.tape.over_aiohttp",
+        "harness.taping.over_aiohttp",
         "aiohttp.client",
         "0",
     ], done.stderr

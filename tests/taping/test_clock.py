@@ -37,7 +37,7 @@ from harness.runner import Source, record, replay
 from harness.sandbox import DASHSCOPE_KEY, SPEAKERS, ZHIPUAI_KEY, Options, serve
 from harness.scenario import loads
 from harness.store import Store
-from harness.tape import Deck, Player, Recorder, Tape, clock, in_place
+from harness.taping import Deck, Player, Recorder, Tape, clock, in_place
 from harness.types import Cassette, Exchange, Origin, Reply, Request, Response
 
 POLLS = 40

@@ -14,8 +14,8 @@ from typing import Any, NoReturn
 import urllib3
 
 from harness.errors import RecordingFailed
-from harness.tape.context import chunks_of, letting_through, on_the_way, paced, passes, tape_for
-from harness.tape.recorder import Listener
+from harness.taping.context import chunks_of, letting_through, on_the_way, paced, passes, tape_for
+from harness.taping.recorder import Listener
 from harness.types import Exchange, Request
 
 

@@ -12,9 +12,9 @@ from typing import NoReturn
 from harness.errors import BadHook, Miss, SocketShut
 from harness.fingerprint import NONE, UNKNOWN, fingerprint
 from harness.redact import Redactor
-from harness.tape.clock import Clock
-from harness.tape.lookup import Key, closest, key_of
-from harness.tape.recorder import Listener
+from harness.taping.clock import Clock
+from harness.taping.lookup import Key, closest, key_of
+from harness.taping.recorder import Listener
 from harness.types import Cassette, Exchange, Request
 
 Match = Callable[[Request], Request]

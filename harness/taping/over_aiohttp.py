@@ -20,8 +20,8 @@ from aiohttp.http import HttpVersion11
 from aiohttp.streams import StreamReader
 from multidict import CIMultiDict, CIMultiDictProxy
 
-from harness.tape.context import letting_through, paced, passes, pause, tape_for
-from harness.tape.recorder import Listener
+from harness.taping.context import letting_through, paced, passes, pause, tape_for
+from harness.taping.recorder import Listener
 from harness.types import Exchange, Request
 
 

@@ -304,3 +304,10 @@ def test_a_block_inside_another_has_its_own_cassette(server: Server, tmp_path: P
                 get(server, "/nothing")
             get(server)
         assert (len(one.exchanges), len(other.exchanges)) == (2, 1)
+
+
+def test_the_public_name_is_the_noun_and_vcrpys() -> None:
+    """`harness.tape` and `harness.use_cassette` are one function, whatever was imported before."""
+    import harness
+
+    assert harness.tape is harness.use_cassette

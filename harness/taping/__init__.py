@@ -4,15 +4,15 @@
 every HTTP request of the context meets it. Recording and replaying differ in nothing else.
 """
 
-from harness.tape.clock import checked_pace
-from harness.tape.context import Tape
-from harness.tape.deck import Deck
-from harness.tape.finished import Finished, reusable
-from harness.tape.hosts import Hosts
-from harness.tape.patch import in_place
-from harness.tape.player import Match, Player, as_it_is
-from harness.tape.recorder import BeforeRecord, Recorder, all_of_it
-from harness.tape.stock import Persister, prove_stock_reads
+from harness.taping.clock import checked_pace
+from harness.taping.context import Tape
+from harness.taping.deck import Deck
+from harness.taping.finished import Finished, reusable
+from harness.taping.hosts import Hosts
+from harness.taping.patch import in_place
+from harness.taping.player import Match, Player, as_it_is
+from harness.taping.recorder import BeforeRecord, Recorder, all_of_it
+from harness.taping.stock import Persister, prove_stock_reads
 
 __all__ = [
     "BeforeRecord",

@@ -16,7 +16,7 @@ import harness
 from harness.errors import Miss
 from harness.redact import Redactor
 from harness.sandbox import ZHIPUAI_KEY
-from harness.tape import Player, Recorder, in_place, over_httpx, patch
+from harness.taping import Player, Recorder, in_place, over_httpx, patch
 from harness.types import Cassette, Exchange, Request
 
 if TYPE_CHECKING:
@@ -115,7 +115,7 @@ def test_a_refusal_is_retried_as_often_as_it_was(sandbox: str) -> None:
 LATER = """
 import sys
 from harness.redact import Redactor
-from harness.tape import Player, in_place
+from harness.taping import Player, in_place
 from harness.types import Cassette, Exchange, Request, Response
 
 assert "httpx2" not in sys.modules, "the harness imported it"
