@@ -246,6 +246,6 @@ def test_the_plugin_imports_nothing_heavy(python: Python) -> None:
         "print(*sorted(name for name in {*sys.modules} - before))"
     )
     assert python("-c", code).stdout == (
-        "harness harness.plugin harness.plugin.cassettes harness.plugin.scenarios "
-        "harness.plugin.tally\n"
+        "harness harness.plugin harness.plugin.aging harness.plugin.cassettes "
+        "harness.plugin.scenarios harness.plugin.tally\n"
     )

@@ -67,7 +67,7 @@ def test_json_is_read(body: bytes, value: Json) -> None:
         (b'{"x":{"b":1,"b":2}}', "the key 'b' stands twice in one object", 0),
         (b'{"a":\xff}', "not UTF-8: invalid start byte", 5),
         ('{"你":"'.encode() + b"\xe4\xbd", "not UTF-8: unexpected end of data", 8),
-        ('{"你好": 1x}'.encode(), "Expecting ',' delimiter", 12),
+        ('{"你好": 1x}'.encode(), "invalid JSON (Expecting ',' delimiter)", 12),
         (b"{} {}", "invalid JSON (Extra data)", 3),
         (b"\xef\xbb\xbf{}", "invalid JSON (Unexpected UTF-8 BOM (decode using utf-8-sig))", 0),
         (b'"a\nb"', "invalid JSON (Invalid control character at)", 2),

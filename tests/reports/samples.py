@@ -43,7 +43,7 @@ def _read(parts: Sequence[Part], asked: Json) -> Outcome | None:
     if not isinstance(told, dict):
         return None
     return Reply(
-        content=told.get("text"),
+        content=text if isinstance(text := told.get("text"), str) else None,
         reasoning=told.get("thought"),
         finish_reason=told.get("finish"),
         tool_calls=tuple(ToolCall(*tool) for tool in told.get("tools", ())),
