@@ -10,7 +10,7 @@ from collections.abc import Callable
 from contextlib import closing
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from functools import partial
+from functools import lru_cache, partial
 from importlib.metadata import version
 from pathlib import Path
 
@@ -226,10 +226,14 @@ def _provenance(
         scenario=scenario.name,
         target=str(target),
         address=address or provider.address,
-        sdk=Sdk(provider.distribution, version(provider.distribution)),
+        sdk=Sdk(provider.distribution, _version(provider.distribution)),
         script=digests(scenario, target),
         volatile=scenario.volatile,
     )
+
+
+_version = lru_cache(version)  # it looks through all that is installed
+"""The version of an installed distribution."""
 
 
 def replay(scenario: Scenario, target: Target, store: Store, pace: float = 0.0) -> Transcript:

@@ -83,7 +83,7 @@ class Recorder:
             return None
         next(self._numbers)
         slot = Listener(found.request, found.turn)
-        slot.exchange, slot.chosen = found, (found,)
+        slot.exchange, slot.chosen = found, (self.redactor.exchange(found),)
         self._slots.append(slot)
         return slot
 
@@ -154,10 +154,10 @@ class Recorder:
         """What is kept of an answer, secrets removed; None if it never came or is not wanted."""
         if slot.exchange is None:
             return None
-        if not slot.chosen:
-            slot.chosen = (self._chosen(slot.exchange),)
-        (chosen,) = slot.chosen
-        return None if chosen is None else self.redactor.exchange(chosen)
+        if not slot.chosen:  # it is asked for by the journal, the turn and the cassette
+            chosen = self._chosen(slot.exchange)
+            slot.chosen = (None if chosen is None else self.redactor.exchange(chosen),)
+        return slot.chosen[0]
 
     def _chosen(self, heard: Exchange) -> Exchange | None:
         """What `before_record` makes of an exchange, in what it may change."""
