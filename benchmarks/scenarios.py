@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import socket
+import subprocess
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
-from time import perf_counter
+from time import perf_counter, sleep
 
 from harness import work
-from harness.environment import Environment
-from harness.sandbox import Options
+from harness.environment import Environment, without_proxies
+from harness.sandbox import SPEAKERS, Options
 from harness.store import Store
+from harness.types import Origin
 
 MANY, AT_ONCE, LATENCY = 200, 32, 0.3
 POLLS, INTERVAL = 40, 0.05
@@ -35,13 +40,50 @@ steps:
 def recorded_at_once(folder: Path) -> float:
     """Seconds to record MANY scenarios of one call, AT_ONCE at a time, each answered in LATENCY.
 
-    The sandbox, the SDKs and the connections' trust are there already.
+    The sandbox is a process of its own, as a service is; it and the SDKs are there already.
     """
     texts = [_QUESTION.format(number=number, target=_TARGETS[number % 2]) for number in range(MANY)]
     jobs = _jobs(folder / "many", texts)
-    with work.sandboxed(Options(port=0, latency=LATENCY), Environment({})) as source:
+    with without_proxies(), _sandbox_elsewhere() as source:
         _record(jobs[:2], source, folder / "warm")
         return _timed(lambda: _record(jobs, source, folder / "many-recorded"))
+
+
+@contextmanager
+def _sandbox_elsewhere() -> Iterator[work.Source]:
+    """A sandbox in a process of its own, with LATENCY."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    command = [sys.executable, "-m", "harness.cli", "sandbox", "--port", str(port)]
+    process = subprocess.Popen(  # noqa: S603 - ourselves
+        [*command, "--latency", str(LATENCY)],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    base = f"http://127.0.0.1:{port}"
+    try:
+        _wait_for(port)
+        yield work.Source(
+            Origin.SANDBOX,
+            where=base,
+            key=lambda provider: SPEAKERS[provider.name].key,
+            address=lambda provider: base + SPEAKERS[provider.name].prefix,
+        )
+    finally:
+        process.terminate()
+        process.wait()
+
+
+def _wait_for(port: int) -> None:
+    for _ in range(500):
+        try:
+            socket.create_connection(("127.0.0.1", port)).close()
+        except OSError:
+            sleep(0.02)
+        else:
+            return
+    raise RuntimeError("the sandbox did not begin")
 
 
 def polled_in_no_time(folder: Path) -> float:
