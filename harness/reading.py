@@ -46,13 +46,15 @@ class Role(StrEnum):
 class States:
     """A task's states on the wire, by what they mean; `running` in the order they come.
 
-    `explained` are those of the failed states that come with a code and a message.
+    `explained` are those of the failed states that come with a code and a message, `forgotten`
+    those that are told of a task which the service no longer knows, however it ended.
     """
 
     running: tuple[str, ...] = ()
     succeeded: tuple[str, ...] = ()
     failed: tuple[str, ...] = ()
     explained: tuple[str, ...] = ()
+    forgotten: tuple[str, ...] = ()
 
     def __contains__(self, state: object) -> bool:
         return state in self.running + self.succeeded + self.failed

@@ -49,6 +49,7 @@ STATES = States(
     succeeded=("SUCCEEDED",),
     failed=("FAILED", "CANCELED", "UNKNOWN"),
     explained=("FAILED",),
+    forgotten=("UNKNOWN",),
 )
 
 # [REC], [DOC], [FIELD] B7

@@ -16,9 +16,9 @@ _ROLES = ("system", "user", "assistant", "tool")
 def messages_are_well_formed(reading: Reading) -> Iterator[Finding]:
     """The messages of a request have known roles, something to say, and a sensible order.
 
-    The system speaks first if at all; a tool only after an assistant that called it; the last word
-    is not the assistant's, unless it is to be continued (`partial`, `prefix`). An assistant may
-    open a conversation: in role play (charglm, qwen-plus-character) it does.
+    A tool speaks only after an assistant that called it; the last word is not the assistant's,
+    unless it is to be continued (`partial`, `prefix`). An assistant may open a conversation: in
+    role play (charglm, qwen-plus-character) it does. The system may speak at any time.
     """
     pointer, sent = messages(reading)
     before = ""
@@ -38,8 +38,6 @@ def _problems(message: Mapping[str, Json], before: str) -> Iterator[tuple[str, s
     role = message.get("role")
     if role not in _ROLES:
         yield f"a role among {', '.join(_ROLES)}", show(role)
-    elif role == "system" and before not in ("", "system"):
-        yield "the system message at the beginning", f"one after {before}"
     elif role == "tool" and before not in ("assistant", "tool"):
         yield "a tool result after an assistant's message", f"one after {show(before)}"
     content = message.get("content")

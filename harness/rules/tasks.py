@@ -72,7 +72,7 @@ def task_state_is_known(reading: Reading) -> Iterator[Finding]:
 def task_moves_forward(read: Read) -> Iterator[Finding]:
     """A task only moves forward, and it ends once.
 
-    After its end every further poll repeats the same state.
+    After its end every further poll repeats the same state, until the service has forgotten it.
     """
     latest: dict[str, str] = {}
     for reading in read.readings:
@@ -88,7 +88,7 @@ def task_moves_forward(read: Read) -> Iterator[Finding]:
 
 def _follows(endpoint: Endpoint, before: str, state: str) -> bool:
     states = endpoint.states
-    if before not in states or before == state:
+    if before not in states or before == state or state in states.forgotten:
         return True
     return not states.ended(before) and states.rank(before) <= states.rank(state)
 

@@ -239,6 +239,14 @@ VALID: dict[str, tuple[Exchange, ...]] = {
     "a text from a sound": (
         get(POLL, state("SUCCEEDED", results=[{"transcription_url": "https://x.example/1.json"}])),
     ),
+    "a task that was forgotten": (SUCCEEDED, get(POLL, state("UNKNOWN"))),
+    "a system that speaks later": (
+        asking(
+            SYNC,
+            "}]}",
+            '}, {"role": "system", "content": "!"}, {"role": "user", "content": "?"}]}',
+        ),
+    ),
     "a task without an end yet": (edited(SUCCEEDED, "2025-12-07 19:29:22.754", ""),),
     "an answer that was not changed": (
         exchange("GET", f"{DASHSCOPE}/tasks/1", None, b"", "application/json", 304),
