@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from benchmarks.speakers import JSON, QUESTION, Speaker
+from benchmarks.speakers import ASKED_AT, JSON, QUESTION, Speaker
 from harness.cassette import dumps
 from harness.types import Cassette, Exchange, Origin, Provenance, Request, Response, Timing
 
@@ -63,5 +63,5 @@ def _exchange(asked: Request, answer: bytes, number: int) -> Exchange:
         asked.method, asked.uri, asked.headers, asked.body.replace(zero.encode(), mine.encode())
     )
     response = Response(200, "OK", _HEADERS, answer)
-    timing = Timing(1767225600.0 + number, 0.25, 0.5)
+    timing = Timing(float(ASKED_AT + number), 0.25, 0.5)
     return Exchange(request, response, timing, (len(answer),), number + 1)

@@ -19,6 +19,8 @@ Ask = Callable[[int], object]
 QUESTION = "问题 {:06d}：北京今天天气怎么样？请用三句话回答。"
 ANSWER = "北京今天晴，气温在十五到二十五度之间，微风。适合出门散步，也适合开窗通风。"
 KEY = "0123456789abcdef0123456789abcdef.0123456789abcdef"
+ASKED_AT = 1767225600
+"""Seconds since 1970: the first of January 2026, in UTC."""
 
 
 @dataclass(frozen=True)
@@ -88,11 +90,24 @@ def _dashscope_in_memory(answer: Callable[[str, str, bytes], bytes]) -> Ask:
 
 
 JSON = {"content-type": "application/json"}
-_USAGE = {"prompt_tokens": 20, "completion_tokens": 40, "total_tokens": 60}
 _CHOICE = {
     "index": 0,
     "finish_reason": "stop",
     "message": {"role": "assistant", "content": ANSWER},
+}
+_ID = "20260101080000" + "0123456789abcdef"
+_OF_ZHIPU = {
+    "id": _ID,
+    "request_id": _ID,
+    "created": ASKED_AT,
+    "model": "glm-4",
+    "choices": [_CHOICE],
+    "usage": {"prompt_tokens": 20, "completion_tokens": 40, "total_tokens": 60},
+}
+_OF_DASHSCOPE = {
+    "request_id": "01234567-89ab-cdef-0123-456789abcdef",
+    "output": {"choices": [_CHOICE]},
+    "usage": {"input_tokens": 20, "output_tokens": 40, "total_tokens": 60},
 }
 _TRUST = ssl.create_default_context()
 """Made once: it takes some 20 ms, and is no part of any tape."""
@@ -101,18 +116,12 @@ SPEAKERS = (
         "zhipuai over httpx",
         lambda: _zhipuai(httpx.Client(verify=_TRUST)),
         _zhipuai_in_memory,
-        json.dumps(
-            {"id": "1", "created": 1, "model": "glm-4", "choices": [_CHOICE], "usage": _USAGE},
-            ensure_ascii=False,
-        ).encode(),
+        json.dumps(_OF_ZHIPU, ensure_ascii=False).encode(),
     ),
     Speaker(
         "dashscope over requests",
         lambda: _dashscope(requests.Session()),
         _dashscope_in_memory,
-        json.dumps(
-            {"request_id": "1", "output": {"choices": [_CHOICE]}, "usage": {"total_tokens": 60}},
-            ensure_ascii=False,
-        ).encode(),
+        json.dumps(_OF_DASHSCOPE, ensure_ascii=False).encode(),
     ),
 )

@@ -13,7 +13,7 @@ from benchmarks.speakers import SPEAKERS, Speaker
 
 PLUGINS: Mapping[str, tuple[str, str]] = {
     "floor": ("", ""),
-    "this tape": ("harness.plugin", "@pytest.mark.cassette(findings='tell')"),
+    "this tape": ("harness.plugin", "@pytest.mark.cassette"),
     "vcrpy": (
         "pytest_recording.plugin",
         "@pytest.mark.vcr(match_on=['method', 'scheme', 'host', 'port', 'path', 'query', 'body'])",

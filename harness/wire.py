@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
 
@@ -87,6 +87,11 @@ def _refuse_duplicates(pairs: list[tuple[str, Json]]) -> dict[str, Json]:
     return found
 
 
+_STRICT = json.JSONDecoder(parse_constant=_refuse_constant, object_pairs_hook=_refuse_duplicates)
+_BOM = "\ufeff"
+"""`json.loads` refuses it in plain words, a decoder by itself does not."""
+
+
 def read_json(body: bytes) -> Document:
     """Read bytes as strict JSON in UTF-8: no NaN, no key twice, bounded depth."""
     try:
@@ -94,10 +99,8 @@ def read_json(body: bytes) -> Document:
     except UnicodeDecodeError as error:
         return Document(problem=f"not UTF-8: {error.reason}", offset=error.start)
     try:
-        value = json.loads(
-            text, parse_constant=_refuse_constant, object_pairs_hook=_refuse_duplicates
-        )
-        if _too_deep(value):
+        value = _STRICT.decode(text) if text[:1] != _BOM else json.loads(text)
+        if text.count("[") + text.count("{") > MAX_DEPTH and _too_deep(value):
             return Document(problem=f"nested deeper than {MAX_DEPTH}")
     except json.JSONDecodeError as error:
         offset = len(text[: error.pos].encode())
@@ -248,28 +251,33 @@ def find(value: Json, pattern: str) -> list[tuple[str, Json]]:
     >>> find({"a": [{"b": 1}, {"c": 2}]}, "/a/[]/b")
     [('/a/0/b', 1)]
     """
-    found = [("", value)]
-    for step, key in _steps(pattern):
-        found = [
-            (f"{here}/{down}", child)
-            for here, node in found
-            for down, child in _into(node, step, key)
-        ]
+    found: list[tuple[str, Json]] = []
+    _collect(value, _steps(pattern), "", found)
     return found
 
 
+def _collect(node: Json, steps: _Steps, here: str, found: list[tuple[str, Json]]) -> None:
+    """Go down, and keep what is at the end; most ways end where an answer is of another form."""
+    for number, (step, key) in enumerate(steps, start=1):
+        if step == "[]":
+            for position, item in enumerate(node if isinstance(node, list) else ()):
+                _collect(item, steps[number:], f"{here}/{position}", found)
+            return
+        node = node.get(key, ABSENT) if type(node) is dict else _member(node, key)
+        if node is ABSENT:
+            return
+        here = f"{here}/{step}"
+    found.append((here, node))
+
+
+_Steps = tuple[tuple[str, str], ...]
+
+
 @lru_cache(maxsize=1024)
-def _steps(pattern: str) -> tuple[tuple[str, str], ...]:
+def _steps(pattern: str) -> _Steps:
     """A pattern's steps, as they are spelled and as the keys they mean; patterns are few."""
     steps = pattern.split("/")[1:]
     return tuple((step, step.replace("~1", "/").replace("~0", "~")) for step in steps)
-
-
-def _into(node: Json, step: str, key: str) -> Iterable[tuple[object, Json]]:
-    if step == "[]":
-        return enumerate(node) if isinstance(node, list) else ()
-    child = _member(node, key)
-    return () if child is ABSENT else ((step, child),)
 
 
 def escape(key: object) -> str:

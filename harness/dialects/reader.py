@@ -159,10 +159,12 @@ def _reply(parts: Sequence[Part], fields: Fields, cumulative: bool) -> Reply:
     )
 
 
-def _each(parts: Sequence[Part], pointers: Pointers) -> list[Json]:
-    """What one field holds in each part that has it."""
-    values = (first(part.value, pointers) for part in parts)
-    return [value for value in values if value is not None]
+def _each(parts: Sequence[Part], pointers: Pointers) -> Iterator[Json]:
+    """What one field holds in each part that has it; no further than somebody wants to know."""
+    for part in parts if pointers else ():
+        value = first(part.value, pointers)
+        if value is not None:
+            yield value
 
 
 def _first_text(parts: Sequence[Part], pointers: Pointers) -> str | None:

@@ -242,12 +242,14 @@ def _verdict(taped: Taped) -> Verdict:
 
 def _judge(item: pytest.Item, taped: Taped) -> None:
     """Fail with findings that are errors; show the others."""
+    with _plainly():
+        judged = taped.judged
+    if not judged.findings and not judged.ignored:
+        return
     from harness.reports import describe
     from harness.types import Severity
 
     strict = item.stash[_SETTINGS].findings == "fail"
-    with _plainly():
-        judged = taped.judged
     found = {f: strict and f.severity is Severity.ERROR for f in judged.findings}
     lesser = [describe(finding) for finding, fails in found.items() if not fails]
     if lesser:

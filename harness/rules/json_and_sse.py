@@ -173,12 +173,16 @@ def delivery_as_asked(reading: Reading) -> Iterator[Finding]:
     """
     endpoint = spoken(reading)
     asked = reading.asked.value
-    if endpoint is None or not isinstance(asked, dict) or not reading.accepted or refusals(reading):
+    if endpoint is None or not isinstance(asked, dict) or not reading.accepted:
         return
     if wants_stream(reading) and endpoint.event is not None and not reading.is_stream:
-        yield unmet("a stream, as asked for", "one whole answer", reading.place())
+        expected, found = "a stream", "one whole answer"
     elif asked.get("stream") is False and reading.is_stream:
-        yield unmet("one whole answer, as asked for", "a stream", reading.place())
+        expected, found = "one whole answer", "a stream"
+    else:
+        return
+    if not refusals(reading):
+        yield unmet(f"{expected}, as asked for", found, reading.place())
 
 
 def status_agrees_with_body(reading: Reading) -> Iterator[Finding]:

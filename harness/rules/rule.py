@@ -141,11 +141,10 @@ class Answered:
 
 def wants_stream(reading: Reading) -> bool:
     """Whether a request asks for its answer in events: in its body, or by a header."""
-    headers = {name.lower(): value.lower() for name, value in reading.exchange.request.headers}
-    return (
-        at(reading.asked.value, "/stream") is True
-        or headers.get("accept") == "text/event-stream"
-        or any(n.endswith("-sse") and value == "enable" for n, value in headers.items())
+    return at(reading.asked.value, "/stream") is True or any(
+        (name == "accept" and value == "text/event-stream")
+        or (name.endswith("-sse") and value == "enable")
+        for name, value in ((n.lower(), v.lower()) for n, v in reading.exchange.request.headers)
     )
 
 

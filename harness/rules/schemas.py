@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
 
 from jsonschema import Draft202012Validator
@@ -14,6 +14,7 @@ from referencing import Registry
 from referencing.exceptions import Unresolvable
 
 from harness.reading import Schema
+from harness.rules.forms import Form, form_of, is_formal
 from harness.rules.rule import show
 from harness.types import Json
 from harness.wire import escape, type_name
@@ -35,6 +36,9 @@ _UNUSABLE = (
     KeyError,
 )
 
+_FORMS = 256
+"""So many forms are remembered of one schema; a service has a few."""
+
 _NOTHING_REMOTE: Registry[bool | Schema] = Registry()
 
 
@@ -48,15 +52,36 @@ def _compiled(text: str) -> Draft202012Validator:
 def violations(schema: Schema, value: Json) -> list[Violation]:
     """Where a value does not fit a schema; a schema that cannot be used is said to be so."""
     try:
-        errors = list(compiled(schema).iter_errors(value))
+        checked = _of_this_one(_Same(schema))
+        form = form_of(value) if checked.is_formal else None
+        if form in checked.fitting:
+            return []
+        errors = list(checked.validator.iter_errors(value))
     except _UNUSABLE as error:
         return [("", "a JSON Schema that can be used", _first_line(error))]
+    if form is not None and not errors:
+        checked.remember(form)
     return sorted((_pointer(error), *_words(error)) for error in errors)
 
 
 def compiled(schema: Schema) -> Draft202012Validator:
     """A validator that was checked, made once for each schema."""
-    return _of_this_one(_Same(schema))
+    return _of_this_one(_Same(schema)).validator
+
+
+@dataclass(frozen=True, slots=True)
+class _Checked:
+    """A schema's validator, and the forms that were found to fit it, if forms are all it asks."""
+
+    validator: Draft202012Validator
+    is_formal: bool
+    fitting: set[Form] = field(default_factory=set)
+
+    def remember(self, form: Form) -> None:
+        """The next value of this form fits without being looked at."""
+        if len(self.fitting) >= _FORMS:
+            self.fitting.clear()
+        self.fitting.add(form)
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -73,8 +98,9 @@ class _Same:
 
 
 @lru_cache(maxsize=256)
-def _of_this_one(same: _Same) -> Draft202012Validator:
-    return _compiled(json.dumps(same.schema, default=dict, sort_keys=True))
+def _of_this_one(same: _Same) -> _Checked:
+    validator = _compiled(json.dumps(same.schema, default=dict, sort_keys=True))
+    return _Checked(validator, is_formal(validator.schema))
 
 
 def _first_line(error: BaseException) -> str:

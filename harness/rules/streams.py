@@ -165,13 +165,9 @@ def stream_equals_whole(read: Read) -> Iterator[Finding]:
     are told at all.
     """
     whole: dict[str, Reading] = {}
-    streams = []
-    for reading in read.readings:
-        if not _is_comparable(reading):
-            continue
-        if reading.is_stream:
-            streams.append(reading)
-        else:
+    streams = [r for r in read.readings if r.is_stream and _is_comparable(r)]
+    for reading in read.readings if streams else ():
+        if not reading.is_stream and _is_comparable(reading):
             whole.setdefault(_asked(reading), reading)
     for reading in streams:
         other = whole.get(_asked(reading))

@@ -125,6 +125,10 @@ def tool_type_is_known(reading: Reading) -> Iterator[Finding]:
                     yield unmet("the type function", show(kind), place)
 
 
+def _calling(read: Read) -> Iterator[Answered]:
+    return (asked for asked in answered(read) if asked.reply.tool_calls)
+
+
 def _declared(asked: Answered) -> dict[str, Json]:
     """The parameters' schema of each function a request offers."""
     tools = asked.asks("tools")
@@ -138,7 +142,7 @@ def tool_was_declared(read: Read) -> Iterator[Finding]:
 
     A program that looks the function up would fail, or run something nobody offered.
     """
-    for asked in answered(read):
+    for asked in _calling(read):
         if not isinstance(asked.asked.asked.value, dict):
             continue  # a question that nobody recorded
         declared = _declared(asked)
@@ -154,7 +158,7 @@ def tool_arguments_fit(read: Read) -> Iterator[Finding]:
 
     Models make mistakes here; a program that trusts them passes the mistake on.
     """
-    for asked in answered(read):
+    for asked in _calling(read):
         declared = _declared(asked)
         for number, call in enumerate(asked.reply.tool_calls):
             schema = declared.get(call.name)

@@ -250,24 +250,28 @@ class _Names:
     """The names that modules have for what is to be replaced; each module is looked at once."""
 
     def __init__(self) -> None:
-        self._seen: dict[int, ref[ModuleType]] = {}
+        self._seen: dict[int, object] = {}
+        """What was looked at, by its id; it is forgotten when it goes, and its id is another's."""
         self._places: list[tuple[ref[ModuleType], str]] = []
 
     def seams(self) -> Iterator[Seam]:
         """Those that are bound as they were when they were found."""
-        for module in list(sys.modules.values()):
-            known = self._seen.get(id(module))
-            if known is None or known() is not module:
-                self._look_at(module)
+        modules = list(sys.modules.values())
+        if not self._seen.keys() >= set(map(id, modules)):  # a suite asks for each of its tests
+            for module in modules:
+                if id(module) not in self._seen:
+                    self._look_at(module)
         for known, name in self._places:
             found = known()
             if found is not None and id(_own(found).get(name)) in _IDS:
                 yield found, name, _OURS.__getitem__
 
     def _look_at(self, module: ModuleType) -> None:
+        number = id(module)
         if not issubclass(type(module), ModuleType):  # some of that table only say that they are
+            self._seen[number] = module
             return
-        known = self._seen[id(module)] = ref(module)
+        known = self._seen[number] = ref(module, lambda _: self._seen.pop(number, None))
         own = _own(module)
         if str(own.get("__name__")).partition(".")[0] not in _EXACT:
             found = [name for name, value in list(own.items()) if id(value) in _IDS]
