@@ -81,11 +81,14 @@ def zhipu_id_tells_time(reading: Reading) -> Iterator[Finding]:
 
 def _time(own: object) -> int | None:
     match = _ID.fullmatch(own) if isinstance(own, str) else None
+    if match is None:
+        return None
+    year, month, day, hour, minute, second = map(int, match.groups())
     try:
-        told = datetime(*map(int, match.groups())) if match else None
+        told = datetime(year, month, day, hour, minute, second, tzinfo=_BEIJING)
     except ValueError:
         return None
-    return int(told.replace(tzinfo=_BEIJING).timestamp()) if told else None
+    return int(told.timestamp())
 
 
 _LEVELS = (0, 1, 2, 3)
