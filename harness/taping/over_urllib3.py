@@ -14,7 +14,15 @@ from typing import Any, NoReturn
 import urllib3
 
 from harness.errors import RecordingFailed
-from harness.taping.context import chunks_of, letting_through, on_the_way, paced, passes, tape_for
+from harness.taping.context import (
+    Tape,
+    chunks_of,
+    letting_through,
+    on_the_way,
+    paced,
+    passes,
+    tape_for,
+)
 from harness.taping.recorder import Listener
 from harness.types import Exchange, Request
 
@@ -36,7 +44,8 @@ def on_tape(original: Callable[..., Any]) -> Callable[..., Any]:
         if passes(_uri(self, url)):
             with letting_through():
                 return original(self, method, url, body, headers, *more, **options)
-        asked = _request(self, method, url, body, self.headers if headers is None else headers)
+        uri, sent = _uri(self, url), self.headers if headers is None else headers
+        asked = _request(method, uri, body, sent)
         tape = tape_for(asked.method, asked.uri)
         found = tape.find(asked)
         if found is not None:
@@ -51,6 +60,16 @@ def on_tape(original: Callable[..., Any]) -> Callable[..., Any]:
     return urlopen
 
 
+def played(
+    tape: Tape, method: str, uri: str, body: Any, headers: Any
+) -> urllib3.HTTPResponse | None:
+    """The tape's own answer, not read yet; None where it lets the request go out. Raises Miss."""
+    found = tape.find(_request(method, uri, body, headers))
+    if found is None:
+        return None
+    return _Played(found, tape.pace, preload=False, method=method, url=uri)
+
+
 def _uri(pool: urllib3.HTTPConnectionPool, url: str) -> str:
     default = {"http": 80, "https": 443}.get(pool.scheme)
     port = f":{pool.port}" if pool.port and pool.port != default else ""
@@ -59,10 +78,7 @@ def _uri(pool: urllib3.HTTPConnectionPool, url: str) -> str:
     return f"{pool.scheme}://{host}{port}{url}" if url.startswith("/") else url
 
 
-def _request(
-    pool: urllib3.HTTPConnectionPool, method: str, url: str, body: Any, headers: Any
-) -> Request:
-    uri = _uri(pool, url)
+def _request(method: str, uri: str, body: Any, headers: Any) -> Request:
     sent = body.encode() if isinstance(body, str) else body
     if sent is not None and not isinstance(sent, bytes):
         _refuse(f"{method} {uri.partition('?')[0]}", type(body).__name__)

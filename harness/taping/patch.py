@@ -1,11 +1,12 @@
 """The one patch of the process, in place while any tape is.
 
-HTTP libraries are patched at the seams of `over_httpx`, `over_urllib3` and `over_aiohttp`, sockets
-so that a connection opened past these seams is refused; while replaying, every connection is.
-What is asked for the time is patched by `clock`, what begins threads by `threads`.
+HTTP libraries are patched at the seams of `over_httpx`, `over_urllib3` (with a short cut in
+`over_requests`) and `over_aiohttp`, sockets so that a connection opened past these seams is
+refused; while replaying, every connection is. What is asked for the time is patched by `clock`,
+what begins threads by `threads`.
 
-aiohttp and httpx2 are never imported for this: each is patched if it is there, and else when it
-comes.
+aiohttp, httpx2 and requests are never imported for this: each is patched if it is there, and else
+when it comes.
 """
 
 from __future__ import annotations
@@ -109,6 +110,12 @@ def _aiohttp(library: ModuleType) -> tuple[Seam, ...]:
     return ((library.ClientSession, "_request", over_aiohttp.on_tape),)
 
 
+def _requests(library: ModuleType) -> tuple[Seam, ...]:
+    from harness.taping import over_requests
+
+    return over_requests.seams(library)
+
+
 def _httpx2(library: ModuleType) -> tuple[Seam, ...]:
     """None of its own where it goes by the name of httpx, as it may."""
     return () if library is httpx else over_httpx.seams(library)
@@ -117,6 +124,7 @@ def _httpx2(library: ModuleType) -> tuple[Seam, ...]:
 _LATER: Mapping[str, Callable[[ModuleType], tuple[Seam, ...]]] = {
     "aiohttp.client": _aiohttp,
     "httpx2": _httpx2,
+    "requests.adapters": _requests,
 }
 """Libraries that only some SDKs need, and what to patch in them."""
 

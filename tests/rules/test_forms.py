@@ -75,6 +75,7 @@ def alike(value: Json, chance: random.Random) -> Json:
 def test_a_formal_schema_never_tells_values_of_one_form_apart(
     schema: Schema | bool, value: Json, chance: random.Random
 ) -> None:
+    """Whatever it is made of, and whatever stands in the values."""
     other = alike(value, chance)
     assert is_formal(schema)
     assert form_of(other) == form_of(value)
@@ -84,6 +85,7 @@ def test_a_formal_schema_never_tells_values_of_one_form_apart(
 
 @given(FORMAL.filter(lambda schema: isinstance(schema, dict)), st.lists(VALUES, max_size=4))
 def test_what_is_remembered_changes_no_verdict(schema: Schema, values: list[Json]) -> None:
+    """Each value is asked about twice, and jsonschema itself says what is right."""
     validator = Draft202012Validator(schema)
     for value in (*values, *values):
         assert bool(violations(schema, value)) is not validator.is_valid(value)
@@ -106,10 +108,12 @@ def test_what_is_remembered_changes_no_verdict(schema: Schema, values: list[Json
     ],
 )
 def test_a_schema_that_asks_for_more_is_not_formal(schema: Schema) -> None:
+    """One keyword anywhere in it is enough."""
     assert not is_formal(schema)
 
 
 def test_a_schema_that_is_not_formal_looks_at_every_value() -> None:
+    """Two values of one form, and one of them does not fit."""
     schema = {"properties": {"role": {"enum": ["assistant"]}}}
     assert not violations(schema, {"role": "assistant"})
     assert violations(schema, {"role": "user"})
@@ -135,4 +139,5 @@ def test_the_schemas_of_all_endpoints_are_formal() -> None:
     ],
 )
 def test_values_of_other_forms_differ(one: Json, two: Json) -> None:
+    """All that a schema may ask about."""
     assert form_of(one) != form_of(two)
