@@ -61,6 +61,13 @@ def actions(those: list[Callable[[], object]], rounds: int) -> list[float]:
     return best
 
 
+def once(action: Callable[[], object]) -> float:
+    """Seconds of what takes too long to be done twice."""
+    began = perf_counter()
+    action()
+    return perf_counter() - began
+
+
 _ENOUGH = 0.02
 
 
