@@ -199,13 +199,13 @@ def project_rules() -> Choice:
 
 
 def project_prices() -> Prices:
-    """What models cost, by the project that we are in, and then by ourselves.
+    """What models cost, by the project that we are in, and then by the shipped table.
 
     Raises BadSettings.
     """
     own = settings(Path.cwd()).prices
-    tables = [load_prices(path) for path in (own, SHIPPED) if path is not None]
-    return Prices(tuple(price for prices in tables for price in prices.table))
+    shipped = load_prices(SHIPPED)
+    return load_prices(own).over(shipped) if own else shipped
 
 
 def replay_all(

@@ -154,4 +154,4 @@ def _cost(read: Read, turn: ReadTurn, prices: Prices) -> Cost | None:
         return None
     provider, model = model_of(read, first)
     price = prices.price(provider, model, read.transcript.provenance.recorded_at)
-    return price.of(outcome.usage, len(outcome.images)) if price else None
+    return price.of(outcome.usage, len(outcome.images), bool(outcome.reasoning)) if price else None

@@ -22,6 +22,7 @@ _LAYERS = {
 def matrix(console: Console, found: Matrix) -> None:
     """All targets of one scenario side by side: facts, pairs, answers, and where formats part."""
     pairs(console, found)
+    sources(console, [found])
     _answers(console, found)
     for table in found.tables:
         if not table.differing:
@@ -52,6 +53,19 @@ def pairs(console: Console, found: Matrix) -> None:
             parted = (count(pair.shape, "spot"), count(pair.answer, "spot"))
             add(table, (names, *parted, _alike(pair), _parted(pair.comparison.divergence)))
         console.print(table)
+
+
+def sources(console: Console, found: Sequence[Matrix]) -> None:
+    """The prices behind the costs that are shown: of which day, and from where."""
+    named: dict[tuple[str, str], dict[str, None]] = {}
+    for told in (told for matrix in found for told in matrix.facts):
+        if told.cost:
+            whose = named.setdefault((told.cost.dated, told.cost.source), {})
+            whose[told.target.partition(" (")[0]] = None
+    if named:
+        say(console, "\nPrices behind the costs, without guarantee", "bold")
+    for (dated, source), targets in named.items():
+        say(console, f"{', '.join(targets)}: {dated}, {source}", "dim")
 
 
 def _alike(pair: Pair) -> str:

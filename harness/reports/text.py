@@ -13,7 +13,7 @@ from rich.text import Text
 from harness.reading import Read
 from harness.reports import conversation as talks
 from harness.reports import wire as wires
-from harness.reports.comparing import comparison, pairs
+from harness.reports.comparing import comparison, pairs, sources
 from harness.reports.findings import headline
 from harness.reports.printing import add, columns, put, say
 from harness.reports.report import Report
@@ -38,9 +38,10 @@ def report(console: Console, report: Report) -> None:
         for reason in told.skipped:
             say(console, f"skipped in {told.scenario} with {told.target}: {reason}", "dim")
     _findings(console, report)
-    for found in report.matrices:
-        if len(found.targets) > 1:
-            pairs(console, found)
+    several = [found for found in report.matrices if len(found.targets) > 1]
+    for found in several:
+        pairs(console, found)
+    sources(console, several)
     for compared in report.comparisons:
         comparison(console, compared)
     for problem in report.problems:

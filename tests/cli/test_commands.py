@@ -271,7 +271,7 @@ def test_sides_of_a_comparison(harness: Harness, folder: Path, sides: list[str])
 
 
 def test_a_comparison_with_prices(harness: Harness, folder: Path) -> None:
-    """Costs are by the project's table; what it does not hold is unknown."""
+    """Costs are by the project's table; where it has no price, by the shipped one."""
     (folder / "pyproject.toml").write_text('[tool.harness]\nprices = "prices.toml"\n', "utf-8")
     table = folder / "prices.toml"
     table.write_text(
@@ -280,13 +280,13 @@ def test_a_comparison_with_prices(harness: Harness, folder: Path) -> None:
         "utf-8",
     )
     found = json.loads(harness("compare", "slogan", "--json", folder=folder).out)["facts"]
-    costs = [(facts["target"], facts["cost"]) for facts in found]
     tokens = found[0]["input_tokens"] + found[0]["output_tokens"]
-    assert costs == [
-        ("zhipuai/glm-4", {"amount": tokens / 1000, "currency": "CNY"}),
-        ("dashscope/qwen-turbo", None),
-    ]
-    assert f" {tokens / 1000:.6f} CNY" in harness("compare", "slogan", folder=folder).out
+    cost = {"amount": tokens / 1000, "currency": "CNY"}
+    assert found[0]["cost"] == cost | {"dated": "from 2020-01-01", "source": "invented"}
+    assert found[1]["cost"]["source"].startswith("https://help.aliyun.com/")
+    shown = harness("compare", "slogan", folder=folder).out
+    assert f" {tokens / 1000:.6f} CNY" in shown
+    assert "\nzhipuai/glm-4: from 2020-01-01, invented\ndashscope/qwen-turbo: seen 20" in shown
     table.write_text("[[price]]\n", "utf-8")
     done = harness("compare", "slogan", folder=folder)
     assert (done.code, done.out) == (2, "")

@@ -15,7 +15,7 @@ from harness.types import Exchange, Json, Provenance, Timing, ToolCall
 from .wires import exchange, said, told
 
 DAY = date(2026, 7, 1)
-PRICE = Price("ours", "one", "CNY", DAY, "a page", input=2, output=8, image=0.5)
+PRICE = Price("ours", "one", "CNY", "a page", valid_from=DAY, input=2, output=8, image=0.5)
 
 
 def stream(*events: Json, arrived: tuple[float, ...] = (), cut: int = 1) -> Exchange:
@@ -94,7 +94,8 @@ def test_what_was_said_is_a_fact() -> None:
 def test_what_an_answer_cost(body: Json, prices: tuple[Price, ...], cost: Cost | None) -> None:
     """By its counts and the table; where either is missing the cost is unknown, not zero."""
     read = said(body)
-    assert facts(read, read.turns[0], Prices(prices)).cost == cost
+    found = facts(read, read.turns[0], Prices(prices)).cost
+    assert found == (cost and replace(cost, dated="from 2026-07-01", source="a page"))
 
 
 @pytest.mark.parametrize(
@@ -114,4 +115,14 @@ def test_a_label_does_not_change_the_price() -> None:
     """Two ways of asking one model cost the same."""
     answer = exchange(b'{"text": "a", "usage": [1000, 0, 1000]}')
     read = told([answer], target="ours/one (incremental)")
-    assert facts(read, read.turns[0], Prices((PRICE,))).cost == Cost(0.002, "CNY")
+    cost = facts(read, read.turns[0], Prices((PRICE,))).cost
+    assert cost
+    assert cost.amount == 0.002
+
+
+def test_an_answer_that_thought_has_the_price_of_thinking() -> None:
+    """Where the table has one."""
+    read = said({"text": "a", "reasoning": "b", "usage": [0, 1_000_000, 1_000_000]})
+    cost = facts(read, read.turns[0], Prices((replace(PRICE, thinking=40),))).cost
+    assert cost
+    assert cost.amount == 40

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 
 import pytest
 
-from harness.compare import SHIPPED, Price, Prices, load
+from harness.compare import SHIPPED, Cost, Price, Prices, load
 from harness.errors import BadSettings
+from harness.scenario import load_all
+from harness.types import Usage
 
 GOOD = """\
 [[price]]
@@ -31,21 +34,92 @@ def written(folder: Path, text: str) -> Path:
 
 def test_a_table_of_prices(tmp_path: Path) -> None:
     """Amounts that are left out are unknown."""
-    price = Price("ours", "one", "CNY", date(2026, 7, 1), "a page", 1.5, 4)
+    day = date(2026, 7, 1)
+    price = Price("ours", "one", "CNY", "a page", valid_from=day, input=1.5, output=4)
     assert load(written(tmp_path, GOOD)) == Prices((price,))
+    seen = load(written(tmp_path, GOOD.replace("valid_from", "up_to = 8\nseen")))
+    assert seen == Prices((replace(price, valid_from=None, seen=day, up_to=8),))
 
 
-def test_the_table_that_is_shipped_holds_no_invented_price() -> None:
-    """It can be read, and what it says by way of example can be, too."""
-    assert load(SHIPPED) == Prices()
+def test_the_shipped_table_names_a_page_for_every_price() -> None:
+    """Nobody has to believe it: each price has an address to look at, and is there once."""
+    table = load(SHIPPED).table
+    assert [price for price in table if not price.source.startswith("https://")] == []
+    assert {price.currency for price in table} == {"CNY"}
+    keys = [(price.provider, price.model, price.day) for price in table]
+    assert len(set(keys)) == len(keys)
+    assert all(None in (price.input, price.image) for price in table)
+    assert all((price.input is None) == (price.output is None) for price in table)
+
+
+def test_the_shipped_scenarios_have_prices() -> None:
+    """Whoever tries the demo sees costs."""
+    targets = [t for scenario in load_all([Path("scenarios")]) for t in scenario.targets]
+    assert targets
+    table = load(SHIPPED)
+    assert [str(t) for t in targets if not table.price(t.provider, t.model, "2026-07-01")] == []
 
 
 def test_the_example_in_the_shipped_table_is_right(tmp_path: Path) -> None:
     """What the comments show is read once it is no comment."""
     lines = SHIPPED.read_text(encoding="utf-8").splitlines()
-    start = next(n for n, line in enumerate(lines) if line.endswith("[[price]]"))
-    shown = [line.removeprefix("#").strip() for line in lines[start : start + 9]]
-    assert len(load(written(tmp_path, "\n".join(shown))).table) == 1
+    start = next(n for n, line in enumerate(lines) if line == "#     [[price]]")
+    end = next(n for n, line in enumerate(lines) if n > start and line == "#")
+    shown = [line.removeprefix("#").strip() for line in lines[start:end]]
+    (price,) = load(written(tmp_path, "\n".join(shown))).table
+    assert (price.thinking, price.up_to, price.valid_from) == (8, 128000, date(2026, 7, 1))
+
+
+PRICE = Price("ours", "one", "CNY", "a page", seen=date(2026, 7, 1), input=2, output=8)
+A_MILLION = Usage(1_000_000, 1_000_000)
+
+
+@pytest.mark.parametrize(
+    ("price", "usage", "thought", "amount"),
+    [
+        (PRICE, A_MILLION, False, 10),
+        (PRICE, A_MILLION, True, 10),
+        (replace(PRICE, thinking=50), A_MILLION, False, 10),
+        (replace(PRICE, thinking=50), A_MILLION, True, 52),
+        (replace(PRICE, output=None, thinking=50), A_MILLION, False, None),
+        (replace(PRICE, up_to=1_000_000), A_MILLION, False, 10),
+        (replace(PRICE, up_to=999_999), A_MILLION, False, None),
+        (replace(PRICE, up_to=1), Usage(None, 1), False, None),
+    ],
+    ids=["plain", "as dear", "dearer, not used", "dearer", "half", "as long", "longer", "not told"],
+)
+def test_what_tokens_cost(price: Price, usage: Usage, thought: bool, amount: float | None) -> None:
+    """Thinking may cost otherwise; longer requests than a price is for cost nobody knows what."""
+    cost = price.of(usage, 0, thought)
+    assert cost == (None if amount is None else Cost(amount, "CNY", "seen 2026-07-01", "a page"))
+
+
+@pytest.mark.parametrize(
+    ("day", "input_"),
+    [("2026-06-01", 1), ("2026-07-01", 1), ("2026-09-01T08:00:00Z", 2), ("", 2)],
+)
+def test_a_price_that_was_only_seen(day: str, input_: float) -> None:
+    """It counts from its day on, and for earlier days, if nothing is nearer."""
+    table = Prices((replace(PRICE, seen=date(2026, 8, 1)), replace(PRICE, input=1)))
+    price = table.price("ours", "one", day)
+    assert price
+    assert price.input == input_
+
+
+def test_a_price_that_began_one_day_is_unknown_before() -> None:
+    """What it was then, nobody said."""
+    table = Prices((replace(PRICE, seen=None, valid_from=date(2026, 7, 1)),))
+    assert table.price("ours", "one", "2026-06-30") is None
+    assert table.table[0].dated == "from 2026-07-01"
+
+
+def test_a_table_over_another() -> None:
+    """A model that the upper one names has its prices alone, were they older or unknown."""
+    own, theirs = replace(PRICE, input=None, output=None), replace(PRICE, seen=date(2030, 1, 1))
+    other = replace(PRICE, model="other")
+    both = Prices((own,)).over(Prices((theirs, other)))
+    assert both.price("ours", "one", "") is own
+    assert both.price("ours", "other", "") is other
 
 
 @pytest.mark.parametrize(
@@ -58,6 +132,9 @@ def test_the_example_in_the_shipped_table_is_right(tmp_path: Path) -> None:
         ('"CNY"', '""', "price 1: currency: a text is expected"),
         ('source = "a page"', "", "price 1: source: a text is expected"),
         ("2026-07-01", '"2026-07-01"', "price 1: valid_from: a day such as 2026-07-01"),
+        ("valid_from = 2026-07-01", "", "price 1: one of valid_from and seen is expected"),
+        ("input", "seen = 2026-07-01\ninput", "price 1: one of valid_from and seen is expected"),
+        ("input = 1.5", "up_to = 1.5", "price 1: up_to: a whole number from 1 is expected"),
         ("[[price]]", "[[prices]]", "a table of prices has [[price]] for each"),
         ("[[price]]", "[price]", "a table of prices has [[price]] for each"),
         ("[[price]]", "price = [1]", "price 1: a table is expected"),

@@ -37,6 +37,7 @@ def _read(parts: Sequence[Part], asked: Json) -> Outcome | None:
     tools = merged.get("tools")
     return Reply(
         content="".join(texts) if texts else None,
+        reasoning=merged.get("reasoning"),
         finish_reason=merged.get("finish"),
         tool_calls=tuple(ToolCall("1", *tool) for tool in tools if isinstance(tool, list))
         if isinstance(tools, list)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from rich.cells import cell_len
 
@@ -47,6 +49,24 @@ def test_a_matrix_shows_where_formats_part() -> None:
     lines = [line.split() for line in written(on).splitlines()]
     assert ["/b", "integer", "–"] in lines
     assert "/a" not in written(on)
+
+
+def test_costs_name_the_prices_behind_them() -> None:
+    """Each once, for all the targets that have it; where nothing is known, nothing is said."""
+    on = console(120)
+    one, two, three = (told([exchange({})], target=f"ours/{n}") for n in ("a", "b (label)", "c"))
+    found = matrix([one, two, three])
+    comparing.sources(on, [found])
+    assert written(on) == ""
+    cost = Cost(1, "CNY", "seen 2026-07-01", "a page")
+    costs = (cost, cost, replace(cost, source="another"))
+    facts = tuple(replace(f, cost=c) for f, c in zip(found.facts, costs, strict=True))
+    comparing.sources(on, [replace(found, facts=facts)] * 2)
+    assert written(on).splitlines()[1:] == [
+        "Prices behind the costs, without guarantee",
+        "ours/a, ours/b: seen 2026-07-01, a page",
+        "ours/c: seen 2026-07-01, another",
+    ]
 
 
 def test_a_comparison_says_where_two_conversations_part() -> None:
