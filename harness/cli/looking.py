@@ -1,8 +1,7 @@
-"""Commands that look: compare, list, rules, schema, doctor."""
+"""Commands that look: compare, list, schema, doctor."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -15,11 +14,11 @@ from harness.cli.app import (
     Cassettes,
     Scenarios,
     console,
+    print_table,
 )
 
 if TYPE_CHECKING:
     from harness.reading import Read
-    from harness.rules.rule import Rule
     from harness.store import Store
     from harness.work import Job
 
@@ -132,7 +131,7 @@ def list_(
     for row, number in zip(rows, numbers, strict=True):
         row["cassette"] += f" ×{number}" if number > 1 else ""
     shown = [{**row, "age": _days(row)} for row in rows]
-    _print_table(shown, ("scenario", "target", "cassette", "recorded", "age", "from"))
+    print_table(shown, ("scenario", "target", "cassette", "recorded", "age", "from"))
 
 
 def _days(row: dict[str, Any]) -> str:
@@ -157,108 +156,6 @@ def _state(job: Job, store: Store) -> dict[str, Any]:
         "age_days": days(told, now()),
         "from": told.recorded_from.value if told.recorded_at else "",
     }
-
-
-def _print_table(rows: Sequence[Mapping[str, Any]], columns: tuple[str, ...]) -> None:
-    from rich import box
-    from rich.table import Table
-
-    table = Table(box=box.SIMPLE_HEAD, show_edge=False, padding=(0, 1, 0, 0))
-    for column in columns:
-        table.add_column(column, overflow="fold")
-    for row in rows:
-        table.add_row(*(row.get(column, "") for column in columns))
-    console().print(table)
-
-
-def rules(
-    name: Annotated[
-        str | None, typer.Argument(metavar="RULE", help="Explain this one in full.")
-    ] = None,
-    explain: Annotated[
-        str | None, typer.Option("--explain", metavar="RULE", help="The same, said by name.")
-    ] = None,
-    as_json: AsJson = False,
-) -> None:
-    """List the rules, or explain one: its text, examples, and where it is known from.
-
-    Example: harness rules --explain usage_adds_up
-    """
-    from harness import age
-    from harness.contracts import CLAUSES
-    from harness.errors import HarnessError
-    from harness.mutations.explaining import evidence
-    from harness.reports import machine
-    from harness.rules import RULES, no_such_rule, unknown_names
-
-    name = explain or name
-    if name == age.RULE:
-        typer.echo(f"{name} (--max-age)\n\n{age.TEXT}")
-        return
-    if name is not None and name in CLAUSES:
-        typer.echo(f"{name} (harness contract check)\n\n{CLAUSES[name]}")
-        return
-    if name is not None and unknown_names([name]):
-        raise HarnessError(no_such_rule(name))
-    chosen = [rule for rule in RULES if name in (None, rule.name)]
-    if as_json:
-        told = [
-            {
-                "rule": r.name,
-                "scope": str(r.scope),
-                "severity": str(r.severity),
-                "text": r.text,
-                "evidence": list(evidence(r)),
-                **(_example(r) if name else {}),
-            }
-            for r in chosen
-        ]
-        typer.echo(machine.dumps(told))
-    elif name is None:
-        rows = [
-            {"rule": r.name, "severity": str(r.severity), "what must hold": r.text.splitlines()[0]}
-            for r in chosen
-        ]
-        _print_table(rows, ("rule", "severity", "what must hold"))
-    else:
-        typer.echo(_explained(chosen[0]))
-
-
-def _example(rule: Rule) -> dict[str, object]:
-    """An example that passes, the same broken, and what the rule says to it."""
-    from harness.mutations.explaining import example
-
-    shown = example(rule)
-    return {
-        "example": {"name": shown.name, "passes": shown.passes, "fails": shown.fails},
-        "broken": shown.how,
-        "finding": shown.finding.message,
-    }
-
-
-def _explained(rule: Rule) -> str:
-    """A rule on a page."""
-    from harness.mutations.explaining import evidence, example
-
-    shown = example(rule)
-    place = f" ({shown.finding.place})" if str(shown.finding.place) else ""
-    known = "\n".join(f"  {line}" for line in evidence(rule))
-    return "\n\n".join(
-        [
-            f"{rule.name} ({rule.severity}, {rule.scope})",
-            rule.text,
-            f"This passes, in the example {shown.name!r}:",
-            _indented(shown.passes),
-            f"This fails. {shown.how}",
-            _indented(shown.fails),
-            f"  {rule.name}{place}: {shown.finding.message}",
-            f"Known from:\n{known}",
-        ]
-    )
-
-
-def _indented(text: str) -> str:
-    return "\n".join(f"  {line}" for line in (text or "(nothing)").splitlines())
 
 
 def schema() -> None:
@@ -295,7 +192,7 @@ def doctor(
     if as_json:
         typer.echo(machine.dumps({"providers": rows, "cassettes": tended}))
         return
-    _print_table(rows, ("provider", "SDK", "key", "address"))
+    print_table(rows, ("provider", "SDK", "key", "address"))
     told = ", ".join(f"{count} {state}" for state, count in tended.items()) or "no scenarios here"
     typer.echo(f"\ncassettes in {cassettes}: {told}")
 

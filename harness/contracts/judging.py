@@ -6,7 +6,6 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
-from types import MappingProxyType
 
 from harness.contracts import words
 from harness.contracts.contract import Contract
@@ -20,19 +19,6 @@ from harness.reports.words import count
 from harness.rules.rule import show, spoken, where
 from harness.types import Finding, Json, Severity
 from harness.wire import escape
-
-CLAUSES: Mapping[str, str] = MappingProxyType(
-    {
-        "contract_removed": "A field that was always there is there.",
-        "contract_newly_null": "What was never null is not null.",
-        "contract_retyped": "A value has one of the types it was seen with.",
-        "contract_new_value": "A word is one of the vocabulary that was seen.",
-        "contract_out_of_format": "A value has the format that all before it had.",
-        "contract_new_field": "Every field was seen before. An addition breaks no reader.",
-        "contract_uncovered": "The contract says something of every answer.",
-    }
-)
-"""What each kind of finding holds recordings to, as `harness rules` tells it."""
 
 
 @dataclass(frozen=True, slots=True)

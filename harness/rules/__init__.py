@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from difflib import get_close_matches
+from types import MappingProxyType
 
 from harness import dialects
 from harness.reading import Read, Reading, Recognise, read
 from harness.rules import (
     answers,
+    chinese,
     dashscope,
     expectations,
     history,
@@ -135,6 +137,11 @@ RULES: tuple[Rule, ...] = (
     _sdk(expectations.expected_failure, "scenario"),
     _conversation(expectations.everything_was_played, "harness"),
 )
+
+CHINESE: Mapping[str, str] = MappingProxyType(
+    {**chinese.CHINESE, **zhipuai.CHINESE, **dashscope.CHINESE}
+)
+"""The law of each rule in Chinese, by the rule's name."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -46,6 +46,11 @@ class Rule:
         """The function's docstring explains the rule; its first line is enough for a report."""
         return inspect.getdoc(self.check) or ""
 
+    @property
+    def law(self) -> str:
+        """That line: what must hold, in a sentence. In Chinese it stands in `chinese`."""
+        return self.text.partition("\n")[0]
+
     def findings(self, read: Read) -> Iterator[Finding]:
         """Every place of a conversation where this rule is broken."""
         if self.scope is not Scope.EXCHANGE:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import datetime, timedelta, timezone
+from types import MappingProxyType
 
 from harness.reading import Endpoint, Part, Reading
 from harness.rules.rule import answers, show, spoken, unmet
@@ -107,3 +108,18 @@ def zhipu_filter_is_known(reading: Reading) -> Iterator[Finding]:
             if at(told, "/role") not in _FILTERED or at(told, "/level") not in _LEVELS:
                 expected = f"a role among {', '.join(_FILTERED)} and a level from 0 to 3"
                 yield unmet(expected, show(told), reading.place(pointer, part))
+
+
+CHINESE: Mapping[str, str] = MappingProxyType(
+    {
+        "zhipu_events_have_no_name": "智谱：流的事件没有名称。",
+        "zhipu_ids_agree": "智谱：对话的 `id`、`request_id` 与响应头 `x-log-id` 相同。",
+        "zhipu_id_tells_time": (
+            "智谱：由时间和十六进制数组成的 ID，其时间是 `created` 的北京时间。"
+        ),
+        "zhipu_filter_is_known": (
+            "智谱：`content_filter` 指明内容出自哪一方，级别从 0（最严重）到 3。"
+        ),
+    }
+)
+"""These rules in Chinese; see `chinese`."""

@@ -356,6 +356,23 @@ def test_a_rule_in_full(harness: Harness, folder: Path) -> None:
     assert done.err == "harness: there is no rule 'usage_adds'; did you mean usage_adds_up?\n"
 
 
+def test_rules_in_chinese(harness: Harness, folder: Path) -> None:
+    """What must hold, and the words around it; details are English, and so is the default."""
+    done = harness("rules", "--lang", "zh", folder=folder)
+    assert re.search("\nusage_adds_up +错误 +输入与输出的 token 数相加等于总数。", done.out)
+    assert "Input and output tokens" in harness("rules", folder=folder).out
+    done = harness("rules", "usage_adds_up", "--lang", "zh", folder=folder)
+    assert done.out.startswith(
+        "usage_adds_up（错误，单次往返）\n\n输入与输出的 token 数相加等于总数。\n\nInput and output"
+    )
+    assert "\n依据：\n  docs/WIRE_FACTS.md, A1." in done.out
+    done = harness("rules", "contract_removed", "--lang", "zh", folder=folder)
+    assert done.out.endswith("\n\n一直都有的字段仍然存在。\n")
+    machine = json.loads(harness("rules", "--json", folder=folder).out)
+    assert all(rule["chinese"].endswith("。") for rule in machine)
+    assert harness("rules", "--lang", "fr", folder=folder).code == 2
+
+
 def test_the_schema(harness: Harness, folder: Path) -> None:
     """That of the file which editors are pointed at."""
     done = harness("schema", folder=folder)

@@ -11,14 +11,15 @@ from functools import cache
 from importlib.resources import files
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
 from harness.reports import words
 from harness.reports.html import fields, meaning, pictures, sections, speech
 from harness.reports.html.prose import prose
+from harness.reports.laws import LAWS
 from harness.reports.overview import Cell, State, cells, races
 from harness.reports.report import Report
-from harness.types import Origin, Severity
+from harness.types import Finding, Origin, Severity
 
 SIGNS: Mapping[str, str] = {
     State.PASSED.value: "✓",
@@ -26,6 +27,9 @@ SIGNS: Mapping[str, str] = {
     State.FAILED.value: "✗",
     State.PROBLEM.value: "✗",
 }
+
+_SHORT = 300
+"""Characters of a text where not all of it is to be shown."""
 
 _CHINESE = re.compile("[\u3400-\u9fff]")
 
@@ -128,8 +132,12 @@ def _environment() -> Environment:
         "language": language,
         "prose": prose,
         "size": size,
-        "short": lambda told: words.cut(words.line(told), 300),
+        "short": lambda told: words.cut(words.line(told), _SHORT),
         "day": lambda told: told[:10],
+        "law": LAWS.get,
+        "coded": coded,
+        "detail": detail,
+        "chinese_place": speech.chinese_place,
     }
     return made
 
@@ -137,6 +145,21 @@ def _environment() -> Environment:
 def language(text: str) -> str:
     """The language a text is marked with, so that its signs are drawn as its readers expect."""
     return "zh-Hans" if _CHINESE.search(text) else "en"
+
+
+def detail(found: Finding) -> str:
+    """What a message says beside what was expected and found; nothing if it says no more."""
+    both = f"expected {found.expected}, found {found.found}"
+    return "" if found.message == both and len(both) <= _SHORT else found.message
+
+
+def coded(text: str) -> Markup:
+    """A text of ours, what stands between backticks set as code."""
+    parts = (escape(part) for part in text.split("`"))
+    return Markup("").join(
+        Markup("<code>{}</code>").format(part) if number % 2 else part
+        for number, part in enumerate(parts)
+    )
 
 
 def size(number: int) -> str:

@@ -11,6 +11,8 @@ from types import MappingProxyType
 
 from markupsafe import Markup
 
+from harness.types import Place
+
 
 @dataclass(frozen=True, slots=True)
 class Text:
@@ -44,7 +46,7 @@ TEXTS: Mapping[str, Text] = MappingProxyType(
         "not_ok": Text("failed", "失败"),
         "transcripts": Text("transcript", "份对话记录", "transcripts"),
         "turns": Text("turn", "轮", "turns"),
-        "exchanges": Text("exchange", "次交换", "exchanges"),
+        "exchanges": Text("exchange", "次往返", "exchanges"),
         "error": Text("error", "错误", "errors"),
         "warning": Text("warning", "警告", "warnings"),
         "info": Text("note", "提示", "notes"),
@@ -104,8 +106,9 @@ TEXTS: Mapping[str, Text] = MappingProxyType(
         "picture_alt": Text("A picture that was answered", "回答的图片"),
         "severity": Text("Severity", "级别"),
         "all_severities": Text("All severities", "所有级别"),
-        "expected": Text("expected", "应为"),
-        "found": Text("found", "实为"),
+        "expected": Text("expected", "期望"),
+        "found": Text("found", "实际"),
+        "place": Text("where", "位置"),
         "see_bytes": Text("see the bytes", "查看字节"),
         "see_finding": Text("finding", "发现"),
         "ignored": Text("Ignored", "已忽略"),
@@ -192,3 +195,20 @@ def english(key: str, number: int = 1) -> str:
 def said(key: str, number: int = 1) -> Markup:
     """The same, marked so that the script finds it."""
     return Markup('<span data-t="{}">{}</span>').format(key, english(key, number))
+
+
+def chinese_place(place: Place) -> str:
+    """Where a finding points, as `str(place)` says it in English."""
+    numbered = (
+        (place.turn, "第 {} 轮"),
+        (place.exchange, "第 {} 次往返"),
+        (place.event, "第 {} 个事件"),
+    )
+    words = [text.format(number) for number, text in numbered if number is not None]
+    if place.request:
+        words.append("请求")
+    if place.offset is not None:
+        words.append(f"字节 {place.offset}")
+    if place.pointer:
+        words.append(place.pointer)
+    return "，".join(words)

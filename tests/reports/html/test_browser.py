@@ -182,6 +182,25 @@ def test_the_page_speaks_chinese(page: Page, shipped_page: Path) -> None:
     assert page.locator("nav a").first.inner_text() == english
 
 
+def test_findings_speak_chinese(page: Page, broken_page: Path) -> None:
+    """The law, the labels and the place do; what was expected and found stays as it was found."""
+    page.goto(f"{broken_page.as_uri()}#findings")
+    first = page.locator("#findings li.finding", has_text="usage_adds_up").first
+    assert "Input and output tokens add up to the total." in first.inner_text()
+    assert "输入与输出" not in first.inner_text()
+    page.locator("#language").click()
+    assert first.locator(".law").inner_text() == "输入与输出的 token 数相加等于总数。"
+    assert first.locator("dt").all_inner_texts() == ["期望", "实际", "位置"]
+    where = first.locator("dd").last.inner_text()
+    assert re.fullmatch("第 1 轮，第 1 次往返，字节 [0-9]+，/usage/total_tokens", where)
+    assert first.locator(".message").count() == 0
+    more = page.locator("#findings li.finding .law ~ .message")
+    assert [text for text in more.all_inner_texts() if text.startswith("expected ")] == []
+    laws = page.locator("#findings .law").filter(visible=True).all_inner_texts()
+    assert len(laws) == page.locator("#findings li.finding").count()
+    assert all(re.search("[\u4e00-\u9fff]{4}", law) for law in laws)
+
+
 def test_the_page_is_dark_where_the_reader_is(browser: Browser, shipped_page: Path) -> None:
     """By the system's wish, and by a button that is remembered."""
     context = browser.new_context(color_scheme="dark", locale="zh-CN")

@@ -7,8 +7,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from harness.reports.html import bodies, differing, fields, meaning, timelines
+from harness.reports.html.page import coded, detail
 from harness.reports.html.prose import MAX_PROSE, prose
-from harness.types import Exchange, Place, Timing
+from harness.reports.html.speech import chinese_place
+from harness.types import Exchange, Finding, Place, Timing
 
 from ..samples import exchange, told
 
@@ -168,3 +170,38 @@ def test_what_no_provider_has_is_not_told() -> None:
     """The invented endpoint knows no place of any value."""
     forms, found = meaning.meanings([told([exchange({"text": "a"})])])
     assert (len(forms), found) == (1, ())
+
+
+def test_code_words_of_ours_are_set_as_code() -> None:
+    """What stands between backticks; everything is escaped all the same."""
+    assert coded("字段 `a<b` 与 `c`。") == "字段 <code>a&lt;b</code> 与 <code>c</code>。"
+    assert coded("<b>") == "&lt;b&gt;"
+
+
+@pytest.mark.parametrize(
+    ("place", "shown"),
+    [
+        (Place(), ""),
+        (Place(1, 2, 3, 4, "/usage"), "第 1 轮，第 2 次往返，第 3 个事件，字节 4，/usage"),
+        (Place(exchange=2, request=True, offset=0), "第 2 次往返，请求，字节 0"),
+    ],
+)
+def test_a_place_in_chinese(place: Place, shown: str) -> None:
+    """The same parts as in English, in the same order."""
+    assert chinese_place(place) == shown
+    assert len(str(place).split(", ")) == len(shown.split("，"))
+
+
+@pytest.mark.parametrize(
+    ("message", "found", "shown"),
+    [
+        ("expected 1, found 2", "2", ""),
+        ("in the sum: expected 1, found 2", "2", "in the sum: expected 1, found 2"),
+        ("something is odd", "", "something is odd"),
+        (f"expected 1, found {'2' * 300}", "2" * 300, f"expected 1, found {'2' * 300}"),
+    ],
+    ids=["both halves", "more", "no halves", "cut off above"],
+)
+def test_what_a_message_says_beside_its_halves(message: str, found: str, shown: str) -> None:
+    """Nothing is told twice, and nothing is left out."""
+    assert detail(Finding(message, expected="1" if found else "", found=found)) == shown
