@@ -138,6 +138,7 @@ def _environment() -> Environment:
         "coded": coded,
         "detail": detail,
         "chinese_place": speech.chinese_place,
+        "chinese_title": speech.TITLES.get,
     }
     return made
 

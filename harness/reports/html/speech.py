@@ -186,6 +186,19 @@ TEXTS: Mapping[str, Text] = MappingProxyType(
 """Every text, by the name its template has for it."""
 
 
+TITLES: Mapping[str, str] = MappingProxyType(
+    {
+        "Check": "检查",
+        "Contract": "契约",
+        "Demo: replayed offline": "演示：离线回放",
+        "Drift": "变化",
+        "Replay": "回放",
+        "Report": "报告",
+    }
+)
+"""What runs are called, in Chinese; any other title is shown as it is."""
+
+
 def english(key: str, number: int = 1) -> str:
     """A text in English, as it stands after a number."""
     told = TEXTS[key]

@@ -188,7 +188,9 @@ def test_findings_speak_chinese(page: Page, broken_page: Path) -> None:
     first = page.locator("#findings li.finding", has_text="usage_adds_up").first
     assert "Input and output tokens add up to the total." in first.inner_text()
     assert "输入与输出" not in first.inner_text()
+    assert page.locator("h1").inner_text() == "Check"
     page.locator("#language").click()
+    assert page.locator("h1").inner_text() == "检查"
     assert first.locator(".law").inner_text() == "输入与输出的 token 数相加等于总数。"
     assert first.locator("dt").all_inner_texts() == ["期望", "实际", "位置"]
     where = first.locator("dd").last.inner_text()
