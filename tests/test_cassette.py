@@ -780,6 +780,10 @@ def test_words_without_quotes_are_read() -> None:
         "{turn: x, chunks: [0, -1, x], started_at: '2026-01-01', first_byte: 1}",
         "{started_at: 5, first_byte: 1, total: 2}",
         "{started_at: '0001-01-01T00:00:00+23:00', first_byte: 1, total: x}",
+        "{started_at: '2026-01-01T00:00:00+00:00', first_byte: 1, total: .inf}",
+        "{started_at: '2026-01-01T00:00:00+00:00', first_byte: .nan, total: 2}",
+        "{started_at: '2026-01-01T00:00:00+00:00', first_byte: -1, total: 2}",
+        "{started_at: '2026-01-01T00:00:00+00:00', first_byte: 1, total: 2, arrived: [.nan]}",
     ],
 )
 def test_what_is_said_of_the_journey_may_be_nonsense(travel: str) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from datetime import date, datetime
+from math import isfinite
 from typing import TypeVar
 
 import yaml
@@ -200,9 +201,11 @@ def _timing(told: dict[str, Json]) -> Timing | None:
     try:
         started = datetime.fromisoformat(told["started_at"]).timestamp()
         first_byte, total = float(told["first_byte"]), float(told["total"])
-        return Timing(started, first_byte, total, _arrived(told.get("arrived")))
+        arrived = _arrived(told.get("arrived"))
     except (KeyError, TypeError, ValueError, OverflowError):
         return None
+    sane = all(isfinite(time) and time >= 0 for time in (first_byte, total, *arrived))
+    return Timing(started, first_byte, total, arrived) if sane else None
 
 
 def _arrived(seconds: Json) -> tuple[float, ...]:

@@ -167,10 +167,17 @@ TEXTS: Mapping[str, Text] = MappingProxyType(
         "one_target": Text(
             "Only one target: there is nothing to compare it with.", "只有一个目标，无从比较。"
         ),
+        "time_about": Text(
+            "As it was when it was recorded, each turn on a scale of its own. Dark is the wait for "
+            "the first byte; a stroke is a chunk of a stream, the taller the larger.",
+            "录制时的用时，每轮各有刻度。深色是等待首字节的时间；竖线是流的分块，越高越大。",
+        ),
         "no_times": Text("Nobody noted when this travelled.", "没有记录时间。"),
         "no_chunks": Text("When each chunk came was not recorded.", "没有记录各分块到达的时间。"),
         "chunks": Text("chunk", "个分块", "chunks"),
         "after": Text("after", "开始于"),
+        "began": Text("began", "录制于"),
+        "task": Text("task", "任务"),
         "wire_about": Text(
             "The bytes as they travelled; only line breaks are added. Marked is what a finding "
             "points at.",

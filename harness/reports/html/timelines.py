@@ -1,21 +1,39 @@
-"""When things happened in a turn, on a line that is 1000 long whatever the time."""
+"""When things happened in a turn, on a line that is 100 long whatever the time."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
-from itertools import zip_longest
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from itertools import groupby, pairwise
+from math import floor, log10
 
-from harness.reading import Reading, ReadTurn
+from harness.reading import Reading, ReadTurn, Role
 from harness.types import Failure, Reply, Timing
 
-LENGTH = 1000
+LENGTH = 100
 
 MAX_BARS = 200
 """So many exchanges of one turn are drawn."""
 
 MAX_TICKS = 1000
 """So many chunks of one stream are drawn."""
+
+MAX_MARKS = 6
+"""About so many round times stand above a line."""
+
+_SHORTEST = 1e-6
+"""Seconds; a cassette's times are no finer."""
+
+Timed = tuple[Reading, Timing]
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """A round time: where on the line, and what it is called."""
+
+    x: float
+    name: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,10 +48,7 @@ class Tick:
 
 @dataclass(frozen=True, slots=True)
 class Bar:
-    """An exchange: its name and what it told; where it began, when the first byte came, its end.
-
-    `until` is where the next exchange asked again, for a task that was in this state until then.
-    """
+    """An exchange: its name and what it told; where it began, when the first byte came, its end."""
 
     name: str
     state: str
@@ -43,15 +58,35 @@ class Bar:
     began: float
     timing: Timing
     ticks: tuple[Tick, ...]
-    until: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """A task's state, from when it was told until another was told; times in seconds.
+
+    `phase` is `queued`, `running`, `done` or `failed`, whatever the service calls it.
+    """
+
+    state: str
+    phase: str
+    x: float
+    width: float
+    began: float
+    lasted: float
 
 
 @dataclass(frozen=True, slots=True)
 class Timeline:
-    """A turn's exchanges on one line; `seconds` is how long all of it took."""
+    """A turn's exchanges on one line, and the states of its task, if it had one.
+
+    `seconds` is how long all of it took, `began` when that was, as `2026-11-22 16:04:58`, in UTC.
+    """
 
     turn: int
+    began: str
     seconds: float
+    marks: tuple[Mark, ...]
+    task: tuple[Span, ...]
     bars: tuple[Bar, ...]
 
 
@@ -63,26 +98,45 @@ def timeline(turn: ReadTurn) -> Timeline | None:
         return None
     began = min(timing.start for _, timing in known)
     whole = max(timing.start + timing.total for _, timing in known) - began
-    bars = [_bar(reading, timing, began, whole or 1.0) for reading, timing in known[:MAX_BARS]]
-    return Timeline(turn.turn.number, whole, tuple(_lasting(bars)))
+    scale = LENGTH / (whole or 1.0)
+    return Timeline(
+        turn=turn.turn.number,
+        began=_clock(began),
+        seconds=whole,
+        marks=tuple(_marks(whole)),
+        task=tuple(_task(known, began, scale)),
+        bars=tuple(_bar(reading, timing, began, scale) for reading, timing in known[:MAX_BARS]),
+    )
 
 
-def _lasting(bars: Sequence[Bar]) -> Iterator[Bar]:
-    """A state that was told lasted, as far as anybody knows, until it was asked for again."""
-    for bar, after in zip_longest(bars, bars[1:]):
-        is_task = bar.state and after is not None and after.state
-        yield replace(bar, until=after.x) if is_task else bar
+def _clock(seconds: float) -> str:
+    try:
+        return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%d %H:%M:%S")
+    except (OverflowError, ValueError, OSError):  # before the year 1, or after 9999
+        return ""
 
 
-def _bar(reading: Reading, timing: Timing, began: float, whole: float) -> Bar:
-    scale = LENGTH / whole
+def _marks(whole: float) -> Iterator[Mark]:
+    """Round times from 0 on, in steps of 1, 2 or 5 of some unit."""
+    if whole < _SHORTEST:
+        return
+    least = whole / MAX_MARKS
+    unit = 10.0 ** floor(log10(least))
+    step = next(unit * many for many in (1, 2, 5, 10) if unit * many >= least * 0.999)
+    factor, name = (1000, "ms") if whole < 1 else (1, "s")
+    for number in range(floor(whole / step) + 1):
+        at = number * step
+        yield Mark(round(at / whole * LENGTH, 2), f"{at * factor:g} {name}")
+
+
+def _bar(reading: Reading, timing: Timing, began: float, scale: float) -> Bar:
     start = (timing.start - began) * scale
     return Bar(
         name=reading.endpoint.name if reading.endpoint else reading.exchange.request.method,
         state=_state(reading),
-        x=round(start, 1),
-        first=round(timing.first_byte * scale, 1),
-        width=round(max(timing.total * scale, 3), 1),
+        x=round(start, 2),
+        first=round(timing.first_byte * scale, 2),
+        width=round(max(timing.total * scale, 0.3), 2),
         began=timing.start - began,
         timing=timing,
         ticks=tuple(_ticks(reading, timing, start, scale)),
@@ -104,4 +158,30 @@ def _ticks(reading: Reading, timing: Timing, start: float, scale: float) -> Iter
         tallest = max(sizes, default=0) or 1
         for at, size in list(zip(timing.arrived, sizes, strict=True))[:MAX_TICKS]:
             height = round(20 + 80 * size / tallest, 1)
-            yield Tick(round(start + at * scale, 1), height, at, size)
+            yield Tick(round(start + at * scale, 2), height, at, size)
+
+
+def _task(known: Sequence[Timed], began: float, scale: float) -> Iterator[Span]:
+    """Each state a task was in; what it came to is last, and lasted no time."""
+    told = [
+        (timing.start + timing.total - began, _state(reading), _phase(reading))
+        for reading, timing in known
+        if reading.endpoint and reading.endpoint.role in (Role.SUBMIT, Role.POLL)
+    ]
+    firsts = [next(same) for _, same in groupby(told, key=lambda one: one[1:])]
+    for (at, state, phase), (until, *_) in pairwise([*firsts, *told[-1:]]):
+        lasted = max(until - at, 0)
+        yield Span(state, phase, round(at * scale, 2), round(lasted * scale, 2), at, lasted)
+
+
+def _phase(reading: Reading) -> str:
+    """What a task's state means, by the order the service has them in."""
+    outcome = reading.outcome
+    if not isinstance(outcome, Reply) or reading.endpoint is None:
+        return "failed"
+    states, state = reading.endpoint.states, outcome.states[-1] if outcome.states else ""
+    if state in states.succeeded:
+        return "done"
+    if state in states.failed:
+        return "failed"
+    return "queued" if states.running[1:] and state == states.running[0] else "running"

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from harness.dialects import recognise
+from harness.mutations.making import get
+from harness.reading import read
 from harness.reports.html import bodies, differing, fields, meaning, timelines
 from harness.reports.html.page import coded, detail
 from harness.reports.html.prose import MAX_PROSE, prose
 from harness.reports.html.speech import chinese_place
-from harness.types import Exchange, Finding, Place, Timing
+from harness.types import Exchange, Finding, Json, Place, Timing, Transcript, Turn
 
 from ..samples import exchange, told
 
@@ -122,15 +127,78 @@ def at(start: float, state: str, *arrived: float) -> Exchange:
     return Exchange(made.request, made.response, timing, tuple(10 for _ in arrived))
 
 
-def test_a_task_is_drawn_from_poll_to_poll() -> None:
-    """A state lasts until it was asked for again; the line is as long as all of it took."""
+def test_a_turn_is_drawn_on_a_line_with_round_times() -> None:
+    """The line is as long as all of it took; above it stand times that one can count with."""
     read = told([at(100, "PENDING"), at(102, "RUNNING"), at(103.8, "SUCCEEDED")])
     line = timelines.timeline(read.turns[0])
     assert line is not None
     assert line.seconds == pytest.approx(4.0)
+    assert line.began == "1970-01-01 00:01:40"
     assert [bar.state for bar in line.bars] == ["PENDING", "RUNNING", "SUCCEEDED"]
-    assert [round(bar.x) for bar in line.bars] == [0, 500, 950]
-    assert [round(bar.until) for bar in line.bars] == [500, 950, 0]
+    assert [round(bar.x) for bar in line.bars] == [0, 50, 95]
+    marks = [(round(mark.x), mark.name) for mark in line.marks]
+    assert marks == [(0, "0 s"), (25, "1 s"), (50, "2 s"), (75, "3 s"), (100, "4 s")]
+
+
+def test_a_task_is_drawn_state_by_state() -> None:
+    """A state lasts from when it was told until another one was; the last one is the end."""
+    states = [at(100, "PENDING"), at(101, "PENDING"), at(102, "RUNNING"), at(103.8, "SUCCEEDED")]
+    line = timelines.timeline(told(states).turns[0])
+    assert line is not None
+    drawn = [(span.state, round(span.x), round(span.width)) for span in line.task]
+    assert drawn == [("PENDING", 5, 50), ("RUNNING", 55, 45), ("SUCCEEDED", 100, 0)]
+    assert [round(span.lasted, 3) for span in line.task] == [2, 1.8, 0]
+    assert line.task[-1].began == pytest.approx(4.0)
+
+
+def test_a_clock_that_was_set_back_is_drawn_all_the_same() -> None:
+    """No state lasts less than nothing: a browser would refuse to draw it."""
+    line = timelines.timeline(told([at(100, "PENDING"), at(90, "RUNNING")]).turns[0])
+    assert line is not None
+    assert all(span.width >= 0 and span.lasted >= 0 for span in line.task)
+
+
+@pytest.mark.parametrize(
+    ("states", "phases"),
+    [
+        (["PENDING", "RUNNING", "SUCCEEDED"], ["queued", "running", "done"]),
+        (["PENDING", "FAILED"], ["queued", "failed"]),
+        (["PENDING", "SUSPENDED"], ["queued", "running"]),
+    ],
+)
+def test_a_state_is_drawn_by_what_it_means(states: list[str], phases: list[str]) -> None:
+    """Whatever the service calls it; a state nobody knows is one on the way."""
+    polls = [
+        replace(poll(state), timing=Timing(100 + n, 0.1, 0.2)) for n, state in enumerate(states)
+    ]
+    turn = Turn(1, tuple(polls))
+    line = timelines.timeline(read(Transcript("", "", (turn,)), recognise).turns[0])
+    assert line is not None
+    assert [span.phase for span in line.task] == phases
+
+
+def poll(state: str) -> Exchange:
+    """What a real service says of a task."""
+    output: Json = {"task_id": "t", "task_status": state, "code": "C", "message": "m"}
+    return get("https://dashscope.aliyuncs.com/api/v1/tasks/t", {"output": output})
+
+
+@given(st.floats(0, 1e9))
+def test_there_are_a_few_round_times_whatever_it_took(seconds: float) -> None:
+    """From 0 on, none behind the end, and never so many that they run into each other."""
+    turn = told([replace(exchange({}), timing=Timing(0, 0, seconds))]).turns[0]
+    line = timelines.timeline(turn)
+    assert line is not None
+    assert len(line.marks) <= 7
+    assert [mark.x for mark in line.marks] == sorted({mark.x for mark in line.marks})
+    assert all(0 <= mark.x <= 100.1 for mark in line.marks)
+
+
+def test_when_a_turn_was_is_left_out_where_no_calendar_has_it() -> None:
+    """Recorded times are whatever somebody wrote."""
+    line = timelines.timeline(told([at(1e18, "PENDING")]).turns[0])
+    assert line is not None
+    assert line.began == ""
 
 
 def test_a_stream_is_drawn_chunk_by_chunk() -> None:
@@ -139,8 +207,8 @@ def test_a_stream_is_drawn_chunk_by_chunk() -> None:
     line, plain = timelines.timeline(one), timelines.timeline(other)
     assert line is not None
     assert plain is not None
-    assert [tick.x for tick in line.bars[0].ticks] == [500, 1000]
-    assert plain.bars[0].ticks == ()
+    assert [tick.x for tick in line.bars[0].ticks] == [50, 100]
+    assert (plain.bars[0].ticks, plain.task) == ((), ())
 
 
 def test_a_turn_without_times_is_not_drawn() -> None:
