@@ -5,6 +5,7 @@ What differs between them (which fields are promised, ids, refusals) is in their
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 
 from harness.dialects.schema import (
@@ -130,9 +131,15 @@ DELTAS: Schema = array(
     record({"index": INTEGER, "delta": DELTA}, {"finish_reason": nullable(STRING)})
 )
 
+COUNTS: Mapping[str, Schema] = {
+    "prompt_tokens": INTEGER,
+    "completion_tokens": INTEGER,
+    "total_tokens": INTEGER,
+}
+
 # [DOC] A1, [REC]
 USAGE: Schema = record(
-    {"prompt_tokens": INTEGER, "completion_tokens": INTEGER, "total_tokens": INTEGER},
+    COUNTS,
     {
         "prompt_tokens_details": nullable(record({})),
         "completion_tokens_details": nullable(record({})),

@@ -78,7 +78,7 @@ RESULT: Schema = both(
             "task_status": NAME,
             "created": INTEGER,
             "choices": {**openai_form.CHOICES, "type": ["array", "null"]},
-            "usage": {"type": ["object", "null"]},
+            "usage": or_null(record({}, openai_form.COUNTS)),
             "video_result": {"type": ["array", "null"], "items": _MOVIE},
             "image_result": {"type": ["array", "null"], "items": record({"url": STRING})},
         },

@@ -91,6 +91,7 @@ MUTATORS: tuple[Mutator, ...] = (
         answers.field_is_missing,
         answers.field_has_another_type,
         answers.field_is_null,
+        answers.count_is_a_text,
     ),
     *_exchanges(
         "finish_reason_is_known", answers.finish_reason_is_new, answers.finish_reason_is_loud

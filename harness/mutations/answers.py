@@ -46,6 +46,13 @@ def field_is_null(reading: Reading) -> Exchange | None:
     return _violating(reading, lambda value, pointer: edit.planted(value, pointer, None))
 
 
+def count_is_a_text(reading: Reading) -> Exchange | None:
+    """A count of tokens is written as a text."""
+    part, pointer = _at(reading, "total_tokens")
+    told = str(at(part.value, pointer)) if part else ""
+    return edit.put(reading, part, pointer, told)
+
+
 def _ended(reading: Reading) -> Iterator[tuple[Part, str]]:
     """Each part with a finish reason, and where it is."""
     endpoint = spoken(reading)
