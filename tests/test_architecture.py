@@ -51,6 +51,7 @@ RINGS = (
         "work",
         "learnt",
         "watching",
+        "breaking",
         "taped",
         "prune",
         "shipped",

@@ -12,6 +12,7 @@ import typer
 from harness.cli import (
     app,
     contract,
+    demonstrating,
     drifting,
     looking,
     parsing,
@@ -27,7 +28,7 @@ from harness.cli import (
 from harness.errors import HarnessError, OffTape
 
 COMMANDS = (
-    ("demo", recording.demo, "harness demo --out /tmp/demo"),
+    ("demo", demonstrating.demo, "harness demo --out /tmp/demo"),
     ("record", recording.record, "harness record slogan --target zhipuai"),
     ("replay", replaying.replay, "harness replay slogan --junit junit.xml"),
     ("check", replaying.check, "harness check cassettes tests/cassettes/test_chat.yaml"),

@@ -1,4 +1,4 @@
-"""Commands that record: demo, record, sandbox."""
+"""Commands that record: record, sandbox."""
 
 from __future__ import annotations
 
@@ -16,76 +16,14 @@ from harness.cli.app import (
     Names,
     Scenarios,
     Targets,
-    console,
-    exit_code,
     progress,
-    stopwatch,
-    write_folder,
 )
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from harness.reports import Problem, Report
+    from harness.reports import Problem
     from harness.work import Job
-
-
-def demo(
-    out: Annotated[
-        Path | None,
-        typer.Option("--out", metavar="DIR", help="Where to; a new scratch folder, if not said."),
-    ] = None,
-) -> None:
-    """Show everything, without keys: record from the sandbox, replay offline, check, compare."""
-    import tempfile
-
-    from harness import work
-    from harness.environment import environment
-    from harness.resuming import Left
-    from harness.sandbox import Options
-    from harness.shipped import scenarios
-    from harness.store import Store
-
-    folder = out or Path(tempfile.mkdtemp(prefix="harness-demo-"))
-    store = Store(folder / "cassettes")
-    todo = work.jobs(work.load_scenarios([], scenarios()), [])
-    said = console()
-    said.print(f"Recording {len(todo)} conversations through the official SDKs, from a sandbox")
-    said.print("on this machine. It is not the real service: no key is used, nothing is paid.\n")
-    with stopwatch() as clock:
-        with (
-            work.sandboxed(Options(), environment(Path.cwd())) as source,
-            progress() as told,
-        ):
-            said.print(f"sandbox   {source.where}")
-            failed = work.record_all(todo, source, store, told, left=Left.AFRESH)
-        said.print(f"recorded  {len(todo) - len(failed)} cassettes in {clock():.1f} s")
-    said.print("sandbox   stopped; from here on everything is offline\n")
-    with progress() as told:
-        report = work.replay_all(todo, store, told, "Demo: replayed offline")
-    _print_demo(report, failed)
-    write_folder(report, folder / "report")
-    _print_where(folder)
-    raise typer.Exit(2 if failed else exit_code(report))
-
-
-def _print_demo(report: Report, failed: Sequence[Problem]) -> None:
-    from harness.reports import text
-
-    said = console()
-    for problem in failed:
-        said.print(f"not recorded: {problem.scenario} with {problem.target}: {problem.text}")
-    text.report(said, report)
-
-
-def _print_where(folder: Path) -> None:
-    from harness.reports import NAMES
-
-    said = console()
-    said.print(f"\nreport    {folder / 'report' / NAMES['html']}", soft_wrap=True)
-    others = ", ".join(name for form, name in NAMES.items() if form != "html")
-    said.print(f"beside it {others}")
-    said.print(f"cassettes {folder / 'cassettes'}", soft_wrap=True)
 
 
 def record(
@@ -133,7 +71,7 @@ def record(
     from harness.environment import environment
     from harness.errors import HarnessError
     from harness.resuming import Left
-    from harness.sandbox import Options
+    from harness.sandbox import LIFELIKE
     from harness.store import Store
 
     if resume and afresh:
@@ -144,7 +82,7 @@ def record(
     todo = work.repeated(todo, repeat)
     every = len(todo)
     todo = work.not_recorded(todo, Store(cassettes)) if resume else todo
-    source = work.sandboxed(Options(), known) if sandbox else nullcontext(work.live(known))
+    source = work.sandboxed(LIFELIKE, known) if sandbox else nullcontext(work.live(known))
     with source as opened, progress() as told:
         problems = work.record_all(todo, opened, Store(cassettes), told, jobs, left)
     _tell(todo, problems, "sandbox" if sandbox else "live service", cassettes, as_json)
@@ -176,7 +114,7 @@ def sandbox(
         float, typer.Option("--latency", min=0, help="Seconds before each answer.")
     ] = 0.0,
     gap: Annotated[
-        float, typer.Option("--chunk-gap", min=0, help="Seconds between a stream's chunks.")
+        float, typer.Option("--chunk-gap", min=0, help="Seconds between a stream's chunks, about.")
     ] = 0.001,
     pending: Annotated[
         int, typer.Option("--pending-polls", min=0, help="Polls a task answers with PENDING.")

@@ -13,12 +13,13 @@ from contextlib import AbstractContextManager
 from starlette.applications import Starlette
 
 from harness.sandbox import dashscope, server, zhipuai
-from harness.sandbox.options import HOST, USUAL_PORT, Options
+from harness.sandbox.options import HOST, LIFELIKE, USUAL_PORT, Options
 from harness.sandbox.speaker import Speaker
 
 __all__ = [
     "DASHSCOPE_KEY",
     "HOST",
+    "LIFELIKE",
     "SPEAKERS",
     "USUAL_PORT",
     "ZHIPUAI_KEY",

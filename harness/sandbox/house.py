@@ -6,6 +6,7 @@ import asyncio
 import json
 from collections.abc import AsyncIterator, Iterable
 from datetime import datetime
+from zlib import crc32
 
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
@@ -54,10 +55,14 @@ class House:
         return f"http://{host}:{port}/files/{name}"
 
     async def stream(self, events: Iterable[bytes]) -> AsyncIterator[bytes]:
-        """The events of a stream, each in a chunk of its own."""
+        """The events of a stream, each in a chunk of its own, at uneven times.
+
+        From half to one and a half of the options' gap lies between two, always the same one
+        before the same event.
+        """
         for number, event in enumerate(events):
             if number:
-                await asyncio.sleep(self.options.chunk_gap)
+                await asyncio.sleep(self.options.chunk_gap * (0.5 + crc32(event) / 2**32))
             yield event
 
 

@@ -16,7 +16,7 @@ USUAL_PORT = 8765
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """How a sandbox behaves. Times are in seconds.
+    """How a sandbox behaves. Times are in seconds; `chunk_gap` is a mean, see `House.stream`.
 
     `port` None is the usual one, or any free one where that is taken; 0 is any free one. A task
     answers `pending_polls` and then `running_polls` questions before it is done. `throttle_every`
@@ -34,3 +34,7 @@ class Options:
     throttle_on: str = "触发限流"
     fail_tasks_on: str = "任务失败"
     keys: Mapping[str, str] = field(default_factory=lambda: NOTHING)
+
+
+LIFELIKE = Options(latency=0.03, chunk_gap=0.012)
+"""Slow enough that the times of a recording are worth a look, and quick enough to wait for."""

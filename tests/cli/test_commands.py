@@ -6,7 +6,7 @@ import json
 import re
 import xml.etree.ElementTree as ET
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -14,7 +14,6 @@ from harness import __version__
 from harness.cassette import Head, loads, of_exchange, of_head
 from harness.cli import COMMANDS
 from harness.providers import PROVIDERS
-from harness.shipped import scenarios
 
 if TYPE_CHECKING:
     from conftest import Harness
@@ -404,45 +403,6 @@ def test_the_doctor_needs_no_scenarios(harness: Harness, tmp_path: Path) -> None
     done = harness("doctor", folder=tmp_path)
     assert (done.code, done.err) == (0, "")
     assert done.out.endswith("cassettes in cassettes: no scenarios here\n")
-
-
-# ----------------------------------------------------------------------------------------- demo
-
-
-def test_the_demo(harness: Harness, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Records everything, replays it, and says where the page is; no file but in its folder."""
-    from harness import work
-    from harness.taping import Recorder
-
-    todo: Any = [
-        job
-        for job in work.jobs(work.load_scenarios([], scenarios()), [])
-        if job.scenario.name in ("slogan", "kitten-image")
-    ]
-    monkeypatch.setattr(work, "jobs", lambda scenarios, targets: todo)
-    monkeypatch.setattr(Recorder, "sleep", lambda self, seconds: None)
-    done = harness("demo", "--out", "out", folder=tmp_path)
-    assert (done.code, done.err) == (0, "")
-    assert "It is not the real service" in done.out
-    assert "recorded  4 cassettes in" in done.out
-    assert "report    out/report/index.html" in done.out
-    assert [path.name for path in tmp_path.iterdir()] == ["out"]
-    files = sorted(str(path.relative_to(tmp_path)) for path in tmp_path.rglob("*.*"))
-    pictures, files = files[:2], files[2:]
-    assert {path.rpartition("/")[0] for path in pictures} == {
-        "out/cassettes/kitten-image/artefacts"
-    }
-    assert files == [
-        "out/cassettes/kitten-image/dashscope-wanx-v1.yaml",
-        "out/cassettes/kitten-image/zhipuai-cogview-3.yaml",
-        "out/cassettes/slogan/dashscope-qwen-turbo.yaml",
-        "out/cassettes/slogan/zhipuai-glm-4.yaml",
-        "out/report/index.html",
-        "out/report/junit.xml",
-        "out/report/report.json",
-        "out/report/report.jsonl",
-        "out/report/summary.md",
-    ]
 
 
 def test_a_recording_that_was_interrupted(harness: Harness, folder: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import signal
 import socket
@@ -15,6 +16,7 @@ import pytest
 
 from harness.errors import HarnessError
 from harness.sandbox import DASHSCOPE_KEY, SPEAKERS, USUAL_PORT, Options, serve
+from harness.sandbox.house import House
 
 from .client import Dash, Zhipu, sandbox, user
 
@@ -187,7 +189,29 @@ def test_each_event_travels_as_a_chunk_of_its_own() -> None:
             arrived = [(time.monotonic(), part) for part in response.iter_raw()]
     assert len(arrived) > 5
     assert all(part.endswith(b"\n\n") and part.count(b"data:") == 1 for _, part in arrived)
-    assert arrived[-1][0] - arrived[0][0] > 0.02 * (len(arrived) - 2)
+    assert arrived[-1][0] - arrived[0][0] > 0.01 * (len(arrived) - 2)
+
+
+def test_the_gaps_of_a_stream_are_uneven_and_always_the_same(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """From half to one and a half of what the options say, by the event that comes next."""
+    slept: list[float] = []
+
+    async def sleep(seconds: float) -> None:
+        slept.append(seconds)
+
+    async def heard() -> list[bytes]:
+        house = House(Options(chunk_gap=0.02))
+        return [event async for event in house.stream([b"%d" % n for n in range(9)])]
+
+    monkeypatch.setattr(asyncio, "sleep", sleep)
+    assert asyncio.run(heard()) == [b"%d" % n for n in range(9)]
+    assert len(set(slept)) == len(slept) == 8
+    assert all(0.01 <= seconds < 0.03 for seconds in slept)
+    first, slept[:] = list(slept), []
+    asyncio.run(heard())
+    assert slept == first
 
 
 def test_each_nth_request_is_turned_away() -> None:

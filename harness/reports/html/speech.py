@@ -195,6 +195,7 @@ TEXTS: Mapping[str, Text] = MappingProxyType(
 
 TITLES: Mapping[str, str] = MappingProxyType(
     {
+        "Broken on purpose: how a break looks": "故意弄坏：出错时是什么样子",
         "Check": "检查",
         "Contract": "契约",
         "Demo: replayed offline": "演示：离线回放",
