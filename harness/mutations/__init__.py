@@ -12,6 +12,7 @@ from harness import dialects
 from harness.mutations import (
     answers,
     dashscope,
+    expectations,
     form,
     pictures,
     sdk,
@@ -209,7 +210,11 @@ MUTATORS: tuple[Mutator, ...] = (
         tools.arguments_are_of_another_type,
     ),
     *_exchanges("tool_finish_has_calls", tools.finish_promises_calls, tools.calls_are_left_out),
-    *_exchanges("tool_calls_finish_as_such", tools.calls_finish_with_stop),
+    *_exchanges(
+        "tool_calls_finish_as_such",
+        tools.calls_finish_with_stop,
+        tools.call_is_added_to_an_end,
+    ),
     *_exchanges(
         "tool_results_answer_calls",
         tools.result_is_for_another_call,
@@ -300,12 +305,32 @@ MUTATORS: tuple[Mutator, ...] = (
         sdk.refusal_has_another_code,
     ),
     *_turns("pieces_join_to_content", sdk.piece_is_lost, sdk.piece_comes_twice),
-    *_turns("expected_finish_reason", sdk.another_end_is_expected),
-    *_turns("expected_words", sdk.other_words_are_expected),
-    *_turns("expected_json", sdk.json_is_expected),
-    *_turns("expected_pointers", sdk.another_place_is_expected),
-    *_turns("expected_tool_call", sdk.another_call_is_expected),
-    *_turns("expected_failure", sdk.refusal_is_expected, sdk.answer_is_expected),
+    *_turns(
+        "expected_finish_reason",
+        expectations.another_end_is_expected,
+        expectations.end_is_expected_in_capitals,
+    ),
+    *_turns(
+        "expected_words",
+        expectations.other_words_are_expected,
+        expectations.one_word_of_two_is_missing,
+    ),
+    *_turns(
+        "expected_json",
+        expectations.json_is_expected,
+        expectations.another_type_of_json_is_expected,
+    ),
+    *_turns(
+        "expected_pointers",
+        expectations.another_place_is_expected,
+        expectations.one_place_of_two_is_missing,
+    ),
+    *_turns(
+        "expected_tool_call",
+        expectations.another_call_is_expected,
+        expectations.call_is_expected_by_half_its_name,
+    ),
+    *_turns("expected_failure", expectations.refusal_is_expected, expectations.answer_is_expected),
     *_transcripts(
         "everything_was_played", sdk.exchange_is_left_over, sdk.first_exchange_is_left_over
     ),

@@ -8,7 +8,7 @@ from dataclasses import replace
 
 from harness.locate import span
 from harness.reading import Part, Pointers, Read, Reading, ReadTurn
-from harness.types import Exchange, Json, Transcript, Turn
+from harness.types import Exchange, Json, Reply, Transcript, Turn
 from harness.wire import ABSENT, Event, at, find
 
 OfReading = Callable[[Reading], "Exchange | None"]
@@ -59,6 +59,12 @@ def swapped(read: Read, reading: Reading, *exchanges: Exchange) -> Transcript:
         lists = [exchanges if r is reading else (r.exchange,) for r in told.readings]
         turns.append(replace(told.turn, exchanges=tuple(e for some in lists for e in some)))
     return replace(read.transcript, turns=tuple(turns))
+
+
+def reply_of(told: ReadTurn) -> Reply | None:
+    """What an SDK shows of a turn that came to an answer; None where either is none."""
+    same = isinstance(told.outcome, Reply)
+    return told.turn.outcome if same and isinstance(told.turn.outcome, Reply) else None
 
 
 # ---------------------------------------------------------------------------------- exchanges

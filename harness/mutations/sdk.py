@@ -1,4 +1,4 @@
-"""Breaking what was asked, what an SDK shows of the answer, and what an author expects of it."""
+"""Breaking what was asked, what an SDK shows of the answer, and what of a recording is played."""
 
 from __future__ import annotations
 
@@ -6,13 +6,13 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from harness.dialects.reader import is_refusal
+from harness.mutations.edit import reply_of
 from harness.reading import Read, Reading, ReadTurn, Role
 from harness.rules.rule import question, wants_stream
 from harness.rules.sdk import shown
 from harness.types import (
     Broken,
     Call,
-    Expectation,
     Failure,
     Json,
     Kind,
@@ -115,19 +115,14 @@ def task_was_wanted(told: ReadTurn) -> Turn | None:
 # ------------------------------------------------------------------------------ what it shows
 
 
-def _reply(told: ReadTurn) -> Reply | None:
-    same = isinstance(told.outcome, Reply)
-    return told.turn.outcome if same and isinstance(told.turn.outcome, Reply) else None
-
-
 def _with_reply(told: ReadTurn, change: Callable[[Reply], Reply]) -> Turn | None:
-    reply = _reply(told)
+    reply = reply_of(told)
     return replace(told.turn, outcome=change(reply)) if reply else None
 
 
 def _paired(told: ReadTurn) -> Reply | None:
     """The reply, if what it shows can be paired with what travelled."""
-    reply = _reply(told)
+    reply = reply_of(told)
     return reply if reply and reply.views and shown(told, reply) else None
 
 
@@ -215,7 +210,7 @@ def refusal_looks_like_an_answer(told: ReadTurn) -> Turn | None:
 
 def answer_looks_like_a_refusal(told: ReadTurn) -> Turn | None:
     """What was answered is shown as a refusal."""
-    if _reply(told) is None:
+    if reply_of(told) is None:
         return None
     return replace(told.turn, outcome=Failure(500, "no_such_code", "?"))
 
@@ -230,7 +225,7 @@ def refusal_has_another_code(told: ReadTurn) -> Turn | None:
 
 def piece_is_lost(told: ReadTurn) -> Turn | None:
     """The last piece that an SDK streamed is lost."""
-    reply = _reply(told)
+    reply = reply_of(told)
     said = [n for n, piece in enumerate(reply.pieces) if piece] if reply else []
     if reply is None or not said or (reply.cumulative and len(set(reply.pieces)) < 2):
         return None
@@ -243,56 +238,11 @@ def piece_is_lost(told: ReadTurn) -> Turn | None:
 
 def piece_comes_twice(told: ReadTurn) -> Turn | None:
     """A piece that an SDK streamed comes twice."""
-    reply = _reply(told)
+    reply = reply_of(told)
     said = [piece for piece in reply.pieces if piece] if reply else []
     if reply is None or not said or reply.cumulative:
         return None
     return replace(told.turn, outcome=replace(reply, pieces=(said[0], *reply.pieces)))
-
-
-# ------------------------------------------------------------------------- what is expected
-
-
-def _expecting(told: ReadTurn, expect: Expectation) -> Turn | None:
-    return replace(told.turn, expect=expect) if _reply(told) else None
-
-
-def another_end_is_expected(told: ReadTurn) -> Turn | None:
-    """The author expects another finish reason."""
-    return _expecting(told, Expectation(finish_reason="no_such_reason"))
-
-
-def other_words_are_expected(told: ReadTurn) -> Turn | None:
-    """The author expects words that were not said."""
-    return _expecting(told, Expectation(contains=("\u2603\u2603",)))
-
-
-def json_is_expected(told: ReadTurn) -> Turn | None:
-    """The author expects JSON of a kind that no answer is."""
-    schema = {"type": "object", "required": ["no such key"]}
-    return _expecting(told, Expectation(json_schema=schema))
-
-
-def another_place_is_expected(told: ReadTurn) -> Turn | None:
-    """The author expects something at a place where nothing is."""
-    return _expecting(told, Expectation(pointers=("/no such place",)))
-
-
-def another_call_is_expected(told: ReadTurn) -> Turn | None:
-    """The author expects a tool to be called that was not."""
-    return _expecting(told, Expectation(tool_call="no_such_function"))
-
-
-def refusal_is_expected(told: ReadTurn) -> Turn | None:
-    """The author expects a refusal, and an answer came."""
-    return _expecting(told, Expectation(failure="no_such_code"))
-
-
-def answer_is_expected(told: ReadTurn) -> Turn | None:
-    """The author expects an answer, and a refusal came."""
-    if not isinstance(told.turn.outcome, Failure) or not told.turn.outcome.code:
-        return None
-    return replace(told.turn, expect=Expectation())
 
 
 def exchange_is_left_over(read: Read) -> Transcript | None:

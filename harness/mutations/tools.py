@@ -199,6 +199,27 @@ def calls_finish_with_stop(reading: Reading) -> Exchange | None:
 # --------------------------------------------------------------------------------- requests
 
 
+_ADDED: Json = {
+    "id": "call_of_another",
+    "type": "function",
+    "function": {"name": "another", "arguments": "{}"},
+}
+
+
+def call_is_added_to_an_end(reading: Reading) -> Exchange | None:
+    """An answer that ended as any other calls a tool beside its text."""
+    told, whole, endpoint = _finishing(reading), reading.outcome, reading.endpoint
+    if reading.is_stream or not told or endpoint is None or not isinstance(whole, Reply):
+        return None
+    if whole.tool_calls or whole.finish_reason != "stop":
+        return None
+    part = told[-1][0]
+    for pointer in endpoint.fields.tool_calls:
+        if isinstance(at(part.value, pointer.rpartition("/")[0]), dict):
+            return edit.put(reading, part, "", edit.planted(part.value, pointer, [_ADDED]))
+    return None
+
+
 def _results(reading: Reading) -> list[tuple[str, Json]]:
     """The tool results in a request that name their call."""
     pointer, sent = messages(reading)
@@ -278,9 +299,4 @@ def earlier_answer_is_changed(read: Read) -> Transcript | None:
 
 def earlier_call_is_added(read: Read) -> Transcript | None:
     """The model is told that it called a tool that it did not call."""
-    call = {
-        "id": "call_of_another",
-        "type": "function",
-        "function": {"name": "another", "arguments": "{}"},
-    }
-    return _continued(read, lambda said: edit.planted(said, "/tool_calls", [call]))
+    return _continued(read, lambda said: edit.planted(said, "/tool_calls", [_ADDED]))

@@ -14,6 +14,7 @@ from harness import __version__
 from harness.cassette import Head, loads, of_exchange, of_head
 from harness.cli import COMMANDS
 from harness.providers import PROVIDERS
+from harness.sandbox import LIFELIKE
 
 if TYPE_CHECKING:
     from conftest import Harness
@@ -85,7 +86,7 @@ def test_json_for_machines(harness: Harness, folder: Path, arguments: list[str])
 
 
 def test_a_recording_from_the_sandbox(harness: Harness, folder: Path) -> None:
-    """Says how many, from where and to where."""
+    """Says how many, from where and to where; the sandbox takes a little time, as services do."""
     done = harness("record", "slogan", "--sandbox", "--cassettes", "new", folder=folder)
     assert (done.code, done.err) == (0, "")
     assert done.out == "recorded 2 of 2 from the sandbox to new\n"
@@ -93,6 +94,10 @@ def test_a_recording_from_the_sandbox(harness: Harness, folder: Path) -> None:
         "dashscope-qwen-turbo.yaml",
         "zhipuai-glm-4.yaml",
     ]
+    recorded = (folder / "new" / "slogan" / "zhipuai-glm-4.yaml").read_bytes()
+    (timing,) = [exchange.timing for exchange in loads(recorded, "").exchanges]
+    assert timing is not None
+    assert timing.first_byte >= LIFELIKE.latency
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,8 @@
-"""For each rule a conversation that breaks it, and where: nothing else may be found in it."""
+"""A conversation that breaks a rule, and where: nothing else may be found in it.
+
+Most ways to break one are mutations, and what is found then stands in `mutants.txt`. Here is what
+no mutation does: what is true of one form of answer only, or of one value.
+"""
 
 from __future__ import annotations
 

@@ -52,11 +52,6 @@ def with_status(whole: Exchange, status: int) -> Exchange:
     return replace(whole, response=replace(whole.response, status=status))
 
 
-def at_uri(whole: Exchange, uri: str) -> Exchange:
-    """The same exchange, with another address."""
-    return replace(whole, request=replace(whole.request, uri=uri))
-
-
 def foreign(*exchanges: Exchange) -> Transcript:
     """Exchanges as another tool recorded them: no SDK ran."""
     return transcript_of(Cassette(exchanges), dialects.recognise, source="test.yaml")

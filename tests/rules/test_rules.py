@@ -11,11 +11,11 @@ from harness.rules import RULES, check, judge, unknown_names
 from harness.rules.choice import Choice
 from harness.types import Finding, Severity, Transcript
 
-from . import broken_conversations, broken_sdk, broken_wire
+from . import broken_sdk, broken_wire
 from .broken import Broken
 from .making import edited, foreign
 
-BROKEN = broken_wire.BROKEN + broken_conversations.BROKEN + broken_sdk.BROKEN
+BROKEN = broken_wire.BROKEN + broken_sdk.BROKEN
 
 
 @pytest.mark.parametrize("broken", BROKEN, ids=str)
@@ -52,9 +52,7 @@ def test_an_sdk_that_agrees_gives_no_finding(transcript: Transcript) -> None:
     assert check(transcript) == ()
 
 
-@pytest.mark.parametrize(
-    "transcript", broken_conversations.CARRIED.values(), ids=broken_conversations.CARRIED
-)
+@pytest.mark.parametrize("transcript", broken_wire.CARRIED.values(), ids=broken_wire.CARRIED)
 def test_a_history_that_is_carried_gives_no_finding(transcript: Transcript) -> None:
     """Only a request that continues an earlier one has to carry it."""
     assert [f for f in check(transcript) if f.rule == "history_is_carried"] == []
