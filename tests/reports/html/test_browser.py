@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import socket
 from collections.abc import Callable, Iterator
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -85,6 +86,40 @@ def test_every_view_opens_by_itself(page: Page, shipped_page: Path) -> None:
 def test_the_page_of_the_shipped_scenarios_is_small(shipped_page: Path) -> None:
     """It can be sent by mail."""
     assert shipped_page.stat().st_size < 3_000_000
+
+
+LANES = """id => [...document.querySelectorAll(`#${id} .timeline`)].map(line => {
+    const box = (e) => e.getBoundingClientRect();
+    return {
+        marks: [...line.querySelectorAll('.axis text')].map(box).map(b => [b.left, b.right]),
+        names: [...line.querySelectorAll('.axis text')].map(e => e.textContent),
+        ticks: [...line.querySelectorAll('.tick')].map(box).map(b => [b.left, b.width]),
+        track: box(line.querySelector('.line')).toJSON(),
+        states: [...line.querySelectorAll('.states-line text')].map(e => e.textContent),
+    };
+})"""
+"""What is drawn of each turn of a scenario."""
+
+
+def test_times_can_be_read(page: Page, shipped_page: Path) -> None:
+    """Round times that do not run into each other; a stroke for each chunk, within its line."""
+    page.goto(f"{shipped_page.as_uri()}#s9-time")
+    lines = page.evaluate(LANES, "s9-time")
+    assert len(lines) == 6
+    for line in lines:
+        assert len(line["names"]) == len(set(line["names"])) > 2
+        assert all(end < start for (_, end), (start, _) in pairwise(line["marks"]))
+        left, right = line["track"]["left"], line["track"]["right"]
+        assert all(left <= x and x + width <= right + 0.1 for x, width in line["ticks"])
+        assert len({round(x) for x, _ in line["ticks"]}) == len(line["ticks"]) >= 10
+
+
+def test_a_tasks_states_stand_in_its_line(page: Page, shipped_page: Path) -> None:
+    """Each with how long it lasted; beside them what the task came to."""
+    page.goto(f"{shipped_page.as_uri()}#s3-time")
+    states = [text for line in page.evaluate(LANES, "s3-time") for text in line["states"]]
+    assert [re.sub(r"\d\.\d\d", "#", text) for text in states] == ["PENDING # s", "RUNNING # s"]
+    assert page.locator("#s3-time .state.done").inner_text() == "SUCCEEDED"
 
 
 def test_the_pictures_are_drawn(page: Page, shipped_page: Path) -> None:

@@ -189,7 +189,7 @@ def test_there_are_a_few_round_times_whatever_it_took(seconds: float) -> None:
     turn = told([replace(exchange({}), timing=Timing(0, 0, seconds))]).turns[0]
     line = timelines.timeline(turn)
     assert line is not None
-    assert len(line.marks) <= 7
+    assert 3 <= len(line.marks) <= 7 or (seconds < 1e-6 and not line.marks)
     assert [mark.x for mark in line.marks] == sorted({mark.x for mark in line.marks})
     assert all(0 <= mark.x <= 100.1 for mark in line.marks)
 
