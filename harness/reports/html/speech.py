@@ -168,9 +168,10 @@ TEXTS: Mapping[str, Text] = MappingProxyType(
             "Only one target: there is nothing to compare it with.", "只有一个目标，无从比较。"
         ),
         "time_about": Text(
-            "As it was when it was recorded, each turn on a scale of its own. Dark is the wait for "
-            "the first byte; a stroke is a chunk of a stream, the taller the larger.",
-            "录制时的用时，每轮各有刻度。深色是等待首字节的时间；竖线是流的分块，越高越大。",
+            "As it was when it was recorded, each turn on a scale of its own. The stronger colour "
+            "is the wait for the first byte; a stroke is a chunk of a stream, the taller the "
+            "larger.",
+            "录制时的用时，每轮各有刻度。较浓的颜色是等待首字节的时间；竖线是流的分块，越高越大。",
         ),
         "no_times": Text("Nobody noted when this travelled.", "没有记录时间。"),
         "no_chunks": Text("When each chunk came was not recorded.", "没有记录各分块到达的时间。"),
