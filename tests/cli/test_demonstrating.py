@@ -79,6 +79,7 @@ def test_the_demo_shows_how_a_break_looks(
     assert copy.exchanges[0].response.body == body.replace(b":113", b':"113"')
     page = (tmp_path / "out" / "report-of-a-break" / "index.html").read_text(encoding="utf-8")
     assert "<title>Broken on purpose: how a break looks</title>" in page
+    assert "故意弄坏" in page
     assert copy.provenance.note in page
     assert '<mark class="offending">' in page
     main = (tmp_path / "out" / "report" / "index.html").read_text(encoding="utf-8")
