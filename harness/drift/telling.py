@@ -15,7 +15,7 @@ from rich.text import Text
 from harness.drift.budget import Candidate, Cost, Plan
 from harness.drift.nouns import Change, Drift, Kind, Verdict
 from harness.reading import Read
-from harness.reports import Problem, Report
+from harness.reports import Problem, Report, machine
 from harness.reports.words import count, cut, plain
 from harness.types import Finding, Place, Severity
 
@@ -166,22 +166,10 @@ def document(watch: Watch) -> dict[str, Any]:
         "ok": watch.exit_code == 0,
         "fail_on": watch.fail_on.value,
         "counts": {verdict.value: told[verdict] for verdict in Verdict},
-        "drifts": [_drift(drift) for drift in watch.drifts],
+        "drifts": [machine.drift(drift) for drift in watch.drifts],
         "missing": [asdict(missing) for missing in watch.missing],
         "problems": [asdict(problem) for problem in watch.problems],
         "plan": None if watch.plan is None else plan_document(watch.plan),
-    }
-
-
-def _drift(drift: Drift) -> dict[str, Any]:
-    return {
-        "scenario": drift.scenario,
-        "target": drift.target,
-        "verdict": drift.verdict.value,
-        "old": drift.old,
-        "new": drift.new,
-        "notes": list(drift.notes),
-        "changes": [asdict(change) for change in drift.changes],
     }
 
 
@@ -203,7 +191,7 @@ def _candidate(candidate: Candidate) -> dict[str, Any]:
 
 
 def report(watch: Watch) -> Report:
-    """The same as a report, whose findings fail where the verdict does."""
+    """The same as a report, whose findings fail where the verdict does; it has the verdicts too."""
     findings = [
         _finding(watch, drift, change) for drift in watch.drifts for change in drift.changes
     ]
@@ -217,7 +205,14 @@ def report(watch: Watch) -> Report:
         )
         for missing in watch.missing
     ]
-    return Report("Drift", watch.reads, tuple(findings), (), (), (), watch.problems, watch.duration)
+    return Report(
+        "Drift",
+        reads=watch.reads,
+        findings=tuple(findings),
+        problems=watch.problems,
+        duration=watch.duration,
+        drifts=watch.drifts,
+    )
 
 
 def _finding(watch: Watch, drift: Drift, change: Change) -> Finding:

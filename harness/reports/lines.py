@@ -1,4 +1,4 @@
-"""A report as JSON Lines: a line about all of it, then one per transcript, problem, finding."""
+"""A report as JSON Lines: a line about all of it, then one for each thing that it tells of."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def _told(report: Report) -> Iterator[dict[str, Any]]:
     whole = machine.document(report)
     about = {name: told for name, told in whole.items() if not isinstance(told, list)}
     yield {"type": "report", **about, "recorded_from": whole["recorded_from"]}
-    for kind in ("transcript", "problem", "finding"):
+    for kind in ("transcript", "problem", "finding", "drift"):
         yield from ({"type": kind, **told} for told in whole[f"{kind}s"])
     yield from ({"type": "ignored", **told} for told in whole["ignored"])
 

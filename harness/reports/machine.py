@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 from dataclasses import asdict
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from harness.compare import Cell, Comparison, Difference, Divergence, FieldMatrix, Matrix
 from harness.compare.nouns import ABSENT
@@ -15,6 +15,9 @@ from harness.reports.conversation import conversation as talks
 from harness.reports.report import Report
 from harness.reports.words import encodable
 from harness.types import Failure, Finding, Json, Reply, Severity, ToolCall
+
+if TYPE_CHECKING:
+    from harness.drift import Drift
 
 VERSION = 1
 FORMAT = "llm-conversation-harness/report"
@@ -53,6 +56,7 @@ def document(report: Report) -> dict[str, Any]:
         "ignored": [finding(found) for found in report.ignored],
         "matrices": [matrix(found) for found in report.matrices],
         "comparisons": [comparison(found) for found in report.comparisons],
+        "drifts": [drift(found) for found in report.drifts],
     }
 
 
@@ -88,6 +92,19 @@ def finding(found: Finding) -> dict[str, Any]:
         "target": found.target,
         "source": found.source,
         "place": asdict(found.place),
+    }
+
+
+def drift(found: Drift) -> dict[str, Any]:
+    """What changed between two recordings, and its verdict, as a JSON object."""
+    return {
+        "scenario": found.scenario,
+        "target": found.target,
+        "verdict": found.verdict.value,
+        "old": found.old,
+        "new": found.new,
+        "notes": list(found.notes),
+        "changes": [asdict(change) for change in found.changes],
     }
 
 

@@ -6,12 +6,17 @@ Every recorded word stands in a code span: it can neither lay out the text nor c
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
 
 from harness.reports.overview import Cell, Race, State, cells, races
 from harness.reports.report import Report
 from harness.reports.words import count, cut, line, seconds
 from harness.types import Finding, Severity
+
+if TYPE_CHECKING:
+    from harness.drift import Drift
 
 MAX_FINDINGS = 50
 """So many findings are told: where a summary is shown there is a limit to its length."""
@@ -29,6 +34,7 @@ def report(report: Report) -> str:
         f"## {'✅' if report.ok else '❌'} {code(report.title)}",
         _sums(report),
         f"_{report.origin}._" if report.origin else "",
+        "\n".join(_drifts(report.drifts)),
         "\n".join(_table(glance)),
         "\n".join(_problems(report)),
         "\n".join(_findings(report)),
@@ -75,6 +81,21 @@ def _table(glance: Sequence[Cell]) -> Iterator[str]:
         yield f"| {' | '.join(told)} |"
     if len(glance) > MAX_CELLS:
         yield f"\nAnd {len(glance) - MAX_CELLS} more."
+
+
+def _drifts(found: Sequence[Drift]) -> Iterator[str]:
+    """The verdict of each; what changed is told as findings."""
+    if found:
+        yield "### Drift\n"
+        yield "| scenario | target | verdict | breaking | new field | wording only |"
+        yield "|---|---|---|--:|--:|--:|"
+    for drift in found[:MAX_CELLS]:
+        counts = Counter(change.verdict.value for change in drift.changes)
+        kinds = [str(counts[kind]) for kind in ("breaking", "new field", "wording only")]
+        told = [code(drift.scenario), code(drift.target), f"**{drift.verdict.value}**", *kinds]
+        yield f"| {' | '.join(told)} |"
+    if len(found) > MAX_CELLS:
+        yield f"\nAnd {len(found) - MAX_CELLS} more."
 
 
 def _problems(report: Report) -> Iterator[str]:

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from harness.compare import Comparison, Matrix
 from harness.reading import Read
 from harness.types import Finding, Origin, Severity
+
+if TYPE_CHECKING:
+    from harness.drift import Drift
 
 _ORIGINS = {
     Origin.LIVE: "recorded from the live providers",
@@ -30,6 +34,7 @@ class Report:
     """Everything one run has to say. `duration` is in seconds.
 
     `ignored` are findings of rules that a scenario or the project ignores: told, and no failure.
+    `drifts` say what changed since these were recorded; what of it fails is among the findings.
     """
 
     title: str
@@ -40,6 +45,7 @@ class Report:
     comparisons: tuple[Comparison, ...] = ()
     problems: tuple[Problem, ...] = ()
     duration: float = 0.0
+    drifts: tuple[Drift, ...] = ()
 
     @property
     def ok(self) -> bool:

@@ -10,6 +10,8 @@ from collections.abc import Sequence
 from rich.console import Console
 
 from harness.compare import compare, matrix
+from harness.drift import Change, Drift, Verdict
+from harness.drift import Kind as What
 from harness.reading import Endpoint, Part, Read, Role, read, recogniser
 from harness.reports import Problem, Report
 from harness.types import (
@@ -126,6 +128,18 @@ def sample(text: str = "你好") -> Report:
         comparisons=(compare(one, two),),
         problems=(Problem("问候", "ours/four", f"no cassette: {text}"),),
         duration=1.25,
+        drifts=drifts(text),
+    )
+
+
+def drifts(text: str) -> tuple[Drift, ...]:
+    """One that is the same, one that is not."""
+    gone = Change(Verdict.BREAKING, What.REMOVED, 1, text, f"/{text}", text, "", why=text)
+    rule = Change(Verdict.BREAKING, What.RULE, 1, after=text, rule="adds_up")
+    word = Change(Verdict.WORDING, What.VALUE, 1, "chat answer", "/text", text, "other")
+    return (
+        Drift("问候", "ours/two", "old.yaml", "new.yaml"),
+        Drift("问候", "ours/one", f"{text}.yaml", text, (word, gone, rule), (text,)),
     )
 
 

@@ -25,6 +25,13 @@ def test_a_summary_tells_what_happened() -> None:
     assert text.index("**error**") < text.index("**warning**")
 
 
+def test_a_summary_has_the_verdicts_of_drift() -> None:
+    """A row per target, with how many changes of each weight."""
+    text = markdown.report(sample())
+    assert "| `问候` | `ours/one` | **breaking** | 2 | 0 | 1 |" in text
+    assert "| `问候` | `ours/two` | **same** | 0 | 0 | 0 |" in text
+
+
 def test_a_run_where_nothing_broke_is_short() -> None:
     """No headings without anything below them."""
     text = markdown.report(Report("r", (told([exchange({"text": "a"})]),)))

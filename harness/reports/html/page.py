@@ -14,7 +14,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup, escape
 
 from harness.reports import words
-from harness.reports.html import fields, meaning, pictures, sections, speech
+from harness.reports.html import drifting, fields, meaning, pictures, sections, speech
 from harness.reports.html.prose import prose
 from harness.reports.laws import LAWS
 from harness.reports.overview import Cell, State, cells, races
@@ -40,6 +40,7 @@ def report(report: Report) -> str:
     album = pictures.album(sections.pictures(made))
     glance = cells(report)
     forms, found = meaning.meanings(report.reads)
+    drifts = drifting.drifted(report, made)
     style, script = _ours("page.css"), _script()
     return (
         _environment()
@@ -56,6 +57,9 @@ def report(report: Report) -> str:
             signs=SIGNS,
             targets=_targets(glance),
             races=list(races(glance)),
+            drifts=drifts,
+            verdicts=drifting.STYLES,
+            verdict_counts=drifting.counts(drifts),
             tables=fields.fields(report.reads),
             forms=forms,
             meanings=found,

@@ -11,7 +11,8 @@ import pytest
 import yaml
 from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
 
-from harness import work
+from harness import watching, work
+from harness.drift import Verdict, telling
 from harness.reports import html
 from harness.store import Store
 
@@ -94,6 +95,31 @@ def broken_page(tmp_path_factory: pytest.TempPathFactory) -> Path:
     page = folder / "index.html"
     report = work.check_cassettes([folder], lambda _: None)
     page.write_text(html.report(report), encoding="utf-8")
+    return page
+
+
+@pytest.fixture(scope="session")
+def drifted_page(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The page of recordings that changed: a field renamed in one, another wording in one."""
+    folder = tmp_path_factory.mktemp("drifted")
+    for side in ("old", "new"):
+        for name in ("slogan", "multi-turn"):
+            shutil.copytree(ROOT / "cassettes" / name, folder / side / name)
+    for name, before, after in (
+        ("slogan/zhipuai-glm-4.yaml", '"total_tokens":', '"all_tokens":'),
+        ("multi-turn/zhipuai-glm-4.yaml", '"total_tokens":', '"billed":true,"total_tokens":'),
+        ("slogan/dashscope-qwen-turbo.yaml", '"request_id":"', '"request_id":"0'),
+    ):
+        path = folder / "new" / name
+        text = path.read_text(encoding="utf-8")
+        assert before in text
+        path.write_text(text.replace(before, after), encoding="utf-8")
+    measured = watching.measure(None)
+    watch = watching.on_disk(
+        folder / "old", folder / "new", measured, Verdict.BREAKING, lambda _: None
+    )
+    page = folder / "index.html"
+    page.write_text(html.report(telling.report(watch)), encoding="utf-8")
     return page
 
 

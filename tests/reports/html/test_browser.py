@@ -265,6 +265,17 @@ def test_the_page_is_whole_without_its_script(browser: Browser, shipped_page: Pa
     context.close()
 
 
+def test_drift_leads_to_its_changes_and_its_conversation(page: Page, drifted_page: Path) -> None:
+    """From the overview to what changed in one recording, and from there to what was said."""
+    page.goto(drifted_page.as_uri())
+    page.locator("#overview a[href='#d-1']").click()
+    assert soon(page, lambda: shown(page, "#drift") == 1)
+    change = page.locator("#d-1 tr.findable", has_text="/usage/total_tokens").first
+    assert "integer" in change.inner_text()
+    page.locator("#d-1 > p > a").click()
+    assert soon(page, lambda: shown(page, "#drift") == 0 and shown(page, ".talk") > 0)
+
+
 @pytest.mark.parametrize("width", [320, 390])
 def test_nothing_is_wider_than_a_phone(page: Page, broken_page: Path, width: int) -> None:
     """The page is never scrolled sideways; wide tables are, in their frames."""

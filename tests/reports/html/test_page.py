@@ -11,8 +11,9 @@ from html.parser import HTMLParser
 import pytest
 
 from harness.compare import compare
+from harness.drift import Change, Drift, Kind, Verdict
 from harness.reports import Report, html
-from harness.reports.html import pictures, speech
+from harness.reports.html import drifting, pictures, speech
 from harness.types import Finding, Origin, Place
 
 from ..samples import exchange, sample, told
@@ -170,6 +171,35 @@ def test_a_scenario_that_could_not_be_played_is_told() -> None:
     text = html.report(replace(sample(), reads=(), matrices=(), comparisons=()))
     assert 'class="cell problem"' in text
     assert "no cassette: 你好" in text
+
+
+def test_drift_is_told_with_the_gravest_first() -> None:
+    """A verdict for each target, and each change with what was there before and is now."""
+    page = html.report(sample("gone"))
+    text = re.sub(r"\s+", " ", re.sub(r"<[^>]+>", " ", page))
+    assert "1 breaking 1 same" in text
+    assert "问候 ours/one breaking 2 – 1 问候 ours/two same – – –" in text
+    assert "turn where change before after 1 gone /gone removed (gone) gone – " in text
+    assert "1 adds_up rule broken – gone" in text
+    assert page.index('id="d-1" data-target="ours/one" open') < page.index('id="d-2"')
+    assert 'id="drift"' not in html.report(replace(sample(), drifts=()))
+
+
+def test_many_changes_are_cut_with_a_number() -> None:
+    """A recording that changed everywhere does not fill the page."""
+    change = Change(Verdict.BREAKING, Kind.REMOVED, 1, "answer", "/a", "string")
+    many = (change,) * (drifting.MAX_CHANGES + 7)
+    text = html.report(Report("r", drifts=(Drift("s", "t", "a", "b", many),)))
+    assert text.count("<code>answer /a</code>") == drifting.MAX_CHANGES
+    assert f"{len(many)}</span>" in text
+    assert re.search(r"and</span> 7 ", text)
+
+
+def test_every_verdict_and_kind_of_drift_has_its_words() -> None:
+    """In both languages, and each verdict has its looks."""
+    keys = {f"verdict_{v.name.lower()}" for v in Verdict} | {f"kind_{k.name.lower()}" for k in Kind}
+    assert keys <= set(speech.TEXTS)
+    assert set(drifting.STYLES) == {verdict.value for verdict in Verdict}
 
 
 def test_every_word_of_ours_is_there_in_both_languages() -> None:

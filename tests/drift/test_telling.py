@@ -1,0 +1,29 @@
+"""Drift as a report that every form of report can be made of."""
+
+from __future__ import annotations
+
+import json
+
+from drift.planted import compared, edited, recorded
+from harness.drift import Verdict
+from harness.drift.telling import Watch, document, report
+from harness.reports import FILES
+
+
+def _rename(value: object) -> None:
+    if isinstance(value, dict) and "usage" in value:
+        value["usage"]["all_tokens"] = value["usage"].pop("total_tokens")
+
+
+def test_every_form_of_report_has_the_verdicts() -> None:
+    """The same that the command prints as JSON; what weighs enough is a finding that fails."""
+    old = recorded("slogan/zhipuai-glm-4")
+    new = edited(old, _rename)
+    watch = Watch((compared(old, new), compared(old, old)), reads=(new,))
+    made = report(watch)
+    assert not made.ok
+    assert [drift.verdict for drift in made.drifts] == [Verdict.BREAKING, Verdict.SAME]
+    assert json.loads(FILES["json"](made))["drifts"] == document(watch)["drifts"]
+    lines = [json.loads(line) for line in FILES["lines"](made).splitlines()]
+    assert [one["verdict"] for one in lines if one["type"] == "drift"] == ["breaking", "same"]
+    assert "/usage/total_tokens" in FILES["html"](made)
