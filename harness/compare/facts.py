@@ -8,7 +8,7 @@ from typing import Any
 
 from harness.compare.names import model_of, name
 from harness.compare.portrait import delivery, events
-from harness.compare.prices import NO_PRICES, Cost, Prices
+from harness.compare.prices import NO_PRICES, Cost, Price, Prices
 from harness.reading import Part, Read, Reading, ReadTurn
 from harness.types import Failure, Outcome, Reply, Timing, ToolCall
 
@@ -17,9 +17,11 @@ from harness.types import Failure, Outcome, Reply, Timing, ToolCall
 class Facts:
     """What one turn of one target came to; None where it cannot be told.
 
-    `first_byte`, `first_token` and `total` are seconds: of the answer, of its first event that
-    says anything (the first byte, if it is no stream), and of the turn's exchanges together.
-    `han` and `latin` are shares of the letters of the content, from 0 to 1.
+    `first_byte`, `first_token` and `total` are seconds since the turn's first request: to the
+    answer's first byte, to its first event that says anything (the first byte, if it is no
+    stream), and to the end of all, with every poll and the time between them. `han` and `latin`
+    are shares of the letters of the content, from 0 to 1. `cost` is by `price`, and None where
+    the answer does not tell what it is counted by.
     """
 
     target: str
@@ -39,27 +41,46 @@ class Facts:
     latin: float | None = None
     tool_calls: tuple[ToolCall, ...] = ()
     images: int = 0
+    price: Price | None = None
     cost: Cost | None = None
     content: str | None = None
 
 
 def facts(read: Read, turn: ReadTurn, prices: Prices = NO_PRICES) -> Facts:
     """What one turn came to, priced on the day it was recorded."""
-    timings = [r.exchange.timing for r in turn.readings if r.exchange.timing]
-    answered = turn.answered.exchange.timing if turn.answered else None
+    waited, total = _waited(turn), lasted(turn)
+    first = turn.answered.exchange.timing if turn.answered else None
+    token = first_token(turn.answered) if turn.answered else None
+    price = _price(read, turn, prices)
     return Facts(
         target=name(read),
         turn=turn.turn.number,
         outcome=_outcome(turn),
         delivery=delivery(turn),
-        first_byte=answered.first_byte if answered else None,
-        first_token=first_token(turn.answered) if turn.answered else None,
-        total=sum(timing.total for timing in timings) if timings else None,
+        first_byte=waited + first.first_byte if first else None,
+        first_token=None if token is None else waited + token,
+        total=total,
         events=events(turn),
         exchanges=len(turn.readings),
-        cost=_cost(read, turn, prices),
+        price=price,
+        cost=_cost(turn.outcome, price),
         **_said(turn.outcome),
     )
+
+
+def _waited(turn: ReadTurn) -> float:
+    """Seconds from a turn's first request to the one that was answered."""
+    starts = [r.exchange.timing.start for r in turn.readings if r.exchange.timing]
+    answered = turn.answered.exchange.timing if turn.answered else None
+    return max(0.0, round(answered.start - min(starts), 6)) if answered else 0.0
+
+
+def lasted(turn: ReadTurn) -> float | None:
+    """Seconds from a turn's first request to the end of all of them; None where nobody noted it."""
+    timings = [r.exchange.timing for r in turn.readings if r.exchange.timing]
+    began = min((timing.start for timing in timings), default=0.0)
+    ends = (round(timing.start - began, 6) + timing.total for timing in timings)
+    return max(ends, default=None)
 
 
 def _outcome(turn: ReadTurn) -> str:
@@ -148,10 +169,14 @@ def _arrival(reading: Reading, timing: Timing, part: Part) -> float:
     return timing.total
 
 
-def _cost(read: Read, turn: ReadTurn, prices: Prices) -> Cost | None:
-    outcome, first = turn.outcome, next(iter(turn.readings), None)
-    if not isinstance(outcome, Reply) or first is None or not prices.table:
+def _price(read: Read, turn: ReadTurn, prices: Prices) -> Price | None:
+    if not turn.readings or not prices.table:
         return None
-    provider, model = model_of(read, first)
-    price = prices.price(provider, model, read.transcript.provenance.recorded_at)
-    return price.of(outcome.usage, len(outcome.images), bool(outcome.reasoning)) if price else None
+    provider, model = model_of(read, turn.readings[0])
+    return prices.price(provider, model, read.transcript.provenance.recorded_at)
+
+
+def _cost(outcome: Outcome | None, price: Price | None) -> Cost | None:
+    if price is None or not isinstance(outcome, Reply):
+        return None
+    return price.of(outcome.usage, len(outcome.images), bool(outcome.reasoning))

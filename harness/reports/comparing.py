@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from rich.console import Console
 from rich.table import Table
 
-from harness.compare import Comparison, Cost, Difference, Divergence, Facts, Layer, Matrix, Pair
+from harness.compare import Comparison, Difference, Divergence, Facts, Layer, Matrix, Pair
 from harness.reports.printing import add, columns, say
-from harness.reports.words import count, line, number, seconds, value
+from harness.reports.words import count, letters, line, money, number, seconds, value
 
 _LAYERS = {
     Layer.SHAPE: "Format: which paths exist, with which types",
@@ -93,20 +93,6 @@ def _facts(found: Matrix) -> Table:
 
 def _position(found: Matrix, told: Facts) -> str:
     return f"[{found.targets.index(told.target) + 1}]"
-
-
-def letters(told: Facts) -> str:
-    """Of which script a text is, without guessing the language: `Han 97%`."""
-    if told.han is None or told.latin is None:
-        return "–"
-    shares = {"Han": told.han, "Latin": told.latin, "other": 1 - told.han - told.latin}
-    most = max(shares, key=lambda script: shares[script])
-    return f"{most} {shares[most]:.0%}"
-
-
-def money(cost: Cost | None) -> str:
-    """An amount, to a millionth of a unit: one answer costs little."""
-    return f"{cost.amount:.6f} {cost.currency}" if cost else "–"
 
 
 def _answers(console: Console, found: Matrix) -> None:

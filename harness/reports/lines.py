@@ -17,11 +17,14 @@ def report(report: Report) -> str:
 
 def _told(report: Report) -> Iterator[dict[str, Any]]:
     whole = machine.document(report)
+    forms, fields = whole["fields"]["forms"], whole.pop("fields")["fields"]
     about = {name: told for name, told in whole.items() if not isinstance(told, list)}
     yield {"type": "report", **about, "recorded_from": whole["recorded_from"]}
-    for kind in ("transcript", "problem", "finding", "drift"):
+    for kind in ("transcript", "problem", "finding", "model", "drift"):
         yield from ({"type": kind, **told} for told in whole[f"{kind}s"])
     yield from ({"type": "ignored", **told} for told in whole["ignored"])
+    yield from ({"type": "form", "form": number, **told} for number, told in enumerate(forms))
+    yield from ({"type": "field", **told} for told in fields)
 
 
 def _line(told: dict[str, Any]) -> str:

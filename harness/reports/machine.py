@@ -4,14 +4,26 @@ from __future__ import annotations
 
 import json
 import math
+from collections.abc import Iterator
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
-from harness.compare import Cell, Comparison, Difference, Divergence, FieldMatrix, Matrix
+from harness.compare import (
+    Cell,
+    Comparison,
+    Difference,
+    Divergence,
+    Facts,
+    FieldMatrix,
+    Matrix,
+    Price,
+    field_matrix,
+)
 from harness.compare.nouns import ABSENT
 from harness.reading import Read
 from harness.reports.conversation import Said, Talk
 from harness.reports.conversation import conversation as talks
+from harness.reports.models import Contest, contests
 from harness.reports.report import Report
 from harness.reports.words import encodable
 from harness.types import Failure, Finding, Json, Reply, Severity, ToolCall
@@ -56,6 +68,8 @@ def document(report: Report) -> dict[str, Any]:
         "ignored": [finding(found) for found in report.ignored],
         "matrices": [matrix(found) for found in report.matrices],
         "comparisons": [comparison(found) for found in report.comparisons],
+        "models": [told for found in contests(report) for told in contest(found)],
+        "fields": fields(field_matrix(report.reads)),
         "drifts": [drift(found) for found in report.drifts],
     }
 
@@ -95,6 +109,27 @@ def finding(found: Finding) -> dict[str, Any]:
     }
 
 
+def contest(found: Contest) -> Iterator[dict[str, Any]]:
+    """Each target of a contest as a JSON object, the fastest first."""
+    for entry in found.entries:
+        yield {
+            "target": entry.target,
+            "scenarios": list(found.scenarios),
+            "turns": entry.turns,
+            "input_tokens": asdict(entry.input_tokens),
+            "output_tokens": asdict(entry.output_tokens),
+            "first_token": entry.first_token,
+            "total": entry.total,
+            "costs": [asdict(cost) for cost in entry.costs],
+            "priced": entry.priced,
+            "prices": [price(known) for known in entry.prices],
+            "fastest": entry.target == found.fastest,
+            "cheapest": entry.target == found.cheapest,
+            "undecided": found.undecided and found.undecided.value,
+            "sandbox": found.sandbox,
+        }
+
+
 def drift(found: Drift) -> dict[str, Any]:
     """What changed between two recordings, and its verdict, as a JSON object."""
     return {
@@ -118,8 +153,18 @@ def matrix(found: Matrix) -> dict[str, Any]:
             table.part: {row.path: [types or None for types in row.types] for row in table.rows}
             for table in found.tables
         },
-        "facts": [asdict(told) for told in found.facts],
+        "facts": [_facts(told) for told in found.facts],
     }
+
+
+def _facts(told: Facts) -> dict[str, Any]:
+    return {**asdict(told), "price": told.price and price(told.price)}
+
+
+def price(known: Price) -> dict[str, Any]:
+    """A price as a JSON object; what of it is not known is null."""
+    days = {"valid_from": known.valid_from, "seen": known.seen}
+    return {**asdict(known), **{name: day and day.isoformat() for name, day in days.items()}}
 
 
 def fields(found: FieldMatrix) -> dict[str, Any]:
@@ -198,7 +243,7 @@ def _talk(talk: Talk) -> dict[str, Any]:
         "asked": [_said(said) for said in talk.asked],
         "outcome": _outcome(talk),
         "states": [{"state": state, "times": times} for state, times in talk.states],
-        "facts": {k: v for k, v in asdict(talk.facts).items() if k not in _IN_OUTCOME},
+        "facts": {k: v for k, v in _facts(talk.facts).items() if k not in _IN_OUTCOME},
     }
 
 

@@ -10,9 +10,12 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
-from harness.reports.overview import Cell, Race, State, cells, races
+from harness.compare import Price
+from harness.reports.meaning import Apart, Topic, topics
+from harness.reports.models import Contest, Entry, Sum, Undecided, contests, races
+from harness.reports.overview import Cell, State, cells
 from harness.reports.report import Report
-from harness.reports.words import count, cut, line, seconds
+from harness.reports.words import count, cut, line, money, number, seconds
 from harness.types import Finding, Severity
 
 if TYPE_CHECKING:
@@ -38,7 +41,9 @@ def report(report: Report) -> str:
         "\n".join(_table(glance)),
         "\n".join(_problems(report)),
         "\n".join(_findings(report)),
-        "\n".join(_races(list(races(glance)))),
+        "\n\n".join(_contests(contests(report))),
+        "\n".join(_races(races(report))),
+        "\n\n".join(_topics(topics(report.reads))),
     ]
     return "\n\n".join(part for part in parts if part) + "\n"
 
@@ -122,9 +127,100 @@ def _finding(found: Finding) -> str:
     return f"- **{found.severity}** {rule} {whose}: {code(found.message)}"
 
 
-def _races(found: Sequence[Race]) -> Iterator[str]:
+def _contests(found: Sequence[Contest]) -> Iterator[str]:
+    """A table for the targets that share their scenarios, and who was fastest and cheapest."""
     if found:
-        yield "### Who was faster\n"
+        yield "### Models"
+    for contest in found:
+        listed = ", ".join(map(code, contest.scenarios))
+        told = [f"{listed}, {count(contest.turns, 'turn')} each: {_verdict(contest)}"]
+        told.append("_Times and tokens are the sandbox's, not the services'._")
+        yield "  \n".join(told if contest.sandbox else told[:1])
+        yield "\n".join(_entries(contest))
+
+
+def _entries(contest: Contest) -> Iterator[str]:
+    yield "| target | tokens in | out | first token | time of a turn | cost | price |"
+    yield "|---|--:|--:|--:|--:|--:|---|"
+    for entry in contest.entries:
+        told = [
+            code(entry.target),
+            _sum(entry.input_tokens),
+            _sum(entry.output_tokens),
+            seconds(entry.first_token),
+            seconds(entry.total),
+            _cost(entry),
+            "; ".join(_price(price) for price in entry.prices) or "unknown",
+        ]
+        yield f"| {' | '.join(told)} |"
+
+
+def _sum(found: Sum) -> str:
+    partly = f" (known of {found.known} of {found.of})" if 0 < found.known < found.of else ""
+    return f"{number(found.amount)}{partly}"
+
+
+def _cost(entry: Entry) -> str:
+    if not entry.costs:
+        return "unknown"
+    told = ", ".join(code(money(cost)) for cost in entry.costs)
+    left = entry.turns - entry.priced
+    return f"{told}, unknown of {count(left, 'turn')}" if left else told
+
+
+def _price(price: Price) -> str:
+    return f"{price.dated}, {code(price.source)}"
+
+
+def _verdict(contest: Contest) -> str:
+    """Who was fastest and who was cheapest, or why nobody can be said to be."""
+    nobody = "several" if contest.timed else "unknown"
+    fastest = code(contest.fastest) if contest.fastest else nobody
+    return f"fastest {fastest}, cheapest {_cheapest(contest)}"
+
+
+def _cheapest(contest: Contest) -> str:
+    if contest.undecided is Undecided.UNKNOWN:
+        return f"unknown, for the cost of {', '.join(map(code, contest.unpriced))} is"
+    if contest.undecided is Undecided.CURRENCIES:
+        return "unknown, for the costs are in several currencies"
+    return code(contest.cheapest) if contest.cheapest else "several"
+
+
+def _races(found: Sequence[Contest]) -> Iterator[str]:
+    if found:
+        yield "### Who was faster, who was cheaper\n"
     for race in found[:MAX_CELLS]:
-        told = ", ".join(f"{code(cell.target)} {seconds(cell.total)}" for cell in race.cells)
-        yield f"- {code(race.scenario)}: {told}"
+        told = ", ".join(f"{code(one.target)} {_run(one)}" for one in race.entries)
+        best = f"; cheapest {code(race.cheapest)}" if race.cheapest else ""
+        yield f"- {code(race.scenarios[0])}: {told}{best}"
+
+
+def _run(entry: Entry) -> str:
+    return f"{seconds(entry.total)} {money(entry.cost)}" if entry.cost else seconds(entry.total)
+
+
+def _topics(found: Sequence[Topic]) -> Iterator[str]:
+    """In which fields the ways of asking part, and where each has them."""
+    if found:
+        yield "### Where formats differ"
+    for topic in found:
+        if topic.apart:
+            yield "\n".join(map(_apart, topic.apart))
+        yield "\n".join(_places(topic))
+
+
+def _apart(found: Apart) -> str:
+    both = f"- {code(str(found.left))} and {code(str(found.right))}"
+    if not found.names:
+        return f"{both}: each of {found.of} values stands in the same place"
+    told = f"{len(found.names)} of {found.of} values stand elsewhere"
+    return f"{both}: {told}: {', '.join(found.names)}"
+
+
+def _places(topic: Topic) -> Iterator[str]:
+    yield f"| {topic.name} | {' | '.join(code(str(way)) for way in topic.ways)} |"
+    yield f"|{'---|' * (len(topic.ways) + 1)}"
+    for meaning in topic.glance:
+        cells = ("<br>".join(code(stand.path) for stand in cell) for cell in meaning.cells)
+        yield f"| {meaning.name} | {' | '.join(cell or '–' for cell in cells)} |"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+from harness.compare import Cost, Facts
 from harness.types import Json
 from harness.wire import ABSENT, Absent
 
@@ -62,3 +63,17 @@ def seconds(time: float | None) -> str:
 def number(told: int | None) -> str:
     """A number, or a dash where there is none."""
     return "–" if told is None else str(told)
+
+
+def money(cost: Cost | None) -> str:
+    """An amount, to a millionth of a unit: one answer costs little."""
+    return f"{cost.amount:.6f} {cost.currency}" if cost else "–"
+
+
+def letters(told: Facts) -> str:
+    """Of which script a text is, without guessing the language: `Han 97%`."""
+    if told.han is None or told.latin is None:
+        return "–"
+    shares = {"Han": told.han, "Latin": told.latin, "other": 1 - told.han - told.latin}
+    most = max(shares, key=lambda script: shares[script])
+    return f"{most} {shares[most]:.0%}"

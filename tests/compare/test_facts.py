@@ -111,6 +111,22 @@ def test_a_recording_is_priced_by_its_own_day(recorded_at: str, amount: float | 
     assert (cost and cost.amount) == amount
 
 
+def test_times_count_from_the_first_request() -> None:
+    """A task was waited for between its polls, too."""
+    asked = exchange(b'{"id": 1}', timing=Timing(100, 0.25, 0.5))
+    answered = exchange(b'{"text": "a"}', timing=Timing(103, 0.25, 1))
+    (found,) = matrix([told([asked, answered])]).facts
+    assert (found.first_byte, found.first_token, found.total) == (3.25, 3.25, 4.0)
+
+
+def test_a_price_is_told_whether_it_suffices_or_not() -> None:
+    """So that a cost that is unknown can be explained."""
+    read = said({"text": "a"})
+    found = facts(read, read.turns[0], Prices((PRICE,)))
+    assert (found.price, found.cost) == (PRICE, None)
+    assert facts(read, read.turns[0]).price is None
+
+
 def test_a_label_does_not_change_the_price() -> None:
     """Two ways of asking one model cost the same."""
     answer = exchange(b'{"text": "a", "usage": [1000, 0, 1000]}')

@@ -9,6 +9,7 @@ from rich.cells import cell_len
 
 from harness.compare import Cost, compare, matrix
 from harness.reports import comparing, machine
+from harness.reports.words import money
 
 from .samples import console, exchange, told, written
 
@@ -99,8 +100,8 @@ def test_answers_are_laid_side_by_side() -> None:
 
 def test_an_amount_of_money_keeps_its_small_change() -> None:
     """A single answer costs little."""
-    assert comparing.money(Cost(0.00012, "CNY")) == "0.000120 CNY"
-    assert comparing.money(None) == "–"
+    assert money(Cost(0.00012, "CNY")) == "0.000120 CNY"
+    assert money(None) == "–"
 
 
 def test_what_varies_between_repeats_is_said() -> None:

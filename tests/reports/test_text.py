@@ -68,7 +68,7 @@ def test_a_conversation_is_shown_as_one() -> None:
         "  assistant\n    calls weather({})\n"
         "  sync, finish reason tool_calls, 7 tokens in, 5 out, first byte 250 ms, total 1.50 s\n"
         "\nturn 2\n  task: a → b\n  assistant\n    image u\n"
-        "  task, 7 tokens in, 5 out, first byte 250 ms, total 3.00 s\n"
+        "  task, 7 tokens in, 5 out, first byte 250 ms, total 1.50 s\n"
         "\nturn 3\n  refused: HTTP 429 Busy: later\n  sync, first byte 250 ms, total 1.50 s\n"
         "\nturn 4\n  an answer that could not be read\n"
         "  sync, first byte 250 ms, total 1.50 s\n"

@@ -11,30 +11,13 @@ from dataclasses import dataclass
 
 from harness.compare.portrait import PARTS, portrait
 from harness.reading import Read, ReadTurn
-from harness.types import Kind
-from harness.wire import shape, walk
+from harness.reports.ways import Way, way
+from harness.wire import shape
 
 MAX_FIELDS = 500
 """So many fields of one table are listed."""
 
 Shape = dict[str, set[str]]
-
-
-@dataclass(frozen=True, slots=True, order=True)
-class Form:
-    """A way of asking: in which form (`messages`, `prompt`, `image`), and of whom."""
-
-    image: bool
-    provider: str
-    asked: str
-
-    def __str__(self) -> str:
-        return f"{self.provider} · {self.asked}"
-
-    @property
-    def topic(self) -> str:
-        """What it asks for: `image` or `text`."""
-        return "image" if self.image else "text"
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +39,7 @@ class Fields:
 
     topic: str
     part: str
-    forms: tuple[Form, ...]
+    forms: tuple[Way, ...]
     fields: tuple[Field, ...]
 
     @property
@@ -67,10 +50,10 @@ class Fields:
 
 def fields(reads: Sequence[Read]) -> tuple[Fields, ...]:
     """A table for each topic and kind of part that at least two forms have."""
-    found: dict[tuple[str, str], dict[Form, Shape]] = {}
+    found: dict[tuple[str, str], dict[Way, Shape]] = {}
     for read in reads:
         for turn in read.turns:
-            asked = form(read, turn)
+            asked = way(read, turn)
             for part, path, types in _paths(turn):
                 by_form = found.setdefault((asked.topic, part), {})
                 by_form.setdefault(asked, {}).setdefault(path, set()).update(types)
@@ -86,26 +69,7 @@ def _paths(turn: ReadTurn) -> Iterator[tuple[str, str, set[str]]]:
         yield from (("request", path, set(types)) for path, types in shape(asked.value).items())
 
 
-def form(read: Read, turn: ReadTurn) -> Form:
-    """How a turn was asked, and of whom."""
-    known = next((r.endpoint for r in turn.readings if r.endpoint), None)
-    provider = known.dialect if known else read.transcript.target.partition("/")[0]
-    asked = _asked(turn)
-    return Form(asked == Kind.IMAGE, provider or "?", asked)
-
-
-def _asked(turn: ReadTurn) -> str:
-    call = turn.turn.call
-    if call is not None:
-        return "messages" if call.kind is Kind.CHAT else call.kind.value
-    first = turn.readings[0].asked if turn.readings else None
-    paths = [pointer for pointer, _ in walk(first.value)] if first and not first.problem else []
-    if any(path.endswith("/messages") for path in paths):
-        return "messages"
-    return "prompt" if any(path.endswith("/prompt") for path in paths) else "other"
-
-
-def _table(topic: str, part: str, found: dict[Form, Shape]) -> Fields:
+def _table(topic: str, part: str, found: dict[Way, Shape]) -> Fields:
     forms = tuple(sorted(found))
     paths = sorted({path for known in found.values() for path in known})[:MAX_FIELDS]
     rows = (Field(p, tuple("|".join(sorted(found[f].get(p, ()))) for f in forms)) for p in paths)

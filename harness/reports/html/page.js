@@ -77,7 +77,18 @@ function filter() {
     all(".nohits", view).forEach((one) => one.classList.toggle("needed", hits === 0));
     tell(view, wanted.length || target.value ? hits : null);
   }
+  unfold(wanted.length > 0);
   paint();
+}
+
+// What is folded and fits a search is opened for as long as that is searched for.
+function unfold(searching) {
+  all("details[data-searched]").forEach((one) => { one.open = false; delete one.dataset.searched; });
+  if (!searching) return;
+  all("details.fold:not([open])").filter((one) => one.querySelector(".findable:not(.miss)")).forEach((one) => {
+    one.open = true;
+    one.dataset.searched = "";
+  });
 }
 
 function tell(view, hits) {
@@ -118,6 +129,12 @@ function mark(node, word, ranges) {
 all(".only-differing").forEach((box) => box.addEventListener("change", () => {
   const view = box.closest("[data-pane], [data-view]");
   all("tr.same", view).forEach((row) => { row.hidden = box.checked; });
+}));
+
+all(".unfold").forEach((button) => button.addEventListener("click", () => {
+  const folds = all("details.fold", button.closest("[data-view]"));
+  const open = !folds.every((one) => one.open);
+  folds.forEach((one) => { one.open = open; });
 }));
 
 // ---- keys

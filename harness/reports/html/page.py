@@ -9,15 +9,18 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
 from importlib.resources import files
+from itertools import groupby
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup, escape
 
 from harness.reports import words
-from harness.reports.html import drifting, fields, meaning, pictures, sections, speech
+from harness.reports.html import drifting, evidence, fields, pictures, sections, speech
 from harness.reports.html.prose import prose
 from harness.reports.laws import LAWS
-from harness.reports.overview import Cell, State, cells, races
+from harness.reports.meaning import topics
+from harness.reports.models import contests, races
+from harness.reports.overview import Cell, State, cells
 from harness.reports.report import Report
 from harness.types import Finding, Origin, Severity
 
@@ -39,7 +42,6 @@ def report(report: Report) -> str:
     made = sections.sections(report)
     album = pictures.album(sections.pictures(made))
     glance = cells(report)
-    forms, found = meaning.meanings(report.reads)
     drifts = drifting.drifted(report, made)
     style, script = _ours("page.css"), _script()
     return (
@@ -56,13 +58,15 @@ def report(report: Report) -> str:
             matrix=list(_matrix(report, made, glance)),
             signs=SIGNS,
             targets=_targets(glance),
-            races=list(races(glance)),
+            providers=list(_providers(_targets(glance))),
+            contests=contests(report),
+            races=races(report),
             drifts=drifts,
             verdicts=drifting.STYLES,
             verdict_counts=drifting.counts(drifts),
             tables=fields.fields(report.reads),
-            forms=forms,
-            meanings=found,
+            topics=topics(report.reads),
+            evidence=evidence.anchors(report, made),
             max_paths=sections.MAX_PATHS,
             policy=_policy(style, script),
             style=style,
@@ -76,6 +80,12 @@ def _targets(glance: Sequence[Cell]) -> list[str]:
     targets = dict.fromkeys(cell.target for cell in glance)
     providers = list(dict.fromkeys(target.partition("/")[0] for target in targets))
     return sorted(targets, key=lambda target: providers.index(target.partition("/")[0]))
+
+
+def _providers(targets: Sequence[str]) -> Iterator[tuple[str, list[str]]]:
+    """The providers in the order of their targets, and the models of each."""
+    for provider, mine in groupby(targets, key=lambda target: target.rpartition("/")[0]):
+        yield provider, [target.removeprefix(f"{provider}/") for target in mine]
 
 
 Row = tuple[sections.Section, list[tuple[Cell | None, str]]]
@@ -133,6 +143,11 @@ def _environment() -> Environment:
     made.filters |= {
         "seconds": words.seconds,
         "number": words.number,
+        "money": words.money,
+        "letters": words.letters,
+        "breakable": breakable,
+        "key": lambda told: told.replace(" ", "_"),
+        "amount": lambda told: f"{told:g}",
         "language": language,
         "prose": prose,
         "size": size,
@@ -145,6 +160,11 @@ def _environment() -> Environment:
         "chinese_title": speech.TITLES.get,
     }
     return made
+
+
+def breakable(path: str) -> Markup:
+    """A path that may be broken before its dots, and so nowhere else where there is room."""
+    return Markup("<wbr>.").join(path.split("."))
 
 
 def language(text: str) -> str:

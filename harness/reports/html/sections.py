@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import groupby
 
 from harness.compare import Comparison, Difference, Facts, Layer, Matrix, Pair, Table
 from harness.reading import Read, Reading
@@ -11,7 +12,7 @@ from harness.reports import words
 from harness.reports.conversation import Talk, conversation
 from harness.reports.html import bodies, differing, timelines
 from harness.reports.report import Problem, Report
-from harness.types import Finding, Provenance, Severity
+from harness.types import Finding, Origin, Provenance, Severity
 
 MAX_DIFFERENCES = 200
 """So many differences of one layer are listed; the JSON report has all."""
@@ -72,16 +73,33 @@ class Parted:
 
 @dataclass(frozen=True, slots=True)
 class Compared:
-    """A comparison as it is listed: its differences, layer by layer, but for those too many."""
+    """A comparison as it is listed: its differences, layer by layer, but for those too many.
+
+    `parting` is what the first turn that parts, parts by. `noise` are the values that differ
+    between repeats of one side, too, and so are no difference; of those, too, not too many.
+    """
 
     comparison: Comparison
     layers: tuple[tuple[Layer, tuple[Parted, ...]], ...]
     more: int
+    parting: Parted | None
+    noise: tuple[Parted, ...]
+
+    @property
+    def noisy(self) -> int:
+        """How many values differ between repeats of one side, too."""
+        return sum(difference.varies for difference in self.comparison.told)
 
     @property
     def volatile(self) -> int:
-        """How many values differ between any two answers."""
-        return len(self.comparison.of(Layer.VOLATILE))
+        """How many values differ between any two answers; what is noise apart."""
+        return len(self.comparison.of(Layer.VOLATILE)) - self.noisy
+
+    @property
+    def alike(self) -> tuple[float, ...]:
+        """How much the texts of the turns have in common, from 0 to 1: the least and the most."""
+        told = sorted(turn.alike for turn in self.comparison.turns if turn.alike is not None)
+        return tuple(dict.fromkeys((*told[:1], *told[-1:])))
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +116,12 @@ class Beside:
         """The longest time of a turn, in seconds."""
         return max((told.total or 0.0 for told in self.facts), default=0.0)
 
+    @property
+    def turns(self) -> tuple[tuple[int, tuple[Facts, ...]], ...]:
+        """The same turn of all targets together."""
+        order = sorted(self.facts, key=lambda told: told.turn)
+        return tuple((n, tuple(group)) for n, group in groupby(order, key=lambda told: told.turn))
+
 
 @dataclass(frozen=True, slots=True)
 class Section:
@@ -111,6 +135,11 @@ class Section:
     problems: tuple[Problem, ...]
     matrices: tuple[Beside, ...]
     comparisons: tuple[Compared, ...]
+
+    @property
+    def sandbox(self) -> bool:
+        """Whether a sandbox answered any of it."""
+        return any(c.provenance.recorded_from is Origin.SANDBOX for c in self.columns)
 
     @property
     def failed(self) -> bool:
@@ -222,6 +251,8 @@ def compared(found: Comparison) -> Compared:
             for layer in layers
         ),
         more=sum(max(0, len(found.of(layer)) - MAX_DIFFERENCES) for layer in layers),
+        parting=_parted(found.divergence.difference) if found.divergence else None,
+        noise=tuple(_parted(d) for d in [d for d in found.told if d.varies][:MAX_DIFFERENCES]),
     )
 
 

@@ -6,20 +6,26 @@ import base64
 import hashlib
 import re
 from dataclasses import replace
+from datetime import date
 from html.parser import HTMLParser
 
 import pytest
 
-from harness.compare import compare
+from harness.compare import FIELDS, NO_PRICES, Price, Prices, compare, matrix
+from harness.compare.divergence import _REASONS
+from harness.compare.fields import _ANSWERED, Presence
+from harness.compare.portrait import PARTS
 from harness.drift import Change, Drift, Kind, Verdict
 from harness.reports import Report, html
 from harness.reports.html import drifting, pictures, speech
+from harness.reports.meaning import GLANCE
+from harness.reports.models import Undecided
 from harness.types import Finding, Origin, Place
 
 from ..samples import exchange, sample, told
 
 PNG = b"\x89PNG\r\n\x1a\n\x00\x00\x00\rIHDR" + bytes([0, 0, 4, 0, 0, 0, 2, 0])
-VOID = {"meta", "br", "img", "input", "rect"}
+VOID = {"meta", "br", "img", "input", "rect", "wbr"}
 
 
 class Page(HTMLParser):
@@ -88,6 +94,11 @@ def test_the_policy_lets_one_script_and_one_style_through() -> None:
     assert "unsafe" not in policy
 
 
+def words(page: str) -> str:
+    """What a page says, without its elements."""
+    return re.sub(r"\s+", " ", re.sub(r"<[^>]+>", " ", page))
+
+
 def _hash(text: str) -> str:
     return "sha256-" + base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
 
@@ -141,9 +152,11 @@ def test_what_is_no_picture_or_too_much_is_not_shown() -> None:
 
 def test_numbers_and_differences_are_on_the_page() -> None:
     """Facts, formats and pairs are told."""
-    text = re.sub(r"<[^>]+>", "", html.report(sample()))
-    assert "finish reason stop · 7 tokens in, 5 out · first byte 250 ms, total 1.50 s" in text
-    assert "ours/one ↔ ours/two format differs at 7 spots" in text
+    text = words(html.report(sample()))
+    assert "finish reason stop · 7 tokens in , 5 out · first byte 250 ms, total 1.50 s" in text
+    assert "1 ours/one reply sync stop Han 100% 2 7 5 – 250 ms 1.50 s unknown" in text
+    assert "ours/one ↔ ours/two 7 spots 5 spots 0 % turn 1: tool calls –" in text
+    assert "First divergence : turn 1, tool calls" in text
     assert re.search(r"answer \d+ fields · 7 differing", text)
 
 
@@ -176,7 +189,7 @@ def test_a_scenario_that_could_not_be_played_is_told() -> None:
 def test_drift_is_told_with_the_gravest_first() -> None:
     """A verdict for each target, and each change with what was there before and is now."""
     page = html.report(sample("gone"))
-    text = re.sub(r"\s+", " ", re.sub(r"<[^>]+>", " ", page))
+    text = words(page)
     assert "1 breaking 1 same" in text
     assert "问候 ours/one breaking 2 – 1 问候 ours/two same – – –" in text
     assert "turn where change before after 1 gone /gone removed (gone) gone – " in text
@@ -193,6 +206,57 @@ def test_many_changes_are_cut_with_a_number() -> None:
     assert text.count("<code>answer /a</code>") == drifting.MAX_CHANGES
     assert f"{len(many)}</span>" in text
     assert re.search(r"and</span> 7 ", text)
+
+
+def priced(*prices: Price) -> Report:
+    """A report of two models that answered two turns."""
+    turns = [exchange({"text": "a", "finish": "stop"})], [exchange({"text": "b"})]
+    reads = told(*turns), told(*turns, target="ours/two")
+    return Report("r", reads, matrices=(matrix(reads, Prices(prices)),))
+
+
+PRICE = Price("ours", "one", "CNY", "a page", date(2026, 7, 1), input=2, output=8)
+
+
+def test_who_was_cheaper_is_said_where_it_can_be() -> None:
+    """Costs with their prices and where these are from; else what is missing."""
+    dear = replace(PRICE, model="two", input=20)
+    text = words(html.report(priced(PRICE, dear)))
+    assert "问候 2 turns each fastest : several took the same time · cheapest : ours/one" in text
+    assert (
+        "ours/one cheapest 14 10 250 ms 1.50 s 0.000108 CNY "
+        "in 2 out 8 CNY for a million tokens valid from 2026-07-01 · a page" in text
+    )
+    assert "ours/two 1.50 s · 0.000360 CNY" in text
+    half = words(html.report(priced(PRICE, replace(dear, output=None))))
+    assert "cheapest : cannot be said; no cost is known of ours/two" in half
+    other = words(html.report(priced(PRICE, replace(dear, currency="USD"))))
+    assert "cheapest : cannot be said; the costs are in several currencies" in other
+    assert "0.000360 USD" in other
+
+
+def test_noise_is_told_as_noise() -> None:
+    """What differs between repeats of one side stands apart from the differences."""
+    one, two = told([exchange({"text": "a"})]), told([exchange({"text": "b"})], target="ours/two")
+    again = told([exchange({"text": "c"})])
+    found = words(
+        html.report(Report("r", (one, two), matrices=(matrix([one, two], NO_PRICES, [again]),)))
+    )
+    assert "ours/one ↔ ours/two 0 spots 0 spots 0 % – 2" in found
+    assert "No difference that matters. noise 2 Repeats of one of the two differ there" in found
+
+
+def test_every_field_and_way_of_answering_has_its_words() -> None:
+    """In both languages: what `compare.field_matrix` may tell, and where turns may part."""
+    keys = {field.name for field in FIELDS}
+    assert {f"field_{name.replace(' ', '_')}" for name in keys} <= set(speech.TEXTS)
+    assert set(GLANCE) <= keys
+    assert {one.value for one in Presence} <= set(speech.TEXTS)
+    assert {f"undecided_{one.name.lower()}" for one in Undecided} <= set(speech.TEXTS)
+    reasons = {"turn", *(why for _, why in _REASONS)}
+    assert {f"by_{why.replace(' ', '_').lower()}" for why in reasons} <= set(speech.TEXTS)
+    answered = {*_ANSWERED.values(), *PARTS} - {"event", "submit", "poll", "result"}
+    assert {f"answered_{kind.replace(' ', '_')}" for kind in answered} <= set(speech.TEXTS)
 
 
 def test_every_verdict_and_kind_of_drift_has_its_words() -> None:

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from harness.dialects import recognise
 from harness.mutations.making import get
 from harness.reading import read
-from harness.reports.html import bodies, differing, fields, meaning, timelines
+from harness.reports.html import bodies, differing, fields, timelines
 from harness.reports.html.page import coded, detail
 from harness.reports.html.prose import MAX_PROSE, prose
 from harness.reports.html.speech import chinese_place
@@ -232,12 +232,6 @@ def test_fields_are_told_by_provider_and_way_of_asking() -> None:
         ("/text", False),
     ]
     assert (request.part, request.differing) == ("request", 2)
-
-
-def test_what_no_provider_has_is_not_told() -> None:
-    """The invented endpoint knows no place of any value."""
-    forms, found = meaning.meanings([told([exchange({"text": "a"})])])
-    assert (len(forms), found) == (1, ())
 
 
 def test_code_words_of_ours_are_set_as_code() -> None:
