@@ -5,16 +5,20 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Iterator
+from dataclasses import replace
+from datetime import date
 from pathlib import Path
 
 import pytest
 import yaml
 from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
 
-from harness import watching, work
-from harness.drift import Verdict, telling
-from harness.reports import html
-from harness.store import Store
+from harness import dialects, watching, work
+from harness.compare import Price, Prices, compare, matrix
+from harness.drift import Change, Drift, Kind, Verdict, telling
+from harness.reading import Read, read
+from harness.reports import Problem, Report, html
+from harness.store import Store, find
 
 ROOT = Path(__file__).parents[3]
 
@@ -31,6 +35,14 @@ HOSTILE = """\
 ```
 """
 """What a recording may hold that wants to be more than text."""
+
+INVENTED = Prices(
+    (
+        Price("zhipuai", "glm-4", "CNY", date(2026, 1, 1), "invented", input=1, output=4),
+        Price("dashscope", "qwen-turbo", "CNY", date(2026, 1, 1), "invented", input=0.5, output=1),
+    )
+)
+"""Prices that nobody asks."""
 
 SVG = b'<svg xmlns="http://www.w3.org/2000/svg" onload="parent.harmed = 10"/>'
 
@@ -54,6 +66,37 @@ def hostile_cassette() -> str:
         _exchange(f"{base}/<script>?'\"onerror=", None, HOSTILE, 500),
     ]
     return yaml.safe_dump({"version": 1, "interactions": interactions}, allow_unicode=True)
+
+
+def hostile(checked: Report) -> Report:
+    """The report of two such cassettes, as of one scenario whose every name is hostile, too: side
+    by side, with a repeat, at a hostile price, and with what changed."""
+    one, two = (_renamed(read, number) for number, read in enumerate(checked.reads))
+    day = date(2026, 1, 1)
+    price = Price("zhipuai", HOSTILE, HOSTILE, day, HOSTILE, input=1, output=1, image=1)
+    gone = Change(Verdict.BREAKING, Kind.REMOVED, 1, HOSTILE, HOSTILE, HOSTILE, HOSTILE, HOSTILE)
+    rule = replace(gone, kind=Kind.RULE, rule=HOSTILE)
+    return Report(
+        HOSTILE,
+        reads=(one, two),
+        findings=tuple(replace(found, scenario=HOSTILE) for found in checked.findings),
+        matrices=(matrix([one, _shorter(two)], Prices((price,)), [two]),),
+        comparisons=(compare(one, _shorter(two)),),
+        problems=(Problem(HOSTILE, HOSTILE, HOSTILE),),
+        drifts=(Drift(HOSTILE, HOSTILE, HOSTILE, HOSTILE, (gone, rule), (HOSTILE,)),),
+    )
+
+
+def _renamed(one: Read, number: int) -> Read:
+    target = f"zhipuai/{HOSTILE} ({number})"
+    return replace(one, transcript=replace(one.transcript, scenario=HOSTILE, target=target))
+
+
+def _shorter(one: Read) -> Read:
+    """One that has other answers, for a turn of it is gone."""
+    turns = one.transcript.turns
+    fewer = tuple(replace(t, number=n) for n, t in enumerate(turns[1:], start=1))
+    return read(replace(one.transcript, turns=fewer), dialects.recognise)
 
 
 def _json(value: object) -> str:
@@ -100,7 +143,8 @@ def broken_page(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def drifted_page(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The page of recordings that changed: a field renamed in one, another wording in one."""
+    """The page of recordings that changed: a field renamed in one, one added, another wording;
+    side by side, with prices, the old ones being repeats."""
     folder = tmp_path_factory.mktemp("drifted")
     for side in ("old", "new"):
         for name in ("slogan", "multi-turn"):
@@ -109,6 +153,7 @@ def drifted_page(tmp_path_factory: pytest.TempPathFactory) -> Path:
         ("slogan/zhipuai-glm-4.yaml", '"total_tokens":', '"all_tokens":'),
         ("multi-turn/zhipuai-glm-4.yaml", '"total_tokens":', '"billed":true,"total_tokens":'),
         ("slogan/dashscope-qwen-turbo.yaml", '"request_id":"', '"request_id":"0'),
+        ("multi-turn/dashscope-qwen-turbo.yaml", '"content":"', '"content":"Hm. '),
     ):
         path = folder / "new" / name
         text = path.read_text(encoding="utf-8")
@@ -118,8 +163,13 @@ def drifted_page(tmp_path_factory: pytest.TempPathFactory) -> Path:
     watch = watching.on_disk(
         folder / "old", folder / "new", measured, Verdict.BREAKING, lambda _: None
     )
+    old = [work.read_cassette(path) for path in find([folder / "old"])]
+    scenarios = {read.transcript.scenario for read in watch.reads}
+    groups = [[r for r in watch.reads if r.transcript.scenario == s] for s in sorted(scenarios)]
+    matrices = tuple(matrix(group, INVENTED, old) for group in groups)
     page = folder / "index.html"
-    page.write_text(html.report(telling.report(watch)), encoding="utf-8")
+    report = replace(telling.report(watch), matrices=matrices)
+    page.write_text(html.report(report), encoding="utf-8")
     return page
 
 
@@ -128,9 +178,9 @@ def hostile_page(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The page of a cassette that is after its reader."""
     folder = tmp_path_factory.mktemp("hostile")
     (folder / "hostile.yaml").write_text(hostile_cassette(), encoding="utf-8")
+    (folder / "another.yaml").write_text(hostile_cassette(), encoding="utf-8")
     page = folder / "index.html"
-    report = work.check_cassettes([folder], lambda _: None)
-    assert report.reads, report.problems
+    report = hostile(work.check_cassettes([folder], lambda _: None))
     page.write_text(html.report(report), encoding="utf-8")
     return page
 

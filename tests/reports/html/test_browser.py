@@ -169,9 +169,65 @@ def test_search_finds_words_in_every_view(page: Page, shipped_page: Path) -> Non
     assert soon(page, lambda: shown(page, ".talk") == before)
 
 
+def test_what_is_folded_is_found(page: Page, shipped_page: Path) -> None:
+    """Long tables are folded; a search opens those that have it, and folds them again."""
+    page.goto(f"{shipped_page.as_uri()}#fields")
+    assert page.evaluate("document.documentElement.scrollHeight") < 3500
+    assert shown(page, "#fields .fold tr.findable") == 0
+    page.fill("#search", "contentFilter")
+    assert soon(page, lambda: shown(page, "#fields .fold tr.findable") > 0)
+    assert shown(page, "#fields details.fold[open]") < page.locator("#fields details.fold").count()
+    page.fill("#search", "")
+    assert soon(page, lambda: shown(page, "#fields details.fold[open]") == 0)
+    page.locator("#fields .unfold").click()
+    assert soon(page, lambda: shown(page, "#fields .fold tr.findable") > 100)
+    page.locator("#fields .unfold").click()
+    assert soon(page, lambda: shown(page, "#fields .fold tr.findable") == 0)
+
+
+def test_a_field_leads_to_its_evidence(page: Page, shipped_page: Path) -> None:
+    """From how often it was seen to the exchange where it was, with its bytes."""
+    page.goto(f"{shipped_page.as_uri()}#fields")
+    row = page.locator("#meaning-text tr", has=page.locator("[data-t=field_finish_reason]")).first
+    href = str(row.locator("a").first.get_attribute("href"))
+    row.locator("a").first.click()
+    assert soon(page, lambda: page.locator(f"{href}[open]").filter(visible=True).count() == 1)
+    assert "finish_reason" in page.locator(href).inner_text()
+
+
+def test_the_overview_fits(page: Page, shipped_page: Path) -> None:
+    """All targets are in sight at once; on a phone the scenario's name stays where it is."""
+    page.goto(shipped_page.as_uri())
+    wide = "e => e.closest('.wide').scrollWidth - e.closest('.wide').clientWidth"
+    assert page.locator(".matrix thead tr:last-child th").count() >= 7
+    assert page.locator(".matrix").evaluate(wide) == 0
+    page.set_viewport_size({"width": 390, "height": 800})
+    assert page.locator(".matrix").evaluate(wide) > 100
+    name = page.locator(".matrix tbody th").first
+    before = name.bounding_box()
+    page.locator(".matrix").evaluate("e => { e.closest('.wide').scrollLeft = 100; }")
+    assert name.bounding_box() == before
+
+
+def test_the_overview_answers_what_a_newcomer_asks(page: Page, shipped_page: Path) -> None:
+    """Which fields differ, who was faster and cheaper, what the picture looks like, what broke."""
+    page.goto(shipped_page.as_uri())
+    text = page.locator("#overview").inner_text()
+    assert "Nothing broke" in text
+    assert "dashscope · messages ↔ dashscope · prompt: 2 of 6 values stand elsewhere" in text
+    assert "independent-questions, multi-turn, slogan" in text
+    verdicts = page.locator(".contest p").all_inner_texts()
+    assert len(verdicts) == 4
+    assert all("fastest: " in told and "cheapest: " in told for told in verdicts)
+    assert "are those of the sandbox" in text
+    assert shown(page, "#overview .gallery img") == 2
+
+
 def test_only_what_differs_is_shown_on_request(page: Page, shipped_page: Path) -> None:
     """Fields that are the same everywhere can be left out."""
     page.goto(f"{shipped_page.as_uri()}#fields")
+    page.locator("#fields .unfold").click()
+    assert soon(page, lambda: shown(page, "#fields .fold tr.same") > 0)
     same, parts = shown(page, "#fields tr.same"), shown(page, "#fields tr.parts")
     page.locator("#fields .only-differing").check()
     assert same > 0
@@ -276,6 +332,16 @@ def test_drift_leads_to_its_changes_and_its_conversation(page: Page, drifted_pag
     assert soon(page, lambda: shown(page, "#drift") == 0 and shown(page, ".talk") > 0)
 
 
+def test_the_cheapest_and_the_noise_are_told(page: Page, drifted_page: Path) -> None:
+    """Who was cheaper stands on the overview; what repeats differ in stands apart."""
+    page.goto(f"{drifted_page.as_uri()}#models")
+    assert "cheapest: dashscope/qwen-turbo" in page.locator(".contest p").first.inner_text()
+    assert shown(page, ".models .chip.good[data-t], .models .chip.good") >= 2
+    go(page, "s1-compare")
+    page.locator("#s1-compare .noise summary").click()
+    assert soon(page, lambda: "Hm." in page.locator("#s1-compare .noise").inner_text())
+
+
 @pytest.mark.parametrize("width", [320, 390])
 def test_nothing_is_wider_than_a_phone(page: Page, broken_page: Path, width: int) -> None:
     """The page is never scrolled sideways; wide tables are, in their frames."""
@@ -346,7 +412,12 @@ SHOTS = {
 
 @pytest.mark.parametrize("look", LOOKS)
 def test_every_view_is_photographed(
-    browser: Browser, shipped_page: Path, broken_page: Path, screenshots: Path, look: str
+    browser: Browser,
+    shipped_page: Path,
+    broken_page: Path,
+    drifted_page: Path,
+    screenshots: Path,
+    look: str,
 ) -> None:
     """For people to look at: make screenshots."""
     context = browser.new_context(**LOOKS[look])
@@ -355,20 +426,29 @@ def test_every_view_is_photographed(
     for anchor in SHOTS[look]:
         go(page, anchor)
         page.screenshot(path=screenshots / f"{look}-{anchor}.png")
+    page.goto(f"{drifted_page.as_uri()}#drift")
+    page.screenshot(path=screenshots / f"{look}-drift.png")
+    go(page, "models")
+    page.screenshot(path=screenshots / f"{look}-models.png")
+    go(page, "s1-compare")
+    page.screenshot(path=screenshots / f"{look}-noise.png")
     page.goto(f"{broken_page.as_uri()}#findings")
     page.screenshot(path=screenshots / f"{look}-findings.png")
     page.locator("[data-t=see_bytes]").first.click()
     page.screenshot(path=screenshots / f"{look}-marked.png")
-    assert len([*screenshots.glob(f"{look}-*.png")]) >= len(SHOTS[look]) + 2
+    assert len([*screenshots.glob(f"{look}-*.png")]) >= len(SHOTS[look]) + 5
     context.close()
 
 
 @pytest.mark.parametrize("look", ["light", "dark"])
-def test_everybody_can_use_it(browser: Browser, broken_page: Path, look: str) -> None:
+@pytest.mark.parametrize("shown", ["broken_page", "drifted_page"])
+def test_everybody_can_use_it(
+    browser: Browser, request: pytest.FixtureRequest, look: str, shown: str
+) -> None:
     """axe finds nothing in all views together: names, contrasts, headings, order."""
     context = browser.new_context(**LOOKS[look])
     page = context.new_page()
-    page.goto(broken_page.as_uri())
+    page.goto(request.getfixturevalue(shown).as_uri())
     page.evaluate("document.querySelectorAll('[hidden]').forEach(e => { e.hidden = false; })")
     page.evaluate("document.querySelectorAll('details').forEach(d => { d.open = true; })")
     told = Axe().run(page).response["violations"]
