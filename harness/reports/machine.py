@@ -120,7 +120,7 @@ def contest(found: Contest) -> Iterator[dict[str, Any]]:
             "output_tokens": asdict(entry.output_tokens),
             "first_token": entry.first_token,
             "total": entry.total,
-            "costs": [asdict(cost) for cost in entry.costs],
+            "costs": [{"amount": c.amount, "currency": c.currency} for c in entry.costs],
             "priced": entry.priced,
             "prices": [price(known) for known in entry.prices],
             "fastest": entry.target == found.fastest,

@@ -47,7 +47,9 @@ def _check_all(folder: Path, transcripts: int) -> None:
     told = {name: (folder / name).read_text(encoding="utf-8") for name in FILES}
     assert json.loads(told["report.json"])["counts"]["transcripts"] == transcripts
     lines = [json.loads(line) for line in told["report.jsonl"].splitlines()]
-    assert [line["type"] for line in lines] == ["report"] + ["transcript"] * transcripts
+    kinds = [line["type"] for line in lines]
+    assert kinds[: transcripts + 1] == ["report"] + ["transcript"] * transcripts
+    assert set(kinds[transcripts + 1 :]) <= {"model", "form", "field"}
     suites = ElementTree.fromstring(told["junit.xml"])  # noqa: S314 - our own
     assert suites.get("tests") == str(transcripts)
     assert told["summary.md"].count("✅ passed") == transcripts

@@ -38,8 +38,8 @@ HOSTILE = """\
 
 INVENTED = Prices(
     (
-        Price("zhipuai", "glm-4", "CNY", date(2026, 1, 1), "invented", input=1, output=4),
-        Price("dashscope", "qwen-turbo", "CNY", date(2026, 1, 1), "invented", input=0.5, output=1),
+        Price("zhipuai", "glm-4", "CNY", "invented", date(2026, 1, 1), input=1, output=4),
+        Price("dashscope", "qwen-turbo", "CNY", "invented", date(2026, 1, 1), input=0.5, output=1),
     )
 )
 """Prices that nobody asks."""
@@ -73,7 +73,7 @@ def hostile(checked: Report) -> Report:
     by side, with a repeat, at a hostile price, and with what changed."""
     one, two = (_renamed(read, number) for number, read in enumerate(checked.reads))
     day = date(2026, 1, 1)
-    price = Price("zhipuai", HOSTILE, HOSTILE, day, HOSTILE, input=1, output=1, image=1)
+    price = Price("zhipuai", HOSTILE, HOSTILE, HOSTILE, day, input=1, output=1, image=1)
     gone = Change(Verdict.BREAKING, Kind.REMOVED, 1, HOSTILE, HOSTILE, HOSTILE, HOSTILE, HOSTILE)
     rule = replace(gone, kind=Kind.RULE, rule=HOSTILE)
     return Report(
