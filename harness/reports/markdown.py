@@ -184,7 +184,7 @@ def _cheapest(contest: Contest) -> str:
         return f"unknown, for the cost of {', '.join(map(code, contest.unpriced))} is"
     if contest.undecided is Undecided.CURRENCIES:
         return "unknown, for the costs are in several currencies"
-    return code(contest.cheapest) if contest.cheapest else "several"
+    return " and ".join(map(code, contest.least))
 
 
 def _races(found: Sequence[Contest]) -> Iterator[str]:

@@ -100,18 +100,22 @@ class Contest:
         """Why nobody is the cheapest; None where somebody is."""
         if self.unpriced:
             return Undecided.UNKNOWN
-        costs = [cost for entry in self.entries for cost in entry.costs]
-        if len({cost.currency for cost in costs}) > 1:
+        if len({cost.currency for entry in self.entries for cost in entry.costs}) > 1:
             return Undecided.CURRENCIES
-        least = min(cost.amount for cost in costs)
-        return Undecided.EQUAL if [c.amount for c in costs].count(least) > 1 else None
+        return Undecided.EQUAL if len(self.least) > 1 else None
+
+    @property
+    def least(self) -> tuple[str, ...]:
+        """The targets that cost least, if all costs are known, in one currency."""
+        costs = {entry.target: entry.cost for entry in self.entries}
+        known = {target: cost.amount for target, cost in costs.items() if cost}
+        least = min(known.values(), default=0.0)
+        return tuple(target for target, amount in known.items() if amount == least)
 
     @property
     def cheapest(self) -> str:
         """The target that cost least; empty where that cannot be said."""
-        if self.undecided:
-            return ""
-        return min((entry.costs[0].amount, entry.target) for entry in self.entries)[1]
+        return "" if self.undecided else self.least[0]
 
 
 def races(report: Report) -> tuple[Contest, ...]:
@@ -209,3 +213,12 @@ def _costs(told: Sequence[Facts]) -> Iterator[Cost]:
     for currency in dict.fromkeys(cost.currency for cost in known):
         amounts = (cost.amount for cost in known if cost.currency == currency)
         yield Cost(round(sum(amounts), 10), currency)
+
+
+def sources(found: Iterable[Contest]) -> Mapping[Price, tuple[str, ...]]:
+    """Every price that was looked up, and the targets that have it, without their labels."""
+    told: dict[Price, dict[str, None]] = defaultdict(dict)
+    for entry in (entry for contest in found for entry in contest.entries):
+        for price in entry.prices:
+            told[price][entry.target.partition(" (")[0]] = None
+    return {price: tuple(targets) for price, targets in told.items()}

@@ -19,7 +19,7 @@ from harness.reports.html import drifting, evidence, fields, pictures, sections,
 from harness.reports.html.prose import prose
 from harness.reports.laws import LAWS
 from harness.reports.meaning import topics
-from harness.reports.models import contests, races
+from harness.reports.models import contests, races, sources
 from harness.reports.overview import Cell, State, cells
 from harness.reports.report import Report
 from harness.types import Finding, Origin, Severity
@@ -42,6 +42,7 @@ def report(report: Report) -> str:
     made = sections.sections(report)
     album = pictures.album(sections.pictures(made))
     glance = cells(report)
+    told = contests(report)
     drifts = drifting.drifted(report, made)
     style, script = _ours("page.css"), _script()
     return (
@@ -59,7 +60,8 @@ def report(report: Report) -> str:
             signs=SIGNS,
             targets=_targets(glance),
             providers=list(_providers(_targets(glance))),
-            contests=contests(report),
+            contests=told,
+            sources=sources(told),
             races=races(report),
             drifts=drifts,
             verdicts=drifting.STYLES,

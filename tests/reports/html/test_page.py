@@ -225,9 +225,12 @@ def test_who_was_cheaper_is_said_where_it_can_be() -> None:
     assert "问候 2 turns each fastest : several took the same time · cheapest : ours/one" in text
     assert (
         "ours/one cheapest 14 10 250 ms 1.50 s 0.000108 CNY "
-        "in 2 out 8 CNY for a million tokens valid from 2026-07-01 · a page" in text
+        "in 2 out 8 CNY for a million tokens valid from 2026-07-01" in text
     )
     assert "ours/two 1.50 s · 0.000360 CNY" in text
+    assert "known from ours/one: a page, valid from 2026-07-01 ours/two: a page, " in text
+    same = words(html.report(priced(PRICE, replace(PRICE, model="two"))))
+    assert "cheapest : the same for ours/one, ours/two" in same
     half = words(html.report(priced(PRICE, replace(dear, output=None))))
     assert "cheapest : cannot be said; no cost is known of ours/two" in half
     other = words(html.report(priced(PRICE, replace(dear, currency="USD"))))
