@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import pytest
-from drift.planted import recorded
+from drift.planted import recorded, with_exchanges
 
 from harness.compare.fields import Presence
 from harness.reading import Read
 from harness.reports import Report, html, lines, markdown
 from harness.reports.meaning import Meaning, Topic, topics
 from harness.reports.ways import way
+from harness.types import Exchange
 
 from .samples import exchange, told
 
@@ -82,10 +84,15 @@ def test_two_ways_are_told_apart_in_words(text: Topic) -> None:
 def test_a_stream_is_compared_with_a_stream() -> None:
     """Where two ways have a kind of answer in common, what stands in other kinds is no news."""
     once, stream = recorded("slogan/zhipuai-glm-4"), recorded("streaming/zhipuai-glm-4")
-    other = recorded("streaming/dashscope-qwen-plus-cumulative")
-    names = topics([once, stream, other])[0].apart[0].names
-    assert "total tokens" not in names
-    assert "content" in names
+    (apart,) = topics([once, stream, with_exchanges(once, _prompted)])[0].apart
+    assert (str(apart.left), str(apart.right)) == ("zhipuai · messages", "zhipuai · prompt")
+    assert (apart.names, apart.of > 5) == ((), True)
+
+
+def _prompted(exchange: Exchange) -> Exchange:
+    """The same, as if it had been asked by a prompt."""
+    body = exchange.request.body.replace(b'"messages"', b'"prompt"')
+    return replace(exchange, request=replace(exchange.request, body=body))
 
 
 def test_each_target_is_told_with_its_evidence(text: Topic) -> None:

@@ -11,7 +11,7 @@ import pytest
 from harness.compare import Cost, Price, Prices, matrix
 from harness.reading import Read
 from harness.reports import Report, machine, markdown
-from harness.reports.models import Contest, Sum, Undecided, contests, races
+from harness.reports.models import Contest, Sum, Undecided, contests, races, sources
 from harness.types import Exchange, Origin, Timing
 
 from .samples import exchange, told
@@ -64,11 +64,12 @@ def test_the_same_turns_of_the_same_scenarios_are_compared() -> None:
 
 
 def test_targets_that_share_other_scenarios_stand_apart() -> None:
-    """One that took part in one scenario only is not compared with sums of two."""
+    """One that took part in one scenario only is not compared with sums of two; what has the
+    most turns comes first."""
     first = [played("ours/one", 1), played("ours/two", 2)]
-    second = [played(f"ours/{name}", 1, scenario="t") for name in ("one", "two", "three")]
+    second = [played(f"ours/{name}", 1, 1, scenario="t") for name in ("one", "two", "three")]
     found = contests(report(first, second))
-    assert sorted(len(contest.entries) for contest in found) == [2, 3]
+    assert [(contest.turns, len(contest.entries)) for contest in found] == [(2, 3), (1, 2)]
 
 
 def test_turns_that_not_all_answered_do_not_count() -> None:
@@ -144,9 +145,9 @@ def test_a_cost_that_is_partly_unknown_says_so() -> None:
 
 
 def test_without_times_nobody_is_the_fastest() -> None:
-    """Nor where several took the same."""
+    """Neither where one is missing, nor where several took the same."""
     untimed = [replace(one, timing=None) for one in took(1)]
-    reads = [told(untimed, scenario="s"), played("ours/two", 2)]
+    reads = [told(untimed, took(1), scenario="s"), played("ours/two", 2, 2)]
     found = one(contests(report(reads)))
     assert (found.fastest, found.timed) == ("", False)
     same = one(contests(report([played("ours/one", 1), played("ours/two", 1)])))
@@ -175,6 +176,13 @@ def test_repeats_do_not_count_twice() -> None:
     again = played("ours/one ~2", 9)
     made = replace(report(reads), reads=(*reads, again))
     assert [entry.target for entry in one(contests(made)).entries] == ["ours/one", "ours/two"]
+
+
+def test_a_price_has_its_source_once() -> None:
+    """For all targets that have it, however these are labelled."""
+    reads = [played("ours/one (a)", 1), played("ours/one (b)", 1), played("ours/two", 2)]
+    found = sources(contests(report(reads, prices=[ONE, TWO])))
+    assert found == {ONE: ("ours/one",), TWO: ("ours/two",)}
 
 
 def test_machines_are_told_the_same() -> None:

@@ -240,13 +240,17 @@ def test_who_was_cheaper_is_said_where_it_can_be() -> None:
 
 def test_noise_is_told_as_noise() -> None:
     """What differs between repeats of one side stands apart from the differences."""
-    one, two = told([exchange({"text": "a"})]), told([exchange({"text": "b"})], target="ours/two")
-    again = told([exchange({"text": "c"})])
-    found = words(
-        html.report(Report("r", (one, two), matrices=(matrix([one, two], NO_PRICES, [again]),)))
-    )
-    assert "ours/one ↔ ours/two 0 spots 0 spots 0 % – 2" in found
-    assert "No difference that matters. noise 2 Repeats of one of the two differ there" in found
+    one = told([exchange({"text": "a", "finish": "stop"})])
+    two = told([exchange({"text": "b", "finish": "length"})], target="ours/two")
+    again = told([exchange({"text": "c", "finish": "stop"})])
+    page = html.report(Report("r", (one, two), matrices=(matrix([one, two], NO_PRICES, [again]),)))
+    found = words(page)
+    assert "ours/one ↔ ours/two 0 spots 1 spot 0 % turn 1: finish reason 2" in found
+    noise = found[found.index("noise 2 Repeats of one of the two differ there") :]
+    noise = noise[: noise.index("Formats")]
+    assert "/text a b" in noise
+    assert "/finish" not in noise
+    assert "values that differ between any two answers" not in noise
 
 
 def test_every_field_and_way_of_answering_has_its_words() -> None:
