@@ -27,8 +27,8 @@ TITLE = "Broken on purpose: how a break looks"
 class Broken:
     """A copy of a recording with one thing wrong in it, and what the harness says of it.
 
-    `original` is the recording, `path` the copy; `report` what the rules find in the copy, `drift`
-    how it compares with the original.
+    `original` is the recording, `path` the copy; `report` what the rules find in the copy, and
+    the `drift`: how it compares with the original.
     """
 
     mutator: Mutator
@@ -73,4 +73,5 @@ def _told(one: Read, mutant: Transcript, into: Path, mutator: Mutator, told: Tol
     put_cassette(path, written(Cassette(tuple(mutant.exchanges()), provenance)))
     report = work.check_cassettes([path], told)
     watch = watching.on_disk(original, path, watching.measure(None), Verdict.BREAKING, told)
-    return Broken(mutator, original, path, replace(report, title=TITLE), watch.drifts[0])
+    report = replace(report, title=TITLE, drifts=watch.drifts)
+    return Broken(mutator, original, path, report, watch.drifts[0])

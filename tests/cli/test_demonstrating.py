@@ -82,6 +82,7 @@ def test_the_demo_shows_how_a_break_looks(
     assert "故意弄坏" in page
     assert copy.provenance.note in page
     assert '<mark class="offending">' in page
+    assert '<section data-view id="drift"' in page
     main = (tmp_path / "out" / "report" / "index.html").read_text(encoding="utf-8")
     assert "broken on purpose" not in main.lower()
     assert harness("check", "out/broken-on-purpose", folder=tmp_path).code == 1
