@@ -129,8 +129,8 @@ TEXTS: Mapping[str, Text] = MappingProxyType(
         ),
         "by_scenario": Text("Scenario by scenario", "逐个场景"),
         "faster_about": Text(
-            "Mean time of a turn; dark is the wait for the first token.",
-            "每轮的平均用时；深色部分是等待首个 token 的时间。",
+            "Mean time of a turn; the stronger colour is the wait for the first token.",
+            "每轮的平均用时；较浓的颜色是等待首个 token 的时间。",
         ),
         "sandbox_times": Text(
             "Times and tokens, and so costs, are those of the sandbox, not of the services.",
