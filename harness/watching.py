@@ -10,7 +10,7 @@ from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from harness import dialects, learnt, store, work
+from harness import dialects, learnt, recordings, store, work
 from harness.contracts import Contract, Judge
 from harness.drift import Drift, Verdict, drift
 from harness.drift.budget import (
@@ -128,7 +128,7 @@ def _side(path: Path, told: Told) -> _Side:
         told(str(file))
         try:
             name = "" if file == path else file.relative_to(path).as_posix()
-            reads[name] = work.read_cassette(file)
+            reads[name] = recordings.read_cassette(file)
         except HarnessError as error:
             problems.append(Problem("", "", str(error)))
     return _Side(reads, tuple(problems))
@@ -179,7 +179,7 @@ def filed(todo: Iterable[Job], folder: Store, live: bool) -> tuple[list[Filed], 
     left: list[Left] = []
     for job in todo:
         try:
-            one = work.read_recorded(job, folder)
+            one = recordings.read_recorded(job, folder)
         except HarnessError as error:
             left.append(Left(Candidate(_label(job), Cost(0)), str(error)))
             continue
@@ -254,7 +254,7 @@ def anew(
     reads: list[Read] = []
     for one in found:
         if (one.job.scenario.name, str(one.job.target)) not in failed:
-            reads.append(work.read_recorded(one.job, fresh))
+            reads.append(recordings.read_recorded(one.job, fresh))
             drifts.append(measured.compare(one.read, reads[-1]))
     return Watch(
         drifts=tuple(drifts),

@@ -49,6 +49,7 @@ RINGS = (
         "resuming",
         "runner",
         "work",
+        "recordings",
         "learnt",
         "watching",
         "breaking",

@@ -50,21 +50,21 @@ def compare(
     with each target, at once, streamed or as a task, how often, and in which exchange; of all
     scenarios, if no side is named.
     """
-    from harness import work
+    from harness import recordings
     from harness.errors import HarnessError
     from harness.store import Store
 
     named, store = sides or [], Store(cassettes)
     if not named and not fields:
         raise HarnessError("name at least one side, or ask for --fields; see: harness compare -h")
-    reads = [work.side(name, scenarios, store) for name in named]
+    reads = [recordings.side(name, scenarios, store) for name in named]
     every = [read for side in reads for read in side]
     if fields:
-        differs = _fields(every or work.recorded(scenarios, store), as_json)
+        differs = _fields(every or recordings.recorded(scenarios, store), as_json)
     elif len(reads) == 2:
-        differs = _comparisons(work.pairs(*reads), as_json)
+        differs = _comparisons(recordings.pairs(*reads), as_json)
     else:
-        differs = _matrices(work.groups(reads), as_json)
+        differs = _matrices(recordings.groups(reads), as_json)
     raise typer.Exit(1 if fail and differs else 0)
 
 
@@ -82,8 +82,9 @@ def _fields(reads: list[Read], as_json: bool) -> bool:
 
 def _matrices(groups: list[list[Read]], as_json: bool) -> bool:
     from harness.compare import matrix
+    from harness.recordings import repeats
     from harness.reports import comparing, machine
-    from harness.work import project_prices, repeats
+    from harness.work import project_prices
 
     prices = project_prices()
     found = [matrix(group, prices, repeats(group)) for group in groups]
@@ -98,8 +99,8 @@ def _matrices(groups: list[list[Read]], as_json: bool) -> bool:
 
 def _comparisons(pairs: list[tuple[Read, Read]], as_json: bool) -> bool:
     from harness.compare import compare as compared
+    from harness.recordings import repeats
     from harness.reports import comparing, machine
-    from harness.work import repeats
 
     found = [compared(*pair, repeats(pair)) for pair in pairs]
     if as_json:

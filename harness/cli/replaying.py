@@ -75,9 +75,9 @@ def check(
 
     No scenario is needed: which provider answered is recognised by the address.
     """
-    from harness import age, work
+    from harness import age, recordings
 
     allowed = age.limits(max_age, max_age_fails)
     with progress() as told:
-        report = work.check_cassettes(paths, told)
+        report = recordings.check_cassettes(paths, told)
     deliver(age.aged(report, allowed), as_json=as_json, junit=junit, html=html, folder=folder)

@@ -11,7 +11,7 @@ import pytest
 import yaml
 from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
 
-from harness import work
+from harness import recordings, work
 from harness.reports import html
 from harness.store import Store
 
@@ -92,7 +92,7 @@ def broken_page(tmp_path_factory: pytest.TempPathFactory) -> Path:
         text = text.replace('"total_tokens":', '"total_tokens":9').replace('"stop"', '"stopped"')
         path.write_text(text, encoding="utf-8")
     page = folder / "index.html"
-    report = work.check_cassettes([folder], lambda _: None)
+    report = recordings.check_cassettes([folder], lambda _: None)
     page.write_text(html.report(report), encoding="utf-8")
     return page
 
@@ -103,7 +103,7 @@ def hostile_page(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("hostile")
     (folder / "hostile.yaml").write_text(hostile_cassette(), encoding="utf-8")
     page = folder / "index.html"
-    report = work.check_cassettes([folder], lambda _: None)
+    report = recordings.check_cassettes([folder], lambda _: None)
     assert report.reads, report.problems
     page.write_text(html.report(report), encoding="utf-8")
     return page
