@@ -1,6 +1,6 @@
-"""What is worth being asked anew: the recordings that exercise the most for the fewest calls.
+"""What is worth being asked anew: the recordings that exercise the most for the least.
 
-Finding the best choice is NP-hard (budgeted maximum coverage). The greedy choice by gain per call,
+Finding the best choice is NP-hard (budgeted maximum coverage). The greedy choice by gain per price,
 or the best single candidate where that gains more, is never worse than (1 - 1/e) / 2 of the best
 (Khuller, Moss and Naor, 1999), and the same every time.
 """
@@ -9,21 +9,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from decimal import Decimal
 
 from harness.contracts import Contract
 from harness.contracts.changes import clauses
 from harness.contracts.sections import sections
+from harness.drift.cost import NOTHING, Budget, Cost, plainly
 from harness.mutations import MUTATORS
-from harness.reading import Read, Role
-
-
-@dataclass(frozen=True, slots=True)
-class Cost:
-    """What a recording took: requests that ask something, polls of tasks, and files fetched."""
-
-    calls: int
-    polls: int = 0
-    files: int = 0
+from harness.reading import Read
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,11 +44,12 @@ class Plan:
     left: tuple[Left, ...]
     covers: frozenset[str]
     of: frozenset[str]
+    budget: Budget | None = None
 
     @property
-    def calls(self) -> int:
-        """How many requests that ask something all of it takes."""
-        return sum(candidate.cost.calls for candidate in self.chosen)
+    def cost(self) -> Cost:
+        """What all of it takes, as recorded."""
+        return sum((candidate.cost for candidate in self.chosen), Cost())
 
     @property
     def share(self) -> float:
@@ -70,67 +64,83 @@ def everything(candidates: Iterable[Candidate]) -> Plan:
     return Plan(chosen, (), covered, covered)
 
 
-def plan(candidates: Iterable[Candidate], budget: int) -> Plan:
-    """The plan with at most so many calls."""
+def plan(candidates: Iterable[Candidate], budget: Budget) -> Plan:
+    """The plan within a budget. What has no price is never taken for free: it is left out."""
     every = sorted(candidates, key=lambda c: c.name)
-    chosen = _greedy(every, budget, [])
-    while (kept := _without_needless(chosen)) != chosen:  # what that saves may buy something else
-        chosen = _greedy(every, budget, kept)
-    affordable = [c for c in every if c.cost.calls <= budget]
-    single = max(affordable, key=lambda c: (len(c.covers), -c.cost.calls), default=None)
+    shop = _Shop(budget)
+    known = [c for c in every if budget.price(c.cost) is not None]
+    chosen = shop.greedy(known, [])
+    while (kept := shop.without_needless(chosen)) != chosen:  # what that saves may buy another
+        chosen = shop.greedy(known, kept)
+    affordable = [c for c in known if shop.price(c) <= budget.most]
+    single = max(affordable, key=lambda c: (len(c.covers), -shop.price(c)), default=None)
     if single is not None and len(single.covers) > len(_covered(chosen)):
         chosen = [single]
-    covered = _covered(chosen)
-    spent = sum(c.cost.calls for c in chosen)
-    left = tuple(Left(c, _why(c, covered, budget - spent)) for c in every if c not in chosen)
-    return Plan(tuple(chosen), left, covered, _covered(every))
+    covered, rest = _covered(chosen), budget.most - shop.spent(chosen)
+    left = tuple(Left(c, shop.why(c, covered, rest)) for c in every if c not in chosen)
+    return Plan(tuple(chosen), left, covered, _covered(every), budget)
 
 
-def _greedy(every: Sequence[Candidate], budget: int, begun: Sequence[Candidate]) -> list[Candidate]:
-    """These, and the best gain per call again and again for as long as the budget lasts."""
-    chosen = list(begun)
-    while True:
-        covered, rest = _covered(chosen), budget - sum(c.cost.calls for c in chosen)
-        gains = {
-            c: len(c.covers - covered) for c in every if c.cost.calls <= rest and c.covers - covered
-        }
-        if not gains:
-            return chosen
-        chosen.append(
-            min(gains, key=lambda c: (-gains[c] / max(c.cost.calls, 1), c.cost.calls, c.name))
-        )
+@dataclass(frozen=True, slots=True)
+class _Shop:
+    """Where candidates have prices, in what the budget counts."""
 
+    budget: Budget
 
-def _without_needless(chosen: list[Candidate]) -> list[Candidate]:
-    """Those whose every gain a later choice has too are dropped, the dearest first."""
-    kept = list(chosen)
-    for candidate in sorted(chosen, key=lambda c: (-c.cost.calls, c.name)):
-        others = [c for c in kept if c is not candidate]
-        if candidate.covers <= _covered(others):
-            kept = others
-    return kept
+    def price(self, candidate: Candidate) -> Decimal:
+        """The price of one that has a price."""
+        return self.budget.price(candidate.cost) or NOTHING
+
+    def spent(self, chosen: Iterable[Candidate]) -> Decimal:
+        """What they take together."""
+        return sum(map(self.price, chosen), NOTHING)
+
+    def greedy(self, every: Sequence[Candidate], begun: Sequence[Candidate]) -> list[Candidate]:
+        """These, and the best gain per price again and again for as long as the budget lasts."""
+        chosen = list(begun)
+        while True:
+            covered, rest = _covered(chosen), self.budget.most - self.spent(chosen)
+            gains = {
+                c: len(c.covers - covered)
+                for c in every
+                if self.price(c) <= rest and c.covers - covered
+            }
+            if not gains:
+                return chosen
+            chosen.append(min(gains, key=lambda c: (-self._rate(c, gains[c]), *self._order(c))))
+
+    def _rate(self, candidate: Candidate, gain: int) -> Decimal:
+        price = self.price(candidate)
+        return gain / price if price else Decimal("Infinity")
+
+    def _order(self, candidate: Candidate) -> tuple[Decimal, str]:
+        return self.price(candidate), candidate.name
+
+    def without_needless(self, chosen: list[Candidate]) -> list[Candidate]:
+        """Those whose every gain a later choice has too are dropped, the dearest first."""
+        kept = list(chosen)
+        for candidate in sorted(chosen, key=lambda c: (-self.price(c), c.name)):
+            others = [c for c in kept if c is not candidate]
+            if candidate.covers <= _covered(others):
+                kept = others
+        return kept
+
+    def why(self, candidate: Candidate, covered: frozenset[str], rest: Decimal) -> str:
+        """Why one is left out, with so much of the budget left."""
+        if self.budget.price(candidate.cost) is None:
+            return f"nobody knows what it costs: {candidate.cost.unpriced}"
+        gain = len(candidate.covers - covered)
+        if not gain:
+            return "adds nothing to what is chosen"
+        price = self.budget.told(self.price(candidate))
+        return f"takes {price} of {plainly(rest)} left; would add {gain}"
 
 
 def _covered(candidates: Iterable[Candidate]) -> frozenset[str]:
     return frozenset(item for candidate in candidates for item in candidate.covers)
 
 
-def _why(candidate: Candidate, covered: frozenset[str], rest: int) -> str:
-    gain = len(candidate.covers - covered)
-    if not gain:
-        return "adds nothing to what is chosen"
-    return f"takes {candidate.cost.calls} calls of {rest} left; would add {gain}"
-
-
 # ------------------------------------------------------------------- what recordings exercise
-
-
-def cost(read: Read) -> Cost:
-    """What a recording took."""
-    roles = [r.endpoint.role if r.endpoint else Role.OTHER for r in read.readings]
-    polls = roles.count(Role.POLL)
-    files = sum(reading.is_binary for reading in read.readings)
-    return Cost(len(roles) - polls - files, polls, files)
 
 
 def rules_exercised(read: Read) -> frozenset[str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import random
+from decimal import Decimal
 
 import pytest
 
@@ -11,18 +12,22 @@ from drift.planted import recorded
 from harness.contracts import learn
 from harness.drift.budget import (
     Candidate,
-    Cost,
     clauses_exercised,
-    cost,
     everything,
     plan,
     rules_exercised,
 )
+from harness.drift.cost import Budget, Cost
 
 
 def candidate(name: str, calls: int, covers: str) -> Candidate:
     """One whose checks are letters."""
     return Candidate(name, Cost(calls), frozenset(covers))
+
+
+def calls(number: int) -> Budget:
+    """A budget of so many."""
+    return Budget(Decimal(number))
 
 
 A = candidate("a", 4, "uvwxyz")
@@ -48,7 +53,7 @@ D = candidate("d", 1, "u")
 )
 def test_by_hand(budget: int, chosen: str, left: dict[str, str]) -> None:
     """Gain per call first, the best single one where that is more, and nothing needless."""
-    made = plan([A, B, C, D], budget)
+    made = plan([A, B, C, D], calls(budget))
     assert "".join(c.name for c in made.chosen) == chosen
     told = {one.candidate.name: one.why for one in made.left}
     assert all(told[name].startswith(why) for name, why in left.items()), told
@@ -60,15 +65,15 @@ def test_what_needless_calls_buy() -> None:
     one, two = candidate("one", 2, "abc"), candidate("two", 2, "abcde")
     three = candidate("three", 3, "fg")
     # one and two gain 1.5 and 2.5 per call: two; then three costs 3 of the 3 that are left
-    made = plan([one, two, three], 5)
+    made = plan([one, two, three], calls(5))
     assert [c.name for c in made.chosen] == ["two", "three"]
-    assert (made.calls, made.share) == (5, 1.0)
+    assert (made.cost.calls, made.share) == (5, 1.0)
 
 
 def test_nothing_can_be_afforded() -> None:
     """Then nothing is chosen, and each is told with its price."""
-    made = plan([A], 3)
-    assert (made.chosen, made.calls, made.share) == ((), 0, 0.0)
+    made = plan([A], calls(3))
+    assert (made.chosen, made.cost.calls, made.share) == ((), 0, 0.0)
     assert made.left[0].why == "takes 4 calls of 3 left; would add 6"
 
 
@@ -86,9 +91,9 @@ def test_against_every_choice() -> None:
             for n in range(7)
         ]
         budget = rolled.randint(1, 12)
-        made = plan(every, budget)
-        assert made.calls <= budget
-        assert made == plan(rolled.sample(every, len(every)), budget)
+        made = plan(every, calls(budget))
+        assert made.cost.calls <= budget
+        assert made == plan(rolled.sample(every, len(every)), calls(budget))
         best = max(
             len(frozenset().union(*(c.covers for c in chosen)))
             for size in range(8)
@@ -96,12 +101,6 @@ def test_against_every_choice() -> None:
             if sum(c.cost.calls for c in chosen) <= budget
         )
         assert len(made.covers) >= 0.316 * best
-
-
-def test_costs() -> None:
-    """Questions, polls and fetched files are told apart."""
-    assert cost(recorded("kitten-image/dashscope-wanx-v1")) == Cost(calls=1, polls=3, files=1)
-    assert cost(recorded("weather-tool/zhipuai-glm-4")) == Cost(calls=4)
 
 
 def test_which_rules_are_exercised() -> None:
