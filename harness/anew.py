@@ -64,7 +64,7 @@ def filed(todo: Iterable[Job], folder: Store, live: bool) -> tuple[list[Filed], 
     for job in todo:
         try:
             one = recordings.read_recorded(job, folder)
-            beside = recordings.repeats([one])
+            beside = recordings.beside(one)
         except HarnessError as error:
             left.append(Left(Candidate(_label(job), Cost()), str(error)))
             continue
@@ -186,13 +186,15 @@ class _Run:
             return
         self.told(label)
         job, heard = one.job, _Heard(one, self.asked, self.purse, self.prices)
+        before = self.purse.calls
         steps = partial(_tell, self.told, label)
         try:
             record(job.scenario, job.target, self.asked, self.fresh, steps, meter=heard)
         except Refused as refused:
             self._refused(one, heard.read, refused)
         except OverBudget as over:
-            self._problem(one, f"broken off in turn {len(heard.turns) + 1}: {over}")
+            begun = f"broken off in turn {len(heard.turns) + 1}"
+            self._problem(one, f"{begun if self.purse.calls > before else 'not begun'}: {over}")
         except (HarnessError, OffTape) as error:
             self._problem(one, str(error))
         else:

@@ -47,14 +47,22 @@ def untimed(path: Path) -> Read:
 
 def repeats(reads: Iterable[Read]) -> list[Read]:
     """The recordings that lie beside these as their repeats. Raises BadCassette."""
-    found = []
-    for one in reads:
-        told = one.transcript
-        for path in store.beside(Path(told.source)).values() if told.source else ():
-            other = replace(read_cassette(path).transcript, scenario=told.scenario)
+    return [again for one in reads for again in beside(one)]
+
+
+def beside(one: Read) -> tuple[Read, ...]:
+    """The repeats of one recording; not those of another script, which answer something else.
+
+    Raises BadCassette.
+    """
+    told, found = one.transcript, []
+    for path in store.beside(Path(told.source)).values() if told.source else ():
+        other = replace(read_cassette(path).transcript, scenario=told.scenario)
+        scripts = {other.provenance.script, told.provenance.script} - {()}
+        if len(scripts) <= 1:
             own = replace(other, target=told.target, provenance=told.provenance)
             found.append(read(own, dialects.recognise))
-    return found
+    return tuple(found)
 
 
 def check_cassettes(paths: Sequence[Path], told: Told) -> Report:

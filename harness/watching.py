@@ -59,9 +59,13 @@ Name = tuple[str, str]
 
 @dataclass(frozen=True, slots=True)
 class _Side:
-    """The recordings of one side by their path below it, and what could not be read."""
+    """The recordings of one side by their path below it, and what could not be read.
+
+    A repeat is found with the recording that it repeats, by the file of that.
+    """
 
     reads: Mapping[str, Read]
+    repeats: Mapping[str, tuple[Read, ...]]
     problems: tuple[Problem, ...]
 
     def names(self) -> dict[str, Name]:
@@ -92,11 +96,18 @@ def on_disk(old: Path, new: Path, measured: Measure, fail_on: Verdict, told: Tol
             f"nothing to compare: no scenario with the same target, and no path, is in both "
             f"{old} and {new}"
         )
-    done = [measured.compare(ours[name], theirs[name]) for name in matched]
+    again = right.repeats if new.is_dir() else {}  # of one file, that file alone is meant
+    drifts, reads = [], []
+    for name in matched:
+        one, *others = (theirs[name], *again.get(theirs[name].transcript.source, ()))
+        before = left.repeats.get(ours[name].transcript.source, ())
+        found = [measured.compare(ours[name], each, before) for each in (one, *others)]
+        drifts.append(found[0].joined(found[1:]))
+        reads += [one, *others]
     missing = (*_missing(ours, theirs, "old"), *_missing(theirs, ours, "new"))
     return Watch(
-        drifts=tuple(done),
-        reads=tuple(theirs[name] for name in matched),
+        drifts=tuple(drifts),
+        reads=tuple(reads),
         missing=missing,
         problems=problems,
         fail_on=fail_on,
@@ -106,15 +117,19 @@ def on_disk(old: Path, new: Path, measured: Measure, fail_on: Verdict, told: Tol
 
 def _side(path: Path, told: Told) -> _Side:
     reads: dict[str, Read] = {}
+    repeats: dict[str, tuple[Read, ...]] = {}
     problems: list[Problem] = []
     for file in store.find([path]):
+        if file != path and store.is_repeat(file):
+            continue
         told(str(file))
         try:
             name = "" if file == path else file.relative_to(path).as_posix()
             reads[name] = recordings.read_cassette(file)
+            repeats[str(file)] = recordings.beside(reads[name])
         except HarnessError as error:
             problems.append(Problem("", "", str(error)))
-    return _Side(reads, tuple(problems))
+    return _Side(reads, repeats, tuple(problems))
 
 
 def _named(side: _Side, both: set[Name]) -> dict[Name, Read]:

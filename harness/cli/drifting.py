@@ -154,10 +154,11 @@ def _planned(asked: _Asked, measured: Measure) -> tuple[list[Filed], Plan]:
         why = left[0].why if left else "no scenario here has a step that is asked"
         raise HarnessError(f"nothing on file to compare with: {why}")
     plan = anew.planned(found, left, asked.budget, measured.contract)
-    chosen = {candidate.name for candidate in plan.chosen}
-    if not chosen:
-        raise HarnessError(f"no recording can be made anew with --budget {asked.budget}")
-    return [one for one in found if one.name in chosen], plan
+    if not plan.chosen:
+        why = f": {plan.left[0].why}" if plan.left else ""
+        raise HarnessError(f"no recording can be made anew with --budget {asked.budget}{why}")
+    named = {one.name: one for one in found}
+    return [named[candidate.name] for candidate in plan.chosen], plan
 
 
 def _show_plan(asked: _Asked, measured: Measure, as_json: bool) -> None:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 
@@ -93,3 +94,13 @@ class Drift:
     def of(self, verdict: Verdict) -> tuple[Change, ...]:
         """The changes of one weight."""
         return tuple(change for change in self.changes if change.verdict is verdict)
+
+    def joined(self, others: Iterable[Drift]) -> Drift:
+        """What changed in any of several new recordings of the same; each change once."""
+        every = (self, *others)
+        changes = dict.fromkeys(change for one in every for change in one.changes)
+        return replace(
+            self,
+            changes=tuple(sorted(changes, key=lambda c: -c.verdict.rank)),
+            notes=tuple(dict.fromkeys(note for one in every for note in one.notes)),
+        )
