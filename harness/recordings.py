@@ -11,12 +11,14 @@ from pathlib import Path
 
 from harness import dialects, store
 from harness.errors import HarnessError
+from harness.period import ALWAYS, Period
 from harness.reading import Read, read, transcript_of
 from harness.reports import Problem, Report
 from harness.rules import Judged
 from harness.runner import Told
 from harness.store import Store
-from harness.work import Job, examine, jobs, load_scenarios, project_rules
+from harness.types import Provenance
+from harness.work import Job, examine, jobs, load_scenarios, project_rules, state
 
 
 def read_cassette(path: Path) -> Read:
@@ -65,8 +67,11 @@ def beside(one: Read) -> tuple[Read, ...]:
     return tuple(found)
 
 
-def check_cassettes(paths: Sequence[Path], told: Told) -> Report:
-    """Check every cassette in files and folders by the rules of the wire."""
+def check_cassettes(paths: Sequence[Path], told: Told, asked: Period = ALWAYS) -> Report:
+    """Check every cassette in files and folders by the rules of the wire.
+
+    Of those that can be read, only the ones of a period.
+    """
     began = time.perf_counter()
     choice = project_rules()
     reads: list[Read] = []
@@ -76,12 +81,14 @@ def check_cassettes(paths: Sequence[Path], told: Told) -> Report:
     for number, path in enumerate(files, start=1):
         told(f"[{number}/{len(files)}] {path}")
         try:
-            done, found = examine(read_cassette(path).transcript, choice)
+            one = read_cassette(path)
         except HarnessError as error:
             problems.append(Problem("", "", str(error)))
             continue
-        reads.append(done)
-        judged.append(found)
+        if one.transcript.provenance in asked:
+            done, found = examine(one.transcript, choice)
+            reads.append(done)
+            judged.append(found)
     return Report(
         title="Check",
         reads=tuple(reads),
@@ -112,13 +119,16 @@ def side(name: str, scenarios: Path, folder: Store) -> list[Read]:
     return [read_recorded(job, folder) for job in chosen]
 
 
-def recorded(scenarios: Path, folder: Store) -> list[Read]:
-    """Every cassette of every scenario that is there. Raises HarnessError where there is none."""
+def recorded(scenarios: Path, folder: Store, asked: Period = ALWAYS) -> list[Read]:
+    """Every cassette of every scenario that is there, or those of a period.
+
+    Raises HarnessError where there is none.
+    """
     every = jobs(load_scenarios([], scenarios), [])
     there = [job for job in every if folder.path(job.scenario.name, job.target).exists()]
     if not there:
         raise HarnessError(f"no scenario of {scenarios} has a cassette in {folder.folder}")
-    return [read_recorded(job, folder) for job in there]
+    return made_in(asked, [read_recorded(job, folder) for job in there], str(folder.folder))
 
 
 def groups(sides: Sequence[Sequence[Read]]) -> list[list[Read]]:
@@ -134,18 +144,62 @@ def groups(sides: Sequence[Sequence[Read]]) -> list[list[Read]]:
 
 
 def pairs(left: Sequence[Read], right: Sequence[Read]) -> list[tuple[Read, Read]]:
-    """What to compare with what: one with one, or target with the same target.
+    """What to compare with what: one with one; or scenario and target with the same, or where no
+    scenario is on both sides, target with the same target.
 
     Raises HarnessError where that leaves nothing.
     """
     if len(left) == 1 and len(right) == 1:
         return [(left[0], right[0])]
-    others = {done.transcript.target: done for done in right}
-    both = [(a, others[a.transcript.target]) for a in left if a.transcript.target in others]
-    if not both:
-        ours = ", ".join(done.transcript.target for done in left)
-        raise HarnessError(
-            f"no target is on both sides: {ours} and {', '.join(others)}; "
-            "name one on each side, as scenario/target"
-        )
-    return both
+    for named in (_scenario_and_target, _target):
+        others = {named(done): done for done in right}
+        both = [(done, others[named(done)]) for done in left if named(done) in others]
+        if both:
+            return both
+    ours, theirs = (", ".join(dict.fromkeys(map(_target, side))) for side in (left, right))
+    raise HarnessError(
+        f"no target is on both sides: {ours} and {theirs}; "
+        "name one on each side, as scenario/target"
+    )
+
+
+def _scenario_and_target(one: Read) -> tuple[str, str]:
+    return one.transcript.scenario, one.transcript.target
+
+
+def _target(one: Read) -> str:
+    return one.transcript.target
+
+
+# ------------------------------------------------------------------------------- of some days
+
+
+def made_in(asked: Period, reads: Sequence[Read], what: str) -> list[Read]:
+    """Those that were recorded in a period. Raises HarnessError where there is none."""
+    found = [one for one in reads if one.transcript.provenance in asked]
+    if reads and not found:
+        raise HarnessError(_none(what, asked, (one.transcript.provenance for one in reads)))
+    return found
+
+
+def jobs_of(asked: Period, todo: Sequence[Job], folder: Store) -> tuple[Job, ...]:
+    """The jobs whose cassettes were recorded in a period; all, if it has no bounds.
+
+    Raises HarnessError where there is none.
+    """
+    if not asked:
+        return tuple(todo)
+    told = [(job, state(job, folder)[1]) for job in todo]
+    found = tuple(job for job, made in told if made in asked)
+    if not found:
+        raise HarnessError(_none(str(folder.folder), asked, (made for _, made in told)))
+    return found
+
+
+def _none(what: str, asked: Period, told: Iterable[Provenance]) -> str:
+    days = sorted({one.recorded_at[:10] or "an unknown day" for one in told})
+    listed = ", ".join(days[:_SHOWN]) + (f" and {len(days) - _SHOWN} more" * (len(days) > _SHOWN))
+    return f"{what}: nothing was recorded {asked}; there is: {listed or 'nothing'}"
+
+
+_SHOWN = 6

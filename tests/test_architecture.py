@@ -43,6 +43,7 @@ RINGS = (
     ("providers", "taping", "sandbox", "store", "journal", "loopback"),
     (
         "age",
+        "period",
         "environment",
         "settings",
         "git",

@@ -106,3 +106,28 @@ def test_any_cassette_is_checked(recorded: Store, tmp_path: Path) -> None:
     assert problem.text.startswith(f"{bad}: ")
     with pytest.raises(BadCassette):
         recordings.read_cassette(bad)
+
+
+def test_folders_are_compared_scenario_by_scenario(folder: Path, recorded: Store) -> None:
+    """A target that is in several scenarios is compared with itself in each."""
+    write(folder, "three", "zhipuai/glm-4, dashscope/qwen-turbo")
+    with work.sandboxed(Options(port=0), KNOWN) as source:
+        todo = work.jobs(work.load_scenarios(["three"], folder), [])
+        assert not work.record_all(todo, source, recorded, silent)
+    every = recordings.side(str(recorded.folder), folder, recorded)
+    assert len(every) == 5
+    both = recordings.pairs(every, every[::-1])
+    assert [a.transcript.source for a, _ in both] == [b.transcript.source for _, b in both]
+
+
+def test_repeats_of_another_script_are_none(folder: Path, recorded: Store) -> None:
+    """What they were asked is not the same."""
+    (one, _) = recordings.side("one", folder, recorded)
+    first = Path(one.transcript.source)
+    again = first.with_name(first.name.replace(".yaml", "~2.yaml"))
+    text = first.read_text(encoding="utf-8")
+    again.write_text(text, encoding="utf-8")
+    assert len(recordings.beside(one)) == 1
+    digest = one.transcript.provenance.script[0]
+    again.write_text(text.replace(digest, "0" * len(digest)), encoding="utf-8")
+    assert recordings.beside(one) == ()

@@ -61,6 +61,22 @@ MaxAge = Annotated[
 MaxAgeFails = Annotated[
     bool, typer.Option("--max-age-fails", help="With --max-age: an error, not a warning.")
 ]
+Since = Annotated[
+    str | None,
+    typer.Option(
+        "--since",
+        metavar="DATE",
+        help="Only what was recorded on this day (2026-07-01) or later.",
+    ),
+]
+Until = Annotated[
+    str | None,
+    typer.Option(
+        "--until",
+        metavar="DATE",
+        help="Only what was recorded on this day or earlier.",
+    ),
+]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, for machines.")]
 Junit = Annotated[
     Path | None, typer.Option("--junit", metavar="FILE", help="Write JUnit XML to this file too.")
