@@ -102,7 +102,6 @@ def _turn(number: int, every: Sequence[Read], new: Read, allowed: Allowed) -> It
         elif ours is not None and len(ours.turns) == len(every):
             yield Change(Verdict.BREAKING, Kind.NO_ANSWER, number, "", "", "a turn", "")
         return
-    yield from _refused(number, ours, theirs)
     yield from _forms(number, ours, theirs)
     yield from _status(number, ours, theirs)
     otherwise = _ended_otherwise(ours, theirs)
@@ -110,15 +109,6 @@ def _turn(number: int, every: Sequence[Read], new: Read, allowed: Allowed) -> It
     for key in sorted(right):
         if before := ours.of(key):
             yield from _Compared(number, key, before, right[key], otherwise, allowed).changes()
-
-
-def _refused(number: int, ours: Seen, theirs: Seen) -> Iterator[Change]:
-    """A refusal where there never was one, in the service's own words."""
-    ((_, turn),) = theirs.turns
-    if isinstance(turn.outcome, Failure) and not ours.codes:
-        name = turn.answered.endpoint.name if turn.answered and turn.answered.endpoint else ""
-        told = f"HTTP {turn.outcome.status}, code {turn.outcome.code}: {turn.outcome.message}"
-        yield Change(Verdict.BREAKING, Kind.REFUSED, number, name, "", "an answer", told)
 
 
 def _forms(number: int, ours: Seen, theirs: Seen) -> Iterator[Change]:
@@ -137,9 +127,15 @@ def _forms(number: int, ours: Seen, theirs: Seen) -> Iterator[Change]:
 
 
 def _status(number: int, ours: Seen, theirs: Seen) -> Iterator[Change]:
+    """Another HTTP status; of a refusal, with what the service said."""
     before, (after,) = ours.statuses, theirs.statuses
-    if after not in before:
-        yield Change(Verdict.BREAKING, Kind.STATUS, number, "", "", str(before[0]), str(after))
+    ((_, turn),) = theirs.turns
+    if after in before:
+        return
+    said = turn.outcome
+    words = f", code {said.code}: {said.message}" if isinstance(said, Failure) else ""
+    sides = str(before[0]), f"{after}{words}"
+    yield Change(Verdict.BREAKING, Kind.STATUS, number, "", "", *sides)
 
 
 def _ended_otherwise(ours: Seen, theirs: Seen) -> str:

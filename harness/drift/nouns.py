@@ -35,7 +35,6 @@ class Kind(StrEnum):
     FILLED = "no longer null"
     NEW_VALUE = "new value"
     STATUS = "status"
-    REFUSED = "refused"
     NO_ANSWER = "answer gone"
     OTHER_ANSWER = "answer added"
     RULE = "rule"
@@ -49,8 +48,8 @@ class Change:
 
     `part` is the endpoint and the form of answer; `path` is in the notation of `wire.shape`.
     `before` and `after` are types, such as `integer|null`, or for the kinds "new value", "status"
-    and "count" what was there; for "refused" `after` is what the service said, for "rule" it is the
-    finding. `why` says why a change weighs less than its kind alone would.
+    and "count" what was there, with what the service said where it refused; for the kind "rule"
+    `after` is the finding. `why` says why a change weighs less than its kind alone would.
     """
 
     verdict: Verdict

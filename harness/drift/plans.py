@@ -1,4 +1,4 @@
-"""A plan told: as a table, and as JSON."""
+"""A plan told: as a table, and as JSON; and what became of it."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from rich.text import Text
 
 from harness.drift.budget import Candidate, Plan
 from harness.drift.cost import NOTHING, Budget, Cost, plainly
+from harness.drift.purse import Purse
 from harness.reports.words import count, plain
 
 
@@ -81,3 +82,11 @@ def _candidate(candidate: Candidate) -> dict[str, Any]:
 def _cost(cost: Cost) -> dict[str, Any]:
     money = None if cost.money is None else float(cost.money)
     return {"calls": cost.calls, "polls": cost.polls, "files": cost.files, "money": money}
+
+
+def spent(purse: Purse) -> dict[str, Any]:
+    """What was really spent as a JSON object; `stopped` says why no more was, empty if it was not
+    for the budget."""
+    is_money = purse.budget is not None and purse.budget.is_money
+    money = float(purse.money) if is_money else None
+    return {"calls": purse.calls, "money": money, "stopped": purse.shut}

@@ -148,16 +148,7 @@ def document(watch: Watch) -> dict[str, Any]:
         "missing": [asdict(missing) for missing in watch.missing],
         "problems": [asdict(problem) for problem in watch.problems],
         "plan": None if watch.plan is None else plans.document(watch.plan),
-        "spent": None if watch.spent is None else _spent(watch.spent),
-    }
-
-
-def _spent(purse: Purse) -> dict[str, Any]:
-    money = purse.budget is not None and purse.budget.is_money
-    return {
-        "calls": purse.calls,
-        "money": float(purse.money) if money else None,
-        "stopped": purse.shut,
+        "spent": None if watch.spent is None else plans.spent(watch.spent),
     }
 
 

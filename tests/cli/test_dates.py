@@ -68,9 +68,7 @@ def test_a_comparison_of_some_days(harness: Harness, days: Path) -> None:
     assert {one["scenario"] for one in json.loads(done.out)} == {"refusals"}
     done = harness("compare", "slogan", "refusals", "--since", JULY, folder=days)
     assert (done.code, done.out) == (2, "")
-    assert done.err == (
-        f"harness: refusals: nothing was recorded since {JULY}; there is: {JUNE}\n"
-    )
+    assert done.err == (f"harness: refusals: nothing was recorded since {JULY}; there is: {JUNE}\n")
     fields = ("compare", "--fields", "--json", "--since", JULY)
     assert "refusals" not in harness(*fields, folder=days).out
     assert harness("compare", "--fields", "--since", "2027-01-01", folder=days).code == 2

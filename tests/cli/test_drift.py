@@ -281,7 +281,7 @@ def test_a_service_that_refuses(harness: Harness, folder: Path) -> None:
     shutil.copy(path / "zhipuai-glm-4.yaml", path / "zhipuai-no-such-model.yaml")
     done = harness("drift", "--sandbox", "slogan", folder=folder)
     assert (done.code, done.err) == (1, "")
-    assert "refused: an answer -> HTTP 400, code 1211: 模型不存在" in done.out
+    assert "status: 200 -> 400, code 1211: 模型不存在" in done.out
     assert re.search(r"\n1 (same|wording only), 1 breaking$", done.out.rstrip())
 
 

@@ -307,9 +307,9 @@ def test_a_request_that_is_refused_now(
     for target, code in (("zhipuai/glm-4", "1301"), ("dashscope/qwen-turbo", "DataInspection")):
         one = verdicts[f"multi-turn/{target}"]
         assert one["verdict"] == "breaking"
-        (refused,) = (c for c in one["changes"] if c["kind"] == "refused")
+        (refused,) = (c for c in one["changes"] if c["kind"] == "status")
         assert refused["turn"] == 2
-        assert refused["after"].startswith(f"HTTP 400, code {code}")
+        assert refused["after"].startswith(f"400, code {code}")
         assert {c["turn"] for c in one["changes"] if c["verdict"] == "breaking"} == {2}
         assert "not asked after that: 2 turns" in one["notes"]
 
