@@ -69,9 +69,9 @@ class Tariff:
         if isinstance(turn.outcome, Failure) and turn.outcome.status >= _REFUSED:
             return NOTHING, ""
         said = turn.outcome if isinstance(turn.outcome, Reply) else Reply()
-        told = price.of(said.usage, len(said.images))
+        told = price.of(said.usage, len(said.images), bool(said.reasoning))
         if told is None:
-            return None, f"an answer of {named} does not say what it used, or that has no price"
+            return None, f"what an answer of {named} used is not told, or has no price"
         return Decimal(str(told.amount)), ""
 
 

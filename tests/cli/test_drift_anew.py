@@ -102,7 +102,7 @@ def edit(path: Path, before: str, after: str) -> None:
 
 
 def priced(folder: Path, *models: str, currency: str = "CNY") -> None:
-    """A project that knows what models cost: 1 000 for a million tokens, 1 for an image."""
+    """A project that knows what these models cost: 1 000 for a million tokens, 1 for an image."""
     table = "".join(
         f'[[price]]\nprovider = "{name.partition("/")[0]}"\nmodel = "{name.partition("/")[2]}"\n'
         f'currency = "{currency}"\ninput = 1000\noutput = 1000\nimage = 1\n'
@@ -111,6 +111,13 @@ def priced(folder: Path, *models: str, currency: str = "CNY") -> None:
     )
     (folder / "prices.toml").write_text(table, encoding="utf-8")
     (folder / "pyproject.toml").write_text('[tool.harness]\nprices = "prices.toml"\n')
+
+
+@pytest.fixture(autouse=True)
+def _no_shipped_prices(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Which models have one is not for these tests to know."""
+    (tmp_path / "none.toml").write_text("")
+    monkeypatch.setattr(work, "SHIPPED", tmp_path / "none.toml")
 
 
 @pytest.fixture(autouse=True)
@@ -273,7 +280,9 @@ def test_an_answer_that_does_not_say_what_it_used(
         monkeypatch.setenv("ZHIPUAI_BASE_URL", server.address)
         done, told = drift(harness, filed, "slogan", "-t", "zhipuai", "--budget", "5CNY")
     assert done.code == 1  # the usage is gone: that is breaking
-    assert told["spent"]["stopped"].startswith("nobody knows what was spent: an answer of zhipuai")
+    assert told["spent"]["stopped"].startswith(
+        "nobody knows what was spent: what an answer of zhipuai"
+    )
 
 
 @pytest.mark.parametrize(

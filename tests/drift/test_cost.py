@@ -20,7 +20,17 @@ from harness.wire import at
 def price(model: str, currency: str = "CNY", image: float | None = 0.06) -> Price:
     """What a model costs from 2026 on: 2 and 4 for a million tokens, or so much an image."""
     provider, _, name = model.partition("/")
-    return Price(provider, name, currency, date(2026, 1, 1), "invented", 2, 4, image)
+    return Price(
+        provider,
+        name,
+        currency,
+        "invented",
+        valid_from=date(2026, 1, 1),
+        input=2,
+        output=4,
+        thinking=8,
+        image=image,
+    )
 
 
 def tariff(*prices: Price, day: str = "2026-07-01") -> Tariff:
@@ -49,6 +59,19 @@ def test_tokens_are_paid_for() -> None:
     assert cost(kitten, tariff(COGVIEW)) == Cost(1, 0, 1, Decimal("0.06"))
 
 
+def test_thinking_has_its_own_price() -> None:
+    """Where the table says so."""
+    one = recorded("slogan/zhipuai-glm-4")
+
+    def ponder(value: Any) -> None:
+        value["choices"][0]["message"]["reasoning_content"] = "想一想"
+
+    plain, thought = cost(one, tariff(GLM)).money, cost(edited(one, ponder), tariff(GLM)).money
+    assert plain is not None
+    assert thought is not None
+    assert thought > plain
+
+
 @pytest.mark.parametrize(
     ("prices", "why"),
     [
@@ -60,7 +83,7 @@ def test_tokens_are_paid_for() -> None:
         ),
         (
             tariff(price("zhipuai/cogview-3", image=None)),
-            "an answer of zhipuai/cogview-3 does not say what it used, or that has no price",
+            "what an answer of zhipuai/cogview-3 used is not told, or has no price",
         ),
     ],
     ids=["none", "not yet", "another currency", "in part"],
