@@ -181,9 +181,6 @@ class _Run:
 
     def ask(self, one: Filed, label: str) -> None:
         """Make a recording anew and compare it; whatever it may come to, others can be."""
-        if self.purse.shut:
-            self._problem(one, f"not begun: {self.purse.why}")
-            return
         self.told(label)
         job, heard = one.job, _Heard(one, self.asked, self.purse, self.prices)
         before = self.purse.calls

@@ -56,14 +56,10 @@ class Purse:
         elif self.left < 0:
             self.shut = "answers were dearer than recorded"
 
-    @property
-    def why(self) -> str:
-        """Why nothing more may be asked, in a sentence."""
-        return f"the budget of {self.budget} allows no more: {self.shut} (so far: {self})"
-
     def _check(self) -> None:
         if self.shut:
-            raise OverBudget(self.why)
+            told = f"the budget of {self.budget} allows no more: {self.shut} (so far: {self})"
+            raise OverBudget(told)
 
     def __str__(self) -> str:
         calls = "1 call" if self.calls == 1 else f"{self.calls} calls"

@@ -124,9 +124,14 @@ def test_repeats_of_two_checkouts(harness: Harness, folder: Path, old: Path) -> 
     assert len(verdicts(done)) == len(json.loads(done.out)["drifts"]) == 6
     files = (str(old / SLOGAN), str(folder / "cassettes" / SLOGAN))
     assert harness("drift", *files, folder=folder).code == 0
+    shutil.copy(old / SLOGAN, folder / "cassettes" / again)
+    for path in (old / again, folder / "cassettes" / again):
+        edit(path, '"finish_reason":"stop"', '"finish_reason":"odd"')
+    done = harness("drift", "old", "cassettes", "--fail-on", "new-field", folder=folder)
+    assert done.code == 0, done.out
     (old / again).write_text("interactions: [", encoding="utf-8")
     done = harness("drift", "old", "cassettes", folder=folder)
-    assert done.code == 1
+    assert done.code == 2
     assert "glm-4~2.yaml" in done.out
 
 

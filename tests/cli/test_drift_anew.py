@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from providers.servers import answering, says
+from providers.servers import RESET, answering, says
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from harness import work
@@ -283,6 +283,22 @@ def test_an_answer_that_does_not_say_what_it_used(
     assert told["spent"]["stopped"].startswith(
         "nobody knows what was spent: what an answer of zhipuai"
     )
+
+
+def test_a_request_that_came_to_no_answer(
+    harness: Harness, filed: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """May have been paid for: what the service refused before it is free, but this is not known."""
+    priced(filed, "zhipuai/glm-4")
+    with answering(says({"error": {"code": "1302", "message": "多"}}, 429), RESET) as server:
+        at(monkeypatch, server.address)
+        monkeypatch.setenv("ZHIPUAI_BASE_URL", server.address)
+        done, told = drift(harness, filed, "slogan", "-t", "zhipuai", "--budget", "5CNY")
+    assert (done.code, told["spent"]["calls"]) == (2, 2)
+    stopped = "nobody knows what was spent: a request came to no answer"
+    assert told["spent"]["stopped"] == stopped
+    (problem,) = told["problems"]
+    assert problem["text"].startswith("step 5: refused (code ")
 
 
 @pytest.mark.parametrize(

@@ -108,6 +108,16 @@ def test_a_refusal_costs_nothing() -> None:
     assert cost(no, tariff()).money is None
 
 
+def test_an_error_that_comes_with_http_200() -> None:
+    """May have been paid for in part."""
+    error = b'{"error":{"code":"1305","message":"busy"}}'
+
+    def failed(exchange: Exchange) -> Exchange:
+        return replace(exchange, response=replace(exchange.response, body=error))
+
+    assert cost(with_exchanges(recorded("slogan/zhipuai-glm-4"), failed), tariff(GLM)).money is None
+
+
 def test_an_answer_without_usage() -> None:
     """Is not known to be free."""
     silent = edited(

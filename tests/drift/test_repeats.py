@@ -5,11 +5,12 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import pytest
 
-from drift.planted import edited, recorded, with_exchanges
+from drift.planted import edited, events, recorded, with_exchanges
 from harness import dialects
 from harness.drift import Kind, Verdict, drift
 from harness.reading import Read, read
@@ -42,6 +43,11 @@ def refused(one: Read) -> Read:
         return replace(exchange, response=replace(exchange.response, status=400, body=body))
 
     return with_exchanges(one, changed)
+
+
+def stretched(more: int, told: list[bytes]) -> list[bytes]:
+    """Events of a stream, the second some more times."""
+    return [*told[:2], *[told[1]] * more, *told[2:]]
 
 
 @pytest.mark.parametrize(
@@ -88,6 +94,15 @@ def test_what_none_of_them_had(now: Any, kind: Kind, verdict: Verdict) -> None:
 
     told = drift(first, edited(first, changed), repeats=[second])
     assert (told.verdict, {c.kind for c in told.of(verdict)}) == (verdict, {kind})
+
+
+def test_how_many_events_a_stream_has() -> None:
+    """Is told where it is the same every time, and not where it varies."""
+    one = recorded("streaming/zhipuai-glm-4")
+    longer, longest = events(one, partial(stretched, 1)), events(one, partial(stretched, 2))
+    assert Kind.COUNT in {change.kind for change in drift(one, longest).changes}
+    told = drift(one, longest, repeats=[longer])
+    assert Kind.COUNT not in {change.kind for change in told.changes}
 
 
 def test_a_turn_that_was_refused_once() -> None:
