@@ -13,7 +13,9 @@ from pathlib import Path
 from harness import age, dialects, recordings, work
 from harness.contracts import Contract
 from harness.drift import Drift, Verdict
-from harness.drift.budget import (
+from harness.drift.budget import Budget
+from harness.drift.cost import Cost, Tariff, cost, turn_cost
+from harness.drift.planning import (
     Candidate,
     Left,
     Plan,
@@ -22,7 +24,6 @@ from harness.drift.budget import (
     plan,
     rules_exercised,
 )
-from harness.drift.cost import Budget, Cost, Tariff, cost, turn_cost
 from harness.drift.purse import Purse
 from harness.drift.refusing import refuses_the_request
 from harness.drift.telling import Watch

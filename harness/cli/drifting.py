@@ -28,8 +28,8 @@ from harness.cli.app import (
 if TYPE_CHECKING:
     from harness.anew import Filed
     from harness.drift import Verdict
-    from harness.drift.budget import Plan
-    from harness.drift.cost import Budget
+    from harness.drift.budget import Budget
+    from harness.drift.planning import Plan
     from harness.drift.telling import Watch
     from harness.watching import Measure
 
@@ -101,12 +101,14 @@ def drift(
     """
     from harness import watching
     from harness.drift import Verdict
-    from harness.drift.cost import budget as parsed
+    from harness.drift.budget import budget as parsed
     from harness.errors import HarnessError
 
     given = names or []
     if live and sandbox:
         raise HarnessError("--live asks the services, --sandbox does not: say one of them")
+    if plan and (junit or html or folder):
+        raise HarnessError("--plan finds nothing that --junit, --html or --report could tell")
     most = None if budget is None else parsed(budget)
     files = Files(junit=junit, html=html, folder=folder)
     measured = watching.measure(contract)

@@ -9,8 +9,9 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from harness.drift.budget import Candidate, Plan
-from harness.drift.cost import NOTHING, Budget, Cost, plainly
+from harness.drift.budget import Budget, plainly
+from harness.drift.cost import NOTHING, Cost
+from harness.drift.planning import Candidate, Plan
 from harness.drift.purse import Purse
 from harness.reports.words import count, plain
 

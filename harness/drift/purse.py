@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from decimal import Decimal
 
-from harness.drift.cost import NOTHING, Budget, Cost, plainly
+from harness.drift.budget import Budget, plainly
+from harness.drift.cost import NOTHING, Cost
 from harness.errors import OverBudget
 
 

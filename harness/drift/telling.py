@@ -13,8 +13,8 @@ from rich.table import Table
 from rich.text import Text
 
 from harness.drift import plans
-from harness.drift.budget import Plan
 from harness.drift.nouns import Change, Drift, Kind, Verdict
+from harness.drift.planning import Plan
 from harness.drift.purse import Purse
 from harness.reading import Read
 from harness.reports import Problem, Report

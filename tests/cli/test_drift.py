@@ -166,6 +166,7 @@ def test_a_cassette_that_cannot_be_read(harness: Harness, folder: Path, old: Pat
         (["old", "cassettes", "--budget", "3"], "go with --live"),
         (["old", "cassettes", "--contract", "none.yaml"], "there is no contract none.yaml"),
         (["--live", "--sandbox"], "say one of them"),
+        (["--plan", "--report", "build"], "--plan finds nothing that"),
         (["--live", "no-such"], "there is no scenario 'no-such'"),
         (["--live"], "set ZHIPUAI_API_KEY and DASHSCOPE_API_KEY"),
         (["--live", "--target", "dashscope"], "needs keys: set DASHSCOPE_API_KEY ("),

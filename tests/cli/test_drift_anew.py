@@ -277,7 +277,6 @@ def test_an_answer_that_does_not_say_what_it_used(
     }
     with answering(says(answer)) as server:
         at(monkeypatch, server.address)
-        monkeypatch.setenv("ZHIPUAI_BASE_URL", server.address)
         done, told = drift(harness, filed, "slogan", "-t", "zhipuai", "--budget", "5CNY")
     assert done.code == 1  # the usage is gone: that is breaking
     assert told["spent"]["stopped"].startswith(
@@ -292,7 +291,6 @@ def test_a_request_that_came_to_no_answer(
     priced(filed, "zhipuai/glm-4")
     with answering(says({"error": {"code": "1302", "message": "多"}}, 429), RESET) as server:
         at(monkeypatch, server.address)
-        monkeypatch.setenv("ZHIPUAI_BASE_URL", server.address)
         done, told = drift(harness, filed, "slogan", "-t", "zhipuai", "--budget", "5CNY")
     assert (done.code, told["spent"]["calls"]) == (2, 2)
     stopped = "nobody knows what was spent: a request came to no answer"
@@ -339,6 +337,21 @@ def test_a_request_that_is_refused_now(
         assert "not asked after that: 2 turns" in one["notes"]
 
 
+def test_a_service_that_quotes_the_key(
+    harness: Harness, filed: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its words are told without it, wherever they are told."""
+    key = SPEAKERS["zhipuai"].key
+    no = {"error": {"code": "1211", "message": f"no model for {key}, {key.partition('.')[2]}"}}
+    with _saying(monkeypatch, 400, no)():
+        done, told = drift(harness, filed, "slogan", "-t", "zhipuai", "--report", "report")
+    assert told["problems"] == []
+    assert (done.code, told["drifts"][0]["verdict"]) == (1, "breaking")
+    written = [path.read_text(encoding="utf-8") for path in (filed / "report").iterdir()]
+    assert all("no model for " in text for text in written)
+    assert all(key.partition(".")[2] not in text for text in (*written, done.out))
+
+
 def _throttled(monkeypatch: pytest.MonkeyPatch) -> Callable[[], Any]:
     return lambda: service(monkeypatch, Options(port=0, throttle_on="智谱"))
 
@@ -352,7 +365,6 @@ def _saying(monkeypatch: pytest.MonkeyPatch, status: int, body: Any) -> Callable
     def opened() -> Iterator[None]:
         with answering(*[says(body, status)] * 5) as server:
             at(monkeypatch, server.address)
-            monkeypatch.setenv("ZHIPUAI_BASE_URL", server.address)
             yield
 
     return opened
@@ -418,6 +430,7 @@ def test_what_repeats_vary_in_is_no_news(
         assert told["drifts"][0]["verdict"] != "breaking"
         path.with_name("zhipuai-glm-4~2.yaml").unlink()
         done, told = drift(harness, filed, "slogan", "-t", "zhipuai")
+    assert told["problems"] == []
     assert (done.code, told["drifts"][0]["verdict"]) == (1, "breaking")
 
 

@@ -1,4 +1,4 @@
-"""What recordings take, in requests and in money, and which budgets there are."""
+"""What recordings take, in requests and in money."""
 
 from __future__ import annotations
 
@@ -11,8 +11,7 @@ import pytest
 
 from drift.planted import edited, recorded, with_exchanges
 from harness.compare.prices import Price, Prices
-from harness.drift.cost import Budget, Cost, Tariff, budget, cost
-from harness.errors import HarnessError
+from harness.drift.cost import Cost, Tariff, cost
 from harness.types import Exchange
 from harness.wire import at
 
@@ -124,26 +123,3 @@ def test_an_answer_without_usage() -> None:
         recorded("slogan/zhipuai-glm-4"), lambda value: value.pop("usage", None) and None
     )
     assert cost(silent, tariff(GLM)).money is None
-
-
-@pytest.mark.parametrize(
-    ("text", "told", "said"),
-    [
-        ("20", Budget(Decimal(20)), "20 calls"),
-        ("1", Budget(Decimal(1)), "1 call"),
-        ("0.50CNY", Budget(Decimal("0.5"), "CNY"), "0.5 CNY"),
-        ("5 USD", Budget(Decimal(5), "USD"), "5 USD"),
-        ("100 JPY", Budget(Decimal(100), "JPY"), "100 JPY"),
-        ("0.00001EUR", Budget(Decimal("0.00001"), "EUR"), "0.00001 EUR"),
-    ],
-)
-def test_budgets(text: str, told: Budget, said: str) -> None:
-    """Calls, or money; told without exponents and without needless zeros."""
-    assert budget(text) == told
-    assert str(budget(text)) == said
-
-
-def test_what_is_no_budget() -> None:
-    """See tests/cli for all that is none."""
-    with pytest.raises(HarnessError, match="'12 XTS' is no budget; allowed: a whole number of"):
-        budget("12 XTS")

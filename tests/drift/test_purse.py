@@ -6,7 +6,8 @@ from decimal import Decimal
 
 import pytest
 
-from harness.drift.cost import Cost, budget
+from harness.drift.budget import budget
+from harness.drift.cost import Cost
 from harness.drift.purse import Purse
 from harness.errors import OverBudget
 
