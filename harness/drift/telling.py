@@ -86,7 +86,7 @@ def text(console: Console, watch: Watch) -> None:
         where = ", ".join(word for word in (problem.scenario, problem.target) if word)
         _say(console, f"{where}: {problem.text}" if where else problem.text, "bold red")
     if watch.spent is not None:
-        most = f" of {watch.spent.budget}" if watch.spent.budget else ""
+        most = f"; the budget: {watch.spent.budget}" if watch.spent.budget else ""
         _say(console, f"\nspent: {watch.spent}{most}")
     told = Counter(drift.verdict for drift in watch.drifts)
     listed = ", ".join(f"{told[verdict]} {verdict}" for verdict in Verdict if told[verdict])

@@ -312,6 +312,21 @@ def test_what_is_no_budget(harness: Harness, filed: Path, text: str) -> None:
     )
 
 
+def test_what_was_spent_is_said(
+    harness: Harness, filed: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Before the verdict, with or without a budget."""
+    priced(filed, "zhipuai/glm-4")
+    with service(monkeypatch, Options(port=0)):
+        for words, said in (
+            ((), "\nspent: 1 call\n"),
+            (("--budget", "3"), "\nspent: 1 call; the budget: 3 calls\n"),
+            (("--budget", "3CNY"), r"\nspent: 1 call, 0\.\d+ CNY; the budget: 3 CNY\n"),
+        ):
+            told = ("drift", "--live", "slogan", "-t", "zhipuai", *words)
+            assert re.search(said, harness(*told, folder=filed).out)
+
+
 # ---------------------------------------------------------------------------------- refusals
 
 
