@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from harness import watching, work
+from harness import recordings, watching
 from harness.cassette import written
 from harness.drift import Drift, Verdict
 from harness.mutations import MUTATORS, Mutator
@@ -57,7 +57,7 @@ def break_one(
     The copy is written to `into`, and says that it was made. Raises HarnessError.
     """
     there = [job for job in jobs if recorded.path(job.scenario.name, job.target).exists()]
-    reads = [work.read_recorded(job, recorded) for job in there]
+    reads = [recordings.read_recorded(job, recorded) for job in there]
     for one in sorted(reads, key=lambda one: len(one.readings)):
         mutant = mutator.mutate(one.transcript)
         if mutant is not None:
@@ -71,7 +71,7 @@ def _told(one: Read, mutant: Transcript, into: Path, mutator: Mutator, told: Tol
     note = f"made by harness demo, not recorded; broken on purpose: {mutator.text}"
     provenance = replace(mutant.provenance, note=note)
     put_cassette(path, written(Cassette(tuple(mutant.exchanges()), provenance)))
-    report = work.check_cassettes([path], told)
+    report = recordings.check_cassettes([path], told)
     watch = watching.on_disk(original, path, watching.measure(None), Verdict.BREAKING, told)
     report = replace(report, title=TITLE, drifts=watch.drifts)
     return Broken(mutator, original, path, report, watch.drifts[0])

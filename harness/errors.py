@@ -10,7 +10,9 @@
     ├── StaleCassette               the scenario changed since the cassette was recorded
     ├── Unplayed                    a block of code did not ask for all that its cassette holds
     ├── MissingKey                  live recording without a key
-    ├── RecordingFailed             the provider refused, so nothing was written
+    ├── RecordingFailed             a recording was given up, so nothing was written
+    │   ├── Refused                 the provider refused
+    │   └── OverBudget              asking on would take more than was allowed
     ├── SecretLeft                  a secret could not be taken out, so nothing was written
     ├── Unsupported                 this provider cannot do what the step asks
     ├── CannotWrite                 the disk refused
@@ -82,6 +84,20 @@ class MissingKey(HarnessError):
 
 class RecordingFailed(HarnessError):
     """A recording was given up; what was recorded before is untouched."""
+
+
+class Refused(RecordingFailed):
+    """The provider refused a step where an answer is expected; `words` are what it said, without
+    secrets: `(HTTP 400, code 1211): ...`."""
+
+    def __init__(self, message: str, step: int, words: str) -> None:
+        super().__init__(message)
+        self.step = step
+        self.words = words
+
+
+class OverBudget(RecordingFailed):
+    """Asking on would take more than was allowed."""
 
 
 class SecretLeft(HarnessError):

@@ -11,10 +11,10 @@ from harness import contracts, store
 from harness.contracts import Contract, Judge
 from harness.errors import BadContract, HarnessError
 from harness.reading import Read
+from harness.recordings import read_cassette
 from harness.reports import Problem, Report
 from harness.runner import Told
 from harness.types import Finding
-from harness.work import read_cassette
 
 
 def load(path: Path) -> Contract:

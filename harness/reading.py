@@ -149,7 +149,8 @@ class Endpoint:
     turns the parts of a 2xx answer into a `Reply` (or a `Failure` that came with status 200);
     `refuse` turns a refusal's body into a `Failure`. `repeats_finish` says that a stream is known
     to tell its finish reason more than once. `objects` are what the field `object` may say;
-    `statuses` maps an error code to the HTTP statuses it comes with; `tells_usage` says whether a
+    `statuses` maps an error code to the HTTP statuses it comes with, and `unpaid` are codes that
+    say something of the account's money and nothing of the request; `tells_usage` says whether a
     stream that was asked for so ends with a count of its tokens. `cumulative` is None where the
     request leaves it to the model.
     """
@@ -172,6 +173,7 @@ class Endpoint:
     repeats_finish: bool = False
     objects: frozenset[str] = frozenset()
     statuses: Mapping[str, frozenset[int]] = field(default_factory=lambda: NOTHING)
+    unpaid: frozenset[str] = frozenset()
     tells_usage: Callable[[Json], bool] = lambda asked: False
 
     @property

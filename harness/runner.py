@@ -18,8 +18,9 @@ from harness import cassette as cassettes
 from harness import dialects
 from harness.cassette import Head
 from harness.environment import without_proxies
-from harness.errors import HarnessError, RecordingFailed, StaleCassette, Unsupported
+from harness.errors import HarnessError, Refused, StaleCassette, Unsupported
 from harness.journal import Journal
+from harness.meter import UNMETERED, Meter, Metered
 from harness.providers import NO_KEY, PROVIDERS, Provider, Session
 from harness.providers.download import download
 from harness.providers.provider import failed, is_passing
@@ -163,12 +164,13 @@ def record(
     store: Store,
     told: Told,
     left: Left = Left.REFUSE,
+    meter: Meter = UNMETERED,
 ) -> None:
     """Play a scenario and put its cassette in place; every answer is in a journal until then.
 
-    Raises RecordingFailed if the provider refused where the scenario expects no refusal, and
-    Unfinished where an interrupted recording is in the way (see `Left`). What was recorded before
-    is untouched by that and by everything else that can go wrong.
+    Raises Refused if the provider refused where the scenario expects no refusal, Unfinished where
+    an interrupted recording is in the way (see `Left`), and what the `meter` raises. What was
+    recorded before is untouched by that and by everything else that can go wrong.
     """
     provider = provider_of(scenario, target)
     key, address = source.key(provider), source.address(provider)
@@ -178,17 +180,35 @@ def record(
     journal = Journal(path, Head(provenance, _seed()), writing=store.writing)
     store.when_stopped(journal.close_empty)
     with closing(journal):
-        tape = Recorder(redactor, journal, taken_up(journal, left))
+        tape = Recorder(redactor, Metered(journal, meter), taken_up(journal, left))
         live = source.origin is Origin.LIVE
         with in_place(tape), provider.open(key, address, tape.sleep) as session:
-            judge = partial(_refuse_refusal, scenario, target, redactor, journal)
-            seed = journal.head.seed
-            run(scenario, target, session, tape, seed=seed, live=live, told=told, judge=judge)
+            refuse = partial(_refuse_refusal, scenario, target, redactor, journal)
+            run(
+                scenario,
+                target,
+                session,
+                tape,
+                seed=journal.head.seed,
+                live=live,
+                told=partial(_begin, told, meter),
+                judge=partial(_end, refuse, meter),
+            )
         cassette = Cassette(tape.exchanges(), replace(provenance, recorded_at=_now()))
         written = cassettes.written(cassette)
         prove_stock_reads(written, cassette)
         with store.writing(), journal.until_written():
             put_cassette(path, written)
+
+
+def _begin(told: Told, meter: Meter, step: str) -> None:
+    told(step)
+    meter.step()
+
+
+def _end(judge: Judge, meter: Meter, turn: Turn) -> None:
+    meter.turn(turn)
+    judge(turn)
 
 
 def _seed() -> int:
@@ -211,9 +231,11 @@ def _refuse_refusal(
     if isinstance(failure, Failure) and not answered:
         status = f"HTTP {failure.status}, " if failure.status else ""
         refused = redactor.text(f"({status}code {failure.code}): {failure.message}")
-        raise RecordingFailed(
+        raise Refused(
             f"{scenario.name} with {target}, step {turn.step}: refused {refused}; "
-            f"{take_back(journal, turn)}"
+            f"{take_back(journal, turn)}",
+            step=turn.step,
+            words=refused,
         )
 
 

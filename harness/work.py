@@ -15,14 +15,14 @@ from itertools import groupby
 from pathlib import Path
 from typing import TypeVar
 
-from harness import dialects, sandbox, store
+from harness import dialects, sandbox
 from harness.compare import SHIPPED, Prices, matrix
 from harness.compare import load as load_prices
 from harness.environment import Environment, without_proxies
 from harness.errors import HarnessError, NoCassette, OffTape
 from harness.journal import unfinished
 from harness.providers import NO_KEY, PROVIDERS
-from harness.reading import Read, read, transcript_of
+from harness.reading import Read, read
 from harness.reports import Problem, Report
 from harness.resuming import Left
 from harness.rules import RULES, Judged, judge
@@ -386,127 +386,3 @@ class _Braked(Store):
     def when_stopped(self, do: Callable[[], None]) -> None:
         """Have it done when the brake is pulled."""
         self.brake.then(do)
-
-
-# -------------------------------------------------------------- cassettes, without any scenario
-
-
-def read_cassette(path: Path) -> Read:
-    """Any vcrpy cassette as a transcript, without running an SDK. Raises BadCassette."""
-    transcript = transcript_of(store.read(path), dialects.recognise, source=str(path))
-    if not transcript.provenance.scenario:
-        transcript = replace(transcript, scenario=path.stem)
-    return read(transcript, dialects.recognise)
-
-
-def check_cassettes(paths: Sequence[Path], told: Told) -> Report:
-    """Check every cassette in files and folders by the rules of the wire."""
-    began = time.perf_counter()
-    choice = project_rules()
-    reads: list[Read] = []
-    judged: list[Judged] = []
-    problems: list[Problem] = []
-    files = store.find(list(paths))
-    for number, path in enumerate(files, start=1):
-        told(f"[{number}/{len(files)}] {path}")
-        try:
-            done, found = examine(read_cassette(path).transcript, choice)
-        except HarnessError as error:
-            problems.append(Problem("", "", str(error)))
-            continue
-        reads.append(done)
-        judged.append(found)
-    return Report(
-        title="Check",
-        reads=tuple(reads),
-        findings=tuple(finding for found in judged for finding in found.findings),
-        ignored=tuple(finding for found in judged for finding in found.ignored),
-        problems=tuple(problems),
-        duration=time.perf_counter() - began,
-    )
-
-
-def side(name: str, scenarios: Path, folder: Store) -> list[Read]:
-    """One side of a comparison: a cassette's path, a folder of them, `scenario`, or
-    `scenario/target`.
-
-    A scenario gives one transcript for each of its targets, and comes before a folder of the same
-    name. Raises HarnessError.
-    """
-    path = Path(name)
-    if path.is_file() and name.endswith((".yaml", ".yml")):
-        return [read_cassette(path)]
-    scenario, _, target = name.partition("/")
-    if path.is_dir() and not (scenarios / f"{scenario}.yaml").exists():
-        return [read_cassette(f) for f in store.find([path]) if not store.is_repeat(f)]
-    chosen = jobs(load_scenarios([scenario], scenarios), [target] if target else [])
-    return [read_recorded(job, folder) for job in chosen]
-
-
-def recorded(scenarios: Path, folder: Store) -> list[Read]:
-    """Every cassette of every scenario that is there. Raises HarnessError where there is none."""
-    every = jobs(load_scenarios([], scenarios), [])
-    there = [job for job in every if folder.path(job.scenario.name, job.target).exists()]
-    if not there:
-        raise HarnessError(f"no scenario of {scenarios} has a cassette in {folder.folder}")
-    return [read_recorded(job, folder) for job in there]
-
-
-def untimed(path: Path) -> Read:
-    """A cassette's transcript without times, which differ between any two recordings, and without
-    its artefacts: git hands over the text alone."""
-    found = store.read_alone(path)
-    exchanges = tuple(replace(e, timing=None, chunks=()) for e in found.exchanges)
-    plain = replace(found, exchanges=exchanges)
-    return read(transcript_of(plain, dialects.recognise, source=path.name), dialects.recognise)
-
-
-def read_recorded(job: Job, folder: Store) -> Read:
-    """A job's cassette, without running an SDK. Raises NoCassette, or BadCassette."""
-    cassette = folder.load(job.scenario.name, job.target)
-    told = replace(cassette.provenance, scenario=job.scenario.name, target=str(job.target))
-    path = str(folder.path(job.scenario.name, job.target))
-    named = replace(cassette, provenance=told)
-    return read(transcript_of(named, dialects.recognise, source=path), dialects.recognise)
-
-
-def repeats(reads: Iterable[Read]) -> list[Read]:
-    """The recordings that lie beside these as their repeats. Raises BadCassette."""
-    found = []
-    for one in reads:
-        told = one.transcript
-        for path in store.beside(Path(told.source)).values() if told.source else ():
-            other = replace(read_cassette(path).transcript, scenario=told.scenario)
-            own = replace(other, target=told.target, provenance=told.provenance)
-            found.append(read(own, dialects.recognise))
-    return found
-
-
-def groups(sides: Sequence[Sequence[Read]]) -> list[list[Read]]:
-    """What belongs into one matrix: single transcripts, if each side is one; else those of one
-    scenario."""
-    every = [read for side in sides for read in side]
-    if len(sides) > 1 and len(every) == len(sides):
-        return [every]
-    found: dict[str, list[Read]] = {}
-    for one in every:
-        found.setdefault(one.transcript.scenario, []).append(one)
-    return list(found.values())
-
-
-def pairs(left: Sequence[Read], right: Sequence[Read]) -> list[tuple[Read, Read]]:
-    """What to compare with what: one with one, or target with the same target.
-
-    Raises HarnessError where that leaves nothing.
-    """
-    if len(left) == 1 and len(right) == 1:
-        return [(left[0], right[0])]
-    others = {done.transcript.target: done for done in right}
-    both = [(a, others[a.transcript.target]) for a in left if a.transcript.target in others]
-    if not both:
-        ours = ", ".join(done.transcript.target for done in left)
-        raise HarnessError(
-            f"no target is on both sides: {ours} and {', '.join(others)}; "
-            "name one on each side, as scenario/target"
-        )
-    return both

@@ -78,6 +78,30 @@ def test_every_target_is_a_test(repository: pytest.Pytester) -> None:
     )
 
 
+def test_every_repeat_is_a_test(repository: pytest.Pytester) -> None:
+    """By the name of its file; replayed from it, and checked, and recorded anew into it."""
+    first = repository.path / "cassettes" / "greeting" / "zhipuai-glm-4.yaml"
+    again = first.with_name("zhipuai-glm-4~2.yaml")
+    shutil.copy(first, again)
+    result = repository.runpytest_inprocess("-v", "scenarios")
+    result.assert_outcomes(passed=3)
+    result.stdout.fnmatch_lines(["scenarios/greeting.yaml::zhipuai-glm-4~2 PASSED*"])
+    text = again.read_text(encoding="utf-8")
+    broken = text.replace('"finish_reason":"stop"', '"finish_reason":"odd"')
+    assert broken != text
+    again.write_text(broken, encoding="utf-8")
+    result = repository.runpytest_inprocess("scenarios")
+    result.assert_outcomes(passed=2, failed=1)
+    result.stdout.fnmatch_lines(
+        ["*greeting with zhipuai/glm-4, repeat 2*", "  recording: *zhipuai-glm-4~2.yaml"]
+    )
+    before = first.read_bytes()
+    one = ("scenarios/greeting.yaml::zhipuai-glm-4~2", "--record=all", "--record-from=sandbox")
+    repository.runpytest_inprocess(*one).assert_outcomes(passed=1)
+    assert again.read_text(encoding="utf-8") != broken
+    assert first.read_bytes() == before
+
+
 def test_one_target_by_its_id(repository: pytest.Pytester) -> None:
     """As with any test."""
     result = repository.runpytest_inprocess("scenarios/greeting.yaml::zhipuai-glm-4")

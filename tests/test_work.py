@@ -8,7 +8,7 @@ import pytest
 
 from harness import work
 from harness.environment import Environment
-from harness.errors import BadCassette, BadScenario, HarnessError, NoCassette
+from harness.errors import BadScenario, HarnessError
 from harness.providers import PROVIDERS
 from harness.sandbox import SPEAKERS, Options
 from harness.scenario import load_all
@@ -179,75 +179,3 @@ def test_a_request_off_the_tape_is_a_problem_of_its_job(folder: Path, tmp_path: 
     assert len(report.reads) == 2
     (problem,) = report.problems
     assert problem.text.startswith("no recorded answer to POST")
-
-
-# -------------------------------------------------------------------------------------- sides
-
-
-@pytest.fixture
-def recorded(folder: Path, tmp_path: Path) -> Store:
-    """Both scenarios, recorded."""
-    store = Store(tmp_path / "cassettes")
-    with work.sandboxed(Options(port=0), KNOWN) as source:
-        assert not work.record_all(work.jobs(load_all([folder]), []), source, store, silent)
-    return store
-
-
-@pytest.mark.parametrize(
-    ("name", "targets"),
-    [
-        ("one", ["zhipuai/glm-4", "dashscope/qwen-turbo"]),
-        ("one/zhipuai", ["zhipuai/glm-4"]),
-        ("one/qwen-turbo", ["dashscope/qwen-turbo"]),
-        ("one/zhipuai/glm-4", ["zhipuai/glm-4"]),
-        ("{store}/two/dashscope-qwen-plus.yaml", ["dashscope/qwen-plus"]),
-    ],
-)
-def test_a_side_of_a_comparison(
-    name: str, targets: list[str], folder: Path, recorded: Store
-) -> None:
-    """A scenario, one of its targets, or a cassette's path."""
-    reads = work.side(name.format(store=recorded.folder), folder, recorded)
-    assert [read.transcript.target for read in reads] == targets
-
-
-def test_sides_that_are_none(folder: Path, recorded: Store) -> None:
-    """Each says what is missing."""
-    with pytest.raises(HarnessError, match="no scenario 'three'"):
-        work.side("three", folder, recorded)
-    with pytest.raises(HarnessError, match="no scenario here has a target 'gpt-4'"):
-        work.side("one/gpt-4", folder, recorded)
-    recorded.path("two", load_all([folder])[1].targets[0]).unlink()
-    with pytest.raises(NoCassette, match="two with dashscope/qwen-plus was never recorded"):
-        work.side("two", folder, recorded)
-
-
-def test_what_is_compared_with_what(folder: Path, recorded: Store) -> None:
-    """One with one, or target with the same target."""
-    one, two = (work.side(name, folder, recorded) for name in ("one", "two"))
-    assert [len(work.pairs(one, one))] == [2]
-    assert [
-        (a.transcript.scenario, b.transcript.scenario) for a, b in work.pairs(one[:1], two)
-    ] == [("one", "two")]
-    assert [b.transcript.target for _, b in work.pairs(one[1:], one)] == ["dashscope/qwen-turbo"]
-    with pytest.raises(HarnessError) as raised:
-        work.pairs(one, two)
-    assert str(raised.value) == (
-        "no target is on both sides: zhipuai/glm-4, dashscope/qwen-turbo and dashscope/qwen-plus; "
-        "name one on each side, as scenario/target"
-    )
-
-
-def test_any_cassette_is_checked(recorded: Store, tmp_path: Path) -> None:
-    """Folders are searched; a file that is no cassette is a problem, not the end."""
-    report = work.check_cassettes([recorded.folder], silent)
-    assert [read.transcript.scenario for read in report.reads] == ["one", "one", "two"]
-    assert report.ok
-    bad = recorded.folder / "bad.yaml"
-    bad.write_text("no: cassette\n")
-    report = work.check_cassettes([recorded.folder], silent)
-    assert len(report.reads) == 3
-    (problem,) = report.problems
-    assert problem.text.startswith(f"{bad}: ")
-    with pytest.raises(BadCassette):
-        work.read_cassette(bad)

@@ -10,6 +10,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -59,6 +60,22 @@ MaxAge = Annotated[
 ]
 MaxAgeFails = Annotated[
     bool, typer.Option("--max-age-fails", help="With --max-age: an error, not a warning.")
+]
+Since = Annotated[
+    str | None,
+    typer.Option(
+        "--since",
+        metavar="DATE",
+        help="Only what was recorded on this day (2026-07-01) or later.",
+    ),
+]
+Until = Annotated[
+    str | None,
+    typer.Option(
+        "--until",
+        metavar="DATE",
+        help="Only what was recorded on this day or earlier.",
+    ),
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, for machines.")]
 Junit = Annotated[
@@ -162,18 +179,33 @@ def deliver(
 ) -> None:
     """Print a report, write its files, and end with the exit code it deserves."""
     from harness.reports import FILES, text
-    from harness.store import put
 
     if as_json:
         typer.echo(FILES["json"](report))
     else:
         text.report(console(), report)
-    for name, path in (("junit", junit), ("html", html)):
-        if path is not None:
-            put(path, FILES[name](report))
-    if folder is not None:
-        write_folder(report, folder)
+    Files(junit, html, folder).write(report)
     raise typer.Exit(exit_code(report))
+
+
+@dataclass(frozen=True, slots=True)
+class Files:
+    """The files that are asked for beside what is printed: `--junit`, `--html` and `--report`."""
+
+    junit: Path | None
+    html: Path | None
+    folder: Path | None
+
+    def write(self, report: Report) -> None:
+        """Write a report to each of them. Raises CannotWrite."""
+        from harness.reports import FILES
+        from harness.store import put
+
+        for name, path in (("junit", self.junit), ("html", self.html)):
+            if path is not None:
+                put(path, FILES[name](report))
+        if self.folder is not None:
+            write_folder(report, self.folder)
 
 
 def write_folder(report: Report, folder: Path) -> None:

@@ -15,6 +15,9 @@ from harness.cli.app import (
     SCENARIOS,
     AsJson,
     Cassettes,
+    Files,
+    Folder,
+    Html,
     Junit,
     Scenarios,
     Targets,
@@ -23,10 +26,12 @@ from harness.cli.app import (
 )
 
 if TYPE_CHECKING:
+    from harness.anew import Filed
     from harness.drift import Verdict
-    from harness.drift.budget import Plan
+    from harness.drift.budget import Budget
+    from harness.drift.planning import Plan
     from harness.drift.telling import Watch
-    from harness.watching import Filed, Measure
+    from harness.watching import Measure
 
 
 class FailOn(StrEnum):
@@ -53,13 +58,12 @@ def drift(
     ] = False,
     targets: Targets = None,
     budget: Annotated[
-        int | None,
+        str | None,
         typer.Option(
             "--budget",
-            min=1,
-            metavar="N",
-            help="At most so many calls, polls and fetched files apart, as recorded: those "
-            "recordings are made anew that exercise the most rules.",
+            metavar="N|MONEY",
+            help="Spend at most so many calls (20) or so much money (0.50CNY): those recordings "
+            "are made anew that exercise the most rules for it, and nothing is asked beyond it.",
         ),
     ] = None,
     plan: Annotated[
@@ -79,30 +83,42 @@ def drift(
     scenarios: Scenarios = SCENARIOS,
     cassettes: Cassettes = CASSETTES,
     junit: Junit = None,
+    html: Html = None,
+    folder: Folder = None,
     as_json: AsJson = False,
 ) -> None:
     """Say whether a service's answers changed since they were recorded, and whether it matters.
 
     Each target is: same, wording only (texts, ids, times, counts), new field (a field or a word
-    was added), or breaking (a field is gone, has another type or is null now; a rule or the
-    contract is broken that was not). Exit codes: 0 nothing as grave as --fail-on, 1 drift, 2
-    something could not be compared. What is on file is never changed.
+    was added), or breaking (a field is gone, has another type or is null now; a request is refused
+    that was answered; a rule or the contract is broken that was not). What varies between repeats
+    of a recording is no news. Exit codes: 0 nothing as grave as --fail-on, 1 drift, 2 no drift,
+    but something could not be compared, or the budget did not last. What is on file is never
+    changed.
+
+    Examples: harness drift last-week cassettes --report drift;
+    harness drift --live --budget 0.50CNY --out anew
     """
     from harness import watching
     from harness.drift import Verdict
+    from harness.drift.budget import budget as parsed
     from harness.errors import HarnessError
 
     given = names or []
     if live and sandbox:
         raise HarnessError("--live asks the services, --sandbox does not: say one of them")
+    if plan and (junit or html or folder):
+        raise HarnessError("--plan finds nothing that --junit, --html or --report could tell")
+    most = None if budget is None else parsed(budget)
+    files = Files(junit=junit, html=html, folder=folder)
     measured = watching.measure(contract)
     least = Verdict[fail_on.name]
     if live or sandbox or plan:
-        asked = _Asked(given, targets or [], scenarios, cassettes, budget, sandbox, out)
+        asked = _Asked(given, targets or [], scenarios, cassettes, most, sandbox, out)
         if plan:
             _show_plan(asked, measured, as_json)
             return
-        _deliver(_anew(asked, measured, least), as_json, junit)
+        _deliver(_anew(asked, measured, least), as_json, files)
     if len(given) != 2:
         raise HarnessError(
             "say two cassettes or folders, the old and the new; or, to have scenarios asked anew, "
@@ -112,7 +128,7 @@ def drift(
         raise HarnessError("--budget, --out and --target go with --live, --sandbox or --plan")
     with progress() as told:
         watch = watching.on_disk(Path(given[0]), Path(given[1]), measured, least, told)
-    _deliver(watch, as_json, junit)
+    _deliver(watch, as_json, files)
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,69 +139,68 @@ class _Asked:
     targets: Sequence[str]
     scenarios: Path
     cassettes: Path
-    budget: int | None
+    budget: Budget | None
     sandbox: bool
     out: Path | None
 
 
 def _planned(asked: _Asked, measured: Measure) -> tuple[list[Filed], Plan]:
     """The recordings to be made anew, and the plan they are chosen by."""
-    from harness import watching, work
+    from harness import anew, work
     from harness.errors import HarnessError
     from harness.store import Store
 
     todo = work.jobs(work.load_scenarios(asked.names, asked.scenarios), asked.targets)
-    found, left = watching.filed(todo, Store(asked.cassettes), live=not asked.sandbox)
+    found, left = anew.filed(todo, Store(asked.cassettes), live=not asked.sandbox)
     if not found:
         why = left[0].why if left else "no scenario here has a step that is asked"
         raise HarnessError(f"nothing on file to compare with: {why}")
-    plan = watching.planned(found, left, asked.budget, measured.contract)
-    chosen = {candidate.name for candidate in plan.chosen}
-    if not chosen:
-        raise HarnessError(f"no recording can be made anew with --budget {asked.budget}")
-    return [one for one in found if one.name in chosen], plan
+    plan = anew.planned(found, left, asked.budget, measured.contract)
+    if not plan.chosen:
+        why = f": {plan.left[0].why}" if plan.left else ""
+        raise HarnessError(f"no recording can be made anew with --budget {asked.budget}{why}")
+    named = {one.name: one for one in found}
+    return [named[candidate.name] for candidate in plan.chosen], plan
 
 
 def _show_plan(asked: _Asked, measured: Measure, as_json: bool) -> None:
-    from harness.drift import telling
+    from harness.drift import plans
     from harness.reports import machine
 
     _, plan = _planned(asked, measured)
     if as_json:
-        typer.echo(machine.dumps(telling.plan_document(plan)), nl=False)
+        typer.echo(machine.dumps(plans.document(plan)), nl=False)
     else:
-        telling.plan_text(console(), plan)
+        plans.text(console(), plan)
 
 
 def _anew(asked: _Asked, measured: Measure, least: Verdict) -> Watch:
     from dataclasses import replace
 
-    from harness import watching
+    from harness import anew
     from harness.environment import environment
 
     chosen, plan = _planned(asked, measured)
     known = environment(Path.cwd())
     if not asked.sandbox:
-        watching.check_keys(chosen, known)
+        anew.check_keys(chosen, known)
     with (
-        watching.scratch(asked.out, asked.cassettes) as out,
-        watching.source(known, asked.sandbox) as source,
+        anew.scratch(asked.out, asked.cassettes) as out,
+        anew.source(known, asked.sandbox) as source,
         progress() as told,
     ):
-        watch = watching.anew(chosen, source, out, measured, least, told)
+        watch = anew.anew(chosen, source, out, measured, least, told, asked.budget)
     return replace(watch, plan=plan)
 
 
-def _deliver(watch: Watch, as_json: bool, junit: Path | None) -> None:
-    """Print it, write its file, and end with the exit code it deserves."""
+def _deliver(watch: Watch, as_json: bool, files: Files) -> None:
+    """Print it, write its files, and end with the exit code it deserves."""
     from harness.drift import telling
-    from harness.reports import FILES, machine
-    from harness.store import put
+    from harness.reports import machine
 
     if as_json:
         typer.echo(machine.dumps(telling.document(watch)), nl=False)
     else:
         telling.text(console(), watch)
-    if junit is not None:
-        put(junit, FILES["junit"](telling.report(watch)))
+    files.write(telling.report(watch))
     raise typer.Exit(watch.exit_code)

@@ -13,6 +13,8 @@ from harness.cli.app import (
     AsJson,
     Cassettes,
     Scenarios,
+    Since,
+    Until,
     console,
     print_table,
 )
@@ -36,6 +38,8 @@ def compare(
     fail: Annotated[
         bool, typer.Option("--exit-code", help="Exit with 1 if formats or answers differ.")
     ] = False,
+    since: Since = None,
+    until: Until = None,
     scenarios: Scenarios = SCENARIOS,
     cassettes: Cassettes = CASSETTES,
     as_json: AsJson = False,
@@ -49,22 +53,29 @@ def compare(
     With --fields: where every field of an answer (content, tool calls, tokens, errors ...) stands
     with each target, at once, streamed or as a task, how often, and in which exchange; of all
     scenarios, if no side is named.
+
+    Recordings of one target of several days are told apart by their day: harness compare june july,
+    with a folder of cassettes for each. --since and --until leave out what is of other days.
     """
-    from harness import work
+    from harness import recordings
     from harness.errors import HarnessError
+    from harness.period import period
     from harness.store import Store
 
+    asked = period(since, until)
     named, store = sides or [], Store(cassettes)
     if not named and not fields:
         raise HarnessError("name at least one side, or ask for --fields; see: harness compare -h")
-    reads = [work.side(name, scenarios, store) for name in named]
+    reads = [
+        recordings.made_in(asked, recordings.side(name, scenarios, store), name) for name in named
+    ]
     every = [read for side in reads for read in side]
     if fields:
-        differs = _fields(every or work.recorded(scenarios, store), as_json)
+        differs = _fields(every or recordings.recorded(scenarios, store, asked), as_json)
     elif len(reads) == 2:
-        differs = _comparisons(work.pairs(*reads), as_json)
+        differs = _comparisons(recordings.pairs(*reads), as_json)
     else:
-        differs = _matrices(work.groups(reads), as_json)
+        differs = _matrices(recordings.groups(reads), as_json)
     raise typer.Exit(1 if fail and differs else 0)
 
 
@@ -82,8 +93,9 @@ def _fields(reads: list[Read], as_json: bool) -> bool:
 
 def _matrices(groups: list[list[Read]], as_json: bool) -> bool:
     from harness.compare import matrix
+    from harness.recordings import repeats
     from harness.reports import comparing, machine
-    from harness.work import project_prices, repeats
+    from harness.work import project_prices
 
     prices = project_prices()
     found = [matrix(group, prices, repeats(group)) for group in groups]
@@ -98,8 +110,8 @@ def _matrices(groups: list[list[Read]], as_json: bool) -> bool:
 
 def _comparisons(pairs: list[tuple[Read, Read]], as_json: bool) -> bool:
     from harness.compare import compare as compared
+    from harness.recordings import repeats
     from harness.reports import comparing, machine
-    from harness.work import repeats
 
     found = [compared(*pair, repeats(pair)) for pair in pairs]
     if as_json:
@@ -111,17 +123,20 @@ def _comparisons(pairs: list[tuple[Read, Read]], as_json: bool) -> bool:
 
 
 def list_(
+    since: Since = None,
+    until: Until = None,
     scenarios: Scenarios = SCENARIOS,
     cassettes: Cassettes = CASSETTES,
     as_json: AsJson = False,
 ) -> None:
     """List every scenario with every target, and the state of its cassette."""
-    from harness import work
+    from harness import recordings, work
+    from harness.period import period
     from harness.reports import machine
     from harness.store import Store
 
-    store = Store(cassettes)
-    jobs = work.jobs(work.load_scenarios([], scenarios), [])
+    asked, store = period(since, until), Store(cassettes)
+    jobs = recordings.jobs_of(asked, work.jobs(work.load_scenarios([], scenarios), []), store)
     rows = [_state(job, store) for job in jobs]
     numbers = [1 + len(store.repeats(job.scenario.name, job.target)) for job in jobs]
     if as_json:

@@ -21,7 +21,9 @@ from harness.cli.app import (
     Names,
     Pace,
     Scenarios,
+    Since,
     Targets,
+    Until,
     deliver,
     progress,
 )
@@ -64,6 +66,8 @@ def check(
     paths: Annotated[
         list[Path], typer.Argument(metavar="PATH...", help="vcrpy cassettes, or folders of them.")
     ],
+    since: Since = None,
+    until: Until = None,
     max_age: MaxAge = None,
     max_age_fails: MaxAgeFails = False,
     junit: Junit = None,
@@ -75,9 +79,10 @@ def check(
 
     No scenario is needed: which provider answered is recognised by the address.
     """
-    from harness import age, work
+    from harness import age, recordings
+    from harness.period import period
 
-    allowed = age.limits(max_age, max_age_fails)
+    allowed, asked = age.limits(max_age, max_age_fails), period(since, until)
     with progress() as told:
-        report = work.check_cassettes(paths, told)
+        report = recordings.check_cassettes(paths, told, asked)
     deliver(age.aged(report, allowed), as_json=as_json, junit=junit, html=html, folder=folder)

@@ -14,7 +14,9 @@ from harness.cli.app import (
     Jobs,
     Names,
     Scenarios,
+    Since,
     Targets,
+    Until,
     exit_code,
     progress,
     write_folder,
@@ -38,18 +40,22 @@ def report(
     scenarios: Scenarios = SCENARIOS,
     cassettes: Cassettes = CASSETTES,
     jobs: Jobs = 1,
+    since: Since = None,
+    until: Until = None,
 ) -> None:
     """Write a page about what is on file: conversations, findings, formats, times, bytes.
 
     Replays it, offline, first. The page is one file and needs no network.
     """
-    from harness import work
+    from harness import recordings, work
+    from harness.period import period
     from harness.reports import FILES, NAMES
     from harness.store import Store, put
 
+    asked = period(since, until)
     todo = work.jobs(work.load_scenarios(names or [], scenarios), targets or [])
     store = Store(cassettes)
-    todo = work.with_repeats(todo, store)
+    todo = recordings.jobs_of(asked, work.with_repeats(todo, store), store)
     with progress() as told:
         made = work.replay_all(todo, store, told, "Report", jobs)
     if out.suffix in (".html", ".htm"):

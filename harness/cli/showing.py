@@ -30,12 +30,14 @@ def show(
     as_json: AsJson = False,
 ) -> None:
     """Show a recording as the conversation it is, as it travelled, or where two of them differ."""
-    from harness import work
+    from harness import recordings
     from harness.reports import machine, text
     from harness.store import Store
 
     sides = [
-        work.side(side, scenarios, Store(cassettes)) for side in (name, other) if side is not None
+        recordings.side(side, scenarios, Store(cassettes))
+        for side in (name, other)
+        if side is not None
     ]
     view = text.wire if wire else text.conversation
     if as_json:
@@ -43,7 +45,7 @@ def show(
     elif len(sides) == 1:
         _views(console(), sides[0], view)
     else:
-        _parted(work.pairs(*sides), view)
+        _parted(recordings.pairs(*sides), view)
 
 
 def _views(screen: Console, reads: list[Read], view: Callable[[Console, Read], None]) -> None:
@@ -79,12 +81,12 @@ def textconv(
 
     A file that is no cassette is printed as it is: a diff has to be shown in any case.
     """
-    from harness import work
+    from harness import recordings
     from harness.errors import BadCassette
     from harness.reports import text
 
     try:
-        read = work.untimed(path)
+        read = recordings.untimed(path)
     except BadCassette:
         if not path.is_file():
             raise

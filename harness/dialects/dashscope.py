@@ -65,6 +65,9 @@ STATUSES = {
     "AccessDenied": frozenset({403}),
 }
 
+# [DOC] B7: comes with 400, as what is wrong with a request does.
+UNPAID = frozenset({"Arrearage"})
+
 # [REC] B7: flat.
 REFUSAL: Schema = record({"code": STRING, "message": STRING, "request_id": STRING})
 
@@ -301,6 +304,7 @@ GENERATION = Endpoint(
     refusal=REFUSAL,
     read=reader(FIELDS, cumulative=cumulative),
     refuse=refuser(FIELDS),
+    unpaid=UNPAID,
     volatile=_VOLATILE,
     finish_reasons=FINISH_REASONS,
     cumulative=cumulative,
@@ -325,6 +329,7 @@ TEXT2IMAGE = Endpoint(
     refusal=REFUSAL,
     read=reader(TASK_FIELDS, STATES),
     refuse=refuser(TASK_FIELDS),
+    unpaid=UNPAID,
     volatile=_VOLATILE,
     states=STATES,
     fields=TASK_FIELDS,
@@ -356,6 +361,7 @@ CANCEL = Endpoint(
     refusal=REFUSAL,
     read=unread,
     refuse=refuser(FIELDS),
+    unpaid=UNPAID,
     fields=FIELDS,
 )
 
@@ -410,6 +416,7 @@ WEBSOCKET = Endpoint(
     refusal={},
     read=unread,
     refuse=refuser(FIELDS),
+    unpaid=UNPAID,
 )
 
 ENDPOINTS = (

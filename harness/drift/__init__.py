@@ -1,5 +1,5 @@
 """Drift: what a service answers now beside what it answered when it was recorded, judged by what
-a reader of the format has to fear. Begin with `nouns`, then `judging`; `budget` chooses what is
+a reader of the format has to fear. Begin with `nouns`, then `judging`; `planning` chooses what is
 worth being asked anew.
 """
 

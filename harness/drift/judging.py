@@ -1,4 +1,4 @@
-"""Two recordings, and what changed from the old one to the new one.
+"""Two recordings, and what changed from the old one, and its repeats, to the new one.
 
 Order of keys, number of events in a stream, and polls of a task that still runs are no drift. What
 a model chose to do (calling a tool or answering in words) is no drift either, where it says so by
@@ -7,15 +7,16 @@ another finish reason.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from harness.contracts.documented import documented
 from harness.contracts.sections import REFUSAL, Section
 from harness.contracts.words import is_word
 from harness.drift.nouns import Change, Drift, Kind, Verdict
-from harness.drift.samples import FILE, Key, Sample, below, general, samples
-from harness.reading import Read, Reading, ReadTurn, Role
-from harness.types import Failure, Finding, Reply, Severity
+from harness.drift.samples import FILE, Key, Sample, below, general
+from harness.drift.seen import Seen, seen, together
+from harness.reading import Read, Reading
+from harness.types import Failure, Finding, Severity
 from harness.wire import at, shape
 
 Allowed = Callable[[Section, str, str, str], bool]
@@ -42,13 +43,17 @@ def drift(
     before: Iterable[Finding] = (),
     after: Iterable[Finding] = (),
     allowed: Allowed = nothing_is_known,
+    repeats: Sequence[Read] = (),
 ) -> Drift:
-    """What changed. `before` and `after` are what rules, and a contract, find in each of them."""
-    ours = {turn.turn.number: turn for turn in old.turns}
-    theirs = {turn.turn.number: turn for turn in new.turns}
+    """What changed. `before` and `after` are what rules, and a contract, find in each of them.
+
+    `repeats` are other recordings of the old one's script: what any of them had is no news, and
+    what any of them lacked is not gone.
+    """
+    every = (old, *repeats)
     changes: list[Change] = []
-    for number in sorted({*ours, *theirs}):
-        changes += _turn(number, old, ours.get(number), new, theirs.get(number), allowed)
+    for number in sorted({turn.turn.number for one in (*every, new) for turn in one.turns}):
+        changes += _turn(number, every, new, allowed)
     changes += _rules(before, after)
     told = new.transcript
     return Drift(
@@ -89,68 +94,58 @@ def _asked(reading: Reading) -> set[str]:
 # ---------------------------------------------------------------------------------- one turn
 
 
-def _turn(
-    number: int,
-    old: Read,
-    ours: ReadTurn | None,
-    new: Read,
-    theirs: ReadTurn | None,
-    allowed: Allowed,
-) -> Iterator[Change]:
+def _turn(number: int, every: Sequence[Read], new: Read, allowed: Allowed) -> Iterator[Change]:
+    ours, theirs = seen(number, every), seen(number, [new])
     if ours is None or theirs is None:
-        gone = theirs is None
-        verdict = Verdict.BREAKING if gone else Verdict.NEW_FIELD
-        kind = Kind.NO_ANSWER if gone else Kind.OTHER_ANSWER
-        sides = ("a turn", "") if gone else ("", "a turn")
-        yield Change(verdict, kind, number, "", "", *sides)
+        if theirs is not None:
+            yield Change(Verdict.NEW_FIELD, Kind.OTHER_ANSWER, number, "", "", "", "a turn")
+        elif ours is not None and len(ours.turns) == len(every):
+            yield Change(Verdict.BREAKING, Kind.NO_ANSWER, number, "", "", "a turn", "")
         return
-    left, right = samples(old, ours), samples(new, theirs)
-    yield from _forms(number, left, right)
+    yield from _forms(number, ours, theirs)
     yield from _status(number, ours, theirs)
     otherwise = _ended_otherwise(ours, theirs)
-    for key in sorted(left.keys() & right.keys()):
-        compared = _Compared(number, key, left[key], right[key], otherwise, allowed)
-        yield from compared.changes()
+    (right,) = theirs.samples
+    for key in sorted(right):
+        if before := ours.of(key):
+            yield from _Compared(number, key, before, right[key], otherwise, allowed).changes()
 
 
-def _forms(number: int, left: dict[Key, Sample], right: dict[Key, Sample]) -> Iterator[Change]:
+def _forms(number: int, ours: Seen, theirs: Seen) -> Iterator[Change]:
     """Forms of answer that one side only has. A task's state on the way, and a refusal that was
     asked again until it passed, are matters of the moment."""
-    lasting = (
-        {k for k, s in left.items() if not s.passing},
-        {k for k, s in right.items() if not s.passing},
-    )
-    answered = [{key for key in side if key.form != REFUSAL} for side in lasting]
-    moment = bool(answered[0]) and answered[0] == answered[1]
+    (right,) = theirs.lasting
+    answered = [{key for key in side if key.form != REFUSAL} for side in (*ours.lasting, right)]
+    moment = bool(answered[-1]) and answered[-1] in answered[:-1]
     why = "a refusal that passed" if moment else ""
-    for key in sorted(lasting[0] - lasting[1]):
+    for key in sorted(ours.always - right):
         verdict = Verdict.WORDING if moment else Verdict.BREAKING
         yield Change(verdict, Kind.NO_ANSWER, number, str(key), "", "present", "", why=why)
-    for key in sorted(lasting[1] - lasting[0]):
+    for key in sorted(right - ours.ever):
         verdict = Verdict.WORDING if moment else Verdict.NEW_FIELD
         yield Change(verdict, Kind.OTHER_ANSWER, number, str(key), "", "", "present", why=why)
 
 
-def _status(number: int, ours: ReadTurn, theirs: ReadTurn) -> Iterator[Change]:
-    before, after = _final_status(ours), _final_status(theirs)
-    if before != after:
-        yield Change(Verdict.BREAKING, Kind.STATUS, number, "", "", str(before), str(after))
+def _status(number: int, ours: Seen, theirs: Seen) -> Iterator[Change]:
+    """Another HTTP status; of a refusal, with what the service said."""
+    before, (after,) = ours.statuses, theirs.statuses
+    ((_, turn),) = theirs.turns
+    if after in before:
+        return
+    said = turn.outcome
+    words = f", code {said.code}: {said.message}" if isinstance(said, Failure) else ""
+    sides = str(before[0]), f"{after}{words}"
+    yield Change(Verdict.BREAKING, Kind.STATUS, number, "", "", *sides)
 
 
-def _final_status(turn: ReadTurn) -> int:
-    told = [r for r in turn.readings if r.endpoint is None or r.endpoint.role is not Role.FILE]
-    return (told or list(turn.readings))[-1].exchange.response.status if turn.readings else 0
-
-
-def _ended_otherwise(ours: ReadTurn, theirs: ReadTurn) -> str:
+def _ended_otherwise(ours: Seen, theirs: Seen) -> str:
     """In which words an answer ended otherwise; empty where it did not, or nobody says."""
-    before, after = ours.outcome, theirs.outcome
-    if isinstance(before, Reply) and isinstance(after, Reply):
-        reasons = before.finish_reason, after.finish_reason
-        if all(reasons) and reasons[0] != reasons[1]:
-            return f"the answer ended otherwise: {reasons[0]} -> {reasons[1]}"
-    if isinstance(before, Failure) and isinstance(after, Failure) and before.code != after.code:
-        return f"another refusal: {before.code} -> {after.code}"
+    for before, after, what in (
+        (ours.reasons, theirs.reasons, "the answer ended otherwise"),
+        (ours.codes, theirs.codes, "another refusal"),
+    ):
+        if before and after and after[0] not in before:
+            return f"{what}: {before[0]} -> {after[0]}"
     return ""
 
 
@@ -158,18 +153,19 @@ def _ended_otherwise(ours: ReadTurn, theirs: ReadTurn) -> str:
 
 
 class _Compared:
-    """Two samples of one form."""
+    """Samples of one form: all of before, and one of now."""
 
     def __init__(
         self,
         turn: int,
         key: Key,
-        old: Sample,
+        before: Sequence[Sample],
         new: Sample,
         otherwise: str,
         allowed: Allowed,
     ) -> None:
-        self.turn, self.key, self.old, self.new = turn, key, old, new
+        self.turn, self.key, self.before, self.new = turn, key, before, new
+        self.old = together(before)
         self.otherwise, self.allowed = otherwise, allowed
 
     def changes(self) -> Iterator[Change]:
@@ -191,8 +187,12 @@ class _Compared:
         if path.endswith("/[]"):
             if "array" in self.new.at(holder):
                 yield self._change(Verdict.WORDING, Kind.COUNT, path, "the array is empty now")
-        elif "object" in self.new.at(holder):
+        elif "object" in self.new.at(holder) and not self._was_absent(path, holder):
             yield self._excused(Kind.REMOVED, path, "absent")
+
+    def _was_absent(self, path: str, holder: str) -> bool:
+        """Whether the object that holds it was there before without it."""
+        return any("object" in one.at(holder) and not one.at(path) for one in self.before)
 
     def _added(self, path: str) -> Iterator[Change]:
         holder = path.rpartition("/")[0]
@@ -245,28 +245,32 @@ class _Compared:
         return all(place.allows(kind) for kind in kinds)
 
     def _values(self) -> Iterator[Change]:
-        if self.old.count != self.new.count:
-            sides = str(self.old.count), str(self.new.count)
+        counts = {one.count for one in self.before}
+        if len(counts) == 1 and self.new.count not in counts:
+            sides = str(*counts), str(self.new.count)
             part = str(self.key)
             yield Change(Verdict.WORDING, Kind.COUNT, self.turn, part, "", *sides)
         for path in sorted(self.old.values.keys() & self.new.values.keys()):
-            if self.old.values[path] != self.new.values[path]:
-                yield self._value(path)
+            told = [one.values[path] for one in self.before if path in one.values]
+            if self.new.values[path] not in told:
+                yield from self._value(path, varies=any(one != told[0] for one in told))
 
-    def _value(self, path: str) -> Change:
-        """Another value: of a vocabulary, or any other."""
+    def _value(self, path: str, varies: bool) -> Iterator[Change]:
+        """Another value: of a vocabulary, or any other, unless it varies anyway."""
         ours, theirs = self.old.words.get(path, set()), self.new.words.get(path, set())
         part = str(self.key)
-        if self.key.form == FILE and path == "/media type":
-            sides = _listed(self.old.values[path]), _listed(self.new.values[path])
-            return Change(Verdict.BREAKING, Kind.RETYPED, self.turn, part, path, *sides)
         new = theirs - ours
-        if new and ours and all(map(is_word, ours | theirs)):
+        if self.key.form == FILE and path == "/media type":
+            if self.new.values[path].keys() - self.old.values[path].keys():
+                sides = _listed(self.old.values[path]), _listed(self.new.values[path])
+                yield Change(Verdict.BREAKING, Kind.RETYPED, self.turn, part, path, *sides)
+        elif new and ours and all(map(is_word, ours | theirs)):
             known = new <= self.new.documented_words
             verdict = Verdict.WORDING if known else Verdict.NEW_FIELD
             sides, why = (_listed(ours), _listed(theirs)), "documented" if known else ""
-            return Change(verdict, Kind.NEW_VALUE, self.turn, part, path, *sides, why=why)
-        return self._change(Verdict.WORDING, Kind.VALUE, path)
+            yield Change(verdict, Kind.NEW_VALUE, self.turn, part, path, *sides, why=why)
+        elif not varies:
+            yield self._change(Verdict.WORDING, Kind.VALUE, path)
 
 
 def _types(kinds: Iterable[str]) -> str:

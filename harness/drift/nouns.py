@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 
@@ -47,8 +48,8 @@ class Change:
 
     `part` is the endpoint and the form of answer; `path` is in the notation of `wire.shape`.
     `before` and `after` are types, such as `integer|null`, or for the kinds "new value", "status"
-    and "count" what was there; for the kind "rule" `after` is the finding. `why` says why a change
-    weighs less than its kind alone would.
+    and "count" what was there, with what the service said where it refused; for the kind "rule"
+    `after` is the finding. `why` says why a change weighs less than its kind alone would.
     """
 
     verdict: Verdict
@@ -92,3 +93,13 @@ class Drift:
     def of(self, verdict: Verdict) -> tuple[Change, ...]:
         """The changes of one weight."""
         return tuple(change for change in self.changes if change.verdict is verdict)
+
+    def joined(self, others: Iterable[Drift]) -> Drift:
+        """What changed in any of several new recordings of the same; each change once."""
+        every = (self, *others)
+        changes = dict.fromkeys(change for one in every for change in one.changes)
+        return replace(
+            self,
+            changes=tuple(sorted(changes, key=lambda c: -c.verdict.rank)),
+            notes=tuple(dict.fromkeys(note for one in every for note in one.notes)),
+        )

@@ -12,11 +12,13 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from harness.drift.budget import Candidate, Cost, Plan
+from harness.drift import plans
 from harness.drift.nouns import Change, Drift, Kind, Verdict
+from harness.drift.planning import Plan
+from harness.drift.purse import Purse
 from harness.reading import Read
 from harness.reports import Problem, Report, machine
-from harness.reports.words import count, cut, plain
+from harness.reports.words import cut, plain
 from harness.types import Finding, Place, Severity
 
 FORMAT = "llm-conversation-harness/drift"
@@ -44,7 +46,8 @@ class Missing:
 
 @dataclass(frozen=True, slots=True)
 class Watch:
-    """All that one look for drift has to say. `fail_on` is the least verdict that fails it."""
+    """All that one look for drift has to say. `fail_on` is the least verdict that fails it;
+    `spent` is what asking took, where anybody was asked."""
 
     drifts: tuple[Drift, ...] = ()
     reads: tuple[Read, ...] = ()
@@ -53,6 +56,7 @@ class Watch:
     plan: Plan | None = None
     fail_on: Verdict = Verdict.BREAKING
     duration: float = 0.0
+    spent: Purse | None = None
 
     @property
     def failed(self) -> tuple[Drift, ...]:
@@ -61,16 +65,16 @@ class Watch:
 
     @property
     def exit_code(self) -> int:
-        """0 ok, 1 drift, 2 where something could not be compared."""
-        if self.problems:
-            return 2
-        return 1 if self.failed else 0
+        """0 ok, 1 drift, 2 where there is none but something could not be compared."""
+        if self.failed:
+            return 1
+        return 2 if self.problems else 0
 
 
 def text(console: Console, watch: Watch) -> None:
     """Everything, the verdict last."""
     if watch.plan is not None:
-        plan_text(console, watch.plan)
+        plans.text(console, watch.plan)
     if watch.drifts:
         console.print(_table(watch.drifts))
     for drift in watch.drifts:
@@ -81,6 +85,9 @@ def text(console: Console, watch: Watch) -> None:
     for problem in watch.problems:
         where = ", ".join(word for word in (problem.scenario, problem.target) if word)
         _say(console, f"{where}: {problem.text}" if where else problem.text, "bold red")
+    if watch.spent is not None:
+        most = f"; the budget: {watch.spent.budget}" if watch.spent.budget else ""
+        _say(console, f"\nspent: {watch.spent}{most}")
     told = Counter(drift.verdict for drift in watch.drifts)
     listed = ", ".join(f"{told[verdict]} {verdict}" for verdict in Verdict if told[verdict])
     _say(console, f"\n{listed or 'nothing was compared'}", "bold")
@@ -125,35 +132,6 @@ def _wording(drift: Drift) -> str:
     return f"  wording: {', '.join(paths[:_SHOWN]) or 'nothing'}{more}"
 
 
-# -------------------------------------------------------------------------------------- plan
-
-
-def plan_text(console: Console, plan: Plan) -> None:
-    """What is asked anew, what it takes, what is left out and why."""
-    table = Table(box=box.SIMPLE_HEAD, show_edge=False, padding=(0, 1, 0, 0))
-    table.add_column("asked anew", overflow="fold")
-    for column in ("calls", "polls", "files", "exercises", "new"):
-        table.add_column(column, justify="right")
-    covered: frozenset[str] = frozenset()
-    for one in plan.chosen:
-        new = len(one.covers - covered)
-        covered |= one.covers
-        told = (one.cost.calls, one.cost.polls, one.cost.files, len(one.covers), new)
-        table.add_row(plain(one.name), *map(str, told))
-    console.print(table)
-    for left in plan.left:
-        _say(console, f"left out: {left.candidate.name}: {left.why}", "dim")
-    _say(console, f"\n{_summary(plan)}\n", "bold")
-
-
-def _summary(plan: Plan) -> str:
-    polls = sum(c.cost.polls for c in plan.chosen)
-    files = sum(c.cost.files for c in plan.chosen)
-    beside = f", beside {count(polls, 'poll')} and {count(files, 'file')}" if polls + files else ""
-    share = f"{len(plan.covers)} of {len(plan.of)} checks ({plan.share:.0%})"
-    return f"{count(plan.calls, 'call')}{beside}; exercises {share} that recordings here can"
-
-
 # ----------------------------------------------------------------------------- for machines
 
 
@@ -169,25 +147,9 @@ def document(watch: Watch) -> dict[str, Any]:
         "drifts": [machine.drift(drift) for drift in watch.drifts],
         "missing": [asdict(missing) for missing in watch.missing],
         "problems": [asdict(problem) for problem in watch.problems],
-        "plan": None if watch.plan is None else plan_document(watch.plan),
+        "plan": None if watch.plan is None else plans.document(watch.plan),
+        "spent": None if watch.spent is None else plans.spent(watch.spent),
     }
-
-
-def plan_document(plan: Plan) -> dict[str, Any]:
-    """A plan as a JSON object."""
-    return {
-        "calls": plan.calls,
-        "chosen": [_candidate(candidate) for candidate in plan.chosen],
-        "left": [{**_candidate(left.candidate), "why": left.why} for left in plan.left],
-        "exercises": len(plan.covers),
-        "of": len(plan.of),
-        "not_exercised": sorted(plan.of - plan.covers),
-    }
-
-
-def _candidate(candidate: Candidate) -> dict[str, Any]:
-    cost: Cost = candidate.cost
-    return {"name": candidate.name, **asdict(cost), "exercises": len(candidate.covers)}
 
 
 def report(watch: Watch) -> Report:

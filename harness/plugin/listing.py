@@ -44,7 +44,5 @@ def _told(item: pytest.Item) -> dict[str, str | None]:
 
 def _cassette(item: pytest.Item) -> Path | None:
     if isinstance(item, ScenarioItem):
-        from harness.store import Store
-
-        return Store(item.cassettes()).path(item.job.scenario.name, item.job.target)
+        return item.cassette
     return path_of(item) if asks(item) else None

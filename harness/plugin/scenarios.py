@@ -1,4 +1,4 @@
-"""A scenario as a file of tests: one for each of its targets."""
+"""A scenario as a file of tests: one for each of its targets, and for each repeat of it."""
 
 from __future__ import annotations
 
@@ -22,16 +22,25 @@ class ScenarioFile(pytest.File):
     """A scenario; its targets are its tests."""
 
     def collect(self) -> Iterator[ScenarioItem]:
-        """One test for each target."""
+        """One test for each target, and for each recording of it: `glm-4`, `glm-4~2`."""
         from harness import work
         from harness.errors import HarnessError
+        from harness.store import Store
 
         try:
             (scenario,) = work.load_scenarios([str(self.path)], self.path.parent)
         except HarnessError as error:
             raise self.CollectError(str(error)) from None
-        for job in work.jobs([scenario], []):
-            yield ScenarioItem.from_parent(self, name=job.target.slug, job=job)
+        store = Store(cassettes_of(self))
+        for job in work.with_repeats(work.jobs([scenario], []), store):
+            name = job.own(store).path(scenario.name, job.target).stem
+            yield ScenarioItem.from_parent(self, name=name, job=job)
+
+
+def cassettes_of(node: pytest.Item | pytest.File) -> Path:
+    """The folder of the cassettes of a scenario's file and its tests."""
+    chosen = node.config.getoption("--cassettes")
+    return Path(chosen) if chosen else node.path.parent.parent / "cassettes"
 
 
 class Broken(Exception):
@@ -72,12 +81,11 @@ class ScenarioItem(pytest.Item):
         """The replay, after a recording where one is asked for."""
         from harness import errors
         from harness.runner import replay
-        from harness.store import Store
 
-        store = Store(self.cassettes())
+        store = self.store()
         verdict = Verdict.REPLAYED
         try:
-            if self._is_to_be_recorded(store):
+            if self._is_to_be_recorded():
                 verdict = Verdict.LIVE
                 self._record(store)
                 verdict = Verdict.RECORDED
@@ -95,10 +103,9 @@ class ScenarioItem(pytest.Item):
         finally:
             tell(self, verdict)
 
-    def _is_to_be_recorded(self, store: Store) -> bool:
+    def _is_to_be_recorded(self) -> bool:
         asked = self.config.getoption("--record")
-        path = store.path(self.job.scenario.name, self.job.target)
-        return asked == "all" or (asked == "missing" and not os.path.lexists(path))
+        return asked == "all" or (asked == "missing" and not os.path.lexists(self.cassette))
 
     def _record(self, store: Store) -> None:
         from contextlib import nullcontext
@@ -114,10 +121,16 @@ class ScenarioItem(pytest.Item):
         with source as opened:
             record(self.job.scenario, self.job.target, opened, store, lambda step: None)
 
-    def cassettes(self) -> Path:
-        """The folder of scenarios' cassettes."""
-        chosen = self.config.getoption("--cassettes")
-        return Path(chosen) if chosen else self.path.parent.parent / "cassettes"
+    def store(self) -> Store:
+        """The folder of its cassette, as that of recordings with its number."""
+        from harness.store import Store
+
+        return self.job.own(Store(cassettes_of(self)))
+
+    @property
+    def cassette(self) -> Path:
+        """Where its cassette is, or would be."""
+        return self.store().path(self.job.scenario.name, self.job.target)
 
     def repr_failure(
         self, excinfo: pytest.ExceptionInfo[BaseException], style: Any = None
@@ -134,4 +147,4 @@ class ScenarioItem(pytest.Item):
 
     def reportinfo(self) -> tuple[Path, int, str]:
         """Where the test is: the scenario's file."""
-        return self.path, 0, f"{self.job.scenario.name} with {self.job.target}"
+        return self.path, 0, str(self.job)

@@ -94,13 +94,13 @@ def test_the_demo_fails_where_a_break_is_not_noticed(
     harness: Harness, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, blind: str
 ) -> None:
     """By the rules, or by the look for drift: a demo that passes proves that both see."""
-    from harness import watching, work
+    from harness import recordings, watching
     from harness.drift import Drift
     from harness.reports import Report
 
     short(monkeypatch, "slogan")
     if blind == "rules":
-        monkeypatch.setattr(work, "check_cassettes", lambda paths, told: Report("Check"))
+        monkeypatch.setattr(recordings, "check_cassettes", lambda paths, told: Report("Check"))
     else:
         same = Drift("slogan", "zhipuai/glm-4", "", "")
         monkeypatch.setattr(watching.Measure, "compare", lambda *sides: same)

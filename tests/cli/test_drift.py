@@ -108,6 +108,33 @@ def test_two_files(harness: Harness, folder: Path, old: Path) -> None:
     assert done.out.splitlines()[-1] == "1 same"
 
 
+def test_repeats_of_two_checkouts(harness: Harness, folder: Path, old: Path) -> None:
+    """Of the old ones, each says what was seen before; of the new ones, each may have drifted."""
+    again = SLOGAN.with_name("zhipuai-glm-4~2.yaml")
+    shutil.copy(old / SLOGAN, old / again)
+    edit(old / again, '"usage":{', '"usage":{"extra":1,')
+    shutil.copy(folder / "cassettes" / SLOGAN, folder / "cassettes" / again)
+    edit(folder / "cassettes" / again, '"usage":{', '"usage":{"extra":1,')
+    done = harness("drift", "old", "cassettes", folder=folder)
+    assert (done.code, done.err) == (0, "")
+    assert done.out.splitlines()[-1] == "6 same"
+    edit(folder / "cassettes" / again, '"total_tokens":', '"all_tokens":')
+    done = harness("drift", "old", "cassettes", "--json", folder=folder)
+    assert (done.code, verdicts(done)["slogan/zhipuai/glm-4"]) == (1, "breaking")
+    assert len(verdicts(done)) == len(json.loads(done.out)["drifts"]) == 6
+    files = (str(old / SLOGAN), str(folder / "cassettes" / SLOGAN))
+    assert harness("drift", *files, folder=folder).code == 0
+    shutil.copy(old / SLOGAN, folder / "cassettes" / again)
+    for path in (old / again, folder / "cassettes" / again):
+        edit(path, '"finish_reason":"stop"', '"finish_reason":"odd"')
+    done = harness("drift", "old", "cassettes", "--fail-on", "new-field", folder=folder)
+    assert done.code == 0, done.out
+    (old / again).write_text("interactions: [", encoding="utf-8")
+    done = harness("drift", "old", "cassettes", folder=folder)
+    assert done.code == 2
+    assert "glm-4~2.yaml" in done.out
+
+
 def test_foreign_cassettes_by_their_path(harness: Harness, folder: Path, old: Path) -> None:
     """Nobody says which scenario it was."""
     for name in ("old", "new"):
@@ -139,6 +166,7 @@ def test_a_cassette_that_cannot_be_read(harness: Harness, folder: Path, old: Pat
         (["old", "cassettes", "--budget", "3"], "go with --live"),
         (["old", "cassettes", "--contract", "none.yaml"], "there is no contract none.yaml"),
         (["--live", "--sandbox"], "say one of them"),
+        (["--plan", "--report", "build"], "--plan finds nothing that"),
         (["--live", "no-such"], "there is no scenario 'no-such'"),
         (["--live"], "set ZHIPUAI_API_KEY and DASHSCOPE_API_KEY"),
         (["--live", "--target", "dashscope"], "needs keys: set DASHSCOPE_API_KEY ("),
@@ -253,14 +281,14 @@ def test_live(
 
 
 def test_a_service_that_refuses(harness: Harness, folder: Path) -> None:
-    """What could not be recorded could not be compared: 2, and the refusal's words."""
+    """What it answered before is refused now: breaking, with the refusal's words."""
     edit(folder / "scenarios" / "slogan.yaml", "zhipuai/glm-4", "zhipuai/no-such-model")
     path = folder / "cassettes" / "slogan"
     shutil.copy(path / "zhipuai-glm-4.yaml", path / "zhipuai-no-such-model.yaml")
     done = harness("drift", "--sandbox", "slogan", folder=folder)
-    assert done.code == 2
-    assert "refused" in done.out
-    assert "1 same" in done.out or "1 wording only" in done.out
+    assert (done.code, done.err) == (1, "")
+    assert "status: 200 -> 400, code 1211: 模型不存在" in done.out
+    assert re.search(r"\n1 (same|wording only), 1 breaking$", done.out.rstrip())
 
 
 # -------------------------------------------------------------------------------------- age

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from harness import dialects, store, work
+from harness import dialects, recordings, store
 from harness.compare import FIELDS, Cell, FieldMatrix, Form, field_matrix
 from harness.compare.fields import Presence, presence
 from harness.reading import Read, read
@@ -130,7 +130,7 @@ def test_nothing_makes_an_empty_matrix() -> None:
 
 def test_the_shipped_cassettes_cover_what_there_is() -> None:
     """Every way of asking and answering, and the place of each in the recorded bytes."""
-    found = field_matrix(work.read_cassette(path) for path in store.find([SHIPPED]))
+    found = field_matrix(recordings.read_cassette(path) for path in store.find([SHIPPED]))
     ways = {(form.endpoint.partition(".")[0], form.answered) for form in found.forms}
     assert {answered for _, answered in ways} == {
         *("answer", "stream", "refusal"),
@@ -150,7 +150,7 @@ def test_real_recordings_keep_content_where_the_dialects_say() -> None:
     """A compatible answer and a native one, asked by messages and by prompt."""
     folder = RECORDINGS / "dashscope-compatible"
     native = RECORDINGS / "dashscope" / "test_generation_call_basic.yaml"
-    found = field_matrix(work.read_cassette(path) for path in store.find([folder, native]))
+    found = field_matrix(recordings.read_cassette(path) for path in store.find([folder, native]))
     where = {
         (form.endpoint, form.answered): {s.pointer for s in cell(found, "content", at).sites}
         for at, form in enumerate(found.forms)

@@ -13,8 +13,8 @@ from harness import store
 from harness.contracts.contract import Contract, merge, observed
 from harness.contracts.sections import Section, sections, witness
 from harness.reading import Part, Read, Reading
+from harness.recordings import read_cassette
 from harness.types import Json
-from harness.work import read_cassette
 
 ROOT = Path(__file__).parents[2]
 REAL = ROOT.parent / "shared" / "recordings"

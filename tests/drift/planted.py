@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from harness import dialects, work
+from harness import dialects, recordings
 from harness.drift import Drift, drift
 from harness.reading import Read, read
 from harness.rules import check
@@ -24,7 +24,7 @@ Edit = Callable[[Any], Any]
 
 def recorded(name: str) -> Read:
     """A shipped cassette."""
-    return work.read_cassette(CASSETTES / f"{name}.yaml")
+    return recordings.read_cassette(CASSETTES / f"{name}.yaml")
 
 
 def compared(old: Read, new: Read) -> Drift:

@@ -1,126 +1,33 @@
-"""What is worth being asked anew; small cases that were worked out by hand."""
+"""Which budgets there are, and how they are said."""
 
 from __future__ import annotations
 
-import itertools
-import random
+from decimal import Decimal
 
 import pytest
 
-from drift.planted import recorded
-from harness.contracts import learn
-from harness.drift.budget import (
-    Candidate,
-    Cost,
-    clauses_exercised,
-    cost,
-    everything,
-    plan,
-    rules_exercised,
-)
-
-
-def candidate(name: str, calls: int, covers: str) -> Candidate:
-    """One whose checks are letters."""
-    return Candidate(name, Cost(calls), frozenset(covers))
-
-
-A = candidate("a", 4, "uvwxyz")
-B = candidate("b", 1, "uv")
-C = candidate("c", 2, "wx")
-D = candidate("d", 1, "u")
+from harness.drift.budget import Budget, budget
+from harness.errors import HarnessError
 
 
 @pytest.mark.parametrize(
-    ("budget", "chosen", "left"),
+    ("text", "told", "said"),
     [
-        # 1: b gains 2 for 1 call; d then adds nothing
-        (1, "b", {"a": "takes 4 calls of 0 left; would add 4", "d": "adds nothing"}),
-        # 2: b, and c costs more than the one call that is left
-        (2, "b", {"c": "takes 2 calls of 1 left; would add 2"}),
-        # 3: b (2 per call), then c (1 per call)
-        (3, "bc", {"a": "takes 4 calls of 0 left; would add 2"}),
-        # 4: b and c gain 4 for 3 calls; a alone gains 6 for 4
-        (4, "a", {"b": "adds nothing", "c": "adds nothing"}),
-        # 7: b, then a (4 for 4 calls) and c (2 for 2) are equal and c is cheaper; then a has all
-        (7, "a", {"b": "adds nothing", "c": "adds nothing", "d": "adds nothing"}),
+        ("20", Budget(Decimal(20)), "20 calls"),
+        ("1", Budget(Decimal(1)), "1 call"),
+        ("0.50CNY", Budget(Decimal("0.5"), "CNY"), "0.5 CNY"),
+        ("5 USD", Budget(Decimal(5), "USD"), "5 USD"),
+        ("100 JPY", Budget(Decimal(100), "JPY"), "100 JPY"),
+        ("0.00001EUR", Budget(Decimal("0.00001"), "EUR"), "0.00001 EUR"),
     ],
 )
-def test_by_hand(budget: int, chosen: str, left: dict[str, str]) -> None:
-    """Gain per call first, the best single one where that is more, and nothing needless."""
-    made = plan([A, B, C, D], budget)
-    assert "".join(c.name for c in made.chosen) == chosen
-    told = {one.candidate.name: one.why for one in made.left}
-    assert all(told[name].startswith(why) for name, why in left.items()), told
-    assert {c.name for c in made.chosen} | told.keys() == set("abcd")
+def test_budgets(text: str, told: Budget, said: str) -> None:
+    """Calls, or money; told without exponents and without needless zeros."""
+    assert budget(text) == told
+    assert str(budget(text)) == said
 
 
-def test_what_needless_calls_buy() -> None:
-    """What is saved by dropping a choice is spent on what it can buy."""
-    one, two = candidate("one", 2, "abc"), candidate("two", 2, "abcde")
-    three = candidate("three", 3, "fg")
-    # one and two gain 1.5 and 2.5 per call: two; then three costs 3 of the 3 that are left
-    made = plan([one, two, three], 5)
-    assert [c.name for c in made.chosen] == ["two", "three"]
-    assert (made.calls, made.share) == (5, 1.0)
-
-
-def test_nothing_can_be_afforded() -> None:
-    """Then nothing is chosen, and each is told with its price."""
-    made = plan([A], 3)
-    assert (made.chosen, made.calls, made.share) == ((), 0, 0.0)
-    assert made.left[0].why == "takes 4 calls of 3 left; would add 6"
-
-
-def test_without_a_budget() -> None:
-    """Everything, in the order given."""
-    assert everything([B, A]).chosen == (B, A)
-
-
-def test_against_every_choice() -> None:
-    """Within the budget, never below (1 - 1/e) / 2 of the best, and the same in any order."""
-    rolled = random.Random(7)  # noqa: S311 - the same cases every time
-    for _ in range(60):
-        every = [
-            candidate(str(n), rolled.randint(1, 5), "".join(rolled.sample("abcdefghij", 4)))
-            for n in range(7)
-        ]
-        budget = rolled.randint(1, 12)
-        made = plan(every, budget)
-        assert made.calls <= budget
-        assert made == plan(rolled.sample(every, len(every)), budget)
-        best = max(
-            len(frozenset().union(*(c.covers for c in chosen)))
-            for size in range(8)
-            for chosen in itertools.combinations(every, size)
-            if sum(c.cost.calls for c in chosen) <= budget
-        )
-        assert len(made.covers) >= 0.316 * best
-
-
-def test_costs() -> None:
-    """Questions, polls and fetched files are told apart."""
-    assert cost(recorded("kitten-image/dashscope-wanx-v1")) == Cost(calls=1, polls=3, files=1)
-    assert cost(recorded("weather-tool/zhipuai-glm-4")) == Cost(calls=4)
-
-
-def test_which_rules_are_exercised() -> None:
-    """Those that the recording could break, and whose wire it is."""
-    streamed = rules_exercised(recorded("streaming/zhipuai-glm-4"))
-    plain = rules_exercised(recorded("slogan/zhipuai-glm-4"))
-    assert "zhipuai: events_are_json" in streamed - plain
-    assert "zhipuai: usage_adds_up" in streamed & plain
-    assert "zhipuai: task_state_is_known" not in streamed
-    assert {rule.partition(":")[0] for rule in streamed} == {"zhipuai"}
-
-
-def test_which_clauses_are_exercised() -> None:
-    """Those of the sections that the recording has answers for."""
-    contract = learn(
-        (name, recorded(name))
-        for name in ("slogan/zhipuai-glm-4", "multi-turn/dashscope-qwen-turbo")
-    )
-    met = clauses_exercised(recorded("independent-questions/zhipuai-glm-4"), contract)
-    assert met
-    assert all(clause.startswith("zhipuai.chat, answer: ") for clause in met)
-    assert not clauses_exercised(recorded("refusals/zhipuai-glm-4"), learn([]))
+def test_what_is_no_budget() -> None:
+    """See tests/cli for all that is none."""
+    with pytest.raises(HarnessError, match="'12 XTS' is no budget; allowed: a whole number of"):
+        budget("12 XTS")

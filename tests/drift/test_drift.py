@@ -14,7 +14,7 @@ import pytest
 from PIL import Image
 
 from drift.planted import CASSETTES, REAL, compared, edited, events, recorded, with_exchanges
-from harness import dialects, store, work
+from harness import dialects, recordings, store
 from harness.contracts import Judge, learn
 from harness.drift import Kind, Verdict, drift
 from harness.drift.known import allowed_by
@@ -332,7 +332,7 @@ def test_real_recordings() -> None:
     """Each is the same as itself in any order of keys; a field that is gone is found in each."""
     tried = 0
     for path in store.find([REAL])[::20]:
-        one = work.read_cassette(Path(path))
+        one = recordings.read_cassette(Path(path))
         if not any(isinstance(p.value, dict) and "usage" in p.value for p in one.readings[0].parts):
             continue
         assert compared(one, edited(one, _turn_round)).verdict is Verdict.SAME

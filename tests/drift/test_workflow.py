@@ -46,6 +46,8 @@ def test_every_command_works(harness: Harness, checkout: Path, command: str) -> 
     words = shlex.split(command.replace("--live", "--sandbox"))
     done = harness(*words[1:], folder=checkout)
     assert (done.code, done.err) == (0, "")
+    if "--report drift/report" in command:
+        assert (checkout / "drift" / "report" / "summary.md").is_file()
 
 
 def test_the_workflow_asks_within_a_budget_and_changes_nothing() -> None:
@@ -56,9 +58,11 @@ def test_the_workflow_asks_within_a_budget_and_changes_nothing() -> None:
     assert [step for step in STEPS if "secrets." in str(step)] == live
     assert len(live) == 1
     assert "--budget" in live[0]["run"]
-    assert [line for line in RUN if not line.startswith(("harness ", "pip install"))] == []
+    assert [line for line in RUN if not line.startswith(("harness ", "pip install"))] == [
+        'cat drift/report/summary.md >> "$GITHUB_STEP_SUMMARY"'
+    ]
     uploaded = next(step for step in STEPS if "upload-artifact" in step.get("uses", ""))
     assert uploaded["if"] == "always()"
-    written = re.findall(r"--(?:out|junit) (\S+)", live[0]["run"])
+    written = re.findall(r"--(?:out|report) (\S+)", live[0]["run"])
     assert len(written) == 2
     assert all(path.startswith(uploaded["with"]["path"]) for path in written)

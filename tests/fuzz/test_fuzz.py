@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.console import Console
 
-from harness import contracts, dialects, work
+from harness import contracts, dialects, recordings, work
 from harness.cassette import Head, dumps, loads, of_exchange, of_head, read_journal
 from harness.compare import compare, matrix
 from harness.errors import (
@@ -40,7 +40,7 @@ from .damage import damaged, runs
 ROOT = Path(__file__).parent.parent.parent
 CASSETTES = sorted((ROOT / "cassettes").glob("*/*.yaml"))
 SCENARIOS = sorted((ROOT / "scenarios").glob("*.yaml"))
-CONTRACT = contracts.learn(("x", work.read_cassette(path)) for path in CASSETTES[:4])
+CONTRACT = contracts.learn(("x", recordings.read_cassette(path)) for path in CASSETTES[:4])
 JOBS = work.jobs(work.load_scenarios([], ROOT / "scenarios"), [])
 
 
@@ -157,7 +157,7 @@ def test_a_damaged_contract_is_read_or_refused(content: bytes) -> None:
         is_clear(refusal, "contract.yaml:")
         return
     assert contracts.loads(contracts.dumps(told)) == told
-    read = work.read_cassette(CASSETTES[0])
+    read = recordings.read_cassette(CASSETTES[0])
     assert all(finding.message for finding in contracts.Judge(told).check(read))
     assert contracts.changes(told, contracts.extend(told, [("y", read)])) is not None
 

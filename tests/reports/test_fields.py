@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from rich.cells import cell_len
 
-from harness import store, work
+from harness import recordings, store
 from harness.compare import field_matrix
 from harness.reports import machine
 from harness.reports.fields import fields, numbers, path
@@ -17,7 +17,7 @@ from harness.reports.fields import fields, numbers, path
 from .samples import console, written
 
 SHIPPED = Path(__file__).parents[2] / "cassettes"
-FOUND = field_matrix(work.read_cassette(path) for path in store.find([SHIPPED]))
+FOUND = field_matrix(recordings.read_cassette(path) for path in store.find([SHIPPED]))
 
 
 @pytest.mark.parametrize("width", [80, 120])

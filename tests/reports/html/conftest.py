@@ -13,7 +13,7 @@ import pytest
 import yaml
 from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
 
-from harness import dialects, watching, work
+from harness import dialects, recordings, watching, work
 from harness.compare import Price, Prices, compare, matrix
 from harness.drift import Change, Drift, Kind, Verdict, telling
 from harness.reading import Read, read
@@ -136,7 +136,7 @@ def broken_page(tmp_path_factory: pytest.TempPathFactory) -> Path:
         text = text.replace('"total_tokens":', '"total_tokens":9').replace('"stop"', '"stopped"')
         path.write_text(text, encoding="utf-8")
     page = folder / "index.html"
-    report = work.check_cassettes([folder], lambda _: None)
+    report = recordings.check_cassettes([folder], lambda _: None)
     page.write_text(html.report(report), encoding="utf-8")
     return page
 
@@ -163,7 +163,7 @@ def drifted_page(tmp_path_factory: pytest.TempPathFactory) -> Path:
     watch = watching.on_disk(
         folder / "old", folder / "new", measured, Verdict.BREAKING, lambda _: None
     )
-    old = [work.read_cassette(path) for path in find([folder / "old"])]
+    old = [recordings.read_cassette(path) for path in find([folder / "old"])]
     scenarios = {read.transcript.scenario for read in watch.reads}
     groups = [[r for r in watch.reads if r.transcript.scenario == s] for s in sorted(scenarios)]
     matrices = tuple(matrix(group, INVENTED, old) for group in groups)
@@ -180,7 +180,9 @@ def hostile_page(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (folder / "hostile.yaml").write_text(hostile_cassette(), encoding="utf-8")
     (folder / "another.yaml").write_text(hostile_cassette(), encoding="utf-8")
     page = folder / "index.html"
-    report = hostile(work.check_cassettes([folder], lambda _: None))
+    found = recordings.check_cassettes([folder], lambda _: None)
+    assert found.reads, found.problems
+    report = hostile(found)
     page.write_text(html.report(report), encoding="utf-8")
     return page
 

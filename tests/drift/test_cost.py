@@ -1,0 +1,125 @@
+"""What recordings take, in requests and in money."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import date
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from drift.planted import edited, recorded, with_exchanges
+from harness.compare.prices import Price, Prices
+from harness.drift.cost import Cost, Tariff, cost
+from harness.types import Exchange
+from harness.wire import at
+
+
+def price(model: str, currency: str = "CNY", image: float | None = 0.06) -> Price:
+    """What a model costs from 2026 on: 2 and 4 for a million tokens, or so much an image."""
+    provider, _, name = model.partition("/")
+    return Price(
+        provider,
+        name,
+        currency,
+        "invented",
+        valid_from=date(2026, 1, 1),
+        input=2,
+        output=4,
+        thinking=8,
+        image=image,
+    )
+
+
+def tariff(*prices: Price, day: str = "2026-07-01") -> Tariff:
+    """A table of such prices."""
+    return Tariff(Prices(prices), "CNY", day)
+
+
+GLM, COGVIEW = price("zhipuai/glm-4"), price("zhipuai/cogview-3")
+
+
+def test_requests() -> None:
+    """Questions, polls and fetched files are told apart, and each is a call."""
+    kitten = cost(recorded("kitten-image/dashscope-wanx-v1"))
+    assert (kitten.questions, kitten.polls, kitten.files, kitten.calls) == (1, 3, 1, 5)
+    weather = cost(recorded("weather-tool/zhipuai-glm-4"))
+    assert (weather.calls, weather.money, weather.unpriced) == (4, None, "")
+
+
+def test_tokens_are_paid_for() -> None:
+    """By what each answer says that it used; polls and files cost nothing by themselves."""
+    one = recorded("multi-turn/zhipuai-glm-4")
+    used: list[Any] = [at(reading.document.value, "/usage") for reading in one.readings]
+    millionths = sum(2 * told["prompt_tokens"] + 4 * told["completion_tokens"] for told in used)
+    assert cost(one, tariff(GLM)).money == Decimal(millionths) / 1_000_000 > 0
+    kitten = recorded("kitten-image/zhipuai-cogview-3")
+    assert cost(kitten, tariff(COGVIEW)) == Cost(1, 0, 1, Decimal("0.06"))
+
+
+def test_thinking_has_its_own_price() -> None:
+    """Where the table says so."""
+    one = recorded("slogan/zhipuai-glm-4")
+
+    def ponder(value: Any) -> None:
+        value["choices"][0]["message"]["reasoning_content"] = "想一想"
+
+    plain, thought = cost(one, tariff(GLM)).money, cost(edited(one, ponder), tariff(GLM)).money
+    assert plain is not None
+    assert thought is not None
+    assert thought > plain
+
+
+@pytest.mark.parametrize(
+    ("prices", "why"),
+    [
+        (tariff(), "there is no price of zhipuai/cogview-3"),
+        (tariff(COGVIEW, day="2025-12-31"), "there is no price of zhipuai/cogview-3"),
+        (
+            tariff(price("zhipuai/cogview-3", "USD")),
+            "the price of zhipuai/cogview-3 is in USD",
+        ),
+        (
+            tariff(price("zhipuai/cogview-3", image=None)),
+            "what an answer of zhipuai/cogview-3 used is not told, or has no price",
+        ),
+    ],
+    ids=["none", "not yet", "another currency", "in part"],
+)
+def test_what_nobody_knows_is_not_free(prices: Tariff, why: str) -> None:
+    """And it is said why."""
+    told = cost(recorded("kitten-image/zhipuai-cogview-3"), prices)
+    assert (told.money, told.unpriced) == (None, why)
+    assert (told + Cost(money=Decimal(1))).money is None
+
+
+def test_a_refusal_costs_nothing() -> None:
+    """But where a model has no price, nobody knows what it costs if it answers now."""
+    one = recorded("slogan/zhipuai-glm-4")
+
+    def refused(exchange: Exchange) -> Exchange:
+        body = b'{"error":{"code":"1301","message":"no"}}'
+        return replace(exchange, response=replace(exchange.response, status=400, body=body))
+
+    no = with_exchanges(one, refused)
+    assert cost(no, tariff(GLM)).money == 0
+    assert cost(no, tariff()).money is None
+
+
+def test_an_error_that_comes_with_http_200() -> None:
+    """May have been paid for in part."""
+    error = b'{"error":{"code":"1305","message":"busy"}}'
+
+    def failed(exchange: Exchange) -> Exchange:
+        return replace(exchange, response=replace(exchange.response, body=error))
+
+    assert cost(with_exchanges(recorded("slogan/zhipuai-glm-4"), failed), tariff(GLM)).money is None
+
+
+def test_an_answer_without_usage() -> None:
+    """Is not known to be free."""
+    silent = edited(
+        recorded("slogan/zhipuai-glm-4"), lambda value: value.pop("usage", None) and None
+    )
+    assert cost(silent, tariff(GLM)).money is None

@@ -1,0 +1,81 @@
+"""A budget as it is spent; where harness drift --live uses it, see tests/cli/test_drift_anew.py."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+import pytest
+
+from harness.drift.budget import budget
+from harness.drift.cost import Cost
+from harness.drift.purse import Purse
+from harness.errors import OverBudget
+
+
+def test_without_a_budget_all_is_counted() -> None:
+    """And nothing is refused."""
+    purse = Purse()
+    for _ in range(3):
+        purse.foresee(Cost(1_000))
+        purse.request()
+        purse.pay(Cost(1, money=None, unpriced="no price"))
+    assert (purse.calls, purse.shut, str(purse)) == (3, "", "3 calls")
+
+
+def test_the_last_call_is_made_and_no_other() -> None:
+    """Whatever was foreseen; what is shut stays shut."""
+    purse = Purse(budget("2"))
+    purse.foresee(Cost(2))
+    purse.request()
+    purse.request()
+    with pytest.raises(OverBudget) as raised:
+        purse.request()
+    assert str(raised.value) == (
+        "the budget of 2 calls allows no more: more requests are needed than when it was recorded "
+        "(so far: 2 calls)"
+    )
+    assert purse.calls == 2
+    with pytest.raises(OverBudget):
+        purse.foresee(Cost(0))
+
+
+def test_a_step_that_takes_more_than_is_left() -> None:
+    """Is not begun, in calls and in money."""
+    purse = Purse(budget("3"))
+    purse.request()
+    with pytest.raises(OverBudget, match="the next step takes 3 calls as recorded, 2 left"):
+        purse.foresee(Cost(1, 2))
+    purse = Purse(budget("0.5CNY"))
+    purse.foresee(Cost(1, money=Decimal("0.5")))
+    purse.pay(Cost(1, money=Decimal("0.3")))
+    purse.foresee(Cost(1, money=Decimal("0.2")))
+    told = r"takes 0.21 CNY as recorded, 0.2 left \(so far: 0 calls, 0.3 CNY\)"
+    with pytest.raises(OverBudget, match=told):
+        purse.foresee(Cost(1, money=Decimal("0.21")))
+
+
+def test_money_does_not_limit_requests() -> None:
+    """A poll that costs nothing is a call, and no money."""
+    purse = Purse(budget("0.5CNY"))
+    for _ in range(100):
+        purse.request()
+    purse.pay(Cost(1, 99, money=Decimal("0.5")))
+    purse.foresee(Cost(1, money=Decimal(0)))
+    assert (purse.calls, purse.money) == (100, Decimal("0.5"))
+
+
+@pytest.mark.parametrize(
+    ("cost", "why"),
+    [
+        (Cost(1, money=Decimal("0.51")), "answers were dearer than recorded"),
+        (Cost(1, money=None, unpriced="no usage"), "nobody knows what was spent: no usage"),
+    ],
+    ids=["dearer", "unknown"],
+)
+def test_after_an_answer_too_dear_nothing_is_asked(cost: Cost, why: str) -> None:
+    """The answer itself is kept: it is paid for."""
+    purse = Purse(budget("0.5CNY"))
+    purse.pay(cost)
+    assert purse.shut == why
+    with pytest.raises(OverBudget, match=why):
+        purse.request()

@@ -1,0 +1,128 @@
+"""Drift beside repeats: what varies between recordings of the same is no news."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import replace
+from functools import partial
+from typing import Any
+
+import pytest
+
+from drift.planted import edited, events, recorded, with_exchanges
+from harness import dialects
+from harness.drift import Kind, Verdict, drift
+from harness.reading import Read, read
+from harness.types import Exchange
+
+ONE = recorded("slogan/zhipuai-glm-4")
+TOOL = recorded("weather-tool/zhipuai-glm-4")
+
+
+def says(**fields: Any) -> Callable[[Any], None]:
+    """An edit that adds fields to every answer."""
+    return lambda value: value.update(fields)
+
+
+def ends(reason: str) -> Callable[[Any], None]:
+    """An edit of the reason why an answer ended."""
+    return lambda value: value["choices"][0].update(finish_reason=reason)
+
+
+def worded(text: str) -> Callable[[Any], None]:
+    """An edit of what was answered."""
+    return lambda value: value["choices"][0]["message"].update(content=text)
+
+
+def refused(one: Read) -> Read:
+    """The same recording, refused."""
+
+    def changed(exchange: Exchange) -> Exchange:
+        body = json.dumps({"error": {"code": "1301", "message": "no"}}).encode()
+        return replace(exchange, response=replace(exchange.response, status=400, body=body))
+
+    return with_exchanges(one, changed)
+
+
+def stretched(more: int, told: list[bytes]) -> list[bytes]:
+    """Events of a stream, the second some more times."""
+    return [*told[:2], *[told[1]] * more, *told[2:]]
+
+
+@pytest.mark.parametrize(
+    ("old", "repeat", "new", "verdict"),
+    [
+        (says(), says(extra=1), says(extra=1), Verdict.NEW_FIELD),
+        (says(extra=1), says(), says(), Verdict.BREAKING),
+        (says(extra=1), says(extra=None), says(extra=None), Verdict.BREAKING),
+        (says(extra=1), says(extra="a"), says(extra="a"), Verdict.BREAKING),
+        (ends("stop"), ends("odd"), ends("odd"), Verdict.NEW_FIELD),
+        (worded("一"), worded("二"), worded("三"), Verdict.WORDING),
+    ],
+    ids=["new", "gone", "null", "retyped", "word", "wording"],
+)
+def test_what_any_of_them_had(
+    old: Callable[[Any], None],
+    repeat: Callable[[Any], None],
+    new: Callable[[Any], None],
+    verdict: Verdict,
+) -> None:
+    """Is no drift, and would be without the repeat; in whatever order they are."""
+    first, second, now = edited(ONE, old), edited(ONE, repeat), edited(ONE, new)
+    assert drift(first, now).verdict is verdict
+    assert drift(first, now, repeats=[second]).verdict is Verdict.SAME
+    assert drift(second, now, repeats=[first]).verdict is Verdict.SAME
+
+
+@pytest.mark.parametrize(
+    ("now", "kind", "verdict"),
+    [
+        (says(other=1), Kind.ADDED, Verdict.NEW_FIELD),
+        (lambda value: value.pop("usage"), Kind.REMOVED, Verdict.BREAKING),
+        (says(usage="none"), Kind.RETYPED, Verdict.BREAKING),
+        (ends("satisfied"), Kind.NEW_VALUE, Verdict.NEW_FIELD),
+    ],
+    ids=["new", "gone", "retyped", "word"],
+)
+def test_what_none_of_them_had(now: Any, kind: Kind, verdict: Verdict) -> None:
+    """Is drift, however many there are and however they vary elsewhere."""
+    first, second = edited(ONE, says(extra=1)), edited(edited(ONE, worded("二")), ends("length"))
+
+    def changed(value: Any) -> None:
+        now(value)
+
+    told = drift(first, edited(first, changed), repeats=[second])
+    assert (told.verdict, {c.kind for c in told.of(verdict)}) == (verdict, {kind})
+
+
+def test_how_many_events_a_stream_has() -> None:
+    """Is told where it is the same every time, and not where it varies."""
+    one = recorded("streaming/zhipuai-glm-4")
+    longer, longest = events(one, partial(stretched, 1)), events(one, partial(stretched, 2))
+    assert Kind.COUNT in {change.kind for change in drift(one, longest).changes}
+    told = drift(one, longest, repeats=[longer])
+    assert Kind.COUNT not in {change.kind for change in told.changes}
+
+
+def test_a_turn_that_was_refused_once() -> None:
+    """Whoever refused it then may refuse it now; and may answer."""
+    no = refused(ONE)
+    assert drift(ONE, no).verdict is Verdict.BREAKING
+    assert drift(ONE, no, repeats=[no]).verdict is Verdict.SAME
+    assert drift(no, ONE, repeats=[ONE]).verdict is Verdict.SAME
+
+
+def test_a_turn_that_one_of_them_lacks() -> None:
+    """Is not gone where it is lacking again, and not new."""
+    turns = TOOL.transcript.turns
+    shorter = read(replace(TOOL.transcript, turns=turns[:3]), dialects.recognise)
+    assert drift(TOOL, shorter, repeats=[TOOL]).verdict is Verdict.BREAKING
+    assert drift(TOOL, shorter, repeats=[shorter]).verdict is Verdict.SAME
+    assert drift(shorter, TOOL, repeats=[TOOL]).verdict is Verdict.SAME
+
+
+def test_a_refusal_is_told_in_its_words() -> None:
+    """With the status; the answer that is gone is told beside it."""
+    told = [str(change) for change in drift(ONE, refused(ONE)).of(Verdict.BREAKING)]
+    assert "turn 1: status: 200 -> 400, code 1301: no" in told

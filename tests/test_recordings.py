@@ -1,0 +1,133 @@
+"""Recordings on file: one read alone, a side of a comparison, and what is compared with what."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from harness import recordings, work
+from harness.environment import Environment
+from harness.errors import BadCassette, HarnessError, NoCassette
+from harness.sandbox import Options
+from harness.scenario import load_all
+from harness.store import Store
+
+KNOWN = Environment({})
+
+
+def write(folder: Path, name: str, targets: str = "zhipuai/glm-4", more: str = "") -> Path:
+    """A scenario of one question."""
+    folder.mkdir(exist_ok=True)
+    file = folder / f"{name}.yaml"
+    text = f"name: {name}\nabout: A question.\ntargets: [{targets}]\nsteps:\n  - user: 你好\n{more}"
+    file.write_text(text, encoding="utf-8")
+    return file
+
+
+def silent(_: str) -> None:
+    """Nobody is told."""
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """A folder with two scenarios."""
+    write(tmp_path / "scenarios", "one", "zhipuai/glm-4, dashscope/qwen-turbo")
+    write(tmp_path / "scenarios", "two", "dashscope/qwen-plus")
+    return tmp_path / "scenarios"
+
+
+@pytest.fixture
+def recorded(folder: Path, tmp_path: Path) -> Store:
+    """Both scenarios, recorded."""
+    store = Store(tmp_path / "cassettes")
+    with work.sandboxed(Options(port=0), KNOWN) as source:
+        assert not work.record_all(work.jobs(load_all([folder]), []), source, store, silent)
+    return store
+
+
+@pytest.mark.parametrize(
+    ("name", "targets"),
+    [
+        ("one", ["zhipuai/glm-4", "dashscope/qwen-turbo"]),
+        ("one/zhipuai", ["zhipuai/glm-4"]),
+        ("one/qwen-turbo", ["dashscope/qwen-turbo"]),
+        ("one/zhipuai/glm-4", ["zhipuai/glm-4"]),
+        ("{store}/two/dashscope-qwen-plus.yaml", ["dashscope/qwen-plus"]),
+    ],
+)
+def test_a_side_of_a_comparison(
+    name: str, targets: list[str], folder: Path, recorded: Store
+) -> None:
+    """A scenario, one of its targets, or a cassette's path."""
+    reads = recordings.side(name.format(store=recorded.folder), folder, recorded)
+    assert [read.transcript.target for read in reads] == targets
+
+
+def test_sides_that_are_none(folder: Path, recorded: Store) -> None:
+    """Each says what is missing."""
+    with pytest.raises(HarnessError, match="no scenario 'three'"):
+        recordings.side("three", folder, recorded)
+    with pytest.raises(HarnessError, match="no scenario here has a target 'gpt-4'"):
+        recordings.side("one/gpt-4", folder, recorded)
+    recorded.path("two", load_all([folder])[1].targets[0]).unlink()
+    with pytest.raises(NoCassette, match="two with dashscope/qwen-plus was never recorded"):
+        recordings.side("two", folder, recorded)
+
+
+def test_what_is_compared_with_what(folder: Path, recorded: Store) -> None:
+    """One with one, or target with the same target."""
+    one, two = (recordings.side(name, folder, recorded) for name in ("one", "two"))
+    assert [len(recordings.pairs(one, one))] == [2]
+    assert [
+        (a.transcript.scenario, b.transcript.scenario) for a, b in recordings.pairs(one[:1], two)
+    ] == [("one", "two")]
+    assert [b.transcript.target for _, b in recordings.pairs(one[1:], one)] == [
+        "dashscope/qwen-turbo"
+    ]
+    with pytest.raises(HarnessError) as raised:
+        recordings.pairs(one, two)
+    assert str(raised.value) == (
+        "no target is on both sides: zhipuai/glm-4, dashscope/qwen-turbo and dashscope/qwen-plus; "
+        "name one on each side, as scenario/target"
+    )
+
+
+def test_any_cassette_is_checked(recorded: Store, tmp_path: Path) -> None:
+    """Folders are searched; a file that is no cassette is a problem, not the end."""
+    report = recordings.check_cassettes([recorded.folder], silent)
+    assert [read.transcript.scenario for read in report.reads] == ["one", "one", "two"]
+    assert report.ok
+    bad = recorded.folder / "bad.yaml"
+    bad.write_text("no: cassette\n")
+    report = recordings.check_cassettes([recorded.folder], silent)
+    assert len(report.reads) == 3
+    (problem,) = report.problems
+    assert problem.text.startswith(f"{bad}: ")
+    with pytest.raises(BadCassette):
+        recordings.read_cassette(bad)
+
+
+def test_folders_are_compared_scenario_by_scenario(folder: Path, recorded: Store) -> None:
+    """A target that is in several scenarios is compared with itself in each."""
+    write(folder, "three", "zhipuai/glm-4, dashscope/qwen-turbo")
+    with work.sandboxed(Options(port=0), KNOWN) as source:
+        todo = work.jobs(work.load_scenarios(["three"], folder), [])
+        assert not work.record_all(todo, source, recorded, silent)
+    every = recordings.side(str(recorded.folder), folder, recorded)
+    assert len(every) == 5
+    both = recordings.pairs(every, every[::-1])
+    assert [a.transcript.source for a, _ in both] == [b.transcript.source for _, b in both]
+
+
+def test_repeats_of_another_script_are_none(folder: Path, recorded: Store) -> None:
+    """What they were asked is not the same."""
+    (one, _) = recordings.side("one", folder, recorded)
+    first = Path(one.transcript.source)
+    again = first.with_name(first.name.replace(".yaml", "~2.yaml"))
+    text = first.read_text(encoding="utf-8")
+    again.write_text(text, encoding="utf-8")
+    assert len(recordings.beside(one)) == 1
+    digest = one.transcript.provenance.script[0]
+    again.write_text(text.replace(digest, "0" * len(digest)), encoding="utf-8")
+    assert recordings.beside(one) == ()
