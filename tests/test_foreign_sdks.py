@@ -20,6 +20,7 @@ from dashscope.aigc.generation import AioGeneration
 from dashscope.aigc.image_synthesis import AioImageSynthesis
 from dashscope.aigc.multimodal_conversation import AioMultiModalConversation
 from dashscope.aigc.video_synthesis import AioVideoSynthesis
+from dashscope.api_entities.aio_session import close_shared_aio_session
 from dashscope.api_entities.http_request import close_shared_sync_session
 from dashscope.rerank.text_rerank import AioTextReRank
 
@@ -101,8 +102,11 @@ def by_aiohttp(request: Request) -> Parts:
 
     async def ask() -> Parts:
         asked = arguments(request)
-        answer = await ASYNC[path_of(request)](**asked)
-        return [part async for part in answer] if asked.get("stream") else [answer]
+        try:
+            answer = await ASYNC[path_of(request)](**asked)
+            return [part async for part in answer] if asked.get("stream") else [answer]
+        finally:
+            await close_shared_aio_session()  # it would last as long as the process
 
     return asyncio.run(ask())
 
