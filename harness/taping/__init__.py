@@ -8,10 +8,11 @@ from harness.taping.clock import checked_pace
 from harness.taping.context import Tape
 from harness.taping.deck import Deck
 from harness.taping.finished import Finished, reusable
+from harness.taping.hooks import BeforeRecord, Match, all_of_it, as_it_is
 from harness.taping.hosts import Hosts
 from harness.taping.patch import in_place
-from harness.taping.player import Match, Player, as_it_is
-from harness.taping.recorder import BeforeRecord, Recorder, all_of_it
+from harness.taping.player import Player
+from harness.taping.recorder import Recorder
 from harness.taping.stock import Persister, prove_stock_reads
 
 __all__ = [

@@ -22,7 +22,7 @@ from asyncio.base_events import BaseEventLoop
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from heapq import heappop, heappush
-from itertools import count
+from itertools import compress, count, repeat
 from types import ModuleType
 from typing import Any, cast
 from weakref import ref
@@ -242,42 +242,67 @@ def seams() -> Iterator[Seam]:
     yield BaseEventLoop, "call_at", _minded
     for owner in (asyncio, asyncio.tasks):
         if owner.sleep is _sleep_async:
-            yield owner, "sleep", _OURS.__getitem__
+            yield owner, "sleep", _replaced
     yield from _names.seams()
 
 
 class _Names:
-    """The names that modules have for what is to be replaced; each module is looked at once."""
+    """The names that modules have for what is to be replaced.
+
+    A module is looked at once, and again when it has more names than it had, or fewer: it may be
+    in the midst of its import, be loaded anew, or be a notebook.
+    """
 
     def __init__(self) -> None:
-        self._seen: dict[int, object] = {}
-        """What was looked at, by its id; it is forgotten when it goes, and its id is another's."""
-        self._places: list[tuple[ref[ModuleType], str]] = []
+        self._ids: list[int] = []
+        self._are_modules: list[bool] = []
+        self._sizes: list[int] = []
+        """What was there last; a suite asks for each of its tests, and little changes."""
+        self._known: dict[int, tuple[ref[ModuleType], int]] = {}
+        """By its id: a module, and how many names it had when it was looked at."""
+        self._places: dict[int, tuple[ref[ModuleType], list[str]]] = {}
+        """By its id: a module, and those of its names that matter."""
 
     def seams(self) -> Iterator[Seam]:
         """Those that are bound as they were when they were found."""
-        modules = list(sys.modules.values())
-        if not self._seen.keys() >= set(map(id, modules)):  # a suite asks for each of its tests
-            for module in modules:
-                if id(module) not in self._seen:
-                    self._look_at(module)
-        for known, name in self._places:
+        self._look()
+        for known, names in list(self._places.values()):
             found = known()
-            if found is not None and id(_own(found).get(name)) in _IDS:
-                yield found, name, _OURS.__getitem__
+            if found is not None:
+                own = _own(found)
+                yield from ((found, n, _replaced) for n in names if id(own.get(n)) in _IDS)
 
-    def _look_at(self, module: ModuleType) -> None:
-        number = id(module)
-        if not issubclass(type(module), ModuleType):  # some of that table only say that they are
-            self._seen[number] = module
-            return
-        known = self._seen[number] = ref(module, lambda _: self._seen.pop(number, None))
-        own = _own(module)
+    def _look(self) -> None:
+        modules = list(sys.modules.values())
+        ids = list(map(id, modules))
+        if ids != self._ids:  # some of that table only say that they are modules
+            self._are_modules = [issubclass(type(one), ModuleType) for one in modules]
+        modules = list(compress(modules, self._are_modules))
+        sizes = list(map(len, map(object.__getattribute__, modules, repeat("__dict__"))))
+        if (ids, sizes) != (self._ids, self._sizes):
+            self._ids, self._sizes = ids, sizes
+            for module, size in zip(modules, sizes, strict=True):
+                if self._known.get(id(module), _NEW)[1] != size:
+                    self._look_at(module, size)
+
+    def _look_at(self, module: ModuleType, size: int) -> None:
+        own, number = _own(module), id(module)
+        known = ref(module, lambda _: self._forget(number))
+        self._known[number] = known, size
         if str(own.get("__name__")).partition(".")[0] not in _EXACT:
-            found = [name for name, value in list(own.items()) if id(value) in _IDS]
-            self._places += [(known, name) for name in found]
+            names = [name for name, value in list(own.items()) if id(value) in _IDS]
+            if names or number in self._places:
+                self._places[number] = known, names
+
+    def _forget(self, number: int) -> None:
+        """A module went, and its id may be another's."""
+        self._known.pop(number, None)
+        self._places.pop(number, None)
+        self._sizes = []
 
 
+_NEW = None, -1
+_replaced = _OURS.__getitem__
 _names = _Names()
 
 

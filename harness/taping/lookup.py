@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Container, Sequence
 from urllib.parse import urlsplit
 
@@ -33,9 +34,28 @@ def _path(request: Request) -> tuple[str, str]:
 
 
 def canonical(body: bytes, volatile: Sequence[str] = ()) -> str:
-    """A JSON body in one spelling, whatever its key order and spacing; other bodies as they are."""
+    """A JSON body in one spelling, whatever its key order and spacing; other bodies as they are.
+
+    Of a form in parts, the line between them does not count: whoever sends one makes it up anew.
+    """
     value = _steady(body, volatile)
-    return body.decode("latin-1") if value is ABSENT else _spelled(value)
+    return _parted(body).decode("latin-1") if value is ABSENT else _spelled(value)
+
+
+def _parted(body: bytes) -> bytes:
+    """A form in parts (multipart/form-data) with one line between them, always the same."""
+    line = body.partition(b"\r\n")[0]
+    if not _BOUNDARY.fullmatch(line) or not body.rstrip().endswith(b"\r\n" + line + b"--"):
+        return body
+    return b"\r\n".join(_line(part, line) for part in body.split(b"\r\n"))
+
+
+def _line(part: bytes, line: bytes) -> bytes:
+    """A line of a form, in other words where it is one between parts."""
+    return b"--(boundary)" + part[len(line) :] if part in (line, line + b"--") else part
+
+
+_BOUNDARY = re.compile(rb"--[\x20-\x7e]{1,70}")
 
 
 def _spelled(value: Json) -> str:
@@ -108,8 +128,8 @@ def _differences(asked: Request, recorded: Request, volatile: Sequence[str]) -> 
 def _body_differences(asked: bytes, recorded: bytes, volatile: Sequence[str]) -> list[Difference]:
     now, was = _steady(asked, volatile), _steady(recorded, volatile)
     if now is ABSENT or was is ABSENT:
-        new, old = _readable(asked), _readable(recorded)
-        return [("body", old, new)] if asked != recorded else []
+        new, old = _parted(asked), _parted(recorded)
+        return [("body", _readable(old), _readable(new))] if new != old else []
     return _value_differences(now, was)
 
 

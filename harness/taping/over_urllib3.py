@@ -6,7 +6,7 @@ import io
 import math
 import time
 from collections import deque
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from itertools import accumulate
 from typing import Any, NoReturn
@@ -52,6 +52,8 @@ def on_tape(original: Callable[..., Any]) -> Callable[..., Any]:
             preload = options.get("preload_content", True)
             return _Played(found, tape.pace, preload=preload, method=method, url=url)
         listener = tape.listen(asked)
+        if body is not None and not isinstance(body, str):
+            body = asked.body  # a file or a generator was read to its end
         with letting_through():
             response = original(self, method, url, body, headers, *more, **options)
         _hear(response, listener, options)
@@ -71,19 +73,36 @@ def played(
 
 
 def _uri(pool: urllib3.HTTPConnectionPool, url: str) -> str:
-    default = {"http": 80, "https": 443}.get(pool.scheme)
-    port = f":{pool.port}" if pool.port and pool.port != default else ""
-    host = f"[{pool.host}]" if ":" in pool.host else pool.host
-    # A proxy is asked for a whole address; anybody else for a path.
-    return f"{pool.scheme}://{host}{port}{url}" if url.startswith("/") else url
+    return whole(pool.scheme or "", pool.host, pool.port, url)
+
+
+def whole(scheme: str, host: str, port: int | None, url: str) -> str:
+    """The whole address of what is asked: a proxy is asked for one, anybody else for a path."""
+    if not url.startswith("/"):
+        return url
+    at = f":{port}" if port and port != _PORTS.get(scheme) else ""
+    return f"{scheme}://{f'[{host}]' if ':' in host else host}{at}{url}"
+
+
+_PORTS = {"http": 80, "https": 443}
 
 
 def _request(method: str, uri: str, body: Any, headers: Any) -> Request:
-    sent = body.encode() if isinstance(body, str) else body
-    if sent is not None and not isinstance(sent, bytes):
-        _refuse(f"{method} {uri.partition('?')[0]}", type(body).__name__)
     pairs = tuple((str(n), _header_text(v)) for n, v in dict(headers or {}).items())
-    return Request(method.upper(), uri, pairs, sent or b"")
+    return Request(method.upper(), uri, pairs, _read(f"{method} {uri.partition('?')[0]}", body))
+
+
+def _read(asked: str, body: Any) -> bytes:
+    """A body in one piece: a text, bytes of any kind, a file from where it stands, or pieces."""
+    if isinstance(body, str):
+        return body.encode()
+    if body is None or isinstance(body, bytes | bytearray | memoryview):
+        return bytes(body or b"")
+    if hasattr(body, "read"):
+        return _read(asked, body.read())
+    if not isinstance(body, Iterable) or isinstance(body, Mapping):
+        _refuse(asked, type(body).__name__)
+    return b"".join(_read(asked, piece) for piece in body)
 
 
 def _refuse(asked: str, kind: str) -> NoReturn:
@@ -205,6 +224,11 @@ class _Played(urllib3.HTTPResponse):
                 time.sleep(wait)
             yield from _cut(chunk, amt or len(chunk))
         self.close()
+
+    def read_chunked(
+        self, amt: int | None = None, decode_content: bool | None = None
+    ) -> Generator[bytes, None, None]:
+        yield from self.stream(amt, decode_content)
 
 
 class _Body(io.BytesIO):

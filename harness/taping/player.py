@@ -4,27 +4,19 @@ from __future__ import annotations
 
 import threading
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import NoReturn
 
-from harness.errors import BadHook, Miss, SocketShut
+from harness.errors import Miss, SocketShut
 from harness.fingerprint import NONE, UNKNOWN, fingerprint
 from harness.redact import Redactor
 from harness.taping.clock import Clock
+from harness.taping.hooks import Match, as_it_is, compared
 from harness.taping.lookup import Key, closest, key_of
 from harness.taping.recorder import Listener
 from harness.types import Cassette, Exchange, Request
-
-Match = Callable[[Request], Request]
-"""A request as it is to be compared: without what does not count."""
-
-
-def as_it_is(request: Request) -> Request:
-    """The request: all of it counts."""
-    return request
-
 
 Place = tuple[Key, str]
 """Which answers wait for a request: what it asks, and the refused key it asks with, if it is."""
@@ -76,10 +68,7 @@ class Player:
         """A request as it is compared."""
         if self.match is as_it_is:
             return request
-        seen = self.match(self.redactor.request(request))
-        if not isinstance(seen, Request):
-            raise BadHook(f"match has to give back a Request, not {type(seen).__name__}")
-        return seen
+        return compared(self.match, self.redactor.request(request))
 
     def _lane(self, key: str) -> str:
         """The key's fingerprint if it was refused; all others are one."""

@@ -17,15 +17,8 @@ from harness.errors import BadHook, Unkept
 from harness.fingerprint import fingerprint
 from harness.redact import Redactor
 from harness.taping.finished import Finished
+from harness.taping.hooks import BeforeRecord, all_of_it, chosen
 from harness.types import Exchange, Request, Response, Timing
-
-BeforeRecord = Callable[[Exchange], Exchange | None]
-"""An exchange as it is to be kept: its request and response may be others; None keeps nothing."""
-
-
-def all_of_it(exchange: Exchange) -> Exchange:
-    """The exchange: everything is kept."""
-    return exchange
 
 
 class Keeper(Protocol):
@@ -155,22 +148,9 @@ class Recorder:
         if slot.exchange is None:
             return None
         if not slot.chosen:  # it is asked for by the journal, the turn and the cassette
-            chosen = self._chosen(slot.exchange)
-            slot.chosen = (None if chosen is None else self.redactor.exchange(chosen),)
+            told = chosen(self.before_record, slot.exchange)
+            slot.chosen = (None if told is None else self.redactor.exchange(told),)
         return slot.chosen[0]
-
-    def _chosen(self, heard: Exchange) -> Exchange | None:
-        """What `before_record` makes of an exchange, in what it may change."""
-        told = self.before_record(heard)
-        if told is None or told is heard:
-            return told
-        if not isinstance(told, Exchange):
-            kind = type(told).__name__
-            raise BadHook(f"before_record has to give back an Exchange or None, not {kind}")
-        same = told.response.body == heard.response.body
-        request = replace(told.request, method=heard.request.method)
-        chunks = heard.chunks if same else ()
-        return replace(heard, request=request, response=told.response, chunks=chunks)
 
 
 @dataclass

@@ -52,10 +52,18 @@ class Answer(BaseHTTPRequestHandler):
 
     def answer(self) -> None:
         """By path, whatever the method."""
-        length = int(self.headers.get("content-length") or 0)
-        self.body = self.rfile.read(length)
+        self.body = self._body()
         self.server.asked.append((self.command, self.path, self.body))
         ANSWERS[self.path.partition("?")[0]](self)
+
+    def _body(self) -> bytes:
+        if self.headers.get("transfer-encoding") != "chunked":
+            return self.rfile.read(int(self.headers.get("content-length") or 0))
+        body = b""
+        while size := int(self.rfile.readline(), 16):
+            body += self.rfile.read(size + 2)[:size]
+        self.rfile.readline()
+        return body
 
     do_GET = do_POST = do_HEAD = do_DELETE = answer
 

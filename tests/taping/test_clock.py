@@ -16,6 +16,7 @@ from functools import partial
 from pathlib import Path
 from time import sleep as early_sleep
 from time import time as early_time
+from types import ModuleType
 from typing import Any
 
 import aiohttp
@@ -436,6 +437,33 @@ def test_names_are_as_they_were_afterwards() -> None:
         assert now[0].__name__ == "sleep"
     assert (time.sleep, time.time, asyncio.sleep, early_sleep) == before
     assert vars(asyncio.BaseEventLoop)["call_at"].__module__.startswith("asyncio")
+
+
+def test_names_that_came_between_two_replays_are_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As in a notebook, or in a module that was being imported, or is loaded again."""
+    notebook = ModuleType("notebook")
+    monkeypatch.setitem(sys.modules, "notebook", notebook)
+    for cell in ("from time import sleep", "from time import monotonic as now"):
+        with replaying():
+            pass
+        exec(cell, vars(notebook))  # noqa: S102
+    with replaying():
+        before = notebook.now()
+        notebook.sleep(100)
+        assert notebook.now() - before >= 100
+    assert (notebook.sleep, notebook.now) == (time.sleep, time.monotonic)
+
+
+def test_a_module_that_takes_the_place_of_another_is_looked_at() -> None:
+    """Also where it has the other's id, and as many names."""
+    for name in ("one", "two") * 50:
+        module = sys.modules["passing"] = ModuleType("passing")
+        vars(module).update({"one": print, "two": print, name: time.sleep})
+        try:
+            with replaying():
+                assert vars(module)[name] is time.sleep
+        finally:
+            del sys.modules["passing"], module
 
 
 def test_who_waits_for_what_really_happens_does() -> None:

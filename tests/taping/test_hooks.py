@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import openai
 import pytest
 
 import harness
@@ -160,6 +161,68 @@ def test_a_hook_that_gives_back_something_else(
     ):
         httpx.get(f"{server.base}/json")
     assert path.read_bytes() == before
+
+
+NO_REQUESTS: list[dict[str, Any]] = [
+    {"uri": None},
+    {"body": "text"},
+    {"headers": {"a": "b"}},
+    {"headers": (("a", 1),)},
+]
+
+
+@pytest.mark.parametrize("wrong", NO_REQUESTS, ids=str)
+def test_match_gives_back_a_whole_request(server: Server, tmp_path: Path, wrong: Any) -> None:
+    """What is none is told of by the hook's name, whatever library asks."""
+    told = r"^match gave back (a Request whose \w+ is \w+|headers that are no pairs .*)$"
+    hook = {"match": lambda request: replace(request, **wrong)}
+    with harness.use_cassette(tmp_path / "a.yaml", record="all"):
+        httpx.get(f"{server.base}/json")
+    with pytest.raises(BadHook, match=told), harness.use_cassette(tmp_path / "a.yaml", **hook):
+        httpx.get(f"{server.base}/json")
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        *({"request": replace(Request("GET", "/"), **fields)} for fields in NO_REQUESTS),
+        {"response": Response("x")},  # type: ignore[arg-type]
+        {"response": Response(True)},
+        {"response": Response(200, reason=None)},  # type: ignore[arg-type]
+        {"response": None},
+    ],
+    ids=str,
+)
+def test_before_record_gives_back_a_whole_exchange(
+    server: Server, tmp_path: Path, wrong: dict[str, Any]
+) -> None:
+    """What nobody could read again is not written."""
+    path = tmp_path / "a.yaml"
+    with (
+        pytest.raises(BadHook, match=r"^before_record gave back "),
+        harness.use_cassette(path, record="all", before_record=lambda e: replace(e, **wrong)),
+    ):
+        httpx.get(f"{server.base}/json")
+    assert not path.exists()
+
+
+def test_no_sdk_tries_again_where_match_raises(tmp_path: Path) -> None:
+    """Its error comes through, and is the cause."""
+    calls = []
+
+    def broken(request: Request) -> Request:
+        calls.append(request)
+        raise ValueError("mine")
+
+    (tmp_path / "a.yaml").write_text("interactions: []\nversion: 1\n")
+    client = openai.OpenAI(api_key="x", max_retries=5)
+    with (
+        pytest.raises(BadHook, match=r"^match raised ValueError: mine$") as caught,
+        harness.use_cassette(tmp_path / "a.yaml", match=broken),
+    ):
+        client.models.list()
+    assert isinstance(caught.value.__cause__, ValueError)
+    assert len(calls) == 1
 
 
 def test_a_hook_that_raises_writes_nothing(server: Server, tmp_path: Path) -> None:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import io
 import time
 from collections.abc import Callable
+from typing import Any
 
 import aiohttp
 import httpx
@@ -199,6 +201,8 @@ def test_every_way_to_read_urllib3s_body_is_heard(
         assert read(answer) == STREAM
         answer.release_conn()
     assert [exchange.response.body for exchange in tape.exchanges()] == [STREAM]
+    with in_place(Player(Cassette(tape.exchanges()))), urllib3.PoolManager() as pool:
+        assert read(pool.request("GET", f"{server.base}/stream", preload_content=False)) == STREAM
 
 
 def test_a_stream_given_up_is_heard_although_nobody_closes_the_answer(server: Server) -> None:
@@ -379,11 +383,40 @@ def test_an_answer_urllib3_left_compressed_is_decoded_on_the_tape(server: Server
     assert tape.exchanges()[0].response.body == STREAM
 
 
-def test_a_body_that_can_be_read_once_is_refused(server: Server) -> None:
+BODIES: list[tuple[Callable[[], Any], bytes]] = [
+    (lambda: io.BytesIO(b"a file"), b"a file"),
+    (lambda: io.StringIO("a text"), b"a text"),
+    (lambda: iter([b"in ", "pieces"]), b"in pieces"),
+    (lambda: bytearray(b"bytes"), b"bytes"),
+]
+
+
+@pytest.mark.parametrize(("body", "sent"), BODIES)
+@pytest.mark.parametrize(
+    "post",
+    [
+        lambda url, body: requests.post(url, data=body, timeout=9).content,
+        lambda url, body: urllib3.request("POST", url, body=body).data,
+    ],
+    ids=["requests", "urllib3"],
+)
+def test_a_body_that_can_be_read_once_is_sent_kept_and_played(
+    server: Server, post: Callable[[str, Any], bytes], body: Callable[[], Any], sent: bytes
+) -> None:
+    """Files, from where they stand, and generators."""
+    tape = Recorder(Redactor())
+    with in_place(tape):
+        post(f"{server.base}/echo", body())
+    assert [(e.request.body, e.response.body) for e in tape.exchanges()] == [(sent, sent)]
+    with in_place(Player(Cassette(tape.exchanges()))):
+        assert post(f"{server.base}/echo", body()) == sent
+
+
+def test_a_body_of_no_known_kind_is_refused(server: Server) -> None:
     """What was sent could not be kept."""
     with in_place(Recorder(Redactor())), pytest.raises(RecordingFailed) as caught:
-        requests.post(f"{server.base}/echo?k=v", data=iter([b"a", b"b"]), timeout=9)
-    assert str(caught.value) == (f"POST {server.base}/echo: a body of list_iterator cannot be kept")
+        urllib3.PoolManager().urlopen("POST", f"{server.base}/echo?k=v", body={"a": 1})
+    assert str(caught.value) == f"POST {server.base}/echo: a body of dict cannot be kept"
 
 
 @pytest.mark.parametrize("client", CLIENTS)

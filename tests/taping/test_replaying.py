@@ -167,6 +167,46 @@ def test_volatile_values_do_not_count() -> None:
     assert missed(tape, asked("/chat", {})).endswith('/seed: recorded "(volatile)", asked absent')
 
 
+def form(boundary: str, text: str = "hello") -> Request:
+    """A form in parts, as every library sends one."""
+    part = f'Content-Disposition: form-data; name="f"\r\n\r\n{text}\r\n'
+    body = f"--{boundary}\r\n{part}--{boundary}\r\n{part}--{boundary}--\r\n"
+    return Request("POST", f"{HOST}/files", (), body.encode())
+
+
+def test_the_line_between_the_parts_of_a_form_does_not_count() -> None:
+    """It is made up anew each time, and no file would be found again; all else counts."""
+    tape = playing(Exchange(form("5e8b1821df0b"), Response(200, body=b"x")))
+    told = missed(tape, form("0f1f2f3f4f5f", "--0f1f2f3f4f5f in a text"))
+    assert "f1f2f" not in told.partition("asked")[0]
+    assert found(tape, form("0f1f2f3f4f5f")) == "x"
+    assert canonical(b"--a\r\nx") == "--a\r\nx"
+
+
+@pytest.mark.parametrize(
+    "post",
+    [
+        lambda files: requests.post(f"{HOST}/files", files=files, timeout=9).text,
+        lambda files: urllib3.request("POST", f"{HOST}/files", fields=files).data.decode(),
+        lambda files: httpx.post(f"{HOST}/files", files=files).text,
+    ],
+    ids=["requests", "urllib3", "httpx"],
+)
+def test_a_file_that_is_sent_again_is_found(post: Callable[[Any], str]) -> None:
+    """Whatever library sends it."""
+
+    def kept(request: Request) -> Request:
+        sent.append(request)
+        return request
+
+    sent: list[Request] = []
+    files = {"file": ("a.bin", b"\x00\xff\r\n--\r\n")}
+    with in_place(Player(Cassette(()), match=kept)), pytest.raises(Miss):
+        post(files)
+    with in_place(playing(Exchange(sent[0], Response(200, body=b"x")))):
+        assert post(files) == "x"
+
+
 def test_an_address_that_is_none_is_still_looked_up() -> None:
     """A cassette may hold anything; it is no reason to break."""
     tape = playing(Exchange(Request("GET", "http://[half"), Response(200, body=b"x")))
