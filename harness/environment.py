@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -40,12 +41,24 @@ class Environment:
         return self.variables.get(provider.address_variable, "").strip()
 
     def secrets(self) -> tuple[str, ...]:
-        """Every part of every key that is set: none of them may be written."""
+        """Every part of every key that is set, whoever's it is: none of them may be written."""
         keys = [
             (provider, self.variables.get(provider.key_variable, "").strip())
             for provider in PROVIDERS.values()
         ]
-        return tuple(part for provider, key in keys if key for part in provider.secrets(key))
+        parts = [part for provider, key in keys if key for part in provider.secrets(key)]
+        return tuple(dict.fromkeys((*parts, *self._others())))
+
+    def _others(self) -> Iterator[str]:
+        """Values of variables that by their names are secrets, and have the form of one."""
+        for name, value in self.variables.items():
+            if _SECRET.search(name) and _UNGUESSABLE.fullmatch(value.strip()):
+                yield value.strip()
+
+
+_SECRET = re.compile(r"(KEY|TOKEN|SECRET|PASSWORD|PASSWD|PASSPHRASE)$", re.IGNORECASE)
+_UNGUESSABLE = re.compile(r"(?=.*[0-9])(?=.*[A-Za-z])(?![./~]|[A-Za-z]:\\)\S{12,}", re.ASCII)
+"""No word and no path: what is not written anywhere must not be found in ordinary texts."""
 
 
 def environment(folder: Path) -> Environment:

@@ -69,6 +69,28 @@ def test_every_part_of_every_key_is_secret() -> None:
     assert "sk-1" not in repr(known)
 
 
+@pytest.mark.parametrize(
+    ("name", "value", "is_secret"),
+    [
+        ("AZURE_OPENAI_API_KEY", "0123456789abcdef0123456789abcdef", True),
+        ("DB_PASSWORD", "hunter2hunter2", True),
+        ("github_token", "ghp_1234567890ab", True),
+        ("APP_SECRET", " a+1/b=2,c:3;d4 ", True),
+        ("DB_PASSWORD", "postgres", False),
+        ("DB_PASSWORD", "correct horse battery 1", False),
+        ("SSH_KEY", "/home/me/.ssh/id_ed25519", False),
+        ("SSH_KEY", "~/.ssh/id_ed25519", False),
+        ("SSH_KEY", "C:\\keys\\id_ed25519", False),
+        ("SORT_KEY", "created_at_descending", False),
+        ("MAX_TOKENS", "100000000000a", False),
+        ("KEYBOARD", "hunter2hunter2", False),
+    ],
+)
+def test_keys_of_other_services_are_secret_too(name: str, value: str, is_secret: bool) -> None:
+    """By the name of their variable; but no word and no path, which stand in ordinary texts."""
+    assert Environment({name: value}).secrets() == ((value.strip(),) if is_secret else ())
+
+
 def test_proxies_come_back(monkeypatch: pytest.MonkeyPatch) -> None:
     """When the last one who wanted none is done; as they were before."""
     with without_proxies():  # whatever held so far

@@ -175,7 +175,7 @@ NO_REQUESTS: list[dict[str, Any]] = [
 def test_match_gives_back_a_whole_request(server: Server, tmp_path: Path, wrong: Any) -> None:
     """What is none is told of by the hook's name, whatever library asks."""
     told = r"^match gave back (a Request whose \w+ is \w+|headers that are no pairs .*)$"
-    hook = {"match": lambda request: replace(request, **wrong)}
+    hook: dict[str, Any] = {"match": lambda request: replace(request, **wrong)}
     with harness.use_cassette(tmp_path / "a.yaml", record="all"):
         httpx.get(f"{server.base}/json")
     with pytest.raises(BadHook, match=told), harness.use_cassette(tmp_path / "a.yaml", **hook):
