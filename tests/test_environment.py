@@ -78,7 +78,7 @@ def test_every_part_of_every_key_is_secret() -> None:
         ("APP_SECRET", " a+1/b=2,c:3;d4 ", True),
         ("DB_PASSWORD", "postgres", False),
         ("DB_PASSWORD", "correct horse battery 1", False),
-        ("SSH_KEY", "/home/me/.ssh/id_ed25519", False),
+        ("SSH_KEY", "/etc/keys/id_ed25519", False),
         ("SSH_KEY", "~/.ssh/id_ed25519", False),
         ("SSH_KEY", "C:\\keys\\id_ed25519", False),
         ("SORT_KEY", "created_at_descending", False),

@@ -146,6 +146,7 @@ class _Played(ClientResponse):
         self.status, self.reason = answer.status, answer.reason
         self._headers = CIMultiDictProxy(CIMultiDict(answer.headers))
         self._raw_headers = tuple((n.encode(), v.encode()) for n, v in answer.headers)
+        self._raw_cookie_headers = tuple(self._headers.getall("set-cookie", ())) or None
         self._closed = False
         self.content = _Chunks(found, pace, request)
 

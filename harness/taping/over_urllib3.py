@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import http.client
 import io
 import math
 import time
@@ -9,7 +10,7 @@ from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from itertools import accumulate
-from typing import Any, NoReturn
+from typing import Any, NoReturn, cast
 
 import urllib3
 
@@ -24,7 +25,7 @@ from harness.taping.context import (
     tape_for,
 )
 from harness.taping.recorder import Listener
-from harness.types import Exchange, Request
+from harness.types import Exchange, Request, Response
 
 
 def on_tape(original: Callable[..., Any]) -> Callable[..., Any]:
@@ -211,6 +212,7 @@ class _Played(urllib3.HTTPResponse):
             enforce_content_length=False,
             request_method=method,
             request_url=url,
+            original_response=cast("Any", _Head(answer)) if answer.header("set-cookie") else None,
         )
 
     def stream(
@@ -229,6 +231,22 @@ class _Played(urllib3.HTTPResponse):
         self, amt: int | None = None, decode_content: bool | None = None
     ) -> Generator[bytes, None, None]:
         yield from self.stream(amt, decode_content)
+
+
+class _Head:
+    """The head of an answer, where requests looks for its cookies; it has no connection."""
+
+    def __init__(self, answer: Response) -> None:
+        self.msg = http.client.HTTPMessage()
+        for name, value in answer.headers:
+            self.msg[name] = value
+
+    def isclosed(self) -> bool:
+        """Not before it is read."""
+        return False
+
+    def close(self) -> None:
+        """There is nothing to be closed."""
 
 
 class _Body(io.BytesIO):

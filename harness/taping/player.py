@@ -13,6 +13,7 @@ from harness.errors import Miss, SocketShut
 from harness.fingerprint import NONE, UNKNOWN, fingerprint
 from harness.redact import Redactor
 from harness.taping.clock import Clock
+from harness.taping.coding import honest
 from harness.taping.hooks import Match, as_it_is, compared
 from harness.taping.lookup import Key, closest, key_of
 from harness.taping.recorder import Listener
@@ -91,7 +92,8 @@ class Player:
             else:
                 _refuse(self._told(self.redactor.request(request), place))
             self._heard.append(exchange)
-        return exchange
+        answer = honest(exchange.response)
+        return exchange if answer is exchange.response else replace(exchange, response=answer)
 
     def listen(self, request: Request) -> Listener:
         """Never called: a replay finds an answer or raises."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -11,11 +10,10 @@ from functools import partial
 from itertools import count
 from typing import NoReturn, Protocol
 
-import urllib3
-
 from harness.errors import BadHook, Unkept
 from harness.fingerprint import fingerprint
 from harness.redact import Redactor
+from harness.taping.coding import decoded, undone
 from harness.taping.finished import Finished
 from harness.taping.hooks import BeforeRecord, all_of_it, chosen
 from harness.types import Exchange, Request, Response, Timing
@@ -212,23 +210,7 @@ def _decoded(head: Response, chunks: Sequence[bytes]) -> tuple[Response, tuple[i
     in a coding that nobody here can undo stays as it came, and its header says so.
     """
     raw = b"".join(chunks)
-    body = _plain(raw, head.header("content-encoding") or "identity")
+    body = undone(raw, head.header("content-encoding") or "identity")
     if body is None:
         return replace(head, body=raw), tuple(len(chunk) for chunk in chunks)
-    told = ("content-encoding", "content-length")
-    headers = tuple((name, value) for name, value in head.headers if name.lower() not in told)
-    return replace(head, headers=headers, body=body), ()
-
-
-def _plain(raw: bytes, coding: str) -> bytes | None:
-    """A body with its content coding undone; None where there is none, or it cannot be."""
-    known = urllib3.HTTPResponse.CONTENT_DECODERS
-    if any(name.strip().lower() not in known for name in coding.split(",")):
-        return None
-    response = urllib3.HTTPResponse(
-        io.BytesIO(raw), headers={"content-encoding": coding}, preload_content=False
-    )
-    try:
-        return response.read(decode_content=True)
-    except urllib3.exceptions.DecodeError:
-        return None
+    return decoded(head, body), ()

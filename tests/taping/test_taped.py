@@ -215,12 +215,19 @@ def test_what_a_project_says_is_added(server: Server, tmp_path: Path) -> None:
     assert taped.played == ()
 
 
+@pytest.mark.parametrize(
+    ("name", "key"),
+    [
+        ("ZHIPUAI_API_KEY", "0123456789abcdef0123456789abcdef.TestTestTestTest"),
+        ("AZURE_OPENAI_API_KEY", "0123456789abcdef0123456789abcdef"),
+        ("DB_PASSWORD", "hunter2hunter2"),
+    ],
+)
 def test_keys_of_the_environment(
-    server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, key: str
 ) -> None:
     """Are known without being told."""
-    key = "0123456789abcdef0123456789abcdef.TestTestTestTest"
-    monkeypatch.setenv("ZHIPUAI_API_KEY", key)
+    monkeypatch.setenv(name, key)
     with harness.use_cassette(tmp_path / "a.yaml", record="all"):
         httpx.post(f"{server.base}/echo", content=key)
     assert key not in (tmp_path / "a.yaml").read_text()
