@@ -18,6 +18,7 @@ ENGLISH, CHINESE = (
     (DOCS / f"COMING_FROM_VCRPY{ending}.md").read_text(encoding="utf-8")
     for ending in ("", ".zh-CN")
 )
+README = (DOCS.parent / "README.md").read_text(encoding="utf-8")
 BLOCK = re.compile(r"^```\w+\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 _, CONFTEST, TEST, PROJECT = BLOCK.findall(ENGLISH)
 
@@ -55,3 +56,14 @@ def test_what_comes_after_works(
     result = pytester.runpytest_inprocess("-p", "no:asyncio")
     result.assert_outcomes(passed=1)
     result.stdout.fnmatch_lines(["harness: 1 replayed, 0 recorded, 0 live; no test went *"])
+
+
+@pytest.mark.parametrize("half", ["before", "after"])
+def test_what_the_readme_shows_works(pytester: pytest.Pytester, half: str) -> None:
+    """The code of either tool is its own; the cassette is the same."""
+    (shown,) = (block for block in BLOCK.findall(README) if block.startswith("# before"))
+    code = dict(zip(["before", "after"], re.split("^# after$", shown, flags=re.M), strict=True))
+    pytester.makeini("[pytest]\naddopts = -p no:cacheprovider\nmarkers = vcr: of another plugin\n")
+    pytester.mkdir("cassettes").joinpath("mine.yaml").write_text("interactions: []\nversion: 1\n")
+    pytester.makepyfile(f"import harness\nimport pytest\nimport vcr\n\n{code[half]}")
+    pytester.runpytest_inprocess("-p", "no:asyncio", "--strict-markers").assert_outcomes(passed=1)
