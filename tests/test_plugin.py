@@ -271,5 +271,5 @@ def test_the_plugin_imports_nothing_heavy(python: Python) -> None:
     )
     assert python("-c", code).stdout == (
         "harness harness.plugin harness.plugin.aging harness.plugin.cassettes "
-        "harness.plugin.scenarios harness.plugin.tally\n"
+        "harness.plugin.outside harness.plugin.scenarios harness.plugin.tally\n"
     )

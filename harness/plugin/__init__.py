@@ -24,12 +24,14 @@ from harness.plugin.cassettes import (
     has_mark,
     taped_of,
 )
+from harness.plugin.outside import Outside
 from harness.plugin.scenarios import ScenarioFile
 from harness.plugin.tally import Tally
 
 __all__ = ["cassette", "cassette_settings"]
 
 _FOLDERS = "harness_scenarios"
+_OUTSIDE = pytest.StashKey[Outside]()
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -109,6 +111,7 @@ def pytest_configure(config: pytest.Config) -> None:
     check_options(config)
     config.addinivalue_line("markers", MARK)
     config.pluginmanager.register(Tally(), "harness-tally")
+    config.pluginmanager.register(config.stash.setdefault(_OUTSIDE, Outside()), "harness-outside")
     listing = config.getoption("--list-cassettes")
     if listing:
         from harness.plugin.listing import Listing
@@ -124,12 +127,21 @@ def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> pytest.Col
     return None
 
 
-@pytest.hookimpl(tryfirst=True)
-def pytest_runtest_setup(item: pytest.Item) -> None:
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_runtest_setup(item: pytest.Item) -> Generator[None, object, object]:
     """A test with the mark has the defaults of its folder set up like any fixture."""
     names = getattr(item, "fixturenames", None)
     if names is not None and DEFAULTS not in names and has_mark(item):
         names.append(DEFAULTS)
+    with item.config.stash[_OUTSIDE].watching(item):
+        return (yield)
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_runtest_teardown(item: pytest.Item) -> Generator[None, object, object]:
+    """What its fixtures do afterwards is not on the cassette either."""
+    with item.config.stash[_OUTSIDE].watching(item):
+        return (yield)
 
 
 @pytest.hookimpl(wrapper=True)

@@ -12,6 +12,7 @@ from enum import StrEnum
 import pytest
 
 _NAME = "harness"
+_FIXTURES = "harness-fixtures"
 
 
 class Verdict(StrEnum):
@@ -39,26 +40,43 @@ def tell(item: pytest.Item, verdict: Verdict) -> None:
     item.user_properties.append((_NAME, verdict.value))
 
 
+def tell_of_fixtures(item: pytest.Item, host: str) -> None:
+    """Have a test's report say that its fixtures reached a host, past any cassette."""
+    if (_FIXTURES, host) not in item.user_properties:
+        item.user_properties.append((_FIXTURES, host))
+
+
 class Tally:
     """Counts verdicts as reports come in, from wherever they come."""
 
     def __init__(self) -> None:
         self._seen: Counter[str] = Counter()
+        self._fixtures = 0
+        """Tests whose fixtures went to the network."""
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         """One more, if this test has a verdict."""
         if report.when == "call":
             self._seen.update(str(v) for name, v in report.user_properties if name == _NAME)
+        if report.when == "teardown":
+            self._fixtures += any(name == _FIXTURES for name, _ in report.user_properties)
 
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
         """The line, unless no test had to do with a cassette."""
-        if self._seen:
+        if self._seen or self._fixtures:
             terminalreporter.write_line(self.line())
 
     def line(self) -> str:
-        """`harness: 12 replayed, 1 recorded, 0 live; 1 test went to the network`."""
+        """`harness: 12 replayed, 1 recorded, 0 live; 1 test went to the network`.
+
+        Fixtures are outside of their test's cassette: `..., and fixtures of 2 tests did`.
+        """
         told = [v for v in Verdict if v in _TOLD_ALWAYS or self._seen[v]]
         counts = ", ".join(f"{self._seen[verdict]} {verdict}" for verdict in told)
         out = sum(self._seen[verdict] for verdict in _WENT_OUT)
         tests = {0: "no test", 1: "1 test"}.get(out, f"{out} tests")
-        return f"harness: {counts}; {tests} went to the network"
+        line = f"harness: {counts}; {tests} went to the network"
+        if not self._fixtures:
+            return line
+        of = "1 test" if self._fixtures == 1 else f"{self._fixtures} tests"
+        return f"{line}, {'and' if out else 'but'} fixtures of {of} did"

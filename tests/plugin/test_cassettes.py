@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 import xml.etree.ElementTree as ET
 from importlib.util import find_spec
 from pathlib import Path
@@ -330,6 +331,60 @@ def test_outside():
             "1 test went to the network"
         ]
     )
+
+
+FIXTURES = """
+@pytest.fixture
+def before():
+    httpx.get("http://192.0.2.1/")
+
+@pytest.fixture
+def after():
+    yield
+    httpx.get("http://192.0.2.2/")
+
+@pytest.fixture
+def here():
+    httpx.get(BASE)
+
+@pytest.mark.cassette
+def test_before(before): pass
+
+@pytest.mark.cassette
+def test_after(after, before): pass
+
+@pytest.mark.cassette
+def test_here(here): pass
+
+def test_without(before): pass
+"""
+
+
+@pytest.mark.parametrize(
+    ("chosen", "told"),
+    [
+        ("", "no test went to the network, but fixtures of 2 tests did"),
+        ("test_after", "no test went to the network, but fixtures of 1 test did"),
+        ("test_here", "no test went to the network"),
+    ],
+)
+def test_fixtures_that_are_not_offline_are_told(
+    repository: pytest.Pytester,
+    sandbox: str,
+    monkeypatch: pytest.MonkeyPatch,
+    chosen: str,
+    told: str,
+) -> None:
+    """They are on no cassette; who reads the last line should know. This machine does not count."""
+    here = ("127.0.0.1", int(sandbox.rpartition(":")[2]))
+    original = socket.socket.connect
+    monkeypatch.setattr(socket.socket, "connect", lambda self, _: original(self, here))
+    before = socket.socket.connect
+    write(repository, sandbox, f"BASE = {sandbox!r}\n{FIXTURES}")
+    result = repository.runpytest_inprocess("-k", chosen)
+    assert result.ret == 0
+    assert result.outlines[-2].endswith(told)
+    assert socket.socket.connect is before
 
 
 @pytest.mark.parametrize(
