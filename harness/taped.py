@@ -95,7 +95,7 @@ def use_cassette(
     lists = {"volatile": volatile, "secrets": secrets, "allow_hosts": allow_hosts}
     for name, value in lists.items():
         if isinstance(value, str):
-            raise HarnessError(f"{name}={value!r}: a list is expected, not one text")
+            raise HarnessError(f"{name}: a list is expected, not one text")
     return Taped(
         Path(path),
         Record(record),
@@ -137,6 +137,17 @@ class Taped:
     _open: ExitStack = field(init=False, repr=False, default_factory=ExitStack)
 
     def __post_init__(self) -> None:
+        for name in ("volatile", "secrets", "allow_hosts"):
+            if not all(isinstance(text, str) for text in getattr(self, name)):
+                raise HarnessError(f"{name}: a list of texts is expected")
+        for pointer in self.volatile:
+            if not pointer.startswith("/"):
+                raise HarnessError(
+                    f"volatile: {pointer!r} is no JSON pointer; allowed are the likes of '/seed'"
+                )
+        for name in ("match", "before_record"):
+            if not callable(getattr(self, name)):
+                raise HarnessError(f"{name}: a function is expected")
         self._deck = Deck(Player(self._old))
         self._hosts = Hosts(self.allow_hosts)
 
@@ -227,8 +238,24 @@ class Taped:
             raise Unplayed(self._told_unplayed())
 
     def __call__(self, function: F) -> F:
-        """The function, each call of it a block of its own; it may be asynchronous."""
-        if inspect.iscoroutinefunction(function):
+        """The function, each call of it a block of its own; it may be asynchronous.
+
+        A generator's block lasts until its end, as a fixture's has to. Raises HarnessError for
+        what would run after the block was over.
+        """
+        if inspect.isasyncgenfunction(function) or inspect.isclass(function):
+            raise HarnessError(
+                f"{function.__name__}: a function or a generator can be on a cassette as a whole, "
+                "not a class or an asynchronous generator; open the block inside of it"
+            )
+        if inspect.isgeneratorfunction(function):
+
+            @functools.wraps(function)
+            def called(*args: Any, **options: Any) -> Any:
+                with replace(self):
+                    return (yield from function(*args, **options))
+
+        elif inspect.iscoroutinefunction(function):
 
             @functools.wraps(function)
             async def called(*args: Any, **options: Any) -> Any:

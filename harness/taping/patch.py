@@ -31,7 +31,7 @@ from harness.errors import SocketShut
 from harness.taping import clock, over_httpx, over_urllib3, threads
 from harness.taping.clock import Seam
 from harness.taping.context import Tape, allowed, current, on_the_way
-from harness.taping.hosts import NO_HOSTS, Hosts
+from harness.taping.hosts import NO_HOSTS, Hosts, is_local
 
 
 @contextmanager
@@ -166,13 +166,44 @@ def _guarded(original: Callable[..., Any]) -> Callable[..., Any]:
     """A way to open a connection that asks the tape first."""
 
     def connect(self: socket.socket, address: Any) -> Any:
-        if self.family in (socket.AF_INET, socket.AF_INET6) and _is_past_tape():
-            host, port = str(address[0]), address[1]
-            if not allowed.get().pass_connection(host, port, _patch.names.get(host, ())):
-                raise _shut(host, port)
+        if self.family in (socket.AF_INET, socket.AF_INET6):
+            _ask(str(address[0]), address[1])
         return original(self, address)
 
     return connect
+
+
+def _guarded_sending(original: Callable[..., Any]) -> Callable[..., Any]:
+    """A way to send without a connection, `sendto` or `sendmsg`; the address stands last."""
+
+    def send(self: socket.socket, *args: Any) -> Any:
+        host = args[-1] if args else None
+        if isinstance(host, tuple) and self.family in (socket.AF_INET, socket.AF_INET6):
+            _ask(str(host[0]), host[1])
+        return original(self, *args)
+
+    return send
+
+
+def _ask(host: str, port: Any) -> None:
+    """Raise SocketShut where a tape is in place and the host is not allowed."""
+    if not _is_past_tape():
+        return
+    if not allowed.get().pass_connection(host, port, _patch.names.get(host, ())):
+        raise _shut(host, port)
+
+
+def _guarded_name(original: Callable[..., Any]) -> Callable[..., Any]:
+    """`socket.gethostbyname`; which addresses this machine has is no question to a network."""
+
+    def gethostbyname(host: Any) -> Any:
+        name = _name(host)
+        is_here = is_local(name) or name == socket.gethostname()
+        if _is_past_tape() and not is_here and not allowed.get().has(name, None):
+            raise _shut(name, "any port")
+        return original(host)
+
+    return gethostbyname
 
 
 def _guarded_names(original: Callable[..., Any]) -> Callable[..., Any]:
@@ -210,5 +241,9 @@ _SEAMS: tuple[Seam, ...] = (
     (urllib3.HTTPConnectionPool, "urlopen", over_urllib3.on_tape),
     (socket.socket, "connect", _guarded),
     (socket.socket, "connect_ex", _guarded),
+    (socket.socket, "sendto", _guarded_sending),
+    (socket.socket, "sendmsg", _guarded_sending),
     (socket, "getaddrinfo", _guarded_names),
+    (socket, "gethostbyname", _guarded_name),
+    (socket, "gethostbyname_ex", _guarded_name),
 )

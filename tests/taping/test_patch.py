@@ -218,7 +218,28 @@ async def _open(server: Server) -> None:
     await asyncio.open_connection(server.host, server.port)
 
 
-WAYS = [by_address, by_connect, by_connect_ex, by_http_client, by_urllib, by_asyncio]
+def by_datagram(server: Server) -> object:
+    """Without any connection."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as plain:
+        return plain.sendto(b"x", (server.host, server.port))
+
+
+def by_message(server: Server) -> object:
+    """The same in other words."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as plain:
+        return plain.sendmsg([b"x"], [], 0, (server.host, server.port))
+
+
+WAYS = [
+    by_datagram,
+    by_message,
+    by_address,
+    by_connect,
+    by_connect_ex,
+    by_http_client,
+    by_urllib,
+    by_asyncio,
+]
 
 
 @pytest.mark.parametrize("way", WAYS)
@@ -246,11 +267,28 @@ def test_no_name_is_looked_up_past_a_tape() -> None:
         http.client.HTTPSConnection("no-such-host.invalid").request("GET", "/")
 
 
+@pytest.mark.parametrize("name", ["gethostbyname", "gethostbyname_ex"])
+def test_no_name_is_looked_up_the_old_way_either(name: str) -> None:
+    """But for this machine's own."""
+    told = r"^a connection to no-such-host\.invalid:any port was opened past the tape"
+    with in_place(answering("one")):
+        with pytest.raises(SocketShut, match=told):
+            getattr(socket, name)("no-such-host.invalid")
+        assert getattr(socket, name)("localhost")
+        assert getattr(socket, name)(socket.gethostname())
+    assert "gethostby" in socket.gethostbyname.__name__
+    assert "sendto" not in vars(socket.socket)
+
+
 def test_what_is_no_network_stays_open(tmp_path_factory: pytest.TempPathFactory) -> None:
     """Pairs of sockets and those in the file system; event loops need them."""
     path = str(tmp_path_factory.mktemp("s") / "s")
     with in_place(answering("one")):
         one, other = socket.socketpair()
+        kind = socket.AF_UNIX, socket.SOCK_DGRAM
+        with socket.socket(*kind) as told, socket.socket(*kind) as telling:
+            told.bind(f"{path}d")
+            assert telling.sendto(b"x", f"{path}d") == 1
         with one, other:
             one.sendall(b"x")
             assert other.recv(1) == b"x"

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import shutil
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import httpx
 import pytest
@@ -275,13 +275,57 @@ def test_as_a_decorator(server: Server, tmp_path: Path) -> None:
     assert len(server.asked) == 1
 
 
+def test_as_a_decorator_of_a_generator(server: Server, tmp_path: Path) -> None:
+    """The block lasts as long as the generator, and so around a test whose fixture it is."""
+    path = recorded(server, tmp_path / "a.yaml", "/json")
+
+    @harness.use_cassette(path)
+    def fixture() -> Iterator[str]:
+        yield "before"
+        yield get(server)
+
+    before = fixture()
+    assert next(before) == "before"
+    assert next(before) == '{"answer":"你好"}'
+    assert list(before) == []
+    assert len(server.asked) == 1
+
+
+def test_what_would_run_after_its_block_is_not_decorated(tmp_path: Path) -> None:
+    """It would reach the network, and nobody would be told."""
+
+    async def pieces() -> AsyncIterator[int]:
+        yield 1
+
+    class Some:
+        pass
+
+    for what in (pieces, Some):
+        with pytest.raises(HarnessError, match=f"^{what.__name__}: a function or a generator can"):
+            harness.use_cassette(tmp_path / "a.yaml")(what)
+
+
 @pytest.mark.parametrize(
-    "wrong", [{"record": "sometimes"}, {"volatile": "/seed"}, {"secrets": "my-own-secret"}]
+    ("wrong", "told"),
+    [
+        ({"record": "sometimes"}, "record='sometimes' is not one of: none, missing, all"),
+        ({"volatile": "/seed"}, "volatile: a list is expected, not one text"),
+        ({"secrets": "my-own-secret"}, "secrets: a list is expected, not one text"),
+        ({"secrets": [7]}, "secrets: a list of texts is expected"),
+        ({"allow_hosts": [7]}, "allow_hosts: a list of texts is expected"),
+        (
+            {"volatile": ["/a", "seed"]},
+            "volatile: 'seed' is no JSON pointer; allowed are the likes of '/seed'",
+        ),
+        ({"match": 7}, "match: a function is expected"),
+        ({"before_record": "x"}, "before_record: a function is expected"),
+    ],
 )
-def test_wrong_use(tmp_path: Path, wrong: dict[str, str]) -> None:
-    """Told at once."""
-    with pytest.raises(HarnessError):
-        harness.use_cassette(tmp_path, **wrong)  # type: ignore[arg-type]
+def test_wrong_use(tmp_path: Path, wrong: dict[str, Any], told: str) -> None:
+    """Is told in one line, which holds no secret."""
+    with pytest.raises(HarnessError) as caught:
+        harness.use_cassette(tmp_path / "a.yaml", **wrong)
+    assert str(caught.value) == told
 
 
 def test_a_cassette_of_a_scenario(tmp_path: Path) -> None:
