@@ -248,6 +248,15 @@ def keys(text: str) -> Iterator[Key]:
                 yield Key(found.start(), found.end(), kind)
 
 
+def without_keys(text: str) -> str:
+    """A text to be shown, with whatever reads as a key replaced."""
+    end = len(text)
+    for key in sorted(keys(text), key=lambda key: key.start, reverse=True):
+        text = text[: key.start] + PLACEHOLDER + text[min(key.end, end) :]
+        end = key.start
+    return text
+
+
 def _is_apart(found: re.Match[str]) -> bool:
     """Not a piece of a file in base64, where any letters may stand."""
     text, start = found.string, found.start()

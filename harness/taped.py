@@ -24,7 +24,7 @@ from harness.environment import environment, without_proxies
 from harness.errors import CannotWrite, HarnessError, Miss, NoCassette, Unfinished, Unplayed
 from harness.journal import Journal
 from harness.reading import transcript_of
-from harness.redact import Redactor
+from harness.redact import Redactor, without_keys
 from harness.rules import Judged, judge
 from harness.settings import Settings, settings
 from harness.store import put_cassette, read
@@ -335,7 +335,8 @@ class Taped:
 
     def _told_unplayed(self) -> str:
         clean = self._deck.player.redactor.request  # others' cassettes may hold anything
-        left = [f"\n  {e.method} {e.uri}" for e in (clean(e.request) for e in self.unplayed)]
+        asked = (clean(exchange.request) for exchange in self.unplayed)
+        left = [f"\n  {request.method} {without_keys(request.uri)}" for request in asked]
         count = "1 recorded exchange" if len(left) == 1 else f"{len(left)} recorded exchanges"
         return (
             f"{self.path}: {count} nobody asked for; allow that with allow_unplayed=True, "

@@ -7,6 +7,7 @@ import re
 from collections.abc import Container, Sequence
 from urllib.parse import urlsplit
 
+from harness.redact import without_keys
 from harness.types import Exchange, Json, Request
 from harness.wire import ABSENT, at, read_json, walk
 
@@ -163,5 +164,6 @@ def _inside(pointer: str, found: Container[str]) -> bool:
 
 def _short(value: Json) -> str:
     text = repr(value) if value is ABSENT else json.dumps(value, ensure_ascii=False)
+    text = without_keys(text)  # nobody may have told us of it
     printable = text.encode("utf-8", "backslashreplace").decode()
     return printable if len(printable) <= 60 else f"{printable[:57]}..."

@@ -11,7 +11,7 @@ from typing import NoReturn
 
 from harness.errors import Miss, SocketShut
 from harness.fingerprint import NONE, UNKNOWN, fingerprint
-from harness.redact import Redactor
+from harness.redact import Redactor, without_keys
 from harness.taping.clock import Clock
 from harness.taping.coding import honest
 from harness.taping.hooks import Match, as_it_is, compared
@@ -119,7 +119,7 @@ class Player:
         return tuple(self.cassette.exchanges[number] for number in left)
 
     def _told(self, request: Request, place: Place) -> str:
-        asked = f"no recorded answer to {request.method} {request.uri}"
+        asked = f"no recorded answer to {request.method} {without_keys(request.uri)}"
         key, lane = place
         if place in self._last:
             return f"{asked}: it was recorded {self._times(place)}, and asked once more"

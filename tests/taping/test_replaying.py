@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from harness.errors import Miss, SocketShut
-from harness.redact import Redactor
+from harness.redact import Redactor, without_keys
 from harness.taping import Player, in_place
 from harness.taping.lookup import canonical, closest, key_of
 from harness.types import Cassette, Exchange, Provenance, Request, Response
@@ -323,6 +323,22 @@ def test_a_miss_never_tells_a_secret() -> None:
     assert '/q: recorded "REDACTED", asked "my REDACTED"' in text
     assert found(tape, asked(f"/chat?k={key}", {"q": key})) == "x"
     assert key not in repr(tape)
+
+
+@pytest.mark.parametrize("start", [0, 40, 55])
+def test_a_miss_never_tells_what_looks_like_a_key(start: int) -> None:
+    """Whoever's it is, and wherever the text is cut that is shown."""
+    key = "sk-9f8e7d6c5b4a39281706f5e4d3c2b1a0"
+    words = "word " * (start // 5)
+    tape = playing(told("x", "/chat", {"q": "?"}))
+    for text in (
+        missed(tape, asked("/chat", {"q": f"{words}{key}"})),
+        missed(tape, asked(f"/chat?k={key}", {"q": "?"})),
+        missed(tape, Request("POST", f"{HOST}/chat", (), f"{words}{key}".encode())),
+    ):
+        assert "sk-9f" not in text
+        assert "REDACTED" in text or start == 55
+    assert without_keys(f"{key} a {key}{key}") == "REDACTED a REDACTED"
 
 
 LIBRARIES: dict[str, Callable[[str], object]] = {
