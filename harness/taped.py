@@ -227,7 +227,7 @@ class Taped:
                 if len(self._journal) and self.record is Record.MISSING:
                     error.add_note(f'kept for the next run with record="missing": {self._journal}')
                 return
-            self._deck.settle()
+            self._deck.finish()
             if self.recorded:
                 self._write()
             elif self.record is Record.MISSING:

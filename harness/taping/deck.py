@@ -87,10 +87,10 @@ class Deck:
         """Whether any request went to the network, answered or not."""
         return any(not isinstance(note, Exchange) for note in self._notes)
 
-    def settle(self) -> None:
+    def finish(self) -> None:
         """See that all that was heard is kept; what kept any from being kept is raised."""
         if self.recorder is not None:
-            self.recorder.settle()
+            self.recorder.finish()
 
     def unplayed(self) -> tuple[Exchange, ...]:
         """What the cassette has and nobody asked for."""

@@ -114,6 +114,12 @@ class Recorder:
         if self._trouble is not None:
             raise self._trouble
 
+    def finish(self) -> None:
+        """No more is heard: an answer that nobody read to its end is kept as far as it came."""
+        for listener in list(self._open.values()):
+            listener.stopped()
+        self.settle()
+
     @contextmanager
     def turn(self, number: int) -> Iterator[list[Exchange]]:
         """The exchanges that began inside the context, secrets removed."""

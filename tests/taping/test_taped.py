@@ -82,6 +82,19 @@ def test_a_block_that_raises_writes_nothing(server: Server, tmp_path: Path, reco
     assert (taped.went_out, taped.written) == (True, False)
 
 
+def test_an_answer_nobody_read_is_kept_as_far_as_it_came(server: Server, tmp_path: Path) -> None:
+    """Who looked at its head alone finds that again, and no miss."""
+    path = tmp_path / "a.yaml"
+    with httpx.Client() as client:
+        asked = client.build_request("GET", f"{server.base}/stream")
+        with harness.use_cassette(path, record="all") as taped:
+            unread = client.send(asked, stream=True)
+        assert len(unread.read()) > 0
+        assert (unread.status_code, taped.written) == (200, True)
+        with harness.use_cassette(path):
+            assert client.send(asked).status_code == 200
+
+
 @pytest.mark.parametrize("record", ["missing", "all"])
 def test_nothing_new_writes_nothing(server: Server, tmp_path: Path, record: str) -> None:
     """Not even the date."""
