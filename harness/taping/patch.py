@@ -16,7 +16,6 @@ import sys
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from functools import partial
 from importlib import import_module
 from importlib.abc import MetaPathFinder
 from importlib.machinery import ModuleSpec
@@ -56,11 +55,13 @@ class _Patch:
         self._users = 0
         self._lock = threading.Lock()
         self._originals: list[tuple[Any, str, Any]] = []
-        self._later = [_Later(name, partial(self._came, name)) for name in _LATER]
+        self._later = [_Later(name, seams, self._came) for name, seams in _LATER.items()]
         self.names: dict[str, set[str]] = {}
         """Addresses, and the names that were looked up to be them."""
 
     def acquire(self) -> None:
+        for later in self._later:
+            later.wait()  # before the lock, which `_came` takes at the end of an import
         with self._lock:
             self._users += 1
             if self._users == 1:
@@ -85,8 +86,8 @@ class _Patch:
         for seam in (*_SEAMS, *threads.seams(), *clock.seams()):
             self._patch(*seam)
         for later in self._later:
-            if later.name in sys.modules:
-                self._patch_library(later.name)
+            if later.is_there:
+                self._patch_library(later)
             else:
                 sys.meta_path.insert(0, later)
 
@@ -94,14 +95,14 @@ class _Patch:
         self._originals.append((owner, name, vars(owner).get(name, _INHERITED)))
         setattr(owner, name, wrap(getattr(owner, name)))
 
-    def _patch_library(self, name: str) -> None:
-        for seam in _LATER[name](import_module(name)):  # another thread may be importing it
+    def _patch_library(self, later: _Later) -> None:
+        for seam in later.seams(sys.modules[later.name]):
             self._patch(*seam)
 
-    def _came(self, name: str) -> None:
+    def _came(self, later: _Later) -> None:
         with self._lock:
             if self._users:
-                self._patch_library(name)
+                self._patch_library(later)
 
 
 def _aiohttp(library: ModuleType) -> tuple[Seam, ...]:
@@ -121,7 +122,9 @@ def _httpx2(library: ModuleType) -> tuple[Seam, ...]:
     return () if library is httpx else over_httpx.seams(library)
 
 
-_LATER: Mapping[str, Callable[[ModuleType], tuple[Seam, ...]]] = {
+_Seams = Callable[[ModuleType], tuple[Seam, ...]]
+
+_LATER: Mapping[str, _Seams] = {
     "aiohttp.client": _aiohttp,
     "httpx2": _httpx2,
     "requests.adapters": _requests,
@@ -132,9 +135,23 @@ _LATER: Mapping[str, Callable[[ModuleType], tuple[Seam, ...]]] = {
 class _Later(MetaPathFinder):
     """Waits for a module to be imported, and says so as soon as it has been."""
 
-    def __init__(self, name: str, came: Callable[[], None]) -> None:
+    def __init__(self, name: str, seams: _Seams, came: Callable[[_Later], None]) -> None:
         self.name = name
+        self.seams = seams
         self._came = came
+
+    @property
+    def is_there(self) -> bool:
+        """Whether it is imported, to its end."""
+        module = sys.modules.get(self.name)
+        spec = getattr(module, "__spec__", None)
+        return module is not None and not getattr(spec, "_initializing", False)
+
+    def wait(self) -> None:
+        """Until nobody is in the midst of importing the module."""
+        if self.name in sys.modules:
+            with suppress(ImportError):
+                import_module(self.name)
 
     def find_spec(
         self, fullname: str, path: Sequence[str] | None, target: Any = None
@@ -153,7 +170,7 @@ class _Later(MetaPathFinder):
     def _telling(self, execute: Callable[[Any], None]) -> Callable[[Any], None]:
         def exec_module(module: Any) -> None:
             execute(module)
-            self._came()
+            self._came(self)
 
         return exec_module
 

@@ -5,12 +5,17 @@ from __future__ import annotations
 import asyncio
 import http.client
 import socket
+import sys
 import threading
 import urllib.request
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from contextvars import Context
+from importlib import import_module
+from pathlib import Path
+from types import ModuleType, SimpleNamespace
+from typing import cast
 
 import httpx
 import pytest
@@ -19,7 +24,7 @@ import urllib3
 
 from harness.errors import NoTape, SocketShut
 from harness.redact import Redactor
-from harness.taping import Player, Recorder, in_place
+from harness.taping import Player, Recorder, in_place, patch
 from harness.types import Cassette, Exchange, Request, Response
 
 from .server import Server
@@ -99,6 +104,42 @@ def test_a_patch_used_by_two_threads_lasts_as_long_as_both() -> None:
 
 
 # --------------------------------------------------------------------------------- contexts
+
+
+def test_a_library_that_is_being_imported_is_waited_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An import that began under one tape ends under the next: neither waits for the other."""
+    began, go = threading.Event(), threading.Event()
+    patched: list[str] = []
+
+    def seams_of(library: ModuleType) -> tuple[()]:
+        patched.append(library.__name__)
+        return ()
+
+    monkeypatch.setitem(sys.modules, "gate", cast(ModuleType, SimpleNamespace(began=began, go=go)))
+    (tmp_path / "slow_library.py").write_text("import gate\ngate.began.set()\ngate.go.wait(9)\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.setattr(patch, "_LATER", {"slow_library": seams_of})
+    monkeypatch.setattr(patch, "_SEAMS", ())
+    one = patch._Patch()
+    one.acquire()
+    importing = threading.Thread(target=import_module, args=("slow_library",), daemon=True)
+    importing.start()
+    assert began.wait(9)
+    one.release()
+    opening = threading.Thread(target=one.acquire, daemon=True)
+    opening.start()
+    opening.join(0.1)
+    go.set()
+    importing.join(9)
+    opening.join(9)
+    try:
+        assert (importing.is_alive(), opening.is_alive()) == (False, False)
+        assert patched == ["slow_library"]
+        one.release()
+    finally:
+        sys.modules.pop("slow_library", None)
 
 
 def test_two_threads_with_two_tapes_never_meet(server: Server) -> None:
