@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from questions import silent, two_scenarios, write
 
 from harness import recordings, work
 from harness.environment import Environment
@@ -16,25 +17,10 @@ from harness.store import Store
 KNOWN = Environment({})
 
 
-def write(folder: Path, name: str, targets: str = "zhipuai/glm-4", more: str = "") -> Path:
-    """A scenario of one question."""
-    folder.mkdir(exist_ok=True)
-    file = folder / f"{name}.yaml"
-    text = f"name: {name}\nabout: A question.\ntargets: [{targets}]\nsteps:\n  - user: 你好\n{more}"
-    file.write_text(text, encoding="utf-8")
-    return file
-
-
-def silent(_: str) -> None:
-    """Nobody is told."""
-
-
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
     """A folder with two scenarios."""
-    write(tmp_path / "scenarios", "one", "zhipuai/glm-4, dashscope/qwen-turbo")
-    write(tmp_path / "scenarios", "two", "dashscope/qwen-plus")
-    return tmp_path / "scenarios"
+    return two_scenarios(tmp_path / "scenarios")
 
 
 @pytest.fixture

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from questions import silent, two_scenarios, write
 
 from harness import work
 from harness.environment import Environment
@@ -18,25 +19,10 @@ from harness.types import Origin
 KNOWN = Environment({"ZHIPUAI_API_KEY": "mine.mine", "DASHSCOPE_API_KEY": "sk-mine"})
 
 
-def write(folder: Path, name: str, targets: str = "zhipuai/glm-4", more: str = "") -> Path:
-    """A scenario of one question."""
-    folder.mkdir(exist_ok=True)
-    file = folder / f"{name}.yaml"
-    text = f"name: {name}\nabout: A question.\ntargets: [{targets}]\nsteps:\n  - user: 你好\n{more}"
-    file.write_text(text, encoding="utf-8")
-    return file
-
-
-def silent(_: str) -> None:
-    """Nobody is told."""
-
-
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
     """A folder with two scenarios."""
-    write(tmp_path / "scenarios", "one", "zhipuai/glm-4, dashscope/qwen-turbo")
-    write(tmp_path / "scenarios", "two", "dashscope/qwen-plus")
-    return tmp_path / "scenarios"
+    return two_scenarios(tmp_path / "scenarios")
 
 
 # ---------------------------------------------------------------------------------- scenarios
@@ -119,7 +105,7 @@ def test_the_users_keys_and_addresses_are_not_for_the_sandbox() -> None:
             assert source.key(provider) == SPEAKERS[provider.name].key
             assert source.address(provider) == source.where + SPEAKERS[provider.name].prefix
         assert source.origin is Origin.SANDBOX
-        assert source.secrets == ("mine.mine", "mine", "mine", "sk-mine")
+        assert source.secrets == ("mine.mine", "mine", "sk-mine")
 
 
 def test_a_sandbox_with_a_key_of_its_own(folder: Path, tmp_path: Path) -> None:
@@ -138,7 +124,7 @@ def test_the_live_source_is_the_users() -> None:
     assert source.key(PROVIDERS["zhipuai"]) == "mine.mine"
     assert source.address(PROVIDERS["zhipuai"]) == "http://there"
     assert source.address(PROVIDERS["dashscope"]) == ""
-    assert source.secrets == ("mine.mine", "mine", "mine", "sk-mine")
+    assert source.secrets == ("mine.mine", "mine", "sk-mine")
 
 
 # --------------------------------------------------------------------- recording and replaying
