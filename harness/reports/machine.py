@@ -153,8 +153,13 @@ def matrix(found: Matrix) -> dict[str, Any]:
             table.part: {row.path: [types or None for types in row.types] for row in table.rows}
             for table in found.tables
         },
-        "facts": [_facts(told) for told in found.facts],
+        "facts": facts(found),
     }
+
+
+def facts(found: Matrix) -> list[dict[str, Any]]:
+    """What each turn came to with each target, as JSON objects."""
+    return [_facts(told) for told in found.facts]
 
 
 def _facts(told: Facts) -> dict[str, Any]:

@@ -86,8 +86,13 @@ def _targets(glance: Sequence[Cell]) -> list[str]:
 
 def _providers(targets: Sequence[str]) -> Iterator[tuple[str, list[str]]]:
     """The providers in the order of their targets, and the models of each."""
-    for provider, mine in groupby(targets, key=lambda target: target.rpartition("/")[0]):
+    for provider, mine in groupby(targets, key=_provider):
         yield provider, [target.removeprefix(f"{provider}/") for target in mine]
+
+
+def _provider(target: str) -> str:
+    """The provider of a target: what stands before its model, which may have a place beside it."""
+    return target.partition(" (")[0].rpartition("/")[0]
 
 
 Row = tuple[sections.Section, list[tuple[Cell | None, str]]]

@@ -241,7 +241,9 @@ TEXTS: Mapping[str, Text] = MappingProxyType(
         "and": Text("and", "另有"),
         "more_json": Text("more: see the JSON report", "项：见 JSON 报告"),
         "volatile": Text(
-            "values that differ between any two answers are left out", "个每次都不同的值未列出"
+            "value that differs between any two answers is left out",
+            "个每次都不同的值未列出",
+            "values that differ between any two answers are left out",
         ),
         "shape": Text("shape", "结构"),
         "answer": Text("answer", "回答"),
@@ -318,9 +320,11 @@ TITLES: Mapping[str, str] = MappingProxyType(
     {
         "Broken on purpose: how a break looks": "故意弄坏：出错时是什么样子",
         "Check": "检查",
+        "Compare": "比较",
         "Contract": "契约",
         "Demo: replayed offline": "演示：离线回放",
-        "Drift": "变化",
+        "Drift": "漂移",
+        "Record": "录制",
         "Replay": "回放",
         "Report": "报告",
     }
