@@ -36,8 +36,8 @@ def text(console: Console, plan: Plan) -> None:
     console.print(table)
     for left in plan.left:
         _say(console, f"left out: {left.candidate.name}: {left.why}", "dim")
-    for number, told in enumerate(_prices(plan)):
-        _say(console, told if number else f"\n{told}", "dim")
+    for number, price in enumerate(_prices(plan)):
+        _say(console, price if number else f"\n{price}", "dim")
     _say(console, f"\n{_summary(plan)}\n", "bold")
 
 

@@ -267,6 +267,10 @@ def test_the_page_speaks_chinese(page: Page, shipped_page: Path) -> None:
     told = page.evaluate("[...document.querySelectorAll('[data-t]')].map(e => e.textContent)")
     assert len(told) > 500
     assert not [text for text in told if not CHINESE.search(text)]
+    regions = "[...document.querySelectorAll('[role=region]')].map(e => e.ariaLabel)"
+    told = page.evaluate(regions)
+    assert len(told) > 40
+    assert not [text for text in told if not CHINESE.search(text.partition(":")[0])]
     page.reload()
     assert page.locator("nav a").first.inner_text() == "总览"
     page.locator("#language").click()
@@ -402,12 +406,18 @@ LOOKS: dict[str, dict[str, Any]] = {
     "chinese": {"viewport": DESKTOP, "locale": "zh-CN"},
     "phone": {"viewport": {"width": 390, "height": 844}},
 }
-SHOTS = {
-    "light": ("overview", "fields", "s3-talk", "s9-compare", "s9-formats", "s9-time", "s9-wire"),
-    "dark": ("overview", "s10-talk"),
-    "chinese": ("overview",),
-    "phone": ("overview", "s10-talk"),
-}
+SHOTS = (
+    "overview",
+    "fields",
+    "s3-talk",
+    "s3-time",
+    "s9-compare",
+    "s9-formats",
+    "s9-time",
+    "s9-wire",
+    "s10-talk",
+)
+"""The views of the shipped scenarios: a picture, a task, streams, tools."""
 
 
 @pytest.mark.parametrize("look", LOOKS)
@@ -416,6 +426,7 @@ def test_every_view_is_photographed(
     shipped_page: Path,
     broken_page: Path,
     drifted_page: Path,
+    hostile_page: Path,
     screenshots: Path,
     look: str,
 ) -> None:
@@ -423,7 +434,7 @@ def test_every_view_is_photographed(
     context = browser.new_context(**LOOKS[look])
     page = context.new_page()
     page.goto(shipped_page.as_uri())
-    for anchor in SHOTS[look]:
+    for anchor in SHOTS:
         go(page, anchor)
         page.screenshot(path=screenshots / f"{look}-{anchor}.png")
     page.goto(f"{drifted_page.as_uri()}#drift")
@@ -436,7 +447,16 @@ def test_every_view_is_photographed(
     page.screenshot(path=screenshots / f"{look}-findings.png")
     page.locator("[data-t=see_bytes]").first.click()
     page.screenshot(path=screenshots / f"{look}-marked.png")
-    assert len([*screenshots.glob(f"{look}-*.png")]) >= len(SHOTS[look]) + 5
+    go(page, "overview")
+    page.keyboard.press("?")
+    page.screenshot(path=screenshots / f"{look}-keys.png")
+    page.keyboard.press("Escape")
+    page.keyboard.press("/")
+    page.keyboard.type("total_tokens")
+    page.screenshot(path=screenshots / f"{look}-search.png")
+    page.goto(hostile_page.as_uri())
+    page.screenshot(path=screenshots / f"{look}-hostile.png")
+    assert len([*screenshots.glob(f"{look}-*.png")]) == len(SHOTS) + 8
     context.close()
 
 
