@@ -146,7 +146,7 @@ def _environment() -> Environment:
         lstrip_blocks=True,
         finalize=lambda told: words.plain(told) if type(told) is str else told,
     )
-    made.globals |= {"t": speech.said, "english": speech.english}
+    made.globals |= {"t": speech.said, "english": speech.english, "texts": speech.TEXTS}
     made.filters |= {
         "seconds": words.seconds,
         "number": words.number,

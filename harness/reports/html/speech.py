@@ -310,6 +310,16 @@ TEXTS: Mapping[str, Text] = MappingProxyType(
         "kind_rule": Text("rule broken", "违反规则"),
         "kind_value": Text("value", "值"),
         "kind_count": Text("count", "数量"),
+        "word_reply": Text("reply", "回答"),
+        "word_sync": Text("sync", "同步"),
+        "word_stream": Text("stream", "流式"),
+        "word_task": Text("task", "异步任务"),
+        "word_live": Text("live", "真实服务"),
+        "word_sandbox": Text("sandbox", "沙箱"),
+        "word_unknown": Text("unknown", "未知"),
+        "word_Han": Text("Han", "汉字"),
+        "word_Latin": Text("Latin", "拉丁字母"),
+        "word_other": Text("other", "其他"),
         "made_by": Text("Made by llm-conversation-harness.", "由 llm-conversation-harness 生成。"),
     }
 )

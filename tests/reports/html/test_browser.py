@@ -169,6 +169,25 @@ def test_search_finds_words_in_every_view(page: Page, shipped_page: Path) -> Non
     assert soon(page, lambda: shown(page, ".talk") == before)
 
 
+def test_what_has_nothing_that_is_searched_is_not_shown(page: Page, shipped_page: Path) -> None:
+    """No heads of tables without their rows; where nothing is left, the page says so."""
+    page.goto(shipped_page.as_uri())
+    page.fill("#search", "cogview")
+    assert soon(page, lambda: shown(page, "#overview .card") == 4)
+    assert shown(page, "#models") == 1
+    page.fill("#search", "nowhere to be found")
+    assert soon(page, lambda: shown(page, "#overview .nohits") == 1)
+    assert shown(page, "#overview .card:not(.hero) table") == 0
+
+
+def test_paths_can_be_read_on_a_phone(page: Page, shipped_page: Path) -> None:
+    """They are broken into pieces, but not letter by letter."""
+    page.set_viewport_size({"width": 390, "height": 844})
+    page.goto(f"{shipped_page.as_uri()}#s9-formats")
+    cells = page.locator("#s9-formats th[scope=row]").filter(visible=True)
+    assert min(cell.bounding_box()["width"] for cell in cells.all()[:20]) > 120  # type: ignore[index]
+
+
 def test_what_is_folded_is_found(page: Page, shipped_page: Path) -> None:
     """Long tables are folded; a search opens those that have it, and folds them again."""
     page.goto(f"{shipped_page.as_uri()}#fields")
@@ -271,6 +290,8 @@ def test_the_page_speaks_chinese(page: Page, shipped_page: Path) -> None:
     told = page.evaluate(regions)
     assert len(told) > 40
     assert not [text for text in told if not CHINESE.search(text.partition(":")[0])]
+    row = page.locator("#s9-compare table.facts tbody tr").first.locator("td")
+    assert row.all_text_contents()[2:6] == ["回答", "流式", "stop", "汉字 100%"]
     page.reload()
     assert page.locator("nav a").first.inner_text() == "总览"
     page.locator("#language").click()
