@@ -5,11 +5,14 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 
+from harness import store
 from harness.compare import Matrix, matrix
+from harness.errors import HarnessError
 from harness.reading import Read
-from harness.recordings import repeats
-from harness.reports import Report
+from harness.recordings import groups, read_cassette, repeats
+from harness.reports import Problem, Report
 from harness.reports.models import Contest, contests
 from harness.rules import Judged
 from harness.rules.choice import Choice
@@ -28,7 +31,7 @@ class _Group:
     judged: tuple[Judged, ...]
 
 
-def report(groups: Sequence[Sequence[Read]]) -> Report:
+def report(sides: Sequence[Sequence[Read]]) -> Report:
     """Every group side by side, each recording checked by the rules of the wire.
 
     Several of one target have their scenario, their day or their place in their names; several
@@ -36,7 +39,7 @@ def report(groups: Sequence[Sequence[Read]]) -> Report:
     that cannot be read, and BadSettings.
     """
     began, choice = time.perf_counter(), project_rules()
-    told = [_group(list(group), choice) for group in groups if group]
+    told = [_group(list(group), choice) for group in sides if group]
     return Report(
         title="Compare",
         reads=tuple(one for group in told for one in group.reads),
@@ -47,11 +50,24 @@ def report(groups: Sequence[Sequence[Read]]) -> Report:
     )
 
 
-def models(groups: Sequence[Sequence[Read]], matrices: Sequence[Matrix]) -> tuple[Contest, ...]:
+def cassettes(paths: Sequence[Path]) -> Report:
+    """The cassettes of a test run, those of one scenario side by side; what cannot be read is a
+    problem. Raises BadSettings."""
+    reads: list[Read] = []
+    problems: list[Problem] = []
+    for path in paths:
+        try:
+            reads += [] if store.is_repeat(path) else [read_cassette(path)]
+        except HarnessError as error:
+            problems.append(Problem("", "", str(error)))
+    return replace(report(groups([reads])), title="Tests", problems=tuple(problems))
+
+
+def models(sides: Sequence[Sequence[Read]], matrices: Sequence[Matrix]) -> tuple[Contest, ...]:
     """Who was faster and who was cheaper, in groups and the matrices of them."""
     reads: list[Read] = []
     told: list[Matrix] = []
-    for group, found in zip(groups, matrices, strict=True):
+    for group, found in zip(sides, matrices, strict=True):
         scenario = _together(group)
         told.append(replace(found, scenario=scenario))
         named = (replace(one.transcript, scenario=scenario) for one in group)

@@ -337,6 +337,7 @@ TITLES: Mapping[str, str] = MappingProxyType(
         "Record": "录制",
         "Replay": "回放",
         "Report": "报告",
+        "Tests": "测试",
     }
 )
 """What runs are called, in Chinese; any other title is shown as it is."""
