@@ -68,6 +68,7 @@ def document(report: Report) -> dict[str, Any]:
         "ignored": [finding(found) for found in report.ignored],
         "matrices": [matrix(found) for found in report.matrices],
         "comparisons": [comparison(found) for found in report.comparisons],
+        "pages": [{"title": title, "address": address} for title, address in report.pages],
         "models": [told for found in contests(report) for told in contest(found)],
         "fields": fields(field_matrix(report.reads)),
         "drifts": [drift(found) for found in report.drifts],

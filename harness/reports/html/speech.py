@@ -120,6 +120,7 @@ TEXTS: Mapping[str, Text] = MappingProxyType(
         "nothing_broke": Text(
             "Nothing broke: every rule that applies held.", "没有出错：适用的规则全部成立。"
         ),
+        "see_too": Text("See, too, on a page of its own:", "另见单独的页面："),
         "all_findings": Text("All findings", "全部发现"),
         "models": Text("Models: who was faster, who was cheaper", "模型：谁更快，谁更便宜"),
         "models_about": Text(
