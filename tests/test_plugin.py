@@ -296,6 +296,14 @@ def test_a_run_has_a_report(repository: pytest.Pytester, processes: tuple[str, .
     assert "<article" in (repository.path / "out" / "index.html").read_text(encoding="utf-8")
 
 
+def test_a_run_without_cassettes_has_no_report(repository: pytest.Pytester) -> None:
+    """And says so."""
+    repository.makepyfile(test_other="def test_other(): pass")
+    done = repository.runpytest_subprocess("test_other.py", "--cassette-report", "out")
+    assert done.ret == 0
+    done.stdout.fnmatch_lines(["harness: no report: no test had a cassette"])
+
+
 def test_a_report_that_cannot_be_written(repository: pytest.Pytester) -> None:
     """Is told in a line, and fails the run."""
     (repository.path / "out").write_text("a file", encoding="utf-8")

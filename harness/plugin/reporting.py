@@ -35,9 +35,12 @@ class Reporting:
             self._used.update((str(v), None) for name, v in report.user_properties if name == _NAME)
 
     def pytest_sessionfinish(self, session: pytest.Session) -> None:
-        """The folder, unless no test had a cassette."""
+        """The folder, or why there is none."""
         there = [Path(path) for path in sorted(self._used) if Path(path).is_file()]
-        if not there or hasattr(session.config, "workerinput"):
+        if hasattr(session.config, "workerinput"):
+            return
+        if not there:
+            self._told = "harness: no report: no test had a cassette"
             return
         from harness.errors import HarnessError
 
