@@ -292,6 +292,11 @@ def test_the_page_speaks_chinese(page: Page, shipped_page: Path) -> None:
     assert not [text for text in told if not CHINESE.search(text.partition(":")[0])]
     row = page.locator("#s9-compare table.facts tbody tr").first.locator("td")
     assert row.all_text_contents()[2:6] == ["回答", "流式", "stop", "汉字 100%"]
+    go(page, "s9-compare")
+    word = row.nth(2).locator("span").bounding_box()
+    assert word is not None
+    assert word["width"] > word["height"]  # not one sign below the other
+    go(page, "overview")
     page.reload()
     assert page.locator("nav a").first.inner_text() == "总览"
     page.locator("#language").click()
