@@ -112,6 +112,8 @@ def side(name: str, scenarios: Path, folder: Store) -> list[Read]:
     path = Path(name)
     if path.is_file() and name.endswith((".yaml", ".yml")):
         return [read_cassette(path)]
+    if name.endswith((".yaml", ".yml")):
+        raise HarnessError(f"{name}: there is no such file")
     scenario, _, target = name.partition("/")
     if path.is_dir() and not (scenarios / f"{scenario}.yaml").exists():
         return [read_cassette(f) for f in store.find([path]) if not store.is_repeat(f)]

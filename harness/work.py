@@ -241,6 +241,16 @@ def replay_all(
     )
 
 
+def recorded(
+    work: Sequence[Job], problems: Sequence[Problem], folder: Store, told: Told, at_once: int = 1
+) -> Report:
+    """What `record_all` came to: a replay of what it recorded, and the problems of the rest."""
+    failed = {(problem.scenario, problem.target) for problem in problems}
+    done = [job for job in work if (job.scenario.name, str(job.target)) not in failed]
+    made = replay_all(done, folder, told, "Record", at_once)
+    return replace(made, problems=(*problems, *made.problems))
+
+
 def _by_scenario(reads: Iterable[Read]) -> Iterator[list[Read]]:
     for _, group in groupby(reads, key=lambda done: done.transcript.scenario):
         yield list(group)

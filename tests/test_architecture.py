@@ -52,6 +52,7 @@ RINGS = (
         "runner",
         "work",
         "recordings",
+        "compared",
         "learnt",
         "watching",
         "breaking",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 import xml.etree.ElementTree as ET
 from importlib.util import find_spec
@@ -273,3 +274,40 @@ def test_the_plugin_imports_nothing_heavy(python: Python) -> None:
         "harness harness.plugin harness.plugin.aging harness.plugin.cassettes "
         "harness.plugin.outside harness.plugin.scenarios harness.plugin.tally\n"
     )
+
+
+@pytest.mark.skipif(find_spec("xdist") is None, reason="pytest-xdist is not installed")
+@pytest.mark.parametrize("processes", [(), ("-n", "2")], ids=["one process", "several"])
+def test_a_run_has_a_report(repository: pytest.Pytester, processes: tuple[str, ...]) -> None:
+    """Of the cassettes that its tests had, side by side; the tests that had none are not in it."""
+    repository.makepyfile(test_other="def test_other(): pass")
+    done = repository.runpytest_subprocess(
+        "scenarios", "test_other.py", "--cassette-report", "out", *processes
+    )
+    done.assert_outcomes(passed=3)
+    done.stdout.fnmatch_lines(["harness: the report is in out"])
+    told = json.loads((repository.path / "out" / "report.json").read_text(encoding="utf-8"))
+    assert (told["title"], told["ok"]) == ("Tests", True)
+    assert [one["target"] for one in told["transcripts"]] == [
+        "dashscope/qwen-turbo",
+        "zhipuai/glm-4",
+    ]
+    assert [len(one["targets"]) for one in told["matrices"]] == [2]
+    assert "<article" in (repository.path / "out" / "index.html").read_text(encoding="utf-8")
+
+
+def test_a_run_without_cassettes_has_no_report(repository: pytest.Pytester) -> None:
+    """And says so."""
+    repository.makepyfile(test_other="def test_other(): pass")
+    done = repository.runpytest_subprocess("test_other.py", "--cassette-report", "out")
+    assert done.ret == 0
+    done.stdout.fnmatch_lines(["harness: no report: no test had a cassette"])
+
+
+def test_a_report_that_cannot_be_written(repository: pytest.Pytester) -> None:
+    """Is told in a line, and fails the run."""
+    (repository.path / "out").write_text("a file", encoding="utf-8")
+    done = repository.runpytest_subprocess("scenarios", "--cassette-report", "out")
+    assert done.ret == pytest.ExitCode.USAGE_ERROR
+    done.stdout.fnmatch_lines(["harness: no report: *out*"])
+    done.stdout.no_fnmatch_line("*INTERNALERROR*")

@@ -15,6 +15,9 @@ if TYPE_CHECKING:
     from harness.breaking import Broken
     from harness.reports import Problem, Report
 
+BREAK = "report-of-a-break"
+"""The folder of the page that shows how a break looks."""
+
 
 def demo(
     out: Annotated[
@@ -28,9 +31,11 @@ def demo(
     fails (exit code 1) where the harness does not notice.
     """
     import tempfile
+    from dataclasses import replace
 
     from harness import breaking, work
     from harness.environment import environment
+    from harness.reports import NAMES
     from harness.resuming import Left
     from harness.sandbox import LIFELIKE
     from harness.shipped import scenarios
@@ -54,11 +59,12 @@ def demo(
     with progress() as told:
         report = work.replay_all(todo, store, told, "Demo: replayed offline")
     _print_demo(report, failed)
-    write_folder(report, folder / "report")
+    beside = (breaking.TITLE, f"../{BREAK}/{NAMES['html']}")
+    write_folder(replace(report, pages=(beside,)), folder / "report")
     _print_where(folder)
     with progress() as told:
         broken = breaking.break_one(todo, store, folder / "broken-on-purpose", told)
-    noticed = _break(broken, folder / "report-of-a-break")
+    noticed = _break(broken, folder / BREAK)
     raise typer.Exit(2 if failed else exit_code(report) or int(not noticed))
 
 

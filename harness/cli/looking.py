@@ -12,14 +12,19 @@ from harness.cli.app import (
     SCENARIOS,
     AsJson,
     Cassettes,
+    Folder,
     Scenarios,
     Since,
     Until,
     console,
     print_table,
+    write_folder,
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from harness.compare import Matrix
     from harness.reading import Read
     from harness.store import Store
     from harness.work import Job
@@ -42,6 +47,7 @@ def compare(
     until: Until = None,
     scenarios: Scenarios = SCENARIOS,
     cassettes: Cassettes = CASSETTES,
+    folder: Folder = None,
     as_json: AsJson = False,
 ) -> None:
     """Compare recordings: formats first, then what was answered.
@@ -57,7 +63,7 @@ def compare(
     Recordings of one target of several days are told apart by their day: harness compare june july,
     with a folder of cassettes for each. --since and --until leave out what is of other days.
     """
-    from harness import recordings
+    from harness import compared, recordings
     from harness.errors import HarnessError
     from harness.period import period
     from harness.store import Store
@@ -70,12 +76,18 @@ def compare(
         recordings.made_in(asked, recordings.side(name, scenarios, store), name) for name in named
     ]
     every = [read for side in reads for read in side]
+    groups: Sequence[Sequence[Read]]
     if fields:
-        differs = _fields(every or recordings.recorded(scenarios, store, asked), as_json)
+        every = every or recordings.recorded(scenarios, store, asked)
+        groups, differs = recordings.groups([every]), _fields(every, as_json)
     elif len(reads) == 2:
-        differs = _comparisons(recordings.pairs(*reads), as_json)
+        groups = pairs = recordings.pairs(*reads)
+        differs = _comparisons(pairs, as_json)
     else:
-        differs = _matrices(recordings.groups(reads), as_json)
+        groups = recordings.groups(reads)
+        differs = _matrices(groups, as_json)
+    if folder is not None:
+        write_folder(compared.report(groups), folder)
     raise typer.Exit(1 if fail and differs else 0)
 
 
@@ -91,7 +103,7 @@ def _fields(reads: list[Read], as_json: bool) -> bool:
     return found.differ
 
 
-def _matrices(groups: list[list[Read]], as_json: bool) -> bool:
+def _matrices(groups: Sequence[Sequence[Read]], as_json: bool) -> bool:
     from harness.compare import matrix
     from harness.recordings import repeats
     from harness.reports import comparing, machine
@@ -105,21 +117,37 @@ def _matrices(groups: list[list[Read]], as_json: bool) -> bool:
     else:
         for one in found:
             comparing.matrix(console(), one)
+        _models(groups, found)
     return any(pair.shape or pair.answer for one in found for pair in one.pairs)
 
 
-def _comparisons(pairs: list[tuple[Read, Read]], as_json: bool) -> bool:
-    from harness.compare import compare as compared
+def _comparisons(pairs: Sequence[tuple[Read, Read]], as_json: bool) -> bool:
+    from harness.compare import compare as laid
+    from harness.compare import side_by_side
     from harness.recordings import repeats
     from harness.reports import comparing, machine
+    from harness.work import project_prices
 
-    found = [compared(*pair, repeats(pair)) for pair in pairs]
+    prices = project_prices()
+    found = [(laid(*pair, repeats(pair)), side_by_side(pair, prices)) for pair in pairs]
     if as_json:
-        typer.echo(machine.dumps([machine.comparison(comparison) for comparison in found]))
+        told = [machine.comparison(one) | {"facts": machine.facts(both)} for one, both in found]
+        typer.echo(machine.dumps(told))
     else:
-        for comparison in found:
+        for comparison, both in found:
             comparing.comparison(console(), comparison)
-    return any(comparison.differences for comparison in found)
+            comparing.figures(console(), both)
+        _models(pairs, [both for _, both in found])
+    return any(comparison.differences for comparison, _ in found)
+
+
+def _models(groups: Sequence[Sequence[Read]], found: Sequence[Matrix]) -> None:
+    """Who was faster and cheaper, and the prices behind that."""
+    from harness import compared
+    from harness.reports import comparing, racing
+
+    racing.contests(console(), compared.models(groups, found))
+    comparing.sources(console(), found)
 
 
 def list_(

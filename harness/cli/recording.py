@@ -12,11 +12,13 @@ from harness.cli.app import (
     SCENARIOS,
     AsJson,
     Cassettes,
+    Folder,
     Jobs,
     Names,
     Scenarios,
     Targets,
     progress,
+    write_folder,
 )
 
 if TYPE_CHECKING:
@@ -57,13 +59,15 @@ def record(
             "between models.",
         ),
     ] = 1,
+    folder: Folder = None,
     as_json: AsJson = False,
 ) -> None:
     """Play scenarios to the live services and keep every exchange. Needs keys, costs money.
 
     Keys come from ZHIPUAI_API_KEY and DASHSCOPE_API_KEY, or from a file .env. What could not be
     recorded leaves the cassette that was there before untouched. Answers of a recording that was
-    interrupted are kept: --resume goes on with it, and pays for nothing twice.
+    interrupted are kept: --resume goes on with it, and pays for nothing twice. The page of
+    --report is of a replay of what was recorded.
     """
     from contextlib import nullcontext
 
@@ -85,6 +89,10 @@ def record(
     source = work.sandboxed(LIFELIKE, known) if sandbox else nullcontext(work.live(known))
     with source as opened, progress() as told:
         problems = work.record_all(todo, opened, Store(cassettes), told, jobs, left)
+    if folder is not None:
+        with progress() as told:
+            made = work.recorded(todo, problems, Store(cassettes), told, jobs)
+        write_folder(made, folder)
     _tell(todo, problems, "sandbox" if sandbox else "live service", cassettes, as_json)
     if every > len(todo) and not as_json:
         typer.echo(f"left as recorded before: {every - len(todo)}")

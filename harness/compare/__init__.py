@@ -2,7 +2,7 @@
 
 from harness.compare.facts import Facts, facts
 from harness.compare.fields import FIELDS, Cell, Field, FieldMatrix, Form, Site, field_matrix
-from harness.compare.matrix import Matrix, Pair, Row, Table, matrix
+from harness.compare.matrix import Matrix, Pair, Row, Table, matrix, side_by_side
 from harness.compare.nouns import (
     Comparison,
     Difference,
@@ -44,4 +44,5 @@ __all__ = [
     "field_matrix",
     "load",
     "matrix",
+    "side_by_side",
 ]

@@ -82,14 +82,23 @@ def matrix(
 
     What varies between one of them and its `repeats` is no difference, see `compare`.
     """
-    called = names(reads)
     portraits = [[portrait(turn) for turn in read.turns] for read in reads]
     sides = combinations(range(len(reads)), 2)
+    return replace(
+        side_by_side(reads, prices),
+        pairs=tuple(Pair(i, j, compare(reads[i], reads[j], repeats)) for i, j in sides),
+        tables=tuple(_tables(portraits)),
+    )
+
+
+def side_by_side(reads: Sequence[Read], prices: Prices = NO_PRICES) -> Matrix:
+    """A matrix of names and facts alone: nothing is compared yet."""
+    called = names(reads)
     return Matrix(
         scenario=common_scenario(reads),
         targets=called,
-        pairs=tuple(Pair(i, j, compare(reads[i], reads[j], repeats)) for i, j in sides),
-        tables=tuple(_tables(portraits)),
+        pairs=(),
+        tables=(),
         facts=tuple(
             replace(facts(read, turn, prices), target=target)
             for target, read in zip(called, reads, strict=True)

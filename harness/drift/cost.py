@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from decimal import Decimal
 
 from harness.compare.names import model_of
-from harness.compare.prices import Prices
+from harness.compare.prices import Price, Prices
 from harness.reading import Read, ReadTurn, Role
 from harness.types import Failure, Reply
 
@@ -19,7 +19,7 @@ class Cost:
     """What one or more turns take: requests that ask something, polls of tasks, files fetched.
 
     `money` is in the currency of whatever `Tariff` it was counted by; None where nobody knows, and
-    `unpriced` says why.
+    `unpriced` says why. `prices` are those it was counted by.
     """
 
     questions: int = 0
@@ -27,6 +27,7 @@ class Cost:
     files: int = 0
     money: Decimal | None = NOTHING
     unpriced: str = ""
+    prices: frozenset[Price] = field(default=frozenset(), compare=False)
 
     @property
     def calls(self) -> int:
@@ -41,6 +42,7 @@ class Cost:
             self.files + other.files,
             (self.money or NOTHING) + (other.money or NOTHING) if known else None,
             self.unpriced or other.unpriced,
+            self.prices | other.prices,
         )
 
 
@@ -52,14 +54,18 @@ class Tariff:
     currency: str
     day: str
 
+    def price(self, read: Read, turn: ReadTurn) -> Price | None:
+        """The price of the model that a turn asks, in whatever currency."""
+        asked = turn.readings[:1]
+        return self.prices.price(*model_of(read, asked[0]), self.day) if asked else None
+
     def of(self, read: Read, turn: ReadTurn) -> tuple[Decimal | None, str]:
         """What a turn costs, or None and why nobody knows. What is refused by an HTTP status costs
         nothing."""
         if not turn.readings:
             return None, "a request that came to no answer may have been paid for"
-        provider, model = model_of(read, turn.readings[0])
-        named = f"{provider}/{model}"
-        price = self.prices.price(provider, model, self.day)
+        named = "/".join(model_of(read, turn.readings[0]))
+        price = self.price(read, turn)
         if price is None:
             return None, f"there is no price of {named}"
         if price.currency != self.currency:
@@ -79,7 +85,9 @@ def turn_cost(read: Read, turn: ReadTurn, tariff: Tariff | None) -> Cost:
     polls = roles.count(Role.POLL)
     files = sum(reading.is_binary for reading in turn.readings)
     money, why = tariff.of(read, turn) if tariff else (None, "")
-    return Cost(len(roles) - polls - files, polls, files, money, why)
+    price = tariff.price(read, turn) if tariff and money else None
+    prices = frozenset({price} if price else ())
+    return Cost(len(roles) - polls - files, polls, files, money, why, prices)
 
 
 def cost(read: Read, tariff: Tariff | None = None) -> Cost:

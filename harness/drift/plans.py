@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 from rich import box
@@ -9,11 +10,13 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from harness.compare import Price
 from harness.drift.budget import Budget, plainly
 from harness.drift.cost import NOTHING, Cost
 from harness.drift.planning import Candidate, Plan
 from harness.drift.purse import Purse
-from harness.reports.words import count, plain
+from harness.reports import machine
+from harness.reports.words import count, line, plain
 
 
 def text(console: Console, plan: Plan) -> None:
@@ -33,7 +36,23 @@ def text(console: Console, plan: Plan) -> None:
     console.print(table)
     for left in plan.left:
         _say(console, f"left out: {left.candidate.name}: {left.why}", "dim")
+    for number, price in enumerate(_prices(plan)):
+        _say(console, price if number else f"\n{price}", "dim")
     _say(console, f"\n{_summary(plan)}\n", "bold")
+
+
+def _known(plan: Plan) -> list[Price]:
+    """The prices that money was counted by, where money counts."""
+    every = plan.cost.prices if _currency(plan.budget) else ()
+    return sorted(every, key=lambda price: (price.provider, price.model))
+
+
+def _prices(plan: Plan) -> Iterator[str]:
+    """Each price's model, day and source, as `harness compare` names them."""
+    for number, price in enumerate(_known(plan)):
+        if not number:
+            yield "Prices behind the costs, without guarantee"
+        yield line(f"{price.provider}/{price.model}: {price.dated}, {price.source}")
 
 
 def _say(console: Console, words: str, style: str) -> None:
@@ -65,6 +84,7 @@ def document(plan: Plan) -> dict[str, Any]:
         "exercises": len(plan.covers),
         "of": len(plan.of),
         "not_exercised": sorted(plan.of - plan.covers),
+        "prices": [machine.price(price) for price in _known(plan)],
     }
 
 

@@ -18,7 +18,7 @@ from harness.drift.planning import Plan
 from harness.drift.purse import Purse
 from harness.reading import Read
 from harness.reports import Problem, Report, machine
-from harness.reports.words import cut, plain
+from harness.reports.words import cut, line, plain
 from harness.types import Finding, Place, Severity
 
 FORMAT = "llm-conversation-harness/drift"
@@ -107,7 +107,7 @@ def _table(drifts: Sequence[Drift]) -> Table:
         verdict = Text(drift.verdict, _STYLES[drift.verdict])
         kinds = (Verdict.BREAKING, Verdict.NEW_FIELD, Verdict.WORDING)
         counts = [str(len(drift.of(kind)) or "–") for kind in kinds]
-        table.add_row(plain(drift.scenario), plain(drift.target), verdict, *counts)
+        table.add_row(line(drift.scenario), line(drift.target), verdict, *counts)
     return table
 
 
@@ -116,11 +116,11 @@ def _changes(console: Console, drift: Drift) -> None:
     grave = [c for c in drift.changes if c.verdict.rank > Verdict.WORDING.rank]
     notes = drift.notes if drift.changes else ()
     if grave or notes:
-        _say(console, f"\n{drift.scenario}, {drift.target}", "bold")
+        _say(console, f"\n{line(drift.scenario)}, {line(drift.target)}", "bold")
     for note in notes:
-        _say(console, f"  note: {note}", "dim")
+        _say(console, f"  note: {cut(line(note), _LONGEST)}", "dim")
     for change in grave:
-        told = f"  {change.verdict}: {cut(str(change), _LONGEST)}"
+        told = f"  {change.verdict}: {cut(line(str(change)), _LONGEST)}"
         _say(console, told, _STYLES[change.verdict])
     if grave:
         _say(console, _wording(drift), "dim")

@@ -86,6 +86,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         help="have recorded answers, and waits in a replay, take so many times as long as they "
         "did: 0 is at once (default), 1 as recorded",
     )
+    group.addoption(
+        "--cassette-report",
+        metavar="DIR",
+        help="write the report page of the tests' cassettes to this folder, and the same as "
+        "Markdown, JUnit, JSON and JSON Lines",
+    )
     options(group)
     parser.addini(
         _FOLDERS,
@@ -117,6 +123,11 @@ def pytest_configure(config: pytest.Config) -> None:
         from harness.plugin.listing import Listing
 
         config.pluginmanager.register(Listing(Path(listing)), "harness-listing")
+    folder = config.getoption("--cassette-report")
+    if folder:
+        from harness.plugin.reporting import Reporting
+
+        config.pluginmanager.register(Reporting(Path(folder)), "harness-reporting")
 
 
 def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> pytest.Collector | None:

@@ -34,7 +34,7 @@ class Listing:
 
 
 def _told(item: pytest.Item) -> dict[str, str | None]:
-    cassette = _cassette(item)
+    cassette = cassette_of(item)
     return {
         "file": str(item.path),
         "test": name_of(item),
@@ -42,7 +42,8 @@ def _told(item: pytest.Item) -> dict[str, str | None]:
     }
 
 
-def _cassette(item: pytest.Item) -> Path | None:
+def cassette_of(item: pytest.Item) -> Path | None:
+    """Where a test's cassette is, or would be; None if it has none."""
     if isinstance(item, ScenarioItem):
         return item.cassette
     return path_of(item) if asks(item) else None

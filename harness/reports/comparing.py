@@ -22,7 +22,6 @@ _LAYERS = {
 def matrix(console: Console, found: Matrix) -> None:
     """All targets of one scenario side by side: facts, pairs, answers, and where formats part."""
     pairs(console, found)
-    sources(console, [found])
     _answers(console, found)
     for table in found.tables:
         if not table.differing:
@@ -41,10 +40,7 @@ def pairs(console: Console, found: Matrix) -> None:
     """All targets of one scenario: the facts of each, and how far each pair is apart."""
     several = count(len(found.targets), "target")
     say(console, f"\n{found.scenario}: {several}" if found.scenario else f"\n{several}", "bold")
-    for position, target in enumerate(found.targets, start=1):
-        say(console, f"[{position}] {target}")
-    console.print()
-    console.print(_facts(found))
+    _turns(console, found)
     if found.pairs:
         console.print()
         table = columns("pair", "format differs at", "answer differs at", "texts alike", "part in")
@@ -53,6 +49,19 @@ def pairs(console: Console, found: Matrix) -> None:
             parted = (count(pair.shape, "spot"), count(pair.answer, "spot"))
             add(table, (names, *parted, _alike(pair), _parted(pair.comparison.divergence)))
         console.print(table)
+
+
+def figures(console: Console, found: Matrix) -> None:
+    """What each turn came to with each target, where the comparison has been told already."""
+    say(console, "\nTurn by turn", "bold")
+    _turns(console, found)
+
+
+def _turns(console: Console, found: Matrix) -> None:
+    for position, target in enumerate(found.targets, start=1):
+        say(console, f"[{position}] {target}")
+    console.print()
+    console.print(_facts(found))
 
 
 def sources(console: Console, found: Sequence[Matrix]) -> None:
@@ -85,7 +94,8 @@ def _facts(found: Matrix) -> Table:
     for told in found.facts:
         counted = (told.content_length, told.input_tokens, told.output_tokens, told.events or None)
         times = (told.first_token, told.total)
-        said = (str(told.turn), told.outcome, told.finish_reason or "–", letters(told))
+        ended = value(told.finish_reason or "–", 40)
+        said = (str(told.turn), value(told.outcome, 40), ended, letters(told))
         figures = (*map(number, counted), *map(seconds, times), money(told.cost))
         add(table, (_position(found, told), *said, *figures))
     return table

@@ -68,6 +68,7 @@ def document(report: Report) -> dict[str, Any]:
         "ignored": [finding(found) for found in report.ignored],
         "matrices": [matrix(found) for found in report.matrices],
         "comparisons": [comparison(found) for found in report.comparisons],
+        "pages": [{"title": title, "address": address} for title, address in report.pages],
         "models": [told for found in contests(report) for told in contest(found)],
         "fields": fields(field_matrix(report.reads)),
         "drifts": [drift(found) for found in report.drifts],
@@ -153,8 +154,13 @@ def matrix(found: Matrix) -> dict[str, Any]:
             table.part: {row.path: [types or None for types in row.types] for row in table.rows}
             for table in found.tables
         },
-        "facts": [_facts(told) for told in found.facts],
+        "facts": facts(found),
     }
+
+
+def facts(found: Matrix) -> list[dict[str, Any]]:
+    """What each turn came to with each target, as JSON objects."""
+    return [_facts(told) for told in found.facts]
 
 
 def _facts(told: Facts) -> dict[str, Any]:

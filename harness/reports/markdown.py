@@ -41,6 +41,7 @@ def report(report: Report) -> str:
         "\n".join(_table(glance)),
         "\n".join(_problems(report)),
         "\n".join(_findings(report)),
+        "\n".join(f"See, too: {code(title)}, {code(address)}" for title, address in report.pages),
         "\n\n".join(_contests(contests(report))),
         "\n".join(_races(races(report))),
         "\n\n".join(_topics(topics(report.reads))),

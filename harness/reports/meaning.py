@@ -5,7 +5,7 @@ Columns are ways of asking. Each place has its evidence: the first exchange in w
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
@@ -150,19 +150,25 @@ def _meaning(
 
 
 def _stands(told: Iterable[tuple[Form, Cell]]) -> Iterator[Stand]:
-    """The places of one way, those of all its targets together."""
+    """The places of one way, those of all its targets together.
+
+    A place counts among all answers of the kinds that have it, those of targets too that never do.
+    """
     found: dict[str, list[tuple[str, Site]]] = defaultdict(list)
+    answers: Counter[str] = Counter()
     for form, cell in told:
+        answers[form.answered] += cell.of
         for site in cell.sites:
             found[site.pointer].append((form.answered, site))
     for pointer, sites in found.items():
         first = sites[0][1]
+        kinds = sorted({answered for answered, _ in sites})
         yield Stand(
             path=path(pointer),
             types=tuple(sorted({kind for _, site in sites for kind in site.types})),
-            kinds=tuple(sorted({answered for answered, _ in sites})),
+            kinds=tuple(kinds),
             present=sum(site.present for _, site in sites),
-            of=sum(site.of for _, site in sites),
+            of=sum(answers[answered] for answered in kinds),
             evidence=first.evidence,
         )
 

@@ -35,6 +35,7 @@ class Report:
 
     `ignored` are findings of rules that a scenario or the project ignores: told, and no failure.
     `drifts` say what changed since these were recorded; what of it fails is among the findings.
+    `pages` are other pages that belong to this one: of each its title, and its address from here.
     """
 
     title: str
@@ -46,6 +47,7 @@ class Report:
     problems: tuple[Problem, ...] = ()
     duration: float = 0.0
     drifts: tuple[Drift, ...] = ()
+    pages: tuple[tuple[str, str], ...] = ()
 
     @property
     def ok(self) -> bool:

@@ -12,9 +12,11 @@ from rich.text import Text
 
 from harness.reading import Read
 from harness.reports import conversation as talks
+from harness.reports import racing
 from harness.reports import wire as wires
 from harness.reports.comparing import comparison, pairs, sources
 from harness.reports.findings import headline
+from harness.reports.models import contests
 from harness.reports.printing import add, columns, put, say
 from harness.reports.report import Report
 from harness.reports.words import count, number, plain, seconds
@@ -41,6 +43,7 @@ def report(console: Console, report: Report) -> None:
     several = [found for found in report.matrices if len(found.targets) > 1]
     for found in several:
         pairs(console, found)
+    racing.contests(console, contests(report))
     sources(console, several)
     for compared in report.comparisons:
         comparison(console, compared)

@@ -297,6 +297,21 @@ def test_a_comparison_with_prices(harness: Harness, folder: Path) -> None:
     assert f"{table}: price 1: provider: a text is expected" in done.err
 
 
+def test_two_sides_are_told_with_their_figures(harness: Harness, folder: Path) -> None:
+    """Times, tokens and costs of each turn, and who was faster and cheaper; as JSON too."""
+    sides = ("slogan/zhipuai", "slogan/dashscope")
+    shown = harness("compare", *sides, folder=folder).out
+    figures = shown[shown.index("Turn by turn") :]
+    assert "[1] zhipuai/glm-4\n[2] dashscope/qwen-turbo\n" in figures
+    assert re.search("slogan, 1 turn each: fastest .*; cheapest dashscope/qwen-turbo\n", figures)
+    assert "Prices behind the costs, without guarantee" in figures
+    (told,) = json.loads(harness("compare", *sides, "--json", folder=folder).out)
+    assert [one["target"] for one in told["facts"]] == ["zhipuai/glm-4", "dashscope/qwen-turbo"]
+    assert all(one["cost"]["currency"] == "CNY" for one in told["facts"])
+    two = harness("compare", "single-turn-messages", "single-turn-prompt", folder=folder).out
+    assert "single-turn-messages ↔ single-turn-prompt, 1 turn each: fastest" in two
+
+
 def test_a_comparison_of_nothing(harness: Harness, folder: Path) -> None:
     """It needs a side, and fields need a cassette."""
     assert harness("compare", folder=folder).code == 2

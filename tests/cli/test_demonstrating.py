@@ -84,7 +84,9 @@ def test_the_demo_shows_how_a_break_looks(
     assert '<mark class="offending">' in page
     assert '<section data-view id="drift"' in page
     main = (tmp_path / "out" / "report" / "index.html").read_text(encoding="utf-8")
-    assert "broken on purpose" not in main.lower()
+    assert main.lower().count("broken on purpose") == 1
+    assert '<a href="../report-of-a-break/index.html"><span class="en">Broken on purpose' in main
+    assert "Nothing broke" in main
     assert harness("check", "out/broken-on-purpose", folder=tmp_path).code == 1
     assert harness("drift", "out/cassettes", "out/broken-on-purpose", folder=tmp_path).code == 1
 

@@ -224,6 +224,13 @@ def test_a_plan_in_money(harness: Harness, filed: Path) -> None:
     )
     told = harness("drift", "--plan", "--budget", "1.2CNY", folder=filed).out
     assert re.search(r"\d+ calls \(.* among them\), [\d.]+ CNY; exercises", told)
+    assert {f"{price['provider']}/{price['model']}" for price in plan["prices"]} == {
+        "zhipuai/glm-4",
+        "zhipuai/cogview-3",
+    }
+    for price in plan["prices"]:
+        assert f"\n{price['provider']}/{price['model']}: from {price['valid_from']}, " in told
+    assert json.loads(harness("drift", "--plan", "--json", folder=filed).out)["prices"] == []
 
 
 def test_prices_in_another_currency(harness: Harness, filed: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING
 from xml.etree import ElementTree
@@ -34,7 +35,18 @@ def test_a_report_can_be_a_file_or_a_folder(harness: Harness, folder: Path) -> N
     _check_all(folder / "out", 1)
 
 
-@pytest.mark.parametrize("command", ["replay slogan", "check cassettes/slogan"])
+@pytest.mark.parametrize(
+    "command",
+    [
+        "replay slogan",
+        "check cassettes/slogan",
+        "compare slogan",
+        "compare slogan/zhipuai slogan/dashscope",
+        "compare slogan --fields",
+        "record slogan --sandbox",
+        "drift cassettes/slogan cassettes/slogan",
+    ],
+)
 def test_other_commands_write_the_folder_too(harness: Harness, folder: Path, command: str) -> None:
     """--report DIR, beside whatever else they print."""
     done = harness(*command.split(), "--report", "out", folder=folder)
@@ -49,11 +61,55 @@ def _check_all(folder: Path, transcripts: int) -> None:
     lines = [json.loads(line) for line in told["report.jsonl"].splitlines()]
     kinds = [line["type"] for line in lines]
     assert kinds[: transcripts + 1] == ["report"] + ["transcript"] * transcripts
-    assert set(kinds[transcripts + 1 :]) <= {"model", "form", "field"}
+    assert set(kinds[transcripts + 1 :]) <= {"drift", "model", "form", "field"}
     suites = ElementTree.fromstring(told["junit.xml"])  # noqa: S314 - our own
     assert suites.get("tests") == str(transcripts)
     assert told["summary.md"].count("✅ passed") == transcripts
     assert told["index.html"].count("<article") == transcripts
+
+
+def test_two_forms_of_asking_are_compared_on_a_page(harness: Harness, folder: Path) -> None:
+    """Of two scenarios: side by side under both names, and each recording has its own."""
+    sides = ("single-turn-messages", "single-turn-prompt")
+    done = harness("compare", *sides, "--report", "out", folder=folder)
+    assert (done.code, done.err) == (0, "")
+    _check_all(folder / "out", 2)
+    told = json.loads((folder / "out" / "report.json").read_text(encoding="utf-8"))
+    (found,) = told["matrices"]
+    assert found["scenario"] == "single-turn-messages ↔ single-turn-prompt"
+    names = [f"dashscope/qwen-turbo ({side})" for side in sides]
+    assert found["targets"] == names
+    summary = (folder / "out" / "summary.md").read_text(encoding="utf-8")
+    assert "`dashscope · messages` and `dashscope · prompt`: 2 of 6" in summary
+    assert all(f"`{name}`" in summary for name in names)
+
+
+def test_a_page_of_a_comparison_says_what_broke(harness: Harness, folder: Path) -> None:
+    """Rules are asked too; that formats or answers differ is all that the exit code is about."""
+    path = folder / "cassettes" / "slogan" / "zhipuai-glm-4.yaml"
+    shutil.copytree(folder / "cassettes", folder / "old")
+    text = path.read_text(encoding="utf-8")
+    path.write_text(text.replace('"total_tokens":', '"total_tokens":9'), encoding="utf-8")
+    done = harness("compare", "old", "cassettes", "--report", "out", folder=folder)
+    assert (done.code, done.err) == (0, "")
+    told = json.loads((folder / "out" / "report.json").read_text(encoding="utf-8"))
+    (finding,) = told["findings"]
+    assert finding["rule"] == "usage_adds_up"
+    assert finding["scenario"] == "slogan"
+    assert finding["target"] == f"zhipuai/glm-4 ({path.relative_to(folder)})"
+    assert len(told["matrices"]) == 6
+
+
+def test_a_page_of_a_recording_has_what_was_not_recorded(harness: Harness, folder: Path) -> None:
+    """A replay of what was, and the reason of the rest, once."""
+    path = folder / "scenarios" / "slogan.yaml"
+    text = path.read_text(encoding="utf-8").replace("zhipuai/glm-4", "zhipuai/no-such-model")
+    path.write_text(text, encoding="utf-8")
+    done = harness("record", "slogan", "--sandbox", "--report", "out", folder=folder)
+    assert (done.code, done.out) == (2, "recorded 1 of 2 from the sandbox to cassettes\n")
+    told = json.loads((folder / "out" / "report.json").read_text(encoding="utf-8"))
+    assert [problem["target"] for problem in told["problems"]] == ["zhipuai/no-such-model"]
+    assert [one["target"] for one in told["transcripts"]] == ["dashscope/qwen-turbo"]
 
 
 def test_a_report_of_what_broke_says_so(harness: Harness, folder: Path) -> None:

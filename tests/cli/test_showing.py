@@ -57,6 +57,13 @@ def test_what_is_no_cassette_is_shown_as_it_is(harness: Harness, folder: Path) -
     assert (missing.code, missing.out) == (2, "")
 
 
+def test_a_cassette_that_is_not_there(harness: Harness, folder: Path) -> None:
+    """Is a file that is missing, not a scenario of a strange name."""
+    done = harness("show", "cassettes/nope.yaml", folder=folder)
+    assert (done.code, done.out) == (2, "")
+    assert done.err == "harness: cassettes/nope.yaml: there is no such file\n"
+
+
 @pytest.fixture
 def repository(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The folder as a git repository, in which this Python's `harness` is on the path."""

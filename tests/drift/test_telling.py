@@ -4,15 +4,28 @@ from __future__ import annotations
 
 import json
 
+from reports.samples import console, written
+
 from drift.planted import compared, edited, recorded
-from harness.drift import Verdict
-from harness.drift.telling import Watch, document, report
+from harness.drift import Change, Drift, Kind, Verdict
+from harness.drift.telling import Watch, document, report, text
 from harness.reports import FILES
 
 
 def _rename(value: object) -> None:
     if isinstance(value, dict) and "usage" in value:
         value["usage"]["all_tokens"] = value["usage"].pop("total_tokens")
+
+
+def test_what_was_recorded_cannot_write_lines_of_its_own() -> None:
+    """A recorded text with line breaks stays on the line that tells of it, in a log too."""
+    evil = "x\n\n6 same\n::set-output name=ok::yes"
+    change = Change(Verdict.BREAKING, Kind.NEW_VALUE, 1, "p", evil, evil, evil)
+    screen = console(120)
+    text(screen, Watch((Drift(evil, evil, "a", "b", (change,), (evil,)),)))
+    told = written(screen).splitlines()
+    assert not [line for line in told if line.startswith(("6 same", "::set"))]
+    assert told[-1] == "1 breaking"
 
 
 def test_every_form_of_report_has_the_verdicts() -> None:

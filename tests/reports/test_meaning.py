@@ -71,6 +71,18 @@ def test_a_field_has_its_place_with_each_way(text: Topic) -> None:
     assert not named(text, "total tokens").differs
 
 
+def test_who_never_has_a_place_counts_too() -> None:
+    """Of two targets one calls tools: among all answers of the way that is sometimes."""
+    tools, none = (
+        recorded("weather-tool/dashscope-qwen-plus"),
+        recorded("multi-turn/dashscope-qwen-turbo"),
+    )
+    (cell,) = named(topics([tools, none])[0], "tool call name").cells
+    assert [(stand.kinds, stand.present, stand.of) for stand in cell] == [
+        (("answer", "stream"), 2, 8)
+    ]
+
+
 def test_two_ways_are_told_apart_in_words(text: Topic) -> None:
     """By the fields that both have and keep elsewhere; what only one has is no such field."""
     apart = {(str(one.left), str(one.right)): one for one in text.apart}

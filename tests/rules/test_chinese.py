@@ -6,7 +6,8 @@ import re
 
 import pytest
 
-from harness import contracts
+from harness import age, contracts
+from harness.drift import Kind
 from harness.reports.laws import LAWS, Law
 from harness.rules import CHINESE, RULES
 
@@ -34,6 +35,12 @@ def test_a_law_in_chinese(law: Law) -> None:
     assert "  " not in law.chinese
     assert set(_CODE.findall(law.english)) <= set(_CODE.findall(law.chinese))
     assert set(re.findall("[0-9]+", law.english)) <= set(re.findall("[0-9]+", law.chinese))
+
+
+def test_what_is_no_rule_has_its_law_too() -> None:
+    """Age, and every kind of change since; what breaks a rule is told as that rule."""
+    kinds = {f"drift_{kind.replace(' ', '_')}" for kind in Kind if kind is not Kind.RULE}
+    assert kinds | {"drift_missing", age.RULE} <= set(LAWS)
 
 
 def test_no_two_laws_are_the_same() -> None:

@@ -186,7 +186,7 @@ function speak(inChinese) {
   });
   all("[data-t-label]").forEach((one) => {
     const told = original(one, "label", one.getAttribute("aria-label"));
-    one.setAttribute("aria-label", chinese ? CHINESE[one.dataset.tLabel] : told);
+    one.setAttribute("aria-label", chinese ? CHINESE[one.dataset.tLabel] + (one.dataset.about || "") : told);
     if (one.placeholder) one.placeholder = `${one.getAttribute("aria-label")}  /`;
   });
   byId("language").textContent = chinese ? "English" : "中文";

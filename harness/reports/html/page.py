@@ -86,8 +86,13 @@ def _targets(glance: Sequence[Cell]) -> list[str]:
 
 def _providers(targets: Sequence[str]) -> Iterator[tuple[str, list[str]]]:
     """The providers in the order of their targets, and the models of each."""
-    for provider, mine in groupby(targets, key=lambda target: target.rpartition("/")[0]):
+    for provider, mine in groupby(targets, key=_provider):
         yield provider, [target.removeprefix(f"{provider}/") for target in mine]
+
+
+def _provider(target: str) -> str:
+    """The provider of a target: what stands before its model, which may have a place beside it."""
+    return target.partition(" (")[0].rpartition("/")[0]
 
 
 Row = tuple[sections.Section, list[tuple[Cell | None, str]]]
@@ -141,7 +146,7 @@ def _environment() -> Environment:
         lstrip_blocks=True,
         finalize=lambda told: words.plain(told) if type(told) is str else told,
     )
-    made.globals |= {"t": speech.said, "english": speech.english}
+    made.globals |= {"t": speech.said, "english": speech.english, "texts": speech.TEXTS}
     made.filters |= {
         "seconds": words.seconds,
         "number": words.number,

@@ -120,6 +120,7 @@ TEXTS: Mapping[str, Text] = MappingProxyType(
         "nothing_broke": Text(
             "Nothing broke: every rule that applies held.", "没有出错：适用的规则全部成立。"
         ),
+        "see_too": Text("See, too, on a page of its own:", "另见单独的页面："),
         "all_findings": Text("All findings", "全部发现"),
         "models": Text("Models: who was faster, who was cheaper", "模型：谁更快，谁更便宜"),
         "models_about": Text(
@@ -241,7 +242,9 @@ TEXTS: Mapping[str, Text] = MappingProxyType(
         "and": Text("and", "另有"),
         "more_json": Text("more: see the JSON report", "项：见 JSON 报告"),
         "volatile": Text(
-            "values that differ between any two answers are left out", "个每次都不同的值未列出"
+            "value that differs between any two answers is left out",
+            "个每次都不同的值未列出",
+            "values that differ between any two answers are left out",
         ),
         "shape": Text("shape", "结构"),
         "answer": Text("answer", "回答"),
@@ -308,6 +311,16 @@ TEXTS: Mapping[str, Text] = MappingProxyType(
         "kind_rule": Text("rule broken", "违反规则"),
         "kind_value": Text("value", "值"),
         "kind_count": Text("count", "数量"),
+        "word_reply": Text("reply", "回答"),
+        "word_sync": Text("sync", "同步"),
+        "word_stream": Text("stream", "流式"),
+        "word_task": Text("task", "异步任务"),
+        "word_live": Text("live", "真实服务"),
+        "word_sandbox": Text("sandbox", "沙箱"),
+        "word_unknown": Text("unknown", "未知"),
+        "word_Han": Text("Han", "汉字"),
+        "word_Latin": Text("Latin", "拉丁字母"),
+        "word_other": Text("other", "其他"),
         "made_by": Text("Made by llm-conversation-harness.", "由 llm-conversation-harness 生成。"),
     }
 )
@@ -318,11 +331,14 @@ TITLES: Mapping[str, str] = MappingProxyType(
     {
         "Broken on purpose: how a break looks": "故意弄坏：出错时是什么样子",
         "Check": "检查",
+        "Compare": "比较",
         "Contract": "契约",
         "Demo: replayed offline": "演示：离线回放",
-        "Drift": "变化",
+        "Drift": "漂移",
+        "Record": "录制",
         "Replay": "回放",
         "Report": "报告",
+        "Tests": "测试",
     }
 )
 """What runs are called, in Chinese; any other title is shown as it is."""

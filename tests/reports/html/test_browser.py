@@ -169,6 +169,25 @@ def test_search_finds_words_in_every_view(page: Page, shipped_page: Path) -> Non
     assert soon(page, lambda: shown(page, ".talk") == before)
 
 
+def test_what_has_nothing_that_is_searched_is_not_shown(page: Page, shipped_page: Path) -> None:
+    """No heads of tables without their rows; where nothing is left, the page says so."""
+    page.goto(shipped_page.as_uri())
+    page.fill("#search", "cogview")
+    assert soon(page, lambda: shown(page, "#overview .card") == 4)
+    assert shown(page, "#models") == 1
+    page.fill("#search", "nowhere to be found")
+    assert soon(page, lambda: shown(page, "#overview .nohits") == 1)
+    assert shown(page, "#overview .card:not(.hero) table") == 0
+
+
+def test_paths_can_be_read_on_a_phone(page: Page, shipped_page: Path) -> None:
+    """They are broken into pieces, but not letter by letter."""
+    page.set_viewport_size({"width": 390, "height": 844})
+    page.goto(f"{shipped_page.as_uri()}#s9-formats")
+    cells = page.locator("#s9-formats th[scope=row]").filter(visible=True)
+    assert min(cell.bounding_box()["width"] for cell in cells.all()[:20]) > 120  # type: ignore[index]
+
+
 def test_what_is_folded_is_found(page: Page, shipped_page: Path) -> None:
     """Long tables are folded; a search opens those that have it, and folds them again."""
     page.goto(f"{shipped_page.as_uri()}#fields")
@@ -267,6 +286,17 @@ def test_the_page_speaks_chinese(page: Page, shipped_page: Path) -> None:
     told = page.evaluate("[...document.querySelectorAll('[data-t]')].map(e => e.textContent)")
     assert len(told) > 500
     assert not [text for text in told if not CHINESE.search(text)]
+    regions = "[...document.querySelectorAll('[role=region]')].map(e => e.ariaLabel)"
+    told = page.evaluate(regions)
+    assert len(told) > 40
+    assert not [text for text in told if not CHINESE.search(text.partition(":")[0])]
+    row = page.locator("#s9-compare table.facts tbody tr").first.locator("td")
+    assert row.all_text_contents()[2:6] == ["回答", "流式", "stop", "汉字 100%"]
+    go(page, "s9-compare")
+    word = row.nth(2).locator("span").bounding_box()
+    assert word is not None
+    assert word["width"] > word["height"]  # not one sign below the other
+    go(page, "overview")
     page.reload()
     assert page.locator("nav a").first.inner_text() == "总览"
     page.locator("#language").click()
@@ -402,12 +432,18 @@ LOOKS: dict[str, dict[str, Any]] = {
     "chinese": {"viewport": DESKTOP, "locale": "zh-CN"},
     "phone": {"viewport": {"width": 390, "height": 844}},
 }
-SHOTS = {
-    "light": ("overview", "fields", "s3-talk", "s9-compare", "s9-formats", "s9-time", "s9-wire"),
-    "dark": ("overview", "s10-talk"),
-    "chinese": ("overview",),
-    "phone": ("overview", "s10-talk"),
-}
+SHOTS = (
+    "overview",
+    "fields",
+    "s3-talk",
+    "s3-time",
+    "s9-compare",
+    "s9-formats",
+    "s9-time",
+    "s9-wire",
+    "s10-talk",
+)
+"""The views of the shipped scenarios: a picture, a task, streams, tools."""
 
 
 @pytest.mark.parametrize("look", LOOKS)
@@ -416,6 +452,7 @@ def test_every_view_is_photographed(
     shipped_page: Path,
     broken_page: Path,
     drifted_page: Path,
+    hostile_page: Path,
     screenshots: Path,
     look: str,
 ) -> None:
@@ -423,7 +460,7 @@ def test_every_view_is_photographed(
     context = browser.new_context(**LOOKS[look])
     page = context.new_page()
     page.goto(shipped_page.as_uri())
-    for anchor in SHOTS[look]:
+    for anchor in SHOTS:
         go(page, anchor)
         page.screenshot(path=screenshots / f"{look}-{anchor}.png")
     page.goto(f"{drifted_page.as_uri()}#drift")
@@ -436,7 +473,16 @@ def test_every_view_is_photographed(
     page.screenshot(path=screenshots / f"{look}-findings.png")
     page.locator("[data-t=see_bytes]").first.click()
     page.screenshot(path=screenshots / f"{look}-marked.png")
-    assert len([*screenshots.glob(f"{look}-*.png")]) >= len(SHOTS[look]) + 5
+    go(page, "overview")
+    page.keyboard.press("?")
+    page.screenshot(path=screenshots / f"{look}-keys.png")
+    page.keyboard.press("Escape")
+    page.keyboard.press("/")
+    page.keyboard.type("total_tokens")
+    page.screenshot(path=screenshots / f"{look}-search.png")
+    page.goto(hostile_page.as_uri())
+    page.screenshot(path=screenshots / f"{look}-hostile.png")
+    assert len([*screenshots.glob(f"{look}-*.png")]) == len(SHOTS) + 8
     context.close()
 
 

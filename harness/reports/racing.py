@@ -1,0 +1,53 @@
+"""Who was faster and who was cheaper, on a console."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from rich.console import Console
+
+from harness.reports.models import Contest, Entry, Sum, Undecided
+from harness.reports.printing import add, columns, say
+from harness.reports.words import count, money, number, seconds
+
+
+def contests(console: Console, found: Sequence[Contest]) -> None:
+    """Targets that answered the same turns: a verdict, and what it follows from."""
+    if not found:
+        return
+    say(console, "\nModels: who was faster, who was cheaper", "bold")
+    if any(contest.sandbox for contest in found):
+        say(console, "Times and tokens, and so costs, are those of the sandbox.", "dim")
+    for contest in found:
+        each = f"{count(contest.turns, 'turn')} each"
+        say(console, f"\n{', '.join([*contest.scenarios, each])}: {verdict(contest)}")
+        figures = ("in", "out", "1st token", "time of a turn", "cost")
+        table = columns("target", *figures, numbers=figures)
+        for entry in contest.entries:
+            add(table, _cells(entry))
+        console.print(table)
+
+
+def verdict(contest: Contest) -> str:
+    """Who was fastest and who was cheapest, or why nobody can be said to be."""
+    nobody = "several took the same time" if contest.timed else "unknown"
+    return f"fastest {contest.fastest or nobody}; cheapest {_cheapest(contest)}"
+
+
+def _cheapest(contest: Contest) -> str:
+    if contest.undecided is Undecided.UNKNOWN:
+        return f"unknown, for the cost of {', '.join(contest.unpriced)} is"
+    if contest.undecided is Undecided.CURRENCIES:
+        return "unknown, for the costs are in several currencies"
+    return " and ".join(contest.least)
+
+
+def _cells(entry: Entry) -> tuple[str, ...]:
+    tokens = map(_sum, (entry.input_tokens, entry.output_tokens))
+    times = map(seconds, (entry.first_token, entry.total))
+    return (entry.target, *tokens, *times, money(entry.cost))
+
+
+def _sum(found: Sum) -> str:
+    """A sum, if it is known of all turns."""
+    return number(found.amount if found.known == found.of else None)
