@@ -59,6 +59,14 @@ class Undecided(StrEnum):
     EQUAL = "same cost"
 
 
+HARDLY = 0.05
+"""Who is ahead by less than this part of the other's time is not called faster."""
+
+
+def _is_ahead(best: float | None, other: float | None) -> bool:
+    return best is not None and other is not None and best < other * (1 - HARDLY)
+
+
 @dataclass(frozen=True, slots=True)
 class Contest:
     """Targets that answered the same turns of the same scenarios, the fastest first.
@@ -79,11 +87,10 @@ class Contest:
     @property
     def fastest(self) -> str:
         """The target with the shortest time of a turn; empty where not all times are known, or
-        several took the same."""
-        times = [entry.total for entry in self.entries]
-        best = self.entries[0]
-        alone = best.total is not None and times.count(best.total) == 1
-        return best.target if alone and self.timed else ""
+        another took hardly longer: that is chance."""
+        best, *others = (entry.total for entry in self.entries)
+        ahead = all(_is_ahead(best, other) for other in others)
+        return self.entries[0].target if ahead and best is not None else ""
 
     @property
     def timed(self) -> bool:

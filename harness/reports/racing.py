@@ -30,7 +30,7 @@ def contests(console: Console, found: Sequence[Contest]) -> None:
 
 def verdict(contest: Contest) -> str:
     """Who was fastest and who was cheapest, or why nobody can be said to be."""
-    nobody = "several took the same time" if contest.timed else "unknown"
+    nobody = "none, as several took about the same time" if contest.timed else "unknown"
     return f"fastest {contest.fastest or nobody}; cheapest {_cheapest(contest)}"
 
 

@@ -145,13 +145,17 @@ def test_a_cost_that_is_partly_unknown_says_so() -> None:
 
 
 def test_without_times_nobody_is_the_fastest() -> None:
-    """Neither where one is missing, nor where several took the same."""
+    """Neither where one is missing, nor where several took the same, or nearly so."""
     untimed = [replace(one, timing=None) for one in took(1)]
     reads = [told(untimed, took(1), scenario="s"), played("ours/two", 2, 2)]
     found = one(contests(report(reads)))
     assert (found.fastest, found.timed) == ("", False)
     same = one(contests(report([played("ours/one", 1), played("ours/two", 1)])))
     assert (same.fastest, same.timed) == ("", True)
+    chance = one(contests(report([played("ours/one", 1), played("ours/two", 1.05)])))
+    assert chance.fastest == ""
+    ahead = one(contests(report([played("ours/one", 1), played("ours/two", 1.06)])))
+    assert ahead.fastest == "ours/one"
 
 
 @pytest.mark.parametrize("origin", [Origin.SANDBOX, Origin.LIVE])

@@ -158,7 +158,7 @@ TEXTS: Mapping[str, Text] = MappingProxyType(
         "undecided_currencies": Text(
             "cannot be said; the costs are in several currencies", "无法判断，币种不同"
         ),
-        "same_time": Text("several took the same time", "用时相同"),
+        "same_time": Text("several took about the same time", "用时相近"),
         "undecided_equal": Text("the same for", "费用相同："),
         "price_sources": Text("Where these prices are known from", "价格来源"),
         "fastest": Text("fastest", "最快"),

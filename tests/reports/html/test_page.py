@@ -222,7 +222,9 @@ def test_who_was_cheaper_is_said_where_it_can_be() -> None:
     """Costs with their prices and where these are from; else what is missing."""
     dear = replace(PRICE, model="two", input=20)
     text = words(html.report(priced(PRICE, dear)))
-    assert "问候 2 turns each fastest : several took the same time · cheapest : ours/one" in text
+    assert (
+        "问候 2 turns each fastest : several took about the same time · cheapest : ours/one" in text
+    )
     assert (
         "ours/one cheapest 14 10 250 ms 1.50 s 0.000108 CNY "
         "in 2 out 8 CNY for a million tokens valid from 2026-07-01" in text
