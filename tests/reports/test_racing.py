@@ -46,9 +46,8 @@ def test_the_fastest_and_the_cheapest_are_named() -> None:
 def test_nobody_is_the_cheapest(prices: Sequence[Price], cheapest: str) -> None:
     """And why."""
     told = printed((1,), (1,), prices=prices)
-    assert (
-        f"s, 1 turn each: fastest none, as several took about the same time; cheapest {cheapest}\n" in told
-    )
+    nobody = "none, as several took about the same time"
+    assert f"s, 1 turn each: fastest {nobody}; cheapest {cheapest}\n" in told
 
 
 def test_it_stands_in_a_whole_report() -> None:
