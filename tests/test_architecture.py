@@ -53,6 +53,7 @@ RINGS = (
         "work",
         "recordings",
         "compared",
+        "filing",
         "learnt",
         "watching",
         "breaking",

@@ -205,16 +205,9 @@ class Files:
             if path is not None:
                 put(path, FILES[name](report))
         if self.folder is not None:
+            from harness.filing import write_folder
+
             write_folder(report, self.folder)
-
-
-def write_folder(report: Report, folder: Path) -> None:
-    """Write a report to a folder in every form there is."""
-    from harness.reports import FILES, NAMES
-    from harness.store import put
-
-    for form, name in NAMES.items():
-        put(folder / name, FILES[form](report))
 
 
 def exit_code(report: Report) -> int:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from harness.cli.app import console, exit_code, progress, stopwatch, write_folder
+from harness.cli.app import console, exit_code, progress, stopwatch
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -35,6 +35,7 @@ def demo(
 
     from harness import breaking, work
     from harness.environment import environment
+    from harness.filing import write_folder
     from harness.reports import NAMES
     from harness.resuming import Left
     from harness.sandbox import LIFELIKE
@@ -89,6 +90,7 @@ def _print_where(folder: Path) -> None:
 
 def _break(broken: Broken | None, folder: Path) -> bool:
     """Tell how a break looks, and write its page; whether it was noticed."""
+    from harness.filing import write_folder
     from harness.reports import NAMES
     from harness.reports.findings import headline
     from harness.reports.printing import say

@@ -18,7 +18,6 @@ from harness.cli.app import (
     Until,
     console,
     print_table,
-    write_folder,
 )
 
 if TYPE_CHECKING:
@@ -87,6 +86,8 @@ def compare(
         groups = recordings.groups(reads)
         differs = _matrices(groups, as_json)
     if folder is not None:
+        from harness.filing import write_folder
+
         write_folder(compared.report(groups), folder)
     raise typer.Exit(1 if fail and differs else 0)
 

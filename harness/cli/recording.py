@@ -18,7 +18,6 @@ from harness.cli.app import (
     Scenarios,
     Targets,
     progress,
-    write_folder,
 )
 
 if TYPE_CHECKING:
@@ -92,6 +91,8 @@ def record(
     if folder is not None:
         with progress() as told:
             made = work.recorded(todo, problems, Store(cassettes), told, jobs)
+        from harness.filing import write_folder
+
         write_folder(made, folder)
     _tell(todo, problems, "sandbox" if sandbox else "live service", cassettes, as_json)
     if every > len(todo) and not as_json:

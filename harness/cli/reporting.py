@@ -19,7 +19,6 @@ from harness.cli.app import (
     Until,
     exit_code,
     progress,
-    write_folder,
 )
 
 PAGE = Path("report/index.html")
@@ -48,6 +47,7 @@ def report(
     Replays it, offline, first. The page is one file and needs no network.
     """
     from harness import recordings, work
+    from harness.filing import write_folder
     from harness.period import period
     from harness.reports import FILES, NAMES
     from harness.store import Store, put

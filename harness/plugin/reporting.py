@@ -42,10 +42,12 @@ class Reporting:
         if not there:
             self._told = "harness: no report: no test had a cassette"
             return
+        from harness import compared
         from harness.errors import HarnessError
+        from harness.filing import write_folder
 
         try:
-            _write(there, self._folder)
+            write_folder(compared.cassettes(there), self._folder)
         except HarnessError as error:
             self._told = f"harness: no report: {error}"
             session.exitstatus = pytest.ExitCode.USAGE_ERROR
@@ -56,13 +58,3 @@ class Reporting:
         """Where it is."""
         if self._told:
             terminalreporter.write_line(self._told)
-
-
-def _write(cassettes: list[Path], folder: Path) -> None:
-    from harness import compared
-    from harness.reports import FILES, NAMES
-    from harness.store import put
-
-    report = compared.cassettes(cassettes)
-    for form, name in NAMES.items():
-        put(folder / name, FILES[form](report))
