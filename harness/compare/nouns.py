@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from enum import StrEnum
 
 from harness.types import Json
@@ -69,12 +69,6 @@ class Difference:
         if isinstance(self.left, str) and isinstance(self.right, str):
             return len(self.left), len(self.right)
         return None
-
-    def mirrored(self) -> Difference:
-        """The same difference, seen from the other side."""
-        swapped = {Kind.ONLY_LEFT: Kind.ONLY_RIGHT, Kind.ONLY_RIGHT: Kind.ONLY_LEFT}
-        kind = swapped.get(self.kind, self.kind)
-        return replace(self, kind=kind, left=self.right, right=self.left)
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,6 @@ NAME: Schema = {"type": "string", "minLength": 1}
 INTEGER: Schema = {"type": "integer"}
 COUNT: Schema = {"type": "integer"}
 NUMBER: Schema = {"type": "number"}
-ANYTHING: Schema = {}
 
 
 def record(required: Mapping[str, Any], optional: Mapping[str, Any] = NOTHING) -> Schema:

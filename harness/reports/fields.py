@@ -89,11 +89,6 @@ def _places(found: FieldMatrix, notes: dict[str, str], widest: int) -> Table:
     return table
 
 
-def _longest(found: FieldMatrix) -> int:
-    sites = (site for row in found.rows for cell in row.cells for site in cell.sites)
-    return max((len(path(site.pointer)) for site in sites), default=0)
-
-
 def _cells(line: _Line, notes: dict[str, str]) -> tuple[str, ...]:
     told = f"{presence(line.present, line.of)} {line.present}/{line.of}"
     events = f"{line.events}/{line.of_events}" if line.of_events else ""

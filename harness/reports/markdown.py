@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from harness.compare import Price
 from harness.reports.meaning import Apart, Topic, topics
-from harness.reports.models import Contest, Entry, Sum, Undecided, contests, races
+from harness.reports.models import Contest, Entry, Sum, contests, races, verdict
 from harness.reports.overview import Cell, State, cells
 from harness.reports.report import Report
 from harness.reports.words import count, cut, line, money, number, seconds
@@ -134,7 +134,7 @@ def _contests(found: Sequence[Contest]) -> Iterator[str]:
         yield "### Models"
     for contest in found:
         listed = ", ".join(map(code, contest.scenarios))
-        told = [f"{listed}, {count(contest.turns, 'turn')} each: {_verdict(contest)}"]
+        told = [f"{listed}, {count(contest.turns, 'turn')} each: {verdict(contest, code)}"]
         told.append("_Times and tokens are the sandbox's, not the services'._")
         yield "  \n".join(told if contest.sandbox else told[:1])
         yield "\n".join(_entries(contest))
@@ -171,21 +171,6 @@ def _cost(entry: Entry) -> str:
 
 def _price(price: Price) -> str:
     return f"{price.dated}, {code(price.source)}"
-
-
-def _verdict(contest: Contest) -> str:
-    """Who was fastest and who was cheapest, or why nobody can be said to be."""
-    nobody = "several" if contest.timed else "unknown"
-    fastest = code(contest.fastest) if contest.fastest else nobody
-    return f"fastest {fastest}, cheapest {_cheapest(contest)}"
-
-
-def _cheapest(contest: Contest) -> str:
-    if contest.undecided is Undecided.UNKNOWN:
-        return f"unknown, for the cost of {', '.join(map(code, contest.unpriced))} is"
-    if contest.undecided is Undecided.CURRENCIES:
-        return "unknown, for the costs are in several currencies"
-    return " and ".join(map(code, contest.least))
 
 
 def _races(found: Sequence[Contest]) -> Iterator[str]:

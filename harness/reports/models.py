@@ -7,7 +7,7 @@ those turns count that all of them answered.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from statistics import fmean
@@ -123,6 +123,22 @@ class Contest:
     def cheapest(self) -> str:
         """The target that cost least; empty where that cannot be said."""
         return "" if self.undecided else self.least[0]
+
+
+def verdict(contest: Contest, named: Callable[[str], str] = str) -> str:
+    """Who was fastest and who was cheapest, or why nobody can be said to be, each target as
+    `named`."""
+    nobody = "none, as several took about the same time" if contest.timed else "unknown"
+    fastest = named(contest.fastest) if contest.fastest else nobody
+    return f"fastest {fastest}; cheapest {_cheapest(contest, named)}"
+
+
+def _cheapest(contest: Contest, named: Callable[[str], str]) -> str:
+    if contest.undecided is Undecided.UNKNOWN:
+        return f"unknown, for the cost of {', '.join(map(named, contest.unpriced))} is"
+    if contest.undecided is Undecided.CURRENCIES:
+        return "unknown, for the costs are in several currencies"
+    return " and ".join(map(named, contest.least))
 
 
 def races(report: Report) -> tuple[Contest, ...]:

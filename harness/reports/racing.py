@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from rich.console import Console
 
-from harness.reports.models import Contest, Entry, Sum, Undecided
+from harness.reports.models import Contest, Entry, Sum, verdict
 from harness.reports.printing import add, columns, say
 from harness.reports.words import count, money, number, seconds
 
@@ -26,20 +26,6 @@ def contests(console: Console, found: Sequence[Contest]) -> None:
         for entry in contest.entries:
             add(table, _cells(entry))
         console.print(table)
-
-
-def verdict(contest: Contest) -> str:
-    """Who was fastest and who was cheapest, or why nobody can be said to be."""
-    nobody = "none, as several took about the same time" if contest.timed else "unknown"
-    return f"fastest {contest.fastest or nobody}; cheapest {_cheapest(contest)}"
-
-
-def _cheapest(contest: Contest) -> str:
-    if contest.undecided is Undecided.UNKNOWN:
-        return f"unknown, for the cost of {', '.join(contest.unpriced)} is"
-    if contest.undecided is Undecided.CURRENCIES:
-        return "unknown, for the costs are in several currencies"
-    return " and ".join(contest.least)
 
 
 def _cells(entry: Entry) -> tuple[str, ...]:

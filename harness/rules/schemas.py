@@ -64,11 +64,6 @@ def violations(schema: Schema, value: Json) -> list[Violation]:
     return sorted((_pointer(error), *_words(error)) for error in errors)
 
 
-def compiled(schema: Schema) -> Draft202012Validator:
-    """A validator that was checked, made once for each schema."""
-    return _of_this_one(_Same(schema)).validator
-
-
 @dataclass(frozen=True, slots=True)
 class _Checked:
     """A schema's validator, and the forms that were found to fit it, if forms are all it asks."""

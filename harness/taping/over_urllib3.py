@@ -42,11 +42,11 @@ def on_tape(original: Callable[..., Any]) -> Callable[..., Any]:
     ) -> Any:
         if on_the_way.get():  # urllib3 asks again after a broken connection: heard already
             return original(self, method, url, body, headers, *more, **options)
-        if passes(_uri(self, url)):
+        uri = whole(self.scheme or "", self.host, self.port, url)
+        if passes(uri):
             with letting_through():
                 return original(self, method, url, body, headers, *more, **options)
-        uri, sent = _uri(self, url), self.headers if headers is None else headers
-        asked = _request(method, uri, body, sent)
+        asked = _request(method, uri, body, self.headers if headers is None else headers)
         tape = tape_for(asked.method, asked.uri)
         found = tape.find(asked)
         if found is not None:
@@ -71,10 +71,6 @@ def played(
     if found is None:
         return None
     return _Played(found, tape.pace, preload=False, method=method, url=uri)
-
-
-def _uri(pool: urllib3.HTTPConnectionPool, url: str) -> str:
-    return whole(pool.scheme or "", pool.host, pool.port, url)
 
 
 def whole(scheme: str, host: str, port: int | None, url: str) -> str:

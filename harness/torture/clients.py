@@ -69,10 +69,6 @@ class Client:
     typed: Callable[[BaseException], bool]
     endpoints: frozenset[str] | None = None
 
-    def can_ask(self, name: str) -> bool:
-        """Whether an endpoint of this name is one of its own."""
-        return self.endpoints is None or name in self.endpoints
-
 
 def client(name: str) -> Client:
     """A parser by its name, or a function by `module:function`.

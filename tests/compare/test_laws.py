@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from harness.compare import Difference, compare, matrix
 from harness.compare.engine import leaves, partings, similarity
+from harness.compare.nouns import Kind
 from harness.reading import Read
 from harness.types import Exchange
 
@@ -63,7 +65,11 @@ READS = TURNS.map(lambda turns: told(*turns))
 
 def seen_from_the_other_side(told: tuple[Difference, ...]) -> tuple[Difference, ...]:
     """Differences with left and right swapped."""
-    return tuple(difference.mirrored() for difference in told)
+    sides = {Kind.ONLY_LEFT: Kind.ONLY_RIGHT, Kind.ONLY_RIGHT: Kind.ONLY_LEFT}
+    return tuple(
+        replace(one, kind=sides.get(one.kind, one.kind), left=one.right, right=one.left)
+        for one in told
+    )
 
 
 @given(TURNS)
