@@ -10,12 +10,13 @@ import subprocess
 import sys
 import time
 from contextlib import ExitStack
+from types import SimpleNamespace
 
 import httpx
 import pytest
 
 from harness.errors import HarnessError
-from harness.sandbox import DASHSCOPE_KEY, SPEAKERS, USUAL_PORT, Options, serve
+from harness.sandbox import DASHSCOPE_KEY, SPEAKERS, USUAL_PORT, Options, house, serve
 from harness.sandbox.house import House
 
 from .client import Dash, Zhipu, sandbox, user
@@ -202,10 +203,11 @@ def test_the_gaps_of_a_stream_are_uneven_and_always_the_same(
         slept.append(seconds)
 
     async def heard() -> list[bytes]:
-        house = House(Options(chunk_gap=0.02))
-        return [event async for event in house.stream([b"%d" % n for n in range(9)])]
+        made = House(Options(chunk_gap=0.02))
+        return [event async for event in made.stream([b"%d" % n for n in range(9)])]
 
-    monkeypatch.setattr(asyncio, "sleep", sleep)
+    # In this one module: other sandboxes may be waiting in threads of this process.
+    monkeypatch.setattr(house, "asyncio", SimpleNamespace(sleep=sleep))
     assert asyncio.run(heard()) == [b"%d" % n for n in range(9)]
     assert len(set(slept)) == len(slept) == 8
     assert all(0.01 <= seconds < 0.03 for seconds in slept)
