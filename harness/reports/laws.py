@@ -8,6 +8,7 @@ from types import MappingProxyType
 
 from harness.contracts import clauses
 from harness.rules import CHINESE, RULES
+from harness.rules.rule import Rule
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,6 +17,11 @@ class Law:
 
     english: str
     chinese: str
+
+
+def law_of(rule: Rule) -> Law:
+    """Return the law of a rule, in English twice where it has no Chinese sentence."""
+    return Law(rule.law, CHINESE.get(rule.name, rule.law))
 
 
 _OTHERS: Mapping[str, Law] = MappingProxyType(
@@ -56,7 +62,7 @@ changed since."""
 
 LAWS: Mapping[str, Law] = MappingProxyType(
     dict(_OTHERS)
-    | {rule.name: Law(rule.law, CHINESE[rule.name]) for rule in RULES}
-    | {name: Law(text, clauses.CHINESE[name]) for name, text in clauses.CLAUSES.items()}
+    | {rule.name: law_of(rule) for rule in RULES}
+    | {name: Law(text, clauses.CHINESE.get(name, text)) for name, text in clauses.CLAUSES.items()}
 )
 """The laws of all rules, of the clauses of contracts, and of what is neither."""

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import re
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 
@@ -46,3 +49,42 @@ def test_what_is_no_rule_has_its_law_too() -> None:
 def test_no_two_laws_are_the_same() -> None:
     """A line copied twice would be wrong once."""
     assert len({law.chinese for law in LAWS.values()}) == len(LAWS)
+
+
+NEW_RULE = """
+import sys
+from harness import rules
+from harness.rules.rule import Rule, Scope
+
+def greets_nobody(reading):
+    \"\"\"No greeting is sent.\"\"\"
+    return iter(())
+
+rules.RULES = (*rules.RULES, Rule(greets_nobody, Scope.EXCHANGE, evidence=("JSON",)))
+
+from harness.cli.__main__ import main
+sys.exit(main())
+"""
+"""The command line with one rule more, for which there is no Chinese sentence."""
+
+CASSETTE = str(Path(__file__).parents[2] / "cassettes" / "slogan" / "zhipuai-glm-4.yaml")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "expected"),
+    [
+        (["rules", "--lang", "zh"], "No greeting is sent."),
+        (["rules", "--lang", "zh", "--json"], '"chinese": "No greeting is sent."'),
+        (["rules"], "No greeting is sent."),
+        (["check", CASSETTE, "--html", "page.html"], "ok: 1 transcript"),
+    ],
+    ids=["chinese", "json", "english", "page"],
+)
+def test_a_rule_without_a_chinese_sentence_has_its_english_one(
+    arguments: list[str], expected: str, tmp_path: Path
+) -> None:
+    """No command fails because a sentence is missing."""
+    command = [sys.executable, "-c", NEW_RULE, *arguments]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, check=False, timeout=60)
+    assert (done.stderr.decode(), done.returncode) == ("", 0)
+    assert expected in done.stdout.decode()
