@@ -86,7 +86,7 @@ def _table(contract: Contract) -> None:
     table = Table(box=box.SIMPLE_HEAD, show_edge=False, padding=(0, 1, 0, 0))
     for column in ("endpoint", "answer", "models"):
         table.add_column(column, overflow="fold")
-    table.add_column("exchanges", justify="right")
+    table.add_column("exchanges", justify="right", no_wrap=True)
     for section, node in sorted(contract.sections.items()):
         models = ", ".join(sorted(filter(None, node.counts)))
         table.add_row(section.endpoint, section.name, models, str(node.total("of")))

@@ -24,7 +24,7 @@ def text(console: Console, plan: Plan) -> None:
     table = Table(box=box.SIMPLE_HEAD, show_edge=False, padding=(0, 1, 0, 0))
     table.add_column("asked anew", overflow="fold")
     for column in ("calls", "polls", "files", *_currency(plan.budget), "exercises", "new"):
-        table.add_column(column, justify="right")
+        table.add_column(column, justify="right", no_wrap=True)
     covered: frozenset[str] = frozenset()
     for one in plan.chosen:
         new = len(one.covers - covered)

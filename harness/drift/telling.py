@@ -102,7 +102,7 @@ def _table(drifts: Sequence[Drift]) -> Table:
     for column in ("scenario", "target", "verdict"):
         table.add_column(column, overflow="fold")
     for column in Verdict.BREAKING, Verdict.NEW_FIELD, Verdict.WORDING:
-        table.add_column(column.value, justify="right")
+        table.add_column(column.value, justify="right", no_wrap=True)
     for drift in drifts:
         verdict = Text(drift.verdict, _STYLES[drift.verdict])
         kinds = (Verdict.BREAKING, Verdict.NEW_FIELD, Verdict.WORDING)

@@ -8,7 +8,7 @@ from rich.console import Console
 from rich.table import Table
 
 from harness.compare import Comparison, Difference, Divergence, Facts, Layer, Matrix, Pair
-from harness.reports.printing import add, columns, say
+from harness.reports.printing import add, columns, draw, say
 from harness.reports.words import count, letters, line, money, number, seconds, value
 
 _LAYERS = {
@@ -33,7 +33,7 @@ def matrix(console: Console, found: Matrix) -> None:
             sides = zip(row.types, table.present, strict=True)
             cells = [types or ("–" if there else "") for types, there in sides]
             add(shown, (row.path or "(all of it)", *cells))
-        console.print(shown)
+        draw(console, shown)
 
 
 def pairs(console: Console, found: Matrix) -> None:
@@ -48,7 +48,7 @@ def pairs(console: Console, found: Matrix) -> None:
             names = f"[{pair.left + 1}] and [{pair.right + 1}]"
             parted = (count(pair.shape, "spot"), count(pair.answer, "spot"))
             add(table, (names, *parted, _alike(pair), _parted(pair.comparison.divergence)))
-        console.print(table)
+        draw(console, table)
 
 
 def figures(console: Console, found: Matrix) -> None:
@@ -61,7 +61,8 @@ def _turns(console: Console, found: Matrix) -> None:
     for position, target in enumerate(found.targets, start=1):
         say(console, f"[{position}] {target}")
     console.print()
-    console.print(_facts(found))
+    whole = _facts(found, *_WORDS, *_NUMBERS)
+    draw(console, whole, narrow=(_facts(found, *_WORDS), _facts(found, *_NUMBERS)))
 
 
 def sources(console: Console, found: Sequence[Matrix]) -> None:
@@ -87,17 +88,24 @@ def _parted(found: Divergence | None) -> str:
     return f"turn {found.turn}: {found.why}" if found else "–"
 
 
-def _facts(found: Matrix) -> Table:
-    numbers = ("chars", "in", "out", "events", "1st token", "total", "cost")
-    words = ("turn", "outcome", "finish", "letters")
-    table = columns("target", *words, *numbers, numbers=("turn", *numbers))
+_KEYS = ("target", "turn")
+_WORDS = ("outcome", "finish", "letters")
+_NUMBERS = ("chars", "in", "out", "events", "1st token", "total", "cost")
+
+
+def _facts(found: Matrix, *shown: str) -> Table:
+    """Return a row per turn and target with the *shown* columns."""
+    names = (*_KEYS, *shown)
+    table = columns(*names, numbers=("turn", *_NUMBERS))
     for told in found.facts:
         counted = (told.content_length, told.input_tokens, told.output_tokens, told.events or None)
         times = (told.first_token, told.total)
         ended = value(told.finish_reason or "–", 40)
-        said = (str(told.turn), value(told.outcome, 40), ended, letters(told))
+        keys = (_position(found, told), str(told.turn))
+        said = (value(told.outcome, 40), ended, letters(told))
         figures = (*map(number, counted), *map(seconds, times), money(told.cost))
-        add(table, (_position(found, told), *said, *figures))
+        cells = dict(zip((*_KEYS, *_WORDS, *_NUMBERS), (*keys, *said, *figures), strict=True))
+        add(table, (cells[name] for name in names))
     return table
 
 
@@ -112,7 +120,7 @@ def _answers(console: Console, found: Matrix) -> None:
     length = max(24, console.width * 2 // 3)
     for told in sorted(found.facts, key=lambda told: told.turn):
         add(table, (str(told.turn), _position(found, told), _answer(told, length)))
-    console.print(table)
+    draw(console, table)
 
 
 def _answer(told: Facts, length: int) -> str:
@@ -139,7 +147,7 @@ def comparison(console: Console, found: Comparison) -> None:
             varied = sum(told.varies for told in parted)
             noise = f", {varied} of them between repeats of one side, too" if varied else ""
             say(console, f"\n{words}: {count(len(parted), 'difference')}{noise}", "bold")
-            console.print(_differences(parted, length=max(24, console.width * 2 // 3)))
+            draw(console, _differences(parted, length=max(24, console.width * 2 // 3)))
 
 
 def _first(found: Divergence, length: int) -> str:

@@ -11,7 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from harness.compare.fields import Evidence, FieldMatrix, FieldRow, Presence, Site, presence
-from harness.reports.printing import add, columns, say
+from harness.reports.printing import add, columns, draw, say
 
 NOWHERE = "–"
 """Stands for the place of what is nowhere."""
@@ -43,10 +43,10 @@ def fields(console: Console, found: FieldMatrix) -> None:
         say(console, "no answer here that could be read")
         return
     say(console, "Forms of answers", "bold")
-    console.print(_forms(found))
+    draw(console, _forms(found))
     say(console, "\nFields, and where they stand", "bold")
     notes: dict[str, str] = {}
-    console.print(_places(found, notes, console.width // 2))
+    draw(console, _places(found, notes, max(20, min(console.width // 2, console.width - 60))))
     folder = _folder(notes)
     say(console, f"\nThe first exchange of each that was seen, in {folder or '.'}", "bold")
     for source, letter in notes.items():

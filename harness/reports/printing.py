@@ -13,8 +13,11 @@ from rich.text import Text
 
 from harness.reports.words import line, plain
 
-_LEAST = {"path": 24, "finish": 10}
+_LEAST = {"path": 24, "finish": 10, "target": 6}
 """Columns whose words are not broken where it can be helped: so many cells at least."""
+
+_UNBOUNDED = 100_000
+"""Cells; the width of a console on which a table is measured, not shown."""
 
 
 def say(console: Console, text: str, style: str = "", indent: int = 0) -> None:
@@ -32,15 +35,50 @@ def put(console: Console, text: Text, indent: int) -> None:
 
 
 def columns(*names: str, numbers: Sequence[str] = ()) -> Table:
-    """A table without rows; `numbers` are the columns that stand to the right."""
+    """Return a table without rows; `numbers` are right-aligned columns that are never shortened.
+
+    Where the console is too narrow, the text columns are folded instead.
+    """
     table = Table(box=box.SIMPLE_HEAD, show_edge=False, padding=(0, 1, 0, 0), header_style="bold")
     for column in names:
-        side: Literal["left", "right"] = "right" if column in numbers else "left"
-        least = _LEAST.get(column)
-        table.add_column(Text(line(column)), justify=side, overflow="fold", min_width=least)
+        is_number = column in numbers
+        side: Literal["left", "right"] = "right" if is_number else "left"
+        table.add_column(
+            Text(line(column)),
+            justify=side,
+            overflow="fold",
+            min_width=_LEAST.get(column),
+            no_wrap=is_number,
+        )
     return table
 
 
 def add(table: Table, cells: Iterable[str], style: str = "") -> None:
-    """One row more."""
-    table.add_row(*(Text(plain(cell), style) for cell in cells))
+    """Add a row; a column of numbers stays at least as wide as its widest cell."""
+    row = [Text(plain(cell), style) for cell in cells]
+    for column, cell in zip(table.columns, row, strict=True):
+        if column.no_wrap:
+            column.min_width = max(column.min_width or 0, cell.cell_len)
+    table.add_row(*row)
+
+
+def draw(console: Console, table: Table, narrow: Sequence[Table] = ()) -> None:
+    """Print a table, or the *narrow* ones where the console is too narrow for its words.
+
+    A table that does not fit even so is printed wider than the console, not cut off.
+    """
+    unbounded = console.options.update_width(_UNBOUNDED)
+    fits = console.measure(table, options=unbounded).minimum <= console.width
+    for number, part in enumerate([table] if fits or not narrow else narrow):
+        if number:
+            console.print()
+        if console.measure(part, options=unbounded).maximum > console.width:
+            _break_headers(part)
+        console.print(part, crop=False)
+
+
+def _break_headers(table: Table) -> None:
+    """Put each word of a number's header on a line of its own."""
+    for column in table.columns:
+        if column.no_wrap:
+            column.header = Text("\n".join(str(column.header).split()))

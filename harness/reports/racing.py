@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from rich.console import Console
 
 from harness.reports.models import Contest, Entry, Sum, verdict
-from harness.reports.printing import add, columns, say
+from harness.reports.printing import add, columns, draw, say
 from harness.reports.words import count, money, number, seconds
 
 
@@ -25,7 +25,7 @@ def contests(console: Console, found: Sequence[Contest]) -> None:
         table = columns("target", *figures, numbers=figures)
         for entry in contest.entries:
             add(table, _cells(entry))
-        console.print(table)
+        draw(console, table)
 
 
 def _cells(entry: Entry) -> tuple[str, ...]:

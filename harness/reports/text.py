@@ -17,7 +17,7 @@ from harness.reports import wire as wires
 from harness.reports.comparing import comparison, pairs, sources
 from harness.reports.findings import headline
 from harness.reports.models import contests
-from harness.reports.printing import add, columns, put, say
+from harness.reports.printing import add, columns, draw, put, say
 from harness.reports.report import Report
 from harness.reports.words import count, number, plain, seconds
 from harness.types import Finding, Reply, Severity, ToolCall
@@ -35,7 +35,7 @@ def report(console: Console, report: Report) -> None:
         console.print(Text(f"{report.origin}.", "dim"))
     if report.reads:
         console.print()
-        console.print(_transcripts(report))
+        draw(console, _transcripts(report))
     for told in (read.transcript for read in report.reads):
         for reason in told.skipped:
             say(console, f"skipped in {told.scenario} with {told.target}: {reason}", "dim")

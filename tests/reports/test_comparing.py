@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
+from datetime import date
 
 import pytest
 from rich.cells import cell_len
 
-from harness.compare import Cost, compare, matrix
-from harness.reports import comparing, machine
+from harness.compare import Cost, Price, compare, matrix
+from harness.reports import comparing, machine, racing
+from harness.reports.models import contests
 from harness.reports.words import money
 
 from .samples import console, exchange, told, written
+from .test_models import played, report
 
 
 @pytest.mark.parametrize("width", [80, 120])
@@ -118,3 +122,25 @@ def test_what_varies_between_repeats_is_said() -> None:
         True,
         True,
     ]
+
+
+@pytest.mark.parametrize("width", [40, 80])
+def test_no_number_is_cut_where_the_console_is_narrow(width: int) -> None:
+    """Text is folded, and the facts become two tables; every number stays on one line."""
+    names = [f"ours/{letter}-model-whose-name-goes-on-and-on-2026-07-01" for letter in "ab"]
+    price = Price("ours", "", "CNY", "a page", date(2026, 7, 1), input=900, output=800)
+    prices = [replace(price, model=name.removeprefix("ours/")) for name in names]
+    found = report([played(name, 2345.5, 1) for name in names], prices=prices)
+    on = console(width)
+    comparing.matrix(on, found.matrices[0])
+    racing.contests(on, contests(found))
+    lines = written(on).splitlines()
+    figures = [re.split(" {2,}", line.strip())[-5:] for line in lines if line.endswith("CNY ")]
+    turns = [["5", "–", start, total, "0.010300 CNY"] for start, total in _TIMES] * 2
+    both = ["14", "10", "586.62 s", "1173.25 s", "0.020600 CNY"]
+    assert figures == [*turns, both, both]
+    if width == 80:
+        assert max(cell_len(line) for line in lines if line.startswith("──")) <= width
+
+
+_TIMES = (("1172.75 s", "2345.50 s"), ("500 ms", "1.00 s"))
