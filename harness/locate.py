@@ -20,7 +20,8 @@ class Span:
     end: int
 
 
-_TOKEN = re.compile(rb'\s*("(?:[^"\\]|\\.)*"|[{}\[\],:]|[^\s{}\[\],:"]+)', re.DOTALL)
+# Possessive repeats: a plain repeat of a group keeps memory for each time round.
+_TOKEN = re.compile(rb'\s*+("[^"\\]*+(?:\\.[^"\\]*+)*+"|[{}\[\],:]|[^\s{}\[\],:"]++)', re.DOTALL)
 
 
 def span(text: bytes, pointer: str) -> Span | None:

@@ -47,9 +47,9 @@ _NAMES = (
 _BEFORE = r"(?:(?<![A-Za-z0-9_])|(?<=%26)|(?<=%3F)|(?<=\\u0026)|(?<=\\u003F))"
 SIGNED = re.compile(
     # As it is, or with = written as Java's and Go's JSON writers do; a value ends at any escape.
-    rf"(?P<name>{_BEFORE}{_NAMES}(?:=|\\u003D))(?:[A-Za-z0-9+/=_.~-]|%[0-9A-F]{{2}}|\\u003D)+"
+    rf"(?P<name>{_BEFORE}{_NAMES}(?:=|\\u003D))(?:[A-Za-z0-9+/=_.~-]++|%[0-9A-F]{{2}}|\\u003D)++"
     # Inside another URL, where the value's own %2B stands as %252B.
-    rf"|(?P<inner>{_BEFORE}{_NAMES}%3D)(?:[A-Za-z0-9_.~-]|%25[0-9A-F]{{2}}|%2[BF]|%3D)+",
+    rf"|(?P<inner>{_BEFORE}{_NAMES}%3D)(?:[A-Za-z0-9_.~-]++|%25[0-9A-F]{{2}}|%2[BF]|%3D)++",
     re.ASCII | re.IGNORECASE,
 )
 """A parameter that signs a link, and its value. In bodies, bytes stand as one character each, so
@@ -223,7 +223,7 @@ class Key:
 
 _SHAPES: Mapping[str, re.Pattern[str]] = {
     "an sk- key": re.compile(
-        r"(?<![A-Za-z0-9_-])sk-(?:[A-Za-z0-9]+[_-])*[A-Za-z0-9]{16}[\w-]*", re.A
+        r"(?<![A-Za-z0-9_-])sk-(?:[A-Za-z0-9]{1,15}+[_-])*+[A-Za-z0-9]{16}[\w-]*", re.A
     ),
     "an id.secret key": re.compile(r"(?<![A-Za-z0-9])[0-9a-f]{32}\.[A-Za-z0-9]{16}(?![A-Za-z0-9])"),
     "an access key id": re.compile(
@@ -231,7 +231,8 @@ _SHAPES: Mapping[str, re.Pattern[str]] = {
     ),
     "a token": _JWT,
     "a private key": re.compile(
-        r"-----BEGIN (?:[A-Z0-9]+ )*PRIVATE KEY(?: BLOCK)?-----[^-]{0,200}?[A-Za-z0-9+/]{40}"
+        r"-----BEGIN (?:(?!PRIVATE KEY(?: BLOCK)?-)[A-Z0-9]++ )*+PRIVATE KEY(?: BLOCK)?-----"
+        r"[^-]{0,200}?[A-Za-z0-9+/]{40}"
     ),
 }
 _BASE64_RUN = re.compile(r"[A-Za-z0-9+/]*")

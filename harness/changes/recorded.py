@@ -11,7 +11,7 @@ from harness.changes.sent import UNFIT
 from harness.reading import Endpoint, Reading
 from harness.types import Exchange, Json, Outcome, Reply, Response
 
-_BLANK_LINE = re.compile(rb"(?:\r\n|\n|\r(?!\n)){2,}")
+_BLANK_LINE = re.compile(rb"(?:\r\n|\n|\r(?!\n)){2,}+")
 _LATER_BYTES = range(0x80, 0xC0)
 """The second and further bytes of a character in UTF-8."""
 

@@ -87,7 +87,7 @@ def leaves_of(text: str) -> list[Leaf]:
     return _renamed(found or _yaml_leaves(text))
 
 
-_TOKEN = re.compile(r'"[^"\\]*(?:\\.[^"\\]*)*"|[\[\]{},:]|[^\s\[\]{},:"]+')
+_TOKEN = re.compile(r'"[^"\\]*+(?:\\.[^"\\]*+)*+"|[\[\]{},:]|[^\s\[\]{},:"]+')
 
 
 def json_leaves(text: str) -> list[Leaf]:

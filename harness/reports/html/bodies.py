@@ -22,8 +22,8 @@ AROUND = 300
 MAX_MARK = 400
 MAX_DEPTH = 30
 
-_TOKEN = re.compile(rb'"(?:[^"\\]|\\.)*"|[{}\[\],:]|[^\s{}\[\],:"]+', re.DOTALL)
-_HERE = re.compile(rb'"(?:[^"\\\n]|\\.)*"|[-+.\w]+(?::[^\n]*)?|[^\n]')
+_TOKEN = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"|[{}\[\],:]|[^\s{}\[\],:"]+', re.DOTALL)
+_HERE = re.compile(rb'"[^"\\\n]*+(?:\\.[^"\\\n]*+)*+"|[-+.\w]+(?::[^\n]*)?|[^\n]')
 
 
 @dataclass(frozen=True, slots=True)

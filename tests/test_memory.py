@@ -1,0 +1,55 @@
+"""A long text costs memory by its length, and not for each step that a pattern takes in it."""
+
+from __future__ import annotations
+
+import tracemalloc
+from collections.abc import Callable
+
+import pytest
+
+from harness.changes.recorded import Recorded
+from harness.locate import span
+from harness.redact import Redactor, keys
+from harness.reports.html.bodies import mark
+from harness.scan.packed import json_leaves
+from harness.types import Exchange, Place, Request, Response
+
+LENGTH = 600_000
+MOST = 30
+"""Bytes of memory for each byte of the text; a plain repeat of a group takes 48 to 150."""
+
+PLAIN = '"' + "x" * LENGTH + '"'
+ESCAPED = '"' + r"\"" * (LENGTH // 2) + '"'
+
+
+def boundaries(text: str) -> object:
+    """Return where the events of a stream end."""
+    exchange = Exchange(Request("POST", "http://h/"), Response(200, "", (), text.encode()))
+    return Recorded(exchange, None).boundaries  # type: ignore[arg-type]  # no endpoint is needed
+
+
+FUNCTIONS: dict[str, tuple[Callable[[str], object], str]] = {
+    "span, plain": (lambda text: span(text.encode(), ""), PLAIN),
+    "span, escaped": (lambda text: span(text.encode(), ""), ESCAPED),
+    "mark, plain": (lambda text: mark(1, Place(offset=0), text.encode()), PLAIN),
+    "mark, escaped": (lambda text: mark(1, Place(offset=0), text.encode()), ESCAPED),
+    "json_leaves": (json_leaves, ESCAPED),
+    "boundaries": (boundaries, "\n" * LENGTH),
+    "a signed link": (Redactor().text, "Signature=" + "a%2F" * (LENGTH // 4)),
+    "a link in a link": (Redactor().text, "Signature%3D" + "a%252F" * (LENGTH // 6)),
+    "an sk- key": (lambda text: [*keys(text)], "sk-" + "a-" * (LENGTH // 2)),
+    "a private key": (lambda text: [*keys(text)], "-----BEGIN " + "A " * (LENGTH // 2)),
+}
+
+
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_a_long_text_needs_memory_by_its_length(name: str) -> None:
+    """Whatever reads it."""
+    function, text = FUNCTIONS[name]
+    tracemalloc.start()
+    try:
+        function(text)
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert peak < MOST * len(text)
