@@ -31,6 +31,8 @@ def on_tape(original: Callable[..., Any]) -> Callable[..., Any]:
     async def _request(self: Any, method: str, url: Any, **options: Any) -> ClientResponse:
         decodes = options.get("auto_decompress")
         decodes = self._auto_decompress if decodes is None else decodes
+        limit = options.get("read_bufsize")
+        limit = self._read_bufsize if limit is None else limit
 
         async def meet(request: ClientRequest, handler: Callable[..., Any]) -> ClientResponse:
             response: ClientResponse
@@ -42,7 +44,7 @@ def on_tape(original: Callable[..., Any]) -> Callable[..., Any]:
             tape = tape_for(asked.method, asked.uri)
             found = tape.find(asked)
             if found is not None:
-                return _Played(found, tape.pace, request)
+                return _Played(found, tape.pace, request, limit)
             listener = tape.listen(asked)
             with letting_through():
                 response = await handler(request)
@@ -127,7 +129,7 @@ class _Heard(StreamReader):
 class _Played(ClientResponse):
     """A recorded answer as aiohttp would have given it."""
 
-    def __init__(self, found: Exchange, pace: float, request: ClientRequest) -> None:
+    def __init__(self, found: Exchange, pace: float, request: ClientRequest, limit: int) -> None:
         options: dict[str, Any] = {
             "writer": None,
             "continue100": None,
@@ -148,23 +150,40 @@ class _Played(ClientResponse):
         self._raw_headers = tuple((n.encode(), v.encode()) for n, v in answer.headers)
         self._raw_cookie_headers = tuple(self._headers.getall("set-cookie", ())) or None
         self._closed = False
-        self.content = _Chunks(found, pace, request)
+        self.content = _Chunks(found, pace, request, limit)
+
+
+class _NoConnection(BaseProtocol):
+    """The connection of a recorded body: there is none to pause or resume."""
+
+    def pause_reading(self) -> None:
+        """Do nothing: a chunk that is larger than the buffer is given out all the same."""
+
+    def resume_reading(self, resume_parser: bool = True) -> None:
+        """Do nothing: `_Chunks` feeds the next chunk when the reader waits for one."""
 
 
 class _Chunks(StreamReader):
-    """A recorded body; the next chunk comes when the one before it has been read."""
+    """A recorded body; the next chunk comes when the one before it has been read.
 
-    def __init__(self, found: Exchange, pace: float, request: ClientRequest) -> None:
-        super().__init__(BaseProtocol(request.loop), 2**16, loop=request.loop)
+    `limit` is the session's `read_bufsize`; aiohttp refuses lines longer than twice that.
+    """
+
+    def __init__(self, found: Exchange, pace: float, request: ClientRequest, limit: int) -> None:
+        super().__init__(_NoConnection(request.loop), limit, loop=request.loop)
+        coding = found.response.header("transfer-encoding") or ""
+        self._is_chunked = "chunked" in coding.lower()
         self._left = deque(paced(found, pace))
         if not self._left or not self._left[0][0]:
             self._feed()
 
     def _feed(self) -> None:
         if self._left:
-            self.begin_http_chunk_receiving()
+            if self._is_chunked:
+                self.begin_http_chunk_receiving()
             self.feed_data(self._left.popleft()[1])
-            self.end_http_chunk_receiving()
+            if self._is_chunked:
+                self.end_http_chunk_receiving()
         if not self._left and not self.is_eof():
             self.feed_eof()
 

@@ -194,6 +194,28 @@ def _flaky(answer: Answer) -> None:
         _json(answer)
 
 
+def _large(answer: Answer) -> None:
+    """One chunk of as many bytes as the query says, in lines of a thousand."""
+    answer.head(200, STREAMED)
+    answer.piece(_thousands(answer))
+    answer.piece(b"")
+
+
+def _large_whole(answer: Answer) -> None:
+    """The same bytes in a body of known length."""
+    answer.whole(200, _thousands(answer), {"content-type": "text/plain"})
+
+
+def _thousands(answer: Answer) -> bytes:
+    return (b"x" * 999 + b"\n") * (int(answer.path.partition("?")[2]) // 1000)
+
+
+def _long_line(answer: Answer) -> None:
+    """A body of known length: a line of as many bytes as the query says, and a short one."""
+    line = b"x" * int(answer.path.partition("?")[2])
+    answer.whole(200, line + b"\nlast", {"content-type": "text/plain"})
+
+
 def _key(answer: Answer) -> None:
     answer.whole(200, b'{"key":"' + answer.body + b'"}', {**JSON, "server": "made by sk-12345678"})
 
@@ -217,5 +239,8 @@ ANSWERS: Mapping[str, Callable[[Answer], None]] = {
     "/short": _short,
     "/until-closed": _until_closed,
     "/flaky": _flaky,
+    "/large": _large,
+    "/large-whole": _large_whole,
+    "/long-line": _long_line,
     "/key": _key,
 }

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import time
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import aiohttp
 import dashscope
 import pytest
+from aiohttp.http_exceptions import LineTooLong
 from dashscope.api_entities.aio_session import close_shared_aio_session
 
 from harness.cassette import dumps, loads, written
@@ -98,6 +100,89 @@ def test_lines_and_fixed_sizes_of_a_recorded_body(server: Server) -> None:
     assert b"".join(again[1]) == b"".join(sevens)
     assert again[2] == exact
     assert player.unplayed() == ()
+
+
+async def read_in_every_way(address: str) -> list[list[object]]:
+    """A body by lines, in fixed sizes, in exact sizes, as it comes, and chunk by chunk."""
+    read: list[list[object]] = []
+    async with aiohttp.ClientSession() as session:
+        async with session.get(address) as got:
+            read.append([line async for line in got.content])
+        async with session.get(address) as got:
+            sizes = [piece async for piece in got.content.iter_chunked(70_000)]
+            assert max(map(len, sizes)) <= 70_000
+            read.append([b"".join(sizes)])
+        async with session.get(address) as got:
+            exact = await got.content.readexactly(150_001)
+            some = await got.content.read(7)
+            read.append([exact, some, await got.content.readline(), await got.content.read()])
+        async with session.get(address) as got:
+            read.append([b"".join([piece async for piece in got.content.iter_any()])])
+        async with session.get(address) as got:
+            chunks = [chunk async for chunk in got.content.iter_chunks()]
+            read.append([b"".join(data for data, _ in chunks), chunks[-1][1]])
+        async with session.get(address) as got:
+            read.append([await got.read()])
+    return read
+
+
+@pytest.mark.parametrize("size", [200_000, 1_000_000])
+@pytest.mark.parametrize("path", ["large", "large-whole"])
+@pytest.mark.parametrize("in_one", [False, True], ids=["as it came", "in one chunk"])
+def test_a_chunk_may_be_larger_than_the_buffer(
+    server: Server, size: int, path: str, in_one: bool
+) -> None:
+    """As it was recorded, and as a cassette of vcrpy has it: the whole body in one."""
+    address = f"{server.base}/{path}?{size}"
+    live = asyncio.run(read_in_every_way(address))
+    tape = Recorder(Redactor())
+    with in_place(tape):
+        asyncio.run(_once(address))
+    (told,) = loads(dumps(Cassette(tape.exchanges()))).exchanges
+    assert len(told.response.body) == size
+    player = Player(Cassette((replace(told, chunks=()) if in_one else told,) * len(live)))
+    with in_place(player):
+        assert asyncio.run(read_in_every_way(address)) == live
+    assert player.unplayed() == ()
+
+
+async def _once(address: str) -> bytes:
+    async with aiohttp.ClientSession() as session, session.get(address) as got:
+        return await got.read()
+
+
+@pytest.mark.parametrize(
+    ("session", "request_"),
+    [
+        ({}, {}),
+        ({"read_bufsize": 1000}, {}),
+        ({"read_bufsize": 2**20}, {}),
+        ({"read_bufsize": 1000}, {"read_bufsize": 5000}),
+        ({}, {"read_bufsize": 2**19}),
+    ],
+)
+def test_a_line_may_be_as_long_as_live(
+    server: Server, session: dict[str, Any], request_: dict[str, Any]
+) -> None:
+    """The buffer of the session, or of the request, says how long."""
+
+    async def ask(session: dict[str, Any], request: dict[str, Any]) -> list[object]:
+        seen: list[object] = []
+        async with aiohttp.ClientSession(**session) as client:
+            for length in (1500, 3000, 300_000, 600_000):
+                async with client.get(f"{server.base}/long-line?{length}", **request) as got:
+                    try:
+                        seen.append([line async for line in got.content])
+                    except (ValueError, LineTooLong) as error:  # which one, aiohttp's version says
+                        seen.append(repr(error))
+        return seen
+
+    live = asyncio.run(ask(session, request_))
+    tape = Recorder(Redactor())
+    with in_place(tape):
+        asyncio.run(ask({"read_bufsize": 2**21}, {}))
+    with in_place(replayed(tape)):
+        assert asyncio.run(ask(session, request_)) == live
 
 
 def test_a_body_that_is_read_too_slowly_is_no_answer(server: Server) -> None:
