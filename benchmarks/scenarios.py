@@ -18,7 +18,7 @@ from harness.types import Origin
 
 MANY, AT_ONCE, LATENCY = 200, 32, 0.3
 POLLS, INTERVAL = 40, 0.05
-_TARGETS = ("zhipuai/glm-4", "dashscope/qwen-turbo")
+_TARGETS = ("zhipuai/glm-4", "dashscope/qwen-flash")
 _QUESTION = """\
 name: question-{number}
 about: One of many.

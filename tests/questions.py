@@ -20,6 +20,6 @@ def silent(_: str) -> None:
 
 def two_scenarios(folder: Path) -> Path:
     """A folder with the scenarios `one`, of two targets, and `two`, of one."""
-    write(folder, "one", "zhipuai/glm-4, dashscope/qwen-turbo")
+    write(folder, "one", "zhipuai/glm-4, dashscope/qwen-flash")
     write(folder, "two", "dashscope/qwen-plus")
     return folder

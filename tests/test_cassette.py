@@ -54,7 +54,7 @@ metadata:
     recorded_from: sandbox
     recorded_at: '2026-01-02T03:04:05+00:00'
     scenario: greeting
-    target: dashscope/qwen-turbo
+    target: dashscope/qwen-flash
     address: http://127.0.0.1:8765/api/v1
     sdk:
       name: dashscope
@@ -150,7 +150,7 @@ READ = Cassette(
         Origin.SANDBOX,
         "2026-01-02T03:04:05+00:00",
         "greeting",
-        "dashscope/qwen-turbo",
+        "dashscope/qwen-flash",
         "http://127.0.0.1:8765/api/v1",
         Sdk("dashscope", "2.0.2"),
         ("ab12",),

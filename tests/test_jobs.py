@@ -53,7 +53,7 @@ WAYS = (
 
 TARGETS = (
     "zhipuai/glm-4",
-    "{model: dashscope/qwen-turbo, parameters: {result_format: message}}",
+    "{model: dashscope/qwen-flash, parameters: {result_format: message}}",
 )
 
 
@@ -383,7 +383,7 @@ def dashscopes_own_session(base: str) -> Iterator[Ask]:
 
     def ask(text: str) -> None:
         answers: Any = dashscope.Generation.call(
-            model="qwen-turbo",
+            model="qwen-flash",
             prompt=text,
             api_key=speaker.key,
             base_address=base + speaker.prefix,

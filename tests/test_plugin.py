@@ -26,7 +26,7 @@ name: greeting
 about: A greeting.
 targets:
   - zhipuai/glm-4
-  - model: dashscope/qwen-turbo
+  - model: dashscope/qwen-flash
     parameters: {result_format: message}
 steps:
   - user: 你好
@@ -74,7 +74,7 @@ def test_every_target_is_a_test(repository: pytest.Pytester) -> None:
     result.stdout.fnmatch_lines(
         [
             "scenarios/greeting.yaml::zhipuai-glm-4 PASSED*",
-            "scenarios/greeting.yaml::dashscope-qwen-turbo PASSED*",
+            "scenarios/greeting.yaml::dashscope-qwen-flash PASSED*",
         ]
     )
 
@@ -192,7 +192,7 @@ def test_recording_from_the_sandbox(repository: pytest.Pytester) -> None:
     result = repository.runpytest_inprocess("--record", "--record-from", "sandbox", "scenarios")
     result.assert_outcomes(passed=2)
     written = sorted(path.name for path in repository.path.glob("cassettes/greeting/*"))
-    assert written == ["dashscope-qwen-turbo.yaml", "zhipuai-glm-4.yaml"]
+    assert written == ["dashscope-qwen-flash.yaml", "zhipuai-glm-4.yaml"]
 
 
 def test_recording_live_needs_a_key(
@@ -253,7 +253,7 @@ def test_junit_by_pytest(repository: pytest.Pytester) -> None:
     (suite,) = ET.parse(repository.path / "junit.xml").getroot()  # noqa: S314 - pytest's file
     assert (suite.get("tests"), suite.get("failures")) == ("2", "2")
     names = [case.get("name") for case in suite.iter("testcase")]
-    assert names == ["zhipuai-glm-4", "dashscope-qwen-turbo"]
+    assert names == ["zhipuai-glm-4", "dashscope-qwen-flash"]
     assert "error: expected_words" in (next(suite.iter("failure")).text or "")
 
 
@@ -289,7 +289,7 @@ def test_a_run_has_a_report(repository: pytest.Pytester, processes: tuple[str, .
     told = json.loads((repository.path / "out" / "report.json").read_text(encoding="utf-8"))
     assert (told["title"], told["ok"]) == ("Tests", True)
     assert [one["target"] for one in told["transcripts"]] == [
-        "dashscope/qwen-turbo",
+        "dashscope/qwen-flash",
         "zhipuai/glm-4",
     ]
     assert [len(one["targets"]) for one in told["matrices"]] == [2]

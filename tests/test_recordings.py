@@ -35,9 +35,9 @@ def recorded(folder: Path, tmp_path: Path) -> Store:
 @pytest.mark.parametrize(
     ("name", "targets"),
     [
-        ("one", ["zhipuai/glm-4", "dashscope/qwen-turbo"]),
+        ("one", ["zhipuai/glm-4", "dashscope/qwen-flash"]),
         ("one/zhipuai", ["zhipuai/glm-4"]),
-        ("one/qwen-turbo", ["dashscope/qwen-turbo"]),
+        ("one/qwen-flash", ["dashscope/qwen-flash"]),
         ("one/zhipuai/glm-4", ["zhipuai/glm-4"]),
         ("{store}/two/dashscope-qwen-plus.yaml", ["dashscope/qwen-plus"]),
     ],
@@ -69,12 +69,12 @@ def test_what_is_compared_with_what(folder: Path, recorded: Store) -> None:
         (a.transcript.scenario, b.transcript.scenario) for a, b in recordings.pairs(one[:1], two)
     ] == [("one", "two")]
     assert [b.transcript.target for _, b in recordings.pairs(one[1:], one)] == [
-        "dashscope/qwen-turbo"
+        "dashscope/qwen-flash"
     ]
     with pytest.raises(HarnessError) as raised:
         recordings.pairs(one, two)
     assert str(raised.value) == (
-        "no target is on both sides: zhipuai/glm-4, dashscope/qwen-turbo and dashscope/qwen-plus; "
+        "no target is on both sides: zhipuai/glm-4, dashscope/qwen-flash and dashscope/qwen-plus; "
         "name one on each side, as scenario/target"
     )
 
@@ -96,7 +96,7 @@ def test_any_cassette_is_checked(recorded: Store, tmp_path: Path) -> None:
 
 def test_folders_are_compared_scenario_by_scenario(folder: Path, recorded: Store) -> None:
     """A target that is in several scenarios is compared with itself in each."""
-    write(folder, "three", "zhipuai/glm-4, dashscope/qwen-turbo")
+    write(folder, "three", "zhipuai/glm-4, dashscope/qwen-flash")
     with work.sandboxed(Options(port=0), KNOWN) as source:
         todo = work.jobs(work.load_scenarios(["three"], folder), [])
         assert not work.record_all(todo, source, recorded, silent)

@@ -40,11 +40,11 @@ from harness.types import (
 
 SHIPPED = load_all([scenarios()])
 JOBS = [pytest.param(s, t, id=f"{s.name}-{t.slug}") for s in SHIPPED for t in s.targets]
-ZHIPU, DASH = Target("zhipuai", "glm-4"), Target("dashscope", "qwen-turbo")
+ZHIPU, DASH = Target("zhipuai", "glm-4"), Target("dashscope", "qwen-flash")
 TWO_QUESTIONS = """\
 name: two-questions
 about: Two questions in a row.
-targets: [zhipuai/glm-4, dashscope/qwen-turbo]
+targets: [zhipuai/glm-4, dashscope/qwen-flash]
 steps:
   - user: 我叫小明
   - user: 我叫什么名字？
@@ -335,10 +335,10 @@ def test_a_refusal_in_the_middle_is_named(sandbox: str, store: Store) -> None:
     with pytest.raises(RecordingFailed) as raised:
         record(scenario, DASH, sandboxed(sandbox), store, silent)
     assert str(raised.value) == (
-        "two-questions with dashscope/qwen-turbo, step 2: refused (HTTP 400, code "
+        "two-questions with dashscope/qwen-flash, step 2: refused (HTTP 400, code "
         "DataInspectionFailed): Input data may contain inappropriate content.; "
         "no cassette was written; what was answered before is kept: harness record two-questions "
-        "--target dashscope-qwen-turbo --sandbox --resume"
+        "--target dashscope-qwen-flash --sandbox --resume"
     )
 
 

@@ -69,9 +69,9 @@ def test_providers_and_rules_are_checked(folder: Path) -> None:
 @pytest.mark.parametrize(
     ("targets", "found"),
     [
-        ([], ["one zhipuai-glm-4", "one dashscope-qwen-turbo", "two dashscope-qwen-plus"]),
+        ([], ["one zhipuai-glm-4", "one dashscope-qwen-flash", "two dashscope-qwen-plus"]),
         (["zhipuai-glm-4"], ["one zhipuai-glm-4"]),
-        (["dashscope"], ["one dashscope-qwen-turbo", "two dashscope-qwen-plus"]),
+        (["dashscope"], ["one dashscope-qwen-flash", "two dashscope-qwen-plus"]),
         (["qwen-plus"], ["two dashscope-qwen-plus"]),
         (["zhipuai/glm-4", "qwen-plus"], ["one zhipuai-glm-4", "two dashscope-qwen-plus"]),
     ],
@@ -91,7 +91,7 @@ def test_a_target_that_fits_none(folder: Path) -> None:
         work.jobs(load_all([folder]), ["zhipuai", "gpt-4"])
     assert str(raised.value) == (
         "no scenario here has a target 'gpt-4'; there are: "
-        "zhipuai-glm-4, dashscope-qwen-turbo, dashscope-qwen-plus"
+        "zhipuai-glm-4, dashscope-qwen-flash, dashscope-qwen-plus"
     )
 
 
@@ -132,7 +132,7 @@ def test_the_live_source_is_the_users() -> None:
 
 def test_what_one_could_not_do_keeps_no_other(folder: Path, tmp_path: Path) -> None:
     """Recording and replaying go on, and say what was wrong, in order."""
-    write(folder, "bad", "dashscope/no-such-model, dashscope/qwen-turbo")
+    write(folder, "bad", "dashscope/no-such-model, dashscope/qwen-flash")
     store = Store(tmp_path / "cassettes")
     todo = work.jobs(load_all([folder]), [])
     told: list[str] = []
@@ -143,7 +143,7 @@ def test_what_one_could_not_do_keeps_no_other(folder: Path, tmp_path: Path) -> N
     assert told[:3] == [
         "[1/5] bad with dashscope/no-such-model",
         '[1] bad with dashscope/no-such-model: user "你好"',
-        "[2/5] bad with dashscope/qwen-turbo",
+        "[2/5] bad with dashscope/qwen-flash",
     ]
     report = work.replay_all(todo, store, silent, "Replay")
     assert [read.transcript.scenario for read in report.reads] == ["bad", "one", "one", "two"]

@@ -33,7 +33,7 @@ def json_schema() -> dict[str, Any]:
         "type": "string",
         "description": "Provider and model, as in zhipuai/glm-4.",
         "pattern": schema["$defs"]["TargetForm"]["properties"]["model"]["pattern"],
-        "examples": ["zhipuai/glm-4", "dashscope/qwen-turbo"],
+        "examples": ["zhipuai/glm-4", "dashscope/qwen-flash"],
     }
     targets = schema["properties"]["targets"]
     targets["items"] = {"anyOf": [short, targets["items"]]}

@@ -50,7 +50,7 @@ _AS_TEXT = ("/output/choices",)
 _AS_MESSAGE = ("/output/text", "/output/finish_reason")
 
 SPEAKER = Speaker(
-    models=("qwen-turbo", "qwen3-max"),
+    models=("qwen-flash", "qwen3-max"),
     ids=lambda created: _UUIDS,
     tasks=_UUIDS,
     framed=_numbered,
@@ -126,7 +126,7 @@ _CHAT = f"{_HOST}/compatible-mode/v1/chat/completions"
 _STREAM = {"/stream": True}
 
 COMPATIBLE = Speaker(
-    models=("qwen-turbo", "qwen3-max"),
+    models=("qwen-flash", "qwen3-max"),
     ids=lambda created: _UUIDS.map("chatcmpl-{}".format),
     tasks=st.nothing(),
     framed=data_only,

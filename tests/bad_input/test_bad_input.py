@@ -239,12 +239,12 @@ CASES = [
             "scenarios/two.yaml": (FILES / "other.yaml")
             .read_bytes()
             .replace(b"other", b"two")
-            .replace(b"qwen-turbo", b"qwen-turbo, dashscope/qwen-plus"),
-            "cassettes/two/dashscope-qwen-turbo.yaml": "cassette.yaml",
+            .replace(b"qwen-flash", b"qwen-flash, dashscope/qwen-plus"),
+            "cassettes/two/dashscope-qwen-flash.yaml": "cassette.yaml",
             "cassettes/two/dashscope-qwen-plus.yaml": "cassette.yaml",
         },
         "compare good two",
-        "harness: no target is on both sides: zhipuai/glm-4 and dashscope/qwen-turbo, "
+        "harness: no target is on both sides: zhipuai/glm-4 and dashscope/qwen-flash, "
         "dashscope/qwen-plus; name one on each side, as scenario/target\n",
     ),
     Case(

@@ -91,7 +91,7 @@ def test_a_recording_from_the_sandbox(harness: Harness, folder: Path) -> None:
     assert (done.code, done.err) == (0, "")
     assert done.out == "recorded 2 of 2 from the sandbox to new\n"
     assert sorted(p.name for p in (folder / "new" / "slogan").iterdir()) == [
-        "dashscope-qwen-turbo.yaml",
+        "dashscope-qwen-flash.yaml",
         "zhipuai-glm-4.yaml",
     ]
     recorded = (folder / "new" / "slogan" / "zhipuai-glm-4.yaml").read_bytes()
@@ -104,8 +104,8 @@ def test_a_recording_from_the_sandbox(harness: Harness, folder: Path) -> None:
     ("targets", "files"),
     [
         (["zhipuai"], ["zhipuai-glm-4"]),
-        (["qwen-turbo"], ["dashscope-qwen-turbo"]),
-        (["zhipuai-glm-4", "dashscope"], ["dashscope-qwen-turbo", "zhipuai-glm-4"]),
+        (["qwen-flash"], ["dashscope-qwen-flash"]),
+        (["zhipuai-glm-4", "dashscope"], ["dashscope-qwen-flash", "zhipuai-glm-4"]),
     ],
     ids=" ".join,
 )
@@ -258,9 +258,9 @@ def test_repeats(harness: Harness, folder: Path) -> None:
         ["slogan"],
         ["slogan/zhipuai", "slogan/dashscope"],
         ["single-turn-messages", "single-turn-prompt"],
-        ["cassettes/slogan/zhipuai-glm-4.yaml", "cassettes/slogan/dashscope-qwen-turbo.yaml"],
-        ["slogan/glm-4", "cassettes/slogan/dashscope-qwen-turbo.yaml"],
-        ["slogan/glm-4", "slogan/qwen-turbo", "single-turn-prompt"],
+        ["cassettes/slogan/zhipuai-glm-4.yaml", "cassettes/slogan/dashscope-qwen-flash.yaml"],
+        ["slogan/glm-4", "cassettes/slogan/dashscope-qwen-flash.yaml"],
+        ["slogan/glm-4", "slogan/qwen-flash", "single-turn-prompt"],
         ["cassettes/slogan"],
         ["--fields"],
         ["cassettes/slogan", "single-turn-prompt", "--fields"],
@@ -290,7 +290,7 @@ def test_a_comparison_with_prices(harness: Harness, folder: Path) -> None:
     assert found[1]["cost"]["source"].startswith("https://help.aliyun.com/")
     shown = harness("compare", "slogan", folder=folder).out
     assert f" {tokens / 1000:.6f} CNY" in shown
-    assert "\nzhipuai/glm-4: from 2020-01-01, invented\ndashscope/qwen-turbo: seen 20" in shown
+    assert "\nzhipuai/glm-4: from 2020-01-01, invented\ndashscope/qwen-flash: seen 20" in shown
     table.write_text("[[price]]\n", "utf-8")
     done = harness("compare", "slogan", folder=folder)
     assert (done.code, done.out) == (2, "")
@@ -302,11 +302,11 @@ def test_two_sides_are_told_with_their_figures(harness: Harness, folder: Path) -
     sides = ("slogan/zhipuai", "slogan/dashscope")
     shown = harness("compare", *sides, folder=folder).out
     figures = shown[shown.index("Turn by turn") :]
-    assert "[1] zhipuai/glm-4\n[2] dashscope/qwen-turbo\n" in figures
-    assert re.search("slogan, 1 turn each: fastest .*; cheapest dashscope/qwen-turbo\n", figures)
+    assert "[1] zhipuai/glm-4\n[2] dashscope/qwen-flash\n" in figures
+    assert re.search("slogan, 1 turn each: fastest .*; cheapest dashscope/qwen-flash\n", figures)
     assert "Prices behind the costs, without guarantee" in figures
     (told,) = json.loads(harness("compare", *sides, "--json", folder=folder).out)
-    assert [one["target"] for one in told["facts"]] == ["zhipuai/glm-4", "dashscope/qwen-turbo"]
+    assert [one["target"] for one in told["facts"]] == ["zhipuai/glm-4", "dashscope/qwen-flash"]
     assert all(one["cost"]["currency"] == "CNY" for one in told["facts"])
     two = harness("compare", "single-turn-messages", "single-turn-prompt", folder=folder).out
     assert "single-turn-messages ↔ single-turn-prompt, 1 turn each: fastest" in two
@@ -337,7 +337,7 @@ def test_a_recording_is_shown(harness: Harness, folder: Path) -> None:
     assert "智谱AI开放平台" in done.out
     assert "glm-4" in done.out
     whole = harness("show", "slogan", folder=folder)
-    assert "qwen-turbo" in whole.out
+    assert "qwen-flash" in whole.out
     assert harness("show", "slogan", "--json", folder=folder).code == 0
 
 
@@ -345,16 +345,16 @@ def test_the_list(harness: Harness, folder: Path) -> None:
     """Missing, out of date, unreadable or ok."""
     changed = folder / "scenarios" / "single-turn-prompt.yaml"
     changed.write_text(changed.read_text(encoding="utf-8").replace("炒西红柿", "煮西红柿"))
-    (folder / "cassettes" / "single-turn-messages" / "dashscope-qwen-turbo.yaml").unlink()
+    (folder / "cassettes" / "single-turn-messages" / "dashscope-qwen-flash.yaml").unlink()
     (folder / "cassettes" / "slogan" / "zhipuai-glm-4.yaml").write_text("no cassette")
     rows = json.loads(harness("list", "--json", folder=folder).out)
     assert {(row["scenario"], row["target"]): row["cassette"] for row in rows} == {
         ("refusals", "zhipuai/glm-4"): "ok",
-        ("refusals", "dashscope/qwen-turbo"): "ok",
-        ("single-turn-messages", "dashscope/qwen-turbo"): "missing",
-        ("single-turn-prompt", "dashscope/qwen-turbo"): "out of date",
+        ("refusals", "dashscope/qwen-flash"): "ok",
+        ("single-turn-messages", "dashscope/qwen-flash"): "missing",
+        ("single-turn-prompt", "dashscope/qwen-flash"): "out of date",
         ("slogan", "zhipuai/glm-4"): "unreadable",
-        ("slogan", "dashscope/qwen-turbo"): "ok",
+        ("slogan", "dashscope/qwen-flash"): "ok",
     }
     told = json.loads(harness("doctor", "--json", folder=folder).out)
     assert told["cassettes"] == {"ok": 3, "missing": 1, "out of date": 1, "unreadable": 1}

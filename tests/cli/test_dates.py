@@ -43,7 +43,7 @@ def test_two_days_of_the_same_targets(harness: Harness, days: Path) -> None:
     told = {(one["scenario"], one["left"], one["right"]) for one in json.loads(done.out)}
     assert {
         ("slogan", f"zhipuai/glm-4 ({JUNE})", f"zhipuai/glm-4 ({JULY})"),
-        ("slogan", f"dashscope/qwen-turbo ({JUNE})", f"dashscope/qwen-turbo ({JULY})"),
+        ("slogan", f"dashscope/qwen-flash ({JUNE})", f"dashscope/qwen-flash ({JULY})"),
     } <= told
     assert len(told) == 6
     shown = harness("compare", "june", "cassettes", folder=days).out

@@ -45,7 +45,7 @@ def test_the_demo(harness: Harness, tmp_path: Path, monkeypatch: pytest.MonkeyPa
         "out/broken-on-purpose/slogan/zhipuai-glm-4.yaml",
         "out/cassettes/kitten-image/dashscope-wanx-v1.yaml",
         "out/cassettes/kitten-image/zhipuai-cogview-3.yaml",
-        "out/cassettes/slogan/dashscope-qwen-turbo.yaml",
+        "out/cassettes/slogan/dashscope-qwen-flash.yaml",
         "out/cassettes/slogan/zhipuai-glm-4.yaml",
         *(f"out/report-of-a-break/{name}" for name in REPORT),
         *(f"out/report/{name}" for name in REPORT),

@@ -302,7 +302,7 @@ def test_ages_in_the_list(harness: Harness, folder: Path) -> None:
     edit(path, recorded_at[1], "yesterday")
     done = harness("list", folder=folder)
     assert re.search(r"slogan\s+zhipuai/glm-4\s+ok\s+yesterday\s+unknown", done.out)
-    assert re.search(r"slogan\s+dashscope/qwen-turbo\s+ok\s+\S+\s+0 d", done.out)
+    assert re.search(r"slogan\s+dashscope/qwen-flash\s+ok\s+\S+\s+0 d", done.out)
     ages = {r["age_days"] for r in json.loads(harness("list", "--json", folder=folder).out)}
     assert ages == {0, None}
 

@@ -165,7 +165,7 @@ def test_what_is_not_begun_is_said_by_name(
     assert (done.code, len(asked), told["spent"]["calls"]) == (2, 9, 9)
     assert [f"{one['scenario']} {one['target']}" for one in told["drifts"]] == [
         "slogan zhipuai/glm-4",
-        "slogan dashscope/qwen-turbo",
+        "slogan dashscope/qwen-flash",
         "kitten-image dashscope/wanx-v1",
     ]
     (never,) = told["problems"]
@@ -219,8 +219,8 @@ def test_a_plan_in_money(harness: Harness, filed: Path) -> None:
     assert 0 < plan["money"] <= 1.2
     assert plan["money"] == pytest.approx(sum(one["money"] for one in plan["chosen"]))
     why = {one["name"]: one["why"] for one in plan["left"]}
-    assert why["slogan/dashscope-qwen-turbo"] == (
-        "nobody knows what it costs: there is no price of dashscope/qwen-turbo"
+    assert why["slogan/dashscope-qwen-flash"] == (
+        "nobody knows what it costs: there is no price of dashscope/qwen-flash"
     )
     told = harness("drift", "--plan", "--budget", "1.2CNY", folder=filed).out
     assert re.search(r"\d+ calls \(.* among them\), [\d.]+ CNY; exercises", told)
@@ -246,7 +246,7 @@ def test_an_answer_that_is_dearer_than_recorded(
     harness: Harness, filed: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Nothing is asked after the answer that spends the budget; what it cost is told."""
-    priced(filed, "zhipuai/glm-4", "dashscope/qwen-turbo")
+    priced(filed, "zhipuai/glm-4", "dashscope/qwen-flash")
     for path in filed.glob("cassettes/multi-turn/*.yaml"):
         edit(path, r'"((?:prompt|completion|input|output)_tokens)":\d+', r'"\1":1')
     with service(monkeypatch, Options(port=0)) as asked:
@@ -349,7 +349,7 @@ def test_a_request_that_is_refused_now(
     verdicts = {f"{one['scenario']}/{one['target']}": one for one in told["drifts"]}
     assert len(verdicts) == 4
     assert verdicts["slogan/zhipuai/glm-4"]["verdict"] in ("same", "wording only")
-    for target, code in (("zhipuai/glm-4", "1301"), ("dashscope/qwen-turbo", "DataInspection")):
+    for target, code in (("zhipuai/glm-4", "1301"), ("dashscope/qwen-flash", "DataInspection")):
         one = verdicts[f"multi-turn/{target}"]
         assert one["verdict"] == "breaking"
         (refused,) = (c for c in one["changes"] if c["kind"] == "status")

@@ -117,7 +117,7 @@ def test_a_proxy_is_not_for_the_sandbox(python: Python, folder: Path) -> None:
     ("target", "variable", "name"),
     [
         ("zhipuai", "ZHIPUAI_API_KEY", "zhipuai/glm-4"),
-        ("dashscope", "DASHSCOPE_API_KEY", "dashscope/qwen-turbo"),
+        ("dashscope", "DASHSCOPE_API_KEY", "dashscope/qwen-flash"),
     ],
 )
 def test_no_key_no_recording(
@@ -157,7 +157,7 @@ def test_a_refused_key(python: Python, folder: Path, service: str, target: str, 
         folder=folder,
         env={**addresses(service), **keys},
     )
-    model = {"zhipuai": "zhipuai/glm-4", "dashscope": "dashscope/qwen-turbo"}[target]
+    model = {"zhipuai": "zhipuai/glm-4", "dashscope": "dashscope/qwen-flash"}[target]
     assert done.returncode == 2
     assert done.stderr == f"harness: slogan with {model}, step 5: {told}; nothing was written\n"
     assert done.stdout == "recorded 0 of 1 from the live service to cassettes\n"

@@ -77,7 +77,7 @@ def test_two_forms_of_asking_are_compared_on_a_page(harness: Harness, folder: Pa
     told = json.loads((folder / "out" / "report.json").read_text(encoding="utf-8"))
     (found,) = told["matrices"]
     assert found["scenario"] == "single-turn-messages ↔ single-turn-prompt"
-    names = [f"dashscope/qwen-turbo ({side})" for side in sides]
+    names = [f"dashscope/qwen-flash ({side})" for side in sides]
     assert found["targets"] == names
     summary = (folder / "out" / "summary.md").read_text(encoding="utf-8")
     assert "`dashscope · messages` and `dashscope · prompt`: 2 of 6" in summary
@@ -109,7 +109,7 @@ def test_a_page_of_a_recording_has_what_was_not_recorded(harness: Harness, folde
     assert (done.code, done.out) == (2, "recorded 1 of 2 from the sandbox to cassettes\n")
     told = json.loads((folder / "out" / "report.json").read_text(encoding="utf-8"))
     assert [problem["target"] for problem in told["problems"]] == ["zhipuai/no-such-model"]
-    assert [one["target"] for one in told["transcripts"]] == ["dashscope/qwen-turbo"]
+    assert [one["target"] for one in told["transcripts"]] == ["dashscope/qwen-flash"]
 
 
 def test_a_report_of_what_broke_says_so(harness: Harness, folder: Path) -> None:

@@ -33,7 +33,7 @@ def test_two_recordings_are_shown_as_where_they_differ(harness: Harness, folder:
     done = harness("show", "slogan/zhipuai", "slogan/dashscope", folder=folder)
     assert done.code == 0
     assert "-slogan with zhipuai/glm-4" in done.out.splitlines()
-    assert "+slogan with dashscope/qwen-turbo" in done.out.splitlines()
+    assert "+slogan with dashscope/qwen-flash" in done.out.splitlines()
     same = harness("show", "slogan/zhipuai", "slogan/zhipuai", "--wire", folder=folder)
     assert (same.code, same.out) == (0, "no difference\n")
 

@@ -42,7 +42,7 @@ parameters: {seed: random}
 poll: {interval: 0.002, limit: 40}
 targets:
   - {model: zhipuai/glm-4, mode: async}
-  - {model: dashscope/qwen-turbo, parameters: {result_format: message}}
+  - {model: dashscope/qwen-flash, parameters: {result_format: message}}
 steps:
   - user: 我叫小明。
   - user: 我叫什么名字？
@@ -66,7 +66,7 @@ Way = tuple[str, str]
 
 WAYS: tuple[Way, ...] = (
     ("talk", "zhipuai-glm-4"),
-    ("talk", "dashscope-qwen-turbo"),
+    ("talk", "dashscope-qwen-flash"),
     ("pictures", "dashscope-wanx2.1-t2i-turbo"),
 )
 

@@ -24,7 +24,7 @@ from harness.types import Exchange
 SHIPPED = [
     path.relative_to(CASSETTES).with_suffix("").as_posix() for path in store.find([CASSETTES])
 ]
-SLOGANS = ["slogan/zhipuai-glm-4", "slogan/dashscope-qwen-turbo"]
+SLOGANS = ["slogan/zhipuai-glm-4", "slogan/dashscope-qwen-flash"]
 STREAMS = [
     "streaming/zhipuai-glm-4",
     "streaming/dashscope-qwen-plus-incremental",

@@ -118,7 +118,7 @@ def test_which_clauses_are_exercised() -> None:
     """Those of the sections that the recording has answers for."""
     contract = learn(
         (name, recorded(name))
-        for name in ("slogan/zhipuai-glm-4", "multi-turn/dashscope-qwen-turbo")
+        for name in ("slogan/zhipuai-glm-4", "multi-turn/dashscope-qwen-flash")
     )
     met = clauses_exercised(recorded("independent-questions/zhipuai-glm-4"), contract)
     assert met

@@ -59,7 +59,7 @@ MARK
 async def test_dashscope(monkeypatch):
     monkeypatch.setattr(dashscope, "base_http_api_url", BASE + "/api/v1")
     try:
-        answer = await AioGeneration.call("qwen-turbo", messages=ASKED, api_key="{DASHSCOPE_KEY}")
+        answer = await AioGeneration.call("qwen-flash", messages=ASKED, api_key="{DASHSCOPE_KEY}")
     finally:
         await close_shared_aio_session()
     assert answer.output.text

@@ -42,13 +42,13 @@ PIECES = {"result_format": "message", "incremental_output": True}
 
 def chat(**fields: Any) -> Call:
     """A question, or the same with other fields."""
-    usual = {"kind": Kind.CHAT, "mode": Mode.SYNC, "model": "qwen-turbo", "messages": HELLO}
+    usual = {"kind": Kind.CHAT, "mode": Mode.SYNC, "model": "qwen-flash", "messages": HELLO}
     return Call(**usual | {"parameters": IN_FORM} | fields)
 
 
 def prompt(**fields: Any) -> Call:
     """A bare prompt."""
-    return Call(**{"kind": Kind.PROMPT, "mode": Mode.SYNC, "model": "qwen-turbo"} | fields)
+    return Call(**{"kind": Kind.PROMPT, "mode": Mode.SYNC, "model": "qwen-flash"} | fields)
 
 
 def picture(**fields: Any) -> Call:

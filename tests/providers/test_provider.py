@@ -27,8 +27,8 @@ from .servers import Answer, answering, streams
 ASKED = {
     ("zhipuai", Kind.CHAT): "glm-4",
     ("zhipuai", Kind.IMAGE): "cogview-3",
-    ("dashscope", Kind.CHAT): "qwen-turbo",
-    ("dashscope", Kind.PROMPT): "qwen-turbo",
+    ("dashscope", Kind.CHAT): "qwen-flash",
+    ("dashscope", Kind.PROMPT): "qwen-flash",
     ("dashscope", Kind.IMAGE): "wanx-v1",
 }
 EVERY = [

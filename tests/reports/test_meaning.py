@@ -18,8 +18,8 @@ from harness.types import Exchange
 from .samples import exchange, told
 
 NAMES = (
-    "single-turn-prompt/dashscope-qwen-turbo",
-    "single-turn-messages/dashscope-qwen-turbo",
+    "single-turn-prompt/dashscope-qwen-flash",
+    "single-turn-messages/dashscope-qwen-flash",
     "streaming/zhipuai-glm-4",
     "slogan/zhipuai-glm-4",
     "weather-tool/zhipuai-glm-4",
@@ -75,7 +75,7 @@ def test_who_never_has_a_place_counts_too() -> None:
     """Of two targets one calls tools: among all answers of the way that is sometimes."""
     tools, none = (
         recorded("weather-tool/dashscope-qwen-plus"),
-        recorded("multi-turn/dashscope-qwen-turbo"),
+        recorded("multi-turn/dashscope-qwen-flash"),
     )
     (cell,) = named(topics([tools, none])[0], "tool call name").cells
     assert [(stand.kinds, stand.present, stand.of) for stand in cell] == [
@@ -111,7 +111,7 @@ def test_each_target_is_told_with_its_evidence(text: Topic) -> None:
     """Also where a field could be expected and is nowhere, and in how many events of a stream."""
     found = named(text, "model").lines
     nowhere = [line for line in found if not line.stand.path]
-    assert {line.form.target for line in nowhere} == {"dashscope/qwen-turbo"}
+    assert {line.form.target for line in nowhere} == {"dashscope/qwen-flash"}
     stream = next(line for line in found if line.form.answered == "stream")
     assert stream.events == stream.of_events > 60
     assert stream.stand.evidence.source.endswith("zhipuai-glm-4.yaml")
@@ -145,7 +145,7 @@ def test_json_lines_have_every_field(reads: tuple[Read, ...]) -> None:
         for cell in content["forms"]
         for place in cell["places"]
     }
-    assert places["/output/text"] == "dashscope/qwen-turbo"
+    assert places["/output/text"] == "dashscope/qwen-flash"
     assert "fields" not in found[0]
 
 

@@ -119,7 +119,7 @@ class Dash:
     def generate(self, asked: Json, *, sse: bool = False, **parameters: Json) -> httpx.Response:
         """Text for a prompt or for messages."""
         named = "prompt" if isinstance(asked, str) else "messages"
-        body = {"model": "qwen-turbo", "input": {named: asked}, "parameters": parameters}
+        body = {"model": "qwen-flash", "input": {named: asked}, "parameters": parameters}
         headers = {"X-DashScope-SSE": "enable", "Accept": "text/event-stream"} if sse else {}
         return self.post("/services/aigc/text-generation/generation", body, headers)
 

@@ -237,7 +237,7 @@ def test_whoever_has_no_key_is_refused(
     http: httpx.Client, headers: dict[str, str], message: str
 ) -> None:
     """Also a stream, in plain JSON."""
-    body = {"model": "qwen-turbo", "input": {"prompt": "你好"}, "parameters": {}}
+    body = {"model": "qwen-flash", "input": {"prompt": "你好"}, "parameters": {}}
     path = "/api/v1/services/aigc/text-generation/generation"
     answer = http.post(path, json=body, headers={"X-DashScope-SSE": "enable"} | headers)
     assert error(answer) == (401, "InvalidApiKey", message)
@@ -269,7 +269,7 @@ def test_refusals_have_the_services_own_words(
     dash: Dash, change: dict[str, Json], expected: tuple[int, str, str]
 ) -> None:
     """Status, code and text; also where a stream was asked for the answer is plain JSON."""
-    body = {"model": "qwen-turbo", "input": {"prompt": "你好"}, "parameters": {}} | change
+    body = {"model": "qwen-flash", "input": {"prompt": "你好"}, "parameters": {}} | change
     path = "/services/aigc/text-generation/generation"
     answer = dash.post(path, body, {"X-DashScope-SSE": "enable", "Accept": "text/event-stream"})
     assert error(answer) == expected
@@ -286,7 +286,7 @@ def test_a_body_that_is_no_json_is_refused(dash: Dash) -> None:
 @pytest.mark.parametrize(
     ("asked", "expected"),
     [
-        ({"prompt": "小猫", "model": "qwen-turbo"}, (400, "InvalidParameter")),
+        ({"prompt": "小猫", "model": "qwen-flash"}, (400, "InvalidParameter")),
         ({"prompt": ""}, (400, "InvalidParameter")),
         ({"prompt": "小猫", "n": 5}, (400, "InvalidParameter")),
         ({"prompt": "违禁内容"}, (400, "DataInspectionFailed")),

@@ -113,9 +113,9 @@ def test_zhipuai_raises_for_a_wrong_key(base: str) -> None:
 def test_dashscope_generates(dashed: dict[str, str]) -> None:
     """A prompt, and messages in both formats."""
     call = GENERATION.call
-    assert call("qwen-turbo", prompt="你好", **dashed).output.text
-    text = call("qwen-turbo", messages=ASKED, **dashed).output.text
-    answer = call("qwen-turbo", messages=ASKED, result_format="message", **dashed)
+    assert call("qwen-flash", prompt="你好", **dashed).output.text
+    text = call("qwen-flash", messages=ASKED, **dashed).output.text
+    answer = call("qwen-flash", messages=ASKED, result_format="message", **dashed)
     assert text == answer.output.choices[0].message.content == "您叫小明。"
     assert answer.usage.input_tokens + answer.usage.output_tokens == answer.usage.total_tokens
 
@@ -124,9 +124,9 @@ def test_dashscope_generates(dashed: dict[str, str]) -> None:
 def test_dashscope_streams(dashed: dict[str, str], incremental: bool) -> None:
     """Pieces, or whole texts so far."""
     asked = {"messages": [user("讲一个童话")], "result_format": "message"}
-    whole = GENERATION.call("qwen-turbo", **asked, **dashed)
+    whole = GENERATION.call("qwen-flash", **asked, **dashed)
     answers = GENERATION.call(
-        "qwen-turbo", **asked, **dashed, stream=True, incremental_output=incremental
+        "qwen-flash", **asked, **dashed, stream=True, incremental_output=incremental
     )
     texts = [answer.output.choices[0].message.content for answer in answers]
     joined = "".join(texts) if incremental else texts[-1]
@@ -136,7 +136,7 @@ def test_dashscope_streams(dashed: dict[str, str], incremental: bool) -> None:
 def test_dashscope_calls_a_tool(dashed: dict[str, str]) -> None:
     """As the SDK shows it."""
     asked = {"messages": [user("上海天气？")], "tools": [WEATHER], "result_format": "message"}
-    answer = GENERATION.call("qwen-turbo", **asked, **dashed)
+    answer = GENERATION.call("qwen-flash", **asked, **dashed)
     call = answer.output.choices[0].message.tool_calls[0]
     assert call["function"]["arguments"].startswith('{"city": "上海"')
 
@@ -169,7 +169,7 @@ def test_dashscope_returns_what_is_refused(
     dashed: dict[str, str], change: dict[str, str], status: int, code: str
 ) -> None:
     """Its errors are answers."""
-    asked = {"model": "qwen-turbo", "prompt": "你好"} | dashed | change
+    asked = {"model": "qwen-flash", "prompt": "你好"} | dashed | change
     answer = GENERATION.call(**asked)
     assert (answer.status_code, answer.code) == (status, code)
 

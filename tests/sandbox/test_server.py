@@ -116,13 +116,13 @@ def test_keys_can_be_replaced() -> None:
         b'"text"',
         b"NaN",
         b'{"model":"glm-4","messages":' + b"[" * 100_000,
-        b'{"model":"qwen-turbo","input":' + b'{"a":' * 5000 + b"1" + b"}" * 5000 + b"}",
+        b'{"model":"qwen-flash","input":' + b'{"a":' * 5000 + b"1" + b"}" * 5000 + b"}",
         b'{"model":["glm-4"],"input":[],"messages":{}}',
         b'{"model":"glm-4","messages":[{"role":{},"content":[[]]}]}',
         b'{"model":"glm-4","messages":[{"role":["user"],"content":"x"}]}',
-        b'{"model":"qwen-turbo","input":{"messages":[1,2]},"parameters":[]}',
-        b'{"model":"qwen-turbo","input":{"messages":[1,2]},"parameters":{}}',
-        b'{"model":"qwen-turbo","input":{"prompt":"x"},"parameters":{"result_format":{}}}',
+        b'{"model":"qwen-flash","input":{"messages":[1,2]},"parameters":[]}',
+        b'{"model":"qwen-flash","input":{"messages":[1,2]},"parameters":{}}',
+        b'{"model":"qwen-flash","input":{"prompt":"x"},"parameters":{"result_format":{}}}',
         b'{"model":"cogview-3","prompt":{}, "size":7}',
     ],
 )
@@ -148,7 +148,7 @@ def test_any_bytes_get_a_refusal(zhipu: Zhipu, dash: Dash, path: str, body: byte
 def test_a_body_over_10_mb_is_refused(dash: Dash) -> None:
     """Size is bounded, even where all that is too much is white space."""
     path = f"{dash.prefix}/services/aigc/text-generation/generation"
-    content = b'{"model":"qwen-turbo","input":{"prompt":"Hello!"}}' + b" " * 11_000_000
+    content = b'{"model":"qwen-flash","input":{"prompt":"Hello!"}}' + b" " * 11_000_000
     answer = dash.http.post(path, content=content, headers=dash.headers)
     assert (answer.status_code, answer.json()["code"]) == (400, "InvalidParameter")
 

@@ -152,7 +152,7 @@ def test_results_nobody_called_for_are_an_error(outcome: Reply | Failure) -> Non
 
 BOTH = """
   - {model: zhipuai/glm-4, parameters: {b: 2, c: 2}, mode: stream}
-  - {model: dashscope/qwen-turbo, label: two}
+  - {model: dashscope/qwen-flash, label: two}
 """
 
 

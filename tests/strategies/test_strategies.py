@@ -213,7 +213,7 @@ def test_the_smallest_example_is_small() -> None:
         settings=settings(UNSHRUNK, max_examples=1),
     )
     assert json.loads(small.request.body) == {
-        "model": "qwen-turbo",
+        "model": "qwen-flash",
         "input": {"messages": [{"role": "user", "content": "It is sunny."}]},
         "parameters": {"result_format": "message"},
     }

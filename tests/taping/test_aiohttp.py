@@ -282,7 +282,7 @@ def dash(base: str, *, stream: bool, words: str = "你好") -> list[Any]:
     async def ask() -> list[Any]:
         try:
             answer = await call(
-                "qwen-turbo",
+                "qwen-flash",
                 messages=[{"role": "user", "content": words}],
                 stream=stream,
                 result_format="message",

@@ -64,7 +64,7 @@ def _zhipu(base: str, key: str, **options: Any) -> int:
 def dash(base: str, key: str) -> int:
     """DashScope's SDK."""
     call: Any = dashscope.Generation.call
-    answer = call("qwen-turbo", messages=ASKED, api_key=key, base_address=f"{base}/api/v1")
+    answer = call("qwen-flash", messages=ASKED, api_key=key, base_address=f"{base}/api/v1")
     return int(answer.status_code)
 
 

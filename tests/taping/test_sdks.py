@@ -40,7 +40,7 @@ def dash(base: str, *, stream: bool) -> list[Any]:
     """One chat with DashScope's SDK; its headers are left out, as not all of them are kept."""
     call: Any = dashscope.Generation.call
     answer = call(
-        "qwen-turbo",
+        "qwen-flash",
         messages=ASKED,
         stream=stream,
         api_key=DASHSCOPE_KEY,

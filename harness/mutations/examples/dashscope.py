@@ -24,7 +24,7 @@ def stream(uri: str, asked: Json, body: bytes, **headers: str) -> Exchange:
 
 
 GENERATION = f"{AIGC}/text-generation/generation"
-PROMPT = {"model": "qwen-turbo", "parameters": {}, "input": {"prompt": "Count to 3"}}
+PROMPT = {"model": "qwen-flash", "parameters": {}, "input": {"prompt": "Count to 3"}}
 
 
 def counted(given: int, made: int) -> Json:
@@ -46,7 +46,7 @@ def chosen(content: Json, finish: str = "stop", **more: Json) -> Json:
 def asked_qwen(**parameters: Json) -> Json:
     """A question to DashScope in the form of messages."""
     held = {"result_format": "message", **parameters}
-    return {"model": "qwen-turbo", "parameters": held, "input": {"messages": [USER]}}
+    return {"model": "qwen-flash", "parameters": held, "input": {"messages": [USER]}}
 
 
 TEXT = post(
@@ -196,7 +196,7 @@ SOCKET = Exchange(
 )
 
 CHUNK = {"id": "chatcmpl-1", "object": "chat.completion.chunk", "created": 1, "model": "qwen"}
-QWEN = {"model": "qwen-turbo", "messages": [USER]}
+QWEN = {"model": "qwen-flash", "messages": [USER]}
 COMPATIBLE_SYNC = post(
     COMPATIBLE,
     QWEN,

@@ -39,7 +39,7 @@ HOSTILE = """\
 INVENTED = Prices(
     (
         Price("zhipuai", "glm-4", "CNY", "invented", date(2026, 1, 1), input=1, output=4),
-        Price("dashscope", "qwen-turbo", "CNY", "invented", date(2026, 1, 1), input=0.5, output=1),
+        Price("dashscope", "qwen-flash", "CNY", "invented", date(2026, 1, 1), input=0.5, output=1),
     )
 )
 """Prices that nobody asks."""
@@ -152,8 +152,8 @@ def drifted_page(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for name, before, after in (
         ("slogan/zhipuai-glm-4.yaml", '"total_tokens":', '"all_tokens":'),
         ("multi-turn/zhipuai-glm-4.yaml", '"total_tokens":', '"billed":true,"total_tokens":'),
-        ("slogan/dashscope-qwen-turbo.yaml", '"request_id":"', '"request_id":"0'),
-        ("multi-turn/dashscope-qwen-turbo.yaml", '"content":"', '"content":"Hm. '),
+        ("slogan/dashscope-qwen-flash.yaml", '"request_id":"', '"request_id":"0'),
+        ("multi-turn/dashscope-qwen-flash.yaml", '"content":"', '"content":"Hm. '),
     ):
         path = folder / "new" / name
         text = path.read_text(encoding="utf-8")
