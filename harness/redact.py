@@ -17,8 +17,8 @@ from urllib.parse import quote, quote_plus
 
 from harness.errors import SecretLeft
 from harness.packed import packed_in
-from harness.types import Exchange, Request, Response
-from harness.wire import read_events, walk
+from harness.types import Exchange, Json, Request, Response
+from harness.wire import escape, read_events
 
 PLACEHOLDER = "REDACTED"
 
@@ -177,15 +177,61 @@ def _parts(exchange: Exchange) -> Iterator[tuple[str, str]]:
 
 
 def streamed(body: bytes) -> Iterator[tuple[str, str]]:
-    """(JSON pointer, joined text) of what a stream tells in pieces: no piece need hold a key."""
+    """Yield (place, text) for each text that a stream sends in pieces, joined as a client does.
+
+    Pieces are joined by JSON pointer, and by the `index` of choices, tool calls and content blocks:
+    pieces of several may alternate. A text is yielded once, with the first place that gives it.
+    """
     if b"data:" not in body:
         return
     pieces: dict[str, list[str]] = {}
     for event in read_events(body).events:
-        for pointer, value in walk(event.json.value):
-            if isinstance(value, str):
-                pieces.setdefault(pointer, []).append(value)
-    yield from ((at, "".join(told)) for at, told in pieces.items() if len(set(told)) > 1)
+        document = event.json
+        for places, text in _texts(event.data if document.problem else document.value):
+            for place in dict.fromkeys(places):
+                pieces.setdefault(place, []).append(text)
+    seen: set[str] = set()
+    for place, texts in pieces.items():
+        # Ids and names are the same in every event; as many of them as a key is long are enough.
+        joined = "".join(texts if len(set(texts)) > 1 else texts[:_LONGEST_KEY])
+        if len(texts) > 1 and joined not in seen:
+            seen.add(joined)
+            yield place, joined
+
+
+_Places = tuple[str, str, str]
+"""Where a text stands: its JSON pointer; the same with the indexes of all objects above it, in
+place of positions; and with those of array items only, all other items of an array as one."""
+
+
+def _texts(value: Json) -> Iterator[tuple[_Places, str]]:
+    """Yield the texts in a JSON value in their order, each with its places."""
+    stack: list[tuple[_Places, Json]] = [(("", "", ""), value)]
+    while stack:
+        (at, by_index, by_item), node = stack.pop()
+        if isinstance(node, str):
+            yield (at, by_index, by_item), node
+        elif isinstance(node, dict):
+            steps = [(f"/{escape(name)}", child) for name, child in reversed(node.items())]
+            by_index += _index(node)
+            stack.extend(((at + s, by_index + s, by_item + s), child) for s, child in steps)
+        elif isinstance(node, list):
+            for number, item in reversed([*enumerate(node)]):
+                index = _index(item)
+                position = "/[]" if index else f"/{number}"
+                places = (f"{at}/{number}", by_index + position, f"{by_item}/[]{index}")
+                stack.append((places, item))
+
+
+def _index(node: Json) -> str:
+    """Return what a piece says about which text it belongs to, such as `[index=0]`, or nothing."""
+    if not isinstance(node, dict):
+        return ""
+    return "".join(
+        f"[{name}={node[name]}]"
+        for name in node
+        if (name == "index" or name.endswith("_index")) and str(node[name]).isdecimal()
+    )
 
 
 def readings(text: str) -> Iterator[str]:

@@ -12,11 +12,12 @@ import zlib
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 from urllib.parse import quote, quote_plus, unquote_to_bytes
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
@@ -25,7 +26,7 @@ from harness.dialects import HEADERS
 from harness.errors import SecretLeft
 from harness.redact import REQUEST_HEADERS, RESPONSE_HEADERS, Redactor
 from harness.sandbox import DASHSCOPE_KEY, ZHIPUAI_KEY
-from harness.types import Exchange, Request, Response
+from harness.types import Exchange, Json, Request, Response
 
 ID, SECRET = "1234567890abcdef1234567890abcdef", "Ab3dEf6hIj9lMnOp"
 ZHIPU = f"{ID}.{SECRET}"
@@ -376,6 +377,80 @@ def test_a_key_told_piece_by_piece_is_not_written(key: str) -> None:
         REDACTOR.exchange(answering(stream(key[:9], key[9:20], key[20:])))
     assert key[:9] not in str(caught.value)
     REDACTOR.exchange(answering(stream(key[:9], key[9:15])))
+
+
+def _choice(index: int, piece: str) -> Json:
+    return {"choices": [{"index": index, "delta": {"content": piece}}]}
+
+
+def _two_choices(index: int, piece: str) -> Json:
+    """Both choices in one event, the other first, with nothing to say."""
+    other = {"index": 1 - index, "delta": {"content": ""}}
+    return {"choices": [other, {"index": index, "delta": {"content": piece}}]}
+
+
+def _tool_call(index: int, piece: str) -> Json:
+    call = {"index": index, "function": {"arguments": piece}}
+    return {"choices": [{"index": 0, "delta": {"tool_calls": [call]}}]}
+
+
+def _content_block(index: int, piece: str) -> Json:
+    return {"type": "content_block_delta", "index": index, "delta": {"text": piece}}
+
+
+def _output_item(index: int, piece: str) -> Json:
+    return {"output_index": index, "content_index": 0, "delta": piece}
+
+
+def _output_part(index: int, piece: str) -> Json:
+    return {"output_index": 0, "content_index": index, "delta": piece}
+
+
+def _text_parts(index: int, piece: str) -> Json:
+    """A piece in parts, as some models answer: a client joins them."""
+    content = [{"text": piece[: len(piece) // 2]}, {"text": piece[len(piece) // 2 :]}]
+    return {"output": {"choices": [{"index": index, "message": {"content": content}}]}}
+
+
+INTERLEAVED = (
+    *(_choice, _two_choices, _tool_call, _content_block, _output_item, _output_part, _text_parts),
+)
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    key=st.sampled_from([DASHSCOPE, ZHIPU, ODD, "hunthunt"]),
+    form=st.sampled_from(INTERLEAVED),
+    index=st.integers(0, 1),
+    cuts=st.lists(st.integers(1, 7), min_size=1, max_size=5, unique=True),
+    others=st.lists(st.integers(0, 3), min_size=6, max_size=6),
+)
+def test_a_known_key_in_pieces_among_others_is_not_written(
+    key: str, form: Callable[[int, str], Json], index: int, cuts: list[int], others: list[int]
+) -> None:
+    """Pieces of two texts alternate; whoever joins those of one text has the key."""
+    edges = [0, *sorted(cuts), len(key)]
+    pieces = [key[start:end] for start, end in pairwise(edges)]
+
+    def answer(pieces: list[str]) -> Exchange:
+        told = []
+        for piece, count in zip(pieces, others, strict=False):
+            told.append(form(index, piece))
+            told += [form(1 - index, "other words ")] * count
+        return answering(b"".join(f"data: {json.dumps(event)}\n\n".encode() for event in told))
+
+    redactor = Redactor((key,))
+    with pytest.raises(SecretLeft, match="a key would still be readable"):
+        redactor.exchange(answer(pieces))
+    without_its_end = answer(pieces[:-1])
+    assert redactor.exchange(without_its_end) == without_its_end
+
+
+def test_a_known_key_in_pieces_of_plain_text_is_not_written() -> None:
+    """Events need not be JSON."""
+    body = f"data: {DASHSCOPE[:9]}\n\ndata: {DASHSCOPE[9:]}\n\n".encode()
+    with pytest.raises(SecretLeft, match="a key would still be readable"):
+        REDACTOR.exchange(answering(body))
 
 
 def stream(*pieces: str) -> bytes:
