@@ -114,6 +114,22 @@ def test_times_can_be_read(page: Page, shipped_page: Path) -> None:
         assert len({round(x) for x, _ in line["ticks"]}) == len(line["ticks"]) >= 10
 
 
+BARS = """() => [...document.querySelectorAll('svg.bar, .line')].filter(e => e.checkVisibility())
+    .map(e => e.getBoundingClientRect().width)"""
+"""How wide each bar is that is shown."""
+
+
+@pytest.mark.parametrize("width", [375, 1280, 1440, 1920])
+def test_bars_can_be_seen(page: Page, shipped_page: Path, width: int) -> None:
+    """Those of the race between models are long enough to be compared, on a phone too."""
+    page.set_viewport_size({"width": width, "height": 900})
+    for view, least in (("overview", 250), ("s9-time", 250), ("s9-compare", 60)):
+        page.goto(f"{shipped_page.as_uri()}#{view}")
+        bars = page.evaluate(BARS)
+        assert bars
+        assert min(bars) >= least
+
+
 def test_a_tasks_states_stand_in_its_line(page: Page, shipped_page: Path) -> None:
     """Each with how long it lasted; beside them what the task came to."""
     page.goto(f"{shipped_page.as_uri()}#s3-time")
