@@ -13,7 +13,7 @@ from pathlib import Path
 from dotenv import dotenv_values
 
 from harness.errors import MissingKey
-from harness.providers import PROVIDERS, Provider
+from harness.providers import NO_KEY, PROVIDERS, Provider
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +64,8 @@ _UNGUESSABLE = re.compile(r"(?=.*[0-9])(?=.*[A-Za-z])(?![./~]|[A-Za-z]:\\)\S{12,
 def environment(folder: Path) -> Environment:
     """The environment of a process working in `folder`."""
     from_file = {n: v for n, v in dotenv_values(folder / ".env").items() if v is not None}
-    return Environment({**from_file, **os.environ})
+    own = {name: value for name, value in os.environ.items() if value != NO_KEY}
+    return Environment({**from_file, **own})
 
 
 class _Bypass:

@@ -23,6 +23,7 @@ from harness.cassette import Head
 from harness.environment import environment, without_proxies
 from harness.errors import CannotWrite, HarnessError, Miss, NoCassette, Unfinished, Unplayed
 from harness.journal import Journal
+from harness.placeholders import placeholder_keys, real_keys
 from harness.reading import transcript_of
 from harness.redact import Redactor, without_keys
 from harness.rules import Judged, judge
@@ -75,6 +76,7 @@ def use_cassette(
     looked up. `secrets` are not written, nor are the keys of the environment. Unless
     `allow_unplayed`, the block ends with Unplayed if the cassette has answers nobody asked for;
     with Miss if a request was not on it, also where a thread or `gather` kept that for itself.
+    With `none`, an SDK that finds no key is given a placeholder for as long as the block lasts.
     Recorded answers, and sleeps where nothing may be recorded, take `pace` times as long as they
     did: 0 is no time at all, 1 as recorded.
 
@@ -212,6 +214,9 @@ class Taped:
             self._deck = Deck(player, self._recorder(redactor))
             if self.record is Record.NONE:
                 stack.enter_context(without_proxies())
+                stack.enter_context(placeholder_keys())
+            else:
+                stack.enter_context(real_keys())
             stack.enter_context(in_place(self._deck, self._hosts))
             self._open = stack.pop_all()
         return self

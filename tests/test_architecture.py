@@ -45,6 +45,7 @@ RINGS = (
         "age",
         "period",
         "environment",
+        "placeholders",
         "settings",
         "git",
         "resuming",

@@ -298,6 +298,7 @@ PROVIDER = Provider(
     about="Alibaba DashScope: Qwen, Wanx",
     distribution="dashscope",
     key_variable="DASHSCOPE_API_KEY",
+    key_modules=("dashscope", "dashscope.common.env"),
     address_variable="DASHSCOPE_HTTP_BASE_URL",
     address="https://dashscope.aliyuncs.com/api/v1",
     can=frozenset(

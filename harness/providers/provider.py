@@ -27,7 +27,8 @@ class Provider:
     `key_variable` and `address_variable` are the SDK's own environment variables; `address` is
     where the SDK goes when the latter is not set. `can` says which kinds of calls can be asked in
     which modes. `open` begins a fresh session with (key, address, sleep); the SDK is imported
-    there and not before. `secrets` lists every part of a key that must never be written.
+    there and not before. `key_modules` are the SDK's modules that read the key once, when imported,
+    into `api_key`. `secrets` lists every part of a key that must never be written.
     """
 
     name: str
@@ -39,6 +40,7 @@ class Provider:
     can: frozenset[tuple[Kind, Mode]]
     open: Callable[[str, str, Sleep], AbstractContextManager[Session]]
     secrets: Callable[[str], tuple[str, ...]] = field(default=lambda key: (key,))
+    key_modules: tuple[str, ...] = ()
 
 
 NO_KEY = "replay-asks.nobody-for-a-key"

@@ -1,0 +1,93 @@
+"""Placeholder keys: what SDKs are given in a replay where no key is set.
+
+An SDK refuses to make a client without a key, although a replay sends nothing.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from harness.providers import NO_KEY, PROVIDERS
+
+VARIABLES = (
+    *(provider.key_variable for provider in PROVIDERS.values()),
+    "ANTHROPIC_API_KEY",
+    "OPENAI_API_KEY",
+    "ZAI_API_KEY",
+)
+"""The environment variables from which SDKs take their keys."""
+
+_MODULES = tuple(name for provider in PROVIDERS.values() for name in provider.key_modules)
+
+
+class _Placeholders:
+    """The placeholders, set while a block replays and no other block may record."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._replaying = self._recording = 0
+        self._variables: dict[str, str | None] = {}
+        self._modules: dict[str, str | None] = {}
+
+    def change(self, replaying: int = 0, recording: int = 0) -> None:
+        """Count blocks that begin or end, and set or remove the placeholders accordingly."""
+        with self._lock:
+            self._replaying += replaying
+            self._recording += recording
+            if self._replaying and not self._recording:
+                self._set()
+            else:
+                self._restore()
+
+    def _set(self) -> None:
+        for name in VARIABLES:
+            value = os.environ.get(name)
+            if not (value or "").strip():
+                self._variables[name] = value
+                os.environ[name] = NO_KEY
+        for name in _MODULES:
+            module = sys.modules.get(name)
+            if module is not None and not getattr(module, "api_key", None):
+                self._modules[name] = getattr(module, "api_key", None)
+                module.api_key = NO_KEY  # type: ignore[attr-defined]  # see `Provider.key_modules`
+
+    def _restore(self) -> None:
+        """Remove the placeholders; a key that was set meanwhile stays."""
+        for name in _MODULES:  # also one that was imported within the block
+            module = sys.modules.get(name)
+            if module is not None and getattr(module, "api_key", None) == NO_KEY:
+                module.api_key = self._modules.get(name)  # type: ignore[attr-defined]
+        for name, value in self._variables.items():
+            if os.environ.get(name) == NO_KEY:
+                if value is None:
+                    del os.environ[name]
+                else:
+                    os.environ[name] = value
+        self._variables, self._modules = {}, {}
+
+
+_placeholders = _Placeholders()
+
+
+@contextmanager
+def placeholder_keys() -> Iterator[None]:
+    """Give each SDK that has no key a placeholder, unless a block that may record is open."""
+    _placeholders.change(replaying=1)
+    try:
+        yield
+    finally:
+        _placeholders.change(replaying=-1)
+
+
+@contextmanager
+def real_keys() -> Iterator[None]:
+    """Remove the placeholders while something may be recorded."""
+    _placeholders.change(recording=1)
+    try:
+        yield
+    finally:
+        _placeholders.change(recording=-1)

@@ -1,0 +1,153 @@
+"""Replays without keys: each SDK is given a placeholder, for as long as a block lasts."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+
+import dashscope
+import pytest
+
+from harness import use_cassette
+from harness.environment import environment
+from harness.placeholders import VARIABLES, placeholder_keys
+from harness.providers import NO_KEY
+from harness.sandbox import DASHSCOPE_KEY, ZHIPUAI_KEY
+
+README = (Path(__file__).parents[1] / "README.md").read_text(encoding="utf-8")
+(ZHIPUAI,) = re.findall(r"Save this as `test_mine.py`:\n\n```python\n(.*?)```", README, re.DOTALL)
+
+DASHSCOPE = """
+import dashscope
+import pytest
+
+@pytest.mark.cassette
+def test_capital():
+    messages = [{"role": "user", "content": "中国的首都是哪座城市？"}]
+    answer = dashscope.Generation.call(model="qwen-flash", messages=messages)
+    assert "北京" in str(answer.output)
+"""
+
+OPENAI = """
+import openai
+import pytest
+
+@pytest.fixture
+def client():
+    with openai.OpenAI() as made:
+        yield made
+
+@pytest.mark.cassette
+def test_capital(client):
+    messages = [{"role": "user", "content": "中国的首都是哪座城市？"}]
+    answer = client.chat.completions.create(model="glm-4", messages=messages)
+    assert "北京" in answer.choices[0].message.content
+"""
+
+
+def without_keys() -> dict[str, str]:
+    """This process's environment, without the keys of any SDK."""
+    return {name: value for name, value in os.environ.items() if name not in VARIABLES}
+
+
+def isolated() -> list[str]:
+    """The beginning of a command line that runs something without any network."""
+    command = ["unshare", "-rn"]
+    if not shutil.which("unshare"):
+        return []
+    return command if subprocess.run([*command, "true"], check=False).returncode == 0 else []  # noqa: S603 - ours
+
+
+def run(folder: Path, variables: Mapping[str, str], *options: str, before: list[str]) -> str:
+    """Run the tests of a folder in a process of their own; return its output."""
+    pytest_itself = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "-q", *options]
+    done = subprocess.run(  # noqa: S603 - this Python
+        [*before, *pytest_itself],
+        cwd=folder,
+        env={**without_keys(), **variables},
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+    return done.stdout + done.stderr
+
+
+@pytest.mark.parametrize(
+    ("test", "key", "address", "path"),
+    [
+        (ZHIPUAI, ("ZHIPUAI_API_KEY", ZHIPUAI_KEY), "ZHIPUAI_BASE_URL", "/api/paas/v4"),
+        (DASHSCOPE, ("DASHSCOPE_API_KEY", DASHSCOPE_KEY), "DASHSCOPE_HTTP_BASE_URL", "/api/v1"),
+        (OPENAI, ("OPENAI_API_KEY", ZHIPUAI_KEY), "OPENAI_BASE_URL", "/api/paas/v4"),
+    ],
+    ids=["zhipuai", "dashscope", "openai"],
+)
+def test_a_marked_test_is_replayed_without_a_key(
+    test: str, key: tuple[str, str], address: str, path: str, sandbox: str, tmp_path: Path
+) -> None:
+    """Recorded with a key; replayed without one and without a network, but not recorded so."""
+    (tmp_path / "test_mine.py").write_text(test, encoding="utf-8")
+    (tmp_path / "pytest.ini").write_text("[pytest]\n", encoding="utf-8")
+    there = {address: sandbox + path}
+    assert "1 passed" not in run(tmp_path, there, "--record=missing", before=[])
+    shutil.rmtree(tmp_path / "cassettes", ignore_errors=True)
+    told = run(tmp_path, dict([(address, sandbox + path), key]), "--record=missing", before=[])
+    assert "1 passed" in told
+    told = run(tmp_path, there, before=isolated())
+    assert "1 replayed, 0 recorded" in told
+    assert "1 passed" in told
+
+
+@pytest.fixture
+def no_keys(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No SDK has a key; one variable is there, but empty."""
+    for name in VARIABLES:
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("OPENAI_API_KEY", "")
+    monkeypatch.setattr(dashscope, "api_key", None)
+
+
+def dashscope_key() -> object:
+    """Return the key that dashscope read when it was imported."""
+    return dashscope.api_key
+
+
+@pytest.mark.usefixtures("no_keys")
+def test_the_environment_is_restored(tmp_path: Path) -> None:
+    """After blocks within each other too; a key that was set within stays."""
+    before = dict(os.environ)
+    replayed = use_cassette(Path(__file__).parents[1] / CASSETTE, allow_unplayed=True)
+    with replayed, placeholder_keys():
+        assert {os.environ[name] for name in VARIABLES} == {NO_KEY}
+        assert dashscope.api_key == NO_KEY
+        assert not set(VARIABLES) & set(environment(tmp_path).variables)
+    assert (dict(os.environ), dashscope_key()) == (before, None)
+    with placeholder_keys():
+        os.environ["OPENAI_API_KEY"] = "sk-mine"
+    assert dict(os.environ) == {**before, "OPENAI_API_KEY": "sk-mine"}
+
+
+CASSETTE = "cassettes/slogan/zhipuai-glm-4.yaml"
+
+
+@pytest.mark.parametrize("record", ["missing", "all"])
+@pytest.mark.usefixtures("no_keys")
+def test_no_placeholder_is_set_while_something_may_be_recorded(record: str, tmp_path: Path) -> None:
+    """Not even within a block that replays, which has its placeholders again afterwards."""
+    before = dict(os.environ)
+    with placeholder_keys():
+        with use_cassette(tmp_path / "a.yaml", record=record):
+            assert (dict(os.environ), dashscope_key()) == (before, None)
+        assert os.environ["ZHIPUAI_API_KEY"] == dashscope.api_key == NO_KEY
+
+
+def test_a_key_that_is_set_is_left_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The SDK's own variable and dashscope's setting."""
+    monkeypatch.setenv("DASHSCOPE_API_KEY", "sk-mine")
+    monkeypatch.setattr(dashscope, "api_key", "sk-other")
+    with placeholder_keys():
+        assert (os.environ["DASHSCOPE_API_KEY"], dashscope.api_key) == ("sk-mine", "sk-other")
