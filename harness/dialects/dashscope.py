@@ -320,6 +320,28 @@ MULTIMODAL = replace(
     event=_answer(_or_sound(_output(_MIXED, TOOL_CALL_PIECE)), LOOSE_USAGE),
 )
 
+# [DOC] help.aliyun.com qwen-api-via-dashscope (2026-09-28): the endpoint follows the model, also
+# where only text is sent. The text and multimodal models of 3.8: [FIELD] 2026-09-16.
+MULTIMODAL_MODELS = (
+    r"qwen3\.5-.+",
+    r"qwen3\.[67]-(?:plus|flash).*",
+    r"qwen3\.8-(?:max|flash).*",
+    r"qwen(?:\d(?:\.\d)?)?-vl(?:-.+)?",
+    r"qwen.*-omni(?:-.+)?",
+    r"qvq(?:-.+)?",
+    r"qwen3-asr-flash(?!-filetrans).*",
+    r"qwen(?:3-tts-flash|-tts).*",
+)
+"""Patterns of the names of models that answer at `MULTIMODAL`; all others do at `GENERATION`."""
+
+_MULTIMODAL_MODEL = re.compile("|".join(MULTIMODAL_MODELS))
+
+
+def chat_endpoint(model: str) -> Endpoint:
+    """Return the native endpoint at which *model* answers a conversation."""
+    return MULTIMODAL if _MULTIMODAL_MODEL.fullmatch(model) else GENERATION
+
+
 TEXT2IMAGE = Endpoint(
     name="dashscope.text2image",
     method="POST",

@@ -9,8 +9,8 @@ from typing import Any
 
 import requests
 
-from harness.dialects.dashscope import FIELDS, cumulative
-from harness.dialects.reader import grows
+from harness.dialects.dashscope import FIELDS, MULTIMODAL, chat_endpoint, cumulative
+from harness.dialects.reader import grows, text_of
 from harness.providers.openai_form import message, tool_calls
 from harness.providers.provider import (
     Provider,
@@ -33,6 +33,7 @@ from harness.types import (
     Image,
     Json,
     Kind,
+    Message,
     Mode,
     Outcome,
     Reply,
@@ -103,20 +104,17 @@ class Line:
     def _asked(self, call: Call) -> dict[str, Any]:
         said: dict[str, Any] = {"prompt": call.prompt}
         if call.kind is Kind.CHAT:
-            said = {"messages": [message(line) for line in call.messages]}
+            form = _message_in_parts if _is_multimodal(call) else message
+            said = {"messages": [form(line) for line in call.messages]}
         return {**self._common(call), **said, **_parameters(call), "session": self._session}
 
     def _generate(self, call: Call) -> Outcome:
-        from dashscope import Generation
-
-        response = Generation.call(**self._asked(call))
+        response = _sdk_class(call).call(**self._asked(call))
         return _refusal(response) or _reply((_view(response, _paths(call)),))
 
     def _stream(self, call: Call) -> Outcome:
-        from dashscope import Generation
-
         views: list[View] = []
-        responses: Any = Generation.call(**self._asked(call), stream=True)
+        responses: Any = _sdk_class(call).call(**self._asked(call), stream=True)
         for response in responses:
             refusal = _refusal(response, tuple(views))
             if refusal is not None:
@@ -155,6 +153,24 @@ class Line:
         return _refusal(response) or _view(response, paths)
 
 
+def _is_multimodal(call: Call) -> bool:
+    """Whether a call goes to the multimodal endpoint, which takes conversations only."""
+    return call.kind is Kind.CHAT and chat_endpoint(call.model) is MULTIMODAL
+
+
+def _sdk_class(call: Call) -> Any:
+    """Return the SDK's class for the endpoint at which the call's model answers."""
+    from dashscope import Generation, MultiModalConversation
+
+    return MultiModalConversation if _is_multimodal(call) else Generation
+
+
+def _message_in_parts(line: Message) -> dict[str, Any]:
+    """Return a message whose content is a list of parts, as the multimodal endpoint takes it."""
+    empty = not line.content and line.tool_calls
+    return {**message(line), "content": [] if empty else [{"text": line.content}]}
+
+
 def _parameters(call: Call) -> dict[str, Any]:
     """Parameters as the SDK takes them.
 
@@ -179,7 +195,7 @@ def _repeats(call: Call, views: Sequence[View]) -> bool:
 
 
 def _paths(call: Call) -> tuple[str, ...]:
-    as_message = call.parameters.get("result_format") == "message"
+    as_message = call.parameters.get("result_format") == "message" or _is_multimodal(call)
     return MESSAGE_PATHS if as_message else TEXT_PATHS
 
 
@@ -190,6 +206,9 @@ def _view(response: Any, paths: tuple[str, ...]) -> View:
     """An SDK object as plain JSON, without what it tells of HTTP."""
     accessed = access(response, paths)
     value = {name: _plain(v) for name, v in response.items() if name not in _NOT_ON_THE_WIRE}
+    counts = value.get("usage")
+    if isinstance(counts, dict) and counts.get("characters") == 0:
+        del counts["characters"]  # the SDK's own default in multimodal answers: SDK_DEFECTS.md
     return View(value, {path: _plain(v) for path, v in accessed.items()})
 
 
@@ -220,7 +239,7 @@ def _reply(views: tuple[View, ...]) -> Reply:
     said = dig(choice, "message")
     return Reply(
         id=text(value, "request_id"),
-        content=text(said, "content") if choice else text(output, "text"),
+        content=text_of(dig(said, "content")) if choice else text(output, "text"),
         reasoning=text(said, "reasoning_content"),
         tool_calls=tool_calls(dig(said, "tool_calls") or ()),
         finish_reason=_reason(choice or output),
@@ -237,7 +256,8 @@ def _joined(views: tuple[View, ...], *, cumulative: bool) -> Outcome:
     said = ("output", "choices", 0, "message")
     as_message = dig(views[-1].value, "output", "choices") is not None
     path = (*said, "content") if as_message else ("output", "text")
-    pieces = tuple(texts(views, *path))
+    contents = (text_of(dig(view.value, *path)) for view in views)
+    pieces = tuple(piece for piece in contents if piece is not None)
     reasoning = texts(views, *said, "reasoning_content")
     calls = [dig(view.value, *said, "tool_calls") or [] for view in views]
     return Reply(

@@ -24,6 +24,7 @@ class Reason(StrEnum):
     NOT_ASYNC = "this can only be asked as a task"
     NO_SUCH_TASK = "no such task"
     NO_SUCH_PATH = "no such path"
+    WRONG_ENDPOINT = "the model answers at another path"
     WRONG_METHOD = "not with this method"
 
 

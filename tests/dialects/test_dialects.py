@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 
 from harness import dialects
+from harness.dialects.dashscope import chat_endpoint
 from harness.reading import Endpoint, Part, Role
 from harness.types import Exchange, Failure, Image, Json, Reply, Request, Response, ToolCall, Usage
 
@@ -229,6 +230,24 @@ def test_an_error_event_carries_its_status_in_a_comment() -> None:
 def test_a_refusal_is_read(name: str, body: Json, failure: Failure) -> None:
     """Nested, flat, or without a code of its own."""
     assert dialects.endpoint(name).refuse(401, json.loads(json.dumps(body))) == failure
+
+
+@pytest.mark.parametrize(
+    ("models", "name"),
+    [
+        ("qwen-plus qwen-flash qwen-max qwen3-max qwen3.7-max qwen-long", "dashscope.generation"),
+        ("qwen-mt-plus deepseek-v4-pro qwen3-32b no-such-model", "dashscope.generation"),
+        ("qwen3-asr-flash-filetrans", "dashscope.generation"),
+        ("qwen3.5-plus qwen3.5-397b-a17b qwen3.6-flash qwen3.7-plus", "dashscope.multimodal"),
+        ("qwen3.7-plus-2026-05-26 qwen3.8-max qwen3.8-flash", "dashscope.multimodal"),
+        ("qwen3-vl-plus qwen-vl-ocr qwen2.5-vl-72b-instruct", "dashscope.multimodal"),
+        ("qwen3-omni-flash qwen-omni qvq-72b-preview", "dashscope.multimodal"),
+        ("qwen3-asr-flash qwen3-tts-flash", "dashscope.multimodal"),
+    ],
+)
+def test_the_endpoint_of_a_conversation_follows_the_model(models: str, name: str) -> None:
+    """Whatever is sent; a model that is not listed is asked at the text endpoint."""
+    assert {chat_endpoint(model).name for model in models.split()} == {name}
 
 
 def test_what_is_not_looked_into_is_not_read() -> None:

@@ -123,6 +123,12 @@ class Dash:
         headers = {"X-DashScope-SSE": "enable", "Accept": "text/event-stream"} if sse else {}
         return self.post("/services/aigc/text-generation/generation", body, headers)
 
+    def see(self, messages: Json, **parameters: Json) -> httpx.Response:
+        """A chat with a model of the multimodal endpoint."""
+        said = {"messages": messages}
+        body = {"model": "qwen3.7-plus", "input": said, "parameters": parameters}
+        return self.post("/services/aigc/multimodal-generation/generation", body)
+
     def order(self, prompt: Json, model: str = "wanx-v1", **parameters: Json) -> httpx.Response:
         """Pictures."""
         body = {"model": model, "input": {"prompt": prompt}, "parameters": parameters}

@@ -275,6 +275,17 @@ def test_refusals_have_the_services_own_words(
     assert error(answer) == expected
 
 
+@pytest.mark.parametrize(
+    "model", ["qwen-turbo", "qwen-vl-max", "qwen-vl-plus", "qwq-plus", "qvq-max"]
+)
+def test_a_retired_model_is_refused(dash: Dash, model: str) -> None:
+    """At both endpoints; the models that took their places are answered."""
+    body = {"model": model, "input": {"messages": [user("你好")]}, "parameters": {}}
+    for operation in ("text-generation", "multimodal-generation"):
+        answer = dash.post(f"/services/aigc/{operation}/generation", body)
+        assert error(answer) == invalid("Model not exist.")
+
+
 def test_a_body_that_is_no_json_is_refused(dash: Dash) -> None:
     """In the words of the error-code page."""
     path = f"{dash.prefix}/services/aigc/text-generation/generation"

@@ -35,6 +35,12 @@ KNOWN: Mapping[str, str] = {
     "header content-length is missing": (
         "the recorder wrote it when it unpacked gzip; the wire was chunked, and so is the sandbox"
     ),
+    "dashscope multimodal: header set-cookie is extra": (
+        "text answers of the same months have it; of multimodal ones only two were recorded"
+    ),
+    "dashscope multimodal: header x-dashscope-inner-csi is missing": (
+        "a mark of the gateway that text answers do not always have"
+    ),
 }
 """Every known difference (`kind: difference`, or only the difference for any kind), and why.
 
@@ -83,6 +89,8 @@ def kind_of(uri: str, asked: Json, status: int, answer: Answer) -> str:
         tools = " with tools" if told.get("tools") else ""
         called = " called" if "tool_calls" in json.dumps(last) else ""
         return f"dashscope {told.get('result_format') or 'text'}{tools}{called}{stream}{pieces}"
+    if uri.endswith("/multimodal-generation/generation"):
+        return "dashscope multimodal"
     if uri.endswith("/image-synthesis"):
         return "dashscope order"
     return f"dashscope poll {last['output']['task_status']}" if "/api/v1/tasks/" in uri else ""
@@ -151,6 +159,7 @@ def dashscope_says(dash: Dash) -> Iterator[httpx.Response]:
     for asked in ("你好", "北京天气？"):
         yield dash.generate(asked, **with_tools)
         yield dash.generate(asked, sse=True, **with_tools, incremental_output=True)
+    yield dash.see([{"role": "user", "content": [{"text": "你好"}]}])
     order = dash.order("小猫", n=2)
     yield order
     for _ in range(3):

@@ -1,4 +1,4 @@
-"""DashScope's language: text generation, pictures as tasks, and the tasks themselves."""
+"""DashScope's language: text and multimodal generation, pictures as tasks, and tasks."""
 
 from __future__ import annotations
 
@@ -9,6 +9,8 @@ from dataclasses import replace
 from starlette.requests import Request
 from starlette.responses import Response
 
+from harness.dialects.dashscope import GENERATION, MULTIMODAL
+from harness.reading import Endpoint
 from harness.sandbox import mind
 from harness.sandbox.dashscope.answers import generation
 from harness.sandbox.dashscope.form import Form
@@ -37,8 +39,17 @@ def check_key(token: str, key: str) -> None:
 
 
 async def generate(house: House, request: Request) -> Response:
-    """Answer at once, or as a stream."""
-    call = hear(await read_object(request))
+    """Answer a model of the text endpoint, at once or as a stream."""
+    return await _chat(house, request, GENERATION)
+
+
+async def see(house: House, request: Request) -> Response:
+    """Answer a model of the multimodal endpoint; of what it is sent only the texts count."""
+    return await _chat(house, request, MULTIMODAL)
+
+
+async def _chat(house: House, request: Request, endpoint: Endpoint) -> Response:
+    call = hear(await read_object(request), endpoint)
     house.check_rate(last_question(call))
     form = Form.of(call, str(uuid.uuid4()))
     reply, arrived = mind.answer(call), arrival(request)
@@ -93,6 +104,7 @@ SPEAKER = Speaker(
     check_key=check_key,
     endpoints=(
         ("POST", "/services/aigc/text-generation/generation", generate),
+        ("POST", "/services/aigc/multimodal-generation/generation", see),
         ("POST", "/services/aigc/text2image/image-synthesis", submit),
         ("GET", "/tasks/{id}", poll),
     ),

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 
+from harness.dialects.dashscope import chat_endpoint
+from harness.reading import Endpoint
 from harness.sandbox.listening import (
     Range,
     check_content,
@@ -17,10 +19,13 @@ from harness.sandbox.refusal import Reason, Refused
 from harness.types import Call, Json, Kind, Message, Mode
 
 _MODEL = re.compile(
-    r"(?:qwen(?:\d(?:\.\d{1,2})?)?|qwq|qvq|deepseek)-?(?:-?(?:turbo|plus|max|flash|long|coder|next|math"
+    r"(?:qwen(?:\d(?:\.\d{1,2})?)?|qwq|qvq|deepseek)-?(?:-?(?:turbo|plus|max|flash|long|coder|next|math|vl|omni|ocr"
     r"|instruct|thinking|chat|latest|longcontext|preview|32k|a?\d+(?:\.\d+)?b|v1|v3(?:\.\d)?|r1"
     r"|\d{4}|\d{2}))+"
 )
+
+RETIRED = frozenset({"qwen-turbo", "qwen-vl-max", "qwen-vl-plus", "qwq-plus", "qvq-max"})
+"""Models that were switched off on 2026-10-10: [DOC] notice 731 on alibabacloud.com/zh/notice."""
 
 # [DOC] help.aliyun.com/en/model-studio/error-code has these texts
 RANGES = {
@@ -32,9 +37,16 @@ RANGES = {
 """The parameters that are numbers; `n` also counts pictures."""
 
 
-def hear(body: dict[str, Json]) -> Call:
-    """A request's body as a call; the prompt form is a conversation of one message."""
+def hear(body: dict[str, Json], endpoint: Endpoint) -> Call:
+    """Return the body of a request to *endpoint* as a call; a prompt becomes one message.
+
+    A retired model is refused like an unknown one; what the service says to it is not documented.
+    """
     model = read_model(body.get("model"), _MODEL)
+    if model in RETIRED:
+        raise Refused(Reason.UNKNOWN_MODEL)
+    if chat_endpoint(model) is not endpoint:
+        raise Refused(Reason.WRONG_ENDPOINT)
     asked, parameters = member(body, "input"), member(body, "parameters")
     messages = _messages(asked)
     check_tool_messages(messages, id_needed=True)

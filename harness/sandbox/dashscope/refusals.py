@@ -53,6 +53,13 @@ REFUSALS: Wording = {
     ),
     # [FIELD] alibaba/spring-ai-alibaba #2400
     Reason.NO_SUCH_PATH: (400, "InvalidParameter", "url error, please check url！"),
+    # [FIELD] agentscope-ai/agentscope #1258 (2026-02), #1394
+    Reason.WRONG_ENDPOINT: (
+        400,
+        "InvalidParameter",
+        "url error, please check url！ For details, see: "
+        "https://help.aliyun.com/zh/model-studio/error-code#error-url",
+    ),
     Reason.WRONG_METHOD: (405, "InvalidParameter", "Request method is not supported."),
 }
 

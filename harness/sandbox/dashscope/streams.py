@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import accumulate
 
+from harness.sandbox.dashscope.answers import multimodal_usage
 from harness.sandbox.dashscope.form import Form
 from harness.sandbox.house import compact
 from harness.sandbox.words import tokens
@@ -30,9 +31,10 @@ def stream_events(reply: Reply, form: Form) -> Iterator[bytes]:
     steps = list(_call_steps(reply, form) if reply.tool_calls else _text_steps(reply, form))
     for number, step in enumerate(steps, start=1):
         reason = reply.finish_reason if number == len(steps) else "null"
+        counts = _stream_usage(reply, step.written)
         body = {
             "output": _stream_output(step, form, reason),
-            "usage": _stream_usage(reply, step.written),
+            "usage": multimodal_usage(counts) if form.multimodal else counts,
             "request_id": form.request_id,
         }
         yield (
@@ -89,7 +91,9 @@ def _streamed_call(index: int, id: str, function: dict[str, str]) -> Json:
 def _stream_output(step: Step, form: Form, reason: str | None) -> Json:
     if not form.message:
         return {"finish_reason": reason, "text": step.text}
-    message: dict[str, Json] = {"content": step.text}
+    message: dict[str, Json] = {"content": form.content(step.text)}
+    if form.multimodal:
+        message["reasoning_content"] = ""
     if step.calls:
         message["tool_calls"] = list(step.calls)
     message["role"] = "assistant"
@@ -97,7 +101,7 @@ def _stream_output(step: Step, form: Form, reason: str | None) -> Json:
     return {"choices": [{"message": message} | index | {"finish_reason": reason}]}
 
 
-def _stream_usage(reply: Reply, written: int) -> Json:
+def _stream_usage(reply: Reply, written: int) -> dict[str, Json]:
     read = (reply.usage.input_tokens if reply.usage else 0) or 0
     return {
         "total_tokens": read + written,
