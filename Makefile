@@ -30,6 +30,8 @@ lint: $(READY)
 	@echo "== lint: ruff"
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
+	@echo "== lint: imports between packages"
+	@$(BIN)/lint-imports
 
 types: $(READY)
 	@echo "== types: mypy, strict"
@@ -52,7 +54,7 @@ bench: $(READY)
 	@$(VENV)/bench/bin/python -m benchmarks $(OPTIONS)
 
 screenshots: $(READY)
-	@HARNESS_SCREENSHOTS=screenshots $(BIN)/python -m pytest -q tests/reports/html/test_browser.py
+	@HARNESS_SCREENSHOTS=screenshots $(BIN)/python -m pytest -q tests/report/html/test_browser.py
 	@ls screenshots
 
 # 4 GB at most: what would take more memory than there is fails instead.

@@ -15,7 +15,7 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks import cassettes, comparing, measuring, scenarios, suites
-from benchmarks.speakers import SPEAKERS, Speaker
+from benchmarks.speakers import PROVIDER_SERVERS, ProviderServer
 from benchmarks.ways import WAYS, Way
 
 
@@ -48,7 +48,7 @@ def _measured(ways: list[Way], folder: Path, quick: bool) -> list[Row]:
     rows: list[Row] = []
     rounds = 3 if quick else 7
     counts = (10, 100) if quick else (10, 100, 1_000, 10_000)
-    for speaker in SPEAKERS:
+    for speaker in PROVIDER_SERVERS:
         rows += [_calls(ways, speaker, count, folder, rounds) for count in counts]
         rows += [_opening(ways, speaker, folder, rounds)]
         rows += [_peak(ways, speaker, folder, 100 if quick else 1_000)]
@@ -60,11 +60,13 @@ def _measured(ways: list[Way], folder: Path, quick: bool) -> list[Row]:
     number = 30 if quick else 300
     lengths = (1, 10) if quick else (1, 10, 40)
     return rows + [
-        _suite(ways, speaker, number, asked, folder) for speaker in SPEAKERS for asked in lengths
+        _suite(ways, speaker, number, asked, folder)
+        for speaker in PROVIDER_SERVERS
+        for asked in lengths
     ]
 
 
-def _calls(ways: list[Way], speaker: Speaker, count: int, folder: Path, rounds: int) -> Row:
+def _calls(ways: list[Way], speaker: ProviderServer, count: int, folder: Path, rounds: int) -> Row:
     _tell(f"{speaker.name}: calls, {count} exchanges")
     borne = [way for way in ways if count <= way.bearable]
     path = cassettes.of_exchanges(speaker, count, folder)
@@ -74,7 +76,7 @@ def _calls(ways: list[Way], speaker: Speaker, count: int, folder: Path, rounds: 
     return Row(what, "s", _by_name(borne, found), "floor")
 
 
-def _opening(ways: list[Way], speaker: Speaker, folder: Path, rounds: int) -> Row:
+def _opening(ways: list[Way], speaker: ProviderServer, folder: Path, rounds: int) -> Row:
     _tell(f"{speaker.name}: opening and closing")
     path = cassettes.of_exchanges(speaker, 10, folder)
     found = measuring.actions(
@@ -84,7 +86,7 @@ def _opening(ways: list[Way], speaker: Speaker, folder: Path, rounds: int) -> Ro
     return Row(what, "s", _by_name(ways, found), "floor")
 
 
-def _peak(ways: list[Way], speaker: Speaker, folder: Path, count: int) -> Row:
+def _peak(ways: list[Way], speaker: ProviderServer, folder: Path, count: int) -> Row:
     _tell(f"{speaker.name}: memory")
     path = cassettes.of_exchanges(speaker, count, folder)
     found = [measuring.peak(way.name, speaker.name, path, min(count, 10)) for way in ways]
@@ -94,7 +96,7 @@ def _peak(ways: list[Way], speaker: Speaker, folder: Path, count: int) -> Row:
 
 def _loading(ways: list[Way], size: int, folder: Path, rounds: int) -> Row:
     _tell(f"loading {size} bytes")
-    path = cassettes.of_size(SPEAKERS[0], size, folder)
+    path = cassettes.of_size(PROVIDER_SERVERS[0], size, folder)
     loading = [(way, way.load) for way in ways if way.load]
     found = measuring.actions([partial(load, path) for _, load in loading], rounds)
     what = f"load {path.stat().st_size / 1000:,.0f} kB"
@@ -104,7 +106,7 @@ def _loading(ways: list[Way], size: int, folder: Path, rounds: int) -> Row:
 def _loading_again(ways: list[Way], size: int, folder: Path, rounds: int) -> Row:
     """What was loaded before in this process and has not changed; others do not remember."""
     _tell(f"loading {size} bytes again")
-    path = cassettes.of_size(SPEAKERS[0], size, folder)
+    path = cassettes.of_size(PROVIDER_SERVERS[0], size, folder)
     loading = [(way, way.load_again or way.load) for way in ways if way.load]
     found = measuring.actions([partial(load, path) for _, load in loading], rounds)
     what = f"load {path.stat().st_size / 1000:,.0f} kB again"
@@ -134,7 +136,7 @@ _SHORT = 10
 """Exchanges: suites of longer cassettes run once only, for vcrpy takes minutes."""
 
 
-def _suite(ways: list[Way], speaker: Speaker, count: int, asked: int, folder: Path) -> Row:
+def _suite(ways: list[Way], speaker: ProviderServer, count: int, asked: int, folder: Path) -> Row:
     _tell(f"{speaker.name}: a pytest suite of {count} cassettes with {asked} exchanges")
     written = [suites.written(way.name, speaker, count, asked, folder) for way in ways]
     runs = [partial(suites.run, way.name, suite) for way, suite in zip(ways, written, strict=True)]

@@ -6,14 +6,14 @@ import resource
 import sys
 from pathlib import Path
 
-from benchmarks.speakers import SPEAKERS
+from benchmarks.speakers import PROVIDER_SERVERS
 from benchmarks.ways import WAYS
 
 
 def main(way: str, speaker: str, path: str, count: str) -> None:
     """Open, ask, close."""
     (one,) = (w for w in WAYS if w.name == way)
-    (asked,) = (s for s in SPEAKERS if s.name == speaker)
+    (asked,) = (s for s in PROVIDER_SERVERS if s.name == speaker)
     with one.open(asked, Path(path)) as ask:
         for number in range(int(count) + 1):
             ask(number)

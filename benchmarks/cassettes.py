@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from benchmarks.speakers import ASKED_AT, JSON, QUESTION, Speaker
+from benchmarks.speakers import ASKED_AT, JSON, QUESTION, ProviderServer
 from harness.cassette import dumps
 from harness.types import Cassette, Exchange, Origin, Provenance, Request, Response, Timing
 
 _HEADERS = (*JSON.items(), ("date", "Thu, 01 Jan 2026 00:00:00 GMT"), ("server", "bench"))
 
 
-def of_exchanges(speaker: Speaker, count: int, folder: Path) -> Path:
+def of_exchanges(speaker: ProviderServer, count: int, folder: Path) -> Path:
     """A cassette with the answers to the questions 0 to `count`."""
     path = folder / f"{speaker.name.split()[0]}-{count}.yaml"
     if not path.exists():
@@ -21,7 +21,7 @@ def of_exchanges(speaker: Speaker, count: int, folder: Path) -> Path:
     return path
 
 
-def of_size(speaker: Speaker, size: int, folder: Path) -> Path:
+def of_size(speaker: ProviderServer, size: int, folder: Path) -> Path:
     """A cassette of about so many bytes, half of whose exchanges are streams."""
     asked = _asked(speaker)
     exchanges: list[Exchange] = []
@@ -43,7 +43,7 @@ def of_size(speaker: Speaker, size: int, folder: Path) -> Path:
     return path
 
 
-def _asked(speaker: Speaker) -> Request:
+def _asked(speaker: ProviderServer) -> Request:
     """What the SDK sends for question 0."""
     seen: list[Request] = []
 

@@ -5,16 +5,16 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 
-from harness import dialects
+from harness.analysis.exchange import AnalyzedTranscript, read
 from harness.compare import compare
-from harness.reading import Read, read
-from harness.types import Exchange, Json, Request, Response, Transcript, Turn
+from harness.providers import endpoints
+from harness.types import Exchange, LooseJson, Request, Response, Transcript, Turn
 
 ITEMS = 1_666
 """Of six values each: together 10,000."""
 
 
-def document(step: int) -> Json:
+def document(step: int) -> LooseJson:
     """An answer of 1 MB with 10,000 values; of two with another step, a third of them differ."""
     items = [
         {
@@ -39,8 +39,8 @@ def compared() -> Callable[[], None]:
     return action
 
 
-def _read(body: bytes) -> Read:
+def _read(body: bytes) -> AnalyzedTranscript:
     uri = "https://there/api/paas/v4/chat/completions"
     response = Response(200, "", (("content-type", "application/json"),), body)
     turn = Turn(1, (Exchange(Request("POST", uri), response),))
-    return read(Transcript("s", "t", (turn,)), dialects.recognise)
+    return read(Transcript("s", "t", (turn,)), endpoints.recognise)

@@ -11,11 +11,13 @@ from collections.abc import Callable
 from pathlib import Path
 from time import perf_counter
 
-from benchmarks.speakers import Ask, Speaker
+from benchmarks.speakers import Ask, ProviderServer
 from benchmarks.ways import Way
 
 
-def calls(ways: list[Way], speaker: Speaker, path: Path, count: int, rounds: int) -> list[float]:
+def calls(
+    ways: list[Way], speaker: ProviderServer, path: Path, count: int, rounds: int
+) -> list[float]:
     """Seconds per call of each way, asked across the whole of a cassette of `count` exchanges.
 
     The first call, which sets up what comes after, is question 0 and is not counted.
@@ -78,7 +80,7 @@ def _often(action: Callable[[], object]) -> int:
     return max(1, int(_ENOUGH / (perf_counter() - began)))
 
 
-def opened_and_closed(way: Way, speaker: Speaker, path: Path) -> Callable[[], None]:
+def opened_and_closed(way: Way, speaker: ProviderServer, path: Path) -> Callable[[], None]:
     """Opening a cassette, making the SDK, asking nothing, closing it."""
 
     def action() -> None:

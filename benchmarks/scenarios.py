@@ -10,10 +10,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from time import perf_counter, sleep
 
-from harness import work
-from harness.environment import Environment, without_proxies
-from harness.sandbox import SPEAKERS, Options
-from harness.store import Store
+from harness import batch
+from harness.cassette.store import Store
+from harness.config.environment import Environment, without_proxies
+from harness.sandbox import PROVIDER_SERVERS, Options
 from harness.types import Origin
 
 MANY, AT_ONCE, LATENCY = 200, 32, 0.3
@@ -50,7 +50,7 @@ def recorded_at_once(folder: Path) -> float:
 
 
 @contextmanager
-def _sandbox_elsewhere() -> Iterator[work.Source]:
+def _sandbox_elsewhere() -> Iterator[batch.Source]:
     """A sandbox in a process of its own, with LATENCY."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
@@ -64,11 +64,11 @@ def _sandbox_elsewhere() -> Iterator[work.Source]:
     base = f"http://127.0.0.1:{port}"
     try:
         _wait_for(port)
-        yield work.Source(
+        yield batch.Source(
             Origin.SANDBOX,
             where=base,
-            key=lambda provider: SPEAKERS[provider.name].key,
-            address=lambda provider: base + SPEAKERS[provider.name].prefix,
+            key=lambda provider: PROVIDER_SERVERS[provider.name].key,
+            address=lambda provider: base + PROVIDER_SERVERS[provider.name].prefix,
         )
     finally:
         process.terminate()
@@ -91,7 +91,7 @@ def polled_in_no_time(folder: Path) -> float:
     text = _TASK.format(interval=INTERVAL, limit=POLLS + 5)
     jobs = _jobs(folder / "task", [text])
     options = Options(port=0, pending_polls=1, running_polls=POLLS - 2)
-    with work.sandboxed(options, Environment({})) as source:
+    with batch.sandboxed(options, Environment({})) as source:
         _record(jobs, source, folder / "task-recorded")
     patient = _jobs(folder / "patient", [text.replace(f"interval: {INTERVAL}", "interval: 15")])
     store = Store(folder / "task-recorded")
@@ -99,22 +99,22 @@ def polled_in_no_time(folder: Path) -> float:
     return min(runs)
 
 
-def _jobs(folder: Path, texts: Sequence[str]) -> tuple[work.Job, ...]:
+def _jobs(folder: Path, texts: Sequence[str]) -> tuple[batch.Job, ...]:
     folder.mkdir(parents=True)
     for text in texts:
         name = text.partition("\n")[0].removeprefix("name: ")
         (folder / f"{name}.yaml").write_text(text, encoding="utf-8")
-    return work.jobs(work.load_scenarios([], folder), [])
+    return batch.jobs(batch.load_scenarios([], folder), [])
 
 
-def _record(jobs: Sequence[work.Job], source: work.Source, folder: Path) -> None:
-    problems = work.record_all(jobs, source, Store(folder), lambda _: None, AT_ONCE)
+def _record(jobs: Sequence[batch.Job], source: batch.Source, folder: Path) -> None:
+    problems = batch.record_all(jobs, source, Store(folder), lambda _: None, AT_ONCE)
     if problems:
         raise RuntimeError(problems)
 
 
-def _replay(jobs: Sequence[work.Job], store: Store) -> None:
-    report = work.replay_all(jobs, store, lambda _: None, "Replay")
+def _replay(jobs: Sequence[batch.Job], store: Store) -> None:
+    report = batch.replay_all(jobs, store, lambda _: None, "Replay")
     if not report.ok:
         raise RuntimeError(report.findings or report.problems)
 

@@ -24,7 +24,7 @@ ASKED_AT = 1767225600
 
 
 @dataclass(frozen=True)
-class Speaker:
+class ProviderServer:
     """An SDK: made over its own HTTP library, or over memory; and a body it can be answered."""
 
     name: str
@@ -111,14 +111,14 @@ _OF_DASHSCOPE = {
 }
 _TRUST = ssl.create_default_context()
 """Made once: it takes some 20 ms, and is no part of any tape."""
-SPEAKERS = (
-    Speaker(
+PROVIDER_SERVERS = (
+    ProviderServer(
         "zhipuai over httpx",
         lambda: _zhipuai(httpx.Client(verify=_TRUST)),
         _zhipuai_in_memory,
         json.dumps(_OF_ZHIPU, ensure_ascii=False).encode(),
     ),
-    Speaker(
+    ProviderServer(
         "dashscope over requests",
         lambda: _dashscope(requests.Session()),
         _dashscope_in_memory,

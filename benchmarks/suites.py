@@ -9,11 +9,11 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from benchmarks import cassettes
-from benchmarks.speakers import ANSWER, SPEAKERS, Speaker
+from benchmarks.speakers import ANSWER, PROVIDER_SERVERS, ProviderServer
 
 PLUGINS: Mapping[str, tuple[str, str]] = {
     "floor": ("", ""),
-    "this tape": ("harness.plugin", "@pytest.mark.cassette"),
+    "this tape": ("harness.pytest_plugin", "@pytest.mark.cassette"),
     "vcrpy": (
         "pytest_recording.plugin",
         "@pytest.mark.vcr(match_on=['method', 'scheme', 'host', 'port', 'path', 'query', 'body'])",
@@ -48,7 +48,7 @@ _WORDS = ANSWER[-3:]
 _CLIENT = {"floor": "speaker.over_memory(lambda method, uri, body: speaker.answer)"}
 
 
-def written(way: str, speaker: Speaker, count: int, asked: int, folder: Path) -> Path:
+def written(way: str, speaker: ProviderServer, count: int, asked: int, folder: Path) -> Path:
     """A folder with a suite for one way: `count` tests with `asked` questions, a cassette each."""
     suite = folder / f"{way.replace(' ', '-')}-{speaker.name.split()[0]}-{asked}"
     kept = suite / "cassettes" / "test_suite"
@@ -60,7 +60,7 @@ def written(way: str, speaker: Speaker, count: int, asked: int, folder: Path) ->
         own = text.replace(_WORDS, f"{number:0{len(_WORDS.encode())}d}")
         (kept / f"test_{number}.yaml").write_text(own, encoding="utf-8")
     client = _CLIENT.get(way, "speaker.over_its_own()")
-    head = _HEAD.format(index=SPEAKERS.index(speaker), client=client)
+    head = _HEAD.format(index=PROVIDER_SERVERS.index(speaker), client=client)
     tests = (
         _TEST.format(mark=PLUGINS[way][1], number=number, asked=asked) for number in range(count)
     )

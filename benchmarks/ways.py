@@ -7,11 +7,11 @@ from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from benchmarks.speakers import KEY, Ask, Speaker
+from benchmarks.speakers import KEY, Ask, ProviderServer
 from harness.cassette import loads
-from harness.redact import Redactor
-from harness.store import read
-from harness.taping import Player, in_place
+from harness.cassette.store import read
+from harness.intercept import Player, in_place
+from harness.secrets.redactor import Redactor
 
 
 @dataclass(frozen=True)
@@ -22,20 +22,20 @@ class Way:
     """
 
     name: str
-    open: Callable[[Speaker, Path], AbstractContextManager[Ask]]
+    open: Callable[[ProviderServer, Path], AbstractContextManager[Ask]]
     load: Callable[[Path], object] | None
     load_again: Callable[[Path], object] | None = None
     bearable: int = 1_000_000
 
 
 @contextmanager
-def _ours(speaker: Speaker, path: Path) -> Iterator[Ask]:
+def _ours(speaker: ProviderServer, path: Path) -> Iterator[Ask]:
     with in_place(Player(loads(path.read_bytes()), Redactor((KEY,)))):
         yield speaker.over_its_own()
 
 
 @contextmanager
-def _vcrpy(speaker: Speaker, path: Path) -> Iterator[Ask]:
+def _vcrpy(speaker: ProviderServer, path: Path) -> Iterator[Ask]:
     import vcr
 
     fields = ["method", "scheme", "host", "port", "path", "query", "body"]
@@ -44,7 +44,7 @@ def _vcrpy(speaker: Speaker, path: Path) -> Iterator[Ask]:
 
 
 @contextmanager
-def _cassetter(speaker: Speaker, path: Path) -> Iterator[Ask]:
+def _cassetter(speaker: ProviderServer, path: Path) -> Iterator[Ask]:
     import cassetter
 
     with cassetter.use_cassette(path, record_mode="none", match_on=["method", "uri", "body"]):
@@ -52,7 +52,7 @@ def _cassetter(speaker: Speaker, path: Path) -> Iterator[Ask]:
 
 
 @contextmanager
-def _floor(speaker: Speaker, _: Path) -> Iterator[Ask]:
+def _floor(speaker: ProviderServer, _: Path) -> Iterator[Ask]:
     yield speaker.over_memory(lambda method, uri, body: speaker.answer)
 
 

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from harness import strategies
-    from harness.taped import use_cassette
-    from harness.taped import use_cassette as tape
-    from harness.taping import Persister
+    from harness.api.use_cassette import use_cassette
+    from harness.api.use_cassette import use_cassette as tape
+    from harness.intercept import Persister
 
     vcrpy_persister: Persister
 
@@ -22,12 +22,12 @@ def __getattr__(name: str) -> object:
     if name == "strategies":
         return import_module("harness.strategies")
     if name in ("tape", "use_cassette"):  # the second is what vcrpy calls it
-        from harness.taped import use_cassette
+        from harness.api.use_cassette import use_cassette
 
         return use_cassette
     if name == "vcrpy_persister":
-        from harness.store import read
-        from harness.taping import Persister
+        from harness.cassette.store import read
+        from harness.intercept import Persister
 
         return Persister(read)
     raise AttributeError(f"module 'harness' has no attribute {name!r}")

@@ -74,7 +74,7 @@ class StaleCassette(HarnessError):
     """The scenario changed since its cassette was recorded."""
 
 
-class Unplayed(HarnessError, AssertionError):
+class UnusedExchanges(HarnessError, AssertionError):
     """A cassette holds answers that nobody asked for."""
 
 

@@ -9,50 +9,51 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from harness import dialects, store
+from harness.analysis.exchange import AnalyzedTranscript, read, transcript_of
+from harness.batch import Job, examine, jobs, load_scenarios, project_rules, state
+from harness.cassette import store
+from harness.cassette.period import ALWAYS, Period
+from harness.cassette.store import Store
 from harness.errors import HarnessError
-from harness.period import ALWAYS, Period
-from harness.reading import Read, read, transcript_of
-from harness.reports import Problem, Report
+from harness.providers import endpoints
+from harness.report import Problem, Report
 from harness.rules import Judged
-from harness.runner import Told
-from harness.store import Store
+from harness.runner import Progress
 from harness.types import Provenance
-from harness.work import Job, examine, jobs, load_scenarios, project_rules, state
 
 
-def read_cassette(path: Path) -> Read:
+def read_cassette(path: Path) -> AnalyzedTranscript:
     """Any vcrpy cassette as a transcript, without running an SDK. Raises BadCassette."""
-    transcript = transcript_of(store.read(path), dialects.recognise, source=str(path))
+    transcript = transcript_of(store.read(path), endpoints.recognise, source=str(path))
     if not transcript.provenance.scenario:
         transcript = replace(transcript, scenario=path.stem)
-    return read(transcript, dialects.recognise)
+    return read(transcript, endpoints.recognise)
 
 
-def read_recorded(job: Job, folder: Store) -> Read:
+def read_recorded(job: Job, folder: Store) -> AnalyzedTranscript:
     """A job's cassette, without running an SDK. Raises NoCassette, or BadCassette."""
     cassette = folder.load(job.scenario.name, job.target)
     told = replace(cassette.provenance, scenario=job.scenario.name, target=str(job.target))
     path = str(folder.path(job.scenario.name, job.target))
     named = replace(cassette, provenance=told)
-    return read(transcript_of(named, dialects.recognise, source=path), dialects.recognise)
+    return read(transcript_of(named, endpoints.recognise, source=path), endpoints.recognise)
 
 
-def untimed(path: Path) -> Read:
+def untimed(path: Path) -> AnalyzedTranscript:
     """A cassette's transcript without times, which differ between any two recordings, and without
     its artefacts: git hands over the text alone."""
     found = store.read_alone(path)
     exchanges = tuple(replace(e, timing=None, chunks=()) for e in found.exchanges)
     plain = replace(found, exchanges=exchanges)
-    return read(transcript_of(plain, dialects.recognise, source=path.name), dialects.recognise)
+    return read(transcript_of(plain, endpoints.recognise, source=path.name), endpoints.recognise)
 
 
-def repeats(reads: Iterable[Read]) -> list[Read]:
+def repeats(reads: Iterable[AnalyzedTranscript]) -> list[AnalyzedTranscript]:
     """The recordings that lie beside these as their repeats. Raises BadCassette."""
     return [again for one in reads for again in beside(one)]
 
 
-def beside(one: Read) -> tuple[Read, ...]:
+def beside(one: AnalyzedTranscript) -> tuple[AnalyzedTranscript, ...]:
     """The repeats of one recording; not those of another script, which answer something else.
 
     Raises BadCassette.
@@ -63,18 +64,18 @@ def beside(one: Read) -> tuple[Read, ...]:
         scripts = {other.provenance.script, told.provenance.script} - {()}
         if len(scripts) <= 1:
             own = replace(other, target=told.target, provenance=told.provenance)
-            found.append(read(own, dialects.recognise))
+            found.append(read(own, endpoints.recognise))
     return tuple(found)
 
 
-def check_cassettes(paths: Sequence[Path], told: Told, asked: Period = ALWAYS) -> Report:
+def check_cassettes(paths: Sequence[Path], told: Progress, asked: Period = ALWAYS) -> Report:
     """Check every cassette in files and folders by the rules of the wire.
 
     Of those that can be read, only the ones of a period.
     """
     began = time.perf_counter()
     choice = project_rules()
-    reads: list[Read] = []
+    reads: list[AnalyzedTranscript] = []
     judged: list[Judged] = []
     problems: list[Problem] = []
     files = store.find(list(paths))
@@ -102,7 +103,7 @@ def check_cassettes(paths: Sequence[Path], told: Told, asked: Period = ALWAYS) -
 # ------------------------------------------------------------------------- sides of a comparison
 
 
-def side(name: str, scenarios: Path, folder: Store) -> list[Read]:
+def side(name: str, scenarios: Path, folder: Store) -> list[AnalyzedTranscript]:
     """One side of a comparison: a cassette's path, a folder of them, `scenario`, or
     `scenario/target`.
 
@@ -121,7 +122,7 @@ def side(name: str, scenarios: Path, folder: Store) -> list[Read]:
     return [read_recorded(job, folder) for job in chosen]
 
 
-def recorded(scenarios: Path, folder: Store, asked: Period = ALWAYS) -> list[Read]:
+def recorded(scenarios: Path, folder: Store, asked: Period = ALWAYS) -> list[AnalyzedTranscript]:
     """Every cassette of every scenario that is there, or those of a period.
 
     Raises HarnessError where there is none.
@@ -133,19 +134,21 @@ def recorded(scenarios: Path, folder: Store, asked: Period = ALWAYS) -> list[Rea
     return made_in(asked, [read_recorded(job, folder) for job in there], str(folder.folder))
 
 
-def groups(sides: Sequence[Sequence[Read]]) -> list[list[Read]]:
+def groups(sides: Sequence[Sequence[AnalyzedTranscript]]) -> list[list[AnalyzedTranscript]]:
     """What belongs into one matrix: single transcripts, if each side is one; else those of one
     scenario."""
     every = [read for side in sides for read in side]
     if len(sides) > 1 and len(every) == len(sides):
         return [every]
-    found: dict[str, list[Read]] = {}
+    found: dict[str, list[AnalyzedTranscript]] = {}
     for one in every:
         found.setdefault(one.transcript.scenario, []).append(one)
     return list(found.values())
 
 
-def pairs(left: Sequence[Read], right: Sequence[Read]) -> list[tuple[Read, Read]]:
+def pairs(
+    left: Sequence[AnalyzedTranscript], right: Sequence[AnalyzedTranscript]
+) -> list[tuple[AnalyzedTranscript, AnalyzedTranscript]]:
     """What to compare with what: one with one; or scenario and target with the same, or where no
     scenario is on both sides, target with the same target.
 
@@ -165,18 +168,20 @@ def pairs(left: Sequence[Read], right: Sequence[Read]) -> list[tuple[Read, Read]
     )
 
 
-def _scenario_and_target(one: Read) -> tuple[str, str]:
+def _scenario_and_target(one: AnalyzedTranscript) -> tuple[str, str]:
     return one.transcript.scenario, one.transcript.target
 
 
-def _target(one: Read) -> str:
+def _target(one: AnalyzedTranscript) -> str:
     return one.transcript.target
 
 
 # ------------------------------------------------------------------------------- of some days
 
 
-def made_in(asked: Period, reads: Sequence[Read], what: str) -> list[Read]:
+def made_in(
+    asked: Period, reads: Sequence[AnalyzedTranscript], what: str
+) -> list[AnalyzedTranscript]:
     """Those that were recorded in a period. Raises HarnessError where there is none."""
     found = [one for one in reads if one.transcript.provenance in asked]
     if reads and not found:

@@ -15,21 +15,20 @@ from importlib.metadata import version
 from pathlib import Path
 
 from harness import cassette as cassettes
-from harness import dialects
 from harness.cassette import Head
-from harness.environment import without_proxies
+from harness.cassette.journal import Journal
+from harness.cassette.store import Store, put_cassette
+from harness.config.environment import without_proxies
+from harness.config.settings import settings
 from harness.errors import HarnessError, Refused, StaleCassette, Unsupported
-from harness.journal import Journal
-from harness.meter import UNMETERED, Meter, Metered
-from harness.providers import NO_KEY, PROVIDERS, Provider, Session
+from harness.intercept import Player, Recorder, Tape, in_place, prove_stock_reads
+from harness.intercept.metering import UNMETERED, Meter, Metered
+from harness.intercept.resume import OnInterrupted, take_back, taken_up
+from harness.providers import NO_KEY, PROVIDERS, Provider, Session, endpoints
 from harness.providers.download import download
 from harness.providers.provider import failed, is_passing
-from harness.redact import Redactor
-from harness.resuming import Left, take_back, taken_up
 from harness.scenario import Past, Scenario, digests
-from harness.settings import settings
-from harness.store import Store, put_cassette
-from harness.taping import Player, Recorder, Tape, in_place, prove_stock_reads
+from harness.secrets.redactor import Redactor
 from harness.types import (
     Call,
     Cassette,
@@ -45,7 +44,7 @@ from harness.types import (
     Turn,
 )
 
-Told = Callable[[str], None]
+Progress = Callable[[str], None]
 """Told what is being done, for people who wait."""
 
 Judge = Callable[[Turn], None]
@@ -78,7 +77,7 @@ def run(
     *,
     seed: int,
     live: bool,
-    told: Told,
+    told: Progress,
     judge: Judge,
     retries: Retries = Retries(),
 ) -> tuple[tuple[Turn, ...], tuple[str, ...]]:
@@ -162,8 +161,8 @@ def record(
     target: Target,
     source: Source,
     store: Store,
-    told: Told,
-    left: Left = Left.REFUSE,
+    told: Progress,
+    left: OnInterrupted = OnInterrupted.REFUSE,
     meter: Meter = UNMETERED,
 ) -> None:
     """Play a scenario and put its cassette in place; every answer is in a journal until then.
@@ -174,7 +173,7 @@ def record(
     """
     provider = provider_of(scenario, target)
     key, address = source.key(provider), source.address(provider)
-    redactor = Redactor((*source.secrets, *provider.secrets(key)), dialects.HEADERS)
+    redactor = Redactor((*source.secrets, *provider.secrets(key)), endpoints.HEADERS)
     provenance = _provenance(scenario, target, provider, source.origin, redactor.text(address))
     path = store.path(scenario.name, target)
     journal = Journal(path, Head(provenance, _seed()), writing=store.writing)
@@ -201,7 +200,7 @@ def record(
             put_cassette(path, written)
 
 
-def _begin(told: Told, meter: Meter, step: str) -> None:
+def _begin(told: Progress, meter: Meter, step: str) -> None:
     told(step)
     meter.step()
 

@@ -13,8 +13,11 @@ from enum import StrEnum
 from types import MappingProxyType
 from typing import Any, TypeAlias
 
-Json: TypeAlias = Any
-"""A decoded JSON value: None, bool, int, float, str, list or dict."""
+Json: TypeAlias = "bool | int | float | str | list[Json] | dict[str, Json] | None"
+"""A decoded JSON value."""
+
+LooseJson: TypeAlias = Any
+"""A decoded JSON value whose type is not checked; use `Json` in new code."""
 
 NOTHING: Mapping[str, Any] = MappingProxyType({})
 """The empty mapping, usable as a default."""
@@ -66,7 +69,7 @@ class Target:
     provider: str
     model: str
     label: str = ""
-    parameters: Mapping[str, Json] = field(default_factory=lambda: NOTHING)
+    parameters: Mapping[str, LooseJson] = field(default_factory=lambda: NOTHING)
 
     def __str__(self) -> str:
         label = f" ({self.label})" if self.label else ""
@@ -116,7 +119,7 @@ class Call:
     model: str
     messages: tuple[Message, ...] = ()
     prompt: str = ""
-    parameters: Mapping[str, Json] = field(default_factory=lambda: NOTHING)
+    parameters: Mapping[str, LooseJson] = field(default_factory=lambda: NOTHING)
     poll: Poll = Poll()
     credentials: Credentials = Credentials.OWN
 
@@ -147,8 +150,8 @@ class View:
     walked holds a `Broken`.
     """
 
-    value: Json
-    accessed: Mapping[str, Json] = field(default_factory=lambda: NOTHING)
+    value: LooseJson
+    accessed: Mapping[str, LooseJson] = field(default_factory=lambda: NOTHING)
 
 
 @dataclass(frozen=True, slots=True)
@@ -309,7 +312,7 @@ class Expectation:
 
     finish_reason: str = ""
     contains: tuple[str, ...] = ()
-    json_schema: Mapping[str, Json] | None = None
+    json_schema: Mapping[str, LooseJson] | None = None
     pointers: tuple[str, ...] = ()
     tool_call: str = ""
     failure: str = ""

@@ -18,7 +18,7 @@ import yaml  # noqa: F401 - the same: its part in C would know none of the class
 from hypothesis import settings
 
 from harness.cli import main
-from harness.environment import without_proxies
+from harness.config.environment import without_proxies
 from harness.providers import PROVIDERS
 from harness.sandbox import Options, serve
 

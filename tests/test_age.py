@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 import harness
-from harness.age import aged, days, findings, limit, limits, now
+from harness.cassette.age import aged, days, findings, limit, limits, now
 from harness.errors import HarnessError
-from harness.reports import Report
+from harness.report import Report
 from harness.types import Provenance, Severity
 
 CASSETTE = Path(__file__).parents[1] / "cassettes" / "slogan" / "zhipuai-glm-4.yaml"

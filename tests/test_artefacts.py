@@ -19,12 +19,11 @@ from hypothesis import strategies as st
 from vcr.persisters.filesystem import FilesystemPersister
 
 import harness
-from harness import store
-from harness.cassette import Written, dumps, familiar, loads, put_back, reading, written
+from harness.cassette import Written, dumps, fast_reader, loads, put_back, reader, store, written
+from harness.cassette.store import put_cassette, read
 from harness.errors import BadCassette, CannotWrite, RecordingFailed
-from harness.redact import Redactor
-from harness.store import put_cassette, read
-from harness.taping import prove_stock_reads
+from harness.intercept import prove_stock_reads
+from harness.secrets.redactor import Redactor
 from harness.types import Artefact, Cassette, Exchange, Request, Response, Timing
 
 if TYPE_CHECKING:
@@ -92,7 +91,7 @@ def test_the_text_names_it() -> None:
     assert "!!binary" not in text
     (_, named) = loads(text).exchanges
     assert named.response == Response(200, "OK", KIND, b"", Artefact(NAME, len(PNG)))
-    assert familiar.load(text) == reading.by_yaml(text, "") == loads(text)
+    assert fast_reader.load(text) == reader.by_yaml(text, "") == loads(text)
     assert dumps(loads(text)) == text
 
 
@@ -113,7 +112,7 @@ def test_put_back_undoes_it(bodies: list[bytes]) -> None:
     prove_stock_reads(files, cassette)
     named = loads(files.text)
     assert put_back(named, lambda _, wanted: files.artefacts[wanted.name]) == cassette
-    assert reading.by_yaml(files.text, "") == named
+    assert reader.by_yaml(files.text, "") == named
 
 
 def test_each_is_fetched_once() -> None:

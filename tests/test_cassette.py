@@ -18,9 +18,18 @@ import yaml
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from harness.cassette import Written, artefacts, dumps, familiar, loads, put_back, reading, written
+from harness.cassette import (
+    Written,
+    artefacts,
+    dumps,
+    fast_reader,
+    loads,
+    put_back,
+    reader,
+    written,
+)
 from harness.errors import BadCassette, RecordingFailed
-from harness.taping import prove_stock_reads
+from harness.intercept import prove_stock_reads
 from harness.types import (
     Artefact,
     Cassette,
@@ -340,10 +349,10 @@ def test_the_short_way_reads_what_pyyaml_reads(cassette: Cassette, data: st.Data
 def _either_way(text: str) -> tuple[Cassette | None, Cassette | None]:
     """A text as the short way and as PyYAML reads it; None where either does not."""
     quick = slow = None
-    with suppress(familiar.Unfamiliar):
-        quick = familiar.load(text)
+    with suppress(fast_reader.NotCanonical):
+        quick = fast_reader.load(text)
     with suppress(BadCassette):
-        slow = reading.by_yaml(text, "")
+        slow = reader.by_yaml(text, "")
     return quick, slow
 
 
@@ -365,7 +374,7 @@ def test_what_a_tape_records_is_read_by_the_short_way(body: bytes) -> None:
     """Text in one line, as a block, in escapes; bytes; and what YAML takes for more than text."""
     recorded = replace(READ.exchanges[0], response=Response(200, "OK", (), body))
     cassette = replace(READ, exchanges=(recorded, recorded))
-    assert familiar.load(dumps(cassette)) == cassette
+    assert fast_reader.load(dumps(cassette)) == cassette
 
 
 @pytest.mark.parametrize(
@@ -382,7 +391,7 @@ def test_a_form_that_is_a_little_different_is_read_alike(was: str, now: str) -> 
     """By PyYAML where there is any doubt."""
     exchange = READ.exchanges[0]
     text = dumps(replace(READ, exchanges=(exchange, exchange)))
-    assert familiar.load(text)
+    assert fast_reader.load(text)
     assert was in text
     quick, slow = _either_way(text.replace(was, now))
     assert quick in (None, slow)

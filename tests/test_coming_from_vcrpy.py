@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-from harness.plugin.cassettes import Settings
-from harness.sandbox import SPEAKERS
+from harness.pytest_plugin.cassettes import Settings
+from harness.sandbox import PROVIDER_SERVERS
 
 pytest_plugins = ["pytester"]
 
@@ -41,7 +41,7 @@ def test_what_comes_after_works(
     pytester: pytest.Pytester, sandbox: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Recorded once, and replayed with another value of what does not count."""
-    speaker = SPEAKERS["zhipuai"]
+    speaker = PROVIDER_SERVERS["zhipuai"]
     monkeypatch.setenv("ZHIPUAI_API_KEY", speaker.key)
     monkeypatch.setenv("ZHIPUAI_BASE_URL", sandbox + speaker.prefix)
     pytester.makeini("[pytest]\naddopts = -p no:cacheprovider -p no:hypothesispytest\n")

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from harness.environment import Environment, environment, without_proxies
+from harness.config.environment import Environment, environment, without_proxies
 from harness.errors import MissingKey
 from harness.providers import PROVIDERS
 
@@ -103,7 +103,7 @@ def test_proxies_come_back(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_who_had_no_exception_has_none_afterwards(python: object) -> None:
     """In a process of its own: the tests themselves run without proxies."""
     code = (
-        "import os\nfrom harness.environment import without_proxies\n"
+        "import os\nfrom harness.config.environment import without_proxies\n"
         "with without_proxies(): print(os.environ['no_proxy'], os.environ['NO_PROXY'])\n"
         "print(os.environ.get('no_proxy'), os.environ['NO_PROXY'])"
     )

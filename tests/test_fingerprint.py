@@ -7,7 +7,7 @@ import hashlib
 import jwt
 import pytest
 
-from harness.fingerprint import NONE, UNKNOWN, fingerprint
+from harness.secrets.fingerprint import NONE, UNKNOWN, fingerprint
 from harness.types import Request
 
 KEY = "sk-0123456789abcdef0123456789abcdef"

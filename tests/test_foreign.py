@@ -15,9 +15,9 @@ import pytest
 import requests
 
 from harness.cassette import loads
-from harness.store import read
-from harness.taping import Player, in_place
-from harness.types import Exchange, Json, Request
+from harness.cassette.store import read
+from harness.intercept import Player, in_place
+from harness.types import Exchange, LooseJson, Request
 
 RECORDINGS = Path(__file__).parents[2] / "shared" / "recordings"
 FILES = sorted(RECORDINGS.rglob("*.yaml"))
@@ -68,7 +68,7 @@ def test_every_real_request_gets_the_answer_it_got(path: Path, send: Send) -> No
 
 def test_a_cassette_in_json_is_read() -> None:
     """vcrpy's other serializer writes emoji as two halves, which YAML does not take."""
-    request: Json = {"method": "GET", "uri": "http://a/", "headers": {}, "body": None}
+    request: LooseJson = {"method": "GET", "uri": "http://a/", "headers": {}, "body": None}
     response = {"status": {"code": 200, "message": "OK"}, "headers": {}, "body": {"string": "😀"}}
     told = {"version": 1, "interactions": [{"request": request, "response": response}]}
     assert loads(json.dumps(told)).exchanges[0].response.body.decode() == "😀"

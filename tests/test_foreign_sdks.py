@@ -24,11 +24,11 @@ from dashscope.api_entities.aio_session import close_shared_aio_session
 from dashscope.api_entities.http_request import close_shared_sync_session
 from dashscope.rerank.text_rerank import AioTextReRank
 
+from harness.cassette.store import read
 from harness.errors import Miss
+from harness.intercept import Player, in_place
 from harness.providers import NO_KEY
-from harness.store import read
-from harness.taping import Player, in_place
-from harness.types import Exchange, Json, Request
+from harness.types import Exchange, LooseJson, Request
 from harness.wire import read_events
 
 RECORDINGS = Path(__file__).parents[2] / "shared" / "recordings"
@@ -175,7 +175,7 @@ def assert_told(parts: Parts, exchange: Exchange) -> None:
         assert covers(dict(part), recorded), (part, recorded)
 
 
-def covers(got: Json, recorded: Json) -> bool:
+def covers(got: LooseJson, recorded: LooseJson) -> bool:
     """Whether all that was recorded is there; SDKs add empty fields, and turn null into none."""
     if isinstance(recorded, dict):
         return all(

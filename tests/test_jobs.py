@@ -18,19 +18,19 @@ import dashscope
 import httpx
 import pytest
 
-from harness import runner, work
-from harness import store as store_module
+from harness import batch, runner
 from harness.cassette import Written
-from harness.dialects import HEADERS
-from harness.environment import Environment
+from harness.cassette import store as store_module
+from harness.cassette.store import Store, read
+from harness.config.environment import Environment
+from harness.intercept import Recorder, in_place
 from harness.providers import PROVIDERS
-from harness.providers.trust import trusted
-from harness.redact import Redactor
+from harness.providers.endpoints import HEADERS
+from harness.providers.tls import trusted
 from harness.runner import Source
-from harness.sandbox import SPEAKERS, Options, serve
+from harness.sandbox import PROVIDER_SERVERS, Options, serve
 from harness.scenario import Scenario
-from harness.store import Store, read
-from harness.taping import Recorder, in_place
+from harness.secrets.redactor import Redactor
 from harness.types import Cassette, Exchange, Reply
 
 MANY = 64
@@ -70,13 +70,13 @@ def write(folder: Path, number: int, target: str = "") -> None:
     (folder / f"job-{number:02}.yaml").write_text(f"{head}steps:\n{steps}", encoding="utf-8")
 
 
-def jobs(folder: Path, count: int, targets: Mapping[int, str] = {}) -> tuple[work.Job, ...]:
+def jobs(folder: Path, count: int, targets: Mapping[int, str] = {}) -> tuple[batch.Job, ...]:
     """So many scenarios, one target each."""
     scenarios = folder / "scenarios"
     scenarios.mkdir()
     for number in range(count):
         write(scenarios, number, targets.get(number, ""))
-    return work.jobs(work.load_scenarios([], scenarios), [])
+    return batch.jobs(batch.load_scenarios([], scenarios), [])
 
 
 def silent(_: str) -> None:
@@ -86,7 +86,7 @@ def silent(_: str) -> None:
 def no_thread_left() -> None:
     """Wait until every job's thread has ended."""
     for thread in threading.enumerate():
-        if thread.name == work.THREADS:
+        if thread.name == batch.THREADS:
             thread.join(timeout=20)
             assert not thread.is_alive()
 
@@ -99,12 +99,12 @@ def test_sixty_four_at_once_and_nothing_is_mixed(tmp_path: Path) -> None:
     todo = jobs(tmp_path, MANY)
     store = Store(tmp_path / "cassettes")
     together = threading.Barrier(MANY, timeout=30)
-    with work.sandboxed(Options(port=0, latency=0.3), NOBODY) as source:
-        assert work.record_all(todo, _meeting(source, together), store, silent, MANY) == ()
+    with batch.sandboxed(Options(port=0, latency=0.3), NOBODY) as source:
+        assert batch.record_all(todo, _meeting(source, together), store, silent, MANY) == ()
     for number, job in enumerate(todo):
         _is_its_own(read(store.path(job.scenario.name, job.target)), number)
     told: list[str] = []
-    report = work.replay_all(todo, store, told.append, "Replay", 16)
+    report = batch.replay_all(todo, store, told.append, "Replay", 16)
     assert (report.problems, report.findings, report.ok) == ((), (), True)
     assert [done.transcript.scenario for done in report.reads] == [
         job.scenario.name for job in todo
@@ -132,7 +132,7 @@ def _is_its_own(cassette: Cassette, number: int) -> None:
     """Every request of one conversation, in order, with one name and nothing of the others."""
     _, said = WAYS[number // 2 % len(WAYS)]
     assert [exchange.turn for exchange in cassette.exchanges] == list(range(1, len(said) + 1))
-    prefix = SPEAKERS[("zhipuai", "dashscope")[number % 2]].prefix
+    prefix = PROVIDER_SERVERS[("zhipuai", "dashscope")[number % 2]].prefix
     for count, exchange in enumerate(cassette.exchanges, start=1):
         assert prefix in exchange.request.uri
         body = json.loads(exchange.request.body)
@@ -153,7 +153,7 @@ def test_as_many_at_once_as_were_asked_for(tmp_path: Path) -> None:
     """And no more."""
     todo = jobs(tmp_path, 12)
     running, most, lock = [0], [0], threading.Lock()
-    with work.sandboxed(Options(port=0), NOBODY) as source:
+    with batch.sandboxed(Options(port=0), NOBODY) as source:
 
         def key(provider: Any) -> str:
             with lock:
@@ -166,7 +166,9 @@ def test_as_many_at_once_as_were_asked_for(tmp_path: Path) -> None:
             return source.key(provider)
 
         together = threading.Barrier(4, timeout=30)
-        problems = work.record_all(todo, replace(source, key=key), Store(tmp_path / "c"), silent, 4)
+        problems = batch.record_all(
+            todo, replace(source, key=key), Store(tmp_path / "c"), silent, 4
+        )
     assert (problems, most) == ((), [4])
 
 
@@ -177,9 +179,9 @@ def test_what_one_could_not_do_keeps_no_other(tmp_path: Path) -> None:
     """The others' cassettes are those of one after the other; problems come in the jobs' order."""
     todo = jobs(tmp_path, 16, BAD)
     alone, together = Store(tmp_path / "alone"), Store(tmp_path / "together")
-    with work.sandboxed(Options(port=0, latency=0.05), NOBODY) as source:
-        one = work.record_all(todo, source, alone, silent)
-        many = work.record_all(todo, _slow_first(source), together, silent, 16)
+    with batch.sandboxed(Options(port=0, latency=0.05), NOBODY) as source:
+        one = batch.record_all(todo, source, alone, silent)
+        many = batch.record_all(todo, _slow_first(source), together, silent, 16)
     assert [problem.scenario for problem in many] == ["job-01", "job-04", "job-09"]
     assert many == one
     kept = [job for number, job in enumerate(todo) if number not in BAD]
@@ -222,14 +224,14 @@ def test_a_refused_key_is_a_problem_of_its_jobs(tmp_path: Path) -> None:
     """The other provider's are recorded."""
     todo = jobs(tmp_path, 8)
     store = Store(tmp_path / "cassettes")
-    with work.sandboxed(Options(port=0), NOBODY) as source:
+    with batch.sandboxed(Options(port=0), NOBODY) as source:
         refused = replace(
             source, key=lambda p: "sk-nobodys" if p.name == "dashscope" else source.key(p)
         )
-        problems = work.record_all(todo, refused, store, silent, 8)
+        problems = batch.record_all(todo, refused, store, silent, 8)
     assert [p.scenario for p in problems] == ["job-01", "job-03", "job-05", "job-07"]
     assert all("InvalidApiKey" in problem.text for problem in problems)
-    report = work.replay_all(todo, store, silent, "Replay", 8)
+    report = batch.replay_all(todo, store, silent, "Replay", 8)
     assert [p.scenario for p in report.problems] == [p.scenario for p in problems]
     assert [r.transcript.scenario for r in report.reads] == [f"job-0{n}" for n in (0, 2, 4, 6)]
     assert report.findings == ()
@@ -239,12 +241,12 @@ def test_the_reports_are_the_same(tmp_path: Path) -> None:
     """However many are replayed at once, and whichever is done first."""
     todo = jobs(tmp_path, 12, {3: "dashscope/qwen-max", 5: "zhipuai/glm-3-turbo"})
     store = Store(tmp_path / "cassettes")
-    with work.sandboxed(Options(port=0), NOBODY) as source:
-        assert work.record_all(todo, source, store, silent, 4) == ()
+    with batch.sandboxed(Options(port=0), NOBODY) as source:
+        assert batch.record_all(todo, source, store, silent, 4) == ()
     wrong = store.path("job-06", todo[6].target)
     wrong.write_text(wrong.read_text("utf-8").replace('"finish_reason":"stop"', '"a":"b"'), "utf-8")
     store.path("job-02", todo[2].target).unlink()
-    one, many = (work.replay_all(todo, store, silent, "Replay", n) for n in (1, 12))
+    one, many = (batch.replay_all(todo, store, silent, "Replay", n) for n in (1, 12))
     assert one.findings
     assert one.problems
     assert replace(many, duration=0.0) == replace(one, duration=0.0)
@@ -261,12 +263,12 @@ def test_an_error_of_ours_is_raised(tmp_path: Path, monkeypatch: pytest.MonkeyPa
             raise LookupError("a mistake")
         assert over.wait(2)
 
-    monkeypatch.setattr(work, "record", record)
+    monkeypatch.setattr(batch, "record", record)
     with (
-        work.sandboxed(Options(port=0), NOBODY) as source,
+        batch.sandboxed(Options(port=0), NOBODY) as source,
         pytest.raises(LookupError, match="a mistake"),
     ):
-        work.record_all(todo, source, Store(tmp_path / "c"), silent, 2)
+        batch.record_all(todo, source, Store(tmp_path / "c"), silent, 2)
     over.set()
     no_thread_left()
     assert len(begun) <= 3
@@ -276,8 +278,8 @@ def test_the_environment_is_changed_once(tmp_path: Path, monkeypatch: pytest.Mon
     """Threads read it all the time: httpx, for each client, looks for proxies there."""
     todo = jobs(tmp_path, 8)
     store = Store(tmp_path / "cassettes")
-    with work.sandboxed(Options(port=0), NOBODY) as source:
-        assert work.record_all(todo, source, store, silent, 8) == ()
+    with batch.sandboxed(Options(port=0), NOBODY) as source:
+        assert batch.record_all(todo, source, store, silent, 8) == ()
     put: list[bytes] = []
     really = os.putenv
     monkeypatch.setenv("no_proxy", "")
@@ -287,7 +289,7 @@ def test_the_environment_is_changed_once(tmp_path: Path, monkeypatch: pytest.Mon
         really(variable, value)
 
     monkeypatch.setattr(os, "putenv", putenv)
-    assert work.replay_all(todo, store, silent, "Replay", 8).ok
+    assert batch.replay_all(todo, store, silent, "Replay", 8).ok
     assert put == [b"no_proxy"]
 
 
@@ -317,7 +319,7 @@ def test_who_is_interrupted_asks_and_writes_no_more(
             raise KeyboardInterrupt
 
     monkeypatch.setattr(Recorder, "find", find)
-    with work.sandboxed(Options(port=0), NOBODY) as source:
+    with batch.sandboxed(Options(port=0), NOBODY) as source:
 
         def key(provider: Any) -> str:
             begun[0] += 1
@@ -326,7 +328,7 @@ def test_who_is_interrupted_asks_and_writes_no_more(
             return source.key(provider)
 
         with pytest.raises(KeyboardInterrupt):
-            work.record_all(todo, replace(source, key=key), store, told, 2)
+            batch.record_all(todo, replace(source, key=key), store, told, 2)
         interrupted.set()
         no_thread_left()
     assert sorted(NAME.findall(body)[0] for body in requests) == [name(0), name(1)]
@@ -352,9 +354,9 @@ def test_a_file_that_was_begun_is_finished(tmp_path: Path, monkeypatch: pytest.M
             raise KeyboardInterrupt
 
     monkeypatch.setattr(runner, "put_cassette", put)
-    with work.sandboxed(Options(port=0), NOBODY) as source:
+    with batch.sandboxed(Options(port=0), NOBODY) as source:
         with pytest.raises(KeyboardInterrupt):
-            work.record_all(todo, source, store, told, 2)
+            batch.record_all(todo, source, store, told, 2)
         written = sorted(store.folder.rglob("*.yaml"))  # an answer may stand in a journal too
         no_thread_left()
     assert len(written) == 1
@@ -379,7 +381,7 @@ Ask = Callable[[str], None]
 @contextmanager
 def dashscopes_own_session(base: str) -> Iterator[Ask]:
     """The one that dashscope keeps for all of the process."""
-    speaker = SPEAKERS["dashscope"]
+    speaker = PROVIDER_SERVERS["dashscope"]
 
     def ask(text: str) -> None:
         answers: Any = dashscope.Generation.call(
@@ -413,7 +415,7 @@ def one_httpx_client(base: str) -> Iterator[Ask]:
 
 
 def _question(base: str, text: str) -> dict[str, Any]:
-    speaker = SPEAKERS["zhipuai"]
+    speaker = PROVIDER_SERVERS["zhipuai"]
     told = {
         "model": "glm-4",
         "messages": [{"role": "user", "content": text}],

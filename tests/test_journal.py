@@ -14,21 +14,21 @@ import httpx
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from taping.server import Server, serving
+from intercept.server import Server, serving
 from test_runner import DASH, TWO_QUESTIONS, ZHIPU, sandboxed, silent
 
 import harness
-from harness import work
+from harness import batch
 from harness.cassette import Head, of_exchange, of_head, read_journal
+from harness.cassette.journal import Journal, journal_path, unfinished
+from harness.cassette.store import Store, read
 from harness.errors import BadCassette, CannotWrite, InUse, RecordingFailed, Unfinished, Unkept
-from harness.journal import Journal, journal_path, unfinished
-from harness.resuming import Left
+from harness.intercept import Recorder
+from harness.intercept.resume import OnInterrupted
 from harness.runner import record
 from harness.sandbox import Options, serve
-from harness.scan import Scanner
 from harness.scenario import loads
-from harness.store import Store, read
-from harness.taping import Recorder
+from harness.secrets.scan import Scanner
 from harness.types import Exchange, Origin, Provenance, Request, Response, Timing
 
 SCENARIO = loads(TWO_QUESTIONS)
@@ -219,7 +219,7 @@ def broken_off(store: Store, base: str, words: str = "什么") -> None:
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        record(SCENARIO, ZHIPU, sandboxed(base), store, told, Left.AFRESH)
+        record(SCENARIO, ZHIPU, sandboxed(base), store, told, OnInterrupted.AFRESH)
 
 
 def test_an_interrupted_recording_is_in_the_way(sandbox: str, store: Store) -> None:
@@ -234,11 +234,11 @@ def test_an_interrupted_recording_is_in_the_way(sandbox: str, store: Store) -> N
         f"go on with it: {again} --resume, or throw them away: {again} --afresh"
     )
     (kept,) = read_journal(journal_path(path).read_bytes()).exchanges
-    record(SCENARIO, ZHIPU, sandboxed(sandbox), store, silent, Left.RESUME)
+    record(SCENARIO, ZHIPU, sandboxed(sandbox), store, silent, OnInterrupted.RESUME)
     assert read(path).exchanges[0] == kept
     assert [*path.parent.iterdir()] == [path]
     broken_off(store, sandbox)
-    record(SCENARIO, ZHIPU, sandboxed(sandbox), store, silent, Left.AFRESH)
+    record(SCENARIO, ZHIPU, sandboxed(sandbox), store, silent, OnInterrupted.AFRESH)
     assert read(path).exchanges[0] != kept
     assert len(read(path).exchanges) == 2
 
@@ -252,7 +252,7 @@ def test_what_it_is_of_is_looked_at(sandbox: str, store: Store) -> None:
         (SCENARIO, Origin.LIVE, "it was made from: sandbox, this one from: live; begin anew"),
     ):
         with pytest.raises(Unfinished, match=told):
-            record(scenario, ZHIPU, sandboxed(sandbox, origin), store, silent, Left.RESUME)
+            record(scenario, ZHIPU, sandboxed(sandbox, origin), store, silent, OnInterrupted.RESUME)
     assert unfinished(store.path("two-questions", ZHIPU))
 
 
@@ -268,7 +268,7 @@ def test_another_address(sandbox: str, store: Store) -> None:
         record(SCENARIO, ZHIPU, live, store, told)
     elsewhere = sandboxed(sandbox.replace("127.0.0.1", "localhost"), Origin.LIVE)
     with pytest.raises(Unfinished, match=r"it was made at http://127.*, this one at http://local"):
-        record(SCENARIO, ZHIPU, elsewhere, store, silent, Left.RESUME)
+        record(SCENARIO, ZHIPU, elsewhere, store, silent, OnInterrupted.RESUME)
 
 
 def test_a_refusal_keeps_what_was_before_it(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -279,7 +279,7 @@ def test_a_refusal_keeps_what_was_before_it(store: Store, monkeypatch: pytest.Mo
     path = store.path("two-questions", ZHIPU)
     assert [e.turn for e in read_journal(journal_path(path).read_bytes()).exchanges] == [1]
     with serve(Options(port=0)) as base:
-        record(SCENARIO, ZHIPU, sandboxed(base), store, silent, Left.RESUME)
+        record(SCENARIO, ZHIPU, sandboxed(base), store, silent, OnInterrupted.RESUME)
     assert [e.response.status for e in read(path).exchanges] == [200, 200]
 
 
@@ -303,7 +303,7 @@ def test_the_disk_is_full_at_the_end(
     assert path.read_bytes() == before
     kept = read_journal(journal_path(path).read_bytes()).exchanges
     with serve(Options(port=0, throttle_every=1)) as nobody:
-        record(SCENARIO, ZHIPU, sandboxed(nobody), store, silent, Left.RESUME)
+        record(SCENARIO, ZHIPU, sandboxed(nobody), store, silent, OnInterrupted.RESUME)
     assert read(path).exchanges == kept
 
 
@@ -331,7 +331,7 @@ def test_recorded_by_two(sandbox: str, store: Store) -> None:
     )
     thread.start()
     waiting.wait(20)
-    for left in Left:
+    for left in OnInterrupted:
         with pytest.raises(InUse) as caught:
             record(SCENARIO, ZHIPU, sandboxed(sandbox), store, silent, left)
         told.append(str(caught.value))
@@ -346,9 +346,9 @@ def test_states(sandbox: str, store: Store) -> None:
     """A cassette with a journal beside it is unfinished; going on leaves the others alone."""
     record(SCENARIO, DASH, sandboxed(sandbox), store, silent)
     broken_off(store, sandbox)
-    todo = work.jobs([SCENARIO], [])
-    assert [work.state(job, store)[0] for job in todo] == ["unfinished", "ok"]
-    assert work.not_recorded(todo, store) == (todo[0],)
+    todo = batch.jobs([SCENARIO], [])
+    assert [batch.state(job, store)[0] for job in todo] == ["unfinished", "ok"]
+    assert batch.not_recorded(todo, store) == (todo[0],)
 
 
 # -------------------------------------------------------------------------- of the user's own code

@@ -8,11 +8,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from harness.locate import nearest, span
-from harness.types import Json
+from harness.types import LooseJson
 from harness.wire import at, walk
+from harness.wire.spans import nearest, span
 
-VALUES: st.SearchStrategy[Json] = st.recursive(
+VALUES: st.SearchStrategy[LooseJson] = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=5),
     lambda inner: (
         st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=4), inner, max_size=3)
@@ -24,7 +24,9 @@ STYLES = st.sampled_from(({}, {"indent": 2}, {"separators": (",", ":")}, {"ensur
 
 @settings(max_examples=150, deadline=None)
 @given(value=VALUES, style=STYLES)
-def test_every_value_is_found_where_it_stands(value: Json, style: dict[str, Json]) -> None:
+def test_every_value_is_found_where_it_stands(
+    value: LooseJson, style: dict[str, LooseJson]
+) -> None:
     """The bytes of a span, read as JSON, are the value that the pointer leads to."""
     text = json.dumps(value, **style).encode("utf-8", "surrogatepass")
     for pointer, expected in walk(value):

@@ -8,7 +8,7 @@ import time
 import httpx
 import pytest
 
-from harness.loopback import Pause, Reset, Script, answering, plain
+from harness.sandbox.loopback import Pause, Reset, Script, answering, plain
 from harness.types import Response
 
 ANSWER = Response(

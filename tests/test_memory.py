@@ -7,12 +7,12 @@ from collections.abc import Callable
 
 import pytest
 
-from harness.changes.recorded import Recorded
-from harness.locate import span
-from harness.redact import Redactor, keys
-from harness.reports.html.bodies import mark
-from harness.scan.packed import json_leaves
+from harness.faults.transport.recorded import Recorded
+from harness.report.html.bodies import mark
+from harness.secrets.redactor import Redactor, keys
+from harness.secrets.values import json_leaves
 from harness.types import Exchange, Place, Request, Response
+from harness.wire.spans import span
 
 LENGTH = 600_000
 MOST = 30

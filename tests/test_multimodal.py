@@ -11,13 +11,13 @@ import pytest
 from dashscope.api_entities.http_request import close_shared_sync_session
 
 from harness import use_cassette
-from harness.providers.dashscope import PROVIDER
+from harness.cassette.store import Store
+from harness.providers.dashscope.session import PROVIDER
 from harness.recordings import read_cassette
 from harness.rules import check
 from harness.runner import Source, record, replay
-from harness.sandbox import DASHSCOPE_KEY, SPEAKERS
+from harness.sandbox import DASHSCOPE_KEY, PROVIDER_SERVERS
 from harness.scenario import loads
-from harness.store import Store
 from harness.types import Failure, Origin, Reply, Target
 
 PLACES = {
@@ -89,7 +89,7 @@ def test_a_conversation_is_recorded_replayed_and_checked(sandbox: str, tmp_path:
         Origin.SANDBOX,
         sandbox,
         key=lambda _: DASHSCOPE_KEY,
-        address=lambda _: sandbox + SPEAKERS[PROVIDER.name].prefix,
+        address=lambda _: sandbox + PROVIDER_SERVERS[PROVIDER.name].prefix,
     )
     scenario, target = loads(SCENARIO), Target("dashscope", "qwen3.7-plus")
     store = Store(tmp_path)

@@ -140,14 +140,14 @@ def test_a_wheel_has_everything(python: Python, tmp_path: Path) -> None:
     wanted = {str(p.relative_to(ROOT)) for p in ROOT.glob("harness/**/*.py")}
     wanted |= {f"harness/shipped_scenarios/{path.name}" for path in ROOT.glob("scenarios/*.yaml")}
     wanted |= {"harness/py.typed", "harness/scenario.schema.json"}
-    page = [p for p in ROOT.glob("harness/reports/html/*") if p.suffix in (".j2", ".css", ".js")]
+    page = [p for p in ROOT.glob("harness/report/html/*") if p.suffix in (".j2", ".css", ".js")]
     wanted |= {str(path.relative_to(ROOT)) for path in page}
     assert wanted <= inside
     assert "harness = harness.cli:main" in entry_points
-    assert "llm-harness = harness.plugin" in entry_points
+    assert "llm-harness = harness.pytest_plugin" in entry_points
     code = (
         f"import sys; sys.path.insert(0, {str(tmp_path / 'site')!r})\n"
-        "import harness\nfrom harness.shipped import scenarios\n"
+        "import harness\nfrom harness.scenario.shipped import scenarios\n"
         "print(harness.__file__, scenarios(), len([*scenarios().glob('*.yaml')]))"
     )
     where = tmp_path / "site" / "harness"

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from harness.cassette.period import ALWAYS, period
 from harness.errors import HarnessError
-from harness.period import ALWAYS, period
 from harness.types import Provenance
 
 

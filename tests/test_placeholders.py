@@ -14,8 +14,8 @@ import dashscope
 import pytest
 
 from harness import use_cassette
-from harness.environment import environment
-from harness.placeholders import VARIABLES, placeholder_keys
+from harness.api.placeholders import VARIABLES, placeholder_keys
+from harness.config.environment import environment
 from harness.providers import NO_KEY
 from harness.sandbox import DASHSCOPE_KEY, ZHIPUAI_KEY
 

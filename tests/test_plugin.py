@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from harness import work
-from harness.environment import Environment
+from harness import batch
+from harness.cassette.store import Store
+from harness.config.environment import Environment
 from harness.sandbox import Options
-from harness.store import Store
 
 if TYPE_CHECKING:
     from conftest import Python
@@ -40,9 +40,9 @@ def recorded_once(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("plugin")
     (folder / "scenarios").mkdir()
     (folder / "scenarios" / "greeting.yaml").write_text(SCENARIO, encoding="utf-8")
-    todo = work.jobs(work.load_scenarios([], folder / "scenarios"), [])
-    with work.sandboxed(Options(port=0), Environment({})) as source:
-        assert not work.record_all(todo, source, Store(folder / "cassettes"), lambda _: None)
+    todo = batch.jobs(batch.load_scenarios([], folder / "scenarios"), [])
+    with batch.sandboxed(Options(port=0), Environment({})) as source:
+        assert not batch.record_all(todo, source, Store(folder / "cassettes"), lambda _: None)
     return folder
 
 
@@ -267,13 +267,13 @@ def test_in_several_processes(repository: pytest.Pytester) -> None:
 def test_the_plugin_imports_nothing_heavy(python: Python) -> None:
     """Who has it installed and no scenarios pays nothing."""
     code = (
-        "import sys, pytest\nbefore = {*sys.modules}\nimport harness.plugin\n"
+        "import sys, pytest\nbefore = {*sys.modules}\nimport harness.pytest_plugin\n"
         "print(*sorted(name for name in {*sys.modules} - before))"
     )
-    assert python("-c", code).stdout == (
-        "harness harness.plugin harness.plugin.aging harness.plugin.cassettes "
-        "harness.plugin.outside harness.plugin.scenarios harness.plugin.tally\n"
-    )
+    loaded = python("-c", code).stdout.split()
+    package = "harness.pytest_plugin"
+    modules = ("age", "cassettes", "network", "report", "scenarios", "summary")
+    assert loaded == ["harness", package, *(f"{package}.{module}" for module in modules)]
 
 
 @pytest.mark.skipif(find_spec("xdist") is None, reason="pytest-xdist is not installed")

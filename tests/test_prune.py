@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING
 import pytest
 
 from harness.cassette import written
+from harness.cassette.store import put_cassette
 from harness.prune import LEFT_AFTER
-from harness.shipped import scenarios
-from harness.store import put_cassette
+from harness.scenario.shipped import scenarios
 from harness.types import Cassette, Exchange, Provenance, Request, Response
 
 if TYPE_CHECKING:

@@ -7,11 +7,11 @@ from collections.abc import Sequence
 
 import pytest
 
-from harness.reading import (
+from harness.analysis.exchange import (
+    AnalyzedExchange,
+    AnalyzedTurn,
     Endpoint,
     Part,
-    Reading,
-    ReadTurn,
     Role,
     States,
     read,
@@ -22,7 +22,7 @@ from harness.types import (
     Cassette,
     Exchange,
     Failure,
-    Json,
+    LooseJson,
     Outcome,
     Place,
     Provenance,
@@ -34,7 +34,7 @@ from harness.types import (
 )
 
 
-def reply(parts: Sequence[Part], asked: Json) -> Outcome | None:
+def reply(parts: Sequence[Part], asked: LooseJson) -> Outcome | None:
     """The texts of all parts, and the states they tell."""
     values = [part.value for part in parts]
     return Reply(
@@ -44,7 +44,7 @@ def reply(parts: Sequence[Part], asked: Json) -> Outcome | None:
     )
 
 
-def refusal(status: int, body: Json) -> Failure:
+def refusal(status: int, body: LooseJson) -> Failure:
     """Status and code."""
     return Failure(status, str((body or {}).get("code", "")), "")
 
@@ -84,9 +84,9 @@ def exchange(
     )
 
 
-def reading(found: Exchange) -> Reading:
+def reading(found: Exchange) -> AnalyzedExchange:
     """An exchange, read as the third of its transcript, in turn 2."""
-    return Reading(found, RECOGNISE(found), number=3, turn=2)
+    return AnalyzedExchange(found, RECOGNISE(found), number=3, turn=2)
 
 
 SSE = "text/event-stream; charset=utf-8"
@@ -240,8 +240,8 @@ def test_a_turn_comes_to_its_last_answer() -> None:
 
 def test_a_turn_without_an_answer_comes_to_nothing() -> None:
     """None at all, or only strangers."""
-    assert ReadTurn(Turn(1, ()), ()).outcome is None
-    assert ReadTurn(Turn(1, (STRANGE,)), (reading(STRANGE),)).outcome is None
+    assert AnalyzedTurn(Turn(1, ()), ()).outcome is None
+    assert AnalyzedTurn(Turn(1, (STRANGE,)), (reading(STRANGE),)).outcome is None
 
 
 def test_a_refused_turn_stays_refused() -> None:

@@ -16,7 +16,7 @@ from conftest import clean_environment
 
 from harness.providers import PROVIDERS
 from harness.rules import RULES
-from harness.sandbox import SPEAKERS, Options, serve
+from harness.sandbox import PROVIDER_SERVERS, Options, serve
 from harness.scenario import check_rules, loads
 
 ROOT = Path(__file__).parent.parent
@@ -95,7 +95,7 @@ def ran(scratch: Path) -> Iterator[Mapping[str, Ran]]:
         env = {**clean_environment(), "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
         for name, provider in PROVIDERS.items():
             env[provider.key_variable] = keys[name]
-            env[provider.address_variable] = base + SPEAKERS[name].prefix
+            env[provider.address_variable] = base + PROVIDER_SERVERS[name].prefix
         todo = [command for command in COMMANDS if not _not_run(command)]
         slow = {c: _start(c, scratch, env) for c in todo if c.endswith(" demo")}
         done = {c: _end(_start(c, scratch, env)) for c in todo if c not in slow}

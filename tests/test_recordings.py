@@ -7,12 +7,12 @@ from pathlib import Path
 import pytest
 from questions import silent, two_scenarios, write
 
-from harness import recordings, work
-from harness.environment import Environment
+from harness import batch, recordings
+from harness.cassette.store import Store
+from harness.config.environment import Environment
 from harness.errors import BadCassette, HarnessError, NoCassette
 from harness.sandbox import Options
 from harness.scenario import load_all
-from harness.store import Store
 
 KNOWN = Environment({})
 
@@ -27,8 +27,8 @@ def folder(tmp_path: Path) -> Path:
 def recorded(folder: Path, tmp_path: Path) -> Store:
     """Both scenarios, recorded."""
     store = Store(tmp_path / "cassettes")
-    with work.sandboxed(Options(port=0), KNOWN) as source:
-        assert not work.record_all(work.jobs(load_all([folder]), []), source, store, silent)
+    with batch.sandboxed(Options(port=0), KNOWN) as source:
+        assert not batch.record_all(batch.jobs(load_all([folder]), []), source, store, silent)
     return store
 
 
@@ -97,9 +97,9 @@ def test_any_cassette_is_checked(recorded: Store, tmp_path: Path) -> None:
 def test_folders_are_compared_scenario_by_scenario(folder: Path, recorded: Store) -> None:
     """A target that is in several scenarios is compared with itself in each."""
     write(folder, "three", "zhipuai/glm-4, dashscope/qwen-flash")
-    with work.sandboxed(Options(port=0), KNOWN) as source:
-        todo = work.jobs(work.load_scenarios(["three"], folder), [])
-        assert not work.record_all(todo, source, recorded, silent)
+    with batch.sandboxed(Options(port=0), KNOWN) as source:
+        todo = batch.jobs(batch.load_scenarios(["three"], folder), [])
+        assert not batch.record_all(todo, source, recorded, silent)
     every = recordings.side(str(recorded.folder), folder, recorded)
     assert len(every) == 5
     both = recordings.pairs(every, every[::-1])

@@ -22,11 +22,11 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from harness import cassette
-from harness.dialects import HEADERS
 from harness.errors import SecretLeft
-from harness.redact import REQUEST_HEADERS, RESPONSE_HEADERS, Redactor
+from harness.providers.endpoints import HEADERS
 from harness.sandbox import DASHSCOPE_KEY, ZHIPUAI_KEY
-from harness.types import Exchange, Json, Request, Response
+from harness.secrets.redactor import REQUEST_HEADERS, RESPONSE_HEADERS, Redactor
+from harness.types import Exchange, LooseJson, Request, Response
 
 ID, SECRET = "1234567890abcdef1234567890abcdef", "Ab3dEf6hIj9lMnOp"
 ZHIPU = f"{ID}.{SECRET}"
@@ -379,34 +379,34 @@ def test_a_key_told_piece_by_piece_is_not_written(key: str) -> None:
     REDACTOR.exchange(answering(stream(key[:9], key[9:15])))
 
 
-def _choice(index: int, piece: str) -> Json:
+def _choice(index: int, piece: str) -> LooseJson:
     return {"choices": [{"index": index, "delta": {"content": piece}}]}
 
 
-def _two_choices(index: int, piece: str) -> Json:
+def _two_choices(index: int, piece: str) -> LooseJson:
     """Both choices in one event, the other first, with nothing to say."""
     other = {"index": 1 - index, "delta": {"content": ""}}
     return {"choices": [other, {"index": index, "delta": {"content": piece}}]}
 
 
-def _tool_call(index: int, piece: str) -> Json:
+def _tool_call(index: int, piece: str) -> LooseJson:
     call = {"index": index, "function": {"arguments": piece}}
     return {"choices": [{"index": 0, "delta": {"tool_calls": [call]}}]}
 
 
-def _content_block(index: int, piece: str) -> Json:
+def _content_block(index: int, piece: str) -> LooseJson:
     return {"type": "content_block_delta", "index": index, "delta": {"text": piece}}
 
 
-def _output_item(index: int, piece: str) -> Json:
+def _output_item(index: int, piece: str) -> LooseJson:
     return {"output_index": index, "content_index": 0, "delta": piece}
 
 
-def _output_part(index: int, piece: str) -> Json:
+def _output_part(index: int, piece: str) -> LooseJson:
     return {"output_index": 0, "content_index": index, "delta": piece}
 
 
-def _text_parts(index: int, piece: str) -> Json:
+def _text_parts(index: int, piece: str) -> LooseJson:
     """A piece in parts, as some models answer: a client joins them."""
     content = [{"text": piece[: len(piece) // 2]}, {"text": piece[len(piece) // 2 :]}]
     return {"output": {"choices": [{"index": index, "message": {"content": content}}]}}
@@ -426,7 +426,7 @@ INTERLEAVED = (
     others=st.lists(st.integers(0, 3), min_size=6, max_size=6),
 )
 def test_a_known_key_in_pieces_among_others_is_not_written(
-    key: str, form: Callable[[int, str], Json], index: int, cuts: list[int], others: list[int]
+    key: str, form: Callable[[int, str], LooseJson], index: int, cuts: list[int], others: list[int]
 ) -> None:
     """Pieces of two texts alternate; whoever joins those of one text has the key."""
     edges = [0, *sorted(cuts), len(key)]

@@ -13,17 +13,17 @@ from providers.servers import RESET, Answer, answering, says, streams
 
 from harness import cassette as cassettes
 from harness import runner
+from harness.cassette.store import Store, put
 from harness.errors import HarnessError, Miss, RecordingFailed, StaleCassette, Unsupported
+from harness.intercept import Recorder
 from harness.providers import PROVIDERS
-from harness.redact import Redactor
 from harness.rules import check
 from harness.runner import Retries, Source, record, replay, run
-from harness.sandbox import SPEAKERS, Options, serve
+from harness.sandbox import PROVIDER_SERVERS, Options, serve
 from harness.scenario import Scenario, load, load_all, loads
-from harness.scenario.script import Step
-from harness.shipped import scenarios
-from harness.store import Store, put
-from harness.taping import Recorder
+from harness.scenario.shipped import scenarios
+from harness.scenario.steps import Step
+from harness.secrets.redactor import Redactor
 from harness.types import (
     Call,
     Cassette,
@@ -58,8 +58,8 @@ def sandboxed(base: str, origin: Origin = Origin.SANDBOX) -> Source:
     return Source(
         origin,
         where=base,
-        key=lambda provider: SPEAKERS[provider.name].key,
-        address=lambda provider: base + SPEAKERS[provider.name].prefix,
+        key=lambda provider: PROVIDER_SERVERS[provider.name].key,
+        address=lambda provider: base + PROVIDER_SERVERS[provider.name].prefix,
     )
 
 

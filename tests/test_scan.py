@@ -31,7 +31,7 @@ from test_redact import (
 
 from harness import cassette
 from harness.sandbox import DASHSCOPE_KEY, ZHIPUAI_KEY
-from harness.scan import KNOWN, Leak, Scanner
+from harness.secrets.scan import KNOWN, Leak, Scanner
 from harness.types import Cassette, Exchange, Provenance, Request, Response
 
 ROOT = Path(__file__).parent.parent

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from harness.parsers import PARSERS
+from harness.parse import PARSERS
 
 ROOT = Path(__file__).parent.parent
 PAGE = (ROOT / "docs" / "SDK_DEFECTS.md").read_text(encoding="utf-8")

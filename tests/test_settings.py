@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from harness.config.settings import Settings, settings
 from harness.errors import BadSettings
 from harness.rules.choice import Choice
-from harness.settings import Settings, settings
 from harness.types import Severity
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from harness import store
+from harness.cassette import store
 from harness.sandbox import LIFELIKE
 from harness.types import Exchange, Origin
 

@@ -9,10 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from harness import store
-from harness.cassette import dumps
+from harness.cassette import dumps, store
+from harness.cassette.store import Store, find, put, read
 from harness.errors import BadCassette, CannotWrite, HarnessError, NoCassette
-from harness.store import Store, find, put, read
 from harness.types import Cassette, Provenance, Target
 
 EMPTY = dumps(Cassette(()))

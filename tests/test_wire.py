@@ -12,10 +12,10 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from harness.types import Json
+from harness.types import LooseJson
 from harness.wire import (
-    ABSENT,
     MAX_DEPTH,
+    MISSING,
     Document,
     Event,
     Stream,
@@ -51,7 +51,7 @@ JSON = st.recursive(
         (b'"\\ud83d\\ude00"', "😀"),
     ],
 )
-def test_json_is_read(body: bytes, value: Json) -> None:
+def test_json_is_read(body: bytes, value: LooseJson) -> None:
     """A value, and no problem."""
     assert read_json(body) == Document(value=value)
 
@@ -106,7 +106,7 @@ def test_reading_json_never_raises(body: bytes) -> None:
 
 
 @given(JSON)
-def test_what_json_writes_is_read(value: Json) -> None:
+def test_what_json_writes_is_read(value: LooseJson) -> None:
     """Python's json and ours agree on all that is strict."""
     assert read_json(json.dumps(value, ensure_ascii=False).encode()) == Document(value=value)
 
@@ -255,7 +255,7 @@ def _said(body: bytes) -> list[Any]:
 
 # -------------------------------------------------------------------------------- pointers
 
-RFC_6901: Json = {
+RFC_6901: LooseJson = {
     "foo": ["bar", "baz"],
     "": 0,
     "a/b": 1,
@@ -288,7 +288,7 @@ RFC_6901: Json = {
         ("/~01", 9),
     ],
 )
-def test_pointers_lead_where_rfc_6901_says(pointer: str, value: Json) -> None:
+def test_pointers_lead_where_rfc_6901_says(pointer: str, value: LooseJson) -> None:
     """The examples of its section 5, and the order of unescaping."""
     assert at(RFC_6901, pointer) == value
 
@@ -298,10 +298,10 @@ def test_pointers_lead_where_rfc_6901_says(pointer: str, value: Json) -> None:
 )
 def test_a_pointer_to_nothing_finds_absent(pointer: str) -> None:
     """Absent is not null, and is false."""
-    assert at(RFC_6901, pointer) is ABSENT
-    assert not ABSENT
+    assert at(RFC_6901, pointer) is MISSING
+    assert not MISSING
     assert at({"a": None}, "/a") is None
-    assert repr(ABSENT) == "absent"
+    assert repr(MISSING) == "absent"
 
 
 def test_a_pattern_finds_every_item() -> None:
@@ -314,7 +314,7 @@ def test_a_pattern_finds_every_item() -> None:
 
 
 @given(JSON)
-def test_every_place_that_is_walked_can_be_found_again(value: Json) -> None:
+def test_every_place_that_is_walked_can_be_found_again(value: LooseJson) -> None:
     """A pointer that walk gives leads at to the same value; parents come first."""
     walked = list(walk(value))
     assert walked[0] == ("", value)
@@ -347,7 +347,7 @@ def test_a_shape_is_paths_and_types() -> None:
 
 
 @given(JSON)
-def test_a_shape_has_every_place(value: Json) -> None:
+def test_a_shape_has_every_place(value: LooseJson) -> None:
     """What is walked is in the shape, with its type."""
     shaped = shape(value)
     for pointer, found in walk(value):

@@ -7,13 +7,13 @@ from pathlib import Path
 import pytest
 from questions import silent, two_scenarios, write
 
-from harness import work
-from harness.environment import Environment
+from harness import batch
+from harness.cassette.store import Store
+from harness.config.environment import Environment
 from harness.errors import BadScenario, HarnessError
 from harness.providers import PROVIDERS
-from harness.sandbox import SPEAKERS, Options
+from harness.sandbox import PROVIDER_SERVERS, Options
 from harness.scenario import load_all
-from harness.store import Store
 from harness.types import Origin
 
 KNOWN = Environment({"ZHIPUAI_API_KEY": "mine.mine", "DASHSCOPE_API_KEY": "sk-mine"})
@@ -35,21 +35,21 @@ def folder(tmp_path: Path) -> Path:
 )
 def test_scenarios_by_name(folder: Path, names: list[str], found: list[str]) -> None:
     """All, if none is named."""
-    assert [scenario.name for scenario in work.load_scenarios(names, folder)] == found
+    assert [scenario.name for scenario in batch.load_scenarios(names, folder)] == found
 
 
 def test_a_scenario_by_its_file(folder: Path, tmp_path: Path) -> None:
     """Wherever it is; the folder is not looked at then."""
     file = write(tmp_path / "elsewhere", "three")
-    assert [s.name for s in work.load_scenarios([str(file)], tmp_path / "none")] == ["three"]
-    both = work.load_scenarios([str(file), "one"], folder)
+    assert [s.name for s in batch.load_scenarios([str(file)], tmp_path / "none")] == ["three"]
+    both = batch.load_scenarios([str(file), "one"], folder)
     assert {scenario.name for scenario in both} == {"one", "three"}
 
 
 def test_a_name_that_is_not_there(folder: Path) -> None:
     """What there is is told."""
     with pytest.raises(HarnessError) as raised:
-        work.load_scenarios(["thre"], folder)
+        batch.load_scenarios(["thre"], folder)
     assert str(raised.value) == f"there is no scenario 'thre' in {folder}; there are: one, two"
 
 
@@ -57,10 +57,10 @@ def test_providers_and_rules_are_checked(folder: Path) -> None:
     """When scenarios are loaded, not when they are played."""
     write(folder, "three", "nobody/glm-4")
     with pytest.raises(BadScenario, match="nobody"):
-        work.load_scenarios([], folder)
+        batch.load_scenarios([], folder)
     write(folder, "three", more="ignore: [{rule: no_such_rule, reason: x}]\n")
     with pytest.raises(BadScenario, match="no_such_rule"):
-        work.load_scenarios([], folder)
+        batch.load_scenarios([], folder)
 
 
 # ------------------------------------------------------------------------------------ targets
@@ -81,14 +81,14 @@ def test_targets_by_slug_provider_or_model(
     folder: Path, targets: list[str], found: list[str]
 ) -> None:
     """Or as they are written in reports."""
-    todo = work.jobs(load_all([folder]), targets)
+    todo = batch.jobs(load_all([folder]), targets)
     assert [f"{job.scenario.name} {job.target.slug}" for job in todo] == found
 
 
 def test_a_target_that_fits_none(folder: Path) -> None:
     """What there is is told; one good name beside it does not help."""
     with pytest.raises(HarnessError) as raised:
-        work.jobs(load_all([folder]), ["zhipuai", "gpt-4"])
+        batch.jobs(load_all([folder]), ["zhipuai", "gpt-4"])
     assert str(raised.value) == (
         "no scenario here has a target 'gpt-4'; there are: "
         "zhipuai-glm-4, dashscope-qwen-flash, dashscope-qwen-plus"
@@ -100,10 +100,10 @@ def test_a_target_that_fits_none(folder: Path) -> None:
 
 def test_the_users_keys_and_addresses_are_not_for_the_sandbox() -> None:
     """They are secrets there too, should they turn up."""
-    with work.sandboxed(Options(port=0), KNOWN) as source:
+    with batch.sandboxed(Options(port=0), KNOWN) as source:
         for provider in PROVIDERS.values():
-            assert source.key(provider) == SPEAKERS[provider.name].key
-            assert source.address(provider) == source.where + SPEAKERS[provider.name].prefix
+            assert source.key(provider) == PROVIDER_SERVERS[provider.name].key
+            assert source.address(provider) == source.where + PROVIDER_SERVERS[provider.name].prefix
         assert source.origin is Origin.SANDBOX
         assert source.secrets == ("mine.mine", "mine", "sk-mine")
 
@@ -111,15 +111,15 @@ def test_the_users_keys_and_addresses_are_not_for_the_sandbox() -> None:
 def test_a_sandbox_with_a_key_of_its_own(folder: Path, tmp_path: Path) -> None:
     """It is used."""
     options = Options(port=0, keys={"zhipuai": "other.otherother"})
-    with work.sandboxed(options, KNOWN) as source:
+    with batch.sandboxed(options, KNOWN) as source:
         assert source.key(PROVIDERS["zhipuai"]) == "other.otherother"
-        todo = work.jobs(load_all([folder]), ["zhipuai"])
-        assert work.record_all(todo, source, Store(tmp_path / "c"), silent) == ()
+        todo = batch.jobs(load_all([folder]), ["zhipuai"])
+        assert batch.record_all(todo, source, Store(tmp_path / "c"), silent) == ()
 
 
 def test_the_live_source_is_the_users() -> None:
     """Keys and addresses as the environment has them."""
-    source = work.live(Environment({**KNOWN.variables, "ZHIPUAI_BASE_URL": "http://there"}))
+    source = batch.live(Environment({**KNOWN.variables, "ZHIPUAI_BASE_URL": "http://there"}))
     assert source.origin is Origin.LIVE
     assert source.key(PROVIDERS["zhipuai"]) == "mine.mine"
     assert source.address(PROVIDERS["zhipuai"]) == "http://there"
@@ -134,10 +134,10 @@ def test_what_one_could_not_do_keeps_no_other(folder: Path, tmp_path: Path) -> N
     """Recording and replaying go on, and say what was wrong, in order."""
     write(folder, "bad", "dashscope/no-such-model, dashscope/qwen-flash")
     store = Store(tmp_path / "cassettes")
-    todo = work.jobs(load_all([folder]), [])
+    todo = batch.jobs(load_all([folder]), [])
     told: list[str] = []
-    with work.sandboxed(Options(port=0), KNOWN) as source:
-        problems = work.record_all(todo, source, store, told.append)
+    with batch.sandboxed(Options(port=0), KNOWN) as source:
+        problems = batch.record_all(todo, source, store, told.append)
     assert [(p.scenario, p.target) for p in problems] == [("bad", "dashscope/no-such-model")]
     assert "Model not exist." in problems[0].text
     assert told[:3] == [
@@ -145,7 +145,7 @@ def test_what_one_could_not_do_keeps_no_other(folder: Path, tmp_path: Path) -> N
         '[1] bad with dashscope/no-such-model: user "你好"',
         "[2/5] bad with dashscope/qwen-flash",
     ]
-    report = work.replay_all(todo, store, silent, "Replay")
+    report = batch.replay_all(todo, store, silent, "Replay")
     assert [read.transcript.scenario for read in report.reads] == ["bad", "one", "one", "two"]
     assert [problem.target for problem in report.problems] == ["dashscope/no-such-model"]
     assert "was never recorded" in report.problems[0].text
@@ -156,12 +156,12 @@ def test_what_one_could_not_do_keeps_no_other(folder: Path, tmp_path: Path) -> N
 def test_a_request_off_the_tape_is_a_problem_of_its_job(folder: Path, tmp_path: Path) -> None:
     """Not the end of all."""
     store = Store(tmp_path / "cassettes")
-    todo = work.jobs(load_all([folder]), [])
-    with work.sandboxed(Options(port=0), KNOWN) as source:
-        work.record_all(todo, source, store, silent)
+    todo = batch.jobs(load_all([folder]), [])
+    with batch.sandboxed(Options(port=0), KNOWN) as source:
+        batch.record_all(todo, source, store, silent)
     path = store.path("two", todo[2].target)
     path.write_text(path.read_text(encoding="utf-8").replace("你好", "再见", 1), encoding="utf-8")
-    report = work.replay_all(todo, store, silent, "Replay")
+    report = batch.replay_all(todo, store, silent, "Replay")
     assert len(report.reads) == 2
     (problem,) = report.problems
     assert problem.text.startswith("no recorded answer to POST")

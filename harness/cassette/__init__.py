@@ -11,9 +11,9 @@ While a recording goes on, its exchanges stand in a journal: see `records`.
 """
 
 from harness.cassette.artefacts import FOLDER, Written, is_of, line_of, put_back, written
-from harness.cassette.reading import loads
+from harness.cassette.reader import loads
 from harness.cassette.records import Head, Journaled, of_exchange, of_head, read_journal
-from harness.cassette.writing import dumps
+from harness.cassette.writer import dumps
 
 __all__ = [
     "FOLDER",

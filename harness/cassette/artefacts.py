@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from hashlib import sha256
 
 from harness.cassette import yamls
-from harness.cassette.writing import dumps
+from harness.cassette.writer import dumps
 from harness.types import Artefact, Cassette, Exchange, Response
 
 FOLDER = "artefacts"

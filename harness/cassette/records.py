@@ -11,8 +11,8 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from harness.cassette.reading import loads
-from harness.cassette.writing import dumps
+from harness.cassette.reader import loads
+from harness.cassette.writer import dumps
 from harness.errors import BadCassette
 from harness.types import Cassette, Exchange, Provenance
 

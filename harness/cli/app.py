@@ -19,7 +19,7 @@ import typer
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from harness.reports import Report
+    from harness.report import Report
 
 Names = Annotated[
     list[str] | None,
@@ -178,7 +178,7 @@ def deliver(
     folder: Path | None,
 ) -> None:
     """Print a report, write its files, and end with the exit code it deserves."""
-    from harness.reports import FILES, text
+    from harness.report import FILES, text
 
     if as_json:
         typer.echo(FILES["json"](report))
@@ -198,14 +198,14 @@ class Files:
 
     def write(self, report: Report) -> None:
         """Write a report to each of them. Raises CannotWrite."""
-        from harness.reports import FILES
-        from harness.store import put
+        from harness.cassette.store import put
+        from harness.report import FILES
 
         for name, path in (("junit", self.junit), ("html", self.html)):
             if path is not None:
                 put(path, FILES[name](report))
         if self.folder is not None:
-            from harness.filing import write_folder
+            from harness.report.folder import write_folder
 
             write_folder(report, self.folder)
 

@@ -30,10 +30,10 @@ def learn(
 
     Every clause says how often it held and cites exchanges. An existing file is left alone.
     """
-    from harness import learnt
+    from harness.contracts import learning
 
     with progress() as told:
-        contract = learnt.learn(paths, out, told)
+        contract = learning.learn(paths, out, told)
     _table(contract)
     typer.echo(f"\nwrote {out}: {_summary(contract)}")
 
@@ -51,10 +51,10 @@ def check(
     A field that is gone, has another type or is null all of a sudden is an error; a new word or
     another format is a warning; a new field is told. What few exchanges support weighs less.
     """
-    from harness import learnt
+    from harness.contracts import learning
 
     with progress() as told:
-        report = learnt.check(paths, contract, told)
+        report = learning.check(paths, contract, told)
     deliver(report, as_json=as_json, junit=junit, html=html, folder=folder)
 
 
@@ -64,16 +64,16 @@ def accept(
     yes: Annotated[bool, typer.Option("--yes", help="Write the contract.")] = False,
 ) -> None:
     """Add what further recordings show to a contract; without --yes only say what would change."""
-    from harness import learnt
+    from harness.contracts import learning
 
     with progress() as told:
-        proposal = learnt.propose(paths, contract, told)
+        proposal = learning.propose(paths, contract, told)
     for line in proposal.changes:
         typer.echo(line)
     many, more = len(proposal.changes), proposal.exchanges
     typer.echo(f"{many} {'change' if many == 1 else 'changes'} of clauses, {more} new exchanges")
     if more and yes:
-        learnt.write(contract, proposal.new)
+        learning.write(contract, proposal.new)
         typer.echo(f"wrote {contract}: {_summary(proposal.new)}")
     elif more:
         typer.echo("nothing was written; --yes writes it")

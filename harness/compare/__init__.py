@@ -3,7 +3,8 @@
 from harness.compare.facts import Facts, facts
 from harness.compare.fields import FIELDS, Cell, Field, FieldMatrix, Form, Site, field_matrix
 from harness.compare.matrix import Matrix, Pair, Row, Table, matrix, side_by_side
-from harness.compare.nouns import (
+from harness.compare.pairs import compare
+from harness.compare.types import (
     Comparison,
     Difference,
     Divergence,
@@ -12,8 +13,7 @@ from harness.compare.nouns import (
     Spot,
     TurnComparison,
 )
-from harness.compare.pairs import compare
-from harness.compare.prices import NO_PRICES, SHIPPED, Cost, Price, Prices, load
+from harness.config.prices import NO_PRICES, SHIPPED, Cost, Price, Prices, load
 
 __all__ = [
     "FIELDS",

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from harness.compare.nouns import Difference, Divergence, Kind, Layer, TurnComparison
+from harness.compare.types import Difference, Divergence, Kind, Layer, TurnComparison
 
 ALIKE = 0.2
 """Texts that have less in common say something else, as `engine.similarity` measures it. Five real

@@ -6,10 +6,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from harness.analysis.exchange import AnalyzedExchange, AnalyzedTranscript, AnalyzedTurn, Part
 from harness.compare.names import model_of, name
-from harness.compare.portrait import delivery, events
-from harness.compare.prices import NO_PRICES, Cost, Price, Prices
-from harness.reading import Part, Read, Reading, ReadTurn
+from harness.compare.summary import delivery, events
+from harness.config.prices import NO_PRICES, Cost, Price, Prices
 from harness.types import Failure, Outcome, Reply, Timing, ToolCall
 
 
@@ -46,7 +46,7 @@ class Facts:
     content: str | None = None
 
 
-def facts(read: Read, turn: ReadTurn, prices: Prices = NO_PRICES) -> Facts:
+def facts(read: AnalyzedTranscript, turn: AnalyzedTurn, prices: Prices = NO_PRICES) -> Facts:
     """What one turn came to, priced on the day it was recorded."""
     waited, total = _waited(turn), lasted(turn)
     first = turn.answered.exchange.timing if turn.answered else None
@@ -68,14 +68,14 @@ def facts(read: Read, turn: ReadTurn, prices: Prices = NO_PRICES) -> Facts:
     )
 
 
-def _waited(turn: ReadTurn) -> float:
+def _waited(turn: AnalyzedTurn) -> float:
     """Seconds from a turn's first request to the one that was answered."""
     starts = [r.exchange.timing.start for r in turn.readings if r.exchange.timing]
     answered = turn.answered.exchange.timing if turn.answered else None
     return max(0.0, round(answered.start - min(starts), 6)) if answered else 0.0
 
 
-def lasted(turn: ReadTurn) -> float | None:
+def lasted(turn: AnalyzedTurn) -> float | None:
     """Seconds from a turn's first request to the end of all of them; None where nobody noted it."""
     timings = [r.exchange.timing for r in turn.readings if r.exchange.timing]
     began = min((timing.start for timing in timings), default=0.0)
@@ -83,7 +83,7 @@ def lasted(turn: ReadTurn) -> float | None:
     return max(ends, default=None)
 
 
-def _outcome(turn: ReadTurn) -> str:
+def _outcome(turn: AnalyzedTurn) -> str:
     outcome = turn.outcome
     if isinstance(outcome, Failure):
         return f"failure {outcome.status} {outcome.code}".rstrip()
@@ -135,7 +135,7 @@ def _is_han(letter: str) -> bool:
     return any(first <= letter <= last for first, last in _HAN)
 
 
-def first_token(reading: Reading) -> float | None:
+def first_token(reading: AnalyzedExchange) -> float | None:
     """Seconds to the first event of a stream that says anything; else to the first byte."""
     timing = reading.exchange.timing
     if timing is None:
@@ -144,7 +144,7 @@ def first_token(reading: Reading) -> float | None:
     return timing.first_byte if told is None else _arrival(reading, timing, told)
 
 
-def _telling(reading: Reading) -> Iterator[Part]:
+def _telling(reading: AnalyzedExchange) -> Iterator[Part]:
     """The events with content, reasoning or a tool call, in order; read one by one, until found."""
     endpoint = reading.endpoint
     if endpoint is None or not reading.is_stream or not reading.accepted:
@@ -157,7 +157,7 @@ def _telling(reading: Reading) -> Iterator[Part]:
             yield part
 
 
-def _arrival(reading: Reading, timing: Timing, part: Part) -> float:
+def _arrival(reading: AnalyzedExchange, timing: Timing, part: Part) -> float:
     """When the chunk came that holds the last byte of an event."""
     event = reading.stream.events[(part.event or 1) - 1]
     end = event.data_offset + len(event.data.encode())
@@ -169,7 +169,7 @@ def _arrival(reading: Reading, timing: Timing, part: Part) -> float:
     return timing.total
 
 
-def _price(read: Read, turn: ReadTurn, prices: Prices) -> Price | None:
+def _price(read: AnalyzedTranscript, turn: AnalyzedTurn, prices: Prices) -> Price | None:
     if not turn.readings or not prices.table:
         return None
     provider, model = model_of(read, turn.readings[0])

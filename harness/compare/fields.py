@@ -12,11 +12,18 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
+from harness.analysis.exchange import (
+    AnalyzedExchange,
+    AnalyzedTranscript,
+    AnalyzedTurn,
+    Fields,
+    Pointers,
+    Role,
+)
 from harness.compare.names import model_of
-from harness.compare.portrait import part_of
-from harness.reading import Fields, Pointers, Read, Reading, ReadTurn, Role
-from harness.types import Failure, Json
-from harness.wire import ABSENT, at, find, type_name
+from harness.compare.summary import part_of
+from harness.types import Failure, LooseJson
+from harness.wire import MISSING, at, find, type_name
 
 _TOLD = frozenset({"answer", "stream", "task ended"})
 _TASK = frozenset({"task accepted", "task running", "task ended"})
@@ -187,7 +194,7 @@ def presence(present: int, of: int) -> Presence:
 class _Seen:
     """One recorded answer: the reading, the values in it, and the cassette it is in."""
 
-    reading: Reading
+    reading: AnalyzedExchange
     source: str
 
     @property
@@ -199,7 +206,7 @@ class _Seen:
         return Evidence(self.source, self.reading.number, event)
 
 
-def field_matrix(reads: Iterable[Read]) -> FieldMatrix:
+def field_matrix(reads: Iterable[AnalyzedTranscript]) -> FieldMatrix:
     """Where every field stands in every answer of these transcripts."""
     groups: dict[Form, list[_Seen]] = defaultdict(list)
     for read in reads:
@@ -214,7 +221,7 @@ def field_matrix(reads: Iterable[Read]) -> FieldMatrix:
     return FieldMatrix(forms, tuple(len(groups[form]) for form in forms), tuple(rows))
 
 
-def _forms(read: Read, turn: ReadTurn) -> Iterator[tuple[Form, Reading]]:
+def _forms(read: AnalyzedTranscript, turn: AnalyzedTurn) -> Iterator[tuple[Form, AnalyzedExchange]]:
     """Every answer of a turn that tells something, with its form; a task's are all asked alike."""
     first = turn.readings[0] if turn.readings else None
     for reading in turn.readings:
@@ -233,7 +240,7 @@ def _forms(read: Read, turn: ReadTurn) -> Iterator[tuple[Form, Reading]]:
         )
 
 
-def _answered(reading: Reading) -> str:
+def _answered(reading: AnalyzedExchange) -> str:
     """What came back, in a word; a refusal may come with HTTP 200, a failed task is none."""
     part = part_of(reading)
     if isinstance(reading.outcome, Failure) and part != "result":
@@ -241,7 +248,7 @@ def _answered(reading: Reading) -> str:
     return _ANSWERED.get(part, part)
 
 
-def _asked(reading: Reading) -> str:
+def _asked(reading: AnalyzedExchange) -> str:
     fields = reading.endpoint.fields if reading.endpoint else Fields()
     ways = {"messages": fields.messages, "prompt": fields.prompt}
     asked = reading.asked.value
@@ -249,9 +256,9 @@ def _asked(reading: Reading) -> str:
     return told[0] if told else ""
 
 
-def _there(value: Json, pointer: str) -> bool:
+def _there(value: LooseJson, pointer: str) -> bool:
     found = at(value, pointer)
-    return found is not ABSENT and found is not None
+    return found is not MISSING and found is not None
 
 
 def _cell(field: Field, form: Form, answers: Sequence[_Seen]) -> Cell:

@@ -6,13 +6,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import combinations
 
+from harness.analysis.exchange import AnalyzedTranscript
 from harness.compare.facts import Facts, facts
 from harness.compare.names import names
-from harness.compare.nouns import Comparison, Layer
 from harness.compare.pairs import common_scenario, compare
-from harness.compare.portrait import PARTS, Portrait, portrait
-from harness.compare.prices import NO_PRICES, Prices
-from harness.reading import Read
+from harness.compare.summary import PARTS, TurnSummary, portrait
+from harness.compare.types import Comparison, Layer
+from harness.config.prices import NO_PRICES, Prices
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +76,9 @@ class Matrix:
 
 
 def matrix(
-    reads: Sequence[Read], prices: Prices = NO_PRICES, repeats: Sequence[Read] = ()
+    reads: Sequence[AnalyzedTranscript],
+    prices: Prices = NO_PRICES,
+    repeats: Sequence[AnalyzedTranscript] = (),
 ) -> Matrix:
     """Put all targets of one scenario side by side; costs are by these prices.
 
@@ -91,7 +93,7 @@ def matrix(
     )
 
 
-def side_by_side(reads: Sequence[Read], prices: Prices = NO_PRICES) -> Matrix:
+def side_by_side(reads: Sequence[AnalyzedTranscript], prices: Prices = NO_PRICES) -> Matrix:
     """A matrix of names and facts alone: nothing is compared yet."""
     called = names(reads)
     return Matrix(
@@ -107,7 +109,7 @@ def side_by_side(reads: Sequence[Read], prices: Prices = NO_PRICES) -> Matrix:
     )
 
 
-def _tables(portraits: Sequence[Sequence[Portrait]]) -> Iterator[Table]:
+def _tables(portraits: Sequence[Sequence[TurnSummary]]) -> Iterator[Table]:
     for part in PARTS:
         formats = [_format(turns, part) for turns in portraits]
         if any(formats):
@@ -120,7 +122,7 @@ def _cell(known: Mapping[str, set[str]], path: str) -> str:
     return "|".join(sorted(known.get(path, ())))
 
 
-def _format(turns: Sequence[Portrait], part: str) -> dict[str, set[str]]:
+def _format(turns: Sequence[TurnSummary], part: str) -> dict[str, set[str]]:
     """The union of one kind of part over all turns."""
     found: dict[str, set[str]] = {}
     for turn in turns:

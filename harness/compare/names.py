@@ -4,24 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from harness.reading import Read, Reading
+from harness.analysis.exchange import AnalyzedExchange, AnalyzedTranscript
 from harness.types import Transcript
 from harness.wire import at
 
 
-def name(read: Read) -> str:
+def name(read: AnalyzedTranscript) -> str:
     """What a transcript is called by itself: its target, or else where it comes from."""
     told = read.transcript
     return told.target or told.source or "unknown"
 
 
-def names(reads: Sequence[Read]) -> tuple[str, ...]:
+def names(reads: Sequence[AnalyzedTranscript]) -> tuple[str, ...]:
     """What transcripts are called side by side: several of one target have their scenario with
     them, or the day, or the place."""
     return tuple(_name(read, [r for r in reads if name(r) == name(read)]) for read in reads)
 
 
-def _name(read: Read, twins: Sequence[Read]) -> str:
+def _name(read: AnalyzedTranscript, twins: Sequence[AnalyzedTranscript]) -> str:
     own = name(read)
     if len(twins) == 1:
         return own
@@ -39,7 +39,7 @@ _WORDS: tuple[Callable[[Transcript], str], ...] = (
 )
 
 
-def model_of(read: Read, asked: Reading) -> tuple[str, str]:
+def model_of(read: AnalyzedTranscript, asked: AnalyzedExchange) -> tuple[str, str]:
     """Provider and model of a transcript: of its target, or else the dialect of an exchange and the
     model that it asks for; empty where nothing says so."""
     provider, slash, model = read.transcript.target.partition("/")

@@ -5,18 +5,20 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence, Set
 from dataclasses import replace
 
-from harness.compare.nouns import Difference, Layer, Spot, TurnComparison
-from harness.reading import Read
+from harness.analysis.exchange import AnalyzedTranscript
+from harness.compare.types import Difference, Layer, Spot, TurnComparison
 
 _VALUES = (Layer.ANSWER, Layer.CONTENT)
 
 
-def repeats_of(read: Read, among: Sequence[Read]) -> tuple[Read, ...]:
+def repeats_of(
+    read: AnalyzedTranscript, among: Sequence[AnalyzedTranscript]
+) -> tuple[AnalyzedTranscript, ...]:
     """Those that are recordings of the same scenario with the same target."""
     return tuple(other for other in among if other is not read and _same(other) == _same(read))
 
 
-def _same(read: Read) -> tuple[str, str]:
+def _same(read: AnalyzedTranscript) -> tuple[str, str]:
     told = read.transcript
     return told.scenario, told.provenance.target or told.target
 

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from harness.analysis.exchange import AnalyzedTranscript
 from harness.compare.divergence import divergence
 from harness.compare.names import names
 from harness.compare.noise import repeats_of, settled, varying
-from harness.compare.nouns import Comparison, Spot, TurnComparison
-from harness.compare.portrait import Portrait, portrait
+from harness.compare.summary import TurnSummary, portrait
 from harness.compare.turns import alike, differences
-from harness.reading import Read
+from harness.compare.types import Comparison, Spot, TurnComparison
 
 
-def compare(left: Read, right: Read, repeats: Sequence[Read] = ()) -> Comparison:
+def compare(
+    left: AnalyzedTranscript, right: AnalyzedTranscript, repeats: Sequence[AnalyzedTranscript] = ()
+) -> Comparison:
     """Where two transcripts part. Turns are matched by their number.
 
     Where the values of a side differ from those of its own `repeats`, it is no news that they
@@ -27,23 +29,23 @@ def compare(left: Read, right: Read, repeats: Sequence[Read] = ()) -> Comparison
     )
 
 
-def _noise(side: Read, repeats: Sequence[Read]) -> Iterator[Spot]:
+def _noise(side: AnalyzedTranscript, repeats: Sequence[AnalyzedTranscript]) -> Iterator[Spot]:
     for other in repeats_of(side, repeats):
         yield from varying(d for turn in _turns(side, other) for d in turn.differences)
 
 
-def _turns(left: Read, right: Read) -> Iterator[TurnComparison]:
+def _turns(left: AnalyzedTranscript, right: AnalyzedTranscript) -> Iterator[TurnComparison]:
     ours = {turn.turn.number: portrait(turn) for turn in left.turns}
     theirs = {turn.turn.number: portrait(turn) for turn in right.turns}
     for number in sorted({*ours, *theirs}):
         yield _turn(number, ours.get(number), theirs.get(number))
 
 
-def _turn(number: int, left: Portrait | None, right: Portrait | None) -> TurnComparison:
+def _turn(number: int, left: TurnSummary | None, right: TurnSummary | None) -> TurnComparison:
     return TurnComparison(number, tuple(differences(left, right)), alike(left, right))
 
 
-def common_scenario(reads: Sequence[Read]) -> str:
+def common_scenario(reads: Sequence[AnalyzedTranscript]) -> str:
     """The one scenario that is compared; nothing where there are several."""
     told = {read.transcript.scenario for read in reads} - {""}
     return told.pop() if len(told) == 1 else ""

@@ -6,12 +6,12 @@ import re
 from collections.abc import Iterator, Mapping, Set
 from itertools import zip_longest
 
-from harness.compare.engine import Parting, leaves, partings, similarity
-from harness.compare.nouns import Difference, Kind, Layer, Spot
-from harness.compare.portrait import PARTS, Portrait
-from harness.reading import Reading
-from harness.types import Json
-from harness.wire import ABSENT, read_json, type_name
+from harness.analysis.difference import Parting, leaves, partings, similarity
+from harness.analysis.exchange import AnalyzedExchange
+from harness.compare.summary import PARTS, TurnSummary
+from harness.compare.types import Difference, Kind, Layer, Spot
+from harness.types import LooseJson
+from harness.wire import MISSING, read_json, type_name
 
 REPLY = "reply"
 """The part that is an answer in neutral terms."""
@@ -19,7 +19,7 @@ REPLY = "reply"
 _PROSE = ("/content", "/reasoning")
 
 
-def differences(left: Portrait | None, right: Portrait | None) -> Iterator[Difference]:
+def differences(left: TurnSummary | None, right: TurnSummary | None) -> Iterator[Difference]:
     """Every spot where two portraits of one turn part, layer by layer."""
     if left is None or right is None:
         yield from _missing(left or right, left is None)
@@ -29,13 +29,13 @@ def differences(left: Portrait | None, right: Portrait | None) -> Iterator[Diffe
     yield from _contents(left, right)
 
 
-def _missing(there: Portrait | None, on_the_left: bool) -> Iterator[Difference]:
+def _missing(there: TurnSummary | None, on_the_left: bool) -> Iterator[Difference]:
     if there is not None:
-        ours, theirs = (ABSENT, "present") if on_the_left else ("present", ABSENT)
+        ours, theirs = (MISSING, "present") if on_the_left else ("present", MISSING)
         yield Difference(Spot(there.number), Kind.MISSING_TURN, ours, theirs, Layer.SHAPE)
 
 
-def _shapes(left: Portrait, right: Portrait) -> Iterator[Difference]:
+def _shapes(left: TurnSummary, right: TurnSummary) -> Iterator[Difference]:
     for part in PARTS:
         ours, theirs = left.shapes.get(part), right.shapes.get(part)
         if ours is not None and theirs is not None:
@@ -51,11 +51,11 @@ def _missing_part(spot: Spot, on_the_left: bool) -> Difference:
     """Whether a task is seen running is a matter of the moment; any other part is not."""
     layer = Layer.VOLATILE if spot.part == "poll" else Layer.SHAPE
     if on_the_left:
-        return Difference(spot, Kind.ONLY_RIGHT, ABSENT, "present", layer)
-    return Difference(spot, Kind.ONLY_LEFT, "present", ABSENT, layer)
+        return Difference(spot, Kind.ONLY_RIGHT, MISSING, "present", layer)
+    return Difference(spot, Kind.ONLY_LEFT, "present", MISSING, layer)
 
 
-def _answers(left: Portrait, right: Portrait) -> Iterator[Difference]:
+def _answers(left: TurnSummary, right: TurnSummary) -> Iterator[Difference]:
     number = left.number
     if left.answer["outcome"] != right.answer["outcome"]:
         spot = Spot(number, REPLY, "/outcome")
@@ -70,7 +70,9 @@ def _answers(left: Portrait, right: Portrait) -> Iterator[Difference]:
         yield Difference(spot, Kind.VALUE, left.events, right.events, Layer.VOLATILE)
 
 
-def _told(left: Portrait, right: Portrait) -> tuple[dict[str, Json], dict[str, Json]]:
+def _told(
+    left: TurnSummary, right: TurnSummary
+) -> tuple[dict[str, LooseJson], dict[str, LooseJson]]:
     """Two answers; contents that are JSON, if both are, as the values that they stand for."""
     ours, theirs = dict(left.answer), dict(right.answer)
     values = tuple(json_in(told.get("content")) for told in (ours, theirs))
@@ -79,7 +81,7 @@ def _told(left: Portrait, right: Portrait) -> tuple[dict[str, Json], dict[str, J
     return ours, theirs
 
 
-def json_in(content: Json) -> Json:
+def json_in(content: LooseJson) -> LooseJson:
     """The object or list that a text is, in a code fence or not; None if it is none."""
     text = content.strip() if isinstance(content, str) else ""
     fenced = _FENCE.fullmatch(text)
@@ -92,7 +94,7 @@ def json_in(content: Json) -> Json:
 _FENCE = re.compile(r"```(?:json)?\s*(.*?)\s*```", re.DOTALL | re.IGNORECASE)
 
 
-def alike(left: Portrait | None, right: Portrait | None) -> float | None:
+def alike(left: TurnSummary | None, right: TurnSummary | None) -> float | None:
     """How much the texts of two answers have in common, from 0 to 1; None unless both have one."""
     texts = [side.answer.get("content") if side else None for side in (left, right)]
     ours, theirs = texts
@@ -108,18 +110,18 @@ def _alike(parting: Parting) -> float | None:
     return None
 
 
-def _outcome(portrait: Portrait) -> str:
+def _outcome(portrait: TurnSummary) -> str:
     told = portrait.answer
     if told["outcome"] == "failure":
         return f"failure {told['status']} {told['code']}".rstrip()
     return str(told["outcome"])
 
 
-def _flat(value: Json) -> dict[str, Json]:
+def _flat(value: LooseJson) -> dict[str, LooseJson]:
     return {pointer: leaf for pointer, _, leaf in leaves(value)}
 
 
-def _contents(left: Portrait, right: Portrait) -> Iterator[Difference]:
+def _contents(left: TurnSummary, right: TurnSummary) -> Iterator[Difference]:
     for part in PARTS:
         both = zip_longest(left.bodies.get(part, ()), right.bodies.get(part, ()))
         for count, (ours, theirs) in enumerate(both, start=1):
@@ -128,12 +130,12 @@ def _contents(left: Portrait, right: Portrait) -> Iterator[Difference]:
                 yield from _bodies(Spot(left.number, name), ours, theirs)
 
 
-def _comparable(left: Reading, right: Reading) -> bool:
+def _comparable(left: AnalyzedExchange, right: AnalyzedExchange) -> bool:
     ours, theirs = left.endpoint, right.endpoint
     return (ours.name if ours else "") == (theirs.name if theirs else "")
 
 
-def _bodies(spot: Spot, left: Reading, right: Reading) -> Iterator[Difference]:
+def _bodies(spot: Spot, left: AnalyzedExchange, right: AnalyzedExchange) -> Iterator[Difference]:
     """Where two bodies hold different values at paths that both of them have. That a path has
     another type was said already, as a difference of shape."""
     volatile = left.endpoint.volatile if left.endpoint else frozenset()
@@ -150,14 +152,14 @@ def _bodies(spot: Spot, left: Reading, right: Reading) -> Iterator[Difference]:
             yield Difference(where, parting.kind, parting.left, parting.right, layer)
 
 
-def _types(values: Mapping[str, tuple[str, Json]]) -> dict[str, set[str]]:
+def _types(values: Mapping[str, tuple[str, LooseJson]]) -> dict[str, set[str]]:
     found: dict[str, set[str]] = {}
     for path, value in values.values():
         found.setdefault(path, set()).add(type_name(value))
     return found
 
 
-def _values(reading: Reading) -> dict[str, tuple[str, Json]]:
+def _values(reading: AnalyzedExchange) -> dict[str, tuple[str, LooseJson]]:
     if not reading.parts:
         text = reading.exchange.response.body.decode("utf-8", "replace")
         return {"": ("", text)}

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from harness.contracts.clause import spot
 from harness.contracts.contract import Contract
 from harness.contracts.schema import overlays, schema
 from harness.contracts.sections import Section
-from harness.contracts.spot import spot
-from harness.reports.words import count
+from harness.report.format import count
 from harness.rules.rule import show
 
 Clauses = Mapping[tuple[str, str], Any]

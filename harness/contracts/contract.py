@@ -6,10 +6,10 @@ import hashlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
+from harness.analysis.exchange import AnalyzedExchange, AnalyzedTranscript, AnalyzedTurn
 from harness.contracts.evidence import Cite, Node, either, observe
 from harness.contracts.sections import Section, sections, witness
-from harness.reading import Read, Reading, ReadTurn
-from harness.types import Json
+from harness.types import LooseJson
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,14 +35,14 @@ class Contract:
         return sum(source.exchanges for source in self.sources.values())
 
 
-def learn(named: Iterable[tuple[str, Read]]) -> Contract:
+def learn(named: Iterable[tuple[str, AnalyzedTranscript]]) -> Contract:
     """What recordings teach, each with the name it is cited by; their order does not matter."""
     return extend(Contract(), named)
 
 
-def extend(contract: Contract, named: Iterable[tuple[str, Read]]) -> Contract:
+def extend(contract: Contract, named: Iterable[tuple[str, AnalyzedTranscript]]) -> Contract:
     """The contract with what further recordings teach; those it knows already add nothing."""
-    new: dict[str, tuple[str, Read]] = {}
+    new: dict[str, tuple[str, AnalyzedTranscript]] = {}
     for name, read in named:
         key = digest(read)
         if key not in contract.sources:
@@ -62,7 +62,7 @@ def merge(left: Contract, right: Contract) -> Contract:
     return Contract(found, {**left.sources, **right.sources})
 
 
-def digest(read: Read) -> str:
+def digest(read: AnalyzedTranscript) -> str:
     """What tells one recording from another, whatever its file is called."""
     found = hashlib.sha256()
     for reading in read.readings:
@@ -73,7 +73,7 @@ def digest(read: Read) -> str:
     return found.hexdigest()[:16]
 
 
-def _learnt(key: str, name: str, read: Read) -> Contract:
+def _learnt(key: str, name: str, read: AnalyzedTranscript) -> Contract:
     contract = Contract()
     taught = 0
     for turn in read.turns:
@@ -87,9 +87,11 @@ def _learnt(key: str, name: str, read: Read) -> Contract:
     return replace(contract, sources={key: Source(name, origin, taught)})
 
 
-def observed(name: str, read: Read, turn: ReadTurn, reading: Reading) -> Contract:
+def observed(
+    name: str, read: AnalyzedTranscript, turn: AnalyzedTurn, reading: AnalyzedExchange
+) -> Contract:
     """What one exchange teaches; nothing where its endpoint is not known."""
-    told: dict[Section, list[tuple[Cite, Json]]] = {}
+    told: dict[Section, list[tuple[Cite, LooseJson]]] = {}
     for section, part in sections(reading):
         cite = Cite(name, reading.number, part.event or 0)
         told.setdefault(section, []).append((cite, part.value))

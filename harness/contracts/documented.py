@@ -10,10 +10,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from harness import dialects
+from harness.analysis.exchange import Schema
 from harness.contracts.sections import REFUSAL, Section
-from harness.reading import Schema
-from harness.types import Json
+from harness.providers import endpoints
+from harness.types import LooseJson
 
 FACTOR = 6
 
@@ -50,14 +50,14 @@ class Documented:
 
 def documented(section: Section) -> Documented:
     """What is documented of a section's answers."""
-    known = next((e for e in dialects.ENDPOINTS if e.name == section.endpoint), None)
+    known = next((e for e in endpoints.ENDPOINTS if e.name == section.endpoint), None)
     if known is None:
         return Documented()
     forms = {REFUSAL: known.refusal, "event": known.event or {}, "answer": known.answer}
     return Documented(tuple(_parts(forms.get(section.form, {}))))
 
 
-def _parts(schema: Json) -> Iterator[Schema]:
+def _parts(schema: LooseJson) -> Iterator[Schema]:
     """A schema and all that must hold together with it, or but for one case (`else`)."""
     if isinstance(schema, Mapping):
         yield schema
@@ -65,5 +65,5 @@ def _parts(schema: Json) -> Iterator[Schema]:
             yield from _parts(part)
 
 
-def _listed(kinds: Json) -> list[Json]:
+def _listed(kinds: LooseJson) -> list[LooseJson]:
     return [kinds] if isinstance(kinds, str) else list(kinds)

@@ -19,7 +19,7 @@ from types import MappingProxyType
 from harness.contracts import words
 from harness.contracts.support import Counts
 from harness.contracts.words import Words
-from harness.types import Json
+from harness.types import LooseJson
 from harness.wire import escape, type_name
 
 CITED = 3
@@ -101,12 +101,12 @@ class Node:
 _NO_TYPES = {"of", "present", "absent"}
 
 
-def kind(value: Json) -> str:
+def kind(value: LooseJson) -> str:
     """The JSON Schema type of a value; 1.0 is an integer there."""
     return "integer" if isinstance(value, float) and value.is_integer() else type_name(value)
 
 
-Witnessed = Sequence[tuple[Cite, Json]]
+Witnessed = Sequence[tuple[Cite, LooseJson]]
 """All values at one place in one exchange, with where each stood."""
 
 
@@ -137,7 +137,7 @@ def _words(texts: list[str], seen: Seen, path: str) -> Words:
     return dict.fromkeys(known, 1) if len(known) <= words.MOST_WORDS else None
 
 
-def _formats(values: Iterable[Json], seen: Seen, path: str) -> frozenset[str]:
+def _formats(values: Iterable[LooseJson], seen: Seen, path: str) -> frozenset[str]:
     told = list(values)
     texts = [value for value in told if isinstance(value, str)]
     numbers = [int(value) for value in told if kind(value) == "integer"]

@@ -14,13 +14,13 @@ import yaml
 
 from harness.cassette import yamls
 from harness.contracts import words
+from harness.contracts.clause import Spot, spot
 from harness.contracts.contract import Contract, Source
 from harness.contracts.evidence import Cite, Node
 from harness.contracts.schema import DRAFT, overlays, promise
 from harness.contracts.sections import FORMS, Section
-from harness.contracts.spot import Spot, spot
 from harness.errors import BadContract
-from harness.types import Json
+from harness.types import LooseJson
 
 FORMAT = "llm-conversation-harness/contract"
 VERSION = 1
@@ -160,7 +160,7 @@ def loads(text: str | bytes, source: str = "") -> Contract:
         raise BadContract(message, source, yamls.line(text, wrong.where)) from None
 
 
-def _contract(told: Json) -> Contract:
+def _contract(told: LooseJson) -> Contract:
     if not isinstance(told, dict) or told.get("format") != FORMAT:
         raise _Wrong((), f"not a contract: it should say `format: {FORMAT}`")
     if told.get("version") != VERSION:
@@ -171,7 +171,7 @@ def _contract(told: Json) -> Contract:
     return contract
 
 
-def _sources(told: Json) -> dict[str, Source]:
+def _sources(told: LooseJson) -> dict[str, Source]:
     found = {}
     for number, item in enumerate(_expect(told, list, ("learnt_from",))):
         where = ("learnt_from", number)
@@ -184,7 +184,7 @@ def _sources(told: Json) -> dict[str, Source]:
     return found
 
 
-def _sections(told: Json) -> dict[Section, Node]:
+def _sections(told: LooseJson) -> dict[Section, Node]:
     found = {}
     for endpoint, listed in _expect(told, dict, ("endpoints",)).items():
         for name, item in _expect(listed, dict, ("endpoints", endpoint)).items():
@@ -197,7 +197,7 @@ def _sections(told: Json) -> dict[Section, Node]:
     return found
 
 
-def _node(told: Json, where: yamls.Where) -> Node:
+def _node(told: LooseJson, where: yamls.Where) -> Node:
     one = _expect(told, dict, where)
     counts = _counts(one.get("x-exchanges"), (*where, "x-exchanges"))
     strings = any("string" in family for family in counts.values())
@@ -219,11 +219,11 @@ def _node(told: Json, where: yamls.Where) -> Node:
     )
 
 
-def _child(told: dict[str, Json], name: str, where: yamls.Where) -> Node | None:
+def _child(told: dict[str, LooseJson], name: str, where: yamls.Where) -> Node | None:
     return _node(told[name], (*where, name)) if name in told else None
 
 
-def _counts(told: Json, where: yamls.Where) -> dict[str, dict[str, int]]:
+def _counts(told: LooseJson, where: yamls.Where) -> dict[str, dict[str, int]]:
     found = {}
     for family, states in _expect(told, dict, where).items():
         here = (*where, family)
@@ -236,14 +236,14 @@ def _counts(told: Json, where: yamls.Where) -> dict[str, dict[str, int]]:
     return found
 
 
-def _words(told: dict[str, Json], where: yamls.Where) -> dict[str, int] | None:
+def _words(told: dict[str, LooseJson], where: yamls.Where) -> dict[str, int] | None:
     if "x-words" not in told:
         return None
     listed = _expect(told["x-words"], dict, where)
     return {str(word): _count(n, (*where, word)) for word, n in listed.items()}
 
 
-def _cites(told: Json, where: yamls.Where) -> tuple[Cite, ...]:
+def _cites(told: LooseJson, where: yamls.Where) -> tuple[Cite, ...]:
     return tuple(_cite(text, where) for text in _strings(told, where))
 
 
@@ -255,21 +255,21 @@ def _cite(text: str, where: yamls.Where) -> Cite:
     return Cite(file, int(exchange), int(event or "0"))
 
 
-def _span(told: dict[str, Json], name: str, where: yamls.Where) -> tuple[float, float] | None:
+def _span(told: dict[str, LooseJson], name: str, where: yamls.Where) -> tuple[float, float] | None:
     return _pair(told[name], (int, float), (*where, name)) if name in told else None
 
 
-def _pair(told: Json, kinds: Any, where: yamls.Where) -> tuple[Any, Any]:
+def _pair(told: LooseJson, kinds: Any, where: yamls.Where) -> tuple[Any, Any]:
     if not (isinstance(told, list) and len(told) == 2 and all(isinstance(v, kinds) for v in told)):
         raise _Wrong(where, "should be a list of two")
     return told[0], told[1]
 
 
-def _strings(told: Json, where: yamls.Where) -> list[str]:
+def _strings(told: LooseJson, where: yamls.Where) -> list[str]:
     return [_expect(item, str, where) for item in _expect(told, list, where)]
 
 
-def _count(told: Json, where: yamls.Where) -> int:
+def _count(told: LooseJson, where: yamls.Where) -> int:
     if type(told) is not int or not 0 < told < 10**9:
         raise _Wrong(where, f"should be a count, not {told!r:.40}")
     return told
@@ -278,13 +278,13 @@ def _count(told: Json, where: yamls.Where) -> int:
 _NAMES = {dict: "a mapping", list: "a list", str: "text"}
 
 
-def _expect(told: Json, kind: Any, where: yamls.Where) -> Any:
+def _expect(told: LooseJson, kind: Any, where: yamls.Where) -> Any:
     if not isinstance(told, kind):
         raise _Wrong(where, f"should be {_NAMES[kind]}, not {type(told).__name__}")
     return told
 
 
-def _compare(ours: Json, theirs: Json, where: yamls.Where) -> None:
+def _compare(ours: LooseJson, theirs: LooseJson, where: yamls.Where) -> None:
     """Refuse the first place where a file says something else than its evidence."""
     if isinstance(ours, dict) and isinstance(theirs, dict) and [*ours] == [*theirs]:
         for key in ours:
@@ -296,7 +296,7 @@ def _compare(ours: Json, theirs: Json, where: yamls.Where) -> None:
         raise _Wrong(where, f"{_why(ours, theirs)}; to change it: harness contract accept")
 
 
-def _why(ours: Json, theirs: Json) -> str:
+def _why(ours: LooseJson, theirs: LooseJson) -> str:
     if isinstance(ours, dict) and isinstance(theirs, dict):
         odd = sorted(map(str, ours.keys() ^ theirs.keys())) or ["the order"]
         return f"{odd[0]} does not follow from the evidence"

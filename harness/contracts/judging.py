@@ -7,17 +7,17 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 
+from harness.analysis.exchange import AnalyzedExchange, AnalyzedTranscript, Part
 from harness.contracts import words
+from harness.contracts.clause import Held, Spot, spot
 from harness.contracts.contract import Contract
 from harness.contracts.documented import FACTOR
 from harness.contracts.evidence import DEEPEST, Node, kind
 from harness.contracts.sections import Section, sections, witness
-from harness.contracts.spot import Held, Spot, spot
 from harness.contracts.support import lighter, severity
-from harness.reading import Part, Read, Reading
-from harness.reports.words import count
+from harness.report.format import count
 from harness.rules.rule import show, spoken, where
-from harness.types import Finding, Json, Severity
+from harness.types import Finding, LooseJson, Severity
 from harness.wire import escape
 
 
@@ -47,7 +47,7 @@ class _Walk:
 
     family: str
 
-    def value(self, spot: Spot, value: Json, pointer: str, path: str) -> Iterator[Breach]:
+    def value(self, spot: Spot, value: LooseJson, pointer: str, path: str) -> Iterator[Breach]:
         """Every clause that a value or anything in it does not keep."""
         held = spot.against(kind(value), self.family)
         if held:
@@ -65,7 +65,7 @@ class _Walk:
             for number, item in enumerate(value):
                 yield from self.value(spot.items, item, f"{pointer}/{number}", f"{path}/[]")
 
-    def _form(self, spot: Spot, value: Json, pointer: str, path: str) -> Iterator[Breach]:
+    def _form(self, spot: Spot, value: LooseJson, pointer: str, path: str) -> Iterator[Breach]:
         if spot.vocabulary and isinstance(value, str) and value not in spot.vocabulary:
             told = f"one of {', '.join(map(show, sorted(spot.vocabulary)))}"
             held = spot.form("string", self.family)
@@ -77,7 +77,7 @@ class _Walk:
                 yield Breach(*odd, told, show(value), spot.node, held)
 
     def _object(
-        self, spot: Spot, value: dict[str, Json], pointer: str, path: str
+        self, spot: Spot, value: dict[str, LooseJson], pointer: str, path: str
     ) -> Iterator[Breach]:
         for key, child in spot.fields.items():
             held = child.against("absent", self.family)
@@ -96,7 +96,7 @@ class _Walk:
                 yield Breach("contract_new_field", here, there, told, found, spot.node, held)
 
 
-def _has_format(name: str, value: Json) -> bool:
+def _has_format(name: str, value: LooseJson) -> bool:
     if isinstance(value, str) and name in words.TEXT_FORMATS:
         return words.TEXT_FORMATS[name].fullmatch(value) is not None
     if name == words.EPOCH and kind(value) == "integer":
@@ -104,7 +104,7 @@ def _has_format(name: str, value: Json) -> bool:
     return True
 
 
-def breaches(spot: Spot, value: Json, family: str) -> list[Breach]:
+def breaches(spot: Spot, value: LooseJson, family: str) -> list[Breach]:
     """Every clause of one section that a value does not keep."""
     return list(_Walk(family).value(spot, value, "", ""))
 
@@ -122,7 +122,7 @@ class Judge:
     def _spots(self) -> Mapping[Section, Spot]:
         return {section: spot(section, node) for section, node in self.contract.sections.items()}
 
-    def check(self, read: Read) -> tuple[Finding, ...]:
+    def check(self, read: AnalyzedTranscript) -> tuple[Finding, ...]:
         """Every clause that a recording does not keep.
 
         What many events of one stream have in common is told once, at the first of them.
@@ -135,7 +135,7 @@ class Judge:
             for f in self.judge(reading, witness(read, turn, reading).family)
         )
 
-    def judge(self, reading: Reading, family: str) -> Iterator[Finding]:
+    def judge(self, reading: AnalyzedExchange, family: str) -> Iterator[Finding]:
         """The same for one exchange with a model of this family."""
         if not spoken(reading) or not reading.parts:
             yield from _silent(reading)
@@ -151,7 +151,7 @@ class Judge:
             yield replace(finding, message=finding.message + again)
 
     def _part(
-        self, reading: Reading, section: Section, part: Part, family: str
+        self, reading: AnalyzedExchange, section: Section, part: Part, family: str
     ) -> Iterator[tuple[tuple[str, str], Finding]]:
         clauses = self._clauses(section)
         if not clauses:
@@ -173,7 +173,7 @@ class Judge:
         return [self._spots[other] for other in sorted(self._spots) if _alike(other, section)]
 
     def _new_state(
-        self, reading: Reading, section: Section, part: Part
+        self, reading: AnalyzedExchange, section: Section, part: Part
     ) -> Iterator[tuple[tuple[str, str], Finding]]:
         """A task's state is a word like any other, though each has clauses of its own."""
         known = reading.endpoint
@@ -191,7 +191,7 @@ class Judge:
         yield (rule, pointer), Finding(message, reading.place(pointer, part), rule, weight)
 
 
-def _silent(reading: Reading) -> Iterator[Finding]:
+def _silent(reading: AnalyzedExchange) -> Iterator[Finding]:
     """An exchange that a contract cannot be held against must not pass for one that keeps it."""
     request = reading.exchange.request
     if reading.endpoint is None:

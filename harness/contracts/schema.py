@@ -11,9 +11,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from harness.contracts import words
-from harness.contracts.spot import Spot
+from harness.contracts.clause import Spot
 from harness.contracts.support import EVERY
-from harness.types import Json
+from harness.types import LooseJson
 
 DRAFT = "https://json-schema.org/draft/2020-12/schema"
 
@@ -58,7 +58,7 @@ def _format(spot: Spot) -> dict[str, Any]:
 
 
 def _enumeration(spot: Spot) -> dict[str, Any]:
-    listed: list[Json] = sorted(spot.vocabulary)
+    listed: list[LooseJson] = sorted(spot.vocabulary)
     if not listed or set(spot.node.types) - {"string", "null"}:
         return {}
     return {"enum": listed + ([None] if "null" in spot.node.types else [])}

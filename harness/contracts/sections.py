@@ -12,12 +12,19 @@ from collections.abc import Iterator
 from dataclasses import dataclass, fields
 from email.utils import parsedate_to_datetime
 
+from harness.analysis.exchange import (
+    AnalyzedExchange,
+    AnalyzedTranscript,
+    AnalyzedTurn,
+    Endpoint,
+    Part,
+    Role,
+)
+from harness.analysis.reply import first
 from harness.contracts.evidence import Seen
 from harness.contracts.words import is_word
-from harness.dialects.reader import first
-from harness.reading import Endpoint, Part, Read, Reading, ReadTurn, Role
 from harness.rules.rule import answers, question, refusals
-from harness.types import Json
+from harness.types import LooseJson
 from harness.wire import at, walk
 
 
@@ -43,7 +50,7 @@ REFUSAL = "refusal"
 FORMS = ("answer", "event", REFUSAL)
 
 
-def sections(reading: Reading) -> Iterator[tuple[Section, Part]]:
+def sections(reading: AnalyzedExchange) -> Iterator[tuple[Section, Part]]:
     """Every part of an answer that a contract has something to say of, with its section."""
     if reading.endpoint is None:
         return
@@ -55,7 +62,7 @@ def sections(reading: Reading) -> Iterator[tuple[Section, Part]]:
         yield Section(reading.endpoint.name, REFUSAL), part
 
 
-def _case(reading: Reading, part: Part, number: int, of: int) -> tuple[str, str]:
+def _case(reading: AnalyzedExchange, part: Part, number: int, of: int) -> tuple[str, str]:
     known = reading.endpoint.fields if reading.endpoint else None
     if not reading.is_stream:
         state = first(part.value, known.state) if known else None
@@ -72,7 +79,7 @@ def _case(reading: Reading, part: Part, number: int, of: int) -> tuple[str, str]
 # ----------------------------------------------------------------------- who answered, and when
 
 
-def witness(read: Read, turn: ReadTurn, reading: Reading) -> Seen:
+def witness(read: AnalyzedTranscript, turn: AnalyzedTurn, reading: AnalyzedExchange) -> Seen:
     """What is known of an exchange before its answer is looked at."""
     asked = question(turn) if reading.endpoint and reading.endpoint.role is Role.POLL else reading
     request = asked.asked.value if asked else None
@@ -90,7 +97,7 @@ _SNAPSHOT = re.compile(r"-(latest|preview|\d{4}-\d\d-\d\d|\d{3,8})$", re.ASCII)
 _MODEL = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.:/-]{0,63}", re.ASCII)
 
 
-def family(model: Json) -> str:
+def family(model: LooseJson) -> str:
     """A model's name without the date or the number of its snapshot; empty where it has none.
 
     >>> family("glm-4-0520"), family("qwen-plus-2025-07-28"), family("glm-4.5-air")
@@ -102,7 +109,7 @@ def family(model: Json) -> str:
     return family(shorter) if shorter != model.lower() else shorter
 
 
-def _day(read: Read, reading: Reading) -> str:
+def _day(read: AnalyzedTranscript, reading: AnalyzedExchange) -> str:
     """When it was answered, as `2025-10-14`; empty where nobody says."""
     told = read.transcript.provenance.recorded_at[:10]
     if re.fullmatch(r"\d{4}-\d\d-\d\d", told, re.ASCII):
@@ -134,7 +141,7 @@ def _path(pointer: str) -> str:
     return re.sub(r"/\d+(?=/|$)", "/[]", pointer)
 
 
-def _echoes(request: Json) -> frozenset[str]:
+def _echoes(request: LooseJson) -> frozenset[str]:
     """The strings of a request: what an answer repeats of them is the user's, not the service's."""
     told = ((p.rpartition("/")[2], value) for p, value in walk(request))
     return frozenset(v for key, v in told if isinstance(v, str) and key not in _OWN_WORDS)

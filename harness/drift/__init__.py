@@ -4,6 +4,6 @@ worth being asked anew.
 """
 
 from harness.drift.judging import drift
-from harness.drift.nouns import Change, Drift, Kind, Verdict
+from harness.drift.types import Change, Drift, Kind, Verdict
 
 __all__ = ["Change", "Drift", "Kind", "Verdict", "drift"]

@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from decimal import Decimal
 
+from harness.analysis.exchange import AnalyzedTranscript, AnalyzedTurn, Role
 from harness.compare.names import model_of
-from harness.compare.prices import Price, Prices
-from harness.reading import Read, ReadTurn, Role
+from harness.config.prices import Price, Prices
 from harness.types import Failure, Reply
 
 NOTHING = Decimal(0)
@@ -54,12 +54,12 @@ class Tariff:
     currency: str
     day: str
 
-    def price(self, read: Read, turn: ReadTurn) -> Price | None:
+    def price(self, read: AnalyzedTranscript, turn: AnalyzedTurn) -> Price | None:
         """The price of the model that a turn asks, in whatever currency."""
         asked = turn.readings[:1]
         return self.prices.price(*model_of(read, asked[0]), self.day) if asked else None
 
-    def of(self, read: Read, turn: ReadTurn) -> tuple[Decimal | None, str]:
+    def of(self, read: AnalyzedTranscript, turn: AnalyzedTurn) -> tuple[Decimal | None, str]:
         """What a turn costs, or None and why nobody knows. What is refused by an HTTP status costs
         nothing."""
         if not turn.readings:
@@ -79,7 +79,7 @@ class Tariff:
         return Decimal(str(told.amount)), ""
 
 
-def turn_cost(read: Read, turn: ReadTurn, tariff: Tariff | None) -> Cost:
+def turn_cost(read: AnalyzedTranscript, turn: AnalyzedTurn, tariff: Tariff | None) -> Cost:
     """What a turn took; without a tariff, in requests alone."""
     roles = [r.endpoint.role if r.endpoint else Role.OTHER for r in turn.readings]
     polls = roles.count(Role.POLL)
@@ -90,6 +90,6 @@ def turn_cost(read: Read, turn: ReadTurn, tariff: Tariff | None) -> Cost:
     return Cost(len(roles) - polls - files, polls, files, money, why, prices)
 
 
-def cost(read: Read, tariff: Tariff | None = None) -> Cost:
+def cost(read: AnalyzedTranscript, tariff: Tariff | None = None) -> Cost:
     """What a recording took."""
     return sum((turn_cost(read, turn, tariff) for turn in read.turns), Cost())

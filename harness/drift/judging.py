@@ -9,13 +9,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
+from harness.analysis.exchange import AnalyzedExchange, AnalyzedTranscript
 from harness.contracts.documented import documented
 from harness.contracts.sections import REFUSAL, Section
 from harness.contracts.words import is_word
-from harness.drift.nouns import Change, Drift, Kind, Verdict
 from harness.drift.samples import FILE, Key, Sample, below, general
 from harness.drift.seen import Seen, seen, together
-from harness.reading import Read, Reading
+from harness.drift.types import Change, Drift, Kind, Verdict
 from harness.types import Failure, Finding, Severity
 from harness.wire import at, shape
 
@@ -38,12 +38,12 @@ def nothing_is_known(section: Section, path: str, state: str, family: str) -> bo
 
 
 def drift(
-    old: Read,
-    new: Read,
+    old: AnalyzedTranscript,
+    new: AnalyzedTranscript,
     before: Iterable[Finding] = (),
     after: Iterable[Finding] = (),
     allowed: Allowed = nothing_is_known,
-    repeats: Sequence[Read] = (),
+    repeats: Sequence[AnalyzedTranscript] = (),
 ) -> Drift:
     """What changed. `before` and `after` are what rules, and a contract, find in each of them.
 
@@ -66,7 +66,7 @@ def drift(
     )
 
 
-def _notes(old: Read, new: Read) -> Iterator[str]:
+def _notes(old: AnalyzedTranscript, new: AnalyzedTranscript) -> Iterator[str]:
     ours, theirs = old.transcript.provenance, new.transcript.provenance
     if ours.recorded_from is not theirs.recorded_from:
         yield f"the old one is from: {ours.recorded_from}, the new one: {theirs.recorded_from}"
@@ -82,7 +82,7 @@ def _notes(old: Read, new: Read) -> Iterator[str]:
 _NAMED = 5
 
 
-def _asked(reading: Reading) -> set[str]:
+def _asked(reading: AnalyzedExchange) -> set[str]:
     """How a question is put, apart from the conversation: which parameters, and which model."""
     endpoint, value = reading.endpoint, reading.asked.value
     told = map(general, endpoint.fields.messages) if endpoint else ()
@@ -94,7 +94,9 @@ def _asked(reading: Reading) -> set[str]:
 # ---------------------------------------------------------------------------------- one turn
 
 
-def _turn(number: int, every: Sequence[Read], new: Read, allowed: Allowed) -> Iterator[Change]:
+def _turn(
+    number: int, every: Sequence[AnalyzedTranscript], new: AnalyzedTranscript, allowed: Allowed
+) -> Iterator[Change]:
     ours, theirs = seen(number, every), seen(number, [new])
     if ours is None or theirs is None:
         if theirs is not None:

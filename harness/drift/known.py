@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from harness.contracts import Contract
+from harness.contracts.clause import Spot, spot
 from harness.contracts.sections import Section
-from harness.contracts.spot import Spot, spot
 from harness.drift.judging import Allowed
 
 

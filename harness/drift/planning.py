@@ -11,13 +11,13 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 
+from harness.analysis.exchange import AnalyzedTranscript
 from harness.contracts import Contract
 from harness.contracts.changes import clauses
 from harness.contracts.sections import sections
 from harness.drift.budget import Budget, plainly
 from harness.drift.cost import NOTHING, Cost
-from harness.mutations import MUTATORS
-from harness.reading import Read
+from harness.faults.breaks import MUTATORS
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +30,7 @@ class Candidate:
 
 
 @dataclass(frozen=True, slots=True)
-class Left:
+class OnInterrupted:
     """A candidate that is not chosen, and why."""
 
     candidate: Candidate
@@ -42,7 +42,7 @@ class Plan:
     """What is chosen, in the order of choice; `covers` of `of` is exercised by it."""
 
     chosen: tuple[Candidate, ...]
-    left: tuple[Left, ...]
+    left: tuple[OnInterrupted, ...]
     covers: frozenset[str]
     of: frozenset[str]
     budget: Budget | None = None
@@ -78,7 +78,7 @@ def plan(candidates: Iterable[Candidate], budget: Budget) -> Plan:
     if single is not None and len(single.covers) > len(_covered(chosen)):
         chosen = [single]
     covered, rest = _covered(chosen), budget.most - shop.spent(chosen)
-    left = tuple(Left(c, shop.why(c, covered, rest)) for c in every if c not in chosen)
+    left = tuple(OnInterrupted(c, shop.why(c, covered, rest)) for c in every if c not in chosen)
     return Plan(tuple(chosen), left, covered, _covered(every), budget)
 
 
@@ -144,7 +144,7 @@ def _covered(candidates: Iterable[Candidate]) -> frozenset[str]:
 # ------------------------------------------------------------------- what recordings exercise
 
 
-def rules_exercised(read: Read) -> frozenset[str]:
+def rules_exercised(read: AnalyzedTranscript) -> frozenset[str]:
     """The rules that a recording gives something to check, each with whose wire it is.
 
     A rule is exercised where it can be broken: where one of its mutations finds something to
@@ -158,7 +158,7 @@ def rules_exercised(read: Read) -> frozenset[str]:
     return frozenset(f"{dialect}: {rule}" for dialect in whose for rule in broken)
 
 
-def clauses_exercised(read: Read, contract: Contract) -> frozenset[str]:
+def clauses_exercised(read: AnalyzedTranscript, contract: Contract) -> frozenset[str]:
     """The clauses of a contract that a recording has answers for."""
     met = {section for reading in read.readings for section, _ in sections(reading)}
     return frozenset(

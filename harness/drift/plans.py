@@ -14,9 +14,9 @@ from harness.compare import Price
 from harness.drift.budget import Budget, plainly
 from harness.drift.cost import NOTHING, Cost
 from harness.drift.planning import Candidate, Plan
-from harness.drift.purse import Purse
-from harness.reports import machine
-from harness.reports.words import count, line, plain
+from harness.drift.spend import SpendTracker
+from harness.report import json_report
+from harness.report.format import count, line, plain
 
 
 def text(console: Console, plan: Plan) -> None:
@@ -84,7 +84,7 @@ def document(plan: Plan) -> dict[str, Any]:
         "exercises": len(plan.covers),
         "of": len(plan.of),
         "not_exercised": sorted(plan.of - plan.covers),
-        "prices": [machine.price(price) for price in _known(plan)],
+        "prices": [json_report.price(price) for price in _known(plan)],
     }
 
 
@@ -105,7 +105,7 @@ def _cost(cost: Cost) -> dict[str, Any]:
     return {"calls": cost.calls, "polls": cost.polls, "files": cost.files, "money": money}
 
 
-def spent(purse: Purse) -> dict[str, Any]:
+def spent(purse: SpendTracker) -> dict[str, Any]:
     """What was really spent as a JSON object; `stopped` says why no more was, empty if it was not
     for the budget."""
     is_money = purse.budget is not None and purse.budget.is_money

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from harness.reading import ReadTurn
+from harness.analysis.exchange import AnalyzedTurn
 from harness.types import Failure
 
 _OTHERWISE = frozenset({401, 402, 403, 407, 408, 429})
 """Statuses that say nothing of the request: no or another key, no money, too much or too late."""
 
 
-def refuses_the_request(turn: ReadTurn) -> bool:
+def refuses_the_request(turn: AnalyzedTurn) -> bool:
     """Whether a service says that it does not take this request, in its own form, with HTTP 4xx.
 
     A page of something in between, server trouble, throttling and a missing answer say nothing of

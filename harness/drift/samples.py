@@ -9,12 +9,12 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
-from harness.compare.engine import leaves
-from harness.compare.pictures import picture
+from harness.analysis.difference import leaves
+from harness.analysis.exchange import AnalyzedExchange, AnalyzedTranscript, AnalyzedTurn, Role
 from harness.contracts.sections import REFUSAL, Section, sections, witness
-from harness.reading import Read, Reading, ReadTurn, Role
-from harness.types import Json
+from harness.types import LooseJson
 from harness.wire import shape
+from harness.wire.images import picture
 
 FILE = "file"
 UNREAD = "not read"
@@ -63,7 +63,7 @@ class Sample:
         return sorted({path for told in self.types.values() for path in told})
 
 
-def samples(read: Read, turn: ReadTurn) -> dict[Key, Sample]:
+def samples(read: AnalyzedTranscript, turn: AnalyzedTurn) -> dict[Key, Sample]:
     """What a turn was answered, by form."""
     found: dict[Key, Sample] = {}
     for reading in turn.readings:
@@ -81,7 +81,7 @@ def _key(section: Section) -> Key:
     return Key(section.endpoint, section.form, "" if section.form == _EVENT else section.case)
 
 
-def _told(reading: Reading) -> Iterator[tuple[Section, Json]]:
+def _told(reading: AnalyzedExchange) -> Iterator[tuple[Section, LooseJson]]:
     name = reading.endpoint.name if reading.endpoint else reading.exchange.request.method
     told = [(section, part.value) for section, part in sections(reading)]
     if reading.is_binary:
@@ -95,7 +95,7 @@ def _told(reading: Reading) -> Iterator[tuple[Section, Json]]:
         yield Section(name, UNREAD), reading.exchange.response.body.decode("utf-8", "replace")
 
 
-def _file(reading: Reading) -> Json:
+def _file(reading: AnalyzedExchange) -> LooseJson:
     """A file as it is compared: its kind is a word, its bytes are a text."""
     response = reading.exchange.response
     shown = picture(response.body)
@@ -106,7 +106,9 @@ def _file(reading: Reading) -> Json:
     }
 
 
-def _empty(read: Read, turn: ReadTurn, reading: Reading, section: Section) -> Sample:
+def _empty(
+    read: AnalyzedTranscript, turn: AnalyzedTurn, reading: AnalyzedExchange, section: Section
+) -> Sample:
     endpoint = reading.endpoint
     if endpoint is None:
         return Sample(section)
@@ -123,7 +125,9 @@ def _empty(read: Read, turn: ReadTurn, reading: Reading, section: Section) -> Sa
     )
 
 
-def _free(read: Read, turn: ReadTurn, reading: Reading) -> tuple[frozenset[str], frozenset[str]]:
+def _free(
+    read: AnalyzedTranscript, turn: AnalyzedTurn, reading: AnalyzedExchange
+) -> tuple[frozenset[str], frozenset[str]]:
     """The paths that hold no vocabulary, and strings that the request said first."""
     if reading.endpoint is None:
         return frozenset(), frozenset()
@@ -144,7 +148,7 @@ def below(path: str, holders: Iterable[str]) -> bool:
 def _add(
     sample: Sample,
     section: Section,
-    value: Json,
+    value: LooseJson,
     free: frozenset[str],
     echoes: frozenset[str],
 ) -> None:
@@ -164,5 +168,5 @@ def _is_id(path: str) -> bool:
     return path.rpartition("/")[2].endswith(("id", "fingerprint"))
 
 
-def _token(leaf: Json) -> str:
+def _token(leaf: LooseJson) -> str:
     return json.dumps(leaf, ensure_ascii=True, default=repr)

@@ -11,8 +11,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 
+from harness.analysis.exchange import AnalyzedTranscript, AnalyzedTurn, Role
 from harness.drift.samples import Key, Sample, samples
-from harness.reading import Read, ReadTurn, Role
 from harness.types import Failure, Reply
 
 
@@ -20,7 +20,7 @@ from harness.types import Failure, Reply
 class Seen:
     """One turn of one or more recordings of the same, the one that is asked about first."""
 
-    turns: Sequence[tuple[Read, ReadTurn]]
+    turns: Sequence[tuple[AnalyzedTranscript, AnalyzedTurn]]
 
     @cached_property
     def samples(self) -> tuple[dict[Key, Sample], ...]:
@@ -67,13 +67,13 @@ class Seen:
         return tuple(one.code for one in told if isinstance(one, Failure))
 
 
-def seen(number: int, reads: Sequence[Read]) -> Seen | None:
+def seen(number: int, reads: Sequence[AnalyzedTranscript]) -> Seen | None:
     """A turn of recordings by its number; None where none has it."""
     found = [(read, turn) for read in reads for turn in read.turns if turn.turn.number == number]
     return Seen(found) if found else None
 
 
-def final_status(turn: ReadTurn) -> int:
+def final_status(turn: AnalyzedTurn) -> int:
     """The HTTP status that a turn ended with, pictures apart; 0 where nothing was answered."""
     told = [r for r in turn.readings if r.endpoint is None or r.endpoint.role is not Role.FILE]
     return (told or list(turn.readings))[-1].exchange.response.status if turn.readings else 0

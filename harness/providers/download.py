@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import httpx
 
-from harness.providers.trust import trusted
+from harness.providers.tls import trusted
 
 LARGEST = 64 * 2**20
 """Bytes; a larger picture is not fetched to its end."""

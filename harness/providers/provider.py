@@ -8,7 +8,7 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-from harness.types import Broken, Call, Failure, Json, Kind, Mode, Outcome, Poll, Usage, View
+from harness.types import Broken, Call, Failure, Kind, LooseJson, Mode, Outcome, Poll, Usage, View
 
 Sleep = Callable[[float], None]
 
@@ -107,12 +107,12 @@ def seconds(header: str | None) -> float | None:
 _STEP = re.compile(r"\.?([A-Za-z_]\w*)|\[(\d+)\]")
 
 
-def access(thing: Any, paths: Iterable[str]) -> Mapping[str, Json | Broken]:
+def access(thing: Any, paths: Iterable[str]) -> Mapping[str, LooseJson | Broken]:
     """The value at each documented access path, walked on the SDK's real object."""
     return {path: _walk(thing, path) for path in paths}
 
 
-def _walk(thing: Any, path: str) -> Json | Broken:
+def _walk(thing: Any, path: str) -> LooseJson | Broken:
     try:
         for name, index in _STEP.findall(path):
             thing = getattr(thing, name) if name else thing[int(index)]
@@ -134,18 +134,18 @@ def texts(views: Iterable[View], *path: str | int) -> list[str]:
     return [text for text in found if isinstance(text, str)]
 
 
-def text(thing: Json, name: str) -> str | None:
+def text(thing: LooseJson, name: str) -> str | None:
     """The text under a key, if there is one and it is one."""
     value = dig(thing, name)
     return value if isinstance(value, str) else None
 
 
-def usage(counts: Json, *names: str) -> Usage | None:
+def usage(counts: LooseJson, *names: str) -> Usage | None:
     """Tokens by the names a provider gives to input, output and total; None where it has none."""
     return Usage(*(counts.get(name) for name in names)) if isinstance(counts, dict) else None
 
 
-def dig(value: Json, *path: str | int) -> Json:
+def dig(value: LooseJson, *path: str | int) -> LooseJson:
     """The value at a path of keys and indices, or None."""
     for key in path:
         if isinstance(value, dict) and isinstance(key, str):

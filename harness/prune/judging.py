@@ -7,11 +7,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from harness.batch import Job, with_repeats
+from harness.cassette.store import Store
 from harness.prune.places import real
 from harness.prune.tests import Tests
-from harness.store import Store
 from harness.types import Provenance
-from harness.work import Job, with_repeats
 
 
 class Unknown(Exception):

@@ -7,12 +7,13 @@ from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from types import MappingProxyType
 
-from harness import dialects
-from harness.reading import Read, Reading, Recognise, read
+from harness.analysis.exchange import AnalyzedExchange, AnalyzedTranscript, Recognise, read
+from harness.providers import endpoints
+from harness.providers.dashscope import rules as dashscope_rules
+from harness.providers.zhipu import rules as zhipu_rules
 from harness.rules import (
     answers,
     chinese,
-    dashscope,
     expectations,
     history,
     images,
@@ -25,13 +26,12 @@ from harness.rules import (
     tools,
     usage,
     vectors,
-    zhipuai,
 )
 from harness.rules.rule import Rule, Scope
 from harness.types import Finding, Severity, Transcript
 
-OfExchange = Callable[[Reading], Iterator[Finding]]
-OfConversation = Callable[[Read], Iterator[Finding]]
+OfExchange = Callable[[AnalyzedExchange], Iterator[Finding]]
+OfConversation = Callable[[AnalyzedTranscript], Iterator[Finding]]
 
 ERROR, WARNING, INFO = Severity.ERROR, Severity.WARNING, Severity.INFO
 
@@ -111,15 +111,15 @@ RULES: tuple[Rule, ...] = (
     _exchange(images.image_decodes, "A5 B5"),
     _conversation(images.image_has_asked_size, "A5 B5"),
     _conversation(images.image_count_as_asked, "B5"),
-    _exchange(zhipuai.zhipu_events_have_no_name, "A2", WARNING),
-    _exchange(zhipuai.zhipu_ids_agree, "A1 first", WARNING),
-    _exchange(zhipuai.zhipu_id_tells_time, "first A7", WARNING),
-    _exchange(zhipuai.zhipu_filter_is_known, "A5", WARNING),
-    _exchange(dashscope.dashscope_events_count_up, "B3"),
-    _exchange(dashscope.dashscope_event_is_named, "B3"),
-    _exchange(dashscope.dashscope_event_tells_status, "B3"),
-    _exchange(dashscope.dashscope_request_ids_agree, "first", WARNING),
-    _exchange(dashscope.dashscope_times_agree, "first A7", WARNING),
+    _exchange(zhipu_rules.zhipu_events_have_no_name, "A2", WARNING),
+    _exchange(zhipu_rules.zhipu_ids_agree, "A1 first", WARNING),
+    _exchange(zhipu_rules.zhipu_id_tells_time, "first A7", WARNING),
+    _exchange(zhipu_rules.zhipu_filter_is_known, "A5", WARNING),
+    _exchange(dashscope_rules.dashscope_events_count_up, "B3"),
+    _exchange(dashscope_rules.dashscope_event_is_named, "B3"),
+    _exchange(dashscope_rules.dashscope_event_tells_status, "B3"),
+    _exchange(dashscope_rules.dashscope_request_ids_agree, "first", WARNING),
+    _exchange(dashscope_rules.dashscope_times_agree, "first A7", WARNING),
     _sdk(requests.model_travels, "harness"),
     _sdk(requests.conversation_travels, "SDK harness"),
     _sdk(requests.parameters_travel, "SDK", WARNING),
@@ -139,7 +139,7 @@ RULES: tuple[Rule, ...] = (
 )
 
 CHINESE: Mapping[str, str] = MappingProxyType(
-    {**chinese.CHINESE, **zhipuai.CHINESE, **dashscope.CHINESE}
+    {**chinese.CHINESE, **zhipu_rules.CHINESE, **dashscope_rules.CHINESE}
 )
 """The law of each rule in Chinese, by the rule's name."""
 
@@ -154,7 +154,7 @@ class Judged:
 
 def judge(
     transcript: Transcript,
-    recognise: Recognise = dialects.recognise,
+    recognise: Recognise = endpoints.recognise,
     rules: Iterable[Rule] = RULES,
 ) -> Judged:
     """Every finding of these rules in a transcript, in the rules' order.
@@ -177,7 +177,7 @@ def judge(
 
 def check(
     transcript: Transcript,
-    recognise: Recognise = dialects.recognise,
+    recognise: Recognise = endpoints.recognise,
     rules: Iterable[Rule] = RULES,
 ) -> tuple[Finding, ...]:
     """The same without what the transcript ignores."""

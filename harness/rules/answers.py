@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from email.utils import parsedate_to_datetime
 
-from harness.dialects.reader import first, seen
-from harness.reading import Reading
-from harness.rules.rule import answers, replies, show, spoken, unmet, where
+from harness.analysis.exchange import AnalyzedExchange
+from harness.analysis.reply import first, seen
+from harness.rules.rule import answers, replies, show, spoken, violation, where
 from harness.rules.schemas import violations
 from harness.types import Finding, Reply
 from harness.wire import at
@@ -17,7 +17,7 @@ _ROLE = "assistant"
 _AN_HOUR = 3600
 
 
-def answer_fits_schema(reading: Reading) -> Iterator[Finding]:
+def answer_fits_schema(reading: AnalyzedExchange) -> Iterator[Finding]:
     """An answer has the documented fields, each of the documented type.
 
     Checked for the whole body and for each event of a stream against the endpoint's JSON Schema,
@@ -29,10 +29,10 @@ def answer_fits_schema(reading: Reading) -> Iterator[Finding]:
     schema = endpoint.event if reading.is_stream and endpoint.event else endpoint.answer
     for part in answers(reading):
         for pointer, expected, found in violations(schema, part.value):
-            yield unmet(expected, found, reading.place(pointer, part))
+            yield violation(expected, found, reading.place(pointer, part))
 
 
-def finish_reason_is_known(reading: Reading) -> Iterator[Finding]:
+def finish_reason_is_known(reading: AnalyzedExchange) -> Iterator[Finding]:
     """A finish reason is one of those the documentation lists.
 
     Programs branch on it; a new one falls through unseen.
@@ -45,10 +45,10 @@ def finish_reason_is_known(reading: Reading) -> Iterator[Finding]:
         if found is not None and found not in endpoint.finish_reasons:
             known = ", ".join(sorted(endpoint.finish_reasons))
             place = reading.place(where(part, endpoint.fields.finish_reason), part)
-            yield unmet(f"one of {known}", show(found), place)
+            yield violation(f"one of {known}", show(found), place)
 
 
-def role_is_known(reading: Reading) -> Iterator[Finding]:
+def role_is_known(reading: AnalyzedExchange) -> Iterator[Finding]:
     """Who answers is the assistant.
 
     Programs send the message back as it came, and a request takes only roles it knows. A tool of
@@ -59,10 +59,10 @@ def role_is_known(reading: Reading) -> Iterator[Finding]:
         for pointer, role in seen(part.value, endpoint.fields.role if endpoint else ()):
             found = at(part.value, pointer.removesuffix("/role") + "/tool_calls")
             if role not in (_ROLE, "") and not (role == "tool" and found):
-                yield unmet(f"the role {_ROLE}", show(role), reading.place(pointer, part))
+                yield violation(f"the role {_ROLE}", show(role), reading.place(pointer, part))
 
 
-def object_names_its_form(reading: Reading) -> Iterator[Finding]:
+def object_names_its_form(reading: AnalyzedExchange) -> Iterator[Finding]:
     """The field `object`, where it is sent, says whether this is a whole answer or an event.
 
     `chat.completion` for the one, `chat.completion.chunk` for the other; Zhipu sends it since 2026.
@@ -74,10 +74,10 @@ def object_names_its_form(reading: Reading) -> Iterator[Finding]:
     for part in answers(reading):
         for pointer, found in seen(part.value, endpoint.fields.object):
             if found != wanted:
-                yield unmet(wanted, show(found), reading.place(pointer, part))
+                yield violation(wanted, show(found), reading.place(pointer, part))
 
 
-def answer_says_why_it_ended(reading: Reading) -> Iterator[Finding]:
+def answer_says_why_it_ended(reading: AnalyzedExchange) -> Iterator[Finding]:
     """A whole answer of a model carries its finish reason.
 
     Without it a cut-off text looks like a finished one.
@@ -89,10 +89,10 @@ def answer_says_why_it_ended(reading: Reading) -> Iterator[Finding]:
         spoke = reply.content is not None or bool(reply.tool_calls)
         if endpoint.finish_reasons and spoke and reply.finish_reason is None:
             place = reading.place(where(part, endpoint.fields.finish_reason), part)
-            yield unmet("a finish reason", "none", place)
+            yield violation("a finish reason", "none", place)
 
 
-def ids_are_not_empty(reading: Reading) -> Iterator[Finding]:
+def ids_are_not_empty(reading: AnalyzedExchange) -> Iterator[Finding]:
     """An id that is there says something.
 
     Support asks for the request id, and tasks are found by theirs.
@@ -105,10 +105,10 @@ def ids_are_not_empty(reading: Reading) -> Iterator[Finding]:
     for part in answers(reading):
         for pointer, value in seen(part.value, tuple(pointers)):
             if value == "":
-                yield unmet("an id", '""', reading.place(pointer, part))
+                yield violation("an id", '""', reading.place(pointer, part))
 
 
-def created_agrees_with_date(reading: Reading) -> Iterator[Finding]:
+def created_agrees_with_date(reading: AnalyzedExchange) -> Iterator[Finding]:
     """The time of creation is in seconds since 1970, and within an hour of the header `Date`.
 
     Milliseconds, or local time taken for UTC, are hours or ages away; in all recordings the two
@@ -121,10 +121,10 @@ def created_agrees_with_date(reading: Reading) -> Iterator[Finding]:
         created = first(part.value, endpoint.fields.created)
         if type(created) is int and abs(created - date) > _AN_HOUR:
             place = reading.place(where(part, endpoint.fields.created), part)
-            yield unmet(f"about {date}, as the header Date says", str(created), place)
+            yield violation(f"about {date}, as the header Date says", str(created), place)
 
 
-def _date(reading: Reading) -> int | None:
+def _date(reading: AnalyzedExchange) -> int | None:
     """What the header says, in seconds since 1970."""
     text = reading.exchange.response.header("date")
     try:
@@ -136,7 +136,7 @@ def _date(reading: Reading) -> int | None:
 _THINKING = "<think>"
 
 
-def reasoning_is_kept_apart(reading: Reading) -> Iterator[Finding]:
+def reasoning_is_kept_apart(reading: AnalyzedExchange) -> Iterator[Finding]:
     """What a model thinks is told apart from what it says, and only once.
 
     An answer with a reasoning of its own has none within its text: no `<think>` at its beginning,
@@ -151,6 +151,6 @@ def reasoning_is_kept_apart(reading: Reading) -> Iterator[Finding]:
         return
     place = reading.place(where(told[0], endpoint.fields.content), told[0])
     if said.startswith(_THINKING):
-        yield unmet("the reasoning in a field of its own", f"{show(said)} too", place)
+        yield violation("the reasoning in a field of its own", f"{show(said)} too", place)
     elif len(thought) > 20 and said.startswith(thought):
-        yield unmet("text that is not the reasoning", show(said), place)
+        yield violation("text that is not the reasoning", show(said), place)

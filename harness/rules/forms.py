@@ -9,14 +9,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from harness.reading import Schema
-from harness.types import Json
+from harness.analysis.exchange import Schema
+from harness.types import LooseJson
 
 Form = object
 """Hashable; equal for two values where no schema that `is_formal` tells them apart."""
 
 
-def form_of(value: Json) -> Form:
+def form_of(value: LooseJson) -> Form:
     """The types of a value and of all within it, the names of members, and what is empty.
 
     >>> form_of({"id": "8"}) == form_of({"id": "9"}) != form_of({"id": ""})
@@ -41,16 +41,16 @@ def is_formal(schema: Schema | bool) -> bool:
     return all(key in _ASKS and _ASKS[key](value) for key, value in schema.items())
 
 
-def _each(schemas: Json) -> bool:
+def _each(schemas: LooseJson) -> bool:
     held = schemas.values() if isinstance(schemas, Mapping) else schemas
     return all(map(is_formal, held))
 
 
-def _anything(_: Json) -> bool:
+def _anything(_: LooseJson) -> bool:
     return True
 
 
-def _one_at_most(length: Json) -> bool:
+def _one_at_most(length: LooseJson) -> bool:
     return length in (0, 1)
 
 

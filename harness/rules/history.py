@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 
-from harness.dialects.reader import text_of
-from harness.reading import Read, Reading, ReadTurn
-from harness.rules.rule import Answered, answered, messages, question, show, unmet
-from harness.types import Finding, Json, Message, Reply, ToolCall
+from harness.analysis.exchange import AnalyzedExchange, AnalyzedTranscript, AnalyzedTurn
+from harness.analysis.reply import text_of
+from harness.rules.rule import Answered, answered, messages, question, show, violation
+from harness.types import Finding, LooseJson, Message, Reply, ToolCall
 from harness.wire import at, find, read_json
 
 _ROLES = ("system", "user", "assistant", "tool")
 
 
-def messages_are_well_formed(reading: Reading) -> Iterator[Finding]:
+def messages_are_well_formed(reading: AnalyzedExchange) -> Iterator[Finding]:
     """The messages of a request have known roles, something to say, and a sensible order.
 
     A tool speaks only after an assistant that called it; the last word is not the assistant's,
@@ -26,15 +26,15 @@ def messages_are_well_formed(reading: Reading) -> Iterator[Finding]:
         held = message if isinstance(message, dict) else {}
         for expected, found in _problems(held, before):
             place = reading.asked_place(f"{pointer}/{number}")
-            yield unmet(expected, found, place, "in the request")
+            yield violation(expected, found, place, "in the request")
         before = str(held.get("role", ""))
     last = sent[-1] if sent else None
     if before == "assistant" and not at(last, "/partial") and not at(last, "/prefix"):
         place = reading.asked_place(f"{pointer}/{len(sent) - 1}")
-        yield unmet("a user or a tool to speak last", "the assistant", place, "in the request")
+        yield violation("a user or a tool to speak last", "the assistant", place, "in the request")
 
 
-def _problems(message: Mapping[str, Json], before: str) -> Iterator[tuple[str, str]]:
+def _problems(message: Mapping[str, LooseJson], before: str) -> Iterator[tuple[str, str]]:
     role = message.get("role")
     if role not in _ROLES:
         yield f"a role among {', '.join(_ROLES)}", show(role)
@@ -45,7 +45,7 @@ def _problems(message: Mapping[str, Json], before: str) -> Iterator[tuple[str, s
         yield "content as text or a list", show(content)
 
 
-def history_is_carried(read: Read) -> Iterator[Finding]:
+def history_is_carried(read: AnalyzedTranscript) -> Iterator[Finding]:
     """A request that continues a conversation carries all of it unchanged.
 
     It begins with the messages of the request before, followed by the answer as it was given:
@@ -62,17 +62,19 @@ def history_is_carried(read: Read) -> Iterator[Finding]:
             past.append((turn, told[id(asked)], messages(asked)[1]))
 
 
-_Past = tuple[ReadTurn, Answered, list[Json]]
+_Past = tuple[AnalyzedTurn, Answered, list[LooseJson]]
 """An earlier turn, its answer, and the messages it sent."""
 
 
-def _continuation(turn: ReadTurn, asked: Reading, past: Sequence[_Past]) -> Iterator[Finding]:
+def _continuation(
+    turn: AnalyzedTurn, asked: AnalyzedExchange, past: Sequence[_Past]
+) -> Iterator[Finding]:
     pointer, sent = messages(asked)
     begun = [(before, first) for _, before, first in past if _continues(first, sent)]
     if not begun:
         if _was_to_continue(turn, past):
             expected = "a request that begins with the one of the turn before"
-            yield unmet(expected, show(sent), asked.asked_place(pointer))
+            yield violation(expected, show(sent), asked.asked_place(pointer))
         return
     length = max(len(first) for _, first in begun)
     nearest = [before for before, first in begun if len(first) == length]
@@ -81,17 +83,17 @@ def _continuation(turn: ReadTurn, asked: Reading, past: Sequence[_Past]) -> Iter
         reply = nearest[-1].reply
         wanted = show(reply.content if reply.content else [c.name for c in reply.tool_calls])
         place = asked.asked_place(f"{pointer}/{length}")
-        yield unmet(f"the earlier answer {wanted} in the request", show(said), place)
+        yield violation(f"the earlier answer {wanted} in the request", show(said), place)
 
 
-def _continues(first: Sequence[Json], sent: Sequence[Json]) -> bool:
+def _continues(first: Sequence[LooseJson], sent: Sequence[LooseJson]) -> bool:
     """Whether what is sent goes on where an earlier request ended, with an answer to it."""
     longer = bool(first) and len(sent) > len(first)
     answers = longer and at(sent[len(first)], "/role") == "assistant"
     return answers and list(sent[: len(first)]) == list(first)
 
 
-def _was_to_continue(turn: ReadTurn, past: Sequence[_Past]) -> bool:
+def _was_to_continue(turn: AnalyzedTurn, past: Sequence[_Past]) -> bool:
     """Whether in our own words the call continues the turn before, whatever the wire says."""
     call, earlier = turn.turn.call, past[-1][0].turn.call if past else None
     if call is None or earlier is None or not earlier.messages:
@@ -105,7 +107,7 @@ def _is_answer(message: Message) -> bool:
     return message.role == "assistant"
 
 
-def _same(said: Json, reply: Reply) -> bool:
+def _same(said: LooseJson, reply: Reply) -> bool:
     """Whether a message repeats an answer: the same text (but for space around it) and calls."""
     text = (text_of(at(said, "/content")) or "").strip()
     calls = [_plain(at(call, "")) for _, call in find(said, "/tool_calls/[]")]
@@ -114,16 +116,16 @@ def _same(said: Json, reply: Reply) -> bool:
     ]
 
 
-def _plain(call: Json) -> tuple[Json, ...]:
+def _plain(call: LooseJson) -> tuple[LooseJson, ...]:
     arguments = at(call, "/function/arguments")
     return at(call, "/id"), at(call, "/function/name"), _value(arguments)
 
 
-def _called(call: ToolCall) -> tuple[Json, ...]:
+def _called(call: ToolCall) -> tuple[LooseJson, ...]:
     return call.id, call.name, _value(call.arguments)
 
 
-def _value(arguments: Json) -> Json:
+def _value(arguments: LooseJson) -> LooseJson:
     """Arguments by what they say: clients may write the same JSON with other spaces."""
     if not isinstance(arguments, str):
         return arguments

@@ -12,9 +12,9 @@ from urllib.parse import urlsplit
 
 from PIL import Image, UnidentifiedImageError
 
-from harness.dialects.reader import seen
-from harness.reading import Endpoint, Read, Reading, Role
-from harness.rules.rule import answered, answers, show, spoken, unmet
+from harness.analysis.exchange import AnalyzedExchange, AnalyzedTranscript, Endpoint, Role
+from harness.analysis.reply import seen
+from harness.rules.rule import answered, answers, show, spoken, violation
 from harness.types import Finding, Reply
 
 Size = tuple[int, int]
@@ -42,7 +42,7 @@ _BROKEN = (
 )
 
 
-def image_link_is_absolute(reading: Reading) -> Iterator[Finding]:
+def image_link_is_absolute(reading: AnalyzedExchange) -> Iterator[Finding]:
     """The link to a picture is an absolute http or https address."""
     endpoint = spoken(reading)
     if endpoint is None:
@@ -51,7 +51,7 @@ def image_link_is_absolute(reading: Reading) -> Iterator[Finding]:
         for pointer, link in seen(part.value, endpoint.fields.images):
             if not _absolute(link):
                 expected = "an absolute http or https address"
-                yield unmet(expected, show(link), reading.place(pointer, part))
+                yield violation(expected, show(link), reading.place(pointer, part))
 
 
 def _absolute(link: object) -> bool:
@@ -62,7 +62,7 @@ def _absolute(link: object) -> bool:
         return False
 
 
-def is_picture(reading: Reading) -> bool:
+def is_picture(reading: AnalyzedExchange) -> bool:
     """Whether a fetched file is a picture, and not a film or a sound."""
     if reading.endpoint is not None and reading.endpoint.role is not Role.FILE:
         return False
@@ -90,7 +90,7 @@ def decoded(body: bytes) -> Size | str:
         return f"{type(error).__name__}: {error}"
 
 
-def image_decodes(reading: Reading) -> Iterator[Finding]:
+def image_decodes(reading: AnalyzedExchange) -> Iterator[Finding]:
     """A picture that was fetched can be decoded, to its last line.
 
     A link that has expired gives a refusal in place of the picture.
@@ -100,17 +100,17 @@ def image_decodes(reading: Reading) -> Iterator[Finding]:
     status = reading.exchange.response.status
     if not reading.accepted:
         if status >= 400:
-            yield unmet("a picture", f"HTTP {status}", reading.place())
+            yield violation("a picture", f"HTTP {status}", reading.place())
         return
     size = decoded(reading.exchange.response.body)
     if isinstance(size, str):
-        yield unmet("a picture that can be decoded", size, reading.place())
+        yield violation("a picture that can be decoded", size, reading.place())
 
 
 _SIZE = re.compile(r"([0-9]{1,5})[x*X×]([0-9]{1,5})")
 
 
-def image_has_asked_size(read: Read) -> Iterator[Finding]:
+def image_has_asked_size(read: AnalyzedTranscript) -> Iterator[Finding]:
     """A picture that was fetched is as large as was asked for."""
     for asked in answered(read):
         wanted = asked.asks("size")
@@ -119,7 +119,7 @@ def image_has_asked_size(read: Read) -> Iterator[Finding]:
         for reading in turn if match else []:
             size = decoded(reading.exchange.response.body) if is_picture(reading) else ""
             if match and isinstance(size, tuple) and size != (int(match[1]), int(match[2])):
-                yield unmet(f"a picture of {wanted}", f"{size[0]}x{size[1]}", reading.place())
+                yield violation(f"a picture of {wanted}", f"{size[0]}x{size[1]}", reading.place())
 
 
 def _finished(reply: Reply, endpoint: Endpoint) -> bool:
@@ -128,7 +128,7 @@ def _finished(reply: Reply, endpoint: Endpoint) -> bool:
     return ended and bool(reply.images)
 
 
-def image_count_as_asked(read: Read) -> Iterator[Finding]:
+def image_count_as_asked(read: AnalyzedTranscript) -> Iterator[Finding]:
     """As many pictures are answered as were asked for, those that failed included."""
     for asked in answered(read):
         wanted, endpoint = asked.asks("count"), asked.answer.endpoint
@@ -139,4 +139,4 @@ def image_count_as_asked(read: Read) -> Iterator[Finding]:
         found = sum(1 for _ in seen(part.value, pointers))
         if found != wanted:
             place = asked.answer.place("", part)
-            yield unmet(f"{wanted} results, as asked for", str(found), place)
+            yield violation(f"{wanted} results, as asked for", str(found), place)

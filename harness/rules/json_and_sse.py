@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from harness.reading import DONE, Part, Reading, Role
-from harness.rules.rule import refusals, show, spoken, unmet, wants_stream
+from harness.analysis.exchange import DONE, AnalyzedExchange, Part, Role
+from harness.rules.rule import refusals, show, spoken, violation, wants_stream
 from harness.types import Failure, Finding
 from harness.wire import Event
 
 _AT_MOST = 10
 
 
-def known_endpoint(reading: Reading) -> Iterator[Finding]:
+def known_endpoint(reading: AnalyzedExchange) -> Iterator[Finding]:
     """The request goes to an operation whose format the harness knows.
 
     What goes elsewhere is recorded and replayed, but nothing in it was checked.
@@ -20,10 +20,10 @@ def known_endpoint(reading: Reading) -> Iterator[Finding]:
     if reading.endpoint is None and not reading.is_binary:
         request = reading.exchange.request
         found = f"{request.method} {request.uri}"
-        yield unmet("an operation the harness knows", found, reading.place())
+        yield violation("an operation the harness knows", found, reading.place())
 
 
-def request_is_json(reading: Reading) -> Iterator[Finding]:
+def request_is_json(reading: AnalyzedExchange) -> Iterator[Finding]:
     """The body of a request is one JSON object in UTF-8.
 
     Both services take nothing else; a recorder that stored something else changed the question.
@@ -36,12 +36,14 @@ def request_is_json(reading: Reading) -> Iterator[Finding]:
         return
     if reading.asked.problem:
         place = reading.asked_place(offset=reading.asked.offset)
-        yield unmet("a request in JSON", reading.asked.problem, place)
+        yield violation("a request in JSON", reading.asked.problem, place)
     elif not isinstance(reading.asked.value, dict):
-        yield unmet("a JSON object as request", show(reading.asked.value), reading.asked_place())
+        yield violation(
+            "a JSON object as request", show(reading.asked.value), reading.asked_place()
+        )
 
 
-def body_is_json(reading: Reading) -> Iterator[Finding]:
+def body_is_json(reading: AnalyzedExchange) -> Iterator[Finding]:
     """The body of an answer is well-formed JSON in UTF-8: no NaN, no key twice, nothing cut off.
 
     Every endpoint answers JSON, refusals included. Python's own `json` reads more than JSON.
@@ -49,12 +51,12 @@ def body_is_json(reading: Reading) -> Iterator[Finding]:
     if reading.is_stream or _looks_like_events(reading) or _has_no_body(reading):
         return
     if (spoken(reading) or _media_type(reading) == "application/json") and reading.document.problem:
-        yield unmet(
+        yield violation(
             "JSON", _no_json(reading), reading.place(offset=reading.document.offset or None)
         )
 
 
-def _no_json(reading: Reading) -> str:
+def _no_json(reading: AnalyzedExchange) -> str:
     """What is wrong with a body; of a page or an error in plain text, how it begins."""
     body, problem = reading.exchange.response.body, reading.document.problem
     if reading.document.offset or not body or body.lstrip().startswith((b"{", b"[")):
@@ -62,14 +64,14 @@ def _no_json(reading: Reading) -> str:
     return f"a body that begins with {show(body[:40].decode('utf-8', 'replace'))}"
 
 
-def _has_no_body(reading: Reading) -> bool:
+def _has_no_body(reading: AnalyzedExchange) -> bool:
     """Redirects and the like answer nothing, nor does a request of another kind need to."""
     response = reading.exchange.response
     passing = response.status in (204, 304) or 300 <= response.status < 400
     return passing or (not response.body and reading.endpoint is None)
 
 
-def content_type_agrees_with_body(reading: Reading) -> Iterator[Finding]:
+def content_type_agrees_with_body(reading: AnalyzedExchange) -> Iterator[Finding]:
     """The Content-Type says what the body is: JSON, or server-sent events, in UTF-8.
 
     SDKs choose how to read an answer by this header, or fail to. Where there is no header at all,
@@ -83,37 +85,37 @@ def content_type_agrees_with_body(reading: Reading) -> Iterator[Finding]:
     if not wanted:
         return
     if found != wanted:
-        yield unmet(f"the content type {wanted}", show(found), reading.place())
+        yield violation(f"the content type {wanted}", show(found), reading.place())
     charset = _charset(reading)
     if charset not in ("", "utf-8", "utf8"):
-        yield unmet("the charset UTF-8", show(charset), reading.place())
+        yield violation("the charset UTF-8", show(charset), reading.place())
 
 
-def _header(reading: Reading) -> str:
+def _header(reading: AnalyzedExchange) -> str:
     return (reading.exchange.response.header("content-type") or "").lower()
 
 
-def _media_type(reading: Reading) -> str:
+def _media_type(reading: AnalyzedExchange) -> str:
     return _header(reading).partition(";")[0].strip()
 
 
-def _charset(reading: Reading) -> str:
+def _charset(reading: AnalyzedExchange) -> str:
     return _header(reading).partition("charset=")[2].partition(";")[0].strip(' "')
 
 
-def _body_type(reading: Reading) -> str:
+def _body_type(reading: AnalyzedExchange) -> str:
     """What the body itself looks like; empty where it looks like nothing known."""
     if _looks_like_events(reading):
         return "text/event-stream"
     return "" if reading.document.problem else "application/json"
 
 
-def _looks_like_events(reading: Reading) -> bool:
+def _looks_like_events(reading: AnalyzedExchange) -> bool:
     begins = (b"data:", b"id:", b"event:", b":")
     return reading.exchange.response.body.lstrip().startswith(begins)
 
 
-def stream_is_well_formed(reading: Reading) -> Iterator[Finding]:
+def stream_is_well_formed(reading: AnalyzedExchange) -> Iterator[Finding]:
     """A stream obeys the grammar of server-sent events, and its last event is closed.
 
     The WHATWG grammar; a stream without its closing blank line was cut off.
@@ -122,16 +124,16 @@ def stream_is_well_formed(reading: Reading) -> Iterator[Finding]:
         return
     for offset, problem in reading.stream.problems[:_AT_MOST]:
         found = f"that {problem}"
-        yield unmet("well-formed server-sent events", found, reading.place(offset=offset))
+        yield violation("well-formed server-sent events", found, reading.place(offset=offset))
     if not reading.stream.events:
-        yield unmet("at least one event", "none", reading.place())
+        yield violation("at least one event", "none", reading.place())
 
 
 def _at(event: Event, offset: int = 0) -> Part:
     return Part(None, event.number, event.byte(offset))
 
 
-def events_are_json(reading: Reading) -> Iterator[Finding]:
+def events_are_json(reading: AnalyzedExchange) -> Iterator[Finding]:
     """The data of each event is well-formed JSON.
 
     The only exception is the closing marker of the endpoints that have one.
@@ -142,10 +144,10 @@ def events_are_json(reading: Reading) -> Iterator[Finding]:
         document = event.json
         if event.data != DONE and document.problem:
             place = reading.place(part=_at(event, document.offset))
-            yield unmet("JSON as data", document.problem, place)
+            yield violation("JSON as data", document.problem, place)
 
 
-def done_marker(reading: Reading) -> Iterator[Finding]:
+def done_marker(reading: AnalyzedExchange) -> Iterator[Finding]:
     """A stream ends with `[DONE]` where that is its form, and only there.
 
     Zhipu and the OpenAI-compatible form promise it; a client that waits for it hangs without.
@@ -157,16 +159,18 @@ def done_marker(reading: Reading) -> Iterator[Finding]:
     done = [event for event in events if event.data == DONE]
     if not endpoint.ends_with_done:
         for event in done:
-            yield unmet(f"no {DONE}", "one", reading.place(part=_at(event)))
+            yield violation(f"no {DONE}", "one", reading.place(part=_at(event)))
     elif not done and not isinstance(reading.outcome, Failure):
         place = reading.place(part=_at(events[-1]))
-        yield unmet(f"{DONE} at the end of the stream", "none", place)
+        yield violation(f"{DONE} at the end of the stream", "none", place)
     elif done:
         for event in events[done[0].number :]:
-            yield unmet(f"nothing after {DONE}", show(event.data), reading.place(part=_at(event)))
+            yield violation(
+                f"nothing after {DONE}", show(event.data), reading.place(part=_at(event))
+            )
 
 
-def delivery_as_asked(reading: Reading) -> Iterator[Finding]:
+def delivery_as_asked(reading: AnalyzedExchange) -> Iterator[Finding]:
     """Who asks for a stream gets a stream, and who asks for none gets none.
 
     A refusal comes as plain JSON in any case.
@@ -182,10 +186,10 @@ def delivery_as_asked(reading: Reading) -> Iterator[Finding]:
     else:
         return
     if not refusals(reading):
-        yield unmet(f"{expected}, as asked for", found, reading.place())
+        yield violation(f"{expected}, as asked for", found, reading.place())
 
 
-def status_agrees_with_body(reading: Reading) -> Iterator[Finding]:
+def status_agrees_with_body(reading: AnalyzedExchange) -> Iterator[Finding]:
     """A refusal comes with an HTTP status that says so.
 
     A client that trusts the status takes the refusal for an answer. It happens: Zhipu's 1305
@@ -197,4 +201,4 @@ def status_agrees_with_body(reading: Reading) -> Iterator[Finding]:
         status = reading.exchange.response.status
         code = reading.outcome.code if isinstance(reading.outcome, Failure) else ""
         found = f"{status} with the code {code!r}"
-        yield unmet("an HTTP status of 400 or more", found, reading.place(part=part))
+        yield violation("an HTTP status of 400 or more", found, reading.place(part=part))

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from harness.dialects.reader import first, seen, status_of
-from harness.reading import Reading
-from harness.rules.rule import refusals, show, spoken, unmet, where
+from harness.analysis.exchange import AnalyzedExchange
+from harness.analysis.reply import first, seen, status_of
+from harness.rules.rule import refusals, show, spoken, violation, where
 from harness.rules.schemas import violations
 from harness.types import Finding
 
 
-def refusal_fits_schema(reading: Reading) -> Iterator[Finding]:
+def refusal_fits_schema(reading: AnalyzedExchange) -> Iterator[Finding]:
     """A refusal has the documented form of this service's errors.
 
     Clients read the code and the message from fixed places.
@@ -21,10 +21,10 @@ def refusal_fits_schema(reading: Reading) -> Iterator[Finding]:
         return
     for part in refusals(reading):
         for pointer, expected, found in violations(endpoint.refusal, part.value):
-            yield unmet(expected, found, reading.place(pointer, part))
+            yield violation(expected, found, reading.place(pointer, part))
 
 
-def failure_has_code_and_message(reading: Reading) -> Iterator[Finding]:
+def failure_has_code_and_message(reading: AnalyzedExchange) -> Iterator[Finding]:
     """A refusal names its reason: a code that is not empty, and a message.
 
     Without a code refusals cannot be told apart, nor compared across providers.
@@ -41,10 +41,10 @@ def failure_has_code_and_message(reading: Reading) -> Iterator[Finding]:
         ):
             if not any(value for _, value in seen(part.value, pointers)):
                 place = reading.place(pointers[0], part)
-                yield unmet(f"a {name} of the refusal", "none", place)
+                yield violation(f"a {name} of the refusal", "none", place)
 
 
-def refusal_status_fits_code(reading: Reading) -> Iterator[Finding]:
+def refusal_status_fits_code(reading: AnalyzedExchange) -> Iterator[Finding]:
     """A refusal's HTTP status is the one its code comes with.
 
     401 for a key that is none, 429 for too much or too often, 400 for what was asked wrongly. A
@@ -60,10 +60,10 @@ def refusal_status_fits_code(reading: Reading) -> Iterator[Finding]:
         if wanted and status >= 400 and status not in wanted:
             place = reading.place(where(part, endpoint.fields.code), part)
             expected = " or ".join(map(str, sorted(wanted)))
-            yield unmet(f"the status {expected} with the code {code}", str(status), place)
+            yield violation(f"the status {expected} with the code {code}", str(status), place)
 
 
-def refusal_is_no_answer(reading: Reading) -> Iterator[Finding]:
+def refusal_is_no_answer(reading: AnalyzedExchange) -> Iterator[Finding]:
     """A refusal holds nothing of an answer: no choices, no text, no results.
 
     A program that looks for one first takes the refusal for it, or the answer for a refusal.
@@ -73,4 +73,4 @@ def refusal_is_no_answer(reading: Reading) -> Iterator[Finding]:
         return
     for part in refusals(reading):
         for pointer, found in seen(part.value, endpoint.fields.apart):
-            yield unmet("nothing but the refusal", show(found), reading.place(pointer, part))
+            yield violation("nothing but the refusal", show(found), reading.place(pointer, part))

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from harness.dialects.reader import first, text_of
-from harness.reading import Read, Reading, Role
-from harness.rules.rule import messages, question, show, unmet, wants_stream
-from harness.types import Call, Finding, Json, Kind, Message, Mode
-from harness.wire import ABSENT, at, escape, find
+from harness.analysis.exchange import AnalyzedExchange, AnalyzedTranscript, Role
+from harness.analysis.reply import first, text_of
+from harness.rules.rule import messages, question, show, violation, wants_stream
+from harness.types import Call, Finding, Kind, LooseJson, Message, Mode
+from harness.wire import MISSING, at, escape, find
 
 
-def _asked(read: Read) -> Iterator[tuple[Call, Reading]]:
+def _asked(read: AnalyzedTranscript) -> Iterator[tuple[Call, AnalyzedExchange]]:
     """Every call beside the request that an SDK made of it."""
     for turn in read.turns:
         reading = question(turn)
@@ -19,15 +19,15 @@ def _asked(read: Read) -> Iterator[tuple[Call, Reading]]:
             yield turn.turn.call, reading
 
 
-def model_travels(read: Read) -> Iterator[Finding]:
+def model_travels(read: AnalyzedTranscript) -> Iterator[Finding]:
     """The model that is asked for is the one that the scenario names."""
     for call, reading in _asked(read):
         found = at(reading.asked.value, "/model")
         if found != call.model:
-            yield unmet(f"the model {call.model}", _said(found), reading.asked_place("/model"))
+            yield violation(f"the model {call.model}", _said(found), reading.asked_place("/model"))
 
 
-def conversation_travels(read: Read) -> Iterator[Finding]:
+def conversation_travels(read: AnalyzedTranscript) -> Iterator[Finding]:
     """The messages, or the prompt, that are sent are those of the call: none lost, none changed.
 
     Roles, texts, tool calls and the ids of tool results, in the same order.
@@ -39,35 +39,35 @@ def conversation_travels(read: Read) -> Iterator[Finding]:
         pointer, sent = messages(reading)
         if len(sent) != len(call.messages):
             place = reading.asked_place(pointer)
-            yield unmet(f"{len(call.messages)} messages", str(len(sent)), place)
+            yield violation(f"{len(call.messages)} messages", str(len(sent)), place)
         for number, (line, held) in enumerate(zip(call.messages, sent, strict=False)):
             if _line(line) != _held(held):
                 place = reading.asked_place(f"{pointer}/{number}")
-                yield unmet(show(_line(line)), show(_held(held)), place)
+                yield violation(show(_line(line)), show(_held(held)), place)
 
 
-def _prompt(call: Call, reading: Reading) -> Iterator[Finding]:
+def _prompt(call: Call, reading: AnalyzedExchange) -> Iterator[Finding]:
     fields = reading.endpoint.fields if reading.endpoint else None
     if fields is not None and fields.prompt:
         found = first(reading.asked.value, fields.prompt)
         if found != call.prompt:
             place = reading.asked_place(fields.prompt[0])
-            yield unmet(f"the prompt {show(call.prompt)}", show(found), place)
+            yield violation(f"the prompt {show(call.prompt)}", show(found), place)
 
 
-def _line(line: Message) -> list[Json]:
+def _line(line: Message) -> list[LooseJson]:
     calls = [[call.id, call.name, call.arguments] for call in line.tool_calls]
     return [line.role, line.content, calls, line.tool_call_id]
 
 
-def _held(held: Json) -> list[Json]:
+def _held(held: LooseJson) -> list[LooseJson]:
     pointers = ("/id", "/function/name", "/function/arguments")
     calls = [[at(call, p) or "" for p in pointers] for _, call in find(held, "/tool_calls/[]")]
     text = text_of(at(held, "/content")) or ""
     return [at(held, "/role") or "", text, calls, at(held, "/tool_call_id") or ""]
 
 
-def parameters_travel(read: Read) -> Iterator[Finding]:
+def parameters_travel(read: AnalyzedTranscript) -> Iterator[Finding]:
     """Each parameter is sent as the scenario gives it.
 
     The SDKs are known to change some: zhipuai moves `temperature` and `top_p` into the open range
@@ -83,11 +83,11 @@ def parameters_travel(read: Read) -> Iterator[Finding]:
             found = at(reading.asked.value, pointer)
             if pointer not in volatile and not _same(wanted, found):
                 place = reading.asked_place(pointer)
-                yield unmet(f"{name} {show(wanted)}", _said(found), place)
+                yield violation(f"{name} {show(wanted)}", _said(found), place)
 
 
-def _same(wanted: Json, found: Json) -> bool:
-    if found is ABSENT:
+def _same(wanted: LooseJson, found: LooseJson) -> bool:
+    if found is MISSING:
         return wanted is None or wanted is False
     if isinstance(wanted, str) and isinstance(found, str):
         return wanted.replace("x", "*") == found.replace("x", "*")
@@ -95,7 +95,7 @@ def _same(wanted: Json, found: Json) -> bool:
     return bool(wanted == found) and (numbers or type(wanted) is type(found))
 
 
-def delivery_travels(read: Read) -> Iterator[Finding]:
+def delivery_travels(read: AnalyzedTranscript) -> Iterator[Finding]:
     """A call for a stream asks for one, one for a task submits one, and the others do neither."""
     for call, reading in _asked(read):
         role = reading.endpoint.role if reading.endpoint else Role.OTHER
@@ -107,8 +107,8 @@ def delivery_travels(read: Read) -> Iterator[Finding]:
             else Mode.SYNC
         )
         if found is not call.mode:
-            yield unmet(f"a request for {call.mode}", f"one for {found}", reading.asked_place())
+            yield violation(f"a request for {call.mode}", f"one for {found}", reading.asked_place())
 
 
-def _said(value: Json) -> str:
-    return "nothing" if value is ABSENT else show(value)
+def _said(value: LooseJson) -> str:
+    return "nothing" if value is MISSING else show(value)

@@ -9,9 +9,18 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
-from harness.dialects.reader import first, is_refusal, seen
-from harness.reading import Endpoint, Fields, Part, Pointers, Read, Reading, ReadTurn, Role
-from harness.types import NOWHERE, Failure, Finding, Json, Place, Reply, Severity
+from harness.analysis.exchange import (
+    AnalyzedExchange,
+    AnalyzedTranscript,
+    AnalyzedTurn,
+    Endpoint,
+    Fields,
+    Part,
+    Pointers,
+    Role,
+)
+from harness.analysis.reply import first, is_refusal, seen
+from harness.types import NOWHERE, Failure, Finding, LooseJson, Place, Reply, Severity
 from harness.wire import at
 
 
@@ -51,7 +60,7 @@ class Rule:
         """That line: what must hold, in a sentence. In Chinese it stands in `chinese`."""
         return self.text.partition("\n")[0]
 
-    def findings(self, read: Read) -> Iterator[Finding]:
+    def findings(self, read: AnalyzedTranscript) -> Iterator[Finding]:
         """Every place of a conversation where this rule is broken."""
         if self.scope is not Scope.EXCHANGE:
             yield from self.check(read)
@@ -63,21 +72,21 @@ class Rule:
 _SHOWN = 90
 
 
-def show(value: Json) -> str:
+def show(value: LooseJson) -> str:
     """A JSON value as a message shows it: in one line, and not all of a long one."""
     text = json.dumps(value, ensure_ascii=False, default=repr)
     text = text.encode("utf-8", "replace").decode()
     return text if len(text) <= _SHOWN else text[:_SHOWN] + "…"
 
 
-def unmet(expected: str, found: str, place: Place = NOWHERE, within: str = "") -> Finding:
+def violation(expected: str, found: str, place: Place = NOWHERE, within: str = "") -> Finding:
     """A finding in the words that all have: what was expected, and what was found."""
     head = f"{within}: " if within else ""
     message = f"{head}expected {expected}, found {found}"
     return Finding(message, place, expected=expected, found=found)
 
 
-def spoken(reading: Reading) -> Endpoint | None:
+def spoken(reading: AnalyzedExchange) -> Endpoint | None:
     """The endpoint of an exchange whose answer is to be checked: known, and not a file."""
     endpoint = reading.endpoint
     if endpoint is None or endpoint.role in (Role.FILE, Role.OTHER):
@@ -85,7 +94,7 @@ def spoken(reading: Reading) -> Endpoint | None:
     return endpoint
 
 
-def answers(reading: Reading) -> list[Part]:
+def answers(reading: AnalyzedExchange) -> list[Part]:
     """The parts of a success that say yes."""
     endpoint = spoken(reading)
     if endpoint is None or not reading.accepted:
@@ -93,7 +102,7 @@ def answers(reading: Reading) -> list[Part]:
     return [part for part in reading.parts if not is_refusal(part, endpoint.fields)]
 
 
-def refusals(reading: Reading) -> list[Part]:
+def refusals(reading: AnalyzedExchange) -> list[Part]:
     """The parts that say no, whatever the HTTP status."""
     endpoint = spoken(reading)
     if endpoint is None:
@@ -103,14 +112,14 @@ def refusals(reading: Reading) -> list[Part]:
     return [part for part in reading.parts if is_refusal(part, endpoint.fields)]
 
 
-def replies(reading: Reading) -> list[tuple[Part, Reply]]:
+def replies(reading: AnalyzedExchange) -> list[tuple[Part, Reply]]:
     """Every part that says something, with what it says on its own."""
     if spoken(reading) is None:
         return []
     return [(part, said) for part, said in reading.singly if isinstance(said, Reply)]
 
 
-def streamed(reading: Reading) -> list[tuple[Part, Reply]]:
+def streamed(reading: AnalyzedExchange) -> list[tuple[Part, Reply]]:
     """The same for a stream that was not refused; nothing for any other answer."""
     if not reading.is_stream or isinstance(reading.outcome, Failure):
         return []
@@ -122,7 +131,7 @@ def where(part: Part, pointers: Pointers) -> str:
     return next((pointer for pointer, _ in seen(part.value, pointers)), "")
 
 
-def messages(reading: Reading) -> tuple[str, list[Json]]:
+def messages(reading: AnalyzedExchange) -> tuple[str, list[LooseJson]]:
     """The conversation a request sends, and its JSON pointer."""
     fields = reading.endpoint.fields if reading.endpoint else Fields()
     held = next(seen(reading.asked.value, fields.messages), ("", None))
@@ -133,18 +142,18 @@ def messages(reading: Reading) -> tuple[str, list[Json]]:
 class Answered:
     """A request together with the reading that answers it, which for a task is its last poll."""
 
-    asked: Reading
-    answer: Reading
+    asked: AnalyzedExchange
+    answer: AnalyzedExchange
     reply: Reply
 
-    def asks(self, field: str) -> Json:
+    def asks(self, field: str) -> LooseJson:
         """What a field of the request holds, or None."""
         endpoint = self.asked.endpoint
         pointers = getattr(endpoint.fields, field) if endpoint else ()
         return first(self.asked.asked.value, pointers)
 
 
-def wants_stream(reading: Reading) -> bool:
+def wants_stream(reading: AnalyzedExchange) -> bool:
     """Whether a request asks for its answer in events: in its body, or by a header."""
     return at(reading.asked.value, "/stream") is True or any(
         (name == "accept" and value == "text/event-stream")
@@ -153,14 +162,14 @@ def wants_stream(reading: Reading) -> bool:
     )
 
 
-def question(turn: ReadTurn) -> Reading | None:
+def question(turn: AnalyzedTurn) -> AnalyzedExchange | None:
     """The request that a turn is about: the last one that is neither a poll nor a file."""
     roles = (Role.ANSWER, Role.SUBMIT)
     asked = [r for r in turn.readings if r.endpoint and r.endpoint.role in roles]
     return asked[-1] if asked else None
 
 
-def answered(read: Read) -> Iterator[Answered]:
+def answered(read: AnalyzedTranscript) -> Iterator[Answered]:
     """Every turn that was asked and answered with a `Reply`."""
     for turn in read.turns:
         asked = question(turn)

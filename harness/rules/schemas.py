@@ -13,10 +13,10 @@ from jsonschema.exceptions import SchemaError, ValidationError
 from referencing import Registry
 from referencing.exceptions import Unresolvable
 
-from harness.reading import Schema
+from harness.analysis.exchange import Schema
 from harness.rules.forms import Form, form_of, is_formal
 from harness.rules.rule import show
-from harness.types import Json
+from harness.types import LooseJson
 from harness.wire import escape, type_name
 
 Violation = tuple[str, str, str]
@@ -49,7 +49,7 @@ def _compiled(text: str) -> Draft202012Validator:
     return Draft202012Validator(schema, registry=_NOTHING_REMOTE)
 
 
-def violations(schema: Schema, value: Json) -> list[Violation]:
+def violations(schema: Schema, value: LooseJson) -> list[Violation]:
     """Where a value does not fit a schema; a schema that cannot be used is said to be so."""
     try:
         checked = _of_this_one(_Same(schema))

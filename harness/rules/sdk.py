@@ -5,28 +5,28 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 
-from harness.dialects.reader import is_refusal
-from harness.reading import Part, Read, Reading, ReadTurn
-from harness.rules.rule import show, spoken, unmet
-from harness.types import Broken, Failure, Finding, Json, Outcome, Place, Reply, Usage, View
-from harness.wire import ABSENT, at, escape
+from harness.analysis.exchange import AnalyzedExchange, AnalyzedTranscript, AnalyzedTurn, Part
+from harness.analysis.reply import is_refusal
+from harness.rules.rule import show, spoken, violation
+from harness.types import Broken, Failure, Finding, LooseJson, Outcome, Place, Reply, Usage, View
+from harness.wire import MISSING, at, escape
 
-Shown = tuple[View, Part, Reading]
+Shown = tuple[View, Part, AnalyzedExchange]
 """What the SDK showed, and what travelled."""
 
 
-def _place(turn: ReadTurn) -> Place:
+def _place(turn: AnalyzedTurn) -> Place:
     return turn.answered.place() if turn.answered else Place(turn=turn.turn.number)
 
 
-def _carried_out(read: Read) -> Iterator[tuple[ReadTurn, Outcome]]:
+def _carried_out(read: AnalyzedTranscript) -> Iterator[tuple[AnalyzedTurn, Outcome]]:
     """The turns for which an SDK ran."""
     for turn in read.turns:
         if turn.turn.outcome is not None:
             yield turn, turn.turn.outcome
 
 
-def _retried(reading: Reading, following: Sequence[Reading]) -> bool:
+def _retried(reading: AnalyzedExchange, following: Sequence[AnalyzedExchange]) -> bool:
     """Whether this was an attempt that was made again, of which an SDK shows nothing."""
     status, request = reading.exchange.response.status, reading.exchange.request
     passing = status == 429 or status >= 500
@@ -37,7 +37,7 @@ def _retried(reading: Reading, following: Sequence[Reading]) -> bool:
     )
 
 
-def _parts(turn: ReadTurn) -> list[tuple[Part, Reading]]:
+def _parts(turn: AnalyzedTurn) -> list[tuple[Part, AnalyzedExchange]]:
     """What an SDK is to show, in order: no files, no attempts that were made again."""
     return [
         (part, reading)
@@ -47,7 +47,7 @@ def _parts(turn: ReadTurn) -> list[tuple[Part, Reading]]:
     ]
 
 
-def shown(turn: ReadTurn, outcome: Outcome) -> list[Shown] | None:
+def shown(turn: AnalyzedTurn, outcome: Outcome) -> list[Shown] | None:
     """Each view beside its part; None where they cannot be paired.
 
     An SDK raises for a refusal, or shows it, and both are fine.
@@ -61,12 +61,12 @@ def shown(turn: ReadTurn, outcome: Outcome) -> list[Shown] | None:
     return [(view, part, reading) for view, (part, reading) in pairs]
 
 
-def _refuses(part: Part, reading: Reading) -> bool:
+def _refuses(part: Part, reading: AnalyzedExchange) -> bool:
     endpoint = reading.endpoint
     return not reading.accepted or (endpoint is not None and is_refusal(part, endpoint.fields))
 
 
-def sdk_agrees_with_wire(read: Read) -> Iterator[Finding]:
+def sdk_agrees_with_wire(read: AnalyzedTranscript) -> Iterator[Finding]:
     """Every field the SDK shows is on the wire with the same value and type, and none is lost.
 
     Where the wire has nothing the SDK may show something empty (None, "", [] or {}), as both do.
@@ -77,23 +77,23 @@ def sdk_agrees_with_wire(read: Read) -> Iterator[Finding]:
         pairs = shown(turn, outcome)
         if pairs is None:
             expected = f"an SDK object for each of {len(_parts(turn))} answers or events"
-            yield unmet(expected, str(len(outcome.views)), _place(turn))
+            yield violation(expected, str(len(outcome.views)), _place(turn))
         for view, part, reading in pairs or ():
             for pointer, expected, found in _differences(view.value, part.value, reading):
-                yield unmet(expected, found, reading.place(pointer, part))
+                yield violation(expected, found, reading.place(pointer, part))
 
 
 def _differences(
-    shown: Json, wire: Json, reading: Reading, start: str = ""
+    shown: LooseJson, wire: LooseJson, reading: AnalyzedExchange, start: str = ""
 ) -> Iterator[tuple[str, str, str]]:
     """Where two JSON values part, walked together; deep ones do not exhaust the stack."""
-    stack: list[tuple[str, Json, Json]] = [(start, shown, wire)]
+    stack: list[tuple[str, LooseJson, LooseJson]] = [(start, shown, wire)]
     while stack:
         pointer, one, other = stack.pop()
         if isinstance(one, dict) and isinstance(other, dict):
             keys = dict.fromkeys([*other, *one])
             stack.extend(
-                (f"{pointer}/{escape(k)}", one.get(k, ABSENT), other.get(k, ABSENT)) for k in keys
+                (f"{pointer}/{escape(k)}", one.get(k, MISSING), other.get(k, MISSING)) for k in keys
             )
         elif isinstance(one, list) and isinstance(other, list) and len(one) == len(other):
             stack.extend((f"{pointer}/{n}", one[n], other[n]) for n in range(len(other)))
@@ -101,22 +101,22 @@ def _differences(
             yield pointer, f"{_said(other)} as on the wire", f"{_said(one)} in the SDK"
 
 
-def _agree(pointer: str, shown: Json, wire: Json, reading: Reading) -> bool:
-    if wire is ABSENT or wire is None:
+def _agree(pointer: str, shown: LooseJson, wire: LooseJson, reading: AnalyzedExchange) -> bool:
+    if wire is MISSING or wire is None:
         if pointer == "/status_code":
-            return shown in (ABSENT, reading.exchange.response.status) or _failed_with(
+            return shown in (MISSING, reading.exchange.response.status) or _failed_with(
                 reading, shown
             )
-        return shown is ABSENT or shown is None or shown in ("", [], {})
+        return shown is MISSING or shown is None or shown in ("", [], {})
     return type(shown) is type(wire) and shown == wire
 
 
-def _failed_with(reading: Reading, status: Json) -> bool:
+def _failed_with(reading: AnalyzedExchange, status: LooseJson) -> bool:
     return isinstance(reading.outcome, Failure) and reading.outcome.status == status
 
 
-def _said(value: Json) -> str:
-    return "nothing" if value is ABSENT else f"{type(value).__name__} {show(value)}"
+def _said(value: LooseJson) -> str:
+    return "nothing" if value is MISSING else f"{type(value).__name__} {show(value)}"
 
 
 _STEP = re.compile(r"\.?([A-Za-z_]\w*)|\[([0-9]+)\]|\[['\"]([^'\"]*)['\"]\]")
@@ -127,7 +127,7 @@ def _pointer(path: str) -> str:
     return "".join("/" + escape(name or index or key) for name, index, key in _STEP.findall(path))
 
 
-def access_paths_work(read: Read) -> Iterator[Finding]:
+def access_paths_work(read: AnalyzedTranscript) -> Iterator[Finding]:
     """The access paths that the documentation shows lead to what travelled.
 
     `response.choices[0].message.content` is what everybody writes.
@@ -140,16 +140,16 @@ def access_paths_work(read: Read) -> Iterator[Finding]:
                 if not _leads_to(value, wire, pointer, reading):
                     found = value.error if isinstance(value, Broken) else _said(value)
                     expected = f"{path} to give {_said(wire)}"
-                    yield unmet(expected, found, reading.place(pointer, part))
+                    yield violation(expected, found, reading.place(pointer, part))
 
 
-def _leads_to(value: Json, wire: Json, pointer: str, reading: Reading) -> bool:
+def _leads_to(value: LooseJson, wire: LooseJson, pointer: str, reading: AnalyzedExchange) -> bool:
     if isinstance(value, Broken):
-        return wire is ABSENT
+        return wire is MISSING
     return not any(_differences(value, wire, reading, pointer))
 
 
-def reply_agrees_with_wire(read: Read) -> Iterator[Finding]:
+def reply_agrees_with_wire(read: AnalyzedTranscript) -> Iterator[Finding]:
     """What a provider made of the answer is what the harness itself reads on the wire.
 
     Two readings by two programs: the SDK's and ours. Content, reasoning, finish reason, tool
@@ -163,10 +163,10 @@ def reply_agrees_with_wire(read: Read) -> Iterator[Finding]:
         for name in told:
             if told[name] != seen[name]:
                 expected = f"the {name} {show(seen[name])} as on the wire"
-                yield unmet(expected, show(told[name]), _place(turn))
+                yield violation(expected, show(told[name]), _place(turn))
 
 
-def _summary(reply: Reply) -> dict[str, Json]:
+def _summary(reply: Reply) -> dict[str, LooseJson]:
     usage = reply.usage or Usage()
     return {
         "content": reply.content or "",
@@ -180,7 +180,7 @@ def _summary(reply: Reply) -> dict[str, Json]:
     }
 
 
-def failure_agrees_with_wire(read: Read) -> Iterator[Finding]:
+def failure_agrees_with_wire(read: AnalyzedTranscript) -> Iterator[Finding]:
     """An SDK reports a refusal exactly where one travelled, with its status, code and message.
 
     A refusal that looks like an answer is worse than one that raises.
@@ -188,10 +188,10 @@ def failure_agrees_with_wire(read: Read) -> Iterator[Finding]:
     for turn, outcome in _carried_out(read):
         if not _agrees(turn, outcome):
             expected = f"{_named(turn.outcome)} as on the wire"
-            yield unmet(expected, f"{_named(outcome)} in the SDK", _place(turn))
+            yield violation(expected, f"{_named(outcome)} in the SDK", _place(turn))
 
 
-def _agrees(turn: ReadTurn, outcome: Outcome) -> bool:
+def _agrees(turn: AnalyzedTurn, outcome: Outcome) -> bool:
     """Whether the outcome of a turn is a failure where one travelled, and the same."""
     wire = turn.outcome
     if isinstance(outcome, Reply):
@@ -209,7 +209,7 @@ def _named(outcome: Outcome | None) -> str:
     return "no answer" if outcome is None else "an answer"
 
 
-def _unfinished(turn: ReadTurn) -> bool:
+def _unfinished(turn: AnalyzedTurn) -> bool:
     """Whether the turn was given up while its task was still running."""
     if turn.answered is None or turn.answered.endpoint is None:
         return False
@@ -217,7 +217,7 @@ def _unfinished(turn: ReadTurn) -> bool:
     return isinstance(wire, Reply) and bool(wire.states) and wire.states[-1] in states.running
 
 
-def pieces_join_to_content(read: Read) -> Iterator[Finding]:
+def pieces_join_to_content(read: AnalyzedTranscript) -> Iterator[Finding]:
     """What an SDK streamed piece by piece is, joined, the text it stands for.
 
     Of a cumulative stream the last piece is the whole text.
@@ -228,4 +228,4 @@ def pieces_join_to_content(read: Read) -> Iterator[Finding]:
         joined = outcome.pieces[-1] if outcome.cumulative else "".join(outcome.pieces)
         if joined != (outcome.content or ""):
             expected = f"pieces that join to {show(outcome.content)}"
-            yield unmet(expected, show(joined), _place(turn))
+            yield violation(expected, show(joined), _place(turn))

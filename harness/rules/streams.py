@@ -6,13 +6,13 @@ import json
 from collections.abc import Iterator
 from itertools import pairwise
 
-from harness.reading import Part, Read, Reading, Role
-from harness.rules.rule import show, spoken, streamed, unmet, where
-from harness.types import Finding, Json, Reply, ToolCall
+from harness.analysis.exchange import AnalyzedExchange, AnalyzedTranscript, Part, Role
+from harness.rules.rule import show, spoken, streamed, violation, where
+from harness.types import Finding, LooseJson, Reply, ToolCall
 from harness.wire import at
 
 
-def stream_keeps_its_identity(reading: Reading) -> Iterator[Finding]:
+def stream_keeps_its_identity(reading: AnalyzedExchange) -> Iterator[Finding]:
     """Every event of a stream carries the same id, model and time of creation.
 
     Events of two answers in one stream mean that a proxy or a recorder mixed them.
@@ -27,7 +27,7 @@ def stream_keeps_its_identity(reading: Reading) -> Iterator[Finding]:
             found = at(part.value, pointer)
             if began and found and found != began:
                 place = reading.place(pointer, part)
-                yield unmet(f"{show(began)} as in the first event", show(found), place)
+                yield violation(f"{show(began)} as in the first event", show(found), place)
                 break
 
 
@@ -35,7 +35,7 @@ def _finishing(told: list[tuple[Part, Reply]]) -> list[tuple[Part, Reply]]:
     return [(part, reply) for part, reply in told if reply.finish_reason is not None]
 
 
-def stream_finishes_once(reading: Reading) -> Iterator[Finding]:
+def stream_finishes_once(reading: AnalyzedExchange) -> Iterator[Finding]:
     """A stream tells its finish reason, once.
 
     A stream without one was cut off. Some models are known to repeat it (glm-4.5v [REC]); that is
@@ -48,15 +48,15 @@ def stream_finishes_once(reading: Reading) -> Iterator[Finding]:
     ends = _finishing(told)
     if not ends:
         place = reading.place(part=told[-1][0])
-        yield unmet("a finish reason in the last event", "none", place)
+        yield violation("a finish reason in the last event", "none", place)
     for part, reply in ends[1:]:
         if reply.finish_reason != ends[0][1].finish_reason or not endpoint.repeats_finish:
             place = reading.place(where(part, endpoint.fields.finish_reason), part)
             found = f"{show(reply.finish_reason)} after {show(ends[0][1].finish_reason)}"
-            yield unmet("one finish reason", found, place)
+            yield violation("one finish reason", found, place)
 
 
-def nothing_after_finish(reading: Reading) -> Iterator[Finding]:
+def nothing_after_finish(reading: AnalyzedExchange) -> Iterator[Finding]:
     """After the finish reason a stream brings neither text nor tool calls.
 
     A client that stops reading there would lose them; only usage may still come.
@@ -66,7 +66,7 @@ def nothing_after_finish(reading: Reading) -> Iterator[Finding]:
     for part, reply in streamed(reading) if endpoint else []:
         if ended and (reply.tool_calls or _new_text(reply)):
             found = show(reply.content or [call.name for call in reply.tool_calls])
-            yield unmet("nothing more after the finish reason", found, reading.place(part=part))
+            yield violation("nothing more after the finish reason", found, reading.place(part=part))
         ended = ended or reply.finish_reason is not None
 
 
@@ -74,12 +74,12 @@ def _new_text(reply: Reply) -> bool:
     return bool(reply.content) or bool(reply.reasoning)
 
 
-def _is_cumulative(reading: Reading) -> bool:
+def _is_cumulative(reading: AnalyzedExchange) -> bool:
     """Whether each event repeats the whole so far: as asked for, or else as most of them do."""
     return isinstance(reading.outcome, Reply) and reading.outcome.cumulative
 
 
-def cumulative_stream_only_grows(reading: Reading) -> Iterator[Finding]:
+def cumulative_stream_only_grows(reading: AnalyzedExchange) -> Iterator[Finding]:
     """Where each event carries the whole text so far, it begins with the one before.
 
     So it is unless increments were asked for [DOC B3], or the model gives nothing else. A text
@@ -97,11 +97,11 @@ def cumulative_stream_only_grows(reading: Reading) -> Iterator[Finding]:
                 continue
             if not text.startswith(before):
                 place = reading.place(where(part, getattr(endpoint.fields, name)), part)
-                yield unmet(f"a text that begins with {show(before)}", show(text), place)
+                yield violation(f"a text that begins with {show(before)}", show(text), place)
             before = text
 
 
-def cumulative_calls_only_grow(reading: Reading) -> Iterator[Finding]:
+def cumulative_calls_only_grow(reading: AnalyzedExchange) -> Iterator[Finding]:
     """Where each event carries the whole so far, a tool call's arguments only grow too.
 
     The call keeps its id and its name, and no call is lost on the way.
@@ -115,7 +115,9 @@ def cumulative_calls_only_grow(reading: Reading) -> Iterator[Finding]:
             continue
         if not _grown(before, reply.tool_calls):
             place = reading.place(where(part, endpoint.fields.tool_calls), part)
-            yield unmet(f"calls that continue {_calls(before)}", _calls(reply.tool_calls), place)
+            yield violation(
+                f"calls that continue {_calls(before)}", _calls(reply.tool_calls), place
+            )
         before = reply.tool_calls
 
 
@@ -136,7 +138,7 @@ _CHANCE = 10
 """Characters: shorter texts may begin alike by chance, as 1, 10 and 100 do."""
 
 
-def deltas_do_not_repeat(reading: Reading) -> Iterator[Finding]:
+def deltas_do_not_repeat(reading: AnalyzedExchange) -> Iterator[Finding]:
     """Where each event carries only the new piece, no event repeats the whole text so far.
 
     Joined, such pieces would say everything many times over.
@@ -151,20 +153,20 @@ def deltas_do_not_repeat(reading: Reading) -> Iterator[Finding]:
         if len(texts) > 2 and growing and len(texts[-1]) >= _CHANCE:
             part = told[-1][0]
             place = reading.place(where(part, getattr(endpoint.fields, name)), part)
-            yield unmet("only the new piece", f"the whole text so far {show(texts[-1])}", place)
+            yield violation("only the new piece", f"the whole text so far {show(texts[-1])}", place)
 
 
 _DELIVERY = ("stream", "stream_options", "incremental_output", "seed", "request_id")
 
 
-def stream_equals_whole(read: Read) -> Iterator[Finding]:
+def stream_equals_whole(read: AnalyzedTranscript) -> Iterator[Finding]:
     """The same question, asked once for a stream and once for a whole answer, is answered alike.
 
     Models do not say the same twice, so that only what does not depend on chance is compared: the
     model's name, the count of the input tokens, and which of id, model, finish reason and usage
     are told at all.
     """
-    whole: dict[str, Reading] = {}
+    whole: dict[str, AnalyzedExchange] = {}
     streams = [r for r in read.readings if r.is_stream and _is_comparable(r)]
     for reading in read.readings if streams else ():
         if not reading.is_stream and _is_comparable(reading):
@@ -174,29 +176,31 @@ def stream_equals_whole(read: Read) -> Iterator[Finding]:
         for name, one, two in _parted(reading, other) if other else ():
             place = reading.place(part=reading.parts[-1])
             told = f"{name} {show(two)} as in the whole answer (exchange {other and other.number})"
-            yield unmet(told, show(one), place)
+            yield violation(told, show(one), place)
 
 
-def _is_comparable(reading: Reading) -> bool:
+def _is_comparable(reading: AnalyzedExchange) -> bool:
     endpoint = spoken(reading)
     asked = isinstance(reading.asked.value, dict)
     is_chat = endpoint is not None and endpoint.role is Role.ANSWER and bool(endpoint.event)
     return is_chat and asked and isinstance(reading.outcome, Reply)
 
 
-def _asked(reading: Reading) -> str:
+def _asked(reading: AnalyzedExchange) -> str:
     """A question without what says how to deliver the answer."""
     name = reading.endpoint.name if reading.endpoint else ""
     return name + json.dumps(_plain(reading.asked.value, depth=2), sort_keys=True)
 
 
-def _plain(value: Json, depth: int) -> Json:
+def _plain(value: LooseJson, depth: int) -> LooseJson:
     if not isinstance(value, dict) or not depth:
         return value
     return {k: _plain(v, depth - 1) for k, v in value.items() if k not in _DELIVERY}
 
 
-def _parted(reading: Reading, other: Reading) -> Iterator[tuple[str, Json, Json]]:
+def _parted(
+    reading: AnalyzedExchange, other: AnalyzedExchange
+) -> Iterator[tuple[str, LooseJson, LooseJson]]:
     one, two = reading.outcome, other.outcome
     if not isinstance(one, Reply) or not isinstance(two, Reply):
         return

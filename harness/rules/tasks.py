@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from urllib.parse import unquote, urlsplit
 
-from harness.dialects.reader import first, seen
-from harness.reading import Endpoint, Part, Read, Reading, Role
-from harness.rules.rule import answers, show, spoken, unmet, where
-from harness.types import Finding, Json
+from harness.analysis.exchange import AnalyzedExchange, AnalyzedTranscript, Endpoint, Part, Role
+from harness.analysis.reply import first, seen
+from harness.rules.rule import answers, show, spoken, violation, where
+from harness.types import Finding, LooseJson
 from harness.wire import at
 
 
@@ -18,21 +18,21 @@ from harness.wire import at
 class _Told:
     """What one answer says of a task."""
 
-    reading: Reading
+    reading: AnalyzedExchange
     endpoint: Endpoint
     part: Part
     task: str | None
     state: str | None
 
-    def unmet(self, expected: str, found: str, pointer: str) -> Finding:
-        return unmet(expected, found, self.reading.place(pointer, self.part))
+    def violation(self, expected: str, found: str, pointer: str) -> Finding:
+        return violation(expected, found, self.reading.place(pointer, self.part))
 
     @property
     def state_at(self) -> str:
         return where(self.part, self.endpoint.fields.state)
 
 
-def _told(reading: Reading) -> Iterator[_Told]:
+def _told(reading: AnalyzedExchange) -> Iterator[_Told]:
     endpoint = spoken(reading)
     if endpoint is None or endpoint.role not in (Role.SUBMIT, Role.POLL):
         return
@@ -48,7 +48,7 @@ def _text(value: object) -> str | None:
     return value if isinstance(value, str) else None
 
 
-def _polled(reading: Reading) -> str | None:
+def _polled(reading: AnalyzedExchange) -> str | None:
     """The task that a poll's path asks for."""
     endpoint = reading.endpoint
     if endpoint is None or "task" not in endpoint.path.groupindex:
@@ -57,7 +57,7 @@ def _polled(reading: Reading) -> str | None:
     return unquote(match.group("task")) if match else None
 
 
-def task_state_is_known(reading: Reading) -> Iterator[Finding]:
+def task_state_is_known(reading: AnalyzedExchange) -> Iterator[Finding]:
     """The state of a task is one of those the documentation lists.
 
     A loop that waits for a known end would never see another one.
@@ -66,10 +66,10 @@ def task_state_is_known(reading: Reading) -> Iterator[Finding]:
         states = told.endpoint.states
         if told.state is not None and told.state not in states:
             known = ", ".join(states.running + states.succeeded + states.failed)
-            yield told.unmet(f"one of {known}", show(told.state), told.state_at)
+            yield told.violation(f"one of {known}", show(told.state), told.state_at)
 
 
-def task_moves_forward(read: Read) -> Iterator[Finding]:
+def task_moves_forward(read: AnalyzedTranscript) -> Iterator[Finding]:
     """A task only moves forward, and it ends once.
 
     After its end every further poll repeats the same state, until the service has forgotten it.
@@ -82,7 +82,7 @@ def task_moves_forward(read: Read) -> Iterator[Finding]:
                 continue
             before = latest.get(task)
             if before is not None and not _follows(told.endpoint, before, told.state):
-                yield told.unmet(f"{before} or what follows it", told.state, told.state_at)
+                yield told.violation(f"{before} or what follows it", told.state, told.state_at)
             latest[task] = told.state
 
 
@@ -93,16 +93,18 @@ def _follows(endpoint: Endpoint, before: str, state: str) -> bool:
     return not states.ended(before) and states.rank(before) <= states.rank(state)
 
 
-def poll_answers_its_task(reading: Reading) -> Iterator[Finding]:
+def poll_answers_its_task(reading: AnalyzedExchange) -> Iterator[Finding]:
     """The answer to a poll is about the task that was asked for."""
     asked = _polled(reading)
     for told in _told(reading):
         if asked is not None and told.task is not None and told.task != asked:
             pointer = where(told.part, told.endpoint.fields.task_id)
-            yield told.unmet(f"the task {show(asked)} that was asked for", show(told.task), pointer)
+            yield told.violation(
+                f"the task {show(asked)} that was asked for", show(told.task), pointer
+            )
 
 
-def task_keeps_its_id(read: Read) -> Iterator[Finding]:
+def task_keeps_its_id(read: AnalyzedTranscript) -> Iterator[Finding]:
     """What is polled is what was submitted.
 
     A turn that polls another task than its own waits for somebody else's answer.
@@ -118,10 +120,10 @@ def task_keeps_its_id(read: Read) -> Iterator[Finding]:
             if task is not None and task not in submitted:
                 wanted = ", ".join(sorted(show(name) for name in own))
                 expected = f"a poll of the submitted task {wanted}"
-                yield unmet(expected, f"one of {show(task)}", reading.place())
+                yield violation(expected, f"one of {show(task)}", reading.place())
 
 
-def _submissions(reading: Reading) -> Iterator[_Told]:
+def _submissions(reading: AnalyzedExchange) -> Iterator[_Told]:
     return (
         told
         for told in _told(reading)
@@ -129,25 +131,25 @@ def _submissions(reading: Reading) -> Iterator[_Told]:
     )
 
 
-def result_only_after_success(reading: Reading) -> Iterator[Finding]:
+def result_only_after_success(reading: AnalyzedExchange) -> Iterator[Finding]:
     """A task that has not succeeded has no result yet."""
     for told in _told(reading):
         states = told.endpoint.states
         if told.state not in states or told.state in states.succeeded:
             continue
         for pointer, _ in seen(told.part.value, told.endpoint.fields.results):
-            yield told.unmet(f"no result while {told.state}", "one", pointer)
+            yield told.violation(f"no result while {told.state}", "one", pointer)
 
 
-def success_has_result(reading: Reading) -> Iterator[Finding]:
+def success_has_result(reading: AnalyzedExchange) -> Iterator[Finding]:
     """A task that succeeded brings its result."""
     for told in _told(reading):
         succeeded = told.state in told.endpoint.states.succeeded
         if succeeded and not any(seen(told.part.value, told.endpoint.fields.results)):
-            yield told.unmet(f"a result with the state {told.state}", "none", told.state_at)
+            yield told.violation(f"a result with the state {told.state}", "none", told.state_at)
 
 
-def failed_task_says_why(reading: Reading) -> Iterator[Finding]:
+def failed_task_says_why(reading: AnalyzedExchange) -> Iterator[Finding]:
     """A task that failed carries a code and a message where its service promises them.
 
     DashScope does for FAILED [DOC B5], inside `output` and with HTTP 200.
@@ -158,10 +160,10 @@ def failed_task_says_why(reading: Reading) -> Iterator[Finding]:
             continue
         for name, pointers in (("code", fields.code), ("message", fields.message)):
             if not first(told.part.value, pointers):
-                yield told.unmet(f"a {name} with the state {told.state}", "none", pointers[-1])
+                yield told.violation(f"a {name} with the state {told.state}", "none", pointers[-1])
 
 
-def task_times_in_order(reading: Reading) -> Iterator[Finding]:
+def task_times_in_order(reading: AnalyzedExchange) -> Iterator[Finding]:
     """A task is submitted, then scheduled, then ended.
 
     The times carry no zone (they are Beijing time [REC]), so only their order can be checked.
@@ -171,18 +173,18 @@ def task_times_in_order(reading: Reading) -> Iterator[Finding]:
         for pointer, text in seen(told.part.value, told.endpoint.fields.times):
             time = _time(text)
             if time is None and text:
-                yield told.unmet("a date and a time", show(text), pointer)
+                yield told.violation("a date and a time", show(text), pointer)
             elif time is not None and before is not None and time < before:
-                yield told.unmet(f"a time after {before}", str(time), pointer)
+                yield told.violation(f"a time after {before}", str(time), pointer)
             before = time or before
 
 
-def task_times_stay(read: Read) -> Iterator[Finding]:
+def task_times_stay(read: AnalyzedTranscript) -> Iterator[Finding]:
     """What a poll tells of a task's past is what the poll before told.
 
     A task is submitted once, scheduled once and ends once [REC].
     """
-    known: dict[tuple[str, str], Json] = {}
+    known: dict[tuple[str, str], LooseJson] = {}
     for reading in read.readings:
         for told in _told(reading):
             for pointer, text in seen(told.part.value, told.endpoint.fields.times):
@@ -190,10 +192,10 @@ def task_times_stay(read: Read) -> Iterator[Finding]:
                     continue  # not yet
                 before = known.setdefault((told.task or "", pointer), text)
                 if text != before:
-                    yield told.unmet(f"{show(before)} as told before", show(text), pointer)
+                    yield told.violation(f"{show(before)} as told before", show(text), pointer)
 
 
-def task_metrics_add_up(reading: Reading) -> Iterator[Finding]:
+def task_metrics_add_up(reading: AnalyzedExchange) -> Iterator[Finding]:
     """What a task counts of its results agrees with the results.
 
     No more have succeeded and failed than there are in all; once it ended, exactly so many, and
@@ -206,13 +208,15 @@ def task_metrics_add_up(reading: Reading) -> Iterator[Finding]:
             continue
         pointer = where(told.part, told.endpoint.fields.metrics)
         if good + bad > total:
-            yield told.unmet(f"at most {total} in all", f"{good} + {bad}", pointer)
+            yield told.violation(f"at most {total} in all", f"{good} + {bad}", pointer)
         elif told.state in told.endpoint.states.succeeded:
             links = sum(1 for _ in seen(told.part.value, told.endpoint.fields.images))
             if good + bad != total:
-                yield told.unmet(f"{total} in all, as it ended", f"{good} + {bad}", pointer)
+                yield told.violation(f"{total} in all, as it ended", f"{good} + {bad}", pointer)
             elif links and links != good:
-                yield told.unmet(f"{links} that succeeded, as many as links", str(good), pointer)
+                yield told.violation(
+                    f"{links} that succeeded, as many as links", str(good), pointer
+                )
 
 
 def _time(text: object) -> datetime | None:

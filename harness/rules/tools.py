@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from harness.dialects.reader import FUNCTION, seen
-from harness.reading import Fields, Part, Read, Reading
+from harness.analysis.exchange import AnalyzedExchange, AnalyzedTranscript, Fields, Part
+from harness.analysis.reply import FUNCTION, seen
 from harness.rules.rule import (
     Answered,
     answered,
@@ -15,11 +15,11 @@ from harness.rules.rule import (
     show,
     spoken,
     streamed,
-    unmet,
+    violation,
     where,
 )
 from harness.rules.schemas import violations
-from harness.types import NOTHING, Finding, Json, Place, Reply, ToolCall
+from harness.types import NOTHING, Finding, LooseJson, Place, Reply, ToolCall
 from harness.wire import at, read_json
 
 CALLING = "tool_calls"
@@ -29,11 +29,11 @@ CUT_OFF = "length"
 """The finish reason of an answer that was cut off, in the middle of a call too."""
 
 
-def _whole(reading: Reading) -> Reply | None:
+def _whole(reading: AnalyzedExchange) -> Reply | None:
     return reading.outcome if isinstance(reading.outcome, Reply) else None
 
 
-def _place(reading: Reading, number: int) -> Place:
+def _place(reading: AnalyzedExchange, number: int) -> Place:
     """Where a tool call stands: exactly in a whole answer, in its first event in a stream."""
     pointers = reading.endpoint.fields.tool_calls if reading.endpoint else ()
     part = next((part for part, reply in replies(reading) if reply.tool_calls), None)
@@ -43,7 +43,7 @@ def _place(reading: Reading, number: int) -> Place:
     return reading.place(pointer if reading.is_stream else f"{pointer}/{number}", part)
 
 
-def tool_calls_are_complete(reading: Reading) -> Iterator[Finding]:
+def tool_calls_are_complete(reading: AnalyzedExchange) -> Iterator[Finding]:
     """A tool call has an id of its own, a name, and a JSON object as arguments.
 
     Streamed pieces are joined first. The result is sent back under that id.
@@ -53,7 +53,7 @@ def tool_calls_are_complete(reading: Reading) -> Iterator[Finding]:
     for number, call in enumerate(reply.tool_calls if reply else ()):
         cut_off = reply is not None and reply.finish_reason == CUT_OFF
         for expected, found in _problems(call, known, cut_off):
-            yield unmet(expected, found, _place(reading, number))
+            yield violation(expected, found, _place(reading, number))
         known.add(call.id)
 
 
@@ -71,7 +71,7 @@ def _problems(call: ToolCall, known: set[str], cut_off: bool) -> Iterator[tuple[
         yield "a JSON object as arguments", show(arguments.value)
 
 
-def _pieces(reading: Reading) -> Iterator[tuple[Part, str, Json, int]]:
+def _pieces(reading: AnalyzedExchange) -> Iterator[tuple[Part, str, LooseJson, int]]:
     """Each piece of a streamed call: its event, its pointer, itself, and its index."""
     endpoint = reading.endpoint
     for part, _ in streamed(reading) if endpoint else ():
@@ -83,7 +83,7 @@ def _pieces(reading: Reading) -> Iterator[tuple[Part, str, Json, int]]:
                 yield part, f"{pointer}/{number}", call, index if type(index) is int else number
 
 
-def tool_pieces_belong(reading: Reading) -> Iterator[Finding]:
+def tool_pieces_belong(reading: AnalyzedExchange) -> Iterator[Finding]:
     """The pieces of a streamed tool call belong to it: the first has an id and a name.
 
     Later ones have neither, or the same (DashScope's have `id: ""` [REC B6]; Zhipu's calls come
@@ -99,18 +99,20 @@ def tool_pieces_belong(reading: Reading) -> Iterator[Finding]:
         own, name = known.get(index, ("", ""))
         if index not in known and not (told[0] and told[1]):
             place = reading.place(pointer, part)
-            yield unmet("a first piece with an id and a name", show(call), place)
+            yield violation("a first piece with an id and a name", show(call), place)
         elif told[0] in ("", own) and name and told[1] not in ("", name):
             place = reading.place(pointer, part)
-            yield unmet(f"a piece of the call of {show(name)}", f"one of {show(told[1])}", place)
+            yield violation(
+                f"a piece of the call of {show(name)}", f"one of {show(told[1])}", place
+            )
         known[index] = (told[0] or own, told[1] or name)
 
 
-def _named(call: Json) -> Json:
+def _named(call: LooseJson) -> LooseJson:
     return at(call, "/function/name")
 
 
-def tool_type_is_known(reading: Reading) -> Iterator[Finding]:
+def tool_type_is_known(reading: AnalyzedExchange) -> Iterator[Finding]:
     """A tool call is of the type function, or of a type that it has a field for.
 
     Zhipu names its own tools so (a search, a browser). Programs look under `function`.
@@ -122,14 +124,14 @@ def tool_type_is_known(reading: Reading) -> Iterator[Finding]:
                 kind = at(call, "/type")
                 if isinstance(kind, str) and kind and kind not in call:
                     place = reading.place(f"{pointer}/{number}/type", part)
-                    yield unmet("the type function", show(kind), place)
+                    yield violation("the type function", show(kind), place)
 
 
-def _calling(read: Read) -> Iterator[Answered]:
+def _calling(read: AnalyzedTranscript) -> Iterator[Answered]:
     return (asked for asked in answered(read) if asked.reply.tool_calls)
 
 
-def _declared(asked: Answered) -> dict[str, Json]:
+def _declared(asked: Answered) -> dict[str, LooseJson]:
     """The parameters' schema of each function a request offers."""
     tools = asked.asks("tools")
     functions = [at(tool, "/function") for tool in tools] if isinstance(tools, list) else []
@@ -137,7 +139,7 @@ def _declared(asked: Answered) -> dict[str, Json]:
     return {function["name"]: function.get("parameters") for function in named}
 
 
-def tool_was_declared(read: Read) -> Iterator[Finding]:
+def tool_was_declared(read: AnalyzedTranscript) -> Iterator[Finding]:
     """A model calls only functions that the request offered.
 
     A program that looks the function up would fail, or run something nobody offered.
@@ -150,10 +152,10 @@ def tool_was_declared(read: Read) -> Iterator[Finding]:
             if call.name and call.name not in declared:
                 offered = ", ".join(declared) or "no function at all"
                 found = f"one of {show(call.name)}"
-                yield unmet(f"a call of {offered}", found, _place(asked.answer, number))
+                yield violation(f"a call of {offered}", found, _place(asked.answer, number))
 
 
-def tool_arguments_fit(read: Read) -> Iterator[Finding]:
+def tool_arguments_fit(read: AnalyzedTranscript) -> Iterator[Finding]:
     """The arguments of a tool call fit the JSON Schema that the request declared.
 
     Models make mistakes here; a program that trusts them passes the mistake on.
@@ -168,30 +170,30 @@ def tool_arguments_fit(read: Read) -> Iterator[Finding]:
             within = f"in the arguments of {call.name}"
             for pointer, expected, found in violations(schema, arguments.value):
                 place = _place(asked.answer, number)
-                yield unmet(expected, found, place, within + (pointer and " at " + pointer))
+                yield violation(expected, found, place, within + (pointer and " at " + pointer))
 
 
-def _finish_place(reading: Reading) -> Place:
+def _finish_place(reading: AnalyzedExchange) -> Place:
     parts: list[Part] = [part for part, reply in replies(reading) if reply.finish_reason]
     if not parts or reading.endpoint is None:
         return reading.place()
     return reading.place(where(parts[-1], reading.endpoint.fields.finish_reason), parts[-1])
 
 
-def tool_finish_has_calls(reading: Reading) -> Iterator[Finding]:
+def tool_finish_has_calls(reading: AnalyzedExchange) -> Iterator[Finding]:
     """An answer that finished to have tools called calls at least one."""
     reply = _whole(reading)
     if reply and reply.finish_reason == CALLING and not _calls_any(reading):
-        yield unmet("a tool call, as the finish reason says", "none", _finish_place(reading))
+        yield violation("a tool call, as the finish reason says", "none", _finish_place(reading))
 
 
-def _calls_any(reading: Reading) -> bool:
+def _calls_any(reading: AnalyzedExchange) -> bool:
     """Whether any tool is called, one of the service's own included."""
     pointers = reading.endpoint.fields.tool_calls if reading.endpoint else ()
     return any(calls for part in reading.parts for _, calls in seen(part.value, pointers))
 
 
-def tool_calls_finish_as_such(reading: Reading) -> Iterator[Finding]:
+def tool_calls_finish_as_such(reading: AnalyzedExchange) -> Iterator[Finding]:
     """An answer that calls tools says so in its finish reason.
 
     DashScope said "stop" in 2024 [REC] and "tool_calls" since 2025 [REC]: loops that wait for the
@@ -200,17 +202,17 @@ def tool_calls_finish_as_such(reading: Reading) -> Iterator[Finding]:
     reply = _whole(reading)
     if reply and reply.tool_calls and reply.finish_reason == "stop" and not _is_forced(reading):
         expected = f'the finish reason "{CALLING}" of an answer with tool calls'
-        yield unmet(expected, '"stop"', _finish_place(reading))
+        yield violation(expected, '"stop"', _finish_place(reading))
 
 
-def _is_forced(reading: Reading) -> bool:
+def _is_forced(reading: AnalyzedExchange) -> bool:
     """Whether a request names the function that is to be called, or says that one has to be."""
     fields = reading.endpoint.fields if reading.endpoint else Fields()
     choice = at(reading.asked.value, f"{fields.parameters}/tool_choice")
     return isinstance(choice, dict) or choice == "required"
 
 
-def tool_results_answer_calls(reading: Reading) -> Iterator[Finding]:
+def tool_results_answer_calls(reading: AnalyzedExchange) -> Iterator[Finding]:
     """Every tool result in a request answers an earlier call, and every call is answered.
 
     A result belongs to its call by `tool_call_id`, which both services document as required; with
@@ -230,16 +232,16 @@ def tool_results_answer_calls(reading: Reading) -> Iterator[Finding]:
             open_calls.pop(str(name), None)
     for call, place in open_calls.items() if not nameless else ():
         expected = f"a tool result for the call {show(call)} in the request"
-        yield unmet(expected, "none", reading.asked_place(place))
+        yield violation(expected, "none", reading.asked_place(place))
 
 
 def _unasked(
-    reading: Reading, pointer: str, name: Json, open_calls: dict[str, str]
+    reading: AnalyzedExchange, pointer: str, name: LooseJson, open_calls: dict[str, str]
 ) -> Iterator[Finding]:
     if not isinstance(name, str):
         expected = "a tool_call_id of the tool result in the request"
-        yield unmet(expected, "none", reading.asked_place(pointer))
+        yield violation(expected, "none", reading.asked_place(pointer))
     elif name not in open_calls:
         wanted = ", ".join(map(show, open_calls)) or "no tool result, as no call is open"
         place = reading.asked_place(f"{pointer}/tool_call_id")
-        yield unmet(wanted, f"a result for {show(name)}", place, "in the request")
+        yield violation(wanted, f"a result for {show(name)}", place, "in the request")

@@ -4,21 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from harness.dialects.reader import seen
-from harness.reading import Endpoint, Part, Reading
-from harness.rules.rule import answers, replies, show, spoken, streamed, unmet, where
+from harness.analysis.exchange import AnalyzedExchange, Endpoint, Part
+from harness.analysis.reply import seen
+from harness.rules.rule import answers, replies, show, spoken, streamed, violation, where
 from harness.types import Failure, Finding, Reply, Usage
 
 COUNTS = ("input_tokens", "output_tokens", "total_tokens")
 
 
-def _counted(reading: Reading) -> Iterator[tuple[Part, Usage]]:
+def _counted(reading: AnalyzedExchange) -> Iterator[tuple[Part, Usage]]:
     for part, reply in replies(reading):
         if isinstance(reply, Reply) and reply.usage is not None:
             yield part, reply.usage
 
 
-def usage_adds_up(reading: Reading) -> Iterator[Finding]:
+def usage_adds_up(reading: AnalyzedExchange) -> Iterator[Finding]:
     """Input and output tokens add up to the total.
 
     True of every recording of both services: image and reasoning tokens are counted within.
@@ -29,10 +29,10 @@ def usage_adds_up(reading: Reading) -> Iterator[Finding]:
             continue
         pointers = reading.endpoint.fields.total_tokens if reading.endpoint else ()
         expected = f"{given} + {made} = {given + made} tokens in all"
-        yield unmet(expected, str(total), reading.place(where(part, pointers), part))
+        yield violation(expected, str(total), reading.place(where(part, pointers), part))
 
 
-def usage_is_not_negative(reading: Reading) -> Iterator[Finding]:
+def usage_is_not_negative(reading: AnalyzedExchange) -> Iterator[Finding]:
     """No token count is negative."""
     endpoint = spoken(reading)
     if endpoint is None:
@@ -43,10 +43,10 @@ def usage_is_not_negative(reading: Reading) -> Iterator[Finding]:
         for pointers in counts:
             for pointer, count in seen(part.value, pointers):
                 if type(count) is int and count < 0:
-                    yield unmet("a count of tokens", str(count), reading.place(pointer, part))
+                    yield violation("a count of tokens", str(count), reading.place(pointer, part))
 
 
-def usage_details_fit(reading: Reading) -> Iterator[Finding]:
+def usage_details_fit(reading: AnalyzedExchange) -> Iterator[Finding]:
     """What is counted in detail is within what is counted in all.
 
     Cached and image tokens are input, reasoning tokens are output; none is counted beside it.
@@ -54,7 +54,7 @@ def usage_details_fit(reading: Reading) -> Iterator[Finding]:
     endpoint = spoken(reading)
     for part, usage in _counted(reading) if endpoint else ():
         for pointer, count, most in _details(part, usage, endpoint):
-            yield unmet(f"at most {most}", str(count), reading.place(pointer, part))
+            yield violation(f"at most {most}", str(count), reading.place(pointer, part))
 
 
 def _details(part: Part, usage: Usage, endpoint: Endpoint | None) -> Iterator[tuple[str, int, int]]:
@@ -69,7 +69,7 @@ def _details(part: Part, usage: Usage, endpoint: Endpoint | None) -> Iterator[tu
                 yield pointer, count, most
 
 
-def usage_is_told(reading: Reading) -> Iterator[Finding]:
+def usage_is_told(reading: AnalyzedExchange) -> Iterator[Finding]:
     """A stream that ended counts its tokens where its service always does, or was asked to.
 
     Zhipu does in the last event; the OpenAI-compatible form does on `include_usage`.
@@ -80,10 +80,10 @@ def usage_is_told(reading: Reading) -> Iterator[Finding]:
         return
     ended = any(reply.finish_reason for _, reply in told)
     if ended and not any(reply.usage for _, reply in told):
-        yield unmet("a count of the tokens", "none", reading.place(part=told[-1][0]))
+        yield violation("a count of the tokens", "none", reading.place(part=told[-1][0]))
 
 
-def usage_never_shrinks(reading: Reading) -> Iterator[Finding]:
+def usage_never_shrinks(reading: AnalyzedExchange) -> Iterator[Finding]:
     """The usage that a stream repeats grows or stays.
 
     DashScope counts along in every event [REC]; a count that falls was of another answer.
@@ -96,11 +96,11 @@ def usage_never_shrinks(reading: Reading) -> Iterator[Finding]:
                 continue
             if count < before.get(name, count):
                 place = reading.place(where(part, _pointers(reading, name)), part)
-                yield unmet(f"at least {before[name]} as before", str(count), place)
+                yield violation(f"at least {before[name]} as before", str(count), place)
             before[name] = count
 
 
-def input_tokens_stay(reading: Reading) -> Iterator[Finding]:
+def input_tokens_stay(reading: AnalyzedExchange) -> Iterator[Finding]:
     """The input tokens that a stream repeats are the same in every event.
 
     What was asked does not change while it is answered [REC].
@@ -112,10 +112,10 @@ def input_tokens_stay(reading: Reading) -> Iterator[Finding]:
         count = reply.usage.input_tokens if reply.usage else None
         if count is not None and before is not None and count != before:
             place = reading.place(where(part, _pointers(reading, "input_tokens")), part)
-            yield unmet(f"{before} as before", show(count), place)
+            yield violation(f"{before} as before", show(count), place)
             return
         before = count if before is None else before
 
 
-def _pointers(reading: Reading, name: str) -> tuple[str, ...]:
+def _pointers(reading: AnalyzedExchange, name: str) -> tuple[str, ...]:
     return getattr(reading.endpoint.fields, name) if reading.endpoint else ()

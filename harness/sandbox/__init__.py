@@ -12,15 +12,17 @@ from contextlib import AbstractContextManager
 
 from starlette.applications import Starlette
 
-from harness.sandbox import dashscope, server, zhipuai
+from harness.providers.dashscope import sandbox as dashscope_sandbox
+from harness.providers.zhipu import sandbox as zhipu_sandbox
+from harness.sandbox import server
 from harness.sandbox.options import HOST, LIFELIKE, USUAL_PORT, Options
-from harness.sandbox.speaker import Speaker
+from harness.sandbox.speaker import ProviderServer
 
 __all__ = [
     "DASHSCOPE_KEY",
     "HOST",
     "LIFELIKE",
-    "SPEAKERS",
+    "PROVIDER_SERVERS",
     "USUAL_PORT",
     "ZHIPUAI_KEY",
     "Options",
@@ -29,19 +31,19 @@ __all__ = [
     "serve",
 ]
 
-SPEAKERS: Mapping[str, Speaker] = {
-    "zhipuai": zhipuai.SPEAKER,
-    "dashscope": dashscope.SPEAKER,
+PROVIDER_SERVERS: Mapping[str, ProviderServer] = {
+    "zhipuai": zhipu_sandbox.SPEAKER,
+    "dashscope": dashscope_sandbox.SPEAKER,
 }
 """Every provider the sandbox can speak for, by name."""
 
-ZHIPUAI_KEY = zhipuai.KEY
-DASHSCOPE_KEY = dashscope.KEY
+ZHIPUAI_KEY = zhipu_sandbox.KEY
+DASHSCOPE_KEY = dashscope_sandbox.KEY
 
 
 def application(options: Options) -> Starlette:
     """The sandbox as an ASGI application."""
-    return server.assemble(options, SPEAKERS)
+    return server.assemble(options, PROVIDER_SERVERS)
 
 
 def serve(options: Options) -> AbstractContextManager[str]:

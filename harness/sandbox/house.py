@@ -15,7 +15,7 @@ from harness.sandbox.options import Options
 from harness.sandbox.pictures import Gallery, Wish
 from harness.sandbox.refusal import Reason, Refused
 from harness.sandbox.tasks import BEIJING, Tasks
-from harness.types import Json
+from harness.types import LooseJson
 
 Headers = list[tuple[str, str]]
 
@@ -71,12 +71,12 @@ def now() -> datetime:
     return datetime.now(BEIJING)
 
 
-def compact(value: Json) -> bytes:
+def compact(value: LooseJson) -> bytes:
     """JSON as both services write it: no spaces, Chinese as Chinese."""
     return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "replace")
 
 
-def said(value: Json, status: int, headers: Headers) -> Response:
+def said(value: LooseJson, status: int, headers: Headers) -> Response:
     """An answer in JSON. Like the services' it has no length: it is sent in chunks."""
     response = Response(compact(value), status)
     response.raw_headers = _raw(headers)

@@ -8,7 +8,7 @@ import re
 from harness.sandbox import words
 from harness.sandbox.talk import Talk
 from harness.sandbox.toolbox import fill_from
-from harness.types import Json
+from harness.types import LooseJson
 from harness.wire import read_json
 
 _JSON = re.compile(
@@ -31,14 +31,14 @@ def answer_json(talk: Talk) -> str:
     return json.dumps(value | _remembered(talk), ensure_ascii=False)
 
 
-def _remembered(talk: Talk) -> dict[str, Json]:
+def _remembered(talk: Talk) -> dict[str, LooseJson]:
     """What of the conversation goes into a JSON answer that has no prescribed form."""
     if not talk.earlier or _fields(f"{talk.question}\n{talk.system}"):
         return {}
     return {"question_number": talk.number, "earlier": words.excerpt(talk.earlier[-1])}
 
 
-def _example(text: str) -> Json:
+def _example(text: str) -> LooseJson:
     """A JSON object filled after the schema, or the example, that a text contains."""
     start = text.find("{")
     if start < 0:
@@ -76,7 +76,7 @@ def _fields(text: str) -> list[str]:
     return list(dict.fromkeys(n for n in found if n.lower() not in _NO_FIELDS))[:12]
 
 
-def _field(talk: Talk, name: str) -> Json:
+def _field(talk: Talk, name: str) -> LooseJson:
     """A plausible value for a field, by its name."""
     subject = next(iter(words.cities(talk.question)), "") or words.excerpt(talk.question, 12)
     if re.search(

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from starlette.requests import ClientDisconnect, Request
 
 from harness.sandbox.refusal import Reason, Refused
-from harness.types import Call, Json, Message, ToolCall
+from harness.types import Call, LooseJson, Message, ToolCall
 from harness.wire import read_json
 
 MOST_BYTES = 10 * 1024 * 1024
@@ -20,7 +20,7 @@ FORBIDDEN = ("制造炸弹", "违禁内容", "how to build a bomb")
 """What a text must not contain; a stand-in for the services' real inspection."""
 
 
-async def read_object(request: Request) -> dict[str, Json]:
+async def read_object(request: Request) -> dict[str, LooseJson]:
     """The body as a JSON object. A body that is too big is read to its end, but not kept."""
     parts, size = [], 0
     try:
@@ -36,7 +36,7 @@ async def read_object(request: Request) -> dict[str, Json]:
     return value
 
 
-def member(value: Mapping[str, Json], name: str) -> dict[str, Json]:
+def member(value: Mapping[str, LooseJson], name: str) -> dict[str, LooseJson]:
     """A member that is an object; empty where there is none."""
     found = value.get(name)
     if found is not None and not isinstance(found, dict):
@@ -44,14 +44,14 @@ def member(value: Mapping[str, Json], name: str) -> dict[str, Json]:
     return found or {}
 
 
-def read_model(value: Json, known: re.Pattern[str]) -> str:
+def read_model(value: LooseJson, known: re.Pattern[str]) -> str:
     """The name of a model that the provider has."""
     if not isinstance(value, str) or not known.fullmatch(value):
         raise Refused(Reason.UNKNOWN_MODEL)
     return value
 
 
-def read_messages(value: Json) -> tuple[Message, ...]:
+def read_messages(value: LooseJson) -> tuple[Message, ...]:
     """The messages of a conversation, each with a known role and something in it."""
     if not isinstance(value, list) or not value:
         raise Refused(Reason.NO_MESSAGES)
@@ -61,7 +61,7 @@ def read_messages(value: Json) -> tuple[Message, ...]:
     return messages
 
 
-def _message(value: Json) -> Message:
+def _message(value: LooseJson) -> Message:
     if not isinstance(value, dict) or value.get("role") not in _ROLES:
         raise Refused(Reason.BAD_MESSAGES)
     content, calls = _content(value.get("content")), tuple(_tool_calls(value.get("tool_calls")))
@@ -74,7 +74,7 @@ def _message(value: Json) -> Message:
 _ROLES = ("system", "user", "assistant", "tool")
 
 
-def _content(value: Json) -> str:
+def _content(value: LooseJson) -> str:
     """Content as text: a string, or a list of parts of which the texts count.
 
     [REC] `content: []` beside `tool_calls` is accepted by both services.
@@ -87,7 +87,7 @@ def _content(value: Json) -> str:
     return value or ""
 
 
-def _tool_calls(value: Json) -> Iterator[ToolCall]:
+def _tool_calls(value: LooseJson) -> Iterator[ToolCall]:
     if value is not None and not isinstance(value, list):
         raise Refused(Reason.BAD_MESSAGES)
     for call in value or ():
@@ -134,7 +134,7 @@ class Range:
         return above and below
 
 
-def check_ranges(parameters: Mapping[str, Json], ranges: Mapping[str, Range]) -> None:
+def check_ranges(parameters: Mapping[str, LooseJson], ranges: Mapping[str, Range]) -> None:
     """Every parameter that is given is in its range; null counts as not given."""
     for name, allowed in ranges.items():
         value = parameters.get(name)
@@ -148,14 +148,14 @@ def check_content(texts: Sequence[str]) -> None:
         raise Refused(Reason.FORBIDDEN)
 
 
-def read_text(value: Json) -> str:
+def read_text(value: LooseJson) -> str:
     """A text with something in it."""
     if not isinstance(value, str) or not value.strip():
         raise Refused(Reason.BAD_PARAMETER, "prompt")
     return value
 
 
-def read_size(value: Json, between: str) -> tuple[int, int] | None:
+def read_size(value: LooseJson, between: str) -> tuple[int, int] | None:
     """Width and height from `1024x1024` or `1024*1024`; None for what is no size at all."""
     parts = value.split(between) if isinstance(value, str) else []
     if len(parts) != 2 or not all(p.isascii() and p.isdigit() and len(p) <= 5 for p in parts):

@@ -13,7 +13,7 @@ from collections.abc import Iterable
 from harness.sandbox import toolbox, words
 from harness.sandbox.skills import SKILLS
 from harness.sandbox.talk import Talk
-from harness.types import Call, Json, Message, Reply, ToolCall, Usage
+from harness.types import Call, LooseJson, Message, Reply, ToolCall, Usage
 
 _COUNTS = ("temperature", "top_p", "top_k", "seed")
 """The parameters that make for other words; how an answer is delivered must not."""
@@ -82,11 +82,11 @@ def _digest(call: Call) -> bytes:
     return hashlib.sha256(_text([call.model, said, settings]).encode("utf-8", "replace")).digest()
 
 
-def _text(value: Json) -> str:
+def _text(value: LooseJson) -> str:
     return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
 
 
-def _is_json_wanted(response_format: Json) -> bool:
+def _is_json_wanted(response_format: LooseJson) -> bool:
     kind = response_format.get("type") if isinstance(response_format, dict) else ""
     return kind in ("json_object", "json_schema")
 
@@ -95,7 +95,7 @@ def _speak(talk: Talk) -> str:
     return next(text for skill in SKILLS if (text := skill(talk)))
 
 
-def _until_stop(text: str, stop: Json) -> str:
+def _until_stop(text: str, stop: LooseJson) -> str:
     """The text before the first of the words to stop at."""
     for word in [stop] if isinstance(stop, str) else stop if isinstance(stop, list) else []:
         if isinstance(word, str) and word:
@@ -111,7 +111,7 @@ def _ponder(talk: Talk) -> str:
     return f"用户问的是：“{asked}”，这是第 {talk.number} 个问题。我先回顾前文，再简明地回答。"
 
 
-def _saying(said: str, limit: Json, read: int, reasoning: str | None) -> Reply:
+def _saying(said: str, limit: LooseJson, read: int, reasoning: str | None) -> Reply:
     """Text, cut off where the tokens run out; thinking comes first and may use them all up."""
     thought, pieces = words.tokens(reasoning or ""), words.tokens(said)
     room = limit if isinstance(limit, int) and limit > 0 else len(thought) + len(pieces)

@@ -19,7 +19,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from harness.errors import HarnessError
 from harness.sandbox.house import House
 from harness.sandbox.options import HOST, USUAL_PORT, Options
-from harness.sandbox.speaker import Speaker
+from harness.sandbox.speaker import ProviderServer
 
 MARK = ("x-sandbox", "harness")
 """The header on every answer, so that nobody takes a sandbox for the real service."""
@@ -32,7 +32,7 @@ it answers on this machine, without a model, in the format the providers use.
 """
 
 
-def assemble(options: Options, speakers: Mapping[str, Speaker]) -> Starlette:
+def assemble(options: Options, speakers: Mapping[str, ProviderServer]) -> Starlette:
     """The application: every speaker below its prefix, and the pictures below /files."""
     house = House(options)
 

@@ -21,7 +21,7 @@ Endpoint = Callable[[House, Request], Awaitable[Response]]
 
 
 @dataclass(frozen=True, slots=True)
-class Speaker:
+class ProviderServer:
     """One provider's language.
 
     It is spoken below `prefix`. `check_key` refuses a token that does not go with the accepted

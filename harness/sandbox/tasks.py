@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta, timezone
 from enum import StrEnum
 
-from harness.types import Json
+from harness.types import LooseJson
 
 BEIJING = timezone(timedelta(hours=8), "Beijing")
 """Both services give local times of Beijing, which has no summer time."""
@@ -34,7 +34,7 @@ class Task:
     """
 
     id: str
-    result: Json
+    result: LooseJson
     submitted: datetime
     failure: tuple[str, str] | None = None
     polls: int = 0
@@ -52,7 +52,7 @@ class Tasks:
         self._now = now
         self._tasks: OrderedDict[str, Task] = OrderedDict()
 
-    def submit(self, id: str, result: Json, failure: tuple[str, str] | None = None) -> Task:
+    def submit(self, id: str, result: LooseJson, failure: tuple[str, str] | None = None) -> Task:
         """Take on a task."""
         task = Task(id=id, result=result, submitted=self._now(), failure=failure)
         self._tasks[id] = task

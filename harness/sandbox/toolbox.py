@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import TypeGuard
 
 from harness.sandbox import words
-from harness.types import Json, ToolCall
+from harness.types import LooseJson, ToolCall
 
 _ALIKE = (
     {
@@ -42,10 +42,10 @@ class Tool:
 
     name: str
     description: str
-    schema: Mapping[str, Json]
+    schema: Mapping[str, LooseJson]
 
 
-def declared(tools: Json) -> list[Tool]:
+def declared(tools: LooseJson) -> list[Tool]:
     """The functions among declared tools; whatever else is declared is passed over."""
     found = []
     for tool in tools if isinstance(tools, list) else []:
@@ -59,7 +59,9 @@ def declared(tools: Json) -> list[Tool]:
     return found
 
 
-def choose(tools: Json, choice: Json, question: str, earlier: Sequence[str]) -> list[ToolCall]:
+def choose(
+    tools: LooseJson, choice: LooseJson, question: str, earlier: Sequence[str]
+) -> list[ToolCall]:
     """The calls that would answer a question; none where no tool fits, or none is wanted.
 
     A question that follows up ("那上海呢？") is understood with the one before it.
@@ -73,7 +75,7 @@ def choose(tools: Json, choice: Json, question: str, earlier: Sequence[str]) -> 
     return _calls(tool, question, earlier) if tool else []
 
 
-def _forced(tools: Json, choice: Json) -> Tool | None:
+def _forced(tools: LooseJson, choice: LooseJson) -> Tool | None:
     function = choice.get("function") if isinstance(choice, dict) else None
     name = function.get("name") if isinstance(function, dict) else None
     return next((tool for tool in declared(tools) if tool.name == name), None)
@@ -113,18 +115,18 @@ _TO = re.compile("^to$|dest|arriv|target|end|到达|目的|终点", re.IGNORECAS
 _DATE = re.compile("date|day|日期|时间", re.IGNORECASE)
 
 
-def _properties(schema: Mapping[str, Json]) -> dict[str, Json]:
+def _properties(schema: Mapping[str, LooseJson]) -> dict[str, LooseJson]:
     found = schema.get("properties")
     return found if isinstance(found, dict) else {}
 
 
-def _cities_in(schema: Mapping[str, Json]) -> list[str]:
+def _cities_in(schema: Mapping[str, LooseJson]) -> list[str]:
     """The properties that name a place."""
     places = (_CITY, _FROM, _TO)
     return [name for name in _properties(schema) if any(p.search(name) for p in places)]
 
 
-def _is_usual(bound: Json) -> TypeGuard[float]:
+def _is_usual(bound: LooseJson) -> TypeGuard[float]:
     """Whether a bound is a number of everyday size."""
     return isinstance(bound, (int, float)) and -1e15 <= bound <= 1e15
 
@@ -137,7 +139,7 @@ class _Filler:
         self._cities = cities
         self._numbers = iter(words.numbers(text))
 
-    def fill(self, schema: Json, name: str = "") -> Json:
+    def fill(self, schema: LooseJson, name: str = "") -> LooseJson:
         """A value that fits a JSON Schema."""
         schema = schema if isinstance(schema, dict) else {}
         if "const" in schema:
@@ -160,20 +162,20 @@ class _Filler:
         filler = fillers.get(kind if isinstance(kind, str) else implied, self._object)
         return filler(schema, name)
 
-    def _listed(self, values: list[Json]) -> Json:
+    def _listed(self, values: list[LooseJson]) -> LooseJson:
         said = [v for v in values if isinstance(v, str) and v and v.lower() in self._text.lower()]
         return said[0] if said else values[0]
 
-    def _object(self, schema: Mapping[str, Json], name: str) -> Json:
+    def _object(self, schema: Mapping[str, LooseJson], name: str) -> LooseJson:
         wanted = schema.get("required")
         known = _properties(schema)
         required = [n for n in wanted if isinstance(n, str)] if isinstance(wanted, list) else []
         return {n: self.fill(known.get(n), n) for n in required}
 
-    def _array(self, schema: Mapping[str, Json], name: str) -> Json:
+    def _array(self, schema: Mapping[str, LooseJson], name: str) -> LooseJson:
         return [self.fill(schema.get("items"), name or "item")]
 
-    def _number(self, schema: Mapping[str, Json], name: str) -> Json:
+    def _number(self, schema: Mapping[str, LooseJson], name: str) -> LooseJson:
         low, high = (schema.get(bound) for bound in ("minimum", "maximum"))
         value = next(self._numbers, 1.0)
         if _is_usual(high):
@@ -182,7 +184,7 @@ class _Filler:
             value = max(value, low)
         return int(value) if schema.get("type") == "integer" or value == int(value) else value
 
-    def _string(self, schema: Mapping[str, Json], name: str) -> str:
+    def _string(self, schema: Mapping[str, LooseJson], name: str) -> str:
         if _FROM.search(name) or _TO.search(name) or _CITY.search(name):
             places = self._cities or ["北京"]
             return places[-1] if _TO.search(name) else places[0]
@@ -198,7 +200,7 @@ class _Filler:
         return next((d for d in ("明天", "后天", "tomorrow") if d in self._text), "今天")
 
 
-def fill_from(form: Json, said: str) -> Json:
+def fill_from(form: LooseJson, said: str) -> LooseJson:
     """A value after a JSON Schema, or after an example: strings get the text's city or topic."""
     filler = _Filler(said, words.cities(said))
     if isinstance(form, dict) and isinstance(form.get("properties"), dict):
@@ -206,7 +208,7 @@ def fill_from(form: Json, said: str) -> Json:
     return _alike(form, filler)
 
 
-def _alike(form: Json, filler: _Filler, name: str = "") -> Json:
+def _alike(form: LooseJson, filler: _Filler, name: str = "") -> LooseJson:
     if isinstance(form, dict):
         return {key: _alike(value, filler, key) for key, value in form.items()}
     if isinstance(form, list):

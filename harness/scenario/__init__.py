@@ -9,9 +9,9 @@
 """
 
 from harness.scenario.files import check_providers, check_rules, load, load_all, loads
-from harness.scenario.forms import History
-from harness.scenario.schema import json_schema
-from harness.scenario.script import Past, Scenario, Step, digests
+from harness.scenario.json_schema import json_schema
+from harness.scenario.schema_model import History
+from harness.scenario.steps import Past, Scenario, Step, digests
 
 __all__ = [
     "History",

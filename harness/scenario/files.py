@@ -8,10 +8,10 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from harness.errors import BadScenario
-from harness.scenario.complaints import complain, from_pydantic, incoherent, unknown
-from harness.scenario.forms import ScenarioForm
-from harness.scenario.script import Scenario
-from harness.scenario.source import MAX_BYTES, Source, read
+from harness.scenario.schema_model import ScenarioForm
+from harness.scenario.steps import Scenario
+from harness.scenario.validation import complain, from_pydantic, incoherent, unknown
+from harness.scenario.yaml_source import MAX_BYTES, Source, read
 
 
 def loads(text: str | bytes, path: Path | str | None = None) -> Scenario:

@@ -7,7 +7,7 @@
     def test_my_parser_reads_any_stream(response):
         my_parser(response.body)
 
-What is made is valid: it fits the schemas, vocabularies and states of `harness.dialects`, and no
+What is made is valid: it fits the schemas, vocabularies and states of the endpoints, and no
 rule of `harness.rules` finds anything in it. It is also nasty: texts with the ends of lines that
 only some know of, with quotes and emoji, empty and long ones. What `broken` makes is wrong in one
 thing, and says which rule it breaks.
@@ -34,7 +34,7 @@ from harness.strategies import dashscope, zhipuai
 from harness.strategies.asking import asking, questions
 from harness.strategies.broken import Mutant, mutants
 from harness.strategies.exchanging import answered, refusing, talks
-from harness.strategies.way import Speaker, Way
+from harness.strategies.way import ProviderServer, Way
 from harness.strategies.words import splits, texts
 from harness.types import Exchange, Request, Response
 
@@ -53,7 +53,7 @@ __all__ = [
     "texts",
 ]
 
-_SPEAKERS: Mapping[str, Speaker] = MappingProxyType(
+_SPEAKERS: Mapping[str, ProviderServer] = MappingProxyType(
     {
         "zhipuai": zhipuai.SPEAKER,
         "dashscope": dashscope.SPEAKER,
@@ -121,12 +121,12 @@ def conversations(provider: str, mode: str = "sync") -> SearchStrategy[tuple[Exc
 def broken(provider: str, mode: str = "sync", kind: str = "chat") -> SearchStrategy[Mutant]:
     """Exchanges whose answer breaks one rule, and that rule's name; see `Mutant`.
 
-    The ways to break it are those of `harness.mutations`.
+    The ways to break it are those of `harness.faults.breaks`.
     """
     return mutants(answered(*_way(provider, mode, kind)))
 
 
-def _way(provider: str, mode: str, kind: str) -> tuple[Speaker, Way]:
+def _way(provider: str, mode: str, kind: str) -> tuple[ProviderServer, Way]:
     """How a provider is asked for this; `Unsupported` names what there is."""
     for way in _SPEAKERS[provider].ways if provider in _SPEAKERS else ():
         if (way.mode, way.kind) == (mode, kind):

@@ -11,9 +11,9 @@ from hypothesis.strategies import SearchStrategy
 from harness.strategies.asking import dumped
 from harness.strategies.saying import counts, titled
 from harness.strategies.schema import complete, written
-from harness.strategies.way import Head, Headers, Said, Speaker, Way
+from harness.strategies.way import Head, Headers, ProviderServer, Said, Way
 from harness.strategies.words import sentences
-from harness.types import Json, Response
+from harness.types import LooseJson, Response
 
 
 def json_bodies() -> SearchStrategy[Headers]:
@@ -23,7 +23,7 @@ def json_bodies() -> SearchStrategy[Headers]:
 
 
 @st.composite
-def headed(draw: st.DrawFn, speaker: Speaker, head: Head, kinds: Headers) -> Headers:
+def headed(draw: st.DrawFn, speaker: ProviderServer, head: Head, kinds: Headers) -> Headers:
     """The headers of an answer, its date among them."""
     date = format_datetime(datetime.fromtimestamp(head.created, UTC), usegmt=True)
     dated = (("Date", date),) if draw(st.booleans()) else ()
@@ -31,7 +31,7 @@ def headed(draw: st.DrawFn, speaker: Speaker, head: Head, kinds: Headers) -> Hea
 
 
 @st.composite
-def whole(draw: st.DrawFn, speaker: Speaker, way: Way, head: Head, said: Said) -> Response:
+def whole(draw: st.DrawFn, speaker: ProviderServer, way: Way, head: Head, said: Said) -> Response:
     """One answer, in JSON."""
     endpoint = way.endpoint
     counted = draw(counts(endpoint, endpoint.answer))
@@ -41,14 +41,14 @@ def whole(draw: st.DrawFn, speaker: Speaker, way: Way, head: Head, said: Said) -
 
 
 @st.composite
-def answered(draw: st.DrawFn, speaker: Speaker, head: Head, value: Json) -> Response:
+def answered(draw: st.DrawFn, speaker: ProviderServer, head: Head, value: LooseJson) -> Response:
     """A success with this body."""
     headers = draw(headed(speaker, head, draw(json_bodies())))
     return Response(200, "OK", headers, draw(dumped(value)))
 
 
 @st.composite
-def refused(draw: st.DrawFn, speaker: Speaker, way: Way, head: Head) -> Response:
+def refused(draw: st.DrawFn, speaker: ProviderServer, way: Way, head: Head) -> Response:
     """A refusal, with a code that is documented and the status it comes with."""
     endpoint = way.endpoint
     code = draw(st.sampled_from(sorted(endpoint.statuses)))

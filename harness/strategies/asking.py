@@ -10,11 +10,11 @@ from hypothesis import strategies as st
 from hypothesis.strategies import SearchStrategy
 
 from harness.strategies.schema import fitting, planted
-from harness.strategies.way import Said, Speaker, Way
+from harness.strategies.way import ProviderServer, Said, Way
 from harness.strategies.words import hexadecimal, sentences, texts
-from harness.types import Json, Request
+from harness.types import LooseJson, Request
 
-_PARAMETERS: tuple[Json, ...] = (
+_PARAMETERS: tuple[LooseJson, ...] = (
     {"type": "object", "properties": {"city": {"type": "string"}}, "required": ["city"]},
     {
         "type": "object",
@@ -28,7 +28,7 @@ _PARAMETERS: tuple[Json, ...] = (
 )
 
 
-def tools() -> SearchStrategy[list[Json]]:
+def tools() -> SearchStrategy[list[LooseJson]]:
     """Functions that a request offers, each with the schema of its parameters; often none."""
     function = st.builds(
         lambda name, parameters: {
@@ -42,7 +42,7 @@ def tools() -> SearchStrategy[list[Json]]:
 
 
 @st.composite
-def calls(draw: st.DrawFn, offered: Sequence[Json]) -> list[Json]:
+def calls(draw: st.DrawFn, offered: Sequence[LooseJson]) -> list[LooseJson]:
     """One or two calls of functions that were offered, with arguments that fit."""
     told = []
     for number in range(draw(st.integers(1, 2))):
@@ -60,12 +60,12 @@ def calls(draw: st.DrawFn, offered: Sequence[Json]) -> list[Json]:
     return told
 
 
-def user() -> SearchStrategy[Json]:
+def user() -> SearchStrategy[LooseJson]:
     """What somebody asks."""
     return sentences().map(lambda text: {"role": "user", "content": text})
 
 
-def after(reply: Json, results: SearchStrategy[str]) -> SearchStrategy[list[Json]]:
+def after(reply: LooseJson, results: SearchStrategy[str]) -> SearchStrategy[list[LooseJson]]:
     """What follows an assistant's message: the results of its calls, or the next question."""
     called = reply.get("tool_calls") or []
     if not called:
@@ -78,15 +78,15 @@ def after(reply: Json, results: SearchStrategy[str]) -> SearchStrategy[list[Json
     )
 
 
-def assistant(said: Said) -> Json:
+def assistant(said: Said) -> LooseJson:
     """An answer as the next request sends it back."""
-    held: Json = {"role": "assistant", "content": said.get("content") or ""}
+    held: LooseJson = {"role": "assistant", "content": said.get("content") or ""}
     return {**held, "tool_calls": said["tool_calls"]} if said.get("tool_calls") else held
 
 
 @st.composite
-def _past(draw: st.DrawFn, offered: Sequence[Json]) -> list[Json]:
-    told: list[Json] = [draw(user())]
+def _past(draw: st.DrawFn, offered: Sequence[LooseJson]) -> list[LooseJson]:
+    told: list[LooseJson] = [draw(user())]
     for _ in range(draw(st.integers(0, 2))):
         said = {"content": draw(texts())}
         called = draw(st.just([]) | calls(offered)) if offered else []
@@ -152,9 +152,9 @@ def questions(way: Way) -> SearchStrategy[Said]:
 
 
 @st.composite
-def asking(draw: st.DrawFn, speaker: Speaker, way: Way, said: Said) -> Request:
+def asking(draw: st.DrawFn, speaker: ProviderServer, way: Way, said: Said) -> Request:
     """The request that asks this."""
-    body: Json = {"model": draw(st.sampled_from(speaker.models))}
+    body: LooseJson = {"model": draw(st.sampled_from(speaker.models))}
     fields = way.endpoint.fields
     for name, value in {**said, **draw(st.sampled_from(way.variants))}.items():
         body = planted(body, name if name.startswith("/") else getattr(fields, name)[0], value)
@@ -162,9 +162,9 @@ def asking(draw: st.DrawFn, speaker: Speaker, way: Way, said: Said) -> Request:
     return Request(way.endpoint.method, way.address, headers, draw(dumped(body)))
 
 
-def dumped(value: Json) -> SearchStrategy[bytes]:
+def dumped(value: LooseJson) -> SearchStrategy[bytes]:
     """JSON in bytes: as short as can be, with spaces, or with nothing but ASCII."""
-    forms: tuple[dict[str, Json], ...] = (
+    forms: tuple[dict[str, LooseJson], ...] = (
         {"ensure_ascii": False, "separators": (",", ":")},
         {"ensure_ascii": False},
         {"ensure_ascii": True},

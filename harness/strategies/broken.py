@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from hypothesis import strategies as st
 from hypothesis.strategies import SearchStrategy
 
-from harness import dialects
-from harness.mutations import MUTATORS, Mutator
-from harness.reading import read, transcript_of
+from harness.analysis.exchange import read, transcript_of
+from harness.faults.breaks import MUTATORS, Mutator
+from harness.providers import endpoints
 from harness.rules import RULES
 from harness.rules.rule import Scope
 from harness.types import Cassette, Exchange, Transcript
@@ -51,7 +51,7 @@ def mutants(draw: st.DrawFn, valid: SearchStrategy[tuple[Exchange, ...]]) -> Mut
 
 
 def _broken(exchanges: tuple[Exchange, ...], mutators: Iterator[Mutator]) -> Iterator[Mutant]:
-    told = transcript_of(Cassette(exchanges), dialects.recognise)
+    told = transcript_of(Cassette(exchanges), endpoints.recognise)
     for mutator in mutators:
         mutated = mutator.mutate(told)
         changed = tuple(mutated.exchanges()) if mutated else exchanges
@@ -66,4 +66,4 @@ def _broken(exchanges: tuple[Exchange, ...], mutators: Iterator[Mutator]) -> Ite
 
 def _notices(rule: str, mutated: Transcript) -> bool:
     """Whether the rule finds what was done: a change may come to nothing, if very seldom."""
-    return any(_RULES[rule].findings(read(mutated, dialects.recognise)))
+    return any(_RULES[rule].findings(read(mutated, endpoints.recognise)))

@@ -10,8 +10,9 @@ from collections.abc import Sequence
 from hypothesis import strategies as st
 from hypothesis.strategies import SearchStrategy
 
-from harness.dialects import compatible, dashscope
-from harness.strategies.way import Head, Headers, Speaker, Way
+from harness.providers.dashscope import compatible
+from harness.providers.dashscope import endpoints as dashscope_endpoints
+from harness.strategies.way import Head, Headers, ProviderServer, Way
 from harness.strategies.zhipuai import data_only
 
 _HOST = "https://dashscope.aliyuncs.com"
@@ -49,7 +50,7 @@ _INCREMENTS = "/parameters/incremental_output"
 _AS_TEXT = ("/output/choices",)
 _AS_MESSAGE = ("/output/text", "/output/finish_reason")
 
-SPEAKER = Speaker(
+SPEAKER = ProviderServer(
     models=("qwen-flash", "qwen3-max"),
     ids=lambda created: _UUIDS,
     tasks=_UUIDS,
@@ -57,21 +58,28 @@ SPEAKER = Speaker(
     headers=_headers,
     renews_ids=True,
     ways=(
-        Way("chat", "sync", dashscope.GENERATION, _GENERATION, (_MESSAGES,), without=_AS_MESSAGE),
+        Way(
+            "chat",
+            "sync",
+            dashscope_endpoints.GENERATION,
+            _GENERATION,
+            (_MESSAGES,),
+            without=_AS_MESSAGE,
+        ),
         Way(
             "chat",
             "stream",
-            dashscope.GENERATION,
+            dashscope_endpoints.GENERATION,
             _GENERATION,
             ({**_MESSAGES, _INCREMENTS: True}, {**_MESSAGES, _INCREMENTS: False}, _MESSAGES),
             _EVENTS,
             without=_AS_MESSAGE,
         ),
-        Way("prompt", "sync", dashscope.GENERATION, _GENERATION, without=_AS_TEXT),
+        Way("prompt", "sync", dashscope_endpoints.GENERATION, _GENERATION, without=_AS_TEXT),
         Way(
             "prompt",
             "stream",
-            dashscope.GENERATION,
+            dashscope_endpoints.GENERATION,
             _GENERATION,
             ({_INCREMENTS: True}, {_INCREMENTS: False}, {}),
             _EVENTS,
@@ -80,7 +88,7 @@ SPEAKER = Speaker(
         Way(
             "image",
             "sync",
-            dashscope.MULTIMODAL,
+            dashscope_endpoints.MULTIMODAL,
             f"{_AIGC}/multimodal-generation/generation",
             asks="parts",
             without=_AS_MESSAGE,
@@ -90,33 +98,33 @@ SPEAKER = Speaker(
         Way(
             "image",
             "async",
-            dashscope.TEXT2IMAGE,
+            dashscope_endpoints.TEXT2IMAGE,
             f"{_AIGC}/text2image/image-synthesis",
             headers=_ASYNC,
-            poll=dashscope.TASKS,
+            poll=dashscope_endpoints.TASKS,
             poll_address=_TASK,
             results="/output/results/[]",
         ),
         Way(
             "video",
             "async",
-            dashscope.VIDEO,
+            dashscope_endpoints.VIDEO,
             f"{_AIGC}/video-generation/video-synthesis",
             headers=_ASYNC,
-            poll=dashscope.TASKS,
+            poll=dashscope_endpoints.TASKS,
             poll_address=_TASK,
             results="/output/video_url",
         ),
         Way(
             "embedding",
             "sync",
-            dashscope.EMBEDDINGS,
+            dashscope_endpoints.EMBEDDINGS,
             f"{_HOST}/api/v1/services/embeddings/text-embedding/text-embedding",
         ),
         Way(
             "rerank",
             "sync",
-            dashscope.RERANK,
+            dashscope_endpoints.RERANK,
             f"{_HOST}/api/v1/services/rerank/text-rerank/text-rerank",
         ),
     ),
@@ -125,7 +133,7 @@ SPEAKER = Speaker(
 _CHAT = f"{_HOST}/compatible-mode/v1/chat/completions"
 _STREAM = {"/stream": True}
 
-COMPATIBLE = Speaker(
+COMPATIBLE = ProviderServer(
     models=("qwen-flash", "qwen3-max"),
     ids=lambda created: _UUIDS.map("chatcmpl-{}".format),
     tasks=st.nothing(),

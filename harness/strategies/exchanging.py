@@ -11,14 +11,14 @@ from harness.strategies.asking import after, asking, assistant, questions
 from harness.strategies.saying import answers, heads
 from harness.strategies.streaming import streamed
 from harness.strategies.tasks import histories
-from harness.strategies.way import Said, Speaker, Way
+from harness.strategies.way import ProviderServer, Said, Way
 from harness.strategies.words import splits, texts
 from harness.types import Exchange
 from harness.wire import read_json
 
 
 @st.composite
-def answered(draw: st.DrawFn, speaker: Speaker, way: Way) -> tuple[Exchange, ...]:
+def answered(draw: st.DrawFn, speaker: ProviderServer, way: Way) -> tuple[Exchange, ...]:
     """All that travels for one call: an exchange, or those of a task."""
     if way.poll:
         return draw(histories(speaker, way))
@@ -27,7 +27,9 @@ def answered(draw: st.DrawFn, speaker: Speaker, way: Way) -> tuple[Exchange, ...
 
 
 @st.composite
-def _exchange(draw: st.DrawFn, speaker: Speaker, way: Way, asked: Said, said: Said) -> Exchange:
+def _exchange(
+    draw: st.DrawFn, speaker: ProviderServer, way: Way, asked: Said, said: Said
+) -> Exchange:
     request = draw(asking(speaker, way, asked))
     body = read_json(request.body).value
     head = draw(heads(speaker, body))
@@ -39,7 +41,7 @@ def _exchange(draw: st.DrawFn, speaker: Speaker, way: Way, asked: Said, said: Sa
 
 
 @st.composite
-def refusing(draw: st.DrawFn, speaker: Speaker, way: Way) -> Exchange:
+def refusing(draw: st.DrawFn, speaker: ProviderServer, way: Way) -> Exchange:
     """Anything that can be asked this way, refused."""
     request = draw(asking(speaker, way, draw(questions(way))))
     head = draw(heads(speaker, read_json(request.body).value))
@@ -47,7 +49,7 @@ def refusing(draw: st.DrawFn, speaker: Speaker, way: Way) -> Exchange:
 
 
 @st.composite
-def talks(draw: st.DrawFn, speaker: Speaker, way: Way) -> tuple[Exchange, ...]:
+def talks(draw: st.DrawFn, speaker: ProviderServer, way: Way) -> tuple[Exchange, ...]:
     """Some turns of one conversation: each request carries what was said before it."""
     one = replace(speaker, models=(draw(st.sampled_from(speaker.models)),))
     asked = draw(questions(way))

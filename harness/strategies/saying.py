@@ -8,17 +8,17 @@ from types import MappingProxyType
 from hypothesis import strategies as st
 from hypothesis.strategies import SearchStrategy
 
-from harness.reading import Endpoint, Schema
+from harness.analysis.exchange import Endpoint, Schema
 from harness.rules.tools import CALLING
 from harness.strategies.asking import calls
 from harness.strategies.schema import described, place
-from harness.strategies.way import Head, Said, Speaker, Way
+from harness.strategies.way import Head, ProviderServer, Said, Way
 from harness.strategies.words import links, texts
-from harness.types import Json
+from harness.types import LooseJson
 
 
 @st.composite
-def heads(draw: st.DrawFn, speaker: Speaker, asked: Json) -> Head:
+def heads(draw: st.DrawFn, speaker: ProviderServer, asked: LooseJson) -> Head:
     """What an answer to this request says of itself."""
     created = draw(st.integers(1_700_000_000, 1_800_000_000))
     return Head(draw(speaker.ids(created)), asked["model"], created)
@@ -35,7 +35,7 @@ def titled(head: Head, endpoint: Endpoint, streamed: bool) -> Said:
 def counts(draw: st.DrawFn, endpoint: Endpoint, schema: Schema) -> Said:
     """Tokens: they add up, and what is counted in detail is within."""
     given, made = draw(st.integers(1, 9_999)), draw(st.integers(0, 9_999))
-    said: dict[str, Json] = {**sums(given, made)}
+    said: dict[str, LooseJson] = {**sums(given, made)}
     for most, parts in ((given, endpoint.fields.input_parts), (made, endpoint.fields.output_parts)):
         for pointer in parts:
             if described(schema, pointer) and draw(st.booleans()):
@@ -55,7 +55,7 @@ _THOUGHT = "Let me think: "
 @st.composite
 def _talk(draw: st.DrawFn, way: Way, asked: Said) -> Said:
     endpoint = way.poll or way.endpoint
-    said: dict[str, Json] = {"index": 0, "role": "assistant"}
+    said: dict[str, LooseJson] = {"index": 0, "role": "assistant"}
     if place(endpoint, _schema(way, endpoint), "reasoning", way.without) and draw(st.booleans()):
         said["reasoning"] = _THOUGHT + draw(texts())
     if asked.get("tools") and draw(st.booleans()):

@@ -16,9 +16,9 @@ from types import MappingProxyType
 from hypothesis import strategies as st
 from hypothesis.strategies import SearchStrategy
 
-from harness.reading import Endpoint, Schema
+from harness.analysis.exchange import Endpoint, Schema
 from harness.strategies.words import sentences, texts
-from harness.types import Json
+from harness.types import LooseJson
 
 # ------------------------------------------------------------------------------ what is described
 
@@ -80,7 +80,7 @@ def promised(schema: Schema, pointer: str) -> bool:
 # ------------------------------------------------------------------------------------ what is made
 
 
-def planted(value: Json, pointer: str, new: Json) -> Json:
+def planted(value: LooseJson, pointer: str, new: LooseJson) -> LooseJson:
     """A JSON value with another value at a pointer; objects and arrays are made where they miss.
 
     Where the pointer has `[]`, `new` is a list, and each of it goes to an item of its own.
@@ -88,7 +88,7 @@ def planted(value: Json, pointer: str, new: Json) -> Json:
     return _plant(value, pointer.split("/")[1:], new)
 
 
-def _plant(value: Json, steps: list[str], new: Json) -> Json:
+def _plant(value: LooseJson, steps: list[str], new: LooseJson) -> LooseJson:
     if not steps:
         return new
     step, rest = steps[0], steps[1:]
@@ -109,10 +109,10 @@ def place(endpoint: Endpoint, schema: Schema, field: str, without: tuple[str, ..
 
 
 def written(
-    endpoint: Endpoint, schema: Schema, said: Mapping[str, Json], without: tuple[str, ...] = ()
-) -> Json:
+    endpoint: Endpoint, schema: Schema, said: Mapping[str, LooseJson], without: tuple[str, ...] = ()
+) -> LooseJson:
     """What is said, each at its place: the inverse of reading. Keys are `Fields`, or pointers."""
-    value: Json = {}
+    value: LooseJson = {}
     for name, new in said.items():
         pointer = name if name.startswith("/") else place(endpoint, schema, name, without)
         if pointer and not isinstance(new, list):
@@ -122,12 +122,12 @@ def written(
 
 
 @st.composite
-def complete(draw: st.DrawFn, schema: Schema, value: Json) -> Json:
+def complete(draw: st.DrawFn, schema: Schema, value: LooseJson) -> LooseJson:
     """A value with whatever else its schema asks for, and what it allows to be null."""
     return _completed(draw, schema, value, draw(st.booleans()))
 
 
-def _completed(draw: st.DrawFn, schema: Schema, value: Json, nulls: bool) -> Json:
+def _completed(draw: st.DrawFn, schema: Schema, value: LooseJson, nulls: bool) -> LooseJson:
     if isinstance(value, list):
         return [_completed(draw, _items(schema), item, nulls) for item in value]
     if not isinstance(value, dict):
@@ -143,7 +143,7 @@ def _completed(draw: st.DrawFn, schema: Schema, value: Json, nulls: bool) -> Jso
     return done
 
 
-def fitting(schema: Schema) -> SearchStrategy[Json]:
+def fitting(schema: Schema) -> SearchStrategy[LooseJson]:
     """Any value that fits a schema, in the few words that dialects and tools need.
 
     `type`, `properties`, `required`, `items`, `minItems`, `minLength`, `minimum`, `maximum`,
@@ -154,21 +154,21 @@ def fitting(schema: Schema) -> SearchStrategy[Json]:
     return st.one_of([_MAKERS[kind](schema) for kind in _kinds(schema) or ["object"]])
 
 
-def _array(schema: Schema) -> SearchStrategy[Json]:
+def _array(schema: Schema) -> SearchStrategy[LooseJson]:
     least = schema.get("minItems", 0)
     return st.lists(fitting(_items(schema)), min_size=least, max_size=least)
 
 
-def _object(schema: Schema) -> SearchStrategy[Json]:
+def _object(schema: Schema) -> SearchStrategy[LooseJson]:
     known, wanted = _members(schema), _required(schema)
     return st.fixed_dictionaries({name: fitting(known.get(name, {})) for name in sorted(wanted)})
 
 
-def _integers(schema: Schema) -> SearchStrategy[Json]:
+def _integers(schema: Schema) -> SearchStrategy[LooseJson]:
     return st.integers(schema.get("minimum", 0), schema.get("maximum", 10**6))
 
 
-_MAKERS: Mapping[str, Callable[[Schema], SearchStrategy[Json]]] = MappingProxyType(
+_MAKERS: Mapping[str, Callable[[Schema], SearchStrategy[LooseJson]]] = MappingProxyType(
     {
         "null": lambda schema: st.none(),
         "boolean": lambda schema: st.booleans(),

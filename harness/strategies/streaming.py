@@ -7,20 +7,20 @@ from itertools import accumulate
 
 from hypothesis import strategies as st
 
-from harness.dialects.reader import NONE_YET
-from harness.reading import Endpoint, Schema
+from harness.analysis.exchange import Endpoint, Schema
+from harness.analysis.reply import NONE_YET
 from harness.strategies.answering import headed
 from harness.strategies.asking import dumped
 from harness.strategies.saying import counts, sums, titled
 from harness.strategies.schema import complete, place, promised, written
-from harness.strategies.way import Head, Said, Speaker, Way
+from harness.strategies.way import Head, ProviderServer, Said, Way
 from harness.strategies.words import deltas
-from harness.types import Json, Response
+from harness.types import LooseJson, Response
 
 
 @st.composite
 def streamed(
-    draw: st.DrawFn, speaker: Speaker, way: Way, head: Head, said: Said, asked: Json
+    draw: st.DrawFn, speaker: ProviderServer, way: Way, head: Head, said: Said, asked: LooseJson
 ) -> Response:
     """One answer in events, as the body of the request asks for them."""
     endpoint = way.endpoint
@@ -60,7 +60,7 @@ def _steps(draw: st.DrawFn, said: Said) -> list[Said]:
     return told
 
 
-def _call_steps(call: Json, arguments: Sequence[str]) -> Iterator[Said]:
+def _call_steps(call: LooseJson, arguments: Sequence[str]) -> Iterator[Said]:
     """B6: the first piece has id and name, later ones have an empty id and no name."""
     for number, text in enumerate(arguments):
         function = {"name": call["function"]["name"]} if number == 0 else {}
@@ -77,7 +77,7 @@ def _so_far(before: Said, step: Said) -> Said:
     return told
 
 
-def _called(calls: Sequence[Json], piece: Json) -> list[Json]:
+def _called(calls: Sequence[LooseJson], piece: LooseJson) -> list[LooseJson]:
     """The calls so far, one of them a piece longer."""
     if piece["id"]:
         return [*calls, piece]
@@ -97,7 +97,7 @@ def _framed(steps: list[Said], endpoint: Endpoint, way: Way, once: bool) -> list
     """The same with what each event has to repeat, or repeats where `once` does not say so."""
     told: list[Said] = []
     for number, step in enumerate(steps):
-        base: dict[str, Json] = {"index": 0}
+        base: dict[str, LooseJson] = {"index": 0}
         if number == 0 or not once or _asked_for("role", endpoint, way):
             base["role"] = "assistant"
         if _asked_for("finish_reason", endpoint, way):
@@ -115,7 +115,7 @@ def _asked_for(field: str, endpoint: Endpoint, way: Way) -> bool:
 
 
 def _counted(
-    steps: list[Said], speaker: Speaker, endpoint: Endpoint, asked: Json, counted: Said
+    steps: list[Said], speaker: ProviderServer, endpoint: Endpoint, asked: LooseJson, counted: Said
 ) -> list[Said]:
     """The same with tokens: along the way where events have to, or else at the end."""
     if promised(_event(endpoint), "/usage"):

@@ -6,19 +6,19 @@ from datetime import datetime, timedelta
 
 from hypothesis import strategies as st
 
-from harness.reading import Endpoint
+from harness.analysis.exchange import Endpoint
 from harness.strategies.answering import answered
 from harness.strategies.asking import asking, questions
 from harness.strategies.saying import answers, counts, heads, titled
 from harness.strategies.schema import complete, written
-from harness.strategies.way import Head, Said, Speaker, Way
+from harness.strategies.way import Head, ProviderServer, Said, Way
 from harness.strategies.words import sentences
-from harness.types import Exchange, Json, Request, Response
+from harness.types import Exchange, LooseJson, Request, Response
 from harness.wire import read_json
 
 
 @st.composite
-def histories(draw: st.DrawFn, speaker: Speaker, way: Way) -> tuple[Exchange, ...]:
+def histories(draw: st.DrawFn, speaker: ProviderServer, way: Way) -> tuple[Exchange, ...]:
     """All exchanges of one task, in order; after its end it may be asked for once more."""
     asked = draw(questions(way))
     request = draw(asking(speaker, way, asked))
@@ -37,7 +37,7 @@ def histories(draw: st.DrawFn, speaker: Speaker, way: Way) -> tuple[Exchange, ..
 
 @st.composite
 def _told(
-    draw: st.DrawFn, speaker: Speaker, way: Way, endpoint: Endpoint, head: Head, said: Said
+    draw: st.DrawFn, speaker: ProviderServer, way: Way, endpoint: Endpoint, head: Head, said: Said
 ) -> Response:
     """One answer about a task."""
     told = {**titled(head, endpoint, streamed=False), **said}
@@ -46,7 +46,7 @@ def _told(
 
 
 @st.composite
-def _renewed(draw: st.DrawFn, speaker: Speaker, head: Head) -> Head:
+def _renewed(draw: st.DrawFn, speaker: ProviderServer, head: Head) -> Head:
     """The head of a poll's answer."""
     if not speaker.renews_ids:
         return head
@@ -91,7 +91,7 @@ def _end(draw: st.DrawFn, way: Way, poll: Endpoint, asked: Said) -> Said:
 def _times(draw: st.DrawFn, count: int) -> list[str]:
     """So many times in order, without a zone, to the millisecond."""
     time = datetime(2025, 12, 7, 19, 28, 55)
-    told: list[Json] = []
+    told: list[LooseJson] = []
     for _ in range(count):
         time += timedelta(milliseconds=draw(st.integers(0, 100_000)))
         told.append(time.isoformat(" ", "milliseconds"))

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 
 from hypothesis.strategies import SearchStrategy
 
-from harness.reading import Endpoint
-from harness.types import NOTHING, Json
+from harness.analysis.exchange import Endpoint
+from harness.types import NOTHING, LooseJson
 
-Said = Mapping[str, Json]
+Said = Mapping[str, LooseJson]
 """What is asked or answered, by the names of `reading.Fields`, or by JSON pointers."""
 
 Headers = tuple[tuple[str, str], ...]
@@ -51,7 +51,7 @@ class Way:
 
 
 @dataclass(frozen=True, slots=True)
-class Speaker:
+class ProviderServer:
     """How a provider speaks, beyond what its dialect says.
 
     `ids` makes the id of an answer of this time; `framed` makes a stream of its events' data;

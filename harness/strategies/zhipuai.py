@@ -8,8 +8,8 @@ from datetime import datetime, timedelta, timezone
 from hypothesis import strategies as st
 from hypothesis.strategies import SearchStrategy
 
-from harness.dialects import zhipuai
-from harness.strategies.way import Head, Headers, Speaker, Way
+from harness.providers.zhipu import endpoints as zhipu_endpoints
+from harness.strategies.way import Head, Headers, ProviderServer, Way
 from harness.strategies.words import hexadecimal
 
 _BASE = "https://open.bigmodel.cn/api/paas/v4"
@@ -34,7 +34,7 @@ def _headers(head: Head) -> SearchStrategy[Headers]:
 _CHAT = f"{_BASE}/chat/completions"
 _RESULT = f"{_BASE}/async-result/{{}}"
 
-SPEAKER = Speaker(
+SPEAKER = ProviderServer(
     models=("glm-4", "glm-4.7"),
     ids=_ids,
     # A4: the id of a request, which can be negative, after a prefix.
@@ -42,24 +42,30 @@ SPEAKER = Speaker(
     framed=data_only,
     headers=_headers,
     ways=(
-        Way("chat", "sync", zhipuai.CHAT, _CHAT, ({}, {"/stream": False})),
-        Way("chat", "stream", zhipuai.CHAT, _CHAT, ({"/stream": True},)),
+        Way("chat", "sync", zhipu_endpoints.CHAT, _CHAT, ({}, {"/stream": False})),
+        Way("chat", "stream", zhipu_endpoints.CHAT, _CHAT, ({"/stream": True},)),
         Way(
             "chat",
             "async",
-            zhipuai.ASYNC_CHAT,
+            zhipu_endpoints.ASYNC_CHAT,
             f"{_BASE}/async/chat/completions",
-            poll=zhipuai.ASYNC_RESULT,
+            poll=zhipu_endpoints.ASYNC_RESULT,
             poll_address=_RESULT,
         ),
-        Way("image", "sync", zhipuai.IMAGE, f"{_BASE}/images/generations", results="/data/[]"),
-        Way("embedding", "sync", zhipuai.EMBEDDINGS, f"{_BASE}/embeddings"),
+        Way(
+            "image",
+            "sync",
+            zhipu_endpoints.IMAGE,
+            f"{_BASE}/images/generations",
+            results="/data/[]",
+        ),
+        Way("embedding", "sync", zhipu_endpoints.EMBEDDINGS, f"{_BASE}/embeddings"),
         Way(
             "video",
             "async",
-            zhipuai.VIDEOS,
+            zhipu_endpoints.VIDEOS,
             f"{_BASE}/videos/generations",
-            poll=zhipuai.ASYNC_RESULT,
+            poll=zhipu_endpoints.ASYNC_RESULT,
             poll_address=_RESULT,
             results="/video_result/[]",
         ),

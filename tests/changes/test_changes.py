@@ -13,14 +13,14 @@ from typing import Any
 import pytest
 
 from harness import rules
-from harness.changes import HARMFUL, HARMLESS, TORTURES, Ending, Recorded, Sent, Torture
-from harness.changes.members import LIMITS, NEW
-from harness.changes.refusals import refusal
-from harness.changes.schema import Member, members, nulled, without
-from harness.dialects import ENDPOINTS, recognise
-from harness.reading import Reading, Role
+from harness.analysis.exchange import AnalyzedExchange, Role
+from harness.cassette.store import read
+from harness.faults.transport import HARMFUL, HARMLESS, TORTURES, Ending, Fault, Recorded, Sent
+from harness.faults.transport.members import LIMITS, NEW
+from harness.faults.transport.refusals import refusal
+from harness.faults.transport.schema import Member, members, nulled, without
+from harness.providers.endpoints import ENDPOINTS, recognise
 from harness.rules.schemas import violations
-from harness.store import read
 from harness.types import Cassette, Exchange, Failure, Reply, Request, Response, Usage
 from harness.wire import read_events, read_json
 
@@ -58,7 +58,7 @@ def some(places: Sequence[int]) -> list[int]:
 
 
 @cache
-def made(torture: Torture) -> list[tuple[Recorded, Sent]]:
+def made(torture: Fault) -> list[tuple[Recorded, Sent]]:
     """The change at some places of every sample."""
     return [
         (source, torture.change(source, place))
@@ -153,7 +153,9 @@ SAYS: dict[str, Check] = {
             _documents(r, s)[-1] if len(_documents(r, s)) == 1 else _first_broken(r, s),
         )
     ),
-    "error_event": lambda r, s: isinstance(Reading(_answered(r, s), r.endpoint).outcome, Failure),
+    "error_event": lambda r, s: isinstance(
+        AnalyzedExchange(_answered(r, s), r.endpoint).outcome, Failure
+    ),
     "refused_with_status_200": lambda r, s: s.response.status == 200 and _says_no(r, s),
     "too_many_requests": lambda r, s: (
         s.response.status == 429 and s.response.header("retry-after") == "1" and _says_no(r, s)
@@ -183,7 +185,7 @@ def _says_no(source: Recorded, sent: Sent) -> bool:
 
 
 @pytest.mark.parametrize("torture", TORTURES, ids=lambda torture: torture.name)
-def test_each_kind_does_what_it_says(torture: Torture) -> None:
+def test_each_kind_does_what_it_says(torture: Fault) -> None:
     """To the bytes, at some places of streams and documents of both forms."""
     tried = made(torture)
     assert tried
@@ -192,7 +194,7 @@ def test_each_kind_does_what_it_says(torture: Torture) -> None:
 
 
 @pytest.mark.parametrize("torture", HARMLESS, ids=lambda torture: torture.name)
-def test_harmless_ones_leave_the_answer_as_it_is(torture: Torture) -> None:
+def test_harmless_ones_leave_the_answer_as_it_is(torture: Fault) -> None:
     """Something is different, and the harness's own reading finds nothing that is."""
     for source, sent in made(torture):
         untouched = Sent("", source.response(), ending=Ending.WHOLE)
@@ -207,7 +209,7 @@ def test_harmless_ones_leave_the_answer_as_it_is(torture: Torture) -> None:
 
 
 @pytest.mark.parametrize("torture", HARMFUL, ids=lambda torture: torture.name)
-def test_harmful_ones_take_something(torture: Torture) -> None:
+def test_harmful_ones_take_something(torture: Fault) -> None:
     """Unless they say that they do not, the answer is another, or broken off."""
     for source, sent in made(torture):
         assert sent.keeps or not source.keeps(sent.response), sent.what
@@ -229,7 +231,7 @@ def test_counts_are_raised_by_as_much_as_is_told() -> None:
     assert isinstance(before, Reply)
     for place, by in enumerate(LIMITS):
         sent = torture.change(STREAM, place)
-        after = Reading(_answered(STREAM, sent), STREAM.endpoint).outcome
+        after = AnalyzedExchange(_answered(STREAM, sent), STREAM.endpoint).outcome
         assert isinstance(after, Reply)
         assert sent.raised == by
         was = before.usage or Usage()
@@ -284,15 +286,15 @@ def test_our_own_reading_survives_everything() -> None:
     ]
     assert len(exchanges) > 80
     for exchange in exchanges:
-        reading = Reading(exchange, recognise(exchange))
+        reading = AnalyzedExchange(exchange, recognise(exchange))
         assert reading.outcome is None or isinstance(reading.outcome, Reply | Failure)
         assert len(reading.singly) <= len(reading.parts)
     _check(exchanges[::3])
 
 
 def _check(exchanges: list[Exchange]) -> None:
-    from harness.reading import read as read_all
-    from harness.reading import transcript_of
+    from harness.analysis.exchange import read as read_all
+    from harness.analysis.exchange import transcript_of
 
     seen = read_all(transcript_of(Cassette(tuple(exchanges)), recognise), recognise)
     for rule in rules.RULES:

@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from harness import work
-from harness.environment import Environment
+from harness import batch
+from harness.cassette.store import Store
+from harness.config.environment import Environment
 from harness.sandbox import Options
-from harness.shipped import scenarios
-from harness.store import Store
+from harness.scenario.shipped import scenarios
 
 NAMES = ("refusals", "single-turn-messages", "single-turn-prompt", "slogan")
 
@@ -23,9 +23,9 @@ def recorded_once(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (folder / "scenarios").mkdir()
     for name in NAMES:
         shutil.copy(scenarios() / f"{name}.yaml", folder / "scenarios")
-    todo = work.jobs(work.load_scenarios([], folder / "scenarios"), [])
-    with work.sandboxed(Options(port=0), Environment({})) as source:
-        problems = work.record_all(todo, source, Store(folder / "cassettes"), lambda _: None)
+    todo = batch.jobs(batch.load_scenarios([], folder / "scenarios"), [])
+    with batch.sandboxed(Options(port=0), Environment({})) as source:
+        problems = batch.record_all(todo, source, Store(folder / "cassettes"), lambda _: None)
     assert problems == ()
     return folder
 

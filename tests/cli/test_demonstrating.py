@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from harness.cassette import loads
-from harness.shipped import scenarios
+from harness.scenario.shipped import scenarios
 from harness.types import Origin
 
 if TYPE_CHECKING:
@@ -20,12 +20,12 @@ REPORT = ("index.html", "junit.xml", "report.json", "report.jsonl", "summary.md"
 
 def short(monkeypatch: pytest.MonkeyPatch, *names: str) -> None:
     """A demo of these scenarios only, in which nobody waits for a task."""
-    from harness import work
-    from harness.taping import Recorder
+    from harness import batch
+    from harness.intercept import Recorder
 
-    every = work.jobs(work.load_scenarios([], scenarios()), [])
+    every = batch.jobs(batch.load_scenarios([], scenarios()), [])
     todo: Any = [job for job in every if job.scenario.name in names]
-    monkeypatch.setattr(work, "jobs", lambda scenarios, targets: todo)
+    monkeypatch.setattr(batch, "jobs", lambda scenarios, targets: todo)
     monkeypatch.setattr(Recorder, "sleep", lambda self, seconds: None)
 
 
@@ -96,16 +96,16 @@ def test_the_demo_fails_where_a_break_is_not_noticed(
     harness: Harness, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, blind: str
 ) -> None:
     """By the rules, or by the look for drift: a demo that passes proves that both see."""
-    from harness import recordings, watching
-    from harness.drift import Drift
-    from harness.reports import Report
+    from harness import recordings
+    from harness.drift import Drift, run
+    from harness.report import Report
 
     short(monkeypatch, "slogan")
     if blind == "rules":
         monkeypatch.setattr(recordings, "check_cassettes", lambda paths, told: Report("Check"))
     else:
         same = Drift("slogan", "zhipuai/glm-4", "", "")
-        monkeypatch.setattr(watching.Measure, "compare", lambda *sides: same)
+        monkeypatch.setattr(run.Measure, "compare", lambda *sides: same)
     done = harness("demo", "--out", "out", folder=tmp_path)
     assert (done.code, "the harness did NOT notice, and should have" in done.out) == (1, True)
     assert ("found by" in done.out) is (blind == "drift")

@@ -14,13 +14,13 @@ import pytest
 from providers.servers import RESET, answering, says
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from harness import work
-from harness.environment import Environment
-from harness.sandbox import SPEAKERS, Options, application
+from harness import batch
+from harness.cassette.store import Store
+from harness.config.environment import Environment
+from harness.intercept import Recorder
+from harness.sandbox import PROVIDER_SERVERS, Options, application
 from harness.sandbox.server import served
-from harness.shipped import scenarios
-from harness.store import Store
-from harness.taping import Recorder
+from harness.scenario.shipped import scenarios
 
 if TYPE_CHECKING:
     from conftest import Done, Harness
@@ -42,9 +42,9 @@ def filed_once(tmp_path_factory: pytest.TempPathFactory) -> Path:
         text = (scenarios() / f"{name}.yaml").read_text(encoding="utf-8")
         quick = text.replace("interval: 1", "interval: 0")
         (folder / "scenarios" / f"{name}.yaml").write_text(quick, encoding="utf-8")
-    todo = work.jobs(work.load_scenarios([], folder / "scenarios"), [])
-    with work.sandboxed(Options(port=0), Environment({})) as source:
-        assert not work.record_all(todo, source, Store(folder / "cassettes"), lambda _: None)
+    todo = batch.jobs(batch.load_scenarios([], folder / "scenarios"), [])
+    with batch.sandboxed(Options(port=0), Environment({})) as source:
+        assert not batch.record_all(todo, source, Store(folder / "cassettes"), lambda _: None)
     return folder
 
 
@@ -82,9 +82,9 @@ def service(monkeypatch: pytest.MonkeyPatch, options: Options) -> Iterator[list[
 def at(monkeypatch: pytest.MonkeyPatch, base: str) -> None:
     """The services are there."""
     for variable, name in ADDRESSES.items():
-        monkeypatch.setenv(variable, base + SPEAKERS[name].prefix)
+        monkeypatch.setenv(variable, base + PROVIDER_SERVERS[name].prefix)
     for variable, name in KEYS.items():
-        monkeypatch.setenv(variable, SPEAKERS[name].key)
+        monkeypatch.setenv(variable, PROVIDER_SERVERS[name].key)
 
 
 def drift(harness: Harness, folder: Path, *arguments: str) -> tuple[Done, Any]:
@@ -117,7 +117,7 @@ def priced(folder: Path, *models: str, currency: str = "CNY") -> None:
 def _no_shipped_prices(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """Which models have one is not for these tests to know."""
     (tmp_path / "none.toml").write_text("")
-    monkeypatch.setattr(work, "SHIPPED", tmp_path / "none.toml")
+    monkeypatch.setattr(batch, "SHIPPED", tmp_path / "none.toml")
 
 
 @pytest.fixture(autouse=True)
@@ -363,7 +363,7 @@ def test_a_service_that_quotes_the_key(
     harness: Harness, filed: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Its words are told without it, wherever they are told."""
-    key = SPEAKERS["zhipuai"].key
+    key = PROVIDER_SERVERS["zhipuai"].key
     no = {"error": {"code": "1211", "message": f"no model for {key}, {key.partition('.')[2]}"}}
     with _saying(monkeypatch, 400, no)():
         done, told = drift(harness, filed, "slogan", "-t", "zhipuai", "--report", "report")

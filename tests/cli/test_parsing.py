@@ -9,12 +9,13 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from harness.parsers import PARSERS, parser
+from harness.parse import PARSERS
+from harness.providers import parser
 
 if TYPE_CHECKING:
     from conftest import Harness
 
-MADE = Path(__file__).parents[1] / "parsers" / "made" / "dashscope.yaml"
+MADE = Path(__file__).parents[1] / "parse" / "made" / "dashscope.yaml"
 
 
 def test_sdks_that_read_the_same(harness: Harness, folder: Path) -> None:

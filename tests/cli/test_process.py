@@ -18,7 +18,7 @@ import httpx
 import pytest
 
 from harness.cli import COMMANDS
-from harness.sandbox import SPEAKERS, Options, serve
+from harness.sandbox import PROVIDER_SERVERS, Options, serve
 
 if TYPE_CHECKING:
     from conftest import Python
@@ -141,9 +141,9 @@ def _live(base: str) -> dict[str, str]:
     """The environment of somebody whose live services are at this address."""
     return {
         **os.environ,
-        "ZHIPUAI_API_KEY": SPEAKERS["zhipuai"].key,
+        "ZHIPUAI_API_KEY": PROVIDER_SERVERS["zhipuai"].key,
         "ZHIPUAI_BASE_URL": f"{base}/api/paas/v4",
-        "DASHSCOPE_API_KEY": SPEAKERS["dashscope"].key,
+        "DASHSCOPE_API_KEY": PROVIDER_SERVERS["dashscope"].key,
         "DASHSCOPE_HTTP_BASE_URL": f"{base}/api/v1",
     }
 

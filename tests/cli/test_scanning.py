@@ -100,7 +100,7 @@ def test_what_cannot_be_read(harness: Harness, place: Path, path: str, said: str
 
 def test_what_is_too_large(harness: Harness, place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Is unreadable, too."""
-    monkeypatch.setattr("harness.store.LARGEST", 2**20)
+    monkeypatch.setattr("harness.cassette.store.LARGEST", 2**20)
     with (place / "large").open("wb") as file:
         file.truncate(2**20 + 1)
     done = harness("scan", "large", folder=place)

@@ -11,7 +11,7 @@ import httpx
 import pytest
 
 import harness as package
-from harness.store import read
+from harness.cassette.store import read
 from harness.types import Origin
 
 if TYPE_CHECKING:

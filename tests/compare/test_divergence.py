@@ -6,14 +6,14 @@ import pytest
 
 from harness.compare import Layer, compare
 from harness.compare.turns import json_in
-from harness.types import Json
+from harness.types import LooseJson
 
 from .wires import answered, said, told
 
 SAME = {"text": "今天天气很好，适合出门", "finish": "stop"}
 
 
-def part(left: Json, right: Json, status: int = 200) -> tuple[int, str, str] | None:
+def part(left: LooseJson, right: LooseJson, status: int = 200) -> tuple[int, str, str] | None:
     """The divergence of two conversations that begin alike; turn, why, path."""
     ours = told([answered(SAME)], [answered(left)])
     theirs = told([answered(SAME)], [answered(right, status=status)])
@@ -32,7 +32,7 @@ def part(left: Json, right: Json, status: int = 200) -> tuple[int, str, str] | N
     ],
     ids=["other call", "no call", "finish", "text", "images"],
 )
-def test_what_weighs_most_is_told(right: Json, why: str, path: str) -> None:
+def test_what_weighs_most_is_told(right: LooseJson, why: str, path: str) -> None:
     """The first turn that parts, by what weighs most in it, whatever else differs there."""
     left = {"tools": [["f", '{"a": 1}']], **SAME}
     assert part(left, {**SAME, **right} if "tools" in right else right) == (2, why, path)

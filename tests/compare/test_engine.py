@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from harness.compare.engine import MAX_PATHS, Parting, leaves, partings, similarity
-from harness.compare.nouns import Kind
-from harness.wire import ABSENT
+from harness.analysis.difference import MAX_PATHS, Parting, leaves, partings, similarity
+from harness.compare.types import Kind
+from harness.wire import MISSING
 
 
 def test_partings_come_in_the_order_of_their_paths() -> None:
@@ -12,8 +12,8 @@ def test_partings_come_in_the_order_of_their_paths() -> None:
     assert list(partings({"/d": 1, "/b": "1", "/a": 1}, {"/c": 1, "/b": 1, "/a": 2})) == [
         Parting("/a", Kind.VALUE, 1, 2),
         Parting("/b", Kind.TYPE, "1", 1),
-        Parting("/c", Kind.ONLY_RIGHT, ABSENT, 1),
-        Parting("/d", Kind.ONLY_LEFT, 1, ABSENT),
+        Parting("/c", Kind.ONLY_RIGHT, MISSING, 1),
+        Parting("/d", Kind.ONLY_LEFT, 1, MISSING),
     ]
 
 

@@ -10,7 +10,7 @@ import pytest
 
 from harness.compare import Cost, Price, Prices, facts, matrix
 from harness.compare.facts import first_token, scripts
-from harness.types import Exchange, Json, Provenance, Timing, ToolCall
+from harness.types import Exchange, LooseJson, Provenance, Timing, ToolCall
 
 from .wires import exchange, said, told
 
@@ -18,7 +18,7 @@ DAY = date(2026, 7, 1)
 PRICE = Price("ours", "one", "CNY", "a page", valid_from=DAY, input=2, output=8, image=0.5)
 
 
-def stream(*events: Json, arrived: tuple[float, ...] = (), cut: int = 1) -> Exchange:
+def stream(*events: LooseJson, arrived: tuple[float, ...] = (), cut: int = 1) -> Exchange:
     """A stream with a chunk for each event, or for so many together."""
     pieces = [f"data: {json.dumps(event)}\n\n".encode() for event in events]
     chunks = [b"".join(pieces[at : at + cut]) for at in range(0, len(pieces), cut)]
@@ -55,7 +55,7 @@ def test_the_shares_of_scripts(text: str, shares: tuple[float | None, float | No
     ids=["second event", "both at once", "a tool call", "nothing said", "not noted"],
 )
 def test_the_time_to_the_first_token(
-    events: list[Json], arrived: tuple[float, ...], cut: int, seconds: float
+    events: list[LooseJson], arrived: tuple[float, ...], cut: int, seconds: float
 ) -> None:
     """When the chunk came that ends the first event which says anything; else the first byte."""
     read = told([stream(*events, arrived=arrived, cut=cut)])
@@ -91,7 +91,7 @@ def test_what_was_said_is_a_fact() -> None:
     ],
     ids=["tokens", "images", "not counted", "half", "no price out", "other", "none", "free"],
 )
-def test_what_an_answer_cost(body: Json, prices: tuple[Price, ...], cost: Cost | None) -> None:
+def test_what_an_answer_cost(body: LooseJson, prices: tuple[Price, ...], cost: Cost | None) -> None:
     """By its counts and the table; where either is missing the cost is unknown, not zero."""
     read = said(body)
     found = facts(read, read.turns[0], Prices(prices)).cost

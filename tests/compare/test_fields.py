@@ -7,11 +7,13 @@ from pathlib import Path
 
 import pytest
 
-from harness import dialects, recordings, store
+from harness import recordings
+from harness.analysis.exchange import AnalyzedTranscript, read
+from harness.cassette import store
 from harness.compare import FIELDS, Cell, FieldMatrix, Form, field_matrix
 from harness.compare.fields import Presence, presence
-from harness.reading import Read, read
-from harness.types import Exchange, Json, Request, Response, Transcript, Turn
+from harness.providers import endpoints
+from harness.types import Exchange, LooseJson, Request, Response, Transcript, Turn
 
 SHIPPED = Path(__file__).parents[2] / "cassettes"
 RECORDINGS = Path(__file__).parents[3] / "shared" / "recordings"
@@ -21,7 +23,9 @@ GENERATION = "/api/v1/services/aigc/text-generation/generation"
 MESSAGES = {"model": "m", "messages": [{"role": "user", "content": "?"}]}
 
 
-def exchange(path: str, *answers: Json, asked: Json = None, status: int = 200) -> Exchange:
+def exchange(
+    path: str, *answers: LooseJson, asked: LooseJson = None, status: int = 200
+) -> Exchange:
     """An exchange with one JSON answer, or a stream of several."""
     body = json.dumps(answers[0]).encode()
     kind = "application/json"
@@ -34,13 +38,13 @@ def exchange(path: str, *answers: Json, asked: Json = None, status: int = 200) -
     )
 
 
-def told(*exchanges: Exchange, target: str = "ours/m") -> Read:
+def told(*exchanges: Exchange, target: str = "ours/m") -> AnalyzedTranscript:
     """A transcript of one turn for each exchange."""
     turns = tuple(Turn(n, (e,)) for n, e in enumerate(exchanges, start=1))
-    return read(Transcript("s", target, turns, source="a.yaml"), dialects.recognise)
+    return read(Transcript("s", target, turns, source="a.yaml"), endpoints.recognise)
 
 
-def says(content: Json) -> Json:
+def says(content: LooseJson) -> LooseJson:
     """An answer in the chat form."""
     return {"choices": [{"message": {"content": content}}]}
 
@@ -58,7 +62,7 @@ def places(found: FieldMatrix, field: str, form: int = 0) -> list[tuple[str, tup
 
 def test_a_field_has_its_place_types_and_number() -> None:
     """A key that is there is present, whatever its type; the exchange is told with it."""
-    answers: list[Json] = [says("x"), says(None), {"choices": [{"message": {}}]}]
+    answers: list[LooseJson] = [says("x"), says(None), {"choices": [{"message": {}}]}]
     found = field_matrix([told(*(exchange(CHAT, answer) for answer in answers))])
     assert found.forms == (Form("zhipuai.chat", "answer", "messages", "ours/m"),)
     assert found.answers == (3,)

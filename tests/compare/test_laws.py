@@ -8,10 +8,10 @@ from dataclasses import replace
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from harness.analysis.difference import leaves, partings, similarity
+from harness.analysis.exchange import AnalyzedTranscript
 from harness.compare import Difference, compare, matrix
-from harness.compare.engine import leaves, partings, similarity
-from harness.compare.nouns import Kind
-from harness.reading import Read
+from harness.compare.types import Kind
 from harness.types import Exchange
 
 from .wires import exchange, told
@@ -81,7 +81,9 @@ def test_nothing_differs_from_itself(turns: list[list[Exchange]]) -> None:
 
 @given(READS, READS)
 @settings(calm, max_examples=60)
-def test_a_comparison_is_the_same_from_both_sides(left: Read, right: Read) -> None:
+def test_a_comparison_is_the_same_from_both_sides(
+    left: AnalyzedTranscript, right: AnalyzedTranscript
+) -> None:
     """Swapping the sides swaps left and right in every difference, and does nothing else."""
     there, back = compare(left, right), compare(right, left)
     assert repr(there.told) == repr(seen_from_the_other_side(back.told))
@@ -89,7 +91,7 @@ def test_a_comparison_is_the_same_from_both_sides(left: Read, right: Read) -> No
 
 @given(st.lists(READS, max_size=3))
 @settings(calm, max_examples=30)
-def test_a_matrix_has_every_pair_and_never_raises(reads: list[Read]) -> None:
+def test_a_matrix_has_every_pair_and_never_raises(reads: list[AnalyzedTranscript]) -> None:
     """Any transcripts can be put side by side."""
     found = matrix(reads)
     assert len(found.pairs) == len(reads) * (len(reads) - 1) // 2

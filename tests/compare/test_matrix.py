@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from harness.analysis.exchange import read
 from harness.compare import Facts, Row, Table, matrix
-from harness.reading import read
 from harness.types import Timing
 
 from .wires import RECOGNISE, answered, exchange, told

@@ -2,22 +2,22 @@
 
 from __future__ import annotations
 
+from harness.analysis.exchange import AnalyzedTranscript
 from harness.compare import Layer, compare, matrix
 from harness.compare.noise import repeats_of
-from harness.reading import Read
-from harness.types import Json
+from harness.types import LooseJson
 
 from .wires import answered, told
 
 ONE = {"text": "今天天气很好", "finish": "stop", "more": {"a": 1, "b": 1}}
 
 
-def ours(*answers: Json) -> Read:
+def ours(*answers: LooseJson) -> AnalyzedTranscript:
     """A conversation of ours."""
     return told(*([answered(answer)] for answer in answers))
 
 
-def theirs(*answers: Json) -> Read:
+def theirs(*answers: LooseJson) -> AnalyzedTranscript:
     """The same one with another target."""
     return told(*([answered(answer)] for answer in answers), target="theirs/two")
 

@@ -6,17 +6,19 @@ import time
 
 import pytest
 
+from harness.analysis.exchange import AnalyzedTranscript, read
 from harness.compare import Difference, Kind, Layer, Spot, compare
-from harness.reading import Read, read
 from harness.types import Exchange, Transcript
-from harness.wire import ABSENT
+from harness.wire import MISSING
 
 from .wires import answered, exchange, said, streamed, told
 
 PNG = b"\x89PNG\r\n\x1a\n\x00\x00\x00\rIHDR" + bytes([0, 0, 4, 0, 0, 0, 2, 0])
 
 
-def parted(left: Read, right: Read, layer: Layer) -> list[tuple[str, str, object, object]]:
+def parted(
+    left: AnalyzedTranscript, right: AnalyzedTranscript, layer: Layer
+) -> list[tuple[str, str, object, object]]:
     """The differences of one layer as tuples."""
     found = compare(left, right).of(layer)
     return [(str(d.spot), d.kind.value, d.left, d.right) for d in found]
@@ -26,8 +28,8 @@ def test_a_path_that_only_one_side_has_is_a_difference_of_shape() -> None:
     """A path that only one side has is a difference of shape, told with its type."""
     left, right = said({"a": 1, "b": []}), said({"a": 1, "c": "x"})
     assert parted(left, right, Layer.SHAPE) == [
-        ("turn 1 answer /b", "only left", "array", ABSENT),
-        ("turn 1 answer /c", "only right", ABSENT, "string"),
+        ("turn 1 answer /b", "only left", "array", MISSING),
+        ("turn 1 answer /c", "only right", MISSING, "string"),
     ]
     assert parted(left, right, Layer.CONTENT) == []
 
@@ -78,7 +80,7 @@ def test_an_item_more_in_a_list_is_a_difference_of_content() -> None:
     """An item more in a list both sides have is a difference of content, not of shape."""
     left, right = said({"x": [1]}), said({"x": [1, 2]})
     assert parted(left, right, Layer.SHAPE) == []
-    assert parted(left, right, Layer.CONTENT) == [("turn 1 answer /x/1", "only right", ABSENT, 2)]
+    assert parted(left, right, Layer.CONTENT) == [("turn 1 answer /x/1", "only right", MISSING, 2)]
 
 
 def test_true_is_not_one() -> None:
@@ -146,8 +148,8 @@ def test_a_stream_and_an_answer_at_once_differ_in_delivery() -> None:
     """A stream and an answer at once have other parts and another delivery."""
     left, right = said({"text": "a"}), told([streamed({"text": "a"})])
     assert parted(left, right, Layer.SHAPE) == [
-        ("turn 1 answer", "only left", "present", ABSENT),
-        ("turn 1 event", "only right", ABSENT, "present"),
+        ("turn 1 answer", "only left", "present", MISSING),
+        ("turn 1 event", "only right", MISSING, "present"),
     ]
     assert parted(left, right, Layer.ANSWER) == [
         ("turn 1 reply /delivery", "value", "sync", "stream")
@@ -210,7 +212,7 @@ def test_a_missing_turn_is_a_difference() -> None:
     one = [answered({})]
     found = compare(told(one), told(one, one))
     assert [(str(d.spot), d.kind, d.left, d.right) for d in found.told] == [
-        ("turn 2", Kind.MISSING_TURN, ABSENT, "present")
+        ("turn 2", Kind.MISSING_TURN, MISSING, "present")
     ]
     assert (found.same_shape, found.same_content) == (False, False)
 

@@ -6,12 +6,20 @@ import json
 import re
 from collections.abc import Sequence
 
-from harness.reading import Endpoint, Part, Read, Role, States, read, recogniser
+from harness.analysis.exchange import (
+    AnalyzedTranscript,
+    Endpoint,
+    Part,
+    Role,
+    States,
+    read,
+    recogniser,
+)
 from harness.types import (
     Exchange,
     Failure,
     Image,
-    Json,
+    LooseJson,
     Outcome,
     Reply,
     Request,
@@ -26,7 +34,7 @@ from harness.types import (
 STATES = States(running=("WAITING", "RUNNING"), succeeded=("DONE",), failed=("BROKEN",))
 
 
-def _read(parts: Sequence[Part], asked: Json) -> Outcome | None:
+def _read(parts: Sequence[Part], asked: LooseJson) -> Outcome | None:
     bodies = [part.value for part in parts if isinstance(part.value, dict)]
     merged = {key: value for body in bodies for key, value in body.items()}
     merged |= merged.pop("output", {}) if isinstance(merged.get("output"), dict) else {}
@@ -48,7 +56,7 @@ def _read(parts: Sequence[Part], asked: Json) -> Outcome | None:
     )
 
 
-def _refuse(status: int, body: Json) -> Failure:
+def _refuse(status: int, body: LooseJson) -> Failure:
     told = body if isinstance(body, dict) else {}
     return Failure(status, str(told.get("code", "")), str(told.get("message", "")))
 
@@ -84,7 +92,7 @@ def exchange(
     path: str = "/chat",
     kind: str = "application/json",
     status: int = 200,
-    asked: Json = None,
+    asked: LooseJson = None,
     timing: Timing | None = None,
 ) -> Exchange:
     """One exchange; whatever is not asked for with POST is fetched."""
@@ -96,23 +104,25 @@ def exchange(
     )
 
 
-def answered(body: Json, path: str = "/chat", status: int = 200) -> Exchange:
+def answered(body: LooseJson, path: str = "/chat", status: int = 200) -> Exchange:
     """A JSON answer."""
     return exchange(json.dumps(body).encode(), path, status=status)
 
 
-def streamed(*events: Json, path: str = "/chat") -> Exchange:
+def streamed(*events: LooseJson, path: str = "/chat") -> Exchange:
     """An answer as server-sent events."""
     body = "".join(f"data: {json.dumps(event)}\n\n" for event in events)
     return exchange(body.encode(), path, "text/event-stream")
 
 
-def told(*turns: Sequence[Exchange], target: str = "ours/one", source: str = "") -> Read:
+def told(
+    *turns: Sequence[Exchange], target: str = "ours/one", source: str = ""
+) -> AnalyzedTranscript:
     """A transcript of these turns."""
     numbered = tuple(Turn(n, tuple(group)) for n, group in enumerate(turns, start=1))
     return read(Transcript("greeting", target, numbered, source=source), RECOGNISE)
 
 
-def said(body: Json) -> Read:
+def said(body: LooseJson) -> AnalyzedTranscript:
     """A transcript of one turn with one JSON answer."""
     return told([answered(body)])

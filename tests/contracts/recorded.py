@@ -9,12 +9,12 @@ from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 
-from harness import store
+from harness.analysis.exchange import AnalyzedExchange, AnalyzedTranscript, Part
+from harness.cassette import store
 from harness.contracts.contract import Contract, merge, observed
 from harness.contracts.sections import Section, sections, witness
-from harness.reading import Part, Read, Reading
 from harness.recordings import read_cassette
-from harness.types import Json
+from harness.types import LooseJson
 
 ROOT = Path(__file__).parents[2]
 REAL = ROOT.parent / "shared" / "recordings"
@@ -27,13 +27,13 @@ class Taught:
     """One exchange: the file it is in, who answered, and what it teaches."""
 
     file: str
-    reading: Reading
+    reading: AnalyzedExchange
     family: str
     contract: Contract
 
 
 @cache
-def reads(folder: Path) -> tuple[tuple[str, Read], ...]:
+def reads(folder: Path) -> tuple[tuple[str, AnalyzedTranscript], ...]:
     """Every recording of a folder, with the name it is cited by."""
     return tuple(
         (f"{path.parent.name}/{path.name}", read_cassette(path)) for path in store.find([folder])
@@ -71,12 +71,12 @@ def halves(folder: Path, seed: int, *, by: str) -> tuple[list[Taught], list[Taug
     return [one for one, mine in pairs if mine], [one for one, mine in pairs if not mine]
 
 
-def parts(reading: Reading) -> Iterator[tuple[Section, Part]]:
+def parts(reading: AnalyzedExchange) -> Iterator[tuple[Section, Part]]:
     """Every part of an exchange with its section."""
     return sections(reading)
 
 
-def changed(reading: Reading, part: Part, value: Json) -> Reading:
+def changed(reading: AnalyzedExchange, part: Part, value: LooseJson) -> AnalyzedExchange:
     """The exchange with another value in the place of one part."""
     if part.event is None:
         body = json.dumps(value).encode()
@@ -84,10 +84,10 @@ def changed(reading: Reading, part: Part, value: Json) -> Reading:
         body = b"".join(_event(reading, part, value))
     response = replace(reading.exchange.response, body=body)
     exchange = replace(reading.exchange, response=response)
-    return Reading(exchange, reading.endpoint, reading.number, reading.turn)
+    return AnalyzedExchange(exchange, reading.endpoint, reading.number, reading.turn)
 
 
-def _event(reading: Reading, part: Part, value: Json) -> Iterator[bytes]:
+def _event(reading: AnalyzedExchange, part: Part, value: LooseJson) -> Iterator[bytes]:
     for event in reading.stream.events:
         yield b"".join(f":{comment}\n".encode() for comment in event.comments)
         data = json.dumps(value) if event.number == part.event else event.data

@@ -11,12 +11,12 @@ from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 
 from contracts.recorded import FOLDERS, exchanges, halves, learnt
+from harness.analysis.exchange import AnalyzedTranscript, read
 from harness.contracts import Contract, Judge, dumps, extend, learn, loads, merge
+from harness.contracts.clause import spot
 from harness.contracts.schema import schema
-from harness.contracts.spot import spot
-from harness.dialects import recognise
-from harness.reading import Read, read
-from harness.types import Exchange, Json, Request, Response, Transcript, Turn
+from harness.providers.endpoints import recognise
+from harness.types import Exchange, LooseJson, Request, Response, Transcript, Turn
 
 JSON = st.recursive(
     st.none()
@@ -34,7 +34,7 @@ JSON = st.recursive(
 MODELS = st.sampled_from(["alpha", "beta-2025-01-01", "gamma", None, 7])
 
 
-def recording(bodies: Sequence[tuple[Json, Json]]) -> Read:
+def recording(bodies: Sequence[tuple[LooseJson, LooseJson]]) -> AnalyzedTranscript:
     """One that asks a model and is answered with a body, for each of these pairs."""
     url = "https://api.example/api/paas/v4/chat/completions"
     kind = (("content-type", "application/json"),)
@@ -52,7 +52,9 @@ def recording(bodies: Sequence[tuple[Json, Json]]) -> Read:
 RECORDINGS = st.lists(st.lists(st.tuples(MODELS, JSON), min_size=1, max_size=4), max_size=4)
 
 
-def named(recordings: Sequence[Sequence[tuple[Json, Json]]], name: str) -> list[tuple[str, Read]]:
+def named(
+    recordings: Sequence[Sequence[tuple[LooseJson, LooseJson]]], name: str
+) -> list[tuple[str, AnalyzedTranscript]]:
     """Recordings with names of their own."""
     return [(f"{name}{n}.yaml", recording(bodies)) for n, bodies in enumerate(recordings)]
 
@@ -60,7 +62,7 @@ def named(recordings: Sequence[Sequence[tuple[Json, Json]]], name: str) -> list[
 @settings(max_examples=20, deadline=None)
 @given(RECORDINGS, st.randoms(use_true_random=False))
 def test_the_order_does_not_matter(
-    recordings: list[list[tuple[Json, Json]]], order: Random
+    recordings: list[list[tuple[LooseJson, LooseJson]]], order: Random
 ) -> None:
     """Nor does it matter how often a recording is given."""
     told = named(recordings, "r")
@@ -72,7 +74,9 @@ def test_the_order_does_not_matter(
 
 @settings(max_examples=20, deadline=None)
 @given(RECORDINGS)
-def test_nobody_breaks_what_they_taught(recordings: list[list[tuple[Json, Json]]]) -> None:
+def test_nobody_breaks_what_they_taught(
+    recordings: list[list[tuple[LooseJson, LooseJson]]],
+) -> None:
     """A contract accepts all that it was learnt from, and so does every schema in it."""
     told = named(recordings, "r")
     contract = learn(told)
@@ -87,7 +91,7 @@ def test_nobody_breaks_what_they_taught(recordings: list[list[tuple[Json, Json]]
 @settings(max_examples=20, deadline=None)
 @given(RECORDINGS, RECORDINGS)
 def test_learning_adds_up(
-    first: list[list[tuple[Json, Json]]], second: list[list[tuple[Json, Json]]]
+    first: list[list[tuple[LooseJson, LooseJson]]], second: list[list[tuple[LooseJson, LooseJson]]]
 ) -> None:
     """What both teach together is what they teach one after the other, in memory and by file."""
     ours, theirs = named(first, "a"), named(second, "b")
@@ -98,7 +102,7 @@ def test_learning_adds_up(
 
 @settings(max_examples=20, deadline=None)
 @given(RECORDINGS)
-def test_a_file_holds_the_contract(recordings: list[list[tuple[Json, Json]]]) -> None:
+def test_a_file_holds_the_contract(recordings: list[list[tuple[LooseJson, LooseJson]]]) -> None:
     """What is read back is written the same."""
     text = dumps(learn(named(recordings, "r")))
     assert dumps(loads(text)) == text

@@ -21,13 +21,13 @@ from contracts.recorded import (
     parts,
     reads,
 )
+from harness.analysis.exchange import Part
 from harness.contracts import Contract, Judge, learn
+from harness.contracts.clause import Spot, each, spot
 from harness.contracts.evidence import Node
 from harness.contracts.schema import overlays, schema
 from harness.contracts.sections import Section
-from harness.contracts.spot import Spot, each, spot
-from harness.reading import Part
-from harness.types import Finding, Json, Severity
+from harness.types import Finding, LooseJson, Severity
 from harness.wire import find
 
 real = pytest.mark.skipif(not REAL.is_dir(), reason=f"no real recordings at {REAL}")
@@ -70,7 +70,7 @@ class Plant:
 
     rule: str
     path: str
-    value: Json = None
+    value: LooseJson = None
     is_gone: bool = False
 
 
@@ -93,7 +93,7 @@ def plants(top: Spot, family: str) -> Iterator[Plant]:
             yield Plant("contract_out_of_format", path, "planted words")
 
 
-def planted(value: Json, plant: Plant) -> tuple[str, Json] | None:
+def planted(value: LooseJson, plant: Plant) -> tuple[str, LooseJson] | None:
     """A copy with the breach in it and where it is; None where it has no room."""
     found = [pointer for pointer, _ in find(value, plant.path)]
     if not found:

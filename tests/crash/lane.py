@@ -16,12 +16,12 @@ from typing import Any
 
 from harness import runner
 from harness.cassette import dumps
-from harness.environment import without_proxies
-from harness.journal import journal_path
-from harness.resuming import Left
-from harness.sandbox import SPEAKERS
+from harness.cassette.journal import journal_path
+from harness.cassette.store import Store, read
+from harness.config.environment import without_proxies
+from harness.intercept.resume import OnInterrupted
+from harness.sandbox import PROVIDER_SERVERS
 from harness.scenario import Scenario, load_all
-from harness.store import Store, read
 from harness.types import Origin, Target
 
 REPORT = "report"
@@ -33,8 +33,8 @@ def source(base: str) -> runner.Source:
     return runner.Source(
         Origin.SANDBOX,
         base,
-        key=lambda provider: SPEAKERS[provider.name].key,
-        address=lambda provider: base + SPEAKERS[provider.name].prefix,
+        key=lambda provider: PROVIDER_SERVERS[provider.name].key,
+        address=lambda provider: base + PROVIDER_SERVERS[provider.name].prefix,
     )
 
 
@@ -42,7 +42,9 @@ def silent(_: str) -> None:
     """Nobody is told."""
 
 
-def record(scenario: Scenario, target: Target, base: str, folder: Path, left: Left) -> None:
+def record(
+    scenario: Scenario, target: Target, base: str, folder: Path, left: OnInterrupted
+) -> None:
     """One recording, in this process; what came of it goes to a file beside the folder."""
     began = time.perf_counter()
     try:
@@ -69,7 +71,7 @@ def job(scenario: Scenario, target: Target, base: str, told: dict[str, Any]) -> 
     folder = Path(told["folder"])
     path = Store(folder).path(scenario.name, target)
     before = _bytes(path)
-    child = forked(scenario, target, f"{base}/{told['name']}", folder, Left.REFUSE)
+    child = forked(scenario, target, f"{base}/{told['name']}", folder, OnInterrupted.REFUSE)
     if told["moment"] is None:
         os.waitpid(child, 0)
         return _report(folder)
@@ -81,7 +83,7 @@ def job(scenario: Scenario, target: Target, base: str, told: dict[str, Any]) -> 
         return {"killed": False}
     left = _found(path)
     again = base.replace("127.0.0.1", "localhost")
-    os.waitpid(forked(scenario, target, f"{again}/{told['name']}", folder, Left.RESUME), 0)
+    os.waitpid(forked(scenario, target, f"{again}/{told['name']}", folder, OnInterrupted.RESUME), 0)
     return {"killed": True, **left, **_report(folder)}
 
 
@@ -113,7 +115,7 @@ def main() -> None:
             scenario, target = known[told["scenario"], told["target"]]
             if told["moment"] is None:  # everything is imported by it
                 folder = Path(told["folder"] + "-warm")
-                record(scenario, target, f"{base}/warm", folder, Left.REFUSE)
+                record(scenario, target, f"{base}/warm", folder, OnInterrupted.REFUSE)
             sys.stdout.write(json.dumps(job(scenario, target, base, told)) + "\n")
             sys.stdout.flush()
 

@@ -23,11 +23,11 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from harness.cassette import FOLDER, dumps, loads, read_journal
+from harness.cassette.store import Store, read
 from harness.runner import replay
 from harness.sandbox import Options, application
 from harness.sandbox.server import served
 from harness.scenario import load_all
-from harness.store import Store, read
 from harness.types import Exchange
 
 KILLS = 200

@@ -9,12 +9,22 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 
-from harness import dialects
-from harness.dialects.dashscope import chat_endpoint
-from harness.reading import Endpoint, Part, Role
-from harness.types import Exchange, Failure, Image, Json, Reply, Request, Response, ToolCall, Usage
+from harness.analysis.exchange import Endpoint, Part, Role
+from harness.providers import endpoints
+from harness.providers.dashscope.endpoints import chat_endpoint
+from harness.types import (
+    Exchange,
+    Failure,
+    Image,
+    LooseJson,
+    Reply,
+    Request,
+    Response,
+    ToolCall,
+    Usage,
+)
 
-by_name = pytest.mark.parametrize("endpoint", dialects.ENDPOINTS, ids=lambda e: e.name)
+by_name = pytest.mark.parametrize("endpoint", endpoints.ENDPOINTS, ids=lambda e: e.name)
 
 AIGC = "https://d/api/v1/services/aigc"
 
@@ -25,15 +35,15 @@ VALUES = st.recursive(
 )
 
 
-def whole(name: str, body: Json, asked: Json = None) -> Reply | Failure | None:
+def whole(name: str, body: LooseJson, asked: LooseJson = None) -> Reply | Failure | None:
     """What an endpoint reads in a whole answer."""
-    return dialects.endpoint(name).read((Part(body),), asked)
+    return endpoints.endpoint(name).read((Part(body),), asked)
 
 
-def events(name: str, *bodies: Json, asked: Json = None) -> Reply | Failure | None:
+def events(name: str, *bodies: LooseJson, asked: LooseJson = None) -> Reply | Failure | None:
     """What an endpoint reads in a stream."""
     parts = tuple(Part(body, number) for number, body in enumerate(bodies, start=1))
-    return dialects.endpoint(name).read(parts, asked)
+    return endpoints.endpoint(name).read(parts, asked)
 
 
 @pytest.mark.parametrize(
@@ -69,7 +79,7 @@ def test_an_exchange_is_recognised_by_method_and_path(
     method: str, uri: str, name: str | None
 ) -> None:
     """The host does not matter: the sandbox is recognised like the service."""
-    found = dialects.recognise(Exchange(Request(method, uri), Response(200)))
+    found = endpoints.recognise(Exchange(Request(method, uri), Response(200)))
     assert (found.name if found else None) == name
 
 
@@ -83,22 +93,22 @@ def test_the_schemas_of_an_endpoint_are_schemas(endpoint: Endpoint) -> None:
 @by_name
 def test_an_endpoint_is_filed_under_its_dialect(endpoint: Endpoint) -> None:
     """The name tells the dialect, and the table has it there."""
-    assert endpoint in dialects.DIALECTS[endpoint.dialect]
-    assert dialects.endpoint(endpoint.name) is endpoint
+    assert endpoint in endpoints.DIALECTS[endpoint.dialect]
+    assert endpoints.endpoint(endpoint.name) is endpoint
 
 
 @given(status=st.integers(100, 599), body=VALUES)
-def test_any_refusal_can_be_read(status: int, body: Json) -> None:
+def test_any_refusal_can_be_read(status: int, body: LooseJson) -> None:
     """A refusal is a failure with its status, whatever its body says."""
-    for endpoint in dialects.ENDPOINTS:
+    for endpoint in endpoints.ENDPOINTS:
         assert endpoint.refuse(status, body).status == status
 
 
 @settings(deadline=None)
 @given(bodies=st.lists(VALUES, max_size=3), asked=VALUES)
-def test_any_answer_can_be_read(bodies: list[Json], asked: Json) -> None:
+def test_any_answer_can_be_read(bodies: list[LooseJson], asked: LooseJson) -> None:
     """Reading never raises, on a stream or a whole answer."""
-    for endpoint in dialects.ENDPOINTS:
+    for endpoint in endpoints.ENDPOINTS:
         endpoint.read(tuple(Part(body, n) for n, body in enumerate(bodies)), asked)
         endpoint.read(tuple(map(Part, bodies)), asked)
 
@@ -127,7 +137,7 @@ def test_a_chat_answer_is_read() -> None:
     )
 
 
-def piece(number: int, name: str, call_id: str, arguments: str) -> Json:
+def piece(number: int, name: str, call_id: str, arguments: str) -> LooseJson:
     """An event with a piece of a tool call."""
     function = {"name": name, "arguments": arguments}
     call = {"index": number, "id": call_id, "function": function}
@@ -154,7 +164,7 @@ def test_whole_calls_with_the_same_index_are_two_calls() -> None:
     assert reply.tool_calls == (ToolCall("a", "f", "{}"), ToolCall("b", "g", "{}"))
 
 
-def text(said: str, finish: str = "null") -> Json:
+def text(said: str, finish: str = "null") -> LooseJson:
     """An event of a prompt's answer."""
     return {"output": {"text": said, "finish_reason": finish}, "request_id": "r"}
 
@@ -207,7 +217,7 @@ def test_a_refusal_with_status_200_is_a_failure() -> None:
 def test_an_error_event_carries_its_status_in_a_comment() -> None:
     """The stream itself came with 200."""
     part = Part({"code": "Bad", "message": "m"}, 1, 0, "error", ("HTTP_STATUS/400",))
-    assert dialects.endpoint("dashscope.generation").read((part,), {}) == Failure(400, "Bad", "m")
+    assert endpoints.endpoint("dashscope.generation").read((part,), {}) == Failure(400, "Bad", "m")
 
 
 @pytest.mark.parametrize(
@@ -227,9 +237,9 @@ def test_an_error_event_carries_its_status_in_a_comment() -> None:
         ("zhipuai.chat", [1], Failure(401, "", "")),
     ],
 )
-def test_a_refusal_is_read(name: str, body: Json, failure: Failure) -> None:
+def test_a_refusal_is_read(name: str, body: LooseJson, failure: Failure) -> None:
     """Nested, flat, or without a code of its own."""
-    assert dialects.endpoint(name).refuse(401, json.loads(json.dumps(body))) == failure
+    assert endpoints.endpoint(name).refuse(401, json.loads(json.dumps(body))) == failure
 
 
 @pytest.mark.parametrize(
@@ -252,5 +262,5 @@ def test_the_endpoint_of_a_conversation_follows_the_model(models: str, name: str
 
 def test_what_is_not_looked_into_is_not_read() -> None:
     """A websocket's handshake is neither an answer nor a refusal."""
-    assert dialects.endpoint("dashscope.websocket").role is Role.OTHER
+    assert endpoints.endpoint("dashscope.websocket").role is Role.OTHER
     assert whole("dashscope.websocket", {"code": "x"}) is None

@@ -8,9 +8,10 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from harness import dialects, recordings
+from harness import recordings
+from harness.analysis.exchange import AnalyzedTranscript, read
 from harness.drift import Drift, drift
-from harness.reading import Read, read
+from harness.providers import endpoints
 from harness.rules import check
 from harness.types import Exchange
 
@@ -22,25 +23,27 @@ Edit = Callable[[Any], Any]
 """Changes a JSON value in place, or gives back another."""
 
 
-def recorded(name: str) -> Read:
+def recorded(name: str) -> AnalyzedTranscript:
     """A shipped cassette."""
     return recordings.read_cassette(CASSETTES / f"{name}.yaml")
 
 
-def compared(old: Read, new: Read) -> Drift:
+def compared(old: AnalyzedTranscript, new: AnalyzedTranscript) -> Drift:
     """What changed, by the rules."""
     return drift(old, new, check(old.transcript), check(new.transcript))
 
 
-def with_exchanges(one: Read, change: Callable[[Exchange], Exchange]) -> Read:
+def with_exchanges(
+    one: AnalyzedTranscript, change: Callable[[Exchange], Exchange]
+) -> AnalyzedTranscript:
     """A recording with each exchange changed."""
     turns = tuple(
         replace(turn, exchanges=tuple(map(change, turn.exchanges))) for turn in one.transcript.turns
     )
-    return read(replace(one.transcript, turns=turns), dialects.recognise)
+    return read(replace(one.transcript, turns=turns), endpoints.recognise)
 
 
-def with_body(one: Read, change: Callable[[bytes], bytes]) -> Read:
+def with_body(one: AnalyzedTranscript, change: Callable[[bytes], bytes]) -> AnalyzedTranscript:
     """A recording with the text of each answer changed; pictures are left alone."""
 
     def changed(exchange: Exchange) -> Exchange:
@@ -53,7 +56,7 @@ def with_body(one: Read, change: Callable[[bytes], bytes]) -> Read:
     return with_exchanges(one, changed)
 
 
-def edited(one: Read, edit: Edit) -> Read:
+def edited(one: AnalyzedTranscript, edit: Edit) -> AnalyzedTranscript:
     """A recording with each JSON value of its answers edited: bodies, and data of events."""
 
     def changed(body: bytes) -> bytes:
@@ -74,7 +77,9 @@ def _line(line: bytes, edit: Edit) -> bytes:
     return head + told.encode()
 
 
-def events(one: Read, change: Callable[[list[bytes]], list[bytes]]) -> Read:
+def events(
+    one: AnalyzedTranscript, change: Callable[[list[bytes]], list[bytes]]
+) -> AnalyzedTranscript:
     """A recording with the events of its streams changed."""
 
     def changed(body: bytes) -> bytes:

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from drift.planted import edited, recorded, with_exchanges
-from harness.compare.prices import Price, Prices
+from harness.config.prices import Price, Prices
 from harness.drift.cost import Cost, Tariff, cost
 from harness.types import Exchange
 from harness.wire import at

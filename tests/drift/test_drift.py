@@ -14,11 +14,13 @@ import pytest
 from PIL import Image
 
 from drift.planted import CASSETTES, REAL, compared, edited, events, recorded, with_exchanges
-from harness import dialects, recordings, store
+from harness import recordings
+from harness.analysis.exchange import AnalyzedTranscript, read
+from harness.cassette import store
 from harness.contracts import Judge, learn
 from harness.drift import Kind, Verdict, drift
 from harness.drift.known import allowed_by
-from harness.reading import Read, read
+from harness.providers import endpoints
 from harness.types import Exchange
 
 SHIPPED = [
@@ -198,13 +200,13 @@ def test_a_longer_task(name: str) -> None:
     """One that is still running when asked, more often or never, is the same task."""
     one = recorded(name)
 
-    def polled(times: int) -> Read:
+    def polled(times: int) -> AnalyzedTranscript:
         turn = one.transcript.turns[0]
         running = turn.exchanges[1]
         rest = turn.exchanges[1 + times :] if times == 0 else turn.exchanges[1:]
         again = [running] * times
         changed = replace(turn, exchanges=(turn.exchanges[0], *again, *rest))
-        return read(replace(one.transcript, turns=(changed,)), dialects.recognise)
+        return read(replace(one.transcript, turns=(changed,)), endpoints.recognise)
 
     longer = polled(3)
     assert compared(one, longer).verdict is Verdict.SAME
@@ -221,7 +223,7 @@ def test_a_task_that_was_never_seen_running() -> None:
     kept = [e for e in kept if b'"RUNNING"' not in e.response.body]
     assert len(kept) < len(turn.exchanges)
     changed = replace(turn, exchanges=tuple(kept))
-    other = read(replace(one.transcript, turns=(changed,)), dialects.recognise)
+    other = read(replace(one.transcript, turns=(changed,)), endpoints.recognise)
     assert compared(one, other).verdict is Verdict.SAME
     assert compared(other, one).verdict is Verdict.SAME
 
@@ -248,7 +250,7 @@ def test_a_refusal_that_passed() -> None:
     body = json.dumps({"error": {"code": "1302", "message": "slow down"}}).encode()
     throttled = replace(asked, response=replace(asked.response, status=429, body=body))
     again = replace(turn, exchanges=(throttled, *turn.exchanges))
-    other = read(replace(one.transcript, turns=(again,)), dialects.recognise)
+    other = read(replace(one.transcript, turns=(again,)), endpoints.recognise)
     assert drift(one, other).verdict is Verdict.WORDING
     assert drift(other, one).verdict is Verdict.WORDING
 
@@ -286,7 +288,7 @@ def test_a_rule_that_is_broken_now() -> None:
 def test_a_turn_that_is_gone() -> None:
     """And one that came."""
     one = recorded("multi-turn/zhipuai-glm-4")
-    shorter = read(replace(one.transcript, turns=one.transcript.turns[:-1]), dialects.recognise)
+    shorter = read(replace(one.transcript, turns=one.transcript.turns[:-1]), endpoints.recognise)
     assert [c.turn for c in drift(one, shorter).of(Verdict.BREAKING)] == [4]
     assert drift(shorter, one).verdict is Verdict.NEW_FIELD
 
@@ -295,7 +297,9 @@ def _at(number: int, value: Any) -> None:
     value["created"] = 1_700_000_000 + number
 
 
-def _many(one: Read, edit: Callable[[Any], None]) -> list[tuple[str, Read]]:
+def _many(
+    one: AnalyzedTranscript, edit: Callable[[Any], None]
+) -> list[tuple[str, AnalyzedTranscript]]:
     """Twenty recordings that differ in their wording, half of them edited."""
     found = []
     for number in range(20):
@@ -383,7 +387,7 @@ def test_ids_and_echoes_are_no_vocabulary() -> None:
     left, right = (edited(one, _says(trace_id=word)) for word in ("abc", "xyz"))
     assert drift(left, right).verdict is Verdict.WORDING
 
-    def asking(word: str) -> Read:
+    def asking(word: str) -> AnalyzedTranscript:
         def asked(exchange: Exchange) -> Exchange:
             body = json.dumps({**json.loads(exchange.request.body), "user": word}).encode()
             return replace(exchange, request=replace(exchange.request, body=body))

@@ -12,13 +12,7 @@ from drift.planted import recorded
 from harness.contracts import learn
 from harness.drift.budget import Budget
 from harness.drift.cost import Cost
-from harness.drift.planning import (
-    Candidate,
-    clauses_exercised,
-    everything,
-    plan,
-    rules_exercised,
-)
+from harness.drift.planning import Candidate, clauses_exercised, everything, plan, rules_exercised
 
 
 def candidate(name: str, calls: int, covers: str) -> Candidate:

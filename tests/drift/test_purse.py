@@ -8,13 +8,13 @@ import pytest
 
 from harness.drift.budget import budget
 from harness.drift.cost import Cost
-from harness.drift.purse import Purse
+from harness.drift.spend import SpendTracker
 from harness.errors import OverBudget
 
 
 def test_without_a_budget_all_is_counted() -> None:
     """And nothing is refused."""
-    purse = Purse()
+    purse = SpendTracker()
     for _ in range(3):
         purse.foresee(Cost(1_000))
         purse.request()
@@ -24,7 +24,7 @@ def test_without_a_budget_all_is_counted() -> None:
 
 def test_the_last_call_is_made_and_no_other() -> None:
     """Whatever was foreseen; what is shut stays shut."""
-    purse = Purse(budget("2"))
+    purse = SpendTracker(budget("2"))
     purse.foresee(Cost(2))
     purse.request()
     purse.request()
@@ -41,11 +41,11 @@ def test_the_last_call_is_made_and_no_other() -> None:
 
 def test_a_step_that_takes_more_than_is_left() -> None:
     """Is not begun, in calls and in money."""
-    purse = Purse(budget("3"))
+    purse = SpendTracker(budget("3"))
     purse.request()
     with pytest.raises(OverBudget, match="the next step takes 3 calls as recorded, 2 left"):
         purse.foresee(Cost(1, 2))
-    purse = Purse(budget("0.5CNY"))
+    purse = SpendTracker(budget("0.5CNY"))
     purse.foresee(Cost(1, money=Decimal("0.5")))
     purse.pay(Cost(1, money=Decimal("0.3")))
     purse.foresee(Cost(1, money=Decimal("0.2")))
@@ -56,7 +56,7 @@ def test_a_step_that_takes_more_than_is_left() -> None:
 
 def test_money_does_not_limit_requests() -> None:
     """A poll that costs nothing is a call, and no money."""
-    purse = Purse(budget("0.5CNY"))
+    purse = SpendTracker(budget("0.5CNY"))
     for _ in range(100):
         purse.request()
     purse.pay(Cost(1, 99, money=Decimal("0.5")))
@@ -74,7 +74,7 @@ def test_money_does_not_limit_requests() -> None:
 )
 def test_after_an_answer_too_dear_nothing_is_asked(cost: Cost, why: str) -> None:
     """The answer itself is kept: it is paid for."""
-    purse = Purse(budget("0.5CNY"))
+    purse = SpendTracker(budget("0.5CNY"))
     purse.pay(cost)
     assert purse.shut == why
     with pytest.raises(OverBudget, match=why):

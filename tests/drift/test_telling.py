@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import json
 
-from reports.samples import console, written
+from report.samples import console, written
 
 from drift.planted import compared, edited, recorded
 from harness.drift import Change, Drift, Kind, Verdict
-from harness.drift.telling import Watch, document, report, text
-from harness.reports import FILES
+from harness.drift.watches import Watch, document, report, text
+from harness.report import FILES
 
 
 def _rename(value: object) -> None:

@@ -14,25 +14,19 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.console import Console
 
-from harness import contracts, dialects, recordings, work
+from harness import batch, contracts, recordings
+from harness.analysis.exchange import transcript_of
 from harness.cassette import Head, dumps, loads, of_exchange, of_head, read_journal
+from harness.cassette.store import Store, put
 from harness.compare import compare, matrix
-from harness.errors import (
-    BadCassette,
-    BadContract,
-    BadScenario,
-    BadSettings,
-    HarnessError,
-    OffTape,
-)
-from harness.reading import transcript_of
-from harness.reports import FILES, Report, text
+from harness.config.settings import Settings, settings
+from harness.errors import BadCassette, BadContract, BadScenario, BadSettings, HarnessError, OffTape
+from harness.providers import endpoints
+from harness.report import FILES, Report, text
 from harness.runner import replay
-from harness.scan import Scanner
 from harness.scenario import Scenario, digests
 from harness.scenario import loads as load_scenario
-from harness.settings import Settings, settings
-from harness.store import Store, put
+from harness.secrets.scan import Scanner
 from harness.types import Transcript
 
 from .damage import damaged, runs
@@ -41,7 +35,7 @@ ROOT = Path(__file__).parent.parent.parent
 CASSETTES = sorted((ROOT / "cassettes").glob("*/*.yaml"))
 SCENARIOS = sorted((ROOT / "scenarios").glob("*.yaml"))
 CONTRACT = contracts.learn(("x", recordings.read_cassette(path)) for path in CASSETTES[:4])
-JOBS = work.jobs(work.load_scenarios([], ROOT / "scenarios"), [])
+JOBS = batch.jobs(batch.load_scenarios([], ROOT / "scenarios"), [])
 
 
 def is_clear(refusal: BaseException, where: str) -> None:
@@ -53,7 +47,7 @@ def is_clear(refusal: BaseException, where: str) -> None:
 
 def told_whole(transcript: Transcript) -> None:
     """Every rule, every comparison and every report over a transcript."""
-    read, judged = work.examine(transcript)
+    read, judged = batch.examine(transcript)
     report = Report(
         "fuzz",
         reads=(read,),
@@ -78,7 +72,7 @@ def test_a_damaged_cassette_is_read_or_refused(content: bytes) -> None:
     except BadCassette as refusal:
         is_clear(refusal, "cassettes/x.yaml:")
         return
-    told_whole(transcript_of(cassette, dialects.recognise, source="x"))
+    told_whole(transcript_of(cassette, endpoints.recognise, source="x"))
 
 
 @runs(25)

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from harness.providers import PROVIDERS, Session
-from harness.sandbox import SPEAKERS
+from harness.sandbox import PROVIDER_SERVERS
 from harness.types import Call, Failure, Message, Outcome, Reply
 
 from .servers import Answer, Server, answering
@@ -37,7 +37,7 @@ WEATHER = {
 @contextmanager
 def to_sandbox(provider: str, base: str) -> Iterator[Session]:
     """A line to a running sandbox, with the key it accepts; no wait lasts."""
-    speaker = SPEAKERS[provider]
+    speaker = PROVIDER_SERVERS[provider]
     with PROVIDERS[provider].open(speaker.key, base + speaker.prefix, lambda _: None) as line:
         yield line
 

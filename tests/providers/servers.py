@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
-from harness.types import Json
+from harness.types import LooseJson
 
 
 @dataclass(frozen=True)
@@ -35,7 +35,7 @@ class Asked:
     body: bytes
 
     @property
-    def json(self) -> Json:
+    def json(self) -> LooseJson:
         """The body, which is JSON."""
         return json.loads(self.body)
 
@@ -51,7 +51,7 @@ class Server:
 RESET = Answer(hangs_up=True)
 
 
-def says(value: Json, status: int = 200, **headers: str) -> Answer:
+def says(value: LooseJson, status: int = 200, **headers: str) -> Answer:
     """An answer in JSON; header names are written with underscores."""
     told = tuple((name.replace("_", "-"), text) for name, text in headers.items())
     body = json.dumps(value, ensure_ascii=False)

@@ -10,15 +10,15 @@ from typing import Any
 import pytest
 
 from harness.providers import Session
-from harness.providers.dashscope import PROVIDER, WRONG_KEY
+from harness.providers.dashscope.session import PROVIDER, WRONG_KEY
 from harness.types import (
     Broken,
     Call,
     Credentials,
     Failure,
     Image,
-    Json,
     Kind,
+    LooseJson,
     Message,
     Mode,
     Poll,
@@ -62,19 +62,19 @@ def asked(call: Call, *answers: Answer) -> Heard:
     return ask("dashscope", call, *answers)
 
 
-def task(status: str, **output: Json) -> Answer:
+def task(status: str, **output: LooseJson) -> Answer:
     """What a poll is told."""
     told = {"task_id": "13b1848b", "task_status": status} | output
     return says({"output": told, "request_id": "85eaba38", "usage": {"image_count": 1}})
 
 
-def event(number: int, value: Json, kind: str = "result", status: int = 200) -> str:
+def event(number: int, value: LooseJson, kind: str = "result", status: int = 200) -> str:
     """An event of a stream, as DashScope writes it."""
     data = json.dumps(value, ensure_ascii=False)
     return f"id:{number}\nevent:{kind}\n:HTTP_STATUS/{status}\ndata:{data}"
 
 
-def piece(number: int, content: str, reason: str = "null", **message: Json) -> str:
+def piece(number: int, content: str, reason: str = "null", **message: LooseJson) -> str:
     """A piece of an answer."""
     said = {"role": "assistant", "content": content} | message
     output = {"choices": [{"finish_reason": reason, "message": said}]}
@@ -139,7 +139,7 @@ def test_a_stream_in_pieces(line: Session, call: Call) -> None:
 
 
 @pytest.mark.parametrize("asked_for", [{}, {"incremental_output": False}], ids=str)
-def test_a_stream_of_whole_texts_so_far(line: Session, asked_for: dict[str, Json]) -> None:
+def test_a_stream_of_whole_texts_so_far(line: Session, asked_for: dict[str, LooseJson]) -> None:
     """Each piece begins with the one before; the last one is the whole."""
     whole = replied(line.send(chat()))
     reply = replied(line.send(chat(mode=Mode.STREAM, parameters={**IN_FORM, **asked_for})))
@@ -175,7 +175,7 @@ def test_a_picture_is_a_task(line: Session) -> None:
 @pytest.mark.parametrize("incremental", [True, False])
 def test_a_tool_is_called(line: Session, mode: Mode, incremental: bool) -> None:
     """With its id, its name and its arguments as text, in pieces or whole."""
-    parameters: dict[str, Json] = {**IN_FORM, "tools": [WEATHER]}
+    parameters: dict[str, LooseJson] = {**IN_FORM, "tools": [WEATHER]}
     if mode is Mode.STREAM:
         parameters["incremental_output"] = incremental
     question = (Message("user", "北京今天天气怎么样？"),)
@@ -308,7 +308,7 @@ def test_the_word_null_is_no_finish_reason() -> None:
 def test_reasoning_and_calls_are_put_together() -> None:
     """[REC] a call's later pieces have an empty id and no name."""
 
-    def call(id: str, arguments: str, **name: str) -> list[Json]:
+    def call(id: str, arguments: str, **name: str) -> list[LooseJson]:
         return [
             {"id": id, "index": 0, "type": "function", "function": {**name, "arguments": arguments}}
         ]
@@ -327,7 +327,7 @@ def test_reasoning_and_calls_are_put_together() -> None:
 
 
 @pytest.mark.parametrize("asked_for", [{}, {"incremental_output": False}], ids=str)
-def test_a_model_that_thinks_gives_pieces_unasked(asked_for: dict[str, Json]) -> None:
+def test_a_model_that_thinks_gives_pieces_unasked(asked_for: dict[str, LooseJson]) -> None:
     """qwen3 does, unless it is told not to: what it says is joined, and called pieces."""
     reply = asked(
         chat(mode=Mode.STREAM, parameters={"result_format": "message", **asked_for}),

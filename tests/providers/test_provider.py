@@ -17,7 +17,7 @@ from PIL import Image
 from harness.providers import PROVIDERS
 from harness.providers import download as downloads
 from harness.providers.download import download
-from harness.providers.openai_form import tool_calls
+from harness.providers.openai.messages import tool_calls
 from harness.providers.provider import access, failed, is_passing, seconds
 from harness.types import Broken, Call, Failure, Kind, Message, Mode, Reply, ToolCall
 
@@ -92,7 +92,8 @@ def _open_to(port: int | None) -> Iterator[socket.socket]:
 
 
 @pytest.mark.parametrize(
-    "module", ["harness.providers", "harness.runner", "harness.environment", "harness.taping"]
+    "module",
+    ["harness.providers", "harness.runner", "harness.config.environment", "harness.intercept"],
 )
 def test_importing_the_providers_imports_no_sdk(python: Any, module: str) -> None:
     """They cost a second; only who uses one pays for it."""
@@ -253,6 +254,6 @@ def test_only_links_of_the_web_are_followed(link: str) -> None:
 
 def test_a_message_has_only_what_it_has() -> None:
     """No empty keys."""
-    from harness.providers.openai_form import message
+    from harness.providers.openai.messages import message
 
     assert message(Message("user", "你好")) == {"role": "user", "content": "你好"}

@@ -9,15 +9,15 @@ from typing import Any
 import pytest
 
 from harness.providers import Session
-from harness.providers.zhipuai import PROVIDER, WRONG_KEY
+from harness.providers.zhipu.session import PROVIDER, WRONG_KEY
 from harness.types import (
     Broken,
     Call,
     Credentials,
     Failure,
     Image,
-    Json,
     Kind,
+    LooseJson,
     Message,
     Mode,
     Poll,
@@ -49,7 +49,7 @@ def chat(**fields: Any) -> Call:
     )
 
 
-def refused(code: str, message: str) -> Json:
+def refused(code: str, message: str) -> LooseJson:
     """An error as Zhipu puts it."""
     return {"error": {"code": code, "message": message}}
 

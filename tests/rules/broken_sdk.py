@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 
-from harness import dialects
-from harness.mutations.examples.dashscope import (
+from harness.analysis.exchange import read
+from harness.faults.breaks.examples.dashscope import (
     BROKEN_OFF,
     CUMULATIVE,
     PENDING,
@@ -15,9 +15,18 @@ from harness.mutations.examples.dashscope import (
     SUCCEEDED,
     counted,
 )
-from harness.mutations.examples.zhipuai import REFUSED, STREAM, SYNC, TOOL
-from harness.reading import read
-from harness.types import Exchange, Expectation, Failure, Json, Outcome, Reply, Transcript, View
+from harness.faults.breaks.examples.zhipuai import REFUSED, STREAM, SYNC, TOOL
+from harness.providers import endpoints
+from harness.types import (
+    Exchange,
+    Expectation,
+    Failure,
+    LooseJson,
+    Outcome,
+    Reply,
+    Transcript,
+    View,
+)
 
 from .broken import Broken
 from .making import edited, foreign, played, with_status
@@ -28,20 +37,20 @@ PATH = "choices[0].message.content"
 
 def honest(*exchanges: Exchange) -> Outcome:
     """What an SDK that agrees with the wire makes of these exchanges."""
-    turn = read(foreign(*exchanges), dialects.recognise).turns[0]
+    turn = read(foreign(*exchanges), endpoints.recognise).turns[0]
     assert turn.outcome is not None
     views = tuple(View(part.value) for reading in turn.readings for part in reading.parts)
     return replace(turn.outcome, views=views if isinstance(turn.outcome, Reply) else ())
 
 
-def reply(*exchanges: Exchange, **changes: Json) -> Reply:
+def reply(*exchanges: Exchange, **changes: LooseJson) -> Reply:
     """The same as a reply, with something else in it."""
     outcome = honest(*exchanges)
     assert isinstance(outcome, Reply)
     return replace(outcome, **changes)
 
 
-def shown(old: str, new: str, **accessed: Json) -> Reply:
+def shown(old: str, new: str, **accessed: LooseJson) -> Reply:
     """What an SDK shows of a plain answer, with something else in its object."""
     said = reply(SYNC)
     text = json.dumps(said.views[0].value)
@@ -49,13 +58,13 @@ def shown(old: str, new: str, **accessed: Json) -> Reply:
     return replace(said, views=(View(json.loads(text.replace(old, new, 1)), accessed),))
 
 
-def reached(value: Json) -> Reply:
+def reached(value: LooseJson) -> Reply:
     """An SDK on whose object the documented access path gives this value."""
     said = reply(SYNC)
     return replace(said, views=(View(said.views[0].value, {PATH: value}),))
 
 
-def refused(*shown_values: Json, status: int, code: str, message: str) -> Failure:
+def refused(*shown_values: LooseJson, status: int, code: str, message: str) -> Failure:
     """A refusal as an SDK tells it, with the objects it had shown before."""
     return Failure(status, code, message, views=tuple(View(value) for value in shown_values))
 
@@ -71,7 +80,7 @@ STOPPED = {"status_code": 400, "code": "DataInspectionFailed", "message": "Bad."
 FILTERED = Expectation(failure="DataInspectionFailed")
 
 
-def broken_off(*shown_values: Json) -> Transcript:
+def broken_off(*shown_values: LooseJson) -> Transcript:
     """A stream that ended in an error event, which came with HTTP 200 and is known to."""
     outcome = refused(*shown_values, status=400, code="DataInspectionFailed", message="Bad.")
     told = played(BROKEN_OFF, outcome=outcome, expect=FILTERED)

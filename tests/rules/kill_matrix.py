@@ -11,14 +11,15 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from harness import cassette, dialects
-from harness.mutations import MUTATORS, Mutator
-from harness.mutations.examples import EXAMPLES, played, recorded
-from harness.reading import read, transcript_of
+from harness import cassette
+from harness.analysis.exchange import read, transcript_of
+from harness.cassette.store import Store
+from harness.faults.breaks import MUTATORS, Mutator
+from harness.faults.breaks.examples import EXAMPLES, played, recorded
+from harness.providers import endpoints
 from harness.rules import RULES
 from harness.runner import replay
 from harness.scenario import load_all
-from harness.store import Store
 from harness.types import Transcript
 
 ROOT = Path(__file__).parents[2]
@@ -42,7 +43,7 @@ def recordings() -> Iterator[Transcript]:
     """What the live services sent, where the recordings are at hand."""
     for path in sorted(RECORDINGS.glob("*/*.yaml")):
         told = cassette.loads(path.read_text(encoding="utf-8"), str(path))
-        yield transcript_of(told, dialects.recognise, source=path.stem)
+        yield transcript_of(told, endpoints.recognise, source=path.stem)
 
 
 @dataclass
@@ -55,13 +56,13 @@ class Matrix:
 
     def take(self, transcript: Transcript, mutators: Iterable[Mutator] = MUTATORS) -> None:
         """Break a conversation in every way, and ask the rules."""
-        told = read(transcript, dialects.recognise)
+        told = read(transcript, endpoints.recognise)
         for mutator in mutators:
             mutant = mutator.change(told)
             if mutant is None or mutant == transcript:
                 continue
             self.applied[mutator] += 1
-            found = list(_RULES[mutator.breaks].findings(read(mutant, dialects.recognise)))
+            found = list(_RULES[mutator.breaks].findings(read(mutant, endpoints.recognise)))
             self.killed[mutator] += bool(found)
             if not found:
                 where = f"{transcript.source or transcript.scenario} {transcript.target}".strip()

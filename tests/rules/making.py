@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from harness import dialects
-from harness.reading import transcript_of
+from harness.analysis.exchange import transcript_of
+from harness.providers import endpoints
 from harness.types import (
     Call,
     Cassette,
@@ -54,7 +54,7 @@ def with_status(whole: Exchange, status: int) -> Exchange:
 
 def foreign(*exchanges: Exchange) -> Transcript:
     """Exchanges as another tool recorded them: no SDK ran."""
-    return transcript_of(Cassette(exchanges), dialects.recognise, source="test.yaml")
+    return transcript_of(Cassette(exchanges), endpoints.recognise, source="test.yaml")
 
 
 def played(

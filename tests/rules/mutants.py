@@ -8,9 +8,9 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator
 
-from harness.mutations import MUTATORS, Mutator
-from harness.mutations.examples import EXAMPLES, played, recorded
-from harness.reports.words import cut
+from harness.faults.breaks import MUTATORS, Mutator
+from harness.faults.breaks.examples import EXAMPLES, played, recorded
+from harness.report.format import cut
 from harness.rules import check
 from harness.types import Transcript
 

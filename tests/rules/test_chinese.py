@@ -9,9 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from harness import age, contracts
+from harness import contracts
+from harness.cassette import age
 from harness.drift import Kind
-from harness.reports.laws import LAWS, Law
+from harness.report.rule_texts import LAWS, Law
 from harness.rules import CHINESE, RULES
 
 KNOWN = {"DashScope", "HTTP", "ID", "JSON", "SDK", "SSE", "Schema", "UTF", "token"}

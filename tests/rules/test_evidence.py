@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from harness.mutations.explaining import evidence, example
+from harness.faults.breaks.explaining import evidence, example
 from harness.rules import RULES
 from harness.rules.evidence import EVIDENCE, FACTS
 from harness.rules.rule import Rule

@@ -9,11 +9,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 
-from harness.dialects import ENDPOINTS
-from harness.reading import Schema
+from harness.analysis.exchange import Schema
+from harness.providers.endpoints import ENDPOINTS
 from harness.rules.forms import form_of, is_formal
 from harness.rules.schemas import violations
-from harness.types import Json
+from harness.types import LooseJson
 
 SCHEMAS: list[Schema] = [
     schema
@@ -27,7 +27,7 @@ VALUES = st.recursive(
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(NAMES, inner, max_size=4),
     max_leaves=12,
 )
-KEYWORDS: st.SearchStrategy[dict[str, Json]] = st.fixed_dictionaries(
+KEYWORDS: st.SearchStrategy[dict[str, LooseJson]] = st.fixed_dictionaries(
     {},
     optional={
         "type": st.sampled_from(["object", "array", "string", "integer", "number", "null"]),
@@ -56,7 +56,7 @@ FORMAL = st.recursive(
 )
 
 
-def alike(value: Json, chance: random.Random) -> Json:
+def alike(value: LooseJson, chance: random.Random) -> LooseJson:
     """Another value of the same form."""
     if isinstance(value, dict):
         return {name: alike(member, chance) for name, member in value.items()}
@@ -73,7 +73,7 @@ def alike(value: Json, chance: random.Random) -> Json:
 
 @given(FORMAL, VALUES, st.randoms(use_true_random=False))
 def test_a_formal_schema_never_tells_values_of_one_form_apart(
-    schema: Schema | bool, value: Json, chance: random.Random
+    schema: Schema | bool, value: LooseJson, chance: random.Random
 ) -> None:
     """Whatever it is made of, and whatever stands in the values."""
     other = alike(value, chance)
@@ -84,7 +84,7 @@ def test_a_formal_schema_never_tells_values_of_one_form_apart(
 
 
 @given(FORMAL.filter(lambda schema: isinstance(schema, dict)), st.lists(VALUES, max_size=4))
-def test_what_is_remembered_changes_no_verdict(schema: Schema, values: list[Json]) -> None:
+def test_what_is_remembered_changes_no_verdict(schema: Schema, values: list[LooseJson]) -> None:
     """Each value is asked about twice, and jsonschema itself says what is right."""
     validator = Draft202012Validator(schema)
     for value in (*values, *values):
@@ -138,6 +138,6 @@ def test_the_schemas_of_all_endpoints_are_formal() -> None:
         ([1], ["1"]),
     ],
 )
-def test_values_of_other_forms_differ(one: Json, two: Json) -> None:
+def test_values_of_other_forms_differ(one: LooseJson, two: LooseJson) -> None:
     """All that a schema may ask about."""
     assert form_of(one) != form_of(two)

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from harness import dialects
-from harness.mutations import MUTATORS
-from harness.mutations.examples import EXAMPLES, played, recorded
-from harness.reading import read
+from harness.analysis.exchange import read
+from harness.faults.breaks import MUTATORS
+from harness.faults.breaks.examples import EXAMPLES, played, recorded
+from harness.providers import endpoints
 from harness.rules import RULES, check
 from harness.types import Exchange, Transcript
 
@@ -60,4 +60,4 @@ def test_a_mutation_changes_something_or_nothing_at_all() -> None:
     mutants = [mutator.mutate(told) for mutator in MUTATORS]
     assert told not in mutants
     assert any(mutant is None for mutant in mutants)
-    assert read(told, dialects.recognise).transcript == told
+    assert read(told, endpoints.recognise).transcript == told

@@ -8,14 +8,14 @@ from dataclasses import replace
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from harness.mutations.examples import EXAMPLES as VALID
-from harness.mutations.making import data_only, dump, numbered
+from harness.faults.breaks.examples import EXAMPLES as VALID
+from harness.faults.breaks.making import data_only, dump, numbered
 from harness.rules import check
 from harness.types import (
     Exchange,
     Expectation,
     Failure,
-    Json,
+    LooseJson,
     Reply,
     ToolCall,
     Turn,
@@ -40,14 +40,14 @@ ENDPOINTS = {name: exchanges for name, exchanges in VALID.items() if name != "da
 CONVERSATIONS = st.sampled_from(list(ENDPOINTS.values()))
 
 
-def changed(value: Json, draw: st.DataObject) -> Json:
+def changed(value: LooseJson, draw: st.DataObject) -> LooseJson:
     """The same JSON with one value in it replaced by any other."""
     pointers = [pointer for pointer, _ in walk(value)]
     chosen = draw.draw(st.sampled_from(pointers))
     return _put(value, chosen.split("/")[1:], draw.draw(VALUES))
 
 
-def _put(value: Json, steps: list[str], new: Json) -> Json:
+def _put(value: LooseJson, steps: list[str], new: LooseJson) -> LooseJson:
     if not steps:
         return new
     if isinstance(value, list):

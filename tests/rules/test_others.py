@@ -9,9 +9,9 @@ from dataclasses import replace
 
 import pytest
 
-from harness.mutations.edit import with_body, with_header, with_request
-from harness.mutations.examples import EXAMPLES
-from harness.mutations.examples.dashscope import (
+from harness.faults.breaks.edit import with_body, with_header, with_request
+from harness.faults.breaks.examples import EXAMPLES
+from harness.faults.breaks.examples.dashscope import (
     AIGC,
     CALLING,
     COMPATIBLE,
@@ -38,8 +38,8 @@ from harness.mutations.examples.dashscope import (
     state,
     stream,
 )
-from harness.mutations.examples.question import TOOLS, USER, said
-from harness.mutations.examples.zhipuai import (
+from harness.faults.breaks.examples.question import TOOLS, USER, said
+from harness.faults.breaks.examples.zhipuai import (
     CHAT,
     STREAM,
     SYNC,
@@ -49,8 +49,8 @@ from harness.mutations.examples.zhipuai import (
     answer,
     event,
 )
-from harness.mutations.making import data_only, exchange, get, numbered, post
-from harness.mutations.making import stream as plain_stream
+from harness.faults.breaks.making import data_only, exchange, get, numbered, post
+from harness.faults.breaks.making import stream as plain_stream
 from harness.rules import check
 from harness.types import Exchange, Severity
 

@@ -6,32 +6,32 @@ import json
 
 import pytest
 
-from harness import dialects
-from harness.mutations import MUTATORS, Mutator
-from harness.mutations.examples import EXAMPLES, played, recorded
-from harness.reading import Reading, read
+from harness.analysis.exchange import AnalyzedExchange, read
+from harness.faults.breaks import MUTATORS, Mutator
+from harness.faults.breaks.examples import EXAMPLES, played, recorded
+from harness.providers import endpoints
 from harness.rules import check
 from harness.types import Finding
-from harness.wire import ABSENT, at
+from harness.wire import MISSING, at
 
 from .making import edited, foreign
 
 STREAM = EXAMPLES["zhipu stream"][0]
 
 
-def body(reading: Reading, finding: Finding) -> bytes:
+def body(reading: AnalyzedExchange, finding: Finding) -> bytes:
     """The body that a place is in."""
     exchange = reading.exchange
     return exchange.request.body if finding.place.request else exchange.response.body
 
 
-def value(reading: Reading, finding: Finding) -> object:
+def value(reading: AnalyzedExchange, finding: Finding) -> object:
     """What stands at the pointer of a place; absent where nothing does."""
     place = finding.place
     if place.request:
         return at(reading.asked.value, place.pointer)
     part = next((part for part in reading.parts if part.event == place.event), None)
-    return at(part.value, place.pointer) if part else ABSENT
+    return at(part.value, place.pointer) if part else MISSING
 
 
 @pytest.mark.parametrize("mutator", MUTATORS, ids=lambda m: f"{m.breaks}-{m.name}")
@@ -39,14 +39,14 @@ def test_the_byte_is_where_the_pointer_leads(mutator: Mutator) -> None:
     """The JSON that begins at the byte is what the pointer leads to, in answers and requests."""
     for exchanges in EXAMPLES.values():
         mutant = mutator.mutate(played(recorded(exchanges)))
-        told = read(mutant, dialects.recognise) if mutant else None
+        told = read(mutant, endpoints.recognise) if mutant else None
         for finding in check(mutant) if mutant else ():
             place = finding.place
             if told is None or place.exchange is None or not place.pointer:
                 continue
             reading = told.readings[place.exchange - 1]
             expected = value(reading, finding)
-            if expected is ABSENT or place.offset is None:
+            if expected is MISSING or place.offset is None:
                 continue
             text = body(reading, finding)[place.offset :].decode("utf-8", "replace")
             assert json.JSONDecoder().raw_decode(text)[0] == expected

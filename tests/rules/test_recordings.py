@@ -9,8 +9,9 @@ from pathlib import Path
 import pytest
 import yaml
 
-from harness import cassette, dialects
-from harness.reading import transcript_of
+from harness import cassette
+from harness.analysis.exchange import transcript_of
+from harness.providers import endpoints
 from harness.rules import RULES, check
 
 RECORDINGS = Path(__file__).parents[2].parent / "shared" / "recordings"
@@ -33,7 +34,7 @@ def known(path: Path) -> Counter[tuple[str, str]]:
 def test_a_real_recording_breaks_no_rule(path: Path) -> None:
     """Each finding is a known oddity, and each known oddity is found."""
     recorded = cassette.loads(path.read_text(encoding="utf-8"), str(path))
-    findings = check(transcript_of(recorded, dialects.recognise))
+    findings = check(transcript_of(recorded, endpoints.recognise))
     told = Counter((f.rule, str(replace(f.place, offset=None))) for f in findings)
     assert told == known(path)
 
@@ -60,6 +61,6 @@ def test_an_oddity_is_one_of_a_recording_that_exists() -> None:
 def test_every_recorded_exchange_is_recognised() -> None:
     """An exchange that no endpoint fits would not be checked at all."""
     recorded = [cassette.loads(path.read_text(encoding="utf-8"), str(path)) for path in FILES]
-    endpoints = [dialects.recognise(e) for told in recorded for e in told.exchanges]
+    endpoints = [endpoints.recognise(e) for told in recorded for e in told.exchanges]
     assert len(endpoints) == 197
     assert None not in endpoints

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from harness import dialects
-from harness.mutations.examples import EXAMPLES as VALID
+from harness.faults.breaks.examples import EXAMPLES as VALID
+from harness.providers import endpoints
 from harness.rules import check
 from harness.types import Exchange
 
@@ -20,6 +20,6 @@ def test_a_valid_conversation_has_no_finding(exchanges: tuple[Exchange, ...]) ->
 
 def test_every_endpoint_is_among_the_valid_conversations() -> None:
     """No endpoint goes untested."""
-    told = [dialects.recognise(e) for exchanges in VALID.values() for e in exchanges]
+    told = [endpoints.recognise(e) for exchanges in VALID.values() for e in exchanges]
     names = {endpoint.name for endpoint in told if endpoint}
-    assert names == {endpoint.name for endpoint in dialects.ENDPOINTS}
+    assert names == {endpoint.name for endpoint in endpoints.ENDPOINTS}

@@ -9,10 +9,10 @@ from dataclasses import dataclass
 import httpx
 
 from harness.sandbox import DASHSCOPE_KEY, ZHIPUAI_KEY, Options, serve
-from harness.types import Json
+from harness.types import LooseJson
 from harness.wire import Event, read_events
 
-WEATHER: Json = {
+WEATHER: LooseJson = {
     "type": "function",
     "function": {
         "name": "get_weather",
@@ -37,22 +37,22 @@ def sandbox(options: Options) -> Iterator[httpx.Client]:
         yield http
 
 
-def user(text: str) -> Json:
+def user(text: str) -> LooseJson:
     """A message of the user."""
     return {"role": "user", "content": text}
 
 
-def assistant(text: str) -> Json:
+def assistant(text: str) -> LooseJson:
     """A message of the model."""
     return {"role": "assistant", "content": text}
 
 
-def conversation(*texts: str) -> list[Json]:
+def conversation(*texts: str) -> list[LooseJson]:
     """Messages of user and model in turn."""
     return [assistant(text) if n % 2 else user(text) for n, text in enumerate(texts)]
 
 
-def events(response: httpx.Response) -> list[Json]:
+def events(response: httpx.Response) -> list[LooseJson]:
     """The JSON of every event of a stream, but for [DONE]."""
     return [event.json.value for event in raw_events(response) if event.data != "[DONE]"]
 
@@ -72,7 +72,7 @@ class Zhipu:
     key: str = ZHIPUAI_KEY
     prefix: str = "/api/paas/v4"
 
-    def post(self, path: str, body: Json) -> httpx.Response:
+    def post(self, path: str, body: LooseJson) -> httpx.Response:
         """A POST with the key."""
         return self.http.post(self.prefix + path, json=body, headers=self.headers)
 
@@ -81,12 +81,12 @@ class Zhipu:
         """The key as a header."""
         return {"Authorization": f"Bearer {self.key}"}
 
-    def chat(self, messages: Json, **more: Json) -> httpx.Response:
+    def chat(self, messages: LooseJson, **more: LooseJson) -> httpx.Response:
         """A chat."""
         body = {"model": "glm-4", "messages": messages} | more
         return self.post("/chat/completions", body)
 
-    def says(self, *texts: str, **more: Json) -> str:
+    def says(self, *texts: str, **more: LooseJson) -> str:
         """What is answered to the last of the texts."""
         answer = self.chat(conversation(*texts), **more).json()
         return str(answer["choices"][0]["message"]["content"])
@@ -105,7 +105,7 @@ class Dash:
     prefix: str = "/api/v1"
 
     def post(
-        self, path: str, body: Json, headers: Mapping[str, str] | None = None
+        self, path: str, body: LooseJson, headers: Mapping[str, str] | None = None
     ) -> httpx.Response:
         """A POST with the key."""
         more = dict(headers or {})
@@ -116,20 +116,24 @@ class Dash:
         """The key as a header."""
         return {"Authorization": f"Bearer {self.key}"}
 
-    def generate(self, asked: Json, *, sse: bool = False, **parameters: Json) -> httpx.Response:
+    def generate(
+        self, asked: LooseJson, *, sse: bool = False, **parameters: LooseJson
+    ) -> httpx.Response:
         """Text for a prompt or for messages."""
         named = "prompt" if isinstance(asked, str) else "messages"
         body = {"model": "qwen-flash", "input": {named: asked}, "parameters": parameters}
         headers = {"X-DashScope-SSE": "enable", "Accept": "text/event-stream"} if sse else {}
         return self.post("/services/aigc/text-generation/generation", body, headers)
 
-    def see(self, messages: Json, **parameters: Json) -> httpx.Response:
+    def see(self, messages: LooseJson, **parameters: LooseJson) -> httpx.Response:
         """A chat with a model of the multimodal endpoint."""
         said = {"messages": messages}
         body = {"model": "qwen3.7-plus", "input": said, "parameters": parameters}
         return self.post("/services/aigc/multimodal-generation/generation", body)
 
-    def order(self, prompt: Json, model: str = "wanx-v1", **parameters: Json) -> httpx.Response:
+    def order(
+        self, prompt: LooseJson, model: str = "wanx-v1", **parameters: LooseJson
+    ) -> httpx.Response:
         """Pictures."""
         body = {"model": model, "input": {"prompt": prompt}, "parameters": parameters}
         path = "/services/aigc/text2image/image-synthesis"

@@ -12,7 +12,7 @@ import pytest
 from PIL import Image
 
 from harness.sandbox import DASHSCOPE_KEY
-from harness.types import Json
+from harness.types import LooseJson
 
 from .client import WEATHER, Dash, conversation, events, raw_events, user
 
@@ -70,7 +70,7 @@ def test_the_history_is_heeded(dash: Dash) -> None:
 @pytest.mark.parametrize("incremental", [False, True])
 def test_a_stream_comes_to_the_whole_text(dash: Dash, format_: str, incremental: bool) -> None:
     """Whole texts so far, or pieces; finish_reason "null" until the end; usage grows."""
-    settings: dict[str, Json] = {"result_format": format_, "incremental_output": incremental}
+    settings: dict[str, LooseJson] = {"result_format": format_, "incremental_output": incremental}
     answer = dash.generate("讲一个童话", sse=True, **settings)
     told = events(answer)
     if format_ == "message":
@@ -118,7 +118,7 @@ def test_a_tool_call_comes_in_the_message_format(dash: Dash) -> None:
 
 def test_pieces_of_a_tool_call_join_to_the_whole(dash: Dash) -> None:
     """The first has id and name, later ones an empty id and no name; the last finishes."""
-    asked: dict[str, Json] = {"tools": [WEATHER], "incremental_output": True}
+    asked: dict[str, LooseJson] = {"tools": [WEATHER], "incremental_output": True}
     told = events(dash.generate("北京天气？", sse=True, **asked))
     choices = [event["output"]["choices"][0] for event in told]
     calls = [choice["message"]["tool_calls"][0] for choice in choices]
@@ -266,7 +266,7 @@ def test_whoever_has_no_key_is_refused(
     ],
 )
 def test_refusals_have_the_services_own_words(
-    dash: Dash, change: dict[str, Json], expected: tuple[int, str, str]
+    dash: Dash, change: dict[str, LooseJson], expected: tuple[int, str, str]
 ) -> None:
     """Status, code and text; also where a stream was asked for the answer is plain JSON."""
     body = {"model": "qwen-flash", "input": {"prompt": "你好"}, "parameters": {}} | change
@@ -305,7 +305,7 @@ def test_a_body_that_is_no_json_is_refused(dash: Dash) -> None:
     ],
 )
 def test_orders_are_refused_too(
-    dash: Dash, asked: dict[str, Json], expected: tuple[int, str]
+    dash: Dash, asked: dict[str, LooseJson], expected: tuple[int, str]
 ) -> None:
     """At once, before there is a task."""
     assert error(dash.order(**asked))[:2] == expected

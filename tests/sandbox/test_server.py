@@ -16,7 +16,7 @@ import httpx
 import pytest
 
 from harness.errors import HarnessError
-from harness.sandbox import DASHSCOPE_KEY, SPEAKERS, USUAL_PORT, Options, house, serve
+from harness.sandbox import DASHSCOPE_KEY, PROVIDER_SERVERS, USUAL_PORT, Options, house, serve
 from harness.sandbox.house import House
 
 from .client import Dash, Zhipu, sandbox, user
@@ -172,10 +172,10 @@ def test_odd_but_valid_requests_are_answered(zhipu: Zhipu) -> None:
         assert answer.status_code == 200
 
 
-@pytest.mark.parametrize("name", SPEAKERS)
+@pytest.mark.parametrize("name", PROVIDER_SERVERS)
 def test_unknown_paths_and_methods_are_refused_in_json(http: httpx.Client, name: str) -> None:
     """A wrong address is told apart from a crash."""
-    prefix = SPEAKERS[name].prefix
+    prefix = PROVIDER_SERVERS[name].prefix
     for answer in (http.get(f"{prefix}/nowhere"), http.post(f"{prefix}/nowhere", json={})):
         assert 400 <= answer.status_code < 500
         assert isinstance(answer.json(), dict)

@@ -17,7 +17,7 @@ import httpx
 import pytest
 import yaml
 
-from harness.types import Json
+from harness.types import LooseJson
 from harness.wire import read_events, read_json, shape, walk
 
 from .client import WEATHER, Dash, Zhipu, user
@@ -56,7 +56,7 @@ class Answer:
     """An answer, recorded or the sandbox's. `parts` are its JSON values, by their place."""
 
     headers: Mapping[str, str]
-    parts: Mapping[str, Sequence[Json]]
+    parts: Mapping[str, Sequence[LooseJson]]
 
 
 Kinds = dict[str, list[Answer]]
@@ -74,10 +74,10 @@ def read(headers: Iterable[tuple[str, str]], body: bytes) -> Answer:
     return Answer(plain, {"event": told[:-1], "last event": told[-1:]})
 
 
-def kind_of(uri: str, asked: Json, status: int, answer: Answer) -> str:
+def kind_of(uri: str, asked: LooseJson, status: int, answer: Answer) -> str:
     """What an answer may be compared with; "" for what the sandbox does not speak."""
     stream = " stream" if "last event" in answer.parts else ""
-    last: Json = next(iter(answer.parts.get("last event", answer.parts.get("body", []))), None)
+    last: LooseJson = next(iter(answer.parts.get("last event", answer.parts.get("body", []))), None)
     if status >= 400:
         return f"{'zhipu' if '/paas/' in uri else 'dashscope'} refusal {status}"
     if uri.endswith("/chat/completions") and "/async/" not in uri:
@@ -115,7 +115,7 @@ def recorded() -> Kinds:
     return kinds
 
 
-def from_cassette(one: Json) -> tuple[str, Answer]:
+def from_cassette(one: LooseJson) -> tuple[str, Answer]:
     """One interaction of a cassette: its kind and its answer."""
     request, response = one["request"], one["response"]
     headers = [
@@ -153,9 +153,12 @@ def dashscope_says(dash: Dash) -> Iterator[httpx.Response]:
     for format_ in ("text", "message"):
         yield dash.generate("你好", result_format=format_)
         for pieces in (False, True):
-            settings: dict[str, Json] = {"result_format": format_, "incremental_output": pieces}
+            settings: dict[str, LooseJson] = {
+                "result_format": format_,
+                "incremental_output": pieces,
+            }
             yield dash.generate("讲一个童话", sse=True, **settings)
-    with_tools: dict[str, Json] = {"result_format": "message", "tools": [WEATHER]}
+    with_tools: dict[str, LooseJson] = {"result_format": "message", "tools": [WEATHER]}
     for asked in ("你好", "北京天气？"):
         yield dash.generate(asked, **with_tools)
         yield dash.generate(asked, sse=True, **with_tools, incremental_output=True)
@@ -196,7 +199,7 @@ def header_differences(mine: Mapping[str, str], theirs: list[Mapping[str, str]])
             yield f"header {name} is not one that was recorded: {mine[name]}"
 
 
-def joined_shape(values: Iterable[Json]) -> dict[str, frozenset[str]]:
+def joined_shape(values: Iterable[LooseJson]) -> dict[str, frozenset[str]]:
     """The shapes of some values in one."""
     joined: dict[str, frozenset[str]] = {}
     for value in values:
@@ -205,7 +208,7 @@ def joined_shape(values: Iterable[Json]) -> dict[str, frozenset[str]]:
     return joined
 
 
-def key_orders(values: Iterable[Json]) -> Iterator[tuple[str, tuple[str, ...]]]:
+def key_orders(values: Iterable[LooseJson]) -> Iterator[tuple[str, tuple[str, ...]]]:
     """The keys of every object, in their order."""
     for value in values:
         for pointer, node in walk(value):

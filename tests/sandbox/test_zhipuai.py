@@ -14,7 +14,7 @@ import pytest
 from PIL import Image
 
 from harness.sandbox import ZHIPUAI_KEY, Options
-from harness.types import Json
+from harness.types import LooseJson
 
 from .client import WEATHER, Zhipu, events, raw_events, sandbox, user
 
@@ -31,7 +31,7 @@ def error(answer: httpx.Response) -> tuple[int, str, str]:
 
 
 def token(
-    secret: str = SECRET, *, ttl: float = 86400, sign_type: str = "SIGN", **more: Json
+    secret: str = SECRET, *, ttl: float = 86400, sign_type: str = "SIGN", **more: LooseJson
 ) -> str:
     """A token as the SDK makes it."""
     now = int(time.time() * 1000)
@@ -256,7 +256,7 @@ def test_whoever_has_no_key_is_told_why(
 )
 @pytest.mark.parametrize("path", ["/chat/completions", "/async/chat/completions"])
 def test_refusals_have_the_services_own_words(
-    zhipu: Zhipu, path: str, change: dict[str, Json], expected: tuple[int, str, str]
+    zhipu: Zhipu, path: str, change: dict[str, LooseJson], expected: tuple[int, str, str]
 ) -> None:
     """Status, code and text; also where a stream was asked for the answer is plain JSON."""
     body = {"model": "glm-4", "messages": [user("你好")], "stream": True} | change
@@ -292,7 +292,7 @@ def test_a_body_that_is_no_json_is_a_wrong_call(zhipu: Zhipu) -> None:
         ({"prompt": "触发限流"}, "1302"),
     ],
 )
-def test_pictures_are_refused_too(zhipu: Zhipu, change: dict[str, Json], code: str) -> None:
+def test_pictures_are_refused_too(zhipu: Zhipu, change: dict[str, LooseJson], code: str) -> None:
     """A size, a prompt or a model that will not do."""
     wish = {"model": "cogview-3", "prompt": "小猫"} | change
     assert error(zhipu.post("/images/generations", wish))[1] == code

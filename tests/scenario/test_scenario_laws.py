@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from harness.errors import BadScenario
 from harness.scenario import Past, Scenario, digests, loads
-from harness.scenario.forms import StepForm
+from harness.scenario.schema_model import StepForm
 
 TEXT = st.text(st.characters(codec="utf-8", exclude_categories=["Cc", "Cs"]), max_size=20)
 PIECES = (

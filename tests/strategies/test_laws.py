@@ -10,15 +10,15 @@ from hypothesis import strategies as st
 from hypothesis.strategies import SearchStrategy
 
 from harness import strategies
+from harness.analysis.exchange import AnalyzedExchange, read, transcript_of
 from harness.cassette import dumps, loads
 from harness.compare import compare
 from harness.contracts import Judge, learn
-from harness.dialects import HEADERS, recognise
-from harness.parsers import PARSERS
-from harness.parsers.running import ask, askable
-from harness.reading import Reading, read, transcript_of
-from harness.redact import Redactor
+from harness.parse import PARSERS
+from harness.parse.run import ask, askable
+from harness.providers.endpoints import HEADERS, recognise
 from harness.rules import check
+from harness.secrets.redactor import Redactor
 from harness.strategies import Mutant, splits
 from harness.types import Cassette, Exchange
 from harness.wire import read_events
@@ -113,10 +113,10 @@ def test_it_does_not_matter_where_a_stream_is_split(name: str) -> None:
     def same(exchange: Exchange, data: st.DataObject) -> None:
         body = exchange.response.body
         sizes = tuple(len(piece) for piece in data.draw(splits(body)) if piece)
-        whole = Reading(replace(exchange, chunks=()), recognise(exchange))
+        whole = AnalyzedExchange(replace(exchange, chunks=()), recognise(exchange))
         if askable(parser, whole):
-            assert ask(parser, Reading(replace(exchange, chunks=sizes), whole.endpoint)) == ask(
-                parser, whole
-            )
+            assert ask(
+                parser, AnalyzedExchange(replace(exchange, chunks=sizes), whole.endpoint)
+            ) == ask(parser, whole)
 
     same()

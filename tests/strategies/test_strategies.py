@@ -10,9 +10,15 @@ import pytest
 from hypothesis import Phase, find, given, settings
 
 from harness import strategies
-from harness.dialects import ENDPOINTS, recognise
+from harness.analysis.exchange import (
+    AnalyzedExchange,
+    AnalyzedTranscript,
+    Role,
+    read,
+    transcript_of,
+)
 from harness.errors import Unsupported
-from harness.reading import Read, Reading, Role, read, transcript_of
+from harness.providers.endpoints import ENDPOINTS, recognise
 from harness.rules import check
 from harness.strategies import Mutant
 from harness.strategies.asking import QUESTIONS
@@ -38,9 +44,9 @@ def told(*exchanges: Exchange) -> Transcript:
     return transcript_of(Cassette(exchanges), recognise)
 
 
-def reading(exchange: Exchange) -> Reading:
+def reading(exchange: Exchange) -> AnalyzedExchange:
     """An exchange, read."""
-    return Reading(exchange, recognise(exchange))
+    return AnalyzedExchange(exchange, recognise(exchange))
 
 
 @WAYS
@@ -279,5 +285,5 @@ def test_a_conversation_is_read() -> None:
     talk = find(
         strategies.conversations("zhipuai"), lambda turns: len(turns) == 3, settings=UNSHRUNK
     )
-    whole: Read = read(told(*talk), recognise)
+    whole: AnalyzedTranscript = read(told(*talk), recognise)
     assert len(whole.turns) == 3

@@ -11,10 +11,10 @@ from urllib.parse import urlsplit
 
 import httpx
 
-from harness.torture.clients import Question
+from harness.faults.run.clients import Question
 
 if TYPE_CHECKING:
-    from harness.reading import Endpoint, Reading
+    from harness.analysis.exchange import AnalyzedExchange, Endpoint
     from harness.types import Outcome
     from harness.wire import Event
 
@@ -25,8 +25,8 @@ class Refused(Exception):
 
 def strict(asked: Question) -> Outcome:
     """Everything is held to what was promised, and nothing is taken for an answer that is none."""
-    from harness.dialects import endpoint
-    from harness.reading import Reading
+    from harness.analysis.exchange import AnalyzedExchange
+    from harness.providers.endpoints import endpoint
     from harness.types import Exchange, Request, Response
 
     try:
@@ -41,10 +41,10 @@ def strict(asked: Question) -> Outcome:
     response = Response(200, "OK", tuple(heard.headers.items()), heard.content)
     known = endpoint(asked.endpoint)
     request = Request(asked.method, asked.url, (), json.dumps(asked.body).encode())
-    return _held(Reading(Exchange(request, response), known), known)
+    return _held(AnalyzedExchange(Exchange(request, response), known), known)
 
 
-def _held(reading: Reading, known: Endpoint) -> Outcome:
+def _held(reading: AnalyzedExchange, known: Endpoint) -> Outcome:
     from harness.rules.schemas import violations
     from harness.types import Failure
 
@@ -59,7 +59,7 @@ def _held(reading: Reading, known: Endpoint) -> Outcome:
     return outcome
 
 
-def _streamed(reading: Reading, known: Endpoint) -> list[Any]:
+def _streamed(reading: AnalyzedExchange, known: Endpoint) -> list[Any]:
     told = [words for _, words in reading.stream.problems if not words.startswith("unknown field")]
     if told:
         raise Refused(told[0])

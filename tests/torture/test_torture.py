@@ -10,21 +10,21 @@ from pathlib import Path
 import httpx
 import pytest
 
-from harness.changes import HARMFUL, TORTURES, Ending, Sent, Torture, Verdict
 from harness.errors import HarnessError
-from harness.loopback import Pause, Reset, answering
-from harness.torture.cases import cases, sources
-from harness.torture.clients import CRASHES, Question, client
-from harness.torture.judging import judged, named
-from harness.torture.process import Process
-from harness.torture.results import Suffered
-from harness.torture.running import Limits, torture
-from harness.torture.scripts import script
+from harness.faults.run.cases import cases, sources
+from harness.faults.run.clients import CRASHES, Question, client
+from harness.faults.run.judging import judged, named
+from harness.faults.run.process import Process
+from harness.faults.run.results import Suffered
+from harness.faults.run.running import Limits, torture
+from harness.faults.run.scripts import script
+from harness.faults.transport import HARMFUL, TORTURES, Ending, Fault, Sent, Verdict
+from harness.sandbox.loopback import Pause, Reset, answering
 from harness.types import Reply, Response, Usage
 
 HERE = Path(__file__).parent
 STREAM = HERE.parent.parent / "cassettes" / "streaming" / "zhipuai-glm-4.yaml"
-BY_NAME: Mapping[str, Torture] = {one.name: one for one in TORTURES}
+BY_NAME: Mapping[str, Fault] = {one.name: one for one in TORTURES}
 BODY = "data: 你好\n\n".encode()
 QUICK = Limits(cases=1, timeout=1.0, grace=0.5)
 SSE = (("Content-Type", "text/event-stream"),)

@@ -1,0 +1,1 @@
+"""A recorded exchange analyzed by the data of its endpoint."""

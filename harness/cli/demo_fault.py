@@ -1,0 +1,79 @@
+"""A recording broken on purpose, so that whoever is new here sees how a break looks."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from harness import recordings
+from harness.analysis.exchange import AnalyzedTranscript
+from harness.batch import Job
+from harness.cassette import written
+from harness.cassette.store import Store, put_cassette
+from harness.drift import Drift, Verdict, run
+from harness.faults.breaks import MUTATORS, Mutator
+from harness.report import Report
+from harness.runner import Progress
+from harness.types import Cassette, Finding, Severity, Transcript
+
+BREAK = next(mutator for mutator in MUTATORS if mutator.name == "count_is_a_text")
+"""A change that a provider might really make: small, silent, and enough to break a client."""
+
+TITLE = "Broken on purpose: how a break looks"
+
+
+@dataclass(frozen=True, slots=True)
+class Broken:
+    """A copy of a recording with one thing wrong in it, and what the harness says of it.
+
+    `original` is the recording, `path` the copy; `report` what the rules find in the copy, and
+    the `drift`: how it compares with the original.
+    """
+
+    mutator: Mutator
+    original: Path
+    path: Path
+    report: Report
+    drift: Drift
+
+    @property
+    def finding(self) -> Finding | None:
+        """What the rule that forbids this says of it; None where it did not notice."""
+        named = (f for f in self.report.findings if f.rule == self.mutator.breaks)
+        return next((f for f in named if f.severity is Severity.ERROR), None)
+
+    @property
+    def noticed(self) -> bool:
+        """Whether the rules and the look for drift both noticed."""
+        return self.finding is not None and self.drift.verdict is Verdict.BREAKING
+
+
+def break_one(
+    jobs: Sequence[Job], recorded: Store, into: Path, told: Progress, mutator: Mutator = BREAK
+) -> Broken | None:
+    """Break a copy of the shortest recording that can be broken like this; None where none can.
+
+    The copy is written to `into`, and says that it was made. Raises HarnessError.
+    """
+    there = [job for job in jobs if recorded.path(job.scenario.name, job.target).exists()]
+    reads = [recordings.read_recorded(job, recorded) for job in there]
+    for one in sorted(reads, key=lambda one: len(one.readings)):
+        mutant = mutator.mutate(one.transcript)
+        if mutant is not None:
+            return _told(one, mutant, into, mutator, told)
+    return None
+
+
+def _told(
+    one: AnalyzedTranscript, mutant: Transcript, into: Path, mutator: Mutator, told: Progress
+) -> Broken:
+    original = Path(one.transcript.source)
+    path = into / original.parent.name / original.name
+    note = f"made by harness demo, not recorded; broken on purpose: {mutator.text}"
+    provenance = replace(mutant.provenance, note=note)
+    put_cassette(path, written(Cassette(tuple(mutant.exchanges()), provenance)))
+    report = recordings.check_cassettes([path], told)
+    watch = run.on_disk(original, path, run.measure(None), Verdict.BREAKING, told)
+    report = replace(report, title=TITLE, drifts=watch.drifts)
+    return Broken(mutator, original, path, report, watch.drifts[0])

@@ -1,0 +1,71 @@
+"""git, taught to show cassettes as conversations: a textconv driver of this project's clone."""
+
+from __future__ import annotations
+
+import subprocess
+from pathlib import Path, PurePath
+
+from harness.cassette.store import put
+from harness.errors import HarnessError
+
+ATTRIBUTES = ".gitattributes"
+_SETTING = ("diff.harness.textconv", "harness textconv")
+
+
+def install(folder: Path, cassettes: Path) -> str:
+    """Set the driver up for the cassettes of the repository `folder` is in; says what was done.
+
+    Raises HarnessError where there is no repository, or no git.
+    """
+    root = _root(folder)
+    _git(root, "config", *_SETTING)
+    line, lines = _line(root, folder, cassettes), _lines(root)
+    if line in lines:
+        return f"git diff shows cassettes as conversations; {ATTRIBUTES} says so already"
+    put(root / ATTRIBUTES, "".join(f"{told}\n" for told in [*lines, line]))
+    return f"git diff shows cassettes as conversations; commit {root / ATTRIBUTES}"
+
+
+def uninstall(folder: Path, cassettes: Path) -> str:
+    """Take the driver out again; says what was done. Raises HarnessError as `install` does."""
+    root = _root(folder)
+    _git(root, "config", "--unset-all", _SETTING[0], allowed=(0, 5))  # 5: it was not there
+    line, lines = _line(root, folder, cassettes), _lines(root)
+    if line in lines:
+        put(root / ATTRIBUTES, "".join(f"{told}\n" for told in lines if told != line))
+    return "git diff shows cassettes as the text they are"
+
+
+def _root(folder: Path) -> Path:
+    return Path(_git(folder, "rev-parse", "--show-toplevel"))
+
+
+def _line(root: Path, folder: Path, cassettes: Path) -> str:
+    """The cassettes' folder as git names it: from the repository's root, with slashes."""
+    inside = (folder / cassettes).resolve()
+    if not inside.is_relative_to(root.resolve()):
+        raise HarnessError(f"{cassettes} is not in the repository {root}")
+    name = PurePath(inside.relative_to(root.resolve())).as_posix()
+    return f"{name}/**/*.yaml diff=harness"
+
+
+def _lines(root: Path) -> list[str]:
+    file = root / ATTRIBUTES
+    return file.read_text(encoding="utf-8").splitlines() if file.exists() else []
+
+
+def _git(folder: Path, *arguments: str, allowed: tuple[int, ...] = (0,)) -> str:
+    try:
+        done = subprocess.run(  # noqa: S603 - git, with arguments of our own
+            ["git", *arguments],  # noqa: S607 - the one that is on the user's path
+            cwd=folder,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+    except FileNotFoundError:
+        raise HarnessError("git is not installed here") from None
+    if done.returncode not in allowed:
+        said = (done.stderr.strip() or done.stdout.strip()).splitlines()
+        raise HarnessError(f"git {arguments[0]}: {said[0] if said else 'failed'}")
+    return done.stdout.strip()

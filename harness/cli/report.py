@@ -1,0 +1,67 @@
+"""The command that writes a report: report."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from harness.cli.app import (
+    CASSETTES,
+    SCENARIOS,
+    Cassettes,
+    Jobs,
+    Names,
+    Scenarios,
+    Since,
+    Targets,
+    Until,
+    exit_code,
+    progress,
+)
+
+PAGE = Path("report/index.html")
+
+
+def report(
+    names: Names = None,
+    targets: Targets = None,
+    out: Annotated[
+        Path,
+        typer.Option(
+            "--out",
+            metavar="FILE|DIR",
+            help="The page, if it ends with .html; else a folder for it and for the same as "
+            "Markdown, JUnit, JSON and JSON Lines.",
+        ),
+    ] = PAGE,
+    scenarios: Scenarios = SCENARIOS,
+    cassettes: Cassettes = CASSETTES,
+    jobs: Jobs = 1,
+    since: Since = None,
+    until: Until = None,
+) -> None:
+    """Write a page about what is on file: conversations, findings, formats, times, bytes.
+
+    Replays it, offline, first. The page is one file and needs no network.
+    """
+    from harness import batch, recordings
+    from harness.cassette.period import period
+    from harness.cassette.store import Store, put
+    from harness.report import FILES, NAMES
+    from harness.report.folder import write_folder
+
+    asked = period(since, until)
+    todo = batch.jobs(batch.load_scenarios(names or [], scenarios), targets or [])
+    store = Store(cassettes)
+    todo = recordings.jobs_of(asked, batch.with_repeats(todo, store), store)
+    with progress() as told:
+        made = batch.replay_all(todo, store, told, "Report", jobs)
+    if out.suffix in (".html", ".htm"):
+        put(out, FILES["html"](made))
+        typer.echo(str(out))
+    else:
+        write_folder(made, out)
+        typer.echo(str(out / NAMES["html"]))
+    raise typer.Exit(exit_code(made))

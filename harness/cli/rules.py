@@ -1,0 +1,157 @@
+"""The command that tells the rules, in English or in Chinese."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from harness.cli.app import AsJson, print_table
+
+if TYPE_CHECKING:
+    from harness.rules.rule import Rule
+
+
+class Language(StrEnum):
+    """What the rules are told in."""
+
+    EN = "en"
+    ZH = "zh"
+
+
+def rules(
+    name: Annotated[
+        str | None, typer.Argument(metavar="RULE", help="Explain this one in full.")
+    ] = None,
+    explain: Annotated[
+        str | None, typer.Option("--explain", metavar="RULE", help="The same, said by name.")
+    ] = None,
+    lang: Annotated[
+        Language, typer.Option("--lang", help="In English, or what must hold in Chinese.")
+    ] = Language.EN,
+    as_json: AsJson = False,
+) -> None:
+    """List the rules, or explain one: its text, examples, and where it is known from.
+
+    Example: harness rules --explain usage_adds_up
+    """
+    from harness.cassette import age
+    from harness.errors import HarnessError
+    from harness.report import json_report
+    from harness.report.rule_texts import LAWS
+    from harness.rules import RULES, no_such_rule, unknown_names
+
+    name = explain or name
+    if name == age.RULE:
+        typer.echo(f"{name} (--max-age)\n\n{age.TEXT}")
+        return
+    if name is not None and name in LAWS and unknown_names([name]):
+        typer.echo(f"{name} (harness contract check)\n\n{_law(name, lang)}")
+        return
+    if name is not None and unknown_names([name]):
+        raise HarnessError(no_such_rule(name))
+    chosen = [rule for rule in RULES if name in (None, rule.name)]
+    if as_json:
+        typer.echo(json_report.dumps([_told(rule, name is not None) for rule in chosen]))
+    elif name is None:
+        cells = [(r.name, _WORDS[lang][r.severity], _law(r.name, lang)) for r in chosen]
+        heads = (_WORDS[lang]["rule"], _WORDS[lang]["weight"], _WORDS[lang]["law"])
+        print_table([dict(zip(heads, row, strict=True)) for row in cells], heads)
+    else:
+        typer.echo(_explained(chosen[0], lang))
+
+
+def _law(name: str, lang: Language) -> str:
+    from harness.report.rule_texts import LAWS
+
+    return LAWS[name].chinese if lang is Language.ZH else LAWS[name].english
+
+
+def _told(rule: Rule, with_example: bool) -> dict[str, object]:
+    """A rule as a JSON object."""
+    from harness.faults.breaks.explaining import evidence
+
+    return {
+        "rule": rule.name,
+        "scope": str(rule.scope),
+        "severity": str(rule.severity),
+        "text": rule.text,
+        "chinese": _law(rule.name, Language.ZH),
+        "evidence": list(evidence(rule)),
+        **(_example(rule) if with_example else {}),
+    }
+
+
+def _example(rule: Rule) -> dict[str, object]:
+    """An example that passes, the same broken, and what the rule says to it."""
+    from harness.faults.breaks.explaining import example
+
+    shown = example(rule)
+    return {
+        "example": {"name": shown.name, "passes": shown.passes, "fails": shown.fails},
+        "broken": shown.how,
+        "finding": shown.finding.message,
+    }
+
+
+def _explained(rule: Rule, lang: Language) -> str:
+    """A rule on a page."""
+    from harness.faults.breaks.explaining import evidence, example
+
+    words = _WORDS[lang]
+    shown = example(rule)
+    place = f" ({shown.finding.place})" if str(shown.finding.place) else ""
+    known = "\n".join(f"  {line}" for line in evidence(rule))
+    return "\n\n".join(
+        [
+            words["head"].format(rule.name, words[rule.severity], words[rule.scope]),
+            *([_law(rule.name, lang)] if lang is not Language.EN else []),
+            rule.text,
+            words["passes"].format(shown.name),
+            _indented(shown.passes),
+            words["fails"].format(shown.how),
+            _indented(shown.fails),
+            f"  {rule.name}{place}: {shown.finding.message}",
+            f"{words['known']}\n{known}",
+        ]
+    )
+
+
+def _indented(text: str) -> str:
+    return "\n".join(f"  {line}" for line in (text or "(nothing)").splitlines())
+
+
+_WORDS = {
+    Language.EN: {
+        "rule": "rule",
+        "weight": "severity",
+        "law": "what must hold",
+        "error": "error",
+        "warning": "warning",
+        "info": "info",
+        "exchange": "exchange",
+        "conversation": "conversation",
+        "sdk": "sdk",
+        "head": "{} ({}, {})",
+        "passes": "This passes, in the example {!r}:",
+        "fails": "This fails. {}",
+        "known": "Known from:",
+    },
+    Language.ZH: {
+        "rule": "规则",
+        "weight": "级别",
+        "law": "应当成立",
+        "error": "错误",
+        "warning": "警告",
+        "info": "提示",
+        "exchange": "单次往返",
+        "conversation": "整段对话",
+        "sdk": "SDK",
+        "head": "{}（{}，{}）",
+        "passes": "以下通过，取自示例 {!r}：",
+        "fails": "以下不通过。{}",
+        "known": "依据：",
+    },
+}
+"""What stands around a rule's own words."""

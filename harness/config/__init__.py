@@ -1,0 +1,1 @@
+"""What a project and its environment configure: settings, keys, prices."""

@@ -1,0 +1,1 @@
+"""Translations of messages: gettext catalogues, English where a sentence is missing."""

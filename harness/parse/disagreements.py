@@ -1,0 +1,177 @@
+"""Where an SDK's reading of an answer and the harness's own part.
+
+Compared twice: each JSON value that travelled with the object the SDK made of it (level "wire"),
+and, where these are the same, the answers that both come to (level "reply"). A null, an object
+without members and a missing member are the same here: an SDK's attribute has to say something.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, fields
+from enum import StrEnum
+
+from harness.analysis.difference import leaves, partings
+from harness.analysis.exchange import AnalyzedExchange
+from harness.compare.types import Kind as Way
+from harness.types import Failure, Image, LooseJson, Outcome, Reply, ToolCall, Usage
+from harness.wire import MISSING, Missing, type_name
+
+
+class Kind(StrEnum):
+    """How an SDK's reading parts from what travelled."""
+
+    LOST = "lost"
+    RETYPED = "retyped"
+    CHANGED = "changed"
+    INVENTED = "invented"
+    CRASHED = "crashed"
+    REFUSED = "refused though accepted"
+    ACCEPTED = "accepted though refused"
+    HIDDEN = "hidden"
+
+
+class Level(StrEnum):
+    """What is compared: the answers in neutral terms, or the JSON values."""
+
+    REPLY = "reply"
+    WIRE = "wire"
+
+
+@dataclass(frozen=True, slots=True)
+class Disagreement:
+    """One path where they part. `ours` is the harness's reading or the wire, `theirs` the SDK's.
+
+    `path` is in the notation of `wire.shape`; `at` is the JSON pointer, after the number of the
+    event where the answer is a stream.
+    """
+
+    kind: Kind
+    level: Level
+    path: str = ""
+    at: str = ""
+    ours: LooseJson | Missing = MISSING
+    theirs: LooseJson | Missing = MISSING
+
+
+@dataclass(frozen=True, slots=True)
+class Raised:
+    """An SDK raised instead of answering; `typed` says whether that error is one of its own."""
+
+    error: str
+    typed: bool
+
+
+_WAYS: Mapping[Way, Kind] = {
+    Way.ONLY_LEFT: Kind.LOST,
+    Way.ONLY_RIGHT: Kind.INVENTED,
+    Way.TYPE: Kind.RETYPED,
+    Way.VALUE: Kind.CHANGED,
+    Way.MORE: Kind.CHANGED,
+}
+
+
+def disagreements(reading: AnalyzedExchange, theirs: Outcome | Raised) -> Iterator[Disagreement]:
+    """Every path where an SDK's reading parts from the harness's own."""
+    ours = reading.outcome
+    if isinstance(theirs, Raised):
+        yield from _raised(ours, theirs)
+        return
+    kind = _kind(ours, theirs)
+    if kind is not None:
+        yield Disagreement(kind, Level.REPLY, ours=_said(ours), theirs=_said(theirs))
+    wire = tuple(_values(reading, theirs))
+    yield from wire
+    if kind is None and not wire:
+        yield from _parted(_said(ours or Reply()), _said(theirs), Level.REPLY)
+
+
+def _kind(ours: Outcome | None, theirs: Outcome) -> Kind | None:
+    """How the answers part as a whole; None where their members may be compared."""
+    if ours is not None and isinstance(theirs, Reply) and not theirs.views:
+        return Kind.HIDDEN
+    if isinstance(ours, Failure) and isinstance(theirs, Reply):
+        return Kind.ACCEPTED
+    if isinstance(ours, Reply) and isinstance(theirs, Failure):
+        return Kind.REFUSED
+    return None
+
+
+def _raised(ours: Outcome | None, theirs: Raised) -> Iterator[Disagreement]:
+    """An error of the SDK's own is right where there is nothing to be read."""
+    if not theirs.typed:
+        name = theirs.error.partition(":")[0]
+        yield Disagreement(Kind.CRASHED, Level.REPLY, name, ours=_said(ours), theirs=theirs.error)
+    elif ours is not None:
+        kind = Kind.REFUSED if isinstance(ours, Reply) else Kind.LOST
+        yield Disagreement(kind, Level.REPLY, ours=_said(ours), theirs=theirs.error)
+
+
+def _values(reading: AnalyzedExchange, theirs: Outcome) -> Iterator[Disagreement]:
+    """Each JSON value that travelled beside the object the SDK made of it."""
+    sent, made = [part.value for part in reading.parts], [view.value for view in theirs.views]
+    if not made or (isinstance(theirs, Failure) and len(sent) != len(made)):
+        return
+    if len(sent) != len(made):
+        kind = Kind.LOST if len(made) < len(sent) else Kind.INVENTED
+        yield Disagreement(kind, Level.WIRE, "events", ours=len(sent), theirs=len(made))
+        return
+    for number, (ours, it) in enumerate(zip(sent, made, strict=True), start=1):
+        where = f"event {number} " if reading.is_stream else ""
+        yield from _parted(ours, it, Level.WIRE, where)
+
+
+def _parted(
+    ours: LooseJson, theirs: LooseJson, level: Level, where: str = ""
+) -> Iterator[Disagreement]:
+    left, right = _flat(ours), _flat(theirs)
+    if _same(left, right):
+        return
+    for parting in partings(_values_of(left), _values_of(right)):
+        path, _ = left.get(parting.path) or right.get(parting.path) or ("", None)
+        kind = _WAYS[parting.kind]
+        yield Disagreement(kind, level, path, where + parting.path, parting.left, parting.right)
+
+
+_Flat = Mapping[str, tuple[str, LooseJson]]
+
+
+def _flat(value: LooseJson) -> _Flat:
+    """Pointer to (path, value) of every leaf that is neither null nor an object without members."""
+    found = ((at, (path, leaf)) for at, path, leaf in leaves(value))
+    return {at: told for at, told in found if told[1] is not None and told[1] != {}}
+
+
+def _values_of(flat: _Flat) -> Mapping[str, LooseJson]:
+    return {at: value for at, (_, value) in flat.items()}
+
+
+def _same(left: _Flat, right: _Flat) -> bool:
+    """Whether two flat maps are equal, types included; most are, and deepdiff takes its time."""
+    return left == right and all(type(left[at][1]) is type(right[at][1]) for at in left)
+
+
+_NOT_SAID = frozenset({"views", "cumulative", "retry_after"})
+
+
+def _said(outcome: Outcome | None) -> LooseJson:
+    """An answer in neutral terms as JSON; an empty text says as little as none."""
+    told = ((f.name, _json(getattr(outcome, f.name))) for f in fields(outcome)) if outcome else ()
+    return {name: v for name, v in told if name not in _NOT_SAID and v not in (None, [], "")}
+
+
+def _json(value: LooseJson) -> LooseJson:
+    if isinstance(value, tuple):
+        return [_json(item) for item in value]
+    if isinstance(value, Usage | ToolCall | Image):
+        return {f.name: _json(getattr(value, f.name)) for f in fields(value)}
+    return value
+
+
+def shortened(value: LooseJson | Missing, longest: int = 90) -> str:
+    """A value as a line of a report: its type and how it begins."""
+    if isinstance(value, Missing):
+        return "nothing"
+    told = repr(value)
+    told = told if len(told) <= longest else told[: longest - 1] + "…"
+    return f"{type_name(value)} {told}"

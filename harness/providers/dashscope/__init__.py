@@ -1,0 +1,1 @@
+"""Alibaba DashScope (Qwen, Wan): endpoints, SDK session, rules, sandbox."""

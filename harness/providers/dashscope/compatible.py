@@ -1,0 +1,119 @@
+"""DashScope's wire in the form of OpenAI's chat API. The letters B1 to B7 and the tags are those
+of the wire facts.
+"""
+
+from __future__ import annotations
+
+import re
+
+from harness.analysis.exchange import Endpoint, Role, Schema
+from harness.analysis.json_schema import INTEGER, NAME, STRING, nullable, record
+from harness.analysis.reply import reader, refuser
+from harness.providers.openai import endpoints as openai_endpoints
+from harness.types import LooseJson
+from harness.wire import at
+
+# [REC]; `content_filter` and `function_call` belong to the form but were never seen here.
+FINISH_REASONS = frozenset({"stop", "length", "tool_calls", "content_filter", "function_call"})
+
+# [FIELD] B7
+STATUSES = {
+    "invalid_api_key": frozenset({401}),
+    "insufficient_quota": frozenset({429}),
+}
+
+# [REC] 6 of 6: param and code are there, and null where no key was sent.
+REFUSAL: Schema = record(
+    {
+        "error": record(
+            {"message": STRING, "type": nullable(STRING)},
+            {"param": nullable(STRING), "code": nullable(STRING)},
+        )
+    },
+    {"request_id": STRING},
+)
+
+# [REC] 21 of 21
+ANSWER: Schema = record(
+    {
+        "id": STRING,
+        "object": STRING,
+        "created": INTEGER,
+        "model": NAME,
+        "choices": openai_endpoints.CHOICES,
+        "usage": openai_endpoints.USAGE,
+    }
+)
+
+# [REC] 250 of 250: usage is null until an event of its own, whose `choices` are empty.
+EVENT: Schema = record(
+    {
+        "id": STRING,
+        "object": STRING,
+        "created": INTEGER,
+        "model": NAME,
+        "choices": openai_endpoints.DELTAS,
+    },
+    {"usage": {**openai_endpoints.USAGE, "type": ["object", "null"]}},
+)
+
+
+def asks_for_usage(asked: LooseJson) -> bool:
+    """[REC]: a stream counts its tokens only if asked to by `stream_options.include_usage`."""
+    return at(asked, "/stream_options/include_usage") is True
+
+
+def translates(asked: LooseJson) -> bool:
+    """Whether a model that translates is asked: some give whole texts so far, whatever is asked."""
+    return str(at(asked, "/model")).startswith("qwen-mt")
+
+
+def cumulative(asked: LooseJson) -> bool | None:
+    """Each event carries only the new piece, but for models that translate: those are looked at."""
+    return None if translates(asked) else False
+
+
+CHAT = Endpoint(
+    name="compatible.chat",
+    method="POST",
+    path=re.compile(r".*/compatible-mode/v1/chat/completions"),
+    role=Role.ANSWER,
+    answer=ANSWER,
+    event=EVENT,
+    refusal=REFUSAL,
+    read=reader(openai_endpoints.FIELDS, cumulative=cumulative),
+    refuse=refuser(openai_endpoints.FIELDS),
+    ends_with_done=True,  # [REC] 33 of 33
+    volatile=frozenset(
+        {
+            "/id",
+            "/request_id",
+            "/created",
+            "/choices/[]/message/tool_calls/[]/id",
+            "/choices/[]/delta/tool_calls/[]/id",
+        }
+    ),
+    finish_reasons=FINISH_REASONS,
+    cumulative=cumulative,
+    fields=openai_endpoints.FIELDS,
+    objects=frozenset({"chat.completion", "chat.completion.chunk"}),
+    statuses=STATUSES,
+    tells_usage=asks_for_usage,
+)
+
+# The path and the form are those of the chat's; never recorded here.
+EMBEDDINGS = Endpoint(
+    name="compatible.embeddings",
+    method="POST",
+    path=re.compile(r".*/compatible-mode/v1/embeddings"),
+    role=Role.ANSWER,
+    answer=openai_endpoints.EMBEDDING,
+    refusal=REFUSAL,
+    read=reader(openai_endpoints.EMBEDDING_FIELDS),
+    refuse=refuser(openai_endpoints.EMBEDDING_FIELDS),
+    volatile=frozenset({"/id", "/request_id"}),
+    fields=openai_endpoints.EMBEDDING_FIELDS,
+    statuses=STATUSES,
+)
+
+ENDPOINTS = (CHAT, EMBEDDINGS)

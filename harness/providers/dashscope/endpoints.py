@@ -1,0 +1,455 @@
+"""DashScope's own wire (Qwen, Wanx). The letters B1 to B7 and the tags are those of the wire
+facts: [DOC] documentation, [REC] a recording of the live service.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+
+from harness.analysis.exchange import Endpoint, Fields, Role, Schema, States
+from harness.analysis.json_schema import (
+    INTEGER,
+    NAME,
+    NUMBER,
+    STRING,
+    array,
+    either,
+    having,
+    nullable,
+    record,
+)
+from harness.analysis.reply import reader, refuser, unread
+from harness.providers.dashscope.compatible import translates
+from harness.providers.openai.endpoints import TOOL_CALL, TOOL_CALL_PIECE
+from harness.types import LooseJson
+from harness.wire import at
+
+HEADERS = frozenset(
+    {
+        "req-arrive-time",
+        "req-cost-time",
+        "resp-start-time",
+        "x-dashscope-async",
+        "x-dashscope-call-gateway",
+        "x-dashscope-finished",
+        "x-dashscope-sse",
+        "x-dashscope-timeout",
+        "x-envoy-upstream-service-time",
+    }
+)
+"""The headers of this service that say something about a question or an answer."""
+
+# [DOC] B2; the string "null" stands for none yet and is read as None.
+FINISH_REASONS = frozenset({"stop", "length", "tool_calls"})
+
+# [DOC] B5: an unknown or expired task answers UNKNOWN with HTTP 200 [REC].
+STATES = States(
+    running=("PENDING", "RUNNING"),
+    succeeded=("SUCCEEDED",),
+    failed=("FAILED", "CANCELED", "UNKNOWN"),
+    explained=("FAILED",),
+    forgotten=("UNKNOWN",),
+)
+
+# [REC], [DOC], [FIELD] B7
+STATUSES = {
+    "InvalidApiKey": frozenset({401}),
+    **dict.fromkeys(
+        ("InvalidParameter", "UnsupportedOperation", "DataInspectionFailed", "Arrearage"),
+        frozenset({400}),
+    ),
+    **dict.fromkeys(
+        ("Throttling", "Throttling.RateQuota", "Throttling.AllocationQuota"), frozenset({429})
+    ),
+    "AccessDenied": frozenset({403}),
+}
+
+# [DOC] B7: comes with 400, as what is wrong with a request does.
+UNPAID = frozenset({"Arrearage"})
+
+# [REC] B7: flat.
+REFUSAL: Schema = record({"code": STRING, "message": STRING, "request_id": STRING})
+
+# [DOC] B3: without total_tokens; [REC] with it.
+USAGE: Schema = record(
+    {"input_tokens": INTEGER, "output_tokens": INTEGER}, {"total_tokens": INTEGER}
+)
+
+# [REC] B4: no tokens where pictures are answered.
+LOOSE_USAGE: Schema = record(
+    {}, {"input_tokens": INTEGER, "output_tokens": INTEGER, "total_tokens": INTEGER}
+)
+
+
+def _choices(content: Schema, call: Schema) -> Schema:
+    """[REC] B2: `index` is absent in 2024 and in multimodal answers."""
+    message = record(
+        {"role": STRING, "content": content},
+        {
+            "reasoning_content": nullable(STRING),
+            "tool_calls": {"type": ["array", "null"], "items": call},
+        },
+    )
+    choice = record(
+        {"message": message, "finish_reason": {**NAME, "type": ["string", "null"]}},
+        {"index": INTEGER},
+    )
+    return array(choice, at_least=1)
+
+
+def _output(content: Schema, call: Schema) -> Schema:
+    """[REC] B1 and B2: text with its finish reason, or choices. Never both, never null."""
+    members = {"text": STRING, "finish_reason": STRING, "choices": _choices(content, call)}
+    forms = ({"required": ["text", "finish_reason"]}, {"required": ["choices"]})
+    return {
+        **record({}, members),
+        **either("`text` and `finish_reason`, or `choices`", *forms),
+    }
+
+
+def _or_sound(output: Schema) -> Schema:
+    """The same, or speech: the models that speak (qwen-tts) give a sound and nothing else."""
+    sound = {"required": ["audio"], "properties": {"audio": {"type": "object"}}}
+    meaning = f"{output['description']}, or `audio`"
+    return {**output, **either(meaning, *output["anyOf"], sound)}
+
+
+# [REC] B4: a list of pieces without `type`, each a text, a picture or a sound.
+_MIXED: Schema = {"type": ["array", "string", "null"], "items": record({}, {"text": STRING})}
+
+# Beside tool calls some models have no text at all.
+_TEXT: Schema = nullable(STRING)
+
+
+def _answer(output: Schema, usage: Schema) -> Schema:
+    return record({"output": output, "usage": usage, "request_id": STRING})
+
+
+# [DOC] B5, [REC] 6 of 6
+SUBMITTED: Schema = record(
+    {"output": record({"task_id": STRING, "task_status": NAME}), "request_id": STRING}
+)
+
+_METRICS: Schema = record({"TOTAL": INTEGER, "SUCCEEDED": INTEGER, "FAILED": INTEGER})
+
+# [DOC] B5: of several pictures some may have failed: those have a code instead of a url. Other
+# kinds of task give one object, or a link of another name.
+_RESULT: Schema = either(
+    "a `url`, or a `code` and a `message`",
+    having("url"),
+    having("code", "message"),
+    {"not": {"anyOf": [{"required": [name]} for name in ("url", "code", "message")]}},
+)
+
+# [DOC] B5, [REC] 23 of 23; times are Beijing time without a zone.
+TASK: Schema = record(
+    {
+        "request_id": STRING,
+        "output": record(
+            {"task_id": STRING, "task_status": NAME},
+            {
+                "submit_time": STRING,
+                "scheduled_time": STRING,
+                "end_time": STRING,
+                "results": {
+                    "type": ["array", "object"],
+                    "items": {**record({}, {"url": NAME, "code": STRING}), **_RESULT},
+                },
+                "task_metrics": _METRICS,
+                "video_url": NAME,
+                "code": STRING,
+                "message": STRING,
+            },
+        ),
+    },
+    {"usage": nullable(record({}))},
+)
+
+# [REC] 3 of 3; a sparse vector, where one is asked for, is in a field of its own.
+_VECTOR: Schema = record(
+    {"text_index": INTEGER},
+    {"embedding": array(NUMBER, at_least=1)},
+)
+_EMBEDDED: Schema = record(
+    {
+        "output": record({"embeddings": array(_VECTOR, at_least=1)}),
+        "usage": record({"total_tokens": INTEGER}),
+        "request_id": STRING,
+    }
+)
+
+# A file of texts is embedded by a task, at the same address (text-embedding-async).
+EMBEDDING: Schema = {
+    "if": {"properties": {"output": {"required": ["task_id"]}}},
+    "then": SUBMITTED,
+    "else": _EMBEDDED,
+}
+
+# [REC] 3 of 3
+RANKING: Schema = record(
+    {
+        "output": record({"results": array(record({"index": INTEGER, "relevance_score": NUMBER}))}),
+        "usage": record({"total_tokens": INTEGER}),
+        "request_id": STRING,
+    }
+)
+
+FIELDS = Fields(
+    id=("/request_id",),
+    request_id=("/request_id",),
+    content=("/output/choices/0/message/content", "/output/text"),
+    reasoning=("/output/choices/0/message/reasoning_content",),
+    tool_calls=("/output/choices/0/message/tool_calls",),
+    finish_reason=("/output/choices/0/finish_reason", "/output/finish_reason"),
+    index=("/output/choices/0/index",),
+    input_tokens=("/usage/input_tokens",),
+    output_tokens=("/usage/output_tokens",),
+    total_tokens=("/usage/total_tokens",),
+    images=("/output/choices/0/message/content/[]/image",),
+    refused=("/code",),
+    code=("/code", "/output/code"),
+    message=("/message", "/output/message"),
+    constant=("/request_id",),
+    role=("/output/choices/[]/message/role",),
+    input_parts=(
+        "/usage/prompt_tokens_details/cached_tokens",
+        "/usage/input_tokens_details/text_tokens",
+        "/usage/input_tokens_details/image_tokens",
+        "/usage/image_tokens",
+    ),
+    output_parts=(
+        "/usage/output_tokens_details/reasoning_tokens",
+        "/usage/output_tokens_details/text_tokens",
+    ),
+    apart=("/output/choices/[]", "/output/text", "/output/results/[]"),
+    messages=("/input/messages",),
+    tools=("/parameters/tools",),
+    size=("/parameters/size",),
+    count=("/parameters/n",),
+    prompt=("/input/prompt",),
+    parameters="/parameters",
+)
+
+EMBEDDING_FIELDS = replace(
+    FIELDS,
+    vectors=("/output/embeddings/[]/embedding",),
+    positions=("/output/embeddings/[]/text_index",),
+    texts=("/input/texts",),
+    dimension=("/parameters/dimension",),
+)
+
+RANKING_FIELDS = replace(
+    FIELDS,
+    positions=("/output/results/[]/index",),
+    scores=("/output/results/[]/relevance_score",),
+    texts=("/input/documents",),
+    count=("/parameters/top_n",),
+)
+
+TASK_FIELDS = replace(
+    FIELDS,
+    images=("/output/results/[]/url",),
+    # [REC] pictures, videos; the others belong to kinds of task that were never recorded here.
+    results=(
+        "/output/results/[]",
+        "/output/video_url",
+        "/output/results/video_url",
+        "/output/choices/[]",
+        "/output/result",
+        "/output/image_url",
+        "/output/output_image_url",
+    ),
+    task_id=("/output/task_id",),
+    state=("/output/task_status",),
+    metrics=("/output/task_metrics",),
+    times=("/output/submit_time", "/output/scheduled_time", "/output/end_time"),
+    constant=(),
+)
+
+_VOLATILE = frozenset(
+    {
+        "/request_id",
+        "/output/choices/[]/message/tool_calls/[]/id",
+        "/output/choices/[]/message/content/[]/image",
+        "/output/task_id",
+        "/output/submit_time",
+        "/output/scheduled_time",
+        "/output/end_time",
+        "/output/results/[]/url",
+        "/output/video_url",
+    }
+)
+
+
+def cumulative(asked: LooseJson) -> bool | None:
+    """[DOC] B3: each event carries the whole text so far unless increments are asked for.
+
+    Models that think give increments unless they are told not to, so that a request that leaves
+    it open says nothing.
+    """
+    told = at(asked, "/parameters/incremental_output")
+    if translates(asked):
+        return None
+    return not told if isinstance(told, bool) else None
+
+
+GENERATION = Endpoint(
+    name="dashscope.generation",
+    method="POST",
+    path=re.compile(r".*/api/v1/services/aigc/text-generation/generation"),
+    role=Role.ANSWER,
+    answer=_answer(_output(_TEXT, TOOL_CALL), USAGE),
+    event=_answer(_output(_TEXT, TOOL_CALL_PIECE), USAGE),
+    refusal=REFUSAL,
+    read=reader(FIELDS, cumulative=cumulative),
+    refuse=refuser(FIELDS),
+    unpaid=UNPAID,
+    volatile=_VOLATILE,
+    finish_reasons=FINISH_REASONS,
+    cumulative=cumulative,
+    fields=FIELDS,
+    statuses=STATUSES,
+)
+
+MULTIMODAL = replace(
+    GENERATION,
+    name="dashscope.multimodal",
+    path=re.compile(r".*/api/v1/services/aigc/multimodal-generation/generation"),
+    answer=_answer(_or_sound(_output(_MIXED, TOOL_CALL)), LOOSE_USAGE),
+    event=_answer(_or_sound(_output(_MIXED, TOOL_CALL_PIECE)), LOOSE_USAGE),
+)
+
+# [DOC] help.aliyun.com qwen-api-via-dashscope (2026-09-28): the endpoint follows the model, also
+# where only text is sent. The text and multimodal models of 3.8: [FIELD] 2026-09-16.
+MULTIMODAL_MODELS = (
+    r"qwen3\.5-.+",
+    r"qwen3\.[67]-(?:plus|flash).*",
+    r"qwen3\.8-(?:max|flash).*",
+    r"qwen(?:\d(?:\.\d)?)?-vl(?:-.+)?",
+    r"qwen.*-omni(?:-.+)?",
+    r"qvq(?:-.+)?",
+    r"qwen3-asr-flash(?!-filetrans).*",
+    r"qwen(?:3-tts-flash|-tts).*",
+)
+"""Patterns of the names of models that answer at `MULTIMODAL`; all others do at `GENERATION`."""
+
+_MULTIMODAL_MODEL = re.compile("|".join(MULTIMODAL_MODELS))
+
+
+def chat_endpoint(model: str) -> Endpoint:
+    """Return the native endpoint at which *model* answers a conversation."""
+    return MULTIMODAL if _MULTIMODAL_MODEL.fullmatch(model) else GENERATION
+
+
+TEXT2IMAGE = Endpoint(
+    name="dashscope.text2image",
+    method="POST",
+    path=re.compile(r".*/api/v1/services/aigc/(?:text2image|image2image)/image-synthesis"),
+    role=Role.SUBMIT,
+    answer=SUBMITTED,
+    refusal=REFUSAL,
+    read=reader(TASK_FIELDS, STATES),
+    refuse=refuser(TASK_FIELDS),
+    unpaid=UNPAID,
+    volatile=_VOLATILE,
+    states=STATES,
+    fields=TASK_FIELDS,
+    statuses=STATUSES,
+)
+
+VIDEO = replace(
+    TEXT2IMAGE,
+    name="dashscope.video",
+    path=re.compile(r".*/api/v1/services/aigc/(?:video-generation|image2video)/video-synthesis"),
+)
+
+TASKS = replace(
+    TEXT2IMAGE,
+    name="dashscope.tasks",
+    method="GET",
+    path=re.compile(r".*/api/v1/tasks/(?P<task>[^/]+)"),
+    role=Role.POLL,
+    answer=TASK,
+)
+
+# [REC] cnblogs cancel-completed-task; only its refusal was ever recorded.
+CANCEL = Endpoint(
+    name="dashscope.cancel",
+    method="POST",
+    path=re.compile(r".*/api/v1/tasks/[^/]+/cancel"),
+    role=Role.OTHER,
+    answer=record({"request_id": STRING}),
+    refusal=REFUSAL,
+    read=unread,
+    refuse=refuser(FIELDS),
+    unpaid=UNPAID,
+    fields=FIELDS,
+)
+
+EMBEDDINGS = replace(
+    GENERATION,
+    name="dashscope.embedding",
+    path=re.compile(r".*/api/v1/services/embeddings/text-embedding/text-embedding"),
+    answer=EMBEDDING,
+    event=None,
+    finish_reasons=frozenset(),
+    read=reader(EMBEDDING_FIELDS),
+    fields=EMBEDDING_FIELDS,
+)
+
+# Pictures, films and texts as vectors; its answers were never recorded here.
+MIXED_EMBEDDINGS = replace(
+    EMBEDDINGS,
+    name="dashscope.multimodal-embedding",
+    path=re.compile(r".*/api/v1/services/embeddings/multimodal-embedding/multimodal-embedding"),
+    answer=record(
+        {
+            "output": record({"embeddings": array(record({"embedding": array(NUMBER)}), 1)}),
+            "usage": record({}),
+            "request_id": STRING,
+        }
+    ),
+    # Pictures are counted beside the tokens of texts here.
+    fields=replace(
+        EMBEDDING_FIELDS,
+        positions=("/output/embeddings/[]/index",),
+        texts=("/input/contents",),
+        input_parts=(),
+    ),
+)
+
+RERANK = replace(
+    EMBEDDINGS,
+    name="dashscope.rerank",
+    path=re.compile(r".*/api/v1/services/rerank/text-rerank/text-rerank"),
+    answer=RANKING,
+    read=reader(RANKING_FIELDS),
+    fields=RANKING_FIELDS,
+)
+
+# [REC] 4 of 4: speech. What travels inside the socket is on no tape.
+WEBSOCKET = Endpoint(
+    name="dashscope.websocket",
+    method="GET",
+    path=re.compile(r".*/api-ws/v1/inference/?"),
+    role=Role.OTHER,
+    answer={},
+    refusal={},
+    read=unread,
+    refuse=refuser(FIELDS),
+    unpaid=UNPAID,
+)
+
+ENDPOINTS = (
+    GENERATION,
+    MULTIMODAL,
+    TEXT2IMAGE,
+    VIDEO,
+    TASKS,
+    CANCEL,
+    EMBEDDINGS,
+    MIXED_EMBEDDINGS,
+    RERANK,
+    WEBSOCKET,
+)

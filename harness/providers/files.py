@@ -1,0 +1,21 @@
+"""Files that answers link to, fetched from wherever the link leads."""
+
+from __future__ import annotations
+
+import re
+
+from harness.analysis.exchange import Endpoint, Fields, Role
+from harness.analysis.reply import refuser, unread
+
+FILE = Endpoint(
+    name="files.file",
+    method="GET",
+    path=re.compile(r".*\.(?:png|jpe?g|webp|gif|bmp|mp4|webm|mp3|wav)", re.IGNORECASE),
+    role=Role.FILE,
+    answer={},
+    refusal={},
+    read=unread,
+    refuse=refuser(Fields()),
+)
+
+ENDPOINTS = (FILE,)

@@ -1,0 +1,1 @@
+"""The OpenAI chat form that several services share."""

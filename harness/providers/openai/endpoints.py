@@ -1,0 +1,158 @@
+"""The chat form that both services took over: `choices`, `message` or `delta`, `usage`.
+
+What differs between them (which fields are promised, ids, refusals) is in their own files.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+from harness.analysis.exchange import Fields, Schema
+from harness.analysis.json_schema import (
+    INTEGER,
+    NAME,
+    STRING,
+    array,
+    both,
+    either,
+    having,
+    nullable,
+    record,
+)
+
+FIELDS = Fields(
+    id=("/id",),
+    request_id=("/request_id",),
+    model=("/model",),
+    content=("/choices/0/message/content", "/choices/0/delta/content"),
+    reasoning=("/choices/0/message/reasoning_content", "/choices/0/delta/reasoning_content"),
+    tool_calls=("/choices/0/message/tool_calls", "/choices/0/delta/tool_calls"),
+    finish_reason=("/choices/0/finish_reason",),
+    index=("/choices/0/index",),
+    input_tokens=("/usage/prompt_tokens",),
+    output_tokens=("/usage/completion_tokens",),
+    total_tokens=("/usage/total_tokens",),
+    refused=("/error",),
+    code=("/error/code", "/error/type"),
+    message=("/error/message",),
+    constant=("/id", "/created", "/model"),
+    role=("/choices/[]/message/role", "/choices/[]/delta/role"),
+    object=("/object",),
+    created=("/created",),
+    input_parts=("/usage/prompt_tokens_details/cached_tokens",),
+    output_parts=("/usage/completion_tokens_details/reasoning_tokens",),
+    apart=("/choices/[]/message", "/choices/[]/delta", "/usage"),
+    messages=("/messages",),
+    tools=("/tools",),
+    prompt=("/prompt",),
+)
+"""Where things stand; a request holds its parameters beside its messages."""
+
+EMBEDDING_FIELDS = replace(
+    FIELDS,
+    vectors=("/data/[]/embedding",),
+    positions=("/data/[]/index",),
+    texts=("/input",),
+    dimension=("/dimensions",),
+)
+
+# [DOC] A3, [REC]: a whole call has id, type and function, whose arguments are JSON text. A tool
+# of the service's own has a field named by its type instead.
+TOOL_CALL: Schema = record(
+    {"id": STRING, "type": STRING},
+    {
+        "index": INTEGER,
+        "function": nullable(record({"name": STRING, "arguments": STRING})),
+    },
+)
+
+# [REC] B6: later pieces of a streamed call leave out the name and have an empty id.
+TOOL_CALL_PIECE: Schema = record(
+    {},
+    {
+        "function": nullable(
+            record({}, {"name": nullable(STRING), "arguments": nullable(STRING)}),
+        ),
+        "index": nullable(INTEGER),
+        "id": nullable(STRING),
+        "type": nullable(STRING),
+    },
+)
+
+# Text, or a list of pieces of which some are text: what is seen and heard is asked so, and some
+# models answer so.
+TEXT: Schema = {"type": ["string", "array", "null"], "items": record({}, {"text": STRING})}
+
+_SAYS: Schema = either(
+    "text as `content`, or `tool_calls`",
+    {**having("content"), "properties": {"content": {"type": ["string", "array"]}}},
+    {
+        **having("tool_calls"),
+        "properties": {"tool_calls": {"type": "array", "minItems": 1}},
+    },
+    # A1 [FIELD]: thinking may use up all tokens.
+    {
+        **having("reasoning_content"),
+        "properties": {"reasoning_content": {"type": "string", "minLength": 1}},
+    },
+    {**having("audio"), "properties": {"audio": {"type": "object"}}},
+)
+
+# [DOC] A1, [REC]: text, or tool calls in whose company the text may be missing.
+MESSAGE: Schema = both(
+    record(
+        {"role": STRING},
+        {
+            "content": TEXT,
+            "reasoning_content": nullable(STRING),
+            "tool_calls": {"type": ["array", "null"], "items": TOOL_CALL},
+        },
+    ),
+    _SAYS,
+)
+
+# [REC]: role may be absent or null after the first event; content is absent beside tool calls.
+DELTA: Schema = record(
+    {},
+    {
+        "role": nullable(STRING),
+        "content": TEXT,
+        "reasoning_content": nullable(STRING),
+        "tool_calls": {"type": ["array", "null"], "items": TOOL_CALL_PIECE},
+    },
+)
+
+CHOICES: Schema = array(
+    record({"index": INTEGER, "message": MESSAGE, "finish_reason": NAME}), at_least=1
+)
+
+DELTAS: Schema = array(
+    record({"index": INTEGER, "delta": DELTA}, {"finish_reason": nullable(STRING)})
+)
+
+COUNTS: Mapping[str, Schema] = {
+    "prompt_tokens": INTEGER,
+    "completion_tokens": INTEGER,
+    "total_tokens": INTEGER,
+}
+
+# [DOC] A1, [REC]
+USAGE: Schema = record(
+    COUNTS,
+    {
+        "prompt_tokens_details": nullable(record({})),
+        "completion_tokens_details": nullable(record({})),
+    },
+)
+
+# The form of OpenAI's embeddings, which both services documented as theirs; never recorded here.
+EMBEDDING: Schema = record(
+    {
+        "model": NAME,
+        "data": array(
+            record({"index": INTEGER, "embedding": {"type": ["array", "string"]}}), at_least=1
+        ),
+        "usage": record({"total_tokens": INTEGER}),
+    }
+)

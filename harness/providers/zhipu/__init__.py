@@ -1,0 +1,1 @@
+"""Zhipu (BigModel, Z.ai): endpoints, SDK session, rules, sandbox."""

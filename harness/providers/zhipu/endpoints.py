@@ -1,0 +1,225 @@
+"""Zhipu's wire (BigModel, Z.ai). The letters A1 to A6 and the tags are those of the wire facts:
+[DOC] documentation, [REC] a recording of the live service, [FIELD] reported by a developer.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+
+from harness.analysis.exchange import Endpoint, Fields, Role, Schema, States
+from harness.analysis.json_schema import INTEGER, NAME, STRING, array, both, either, having, record
+from harness.analysis.json_schema import nullable as or_null
+from harness.analysis.reply import reader, refuser
+from harness.providers.openai import endpoints as openai_endpoints
+from harness.types import LooseJson
+
+HEADERS = frozenset({"x-log-id"})
+"""The headers of this service that say something about an answer."""
+
+# [DOC] A1; the last one is in Z.ai's own page.
+FINISH_REASONS = frozenset(
+    {
+        "stop",
+        "tool_calls",
+        "length",
+        "sensitive",
+        "network_error",
+        "model_context_window_exceeded",
+    }
+)
+
+# [DOC], [FIELD], [REC] A6; 1305 was seen with 200 too, which is no refusal's status at all.
+STATUSES = {
+    **dict.fromkeys(("401", "1000", "1001", "1002", "1003", "1004"), frozenset({401})),
+    **dict.fromkeys(("1210", "1211", "1214", "1301"), frozenset({400})),
+    **dict.fromkeys(("1113", "1302", "1305", "1308", "1310"), frozenset({429})),
+}
+
+# [DOC] A4. A tutorial's loop waits for `FAILED`, which the table of states does not list.
+STATES = States(running=("PROCESSING",), succeeded=("SUCCESS",), failed=("FAIL",))
+
+# [DOC] A6: a code is always a string, and it is all there is beside the message.
+REFUSAL: Schema = record({"error": record({"code": STRING, "message": STRING})})
+
+# [DOC] A1, [REC] 45 of 45
+ANSWER: Schema = record(
+    {
+        "id": STRING,
+        "request_id": STRING,
+        "created": INTEGER,
+        "model": NAME,
+        "choices": openai_endpoints.CHOICES,
+        "usage": openai_endpoints.USAGE,
+    },
+    {"object": STRING, "web_search": array(record({}))},
+)
+
+# [DOC] A2, [REC] 5522 of 5522: `object` only in 2026, `usage` only on the last event.
+EVENT: Schema = record(
+    {"id": STRING, "created": INTEGER, "model": NAME, "choices": openai_endpoints.DELTAS},
+    {"object": STRING, "usage": {**openai_endpoints.USAGE, "type": ["object", "null"]}},
+)
+
+# [DOC] A4: ids are strings, and can be negative numbers.
+SUBMITTED: Schema = record(
+    {"id": STRING, "request_id": STRING, "model": or_null(STRING), "task_status": NAME}
+)
+
+_MOVIE: Schema = record({"url": STRING}, {"cover_image_url": or_null(STRING)})
+
+# [DOC] A4: `model` is null while PROCESSING; the page of 2025 shows a result without
+# `task_status`, the one for videos a result without `id`.
+RESULT: Schema = both(
+    record(
+        {"request_id": STRING, "model": or_null(STRING)},
+        {
+            "id": STRING,
+            "task_status": NAME,
+            "created": INTEGER,
+            "choices": {**openai_endpoints.CHOICES, "type": ["array", "null"]},
+            "usage": or_null(record({}, openai_endpoints.COUNTS)),
+            "video_result": {"type": ["array", "null"], "items": _MOVIE},
+            "image_result": {"type": ["array", "null"], "items": record({"url": STRING})},
+        },
+    ),
+    either(
+        "a `task_status` or a result",
+        having("task_status"),
+        having("choices"),
+        having("video_result"),
+        having("image_result"),
+    ),
+)
+
+# [DOC] A5, [FIELD]: no id, model or request_id.
+IMAGES: Schema = record(
+    {"created": INTEGER, "data": array(record({"url": NAME}), at_least=1)},
+    {"content_filter": array(record({"role": STRING, "level": INTEGER}))},
+)
+
+CHAT_FIELDS = openai_endpoints.FIELDS
+
+# The form of OpenAI's, without `id`; never recorded here.
+EMBEDDING_FIELDS = openai_endpoints.EMBEDDING_FIELDS
+TASK_FIELDS = replace(
+    CHAT_FIELDS,
+    task_id=("/id",),
+    state=("/task_status",),
+    results=("/choices/[]", "/video_result/[]", "/image_result/[]"),
+    images=("/image_result/[]/url",),
+    constant=(),
+)
+IMAGE_FIELDS = Fields(
+    created=("/created",),
+    apart=("/data",),
+    prompt=("/prompt",),
+    images=("/data/[]/url",),
+    results=("/data/[]",),
+    refused=CHAT_FIELDS.refused,
+    code=CHAT_FIELDS.code,
+    message=CHAT_FIELDS.message,
+    size=("/size",),
+)
+
+_VOLATILE = frozenset(
+    {
+        "/id",
+        "/request_id",
+        "/created",
+        "/choices/[]/message/tool_calls/[]/id",
+        "/choices/[]/delta/tool_calls/[]/id",
+        "/data/[]/url",
+        "/video_result/[]/url",
+        "/video_result/[]/cover_image_url",
+        "/image_result/[]/url",
+    }
+)
+
+
+def always(asked: LooseJson) -> bool:
+    """[REC] 15 of 15, [DOC] A2: the last event counts the tokens, unasked."""
+    return True
+
+
+CHAT = Endpoint(
+    name="zhipuai.chat",
+    method="POST",
+    path=re.compile(r".*/paas/v4/chat/completions"),
+    role=Role.ANSWER,
+    answer=ANSWER,
+    event=EVENT,
+    refusal=REFUSAL,
+    read=reader(CHAT_FIELDS),
+    refuse=refuser(CHAT_FIELDS),
+    ends_with_done=True,  # [DOC] A2, [REC]
+    volatile=_VOLATILE,
+    finish_reasons=FINISH_REASONS,
+    fields=CHAT_FIELDS,
+    repeats_finish=True,  # [REC] glm-4.5v sends two finishing events
+    objects=frozenset({"chat.completion", "chat.completion.chunk"}),
+    statuses=STATUSES,
+    tells_usage=always,
+)
+
+ASYNC_CHAT = Endpoint(
+    name="zhipuai.async-chat",
+    method="POST",
+    path=re.compile(r".*/paas/v4/async/chat/completions"),
+    role=Role.SUBMIT,
+    answer=SUBMITTED,
+    refusal=REFUSAL,
+    read=reader(TASK_FIELDS, STATES),
+    refuse=refuser(TASK_FIELDS),
+    volatile=_VOLATILE,
+    states=STATES,
+    fields=TASK_FIELDS,
+    statuses=STATUSES,
+)
+
+# [DOC] A4; the path is the official SDK's.
+VIDEOS = replace(
+    ASYNC_CHAT, name="zhipuai.videos", path=re.compile(r".*/paas/v4/videos/generations")
+)
+
+ASYNC_RESULT = Endpoint(
+    name="zhipuai.async-result",
+    method="GET",
+    path=re.compile(r".*/paas/v4/async-result/(?P<task>[^/]+)"),
+    role=Role.POLL,
+    answer=RESULT,
+    refusal=REFUSAL,
+    read=reader(TASK_FIELDS, STATES),
+    refuse=refuser(TASK_FIELDS),
+    volatile=_VOLATILE,
+    finish_reasons=FINISH_REASONS,
+    states=STATES,
+    fields=TASK_FIELDS,
+    statuses=STATUSES,
+)
+
+IMAGE = Endpoint(
+    name="zhipuai.images",
+    method="POST",
+    path=re.compile(r".*/paas/v4/images/generations"),
+    role=Role.ANSWER,
+    answer=IMAGES,
+    refusal=REFUSAL,
+    read=reader(IMAGE_FIELDS),
+    refuse=refuser(IMAGE_FIELDS),
+    volatile=_VOLATILE,
+    fields=IMAGE_FIELDS,
+    statuses=STATUSES,
+)
+
+EMBEDDINGS = replace(
+    IMAGE,
+    name="zhipuai.embeddings",
+    path=re.compile(r".*/paas/v4/embeddings"),
+    answer=openai_endpoints.EMBEDDING,
+    read=reader(EMBEDDING_FIELDS),
+    refuse=refuser(EMBEDDING_FIELDS),
+    fields=EMBEDDING_FIELDS,
+)
+
+ENDPOINTS = (CHAT, ASYNC_CHAT, VIDEOS, ASYNC_RESULT, IMAGE, EMBEDDINGS)

@@ -1,0 +1,117 @@
+"""A body as it travelled, with the bytes marked that findings point at.
+
+JSON is laid out over lines; only what is between its tokens is not as it travelled.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+
+from harness.report import format
+from harness.types import Place
+from harness.wire import read_json
+from harness.wire.spans import span
+
+MAX_BODY = 30_000
+"""Of a longer body, in bytes, the beginning is shown, and what is around each mark."""
+
+AROUND = 300
+MAX_MARK = 400
+MAX_DEPTH = 30
+
+_TOKEN = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"|[{}\[\],:]|[^\s{}\[\],:"]+', re.DOTALL)
+_HERE = re.compile(rb'"[^"\\\n]*+(?:\\.[^"\\\n]*+)*+"|[-+.\w]+(?::[^\n]*)?|[^\n]')
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """The bytes a finding points at: from `start` up to, and without, `end`."""
+
+    finding: int
+    start: int
+    end: int
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """A part of a body: its text, what it is (`key`, `string`, `value`, `gap` or nothing), and the
+    numbers of the findings that point at it."""
+
+    text: str
+    kind: str = ""
+    findings: tuple[int, ...] = ()
+
+
+def mark(number: int, place: Place, body: bytes) -> Mark | None:
+    """The bytes a finding with that number points at; None where it points at none of these."""
+    start = place.offset
+    if start is None or start >= len(body):
+        return None
+    found = span(body, place.pointer) if place.pointer else None
+    if found is not None and found.start == start and found.end - start <= MAX_MARK:
+        return Mark(number, start, found.end)
+    token = _HERE.match(body, start)
+    return Mark(number, start, min(token.end(), start + MAX_MARK) if token else start + 1)
+
+
+def pieces(body: bytes, marks: Sequence[Mark]) -> tuple[Piece, ...]:
+    """A body in pieces, each of which is marked or not as a whole."""
+    if len(body) <= MAX_BODY and body[:1] in b"{[" and not read_json(body).problem:
+        return tuple(_laid_out(body, marks))
+    return tuple(_as_it_is(body, marks))
+
+
+def _laid_out(body: bytes, marks: Sequence[Mark]) -> Iterator[Piece]:
+    tokens = list(_TOKEN.finditer(body))
+    depth = 0
+    for number, token in enumerate(tokens):
+        sign, after = token[0], tokens[number + 1][0] if number + 1 < len(tokens) else b""
+        pair = sign + after in (b"{}", b"[]")
+        depth += (sign in b"{[") - (after in b"}]" and after != b"")
+        yield Piece(_text(sign), _kind(sign, after), _of(marks, token.start(), token.end()))
+        if sign == b":":
+            yield Piece(" ", "gap")
+        elif not pair and after and (sign in b"{[," or after in b"}]"):
+            yield Piece("\n" + "  " * min(depth, MAX_DEPTH), "gap")
+
+
+def _kind(sign: bytes, after: bytes) -> str:
+    if sign[:1] == b'"':
+        return "key" if after == b":" else "string"
+    return "" if sign in b"{}[],:" else "value"
+
+
+def _of(marks: Iterable[Mark], start: int, end: int) -> tuple[int, ...]:
+    return tuple(dict.fromkeys(m.finding for m in marks if m.start < end and m.end > start))
+
+
+def _as_it_is(body: bytes, marks: Sequence[Mark]) -> Iterator[Piece]:
+    at = 0
+    for start, end in _windows(body, marks):
+        if start > at:
+            yield Piece(f"\n… {format.count(start - at, 'byte')} …\n", "gap")
+        edges = {edge for m in marks for edge in (m.start, m.end) if start < edge < end}
+        cuts = [start, *sorted(edges), end]
+        for left, right in pairwise(cuts):
+            yield Piece(_text(body[left:right]), "", _of(marks, left, right))
+        at = end
+    if at < len(body):
+        yield Piece(f"\n… {format.count(len(body) - at, 'byte')} …", "gap")
+
+
+def _windows(body: bytes, marks: Sequence[Mark]) -> Iterator[tuple[int, int]]:
+    """What is shown of a body: parts of it in order, that do not touch."""
+    at = min(MAX_BODY, len(body))
+    yield 0, at
+    for m in sorted(marks, key=lambda m: m.start):
+        start, end = max(at, m.start - AROUND), min(len(body), m.end + AROUND)
+        if m.end > at:
+            yield start, end
+            at = end
+
+
+def _text(part: bytes) -> str:
+    return format.plain(part.decode("utf-8", "replace"))

@@ -1,0 +1,235 @@
+"""YAML text, read as plain JSON values of which every one knows its line.
+
+Of YAML only what JSON can say is taken: no anchors, aliases or tags, no dates, no key twice.
+Plain words mean what YAML 1.2 says: `true`, `null` and numbers; `no`, `on` and the rest are text.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import NoReturn, TypeAlias
+
+import yaml
+
+from harness.errors import BadScenario
+from harness.types import LooseJson
+
+MAX_BYTES = 1_000_000
+MAX_DEPTH = 50
+MAX_VALUES = 50_000
+MAX_DIGITS = 30
+
+Loc: TypeAlias = tuple[str | int, ...]
+"""The way to a value: `("steps", 2, "expect", "failure")`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """A text that was read: its value, and the line each part of it stands on."""
+
+    value: LooseJson = None
+    path: Path | None = None
+    lines: Mapping[Loc, int] = field(default_factory=dict)
+
+    def known(self, loc: Loc) -> Loc:
+        """The nearest part around `loc` that was really written."""
+        while loc and loc not in self.lines:
+            loc = loc[:-1]
+        return loc
+
+    def line(self, loc: Loc) -> int | None:
+        """The line of a part, or of the nearest part around it."""
+        return self.lines.get(self.known(loc))
+
+
+def where(loc: Loc) -> str:
+    """A way in words: `steps[2].expect.failure`."""
+    words = (f"[{part}]" if isinstance(part, int) else f".{part[:60]}" for part in loc)
+    return "".join(words).removeprefix(".")
+
+
+def shown(value: LooseJson) -> str:
+    """A value as a message shows it: in few words."""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, (dict, list)):
+        return "a mapping" if isinstance(value, dict) else "a list"
+    return cut(repr(value), 60)
+
+
+def cut(text: str, length: int) -> str:
+    """A text of at most this length."""
+    return text if len(text) <= length else text[: length - 1] + "…"
+
+
+def read(text: str | bytes, path: Path | None = None) -> Source:
+    """Read YAML; whatever is wrong with it is a `BadScenario`."""
+    node = _compose(_decoded(text, path), path)
+    if node is None:
+        raise BadScenario("the file is empty; a scenario begins with 'name:'", path or "")
+    if not isinstance(node, yaml.MappingNode):
+        message = "a scenario is a mapping that begins with 'name:', not " + _kind(node)
+        raise BadScenario(message, path or "", _line(node))
+    reader = _Reader(path, {(): _line(node)})
+    return Source(reader.value(node, ()), path, reader.lines)
+
+
+def _decoded(text: str | bytes, path: Path | None) -> str:
+    if len(text) > MAX_BYTES:
+        raise BadScenario(f"larger than {MAX_BYTES} bytes", path or "")
+    if isinstance(text, str):
+        return text
+    try:
+        return text.decode("utf-8")
+    except UnicodeDecodeError as error:
+        line = text[: error.start].count(b"\n") + 1
+        raise BadScenario(f"not UTF-8: {error.reason}", path or "", line) from None
+
+
+def _compose(text: str, path: Path | None) -> yaml.Node | None:
+    try:
+        return _Loader(text, path).get_single_node()
+    except yaml.reader.ReaderError as error:
+        line = text[: error.position].count("\n") + 1
+        message = f"the character {chr(error.character)!r} is not allowed in YAML"
+        raise BadScenario(message, path or "", line) from None
+    except yaml.MarkedYAMLError as error:
+        line = error.problem_mark.line + 1 if error.problem_mark else 0
+        raise BadScenario(_syntax(error.problem or "unreadable"), path or "", line) from None
+    except (ValueError, OverflowError):  # PyYAML, on escapes such as "\UFFFFFFFF"
+        raise BadScenario("not valid YAML: an escape that is no character", path or "") from None
+
+
+_HINTS = {
+    r"'\t'": "indent with spaces, YAML allows no tabs",
+    "mapping values are not allowed here": "put quotes around a text that contains ': '",
+    "another document": "one file holds one scenario, without '---' in between",
+}
+
+
+def _syntax(problem: str) -> str:
+    hint = next((f"; {hint}" for words, hint in _HINTS.items() if words in problem), "")
+    return f"not valid YAML: {problem.removeprefix('but ')}{hint}"
+
+
+class _Loader(yaml.SafeLoader):
+    """PyYAML's loader without anchors, aliases and tags, and of bounded depth."""
+
+    def __init__(self, text: str, path: Path | None) -> None:
+        super().__init__(text)
+        self.path = path
+        self.depth = 0
+        self.count = 0
+
+    def compose_node(self, parent: yaml.Node | None, index: int) -> yaml.Node | None:
+        event: yaml.Event = self.peek_event()  # type: ignore[no-untyped-call]  # PyYAML's stubs
+        self._allow(event)
+        self.depth += 1
+        self.count += 1
+        if self.count > MAX_VALUES:
+            self._refuse(f"holds more than {MAX_VALUES} values", event)
+        if self.depth > MAX_DEPTH:
+            self._refuse(f"nested deeper than {MAX_DEPTH} levels", event)
+        node = super().compose_node(parent, index)
+        self.depth -= 1
+        return node
+
+    def _allow(self, event: yaml.Event) -> None:
+        if getattr(event, "anchor", None) is not None:
+            self._refuse("anchors (&) and aliases (*) are not allowed; write it out", event)
+        tag = getattr(event, "tag", None)
+        if tag is not None:
+            short = tag.replace("tag:yaml.org,2002:", "!!")
+            self._refuse(f"tags such as {short} are not allowed", event)
+
+    def _refuse(self, message: str, event: yaml.Event) -> NoReturn:
+        raise BadScenario(message, self.path or "", _line(event))
+
+
+_INTEGER = re.compile(r"[-+]?[0-9]+")
+_NUMBER = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?")
+_WORDS: Mapping[str, LooseJson] = {
+    **dict.fromkeys(("", "~", "null", "Null", "NULL"), None),
+    **dict.fromkeys(("true", "True", "TRUE"), True),
+    **dict.fromkeys(("false", "False", "FALSE"), False),
+}
+
+
+class _Reader:
+    """Turns nodes into values and notes the line of each."""
+
+    def __init__(self, path: Path | None, lines: dict[Loc, int]) -> None:
+        self.path = path
+        self.lines = lines
+
+    def value(self, node: yaml.Node, loc: Loc) -> LooseJson:
+        if isinstance(node, yaml.MappingNode):
+            return self._mapping(node, loc)
+        if isinstance(node, yaml.SequenceNode):
+            return [self._item(item, (*loc, i)) for i, item in enumerate(node.value)]
+        return self._scalar(node)
+
+    def _item(self, node: yaml.Node, loc: Loc) -> LooseJson:
+        self.lines[loc] = _line(node)
+        return self.value(node, loc)
+
+    def _mapping(self, node: yaml.MappingNode, loc: Loc) -> dict[str, LooseJson]:
+        found: dict[str, LooseJson] = {}
+        for key_node, value_node in node.value:
+            key = self._key(key_node)
+            here = (*loc, key)
+            if key in found:
+                first = self.lines[here]
+                self._refuse(f"duplicate key {where(here)!r}, first on line {first}", key_node)
+            self.lines[here] = _line(key_node)
+            found[key] = self.value(value_node, here)
+        return found
+
+    def _key(self, node: yaml.Node) -> str:
+        if not isinstance(node, yaml.ScalarNode):
+            self._refuse(f"a key must be text, not {_kind(node)}", node)
+        key = self._scalar(node)
+        if not isinstance(key, str):
+            self._refuse(f'a key must be text; write "{node.value}" in quotes', node)
+        return key
+
+    def _scalar(self, node: yaml.Node) -> LooseJson:
+        if not isinstance(node, yaml.ScalarNode) or node.style is not None:
+            return self._text(node)
+        text = str(node.value)
+        if text in _WORDS:
+            return _WORDS[text]
+        return self._number(text, node) if _NUMBER.fullmatch(text) else text
+
+    def _text(self, node: yaml.Node) -> str:
+        """A quoted text; pairs of surrogates, as JSON escapes them, become the character."""
+        try:
+            return str(node.value).encode("utf-16", "surrogatepass").decode("utf-16")
+        except UnicodeDecodeError:
+            self._refuse("half a surrogate pair is no text; write the character itself", node)
+
+    def _number(self, text: str, node: yaml.Node) -> int | float:
+        if len(text) > MAX_DIGITS:
+            self._refuse(f"a number of more than {MAX_DIGITS} characters; quote it", node)
+        number = int(text) if _INTEGER.fullmatch(text) else float(text)
+        if math.isinf(number):
+            self._refuse(f"the number {text} is too large", node)
+        return number
+
+    def _refuse(self, message: str, node: yaml.Node) -> NoReturn:
+        raise BadScenario(message, self.path or "", _line(node))
+
+
+def _line(where: yaml.Node | yaml.Event) -> int:
+    mark = where.start_mark
+    return mark.line + 1 if mark else 0
+
+
+def _kind(node: yaml.Node) -> str:
+    if isinstance(node, yaml.MappingNode):
+        return "a mapping"
+    return "a list" if isinstance(node, yaml.SequenceNode) else "text"

@@ -1,0 +1,1 @@
+"""Secrets: their shapes, their removal before writing, their detection in files."""

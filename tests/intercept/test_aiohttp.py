@@ -1,0 +1,326 @@
+"""aiohttp's seam: what only aiohttp does, and the asynchronous half of an SDK that stands on it."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import aiohttp
+import dashscope
+import pytest
+from aiohttp.http_exceptions import LineTooLong
+from dashscope.api_entities.aio_session import close_shared_aio_session
+
+from harness.cassette import dumps, loads, written
+from harness.errors import Miss, NoTape
+from harness.intercept import Player, Recorder, in_place, prove_stock_reads
+from harness.sandbox import DASHSCOPE_KEY
+from harness.secrets.redactor import Redactor
+from harness.types import Cassette
+
+from .server import Server
+
+if TYPE_CHECKING:
+    from conftest import Python
+
+
+def replayed(tape: Recorder) -> Player:
+    """A tape that plays what another recorded, by way of a file."""
+    return Player(loads(dumps(Cassette(tape.exchanges()))))
+
+
+def test_json_text_and_cookies(server: Server) -> None:
+    """The conveniences of aiohttp's answers work on recorded ones."""
+
+    async def ask() -> list[object]:
+        async with aiohttp.ClientSession(raise_for_status=True) as session:
+            answer = await session.post(f"{server.base}/echo", json={"a": "你好"})
+            again = await session.get(f"{server.base}/json", params={"b": "1"})
+            return [
+                await answer.json(),
+                answer.ok,
+                answer.content_type,
+                str(answer.url),
+                await again.text(),
+                again.version,
+                again.request_info.headers["Host"],
+            ]
+
+    tape = Recorder(Redactor())
+    with in_place(tape):
+        live = asyncio.run(ask())
+    assert live[0] == {"a": "你好"}
+    with in_place(replayed(tape)):
+        assert asyncio.run(ask()) == live
+    assert len(server.asked) == 2
+
+
+def test_redirects_are_two_exchanges(server: Server) -> None:
+    """As they travelled; aiohttp follows the recorded one."""
+
+    async def ask() -> tuple[str, int]:
+        async with (
+            aiohttp.ClientSession() as session,
+            session.get(f"{server.base}/redirect") as got,
+        ):
+            await got.read()
+            return str(got.url), len(got.history)
+
+    tape = Recorder(Redactor())
+    with in_place(tape):
+        assert asyncio.run(ask()) == (f"{server.base}/json", 1)
+    assert [e.response.status for e in tape.exchanges()] == [302, 200]
+    with in_place(replayed(tape)):
+        assert asyncio.run(ask()) == (f"{server.base}/json", 1)
+
+
+def test_lines_and_fixed_sizes_of_a_recorded_body(server: Server) -> None:
+    """However the caller reads it."""
+
+    async def ask() -> list[list[bytes]]:
+        async with aiohttp.ClientSession() as session:
+            read = []
+            async with session.get(f"{server.base}/stream") as got:
+                read.append([line async for line in got.content])
+            async with session.get(f"{server.base}/stream") as got:
+                read.append([piece async for piece in got.content.iter_chunked(7)])
+            async with session.get(f"{server.base}/stream") as got:
+                read.append([await got.content.readexactly(9), await got.content.read()])
+            return read
+
+    tape = Recorder(Redactor())
+    with in_place(tape):
+        lines, sevens, exact = asyncio.run(ask())
+    player = replayed(tape)
+    with in_place(player):
+        again = asyncio.run(ask())
+    assert again[0] == lines
+    assert b"".join(again[1]) == b"".join(sevens)
+    assert again[2] == exact
+    assert player.unplayed() == ()
+
+
+async def read_in_every_way(address: str) -> list[list[object]]:
+    """A body by lines, in fixed sizes, in exact sizes, as it comes, and chunk by chunk."""
+    read: list[list[object]] = []
+    async with aiohttp.ClientSession() as session:
+        async with session.get(address) as got:
+            read.append([line async for line in got.content])
+        async with session.get(address) as got:
+            sizes = [piece async for piece in got.content.iter_chunked(70_000)]
+            assert max(map(len, sizes)) <= 70_000
+            read.append([b"".join(sizes)])
+        async with session.get(address) as got:
+            exact = await got.content.readexactly(150_001)
+            some = await got.content.read(7)
+            read.append([exact, some, await got.content.readline(), await got.content.read()])
+        async with session.get(address) as got:
+            read.append([b"".join([piece async for piece in got.content.iter_any()])])
+        async with session.get(address) as got:
+            chunks = [chunk async for chunk in got.content.iter_chunks()]
+            read.append([b"".join(data for data, _ in chunks), chunks[-1][1]])
+        async with session.get(address) as got:
+            read.append([await got.read()])
+    return read
+
+
+@pytest.mark.parametrize("size", [200_000, 1_000_000])
+@pytest.mark.parametrize("path", ["large", "large-whole"])
+@pytest.mark.parametrize("in_one", [False, True], ids=["as it came", "in one chunk"])
+def test_a_chunk_may_be_larger_than_the_buffer(
+    server: Server, size: int, path: str, in_one: bool
+) -> None:
+    """As it was recorded, and as a cassette of vcrpy has it: the whole body in one."""
+    address = f"{server.base}/{path}?{size}"
+    live = asyncio.run(read_in_every_way(address))
+    tape = Recorder(Redactor())
+    with in_place(tape):
+        asyncio.run(_once(address))
+    (told,) = loads(dumps(Cassette(tape.exchanges()))).exchanges
+    assert len(told.response.body) == size
+    player = Player(Cassette((replace(told, chunks=()) if in_one else told,) * len(live)))
+    with in_place(player):
+        assert asyncio.run(read_in_every_way(address)) == live
+    assert player.unplayed() == ()
+
+
+async def _once(address: str) -> bytes:
+    async with aiohttp.ClientSession() as session, session.get(address) as got:
+        return await got.read()
+
+
+@pytest.mark.parametrize(
+    ("session", "request_"),
+    [
+        ({}, {}),
+        ({"read_bufsize": 1000}, {}),
+        ({"read_bufsize": 2**20}, {}),
+        ({"read_bufsize": 1000}, {"read_bufsize": 5000}),
+        ({}, {"read_bufsize": 2**19}),
+    ],
+)
+def test_a_line_may_be_as_long_as_live(
+    server: Server, session: dict[str, Any], request_: dict[str, Any]
+) -> None:
+    """The buffer of the session, or of the request, says how long."""
+
+    async def ask(session: dict[str, Any], request: dict[str, Any]) -> list[object]:
+        seen: list[object] = []
+        async with aiohttp.ClientSession(**session) as client:
+            for length in (1500, 3000, 300_000, 600_000):
+                async with client.get(f"{server.base}/long-line?{length}", **request) as got:
+                    try:
+                        seen.append([line async for line in got.content])
+                    except (ValueError, LineTooLong) as error:  # which one, aiohttp's version says
+                        seen.append(repr(error))
+        return seen
+
+    live = asyncio.run(ask(session, request_))
+    tape = Recorder(Redactor())
+    with in_place(tape):
+        asyncio.run(ask({"read_bufsize": 2**21}, {}))
+    with in_place(replayed(tape)):
+        assert asyncio.run(ask(session, request_)) == live
+
+
+def test_a_body_that_is_read_too_slowly_is_no_answer(server: Server) -> None:
+    """The caller's patience ended; half an answer is not kept."""
+
+    async def ask() -> None:
+        patience = aiohttp.ClientTimeout(total=0.3)
+        async with aiohttp.ClientSession(timeout=patience) as session:
+            answer = await session.get(f"{server.base}/waiting")
+            with pytest.raises(TimeoutError):
+                await answer.read()
+
+    tape = Recorder(Redactor())
+    with in_place(tape):
+        asyncio.run(ask())
+    server.go.set()
+    assert tape.exchanges() == ()
+
+
+def test_the_callers_middlewares_are_around_the_tape(server: Server) -> None:
+    """What they add to a request is on it."""
+
+    async def more(request: Any, handler: Any) -> Any:
+        request.headers["accept"] = "text/x-more"
+        return await handler(request)
+
+    async def ask() -> None:
+        async with aiohttp.ClientSession(middlewares=(more,)) as session:
+            await (await session.get(f"{server.base}/json")).read()
+
+    tape = Recorder(Redactor())
+    with in_place(tape):
+        asyncio.run(ask())
+    (exchange,) = tape.exchanges()
+    assert dict(exchange.request.headers)["accept"] == "text/x-more"
+
+
+def test_a_request_of_another_context_is_an_error(server: Server) -> None:
+    """A task that began before the tape was in place has none."""
+
+    async def ask() -> None:
+        with in_place(Recorder(Redactor())):
+            await asyncio.sleep(0.05)
+
+    async def both() -> None:
+        task = asyncio.create_task(ask())
+        await asyncio.sleep(0.01)
+        async with aiohttp.ClientSession() as session:
+            with pytest.raises(NoTape):
+                await session.get(f"{server.base}/json")
+        await task
+
+    asyncio.run(both())
+    assert server.asked == []
+
+
+def test_without_a_tape_it_is_as_ever() -> None:
+    """The method is aiohttp's own again."""
+    before = aiohttp.ClientSession._request
+    with in_place(Recorder(Redactor())):
+        assert aiohttp.ClientSession._request is not before
+    assert aiohttp.ClientSession._request is before
+
+
+def test_it_is_not_imported_and_patched_when_it_comes(python: Python) -> None:
+    """Also inside the block; afterwards nothing is left, whether it came or not."""
+    code = """
+import sys
+import harness.intercept
+from harness.secrets.redactor import Redactor
+with harness.intercept.in_place(harness.intercept.Recorder(Redactor())):
+    print("aiohttp" in sys.modules)
+print(len([finder for finder in sys.meta_path if "harness" in type(finder).__module__]))
+with harness.intercept.in_place(harness.intercept.Recorder(Redactor())):
+    import aiohttp
+    print(aiohttp.ClientSession._request.__module__)
+print(aiohttp.ClientSession._request.__module__)
+print(len([finder for finder in sys.meta_path if "harness" in type(finder).__module__]))
+"""
+    done = python("-c", code)
+    assert done.stdout.split() == [
+        "False",
+        "0",
+        "harness.intercept.aiohttp",
+        "aiohttp.client",
+        "0",
+    ], done.stderr
+
+
+# ---------------------------------------------------------------------------------- the SDK
+
+
+def dash(base: str, *, stream: bool, words: str = "你好") -> list[Any]:
+    """One chat with DashScope's asynchronous SDK; not all of its headers are kept."""
+    call: Any = dashscope.AioGeneration.call
+
+    async def ask() -> list[Any]:
+        try:
+            answer = await call(
+                "qwen-flash",
+                messages=[{"role": "user", "content": words}],
+                stream=stream,
+                result_format="message",
+                api_key=DASHSCOPE_KEY,
+                base_address=f"{base}/api/v1",
+            )
+            parts = [part async for part in answer] if stream else [answer]
+        finally:
+            await close_shared_aio_session()
+        return [{name: part[name] for name in part if name != "headers"} for part in parts]
+
+    return asyncio.run(ask())
+
+
+@pytest.mark.parametrize("stream", [False, True])
+@pytest.mark.parametrize("words", ["你好", "触发限流"])
+def test_the_sdk_reads_from_the_tape_what_it_read_live(
+    sandbox: str, stream: bool, words: str
+) -> None:
+    """Answers and refusals; by way of a file that holds no key, and that stock vcrpy reads."""
+    tape = Recorder(Redactor((DASHSCOPE_KEY,)))
+    with in_place(tape):
+        live = dash(sandbox, stream=stream, words=words)
+    cassette = Cassette(tape.exchanges())
+    text = dumps(cassette)
+    prove_stock_reads(written(cassette), cassette)
+    assert DASHSCOPE_KEY not in text
+    player = Player(loads(text))
+    with in_place(player):
+        assert dash("http://elsewhere.invalid", stream=stream, words=words) == live
+    assert player.unplayed() == ()
+    assert len(live) > 1 or not stream or words == "触发限流"
+
+
+@pytest.mark.parametrize("stream", [False, True])
+def test_the_sdk_does_not_swallow_a_miss(stream: bool) -> None:
+    """Nor does it try again, and sleep, before it lets it through."""
+    began = time.perf_counter()
+    with in_place(Player(Cassette(()))), pytest.raises(Miss, match="the cassette is empty"):
+        dash("http://elsewhere.invalid", stream=stream)
+    assert time.perf_counter() - began < 2

@@ -1,0 +1,612 @@
+"""A replay's own time: sleeps cost nothing, and yet time has passed for whoever asks there."""
+
+from __future__ import annotations
+
+import asyncio
+import contextvars
+import ssl
+import subprocess
+import sys
+import threading
+import time
+import timeit
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import partial
+from pathlib import Path
+from time import sleep as early_sleep
+from time import time as early_time
+from types import ModuleType
+from typing import Any
+
+import aiohttp
+import anyio
+import anyio.to_thread
+import dashscope
+import httpx
+import pytest
+import tenacity
+import zhipuai
+from dashscope.aigc.image_synthesis import AioImageSynthesis
+from dashscope.api_entities.aio_session import close_shared_aio_session
+from dashscope.api_entities.http_request import close_shared_sync_session
+
+import harness
+from harness.cassette import dumps
+from harness.cassette.store import Store
+from harness.intercept import Player, Recorder, ReplayOrRecord, Tape, clock, in_place
+from harness.runner import Source, record, replay
+from harness.sandbox import DASHSCOPE_KEY, PROVIDER_SERVERS, ZHIPUAI_KEY, Options, serve
+from harness.scenario import loads
+from harness.secrets.redactor import Redactor
+from harness.types import Cassette, Exchange, Origin, Reply, Request, Response
+
+POLLS = 40
+TRIES = range(20)
+TRUST = ssl.create_default_context()
+"""To read all certificates anew takes longer than anything here."""
+
+
+@contextmanager
+def quickly() -> Iterator[None]:
+    """What the world's clock says of a block that sleeps for minutes."""
+    began = time.perf_counter()
+    yield
+    assert time.perf_counter() - began < 5
+
+
+@contextmanager
+def replaying(*exchanges: Exchange) -> Iterator[Player]:
+    """A replay that sleeps for minutes, quickly."""
+    with quickly(), in_place(Player(Cassette(exchanges))) as tape:
+        assert isinstance(tape, Player)
+        yield tape
+
+
+def states(*told: str) -> list[Exchange]:
+    """The recorded answers to somebody who asked for a task's state."""
+    return [
+        Exchange(Request("GET", "http://a/task"), Response(200, body=word.encode()))
+        for word in told
+    ]
+
+
+# ------------------------------------------------------------------------------------- sleeping
+
+CLOCKS: list[Callable[[], float]] = [
+    lambda: time.time(),
+    lambda: time.monotonic(),
+    lambda: time.perf_counter(),
+    lambda: time.time_ns() / 1e9,
+    lambda: time.monotonic_ns() / 1e9,
+    lambda: time.perf_counter_ns() / 1e9,
+    lambda: early_time(),
+]
+
+
+@pytest.mark.parametrize("now", CLOCKS)
+def test_what_was_slept_has_passed(now: Callable[[], float]) -> None:
+    """By every clock, however its name was bound."""
+    with replaying():
+        began = now()
+        time.sleep(15)
+        early_sleep(15)
+        assert 30 <= now() - began < 32
+
+
+async def by_asyncio(seconds: float) -> None:
+    """asyncio."""
+    await asyncio.sleep(seconds)
+
+
+async def by_anyio(seconds: float) -> None:
+    """anyio, whose backend bound asyncio's name early."""
+    await anyio.sleep(seconds)
+
+
+async def by_tenacity(seconds: float) -> None:
+    """tenacity's asynchronous retries."""
+    async for attempt in tenacity.AsyncRetrying(
+        wait=tenacity.wait_fixed(seconds), stop=tenacity.stop_after_attempt(2), reraise=True
+    ):
+        with attempt:
+            if attempt.retry_state.attempt_number == 1:
+                raise ValueError
+
+
+async def by_thread(seconds: float) -> None:
+    """A thread that has the context."""
+    await asyncio.to_thread(time.sleep, seconds)
+
+
+async def by_anyio_thread(seconds: float) -> None:
+    """anyio's threads have it too."""
+    await anyio.to_thread.run_sync(time.sleep, seconds)
+
+
+@pytest.mark.parametrize("way", [by_asyncio, by_anyio, by_tenacity, by_thread, by_anyio_thread])
+def test_asynchronous_sleeps_cost_nothing(way: Callable[[float], Any]) -> None:
+    """And time has passed after them."""
+
+    async def main() -> float:
+        began = time.monotonic()
+        await way(15)
+        return time.monotonic() - began
+
+    with replaying():
+        assert 15 <= asyncio.run(main()) < 17
+
+
+def test_tenacity_waits_cost_nothing() -> None:
+    """Its own clock says how long it tried."""
+    tries = tenacity.Retrying(
+        wait=tenacity.wait_fixed(30), stop=tenacity.stop_after_delay(100), reraise=True
+    )
+    asked: list[float] = []
+
+    def ask() -> None:
+        asked.append(time.time())
+        raise ValueError
+
+    with replaying(), pytest.raises(ValueError, match=r"^$"):
+        tries(ask)
+    assert [round(then - asked[0]) for then in asked] == [0, 30, 60, 90, 120]
+
+
+def test_wrong_sleeps_are_as_wrong_as_ever() -> None:
+    """And sleeping forever is forever."""
+
+    async def forever() -> None:
+        await asyncio.wait_for(anyio.sleep_forever(), 0.01)
+
+    with replaying():
+        with pytest.raises(ValueError, match="non-negative"):
+            time.sleep(-1)
+        with pytest.raises(TypeError):
+            time.sleep("1")  # type: ignore[arg-type]
+        with pytest.raises(OverflowError):
+            time.sleep(float("inf"))
+        with pytest.raises(TimeoutError):
+            asyncio.run(forever())
+        assert asyncio.run(asyncio.sleep(3, "result")) == "result"
+
+
+# --------------------------------------------------------------------------------- poll loops
+
+
+@pytest.mark.parametrize("told", [["run"] * 3 + ["done"], ["done"], ["run"] * 30 + ["done"]])
+def test_a_poll_loop_ends_with_its_task(told: list[str]) -> None:
+    """The states come in the order they were recorded."""
+    seen = []
+    with replaying(*states(*told)) as tape:
+        deadline = time.time() + 3600
+        while time.time() < deadline:
+            seen.append(httpx.get("http://a/task", verify=TRUST).text)
+            if seen[-1] == "done":
+                break
+            time.sleep(15)
+    assert seen == told
+    assert tape.unplayed() == ()
+
+
+def test_a_poll_loop_ends_at_its_deadline() -> None:
+    """Asking more often than was recorded gets the last state again."""
+    seen = []
+    with replaying(*states("wait", "run")):
+        deadline = time.time() + 60
+        while time.time() < deadline:
+            seen.append(httpx.get("http://a/task", verify=TRUST).text)
+            time.sleep(15)
+    assert seen == ["wait", "run", "run", "run"]
+
+
+def test_who_gives_up_before_the_end_leaves_states_unplayed() -> None:
+    """It never saw what was recorded: that is a finding, not a way to wait."""
+    with replaying(*states("wait", "run", "done")) as tape:
+        httpx.get("http://a/task", verify=TRUST)
+        time.sleep(15)
+        httpx.get("http://a/task", verify=TRUST)
+    assert [e.response.body for e in tape.unplayed()] == [b"done"]
+
+
+async def polled(get: Callable[[], Any]) -> list[str]:
+    """The states that a poll loop of asynchronous code sees."""
+    seen: list[str] = []
+    while not seen or seen[-1] != "done":
+        await asyncio.sleep(15)
+        seen.append(await get())
+    return seen
+
+
+async def get_by_httpx() -> str:
+    """One question."""
+    async with httpx.AsyncClient(verify=TRUST) as client:
+        return (await client.get("http://a/task")).text
+
+
+async def get_by_aiohttp() -> str:
+    """The same."""
+    async with aiohttp.ClientSession() as session, session.get("http://a/task") as answer:
+        return await answer.text()
+
+
+@pytest.mark.parametrize("get", [get_by_httpx, get_by_aiohttp])
+def test_asynchronous_poll_loops_end(get: Callable[[], Any], tmp_path: Path) -> None:
+    """In a block of code with a cassette, whatever library asks."""
+    path = tmp_path / "a.yaml"
+    told = ["run"] * (POLLS - 1) + ["done"]
+    path.write_text(dumps(Cassette(tuple(states(*told)))), encoding="utf-8")
+    with quickly(), harness.use_cassette(path):
+        assert asyncio.run(polled(get)) == told
+
+
+# ------------------------------------------------------------------------------------ many tasks
+
+
+def test_tasks_wake_up_in_the_order_in_which_they_would_have() -> None:
+    """Those that wait at the same time do so once; afterwards that time has passed for all."""
+    heard: list[tuple[str, int]] = []
+
+    async def say(name: str, seconds: float, times: int) -> None:
+        for _ in range(times):
+            await asyncio.sleep(seconds)
+            heard.append((name, round(time.time() - began)))
+
+    async def main() -> None:
+        await asyncio.gather(say("a", 10, 4), say("b", 25, 2), say("c", 60, 1))
+
+    with replaying():
+        began = time.time()
+        asyncio.run(main())
+        assert round(time.time() - began) == 60
+    told = [("a", 10), ("a", 20), ("b", 25), ("a", 30), ("a", 40), ("b", 50), ("c", 60)]
+    assert heard == told
+
+
+def test_a_sleep_that_limits_another_task_does_not_win_the_race() -> None:
+    """The task has a minute; it takes 45 seconds of it."""
+
+    async def main() -> set[str]:
+        tasks = [
+            asyncio.create_task(polled(get_by_aiohttp), name="polled"),
+            asyncio.create_task(asyncio.sleep(60), name="limit"),
+        ]
+        done, others = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        for task in others:
+            task.cancel()
+        return {task.get_name() for task in done}
+
+    with replaying(*states("run", "run", "done")):
+        assert asyncio.run(main()) == {"polled"}
+    with replaying(*states("run", "run", "run", "run", "done")):
+        assert asyncio.run(main()) == {"limit"}
+
+
+def test_time_goes_on_where_somebody_asks_for_it_all_the_time() -> None:
+    """A task that never rests does not keep another asleep."""
+
+    async def main() -> None:
+        task = asyncio.create_task(asyncio.sleep(15))
+        while not task.done():
+            await asyncio.sleep(0)
+
+    with replaying():
+        asyncio.run(main())
+
+
+def test_a_task_may_be_cancelled_in_its_sleep() -> None:
+    """The others sleep on."""
+
+    async def main() -> float:
+        began = time.time()
+        task = asyncio.create_task(asyncio.sleep(5))
+        await asyncio.sleep(1)
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+        await asyncio.sleep(10)
+        return time.time() - began
+
+    with replaying():
+        assert round(asyncio.run(main())) == 11
+
+
+# -------------------------------------------------------------------------------------- timeouts
+
+
+async def wait_for(limit: float, seconds: float) -> None:
+    """asyncio's older way."""
+    await asyncio.wait_for(asyncio.sleep(seconds), limit)
+
+
+async def timeout(limit: float, seconds: float) -> None:
+    """asyncio's newer way, around several sleeps."""
+    async with asyncio.timeout(limit):
+        for _ in range(3):
+            await asyncio.sleep(seconds / 3)
+
+
+async def fail_after(limit: float, seconds: float) -> None:
+    """anyio's way."""
+    with anyio.fail_after(limit):
+        await anyio.sleep(seconds)
+
+
+@pytest.mark.parametrize("way", [wait_for, timeout, fail_after])
+def test_a_timeout_ends_a_sleep_that_would_have_been_longer(
+    way: Callable[[float, float], Any],
+) -> None:
+    """And no other; when it does, just its own time has passed."""
+
+    async def main(limit: float, seconds: float) -> float:
+        began = time.monotonic()
+        try:
+            await way(limit, seconds)
+        except TimeoutError:
+            return -(time.monotonic() - began)
+        return time.monotonic() - began
+
+    with replaying():
+        assert round(asyncio.run(main(10, 15))) == -10
+        assert round(asyncio.run(main(20, 15))) == 15
+
+
+def test_a_timeout_without_any_sleep_is_as_long_as_it_says() -> None:
+    """What really happens takes its time."""
+
+    async def main() -> None:
+        with pytest.raises(TimeoutError):
+            await asyncio.wait_for(asyncio.Event().wait(), 0.05)
+
+    with in_place(Player(Cassette(()))):
+        began = threading.Event()
+        asyncio.run(main())
+    assert not began.is_set()
+
+
+def test_the_time_of_an_event_loop_is_its_own() -> None:
+    """It goes on as it did, also where the loop runs in the context."""
+
+    async def main() -> tuple[float, float]:
+        loop = asyncio.get_running_loop()
+        began, virtual = loop.time(), time.monotonic()
+        await asyncio.sleep(100)
+        return loop.time() - began, time.monotonic() - virtual
+
+    with replaying():
+        real, seen = asyncio.run(main())
+    assert real < 2
+    assert 100 <= seen < 102
+
+
+# --------------------------------------------------------------------------------------- outside
+
+
+def far_from(now: float) -> bool:
+    """Whether the time is not the world's."""
+    return abs(now - clock._monotonic()) > 5
+
+
+def test_everywhere_else_time_is_as_it_was() -> None:
+    """In threads that began before, in tapes that record, and after the block."""
+    found: list[bool] = []
+
+    def outside() -> None:
+        found.append(far_from(time.monotonic()))
+        began = clock._monotonic()
+        time.sleep(0.02)
+        found.append(clock._monotonic() - began < 0.02)
+
+    inside = threading.Event()
+
+    def before() -> None:
+        inside.wait()
+        outside()
+
+    thread = threading.Thread(target=before)
+    thread.start()
+    with in_place(Player(Cassette(()))):
+        time.sleep(100)
+        assert far_from(time.monotonic())
+        inside.set()
+        thread.join()
+        contextvars.Context().run(outside)
+        for tape in (
+            Recorder(Redactor()),
+            ReplayOrRecord(Player(Cassette(())), Recorder(Redactor())),
+        ):
+            with in_place(tape):
+                outside()
+        assert far_from(time.monotonic())
+    outside()
+    assert found == [False] * 10
+
+
+def test_every_replay_has_its_own_time() -> None:
+    """What was slept in one has not passed in another."""
+    first, second = Player(Cassette(())), Player(Cassette(()))
+    with in_place(first):
+        time.sleep(100)
+        with in_place(second):
+            assert not far_from(time.monotonic())
+        assert far_from(time.monotonic())
+
+
+def test_names_are_as_they_were_afterwards() -> None:
+    """Also those that were bound early."""
+    before = time.sleep, time.time, asyncio.sleep, early_sleep
+    with in_place(Player(Cassette(()))):
+        now = time.sleep, time.time, asyncio.sleep, early_sleep
+        assert all(a is not b for a, b in zip(before, now, strict=True))
+        assert now[0].__name__ == "sleep"
+    assert (time.sleep, time.time, asyncio.sleep, early_sleep) == before
+    assert vars(asyncio.BaseEventLoop)["call_at"].__module__.startswith("asyncio")
+
+
+def test_names_that_came_between_two_replays_are_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As in a notebook, or in a module that was being imported, or is loaded again."""
+    notebook = ModuleType("notebook")
+    monkeypatch.setitem(sys.modules, "notebook", notebook)
+    for cell in ("from time import sleep", "from time import monotonic as now"):
+        with replaying():
+            pass
+        exec(cell, vars(notebook))  # noqa: S102
+    with replaying():
+        before = notebook.now()
+        notebook.sleep(100)
+        assert notebook.now() - before >= 100
+    assert (notebook.sleep, notebook.now) == (time.sleep, time.monotonic)
+
+
+def test_a_module_that_takes_the_place_of_another_is_looked_at() -> None:
+    """Also where it has the other's id, and as many names."""
+    for name in ("one", "two") * 50:
+        module = sys.modules["passing"] = ModuleType("passing")
+        vars(module).update({"one": print, "two": print, name: time.sleep})
+        try:
+            with replaying():
+                assert vars(module)[name] is time.sleep
+        finally:
+            del sys.modules["passing"], module
+
+
+def test_who_waits_for_what_really_happens_does() -> None:
+    """A process is waited for in the world's time."""
+    with in_place(Player(Cassette(()))):
+        time.sleep(100)
+        with pytest.raises(subprocess.TimeoutExpired):
+            subprocess.run([sys.executable, "-c", "import time; time.sleep(9)"], timeout=0.1)
+        done = subprocess.run([sys.executable, "-c", ""], timeout=50, check=True)
+    assert done.returncode == 0
+
+
+@pytest.mark.parametrize("pace", [0.01, 0.02])
+def test_at_a_pace_sleeps_take_that_part_of_their_time(pace: float) -> None:
+    """And all of it has passed for who asks."""
+
+    async def main() -> None:
+        await asyncio.gather(asyncio.sleep(3), anyio.sleep(3))
+
+    began = time.perf_counter()
+    with in_place(Player(Cassette(()), pace=pace)):
+        seen = time.time()
+        time.sleep(3)
+        asyncio.run(main())
+        assert 6 <= time.time() - seen < 7
+    assert 6 * pace <= time.perf_counter() - began < 1
+
+
+# ------------------------------------------------------------------------------ SDKs and scenarios
+
+ASKED = [{"role": "user", "content": "你好"}]
+SLOWLY = Options(port=0, pending_polls=1, running_polls=POLLS - 2)
+
+
+@pytest.fixture(scope="module")
+def slow_sandbox() -> Iterator[str]:
+    """A sandbox whose tasks are done at the fortieth question."""
+    with serve(SLOWLY) as base:
+        yield base
+
+
+SCENARIO = """\
+name: patience
+about: A task that takes ten minutes.
+mode: async
+poll: {{interval: {interval}, limit: 60}}
+targets: [zhipuai/glm-4]
+steps:
+  - user: 你好
+"""
+
+
+def test_forty_polls_of_a_scenario_replay_in_no_time(slow_sandbox: str, tmp_path: Path) -> None:
+    """Ten minutes of waiting, 15 seconds at a time, by the real SDK: under 0.1 s."""
+    speaker = PROVIDER_SERVERS["zhipuai"]
+    source = Source(
+        Origin.SANDBOX,
+        where=slow_sandbox,
+        key=lambda _: speaker.key,
+        address=lambda _: slow_sandbox + speaker.prefix,
+    )
+    brief, patient = (loads(SCENARIO.format(interval=seconds)) for seconds in (0, 15))
+    store = Store(tmp_path)
+    record(brief, brief.targets[0], source, store, lambda _: None)
+    transcript = replay(patient, patient.targets[0], store)  # the SDK is imported
+    outcome = transcript.turns[0].outcome
+    assert isinstance(outcome, Reply)
+    assert len(transcript.turns[0].exchanges) == 1 + POLLS
+    again = partial(replay, patient, patient.targets[0], store)
+    with quickly():
+        again()
+    # Of the thread's own time, as others may have this machine; what waits was told above.
+    took = (timeit.timeit(again, timer=time.thread_time, number=1) for _ in TRIES)
+    assert any(seconds < 0.1 for seconds in took)
+
+
+def zhipu(base: str, interval: float) -> str:
+    """A task by Zhipu's SDK, asked after by the user's own loop."""
+    with zhipuai.ZhipuAI(api_key=ZHIPUAI_KEY, base_url=f"{base}/api/paas/v4") as client:
+        task: Any = client.chat.asyncCompletions.create(model="glm-4", messages=ASKED)
+        deadline = time.time() + 15 * POLLS
+        while task.task_status == "PROCESSING" and time.time() < deadline:
+            time.sleep(interval)
+            task = client.chat.asyncCompletions.retrieve_completion_result(id=task.id)
+        return str(task.task_status)
+
+
+def dash(base: str, _: float) -> str:
+    """A picture by DashScope's SDK, which polls by itself, 1 to 5 seconds apart."""
+    call: Any = dashscope.ImageSynthesis.call
+    dashscope.base_http_api_url = f"{base}/api/v1"
+    answer = call("wanx-v1", prompt="小猫", api_key=DASHSCOPE_KEY, wait_timeout=200)
+    close_shared_sync_session()
+    return str(answer.output.task_status)
+
+
+def dash_async(base: str, _: float) -> str:
+    """The same by its asynchronous half."""
+    call: Any = AioImageSynthesis.call
+    dashscope.base_http_api_url = f"{base}/api/v1"
+
+    async def work() -> str:
+        answer = await call("wanx-v1", prompt="小猫", api_key=DASHSCOPE_KEY)
+        await close_shared_aio_session()
+        return str(answer.output.task_status)
+
+    return asyncio.run(work())
+
+
+@pytest.mark.parametrize("work", [zhipu, dash, dash_async])
+def test_forty_polls_by_an_sdk_replay_in_no_time(
+    slow_sandbox: str, work: Callable[[str, float], str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever waits, the user's own loop or the SDK's; every state that was recorded is seen."""
+    monkeypatch.setattr(dashscope, "base_http_api_url", dashscope.base_http_api_url)
+    tape = Recorder(Redactor((ZHIPUAI_KEY, DASHSCOPE_KEY)))
+    with in_place(tape), impatient():
+        done = work(slow_sandbox, 0.001)
+    assert done.startswith("SUCCE")
+    # Asynchronously, DashScope's SDK asks with a slash at the end, and is redirected each time.
+    assert sum(bool(e.response.body) for e in tape.exchanges()) == 1 + POLLS
+    player = Player(Cassette(tape.exchanges()))
+    with quickly(), in_place(player):
+        assert work("http://elsewhere.invalid", 15) == done
+    assert player.unplayed() == ()
+
+
+@contextmanager
+def impatient() -> Iterator[None]:
+    """While recording, nobody waits for a sandbox."""
+    with pytest.MonkeyPatch.context() as patching:
+        patching.setattr(time, "sleep", lambda seconds: None)
+        original = asyncio.sleep
+        patching.setattr(asyncio, "sleep", lambda seconds, result=None: original(0, result))
+        yield
+
+
+def test_a_tape_in_a_tape(tmp_path: Path) -> None:
+    """A scenario that is replayed in a block of code has its own time."""
+    tapes: list[Tape] = [Player(Cassette(())), Player(Cassette(()))]
+    with in_place(tapes[0]), in_place(tapes[1]):
+        time.sleep(50)
+    assert [tape.clock.ahead > 49 for tape in tapes if tape.clock] == [False, True]

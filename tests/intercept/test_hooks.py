@@ -1,0 +1,239 @@
+"""Hooks: how a request is compared, and what of an exchange is kept."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import httpx
+import openai
+import pytest
+
+import harness
+from harness.cassette import store
+from harness.errors import BadHook, Miss, SecretLeft
+from harness.types import Exchange, Request, Response
+
+from .server import Server
+
+SECRET = "my-own-secret"  # noqa: S105 - nobody's
+LOOKS_LIKE_A_KEY = "sk-9f8e7d6c5b4a39281706f5e4d3c2b1a0"
+
+
+def without_trace(request: Request) -> Request:
+    """A request without the query parameter that is another each time."""
+    return replace(request, uri=str(httpx.URL(request.uri).copy_remove_param("trace")))
+
+
+def test_a_request_is_compared_as_match_gives_it_back(server: Server, tmp_path: Path) -> None:
+    """What travels and what is kept is the request itself; a Miss tells what was compared."""
+    path = tmp_path / "a.yaml"
+    with harness.use_cassette(path, record="all", match=without_trace):
+        httpx.get(f"{server.base}/json?trace=1&a=1")
+    assert server.asked[0][1] == "/json?trace=1&a=1"
+    assert store.read(path).exchanges[0].request.uri.endswith("/json?trace=1&a=1")
+    with harness.use_cassette(path, match=without_trace):
+        assert httpx.get(f"{server.base}/json?a=1&trace=2").status_code == 200
+    with (
+        pytest.raises(Miss, match=r"(?s)query: recorded \"a=1\", asked \"a=2\"$"),
+        harness.use_cassette(path, match=without_trace),
+    ):
+        httpx.get(f"{server.base}/json?trace=3&a=2")
+    with pytest.raises(Miss), harness.use_cassette(path):
+        httpx.get(f"{server.base}/json?trace=2&a=1")
+
+
+def test_match_may_look_at_a_header(server: Server, tmp_path: Path) -> None:
+    """Those that are kept; and it never sees a key."""
+    path, seen = tmp_path / "a.yaml", []
+
+    def by_type(request: Request) -> Request:
+        seen.append(dict(request.headers))
+        return replace(request, uri=request.uri + dict(request.headers)["content-type"])
+
+    def ask(kind: str) -> int:
+        headers = {"content-type": kind, "authorization": f"Bearer {SECRET}"}
+        return httpx.post(f"{server.base}/echo", content=b"x", headers=headers).status_code
+
+    with harness.use_cassette(path, record="all"):
+        ask("text/a")
+        ask("text/b")
+    with harness.use_cassette(path, match=by_type):
+        assert [ask("text/b"), ask("text/a")] == [200, 200]
+    with pytest.raises(Miss), harness.use_cassette(path, match=by_type):
+        ask("text/c")
+    assert SECRET not in str(seen)
+
+
+def test_what_is_not_to_be_kept_is_answered_all_the_same(server: Server, tmp_path: Path) -> None:
+    """None keeps nothing of an exchange; each is asked about once."""
+    path, asked = tmp_path / "a.yaml", []
+
+    def only_json(exchange: Exchange) -> Exchange | None:
+        asked.append(exchange.request.uri)
+        return exchange if exchange.response.header("content-type") == "application/json" else None
+
+    with harness.use_cassette(path, record="all", before_record=only_json) as taped:
+        assert httpx.get(f"{server.base}/nothing").status_code == 204
+        httpx.get(f"{server.base}/json")
+        assert len(taped.exchanges) == len(taped.recorded) == 1
+    assert len(asked) == 2
+    assert [e.response.status for e in store.read(path).exchanges] == [200]
+    with harness.use_cassette(tmp_path / "b.yaml", record="all", before_record=lambda _: None) as t:
+        httpx.get(f"{server.base}/json")
+    assert (t.went_out, t.written, (tmp_path / "b.yaml").exists()) == (True, False, False)
+
+
+def test_another_request_and_response_may_be_kept(server: Server, tmp_path: Path) -> None:
+    """What was timed and counted stays as it was, unless the body is another."""
+    path = tmp_path / "a.yaml"
+
+    def shorter(exchange: Exchange) -> Exchange:
+        request = replace(exchange.request, uri="http://elsewhere.invalid/short", method="PUT")
+        response = replace(exchange.response, body=b"short")
+        return Exchange(request, response, turn=7, key=SECRET)
+
+    with harness.use_cassette(path, record="all", before_record=shorter):
+        assert httpx.get(f"{server.base}/stream").content != b"short"
+    (kept,) = store.read(path).exchanges
+    assert (kept.request.method, kept.turn, kept.key, kept.chunks) == ("GET", None, "none", ())
+    assert kept.timing is not None
+    with harness.use_cassette(path):
+        assert httpx.get("http://elsewhere.invalid/short").content == b"short"
+
+
+def test_a_hook_cannot_leak(server: Server, tmp_path: Path) -> None:
+    """Secrets are taken out of what it gives back, and what still looks like one is refused."""
+    path = tmp_path / "a.yaml"
+
+    def telling(words: str) -> Any:
+        def tell(exchange: Exchange) -> Exchange:
+            told = ((words, words), ("authorization", words), ("content-type", words))
+            body = json.dumps({"key": words}).encode()
+            request = Request(words, f"http://a/{words}", told, body)
+            return Exchange(request, Response(200, words, told, body), key=words)
+
+        return tell
+
+    options: dict[str, Any] = {"record": "all", "secrets": [SECRET]}
+    with harness.use_cassette(path, before_record=telling(SECRET), **options):
+        httpx.get(f"{server.base}/json")
+    assert SECRET not in path.read_text()
+    before = path.read_bytes()
+    with (
+        pytest.raises(SecretLeft),
+        harness.use_cassette(path, before_record=telling(LOOKS_LIKE_A_KEY), **options),
+    ):
+        httpx.get(f"{server.base}/json")
+    assert path.read_bytes() == before
+
+
+def test_a_hook_may_take_out_what_would_be_refused(server: Server, tmp_path: Path) -> None:
+    """It sees what travelled."""
+    path = tmp_path / "a.yaml"
+
+    def blank(exchange: Exchange) -> Exchange:
+        hidden = replace(exchange.request, body=b"{}")
+        return replace(exchange, request=hidden, response=replace(exchange.response, body=b"{}"))
+
+    with harness.use_cassette(path, record="all", before_record=blank):
+        httpx.post(f"{server.base}/echo", json={"key": LOOKS_LIKE_A_KEY})
+    assert store.read(path).exchanges[0].request.body == b"{}"
+
+
+@pytest.mark.parametrize(
+    ("hook", "record"), [("match", "none"), ("match", "missing"), ("before_record", "all")]
+)
+def test_a_hook_that_gives_back_something_else(
+    server: Server, tmp_path: Path, hook: str, record: str
+) -> None:
+    """Is told of by its name, and nothing is written."""
+    path = tmp_path / "a.yaml"
+    with harness.use_cassette(path, record="all"):
+        httpx.get(f"{server.base}/json")
+    before = path.read_bytes()
+    wrong: Any = {hook: lambda _: "text"}
+    with (
+        pytest.raises(BadHook, match=f"{hook} has to give back .*, not str$"),
+        harness.use_cassette(path, record=record, **wrong),
+    ):
+        httpx.get(f"{server.base}/json")
+    assert path.read_bytes() == before
+
+
+NO_REQUESTS: list[dict[str, Any]] = [
+    {"uri": None},
+    {"body": "text"},
+    {"headers": {"a": "b"}},
+    {"headers": (("a", 1),)},
+]
+
+
+@pytest.mark.parametrize("wrong", NO_REQUESTS, ids=str)
+def test_match_gives_back_a_whole_request(server: Server, tmp_path: Path, wrong: Any) -> None:
+    """What is none is told of by the hook's name, whatever library asks."""
+    told = r"^match gave back (a Request whose \w+ is \w+|headers that are no pairs .*)$"
+    hook: dict[str, Any] = {"match": lambda request: replace(request, **wrong)}
+    with harness.use_cassette(tmp_path / "a.yaml", record="all"):
+        httpx.get(f"{server.base}/json")
+    with pytest.raises(BadHook, match=told), harness.use_cassette(tmp_path / "a.yaml", **hook):
+        httpx.get(f"{server.base}/json")
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        *({"request": replace(Request("GET", "/"), **fields)} for fields in NO_REQUESTS),
+        {"response": Response("x")},  # type: ignore[arg-type]
+        {"response": Response(True)},
+        {"response": Response(200, reason=None)},  # type: ignore[arg-type]
+        {"response": None},
+    ],
+    ids=str,
+)
+def test_before_record_gives_back_a_whole_exchange(
+    server: Server, tmp_path: Path, wrong: dict[str, Any]
+) -> None:
+    """What nobody could read again is not written."""
+    path = tmp_path / "a.yaml"
+    with (
+        pytest.raises(BadHook, match=r"^before_record gave back "),
+        harness.use_cassette(path, record="all", before_record=lambda e: replace(e, **wrong)),
+    ):
+        httpx.get(f"{server.base}/json")
+    assert not path.exists()
+
+
+def test_no_sdk_tries_again_where_match_raises(tmp_path: Path) -> None:
+    """Its error comes through, and is the cause."""
+    calls = []
+
+    def broken(request: Request) -> Request:
+        calls.append(request)
+        raise ValueError("mine")
+
+    (tmp_path / "a.yaml").write_text("interactions: []\nversion: 1\n")
+    client = openai.OpenAI(api_key="x", max_retries=5)
+    with (
+        pytest.raises(BadHook, match=r"^match raised ValueError: mine$") as caught,
+        harness.use_cassette(tmp_path / "a.yaml", match=broken),
+    ):
+        client.models.list()
+    assert isinstance(caught.value.__cause__, ValueError)
+    assert len(calls) == 1
+
+
+def test_a_hook_that_raises_writes_nothing(server: Server, tmp_path: Path) -> None:
+    """Its error is the block's."""
+
+    def broken(exchange: Exchange) -> Exchange:
+        raise ValueError("mine")
+
+    with (
+        pytest.raises(ValueError, match="mine"),
+        harness.use_cassette(tmp_path / "a.yaml", record="all", before_record=broken),
+    ):
+        httpx.get(f"{server.base}/json")
+    assert not (tmp_path / "a.yaml").exists()

@@ -1,0 +1,198 @@
+"""Whose key it was: an answer to a wrong key is none to the right one, and the other way round."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from itertools import permutations
+from pathlib import Path
+from typing import Any
+
+import dashscope
+import httpx
+import pytest
+import zhipuai
+from dashscope.api_entities.http_request import close_shared_sync_session
+from zhipuai.core._jwt_token import generate_token
+
+import harness
+from harness.cassette import dumps, loads, store
+from harness.errors import Miss
+from harness.intercept import Player, Recorder, in_place
+from harness.providers import NO_KEY
+from harness.providers.dashscope.session import WRONG_KEY as DASHSCOPE_WRONG
+from harness.providers.zhipu.session import WRONG_KEY as ZHIPUAI_WRONG
+from harness.sandbox import DASHSCOPE_KEY, ZHIPUAI_KEY
+from harness.secrets.fingerprint import NONE
+from harness.secrets.redactor import Redactor
+from harness.types import Cassette, Exchange, Request, Response
+
+ASKED = [{"role": "user", "content": "你好"}]
+Ask = Callable[[str, str], int]
+"""Asks the same at an address with a key; the HTTP status."""
+
+
+@pytest.fixture(autouse=True)
+def _own_session() -> Iterator[None]:
+    """DashScope's SDK shares one session; none is left behind."""
+    yield
+    close_shared_sync_session()
+
+
+def zhipu(base: str, key: str) -> int:
+    """Zhipu's SDK, which sends the key as it is."""
+    return _zhipu(base, key, disable_token_cache=True)
+
+
+def zhipu_signed(base: str, key: str) -> int:
+    """The same, sending a token signed with the key at this moment."""
+    generate_token.cache_clear()
+    return _zhipu(base, key, disable_token_cache=False)
+
+
+def _zhipu(base: str, key: str, **options: Any) -> int:
+    address = f"{base}/api/paas/v4"
+    with zhipuai.ZhipuAI(api_key=key, base_url=address, max_retries=0, **options) as client:
+        try:
+            client.chat.completions.create(model="glm-4", messages=ASKED)
+        except zhipuai.APIStatusError as error:
+            return int(error.status_code)
+        return 200
+
+
+def dash(base: str, key: str) -> int:
+    """DashScope's SDK."""
+    call: Any = dashscope.Generation.call
+    answer = call("qwen-flash", messages=ASKED, api_key=key, base_address=f"{base}/api/v1")
+    return int(answer.status_code)
+
+
+def plain(base: str, key: str) -> int:
+    """No SDK at all."""
+    body = {"model": "glm-4", "messages": ASKED}
+    headers = {"authorization": f"Bearer {key}"} if key else {}
+    address = f"{base}/api/paas/v4/chat/completions"
+    return httpx.post(address, json=body, headers=headers).status_code
+
+
+DUMMY = "0123456789abcdef0123456789abcdef.DummyDummyDummyD"
+EVERY = [
+    pytest.param(zhipu, ZHIPUAI_KEY, ZHIPUAI_WRONG, id="zhipuai"),
+    pytest.param(zhipu_signed, ZHIPUAI_KEY, ZHIPUAI_WRONG, id="zhipuai, signed"),
+    pytest.param(dash, DASHSCOPE_KEY, DASHSCOPE_WRONG, id="dashscope"),
+    pytest.param(plain, ZHIPUAI_KEY, ZHIPUAI_WRONG, id="httpx"),
+    pytest.param(plain, ZHIPUAI_KEY, "", id="httpx without a key"),
+]
+
+
+def recorded(base: str, ask: Ask, *keys: str) -> Cassette:
+    """A cassette of one question asked with each key, by way of its text."""
+    tape = Recorder(Redactor((ZHIPUAI_KEY, DASHSCOPE_KEY)))
+    with in_place(tape):
+        statuses = [ask(base, key) for key in keys]
+    cassette = Cassette(tape.exchanges())
+    assert [e.response.status for e in cassette.exchanges] == statuses
+    assert loads(dumps(cassette)).exchanges[0].key == cassette.exchanges[0].key
+    return loads(dumps(cassette))
+
+
+@pytest.mark.parametrize(("ask", "right", "wrong"), EVERY)
+def test_each_key_gets_its_own_answer(sandbox: str, ask: Ask, right: str, wrong: str) -> None:
+    """In whatever order they ask; and a key of nobody's stands for the right one."""
+    cassette = recorded(sandbox, ask, right, wrong, right)
+    assert [e.response.status for e in cassette.exchanges] == [200, 401, 200]
+    for order in set(permutations([(right, 200), (wrong, 401), (DUMMY, 200)])):
+        tape = Player(cassette)
+        with in_place(tape):
+            for key, status in order:
+                assert ask("http://elsewhere.invalid", key) == status
+        assert tape.unplayed() == ()
+
+
+@pytest.mark.parametrize(("ask", "right", "wrong"), EVERY)
+def test_a_refusal_of_a_wrong_key_answers_no_other(
+    sandbox: str, ask: Ask, right: str, wrong: str
+) -> None:
+    """A test with the right key is not told it was wrong; the message says so, and no key."""
+    cassette = recorded(sandbox, ask, wrong)
+    for key in (right, DUMMY, NO_KEY):
+        with in_place(Player(cassette)), pytest.raises(Miss, match="with another key") as caught:
+            ask("http://elsewhere.invalid", key)
+        assert "refused (HTTP 401)" in str(caught.value)
+        assert not any(part in str(caught.value) for part in (key, *key.split(".")) if part)
+    with in_place(Player(cassette)):
+        assert ask("http://elsewhere.invalid", wrong) == 401
+
+
+@pytest.mark.parametrize(("ask", "right", "wrong"), EVERY)
+def test_a_refused_key_meets_no_answer_of_another(
+    sandbox: str, ask: Ask, right: str, wrong: str
+) -> None:
+    """Though the request is the same in all but the key."""
+    cassette = recorded(sandbox, ask, right, wrong)
+    with in_place(Player(cassette)):
+        assert ask("http://elsewhere.invalid", wrong) == 401
+        with pytest.raises(Miss, match="it was recorded once, and asked once more"):
+            ask("http://elsewhere.invalid", wrong)
+        assert ask("http://elsewhere.invalid", right) == 200
+
+
+def test_what_a_refused_key_never_asked() -> None:
+    """Is told in words, too."""
+    asked, other = Request("POST", "https://a/b", (("api-key", "wrong"),)), "https://a/c"
+    key = "8810ad58"
+    tape = Player(
+        Cassette(
+            (
+                Exchange(Request("POST", other), Response(401), key=key),
+                Exchange(asked, Response(200), key="0badcafe"),
+            )
+        )
+    )
+    with pytest.raises(Miss, match="this key was refused elsewhere on the cassette"):
+        tape.find(asked)
+
+
+def test_without_fingerprints_all_is_as_ever() -> None:
+    """Other tools' cassettes, and older ones: first recorded, first played, whoever asks."""
+    request = Request("POST", "https://a/b", (("api-key", "wrong"),))
+    for statuses in ([401, 200], [401]):
+        tape = Player(Cassette(tuple(Exchange(request, Response(s)) for s in statuses)))
+        assert [tape.find(request).response.status for _ in statuses] == statuses
+
+
+def test_a_key_that_ran_out_is_not_a_refused_one() -> None:
+    """It was the right one before: in CI, with no key, what was recorded is played in its order."""
+    request = Request("GET", "https://a/b", (("api-key", "mine"),))
+    exchanges = tuple(Exchange(request, Response(status), key="0badcafe") for status in (200, 401))
+    tape = Player(Cassette(exchanges))
+    other = Request("GET", "https://a/b", (("api-key", "dummy"),))
+    assert [tape.find(other).response.status for _ in exchanges] == [200, 401]
+
+
+def test_a_right_key_is_recorded_beside_a_wrong_one(sandbox: str, tmp_path: Path) -> None:
+    """`missing` fetches what only another key was told; then both are on the cassette."""
+    path = tmp_path / "a.yaml"
+    for key, statuses in ((ZHIPUAI_WRONG, [401]), (ZHIPUAI_KEY, [401, 200])):
+        with harness.use_cassette(path, record="missing", allow_unplayed=True):
+            assert plain(sandbox, key) == statuses[-1]
+        assert [e.response.status for e in store.read(path).exchanges] == statuses
+    with harness.use_cassette(path):
+        assert (plain(sandbox, DUMMY), plain(sandbox, ZHIPUAI_WRONG)) == (200, 401)
+
+
+def test_a_download_without_a_key_is_found_beside_a_refusal_without_one() -> None:
+    """Nobody's key may be refused at one place and needed at none elsewhere."""
+    chat, picture = Request("POST", "https://a/chat"), Request("GET", "https://a/picture")
+    tape = Player(
+        Cassette(
+            (
+                Exchange(chat, Response(401), key=NONE),
+                Exchange(picture, Response(200), key=NONE),
+            )
+        )
+    )
+    with pytest.raises(Miss, match="with another key"):
+        tape.find(replace(chat, headers=(("api-key", "mine"),)))
+    assert tape.find(picture).response.status == 200
+    assert tape.find(chat).response.status == 401

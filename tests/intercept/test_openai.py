@@ -1,0 +1,162 @@
+"""The openai SDK, which speaks through httpx2, with the sandbox's compatible half."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import httpx
+import httpx2
+import openai
+import pytest
+
+import harness
+from harness.errors import Miss
+from harness.intercept import Player, Recorder, in_place, patch
+from harness.intercept import httpx as patch_httpx
+from harness.sandbox import ZHIPUAI_KEY
+from harness.secrets.redactor import Redactor
+from harness.types import Cassette, Exchange, Request
+
+if TYPE_CHECKING:
+    from conftest import Python
+
+ASKED: Any = [{"role": "user", "content": "你好"}]
+Chat = Callable[[str, bool], list[Any]]
+
+
+def sync(base: str, stream: bool) -> list[Any]:
+    """One chat, the SDK's retries on."""
+    address = f"{base}/api/paas/v4"
+    with openai.OpenAI(api_key=ZHIPUAI_KEY, base_url=address, max_retries=3) as client:
+        answer: Any = client.chat.completions.create(model="glm-4", messages=ASKED, stream=stream)
+        return [part.model_dump() for part in answer] if stream else [answer.model_dump()]
+
+
+def asynchronous(base: str, stream: bool) -> list[Any]:
+    """The same by the asynchronous client."""
+
+    async def chat() -> list[Any]:
+        address = f"{base}/api/paas/v4"
+        async with openai.AsyncOpenAI(
+            api_key=ZHIPUAI_KEY, base_url=address, max_retries=3
+        ) as client:
+            answer: Any = await client.chat.completions.create(
+                model="glm-4", messages=ASKED, stream=stream
+            )
+            if stream:
+                return [part.model_dump() async for part in answer]
+            return [answer.model_dump()]
+
+    return asyncio.run(chat())
+
+
+@pytest.mark.parametrize("chat", [sync, asynchronous])
+@pytest.mark.parametrize("stream", [False, True])
+def test_openai_reads_from_the_tape_what_it_read_live(
+    sandbox: str, chat: Chat, stream: bool, tmp_path: Path
+) -> None:
+    """A stream comes in many parts; the key is not on the cassette."""
+    path = tmp_path / "chat.yaml"
+    with harness.use_cassette(path, record="missing", secrets=[ZHIPUAI_KEY]) as taped:
+        live = chat(sandbox, stream)
+    assert len(taped.recorded) == 1
+    assert not stream or len(live) > 3
+    assert ZHIPUAI_KEY not in path.read_text(encoding="utf-8")
+    with harness.use_cassette(path) as taped:
+        assert chat("http://elsewhere.invalid", stream) == live
+    assert taped.findings == ()
+
+
+class Asked(Player):
+    """A tape that remembers what it was asked."""
+
+    def __init__(self) -> None:
+        super().__init__(Cassette(()))
+        self.asked: list[Request] = []
+
+    def find(self, request: Request) -> Exchange:
+        self.asked.append(request)
+        return super().find(request)
+
+
+@pytest.mark.parametrize("chat", [sync, asynchronous])
+@pytest.mark.parametrize("stream", [False, True])
+def test_a_miss_passes_through_the_retries_of_openai(chat: Chat, stream: bool) -> None:
+    """It is told at the first attempt, and there is no second."""
+    tape = Asked()
+    with in_place(tape), pytest.raises(Miss, match="the cassette is empty"):
+        chat("http://elsewhere.invalid", stream)
+    assert len(tape.asked) == 1
+
+
+def test_a_refusal_is_retried_as_often_as_it_was(sandbox: str) -> None:
+    """The SDK's own attempts are each on the tape, and its waits cost nothing in a replay."""
+    throttled: Any = [{"role": "user", "content": "触发限流"}]
+
+    def chat(base: str) -> None:
+        address = f"{base}/api/paas/v4"
+        with openai.OpenAI(api_key=ZHIPUAI_KEY, base_url=address, max_retries=1) as client:
+            client.chat.completions.create(model="glm-4", messages=throttled)
+
+    tape = Recorder(Redactor((ZHIPUAI_KEY,)))
+    with in_place(tape), pytest.raises(openai.RateLimitError):
+        chat(sandbox)
+    assert [e.response.status for e in tape.exchanges()] == [429, 429]
+    player = Player(Cassette(tape.exchanges()))
+    with in_place(player), pytest.raises(openai.RateLimitError):
+        chat("http://elsewhere.invalid")
+    assert player.unplayed() == ()
+
+
+# ------------------------------------------------------------------------------ when it comes
+
+LATER = """
+import sys
+from harness.secrets.redactor import Redactor
+from harness.intercept import Player, in_place
+from harness.types import Cassette, Exchange, Request, Response
+
+assert "httpx2" not in sys.modules, "the harness imported it"
+with in_place(Player(Cassette((Exchange(Request("GET", "http://a/"), Response(200)),)))):
+    assert "httpx2" not in sys.modules, "the tape imported it"
+    import httpx2
+    {ask}
+assert httpx2.HTTPTransport.handle_request.__module__.startswith("httpx2")
+print(answered)
+"""
+
+
+def test_httpx2_may_be_imported_at_any_time(python: Python) -> None:
+    """Under a tape it is on it; without one nobody imports it; afterwards it is as it was."""
+    ask = 'answered = httpx2.get("http://a/").status_code'
+    done = python("-c", LATER.format(ask=ask))
+    assert (done.stdout, done.stderr) == ("200\n", "")
+
+
+def test_httpx2_in_the_place_of_httpx(python: Python) -> None:
+    """It can go by the name of httpx, and is patched once."""
+    code = (
+        "import httpx2\nhttpx2.alias_httpx()\nimport httpx\nassert httpx is httpx2\n"
+        + LATER.replace("assert ", "0 and ").format(ask='answered = httpx.get("http://a/").text')
+    )
+    done = python("-c", code)
+    assert (done.stdout, done.stderr) == ("\n", "")
+
+
+def test_httpx2_is_as_it_was_afterwards() -> None:
+    """The class's own functions."""
+    before = vars(httpx2.HTTPTransport)["handle_request"]
+    with in_place(Player(Cassette(()))):
+        assert vars(httpx2.HTTPTransport)["handle_request"] is not before
+    assert vars(httpx2.HTTPTransport)["handle_request"] is before
+
+
+def test_both_libraries_have_the_same_seams() -> None:
+    """A twin is a twin as long as it has the same names."""
+    assert [name for _, name, _ in patch_httpx.seams(httpx)] == [
+        name for _, name, _ in patch_httpx.seams(httpx2)
+    ]
+    assert patch._httpx2(httpx) == ()

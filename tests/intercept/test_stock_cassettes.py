@@ -1,0 +1,87 @@
+"""Cassettes that stock vcrpy recorded, played to the library that was recorded."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+import aiohttp
+import httpx
+import pytest
+import requests
+import urllib3
+import vcr
+
+import harness
+from harness.cassette.store import read
+from harness.intercept import Player, in_place
+from harness.types import Cassette, Exchange, Request, Response
+
+from .server import STREAM, Server
+
+Got = tuple[bytes, Mapping[str, str]]
+"""A body, and the cookies a session has after it."""
+
+
+def by_requests(url: str) -> Got:
+    """In a session."""
+    with requests.Session() as session:
+        return session.get(url, timeout=9).content, dict(session.cookies)
+
+
+def by_httpx(url: str) -> Got:
+    """With a client."""
+    with httpx.Client() as client:
+        return client.get(url).content, dict(client.cookies)
+
+
+def by_urllib3(url: str) -> Got:
+    """It knows no cookies."""
+    return urllib3.PoolManager().request("GET", url).data, {}
+
+
+def by_aiohttp(url: str) -> Got:
+    """In a session, with a jar that takes cookies from addresses of numbers."""
+
+    async def ask() -> Got:
+        jar = aiohttp.CookieJar(unsafe=True)
+        async with aiohttp.ClientSession(cookie_jar=jar) as session, session.get(url) as answer:
+            body = await answer.read()
+            return body, {cookie.key: cookie.value for cookie in jar}
+
+    return asyncio.run(ask())
+
+
+@pytest.mark.parametrize("get", [by_requests, by_httpx, by_urllib3, by_aiohttp])
+def test_what_vcrpy_recorded_is_read_as_it_was_live(
+    server: Server, tmp_path: Path, get: Callable[[str], Got]
+) -> None:
+    """Packed answers, which it keeps packed or not, and cookies."""
+    for path, body in (("/gzip", STREAM), ("/json", '{"answer":"你好"}'.encode())):
+        cassette = tmp_path / f"{path[1:]}.yaml"
+        with vcr.use_cassette(str(cassette)):
+            live = get(server.base + path)
+        asked = len(server.asked)
+        with harness.use_cassette(cassette):
+            assert get(server.base + path) == live
+        assert live[0] == body
+        assert len(server.asked) == asked
+        assert (live[1] == {"a": "b"}) == (path == "/json" and get is not by_urllib3)
+
+
+def test_a_packed_body_that_is_kept_unpacked_is_not_unpacked_again(
+    server: Server, tmp_path: Path
+) -> None:
+    """As vcrpy keeps those of urllib3; its header stays in the file, and is not given out."""
+    with vcr.use_cassette(str(tmp_path / "a.yaml")):
+        by_urllib3(f"{server.base}/gzip")
+    (exchange,) = read(tmp_path / "a.yaml").exchanges
+    assert exchange.response.header("content-encoding") == "gzip"
+    assert exchange.response.body == STREAM
+    odd = Exchange(Request("GET", "http://x/"), Response(200, "", (("Content-Encoding", "x"),)))
+    with in_place(Player(Cassette((exchange, odd)))):
+        answer = requests.get(exchange.request.uri, timeout=9)
+        assert "content-encoding" not in answer.headers
+        assert "content-length" not in answer.headers
+        assert requests.get("http://x/", timeout=9).headers["content-encoding"] == "x"

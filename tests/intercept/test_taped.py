@@ -1,0 +1,377 @@
+"""`harness.use_cassette`: the user's own code, with a cassette."""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+from collections.abc import AsyncIterator, Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import httpx
+import pytest
+
+import harness
+from harness.cassette import store
+from harness.errors import BadCassette, HarnessError, Miss, NoCassette, SecretLeft, UnusedExchanges
+from harness.types import Origin
+
+from .server import Server
+
+if TYPE_CHECKING:
+    from conftest import Python
+
+
+def get(server: Server, path: str = "/json") -> str:
+    """What a request answers."""
+    return httpx.get(server.base + path).text
+
+
+def recorded(server: Server, path: Path, *paths: str) -> Path:
+    """A cassette of some requests."""
+    with harness.use_cassette(path, record="all"):
+        for name in paths:
+            get(server, name)
+    return path
+
+
+def test_recorded_and_replayed(server: Server, tmp_path: Path) -> None:
+    """By default nothing goes out; the block tells what passed."""
+    path = tmp_path / "deep" / "one.yaml"
+    with harness.use_cassette(path, record="missing") as taped:
+        live = get(server)
+    assert (len(taped.recorded), taped.played, taped.written) == (1, (), True)
+    told = store.read(path).provenance
+    assert told.recorded_from is Origin.LIVE
+    assert told.recorded_at
+    with harness.use_cassette(path) as taped:
+        assert get(server) == live
+        assert len(taped.exchanges) == 1
+    assert (taped.recorded, len(taped.played), taped.went_out) == ((), 1, False)
+    assert len(server.asked) == 1
+
+
+def test_missing_adds_and_all_begins_anew(server: Server, tmp_path: Path) -> None:
+    """What was there comes first; what passed is told in the order it was asked."""
+    path = recorded(server, tmp_path / "a.yaml", "/json")
+    with harness.use_cassette(path, record="missing") as taped:
+        get(server, "/nothing")
+        get(server, "/json")
+    assert [e.response.status for e in taped.exchanges] == [204, 200]
+    assert [e.response.status for e in store.read(path).exchanges] == [200, 204]
+    recorded(server, path, "/nothing")
+    assert [e.response.status for e in store.read(path).exchanges] == [204]
+
+
+@pytest.mark.parametrize("record", ["missing", "all"])
+def test_a_block_that_raises_writes_nothing(server: Server, tmp_path: Path, record: str) -> None:
+    """What was there stays."""
+    path = recorded(server, tmp_path / "a.yaml", "/json")
+    before = path.read_bytes()
+    taped = harness.use_cassette(path, record=record)
+
+    def block() -> None:
+        with taped:
+            get(server, "/nothing")
+            raise ValueError("mine")
+
+    with pytest.raises(ValueError, match="mine"):
+        block()
+    assert path.read_bytes() == before
+    assert (taped.went_out, taped.written) == (True, False)
+
+
+def test_an_answer_nobody_read_is_kept_as_far_as_it_came(server: Server, tmp_path: Path) -> None:
+    """Who looked at its head alone finds that again, and no miss."""
+    path = tmp_path / "a.yaml"
+    with httpx.Client() as client:
+        asked = client.build_request("GET", f"{server.base}/stream")
+        with harness.use_cassette(path, record="all") as taped:
+            unread = client.send(asked, stream=True)
+        assert len(unread.read()) > 0
+        assert (unread.status_code, taped.written) == (200, True)
+        with harness.use_cassette(path):
+            assert client.send(asked).status_code == 200
+
+
+@pytest.mark.parametrize("record", ["missing", "all"])
+def test_nothing_new_writes_nothing(server: Server, tmp_path: Path, record: str) -> None:
+    """Not even the date."""
+    path = recorded(server, tmp_path / "a.yaml", "/json")
+    before = path.stat().st_mtime_ns
+    with harness.use_cassette(path, record=record, allow_unplayed=True):
+        pass
+    assert path.stat().st_mtime_ns == before
+
+
+def test_no_cassette(tmp_path: Path) -> None:
+    """Says what to do, before the block runs."""
+    told = r"there is no cassette .*a\.yaml; record it: with record=\"missing\""
+    with pytest.raises(NoCassette, match=told), harness.use_cassette(tmp_path / "a.yaml"):
+        raise AssertionError("not reached")
+
+
+@pytest.mark.parametrize("record", ["none", "missing"])
+def test_a_broken_cassette_is_no_missing_one(tmp_path: Path, record: str) -> None:
+    """It is not overwritten."""
+    path = tmp_path / "a.yaml"
+    path.write_text("interactions: [")
+    with pytest.raises(BadCassette), harness.use_cassette(path, record=record):
+        raise AssertionError("not reached")
+
+
+@pytest.mark.parametrize("record", ["none", "missing"])
+def test_what_nobody_asked_for(server: Server, tmp_path: Path, record: str) -> None:
+    """Fails the block, unless allowed or failed already."""
+    path = recorded(server, tmp_path / "a.yaml", "/json", "/nothing")
+    told = f"a.yaml: 1 recorded exchange nobody asked for; .*\n  GET {server.base}/nothing$"
+    with pytest.raises(UnusedExchanges, match=told), harness.use_cassette(path, record=record):
+        get(server)
+    with harness.use_cassette(path, record=record, allow_unplayed=True) as taped:
+        get(server)
+    assert len(taped.unplayed) == 1
+    with pytest.raises(ValueError, match="mine"), harness.use_cassette(path, record=record):
+        raise ValueError("mine")
+
+
+def test_a_request_off_the_cassette(server: Server, tmp_path: Path) -> None:
+    """Is a Miss, and goes nowhere."""
+    path = recorded(server, tmp_path / "a.yaml", "/json")
+    with pytest.raises(Miss), harness.use_cassette(path):
+        get(server, "/nothing")
+    assert len(server.asked) == 1
+
+
+def in_a_thread(server: Server) -> None:
+    """Whose error reaches nobody."""
+    with ThreadPoolExecutor(1) as pool:
+        pool.submit(get, server, "/nothing")
+
+
+def among_others(server: Server) -> None:
+    """Where errors are values."""
+
+    async def ask() -> None:
+        async with httpx.AsyncClient() as client:
+            await client.get(server.base + "/nothing")
+
+    async def gathered() -> None:
+        await asyncio.gather(ask(), return_exceptions=True)
+
+    asyncio.run(gathered())
+
+
+@pytest.mark.parametrize("ask", [in_a_thread, among_others])
+def test_a_miss_that_reached_nobody_ends_the_block(
+    server: Server, tmp_path: Path, ask: Callable[[Server], None]
+) -> None:
+    """No test is green because a thread or a task kept its error for itself."""
+    path = recorded(server, tmp_path / "a.yaml", "/json")
+    taped = harness.use_cassette(path, allow_unplayed=True)
+    with pytest.raises(Miss, match="ended in a thread") as caught, taped:
+        ask(server)
+    assert "/nothing" in str(caught.value)
+    assert len(server.asked) == 1
+
+
+def test_what_is_told_of_a_cassette_of_others_holds_no_key(server: Server, tmp_path: Path) -> None:
+    """Nobody took the keys out of it, and it is quoted all the same."""
+    path = recorded(server, tmp_path / "a.yaml", "/json?key=hush-word")
+    assert "hush-word" in path.read_text()
+    for wrong, ask in ((UnusedExchanges, ""), (Miss, "/nothing")):
+        with (
+            pytest.raises(wrong) as caught,
+            harness.use_cassette(path, secrets=["hush-word"]),
+        ):
+            _ = ask and get(server, ask)
+        assert "/json" in str(caught.value) or "key=REDACTED" in str(caught.value)
+        assert "hush-word" not in str(caught.value)
+
+
+def test_secrets_and_volatile_values(server: Server, tmp_path: Path) -> None:
+    """Neither the given secrets nor those of the environment are written."""
+    path, word = tmp_path / "a.yaml", "my-own-secret"
+
+    def ask(seed: int) -> object:
+        return httpx.post(f"{server.base}/echo", json={"key": word, "seed": seed}).json()["key"]
+
+    options = {"secrets": [word], "volatile": ["/seed"]}
+    with harness.use_cassette(path, record="all", **options):  # type: ignore[arg-type]
+        assert ask(1) == word
+    assert word not in path.read_text()
+    with harness.use_cassette(path, secrets=[word]):
+        assert ask(2) == "REDACTED"
+
+
+def test_what_a_project_says_is_added(server: Server, tmp_path: Path) -> None:
+    """For the cassettes below its pyproject.toml; it is not written into them."""
+    path, words = tmp_path / "deep" / "a.yaml", "[tool.harness]\nvolatile = ['/seed']\n"
+
+    def ask(seed: int, time: int) -> None:
+        httpx.post(f"{server.base}/echo", json={"seed": seed, "time": time})
+
+    with harness.use_cassette(path, record="all", volatile=["/time"]):
+        ask(1, 1)
+    with pytest.raises(Miss, match="/seed"), harness.use_cassette(path):
+        ask(2, 2)
+    (tmp_path / "pyproject.toml").write_text(words)
+    for volatile in ([], ["/time"]):
+        with harness.use_cassette(path, volatile=volatile):
+            ask(2, 2)
+    with harness.use_cassette(path, record="missing", volatile=["/x"], allow_unplayed=True):
+        ask(2, 2)
+    assert store.read(path).provenance.volatile == ("/x",)
+    (tmp_path / "pyproject.toml").write_text(f"{words}allow_hosts = ['localhost']\n")
+    with harness.use_cassette(path, allow_unplayed=True) as taped:
+        ask(3, 3)
+    assert taped.played == ()
+
+
+@pytest.mark.parametrize(
+    ("name", "key"),
+    [
+        ("ZHIPUAI_API_KEY", "0123456789abcdef0123456789abcdef.TestTestTestTest"),
+        ("AZURE_OPENAI_API_KEY", "0123456789abcdef0123456789abcdef"),
+        ("DB_PASSWORD", "hunter2hunter2"),
+    ],
+)
+def test_keys_of_the_environment(
+    server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, key: str
+) -> None:
+    """Are known without being told."""
+    monkeypatch.setenv(name, key)
+    with harness.use_cassette(tmp_path / "a.yaml", record="all"):
+        httpx.post(f"{server.base}/echo", content=key)
+    assert key not in (tmp_path / "a.yaml").read_text()
+
+
+def test_what_cannot_be_made_safe_is_not_written(server: Server, tmp_path: Path) -> None:
+    """The block fails."""
+    path = tmp_path / "a.yaml"
+    with pytest.raises(SecretLeft), harness.use_cassette(path, record="all"):
+        get(server, "/odd-coding")
+    assert not path.exists()
+
+
+def test_the_sandbox_is_not_taken_for_live(sandbox: str, tmp_path: Path) -> None:
+    """It marks its answers; and the rules look at them."""
+    path = tmp_path / "a.yaml"
+    with harness.use_cassette(path, record="all") as taped:
+        httpx.post(f"{sandbox}/api/paas/v4/chat/completions", json={})
+    assert store.read(path).provenance.recorded_from is Origin.SANDBOX
+    assert taped.findings == ()
+    path.write_text(path.read_text().replace("code: 401", "code: 200"))
+    with harness.use_cassette(path) as taped:
+        httpx.post(f"{sandbox}/api/paas/v4/chat/completions", json={})
+    assert {finding.source for finding in taped.findings} == {str(path)}
+
+
+def test_as_a_decorator(server: Server, tmp_path: Path) -> None:
+    """Each call is a block of its own; asynchronous functions too."""
+    path = recorded(server, tmp_path / "a.yaml", "/json")
+
+    @harness.use_cassette(path)
+    def one() -> str:
+        return get(server)
+
+    @harness.use_cassette(path)
+    async def other() -> str:
+        async with httpx.AsyncClient() as client:
+            return (await client.get(f"{server.base}/json")).text
+
+    async def both() -> list[str]:
+        return list(await asyncio.gather(other(), other()))
+
+    assert one() == one()
+    assert asyncio.run(both()) == [one(), one()]
+    assert len(server.asked) == 1
+
+
+def test_as_a_decorator_of_a_generator(server: Server, tmp_path: Path) -> None:
+    """The block lasts as long as the generator, and so around a test whose fixture it is."""
+    path = recorded(server, tmp_path / "a.yaml", "/json")
+
+    @harness.use_cassette(path)
+    def fixture() -> Iterator[str]:
+        yield "before"
+        yield get(server)
+
+    before = fixture()
+    assert next(before) == "before"
+    assert next(before) == '{"answer":"你好"}'
+    assert list(before) == []
+    assert len(server.asked) == 1
+
+
+def test_what_would_run_after_its_block_is_not_decorated(tmp_path: Path) -> None:
+    """It would reach the network, and nobody would be told."""
+
+    async def pieces() -> AsyncIterator[int]:
+        yield 1
+
+    class Some:
+        pass
+
+    for what in (pieces, Some):
+        with pytest.raises(HarnessError, match=f"^{what.__name__}: a function or a generator can"):
+            harness.use_cassette(tmp_path / "a.yaml")(what)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "told"),
+    [
+        ({"record": "sometimes"}, "record='sometimes' is not one of: none, missing, all"),
+        ({"volatile": "/seed"}, "volatile: a list is expected, not one text"),
+        ({"secrets": "my-own-secret"}, "secrets: a list is expected, not one text"),
+        ({"secrets": [7]}, "secrets: a list of texts is expected"),
+        ({"allow_hosts": [7]}, "allow_hosts: a list of texts is expected"),
+        (
+            {"volatile": ["/a", "seed"]},
+            "volatile: 'seed' is no JSON pointer; allowed are the likes of '/seed'",
+        ),
+        ({"match": 7}, "match: a function is expected"),
+        ({"before_record": "x"}, "before_record: a function is expected"),
+    ],
+)
+def test_wrong_use(tmp_path: Path, wrong: dict[str, Any], told: str) -> None:
+    """Is told in one line, which holds no secret."""
+    with pytest.raises(HarnessError) as caught:
+        harness.use_cassette(tmp_path / "a.yaml", **wrong)
+    assert str(caught.value) == told
+
+
+def test_a_cassette_of_a_scenario(tmp_path: Path) -> None:
+    """Is a cassette as any other; nothing of it was asked for here."""
+    shipped = Path(__file__).parents[2] / "cassettes"
+    (path, *_) = sorted(shipped.rglob("*.yaml"))
+    shutil.copy(path, tmp_path / "a.yaml")
+    with pytest.raises(UnusedExchanges), harness.use_cassette(tmp_path / "a.yaml"):
+        pass
+
+
+def test_importing_the_package_is_light(python: Python) -> None:
+    """It is used by whoever uses it."""
+    code = "import sys, harness; print([m for m in sys.modules if m.startswith('harness')])"
+    assert python("-c", code).stdout == "['harness']\n"
+    done = python("-c", "import harness; harness.use_tapes")
+    assert "module 'harness' has no attribute 'use_tapes'" in done.stderr
+
+
+def test_a_block_inside_another_has_its_own_cassette(server: Server, tmp_path: Path) -> None:
+    """And after it the outer one is back."""
+    outer, inner = tmp_path / "outer.yaml", tmp_path / "inner.yaml"
+    for record in ("all", "none"):
+        with harness.use_cassette(outer, record=record) as one:
+            get(server)
+            with harness.use_cassette(inner, record=record) as other:
+                get(server, "/nothing")
+            get(server)
+        assert (len(one.exchanges), len(other.exchanges)) == (2, 1)
+
+
+def test_the_public_name_is_the_noun_and_vcrpys() -> None:
+    """`harness.tape` and `harness.use_cassette` are one function, whatever was imported before."""
+    import harness
+
+    assert harness.tape is harness.use_cassette

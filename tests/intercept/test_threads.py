@@ -1,0 +1,154 @@
+"""Threads that user code begins inside a tape are on it; no other ever is, or goes past it."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+import urllib.request
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from multiprocessing.pool import ThreadPool
+from pathlib import Path
+
+import httpx
+import pytest
+import requests
+
+import harness
+from harness.errors import NoTape, SocketShut
+from harness.intercept import Player, in_place
+from harness.types import Cassette
+
+from .server import Server
+
+Ask = Callable[[int], str]
+
+
+def in_threads(ask: Ask) -> list[str]:
+    """Each thread by itself."""
+    told: list[str] = []
+    threads = [threading.Thread(target=lambda i=i: told.append(ask(i))) for i in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    return told
+
+
+def in_a_pool(ask: Ask) -> list[str]:
+    """The pool of `concurrent.futures`."""
+    with ThreadPoolExecutor(4) as pool:
+        return list(pool.map(ask, range(8)))
+
+
+def in_another_pool(ask: Ask) -> list[str]:
+    """That of `multiprocessing`."""
+    with ThreadPool(4) as pool:
+        return pool.map(ask, range(8))
+
+
+def in_an_executor(ask: Ask) -> list[str]:
+    """That of an event loop."""
+
+    async def gathered() -> list[str]:
+        loop = asyncio.get_running_loop()
+        return await asyncio.gather(*(loop.run_in_executor(None, ask, i) for i in range(8)))
+
+    return asyncio.run(gathered())
+
+
+def by_to_thread(ask: Ask) -> list[str]:
+    """Which hands its context on by itself."""
+
+    async def gathered() -> list[str]:
+        return await asyncio.gather(*(asyncio.to_thread(ask, i) for i in range(8)))
+
+    return asyncio.run(gathered())
+
+
+WAYS = (in_threads, in_a_pool, in_another_pool, in_an_executor, by_to_thread)
+
+
+def by_httpx(base: str) -> Ask:
+    """Its answers say what was asked."""
+    return lambda number: httpx.post(f"{base}/echo", content=f"{number}").text
+
+
+def by_requests(base: str) -> Ask:
+    """The same."""
+    return lambda number: requests.post(f"{base}/echo", data=f"{number}", timeout=9).text
+
+
+@pytest.mark.parametrize("library", [by_httpx, by_requests])
+@pytest.mark.parametrize("way", WAYS)
+def test_threads_of_user_code_are_on_its_tape(
+    server: Server,
+    tmp_path: Path,
+    way: Callable[[Ask], list[str]],
+    library: Callable[[str], Ask],
+) -> None:
+    """Recorded, and then replayed without the network; each asks and is answered its own."""
+    path = tmp_path / "one.yaml"
+    with harness.use_cassette(path, record="all"):
+        live = way(library(server.base))
+    asked = len(server.asked)
+    with harness.use_cassette(path) as taped:
+        played = way(library(server.base))
+    assert sorted(live) == sorted(played)
+    assert {exchange.request.body for exchange in taped.played} == {b"%d" % i for i in range(8)}
+    assert all(e.request.body in e.response.body for e in taped.played)
+    assert asked == len(server.asked) == 8
+
+
+def test_one_pool_serves_each_tape_its_own(server: Server, tmp_path: Path) -> None:
+    """Its threads began in the first; after the tapes they have none."""
+    ask = by_httpx(server.base)
+    with ThreadPoolExecutor(1) as pool:
+        for number in range(3):
+            with harness.use_cassette(tmp_path / f"{number}.yaml", record="all") as taped:
+                pool.submit(ask, number).result()
+            assert [e.request.body for e in taped.recorded] == [b"%d" % number]
+        pool.submit(ask, 9).result()
+        with in_place(Player(Cassette(()))), pytest.raises(SocketShut):
+            pool.submit(urllib.request.urlopen, server.base).result()
+    assert len(server.asked) == 4
+
+
+@pytest.mark.parametrize("library", [by_httpx, by_requests])
+def test_a_thread_that_began_before_has_no_tape(
+    server: Server, library: Callable[[str], Ask]
+) -> None:
+    """What it asks for is an error that names the address, and never goes out."""
+    begin, told = threading.Event(), ""
+
+    def ask() -> None:
+        nonlocal told
+        begin.wait(5)
+        with pytest.raises(NoTape) as caught:
+            library(server.base)(1)
+        told = str(caught.value)
+
+    thread = threading.Thread(target=ask)
+    thread.start()
+    with in_place(Player(Cassette(()))):
+        begin.set()
+        thread.join()
+    assert f"POST {server.base}/echo was asked where no tape is" in told
+    assert server.asked == []
+
+
+def test_no_connection_is_opened_past_a_tape_in_a_thread(server: Server) -> None:
+    """By what is no library of the tape's, either."""
+    told: list[str] = []
+
+    def ask() -> None:
+        with pytest.raises(SocketShut) as caught:
+            urllib.request.urlopen(server.base)  # noqa: S310 - loopback
+        told.append(str(caught.value))
+
+    with in_place(Player(Cassette(()))):
+        thread = threading.Thread(target=ask)
+        thread.start()
+        thread.join()
+    assert f"{server.host}:{server.port} was opened past the tape" in told[0]
+    assert server.asked == []

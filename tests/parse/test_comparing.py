@@ -1,0 +1,132 @@
+"""Each way in which an SDK's reading can part from the wire, once."""
+
+from __future__ import annotations
+
+import json
+
+from harness.analysis.exchange import AnalyzedExchange
+from harness.parse.disagreements import Disagreement, Kind, Level, Raised, disagreements, shortened
+from harness.providers.endpoints import endpoint
+from harness.types import (
+    Exchange,
+    Failure,
+    LooseJson,
+    Outcome,
+    Reply,
+    Request,
+    Response,
+    Usage,
+    View,
+)
+from harness.wire import MISSING
+
+ANSWER: LooseJson = {
+    "output": {"text": "你好", "finish_reason": "stop"},
+    "usage": {"input_tokens": 1, "output_tokens": 2},
+    "request_id": "1",
+}
+REFUSAL: LooseJson = {"code": "Throttling", "message": "slow", "request_id": "1"}
+READ = Reply(id="1", content="你好", finish_reason="stop", usage=Usage(1, 2), views=(View(ANSWER),))
+
+
+def reading(value: LooseJson, status: int = 200) -> AnalyzedExchange:
+    """An exchange with DashScope, read."""
+    request = Request("POST", "https://host/api/v1/services/aigc/text-generation/generation")
+    headers = (("content-type", "application/json"),)
+    response = Response(status, "OK", headers, json.dumps(value).encode())
+    return AnalyzedExchange(Exchange(request, response), endpoint("dashscope.generation"))
+
+
+def found(
+    theirs: Outcome | Raised, value: LooseJson = ANSWER, status: int = 200
+) -> list[Disagreement]:
+    """Where an SDK's reading of a value parts from the harness's."""
+    return list(disagreements(reading(value, status), theirs))
+
+
+def kinds(theirs: Outcome | Raised, value: LooseJson = ANSWER, status: int = 200) -> list[str]:
+    """The same in words."""
+    return [f"{one.kind} {one.level} {one.path}".strip() for one in found(theirs, value, status)]
+
+
+def seen(value: LooseJson) -> Reply:
+    """The right answer, by an SDK whose object dumps itself as this value."""
+    return Reply(
+        id="1", content="你好", finish_reason="stop", usage=Usage(1, 2), views=(View(value),)
+    )
+
+
+def test_the_same_is_the_same() -> None:
+    """Nulls and empty objects of the SDK's make no difference."""
+    assert found(READ) == []
+    assert found(seen({**ANSWER, "status": None, "extra": {}})) == []
+
+
+def test_a_member_that_is_gone_is_lost() -> None:
+    """It travelled, and the SDK's object has it not."""
+    without = {**ANSWER, "usage": {"input_tokens": 1}}
+    told = Disagreement(
+        Kind.LOST, Level.WIRE, "/usage/output_tokens", "/usage/output_tokens", 2, MISSING
+    )
+    assert found(seen(without)) == [told]
+
+
+def test_a_member_that_never_came_is_invented() -> None:
+    """An empty list and a zero are something."""
+    assert kinds(seen({**ANSWER, "results": []})) == ["invented wire /results"]
+    assert kinds(seen({**ANSWER, "count": 0})) == ["invented wire /count"]
+
+
+def test_a_value_of_another_type_is_retyped() -> None:
+    """Even where Python takes the two for equal."""
+    floating = {**ANSWER, "usage": {"input_tokens": 1.0, "output_tokens": 2}}
+    assert kinds(seen(floating)) == ["retyped wire /usage/input_tokens"]
+
+
+def test_another_value_is_changed() -> None:
+    """In what the SDK's object holds, or else in what it says."""
+    assert kinds(seen({**ANSWER, "request_id": "2"})) == ["changed wire /request_id"]
+    other = Reply(id="2", content="你好", finish_reason="stop", usage=Usage(1, 2), views=READ.views)
+    assert kinds(other) == ["changed reply /id"]
+
+
+def test_a_refusal_taken_for_an_answer_is_accepted() -> None:
+    """An SDK that builds an answer of it says nothing of the refusal."""
+    assert kinds(Reply(views=(View(REFUSAL),)), REFUSAL) == ["accepted though refused reply"]
+
+
+def test_an_answer_taken_for_a_refusal_is_refused() -> None:
+    """As a failure, or by raising an error of the SDK's own."""
+    failure = Failure(400, "Unknown", "?")
+    assert kinds(failure) == ["refused though accepted reply"]
+    assert kinds(Raised("Refused: no", typed=True)) == ["refused though accepted reply"]
+
+
+def test_an_answer_that_is_not_shown_is_hidden() -> None:
+    """No object at all, and no error."""
+    assert kinds(Reply(), REFUSAL) == ["hidden reply"]
+    assert kinds(Reply()) == ["hidden reply"]
+
+
+def test_any_other_error_is_a_crash() -> None:
+    """Named after the error; even where nothing can be read, an SDK has errors of its own."""
+    assert kinds(Raised("KeyError: 'x'", typed=False)) == ["crashed reply KeyError"]
+    assert kinds(Raised("KeyError: 'x'", typed=False), [1]) == ["crashed reply KeyError"]
+    assert kinds(Raised("Refused: no", typed=True), [1]) == []
+
+
+def test_a_refusal_is_compared_too() -> None:
+    """By its status, code, message and request id."""
+    told = Failure(429, "Throttling", "slow", "1")
+    assert kinds(told, REFUSAL, 429) == []
+    assert kinds(Failure(400, "Throttling", "", "1"), REFUSAL, 429) == [
+        "lost reply /message",
+        "changed reply /status",
+    ]
+
+
+def test_a_value_is_told_in_a_line() -> None:
+    """With its type, and nothing that steers a terminal."""
+    assert shortened(MISSING) == "nothing"
+    assert shortened(1) == "integer 1"
+    assert shortened("\x1b[31m" + "x" * 200, 20) == r"string '\x1b[31mxxxxxxxxxx…"

@@ -1,0 +1,107 @@
+"""The disagreements of the SDKs with the wire are those that somebody looked up."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import cache
+from itertools import product
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from harness.analysis.exchange import AnalyzedExchange
+from harness.cassette.store import read
+from harness.parse import PARSERS
+from harness.parse.run import Parsed, parsed
+from harness.parse.summary import Signature, defects
+from harness.providers.endpoints import recognise
+
+ROOT = Path(__file__).parents[2]
+KNOWN: list[dict[str, Any]] = yaml.safe_load(
+    (ROOT / "tests" / "known_disagreements.yaml").read_text(encoding="utf-8")
+)
+SOURCES = {
+    "recordings": ROOT.parent / "shared" / "recordings",
+    "shipped": ROOT / "cassettes",
+    "made": Path(__file__).parent / "made",
+}
+LARGEST = 48 * 1024
+"""Longer answers, of many more events of the same kind, are left to `harness parse`."""
+
+installed = [parser for parser in PARSERS.values() if parser.installed]
+
+
+def folders(source: str) -> list[Path]:
+    """The parts a source is read in, so that several processes can share the work."""
+    return sorted(path for path in SOURCES[source].glob("*") if not path.name.startswith("."))
+
+
+@cache
+def found(folder: Path) -> tuple[Parsed, ...]:
+    """What the SDKs make of the exchanges in a folder or file."""
+    files = sorted(folder.rglob("*.yaml")) if folder.is_dir() else [folder]
+    return tuple(
+        one
+        for path in files
+        for one in parsed(path.name, readings(path) if path.suffix == ".yaml" else (), installed)
+    )
+
+
+def readings(path: Path) -> Iterator[AnalyzedExchange]:
+    """The exchanges of a cassette that are not too long."""
+    for number, exchange in enumerate(read(path).exchanges, start=1):
+        if len(exchange.response.body) <= LARGEST:
+            yield AnalyzedExchange(exchange, recognise(exchange), number)
+
+
+def expected(source: str, dialects: set[str]) -> set[Signature]:
+    """The signatures known for a source, of the SDKs that are here and the endpoints that are."""
+    names = {parser.name for parser in installed}
+    return {
+        (parser, endpoint, known["kind"], known["level"], path)
+        for known in KNOWN
+        if source in known["seen"]
+        for parser, endpoint, path in product(known["parsers"], known["endpoints"], known["paths"])
+        if parser in names and endpoint.partition(".")[0] in dialects
+    }
+
+
+def dialects(told: tuple[Parsed, ...]) -> set[str]:
+    """Whose endpoints they are."""
+    return {one.reading.endpoint.dialect for one in told if one.reading.endpoint}
+
+
+@pytest.mark.parametrize("folder", folders("recordings"), ids=lambda path: path.name)
+def test_the_recordings_show_what_is_known(folder: Path) -> None:
+    """Each disagreement over a real recording is on the list, and each on the list is there."""
+    told = found(folder)
+    assert {d.signature for d in defects(told)} == expected("recordings", dialects(told))
+
+
+@pytest.mark.parametrize("source", ["shipped", "made"])
+def test_our_own_cassettes_show_what_is_known(source: str) -> None:
+    """The same for the shipped cassettes, and for those made by hand."""
+    told = tuple(one for folder in folders(source) for one in found(folder))
+    assert {d.signature for d in defects(told)} == expected(source, dialects(told))
+
+
+def test_every_sdk_read_something() -> None:
+    """A list without entries would be no proof: each SDK that is here was really asked."""
+    told = [one for source in ("shipped", "made") for f in folders(source) for one in found(f)]
+    assert {one.parser for one in told} - {""} == {parser.name for parser in installed}
+
+
+@pytest.mark.parametrize("known", KNOWN, ids=lambda known: known["what"][:40])
+def test_a_known_disagreement_has_its_place(known: dict[str, Any]) -> None:
+    """The line of the SDK's source that it comes from, in the version that is installed."""
+    from importlib.util import find_spec
+
+    name, _, number = known["where"].rpartition(":")
+    package, _, inside = name.partition("/")
+    spec = find_spec(package)
+    if spec is None or spec.origin is None:
+        pytest.skip(f"{package} is not installed")
+    lines = (Path(spec.origin).parent / inside).read_text(encoding="utf-8").splitlines()
+    assert lines[int(number) - 1].strip() == known["code"]

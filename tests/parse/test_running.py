@@ -1,0 +1,104 @@
+"""Recorded exchanges through the SDKs: the verdicts, the table, the smallest examples."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+
+from harness.analysis.exchange import AnalyzedExchange
+from harness.parse import PARSERS, Asked, Parser
+from harness.parse.run import Parsed, Verdict, askable, parsed
+from harness.parse.summary import defects, rows
+from harness.providers.endpoints import recognise
+from harness.types import Exchange, Outcome, Reply, Request, Response, View
+
+SUBMIT = "https://host/api/v1/services/aigc/text2image/image-synthesis"
+ASKED = {"model": "wanx-v1", "input": {"prompt": "猫"}, "parameters": {}}
+JSON = (("content-type", "application/json"),)
+
+DASHSCOPE = PARSERS["dashscope"]
+
+
+def submission(task: str, *, body: bytes | None = None, status: int = 200) -> AnalyzedExchange:
+    """A task that was submitted; dashscope adds an empty list of results to the answer."""
+    value = {"request_id": "1", "output": {"task_id": task, "task_status": "PENDING"}}
+    sent = json.dumps(ASKED).encode() if body is None else body
+    request = Request("POST", SUBMIT, (("accept", "application/json"),), sent)
+    exchange = Exchange(request, Response(status, "OK", JSON, json.dumps(value).encode()))
+    return AnalyzedExchange(exchange, recognise(exchange))
+
+
+def answering(outcome: Outcome) -> Parser:
+    """A parser that is sure of its answer."""
+    return replace(DASHSCOPE, name="sure", parse=lambda asked: outcome)
+
+
+def failing(error: Exception) -> Parser:
+    """A parser that asks, and raises at the answer."""
+
+    def parse(asked: Asked) -> Outcome:
+        DASHSCOPE.parse(asked)
+        raise error
+
+    return replace(DASHSCOPE, name="failing", parse=parse, typed=lambda: (KeyError,))
+
+
+def verdicts(*readings: AnalyzedExchange, parser: Parser = DASHSCOPE) -> list[Verdict]:
+    """What comes of each reading."""
+    return [one.verdict for one in parsed("file", readings, [parser])]
+
+
+def test_a_real_sdk_is_asked_over_a_real_connection() -> None:
+    """And says something the service never said."""
+    (told,) = parsed("file", [submission("1")], [DASHSCOPE])
+    assert told.verdict is Verdict.DIFFERENT
+    assert [one.path for one in told.disagreements] == ["/output/results"]
+
+
+def test_the_verdicts() -> None:
+    """The same, different, or crashed."""
+    reading = submission("1")
+    same = Reply(id="1", task_id="1", states=("PENDING",), views=(View(reading.document.value),))
+    assert verdicts(reading, parser=answering(same)) == [Verdict.SAME]
+    assert verdicts(reading, parser=answering(replace(same, id="2"))) == [Verdict.DIFFERENT]
+    assert verdicts(reading, parser=failing(ZeroDivisionError("?"))) == [Verdict.CRASHED]
+    assert verdicts(reading, parser=failing(KeyError("?"))) == [Verdict.DIFFERENT]
+
+
+def test_what_cannot_be_asked_is_not_applicable() -> None:
+    """A body that is no object, an answer that leads away, another's endpoint, no such SDK."""
+    odd = [submission("1", body=b"[1]"), submission("1", body=b"\xff"), submission("1", status=302)]
+    assert verdicts(*odd) == [Verdict.NOT_APPLICABLE] * 3
+    assert not askable(PARSERS["zhipuai"], submission("1"))
+    assert not askable(replace(DASHSCOPE, distribution="no-such-thing"), submission("1"))
+
+
+def test_a_question_that_an_sdk_refuses_is_not_applicable() -> None:
+    """It says nothing of how the SDK reads the answer."""
+    assert verdicts(submission("1", body=b"{}")) == [Verdict.NOT_APPLICABLE]
+
+
+def test_the_smallest_example_is_told() -> None:
+    """With how many exchanges show the same."""
+    long, short = submission("1" * 40), submission("1")
+    told = [*parsed("long", [long, long], [DASHSCOPE]), *parsed("short", [short], [DASHSCOPE])]
+    (defect,) = defects(told)
+    assert (defect.source, defect.exchanges) == ("short", 3)
+    assert defect.size == len(short.exchange.response.body)
+    assert defect.signature == (
+        "dashscope",
+        "dashscope.text2image",
+        "invented",
+        "wire",
+        "/output/results",
+    )
+
+
+def test_the_table_counts_verdicts() -> None:
+    """By endpoint, mode and parser."""
+    told = [*parsed("file", [submission("1"), submission("2")], [DASHSCOPE])]
+    told += [Parsed("file", submission("3"), "dashscope", Verdict.SAME)]
+    (row,) = rows(told)
+    assert (row.endpoint, row.mode, row.parser) == ("dashscope.text2image", "sync", "dashscope")
+    assert row.exchanges == 3
+    assert row.verdicts == {Verdict.DIFFERENT: 2, Verdict.SAME: 1}

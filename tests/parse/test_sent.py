@@ -1,0 +1,77 @@
+"""What the SDKs do to a question on its way out, as docs/SDK_DEFECTS.md tells it."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from harness.parse import PARSERS, Asked
+from harness.providers.endpoints import endpoint
+from harness.sandbox.loopback import Reset, answering
+from harness.types import LooseJson
+
+MESSAGES = [{"role": "user", "content": "你好"}]
+
+
+def sent(parser: str, body: LooseJson) -> LooseJson:
+    """The body that an SDK sends for a recorded one."""
+    bodies: list[bytes] = []
+
+    def respond(head: bytes, body: bytes) -> list[bytes]:
+        bodies.append(body)
+        return [b"HTTP/1.1 401 No\r\ncontent-length: 0\r\nconnection: close\r\n\r\n"]
+
+    with answering(respond) as address:
+        where = endpoint("zhipuai.chat")
+        asked = Asked(address, "/api/paas/v4/chat/completions", where, body, timeout=10)
+        PARSERS[parser].parse(asked)
+    return json.loads(bodies[0])
+
+
+@pytest.mark.parametrize("parser", ["zhipuai", "zai-sdk"])
+@pytest.mark.parametrize(("asked", "told"), [(0, 0.01), (-1, 0.01), (1, 0.99), (2, 0.99)])
+def test_temperature_is_moved(parser: str, asked: float, told: float) -> None:
+    """Into a range of the SDK's own; at 0 sampling is switched off too. So is `top_p`."""
+    body = {"model": "glm-4", "messages": MESSAGES, "temperature": asked, "top_p": asked}
+    found = sent(parser, body)
+    assert (found["temperature"], found["top_p"]) == (told, told)
+    assert ("do_sample" in found) == (asked <= 0)
+    assert sent("openai", body)["temperature"] == asked
+
+
+@pytest.mark.parametrize("parser", ["zhipuai", "zai-sdk"])
+def test_the_callers_messages_are_changed(parser: str) -> None:
+    """A picture's prefix is cut off in the list that the program gave; our parser gives a copy."""
+    picture = "data:image/png;base64,AAAA"
+    content: list[Any] = [{"type": "image_url", "image_url": {"url": picture}}]
+    body = {"model": "glm-4v", "messages": [{"role": "user", "content": content}]}
+    found = sent(parser, body)
+    assert found["messages"][0]["content"][0]["image_url"]["url"] == "AAAA"
+    assert content[0]["image_url"]["url"] == picture
+
+
+@pytest.mark.parametrize("parser", ["zhipuai", "zai-sdk", "openai"])
+def test_a_recorded_body_is_no_setting(parser: str) -> None:
+    """Whatever its members are called, they travel in the body."""
+    named = {"timeout": 0.000001, "extra_headers": {"host": "192.0.2.1"}, "no_such_thing": 1}
+    found = sent(parser, {"model": "glm-4", "messages": MESSAGES, **named})
+    assert {name: found[name] for name in named} == named
+
+
+def test_a_broken_connection_is_asked_twice() -> None:
+    """By dashscope's old classes, even where the request was read; the old one may have counted."""
+    asked: list[bytes] = []
+
+    def respond(head: bytes, body: bytes) -> list[Reset]:
+        asked.append(body)
+        return [Reset()]
+
+    question = {"model": "qwen-plus", "input": {"prompt": "你好"}, "parameters": {}}
+    path = "/api/v1/services/aigc/text-generation/generation"
+    with answering(respond) as address:
+        again = Asked(address, path, endpoint("dashscope.generation"), question, timeout=10)
+        with pytest.raises(OSError, match="Connection"):
+            PARSERS["dashscope"].parse(again)
+    assert len(asked) == 2

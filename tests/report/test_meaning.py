@@ -1,0 +1,166 @@
+"""Where each value stands, way of asking by way of asking."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+
+import pytest
+from drift.planted import recorded, with_exchanges
+
+from harness.analysis.exchange import AnalyzedTranscript
+from harness.compare.fields import Presence
+from harness.report import Report, html, jsonl, markdown
+from harness.report.api_forms import way
+from harness.report.field_map import Meaning, Topic, topics
+from harness.types import Exchange
+
+from .samples import exchange, told
+
+NAMES = (
+    "single-turn-prompt/dashscope-qwen-flash",
+    "single-turn-messages/dashscope-qwen-flash",
+    "streaming/zhipuai-glm-4",
+    "slogan/zhipuai-glm-4",
+    "weather-tool/zhipuai-glm-4",
+    "kitten-image/zhipuai-cogview-3",
+    "kitten-image/dashscope-wanx-v1",
+)
+
+
+@pytest.fixture(scope="module")
+def reads() -> tuple[AnalyzedTranscript, ...]:
+    """Shipped recordings of every way of asking, as anybody's cassettes are read."""
+    return tuple(map(recorded, NAMES))
+
+
+@pytest.fixture(scope="module")
+def text(reads: tuple[AnalyzedTranscript, ...]) -> Topic:
+    """What is told of text."""
+    return topics(reads)[0]
+
+
+def named(topic: Topic, name: str) -> Meaning:
+    """A field of a topic."""
+    return next(meaning for meaning in topic.meanings if meaning.name == name)
+
+
+def test_ways_of_asking_are_columns(reads: tuple[AnalyzedTranscript, ...]) -> None:
+    """Text first; what asks for a picture is no prompt for text, though it is called so."""
+    found = {topic.name: [str(one) for one in topic.ways] for topic in topics(reads)}
+    assert found == {
+        "text": ["dashscope · messages", "dashscope · prompt", "zhipuai · messages"],
+        "image": ["dashscope · image", "zhipuai · image"],
+    }
+
+
+def test_a_field_has_its_place_with_each_way(text: Topic) -> None:
+    """Its path in the words of code, in which kinds of answer, and how often."""
+    found = named(text, "content")
+    ours = [[(s.path, s.kinds, s.present, s.of) for s in cell] for cell in found.cells]
+    assert ours == [
+        [("output.choices[0].message.content", ("answer",), 1, 1)],
+        [("output.text", ("answer",), 1, 1)],
+        [
+            ("choices[0].message.content", ("answer",), 2, 3),
+            ("choices[0].delta.content", ("stream",), 4, 4),
+        ],
+    ]
+    assert found.cells[2][0].presence is Presence.SOMETIMES
+    assert found.differs
+    assert not named(text, "total tokens").differs
+
+
+def test_who_never_has_a_place_counts_too() -> None:
+    """Of two targets one calls tools: among all answers of the way that is sometimes."""
+    tools, none = (
+        recorded("weather-tool/dashscope-qwen-plus"),
+        recorded("multi-turn/dashscope-qwen-flash"),
+    )
+    (cell,) = named(topics([tools, none])[0], "tool call name").cells
+    assert [(stand.kinds, stand.present, stand.of) for stand in cell] == [
+        (("answer", "stream"), 2, 8)
+    ]
+
+
+def test_two_ways_are_told_apart_in_words(text: Topic) -> None:
+    """By the fields that both have and keep elsewhere; what only one has is no such field."""
+    apart = {(str(one.left), str(one.right)): one for one in text.apart}
+    own = apart["dashscope · messages", "dashscope · prompt"]
+    assert (own.names, own.of) == (("content", "finish reason"), 6)
+    other = apart["dashscope · prompt", "zhipuai · messages"]
+    assert "total tokens" not in other.names
+    assert {"content", "input tokens", "finish reason"} <= set(other.names)
+
+
+def test_a_stream_is_compared_with_a_stream() -> None:
+    """Where two ways have a kind of answer in common, what stands in other kinds is no news."""
+    once, stream = recorded("slogan/zhipuai-glm-4"), recorded("streaming/zhipuai-glm-4")
+    (apart,) = topics([once, stream, with_exchanges(once, _prompted)])[0].apart
+    assert (str(apart.left), str(apart.right)) == ("zhipuai · messages", "zhipuai · prompt")
+    assert (apart.names, apart.of > 5) == ((), True)
+
+
+def _prompted(exchange: Exchange) -> Exchange:
+    """The same, as if it had been asked by a prompt."""
+    body = exchange.request.body.replace(b'"messages"', b'"prompt"')
+    return replace(exchange, request=replace(exchange.request, body=body))
+
+
+def test_each_target_is_told_with_its_evidence(text: Topic) -> None:
+    """Also where a field could be expected and is nowhere, and in how many events of a stream."""
+    found = named(text, "model").lines
+    nowhere = [line for line in found if not line.stand.path]
+    assert {line.form.target for line in nowhere} == {"dashscope/qwen-flash"}
+    stream = next(line for line in found if line.form.answered == "stream")
+    assert stream.events == stream.of_events > 60
+    assert stream.stand.evidence.source.endswith("zhipuai-glm-4.yaml")
+
+
+def test_evidence_leads_to_the_bytes(reads: tuple[AnalyzedTranscript, ...]) -> None:
+    """A link to the exchange, where the page has it and its file's name is nobody else's."""
+    page = html.report(Report("r", reads))
+    assert '<a href="#s1-t1-x1"><span data-t="always">always</span> 1 ' in page
+    twins = html.report(Report("r", (*reads, *reads)))
+    assert 'x1"><span data-t="always">' not in twins
+
+
+def test_a_summary_says_where_formats_differ(reads: tuple[AnalyzedTranscript, ...]) -> None:
+    """In a sentence and in a table."""
+    summary = markdown.report(Report("r", reads))
+    assert (
+        "- `dashscope · messages` and `dashscope · prompt`: 2 of 6 values stand elsewhere: "
+        "content, finish reason\n" in summary
+    )
+    assert "| image url | `output.results[].url` | `data[].url` |" in summary
+
+
+def test_json_lines_have_every_field(reads: tuple[AnalyzedTranscript, ...]) -> None:
+    """With the forms that its numbers mean."""
+    found = [json.loads(line) for line in jsonl.report(Report("r", reads)).splitlines()]
+    forms = {one["form"]: one for one in found if one["type"] == "form"}
+    content = next(one for one in found if one.get("field") == "content")
+    places = {
+        place["pointer"]: forms[cell["form"]]["target"]
+        for cell in content["forms"]
+        for place in cell["places"]
+    }
+    assert places["/output/text"] == "dashscope/qwen-flash"
+    assert "fields" not in found[0]
+
+
+def test_what_no_provider_has_is_not_told() -> None:
+    """The invented endpoint knows no place of any value."""
+    assert topics([told([exchange({"text": "a"})])]) == ()
+
+
+def test_a_turn_of_another_tool_tells_how_it_was_asked() -> None:
+    """By what its request holds, or by the images that came."""
+    read = told(
+        [exchange({"text": "a"}, {"messages": []})],
+        [exchange({"text": "a"}, {"prompt": "a"})],
+        [exchange({"images": ["u"]}, {"prompt": "a"})],
+        [exchange({"text": "a"})],
+    )
+    asked = [str(way(read, turn)) for turn in read.turns]
+    assert asked == ["chat · messages", "chat · prompt", "chat · image", "chat · other"]
