@@ -9,10 +9,11 @@ READY := $(VENV)/.ready
 export PIP_CONSTRAINT := $(CURDIR)/constraints.txt
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: screenshots help demo test lint types tests mutants shipped bench fuzz clean
+.PHONY: screenshots help demo quick test lint types tests mutants shipped bench fuzz clean
 
 help:
 	@echo "make demo     record from a sandbox, replay offline, check, compare: no keys needed"
+	@echo "make quick    the tests that take less than a second each; about a minute"
 	@echo "make test     lint, types, all tests"
 	@echo "make mutants  break every conversation there is in every way, and ask the rules; minutes"
 	@echo "make shipped  record the shipped cassettes anew, from the sandbox"
@@ -23,6 +24,9 @@ help:
 
 demo: $(READY)
 	@$(BIN)/harness demo
+
+quick: $(READY)
+	@$(BIN)/python -m pytest -n auto -q -m "not slow"
 
 test: lint types tests
 
