@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 
-from harness.analysis.exchange import AnalyzedTranscript, read
+from harness.analysis.transcript import AnalyzedTranscript, analyze
 from harness.compare import compare
 from harness.providers import endpoints
 from harness.types import Exchange, LooseJson, Request, Response, Transcript, Turn
@@ -43,4 +43,4 @@ def _read(body: bytes) -> AnalyzedTranscript:
     uri = "https://there/api/paas/v4/chat/completions"
     response = Response(200, "", (("content-type", "application/json"),), body)
     turn = Turn(1, (Exchange(Request("POST", uri), response),))
-    return read(Transcript("s", "t", (turn,)), endpoints.recognise)
+    return analyze(Transcript("s", "t", (turn,)), endpoints.recognise)

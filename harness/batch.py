@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from harness import sandbox
-from harness.analysis.exchange import AnalyzedTranscript, read
+from harness.analysis.transcript import AnalyzedTranscript, analyze
 from harness.cassette.journal import unfinished
 from harness.cassette.store import Store
 from harness.compare import SHIPPED, Prices, matrix
@@ -192,7 +192,7 @@ def examine(
 ) -> tuple[AnalyzedTranscript, Judged]:
     """A transcript, read, and all that the rules find in it; `choice` is the project's."""
     chosen = choice.of(transcript)
-    return read(chosen, endpoints.recognise), judge(chosen)
+    return analyze(chosen, endpoints.recognise), judge(chosen)
 
 
 def project_rules() -> Choice:

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from harness.analysis.exchange import AnalyzedTranscript, read, transcript_of
+from harness.analysis.transcript import AnalyzedTranscript, analyze, transcript_of
 from harness.batch import Job, examine, jobs, load_scenarios, project_rules, state
 from harness.cassette import store
 from harness.cassette.period import ALWAYS, Period
@@ -27,7 +27,7 @@ def read_cassette(path: Path) -> AnalyzedTranscript:
     transcript = transcript_of(store.read(path), endpoints.recognise, source=str(path))
     if not transcript.provenance.scenario:
         transcript = replace(transcript, scenario=path.stem)
-    return read(transcript, endpoints.recognise)
+    return analyze(transcript, endpoints.recognise)
 
 
 def read_recorded(job: Job, folder: Store) -> AnalyzedTranscript:
@@ -36,7 +36,7 @@ def read_recorded(job: Job, folder: Store) -> AnalyzedTranscript:
     told = replace(cassette.provenance, scenario=job.scenario.name, target=str(job.target))
     path = str(folder.path(job.scenario.name, job.target))
     named = replace(cassette, provenance=told)
-    return read(transcript_of(named, endpoints.recognise, source=path), endpoints.recognise)
+    return analyze(transcript_of(named, endpoints.recognise, source=path), endpoints.recognise)
 
 
 def untimed(path: Path) -> AnalyzedTranscript:
@@ -45,7 +45,7 @@ def untimed(path: Path) -> AnalyzedTranscript:
     found = store.read_alone(path)
     exchanges = tuple(replace(e, timing=None, chunks=()) for e in found.exchanges)
     plain = replace(found, exchanges=exchanges)
-    return read(transcript_of(plain, endpoints.recognise, source=path.name), endpoints.recognise)
+    return analyze(transcript_of(plain, endpoints.recognise, source=path.name), endpoints.recognise)
 
 
 def repeats(reads: Iterable[AnalyzedTranscript]) -> list[AnalyzedTranscript]:
@@ -64,7 +64,7 @@ def beside(one: AnalyzedTranscript) -> tuple[AnalyzedTranscript, ...]:
         scripts = {other.provenance.script, told.provenance.script} - {()}
         if len(scripts) <= 1:
             own = replace(other, target=told.target, provenance=told.provenance)
-            found.append(read(own, endpoints.recognise))
+            found.append(analyze(own, endpoints.recognise))
     return tuple(found)
 
 

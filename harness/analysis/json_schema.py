@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from harness.analysis.exchange import Schema
+from harness.analysis.endpoint import Schema
 from harness.types import NOTHING
 
 STRING: Schema = {"type": "string"}

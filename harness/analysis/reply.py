@@ -9,7 +9,7 @@ import re
 from collections.abc import Callable, Iterator, Sequence
 from itertools import pairwise
 
-from harness.analysis.exchange import Fields, Part, Pointers, States
+from harness.analysis.endpoint import Fields, Part, Pointers, States
 from harness.types import Failure, Image, LooseJson, Outcome, Reply, ToolCall, Usage
 from harness.wire import find
 

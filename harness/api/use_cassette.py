@@ -18,7 +18,7 @@ from types import TracebackType
 from typing import Any, TypeVar
 
 from harness import cassette as cassettes
-from harness.analysis.exchange import transcript_of
+from harness.analysis.transcript import transcript_of
 from harness.api.placeholders import placeholder_keys, real_keys
 from harness.cassette import Head
 from harness.cassette.journal import Journal

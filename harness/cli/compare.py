@@ -23,7 +23,7 @@ from harness.cli.app import (
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from harness.analysis.exchange import AnalyzedTranscript
+    from harness.analysis.transcript import AnalyzedTranscript
     from harness.batch import Job
     from harness.cassette.store import Store
     from harness.compare import Matrix

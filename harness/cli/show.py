@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from rich.console import Console
 
-    from harness.analysis.exchange import AnalyzedTranscript
+    from harness.analysis.transcript import AnalyzedTranscript
 
 Wire = Annotated[bool, typer.Option("--wire", help="As it travelled: headers, bodies, events.")]
 

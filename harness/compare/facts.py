@@ -6,7 +6,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from harness.analysis.exchange import AnalyzedExchange, AnalyzedTranscript, AnalyzedTurn, Part
+from harness.analysis.endpoint import Part
+from harness.analysis.exchange import AnalyzedExchange
+from harness.analysis.transcript import AnalyzedTranscript, AnalyzedTurn
 from harness.compare.names import model_of, name
 from harness.compare.summary import delivery, events
 from harness.config.prices import NO_PRICES, Cost, Price, Prices
@@ -49,8 +51,8 @@ class Facts:
 def facts(read: AnalyzedTranscript, turn: AnalyzedTurn, prices: Prices = NO_PRICES) -> Facts:
     """What one turn came to, priced on the day it was recorded."""
     waited, total = _waited(turn), lasted(turn)
-    first = turn.answered.exchange.timing if turn.answered else None
-    token = first_token(turn.answered) if turn.answered else None
+    first = turn.answer.exchange.timing if turn.answer else None
+    token = first_token(turn.answer) if turn.answer else None
     price = _price(read, turn, prices)
     return Facts(
         target=name(read),
@@ -71,7 +73,7 @@ def facts(read: AnalyzedTranscript, turn: AnalyzedTurn, prices: Prices = NO_PRIC
 def _waited(turn: AnalyzedTurn) -> float:
     """Seconds from a turn's first request to the one that was answered."""
     starts = [r.exchange.timing.start for r in turn.readings if r.exchange.timing]
-    answered = turn.answered.exchange.timing if turn.answered else None
+    answered = turn.answer.exchange.timing if turn.answer else None
     return max(0.0, round(answered.start - min(starts), 6)) if answered else 0.0
 
 
@@ -150,7 +152,7 @@ def _telling(reading: AnalyzedExchange) -> Iterator[Part]:
     if endpoint is None or not reading.is_stream or not reading.accepted:
         return
     for part in reading.parts:
-        outcome = endpoint.read((part,), reading.asked.value)
+        outcome = endpoint.read((part,), reading.request_json.value)
         if isinstance(outcome, Reply) and (
             outcome.content or outcome.reasoning or outcome.tool_calls
         ):

@@ -12,14 +12,9 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
-from harness.analysis.exchange import (
-    AnalyzedExchange,
-    AnalyzedTranscript,
-    AnalyzedTurn,
-    Fields,
-    Pointers,
-    Role,
-)
+from harness.analysis.endpoint import Fields, Pointers, Role
+from harness.analysis.exchange import AnalyzedExchange
+from harness.analysis.transcript import AnalyzedTranscript, AnalyzedTurn
 from harness.compare.names import model_of
 from harness.compare.summary import part_of
 from harness.types import Failure, LooseJson
@@ -228,7 +223,7 @@ def _forms(read: AnalyzedTranscript, turn: AnalyzedTurn) -> Iterator[tuple[Form,
         endpoint = reading.endpoint
         if first is None or endpoint is None or endpoint.role in (Role.FILE, Role.OTHER):
             continue
-        asked = reading if reading.asked.value else first
+        asked = reading if reading.request_json.value else first
         yield (
             Form(
                 endpoint.name,
@@ -251,7 +246,7 @@ def _answered(reading: AnalyzedExchange) -> str:
 def _asked(reading: AnalyzedExchange) -> str:
     fields = reading.endpoint.fields if reading.endpoint else Fields()
     ways = {"messages": fields.messages, "prompt": fields.prompt}
-    asked = reading.asked.value
+    asked = reading.request_json.value
     told = [way for way, pointers in ways.items() if any(_there(asked, p) for p in pointers)]
     return told[0] if told else ""
 

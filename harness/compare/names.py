@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from harness.analysis.exchange import AnalyzedExchange, AnalyzedTranscript
+from harness.analysis.exchange import AnalyzedExchange
+from harness.analysis.transcript import AnalyzedTranscript
 from harness.types import Transcript
 from harness.wire import at
 
@@ -45,6 +46,6 @@ def model_of(read: AnalyzedTranscript, asked: AnalyzedExchange) -> tuple[str, st
     provider, slash, model = read.transcript.target.partition("/")
     if slash:
         return provider, model.partition(" (")[0]
-    named = at(asked.asked.value, "/model")
+    named = at(asked.request_json.value, "/model")
     dialect = asked.endpoint.dialect if asked.endpoint else ""
     return dialect, named if isinstance(named, str) else ""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence, Set
 from dataclasses import replace
 
-from harness.analysis.exchange import AnalyzedTranscript
+from harness.analysis.transcript import AnalyzedTranscript
 from harness.compare.types import Difference, Layer, Spot, TurnComparison
 
 _VALUES = (Layer.ANSWER, Layer.CONTENT)

@@ -6,7 +6,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from itertools import groupby
 
-from harness.analysis.exchange import AnalyzedExchange, AnalyzedTurn, Role
+from harness.analysis.endpoint import Role
+from harness.analysis.exchange import AnalyzedExchange
+from harness.analysis.transcript import AnalyzedTurn
 from harness.types import Failure, LooseJson, Reply, ToolCall
 from harness.wire import read_json, shape
 from harness.wire.images import picture
@@ -140,7 +142,7 @@ def delivery(turn: AnalyzedTurn) -> str:
     """How the answer came: at once, as a stream, or as a task."""
     if turn.polls:
         return "task"
-    return "stream" if turn.answered and turn.answered.is_stream else "sync"
+    return "stream" if turn.answer and turn.answer.is_stream else "sync"
 
 
 def events(turn: AnalyzedTurn) -> int:

@@ -6,7 +6,8 @@ import hashlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
-from harness.analysis.exchange import AnalyzedExchange, AnalyzedTranscript, AnalyzedTurn
+from harness.analysis.exchange import AnalyzedExchange
+from harness.analysis.transcript import AnalyzedTranscript, AnalyzedTurn
 from harness.contracts.evidence import Cite, Node, either, observe
 from harness.contracts.sections import Section, sections, witness
 from harness.types import LooseJson

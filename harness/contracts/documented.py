@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from harness.analysis.exchange import Schema
+from harness.analysis.endpoint import Schema
 from harness.contracts.sections import REFUSAL, Section
 from harness.providers import endpoints
 from harness.types import LooseJson

@@ -7,7 +7,9 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 
-from harness.analysis.exchange import AnalyzedExchange, AnalyzedTranscript, Part
+from harness.analysis.endpoint import Part
+from harness.analysis.exchange import AnalyzedExchange
+from harness.analysis.transcript import AnalyzedTranscript
 from harness.contracts import words
 from harness.contracts.clause import Held, Spot, spot
 from harness.contracts.contract import Contract

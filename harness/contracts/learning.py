@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from harness import contracts
-from harness.analysis.exchange import AnalyzedTranscript
+from harness.analysis.transcript import AnalyzedTranscript
 from harness.cassette import store
 from harness.contracts import Contract, Judge
 from harness.errors import BadContract, HarnessError

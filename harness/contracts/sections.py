@@ -12,15 +12,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass, fields
 from email.utils import parsedate_to_datetime
 
-from harness.analysis.exchange import (
-    AnalyzedExchange,
-    AnalyzedTranscript,
-    AnalyzedTurn,
-    Endpoint,
-    Part,
-    Role,
-)
+from harness.analysis.endpoint import Endpoint, Part, Role
+from harness.analysis.exchange import AnalyzedExchange
 from harness.analysis.reply import first
+from harness.analysis.transcript import AnalyzedTranscript, AnalyzedTurn
 from harness.contracts.evidence import Seen
 from harness.contracts.words import is_word
 from harness.rules.rule import answers, question, refusals
@@ -82,7 +77,7 @@ def _case(reading: AnalyzedExchange, part: Part, number: int, of: int) -> tuple[
 def witness(read: AnalyzedTranscript, turn: AnalyzedTurn, reading: AnalyzedExchange) -> Seen:
     """What is known of an exchange before its answer is looked at."""
     asked = question(turn) if reading.endpoint and reading.endpoint.role is Role.POLL else reading
-    request = asked.asked.value if asked else None
+    request = asked.request_json.value if asked else None
     texts, free = _untold(reading.endpoint) if reading.endpoint else (frozenset(), frozenset())
     return Seen(
         family=family(at(request, "/model")),

@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from decimal import Decimal
 
-from harness.analysis.exchange import AnalyzedTranscript, AnalyzedTurn, Role
+from harness.analysis.endpoint import Role
+from harness.analysis.transcript import AnalyzedTranscript, AnalyzedTurn
 from harness.compare.names import model_of
 from harness.config.prices import Price, Prices
 from harness.types import Failure, Reply

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
-from harness.analysis.exchange import AnalyzedExchange, AnalyzedTranscript
+from harness.analysis.exchange import AnalyzedExchange
+from harness.analysis.transcript import AnalyzedTranscript
 from harness.contracts.documented import documented
 from harness.contracts.sections import REFUSAL, Section
 from harness.contracts.words import is_word
@@ -84,7 +85,7 @@ _NAMED = 5
 
 def _asked(reading: AnalyzedExchange) -> set[str]:
     """How a question is put, apart from the conversation: which parameters, and which model."""
-    endpoint, value = reading.endpoint, reading.asked.value
+    endpoint, value = reading.endpoint, reading.request_json.value
     told = map(general, endpoint.fields.messages) if endpoint else ()
     held = [holder.rpartition("/")[0] if holder.endswith("[]") else holder for holder in told]
     model = at(value, "/model")

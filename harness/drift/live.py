@@ -11,7 +11,7 @@ from functools import partial
 from pathlib import Path
 
 from harness import batch, recordings
-from harness.analysis.exchange import AnalyzedTranscript, read
+from harness.analysis.transcript import AnalyzedTranscript, analyze
 from harness.batch import Job
 from harness.cassette import age
 from harness.cassette.store import Store
@@ -92,7 +92,7 @@ def _asked_live(scenario: Scenario, one: AnalyzedTranscript) -> AnalyzedTranscri
         if not step.sandbox_only
     ]
     turns = tuple(replace(turn, number=n) for n, turn in enumerate(kept, start=1))
-    return read(replace(one.transcript, turns=turns), endpoints.recognise)
+    return analyze(replace(one.transcript, turns=turns), endpoints.recognise)
 
 
 def tariff(budget: Budget | None) -> Tariff | None:
@@ -227,7 +227,7 @@ class _Run:
 def _until(last: int, one: AnalyzedTranscript) -> AnalyzedTranscript:
     """A recording up to a turn."""
     turns = tuple(turn for turn in one.transcript.turns if turn.number <= last)
-    return read(replace(one.transcript, turns=turns), endpoints.recognise)
+    return analyze(replace(one.transcript, turns=turns), endpoints.recognise)
 
 
 def _tell(told: Progress, label: str, step: str) -> None:
@@ -285,7 +285,7 @@ class _Heard:
             turns=tuple(self.turns),
             provenance=told,
         )
-        return read(made, endpoints.recognise)
+        return analyze(made, endpoints.recognise)
 
 
 @contextmanager

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from harness.analysis.exchange import AnalyzedTurn
+from harness.analysis.transcript import AnalyzedTurn
 from harness.types import Failure
 
 _OTHERWISE = frozenset({401, 402, 403, 407, 408, 429})
@@ -15,7 +15,7 @@ def refuses_the_request(turn: AnalyzedTurn) -> bool:
     A page of something in between, server trouble, throttling and a missing answer say nothing of
     what the service would have answered.
     """
-    said, answered = turn.outcome, turn.answered
+    said, answered = turn.outcome, turn.answer
     if not isinstance(said, Failure) or answered is None or answered.endpoint is None:
         return False
     in_its_form = bool(said.code or said.message) and said.code not in answered.endpoint.unpaid

@@ -10,7 +10,7 @@ from itertools import chain
 from pathlib import Path
 
 from harness import batch, recordings
-from harness.analysis.exchange import AnalyzedTranscript
+from harness.analysis.transcript import AnalyzedTranscript
 from harness.cassette import store
 from harness.contracts import Contract, Judge, learning
 from harness.drift import Drift, Verdict, drift

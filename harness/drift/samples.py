@@ -10,7 +10,9 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
 from harness.analysis.difference import leaves
-from harness.analysis.exchange import AnalyzedExchange, AnalyzedTranscript, AnalyzedTurn, Role
+from harness.analysis.endpoint import Role
+from harness.analysis.exchange import AnalyzedExchange
+from harness.analysis.transcript import AnalyzedTranscript, AnalyzedTurn
 from harness.contracts.sections import REFUSAL, Section, sections, witness
 from harness.types import LooseJson
 from harness.wire import shape

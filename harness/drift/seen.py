@@ -11,7 +11,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 
-from harness.analysis.exchange import AnalyzedTranscript, AnalyzedTurn, Role
+from harness.analysis.endpoint import Role
+from harness.analysis.transcript import AnalyzedTranscript, AnalyzedTurn
 from harness.drift.samples import Key, Sample, samples
 from harness.types import Failure, Reply
 

@@ -62,7 +62,7 @@ def askable(parser: Parser, reading: AnalyzedExchange) -> bool:
     if reading.endpoint is None or reading.endpoint.name not in parser.endpoints:
         return False
     exchange = reading.exchange
-    asks = exchange.request.method.upper() == "GET" or isinstance(reading.asked.value, dict)
+    asks = exchange.request.method.upper() == "GET" or isinstance(reading.request_json.value, dict)
     return parser.installed and asks and not 300 <= exchange.response.status < 400
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from types import MappingProxyType
 
-from harness.analysis.exchange import Endpoint, recogniser
+from harness.analysis.endpoint import Endpoint, recogniser
 from harness.providers import files
 from harness.providers.dashscope import compatible
 from harness.providers.dashscope import endpoints as dashscope_endpoints

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from harness.analysis.exchange import Endpoint, Fields, Role
+from harness.analysis.endpoint import Endpoint, Fields, Role
 from harness.analysis.reply import refuser, unread
 
 FILE = Endpoint(

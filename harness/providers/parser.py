@@ -8,7 +8,8 @@ from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 from urllib.parse import urlsplit
 
-from harness.analysis.exchange import AnalyzedExchange, Endpoint
+from harness.analysis.endpoint import Endpoint
+from harness.analysis.exchange import AnalyzedExchange
 from harness.types import Image, LooseJson, Outcome, Usage
 
 KEY = "00000000000000000000000000000000.0000000000000000"
@@ -50,7 +51,7 @@ def asked(reading: AnalyzedExchange, address: str, timeout: float) -> Asked:
     url = urlsplit(request.uri)
     path = f"{url.path}?{url.query}" if url.query else url.path
     headers = {name.lower(): value for name, value in request.headers}
-    body = reading.asked.value
+    body = reading.request_json.value
     streamed = "text/event-stream" in headers.get("accept", "") or bool(see(body, "stream"))
     return Asked(address, path, reading.endpoint, body, timeout, streamed)
 

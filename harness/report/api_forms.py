@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from harness.analysis.exchange import AnalyzedTranscript, AnalyzedTurn
+from harness.analysis.transcript import AnalyzedTranscript, AnalyzedTurn
 from harness.types import Kind, Reply
 from harness.wire import walk
 
@@ -40,7 +40,7 @@ def _asked(turn: AnalyzedTurn) -> str:
         return "messages" if call.kind is Kind.CHAT else call.kind.value
     if isinstance(turn.outcome, Reply) and turn.outcome.images:
         return Kind.IMAGE.value
-    first = turn.readings[0].asked if turn.readings else None
+    first = turn.readings[0].request_json if turn.readings else None
     paths = [pointer for pointer, _ in walk(first.value)] if first and not first.problem else []
     if any(path.endswith("/messages") for path in paths):
         return "messages"

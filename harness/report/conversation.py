@@ -7,7 +7,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import groupby
 
-from harness.analysis.exchange import AnalyzedTranscript, AnalyzedTurn, Role
+from harness.analysis.endpoint import Role
+from harness.analysis.transcript import AnalyzedTranscript, AnalyzedTurn
 from harness.compare import Facts, facts
 from harness.types import Failure, LooseJson, Outcome, Reply, ToolCall
 from harness.wire import walk
@@ -87,7 +88,7 @@ def _asked(turn: AnalyzedTurn) -> tuple[Said, ...]:
         said = tuple(Said(m.role, m.content, m.tool_calls) for m in call.messages)
         return said or (Said("user", call.prompt),)
     first = next((r for r in turn.readings if not r.is_binary and _is_question(r.endpoint)), None)
-    return tuple(_sent(first.asked.value)) if first else ()
+    return tuple(_sent(first.request_json.value)) if first else ()
 
 
 def _is_question(endpoint: object) -> bool:

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 
-from harness.analysis.exchange import AnalyzedTranscript
+from harness.analysis.transcript import AnalyzedTranscript
 from harness.compare import Cell, FieldMatrix, Form, Site, field_matrix
 from harness.compare.fields import Evidence, FieldRow, Presence, presence
 from harness.report.api_forms import Way, way

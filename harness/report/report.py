@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from harness.analysis.exchange import AnalyzedTranscript
+from harness.analysis.transcript import AnalyzedTranscript
 from harness.compare import Comparison, Matrix
 from harness.types import Finding, Origin, Severity
 

@@ -6,7 +6,8 @@ import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from harness.analysis.exchange import AnalyzedExchange, AnalyzedTranscript
+from harness.analysis.exchange import AnalyzedExchange
+from harness.analysis.transcript import AnalyzedTranscript
 from harness.report.format import count, seconds
 from harness.types import Exchange
 from harness.wire import Document, Event, read_json

@@ -7,7 +7,9 @@ from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from types import MappingProxyType
 
-from harness.analysis.exchange import AnalyzedExchange, AnalyzedTranscript, Recognise, read
+from harness.analysis.endpoint import Recognise
+from harness.analysis.exchange import AnalyzedExchange
+from harness.analysis.transcript import AnalyzedTranscript, analyze
 from harness.providers import endpoints
 from harness.providers.dashscope import rules as dashscope_rules
 from harness.providers.zhipu import rules as zhipu_rules
@@ -162,7 +164,7 @@ def judge(
     Rules that the transcript did not select are left out. What it ignores is kept apart, so that
     nothing disappears unsaid; the reason stands in the transcript.
     """
-    told = read(transcript, recognise)
+    told = analyze(transcript, recognise)
     found = [
         _signed(finding, rule, transcript)
         for rule in rules

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from harness.analysis.exchange import AnalyzedTranscript, AnalyzedTurn
+from harness.analysis.transcript import AnalyzedTranscript, AnalyzedTurn
 from harness.rules.rule import show, violation
 from harness.rules.schemas import violations
 from harness.types import Failure, Finding, Place, Reply
@@ -12,7 +12,7 @@ from harness.wire import MISSING, at, read_json
 
 
 def _place(turn: AnalyzedTurn, pointer: str = "") -> Place:
-    reading = turn.answered
+    reading = turn.answer
     if reading is None:
         return Place(turn=turn.turn.number)
     return reading.place(pointer, reading.parts[-1] if pointer and reading.parts else None)
@@ -60,7 +60,7 @@ def expected_json(read: AnalyzedTranscript) -> Iterator[Finding]:
 def expected_pointers(read: AnalyzedTranscript) -> Iterator[Finding]:
     """The places that the step expects exist in the answer, or in a stream's last event."""
     for turn, _ in _replied(read):
-        parts = turn.answered.parts if turn.answered else ()
+        parts = turn.answer.parts if turn.answer else ()
         value = parts[-1].value if parts else None
         for pointer in turn.turn.expect.pointers:
             if at(value, pointer) is MISSING:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from harness.analysis.exchange import Schema
+from harness.analysis.endpoint import Schema
 from harness.types import LooseJson
 
 Form = object

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 
-from harness.analysis.exchange import AnalyzedExchange, AnalyzedTranscript, AnalyzedTurn
+from harness.analysis.exchange import AnalyzedExchange
 from harness.analysis.reply import text_of
+from harness.analysis.transcript import AnalyzedTranscript, AnalyzedTurn
 from harness.rules.rule import Answered, answered, messages, question, show, violation
 from harness.types import Finding, LooseJson, Message, Reply, ToolCall
 from harness.wire import at, find, read_json
@@ -25,12 +26,12 @@ def messages_are_well_formed(reading: AnalyzedExchange) -> Iterator[Finding]:
     for number, message in enumerate(sent):
         held = message if isinstance(message, dict) else {}
         for expected, found in _problems(held, before):
-            place = reading.asked_place(f"{pointer}/{number}")
+            place = reading.request_place(f"{pointer}/{number}")
             yield violation(expected, found, place, "in the request")
         before = str(held.get("role", ""))
     last = sent[-1] if sent else None
     if before == "assistant" and not at(last, "/partial") and not at(last, "/prefix"):
-        place = reading.asked_place(f"{pointer}/{len(sent) - 1}")
+        place = reading.request_place(f"{pointer}/{len(sent) - 1}")
         yield violation("a user or a tool to speak last", "the assistant", place, "in the request")
 
 
@@ -74,7 +75,7 @@ def _continuation(
     if not begun:
         if _was_to_continue(turn, past):
             expected = "a request that begins with the one of the turn before"
-            yield violation(expected, show(sent), asked.asked_place(pointer))
+            yield violation(expected, show(sent), asked.request_place(pointer))
         return
     length = max(len(first) for _, first in begun)
     nearest = [before for before, first in begun if len(first) == length]
@@ -82,7 +83,7 @@ def _continuation(
     if not any(_same(said, before.reply) for before in nearest):
         reply = nearest[-1].reply
         wanted = show(reply.content if reply.content else [c.name for c in reply.tool_calls])
-        place = asked.asked_place(f"{pointer}/{length}")
+        place = asked.request_place(f"{pointer}/{length}")
         yield violation(f"the earlier answer {wanted} in the request", show(said), place)
 
 

@@ -12,8 +12,10 @@ from urllib.parse import urlsplit
 
 from PIL import Image, UnidentifiedImageError
 
-from harness.analysis.exchange import AnalyzedExchange, AnalyzedTranscript, Endpoint, Role
+from harness.analysis.endpoint import Endpoint, Role
+from harness.analysis.exchange import AnalyzedExchange
 from harness.analysis.reply import seen
+from harness.analysis.transcript import AnalyzedTranscript
 from harness.rules.rule import answered, answers, show, spoken, violation
 from harness.types import Finding, Reply
 

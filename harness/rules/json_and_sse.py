@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from harness.analysis.exchange import DONE, AnalyzedExchange, Part, Role
+from harness.analysis.endpoint import Part, Role
+from harness.analysis.exchange import DONE, AnalyzedExchange
 from harness.rules.rule import refusals, show, spoken, violation, wants_stream
 from harness.types import Failure, Finding
 from harness.wire import Event
@@ -34,12 +35,12 @@ def request_is_json(reading: AnalyzedExchange) -> Iterator[Finding]:
         return
     if reading.accepted and not reading.exchange.request.body:
         return
-    if reading.asked.problem:
-        place = reading.asked_place(offset=reading.asked.offset)
-        yield violation("a request in JSON", reading.asked.problem, place)
-    elif not isinstance(reading.asked.value, dict):
+    if reading.request_json.problem:
+        place = reading.request_place(offset=reading.request_json.offset)
+        yield violation("a request in JSON", reading.request_json.problem, place)
+    elif not isinstance(reading.request_json.value, dict):
         yield violation(
-            "a JSON object as request", show(reading.asked.value), reading.asked_place()
+            "a JSON object as request", show(reading.request_json.value), reading.request_place()
         )
 
 
@@ -50,16 +51,18 @@ def body_is_json(reading: AnalyzedExchange) -> Iterator[Finding]:
     """
     if reading.is_stream or _looks_like_events(reading) or _has_no_body(reading):
         return
-    if (spoken(reading) or _media_type(reading) == "application/json") and reading.document.problem:
+    if (
+        spoken(reading) or _media_type(reading) == "application/json"
+    ) and reading.response_json.problem:
         yield violation(
-            "JSON", _no_json(reading), reading.place(offset=reading.document.offset or None)
+            "JSON", _no_json(reading), reading.place(offset=reading.response_json.offset or None)
         )
 
 
 def _no_json(reading: AnalyzedExchange) -> str:
     """What is wrong with a body; of a page or an error in plain text, how it begins."""
-    body, problem = reading.exchange.response.body, reading.document.problem
-    if reading.document.offset or not body or body.lstrip().startswith((b"{", b"[")):
+    body, problem = reading.exchange.response.body, reading.response_json.problem
+    if reading.response_json.offset or not body or body.lstrip().startswith((b"{", b"[")):
         return problem if body else "an empty body"
     return f"a body that begins with {show(body[:40].decode('utf-8', 'replace'))}"
 
@@ -107,7 +110,7 @@ def _body_type(reading: AnalyzedExchange) -> str:
     """What the body itself looks like; empty where it looks like nothing known."""
     if _looks_like_events(reading):
         return "text/event-stream"
-    return "" if reading.document.problem else "application/json"
+    return "" if reading.response_json.problem else "application/json"
 
 
 def _looks_like_events(reading: AnalyzedExchange) -> bool:
@@ -176,7 +179,7 @@ def delivery_as_asked(reading: AnalyzedExchange) -> Iterator[Finding]:
     A refusal comes as plain JSON in any case.
     """
     endpoint = spoken(reading)
-    asked = reading.asked.value
+    asked = reading.request_json.value
     if endpoint is None or not isinstance(asked, dict) or not reading.accepted:
         return
     if wants_stream(reading) and endpoint.event is not None and not reading.is_stream:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from harness.analysis.exchange import AnalyzedExchange, AnalyzedTranscript, Role
+from harness.analysis.endpoint import Role
+from harness.analysis.exchange import AnalyzedExchange
 from harness.analysis.reply import first, text_of
+from harness.analysis.transcript import AnalyzedTranscript
 from harness.rules.rule import messages, question, show, violation, wants_stream
 from harness.types import Call, Finding, Kind, LooseJson, Message, Mode
 from harness.wire import MISSING, at, escape, find
@@ -22,9 +24,11 @@ def _asked(read: AnalyzedTranscript) -> Iterator[tuple[Call, AnalyzedExchange]]:
 def model_travels(read: AnalyzedTranscript) -> Iterator[Finding]:
     """The model that is asked for is the one that the scenario names."""
     for call, reading in _asked(read):
-        found = at(reading.asked.value, "/model")
+        found = at(reading.request_json.value, "/model")
         if found != call.model:
-            yield violation(f"the model {call.model}", _said(found), reading.asked_place("/model"))
+            yield violation(
+                f"the model {call.model}", _said(found), reading.request_place("/model")
+            )
 
 
 def conversation_travels(read: AnalyzedTranscript) -> Iterator[Finding]:
@@ -38,20 +42,20 @@ def conversation_travels(read: AnalyzedTranscript) -> Iterator[Finding]:
             continue
         pointer, sent = messages(reading)
         if len(sent) != len(call.messages):
-            place = reading.asked_place(pointer)
+            place = reading.request_place(pointer)
             yield violation(f"{len(call.messages)} messages", str(len(sent)), place)
         for number, (line, held) in enumerate(zip(call.messages, sent, strict=False)):
             if _line(line) != _held(held):
-                place = reading.asked_place(f"{pointer}/{number}")
+                place = reading.request_place(f"{pointer}/{number}")
                 yield violation(show(_line(line)), show(_held(held)), place)
 
 
 def _prompt(call: Call, reading: AnalyzedExchange) -> Iterator[Finding]:
     fields = reading.endpoint.fields if reading.endpoint else None
     if fields is not None and fields.prompt:
-        found = first(reading.asked.value, fields.prompt)
+        found = first(reading.request_json.value, fields.prompt)
         if found != call.prompt:
-            place = reading.asked_place(fields.prompt[0])
+            place = reading.request_place(fields.prompt[0])
             yield violation(f"the prompt {show(call.prompt)}", show(found), place)
 
 
@@ -80,9 +84,9 @@ def parameters_travel(read: AnalyzedTranscript) -> Iterator[Finding]:
         start = reading.endpoint.fields.parameters if reading.endpoint else ""
         for name, wanted in call.parameters.items():
             pointer = f"{start}/{escape(name)}"
-            found = at(reading.asked.value, pointer)
+            found = at(reading.request_json.value, pointer)
             if pointer not in volatile and not _same(wanted, found):
-                place = reading.asked_place(pointer)
+                place = reading.request_place(pointer)
                 yield violation(f"{name} {show(wanted)}", _said(found), place)
 
 
@@ -107,7 +111,9 @@ def delivery_travels(read: AnalyzedTranscript) -> Iterator[Finding]:
             else Mode.SYNC
         )
         if found is not call.mode:
-            yield violation(f"a request for {call.mode}", f"one for {found}", reading.asked_place())
+            yield violation(
+                f"a request for {call.mode}", f"one for {found}", reading.request_place()
+            )
 
 
 def _said(value: LooseJson) -> str:

@@ -9,17 +9,10 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
-from harness.analysis.exchange import (
-    AnalyzedExchange,
-    AnalyzedTranscript,
-    AnalyzedTurn,
-    Endpoint,
-    Fields,
-    Part,
-    Pointers,
-    Role,
-)
+from harness.analysis.endpoint import Endpoint, Fields, Part, Pointers, Role
+from harness.analysis.exchange import AnalyzedExchange
 from harness.analysis.reply import first, is_refusal, seen
+from harness.analysis.transcript import AnalyzedTranscript, AnalyzedTurn
 from harness.types import NOWHERE, Failure, Finding, LooseJson, Place, Reply, Severity
 from harness.wire import at
 
@@ -116,7 +109,7 @@ def replies(reading: AnalyzedExchange) -> list[tuple[Part, Reply]]:
     """Every part that says something, with what it says on its own."""
     if spoken(reading) is None:
         return []
-    return [(part, said) for part, said in reading.singly if isinstance(said, Reply)]
+    return [(part, said) for part, said in reading.outcomes_by_part if isinstance(said, Reply)]
 
 
 def streamed(reading: AnalyzedExchange) -> list[tuple[Part, Reply]]:
@@ -134,7 +127,7 @@ def where(part: Part, pointers: Pointers) -> str:
 def messages(reading: AnalyzedExchange) -> tuple[str, list[LooseJson]]:
     """The conversation a request sends, and its JSON pointer."""
     fields = reading.endpoint.fields if reading.endpoint else Fields()
-    held = next(seen(reading.asked.value, fields.messages), ("", None))
+    held = next(seen(reading.request_json.value, fields.messages), ("", None))
     return (held[0], held[1]) if isinstance(held[1], list) else ("", [])
 
 
@@ -150,12 +143,12 @@ class Answered:
         """What a field of the request holds, or None."""
         endpoint = self.asked.endpoint
         pointers = getattr(endpoint.fields, field) if endpoint else ()
-        return first(self.asked.asked.value, pointers)
+        return first(self.asked.request_json.value, pointers)
 
 
 def wants_stream(reading: AnalyzedExchange) -> bool:
     """Whether a request asks for its answer in events: in its body, or by a header."""
-    return at(reading.asked.value, "/stream") is True or any(
+    return at(reading.request_json.value, "/stream") is True or any(
         (name == "accept" and value == "text/event-stream")
         or (name.endswith("-sse") and value == "enable")
         for name, value in ((n.lower(), v.lower()) for n, v in reading.exchange.request.headers)
@@ -173,5 +166,5 @@ def answered(read: AnalyzedTranscript) -> Iterator[Answered]:
     """Every turn that was asked and answered with a `Reply`."""
     for turn in read.turns:
         asked = question(turn)
-        if asked is not None and turn.answered is not None and isinstance(turn.outcome, Reply):
-            yield Answered(asked, turn.answered, turn.outcome)
+        if asked is not None and turn.answer is not None and isinstance(turn.outcome, Reply):
+            yield Answered(asked, turn.answer, turn.outcome)

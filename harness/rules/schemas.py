@@ -13,7 +13,7 @@ from jsonschema.exceptions import SchemaError, ValidationError
 from referencing import Registry
 from referencing.exceptions import Unresolvable
 
-from harness.analysis.exchange import Schema
+from harness.analysis.endpoint import Schema
 from harness.rules.forms import Form, form_of, is_formal
 from harness.rules.rule import show
 from harness.types import LooseJson

@@ -5,8 +5,10 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 
-from harness.analysis.exchange import AnalyzedExchange, AnalyzedTranscript, AnalyzedTurn, Part
+from harness.analysis.endpoint import Part
+from harness.analysis.exchange import AnalyzedExchange
 from harness.analysis.reply import is_refusal
+from harness.analysis.transcript import AnalyzedTranscript, AnalyzedTurn
 from harness.rules.rule import show, spoken, violation
 from harness.types import Broken, Failure, Finding, LooseJson, Outcome, Place, Reply, Usage, View
 from harness.wire import MISSING, at, escape
@@ -16,7 +18,7 @@ Shown = tuple[View, Part, AnalyzedExchange]
 
 
 def _place(turn: AnalyzedTurn) -> Place:
-    return turn.answered.place() if turn.answered else Place(turn=turn.turn.number)
+    return turn.answer.place() if turn.answer else Place(turn=turn.turn.number)
 
 
 def _carried_out(read: AnalyzedTranscript) -> Iterator[tuple[AnalyzedTurn, Outcome]]:
@@ -211,9 +213,9 @@ def _named(outcome: Outcome | None) -> str:
 
 def _unfinished(turn: AnalyzedTurn) -> bool:
     """Whether the turn was given up while its task was still running."""
-    if turn.answered is None or turn.answered.endpoint is None:
+    if turn.answer is None or turn.answer.endpoint is None:
         return False
-    wire, states = turn.outcome, turn.answered.endpoint.states
+    wire, states = turn.outcome, turn.answer.endpoint.states
     return isinstance(wire, Reply) and bool(wire.states) and wire.states[-1] in states.running
 
 

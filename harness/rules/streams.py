@@ -6,7 +6,9 @@ import json
 from collections.abc import Iterator
 from itertools import pairwise
 
-from harness.analysis.exchange import AnalyzedExchange, AnalyzedTranscript, Part, Role
+from harness.analysis.endpoint import Part, Role
+from harness.analysis.exchange import AnalyzedExchange
+from harness.analysis.transcript import AnalyzedTranscript
 from harness.rules.rule import show, spoken, streamed, violation, where
 from harness.types import Finding, LooseJson, Reply, ToolCall
 from harness.wire import at
@@ -181,7 +183,7 @@ def stream_equals_whole(read: AnalyzedTranscript) -> Iterator[Finding]:
 
 def _is_comparable(reading: AnalyzedExchange) -> bool:
     endpoint = spoken(reading)
-    asked = isinstance(reading.asked.value, dict)
+    asked = isinstance(reading.request_json.value, dict)
     is_chat = endpoint is not None and endpoint.role is Role.ANSWER and bool(endpoint.event)
     return is_chat and asked and isinstance(reading.outcome, Reply)
 
@@ -189,7 +191,7 @@ def _is_comparable(reading: AnalyzedExchange) -> bool:
 def _asked(reading: AnalyzedExchange) -> str:
     """A question without what says how to deliver the answer."""
     name = reading.endpoint.name if reading.endpoint else ""
-    return name + json.dumps(_plain(reading.asked.value, depth=2), sort_keys=True)
+    return name + json.dumps(_plain(reading.request_json.value, depth=2), sort_keys=True)
 
 
 def _plain(value: LooseJson, depth: int) -> LooseJson:

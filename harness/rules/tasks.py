@@ -7,8 +7,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from urllib.parse import unquote, urlsplit
 
-from harness.analysis.exchange import AnalyzedExchange, AnalyzedTranscript, Endpoint, Part, Role
+from harness.analysis.endpoint import Endpoint, Part, Role
+from harness.analysis.exchange import AnalyzedExchange
 from harness.analysis.reply import first, seen
+from harness.analysis.transcript import AnalyzedTranscript
 from harness.rules.rule import answers, show, spoken, violation, where
 from harness.types import Finding, LooseJson
 from harness.wire import at

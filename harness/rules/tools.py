@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from harness.analysis.exchange import AnalyzedExchange, AnalyzedTranscript, Fields, Part
+from harness.analysis.endpoint import Fields, Part
+from harness.analysis.exchange import AnalyzedExchange
 from harness.analysis.reply import FUNCTION, seen
+from harness.analysis.transcript import AnalyzedTranscript
 from harness.rules.rule import (
     Answered,
     answered,
@@ -145,7 +147,7 @@ def tool_was_declared(read: AnalyzedTranscript) -> Iterator[Finding]:
     A program that looks the function up would fail, or run something nobody offered.
     """
     for asked in _calling(read):
-        if not isinstance(asked.asked.asked.value, dict):
+        if not isinstance(asked.asked.request_json.value, dict):
             continue  # a question that nobody recorded
         declared = _declared(asked)
         for number, call in enumerate(asked.reply.tool_calls):
@@ -208,7 +210,7 @@ def tool_calls_finish_as_such(reading: AnalyzedExchange) -> Iterator[Finding]:
 def _is_forced(reading: AnalyzedExchange) -> bool:
     """Whether a request names the function that is to be called, or says that one has to be."""
     fields = reading.endpoint.fields if reading.endpoint else Fields()
-    choice = at(reading.asked.value, f"{fields.parameters}/tool_choice")
+    choice = at(reading.request_json.value, f"{fields.parameters}/tool_choice")
     return isinstance(choice, dict) or choice == "required"
 
 
@@ -232,7 +234,7 @@ def tool_results_answer_calls(reading: AnalyzedExchange) -> Iterator[Finding]:
             open_calls.pop(str(name), None)
     for call, place in open_calls.items() if not nameless else ():
         expected = f"a tool result for the call {show(call)} in the request"
-        yield violation(expected, "none", reading.asked_place(place))
+        yield violation(expected, "none", reading.request_place(place))
 
 
 def _unasked(
@@ -240,8 +242,8 @@ def _unasked(
 ) -> Iterator[Finding]:
     if not isinstance(name, str):
         expected = "a tool_call_id of the tool result in the request"
-        yield violation(expected, "none", reading.asked_place(pointer))
+        yield violation(expected, "none", reading.request_place(pointer))
     elif name not in open_calls:
         wanted = ", ".join(map(show, open_calls)) or "no tool result, as no call is open"
-        place = reading.asked_place(f"{pointer}/tool_call_id")
+        place = reading.request_place(f"{pointer}/tool_call_id")
         yield violation(wanted, f"a result for {show(name)}", place, "in the request")

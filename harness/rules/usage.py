@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from harness.analysis.exchange import AnalyzedExchange, Endpoint, Part
+from harness.analysis.endpoint import Endpoint, Part
+from harness.analysis.exchange import AnalyzedExchange
 from harness.analysis.reply import seen
 from harness.rules.rule import answers, replies, show, spoken, streamed, violation, where
 from harness.types import Failure, Finding, Reply, Usage
@@ -76,7 +77,7 @@ def usage_is_told(reading: AnalyzedExchange) -> Iterator[Finding]:
     """
     endpoint = spoken(reading)
     told = streamed(reading)
-    if endpoint is None or not told or not endpoint.tells_usage(reading.asked.value):
+    if endpoint is None or not told or not endpoint.tells_usage(reading.request_json.value):
         return
     ended = any(reply.finish_reason for _, reply in told)
     if ended and not any(reply.usage for _, reply in told):

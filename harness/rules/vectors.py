@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator
 
-from harness.analysis.exchange import AnalyzedExchange, Endpoint, Fields, Part
+from harness.analysis.endpoint import Endpoint, Fields, Part
+from harness.analysis.exchange import AnalyzedExchange
 from harness.analysis.reply import first, seen
 from harness.rules.rule import answers, show, spoken, violation
 from harness.types import Finding, LooseJson
@@ -19,7 +20,7 @@ def _vectors(reading: AnalyzedExchange) -> Iterator[tuple[Part, Endpoint]]:
 
 def _asked(reading: AnalyzedExchange, fields: Fields) -> int | None:
     """How many texts or documents a request sends; None where it does not say."""
-    texts = first(reading.asked.value, fields.texts)
+    texts = first(reading.request_json.value, fields.texts)
     if isinstance(texts, str):
         return 1
     return len(texts) if isinstance(texts, list) and texts else None
@@ -36,8 +37,10 @@ def embedding_for_each_text(reading: AnalyzedExchange) -> Iterator[Finding]:
         if asked is None or not told or _names(told) == _names(range(asked)):
             continue
         # Several pictures and texts may become one vector together.
-        if len(told) == 1 and isinstance(first(reading.asked.value, endpoint.fields.texts), list):
-            texts = first(reading.asked.value, endpoint.fields.texts)
+        if len(told) == 1 and isinstance(
+            first(reading.request_json.value, endpoint.fields.texts), list
+        ):
+            texts = first(reading.request_json.value, endpoint.fields.texts)
             if any(isinstance(text, dict) for text in texts):
                 continue
         place = reading.place(_parent(part, endpoint.fields.positions), part)
@@ -74,7 +77,7 @@ def embedding_has_asked_length(reading: AnalyzedExchange) -> Iterator[Finding]:
     word [REC]. A column in a database would not take them.
     """
     for part, endpoint in _vectors(reading):
-        wanted = first(reading.asked.value, endpoint.fields.dimension)
+        wanted = first(reading.request_json.value, endpoint.fields.dimension)
         for pointer, vector in seen(part.value, endpoint.fields.vectors):
             if _is_list(vector) and type(wanted) is int and len(vector) != wanted:
                 place = reading.place(pointer, part)
@@ -106,7 +109,7 @@ def ranking_is_ordered(reading: AnalyzedExchange) -> Iterator[Finding]:
             yield violation(
                 f"numbers from 0 to {asked - 1}, each once at most", show(places), place
             )
-        most = first(reading.asked.value, endpoint.fields.count)
+        most = first(reading.request_json.value, endpoint.fields.count)
         if type(most) is int and len(places) > most:
             yield violation(f"at most {most} results, as asked for", str(len(places)), place)
 

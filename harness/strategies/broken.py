@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from hypothesis import strategies as st
 from hypothesis.strategies import SearchStrategy
 
-from harness.analysis.exchange import read, transcript_of
+from harness.analysis.transcript import analyze, transcript_of
 from harness.faults.breaks import MUTATORS, Mutator
 from harness.providers import endpoints
 from harness.rules import RULES
@@ -66,4 +66,4 @@ def _broken(exchanges: tuple[Exchange, ...], mutators: Iterator[Mutator]) -> Ite
 
 def _notices(rule: str, mutated: Transcript) -> bool:
     """Whether the rule finds what was done: a change may come to nothing, if very seldom."""
-    return any(_RULES[rule].findings(read(mutated, endpoints.recognise)))
+    return any(_RULES[rule].findings(analyze(mutated, endpoints.recognise)))

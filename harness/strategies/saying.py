@@ -8,7 +8,7 @@ from types import MappingProxyType
 from hypothesis import strategies as st
 from hypothesis.strategies import SearchStrategy
 
-from harness.analysis.exchange import Endpoint, Schema
+from harness.analysis.endpoint import Endpoint, Schema
 from harness.rules.tools import CALLING
 from harness.strategies.asking import calls
 from harness.strategies.schema import described, place

@@ -16,7 +16,7 @@ from types import MappingProxyType
 from hypothesis import strategies as st
 from hypothesis.strategies import SearchStrategy
 
-from harness.analysis.exchange import Endpoint, Schema
+from harness.analysis.endpoint import Endpoint, Schema
 from harness.strategies.words import sentences, texts
 from harness.types import LooseJson
 

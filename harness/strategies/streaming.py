@@ -7,7 +7,7 @@ from itertools import accumulate
 
 from hypothesis import strategies as st
 
-from harness.analysis.exchange import Endpoint, Schema
+from harness.analysis.endpoint import Endpoint, Schema
 from harness.analysis.reply import NONE_YET
 from harness.strategies.answering import headed
 from harness.strategies.asking import dumped

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 
 from hypothesis import strategies as st
 
-from harness.analysis.exchange import Endpoint
+from harness.analysis.endpoint import Endpoint
 from harness.strategies.answering import answered
 from harness.strategies.asking import asking, questions
 from harness.strategies.saying import answers, counts, heads, titled

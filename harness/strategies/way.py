@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from hypothesis.strategies import SearchStrategy
 
-from harness.analysis.exchange import Endpoint
+from harness.analysis.endpoint import Endpoint
 from harness.types import NOTHING, LooseJson
 
 Said = Mapping[str, LooseJson]

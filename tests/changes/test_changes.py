@@ -13,7 +13,8 @@ from typing import Any
 import pytest
 
 from harness import rules
-from harness.analysis.exchange import AnalyzedExchange, Role
+from harness.analysis.endpoint import Role
+from harness.analysis.exchange import AnalyzedExchange
 from harness.cassette.store import read
 from harness.faults.transport import HARMFUL, HARMLESS, TORTURES, Ending, Fault, Recorded, Sent
 from harness.faults.transport.members import LIMITS, NEW
@@ -288,15 +289,14 @@ def test_our_own_reading_survives_everything() -> None:
     for exchange in exchanges:
         reading = AnalyzedExchange(exchange, recognise(exchange))
         assert reading.outcome is None or isinstance(reading.outcome, Reply | Failure)
-        assert len(reading.singly) <= len(reading.parts)
+        assert len(reading.outcomes_by_part) <= len(reading.parts)
     _check(exchanges[::3])
 
 
 def _check(exchanges: list[Exchange]) -> None:
-    from harness.analysis.exchange import read as read_all
-    from harness.analysis.exchange import transcript_of
+    from harness.analysis.transcript import analyze, transcript_of
 
-    seen = read_all(transcript_of(Cassette(tuple(exchanges)), recognise), recognise)
+    seen = analyze(transcript_of(Cassette(tuple(exchanges)), recognise), recognise)
     for rule in rules.RULES:
         list(rule.findings(seen))
 

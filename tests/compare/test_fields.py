@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from harness import recordings
-from harness.analysis.exchange import AnalyzedTranscript, read
+from harness.analysis.transcript import AnalyzedTranscript, analyze
 from harness.cassette import store
 from harness.compare import FIELDS, Cell, FieldMatrix, Form, field_matrix
 from harness.compare.fields import Presence, presence
@@ -41,7 +41,7 @@ def exchange(
 def told(*exchanges: Exchange, target: str = "ours/m") -> AnalyzedTranscript:
     """A transcript of one turn for each exchange."""
     turns = tuple(Turn(n, (e,)) for n, e in enumerate(exchanges, start=1))
-    return read(Transcript("s", target, turns, source="a.yaml"), endpoints.recognise)
+    return analyze(Transcript("s", target, turns, source="a.yaml"), endpoints.recognise)
 
 
 def says(content: LooseJson) -> LooseJson:

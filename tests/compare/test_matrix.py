@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from harness.analysis.exchange import read
+from harness.analysis.transcript import analyze
 from harness.compare import Facts, Row, Table, matrix
 from harness.types import Timing
 
@@ -82,6 +82,6 @@ def test_several_recordings_of_one_target_are_told_apart() -> None:
 
 def test_a_matrix_of_several_scenarios_is_named_by_none() -> None:
     """The first one's name would say too much."""
-    other = read(replace(RIGHT.transcript, scenario="parting"), RECOGNISE)
+    other = analyze(replace(RIGHT.transcript, scenario="parting"), RECOGNISE)
     assert matrix([LEFT, RIGHT]).scenario == "greeting"
     assert matrix([LEFT, other]).scenario == ""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from harness.analysis.exchange import AnalyzedTranscript
+from harness.analysis.transcript import AnalyzedTranscript
 from harness.compare import Layer, compare, matrix
 from harness.compare.noise import repeats_of
 from harness.types import LooseJson

@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from harness.analysis.exchange import AnalyzedTranscript, read
+from harness.analysis.transcript import AnalyzedTranscript, analyze
 from harness.compare import Difference, Kind, Layer, Spot, compare
 from harness.types import Exchange, Transcript
 from harness.wire import MISSING
@@ -272,7 +272,7 @@ def test_large_answers_are_compared_in_bounded_time(left: object, right: object)
 def test_two_scenarios_with_one_target_are_told_apart_by_their_names() -> None:
     """The target alone would not say which side is which."""
     left, right = (
-        read(Transcript(name, "a/b", (), source=f"{name}.yaml"), lambda _: None)
+        analyze(Transcript(name, "a/b", (), source=f"{name}.yaml"), lambda _: None)
         for name in ("one", "two")
     )
     found = compare(left, right)

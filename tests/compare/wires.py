@@ -6,15 +6,8 @@ import json
 import re
 from collections.abc import Sequence
 
-from harness.analysis.exchange import (
-    AnalyzedTranscript,
-    Endpoint,
-    Part,
-    Role,
-    States,
-    read,
-    recogniser,
-)
+from harness.analysis.endpoint import Endpoint, Part, Role, States, recogniser
+from harness.analysis.transcript import AnalyzedTranscript, analyze
 from harness.types import (
     Exchange,
     Failure,
@@ -120,7 +113,7 @@ def told(
 ) -> AnalyzedTranscript:
     """A transcript of these turns."""
     numbered = tuple(Turn(n, tuple(group)) for n, group in enumerate(turns, start=1))
-    return read(Transcript("greeting", target, numbered, source=source), RECOGNISE)
+    return analyze(Transcript("greeting", target, numbered, source=source), RECOGNISE)
 
 
 def said(body: LooseJson) -> AnalyzedTranscript:

@@ -9,7 +9,9 @@ from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 
-from harness.analysis.exchange import AnalyzedExchange, AnalyzedTranscript, Part
+from harness.analysis.endpoint import Part
+from harness.analysis.exchange import AnalyzedExchange
+from harness.analysis.transcript import AnalyzedTranscript
 from harness.cassette import store
 from harness.contracts.contract import Contract, merge, observed
 from harness.contracts.sections import Section, sections, witness

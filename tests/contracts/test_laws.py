@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 
 from contracts.recorded import FOLDERS, exchanges, halves, learnt
-from harness.analysis.exchange import AnalyzedTranscript, read
+from harness.analysis.transcript import AnalyzedTranscript, analyze
 from harness.contracts import Contract, Judge, dumps, extend, learn, loads, merge
 from harness.contracts.clause import spot
 from harness.contracts.schema import schema
@@ -46,7 +46,7 @@ def recording(bodies: Sequence[tuple[LooseJson, LooseJson]]) -> AnalyzedTranscri
         for model, body in bodies
     ]
     turns = tuple(Turn(n, (exchange,)) for n, exchange in enumerate(answered, start=1))
-    return read(Transcript("s", "t", turns), recognise)
+    return analyze(Transcript("s", "t", turns), recognise)
 
 
 RECORDINGS = st.lists(st.lists(st.tuples(MODELS, JSON), min_size=1, max_size=4), max_size=4)

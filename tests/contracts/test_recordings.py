@@ -21,7 +21,7 @@ from contracts.recorded import (
     parts,
     reads,
 )
-from harness.analysis.exchange import Part
+from harness.analysis.endpoint import Part
 from harness.contracts import Contract, Judge, learn
 from harness.contracts.clause import Spot, each, spot
 from harness.contracts.evidence import Node

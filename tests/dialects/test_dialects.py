@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 
-from harness.analysis.exchange import Endpoint, Part, Role
+from harness.analysis.endpoint import Endpoint, Part, Role
 from harness.providers import endpoints
 from harness.providers.dashscope.endpoints import chat_endpoint
 from harness.types import (

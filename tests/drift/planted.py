@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from harness import recordings
-from harness.analysis.exchange import AnalyzedTranscript, read
+from harness.analysis.transcript import AnalyzedTranscript, analyze
 from harness.drift import Drift, drift
 from harness.providers import endpoints
 from harness.rules import check
@@ -40,7 +40,7 @@ def with_exchanges(
     turns = tuple(
         replace(turn, exchanges=tuple(map(change, turn.exchanges))) for turn in one.transcript.turns
     )
-    return read(replace(one.transcript, turns=turns), endpoints.recognise)
+    return analyze(replace(one.transcript, turns=turns), endpoints.recognise)
 
 
 def with_body(one: AnalyzedTranscript, change: Callable[[bytes], bytes]) -> AnalyzedTranscript:

@@ -15,7 +15,7 @@ from PIL import Image
 
 from drift.planted import CASSETTES, REAL, compared, edited, events, recorded, with_exchanges
 from harness import recordings
-from harness.analysis.exchange import AnalyzedTranscript, read
+from harness.analysis.transcript import AnalyzedTranscript, analyze
 from harness.cassette import store
 from harness.contracts import Judge, learn
 from harness.drift import Kind, Verdict, drift
@@ -206,7 +206,7 @@ def test_a_longer_task(name: str) -> None:
         rest = turn.exchanges[1 + times :] if times == 0 else turn.exchanges[1:]
         again = [running] * times
         changed = replace(turn, exchanges=(turn.exchanges[0], *again, *rest))
-        return read(replace(one.transcript, turns=(changed,)), endpoints.recognise)
+        return analyze(replace(one.transcript, turns=(changed,)), endpoints.recognise)
 
     longer = polled(3)
     assert compared(one, longer).verdict is Verdict.SAME
@@ -223,7 +223,7 @@ def test_a_task_that_was_never_seen_running() -> None:
     kept = [e for e in kept if b'"RUNNING"' not in e.response.body]
     assert len(kept) < len(turn.exchanges)
     changed = replace(turn, exchanges=tuple(kept))
-    other = read(replace(one.transcript, turns=(changed,)), endpoints.recognise)
+    other = analyze(replace(one.transcript, turns=(changed,)), endpoints.recognise)
     assert compared(one, other).verdict is Verdict.SAME
     assert compared(other, one).verdict is Verdict.SAME
 
@@ -250,7 +250,7 @@ def test_a_refusal_that_passed() -> None:
     body = json.dumps({"error": {"code": "1302", "message": "slow down"}}).encode()
     throttled = replace(asked, response=replace(asked.response, status=429, body=body))
     again = replace(turn, exchanges=(throttled, *turn.exchanges))
-    other = read(replace(one.transcript, turns=(again,)), endpoints.recognise)
+    other = analyze(replace(one.transcript, turns=(again,)), endpoints.recognise)
     assert drift(one, other).verdict is Verdict.WORDING
     assert drift(other, one).verdict is Verdict.WORDING
 
@@ -288,7 +288,7 @@ def test_a_rule_that_is_broken_now() -> None:
 def test_a_turn_that_is_gone() -> None:
     """And one that came."""
     one = recorded("multi-turn/zhipuai-glm-4")
-    shorter = read(replace(one.transcript, turns=one.transcript.turns[:-1]), endpoints.recognise)
+    shorter = analyze(replace(one.transcript, turns=one.transcript.turns[:-1]), endpoints.recognise)
     assert [c.turn for c in drift(one, shorter).of(Verdict.BREAKING)] == [4]
     assert drift(shorter, one).verdict is Verdict.NEW_FIELD
 

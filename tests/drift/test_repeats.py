@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from drift.planted import edited, events, recorded, with_exchanges
-from harness.analysis.exchange import AnalyzedTranscript, read
+from harness.analysis.transcript import AnalyzedTranscript, analyze
 from harness.drift import Kind, Verdict, drift
 from harness.providers import endpoints
 from harness.types import Exchange
@@ -116,7 +116,7 @@ def test_a_turn_that_was_refused_once() -> None:
 def test_a_turn_that_one_of_them_lacks() -> None:
     """Is not gone where it is lacking again, and not new."""
     turns = TOOL.transcript.turns
-    shorter = read(replace(TOOL.transcript, turns=turns[:3]), endpoints.recognise)
+    shorter = analyze(replace(TOOL.transcript, turns=turns[:3]), endpoints.recognise)
     assert drift(TOOL, shorter, repeats=[TOOL]).verdict is Verdict.BREAKING
     assert drift(TOOL, shorter, repeats=[shorter]).verdict is Verdict.SAME
     assert drift(shorter, TOOL, repeats=[TOOL]).verdict is Verdict.SAME

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from rich.console import Console
 
 from harness import batch, contracts, recordings
-from harness.analysis.exchange import transcript_of
+from harness.analysis.transcript import transcript_of
 from harness.cassette import Head, dumps, loads, of_exchange, of_head, read_journal
 from harness.cassette.store import Store, put
 from harness.compare import compare, matrix

@@ -58,7 +58,9 @@ def test_a_real_sdk_is_asked_over_a_real_connection() -> None:
 def test_the_verdicts() -> None:
     """The same, different, or crashed."""
     reading = submission("1")
-    same = Reply(id="1", task_id="1", states=("PENDING",), views=(View(reading.document.value),))
+    same = Reply(
+        id="1", task_id="1", states=("PENDING",), views=(View(reading.response_json.value),)
+    )
     assert verdicts(reading, parser=answering(same)) == [Verdict.SAME]
     assert verdicts(reading, parser=answering(replace(same, id="2"))) == [Verdict.DIFFERENT]
     assert verdicts(reading, parser=failing(ZeroDivisionError("?"))) == [Verdict.CRASHED]

@@ -9,7 +9,8 @@ from collections.abc import Sequence
 
 from rich.console import Console
 
-from harness.analysis.exchange import AnalyzedTranscript, Endpoint, Part, Role, read, recogniser
+from harness.analysis.endpoint import Endpoint, Part, Role, recogniser
+from harness.analysis.transcript import AnalyzedTranscript, analyze
 from harness.compare import compare, matrix
 from harness.drift import Change, Drift, Verdict
 from harness.drift import Kind as What
@@ -94,14 +95,14 @@ def told(
     """A transcript of these turns."""
     numbered = tuple(Turn(n, tuple(group)) for n, group in enumerate(turns, start=1))
     provenance = Provenance(origin, "2026-07-01", scenario, target)
-    return read(Transcript(scenario, target, numbered, provenance, (), skipped), RECOGNISE)
+    return analyze(Transcript(scenario, target, numbered, provenance, (), skipped), RECOGNISE)
 
 
 def called(text: str) -> AnalyzedTranscript:
     """A transcript whose one call is known, answered with the same text."""
     call = Call(Kind.CHAT, Mode.SYNC, "one", (Message("user", text),))
     turn = Turn(1, (exchange({"text": text}),), call)
-    return read(Transcript("问候", "ours/one", (turn,)), RECOGNISE)
+    return analyze(Transcript("问候", "ours/one", (turn,)), RECOGNISE)
 
 
 def sample(text: str = "你好") -> Report:

@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 from drift.planted import recorded, with_exchanges
 
-from harness.analysis.exchange import AnalyzedTranscript
+from harness.analysis.transcript import AnalyzedTranscript
 from harness.compare.fields import Presence
 from harness.report import Report, html, jsonl, markdown
 from harness.report.api_forms import way

@@ -8,7 +8,7 @@ from datetime import date
 
 import pytest
 
-from harness.analysis.exchange import AnalyzedTranscript
+from harness.analysis.transcript import AnalyzedTranscript
 from harness.compare import Cost, Price, Prices, matrix
 from harness.report import Report, json_report, markdown
 from harness.report.ranking import Ranking, Sum, Undecided, contests, races, sources

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 
-from harness.analysis.exchange import read
+from harness.analysis.transcript import analyze
 from harness.faults.breaks.examples.dashscope import (
     BROKEN_OFF,
     CUMULATIVE,
@@ -37,7 +37,7 @@ PATH = "choices[0].message.content"
 
 def honest(*exchanges: Exchange) -> Outcome:
     """What an SDK that agrees with the wire makes of these exchanges."""
-    turn = read(foreign(*exchanges), endpoints.recognise).turns[0]
+    turn = analyze(foreign(*exchanges), endpoints.recognise).turns[0]
     assert turn.outcome is not None
     views = tuple(View(part.value) for reading in turn.readings for part in reading.parts)
     return replace(turn.outcome, views=views if isinstance(turn.outcome, Reply) else ())

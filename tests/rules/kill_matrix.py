@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from harness import cassette
-from harness.analysis.exchange import read, transcript_of
+from harness.analysis.transcript import analyze, transcript_of
 from harness.cassette.store import Store
 from harness.faults.breaks import MUTATORS, Mutator
 from harness.faults.breaks.examples import EXAMPLES, played, recorded
@@ -56,13 +56,13 @@ class Matrix:
 
     def take(self, transcript: Transcript, mutators: Iterable[Mutator] = MUTATORS) -> None:
         """Break a conversation in every way, and ask the rules."""
-        told = read(transcript, endpoints.recognise)
+        told = analyze(transcript, endpoints.recognise)
         for mutator in mutators:
             mutant = mutator.change(told)
             if mutant is None or mutant == transcript:
                 continue
             self.applied[mutator] += 1
-            found = list(_RULES[mutator.breaks].findings(read(mutant, endpoints.recognise)))
+            found = list(_RULES[mutator.breaks].findings(analyze(mutant, endpoints.recognise)))
             self.killed[mutator] += bool(found)
             if not found:
                 where = f"{transcript.source or transcript.scenario} {transcript.target}".strip()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from harness.analysis.exchange import transcript_of
+from harness.analysis.transcript import transcript_of
 from harness.providers import endpoints
 from harness.types import (
     Call,

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 
-from harness.analysis.exchange import Schema
+from harness.analysis.endpoint import Schema
 from harness.providers.endpoints import ENDPOINTS
 from harness.rules.forms import form_of, is_formal
 from harness.rules.schemas import violations

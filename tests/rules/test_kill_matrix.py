@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from harness.analysis.exchange import read
+from harness.analysis.transcript import analyze
 from harness.faults.breaks import MUTATORS
 from harness.faults.breaks.examples import EXAMPLES, played, recorded
 from harness.providers import endpoints
@@ -60,4 +60,4 @@ def test_a_mutation_changes_something_or_nothing_at_all() -> None:
     mutants = [mutator.mutate(told) for mutator in MUTATORS]
     assert told not in mutants
     assert any(mutant is None for mutant in mutants)
-    assert read(told, endpoints.recognise).transcript == told
+    assert analyze(told, endpoints.recognise).transcript == told

@@ -6,7 +6,8 @@ import json
 
 import pytest
 
-from harness.analysis.exchange import AnalyzedExchange, read
+from harness.analysis.exchange import AnalyzedExchange
+from harness.analysis.transcript import analyze
 from harness.faults.breaks import MUTATORS, Mutator
 from harness.faults.breaks.examples import EXAMPLES, played, recorded
 from harness.providers import endpoints
@@ -29,7 +30,7 @@ def value(reading: AnalyzedExchange, finding: Finding) -> object:
     """What stands at the pointer of a place; absent where nothing does."""
     place = finding.place
     if place.request:
-        return at(reading.asked.value, place.pointer)
+        return at(reading.request_json.value, place.pointer)
     part = next((part for part in reading.parts if part.event == place.event), None)
     return at(part.value, place.pointer) if part else MISSING
 
@@ -39,7 +40,7 @@ def test_the_byte_is_where_the_pointer_leads(mutator: Mutator) -> None:
     """The JSON that begins at the byte is what the pointer leads to, in answers and requests."""
     for exchanges in EXAMPLES.values():
         mutant = mutator.mutate(played(recorded(exchanges)))
-        told = read(mutant, endpoints.recognise) if mutant else None
+        told = analyze(mutant, endpoints.recognise) if mutant else None
         for finding in check(mutant) if mutant else ():
             place = finding.place
             if told is None or place.exchange is None or not place.pointer:

@@ -10,7 +10,7 @@ import pytest
 import yaml
 
 from harness import cassette
-from harness.analysis.exchange import transcript_of
+from harness.analysis.transcript import transcript_of
 from harness.providers import endpoints
 from harness.rules import RULES, check
 

@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 from hypothesis.strategies import SearchStrategy
 
 from harness import strategies
-from harness.analysis.exchange import AnalyzedExchange, read, transcript_of
+from harness.analysis.exchange import AnalyzedExchange
+from harness.analysis.transcript import analyze, transcript_of
 from harness.cassette import dumps, loads
 from harness.compare import compare
 from harness.contracts import Judge, learn
@@ -65,8 +66,8 @@ def test_redacting_twice_is_redacting_once(exchanges: tuple[Exchange, ...]) -> N
 @given(TOLD)
 def test_nothing_differs_from_itself(exchanges: tuple[Exchange, ...]) -> None:
     """A recording compared with itself has no difference."""
-    told = read(transcript_of(Cassette(exchanges), recognise), recognise)
-    again = read(transcript_of(Cassette(exchanges), recognise), recognise)
+    told = analyze(transcript_of(Cassette(exchanges), recognise), recognise)
+    again = analyze(transcript_of(Cassette(exchanges), recognise), recognise)
     assert compare(told, again).told == ()
 
 
@@ -94,7 +95,7 @@ def test_a_stream_may_be_cut_anywhere(exchange: Exchange, data: st.DataObject) -
 def test_a_contract_accepts_what_taught_it(recordings: list[tuple[Exchange, ...]]) -> None:
     """Learnt from recordings, it finds nothing in any of them."""
     told = [
-        (f"{n}.yaml", read(transcript_of(Cassette(exchanges), recognise), recognise))
+        (f"{n}.yaml", analyze(transcript_of(Cassette(exchanges), recognise), recognise))
         for n, exchanges in enumerate(recordings)
     ]
     judge = Judge(learn(told))

@@ -10,13 +10,9 @@ import pytest
 from hypothesis import Phase, find, given, settings
 
 from harness import strategies
-from harness.analysis.exchange import (
-    AnalyzedExchange,
-    AnalyzedTranscript,
-    Role,
-    read,
-    transcript_of,
-)
+from harness.analysis.endpoint import Role
+from harness.analysis.exchange import AnalyzedExchange
+from harness.analysis.transcript import AnalyzedTranscript, analyze, transcript_of
 from harness.errors import Unsupported
 from harness.providers.endpoints import ENDPOINTS, recognise
 from harness.rules import check
@@ -285,5 +281,5 @@ def test_a_conversation_is_read() -> None:
     talk = find(
         strategies.conversations("zhipuai"), lambda turns: len(turns) == 3, settings=UNSHRUNK
     )
-    whole: AnalyzedTranscript = read(told(*talk), recognise)
+    whole: AnalyzedTranscript = analyze(told(*talk), recognise)
     assert len(whole.turns) == 3

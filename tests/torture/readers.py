@@ -14,7 +14,8 @@ import httpx
 from harness.faults.run.clients import Question
 
 if TYPE_CHECKING:
-    from harness.analysis.exchange import AnalyzedExchange, Endpoint
+    from harness.analysis.endpoint import Endpoint
+    from harness.analysis.exchange import AnalyzedExchange
     from harness.types import Outcome
     from harness.wire import Event
 
@@ -48,7 +49,7 @@ def _held(reading: AnalyzedExchange, known: Endpoint) -> Outcome:
     from harness.rules.schemas import violations
     from harness.types import Failure
 
-    values = _streamed(reading, known) if reading.is_stream else [reading.document]
+    values = _streamed(reading, known) if reading.is_stream else [reading.response_json]
     schema = known.event if reading.is_stream and known.event else known.answer
     for document in values:
         if document.problem or violations(schema, document.value):

@@ -8,7 +8,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from inspect import getdoc
 
-from harness.analysis.exchange import Recognise, read
+from harness.analysis.endpoint import Recognise
+from harness.analysis.transcript import analyze
 from harness.faults.breaks import (
     answers,
     dashscope,
@@ -50,7 +51,7 @@ class Mutator:
         self, transcript: Transcript, recognise: Recognise = endpoints.recognise
     ) -> Transcript | None:
         """The conversation, broken; None where there is nothing in it to break like this."""
-        changed = self.change(read(transcript, recognise))
+        changed = self.change(analyze(transcript, recognise))
         return None if changed == transcript else changed
 
 

@@ -6,7 +6,8 @@ from collections.abc import Callable, Iterator
 from email.utils import formatdate
 from itertools import islice
 
-from harness.analysis.exchange import AnalyzedExchange, Part
+from harness.analysis.endpoint import Part
+from harness.analysis.exchange import AnalyzedExchange
 from harness.analysis.reply import first
 from harness.faults.breaks import edit
 from harness.rules.rule import answers, refusals, replies, spoken

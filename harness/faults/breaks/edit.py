@@ -6,13 +6,9 @@ import json
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 
-from harness.analysis.exchange import (
-    AnalyzedExchange,
-    AnalyzedTranscript,
-    AnalyzedTurn,
-    Part,
-    Pointers,
-)
+from harness.analysis.endpoint import Part, Pointers
+from harness.analysis.exchange import AnalyzedExchange
+from harness.analysis.transcript import AnalyzedTranscript, AnalyzedTurn
 from harness.types import Exchange, LooseJson, Reply, Transcript, Turn
 from harness.wire import MISSING, Event, at, find
 from harness.wire.spans import span
@@ -146,7 +142,7 @@ def put_all(reading: AnalyzedExchange, change: Callable[[LooseJson], LooseJson])
 
 def ask(reading: AnalyzedExchange, pointer: str, value: LooseJson) -> Exchange | None:
     """Another value at a pointer of the request; one that is not there is added."""
-    asked = reading.asked.value
+    asked = reading.request_json.value
     if not isinstance(asked, dict):
         return None
     return with_request(reading.exchange, dump(planted(asked, pointer, value)))
@@ -228,4 +224,4 @@ def one_line(event: Event) -> bool:
 
 def asks(reading: AnalyzedExchange, pointer: str) -> bool:
     """Whether a request holds something at a pointer."""
-    return at(reading.asked.value, pointer) is not MISSING
+    return at(reading.request_json.value, pointer) is not MISSING

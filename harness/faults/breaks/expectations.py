@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from harness.analysis.exchange import AnalyzedTurn
+from harness.analysis.transcript import AnalyzedTurn
 from harness.faults.breaks.edit import reply_of
 from harness.types import Expectation, Failure, Turn
 

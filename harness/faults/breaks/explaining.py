@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from harness.analysis.exchange import read
+from harness.analysis.transcript import analyze
 from harness.faults.breaks import MUTATORS, Mutator
 from harness.faults.breaks.examples import EXAMPLES, played, recorded
 from harness.providers import endpoints
@@ -56,7 +56,7 @@ def _broken(rule: Rule, mutator: Mutator, name: str, valid: Transcript) -> Examp
     mutant = mutator.mutate(valid)
     if mutant is None:
         return None
-    finding = next(rule.findings(read(mutant, endpoints.recognise)), None)
+    finding = next(rule.findings(analyze(mutant, endpoints.recognise)), None)
     if finding is None:
         return None
     passes, fails = _parted(valid, mutant)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from harness.analysis.exchange import DONE, AnalyzedExchange, Role
+from harness.analysis.endpoint import Role
+from harness.analysis.exchange import DONE, AnalyzedExchange
 from harness.faults.breaks import edit
 from harness.rules.rule import refusals, spoken, wants_stream
 from harness.types import Exchange, Failure, Reply
@@ -30,7 +31,7 @@ def has_another_method(reading: AnalyzedExchange) -> Exchange | None:
 def _asks_json(reading: AnalyzedExchange) -> bool:
     roles = (Role.ANSWER, Role.SUBMIT)
     known = reading.endpoint is not None and reading.endpoint.role in roles
-    return known and isinstance(reading.asked.value, dict)
+    return known and isinstance(reading.request_json.value, dict)
 
 
 def request_is_cut_off(reading: AnalyzedExchange) -> Exchange | None:
@@ -47,8 +48,8 @@ def request_is_a_list(reading: AnalyzedExchange) -> Exchange | None:
 
 def _object(reading: AnalyzedExchange) -> bytes:
     """The body of a whole answer that is a JSON object with members; empty for any other."""
-    whole = spoken(reading) and not reading.is_stream and not reading.document.problem
-    held = reading.document.value if whole else None
+    whole = spoken(reading) and not reading.is_stream and not reading.response_json.problem
+    held = reading.response_json.value if whole else None
     return reading.exchange.response.body.strip() if isinstance(held, dict) and held else b""
 
 
@@ -181,7 +182,7 @@ def no_stream_was_asked_for(reading: AnalyzedExchange) -> Exchange | None:
     """No stream was asked for, and one came."""
     if not _may_stream(reading) or not reading.is_stream or not _asks_json(reading):
         return None
-    if wants_stream(reading) and at(reading.asked.value, "/stream") is not True:
+    if wants_stream(reading) and at(reading.request_json.value, "/stream") is not True:
         kept = tuple(h for h in reading.exchange.request.headers if h[0].lower() == "user-agent")
         bare = replace(reading.exchange, request=replace(reading.exchange.request, headers=kept))
         reading = replace(reading, exchange=bare)

@@ -5,8 +5,10 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 
-from harness.analysis.exchange import AnalyzedExchange, AnalyzedTranscript, Part, Role
+from harness.analysis.endpoint import Part, Role
+from harness.analysis.exchange import AnalyzedExchange
 from harness.analysis.reply import first
+from harness.analysis.transcript import AnalyzedTranscript
 from harness.faults.breaks import edit
 from harness.rules.images import decoded, is_picture
 from harness.rules.rule import Answered, answered, answers, spoken
@@ -119,7 +121,11 @@ def _vector(reading: AnalyzedExchange) -> tuple[Part | None, str]:
 
 
 def _asked(reading: AnalyzedExchange) -> LooseJson:
-    return first(reading.asked.value, reading.endpoint.fields.texts) if reading.endpoint else None
+    return (
+        first(reading.request_json.value, reading.endpoint.fields.texts)
+        if reading.endpoint
+        else None
+    )
 
 
 def vector_is_lost(reading: AnalyzedExchange) -> Exchange | None:

@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 
-from harness.analysis.exchange import AnalyzedExchange, AnalyzedTranscript, AnalyzedTurn, Role
+from harness.analysis.endpoint import Role
+from harness.analysis.exchange import AnalyzedExchange
 from harness.analysis.reply import is_refusal
+from harness.analysis.transcript import AnalyzedTranscript, AnalyzedTurn
 from harness.faults.breaks.edit import reply_of
 from harness.rules.rule import question, wants_stream
 from harness.rules.sdk import shown
@@ -27,7 +29,7 @@ from harness.wire import MISSING, at
 
 def _call(told: AnalyzedTurn) -> tuple[Call, AnalyzedExchange] | None:
     asked = question(told)
-    if told.turn.call is None or asked is None or not isinstance(asked.asked.value, dict):
+    if told.turn.call is None or asked is None or not isinstance(asked.request_json.value, dict):
         return None
     return told.turn.call, asked
 
@@ -73,7 +75,7 @@ def _sends_words(told: AnalyzedTurn) -> bool:
         return False
     call, asked = found
     pointers = asked.endpoint.fields.prompt if asked.endpoint else ()
-    prompt = any(at(asked.asked.value, pointer) is not MISSING for pointer in pointers)
+    prompt = any(at(asked.request_json.value, pointer) is not MISSING for pointer in pointers)
     return bool(call.messages) if call.kind is Kind.CHAT else prompt
 
 

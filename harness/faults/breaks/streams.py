@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from harness.analysis.exchange import AnalyzedExchange, AnalyzedTranscript, Part
+from harness.analysis.endpoint import Part
+from harness.analysis.exchange import AnalyzedExchange
+from harness.analysis.transcript import AnalyzedTranscript
 from harness.faults.breaks import edit
 from harness.rules.rule import spoken, streamed
 from harness.types import Exchange, LooseJson, Reply, Transcript
@@ -61,7 +63,7 @@ def usage_is_left_out(reading: AnalyzedExchange) -> Exchange | None:
     endpoint, whole = spoken(reading), _whole(reading)
     if endpoint is None or not whole or not whole.usage or not whole.finish_reason:
         return None
-    if not endpoint.tells_usage(reading.asked.value):
+    if not endpoint.tells_usage(reading.request_json.value):
         return None
     return edit.put_all(reading, lambda value: edit.without(value, "/usage"))
 
@@ -71,7 +73,7 @@ def usage_is_null(reading: AnalyzedExchange) -> Exchange | None:
     endpoint, whole = spoken(reading), _whole(reading)
     if endpoint is None or not whole or not whole.usage or not whole.finish_reason:
         return None
-    if not endpoint.tells_usage(reading.asked.value):
+    if not endpoint.tells_usage(reading.request_json.value):
         return None
     return edit.put_all(reading, lambda value: edit.planted(value, "/usage", None))
 
@@ -216,7 +218,11 @@ def call_changes_its_name(reading: AnalyzedExchange) -> Exchange | None:
 def _repeated(reading: AnalyzedExchange, name: str) -> Exchange | None:
     """Each piece becomes the whole text so far."""
     endpoint, whole = spoken(reading), _whole(reading)
-    if endpoint is None or whole is None or endpoint.cumulative(reading.asked.value) is not False:
+    if (
+        endpoint is None
+        or whole is None
+        or endpoint.cumulative(reading.request_json.value) is not False
+    ):
         return None
     pieces = [text for _, reply in streamed(reading) if (text := getattr(reply, name))]
     if len(pieces) < 3 or len("".join(pieces)) < 10:
@@ -279,7 +285,7 @@ def _has_twin(read: AnalyzedTranscript, stream: AnalyzedExchange) -> bool:
 
 
 def _question(reading: AnalyzedExchange) -> LooseJson:
-    asked = reading.asked.value
+    asked = reading.request_json.value
     for name in ("/stream", "/stream_options", "/parameters/incremental_output"):
         asked = edit.without(asked, name)
     name = reading.endpoint.name if reading.endpoint else ""

@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 
-from harness.analysis.exchange import AnalyzedExchange, AnalyzedTranscript, Part, Role
+from harness.analysis.endpoint import Part, Role
+from harness.analysis.exchange import AnalyzedExchange
 from harness.analysis.reply import first
+from harness.analysis.transcript import AnalyzedTranscript
 from harness.faults.breaks import edit
 from harness.rules.rule import answers, spoken
 from harness.types import Exchange, LooseJson, Transcript

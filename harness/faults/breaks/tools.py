@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from itertools import pairwise
 
-from harness.analysis.exchange import AnalyzedExchange, AnalyzedTranscript, Part
+from harness.analysis.endpoint import Part
+from harness.analysis.exchange import AnalyzedExchange
+from harness.analysis.transcript import AnalyzedTranscript
 from harness.faults.breaks import edit
 from harness.rules.rule import answered, messages, replies, spoken
 from harness.types import Exchange, LooseJson, Reply, Transcript

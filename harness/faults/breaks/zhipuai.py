@@ -37,7 +37,7 @@ def _own_id(reading: AnalyzedExchange) -> str:
     told = answers(reading)[:1] if _ours(reading) else []
     own = at(told[0].value, "/id") if told else ""
     is_chat = reading.endpoint is not None and not reading.endpoint.fields.task_id
-    sent = at(reading.asked.value, "/request_id")
+    sent = at(reading.request_json.value, "/request_id")
     digits = isinstance(own, str) and any(c.isdigit() for c in own)
     return str(own) if is_chat and digits and not sent else ""
 

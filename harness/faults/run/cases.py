@@ -8,7 +8,7 @@ from itertools import islice, zip_longest
 from pathlib import Path
 from random import Random
 
-from harness.analysis.exchange import Role
+from harness.analysis.endpoint import Role
 from harness.cassette.store import find, read
 from harness.faults.transport import Fault, Recorded, Sent
 from harness.providers.endpoints import recognise

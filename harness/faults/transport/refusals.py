@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from harness.analysis.exchange import Endpoint
+from harness.analysis.endpoint import Endpoint
 from harness.faults.transport.events import Block, blocks, data_of, dump, joined, with_data
 from harness.faults.transport.recorded import Recorded
 from harness.faults.transport.sent import Sent

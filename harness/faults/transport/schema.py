@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from harness.analysis.exchange import Schema
+from harness.analysis.endpoint import Schema
 from harness.types import LooseJson
 from harness.wire import escape
 

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import re
 
-from harness.analysis.exchange import Endpoint, Role, Schema
+from harness.analysis.endpoint import Endpoint, Role, Schema
 from harness.analysis.json_schema import INTEGER, NAME, STRING, nullable, record
 from harness.analysis.reply import reader, refuser
 from harness.providers.openai import endpoints as openai_endpoints

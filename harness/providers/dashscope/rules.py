@@ -6,7 +6,8 @@ import re
 from collections.abc import Iterator, Mapping
 from types import MappingProxyType
 
-from harness.analysis.exchange import AnalyzedExchange, Part
+from harness.analysis.endpoint import Part
+from harness.analysis.exchange import AnalyzedExchange
 from harness.rules.rule import show, spoken, violation
 from harness.types import Finding
 from harness.wire import Event, at

@@ -9,7 +9,7 @@ from typing import Any
 
 import requests
 
-from harness.analysis.exchange import Part
+from harness.analysis.endpoint import Part
 from harness.analysis.reply import grows, text_of
 from harness.providers.dashscope.endpoints import FIELDS, MULTIMODAL, chat_endpoint, cumulative
 from harness.providers.openai.messages import message, tool_calls

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 
-from harness.analysis.exchange import Fields, Schema
+from harness.analysis.endpoint import Fields, Schema
 from harness.analysis.json_schema import (
     INTEGER,
     NAME,

@@ -7,7 +7,7 @@ from __future__ import annotations
 import re
 from dataclasses import replace
 
-from harness.analysis.exchange import Endpoint, Fields, Role, Schema, States
+from harness.analysis.endpoint import Endpoint, Fields, Role, Schema, States
 from harness.analysis.json_schema import INTEGER, NAME, STRING, array, both, either, having, record
 from harness.analysis.json_schema import nullable as or_null
 from harness.analysis.reply import reader, refuser

@@ -7,7 +7,8 @@ from collections.abc import Iterator, Mapping
 from datetime import datetime, timedelta, timezone
 from types import MappingProxyType
 
-from harness.analysis.exchange import AnalyzedExchange, Endpoint, Part
+from harness.analysis.endpoint import Endpoint, Part
+from harness.analysis.exchange import AnalyzedExchange
 from harness.rules.rule import answers, show, spoken, violation
 from harness.types import Finding
 from harness.wire import at, find
@@ -46,7 +47,7 @@ def zhipu_ids_agree(reading: AnalyzedExchange) -> Iterator[Finding]:
     Tasks add a prefix to theirs [DOC A4].
     """
     endpoint = _ours(reading)
-    if endpoint is None or endpoint.fields.task_id or at(reading.asked.value, "/request_id"):
+    if endpoint is None or endpoint.fields.task_id or at(reading.request_json.value, "/request_id"):
         return
     logged = reading.exchange.response.header("x-log-id")
     for part in answers(reading)[:1]:

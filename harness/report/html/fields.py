@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from harness.analysis.exchange import AnalyzedTranscript, AnalyzedTurn
+from harness.analysis.transcript import AnalyzedTranscript, AnalyzedTurn
 from harness.compare.summary import PARTS, portrait
 from harness.report.api_forms import Way, way
 from harness.wire import shape
@@ -64,7 +64,7 @@ def fields(reads: Sequence[AnalyzedTranscript]) -> tuple[Fields, ...]:
 def _paths(turn: AnalyzedTurn) -> Iterator[tuple[str, str, set[str]]]:
     for part, paths in portrait(turn).shapes.items():
         yield from ((part, path, set(types.split("|"))) for path, types in paths.items())
-    asked = turn.readings[0].asked if turn.readings else None
+    asked = turn.readings[0].request_json if turn.readings else None
     if asked is not None and not asked.problem:
         yield from (("request", path, set(types)) for path, types in shape(asked.value).items())
 

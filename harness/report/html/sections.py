@@ -6,7 +6,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 
-from harness.analysis.exchange import AnalyzedExchange, AnalyzedTranscript
+from harness.analysis.exchange import AnalyzedExchange
+from harness.analysis.transcript import AnalyzedTranscript
 from harness.compare import Comparison, Difference, Facts, Layer, Matrix, Pair, Table
 from harness.report import format
 from harness.report.conversation import Talk, conversation

@@ -8,7 +8,9 @@ from datetime import UTC, datetime
 from itertools import groupby, pairwise
 from math import floor, log10
 
-from harness.analysis.exchange import AnalyzedExchange, AnalyzedTurn, Role
+from harness.analysis.endpoint import Role
+from harness.analysis.exchange import AnalyzedExchange
+from harness.analysis.transcript import AnalyzedTurn
 from harness.types import Failure, Reply, Timing
 
 LENGTH = 100

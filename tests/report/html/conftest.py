@@ -14,7 +14,7 @@ import yaml
 from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
 
 from harness import batch, recordings
-from harness.analysis.exchange import AnalyzedTranscript, read
+from harness.analysis.transcript import AnalyzedTranscript, analyze
 from harness.cassette.store import Store, find
 from harness.compare import Price, Prices, compare, matrix
 from harness.drift import Change, Drift, Kind, Verdict, run, watches
@@ -97,7 +97,7 @@ def _shorter(one: AnalyzedTranscript) -> AnalyzedTranscript:
     """One that has other answers, for a turn of it is gone."""
     turns = one.transcript.turns
     fewer = tuple(replace(t, number=n) for n, t in enumerate(turns[1:], start=1))
-    return read(replace(one.transcript, turns=fewer), endpoints.recognise)
+    return analyze(replace(one.transcript, turns=fewer), endpoints.recognise)
 
 
 def _json(value: object) -> str:

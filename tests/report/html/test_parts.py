@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from harness.analysis.exchange import read
+from harness.analysis.transcript import analyze
 from harness.faults.breaks.making import get
 from harness.providers.endpoints import recognise
 from harness.report.html import bodies, fields, timelines, word_diff
@@ -172,7 +172,7 @@ def test_a_state_is_drawn_by_what_it_means(states: list[str], phases: list[str])
         replace(poll(state), timing=Timing(100 + n, 0.1, 0.2)) for n, state in enumerate(states)
     ]
     turn = Turn(1, tuple(polls))
-    line = timelines.timeline(read(Transcript("", "", (turn,)), recognise).turns[0])
+    line = timelines.timeline(analyze(Transcript("", "", (turn,)), recognise).turns[0])
     assert line is not None
     assert [span.phase for span in line.task] == phases
 

@@ -6,15 +6,10 @@ from collections.abc import Mapping
 from dataclasses import replace
 from types import MappingProxyType
 
-from harness.analysis.exchange import (
-    AnalyzedExchange,
-    AnalyzedTranscript,
-    AnalyzedTurn,
-    Role,
-    read,
-    transcript_of,
-)
+from harness.analysis.endpoint import Role
+from harness.analysis.exchange import AnalyzedExchange
 from harness.analysis.reply import first, text_of
+from harness.analysis.transcript import AnalyzedTranscript, AnalyzedTurn, analyze, transcript_of
 from harness.faults.breaks.examples import dashscope, zhipuai
 from harness.providers import endpoints
 from harness.rules.rule import messages, question, wants_stream
@@ -46,7 +41,7 @@ def recorded(exchanges: tuple[Exchange, ...], source: str = "example") -> Transc
 
 def played(transcript: Transcript) -> Transcript:
     """The same as an SDK would have lived it that agrees with the wire in everything."""
-    told = read(transcript, endpoints.recognise)
+    told = analyze(transcript, endpoints.recognise)
     return replace(transcript, turns=tuple(_played(turn, told) for turn in told.turns))
 
 
@@ -63,7 +58,7 @@ def _played(turn: AnalyzedTurn, told: AnalyzedTranscript) -> Turn:
 
 def _call(asked: AnalyzedExchange) -> Call:
     """What a scenario says that comes to this request."""
-    body, endpoint = asked.asked.value, asked.endpoint
+    body, endpoint = asked.request_json.value, asked.endpoint
     prompt = first(body, endpoint.fields.prompt) if endpoint else None
     start = endpoint.fields.parameters if endpoint else ""
     parameters = at(body, start) if start else {}

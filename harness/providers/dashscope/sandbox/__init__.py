@@ -9,7 +9,7 @@ from dataclasses import replace
 from starlette.requests import Request
 from starlette.responses import Response
 
-from harness.analysis.exchange import Endpoint
+from harness.analysis.endpoint import Endpoint
 from harness.providers.dashscope.endpoints import GENERATION, MULTIMODAL
 from harness.providers.dashscope.sandbox.answers import generation
 from harness.providers.dashscope.sandbox.form import Form

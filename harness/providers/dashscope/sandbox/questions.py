@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from harness.analysis.exchange import Endpoint
+from harness.analysis.endpoint import Endpoint
 from harness.providers.dashscope.endpoints import chat_endpoint
 from harness.sandbox.listening import (
     Range,

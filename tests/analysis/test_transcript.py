@@ -7,17 +7,9 @@ from collections.abc import Sequence
 
 import pytest
 
-from harness.analysis.exchange import (
-    AnalyzedExchange,
-    AnalyzedTurn,
-    Endpoint,
-    Part,
-    Role,
-    States,
-    read,
-    recogniser,
-    transcript_of,
-)
+from harness.analysis.endpoint import Endpoint, Part, Role, States, recogniser
+from harness.analysis.exchange import AnalyzedExchange
+from harness.analysis.transcript import AnalyzedTurn, analyze, transcript_of
 from harness.types import (
     Cassette,
     Exchange,
@@ -154,7 +146,7 @@ def test_a_stream_is_read_event_by_event() -> None:
         Part({"text": "b"}, 3, STREAM.index(b'{"text":"b"}')),
     )
     assert stream.outcome == Reply(content="ab", model="m")
-    assert [outcome for _, outcome in stream.singly] == [
+    assert [outcome for _, outcome in stream.outcomes_by_part] == [
         Reply(content="a", model="m"),
         Reply(content="b", model="m"),
     ]
@@ -170,7 +162,7 @@ def test_a_document_is_one_part() -> None:
 
 def test_what_was_asked_is_read() -> None:
     """The request's body."""
-    assert reading(CHATTED).asked.value == {"model": "m"}
+    assert reading(CHATTED).request_json.value == {"model": "m"}
 
 
 def test_a_refusal_is_read_by_its_status() -> None:
@@ -178,7 +170,7 @@ def test_a_refusal_is_read_by_its_status() -> None:
     refused = reading(exchange(body=b'{"code":"1302"}', status=429))
     assert not refused.accepted
     assert refused.outcome == Failure(429, "1302", "")
-    assert refused.singly == ()
+    assert refused.outcomes_by_part == ()
     assert reading(exchange(body=b"", status=500)).outcome == Failure(500, "", "")
 
 
@@ -230,10 +222,10 @@ def test_a_place_is_in_the_exchange() -> None:
 
 def test_a_turn_comes_to_its_last_answer() -> None:
     """With the states of all polls; the picture fetched afterwards is no answer."""
-    done = read(
+    done = analyze(
         Transcript("s", "t", (Turn(1, (SUBMITTED, RUNNING, DONE, PICTURE)),)), RECOGNISE
     ).turns[0]
-    assert done.answered is done.readings[2]
+    assert done.answer is done.readings[2]
     assert done.polls == done.readings[:3]
     assert done.outcome == Reply(content="x", model="m", states=("PENDING", "RUNNING", "DONE"))
 
@@ -247,14 +239,14 @@ def test_a_turn_without_an_answer_comes_to_nothing() -> None:
 def test_a_refused_turn_stays_refused() -> None:
     """Whatever states were seen before."""
     refused = exchange("/v1/tasks/7", b'{"code":"x"}', method="GET", status=500)
-    (turn,) = read(Transcript("s", "t", (Turn(1, (SUBMITTED, refused)),)), RECOGNISE).turns
+    (turn,) = analyze(Transcript("s", "t", (Turn(1, (SUBMITTED, refused)),)), RECOGNISE).turns
     assert turn.outcome == Failure(500, "x", "")
 
 
 def test_exchanges_are_numbered_through_all_turns() -> None:
     """And know the turn they are in."""
     turns = (Turn(1, (CHATTED, STREAMED)), Turn(4, (SUBMITTED,)))
-    readings = read(Transcript("s", "t", turns), RECOGNISE).readings
+    readings = analyze(Transcript("s", "t", turns), RECOGNISE).readings
     assert [(r.number, r.turn) for r in readings] == [(1, 1), (2, 1), (3, 4)]
     assert [r.endpoint for r in readings] == [CHAT, CHAT, SUBMIT]
 
