@@ -272,7 +272,7 @@ def test_the_plugin_imports_nothing_heavy(python: Python) -> None:
     )
     loaded = python("-c", code).stdout.split()
     package = "harness.pytest_plugin"
-    modules = ("age", "cassettes", "network", "report", "scenarios", "summary")
+    modules = ("age", "cassettes", "network", "scenarios", "summary")
     assert loaded == ["harness", package, *(f"{package}.{module}" for module in modules)]
 
 

@@ -10,10 +10,10 @@ import hashlib
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from enum import StrEnum
 
 from deepdiff import DeepDiff
 
-from harness.compare.types import Kind
 from harness.types import LooseJson
 from harness.wire import MISSING, Missing, escape, type_name
 
@@ -21,6 +21,20 @@ MAX_PATHS = 10_000
 """So many paths of one part are compared one by one; further ones are compared and counted."""
 
 _LONG = 200
+
+
+class Kind(StrEnum):
+    """How two sides part at one spot."""
+
+    ONLY_LEFT = "only left"
+    ONLY_RIGHT = "only right"
+    TYPE = "type"
+    VALUE = "value"
+    STATUS = "status"
+    OUTCOME = "outcome"
+    MISSING_TURN = "missing turn"
+    MORE = "more"
+
 
 _KINDS: Mapping[str, Kind] = {
     "dictionary_item_added": Kind.ONLY_RIGHT,

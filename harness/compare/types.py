@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
+from harness.analysis.difference import Kind
 from harness.types import LooseJson
 from harness.wire import MISSING, Missing
 
@@ -16,19 +17,6 @@ class Layer(StrEnum):
     ANSWER = "answer"
     CONTENT = "content"
     VOLATILE = "volatile"
-
-
-class Kind(StrEnum):
-    """How two sides part at one spot."""
-
-    ONLY_LEFT = "only left"
-    ONLY_RIGHT = "only right"
-    TYPE = "type"
-    VALUE = "value"
-    STATUS = "status"
-    OUTCOME = "outcome"
-    MISSING_TURN = "missing turn"
-    MORE = "more"
 
 
 @dataclass(frozen=True, slots=True)

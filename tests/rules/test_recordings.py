@@ -61,6 +61,6 @@ def test_an_oddity_is_one_of_a_recording_that_exists() -> None:
 def test_every_recorded_exchange_is_recognised() -> None:
     """An exchange that no endpoint fits would not be checked at all."""
     recorded = [cassette.loads(path.read_text(encoding="utf-8"), str(path)) for path in FILES]
-    endpoints = [endpoints.recognise(e) for told in recorded for e in told.exchanges]
-    assert len(endpoints) == 197
-    assert None not in endpoints
+    recognised = [endpoints.recognise(e) for told in recorded for e in told.exchanges]
+    assert len(recognised) == 197
+    assert None not in recognised
