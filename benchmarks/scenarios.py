@@ -13,7 +13,8 @@ from time import perf_counter, sleep
 from harness import batch
 from harness.cassette.store import Store
 from harness.config.environment import Environment, without_proxies
-from harness.sandbox import PROVIDER_SERVERS, Options
+from harness.providers.servers import PROVIDER_SERVERS
+from harness.sandbox import Options
 from harness.types import Origin
 
 MANY, AT_ONCE, LATENCY = 200, 32, 0.3

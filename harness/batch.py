@@ -25,7 +25,8 @@ from harness.config.environment import Environment, without_proxies
 from harness.config.settings import settings
 from harness.errors import HarnessError, NoCassette, OffTape
 from harness.intercept.resume import OnInterrupted
-from harness.providers import NO_KEY, PROVIDERS, endpoints
+from harness.providers import NO_KEY, PROVIDERS, Provider, endpoints
+from harness.providers.servers import PROVIDER_SERVERS
 from harness.report import Problem, Report
 from harness.rules import RULES, Judged, judge
 from harness.rules.choice import EVERYTHING, Choice
@@ -125,16 +126,27 @@ def live(environment: Environment) -> Source:
 
 @contextmanager
 def sandboxed(options: sandbox.Options, environment: Environment) -> Iterator[Source]:
-    """A sandbox of our own, for as long as it is needed; the user's keys are never sent to it."""
-    with without_proxies(), sandbox.serve(options) as base:
-        speakers = sandbox.PROVIDER_SERVERS
+    """Run a sandbox while the block lasts, as a source that never receives the user's keys.
+
+    Asking the source for a provider that the sandbox does not serve raises HarnessError.
+    """
+    with without_proxies(), sandbox.serve(options, PROVIDER_SERVERS) as base:
         yield Source(
             Origin.SANDBOX,
             where=base,
-            key=lambda provider: options.keys.get(provider.name, speakers[provider.name].key),
-            address=lambda provider: base + speakers[provider.name].prefix,
+            key=lambda provider: options.keys.get(provider.name, _server(provider).key),
+            address=lambda provider: base + _server(provider).prefix,
             secrets=environment.secrets(),
         )
+
+
+def _server(provider: Provider) -> sandbox.ProviderServer:
+    if provider.name not in PROVIDER_SERVERS:
+        raise HarnessError(
+            f"the sandbox does not serve {provider.name!r} (it serves: "
+            f"{', '.join(PROVIDER_SERVERS)}); record from the live service, without --sandbox"
+        )
+    return PROVIDER_SERVERS[provider.name]
 
 
 def record_all(

@@ -20,6 +20,7 @@ from hypothesis import settings
 from harness.cli import main
 from harness.config.environment import without_proxies
 from harness.providers import PROVIDERS
+from harness.providers.servers import PROVIDER_SERVERS
 from harness.sandbox import Options, serve
 
 # How long an example takes says how busy the machine is; what hangs has a deadline of its own.
@@ -37,7 +38,7 @@ def _no_proxy() -> Iterator[None]:
 @pytest.fixture(scope="session")
 def sandbox() -> Iterator[str]:
     """The address of a running sandbox."""
-    with serve(Options(port=0, chunk_gap=0.0002)) as address:
+    with serve(Options(port=0, chunk_gap=0.0002), PROVIDER_SERVERS) as address:
         yield address
 
 

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 import yaml
 
+from harness.providers.servers import PROVIDER_SERVERS
 from harness.pytest_plugin.cassettes import Settings
-from harness.sandbox import PROVIDER_SERVERS
 
 pytest_plugins = ["pytester"]
 

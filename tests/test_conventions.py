@@ -29,7 +29,6 @@ EXCEPTIONS = {
     "harness/faults/breaks/zhipuai.py": "to be moved to the providers",
     "harness/parse/__init__.py": "to be moved to the providers",
     "harness/rules/__init__.py": "to be moved to the providers",
-    "harness/sandbox/__init__.py": "to be moved to the providers",
     "harness/scenario/json_schema.py": "examples for users",
     "harness/scenario/schema_model.py": "examples for users",
     "harness/strategies/__init__.py": "to be moved to the providers",

@@ -26,9 +26,10 @@ from harness.config.environment import Environment
 from harness.intercept import Recorder, in_place
 from harness.providers import PROVIDERS
 from harness.providers.endpoints import HEADERS
+from harness.providers.servers import PROVIDER_SERVERS
 from harness.providers.tls import trusted
 from harness.runner import Source
-from harness.sandbox import PROVIDER_SERVERS, Options, serve
+from harness.sandbox import Options, serve
 from harness.scenario import Scenario
 from harness.secrets.redactor import Redactor
 from harness.types import Cassette, Exchange, Reply
@@ -370,7 +371,7 @@ def test_a_file_that_was_begun_is_finished(tmp_path: Path, monkeypatch: pytest.M
 @pytest.fixture(scope="module")
 def base() -> Iterator[str]:
     """A sandbox that takes its time, so that requests overlap."""
-    with serve(Options(port=0, latency=0.02)) as address:
+    with serve(Options(port=0, latency=0.02), PROVIDER_SERVERS) as address:
         yield address
 
 

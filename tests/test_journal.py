@@ -25,6 +25,7 @@ from harness.cassette.store import Store, read
 from harness.errors import BadCassette, CannotWrite, InUse, RecordingFailed, Unfinished, Unkept
 from harness.intercept import Recorder
 from harness.intercept.resume import OnInterrupted
+from harness.providers.servers import PROVIDER_SERVERS
 from harness.runner import record
 from harness.sandbox import Options, serve
 from harness.scenario import loads
@@ -274,11 +275,14 @@ def test_another_address(sandbox: str, store: Store) -> None:
 def test_a_refusal_keeps_what_was_before_it(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     """And is asked again by whoever goes on."""
     monkeypatch.setattr(Recorder, "sleep", lambda self, seconds: None)
-    with serve(Options(port=0, throttle_on="什么")) as base, pytest.raises(RecordingFailed):
+    with (
+        serve(Options(port=0, throttle_on="什么"), PROVIDER_SERVERS) as base,
+        pytest.raises(RecordingFailed),
+    ):
         record(SCENARIO, ZHIPU, sandboxed(base), store, silent)
     path = store.path("two-questions", ZHIPU)
     assert [e.turn for e in read_journal(journal_path(path).read_bytes()).exchanges] == [1]
-    with serve(Options(port=0)) as base:
+    with serve(Options(port=0), PROVIDER_SERVERS) as base:
         record(SCENARIO, ZHIPU, sandboxed(base), store, silent, OnInterrupted.RESUME)
     assert [e.response.status for e in read(path).exchanges] == [200, 200]
 
@@ -302,7 +306,7 @@ def test_the_disk_is_full_at_the_end(
             record(SCENARIO, ZHIPU, sandboxed(sandbox), store, silent)
     assert path.read_bytes() == before
     kept = read_journal(journal_path(path).read_bytes()).exchanges
-    with serve(Options(port=0, throttle_every=1)) as nobody:
+    with serve(Options(port=0, throttle_every=1), PROVIDER_SERVERS) as nobody:
         record(SCENARIO, ZHIPU, sandboxed(nobody), store, silent, OnInterrupted.RESUME)
     assert read(path).exchanges == kept
 

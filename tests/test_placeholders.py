@@ -17,7 +17,8 @@ from harness import use_cassette
 from harness.api.placeholders import VARIABLES, placeholder_keys
 from harness.config.environment import environment
 from harness.providers import NO_KEY
-from harness.sandbox import DASHSCOPE_KEY, ZHIPUAI_KEY
+from harness.providers.dashscope.sandbox import KEY as DASHSCOPE_KEY
+from harness.providers.zhipu.sandbox import KEY as ZHIPUAI_KEY
 
 README = (Path(__file__).parents[1] / "README.md").read_text(encoding="utf-8")
 (ZHIPUAI,) = re.findall(r"Save this as `test_mine.py`:\n\n```python\n(.*?)```", README, re.DOTALL)

@@ -15,8 +15,9 @@ import pytest
 from conftest import clean_environment
 
 from harness.providers import PROVIDERS
+from harness.providers.servers import PROVIDER_SERVERS
 from harness.rules import RULES
-from harness.sandbox import PROVIDER_SERVERS, Options, serve
+from harness.sandbox import Options, serve
 from harness.scenario import check_rules, loads
 
 ROOT = Path(__file__).parent.parent
@@ -91,7 +92,7 @@ def scratch(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def ran(scratch: Path) -> Iterator[Mapping[str, Ran]]:
     """Every command, run in the order of the page; the slow demos beside the others."""
     keys = {name: f"{'0123456789abcdef' * 2}.test{name}test" for name in PROVIDERS}
-    with serve(Options(port=0, keys=keys)) as base:
+    with serve(Options(port=0, keys=keys), PROVIDER_SERVERS) as base:
         env = {**clean_environment(), "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
         for name, provider in PROVIDERS.items():
             env[provider.key_variable] = keys[name]

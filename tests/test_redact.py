@@ -23,8 +23,9 @@ from PIL import Image
 
 from harness import cassette
 from harness.errors import SecretLeft
+from harness.providers.dashscope.sandbox import KEY as DASHSCOPE_KEY
 from harness.providers.endpoints import HEADERS
-from harness.sandbox import DASHSCOPE_KEY, ZHIPUAI_KEY
+from harness.providers.zhipu.sandbox import KEY as ZHIPUAI_KEY
 from harness.secrets.redactor import REQUEST_HEADERS, RESPONSE_HEADERS, Redactor
 from harness.types import Exchange, LooseJson, Request, Response
 

@@ -17,9 +17,10 @@ from harness.cassette.store import Store, put
 from harness.errors import HarnessError, Miss, RecordingFailed, StaleCassette, Unsupported
 from harness.intercept import Recorder
 from harness.providers import PROVIDERS
+from harness.providers.servers import PROVIDER_SERVERS
 from harness.rules import check
 from harness.runner import Retries, Source, record, replay, run
-from harness.sandbox import PROVIDER_SERVERS, Options, serve
+from harness.sandbox import Options, serve
 from harness.scenario import Scenario, load, load_all, loads
 from harness.scenario.shipped import scenarios
 from harness.scenario.steps import Step
@@ -223,7 +224,7 @@ def test_a_refusal_that_passes_is_asked_again(
 ) -> None:
     """Every attempt is on the tape, in its turn, and a replay goes the same way without a wait."""
     scenario = loads(TWO_QUESTIONS)
-    with serve(Options(port=0, throttle_every=2)) as base:
+    with serve(Options(port=0, throttle_every=2), PROVIDER_SERVERS) as base:
         record(scenario, target, sandboxed(base), store, silent)
     assert slept == waits[:1]
     statuses = [[e.response.status for e in turn.exchanges] for turn in lived[0]]

@@ -30,7 +30,8 @@ from test_redact import (
 )
 
 from harness import cassette
-from harness.sandbox import DASHSCOPE_KEY, ZHIPUAI_KEY
+from harness.providers.dashscope.sandbox import KEY as DASHSCOPE_KEY
+from harness.providers.zhipu.sandbox import KEY as ZHIPUAI_KEY
 from harness.secrets.scan import KNOWN, Leak, Scanner
 from harness.types import Cassette, Exchange, Provenance, Request, Response
 

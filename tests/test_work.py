@@ -12,7 +12,8 @@ from harness.cassette.store import Store
 from harness.config.environment import Environment
 from harness.errors import BadScenario, HarnessError
 from harness.providers import PROVIDERS
-from harness.sandbox import PROVIDER_SERVERS, Options
+from harness.providers.servers import PROVIDER_SERVERS
+from harness.sandbox import Options
 from harness.scenario import load_all
 from harness.types import Origin
 
@@ -106,6 +107,21 @@ def test_the_users_keys_and_addresses_are_not_for_the_sandbox() -> None:
             assert source.address(provider) == source.where + PROVIDER_SERVERS[provider.name].prefix
         assert source.origin is Origin.SANDBOX
         assert source.secrets == ("mine.mine", "mine", "sk-mine")
+
+
+def test_a_provider_that_the_sandbox_does_not_serve_is_a_problem(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Recording it with --sandbox reports one sentence for the job."""
+    served = {"dashscope": PROVIDER_SERVERS["dashscope"]}
+    monkeypatch.setattr(batch, "PROVIDER_SERVERS", served)
+    todo = batch.jobs(load_all([folder]), ["zhipuai"])
+    with batch.sandboxed(Options(port=0), KNOWN) as source:
+        problems = batch.record_all(todo, source, Store(tmp_path / "c"), silent)
+    assert {problem.text for problem in problems} == {
+        "the sandbox does not serve 'zhipuai' (it serves: dashscope); "
+        "record from the live service, without --sandbox"
+    }
 
 
 def test_a_sandbox_with_a_key_of_its_own(folder: Path, tmp_path: Path) -> None:

@@ -141,7 +141,8 @@ def sandbox(
 
     It is not the real service: it has no model, and what it says is made up by rule.
     """
-    from harness.sandbox import PROVIDER_SERVERS, Options, run_forever
+    from harness.providers.servers import PROVIDER_SERVERS
+    from harness.sandbox import Options, run_forever
 
     options = Options(
         port=port,
@@ -161,4 +162,4 @@ def sandbox(
             typer.echo(f"export {provider.address_variable}={base}{speaker.prefix}")
             typer.echo(f"export {provider.key_variable}={speaker.key}")
 
-    run_forever(options, announce)
+    run_forever(options, PROVIDER_SERVERS, announce)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from harness.providers.servers import PROVIDER_SERVERS
 from harness.sandbox import Options, serve
 
 if TYPE_CHECKING:
@@ -374,7 +375,7 @@ def test_a_service_that_is_not_there(
     """Says which and why; a provider's address may be wrong."""
     prepare(folder, GOOD)
     before = snapshot(folder)
-    with serve(Options(port=0)) as gone:
+    with serve(Options(port=0), PROVIDER_SERVERS) as gone:
         pass
     harness("--version", folder=folder)
     monkeypatch.setenv("ZHIPUAI_API_KEY", f"{'0' * 32}.wrongwrongwrong1")

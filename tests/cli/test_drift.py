@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from harness.providers.servers import PROVIDER_SERVERS
 from harness.sandbox import Options, serve
 
 if TYPE_CHECKING:
@@ -249,7 +250,9 @@ def test_what_a_budget_asks(harness: Harness, folder: Path) -> None:
 @pytest.fixture
 def service() -> Iterator[str]:
     """What takes the place of the live services: it knows the user's keys and no other."""
-    with serve(Options(port=0, keys={"zhipuai": ZHIPU_KEY, "dashscope": DASH_KEY})) as base:
+    with serve(
+        Options(port=0, keys={"zhipuai": ZHIPU_KEY, "dashscope": DASH_KEY}), PROVIDER_SERVERS
+    ) as base:
         yield base
 
 

@@ -18,7 +18,8 @@ from harness import batch
 from harness.cassette.store import Store
 from harness.config.environment import Environment
 from harness.intercept import Recorder
-from harness.sandbox import PROVIDER_SERVERS, Options, application
+from harness.providers.servers import PROVIDER_SERVERS
+from harness.sandbox import Options, application
 from harness.sandbox.server import served
 from harness.scenario.shipped import scenarios
 
@@ -72,7 +73,7 @@ def service(monkeypatch: pytest.MonkeyPatch, options: Options) -> Iterator[list[
     """What takes the place of the live services, for the SDKs of this process; yields the paths
     that it is asked."""
     paths: list[str] = []
-    app = application(options)
+    app = application(options, PROVIDER_SERVERS)
     app.add_middleware(Counting, paths=paths)
     with served(app, 0) as base:
         at(monkeypatch, base)

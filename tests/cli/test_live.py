@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from harness.cassette import loads
+from harness.providers.servers import PROVIDER_SERVERS
 from harness.sandbox import Options, serve
 from harness.types import Origin
 
@@ -24,7 +25,7 @@ PARTS = (ZHIPU_KEY, *ZHIPU_KEY.split("."), DASH_KEY, DASH_KEY.removeprefix("sk-"
 def service() -> Iterator[str]:
     """What takes the place of the live services: it knows the user's keys and no other."""
     keys = {"zhipuai": ZHIPU_KEY, "dashscope": DASH_KEY}
-    with serve(Options(port=0, keys=keys)) as base:
+    with serve(Options(port=0, keys=keys), PROVIDER_SERVERS) as base:
         yield base
 
 
@@ -90,7 +91,7 @@ def test_the_sandbox_gets_nothing_of_the_users(
 ) -> None:
     """Neither keys nor addresses, though both are set."""
     (folder / ".env").write_text(f"ZHIPUAI_API_KEY={ZHIPU_KEY}\nDASHSCOPE_API_KEY={DASH_KEY}\n")
-    with serve(Options(port=0, throttle_every=1)) as elsewhere:
+    with serve(Options(port=0, throttle_every=1), PROVIDER_SERVERS) as elsewhere:
         for name, address in addresses(elsewhere).items():
             monkeypatch.setenv(name, address)
         done = harness("record", "slogan", "--sandbox", "--cassettes", "new", folder=folder)

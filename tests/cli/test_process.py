@@ -18,7 +18,8 @@ import httpx
 import pytest
 
 from harness.cli import COMMANDS
-from harness.sandbox import PROVIDER_SERVERS, Options, serve
+from harness.providers.servers import PROVIDER_SERVERS
+from harness.sandbox import Options, serve
 
 if TYPE_CHECKING:
     from conftest import Python
@@ -122,7 +123,7 @@ def test_ctrl_c_while_recording(folder: Path, jobs: str) -> None:
     """
     before = {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
     with (
-        serve(Options(port=0, latency=30)) as base,
+        serve(Options(port=0, latency=30), PROVIDER_SERVERS) as base,
         started("record", "--jobs", jobs, folder=folder, env=_live(base)) as process,
     ):
         _await_connections(base, min(int(jobs), 6))

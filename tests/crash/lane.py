@@ -20,7 +20,7 @@ from harness.cassette.journal import journal_path
 from harness.cassette.store import Store, read
 from harness.config.environment import without_proxies
 from harness.intercept.resume import OnInterrupted
-from harness.sandbox import PROVIDER_SERVERS
+from harness.providers.servers import PROVIDER_SERVERS
 from harness.scenario import Scenario, load_all
 from harness.types import Origin, Target
 

@@ -24,6 +24,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from harness.cassette import FOLDER, dumps, loads, read_journal
 from harness.cassette.store import Store, read
+from harness.providers.servers import PROVIDER_SERVERS
 from harness.runner import replay
 from harness.sandbox import Options, application
 from harness.sandbox.server import served
@@ -163,7 +164,7 @@ def test_killed_at_any_moment(tmp_path: Path) -> None:
     files = [tmp_path / "talk.yaml", tmp_path / "pictures.yaml"]
     for file, text in zip(files, (TALK, PICTURES), strict=True):
         file.write_text(text, encoding="utf-8")
-    sandbox = Logged(application(Options(latency=0.004, chunk_gap=0.0005)))
+    sandbox = Logged(application(Options(latency=0.004, chunk_gap=0.0005), PROVIDER_SERVERS))
     with served(sandbox, 0) as base, ExitStack() as stack:  # type: ignore[arg-type]
         lanes = [stack.enter_context(lane(base, files)) for _ in range(LANES)]
         with ThreadPoolExecutor(LANES) as pool:

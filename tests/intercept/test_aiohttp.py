@@ -16,7 +16,7 @@ from dashscope.api_entities.aio_session import close_shared_aio_session
 from harness.cassette import dumps, loads, written
 from harness.errors import Miss, NoTape
 from harness.intercept import Player, Recorder, in_place, prove_stock_reads
-from harness.sandbox import DASHSCOPE_KEY
+from harness.providers.dashscope.sandbox import KEY as DASHSCOPE_KEY
 from harness.secrets.redactor import Redactor
 from harness.types import Cassette
 

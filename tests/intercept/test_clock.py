@@ -35,8 +35,11 @@ import harness
 from harness.cassette import dumps
 from harness.cassette.store import Store
 from harness.intercept import Player, Recorder, ReplayOrRecord, Tape, clock, in_place
+from harness.providers.dashscope.sandbox import KEY as DASHSCOPE_KEY
+from harness.providers.servers import PROVIDER_SERVERS
+from harness.providers.zhipu.sandbox import KEY as ZHIPUAI_KEY
 from harness.runner import Source, record, replay
-from harness.sandbox import DASHSCOPE_KEY, PROVIDER_SERVERS, ZHIPUAI_KEY, Options, serve
+from harness.sandbox import Options, serve
 from harness.scenario import loads
 from harness.secrets.redactor import Redactor
 from harness.types import Cassette, Exchange, Origin, Reply, Request, Response
@@ -504,7 +507,7 @@ SLOWLY = Options(port=0, pending_polls=1, running_polls=POLLS - 2)
 @pytest.fixture(scope="module")
 def slow_sandbox() -> Iterator[str]:
     """A sandbox whose tasks are done at the fortieth question."""
-    with serve(SLOWLY) as base:
+    with serve(SLOWLY, PROVIDER_SERVERS) as base:
         yield base
 
 

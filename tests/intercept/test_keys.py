@@ -20,9 +20,10 @@ from harness.cassette import dumps, loads, store
 from harness.errors import Miss
 from harness.intercept import Player, Recorder, in_place
 from harness.providers import NO_KEY
+from harness.providers.dashscope.sandbox import KEY as DASHSCOPE_KEY
 from harness.providers.dashscope.session import WRONG_KEY as DASHSCOPE_WRONG
+from harness.providers.zhipu.sandbox import KEY as ZHIPUAI_KEY
 from harness.providers.zhipu.session import WRONG_KEY as ZHIPUAI_WRONG
-from harness.sandbox import DASHSCOPE_KEY, ZHIPUAI_KEY
 from harness.secrets.fingerprint import NONE
 from harness.secrets.redactor import Redactor
 from harness.types import Cassette, Exchange, Request, Response

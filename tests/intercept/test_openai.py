@@ -16,7 +16,7 @@ import harness
 from harness.errors import Miss
 from harness.intercept import Player, Recorder, in_place, patch
 from harness.intercept import httpx as patch_httpx
-from harness.sandbox import ZHIPUAI_KEY
+from harness.providers.zhipu.sandbox import KEY as ZHIPUAI_KEY
 from harness.secrets.redactor import Redactor
 from harness.types import Cassette, Exchange, Request
 

@@ -14,7 +14,8 @@ from dashscope.api_entities.http_request import close_shared_sync_session
 from harness.cassette import dumps, loads, written
 from harness.errors import Miss
 from harness.intercept import Player, Recorder, in_place, prove_stock_reads
-from harness.sandbox import DASHSCOPE_KEY, ZHIPUAI_KEY
+from harness.providers.dashscope.sandbox import KEY as DASHSCOPE_KEY
+from harness.providers.zhipu.sandbox import KEY as ZHIPUAI_KEY
 from harness.secrets.redactor import Redactor
 from harness.types import Cassette
 

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from harness.providers import PROVIDERS, Session
-from harness.sandbox import PROVIDER_SERVERS
+from harness.providers.servers import PROVIDER_SERVERS
 from harness.types import Call, Failure, Message, Outcome, Reply
 
 from .servers import Answer, Server, answering

@@ -6,7 +6,8 @@ import importlib
 
 import pytest
 
-from harness.sandbox import DASHSCOPE_KEY, ZHIPUAI_KEY
+from harness.providers.dashscope.sandbox import KEY as DASHSCOPE_KEY
+from harness.providers.zhipu.sandbox import KEY as ZHIPUAI_KEY
 
 # Inner runs forget what they imported, and PyYAML's half in C cannot be imported twice.
 for name in ("dashscope", "harness.api.use_cassette", "openai"):

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from harness.sandbox import ZHIPUAI_KEY
+from harness.providers.zhipu.sandbox import KEY as ZHIPUAI_KEY
 
 pytest_plugins = ["pytester"]
 

@@ -8,7 +8,10 @@ from dataclasses import dataclass
 
 import httpx
 
-from harness.sandbox import DASHSCOPE_KEY, ZHIPUAI_KEY, Options, serve
+from harness.providers.dashscope.sandbox import KEY as DASHSCOPE_KEY
+from harness.providers.servers import PROVIDER_SERVERS
+from harness.providers.zhipu.sandbox import KEY as ZHIPUAI_KEY
+from harness.sandbox import Options, serve
 from harness.types import LooseJson
 from harness.wire import Event, read_events
 
@@ -33,7 +36,10 @@ WEATHER: LooseJson = {
 @contextmanager
 def sandbox(options: Options) -> Iterator[httpx.Client]:
     """A client of a sandbox of one's own."""
-    with serve(options) as base, httpx.Client(base_url=base, trust_env=False) as http:
+    with (
+        serve(options, PROVIDER_SERVERS) as base,
+        httpx.Client(base_url=base, trust_env=False) as http,
+    ):
         yield http
 
 

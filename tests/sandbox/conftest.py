@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import httpx
 import pytest
 
+from harness.providers.servers import PROVIDER_SERVERS
 from harness.sandbox import Options, serve
 
 from .client import Dash, Zhipu
@@ -15,7 +16,7 @@ from .client import Dash, Zhipu
 @pytest.fixture(scope="session")
 def base() -> Iterator[str]:
     """The address of a running sandbox."""
-    with serve(Options(port=0, chunk_gap=0.0002)) as address:
+    with serve(Options(port=0, chunk_gap=0.0002), PROVIDER_SERVERS) as address:
         yield address
 
 

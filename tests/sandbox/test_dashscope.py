@@ -11,7 +11,7 @@ import httpx
 import pytest
 from PIL import Image
 
-from harness.sandbox import DASHSCOPE_KEY
+from harness.providers.dashscope.sandbox import KEY as DASHSCOPE_KEY
 from harness.types import LooseJson
 
 from .client import WEATHER, Dash, conversation, events, raw_events, user

@@ -13,7 +13,10 @@ import zhipuai
 from dashscope.api_entities.http_request import close_shared_sync_session
 from PIL import Image
 
-from harness.sandbox import DASHSCOPE_KEY, ZHIPUAI_KEY, Options, serve
+from harness.providers.dashscope.sandbox import KEY as DASHSCOPE_KEY
+from harness.providers.servers import PROVIDER_SERVERS
+from harness.providers.zhipu.sandbox import KEY as ZHIPUAI_KEY
+from harness.sandbox import Options, serve
 
 from .client import WEATHER, user
 
@@ -176,7 +179,7 @@ def test_dashscope_returns_what_is_refused(
 
 def test_zhipuai_retries_when_turned_away() -> None:
     """Each second request is refused, and the SDK's own retry gets through."""
-    with serve(Options(port=0, throttle_every=2)) as base:
+    with serve(Options(port=0, throttle_every=2), PROVIDER_SERVERS) as base:
         address = f"{base}/api/paas/v4"
         with zhipuai.ZhipuAI(api_key=ZHIPUAI_KEY, base_url=address, max_retries=1) as client:
             for _ in range(2):

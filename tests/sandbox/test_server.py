@@ -16,7 +16,9 @@ import httpx
 import pytest
 
 from harness.errors import HarnessError
-from harness.sandbox import DASHSCOPE_KEY, PROVIDER_SERVERS, USUAL_PORT, Options, house, serve
+from harness.providers.dashscope.sandbox import KEY as DASHSCOPE_KEY
+from harness.providers.servers import PROVIDER_SERVERS
+from harness.sandbox import USUAL_PORT, Options, house, serve
 from harness.sandbox.house import House
 
 from .client import Dash, Zhipu, sandbox, user
@@ -37,13 +39,13 @@ def test_every_answer_carries_the_mark(http: httpx.Client, path: str) -> None:
 
 def test_it_listens_on_loopback_only() -> None:
     """The address is 127.0.0.1 whatever the options."""
-    with serve(Options(port=0)) as base:
+    with serve(Options(port=0), PROVIDER_SERVERS) as base:
         assert base.startswith("http://127.0.0.1:")
 
 
 def test_it_is_gone_afterwards() -> None:
     """After the with block nobody answers."""
-    with serve(Options(port=0)) as base:
+    with serve(Options(port=0), PROVIDER_SERVERS) as base:
         httpx.get(base, trust_env=False)
     with pytest.raises(httpx.ConnectError):
         httpx.get(base, trust_env=False)
@@ -52,8 +54,9 @@ def test_it_is_gone_afterwards() -> None:
 def test_run_forever_ends_quietly_when_interrupted() -> None:
     """It tells its address, answers, and an interrupt is a normal end."""
     script = (
+        "from harness.providers.servers import PROVIDER_SERVERS\n"
         "from harness.sandbox import Options, run_forever\n"
-        "run_forever(Options(port=0), lambda address: print(address, flush=True))"
+        "run_forever(Options(port=0), PROVIDER_SERVERS, lambda address: print(address, flush=True))"
     )
     command = [sys.executable, "-c", script]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE)  # noqa: S603 our own script
@@ -76,16 +79,19 @@ def test_a_taken_usual_port_is_no_obstacle() -> None:
             taken.listen()
         except OSError:
             pass  # somebody else has it: so much the better
-        with serve(Options()) as base:
+        with serve(Options(), PROVIDER_SERVERS) as base:
             assert not base.endswith(f":{USUAL_PORT}")
             assert httpx.get(base, trust_env=False).status_code == 200
 
 
 def test_a_taken_port_that_was_asked_for_is_an_error() -> None:
     """Who names a port wants that one."""
-    with serve(Options(port=0)) as base:
+    with serve(Options(port=0), PROVIDER_SERVERS) as base:
         port = int(base.rpartition(":")[2])
-        with pytest.raises(HarnessError, match="cannot listen"), serve(Options(port=port)):
+        with (
+            pytest.raises(HarnessError, match="cannot listen"),
+            serve(Options(port=port), PROVIDER_SERVERS),
+        ):
             pass
 
 

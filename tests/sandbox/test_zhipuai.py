@@ -13,7 +13,8 @@ import jwt
 import pytest
 from PIL import Image
 
-from harness.sandbox import ZHIPUAI_KEY, Options
+from harness.providers.zhipu.sandbox import KEY as ZHIPUAI_KEY
+from harness.sandbox import Options
 from harness.types import LooseJson
 
 from .client import WEATHER, Zhipu, events, raw_events, sandbox, user

@@ -31,7 +31,7 @@ from harness.sandbox.speaker import ProviderServer, arrival
 from harness.sandbox.tasks import Stage
 from harness.types import LooseJson
 
-__all__ = ["KEY", "SPEAKER"]
+__all__ = ["KEY", "SERVER"]
 
 KEY = "sk-sandbox0000000000000000000000000"
 """The key this sandbox accepts; the real service knows nothing of it."""
@@ -103,7 +103,7 @@ async def poll(house: House, request: Request) -> Response:
     return said(body, 200, poll_headers(request_id, arrival(request)))
 
 
-SPEAKER = ProviderServer(
+SERVER = ProviderServer(
     prefix="/api/v1",
     key=KEY,
     check_key=check_key,

@@ -22,7 +22,7 @@ from harness.sandbox.speaker import ProviderServer
 from harness.sandbox.tasks import Stage
 from harness.types import Call, Mode
 
-__all__ = ["KEY", "SPEAKER"]
+__all__ = ["KEY", "SERVER"]
 
 
 async def _hear(house: House, request: Request) -> Call:
@@ -76,7 +76,7 @@ async def draw(house: House, request: Request) -> Response:
     return said({"created": created(), "data": [{"url": url}]}, 200, headers(new_id()))
 
 
-SPEAKER = ProviderServer(
+SERVER = ProviderServer(
     prefix="/api/paas/v4",
     key=KEY,
     check_key=check_key,
