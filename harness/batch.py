@@ -153,18 +153,18 @@ def record_all(
     work: Sequence[Job],
     source: Source,
     folder: Store,
-    told: Progress,
+    progress: Progress,
     at_once: int = 1,
     left: OnInterrupted = OnInterrupted.REFUSE,
 ) -> tuple[Problem, ...]:
     """Record every job, so many at once; what one could not do keeps no other from being done."""
     brake = _Brake()
 
-    def do(job: Job, told: Progress) -> None:
+    def do(job: Job, progress: Progress) -> None:
         own = _Braked(folder.folder, job.repeat, brake)
-        record(job.scenario, job.target, source, own, told, left)
+        record(job.scenario, job.target, source, own, progress, left)
 
-    done = _outcomes(work, do, told, at_once, brake)
+    done = _outcomes(work, do, progress, at_once, brake)
     return tuple(problem for problem in done if isinstance(problem, Problem))
 
 
@@ -225,7 +225,7 @@ def project_prices() -> Prices:
 def replay_all(
     work: Sequence[Job],
     folder: Store,
-    told: Progress,
+    progress: Progress,
     title: str,
     at_once: int = 1,
     pace: float = 0.0,
@@ -238,7 +238,7 @@ def replay_all(
         return examine(replay(job.scenario, job.target, job.own(folder), pace), choice)
 
     with without_proxies():  # for all of them: the environment is the process's, not a thread's
-        done = _outcomes(work, do, told, at_once, _Brake())
+        done = _outcomes(work, do, progress, at_once, _Brake())
     examined = [pair for pair in done if not isinstance(pair, Problem)]
     reads = tuple(one for one, _ in examined)
     both = zip(work, done, strict=True)
@@ -259,13 +259,13 @@ def recorded(
     work: Sequence[Job],
     problems: Sequence[Problem],
     folder: Store,
-    told: Progress,
+    progress: Progress,
     at_once: int = 1,
 ) -> Report:
     """What `record_all` came to: a replay of what it recorded, and the problems of the rest."""
     failed = {(problem.scenario, problem.target) for problem in problems}
     done = [job for job in work if (job.scenario.name, str(job.target)) not in failed]
-    made = replay_all(done, folder, told, "Record", at_once)
+    made = replay_all(done, folder, progress, "Record", at_once)
     return replace(made, problems=(*problems, *made.problems))
 
 
@@ -285,32 +285,32 @@ Do = Callable[[Job, Progress], T]
 
 
 def _outcomes(
-    work: Sequence[Job], do: Do[T], told: Progress, at_once: int, brake: _Brake
+    work: Sequence[Job], do: Do[T], progress: Progress, at_once: int, brake: _Brake
 ) -> list[T | Problem]:
     """What came of each job, in the order of the jobs."""
     if at_once > 1:
-        return _side_by_side(work, do, told, at_once, brake)
+        return _side_by_side(work, do, progress, at_once, brake)
     done: list[T | Problem] = []
     for number, job in enumerate(work, start=1):
-        told(f"[{number}/{len(work)}] {job}")
-        done.append(_outcome(job, do, partial(_tell, told, number, job)))
+        progress(f"[{number}/{len(work)}] {job}")
+        done.append(_outcome(job, do, partial(_tell, progress, number, job)))
     return done
 
 
-def _tell(told: Progress, number: int, job: Job, step: str) -> None:
-    told(f"[{number}] {job}: {step}")
+def _tell(progress: Progress, number: int, job: Job, step: str) -> None:
+    progress(f"[{number}] {job}: {step}")
 
 
-def _outcome(job: Job, do: Do[T], told: Progress) -> T | Problem:
+def _outcome(job: Job, do: Do[T], progress: Progress) -> T | Problem:
     """An error of the harness becomes a problem of this job."""
     try:
-        return do(job, told)
+        return do(job, progress)
     except (HarnessError, OffTape) as error:
         return Problem(job.scenario.name, str(job.target), str(error))
 
 
 def _side_by_side(
-    work: Sequence[Job], do: Do[T], told: Progress, at_once: int, brake: _Brake
+    work: Sequence[Job], do: Do[T], progress: Progress, at_once: int, brake: _Brake
 ) -> list[T | Problem]:
     """The same, in threads; whatever ends this, an interrupt too, ends what was not done yet.
 
@@ -320,7 +320,7 @@ def _side_by_side(
     _import_sdks(work)
     futures: dict[Future[T | Problem], Job] = {Future(): job for job in work}
     todo = deque((future, job, copy_context()) for future, job in futures.items())
-    told(f"[0/{len(work)} done] {at_once} at once")
+    progress(f"[0/{len(work)} done] {at_once} at once")
     for _ in range(min(at_once, len(work))):
         threading.Thread(
             target=_carry_out, args=(todo, do, brake), name=THREADS, daemon=True
@@ -328,7 +328,7 @@ def _side_by_side(
     try:
         for count, future in enumerate(as_completed(futures), start=1):
             future.result()  # raises what is no problem of a job but an error of ours
-            told(f"[{count}/{len(work)} done] {futures[future]}")
+            progress(f"[{count}/{len(work)} done] {futures[future]}")
     finally:
         brake.pull()
     return [future.result() for future in futures]

@@ -68,7 +68,7 @@ def beside(one: AnalyzedTranscript) -> tuple[AnalyzedTranscript, ...]:
     return tuple(found)
 
 
-def check_cassettes(paths: Sequence[Path], told: Progress, asked: Period = ALWAYS) -> Report:
+def check_cassettes(paths: Sequence[Path], progress: Progress, asked: Period = ALWAYS) -> Report:
     """Check every cassette in files and folders by the rules of the wire.
 
     Of those that can be read, only the ones of a period.
@@ -80,7 +80,7 @@ def check_cassettes(paths: Sequence[Path], told: Progress, asked: Period = ALWAY
     problems: list[Problem] = []
     files = store.find(list(paths))
     for number, path in enumerate(files, start=1):
-        told(f"[{number}/{len(files)}] {path}")
+        progress(f"[{number}/{len(files)}] {path}")
         try:
             one = read_cassette(path)
         except HarnessError as error:

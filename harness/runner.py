@@ -77,7 +77,7 @@ def run(
     *,
     seed: int,
     live: bool,
-    told: Progress,
+    progress: Progress,
     judge: Judge,
     retries: Retries = Retries(),
 ) -> tuple[tuple[Turn, ...], tuple[str, ...]]:
@@ -95,7 +95,7 @@ def run(
             continue
         outcome = None
         if step.asked:
-            told(str(step))
+            progress(str(step))
             number = len(turns) + 1
             call, expect = step.call(target, past, seed), step.expectation(target)
             with tape.turn(number) as exchanges:
@@ -161,7 +161,7 @@ def record(
     target: Target,
     source: Source,
     store: Store,
-    told: Progress,
+    progress: Progress,
     left: OnInterrupted = OnInterrupted.REFUSE,
     meter: Meter = UNMETERED,
 ) -> None:
@@ -190,7 +190,7 @@ def record(
                 tape,
                 seed=journal.head.seed,
                 live=live,
-                told=partial(_begin, told, meter),
+                progress=partial(_begin, progress, meter),
                 judge=partial(_end, refuse, meter),
             )
         cassette = Cassette(tape.exchanges(), replace(provenance, recorded_at=_now()))
@@ -200,8 +200,8 @@ def record(
             put_cassette(path, written)
 
 
-def _begin(told: Progress, meter: Meter, step: str) -> None:
-    told(step)
+def _begin(progress: Progress, meter: Meter, step: str) -> None:
+    progress(step)
     meter.step()
 
 
@@ -284,7 +284,7 @@ def replay(scenario: Scenario, target: Target, store: Store, pace: float = 0.0) 
             tape,
             seed=_seed(),
             live=live,
-            told=_silently,
+            progress=_silently,
             judge=_silently,
         )
     return Transcript(

@@ -23,7 +23,7 @@ NOTHING: Mapping[str, Any] = MappingProxyType({})
 """The empty mapping, usable as a default."""
 
 
-class Kind(StrEnum):
+class CallKind(StrEnum):
     """What a call asks for."""
 
     CHAT = "chat"
@@ -114,7 +114,7 @@ class Poll:
 class Call:
     """Something asked, in our words; a provider translates it into its SDK's."""
 
-    kind: Kind
+    kind: CallKind
     mode: Mode
     model: str
     messages: tuple[Message, ...] = ()
@@ -407,7 +407,7 @@ class Finding:
     target: str = ""
     source: str = ""
     expected: str = ""
-    found: str = ""
+    actual: str = ""
 
 
 Findings: TypeAlias = Iterable[Finding]

@@ -496,7 +496,7 @@ def _run(error: BaseException) -> Recording:
         Recorder(Redactor()),
         seed=1,
         live=False,
-        told=silent,
+        progress=silent,
         judge=lambda turn: None,
     )
     return turns

@@ -83,11 +83,11 @@ def findings(told: Provenance, allowed: Limit, at: datetime) -> Iterator[Finding
     if found is not None:
         said += f" (recorded {told.recorded_at})"
     yield Finding(
-        f"expected an age of at most {allowed.text}, found {said}",
+        f"expected an age of at most {allowed.text}, actual {said}",
         rule=RULE,
         severity=Severity.ERROR if allowed.fails else Severity.WARNING,
         expected=f"an age of at most {allowed.text}",
-        found=said,
+        actual=said,
     )
 
 

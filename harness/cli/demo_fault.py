@@ -50,7 +50,7 @@ class Broken:
 
 
 def break_one(
-    jobs: Sequence[Job], recorded: Store, into: Path, told: Progress, mutator: Mutator = BREAK
+    jobs: Sequence[Job], recorded: Store, into: Path, progress: Progress, mutator: Mutator = BREAK
 ) -> Broken | None:
     """Break a copy of the shortest recording that can be broken like this; None where none can.
 
@@ -61,19 +61,19 @@ def break_one(
     for one in sorted(reads, key=lambda one: len(one.readings)):
         mutant = mutator.mutate(one.transcript)
         if mutant is not None:
-            return _told(one, mutant, into, mutator, told)
+            return _told(one, mutant, into, mutator, progress)
     return None
 
 
 def _told(
-    one: AnalyzedTranscript, mutant: Transcript, into: Path, mutator: Mutator, told: Progress
+    one: AnalyzedTranscript, mutant: Transcript, into: Path, mutator: Mutator, progress: Progress
 ) -> Broken:
     original = Path(one.transcript.source)
     path = into / original.parent.name / original.name
     note = f"made by harness demo, not recorded; broken on purpose: {mutator.text}"
     provenance = replace(mutant.provenance, note=note)
     put_cassette(path, written(Cassette(tuple(mutant.exchanges()), provenance)))
-    report = recordings.check_cassettes([path], told)
-    watch = run.on_disk(original, path, run.measure(None), Verdict.BREAKING, told)
+    report = recordings.check_cassettes([path], progress)
+    watch = run.on_disk(original, path, run.measure(None), Verdict.BREAKING, progress)
     report = replace(report, title=TITLE, drifts=watch.drifts)
     return Broken(mutator, original, path, report, watch.drifts[0])

@@ -62,7 +62,9 @@ def _chosen(names: list[str]) -> list[Parser]:
     return [parser for name, parser in PARSERS.items() if not names or name in names]
 
 
-def _parsed(paths: list[Path], parsers: list[Parser], told: Callable[[str], None]) -> list[Parsed]:
+def _parsed(
+    paths: list[Path], parsers: list[Parser], progress: Callable[[str], None]
+) -> list[Parsed]:
     from harness.analysis.exchange import AnalyzedExchange
     from harness.cassette import store
     from harness.parse.run import parsed
@@ -70,7 +72,7 @@ def _parsed(paths: list[Path], parsers: list[Parser], told: Callable[[str], None
 
     found: list[Parsed] = []
     for path in store.find(paths):
-        told(f"Parse {path}")
+        progress(f"Parse {path}")
         recorded = enumerate(store.read(path).exchanges, start=1)
         readings = [AnalyzedExchange(exchange, recognise(exchange), n) for n, exchange in recorded]
         found += parsed(str(path), readings, parsers)

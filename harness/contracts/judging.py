@@ -31,7 +31,7 @@ class Breach:
     pointer: str
     path: str
     expected: str
-    found: str
+    actual: str
     node: Node
     held: Held
 
@@ -39,7 +39,7 @@ class Breach:
     def message(self) -> str:
         """What was expected, what was found, and which exchanges say so."""
         cited = ", ".join(map(str, self.node.cites))
-        told = f"expected {self.expected}, found {self.found}"
+        told = f"expected {self.expected}, actual {self.actual}"
         return f"{told}; so it was {self.held}, such as {cited}"
 
 
@@ -187,7 +187,7 @@ class Judge:
         weight = lighter(severity(held // FACTOR if section.case in known.states else held))
         listed = ", ".join(show(other.case) for other in alike)
         cited = ", ".join(str(cite) for node in alike.values() for cite in node.cites[:1])
-        message = f"expected one of {listed}, found {show(section.case)}"
+        message = f"expected one of {listed}, actual {show(section.case)}"
         message += f"; so it was in {count(held, 'exchange')}, such as {cited}"
         rule = "contract_new_value"
         yield (rule, pointer), Finding(message, reading.place(pointer, part), rule, weight)

@@ -33,13 +33,13 @@ def load(path: Path) -> Contract:
     return contracts.loads(content, str(path))
 
 
-def learn(paths: Sequence[Path], out: Path, told: Progress) -> Contract:
+def learn(paths: Sequence[Path], out: Path, progress: Progress) -> Contract:
     """Learn a contract and write it. Raises HarnessError where there is one already."""
     if out.exists():
         raise HarnessError(
             f"{out} is there already; to change it: harness contract accept PATH --contract {out}"
         )
-    contract = contracts.learn(_named(paths, told))
+    contract = contracts.learn(_named(paths, progress))
     if not contract.sections:
         raise HarnessError("nothing to learn: no exchange here is with an endpoint that is known")
     store.put(out, contracts.dumps(contract))
@@ -60,10 +60,10 @@ class Proposal:
         return self.new.exchanges - self.old.exchanges
 
 
-def propose(paths: Sequence[Path], path: Path, told: Progress) -> Proposal:
+def propose(paths: Sequence[Path], path: Path, progress: Progress) -> Proposal:
     """What accepting these recordings would make of a contract. Writes nothing."""
     old = load(path)
-    new = contracts.extend(old, _named(paths, told))
+    new = contracts.extend(old, _named(paths, progress))
     return Proposal(old, new, tuple(contracts.changes(old, new)))
 
 
@@ -72,7 +72,7 @@ def write(path: Path, contract: Contract) -> None:
     store.put(path, contracts.dumps(contract))
 
 
-def check(paths: Sequence[Path], path: Path, told: Progress) -> Report:
+def check(paths: Sequence[Path], path: Path, progress: Progress) -> Report:
     """Hold every cassette in files and folders to a contract."""
     began = time.perf_counter()
     judge = Judge(load(path))
@@ -80,7 +80,7 @@ def check(paths: Sequence[Path], path: Path, told: Progress) -> Report:
     findings: list[Finding] = []
     problems: list[Problem] = []
     for file in store.find(list(paths)):
-        told(str(file))
+        progress(str(file))
         try:
             read = read_cassette(file)
         except HarnessError as error:
@@ -97,9 +97,9 @@ def check(paths: Sequence[Path], path: Path, told: Progress) -> Report:
     )
 
 
-def _named(paths: Sequence[Path], told: Progress) -> Iterator[tuple[str, AnalyzedTranscript]]:
+def _named(paths: Sequence[Path], progress: Progress) -> Iterator[tuple[str, AnalyzedTranscript]]:
     for path in store.find(list(paths)):
-        told(str(path))
+        progress(str(path))
         yield cited(path), read_cassette(path)
 
 

@@ -147,7 +147,7 @@ def anew(
     out: Path,
     measured: Measure,
     fail_on: Verdict,
-    told: Progress,
+    progress: Progress,
     budget: Budget | None = None,
 ) -> Watch:
     """Record into the folder `out`, and compare with what is on file, which is not touched.
@@ -156,7 +156,7 @@ def anew(
     by its name, as is what the service could not be asked.
     """
     began = time.perf_counter()
-    run = _Run(asked, Store(out), measured, told, SpendTracker(budget), tariff(budget))
+    run = _Run(asked, Store(out), measured, progress, SpendTracker(budget), tariff(budget))
     for number, one in enumerate(found, start=1):
         run.ask(one, f"[{number}/{len(found)}] {one.job}")
     return Watch(
@@ -176,7 +176,7 @@ class _Run:
     asked: Source
     fresh: Store
     measured: Measure
-    told: Progress
+    progress: Progress
     purse: SpendTracker
     prices: Tariff | None
     drifts: list[Drift] = field(default_factory=list)
@@ -185,10 +185,10 @@ class _Run:
 
     def ask(self, one: Filed, label: str) -> None:
         """Make a recording anew and compare it; whatever it may come to, others can be."""
-        self.told(label)
+        self.progress(label)
         job, heard = one.job, _Heard(one, self.asked, self.purse, self.prices)
         before = self.purse.calls
-        steps = partial(_tell, self.told, label)
+        steps = partial(_tell, self.progress, label)
         try:
             record(job.scenario, job.target, self.asked, self.fresh, steps, meter=heard)
         except Refused as refused:
@@ -230,8 +230,8 @@ def _until(last: int, one: AnalyzedTranscript) -> AnalyzedTranscript:
     return analyze(replace(one.transcript, turns=turns), endpoints.recognise)
 
 
-def _tell(told: Progress, label: str, step: str) -> None:
-    told(f"{label}: {step}")
+def _tell(progress: Progress, label: str, step: str) -> None:
+    progress(f"{label}: {step}")
 
 
 @dataclass

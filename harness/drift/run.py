@@ -86,13 +86,13 @@ def _name(one: AnalyzedTranscript) -> Name:
     return provenance.scenario, provenance.target
 
 
-def on_disk(old: Path, new: Path, measured: Measure, fail_on: Verdict, told: Progress) -> Watch:
+def on_disk(old: Path, new: Path, measured: Measure, fail_on: Verdict, progress: Progress) -> Watch:
     """Two cassettes, or two folders of them, matched by scenario and target, else by path.
 
     Raises HarnessError where nothing is on both sides.
     """
     began = time.perf_counter()
-    left, right = _side(old, told), _side(new, told)
+    left, right = _side(old, progress), _side(new, progress)
     problems = (*left.problems, *right.problems)
     both = set(left.names().values()) & set(right.names().values())
     ours, theirs = _named(left, both), _named(right, both)
@@ -121,14 +121,14 @@ def on_disk(old: Path, new: Path, measured: Measure, fail_on: Verdict, told: Pro
     )
 
 
-def _side(path: Path, told: Progress) -> _Side:
+def _side(path: Path, progress: Progress) -> _Side:
     reads: dict[str, AnalyzedTranscript] = {}
     repeats: dict[str, tuple[AnalyzedTranscript, ...]] = {}
     problems: list[Problem] = []
     for file in store.find([path]):
         if file != path and store.is_repeat(file):
             continue
-        told(str(file))
+        progress(str(file))
         try:
             name = "" if file == path else file.relative_to(path).as_posix()
             reads[name] = recordings.read_cassette(file)

@@ -191,4 +191,4 @@ def _finding(watch: Watch, drift: Drift, change: Change) -> Finding:
     )
     if change.kind is Kind.RULE:
         return found
-    return replace(found, expected=change.before, found=change.after)
+    return replace(found, expected=change.before, actual=change.after)

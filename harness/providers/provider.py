@@ -8,7 +8,18 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-from harness.types import Broken, Call, Failure, Kind, LooseJson, Mode, Outcome, Poll, Usage, View
+from harness.types import (
+    Broken,
+    Call,
+    CallKind,
+    Failure,
+    LooseJson,
+    Mode,
+    Outcome,
+    Poll,
+    Usage,
+    View,
+)
 
 Sleep = Callable[[float], None]
 
@@ -37,7 +48,7 @@ class Provider:
     key_variable: str
     address_variable: str
     address: str
-    can: frozenset[tuple[Kind, Mode]]
+    can: frozenset[tuple[CallKind, Mode]]
     open: Callable[[str, str, Sleep], AbstractContextManager[Session]]
     secrets: Callable[[str], tuple[str, ...]] = field(default=lambda key: (key,))
     key_modules: tuple[str, ...] = ()

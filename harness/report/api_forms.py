@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from harness.analysis.transcript import AnalyzedTranscript, AnalyzedTurn
-from harness.types import Kind, Reply
+from harness.types import CallKind, Reply
 from harness.wire import walk
 
 
@@ -31,15 +31,15 @@ def way(read: AnalyzedTranscript, turn: AnalyzedTurn) -> Way:
     known = next((r.endpoint for r in turn.readings if r.endpoint), None)
     provider = known.dialect if known else read.transcript.target.partition("/")[0]
     asked = _asked(turn)
-    return Way(asked == Kind.IMAGE, provider or "?", asked)
+    return Way(asked == CallKind.IMAGE, provider or "?", asked)
 
 
 def _asked(turn: AnalyzedTurn) -> str:
     call = turn.turn.call
     if call is not None:
-        return "messages" if call.kind is Kind.CHAT else call.kind.value
+        return "messages" if call.kind is CallKind.CHAT else call.kind.value
     if isinstance(turn.outcome, Reply) and turn.outcome.images:
-        return Kind.IMAGE.value
+        return CallKind.IMAGE.value
     first = turn.readings[0].request_json if turn.readings else None
     paths = [pointer for pointer, _ in walk(first.value)] if first and not first.problem else []
     if any(path.endswith("/messages") for path in paths):

@@ -21,7 +21,7 @@ def describe(finding: Finding) -> str:
         ("target", finding.target),
         ("place", str(finding.place)),
         ("expected", cut(line(finding.expected), 500)),
-        ("found", cut(line(finding.found), 500)),
+        ("actual", cut(line(finding.actual), 500)),
         ("recording", finding.source),
     ]
     about += [f"  {name}: {line(text)}" for name, text in told if text]

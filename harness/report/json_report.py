@@ -102,7 +102,7 @@ def finding(found: Finding) -> dict[str, Any]:
         "severity": found.severity.value,
         "message": found.message,
         "expected": found.expected,
-        "found": found.found,
+        "actual": found.actual,
         "scenario": found.scenario,
         "target": found.target,
         "source": found.source,

@@ -9,7 +9,7 @@ from harness.analysis.exchange import AnalyzedExchange
 from harness.analysis.reply import first, text_of
 from harness.analysis.transcript import AnalyzedTranscript
 from harness.rules.rule import messages, question, show, violation, wants_stream
-from harness.types import Call, Finding, Kind, LooseJson, Message, Mode
+from harness.types import Call, CallKind, Finding, LooseJson, Message, Mode
 from harness.wire import MISSING, at, escape, find
 
 
@@ -37,7 +37,7 @@ def conversation_travels(read: AnalyzedTranscript) -> Iterator[Finding]:
     Roles, texts, tool calls and the ids of tool results, in the same order.
     """
     for call, reading in _asked(read):
-        if call.kind is not Kind.CHAT:
+        if call.kind is not CallKind.CHAT:
             yield from _prompt(call, reading)
             continue
         pointer, sent = messages(reading)

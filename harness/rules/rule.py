@@ -72,11 +72,11 @@ def show(value: LooseJson) -> str:
     return text if len(text) <= _SHOWN else text[:_SHOWN] + "…"
 
 
-def violation(expected: str, found: str, place: Place = NOWHERE, within: str = "") -> Finding:
-    """A finding in the words that all have: what was expected, and what was found."""
+def violation(expected: str, actual: str, place: Place = NOWHERE, within: str = "") -> Finding:
+    """A finding in the words that all have: what was expected, and what was actual."""
     head = f"{within}: " if within else ""
-    message = f"{head}expected {expected}, found {found}"
-    return Finding(message, place, expected=expected, found=found)
+    message = f"{head}expected {expected}, actual {actual}"
+    return Finding(message, place, expected=expected, actual=actual)
 
 
 def spoken(reading: AnalyzedExchange) -> Endpoint | None:

@@ -23,8 +23,8 @@ from harness.scenario.schema_model import ExpectForm, History, ScenarioForm, Ste
 from harness.scenario.yaml_source import Source
 from harness.types import (
     Call,
+    CallKind,
     Expectation,
-    Kind,
     LooseJson,
     Message,
     Mode,
@@ -36,7 +36,7 @@ from harness.types import (
     ToolCall,
 )
 
-_KINDS = {"prompt": Kind.PROMPT, "image": Kind.IMAGE}
+_KINDS = {"prompt": CallKind.PROMPT, "image": CallKind.IMAGE}
 _COLUMNS = 30
 
 
@@ -141,9 +141,9 @@ class Step:
         return said if isinstance(said, str) else ""
 
     @property
-    def kind(self) -> Kind:
+    def kind(self) -> CallKind:
         """What is asked for."""
-        return _KINDS.get(self.form.word, Kind.CHAT)
+        return _KINDS.get(self.form.word, CallKind.CHAT)
 
     @property
     def line(self) -> int | None:
@@ -188,7 +188,7 @@ class Step:
             mode=self.mode(target),
             model=self.form.model or target.model,
             messages=self._sent(past),
-            prompt="" if self.kind is Kind.CHAT else self.text,
+            prompt="" if self.kind is CallKind.CHAT else self.text,
             parameters=parameters,
             poll=self.poll,
             credentials=self.form.credentials,
@@ -202,7 +202,7 @@ class Step:
         """
         if not self.asked:
             return Past(past.messages + self._lines(past))
-        if self.kind is not Kind.CHAT or not isinstance(outcome, Reply):
+        if self.kind is not CallKind.CHAT or not isinstance(outcome, Reply):
             return Past(past.messages, outcome)
         return Past((*past.messages, *self._lines(past), _answer(outcome)), outcome)
 
@@ -232,13 +232,13 @@ class Step:
             "asked": True,
             "mode": self.mode(target),
             "parameters": self.parameters(target),
-            "history": self.history if self.kind is Kind.CHAT else "",
+            "history": self.history if self.kind is CallKind.CHAT else "",
             "model": self.form.model,
             "credentials": self.form.credentials,
         }
 
     def _sent(self, past: Past) -> tuple[Message, ...]:
-        if self.kind is not Kind.CHAT:
+        if self.kind is not CallKind.CHAT:
             return ()
         kept = self.history is History.KEPT
         heard = tuple(line for line in past.messages if kept or line.role == "system")

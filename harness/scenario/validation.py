@@ -26,7 +26,7 @@ from harness.scenario.schema_model import (
 )
 from harness.scenario.steps import Scenario, Step
 from harness.scenario.yaml_source import Loc, Source, shown, where
-from harness.types import Credentials, Kind, Mode, Severity
+from harness.types import CallKind, Credentials, Mode, Severity
 
 
 @dataclass(frozen=True, slots=True)
@@ -202,7 +202,7 @@ def _only_asked_steps_have_options(step: Step, before: Step | None) -> Complaint
 
 
 def _poll_needs_a_task(step: Step, before: Step | None) -> Complaint | None:
-    if step.form.poll is None or not step.asked or step.kind is Kind.IMAGE:
+    if step.form.poll is None or not step.asked or step.kind is CallKind.IMAGE:
         return None
     if any(step.mode(target) is Mode.ASYNC for target in step.scenario.targets):
         return None
@@ -212,7 +212,7 @@ def _poll_needs_a_task(step: Step, before: Step | None) -> Complaint | None:
 def _tool_results_answer(step: Step, before: Step | None) -> Complaint | None:
     if step.form.word != "tool_results":
         return None
-    if before is None or not before.asked or before.kind is not Kind.CHAT:
+    if before is None or not before.asked or before.kind is not CallKind.CHAT:
         return _of(step, "is tool_results, which must follow a user or tool_results step, asked")
     if step.history is History.NONE:
         return _of(step, "is tool_results, which needs history: kept")

@@ -66,7 +66,7 @@ def test_the_demo_shows_how_a_break_looks(
     assert told[1] == f"broken    out/broken-on-purpose/{name}: {about}"
     assert re.fullmatch(
         r"found by  answer_fits_schema \(turn 1, exchange 1, byte \d+, /usage/total_tokens\): "
-        r'expected integer, found string "113"',
+        r'expected integer, actual string "113"',
         told[2],
     )
     assert told[3] == "drift     breaking, from the recording to the copy"

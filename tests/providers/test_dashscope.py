@@ -14,10 +14,10 @@ from harness.providers.dashscope.session import PROVIDER, WRONG_KEY
 from harness.types import (
     Broken,
     Call,
+    CallKind,
     Credentials,
     Failure,
     Image,
-    Kind,
     LooseJson,
     Message,
     Mode,
@@ -42,18 +42,18 @@ PIECES = {"result_format": "message", "incremental_output": True}
 
 def chat(**fields: Any) -> Call:
     """A question, or the same with other fields."""
-    usual = {"kind": Kind.CHAT, "mode": Mode.SYNC, "model": "qwen-flash", "messages": HELLO}
+    usual = {"kind": CallKind.CHAT, "mode": Mode.SYNC, "model": "qwen-flash", "messages": HELLO}
     return Call(**usual | {"parameters": IN_FORM} | fields)
 
 
 def prompt(**fields: Any) -> Call:
     """A bare prompt."""
-    return Call(**{"kind": Kind.PROMPT, "mode": Mode.SYNC, "model": "qwen-flash"} | fields)
+    return Call(**{"kind": CallKind.PROMPT, "mode": Mode.SYNC, "model": "qwen-flash"} | fields)
 
 
 def picture(**fields: Any) -> Call:
     """A picture, asked for."""
-    usual = {"kind": Kind.IMAGE, "mode": Mode.ASYNC, "model": "wanx-v1", "prompt": "小猫"}
+    usual = {"kind": CallKind.IMAGE, "mode": Mode.ASYNC, "model": "wanx-v1", "prompt": "小猫"}
     return Call(**usual | {"poll": Poll(0.5, 4)} | fields)
 
 

@@ -19,17 +19,17 @@ from harness.providers import download as downloads
 from harness.providers.download import download
 from harness.providers.openai.messages import tool_calls
 from harness.providers.provider import access, failed, is_passing, seconds
-from harness.types import Broken, Call, Failure, Kind, Message, Mode, Reply, ToolCall
+from harness.types import Broken, Call, CallKind, Failure, Message, Mode, Reply, ToolCall
 
 from .lines import HELLO, to_sandbox
 from .servers import Answer, answering, streams
 
 ASKED = {
-    ("zhipuai", Kind.CHAT): "glm-4",
-    ("zhipuai", Kind.IMAGE): "cogview-3",
-    ("dashscope", Kind.CHAT): "qwen-flash",
-    ("dashscope", Kind.PROMPT): "qwen-flash",
-    ("dashscope", Kind.IMAGE): "wanx-v1",
+    ("zhipuai", CallKind.CHAT): "glm-4",
+    ("zhipuai", CallKind.IMAGE): "cogview-3",
+    ("dashscope", CallKind.CHAT): "qwen-flash",
+    ("dashscope", CallKind.PROMPT): "qwen-flash",
+    ("dashscope", CallKind.IMAGE): "wanx-v1",
 }
 EVERY = [
     pytest.param(name, kind, mode, id=f"{name}-{kind}-{mode}")
@@ -40,10 +40,10 @@ EVERY = [
 
 @pytest.mark.parametrize(("name", "kind", "mode"), EVERY)
 def test_what_a_provider_says_it_can_it_does(
-    sandbox: str, name: str, kind: Kind, mode: Mode
+    sandbox: str, name: str, kind: CallKind, mode: Mode
 ) -> None:
     """Every kind of call in every mode of the table is answered, with a view for each part."""
-    messages = HELLO if kind is Kind.CHAT else ()
+    messages = HELLO if kind is CallKind.CHAT else ()
     call = Call(kind, mode, ASKED[name, kind], messages, "" if messages else "小猫")
     with to_sandbox(name, sandbox) as line:
         reply = line.send(call)
@@ -60,7 +60,7 @@ def test_connections_do_not_outlive_a_session(name: str, sandbox: str) -> None:
     """Closed at the end, although somebody still holds the session."""
     port = httpx.URL(sandbox).port
     with to_sandbox(name, sandbox) as line:
-        line.send(Call(Kind.CHAT, Mode.SYNC, ASKED[name, Kind.CHAT], HELLO))
+        line.send(Call(CallKind.CHAT, Mode.SYNC, ASKED[name, CallKind.CHAT], HELLO))
         assert len(list(_open_to(port))) == 1
     assert list(_open_to(port)) == []
     assert line is not None
@@ -73,7 +73,7 @@ def test_a_stream_that_is_given_up_is_closed(name: str) -> None:
         "zhipuai": streams('data: {"error": {"code": "1234", "message": "m"}}', "data: [DONE]"),
         "dashscope": streams('event:error\ndata:{"code": "c", "message": "m"}', "data:{}"),
     }
-    call = Call(Kind.CHAT, Mode.STREAM, ASKED[name, Kind.CHAT], HELLO)
+    call = Call(CallKind.CHAT, Mode.STREAM, ASKED[name, CallKind.CHAT], HELLO)
     with (
         answering(errors[name]) as server,
         PROVIDERS[name].open("a.b", server.address, lambda _: None) as line,
@@ -105,8 +105,8 @@ def test_each_session_imports_its_own_sdk_only(python: Any) -> None:
     """Who asks one provider does not pay for the other."""
     code = (
         "import sys\nfrom harness.providers import PROVIDERS\n"
-        "from harness.types import Call, Kind, Message, Mode\n"
-        "call = Call(Kind.CHAT, Mode.SYNC, 'glm-4', (Message('user', 'hi'),))\n"
+        "from harness.types import Call, CallKind, Message, Mode\n"
+        "call = Call(CallKind.CHAT, Mode.SYNC, 'glm-4', (Message('user', 'hi'),))\n"
         "with PROVIDERS['zhipuai'].open('a.b', 'http://127.0.0.1:9', print) as line:\n"
         "    line.send(call)\n"
         "print(*{'zhipuai', 'dashscope'} & set(sys.modules))"
@@ -212,7 +212,7 @@ def test_what_was_raised_says_why() -> None:
 def test_a_picture_is_fetched(sandbox: str) -> None:
     """The bytes behind a link that was answered."""
     with to_sandbox("zhipuai", sandbox) as line:
-        reply = line.send(Call(Kind.IMAGE, Mode.SYNC, "cogview-3", prompt="小猫"))
+        reply = line.send(Call(CallKind.IMAGE, Mode.SYNC, "cogview-3", prompt="小猫"))
     assert isinstance(reply, Reply)
     data = download(reply.images[0].url)
     assert data is not None

@@ -13,10 +13,10 @@ from harness.providers.zhipu.session import PROVIDER, WRONG_KEY
 from harness.types import (
     Broken,
     Call,
+    CallKind,
     Credentials,
     Failure,
     Image,
-    Kind,
     LooseJson,
     Message,
     Mode,
@@ -45,7 +45,7 @@ OVERLOADED = "The service may be temporarily overloaded, please try again later"
 def chat(**fields: Any) -> Call:
     """A question, or the same with other fields."""
     return Call(
-        **{"kind": Kind.CHAT, "mode": Mode.SYNC, "model": "glm-4", "messages": HELLO} | fields
+        **{"kind": CallKind.CHAT, "mode": Mode.SYNC, "model": "glm-4", "messages": HELLO} | fields
     )
 
 
@@ -118,7 +118,7 @@ def test_a_picture(line: Session) -> None:
     """A link; Zhipu's answer has no id, model or usage."""
     asked_for = {"size": "1024x1024"}
     reply = replied(
-        line.send(chat(kind=Kind.IMAGE, model="cogview-3", prompt="小猫", parameters=asked_for))
+        line.send(chat(kind=CallKind.IMAGE, model="cogview-3", prompt="小猫", parameters=asked_for))
     )
     (image,) = reply.images
     assert image.url.endswith("_0.png")
@@ -234,7 +234,7 @@ def test_a_documented_path_that_leads_nowhere_is_broken() -> None:
     assert dict(reply.views[0].accessed) == {"choices[0].message.content": Broken(error)}
 
 
-IMAGE = {"kind": Kind.IMAGE, "prompt": "小猫"}
+IMAGE = {"kind": CallKind.IMAGE, "prompt": "小猫"}
 
 
 @pytest.mark.parametrize(
@@ -368,7 +368,9 @@ def test_unknown_parameters_travel() -> None:
     for mode in Mode:
         sent = asked(chat(mode=mode, parameters=parameters), says(ANSWER)).server.asked[0].json
         assert {name: sent[name] for name in parameters} == parameters
-    picture = chat(kind=Kind.IMAGE, prompt="小猫", parameters={"size": "1x1", "watermark": False})
+    picture = chat(
+        kind=CallKind.IMAGE, prompt="小猫", parameters={"size": "1x1", "watermark": False}
+    )
     sent = asked(picture, says({"data": []})).server.asked[0].json
     assert (sent["prompt"], sent["size"], sent["watermark"]) == ("小猫", "1x1", False)
 
@@ -415,9 +417,9 @@ def test_whose_key_is_sent() -> None:
 def test_pictures_without_links() -> None:
     """None where none came; what is no link is none."""
     answer = says({"created": 1, "data": [{"url": "http://x/1.png"}, {"b64_json": "aGk="}]})
-    reply = asked(chat(kind=Kind.IMAGE, prompt="小猫"), answer).reply
+    reply = asked(chat(kind=CallKind.IMAGE, prompt="小猫"), answer).reply
     assert reply.images == (Image("http://x/1.png"),)
-    assert asked(chat(kind=Kind.IMAGE, prompt="小猫"), says({"created": 1})).reply.images == ()
+    assert asked(chat(kind=CallKind.IMAGE, prompt="小猫"), says({"created": 1})).reply.images == ()
 
 
 def test_the_secrets_of_a_key() -> None:

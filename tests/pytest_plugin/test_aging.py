@@ -69,7 +69,7 @@ def test_a_warning(repository: pytest.Pytester) -> None:
     result = repository.runpytest_inprocess("--max-cassette-age=12h")
     result.assert_outcomes(passed=3, warnings=2)
     result.stdout.fnmatch_lines(
-        ["*CassetteAgeWarning: *slogan*.yaml: expected an age of at most 12h, found * days*"]
+        ["*CassetteAgeWarning: *slogan*.yaml: expected an age of at most 12h, actual * days*"]
     )
 
 
@@ -77,7 +77,7 @@ def test_a_failure(repository: pytest.Pytester) -> None:
     """Where that is asked for."""
     result = repository.runpytest_inprocess("--max-cassette-age=12h", "--max-cassette-age-fails")
     result.assert_outcomes(passed=1, failed=2)
-    result.stdout.fnmatch_lines(["*slogan.yaml: expected an age of at most 12h, found * days*"])
+    result.stdout.fnmatch_lines(["*slogan.yaml: expected an age of at most 12h, actual * days*"])
 
 
 def test_wrong_use(repository: pytest.Pytester) -> None:

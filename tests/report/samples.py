@@ -17,11 +17,11 @@ from harness.drift import Kind as What
 from harness.report import Problem, Report
 from harness.types import (
     Call,
+    CallKind,
     Exchange,
     Failure,
     Finding,
     Image,
-    Kind,
     LooseJson,
     Message,
     Mode,
@@ -100,7 +100,7 @@ def told(
 
 def called(text: str) -> AnalyzedTranscript:
     """A transcript whose one call is known, answered with the same text."""
-    call = Call(Kind.CHAT, Mode.SYNC, "one", (Message("user", text),))
+    call = Call(CallKind.CHAT, Mode.SYNC, "one", (Message("user", text),))
     turn = Turn(1, (exchange({"text": text}),), call)
     return analyze(Transcript("问候", "ours/one", (turn,)), RECOGNISE)
 

@@ -58,7 +58,7 @@ BROKEN = (
         "answer_fits_schema",
         foreign(edited(SYNC, ',"content":"It is sunny."', "")),
         f"{ONE}, /choices/0/message",
-        "expected text as `content`, or `tool_calls`, found",
+        "expected text as `content`, or `tool_calls`, actual",
     ),
     Broken("answer_fits_schema", foreign(edited(DRAWN, '[{"url"', '[{"b64"')), f"{ONE}, /data/0"),
     Broken(

@@ -8,10 +8,10 @@ from harness.analysis.transcript import transcript_of
 from harness.providers import endpoints
 from harness.types import (
     Call,
+    CallKind,
     Cassette,
     Exchange,
     Expectation,
-    Kind,
     Message,
     Mode,
     Outcome,
@@ -68,7 +68,7 @@ def played(
 def talked(*turns: tuple[tuple[Message, ...], Exchange]) -> Transcript:
     """A conversation of several turns, each with the messages of its call."""
     told = (
-        Turn(n, (whole,), Call(Kind.CHAT, Mode.SYNC, "glm-4", said))
+        Turn(n, (whole,), Call(CallKind.CHAT, Mode.SYNC, "glm-4", said))
         for n, (said, whole) in enumerate(turns, start=1)
     )
     return Transcript("weather", "zhipuai/glm-4", tuple(told))

@@ -25,7 +25,7 @@ def test_a_broken_rule_is_the_only_finding(broken: Broken) -> None:
     assert {finding.rule for finding in findings} == {broken.rule}
     assert "; ".join(_shown(finding) for finding in findings) == broken.place
     assert broken.says in findings[0].message
-    assert all(f"expected {f.expected}, found {f.found}" in f.message for f in findings)
+    assert all(f"expected {f.expected}, actual {f.actual}" in f.message for f in findings)
 
 
 def _shown(finding: Finding) -> str:

@@ -24,7 +24,7 @@ from harness.sandbox.skills import (
     tell_name,
     tell_result,
 )
-from harness.types import Call, Kind, Message, Mode
+from harness.types import Call, CallKind, Message, Mode
 
 from .client import Zhipu
 
@@ -34,7 +34,7 @@ def talk(*texts: str, tool: str = "") -> Call:
     parties = ("user", "assistant")
     said = [Message(parties[place % 2], text) for place, text in enumerate(texts)]
     brought = [Message("tool", tool)] if tool else []
-    return Call(Kind.CHAT, Mode.SYNC, "glm-4", (*said, *brought))
+    return Call(CallKind.CHAT, Mode.SYNC, "glm-4", (*said, *brought))
 
 
 LISTED = "为您推荐：\n1. 杭州西湖\n2. 苏州园林\n3. 西安城墙"

@@ -11,7 +11,7 @@ import yaml
 from jsonschema import Draft202012Validator
 
 from harness.scenario import Scenario, check_providers, json_schema, load, load_all
-from harness.types import Kind, Mode
+from harness.types import CallKind, Mode
 
 ROOT = Path(__file__).parents[2]
 SHIPPED = sorted((ROOT / "scenarios").glob("*.yaml"))
@@ -114,7 +114,7 @@ def test_shipped_scenarios_cover_every_kind_and_mode() -> None:
         for step in scenario.steps
         if step.asked
     ]
-    assert {kind for kind, _ in asked} == set(Kind)
+    assert {kind for kind, _ in asked} == set(CallKind)
     assert {mode for _, mode in asked} == set(Mode)
 
 

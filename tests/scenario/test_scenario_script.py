@@ -8,10 +8,10 @@ from harness.errors import BadScenario
 from harness.scenario import Past, Scenario, Step, digests, loads
 from harness.types import (
     Call,
+    CallKind,
     Credentials,
     Expectation,
     Failure,
-    Kind,
     Message,
     Mode,
     Poll,
@@ -105,9 +105,9 @@ def test_prompts_and_images_are_no_part_of_the_conversation() -> None:
         scenario("{user: a}\n{prompt: p}\n{image: i}"), Reply(content="A"), Reply(), Reply()
     )
     assert [(c.kind, c.prompt, len(c.messages)) for c in calls] == [
-        (Kind.CHAT, "", 1),
-        (Kind.PROMPT, "p", 0),
-        (Kind.IMAGE, "i", 0),
+        (CallKind.CHAT, "", 1),
+        (CallKind.PROMPT, "p", 0),
+        (CallKind.IMAGE, "i", 0),
     ]
     assert [m.content for m in past.messages] == ["a", "A"]
 

@@ -62,7 +62,7 @@ def _broken(rule: Rule, mutator: Mutator, name: str, valid: Transcript) -> Examp
     passes, fails = _parted(valid, mutant)
     if not passes and not fails:
         # What differs is not on the wire: what was asked, what an SDK showed, what was expected.
-        passes, fails = f"where there is {finding.expected}", f"where there is {finding.found}"
+        passes, fails = f"where there is {finding.expected}", f"where there is {finding.actual}"
     return Example(name, mutator.text, passes, fails, finding)
 
 

@@ -15,8 +15,8 @@ from harness.rules.sdk import shown
 from harness.types import (
     Broken,
     Call,
+    CallKind,
     Failure,
-    Kind,
     LooseJson,
     Mode,
     Reply,
@@ -64,7 +64,7 @@ def question_was_changed(told: AnalyzedTurn) -> Turn | None:
 def message_was_lost(told: AnalyzedTurn) -> Turn | None:
     """One more message was said than is sent."""
     found = _call(told)
-    if found is None or not found[0].messages or found[0].kind is not Kind.CHAT:
+    if found is None or not found[0].messages or found[0].kind is not CallKind.CHAT:
         return None
     return _with_call(told, lambda c: replace(c, messages=(*c.messages, c.messages[-1])))
 
@@ -76,7 +76,7 @@ def _sends_words(told: AnalyzedTurn) -> bool:
     call, asked = found
     pointers = asked.endpoint.fields.prompt if asked.endpoint else ()
     prompt = any(at(asked.request_json.value, pointer) is not MISSING for pointer in pointers)
-    return bool(call.messages) if call.kind is Kind.CHAT else prompt
+    return bool(call.messages) if call.kind is CallKind.CHAT else prompt
 
 
 def parameter_was_lost(told: AnalyzedTurn) -> Turn | None:

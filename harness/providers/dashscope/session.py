@@ -28,10 +28,10 @@ from harness.providers.provider import (
 )
 from harness.types import (
     Call,
+    CallKind,
     Credentials,
     Failure,
     Image,
-    Kind,
     LooseJson,
     Message,
     Mode,
@@ -81,11 +81,11 @@ class Line:
         self._session = session
         self._sleep = sleep
         self._ways = {
-            (Kind.CHAT, Mode.SYNC): self._generate,
-            (Kind.CHAT, Mode.STREAM): self._stream,
-            (Kind.PROMPT, Mode.SYNC): self._generate,
-            (Kind.PROMPT, Mode.STREAM): self._stream,
-            (Kind.IMAGE, Mode.ASYNC): self._image,
+            (CallKind.CHAT, Mode.SYNC): self._generate,
+            (CallKind.CHAT, Mode.STREAM): self._stream,
+            (CallKind.PROMPT, Mode.SYNC): self._generate,
+            (CallKind.PROMPT, Mode.STREAM): self._stream,
+            (CallKind.IMAGE, Mode.ASYNC): self._image,
         }
 
     def send(self, call: Call) -> Outcome:
@@ -103,7 +103,7 @@ class Line:
 
     def _asked(self, call: Call) -> dict[str, Any]:
         said: dict[str, Any] = {"prompt": call.prompt}
-        if call.kind is Kind.CHAT:
+        if call.kind is CallKind.CHAT:
             form = _message_in_parts if _is_multimodal(call) else message
             said = {"messages": [form(line) for line in call.messages]}
         return {**self._common(call), **said, **_parameters(call), "session": self._session}
@@ -155,7 +155,7 @@ class Line:
 
 def _is_multimodal(call: Call) -> bool:
     """Whether a call goes to the multimodal endpoint, which takes conversations only."""
-    return call.kind is Kind.CHAT and chat_endpoint(call.model) is MULTIMODAL
+    return call.kind is CallKind.CHAT and chat_endpoint(call.model) is MULTIMODAL
 
 
 def _sdk_class(call: Call) -> Any:
@@ -323,11 +323,11 @@ PROVIDER = Provider(
     address="https://dashscope.aliyuncs.com/api/v1",
     can=frozenset(
         {
-            (Kind.CHAT, Mode.SYNC),
-            (Kind.CHAT, Mode.STREAM),
-            (Kind.PROMPT, Mode.SYNC),
-            (Kind.PROMPT, Mode.STREAM),
-            (Kind.IMAGE, Mode.ASYNC),
+            (CallKind.CHAT, Mode.SYNC),
+            (CallKind.CHAT, Mode.STREAM),
+            (CallKind.PROMPT, Mode.SYNC),
+            (CallKind.PROMPT, Mode.STREAM),
+            (CallKind.IMAGE, Mode.ASYNC),
         }
     ),
     open=connect,

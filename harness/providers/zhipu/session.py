@@ -29,10 +29,10 @@ from harness.providers.provider import (
 from harness.providers.tls import trusted
 from harness.types import (
     Call,
+    CallKind,
     Credentials,
     Failure,
     Image,
-    Kind,
     LooseJson,
     Mode,
     Outcome,
@@ -64,10 +64,10 @@ class Line:
         self._clients = clients
         self._sleep = sleep
         self._ways = {
-            (Kind.CHAT, Mode.SYNC): self._chat,
-            (Kind.CHAT, Mode.STREAM): self._stream,
-            (Kind.CHAT, Mode.ASYNC): self._task,
-            (Kind.IMAGE, Mode.SYNC): self._image,
+            (CallKind.CHAT, Mode.SYNC): self._chat,
+            (CallKind.CHAT, Mode.STREAM): self._stream,
+            (CallKind.CHAT, Mode.ASYNC): self._task,
+            (CallKind.IMAGE, Mode.SYNC): self._image,
         }
 
     def send(self, call: Call) -> Outcome:
@@ -287,10 +287,10 @@ PROVIDER = Provider(
     address="https://open.bigmodel.cn/api/paas/v4",
     can=frozenset(
         {
-            (Kind.CHAT, Mode.SYNC),
-            (Kind.CHAT, Mode.STREAM),
-            (Kind.CHAT, Mode.ASYNC),
-            (Kind.IMAGE, Mode.SYNC),
+            (CallKind.CHAT, Mode.SYNC),
+            (CallKind.CHAT, Mode.STREAM),
+            (CallKind.CHAT, Mode.ASYNC),
+            (CallKind.IMAGE, Mode.SYNC),
         }
     ),
     open=connect,

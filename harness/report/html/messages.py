@@ -177,7 +177,7 @@ TEXTS: Mapping[str, Text] = MappingProxyType(
         "severity": Text("Severity", "级别"),
         "all_severities": Text("All severities", "所有级别"),
         "expected": Text("expected", "期望"),
-        "found": Text("found", "实际"),
+        "actual": Text("actual", "实际"),
         "place": Text("where", "位置"),
         "see_bytes": Text("see the bytes", "查看字节"),
         "see_finding": Text("finding", "发现"),

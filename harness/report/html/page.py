@@ -181,7 +181,7 @@ def language(text: str) -> str:
 
 def detail(found: Finding) -> str:
     """What a message says beside what was expected and found; nothing if it says no more."""
-    both = f"expected {found.expected}, found {found.found}"
+    both = f"expected {found.expected}, actual {found.actual}"
     return "" if found.message == both and len(both) <= _SHORT else found.message
 
 

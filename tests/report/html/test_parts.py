@@ -257,13 +257,13 @@ def test_a_place_in_chinese(place: Place, shown: str) -> None:
 @pytest.mark.parametrize(
     ("message", "found", "shown"),
     [
-        ("expected 1, found 2", "2", ""),
-        ("in the sum: expected 1, found 2", "2", "in the sum: expected 1, found 2"),
+        ("expected 1, actual 2", "2", ""),
+        ("in the sum: expected 1, actual 2", "2", "in the sum: expected 1, actual 2"),
         ("something is odd", "", "something is odd"),
-        (f"expected 1, found {'2' * 300}", "2" * 300, f"expected 1, found {'2' * 300}"),
+        (f"expected 1, actual {'2' * 300}", "2" * 300, f"expected 1, actual {'2' * 300}"),
     ],
     ids=["both halves", "more", "no halves", "cut off above"],
 )
 def test_what_a_message_says_beside_its_halves(message: str, found: str, shown: str) -> None:
     """Nothing is told twice, and nothing is left out."""
-    assert detail(Finding(message, expected="1" if found else "", found=found)) == shown
+    assert detail(Finding(message, expected="1" if found else "", actual=found)) == shown

@@ -15,9 +15,9 @@ from harness.providers import endpoints
 from harness.rules.rule import messages, question, wants_stream
 from harness.types import (
     Call,
+    CallKind,
     Cassette,
     Exchange,
-    Kind,
     LooseJson,
     Message,
     Mode,
@@ -67,7 +67,7 @@ def _call(asked: AnalyzedExchange) -> Call:
         mode = Mode.ASYNC
     sent = tuple(_message(held) for held in messages(asked)[1])
     return Call(
-        kind=Kind.CHAT if sent or prompt is None else Kind.PROMPT,
+        kind=CallKind.CHAT if sent or prompt is None else CallKind.PROMPT,
         mode=mode,
         model=str(at(body, "/model")),
         messages=sent,

@@ -16,7 +16,7 @@ from harness.sandbox.listening import (
     read_model,
 )
 from harness.sandbox.refusal import Reason, Refused
-from harness.types import Call, Kind, LooseJson, Message, Mode
+from harness.types import Call, CallKind, LooseJson, Message, Mode
 
 _MODEL = re.compile(
     r"(?:qwen(?:\d(?:\.\d{1,2})?)?|qwq|qvq|deepseek)-?(?:-?(?:turbo|plus|max|flash|long|coder|next|math|vl|omni|ocr"
@@ -54,7 +54,7 @@ def hear(body: dict[str, LooseJson], endpoint: Endpoint) -> Call:
     if not isinstance(parameters.get("tools"), (list, type(None))):
         raise Refused(Reason.BAD_PARAMETER, "tools must be an array.")
     check_content([message.content for message in messages])
-    return Call(Kind.CHAT, Mode.SYNC, model, messages, parameters=parameters)
+    return Call(CallKind.CHAT, Mode.SYNC, model, messages, parameters=parameters)
 
 
 def _messages(asked: dict[str, LooseJson]) -> tuple[Message, ...]:

@@ -13,7 +13,7 @@ from harness.sandbox.listening import (
     read_model,
 )
 from harness.sandbox.refusal import Reason, Refused
-from harness.types import Call, Kind, LooseJson, Mode
+from harness.types import Call, CallKind, LooseJson, Mode
 
 _MODEL = re.compile(
     r"(?:glm-(?:[345](?:\.\d)?|z1|zero)v?(?:-(?:turbo|plus|airx?|flashx?|long|x|alltools|preview"
@@ -40,7 +40,7 @@ def hear(body: dict[str, LooseJson]) -> Call:
         raise Refused(Reason.BAD_PARAMETER, "tools")
     check_content([message.content for message in messages])
     mode = Mode.STREAM if body.get("stream") is True else Mode.SYNC
-    return Call(Kind.CHAT, mode, model, messages, parameters=body)
+    return Call(CallKind.CHAT, mode, model, messages, parameters=body)
 
 
 def thinks(call: Call) -> bool:
