@@ -162,13 +162,24 @@ class Broken:
 
 
 @dataclass(frozen=True, slots=True)
+class Choice:
+    """One of the answers to a request that asks for several (`n`); `index` counts from 0."""
+
+    index: int
+    content: str | None = None
+    reasoning: str | None = None
+    tool_calls: tuple[ToolCall, ...] = ()
+    finish_reason: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Reply:
     """What was answered, in the terms of the OpenTelemetry GenAI conventions.
 
     `content` and `reasoning` are None where the provider sent none at all. `states` are the task
     states in the order they were seen; empty unless the call was a task. `pieces` are the
     streamed text pieces in order, as the SDK gave them: deltas, or whole texts so far where
-    `cumulative`.
+    `cumulative`. Where several choices were answered, `other_choices` are those after the first.
     """
 
     id: str | None = None
@@ -184,6 +195,13 @@ class Reply:
     pieces: tuple[str, ...] = ()
     cumulative: bool = False
     views: tuple[View, ...] = field(default=(), repr=False)
+    other_choices: tuple[Choice, ...] = ()
+
+    @property
+    def choices(self) -> tuple[Choice, ...]:
+        """Every choice, in the order of their indices."""
+        own = Choice(0, self.content, self.reasoning, self.tool_calls, self.finish_reason)
+        return (own, *self.other_choices)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,1 +1,1 @@
-"""A recorded exchange analyzed by the data of its endpoint."""
+"""Recorded exchanges, read with the descriptions of their endpoints."""

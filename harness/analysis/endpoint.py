@@ -12,9 +12,10 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from urllib.parse import urlsplit
 
-from harness.types import NOTHING, Exchange, Failure, LooseJson, Outcome
+from harness.types import NOTHING, Exchange, Json, LooseJson, Outcome
 
 Schema = Mapping[str, LooseJson]
+"""A JSON Schema (draft 2020-12)."""
 
 
 class Role(StrEnum):
@@ -29,10 +30,14 @@ class Role(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class States:
-    """A task's states on the wire, by what they mean; `running` in the order they come.
+    """The names of a task's states on the wire, by their meaning.
 
-    `explained` are those of the failed states that come with a code and a message, `forgotten`
-    those that are told of a task which the service no longer knows, however it ended.
+    Attributes:
+        running: In the order in which a task goes through them.
+        succeeded: States of a task that has its result.
+        failed: States of a task that will never have one.
+        explained: Those of `failed` that come with a code and a message.
+        forgotten: Those of `failed` that are reported of a task unknown to the service.
     """
 
     running: tuple[str, ...] = ()
@@ -45,20 +50,24 @@ class States:
         return state in self.running + self.succeeded + self.failed
 
     def ended(self, state: str) -> bool:
-        """Whether a task in this state never changes again."""
+        """Return whether a task in this state never changes again."""
         return state in self.succeeded + self.failed
 
     def rank(self, state: str) -> int:
-        """How far a task has come; `running` is in the order a task goes through it."""
+        """Return how far a task in this state has come, from 0; all ends rank alike."""
         return len(self.running) if self.ended(state) else self.running.index(state)
 
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """One JSON value of an answer: the whole body, or one event of a stream.
+    """One JSON value of an answer: the whole body, or the data of one event of a stream.
 
-    `offset` is the byte offset of the value's text in the body; `kind` and `comments` are the
-    event's.
+    Attributes:
+        value: The decoded value.
+        event: The number of the event, from 1; None for a whole body.
+        offset: The byte offset of the value's text in the body.
+        kind: The event's name, its `event:` line.
+        comments: The event's comment lines.
     """
 
     value: LooseJson
@@ -69,23 +78,30 @@ class Part:
 
 
 Pointers = tuple[str, ...]
-"""JSON pointers, most telling first; the token `[]` stands for every item of an array."""
+"""JSON pointers, the preferred one first; the token `[]` stands for every item of an array."""
 
 
 @dataclass(frozen=True, slots=True)
 class Fields:
-    """Where things stand on an endpoint's wire, so that rules need not know whose wire it is.
+    """Where values stand on an endpoint's wire. The first group is in answers.
 
-    The first group is in one part of an answer, the second in a request. `refused` leads to
-    something only in a refusal; `results` are all results of a task, failed ones included;
-    `constant` is what every event of a stream repeats unchanged. `input_parts` and `output_parts`
-    are counts of tokens that are within `input_tokens` and `output_tokens`; `apart` is what a
-    refusal has not got. `parameters` leads to the object that holds a request's parameters.
+    Attributes:
+        choices: The array of an answer's choices. Pointers into it lead to its first item.
+        index: The number of a choice.
+        images: Links to the images of an answer.
+        results: All results of a task, failed ones included.
+        refused: Leads to something only in a refusal.
+        constant: What each event of a stream repeats unchanged.
+        input_parts: Counts of tokens that are included in `input_tokens`.
+        output_parts: Counts of tokens that are included in `output_tokens`.
+        apart: What a refusal does not have.
+        parameters: The object that holds a request's parameters; the body itself by default.
     """
 
     id: Pointers = ()
     request_id: Pointers = ()
     model: Pointers = ()
+    choices: str = ""
     content: Pointers = ()
     reasoning: Pointers = ()
     tool_calls: Pointers = ()
@@ -124,20 +140,34 @@ class Fields:
     dimension: Pointers = ()
 
 
+ReadAnswer = Callable[[Sequence[Part], LooseJson], "Outcome | None"]
+"""From the parts of a 2xx answer and the JSON of its request to what it says."""
+
+
 @dataclass(frozen=True, slots=True)
 class Endpoint:
-    """One operation of one provider's HTTP API, and what its documentation promises of it.
+    """One operation of a provider's HTTP API, and what its documentation promises of it.
 
-    `path` is matched against the whole URL path, whatever the host. `answer`, `event` and
-    `refusal` are JSON Schemas of a 2xx body, of one stream event and of a refusal. `volatile` are
-    paths (in the notation of `wire.shape`) whose values differ between any two answers. `read`
-    turns the parts of a 2xx answer into a `Reply` (or a `Failure` that came with status 200);
-    `refuse` turns a refusal's body into a `Failure`. `repeats_finish` says that a stream is known
-    to tell its finish reason more than once. `objects` are what the field `object` may say;
-    `statuses` maps an error code to the HTTP statuses it comes with, and `unpaid` are codes that
-    say something of the account's money and nothing of the request; `tells_usage` says whether a
-    stream that was asked for so ends with a count of its tokens. `cumulative` is None where the
-    request leaves it to the model.
+    Attributes:
+        name: The provider's or API form's name, a dot, and the operation's.
+        method: The HTTP method.
+        path: Matches the whole path of the URL, whatever the host.
+        answer: The schema of a 2xx body.
+        refusal: The schema of the body of a refusal.
+        read: Reads the answer where `fields` cannot describe it.
+        event: The schema of one event of a stream.
+        ends_with_done: Whether a stream ends with `[DONE]`.
+        volatile: Paths, as in `wire.shape`, whose values differ between any two answers.
+        finish_reasons: The finish reasons that are documented.
+        states: The states of its tasks.
+        cumulative: Whether each event of a stream repeats the text so far, by the JSON of the
+            request; None where the request leaves it to the model.
+        fields: Where values stand.
+        repeats_finish: Whether a stream is known to give its finish reason more than once.
+        objects: Possible values of the field `object`.
+        statuses: The HTTP statuses that each error code comes with.
+        unpaid: Error codes about the account's balance, which say nothing about the request.
+        tells_usage: Whether a stream ends with its token counts, by the JSON of the request.
     """
 
     name: str
@@ -146,28 +176,27 @@ class Endpoint:
     role: Role
     answer: Schema
     refusal: Schema
-    read: Callable[[Sequence[Part], LooseJson], Outcome | None]
-    refuse: Callable[[int, LooseJson], Failure]
+    read: ReadAnswer | None = None
     event: Schema | None = None
     ends_with_done: bool = False
     volatile: frozenset[str] = frozenset()
     finish_reasons: frozenset[str] = frozenset()
     states: States = States()
-    cumulative: Callable[[LooseJson], bool | None] = lambda asked: False
+    cumulative: Callable[[Json], bool | None] = lambda request: False
     fields: Fields = Fields()
     repeats_finish: bool = False
     objects: frozenset[str] = frozenset()
     statuses: Mapping[str, frozenset[int]] = field(default_factory=lambda: NOTHING)
     unpaid: frozenset[str] = frozenset()
-    tells_usage: Callable[[LooseJson], bool] = lambda asked: False
+    tells_usage: Callable[[Json], bool] = lambda request: False
 
     @property
     def dialect(self) -> str:
-        """Whose wire it is: the endpoint's name up to its first dot."""
+        """The provider or API form whose wire it is: the name up to its first dot."""
         return self.name.partition(".")[0]
 
     def fits(self, method: str, uri: str) -> bool:
-        """Whether a request goes to this endpoint."""
+        """Return whether a request with this method and URI goes to this endpoint."""
         try:
             path = urlsplit(uri).path
         except ValueError:
@@ -176,10 +205,11 @@ class Endpoint:
 
 
 Recognise = Callable[[Exchange], Endpoint | None]
+"""From an exchange to its endpoint, None where no endpoint fits."""
 
 
 def recogniser(endpoints: Iterable[Endpoint]) -> Recognise:
-    """A function that finds an exchange's endpoint by method and path."""
+    """Return a function that finds an exchange's endpoint by its method and path."""
     table = tuple(endpoints)
 
     def recognise(exchange: Exchange) -> Endpoint | None:

@@ -1,4 +1,4 @@
-"""The few words of JSON Schema (draft 2020-12) that the dialects are written in."""
+"""Builders of JSON Schemas (draft 2020-12), for the descriptions of endpoints."""
 
 from __future__ import annotations
 
@@ -11,12 +11,11 @@ from harness.types import NOTHING
 STRING: Schema = {"type": "string"}
 NAME: Schema = {"type": "string", "minLength": 1}
 INTEGER: Schema = {"type": "integer"}
-COUNT: Schema = {"type": "integer"}
 NUMBER: Schema = {"type": "number"}
 
 
 def record(required: Mapping[str, Any], optional: Mapping[str, Any] = NOTHING) -> Schema:
-    """An object with these members; unknown further ones are welcome."""
+    """Return the schema of an object with these members; any others are allowed."""
     return {
         "type": "object",
         "required": list(required),
@@ -25,27 +24,27 @@ def record(required: Mapping[str, Any], optional: Mapping[str, Any] = NOTHING) -
 
 
 def array(items: Schema, at_least: int = 0) -> Schema:
-    """An array of such items."""
+    """Return the schema of an array of such items."""
     return {"type": "array", "items": items, "minItems": at_least}
 
 
 def nullable(schema: Schema) -> Schema:
-    """The same, or null."""
+    """Return *schema* with null allowed."""
     return {**schema, "type": [schema["type"], "null"]}
 
 
 def either(meaning: str, *schemas: Schema) -> Schema:
-    """One of several forms; `meaning` says in words what they have in common."""
+    """Return the schema of a value that fits one of *schemas*; reports call them *meaning*."""
     return {"anyOf": list(schemas), "description": meaning}
 
 
 def both(*schemas: Schema) -> Schema:
-    """All of these at once."""
+    """Return the schema of a value that fits all of *schemas*."""
     return {"allOf": list(schemas)}
 
 
 def having(*names: str) -> Schema:
-    """An object in which these members are there and not null."""
+    """Return the schema of an object in which these members are present and not null."""
     return {
         "required": list(names),
         "properties": {name: {"not": {"type": "null"}} for name in names},

@@ -1,112 +1,89 @@
-"""From the parts of an answer to a `Reply` or a `Failure`, led by an endpoint's `Fields`.
+"""Read an answer's JSON values as a `Reply` or a `Failure`.
 
-Reading never raises: a field of the wrong type is read as absent, and a rule tells of it.
+This is the only code that does so. Where a field stands is data (`Fields`), so that what travelled
+and what an SDK's objects hold are read alike. Reading never raises: a field of the wrong type is
+read as absent, and a rule reports it.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from itertools import pairwise
 
-from harness.analysis.endpoint import Fields, Part, Pointers, States
-from harness.types import Failure, Image, LooseJson, Outcome, Reply, ToolCall, Usage
-from harness.wire import find
+from harness.analysis.endpoint import Endpoint, Fields, Part, Pointers, Role
+from harness.types import Choice, Failure, Image, Json, LooseJson, Outcome, Reply, ToolCall, Usage
+from harness.wire import Missing, at, find
 
 NONE_YET = "null"
 """The string that stands for "no finish reason yet" in a stream, beside the absent key and null."""
 
 FUNCTION = "function"
-"""The type of a tool call that is the caller's to carry out."""
-
-ReadParts = Callable[[Sequence[Part], LooseJson], Outcome | None]
-Refuse = Callable[[int, LooseJson], Failure]
+"""The type of a tool call that the caller has to carry out."""
 
 
-def never(asked: LooseJson) -> bool | None:
-    """No stream of this endpoint is cumulative."""
-    return False
+def read_answer(endpoint: Endpoint, parts: Sequence[Part], request: Json) -> Outcome | None:
+    """Return what a 2xx answer of *endpoint* says, or None where nothing can be read.
 
-
-NO_STATES = States()
-
-
-def reader(
-    fields: Fields,
-    states: States = NO_STATES,
-    cumulative: Callable[[LooseJson], bool | None] = never,
-) -> ReadParts:
-    """A function that reads the parts of a 2xx answer."""
-
-    def read(parts: Sequence[Part], asked: LooseJson) -> Outcome | None:
-        refused = next((part for part in parts if is_refusal(part, fields)), None)
-        if refused is not None:
-            return _failure(status_of(refused), refused.value, fields)
-        if not any(isinstance(part.value, dict) for part in parts):
-            return None
-        state = _last_text(parts, fields.state)
-        if state in states.failed:
-            failure = _failure(200, parts[-1].value, fields)
-            return failure if failure.code else _coded(failure, state or "")
-        told = cumulative(asked)
-        return _reply(parts, fields, grows(parts, fields) if told is None else told)
-
-    return read
-
-
-def grows(parts: Sequence[Part], fields: Fields) -> bool:
-    """Whether most events repeat the text so far: what models do that were not told otherwise.
-
-    Of a call, pieces leave out the name; what is repeated has it, under the same id.
+    Args:
+        endpoint: Whose answer it is.
+        parts: The JSON values of the answer, in order.
+        request: The JSON body of the request, None if it had none.
     """
-    steps = [
-        after.startswith(before)
-        for pointers in (fields.content, fields.reasoning)
-        for before, after in pairwise(filter(None, _texts(parts, pointers)))
-    ]
-    told = [calls[0] for part in parts if (calls := _tool_calls((part,), fields, cumulative=True))]
-    steps += [bool(call.name) and call.id == told[0].id for call in told[1:]]
-    return 2 * sum(steps) >= len(steps)
+    if endpoint.role in (Role.FILE, Role.OTHER):
+        return None
+    if endpoint.read is not None:
+        return endpoint.read(parts, request)
+    fields = endpoint.fields
+    refusal = next((part for part in parts if is_refusal(part, fields)), None)
+    if refusal is not None:
+        return read_refusal(endpoint, status_of(refusal), refusal.value)
+    if not any(isinstance(part.value, dict) for part in parts):
+        return None
+    state = _last_text(parts, fields.state)
+    if state in endpoint.states.failed:
+        failure = read_refusal(endpoint, 200, parts[-1].value)
+        message = failure.message or f"the task ended as {state}"
+        return replace(failure, code=failure.code or state or "", message=message)
+    return _reply(parts, fields, endpoint.cumulative(request))
 
 
-def refuser(fields: Fields) -> Refuse:
-    """A function that reads the body of a refusal."""
-
-    def refuse(status: int, body: LooseJson) -> Failure:
-        return _failure(status, body, fields)
-
-    return refuse
-
-
-def unread(parts: Sequence[Part], asked: LooseJson) -> None:
-    """The reader of an endpoint whose answers are not looked into."""
+def read_refusal(endpoint: Endpoint, status: int, body: Json) -> Failure:
+    """Return the refusal with this HTTP status and JSON body."""
+    fields = endpoint.fields
+    code = first(body, fields.code)
+    message = first(body, fields.message)
+    request_id = first(body, fields.request_id)
+    return Failure(
+        status=status,
+        code=str(code) if isinstance(code, str | int) else "",
+        message=message if isinstance(message, str) else "",
+        request_id=request_id if isinstance(request_id, str) and request_id else None,
+    )
 
 
 def is_refusal(part: Part, fields: Fields) -> bool:
-    """Whether a part says no; a task that tells its state is an answer, even if it failed."""
+    """Return whether a part refuses; a task that reports its state does not, even if it failed."""
     refused = any(value for _, value in seen(part.value, fields.refused))
     return refused and first(part.value, fields.state) is None
 
 
 def seen(value: LooseJson, pointers: Pointers) -> Iterator[tuple[str, LooseJson]]:
-    """Every (pointer, value) that any of the pointers leads to, nulls left out."""
+    """Yield each (pointer, value) that any of *pointers* leads to, except nulls."""
     for pattern in pointers:
-        for found in find(value, pattern):
-            if found[1] is not None:
-                yield found
+        for pointer, item in find(value, pattern):
+            if item is not None:
+                yield pointer, item
 
 
-def first(value: LooseJson, pointers: Pointers) -> LooseJson:
-    """The first value that any of the pointers leads to, or None."""
-    for pattern in pointers:
-        for _, found in find(value, pattern):
-            if found is not None:
-                return found
-    return None
+def first(value: Json, pointers: Pointers) -> LooseJson:
+    """Return the first value other than null that any of *pointers* leads to, or None."""
+    return next((item for _, item in seen(value, pointers)), None)
 
 
-def text_of(content: LooseJson) -> str | None:
-    """The text of a message's content: a string, or a list of pieces some of which are text."""
+def text_of(content: Json | Missing) -> str | None:
+    """Return the text of a message's content: a string, or a list of pieces of which some are."""
     if isinstance(content, str):
         return content
     if not isinstance(content, list):
@@ -119,67 +96,104 @@ _STATUS = re.compile(r"\s*HTTP_STATUS/([0-9]{3})\s*")
 
 
 def status_of(part: Part) -> int:
-    """The HTTP status that an event tells in a comment; 200 where it tells none."""
-    told = (_STATUS.fullmatch(comment) for comment in part.comments)
-    return next((int(match.group(1)) for match in told if match), 200)
+    """Return the HTTP status that an event carries in a comment; 200 where it carries none."""
+    matches = (_STATUS.fullmatch(comment) for comment in part.comments)
+    return next((int(match.group(1)) for match in matches if match), 200)
 
 
-def _failure(status: int, body: LooseJson, fields: Fields) -> Failure:
-    code = first(body, fields.code)
-    message = first(body, fields.message)
-    request_id = first(body, fields.request_id)
-    return Failure(
-        status=status,
-        code=str(code) if isinstance(code, str | int) else "",
-        message=message if isinstance(message, str) else "",
-        request_id=request_id if isinstance(request_id, str) else None,
-    )
-
-
-def _coded(failure: Failure, code: str) -> Failure:
-    return Failure(failure.status, code, failure.message, failure.request_id)
-
-
-def _reply(parts: Sequence[Part], fields: Fields, cumulative: bool) -> Reply:
-    chosen = [part for part in parts if first(part.value, fields.index) in (None, 0)]
-    pieces = _texts(chosen, fields.content)
-    state = _last_text(parts, fields.state)
+def _reply(parts: Sequence[Part], fields: Fields, cumulative: bool | None) -> Reply:
+    by_index = _by_choice(parts, fields)
+    own = by_index.pop(0, [])
+    is_cumulative = grows(own, fields) if cumulative is None else cumulative
+    choice = _choice(0, own, fields, is_cumulative)
     streamed = any(part.event is not None for part in parts)
+    state = _last_text(parts, fields.state)
     return Reply(
         id=_first_text(parts, fields.id),
         model=_first_text(parts, fields.model),
-        content=_joined(pieces, cumulative),
-        reasoning=_joined(_texts(chosen, fields.reasoning), cumulative),
-        tool_calls=_tool_calls(chosen, fields, cumulative),
-        finish_reason=_finish_reason(chosen, fields),
+        content=choice.content,
+        reasoning=choice.reasoning,
+        tool_calls=choice.tool_calls,
+        finish_reason=choice.finish_reason,
         usage=_usage(parts, fields),
-        images=_images(parts, fields),
+        images=tuple(_images(parts, fields)),
         task_id=_first_text(parts, fields.task_id),
         states=(state,) if state is not None else (),
-        pieces=tuple(pieces) if streamed else (),
-        cumulative=cumulative and streamed,
+        pieces=tuple(_texts(own, fields.content)) if streamed else (),
+        cumulative=is_cumulative and streamed,
+        other_choices=tuple(
+            _choice(index, by_index[index], fields, is_cumulative) for index in sorted(by_index)
+        ),
     )
 
 
-def _each(parts: Sequence[Part], pointers: Pointers) -> Iterator[LooseJson]:
-    """What one field holds in each part that has it; no further than somebody wants to know."""
-    for part in parts if pointers else ():
-        value = first(part.value, pointers)
-        if value is not None:
-            yield value
+def _by_choice(parts: Iterable[Part], fields: Fields) -> dict[int, list[Part]]:
+    """Return the parts of each choice by its index: each part has one choice, in first place."""
+    by_index: dict[int, list[Part]] = {}
+    for part in parts:
+        choices = at(part.value, fields.choices) if fields.choices else None
+        several = choices if isinstance(choices, list) and len(choices) > 1 else [None]
+        for position, choice in enumerate(several):
+            single = part if choice is None else replace(part, value=_only(part, fields, choice))
+            index = first(single.value, fields.index)
+            by_index.setdefault(index if type(index) is int else position, []).append(single)
+    return by_index
 
 
-def _first_text(parts: Sequence[Part], pointers: Pointers) -> str | None:
+def _only(part: Part, fields: Fields, choice: Json) -> Json:
+    """Return a part's value with *choice* alone in its list of choices."""
+
+    def changed(value: Json, keys: Sequence[str]) -> Json:
+        if not keys or not isinstance(value, dict):
+            return [choice]
+        return {**value, keys[0]: changed(value[keys[0]], keys[1:])}
+
+    return changed(part.value, fields.choices.split("/")[1:])
+
+
+def _choice(index: int, parts: Sequence[Part], fields: Fields, cumulative: bool) -> Choice:
+    reasons = (v for v in _each(parts[::-1], fields.finish_reason) if isinstance(v, str))
+    return Choice(
+        index=index,
+        content=_joined(_texts(parts, fields.content), cumulative),
+        reasoning=_joined(_texts(parts, fields.reasoning), cumulative),
+        tool_calls=_tool_calls(parts, fields, cumulative),
+        finish_reason=next((reason for reason in reasons if reason != NONE_YET), None),
+    )
+
+
+def grows(parts: Sequence[Part], fields: Fields) -> bool:
+    """Return whether most events repeat the text so far, as many models do by default.
+
+    A repeated tool call has its name under the same id; the pieces of one leave the name out.
+    """
+    steps = [
+        after.startswith(before)
+        for pointers in (fields.content, fields.reasoning)
+        for before, after in pairwise(filter(None, _texts(parts, pointers)))
+    ]
+    calls = [calls[0] for part in parts if (calls := _tool_calls((part,), fields, True))]
+    steps += [bool(call.name) and call.id == calls[0].id for call in calls[1:]]
+    return 2 * sum(steps) >= len(steps)
+
+
+def _each(parts: Iterable[Part], pointers: Pointers) -> Iterator[Json]:
+    """Yield the field's value of each part that has one."""
+    values = (first(part.value, pointers) for part in (parts if pointers else ()))
+    return (value for value in values if value is not None)
+
+
+def _texts(parts: Iterable[Part], pointers: Pointers) -> list[str]:
+    texts = (text_of(value) for value in _each(parts, pointers))
+    return [text for text in texts if text is not None]
+
+
+def _first_text(parts: Iterable[Part], pointers: Pointers) -> str | None:
     return next((v for v in _each(parts, pointers) if isinstance(v, str)), None)
 
 
 def _last_text(parts: Sequence[Part], pointers: Pointers) -> str | None:
     return _first_text(parts[::-1], pointers)
-
-
-def _texts(parts: Sequence[Part], pointers: Pointers) -> list[str]:
-    texts = (text_of(value) for value in _each(parts, pointers))
-    return [text for text in texts if text is not None]
 
 
 def _joined(pieces: Sequence[str], cumulative: bool) -> str | None:
@@ -188,40 +202,35 @@ def _joined(pieces: Sequence[str], cumulative: bool) -> str | None:
     return pieces[-1] if cumulative else "".join(pieces)
 
 
-def _finish_reason(parts: Sequence[Part], fields: Fields) -> str | None:
-    reasons = (v for v in _each(parts[::-1], fields.finish_reason) if isinstance(v, str))
-    return next((reason for reason in reasons if reason != NONE_YET), None)
-
-
 def _usage(parts: Sequence[Part], fields: Fields) -> Usage | None:
     pointers = (fields.input_tokens, fields.output_tokens, fields.total_tokens)
-    counts = [_last_count(parts, pointer) for pointer in pointers]
+    counts = [
+        next((v for v in _each(parts[::-1], places) if type(v) is int), None) for places in pointers
+    ]
     return None if all(count is None for count in counts) else Usage(*counts)
 
 
-def _last_count(parts: Sequence[Part], pointers: Pointers) -> int | None:
-    return next((v for v in _each(parts[::-1], pointers) if type(v) is int), None)
+def _images(parts: Iterable[Part], fields: Fields) -> Iterator[Image]:
+    for part in parts:
+        for _, link in seen(part.value, fields.images):
+            if isinstance(link, str):
+                yield Image(link)
 
 
-def _images(parts: Sequence[Part], fields: Fields) -> tuple[Image, ...]:
-    links = (link for part in parts for _, link in seen(part.value, fields.images))
-    return tuple(Image(link) for link in links if isinstance(link, str))
-
-
-def _tool_calls(parts: Sequence[Part], fields: Fields, cumulative: bool) -> tuple[ToolCall, ...]:
-    """The tool calls, streamed pieces joined; a cumulative stream repeats them whole."""
-    told = [calls for calls in _each(parts, fields.tool_calls) if isinstance(calls, list)]
-    joined: list[tuple[LooseJson, ToolCall]] = []
-    for calls in told[-1:] if cumulative else told:
+def _tool_calls(parts: Iterable[Part], fields: Fields, cumulative: bool) -> tuple[ToolCall, ...]:
+    """Return the tool calls, streamed pieces joined; a cumulative stream repeats them whole."""
+    lists = [calls for calls in _each(parts, fields.tool_calls) if isinstance(calls, list)]
+    joined: list[tuple[Json, ToolCall]] = []
+    for calls in lists[-1:] if cumulative else lists:
         for position, call in enumerate(calls):
             _join(joined, position, call)
     return tuple(call for _, call in joined)
 
 
-def _join(joined: list[tuple[LooseJson, ToolCall]], position: int, value: LooseJson) -> None:
+def _join(joined: list[tuple[Json, ToolCall]], position: int, value: Json) -> None:
     """Add one piece to the call it continues: the last one with its index and no other id.
 
-    A tool of the service's own, such as a search, is named by the type and is no call of ours.
+    Calls of a tool of the service's own, such as a search, have another type and are left out.
     """
     if not isinstance(value, dict) or value.get("type") not in (None, "", FUNCTION):
         return
@@ -235,8 +244,8 @@ def _join(joined: list[tuple[LooseJson, ToolCall]], position: int, value: LooseJ
     joined.append((index, piece))
 
 
-def _piece(value: dict[str, LooseJson]) -> ToolCall:
+def _piece(value: dict[str, Json]) -> ToolCall:
     function = value.get("function")
-    held = function if isinstance(function, dict) else {}
-    texts = (value.get("id"), held.get("name"), held.get("arguments"))
+    members = function if isinstance(function, dict) else {}
+    texts = (value.get("id"), members.get("name"), members.get("arguments"))
     return ToolCall(*(text if isinstance(text, str) else "" for text in texts))

@@ -6,6 +6,7 @@ import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
+from itertools import count
 
 from harness.analysis.endpoint import Endpoint, Recognise, Role
 from harness.analysis.exchange import AnalyzedExchange
@@ -21,26 +22,25 @@ class AnalyzedTurn:
 
     @cached_property
     def answer(self) -> AnalyzedExchange | None:
-        """The reading that holds the answer: the last one that is not a file or a submission
-        that went on to be polled."""
-        told = [r for r in self.readings if r.endpoint and r.endpoint.role is not Role.FILE]
-        return told[-1] if told else None
+        """The exchange that holds the answer: the last one that did not fetch a file."""
+        known = [r for r in self.readings if r.endpoint and r.endpoint.role is not Role.FILE]
+        return known[-1] if known else None
 
     @cached_property
     def polls(self) -> tuple[AnalyzedExchange, ...]:
-        """The readings that tell the state of a task, the submission first."""
+        """The exchanges that report the state of a task, its submission first."""
         roles = (Role.SUBMIT, Role.POLL)
         return tuple(r for r in self.readings if r.endpoint and r.endpoint.role in roles)
 
     @cached_property
     def outcome(self) -> Outcome | None:
-        """What this turn came to on the wire, with all task states of its polls."""
+        """The outcome of the turn as it travelled, with the task states of all its polls."""
         if self.answer is None:
             return None
         outcome = self.answer.outcome
         if isinstance(outcome, Reply) and self.polls:
-            seen = [r.outcome.states for r in self.polls if isinstance(r.outcome, Reply)]
-            outcome = replace(outcome, states=tuple(state for states in seen for state in states))
+            polled = [r.outcome.states for r in self.polls if isinstance(r.outcome, Reply)]
+            outcome = replace(outcome, states=tuple(state for states in polled for state in states))
         return outcome
 
 
@@ -53,20 +53,23 @@ class AnalyzedTranscript:
 
     @cached_property
     def readings(self) -> tuple[AnalyzedExchange, ...]:
-        """Every reading, in the order the exchanges travelled."""
+        """Every exchange, in the order in which they travelled."""
         return tuple(reading for turn in self.turns for reading in turn.readings)
 
 
 def analyze(transcript: Transcript, recognise: Recognise) -> AnalyzedTranscript:
-    """Recognise and read every exchange of a transcript; lazily, each body at most once."""
-    turns = []
-    number = 0
-    for turn in transcript.turns:
-        readings = []
-        for exchange in turn.exchanges:
-            number += 1
-            readings.append(AnalyzedExchange(exchange, recognise(exchange), number, turn.number))
-        turns.append(AnalyzedTurn(turn, tuple(readings)))
+    """Return *transcript* with the endpoint of each exchange; bodies are read when needed."""
+    numbers = count(1)
+    turns = (
+        AnalyzedTurn(
+            turn,
+            tuple(
+                AnalyzedExchange(exchange, recognise(exchange), next(numbers), turn.number)
+                for exchange in turn.exchanges
+            ),
+        )
+        for turn in transcript.turns
+    )
     return AnalyzedTranscript(transcript, tuple(turns))
 
 
@@ -77,51 +80,57 @@ def transcript_of(
     source: str = "",
     ignored: Mapping[str, str] = NOTHING,
 ) -> Transcript:
-    """A cassette's exchanges as turns, without running any SDK.
+    """Return the exchanges of a cassette as turns, without running any SDK.
 
-    Turns are those the harness recorded. In another tool's cassette, polls and downloaded files
+    Turns are those that were recorded. In another tool's cassette, polls and downloaded files
     belong to the exchange before them, and everything else begins a turn.
+
+    Args:
+        cassette: The cassette.
+        recognise: Finds the endpoint of an exchange.
+        source: The cassette's file; names the transcript if no scenario does.
+        ignored: The rules that do not apply, each with the reason.
     """
     turns: list[list[Exchange]] = []
-    for exchange in map(_unpacked, cassette.exchanges):
-        if turns and _belongs(exchange, turns[-1][-1], recognise(exchange)):
+    for exchange in map(_decompressed, cassette.exchanges):
+        if turns and _continues(exchange, turns[-1][-1], recognise(exchange)):
             turns[-1].append(exchange)
         else:
             turns.append([exchange])
-    told = cassette.provenance
+    provenance = cassette.provenance
     return Transcript(
-        scenario=told.scenario or source,
-        target=told.target,
+        scenario=provenance.scenario or source,
+        target=provenance.target,
         turns=tuple(Turn(n, tuple(group)) for n, group in enumerate(turns, start=1)),
-        provenance=told,
+        provenance=provenance,
         ignored=ignored,
         source=source,
     )
 
 
 _LARGEST = 2**26
-"""Bytes: an answer that unpacks to more is left packed."""
+"""Bytes: an answer that decompresses to more is left as it is."""
 
 
-def _unpacked(exchange: Exchange) -> Exchange:
-    """The same with gzip undone, which vcrpy by itself leaves in an answer."""
+def _decompressed(exchange: Exchange) -> Exchange:
+    """Undo gzip, which vcrpy leaves in an answer unless it is told to decode."""
     response = exchange.response
     if not response.body.startswith(b"\x1f\x8b"):
         return exchange
-    undo = zlib.decompressobj(zlib.MAX_WBITS | 16)
+    decompressor = zlib.decompressobj(zlib.MAX_WBITS | 16)
     try:
-        body = undo.decompress(response.body, _LARGEST)
+        body = decompressor.decompress(response.body, _LARGEST)
     except zlib.error:
         return exchange
-    if not undo.eof:
+    if not decompressor.eof:
         return exchange
-    told = ("content-encoding", "content-length")
-    headers = tuple((n, value) for n, value in response.headers if n.lower() not in told)
+    stale = ("content-encoding", "content-length")
+    headers = tuple((n, value) for n, value in response.headers if n.lower() not in stale)
     return replace(exchange, response=replace(response, headers=headers, body=body), chunks=())
 
 
-def _belongs(exchange: Exchange, before: Exchange, endpoint: Endpoint | None) -> bool:
-    """Whether an exchange is of the same turn as the one before it."""
+def _continues(exchange: Exchange, before: Exchange, endpoint: Endpoint | None) -> bool:
+    """Return whether an exchange belongs to the turn of the one before it."""
     if exchange.turn is not None:
         return exchange.turn == before.turn
     if endpoint is not None:

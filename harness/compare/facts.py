@@ -8,6 +8,7 @@ from typing import Any
 
 from harness.analysis.endpoint import Part
 from harness.analysis.exchange import AnalyzedExchange
+from harness.analysis.reply import read_answer
 from harness.analysis.transcript import AnalyzedTranscript, AnalyzedTurn
 from harness.compare.names import model_of, name
 from harness.compare.summary import delivery, events
@@ -152,7 +153,7 @@ def _telling(reading: AnalyzedExchange) -> Iterator[Part]:
     if endpoint is None or not reading.is_stream or not reading.accepted:
         return
     for part in reading.parts:
-        outcome = endpoint.read((part,), reading.request_json.value)
+        outcome = read_answer(endpoint, (part,), reading.request_json.value)
         if isinstance(outcome, Reply) and (
             outcome.content or outcome.reasoning or outcome.tool_calls
         ):

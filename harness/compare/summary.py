@@ -9,7 +9,7 @@ from itertools import groupby
 from harness.analysis.endpoint import Role
 from harness.analysis.exchange import AnalyzedExchange
 from harness.analysis.transcript import AnalyzedTurn
-from harness.types import Failure, LooseJson, Reply, ToolCall
+from harness.types import Choice, Failure, LooseJson, Reply, ToolCall
 from harness.wire import read_json, shape
 from harness.wire.images import picture
 
@@ -116,10 +116,7 @@ def answer(turn: AnalyzedTurn) -> dict[str, LooseJson]:
 def _reply(reply: Reply) -> dict[str, LooseJson]:
     usage = reply.usage
     told = {
-        "content": reply.content,
-        "reasoning": reply.reasoning,
-        "finish_reason": reply.finish_reason,
-        "tool_calls": [_tool_call(call) for call in reply.tool_calls] or None,
+        **_choice(reply.choices[0]),
         "usage": usage
         and {
             "input_tokens": usage.input_tokens,
@@ -129,6 +126,17 @@ def _reply(reply: Reply) -> dict[str, LooseJson]:
         "images": len(reply.images) or None,
         "states": [state for state, _ in groupby(reply.states)] or None,
         "cumulative": reply.cumulative or None,
+        "choices": {str(choice.index): _choice(choice) for choice in reply.other_choices} or None,
+    }
+    return {name: value for name, value in told.items() if value is not None}
+
+
+def _choice(choice: Choice) -> dict[str, LooseJson]:
+    told = {
+        "content": choice.content,
+        "reasoning": choice.reasoning,
+        "finish_reason": choice.finish_reason,
+        "tool_calls": [_tool_call(call) for call in choice.tool_calls] or None,
     }
     return {name: value for name, value in told.items() if value is not None}
 

@@ -14,7 +14,7 @@ from enum import StrEnum
 from harness.analysis.difference import leaves, partings
 from harness.analysis.exchange import AnalyzedExchange
 from harness.compare.types import Kind as Way
-from harness.types import Failure, Image, LooseJson, Outcome, Reply, ToolCall, Usage
+from harness.types import Choice, Failure, Image, LooseJson, Outcome, Reply, ToolCall, Usage
 from harness.wire import MISSING, Missing, type_name
 
 
@@ -163,7 +163,7 @@ def _said(outcome: Outcome | None) -> LooseJson:
 def _json(value: LooseJson) -> LooseJson:
     if isinstance(value, tuple):
         return [_json(item) for item in value]
-    if isinstance(value, Usage | ToolCall | Image):
+    if isinstance(value, Usage | ToolCall | Image | Choice):
         return {f.name: _json(getattr(value, f.name)) for f in fields(value)}
     return value
 

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import re
 
-from harness.analysis.endpoint import Endpoint, Fields, Role
-from harness.analysis.reply import refuser, unread
+from harness.analysis.endpoint import Endpoint, Role
 
 FILE = Endpoint(
     name="files.file",
@@ -14,8 +13,6 @@ FILE = Endpoint(
     role=Role.FILE,
     answer={},
     refusal={},
-    read=unread,
-    refuse=refuser(Fields()),
 )
 
 ENDPOINTS = (FILE,)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
+from dataclasses import asdict
 
 from harness.analysis.endpoint import Part
 from harness.analysis.exchange import AnalyzedExchange
@@ -178,6 +179,7 @@ def _summary(reply: Reply) -> dict[str, LooseJson]:
         "usage": [usage.input_tokens, usage.output_tokens, usage.total_tokens],
         "task states": list(reply.states),
         "images": [image.url for image in reply.images],
+        "other choices": [asdict(choice) for choice in reply.other_choices],
         "way of streaming": "cumulative" if reply.cumulative else "piece by piece",
     }
 

@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
 
 import pytest
 
-from harness.analysis.endpoint import Endpoint, Part, Role, States, recogniser
+from harness.analysis.endpoint import Endpoint, Fields, Part, Role, States, recogniser
 from harness.analysis.exchange import AnalyzedExchange
 from harness.analysis.transcript import AnalyzedTurn, analyze, transcript_of
 from harness.types import (
     Cassette,
     Exchange,
     Failure,
-    LooseJson,
-    Outcome,
     Place,
     Provenance,
     Reply,
@@ -25,25 +22,12 @@ from harness.types import (
     Turn,
 )
 
-
-def reply(parts: Sequence[Part], asked: LooseJson) -> Outcome | None:
-    """The texts of all parts, and the states they tell."""
-    values = [part.value for part in parts]
-    return Reply(
-        content="".join(str(value.get("text", "")) for value in values),
-        model=(asked or {}).get("model"),
-        states=tuple(value["state"] for value in values if "state" in value),
-    )
-
-
-def refusal(status: int, body: LooseJson) -> Failure:
-    """Status and code."""
-    return Failure(status, str((body or {}).get("code", "")), "")
+FIELDS = Fields(content=("/text",), state=("/state",), code=("/code",))
 
 
 def endpoint(name: str, method: str, path: str, role: Role) -> Endpoint:
     """An endpoint of nobody's."""
-    return Endpoint(name, method, re.compile(path), role, {}, {}, reply, refusal)
+    return Endpoint(name, method, re.compile(path), role, {}, {}, fields=FIELDS)
 
 
 CHAT = endpoint("acme.chat", "POST", r".*/chat", Role.ANSWER)
@@ -145,10 +129,10 @@ def test_a_stream_is_read_event_by_event() -> None:
         Part({"text": "a"}, 1, STREAM.index(b'{"text":"a"}'), "result", ("200",)),
         Part({"text": "b"}, 3, STREAM.index(b'{"text":"b"}')),
     )
-    assert stream.outcome == Reply(content="ab", model="m")
+    assert stream.outcome == Reply(content="ab", pieces=("a", "b"))
     assert [outcome for _, outcome in stream.outcomes_by_part] == [
-        Reply(content="a", model="m"),
-        Reply(content="b", model="m"),
+        Reply(content="a", pieces=("a",)),
+        Reply(content="b", pieces=("b",)),
     ]
 
 
@@ -227,7 +211,7 @@ def test_a_turn_comes_to_its_last_answer() -> None:
     ).turns[0]
     assert done.answer is done.readings[2]
     assert done.polls == done.readings[:3]
-    assert done.outcome == Reply(content="x", model="m", states=("PENDING", "RUNNING", "DONE"))
+    assert done.outcome == Reply(content="x", states=("PENDING", "RUNNING", "DONE"))
 
 
 def test_a_turn_without_an_answer_comes_to_nothing() -> None:

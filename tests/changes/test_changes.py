@@ -15,6 +15,7 @@ import pytest
 from harness import rules
 from harness.analysis.endpoint import Role
 from harness.analysis.exchange import AnalyzedExchange
+from harness.analysis.reply import read_refusal
 from harness.cassette.store import read
 from harness.faults.transport import HARMFUL, HARMLESS, TORTURES, Ending, Fault, Recorded, Sent
 from harness.faults.transport.members import LIMITS, NEW
@@ -271,7 +272,7 @@ def test_refusals_have_the_form_of_their_service(endpoint: Any) -> None:
         pytest.skip("this one refuses in no form that is known")
     body = refusal(endpoint, "1302", "too many")
     assert violations(endpoint.refusal, body) == []
-    failure = endpoint.refuse(429, body)
+    failure = read_refusal(endpoint, 429, body)
     assert (failure.code, failure.message) == ("1302", "too many")
 
 

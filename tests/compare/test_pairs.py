@@ -8,7 +8,8 @@ import pytest
 
 from harness.analysis.transcript import AnalyzedTranscript, analyze
 from harness.compare import Difference, Kind, Layer, Spot, compare
-from harness.types import Exchange, Transcript
+from harness.providers.endpoints import recognise
+from harness.types import Exchange, Transcript, Turn
 from harness.wire import MISSING
 
 from .wires import answered, exchange, said, streamed, told
@@ -277,3 +278,21 @@ def test_two_scenarios_with_one_target_are_told_apart_by_their_names() -> None:
     )
     found = compare(left, right)
     assert (found.scenario, found.left, found.right) == ("", "a/b (one)", "a/b (two)")
+
+
+def two_choices(second: str) -> AnalyzedTranscript:
+    """Return a stream of two choices, the second with this text."""
+    stream = [
+        {"choices": [{"index": index, "delta": {"content": text}}]}
+        for index, text in ((0, "One"), (1, second))
+    ]
+    sent = streamed(*stream, path="/compatible-mode/v1/chat/completions")
+    return analyze(Transcript("s", "a/b", (Turn(1, (sent,)),)), recognise)
+
+
+def test_every_choice_is_compared() -> None:
+    """Two answers that differ in their second choice are not the same."""
+    assert parted(two_choices("Two"), two_choices("2"), Layer.ANSWER) == [
+        ("turn 1 reply /choices/1/content", "value", "Two", "2")
+    ]
+    assert parted(two_choices("Two"), two_choices("Two"), Layer.ANSWER) == []

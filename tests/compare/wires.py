@@ -6,7 +6,7 @@ import json
 import re
 from collections.abc import Sequence
 
-from harness.analysis.endpoint import Endpoint, Part, Role, States, recogniser
+from harness.analysis.endpoint import Endpoint, Fields, Part, Role, States, recogniser
 from harness.analysis.transcript import AnalyzedTranscript, analyze
 from harness.types import (
     Exchange,
@@ -49,9 +49,7 @@ def _read(parts: Sequence[Part], asked: LooseJson) -> Outcome | None:
     )
 
 
-def _refuse(status: int, body: LooseJson) -> Failure:
-    told = body if isinstance(body, dict) else {}
-    return Failure(status, str(told.get("code", "")), str(told.get("message", "")))
+REFUSED = Fields(code=("/code",), message=("/message",))
 
 
 def _endpoint(name: str, method: str, path: str, role: Role, *volatile: str) -> Endpoint:
@@ -63,7 +61,7 @@ def _endpoint(name: str, method: str, path: str, role: Role, *volatile: str) -> 
         answer={},
         refusal={},
         read=_read,
-        refuse=_refuse,
+        fields=REFUSED,
         volatile=frozenset(volatile),
         states=STATES,
     )
@@ -89,7 +87,8 @@ def exchange(
     timing: Timing | None = None,
 ) -> Exchange:
     """One exchange; whatever is not asked for with POST is fetched."""
-    method = "POST" if path in ("/chat", "/talk", "/tasks") else "GET"
+    posted = path in ("/chat", "/talk", "/tasks") or path.endswith("/completions")
+    method = "POST" if posted else "GET"
     return Exchange(
         Request(method, f"https://there{path}", (), json.dumps(asked).encode()),
         Response(status, "", (("content-type", kind),), body),

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 from rich.console import Console
 
-from harness.analysis.endpoint import Endpoint, Part, Role, recogniser
+from harness.analysis.endpoint import Endpoint, Fields, Part, Role, recogniser
 from harness.analysis.transcript import AnalyzedTranscript, analyze
 from harness.compare import compare, matrix
 from harness.drift import Change, Drift, Verdict
@@ -19,7 +19,6 @@ from harness.types import (
     Call,
     CallKind,
     Exchange,
-    Failure,
     Finding,
     Image,
     LooseJson,
@@ -56,12 +55,11 @@ def _read(parts: Sequence[Part], asked: LooseJson) -> Outcome | None:
     )
 
 
-def _refuse(status: int, body: LooseJson) -> Failure:
-    return Failure(status, body["code"], body["message"])
+REFUSED = Fields(code=("/code",), message=("/message",))
 
 
 def _endpoint(name: str, method: str, path: str, role: Role) -> Endpoint:
-    return Endpoint(name, method, re.compile(path), role, {}, {}, _read, _refuse)
+    return Endpoint(name, method, re.compile(path), role, {}, {}, _read, fields=REFUSED)
 
 
 RECOGNISE = recogniser(

@@ -9,6 +9,7 @@ from functools import cached_property
 
 from harness.analysis.endpoint import Endpoint
 from harness.analysis.exchange import AnalyzedExchange
+from harness.analysis.reply import read_answer
 from harness.faults.transport.sent import UNFIT
 from harness.types import Exchange, LooseJson, Outcome, Reply, Response
 
@@ -74,7 +75,9 @@ class Recorded:
     def keeps_after(self, change: Callable[[LooseJson], LooseJson]) -> bool:
         """Whether the answer says the same with each of its JSON values changed."""
         parts = [replace(part, value=change(part.value)) for part in self.reading.parts]
-        return told(self.endpoint.read(parts, self.reading.request_json.value)) == self.outcome
+        return (
+            told(read_answer(self.endpoint, parts, self.reading.request_json.value)) == self.outcome
+        )
 
 
 def told(outcome: Outcome | None) -> Outcome | None:

@@ -8,7 +8,6 @@ import re
 
 from harness.analysis.endpoint import Endpoint, Role, Schema
 from harness.analysis.json_schema import INTEGER, NAME, STRING, nullable, record
-from harness.analysis.reply import reader, refuser
 from harness.providers.openai import endpoints as openai_endpoints
 from harness.types import LooseJson
 from harness.wire import at
@@ -81,8 +80,6 @@ CHAT = Endpoint(
     answer=ANSWER,
     event=EVENT,
     refusal=REFUSAL,
-    read=reader(openai_endpoints.FIELDS, cumulative=cumulative),
-    refuse=refuser(openai_endpoints.FIELDS),
     ends_with_done=True,  # [REC] 33 of 33
     volatile=frozenset(
         {
@@ -109,8 +106,6 @@ EMBEDDINGS = Endpoint(
     role=Role.ANSWER,
     answer=openai_endpoints.EMBEDDING,
     refusal=REFUSAL,
-    read=reader(openai_endpoints.EMBEDDING_FIELDS),
-    refuse=refuser(openai_endpoints.EMBEDDING_FIELDS),
     volatile=frozenset({"/id", "/request_id"}),
     fields=openai_endpoints.EMBEDDING_FIELDS,
     statuses=STATUSES,

@@ -19,7 +19,6 @@ from harness.analysis.json_schema import (
     nullable,
     record,
 )
-from harness.analysis.reply import reader, refuser, unread
 from harness.providers.dashscope.compatible import translates
 from harness.providers.openai.endpoints import TOOL_CALL, TOOL_CALL_PIECE
 from harness.types import LooseJson
@@ -198,6 +197,7 @@ RANKING: Schema = record(
 FIELDS = Fields(
     id=("/request_id",),
     request_id=("/request_id",),
+    choices="/output/choices",
     content=("/output/choices/0/message/content", "/output/text"),
     reasoning=("/output/choices/0/message/reasoning_content",),
     tool_calls=("/output/choices/0/message/tool_calls",),
@@ -302,8 +302,6 @@ GENERATION = Endpoint(
     answer=_answer(_output(_TEXT, TOOL_CALL), USAGE),
     event=_answer(_output(_TEXT, TOOL_CALL_PIECE), USAGE),
     refusal=REFUSAL,
-    read=reader(FIELDS, cumulative=cumulative),
-    refuse=refuser(FIELDS),
     unpaid=UNPAID,
     volatile=_VOLATILE,
     finish_reasons=FINISH_REASONS,
@@ -349,8 +347,6 @@ TEXT2IMAGE = Endpoint(
     role=Role.SUBMIT,
     answer=SUBMITTED,
     refusal=REFUSAL,
-    read=reader(TASK_FIELDS, STATES),
-    refuse=refuser(TASK_FIELDS),
     unpaid=UNPAID,
     volatile=_VOLATILE,
     states=STATES,
@@ -381,8 +377,6 @@ CANCEL = Endpoint(
     role=Role.OTHER,
     answer=record({"request_id": STRING}),
     refusal=REFUSAL,
-    read=unread,
-    refuse=refuser(FIELDS),
     unpaid=UNPAID,
     fields=FIELDS,
 )
@@ -394,7 +388,6 @@ EMBEDDINGS = replace(
     answer=EMBEDDING,
     event=None,
     finish_reasons=frozenset(),
-    read=reader(EMBEDDING_FIELDS),
     fields=EMBEDDING_FIELDS,
 )
 
@@ -424,7 +417,6 @@ RERANK = replace(
     name="dashscope.rerank",
     path=re.compile(r".*/api/v1/services/rerank/text-rerank/text-rerank"),
     answer=RANKING,
-    read=reader(RANKING_FIELDS),
     fields=RANKING_FIELDS,
 )
 
@@ -436,8 +428,6 @@ WEBSOCKET = Endpoint(
     role=Role.OTHER,
     answer={},
     refusal={},
-    read=unread,
-    refuse=refuser(FIELDS),
     unpaid=UNPAID,
 )
 

@@ -25,6 +25,7 @@ FIELDS = Fields(
     id=("/id",),
     request_id=("/request_id",),
     model=("/model",),
+    choices="/choices",
     content=("/choices/0/message/content", "/choices/0/delta/content"),
     reasoning=("/choices/0/message/reasoning_content", "/choices/0/delta/reasoning_content"),
     tool_calls=("/choices/0/message/tool_calls", "/choices/0/delta/tool_calls"),

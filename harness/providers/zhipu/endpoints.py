@@ -10,7 +10,6 @@ from dataclasses import replace
 from harness.analysis.endpoint import Endpoint, Fields, Role, Schema, States
 from harness.analysis.json_schema import INTEGER, NAME, STRING, array, both, either, having, record
 from harness.analysis.json_schema import nullable as or_null
-from harness.analysis.reply import reader, refuser
 from harness.providers.openai import endpoints as openai_endpoints
 from harness.types import LooseJson
 
@@ -150,8 +149,6 @@ CHAT = Endpoint(
     answer=ANSWER,
     event=EVENT,
     refusal=REFUSAL,
-    read=reader(CHAT_FIELDS),
-    refuse=refuser(CHAT_FIELDS),
     ends_with_done=True,  # [DOC] A2, [REC]
     volatile=_VOLATILE,
     finish_reasons=FINISH_REASONS,
@@ -169,8 +166,6 @@ ASYNC_CHAT = Endpoint(
     role=Role.SUBMIT,
     answer=SUBMITTED,
     refusal=REFUSAL,
-    read=reader(TASK_FIELDS, STATES),
-    refuse=refuser(TASK_FIELDS),
     volatile=_VOLATILE,
     states=STATES,
     fields=TASK_FIELDS,
@@ -189,8 +184,6 @@ ASYNC_RESULT = Endpoint(
     role=Role.POLL,
     answer=RESULT,
     refusal=REFUSAL,
-    read=reader(TASK_FIELDS, STATES),
-    refuse=refuser(TASK_FIELDS),
     volatile=_VOLATILE,
     finish_reasons=FINISH_REASONS,
     states=STATES,
@@ -205,8 +198,6 @@ IMAGE = Endpoint(
     role=Role.ANSWER,
     answer=IMAGES,
     refusal=REFUSAL,
-    read=reader(IMAGE_FIELDS),
-    refuse=refuser(IMAGE_FIELDS),
     volatile=_VOLATILE,
     fields=IMAGE_FIELDS,
     statuses=STATUSES,
@@ -217,8 +208,6 @@ EMBEDDINGS = replace(
     name="zhipuai.embeddings",
     path=re.compile(r".*/paas/v4/embeddings"),
     answer=openai_endpoints.EMBEDDING,
-    read=reader(EMBEDDING_FIELDS),
-    refuse=refuser(EMBEDDING_FIELDS),
     fields=EMBEDDING_FIELDS,
 )
 

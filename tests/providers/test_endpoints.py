@@ -10,9 +10,11 @@ from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 
 from harness.analysis.endpoint import Endpoint, Part, Role
+from harness.analysis.reply import read_answer, read_refusal
 from harness.providers import endpoints
 from harness.providers.dashscope.endpoints import chat_endpoint
 from harness.types import (
+    Choice,
     Exchange,
     Failure,
     Image,
@@ -37,13 +39,13 @@ VALUES = st.recursive(
 
 def whole(name: str, body: LooseJson, asked: LooseJson = None) -> Reply | Failure | None:
     """What an endpoint reads in a whole answer."""
-    return endpoints.endpoint(name).read((Part(body),), asked)
+    return read_answer(endpoints.endpoint(name), (Part(body),), asked)
 
 
 def events(name: str, *bodies: LooseJson, asked: LooseJson = None) -> Reply | Failure | None:
     """What an endpoint reads in a stream."""
     parts = tuple(Part(body, number) for number, body in enumerate(bodies, start=1))
-    return endpoints.endpoint(name).read(parts, asked)
+    return read_answer(endpoints.endpoint(name), parts, asked)
 
 
 @pytest.mark.parametrize(
@@ -101,7 +103,7 @@ def test_an_endpoint_is_filed_under_its_dialect(endpoint: Endpoint) -> None:
 def test_any_refusal_can_be_read(status: int, body: LooseJson) -> None:
     """A refusal is a failure with its status, whatever its body says."""
     for endpoint in endpoints.ENDPOINTS:
-        assert endpoint.refuse(status, body).status == status
+        assert read_refusal(endpoint, status, body).status == status
 
 
 @settings(deadline=None)
@@ -109,8 +111,8 @@ def test_any_refusal_can_be_read(status: int, body: LooseJson) -> None:
 def test_any_answer_can_be_read(bodies: list[LooseJson], asked: LooseJson) -> None:
     """Reading never raises, on a stream or a whole answer."""
     for endpoint in endpoints.ENDPOINTS:
-        endpoint.read(tuple(Part(body, n) for n, body in enumerate(bodies)), asked)
-        endpoint.read(tuple(map(Part, bodies)), asked)
+        read_answer(endpoint, tuple(Part(body, n) for n, body in enumerate(bodies)), asked)
+        read_answer(endpoint, tuple(map(Part, bodies)), asked)
 
 
 USAGE = {"prompt_tokens": 1, "completion_tokens": 2, "total_tokens": 3}
@@ -185,6 +187,35 @@ def test_an_incremental_stream_is_its_pieces() -> None:
     assert (reply.content, reply.cumulative, reply.finish_reason) == ("1, 2", False, "stop")
 
 
+def choice(index: int, content: str, finish: str | None = None) -> LooseJson:
+    """Return a choice of an event in OpenAI's form."""
+    return {"index": index, "delta": {"content": content}, "finish_reason": finish}
+
+
+def test_streamed_choices_are_kept_apart_by_index() -> None:
+    """Each choice joins its own pieces, whether an event holds one choice or several."""
+    reply = events(
+        "compatible.chat",
+        {"choices": [choice(0, "On")]},
+        {"choices": [choice(1, "Tw")]},
+        {"choices": [choice(1, "o", "stop"), choice(0, "e", "length")]},
+    )
+    assert isinstance(reply, Reply)
+    assert reply.choices == (
+        Choice(0, "One", finish_reason="length"),
+        Choice(1, "Two", finish_reason="stop"),
+    )
+    assert reply.pieces == ("On", "e")
+
+
+def test_whole_choices_without_an_index_are_numbered_by_position() -> None:
+    """DashScope's own form leaves the index out."""
+    messages = ({"message": {"content": text}} for text in ("One", "Two"))
+    reply = whole("dashscope.generation", {"output": {"choices": list(messages)}})
+    assert isinstance(reply, Reply)
+    assert reply.choices == (Choice(0, "One"), Choice(1, "Two"))
+
+
 def test_content_in_pieces_is_text_and_pictures() -> None:
     """A list without types: what has text is text, what has an image is a picture."""
     content = [{"image": "https://x/1.png"}, {"text": "A "}, {"text": "cat"}]
@@ -205,7 +236,9 @@ def test_a_failed_task_is_a_failure() -> None:
     """With HTTP 200, and with the state as code where no code is given."""
     failed = {"task_status": "FAILED", "code": "InvalidParameter", "message": "no"}
     assert whole("dashscope.tasks", {"output": failed}) == Failure(200, "InvalidParameter", "no")
-    assert whole("zhipuai.async-result", {"task_status": "FAIL"}) == Failure(200, "FAIL", "")
+    assert whole("zhipuai.async-result", {"task_status": "FAIL"}) == Failure(
+        200, "FAIL", "the task ended as FAIL"
+    )
 
 
 def test_a_refusal_with_status_200_is_a_failure() -> None:
@@ -217,7 +250,9 @@ def test_a_refusal_with_status_200_is_a_failure() -> None:
 def test_an_error_event_carries_its_status_in_a_comment() -> None:
     """The stream itself came with 200."""
     part = Part({"code": "Bad", "message": "m"}, 1, 0, "error", ("HTTP_STATUS/400",))
-    assert endpoints.endpoint("dashscope.generation").read((part,), {}) == Failure(400, "Bad", "m")
+    assert read_answer(endpoints.endpoint("dashscope.generation"), (part,), {}) == Failure(
+        400, "Bad", "m"
+    )
 
 
 @pytest.mark.parametrize(
@@ -239,7 +274,7 @@ def test_an_error_event_carries_its_status_in_a_comment() -> None:
 )
 def test_a_refusal_is_read(name: str, body: LooseJson, failure: Failure) -> None:
     """Nested, flat, or without a code of its own."""
-    assert endpoints.endpoint(name).refuse(401, json.loads(json.dumps(body))) == failure
+    assert read_refusal(endpoints.endpoint(name), 401, json.loads(json.dumps(body))) == failure
 
 
 @pytest.mark.parametrize(
