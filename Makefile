@@ -9,13 +9,14 @@ READY := $(VENV)/.ready
 export PIP_CONSTRAINT := $(CURDIR)/constraints.txt
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: screenshots help demo quick test lint types tests mutants shipped bench fuzz clean
+.PHONY: mutation screenshots help demo quick test lint types tests mutants shipped bench fuzz clean
 
 help:
 	@echo "make demo     record from a sandbox, replay offline, check, compare: no keys needed"
 	@echo "make quick    the tests that take less than a second each; about a minute"
 	@echo "make test     lint, types, all tests"
 	@echo "make mutants  break every conversation there is in every way, and ask the rules; minutes"
+	@echo "make mutation mutate a seeded sample of the code and run its tests; up to 40 minutes"
 	@echo "make shipped  record the shipped cassettes anew, from the sandbox"
 	@echo "make bench    how fast a replay is, beside vcrpy, cassetter and the floor; some minutes"
 	@echo "make fuzz     damaged files and answers, EXAMPLES=2000 a test; some minutes"
@@ -47,6 +48,12 @@ tests: $(READY)
 
 mutants: $(READY)
 	@$(BIN)/python -m tests.rules.kill_matrix
+
+# In an environment of its own: cosmic-ray needs a database and git's library.
+mutation: $(READY)
+	@test -x $(VENV)/mutation/bin/python || $(PYTHON) -m venv $(VENV)/mutation
+	@$(VENV)/mutation/bin/python -m pip install --quiet --editable '.[dev,mutation]'
+	@$(VENV)/mutation/bin/python -m tests.mutation $(OPTIONS)
 
 shipped: $(READY)
 	@$(BIN)/harness record --sandbox
