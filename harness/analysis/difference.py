@@ -97,7 +97,7 @@ def _same(left: LooseJson | Missing, right: LooseJson | Missing) -> bool:
 
 
 def leaves(value: LooseJson) -> Iterator[tuple[str, str, LooseJson]]:
-    """(JSON pointer, path as in `wire.shape`, value) of everything in it that holds nothing else.
+    """Yield (pointer, path as in `analysis.shape`, value) of everything that holds nothing else.
 
     >>> list(leaves({"a": [1, {}]}))
     [('/a/0', '/a/[]', 1), ('/a/1', '/a/[]', {})]

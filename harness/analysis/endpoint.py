@@ -157,7 +157,7 @@ class Endpoint:
         read: Reads the answer where `fields` cannot describe it.
         event: The schema of one event of a stream.
         ends_with_done: Whether a stream ends with `[DONE]`.
-        volatile: Paths, as in `wire.shape`, whose values differ between any two answers.
+        volatile: Paths, as in `analysis.shape`, whose values differ between any two answers.
         finish_reasons: The finish reasons that are documented.
         states: The states of its tasks.
         cumulative: Whether each event of a stream repeats the text so far, by the JSON of the

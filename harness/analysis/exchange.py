@@ -9,7 +9,7 @@ from harness.analysis.endpoint import Endpoint, Part, Role
 from harness.analysis.reply import read_answer, read_refusal
 from harness.types import Exchange, Outcome, Place
 from harness.wire import Document, Stream, read_events, read_json
-from harness.wire.spans import nearest
+from harness.wire.spans import nearest_span
 
 DONE = "[DONE]"
 """The data of the event that closes a stream in OpenAI's form; it is not JSON."""
@@ -123,14 +123,14 @@ class AnalyzedExchange:
     def request_place(self, pointer: str = "", offset: int | None = None) -> Place:
         """Return a place in the request; the byte is looked up by *pointer* if it is not given."""
         if offset is None and pointer:
-            span = nearest(self.exchange.request.body, pointer)
+            span = nearest_span(self.exchange.request.body, pointer)
             offset = span.start if span else None
         return Place(self.turn, self.number, None, offset, pointer, request=True)
 
     def _byte(self, pointer: str, part: Part) -> int | None:
         if part.event is None:
-            span = nearest(self.exchange.response.body, pointer) if pointer else None
+            span = nearest_span(self.exchange.response.body, pointer) if pointer else None
             return span.start if span else None
         event = self.stream.events[part.event - 1] if pointer else None
-        span = nearest(event.data.encode(), pointer) if event else None
+        span = nearest_span(event.data.encode(), pointer) if event else None
         return event.byte(span.start) if event and span else part.offset

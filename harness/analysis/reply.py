@@ -14,7 +14,7 @@ from itertools import pairwise
 
 from harness.analysis.endpoint import Endpoint, Fields, Part, Pointers, Role
 from harness.types import Choice, Failure, Image, Json, LooseJson, Outcome, Reply, ToolCall, Usage
-from harness.wire import Missing, at, find
+from harness.wire import Missing, query, resolve
 
 NONE_YET = "null"
 """The string that stands for "no finish reason yet" in a stream, beside the absent key and null."""
@@ -72,7 +72,7 @@ def is_refusal(part: Part, fields: Fields) -> bool:
 def seen(value: LooseJson, pointers: Pointers) -> Iterator[tuple[str, LooseJson]]:
     """Yield each (pointer, value) that any of *pointers* leads to, except nulls."""
     for pattern in pointers:
-        for pointer, item in find(value, pattern):
+        for pointer, item in query(value, pattern):
             if item is not None:
                 yield pointer, item
 
@@ -131,7 +131,7 @@ def _by_choice(parts: Iterable[Part], fields: Fields) -> dict[int, list[Part]]:
     """Return the parts of each choice by its index: each part has one choice, in first place."""
     by_index: dict[int, list[Part]] = {}
     for part in parts:
-        choices = at(part.value, fields.choices) if fields.choices else None
+        choices = resolve(part.value, fields.choices) if fields.choices else None
         several = choices if isinstance(choices, list) and len(choices) > 1 else [None]
         for position, choice in enumerate(several):
             single = part if choice is None else replace(part, value=_only(part, fields, choice))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -11,6 +10,7 @@ from itertools import count
 from harness.analysis.endpoint import Endpoint, Recognise, Role
 from harness.analysis.exchange import AnalyzedExchange
 from harness.types import NOTHING, Cassette, Exchange, Outcome, Reply, Transcript, Turn
+from harness.wire.codings import GZIP, inflate, with_plain_body
 
 
 @dataclass(frozen=True)
@@ -108,25 +108,14 @@ def transcript_of(
     )
 
 
-_LARGEST = 2**26
-"""Bytes: an answer that decompresses to more is left as it is."""
-
-
 def _decompressed(exchange: Exchange) -> Exchange:
     """Undo gzip, which vcrpy leaves in an answer unless it is told to decode."""
-    response = exchange.response
-    if not response.body.startswith(b"\x1f\x8b"):
+    body = exchange.response.body
+    plain = inflate(body) if body.startswith(GZIP) else None
+    if plain is None or not plain.complete:
         return exchange
-    decompressor = zlib.decompressobj(zlib.MAX_WBITS | 16)
-    try:
-        body = decompressor.decompress(response.body, _LARGEST)
-    except zlib.error:
-        return exchange
-    if not decompressor.eof:
-        return exchange
-    stale = ("content-encoding", "content-length")
-    headers = tuple((n, value) for n, value in response.headers if n.lower() not in stale)
-    return replace(exchange, response=replace(response, headers=headers, body=body), chunks=())
+    response = with_plain_body(exchange.response, plain.data)
+    return replace(exchange, response=response, chunks=())
 
 
 def _continues(exchange: Exchange, before: Exchange, endpoint: Endpoint | None) -> bool:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from datetime import date, datetime
 from math import isfinite
@@ -27,6 +26,7 @@ from harness.types import (
     Sdk,
     Timing,
 )
+from harness.wire import compact
 
 
 class _Wrong(Exception):
@@ -254,10 +254,7 @@ def _bytes(body: LooseJson, where: Where) -> bytes:
 def _json(body: LooseJson, where: Where) -> bytes:
     """A JSON body that a recorder wrote as YAML, for readers; what travelled was JSON."""
     try:
-        text = json.dumps(
-            body, ensure_ascii=False, separators=(",", ":"), allow_nan=False, default=_day
-        )
-        return text.encode()
+        return compact(body, allow_nan=False, default=_day).encode()
     except (TypeError, ValueError) as error:
         raise _Wrong(where, f"a body written as YAML has to be JSON: {error}") from None
 

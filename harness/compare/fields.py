@@ -18,7 +18,7 @@ from harness.analysis.transcript import AnalyzedTranscript, AnalyzedTurn
 from harness.compare.names import model_of
 from harness.compare.summary import part_of
 from harness.types import Failure, LooseJson
-from harness.wire import MISSING, at, find, type_name
+from harness.wire import MISSING, query, resolve, type_name
 
 _TOLD = frozenset({"answer", "stream", "task ended"})
 _TASK = frozenset({"task accepted", "task running", "task ended"})
@@ -252,7 +252,7 @@ def _asked(reading: AnalyzedExchange) -> str:
 
 
 def _there(value: LooseJson, pointer: str) -> bool:
-    found = at(value, pointer)
+    found = resolve(value, pointer)
     return found is not MISSING and found is not None
 
 
@@ -290,7 +290,7 @@ def _types(found: Mapping[int, set[str]]) -> set[str]:
 def _hits(seen: _Seen, pointer: str) -> dict[int, set[str]]:
     """The types found at a place, by the number of the event; 0 is a body that is no stream."""
     hits = {
-        part.event or 0: {type_name(value) for _, value in find(part.value, pointer)}
+        part.event or 0: {type_name(value) for _, value in query(part.value, pointer)}
         for part in seen.reading.parts
     }
     return {event: types for event, types in hits.items() if types}

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from harness.analysis.exchange import AnalyzedExchange
 from harness.analysis.transcript import AnalyzedTranscript
 from harness.types import Transcript
-from harness.wire import at
+from harness.wire import resolve
 
 
 def name(read: AnalyzedTranscript) -> str:
@@ -46,6 +46,6 @@ def model_of(read: AnalyzedTranscript, asked: AnalyzedExchange) -> tuple[str, st
     provider, slash, model = read.transcript.target.partition("/")
     if slash:
         return provider, model.partition(" (")[0]
-    named = at(asked.request_json.value, "/model")
+    named = resolve(asked.request_json.value, "/model")
     dialect = asked.endpoint.dialect if asked.endpoint else ""
     return dialect, named if isinstance(named, str) else ""

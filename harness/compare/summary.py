@@ -8,13 +8,14 @@ from itertools import groupby
 
 from harness.analysis.endpoint import Role
 from harness.analysis.exchange import AnalyzedExchange
+from harness.analysis.shape import shape
 from harness.analysis.transcript import AnalyzedTurn
 from harness.types import Choice, Failure, LooseJson, Reply, ToolCall
-from harness.wire import read_json, shape
-from harness.wire.images import picture
+from harness.wire import read_json
+from harness.wire.images import inspect_image
 
 Shape = Mapping[str, str]
-"""Paths, as in `wire.shape`, and the types found there, such as `integer|null`."""
+"""Paths, as in `analysis.shape`, and the types found there, such as `integer|null`."""
 
 PARTS = ("answer", "event", "submit", "poll", "result", "refusal", "file", "other")
 """The kinds of part, in the order they are told. A poll is one of a task still running; a result
@@ -91,7 +92,7 @@ def _shape_of(reading: AnalyzedExchange) -> Iterable[tuple[str, Iterable[str]]]:
 
 def _file(reading: AnalyzedExchange) -> list[tuple[str, set[str]]]:
     response = reading.exchange.response
-    shown = picture(response.body)
+    shown = inspect_image(response.body)
     declared = (response.header("content-type") or "").partition(";")[0].strip().lower()
     media_type = shown.media_type if shown else declared or "unknown"
     return [("/media type", {media_type}), ("/size", {shown.size if shown else "no picture"})]

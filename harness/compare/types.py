@@ -23,8 +23,8 @@ class Layer(StrEnum):
 class Spot:
     """Where two transcripts part: a turn, a kind of part of its answer, and a path in it.
 
-    Paths of the layer "shape" are in the notation of `wire.shape`; the others are JSON pointers,
-    into the body or, for the part "reply", into the answer in neutral terms.
+    Paths of the layer "shape" are those of `analysis.shape`; the others are JSON pointers, into
+    the body or, for the part "reply", into the answer in neutral terms.
     """
 
     turn: int

@@ -111,7 +111,7 @@ Witnessed = Sequence[tuple[Cite, LooseJson]]
 
 
 def observe(told: Witnessed, seen: Seen, path: str = "", *, of: int = 1, absent: int = 0) -> Node:
-    """The evidence of one exchange for one place; `path` is in the notation of `wire.shape`."""
+    """The evidence of one exchange for one place; `path` is in the notation of `analysis.shape`."""
     values = [value for _, value in told]
     kinds = {kind(value) for value in values}
     counts = {"of": of, "absent": absent, "present": 1, **dict.fromkeys(kinds, 1)}

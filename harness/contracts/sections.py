@@ -20,7 +20,7 @@ from harness.contracts.evidence import Seen
 from harness.contracts.words import is_word
 from harness.rules.rule import answers, question, refusals
 from harness.types import LooseJson
-from harness.wire import at, walk
+from harness.wire import resolve, walk
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -68,7 +68,7 @@ def _case(reading: AnalyzedExchange, part: Part, number: int, of: int) -> tuple[
         return "event", "first"
     if number < of:
         return "event", "middle"
-    return "event", "usage" if at(part.value, "/choices") == [] else "last"
+    return "event", "usage" if resolve(part.value, "/choices") == [] else "last"
 
 
 # ----------------------------------------------------------------------- who answered, and when
@@ -80,7 +80,7 @@ def witness(read: AnalyzedTranscript, turn: AnalyzedTurn, reading: AnalyzedExcha
     request = asked.request_json.value if asked else None
     texts, free = _untold(reading.endpoint) if reading.endpoint else (frozenset(), frozenset())
     return Seen(
-        family=family(at(request, "/model")),
+        family=family(resolve(request, "/model")),
         day=_day(read, reading),
         texts=texts,
         free=free,

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from harness.analysis.exchange import AnalyzedExchange
+from harness.analysis.shape import shape
 from harness.analysis.transcript import AnalyzedTranscript
 from harness.contracts.documented import documented
 from harness.contracts.sections import REFUSAL, Section
@@ -18,7 +19,7 @@ from harness.drift.samples import FILE, Key, Sample, below, general
 from harness.drift.seen import Seen, seen, together
 from harness.drift.types import Change, Drift, Kind, Verdict
 from harness.types import Failure, Finding, Severity
-from harness.wire import at, shape
+from harness.wire import resolve, tokens
 
 Allowed = Callable[[Section, str, str, str], bool]
 """Whether a state (a type, or `absent`) was seen in a section at a path for a family of models."""
@@ -88,7 +89,7 @@ def _asked(reading: AnalyzedExchange) -> set[str]:
     endpoint, value = reading.endpoint, reading.request_json.value
     told = map(general, endpoint.fields.messages) if endpoint else ()
     held = [holder.rpartition("/")[0] if holder.endswith("[]") else holder for holder in told]
-    model = at(value, "/model")
+    model = resolve(value, "/model")
     return {path for path in shape(value) if not below(path, held)} | {f"model {model}"}
 
 
@@ -242,9 +243,8 @@ class _Compared:
 
     def _documents(self, path: str, kinds: Iterable[str]) -> bool:
         place = documented(self.new.section)
-        for step in path.split("/")[1:]:
-            key = step.replace("~1", "/").replace("~0", "~")
-            place = place.items() if step == "[]" else place.field(key)
+        for key in tokens(path):
+            place = place.items() if key == "[]" else place.field(key)
         return all(place.allows(kind) for kind in kinds)
 
     def _values(self) -> Iterator[Change]:

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 from harness.contracts import Contract
 from harness.contracts.clause import Spot, spot
 from harness.contracts.sections import Section
 from harness.drift.judging import Allowed
+from harness.wire import tokens
 
 
 def allowed_by(contract: Contract) -> Allowed:
@@ -32,13 +31,8 @@ def _alike(one: Section, other: Section) -> bool:
 
 def _at(top: Spot, path: str) -> Spot | None:
     place: Spot | None = top
-    for step in _steps(path):
+    for step in tokens(path):
         if place is None:
             return None
         place = place.items if step == "[]" else place.fields.get(step) or place.values
     return place
-
-
-def _steps(path: str) -> Iterator[str]:
-    for step in path.split("/")[1:]:
-        yield step.replace("~1", "/").replace("~0", "~")

@@ -12,11 +12,11 @@ from dataclasses import dataclass, field
 from harness.analysis.difference import leaves
 from harness.analysis.endpoint import Role
 from harness.analysis.exchange import AnalyzedExchange
+from harness.analysis.shape import shape
 from harness.analysis.transcript import AnalyzedTranscript, AnalyzedTurn
 from harness.contracts.sections import REFUSAL, Section, sections, witness
 from harness.types import LooseJson
-from harness.wire import shape
-from harness.wire.images import picture
+from harness.wire.images import inspect_image
 
 FILE = "file"
 UNREAD = "not read"
@@ -100,7 +100,7 @@ def _told(reading: AnalyzedExchange) -> Iterator[tuple[Section, LooseJson]]:
 def _file(reading: AnalyzedExchange) -> LooseJson:
     """A file as it is compared: its kind is a word, its bytes are a text."""
     response = reading.exchange.response
-    shown = picture(response.body)
+    shown = inspect_image(response.body)
     declared = (response.header("content-type") or "").partition(";")[0].strip().lower()
     return {
         "media type": shown.media_type if shown else declared,
@@ -138,7 +138,7 @@ def _free(
 
 
 def general(pointer: str) -> str:
-    """A JSON pointer in the notation of `wire.shape`."""
+    """A JSON pointer in the notation of `analysis.shape`."""
     return re.sub(r"/\d+(?=/|$)", "/[]", pointer)
 
 

@@ -46,7 +46,7 @@ class Kind(StrEnum):
 class Change:
     """One place where the new recording is not as the old one.
 
-    `part` is the endpoint and the form of answer; `path` is in the notation of `wire.shape`.
+    `part` is the endpoint and the form of answer; `path` is in the notation of `analysis.shape`.
     `before` and `after` are types, such as `integer|null`, or for the kinds "new value", "status"
     and "count" what was there, with what the service said where it refused; for the kind "rule"
     `after` is the finding. `why` says why a change weighs less than its kind alone would.

@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 
 from harness.secrets.redactor import without_keys
 from harness.types import Exchange, LooseJson, Request
-from harness.wire import MISSING, at, read_json, walk
+from harness.wire import MISSING, compact, read_json, resolve, tokens, walk
 
 Key = tuple[str, str, str]
 """Method, path with query, and canonical body: equal for requests that ask the same."""
@@ -60,7 +60,7 @@ _BOUNDARY = re.compile(rb"--[\x20-\x7e]{1,70}")
 
 
 def _spelled(value: LooseJson) -> str:
-    return json.dumps(value, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
+    return compact(value, sort_keys=True)
 
 
 def _steady(body: bytes, volatile: Sequence[str]) -> LooseJson:
@@ -75,14 +75,14 @@ def _steady(body: bytes, volatile: Sequence[str]) -> LooseJson:
 
 def _blank(value: LooseJson, pointer: str) -> None:
     """Put the same word in place of whatever stands at `pointer`, if anything does."""
-    if not pointer or at(value, pointer) is MISSING:
+    if not pointer or resolve(value, pointer) is MISSING:
         return
-    parent, _, last = pointer.rpartition("/")
-    holder: LooseJson = at(value, parent)
+    holder: LooseJson = resolve(value, pointer.rpartition("/")[0])
+    last = tokens(pointer)[-1]
     if isinstance(holder, list):
         holder[int(last)] = "(volatile)"
     elif isinstance(holder, dict):
-        holder[last.replace("~1", "/").replace("~0", "~")] = "(volatile)"
+        holder[last] = "(volatile)"
 
 
 def closest(asked: Request, recorded: Sequence[Exchange], volatile: Sequence[str] = ()) -> str:

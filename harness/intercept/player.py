@@ -17,7 +17,7 @@ from harness.intercept.recorder import ResponseCapture
 from harness.secrets.fingerprint import NONE, UNKNOWN, fingerprint
 from harness.secrets.redactor import Redactor, without_keys
 from harness.types import Cassette, Exchange, Request
-from harness.wire.codings import honest
+from harness.wire.codings import drop_stale_content_encoding
 
 Place = tuple[Key, str]
 """Which answers wait for a request: what it asks, and the refused key it asks with, if it is."""
@@ -92,7 +92,7 @@ class Player:
             else:
                 _refuse(self._told(self.redactor.request(request), place))
             self._heard.append(exchange)
-        answer = honest(exchange.response)
+        answer = drop_stale_content_encoding(exchange.response)
         return exchange if answer is exchange.response else replace(exchange, response=answer)
 
     def listen(self, request: Request) -> ResponseCapture:

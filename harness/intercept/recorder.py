@@ -16,7 +16,7 @@ from harness.intercept.recorded_prefix import RecordedPrefix
 from harness.secrets.fingerprint import fingerprint
 from harness.secrets.redactor import Redactor
 from harness.types import Exchange, Request, Response, Timing
-from harness.wire.codings import decoded, undone
+from harness.wire.codings import undo_coding, with_plain_body
 
 
 class ExchangeSink(Protocol):
@@ -216,7 +216,7 @@ def _decoded(head: Response, chunks: Sequence[bytes]) -> tuple[Response, tuple[i
     in a coding that nobody here can undo stays as it came, and its header says so.
     """
     raw = b"".join(chunks)
-    body = undone(raw, head.header("content-encoding") or "identity")
+    body = undo_coding(raw, head.header("content-encoding") or "identity")
     if body is None:
         return replace(head, body=raw), tuple(len(chunk) for chunk in chunks)
-    return decoded(head, body), ()
+    return with_plain_body(head, body), ()

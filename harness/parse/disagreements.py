@@ -42,7 +42,7 @@ class Level(StrEnum):
 class Disagreement:
     """One path where they part. `ours` is the harness's reading or the wire, `theirs` the SDK's.
 
-    `path` is in the notation of `wire.shape`; `at` is the JSON pointer, after the number of the
+    `path` is in the notation of `analysis.shape`; `at` is the JSON pointer, after the number of the
     event where the answer is a stream.
     """
 

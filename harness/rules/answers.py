@@ -10,7 +10,7 @@ from harness.analysis.reply import first, seen
 from harness.rules.rule import answers, replies, show, spoken, violation, where
 from harness.rules.schemas import violations
 from harness.types import Finding, Reply
-from harness.wire import at
+from harness.wire import resolve
 
 _ROLE = "assistant"
 
@@ -57,7 +57,7 @@ def role_is_known(reading: AnalyzedExchange) -> Iterator[Finding]:
     endpoint = spoken(reading)
     for part in answers(reading) if endpoint else []:
         for pointer, role in seen(part.value, endpoint.fields.role if endpoint else ()):
-            found = at(part.value, pointer.removesuffix("/role") + "/tool_calls")
+            found = resolve(part.value, pointer.removesuffix("/role") + "/tool_calls")
             if role not in (_ROLE, "") and not (role == "tool" and found):
                 yield violation(f"the role {_ROLE}", show(role), reading.place(pointer, part))
 

@@ -8,7 +8,7 @@ from harness.analysis.transcript import AnalyzedTranscript, AnalyzedTurn
 from harness.rules.rule import show, violation
 from harness.rules.schemas import violations
 from harness.types import Failure, Finding, Place, Reply
-from harness.wire import MISSING, at, read_json
+from harness.wire import MISSING, read_json, resolve
 
 
 def _place(turn: AnalyzedTurn, pointer: str = "") -> Place:
@@ -63,7 +63,7 @@ def expected_pointers(read: AnalyzedTranscript) -> Iterator[Finding]:
         parts = turn.answer.parts if turn.answer else ()
         value = parts[-1].value if parts else None
         for pointer in turn.turn.expect.pointers:
-            if at(value, pointer) is MISSING:
+            if resolve(value, pointer) is MISSING:
                 yield violation(f"something at {pointer}", "nothing there", _place(turn, pointer))
 
 

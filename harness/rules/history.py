@@ -9,7 +9,7 @@ from harness.analysis.reply import text_of
 from harness.analysis.transcript import AnalyzedTranscript, AnalyzedTurn
 from harness.rules.rule import Answered, answered, messages, question, show, violation
 from harness.types import Finding, LooseJson, Message, Reply, ToolCall
-from harness.wire import at, find, read_json
+from harness.wire import query, read_json, resolve
 
 _ROLES = ("system", "user", "assistant", "tool")
 
@@ -30,7 +30,7 @@ def messages_are_well_formed(reading: AnalyzedExchange) -> Iterator[Finding]:
             yield violation(expected, found, place, "in the request")
         before = str(held.get("role", ""))
     last = sent[-1] if sent else None
-    if before == "assistant" and not at(last, "/partial") and not at(last, "/prefix"):
+    if before == "assistant" and not resolve(last, "/partial") and not resolve(last, "/prefix"):
         place = reading.request_place(f"{pointer}/{len(sent) - 1}")
         yield violation("a user or a tool to speak last", "the assistant", place, "in the request")
 
@@ -90,7 +90,7 @@ def _continuation(
 def _continues(first: Sequence[LooseJson], sent: Sequence[LooseJson]) -> bool:
     """Whether what is sent goes on where an earlier request ended, with an answer to it."""
     longer = bool(first) and len(sent) > len(first)
-    answers = longer and at(sent[len(first)], "/role") == "assistant"
+    answers = longer and resolve(sent[len(first)], "/role") == "assistant"
     return answers and list(sent[: len(first)]) == list(first)
 
 
@@ -110,16 +110,16 @@ def _is_answer(message: Message) -> bool:
 
 def _same(said: LooseJson, reply: Reply) -> bool:
     """Whether a message repeats an answer: the same text (but for space around it) and calls."""
-    text = (text_of(at(said, "/content")) or "").strip()
-    calls = [_plain(at(call, "")) for _, call in find(said, "/tool_calls/[]")]
+    text = (text_of(resolve(said, "/content")) or "").strip()
+    calls = [_plain(resolve(call, "")) for _, call in query(said, "/tool_calls/[]")]
     return text == (reply.content or "").strip() and calls == [
         _called(call) for call in reply.tool_calls
     ]
 
 
 def _plain(call: LooseJson) -> tuple[LooseJson, ...]:
-    arguments = at(call, "/function/arguments")
-    return at(call, "/id"), at(call, "/function/name"), _value(arguments)
+    arguments = resolve(call, "/function/arguments")
+    return resolve(call, "/id"), resolve(call, "/function/name"), _value(arguments)
 
 
 def _called(call: ToolCall) -> tuple[LooseJson, ...]:

@@ -2,15 +2,9 @@
 
 from __future__ import annotations
 
-import io
 import re
-import struct
-import warnings
-import zlib
 from collections.abc import Iterator
 from urllib.parse import urlsplit
-
-from PIL import Image, UnidentifiedImageError
 
 from harness.analysis.endpoint import Endpoint, Role
 from harness.analysis.exchange import AnalyzedExchange
@@ -18,30 +12,7 @@ from harness.analysis.reply import seen
 from harness.analysis.transcript import AnalyzedTranscript
 from harness.rules.rule import answered, answers, show, spoken, violation
 from harness.types import Finding, Reply
-
-Size = tuple[int, int]
-
-MOST_PIXELS = 64_000_000
-"""A picture that claims more is not unpacked: no service here makes one a tenth as large."""
-
-_FORMATS = ("PNG", "JPEG", "WEBP", "GIF", "BMP")
-
-# What Pillow raises on bytes that are no picture, or a broken one, or a trap.
-_BROKEN = (
-    UnidentifiedImageError,
-    Image.DecompressionBombError,
-    Image.DecompressionBombWarning,
-    OSError,
-    EOFError,
-    ValueError,
-    SyntaxError,
-    TypeError,
-    LookupError,
-    ArithmeticError,
-    MemoryError,
-    struct.error,
-    zlib.error,
-)
+from harness.wire.images import decode_image, inspect_image
 
 
 def image_link_is_absolute(reading: AnalyzedExchange) -> Iterator[Finding]:
@@ -76,22 +47,6 @@ def is_picture(reading: AnalyzedExchange) -> bool:
     )
 
 
-def decoded(body: bytes) -> Size | str:
-    """The size of a picture, unpacked to its last line, or what is wrong with it."""
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("error", Image.DecompressionBombWarning)
-            with Image.open(io.BytesIO(body), formats=_FORMATS) as image:
-                if image.width * image.height > MOST_PIXELS:
-                    return f"{image.width} x {image.height} pixels"
-                image.load()
-                return image.size
-    except UnidentifiedImageError:
-        return "bytes of no known form"
-    except _BROKEN as error:
-        return f"{type(error).__name__}: {error}"
-
-
 def image_decodes(reading: AnalyzedExchange) -> Iterator[Finding]:
     """A picture that was fetched can be decoded, to its last line.
 
@@ -104,7 +59,7 @@ def image_decodes(reading: AnalyzedExchange) -> Iterator[Finding]:
         if status >= 400:
             yield violation("a picture", f"HTTP {status}", reading.place())
         return
-    size = decoded(reading.exchange.response.body)
+    size = decode_image(reading.exchange.response.body)
     if isinstance(size, str):
         yield violation("a picture that can be decoded", size, reading.place())
 
@@ -119,8 +74,9 @@ def image_has_asked_size(read: AnalyzedTranscript) -> Iterator[Finding]:
         match = _SIZE.fullmatch(wanted) if isinstance(wanted, str) else None
         turn = [r for r in read.readings if r.turn == asked.answer.turn]
         for reading in turn if match else []:
-            size = decoded(reading.exchange.response.body) if is_picture(reading) else ""
-            if match and isinstance(size, tuple) and size != (int(match[1]), int(match[2])):
+            info = inspect_image(reading.exchange.response.body) if is_picture(reading) else None
+            size = (info.width, info.height) if info and info.width else None
+            if match and size and size != (int(match[1]), int(match[2])):
                 yield violation(f"a picture of {wanted}", f"{size[0]}x{size[1]}", reading.place())
 
 

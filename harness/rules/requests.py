@@ -10,7 +10,7 @@ from harness.analysis.reply import first, text_of
 from harness.analysis.transcript import AnalyzedTranscript
 from harness.rules.rule import messages, question, show, violation, wants_stream
 from harness.types import Call, CallKind, Finding, LooseJson, Message, Mode
-from harness.wire import MISSING, at, escape, find
+from harness.wire import MISSING, escape, query, resolve
 
 
 def _asked(read: AnalyzedTranscript) -> Iterator[tuple[Call, AnalyzedExchange]]:
@@ -24,7 +24,7 @@ def _asked(read: AnalyzedTranscript) -> Iterator[tuple[Call, AnalyzedExchange]]:
 def model_travels(read: AnalyzedTranscript) -> Iterator[Finding]:
     """The model that is asked for is the one that the scenario names."""
     for call, reading in _asked(read):
-        found = at(reading.request_json.value, "/model")
+        found = resolve(reading.request_json.value, "/model")
         if found != call.model:
             yield violation(
                 f"the model {call.model}", _said(found), reading.request_place("/model")
@@ -66,9 +66,11 @@ def _line(line: Message) -> list[LooseJson]:
 
 def _held(held: LooseJson) -> list[LooseJson]:
     pointers = ("/id", "/function/name", "/function/arguments")
-    calls = [[at(call, p) or "" for p in pointers] for _, call in find(held, "/tool_calls/[]")]
-    text = text_of(at(held, "/content")) or ""
-    return [at(held, "/role") or "", text, calls, at(held, "/tool_call_id") or ""]
+    calls = [
+        [resolve(call, p) or "" for p in pointers] for _, call in query(held, "/tool_calls/[]")
+    ]
+    text = text_of(resolve(held, "/content")) or ""
+    return [resolve(held, "/role") or "", text, calls, resolve(held, "/tool_call_id") or ""]
 
 
 def parameters_travel(read: AnalyzedTranscript) -> Iterator[Finding]:
@@ -84,7 +86,7 @@ def parameters_travel(read: AnalyzedTranscript) -> Iterator[Finding]:
         start = reading.endpoint.fields.parameters if reading.endpoint else ""
         for name, wanted in call.parameters.items():
             pointer = f"{start}/{escape(name)}"
-            found = at(reading.request_json.value, pointer)
+            found = resolve(reading.request_json.value, pointer)
             if pointer not in volatile and not _same(wanted, found):
                 place = reading.request_place(pointer)
                 yield violation(f"{name} {show(wanted)}", _said(found), place)

@@ -14,7 +14,7 @@ from harness.analysis.exchange import AnalyzedExchange
 from harness.analysis.reply import first, is_refusal, seen
 from harness.analysis.transcript import AnalyzedTranscript, AnalyzedTurn
 from harness.types import NOWHERE, Failure, Finding, LooseJson, Place, Reply, Severity
-from harness.wire import at
+from harness.wire import resolve
 
 
 class Scope(StrEnum):
@@ -148,7 +148,7 @@ class Answered:
 
 def wants_stream(reading: AnalyzedExchange) -> bool:
     """Whether a request asks for its answer in events: in its body, or by a header."""
-    return at(reading.request_json.value, "/stream") is True or any(
+    return resolve(reading.request_json.value, "/stream") is True or any(
         (name == "accept" and value == "text/event-stream")
         or (name.endswith("-sse") and value == "enable")
         for name, value in ((n.lower(), v.lower()) for n, v in reading.exchange.request.headers)

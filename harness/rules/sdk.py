@@ -12,7 +12,7 @@ from harness.analysis.reply import is_refusal
 from harness.analysis.transcript import AnalyzedTranscript, AnalyzedTurn
 from harness.rules.rule import show, spoken, violation
 from harness.types import Broken, Failure, Finding, LooseJson, Outcome, Place, Reply, Usage, View
-from harness.wire import MISSING, at, escape
+from harness.wire import MISSING, escape, resolve
 
 Shown = tuple[View, Part, AnalyzedExchange]
 """What the SDK showed, and what travelled."""
@@ -139,7 +139,7 @@ def access_paths_work(read: AnalyzedTranscript) -> Iterator[Finding]:
         for view, part, reading in shown(turn, outcome) or ():
             for path, value in view.accessed.items():
                 pointer = _pointer(path)
-                wire = at(part.value, pointer)
+                wire = resolve(part.value, pointer)
                 if not _leads_to(value, wire, pointer, reading):
                     found = value.error if isinstance(value, Broken) else _said(value)
                     expected = f"{path} to give {_said(wire)}"

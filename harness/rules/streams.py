@@ -11,7 +11,7 @@ from harness.analysis.exchange import AnalyzedExchange
 from harness.analysis.transcript import AnalyzedTranscript
 from harness.rules.rule import show, spoken, streamed, violation, where
 from harness.types import Finding, LooseJson, Reply, ToolCall
-from harness.wire import at
+from harness.wire import resolve
 
 
 def stream_keeps_its_identity(reading: AnalyzedExchange) -> Iterator[Finding]:
@@ -24,9 +24,9 @@ def stream_keeps_its_identity(reading: AnalyzedExchange) -> Iterator[Finding]:
     if endpoint is None or not parts:
         return
     for pointer in endpoint.fields.constant:
-        began = at(parts[0].value, pointer)
+        began = resolve(parts[0].value, pointer)
         for part in parts[1:]:
-            found = at(part.value, pointer)
+            found = resolve(part.value, pointer)
             if began and found and found != began:
                 place = reading.place(pointer, part)
                 yield violation(f"{show(began)} as in the first event", show(found), place)

@@ -13,7 +13,7 @@ from harness.analysis.reply import first, seen
 from harness.analysis.transcript import AnalyzedTranscript
 from harness.rules.rule import answers, show, spoken, violation, where
 from harness.types import Finding, LooseJson
-from harness.wire import at
+from harness.wire import resolve
 
 
 @dataclass(frozen=True, slots=True)
@@ -205,7 +205,9 @@ def task_metrics_add_up(reading: AnalyzedExchange) -> Iterator[Finding]:
     """
     for told in _told(reading):
         counts = first(told.part.value, told.endpoint.fields.metrics)
-        total, good, bad = (at(counts, f"/{name}") for name in ("TOTAL", "SUCCEEDED", "FAILED"))
+        total, good, bad = (
+            resolve(counts, f"/{name}") for name in ("TOTAL", "SUCCEEDED", "FAILED")
+        )
         if not (isinstance(total, int) and isinstance(good, int) and isinstance(bad, int)):
             continue
         pointer = where(told.part, told.endpoint.fields.metrics)

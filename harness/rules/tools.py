@@ -22,7 +22,7 @@ from harness.rules.rule import (
 )
 from harness.rules.schemas import violations
 from harness.types import NOTHING, Finding, LooseJson, Place, Reply, ToolCall
-from harness.wire import at, read_json
+from harness.wire import read_json, resolve
 
 CALLING = "tool_calls"
 """The finish reason, and the key in a message, of an answer that calls tools."""
@@ -79,9 +79,9 @@ def _pieces(reading: AnalyzedExchange) -> Iterator[tuple[Part, str, LooseJson, i
     for part, _ in streamed(reading) if endpoint else ():
         for pointer, calls in seen(part.value, endpoint.fields.tool_calls if endpoint else ()):
             for number, call in enumerate(calls if isinstance(calls, list) else ()):
-                if at(call, "/type") not in (None, "", FUNCTION):
+                if resolve(call, "/type") not in (None, "", FUNCTION):
                     continue  # a tool of the service's own, whose pieces have a form of theirs
-                index = at(call, "/index")
+                index = resolve(call, "/index")
                 yield part, f"{pointer}/{number}", call, index if type(index) is int else number
 
 
@@ -97,7 +97,7 @@ def tool_pieces_belong(reading: AnalyzedExchange) -> Iterator[Finding]:
         return
     known: dict[int, tuple[str, str]] = {}
     for part, pointer, call, index in _pieces(reading):
-        told = tuple(v if isinstance(v, str) else "" for v in (at(call, "/id"), _named(call)))
+        told = tuple(v if isinstance(v, str) else "" for v in (resolve(call, "/id"), _named(call)))
         own, name = known.get(index, ("", ""))
         if index not in known and not (told[0] and told[1]):
             place = reading.place(pointer, part)
@@ -111,7 +111,7 @@ def tool_pieces_belong(reading: AnalyzedExchange) -> Iterator[Finding]:
 
 
 def _named(call: LooseJson) -> LooseJson:
-    return at(call, "/function/name")
+    return resolve(call, "/function/name")
 
 
 def tool_type_is_known(reading: AnalyzedExchange) -> Iterator[Finding]:
@@ -123,7 +123,7 @@ def tool_type_is_known(reading: AnalyzedExchange) -> Iterator[Finding]:
     for part in answers(reading) if endpoint else []:
         for pointer, calls in seen(part.value, endpoint.fields.tool_calls if endpoint else ()):
             for number, call in enumerate(calls if isinstance(calls, list) else ()):
-                kind = at(call, "/type")
+                kind = resolve(call, "/type")
                 if isinstance(kind, str) and kind and kind not in call:
                     place = reading.place(f"{pointer}/{number}/type", part)
                     yield violation("the type function", show(kind), place)
@@ -136,9 +136,10 @@ def _calling(read: AnalyzedTranscript) -> Iterator[Answered]:
 def _declared(asked: Answered) -> dict[str, LooseJson]:
     """The parameters' schema of each function a request offers."""
     tools = asked.asks("tools")
-    functions = [at(tool, "/function") for tool in tools] if isinstance(tools, list) else []
-    named = [f for f in functions if isinstance(f, dict) and isinstance(f.get("name"), str)]
-    return {function["name"]: function.get("parameters") for function in named}
+    functions = [resolve(tool, "/function") for tool in tools] if isinstance(tools, list) else []
+    declared = [function for function in functions if isinstance(function, dict)]
+    named = ((function.get("name"), function.get("parameters")) for function in declared)
+    return {name: parameters for name, parameters in named if isinstance(name, str)}
 
 
 def tool_was_declared(read: AnalyzedTranscript) -> Iterator[Finding]:
@@ -210,7 +211,7 @@ def tool_calls_finish_as_such(reading: AnalyzedExchange) -> Iterator[Finding]:
 def _is_forced(reading: AnalyzedExchange) -> bool:
     """Whether a request names the function that is to be called, or says that one has to be."""
     fields = reading.endpoint.fields if reading.endpoint else Fields()
-    choice = at(reading.request_json.value, f"{fields.parameters}/tool_choice")
+    choice = resolve(reading.request_json.value, f"{fields.parameters}/tool_choice")
     return isinstance(choice, dict) or choice == "required"
 
 

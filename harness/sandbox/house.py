@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import json
 from collections.abc import AsyncIterator, Iterable
 from datetime import datetime
 from zlib import crc32
@@ -16,6 +15,7 @@ from harness.sandbox.pictures import Gallery, Wish
 from harness.sandbox.refusal import Reason, Refused
 from harness.sandbox.tasks import BEIJING, Tasks
 from harness.types import LooseJson
+from harness.wire import compact_bytes
 
 Headers = list[tuple[str, str]]
 
@@ -71,14 +71,9 @@ def now() -> datetime:
     return datetime.now(BEIJING)
 
 
-def compact(value: LooseJson) -> bytes:
-    """JSON as both services write it: no spaces, Chinese as Chinese."""
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "replace")
-
-
 def said(value: LooseJson, status: int, headers: Headers) -> Response:
     """An answer in JSON. Like the services' it has no length: it is sent in chunks."""
-    response = Response(compact(value), status)
+    response = Response(compact_bytes(value), status)
     response.raw_headers = _raw(headers)
     return response
 

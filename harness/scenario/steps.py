@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import copy
 import hashlib
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -35,6 +34,7 @@ from harness.types import (
     Target,
     ToolCall,
 )
+from harness.wire import compact
 
 _KINDS = {"prompt": CallKind.PROMPT, "image": CallKind.IMAGE}
 _COLUMNS = 30
@@ -277,7 +277,7 @@ def _told(result: LooseJson) -> str:
 
 
 def _canonical(value: LooseJson) -> str:
-    return json.dumps(value, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
+    return compact(value, sort_keys=True)
 
 
 def _hash(value: LooseJson) -> str:

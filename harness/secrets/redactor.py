@@ -18,7 +18,7 @@ from urllib.parse import quote, quote_plus
 from harness.errors import SecretLeft
 from harness.types import Exchange, LooseJson, Request, Response
 from harness.wire import escape, read_events
-from harness.wire.packed import packed_in
+from harness.wire.codings import inflated_texts
 
 PLACEHOLDER = "REDACTED"
 
@@ -170,7 +170,7 @@ def _parts(exchange: Exchange) -> Iterator[tuple[str, str]]:
         yield f"the {whose} body", text
         for reading in readings(text):
             yield from (
-                (f"what is packed in the {whose} body", inner) for inner in packed_in(reading)
+                (f"what is packed in the {whose} body", inner) for inner in inflated_texts(reading)
             )
         for pointer, text in streamed(body):
             yield f"the joined pieces at {pointer} of the {whose} stream", _latin(text)

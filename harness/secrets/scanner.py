@@ -21,7 +21,7 @@ from harness.secrets.values import (
     readable,
 )
 from harness.wire import escape
-from harness.wire.packed import unpacked
+from harness.wire.codings import inflate
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +60,8 @@ class Scanner:
 
     def scan(self, content: bytes) -> list[Leak]:
         """Every secret in a file, by line."""
-        text = readable(unpacked(content))
+        packed = inflate(content)
+        text = readable(packed.data if packed else content)
         lines = _Lines(text)
         leaves = leaves_of(text)
         found: dict[tuple[int, str], Leak] = {}
@@ -128,7 +129,8 @@ class Scanner:
                 yield from self._inside(leaf.text, leaf.name, inner, depth=depth)
         raw = decoded(text)
         if raw is not None:
-            plain = unpacked(raw).decode("latin-1")
+            packed = inflate(raw)
+            plain = (packed.data if packed else raw).decode("latin-1")
             yield from ((hit, where) for hit in self._found(plain, ""))
             if depth < _DEEPEST:
                 yield from self._packed(plain, where, depth + 1)

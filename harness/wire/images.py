@@ -1,13 +1,20 @@
-"""The format and size of a picture, from its first bytes. Never raises on any bytes."""
+"""Pictures: format and size from the first bytes, and a full decode with Pillow."""
 
 from __future__ import annotations
 
+import io
+import struct
+import warnings
+import zlib
 from dataclasses import dataclass
+
+MAX_PIXELS = 64_000_000
+"""A picture that claims more is not decoded: no service makes one a tenth as large."""
 
 
 @dataclass(frozen=True, slots=True)
-class Picture:
-    """A picture's media type and size in pixels; 0 by 0 where the size cannot be told."""
+class ImageInfo:
+    """A picture's media type and size in pixels; 0 by 0 where the size cannot be read."""
 
     media_type: str
     width: int = 0
@@ -15,20 +22,22 @@ class Picture:
 
     @property
     def size(self) -> str:
-        """Width and height in words."""
+        """Width and height as text."""
         return f"{self.width}x{self.height}" if self.width else "unknown"
 
 
-def picture(data: bytes) -> Picture | None:
-    """What picture these bytes are; None if they are none that we know."""
+def inspect_image(data: bytes) -> ImageInfo | None:
+    """Return format and size by the first bytes; None for an unknown format. Never raises."""
     if data.startswith(b"\x89PNG\r\n\x1a\n"):
-        return Picture("image/png", _big(data[16:20]), _big(data[20:24]))
+        return ImageInfo("image/png", _big(data[16:20]), _big(data[20:24]))
     if data.startswith((b"GIF87a", b"GIF89a")):
-        return Picture("image/gif", _little(data[6:8]), _little(data[8:10]))
+        return ImageInfo("image/gif", _little(data[6:8]), _little(data[8:10]))
     if data.startswith(b"\xff\xd8\xff"):
-        return Picture("image/jpeg", *_jpeg(data))
+        return ImageInfo("image/jpeg", *_jpeg(data))
     if data[:4] == b"RIFF" and data[8:12] == b"WEBP":
-        return Picture("image/webp", *_webp(data))
+        return ImageInfo("image/webp", *_webp(data))
+    if data[:2] == b"BM" and data[6:10] == bytes(4):
+        return ImageInfo("image/bmp", _little(data[18:22]), _little(data[22:26]))
     return None
 
 
@@ -41,13 +50,13 @@ def _little(data: bytes) -> int:
 
 
 def _jpeg(data: bytes) -> tuple[int, int]:
-    """The size told by the first start-of-frame segment."""
-    at = 2
-    while at + 9 <= len(data) and data[at] == 0xFF:
-        marker = data[at + 1]
+    """Return the size in the first start-of-frame segment."""
+    start = 2
+    while start + 9 <= len(data) and data[start] == 0xFF:
+        marker = data[start + 1]
         if 0xC0 <= marker <= 0xCF and marker not in (0xC4, 0xC8, 0xCC):
-            return _big(data[at + 7 : at + 9]), _big(data[at + 5 : at + 7])
-        at += 1 if marker == 0xFF else 2 + _big(data[at + 2 : at + 4])
+            return _big(data[start + 7 : start + 9]), _big(data[start + 5 : start + 7])
+        start += 1 if marker == 0xFF else 2 + _big(data[start + 2 : start + 4])
     return 0, 0
 
 
@@ -60,3 +69,42 @@ def _webp(data: bytes) -> tuple[int, int]:
         bits = _little(data[21:25])
         return (bits & 0x3FFF) + 1, (bits >> 14 & 0x3FFF) + 1
     return _little(data[26:28]) & 0x3FFF, _little(data[28:30]) & 0x3FFF
+
+
+# What Pillow raises for bytes that are no picture, a broken one, or a decompression bomb; its own
+# errors are subclasses of OSError and of RuntimeWarning.
+_BROKEN = (
+    OSError,
+    EOFError,
+    ValueError,
+    SyntaxError,
+    TypeError,
+    LookupError,
+    ArithmeticError,
+    MemoryError,
+    RuntimeWarning,
+    struct.error,
+    zlib.error,
+)
+
+
+def decode_image(data: bytes) -> tuple[int, int] | str:
+    """Decode a picture completely. Return its size, or what is wrong with it.
+
+    Raises ImportError where Pillow is not installed.
+    """
+    from PIL import Image, UnidentifiedImageError
+
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("error", Image.DecompressionBombWarning)
+            formats = ("PNG", "JPEG", "WEBP", "GIF", "BMP")
+            with Image.open(io.BytesIO(data), formats=formats) as image:
+                if image.width * image.height > MAX_PIXELS:
+                    return f"{image.width} x {image.height} pixels"
+                image.load()
+                return image.size
+    except UnidentifiedImageError:
+        return "bytes of no known form"
+    except (*_BROKEN, Image.DecompressionBombError) as error:
+        return f"{type(error).__name__}: {error}"

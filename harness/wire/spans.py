@@ -1,7 +1,7 @@
-"""Where in the bytes of a JSON text a value stands: a JSON pointer as a span of bytes.
+"""Byte spans of JSON values: a JSON pointer resolved to the bytes it leads to.
 
-`json` tells what a text says and not where. A finding points at bytes, a page marks them, and a
-mutation replaces them and leaves all others as they travelled.
+Python's json gives values without their offsets. A finding points at bytes, a report marks them,
+and a mutation replaces them and leaves all others unchanged.
 """
 
 from __future__ import annotations
@@ -10,6 +10,8 @@ import json
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+
+from harness.wire.pointer import tokens
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,26 +22,25 @@ class Span:
     end: int
 
 
-# Possessive repeats: a plain repeat of a group keeps memory for each time round.
+# Possessive repeats: a plain repeat of a group keeps memory for each repetition.
 _TOKEN = re.compile(rb'\s*+("[^"\\]*+(?:\\.[^"\\]*+)*+"|[{}\[\],:]|[^\s{}\[\],:"]++)', re.DOTALL)
 
 
 def span(text: bytes, pointer: str) -> Span | None:
-    """Where the value stands that a JSON pointer (RFC 6901) leads to; None where there is none.
+    """Return the span of the value at *pointer*; None if it does not exist.
 
-    The text has to be JSON, as `wire.read_json` accepts it; of any other text the answer may be
-    None or a span within it, and never an error.
+    The text has to be JSON that `read_json` accepts; of any other text the result may be None or
+    a span within it, and never an error.
     """
-    here = _value(text, 0)
-    for step in pointer.split("/")[1:]:
-        key = step.replace("~1", "/").replace("~0", "~")
-        members = _members(text, here) if here else ()
-        here = next((value for name, value in members if name == key), None)
-    return here
+    found = _value(text, 0)
+    for key in tokens(pointer):
+        members = _members(text, found) if found else ()
+        found = next((value for name, value in members if name == key), None)
+    return found
 
 
-def nearest(text: bytes, pointer: str) -> Span | None:
-    """The same, or where the innermost value stands that should hold it."""
+def nearest_span(text: bytes, pointer: str) -> Span | None:
+    """Return the span of the value at *pointer*, or of its nearest existing ancestor."""
     found = span(text, pointer)
     while found is None and pointer:
         pointer = pointer.rpartition("/")[0]
@@ -47,9 +48,9 @@ def nearest(text: bytes, pointer: str) -> Span | None:
     return found
 
 
-def _value(text: bytes, at: int) -> Span | None:
-    """The value that begins at or after `at`, brackets and all that is between them included."""
-    token = _TOKEN.match(text, at)
+def _value(text: bytes, start: int) -> Span | None:
+    """Return the span of the value that begins at or after *start*, brackets included."""
+    token = _TOKEN.match(text, start)
     if token is None or token[1] in b"}],:":
         return None
     start, depth = token.start(1), 0
@@ -62,25 +63,25 @@ def _value(text: bytes, at: int) -> Span | None:
 
 
 def _members(text: bytes, whole: Span) -> Iterator[tuple[str, Span]]:
-    """The name (of an array's item: the number) and place of each member of a value."""
+    """Yield name (of an array item: its index) and span of each member of a value."""
     opening = text[whole.start : whole.start + 1]
-    at, number = whole.start + 1, 0
-    while opening in (b"{", b"[") and at < whole.end:
+    start, number = whole.start + 1, 0
+    while opening in (b"{", b"[") and start < whole.end:
         name = str(number)
         if opening == b"{":
-            key = _TOKEN.match(text, at)
+            key = _TOKEN.match(text, start)
             colon = _TOKEN.match(text, key.end()) if key else None
             if key is None or colon is None or colon[1] != b":":
                 return
-            name, at = _text(key[1]), colon.end()
-        value = _value(text, at)
+            name, start = _text(key[1]), colon.end()
+        value = _value(text, start)
         if value is None:
             return
         yield name, value
         comma = _TOKEN.match(text, value.end)
         if comma is None or comma[1] != b",":
             return
-        at, number = comma.end(), number + 1
+        start, number = comma.end(), number + 1
 
 
 def _text(key: bytes) -> str:

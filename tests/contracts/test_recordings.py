@@ -28,7 +28,7 @@ from harness.contracts.evidence import Node
 from harness.contracts.schema import overlays, schema
 from harness.contracts.sections import Section
 from harness.types import Finding, LooseJson, Severity
-from harness.wire import find
+from harness.wire import query, tokens
 
 real = pytest.mark.skipif(not REAL.is_dir(), reason=f"no real recordings at {REAL}")
 folders = pytest.mark.parametrize("folder", FOLDERS, ids=lambda folder: folder.name)
@@ -95,15 +95,16 @@ def plants(top: Spot, family: str) -> Iterator[Plant]:
 
 def planted(value: LooseJson, plant: Plant) -> tuple[str, LooseJson] | None:
     """A copy with the breach in it and where it is; None where it has no room."""
-    found = [pointer for pointer, _ in find(value, plant.path)]
+    found = [pointer for pointer, _ in query(value, plant.path)]
     if not found:
         return None
     if not found[0]:
         return "", plant.value
     whole = copy.deepcopy(value)
     above, _, key = found[0].rpartition("/")
-    ((_, holder),) = find(whole, above)
-    step = int(key) if isinstance(holder, list) else key.replace("~1", "/").replace("~0", "~")
+    holder: LooseJson
+    ((_, holder),) = query(whole, above)
+    step = int(key) if isinstance(holder, list) else tokens(found[0])[-1]
     if plant.is_gone:
         del holder[step]
     else:
@@ -158,7 +159,7 @@ def test_new_fields_are_told(folder: Path) -> None:
         for _, part in list(parts(one.reading))[:1]:
             for path in ("", "/choices/0", "/output", "/usage"):
                 value = copy.deepcopy(part.value)
-                for _, holder in find(value, path):
+                for _, holder in query(value, path):
                     if not isinstance(holder, dict):
                         continue
                     holder["brand_new"] = 1

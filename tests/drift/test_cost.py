@@ -13,7 +13,7 @@ from drift.planted import edited, recorded, with_exchanges
 from harness.config.prices import Price, Prices
 from harness.drift.cost import Cost, Tariff, cost
 from harness.types import Exchange
-from harness.wire import at
+from harness.wire import resolve
 
 
 def price(model: str, currency: str = "CNY", image: float | None = 0.06) -> Price:
@@ -51,7 +51,7 @@ def test_requests() -> None:
 def test_tokens_are_paid_for() -> None:
     """By what each answer says that it used; polls and files cost nothing by themselves."""
     one = recorded("multi-turn/zhipuai-glm-4")
-    used: list[Any] = [at(reading.response_json.value, "/usage") for reading in one.readings]
+    used: list[Any] = [resolve(reading.response_json.value, "/usage") for reading in one.readings]
     millionths = sum(2 * told["prompt_tokens"] + 4 * told["completion_tokens"] for told in used)
     assert cost(one, tariff(GLM)).money == Decimal(millionths) / 1_000_000 > 0
     kitten = recorded("kitten-image/zhipuai-cogview-3")

@@ -13,7 +13,7 @@ from harness.faults.breaks.examples import EXAMPLES, played, recorded
 from harness.providers import endpoints
 from harness.rules import check
 from harness.types import Finding
-from harness.wire import MISSING, at
+from harness.wire import MISSING, resolve
 
 from .making import edited, foreign
 
@@ -30,9 +30,9 @@ def value(reading: AnalyzedExchange, finding: Finding) -> object:
     """What stands at the pointer of a place; absent where nothing does."""
     place = finding.place
     if place.request:
-        return at(reading.request_json.value, place.pointer)
+        return resolve(reading.request_json.value, place.pointer)
     part = next((part for part in reading.parts if part.event == place.event), None)
-    return at(part.value, place.pointer) if part else MISSING
+    return resolve(part.value, place.pointer) if part else MISSING
 
 
 @pytest.mark.parametrize("mutator", MUTATORS, ids=lambda m: f"{m.breaks}-{m.name}")

@@ -17,8 +17,9 @@ import httpx
 import pytest
 import yaml
 
+from harness.analysis.shape import shape
 from harness.types import LooseJson
-from harness.wire import read_events, read_json, shape, walk
+from harness.wire import read_events, read_json, walk
 
 from .client import WEATHER, Dash, Zhipu, user
 

@@ -21,7 +21,7 @@ from harness.strategies.asking import QUESTIONS
 from harness.strategies.exchanging import refusing
 from harness.strategies.way import Way
 from harness.types import Cassette, Exchange, Failure, Reply, Request, Response, Transcript
-from harness.wire import at, read_json
+from harness.wire import read_json, resolve
 
 SOME = settings(deadline=None, max_examples=15)
 FEW = settings(deadline=None, max_examples=8)
@@ -158,7 +158,7 @@ def answer(exchange: Exchange) -> Reply:
 
 def asked(exchange: Exchange, pointer: str) -> object:
     """What a request holds."""
-    return at(read_json(exchange.request.body).value, pointer)
+    return resolve(read_json(exchange.request.body).value, pointer)
 
 
 NASTY: dict[str, tuple[str, str, Callable[[Exchange], object]]] = {

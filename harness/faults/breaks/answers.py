@@ -13,7 +13,7 @@ from harness.faults.breaks import edit
 from harness.rules.rule import answers, refusals, replies, spoken
 from harness.rules.schemas import violations
 from harness.types import Exchange, Failure, LooseJson, Reply
-from harness.wire import at, walk
+from harness.wire import resolve, walk
 
 _TRIED = 60
 
@@ -52,7 +52,7 @@ def field_is_null(reading: AnalyzedExchange) -> Exchange | None:
 def count_is_a_text(reading: AnalyzedExchange) -> Exchange | None:
     """A count of tokens is written as a text."""
     part, pointer = _at(reading, "total_tokens")
-    told = str(at(part.value, pointer)) if part else ""
+    told = str(resolve(part.value, pointer)) if part else ""
     return edit.put(reading, part, pointer, told)
 
 
@@ -170,7 +170,7 @@ def _thinking(reading: AnalyzedExchange) -> tuple[Part | None, str, str, str]:
     for part, reply in replies(reading) if endpoint else []:
         if reply.content and reply.content.strip() and endpoint:
             pointer = edit.place(part, endpoint.fields.content)
-            if isinstance(at(part.value, pointer), str):
+            if isinstance(resolve(part.value, pointer), str):
                 return part, pointer, reply.content, outcome.reasoning
     return None, "", "", ""
 
@@ -289,7 +289,9 @@ def _counted(reading: AnalyzedExchange, *names: str) -> tuple[Part | None, list[
     endpoint = spoken(reading)
     for part in answers(reading) if endpoint else []:
         told = [edit.place(part, getattr(endpoint.fields, n)) for n in names] if endpoint else []
-        counts = [(p, count) for p in told if isinstance(count := at(part.value, p), int) and p]
+        counts = [
+            (p, count) for p in told if isinstance(count := resolve(part.value, p), int) and p
+        ]
         if len(counts) == len(names):
             return part, counts
     return None, []

@@ -6,7 +6,7 @@ from harness.analysis.exchange import AnalyzedExchange
 from harness.faults.breaks import edit
 from harness.rules.rule import spoken
 from harness.types import Exchange
-from harness.wire import at
+from harness.wire import compact_bytes, resolve
 
 _DIALECT = "dashscope"
 _FORMS = (_DIALECT, "compatible")
@@ -69,14 +69,14 @@ def error_comes_with_200(reading: AnalyzedExchange) -> Exchange | None:
     number = len(told) + 1
     refusal = {"code": "InternalError", "message": "Broken.", "request_id": _ID}
     head = f"id:{number}\nevent:error\n:HTTP_STATUS/500\ndata:".encode()
-    return edit.with_blocks(reading, [*told, head + edit.dump(refusal) + b"\n\n"])
+    return edit.with_blocks(reading, [*told, head + compact_bytes(refusal) + b"\n\n"])
 
 
 def _own_id(reading: AnalyzedExchange) -> bool:
     endpoint = spoken(reading)
     if endpoint is None or endpoint.dialect not in _FORMS or not reading.parts:
         return False
-    own = at(reading.parts[0].value, "/request_id")
+    own = resolve(reading.parts[0].value, "/request_id")
     return isinstance(own, str) and bool(own) and own != _ID
 
 
@@ -89,7 +89,7 @@ def body_tells_another_id(reading: AnalyzedExchange) -> Exchange | None:
     """The body tells the id of another request."""
     if not _own_id(reading):
         return None
-    own = at(reading.parts[0].value, "/request_id")
+    own = resolve(reading.parts[0].value, "/request_id")
     told = edit.with_header(reading.exchange, "x-request-id", str(own))
     if len(str(own)) not in range(32, 37) or set(str(own).lower()) - set("0123456789abcdef-"):
         return None

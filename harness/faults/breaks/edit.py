@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 
@@ -10,7 +9,7 @@ from harness.analysis.endpoint import Part, Pointers
 from harness.analysis.exchange import AnalyzedExchange
 from harness.analysis.transcript import AnalyzedTranscript, AnalyzedTurn
 from harness.types import Exchange, LooseJson, Reply, Transcript, Turn
-from harness.wire import MISSING, Event, at, find
+from harness.wire import MISSING, Event, compact_bytes, query, resolve, tokens
 from harness.wire.spans import span
 
 OfReading = Callable[[AnalyzedExchange], "Exchange | None"]
@@ -115,7 +114,7 @@ def put(
         return None
     body = reading.exchange.response.body
     start, end = base + found.start, base + found.end
-    return with_body(reading.exchange, body[:start] + dump(value) + body[end:])
+    return with_body(reading.exchange, body[:start] + compact_bytes(value) + body[end:])
 
 
 def _text(reading: AnalyzedExchange, part: Part) -> tuple[bytes, int]:
@@ -136,7 +135,7 @@ def put_all(reading: AnalyzedExchange, change: Callable[[LooseJson], LooseJson])
             return None
         new = change(part.value)
         if new != part.value:
-            body = body[: base + found.start] + dump(new) + body[base + found.end :]
+            body = body[: base + found.start] + compact_bytes(new) + body[base + found.end :]
     return with_body(reading.exchange, body)
 
 
@@ -145,7 +144,7 @@ def ask(reading: AnalyzedExchange, pointer: str, value: LooseJson) -> Exchange |
     asked = reading.request_json.value
     if not isinstance(asked, dict):
         return None
-    return with_request(reading.exchange, dump(planted(asked, pointer, value)))
+    return with_request(reading.exchange, compact_bytes(planted(asked, pointer, value)))
 
 
 def planted(value: LooseJson, pointer: str, new: LooseJson) -> LooseJson:
@@ -153,7 +152,7 @@ def planted(value: LooseJson, pointer: str, new: LooseJson) -> LooseJson:
     if not pointer:
         return new
     step, _, rest = pointer[1:].partition("/")
-    key, below = step.replace("~1", "/").replace("~0", "~"), "/" + rest if rest else ""
+    key, below = tokens("/" + step)[0], "/" + rest if rest else ""
     if isinstance(value, list):
         return [planted(v, below, new) if str(n) == key else v for n, v in enumerate(value)]
     held = dict(value) if isinstance(value, dict) else {}
@@ -163,7 +162,7 @@ def planted(value: LooseJson, pointer: str, new: LooseJson) -> LooseJson:
 def without(value: LooseJson, pointer: str) -> LooseJson:
     """A JSON value without what a pointer leads to."""
     above, _, step = pointer.rpartition("/")
-    held = at(value, above)
+    held = resolve(value, above)
     if isinstance(held, dict):
         return planted(value, above, {k: v for k, v in held.items() if k != step})
     if isinstance(held, list):
@@ -171,15 +170,10 @@ def without(value: LooseJson, pointer: str) -> LooseJson:
     return value
 
 
-def dump(value: LooseJson) -> bytes:
-    """JSON as the services write it: no spaces, Chinese as Chinese."""
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "replace")
-
-
 def held(part: Part, pointers: Pointers) -> Iterator[tuple[str, LooseJson]]:
     """Every (pointer, value) of a part that any of the pointers leads to, nulls left out."""
     for pattern in pointers:
-        yield from ((p, v) for p, v in find(part.value, pattern) if v is not None)
+        yield from ((p, v) for p, v in query(part.value, pattern) if v is not None)
 
 
 def place(part: Part, pointers: Pointers) -> str:
@@ -224,4 +218,4 @@ def one_line(event: Event) -> bool:
 
 def asks(reading: AnalyzedExchange, pointer: str) -> bool:
     """Whether a request holds something at a pointer."""
-    return at(reading.request_json.value, pointer) is not MISSING
+    return resolve(reading.request_json.value, pointer) is not MISSING

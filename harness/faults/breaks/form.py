@@ -9,7 +9,7 @@ from harness.analysis.exchange import DONE, AnalyzedExchange
 from harness.faults.breaks import edit
 from harness.rules.rule import refusals, spoken, wants_stream
 from harness.types import Exchange, Failure, Reply
-from harness.wire import at
+from harness.wire import resolve
 
 
 def goes_elsewhere(reading: AnalyzedExchange) -> Exchange | None:
@@ -182,7 +182,7 @@ def no_stream_was_asked_for(reading: AnalyzedExchange) -> Exchange | None:
     """No stream was asked for, and one came."""
     if not _may_stream(reading) or not reading.is_stream or not _asks_json(reading):
         return None
-    if wants_stream(reading) and at(reading.request_json.value, "/stream") is not True:
+    if wants_stream(reading) and resolve(reading.request_json.value, "/stream") is not True:
         kept = tuple(h for h in reading.exchange.request.headers if h[0].lower() == "user-agent")
         bare = replace(reading.exchange, request=replace(reading.exchange.request, headers=kept))
         reading = replace(reading, exchange=bare)

@@ -8,6 +8,7 @@ import json
 from PIL import Image
 
 from harness.types import Exchange, LooseJson, Request, Response
+from harness.wire import compact_bytes
 
 
 def exchange(
@@ -30,12 +31,14 @@ def post(
     uri: str, asked: LooseJson, answer: LooseJson, status: int = 200, **headers: str
 ) -> Exchange:
     """A question and its whole answer."""
-    return exchange("POST", uri, asked, dump(answer), "application/json", status, **headers)
+    return exchange(
+        "POST", uri, asked, compact_bytes(answer), "application/json", status, **headers
+    )
 
 
 def get(uri: str, answer: LooseJson) -> Exchange:
     """A poll."""
-    return exchange("GET", uri, None, dump(answer), "application/json;charset=UTF-8")
+    return exchange("GET", uri, None, compact_bytes(answer), "application/json;charset=UTF-8")
 
 
 def stream(uri: str, asked: LooseJson, body: bytes, **headers: str) -> Exchange:
@@ -43,21 +46,17 @@ def stream(uri: str, asked: LooseJson, body: bytes, **headers: str) -> Exchange:
     return exchange("POST", uri, asked, body, "text/event-stream;charset=UTF-8", 200, **headers)
 
 
-def dump(value: LooseJson) -> bytes:
-    """JSON as the services write it: no spaces, Chinese as Chinese."""
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode()
-
-
 def data_only(*values: LooseJson) -> bytes:
     """Events of nothing but data, and the closing marker."""
-    return b"".join(b"data: " + dump(v) + b"\n\n" for v in values) + b"data: [DONE]\n\n"
+    return b"".join(b"data: " + compact_bytes(v) + b"\n\n" for v in values) + b"data: [DONE]\n\n"
 
 
 def numbered(*values: LooseJson) -> bytes:
     """Events with id, name and status."""
     head = "id:{}\nevent:result\n:HTTP_STATUS/200\ndata:"
     return b"".join(
-        head.format(n).encode() + dump(value) + b"\n\n" for n, value in enumerate(values, start=1)
+        head.format(n).encode() + compact_bytes(value) + b"\n\n"
+        for n, value in enumerate(values, start=1)
     )
 
 

@@ -10,10 +10,10 @@ from harness.analysis.exchange import AnalyzedExchange
 from harness.analysis.reply import first
 from harness.analysis.transcript import AnalyzedTranscript
 from harness.faults.breaks import edit
-from harness.rules.images import decoded, is_picture
+from harness.rules.images import is_picture
 from harness.rules.rule import Answered, answered, answers, spoken
 from harness.types import Exchange, LooseJson, Transcript
-from harness.wire import at
+from harness.wire import resolve
 
 
 def _link(reading: AnalyzedExchange, link: str) -> Exchange | None:
@@ -55,8 +55,8 @@ def _sized(read: AnalyzedTranscript, size: str) -> Transcript | None:
         endpoint = asked.asked.endpoint
         wanted = asked.asks("size")
         turn = [r for r in read.readings if r.turn == asked.answer.turn]
-        seen = [decoded(r.exchange.response.body) for r in turn if _fetched(r)]
-        if endpoint is None or not isinstance(wanted, str) or not seen:
+        fetched = any(_fetched(reading) for reading in turn)
+        if endpoint is None or not isinstance(wanted, str) or not fetched:
             continue
         sign = re.sub(r"[0-9]", "", wanted)[:1] or "x"
         exchange = edit.ask(asked.asked, endpoint.fields.size[0], size.replace("x", sign))
@@ -172,7 +172,7 @@ def _another_vector(
     if not told or not isinstance(told[0][1], list):
         return None
     array = told[0][0].rpartition("/")[0].rpartition("/")[0]
-    vectors = at(part.value, array) if part else None
+    vectors = resolve(part.value, array) if part else None
     if not isinstance(vectors, list):
         return None
     another = edit.planted(vectors[0], "/embedding", change(told[0][1]))
@@ -182,7 +182,7 @@ def _another_vector(
 def _longer(reading: AnalyzedExchange, by: int) -> Exchange | None:
     part, pointer = _vector(reading)
     endpoint = reading.endpoint
-    vector = at(part.value, pointer) if part and pointer else None
+    vector = resolve(part.value, pointer) if part and pointer else None
     if endpoint is None or not isinstance(vector, list):
         return None
     return edit.ask(reading, endpoint.fields.dimension[0], len(vector) + by)

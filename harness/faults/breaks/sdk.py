@@ -24,7 +24,7 @@ from harness.types import (
     Turn,
     Usage,
 )
-from harness.wire import MISSING, at
+from harness.wire import MISSING, resolve
 
 
 def _call(told: AnalyzedTurn) -> tuple[Call, AnalyzedExchange] | None:
@@ -75,7 +75,7 @@ def _sends_words(told: AnalyzedTurn) -> bool:
         return False
     call, asked = found
     pointers = asked.endpoint.fields.prompt if asked.endpoint else ()
-    prompt = any(at(asked.request_json.value, pointer) is not MISSING for pointer in pointers)
+    prompt = any(resolve(asked.request_json.value, pointer) is not MISSING for pointer in pointers)
     return bool(call.messages) if call.kind is CallKind.CHAT else prompt
 
 

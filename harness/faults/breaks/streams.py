@@ -10,7 +10,7 @@ from harness.analysis.transcript import AnalyzedTranscript
 from harness.faults.breaks import edit
 from harness.rules.rule import spoken, streamed
 from harness.types import Exchange, LooseJson, Reply, Transcript
-from harness.wire import at
+from harness.wire import resolve
 
 
 def _whole(reading: AnalyzedExchange) -> Reply | None:
@@ -24,7 +24,7 @@ def _counts(reading: AnalyzedExchange, name: str) -> list[tuple[Part, str, int]]
     told = []
     for part, _ in streamed(reading) if endpoint else []:
         pointer = edit.place(part, getattr(endpoint.fields, name)) if endpoint else ""
-        count = at(part.value, pointer) if pointer else None
+        count = resolve(part.value, pointer) if pointer else None
         if isinstance(count, int):
             told.append((part, pointer, count))
     return told
@@ -83,7 +83,7 @@ def _identity(reading: AnalyzedExchange, position: int) -> Exchange | None:
     if endpoint is None or len(told) < 2 or not endpoint.fields.constant:
         return None
     pointer = endpoint.fields.constant[position % len(endpoint.fields.constant)]
-    began, ended = at(told[0][0].value, pointer), at(told[-1][0].value, pointer)
+    began, ended = resolve(told[0][0].value, pointer), resolve(told[-1][0].value, pointer)
     if not began or not ended or not isinstance(ended, str | int):
         return None
     other = ended + 1 if isinstance(ended, int) else ended + "x"
@@ -115,7 +115,7 @@ def finish_is_left_out(reading: AnalyzedExchange) -> Exchange | None:
 
     def open_ended(value: LooseJson) -> LooseJson:
         for pointer in pointers:
-            value = edit.planted(value, pointer, "null") if at(value, pointer) else value
+            value = edit.planted(value, pointer, "null") if resolve(value, pointer) else value
         return value
 
     return edit.put_all(reading, open_ended)
@@ -127,7 +127,7 @@ def finishes_twice(reading: AnalyzedExchange) -> Exchange | None:
     if not ends or endpoint is None or ends[-1].event is None:
         return None
     pointer = edit.place(ends[-1], endpoint.fields.finish_reason)
-    other = "length" if at(ends[-1].value, pointer) != "length" else "stop"
+    other = "length" if resolve(ends[-1].value, pointer) != "length" else "stop"
     changed = edit.put(reading, ends[-1], pointer, other)
     if changed is None:
         return None
@@ -165,7 +165,9 @@ def _so_far(reading: AnalyzedExchange) -> list[tuple[Part, str, str]]:
         return []
     told = [(p, edit.place(p, endpoint.fields.content), r.content) for p, r in streamed(reading)]
     texts = [
-        (p, pointer, text) for p, pointer, text in told if text and at(p.value, pointer) == text
+        (p, pointer, text)
+        for p, pointer, text in told
+        if text and resolve(p.value, pointer) == text
     ]
     return texts if len({text for _, _, text in texts}) > 2 else []
 
@@ -232,7 +234,7 @@ def _repeated(reading: AnalyzedExchange, name: str) -> Exchange | None:
     for part, reply in streamed(reading):
         pointer = edit.place(part, getattr(endpoint.fields, name))
         piece = getattr(reply, name)
-        if piece and at(part.value, pointer) == piece:
+        if piece and resolve(part.value, pointer) == piece:
             so_far += piece
             told[part.event] = (pointer, so_far)
     events = iter([part.event for part in reversed(reading.parts)])
@@ -262,12 +264,12 @@ def _differs(read: AnalyzedTranscript, name: str, change: object) -> Transcript 
         if endpoint is None or whole is None or not _has_twin(read, reading):
             continue
         pointers = edit.concrete(getattr(endpoint.fields, name))
-        if not any(at(part.value, p) for part in reading.parts for p in pointers):
+        if not any(resolve(part.value, p) for part in reading.parts for p in pointers):
             continue
 
         def changed(value: LooseJson, pointers: list[str] = pointers) -> LooseJson:
             for pointer in pointers:
-                told = at(value, pointer)
+                told = resolve(value, pointer)
                 if told and callable(change):
                     value = edit.planted(value, pointer, change(told))
             return value

@@ -12,7 +12,7 @@ from harness.analysis.transcript import AnalyzedTranscript
 from harness.faults.breaks import edit
 from harness.rules.rule import answers, spoken
 from harness.types import Exchange, LooseJson, Transcript
-from harness.wire import at
+from harness.wire import resolve
 
 
 def _state(reading: AnalyzedExchange) -> tuple[Part | None, str, str]:
@@ -21,7 +21,7 @@ def _state(reading: AnalyzedExchange) -> tuple[Part | None, str, str]:
     for part in answers(reading)[:1] if endpoint else []:
         if endpoint and endpoint.role in (Role.SUBMIT, Role.POLL):
             pointer = edit.place(part, endpoint.fields.state)
-            told = at(part.value, pointer) if pointer else None
+            told = resolve(part.value, pointer) if pointer else None
             if isinstance(told, str) and told in endpoint.states:
                 return part, pointer, told
     return None, "", ""

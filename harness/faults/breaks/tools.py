@@ -11,7 +11,7 @@ from harness.analysis.transcript import AnalyzedTranscript
 from harness.faults.breaks import edit
 from harness.rules.rule import answered, messages, replies, spoken
 from harness.types import Exchange, LooseJson, Reply, Transcript
-from harness.wire import MISSING, at
+from harness.wire import MISSING, resolve
 
 
 def _calls(reading: AnalyzedExchange) -> list[tuple[Part, str, LooseJson]]:
@@ -54,7 +54,7 @@ def arguments_are_cut_off(reading: AnalyzedExchange) -> Exchange | None:
     if not told or not isinstance(reply, Reply) or reply.finish_reason == "length":
         return None
     part, pointer, call = told[-1]
-    arguments = at(call, "/function/arguments")
+    arguments = resolve(call, "/function/arguments")
     if not isinstance(arguments, str) or not arguments.endswith("}"):
         return None
     return edit.put(reading, part, f"{pointer}/function/arguments", arguments[:-1])
@@ -82,8 +82,11 @@ def later_piece_has_another_name(reading: AnalyzedExchange) -> Exchange | None:
     """A later piece of a call names another function."""
     told = _pieces(reading)
     for (_, _, before), (part, pointer, call) in pairwise(told):
-        same = at(call, "/index") == at(before, "/index") and at(call, "/index") is not MISSING
-        if same and at(call, "/id") in ("", at(before, "/id")):
+        same = (
+            resolve(call, "/index") == resolve(before, "/index")
+            and resolve(call, "/index") is not MISSING
+        )
+        if same and resolve(call, "/id") in ("", resolve(before, "/id")):
             return edit.put(
                 reading, part, "", edit.planted(part.value, f"{pointer}/function/name", "another")
             )
@@ -112,9 +115,9 @@ def _asking(
         if endpoint is None or not asked.reply.tool_calls or not isinstance(tools, list):
             continue
         called = {call.name for call in asked.reply.tool_calls}
-        if not called & {at(tool, "/function/name") for tool in tools}:
+        if not called & {resolve(tool, "/function/name") for tool in tools}:
             continue
-        new = [edit.planted(t, pointer, value(at(t, pointer))) for t in tools]
+        new = [edit.planted(t, pointer, value(resolve(t, pointer))) for t in tools]
         exchange = edit.ask(asked.asked, endpoint.fields.tools[0], new)
         if exchange is not None:
             return edit.swapped(read, asked.asked, exchange)
@@ -193,7 +196,7 @@ def calls_finish_with_stop(reading: AnalyzedExchange) -> Exchange | None:
 
     def stopped(value: LooseJson) -> LooseJson:
         for pointer in pointers:
-            if at(value, pointer) not in (MISSING, None, "null"):
+            if resolve(value, pointer) not in (MISSING, None, "null"):
                 value = edit.planted(value, pointer, "stop")
         return value
 
@@ -219,7 +222,7 @@ def call_is_added_to_an_end(reading: AnalyzedExchange) -> Exchange | None:
         return None
     part = told[-1][0]
     for pointer in endpoint.fields.tool_calls:
-        if isinstance(at(part.value, pointer.rpartition("/")[0]), dict):
+        if isinstance(resolve(part.value, pointer.rpartition("/")[0]), dict):
             return edit.put(reading, part, "", edit.planted(part.value, pointer, [_ADDED]))
     return None
 
@@ -230,7 +233,7 @@ def _results(reading: AnalyzedExchange) -> list[tuple[str, LooseJson]]:
     return [
         (f"{pointer}/{n}", held)
         for n, held in enumerate(sent)
-        if at(held, "/role") == "tool" and isinstance(at(held, "/tool_call_id"), str)
+        if resolve(held, "/role") == "tool" and isinstance(resolve(held, "/tool_call_id"), str)
     ]
 
 
@@ -274,7 +277,7 @@ def message_says_nothing(reading: AnalyzedExchange) -> Exchange | None:
     """A message has no content."""
     pointer, sent = messages(reading)
     last = f"{pointer}/{len(sent) - 1}"
-    if not sent or at(sent[-1], "/tool_calls"):
+    if not sent or resolve(sent[-1], "/tool_calls"):
         return None
     return edit.ask(reading, f"{last}/content", None)
 
@@ -289,7 +292,7 @@ def _continued(
         for asked in told[n + 1 :]:
             pointer, sent = messages(asked.asked)
             goes_on = first and sent[: len(first)] == first and len(sent) > len(first)
-            if not goes_on or at(sent[len(first)], "/role") != "assistant":
+            if not goes_on or resolve(sent[len(first)], "/role") != "assistant":
                 continue
             changed = change(sent[len(first)])
             exchange = edit.ask(asked.asked, f"{pointer}/{len(first)}", changed)

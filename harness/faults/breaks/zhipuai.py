@@ -8,7 +8,7 @@ from harness.analysis.exchange import AnalyzedExchange
 from harness.faults.breaks import edit
 from harness.rules.rule import answers, spoken
 from harness.types import Exchange
-from harness.wire import at
+from harness.wire import resolve
 
 _DIALECT = "zhipuai"
 
@@ -35,9 +35,9 @@ def error_has_a_name(reading: AnalyzedExchange) -> Exchange | None:
 
 def _own_id(reading: AnalyzedExchange) -> str:
     told = answers(reading)[:1] if _ours(reading) else []
-    own = at(told[0].value, "/id") if told else ""
+    own = resolve(told[0].value, "/id") if told else ""
     is_chat = reading.endpoint is not None and not reading.endpoint.fields.task_id
-    sent = at(reading.request_json.value, "/request_id")
+    sent = resolve(reading.request_json.value, "/request_id")
     digits = isinstance(own, str) and any(c.isdigit() for c in own)
     return str(own) if is_chat and digits and not sent else ""
 
@@ -59,8 +59,8 @@ def log_id_is_another(reading: AnalyzedExchange) -> Exchange | None:
 
 def _created(reading: AnalyzedExchange, change: int) -> Exchange | None:
     told = answers(reading)[:1] if _ours(reading) else []
-    own = at(told[0].value, "/id") if told else ""
-    created = at(told[0].value, "/created") if told else None
+    own = resolve(told[0].value, "/id") if told else ""
+    created = resolve(told[0].value, "/created") if told else None
     timely = isinstance(own, str) and re.fullmatch(r"20[0-9]{12}[0-9a-f]{8,24}", own)
     if not timely or type(created) is not int:
         return None

@@ -9,7 +9,7 @@ from typing import TypeAlias
 
 from harness.faults.transport.recorded import Recorded
 from harness.types import LooseJson
-from harness.wire import read_json
+from harness.wire import compact_bytes, read_json
 
 Block: TypeAlias = tuple[bytes, ...]
 """The lines of one event, without their ends."""
@@ -57,19 +57,10 @@ def _value(line: bytes) -> bytes:
     return line.partition(b":")[2].removeprefix(b" ")
 
 
-def dump(value: LooseJson) -> bytes:
-    """JSON as the services write it: in one line, without spaces, Chinese as it is."""
-    return _encoded(value, json.dumps(value, ensure_ascii=False, separators=(",", ":")))
-
-
 def spread(value: LooseJson) -> bytes:
     """JSON on as many lines as it has members."""
-    return _encoded(value, json.dumps(value, ensure_ascii=False, indent=1))
-
-
-def _encoded(value: LooseJson, text: str) -> bytes:
     try:
-        return text.encode()
+        return json.dumps(value, ensure_ascii=False, indent=1).encode()
     except UnicodeEncodeError:  # half a character, which JSON can only escape
         return json.dumps(value).encode()
 
@@ -77,7 +68,7 @@ def _encoded(value: LooseJson, text: str) -> bytes:
 def reworded(
     recorded: Recorded,
     change: Callable[[LooseJson], LooseJson],
-    write: Callable[[LooseJson], bytes] = dump,
+    write: Callable[[LooseJson], bytes] = compact_bytes,
 ) -> bytes:
     """The body with each JSON value of it, a document or an event's data, changed."""
     if not recorded.is_stream:

@@ -11,7 +11,7 @@ from harness.faults.transport.recorded import Recorded
 from harness.faults.transport.schema import Member, members, nulled, without
 from harness.faults.transport.sent import Sent
 from harness.types import LooseJson, Reply
-from harness.wire import find
+from harness.wire import query
 
 NEW = "x_new_member"
 """The name of a member that no dialect has."""
@@ -91,7 +91,7 @@ def _raised(value: LooseJson, recorded: Recorded, by: int) -> LooseJson:
 
 def _added(value: LooseJson, pointer: str, more: int) -> LooseJson:
     """The value with a number at a pointer raised, if there is one."""
-    if [type(found) for _, found in find(value, pointer)] != [int]:
+    if [type(found) for _, found in query(value, pointer)] != [int]:
         return value
     step, _, rest = pointer[1:].partition("/")
     child = value[step]

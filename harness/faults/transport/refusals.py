@@ -7,11 +7,11 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from harness.analysis.endpoint import Endpoint
-from harness.faults.transport.events import Block, blocks, data_of, dump, joined, with_data
+from harness.faults.transport.events import Block, blocks, data_of, joined, with_data
 from harness.faults.transport.recorded import Recorded
 from harness.faults.transport.sent import Sent
 from harness.types import LooseJson
-from harness.wire import read_json
+from harness.wire import compact_bytes, read_json
 
 JSON = ("Content-Type", "application/json")
 HTML = ("Content-Type", "text/html; charset=utf-8")
@@ -44,7 +44,9 @@ def _put(value: LooseJson, steps: list[str], text: str) -> LooseJson:
 
 
 def _body(recorded: Recorded, code: str) -> bytes:
-    return dump(refusal(recorded.endpoint, code, "the service is overloaded, try again later"))
+    return compact_bytes(
+        refusal(recorded.endpoint, code, "the service is overloaded, try again later")
+    )
 
 
 def too_many_requests(recorded: Recorded, spot: int) -> Sent:

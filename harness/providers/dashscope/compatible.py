@@ -10,7 +10,7 @@ from harness.analysis.endpoint import Endpoint, Role, Schema
 from harness.analysis.json_schema import INTEGER, NAME, STRING, nullable, record
 from harness.providers.openai import endpoints as openai_endpoints
 from harness.types import LooseJson
-from harness.wire import at
+from harness.wire import resolve
 
 # [REC]; `content_filter` and `function_call` belong to the form but were never seen here.
 FINISH_REASONS = frozenset({"stop", "length", "tool_calls", "content_filter", "function_call"})
@@ -59,12 +59,12 @@ EVENT: Schema = record(
 
 def asks_for_usage(asked: LooseJson) -> bool:
     """[REC]: a stream counts its tokens only if asked to by `stream_options.include_usage`."""
-    return at(asked, "/stream_options/include_usage") is True
+    return resolve(asked, "/stream_options/include_usage") is True
 
 
 def translates(asked: LooseJson) -> bool:
     """Whether a model that translates is asked: some give whole texts so far, whatever is asked."""
-    return str(at(asked, "/model")).startswith("qwen-mt")
+    return str(resolve(asked, "/model")).startswith("qwen-mt")
 
 
 def cumulative(asked: LooseJson) -> bool | None:

@@ -22,7 +22,7 @@ from harness.analysis.json_schema import (
 from harness.providers.dashscope.compatible import translates
 from harness.providers.openai.endpoints import TOOL_CALL, TOOL_CALL_PIECE
 from harness.types import LooseJson
-from harness.wire import at
+from harness.wire import resolve
 
 HEADERS = frozenset(
     {
@@ -288,7 +288,7 @@ def cumulative(asked: LooseJson) -> bool | None:
     Models that think give increments unless they are told not to, so that a request that leaves
     it open says nothing.
     """
-    told = at(asked, "/parameters/incremental_output")
+    told = resolve(asked, "/parameters/incremental_output")
     if translates(asked):
         return None
     return not told if isinstance(told, bool) else None

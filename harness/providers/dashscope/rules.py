@@ -10,7 +10,7 @@ from harness.analysis.endpoint import Part
 from harness.analysis.exchange import AnalyzedExchange
 from harness.rules.rule import show, spoken, violation
 from harness.types import Finding
-from harness.wire import Event, at
+from harness.wire import Event, resolve
 
 DIALECT = "dashscope"
 FORMS = (DIALECT, "compatible")
@@ -82,7 +82,7 @@ def dashscope_request_ids_agree(reading: AnalyzedExchange) -> Iterator[Finding]:
     if endpoint is None or endpoint.dialect not in FORMS or not _ID.fullmatch(header):
         return
     for part in reading.parts[:1]:
-        found = at(part.value, "/request_id")
+        found = resolve(part.value, "/request_id")
         if isinstance(found, str) and found and found != header:
             place = reading.place("/request_id", part)
             yield violation(f"{show(header)} as in the header x-request-id", show(found), place)

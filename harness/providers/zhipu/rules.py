@@ -11,7 +11,7 @@ from harness.analysis.endpoint import Endpoint, Part
 from harness.analysis.exchange import AnalyzedExchange
 from harness.rules.rule import answers, show, spoken, violation
 from harness.types import Finding
-from harness.wire import at, find
+from harness.wire import query, resolve
 
 DIALECT = "zhipuai"
 
@@ -47,12 +47,19 @@ def zhipu_ids_agree(reading: AnalyzedExchange) -> Iterator[Finding]:
     Tasks add a prefix to theirs [DOC A4].
     """
     endpoint = _ours(reading)
-    if endpoint is None or endpoint.fields.task_id or at(reading.request_json.value, "/request_id"):
+    if (
+        endpoint is None
+        or endpoint.fields.task_id
+        or resolve(reading.request_json.value, "/request_id")
+    ):
         return
     logged = reading.exchange.response.header("x-log-id")
     for part in answers(reading)[:1]:
-        own = at(part.value, "/id")
-        for pointer, other in (("/request_id", at(part.value, "/request_id")), ("/id", logged)):
+        own = resolve(part.value, "/id")
+        for pointer, other in (
+            ("/request_id", resolve(part.value, "/request_id")),
+            ("/id", logged),
+        ):
             if _told(own) and _told(other) and own != other:
                 name = "the header x-log-id" if pointer == "/id" else "request_id"
                 place = reading.place(pointer, part)
@@ -75,7 +82,7 @@ def zhipu_id_tells_time(reading: AnalyzedExchange) -> Iterator[Finding]:
     if _ours(reading) is None:
         return
     for part in answers(reading)[:1]:
-        created, told = at(part.value, "/created"), _time(at(part.value, "/id"))
+        created, told = resolve(part.value, "/created"), _time(resolve(part.value, "/id"))
         if type(created) is int and told is not None and abs(told - created) > _AN_HOUR:
             place = reading.place("/created", part)
             yield violation(f"about {told}, as the id says", str(created), place)
@@ -105,8 +112,8 @@ def zhipu_filter_is_known(reading: AnalyzedExchange) -> Iterator[Finding]:
     if _ours(reading) is None:
         return
     for part in answers(reading):
-        for pointer, told in find(part.value, "/content_filter/[]"):
-            if at(told, "/role") not in _FILTERED or at(told, "/level") not in _LEVELS:
+        for pointer, told in query(part.value, "/content_filter/[]"):
+            if resolve(told, "/role") not in _FILTERED or resolve(told, "/level") not in _LEVELS:
                 expected = f"a role among {', '.join(_FILTERED)} and a level from 0 to 3"
                 yield violation(expected, show(told), reading.place(pointer, part))
 

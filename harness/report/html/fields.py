@@ -9,10 +9,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from harness.analysis.shape import shape
 from harness.analysis.transcript import AnalyzedTranscript, AnalyzedTurn
 from harness.compare.summary import PARTS, portrait
 from harness.report.api_forms import Way, way
-from harness.wire import shape
 
 MAX_FIELDS = 500
 """So many fields of one table are listed."""

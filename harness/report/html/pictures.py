@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 from collections.abc import Iterable, Mapping
 
-from harness.wire.images import picture
+from harness.wire.images import inspect_image
 
 MAX_PICTURE = 2_000_000
 """A larger picture, in bytes, is told of and not shown."""
@@ -16,7 +16,7 @@ MAX_PICTURES = 20_000_000
 
 def embedded(data: bytes) -> str:
     """A picture as a data URL; empty for what is no picture, or a large one."""
-    shown = picture(data)
+    shown = inspect_image(data)
     if shown is None or len(data) > MAX_PICTURE:
         return ""
     return f"data:{shown.media_type};base64,{base64.b64encode(data).decode('ascii')}"

@@ -27,7 +27,7 @@ from harness.types import (
     Turn,
     View,
 )
-from harness.wire import at, find
+from harness.wire import query, resolve
 
 EXAMPLES: Mapping[str, tuple[Exchange, ...]] = MappingProxyType(
     {**zhipuai.EXAMPLES, **dashscope.EXAMPLES}
@@ -61,7 +61,7 @@ def _call(asked: AnalyzedExchange) -> Call:
     body, endpoint = asked.request_json.value, asked.endpoint
     prompt = first(body, endpoint.fields.prompt) if endpoint else None
     start = endpoint.fields.parameters if endpoint else ""
-    parameters = at(body, start) if start else {}
+    parameters = resolve(body, start) if start else {}
     mode = Mode.STREAM if wants_stream(asked) or asked.is_stream else Mode.SYNC
     if endpoint and endpoint.role is Role.SUBMIT:
         mode = Mode.ASYNC
@@ -69,7 +69,7 @@ def _call(asked: AnalyzedExchange) -> Call:
     return Call(
         kind=CallKind.CHAT if sent or prompt is None else CallKind.PROMPT,
         mode=mode,
-        model=str(at(body, "/model")),
+        model=str(resolve(body, "/model")),
         messages=sent,
         prompt=str(prompt or ""),
         parameters=parameters if isinstance(parameters, dict) else {},
@@ -77,8 +77,14 @@ def _call(asked: AnalyzedExchange) -> Call:
 
 
 def _message(held: LooseJson) -> Message:
-    told = [at(held, "/role"), text_of(at(held, "/content")), at(held, "/tool_call_id")]
+    told = [
+        resolve(held, "/role"),
+        text_of(resolve(held, "/content")),
+        resolve(held, "/tool_call_id"),
+    ]
     role, content, call = (text if isinstance(text, str) else "" for text in told)
     pointers = ("/id", "/function/name", "/function/arguments")
-    calls = (ToolCall(*(str(at(c, p)) for p in pointers)) for _, c in find(held, "/tool_calls/[]"))
+    calls = (
+        ToolCall(*(str(resolve(c, p)) for p in pointers)) for _, c in query(held, "/tool_calls/[]")
+    )
     return Message(role, content, tuple(calls), call)

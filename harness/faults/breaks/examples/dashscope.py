@@ -6,8 +6,9 @@ from dataclasses import replace
 
 from harness.faults.breaks import making
 from harness.faults.breaks.examples.question import COUNTED, TOOLS, USER, said
-from harness.faults.breaks.making import data_only, dump, exchange, get, numbered, picture, post
+from harness.faults.breaks.making import data_only, exchange, get, numbered, picture, post
 from harness.types import Exchange, LooseJson, Request, Response
+from harness.wire import compact_bytes
 
 DASHSCOPE = "https://dashscope.aliyuncs.com/api/v1"
 COMPATIBLE = "https://dashscope.aliyuncs.com/compatible-mode/v1/chat/completions"
@@ -118,7 +119,7 @@ BROKEN_OFF = stream(
     PROMPT,
     numbered(output({"finish_reason": "null", "text": "1"}, 1))
     + b"id:2\nevent:error\n:HTTP_STATUS/400\ndata:"
-    + dump({"code": "DataInspectionFailed", "message": "Bad.", "request_id": REQUEST})
+    + compact_bytes({"code": "DataInspectionFailed", "message": "Bad.", "request_id": REQUEST})
     + b"\n\n",
 )
 

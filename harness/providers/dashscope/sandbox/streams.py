@@ -8,9 +8,9 @@ from itertools import accumulate
 
 from harness.providers.dashscope.sandbox.answers import multimodal_usage
 from harness.providers.dashscope.sandbox.form import Form
-from harness.sandbox.house import compact
 from harness.sandbox.words import tokens
 from harness.types import LooseJson, Reply
+from harness.wire import compact_bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +38,9 @@ def stream_events(reply: Reply, form: Form) -> Iterator[bytes]:
             "request_id": form.request_id,
         }
         yield (
-            f"id:{number}\nevent:result\n:HTTP_STATUS/200\ndata:".encode() + compact(body) + b"\n\n"
+            f"id:{number}\nevent:result\n:HTTP_STATUS/200\ndata:".encode()
+            + compact_bytes(body)
+            + b"\n\n"
         )
 
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from harness.providers.zhipu.sandbox.answers import created, usage
-from harness.sandbox.house import compact
 from harness.sandbox.words import tokens
 from harness.types import LooseJson, Reply, ToolCall
+from harness.wire import compact_bytes
 
 
 def stream_events(reply: Reply, model: str, id: str) -> Iterator[bytes]:
@@ -19,7 +19,9 @@ def stream_events(reply: Reply, model: str, id: str) -> Iterator[bytes]:
     head = {"id": id, "created": created(), "model": model}
 
     def event(choice: dict[str, LooseJson], **more: LooseJson) -> bytes:
-        return b"data: " + compact(head | {"choices": [{"index": 0} | choice]} | more) + b"\n\n"
+        return (
+            b"data: " + compact_bytes(head | {"choices": [{"index": 0} | choice]} | more) + b"\n\n"
+        )
 
     for number, piece in enumerate(tokens(reply.reasoning or "")):
         first: dict[str, LooseJson] = {} if number else {"content": ""}

@@ -1,4 +1,4 @@
-"""Pictures told by their first bytes."""
+"""Pictures are recognized by their first bytes, and decoded completely."""
 
 from __future__ import annotations
 
@@ -9,27 +9,36 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from harness.wire.images import Picture, picture
+from harness.wire.images import ImageInfo, decode_image, inspect_image
 
 
-@pytest.mark.parametrize("format", ["PNG", "JPEG", "GIF", "WEBP"])
+@pytest.mark.parametrize("format", ["PNG", "JPEG", "GIF", "WEBP", "BMP"])
 def test_format_and_size_are_what_the_library_wrote(format: str) -> None:
     """The size of a picture drawn by Pillow is read back."""
     drawn = io.BytesIO()
     Image.new("RGB", (300, 20), "red").save(drawn, format)
-    assert picture(drawn.getvalue()) == Picture(f"image/{format.lower()}", 300, 20)
+    assert inspect_image(drawn.getvalue()) == ImageInfo(f"image/{format.lower()}", 300, 20)
+    assert decode_image(drawn.getvalue()) == (300, 20)
+
+
+def test_a_broken_picture_does_not_decode() -> None:
+    """A picture cut in half is named as such, and so are bytes of another kind."""
+    drawn = io.BytesIO()
+    Image.effect_noise((60, 60), 50).save(drawn, "PNG")
+    assert "truncated" in str(decode_image(drawn.getvalue()[: len(drawn.getvalue()) // 2]))
+    assert decode_image(b"<html>") == "bytes of no known form"
 
 
 def test_a_lossless_picture_is_measured() -> None:
     """The lossless kind of WebP keeps its size in single bits."""
     drawn = io.BytesIO()
     Image.new("RGB", (300, 20), "red").save(drawn, "WEBP", lossless=True)
-    assert picture(drawn.getvalue()) == Picture("image/webp", 300, 20)
+    assert inspect_image(drawn.getvalue()) == ImageInfo("image/webp", 300, 20)
 
 
 def test_what_is_no_picture_is_none() -> None:
     """Other bytes are no picture."""
-    assert picture(b"<html>") is None
+    assert inspect_image(b"<html>") is None
 
 
 HEADS = [b"\x89PNG\r\n\x1a\n", b"GIF89a", b"\xff\xd8\xff", b"RIFF\0\0\0\0WEBPVP8X", b""]
@@ -39,5 +48,5 @@ HEADS = [b"\x89PNG\r\n\x1a\n", b"GIF89a", b"\xff\xd8\xff", b"RIFF\0\0\0\0WEBPVP8
 @settings(deadline=None)
 def test_no_bytes_raise(head: bytes, rest: bytes) -> None:
     """Any bytes are read without an error."""
-    found = picture(head + rest)
+    found = inspect_image(head + rest)
     assert found is None or found.size

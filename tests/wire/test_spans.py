@@ -9,8 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from harness.types import LooseJson
-from harness.wire import at, walk
-from harness.wire.spans import nearest, span
+from harness.wire import resolve, walk
+from harness.wire.spans import nearest_span, span
 
 VALUES: st.SearchStrategy[LooseJson] = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=5),
@@ -32,7 +32,7 @@ def test_every_value_is_found_where_it_stands(
     for pointer, expected in walk(value):
         found = span(text, pointer)
         assert found is not None
-        assert json.loads(text[found.start : found.end]) == expected == at(value, pointer)
+        assert json.loads(text[found.start : found.end]) == expected == resolve(value, pointer)
 
 
 @settings(max_examples=150, deadline=None)
@@ -52,10 +52,10 @@ def test_what_is_not_there_is_not_found(pointer: str) -> None:
 def test_what_is_missing_is_where_it_should_be_held() -> None:
     """The innermost value that is there."""
     text = b'{"a": {"b": [1, 2]}}'
-    found = nearest(text, "/a/b/7/c")
+    found = nearest_span(text, "/a/b/7/c")
     assert found is not None
     assert text[found.start : found.end] == b"[1, 2]"
-    assert nearest(b"", "/a") is None
+    assert nearest_span(b"", "/a") is None
 
 
 def test_keys_that_are_written_with_signs_are_found() -> None:

@@ -1,0 +1,28 @@
+"""The shape of JSON values: which paths exist in them, and with which types."""
+
+from __future__ import annotations
+
+from harness.types import Json
+from harness.wire.json import type_name
+from harness.wire.pointer import ITEMS, escape
+
+Shape = dict[str, frozenset[str]]
+"""JSON Schema type names by path; all items of an array share the path `[]`."""
+
+
+def shape(*values: Json) -> Shape:
+    """Return the union of the shapes of *values*.
+
+    >>> shape({"a": [1, None]})
+    {'': frozenset({'object'}), '/a': frozenset({'array'}), '/a/[]': frozenset({'integer', 'null'})}
+    """
+    types: dict[str, set[str]] = {}
+    stack = [("", value) for value in reversed(values)]
+    while stack:
+        path, node = stack.pop()
+        types.setdefault(path, set()).add(type_name(node))
+        if isinstance(node, dict):
+            stack.extend((f"{path}/{escape(k)}", v) for k, v in reversed(node.items()))
+        elif isinstance(node, list):
+            stack.extend((f"{path}/{ITEMS}", v) for v in reversed(node))
+    return {path: frozenset(names) for path, names in types.items()}

@@ -1,0 +1,146 @@
+"""Server-sent events, read by the WHATWG grammar, with the byte offset of every part."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from harness.wire.json import Document, read_json
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """One server-sent event.
+
+    `number` counts from 1; `offset` is the byte offset of its first line in the body, and
+    `data_offset` that of its first data line's value; `lines` are those of all its data lines.
+    `complete` is False for a last event without its closing blank line. `comments` are the lines
+    that begin with a colon.
+    """
+
+    number: int
+    data: str
+    event: str = ""
+    id: str = ""
+    comments: tuple[str, ...] = ()
+    offset: int = 0
+    data_offset: int = 0
+    complete: bool = True
+    lines: tuple[int, ...] = field(default=(), compare=False, repr=False)
+
+    @property
+    def json(self) -> Document:
+        """The data read as JSON."""
+        return read_json(self.data.encode())
+
+    def byte(self, offset: int) -> int:
+        """Return the offset in the body of a byte of the data, which may span several lines."""
+        for start, line in zip(self.lines, self.data.encode().split(b"\n"), strict=False):
+            if offset <= len(line):
+                return start + offset
+            offset -= len(line) + 1
+        return self.data_offset
+
+
+@dataclass(frozen=True, slots=True)
+class Stream:
+    """A body read as server-sent events; `problems` are (byte offset, text) pairs."""
+
+    events: tuple[Event, ...]
+    problems: tuple[tuple[int, str], ...] = ()
+
+
+_KNOWN_FIELDS = frozenset({"event", "id", "retry"})
+"""The fields of the grammar besides `data`."""
+
+
+class _Reader:
+    """Collects the lines of one event at a time."""
+
+    def __init__(self) -> None:
+        self.events: list[Event] = []
+        self.problems: list[tuple[int, str]] = []
+        self._comments: list[str] = []
+        self._clear()
+
+    def _clear(self) -> None:
+        self._fields: dict[str, str] = {}
+        self._data: list[str] = []
+        self._lines: list[int] = []
+        self._start: int | None = None
+
+    def line(self, offset: int, raw: bytes) -> None:
+        """Add one line that is not blank."""
+        if self._start is None:
+            self._start = offset
+        try:
+            line = raw.decode("utf-8")
+        except UnicodeDecodeError as error:
+            self.problems.append((offset + error.start, "a line is not UTF-8"))
+            line = raw.decode("utf-8", "replace")
+        name, colon, value = line.partition(":")
+        if colon and not name:
+            self._comments.append(value)
+        elif name == "data":
+            space = value.startswith(" ")
+            self._lines.append(offset + len(name) + len(colon) + space)
+            self._data.append(value[space:])
+        elif name in _KNOWN_FIELDS:
+            self._fields[name] = value.removeprefix(" ")
+        else:
+            self.problems.append((offset, f"unknown field {name[:40]!r}"))
+
+    def close(self, complete: bool) -> None:
+        """End the event, if there is one; comments alone belong to the next event."""
+        if self._start is not None and (self._data or self._fields):
+            if not complete:
+                problem = "the last event is not closed by a blank line"
+                self.problems.append((self._start, problem))
+            event = Event(
+                number=len(self.events) + 1,
+                data="\n".join(self._data),
+                event=self._fields.get("event", ""),
+                id=self._fields.get("id", ""),
+                comments=tuple(self._comments),
+                offset=self._start,
+                data_offset=self._lines[0] if self._lines else 0,
+                complete=complete,
+                lines=tuple(self._lines),
+            )
+            self.events.append(event)
+            self._comments.clear()
+        self._clear()
+
+
+def read_events(body: bytes) -> Stream:
+    """Read a body as server-sent events. Never raises.
+
+    Deviations that a client would ignore (unknown fields, bytes that are not UTF-8, an unfinished
+    event at the end) are kept as problems.
+    """
+    reader = _Reader()
+    for offset, raw, has_end in _lines(body):
+        if not has_end:
+            reader.problems.append((offset, "the stream ends in the middle of a line"))
+        if raw:
+            reader.line(offset, raw)
+        else:
+            reader.close(complete=True)
+    reader.close(complete=False)
+    return Stream(tuple(reader.events), tuple(reader.problems))
+
+
+_LINE_END = re.compile(rb"\r\n|\n|\r")
+_BOM = b"\xef\xbb\xbf"
+"""The byte order mark, which a stream may begin with."""
+
+
+def _lines(body: bytes) -> Iterator[tuple[int, bytes, bool]]:
+    """Yield (offset, line without its end, whether it has an end), without a byte order mark."""
+    start = len(_BOM) if body.startswith(_BOM) else 0
+    for end in _LINE_END.finditer(body, start):
+        yield start, body[start : end.start()], True
+        start = end.end()
+    if start < len(body):
+        yield start, body[start:], False
