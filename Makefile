@@ -5,11 +5,15 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
+CATALOGUES := $(patsubst %.po,%.mo,$(wildcard harness/locale/*/LC_MESSAGES/*.po))
+TEMPLATE := build/harness.pot
+KEYWORDS := --no-default-keywords -k mark -k t -k text -k label -k plural:1,2
 
 export PIP_CONSTRAINT := $(CURDIR)/constraints.txt
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: mutation screenshots help demo quick test lint types tests mutants shipped bench fuzz clean
+.PHONY: catalogues mutation screenshots help demo quick test lint types tests mutants shipped bench \
+  fuzz clean
 
 help:
 	@echo "make demo     record from a sandbox, replay offline, check, compare: no keys needed"
@@ -21,9 +25,10 @@ help:
 	@echo "make bench    how fast a replay is, beside vcrpy, cassetter and the floor; some minutes"
 	@echo "make fuzz     damaged files and answers, EXAMPLES=2000 a test; some minutes"
 	@echo "make screenshots  pictures of the report page, in screenshots/; needs chromium"
+	@echo "make catalogues   take new and changed messages into the translations"
 	@echo "make clean    remove .venv and everything built"
 
-demo: $(READY)
+demo: $(READY) $(CATALOGUES)
 	@$(BIN)/harness demo
 
 quick: $(READY)
@@ -37,6 +42,9 @@ lint: $(READY)
 	@$(BIN)/ruff format --check .
 	@echo "== lint: imports between packages"
 	@$(BIN)/lint-imports
+
+	@echo "== lint: translations"
+	@$(BIN)/python -m pytest -q tests/test_locale.py
 
 types: $(READY)
 	@echo "== types: mypy, strict"
@@ -71,6 +79,15 @@ screenshots: $(READY)
 # 4 GB at most: what would take more memory than there is fails instead.
 fuzz: $(READY)
 	@ulimit -v 4000000; HARNESS_FUZZ=$(or $(EXAMPLES),2000) $(BIN)/python -m pytest tests/fuzz
+
+catalogues: $(READY)
+	@mkdir -p $(dir $(TEMPLATE))
+	@$(BIN)/pybabel -q extract -F pyproject.toml $(KEYWORDS) --add-location=file -o $(TEMPLATE) .
+	@$(BIN)/pybabel -q update -D harness -i $(TEMPLATE) -d harness/locale --no-fuzzy-matching \
+	  --ignore-obsolete --ignore-pot-creation-date -w 100
+
+%.mo: %.po $(READY)
+	@$(BIN)/pybabel -q compile -i $< -o $@
 
 $(READY): pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \

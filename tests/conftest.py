@@ -15,6 +15,8 @@ from typing import Protocol
 import httpcore  # noqa: F401
 import pytest
 import yaml  # noqa: F401 - the same: its part in C would know none of the classes that come after it
+from babel.messages.mofile import write_mo
+from babel.messages.pofile import read_po
 from hypothesis import settings
 
 from harness.cli import main
@@ -23,9 +25,24 @@ from harness.providers import PROVIDERS
 from harness.providers.servers import PROVIDER_SERVERS
 from harness.sandbox import Options, serve
 
+ROOT = Path(__file__).parent.parent
+
 # How long an example takes says how busy the machine is; what hangs has a deadline of its own.
 settings.register_profile("harness", deadline=None)
 settings.load_profile("harness")
+
+
+def pytest_configure() -> None:
+    """Compile catalogues that changed, as `make` does."""
+    for source in ROOT.glob("harness/locale/*/LC_MESSAGES/*.po"):
+        compiled = source.with_suffix(".mo")
+        if not compiled.exists() or compiled.stat().st_mtime < source.stat().st_mtime:
+            with source.open("rb") as po:
+                catalogue = read_po(po)
+            scratch = compiled.with_suffix(f".{os.getpid()}")
+            with scratch.open("wb") as mo:
+                write_mo(mo, catalogue)
+            scratch.replace(compiled)
 
 
 @pytest.fixture(scope="session", autouse=True)

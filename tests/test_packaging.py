@@ -122,10 +122,10 @@ def test_a_wheel_has_everything(python: Python, tmp_path: Path) -> None:
     """What is installed works without this folder: scenarios, schema, template, types."""
     source = tmp_path / "source"
     shutil.copytree(
-        ROOT / "harness", source / "harness", ignore=shutil.ignore_patterns("__pycache__")
+        ROOT / "harness", source / "harness", ignore=shutil.ignore_patterns("__pycache__", "*.mo")
     )
     shutil.copytree(ROOT / "scenarios", source / "scenarios")
-    for name in ("pyproject.toml", "README.md", "LICENSE"):
+    for name in ("pyproject.toml", "setup.py", "README.md", "LICENSE"):
         shutil.copy(ROOT / name, source)
     build = "from setuptools.build_meta import build_wheel; print(build_wheel('dist'))"
     (source / "dist").mkdir()
@@ -142,6 +142,7 @@ def test_a_wheel_has_everything(python: Python, tmp_path: Path) -> None:
     wanted |= {"harness/py.typed", "harness/scenario.schema.json"}
     page = [p for p in ROOT.glob("harness/report/html/*") if p.suffix in (".j2", ".css", ".js")]
     wanted |= {str(path.relative_to(ROOT)) for path in page}
+    wanted |= {f"harness/locale/zh_CN/LC_MESSAGES/harness.{suffix}" for suffix in ("po", "mo")}
     assert wanted <= inside
     assert "harness = harness.cli:main" in entry_points
     assert "llm-harness = harness.pytest_plugin" in entry_points

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from harness.cli.app import AsJson, print_table
+from harness.locale import CHINESE, mark, translate
 
 if TYPE_CHECKING:
     from harness.rules.rule import Rule
@@ -39,14 +40,14 @@ def rules(
     from harness.cassette import age
     from harness.errors import HarnessError
     from harness.report import json_report
-    from harness.report.rule_texts import LAWS
+    from harness.report.rule_texts import RULE_TEXTS
     from harness.rules import RULES, no_such_rule, unknown_names
 
     name = explain or name
     if name == age.RULE:
         typer.echo(f"{name} (--max-age)\n\n{age.TEXT}")
         return
-    if name is not None and name in LAWS and unknown_names([name]):
+    if name is not None and name in RULE_TEXTS and unknown_names([name]):
         typer.echo(f"{name} (harness contract check)\n\n{_law(name, lang)}")
         return
     if name is not None and unknown_names([name]):
@@ -55,17 +56,21 @@ def rules(
     if as_json:
         typer.echo(json_report.dumps([_told(rule, name is not None) for rule in chosen]))
     elif name is None:
-        cells = [(r.name, _WORDS[lang][r.severity], _law(r.name, lang)) for r in chosen]
-        heads = (_WORDS[lang]["rule"], _WORDS[lang]["weight"], _WORDS[lang]["law"])
+        cells = [(r.name, _text(r.severity, lang), _law(r.name, lang)) for r in chosen]
+        heads = tuple(_text(head, lang) for head in _HEADS)
         print_table([dict(zip(heads, row, strict=True)) for row in cells], heads)
     else:
         typer.echo(_explained(chosen[0], lang))
 
 
-def _law(name: str, lang: Language) -> str:
-    from harness.report.rule_texts import LAWS
+_HEADS = (mark("rule"), mark("severity"), mark("requirement"))
+_SCOPES = (mark("exchange"), mark("conversation"), mark("sdk"))
 
-    return LAWS[name].chinese if lang is Language.ZH else LAWS[name].english
+
+def _law(name: str, lang: Language) -> str:
+    from harness.report.rule_texts import RULE_TEXTS
+
+    return _text(RULE_TEXTS[name], lang)
 
 
 def _told(rule: Rule, with_example: bool) -> dict[str, object]:
@@ -99,21 +104,21 @@ def _explained(rule: Rule, lang: Language) -> str:
     """A rule on a page."""
     from harness.faults.breaks.explaining import evidence, example
 
-    words = _WORDS[lang]
     shown = example(rule)
     place = f" ({shown.finding.place})" if str(shown.finding.place) else ""
-    known = "\n".join(f"  {line}" for line in evidence(rule))
     return "\n\n".join(
         [
-            words["head"].format(rule.name, words[rule.severity], words[rule.scope]),
+            _text(mark("{} ({}, {})"), lang).format(
+                rule.name, _text(rule.severity, lang), _text(rule.scope, lang)
+            ),
             *([_law(rule.name, lang)] if lang is not Language.EN else []),
             rule.text,
-            words["passes"].format(shown.name),
+            _text(mark("This passes, in the example {!r}:"), lang).format(shown.name),
             _indented(shown.passes),
-            words["fails"].format(shown.how),
+            _text(mark("This fails. {}"), lang).format(shown.how),
             _indented(shown.fails),
             f"  {rule.name}{place}: {shown.finding.message}",
-            f"{words['known']}\n{known}",
+            "\n".join([_text(mark("Evidence:"), lang), *(f"  {line}" for line in evidence(rule))]),
         ]
     )
 
@@ -122,36 +127,9 @@ def _indented(text: str) -> str:
     return "\n".join(f"  {line}" for line in (text or "(nothing)").splitlines())
 
 
-_WORDS = {
-    Language.EN: {
-        "rule": "rule",
-        "weight": "severity",
-        "law": "what must hold",
-        "error": "error",
-        "warning": "warning",
-        "info": "info",
-        "exchange": "exchange",
-        "conversation": "conversation",
-        "sdk": "sdk",
-        "head": "{} ({}, {})",
-        "passes": "This passes, in the example {!r}:",
-        "fails": "This fails. {}",
-        "known": "Known from:",
-    },
-    Language.ZH: {
-        "rule": "规则",
-        "weight": "级别",
-        "law": "应当成立",
-        "error": "错误",
-        "warning": "警告",
-        "info": "提示",
-        "exchange": "单次往返",
-        "conversation": "整段对话",
-        "sdk": "SDK",
-        "head": "{}（{}，{}）",
-        "passes": "以下通过，取自示例 {!r}：",
-        "fails": "以下不通过。{}",
-        "known": "依据：",
-    },
-}
-"""What stands around a rule's own words."""
+def _text(message: str, lang: Language) -> str:
+    """Return a message in a language."""
+    return translate(message, _LANGUAGES[lang])
+
+
+_LANGUAGES = {Language.EN: "en", Language.ZH: CHINESE}

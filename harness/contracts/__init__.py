@@ -6,13 +6,12 @@ Rules hold an answer to what is documented; a contract holds it to what was seen
 """
 
 from harness.contracts.changes import changes
-from harness.contracts.clauses import CHINESE, CLAUSES
+from harness.contracts.clauses import CLAUSES
 from harness.contracts.contract import Contract, extend, learn, merge
 from harness.contracts.files import dumps, loads
 from harness.contracts.judging import Judge
 
 __all__ = [
-    "CHINESE",
     "CLAUSES",
     "Contract",
     "Judge",

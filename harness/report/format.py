@@ -71,9 +71,9 @@ def money(cost: Cost | None) -> str:
 
 
 def letters(told: Facts) -> str:
-    """Of which script a text is, without guessing the language: `Han 97%`."""
+    """Return the script of a text, without guessing its language: `Chinese 97 %`."""
     if told.han is None or told.latin is None:
         return "–"
-    shares = {"Han": told.han, "Latin": told.latin, "other": 1 - told.han - told.latin}
+    shares = {"Chinese": told.han, "Latin": told.latin, "other": 1 - told.han - told.latin}
     most = max(shares, key=lambda script: shares[script])
-    return f"{most} {shares[most]:.0%}"
+    return f"{most} {shares[most] * 100:.0f} %"

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from difflib import get_close_matches
-from types import MappingProxyType
 
 from harness.analysis.endpoint import Recognise
 from harness.analysis.exchange import AnalyzedExchange
@@ -15,7 +14,6 @@ from harness.providers.dashscope import rules as dashscope_rules
 from harness.providers.zhipu import rules as zhipu_rules
 from harness.rules import (
     answers,
-    chinese,
     expectations,
     history,
     images,
@@ -139,11 +137,6 @@ RULES: tuple[Rule, ...] = (
     _sdk(expectations.expected_failure, "scenario"),
     _conversation(expectations.everything_was_played, "harness"),
 )
-
-CHINESE: Mapping[str, str] = MappingProxyType(
-    {**chinese.CHINESE, **zhipu_rules.CHINESE, **dashscope_rules.CHINESE}
-)
-"""The law of each rule in Chinese, by the rule's name."""
 
 
 @dataclass(frozen=True, slots=True)

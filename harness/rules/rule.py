@@ -50,7 +50,7 @@ class Rule:
 
     @property
     def law(self) -> str:
-        """That line: what must hold, in a sentence. In Chinese it stands in `chinese`."""
+        """What must hold, in a sentence: that line. `harness.locale` has it in other languages."""
         return self.text.partition("\n")[0]
 
     def findings(self, read: AnalyzedTranscript) -> Iterator[Finding]:

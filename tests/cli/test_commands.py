@@ -382,7 +382,7 @@ def test_rules_in_chinese(harness: Harness, folder: Path) -> None:
     assert "Input and output tokens" in harness("rules", folder=folder).out
     done = harness("rules", "usage_adds_up", "--lang", "zh", folder=folder)
     assert done.out.startswith(
-        "usage_adds_up（错误，单次往返）\n\n输入与输出的 token 数相加等于总数。\n\nInput and output"
+        "usage_adds_up（错误，单次交互）\n\n输入与输出的 token 数相加等于总数。\n\nInput and output"
     )
     assert "\n依据：\n  docs/WIRE_FACTS.md, A1." in done.out
     done = harness("rules", "contract_removed", "--lang", "zh", folder=folder)

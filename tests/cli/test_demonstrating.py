@@ -79,14 +79,17 @@ def test_the_demo_shows_how_a_break_looks(
     assert copy.exchanges[0].response.body == body.replace(b":113", b':"113"')
     page = (tmp_path / "out" / "report-of-a-break" / "index.html").read_text(encoding="utf-8")
     assert "<title>Broken on purpose: how a break looks</title>" in page
-    assert "故意弄坏" in page
+    assert "故意破坏" in page
     assert copy.provenance.note in page
     assert '<mark class="offending">' in page
     assert '<section data-view id="drift"' in page
     main = (tmp_path / "out" / "report" / "index.html").read_text(encoding="utf-8")
     assert main.lower().count("broken on purpose") == 1
-    assert '<a href="../report-of-a-break/index.html"><span class="en">Broken on purpose' in main
-    assert "Nothing broke" in main
+    assert (
+        '<a href="../report-of-a-break/index.html"><span data-zh="故意破坏：失败报告的样子">Broken'
+        in main
+    )
+    assert "No failures" in main
     assert harness("check", "out/broken-on-purpose", folder=tmp_path).code == 1
     assert harness("drift", "out/cassettes", "out/broken-on-purpose", folder=tmp_path).code == 1
 

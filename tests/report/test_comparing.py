@@ -99,7 +99,7 @@ def test_answers_are_laid_side_by_side() -> None:
     assert ["1", "[2]", "failure", "429", "Busy"] in lines
     assert ["1", "[3]", "1", "image"] in lines
     facts = next(line for line in lines if line[:3] == ["[1]", "1", "reply"])
-    assert facts[4:6] == ["Han", "100%"]
+    assert facts[4:6] == ["Chinese", "100"]
 
 
 def test_an_amount_of_money_keeps_its_small_change() -> None:

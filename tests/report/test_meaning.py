@@ -120,7 +120,7 @@ def test_each_target_is_told_with_its_evidence(text: Topic) -> None:
 def test_evidence_leads_to_the_bytes(reads: tuple[AnalyzedTranscript, ...]) -> None:
     """A link to the exchange, where the page has it and its file's name is nobody else's."""
     page = html.report(Report("r", reads))
-    assert '<a href="#s1-t1-x1"><span data-t="always">always</span> 1 ' in page
+    assert '<a href="#s1-t1-x1"><span data-zh="总是">always</span> 1 ' in page
     twins = html.report(Report("r", (*reads, *reads)))
     assert 'x1"><span data-t="always">' not in twins
 

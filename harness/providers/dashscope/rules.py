@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
-from types import MappingProxyType
+from collections.abc import Iterator
 
 from harness.analysis.endpoint import Part
 from harness.analysis.exchange import AnalyzedExchange
@@ -113,21 +112,3 @@ _TIMES = ("req-arrive-time", "resp-start-time", "req-cost-time")
 def _milliseconds(reading: AnalyzedExchange, name: str) -> int | None:
     text = reading.exchange.response.header(name) or ""
     return int(text) if re.fullmatch(r"[0-9]{1,15}", text) else None
-
-
-CHINESE: Mapping[str, str] = MappingProxyType(
-    {
-        "dashscope_events_count_up": "DashScope：流的事件以 `id` 依次编号为 1、2、3。",
-        "dashscope_event_is_named": "DashScope：事件的名称是 `result` 或 `error`。",
-        "dashscope_event_tells_status": (
-            "DashScope：每个事件都有注释 `:HTTP_STATUS/200`，出错时状态码为 400 或更大。"
-        ),
-        "dashscope_request_ids_agree": (
-            "DashScope：响应头 `x-request-id` 若出现，就与响应体的 `request_id` 相同。"
-        ),
-        "dashscope_times_agree": (
-            "DashScope：从 `req-arrive-time` 到 `resp-start-time` 所用的时间等于 `req-cost-time`。"
-        ),
-    }
-)
-"""These rules in Chinese; see `chinese`."""

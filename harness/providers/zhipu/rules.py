@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from datetime import datetime, timedelta, timezone
-from types import MappingProxyType
 
 from harness.analysis.endpoint import Endpoint, Part
 from harness.analysis.exchange import AnalyzedExchange
@@ -116,18 +115,3 @@ def zhipu_filter_is_known(reading: AnalyzedExchange) -> Iterator[Finding]:
             if resolve(told, "/role") not in _FILTERED or resolve(told, "/level") not in _LEVELS:
                 expected = f"a role among {', '.join(_FILTERED)} and a level from 0 to 3"
                 yield violation(expected, show(told), reading.place(pointer, part))
-
-
-CHINESE: Mapping[str, str] = MappingProxyType(
-    {
-        "zhipu_events_have_no_name": "智谱：流的事件没有名称。",
-        "zhipu_ids_agree": "智谱：对话的 `id`、`request_id` 与响应头 `x-log-id` 相同。",
-        "zhipu_id_tells_time": (
-            "智谱：由时间和十六进制数组成的 ID，其时间是 `created` 的北京时间。"
-        ),
-        "zhipu_filter_is_known": (
-            "智谱：`content_filter` 指明内容出自哪一方，级别从 0（最严重）到 3。"
-        ),
-    }
-)
-"""These rules in Chinese; see `chinese`."""

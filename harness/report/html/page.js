@@ -1,4 +1,5 @@
-// The page is whole without this; it hides what is not looked at, finds, and speaks Chinese.
+// The page is complete without this script; it hides views, searches and switches the language.
+"use strict";
 const root = document.documentElement;
 const all = (selector, from = document) => [...from.querySelectorAll(selector)];
 const byId = (id) => document.getElementById(id);
@@ -169,24 +170,23 @@ addEventListener("keydown", (event) => {
 });
 
 // ---- languages
-const english = new Map();
+const originals = new Map();
 function original(element, name, value) {
-  const key = `${name}`;
-  if (!english.has(element)) english.set(element, {});
-  return (english.get(element)[key] ??= value);
+  if (!originals.has(element)) originals.set(element, {});
+  return (originals.get(element)[name] ??= value);
 }
 
 let chinese = false;
 function speak(inChinese) {
   chinese = inChinese;
   root.lang = chinese ? "zh-Hans" : "en";
-  all("[data-t]").forEach((one) => {
-    const told = original(one, "text", one.textContent);
-    one.textContent = chinese ? CHINESE[one.dataset.t] : told;
+  all("[data-zh]").forEach((one) => {
+    const english = original(one, "text", one.textContent);
+    one.textContent = chinese ? one.dataset.zh : english;
   });
-  all("[data-t-label]").forEach((one) => {
-    const told = original(one, "label", one.getAttribute("aria-label"));
-    one.setAttribute("aria-label", chinese ? CHINESE[one.dataset.tLabel] + (one.dataset.about || "") : told);
+  all("[data-zh-label]").forEach((one) => {
+    const english = original(one, "label", one.getAttribute("aria-label"));
+    one.setAttribute("aria-label", chinese ? one.dataset.zhLabel : english);
     if (one.placeholder) one.placeholder = `${one.getAttribute("aria-label")}  /`;
   });
   byId("language").textContent = chinese ? "English" : "中文";

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import hashlib
-import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
@@ -14,6 +13,7 @@ from itertools import groupby
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup, escape
 
+from harness.locale import translate
 from harness.report import format
 from harness.report.field_map import topics
 from harness.report.html import drift, evidence, fields, messages, pictures, sections
@@ -21,7 +21,7 @@ from harness.report.html.prose import prose
 from harness.report.overview import Cell, State, cells
 from harness.report.ranking import contests, races, sources
 from harness.report.report import Report
-from harness.report.rule_texts import LAWS
+from harness.report.rule_texts import RULE_TEXTS
 from harness.types import Finding, Origin, Severity
 
 SIGNS: Mapping[str, str] = {
@@ -44,7 +44,7 @@ def report(report: Report) -> str:
     glance = cells(report)
     told = contests(report)
     drifts = drift.drifted(report, made)
-    style, script = _ours("page.css"), _script()
+    style, script = _ours("page.css"), _ours("page.js")
     return (
         _environment()
         .get_template("page.html.j2")
@@ -130,13 +130,6 @@ def _ours(name: str) -> Markup:
 
 
 @cache
-def _script() -> Markup:
-    chinese = {key: text.chinese for key, text in messages.TEXTS.items()}
-    told = json.dumps(chinese, ensure_ascii=False).replace("<", "\\u003c")
-    return Markup(f'"use strict";\nconst CHINESE = {told};\n') + _ours("page.js")  # noqa: S704
-
-
-@cache
 def _environment() -> Environment:
     made = Environment(
         loader=PackageLoader("harness.report", "html"),
@@ -146,25 +139,30 @@ def _environment() -> Environment:
         lstrip_blocks=True,
         finalize=lambda told: format.plain(told) if type(told) is str else told,
     )
-    made.globals |= {"t": messages.said, "english": messages.english, "texts": messages.TEXTS}
+    made.globals |= {
+        "t": messages.text,
+        "word": messages.word,
+        "plural": messages.plural,
+        "label": messages.label,
+        "place": messages.place,
+    }
     made.filters |= {
         "seconds": format.seconds,
         "number": format.number,
         "money": format.money,
         "letters": format.letters,
         "breakable": breakable,
-        "key": lambda told: told.replace(" ", "_"),
         "amount": lambda told: f"{told:g}",
         "language": language,
         "prose": prose,
         "size": size,
         "short": lambda told: format.cut(format.line(told), _SHORT),
         "day": lambda told: told[:10],
-        "law": LAWS.get,
+        "rule_text": RULE_TEXTS.get,
+        "chinese": translate,
+        "origin_text": messages.ORIGINS.get,
         "coded": coded,
         "detail": detail,
-        "chinese_place": messages.chinese_place,
-        "chinese_title": messages.TITLES.get,
     }
     return made
 

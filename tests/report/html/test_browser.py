@@ -150,7 +150,7 @@ def test_a_link_to_a_finding_shows_it(page: Page, broken_page: Path) -> None:
     """Opened with its address; from there to its bytes, which are marked, and back."""
     page.goto(f"{broken_page.as_uri()}#f-2")
     assert page.evaluate("document.activeElement.id") == "f-2"
-    page.locator("#f-2 [data-t=see_bytes]").click()
+    page.locator("#f-2 [data-zh='查看原始 HTTP']").click()
     assert soon(page, lambda: shown(page, "[data-pane]") == 1)
     marks = page.locator("mark.offending a[href='#f-2']").filter(visible=True)
     assert soon(page, lambda: marks.count() > 0)
@@ -223,7 +223,7 @@ def test_what_is_folded_is_found(page: Page, shipped_page: Path) -> None:
 def test_a_field_leads_to_its_evidence(page: Page, shipped_page: Path) -> None:
     """From how often it was seen to the exchange where it was, with its bytes."""
     page.goto(f"{shipped_page.as_uri()}#fields")
-    row = page.locator("#meaning-text tr", has=page.locator("[data-t=field_finish_reason]")).first
+    row = page.locator("#meaning-text tr", has=page.locator("[data-zh=结束原因]")).first
     href = str(row.locator("a").first.get_attribute("href"))
     row.locator("a").first.click()
     assert soon(page, lambda: page.locator(f"{href}[open]").filter(visible=True).count() == 1)
@@ -248,7 +248,7 @@ def test_the_overview_answers_what_a_newcomer_asks(page: Page, shipped_page: Pat
     """Which fields differ, who was faster and cheaper, what the picture looks like, what broke."""
     page.goto(shipped_page.as_uri())
     text = page.locator("#overview").inner_text()
-    assert "Nothing broke" in text
+    assert "No failures" in text
     assert "dashscope · messages ↔ dashscope · prompt: 2 of 6 values stand elsewhere" in text
     assert "independent-questions, multi-turn, slogan" in text
     verdicts = page.locator(".contest p").all_inner_texts()
@@ -299,7 +299,7 @@ def test_the_page_speaks_chinese(page: Page, shipped_page: Path) -> None:
     english = page.locator("nav a").first.inner_text()
     page.locator("#language").click()
     assert page.evaluate("document.documentElement.lang") == "zh-Hans"
-    told = page.evaluate("[...document.querySelectorAll('[data-t]')].map(e => e.textContent)")
+    told = page.evaluate("[...document.querySelectorAll('[data-zh]')].map(e => e.textContent)")
     assert len(told) > 500
     assert not [text for text in told if not CHINESE.search(text)]
     regions = "[...document.querySelectorAll('[role=region]')].map(e => e.ariaLabel)"
@@ -307,7 +307,7 @@ def test_the_page_speaks_chinese(page: Page, shipped_page: Path) -> None:
     assert len(told) > 40
     assert not [text for text in told if not CHINESE.search(text.partition(":")[0])]
     row = page.locator("#s9-compare table.facts tbody tr").first.locator("td")
-    assert row.all_text_contents()[2:6] == ["回答", "流式", "stop", "汉字 100%"]
+    assert row.all_text_contents()[2:6] == ["回答", "流式", "stop", "中文 100 %"]
     go(page, "s9-compare")
     word = row.nth(2).locator("span").bounding_box()
     assert word is not None
@@ -331,7 +331,7 @@ def test_findings_speak_chinese(page: Page, broken_page: Path) -> None:
     assert first.locator(".law").inner_text() == "输入与输出的 token 数相加等于总数。"
     assert first.locator("dt").all_inner_texts() == ["期望", "实际", "位置"]
     where = first.locator("dd").last.inner_text()
-    assert re.fullmatch("第 1 轮，第 1 次往返，字节 [0-9]+，/usage/total_tokens", where)
+    assert re.fullmatch("第 1 轮，第 1 次交互，字节 [0-9]+，/usage/total_tokens", where)
     assert first.locator(".message").count() == 0
     more = page.locator("#findings li.finding .law ~ .message")
     assert [text for text in more.all_inner_texts() if text.startswith("expected ")] == []
@@ -487,7 +487,7 @@ def test_every_view_is_photographed(
     page.screenshot(path=screenshots / f"{look}-noise.png")
     page.goto(f"{broken_page.as_uri()}#findings")
     page.screenshot(path=screenshots / f"{look}-findings.png")
-    page.locator("[data-t=see_bytes]").first.click()
+    page.locator("[data-zh='查看原始 HTTP']").first.click()
     page.screenshot(path=screenshots / f"{look}-marked.png")
     go(page, "overview")
     page.keyboard.press("?")

@@ -244,8 +244,8 @@ def test_code_words_of_ours_are_set_as_code() -> None:
     ("place", "shown"),
     [
         (Place(), ""),
-        (Place(1, 2, 3, 4, "/usage"), "第 1 轮，第 2 次往返，第 3 个事件，字节 4，/usage"),
-        (Place(exchange=2, request=True, offset=0), "第 2 次往返，请求，字节 0"),
+        (Place(1, 2, 3, 4, "/usage"), "第 1 轮，第 2 次交互，第 3 个事件，字节 4，/usage"),
+        (Place(exchange=2, request=True, offset=0), "第 2 次交互，请求，字节 0"),
     ],
 )
 def test_a_place_in_chinese(place: Place, shown: str) -> None:

@@ -1,0 +1,159 @@
+"""The catalogues: complete, not stale, and in the words that Chinese developers use."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from babel.messages.catalog import Catalog
+from babel.messages.pofile import read_po
+
+from harness import locale
+from harness.cassette import age
+from harness.compare import FIELDS
+from harness.compare.divergence import _REASONS
+from harness.compare.fields import _ANSWERED, Presence
+from harness.compare.summary import PARTS
+from harness.drift import Kind, Verdict
+from harness.report.html.messages import LABELS
+from harness.report.overview import State
+from harness.report.rule_texts import RULE_TEXTS
+from harness.rules import RULES
+from harness.types import Severity
+
+ROOT = Path(__file__).parent.parent
+CATALOGUES = sorted(ROOT.glob("harness/locale/*/LC_MESSAGES/*.po"))
+(KEYWORDS,) = re.findall(r"^KEYWORDS := (.*)$", (ROOT / "Makefile").read_text(), re.MULTILINE)
+
+SAME_IN_CHINESE = {"DashScope", "HTTP", "ID", "JSON", "SDK", "SSE", "Schema", "UTF", "token"}
+"""Words that are not translated; other English stands between backticks."""
+
+_CODE = re.compile("`([^`]+)`")
+
+
+@pytest.fixture(scope="module")
+def template(tmp_path_factory: pytest.TempPathFactory) -> Catalog:
+    """The messages that are in the code now."""
+    path = tmp_path_factory.mktemp("catalogue") / "harness.pot"
+    command = [sys.executable, "-m", "babel.messages.frontend", "-q", "extract"]
+    command += ["-F", "pyproject.toml", *KEYWORDS.split(), "-o", str(path), "."]
+    subprocess.run(command, cwd=ROOT, check=True, timeout=60)  # noqa: S603 - Babel
+    with path.open("rb") as file:
+        return read_po(file)
+
+
+def catalogue(path: Path) -> Catalog:
+    """A catalogue of the package."""
+    with path.open("rb") as file:
+        return read_po(file)
+
+
+@pytest.mark.parametrize("path", CATALOGUES, ids=lambda path: path.parts[-3])
+def test_a_catalogue_has_the_messages_of_the_code(path: Path, template: Catalog) -> None:
+    """A catalogue has every message, translated, and no other. Run `make catalogues` to update."""
+    messages = {message.id: message for message in catalogue(path) if message.id}
+    wanted = {message.id for message in template if message.id}
+    assert sorted(map(str, wanted - set(messages))) == []
+    assert sorted(map(str, set(messages) - wanted)) == []
+    assert [m.id for m in messages.values() if m.fuzzy or not all(m.string or [""])] == []
+
+
+def test_each_rule_text_is_in_the_catalogue(template: Catalog) -> None:
+    """What reports print of a rule is what the extractor takes from its docstring."""
+    assert {text for text in RULE_TEXTS.values() if text not in template} == set()
+
+
+@pytest.mark.parametrize("text", RULE_TEXTS.values(), ids=RULE_TEXTS)
+def test_the_chinese_text_of_a_rule(text: str) -> None:
+    """It is one Chinese sentence with the code and the numbers of the English one."""
+    chinese = locale.translate(text)
+    words = _CODE.sub("", chinese)
+    assert len(re.findall("[\u4e00-\u9fff]", words)) >= 6
+    assert set(re.findall("[A-Za-z]+", words)) <= SAME_IN_CHINESE
+    assert chinese.endswith("。")
+    assert not re.search("[\u4e00-\u9fff] ?[,.:;()?!]", chinese)
+    assert "  " not in chinese
+    assert set(_CODE.findall(text)) <= set(_CODE.findall(chinese))
+    assert set(re.findall("[0-9]+", text)) <= set(re.findall("[0-9]+", chinese))
+
+
+def test_no_two_rules_have_the_same_chinese_text() -> None:
+    """A sentence copied to a second rule would be wrong there."""
+    assert len({locale.translate(text) for text in RULE_TEXTS.values()}) == len(RULE_TEXTS)
+
+
+def test_findings_that_no_rule_makes_have_a_text() -> None:
+    """Age and each kind of drift are described like rules."""
+    kinds = {f"drift_{kind.replace(' ', '_')}" for kind in Kind if kind is not Kind.RULE}
+    assert kinds | {"drift_missing", age.RULE} <= set(RULE_TEXTS)
+    assert {rule.name for rule in RULES} <= set(RULE_TEXTS)
+
+
+VALUES = {
+    *(field.name for field in FIELDS),
+    *(reason for _, reason in _REASONS),
+    *_ANSWERED.values(),
+    *PARTS,
+    *Kind,
+    *Presence,
+    *Severity,
+    *State,
+    *Verdict,
+}
+
+
+@pytest.mark.parametrize("value", sorted(map(str, VALUES)))
+def test_a_value_of_the_page_is_translated(value: str) -> None:
+    """Each value that the page shows has its Chinese word."""
+    message = LABELS.get(value, value)
+    assert locale.translate(message) != message
+
+
+def test_without_a_translation_a_message_is_english() -> None:
+    """A missing catalogue or sentence is no error."""
+    assert locale.translate("No such message.") == "No such message."
+    assert locale.translate("Findings", "xx") == "Findings"
+    assert locale.translate("") == ""
+    assert locale.translate_count("{} turn", "{} turns", 2, "xx") == "{} turns"
+
+
+NEW_RULE = """
+import sys
+from harness import rules
+from harness.rules.rule import Rule, Scope
+
+def no_greeting(reading):
+    \"\"\"No greeting is sent.\"\"\"
+    return iter(())
+
+rules.RULES = (*rules.RULES, Rule(no_greeting, Scope.EXCHANGE, evidence=("JSON",)))
+
+from harness.cli.__main__ import main
+sys.exit(main())
+"""
+"""The command line with one more rule, which the catalogue does not have."""
+
+CASSETTE = str(ROOT / "cassettes" / "slogan" / "zhipuai-glm-4.yaml")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "expected"),
+    [
+        (["rules", "--lang", "zh"], "No greeting is sent."),
+        (["rules", "--lang", "zh", "--json"], '"chinese": "No greeting is sent."'),
+        (["rules"], "No greeting is sent."),
+        (["check", CASSETTE, "--html", "page.html"], "ok: 1 transcript"),
+    ],
+    ids=["chinese", "json", "english", "page"],
+)
+def test_a_rule_without_a_translation_is_shown_in_english(
+    arguments: list[str], expected: str, tmp_path: Path
+) -> None:
+    """No command fails because a sentence is missing."""
+    command = [sys.executable, "-c", NEW_RULE, *arguments]
+    completed = subprocess.run(command, cwd=tmp_path, capture_output=True, timeout=60)  # noqa: S603 - ours
+    assert (completed.stderr.decode(), completed.returncode) == ("", 0)
+    assert expected in completed.stdout.decode()
