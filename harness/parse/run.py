@@ -9,7 +9,7 @@ from enum import StrEnum
 from harness.analysis.exchange import AnalyzedExchange
 from harness.parse.disagreements import Disagreement, Kind, Raised, disagreements
 from harness.providers.parser import Parser, asked
-from harness.sandbox.loopback import Script, answering, plain
+from harness.sandbox.scripted_server import Script, response_script, serve_scripts
 from harness.types import Outcome
 
 TIMEOUT = 20.0
@@ -72,14 +72,14 @@ def ask(parser: Parser, reading: AnalyzedExchange) -> Outcome | Raised | None:
     None where the SDK would not ask: what it raised is about the question then, not the answer.
     """
     exchange = reading.exchange
-    script = plain(exchange.response, exchange.chunks)
+    script = response_script(exchange.response, exchange.chunks)
     heard: list[bytes] = []
 
     def respond(head: bytes, body: bytes) -> Script:
         heard.append(head)
         return script
 
-    with answering(respond) as address:
+    with serve_scripts(respond) as address:
         try:
             return parser.parse(asked(reading, address, TIMEOUT))
         except Exception as error:  # noqa: BLE001 - an SDK may raise anything: that is the finding

@@ -11,16 +11,14 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 
-from starlette.applications import Starlette
-
-from harness.sandbox import server
-from harness.sandbox.options import HOST, LIFELIKE, USUAL_PORT, Options
-from harness.sandbox.speaker import ProviderServer
+from harness.sandbox.options import DEFAULT_PORT, HOST, LIFELIKE, Options
+from harness.sandbox.provider_server import ProviderServer
+from harness.sandbox.server import application, run_in_foreground, run_in_thread
 
 __all__ = [
+    "DEFAULT_PORT",
     "HOST",
     "LIFELIKE",
-    "USUAL_PORT",
     "Options",
     "ProviderServer",
     "application",
@@ -29,14 +27,9 @@ __all__ = [
 ]
 
 
-def application(options: Options, servers: Mapping[str, ProviderServer]) -> Starlette:
-    """Return the sandbox of these provider servers as an ASGI application."""
-    return server.assemble(options, servers)
-
-
 def serve(options: Options, servers: Mapping[str, ProviderServer]) -> AbstractContextManager[str]:
     """Run a sandbox during a `with` block, whose value is its address without a path."""
-    return server.served(application(options, servers), options.port)
+    return run_in_thread(application(options, servers), options.port)
 
 
 def run_forever(
@@ -45,4 +38,4 @@ def run_forever(
     announce: Callable[[str], None] = lambda address: None,
 ) -> None:
     """Run a sandbox until it is interrupted; *announce* is called with its address."""
-    server.serve_forever(application(options, servers), options.port, announce)
+    run_in_foreground(application(options, servers), options.port, announce)

@@ -1,4 +1,4 @@
-"""How a sandbox is set up."""
+"""Options of a sandbox."""
 
 from __future__ import annotations
 
@@ -8,21 +8,27 @@ from dataclasses import dataclass, field
 from harness.types import NOTHING
 
 HOST = "127.0.0.1"
-"""The sandbox never listens anywhere else."""
+"""The only address that a sandbox listens on."""
 
-USUAL_PORT = 8765
-"""Where a sandbox listens unless asked otherwise, and unless somebody else is there already."""
+DEFAULT_PORT = 8765
+"""The port of a sandbox unless another is requested or this one is taken."""
 
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """How a sandbox behaves. Times are in seconds; `chunk_gap` is a mean, see `House.stream`.
+    """Options of a sandbox; times are in seconds.
 
-    `port` None is the usual one, or any free one where that is taken; 0 is any free one. A task
-    answers `pending_polls` and then `running_polls` questions before it is done. `throttle_every`
-    N refuses each N-th request (0: none). `throttle_on` and `fail_tasks_on` are texts that, found
-    in what is asked, make a request throttled or a task fail; empty switches them off. `keys`
-    replaces the accepted key of a provider, by its name in the table of speakers.
+    Attributes:
+        port: The port to listen on; 0 is any free port, None the default port or, where that is
+            taken, any free one.
+        latency: The wait before each response.
+        chunk_gap: The mean time between two events of a stream.
+        pending_polls: How many polls of a task are answered with "pending".
+        running_polls: How many polls after those are answered with "running".
+        throttle_every: Refuse each N-th request as one too many; 0 refuses none.
+        throttle_on: Refuse requests that contain this text as too many; "" refuses none.
+        fail_tasks_on: Let tasks fail whose prompt contains this text; "" fails none.
+        keys: Accepted API keys by provider name, in place of the provider servers' own.
     """
 
     port: int | None = None
@@ -37,4 +43,4 @@ class Options:
 
 
 LIFELIKE = Options(latency=0.03, chunk_gap=0.012)
-"""Slow enough that the times of a recording are worth a look, and quick enough to wait for."""
+"""Options with which recorded latencies are measurable and a recording is still quick."""

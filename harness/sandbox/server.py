@@ -1,4 +1,4 @@
-"""The server: the speakers' applications put together, and run on loopback."""
+"""The HTTP server of a sandbox: the provider servers under one address on loopback."""
 
 from __future__ import annotations
 
@@ -17,64 +17,66 @@ from starlette.routing import Mount, Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from harness.errors import HarnessError
-from harness.sandbox.house import House
-from harness.sandbox.options import HOST, USUAL_PORT, Options
-from harness.sandbox.speaker import ProviderServer
+from harness.sandbox.options import DEFAULT_PORT, HOST, Options
+from harness.sandbox.provider_server import ProviderServer
+from harness.sandbox.state import SandboxState
 
 MARK = ("x-sandbox", "harness")
-"""The header on every answer, so that nobody takes a sandbox for the real service."""
+"""The header of every response, which tells a sandbox from the real service."""
 
 _WELCOME = """\
 This is the sandbox of the conversation harness. It is NOT the real service of any provider:
-it answers on this machine, without a model, in the format the providers use.
+it runs on this machine, without a language model, and responds in the providers' formats.
 
 {addresses}
 """
 
 
-def assemble(options: Options, speakers: Mapping[str, ProviderServer]) -> Starlette:
-    """The application: every speaker below its prefix, and the pictures below /files."""
-    house = House(options)
+def application(options: Options, servers: Mapping[str, ProviderServer]) -> Starlette:
+    """Return the ASGI application: each provider server at its prefix, images at /files."""
+    state = SandboxState(options)
 
     async def welcome(request: Request) -> Response:
         host, port = request.scope["server"]
-        lines = [f"{name}: http://{host}:{port}{s.prefix}" for name, s in speakers.items()]
+        lines = [f"{name}: http://{host}:{port}{s.prefix}" for name, s in servers.items()]
         return PlainTextResponse(_WELCOME.format(addresses="\n".join(lines)))
 
-    async def show(request: Request) -> Response:
-        picture = house.gallery.show(request.path_params["name"])
-        if picture is None:
-            return PlainTextResponse("There is no such picture.\n", 404)
-        return Response(picture, media_type="image/png")
+    async def image(request: Request) -> Response:
+        png = state.images.render(request.path_params["name"])
+        if png is None:
+            return PlainTextResponse("There is no such image.\n", 404)
+        return Response(png, media_type="image/png")
 
-    keys = options.keys
-    rooms = [
-        Mount(speaker.prefix, speaker.build(house, keys.get(name, speaker.key)))
-        for name, speaker in speakers.items()
+    mounts = [
+        Mount(server.prefix, server.build(state, options.keys.get(name, server.key)))
+        for name, server in servers.items()
     ]
-    app = Starlette(routes=[Route("/", welcome), Route("/files/{name:path}", show), *rooms])
+    app = Starlette(routes=[Route("/", welcome), Route("/files/{name:path}", image), *mounts])
     app.add_middleware(_Marked)
     return app
 
 
 class _Marked:
-    """Puts the mark on every answer."""
+    """Middleware that adds the mark to every response."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        async def marked(message: Message) -> None:
+        async def send_marked(message: Message) -> None:
             if message["type"] == "http.response.start":
                 MutableHeaders(scope=message).append(*MARK)
             await send(message)
 
-        await self._app(scope, receive, marked)
+        await self._app(scope, receive, send_marked)
 
 
 @contextmanager
-def served(app: Starlette, port: int | None) -> Iterator[str]:
-    """Run an application in a thread of its own; yields its address, and stops it afterwards."""
+def run_in_thread(app: Starlette, port: int | None) -> Iterator[str]:
+    """Serve an application from a thread during a `with` block, whose value is its address.
+
+    Raises HarnessError if it cannot listen on *port* or does not start.
+    """
     listening = _listen(port)
     server = uvicorn.Server(_config(app))
     thread = threading.Thread(
@@ -82,7 +84,10 @@ def served(app: Starlette, port: int | None) -> Iterator[str]:
     )
     thread.start()
     try:
-        _await_start(server, thread)
+        while not server.started:
+            if not thread.is_alive():
+                raise HarnessError("the sandbox did not start")
+            time.sleep(0.002)
         yield _address(listening)
     finally:
         server.should_exit = True
@@ -90,8 +95,11 @@ def served(app: Starlette, port: int | None) -> Iterator[str]:
         listening.close()
 
 
-def serve_forever(app: Starlette, port: int | None, announce: Callable[[str], None]) -> None:
-    """Run an application in this thread until it is interrupted; `announce` gets its address."""
+def run_in_foreground(app: Starlette, port: int | None, announce: Callable[[str], None]) -> None:
+    """Serve an application until it is interrupted; *announce* is called with its address.
+
+    Raises HarnessError if it cannot listen on *port*.
+    """
     listening = _listen(port)
     announce(_address(listening))
     with listening, suppress(KeyboardInterrupt):
@@ -112,30 +120,23 @@ def _config(app: Starlette) -> uvicorn.Config:
     )
 
 
-def _await_start(server: uvicorn.Server, thread: threading.Thread) -> None:
-    while not server.started:
-        if not thread.is_alive():
-            raise HarnessError("the sandbox did not start")
-        time.sleep(0.002)
-
-
 def _address(listening: socket.socket) -> str:
     host, port = listening.getsockname()
     return f"http://{host}:{port}"
 
 
 def _listen(port: int | None) -> socket.socket:
-    """A listening socket; the usual port, or any free one, where none is asked for."""
+    """Return a socket that listens on *port*; None is the default port, or any free one."""
     if port is not None:
         return _bind(port)
     try:
-        return _bind(USUAL_PORT)
+        return _bind(DEFAULT_PORT)
     except HarnessError:
         return _bind(0)
 
 
 def _bind(port: int) -> socket.socket:
-    # asyncio switches Nagle's delay off only where the protocol is named.
+    # asyncio disables Nagle's algorithm only on sockets that name the protocol.
     listening = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:

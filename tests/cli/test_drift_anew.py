@@ -20,7 +20,7 @@ from harness.config.environment import Environment
 from harness.intercept import Recorder
 from harness.providers.servers import PROVIDER_SERVERS
 from harness.sandbox import Options, application
-from harness.sandbox.server import served
+from harness.sandbox.server import run_in_thread
 from harness.scenario.shipped import scenarios
 
 if TYPE_CHECKING:
@@ -75,7 +75,7 @@ def service(monkeypatch: pytest.MonkeyPatch, options: Options) -> Iterator[list[
     paths: list[str] = []
     app = application(options, PROVIDER_SERVERS)
     app.add_middleware(Counting, paths=paths)
-    with served(app, 0) as base:
+    with run_in_thread(app, 0) as base:
         at(monkeypatch, base)
         yield paths
 
@@ -342,7 +342,7 @@ def test_a_request_that_is_refused_now(
     harness: Harness, filed: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """By the service, in its own form: breaking, in the turn where it happened, with its words."""
-    monkeypatch.setattr("harness.sandbox.listening.FORBIDDEN", ("我叫什么名字",))
+    monkeypatch.setattr("harness.sandbox.requests.FORBIDDEN_TEXTS", ("我叫什么名字",))
     with service(monkeypatch, Options(port=0)):
         done, told = drift(harness, filed, "multi-turn", "slogan")
     assert done.code == 1

@@ -10,7 +10,7 @@ import pytest
 from harness.parse import PARSERS, Asked, Parser
 from harness.providers.endpoints import endpoint
 from harness.providers.transport import Elsewhere
-from harness.sandbox.loopback import answering, plain
+from harness.sandbox.scripted_server import response_script, serve_scripts
 from harness.types import Failure, Image, LooseJson, Outcome, Reply, Response, Usage
 
 JSON = (("content-type", "application/json"),)
@@ -41,7 +41,7 @@ def parsed(
 ) -> Outcome:
     """What an SDK makes of an answer."""
     name, path = operation
-    with answering(lambda head, body: plain(answer)) as address:
+    with serve_scripts(lambda head, body: response_script(answer)) as address:
         asked = Asked(address, path, endpoint(name), body, timeout=10, streamed=stream)
         return parser.parse(asked)
 
@@ -103,9 +103,9 @@ class TestInOpenAisForm:
 
         def respond(head: bytes, body: bytes) -> list[bytes]:
             asked.append(body)
-            return [step for step in plain(answer) if isinstance(step, bytes)]
+            return [step for step in response_script(answer) if isinstance(step, bytes)]
 
-        with answering(respond) as address:
+        with serve_scripts(respond) as address:
             told = parser.parse(Asked(address, CHAT[1], endpoint(CHAT[0]), ASKED, timeout=10))
         assert isinstance(told, Failure)
         assert (told.status, told.code, told.message) == (429, "1302", "太快了")
@@ -181,12 +181,13 @@ class TestOfDashScope:
 
         def respond(head: bytes, body: bytes) -> list[bytes]:
             sent.append(head + body)
-            return [step for step in plain(says(output("你好"))) if isinstance(step, bytes)]
+            script = response_script(says(output("你好")))
+            return [step for step in script if isinstance(step, bytes)]
 
         content = [{"image": f"file://{tmp_path}/secret"}, {"text": "?"}]
         body = {**OURS, "input": {"messages": [{"role": "user", "content": content}]}}
         operation = "multimodal-generation/generation"
-        with answering(respond) as address:
+        with serve_scripts(respond) as address:
             where = endpoint("dashscope.multimodal")
             parser.parse(Asked(address, f"{SERVICES}/{operation}", where, body, timeout=10))
         assert len(sent) == 1

@@ -9,7 +9,7 @@ import pytest
 
 from harness.parse import PARSERS, Asked
 from harness.providers.endpoints import endpoint
-from harness.sandbox.loopback import Reset, answering
+from harness.sandbox.scripted_server import Reset, serve_scripts
 from harness.types import LooseJson
 
 MESSAGES = [{"role": "user", "content": "你好"}]
@@ -23,7 +23,7 @@ def sent(parser: str, body: LooseJson) -> LooseJson:
         bodies.append(body)
         return [b"HTTP/1.1 401 No\r\ncontent-length: 0\r\nconnection: close\r\n\r\n"]
 
-    with answering(respond) as address:
+    with serve_scripts(respond) as address:
         where = endpoint("zhipuai.chat")
         asked = Asked(address, "/api/paas/v4/chat/completions", where, body, timeout=10)
         PARSERS[parser].parse(asked)
@@ -70,7 +70,7 @@ def test_a_broken_connection_is_asked_twice() -> None:
 
     question = {"model": "qwen-plus", "input": {"prompt": "你好"}, "parameters": {}}
     path = "/api/v1/services/aigc/text-generation/generation"
-    with answering(respond) as address:
+    with serve_scripts(respond) as address:
         again = Asked(address, path, endpoint("dashscope.generation"), question, timeout=10)
         with pytest.raises(OSError, match="Connection"):
             PARSERS["dashscope"].parse(again)

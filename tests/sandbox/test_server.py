@@ -18,8 +18,8 @@ import pytest
 from harness.errors import HarnessError
 from harness.providers.dashscope.sandbox import KEY as DASHSCOPE_KEY
 from harness.providers.servers import PROVIDER_SERVERS
-from harness.sandbox import USUAL_PORT, Options, house, serve
-from harness.sandbox.house import House
+from harness.sandbox import DEFAULT_PORT, Options, serve, state
+from harness.sandbox.state import SandboxState
 
 from .client import Dash, Zhipu, sandbox, user
 
@@ -75,12 +75,12 @@ def test_a_taken_usual_port_is_no_obstacle() -> None:
     with socket.socket() as taken:
         taken.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
-            taken.bind(("127.0.0.1", USUAL_PORT))
+            taken.bind(("127.0.0.1", DEFAULT_PORT))
             taken.listen()
         except OSError:
             pass  # somebody else has it: so much the better
         with serve(Options(), PROVIDER_SERVERS) as base:
-            assert not base.endswith(f":{USUAL_PORT}")
+            assert not base.endswith(f":{DEFAULT_PORT}")
             assert httpx.get(base, trust_env=False).status_code == 200
 
 
@@ -209,11 +209,11 @@ def test_the_gaps_of_a_stream_are_uneven_and_always_the_same(
         slept.append(seconds)
 
     async def heard() -> list[bytes]:
-        made = House(Options(chunk_gap=0.02))
+        made = SandboxState(Options(chunk_gap=0.02))
         return [event async for event in made.stream([b"%d" % n for n in range(9)])]
 
     # In this one module: other sandboxes may be waiting in threads of this process.
-    monkeypatch.setattr(house, "asyncio", SimpleNamespace(sleep=sleep))
+    monkeypatch.setattr(state, "asyncio", SimpleNamespace(sleep=sleep))
     assert asyncio.run(heard()) == [b"%d" % n for n in range(9)]
     assert len(set(slept)) == len(slept) == 8
     assert all(0.01 <= seconds < 0.03 for seconds in slept)

@@ -19,7 +19,7 @@ from harness.faults.run.results import Suffered
 from harness.faults.run.running import Limits, torture
 from harness.faults.run.scripts import script
 from harness.faults.transport import HARMFUL, TORTURES, Ending, Fault, Sent, Verdict
-from harness.sandbox.loopback import Pause, Reset, answering
+from harness.sandbox.scripted_server import Pause, Reset, serve_scripts
 from harness.types import Reply, Response, Usage
 
 HERE = Path(__file__).parent
@@ -307,7 +307,7 @@ def test_gzip_is_for_those_who_take_it(pieces: tuple[int, ...], taken: str) -> N
     """Whole or in pieces, each of which can be read at once."""
     answer = Sent("", Response(200, "OK", SSE, BODY), pieces, packed=True)
     with (
-        answering(lambda head, body: script(answer, head, timeout=1, silence=1)) as address,
+        serve_scripts(lambda head, body: script(answer, head, timeout=1, silence=1)) as address,
         httpx.stream(
             "GET", address, headers={"Accept-Encoding": taken}, trust_env=False
         ) as response,

@@ -19,7 +19,7 @@ from harness.faults.run.worker import Task
 from harness.faults.transport import Fault, Sent, Verdict
 from harness.faults.transport.sent import UNFIT
 from harness.parse import asked
-from harness.sandbox.loopback import Respond, answering, plain
+from harness.sandbox.scripted_server import Respond, response_script, serve_scripts
 
 _PATIENCE = 30.0
 """Further seconds for an untouched answer: an SDK may have to be imported for the first one."""
@@ -163,7 +163,7 @@ class _Run:
         began = time.monotonic()
         heard = self._ask(
             source,
-            lambda head, body: plain(response, chunks),
+            lambda head, body: response_script(response, chunks),
             is_reference=True,
             further=_PATIENCE,
         )
@@ -181,7 +181,7 @@ class _Run:
         is_reference: bool = False,
     ) -> Heard:
         limit = self.limits.timeout + self.limits.grace + further
-        with answering(respond) as address:
+        with serve_scripts(respond) as address:
             question = _question(source, address, self.limits.timeout)
             return self.process.ask(Task(id(source), question, limit, raised, is_reference))
 

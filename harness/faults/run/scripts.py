@@ -8,7 +8,7 @@ import zlib
 from collections.abc import Iterator
 
 from harness.faults.transport import Ending, Sent
-from harness.sandbox.loopback import Pause, Reset, Script
+from harness.sandbox.scripted_server import Pause, Reset, Script
 
 GAP = 0.004
 """Seconds between two packets that a client is to see apart."""

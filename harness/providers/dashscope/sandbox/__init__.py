@@ -1,119 +1,337 @@
-"""DashScope's language: text and multimodal generation, pictures as tasks, and tasks."""
+"""DashScope in the sandbox: text and multimodal generation, and images as tasks."""
 
 from __future__ import annotations
 
 import hmac
+import re
 import uuid
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from datetime import datetime
 
+from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
 from harness.analysis.endpoint import Endpoint
 from harness.providers.dashscope.endpoints import GENERATION, MULTIMODAL
-from harness.providers.dashscope.sandbox.answers import generation
-from harness.providers.dashscope.sandbox.form import Form
-from harness.providers.dashscope.sandbox.headers import (
-    answer_headers,
-    headers,
-    poll_headers,
-    stream_headers,
+from harness.providers.dashscope.sandbox.generation import (
+    RANGES,
+    AnswerFormat,
+    read_chat,
+    stream_events,
+    whole_answer,
 )
-from harness.providers.dashscope.sandbox.pictures import TIMEOUT, hang, hear_order, task_output
-from harness.providers.dashscope.sandbox.questions import hear
-from harness.providers.dashscope.sandbox.refusals import broken, no_such_path, refuse
-from harness.providers.dashscope.sandbox.streams import stream_events
-from harness.sandbox import mind
-from harness.sandbox.house import House, said, streamed
-from harness.sandbox.listening import last_question, read_object
-from harness.sandbox.refusal import Reason, Refused
-from harness.sandbox.speaker import ProviderServer, arrival
-from harness.sandbox.tasks import Stage
-from harness.types import LooseJson
-
-__all__ = ["KEY", "SERVER"]
+from harness.sandbox import model
+from harness.sandbox.images import ImageRequest
+from harness.sandbox.provider_server import (
+    Headers,
+    ProviderServer,
+    arrival_time,
+    json_response,
+    stream_response,
+)
+from harness.sandbox.requests import (
+    Reason,
+    Refusals,
+    Refused,
+    check_ranges,
+    describe,
+    last_question,
+    read_member,
+    read_model,
+    read_object,
+    read_prompt,
+    read_size,
+)
+from harness.sandbox.state import SandboxState, Task, TaskState, now
+from harness.types import Json
 
 KEY = "sk-sandbox0000000000000000000000000"
-"""The key this sandbox accepts; the real service knows nothing of it."""
+"""The API key that the sandbox accepts; the real service does not."""
 
 
 def check_key(token: str, key: str) -> None:
-    """Let in who sends the key."""
+    """Accept the API key."""
     if not hmac.compare_digest(token.encode(), key.encode()):
         raise Refused(Reason.WRONG_KEY)
 
 
-async def generate(house: House, request: Request) -> Response:
-    """Answer a model of the text endpoint, at once or as a stream."""
-    return await _chat(house, request, GENERATION)
+# ------------------------------------------------------------------------------------- headers
+
+_VARY = "Origin,Access-Control-Request-Method,Access-Control-Request-Headers"
+_GATEWAY = ("x-dashscope-call-gateway", "true")
 
 
-async def see(house: House, request: Request) -> Response:
-    """Answer a model of the multimodal endpoint; of what it is sent only the texts count."""
-    return await _chat(house, request, MULTIMODAL)
+def _headers(
+    request_id: str,
+    request: Request,
+    more: Headers,
+    content_type: str = "application/json",
+    vary: str = f"{_VARY}, Accept-Encoding",
+) -> Headers:
+    """[REC] the headers of nearly every answer, 2025-11 to 2026-03."""
+    arrived, started = arrival_time(request), now()
+    cost = str(int((started - arrived).total_seconds() * 1000))
+    cookie = f"acw_tc={request_id}{uuid.uuid5(uuid.NAMESPACE_OID, request_id).hex}"
+    return [
+        ("vary", vary),
+        ("content-type", content_type),
+        ("x-request-id", request_id),
+        ("x-dashscope-timeout", "298"),
+        *more,
+        ("req-cost-time", cost),
+        ("req-arrive-time", str(int(arrived.timestamp() * 1000))),
+        ("resp-start-time", str(int(started.timestamp() * 1000))),
+        ("x-envoy-upstream-service-time", cost),
+        ("set-cookie", f"{cookie};path=/;HttpOnly;Max-Age=1800"),
+        ("server", "istio-envoy"),
+    ]
 
 
-async def _chat(house: House, request: Request, endpoint: Endpoint) -> Response:
-    call = hear(await read_object(request), endpoint)
-    house.check_rate(last_question(call))
-    form = Form.of(call, str(uuid.uuid4()))
-    reply, arrived = mind.answer(call), arrival(request)
-    if _is_stream(request):
-        events = house.stream(stream_events(reply, form))
-        return streamed(events, stream_headers(form.request_id, arrived))
-    return said(generation(reply, form), 200, answer_headers(form.request_id, arrived))
+def _without(headers: Headers, *prefixes: str) -> Headers:
+    return [(name, value) for name, value in headers if not name.startswith(prefixes)]
 
 
-def _is_stream(request: Request) -> bool:
-    """[DOC] either header does."""
-    asked = request.headers.get("x-dashscope-sse", "").lower() == "enable"
-    return asked or request.headers.get("accept", "").lower().startswith("text/event-stream")
+# ------------------------------------------------------------------------------------ refusals
+
+_BAD_KEY = (401, "InvalidApiKey", "Invalid API-key provided.")  # [REC]
+
+REFUSALS: Refusals = {
+    Reason.NO_KEY: (401, "InvalidApiKey", "No API-key provided."),  # [DOC] error-code
+    Reason.MALFORMED_KEY: _BAD_KEY,
+    Reason.WRONG_KEY: _BAD_KEY,
+    # [DOC] help.aliyun.com/en/model-studio/error-code; no recorded body known
+    Reason.THROTTLED: (
+        429,
+        "Throttling.RateQuota",
+        "Requests rate limit exceeded, please try again later.",
+    ),
+    Reason.NOT_JSON: (  # [DOC] error-code
+        400,
+        "InvalidParameter",
+        "Required body invalid, please check the request body format.",
+    ),
+    Reason.UNKNOWN_MODEL: (400, "InvalidParameter", "Model not exist."),  # [REC] rerank
+    Reason.BAD_MESSAGES: (  # [REC]
+        400,
+        "InvalidParameter",
+        "Role must be user or assistant and Content length must be greater than 0",
+    ),
+    Reason.NO_MESSAGES: (  # [DOC] error-code
+        400,
+        "InvalidParameter",
+        'Either "prompt" or "messages" must exist and cannot both be none',
+    ),
+    Reason.STRAY_TOOL_MESSAGE: (  # [FIELD] alibaba/spring-ai-alibaba #3139
+        400,
+        "InvalidParameter",
+        '<400> InternalError.Algo.InvalidParameter: messages with role "tool" must be a response '
+        'to a preceeding message with "tool_calls".',
+    ),
+    Reason.BAD_PARAMETER: (400, "InvalidParameter", "{detail}"),
+    # [FIELD] HTTP 400
+    Reason.FORBIDDEN: (
+        400,
+        "DataInspectionFailed",
+        "Input data may contain inappropriate content.",
+    ),
+    # [DOC] text-to-image-api-reference
+    Reason.NOT_ASYNC: (
+        403,
+        "AccessDenied",
+        "current user api does not support synchronous calls.",
+    ),
+    # [FIELD] alibaba/spring-ai-alibaba #2400
+    Reason.NO_SUCH_PATH: (400, "InvalidParameter", "url error, please check url！"),
+    # [FIELD] agentscope-ai/agentscope #1258 (2026-02), #1394
+    Reason.WRONG_ENDPOINT: (
+        400,
+        "InvalidParameter",
+        "url error, please check url！ For details, see: "
+        "https://help.aliyun.com/zh/model-studio/error-code#error-url",
+    ),
+    Reason.WRONG_METHOD: (405, "InvalidParameter", "Request method is not supported."),
+}
 
 
-async def submit(house: House, request: Request) -> Response:
-    """Take on the drawing of pictures. [REC] `x-dashscope-finished` is not sent here."""
+async def _refuse(request: Request, refused: Refused) -> Response:
+    return _refusal(request, *describe(refused, REFUSALS))
+
+
+async def _no_such_route(request: Request, error: HTTPException) -> Response:
+    reason = Reason.WRONG_METHOD if error.status_code == 405 else Reason.NO_SUCH_PATH
+    return _refusal(request, *REFUSALS[reason])
+
+
+async def _internal_error(request: Request, error: Exception) -> Response:
+    """[DOC] 500. Starlette raises the error again afterwards, so that it is logged."""
+    return _refusal(request, 500, "InternalError", "An internal error has occured.")
+
+
+def _refusal(request: Request, status: int, code: str, message: str) -> Response:
+    """[REC] a refusal is flat; also a stream is refused in plain JSON (2025-12)."""
+    request_id = str(uuid.uuid4())
+    headers = _headers(request_id, request, [])
+    if status == 401:
+        # [REC] a bad key is turned away before the gateway: fewer headers
+        headers = _without(headers, "set-cookie", "x-dashscope-timeout", "vary")
+        headers.append(("vary", "Accept-Encoding"))
+    if status == 429:
+        headers.append(("retry-after", "1"))
+    body: Json = {"code": code, "message": message, "request_id": request_id}
+    return json_response(body, headers, status)
+
+
+# ---------------------------------------------------------------------------------- generation
+
+
+async def _generate_text(state: SandboxState, request: Request) -> Response:
+    return await _chat(state, request, GENERATION)
+
+
+async def _generate_multimodal(state: SandboxState, request: Request) -> Response:
+    """Answer the texts in the messages; images in them are ignored."""
+    return await _chat(state, request, MULTIMODAL)
+
+
+async def _chat(state: SandboxState, request: Request, endpoint: Endpoint) -> Response:
+    call = read_chat(await read_object(request), endpoint)
+    state.check_rate_limit(last_question(call.messages))
+    request_id = str(uuid.uuid4())
+    form = AnswerFormat.of(call, request_id)
+    reply = model.generate(call)
+    # [DOC] either header asks for a stream
+    sse = request.headers.get("x-dashscope-sse", "").lower() == "enable"
+    if sse or request.headers.get("accept", "").lower().startswith("text/event-stream"):
+        more = [_GATEWAY, ("x-dashscope-finished", "false")]
+        kind = "text/event-stream;charset=UTF-8"
+        headers = _headers(request_id, request, more, kind, _VARY)
+        return stream_response(state.stream(stream_events(reply, form)), headers)
+    headers = _headers(request_id, request, [_GATEWAY, ("x-dashscope-finished", "true")])
+    return json_response(whole_answer(reply, form), headers)
+
+
+# -------------------------------------------------------------------------------------- images
+
+_IMAGE_MODEL = re.compile(
+    r"wanx-v1|wanx?2\.\d-t2i-(?:turbo|plus|flash|preview)|flux-(?:schnell|dev|merged)"
+    r"|stable-diffusion-(?:xl|v1\.5|3\.5-large(?:-turbo)?)|qwen-image(?:-plus)?"
+)
+_WANX_SIZES = ("1024*1024", "720*1280", "1280*720")
+_BAD_SIZE = ("InvalidParameter", f"The size is not match the allowed size {list(_WANX_SIZES)}")
+_TIMEOUT = (  # [DOC] with the page's own spelling
+    "InternalError.Timeout",
+    "An internal timeout error has occured during execution, please try again later or contact "
+    "service support.",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class _ImageTask:
+    """What the polls of an image task report: how many images, and their URLs."""
+
+    count: int
+    urls: tuple[str, ...]
+
+
+async def _submit_images(state: SandboxState, request: Request) -> Response:
+    """[DOC] a wrong size makes a task that fails. [REC] no `x-dashscope-finished` here."""
     if request.headers.get("x-dashscope-async", "").lower() != "enable":
         raise Refused(Reason.NOT_ASYNC)
-    order = hear_order(await read_object(request))
-    house.check_rate(order.wish.prompt)
+    body = await read_object(request)
+    model_name = read_model(body, _IMAGE_MODEL)
+    parameters = read_member(body, "parameters")
+    check_ranges(parameters, {"n": RANGES["n"]})
+    missing = "Required parameter(s) missing or invalid: prompt"
+    prompt = read_prompt(read_member(body, "input"), missing)
+    size = parameters.get("size") or "1024*1024"
+    state.check_rate_limit(prompt)
+    # [REC] wanx-v1 draws four unless the request has a number
+    count = parameters.get("n") or (4 if model_name.startswith("wan") else 1)
+    count = count if isinstance(count, int) else 1
+    failure = _TIMEOUT if state.should_fail(prompt) else _size_failure(model_name, size)
+    width, height = read_size(size, "*") or (0, 0)
+    image = ImageRequest(prompt, width, height, f"{model_name}/{parameters.get('seed')}")
+    urls = [] if failure else [_image_url(state, request, image, n) for n in range(count)]
     id, request_id = str(uuid.uuid4()), str(uuid.uuid4())
-    if house.fails(order.wish.prompt):
-        order = replace(order, failure=TIMEOUT)
-    urls = [] if order.failure else [hang(house, request, order.wish, n) for n in range(order.n)]
-    house.tasks.submit(id, {"urls": urls, "n": order.n}, order.failure)
-    output = {"task_id": id, "task_status": "PENDING"}
-    sent = headers(request_id, arrival(request), [("x-dashscope-call-gateway", "true")])
-    return said({"request_id": request_id, "output": output}, 200, sent)
+    state.tasks.submit(id, _ImageTask(count, tuple(urls)), failure)
+    output: Json = {"task_id": id, "task_status": "PENDING"}
+    headers = _headers(request_id, request, [_GATEWAY])
+    return json_response({"request_id": request_id, "output": output}, headers)
 
 
-async def poll(house: House, request: Request) -> Response:
-    """Tell how a task is doing. [REC] every answer has a fresh request_id of its own."""
+def _size_failure(model_name: str, size: Json) -> tuple[str, str] | None:
+    """[DOC] wanx-v1 has a list of sizes; later models take 512 to 1440 pixels on each side."""
+    if model_name == "wanx-v1":
+        return None if size in _WANX_SIZES else _BAD_SIZE
+    sides = read_size(size, "*") or (0, 0)
+    return None if all(512 <= side <= 1440 for side in sides) else _BAD_SIZE
+
+
+def _image_url(state: SandboxState, request: Request, image: ImageRequest, number: int) -> str:
+    """[REC] the form of links to images; they are signed and expire in a day."""
+    made, part = now(), uuid.uuid4().hex
+    name = f"dashscope/1d/{part[:2]}/{made:%Y%m%d}/{part[2:10]}/{uuid.uuid4()}-1.png"
+    url = state.add_image(request, name, replace(image, seed=f"{image.seed}/{number}"))
+    expires = int(made.timestamp()) + 86400
+    return f"{url}?Expires={expires}&OSSAccessKeyId=sandbox{part[10:24]}&Signature={part}%3D"
+
+
+async def _poll_images(state: SandboxState, request: Request) -> Response:
+    """[REC] each poll has a fresh request_id, in the body only."""
     id, request_id = request.path_params["id"], str(uuid.uuid4())
-    task = house.tasks.poll(id)
-    if task is None or "urls" not in task.result:
-        # [REC] also an id that never was is answered with HTTP 200
-        body: LooseJson = {
-            "request_id": request_id,
-            "output": {"task_id": id, "task_status": "UNKNOWN"},
-        }
+    task = state.tasks.poll(id)
+    body: dict[str, Json] = {"request_id": request_id}
+    if task is None or not isinstance(task.result, _ImageTask):
+        # [REC] also an unknown id is answered with HTTP 200
+        body["output"] = {"task_id": id, "task_status": "UNKNOWN"}
     else:
-        body = {"request_id": request_id, "output": task_output(task)}
-        if task.stage is Stage.DONE:
-            body["usage"] = {"image_count": len(task.result["urls"])}
-    return said(body, 200, poll_headers(request_id, arrival(request)))
+        body["output"] = _task_output(task, task.result)
+        if task.state is TaskState.SUCCEEDED:
+            body["usage"] = {"image_count": len(task.result.urls)}
+    kind = "application/json;charset=UTF-8"
+    headers = _headers(request_id, request, [], kind, "Accept-Encoding")
+    return json_response(body, _without(headers, "x-request", "x-dash"))
+
+
+def _task_output(task: Task, images: _ImageTask) -> Json:
+    """[REC] a task's state: Beijing times without a zone, and how many images there are."""
+    output: dict[str, Json] = {"task_id": task.id, "task_status": task.state.upper()}
+    times = {
+        "submit_time": task.submitted,
+        "scheduled_time": task.scheduled,
+        "end_time": task.ended,
+    }
+    output |= {name: _local_time(time) for name, time in times.items() if time}
+    succeeded, failed = (task.state is s for s in (TaskState.SUCCEEDED, TaskState.FAILED))
+    if succeeded:
+        output["results"] = [{"url": url} for url in images.urls]
+    if failed and task.failure:
+        # [DOC] code and message inside output; the HTTP status stays 200
+        output["code"], output["message"] = task.failure
+    output["task_metrics"] = {
+        "TOTAL": images.count,
+        "SUCCEEDED": images.count if succeeded else 0,
+        "FAILED": images.count if failed else 0,
+    }
+    return output
+
+
+def _local_time(time: datetime) -> str:
+    return time.replace(tzinfo=None).isoformat(" ", "milliseconds")
 
 
 SERVER = ProviderServer(
     prefix="/api/v1",
     key=KEY,
     check_key=check_key,
-    endpoints=(
-        ("POST", "/services/aigc/text-generation/generation", generate),
-        ("POST", "/services/aigc/multimodal-generation/generation", see),
-        ("POST", "/services/aigc/text2image/image-synthesis", submit),
-        ("GET", "/tasks/{id}", poll),
+    routes=(
+        ("POST", "/services/aigc/text-generation/generation", _generate_text),
+        ("POST", "/services/aigc/multimodal-generation/generation", _generate_multimodal),
+        ("POST", "/services/aigc/text2image/image-synthesis", _submit_images),
+        ("GET", "/tasks/{id}", _poll_images),
     ),
-    refuse=refuse,
-    no_such_path=no_such_path,
-    broken=broken,
+    refuse=_refuse,
+    no_such_route=_no_such_route,
+    internal_error=_internal_error,
 )

@@ -8,7 +8,7 @@ import time
 import httpx
 import pytest
 
-from harness.sandbox.loopback import Pause, Reset, Script, answering, plain
+from harness.sandbox.scripted_server import Pause, Reset, Script, response_script, serve_scripts
 from harness.types import Response
 
 ANSWER = Response(
@@ -20,7 +20,7 @@ def test_a_recorded_answer_is_sent_in_its_own_pieces() -> None:
     """Boundaries may fall inside a character; a length that no longer fits is left out."""
     sizes = (1, 3, 4)
     with (
-        answering(lambda head, body: plain(ANSWER, sizes)) as address,
+        serve_scripts(lambda head, body: response_script(ANSWER, sizes)) as address,
         httpx.stream("GET", address, trust_env=False) as response,
     ):
         read = list(response.iter_raw())
@@ -36,11 +36,11 @@ def test_the_request_is_read_whole(chunked: bool) -> None:
 
     def respond(head: bytes, body: bytes) -> Script:
         asked.append((head, body))
-        return plain(ANSWER)
+        return response_script(ANSWER)
 
     body = "问".encode() * 50_000
     content = iter([body[:70_000], body[70_000:]]) if chunked else body
-    with answering(respond) as address:
+    with serve_scripts(respond) as address:
         httpx.post(f"{address}/a?b=1", content=content, trust_env=False)
     ((head, heard),) = asked
     assert head.startswith(b"POST /a?b=1 HTTP/1.1\r\n")
@@ -51,7 +51,7 @@ def test_a_reset_is_one() -> None:
     """The client sees its connection broken, not ended."""
     head = b"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nhalf"
     with (
-        answering(lambda _, __: [head, Pause(0.05), Reset()]) as address,
+        serve_scripts(lambda _, __: [head, Pause(0.05), Reset()]) as address,
         pytest.raises(httpx.ReadError),
     ):
         httpx.get(address, trust_env=False)
@@ -60,7 +60,7 @@ def test_a_reset_is_one() -> None:
 def test_a_close_too_early_is_one() -> None:
     """Without a reset the connection just ends."""
     head = b"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nhalf"
-    with answering(lambda _, __: [head]) as address, pytest.raises(httpx.RemoteProtocolError):
+    with serve_scripts(lambda _, __: [head]) as address, pytest.raises(httpx.RemoteProtocolError):
         httpx.get(address, trust_env=False)
 
 
@@ -68,7 +68,7 @@ def test_a_pause_ends_with_the_server_and_nothing_is_left() -> None:
     """Nobody waits an hour for a script that does."""
     before = threading.active_count()
     began = time.perf_counter()
-    with answering(lambda _, __: [Pause(3600)]) as address, pytest.raises(httpx.ReadTimeout):
+    with serve_scripts(lambda _, __: [Pause(3600)]) as address, pytest.raises(httpx.ReadTimeout):
         httpx.get(address, timeout=0.1, trust_env=False)
     assert time.perf_counter() - began < 60
     assert threading.active_count() == before

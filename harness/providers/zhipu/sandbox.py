@@ -1,0 +1,376 @@
+"""Zhipu in the sandbox: chat completions, asynchronous ones, and images."""
+
+from __future__ import annotations
+
+import hmac
+import re
+import uuid
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import jwt
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+
+from harness.sandbox import model
+from harness.sandbox.images import ImageRequest
+from harness.sandbox.provider_server import (
+    Headers,
+    ProviderServer,
+    json_response,
+    stream_response,
+)
+from harness.sandbox.requests import (
+    Range,
+    Reason,
+    Refusals,
+    Refused,
+    check_chat,
+    describe,
+    last_question,
+    read_messages,
+    read_model,
+    read_object,
+    read_prompt,
+    read_size,
+)
+from harness.sandbox.state import SandboxState, TaskState, now
+from harness.sandbox.text import tokens
+from harness.types import Call, CallKind, Json, Mode, Reply, ToolCall
+from harness.wire import compact_bytes
+
+# ------------------------------------------------------------------------------------ API keys
+
+KEY = "sandbox0000000000000000000000000.SandboxSecret000"
+"""The API key that the sandbox accepts; the real service does not."""
+
+
+def check_key(token: str, key: str) -> None:
+    """Accept the API key itself, or an unexpired token signed with its secret."""
+    if hmac.compare_digest(token.encode(), key.encode()):
+        return
+    if token.count(".") == 2:
+        _check_token(token, *key.split(".", 1))
+        return
+    well_formed = re.fullmatch(r"[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+", token)
+    raise Refused(Reason.WRONG_KEY if well_formed else Reason.MALFORMED_KEY)
+
+
+def _check_token(token: str, key_id: str, secret: str) -> None:
+    """[SDK] `_jwt_token.py`: HS256, `sign_type` SIGN, `exp` and `timestamp` in milliseconds."""
+    options = {"verify_exp": False, "verify_iat": False, "verify_nbf": False, "verify_aud": False}
+    try:
+        sign_type = jwt.get_unverified_header(token).get("sign_type")
+        claims = jwt.decode(token, secret, algorithms=["HS256"], options=options)
+    except jwt.InvalidSignatureError as error:
+        raise Refused(Reason.WRONG_KEY) from error
+    except jwt.PyJWTError as error:
+        raise Refused(Reason.MALFORMED_KEY) from error
+    expires = claims.get("exp")
+    if sign_type != "SIGN" or not isinstance(expires, (int, float)):
+        raise Refused(Reason.MALFORMED_KEY)
+    if claims.get("api_key") != key_id:
+        raise Refused(Reason.WRONG_KEY)
+    if expires < now().timestamp() * 1000:
+        raise Refused(Reason.EXPIRED_KEY)
+
+
+# ------------------------------------------------------------------------------------ requests
+
+_CHAT_MODEL = re.compile(
+    r"(?:glm-(?:[345](?:\.\d)?|z1|zero)v?(?:-(?:turbo|plus|airx?|flashx?|long|x|alltools|preview"
+    r"|thinking|\d{4,8}))*|charglm-[34]|codegeex-4|emohaa)"
+)
+_THINKING_MODEL = re.compile(r"glm-(?:4\.[5-9]|5|z1)")
+_IMAGE_MODEL = re.compile(r"cogview-(?:3|3-plus|3-flash|4|4-\d{6})|glm-image")
+
+# [DOC] bigmodel.cn/dev/api/normal-model/glm-4
+_RANGES = {
+    "temperature": Range(0, 1),
+    "top_p": Range(0, 1),
+    "max_tokens": Range(1, 131072, whole=True),
+}
+
+
+async def _read_chat(state: SandboxState, request: Request) -> Call:
+    body = await read_object(request)
+    model_name = read_model(body, _CHAT_MODEL)
+    messages = read_messages(body.get("messages"))
+    # [REC] a tool message without tool_call_id was accepted (glm-4.6, tool_round_trip_2)
+    check_chat(messages, body, _RANGES, tool_call_id_required=False, bad_tools="tools")
+    state.check_rate_limit(last_question(messages))
+    mode = Mode.STREAM if body.get("stream") is True else Mode.SYNC
+    return Call(CallKind.CHAT, mode, model_name, messages, parameters=body)
+
+
+def _generate(call: Call) -> Reply:
+    """[REC] models from 4.5 on think unless told not to; [DOC] `thinking.type`."""
+    thinking = call.parameters.get("thinking")
+    disabled = isinstance(thinking, dict) and thinking.get("type") == "disabled"
+    thinks = _THINKING_MODEL.match(call.model) is not None and not disabled
+    return model.generate(call, thinking=thinks)
+
+
+def _read_image_request(body: dict[str, Json]) -> ImageRequest:
+    """[DOC] cogview page: 512 to 2048 pixels, in steps of 16, at most 2^21 altogether."""
+    model_name, prompt = read_model(body, _IMAGE_MODEL), read_prompt(body)
+    width, height = read_size(body.get("size") or "1024x1024", "x") or (0, 0)
+    fits = all(512 <= side <= 2048 and side % 16 == 0 for side in (width, height))
+    if not fits or width * height > 2**21:
+        raise Refused(Reason.BAD_PARAMETER, "size")
+    return ImageRequest(prompt, width, height, model_name)
+
+
+# ----------------------------------------------------------------------------------- responses
+
+
+def new_id() -> str:
+    """[REC] Return a Beijing time to the second and 16 hex digits; also sent as x-log-id."""
+    return f"{now():%Y%m%d%H%M%S}{uuid.uuid4().hex[:16]}"
+
+
+def _headers(id: str) -> Headers:
+    """[REC] the headers of a JSON response, 2025-10 (server ZenZGA/2.4)."""
+    vary = ["Origin", "Access-Control-Request-Method", "Access-Control-Request-Headers"]
+    return [
+        ("content-type", "application/json; charset=UTF-8"),
+        ("connection", "keep-alive"),
+        *_common_headers(id),
+        *(("vary", name) for name in ["Accept-Encoding", *vary, *vary]),
+    ]
+
+
+def _stream_headers(id: str) -> Headers:
+    """[REC] the headers of a stream, 2025-10."""
+    return [
+        ("content-type", "text/event-stream;charset=UTF-8"),
+        *_common_headers(id),
+        ("vary", "Access-Control-Request-Headers"),
+    ]
+
+
+def _common_headers(id: str) -> Headers:
+    cookie = f"acw_tc={uuid.uuid5(uuid.NAMESPACE_OID, id).hex}00000000;path=/;HttpOnly;Max-Age=1800"
+    return [
+        ("server", "ZenZGA/2.4"),
+        ("set-cookie", cookie),
+        ("strict-transport-security", "max-age=31536000; includeSubDomains"),
+        ("x-log-id", id),
+    ]
+
+
+def _usage(reply: Reply) -> dict[str, Json]:
+    counted = reply.usage
+    return {
+        "prompt_tokens": counted.input_tokens if counted else 0,
+        "completion_tokens": counted.output_tokens if counted else 0,
+        "total_tokens": counted.total_tokens if counted else 0,
+        "prompt_tokens_details": {"cached_tokens": 0},
+    }
+
+
+def _message(reply: Reply) -> dict[str, Json]:
+    """[REC] the message of a whole answer, 2025-10: no `content` beside tool calls."""
+    message: dict[str, Json] = {"content": reply.content, "role": "assistant"}
+    if reply.tool_calls:
+        # [REC] the ids of calls in whole answers are negative numbers
+        calls: list[Json] = [
+            {
+                "function": {"arguments": call.arguments, "name": call.name},
+                "id": f"call_-{uuid.uuid4().int % 10**19}",
+                "index": index,
+                "type": "function",
+            }
+            for index, call in enumerate(reply.tool_calls)
+        ]
+        message = {"role": "assistant", "tool_calls": calls}
+    if reply.reasoning is not None:
+        message["reasoning_content"] = reply.reasoning
+    return dict(sorted(message.items()))
+
+
+def _answer(reply: Reply, message: dict[str, Json]) -> dict[str, Json]:
+    """Return the members that a whole answer and the last poll of a task share."""
+    choice: Json = {"finish_reason": reply.finish_reason, "index": 0, "message": message}
+    return {
+        "choices": [choice],
+        "usage": dict(sorted(_usage(reply).items())),
+        "created": int(now().timestamp()),
+    }
+
+
+def _stream_events(reply: Reply, model_name: str, id: str) -> Iterator[bytes]:
+    """[REC] a stream, 2025-10: one token per event, usage and finish_reason on the last, [DONE].
+
+    Reasoning comes first; its first event has an empty content too. A tool call comes whole, in
+    an event whose delta has no role.
+    """
+    head: dict[str, Json] = {"id": id, "created": int(now().timestamp()), "model": model_name}
+
+    def event(choice: dict[str, Json], usage: dict[str, Json] | None = None) -> bytes:
+        body = head | {"choices": [{"index": 0} | choice]}
+        return b"data: " + compact_bytes(body | ({"usage": usage} if usage else {})) + b"\n\n"
+
+    for number, piece in enumerate(tokens(reply.reasoning or "")):
+        content: dict[str, Json] = {} if number else {"content": ""}
+        yield event({"delta": {"role": "assistant", **content, "reasoning_content": piece}})
+    for piece in reply.pieces:
+        yield event({"delta": {"role": "assistant", "content": piece}})
+    if reply.tool_calls:
+        calls = [_streamed_call(call, index) for index, call in enumerate(reply.tool_calls)]
+        yield event({"delta": {"tool_calls": calls}})
+    end: dict[str, Json] = {"finish_reason": reply.finish_reason}
+    yield event(end | {"delta": {"role": "assistant", "content": ""}}, _usage(reply))
+    yield b"data: [DONE]\n\n"
+
+
+def _streamed_call(call: ToolCall, index: int) -> Json:
+    function: Json = {"name": call.name, "arguments": call.arguments}
+    return {"id": call.id, "index": index, "type": "function", "function": function}
+
+
+# ------------------------------------------------------------------------------------ refusals
+
+REFUSALS: Refusals = {
+    # [DOC] docs.z.ai/api-reference/api-code
+    Reason.NO_KEY: (401, "1001", "Header中未收到Authorization参数，无法进行身份验证。"),
+    # [FIELD] captured live, 2026-07-30
+    Reason.MALFORMED_KEY: (
+        401,
+        "1002",
+        "Authorization Token非法，请确认Authorization Token正确传递。",
+    ),
+    # [FIELD] zhipuai/zhipuai-sdk-python issue #25
+    Reason.WRONG_KEY: (401, "401", "令牌已过期或验证不正确"),
+    # [FIELD] MetaGLM/zhipuai-sdk-python-v4 issue #8
+    Reason.EXPIRED_KEY: (401, "1003", "Authorization Token已过期，请重新生成/获取。"),
+    # [FIELD] the Chinese wording of 1302; [REC] for status and code
+    Reason.THROTTLED: (
+        429,
+        "1302",
+        "您当前使用该API的并发数过高，请降低并发，或联系客服增加限额。",
+    ),
+    Reason.NOT_JSON: (400, "1210", "API 调用参数有误，请检查文档。"),  # [FIELD]
+    Reason.UNKNOWN_MODEL: (400, "1211", "模型不存在，请检查模型代码。"),  # [DOC]
+    Reason.BAD_MESSAGES: (400, "1214", "messages 参数非法。请检查文档。"),  # [FIELD] dify #16337
+    Reason.NO_MESSAGES: (400, "1214", "messages 参数非法。请检查文档。"),
+    Reason.STRAY_TOOL_MESSAGE: (400, "1214", "messages 参数非法。请检查文档。"),
+    # [FIELD] chatchat-space/Langchain-Chatchat #2815 has the same text with "prompt"
+    Reason.BAD_PARAMETER: (400, "1214", "{detail} 参数非法。请检查文档。"),
+    # [FIELD] the text clients match for, which is cut there
+    Reason.FORBIDDEN: (400, "1301", "系统检测到输入或生成内容可能包含不安全或敏感内容"),
+    Reason.NO_SUCH_TASK: (400, "1214", "id 参数非法。请检查文档。"),  # no evidence
+}
+
+
+async def _refuse(request: Request, refused: Refused) -> Response:
+    """[FIELD] the code of a refusal is a string; also a stream is refused in plain JSON."""
+    status, code, message = describe(refused, REFUSALS)
+    body: dict[str, Json] = {"error": {"code": code, "message": message}}
+    if refused.reason is Reason.FORBIDDEN:
+        # [DOC] role: where it was seen; level: 0 is the most severe
+        body["contentFilter"] = [{"level": 1, "role": "user"}]
+    headers = _headers(new_id())
+    if refused.reason is Reason.THROTTLED:
+        headers.append(("retry-after", "1"))
+    return json_response(body, headers, status)
+
+
+async def _no_such_route(request: Request, error: HTTPException) -> Response:
+    """Respond in the form that users report; no recording has it."""
+    status = error.status_code
+    reason = {404: "Not Found", 405: "Method Not Allowed"}.get(status, "Bad Request")
+    stamp = now().isoformat(timespec="milliseconds")
+    body: Json = {"timestamp": stamp, "status": status, "error": reason, "path": request.url.path}
+    return json_response(body, _headers(new_id()), status)
+
+
+async def _internal_error(request: Request, error: Exception) -> Response:
+    """[DOC] 500. Starlette raises the error again afterwards, so that it is logged."""
+    body: Json = {"error": {"code": "500", "message": "内部错误"}}
+    return json_response(body, _headers(new_id()), 500)
+
+
+# -------------------------------------------------------------------------------------- routes
+
+
+async def _chat(state: SandboxState, request: Request) -> Response:
+    call, id = await _read_chat(state, request), new_id()
+    reply = _generate(call)
+    if call.mode is Mode.STREAM:
+        events = state.stream(_stream_events(reply, call.model, id))
+        return stream_response(events, _stream_headers(id))
+    request_id = call.parameters.get("request_id")
+    if not isinstance(request_id, str) or not request_id:
+        request_id = id
+    body: dict[str, Json] = {"id": id, "model": call.model, "request_id": request_id}
+    body |= _answer(reply, _message(reply))  # [REC] no `object`; keys in alphabetical order
+    return json_response(dict(sorted(body.items())), _headers(id))
+
+
+@dataclass(frozen=True, slots=True)
+class _ChatTask:
+    """What the polls of an asynchronous chat report; `answer` when it has succeeded."""
+
+    request_id: str
+    model: str
+    answer: dict[str, Json]
+
+
+def _task_status(id: str, request_id: str, model_name: str | None, state: str) -> dict[str, Json]:
+    return {"id": id, "request_id": request_id, "model": model_name, "task_status": state}
+
+
+async def _submit_chat(state: SandboxState, request: Request) -> Response:
+    """[DOC] the id of a task is a prefix and a number that may be negative."""
+    call = await _read_chat(state, request)
+    number = uuid.uuid4().int % 10**19
+    id, request_id = f"101002{-number}", str(-number - 1)
+    failure = ("", "") if state.should_fail(last_question(call.messages)) else None
+    reply = _generate(call)
+    message = {**_message(reply)}
+    message.setdefault("tool_calls", None)  # [DOC] null where there are none
+    answer = _answer(reply, message)
+    state.tasks.submit(id, _ChatTask(request_id, call.model, answer), failure)
+    body = _task_status(id, request_id, call.model, "PROCESSING")
+    return json_response(body, _headers(new_id()))
+
+
+async def _poll_chat(state: SandboxState, request: Request) -> Response:
+    """[DOC] `model` is null while a task is processed."""
+    task = state.tasks.poll(request.path_params["id"])
+    if task is None or not isinstance(task.result, _ChatTask):
+        raise Refused(Reason.NO_SUCH_TASK)
+    chat = task.result
+    ended = {TaskState.SUCCEEDED: "SUCCESS", TaskState.FAILED: "FAIL"}.get(task.state)
+    model_name = chat.model if ended else None
+    body = _task_status(task.id, chat.request_id, model_name, ended or "PROCESSING")
+    answer = chat.answer if task.state is TaskState.SUCCEEDED else {}
+    return json_response(body | answer, _headers(new_id()))
+
+
+async def _create_image(state: SandboxState, request: Request) -> Response:
+    """[DOC] the answer has no id, no model and no usage; [FIELD] the form of the link."""
+    image = _read_image_request(await read_object(request))
+    state.check_rate_limit(image.prompt)
+    name = f"zhipuai/api/cogview/{now():%Y%m%d%H%M%S}{uuid.uuid4().hex[:14]}_0.png"
+    url = state.add_image(request, name, image)
+    body: Json = {"created": int(now().timestamp()), "data": [{"url": url}]}
+    return json_response(body, _headers(new_id()))
+
+
+SERVER = ProviderServer(
+    prefix="/api/paas/v4",
+    key=KEY,
+    check_key=check_key,
+    routes=(
+        ("POST", "/chat/completions", _chat),
+        ("POST", "/async/chat/completions", _submit_chat),
+        ("GET", "/async-result/{id}", _poll_chat),
+        ("POST", "/images/generations", _create_image),
+    ),
+    refuse=_refuse,
+    no_such_route=_no_such_route,
+    internal_error=_internal_error,
+)

@@ -1,0 +1,78 @@
+"""The stand-in for a language model: deterministic replies that depend on the whole request.
+
+The same request always gets the same reply, and a request that lost its history another one,
+since later replies quote earlier messages.
+"""
+
+from __future__ import annotations
+
+import json
+
+from harness.sandbox.conversation import Conversation, read_conversation
+from harness.sandbox.replies import REPLIES
+from harness.sandbox.text import count_prompt_tokens, excerpt, tokens
+from harness.sandbox.tools import choose_calls
+from harness.types import Call, Json, Reply, ToolCall, Usage
+
+
+def generate(call: Call, *, thinking: bool = False) -> Reply:
+    """Return the reply to a call: text in `pieces` of one token each, or tool calls.
+
+    With *thinking* it also has reasoning, whose tokens are counted like the others.
+    """
+    conversation = read_conversation(call)
+    tools: Json = call.parameters.get("tools")
+    choice: Json = call.parameters.get("tool_choice")
+    limit: Json = call.parameters.get("max_tokens")
+    text_of_tools = tools if isinstance(tools, str) else json.dumps(tools, ensure_ascii=False)
+    input_tokens = count_prompt_tokens(call.messages, text_of_tools if tools else "")
+    reasoning = _reasoning(conversation) if thinking else None
+    if not conversation.tool_results:
+        calls = choose_calls(tools, choice, conversation.question, conversation.earlier_questions)
+        if calls:
+            return _tool_call_reply(calls, reasoning, input_tokens)
+    text = next(text for reply in REPLIES if (text := reply(conversation)))
+    text = _until_stop(text, call.parameters.get("stop"))
+    return _text_reply(text, reasoning, input_tokens, limit)
+
+
+def _until_stop(text: str, stop: Json) -> str:
+    """Return the text before the first stop word."""
+    for word in [stop] if isinstance(stop, str) else stop if isinstance(stop, list) else []:
+        if isinstance(word, str) and word:
+            text = text.split(word)[0]
+    return text
+
+
+def _reasoning(conversation: Conversation) -> str:
+    question, number = excerpt(conversation.question, 40), conversation.question_number
+    if conversation.english:
+        return f'The user asks: "{question}". It is question no. {number}. I will be brief.'
+    return f"用户问的是：“{question}”，这是第 {number} 个问题。我先回顾前文，再简明地回答。"
+
+
+def _text_reply(text: str, reasoning: str | None, input_tokens: int, limit: Json) -> Reply:
+    """Return a reply cut off after *limit* tokens, those of the reasoning included."""
+    thought, pieces = tokens(reasoning or ""), tokens(text)
+    room = limit if isinstance(limit, int) and limit > 0 else len(thought) + len(pieces)
+    kept = pieces[: max(0, room - len(thought))]
+    output_tokens = min(room, len(thought)) + len(kept)
+    return Reply(
+        content="".join(kept),
+        reasoning=None if reasoning is None else "".join(thought[:room]),
+        pieces=kept,
+        finish_reason="length" if len(kept) < len(pieces) else "stop",
+        usage=Usage(input_tokens, output_tokens, input_tokens + output_tokens),
+    )
+
+
+def _tool_call_reply(calls: list[ToolCall], reasoning: str | None, input_tokens: int) -> Reply:
+    texts = [reasoning or "", *(call.name + call.arguments for call in calls)]
+    output_tokens = sum(len(tokens(text)) for text in texts)
+    return Reply(
+        content="",
+        reasoning=reasoning,
+        tool_calls=tuple(calls),
+        finish_reason="tool_calls",
+        usage=Usage(input_tokens, output_tokens, input_tokens + output_tokens),
+    )

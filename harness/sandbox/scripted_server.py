@@ -1,0 +1,163 @@
+"""A server on loopback that sends scripted bytes, pauses and connection resets.
+
+It replays recorded responses, and faulty ones, to real clients over a real socket, byte by byte.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import socket
+import struct
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import TypeAlias
+
+import h11
+
+from harness.types import Response
+
+
+@dataclass(frozen=True, slots=True)
+class Pause:
+    """A step that sends nothing for some seconds."""
+
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Reset:
+    """A step that resets the connection (RST); the steps after it are not taken."""
+
+
+Script: TypeAlias = Sequence[bytes | Pause | Reset]
+"""The steps of a response, each `bytes` a packet of its own; afterwards the connection closes."""
+
+Respond: TypeAlias = Callable[[bytes, bytes], Script]
+"""Returns the script for a request, given its head (without the empty line) and its body."""
+
+_MAX_HEAD_BYTES = 64 * 1024
+_REQUEST_TIMEOUT = 10.0
+"""Seconds that a client may take to send its request."""
+
+
+@contextmanager
+def serve_scripts(respond: Respond) -> Iterator[str]:
+    """Run a scripted server during a `with` block, whose value is `http://127.0.0.1:port`.
+
+    At the end all connections are closed and all threads have ended.
+    """
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        server = _Server(listening, respond)
+        thread = threading.Thread(target=server.run, name="scripted server", daemon=True)
+        thread.start()
+        try:
+            yield f"http://127.0.0.1:{listening.getsockname()[1]}"
+        finally:
+            server.stop()
+            thread.join()
+
+
+def response_script(response: Response, chunk_sizes: Sequence[int] = ()) -> Script:
+    """Return the script of a recorded response, its body in chunks of these sizes.
+
+    The body is sent with `Transfer-Encoding: chunked`, since its length may have changed when it
+    was recorded.
+    """
+    headers = [
+        f"{name}: {value}"
+        for name, value in response.headers
+        if name.lower() not in ("content-length", "transfer-encoding", "connection")
+    ]
+    lines = [
+        f"HTTP/1.1 {response.status} {response.reason}",
+        *headers,
+        "Transfer-Encoding: chunked",
+        "Connection: close",
+    ]
+    head = "\r\n".join(lines).encode("utf-8") + b"\r\n\r\n"
+    chunks = _cut(response.body, chunk_sizes)
+    return [head, *(b"%x\r\n%s\r\n" % (len(chunk), chunk) for chunk in chunks), b"0\r\n\r\n"]
+
+
+def _cut(body: bytes, sizes: Sequence[int]) -> Iterator[bytes]:
+    start = 0
+    for size in (*sizes, len(body)):
+        if chunk := body[start : start + size]:
+            yield chunk
+        start += size
+
+
+@dataclass
+class _Server:
+    """Accepts connections and responds once to each, in a thread of its own."""
+
+    listening: socket.socket
+    respond: Respond
+    _open: dict[threading.Thread, socket.socket] = field(default_factory=dict)
+    _stopped: threading.Event = field(default_factory=threading.Event)
+
+    def run(self) -> None:
+        """Accept connections until the server is stopped."""
+        while True:
+            try:
+                connection, _ = self.listening.accept()
+            except OSError:
+                return
+            connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            thread = threading.Thread(target=self._serve, args=(connection,), daemon=True)
+            self._open[thread] = connection
+            thread.start()
+
+    def stop(self) -> None:
+        """Close all connections and wait for their threads."""
+        self._stopped.set()
+        with contextlib.suppress(OSError):
+            self.listening.shutdown(socket.SHUT_RDWR)
+        for thread, connection in list(self._open.items()):
+            with contextlib.suppress(OSError):
+                connection.shutdown(socket.SHUT_RDWR)
+            thread.join()
+
+    def _serve(self, connection: socket.socket) -> None:
+        # Clients may disconnect at any time, or not speak HTTP.
+        with connection, contextlib.suppress(OSError, h11.RemoteProtocolError):
+            connection.settimeout(_REQUEST_TIMEOUT)
+            for step in self.respond(*_read_request(connection)):
+                if self._stopped.is_set() or not self._take(connection, step):
+                    break
+        self._open.pop(threading.current_thread(), None)
+
+    def _take(self, connection: socket.socket, step: bytes | Pause | Reset) -> bool:
+        """Take one step of a script; return False if it is the last."""
+        if isinstance(step, Pause):
+            self._stopped.wait(step.seconds)
+        elif isinstance(step, Reset):
+            # Closing without lingering sends RST.
+            linger = struct.pack("ii", 1, 0)
+            connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
+            return False
+        else:
+            connection.sendall(step)
+        return True
+
+
+def _read_request(connection: socket.socket) -> tuple[bytes, bytes]:
+    """Return head and body of one request."""
+    http = h11.Connection(h11.SERVER, max_incomplete_event_size=_MAX_HEAD_BYTES)
+    head, body = b"", bytearray()
+    while True:
+        event = http.next_event()
+        if event is h11.NEED_DATA:
+            http.receive_data(connection.recv(65536))
+        elif isinstance(event, h11.Request):
+            first = b"%s %s HTTP/%s" % (event.method, event.target, event.http_version)
+            headers = (b"%s: %s" % header for header in event.headers.raw_items())
+            head = b"\r\n".join([first, *headers])
+        elif isinstance(event, h11.Data):
+            body += event.data
+        elif isinstance(event, h11.EndOfMessage):
+            return head, bytes(body)
+        else:
+            raise OSError("the client disconnected")

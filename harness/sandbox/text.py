@@ -1,0 +1,81 @@
+"""Analysis of texts: tokens, language, cities, numbers and keywords."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+
+from harness.types import Message
+
+_TOKEN = re.compile(r"\s?[A-Za-z]+|\d+|[\u4e00-\u9fff]{1,2}|\s+|.", re.DOTALL)
+
+_CITY_NAMES = """
+北京 上海 广州 深圳 杭州 成都 重庆 西安 武汉 南京 天津 苏州 青岛 厦门 昆明 哈尔滨 香港 台北
+东京 巴黎 伦敦 纽约 柏林 悉尼
+Beijing Shanghai Guangzhou Shenzhen Hangzhou Chengdu Chongqing Wuhan Nanjing Tianjin
+Paris London Tokyo Berlin Boston Chicago Sydney
+"""
+_CITIES = (*_CITY_NAMES.split(), "New York", "San Francisco", "Hong Kong", "Xi'an")
+
+_COMMON_WORDS = """
+the and for what how are you your can please with from that this tell give get given use
+查询 获取 一下 一个 什么 怎么 怎样 如何 请问 可以 告诉 今天 明天 现在 这个 那个 信息
+指定 给定 当前 根据 用户 我的 是什 请用 帮我 我查 查一
+"""
+_STOP_WORDS = frozenset(_COMMON_WORDS.split())
+
+
+def tokens(text: str) -> tuple[str, ...]:
+    """Split a text into the tokens that the sandbox counts; joined they are the text.
+
+    A token is a Latin word with the space before it, a run of digits, one or two Chinese
+    characters, a run of white space, or any other single character. Real tokenizers split
+    differently; the count only has to depend on the text.
+    """
+    return tuple(_TOKEN.findall(text))
+
+
+def count_prompt_tokens(messages: Iterable[Message], tools: str = "") -> int:
+    """Return the input tokens of a request: 4 per message, its text and calls, and the tools."""
+    return len(tokens(tools)) + sum(
+        4 + len(tokens(m.content)) + sum(len(tokens(c.name + c.arguments)) for c in m.tool_calls)
+        for m in messages
+    )
+
+
+def is_english(text: str) -> bool:
+    """Return whether a text has Latin letters and no Chinese characters."""
+    return bool(re.search("[A-Za-z]", text)) and not re.search("[\u4e00-\u9fff]", text)
+
+
+def find_cities(text: str) -> list[str]:
+    """Return the cities in a text, in the order and spelling of the text."""
+    matches = [
+        match
+        for city in _CITIES
+        if (match := re.search(rf"(?<![A-Za-z]){re.escape(city)}(?![A-Za-z])", text, re.IGNORECASE))
+    ]
+    if not matches and (unknown := re.search(r"\b(?:in|at|for) ([A-Z][A-Za-z]+)", text)):
+        return [unknown.group(1)]
+    return [match.group() for match in sorted(matches, key=lambda match: match.start())]
+
+
+def find_numbers(text: str) -> list[float]:
+    """Return the numbers in a text."""
+    return [float(n) for n in re.findall(r"-?\d{1,15}(?:\.\d{1,15})?", text)]
+
+
+def keywords(text: str) -> set[str]:
+    """Return the longer Latin words and the pairs of Chinese characters, without stop words."""
+    split = re.sub(r"(?<=[a-z])(?=[A-Z])", " ", text.replace("_", " "))
+    latin = {w.lower() for w in re.findall("[A-Za-z]{3,}", split)}
+    pairs = {
+        run[i : i + 2] for run in re.findall("[\u4e00-\u9fff]+", text) for i in range(len(run) - 1)
+    }
+    return (latin | pairs) - _STOP_WORDS
+
+
+def excerpt(text: str, length: int = 24) -> str:
+    """Return the beginning of a text on one line."""
+    line = " ".join(text.split())
+    return line if len(line) <= length else line[:length] + "…"
