@@ -23,16 +23,16 @@ from harness.compare import SHIPPED, Prices, matrix
 from harness.compare import load as load_prices
 from harness.config.environment import Environment, without_proxies
 from harness.config.settings import settings
-from harness.errors import HarnessError, NoCassette, OffTape
+from harness.errors import HarnessError, InterceptError, NoCassette
 from harness.intercept.resume import OnInterrupted
 from harness.providers import NO_KEY, PROVIDERS, Provider, endpoints
 from harness.providers.servers import PROVIDER_SERVERS
-from harness.report import Problem, Report
+from harness.report import Report
 from harness.rules import RULES, Judged, judge
 from harness.rules.choice import EVERYTHING, Choice
 from harness.runner import Progress, Source, fits, record, replay
 from harness.scenario import Scenario, check_providers, check_rules, load_all
-from harness.types import Origin, Provenance, Target, Transcript
+from harness.types import Origin, Problem, Provenance, Target, Transcript
 
 
 @dataclass(frozen=True, slots=True)
@@ -305,7 +305,7 @@ def _outcome(job: Job, do: Do[T], progress: Progress) -> T | Problem:
     """An error of the harness becomes a problem of this job."""
     try:
         return do(job, progress)
-    except (HarnessError, OffTape) as error:
+    except (HarnessError, InterceptError) as error:
         return Problem(job.scenario.name, str(job.target), str(error))
 
 

@@ -1,34 +1,34 @@
-"""Every error the harness raises on purpose.
+"""The exceptions that the harness raises.
 
-    HarnessError                    wrong use or unreadable input: one clear message, exit code 2
-    ├── BadInput                    a file the user gave does not say what it should (file and line)
+    HarnessError                    usage error or unreadable input; commands exit with 2
+    ├── BadInput                    a file with invalid content (file and line)
     │   ├── BadScenario             a scenario
     │   ├── BadCassette             a cassette
     │   ├── BadContract             a contract
     │   └── BadSettings             the table [tool.harness] of a pyproject.toml
-    ├── NoCassette                  nothing was recorded yet for what is to be replayed
-    ├── StaleCassette               the scenario changed since the cassette was recorded
-    ├── Unplayed                    a block of code did not ask for all that its cassette holds
-    ├── MissingKey                  live recording without a key
-    ├── RecordingFailed             a recording was given up, so nothing was written
-    │   ├── Refused                 the provider refused
-    │   └── OverBudget              asking on would take more than was allowed
-    ├── SecretLeft                  a secret could not be taken out, so nothing was written
-    ├── Unsupported                 this provider cannot do what the step asks
-    ├── CannotWrite                 the disk refused
-    ├── InUse                       somebody else is recording the same cassette
-    └── Unfinished                  an interrupted recording is in the way, or of no use here
-    OffTape (BaseException)         a request the tape cannot answer
-    ├── Miss                        the cassette has no answer for it
-    ├── NoTape                      no tape is in place where it was made
-    ├── Unkept                      its answer could not be kept, so it is not sent
-    ├── BadHook                     a hook of the caller gave back what it must not
-    └── SocketShut                  something tried to open a connection during a replay
+    ├── NoCassette                  there is no cassette to replay
+    ├── StaleCassette               the scenario changed after the cassette was recorded
+    ├── UnusedExchanges             a block did not request every exchange of its cassette
+    ├── MissingKey                  a live recording without an API key
+    ├── RecordingFailed             a recording was aborted; nothing was written
+    │   ├── Refused                 the provider returned an error
+    │   └── OverBudget              the next request would exceed the budget
+    ├── SecretNotRedacted           a secret was left after redaction; nothing was written
+    ├── Unsupported                 the provider does not support what a step requests
+    ├── CannotWrite                 a file could not be written
+    ├── CassetteInUse               another process records the same cassette
+    └── UnfinishedRecording         an interrupted recording is in the way or cannot be resumed
+    InterceptError (BaseException)  an intercepted request cannot be handled
+    ├── CassetteMiss                the cassette has no response for it
+    ├── NoActiveCassette            no cassette is active where it was made
+    ├── NotRecordable               its response could not be recorded, so it is not sent
+    ├── BadHook                     a hook of the caller returned an invalid value
+    └── ConnectionBlocked           a connection was opened during a replay
 
-A provider that says no is not an error but data: see `Failure` in `types`.
+An error response of a provider is not an exception but a `harness.types.Failure`.
 
-`OffTape` is a `BaseException` on purpose: the SDKs catch `Exception`, sleep and try again, or turn
-it into a "connection error", and the reason would be lost.
+`InterceptError` derives from `BaseException`: SDKs catch `Exception` to retry or to raise a
+"connection error" of their own, and the reason would be lost.
 """
 
 from __future__ import annotations
@@ -37,11 +37,11 @@ from pathlib import Path
 
 
 class HarnessError(Exception):
-    """Wrong use or unreadable input. Its text is all a user gets to see."""
+    """A usage error or unreadable input. Commands print its text only."""
 
 
 class BadInput(HarnessError):
-    """A file does not say what it should: `path:line: message`."""
+    """A file with invalid content; the text is `path:line: message`."""
 
     def __init__(self, message: str, path: Path | str = "", line: int | None = None) -> None:
         where = f"{path}:{line}: " if path and line else f"{path}: " if path else ""
@@ -51,94 +51,96 @@ class BadInput(HarnessError):
 
 
 class BadScenario(BadInput):
-    """A scenario file that cannot be understood."""
+    """An invalid scenario file."""
 
 
 class BadCassette(BadInput):
-    """A cassette that cannot be read; it is never taken for an empty one."""
+    """A cassette that cannot be read."""
 
 
 class BadSettings(BadInput):
-    """Settings that cannot be understood."""
+    """Invalid settings in a pyproject.toml."""
 
 
 class BadContract(BadInput):
-    """A contract that cannot be read, or that says something else than its evidence."""
+    """A contract that cannot be read, or that contradicts its evidence."""
 
 
 class NoCassette(HarnessError):
-    """Nothing was recorded yet for this scenario and target."""
+    """There is no cassette for this scenario and target."""
 
 
 class StaleCassette(HarnessError):
-    """The scenario changed since its cassette was recorded."""
+    """The scenario changed after its cassette was recorded."""
 
 
 class UnusedExchanges(HarnessError, AssertionError):
-    """A cassette holds answers that nobody asked for."""
+    """A cassette holds exchanges that were not requested."""
 
 
 class MissingKey(HarnessError):
-    """A live recording needs a key that is not set."""
+    """The API key for a live recording is not set."""
 
 
 class RecordingFailed(HarnessError):
-    """A recording was given up; what was recorded before is untouched."""
+    """A recording was aborted; an existing cassette is unchanged."""
 
 
 class Refused(RecordingFailed):
-    """The provider refused a step where an answer is expected; `words` are what it said, without
-    secrets: `(HTTP 400, code 1211): ...`."""
+    """The provider returned an error where the scenario expects none.
 
-    def __init__(self, message: str, step: int, words: str) -> None:
+    `reason` is its error without secrets: `(HTTP 400, code 1211): ...`.
+    """
+
+    def __init__(self, message: str, step: int, reason: str) -> None:
         super().__init__(message)
         self.step = step
-        self.words = words
+        self.reason = reason
 
 
 class OverBudget(RecordingFailed):
-    """Asking on would take more than was allowed."""
+    """The next request would exceed the budget."""
 
 
-class SecretLeft(HarnessError):
-    """A secret was still to be seen after redaction, so nothing was written."""
+class SecretNotRedacted(HarnessError):
+    """A secret was found after redaction; nothing was written."""
 
 
 class Unsupported(HarnessError):
-    """A provider cannot do what a step asks."""
+    """The provider does not support what a step requests."""
 
 
 class CannotWrite(HarnessError):
-    """A file could not be written; what was there before is untouched."""
+    """A file could not be written; an existing file is unchanged."""
 
 
-class InUse(HarnessError):
-    """Somebody else is recording the same cassette."""
+class CassetteInUse(HarnessError):
+    """Another process records the same cassette."""
 
 
-class Unfinished(HarnessError):
-    """An interrupted recording left answers: they are in the way, or of no use here."""
+class UnfinishedRecording(HarnessError):
+    """An interrupted recording is in the way, or cannot be resumed."""
 
 
-class OffTape(BaseException):
-    """A request that a tape cannot answer; no SDK's retry loop can swallow it."""
+class InterceptError(BaseException):
+    """An intercepted request cannot be handled. The retry loops of SDKs do not catch it."""
 
 
-class Miss(OffTape):
-    """The cassette holds no answer to this request."""
+class CassetteMiss(InterceptError):
+    """The cassette has no response for a request."""
 
 
-class NoTape(OffTape):
-    """A request was made where no tape is in place."""
+class NoActiveCassette(InterceptError):
+    """A request was made where no cassette is active."""
 
 
-class Unkept(OffTape):
-    """A request is not sent, because its answer could not be kept."""
+class NotRecordable(InterceptError):
+    """A request is not sent, since its response could not be recorded."""
 
 
-class BadHook(OffTape):
-    """A hook of the caller gave back what it must not."""
+class BadHook(InterceptError):
+    """A hook of the caller returned an invalid value."""
 
 
-class SocketShut(OffTape):
-    """Something tried to open a connection during a replay."""
+class ConnectionBlocked(InterceptError):
+    """A connection was opened during a replay."""

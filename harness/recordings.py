@@ -16,10 +16,10 @@ from harness.cassette.period import ALWAYS, Period
 from harness.cassette.store import Store
 from harness.errors import HarnessError
 from harness.providers import endpoints
-from harness.report import Problem, Report
+from harness.report import Report
 from harness.rules import Judged
 from harness.runner import Progress
-from harness.types import Provenance
+from harness.types import Problem, Provenance
 
 
 def read_cassette(path: Path) -> AnalyzedTranscript:

@@ -167,9 +167,9 @@ def record(
 ) -> None:
     """Play a scenario and put its cassette in place; every answer is in a journal until then.
 
-    Raises Refused if the provider refused where the scenario expects no refusal, Unfinished where
-    an interrupted recording is in the way (see `Left`), and what the `meter` raises. What was
-    recorded before is untouched by that and by everything else that can go wrong.
+    Raises Refused if the provider refused where the scenario expects no refusal,
+    UnfinishedRecording where an interrupted recording is in the way (see `OnInterrupted`), and what
+    the `meter` raises. An existing cassette is unchanged after any error.
     """
     provider = provider_of(scenario, target)
     key, address = source.key(provider), source.address(provider)
@@ -234,7 +234,7 @@ def _refuse_refusal(
             f"{scenario.name} with {target}, step {turn.step}: refused {refused}; "
             f"{take_back(journal, turn)}",
             step=turn.step,
-            words=refused,
+            reason=refused,
         )
 
 
@@ -261,7 +261,7 @@ def replay(scenario: Scenario, target: Target, store: Store, pace: float = 0.0) 
     """Play a scenario to its cassette, offline; answers and waits take `pace` times as long as
     when they were recorded.
 
-    Raises NoCassette, BadCassette, StaleCassette, and Miss where the cassette has no answer.
+    Raises NoCassette, BadCassette, StaleCassette and CassetteMiss.
     """
     provider = provider_of(scenario, target)
     cassette = store.load(scenario.name, target)
@@ -292,7 +292,7 @@ def replay(scenario: Scenario, target: Target, store: Store, pace: float = 0.0) 
         target=str(target),
         turns=turns,
         provenance=told,
-        unplayed=tape.unplayed(),
+        unused=tape.unused(),
         skipped=skipped,
         ignored=scenario.ignored,
         selected=scenario.selected,

@@ -1,8 +1,8 @@
-"""The nouns of the harness: whoever has read this file knows the product.
+"""The data types that all packages share.
 
-Everything here is frozen and free of I/O, clocks and vendors. `Call` is what we ask, `Reply` or
-`Failure` is what the official SDK made of the answer, `Exchange` is what really travelled; a
-`Turn` keeps all of them side by side, so that the SDK can be held to the wire.
+Every type is frozen, and free of I/O, clocks and providers. A `Call` is a request in the terms of
+the harness, a `Reply` or `Failure` is what the provider's SDK returned for it, and an `Exchange` is
+one HTTP round trip. A `Turn` keeps all three, so that the SDK can be checked against the raw HTTP.
 """
 
 from __future__ import annotations
@@ -17,14 +17,14 @@ Json: TypeAlias = "bool | int | float | str | list[Json] | dict[str, Json] | Non
 """A decoded JSON value."""
 
 LooseJson: TypeAlias = Any
-"""A decoded JSON value whose type is not checked; use `Json` in new code."""
+"""A decoded JSON value without type checking; new code uses `Json`."""
 
-NOTHING: Mapping[str, Any] = MappingProxyType({})
-"""The empty mapping, usable as a default."""
+EMPTY: Mapping[str, Any] = MappingProxyType({})
+"""An immutable empty mapping, for use as a default."""
 
 
 class CallKind(StrEnum):
-    """What a call asks for."""
+    """The kind of output that a call requests."""
 
     CHAT = "chat"
     PROMPT = "prompt"
@@ -32,7 +32,7 @@ class CallKind(StrEnum):
 
 
 class Mode(StrEnum):
-    """How an answer is delivered: at once, as a stream of events, or as a task that is polled."""
+    """The delivery of a response: one body, a stream of events, or a task that is polled."""
 
     SYNC = "sync"
     STREAM = "stream"
@@ -40,14 +40,14 @@ class Mode(StrEnum):
 
 
 class Credentials(StrEnum):
-    """Whose key a call carries: the user's own, or a well-formed key that nobody owns."""
+    """The API key that a call is sent with: the user's, or a well-formed but invalid one."""
 
     OWN = "own"
     WRONG = "wrong"
 
 
 class Severity(StrEnum):
-    """How much a finding weighs: an error fails a run, the others are told."""
+    """The severity of a finding. Only an error fails a run."""
 
     ERROR = "error"
     WARNING = "warning"
@@ -55,7 +55,7 @@ class Severity(StrEnum):
 
 
 class Origin(StrEnum):
-    """Who answered while recording."""
+    """The kind of server that a cassette was recorded from."""
 
     LIVE = "live"
     SANDBOX = "sandbox"
@@ -64,12 +64,15 @@ class Origin(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """Whom to ask: a provider and one of its models, and under which name we file the answers."""
+    """A provider and one of its models that a scenario is run against.
+
+    `label` tells targets of the same model apart. `parameters` are merged into those of each call.
+    """
 
     provider: str
     model: str
     label: str = ""
-    parameters: Mapping[str, LooseJson] = field(default_factory=lambda: NOTHING)
+    parameters: Mapping[str, LooseJson] = field(default_factory=lambda: EMPTY)
 
     def __str__(self) -> str:
         label = f" ({self.label})" if self.label else ""
@@ -77,7 +80,7 @@ class Target:
 
     @property
     def slug(self) -> str:
-        """The target as a file name: `zhipuai-glm-4`, `dashscope-qwen-plus-incremental`."""
+        """The target as part of a file name, such as `dashscope-qwen-plus-incremental`."""
         parts = [self.provider, self.model, self.label]
         text = "-".join(part for part in parts if part)
         return "".join(c if c.isalnum() or c in "-._" else "-" for c in text)
@@ -85,7 +88,7 @@ class Target:
 
 @dataclass(frozen=True, slots=True)
 class ToolCall:
-    """A function the model wants called; `arguments` is JSON text, just as the model wrote it."""
+    """A function call requested by the model; `arguments` is the unparsed JSON text."""
 
     id: str
     name: str
@@ -94,7 +97,7 @@ class ToolCall:
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """One line of a conversation as it is sent."""
+    """One message of a conversation, as it is sent."""
 
     role: str
     content: str
@@ -104,7 +107,7 @@ class Message:
 
 @dataclass(frozen=True, slots=True)
 class Poll:
-    """How to wait for a task: seconds between two questions, and how many questions at most."""
+    """The polling of a task: `interval` in seconds between polls, `limit` of the polls."""
 
     interval: float = 2.0
     limit: int = 40
@@ -112,21 +115,21 @@ class Poll:
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """Something asked, in our words; a provider translates it into its SDK's."""
+    """A request in the terms of the harness; a provider's session passes it to the SDK."""
 
     kind: CallKind
     mode: Mode
     model: str
     messages: tuple[Message, ...] = ()
     prompt: str = ""
-    parameters: Mapping[str, LooseJson] = field(default_factory=lambda: NOTHING)
+    parameters: Mapping[str, LooseJson] = field(default_factory=lambda: EMPTY)
     poll: Poll = Poll()
     credentials: Credentials = Credentials.OWN
 
 
 @dataclass(frozen=True, slots=True)
 class Usage:
-    """Tokens counted by the provider. None where the provider did not say."""
+    """Token counts reported by the provider; None where it reported none."""
 
     input_tokens: int | None = None
     output_tokens: int | None = None
@@ -135,7 +138,7 @@ class Usage:
 
 @dataclass(frozen=True, slots=True)
 class Image:
-    """A picture that was answered: its link and, once fetched, its bytes."""
+    """A generated image: its URL and, once downloaded, its bytes."""
 
     url: str
     data: bytes | None = field(default=None, repr=False)
@@ -143,27 +146,26 @@ class Image:
 
 @dataclass(frozen=True, slots=True)
 class View:
-    """What the SDK showed us for one exchange: its object as plain JSON, copied at once.
+    """The object that the SDK returned for one exchange, copied to JSON.
 
-    `accessed` holds the value found at each documented access path, such as
-    `choices[0].message.content`, walked on the SDK's real object; a path that could not be
-    walked holds a `Broken`.
+    `accessed` maps each documented access path, such as `choices[0].message.content`, to the value
+    that the SDK's own object has there, or to an `AccessFailure`.
     """
 
     value: LooseJson
-    accessed: Mapping[str, LooseJson] = field(default_factory=lambda: NOTHING)
+    accessed: Mapping[str, LooseJson] = field(default_factory=lambda: EMPTY)
 
 
 @dataclass(frozen=True, slots=True)
-class Broken:
-    """An access path that raised: which error."""
+class AccessFailure:
+    """The error, as `<type>: <message>`, raised by an access path of an SDK object."""
 
     error: str
 
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """One of the answers to a request that asks for several (`n`); `index` counts from 0."""
+    """One of several choices in a response (parameter `n`); `index` counts from 0."""
 
     index: int
     content: str | None = None
@@ -174,12 +176,12 @@ class Choice:
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """What was answered, in the terms of the OpenTelemetry GenAI conventions.
+    """A successful response, in the terms of the OpenTelemetry GenAI conventions.
 
-    `content` and `reasoning` are None where the provider sent none at all. `states` are the task
-    states in the order they were seen; empty unless the call was a task. `pieces` are the
-    streamed text pieces in order, as the SDK gave them: deltas, or whole texts so far where
-    `cumulative`. Where several choices were answered, `other_choices` are those after the first.
+    `content` and `reasoning` are None where the provider sent none. `states` are the states of a
+    task in order of polling. `pieces` are the streamed texts in order, as the SDK returned them:
+    deltas or, if `cumulative`, the whole text up to that event. `other_choices` are the choices
+    after the first, which the fields hold.
     """
 
     id: str | None = None
@@ -206,10 +208,10 @@ class Reply:
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """The provider said no. Data, not an exception: it is recorded, checked and compared.
+    """An error response of the provider. It is data, since it is recorded, checked and compared.
 
-    `status` is the HTTP status (or the one an error event carried); 0 where no answer came at
-    all. `retry_after` is in seconds.
+    `status` is the HTTP status, or the status in an error event; 0 where no response arrived.
+    `retry_after` is in seconds.
     """
 
     status: int
@@ -225,7 +227,7 @@ Outcome: TypeAlias = Reply | Failure
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """One HTTP request as it travelled, secrets removed."""
+    """One HTTP request, byte for byte, with secrets removed."""
 
     method: str
     uri: str
@@ -235,7 +237,10 @@ class Request:
 
 @dataclass(frozen=True, slots=True)
 class Artefact:
-    """A file beside a cassette that is a body: its name, `<sha256>.<ending>`; its size in bytes."""
+    """A response body stored as a file beside its cassette.
+
+    `name` is `<sha256>.<extension>`, `size` is in bytes.
+    """
 
     name: str
     size: int
@@ -243,9 +248,9 @@ class Artefact:
 
 @dataclass(frozen=True, slots=True)
 class Response:
-    """One HTTP response as it travelled, content coding undone, secrets removed.
+    """One HTTP response, with its content coding decoded and secrets removed.
 
-    `artefact` stands for the body only in a cassette's text; whoever reads a file has the body.
+    `artefact` replaces the body in the text of a cassette only; reading the file loads the body.
     """
 
     status: int
@@ -255,15 +260,15 @@ class Response:
     artefact: Artefact | None = None
 
     def header(self, name: str) -> str | None:
-        """The first value of a header, whatever the case of its name."""
+        """Return the first value of the header *name* (in any case), or None."""
         return next((v for n, v in self.headers if n.lower() == name.lower()), None)
 
 
 @dataclass(frozen=True, slots=True)
 class Timing:
-    """When an exchange happened: start as seconds since 1970; the others in seconds from there.
+    """The times of an exchange: `start` in seconds since 1970, the others in seconds after it.
 
-    `arrived` says of each of an answer's chunks when it came; empty where there was only one.
+    `arrived` are the arrival times of the body's chunks; empty where there was only one.
     """
 
     start: float
@@ -274,10 +279,11 @@ class Timing:
 
 @dataclass(frozen=True, slots=True)
 class Exchange:
-    """One HTTP round trip; `chunks` are the sizes in bytes of the body's network chunks.
+    """One HTTP round trip.
 
-    `key` is the fingerprint of the credentials it was asked with, see `fingerprint`; empty where
-    nobody noted it.
+    `chunks` are the sizes of the response body's network chunks in bytes. `turn` is the number of
+    the turn it belongs to. `key` is the fingerprint of the API key (see `harness.secrets`); empty
+    where it was not recorded.
     """
 
     request: Request
@@ -290,7 +296,7 @@ class Exchange:
 
 @dataclass(frozen=True, slots=True)
 class Sdk:
-    """The official SDK that spoke: its distribution name and version."""
+    """The distribution name and version of the SDK used for a recording."""
 
     name: str
     version: str
@@ -298,10 +304,12 @@ class Sdk:
 
 @dataclass(frozen=True, slots=True)
 class Provenance:
-    """Where a cassette comes from; all of it unknown for a cassette of another tool.
+    """The origin of a cassette; every field is empty for a cassette of another tool.
 
-    `test` is the test that has it by its mark, as `<its file, from the cassette's folder>::<name>`.
-    `note` says what was done to a cassette that was made and not recorded.
+    `recorded_at` is in ISO 8601. `script` are the digests of the scenario's steps. `volatile` are
+    JSON pointers into request bodies that are ignored when requests are matched. `test` is the test
+    that the cassette belongs to, as `<file, relative to the cassette's folder>::<name>`. `note`
+    describes a cassette that was edited or generated.
     """
 
     recorded_from: Origin = Origin.UNKNOWN
@@ -318,7 +326,7 @@ class Provenance:
 
 @dataclass(frozen=True, slots=True)
 class Cassette:
-    """All exchanges of one scenario with one target, in order, and where they come from."""
+    """All exchanges of one scenario and target in order, with their provenance."""
 
     exchanges: tuple[Exchange, ...]
     provenance: Provenance = Provenance()
@@ -326,7 +334,7 @@ class Cassette:
 
 @dataclass(frozen=True, slots=True)
 class Expectation:
-    """What a scenario's author expects of one answer; an empty field expects nothing."""
+    """What a scenario expects of one response; an empty field is not checked."""
 
     finish_reason: str = ""
     contains: tuple[str, ...] = ()
@@ -338,10 +346,10 @@ class Expectation:
 
 @dataclass(frozen=True, slots=True)
 class Turn:
-    """One step carried out: what we asked, what the SDK returned, what travelled.
+    """One executed step: the call, its HTTP exchanges, and what the SDK returned.
 
-    `outcome` is None for a turn read back from a cassette without running an SDK. `step` is the
-    number of the scenario's step, counted from 1.
+    `number` counts turns from 1; `step` is the number of the scenario's step, from 1. `call` and
+    `outcome` are None for a turn that was read from a cassette without running an SDK.
     """
 
     number: int
@@ -354,38 +362,41 @@ class Turn:
 
 @dataclass(frozen=True, slots=True)
 class Transcript:
-    """A scenario as one target lived it.
+    """One run of a scenario against one target.
 
-    `unplayed` are exchanges that a replay's cassette holds and nobody asked for. `skipped` says,
-    in words, which steps were left out and why. `ignored` maps the name of a rule that does not
-    apply here to the reason the scenario gives; if `selected` names any rules, only they apply;
-    `severities` are those of rules that weigh more, or less, here than elsewhere.
+    Attributes:
+        unused: Exchanges of the replayed cassette that were not requested.
+        skipped: A sentence for each skipped step, with the reason.
+        ignored: Names of rules that do not apply, each with the reason given by the scenario.
+        source: The path of the cassette.
+        selected: Names of the rules that apply; empty for all rules.
+        severities: Severities of rules that differ from the rules' own.
     """
 
     scenario: str
     target: str
     turns: tuple[Turn, ...]
     provenance: Provenance = Provenance()
-    unplayed: tuple[Exchange, ...] = ()
+    unused: tuple[Exchange, ...] = ()
     skipped: tuple[str, ...] = ()
-    ignored: Mapping[str, str] = field(default_factory=lambda: NOTHING)
+    ignored: Mapping[str, str] = field(default_factory=lambda: EMPTY)
     source: str = ""
     selected: tuple[str, ...] = ()
-    severities: Mapping[str, Severity] = field(default_factory=lambda: NOTHING)
+    severities: Mapping[str, Severity] = field(default_factory=lambda: EMPTY)
 
     def exchanges(self) -> Iterator[Exchange]:
-        """Every exchange of every turn, in the order they travelled."""
+        """Yield every exchange of every turn in order."""
         for turn in self.turns:
             yield from turn.exchanges
 
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where in a transcript something is: turn, exchange and event count from 1.
+    """A position in a transcript. Turns, exchanges and events are counted from 1.
 
-    `offset` is the byte offset in the body of the response, or of the request if `request`: where
-    the value begins that `pointer`, a JSON pointer (RFC 6901) into the body or event, leads to, or,
-    if it is missing, the innermost value that should hold it.
+    `pointer` is a JSON pointer (RFC 6901) into the body or event. `offset` is the byte offset of
+    its value in the response body (in the request body if `request`) or, where that is missing, of
+    its innermost existing ancestor.
     """
 
     turn: int | None = None
@@ -412,9 +423,9 @@ NOWHERE = Place()
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One place where a rule is broken, in words a user can act on.
+    """A violation of a rule at one place.
 
-    `expected` and `found` are the two halves of the message, for programs and tables.
+    `expected` and `actual` are the two halves of `message`. `source` is the path of the cassette.
     """
 
     message: str
@@ -429,3 +440,12 @@ class Finding:
 
 
 Findings: TypeAlias = Iterable[Finding]
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """The error message of a scenario and target that could not be recorded, read or replayed."""
+
+    scenario: str
+    target: str
+    text: str

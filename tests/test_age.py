@@ -80,7 +80,7 @@ def test_what_is_found(fails: bool) -> None:
 def test_a_replays_time_has_no_say() -> None:
     """A replay that sleeps for a year makes no recording older."""
     before, then = now(), time.time()
-    with harness.use_cassette(CASSETTE, allow_unplayed=True):
+    with harness.use_cassette(CASSETTE, allow_unused=True):
         time.sleep(365 * 86_400)
         assert time.time() - then > 364 * 86_400
         assert days(recorded(before.isoformat()), now()) == 0

@@ -63,7 +63,7 @@ def test_every_real_request_gets_the_answer_it_got(path: Path, send: Send) -> No
         for exchange in asked:
             answer = exchange.response
             assert send(exchange.request) == (answer.status, answer.body)
-    assert [e for e in tape.unplayed() if _spoken_over_http(e)] == []
+    assert [e for e in tape.unused() if _spoken_over_http(e)] == []
 
 
 def test_a_cassette_in_json_is_read() -> None:

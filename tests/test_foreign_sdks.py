@@ -1,7 +1,7 @@
 """Real recordings are played to the official SDKs that made them, asked in their own words.
 
 What an SDK sends is looked up as the tape always does, so that whatever it adds or leaves out shows
-as a Miss. Zhipu's recordings are not here: a library of another language made them, and
+as a CassetteMiss. Zhipu's recordings are not here: a library of another language made them, and
 `test_foreign` sends them through httpx and requests.
 """
 
@@ -25,7 +25,7 @@ from dashscope.api_entities.http_request import close_shared_sync_session
 from dashscope.rerank.text_rerank import AioTextReRank
 
 from harness.cassette.store import read
-from harness.errors import Miss
+from harness.errors import CassetteMiss
 from harness.intercept import Player, in_place
 from harness.providers import NO_KEY
 from harness.types import Exchange, LooseJson, Request
@@ -145,7 +145,7 @@ def _own_session() -> Iterator[None]:
 @pytest.mark.parametrize("send", [by_requests, by_aiohttp])
 @pytest.mark.parametrize("path", DASHSCOPE, ids=lambda path: path.stem)
 def test_dashscope_answers_its_own_sdk(path: Path, send: Send) -> None:
-    """In order, with every part of a stream; what is asked otherwise is a Miss that says how."""
+    """Answers come in order with every part of a stream; other requests are a CassetteMiss."""
     cassette, left = read(path), []
     tape = Player(cassette)
     with in_place(tape):
@@ -155,14 +155,14 @@ def test_dashscope_answers_its_own_sdk(path: Path, send: Send) -> None:
             if otherwise or (send, where) in NOT_SENT:
                 left.append(exchange)
             if otherwise:
-                with pytest.raises(Miss, match=otherwise):
+                with pytest.raises(CassetteMiss, match=otherwise):
                     send(exchange.request)
             elif (send, where) not in NOT_SENT:
                 with tape.turn(number) as played:
                     parts = send(exchange.request)
                 assert played == [exchange]
                 assert_told(parts, exchange)
-    assert tape.unplayed() == tuple(left)
+    assert tape.unused() == tuple(left)
 
 
 def assert_told(parts: Parts, exchange: Exchange) -> None:
@@ -235,4 +235,4 @@ def test_the_compatible_service_answers_openais_sdk(path: Path, send: Send) -> N
             told = events if json.loads(exchange.request.body).get("stream") else [json.loads(body)]
             assert len(parts) == len(told)
             assert all(map(covers, parts, told))
-    assert tape.unplayed() == ()
+    assert tape.unused() == ()

@@ -22,7 +22,14 @@ from harness import batch
 from harness.cassette import Head, of_exchange, of_head, read_journal
 from harness.cassette.journal import Journal, journal_path, unfinished
 from harness.cassette.store import Store, read
-from harness.errors import BadCassette, CannotWrite, InUse, RecordingFailed, Unfinished, Unkept
+from harness.errors import (
+    BadCassette,
+    CannotWrite,
+    CassetteInUse,
+    NotRecordable,
+    RecordingFailed,
+    UnfinishedRecording,
+)
 from harness.intercept import Recorder
 from harness.intercept.resume import OnInterrupted
 from harness.providers.servers import PROVIDER_SERVERS
@@ -141,14 +148,14 @@ def test_one_at_a_time(tmp_path: Path) -> None:
     journal, other = (Journal(tmp_path / "a.yaml", HEAD) for _ in range(2))
     journal.ready()
     for attempt in (other.ready, other.look, other.lock):
-        with pytest.raises(InUse, match=r"a\.yaml is being recorded by somebody else"):
+        with pytest.raises(CassetteInUse, match=r"a\.yaml is being recorded by somebody else"):
             attempt()
     other.close()
     journal.append(0, EXCHANGES[0])
     journal.close()
     assert len(other.look().records) == 1
     other.close()
-    with pytest.raises(Unfinished, match="answers of another recording"):
+    with pytest.raises(UnfinishedRecording, match="answers of another recording"):
         Journal(tmp_path / "a.yaml", HEAD).ready()
 
 
@@ -228,7 +235,7 @@ def test_an_interrupted_recording_is_in_the_way(sandbox: str, store: Store) -> N
     broken_off(store, sandbox)
     path = store.path("two-questions", ZHIPU)
     again = "harness record two-questions --target zhipuai-glm-4 --sandbox"
-    with pytest.raises(Unfinished) as caught:
+    with pytest.raises(UnfinishedRecording) as caught:
         record(SCENARIO, ZHIPU, sandboxed(sandbox), store, silent)
     assert str(caught.value) == (
         f"{journal_path(path)}: 1 answer of a recording that was interrupted; "
@@ -252,7 +259,7 @@ def test_what_it_is_of_is_looked_at(sandbox: str, store: Store) -> None:
         (other, Origin.SANDBOX, "the scenario changed since, at step 1; begin anew: harness"),
         (SCENARIO, Origin.LIVE, "it was made from: sandbox, this one from: live; begin anew"),
     ):
-        with pytest.raises(Unfinished, match=told):
+        with pytest.raises(UnfinishedRecording, match=told):
             record(scenario, ZHIPU, sandboxed(sandbox, origin), store, silent, OnInterrupted.RESUME)
     assert unfinished(store.path("two-questions", ZHIPU))
 
@@ -268,7 +275,9 @@ def test_another_address(sandbox: str, store: Store) -> None:
     with pytest.raises(KeyboardInterrupt):
         record(SCENARIO, ZHIPU, live, store, told)
     elsewhere = sandboxed(sandbox.replace("127.0.0.1", "localhost"), Origin.LIVE)
-    with pytest.raises(Unfinished, match=r"it was made at http://127.*, this one at http://local"):
+    with pytest.raises(
+        UnfinishedRecording, match=r"it was made at http://127.*, this one at http://local"
+    ):
         record(SCENARIO, ZHIPU, elsewhere, store, silent, OnInterrupted.RESUME)
 
 
@@ -315,7 +324,7 @@ def test_a_folder_that_takes_no_files(server: Server, tmp_path: Path) -> None:
     """Is told before anything is paid for."""
     (tmp_path / "file").write_text("")
     taped = harness.use_cassette(tmp_path / "file" / "a.yaml", record="all")
-    with pytest.raises(Unkept, match=r"a\.yaml cannot be written: "), taped:
+    with pytest.raises(NotRecordable, match=r"a\.yaml cannot be written: "), taped:
         httpx.get(server.base + "/json")
     assert server.asked == []
 
@@ -336,7 +345,7 @@ def test_recorded_by_two(sandbox: str, store: Store) -> None:
     thread.start()
     waiting.wait(20)
     for left in OnInterrupted:
-        with pytest.raises(InUse) as caught:
+        with pytest.raises(CassetteInUse) as caught:
             record(SCENARIO, ZHIPU, sandboxed(sandbox), store, silent, left)
         told.append(str(caught.value))
     go.set()
@@ -462,5 +471,5 @@ def test_a_scenarios_journal_is_no_blocks(sandbox: str, store: Store) -> None:
     path = store.path("two-questions", ZHIPU)
     taped = harness.use_cassette(path, record="missing")
     told = "of a recording of the scenario two-questions; go on"
-    with pytest.raises(Unfinished, match=told), taped:
+    with pytest.raises(UnfinishedRecording, match=told), taped:
         raise AssertionError("not reached")

@@ -22,7 +22,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from harness import cassette
-from harness.errors import SecretLeft
+from harness.errors import SecretNotRedacted
 from harness.providers.dashscope.sandbox import KEY as DASHSCOPE_KEY
 from harness.providers.endpoints import HEADERS
 from harness.providers.zhipu.sandbox import KEY as ZHIPUAI_KEY
@@ -266,7 +266,7 @@ def test_a_changed_body_has_its_new_length_and_no_chunks() -> None:
 
 def test_a_body_nobody_can_look_into_is_refused() -> None:
     """What cannot be made safe is not written."""
-    with pytest.raises(SecretLeft) as caught:
+    with pytest.raises(SecretNotRedacted) as caught:
         REDACTOR.exchange(answering(b"?", ("Content-Encoding", "br")))
     assert str(caught.value) == (
         "what POST answered came in the content coding br, which could not be undone to look for "
@@ -289,7 +289,7 @@ def test_a_body_nobody_can_look_into_is_refused() -> None:
 )
 def test_a_secret_that_is_left_is_an_error(exchange: Exchange) -> None:
     """A key that is itself the placeholder cannot be taken out; the message does not say it."""
-    with pytest.raises(SecretLeft) as caught:
+    with pytest.raises(SecretNotRedacted) as caught:
         Redactor(("REDACTED",)).exchange(exchange)
     assert str(caught.value) == (
         "a key would still be readable in what POST answered; nothing was written"
@@ -363,7 +363,7 @@ PLACES: dict[str, Callable[[str], Exchange]] = {
 )
 def test_an_unknown_key_is_not_written(kind: str, key: str, where: str) -> None:
     """The message says where it is and not what it is."""
-    with pytest.raises(SecretLeft) as caught:
+    with pytest.raises(SecretNotRedacted) as caught:
         REDACTOR.exchange(PLACES[where](key))
     assert str(caught.value) == (
         f"what looks like {kind} would be written, in {where} of a POST; if it is one, give it to "
@@ -374,7 +374,7 @@ def test_an_unknown_key_is_not_written(kind: str, key: str, where: str) -> None:
 @pytest.mark.parametrize("key", [DASHSCOPE, UNKNOWN["an sk- key"][0]])
 def test_a_key_told_piece_by_piece_is_not_written(key: str) -> None:
     """Ours or not: whoever joins the pieces of a stream has it."""
-    with pytest.raises(SecretLeft) as caught:
+    with pytest.raises(SecretNotRedacted) as caught:
         REDACTOR.exchange(answering(stream(key[:9], key[9:20], key[20:])))
     assert key[:9] not in str(caught.value)
     REDACTOR.exchange(answering(stream(key[:9], key[9:15])))
@@ -441,7 +441,7 @@ def test_a_known_key_in_pieces_among_others_is_not_written(
         return answering(b"".join(f"data: {json.dumps(event)}\n\n".encode() for event in told))
 
     redactor = Redactor((key,))
-    with pytest.raises(SecretLeft, match="a key would still be readable"):
+    with pytest.raises(SecretNotRedacted, match="a key would still be readable"):
         redactor.exchange(answer(pieces))
     without_its_end = answer(pieces[:-1])
     assert redactor.exchange(without_its_end) == without_its_end
@@ -450,7 +450,7 @@ def test_a_known_key_in_pieces_among_others_is_not_written(
 def test_a_known_key_in_pieces_of_plain_text_is_not_written() -> None:
     """Events need not be JSON."""
     body = f"data: {DASHSCOPE[:9]}\n\ndata: {DASHSCOPE[9:]}\n\n".encode()
-    with pytest.raises(SecretLeft, match="a key would still be readable"):
+    with pytest.raises(SecretNotRedacted, match="a key would still be readable"):
         REDACTOR.exchange(answering(body))
 
 
@@ -550,7 +550,7 @@ def test_a_key_in_gzip_is_not_written(key: str, how: str) -> None:
         answering(body),
         replace(EXCHANGE, request=replace(EXCHANGE.request, body=body)),
     ):
-        with pytest.raises(SecretLeft, match="nothing was written") as caught:
+        with pytest.raises(SecretNotRedacted, match="nothing was written") as caught:
             REDACTOR.exchange(exchange)
         assert key not in str(caught.value)
 
@@ -588,7 +588,7 @@ def test_no_planted_key_escapes() -> None:
         around = chance.choice(("", "&", "/", ".", "=", "%20", "  ", "x1"))
         try:
             kept = REDACTOR.exchange(PLANTED[place](f"{ESCAPED[how](key)}{around[:1]}"))
-        except SecretLeft:
+        except SecretNotRedacted:
             came["refused"] += 1
             continue
         came["taken out"] += 1

@@ -14,7 +14,7 @@ from providers.servers import RESET, Answer, answering, says, streams
 from harness import cassette as cassettes
 from harness import runner
 from harness.cassette.store import Store, put
-from harness.errors import HarnessError, Miss, RecordingFailed, StaleCassette, Unsupported
+from harness.errors import CassetteMiss, HarnessError, RecordingFailed, StaleCassette, Unsupported
 from harness.intercept import Recorder
 from harness.providers import PROVIDERS
 from harness.providers.servers import PROVIDER_SERVERS
@@ -125,7 +125,7 @@ def test_a_replay_lives_what_was_recorded(
     assert public(replayed) == public(recorded)
     assert travelled(replayed) == travelled(recorded)
     assert transcript.turns == replayed
-    assert (transcript.unplayed, transcript.skipped) == ((), ())
+    assert (transcript.unused, transcript.skipped) == ((), ())
     assert all(turn.outcome for turn in recorded)
 
 
@@ -186,7 +186,7 @@ def test_an_error_in_the_middle_of_a_stream_is_on_the_tape(store: Store) -> None
     (turn,) = transcript.turns
     assert isinstance(turn.outcome, Failure)
     assert (turn.outcome.code, len(turn.outcome.views)) == ("1234", 1)
-    assert transcript.unplayed == ()
+    assert transcript.unused == ()
 
 
 def test_what_is_volatile_is_for_the_scenario_to_say(sandbox: str, store: Store) -> None:
@@ -196,7 +196,7 @@ def test_what_is_volatile_is_for_the_scenario_to_say(sandbox: str, store: Store)
     record(loads(text), ZHIPU, sandboxed(sandbox), store, silent)
     assert len(replay(volatile, ZHIPU, store).turns) == 2
     record(volatile, ZHIPU, sandboxed(sandbox), store, silent)
-    with pytest.raises(Miss, match="/seed: recorded"):
+    with pytest.raises(CassetteMiss, match="/seed: recorded"):
         replay(loads(text), ZHIPU, store)
 
 
@@ -207,7 +207,7 @@ def test_what_is_volatile_in_a_project_is_so_in_its_scenarios(
     file = tmp_path / "two-questions.yaml"
     file.write_text(TWO_QUESTIONS + "parameters: {seed: random}\nvolatile: [/other]\n")
     record(load(file), ZHIPU, sandboxed(sandbox), store, silent)
-    with pytest.raises(Miss, match="/seed: recorded"):
+    with pytest.raises(CassetteMiss, match="/seed: recorded"):
         replay(load(file), ZHIPU, store)
     (tmp_path / "pyproject.toml").write_text('[tool.harness]\nvolatile = ["/seed"]\n')
     assert len(replay(load(file), ZHIPU, store).turns) == 2
@@ -435,7 +435,7 @@ def test_a_lost_history_shows(sandbox: str, store: Store, monkeypatch: pytest.Mo
         return past
 
     monkeypatch.setattr(Step, "after", forgetful)
-    with pytest.raises(Miss, match="/messages"):
+    with pytest.raises(CassetteMiss, match="/messages"):
         replay(scenario, ZHIPU, store)
 
 
@@ -447,7 +447,7 @@ def test_what_nobody_asks_for_is_found(sandbox: str, store: Store) -> None:
     extra = _asking(cassette.exchanges[0], "还有一件事")
     _rewrite(store, scenario, replace(cassette, exchanges=(*cassette.exchanges, extra)))
     transcript = replay(scenario, ZHIPU, store)
-    assert [e.request.body for e in transcript.unplayed] == [extra.request.body]
+    assert [e.request.body for e in transcript.unused] == [extra.request.body]
     assert [found.rule for found in check(transcript)] == ["everything_was_played"]
 
 
@@ -470,7 +470,7 @@ def test_a_cassette_that_does_not_say_what_it_was_recorded_from(sandbox: str, st
     silent_one = replace(cassette, provenance=replace(cassette.provenance, script=()))
     _rewrite(store, scenario, silent_one)
     assert len(replay(scenario, ZHIPU, store).turns) == 2
-    with pytest.raises(Miss):
+    with pytest.raises(CassetteMiss):
         replay(loads(TWO_QUESTIONS.replace("小明", "小红")), ZHIPU, store)
 
 
@@ -511,7 +511,7 @@ def test_whatever_an_sdk_raises_is_a_failure(error: Exception) -> None:
     assert outcomes == [Failure(0, type(error).__name__, str(error))] * 2
 
 
-@pytest.mark.parametrize("error", [HarnessError("ours"), Miss("ours"), KeyboardInterrupt()])
+@pytest.mark.parametrize("error", [HarnessError("ours"), CassetteMiss("ours"), KeyboardInterrupt()])
 def test_what_is_ours_is_not_swallowed(error: BaseException) -> None:
     """A request off the tape, wrong use, Ctrl-C: none of them is the provider's answer."""
     with pytest.raises(type(error)):

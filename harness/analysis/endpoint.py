@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from urllib.parse import urlsplit
 
-from harness.types import NOTHING, Exchange, Json, LooseJson, Outcome
+from harness.types import EMPTY, Exchange, Json, LooseJson, Outcome
 
 Schema = Mapping[str, LooseJson]
 """A JSON Schema (draft 2020-12)."""
@@ -186,7 +186,7 @@ class Endpoint:
     fields: Fields = Fields()
     repeats_finish: bool = False
     objects: frozenset[str] = frozenset()
-    statuses: Mapping[str, frozenset[int]] = field(default_factory=lambda: NOTHING)
+    statuses: Mapping[str, frozenset[int]] = field(default_factory=lambda: EMPTY)
     unpaid: frozenset[str] = frozenset()
     tells_usage: Callable[[Json], bool] = lambda request: False
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from harness.analysis.endpoint import Schema
-from harness.types import NOTHING
+from harness.types import EMPTY
 
 STRING: Schema = {"type": "string"}
 NAME: Schema = {"type": "string", "minLength": 1}
@@ -14,7 +14,7 @@ INTEGER: Schema = {"type": "integer"}
 NUMBER: Schema = {"type": "number"}
 
 
-def record(required: Mapping[str, Any], optional: Mapping[str, Any] = NOTHING) -> Schema:
+def record(required: Mapping[str, Any], optional: Mapping[str, Any] = EMPTY) -> Schema:
     """Return the schema of an object with these members; any others are allowed."""
     return {
         "type": "object",

@@ -9,7 +9,7 @@ from itertools import count
 
 from harness.analysis.endpoint import Endpoint, Recognise, Role
 from harness.analysis.exchange import AnalyzedExchange
-from harness.types import NOTHING, Cassette, Exchange, Outcome, Reply, Transcript, Turn
+from harness.types import EMPTY, Cassette, Exchange, Outcome, Reply, Transcript, Turn
 from harness.wire.codings import GZIP, inflate, with_plain_body
 
 
@@ -78,7 +78,7 @@ def transcript_of(
     recognise: Recognise,
     *,
     source: str = "",
-    ignored: Mapping[str, str] = NOTHING,
+    ignored: Mapping[str, str] = EMPTY,
 ) -> Transcript:
     """Return the exchanges of a cassette as turns, without running any SDK.
 

@@ -25,7 +25,14 @@ from harness.cassette.journal import Journal
 from harness.cassette.store import put_cassette, read
 from harness.config.environment import environment, without_proxies
 from harness.config.settings import Settings, settings
-from harness.errors import CannotWrite, HarnessError, Miss, NoCassette, Unfinished, UnusedExchanges
+from harness.errors import (
+    CannotWrite,
+    CassetteMiss,
+    HarnessError,
+    NoCassette,
+    UnfinishedRecording,
+    UnusedExchanges,
+)
 from harness.intercept import (
     BeforeRecord,
     Hosts,
@@ -62,7 +69,7 @@ def use_cassette(
     record: str = "none",
     volatile: Sequence[str] = (),
     secrets: Sequence[str] = (),
-    allow_unplayed: bool = False,
+    allow_unused: bool = False,
     allow_hosts: Sequence[str] = (),
     match: Match = identity,
     before_record: BeforeRecord = keep_all,
@@ -74,17 +81,18 @@ def use_cassette(
     `missing`: what the cassette has not is fetched and added to it; `all`: everything is recorded
     anew. `volatile` are JSON pointers into request bodies that do not count when a request is
     looked up. `secrets` are not written, nor are the keys of the environment. Unless
-    `allow_unplayed`, the block ends with Unplayed if the cassette has answers nobody asked for;
-    with Miss if a request was not on it, also where a thread or `gather` kept that for itself.
+    `allow_unused`, the block ends with UnusedExchanges if some exchanges were not requested, and
+    with CassetteMiss if a request was not recorded, also where a thread or `gather` hid that.
     With `none`, an SDK that finds no key is given a placeholder for as long as the block lasts.
     Recorded answers, and sleeps where nothing may be recorded, take `pace` times as long as they
     did: 0 is no time at all, 1 as recorded.
 
-    `allow_hosts` are reached past the cassette, unrecorded and unplayed: `localhost` (this machine
-    by any name), `db.example.com`, `*.example.com`, each with `:port` or without. `match` gives
-    back a request as it is to be compared; it is given the recorded and the asked ones, without
-    their secrets. `before_record` gives back an exchange as it is to be kept, with another request
-    or response, or None to keep nothing of it; secrets are taken out after that. What the project
+    `allow_hosts` are reached past the cassette, neither recorded nor replayed:
+    `localhost` (this machine by any name), `db.example.com`, `*.example.com`, each with `:port` or
+    without. `match` gives back a request as it is to be compared; it is given the recorded and the
+    asked ones, without their secrets. `before_record` gives back an exchange as it is to be kept,
+    with another request or response, or None to keep nothing of it; secrets are taken out after
+    that. What the project
     says in pyproject.toml, [tool.harness], is added to `volatile` and `allow_hosts`.
 
     What is fetched is on the disk, in a journal beside the cassette, before the next request goes
@@ -103,7 +111,7 @@ def use_cassette(
         Record(record),
         tuple(volatile),
         tuple(secrets),
-        allow_unplayed,
+        allow_unused,
         allow_hosts=tuple(allow_hosts),
         match=match,
         before_record=before_record,
@@ -123,7 +131,7 @@ class CassetteContext:
     record: Record = Record.NONE
     volatile: tuple[str, ...] = ()
     secrets: tuple[str, ...] = field(default=(), repr=False)
-    allow_unplayed: bool = False
+    allow_unused: bool = False
     needed: bool = True
     test: str = ""
     allow_hosts: tuple[str, ...] = ()
@@ -169,9 +177,9 @@ class CassetteContext:
         return self._deck.recorded()
 
     @property
-    def unplayed(self) -> tuple[Exchange, ...]:
+    def unused(self) -> tuple[Exchange, ...]:
         """What the cassette has and nobody asked for."""
-        return self._deck.unplayed()
+        return self._deck.unused()
 
     @property
     def went_out(self) -> bool:
@@ -238,9 +246,9 @@ class CassetteContext:
             elif self.record is Record.MISSING:
                 self._journal.remove()
         if self._deck.missed:
-            raise Miss(f"{self._deck.missed[0]}\n{_SWALLOWED}")
-        if self.unplayed and not self.allow_unplayed:
-            raise UnusedExchanges(self._told_unplayed())
+            raise CassetteMiss(f"{self._deck.missed[0]}\n{_SWALLOWED}")
+        if self.unused and not self.allow_unused:
+            raise UnusedExchanges(self._unused_message())
 
     def __call__(self, function: F) -> F:
         """The function, each call of it a block of its own; it may be asynchronous.
@@ -305,7 +313,7 @@ class CassetteContext:
             return Recorder(redactor, self._journal, before_record=self.before_record)
         if found.head is not None and found.head.provenance.scenario:
             scenario = found.head.provenance.scenario
-            raise Unfinished(
+            raise UnfinishedRecording(
                 f"{self._journal.path} is of a recording of the scenario {scenario}; "
                 f"go on with it: harness record {scenario} --resume"
             )
@@ -338,13 +346,13 @@ class CassetteContext:
             put_cassette(self.path, written)
         self.written = True
 
-    def _told_unplayed(self) -> str:
+    def _unused_message(self) -> str:
         clean = self._deck.player.redactor.request  # others' cassettes may hold anything
-        asked = (clean(exchange.request) for exchange in self.unplayed)
+        asked = (clean(exchange.request) for exchange in self.unused)
         left = [f"\n  {request.method} {without_keys(request.uri)}" for request in asked]
         count = "1 recorded exchange" if len(left) == 1 else f"{len(left)} recorded exchanges"
         return (
-            f"{self.path}: {count} nobody asked for; allow that with allow_unplayed=True, "
+            f"{self.path}: {count} nobody asked for; allow that with allow_unused=True, "
             f"or record the cassette anew{''.join(left[:_SHOWN])}{_more(len(left) - _SHOWN)}"
         )
 

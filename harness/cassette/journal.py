@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from harness.cassette import Head, Journaled, of_exchange, of_head, read_journal
-from harness.errors import BadCassette, CannotWrite, InUse, Unfinished
+from harness.errors import BadCassette, CannotWrite, CassetteInUse, UnfinishedRecording
 from harness.types import Exchange
 
 if TYPE_CHECKING:
@@ -80,7 +80,7 @@ class Journal:
     # ------------------------------------------------------------------------- an earlier one
 
     def look(self) -> Journaled:
-        """Lock what an earlier recording left, and read it. Raises InUse and BadCassette."""
+        """Lock and read an existing journal. Raises CassetteInUse and BadCassette."""
         if not os.path.lexists(self.path):
             return Journaled()
         try:
@@ -98,7 +98,7 @@ class Journal:
         return found
 
     def lock(self) -> None:
-        """Lock what an earlier recording left, whatever it is, to write over it. Raises InUse."""
+        """Lock an existing journal, to overwrite it. Raises CassetteInUse."""
         if os.path.lexists(self.path):
             with self._told():
                 self._file, self._marks = self._locked(), [(0, None)]  # not thrown away until then
@@ -113,7 +113,7 @@ class Journal:
     # ------------------------------------------------------------------------ while recording
 
     def ready(self) -> None:
-        """Be sure that an answer can be kept. Raises CannotWrite, InUse and Unfinished."""
+        """Prepare for writing. Raises CannotWrite, CassetteInUse and UnfinishedRecording."""
         with self._lock:
             if self._begun:
                 return
@@ -126,7 +126,9 @@ class Journal:
             self._make_folders()
             self._read_locked()
         if self._marks and not self.over:
-            raise Unfinished(f"{self.path} holds answers of another recording of {self.cassette}")
+            raise UnfinishedRecording(
+                f"{self.path} holds answers of another recording of {self.cassette}"
+            )
         self._marks, self._end = [], 0
         os.ftruncate(self._opened(), 0)
         self._append(of_head(self.head))
@@ -235,7 +237,7 @@ class Journal:
                     return file
             except BlockingIOError:
                 os.close(file)
-                raise InUse(f"{self.cassette} is being recorded by somebody else") from None
+                raise CassetteInUse(f"{self.cassette} is being recorded by somebody else") from None
             except BaseException:
                 os.close(file)
                 raise

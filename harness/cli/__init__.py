@@ -25,7 +25,7 @@ from harness.cli import (
     scan,
     show,
 )
-from harness.errors import HarnessError, OffTape
+from harness.errors import HarnessError, InterceptError
 
 COMMANDS = (
     ("demo", demo.demo, "harness demo --out /tmp/demo"),
@@ -89,6 +89,6 @@ def main() -> None:
     """Run the command line. Exit codes: 0 ok, 1 findings, 2 wrong use or unreadable input."""
     try:
         command_line()(prog_name="harness")
-    except (HarnessError, OffTape) as error:
+    except (HarnessError, InterceptError) as error:
         typer.echo(f"harness: {error}", err=True)
         sys.exit(WRONG_USE)

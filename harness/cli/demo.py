@@ -13,7 +13,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from harness.cli.demo_fault import Broken
-    from harness.report import Problem, Report
+    from harness.report import Report
+    from harness.types import Problem
 
 BREAK = "report-of-a-break"
 """The folder of the page that shows how a break looks."""

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from harness.batch import Job
-    from harness.report import Problem
+    from harness.types import Problem
 
 
 def record(

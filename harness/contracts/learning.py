@@ -13,9 +13,9 @@ from harness.cassette import store
 from harness.contracts import Contract, Judge
 from harness.errors import BadContract, HarnessError
 from harness.recordings import read_cassette
-from harness.report import Problem, Report
+from harness.report import Report
 from harness.runner import Progress
-from harness.types import Finding
+from harness.types import Finding, Problem
 
 
 def load(path: Path) -> Contract:

@@ -33,13 +33,12 @@ from harness.drift.refusing import refuses_the_request
 from harness.drift.run import Measure
 from harness.drift.spend import SpendTracker
 from harness.drift.watches import Watch
-from harness.errors import HarnessError, MissingKey, OffTape, OverBudget, Refused
+from harness.errors import HarnessError, InterceptError, MissingKey, OverBudget, Refused
 from harness.providers import PROVIDERS, endpoints
-from harness.report import Problem
 from harness.runner import Progress, Source, record
 from harness.sandbox import Options
 from harness.scenario import Scenario
-from harness.types import Provenance, Transcript, Turn
+from harness.types import Problem, Provenance, Transcript, Turn
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,7 +195,7 @@ class _Run:
         except OverBudget as over:
             begun = f"broken off in turn {len(heard.turns) + 1}"
             self._problem(one, f"{begun if self.purse.calls > before else 'not begun'}: {over}")
-        except (HarnessError, OffTape) as error:
+        except (HarnessError, InterceptError) as error:
             self._problem(one, str(error))
         else:
             self._compare(one, recordings.read_recorded(job, self.fresh))
@@ -207,7 +206,7 @@ class _Run:
         if new.turns and refuses_the_request(new.turns[-1]):
             self._compare(one, new)
         else:
-            self._problem(one, f"step {refused.step}: refused {refused.words}")
+            self._problem(one, f"step {refused.step}: refused {refused.reason}")
 
     def _compare(self, one: Filed, new: AnalyzedTranscript) -> None:
         last = len(new.turns)

@@ -18,10 +18,9 @@ from harness.drift.judging import Allowed, nothing_is_known
 from harness.drift.known import allowed_by
 from harness.drift.watches import UnmatchedRecording, Watch
 from harness.errors import HarnessError
-from harness.report import Problem
 from harness.rules.choice import Choice
 from harness.runner import Progress
-from harness.types import Finding
+from harness.types import Finding, Problem
 
 
 @dataclass(frozen=True)

@@ -17,9 +17,9 @@ from harness.drift import plans
 from harness.drift.planning import Plan
 from harness.drift.spend import SpendTracker
 from harness.drift.types import Change, Drift, Kind, Verdict
-from harness.report import Problem, Report, json_report
+from harness.report import Report, json_report
 from harness.report.format import cut, line, plain
-from harness.types import Finding, Place, Severity
+from harness.types import Finding, Place, Problem, Severity
 
 FORMAT = "llm-conversation-harness/drift"
 VERSION = 1

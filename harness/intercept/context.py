@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, NoReturn, Protocol
 
 import anyio
 
-from harness.errors import NoTape
+from harness.errors import NoActiveCassette
 from harness.intercept.hosts import NO_HOSTS, Hosts
 from harness.intercept.recorder import ResponseCapture
 from harness.types import Exchange, Request
@@ -34,7 +34,7 @@ class Tape(Protocol):
     def find(self, request: Request) -> Exchange | None:
         """The recorded exchange that answers `request`; None lets it go to the network.
 
-        Raises Miss where it may do neither.
+        Raises CassetteMiss where it may do neither.
         """
 
     def listen(self, request: Request) -> ResponseCapture:
@@ -53,7 +53,7 @@ on_the_way: ContextVar[bool] = ContextVar("harness_on_the_way", default=False)
 
 
 def tape_for(method: str, uri: str) -> Tape:
-    """The tape of this context. Raises NoTape, without the query: that may hold a key."""
+    """The tape of this context. Raises NoActiveCassette, without the query: that may hold a key."""
     tape = current.get()
     if tape is None:
         asked = f"{method} {uri.partition('?')[0]}"
@@ -62,8 +62,8 @@ def tape_for(method: str, uri: str) -> Tape:
 
 
 def _refuse(asked: str) -> NoReturn:
-    """Raise NoTape where no argument holds a key: test runners show those of the last frame."""
-    raise NoTape(
+    """Raise NoActiveCassette. No argument holds a key: test runners print the last frame."""
+    raise NoActiveCassette(
         f"{asked} was asked where no tape is in place, while one is elsewhere: a thread or "
         "task has the tape that was in place when it began"
     )

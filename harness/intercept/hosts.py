@@ -1,4 +1,4 @@
-"""Hosts that are reached past the tape, unrecorded and unplayed, because the caller allowed it."""
+"""Hosts that the caller allowed to be reached directly, neither recorded nor replayed."""
 
 from __future__ import annotations
 

@@ -26,7 +26,7 @@ from typing import Any
 import httpx
 import urllib3
 
-from harness.errors import SocketShut
+from harness.errors import ConnectionBlocked
 from harness.intercept import clock, threads
 from harness.intercept import httpx as patch_httpx
 from harness.intercept import urllib3 as patch_urllib3
@@ -205,7 +205,7 @@ def _guarded_sending(original: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def _ask(host: str, port: Any) -> None:
-    """Raise SocketShut where a tape is in place and the host is not allowed."""
+    """Raise ConnectionBlocked where a tape is in place and the host is not allowed."""
     if not _is_past_tape():
         return
     if not allowed.get().pass_connection(host, port, _patch.names.get(host, ())):
@@ -248,8 +248,8 @@ def _is_past_tape() -> bool:
     return current.get() is not None and not on_the_way.get()
 
 
-def _shut(host: Any, port: Any) -> SocketShut:
-    return SocketShut(
+def _shut(host: Any, port: Any) -> ConnectionBlocked:
+    return ConnectionBlocked(
         f"a connection to {host}:{port} was opened past the tape: only requests made through "
         "httpx, httpx2, requests, urllib3 or aiohttp are on it; allow it with allow_hosts"
     )

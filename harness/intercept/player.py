@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import NoReturn
 
-from harness.errors import Miss, SocketShut
+from harness.errors import CassetteMiss, ConnectionBlocked
 from harness.intercept.clock import Clock
 from harness.intercept.hooks import Match, compared, identity
 from harness.intercept.matching import Key, closest, key_of
@@ -97,7 +97,7 @@ class Player:
 
     def listen(self, request: Request) -> ResponseCapture:
         """Never called: a replay finds an answer or raises."""
-        raise SocketShut(f"a replay has nothing to listen to: {request.uri}")
+        raise ConnectionBlocked(f"a replay has nothing to listen to: {request.uri}")
 
     @contextmanager
     def turn(self, number: int) -> Iterator[list[Exchange]]:
@@ -113,7 +113,7 @@ class Player:
         """No waiting, at full pace: what was waited for has happened."""
         self.clock.sleep(seconds)
 
-    def unplayed(self) -> tuple[Exchange, ...]:
+    def unused(self) -> tuple[Exchange, ...]:
         """Exchanges nobody asked for, in the order they were recorded."""
         left = sorted(number for waiting in self._waiting.values() for number in waiting)
         return tuple(self.cassette.exchanges[number] for number in left)
@@ -139,8 +139,8 @@ class Player:
 
 
 def _refuse(told: str) -> NoReturn:
-    """Raise Miss where no argument holds a key: test runners show those of the last frame."""
-    raise Miss(told)
+    """Raise CassetteMiss. No argument holds a key: test runners print those of the last frame."""
+    raise CassetteMiss(told)
 
 
 _OTHER = "another key, which was refused (HTTP 401), and its answer is none to this one"

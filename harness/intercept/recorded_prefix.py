@@ -7,7 +7,7 @@ from collections import deque
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
-from harness.errors import Miss
+from harness.errors import CassetteMiss
 from harness.intercept.matching import Key, closest, key_of
 from harness.secrets.redactor import PLACEHOLDER
 from harness.types import Exchange, Request
@@ -42,7 +42,7 @@ class RecordedPrefix:
     def take(self, request: Request, clean: Request) -> Exchange | None:
         """The answer to a request, which is known without secrets; None where it is to be fetched.
 
-        Raises Miss where it cannot be, or may not.
+        Raises CassetteMiss where it cannot be, or may not.
         """
         with self._lock:
             waiting = self._waiting.get(key_of(clean, self.volatile))
@@ -56,10 +56,12 @@ class RecordedPrefix:
     def _refuse(self, request: Request, clean: Request) -> None:
         asked = f"{clean.method} {clean.uri.partition('?')[0]}"
         if f"={PLACEHOLDER}" in request.uri:
-            raise Miss(f"{asked}: the signature of this link was not kept with the answer; {_ANEW}")
+            raise CassetteMiss(
+                f"{asked}: the signature of this link was not kept with the answer; {_ANEW}"
+            )
         if self.left:
             told = closest(clean, self.exchanges, self.volatile)
-            raise Miss(
+            raise CassetteMiss(
                 f"{asked} was not asked before this recording was interrupted; {told}\n{_ANEW}"
             )
 

@@ -10,7 +10,7 @@ from functools import partial
 from itertools import count
 from typing import NoReturn, Protocol
 
-from harness.errors import BadHook, Unkept
+from harness.errors import BadHook, NotRecordable
 from harness.intercept.hooks import BeforeRecord, chosen, keep_all
 from harness.intercept.recorded_prefix import RecordedPrefix
 from harness.secrets.fingerprint import fingerprint
@@ -81,7 +81,7 @@ class Recorder:
     def listen(self, request: Request) -> ResponseCapture:
         """A listener that keeps its exchange's place in the order the requests began.
 
-        Raises Unkept where the answer could not be kept, or one before it could not.
+        Raises NotRecordable where the answer could not be kept, or one before it could not.
         """
         try:
             self.settle()
@@ -128,7 +128,7 @@ class Recorder:
         try:
             yield exchanges
             self.settle()
-        except Unkept as error:  # here no SDK can take it for a broken connection
+        except NotRecordable as error:  # here no SDK can take it for a broken connection
             raise error.__cause__ or error from None
         finally:
             self._turn = None
@@ -205,8 +205,8 @@ class ResponseCapture:
 
 
 def _refuse(error: Exception) -> NoReturn:
-    """Raise Unkept where no argument holds a key, see `context`."""
-    raise Unkept(str(error)) from error
+    """Raise NotRecordable where no argument holds a key, see `context`."""
+    raise NotRecordable(str(error)) from error
 
 
 def _decoded(head: Response, chunks: Sequence[bytes]) -> tuple[Response, tuple[int, ...]]:

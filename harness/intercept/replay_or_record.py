@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
-from harness.errors import Miss
+from harness.errors import CassetteMiss
 from harness.intercept.clock import Clock
 from harness.intercept.player import Player
 from harness.intercept.recorder import Recorder, ResponseCapture
@@ -15,14 +15,14 @@ from harness.types import Exchange, Request
 
 @dataclass
 class ReplayOrRecord:
-    """Plays what `player` has; what it has not goes to `recorder`, or is a Miss if there is none.
+    """Replays what `player` has; other requests go to `recorder` or, without one, are a miss.
 
     It notes everything that passes, in the order in which it was asked.
     """
 
     player: Player
     recorder: Recorder | None = None
-    missed: list[Miss] = field(init=False, default_factory=list)
+    missed: list[CassetteMiss] = field(init=False, default_factory=list)
     """Every request that was refused, whether or not its error reached anybody."""
     _notes: list[Exchange | ResponseCapture] = field(init=False, default_factory=list)
 
@@ -40,7 +40,7 @@ class ReplayOrRecord:
         """The recorded answer, or None where it is to be fetched and recorded."""
         try:
             found = self.player.find(request)
-        except Miss as miss:
+        except CassetteMiss as miss:
             if self.recorder is None:
                 self.missed.append(miss)
                 raise
@@ -92,9 +92,9 @@ class ReplayOrRecord:
         if self.recorder is not None:
             self.recorder.finish()
 
-    def unplayed(self) -> tuple[Exchange, ...]:
+    def unused(self) -> tuple[Exchange, ...]:
         """What the cassette has and nobody asked for."""
-        return self.player.unplayed()
+        return self.player.unused()
 
     def _exchanges(self, notes: Sequence[Exchange | ResponseCapture]) -> Iterator[Exchange]:
         """Those of the notes that came to something."""

@@ -7,7 +7,7 @@ from enum import StrEnum
 
 from harness.cassette import Head, Journaled
 from harness.cassette.journal import Journal
-from harness.errors import Unfinished
+from harness.errors import UnfinishedRecording
 from harness.intercept import RecordedPrefix, reusable
 from harness.types import Failure, Origin, Provenance, Turn
 
@@ -27,7 +27,8 @@ class OnInterrupted(StrEnum):
 def taken_up(journal: Journal, left: OnInterrupted) -> RecordedPrefix:
     """What an interrupted recording of the same answered, to be given again; as a rule nothing.
 
-    Raises Unfinished where there are answers that may not or cannot be used, InUse, BadCassette.
+    Raises UnfinishedRecording where there are answers that may not or cannot be used,
+    CassetteInUse, BadCassette.
     """
     journal.over = left is OnInterrupted.AFRESH
     if journal.over:
@@ -37,10 +38,10 @@ def taken_up(journal: Journal, left: OnInterrupted) -> RecordedPrefix:
     if not found.records or found.head is None:
         return RecordedPrefix()
     if left is OnInterrupted.REFUSE:
-        raise Unfinished(_told(journal, found, found.head))
+        raise UnfinishedRecording(_told(journal, found, found.head))
     changed = next(_changed(found.head.provenance, journal.head.provenance), None)
     if changed:
-        raise Unfinished(
+        raise UnfinishedRecording(
             f"{journal.path}: the interrupted recording cannot be gone on with: {changed}; "
             f"begin anew: {_command(journal.head.provenance, journal)} --afresh"
         )

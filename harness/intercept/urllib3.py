@@ -66,7 +66,7 @@ def on_tape(original: Callable[..., Any]) -> Callable[..., Any]:
 def played(
     tape: Tape, method: str, uri: str, body: Any, headers: Any
 ) -> urllib3.HTTPResponse | None:
-    """The tape's own answer, not read yet; None where it lets the request go out. Raises Miss."""
+    """Return the recorded response, unread; None if the request goes out. Raises CassetteMiss."""
     found = tape.find(_request(method, uri, body, headers))
     if found is None:
         return None

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from harness.types import (
-    Broken,
+    AccessFailure,
     Call,
     CallKind,
     Failure,
@@ -118,17 +118,17 @@ def seconds(header: str | None) -> float | None:
 _STEP = re.compile(r"\.?([A-Za-z_]\w*)|\[(\d+)\]")
 
 
-def access(thing: Any, paths: Iterable[str]) -> Mapping[str, LooseJson | Broken]:
+def access(thing: Any, paths: Iterable[str]) -> Mapping[str, LooseJson | AccessFailure]:
     """The value at each documented access path, walked on the SDK's real object."""
     return {path: _walk(thing, path) for path in paths}
 
 
-def _walk(thing: Any, path: str) -> LooseJson | Broken:
+def _walk(thing: Any, path: str) -> LooseJson | AccessFailure:
     try:
         for name, index in _STEP.findall(path):
             thing = getattr(thing, name) if name else thing[int(index)]
     except (AttributeError, LookupError, TypeError) as error:
-        return Broken(f"{type(error).__name__}: {error}")
+        return AccessFailure(f"{type(error).__name__}: {error}")
     return thing
 
 

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from harness.intercept import BeforeRecord, Match
 
 MARK = (
-    "cassette(path='', *, folder='cassettes', volatile=(), secrets=(), allow_unplayed=False, "
+    "cassette(path='', *, folder='cassettes', volatile=(), secrets=(), allow_unused=False, "
     "allow_hosts=(), match=None, before_record=None, findings='fail'): "
     "the requests of this test meet a cassette, by default "
     "cassettes/<module>/<test>.yaml beside the test's file; record with --record=missing"
@@ -43,7 +43,7 @@ class Settings:
     folder: str | Path = "cassettes"
     volatile: Sequence[str] = ()
     secrets: Sequence[str] = ()
-    allow_unplayed: bool = False
+    allow_unused: bool = False
     allow_hosts: Sequence[str] = ()
     match: Match | None = None
     before_record: BeforeRecord | None = None
@@ -102,12 +102,12 @@ def taped_of(item: pytest.Item) -> CassetteContext | None:
 @contextmanager
 def around(item: pytest.Item, taped: CassetteContext) -> Iterator[None]:
     """A test with its cassette; then what the rules find in what passed."""
-    from harness.errors import Miss
+    from harness.errors import CassetteMiss
 
     try:
         with _plainly(), taped, _in_every_loop(item, taped):
             yield
-    except Miss as error:
+    except CassetteMiss as error:
         if not taped.path.exists():
             where = item.nodeid.partition("[")[0]
             error.add_note(f"there is no {taped.path}: pytest --record=missing {where}")
@@ -132,7 +132,7 @@ def _taped(item: pytest.Item, defaults: Mapping[str, Any]) -> CassetteContext:
             Record(item.config.getoption("--record")),
             tuple(told.volatile),
             tuple(told.secrets),
-            told.allow_unplayed,
+            told.allow_unused,
             needed=False,
             test=f"{Path(os.path.relpath(item.path, path.parent)).as_posix()}::{name_of(item)}",
             allow_hosts=tuple(told.allow_hosts),

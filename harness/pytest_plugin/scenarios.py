@@ -136,12 +136,12 @@ class ScenarioItem(pytest.Item):
         self, excinfo: pytest.ExceptionInfo[BaseException], style: Any = None
     ) -> str | Any:
         """The findings, or the one message of an error, instead of a traceback."""
-        from harness.errors import HarnessError, OffTape
+        from harness.errors import HarnessError, InterceptError
         from harness.report import describe
 
         if isinstance(excinfo.value, Broken):
             return "\n\n".join(describe(found) for found in excinfo.value.findings)
-        if isinstance(excinfo.value, HarnessError | OffTape):
+        if isinstance(excinfo.value, HarnessError | InterceptError):
             return str(excinfo.value)
         return super().repr_failure(excinfo, style)
 

@@ -5,7 +5,7 @@ from types import MappingProxyType
 
 from harness.report import html, json_report, jsonl, junit, markdown
 from harness.report.findings import describe, headline
-from harness.report.report import Problem, Report
+from harness.report.report import Report
 
 FILES: Mapping[str, Callable[[Report], str]] = MappingProxyType(
     {
@@ -29,4 +29,4 @@ NAMES: Mapping[str, str] = MappingProxyType(
 )
 """What each form is called in a folder that has all of them."""
 
-__all__ = ["FILES", "NAMES", "Problem", "Report", "describe", "headline"]
+__all__ = ["FILES", "NAMES", "Report", "describe", "headline"]

@@ -13,10 +13,11 @@ from harness.cassette import store
 from harness.compare import Matrix, matrix
 from harness.errors import HarnessError
 from harness.recordings import groups, read_cassette, repeats
-from harness.report import Problem, Report
+from harness.report import Report
 from harness.report.ranking import Ranking, contests
 from harness.rules import Judged
 from harness.rules.choice import Choice
+from harness.types import Problem
 
 _LISTED = 3
 """So many scenarios are named in the name of a group."""

@@ -89,7 +89,7 @@ def transcript(read: AnalyzedTranscript) -> dict[str, Any]:
         "sdk": sdk,
         "turns": len(read.turns),
         "exchanges": len(read.readings),
-        "unplayed": len(told.unplayed),
+        "unused": len(told.unused),
         "skipped": list(told.skipped),
         "ignored": dict(told.ignored),
     }

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from harness.analysis.transcript import AnalyzedTranscript
 from harness.compare import Comparison, Matrix
-from harness.types import Finding, Origin, Severity
+from harness.types import Finding, Origin, Problem, Severity
 
 if TYPE_CHECKING:
     from harness.drift import Drift
@@ -18,15 +18,6 @@ _ORIGINS = {
     Origin.SANDBOX: "recorded from the sandbox, not from the live providers",
     Origin.UNKNOWN: "recorded by another tool: nobody says from where",
 }
-
-
-@dataclass(frozen=True, slots=True)
-class Problem:
-    """Why one scenario could not be played to one target: the text of a `HarnessError`."""
-
-    scenario: str
-    target: str
-    text: str
 
 
 @dataclass(frozen=True, slots=True)

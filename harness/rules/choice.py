@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
-from harness.types import NOTHING, Severity, Transcript
+from harness.types import EMPTY, Severity, Transcript
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,8 +15,8 @@ class Choice:
     """
 
     select: tuple[str, ...] = ()
-    ignore: Mapping[str, str] = field(default_factory=lambda: NOTHING)
-    severity: Mapping[str, Severity] = field(default_factory=lambda: NOTHING)
+    ignore: Mapping[str, str] = field(default_factory=lambda: EMPTY)
+    severity: Mapping[str, Severity] = field(default_factory=lambda: EMPTY)
 
     @property
     def names(self) -> tuple[str, ...]:

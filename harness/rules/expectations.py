@@ -94,7 +94,7 @@ def everything_was_played(read: AnalyzedTranscript) -> Iterator[Finding]:
 
     What nobody asks for any more was recorded for a conversation that has changed since.
     """
-    for exchange in read.transcript.unplayed:
+    for exchange in read.transcript.unused:
         request = exchange.request
         found = f"{request.method} {request.uri} left over"
         yield violation("every recorded exchange to be played", found, Place(exchange.turn))

@@ -11,7 +11,17 @@ from harness.analysis.exchange import AnalyzedExchange
 from harness.analysis.reply import is_refusal
 from harness.analysis.transcript import AnalyzedTranscript, AnalyzedTurn
 from harness.rules.rule import show, spoken, violation
-from harness.types import Broken, Failure, Finding, LooseJson, Outcome, Place, Reply, Usage, View
+from harness.types import (
+    AccessFailure,
+    Failure,
+    Finding,
+    LooseJson,
+    Outcome,
+    Place,
+    Reply,
+    Usage,
+    View,
+)
 from harness.wire import MISSING, escape, resolve
 
 Shown = tuple[View, Part, AnalyzedExchange]
@@ -141,13 +151,13 @@ def access_paths_work(read: AnalyzedTranscript) -> Iterator[Finding]:
                 pointer = _pointer(path)
                 wire = resolve(part.value, pointer)
                 if not _leads_to(value, wire, pointer, reading):
-                    found = value.error if isinstance(value, Broken) else _said(value)
+                    found = value.error if isinstance(value, AccessFailure) else _said(value)
                     expected = f"{path} to give {_said(wire)}"
                     yield violation(expected, found, reading.place(pointer, part))
 
 
 def _leads_to(value: LooseJson, wire: LooseJson, pointer: str, reading: AnalyzedExchange) -> bool:
-    if isinstance(value, Broken):
+    if isinstance(value, AccessFailure):
         return wire is MISSING
     return not any(_differences(value, wire, reading, pointer))
 

@@ -21,7 +21,7 @@ from harness.rules.rule import (
     where,
 )
 from harness.rules.schemas import violations
-from harness.types import NOTHING, Finding, LooseJson, Place, Reply, ToolCall
+from harness.types import EMPTY, Finding, LooseJson, Place, Reply, ToolCall
 from harness.wire import read_json, resolve
 
 CALLING = "tool_calls"
@@ -225,7 +225,7 @@ def tool_results_answer_calls(reading: AnalyzedExchange) -> Iterator[Finding]:
     open_calls: dict[str, str] = {}
     nameless = False
     for number, message in enumerate(sent):
-        held = message if isinstance(message, dict) else NOTHING
+        held = message if isinstance(message, dict) else EMPTY
         for place, call in seen(held, ("/tool_calls/[]/id",)):
             open_calls[str(call)] = f"{pointer}/{number}{place}"
         if held.get("role") == "tool":

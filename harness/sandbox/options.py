@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from harness.types import NOTHING
+from harness.types import EMPTY
 
 HOST = "127.0.0.1"
 """The only address that a sandbox listens on."""
@@ -39,7 +39,7 @@ class Options:
     throttle_every: int = 0
     throttle_on: str = "触发限流"
     fail_tasks_on: str = "任务失败"
-    keys: Mapping[str, str] = field(default_factory=lambda: NOTHING)
+    keys: Mapping[str, str] = field(default_factory=lambda: EMPTY)
 
 
 LIFELIKE = Options(latency=0.03, chunk_gap=0.012)

@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from urllib.parse import quote, quote_plus
 
-from harness.errors import SecretLeft
+from harness.errors import SecretNotRedacted
 from harness.types import Exchange, LooseJson, Request, Response
 from harness.wire import escape, read_events
 from harness.wire.codings import inflated_texts
@@ -79,7 +79,7 @@ class Redactor:
         object.__setattr__(self, "_forms", tuple(longest_first))
 
     def exchange(self, exchange: Exchange) -> Exchange:
-        """The exchange without secrets. Raises SecretLeft if one is still to be seen."""
+        """The exchange without secrets. Raises SecretNotRedacted if one is still to be seen."""
         self._refuse_compressed(exchange)
         clean = replace(
             exchange,
@@ -132,7 +132,7 @@ class Redactor:
         """What nobody can look into cannot be made safe."""
         coding = exchange.response.header("content-encoding") or "identity"
         if exchange.response.body and coding.lower() != "identity":
-            raise SecretLeft(
+            raise SecretNotRedacted(
                 f"what {exchange.request.method} answered came in the content coding "
                 f"{coding[:40]}, which could not be undone to look for secrets; "
                 "nothing was written"
@@ -144,14 +144,14 @@ class Redactor:
         for where, text in _parts(exchange):
             for number, reading in enumerate(readings(text)):
                 if any(_latin(form) in reading for form in self._forms):
-                    raise SecretLeft(
+                    raise SecretNotRedacted(
                         f"a key would still be readable in what {method} answered; "
                         "nothing was written"
                     )
                 key = next(keys(reading), None)
                 if key is not None:
                     at = f", byte {key.start}" if where.endswith(" body") and not number else ""
-                    raise SecretLeft(
+                    raise SecretNotRedacted(
                         f"what looks like {key.kind} would be written, in {where}{at} of a "
                         f"{method}; if it is one, give it to the harness in its variable or keep "
                         "it out of the conversation; nothing was written"

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from hypothesis.strategies import SearchStrategy
 
 from harness.analysis.endpoint import Endpoint
-from harness.types import NOTHING, LooseJson
+from harness.types import EMPTY, LooseJson
 
 Said = Mapping[str, LooseJson]
 """What is asked or answered, by the names of `reading.Fields`, or by JSON pointers."""
@@ -40,7 +40,7 @@ class Way:
     mode: str
     endpoint: Endpoint
     address: str
-    variants: tuple[Said, ...] = (NOTHING,)
+    variants: tuple[Said, ...] = (EMPTY,)
     headers: Headers = ()
     asks: str = ""
     without: tuple[str, ...] = ()

@@ -177,7 +177,7 @@ def test_killed_at_any_moment(tmp_path: Path) -> None:
     assert {_course(read(one.path).exchanges) == whole[one.way] for one in killed} == {True}
     jobs = {(s.name, t.slug): (s, t) for s in load_all(files) for t in s.targets}
     for one in killed[::10]:
-        assert replay(*jobs[one.way], Store(one.path.parents[1])).unplayed == ()
+        assert replay(*jobs[one.way], Store(one.path.parents[1])).unused == ()
 
 
 def _path(folder: Path, way: Way) -> Path:

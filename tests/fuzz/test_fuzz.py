@@ -20,7 +20,14 @@ from harness.cassette import Head, dumps, loads, of_exchange, of_head, read_jour
 from harness.cassette.store import Store, put
 from harness.compare import compare, matrix
 from harness.config.settings import Settings, settings
-from harness.errors import BadCassette, BadContract, BadScenario, BadSettings, HarnessError, OffTape
+from harness.errors import (
+    BadCassette,
+    BadContract,
+    BadScenario,
+    BadSettings,
+    HarnessError,
+    InterceptError,
+)
 from harness.providers import endpoints
 from harness.report import FILES, Report, text
 from harness.runner import replay
@@ -121,7 +128,7 @@ def test_a_damaged_answer_is_replayed_through_the_sdk(
     )
     try:
         transcript = replay(job.scenario, job.target, Store(folder))
-    except (HarnessError, OffTape) as refusal:
+    except (HarnessError, InterceptError) as refusal:
         is_clear(refusal, "")
         return
     told_whole(transcript)

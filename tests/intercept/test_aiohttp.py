@@ -14,7 +14,7 @@ from aiohttp.http_exceptions import LineTooLong
 from dashscope.api_entities.aio_session import close_shared_aio_session
 
 from harness.cassette import dumps, loads, written
-from harness.errors import Miss, NoTape
+from harness.errors import CassetteMiss, NoActiveCassette
 from harness.intercept import Player, Recorder, in_place, prove_stock_reads
 from harness.providers.dashscope.sandbox import KEY as DASHSCOPE_KEY
 from harness.secrets.redactor import Redactor
@@ -99,7 +99,7 @@ def test_lines_and_fixed_sizes_of_a_recorded_body(server: Server) -> None:
     assert again[0] == lines
     assert b"".join(again[1]) == b"".join(sevens)
     assert again[2] == exact
-    assert player.unplayed() == ()
+    assert player.unused() == ()
 
 
 async def read_in_every_way(address: str) -> list[list[object]]:
@@ -143,7 +143,7 @@ def test_a_chunk_may_be_larger_than_the_buffer(
     player = Player(Cassette((replace(told, chunks=()) if in_one else told,) * len(live)))
     with in_place(player):
         assert asyncio.run(read_in_every_way(address)) == live
-    assert player.unplayed() == ()
+    assert player.unused() == ()
 
 
 async def _once(address: str) -> bytes:
@@ -231,7 +231,7 @@ def test_a_request_of_another_context_is_an_error(server: Server) -> None:
         task = asyncio.create_task(ask())
         await asyncio.sleep(0.01)
         async with aiohttp.ClientSession() as session:
-            with pytest.raises(NoTape):
+            with pytest.raises(NoActiveCassette):
                 await session.get(f"{server.base}/json")
         await task
 
@@ -313,7 +313,7 @@ def test_the_sdk_reads_from_the_tape_what_it_read_live(
     player = Player(loads(text))
     with in_place(player):
         assert dash("http://elsewhere.invalid", stream=stream, words=words) == live
-    assert player.unplayed() == ()
+    assert player.unused() == ()
     assert len(live) > 1 or not stream or words == "触发限流"
 
 
@@ -321,6 +321,6 @@ def test_the_sdk_reads_from_the_tape_what_it_read_live(
 def test_the_sdk_does_not_swallow_a_miss(stream: bool) -> None:
     """Nor does it try again, and sleep, before it lets it through."""
     began = time.perf_counter()
-    with in_place(Player(Cassette(()))), pytest.raises(Miss, match="the cassette is empty"):
+    with in_place(Player(Cassette(()))), pytest.raises(CassetteMiss, match="the cassette is empty"):
         dash("http://elsewhere.invalid", stream=stream)
     assert time.perf_counter() - began < 2

@@ -189,7 +189,7 @@ def test_a_poll_loop_ends_with_its_task(told: list[str]) -> None:
                 break
             time.sleep(15)
     assert seen == told
-    assert tape.unplayed() == ()
+    assert tape.unused() == ()
 
 
 def test_a_poll_loop_ends_at_its_deadline() -> None:
@@ -203,13 +203,13 @@ def test_a_poll_loop_ends_at_its_deadline() -> None:
     assert seen == ["wait", "run", "run", "run"]
 
 
-def test_who_gives_up_before_the_end_leaves_states_unplayed() -> None:
+def test_who_gives_up_before_the_end_leaves_states_unused() -> None:
     """It never saw what was recorded: that is a finding, not a way to wait."""
     with replaying(*states("wait", "run", "done")) as tape:
         httpx.get("http://a/task", verify=TRUST)
         time.sleep(15)
         httpx.get("http://a/task", verify=TRUST)
-    assert [e.response.body for e in tape.unplayed()] == [b"done"]
+    assert [e.response.body for e in tape.unused()] == [b"done"]
 
 
 async def polled(get: Callable[[], Any]) -> list[str]:
@@ -594,7 +594,7 @@ def test_forty_polls_by_an_sdk_replay_in_no_time(
     player = Player(Cassette(tape.exchanges()))
     with quickly(), in_place(player):
         assert work("http://elsewhere.invalid", 15) == done
-    assert player.unplayed() == ()
+    assert player.unused() == ()
 
 
 @contextmanager

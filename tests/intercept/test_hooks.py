@@ -13,7 +13,7 @@ import pytest
 
 import harness
 from harness.cassette import store
-from harness.errors import BadHook, Miss, SecretLeft
+from harness.errors import BadHook, CassetteMiss, SecretNotRedacted
 from harness.types import Exchange, Request, Response
 
 from .server import Server
@@ -28,7 +28,7 @@ def without_trace(request: Request) -> Request:
 
 
 def test_a_request_is_compared_as_match_gives_it_back(server: Server, tmp_path: Path) -> None:
-    """What travels and what is kept is the request itself; a Miss tells what was compared."""
+    """The request itself is sent and recorded; a CassetteMiss shows what was compared."""
     path = tmp_path / "a.yaml"
     with harness.use_cassette(path, record="all", match=without_trace):
         httpx.get(f"{server.base}/json?trace=1&a=1")
@@ -37,11 +37,11 @@ def test_a_request_is_compared_as_match_gives_it_back(server: Server, tmp_path: 
     with harness.use_cassette(path, match=without_trace):
         assert httpx.get(f"{server.base}/json?a=1&trace=2").status_code == 200
     with (
-        pytest.raises(Miss, match=r"(?s)query: recorded \"a=1\", asked \"a=2\"$"),
+        pytest.raises(CassetteMiss, match=r"(?s)query: recorded \"a=1\", asked \"a=2\"$"),
         harness.use_cassette(path, match=without_trace),
     ):
         httpx.get(f"{server.base}/json?trace=3&a=2")
-    with pytest.raises(Miss), harness.use_cassette(path):
+    with pytest.raises(CassetteMiss), harness.use_cassette(path):
         httpx.get(f"{server.base}/json?trace=2&a=1")
 
 
@@ -62,7 +62,7 @@ def test_match_may_look_at_a_header(server: Server, tmp_path: Path) -> None:
         ask("text/b")
     with harness.use_cassette(path, match=by_type):
         assert [ask("text/b"), ask("text/a")] == [200, 200]
-    with pytest.raises(Miss), harness.use_cassette(path, match=by_type):
+    with pytest.raises(CassetteMiss), harness.use_cassette(path, match=by_type):
         ask("text/c")
     assert SECRET not in str(seen)
 
@@ -123,7 +123,7 @@ def test_a_hook_cannot_leak(server: Server, tmp_path: Path) -> None:
     assert SECRET not in path.read_text()
     before = path.read_bytes()
     with (
-        pytest.raises(SecretLeft),
+        pytest.raises(SecretNotRedacted),
         harness.use_cassette(path, before_record=telling(LOOKS_LIKE_A_KEY), **options),
     ):
         httpx.get(f"{server.base}/json")

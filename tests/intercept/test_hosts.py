@@ -12,7 +12,7 @@ import httpx
 import pytest
 
 import harness
-from harness.errors import HarnessError, Miss, SocketShut
+from harness.errors import CassetteMiss, ConnectionBlocked, HarnessError
 from harness.intercept import Hosts, Player, Recorder, in_place
 from harness.secrets.redactor import Redactor
 from harness.types import Cassette
@@ -44,7 +44,7 @@ def quiet() -> None:
 def test_an_allowed_host_is_reached_past_the_tape(
     server: Server, client: Client, path: str
 ) -> None:
-    """Whatever library asks, unrecorded and unplayed; the next host is not."""
+    """Whatever library asks, neither recorded nor replayed; the next host is not."""
     tape = Recorder(Redactor())
     for running in (tape, Player(Cassette(()))):
         with in_place(running, Hosts((f"{server.host}:{server.port}",))):
@@ -53,7 +53,7 @@ def test_an_allowed_host_is_reached_past_the_tape(
     assert [asked[1] for asked in server.asked] == [path, path]
     with (
         in_place(Player(Cassette(())), Hosts((f"{server.host}:1", "elsewhere"))),
-        pytest.raises(Miss),
+        pytest.raises(CassetteMiss),
     ):
         client("GET", server.base + path, None, quiet)
 
@@ -82,11 +82,11 @@ def test_an_allowed_name_is_looked_up_and_reached(server: Server) -> None:
     with in_place(Player(Cassette(())), Hosts(("*.example.com",))):
         socket.create_connection(address).close()
         asyncio.run(opened())
-        with socket.socket() as other, pytest.raises(SocketShut):
+        with socket.socket() as other, pytest.raises(ConnectionBlocked):
             other.connect(("localhost", server.port))
     with in_place(Player(Cassette(())), Hosts((f"{OUTSIDE}:1",))):
         ((*_, found), *_) = socket.getaddrinfo(*address)
-        with socket.socket() as other, pytest.raises(SocketShut):
+        with socket.socket() as other, pytest.raises(ConnectionBlocked):
             other.connect(found)
 
 
@@ -101,7 +101,7 @@ def test_a_host_outside_is_told(server: Server, tmp_path: Path) -> None:
         httpx.get(f"http://{OUTSIDE}:{server.port}/echo")
     assert (taped.reached, taped.went_out, len(taped.played)) == ((OUTSIDE,), False, 1)
     with harness.use_cassette(
-        tmp_path / "a.yaml", allow_hosts=["localhost"], allow_unplayed=True
+        tmp_path / "a.yaml", allow_hosts=["localhost"], allow_unused=True
     ) as taped:
         httpx.get(f"{server.base}/json")
     assert (taped.reached, taped.played) == ((), ())

@@ -17,7 +17,7 @@ from zhipuai.core._jwt_token import generate_token
 
 import harness
 from harness.cassette import dumps, loads, store
-from harness.errors import Miss
+from harness.errors import CassetteMiss
 from harness.intercept import Player, Recorder, in_place
 from harness.providers import NO_KEY
 from harness.providers.dashscope.sandbox import KEY as DASHSCOPE_KEY
@@ -107,7 +107,7 @@ def test_each_key_gets_its_own_answer(sandbox: str, ask: Ask, right: str, wrong:
         with in_place(tape):
             for key, status in order:
                 assert ask("http://elsewhere.invalid", key) == status
-        assert tape.unplayed() == ()
+        assert tape.unused() == ()
 
 
 @pytest.mark.parametrize(("ask", "right", "wrong"), EVERY)
@@ -117,7 +117,10 @@ def test_a_refusal_of_a_wrong_key_answers_no_other(
     """A test with the right key is not told it was wrong; the message says so, and no key."""
     cassette = recorded(sandbox, ask, wrong)
     for key in (right, DUMMY, NO_KEY):
-        with in_place(Player(cassette)), pytest.raises(Miss, match="with another key") as caught:
+        with (
+            in_place(Player(cassette)),
+            pytest.raises(CassetteMiss, match="with another key") as caught,
+        ):
             ask("http://elsewhere.invalid", key)
         assert "refused (HTTP 401)" in str(caught.value)
         assert not any(part in str(caught.value) for part in (key, *key.split(".")) if part)
@@ -133,7 +136,7 @@ def test_a_refused_key_meets_no_answer_of_another(
     cassette = recorded(sandbox, ask, right, wrong)
     with in_place(Player(cassette)):
         assert ask("http://elsewhere.invalid", wrong) == 401
-        with pytest.raises(Miss, match="it was recorded once, and asked once more"):
+        with pytest.raises(CassetteMiss, match="it was recorded once, and asked once more"):
             ask("http://elsewhere.invalid", wrong)
         assert ask("http://elsewhere.invalid", right) == 200
 
@@ -150,7 +153,7 @@ def test_what_a_refused_key_never_asked() -> None:
             )
         )
     )
-    with pytest.raises(Miss, match="this key was refused elsewhere on the cassette"):
+    with pytest.raises(CassetteMiss, match="this key was refused elsewhere on the cassette"):
         tape.find(asked)
 
 
@@ -175,7 +178,7 @@ def test_a_right_key_is_recorded_beside_a_wrong_one(sandbox: str, tmp_path: Path
     """`missing` fetches what only another key was told; then both are on the cassette."""
     path = tmp_path / "a.yaml"
     for key, statuses in ((ZHIPUAI_WRONG, [401]), (ZHIPUAI_KEY, [401, 200])):
-        with harness.use_cassette(path, record="missing", allow_unplayed=True):
+        with harness.use_cassette(path, record="missing", allow_unused=True):
             assert plain(sandbox, key) == statuses[-1]
         assert [e.response.status for e in store.read(path).exchanges] == statuses
     with harness.use_cassette(path):
@@ -193,7 +196,7 @@ def test_a_download_without_a_key_is_found_beside_a_refusal_without_one() -> Non
             )
         )
     )
-    with pytest.raises(Miss, match="with another key"):
+    with pytest.raises(CassetteMiss, match="with another key"):
         tape.find(replace(chat, headers=(("api-key", "mine"),)))
     assert tape.find(picture).response.status == 200
     assert tape.find(chat).response.status == 401

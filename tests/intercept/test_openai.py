@@ -13,7 +13,7 @@ import openai
 import pytest
 
 import harness
-from harness.errors import Miss
+from harness.errors import CassetteMiss
 from harness.intercept import Player, Recorder, in_place, patch
 from harness.intercept import httpx as patch_httpx
 from harness.providers.zhipu.sandbox import KEY as ZHIPUAI_KEY
@@ -87,7 +87,7 @@ class Asked(Player):
 def test_a_miss_passes_through_the_retries_of_openai(chat: Chat, stream: bool) -> None:
     """It is told at the first attempt, and there is no second."""
     tape = Asked()
-    with in_place(tape), pytest.raises(Miss, match="the cassette is empty"):
+    with in_place(tape), pytest.raises(CassetteMiss, match="the cassette is empty"):
         chat("http://elsewhere.invalid", stream)
     assert len(tape.asked) == 1
 
@@ -108,7 +108,7 @@ def test_a_refusal_is_retried_as_often_as_it_was(sandbox: str) -> None:
     player = Player(Cassette(tape.exchanges()))
     with in_place(player), pytest.raises(openai.RateLimitError):
         chat("http://elsewhere.invalid")
-    assert player.unplayed() == ()
+    assert player.unused() == ()
 
 
 # ------------------------------------------------------------------------------ when it comes

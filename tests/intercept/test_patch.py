@@ -22,7 +22,7 @@ import pytest
 import requests
 import urllib3
 
-from harness.errors import NoTape, SocketShut
+from harness.errors import ConnectionBlocked, NoActiveCassette
 from harness.intercept import Player, Recorder, in_place, patch
 from harness.secrets.redactor import Redactor
 from harness.types import Cassette, Exchange, Request, Response
@@ -205,7 +205,7 @@ def test_a_request_that_belongs_to_no_tape_is_an_error(
     """It is told by method and address; a query may hold a key."""
 
     def elsewhere() -> str:
-        with pytest.raises(NoTape) as caught:
+        with pytest.raises(NoActiveCassette) as caught:
             ask(f"{server.base}/json?key=hush")
         return str(caught.value)
 
@@ -289,7 +289,7 @@ def test_no_connection_is_opened_past_a_tape(
     server: Server, way: Callable[[Server], object], tape: Player | Recorder
 ) -> None:
     """Replaying there is no network; recording, nothing goes unrecorded in silence."""
-    with in_place(tape), pytest.raises(SocketShut) as caught:
+    with in_place(tape), pytest.raises(ConnectionBlocked) as caught:
         way(server)
     port = server.port
     assert str(caught.value) == (
@@ -302,9 +302,9 @@ def test_no_connection_is_opened_past_a_tape(
 def test_no_name_is_looked_up_past_a_tape() -> None:
     """That would be traffic too, and where there is no network, its error would hide the reason."""
     told = r"^a connection to no-such-host\.invalid:443 was opened past the tape"
-    with in_place(answering("one")), pytest.raises(SocketShut, match=told):
+    with in_place(answering("one")), pytest.raises(ConnectionBlocked, match=told):
         socket.create_connection(("no-such-host.invalid", 443))
-    with in_place(answering("one")), pytest.raises(SocketShut, match=told):
+    with in_place(answering("one")), pytest.raises(ConnectionBlocked, match=told):
         http.client.HTTPSConnection("no-such-host.invalid").request("GET", "/")
 
 
@@ -313,7 +313,7 @@ def test_no_name_is_looked_up_the_old_way_either(name: str) -> None:
     """But for this machine's own."""
     told = r"^a connection to no-such-host\.invalid:any port was opened past the tape"
     with in_place(answering("one")):
-        with pytest.raises(SocketShut, match=told):
+        with pytest.raises(ConnectionBlocked, match=told):
             getattr(socket, name)("no-such-host.invalid")
         assert getattr(socket, name)("localhost")
         assert getattr(socket, name)(socket.gethostname())

@@ -16,7 +16,7 @@ import requests
 import urllib3
 
 from harness.cassette import dumps, loads
-from harness.errors import RecordingFailed, SecretLeft
+from harness.errors import RecordingFailed, SecretNotRedacted
 from harness.intercept import Player, Recorder, in_place
 from harness.secrets.redactor import RESPONSE_HEADERS, Redactor
 from harness.types import Cassette, Exchange, Request, Response
@@ -61,7 +61,7 @@ def replay(
     tape = Player(loads(dumps(Cassette(exchanges))))
     with in_place(tape):
         got = client(method, url, body, nothing)
-    assert tape.unplayed() == ()
+    assert tape.unused() == ()
     return got
 
 
@@ -251,7 +251,7 @@ def test_redirects_are_followed_on_the_tape(server: Server, library: str) -> Non
     again = Player(loads(dumps(Cassette(tape.exchanges()))))
     with in_place(again):
         assert ask() == body
-    assert again.unplayed() == ()
+    assert again.unused() == ()
 
 
 # --------------------------------------------------------------------------- what goes wrong
@@ -370,7 +370,7 @@ def test_a_body_nobody_can_decode_is_not_written(server: Server, path: str) -> N
         else:
             with pytest.raises(httpx.DecodingError):
                 by_httpx("GET", server.base + path, None, nothing)
-    with pytest.raises(SecretLeft, match="could not be undone"):
+    with pytest.raises(SecretNotRedacted, match="could not be undone"):
         tape.exchanges()
 
 

@@ -13,7 +13,7 @@ import urllib3
 from hypothesis import given
 from hypothesis import strategies as st
 
-from harness.errors import Miss, SocketShut
+from harness.errors import CassetteMiss, ConnectionBlocked
 from harness.intercept import Player, in_place
 from harness.intercept.matching import canonical, closest, key_of
 from harness.secrets.redactor import Redactor, without_keys
@@ -45,7 +45,7 @@ def found(tape: Player, request: Request) -> str:
 
 def missed(tape: Player, request: Request) -> str:
     """What the tape tells where it has no answer."""
-    with pytest.raises(Miss) as caught:
+    with pytest.raises(CassetteMiss) as caught:
         tape.find(request)
     return str(caught.value)
 
@@ -85,11 +85,11 @@ def test_what_nobody_asked_for_is_told() -> None:
     """In the order it was recorded; the same exchange twice is two."""
     same = told("x", body={"q": 1})
     tape = playing(told("z", "/z"), same, told("y", "/y", method="GET"), same)
-    assert len(tape.unplayed()) == 4
+    assert len(tape.unused()) == 4
     tape.find(asked("/chat", {"q": 1}))
     tape.find(asked("/y", method="GET"))
     tape.find(asked("/y", method="GET"))
-    assert tape.unplayed() == (told("z", "/z"), same)
+    assert tape.unused() == (told("z", "/z"), same)
 
 
 def test_a_turn_holds_what_was_played_in_it() -> None:
@@ -106,7 +106,7 @@ def test_a_turn_holds_what_was_played_in_it() -> None:
 
 def test_a_replay_has_nothing_to_listen_to() -> None:
     """A tape that plays never lets a request go out."""
-    with pytest.raises(SocketShut):
+    with pytest.raises(ConnectionBlocked):
         playing().listen(asked("/chat"))
 
 
@@ -201,7 +201,7 @@ def test_a_file_that_is_sent_again_is_found(post: Callable[[Any], str]) -> None:
 
     sent: list[Request] = []
     files = {"file": ("a.bin", b"\x00\xff\r\n--\r\n")}
-    with in_place(Player(Cassette(()), match=kept)), pytest.raises(Miss):
+    with in_place(Player(Cassette(()), match=kept)), pytest.raises(CassetteMiss):
         post(files)
     with in_place(playing(Exchange(sent[0], Response(200, body=b"x")))):
         assert post(files) == "x"
@@ -351,7 +351,7 @@ LIBRARIES: dict[str, Callable[[str], object]] = {
 @pytest.mark.parametrize("library", LIBRARIES)
 def test_a_miss_reaches_the_caller_of_a_library(library: str) -> None:
     """Past everything that catches `Exception` and tries again."""
-    with in_place(playing()), pytest.raises(Miss):
+    with in_place(playing()), pytest.raises(CassetteMiss):
         LIBRARIES[library](f"{HOST}/x")
 
 

@@ -10,7 +10,7 @@ import pytest
 import requests
 import urllib3
 
-from harness.errors import Miss, NoTape
+from harness.errors import CassetteMiss, NoActiveCassette
 from harness.intercept import Player, Recorder, in_place
 from harness.intercept.hosts import Hosts
 from harness.secrets.redactor import Redactor
@@ -59,7 +59,7 @@ def test_an_allowed_host_is_reached_past_the_tape(server: Server) -> None:
 
 def test_a_login_in_an_address_is_not_told() -> None:
     """A miss names the address without it, as urllib3 would have been asked."""
-    with in_place(playing()), pytest.raises(Miss) as caught:
+    with in_place(playing()), pytest.raises(CassetteMiss) as caught:
         requests.get("https://me:hunter2hunter2@host/other#part", timeout=9)
     assert "hunter2" not in str(caught.value)
     assert "no recorded answer to GET https://host/other;" in str(caught.value)
@@ -128,5 +128,5 @@ def test_where_no_tape_is_a_request_is_refused_as_ever() -> None:
     import contextvars
 
     nowhere = contextvars.Context()
-    with in_place(playing()), pytest.raises(NoTape):
+    with in_place(playing()), pytest.raises(NoActiveCassette):
         nowhere.run(requests.get, URL, timeout=9)

@@ -12,7 +12,7 @@ import zhipuai
 from dashscope.api_entities.http_request import close_shared_sync_session
 
 from harness.cassette import dumps, loads, written
-from harness.errors import Miss
+from harness.errors import CassetteMiss
 from harness.intercept import Player, Recorder, in_place, prove_stock_reads
 from harness.providers.dashscope.sandbox import KEY as DASHSCOPE_KEY
 from harness.providers.zhipu.sandbox import KEY as ZHIPUAI_KEY
@@ -68,7 +68,7 @@ def test_an_sdk_reads_from_the_tape_what_it_read_live(
     player = Player(loads(text))
     with in_place(player):
         assert chat("http://elsewhere.invalid", stream=stream) == live
-    assert player.unplayed() == ()
+    assert player.unused() == ()
 
 
 @pytest.mark.parametrize("chat", [zhipu, dash])
@@ -76,6 +76,6 @@ def test_an_sdk_reads_from_the_tape_what_it_read_live(
 def test_an_sdk_does_not_swallow_a_miss(chat: Any, stream: bool) -> None:
     """Nor does it try again, and sleep, before it lets it through."""
     began = time.perf_counter()
-    with in_place(Player(Cassette(()))), pytest.raises(Miss, match="the cassette is empty"):
+    with in_place(Player(Cassette(()))), pytest.raises(CassetteMiss, match="the cassette is empty"):
         chat("http://elsewhere.invalid", stream=stream)
     assert time.perf_counter() - began < 1

@@ -14,7 +14,14 @@ import pytest
 
 import harness
 from harness.cassette import store
-from harness.errors import BadCassette, HarnessError, Miss, NoCassette, SecretLeft, UnusedExchanges
+from harness.errors import (
+    BadCassette,
+    CassetteMiss,
+    HarnessError,
+    NoCassette,
+    SecretNotRedacted,
+    UnusedExchanges,
+)
 from harness.types import Origin
 
 from .server import Server
@@ -100,7 +107,7 @@ def test_nothing_new_writes_nothing(server: Server, tmp_path: Path, record: str)
     """Not even the date."""
     path = recorded(server, tmp_path / "a.yaml", "/json")
     before = path.stat().st_mtime_ns
-    with harness.use_cassette(path, record=record, allow_unplayed=True):
+    with harness.use_cassette(path, record=record, allow_unused=True):
         pass
     assert path.stat().st_mtime_ns == before
 
@@ -128,17 +135,17 @@ def test_what_nobody_asked_for(server: Server, tmp_path: Path, record: str) -> N
     told = f"a.yaml: 1 recorded exchange nobody asked for; .*\n  GET {server.base}/nothing$"
     with pytest.raises(UnusedExchanges, match=told), harness.use_cassette(path, record=record):
         get(server)
-    with harness.use_cassette(path, record=record, allow_unplayed=True) as taped:
+    with harness.use_cassette(path, record=record, allow_unused=True) as taped:
         get(server)
-    assert len(taped.unplayed) == 1
+    assert len(taped.unused) == 1
     with pytest.raises(ValueError, match="mine"), harness.use_cassette(path, record=record):
         raise ValueError("mine")
 
 
 def test_a_request_off_the_cassette(server: Server, tmp_path: Path) -> None:
-    """Is a Miss, and goes nowhere."""
+    """Is a CassetteMiss, and goes nowhere."""
     path = recorded(server, tmp_path / "a.yaml", "/json")
-    with pytest.raises(Miss), harness.use_cassette(path):
+    with pytest.raises(CassetteMiss), harness.use_cassette(path):
         get(server, "/nothing")
     assert len(server.asked) == 1
 
@@ -168,8 +175,8 @@ def test_a_miss_that_reached_nobody_ends_the_block(
 ) -> None:
     """No test is green because a thread or a task kept its error for itself."""
     path = recorded(server, tmp_path / "a.yaml", "/json")
-    taped = harness.use_cassette(path, allow_unplayed=True)
-    with pytest.raises(Miss, match="ended in a thread") as caught, taped:
+    taped = harness.use_cassette(path, allow_unused=True)
+    with pytest.raises(CassetteMiss, match="ended in a thread") as caught, taped:
         ask(server)
     assert "/nothing" in str(caught.value)
     assert len(server.asked) == 1
@@ -179,7 +186,7 @@ def test_what_is_told_of_a_cassette_of_others_holds_no_key(server: Server, tmp_p
     """Nobody took the keys out of it, and it is quoted all the same."""
     path = recorded(server, tmp_path / "a.yaml", "/json?key=hush-word")
     assert "hush-word" in path.read_text()
-    for wrong, ask in ((UnusedExchanges, ""), (Miss, "/nothing")):
+    for wrong, ask in ((UnusedExchanges, ""), (CassetteMiss, "/nothing")):
         with (
             pytest.raises(wrong) as caught,
             harness.use_cassette(path, secrets=["hush-word"]),
@@ -213,17 +220,17 @@ def test_what_a_project_says_is_added(server: Server, tmp_path: Path) -> None:
 
     with harness.use_cassette(path, record="all", volatile=["/time"]):
         ask(1, 1)
-    with pytest.raises(Miss, match="/seed"), harness.use_cassette(path):
+    with pytest.raises(CassetteMiss, match="/seed"), harness.use_cassette(path):
         ask(2, 2)
     (tmp_path / "pyproject.toml").write_text(words)
     for volatile in ([], ["/time"]):
         with harness.use_cassette(path, volatile=volatile):
             ask(2, 2)
-    with harness.use_cassette(path, record="missing", volatile=["/x"], allow_unplayed=True):
+    with harness.use_cassette(path, record="missing", volatile=["/x"], allow_unused=True):
         ask(2, 2)
     assert store.read(path).provenance.volatile == ("/x",)
     (tmp_path / "pyproject.toml").write_text(f"{words}allow_hosts = ['localhost']\n")
-    with harness.use_cassette(path, allow_unplayed=True) as taped:
+    with harness.use_cassette(path, allow_unused=True) as taped:
         ask(3, 3)
     assert taped.played == ()
 
@@ -249,7 +256,7 @@ def test_keys_of_the_environment(
 def test_what_cannot_be_made_safe_is_not_written(server: Server, tmp_path: Path) -> None:
     """The block fails."""
     path = tmp_path / "a.yaml"
-    with pytest.raises(SecretLeft), harness.use_cassette(path, record="all"):
+    with pytest.raises(SecretNotRedacted), harness.use_cassette(path, record="all"):
         get(server, "/odd-coding")
     assert not path.exists()
 

@@ -15,7 +15,7 @@ import pytest
 import requests
 
 import harness
-from harness.errors import NoTape, SocketShut
+from harness.errors import ConnectionBlocked, NoActiveCassette
 from harness.intercept import Player, in_place
 from harness.types import Cassette
 
@@ -109,7 +109,7 @@ def test_one_pool_serves_each_tape_its_own(server: Server, tmp_path: Path) -> No
                 pool.submit(ask, number).result()
             assert [e.request.body for e in taped.recorded] == [b"%d" % number]
         pool.submit(ask, 9).result()
-        with in_place(Player(Cassette(()))), pytest.raises(SocketShut):
+        with in_place(Player(Cassette(()))), pytest.raises(ConnectionBlocked):
             pool.submit(urllib.request.urlopen, server.base).result()
     assert len(server.asked) == 4
 
@@ -124,7 +124,7 @@ def test_a_thread_that_began_before_has_no_tape(
     def ask() -> None:
         nonlocal told
         begin.wait(5)
-        with pytest.raises(NoTape) as caught:
+        with pytest.raises(NoActiveCassette) as caught:
             library(server.base)(1)
         told = str(caught.value)
 
@@ -142,7 +142,7 @@ def test_no_connection_is_opened_past_a_tape_in_a_thread(server: Server) -> None
     told: list[str] = []
 
     def ask() -> None:
-        with pytest.raises(SocketShut) as caught:
+        with pytest.raises(ConnectionBlocked) as caught:
             urllib.request.urlopen(server.base)  # noqa: S310 - loopback
         told.append(str(caught.value))
 

@@ -12,7 +12,7 @@ import pytest
 from harness.providers import Session
 from harness.providers.dashscope.session import PROVIDER, WRONG_KEY
 from harness.types import (
-    Broken,
+    AccessFailure,
     Call,
     CallKind,
     Credentials,
@@ -272,7 +272,7 @@ def test_a_documented_path_that_leads_nowhere_is_broken() -> None:
     """It is walked on the SDK's object, and what it raised is kept."""
     reply = asked(chat(), says(TEXT)).reply
     (value,) = reply.views[0].accessed.values()
-    assert isinstance(value, Broken)
+    assert isinstance(value, AccessFailure)
     assert value.error.startswith(("TypeError", "KeyError", "AttributeError"))
 
 

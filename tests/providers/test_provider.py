@@ -19,7 +19,7 @@ from harness.providers import download as downloads
 from harness.providers.download import download
 from harness.providers.openai.messages import tool_calls
 from harness.providers.provider import access, failed, is_passing, seconds
-from harness.types import Broken, Call, CallKind, Failure, Message, Mode, Reply, ToolCall
+from harness.types import AccessFailure, Call, CallKind, Failure, Message, Mode, Reply, ToolCall
 
 from .lines import HELLO, to_sandbox
 from .servers import Answer, answering, streams
@@ -50,7 +50,9 @@ def test_what_a_provider_says_it_can_it_does(
     assert isinstance(reply, Reply)
     assert reply.content or reply.images
     assert len(reply.views) >= max(1, len(reply.states), len(reply.pieces))
-    assert not any(isinstance(v, Broken) for view in reply.views for v in view.accessed.values())
+    assert not any(
+        isinstance(v, AccessFailure) for view in reply.views for v in view.accessed.values()
+    )
     assert bool(reply.pieces) == (mode is Mode.STREAM)
     assert bool(reply.states) == bool(reply.task_id) == (mode is Mode.ASYNC)
 
@@ -129,14 +131,16 @@ class _Odd:
     ("path", "value"),
     [
         ("choices[0].name", "a"),
-        ("choices[1].name", Broken("IndexError: list index out of range")),
-        ("choices.name", Broken("AttributeError: 'list' object has no attribute 'name'")),
+        ("choices[1].name", AccessFailure("IndexError: list index out of range")),
+        ("choices.name", AccessFailure("AttributeError: 'list' object has no attribute 'name'")),
         (
             "other",
-            Broken("AttributeError: 'types.SimpleNamespace' object has no attribute 'other'"),
+            AccessFailure(
+                "AttributeError: 'types.SimpleNamespace' object has no attribute 'other'"
+            ),
         ),
-        ("none[0]", Broken("TypeError: 'NoneType' object is not subscriptable")),
-        ("odd.moody", Broken("KeyError: 'mood'")),
+        ("none[0]", AccessFailure("TypeError: 'NoneType' object is not subscriptable")),
+        ("odd.moody", AccessFailure("KeyError: 'mood'")),
         ("none", None),
     ],
 )

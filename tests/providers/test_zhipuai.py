@@ -11,7 +11,7 @@ import pytest
 from harness.providers import Session
 from harness.providers.zhipu.session import PROVIDER, WRONG_KEY
 from harness.types import (
-    Broken,
+    AccessFailure,
     Call,
     CallKind,
     Credentials,
@@ -231,7 +231,7 @@ def test_a_documented_path_that_leads_nowhere_is_broken() -> None:
     """It is walked on the SDK's object, and what it raised is kept."""
     reply = asked(chat(), says({"id": "1"})).reply
     error = "TypeError: 'NoneType' object is not subscriptable"
-    assert dict(reply.views[0].accessed) == {"choices[0].message.content": Broken(error)}
+    assert dict(reply.views[0].accessed) == {"choices[0].message.content": AccessFailure(error)}
 
 
 IMAGE = {"kind": CallKind.IMAGE, "prompt": "小猫"}

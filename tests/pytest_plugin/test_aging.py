@@ -34,7 +34,7 @@ def repository(pytester: pytest.Pytester) -> pytest.Pytester:
             body = {json.loads(asked.body)!r}
             assert httpx.post({asked.uri!r}, json=body).json()["choices"]
 
-        @pytest.mark.cassette("slogan.yaml", allow_unplayed=True)
+        @pytest.mark.cassette("slogan.yaml", allow_unused=True)
         def test_nothing():
             pass
         """

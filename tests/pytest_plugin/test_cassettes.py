@@ -156,7 +156,9 @@ def test_without():
     write(repository, sandbox, tests)
     result = repository.runpytest_inprocess()
     result.assert_outcomes(failed=3)
-    result.stdout.fnmatch_lines_random(["*Miss: *asked once more*", "*NoTape: POST *"])
+    result.stdout.fnmatch_lines_random(
+        ["*CassetteMiss: *asked once more*", "*NoActiveCassette: POST *"]
+    )
     result.stdout.no_fnmatch_line("*hush-hush-hush*")
 
 
@@ -177,7 +179,9 @@ def test_one():
         "-W", "ignore::pytest.PytestUnhandledThreadExceptionWarning"
     )
     result.assert_outcomes(failed=1)
-    result.stdout.fnmatch_lines(["*Miss: no recorded answer*", "*this error ended in a thread*"])
+    result.stdout.fnmatch_lines(
+        ["*CassetteMiss: no recorded answer*", "*this error ended in a thread*"]
+    )
 
 
 def test_what_was_not_asked_for_fails(repository: pytest.Pytester, sandbox: str) -> None:
@@ -188,7 +192,7 @@ def test_what_was_not_asked_for_fails(repository: pytest.Pytester, sandbox: str)
     result = repository.runpytest_inprocess()
     result.assert_outcomes(failed=1)
     result.stdout.fnmatch_lines(["*test_one.yaml: 1 recorded exchange nobody asked for; *"])
-    write(repository, sandbox, ONE.replace("cassette", "cassette(allow_unplayed=True)"))
+    write(repository, sandbox, ONE.replace("cassette", "cassette(allow_unused=True)"))
     repository.runpytest_inprocess().assert_outcomes(passed=1)
 
 
@@ -230,7 +234,7 @@ def test_a_mark_that_cannot_be_understood(repository: pytest.Pytester, sandbox: 
     write(repository, sandbox, tests)
     result = repository.runpytest_inprocess()
     result.assert_outcomes(failed=3)
-    result.stdout.fnmatch_lines(["*@pytest.mark.cassette*allow_unplayed=False*"])
+    result.stdout.fnmatch_lines(["*@pytest.mark.cassette*allow_unused=False*"])
 
 
 DEFAULTS = """
@@ -245,7 +249,7 @@ def test_a_fixture_speaks_for_a_folder(repository: pytest.Pytester, sandbox: str
     folder = write(repository, sandbox, ONE)
     repository.makeconftest(
         "import pytest\n@pytest.fixture(scope='session')\ndef cassette_settings():\n"
-        "    return {'allow_unplayed': True}"
+        "    return {'allow_unused': True}"
     )
     twice = ONE + "    ask('再见')\n"
     write(repository, sandbox, twice)
@@ -256,7 +260,7 @@ def test_a_fixture_speaks_for_a_folder(repository: pytest.Pytester, sandbox: str
     by_fixture = "def test_one(cassette):\n    ask()\n"
     write(repository, sandbox, by_fixture)
     repository.runpytest_inprocess().assert_outcomes(passed=1)
-    marked = ONE.replace("cassette", "cassette(allow_unplayed=False)")
+    marked = ONE.replace("cassette", "cassette(allow_unused=False)")
     write(repository, sandbox, marked)
     repository.runpytest_inprocess().assert_outcomes(failed=1)
     write(repository, sandbox, DEFAULTS.format("'secrets': []") + ONE)
@@ -264,7 +268,7 @@ def test_a_fixture_speaks_for_a_folder(repository: pytest.Pytester, sandbox: str
     result.assert_outcomes(failed=1)
     result.stdout.fnmatch_lines(["*1 recorded exchange nobody asked for*"])
     (folder / "test_one.yaml").rename(repository.path / "test_one.yaml")
-    here = "cassette(folder='mine', allow_unplayed=True)"
+    here = "cassette(folder='mine', allow_unused=True)"
     write(repository, sandbox, ONE.replace("cassette", here))
     (repository.path / "mine" / "test_mine").mkdir(parents=True)
     (repository.path / "test_one.yaml").rename(repository.path / "mine/test_mine/test_one.yaml")

@@ -14,7 +14,7 @@ from harness.analysis.transcript import AnalyzedTranscript, analyze
 from harness.compare import compare, matrix
 from harness.drift import Change, Drift, Verdict
 from harness.drift import Kind as What
-from harness.report import Problem, Report
+from harness.report import Report
 from harness.types import (
     Call,
     CallKind,
@@ -27,6 +27,7 @@ from harness.types import (
     Origin,
     Outcome,
     Place,
+    Problem,
     Provenance,
     Reply,
     Request,

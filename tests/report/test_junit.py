@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from xml.etree import ElementTree
 
-from harness.report import Problem, Report, junit
-from harness.types import Finding, Severity
+from harness.report import Report, junit
+from harness.types import Finding, Problem, Severity
 
 from .samples import exchange, sample, told
 

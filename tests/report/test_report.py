@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from harness.report import FILES, NAMES, Problem, Report, describe, headline
+from harness.report import FILES, NAMES, Report, describe, headline
 from harness.report.format import count, cut, plain, seconds, value
-from harness.types import Finding, Origin, Place, Severity
+from harness.types import Finding, Origin, Place, Problem, Severity
 from harness.wire import MISSING
 
 from .samples import exchange, sample, told

@@ -13,7 +13,7 @@ from harness.faults.breaks.edit import reply_of
 from harness.rules.rule import question, wants_stream
 from harness.rules.sdk import shown
 from harness.types import (
-    Broken,
+    AccessFailure,
     Call,
     CallKind,
     Failure,
@@ -185,7 +185,7 @@ def path_leads_elsewhere(told: AnalyzedTurn) -> Turn | None:
 
 def path_cannot_be_walked(told: AnalyzedTurn) -> Turn | None:
     """A documented path of access raises."""
-    return _with_access(told, Broken("AttributeError: no such attribute"))
+    return _with_access(told, AccessFailure("AttributeError: no such attribute"))
 
 
 def text_is_another(told: AnalyzedTurn) -> Turn | None:
@@ -250,10 +250,10 @@ def piece_comes_twice(told: AnalyzedTurn) -> Turn | None:
 def exchange_is_left_over(read: AnalyzedTranscript) -> Transcript | None:
     """A replay did not ask for the last exchange."""
     last = [reading.exchange for reading in read.readings][-1:]
-    return replace(read.transcript, unplayed=tuple(last)) if last else None
+    return replace(read.transcript, unused=tuple(last)) if last else None
 
 
 def first_exchange_is_left_over(read: AnalyzedTranscript) -> Transcript | None:
     """A replay did not ask for the first exchange."""
     told = [reading.exchange for reading in read.readings][:1]
-    return replace(read.transcript, unplayed=tuple(told)) if told else None
+    return replace(read.transcript, unused=tuple(told)) if told else None

@@ -27,7 +27,7 @@ class Kept:
 def keep(folder: Path, suffered: Suffered, redactor: Redactor) -> Iterator[Kept]:
     """Write the smallest failure of each kind, `<folder>/<client>/<kind>.yaml`.
 
-    Raises CannotWrite where the disk refuses, SecretLeft where a secret cannot be taken out.
+    Raises CannotWrite where the disk refuses, SecretNotRedacted where a secret cannot be taken out.
     """
     client = re.sub(r"[^\w.-]", "-", suffered.client)
     for kind in suffered.kinds.values():

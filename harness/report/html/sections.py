@@ -12,8 +12,8 @@ from harness.compare import Comparison, Difference, Facts, Layer, Matrix, Pair, 
 from harness.report import format
 from harness.report.conversation import Talk, conversation
 from harness.report.html import bodies, timelines, word_diff
-from harness.report.report import Problem, Report
-from harness.types import Finding, Origin, Provenance, Severity
+from harness.report.report import Report
+from harness.types import Finding, Origin, Problem, Provenance, Severity
 
 MAX_DIFFERENCES = 200
 """So many differences of one layer are listed; the JSON report has all."""

@@ -19,7 +19,8 @@ from harness.cassette.store import Store, find
 from harness.compare import Price, Prices, compare, matrix
 from harness.drift import Change, Drift, Kind, Verdict, run, watches
 from harness.providers import endpoints
-from harness.report import Problem, Report, html
+from harness.report import Report, html
+from harness.types import Problem
 
 ROOT = Path(__file__).parents[3]
 
