@@ -36,7 +36,7 @@ from harness.providers.servers import PROVIDER_SERVERS
 from harness.runner import record
 from harness.sandbox import Options, serve
 from harness.scenario import loads
-from harness.secrets.scan import Scanner
+from harness.secrets.scanner import Scanner
 from harness.types import Exchange, Origin, Provenance, Request, Response, Timing
 
 SCENARIO = loads(TWO_QUESTIONS)

@@ -49,7 +49,8 @@ from harness.intercept import (
 )
 from harness.providers import endpoints
 from harness.rules import Judged, judge
-from harness.secrets.redactor import Redactor, without_keys
+from harness.secrets.redactor import Redactor
+from harness.secrets.shapes import without_keys
 from harness.types import Cassette, Exchange, Finding, Origin, Provenance
 
 F = TypeVar("F", bound=Callable[..., Any])

@@ -13,7 +13,7 @@ import typer
 from harness.cli.app import AsJson, progress
 
 if TYPE_CHECKING:
-    from harness.secrets.scan import Leak
+    from harness.secrets.scanner import Leak
 
 NOT_SEARCHED = frozenset(
     {".git", ".hg", ".venv", "venv", "node_modules", "__pycache__", ".hypothesis"}
@@ -34,7 +34,7 @@ def scan(
     a token, a cookie or a signed link. A secret is never printed, only where it is.
     """
     from harness.config.environment import environment
-    from harness.secrets.scan import Scanner
+    from harness.secrets.scanner import Scanner
 
     scanner = Scanner(environment(Path.cwd()).secrets())
     found: list[tuple[str, Leak]] = []

@@ -7,7 +7,7 @@ import re
 from collections.abc import Container, Sequence
 from urllib.parse import urlsplit
 
-from harness.secrets.redactor import without_keys
+from harness.secrets.shapes import without_keys
 from harness.types import Exchange, LooseJson, Request
 from harness.wire import MISSING, compact, read_json, resolve, tokens, walk
 

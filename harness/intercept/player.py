@@ -15,7 +15,8 @@ from harness.intercept.hooks import Match, compared, identity
 from harness.intercept.matching import Key, closest, key_of
 from harness.intercept.recorder import ResponseCapture
 from harness.secrets.fingerprint import NONE, UNKNOWN, fingerprint
-from harness.secrets.redactor import Redactor, without_keys
+from harness.secrets.redactor import Redactor
+from harness.secrets.shapes import without_keys
 from harness.types import Cassette, Exchange, Request
 from harness.wire.codings import drop_stale_content_encoding
 

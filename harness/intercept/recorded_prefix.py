@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 from harness.errors import CassetteMiss
 from harness.intercept.matching import Key, closest, key_of
-from harness.secrets.redactor import PLACEHOLDER
+from harness.secrets.shapes import PLACEHOLDER
 from harness.types import Exchange, Request
 from harness.wire import read_json, walk
 

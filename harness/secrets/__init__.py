@@ -1,1 +1,1 @@
-"""Secrets: their shapes, their removal before writing, their detection in files."""
+"""Secrets: one table of their shapes, removal before writing, detection in files, fingerprints."""

@@ -1,62 +1,48 @@
-"""A fingerprint of the credentials a request carries: tells two keys apart, too little to find one.
+"""A fingerprint of a request's credentials: tells two keys apart, and is too short to find one.
 
-It is eight hexadecimal digits of a SHA-256, 32 bits: a cassette may keep it, and a replay knows by
-it that an answer to one key is none to another.
+It is eight hexadecimal digits of a SHA-256, 32 bits. A cassette may keep it; a replay uses it to
+keep the answers to one key apart from those to another.
 """
 
 from __future__ import annotations
 
-import base64
-import binascii
 import hashlib
 import json
 import re
 from functools import lru_cache
 
+from harness.secrets.shapes import token_part
 from harness.types import Request
 
 HEADERS = frozenset({"authorization", "api-key", "x-api-key", "x-goog-api-key"})
-"""Where requests carry credentials, in lower case."""
+"""The headers that carry credentials, in lower case."""
 NONE = "none"
 """The fingerprint of a request without credentials."""
 UNKNOWN = ""
-"""That of credentials that are others each time, as a signature of the request is."""
+"""The fingerprint of credentials that differ every time, such as a signature of the request."""
 
-_AUTHORIZATION = re.compile(r"\s*(?:(?P<scheme>[A-Za-z][\w-]*)\s+)?(?P<word>\S.*)", re.ASCII)
-_STEADY = frozenset({"", "bearer", "basic", "token", "apikey", "api-key"})
-_CHANGING = frozenset({"exp", "iat", "nbf", "auth_time", "timestamp", "jti"})
-"""Claims of a token that are others in the next token made from the same key."""
+_AUTHORIZATION = re.compile(r"\s*(?:(?P<scheme>[A-Za-z][\w-]*)\s+)?(?P<key>\S.*)", re.ASCII)
+_CONSTANT_SCHEMES = frozenset({"", "bearer", "basic", "token", "apikey", "api-key"})
+_CHANGING_CLAIMS = frozenset({"exp", "iat", "nbf", "auth_time", "timestamp", "jti"})
+"""Claims that differ between two tokens made from the same key."""
 
 
 def fingerprint(request: Request) -> str:
-    """The fingerprint of a request's credentials: eight digits, NONE or UNKNOWN."""
-    for name, value in request.headers:
-        # One header tells: whoever sends several sends the same key in them.
-        if name.lower() in HEADERS and value:
-            return _of(value)
-    return NONE
+    """Return the fingerprint of a request's credentials: eight digits, NONE or UNKNOWN."""
+    # The first header suffices: clients that send several send the same key in all of them.
+    values = (value for name, value in request.headers if name.lower() in HEADERS and value)
+    value = next(values, None)
+    return NONE if value is None else _of(value)
 
 
 @lru_cache(maxsize=256)
 def _of(value: str) -> str:
-    """That of one header's value; a scheme is no part of a key."""
-    found = _AUTHORIZATION.fullmatch(value)
-    scheme, word = (found["scheme"] or "", found["word"]) if found else ("", value)
-    if scheme.lower() not in _STEADY:
+    """Return the fingerprint of a header's value, without its scheme."""
+    match = _AUTHORIZATION.fullmatch(value)
+    scheme, key = (match["scheme"] or "", match["key"]) if match else ("", value)
+    if scheme.lower() not in _CONSTANT_SCHEMES:
         return UNKNOWN
-    steady = _claims(word) or word
-    return hashlib.sha256(steady.encode("utf-8", "surrogatepass")).hexdigest()[:8]
-
-
-def _claims(token: str) -> str:
-    """What a JSON Web Token says of whose it is; empty for what is no token."""
-    parts = token.split(".")
-    if len(parts) != 3:
-        return ""
-    try:
-        told = json.loads(base64.urlsafe_b64decode(parts[1] + "=" * (-len(parts[1]) % 4)))
-    except (binascii.Error, ValueError, RecursionError):
-        return ""
-    if not isinstance(told, dict):
-        return ""
-    return json.dumps({name: told[name] for name in sorted(told) if name not in _CHANGING})
+    claims = token_part(key, 1) if key.count(".") == 2 else {}
+    constant = {name: claims[name] for name in sorted(claims) if name not in _CHANGING_CLAIMS}
+    text = json.dumps(constant) if claims else key
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:8]

@@ -1,4 +1,9 @@
-"""The scanner: a file, read as the text it is and value by value."""
+"""Secrets in what was already written by any tool: cassettes, HAR, JSON, `.env`, any text.
+
+A file is searched twice: as the text it is, and, where it is YAML or JSON, value by value, with
+what is packed in the values (JSON in bodies, streams in pieces, base64, gzip). A finding has the
+place of a secret and its first and last letters, never the secret.
+"""
 
 from __future__ import annotations
 
@@ -8,17 +13,16 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from urllib.parse import unquote
 
-from harness.secrets.redactor import SHORTEST, readings, streamed, written
-from harness.secrets.shapes import Hit, assigned, named, shaped, signed
-from harness.secrets.values import (
-    STREAM,
-    decoded,
+from harness.secrets.leaves import embedded_json, json_leaves, leaves_of
+from harness.secrets.shapes import MIN_LENGTH, PLACEHOLDER, Hit, assigned, keys, named, signed
+from harness.secrets.texts import (
+    base64_bytes,
     from_latin,
-    json_leaves,
-    json_texts,
-    latin_of,
-    leaves_of,
+    joined_pieces,
+    latin,
     readable,
+    readings,
+    written_forms,
 )
 from harness.wire import escape
 from harness.wire.codings import inflate
@@ -26,7 +30,7 @@ from harness.wire.codings import inflate
 
 @dataclass(frozen=True, slots=True)
 class Leak:
-    """One secret in a file; `where` is a JSON pointer or a name, where one is known."""
+    """One secret in a file; `where` is a JSON pointer or a name, if there is one."""
 
     line: int
     kind: str
@@ -35,108 +39,109 @@ class Leak:
 
 
 KNOWN = "a known key"
-_SHOWN_FROM = 16
-"""Of shorter secrets no letter is told."""
-_DEEPEST = 4
-"""So many times may one thing be packed in another."""
+_MIN_SHOWN = 16
+"""No letter is shown of shorter secrets."""
+_MAX_NESTING = 4
+"""How often one thing may be packed in another."""
+_STREAM = re.compile("^data:", re.MULTILINE)
 
 
 @dataclass(frozen=True)
 class Scanner:
-    """Finds the given secrets in any form, and what looks like one."""
+    """Finds the given secrets in any form, and whatever looks like a secret."""
 
     secrets: tuple[str, ...] = field(repr=False, default=())
     _forms: tuple[tuple[str, str], ...] = field(init=False, repr=False, default=())
 
     def __post_init__(self) -> None:
-        found = {
+        secrets_by_form = {
             form.encode().decode("latin-1"): secret
             for secret in sorted(self.secrets, key=len)
-            if len(secret) >= SHORTEST
-            for form in written(secret)
+            if len(secret) >= MIN_LENGTH
+            for form in written_forms(secret)
         }
-        longest_first = sorted(found.items(), key=lambda pair: (-len(pair[0]), pair[0]))
+        longest_first = sorted(secrets_by_form.items(), key=lambda pair: (-len(pair[0]), pair[0]))
         object.__setattr__(self, "_forms", tuple(longest_first))
 
     def scan(self, content: bytes) -> list[Leak]:
-        """Every secret in a file, by line."""
-        packed = inflate(content)
-        text = readable(packed.data if packed else content)
+        """Return every secret in the bytes of a file, by line."""
+        text = readable(_inflated(content))
         lines = _Lines(text)
         leaves = leaves_of(text)
-        found: dict[tuple[int, str], Leak] = {}
-        plainly = [*self._plainly(text, lines, bool(leaves))]
-        seen = _by_secret(plainly)
+        leaks: dict[tuple[int, str], Leak] = {}
+        in_text = [*self._in_text(text, lines, bool(leaves))]
+        lines_of = _lines_by_secret(in_text)
         for leaf in leaves:
             span = range(leaf.first, leaf.last + 1)
-            for hit, where in self._inside(leaf.text, leaf.name, _pointer(leaf.path), leaf.packed):
+            pointer = _pointer(leaf.path)
+            for hit, where in self._in_value(leaf.text, leaf.name, pointer, leaf.is_binary):
                 secret = unquote(hit.secret)
-                stands = {line for line in seen.get(secret, ()) if line in span}
-                for line in stands | lines.of(hit.secret, span) or {leaf.first}:
-                    found.setdefault((line, secret), self._leak(line, hit, where))
-        for line, hit, where in plainly:
-            found.setdefault((line, unquote(hit.secret)), self._leak(line, hit, where))
-        return sorted(set(found.values()), key=lambda leak: (leak.line, leak.where, leak.kind))
+                known = {line for line in lines_of.get(secret, ()) if line in span}
+                for line in known | lines.containing(hit.secret, span) or {leaf.first}:
+                    leaks.setdefault((line, secret), self._leak(line, hit, where))
+        for line, hit, where in in_text:
+            leaks.setdefault((line, unquote(hit.secret)), self._leak(line, hit, where))
+        return sorted(set(leaks.values()), key=lambda leak: (leak.line, leak.where, leak.kind))
 
     def hide(self, text: str) -> str:
-        """A text for people to read, without any secret."""
-        latin = latin_of(text)
-        for hit in sorted(self._hits(latin, ""), key=lambda hit: -hit.start):
-            latin = f"{latin[: hit.start]}REDACTED{latin[hit.end :]}"
-        plain = latin.encode("latin-1").decode("utf-8", "replace")
-        return "REDACTED" if list(self._found(latin_of(plain), "")) else plain
+        """Return a text for display without any secret."""
+        masked = latin(text)
+        for hit in sorted(self._hits(masked, ""), key=lambda hit: -hit.start):
+            masked = f"{masked[: hit.start]}{PLACEHOLDER}{masked[hit.end :]}"
+        plain = masked.encode("latin-1").decode("utf-8", "replace")
+        return PLACEHOLDER if list(self._distinct(latin(plain), "")) else plain
 
     def _leak(self, line: int, hit: Hit, where: str) -> Leak:
         place = self.hide(" ".join(filter(None, (where, hit.name))))
         return Leak(line, hit.kind, place, _fingerprint(hit.secret))
 
-    def _plainly(
+    def _in_text(
         self, text: str, lines: _Lines, has_leaves: bool
     ) -> Iterator[tuple[int, Hit, str]]:
-        """In the text as it stands; names are looked for only where no structure tells them."""
+        """Search the text of a file; names are used only where no structure gives them."""
         for hit in self._hits(text, ""):
             yield lines.at(hit.start), hit, ""
         for number, line in enumerate(text.split("\n"), start=1):
             if "%" in line or "\\" in line:
-                yield from ((number, hit, "") for hit in self._found(line, ""))
+                yield from ((number, hit, "") for hit in self._distinct(line, ""))
             if not has_leaves or "#" in line:
                 for name, value in assigned(line):
                     yield from ((number, hit, name) for hit in named(value, name))
-        if not has_leaves or STREAM.search(text):
+        if not has_leaves or _STREAM.search(text):
             for hit, where in self._packed(text, "", 1):
                 yield 1, hit, where
 
-    def _inside(
-        self, text: str, name: str, where: str, packed: bool = False, depth: int = 0
+    def _in_value(
+        self, text: str, name: str, where: str, is_binary: bool = False, depth: int = 0
     ) -> Iterator[tuple[Hit, str]]:
-        """In a value, and in whatever is packed in it."""
-        text = latin_of(text)
-        if not packed:
-            yield from ((hit, where) for hit in self._found(text, name))
-        if depth < _DEEPEST:
+        """Search a value, and what is packed in it."""
+        text = latin(text)
+        if not is_binary:
+            yield from ((hit, where) for hit in self._distinct(text, name))
+        if depth < _MAX_NESTING:
             yield from self._packed(text, where, depth + 1)
 
     def _packed(self, text: str, where: str, depth: int) -> Iterator[tuple[Hit, str]]:
-        """In the JSON, the stream or the base64 that a text is."""
-        if len(text) < SHORTEST:
+        """Search the JSON, the stream or the base64 that a text is."""
+        if len(text) < MIN_LENGTH:
             return
-        for pointer, joined in streamed(text.encode("latin-1", "replace")):
-            hits = self._found(latin_of(joined), "")
+        for pointer, joined in joined_pieces(text.encode("latin-1", "replace")):
+            hits = self._distinct(latin(joined), "")
             yield from ((hit, f"{where} stream {pointer}".strip()) for hit in hits)
-        for told in json_texts(text):
-            for leaf in json_leaves(told):
-                inner = f"{where} > {_pointer(leaf.path)}" if where else _pointer(leaf.path)
-                yield from self._inside(leaf.text, leaf.name, inner, depth=depth)
-        raw = decoded(text)
+        for json_text in embedded_json(text):
+            for leaf in json_leaves(json_text):
+                pointer = _pointer(leaf.path)
+                inner = f"{where} > {pointer}" if where else pointer
+                yield from self._in_value(leaf.text, leaf.name, inner, depth=depth)
+        raw = base64_bytes(text)
         if raw is not None:
-            packed = inflate(raw)
-            plain = (packed.data if packed else raw).decode("latin-1")
-            yield from ((hit, where) for hit in self._found(plain, ""))
-            if depth < _DEEPEST:
+            plain = _inflated(raw).decode("latin-1")
+            yield from ((hit, where) for hit in self._distinct(plain, ""))
+            if depth < _MAX_NESTING:
                 yield from self._packed(plain, where, depth + 1)
 
-    def _found(self, text: str, name: str) -> Iterator[Hit]:
-        """In every reading of a text, each secret once: as a known one, if in any."""
+    def _distinct(self, text: str, name: str) -> Iterator[Hit]:
+        """Search every reading of a text; yield each secret once, known keys first."""
         hits = [hit for reading in readings(text) for hit in self._hits(reading, name)]
         seen: set[str] = set()
         for hit in sorted(hits, key=lambda hit: hit.kind != KNOWN):
@@ -145,14 +150,14 @@ class Scanner:
                 yield hit
 
     def _hits(self, text: str, name: str) -> list[Hit]:
-        """In one text, no two on top of each other: known keys before forms before names."""
-        taken: list[Hit] = []
-        if len(text) < SHORTEST:
-            return taken
-        for hit in (*self._known(text), *shaped(text), *signed(text), *named(text, name)):
-            if not any(hit.start < other.end and other.start < hit.end for other in taken):
-                taken.append(hit)
-        return taken
+        """Search one text for known keys, forms and names in this order; hits never overlap."""
+        accepted: list[Hit] = []
+        if len(text) < MIN_LENGTH:
+            return accepted
+        for hit in (*self._known(text), *keys(text), *signed(text), *named(text, name)):
+            if not any(hit.start < other.end and other.start < hit.end for other in accepted):
+                accepted.append(hit)
+        return accepted
 
     def _known(self, text: str) -> Iterator[Hit]:
         for form, secret in self._forms:
@@ -162,28 +167,33 @@ class Scanner:
                 start = text.find(form, start + len(form))
 
 
+def _inflated(raw: bytes) -> bytes:
+    """Return bytes with gzip or deflate undone, as far as possible."""
+    plain = inflate(raw)
+    return plain.data if plain else raw
+
+
 class _Lines:
-    """The lines of a text: which one a place is on, and on which ones a secret stands."""
+    """The lines of a text, by offset and by content."""
 
     def __init__(self, text: str) -> None:
         self._text = text
         self._starts = [0, *(end.end() for end in re.finditer("\n", text))]
 
     def at(self, offset: int) -> int:
-        """The line of a place."""
+        """Return the line of an offset."""
         return bisect_right(self._starts, offset)
 
-    def of(self, secret: str, span: range) -> set[int]:
-        """The lines of these where the secret stands as it is."""
-        # YAML knows more ends of a line than these, so that it may have counted further.
+    def containing(self, secret: str, span: range) -> set[int]:
+        """Return the lines of *span* that contain the secret unescaped."""
+        # YAML knows more line ends than these, so that its numbers may be larger.
         start = self._starts[min(span.start, len(self._starts)) - 1]
         end = self._starts[span.stop - 1] if span.stop <= len(self._starts) else len(self._text)
-        found = re.finditer(re.escape(secret), self._text[start:end])
-        return {self.at(start + one.start()) for one in found}
+        matches = re.finditer(re.escape(secret), self._text[start:end])
+        return {self.at(start + match.start()) for match in matches}
 
 
-def _by_secret(hits: Iterable[tuple[int, Hit, str]]) -> dict[str, list[int]]:
-    """The lines each secret stands on."""
+def _lines_by_secret(hits: Iterable[tuple[int, Hit, str]]) -> dict[str, list[int]]:
     lines: dict[str, list[int]] = {}
     for line, hit, _ in hits:
         lines.setdefault(unquote(hit.secret), []).append(line)
@@ -191,7 +201,7 @@ def _by_secret(hits: Iterable[tuple[int, Hit, str]]) -> dict[str, list[int]]:
 
 
 def _fingerprint(secret: str) -> str:
-    if len(secret) < _SHOWN_FROM:
+    if len(secret) < _MIN_SHOWN:
         return f"{len(secret)} characters"
     ends = from_latin(secret)
     return f"{ends[:2]}...{ends[-2:]}, {len(ends)} characters"

@@ -1,20 +1,34 @@
-"""What looks like a secret: by its form, by a link it signs, by the name beside it."""
+"""What looks like a secret: by its form, as a parameter that signs a link, by the name beside it.
+
+The redactor and the scanner share these tables: what the one writes, the other must not find.
+Texts are searched with each byte as one character (latin-1), so a letter of another alphabet is
+never taken for part of a word.
+"""
 
 from __future__ import annotations
 
+import base64
+import binascii
+import json
 import math
 import re
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from urllib.parse import unquote
 
-from harness.secrets.redactor import SCHEME, SHORTEST, SIGNED, keys, made_up, stands_in
+from harness.types import Json
+
+PLACEHOLDER = "REDACTED"
+"""What is written in place of a secret."""
+
+MIN_LENGTH = 8
+"""Shorter texts are not taken for secrets: they occur in ordinary words."""
 
 
 @dataclass(frozen=True, slots=True)
 class Hit:
-    """A secret in a text, and what names it there, such as a parameter."""
+    """A secret in a text: its span, its kind, and the name beside it, such as a parameter."""
 
     start: int
     end: int
@@ -23,57 +37,195 @@ class Hit:
     name: str = ""
 
 
-def shaped(text: str) -> Iterator[Hit]:
-    """Strings that have the form of a key, whatever stands beside them."""
-    for key in keys(text):
-        yield Hit(key.start, key.end, key.kind, text[key.start : key.end])
+# ------------------------------------------------------------------------------------ keys
+
+_MAX_KEY_LENGTH = 300
+_BASE64_RUN = re.compile(r"[A-Za-z0-9+/]*")
 
 
-_LINK = re.compile(r"(?:[?&;]|%26|%3F|\\u0026|\\u003F)$", re.IGNORECASE)
+def _is_apart(match: re.Match[str]) -> bool:
+    """Return whether a match is not inside a file in base64, where any letters may occur."""
+    text, start = match.string, match.start()
+    before = _BASE64_RUN.match(text[max(0, start - _MAX_KEY_LENGTH) : start][::-1])
+    after = _BASE64_RUN.match(text, match.end(), match.end() + _MAX_KEY_LENGTH)
+    return len(before[0] if before else "") + len(after[0] if after else "") < _MAX_KEY_LENGTH
 
 
-_MAY_SIGN = re.compile(r"=|%3D|u003D", re.IGNORECASE)
+def token_part(token: str, number: int) -> dict[str, Json]:
+    """Return the JSON object in one part of a JSON Web Token; empty if there is none."""
+    part = token.split(".")[number]
+    try:
+        value = json.loads(base64.urlsafe_b64decode(part + "=" * (-len(part) % 4)))
+    except (binascii.Error, ValueError, RecursionError):
+        return {}
+    return value if isinstance(value, dict) else {}
+
+
+def _names_an_algorithm(match: re.Match[str]) -> bool:
+    """Return whether the first part of a token says how it was signed."""
+    return "alg" in token_part(match[0], 0)
+
+
+def _has_digits(match: re.Match[str]) -> bool:
+    """Return whether there are several digits; words joined by hyphens have at most a version."""
+    return sum(letter.isdigit() for letter in match[0]) > 1
+
+
+def _always(match: re.Match[str]) -> bool:
+    """Accept every match."""
+    return True
+
+
+@dataclass(frozen=True, slots=True)
+class KeyShape:
+    """The form of one kind of key; `confirms` checks what the pattern alone cannot."""
+
+    kind: str
+    pattern: re.Pattern[str]
+    confirms: Callable[[re.Match[str]], bool] = _always
+
+
+_WORD = "[A-Za-z0-9_-]"
+TOKEN = re.compile(rf"eyJ{_WORD}{{4,}}\.{_WORD}{{4,}}\.{_WORD}{{4,}}")
+"""A JSON Web Token."""
+
+KEY_SHAPES: tuple[KeyShape, ...] = (
+    KeyShape(
+        "an sk- key",
+        re.compile(r"(?<![A-Za-z0-9_-])sk-(?:[A-Za-z0-9]{1,15}+[_-])*+[A-Za-z0-9]{16}[\w-]*", re.A),
+        _has_digits,
+    ),
+    KeyShape(
+        "an id.secret key",
+        re.compile(r"(?<![A-Za-z0-9])[0-9a-f]{32}\.[A-Za-z0-9]{16}(?![A-Za-z0-9])"),
+    ),
+    KeyShape(
+        "an access key id",
+        re.compile(
+            r"(?<![A-Za-z0-9])(?:LTAI[A-Za-z0-9]{12,26}|(?:AKIA|ASIA)[A-Z0-9]{16})(?![A-Za-z0-9])"
+        ),
+        _is_apart,
+    ),
+    KeyShape("a token", TOKEN, _names_an_algorithm),
+    KeyShape(
+        "a private key",
+        re.compile(
+            r"-----BEGIN (?:(?!PRIVATE KEY(?: BLOCK)?-)[A-Z0-9]++ )*+PRIVATE KEY(?: BLOCK)?-----"
+            r"[^-]{0,200}?[A-Za-z0-9+/]{40}"
+        ),
+    ),
+)
+"""The keys that are known by their form. A new kind of key is one entry."""
+
+
+def keys(text: str) -> Iterator[Hit]:
+    """Yield what has the form of a key; placeholders and made-up examples are left out."""
+    for shape in KEY_SHAPES:
+        for match in shape.pattern.finditer(text):
+            if shape.confirms(match) and not is_made_up(match[0]):
+                yield Hit(match.start(), match.end(), shape.kind, match[0])
+
+
+def without_keys(text: str) -> str:
+    """Return a text for display, with a placeholder for whatever has the form of a key."""
+    end = len(text)
+    for key in sorted(keys(text), key=lambda key: key.start, reverse=True):
+        text = text[: key.start] + PLACEHOLDER + text[min(key.end, end) :]
+        end = key.start
+    return text
+
+
+_STANDS_IN = re.compile(
+    r"redacted|masked|dummy|^deleted$|sandbox|placeholder|x{6}|\*{3}|\.\.\.|^(?:sk-)?(?:test|your|my)[_-]"
+    r"|^[<$\[{].*|^$",
+    re.IGNORECASE,
+)
+_MIN_DISTINCT = 8
+"""A real key has at least this many different characters."""
+
+
+def is_placeholder(value: str) -> bool:
+    """Return whether a value says that a secret was removed, or is to be filled in."""
+    return bool(_STANDS_IN.search(value))
+
+
+def is_made_up(value: str) -> bool:
+    """Return whether a key is only an example: a placeholder, a row of zeros."""
+    return is_placeholder(value) or len(set(value.removeprefix("sk-"))) < _MIN_DISTINCT
+
+
+# ------------------------------------------------------------------------------ signed links
+
+_SIGNING = (
+    r"(?:OSSAccessKeyId|Signature|security-token"
+    r"|X-(?:Amz|OSS)-(?:Credential|Signature|Security-Token))"
+)
+_BEFORE = r"(?:(?<![A-Za-z0-9_])|(?<=%26)|(?<=%3F)|(?<=\\u0026)|(?<=\\u003F))"
+SIGNED = re.compile(
+    # Plain, or with = as Java's and Go's JSON writers escape it; a value ends at any other escape.
+    rf"(?P<name>{_BEFORE}{_SIGNING}(?:=|\\u003D))(?:[A-Za-z0-9+/=_.~-]++|%[0-9A-F]{{2}}|\\u003D)++"
+    # Inside another URL, where %2B in the value becomes %252B.
+    rf"|(?P<inner>{_BEFORE}{_SIGNING}%3D)(?:[A-Za-z0-9_.~-]++|%25[0-9A-F]{{2}}|%2[BF]|%3D)++",
+    re.ASCII | re.IGNORECASE,
+)
+"""A parameter that signs a link, with its value."""
+_EQUALS = re.compile(r"=|%3D|\\u003D", re.IGNORECASE)
+_IN_LINK = re.compile(r"(?:[?&;]|%26|%3F|\\u0026|\\u003F)$", re.IGNORECASE)
+
+
+def mask_signatures(text: str) -> str:
+    """Return *text* with a placeholder for each value that signs a link."""
+    return SIGNED.sub(lambda match: f"{match['name'] or match['inner']}{PLACEHOLDER}", text)
 
 
 def signed(text: str) -> Iterator[Hit]:
-    """Parameters that sign a link; the same words in prose or in a program are none."""
-    for found in SIGNED.finditer(text) if _MAY_SIGN.search(text) else ():
-        name = found["name"] or found["inner"]
-        value = found[0][len(name) :]
-        in_link = _LINK.search(text[max(0, found.start() - 6) : found.start()])
-        if in_link and len(value) >= SHORTEST and not made_up(unquote(value)):
-            told = re.sub(r"=|%3D|\\u003D", "", name, flags=re.IGNORECASE)
-            yield Hit(found.start() + len(name), found.end(), "a signed link", value, told)
+    """Yield the values that sign a link; the same names in prose or code are no hits."""
+    for match in SIGNED.finditer(text) if _EQUALS.search(text) else ():
+        name = match["name"] or match["inner"]
+        value = match[0][len(name) :]
+        in_link = _IN_LINK.search(text[max(0, match.start() - 6) : match.start()])
+        if in_link and len(value) >= MIN_LENGTH and not is_made_up(unquote(value)):
+            start = match.start() + len(name)
+            yield Hit(start, match.end(), "a signed link", value, _EQUALS.sub("", name))
 
 
-_HEADER = re.compile(r"(?:proxy-)?authorization", re.IGNORECASE)
+# ------------------------------------------------------------------------------------ names
+
+_SCHEME = re.compile(r"\s*(Bearer|Basic)\s+(?=\S)", re.ASCII | re.IGNORECASE)
+_AUTHORIZATION = re.compile(r"(?:proxy-)?authorization", re.IGNORECASE)
 _COOKIE = re.compile(r"(?:set-)?cookie2?", re.IGNORECASE)
-_TELLING = re.compile(
-    r"(?:api|access|secret|private|auth)_?key(?:_?(?:id|secret))?$|secret$|token$|passw(?:or)?d$"
-    r"|credentials?$",
+_SECRET_NAME = re.compile(
+    r"(?:(?:api|access|secret|private|auth)_?key(?:_?(?:id|secret))?|secret|token|passw(?:or)?d"
+    r"|credentials?)$"
 )
+_SIGNING_NAME = re.compile(r"ossaccesskeyid|signature|security-token|x-(?:amz|oss)-\w+(?:-token)?")
 _WORDS = re.compile(r"[\w-]+")
-_SIGNING = re.compile(r"ossaccesskeyid|signature|security-token|x-(?:amz|oss)-\w+(?:-token)?")
+
+
+def mask_credentials(value: str) -> str:
+    """Return the value of an `Authorization` header with its scheme and a placeholder."""
+    scheme = _SCHEME.match(value)
+    return f"{scheme[1]} {PLACEHOLDER}" if scheme else PLACEHOLDER
 
 
 def named(text: str, name: str) -> Iterator[Hit]:
-    """What its name says is a secret, unless it stands for one."""
-    name = (_WORDS.findall(name) or [""])[-1]
-    if _HEADER.fullmatch(name):
+    """Yield what *name* says is a secret in *text*, unless it is a placeholder."""
+    name = (_WORDS.findall(name) or [""])[-1].lower()
+    if _AUTHORIZATION.fullmatch(name):
         yield from _credentials(text)
     elif _COOKIE.fullmatch(name):
-        yield from _cookies(text, only_first=name.lower().startswith("set"))
-    elif _TELLING.search(re.sub(r"[-.\s]", "_", name).lower()) or _SIGNING.fullmatch(name.lower()):
+        yield from _cookies(text, only_first=name.startswith("set"))
+    elif _SECRET_NAME.search(re.sub(r"[-.\s]", "_", name)) or _SIGNING_NAME.fullmatch(name):
         value = text.strip()
-        if _is_random(value) and not made_up(value):
+        if _is_random(value) and not is_made_up(value):
             yield Hit(0, len(text), "a secret by its name", value)
 
 
 def _credentials(text: str) -> Iterator[Hit]:
-    scheme = SCHEME.match(text)
-    start = scheme.end() - 1 if scheme else 0
+    scheme = _SCHEME.match(text)
+    start = scheme.end() if scheme else 0
     value = text[start:].strip(" \t\r\n'\"")
-    if len(value) >= SHORTEST and not made_up(value):
+    if len(value) >= MIN_LENGTH and not is_made_up(value):
         yield Hit(start, len(text), "credentials", value)
 
 
@@ -83,41 +235,40 @@ _PAIR = re.compile(r"\s*([^=;\s]+)=([^;]*)")
 def _cookies(text: str, *, only_first: bool) -> Iterator[Hit]:
     for pair in _PAIR.finditer(text):
         value = pair[2].strip()
-        if len(value) >= SHORTEST and not stands_in(value):
+        if len(value) >= MIN_LENGTH and not is_placeholder(value):
             yield Hit(pair.start(2), pair.end(2), "a cookie", value, pair[1])
         if only_first:
             return
 
 
 _KEY_LETTERS = re.compile(r"[A-Za-z0-9_+/=.~-]{16,}")
-_LEAST = 3.0
+_MIN_ENTROPY = 3.0
 """Bits per letter: a random text of sixteen hexadecimal digits has more."""
-_CHANGES = 4
+_MIN_CHANGES = 4
 
 
 def _is_random(text: str) -> bool:
-    """Whether nobody would have thought of it: letters and digits mixed, and hardly any twice."""
+    """Return whether letters and digits are mixed and hardly any occurs twice."""
     if not _KEY_LETTERS.fullmatch(text):
         return False
     counts = Counter(text).values()
     bits = -sum(n / len(text) * math.log2(n / len(text)) for n in counts)
     changes = len(re.findall(r"[0-9](?=[A-Za-z])|[A-Za-z](?=[0-9])", text))
-    return bits >= _LEAST and changes >= _CHANGES
+    return bits >= _MIN_ENTROPY and changes >= _MIN_CHANGES
 
 
-_ASSIGNED = re.compile(
+_ASSIGNMENT = re.compile(
     r"(?<![\w.-])[\"']?(?P<name>[A-Za-z][\w.-]{2,80})[\"']?\s*(?::|=>|=)\s*(?P<value>\S.*)"
 )
 
 
 def assigned(line: str) -> Iterator[tuple[str, str]]:
-    """(name, value) of the headers and assignments in a line."""
-    for found in _ASSIGNED.finditer(line):
-        name, value = found["name"], found["value"]
-        if _HEADER.fullmatch(name) or _COOKIE.fullmatch(name):
+    """Yield (name, value) of the headers and assignments in a line."""
+    for match in _ASSIGNMENT.finditer(line):
+        name, value = match["name"], match["value"]
+        if _AUTHORIZATION.fullmatch(name) or _COOKIE.fullmatch(name):
             yield name, re.split(r"[\"'\r]", value.lstrip("\"'"), maxsplit=1)[0]
             return
         yield name, re.split(r"[\"'\s,;&]", value.lstrip("\"'"), maxsplit=1)[0]
-        inner = line.find("=", found.start("value"))
-        if inner > 0:
-            yield from assigned(line[found.start("value") :])
+        if line.find("=", match.start("value")) > 0:
+            yield from assigned(line[match.start("value") :])

@@ -33,7 +33,7 @@ from harness.report import FILES, Report, text
 from harness.runner import replay
 from harness.scenario import Scenario, digests
 from harness.scenario import loads as load_scenario
-from harness.secrets.scan import Scanner
+from harness.secrets.scanner import Scanner
 from harness.types import Transcript
 
 from .damage import damaged, runs

@@ -16,7 +16,8 @@ from hypothesis import strategies as st
 from harness.errors import CassetteMiss, ConnectionBlocked
 from harness.intercept import Player, in_place
 from harness.intercept.matching import canonical, closest, key_of
-from harness.secrets.redactor import Redactor, without_keys
+from harness.secrets.redactor import Redactor
+from harness.secrets.shapes import without_keys
 from harness.types import Cassette, Exchange, Provenance, Request, Response
 
 HOST = "https://host"

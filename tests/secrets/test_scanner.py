@@ -1,4 +1,4 @@
-"""Secrets in files are found and never shown; what only looks like one is let be."""
+"""Secrets in files are found and never shown; look-alikes are ignored."""
 
 from __future__ import annotations
 
@@ -13,10 +13,11 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from test_redact import (
+from test_redactor import (
     AWS,
     DASHSCOPE,
     ESCAPED,
+    ESCAPES,
     FILES,
     ID,
     JWT,
@@ -32,23 +33,23 @@ from test_redact import (
 from harness import cassette
 from harness.providers.dashscope.sandbox import KEY as DASHSCOPE_KEY
 from harness.providers.zhipu.sandbox import KEY as ZHIPUAI_KEY
-from harness.secrets.scan import KNOWN, Leak, Scanner
+from harness.secrets.scanner import KNOWN, Leak, Scanner
 from harness.types import Cassette, Exchange, Provenance, Request, Response
 
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).parents[2]
 OURS = Scanner((ZHIPU, ID, SECRET, DASHSCOPE, ODD))
-NOBODYS = Scanner()
+UNINFORMED = Scanner()
 RANDOM = "a8f5f167f44f4964e6c998dee827110c"
 TOKEN = "hG7-sdf_6dS87f6sd9Q"  # noqa: S105 - nobody's
 
 
-def told(content: str | bytes, scanner: Scanner = NOBODYS) -> list[tuple[int, str, str]]:
-    """(line, kind, where) of all that is found."""
+def scanned(content: str | bytes, scanner: Scanner = UNINFORMED) -> list[tuple[int, str, str]]:
+    """Return (line, kind, where) of every leak."""
     raw = content.encode() if isinstance(content, str) else content
     return [(leak.line, leak.kind, leak.where) for leak in scanner.scan(raw)]
 
 
-# -------------------------------------------------------------------------- what looks like one
+# -------------------------------------------------------------------------- look-alikes
 
 
 @pytest.mark.parametrize(
@@ -80,7 +81,7 @@ def told(content: str | bytes, scanner: Scanner = NOBODYS) -> list[tuple[int, st
 )
 def test_what_looks_like_a_secret_is_found(text: str, found: tuple[int, str, str]) -> None:
     """By its form or its name, once, with its line."""
-    assert told(text) == [found]
+    assert scanned(text) == [found]
 
 
 @pytest.mark.parametrize(
@@ -106,7 +107,7 @@ def test_placeholders_are_known(name: str, text: str) -> None:
         f"https://a/?{name}={text.replace('Bearer ', '')}&b",
         f'{name} = "{value}"\n\t!',
     ):
-        assert told(content) == []
+        assert scanned(content) == []
 
 
 @pytest.mark.parametrize(
@@ -124,12 +125,21 @@ def test_placeholders_are_known(name: str, text: str) -> None:
         f"sha256: {RANDOM}",
     ],
 )
-def test_what_only_looks_like_one_is_let_be(text: str) -> None:
+def test_look_alikes_are_ignored(text: str) -> None:
     """Ids, digests, numbers, programs, prose."""
-    assert told(text) == []
+    assert scanned(text) == []
 
 
-# --------------------------------------------------------------------------------- known ones
+@pytest.mark.parametrize("escape", ESCAPES)
+@pytest.mark.parametrize("kind", UNKNOWN)
+def test_an_escaped_unknown_key_is_found(kind: str, escape: str) -> None:
+    """In a text, and in a value of JSON, whatever it is escaped for."""
+    text = ESCAPES[escape](UNKNOWN[kind][0])
+    assert scanned(f"see {text}") == [(1, kind, "")]
+    assert scanned(json.dumps({"a": text})) == [(1, kind, "/a")]
+
+
+# --------------------------------------------------------------------------------- known keys
 
 
 @pytest.mark.parametrize("how", ESCAPED)
@@ -137,11 +147,11 @@ def test_what_only_looks_like_one_is_let_be(text: str) -> None:
 def test_a_known_key_is_found_in_every_form(key: str, how: str) -> None:
     """In text, in JSON, in YAML, once and by its line; it is one finding, not one for each half."""
     text = ESCAPED[how](key)
-    assert told(f"x\ty: [\n<{text}>", OURS) == [(2, "a known key", "")]
+    assert scanned(f"x\ty: [\n<{text}>", OURS) == [(2, "a known key", "")]
     quoted = text if how.startswith("JSON") else json.dumps(text)[1:-1]
-    assert told(f'{{\n"a": ["b {quoted}"]}}', OURS) == [(2, "a known key", "/a/0")]
+    assert scanned(f'{{\n"a": ["b {quoted}"]}}', OURS) == [(2, "a known key", "/a/0")]
     single = text.replace("'", "''")
-    assert told(f"a:\n- b\n- 'b {single}'\n", OURS) == [(3, "a known key", "/a/1")]
+    assert scanned(f"a:\n- b\n- 'b {single}'\n", OURS) == [(3, "a known key", "/a/1")]
 
 
 @pytest.mark.parametrize("pack", [gzip.compress, zlib.compress, bytes])
@@ -151,14 +161,14 @@ def test_packed_bodies_are_unpacked(pack: type[bytes]) -> None:
     text = base64.encodebytes(body).decode().replace("\n", "\n        ").rstrip()
     yaml = f"interactions:\n- response:\n    body:\n      string: !!binary |\n        {text}\n"
     where = "/interactions/0/response/body/string"
-    assert [found[1:] for found in told(yaml, OURS)] == [("a known key", where)]
+    assert [found[1:] for found in scanned(yaml, OURS)] == [("a known key", where)]
     text_only = yaml.replace("!!binary ", "")
-    assert [found[1:] for found in told(text_only, OURS)] == [("a known key", where)]
-    assert told(body, OURS)[0][1] == "a known key"
+    assert [found[1:] for found in scanned(text_only, OURS)] == [("a known key", where)]
+    assert scanned(body, OURS)[0][1] == "a known key"
 
 
-def test_a_har_is_read_by_the_names_in_it() -> None:
-    """Where names are values."""
+def test_a_har_is_read_by_its_names() -> None:
+    """A HAR file has the names of headers as values."""
     headers = [
         {"name": "Authorization", "value": f"Bearer {TOKEN}"},
         {"value": "sid=12345678", "name": "Cookie"},
@@ -167,7 +177,7 @@ def test_a_har_is_read_by_the_names_in_it() -> None:
     query = [{"name": "Signature", "value": "aB3dEf6hIj9lMnOpQ%3D"}]
     content = {"encoding": "base64", "text": base64.b64encode(f"a {AWS}".encode()).decode()}
     har = {"log": {"request": {"headers": headers, "queryString": query}, "content": content}}
-    found = told(json.dumps(har, indent=1))
+    found = scanned(json.dumps(har, indent=1))
     assert [(kind, where) for _, kind, where in found] == [
         ("credentials", "/log/request/headers/0/Authorization"),
         ("a cookie", "/log/request/headers/1/Cookie sid"),
@@ -177,31 +187,31 @@ def test_a_har_is_read_by_the_names_in_it() -> None:
 
 
 @pytest.mark.parametrize("pieces", [2, 5, 35])
-def test_a_key_told_piece_by_piece_is_found(pieces: int) -> None:
+def test_a_key_in_pieces_is_found(pieces: int) -> None:
     """In a stream by itself, in a cassette, in JSON; our own keys and others'."""
     for key in (DASHSCOPE, UNKNOWN["an sk- key"][0]):
         step = -(-len(key) // pieces)
         body = stream(*(key[i : i + step] for i in range(0, len(key), step)))
         kind = "a known key" if key == DASHSCOPE else "an sk- key"
         where = "stream /choices/0/delta/content"
-        assert told(body, OURS) == [(1, kind, where)]
+        assert scanned(body, OURS) == [(1, kind, where)]
         exchange = Exchange(Request("GET", "https://a"), Response(200, body=body))
-        found = told(cassette.dumps(Cassette((exchange,))), OURS)
+        found = scanned(cassette.dumps(Cassette((exchange,))), OURS)
         inside = "/interactions/0/response/body/string"
         assert [f[1:] for f in found] == [(kind, f"{inside} {where}")]
-        assert told(json.dumps({"b": body.decode()}), OURS) == [(1, kind, f"/b {where}")]
+        assert scanned(json.dumps({"b": body.decode()}), OURS) == [(1, kind, f"/b {where}")]
 
 
-def test_every_line_is_told() -> None:
+def test_every_line_is_reported() -> None:
     """The same key on two lines is two findings; twice on one line it is one."""
     text = f"a: {DASHSCOPE} {DASHSCOPE}\nb: |\n  x\n  {DASHSCOPE}\n"
-    assert told(text, OURS) == [(1, "a known key", "/a"), (4, "a known key", "/b")]
+    assert scanned(text, OURS) == [(1, "a known key", "/a"), (4, "a known key", "/b")]
 
 
 @pytest.mark.parametrize("encoding", ["utf-16", "utf-8-sig", "gb18030"])
 def test_files_in_other_alphabets(encoding: str) -> None:
     """Bytes that are no text are searched too."""
-    assert told(f"键\n{DASHSCOPE}\n".encode(encoding), OURS) == [(2, "a known key", "")]
+    assert scanned(f"键\n{DASHSCOPE}\n".encode(encoding), OURS) == [(2, "a known key", "")]
 
 
 @pytest.mark.parametrize(
@@ -226,17 +236,17 @@ def test_files_in_other_alphabets(encoding: str) -> None:
     ],
     ids=lambda content: content[:8].hex(),
 )
-def test_no_file_is_too_strange(content: bytes) -> None:
-    """Whatever it is, a key after it is still found."""
-    assert NOBODYS.scan(content) == []
+def test_any_file_is_scanned(content: bytes) -> None:
+    """Broken and hostile files raise nothing, and a key after them is found."""
+    assert UNINFORMED.scan(content) == []
     if not content.startswith((b"\x1f\x8b", b"\xff\xfe")):
-        assert told(content + b"\n" + DASHSCOPE.encode(), OURS)
+        assert scanned(content + b"\n" + DASHSCOPE.encode(), OURS)
 
 
 # --------------------------------------------------------------------------------- never shown
 
 
-def test_what_is_told_holds_no_secret() -> None:
+def test_a_leak_does_not_show_the_secret() -> None:
     """Two letters of each end of long ones, none of short ones; not where it is a name, either."""
     text = json.dumps(
         {DASHSCOPE: 1, "a": {f"x{ZHIPU}": {"token": RANDOM}}, "cookie": "sid=12345678"}
@@ -260,7 +270,7 @@ def test_real_recordings_hold_their_stand_ins_and_nothing_else() -> None:
     found = Counter(
         (path.parent.name, leak.kind, re.sub(r".*/", "", leak.where))
         for path in FILES
-        for leak in NOBODYS.scan(path.read_bytes())
+        for leak in UNINFORMED.scan(path.read_bytes())
     )
     cookies = Counter(
         path.parent.name
@@ -280,9 +290,9 @@ def test_real_recordings_hold_their_stand_ins_and_nothing_else() -> None:
     [*filter(Path.is_file, ROOT.glob("cassettes/**/*")), *ROOT.glob("scenarios/*")],
     ids=lambda path: path.name,
 )
-def test_our_own_recordings_hold_none(path: Path) -> None:
-    """The sandbox's keys are everybody's."""
-    assert NOBODYS.scan(path.read_bytes()) == []
+def test_shipped_files_hold_no_secret(path: Path) -> None:
+    """The published keys of the sandbox are placeholders."""
+    assert UNINFORMED.scan(path.read_bytes()) == []
 
 
 # ------------------------------------------------------------------------------- ten thousand
@@ -312,10 +322,12 @@ def test_every_planted_key_is_found() -> None:
 
 
 @pytest.mark.parametrize("how", ESCAPED)
-def test_metadata_are_searched_too(how: str) -> None:
-    """What a cassette says of itself."""
+def test_metadata_are_searched(how: str) -> None:
+    """A key in the provenance of a cassette is found."""
     exchange = Exchange(Request("GET", "https://a"), Response(200))
     for key in (ZHIPU, ID, SECRET, DASHSCOPE, ODD):
-        told_by = Provenance(address=f"http://a/{ESCAPED[how](key)}")
-        text = cassette.dumps(replace(Cassette((exchange,)), provenance=told_by))
-        assert [f[1:] for f in told(text, OURS)] == [("a known key", "/metadata/harness/address")]
+        provenance = Provenance(address=f"http://a/{ESCAPED[how](key)}")
+        text = cassette.dumps(replace(Cassette((exchange,)), provenance=provenance))
+        assert [f[1:] for f in scanned(text, OURS)] == [
+            ("a known key", "/metadata/harness/address")
+        ]

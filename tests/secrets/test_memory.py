@@ -9,8 +9,9 @@ import pytest
 
 from harness.faults.transport.recorded import Recorded
 from harness.report.html.bodies import mark
-from harness.secrets.redactor import Redactor, keys
-from harness.secrets.values import json_leaves
+from harness.secrets.leaves import json_leaves
+from harness.secrets.redactor import Redactor
+from harness.secrets.shapes import keys
 from harness.types import Exchange, Place, Request, Response
 from harness.wire.spans import span
 

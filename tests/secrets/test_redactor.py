@@ -54,7 +54,7 @@ def answering(body: bytes, *headers: tuple[str, str]) -> Exchange:
     return replace(EXCHANGE, response=Response(200, "OK", headers, body))
 
 
-def test_what_holds_no_secret_stays_as_it_is() -> None:
+def test_an_exchange_without_secrets_is_unchanged() -> None:
     """The same exchange, chunks included."""
     assert REDACTOR.exchange(EXCHANGE) == EXCHANGE
 
@@ -113,8 +113,8 @@ def test_listed_headers_are_in_lower_case() -> None:
         ("Bearer REDACTED", "Bearer REDACTED"),
     ],
 )
-def test_credentials_are_masked_whoever_they_are(value: str, left: str) -> None:
-    """Also keys that nobody told us of, and schemes nobody knows."""
+def test_all_credentials_are_masked(value: str, left: str) -> None:
+    """Also unknown keys and unknown schemes."""
     (header,) = REDACTOR.exchange(asking(authorization=value)).request.headers
     assert header == ("authorization", left)
 
@@ -191,7 +191,7 @@ def test_short_texts_are_not_taken_for_secrets() -> None:
 
 
 def test_a_redactor_does_not_show_its_secrets() -> None:
-    """Test runners print what they find."""
+    """Test runners print the representation."""
     assert repr(REDACTOR) == "Redactor(headers=frozenset())"
 
 
@@ -249,14 +249,14 @@ def test_a_picture_is_not_touched() -> None:
     assert REDACTOR.exchange(exchange) == replace(exchange)
 
 
-def test_a_body_that_is_no_text_is_searched_too() -> None:
-    """Bytes around a key stay, whatever they are."""
+def test_a_binary_body_is_searched() -> None:
+    """Any bytes around a key are unchanged."""
     body = bytes(range(256)) + DASHSCOPE.encode() + b"\xff\x00"
     assert REDACTOR.body(body) == bytes(range(256)) + b"REDACTED\xff\x00"
 
 
 def test_a_changed_body_has_its_new_length_and_no_chunks() -> None:
-    """So that no client waits for bytes that are not there any more."""
+    """A client would wait for the missing bytes otherwise."""
     body = f'{{"key":"{DASHSCOPE}"}}'.encode()
     clean = REDACTOR.exchange(answering(body, ("Content-Length", str(len(body)))))
     assert clean.response.body == b'{"key":"REDACTED"}'
@@ -264,12 +264,12 @@ def test_a_changed_body_has_its_new_length_and_no_chunks() -> None:
     assert clean.chunks == ()
 
 
-def test_a_body_nobody_can_look_into_is_refused() -> None:
-    """What cannot be made safe is not written."""
+def test_a_body_in_an_unknown_coding_is_refused() -> None:
+    """A body that cannot be searched is not written."""
     with pytest.raises(SecretNotRedacted) as caught:
         REDACTOR.exchange(answering(b"?", ("Content-Encoding", "br")))
     assert str(caught.value) == (
-        "what POST answered came in the content coding br, which could not be undone to look for "
+        "the response to POST has the content coding br, which could not be undone to look for "
         "secrets; nothing was written"
     )
     REDACTOR.exchange(answering(b"?", ("Content-Encoding", "identity")))
@@ -287,12 +287,13 @@ def test_a_body_nobody_can_look_into_is_refused() -> None:
         replace(EXCHANGE, response=Response(200, "REDACTED")),
     ],
 )
-def test_a_secret_that_is_left_is_an_error(exchange: Exchange) -> None:
-    """A key that is itself the placeholder cannot be taken out; the message does not say it."""
+def test_a_secret_that_cannot_be_removed_is_an_error(exchange: Exchange) -> None:
+    """A key that equals the placeholder; the message says where it is."""
     with pytest.raises(SecretNotRedacted) as caught:
         Redactor(("REDACTED",)).exchange(exchange)
-    assert str(caught.value) == (
-        "a key would still be readable in what POST answered; nothing was written"
+    assert re.fullmatch(
+        "a known key would still be readable in the [a-z ]+ of a POST; nothing was written",
+        str(caught.value),
     )
 
 
@@ -334,7 +335,7 @@ def test_no_other_byte_changes(before: bytes, after: bytes) -> None:
     assert redactor.body(before + DASHSCOPE.encode() + after) == before + b"REDACTED" + after
 
 
-# ------------------------------------------------------------------------- keys nobody told us
+# ------------------------------------------------------------------------- unknown keys
 
 AWS = "AKIA" + "Q7ZC5D2M9KXW4TBN"
 PEM = "-----BEGIN RSA PRIVATE KEY-----\\nMIIEpAIBAAKCAQEA04up8hoqzS1APIB0RhjXyObwHQnOzhAk5B"
@@ -362,18 +363,60 @@ PLACES: dict[str, Callable[[str], Exchange]] = {
     ("kind", "key"), [(kind, key) for kind, listed in UNKNOWN.items() for key in listed]
 )
 def test_an_unknown_key_is_not_written(kind: str, key: str, where: str) -> None:
-    """The message says where it is and not what it is."""
+    """The message has the place of the key and not the key."""
     with pytest.raises(SecretNotRedacted) as caught:
         REDACTOR.exchange(PLACES[where](key))
     assert str(caught.value) == (
-        f"what looks like {kind} would be written, in {where} of a POST; if it is one, give it to "
-        "the harness in its variable or keep it out of the conversation; nothing was written"
+        f"what looks like {kind} would be written, in {where} of a POST; if it is one, put it "
+        "into the provider's environment variable, or keep it out of the conversation; nothing "
+        "was written"
     )
 
 
+def url(text: str) -> str:
+    """Return *text* with every character escaped as in a URL."""
+    return "".join(f"%{byte:02x}" for byte in text.encode())
+
+
+def json_text(text: str) -> str:
+    """Return *text* with every character escaped as in JSON."""
+    return "".join(f"\\u{ord(character):04x}" for character in text)
+
+
+ESCAPES: dict[str, Callable[[str], str]] = {
+    "URL": url,
+    "URL in URL": lambda key: url(url(key)),
+    "JSON": json_text,
+    "URL in JSON": lambda key: json_text(url(key)),
+    "URL in URL in JSON": lambda key: json_text(url(url(key))),
+}
+
+
+@pytest.mark.parametrize("escape", ESCAPES)
+@pytest.mark.parametrize("key", [key for listed in UNKNOWN.values() for key in listed])
+def test_an_escaped_unknown_key_is_not_written(key: str, escape: str) -> None:
+    """Whatever it is escaped for, once or twice; the byte is not given, the text differs."""
+    with pytest.raises(SecretNotRedacted, match="in the request body of a POST"):
+        REDACTOR.exchange(asking(f"see {ESCAPES[escape](key)}"))
+
+
+@pytest.mark.parametrize("times", [2, 3])
+@pytest.mark.parametrize("in_json", [False, True])
+def test_a_known_key_escaped_several_times_is_not_written(times: int, in_json: bool) -> None:
+    """A URL in a URL in a URL, which may be in JSON."""
+    text = ODD
+    for _ in range(times):
+        text = quote(text, safe="")
+    text = text.replace("%", "\\u0025") if in_json else text
+    with pytest.raises(
+        SecretNotRedacted, match="a known key would still be readable in the response"
+    ):
+        REDACTOR.exchange(answering(text.encode()))
+
+
 @pytest.mark.parametrize("key", [DASHSCOPE, UNKNOWN["an sk- key"][0]])
-def test_a_key_told_piece_by_piece_is_not_written(key: str) -> None:
-    """Ours or not: whoever joins the pieces of a stream has it."""
+def test_a_key_in_pieces_is_not_written(key: str) -> None:
+    """A client joins the pieces of a stream."""
     with pytest.raises(SecretNotRedacted) as caught:
         REDACTOR.exchange(answering(stream(key[:9], key[9:20], key[20:])))
     assert key[:9] not in str(caught.value)
@@ -441,7 +484,7 @@ def test_a_known_key_in_pieces_among_others_is_not_written(
         return answering(b"".join(f"data: {json.dumps(event)}\n\n".encode() for event in told))
 
     redactor = Redactor((key,))
-    with pytest.raises(SecretNotRedacted, match="a key would still be readable"):
+    with pytest.raises(SecretNotRedacted, match="a known key would still be readable"):
         redactor.exchange(answer(pieces))
     without_its_end = answer(pieces[:-1])
     assert redactor.exchange(without_its_end) == without_its_end
@@ -450,7 +493,7 @@ def test_a_known_key_in_pieces_among_others_is_not_written(
 def test_a_known_key_in_pieces_of_plain_text_is_not_written() -> None:
     """Events need not be JSON."""
     body = f"data: {DASHSCOPE[:9]}\n\ndata: {DASHSCOPE[9:]}\n\n".encode()
-    with pytest.raises(SecretNotRedacted, match="a key would still be readable"):
+    with pytest.raises(SecretNotRedacted, match="a known key would still be readable"):
         REDACTOR.exchange(answering(body))
 
 
@@ -484,7 +527,7 @@ def test_what_only_looks_like_a_key_may_be_written(text: str) -> None:
     assert Redactor().exchange(exchange) == exchange
 
 
-RECORDINGS = Path(__file__).parents[2] / "shared" / "recordings"
+RECORDINGS = Path(__file__).parents[3] / "shared" / "recordings"
 FILES = sorted(RECORDINGS.glob("*/*.yaml"))
 
 

@@ -1,0 +1,162 @@
+"""The values in the text of a YAML or JSON file, each with its names and lines."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+
+import yaml
+
+from harness.secrets.texts import from_latin
+
+
+@dataclass(frozen=True, slots=True)
+class Leaf:
+    """A text in a file: the keys that lead to it, and its first and last line.
+
+    `is_binary` is that of YAML: the text is base64. `is_name` marks the name of a member.
+    """
+
+    path: tuple[str | int, ...]
+    text: str
+    first: int
+    last: int
+    is_binary: bool = False
+    is_name: bool = False
+
+    @property
+    def name(self) -> str:
+        """The nearest name above it; empty for a name itself."""
+        if self.is_name:
+            return ""
+        return next((str(key) for key in reversed(self.path) if isinstance(key, str)), "")
+
+
+def leaves_of(text: str) -> list[Leaf]:
+    """Return the values of a YAML or JSON file; none for other files."""
+    leaves = json_leaves(text) if text.lstrip()[:1] in ("{", "[") else []
+    return _with_har_names(leaves or _yaml_leaves(text))
+
+
+def embedded_json(text: str) -> Iterator[str]:
+    """Yield the JSON texts in a text: all of it, or the events of a stream."""
+    if text.lstrip()[:1] in ("{", "["):
+        yield text
+    elif "data:" in text:
+        yield from (data for data in re.findall(r"^data: ?([{\[].*)$", text, re.MULTILINE))
+
+
+_Path = list[str | int | None]
+"""A name or an index for each open collection; None where the next text is a name."""
+
+
+def _keys(path: _Path) -> tuple[str | int, ...]:
+    return tuple(step for step in path if step is not None)
+
+
+def _advance(path: _Path) -> None:
+    """Go on to the next member or item."""
+    if path:
+        last = path[-1]
+        path[-1] = last + 1 if isinstance(last, int) else None
+
+
+# Possessive repeats: a plain repeat of a group keeps memory for each repetition.
+_TOKEN = re.compile(r'"[^"\\]*+(?:\\.[^"\\]*+)*+"|[\[\]{},:]|[^\s\[\]{},:"]+')
+
+
+def json_leaves(text: str) -> list[Leaf]:
+    """Return the texts and names in JSON, or in JSON lines; none where it is neither."""
+    if not _is_json(text):
+        return []
+    leaves: list[Leaf] = []
+    path: _Path = []
+    line, counted = 1, 0
+    for token in _TOKEN.finditer(text):
+        sign = token[0]
+        if sign in "{[":
+            path.append(None if sign == "{" else 0)
+        elif sign in "}]":
+            del path[-1:]
+        elif sign == ",":
+            _advance(path)
+        elif sign[0] == '"':
+            line += text.count("\n", counted, token.start())
+            counted = token.start()
+            value = str(json.loads(from_latin(sign), strict=False))
+            is_name = path[-1:] == [None]
+            if is_name:
+                path[-1] = value
+            leaves.append(Leaf(_keys(path), value, line, line, is_name=is_name))
+    return leaves
+
+
+def _is_json(text: str) -> bool:
+    for candidate in (text, text.lstrip().partition("\n")[0]):
+        try:
+            json.loads(candidate, strict=False)
+        except (ValueError, RecursionError):
+            continue
+        return True
+    return False
+
+
+_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+_BINARY = "tag:yaml.org,2002:binary"
+_MAX_DEPTH = 100
+
+
+def _yaml_leaves(text: str) -> list[Leaf]:
+    """Return the texts and names in YAML, read event by event: aliases are never expanded."""
+    leaves: list[Leaf] = []
+    path: _Path = []
+    try:
+        for event in yaml.parse(text.encode("latin-1"), Loader=_LOADER):
+            if isinstance(event, yaml.NodeEvent):
+                leaves.extend(_enter(event, path))
+            elif isinstance(event, yaml.CollectionEndEvent):
+                path.pop()
+                _advance(path)
+    except (yaml.YAMLError, ValueError):
+        return []
+    return leaves if any(leaf.path for leaf in leaves) else []
+
+
+def _enter(event: yaml.NodeEvent, path: _Path) -> Iterator[Leaf]:
+    """Follow one YAML node, and yield the leaf if it is a name or a text."""
+    is_name = path[-1:] == [None]
+    if isinstance(event, yaml.ScalarEvent | yaml.AliasEvent):
+        value = event.value if isinstance(event, yaml.ScalarEvent) else ""
+        if is_name:
+            path[-1] = value
+        if isinstance(event, yaml.ScalarEvent):
+            start, end = event.start_mark, event.end_mark
+            first = start.line + 1 if start else 1
+            last = end.line + (1 if end.column else 0) if end else first
+            binary = event.tag == _BINARY
+            yield Leaf(_keys(path), value, first, max(first, last), binary, is_name)
+        if not is_name:
+            _advance(path)
+    elif is_name:
+        raise ValueError("a collection for a name")
+    elif len(path) >= _MAX_DEPTH:
+        raise ValueError("nested too deep")
+    else:
+        path.append(None if isinstance(event, yaml.MappingStartEvent) else 0)
+
+
+def _with_har_names(leaves: Sequence[Leaf]) -> list[Leaf]:
+    """Name the values of a HAR file by the `name` beside their `value`."""
+    names = {
+        leaf.path[:-1]: leaf.text
+        for leaf in leaves
+        if leaf.path[-1:] == ("name",) and not leaf.is_name
+    }
+    return [
+        replace(leaf, path=(*leaf.path[:-1], names[leaf.path[:-1]][:80]))
+        if leaf.path[-1:] == ("value",) and not leaf.is_name and leaf.path[:-1] in names
+        else leaf
+        for leaf in leaves
+    ]
