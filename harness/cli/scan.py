@@ -1,4 +1,4 @@
-"""The command that looks for secrets in files."""
+"""`harness scan`: look for secrets in files."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from harness.cli.app import AsJson, progress
 if TYPE_CHECKING:
     from harness.secrets.scanner import Leak
 
-NOT_SEARCHED = frozenset(
+IGNORED_FOLDERS = frozenset(
     {".git", ".hg", ".venv", "venv", "node_modules", "__pycache__", ".hypothesis"}
     | {".mypy_cache", ".pytest_cache", ".ruff_cache", ".tox"}
 )
-"""Folders that are no work of the user's."""
+"""Folders that do not hold the user's own work."""
 
 
 def scan(
@@ -37,28 +37,28 @@ def scan(
     from harness.secrets.scanner import Scanner
 
     scanner = Scanner(environment(Path.cwd()).secrets())
-    found: list[tuple[str, Leak]] = []
+    leaks: list[tuple[str, Leak]] = []
     problems: list[str] = []
     files = 0
-    with progress() as told:
+    with progress() as show:
         for path in _files(paths, problems):
             name = scanner.hide(str(path))
-            told(f"Scan {name}")
+            show(f"Scan {name}")
             try:
                 content = _content(path)
             except OSError as error:
                 problems.append(f"{name}: cannot be read: {error.strerror or error}")
                 continue
             files += 1
-            found += [(name, leak) for leak in scanner.scan(content)]
-    _print(found, files, as_json)
+            leaks += [(name, leak) for leak in scanner.scan(content)]
+    _print(leaks, files, as_json)
     for problem in problems:
         typer.echo(f"harness: {problem}", err=True)
-    raise typer.Exit(2 if problems else 1 if found else 0)
+    raise typer.Exit(2 if problems else 1 if leaks else 0)
 
 
 def _files(paths: list[Path], problems: list[str]) -> Iterator[Path]:
-    """Every file among `paths`, folders searched; what cannot be searched becomes a problem."""
+    """Yield every file in *paths*, folders searched; add what cannot be read to *problems*."""
 
     def refused(error: OSError) -> None:
         problems.append(f"{error.filename}: cannot be read: {error.strerror}")
@@ -68,14 +68,14 @@ def _files(paths: list[Path], problems: list[str]) -> Iterator[Path]:
             yield path
             continue
         for folder, folders, names in os.walk(path, onerror=refused):
-            folders[:] = sorted(name for name in folders if name not in NOT_SEARCHED)
-            inside = [Path(folder, name) for name in sorted(names)]
-            # A pipe would keep us waiting; a link that leads nowhere holds nothing.
-            yield from (file for file in inside if file.is_file())
+            folders[:] = sorted(name for name in folders if name not in IGNORED_FOLDERS)
+            files = (Path(folder, name) for name in sorted(names))
+            # Reading a pipe would block; a broken link has no content.
+            yield from (file for file in files if file.is_file())
 
 
 def _content(path: Path) -> bytes:
-    """A file's bytes. Raises OSError for what is no file, or too large."""
+    """Return a file's bytes. Raises OSError for what is not a file, or too large."""
     from harness.cassette.store import LARGEST
 
     if path.exists() and not path.is_file():
@@ -85,15 +85,15 @@ def _content(path: Path) -> bytes:
     return path.read_bytes()
 
 
-def _print(found: list[tuple[str, Leak]], files: int, as_json: bool) -> None:
+def _print(leaks: list[tuple[str, Leak]], files: int, as_json: bool) -> None:
     from harness.report import json_report
 
     if as_json:
-        typer.echo(json_report.dumps([{"file": name, **asdict(leak)} for name, leak in found]))
+        typer.echo(json_report.dumps([{"file": name, **asdict(leak)} for name, leak in leaks]))
         return
-    for name, leak in found:
+    for name, leak in leaks:
         where = f" at {leak.where}" if leak.where else ""
         typer.echo(f"{name}:{leak.line}: {leak.kind}{where} ({leak.fingerprint})")
-    holding = len({name for name, _ in found})
-    summary = f"{len(found)} in {holding}" if found else "none"
+    affected = len({name for name, _ in leaks})
+    summary = f"{len(leaks)} in {affected}" if leaks else "none"
     typer.echo(f"secrets: {summary} of {files} {'file' if files == 1 else 'files'}")
