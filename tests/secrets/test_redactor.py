@@ -408,9 +408,7 @@ def test_a_known_key_escaped_several_times_is_not_written(times: int, in_json: b
     for _ in range(times):
         text = quote(text, safe="")
     text = text.replace("%", "\\u0025") if in_json else text
-    with pytest.raises(
-        SecretNotRedacted, match="a known key would still be readable in the response"
-    ):
+    with pytest.raises(SecretNotRedacted, match="a known key would still be readable"):
         REDACTOR.exchange(answering(text.encode()))
 
 
