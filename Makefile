@@ -12,14 +12,14 @@ KEYWORDS := --no-default-keywords -k mark -k t -k text -k label -k plural:1,2
 export PIP_CONSTRAINT := $(CURDIR)/constraints.txt
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: catalogues mutation screenshots help demo quick test lint types tests mutants shipped bench \
+.PHONY: catalogues mutation screenshots help demo quick test lint types tests kill-matrix shipped bench \
   fuzz clean
 
 help:
 	@echo "make demo     record from a sandbox, replay offline, check, compare: no keys needed"
 	@echo "make quick    the tests that take less than a second each; about a minute"
 	@echo "make test     lint, types, all tests"
-	@echo "make mutants  break every conversation there is in every way, and ask the rules; minutes"
+	@echo "make kill-matrix  break every conversation there is in every way, and ask the rules; minutes"
 	@echo "make mutation mutate a seeded sample of the code and run its tests; up to 40 minutes"
 	@echo "make shipped  record the shipped cassettes anew, from the sandbox"
 	@echo "make bench    how fast a replay is, beside vcrpy, cassetter and the floor; some minutes"
@@ -54,8 +54,8 @@ tests: $(READY)
 	@echo "== tests: pytest"
 	@$(BIN)/python -m pytest -n auto
 
-mutants: $(READY)
-	@$(BIN)/python -m tests.rules.kill_matrix
+kill-matrix: $(READY)
+	@$(BIN)/python -m tests.faults.kill_matrix
 
 # In an environment of its own: cosmic-ray needs a database and git's library.
 mutation: $(READY)

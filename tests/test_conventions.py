@@ -21,12 +21,6 @@ PROVIDER = re.compile(r"zhipu|dashscope|glm|qwen|bigmodel|aliyun", re.IGNORECASE
 EXCEPTIONS = {
     "harness/cli/__init__.py": "examples in help texts",
     "harness/cli/app.py": "examples in help texts",
-    "harness/faults/breaks/__init__.py": "to be moved to the providers",
-    "harness/faults/breaks/dashscope.py": "to be moved to the providers",
-    "harness/faults/breaks/examples/__init__.py": "to be moved to the providers",
-    "harness/faults/breaks/examples/dashscope.py": "to be moved to the providers",
-    "harness/faults/breaks/examples/zhipuai.py": "to be moved to the providers",
-    "harness/faults/breaks/zhipuai.py": "to be moved to the providers",
     "harness/parse/__init__.py": "to be moved to the providers",
     "harness/rules/__init__.py": "to be moved to the providers",
     "harness/scenario/json_schema.py": "examples for users",

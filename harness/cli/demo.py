@@ -103,7 +103,7 @@ def _break(broken: Broken | None, folder: Path) -> bool:
         say(said, "no recording can be broken", "bold red")
         return False
     write_folder(broken.report, folder)
-    say(said, f"broken    {broken.path}: {broken.mutator.text}")
+    say(said, f"broken    {broken.path}: {broken.fault.description}")
     if broken.finding is not None:
         say(said, f"found by  {headline(broken.finding)}")
     say(said, f"drift     {broken.drift.verdict}, from the recording to the copy")

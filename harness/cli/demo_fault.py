@@ -7,17 +7,19 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from harness import recordings
+from harness.analysis.fault import TranscriptFault
 from harness.analysis.transcript import AnalyzedTranscript
 from harness.batch import Job
 from harness.cassette import written
 from harness.cassette.store import Store, put_cassette
 from harness.drift import Drift, Verdict, run
-from harness.faults.breaks import MUTATORS, Mutator
+from harness.faults.answers import count_as_string
+from harness.faults.registry import injected
 from harness.report import Report
 from harness.runner import Progress
 from harness.types import Cassette, Finding, Severity, Transcript
 
-BREAK = next(mutator for mutator in MUTATORS if mutator.name == "count_is_a_text")
+BREAK = count_as_string
 """A change that a provider might really make: small, silent, and enough to break a client."""
 
 TITLE = "Broken on purpose: how a break looks"
@@ -31,7 +33,7 @@ class Broken:
     the `drift`: how it compares with the original.
     """
 
-    mutator: Mutator
+    fault: TranscriptFault
     original: Path
     path: Path
     report: Report
@@ -40,7 +42,7 @@ class Broken:
     @property
     def finding(self) -> Finding | None:
         """What the rule that forbids this says of it; None where it did not notice."""
-        named = (f for f in self.report.findings if f.rule == self.mutator.breaks)
+        named = (f for f in self.report.findings if f.rule == self.fault.breaks_rule)
         return next((f for f in named if f.severity is Severity.ERROR), None)
 
     @property
@@ -50,7 +52,11 @@ class Broken:
 
 
 def break_one(
-    jobs: Sequence[Job], recorded: Store, into: Path, progress: Progress, mutator: Mutator = BREAK
+    jobs: Sequence[Job],
+    recorded: Store,
+    into: Path,
+    progress: Progress,
+    fault: TranscriptFault = BREAK,
 ) -> Broken | None:
     """Break a copy of the shortest recording that can be broken like this; None where none can.
 
@@ -59,21 +65,24 @@ def break_one(
     there = [job for job in jobs if recorded.path(job.scenario.name, job.target).exists()]
     reads = [recordings.read_recorded(job, recorded) for job in there]
     for one in sorted(reads, key=lambda one: len(one.readings)):
-        mutant = mutator.mutate(one.transcript)
-        if mutant is not None:
-            return _told(one, mutant, into, mutator, progress)
+        for mutant in injected(fault, one):
+            return _told(one, mutant, into, fault, progress)
     return None
 
 
 def _told(
-    one: AnalyzedTranscript, mutant: Transcript, into: Path, mutator: Mutator, progress: Progress
+    one: AnalyzedTranscript,
+    mutant: Transcript,
+    into: Path,
+    fault: TranscriptFault,
+    progress: Progress,
 ) -> Broken:
     original = Path(one.transcript.source)
     path = into / original.parent.name / original.name
-    note = f"made by harness demo, not recorded; broken on purpose: {mutator.text}"
+    note = f"made by harness demo, not recorded; broken on purpose: {fault.description}"
     provenance = replace(mutant.provenance, note=note)
     put_cassette(path, written(Cassette(tuple(mutant.exchanges()), provenance)))
     report = recordings.check_cassettes([path], progress)
     watch = run.on_disk(original, path, run.measure(None), Verdict.BREAKING, progress)
     report = replace(report, title=TITLE, drifts=watch.drifts)
-    return Broken(mutator, original, path, report, watch.drifts[0])
+    return Broken(fault, original, path, report, watch.drifts[0])

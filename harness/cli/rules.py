@@ -75,7 +75,7 @@ def _law(name: str, lang: Language) -> str:
 
 def _told(rule: Rule, with_example: bool) -> dict[str, object]:
     """A rule as a JSON object."""
-    from harness.faults.breaks.explaining import evidence
+    from harness.faults.explain import evidence
 
     return {
         "rule": rule.name,
@@ -89,23 +89,23 @@ def _told(rule: Rule, with_example: bool) -> dict[str, object]:
 
 
 def _example(rule: Rule) -> dict[str, object]:
-    """An example that passes, the same broken, and what the rule says to it."""
-    from harness.faults.breaks.explaining import example
+    """Return a sample that passes, the same with a fault, and what the rule finds."""
+    from harness.faults.explain import example
 
     shown = example(rule)
+    if shown is None:
+        return {"example": None}
     return {
-        "example": {"name": shown.name, "passes": shown.passes, "fails": shown.fails},
-        "broken": shown.how,
+        "example": {"name": shown.sample, "passes": shown.passes, "fails": shown.fails},
+        "broken": shown.fault.description,
         "finding": shown.finding.message,
     }
 
 
 def _explained(rule: Rule, lang: Language) -> str:
     """A rule on a page."""
-    from harness.faults.breaks.explaining import evidence, example
+    from harness.faults.explain import evidence
 
-    shown = example(rule)
-    place = f" ({shown.finding.place})" if str(shown.finding.place) else ""
     return "\n\n".join(
         [
             _text(mark("{} ({}, {})"), lang).format(
@@ -113,14 +113,27 @@ def _explained(rule: Rule, lang: Language) -> str:
             ),
             *([_law(rule.name, lang)] if lang is not Language.EN else []),
             rule.text,
-            _text(mark("This passes, in the example {!r}:"), lang).format(shown.name),
-            _indented(shown.passes),
-            _text(mark("This fails. {}"), lang).format(shown.how),
-            _indented(shown.fails),
-            f"  {rule.name}{place}: {shown.finding.message}",
+            *_shown_example(rule, lang),
             "\n".join([_text(mark("Evidence:"), lang), *(f"  {line}" for line in evidence(rule))]),
         ]
     )
+
+
+def _shown_example(rule: Rule, lang: Language) -> list[str]:
+    """Return the paragraphs of a rule's example; one that says so where it has none."""
+    from harness.faults.explain import example
+
+    shown = example(rule)
+    if shown is None:
+        return [_text(mark("No sample breaks this rule yet."), lang)]
+    place = f" ({shown.finding.place})" if str(shown.finding.place) else ""
+    return [
+        _text(mark("This passes, in the example {!r}:"), lang).format(shown.sample),
+        _indented(shown.passes),
+        _text(mark("This fails (fault: {})"), lang).format(shown.fault.description),
+        _indented(shown.fails),
+        f"  {rule.name}{place}: {shown.finding.message}",
+    ]
 
 
 def _indented(text: str) -> str:

@@ -17,7 +17,7 @@ from harness.contracts.changes import clauses
 from harness.contracts.sections import sections
 from harness.drift.budget import Budget, plainly
 from harness.drift.cost import NOTHING, Cost
-from harness.faults.breaks import MUTATORS
+from harness.faults.registry import RULE_FAULTS, injected
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,14 +147,14 @@ def _covered(candidates: Iterable[Candidate]) -> frozenset[str]:
 def rules_exercised(read: AnalyzedTranscript) -> frozenset[str]:
     """The rules that a recording gives something to check, each with whose wire it is.
 
-    A rule is exercised where it can be broken: where one of its mutations finds something to
-    change. That one service keeps it says nothing of another.
+    A rule is exercised where it can be broken: where one of its faults can be injected. That
+    one service keeps it says nothing of another.
     """
     whose = {r.endpoint.dialect for r in read.readings if r.endpoint}
-    broken: set[str] = set()
-    for mutator in MUTATORS:
-        if mutator.breaks not in broken and mutator.mutate(read.transcript) is not None:
-            broken.add(mutator.breaks)
+    broken: set[str | None] = set()
+    for fault in RULE_FAULTS:
+        if fault.breaks_rule not in broken and any(injected(fault, read)):
+            broken.add(fault.breaks_rule)
     return frozenset(f"{dialect}: {rule}" for dialect in whose for rule in broken)
 
 

@@ -1,4 +1,4 @@
-"""Answers with one thing wrong: what is valid, changed by one mutation."""
+"""Answers with one thing wrong: valid exchanges into which a fault is injected."""
 
 from __future__ import annotations
 
@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from hypothesis import strategies as st
 from hypothesis.strategies import SearchStrategy
 
+from harness.analysis.fault import TranscriptFault
 from harness.analysis.transcript import analyze, transcript_of
-from harness.faults.breaks import MUTATORS, Mutator
+from harness.faults.registry import RULE_FAULTS, injected
 from harness.providers import endpoints
 from harness.rules import RULES
 from harness.rules.rule import Scope
@@ -17,10 +18,14 @@ from harness.types import Cassette, Exchange, Transcript
 
 _RULES = {rule.name: rule for rule in RULES}
 
-_ON_THE_WIRE = tuple(m for m in MUTATORS if _RULES[m.breaks].scope is not Scope.SDK)
+_IN_EXCHANGES = tuple(
+    fault
+    for fault in RULE_FAULTS
+    if fault.breaks_rule in _RULES and _RULES[fault.breaks_rule].scope is not Scope.SDK
+)
 
 _STRIDE = 997
-"""A prime: steps of it come by every mutation, and neighbours, which are alike, lie far apart."""
+"""A prime: steps of it come by every fault, and neighbours, which are alike, lie far apart."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,31 +44,33 @@ class Mutant:
 
 @st.composite
 def mutants(draw: st.DrawFn, valid: SearchStrategy[tuple[Exchange, ...]]) -> Mutant:
-    """Valid exchanges, broken: by the mutation that was drawn, or another one where none applies.
+    """Draw valid exchanges and inject a fault: the one that is drawn, or else the next possible.
 
-    Nothing is thrown away: some mutation applies to anything that is valid.
+    Nothing is rejected: some fault can be injected into all that is valid.
     """
     exchanges = draw(valid)
-    count = len(_ON_THE_WIRE)
+    count = len(_IN_EXCHANGES)
     start = draw(st.sampled_from(range(count)))
     order = ((start + number * _STRIDE) % count for number in range(count))
-    return next(_broken(exchanges, (_ON_THE_WIRE[place] for place in order)))
+    return next(_injected(exchanges, (_IN_EXCHANGES[place] for place in order)))
 
 
-def _broken(exchanges: tuple[Exchange, ...], mutators: Iterator[Mutator]) -> Iterator[Mutant]:
-    told = transcript_of(Cassette(exchanges), endpoints.recognise)
-    for mutator in mutators:
-        mutated = mutator.mutate(told)
-        changed = tuple(mutated.exchanges()) if mutated else exchanges
-        answers = [
-            new
-            for old, new in zip(exchanges, changed, strict=False)
-            if old.response != new.response
-        ]
-        if mutated and answers and _notices(mutator.breaks, mutated):
-            yield Mutant(mutator.breaks, mutator.name, mutator.text, changed, answers[0])
+def _injected(
+    exchanges: tuple[Exchange, ...], faults: Iterator[TranscriptFault]
+) -> Iterator[Mutant]:
+    valid = analyze(transcript_of(Cassette(exchanges), endpoints.recognise), endpoints.recognise)
+    for fault in faults:
+        for transcript in injected(fault, valid):
+            changed = tuple(transcript.exchanges())
+            pairs = zip(exchanges, changed, strict=False)
+            answers = [new for old, new in pairs if old.response != new.response]
+            if answers and _is_found(fault, transcript):
+                yield Mutant(
+                    fault.breaks_rule or "", fault.name, fault.description, changed, answers[0]
+                )
 
 
-def _notices(rule: str, mutated: Transcript) -> bool:
-    """Whether the rule finds what was done: a change may come to nothing, if very seldom."""
-    return any(_RULES[rule].findings(analyze(mutated, endpoints.recognise)))
+def _is_found(fault: TranscriptFault, transcript: Transcript) -> bool:
+    """Return whether the rule finds the fault: very seldom a change comes to nothing."""
+    rule = _RULES[fault.breaks_rule or ""]
+    return any(rule.findings(analyze(transcript, endpoints.recognise)))

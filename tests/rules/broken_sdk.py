@@ -6,17 +6,17 @@ import json
 from dataclasses import replace
 
 from harness.analysis.transcript import analyze
-from harness.faults.breaks.examples.dashscope import (
+from harness.providers import endpoints
+from harness.providers.dashscope.samples import (
     BROKEN_OFF,
     CUMULATIVE,
     PENDING,
     REQUEST,
     RUNNING,
     SUCCEEDED,
-    counted,
+    usage,
 )
-from harness.faults.breaks.examples.zhipuai import REFUSED, STREAM, SYNC, TOOL
-from harness.providers import endpoints
+from harness.providers.zhipu.samples import REFUSED, STREAM, SYNC, TOOL
 from harness.types import (
     Exchange,
     Expectation,
@@ -73,7 +73,7 @@ BALANCE = "余额不足或无可用资源包,请充值。"
 SHOWN_REFUSAL = {"error": {"code": "1113", "message": BALANCE}}
 BEGUN = {
     "output": {"finish_reason": "null", "text": "1"},
-    "usage": counted(19, 1),
+    "usage": usage(19, 1),
     "request_id": REQUEST,
 }
 STOPPED = {"status_code": 400, "code": "DataInspectionFailed", "message": "Bad."}

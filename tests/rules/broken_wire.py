@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from harness.faults.breaks.examples.dashscope import COMPATIBLE_STREAM, TEXT
-from harness.faults.breaks.examples.zhipuai import DRAWN, REFUSED, STREAM, SYNC, TOOL, TOOL_RESULT
+from harness.providers.dashscope.samples import COMPATIBLE_STREAM, TEXT
+from harness.providers.zhipu.samples import DRAWN, REFUSED, STREAM, SYNC, TOOL, TOOL_RESULT
 from harness.types import Message
 
 from .broken import Broken

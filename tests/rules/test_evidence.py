@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from harness.faults.breaks.explaining import evidence, example
+from harness.faults.explain import evidence, example
 from harness.rules import RULES
 from harness.rules.evidence import EVIDENCE, FACTS
 from harness.rules.rule import Rule
@@ -49,7 +49,8 @@ def test_all_evidence_is_used() -> None:
 def test_a_rule_has_an_example(rule: Rule) -> None:
     """What passes and what fails differ, and the finding is about what fails."""
     shown = example(rule)
+    assert shown is not None
     assert shown.passes != shown.fails
     assert len(shown.passes) < 1500
-    assert shown.how.endswith(".")
+    assert shown.fault.description.endswith(".")
     assert shown.finding.expected

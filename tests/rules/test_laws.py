@@ -8,8 +8,9 @@ from dataclasses import replace
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from harness.faults.breaks.examples import EXAMPLES as VALID
-from harness.faults.breaks.making import data_only, numbered
+from harness.analysis.sample import data_events
+from harness.providers.dashscope.samples import named_events
+from harness.providers.samples import SAMPLES as VALID
 from harness.rules import check
 from harness.types import (
     Exchange,
@@ -77,7 +78,7 @@ def test_no_rule_raises_on_an_answer_with_one_value_changed(
         event = exchanges[0].response.body.decode().partition("data:")[2].partition("\n")[0]
         value = json.loads(event)
     told = changed(value, data)
-    for body in (compact_bytes(told), data_only(told, value, told), numbered(value, told)):
+    for body in (compact_bytes(told), data_events(told, value, told), named_events(value, told)):
         check(foreign(with_body(exchanges[0], body), *exchanges[1:]))
 
 

@@ -9,9 +9,10 @@ from dataclasses import replace
 
 import pytest
 
-from harness.faults.breaks.edit import with_body, with_header, with_request
-from harness.faults.breaks.examples import EXAMPLES
-from harness.faults.breaks.examples.dashscope import (
+from harness.analysis.edit import with_body, with_header, with_request
+from harness.analysis.sample import TOOLS, USER, choices, data_events, exchange, get, post
+from harness.analysis.sample import stream as plain_stream
+from harness.providers.dashscope.samples import (
     AIGC,
     CALLING,
     COMPATIBLE,
@@ -29,17 +30,18 @@ from harness.faults.breaks.examples.dashscope import (
     SUCCEEDED,
     TEXT,
     TIMES,
-    asked_qwen,
-    chosen,
+    chat_request,
     chunk,
-    counted,
+    in_message,
+    named_events,
     output,
     piece,
     state,
     stream,
+    usage,
 )
-from harness.faults.breaks.examples.question import TOOLS, USER, said
-from harness.faults.breaks.examples.zhipuai import (
+from harness.providers.samples import SAMPLES
+from harness.providers.zhipu.samples import (
     CHAT,
     STREAM,
     SYNC,
@@ -49,16 +51,14 @@ from harness.faults.breaks.examples.zhipuai import (
     answer,
     event,
 )
-from harness.faults.breaks.making import data_only, exchange, get, numbered, post
-from harness.faults.breaks.making import stream as plain_stream
 from harness.rules import check
-from harness.types import Exchange, Severity
+from harness.types import Exchange, Json, Severity
 
 from .making import asking, edited, foreign, headed
 
 SPEECH = f"{AIGC}/multimodal-generation/generation"
 EMBEDDINGS = f"{DASHSCOPE}/services/embeddings/text-embedding/text-embedding"
-QWEN3 = {"model": "qwen3-max", "input": {"messages": [USER]}, "parameters": {}}
+QWEN3: dict[str, Json] = {"model": "qwen3-max", "input": {"messages": [USER]}, "parameters": {}}
 REASON = '"finish_reason":"stop"'
 
 
@@ -85,7 +85,7 @@ def zipped(whole: Exchange) -> Exchange:
     )
 
 
-def interpreted(**told: str) -> dict[str, object]:
+def interpreted(**told: Json) -> Json:
     """A tool of Zhipu's own, that writes and runs a program."""
     return {"id": "call_1", "type": "code_interpreter", "code_interpreter": told}
 
@@ -137,7 +137,7 @@ VALID: dict[str, tuple[Exchange, ...]] = {
             CHAT,
             {"model": "glm-4-alltools", "messages": [USER]},
             answer(
-                said(
+                choices(
                     None,
                     "tool_calls",
                     tool_calls=[{"id": "call_1", "type": "web_browser", "web_browser": {}}],
@@ -162,7 +162,7 @@ VALID: dict[str, tuple[Exchange, ...]] = {
         plain_stream(
             CHAT,
             json.loads(STREAM.request.body),
-            data_only(
+            data_events(
                 event(role="assistant"),
                 event(),
                 event(content="Sunny."),
@@ -179,7 +179,7 @@ VALID: dict[str, tuple[Exchange, ...]] = {
                 "stream": True,
                 "stream_options": {"include_usage": True},
             },
-            data_only(
+            data_events(
                 chunk(content="", role="assistant", reasoning_content=None),
                 chunk(content="Sunny."),
                 chunk("stop", content=""),
@@ -198,30 +198,30 @@ VALID: dict[str, tuple[Exchange, ...]] = {
         plain_stream(
             COMPATIBLE,
             {"model": "deepseek-v3", "messages": [USER], "stream": True},
-            data_only(chunk(content="Sunny.", role="assistant"), chunk("stop", content="")),
+            data_events(chunk(content="Sunny.", role="assistant"), chunk("stop", content="")),
         ),
     ),
     "a thinking model that gives pieces unasked": (
         stream(
             GENERATION,
             QWEN3,
-            numbered(
-                output(chosen("", "null", reasoning_content="The user"), 1),
-                output(chosen("", "null", reasoning_content=" asks."), 2),
-                output(chosen("It", "null", reasoning_content=""), 3),
-                output(chosen(" is", "null", reasoning_content=""), 4),
-                output(chosen(" sunny.", "stop", reasoning_content=""), 5),
+            named_events(
+                output(in_message("", "null", reasoning_content="The user"), 1),
+                output(in_message("", "null", reasoning_content=" asks."), 2),
+                output(in_message("It", "null", reasoning_content=""), 3),
+                output(in_message(" is", "null", reasoning_content=""), 4),
+                output(in_message(" sunny.", "stop", reasoning_content=""), 5),
             ),
         ),
     ),
     "numbers that grow": (
         stream(
             GENERATION,
-            asked_qwen(incremental_output=True),
-            numbered(
-                output(chosen("1", "null"), 1),
-                output(chosen("10", "null"), 2),
-                output(chosen("100", "stop"), 3),
+            chat_request(incremental_output=True),
+            named_events(
+                output(in_message("1", "null"), 1),
+                output(in_message("10", "null"), 2),
+                output(in_message("100", "stop"), 3),
             ),
         ),
     ),
@@ -265,12 +265,12 @@ VALID: dict[str, tuple[Exchange, ...]] = {
     ),
     "a sparse vector": (
         edited(
-            EXAMPLES["dashscope embedding"][0], '"embedding":[2.1,-6.5]', '"sparse_embedding":[]'
+            SAMPLES["dashscope embedding"][0], '"embedding":[2.1,-6.5]', '"sparse_embedding":[]'
         ),
     ),
     "pictures asked for in a chat": (
         with_request(
-            EXAMPLES["dashscope image as chat"][0],
+            SAMPLES["dashscope image as chat"][0],
             b'{"model":"qwen-image","parameters":{"n":1},"input":{"messages":'
             b'[{"role":"user","content":[{"text":"?"}]}]}}',
         ),
@@ -287,11 +287,13 @@ VALID: dict[str, tuple[Exchange, ...]] = {
         stream(
             GENERATION,
             {**QWEN3, "parameters": {"tools": TOOLS}},
-            numbered(
-                output(chosen("", "null", tool_calls=piece("call_1", "", name="get_weather")), 1),
-                output(chosen("", "null", tool_calls=piece("", '{"city": ')), 2),
-                output(chosen("", "null", tool_calls=piece("", '"Beijing"}')), 3),
-                output(chosen("", "tool_calls"), 4),
+            named_events(
+                output(
+                    in_message("", "null", tool_calls=piece("call_1", "", name="get_weather")), 1
+                ),
+                output(in_message("", "null", tool_calls=piece("", '{"city": ')), 2),
+                output(in_message("", "null", tool_calls=piece("", '"Beijing"}')), 3),
+                output(in_message("", "tool_calls"), 4),
             ),
         ),
     ),
@@ -299,7 +301,7 @@ VALID: dict[str, tuple[Exchange, ...]] = {
         plain_stream(
             CHAT,
             {"model": "glm-4-alltools", "messages": [USER], "stream": True},
-            data_only(
+            data_events(
                 event(role="assistant", tool_calls=[interpreted(input="print(")]),
                 event(role="assistant", tool_calls=[interpreted(input="1)")]),
                 event(role="tool", tool_calls=[interpreted(outputs="1")]),
@@ -314,7 +316,7 @@ VALID: dict[str, tuple[Exchange, ...]] = {
             {**QWEN, "tools": TOOLS, "tool_choice": {"type": "function", "function": {}}},
             {
                 **json.loads(COMPATIBLE_SYNC.response.body),
-                "choices": said(
+                "choices": choices(
                     "", tool_calls=piece("call_1", '{"city": "B"}', name="get_weather")
                 ),
             },
@@ -339,7 +341,7 @@ VALID: dict[str, tuple[Exchange, ...]] = {
             {"model": "qwen-tts", "input": {"text": "Hi", "voice": "Cherry"}},
             {
                 "output": {"audio": {"url": "https://x.example/1.wav"}, "finish_reason": "stop"},
-                "usage": counted(3, 9),
+                "usage": usage(3, 9),
                 "request_id": REQUEST,
             },
         ),
@@ -348,7 +350,7 @@ VALID: dict[str, tuple[Exchange, ...]] = {
         stream(
             SPEECH,
             {"model": "qwen-tts", "input": {"text": "Hi", "voice": "Cherry"}},
-            numbered(
+            named_events(
                 output({"audio": {"data": "AAAA"}, "finish_reason": "null"}, 1),
                 output({"audio": {"url": "https://x.example/1.wav"}, "finish_reason": "stop"}, 9),
             ),
@@ -364,11 +366,11 @@ VALID: dict[str, tuple[Exchange, ...]] = {
     "a translation, whole so far whatever was asked": (
         stream(
             GENERATION,
-            {**asked_qwen(incremental_output=True), "model": "qwen-mt-plus"},
-            numbered(
-                output(chosen("It is", "null"), 1),
-                output(chosen("It is sunny", "null"), 2),
-                output(chosen("It is sunny today.", "stop"), 3),
+            {**chat_request(incremental_output=True), "model": "qwen-mt-plus"},
+            named_events(
+                output(in_message("It is", "null"), 1),
+                output(in_message("It is sunny", "null"), 2),
+                output(in_message("It is sunny today.", "stop"), 3),
             ),
         ),
     ),
@@ -376,7 +378,7 @@ VALID: dict[str, tuple[Exchange, ...]] = {
         plain_stream(
             COMPATIBLE,
             {"model": "qwen-mt-turbo", "messages": [USER], "stream": True},
-            data_only(
+            data_events(
                 chunk(content="It is", role="assistant"),
                 chunk(content="It is sunny"),
                 chunk("stop", content="It is sunny today."),
@@ -454,10 +456,10 @@ FORMS: dict[str, Callable[[Exchange], Exchange]] = {
 
 
 @pytest.mark.parametrize("form", FORMS)
-@pytest.mark.parametrize("name", [n for n, e in EXAMPLES.items() if "stream" not in n])
+@pytest.mark.parametrize("name", [n for n, e in SAMPLES.items() if "stream" not in n])
 def test_every_example_may_look_otherwise(name: str, form: str) -> None:
     """Indented, behind a proxy, with a field that nobody knows: it stays valid."""
-    last = EXAMPLES[name][-1]
+    last = SAMPLES[name][-1]
     if not last.response.body.startswith(b"{"):
         pytest.skip("no JSON")
-    assert check(foreign(*EXAMPLES[name][:-1], FORMS[form](last))) == ()
+    assert check(foreign(*SAMPLES[name][:-1], FORMS[form](last))) == ()

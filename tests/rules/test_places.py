@@ -7,17 +7,19 @@ import json
 import pytest
 
 from harness.analysis.exchange import AnalyzedExchange
+from harness.analysis.fault import TranscriptFault
 from harness.analysis.transcript import analyze
-from harness.faults.breaks import MUTATORS, Mutator
-from harness.faults.breaks.examples import EXAMPLES, played, recorded
+from harness.faults.registry import RULE_FAULTS, injected
+from harness.faults.samples import as_recorded, as_run
 from harness.providers import endpoints
+from harness.providers.samples import SAMPLES
 from harness.rules import check
 from harness.types import Finding
 from harness.wire import MISSING, resolve
 
 from .making import edited, foreign
 
-STREAM = EXAMPLES["zhipu stream"][0]
+STREAM = SAMPLES["zhipu stream"][0]
 
 
 def body(reading: AnalyzedExchange, finding: Finding) -> bytes:
@@ -35,24 +37,22 @@ def value(reading: AnalyzedExchange, finding: Finding) -> object:
     return resolve(part.value, place.pointer) if part else MISSING
 
 
-@pytest.mark.parametrize("mutator", MUTATORS, ids=lambda m: f"{m.breaks}-{m.name}")
-def test_the_byte_is_where_the_pointer_leads(mutator: Mutator) -> None:
+@pytest.mark.parametrize("fault", RULE_FAULTS, ids=lambda fault: str(fault.name))
+def test_the_byte_is_where_the_pointer_leads(fault: TranscriptFault) -> None:
     """The JSON that begins at the byte is what the pointer leads to, in answers and requests."""
-    for exchanges in EXAMPLES.values():
-        mutant = mutator.mutate(played(recorded(exchanges)))
-        told = analyze(mutant, endpoints.recognise) if mutant else None
-        for finding in check(mutant) if mutant else ():
-            place = finding.place
-            if told is None or place.exchange is None or not place.pointer:
-                continue
-            reading = told.readings[place.exchange - 1]
-            expected = value(reading, finding)
-            if expected is MISSING or place.offset is None:
-                continue
-            text = body(reading, finding)[place.offset :].decode("utf-8", "replace")
-            assert json.JSONDecoder().raw_decode(text)[0] == expected
-        if mutant:
-            return
+    for exchanges in SAMPLES.values():
+        for changed in injected(fault, as_run(as_recorded(exchanges))):
+            analyzed = analyze(changed, endpoints.recognise)
+            for finding in check(changed):
+                place = finding.place
+                if place.exchange is None or not place.pointer:
+                    continue
+                reading = analyzed.readings[place.exchange - 1]
+                expected = value(reading, finding)
+                if expected is MISSING or place.offset is None:
+                    continue
+                text = body(reading, finding)[place.offset :].decode("utf-8", "replace")
+                assert json.JSONDecoder().raw_decode(text)[0] == expected
 
 
 def test_data_on_several_lines_is_counted_line_by_line() -> None:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from harness.faults.breaks.examples import EXAMPLES as VALID
 from harness.providers import endpoints
+from harness.providers.samples import SAMPLES as VALID
 from harness.rules import check
 from harness.types import Exchange
 

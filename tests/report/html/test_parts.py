@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from harness.analysis.sample import get
 from harness.analysis.transcript import analyze
-from harness.faults.breaks.making import get
 from harness.providers.endpoints import recognise
 from harness.report.html import bodies, fields, timelines, word_diff
 from harness.report.html.messages import chinese_place

@@ -1,0 +1,80 @@
+"""Building blocks of sample exchanges: small valid ones, as they would travel."""
+
+from __future__ import annotations
+
+import io
+import json
+
+from PIL import Image
+
+from harness.types import Exchange, Json, Request, Response
+from harness.wire import compact_bytes
+
+USER: Json = {"role": "user", "content": "What is the weather in Beijing?"}
+_FUNCTION: Json = {
+    "name": "get_weather",
+    "parameters": {
+        "type": "object",
+        "properties": {"city": {"type": "string"}},
+        "required": ["city"],
+    },
+}
+TOOLS: Json = [{"type": "function", "function": _FUNCTION}]
+TOOL_CALL: dict[str, Json] = {
+    "id": "call_8231168139794583938",
+    "index": 0,
+    "type": "function",
+    "function": {"name": "get_weather", "arguments": '{"city": "Beijing"}'},
+}
+USAGE: dict[str, Json] = {"prompt_tokens": 8, "completion_tokens": 4, "total_tokens": 12}
+
+
+def choices(content: str | None, finish: str = "stop", **more: Json) -> Json:
+    """Return the choices of a chat completion; *more* are members of the message."""
+    text: dict[str, Json] = {} if content is None else {"content": content}
+    message: Json = {"role": "assistant", **text, **more}
+    return [{"finish_reason": finish, "index": 0, "message": message}]
+
+
+def exchange(
+    method: str,
+    uri: str,
+    request: Json,
+    body: bytes,
+    content_type: str = "application/json",
+    status: int = 200,
+    **headers: str,
+) -> Exchange:
+    """Return one round trip; further response headers are given with `_` for `-`."""
+    sent = b"" if request is None else json.dumps(request, ensure_ascii=False).encode()
+    named = tuple((name.replace("_", "-"), value) for name, value in headers.items())
+    response = Response(status, "", (("Content-Type", content_type), *named), body)
+    return Exchange(Request(method, uri, (), sent), response)
+
+
+def post(uri: str, request: Json, answer: Json, status: int = 200, **headers: str) -> Exchange:
+    """Return a request and its answer as one document."""
+    body = compact_bytes(answer)
+    return exchange("POST", uri, request, body, "application/json", status, **headers)
+
+
+def get(uri: str, answer: Json) -> Exchange:
+    """Return a poll and its answer."""
+    return exchange("GET", uri, None, compact_bytes(answer), "application/json;charset=UTF-8")
+
+
+def stream(uri: str, request: Json, body: bytes, **headers: str) -> Exchange:
+    """Return a request and its answer in events."""
+    return exchange("POST", uri, request, body, "text/event-stream;charset=UTF-8", 200, **headers)
+
+
+def data_events(*values: Json) -> bytes:
+    """Return events of data only, and the closing marker."""
+    return b"".join(b"data: " + compact_bytes(v) + b"\n\n" for v in values) + b"data: [DONE]\n\n"
+
+
+def png(width: int, height: int) -> bytes:
+    """Return a small PNG."""
+    out = io.BytesIO()
+    Image.new("RGB", (width, height), (20, 60, 120)).save(out, "PNG")
+    return out.getvalue()

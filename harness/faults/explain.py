@@ -1,0 +1,114 @@
+"""A rule explained by example: a valid sample, the same with a fault, and the rule's finding.
+
+The examples are not written for the rule: a sample is changed by a fault, and what is shown are
+the bytes around the first difference.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from harness.analysis.fault import TranscriptFault
+from harness.analysis.transcript import analyze
+from harness.faults.registry import breaking, injected
+from harness.faults.samples import sample_transcripts
+from harness.providers import endpoints
+from harness.rules.evidence import EVIDENCE
+from harness.rules.rule import Rule
+from harness.types import Exchange, Finding, Transcript
+
+_AROUND = 90
+"""Characters shown on each side of the first difference."""
+
+
+@dataclass(frozen=True, slots=True)
+class Example:
+    """A sample that passes a rule, and the same with a fault, which the rule finds.
+
+    Attributes:
+        sample: The name of the sample.
+        fault: What was changed in it.
+        passes: The text around the change, before it.
+        fails: The same text, after it.
+        finding: What the rule finds.
+    """
+
+    sample: str
+    fault: TranscriptFault
+    passes: str
+    fails: str
+    finding: Finding
+
+
+def evidence(rule: Rule) -> tuple[str, ...]:
+    """Return the sources that a rule is known from, in words."""
+    return tuple(EVIDENCE[name] for name in rule.evidence)
+
+
+def example(rule: Rule) -> Example | None:
+    """Return the first sample and fault that make a rule find something; None for a new rule."""
+    samples = sample_transcripts()
+    for fault in breaking(rule.name):
+        for name, valid in samples.items():
+            for changed in injected(fault, valid):
+                finding = next(rule.findings(analyze(changed, endpoints.recognise)), None)
+                if finding is not None:
+                    passes, fails = _difference(valid, changed)
+                    if not passes and not fails:  # not in the bytes, but in what an SDK made of it
+                        passes, fails = finding.expected, finding.actual
+                    return Example(name, fault, passes, fails, finding)
+    return None
+
+
+def _difference(valid: Transcript, changed: Transcript) -> tuple[str, str]:
+    """Return the texts around the first difference between the exchanges of two transcripts."""
+    before, after = list(valid.exchanges()), list(changed.exchanges())
+    if len(after) > len(before):
+        place = next((n for n, e in enumerate(before) if after[n] != e), len(before))
+        return _around(_texts(_similar(before, after[place]))[-1], _texts(after[place])[-1])
+    pairs = (
+        (whole, broken)
+        for one, other in zip(before, after, strict=False)
+        for whole, broken in zip(_texts(one), _texts(other), strict=True)
+    )
+    return next((_around(whole, broken) for whole, broken in pairs if whole != broken), ("", ""))
+
+
+def _similar(exchanges: list[Exchange], added: Exchange) -> Exchange:
+    """Return the last exchange with the request that a fault repeated."""
+    target = (added.request.method, added.request.uri)
+    similar = [e for e in exchanges if (e.request.method, e.request.uri) == target]
+    return (similar or exchanges)[-1]
+
+
+def _texts(exchange: Exchange) -> tuple[str, ...]:
+    """Return the first lines, headers and bodies of an exchange."""
+    request, response = exchange.request, exchange.response
+    return (
+        f"{request.method} {request.uri}",
+        _text(request.body),
+        f"HTTP {response.status}",
+        "\n".join(f"{name}: {value}" for name, value in response.headers),
+        _text(response.body),
+    )
+
+
+def _text(body: bytes) -> str:
+    """Return a body as text; of a file, its length."""
+    text = body.decode("utf-8", "backslashreplace")
+    return f"{len(body)} bytes" if "\0" in text else text
+
+
+def _around(whole: str, broken: str) -> tuple[str, str]:
+    """Return the first difference of two texts with some characters on each side."""
+    size = min(len(whole), len(broken))
+    start = next((n for n in range(size) if whole[n] != broken[n]), size)
+    same = min(size - start, _AROUND)
+    end = next((n for n in range(same) if whole[-1 - n] != broken[-1 - n]), same)
+    begin = max(0, start - _AROUND)
+    return _cut(whole, begin, len(whole) - end), _cut(broken, begin, len(broken) - end)
+
+
+def _cut(text: str, begin: int, end: int) -> str:
+    end = min(len(text), end + 12, begin + 4 * _AROUND)
+    return f"{'…' if begin else ''}{text[begin:end]}{'…' if end < len(text) else ''}"

@@ -1,0 +1,176 @@
+"""Faults in images, vectors and rankings."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+
+from harness.analysis.edit import change_request, remove, with_body, with_status
+from harness.analysis.edit import put as put_value
+from harness.analysis.endpoint import Role
+from harness.analysis.exchange import AnalyzedExchange
+from harness.analysis.fault import exchange_fault, faults_of, transcript_fault, with_exchanges
+from harness.analysis.reply import first
+from harness.analysis.transcript import AnalyzedTranscript
+from harness.faults.select import Target, field, in_part, pointers, put, put_whole, targets
+from harness.rules.images import is_picture
+from harness.rules.rule import Answered, answered, answers, spoken
+from harness.types import Exchange, Json, Transcript
+from harness.wire import resolve
+
+# ------------------------------------------------------------------------------------ images
+
+
+@exchange_fault("image_link_is_absolute", "/123/a1.png", "file:///123/a1.png")
+def link_not_absolute(analyzed: AnalyzedExchange, link: str) -> Exchange | None:
+    """Make the link to an image relative, or let it lead into the file system."""
+    return put(analyzed, field(analyzed, "images"), link)
+
+
+def _is_image(analyzed: AnalyzedExchange) -> bool:
+    return is_picture(analyzed) and analyzed.accepted and len(analyzed.exchange.response.body) > 40
+
+
+@exchange_fault("image_decodes", when=_is_image)
+def image_truncated(analyzed: AnalyzedExchange) -> Exchange | None:
+    """Remove the second half of an image."""
+    body = analyzed.exchange.response.body
+    return with_body(analyzed.exchange, body[: len(body) // 2])
+
+
+@exchange_fault("image_decodes", when=_is_image)
+def image_refused(analyzed: AnalyzedExchange) -> Exchange | None:
+    """Refuse the download of an image with the status 403."""
+    return with_status(analyzed.exchange, 403)
+
+
+@transcript_fault("image_has_asked_size", (4321, 4), (8, 4321))
+def other_size_requested(read: AnalyzedTranscript, size: tuple[int, int]) -> Transcript | None:
+    """Request an image of another width, or of another height."""
+    for turn in answered(read):
+        own = turn.asks("size")
+        fetched = any(r.turn == turn.answer.turn and _is_image(r) for r in read.readings)
+        if isinstance(own, str) and fetched:
+            sign = re.sub(r"[0-9]", "", own)[:1] or "x"
+            place = pointers(turn.asked, "size")[0]
+            exchange = change_request(turn.asked, place, f"{size[0]}{sign}{size[1]}")
+            return with_exchanges(read, {turn.asked.number: (exchange,)}) if exchange else None
+    return None
+
+
+def _is_counted(turn: Answered) -> bool:
+    """Return whether a number of images was requested, and some came."""
+    endpoint, states = turn.answer.endpoint, turn.reply.states
+    ended = endpoint is not None and (not states or states[-1] in endpoint.states.succeeded)
+    return ended and bool(turn.reply.images) and type(turn.asks("count")) is int
+
+
+@transcript_fault("image_count_as_asked")
+def more_images_requested(read: AnalyzedTranscript) -> Transcript | None:
+    """Request one image more than came."""
+    for turn in filter(_is_counted, answered(read)):
+        place = pointers(turn.asked, "count")[0]
+        exchange = change_request(turn.asked, place, turn.asks("count") + 1)
+        return with_exchanges(read, {turn.asked.number: (exchange,)}) if exchange else None
+    return None
+
+
+@transcript_fault("image_count_as_asked")
+def image_missing(read: AnalyzedTranscript) -> Transcript | None:
+    """Remove one of several images."""
+    for turn in filter(_is_counted, answered(read)):
+        part = turn.answer.parts[-1]
+        name = "results" if pointers(turn.answer, "results") else "images"
+        found = targets(turn.answer, part, name)
+        if len(found) > 1:
+            exchange = put_whole(turn.answer, part, remove(part.value, found[-1].pointer))
+            return with_exchanges(read, {turn.answer.number: (exchange,)}) if exchange else None
+    return None
+
+
+# ------------------------------------------------------------------------ vectors, rankings
+
+
+def _vector(analyzed: AnalyzedExchange) -> Target | None:
+    endpoint = spoken(analyzed)
+    is_answer = endpoint is not None and endpoint.role is Role.ANSWER
+    return in_part(analyzed, next(iter(answers(analyzed)), None), "vectors") if is_answer else None
+
+
+def _texts(analyzed: AnalyzedExchange) -> list[Json]:
+    """Return the texts that a request sent to be embedded or ranked."""
+    texts = first(analyzed.request_json.value, pointers(analyzed, "texts"))
+    return texts if isinstance(texts, list) else [texts] if texts else []
+
+
+def _embeds_strings(analyzed: AnalyzedExchange) -> bool:
+    texts = _texts(analyzed)
+    return _vector(analyzed) is not None and bool(texts) and isinstance(texts[0], str)
+
+
+@exchange_fault("embedding_for_each_text", when=_embeds_strings)
+def text_without_vector(analyzed: AnalyzedExchange) -> Exchange | None:
+    """Request a vector for one more text than was answered."""
+    place = pointers(analyzed, "texts")[0]
+    return change_request(analyzed, place, [*_texts(analyzed), "another"])
+
+
+def _with_unknown_position(analyzed: AnalyzedExchange) -> Exchange | None:
+    """Number the first vector or document for a text that was not sent."""
+    part = next(iter(answers(analyzed)), None)
+    return put(analyzed, in_part(analyzed, part, "positions"), 99)
+
+
+@exchange_fault("embedding_for_each_text", when=_embeds_strings)
+def vector_of_unknown_text(analyzed: AnalyzedExchange) -> Exchange | None:
+    """Number a vector for a text that was not sent."""
+    return _with_unknown_position(analyzed)
+
+
+@exchange_fault("embeddings_have_one_length", lambda v: v[:-1], lambda v: [*v, 0.5], when=_vector)
+def vector_of_other_length(
+    analyzed: AnalyzedExchange, change: Callable[[Json], Json]
+) -> Exchange | None:
+    """Add a copy of the first vector that is shorter, or longer."""
+    target = _vector(analyzed)
+    array = target.pointer.rpartition("/")[0].rpartition("/")[0] if target else ""
+    items = resolve(target.part.value, array) if target else None
+    if target is None or not isinstance(items, list) or not isinstance(target.value, list):
+        return None
+    copy = put_value(items[0], "/embedding", change(target.value))
+    return put(analyzed, Target(target.part, array, items), [*items, copy])
+
+
+@exchange_fault("embedding_has_asked_length", 1, -1, when=_vector)
+def other_length_requested(analyzed: AnalyzedExchange, change: int) -> Exchange | None:
+    """Request longer, or shorter, vectors than came."""
+    target, place = _vector(analyzed), pointers(analyzed, "dimension")[0]
+    if target is None or not isinstance(target.value, list):
+        return None
+    return change_request(analyzed, place, len(target.value) + change)
+
+
+def _scores(analyzed: AnalyzedExchange) -> list[Target]:
+    return targets(analyzed, next(iter(answers(analyzed)), None), "scores")
+
+
+@exchange_fault("ranking_is_ordered", when=_scores)
+def best_last(analyzed: AnalyzedExchange) -> Exchange | None:
+    """Give the last document of a ranking the highest score."""
+    scores = _scores(analyzed)
+    return put(analyzed, scores[-1], 123.0) if len(scores) > 1 else None
+
+
+@exchange_fault("ranking_is_ordered", when=_scores)
+def unknown_document_ranked(analyzed: AnalyzedExchange) -> Exchange | None:
+    """Rank a document that was not sent."""
+    return _with_unknown_position(analyzed) if _texts(analyzed) else None
+
+
+@exchange_fault("ranking_is_ordered", when=_scores)
+def fewer_documents_requested(analyzed: AnalyzedExchange) -> Exchange | None:
+    """Request fewer documents than are ranked."""
+    return change_request(analyzed, pointers(analyzed, "count")[0], len(_scores(analyzed)) - 1)
+
+
+FAULTS = faults_of(vars())

@@ -1,0 +1,106 @@
+"""Where in a recorded exchange a fault changes something: the targets that several faults share."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import NamedTuple, TypeAlias
+
+from harness.analysis import edit
+from harness.analysis.endpoint import Part, Pointers, Role
+from harness.analysis.exchange import AnalyzedExchange
+from harness.analysis.reply import seen
+from harness.rules.rule import answers, refusals, replies, spoken
+from harness.types import Exchange, Json, Reply
+
+
+class Target(NamedTuple):
+    """A value in a response: its part, its JSON pointer and itself."""
+
+    part: Part
+    pointer: str
+    value: Json
+
+
+NewValue: TypeAlias = "Json | Callable[[Json], Json]"
+
+
+def put(analyzed: AnalyzedExchange, target: Target | None, value: NewValue) -> Exchange | None:
+    """Replace the value of a target, by another one or by what a function makes of it."""
+    if target is None:
+        return None
+    new = value(target.value) if callable(value) else value
+    return edit.replace_value(analyzed, target.part, target.pointer, new)
+
+
+def drop(analyzed: AnalyzedExchange, target: Target | None) -> Exchange | None:
+    """Remove a target from its part."""
+    if target is None:
+        return None
+    return put_whole(analyzed, target.part, edit.remove(target.part.value, target.pointer))
+
+
+def put_whole(analyzed: AnalyzedExchange, part: Part | None, value: Json) -> Exchange | None:
+    """Replace the whole value of a part."""
+    return edit.replace_value(analyzed, part, "", value) if part else None
+
+
+def pointers(analyzed: AnalyzedExchange, name: str) -> Pointers:
+    """Return the pointers under which an endpoint's answers hold a field; none if unknown."""
+    endpoint = spoken(analyzed)
+    found: Pointers = getattr(endpoint.fields, name) if endpoint else ()
+    return found
+
+
+def targets(analyzed: AnalyzedExchange, part: Part | None, name: str) -> list[Target]:
+    """Return every non-null value of a field in a part."""
+    if part is None:
+        return []
+    return [Target(part, p, value) for p, value in seen(part.value, pointers(analyzed, name))]
+
+
+def in_part(analyzed: AnalyzedExchange, part: Part | None, name: str) -> Target | None:
+    """Return the first non-null value of a field in a part."""
+    return next(iter(targets(analyzed, part, name)), None)
+
+
+def field(analyzed: AnalyzedExchange, name: str) -> Target | None:
+    """Return the first value of a field in the parts of an answer."""
+    return next((t for part in answers(analyzed) for t in targets(analyzed, part, name)), None)
+
+
+def finishing(analyzed: AnalyzedExchange) -> list[Target]:
+    """Return the finish reason of each part that has one, where the endpoint lists them."""
+    endpoint = spoken(analyzed)
+    if endpoint is None or not endpoint.finish_reasons:
+        return []
+    found = [in_part(analyzed, p, "finish_reason") for p, r in replies(analyzed) if r.finish_reason]
+    return [target for target in found if target]
+
+
+def refusal(analyzed: AnalyzedExchange, name: str) -> Target | None:
+    """Return a field of the first refusal in a response."""
+    return in_part(analyzed, next(iter(refusals(analyzed)), None), name)
+
+
+def counts(analyzed: AnalyzedExchange, part: Part, *names: str) -> list[Target]:
+    """Return the counts of tokens with these names; none where one of them is missing."""
+    found = [in_part(analyzed, part, name) for name in names]
+    whole = [target for target in found if target and isinstance(target.value, int)]
+    return whole if len(whole) == len(names) else []
+
+
+def state(analyzed: AnalyzedExchange) -> Target | None:
+    """Return the state of a task, if the endpoint lists it."""
+    endpoint = spoken(analyzed)
+    if endpoint is None or endpoint.role not in (Role.SUBMIT, Role.POLL):
+        return None
+    target = in_part(analyzed, next(iter(answers(analyzed)), None), "state")
+    return target if target and target.value in endpoint.states else None
+
+
+def tool_calls(analyzed: AnalyzedExchange) -> list[Target]:
+    """Return every tool call of an answer, or piece of one."""
+    if not isinstance(analyzed.outcome, Reply) or not analyzed.outcome.tool_calls:
+        return []
+    items = [f"{pointer}/[]" for pointer in pointers(analyzed, "tool_calls")]
+    return [Target(p, *held) for p, _ in replies(analyzed) for held in seen(p.value, tuple(items))]

@@ -1,0 +1,226 @@
+"""Faults in streams: what their events say together."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+from harness.analysis.edit import change_values, event_blocks, remove, with_event_blocks
+from harness.analysis.edit import put as put_value
+from harness.analysis.endpoint import Part
+from harness.analysis.exchange import AnalyzedExchange
+from harness.analysis.fault import exchange_fault, faults_of, transcript_fault, with_exchanges
+from harness.analysis.transcript import AnalyzedTranscript
+from harness.faults.select import Target, finishing, in_part, pointers, put, targets
+from harness.rules.rule import spoken, streamed
+from harness.types import Exchange, Json, Reply, Transcript
+from harness.wire import Missing, resolve
+
+# ------------------------------------------------------------------------------------- usage
+
+
+def _with_last_count(analyzed: AnalyzedExchange, name: str, change: int) -> Exchange | None:
+    """Set the last count of tokens to the one before it, changed by so many."""
+    found = (in_part(analyzed, part, name) for part, _ in streamed(analyzed))
+    counts = [(t, t.value) for t in found if t and isinstance(t.value, int)]
+    if len(counts) < 2 or counts[-2][1] < 1:
+        return None
+    return put(analyzed, counts[-1][0], counts[-2][1] + change)
+
+
+@exchange_fault("usage_never_shrinks", "output_tokens", "total_tokens")
+def count_shrinks(analyzed: AnalyzedExchange, name: str) -> Exchange | None:
+    """Set the last count of output tokens, or the last total, to less than the one before."""
+    return _with_last_count(analyzed, name, -1)
+
+
+@exchange_fault("input_tokens_stay", 1, -1)
+def input_tokens_change(analyzed: AnalyzedExchange, change: int) -> Exchange | None:
+    """Set the last count of input tokens to one more, or one less, than the one before."""
+    return _with_last_count(analyzed, "input_tokens", change)
+
+
+@exchange_fault("usage_is_told", remove, lambda value, place: put_value(value, place, None))
+def usage_missing(
+    analyzed: AnalyzedExchange, change: Callable[[Json, str], Json]
+) -> Exchange | None:
+    """Remove the usage from every event, or set it to null."""
+    endpoint, reply = spoken(analyzed), analyzed.outcome
+    if endpoint is None or not analyzed.is_stream or not isinstance(reply, Reply):
+        return None
+    if not reply.usage or not reply.finish_reason:
+        return None
+    if not endpoint.tells_usage(analyzed.request_json.value):
+        return None
+    return change_values(analyzed, lambda value: change(value, "/usage"))
+
+
+# ---------------------------------------------------------------------------------- identity
+
+
+@exchange_fault("stream_keeps_its_identity", 0, -1, when=streamed)
+def last_event_of_another_answer(analyzed: AnalyzedExchange, place: int) -> Exchange | None:
+    """Give the last event the id, or the model, of another answer."""
+    constant, parts = pointers(analyzed, "constant"), [part for part, _ in streamed(analyzed)]
+    if len(parts) < 2 or not constant:
+        return None
+    began, ended = (resolve(part.value, constant[place]) for part in (parts[0], parts[-1]))
+    if not began or not ended or not isinstance(ended, str | int):
+        return None
+    other = ended + 1 if isinstance(ended, int) else f"{ended}x"
+    return put(analyzed, Target(parts[-1], constant[place], ended), other)
+
+
+# -------------------------------------------------------------------------------- the finish
+
+
+@exchange_fault("stream_finishes_once", when=streamed)
+def finish_missing(analyzed: AnalyzedExchange) -> Exchange | None:
+    """Replace each finish reason by `null`: no event says why the answer ended."""
+    ends = finishing(analyzed)
+    places = {t.pointer for end in ends for t in targets(analyzed, end.part, "finish_reason")}
+
+    def open_ended(value: Json) -> Json:
+        for place in places:
+            value = put_value(value, place, "null") if resolve(value, place) else value
+        return value
+
+    return change_values(analyzed, open_ended) if ends else None
+
+
+def _number(part: Part) -> int:
+    return part.event or 1
+
+
+def _inserted(analyzed: AnalyzedExchange, block: bytes, after: Part) -> Exchange:
+    """Insert an event after another one."""
+    blocks, place = event_blocks(analyzed), _number(after)
+    return with_event_blocks(analyzed, [*blocks[:place], block, *blocks[place:]])
+
+
+@exchange_fault("stream_finishes_once", when=streamed)
+def finish_twice(analyzed: AnalyzedExchange) -> Exchange | None:
+    """Repeat the last finishing event with another finish reason."""
+    end = next(iter(finishing(analyzed)[-1:]), None)
+    changed = put(analyzed, end, lambda reason: "stop" if reason == "length" else "length")
+    if end is None or changed is None:
+        return None
+    blocks = event_blocks(replace(analyzed, exchange=changed))
+    return _inserted(analyzed, blocks[_number(end.part) - 1], end.part)
+
+
+@exchange_fault("nothing_after_finish", "text last", "finish first", when=streamed)
+def text_after_finish(analyzed: AnalyzedExchange, how: str) -> Exchange | None:
+    """Repeat a piece of text after the end, or move the end before the text."""
+    ends, blocks = [end.part for end in finishing(analyzed)], event_blocks(analyzed)
+    texts = [p for p, reply in streamed(analyzed) if reply.content and not reply.finish_reason]
+    if not ends or not texts:
+        return None
+    if how == "text last":
+        return _inserted(analyzed, blocks[_number(texts[0]) - 1], ends[-1])
+    end = blocks.pop(_number(ends[0]) - 1)
+    return with_event_blocks(analyzed, [end, *blocks])
+
+
+# ------------------------------------------------------------------------ cumulative streams
+
+
+def _is_cumulative(analyzed: AnalyzedExchange) -> bool:
+    reply = analyzed.outcome
+    return bool(streamed(analyzed)) and isinstance(reply, Reply) and reply.cumulative
+
+
+@exchange_fault("cumulative_stream_only_grows", "last", "middle", when=_is_cumulative)
+def text_restarts(analyzed: AnalyzedExchange, where: str) -> Exchange | None:
+    """Replace the last text by one that does not continue it, or shorten one in the middle."""
+    found = [(in_part(analyzed, part, "content"), said) for part, said in streamed(analyzed)]
+    texts = [t for t, said in found if t and said.content and t.value == said.content]
+    if len({str(target.value) for target in texts}) < 3:
+        return None
+    if where == "last":
+        return put(analyzed, texts[-1], "\u2603")
+    longer = [target for target in texts if len(str(target.value)) > 1]
+    later = [target for target in longer if target.value != longer[0].value]
+    return put(analyzed, next(iter(later), None), lambda text: str(text)[:1])
+
+
+@exchange_fault("cumulative_calls_only_grow", "arguments", "name", when=_is_cumulative)
+def call_restarts(analyzed: AnalyzedExchange, name: str) -> Exchange | None:
+    """Replace the arguments, or the name, of a call in its last event."""
+    parts = [part for part, said in streamed(analyzed) if said.tool_calls]
+    calls = in_part(analyzed, parts[-1], "tool_calls") if len(parts) > 1 else None
+    if calls is None:
+        return None
+    return put(analyzed, calls._replace(pointer=f"{calls.pointer}/0/function/{name}"), "\u2603")
+
+
+# ---------------------------------------------------------------------- incremental streams
+
+
+@exchange_fault("deltas_do_not_repeat", "content", "reasoning", when=streamed)
+def pieces_repeat_text(analyzed: AnalyzedExchange, name: str) -> Exchange | None:
+    """Repeat the whole text, or reasoning, so far in each event although pieces were requested."""
+    endpoint = spoken(analyzed)
+    if endpoint is None or endpoint.cumulative(analyzed.request_json.value) is not False:
+        return None
+    pieces = [(p, piece) for p, said in streamed(analyzed) if (piece := getattr(said, name))]
+    if len(pieces) < 3 or len("".join(piece for _, piece in pieces)) < 10:
+        return None
+    changed, so_far = {}, ""
+    for part, piece in pieces:
+        target = in_part(analyzed, part, name)
+        so_far += piece
+        if target is None or target.value != piece:
+            return None
+        changed[part.event] = put_value(part.value, target.pointer, so_far)
+    values = iter([changed.get(part.event, part.value) for part in reversed(analyzed.parts)])
+    return change_values(analyzed, lambda _: next(values))
+
+
+# ------------------------------------------------------------------ beside the same document
+
+
+def _one_more(count: Json) -> Json:
+    return count + 1 if isinstance(count, int) else count
+
+
+@transcript_fault(
+    "stream_equals_whole", ("model", lambda model: f"{model}-x"), ("input_tokens", _one_more)
+)
+def stream_unlike_document(
+    read: AnalyzedTranscript, field: tuple[str, Callable[[Json], Json]]
+) -> Transcript | None:
+    """Change the model, or the input tokens, in a stream that was also requested as document."""
+    name, change = field
+    for stream in read.readings:
+        places = [pointer.replace("[]", "0") for pointer in pointers(stream, name)]
+
+        def changed(value: Json, places: list[str] = places) -> Json:
+            for place in places:
+                here = resolve(value, place)
+                if here and not isinstance(here, Missing):
+                    value = put_value(value, place, change(here))
+            return value
+
+        paired = streamed(stream) and _is_paired(read, stream)
+        exchange = change_values(stream, changed) if paired else None
+        if exchange is not None and exchange != stream.exchange:
+            return with_exchanges(read, {stream.number: (exchange,)})
+    return None
+
+
+def _is_paired(read: AnalyzedTranscript, stream: AnalyzedExchange) -> bool:
+    """Return whether the same was requested as a document."""
+    documents = [r for r in read.readings if not r.is_stream and isinstance(r.outcome, Reply)]
+    return any(_request(document) == _request(stream) for document in documents)
+
+
+def _request(analyzed: AnalyzedExchange) -> tuple[str, Json]:
+    """Return what was requested, apart from how it is delivered."""
+    body = analyzed.request_json.value
+    for pointer in ("/stream", "/stream_options", "/parameters/incremental_output"):
+        body = remove(body, pointer)
+    return analyzed.endpoint.name if analyzed.endpoint else "", body
+
+
+FAULTS = faults_of(vars())

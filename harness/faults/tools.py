@@ -1,0 +1,254 @@
+"""Faults in tool calls, and in the messages and tools of requests."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from itertools import pairwise
+
+from harness.analysis.edit import change_request, change_values, remove
+from harness.analysis.edit import put as put_value
+from harness.analysis.exchange import AnalyzedExchange
+from harness.analysis.fault import exchange_fault, faults_of, transcript_fault, with_exchanges
+from harness.analysis.transcript import AnalyzedTranscript
+from harness.faults.select import Target, finishing, pointers, put, put_whole, tool_calls
+from harness.rules.rule import answered, messages
+from harness.types import Exchange, Json, Reply, Transcript
+from harness.wire import MISSING, resolve
+
+_ANOTHER_CALL: Json = {
+    "id": "call_of_another",
+    "type": "function",
+    "function": {"name": "another", "arguments": "{}"},
+}
+
+
+def _put_member(
+    analyzed: AnalyzedExchange, calls: list[Target], pointer: str, value: str
+) -> Exchange | None:
+    """Replace a member of the first of some calls."""
+    target = calls[0]._replace(pointer=calls[0].pointer + pointer) if calls else None
+    return put(analyzed, target, value)
+
+
+def _finished_calls(analyzed: AnalyzedExchange) -> list[Target]:
+    """Return the calls of an answer that was not cut off by its length."""
+    reply = analyzed.outcome
+    cut = isinstance(reply, Reply) and reply.finish_reason == "length"
+    return [] if cut else tool_calls(analyzed)
+
+
+@exchange_fault("tool_calls_are_complete", "/id", "/function/name")
+def call_incomplete(analyzed: AnalyzedExchange, pointer: str) -> Exchange | None:
+    """Set the id, or the function name, of a tool call to an empty string."""
+    calls = _finished_calls(analyzed)
+    return _put_member(analyzed, calls, pointer, "") if len(calls) == 1 else None
+
+
+@exchange_fault("tool_calls_are_complete")
+def arguments_truncated(analyzed: AnalyzedExchange) -> Exchange | None:
+    """Remove the last character of a call's arguments."""
+    calls = _finished_calls(analyzed)[-1:]
+    text = resolve(calls[0].value, "/function/arguments") if calls else None
+    if not isinstance(text, str) or not text.endswith("}"):
+        return None
+    return _put_member(analyzed, calls, "/function/arguments", text[:-1])
+
+
+def _pieces(analyzed: AnalyzedExchange) -> list[Target]:
+    """Return the pieces of the calls in a stream that is not cumulative."""
+    reply = analyzed.outcome
+    cumulative = isinstance(reply, Reply) and reply.cumulative
+    return tool_calls(analyzed) if analyzed.is_stream and not cumulative else []
+
+
+@exchange_fault("tool_pieces_belong", "/id", "/function/name")
+def first_piece_incomplete(analyzed: AnalyzedExchange, pointer: str) -> Exchange | None:
+    """Set the id, or the function name, in the first piece of a call to an empty string."""
+    return _put_member(analyzed, _pieces(analyzed), pointer, "")
+
+
+@exchange_fault("tool_pieces_belong")
+def later_piece_with_another_name(analyzed: AnalyzedExchange) -> Exchange | None:
+    """Name another function in a later piece of a call."""
+    for before, piece in pairwise(_pieces(analyzed)):
+        index = resolve(piece.value, "/index")
+        same = index is not MISSING and index == resolve(before.value, "/index")
+        if same and resolve(piece.value, "/id") in ("", resolve(before.value, "/id")):
+            value = put_value(piece.part.value, f"{piece.pointer}/function/name", "another")
+            return put_whole(analyzed, piece.part, value)
+    return None
+
+
+@exchange_fault("tool_type_is_known", "plugin", "functions")
+def call_type_unknown(analyzed: AnalyzedExchange, name: str) -> Exchange | None:
+    """Set the type of a tool call to `plugin`, or to `functions`."""
+    return _put_member(analyzed, tool_calls(analyzed), "/type", name)
+
+
+# --------------------------------------------------------------------------- requested tools
+
+
+def _with_tools(
+    read: AnalyzedTranscript, change: Callable[[Json], Json], *, keep: bool = True
+) -> Transcript | None:
+    """Change each tool in the request of an answer that calls one of them, or keep none."""
+    for turn in answered(read):
+        tools = turn.asks("tools") if turn.reply.tool_calls else None
+        called = {call.name for call in turn.reply.tool_calls}
+        if not tools or not called & {str(resolve(tool, "/function/name")) for tool in tools}:
+            continue
+        place = pointers(turn.asked, "tools")[0]
+        new: Json = [change(tool) for tool in tools] if keep else []
+        exchange = change_request(turn.asked, place, new)
+        return with_exchanges(read, {turn.asked.number: (exchange,)}) if exchange else None
+    return None
+
+
+@transcript_fault("tool_was_declared", True, False)
+def other_tools_requested(read: AnalyzedTranscript, keep: bool) -> Transcript | None:
+    """Request no functions, or ones of other names than the one that is called."""
+    return _with_tools(read, lambda tool: put_value(tool, "/function/name", "other"), keep=keep)
+
+
+@transcript_fault(
+    "tool_arguments_fit",
+    {"type": "object", "required": ["no_such_argument"]},
+    {"type": "string"},
+)
+def other_arguments_required(read: AnalyzedTranscript, schema: Json) -> Transcript | None:
+    """Require an argument that the call does not have, or a string in place of an object."""
+    return _with_tools(read, lambda tool: put_value(tool, "/function/parameters", schema))
+
+
+# ------------------------------------------------------------------------- the finish reason
+
+
+@exchange_fault("tool_finish_has_calls", when=finishing)
+def finish_without_calls(analyzed: AnalyzedExchange) -> Exchange | None:
+    """Set the finish reason of an answer without tool calls to `tool_calls`."""
+    reply = analyzed.outcome
+    if not isinstance(reply, Reply) or reply.tool_calls:
+        return None
+    return put(analyzed, finishing(analyzed)[-1], "tool_calls")
+
+
+@exchange_fault("tool_finish_has_calls", when=tool_calls)
+def calls_missing(analyzed: AnalyzedExchange) -> Exchange | None:
+    """Remove the calls of an answer with the finish reason `tool_calls`."""
+    reply = analyzed.outcome
+    if not isinstance(reply, Reply) or reply.finish_reason != "tool_calls":
+        return None
+
+    def without(value: Json) -> Json:
+        for pointer in pointers(analyzed, "tool_calls"):
+            value = remove(value, pointer)
+        return value
+
+    return change_values(analyzed, without) if finishing(analyzed) else None
+
+
+@exchange_fault("tool_calls_finish_as_such", when=tool_calls)
+def calls_finish_with_stop(analyzed: AnalyzedExchange) -> Exchange | None:
+    """Set the finish reason of an answer with tool calls to `stop`."""
+    places = {end.pointer for end in finishing(analyzed)}
+
+    def stopped(value: Json) -> Json:
+        for place in places:
+            if resolve(value, place) not in (MISSING, None, "null"):
+                value = put_value(value, place, "stop")
+        return value
+
+    return change_values(analyzed, stopped)
+
+
+@exchange_fault("tool_calls_finish_as_such", when=finishing)
+def call_added_to_stop(analyzed: AnalyzedExchange) -> Exchange | None:
+    """Add a tool call to an answer with the finish reason `stop`."""
+    part, reply = finishing(analyzed)[-1].part, analyzed.outcome
+    if analyzed.is_stream or not isinstance(reply, Reply):
+        return None
+    places = [
+        place
+        for place in pointers(analyzed, "tool_calls")
+        if isinstance(resolve(part.value, place.rpartition("/")[0]), dict)
+    ]
+    if reply.tool_calls or reply.finish_reason != "stop" or not places:
+        return None
+    return put_whole(analyzed, part, put_value(part.value, places[0], [_ANOTHER_CALL]))
+
+
+# ---------------------------------------------------------------------------------- messages
+
+
+def _tool_result(analyzed: AnalyzedExchange) -> str:
+    """Return the pointer of the first tool result in a request; empty if there is none."""
+    pointer, sent = messages(analyzed)
+    results = (
+        f"{pointer}/{n}"
+        for n, message in enumerate(sent)
+        if resolve(message, "/role") == "tool"
+        and isinstance(resolve(message, "/tool_call_id"), str)
+    )
+    return next(results, "")
+
+
+@exchange_fault("tool_results_answer_calls", when=_tool_result)
+def result_of_another_call(analyzed: AnalyzedExchange) -> Exchange | None:
+    """Name a call in a tool result that was never made."""
+    return change_request(analyzed, f"{_tool_result(analyzed)}/tool_call_id", "call_of_another")
+
+
+@exchange_fault("tool_results_answer_calls", "/tool_call_id", "", when=_tool_result)
+def result_incomplete(analyzed: AnalyzedExchange, pointer: str) -> Exchange | None:
+    """Remove the id of the call from a tool result, or remove the result."""
+    body = remove(analyzed.request_json.value, _tool_result(analyzed) + pointer)
+    return change_request(analyzed, "", body)
+
+
+def _last_message(analyzed: AnalyzedExchange) -> str:
+    """Return the pointer of the last message in a request; empty if there is none."""
+    pointer, sent = messages(analyzed)
+    return f"{pointer}/{len(sent) - 1}" if sent else ""
+
+
+@exchange_fault("messages_are_well_formed", when=_last_message)
+def role_human(analyzed: AnalyzedExchange) -> Exchange | None:
+    """Set the role of a message to `human`, as another provider calls the user."""
+    return change_request(analyzed, f"{messages(analyzed)[0]}/0/role", "human")
+
+
+@exchange_fault("messages_are_well_formed", when=_last_message)
+def assistant_last(analyzed: AnalyzedExchange) -> Exchange | None:
+    """Add a message of the assistant at the end of the request."""
+    pointer, sent = messages(analyzed)
+    return change_request(analyzed, pointer, [*sent, {"role": "assistant", "content": "It"}])
+
+
+@exchange_fault("messages_are_well_formed", when=_last_message)
+def message_without_content(analyzed: AnalyzedExchange) -> Exchange | None:
+    """Set the content of the last message to null."""
+    has_calls = resolve(messages(analyzed)[1][-1], "/tool_calls")
+    return (
+        None if has_calls else change_request(analyzed, f"{_last_message(analyzed)}/content", None)
+    )
+
+
+@transcript_fault(
+    "history_is_carried", ("/content", "Something else."), ("/tool_calls", [_ANOTHER_CALL])
+)
+def history_changed(read: AnalyzedTranscript, member: tuple[str, Json]) -> Transcript | None:
+    """Change the text of an earlier answer in a later request, or add a call to it."""
+    turns = list(answered(read))
+    for n, before in enumerate(turns):
+        first = messages(before.asked)[1]
+        for turn in turns[n + 1 :]:
+            pointer, sent = messages(turn.asked)
+            continues = first and sent[: len(first)] == first and len(sent) > len(first)
+            if continues and resolve(sent[len(first)], "/role") == "assistant":
+                place = f"{pointer}/{len(first)}{member[0]}"
+                exchange = change_request(turn.asked, place, member[1])
+                return with_exchanges(read, {turn.asked.number: (exchange,)}) if exchange else None
+    return None
+
+
+FAULTS = faults_of(vars())

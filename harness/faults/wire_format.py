@@ -1,0 +1,182 @@
+"""Faults in HTTP, JSON and server-sent events."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+from harness.analysis.edit import (
+    change_event,
+    change_request,
+    event_blocks,
+    with_body,
+    with_event_blocks,
+    with_header,
+    with_request,
+    with_status,
+)
+from harness.analysis.endpoint import Role
+from harness.analysis.exchange import DONE, AnalyzedExchange
+from harness.analysis.fault import exchange_fault, faults_of
+from harness.rules.rule import refusals, spoken, wants_stream
+from harness.types import Exchange, Failure, Reply
+from harness.wire import resolve
+
+_MARKER = b"data: [DONE]\n\n"
+
+BytesEdit = Callable[[bytes], bytes]
+
+
+def _is_call(analyzed: AnalyzedExchange) -> bool:
+    return analyzed.endpoint is not None and analyzed.endpoint.role is not Role.FILE
+
+
+@exchange_fault(
+    "known_endpoint",
+    {"uri": "https://example.invalid/v0/elsewhere"},
+    {"method": "PATCH"},
+    when=_is_call,
+)
+def unknown_endpoint(analyzed: AnalyzedExchange, changes: dict[str, str]) -> Exchange:
+    """Send the request to another address, or with another method."""
+    request = replace(analyzed.exchange.request, **changes)  # type: ignore[arg-type]  # all are str
+    return replace(analyzed.exchange, request=request)
+
+
+def _sends_json(analyzed: AnalyzedExchange) -> bool:
+    roles = (Role.ANSWER, Role.SUBMIT)
+    known = analyzed.endpoint is not None and analyzed.endpoint.role in roles
+    return known and isinstance(analyzed.request_json.value, dict)
+
+
+@exchange_fault(
+    "request_is_json",
+    lambda body: body.rstrip()[:-1],
+    lambda body: b"[" + body + b"]",
+    when=_sends_json,
+)
+def request_malformed(analyzed: AnalyzedExchange, change: BytesEdit) -> Exchange:
+    """Remove the last byte of the request, or wrap the request in a list."""
+    return with_request(analyzed.exchange, change(analyzed.exchange.request.body))
+
+
+# --------------------------------------------------------------------------------- documents
+
+
+def _is_document(analyzed: AnalyzedExchange) -> bool:
+    """Return whether the response is a JSON object with members, and no stream."""
+    whole = spoken(analyzed) is not None and not analyzed.is_stream
+    value = analyzed.response_json.value if whole and not analyzed.response_json.problem else None
+    return isinstance(value, dict) and bool(value)
+
+
+@exchange_fault(
+    "body_is_json",
+    lambda body: body[:-1],
+    lambda body: b'{"x":NaN,' + body[1:],
+    lambda body: b'{"x":1,"x":2,' + body[1:],
+    when=_is_document,
+)
+def body_malformed(analyzed: AnalyzedExchange, change: BytesEdit) -> Exchange:
+    """Remove the last byte of the response, or add NaN or one key twice."""
+    return with_body(analyzed.exchange, change(analyzed.exchange.response.body.strip()))
+
+
+_GBK = "application/json; charset=gbk"
+
+
+@exchange_fault("content_type_agrees_with_body", "text/html", _GBK, when=_is_document)
+def document_mislabelled(analyzed: AnalyzedExchange, content_type: str) -> Exchange:
+    """Label a JSON document as HTML, or as GBK."""
+    return with_header(analyzed.exchange, "content-type", content_type)
+
+
+# ----------------------------------------------------------------------------------- streams
+
+
+def _is_stream(analyzed: AnalyzedExchange) -> bool:
+    return spoken(analyzed) is not None and bool(analyzed.stream.events)
+
+
+@exchange_fault("content_type_agrees_with_body", when=_is_stream)
+def stream_mislabelled(analyzed: AnalyzedExchange) -> Exchange:
+    """Label a stream as JSON."""
+    return with_header(analyzed.exchange, "content-type", "application/json")
+
+
+@exchange_fault("stream_is_well_formed", when=_is_stream)
+def last_blank_line_removed(analyzed: AnalyzedExchange) -> Exchange:
+    """Remove the blank line that ends the last event."""
+    return with_body(analyzed.exchange, analyzed.exchange.response.body.rstrip(b"\r\n") + b"\n")
+
+
+@exchange_fault("stream_is_well_formed", b"dta: x\n", b":\xff\n", when=_is_stream)
+def event_malformed(analyzed: AnalyzedExchange, line: bytes) -> Exchange:
+    """Add an unknown field, or a comment that is not UTF-8, to the first event."""
+    return change_event(analyzed, 1, lambda block: line + block)
+
+
+@exchange_fault(
+    "events_are_json", lambda data: data[:-1], lambda data: b'{"x":NaN,' + data[1:], when=_is_stream
+)
+def event_data_malformed(analyzed: AnalyzedExchange, change: BytesEdit) -> Exchange | None:
+    """Remove the last character of an event's data, or add NaN."""
+    objects = [part for part in analyzed.parts if isinstance(part.value, dict) and part.value]
+    event = analyzed.stream.events[objects[0].event - 1] if objects and objects[0].event else None
+    if event is None or len(event.lines) != 1:
+        return None
+    data = event.data.strip().encode()
+    return change_event(analyzed, event.number, lambda b: b.replace(data, change(data), 1))
+
+
+def _ends_with_marker(analyzed: AnalyzedExchange) -> bool:
+    marked = analyzed.endpoint is not None and analyzed.endpoint.ends_with_done
+    return marked and _is_stream(analyzed) and isinstance(analyzed.outcome, Reply)
+
+
+@exchange_fault("done_marker", when=_ends_with_marker)
+def done_marker_removed(analyzed: AnalyzedExchange) -> Exchange:
+    """Remove the marker [DONE] at the end of a stream."""
+    blocks = zip(event_blocks(analyzed), analyzed.stream.events, strict=True)
+    return with_event_blocks(analyzed, [block for block, event in blocks if event.data != DONE])
+
+
+@exchange_fault("done_marker", when=_ends_with_marker)
+def done_marker_first(analyzed: AnalyzedExchange) -> Exchange | None:
+    """Send the marker [DONE] before the first event too."""
+    blocks = event_blocks(analyzed)
+    return with_event_blocks(analyzed, [_MARKER, *blocks]) if len(blocks) > 1 else None
+
+
+@exchange_fault("done_marker", when=_is_stream)
+def done_marker_added(analyzed: AnalyzedExchange) -> Exchange | None:
+    """Add the marker [DONE] to a stream of an endpoint that has none."""
+    body = analyzed.exchange.response.body.rstrip(b"\n") + b"\n\n"
+    marked = analyzed.endpoint is not None and analyzed.endpoint.ends_with_done
+    return None if marked else with_body(analyzed.exchange, body + _MARKER)
+
+
+@exchange_fault("delivery_as_asked", when=_sends_json)
+def other_delivery_requested(analyzed: AnalyzedExchange) -> Exchange | None:
+    """Request a stream where a document came, and a document where a stream came."""
+    endpoint = spoken(analyzed)
+    if not endpoint or not endpoint.event or not isinstance(analyzed.outcome, Reply):
+        return None
+    if wants_stream(analyzed) and resolve(analyzed.request_json.value, "/stream") is not True:
+        request = analyzed.exchange.request  # a header asks for the stream
+        kept = tuple(h for h in request.headers if h[0].lower() == "user-agent")
+        bare = replace(analyzed.exchange, request=replace(request, headers=kept))
+        analyzed = replace(analyzed, exchange=bare)
+    return change_request(analyzed, "/stream", not analyzed.is_stream)
+
+
+@exchange_fault("status_agrees_with_body")
+def refusal_with_status_200(analyzed: AnalyzedExchange) -> Exchange | None:
+    """Send a refusal with the status 200."""
+    if analyzed.accepted or not isinstance(analyzed.outcome, Failure):
+        return None
+    accepted = with_status(analyzed.exchange, 200)
+    return accepted if refusals(replace(analyzed, exchange=accepted)) else None
+
+
+FAULTS = faults_of(vars())

@@ -1,0 +1,441 @@
+"""Valid exchanges with DashScope, and the faults that break its own rules.
+
+They are in its own form and in OpenAI's (see the wire facts, B).
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from harness.analysis import sample
+from harness.analysis.edit import (
+    change_event,
+    event_blocks,
+    replace_value,
+    with_body,
+    with_event_blocks,
+    with_header,
+)
+from harness.analysis.exchange import AnalyzedExchange
+from harness.analysis.fault import exchange_fault, faults_of
+from harness.analysis.sample import (
+    TOOLS,
+    USAGE,
+    USER,
+    choices,
+    data_events,
+    exchange,
+    get,
+    png,
+    post,
+)
+from harness.rules.rule import spoken
+from harness.types import Exchange, Json, Request, Response
+from harness.wire import compact_bytes, resolve
+
+DASHSCOPE = "https://dashscope.aliyuncs.com/api/v1"
+COMPATIBLE = "https://dashscope.aliyuncs.com/compatible-mode/v1/chat/completions"
+AIGC = f"{DASHSCOPE}/services/aigc"
+
+TASK = "86ecf553-d340-4e21-af6e-a0c6a421c010"
+REQUEST = "1117fb64-5dd9-9df0-a5ca-d7ee0e97032d"
+
+
+def stream(uri: str, request: Json, body: bytes, **headers: str) -> Exchange:
+    """Return a request for events by a header, as the SDK sends it, and its answer."""
+    made = sample.stream(uri, request, body, **headers)
+    return replace(made, request=replace(made.request, headers=(("X-DashScope-SSE", "enable"),)))
+
+
+def named_events(*values: Json) -> bytes:
+    """Return events with id, name and status."""
+    head = "id:{}\nevent:result\n:HTTP_STATUS/200\ndata:"
+    return b"".join(
+        head.format(n).encode() + compact_bytes(value) + b"\n\n"
+        for n, value in enumerate(values, start=1)
+    )
+
+
+GENERATION = f"{AIGC}/text-generation/generation"
+PROMPT: Json = {"model": "qwen-flash", "parameters": {}, "input": {"prompt": "Count to 3"}}
+
+
+def usage(given: int, made: int) -> Json:
+    """Return tokens as DashScope counts them."""
+    return {"input_tokens": given, "output_tokens": made, "total_tokens": given + made}
+
+
+def output(content: Json, spent: int = 4) -> Json:
+    """Return an answer of DashScope."""
+    return {"output": content, "usage": usage(19, spent), "request_id": REQUEST}
+
+
+def in_message(content: Json, finish: str = "stop", **more: Json) -> Json:
+    """Return the output of an answer in the form of a message."""
+    message: Json = {"content": content, "role": "assistant", **more}
+    return {"choices": [{"finish_reason": finish, "index": 0, "message": message}]}
+
+
+def chat_request(**parameters: Json) -> dict[str, Json]:
+    """Return a request to DashScope in the form of messages."""
+    chosen: Json = {"result_format": "message", **parameters}
+    return {"model": "qwen-flash", "parameters": chosen, "input": {"messages": [USER]}}
+
+
+TEXT = post(
+    GENERATION, PROMPT, output({"finish_reason": "stop", "text": "1, 2, 3"}), x_request_id=REQUEST
+)
+MESSAGE = post(GENERATION, chat_request(), output(in_message("It is sunny.")), x_request_id=REQUEST)
+CUMULATIVE = stream(
+    GENERATION,
+    PROMPT,
+    named_events(
+        output({"finish_reason": "null", "text": "1"}, 1),
+        output({"finish_reason": "null", "text": "1, 2"}, 3),
+        output({"finish_reason": "stop", "text": "1, 2, 3"}, 5),
+    ),
+    x_request_id=REQUEST,
+)
+INCREMENTAL = stream(
+    GENERATION,
+    chat_request(incremental_output=True),
+    named_events(
+        output(in_message("It", "null"), 1),
+        output(in_message(" is", "null"), 2),
+        output(in_message(" sunny.", "stop"), 4),
+    ),
+    x_request_id=REQUEST,
+)
+
+
+def piece(call_id: str, arguments: str, **name: str) -> Json:
+    """Return a piece of a streamed tool call."""
+    function: Json = {**name, "arguments": arguments}
+    return [{"index": 0, "id": call_id, "type": "function", "function": function}]
+
+
+CALLING = stream(
+    GENERATION,
+    chat_request(incremental_output=True, tools=TOOLS),
+    named_events(
+        output(in_message("", "null", tool_calls=piece("call_1", '{"city', name="get_weather")), 1),
+        output(in_message("", "tool_calls", tool_calls=piece("", '": "Beijing"}')), 2),
+    ),
+)
+SEEN = post(
+    f"{AIGC}/multimodal-generation/generation",
+    {"model": "qwen-vl", "input": {"messages": [{"role": "user", "content": [{"text": "?"}]}]}},
+    output(in_message([{"text": "A beach."}])),
+)
+PAINTED = post(
+    f"{AIGC}/multimodal-generation/generation",
+    {"model": "qwen-image", "input": {"messages": [{"role": "user", "content": [{"text": "?"}]}]}},
+    {
+        "output": in_message([{"image": "https://oss.example/1.png?Expires=1"}]),
+        "usage": {"height": 928, "image_count": 1, "width": 1664},
+        "request_id": REQUEST,
+    },
+)
+BAD_KEY = post(
+    GENERATION,
+    PROMPT,
+    {"code": "InvalidApiKey", "message": "Invalid API-key provided.", "request_id": REQUEST},
+    401,
+    x_request_id=REQUEST,
+)
+
+
+# A stream that breaks off with a refusal.
+BROKEN_OFF = stream(
+    GENERATION,
+    PROMPT,
+    named_events(output({"finish_reason": "null", "text": "1"}, 1))
+    + b"id:2\nevent:error\n:HTTP_STATUS/400\ndata:"
+    + compact_bytes({"code": "DataInspectionFailed", "message": "Bad.", "request_id": REQUEST})
+    + b"\n\n",
+)
+
+
+def state(name: str, **more: Json) -> Json:
+    """Return the state of a task."""
+    return {"request_id": REQUEST, "output": {"task_id": TASK, "task_status": name, **more}}
+
+
+POLL = f"{DASHSCOPE}/tasks/{TASK}"
+TIMES: dict[str, Json] = {
+    "submit_time": "2025-12-07 19:28:55.323",
+    "scheduled_time": "2025-12-07 19:28:55.359",
+}
+PICTURE = "https://dashscope-result-bj.oss-cn-beijing.aliyuncs.com/123/a1.png"
+RESULTS: Json = [
+    {"url": PICTURE},
+    {"code": "InternalError.Timeout", "message": "An error occured."},
+]
+PENDING = post(
+    f"{AIGC}/text2image/image-synthesis",
+    {"model": "wanx-v1", "parameters": {"n": 2, "size": "8*4"}, "input": {"prompt": "A cat"}},
+    state("PENDING"),
+    x_request_id=REQUEST,
+)
+RUNNING = get(POLL, state("RUNNING", **TIMES))
+SUCCEEDED = get(
+    POLL,
+    state(
+        "SUCCEEDED",
+        **TIMES,
+        end_time="2025-12-07 19:29:22.754",
+        results=RESULTS,
+        task_metrics={"TOTAL": 2, "SUCCEEDED": 1, "FAILED": 1},
+    ),
+)
+FAILED = get(POLL, state("FAILED", code="InvalidParameter", message="The size is not allowed"))
+UNKNOWN = get(POLL, state("UNKNOWN"))
+IMAGE = exchange("GET", PICTURE, None, png(8, 4), "image/png")
+FILM = post(
+    f"{AIGC}/video-generation/video-synthesis",
+    {"model": "wanx2.1", "parameters": {}, "input": {"prompt": "A dog"}},
+    state("PENDING"),
+)
+FILMED = get(POLL, state("SUCCEEDED", video_url="https://oss.example/a.mp4"))
+TOO_LATE = post(
+    f"{POLL}/cancel",
+    None,
+    {
+        "request_id": REQUEST,
+        "code": "UnsupportedOperation",
+        "message": "Failed to cancel the task, please confirm if the task is in PENDING status.",
+    },
+    400,
+)
+EMBEDDED = post(
+    f"{DASHSCOPE}/services/embeddings/text-embedding/text-embedding",
+    {"model": "text-embedding-v1", "input": {"texts": ["x"]}},
+    {
+        "output": {"embeddings": [{"embedding": [2.1, -6.5], "text_index": 0}]},
+        "usage": {"total_tokens": 5},
+        "request_id": REQUEST,
+    },
+)
+RANKED = post(
+    f"{DASHSCOPE}/services/rerank/text-rerank/text-rerank",
+    {"model": "gte-rerank", "input": {"query": "x", "documents": ["y", "z"]}},
+    {
+        "output": {
+            "results": [
+                {"index": 1, "relevance_score": 0.7},
+                {"index": 0, "relevance_score": 0.2},
+            ]
+        },
+        "usage": {"total_tokens": 54},
+        "request_id": REQUEST,
+    },
+)
+SOCKET = Exchange(
+    Request("GET", "wss://dashscope.aliyuncs.com/api-ws/v1/inference"), Response(101, "Switching")
+)
+
+CHUNK: dict[str, Json] = {
+    "id": "chatcmpl-1",
+    "object": "chat.completion.chunk",
+    "created": 1,
+    "model": "qwen",
+}
+QWEN: dict[str, Json] = {"model": "qwen-flash", "messages": [USER]}
+COMPATIBLE_SYNC = post(
+    COMPATIBLE,
+    QWEN,
+    {**CHUNK, "object": "chat.completion", "choices": choices("Sunny."), "usage": USAGE},
+)
+
+
+def chunk(finish: str | None = None, **delta: Json) -> Json:
+    """Return an event of the OpenAI form."""
+    choice: Json = {"index": 0, **({"finish_reason": finish} if finish else {}), "delta": delta}
+    return {**CHUNK, "choices": [choice], "usage": None}
+
+
+COMPATIBLE_STREAM = stream(
+    COMPATIBLE,
+    {**QWEN, "stream": True, "tools": TOOLS},
+    data_events(
+        chunk(content="", role="assistant", tool_calls=piece("call_1", "", name="get_weather")),
+        chunk(content="", role=None, tool_calls=piece("call_1", '{"city": ', name="")),
+        chunk(tool_calls=piece("", '"Beijing"}')),
+        chunk("tool_calls"),
+        {**CHUNK, "choices": [], "usage": USAGE},
+    ),
+)
+COMPATIBLE_REFUSED = post(
+    COMPATIBLE,
+    QWEN,
+    {
+        "error": {
+            "message": "You didn't provide an API key.",
+            "type": "invalid_request_error",
+            "param": None,
+            "code": None,
+        },
+        "request_id": REQUEST,
+    },
+    401,
+)
+
+CALLING_SO_FAR = stream(
+    GENERATION,
+    chat_request(tools=TOOLS),
+    named_events(
+        output(in_message("", "null", tool_calls=piece("call_1", '{"city', name="get_weather")), 1),
+        output(
+            in_message(
+                "",
+                "tool_calls",
+                tool_calls=piece("call_1", '{"city": "Beijing"}', name="get_weather"),
+            ),
+            2,
+        ),
+    ),
+)
+CLOCKED = post(
+    GENERATION,
+    PROMPT,
+    output({"finish_reason": "stop", "text": "1, 2, 3"}),
+    req_arrive_time="1765106934000",
+    resp_start_time="1765106934512",
+    req_cost_time="512",
+)
+MIXED = post(
+    f"{DASHSCOPE}/services/embeddings/multimodal-embedding/multimodal-embedding",
+    {"model": "multimodal-embedding-v1", "input": {"contents": [{"text": "x"}]}},
+    {
+        "output": {"embeddings": [{"index": 0, "type": "text", "embedding": [0.1, 0.2]}]},
+        "usage": {"input_tokens": 1},
+        "request_id": REQUEST,
+    },
+)
+COMPATIBLE_EMBEDDED = post(
+    COMPATIBLE.replace("chat/completions", "embeddings"),
+    {"model": "text-embedding-v4", "input": "x", "dimensions": 2},
+    {
+        "id": REQUEST,
+        "object": "list",
+        "model": "text-embedding-v4",
+        "data": [{"object": "embedding", "index": 0, "embedding": [0.1, -0.2]}],
+        "usage": {"prompt_tokens": 1, "total_tokens": 1},
+    },
+)
+
+SAMPLES = {
+    "dashscope text": (TEXT,),
+    "dashscope message": (MESSAGE,),
+    "dashscope cumulative": (CUMULATIVE,),
+    "dashscope incremental": (INCREMENTAL,),
+    "dashscope streamed tool": (CALLING,),
+    "dashscope streamed tool, cumulative": (CALLING_SO_FAR,),
+    "dashscope with times": (CLOCKED,),
+    "dashscope multimodal": (SEEN,),
+    "dashscope image as chat": (PAINTED,),
+    "dashscope refusal": (BAD_KEY,),
+    "dashscope image task": (PENDING, RUNNING, SUCCEEDED, IMAGE),
+    "dashscope failed task": (PENDING, RUNNING, FAILED),
+    "dashscope unknown task": (UNKNOWN,),
+    "dashscope cancelled too late": (TOO_LATE,),
+    "dashscope video": (FILM, FILMED),
+    "dashscope embedding": (EMBEDDED,),
+    "dashscope multimodal embedding": (MIXED,),
+    "dashscope rerank": (RANKED,),
+    "dashscope websocket": (SOCKET,),
+    "compatible sync": (COMPATIBLE_SYNC,),
+    "compatible streamed tool": (COMPATIBLE_STREAM,),
+    "compatible embeddings": (COMPATIBLE_EMBEDDED,),
+    "compatible refusal": (COMPATIBLE_REFUSED,),
+}
+"""The exchanges of small valid conversations, by their name."""
+
+
+# ---------------------------------------------------------- faults that break DashScope's rules
+
+_ID = "0" * 32
+
+
+def _is_dashscope(analyzed: AnalyzedExchange) -> bool:
+    """Return whether an exchange is in DashScope's own form or in its compatible one."""
+    endpoint = spoken(analyzed)
+    return endpoint is not None and endpoint.dialect in ("dashscope", "compatible")
+
+
+def _has_own_events(analyzed: AnalyzedExchange) -> bool:
+    endpoint = spoken(analyzed)
+    own = endpoint is not None and endpoint.dialect == "dashscope"
+    return own and bool(analyzed.stream.events)
+
+
+@exchange_fault("status_agrees_with_body", when=_has_own_events)
+def dashscope_error_event(analyzed: AnalyzedExchange) -> Exchange | None:
+    """End a stream that was accepted with an error event."""
+    blocks = event_blocks(analyzed)
+    refusal: Json = {"code": "InternalError", "message": "Broken.", "request_id": _ID}
+    head = f"id:{len(blocks) + 1}\nevent:error\n:HTTP_STATUS/500\ndata:".encode()
+    return with_event_blocks(analyzed, [*blocks, head + compact_bytes(refusal) + b"\n\n"])
+
+
+@exchange_fault("dashscope_events_count_up", when=_has_own_events)
+def dashscope_event_missing(analyzed: AnalyzedExchange) -> Exchange | None:
+    """Remove the first of several events."""
+    blocks = event_blocks(analyzed)
+    return with_event_blocks(analyzed, blocks[1:]) if len(blocks) > 1 else None
+
+
+@exchange_fault("dashscope_events_count_up", when=_has_own_events)
+def dashscope_event_repeated(analyzed: AnalyzedExchange) -> Exchange | None:
+    """Repeat the first event."""
+    blocks = event_blocks(analyzed)
+    return with_event_blocks(analyzed, [blocks[0], *blocks])
+
+
+@exchange_fault("dashscope_event_is_named", b"event:message\n", b"", when=_has_own_events)
+def dashscope_event_renamed(analyzed: AnalyzedExchange, line: bytes) -> Exchange:
+    """Give the last event another name, or none."""
+    return change_event(analyzed, -1, lambda block: block.replace(b"event:result\n", line, 1))
+
+
+@exchange_fault("dashscope_event_tells_status", b":HTTP_STATUS/500\n", b"", when=_has_own_events)
+def dashscope_status_differs(analyzed: AnalyzedExchange, line: bytes) -> Exchange | None:
+    """Set the status of the last event to that of an error, or remove it from one of several."""
+    if not line and len(analyzed.stream.events) < 2:
+        return None
+    return change_event(analyzed, -1, lambda block: block.replace(b":HTTP_STATUS/200\n", line, 1))
+
+
+def _request_id(analyzed: AnalyzedExchange) -> str:
+    """Return the request id in the body; empty where there is none."""
+    parts = analyzed.parts if _is_dashscope(analyzed) else ()
+    own = resolve(parts[0].value, "/request_id") if parts else None
+    return own if isinstance(own, str) and own != _ID else ""
+
+
+@exchange_fault("dashscope_request_ids_agree", when=_request_id)
+def dashscope_header_id_differs(analyzed: AnalyzedExchange) -> Exchange | None:
+    """Set the header x-request-id to the id of another request."""
+    return with_header(analyzed.exchange, "x-request-id", _ID)
+
+
+@exchange_fault("dashscope_request_ids_agree", when=_request_id)
+def dashscope_body_id_differs(analyzed: AnalyzedExchange) -> Exchange | None:
+    """Set the request id in the body to the id of another request."""
+    own = _request_id(analyzed)
+    if len(own) not in range(32, 37) or set(own.lower()) - set("0123456789abcdef-"):
+        return None
+    changed = replace_value(analyzed, analyzed.parts[0], "/request_id", _ID)
+    headed = with_header(analyzed.exchange, "x-request-id", own)
+    return with_body(headed, changed.response.body) if changed else None
+
+
+@exchange_fault("dashscope_times_agree", 1512, 0, when=_is_dashscope)
+def dashscope_duration_differs(analyzed: AnalyzedExchange, duration: int) -> Exchange:
+    """Report another duration, or 0 ms, although the timestamps are 512 ms apart."""
+    exchange = with_header(analyzed.exchange, "req-arrive-time", "1765106934000")
+    exchange = with_header(exchange, "resp-start-time", "1765106934512")
+    return with_header(exchange, "req-cost-time", str(duration))
+
+
+FAULTS = faults_of(vars())
