@@ -14,8 +14,8 @@ from babel.messages.pofile import read_po
 from harness import locale
 from harness.cassette import age
 from harness.compare import FIELDS
-from harness.compare.divergence import _REASONS
-from harness.compare.fields import _ANSWERED, Presence
+from harness.compare.fields import RESPONSES, Presence
+from harness.compare.pairs import REASONS
 from harness.compare.summary import PARTS
 from harness.drift import Kind, Verdict
 from harness.report.html.messages import LABELS
@@ -94,8 +94,8 @@ def test_findings_that_no_rule_makes_have_a_text() -> None:
 
 VALUES = {
     *(field.name for field in FIELDS),
-    *(reason for _, reason in _REASONS),
-    *_ANSWERED.values(),
+    *(reason for _, reason in REASONS),
+    *RESPONSES.values(),
     *PARTS,
     *Kind,
     *Presence,

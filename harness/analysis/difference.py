@@ -1,108 +1,265 @@
-"""Two flat maps of path to value, and where they part. The only file that knows deepdiff.
+"""The difference between two JSON values, walked together; the only file that knows deepdiff.
 
-deepdiff is given flat maps of scalars, and long texts as digests: so its time is linear in the
-number of paths, whatever a recording holds.
+Equal subtrees are stepped over in one comparison. What is left of two lists once equal items at
+both ends are set aside goes to deepdiff, which pairs items by similarity, so that an inserted item
+is one change and does not shift all later ones. deepdiff compares every item with every other:
+longer lists, and arrays of numbers, are aligned here by equal items, and the result says so.
 """
 
 from __future__ import annotations
 
-import hashlib
+import json
 from collections import Counter
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
-from enum import StrEnum
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from difflib import SequenceMatcher
+from itertools import zip_longest
 
-from deepdiff import DeepDiff
+from harness.analysis.change import Change, ChangeKind
+from harness.types import Json
+from harness.wire import MISSING, Missing, escape
 
-from harness.types import LooseJson
-from harness.wire import MISSING, Missing, escape, type_name
+MAX_CHANGES = 10_000
+"""Further changes are counted and not listed."""
 
-MAX_PATHS = 10_000
-"""So many paths of one part are compared one by one; further ones are compared and counted."""
+MAX_PAIRS = 20
+"""Lists with more pairs of items are not given to deepdiff: its time grows with their square."""
 
-_LONG = 200
+MAX_CHARACTERS = 2_000
+"""Lists whose items are longer together are not given to deepdiff."""
 
+MAX_CONTAINERS = 100
+"""Lists with more objects and arrays in them are not given to deepdiff, which recurses."""
 
-class Kind(StrEnum):
-    """How two sides part at one spot."""
-
-    ONLY_LEFT = "only left"
-    ONLY_RIGHT = "only right"
-    TYPE = "type"
-    VALUE = "value"
-    STATUS = "status"
-    OUTCOME = "outcome"
-    MISSING_TURN = "missing turn"
-    MORE = "more"
-
-
-_KINDS: Mapping[str, Kind] = {
-    "dictionary_item_added": Kind.ONLY_RIGHT,
-    "dictionary_item_removed": Kind.ONLY_LEFT,
-    "type_changes": Kind.TYPE,
-    "values_changed": Kind.VALUE,
-}
+_SIMILAR = 0.7
+"""Items whose distance by deepdiff is larger are no pair: one was removed, the other added."""
 
 
 @dataclass(frozen=True, slots=True)
-class Parting:
-    """One path where two maps part."""
+class JsonDifference:
+    """Every change from one JSON value to another, sorted by pointer.
 
+    `by_position` are the pointers of lists too large for deepdiff: items between equal ones were
+    paired by their position. `unlisted` is the number of changes beyond `MAX_CHANGES`.
+    """
+
+    changes: tuple[Change, ...] = ()
+    by_position: tuple[str, ...] = ()
+    unlisted: int = 0
+
+
+def compare_json(left: Json, right: Json) -> JsonDifference:
+    """Compare two JSON values; types count, so 1, 1.0 and true are three values.
+
+    A subtree that one side lacks is one change. Swapping the sides gives the same changes, seen
+    from the other side.
+    """
+    walk = _Walk()
+    changes = sorted(walk.changes(left, right), key=lambda change: (change.pointer, change.kind))
+    listed, rest = changes[:MAX_CHANGES], changes[MAX_CHANGES:]
+    return JsonDifference(tuple(listed), tuple(sorted(walk.by_position)), len(rest))
+
+
+@dataclass(frozen=True, slots=True)
+class _Pair:
+    """Two values at the same place, `MISSING` on the side that has none."""
+
+    pointer: str
     path: str
-    kind: Kind
-    left: LooseJson | Missing
-    right: LooseJson | Missing
+    left: Json | Missing
+    right: Json | Missing
+
+    def key(self, key: str, left: Json | Missing, right: Json | Missing) -> _Pair:
+        step = "/" + escape(key)
+        return _Pair(self.pointer + step, self.path + step, left, right)
+
+    def item(self, number: int, left: Json | Missing, right: Json | Missing) -> _Pair:
+        return _Pair(f"{self.pointer}/{number}", f"{self.path}/[]", left, right)
 
 
-def partings(left: Mapping[str, LooseJson], right: Mapping[str, LooseJson]) -> Iterator[Parting]:
-    """Every path where two flat maps part, in the order of the paths."""
-    paths = sorted({**left, **right})
-    first, rest = paths[:MAX_PATHS], paths[MAX_PATHS:]
-    kinds = _kinds(_tokens(left, first), _tokens(right, first))
-    for path in sorted(kinds):
-        yield Parting(path, kinds[path], left.get(path, MISSING), right.get(path, MISSING))
-    more = sum(1 for path in rest if not _same(left.get(path, MISSING), right.get(path, MISSING)))
-    if more:
-        yield Parting("", Kind.MORE, more, more)
+class _Walk:
+    """One walk over two values."""
+
+    def __init__(self) -> None:
+        self.by_position: list[str] = []
+
+    def changes(self, left: Json, right: Json) -> Iterator[Change]:
+        """Yield every change, in no order."""
+        stack = [_Pair("", "", left, right)]
+        while stack:
+            pair = stack.pop()
+            left_value, right_value = pair.left, pair.right
+            if isinstance(left_value, dict) and isinstance(right_value, dict):
+                if not _identical(left_value, right_value):
+                    stack.extend(_members(pair, left_value, right_value))
+            elif isinstance(left_value, list) and isinstance(right_value, list):
+                if not _identical(left_value, right_value):
+                    yield from self._lists(pair, left_value, right_value, stack)
+            elif not _equal(left_value, right_value):
+                yield _change(pair)
+
+    def _lists(
+        self, pair: _Pair, left: list[Json], right: list[Json], stack: list[_Pair]
+    ) -> Iterator[Change]:
+        """Pair the items of two lists: onto the stack, or by deepdiff as changes."""
+        numbers = _are_numbers(left) and _are_numbers(right)
+        if numbers and len(left) == len(right):
+            stack.extend(
+                pair.item(n, *both) for n, both in enumerate(zip(left, right, strict=True))
+            )
+            return
+        start, end = _common_ends(left, right)
+        first, second = left[start : len(left) - end], right[start : len(right) - end]
+        if _have_no_choice(first, second):
+            stack.extend(_zipped(pair, start, first, start, second))
+        elif not numbers and _is_small(first, second):
+            yield from _deepdiff(pair, start, first, second)
+        else:
+            self.by_position.append(pair.pointer)
+            for i, i_end, j, j_end in _aligned(first, second):
+                stack.extend(_zipped(pair, start + i, first[i:i_end], start + j, second[j:j_end]))
 
 
-def _kinds(left: Mapping[str, LooseJson], right: Mapping[str, LooseJson]) -> dict[str, Kind]:
+def _members(pair: _Pair, left: dict[str, Json], right: dict[str, Json]) -> Iterator[_Pair]:
+    for key in {**left, **right}:
+        yield pair.key(key, left.get(key, MISSING), right.get(key, MISSING))
+
+
+def _zipped(
+    pair: _Pair, start: int, left: Sequence[Json], other: int, right: Sequence[Json]
+) -> Iterator[_Pair]:
+    """Yield items paired by position; `start` and `other` are the positions of the first ones."""
+    for n, (one, two) in enumerate(zip_longest(left, right, fillvalue=MISSING)):
+        yield pair.item((other if one is MISSING else start) + n, one, two)
+
+
+def _change(pair: _Pair) -> Change:
+    kind = _kind(pair.left, pair.right)
+    return Change(kind, pair.path, pair.pointer, pair.left, pair.right)
+
+
+def _kind(left: Json | Missing, right: Json | Missing) -> ChangeKind:
+    if left is MISSING:
+        return ChangeKind.ADDED
+    if right is MISSING:
+        return ChangeKind.REMOVED
+    if type(left) is type(right):
+        return ChangeKind.VALUE
+    if right is None:
+        return ChangeKind.NEWLY_NULL
+    return ChangeKind.NO_LONGER_NULL if left is None else ChangeKind.RETYPED
+
+
+# ------------------------------------------------------------------------------- equality
+
+
+def _identical(left: Json, right: Json) -> bool:
+    """Return whether two values are equal, types and order of keys included."""
+    return left == right and repr(left) == repr(right)
+
+
+def _equal(left: Json | Missing, right: Json | Missing) -> bool:
+    """Return whether two values are equal, types included, in whatever order of keys."""
+    if type(left) is not type(right) or left != right:
+        return False
+    if not isinstance(left, dict | list):
+        return True
+    return repr(left) == repr(right) or _canonical(left) == _canonical(right)
+
+
+def _canonical(value: Json | Missing) -> str:
+    return json.dumps(value, sort_keys=True)
+
+
+def _common_ends(left: Sequence[Json], right: Sequence[Json]) -> tuple[int, int]:
+    """Return how many items are equal at the start, and how many at the end of the rest."""
+    shorter = min(len(left), len(right))
+    start = next((n for n in range(shorter) if not _equal(left[n], right[n])), shorter)
+    rest = shorter - start
+    end = next((n for n in range(rest) if not _equal(left[-1 - n], right[-1 - n])), rest)
+    return start, end
+
+
+def _are_numbers(items: Sequence[Json]) -> bool:
+    return all(type(item) in (int, float) for item in items)
+
+
+# ------------------------------------------------------------------------ pairing list items
+
+
+def _have_no_choice(left: Sequence[Json], right: Sequence[Json]) -> bool:
+    """Return whether items can only be paired by position: as many here as there, none moved."""
+    if len(left) != len(right):
+        return not left or not right
+    return {*map(_canonical, left)}.isdisjoint(map(_canonical, right))
+
+
+def _is_small(left: Sequence[Json], right: Sequence[Json]) -> bool:
+    if len(left) * len(right) > MAX_PAIRS:
+        return False
+    text = repr(left) + repr(right)
+    containers = text.count("{") + text.count("[")
+    # deepdiff encodes texts to hash them, and fails on half a surrogate pair
+    return len(text) <= MAX_CHARACTERS and containers <= MAX_CONTAINERS and "\\ud" not in text
+
+
+def _comes_after(left: Sequence[Json], right: Sequence[Json]) -> bool:
+    """Return whether the sides are to be swapped, so that they are paired alike either way."""
+    return (len(left), _canonical([*left])) > (len(right), _canonical([*right]))
+
+
+def _deepdiff(pair: _Pair, start: int, left: list[Json], right: list[Json]) -> Iterator[Change]:
+    """Yield the changes between two short lists, their items paired by similarity."""
+    from deepdiff import DeepDiff  # takes half a second to import, and is rarely needed
+    from deepdiff.helper import notpresent
+
+    swapped = _comes_after(left, right)
     tree = DeepDiff(
-        left,
-        right,
+        *((right, left) if swapped else (left, right)),
         view="tree",
+        ignore_order=True,
+        report_repetition=True,
+        cutoff_distance_for_pairs=_SIMILAR,
+        cutoff_intersection_for_pairs=1,
         threshold_to_diff_deeper=0,
-        zip_ordered_iterables=True,
     )
-    return {
-        level.path(output_format="list")[0]: _KINDS[name]
-        for name, levels in tree.items()
-        for level in levels
-    }
+    levels = [level for found in tree.values() for level in found]
+    if not levels:
+        yield Change(ChangeKind.REORDERED, pair.path, pair.pointer, left, right)
+    for level in levels:
+        repeats = level.additional.get("repetition")
+        sides = (repeats["old_repeat"], repeats["new_repeat"]) if repeats else (level.t1, level.t2)
+        before, after = (
+            (MISSING if v is notpresent else v) for v in (sides[::-1] if swapped else sides)
+        )
+        steps = level.path(output_format="list", use_t2=(before is MISSING) != swapped)
+        place = pair.item(start + steps[0], before, after)
+        for step in steps[1:]:
+            below = place.item if isinstance(step, int) else place.key
+            place = below(step, before, after)
+        change = _change(place)
+        yield replace(change, kind=ChangeKind.COUNT) if repeats else change
 
 
-def _tokens(values: Mapping[str, LooseJson], paths: list[str]) -> dict[str, LooseJson]:
-    return {path: _token(values[path]) for path in paths if path in values}
+def _aligned(left: Sequence[Json], right: Sequence[Json]) -> Iterator[tuple[int, int, int, int]]:
+    """Yield the ranges of items between those that two long lists have in common."""
+    swapped = _comes_after(left, right)
+    sides = [[*map(_canonical, items)] for items in ((right, left) if swapped else (left, right))]
+    for tag, i, i_end, j, j_end in SequenceMatcher(None, sides[0], sides[1]).get_opcodes():
+        if tag != "equal":
+            yield (j, j_end, i, i_end) if swapped else (i, i_end, j, j_end)
 
 
-def _token(value: LooseJson) -> LooseJson:
-    """A value deepdiff can compare at once: it would lay long texts side by side line by line."""
-    if isinstance(value, str) and (len(value) > _LONG or "\n" in value):
-        return hashlib.sha256(value.encode("utf-8", "surrogatepass")).hexdigest()
-    return value
+# ------------------------------------------------------------------------ leaves and texts
 
 
-def _same(left: LooseJson | Missing, right: LooseJson | Missing) -> bool:
-    return type_name(left) == type_name(right) and bool(left == right)
-
-
-def leaves(value: LooseJson) -> Iterator[tuple[str, str, LooseJson]]:
-    """Yield (pointer, path as in `analysis.shape`, value) of everything that holds nothing else.
+def leaves(value: Json) -> Iterator[tuple[str, str, Json]]:
+    """Yield (JSON pointer, path as in `analysis.shape`, value) of all scalars and empty containers.
 
     >>> list(leaves({"a": [1, {}]}))
     [('/a/0', '/a/[]', 1), ('/a/1', '/a/[]', {})]
     """
-    stack: list[tuple[str, str, LooseJson]] = [("", "", value)]
+    stack: list[tuple[str, str, Json]] = [("", "", value)]
     while stack:
         pointer, path, node = stack.pop()
         if isinstance(node, dict) and node:
@@ -116,16 +273,17 @@ def leaves(value: LooseJson) -> Iterator[tuple[str, str, LooseJson]]:
 
 
 def similarity(left: str, right: str) -> float:
-    """How much two texts have in common, from 0 to 1: the share of pairs of neighbouring
-    characters that both have. Only equal texts reach 1.
+    """Return how much two texts have in common, from 0 to 1; only equal texts reach 1.
+
+    It is the share of pairs of neighbouring characters that both have (Sørensen-Dice).
     """
     if left == right:
         return 1.0
-    ours, theirs = _pairs(left), _pairs(right)
-    total = ours.total() + theirs.total()
-    shared = (ours & theirs).total()
+    left_pairs, right_pairs = _bigrams(left), _bigrams(right)
+    total = left_pairs.total() + right_pairs.total()
+    shared = (left_pairs & right_pairs).total()
     return min(0.999, round(2 * shared / total, 3)) if total else 0.0
 
 
-def _pairs(text: str) -> Counter[str]:
+def _bigrams(text: str) -> Counter[str]:
     return Counter(a + b for a, b in zip(f"\0{text}", f"{text}\0", strict=True))

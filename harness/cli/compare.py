@@ -102,7 +102,7 @@ def _fields(reads: list[AnalyzedTranscript], as_json: bool) -> bool:
         typer.echo(json_report.dumps(json_report.fields(found)))
     else:
         fields.fields(console(), found)
-    return found.differ
+    return found.has_differences
 
 
 def _matrices(groups: Sequence[Sequence[AnalyzedTranscript]], as_json: bool) -> bool:

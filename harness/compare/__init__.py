@@ -4,15 +4,7 @@ from harness.compare.facts import Facts, facts
 from harness.compare.fields import FIELDS, Cell, Field, FieldMatrix, Form, Site, field_matrix
 from harness.compare.matrix import Matrix, Pair, Row, Table, matrix, side_by_side
 from harness.compare.pairs import compare
-from harness.compare.types import (
-    Comparison,
-    Difference,
-    Divergence,
-    Kind,
-    Layer,
-    Spot,
-    TurnComparison,
-)
+from harness.compare.types import Comparison, Difference, Divergence, Layer, TurnComparison
 from harness.config.prices import NO_PRICES, SHIPPED, Cost, Price, Prices, load
 
 __all__ = [
@@ -28,7 +20,6 @@ __all__ = [
     "Field",
     "FieldMatrix",
     "Form",
-    "Kind",
     "Layer",
     "Matrix",
     "Pair",
@@ -36,7 +27,6 @@ __all__ = [
     "Prices",
     "Row",
     "Site",
-    "Spot",
     "Table",
     "TurnComparison",
     "compare",

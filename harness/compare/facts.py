@@ -1,4 +1,4 @@
-"""What one turn of one target came to, in numbers and few words."""
+"""What one turn of one target came to, in figures: tokens, times, letters, cost."""
 
 from __future__ import annotations
 
@@ -10,21 +10,20 @@ from harness.analysis.endpoint import Part
 from harness.analysis.exchange import AnalyzedExchange
 from harness.analysis.reply import read_answer
 from harness.analysis.transcript import AnalyzedTranscript, AnalyzedTurn
-from harness.compare.names import model_of, name
-from harness.compare.summary import delivery, events
+from harness.compare.summary import delivery, event_count, model_of, name
 from harness.config.prices import NO_PRICES, Cost, Price, Prices
 from harness.types import Failure, Outcome, Reply, Timing, ToolCall
 
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """What one turn of one target came to; None where it cannot be told.
+    """What one turn of one target came to; None where it is unknown.
 
-    `first_byte`, `first_token` and `total` are seconds since the turn's first request: to the
-    answer's first byte, to its first event that says anything (the first byte, if it is no
-    stream), and to the end of all, with every poll and the time between them. `han` and `latin`
-    are shares of the letters of the content, from 0 to 1. `cost` is by `price`, and None where
-    the answer does not tell what it is counted by.
+    `first_byte`, `first_token` and `total` are seconds since the turn's first request: until the
+    answer's first byte, its first event with content (the first byte, if it is not a stream), and
+    the end of the turn, with every poll and the time between them. `han` and `latin` are shares of
+    the letters of the content, from 0 to 1. `cost` is by `price`, and None where the answer does
+    not state its usage.
     """
 
     target: str
@@ -49,40 +48,41 @@ class Facts:
     content: str | None = None
 
 
-def facts(read: AnalyzedTranscript, turn: AnalyzedTurn, prices: Prices = NO_PRICES) -> Facts:
-    """What one turn came to, priced on the day it was recorded."""
-    waited, total = _waited(turn), lasted(turn)
-    first = turn.answer.exchange.timing if turn.answer else None
-    token = first_token(turn.answer) if turn.answer else None
-    price = _price(read, turn, prices)
+def facts(transcript: AnalyzedTranscript, turn: AnalyzedTurn, prices: Prices = NO_PRICES) -> Facts:
+    """Return the figures of one turn, priced on the day it was recorded."""
+    waited = _wait(turn)
+    answer = turn.answer
+    timing = answer.exchange.timing if answer else None
+    token = first_token(answer) if answer else None
+    price = _price(transcript, turn, prices)
     return Facts(
-        target=name(read),
+        target=name(transcript),
         turn=turn.turn.number,
         outcome=_outcome(turn),
         delivery=delivery(turn),
-        first_byte=waited + first.first_byte if first else None,
+        first_byte=waited + timing.first_byte if timing else None,
         first_token=None if token is None else waited + token,
-        total=total,
-        events=events(turn),
+        total=duration(turn),
+        events=event_count(turn),
         exchanges=len(turn.readings),
         price=price,
         cost=_cost(turn.outcome, price),
-        **_said(turn.outcome),
+        **_reply_facts(turn.outcome),
     )
 
 
-def _waited(turn: AnalyzedTurn) -> float:
-    """Seconds from a turn's first request to the one that was answered."""
-    starts = [r.exchange.timing.start for r in turn.readings if r.exchange.timing]
-    answered = turn.answer.exchange.timing if turn.answer else None
-    return max(0.0, round(answered.start - min(starts), 6)) if answered else 0.0
+def _wait(turn: AnalyzedTurn) -> float:
+    """Return the seconds from a turn's first request to the one that was answered."""
+    starts = [e.exchange.timing.start for e in turn.readings if e.exchange.timing]
+    timing = turn.answer.exchange.timing if turn.answer else None
+    return max(0.0, round(timing.start - min(starts), 6)) if timing else 0.0
 
 
-def lasted(turn: AnalyzedTurn) -> float | None:
-    """Seconds from a turn's first request to the end of all of them; None where nobody noted it."""
-    timings = [r.exchange.timing for r in turn.readings if r.exchange.timing]
-    began = min((timing.start for timing in timings), default=0.0)
-    ends = (round(timing.start - began, 6) + timing.total for timing in timings)
+def duration(turn: AnalyzedTurn) -> float | None:
+    """Return the seconds from a turn's first request to the end of all; None without timings."""
+    timings = [e.exchange.timing for e in turn.readings if e.exchange.timing]
+    start = min((timing.start for timing in timings), default=0.0)
+    ends = (round(timing.start - start, 6) + timing.total for timing in timings)
     return max(ends, default=None)
 
 
@@ -93,7 +93,7 @@ def _outcome(turn: AnalyzedTurn) -> str:
     return "reply" if isinstance(outcome, Reply) else "unknown"
 
 
-def _said(outcome: Outcome | None) -> dict[str, Any]:
+def _reply_facts(outcome: Outcome | None) -> dict[str, Any]:
     if not isinstance(outcome, Reply):
         return {}
     usage, content = outcome.usage, outcome.content
@@ -112,7 +112,7 @@ def _said(outcome: Outcome | None) -> dict[str, Any]:
 
 
 def scripts(text: str) -> tuple[float | None, float | None]:
-    """The shares of Han and of Latin letters among all letters; None where there is no letter.
+    """Return the shares of Han and of Latin letters among all letters; None without letters.
 
     >>> scripts("GLM 好")
     (0.25, 0.75)
@@ -138,45 +138,45 @@ def _is_han(letter: str) -> bool:
     return any(first <= letter <= last for first, last in _HAN)
 
 
-def first_token(reading: AnalyzedExchange) -> float | None:
-    """Seconds to the first event of a stream that says anything; else to the first byte."""
-    timing = reading.exchange.timing
+def first_token(exchange: AnalyzedExchange) -> float | None:
+    """Return the seconds to the first event of a stream with content, else to the first byte."""
+    timing = exchange.exchange.timing
     if timing is None:
         return None
-    told = next(_telling(reading), None) if timing.arrived else None
-    return timing.first_byte if told is None else _arrival(reading, timing, told)
+    event = next(_events_with_content(exchange), None) if timing.arrived else None
+    return timing.first_byte if event is None else _arrival(exchange, timing, event)
 
 
-def _telling(reading: AnalyzedExchange) -> Iterator[Part]:
-    """The events with content, reasoning or a tool call, in order; read one by one, until found."""
-    endpoint = reading.endpoint
-    if endpoint is None or not reading.is_stream or not reading.accepted:
+def _events_with_content(exchange: AnalyzedExchange) -> Iterator[Part]:
+    """Yield the events with content, reasoning or a tool call, in order, each analyzed alone."""
+    endpoint = exchange.endpoint
+    if endpoint is None or not exchange.is_stream or not exchange.accepted:
         return
-    for part in reading.parts:
-        outcome = read_answer(endpoint, (part,), reading.request_json.value)
+    for part in exchange.parts:
+        outcome = read_answer(endpoint, (part,), exchange.request_json.value)
         if isinstance(outcome, Reply) and (
             outcome.content or outcome.reasoning or outcome.tool_calls
         ):
             yield part
 
 
-def _arrival(reading: AnalyzedExchange, timing: Timing, part: Part) -> float:
-    """When the chunk came that holds the last byte of an event."""
-    event = reading.stream.events[(part.event or 1) - 1]
+def _arrival(exchange: AnalyzedExchange, timing: Timing, part: Part) -> float:
+    """Return when the chunk with the last byte of an event arrived, in seconds."""
+    event = exchange.stream.events[(part.event or 1) - 1]
     end = event.data_offset + len(event.data.encode())
-    seen = 0
-    for size, arrived in zip(reading.exchange.chunks, timing.arrived, strict=False):
-        seen += size
-        if seen >= end:
+    received = 0
+    for size, arrived in zip(exchange.exchange.chunks, timing.arrived, strict=False):
+        received += size
+        if received >= end:
             return arrived
     return timing.total
 
 
-def _price(read: AnalyzedTranscript, turn: AnalyzedTurn, prices: Prices) -> Price | None:
+def _price(transcript: AnalyzedTranscript, turn: AnalyzedTurn, prices: Prices) -> Price | None:
     if not turn.readings or not prices.table:
         return None
-    provider, model = model_of(read, turn.readings[0])
-    return prices.price(provider, model, read.transcript.provenance.recorded_at)
+    provider, model = model_of(transcript, turn.readings[0])
+    return prices.price(provider, model, transcript.transcript.provenance.recorded_at)
 
 
 def _cost(outcome: Outcome | None, price: Price | None) -> Cost | None:

@@ -1,8 +1,8 @@
-"""Where each provider keeps what: every field of an answer, form by form, with the evidence.
+"""Where answers have each field (content, tool calls, tokens, errors ...), with the evidence.
 
-A field is a thing that answers tell, in the terms of the OpenTelemetry GenAI conventions. Where it
-may stand is data of the dialects (`reading.Fields`); here is where it really stood in the recorded
-bytes, how often, with which types.
+A field is named as in the OpenTelemetry GenAI conventions. Where an endpoint may have it is data
+of the endpoint (`analysis.endpoint.Fields`); this module says where the recorded answers really
+have it, how often, and with which types.
 """
 
 from __future__ import annotations
@@ -15,23 +15,22 @@ from enum import StrEnum
 from harness.analysis.endpoint import Fields, Pointers, Role
 from harness.analysis.exchange import AnalyzedExchange
 from harness.analysis.transcript import AnalyzedTranscript, AnalyzedTurn
-from harness.compare.names import model_of
-from harness.compare.summary import part_of
-from harness.types import Failure, LooseJson
+from harness.compare.summary import model_of, part_of
+from harness.types import Failure, Json
 from harness.wire import MISSING, query, resolve, type_name
 
-_TOLD = frozenset({"answer", "stream", "task ended"})
+_COMPLETE = frozenset({"answer", "stream", "task ended"})
 _TASK = frozenset({"task accepted", "task running", "task ended"})
 _REFUSED = frozenset({"refusal"})
-_ANYWHERE: frozenset[str] = frozenset()
+_OPTIONAL: frozenset[str] = frozenset()
 
-_ANSWERED: Mapping[str, str] = {
+RESPONSES: Mapping[str, str] = {
     "event": "stream",
     "submit": "task accepted",
     "poll": "task running",
     "result": "task ended",
 }
-"""What a kind of part is called here; the others keep their name."""
+"""The names of kinds of part in a `Form`; the other kinds keep their name."""
 
 
 class Presence(StrEnum):
@@ -44,16 +43,17 @@ class Presence(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Field:
-    """Something that answers tell.
+    """Something that answers state.
 
-    `otel` is what the OpenTelemetry GenAI conventions call it, empty where they have no name for
-    it; `expected` are the kinds of answer in which its absence is worth a word.
+    `otel` is its name in the OpenTelemetry GenAI conventions, empty where they have none;
+    `pointers` selects its places in an endpoint's data; `expected` are the kinds of response in
+    which its absence is reported.
     """
 
     name: str
     otel: str
     pointers: Callable[[Fields], Pointers]
-    expected: frozenset[str] = _TOLD
+    expected: frozenset[str] = _COMPLETE
 
 
 def _within(pointers: Pointers, path: str) -> Pointers:
@@ -80,33 +80,33 @@ FIELDS = (
     Field("input tokens", "gen_ai.usage.input_tokens", lambda f: f.input_tokens),
     Field("output tokens", "gen_ai.usage.output_tokens", lambda f: f.output_tokens),
     Field("total tokens", "", lambda f: f.total_tokens),
-    Field("image url", "gen_ai.output.messages, uri", lambda f: f.images, _ANYWHERE),
-    Field("vector", "", lambda f: f.vectors, _ANYWHERE),
+    Field("image url", "gen_ai.output.messages, uri", lambda f: f.images, _OPTIONAL),
+    Field("vector", "", lambda f: f.vectors, _OPTIONAL),
     Field("task id", "", lambda f: f.task_id, _TASK),
     Field("task state", "", lambda f: f.state, _TASK),
     Field("error code", "error.type", lambda f: f.code, _REFUSED),
     Field("error message", "", lambda f: f.message, _REFUSED),
 )
-"""Every field, in the order they are told. The form of a tool call is the one all dialects have."""
+"""Every field, in the order of reports. All endpoints have tool calls in the same form."""
 
 
 @dataclass(frozen=True, slots=True, order=True)
 class Form:
-    """One way in which one target was asked and answered.
+    """One form of request and response of one target.
 
-    `endpoint` is a name of `dialects`; `asked` is `messages`, `prompt` or nothing; `answered` is
-    `answer`, `stream`, `task accepted`, `task running`, `task ended` or `refusal`.
+    `endpoint` is the name of an endpoint; `response` is `answer`, `stream`, `task accepted`,
+    `task running`, `task ended` or `refusal`; `request` is `messages`, `prompt` or empty.
     """
 
     endpoint: str
-    answered: str
-    asked: str
+    response: str
+    request: str
     target: str
 
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """One exchange, from 1, in a cassette; of a stream the number of the event, too."""
+    """An exchange of a cassette by its number, from 1; of a stream also the event's number."""
 
     source: str
     exchange: int
@@ -115,10 +115,10 @@ class Evidence:
 
 @dataclass(frozen=True, slots=True)
 class Site:
-    """A place where a field stood in `present` of `of` answers; `pointer` as in `reading.Fields`.
+    """A place that has a field in `present` of `of` answers; `pointer` as in `Fields`.
 
-    `types` are those found there, null included. `events` of `of_events` tells it of the events
-    of streams, of which one is enough for an answer to have the field.
+    `types` are the JSON types there, null included. `events` of `of_events` are the events of
+    streams that have it; one is enough for an answer to have the field.
     """
 
     pointer: str
@@ -137,21 +137,21 @@ class Site:
 
 @dataclass(frozen=True, slots=True)
 class Cell:
-    """One field in one form: where it stood, and in how many of how many answers at all.
+    """One field in one form: its places, and how many of the answers have it at any of them.
 
-    `known` are the pointers that were looked at; none where no place is known.
+    `pointers` are the places that were searched; empty where the endpoint has none.
     """
 
     sites: tuple[Site, ...]
     present: int
     of: int
-    known: Pointers
+    pointers: Pointers
     expected: bool
     evidence: Evidence
 
     @property
     def presence(self) -> Presence:
-        """Whether all, some or none of the answers have the field, at whatever place."""
+        """Whether all, some or none of the answers have the field at any place."""
         return presence(self.present, self.of)
 
 
@@ -165,132 +165,119 @@ class FieldRow:
 
 @dataclass(frozen=True, slots=True)
 class FieldMatrix:
-    """Every field in every form; `answers` counts those of each form."""
+    """Every field in every form; `answers` are the numbers of answers of each form."""
 
     forms: tuple[Form, ...]
     answers: tuple[int, ...]
     rows: tuple[FieldRow, ...]
 
     @property
-    def differ(self) -> bool:
-        """Whether any field stands at several places."""
+    def has_differences(self) -> bool:
+        """Whether any field has several places."""
         places = ({s.pointer for cell in row.cells for s in cell.sites} for row in self.rows)
         return any(len(pointers) > 1 for pointers in places)
 
 
 def presence(present: int, of: int) -> Presence:
-    """So many of so many, in a word."""
+    """Return whether all, some or none of *of* answers have a field that *present* have."""
     if not present:
         return Presence.NEVER
     return Presence.ALWAYS if present == of else Presence.SOMETIMES
 
 
 @dataclass(frozen=True, slots=True)
-class _Seen:
-    """One recorded answer: the reading, the values in it, and the cassette it is in."""
+class _Answer:
+    """One recorded answer, and the cassette it is in."""
 
-    reading: AnalyzedExchange
+    exchange: AnalyzedExchange
     source: str
 
-    @property
-    def fields(self) -> Fields:
-        endpoint = self.reading.endpoint
-        return endpoint.fields if endpoint else Fields()
-
     def evidence(self, event: int | None = None) -> Evidence:
-        return Evidence(self.source, self.reading.number, event)
+        return Evidence(self.source, self.exchange.number, event)
+
+    def types_at(self, pointer: str) -> dict[int, set[str]]:
+        """Return the types at a place by the number of the event; 0 is a body without events."""
+        types = {
+            part.event or 0: {type_name(value) for _, value in query(part.value, pointer)}
+            for part in self.exchange.parts
+        }
+        return {event: names for event, names in types.items() if names}
 
 
-def field_matrix(reads: Iterable[AnalyzedTranscript]) -> FieldMatrix:
-    """Where every field stands in every answer of these transcripts."""
-    groups: dict[Form, list[_Seen]] = defaultdict(list)
-    for read in reads:
-        for turn in read.turns:
-            for form, reading in _forms(read, turn):
-                groups[form].append(_Seen(reading, read.transcript.source))
-    forms = tuple(sorted(groups))
+def field_matrix(transcripts: Iterable[AnalyzedTranscript]) -> FieldMatrix:
+    """Return where every answer of these transcripts has every field."""
+    answers: dict[Form, list[_Answer]] = defaultdict(list)
+    for transcript in transcripts:
+        for turn in transcript.turns:
+            for form, exchange in _forms(transcript, turn):
+                answers[form].append(_Answer(exchange, transcript.transcript.source))
+    forms = tuple(sorted(answers))
     rows = (
-        FieldRow(field, tuple(_cell(field, form, groups[form]) for form in forms))
+        FieldRow(field, tuple(_cell(field, form, answers[form]) for form in forms))
         for field in FIELDS
     )
-    return FieldMatrix(forms, tuple(len(groups[form]) for form in forms), tuple(rows))
+    return FieldMatrix(forms, tuple(len(answers[form]) for form in forms), tuple(rows))
 
 
-def _forms(read: AnalyzedTranscript, turn: AnalyzedTurn) -> Iterator[tuple[Form, AnalyzedExchange]]:
-    """Every answer of a turn that tells something, with its form; a task's are all asked alike."""
-    first = turn.readings[0] if turn.readings else None
-    for reading in turn.readings:
-        endpoint = reading.endpoint
-        if first is None or endpoint is None or endpoint.role in (Role.FILE, Role.OTHER):
+def _forms(
+    transcript: AnalyzedTranscript, turn: AnalyzedTurn
+) -> Iterator[tuple[Form, AnalyzedExchange]]:
+    """Yield every answer of a turn with its form; polls have the request of their task."""
+    for exchange in turn.readings:
+        endpoint = exchange.endpoint
+        if endpoint is None or endpoint.role in (Role.FILE, Role.OTHER):
             continue
-        asked = reading if reading.request_json.value else first
-        yield (
-            Form(
-                endpoint.name,
-                _answered(reading),
-                _asked(asked),
-                read.transcript.target or "/".join(filter(None, model_of(read, asked))),
-            ),
-            reading,
-        )
+        sender = exchange if exchange.request_json.value else turn.readings[0]
+        target = transcript.transcript.target
+        named = target or "/".join(filter(None, model_of(transcript, sender)))
+        yield Form(endpoint.name, _response(exchange), _request(sender), named), exchange
 
 
-def _answered(reading: AnalyzedExchange) -> str:
-    """What came back, in a word; a refusal may come with HTTP 200, a failed task is none."""
-    part = part_of(reading)
-    if isinstance(reading.outcome, Failure) and part != "result":
+def _response(exchange: AnalyzedExchange) -> str:
+    """Return the kind of response; a refusal may come with HTTP 200, a failed task is none."""
+    part = part_of(exchange)
+    if isinstance(exchange.outcome, Failure) and part != "result":
         return "refusal"
-    return _ANSWERED.get(part, part)
+    return RESPONSES.get(part, part)
 
 
-def _asked(reading: AnalyzedExchange) -> str:
-    fields = reading.endpoint.fields if reading.endpoint else Fields()
-    ways = {"messages": fields.messages, "prompt": fields.prompt}
-    asked = reading.request_json.value
-    told = [way for way, pointers in ways.items() if any(_there(asked, p) for p in pointers)]
-    return told[0] if told else ""
+def _request(exchange: AnalyzedExchange) -> str:
+    fields = exchange.endpoint.fields if exchange.endpoint else Fields()
+    body = exchange.request_json.value
+    for form, pointers in (("messages", fields.messages), ("prompt", fields.prompt)):
+        if any(_has_value(body, pointer) for pointer in pointers):
+            return form
+    return ""
 
 
-def _there(value: LooseJson, pointer: str) -> bool:
-    found = resolve(value, pointer)
-    return found is not MISSING and found is not None
+def _has_value(body: Json, pointer: str) -> bool:
+    value = resolve(body, pointer)
+    return value is not MISSING and value is not None
 
 
-def _cell(field: Field, form: Form, answers: Sequence[_Seen]) -> Cell:
-    known = field.pointers(answers[0].fields)
-    sites = tuple(site for pointer in known if (site := _site(pointer, answers)) is not None)
-    have = sum(1 for seen in answers if any(_hits(seen, pointer) for pointer in known))
-    expected = form.answered in field.expected
-    return Cell(sites, have, len(answers), known, expected, answers[0].evidence())
+def _cell(field: Field, form: Form, answers: Sequence[_Answer]) -> Cell:
+    endpoint = answers[0].exchange.endpoint
+    pointers = field.pointers(endpoint.fields if endpoint else Fields())
+    sites = tuple(site for pointer in pointers if (site := _site(pointer, answers)) is not None)
+    present = sum(any(answer.types_at(pointer) for pointer in pointers) for answer in answers)
+    expected = form.response in field.expected
+    return Cell(sites, present, len(answers), pointers, expected, answers[0].evidence())
 
 
-def _site(pointer: str, answers: Sequence[_Seen]) -> Site | None:
-    """What stood at one place in some answers; None where that was nothing in any of them."""
-    looked = [(seen, _hits(seen, pointer)) for seen in answers]
-    there = [(seen, found) for seen, found in looked if found]
-    if not there:
+def _site(pointer: str, answers: Sequence[_Answer]) -> Site | None:
+    """Return what some answers have at one place; None where none has anything there."""
+    types = [(answer, answer.types_at(pointer)) for answer in answers]
+    present = [(answer, by_event) for answer, by_event in types if by_event]
+    if not present:
         return None
-    seen, found = there[0]
-    streams = [(s, f) for s, f in looked if s.reading.is_stream]
+    first, events = present[0]
+    streams = [(a.exchange, by_event) for a, by_event in types if a.exchange.is_stream]
     return Site(
         pointer=pointer,
-        types=tuple(sorted({kind for _, found in there for kind in _types(found)})),
-        present=len(there),
+        types=tuple(sorted({t for _, by_event in present for ts in by_event.values() for t in ts})),
+        present=len(present),
         of=len(answers),
-        evidence=seen.evidence(next(iter(found)) or None),
-        events=sum(len(found) for _, found in streams),
-        of_events=sum(len(seen.reading.parts) for seen, _ in streams),
+        evidence=first.evidence(next(iter(events)) or None),
+        events=sum(len(by_event) for _, by_event in streams),
+        of_events=sum(len(exchange.parts) for exchange, _ in streams),
     )
-
-
-def _types(found: Mapping[int, set[str]]) -> set[str]:
-    return {kind for kinds in found.values() for kind in kinds}
-
-
-def _hits(seen: _Seen, pointer: str) -> dict[int, set[str]]:
-    """The types found at a place, by the number of the event; 0 is a body that is no stream."""
-    hits = {
-        part.event or 0: {type_name(value) for _, value in query(part.value, pointer)}
-        for part in seen.reading.parts
-    }
-    return {event: types for event, types in hits.items() if types}

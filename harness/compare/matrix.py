@@ -1,4 +1,4 @@
-"""All targets of one scenario side by side: which differ, which format each has, and how fast."""
+"""All targets of one scenario side by side: their differences, formats, times and costs."""
 
 from __future__ import annotations
 
@@ -8,9 +8,8 @@ from itertools import combinations
 
 from harness.analysis.transcript import AnalyzedTranscript
 from harness.compare.facts import Facts, facts
-from harness.compare.names import names
-from harness.compare.pairs import common_scenario, compare
-from harness.compare.summary import PARTS, TurnSummary, portrait
+from harness.compare.pairs import compare
+from harness.compare.summary import PARTS, TurnSummary, common_scenario, names, summarize
 from harness.compare.types import Comparison, Layer
 from harness.config.prices import NO_PRICES, Prices
 
@@ -25,23 +24,24 @@ class Pair:
 
     @property
     def shape(self) -> int:
-        """How many spots of their formats part."""
+        """The number of differences in their formats."""
         return len(self.comparison.of(Layer.SHAPE))
 
     @property
     def answer(self) -> int:
-        """How many spots of their answers, in neutral terms, part."""
+        """The number of differences in their answers, in neutral terms."""
         return len(self.comparison.of(Layer.ANSWER))
 
     @property
-    def alike(self) -> tuple[float, ...]:
-        """How much the texts of each turn that has two have in common, from 0 to 1."""
-        return tuple(turn.alike for turn in self.comparison.turns if turn.alike is not None)
+    def similarities(self) -> tuple[float, ...]:
+        """The similarity, from 0 to 1, of the two texts of each turn that has two."""
+        turns = self.comparison.turns
+        return tuple(turn.similarity for turn in turns if turn.similarity is not None)
 
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One path, and which types each target has there; an empty text where it has none."""
+    """One path, and the types of each target there; an empty text where it has no such path."""
 
     path: str
     types: tuple[str, ...]
@@ -49,7 +49,7 @@ class Row:
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """The format of one kind of part, target by target; `present` tells who has such a part."""
+    """The format of one kind of part by target; `present` says which targets have the part."""
 
     part: str
     present: tuple[bool, ...]
@@ -57,11 +57,11 @@ class Table:
 
     @property
     def differing(self) -> tuple[Row, ...]:
-        """The paths where the targets that have such a part do not have the same types."""
-        return tuple(row for row in self.rows if len(set(self._known(row))) > 1)
+        """The paths where the targets that have the part do not have the same types."""
+        return tuple(row for row in self.rows if len(self._variants(row)) > 1)
 
-    def _known(self, row: Row) -> list[str]:
-        return [types for types, there in zip(row.types, self.present, strict=True) if there]
+    def _variants(self, row: Row) -> set[str]:
+        return {types for types, has in zip(row.types, self.present, strict=True) if has}
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,56 +76,56 @@ class Matrix:
 
 
 def matrix(
-    reads: Sequence[AnalyzedTranscript],
+    transcripts: Sequence[AnalyzedTranscript],
     prices: Prices = NO_PRICES,
     repeats: Sequence[AnalyzedTranscript] = (),
 ) -> Matrix:
-    """Put all targets of one scenario side by side; costs are by these prices.
+    """Compare all targets of one scenario, pair by pair; costs are by *prices*.
 
-    What varies between one of them and its `repeats` is no difference, see `compare`.
+    What varies between a target and its *repeats* is no difference, see `compare`.
     """
-    portraits = [[portrait(turn) for turn in read.turns] for read in reads]
-    sides = combinations(range(len(reads)), 2)
+    turns = [[summarize(turn) for turn in transcript.turns] for transcript in transcripts]
+    sides = combinations(range(len(transcripts)), 2)
     return replace(
-        side_by_side(reads, prices),
-        pairs=tuple(Pair(i, j, compare(reads[i], reads[j], repeats)) for i, j in sides),
-        tables=tuple(_tables(portraits)),
+        side_by_side(transcripts, prices),
+        pairs=tuple(Pair(i, j, compare(transcripts[i], transcripts[j], repeats)) for i, j in sides),
+        tables=tuple(_tables(turns)),
     )
 
 
-def side_by_side(reads: Sequence[AnalyzedTranscript], prices: Prices = NO_PRICES) -> Matrix:
-    """A matrix of names and facts alone: nothing is compared yet."""
-    called = names(reads)
+def side_by_side(transcripts: Sequence[AnalyzedTranscript], prices: Prices = NO_PRICES) -> Matrix:
+    """Return a matrix of names and facts alone, without comparisons."""
+    targets = names(transcripts)
     return Matrix(
-        scenario=common_scenario(reads),
-        targets=called,
+        scenario=common_scenario(transcripts),
+        targets=targets,
         pairs=(),
         tables=(),
         facts=tuple(
-            replace(facts(read, turn, prices), target=target)
-            for target, read in zip(called, reads, strict=True)
-            for turn in read.turns
+            replace(facts(transcript, turn, prices), target=target)
+            for target, transcript in zip(targets, transcripts, strict=True)
+            for turn in transcript.turns
         ),
     )
 
 
-def _tables(portraits: Sequence[Sequence[TurnSummary]]) -> Iterator[Table]:
+def _tables(targets: Sequence[Sequence[TurnSummary]]) -> Iterator[Table]:
     for part in PARTS:
-        formats = [_format(turns, part) for turns in portraits]
+        formats = [_format(turns, part) for turns in targets]
         if any(formats):
-            paths = sorted({path for known in formats for path in known})
-            rows = (Row(path, tuple(_cell(known, path) for known in formats)) for path in paths)
-            yield Table(part, tuple(bool(known) for known in formats), tuple(rows))
+            paths = sorted({path for types in formats for path in types})
+            rows = (Row(path, tuple(_types(types, path) for types in formats)) for path in paths)
+            yield Table(part, tuple(bool(types) for types in formats), tuple(rows))
 
 
-def _cell(known: Mapping[str, set[str]], path: str) -> str:
-    return "|".join(sorted(known.get(path, ())))
+def _types(types: Mapping[str, set[str]], path: str) -> str:
+    return "|".join(sorted(types.get(path, ())))
 
 
 def _format(turns: Sequence[TurnSummary], part: str) -> dict[str, set[str]]:
-    """The union of one kind of part over all turns."""
-    found: dict[str, set[str]] = {}
+    """Return the union of the shapes of one kind of part over all turns."""
+    union: dict[str, set[str]] = {}
     for turn in turns:
         for path, types in turn.shapes.get(part, {}).items():
-            found.setdefault(path, set()).update(types.split("|"))
-    return found
+            union.setdefault(path, set()).update(types.split("|"))
+    return union

@@ -1,159 +1,198 @@
-"""What of a turn is compared: the shapes of its parts, its answer in neutral terms, its bodies."""
+"""What of a transcript is compared: its name, and of a turn shapes, answer and bodies."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass
 from itertools import groupby
 
 from harness.analysis.endpoint import Role
 from harness.analysis.exchange import AnalyzedExchange
 from harness.analysis.shape import shape
-from harness.analysis.transcript import AnalyzedTurn
-from harness.types import Choice, Failure, LooseJson, Reply, ToolCall
-from harness.wire import read_json
+from harness.analysis.transcript import AnalyzedTranscript, AnalyzedTurn
+from harness.types import Choice, Failure, Json, Reply, ToolCall, Transcript
+from harness.wire import read_json, resolve
 from harness.wire.images import inspect_image
 
 Shape = Mapping[str, str]
-"""Paths, as in `analysis.shape`, and the types found there, such as `integer|null`."""
+"""Paths, as in `analysis.shape`, and the types there, such as `integer|null`."""
+
+Answer = Mapping[str, Json]
+"""What a turn came to, in terms that belong to no provider; empty values are left out."""
 
 PARTS = ("answer", "event", "submit", "poll", "result", "refusal", "file", "other")
-"""The kinds of part, in the order they are told. A poll is one of a task still running; a result
-is the last one, or a task that failed."""
-
-WITH_VALUES = ("answer", "submit", "result", "refusal", "other")
-"""The kinds of part whose values are compared too: what a stream and a task that is still running
-say on the way depends on the moment."""
+"""The kinds of part, in the order of reports. A poll is one of a task still running; a result is
+the last one, or a task that failed."""
 
 
 @dataclass(frozen=True, slots=True)
 class TurnSummary:
-    """A turn as it is compared."""
+    """A turn as it is compared; `shapes` and `bodies` by kind of part, `events` is a number."""
 
     number: int
     shapes: Mapping[str, Shape]
-    answer: Mapping[str, LooseJson]
+    answer: Answer
     bodies: Mapping[str, tuple[AnalyzedExchange, ...]]
     events: int
 
 
-def portrait(turn: AnalyzedTurn) -> TurnSummary:
-    """Take from a turn what is compared."""
-    grouped: dict[str, list[AnalyzedExchange]] = {}
-    for reading in turn.readings:
-        grouped.setdefault(part_of(reading), []).append(reading)
-    kinds = [kind for kind in PARTS if kind in grouped]
+def summarize(turn: AnalyzedTurn) -> TurnSummary:
+    """Return what of a turn is compared."""
+    exchanges: dict[str, list[AnalyzedExchange]] = {}
+    for exchange in turn.readings:
+        exchanges.setdefault(part_of(exchange), []).append(exchange)
+    bodies = {part: tuple(exchanges[part]) for part in PARTS if part in exchanges}
     return TurnSummary(
         number=turn.turn.number,
-        shapes={kind: _shape(grouped[kind]) for kind in kinds},
-        answer=answer(turn),
-        bodies={kind: tuple(grouped[kind]) for kind in kinds if kind in WITH_VALUES},
-        events=events(turn),
+        shapes={part: _shape(grouped) for part, grouped in bodies.items()},
+        answer=_answer(turn),
+        bodies=bodies,
+        events=event_count(turn),
     )
 
 
-def part_of(reading: AnalyzedExchange) -> str:
-    """Which kind of part an exchange is."""
-    role = reading.endpoint.role if reading.endpoint else Role.OTHER
-    if reading.is_binary:
+def part_of(exchange: AnalyzedExchange) -> str:
+    """Return which kind of part an exchange is, one of `PARTS`."""
+    role = exchange.endpoint.role if exchange.endpoint else Role.OTHER
+    if exchange.is_binary:
         return "file"
-    if not reading.accepted:
+    if not exchange.accepted:
         return "refusal"
-    if reading.is_stream:
+    if exchange.is_stream:
         return "event"
     if role is Role.POLL:
-        return "result" if _ended(reading) else "poll"
+        return "result" if _has_ended(exchange) else "poll"
     return role.value
 
 
-def _ended(reading: AnalyzedExchange) -> bool:
-    outcome, endpoint = reading.outcome, reading.endpoint
+def _has_ended(poll: AnalyzedExchange) -> bool:
+    outcome, endpoint = poll.outcome, poll.endpoint
     if isinstance(outcome, Reply) and endpoint is not None:
         return any(endpoint.states.ended(state) for state in outcome.states)
     return isinstance(outcome, Failure)
 
 
-def _shape(readings: Iterable[AnalyzedExchange]) -> Shape:
-    """The union of the shapes of all JSON values in these readings."""
-    found: dict[str, set[str]] = {}
-    for reading in readings:
-        for path, types in _shape_of(reading):
-            found.setdefault(path, set()).update(types)
-    return {path: "|".join(sorted(types)) for path, types in found.items()}
+def _shape(exchanges: Iterable[AnalyzedExchange]) -> Shape:
+    """Return the union of the shapes of all JSON values in these exchanges."""
+    types: dict[str, set[str]] = {}
+    for exchange in exchanges:
+        for path, kinds in _shapes_of(exchange):
+            types.setdefault(path, set()).update(kinds)
+    return {path: "|".join(sorted(kinds)) for path, kinds in types.items()}
 
 
-def _shape_of(reading: AnalyzedExchange) -> Iterable[tuple[str, Iterable[str]]]:
-    if reading.is_binary:
-        return _file(reading)
-    if not reading.parts:
-        return [("", {"not JSON" if reading.exchange.response.body else "nothing"})]
-    return [item for part in reading.parts for item in shape(part.value).items()]
+def _shapes_of(exchange: AnalyzedExchange) -> Iterable[tuple[str, Iterable[str]]]:
+    if exchange.is_binary:
+        return _file_shape(exchange)
+    if not exchange.parts:
+        return [("", {"not JSON" if exchange.exchange.response.body else "nothing"})]
+    return [item for part in exchange.parts for item in shape(part.value).items()]
 
 
-def _file(reading: AnalyzedExchange) -> list[tuple[str, set[str]]]:
-    response = reading.exchange.response
-    shown = inspect_image(response.body)
+def _file_shape(exchange: AnalyzedExchange) -> list[tuple[str, set[str]]]:
+    response = exchange.exchange.response
+    image = inspect_image(response.body)
     declared = (response.header("content-type") or "").partition(";")[0].strip().lower()
-    media_type = shown.media_type if shown else declared or "unknown"
-    return [("/media type", {media_type}), ("/size", {shown.size if shown else "no picture"})]
+    media_type = image.media_type if image else declared or "unknown"
+    return [("/media type", {media_type}), ("/size", {image.size if image else "no picture"})]
 
 
-def answer(turn: AnalyzedTurn) -> dict[str, LooseJson]:
-    """What a turn came to, in terms that belong to no provider; what was not said is left out."""
+def _answer(turn: AnalyzedTurn) -> dict[str, Json]:
     outcome = turn.outcome
+    answer: dict[str, Json] = {"outcome": "unknown"}
     if isinstance(outcome, Failure):
-        told: dict[str, LooseJson] = {
-            "outcome": "failure",
-            "status": outcome.status,
-            "code": outcome.code,
-        }
+        answer = {"outcome": "failure", "status": outcome.status, "code": outcome.code}
     elif isinstance(outcome, Reply):
-        told = {"outcome": "reply", **_reply(outcome)}
-    else:
-        told = {"outcome": "unknown"}
-    return {**told, "delivery": delivery(turn)}
+        answer = {"outcome": "reply", **_reply(outcome)}
+    return {**answer, "delivery": delivery(turn)}
 
 
-def _reply(reply: Reply) -> dict[str, LooseJson]:
-    usage = reply.usage
-    told = {
+def _reply(reply: Reply) -> dict[str, Json]:
+    counts = asdict(reply.usage) if reply.usage else {}
+    names = ("input_tokens", "output_tokens", "total_tokens")
+    values: dict[str, Json] = {
         **_choice(reply.choices[0]),
-        "usage": usage
-        and {
-            "input_tokens": usage.input_tokens,
-            "output_tokens": usage.output_tokens,
-            "total_tokens": usage.total_tokens,
-        },
+        "usage": {name: counts[name] for name in names} if counts else None,
         "images": len(reply.images) or None,
         "states": [state for state, _ in groupby(reply.states)] or None,
         "cumulative": reply.cumulative or None,
         "choices": {str(choice.index): _choice(choice) for choice in reply.other_choices} or None,
     }
-    return {name: value for name, value in told.items() if value is not None}
+    return {name: value for name, value in values.items() if value is not None}
 
 
-def _choice(choice: Choice) -> dict[str, LooseJson]:
-    told = {
+def _choice(choice: Choice) -> dict[str, Json]:
+    values: dict[str, Json] = {
         "content": choice.content,
         "reasoning": choice.reasoning,
         "finish_reason": choice.finish_reason,
         "tool_calls": [_tool_call(call) for call in choice.tool_calls] or None,
     }
-    return {name: value for name, value in told.items() if value is not None}
+    return {name: value for name, value in values.items() if value is not None}
 
 
-def _tool_call(call: ToolCall) -> dict[str, LooseJson]:
+def _tool_call(call: ToolCall) -> dict[str, Json]:
     parsed = read_json(call.arguments.encode("utf-8", "replace"))
     return {"name": call.name, "arguments": call.arguments if parsed.problem else parsed.value}
 
 
 def delivery(turn: AnalyzedTurn) -> str:
-    """How the answer came: at once, as a stream, or as a task."""
+    """Return how the answer was delivered: `sync`, `stream` or `task`."""
     if turn.polls:
         return "task"
     return "stream" if turn.answer and turn.answer.is_stream else "sync"
 
 
-def events(turn: AnalyzedTurn) -> int:
-    """How many server-sent events a turn's streams have."""
-    return sum(len(reading.stream.events) for reading in turn.readings)
+def event_count(turn: AnalyzedTurn) -> int:
+    """Return the number of server-sent events in a turn's streams."""
+    return sum(len(exchange.stream.events) for exchange in turn.readings)
+
+
+# ---------------------------------------------------------------------- names of transcripts
+
+
+def name(transcript: AnalyzedTranscript) -> str:
+    """Return the name of a transcript by itself: its target, or else its source."""
+    recorded = transcript.transcript
+    return recorded.target or recorded.source or "unknown"
+
+
+def names(transcripts: Sequence[AnalyzedTranscript]) -> tuple[str, ...]:
+    """Return distinct names: several transcripts of one target have scenario, day or source."""
+    twins = ([t for t in transcripts if name(t) == name(each)] for each in transcripts)
+    return tuple(map(_distinct, transcripts, twins))
+
+
+def _distinct(transcript: AnalyzedTranscript, twins: Sequence[AnalyzedTranscript]) -> str:
+    if len(twins) > 1:
+        for detail in _DETAILS:
+            details = [detail(twin.transcript) for twin in twins]
+            if all(details) and len(set(details)) == len(details):
+                return f"{name(transcript)} ({detail(transcript.transcript)})"
+    return name(transcript)
+
+
+_DETAILS: tuple[Callable[[Transcript], str], ...] = (
+    lambda transcript: transcript.scenario,
+    lambda transcript: transcript.provenance.recorded_at[:10],
+    lambda transcript: transcript.source,
+)
+
+
+def model_of(transcript: AnalyzedTranscript, exchange: AnalyzedExchange) -> tuple[str, str]:
+    """Return provider and model: of the transcript's target, or else of an exchange.
+
+    An exchange names them by its endpoint and by the model in its request. Empty where unknown.
+    """
+    provider, slash, model = transcript.transcript.target.partition("/")
+    if slash:
+        return provider, model.partition(" (")[0]
+    requested = resolve(exchange.request_json.value, "/model")
+    dialect = exchange.endpoint.dialect if exchange.endpoint else ""
+    return dialect, requested if isinstance(requested, str) else ""
+
+
+def common_scenario(transcripts: Iterable[AnalyzedTranscript]) -> str:
+    """Return the one scenario of all transcripts; empty where there are several."""
+    scenarios = {transcript.transcript.scenario for transcript in transcripts} - {""}
+    return scenarios.pop() if len(scenarios) == 1 else ""

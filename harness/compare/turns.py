@@ -1,173 +1,210 @@
-"""Two portraits of one turn, layer by layer: shape, answer, content."""
+"""Two turns compared, layer by layer: shape, answer, content."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Set
+from dataclasses import replace
 from itertools import zip_longest
 
-from harness.analysis.difference import Parting, leaves, partings, similarity
+from harness.analysis.change import Change, ChangeKind
+from harness.analysis.difference import compare_json, similarity
 from harness.analysis.exchange import AnalyzedExchange
-from harness.compare.summary import PARTS, TurnSummary
-from harness.compare.types import Difference, Kind, Layer, Spot
-from harness.types import LooseJson
-from harness.wire import MISSING, read_json, type_name
+from harness.analysis.shape import shape
+from harness.compare.summary import PARTS, Answer, TurnSummary
+from harness.compare.types import Difference, Layer, TurnComparison
+from harness.types import Json
+from harness.wire import MISSING, Missing, read_json
 
 REPLY = "reply"
 """The part that is an answer in neutral terms."""
 
 _PROSE = ("/content", "/reasoning")
+_VALUE_PARTS = ("answer", "submit", "result", "refusal", "other")
+"""The parts whose values are compared too. What a stream, or a task that is still running, says on
+the way depends on the moment."""
 
 
-def differences(left: TurnSummary | None, right: TurnSummary | None) -> Iterator[Difference]:
-    """Every spot where two portraits of one turn part, layer by layer."""
+def compare_turns(
+    number: int, left: TurnSummary | None, right: TurnSummary | None
+) -> TurnComparison:
+    """Compare a turn of two transcripts; None stands for a transcript without it."""
     if left is None or right is None:
-        yield from _missing(left or right, left is None)
-        return
-    yield from _shapes(left, right)
-    yield from _answers(left, right)
-    yield from _contents(left, right)
+        return TurnComparison(number, (_missing_turn(number, is_left=left is None),))
+    return _TurnPair(left, right).comparison()
 
 
-def _missing(there: TurnSummary | None, on_the_left: bool) -> Iterator[Difference]:
-    if there is not None:
-        ours, theirs = (MISSING, "present") if on_the_left else ("present", MISSING)
-        yield Difference(Spot(there.number), Kind.MISSING_TURN, ours, theirs, Layer.SHAPE)
+def _missing_turn(number: int, is_left: bool) -> Difference:
+    before, after = (MISSING, "present") if is_left else ("present", MISSING)
+    kind = ChangeKind.MISSING_TURN
+    return Difference(kind, before=before, after=after, turn=number, layer=Layer.SHAPE)
 
 
-def _shapes(left: TurnSummary, right: TurnSummary) -> Iterator[Difference]:
-    for part in PARTS:
-        ours, theirs = left.shapes.get(part), right.shapes.get(part)
-        if ours is not None and theirs is not None:
-            for parting in partings(ours, theirs):
-                kind = Kind.TYPE if parting.kind is Kind.VALUE else parting.kind
-                spot = Spot(left.number, part, parting.path)
-                yield Difference(spot, kind, parting.left, parting.right, Layer.SHAPE)
-        elif ours is not None or theirs is not None:
-            yield _missing_part(Spot(left.number, part), ours is None)
+class _TurnPair:
+    """The summaries of one turn on both sides."""
+
+    def __init__(self, left: TurnSummary, right: TurnSummary) -> None:
+        self.left, self.right, self.number = left, right, left.number
+        self.by_position: list[tuple[str, str]] = []
+
+    def comparison(self) -> TurnComparison:
+        differences = (*self._shapes(), *self._answers(), *self._contents())
+        texts = self.left.answer.get("content"), self.right.answer.get("content")
+        by_position = tuple(self.by_position)
+        return TurnComparison(self.number, differences, _similarity(*texts), by_position)
+
+    def _difference(self, part: str, layer: Layer, change: Change) -> Difference:
+        prose = part == REPLY and change.pointer in _PROSE
+        return Difference(
+            kind=change.kind,
+            path=change.path,
+            pointer=change.pointer,
+            before=change.before,
+            after=change.after,
+            turn=self.number,
+            part=part,
+            layer=layer,
+            similarity=_similarity(change.before, change.after) if prose else None,
+        )
+
+    # --------------------------------------------------------------------------- shape
+
+    def _shapes(self) -> Iterator[Difference]:
+        for part in PARTS:
+            left, right = self.left.shapes.get(part), self.right.shapes.get(part)
+            if left is not None and right is not None:
+                for change in _type_changes(left, right):
+                    yield self._difference(part, Layer.SHAPE, change)
+            elif left is not None or right is not None:
+                # whether a task is seen while it runs depends on the moment
+                layer = Layer.VOLATILE if part == "poll" else Layer.SHAPE
+                yield self._difference(part, layer, _missing_part(is_left=left is None))
+
+    # -------------------------------------------------------------------------- answer
+
+    def _answers(self) -> Iterator[Difference]:
+        if self.left.answer["outcome"] != self.right.answer["outcome"]:
+            before, after = (_outcome(side.answer) for side in (self.left, self.right))
+            change = Change(ChangeKind.OUTCOME, "/outcome", "/outcome", before, after)
+            yield self._difference(REPLY, Layer.ANSWER, change)
+            return
+        for change in self._changes(REPLY, *_parsed(self.left.answer, self.right.answer)):
+            is_status = change.pointer == "/status"
+            named = replace(change, kind=ChangeKind.STATUS) if is_status else change
+            yield self._difference(REPLY, Layer.ANSWER, named)
+        left, right = self.left.events, self.right.events
+        if left and right and left != right:
+            change = Change(ChangeKind.COUNT, "/events", "/events", left, right)
+            yield self._difference(REPLY, Layer.VOLATILE, change)
+
+    def _changes(self, part: str, left: Json, right: Json) -> Iterator[Change]:
+        result = compare_json(left, right)
+        self.by_position += [(part, pointer) for pointer in result.by_position]
+        yield from result.changes
+        if result.unlisted:
+            count = result.unlisted
+            yield Change(ChangeKind.UNLISTED, before=count, after=count)
+
+    # ------------------------------------------------------------------------- content
+
+    def _contents(self) -> Iterator[Difference]:
+        for part in _VALUE_PARTS:
+            bodies = zip_longest(self.left.bodies.get(part, ()), self.right.bodies.get(part, ()))
+            for number, (left, right) in enumerate(bodies, start=1):
+                if left is not None and right is not None and _are_of_one_endpoint(left, right):
+                    name = part if number == 1 else f"{part} {number}"
+                    yield from self._bodies(name, left, right)
+
+    def _bodies(
+        self, part: str, left: AnalyzedExchange, right: AnalyzedExchange
+    ) -> Iterator[Difference]:
+        """Yield other values at paths that both have; other shapes are told already."""
+        volatile = left.endpoint.volatile if left.endpoint else frozenset()
+        values = _value(left), _value(right)
+        shapes: list[Mapping[str, frozenset[str]]] = []
+        for change in self._changes(part, *values):
+            if change.kind.is_type_change or MISSING in (change.before, change.after):
+                shapes = shapes or [shape(value) for value in values]
+                if _is_of_shape(change, *shapes):
+                    continue
+            yield self._difference(part, _layer(change.path, volatile), change)
 
 
-def _missing_part(spot: Spot, on_the_left: bool) -> Difference:
-    """Whether a task is seen running is a matter of the moment; any other part is not."""
-    layer = Layer.VOLATILE if spot.part == "poll" else Layer.SHAPE
-    if on_the_left:
-        return Difference(spot, Kind.ONLY_RIGHT, MISSING, "present", layer)
-    return Difference(spot, Kind.ONLY_LEFT, "present", MISSING, layer)
+def _type_changes(left: Mapping[str, str], right: Mapping[str, str]) -> Iterator[Change]:
+    for path in sorted({**left, **right}):
+        before: str | Missing = left.get(path, MISSING)
+        after: str | Missing = right.get(path, MISSING)
+        if before != after:
+            added = ChangeKind.ADDED if before is MISSING else ChangeKind.RETYPED
+            kind = ChangeKind.REMOVED if after is MISSING else added
+            yield Change(kind, path, "", before, after)
 
 
-def _answers(left: TurnSummary, right: TurnSummary) -> Iterator[Difference]:
-    number = left.number
-    if left.answer["outcome"] != right.answer["outcome"]:
-        spot = Spot(number, REPLY, "/outcome")
-        yield Difference(spot, Kind.OUTCOME, _outcome(left), _outcome(right), Layer.ANSWER)
-        return
-    for parting in partings(*map(_flat, _told(left, right))):
-        kind = Kind.STATUS if parting.path == "/status" else parting.kind
-        spot, alike = Spot(number, REPLY, parting.path), _alike(parting)
-        yield Difference(spot, kind, parting.left, parting.right, Layer.ANSWER, alike)
-    if left.events and right.events and left.events != right.events:
-        spot = Spot(number, REPLY, "/events")
-        yield Difference(spot, Kind.VALUE, left.events, right.events, Layer.VOLATILE)
+def _missing_part(is_left: bool) -> Change:
+    if is_left:
+        return Change(ChangeKind.ADDED, after="present")
+    return Change(ChangeKind.REMOVED, before="present")
 
 
-def _told(
-    left: TurnSummary, right: TurnSummary
-) -> tuple[dict[str, LooseJson], dict[str, LooseJson]]:
-    """Two answers; contents that are JSON, if both are, as the values that they stand for."""
-    ours, theirs = dict(left.answer), dict(right.answer)
-    values = tuple(json_in(told.get("content")) for told in (ours, theirs))
+def _outcome(answer: Answer) -> str:
+    if answer["outcome"] == "failure":
+        return f"failure {answer['status']} {answer['code']}".rstrip()
+    return str(answer["outcome"])
+
+
+def _parsed(left: Answer, right: Answer) -> tuple[dict[str, Json], dict[str, Json]]:
+    """Return two answers; if both contents are JSON, with the values they stand for."""
+    answers = dict(left), dict(right)
+    values = [embedded_json(answer.get("content")) for answer in answers]
     if None not in values:
-        ours["content"], theirs["content"] = values
-    return ours, theirs
-
-
-def json_in(content: LooseJson) -> LooseJson:
-    """The object or list that a text is, in a code fence or not; None if it is none."""
-    text = content.strip() if isinstance(content, str) else ""
-    fenced = _FENCE.fullmatch(text)
-    text = fenced.group(1) if fenced else text
-    if not text.startswith(("{", "[")):
-        return None
-    return read_json(text.encode("utf-8", "replace")).value
+        for answer, value in zip(answers, values, strict=True):
+            answer["content"] = value
+    return answers
 
 
 _FENCE = re.compile(r"```(?:json)?\s*(.*?)\s*```", re.DOTALL | re.IGNORECASE)
 
 
-def alike(left: TurnSummary | None, right: TurnSummary | None) -> float | None:
-    """How much the texts of two answers have in common, from 0 to 1; None unless both have one."""
-    texts = [side.answer.get("content") if side else None for side in (left, right)]
-    ours, theirs = texts
-    if isinstance(ours, str) and isinstance(theirs, str) and (ours or theirs):
-        return similarity(ours, theirs)
-    return None
+def embedded_json(content: Json) -> Json:
+    """Return the object or list that a whole text is, in a code fence or not; else None."""
+    text = content.strip() if isinstance(content, str) else ""
+    fenced = _FENCE.fullmatch(text)
+    text = fenced.group(1) if fenced else text
+    if not text.startswith(("{", "[")):
+        return None
+    value: Json = read_json(text.encode("utf-8", "replace")).value
+    return value
 
 
-def _alike(parting: Parting) -> float | None:
-    left, right = parting.left, parting.right
-    if parting.path in _PROSE and isinstance(left, str) and isinstance(right, str):
+def _similarity(left: Json | Missing, right: Json | Missing) -> float | None:
+    """Return the similarity of two texts; None unless both are texts and one is not empty."""
+    if isinstance(left, str) and isinstance(right, str) and (left or right):
         return similarity(left, right)
     return None
 
 
-def _outcome(portrait: TurnSummary) -> str:
-    told = portrait.answer
-    if told["outcome"] == "failure":
-        return f"failure {told['status']} {told['code']}".rstrip()
-    return str(told["outcome"])
+def _are_of_one_endpoint(left: AnalyzedExchange, right: AnalyzedExchange) -> bool:
+    names = [side.endpoint.name if side.endpoint else "" for side in (left, right)]
+    return names[0] == names[1]
 
 
-def _flat(value: LooseJson) -> dict[str, LooseJson]:
-    return {pointer: leaf for pointer, _, leaf in leaves(value)}
+def _value(exchange: AnalyzedExchange) -> Json:
+    if exchange.parts:
+        value: Json = exchange.parts[0].value
+        return value
+    return exchange.exchange.response.body.decode("utf-8", "replace")
 
 
-def _contents(left: TurnSummary, right: TurnSummary) -> Iterator[Difference]:
-    for part in PARTS:
-        both = zip_longest(left.bodies.get(part, ()), right.bodies.get(part, ()))
-        for count, (ours, theirs) in enumerate(both, start=1):
-            if ours is not None and theirs is not None and _comparable(ours, theirs):
-                name = part if count == 1 else f"{part} {count}"
-                yield from _bodies(Spot(left.number, name), ours, theirs)
-
-
-def _comparable(left: AnalyzedExchange, right: AnalyzedExchange) -> bool:
-    ours, theirs = left.endpoint, right.endpoint
-    return (ours.name if ours else "") == (theirs.name if theirs else "")
-
-
-def _bodies(spot: Spot, left: AnalyzedExchange, right: AnalyzedExchange) -> Iterator[Difference]:
-    """Where two bodies hold different values at paths that both of them have. That a path has
-    another type was said already, as a difference of shape."""
-    volatile = left.endpoint.volatile if left.endpoint else frozenset()
-    ours, theirs = _values(left), _values(right)
-    types, others = _types(ours), _types(theirs)
-    paths = {pointer: path for side in (ours, theirs) for pointer, (path, _) in side.items()}
-    common = types.keys() & others.keys()
-    sides = ({p: v for p, (path, v) in side.items() if path in common} for side in (ours, theirs))
-    for parting in partings(*sides):
-        path = paths.get(parting.path, "")
-        if parting.kind is not Kind.TYPE or types[path] == others[path]:
-            where = Spot(spot.turn, spot.part, parting.path)
-            layer = _layer(path, volatile)
-            yield Difference(where, parting.kind, parting.left, parting.right, layer)
-
-
-def _types(values: Mapping[str, tuple[str, LooseJson]]) -> dict[str, set[str]]:
-    found: dict[str, set[str]] = {}
-    for path, value in values.values():
-        found.setdefault(path, set()).add(type_name(value))
-    return found
-
-
-def _values(reading: AnalyzedExchange) -> dict[str, tuple[str, LooseJson]]:
-    if not reading.parts:
-        text = reading.exchange.response.body.decode("utf-8", "replace")
-        return {"": ("", text)}
-    return {pointer: (path, leaf) for pointer, path, leaf in leaves(reading.parts[0].value)}
+def _is_of_shape(
+    change: Change, left: Mapping[str, frozenset[str]], right: Mapping[str, frozenset[str]]
+) -> bool:
+    """Return whether the shapes of the two bodies show this change, too."""
+    types = left.get(change.path), right.get(change.path)
+    return types[0] != types[1] if change.kind.is_type_change else None in types
 
 
 def _layer(path: str, volatile: Set[str]) -> Layer:
-    """A path is volatile if it, or anything that holds it, is."""
+    """Return `volatile` for a path that is volatile, or in something that is."""
     while path:
         if path in volatile:
             return Layer.VOLATILE

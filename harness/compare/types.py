@@ -1,17 +1,15 @@
-"""What a comparison says: differences, each at a spot, of a kind, in a layer."""
+"""The nouns of a comparison: differences, each at one place and in one layer."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
 
-from harness.analysis.difference import Kind
-from harness.types import LooseJson
-from harness.wire import MISSING, Missing
+from harness.analysis.change import Change, ChangeKind
 
 
 class Layer(StrEnum):
-    """What a difference is about, from the deepest to the least: the order they are told in."""
+    """What a difference is about, in the order of reports: the most fundamental first."""
 
     SHAPE = "shape"
     ANSWER = "answer"
@@ -19,76 +17,59 @@ class Layer(StrEnum):
     VOLATILE = "volatile"
 
 
-@dataclass(frozen=True, slots=True)
-class Spot:
-    """Where two transcripts part: a turn, a kind of part of its answer, and a path in it.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Difference(Change):
+    """One place where two transcripts differ; `before` is the left side, `after` the right one.
 
-    Paths of the layer "shape" are those of `analysis.shape`; the others are JSON pointers, into
-    the body or, for the part "reply", into the answer in neutral terms.
+    In the layer `shape` the sides are types and `path` says where; elsewhere they are values, and
+    `pointer` leads into the body or, for the part `reply`, into the answer in neutral terms. For
+    the kind `unlisted` they are the number of further differences. `similarity` of two texts is
+    from 0 to 1. `varies` says that repeats of one side differ at this place as well.
     """
 
-    turn: int
-    part: str = ""
-    path: str = ""
-
-    def __str__(self) -> str:
-        return " ".join(word for word in (f"turn {self.turn}", self.part, self.path) if word)
-
-
-@dataclass(frozen=True, slots=True)
-class Difference:
-    """One spot where two transcripts part. `left` and `right` are types in the layer "shape",
-    values elsewhere, and `ABSENT` where there is nothing; for the kind "more" they are the number
-    of further paths that part and are not listed. `similarity` of two texts is between 0 and 1.
-    `varies` says that repeats of one of the two differ there as well.
-    """
-
-    spot: Spot
-    kind: Kind
-    left: LooseJson | Missing
-    right: LooseJson | Missing
     layer: Layer
     similarity: float | None = None
     varies: bool = False
 
     @property
     def lengths(self) -> tuple[int, int] | None:
-        """How many characters two texts have; None unless both are texts."""
-        if isinstance(self.left, str) and isinstance(self.right, str):
-            return len(self.left), len(self.right)
+        """The lengths of two texts in characters; None unless both are texts."""
+        if isinstance(self.before, str) and isinstance(self.after, str):
+            return len(self.before), len(self.after)
         return None
 
 
 @dataclass(frozen=True, slots=True)
 class TurnComparison:
-    """One turn on two sides, and every spot where they part.
+    """One turn of two transcripts, and every difference in it.
 
-    `alike` is how much the texts of their answers have in common, from 0 to 1; None unless both
-    have one.
+    `similarity` is that of the texts of the two answers, from 0 to 1; None unless both have one.
+    `by_position` are lists too large to be aligned by similarity, as part and JSON pointer.
     """
 
     number: int
     differences: tuple[Difference, ...] = ()
-    alike: float | None = None
+    similarity: float | None = None
+    by_position: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Divergence:
-    """Where two conversations part: the turn, why in a word, and the difference that shows it.
+    """The first turn that differs by more than wording, and the difference that shows it.
 
-    `why` is `turn`, `failure`, `tool call`, `finish reason`, `JSON`, `images` or `text`.
+    `reason` is `turn`, `failure`, `tool call`, `finish reason`, `JSON`, `images` or `text`.
     """
 
     turn: int
-    why: str
+    reason: str
     difference: Difference
 
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """Two transcripts, and where their shapes, answers and contents part.
+    """Two transcripts, `left` and `right` by name, and the differences of each turn.
 
-    `divergence` is the first turn in which they part by more than wording.
+    `divergence` is the first turn that differs by more than wording; None if none does.
     """
 
     left: str
@@ -98,18 +79,18 @@ class Comparison:
     divergence: Divergence | None = None
 
     @property
-    def told(self) -> tuple[Difference, ...]:
-        """Every difference, those that any two answers have included."""
+    def all_differences(self) -> tuple[Difference, ...]:
+        """Every difference, the volatile ones included."""
         return tuple(difference for turn in self.turns for difference in turn.differences)
 
     @property
     def differences(self) -> tuple[Difference, ...]:
-        """The differences that matter: all but those of the layer "volatile"."""
-        return tuple(d for d in self.told if d.layer is not Layer.VOLATILE)
+        """The differences that matter: all but those of the layer `volatile`."""
+        return tuple(d for d in self.all_differences if d.layer is not Layer.VOLATILE)
 
     def of(self, layer: Layer) -> tuple[Difference, ...]:
-        """The differences of one layer."""
-        return tuple(d for d in self.told if d.layer is layer)
+        """Return the differences of one layer."""
+        return tuple(d for d in self.all_differences if d.layer is layer)
 
     @property
     def same_shape(self) -> bool:
@@ -118,18 +99,6 @@ class Comparison:
 
     @property
     def same_content(self) -> bool:
-        """Whether both sides have the same turns and, volatile values apart, say the same."""
-        missing = any(d.kind is Kind.MISSING_TURN for d in self.told)
+        """Whether both sides have the same turns and, volatile values apart, the same values."""
+        missing = any(d.kind is ChangeKind.MISSING_TURN for d in self.all_differences)
         return not (missing or self.of(Layer.ANSWER) or self.of(Layer.CONTENT))
-
-
-__all__ = [
-    "MISSING",
-    "Comparison",
-    "Difference",
-    "Divergence",
-    "Kind",
-    "Layer",
-    "Spot",
-    "TurnComparison",
-]

@@ -7,7 +7,7 @@ from decimal import Decimal
 
 from harness.analysis.endpoint import Role
 from harness.analysis.transcript import AnalyzedTranscript, AnalyzedTurn
-from harness.compare.names import model_of
+from harness.compare.summary import model_of
 from harness.config.prices import Price, Prices
 from harness.types import Failure, Reply
 

@@ -161,8 +161,9 @@ def _add(
         types.setdefault(path, set()).update(kinds)
     for _, path, leaf in leaves(value):
         sample.values.setdefault(path, Counter())[_token(leaf)] += 1
-        told = isinstance(leaf, str) and leaf not in echoes
-        if told and not _is_id(path) and not below(path, free):
+        if not isinstance(leaf, str) or leaf in echoes:
+            continue
+        if not _is_id(path) and not below(path, free):
             sample.words.setdefault(path, set()).add(leaf)
 
 

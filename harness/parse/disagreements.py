@@ -11,9 +11,9 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, fields
 from enum import StrEnum
 
-from harness.analysis.difference import leaves, partings
+from harness.analysis.change import Change, ChangeKind
+from harness.analysis.difference import compare_json, leaves
 from harness.analysis.exchange import AnalyzedExchange
-from harness.compare.types import Kind as Way
 from harness.types import Choice, Failure, Image, LooseJson, Outcome, Reply, ToolCall, Usage
 from harness.wire import MISSING, Missing, type_name
 
@@ -62,13 +62,12 @@ class Raised:
     typed: bool
 
 
-_WAYS: Mapping[Way, Kind] = {
-    Way.ONLY_LEFT: Kind.LOST,
-    Way.ONLY_RIGHT: Kind.INVENTED,
-    Way.TYPE: Kind.RETYPED,
-    Way.VALUE: Kind.CHANGED,
-    Way.MORE: Kind.CHANGED,
+_KINDS: Mapping[ChangeKind, Kind] = {
+    ChangeKind.REMOVED: Kind.LOST,
+    ChangeKind.ADDED: Kind.INVENTED,
+    ChangeKind.RETYPED: Kind.RETYPED,
 }
+"""The kinds of disagreement by kind of change; any other change is `changed`."""
 
 
 def disagreements(reading: AnalyzedExchange, theirs: Outcome | Raised) -> Iterator[Disagreement]:
@@ -124,31 +123,34 @@ def _values(reading: AnalyzedExchange, theirs: Outcome) -> Iterator[Disagreement
 def _parted(
     ours: LooseJson, theirs: LooseJson, level: Level, where: str = ""
 ) -> Iterator[Disagreement]:
-    left, right = _flat(ours), _flat(theirs)
-    if _same(left, right):
+    """Yield a disagreement for each leaf that is lost, invented or another one."""
+    for change in compare_json(_without_empty(ours), _without_empty(theirs)).changes:
+        kind = _KINDS.get(change.kind, Kind.CHANGED)
+        for leaf in _leaves_of(change):
+            yield Disagreement(
+                kind, level, leaf.path, where + leaf.pointer, leaf.before, leaf.after
+            )
+
+
+def _leaves_of(change: Change) -> Iterator[Change]:
+    """Yield a change for each leaf of a subtree that only one side has."""
+    if not isinstance(change.before, Missing) and not isinstance(change.after, Missing):
+        yield change
         return
-    for parting in partings(_values_of(left), _values_of(right)):
-        path, _ = left.get(parting.path) or right.get(parting.path) or ("", None)
-        kind = _WAYS[parting.kind]
-        yield Disagreement(kind, level, path, where + parting.path, parting.left, parting.right)
+    subtree = change.after if isinstance(change.before, Missing) else change.before
+    for pointer, path, leaf in [] if isinstance(subtree, Missing) else leaves(subtree):
+        sides = (MISSING, leaf) if subtree is change.after else (leaf, MISSING)
+        yield Change(change.kind, change.path + path, change.pointer + pointer, *sides)
 
 
-_Flat = Mapping[str, tuple[str, LooseJson]]
-
-
-def _flat(value: LooseJson) -> _Flat:
-    """Pointer to (path, value) of every leaf that is neither null nor an object without members."""
-    found = ((at, (path, leaf)) for at, path, leaf in leaves(value))
-    return {at: told for at, told in found if told[1] is not None and told[1] != {}}
-
-
-def _values_of(flat: _Flat) -> Mapping[str, LooseJson]:
-    return {at: value for at, (_, value) in flat.items()}
-
-
-def _same(left: _Flat, right: _Flat) -> bool:
-    """Whether two flat maps are equal, types included; most are, and deepdiff takes its time."""
-    return left == right and all(type(left[at][1]) is type(right[at][1]) for at in left)
+def _without_empty(value: LooseJson) -> LooseJson:
+    """Return a value without its members that are null or an empty object."""
+    if isinstance(value, list):
+        return [_without_empty(item) for item in value]
+    if not isinstance(value, dict):
+        return value
+    members = ((key, _without_empty(member)) for key, member in value.items())
+    return {key: member for key, member in members if member is not None and member != {}}
 
 
 _NOT_SAID = frozenset({"views", "cumulative", "retry_after"})

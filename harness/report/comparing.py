@@ -80,12 +80,12 @@ def sources(console: Console, found: Sequence[Matrix]) -> None:
 
 def _alike(pair: Pair) -> str:
     """How alike the texts are: the least and the most of all turns."""
-    shares = [f"{share:.0%}" for share in sorted(pair.alike)]
+    shares = [f"{share:.0%}" for share in sorted(pair.similarities)]
     return "–".join(dict.fromkeys(shares[:1] + shares[-1:])) or "–"
 
 
 def _parted(found: Divergence | None) -> str:
-    return f"turn {found.turn}: {found.why}" if found else "–"
+    return f"turn {found.turn}: {found.reason}" if found else "–"
 
 
 _KEYS = ("target", "turn")
@@ -135,7 +135,7 @@ def comparison(console: Console, found: Comparison) -> None:
     """Two transcripts, and where they part, layer by layer."""
     names = f"{found.left} and {found.right}"
     say(console, f"\n{found.scenario}: {names}" if found.scenario else f"\n{names}", "bold")
-    if not found.told:
+    if not found.all_differences:
         say(console, "no difference")
     elif found.divergence is None:
         say(console, "no turn parts by more than wording and format")
@@ -153,19 +153,18 @@ def comparison(console: Console, found: Comparison) -> None:
 def _first(found: Divergence, length: int) -> str:
     """The first turn that parts, in a sentence."""
     told = found.difference
-    left, right = value(told.left, length), value(told.right, length)
+    left, right = value(told.before, length), value(told.after, length)
     alike = f" ({told.similarity:.0%} alike)" if told.similarity is not None else ""
-    where = f" at {told.spot.path}" if told.spot.path.count("/") > 1 else ""
-    return f"they part in turn {found.turn}, by {found.why}{where}: {left} / {right}{alike}"
+    where = f" at {told.where}" if told.where.count("/") > 1 else ""
+    return f"they part in turn {found.turn}, by {found.reason}{where}: {left} / {right}{alike}"
 
 
 def _differences(parted: Sequence[Difference], length: int) -> Table:
     table = columns("turn", "part", "path", "left", "right", numbers=("turn",))
     for told in parted:
-        spot = told.spot
-        where = spot.path or ("(all of it)" if spot.part else "(the turn)")
-        left, right = value(told.left, length), value(told.right, length)
+        where = told.where or ("(all of it)" if told.part else "(the turn)")
+        left, right = value(told.before, length), value(told.after, length)
         if told.similarity is not None:
             right += f" ({told.similarity:.0%} alike)"
-        add(table, (str(spot.turn), spot.part, where, left, right))
+        add(table, (str(told.turn), told.part, where, left, right))
     return table

@@ -121,7 +121,7 @@ def _images(reads: Iterable[AnalyzedTranscript]) -> set[str]:
 
 
 def _way(form: Form, image: bool) -> Way:
-    asked = "image" if image else form.asked or "other"
+    asked = "image" if image else form.request or "other"
     return Way(image, form.endpoint.partition(".")[0], asked)
 
 
@@ -157,9 +157,9 @@ def _stands(told: Iterable[tuple[Form, Cell]]) -> Iterator[Stand]:
     found: dict[str, list[tuple[str, Site]]] = defaultdict(list)
     answers: Counter[str] = Counter()
     for form, cell in told:
-        answers[form.answered] += cell.of
+        answers[form.response] += cell.of
         for site in cell.sites:
-            found[site.pointer].append((form.answered, site))
+            found[site.pointer].append((form.response, site))
     for pointer, sites in found.items():
         first = sites[0][1]
         kinds = sorted({answered for answered, _ in sites})
@@ -176,11 +176,11 @@ def _stands(told: Iterable[tuple[Form, Cell]]) -> Iterator[Stand]:
 def _lines(form: Form, cell: Cell) -> Iterator[Line]:
     """The places of one form; where it could be expected and is nowhere, that."""
     for site in cell.sites:
-        where, kinds = path(site.pointer), (form.answered,)
+        where, kinds = path(site.pointer), (form.response,)
         stand = Stand(where, site.types, kinds, site.present, site.of, site.evidence)
         yield Line(form, stand, site.events, site.of_events)
     if not cell.sites and cell.expected:
-        yield Line(form, Stand("", (), (form.answered,), 0, cell.of, cell.evidence))
+        yield Line(form, Stand("", (), (form.response,), 0, cell.of, cell.evidence))
 
 
 def _apart(ways: Sequence[Way], found: Sequence[Meaning], i: int, j: int) -> Apart:

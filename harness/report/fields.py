@@ -64,7 +64,7 @@ def _folder(sources: Iterable[str]) -> str:
 def _forms(found: FieldMatrix) -> Table:
     table = columns("", "target", "endpoint", "asked by", "answered", "answers", numbers=_RIGHT)
     for number, (form, answers) in enumerate(zip(found.forms, found.answers, strict=True), 1):
-        words = (form.target, form.endpoint, form.asked or NOWHERE, form.answered)
+        words = (form.target, form.endpoint, form.request or NOWHERE, form.response)
         add(table, (str(number), *words, str(answers)))
     return table
 

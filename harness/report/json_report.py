@@ -20,13 +20,13 @@ from harness.compare import (
     Price,
     field_matrix,
 )
-from harness.compare.types import MISSING
 from harness.report.conversation import Said, Talk
 from harness.report.conversation import conversation as talks
 from harness.report.format import encodable
 from harness.report.ranking import Ranking, contests
 from harness.report.report import Report
 from harness.types import Failure, Finding, LooseJson, Reply, Severity, ToolCall
+from harness.wire import MISSING
 
 if TYPE_CHECKING:
     from harness.drift import Drift
@@ -198,7 +198,7 @@ def _cell(position: int, cell: Cell) -> dict[str, Any]:
         "present": cell.present,
         "of": cell.of,
         "places": [{**asdict(site), "presence": site.presence.value} for site in cell.sites],
-        "looked_at": list(cell.known),
+        "looked_at": list(cell.pointers),
     }
 
 
@@ -211,25 +211,25 @@ def comparison(found: Comparison) -> dict[str, Any]:
         "same_shape": found.same_shape,
         "same_content": found.same_content,
         "divergence": found.divergence and _divergence(found.divergence),
-        "alike": {str(turn.number): turn.alike for turn in found.turns},
-        "differences": [difference(parted) for parted in found.told],
+        "similarity": {str(turn.number): turn.similarity for turn in found.turns},
+        "differences": [difference(parted) for parted in found.all_differences],
     }
 
 
 def _divergence(found: Divergence) -> dict[str, Any]:
-    return {"turn": found.turn, "why": found.why, "difference": difference(found.difference)}
+    return {"turn": found.turn, "reason": found.reason, "difference": difference(found.difference)}
 
 
 def difference(parted: Difference) -> dict[str, Any]:
     """A difference as a JSON object; `left` or `right` is left out where there is nothing."""
     told: dict[str, Any] = {
-        "turn": parted.spot.turn,
-        "part": parted.spot.part,
-        "path": parted.spot.path,
+        "turn": parted.turn,
+        "part": parted.part,
+        "path": parted.where,
         "layer": parted.layer.value,
         "kind": parted.kind.value,
     }
-    sides = {"left": parted.left, "right": parted.right}
+    sides = {"left": parted.before, "right": parted.after}
     told |= {name: side for name, side in sides.items() if side is not MISSING}
     if parted.varies:
         told["varies_between_repeats"] = True

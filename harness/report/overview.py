@@ -8,7 +8,7 @@ from enum import StrEnum
 from statistics import fmean
 
 from harness.analysis.transcript import AnalyzedTranscript
-from harness.compare.facts import lasted
+from harness.compare.facts import duration
 from harness.report.report import Report
 from harness.types import Reply, Severity
 
@@ -76,5 +76,5 @@ def _state(problem: bool, errors: int, warnings: int) -> State:
 
 def _time(reads: Sequence[AnalyzedTranscript]) -> float | None:
     turns = [turn for read in reads for turn in read.turns if isinstance(turn.outcome, Reply)]
-    known = [time for time in map(lasted, turns) if time is not None]
+    known = [time for time in map(duration, turns) if time is not None]
     return fmean(known) if known else None

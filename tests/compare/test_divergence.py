@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from harness.compare import Layer, compare
-from harness.compare.turns import json_in
+from harness.compare.turns import embedded_json
 from harness.types import LooseJson
 
 from .wires import answered, said, told
@@ -18,14 +18,14 @@ def part(left: LooseJson, right: LooseJson, status: int = 200) -> tuple[int, str
     ours = told([answered(SAME)], [answered(left)])
     theirs = told([answered(SAME)], [answered(right, status=status)])
     found = compare(ours, theirs).divergence
-    return (found.turn, found.why, found.difference.spot.path) if found else None
+    return (found.turn, found.reason, found.difference.where) if found else None
 
 
 @pytest.mark.parametrize(
     ("right", "why", "path"),
     [
         ({"tools": [["g", "{}"]], "text": "x"}, "tool call", "/tool_calls/0/name"),
-        ({"text": "完全不同"}, "tool call", "/tool_calls/0/name"),
+        ({"text": "完全不同"}, "tool call", "/tool_calls"),
         ({"tools": [["f", '{"a": 1}']], "finish": "length"}, "finish reason", "/finish_reason"),
         ({"tools": [["f", '{"a": 1}']], "text": "完全不同"}, "text", "/content"),
         ({"tools": [["f", '{"a": 1}']], "images": ["u"]}, "images", "/images"),
@@ -54,7 +54,7 @@ def test_a_missing_turn_is_one() -> None:
     """A conversation that ends sooner parts where the other goes on."""
     found = compare(told([answered(SAME)]), told([answered(SAME)], [answered(SAME)])).divergence
     assert found is not None
-    assert (found.turn, found.why) == (2, "turn")
+    assert (found.turn, found.reason) == (2, "turn")
 
 
 @pytest.mark.parametrize("fence", ["{}", "```json\n{}\n```", "```\n{}\n```\n"])
@@ -64,18 +64,18 @@ def test_json_is_compared_as_json(fence: str) -> None:
     same, other = '{"price":[1,2],"name":"茶"}', '{"price":[1,3],"name":"茶"}'
     assert compare(said(left), said({"text": fence.replace("{}", same)})).of(Layer.ANSWER) == ()
     (found,) = compare(said(left), said({"text": fence.replace("{}", other)})).of(Layer.ANSWER)
-    assert (found.spot.path, found.left, found.right) == ("/content/price/1", 2, 3)
+    assert (found.where, found.before, found.after) == ("/content/price/1", 2, 3)
     assert part(left, {"text": other}) == (2, "JSON", "/content/price/1")
 
 
 @pytest.mark.parametrize("text", ["1", '"a"', "null", "{", "{} or so", "", None, "```\n1\n```"])
 def test_what_is_not_taken_for_json(text: str | None) -> None:
     """Only an object or a list that is the whole text."""
-    assert json_in(text) is None
+    assert embedded_json(text) is None
 
 
 def test_how_alike_the_texts_of_each_turn_are() -> None:
     """Between 0 and 1; None where a side has no text."""
     left = told([answered({"text": "你好吗"})], [answered({"text": "x"})], [answered({})])
     right = told([answered({"text": "你好"})], [answered({"text": "x"})], [answered({"text": "y"})])
-    assert [turn.alike for turn in compare(left, right).turns] == [0.571, 1.0, None]
+    assert [turn.similarity for turn in compare(left, right).turns] == [0.571, 1.0, None]

@@ -79,7 +79,7 @@ def test_a_field_that_is_nowhere_is_never_there() -> None:
     found = field_matrix([told(exchange(CHAT, says("x")), refusal)])
     never = cell(found, "reasoning", 0)
     assert (never.presence, never.of, never.expected) == (Presence.NEVER, 1, True)
-    assert never.known[0] == "/choices/0/message/reasoning_content"
+    assert never.pointers[0] == "/choices/0/message/reasoning_content"
     assert not cell(found, "content", 1).expected
     assert places(found, "error code", 1) == [("/error/code", ("string",), "always 1/1")]
 
@@ -96,12 +96,12 @@ def test_prompt_and_messages_are_two_forms() -> None:
             )
         ]
     )
-    assert [form.asked for form in found.forms] == ["messages", "prompt"]
+    assert [form.request for form in found.forms] == ["messages", "prompt"]
     assert [places(found, "content", form)[0][0] for form in (0, 1)] == [
         "/output/choices/0/message/content",
         "/output/text",
     ]
-    assert found.differ
+    assert found.has_differences
 
 
 def test_one_event_is_enough_for_a_stream_to_have_a_field() -> None:
@@ -116,7 +116,7 @@ def test_one_event_is_enough_for_a_stream_to_have_a_field() -> None:
 def test_a_refusal_may_come_with_http_200() -> None:
     """It is no answer that lacks its content."""
     found = field_matrix([told(exchange(CHAT, {"error": {"code": "1305", "message": "busy"}}))])
-    assert [form.answered for form in found.forms] == ["refusal"]
+    assert [form.response for form in found.forms] == ["refusal"]
 
 
 def test_a_transcript_without_target_is_named_by_dialect_and_model() -> None:
@@ -128,19 +128,19 @@ def test_a_transcript_without_target_is_named_by_dialect_and_model() -> None:
 def test_nothing_makes_an_empty_matrix() -> None:
     """No transcript has no form; every field has its row all the same."""
     found = field_matrix([])
-    assert (found.forms, len(found.rows), found.differ) == ((), len(FIELDS), False)
+    assert (found.forms, len(found.rows), found.has_differences) == ((), len(FIELDS), False)
     assert presence(0, 0) is Presence.NEVER
 
 
 def test_the_shipped_cassettes_cover_what_there_is() -> None:
     """Every way of asking and answering, and the place of each in the recorded bytes."""
     found = field_matrix(recordings.read_cassette(path) for path in store.find([SHIPPED]))
-    ways = {(form.endpoint.partition(".")[0], form.answered) for form in found.forms}
+    ways = {(form.endpoint.partition(".")[0], form.response) for form in found.forms}
     assert {answered for _, answered in ways} == {
         *("answer", "stream", "refusal"),
         *("task accepted", "task running", "task ended"),
     }
-    assert {form.asked for form in found.forms} == {"messages", "prompt"}, "polls as their task"
+    assert {form.request for form in found.forms} == {"messages", "prompt"}, "polls as their task"
     images = {
         site.pointer
         for position in range(len(found.forms))
@@ -156,7 +156,7 @@ def test_real_recordings_keep_content_where_the_dialects_say() -> None:
     native = RECORDINGS / "dashscope" / "test_generation_call_basic.yaml"
     found = field_matrix(recordings.read_cassette(path) for path in store.find([folder, native]))
     where = {
-        (form.endpoint, form.answered): {s.pointer for s in cell(found, "content", at).sites}
+        (form.endpoint, form.response): {s.pointer for s in cell(found, "content", at).sites}
         for at, form in enumerate(found.forms)
     }
     assert where == {

@@ -20,7 +20,7 @@ def test_every_pair_is_compared() -> None:
     found = matrix([LEFT, RIGHT, REFUSED])
     assert found.targets == ("ours/one", "theirs/two", "ours/three")
     assert [(p.left, p.right, p.shape, p.answer) for p in found.pairs] == [
-        (0, 1, 6, 4),
+        (0, 1, 6, 2),
         (0, 2, 2, 1),
         (1, 2, 2, 1),
     ]
@@ -77,7 +77,7 @@ def test_several_recordings_of_one_target_are_told_apart() -> None:
     assert [(f.target, f.content) for f in found.facts] == list(
         zip(found.targets, "ab", strict=True)
     )
-    assert found.pairs[0].alike == (0.0,)
+    assert found.pairs[0].similarities == (0.0,)
 
 
 def test_a_matrix_of_several_scenarios_is_named_by_none() -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from harness.analysis.transcript import AnalyzedTranscript
 from harness.compare import Layer, compare, matrix
-from harness.compare.noise import repeats_of
+from harness.compare.pairs import repeats_of
 from harness.types import LooseJson
 
 from .wires import answered, told
@@ -28,14 +28,14 @@ def test_what_repeats_differ_in_is_put_aside() -> None:
     right = theirs({**ONE, "text": "完全不同", "finish": "length", "more": {"a": 2, "b": 2}})
     again = ours({**ONE, "text": "又是别的", "more": {"a": 3, "b": 1}})
     plain, found = compare(left, right), compare(left, right, [again])
-    assert [d.spot.path for d in plain.differences] == [
+    assert [d.where for d in plain.differences] == [
         *("/content", "/finish_reason", "/finish", "/more/a", "/more/b", "/text"),
     ]
-    assert [d.spot.path for d in found.differences] == ["/finish_reason", "/finish", "/more/b"]
-    aside = [(d.layer, d.spot.path, d.varies) for d in found.told if d.varies]
+    assert [d.where for d in found.differences] == ["/finish_reason", "/finish", "/more/b"]
+    aside = [(d.layer, d.where, d.varies) for d in found.all_differences if d.varies]
     assert aside == [(Layer.VOLATILE, p, True) for p in ("/content", "/more/a", "/text")]
     assert found.divergence is not None
-    assert found.divergence.why == "finish reason"
+    assert found.divergence.reason == "finish reason"
 
 
 def test_repeats_of_either_side_count_and_of_no_other() -> None:
@@ -52,7 +52,7 @@ def test_noise_is_noise_in_its_own_turn_only() -> None:
     left, right = ours(ONE, ONE), theirs({**ONE, "text": "x"}, {**ONE, "text": "y", "new": 1})
     again = ours({**ONE, "text": "z", "new": 1}, ONE)
     found = compare(left, right, [again]).differences
-    assert [str(d.spot) for d in found] == [
+    assert [d.location for d in found] == [
         "turn 2 answer /new",
         "turn 2 reply /content",
         "turn 2 answer /text",

@@ -6,8 +6,9 @@ import time
 
 import pytest
 
+from harness.analysis.change import ChangeKind
 from harness.analysis.transcript import AnalyzedTranscript, analyze
-from harness.compare import Difference, Kind, Layer, Spot, compare
+from harness.compare import Difference, Layer, compare
 from harness.providers.endpoints import recognise
 from harness.types import Exchange, Transcript, Turn
 from harness.wire import MISSING
@@ -22,15 +23,15 @@ def parted(
 ) -> list[tuple[str, str, object, object]]:
     """The differences of one layer as tuples."""
     found = compare(left, right).of(layer)
-    return [(str(d.spot), d.kind.value, d.left, d.right) for d in found]
+    return [(d.location, d.kind.value, d.before, d.after) for d in found]
 
 
 def test_a_path_that_only_one_side_has_is_a_difference_of_shape() -> None:
     """A path that only one side has is a difference of shape, told with its type."""
     left, right = said({"a": 1, "b": []}), said({"a": 1, "c": "x"})
     assert parted(left, right, Layer.SHAPE) == [
-        ("turn 1 answer /b", "only left", "array", MISSING),
-        ("turn 1 answer /c", "only right", MISSING, "string"),
+        ("turn 1 answer /b", "removed", "array", MISSING),
+        ("turn 1 answer /c", "added", MISSING, "string"),
     ]
     assert parted(left, right, Layer.CONTENT) == []
 
@@ -39,7 +40,7 @@ def test_a_path_with_another_type_is_a_difference_of_shape() -> None:
     """A path with another type is a difference of shape, and not of content as well."""
     left, right = said({"x": [1, None]}), said({"x": ["1", None]})
     assert parted(left, right, Layer.SHAPE) == [
-        ("turn 1 answer /x/[]", "type", "integer|null", "null|string")
+        ("turn 1 answer /x/[]", "retyped", "integer|null", "null|string")
     ]
     assert not compare(left, right).same_shape
     assert parted(left, right, Layer.CONTENT) == []
@@ -63,7 +64,7 @@ def test_volatile_values_are_told_apart() -> None:
     found = compare(
         said({"id": "1", "items": [{"id": 1}]}), said({"id": "2", "items": [{"id": 2}]})
     )
-    assert [str(d.spot) for d in found.of(Layer.VOLATILE)] == [
+    assert [d.location for d in found.of(Layer.VOLATILE)] == [
         "turn 1 answer /id",
         "turn 1 answer /items/0/id",
     ]
@@ -74,20 +75,20 @@ def test_values_are_compared_only_between_equal_endpoints() -> None:
     """Two providers are compared by shape and by answer, never value by value."""
     left = told([answered({"model": "a"})])
     right = told([answered({"model": "b"}, "/talk")], target="theirs/two")
-    assert compare(left, right).told == ()
+    assert compare(left, right).all_differences == ()
 
 
 def test_an_item_more_in_a_list_is_a_difference_of_content() -> None:
     """An item more in a list both sides have is a difference of content, not of shape."""
     left, right = said({"x": [1]}), said({"x": [1, 2]})
     assert parted(left, right, Layer.SHAPE) == []
-    assert parted(left, right, Layer.CONTENT) == [("turn 1 answer /x/1", "only right", MISSING, 2)]
+    assert parted(left, right, Layer.CONTENT) == [("turn 1 answer /x/1", "added", MISSING, 2)]
 
 
 def test_true_is_not_one() -> None:
     """Values of mixed lists are compared with their types."""
     left, right = said({"x": [1, True]}), said({"x": [True, 1]})
-    assert [kind for _, kind, _, _ in parted(left, right, Layer.CONTENT)] == ["type", "type"]
+    assert [kind for _, kind, _, _ in parted(left, right, Layer.CONTENT)] == ["reordered"]
 
 
 def test_answers_in_two_formats_are_compared_in_neutral_terms() -> None:
@@ -102,7 +103,15 @@ def test_a_text_is_told_with_its_likeness_and_lengths() -> None:
     """Another text is told with how alike the two are, and how long."""
     (found,) = compare(said({"text": "你好吗"}), said({"text": "你好"})).of(Layer.ANSWER)
     assert found == Difference(
-        Spot(1, "reply", "/content"), Kind.VALUE, "你好吗", "你好", Layer.ANSWER, 0.571
+        kind=ChangeKind.VALUE,
+        path="/content",
+        pointer="/content",
+        before="你好吗",
+        after="你好",
+        turn=1,
+        part="reply",
+        layer=Layer.ANSWER,
+        similarity=0.571,
     )
     assert found.lengths == (3, 2)
 
@@ -134,14 +143,16 @@ def test_the_chunking_of_a_stream_does_not_matter() -> None:
     right = told([streamed({"text": "你"}, {"text": "好"}, {"text": "！"})])
     found = compare(left, right)
     assert found.differences == ()
-    assert [(str(d.spot), d.left, d.right) for d in found.told] == [("turn 1 reply /events", 2, 3)]
+    assert [(d.location, d.before, d.after) for d in found.all_differences] == [
+        ("turn 1 reply /events", 2, 3)
+    ]
 
 
 def test_the_shape_of_a_stream_is_that_of_all_its_events() -> None:
     """A type that only one event of a stream has is part of the stream's shape."""
     left, right = told([streamed({"x": 1}, {"x": None})]), told([streamed({"x": 1}, {"x": 2})])
     assert parted(left, right, Layer.SHAPE) == [
-        ("turn 1 event /x", "type", "integer|null", "integer")
+        ("turn 1 event /x", "retyped", "integer|null", "integer")
     ]
 
 
@@ -149,8 +160,8 @@ def test_a_stream_and_an_answer_at_once_differ_in_delivery() -> None:
     """A stream and an answer at once have other parts and another delivery."""
     left, right = said({"text": "a"}), told([streamed({"text": "a"})])
     assert parted(left, right, Layer.SHAPE) == [
-        ("turn 1 answer", "only left", "present", MISSING),
-        ("turn 1 event", "only right", MISSING, "present"),
+        ("turn 1 answer", "removed", "present", MISSING),
+        ("turn 1 event", "added", MISSING, "present"),
     ]
     assert parted(left, right, Layer.ANSWER) == [
         ("turn 1 reply /delivery", "value", "sync", "stream")
@@ -167,16 +178,15 @@ def test_how_often_a_task_was_polled_does_not_matter() -> None:
     """A task that was polled more often, through the same states, is the same."""
     left = told(task("RUNNING", "DONE"))
     right = told(task("WAITING", "RUNNING", "RUNNING", "DONE"))
-    assert compare(left, right).told == ()
+    assert compare(left, right).all_differences == ()
 
 
 def test_the_states_of_a_task_are_compared() -> None:
     """A task that went another way, unseen while running, is told."""
     found = compare(told(task("RUNNING", "DONE")), told(task("DONE")))
-    assert [(d.layer, str(d.spot)) for d in found.told] == [
+    assert [(d.layer, d.location) for d in found.all_differences] == [
         (Layer.VOLATILE, "turn 1 poll"),
         (Layer.ANSWER, "turn 1 reply /states/1"),
-        (Layer.ANSWER, "turn 1 reply /states/2"),
     ]
 
 
@@ -202,9 +212,9 @@ def test_a_picture_is_compared_by_type_and_size() -> None:
     left = told([exchange(PNG + b"one", "/files/1", "image/png")])
     right = told([exchange(PNG + b"two", "/files/2", "application/octet-stream")])
     other = told([exchange(PNG[:-1] + b"\x01", "/files/2", "image/png")])
-    assert compare(left, right).told == ()
+    assert compare(left, right).all_differences == ()
     assert parted(left, other, Layer.SHAPE) == [
-        ("turn 1 file /size", "type", "1024x512", "1024x513")
+        ("turn 1 file /size", "retyped", "1024x512", "1024x513")
     ]
 
 
@@ -212,8 +222,8 @@ def test_a_missing_turn_is_a_difference() -> None:
     """Turns are matched by number; one that a side does not have is told."""
     one = [answered({})]
     found = compare(told(one), told(one, one))
-    assert [(str(d.spot), d.kind, d.left, d.right) for d in found.told] == [
-        ("turn 2", Kind.MISSING_TURN, MISSING, "present")
+    assert [(d.location, d.kind, d.before, d.after) for d in found.all_differences] == [
+        ("turn 2", ChangeKind.MISSING_TURN, MISSING, "present")
     ]
     assert (found.same_shape, found.same_content) == (False, False)
 
@@ -241,7 +251,7 @@ def test_a_large_answer_is_compared_to_the_last_value() -> None:
     began = time.process_time()
     found = compare(*sides)
     assert time.process_time() - began < 2
-    assert [(d.layer, d.spot.path) for d in found.told] == [
+    assert [(d.layer, d.where) for d in found.all_differences] == [
         (Layer.SHAPE, "/at"),
         (Layer.CONTENT, "/list/0/id"),
         (Layer.CONTENT, "/list/1999/more/0"),

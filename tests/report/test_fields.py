@@ -59,7 +59,7 @@ def test_fields_as_json() -> None:
     """Each field with each form: how often, where, and what was looked at."""
     found = json.loads(json_report.dumps(json_report.fields(FOUND)))
     content = next(row for row in found["fields"] if row["field"] == "content")
-    prompt = next(n for n, form in enumerate(found["forms"]) if form["asked"] == "prompt")
+    prompt = next(n for n, form in enumerate(found["forms"]) if form["request"] == "prompt")
     told = content["forms"][prompt]
     assert (told["presence"], told["places"][0]["pointer"]) == ("always", "/output/text")
     assert told["places"][0]["evidence"]["exchange"] == 1

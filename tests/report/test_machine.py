@@ -66,7 +66,7 @@ def test_a_side_that_is_absent_is_left_out() -> None:
         "part": "answer",
         "path": "/a",
         "layer": "shape",
-        "kind": "only left",
+        "kind": "removed",
         "left": "null",
     }
 

@@ -112,7 +112,7 @@ def test_each_target_is_told_with_its_evidence(text: Topic) -> None:
     found = named(text, "model").lines
     nowhere = [line for line in found if not line.stand.path]
     assert {line.form.target for line in nowhere} == {"dashscope/qwen-flash"}
-    stream = next(line for line in found if line.form.answered == "stream")
+    stream = next(line for line in found if line.form.response == "stream")
     assert stream.events == stream.of_events > 60
     assert stream.stand.evidence.source.endswith("zhipuai-glm-4.yaml")
 

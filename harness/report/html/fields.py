@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from harness.analysis.shape import shape
 from harness.analysis.transcript import AnalyzedTranscript, AnalyzedTurn
-from harness.compare.summary import PARTS, portrait
+from harness.compare.summary import PARTS, summarize
 from harness.report.api_forms import Way, way
 
 MAX_FIELDS = 500
@@ -62,7 +62,7 @@ def fields(reads: Sequence[AnalyzedTranscript]) -> tuple[Fields, ...]:
 
 
 def _paths(turn: AnalyzedTurn) -> Iterator[tuple[str, str, set[str]]]:
-    for part, paths in portrait(turn).shapes.items():
+    for part, paths in summarize(turn).shapes.items():
         yield from ((part, path, set(types.split("|"))) for path, types in paths.items())
     asked = turn.readings[0].request_json if turn.readings else None
     if asked is not None and not asked.problem:

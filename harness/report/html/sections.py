@@ -89,7 +89,7 @@ class Compared:
     @property
     def noisy(self) -> int:
         """How many values differ between repeats of one side, too."""
-        return sum(difference.varies for difference in self.comparison.told)
+        return sum(difference.varies for difference in self.comparison.all_differences)
 
     @property
     def volatile(self) -> int:
@@ -99,7 +99,8 @@ class Compared:
     @property
     def alike(self) -> tuple[float, ...]:
         """How much the texts of the turns have in common, from 0 to 1: the least and the most."""
-        told = sorted(turn.alike for turn in self.comparison.turns if turn.alike is not None)
+        turns = self.comparison.turns
+        told = sorted(turn.similarity for turn in turns if turn.similarity is not None)
         return tuple(dict.fromkeys((*told[:1], *told[-1:])))
 
 
@@ -253,13 +254,15 @@ def compared(found: Comparison) -> Compared:
         ),
         more=sum(max(0, len(found.of(layer)) - MAX_DIFFERENCES) for layer in layers),
         parting=_parted(found.divergence.difference) if found.divergence else None,
-        noise=tuple(_parted(d) for d in [d for d in found.told if d.varies][:MAX_DIFFERENCES]),
+        noise=tuple(
+            _parted(d) for d in [d for d in found.all_differences if d.varies][:MAX_DIFFERENCES]
+        ),
     )
 
 
 def _parted(difference: Difference) -> Parted:
-    left = format.value(difference.left, MAX_VALUE)
-    right = format.value(difference.right, MAX_VALUE)
+    left = format.value(difference.before, MAX_VALUE)
+    right = format.value(difference.after, MAX_VALUE)
     if difference.layer is Layer.SHAPE:
         return Parted(difference, (word_diff.Piece(left),), (word_diff.Piece(right),))
     return Parted(difference, *word_diff.side_by_side(left, right))

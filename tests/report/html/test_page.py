@@ -153,7 +153,7 @@ def test_numbers_and_differences_are_on_the_page() -> None:
         in text
     )
     assert "1 ours/one reply sync stop Chinese 100 % 2 7 5 – 250 ms 1.50 s unknown" in text
-    assert "ours/one ↔ ours/two 7 differences 5 differences 0 % turn 1: tool call –" in text
+    assert "ours/one ↔ ours/two 7 differences 4 differences 0 % turn 1: tool call –" in text
     assert "First divergence : turn 1, tool call" in text
     assert re.search(r"answer \d+ fields · 7 differing", text)
 
