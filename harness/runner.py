@@ -24,9 +24,10 @@ from harness.errors import HarnessError, Refused, StaleCassette, Unsupported
 from harness.intercept import Player, Recorder, Tape, in_place, prove_stock_reads
 from harness.intercept.metering import UNMETERED, Meter, Metered
 from harness.intercept.resume import OnInterrupted, take_back, taken_up
-from harness.providers import NO_KEY, PROVIDERS, Provider, Session, endpoints
-from harness.providers.download import download
-from harness.providers.provider import failed, is_passing
+from harness.providers import NO_KEY, Provider, Session, endpoints
+from harness.providers import provider as provider_named
+from harness.providers.http import download
+from harness.providers.sdk import failure_of, is_passing
 from harness.scenario import Past, Scenario, digests
 from harness.secrets.redactor import Redactor
 from harness.types import (
@@ -128,12 +129,12 @@ def _send(session: Session, call: Call) -> Outcome:
     except HarnessError:
         raise
     except Exception as error:  # noqa: BLE001 - an SDK may raise anything at all because of what
-        return failed(error)  # it was answered; what it raised is the outcome, and is judged
+        return failure_of(error)  # it was answered; what it raised is the outcome, and is judged
 
 
 def provider_of(scenario: Scenario, target: Target) -> Provider:
     """The target's provider. Raises Unsupported if it cannot do what a step asks."""
-    provider = PROVIDERS[target.provider]
+    provider = provider_named(target.provider)
     for step in scenario.steps:
         asked = (step.kind, step.mode(target))
         if step.asked and asked not in provider.can:

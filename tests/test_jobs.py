@@ -26,8 +26,8 @@ from harness.config.environment import Environment
 from harness.intercept import Recorder, in_place
 from harness.providers import PROVIDERS
 from harness.providers.endpoints import HEADERS
+from harness.providers.http import tls_context
 from harness.providers.servers import PROVIDER_SERVERS
-from harness.providers.tls import trusted
 from harness.runner import Source
 from harness.sandbox import Options, serve
 from harness.scenario import Scenario
@@ -533,14 +533,14 @@ def test_clients_share_whom_they_trust() -> None:
     """And nothing else; they still ask for certificates, and nobody changes the context."""
     import ssl
 
-    context = trusted()
-    assert context is trusted()
+    context = tls_context()
+    assert context is tls_context()
     assert (context.verify_mode, context.check_hostname) == (ssl.CERT_REQUIRED, True)
     assert context.get_ca_certs()
     made: list[Any] = []
     for _ in range(2):
         with PROVIDERS["zhipuai"].open("a.b", "http://127.0.0.1:1", lambda _: None) as line:
-            made.append(line._clients["own"]()._client)  # type: ignore[attr-defined]
+            made.append(line._client("own")._client)  # type: ignore[attr-defined]
             assert made[-1]._transport._pool._ssl_context is context
     assert made[0] is not made[1]
     assert all(client.is_closed for client in made)

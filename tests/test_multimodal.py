@@ -12,8 +12,8 @@ from dashscope.api_entities.http_request import close_shared_sync_session
 
 from harness import use_cassette
 from harness.cassette.store import Store
+from harness.providers.dashscope import PROVIDER
 from harness.providers.dashscope.sandbox import KEY as DASHSCOPE_KEY
-from harness.providers.dashscope.session import PROVIDER
 from harness.providers.servers import PROVIDER_SERVERS
 from harness.recordings import read_cassette
 from harness.rules import check

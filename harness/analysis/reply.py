@@ -52,15 +52,20 @@ def read_answer(endpoint: Endpoint, parts: Sequence[Part], request: Json) -> Out
 def read_refusal(endpoint: Endpoint, status: int, body: Json) -> Failure:
     """Return the refusal with this HTTP status and JSON body."""
     fields = endpoint.fields
-    code = first(body, fields.code)
-    message = first(body, fields.message)
-    request_id = first(body, fields.request_id)
+    code = _first_said(body, fields.code)
+    message = _first_said(body, fields.message)
+    request_id = _first_said(body, fields.request_id)
     return Failure(
         status=status,
         code=str(code) if isinstance(code, str | int) else "",
         message=message if isinstance(message, str) else "",
-        request_id=request_id if isinstance(request_id, str) and request_id else None,
+        request_id=request_id if isinstance(request_id, str) else None,
     )
+
+
+def _first_said(body: Json, pointers: Pointers) -> Json:
+    """Return the first value but null and "", which an SDK may show for an absent one."""
+    return next((value for _, value in seen(body, pointers) if value != ""), None)
 
 
 def is_refusal(part: Part, fields: Fields) -> bool:
@@ -213,7 +218,7 @@ def _usage(parts: Sequence[Part], fields: Fields) -> Usage | None:
 def _images(parts: Iterable[Part], fields: Fields) -> Iterator[Image]:
     for part in parts:
         for _, link in seen(part.value, fields.images):
-            if isinstance(link, str):
+            if isinstance(link, str) and link:
                 yield Image(link)
 
 

@@ -1,27 +1,24 @@
-"""The official SDKs as readers of the same recorded bytes, beside the harness's own reading."""
+"""The official SDKs as readers of recorded answers, beside the harness's own reading."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from itertools import chain
 from types import MappingProxyType
 
-from harness.providers.dashscope.parser import classes, client
-from harness.providers.openai import parser as openai_parser
-from harness.providers.parser import Asked, Parser, asked
-from harness.providers.zhipu import parser as zhipu_parser
+from harness.providers import PROVIDERS
+from harness.providers.endpoints import ENDPOINTS
+from harness.providers.openai import session as openai
+from harness.providers.sdk import Parser, RecordedRequest, recorded_request
 
 PARSERS: Mapping[str, Parser] = MappingProxyType(
     {
         parser.name: parser
-        for parser in (
-            zhipu_parser.PARSER,
-            zhipu_parser.SUCCESSOR,
-            classes.PARSER,
-            client.PARSER,
-            openai_parser.PARSER,
+        for parser in chain(
+            *(provider.parsers for provider in PROVIDERS.values()), [openai.parser(ENDPOINTS)]
         )
     }
 )
 """Every parser, by its name."""
 
-__all__ = ["PARSERS", "Asked", "Parser", "asked"]
+__all__ = ["PARSERS", "Parser", "RecordedRequest", "recorded_request"]

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from harness.analysis.exchange import AnalyzedExchange
+from harness.parse import Parser, recorded_request
 from harness.parse.disagreements import Disagreement, Kind, Raised, disagreements
-from harness.providers.parser import Parser, asked
 from harness.sandbox.scripted_server import Script, response_script, serve_scripts
 from harness.types import Outcome
 
@@ -81,10 +81,10 @@ def ask(parser: Parser, reading: AnalyzedExchange) -> Outcome | Raised | None:
 
     with serve_scripts(respond) as address:
         try:
-            return parser.parse(asked(reading, address, TIMEOUT))
+            return parser.parse(recorded_request(reading, address, TIMEOUT))
         except Exception as error:  # noqa: BLE001 - an SDK may raise anything: that is the finding
             told = f"{type(error).__name__}: {error}".replace(address, "http://127.0.0.1")
-            return Raised(told, isinstance(error, parser.typed())) if heard else None
+            return Raised(told, isinstance(error, parser.errors())) if heard else None
 
 
 def _verdict(found: tuple[Disagreement, ...]) -> Verdict:

@@ -1,13 +1,29 @@
-"""The providers, listed by hand. A new one is one file here and one line."""
+"""The providers. A new one is a package here and a line in `PROVIDERS`."""
+
+from __future__ import annotations
 
 from collections.abc import Mapping
+from types import MappingProxyType
 
-from harness.providers.dashscope import session as dashscope_session
+from harness.errors import HarnessError
+from harness.providers import dashscope, zhipu
 from harness.providers.provider import NO_KEY, Provider, Session, Sleep
-from harness.providers.zhipu import session as zhipu_session
 
-PROVIDERS: Mapping[str, Provider] = {
-    provider.name: provider for provider in (zhipu_session.PROVIDER, dashscope_session.PROVIDER)
-}
+PROVIDERS: Mapping[str, Provider] = MappingProxyType(
+    {provider.name: provider for provider in (zhipu.PROVIDER, dashscope.PROVIDER)}
+)
+"""Every provider, by its name."""
 
-__all__ = ["NO_KEY", "PROVIDERS", "Provider", "Session", "Sleep"]
+
+def provider(name: str) -> Provider:
+    """Return the provider with this name.
+
+    Raises:
+        HarnessError: There is no such provider.
+    """
+    if name not in PROVIDERS:
+        raise HarnessError(f"unknown provider {name!r}; known are {', '.join(PROVIDERS)}")
+    return PROVIDERS[name]
+
+
+__all__ = ["NO_KEY", "PROVIDERS", "Provider", "Session", "Sleep", "provider"]

@@ -1,35 +1,40 @@
-"""What each service's wire looks like, written down as data; this is the table of contents."""
+"""The endpoints of all providers."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from types import MappingProxyType
+import re
 
-from harness.analysis.endpoint import Endpoint, recogniser
-from harness.providers import files
-from harness.providers.dashscope import compatible
-from harness.providers.dashscope import endpoints as dashscope_endpoints
-from harness.providers.zhipu import endpoints as zhipu_endpoints
+from harness.analysis.endpoint import Endpoint, Role, recogniser
+from harness.errors import HarnessError
+from harness.providers import PROVIDERS
 
-DIALECTS: Mapping[str, tuple[Endpoint, ...]] = MappingProxyType(
-    {
-        "zhipuai": zhipu_endpoints.ENDPOINTS,
-        "dashscope": dashscope_endpoints.ENDPOINTS,
-        "compatible": compatible.ENDPOINTS,
-        "files": files.ENDPOINTS,
-    }
+FILE = Endpoint(
+    name="files.file",
+    method="GET",
+    path=re.compile(r".*\.(?:png|jpe?g|webp|gif|bmp|mp4|webm|mp3|wav)", re.IGNORECASE),
+    role=Role.FILE,
+    answer={},
+    refusal={},
 )
-"""The endpoints of each dialect, by its name."""
+"""A file that an answer links to, wherever the link leads."""
 
-ENDPOINTS: tuple[Endpoint, ...] = tuple(e for table in DIALECTS.values() for e in table)
+ENDPOINTS = (*(e for provider in PROVIDERS.values() for e in provider.endpoints), FILE)
 
-HEADERS: frozenset[str] = zhipu_endpoints.HEADERS | dashscope_endpoints.HEADERS
-"""The headers, in lower case, that a recording keeps because one of these services sends them."""
+HEADERS = frozenset(name for provider in PROVIDERS.values() for name in provider.headers)
+"""The headers, in lower case, that a recording keeps because a provider sends them."""
 
 recognise = recogniser(ENDPOINTS)
-"""Finds an exchange's endpoint by method and path, whatever the host."""
+"""Finds an exchange's endpoint by its method and path, whatever the host."""
+
+_BY_NAME = {endpoint.name: endpoint for endpoint in ENDPOINTS}
 
 
 def endpoint(name: str) -> Endpoint:
-    """The endpoint of this name, such as `zhipuai.chat`; a KeyError where there is none."""
-    return {known.name: known for known in ENDPOINTS}[name]
+    """Return the endpoint with this name, such as `zhipuai.chat`.
+
+    Raises:
+        HarnessError: There is no such endpoint.
+    """
+    if name not in _BY_NAME:
+        raise HarnessError(f"unknown endpoint {name!r}; known are {', '.join(_BY_NAME)}")
+    return _BY_NAME[name]

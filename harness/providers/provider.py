@@ -1,47 +1,57 @@
-"""What a provider is, and what all of them share: polling, and reading an SDK's objects."""
+"""What a provider is: how to reach it, what its wire looks like, and its SDK."""
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from importlib import import_module
+from typing import TYPE_CHECKING, Protocol
 
-from harness.types import (
-    AccessFailure,
-    Call,
-    CallKind,
-    Failure,
-    LooseJson,
-    Mode,
-    Outcome,
-    Poll,
-    Usage,
-    View,
-)
+from harness.analysis.endpoint import Endpoint
+from harness.providers.sdk import Parser
+from harness.types import Call, CallKind, Mode, Outcome
+
+if TYPE_CHECKING:
+    from harness.sandbox import ProviderServer
 
 Sleep = Callable[[float], None]
+"""Waits for so many seconds."""
+
+NO_KEY = "replay-asks.nobody-for-a-key"
+"""The key that an SDK is given where nothing is sent."""
 
 
 class Session(Protocol):
-    """An open line to a provider: one narrow method."""
+    """An open connection to a provider."""
 
     def send(self, call: Call) -> Outcome:
-        """Ask through the official SDK, and copy what it answers out of its objects at once."""
+        """Make a call through the official SDK and return its outcome."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Provider:
-    """A provider, as data: how to reach it, and which calls it knows.
+    """A provider. All of it is in one package, `package`, with `sandbox.SERVER` beside.
 
-    `key_variable` and `address_variable` are the SDK's own environment variables; `address` is
-    where the SDK goes when the latter is not set. `can` says which kinds of calls can be asked in
-    which modes. `open` begins a fresh session with (key, address, sleep); the SDK is imported
-    there and not before. `key_modules` are the SDK's modules that read the key once, when imported,
-    into `api_key`. `secrets` lists every part of a key that must never be written.
+    Attributes:
+        package: The package, such as `harness.providers.zhipu`.
+        name: What users call it.
+        about: Its services, in a few words.
+        distribution: The name of its SDK on PyPI.
+        key_variable: The SDK's environment variable for the key.
+        address_variable: The SDK's environment variable for the address.
+        address: Where the SDK goes if that variable is not set.
+        can: The kinds of calls that can be made, and in which modes.
+        open: Begins a session, from the key, the address (empty for the SDK's own) and a function
+            that waits. The SDK is imported when it is called.
+        endpoints: Its endpoints.
+        headers: Its headers, in lower case, that a recording keeps.
+        parsers: Its SDKs as readers of recorded answers.
+        secrets: Returns every part of a key that must never be written.
+        key_modules: Modules of the SDK that read the key into `api_key` when they are imported.
     """
 
+    package: str
     name: str
     about: str
     distribution: str
@@ -50,119 +60,14 @@ class Provider:
     address: str
     can: frozenset[tuple[CallKind, Mode]]
     open: Callable[[str, str, Sleep], AbstractContextManager[Session]]
+    endpoints: tuple[Endpoint, ...]
+    headers: frozenset[str] = frozenset()
+    parsers: tuple[Parser, ...] = ()
     secrets: Callable[[str], tuple[str, ...]] = field(default=lambda key: (key,))
     key_modules: tuple[str, ...] = ()
 
-
-NO_KEY = "replay-asks.nobody-for-a-key"
-"""What an SDK is given as a key where nothing is sent."""
-
-
-def ask_until_ended(
-    submitted: View,
-    fetch: Callable[[], View | Failure],
-    task: Task,
-    policy: Poll,
-    sleep: Sleep,
-) -> tuple[View, ...] | Failure:
-    """Ask for a task's state until it has ended or the policy's patience has.
-
-    Returns the submission and every state that was told, the last one an end. An answer that was
-    refused with 429 or 5xx counts as one question: the task goes on.
-    """
-    seen = [submitted]
-    for _ in range(policy.limit):
-        sleep(policy.interval)
-        told = fetch()
-        if isinstance(told, View):
-            seen.append(told)
-            if task.ended(told):
-                return tuple(seen)
-        elif not is_passing(told):
-            return told
-    state = task.state(seen[-1])
-    message = f"the task is still {state} after {policy.limit} polls, {policy.interval} s apart"
-    return Failure(status=0, code="PollLimit", message=message, views=tuple(seen))
-
-
-@dataclass(frozen=True, slots=True)
-class Task:
-    """Where a provider tells a task's state, which states are ends, and where a result stands.
-
-    An answer with a result is an end, whatever its state says.
-    """
-
-    path: tuple[str, ...]
-    ends: frozenset[str]
-    result: tuple[str, ...]
-
-    def ended(self, view: View) -> bool:
-        """Whether there is nothing left to wait for."""
-        return self.state(view) in self.ends or bool(dig(view.value, *self.result))
-
-    def state(self, view: View) -> str:
-        """The state a view tells."""
-        return str(dig(view.value, *self.path))
-
-
-def is_passing(failure: Failure) -> bool:
-    """Whether a refusal may be gone a moment later: too many requests, or a server's fault."""
-    return failure.status == 429 or failure.status >= 500
-
-
-def seconds(header: str | None) -> float | None:
-    """A Retry-After header's seconds; None where it has none (its other form is a date)."""
-    return float(header) if header and header.replace(".", "", 1).isdecimal() else None
-
-
-_STEP = re.compile(r"\.?([A-Za-z_]\w*)|\[(\d+)\]")
-
-
-def access(thing: Any, paths: Iterable[str]) -> Mapping[str, LooseJson | AccessFailure]:
-    """The value at each documented access path, walked on the SDK's real object."""
-    return {path: _walk(thing, path) for path in paths}
-
-
-def _walk(thing: Any, path: str) -> LooseJson | AccessFailure:
-    try:
-        for name, index in _STEP.findall(path):
-            thing = getattr(thing, name) if name else thing[int(index)]
-    except (AttributeError, LookupError, TypeError) as error:
-        return AccessFailure(f"{type(error).__name__}: {error}")
-    return thing
-
-
-def failed(error: Exception) -> Failure:
-    """What an SDK raised before or instead of an answer, as a failure; its cause says more."""
-    told, cause = str(error), str(error.__cause__ or "")
-    message = f"{told} ({cause})" if cause and cause not in told else told
-    return Failure(status=0, code=type(error).__name__, message=message)
-
-
-def texts(views: Iterable[View], *path: str | int) -> list[str]:
-    """The texts found at `path` in each view, where there is one."""
-    found = (dig(view.value, *path) for view in views)
-    return [text for text in found if isinstance(text, str)]
-
-
-def text(thing: LooseJson, name: str) -> str | None:
-    """The text under a key, if there is one and it is one."""
-    value = dig(thing, name)
-    return value if isinstance(value, str) else None
-
-
-def usage(counts: LooseJson, *names: str) -> Usage | None:
-    """Tokens by the names a provider gives to input, output and total; None where it has none."""
-    return Usage(*(counts.get(name) for name in names)) if isinstance(counts, dict) else None
-
-
-def dig(value: LooseJson, *path: str | int) -> LooseJson:
-    """The value at a path of keys and indices, or None."""
-    for key in path:
-        if isinstance(value, dict) and isinstance(key, str):
-            value = value.get(key)
-        elif isinstance(value, list) and isinstance(key, int) and -len(value) <= key < len(value):
-            value = value[key]
-        else:
-            return None
-    return value
+    @property
+    def server(self) -> ProviderServer:
+        """How the sandbox stands in for it; imported when it is asked for."""
+        server: ProviderServer = import_module(f"{self.package}.sandbox").SERVER
+        return server

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from harness.parse import PARSERS
-from harness.providers import parser
+from harness.providers import sdk
 
 if TYPE_CHECKING:
     from conftest import Harness
@@ -74,7 +74,7 @@ def test_an_sdk_that_is_not_installed(
     def missing(name: str) -> str:
         raise PackageNotFoundError(name)
 
-    monkeypatch.setattr(parser, "version", missing)
+    monkeypatch.setattr(sdk, "version", missing)
     done = harness("parse", "cassettes/slogan", "-p", "zai-sdk", folder=folder)
     assert (done.code, done.err) == (0, "")
     assert "zai-sdk is not installed: nothing was read with it\n" in done.out

@@ -8,6 +8,7 @@ from harness.analysis.exchange import AnalyzedExchange
 from harness.parse.disagreements import Disagreement, Kind, Level, Raised, disagreements, shortened
 from harness.providers.endpoints import endpoint
 from harness.types import (
+    Choice,
     Exchange,
     Failure,
     LooseJson,
@@ -130,3 +131,12 @@ def test_a_value_is_told_in_a_line() -> None:
     assert shortened(MISSING) == "nothing"
     assert shortened(1) == "integer 1"
     assert shortened("\x1b[31m" + "x" * 200, 20) == r"string '\x1b[31mxxxxxxxxxx…"
+
+
+def test_every_choice_is_compared() -> None:
+    """A choice that an SDK loses is reported at its place; what both have is the same."""
+    choices = [{"message": {"content": text}} for text in ("One", "Two")]
+    value = {"output": {"choices": choices}, "request_id": "1"}
+    assert found(Reply("1", content="One", views=(View(value),)), value) != []
+    both = (Choice(1, "Two"),)
+    assert found(Reply("1", content="One", views=(View(value),), other_choices=both), value) == []

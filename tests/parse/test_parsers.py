@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from harness.parse import PARSERS, Asked, Parser
+from harness.parse import PARSERS, Parser, RecordedRequest
 from harness.providers.endpoints import endpoint
-from harness.providers.transport import Elsewhere
+from harness.providers.http import OtherAddress
 from harness.sandbox.scripted_server import response_script, serve_scripts
 from harness.types import Failure, Image, LooseJson, Outcome, Reply, Response, Usage
 
@@ -42,7 +42,7 @@ def parsed(
     """What an SDK makes of an answer."""
     name, path = operation
     with serve_scripts(lambda head, body: response_script(answer)) as address:
-        asked = Asked(address, path, endpoint(name), body, timeout=10, streamed=stream)
+        asked = RecordedRequest(address, path, endpoint(name), body, timeout=10, streamed=stream)
         return parser.parse(asked)
 
 
@@ -106,7 +106,9 @@ class TestInOpenAisForm:
             return [step for step in response_script(answer) if isinstance(step, bytes)]
 
         with serve_scripts(respond) as address:
-            told = parser.parse(Asked(address, CHAT[1], endpoint(CHAT[0]), ASKED, timeout=10))
+            told = parser.parse(
+                RecordedRequest(address, CHAT[1], endpoint(CHAT[0]), ASKED, timeout=10)
+            )
         assert isinstance(told, Failure)
         assert (told.status, told.code, told.message) == (429, "1302", "太快了")
         assert len(asked) == 1
@@ -181,15 +183,18 @@ class TestOfDashScope:
 
         def respond(head: bytes, body: bytes) -> list[bytes]:
             sent.append(head + body)
-            script = response_script(says(output("你好")))
-            return [step for step in script if isinstance(step, bytes)]
+            return [
+                step for step in response_script(says(output("你好"))) if isinstance(step, bytes)
+            ]
 
         content = [{"image": f"file://{tmp_path}/secret"}, {"text": "?"}]
         body = {**OURS, "input": {"messages": [{"role": "user", "content": content}]}}
         operation = "multimodal-generation/generation"
         with serve_scripts(respond) as address:
             where = endpoint("dashscope.multimodal")
-            parser.parse(Asked(address, f"{SERVICES}/{operation}", where, body, timeout=10))
+            parser.parse(
+                RecordedRequest(address, f"{SERVICES}/{operation}", where, body, timeout=10)
+            )
         assert len(sent) == 1
         assert b"secret" not in sent[0]
 
@@ -211,7 +216,7 @@ def test_no_answer_leads_to_another_address(
     answer = Response(302, "Found", (("location", "http://192.0.2.1/elsewhere"),))
     try:
         told = parsed(parser, operation, body, answer)
-    except (Elsewhere, ValueError):
+    except (OtherAddress, ValueError):
         return
     assert isinstance(told, Failure)
 
@@ -229,5 +234,17 @@ def test_a_proxy_is_not_used(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_each_sdk_knows_its_own_errors() -> None:
     """So that an error it documents can be told from a crash."""
     for parser in PARSERS.values():
-        assert all(issubclass(error, Exception) for error in parser.typed())
-        assert ValueError not in parser.typed()
+        assert all(issubclass(error, Exception) for error in parser.errors())
+        assert ValueError not in parser.errors()
+
+
+def test_choices_that_travel_in_turns_are_kept_apart() -> None:
+    """OpenAI's SDK reads a stream of two choices as the harness does."""
+    chunks = [
+        {**delta(text), "choices": [{"index": index, "delta": {"content": text}}]}
+        for text, index in (("On", 0), ("Two", 1), ("e", 0))
+    ]
+    answer = streams(*chunks, end="data: [DONE]\n\n")
+    reply = parsed(PARSERS["openai"], CHAT, {**ASKED, "stream": True, "n": 2}, answer)
+    assert isinstance(reply, Reply)
+    assert [choice.content for choice in reply.choices] == ["One", "Two"]

@@ -6,7 +6,7 @@ import json
 from dataclasses import replace
 
 from harness.analysis.exchange import AnalyzedExchange
-from harness.parse import PARSERS, Asked, Parser
+from harness.parse import PARSERS, Parser, RecordedRequest
 from harness.parse.run import Parsed, Verdict, askable, parsed
 from harness.parse.summary import defects, rows
 from harness.providers.endpoints import recognise
@@ -30,17 +30,17 @@ def submission(task: str, *, body: bytes | None = None, status: int = 200) -> An
 
 def answering(outcome: Outcome) -> Parser:
     """A parser that is sure of its answer."""
-    return replace(DASHSCOPE, name="sure", parse=lambda asked: outcome)
+    return replace(DASHSCOPE, name="sure", ask=lambda asked: outcome)
 
 
 def failing(error: Exception) -> Parser:
     """A parser that asks, and raises at the answer."""
 
-    def parse(asked: Asked) -> Outcome:
+    def parse(asked: RecordedRequest) -> Outcome:
         DASHSCOPE.parse(asked)
         raise error
 
-    return replace(DASHSCOPE, name="failing", parse=parse, typed=lambda: (KeyError,))
+    return replace(DASHSCOPE, name="failing", ask=parse, errors=lambda: (KeyError,))
 
 
 def verdicts(*readings: AnalyzedExchange, parser: Parser = DASHSCOPE) -> list[Verdict]:

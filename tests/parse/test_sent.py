@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from harness.parse import PARSERS, Asked
+from harness.parse import PARSERS, RecordedRequest
 from harness.providers.endpoints import endpoint
 from harness.sandbox.scripted_server import Reset, serve_scripts
 from harness.types import LooseJson
@@ -25,7 +25,7 @@ def sent(parser: str, body: LooseJson) -> LooseJson:
 
     with serve_scripts(respond) as address:
         where = endpoint("zhipuai.chat")
-        asked = Asked(address, "/api/paas/v4/chat/completions", where, body, timeout=10)
+        asked = RecordedRequest(address, "/api/paas/v4/chat/completions", where, body, timeout=10)
         PARSERS[parser].parse(asked)
     return json.loads(bodies[0])
 
@@ -71,7 +71,9 @@ def test_a_broken_connection_is_asked_twice() -> None:
     question = {"model": "qwen-plus", "input": {"prompt": "你好"}, "parameters": {}}
     path = "/api/v1/services/aigc/text-generation/generation"
     with serve_scripts(respond) as address:
-        again = Asked(address, path, endpoint("dashscope.generation"), question, timeout=10)
+        again = RecordedRequest(
+            address, path, endpoint("dashscope.generation"), question, timeout=10
+        )
         with pytest.raises(OSError, match="Connection"):
             PARSERS["dashscope"].parse(again)
     assert len(asked) == 2

@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 
 from harness.providers import Session
-from harness.providers.dashscope.session import PROVIDER, WRONG_KEY
+from harness.providers.dashscope import PROVIDER
+from harness.providers.dashscope.session import WRONG_KEY
 from harness.types import (
     AccessFailure,
     Call,

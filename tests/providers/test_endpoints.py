@@ -11,6 +11,7 @@ from jsonschema import Draft202012Validator
 
 from harness.analysis.endpoint import Endpoint, Part, Role
 from harness.analysis.reply import read_answer, read_refusal
+from harness.errors import HarnessError
 from harness.providers import endpoints
 from harness.providers.dashscope.endpoints import chat_endpoint
 from harness.types import (
@@ -93,10 +94,11 @@ def test_the_schemas_of_an_endpoint_are_schemas(endpoint: Endpoint) -> None:
 
 
 @by_name
-def test_an_endpoint_is_filed_under_its_dialect(endpoint: Endpoint) -> None:
-    """The name tells the dialect, and the table has it there."""
-    assert endpoint in endpoints.DIALECTS[endpoint.dialect]
+def test_an_endpoint_is_found_by_its_name(endpoint: Endpoint) -> None:
+    """An endpoint is looked up by its name; an unknown name is refused with the known ones."""
     assert endpoints.endpoint(endpoint.name) is endpoint
+    with pytest.raises(HarnessError, match=f"unknown endpoint 'nobody.chat'.*{endpoint.name}"):
+        endpoints.endpoint("nobody.chat")
 
 
 @given(status=st.integers(100, 599), body=VALUES)

@@ -14,12 +14,10 @@ import httpx
 import pytest
 from PIL import Image
 
-from harness.providers import PROVIDERS
-from harness.providers import download as downloads
-from harness.providers.download import download
-from harness.providers.openai.messages import tool_calls
-from harness.providers.provider import access, failed, is_passing, seconds
-from harness.types import AccessFailure, Call, CallKind, Failure, Message, Mode, Reply, ToolCall
+from harness.providers import PROVIDERS, http
+from harness.providers.http import download
+from harness.providers.sdk import access, failure_of, is_passing, retry_after
+from harness.types import AccessFailure, Call, CallKind, Failure, Message, Mode, Reply
 
 from .lines import HELLO, to_sandbox
 from .servers import Answer, answering, streams
@@ -169,7 +167,7 @@ def test_paths_are_walked_on_the_object_itself(path: str, value: Any) -> None:
 )
 def test_seconds_to_wait(header: str | None, value: float | None) -> None:
     """A number of seconds, or nothing."""
-    assert seconds(header) == value
+    assert retry_after(header) == value
 
 
 @pytest.mark.parametrize(
@@ -180,34 +178,15 @@ def test_which_refusals_pass(status: int, passing: bool) -> None:
     assert is_passing(Failure(status, "c", "m")) is passing
 
 
-def test_calls_are_joined_by_index() -> None:
-    """Pieces of two calls, mixed; a call without an index is one of its own."""
-    pieces = [
-        {"id": "a", "index": 0, "function": {"name": "f", "arguments": "{1"}},
-        {"id": "b", "index": 1, "function": {"name": "g", "arguments": ""}},
-        {"id": "", "index": 0, "function": {"arguments": "}"}},
-        {"id": "c", "function": {"name": "h", "arguments": "{}"}},
-        {"id": "d", "function": {"name": "h", "arguments": None}},
-        "not a call",
-    ]
-    assert tool_calls(pieces) == (
-        ToolCall("a", "f", "{1}"),
-        ToolCall("b", "g", ""),
-        ToolCall("c", "h", "{}"),
-        ToolCall("d", "h", ""),
-        ToolCall("", "", ""),
-    )
-
-
 def test_what_was_raised_says_why() -> None:
     """The cause too, unless the message has it already."""
     error = RuntimeError("Connection error.")
-    assert failed(error) == Failure(0, "RuntimeError", "Connection error.")
+    assert failure_of(error) == Failure(0, "RuntimeError", "Connection error.")
     error.__cause__ = OSError("no route")
-    assert failed(error) == Failure(0, "RuntimeError", "Connection error. (no route)")
+    assert failure_of(error) == Failure(0, "RuntimeError", "Connection error. (no route)")
     error = RuntimeError("broken: no route")
     error.__cause__ = OSError("no route")
-    assert failed(error) == Failure(0, "RuntimeError", "broken: no route")
+    assert failure_of(error) == Failure(0, "RuntimeError", "broken: no route")
 
 
 # --------------------------------------------------------------------------------- downloads
@@ -244,7 +223,7 @@ def test_what_is_no_picture_is_none(answer: Answer) -> None:
 
 def test_a_picture_may_be_too_large(monkeypatch: pytest.MonkeyPatch) -> None:
     """It is given up, not kept in memory."""
-    monkeypatch.setattr(downloads, "LARGEST", 3)
+    monkeypatch.setattr(http, "LARGEST", 3)
     with answering(Answer(200, "abc", ()), Answer(200, "abcd", ())) as server:
         assert download(server.address) == b"abc"
         assert download(server.address) is None
@@ -258,6 +237,6 @@ def test_only_links_of_the_web_are_followed(link: str) -> None:
 
 def test_a_message_has_only_what_it_has() -> None:
     """No empty keys."""
-    from harness.providers.openai.messages import message
+    from harness.providers.openai.session import message
 
     assert message(Message("user", "你好")) == {"role": "user", "content": "你好"}

@@ -86,7 +86,7 @@ def is_function(name: str) -> bool:
 
 
 def _through_parser(name: str) -> Client:
-    from harness.parse import PARSERS, Asked
+    from harness.parse import PARSERS, RecordedRequest
     from harness.providers.endpoints import endpoint
 
     if name not in PARSERS:
@@ -97,7 +97,7 @@ def _through_parser(name: str) -> Client:
         raise HarnessError(f"{name} is not installed here: pip install {parser.distribution}")
 
     def ask(question: Question) -> Any:
-        asked = Asked(
+        request = RecordedRequest(
             address=question.address,
             path=question.path,
             endpoint=endpoint(question.endpoint),
@@ -105,9 +105,9 @@ def _through_parser(name: str) -> Client:
             timeout=question.timeout,
             streamed=question.streamed,
         )
-        return parser.parse(asked)
+        return parser.parse(request)
 
-    return Client(name, ask, lambda error: isinstance(error, parser.typed()), parser.endpoints)
+    return Client(name, ask, lambda error: isinstance(error, parser.errors()), parser.endpoints)
 
 
 def _function(name: str) -> Callable[[Question], Any]:

@@ -18,7 +18,7 @@ from harness.faults.run.scripts import script
 from harness.faults.run.worker import Task
 from harness.faults.transport import Fault, Sent, Verdict
 from harness.faults.transport.sent import UNFIT
-from harness.parse import asked
+from harness.parse import recorded_request
 from harness.sandbox.scripted_server import Respond, response_script, serve_scripts
 
 _PATIENCE = 30.0
@@ -188,7 +188,7 @@ class _Run:
 
 def _question(source: Source, address: str, timeout: float) -> Question:
     request = source.recorded.exchange.request
-    again = asked(source.recorded.reading, address, timeout)
+    again = recorded_request(source.recorded.reading, address, timeout)
     return Question(
         address=address,
         path=again.path,

@@ -1,1 +1,29 @@
 """Zhipu (BigModel, Z.ai): endpoints, SDK session, rules, sandbox."""
+
+from harness.providers.provider import Provider
+from harness.providers.zhipu import session
+from harness.providers.zhipu.endpoints import ENDPOINTS, HEADERS
+from harness.types import CallKind, Mode
+
+PROVIDER = Provider(
+    package=__name__,
+    name="zhipuai",
+    about="Zhipu BigModel: GLM, CogView",
+    distribution="zhipuai",
+    key_variable="ZHIPUAI_API_KEY",
+    address_variable="ZHIPUAI_BASE_URL",
+    address="https://open.bigmodel.cn/api/paas/v4",
+    can=frozenset(
+        {
+            (CallKind.CHAT, Mode.SYNC),
+            (CallKind.CHAT, Mode.STREAM),
+            (CallKind.CHAT, Mode.ASYNC),
+            (CallKind.IMAGE, Mode.SYNC),
+        }
+    ),
+    open=session.ZhipuSession,
+    endpoints=ENDPOINTS,
+    headers=HEADERS,
+    parsers=session.PARSERS,
+    secrets=session.secrets,
+)

@@ -1,1 +1,0 @@
-"""DashScope's official SDK, in its two generations."""
