@@ -26,9 +26,10 @@ from harness.config.settings import settings
 from harness.errors import HarnessError, InterceptError, NoCassette
 from harness.intercept.resume import OnInterrupted
 from harness.providers import NO_KEY, PROVIDERS, Provider, endpoints
+from harness.providers.rules import RULES, judge
 from harness.providers.servers import PROVIDER_SERVERS
 from harness.report import Report
-from harness.rules import RULES, Judged, judge
+from harness.rules import Judged
 from harness.rules.choice import EVERYTHING, Choice
 from harness.runner import Progress, Source, fits, record, replay
 from harness.scenario import Scenario, check_providers, check_rules, load_all

@@ -18,10 +18,10 @@ from harness.compare.fields import RESPONSES, Presence
 from harness.compare.pairs import REASONS
 from harness.compare.summary import PARTS
 from harness.drift import Kind, Verdict
+from harness.providers.rules import RULES
 from harness.report.html.messages import LABELS
 from harness.report.overview import State
 from harness.report.rule_texts import RULE_TEXTS
-from harness.rules import RULES
 from harness.types import Severity
 
 ROOT = Path(__file__).parent.parent
@@ -122,7 +122,7 @@ def test_without_a_translation_a_message_is_english() -> None:
 
 NEW_RULE = """
 import sys
-from harness import rules
+from harness.providers import rules
 from harness.rules.rule import Rule, Scope
 
 def no_greeting(reading):

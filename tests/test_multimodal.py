@@ -14,9 +14,9 @@ from harness import use_cassette
 from harness.cassette.store import Store
 from harness.providers.dashscope import PROVIDER
 from harness.providers.dashscope.sandbox import KEY as DASHSCOPE_KEY
+from harness.providers.rules import check
 from harness.providers.servers import PROVIDER_SERVERS
 from harness.recordings import read_cassette
-from harness.rules import check
 from harness.runner import Source, record, replay
 from harness.scenario import loads
 from harness.types import Failure, Origin, Reply, Target

@@ -15,8 +15,8 @@ import pytest
 from conftest import clean_environment
 
 from harness.providers import PROVIDERS
+from harness.providers.rules import RULES
 from harness.providers.servers import PROVIDER_SERVERS
-from harness.rules import RULES
 from harness.sandbox import Options, serve
 from harness.scenario import check_rules, loads
 

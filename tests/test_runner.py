@@ -17,8 +17,8 @@ from harness.cassette.store import Store, put
 from harness.errors import CassetteMiss, HarnessError, RecordingFailed, StaleCassette, Unsupported
 from harness.intercept import Recorder
 from harness.providers import PROVIDERS
+from harness.providers.rules import check
 from harness.providers.servers import PROVIDER_SERVERS
-from harness.rules import check
 from harness.runner import Retries, Source, record, replay, run
 from harness.sandbox import Options, serve
 from harness.scenario import Scenario, load, load_all, loads

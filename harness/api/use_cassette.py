@@ -48,7 +48,8 @@ from harness.intercept import (
     prove_stock_reads,
 )
 from harness.providers import endpoints
-from harness.rules import Judged, judge
+from harness.providers.rules import judge
+from harness.rules import Judged
 from harness.secrets.redactor import Redactor
 from harness.secrets.shapes import without_keys
 from harness.types import Cassette, Exchange, Finding, Origin, Provenance

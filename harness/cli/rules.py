@@ -39,9 +39,9 @@ def rules(
     """
     from harness.cassette import age
     from harness.errors import HarnessError
+    from harness.providers.rules import RULES, no_such_rule, unknown_names
     from harness.report import json_report
     from harness.report.rule_texts import RULE_TEXTS
-    from harness.rules import RULES, no_such_rule, unknown_names
 
     name = explain or name
     if name == age.RULE:

@@ -112,7 +112,7 @@ _OF_RULES = ("select", "ignore", "severity")
 
 
 def _known(name: str, choice: Choice) -> Choice:
-    from harness.rules import no_such_rule, unknown_names
+    from harness.providers.rules import no_such_rule, unknown_names
 
     for rule in unknown_names(choice.names):
         raise ValueError(f"{name}: {no_such_rule(rule)}")

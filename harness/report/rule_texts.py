@@ -7,7 +7,7 @@ from types import MappingProxyType
 
 from harness.contracts import CLAUSES
 from harness.locale import mark
-from harness.rules import RULES
+from harness.providers.rules import RULES
 
 RULE_TEXTS: Mapping[str, str] = MappingProxyType(
     {

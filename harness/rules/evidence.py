@@ -36,6 +36,6 @@ EVIDENCE: Mapping[str, str] = MappingProxyType(
         "URI": "RFC 3986, Uniform Resource Identifier (URI): Generic Syntax",
         "schema": "JSON Schema, draft 2020-12, which both services take for a tool's parameters",
         "scenario": "the scenario's own words: what its step expects, in its file",
-        "harness": "what the harness promises: ARCHITECTURE.md, Decisions a reader would ask about",
+        "harness": "what the harness promises: ARCHITECTURE.md, Decisions",
     }
 )

@@ -62,6 +62,36 @@ class Rule:
             yield from self.check(reading)
 
 
+ERROR, WARNING, INFO = Severity.ERROR, Severity.WARNING, Severity.INFO
+
+
+def exchange_rule(
+    check: Callable[[AnalyzedExchange], Iterator[Finding]],
+    evidence: str,
+    severity: Severity = ERROR,
+) -> Rule:
+    """Return a rule for each exchange on its own."""
+    return Rule(check, Scope.EXCHANGE, severity, tuple(evidence.split()))
+
+
+def conversation_rule(
+    check: Callable[[AnalyzedTranscript], Iterator[Finding]],
+    evidence: str,
+    severity: Severity = ERROR,
+) -> Rule:
+    """Return a rule for a conversation as it travelled."""
+    return Rule(check, Scope.CONVERSATION, severity, tuple(evidence.split()))
+
+
+def sdk_rule(
+    check: Callable[[AnalyzedTranscript], Iterator[Finding]],
+    evidence: str,
+    severity: Severity = ERROR,
+) -> Rule:
+    """Return a rule for what an SDK sent or made of the answers."""
+    return Rule(check, Scope.SDK, severity, tuple(evidence.split()))
+
+
 _SHOWN = 90
 
 

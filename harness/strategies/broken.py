@@ -12,7 +12,7 @@ from harness.analysis.fault import TranscriptFault
 from harness.analysis.transcript import analyze, transcript_of
 from harness.faults.registry import RULE_FAULTS, injected
 from harness.providers import endpoints
-from harness.rules import RULES
+from harness.providers.rules import RULES
 from harness.rules.rule import Scope
 from harness.types import Cassette, Exchange, Transcript
 

@@ -12,7 +12,7 @@ from harness import recordings
 from harness.analysis.transcript import AnalyzedTranscript, analyze
 from harness.drift import Drift, drift
 from harness.providers import endpoints
-from harness.rules import check
+from harness.providers.rules import check
 from harness.types import Exchange
 
 ROOT = Path(__file__).parents[2]

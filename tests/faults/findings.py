@@ -13,9 +13,9 @@ from harness.analysis.transcript import analyze
 from harness.faults.registry import RULE_FAULTS
 from harness.faults.samples import as_recorded, as_run
 from harness.providers import endpoints
+from harness.providers.rules import check
 from harness.providers.samples import SAMPLES
 from harness.report.format import cut
-from harness.rules import check
 from harness.types import Transcript
 
 _LONGEST = 160

@@ -17,7 +17,7 @@ from harness.cassette.store import Store
 from harness.faults.registry import RULE_FAULTS, injected
 from harness.faults.samples import sample_transcripts
 from harness.providers import endpoints
-from harness.rules import RULES
+from harness.providers.rules import RULES
 from harness.runner import replay
 from harness.scenario import load_all
 from harness.types import Transcript

@@ -12,7 +12,6 @@ from typing import Any
 
 import pytest
 
-from harness import rules
 from harness.analysis.endpoint import Role
 from harness.analysis.exchange import AnalyzedExchange
 from harness.analysis.reply import read_refusal
@@ -21,6 +20,7 @@ from harness.faults.transport import HARMFUL, HARMLESS, TORTURES, Ending, Fault,
 from harness.faults.transport.members import LIMITS, NEW
 from harness.faults.transport.refusals import refusal
 from harness.faults.transport.schema import Member, members, nulled, without
+from harness.providers import rules
 from harness.providers.endpoints import ENDPOINTS, recognise
 from harness.rules.schemas import violations
 from harness.types import Cassette, Exchange, Failure, Reply, Request, Response, Usage

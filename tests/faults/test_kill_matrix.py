@@ -8,8 +8,8 @@ from harness.analysis.transcript import analyze
 from harness.faults.registry import RULE_FAULTS, breaking, injected
 from harness.faults.samples import as_recorded, as_run, sample_transcripts
 from harness.providers import endpoints
+from harness.providers.rules import RULES, check
 from harness.providers.samples import SAMPLES
-from harness.rules import RULES, check
 from harness.types import Exchange, Transcript
 
 from .kill_matrix import Matrix, recordings, shipped

@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 
 from harness.analysis.sample import data_events
 from harness.providers.dashscope.samples import named_events
+from harness.providers.rules import check
 from harness.providers.samples import SAMPLES as VALID
-from harness.rules import check
 from harness.types import (
     Exchange,
     Expectation,

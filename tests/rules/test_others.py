@@ -40,6 +40,7 @@ from harness.providers.dashscope.samples import (
     stream,
     usage,
 )
+from harness.providers.rules import check
 from harness.providers.samples import SAMPLES
 from harness.providers.zhipu.samples import (
     CHAT,
@@ -51,7 +52,6 @@ from harness.providers.zhipu.samples import (
     answer,
     event,
 )
-from harness.rules import check
 from harness.types import Exchange, Json, Severity
 
 from .making import asking, edited, foreign, headed

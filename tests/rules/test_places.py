@@ -12,8 +12,8 @@ from harness.analysis.transcript import analyze
 from harness.faults.registry import RULE_FAULTS, injected
 from harness.faults.samples import as_recorded, as_run
 from harness.providers import endpoints
+from harness.providers.rules import check
 from harness.providers.samples import SAMPLES
-from harness.rules import check
 from harness.types import Finding
 from harness.wire import MISSING, resolve
 

@@ -12,7 +12,7 @@ import yaml
 from harness import cassette
 from harness.analysis.transcript import transcript_of
 from harness.providers import endpoints
-from harness.rules import RULES, check
+from harness.providers.rules import RULES, check
 
 RECORDINGS = Path(__file__).parents[2].parent / "shared" / "recordings"
 FILES = sorted(RECORDINGS.glob("*/*.yaml"))

@@ -6,8 +6,8 @@ from dataclasses import replace
 
 import pytest
 
+from harness.providers.rules import RULES, check, judge, unknown_names
 from harness.providers.zhipu.samples import REFUSED, SYNC
-from harness.rules import RULES, check, judge, unknown_names
 from harness.rules.choice import Choice
 from harness.types import Finding, Severity, Transcript
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from harness.providers import endpoints
+from harness.providers.rules import check
 from harness.providers.samples import SAMPLES as VALID
-from harness.rules import check
 from harness.types import Exchange
 
 from .making import foreign

@@ -18,7 +18,7 @@ from harness.contracts import Judge, learn
 from harness.parse import PARSERS
 from harness.parse.run import ask, askable
 from harness.providers.endpoints import HEADERS, recognise
-from harness.rules import check
+from harness.providers.rules import check
 from harness.secrets.redactor import Redactor
 from harness.strategies import Mutant, splits
 from harness.types import Cassette, Exchange

@@ -15,7 +15,7 @@ from harness.analysis.exchange import AnalyzedExchange
 from harness.analysis.transcript import AnalyzedTranscript, analyze, transcript_of
 from harness.errors import Unsupported
 from harness.providers.endpoints import ENDPOINTS, recognise
-from harness.rules import check
+from harness.providers.rules import check
 from harness.strategies import Mutant
 from harness.strategies.asking import QUESTIONS
 from harness.strategies.exchanging import refusing

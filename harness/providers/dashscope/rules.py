@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from harness.analysis.endpoint import Part
 from harness.analysis.exchange import AnalyzedExchange
-from harness.rules.rule import show, spoken, violation
+from harness.rules.rule import WARNING, Rule, exchange_rule, show, spoken, violation
 from harness.types import Finding
 from harness.wire import Event, resolve
 
@@ -112,3 +112,12 @@ _TIMES = ("req-arrive-time", "resp-start-time", "req-cost-time")
 def _milliseconds(reading: AnalyzedExchange, name: str) -> int | None:
     text = reading.exchange.response.header(name) or ""
     return int(text) if re.fullmatch(r"[0-9]{1,15}", text) else None
+
+
+RULES: tuple[Rule, ...] = (
+    exchange_rule(dashscope_events_count_up, "B3"),
+    exchange_rule(dashscope_event_is_named, "B3"),
+    exchange_rule(dashscope_event_tells_status, "B3"),
+    exchange_rule(dashscope_request_ids_agree, "first", WARNING),
+    exchange_rule(dashscope_times_agree, "first A7", WARNING),
+)

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta, timezone
 
 from harness.analysis.endpoint import Endpoint, Part
 from harness.analysis.exchange import AnalyzedExchange
-from harness.rules.rule import answers, show, spoken, violation
+from harness.rules.rule import WARNING, Rule, answers, exchange_rule, show, spoken, violation
 from harness.types import Finding
 from harness.wire import query, resolve
 
@@ -115,3 +115,11 @@ def zhipu_filter_is_known(reading: AnalyzedExchange) -> Iterator[Finding]:
             if resolve(told, "/role") not in _FILTERED or resolve(told, "/level") not in _LEVELS:
                 expected = f"a role among {', '.join(_FILTERED)} and a level from 0 to 3"
                 yield violation(expected, show(told), reading.place(pointer, part))
+
+
+RULES: tuple[Rule, ...] = (
+    exchange_rule(zhipu_events_have_no_name, "A2", WARNING),
+    exchange_rule(zhipu_ids_agree, "A1 first", WARNING),
+    exchange_rule(zhipu_id_tells_time, "first A7", WARNING),
+    exchange_rule(zhipu_filter_is_known, "A5", WARNING),
+)

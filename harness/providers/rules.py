@@ -1,0 +1,39 @@
+"""All rules: those for every provider, and those of each one."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from difflib import get_close_matches
+
+from harness import rules
+from harness.providers.dashscope import rules as dashscope
+from harness.providers.endpoints import recognise
+from harness.providers.zhipu import rules as zhipu
+from harness.rules import Judged
+from harness.rules.rule import Rule
+from harness.types import Finding, Transcript
+
+RULES: tuple[Rule, ...] = (*rules.COMMON_RULES, *zhipu.RULES, *dashscope.RULES)
+
+
+def judge(transcript: Transcript) -> Judged:
+    """Apply all rules to a transcript; the findings of rules that it ignores are kept apart."""
+    return rules.judge(transcript, recognise, RULES)
+
+
+def check(transcript: Transcript) -> tuple[Finding, ...]:
+    """Return the findings of all rules in a transcript, except those that it ignores."""
+    return judge(transcript).findings
+
+
+def unknown_names(names: Iterable[str]) -> list[str]:
+    """Return those of *names* that are not the name of a rule."""
+    known = {rule.name for rule in RULES}
+    return [name for name in names if name not in known]
+
+
+def no_such_rule(name: str) -> str:
+    """Return the message for an unknown rule, with similar names."""
+    similar = get_close_matches(name, [rule.name for rule in RULES], n=2, cutoff=0.75)
+    hint = f"did you mean {' or '.join(similar)}?" if similar else "`harness rules` lists them"
+    return f"there is no rule {name!r}; {hint}"
