@@ -1,1 +1,1 @@
-"""How fast a replay is, beside its neighbours and beside the floor. `make bench` runs it."""
+"""Measure how fast a replay is beside other tools and the floor; `make bench` runs it."""

@@ -1,4 +1,4 @@
-"""Measure all, and tell it as a table of times and ratios, or as JSON."""
+"""Measure everything and print a table of times and ratios, or JSON."""
 
 from __future__ import annotations
 
@@ -14,18 +14,18 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks import cassettes, comparing, measuring, scenarios, suites
-from benchmarks.speakers import PROVIDER_SERVERS, ProviderServer
-from benchmarks.ways import WAYS, Way
+from benchmarks import cassettes, compare_large, measuring, scenarios, suites
+from benchmarks.clients import CLIENTS, Client
+from benchmarks.tools import TOOLS, Tool
 
 
 @dataclass(frozen=True)
 class Row:
-    """One thing measured, in each way that was borne: seconds or bytes, and to what they relate."""
+    """One measurement for each tool, in seconds or bytes; `base` is the tool of ratio 1."""
 
-    what: str
+    label: str
     unit: str
-    found: dict[str, float]
+    values: dict[str, float]
     base: str
 
 
@@ -35,87 +35,87 @@ def main() -> None:
     parser.add_argument("--quick", action="store_true", help="smaller cassettes, fewer rounds")
     parser.add_argument("--json", action="store_true", help="JSON instead of a table")
     options = parser.parse_args()
-    ways = [way for way in WAYS if way.name != "cassetter" or find_spec("cassetter")]
+    tools = [tool for tool in TOOLS if tool.name != "cassetter" or find_spec("cassetter")]
     with tempfile.TemporaryDirectory() as folder:
-        rows = _measured(ways, Path(folder), options.quick)
+        rows = _measured(tools, Path(folder), options.quick)
     if options.json:
         json.dump([asdict(row) for row in rows], sys.stdout, indent=2)
     else:
-        _print(rows, [way.name for way in ways])
+        _print(rows, [tool.name for tool in tools])
 
 
-def _measured(ways: list[Way], folder: Path, quick: bool) -> list[Row]:
+def _measured(tools: list[Tool], folder: Path, quick: bool) -> list[Row]:
     rows: list[Row] = []
     rounds = 3 if quick else 7
     counts = (10, 100) if quick else (10, 100, 1_000, 10_000)
-    for speaker in PROVIDER_SERVERS:
-        rows += [_calls(ways, speaker, count, folder, rounds) for count in counts]
-        rows += [_opening(ways, speaker, folder, rounds)]
-        rows += [_peak(ways, speaker, folder, 100 if quick else 1_000)]
+    for client in CLIENTS:
+        rows += [_calls(tools, client, count, folder, rounds) for count in counts]
+        rows += [_opening(tools, client, folder, rounds)]
+        rows += [_peak(tools, client, folder, 100 if quick else 1_000)]
     for size in (14_000, 2_000_000):
-        rows.append(_loading(ways, size, folder, rounds))
-        rows.append(_loading_again(ways, size, folder, rounds))
+        rows.append(_loading(tools, size, folder, rounds))
+        rows.append(_loading_again(tools, size, folder, rounds))
     rows += _scenarios(folder)
     rows += [_comparing(rounds)]
     number = 30 if quick else 300
     lengths = (1, 10) if quick else (1, 10, 40)
     return rows + [
-        _suite(ways, speaker, number, asked, folder)
-        for speaker in PROVIDER_SERVERS
-        for asked in lengths
+        _suite(tools, client, number, calls_each, folder)
+        for client in CLIENTS
+        for calls_each in lengths
     ]
 
 
-def _calls(ways: list[Way], speaker: ProviderServer, count: int, folder: Path, rounds: int) -> Row:
-    _tell(f"{speaker.name}: calls, {count} exchanges")
-    borne = [way for way in ways if count <= way.bearable]
-    path = cassettes.of_exchanges(speaker, count, folder)
-    # Of large cassettes few openings, or of slow ways: most of the time would go there.
-    found = measuring.calls(borne, speaker, path, count, rounds if count <= 100 else 5)
-    what = f"a call, {speaker.name}, {count} exchanges"
-    return Row(what, "s", _by_name(borne, found), "floor")
+def _calls(tools: list[Tool], client: Client, count: int, folder: Path, rounds: int) -> Row:
+    _progress(f"{client.name}: calls, {count} exchanges")
+    able = [tool for tool in tools if count <= tool.max_exchanges]
+    path = cassettes.of_exchanges(client, count, folder)
+    # Few rounds for large cassettes: opening them would take most of the time.
+    values = measuring.calls(able, client, path, count, rounds if count <= 100 else 5)
+    label = f"a call, {client.name}, {count} exchanges"
+    return Row(label, "s", _by_name(able, values), "floor")
 
 
-def _opening(ways: list[Way], speaker: ProviderServer, folder: Path, rounds: int) -> Row:
-    _tell(f"{speaker.name}: opening and closing")
-    path = cassettes.of_exchanges(speaker, 10, folder)
-    found = measuring.actions(
-        [measuring.opened_and_closed(way, speaker, path) for way in ways], rounds
+def _opening(tools: list[Tool], client: Client, folder: Path, rounds: int) -> Row:
+    _progress(f"{client.name}: opening and closing")
+    path = cassettes.of_exchanges(client, 10, folder)
+    values = measuring.actions(
+        [measuring.opened_and_closed(tool, client, path) for tool in tools], rounds
     )
-    what = f"open and close, {speaker.name}, 10 exchanges"
-    return Row(what, "s", _by_name(ways, found), "floor")
+    label = f"open and close, {client.name}, 10 exchanges"
+    return Row(label, "s", _by_name(tools, values), "floor")
 
 
-def _peak(ways: list[Way], speaker: ProviderServer, folder: Path, count: int) -> Row:
-    _tell(f"{speaker.name}: memory")
-    path = cassettes.of_exchanges(speaker, count, folder)
-    found = [measuring.peak(way.name, speaker.name, path, min(count, 10)) for way in ways]
-    what = f"peak memory, {speaker.name}, {count} exchanges"
-    return Row(what, "B", _by_name(ways, found), "floor")
+def _peak(tools: list[Tool], client: Client, folder: Path, count: int) -> Row:
+    _progress(f"{client.name}: memory")
+    path = cassettes.of_exchanges(client, count, folder)
+    values = [measuring.peak(tool.name, client.name, path, min(count, 10)) for tool in tools]
+    label = f"peak memory, {client.name}, {count} exchanges"
+    return Row(label, "B", _by_name(tools, values), "floor")
 
 
-def _loading(ways: list[Way], size: int, folder: Path, rounds: int) -> Row:
-    _tell(f"loading {size} bytes")
-    path = cassettes.of_size(PROVIDER_SERVERS[0], size, folder)
-    loading = [(way, way.load) for way in ways if way.load]
-    found = measuring.actions([partial(load, path) for _, load in loading], rounds)
-    what = f"load {path.stat().st_size / 1000:,.0f} kB"
-    return Row(what, "s", _by_name([way for way, _ in loading], found), "this tape")
+def _loading(tools: list[Tool], size: int, folder: Path, rounds: int) -> Row:
+    _progress(f"loading {size} bytes")
+    path = cassettes.of_size(CLIENTS[0], size, folder)
+    loading = [(tool, tool.load) for tool in tools if tool.load]
+    values = measuring.actions([partial(load, path) for _, load in loading], rounds)
+    label = f"load {path.stat().st_size / 1000:,.0f} kB"
+    return Row(label, "s", _by_name([tool for tool, _ in loading], values), "this tape")
 
 
-def _loading_again(ways: list[Way], size: int, folder: Path, rounds: int) -> Row:
-    """What was loaded before in this process and has not changed; others do not remember."""
-    _tell(f"loading {size} bytes again")
-    path = cassettes.of_size(PROVIDER_SERVERS[0], size, folder)
-    loading = [(way, way.load_again or way.load) for way in ways if way.load]
-    found = measuring.actions([partial(load, path) for _, load in loading], rounds)
-    what = f"load {path.stat().st_size / 1000:,.0f} kB again"
-    return Row(what, "s", _by_name([way for way, _ in loading], found), "this tape")
+def _loading_again(tools: list[Tool], size: int, folder: Path, rounds: int) -> Row:
+    """Load a file that was loaded before in this process; only this tape remembers it."""
+    _progress(f"loading {size} bytes again")
+    path = cassettes.of_size(CLIENTS[0], size, folder)
+    loading = [(tool, tool.load_again or tool.load) for tool in tools if tool.load]
+    values = measuring.actions([partial(load, path) for _, load in loading], rounds)
+    label = f"load {path.stat().st_size / 1000:,.0f} kB again"
+    return Row(label, "s", _by_name([tool for tool, _ in loading], values), "this tape")
 
 
 def _scenarios(folder: Path) -> list[Row]:
-    """What no neighbour does; the floor of recording at once is waiting and nothing else."""
-    _tell("scenarios: recording many at once, replaying many polls")
+    """Measure what no other tool does; the floor of parallel recording is the waiting alone."""
+    _progress("scenarios: recording many at once, replaying many polls")
     many, at_once, latency = scenarios.MANY, scenarios.AT_ONCE, scenarios.LATENCY
     waiting = many * latency / at_once
     recorded = {"floor": waiting, "this tape": scenarios.recorded_at_once(folder)}
@@ -127,37 +127,39 @@ def _scenarios(folder: Path) -> list[Row]:
 
 
 def _comparing(rounds: int) -> Row:
-    _tell("comparing large answers")
-    (found,) = measuring.actions([comparing.compared()], rounds)
-    return Row("compare 1 MB, 10,000 values", "s", {"this tape": found}, "this tape")
+    _progress("comparing large answers")
+    (values,) = measuring.actions([compare_large.comparison()], rounds)
+    return Row("compare 1 MB, 10,000 values", "s", {"this tape": values}, "this tape")
 
 
 _SHORT = 10
-"""Exchanges: suites of longer cassettes run once only, for vcrpy takes minutes."""
+"""Exchanges; suites of longer cassettes run once, since vcrpy takes minutes."""
 
 
-def _suite(ways: list[Way], speaker: ProviderServer, count: int, asked: int, folder: Path) -> Row:
-    _tell(f"{speaker.name}: a pytest suite of {count} cassettes with {asked} exchanges")
-    written = [suites.written(way.name, speaker, count, asked, folder) for way in ways]
-    runs = [partial(suites.run, way.name, suite) for way, suite in zip(ways, written, strict=True)]
-    found = measuring.actions(runs, 3) if asked <= _SHORT else list(map(measuring.once, runs))
-    what = f"pytest, {count} cassettes of {asked}, {speaker.name}"
-    return Row(what, "s", _by_name(ways, found), "this tape")
+def _suite(tools: list[Tool], client: Client, count: int, calls_each: int, folder: Path) -> Row:
+    _progress(f"{client.name}: a pytest suite of {count} cassettes with {calls_each} exchanges")
+    written = [suites.written(tool.name, client, count, calls_each, folder) for tool in tools]
+    runs = [
+        partial(suites.run, tool.name, suite) for tool, suite in zip(tools, written, strict=True)
+    ]
+    values = measuring.actions(runs, 3) if calls_each <= _SHORT else list(map(measuring.once, runs))
+    label = f"pytest, {count} cassettes of {calls_each}, {client.name}"
+    return Row(label, "s", _by_name(tools, values), "this tape")
 
 
-def _by_name(ways: list[Way], found: list[float]) -> dict[str, float]:
-    return {way.name: value for way, value in zip(ways, found, strict=True)}
+def _by_name(tools: list[Tool], values: list[float]) -> dict[str, float]:
+    return {tool.name: value for tool, value in zip(tools, values, strict=True)}
 
 
-def _tell(text: str) -> None:
+def _progress(text: str) -> None:
     print(text, "...", file=sys.stderr, flush=True)  # noqa: T201 - progress
 
 
 def _print(rows: list[Row], names: list[str]) -> None:
     table = Table("", *names)
     for row in rows:
-        cells = [_cell(row, row.found.get(name)) for name in names]
-        table.add_row(row.what, *cells)
+        cells = [_cell(row, row.values.get(name)) for name in names]
+        table.add_row(row.label, *cells)
     Console(width=120).print(table)
 
 
@@ -165,7 +167,7 @@ def _cell(row: Row, value: float | None) -> str:
     if value is None:
         return "-"
     shown = f"{value * 1000:.3f} ms" if row.unit == "s" else f"{value / 1e6:.0f} MB"
-    return f"{shown}  {value / row.found[row.base]:.2f} x"
+    return f"{shown}  {value / row.values[row.base]:.2f} x"
 
 
 if __name__ == "__main__":

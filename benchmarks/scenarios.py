@@ -1,4 +1,4 @@
-"""What a harness of scenarios does at once and in no time: recording many, waiting for none."""
+"""Measure recording of many scenarios in parallel, and replay of a task with many polls."""
 
 from __future__ import annotations
 
@@ -39,9 +39,10 @@ steps:
 
 
 def recorded_at_once(folder: Path) -> float:
-    """Seconds to record MANY scenarios of one call, AT_ONCE at a time, each answered in LATENCY.
+    """Return the seconds to record MANY scenarios of one call, AT_ONCE in parallel.
 
-    The sandbox is a process of its own, as a service is; it and the SDKs are there already.
+    Each is answered after LATENCY seconds by a sandbox in a process of its own, as a service is;
+    the sandbox and the SDKs are started before.
     """
     texts = [_QUESTION.format(number=number, target=_TARGETS[number % 2]) for number in range(MANY)]
     jobs = _jobs(folder / "many", texts)
@@ -52,7 +53,7 @@ def recorded_at_once(folder: Path) -> float:
 
 @contextmanager
 def _sandbox_elsewhere() -> Iterator[batch.Source]:
-    """A sandbox in a process of its own, with LATENCY."""
+    """Run a sandbox in a process of its own that answers after LATENCY seconds."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
@@ -84,11 +85,11 @@ def _wait_for(port: int) -> None:
             sleep(0.02)
         else:
             return
-    raise RuntimeError("the sandbox did not begin")
+    raise RuntimeError("the sandbox did not start")
 
 
 def polled_in_no_time(folder: Path) -> float:
-    """Seconds to replay a task of POLLS polls, 15 seconds apart as its scenario says by then."""
+    """Return the seconds to replay a task of POLLS polls that are 15 seconds apart."""
     text = _TASK.format(interval=INTERVAL, limit=POLLS + 5)
     jobs = _jobs(folder / "task", [text])
     options = Options(port=0, pending_polls=1, running_polls=POLLS - 2)

@@ -1,4 +1,4 @@
-"""A pytest suite of many small cassettes: the same tests and files, with each tool's plugin."""
+"""A pytest suite of many small cassettes: the same tests and files with each tool's plugin."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from benchmarks import cassettes
-from benchmarks.speakers import ANSWER, PROVIDER_SERVERS, ProviderServer
+from benchmarks.clients import ANSWER, CLIENTS, Client
 
 PLUGINS: Mapping[str, tuple[str, str]] = {
     "floor": ("", ""),
@@ -23,57 +23,58 @@ PLUGINS: Mapping[str, tuple[str, str]] = {
         "@pytest.mark.vcr(match_on=['method', 'uri', 'body'])",
     ),
 }
-"""The plugin of each way, for vcrpy that of pytest-recording, and the mark its tests have."""
+"""Per tool: its pytest plugin (for vcrpy that of pytest-recording) and the mark of its tests."""
 
 _HEAD = """\
 import pytest
-from benchmarks.speakers import SPEAKERS
+from benchmarks.clients import CLIENTS
 
-speaker = SPEAKERS[{index}]
+client = CLIENTS[{index}]
 
 
 @pytest.fixture(scope="session")
 def ask():
-    return {client}
+    return {ask}
 """
 _TEST = """
 
 {mark}
 def test_{number}(ask):
-    for number in range({asked}):
+    for number in range({calls_each}):
         assert ask(number)
 """
 _WORDS = ANSWER[-3:]
-"""What a number of the same length takes the place of, in each cassette's answers."""
-_CLIENT = {"floor": "speaker.over_memory(lambda method, uri, body: speaker.answer)"}
+"""The end of each answer; a number of the same length replaces it."""
+_CLIENT = {"floor": "client.over_memory(lambda method, uri, body: client.answer)"}
 
 
-def written(way: str, speaker: ProviderServer, count: int, asked: int, folder: Path) -> Path:
-    """A folder with a suite for one way: `count` tests with `asked` questions, a cassette each."""
-    suite = folder / f"{way.replace(' ', '-')}-{speaker.name.split()[0]}-{asked}"
-    kept = suite / "cassettes" / "test_suite"
-    kept.mkdir(parents=True)
-    text = cassettes.of_exchanges(speaker, asked - 1, folder).read_text(encoding="utf-8")
-    if way == "vcrpy":  # pytest-recording cannot read what newer versions of vcrpy call metadata
+def written(tool: str, client: Client, count: int, calls_each: int, folder: Path) -> Path:
+    """Write a suite for *tool*: `count` tests of `calls_each` calls, each with its cassette."""
+    suite = folder / f"{tool.replace(' ', '-')}-{client.name.split()[0]}-{calls_each}"
+    cassette_folder = suite / "cassettes" / "test_suite"
+    cassette_folder.mkdir(parents=True)
+    text = cassettes.of_exchanges(client, calls_each - 1, folder).read_text(encoding="utf-8")
+    if tool == "vcrpy":  # pytest-recording cannot read what newer versions of vcrpy call metadata
         text = text[text.index("\ninteractions:") + 1 :]
-    for number in range(count):  # no two alike: a suite has no cassette twice
-        own = text.replace(_WORDS, f"{number:0{len(_WORDS.encode())}d}")
-        (kept / f"test_{number}.yaml").write_text(own, encoding="utf-8")
-    client = _CLIENT.get(way, "speaker.over_its_own()")
-    head = _HEAD.format(index=PROVIDER_SERVERS.index(speaker), client=client)
+    for number in range(count):  # all different, as in a real suite
+        text_of_test = text.replace(_WORDS, f"{number:0{len(_WORDS.encode())}d}")
+        (cassette_folder / f"test_{number}.yaml").write_text(text_of_test, encoding="utf-8")
+    ask = _CLIENT.get(tool, "client.over_http()")
+    head = _HEAD.format(index=CLIENTS.index(client), ask=ask)
     tests = (
-        _TEST.format(mark=PLUGINS[way][1], number=number, asked=asked) for number in range(count)
+        _TEST.format(mark=PLUGINS[tool][1], number=number, calls_each=calls_each)
+        for number in range(count)
     )
     (suite / "test_suite.py").write_text(head + "".join(tests), encoding="utf-8")
     return suite
 
 
-def run(way: str, suite: Path) -> None:
-    """Run a suite in a process of its own, with no plugin but the one of its way.
+def run(tool: str, suite: Path) -> None:
+    """Run a suite in a process of its own, with no plugin but its tool's.
 
-    Raises RuntimeError if a test fails: what is fast because it does nothing is not measured.
+    Raises RuntimeError if a test fails, so that a suite that does nothing is not measured.
     """
-    plugin = PLUGINS[way][0]
+    plugin = PLUGINS[tool][0]
     chosen = ["-p", plugin] if plugin else []
     done = subprocess.run(  # noqa: S603 - pytest
         [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", *chosen, str(suite)],

@@ -1,4 +1,4 @@
-"""Two large answers that differ in many places, compared."""
+"""Compare two large answers that differ in many places."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from harness.providers import endpoints
 from harness.types import Exchange, LooseJson, Request, Response, Transcript, Turn
 
 ITEMS = 1_666
-"""Of six values each: together 10,000."""
+"""Items of six values each: 10,000 values in all."""
 
 
 def document(step: int) -> LooseJson:
-    """An answer of 1 MB with 10,000 values; of two with another step, a third of them differ."""
+    """Return an answer of 1 MB with 10,000 values; a third differ between two steps."""
     items = [
         {
             "id": n,
@@ -28,13 +28,13 @@ def document(step: int) -> LooseJson:
     return {"choices": [{"message": {"content": "", "items": items}}]}
 
 
-def compared() -> Callable[[], None]:
-    """An action: both read and compared."""
+def comparison() -> Callable[[], None]:
+    """Return an action that reads and compares two such answers."""
     bodies = [json.dumps(document(step), ensure_ascii=False).encode() for step in (997, 991)]
 
     def action() -> None:
-        found = compare(_read(bodies[0]), _read(bodies[1]))
-        assert len(found.told) > 1_000  # noqa: S101 - or nothing was measured
+        comparison = compare(_read(bodies[0]), _read(bodies[1]))
+        assert len(comparison.told) > 1_000  # noqa: S101 - or nothing was measured
 
     return action
 

@@ -1,4 +1,4 @@
-"""The official SDKs, asked the same small question; and what they are answered in memory."""
+"""The official SDKs with one small question, over HTTP or over memory."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ import requests
 import urllib3
 
 Ask = Callable[[int], object]
-"""Ask the question of that number."""
+"""Call the SDK with the question of a number."""
 
 QUESTION = "问题 {:06d}：北京今天天气怎么样？请用三句话回答。"
 ANSWER = "北京今天晴，气温在十五到二十五度之间，微风。适合出门散步，也适合开窗通风。"
@@ -24,11 +24,11 @@ ASKED_AT = 1767225600
 
 
 @dataclass(frozen=True)
-class ProviderServer:
-    """An SDK: made over its own HTTP library, or over memory; and a body it can be answered."""
+class Client:
+    """An SDK, made over its own HTTP library or over memory, and the body of an answer."""
 
     name: str
-    over_its_own: Callable[[], Ask]
+    over_http: Callable[[], Ask]
     over_memory: Callable[[Callable[[str, str, bytes], bytes]], Ask]
     answer: bytes
 
@@ -39,8 +39,8 @@ def _zhipuai(client: httpx.Client) -> Ask:
     sdk = ZhipuAI(api_key=KEY, http_client=client, max_retries=0)
 
     def ask(number: int) -> object:
-        said: Any = [{"role": "user", "content": QUESTION.format(number)}]
-        return sdk.chat.completions.create(model="glm-4", messages=said)
+        messages: Any = [{"role": "user", "content": QUESTION.format(number)}]
+        return sdk.chat.completions.create(model="glm-4", messages=messages)
 
     return ask
 
@@ -57,8 +57,8 @@ def _dashscope(session: requests.Session) -> Ask:
     from dashscope import Generation
 
     def ask(number: int) -> object:
-        said: Any = [{"role": "user", "content": QUESTION.format(number)}]
-        response = Generation.call("qwen-plus", messages=said, api_key=KEY, session=session)
+        messages: Any = [{"role": "user", "content": QUESTION.format(number)}]
+        response = Generation.call("qwen-plus", messages=messages, api_key=KEY, session=session)
         if response.status_code != 200:
             raise RuntimeError(response)
         return response
@@ -67,7 +67,7 @@ def _dashscope(session: requests.Session) -> Ask:
 
 
 class _Memory(requests.adapters.HTTPAdapter):
-    """requests' own adapter, without a network."""
+    """An adapter for requests that answers from memory."""
 
     def __init__(self, answer: Callable[[str, str, bytes], bytes]) -> None:
         super().__init__()
@@ -96,7 +96,7 @@ _CHOICE = {
     "message": {"role": "assistant", "content": ANSWER},
 }
 _ID = "20260101080000" + "0123456789abcdef"
-_OF_ZHIPU = {
+_ZHIPU_BODY = {
     "id": _ID,
     "request_id": _ID,
     "created": ASKED_AT,
@@ -104,24 +104,24 @@ _OF_ZHIPU = {
     "choices": [_CHOICE],
     "usage": {"prompt_tokens": 20, "completion_tokens": 40, "total_tokens": 60},
 }
-_OF_DASHSCOPE = {
+_DASHSCOPE_BODY = {
     "request_id": "01234567-89ab-cdef-0123-456789abcdef",
     "output": {"choices": [_CHOICE]},
     "usage": {"input_tokens": 20, "output_tokens": 40, "total_tokens": 60},
 }
-_TRUST = ssl.create_default_context()
-"""Made once: it takes some 20 ms, and is no part of any tape."""
-PROVIDER_SERVERS = (
-    ProviderServer(
+_TLS_CONTEXT = ssl.create_default_context()
+"""Made once: it takes about 20 ms and has nothing to do with replaying."""
+CLIENTS = (
+    Client(
         "zhipuai over httpx",
-        lambda: _zhipuai(httpx.Client(verify=_TRUST)),
+        lambda: _zhipuai(httpx.Client(verify=_TLS_CONTEXT)),
         _zhipuai_in_memory,
-        json.dumps(_OF_ZHIPU, ensure_ascii=False).encode(),
+        json.dumps(_ZHIPU_BODY, ensure_ascii=False).encode(),
     ),
-    ProviderServer(
+    Client(
         "dashscope over requests",
         lambda: _dashscope(requests.Session()),
         _dashscope_in_memory,
-        json.dumps(_OF_DASHSCOPE, ensure_ascii=False).encode(),
+        json.dumps(_DASHSCOPE_BODY, ensure_ascii=False).encode(),
     ),
 )
