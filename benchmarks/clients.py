@@ -58,7 +58,9 @@ def _dashscope(session: requests.Session) -> Ask:
 
     def ask(number: int) -> object:
         messages: Any = [{"role": "user", "content": QUESTION.format(number)}]
-        response = Generation.call("qwen-plus", messages=messages, api_key=KEY, session=session)
+        response: Any = Generation.call(
+            "qwen-plus", messages=messages, api_key=KEY, session=session
+        )
         if response.status_code != 200:
             raise RuntimeError(response)
         return response

@@ -14,6 +14,7 @@ from harness import batch
 from harness.cassette.store import Store
 from harness.config.environment import Environment, without_proxies
 from harness.providers.servers import PROVIDER_SERVERS
+from harness.runner import Source
 from harness.sandbox import Options
 from harness.types import Origin
 
@@ -52,7 +53,7 @@ def recorded_at_once(folder: Path) -> float:
 
 
 @contextmanager
-def _sandbox_elsewhere() -> Iterator[batch.Source]:
+def _sandbox_elsewhere() -> Iterator[Source]:
     """Run a sandbox in a process of its own that answers after LATENCY seconds."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
@@ -66,7 +67,7 @@ def _sandbox_elsewhere() -> Iterator[batch.Source]:
     base = f"http://127.0.0.1:{port}"
     try:
         _wait_for(port)
-        yield batch.Source(
+        yield Source(
             Origin.SANDBOX,
             where=base,
             key=lambda provider: PROVIDER_SERVERS[provider.name].key,
@@ -109,7 +110,7 @@ def _jobs(folder: Path, texts: Sequence[str]) -> tuple[batch.Job, ...]:
     return batch.jobs(batch.load_scenarios([], folder), [])
 
 
-def _record(jobs: Sequence[batch.Job], source: batch.Source, folder: Path) -> None:
+def _record(jobs: Sequence[batch.Job], source: Source, folder: Path) -> None:
     problems = batch.record_all(jobs, source, Store(folder), lambda _: None, AT_ONCE)
     if problems:
         raise RuntimeError(problems)
