@@ -84,7 +84,7 @@ def ask(parser: Parser, reading: AnalyzedExchange) -> Outcome | Raised | None:
             return parser.parse(recorded_request(reading, address, TIMEOUT))
         except Exception as error:  # noqa: BLE001 - an SDK may raise anything: that is the finding
             told = f"{type(error).__name__}: {error}".replace(address, "http://127.0.0.1")
-            return Raised(told, isinstance(error, parser.errors())) if heard else None
+            return Raised(told, parser.documents(error)) if heard else None
 
 
 def _verdict(found: tuple[Disagreement, ...]) -> Verdict:

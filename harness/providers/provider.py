@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from importlib import import_module
+from types import ModuleType
 from typing import TYPE_CHECKING, Protocol
 
 from harness.analysis.endpoint import Endpoint
 from harness.providers.sdk import Parser
-from harness.types import Call, CallKind, Mode, Outcome
+from harness.types import Call, CallKind, Exchange, Mode, Outcome
 
 if TYPE_CHECKING:
+    from harness.analysis.fault import TranscriptFault
     from harness.sandbox import ProviderServer
 
 Sleep = Callable[[float], None]
@@ -31,10 +33,12 @@ class Session(Protocol):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Provider:
-    """A provider. All of it is in one package, `package`, with `sandbox.SERVER` beside.
+    """A provider: its package and what is in it.
+
+    What only some commands need is in modules of the package that are imported when asked for.
 
     Attributes:
-        package: The package, such as `harness.providers.zhipu`.
+        package: The package, which has the modules `sandbox` and `samples`.
         name: What users call it.
         about: Its services, in a few words.
         distribution: The name of its SDK on PyPI.
@@ -68,6 +72,21 @@ class Provider:
 
     @property
     def server(self) -> ProviderServer:
-        """How the sandbox stands in for it; imported when it is asked for."""
-        server: ProviderServer = import_module(f"{self.package}.sandbox").SERVER
+        """How the sandbox stands in for it: `sandbox.SERVER`."""
+        server: ProviderServer = self._module("sandbox").SERVER
         return server
+
+    @property
+    def samples(self) -> Mapping[str, tuple[Exchange, ...]]:
+        """The exchanges of small valid conversations, by their name: `samples.SAMPLES`."""
+        samples: Mapping[str, tuple[Exchange, ...]] = self._module("samples").SAMPLES
+        return samples
+
+    @property
+    def faults(self) -> tuple[TranscriptFault, ...]:
+        """The faults that break its own rules: `samples.FAULTS`."""
+        faults: tuple[TranscriptFault, ...] = self._module("samples").FAULTS
+        return faults
+
+    def _module(self, name: str) -> ModuleType:
+        return import_module(f"{self.package}.{name}")

@@ -6,13 +6,14 @@ from collections.abc import Mapping
 from types import MappingProxyType
 
 from harness.analysis.fault import TranscriptFault
-from harness.providers.dashscope import samples as dashscope_samples
-from harness.providers.zhipu import samples as zhipu_samples
+from harness.providers import PROVIDERS
 from harness.types import Exchange
 
 SAMPLES: Mapping[str, tuple[Exchange, ...]] = MappingProxyType(
-    {**zhipu_samples.SAMPLES, **dashscope_samples.SAMPLES}
+    {name: sample for provider in PROVIDERS.values() for name, sample in provider.samples.items()}
 )
 """The exchanges of small valid conversations of every endpoint and mode, by their name."""
 
-FAULTS: tuple[TranscriptFault, ...] = (*zhipu_samples.FAULTS, *dashscope_samples.FAULTS)
+FAULTS: tuple[TranscriptFault, ...] = tuple(
+    fault for provider in PROVIDERS.values() for fault in provider.faults
+)

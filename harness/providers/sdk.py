@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from importlib import import_module
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 from urllib.parse import urlsplit
@@ -198,6 +199,12 @@ def recorded_request(reading: AnalyzedExchange, address: str, timeout: float) ->
     return RecordedRequest(address, path, reading.endpoint, body, timeout, streamed)
 
 
+def imported(name: str) -> Any:
+    """Import and return `module:Name`."""
+    module, _, attribute = name.partition(":")
+    return getattr(import_module(module), attribute)
+
+
 @dataclass(frozen=True, slots=True)
 class Parser:
     """An SDK as a reader of recorded answers.
@@ -209,14 +216,18 @@ class Parser:
         ask: Makes a recorded request and returns what the SDK's objects say, each object in
             `views`. A refusal that the SDK reports is a `Failure`; anything else that the SDK
             raises is raised.
-        errors: Returns the SDK's own, documented error classes.
+        error: The root of the SDK's own error classes, as `module:Class`.
     """
 
     name: str
     distribution: str
     endpoints: frozenset[str]
     ask: Callable[[RecordedRequest], Outcome]
-    errors: Callable[[], tuple[type[BaseException], ...]]
+    error: str
+
+    def documents(self, error: BaseException) -> bool:
+        """Return whether an error is one of the SDK's own, and not a crash."""
+        return isinstance(error, imported(self.error))
 
     def parse(self, request: RecordedRequest) -> Outcome:
         """Make a recorded request and return what the SDK reads, without using any proxy."""

@@ -10,6 +10,7 @@ import pytest
 from harness.parse import PARSERS, Parser, RecordedRequest
 from harness.providers.endpoints import endpoint
 from harness.providers.http import OtherAddress
+from harness.providers.sdk import imported
 from harness.sandbox.scripted_server import response_script, serve_scripts
 from harness.types import Failure, Image, LooseJson, Outcome, Reply, Response, Usage
 
@@ -234,8 +235,9 @@ def test_a_proxy_is_not_used(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_each_sdk_knows_its_own_errors() -> None:
     """So that an error it documents can be told from a crash."""
     for parser in PARSERS.values():
-        assert all(issubclass(error, Exception) for error in parser.errors())
-        assert ValueError not in parser.errors()
+        own = imported(parser.error)
+        assert parser.documents(own.__new__(own))
+        assert not parser.documents(ValueError())
 
 
 def test_choices_that_travel_in_turns_are_kept_apart() -> None:

@@ -40,7 +40,7 @@ def failing(error: Exception) -> Parser:
         DASHSCOPE.parse(asked)
         raise error
 
-    return replace(DASHSCOPE, name="failing", ask=parse, errors=lambda: (KeyError,))
+    return replace(DASHSCOPE, name="failing", ask=parse, error="builtins:KeyError")
 
 
 def verdicts(*readings: AnalyzedExchange, parser: Parser = DASHSCOPE) -> list[Verdict]:

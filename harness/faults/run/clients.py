@@ -107,7 +107,7 @@ def _through_parser(name: str) -> Client:
         )
         return parser.parse(request)
 
-    return Client(name, ask, lambda error: isinstance(error, parser.errors()), parser.endpoints)
+    return Client(name, ask, parser.documents, parser.endpoints)
 
 
 def _function(name: str) -> Callable[[Question], Any]:

@@ -9,9 +9,11 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Mapping
 from contextlib import closing
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from operator import attrgetter
 from typing import Any
 
+from harness.analysis.endpoint import Pointers
 from harness.providers.dashscope import compatible
 from harness.providers.dashscope.endpoints import (
     EMBEDDINGS,
@@ -22,7 +24,16 @@ from harness.providers.dashscope.endpoints import (
     TEXT2IMAGE,
     VIDEO,
 )
-from harness.providers.dashscope.session import SERVICES, sdk_parameters, without_files
+from harness.providers.dashscope.session import (
+    DOCUMENTS,
+    MESSAGES,
+    PROMPT,
+    SERVICES,
+    TEXTS,
+    inputs_of,
+    sdk_parameters,
+    without_files,
+)
 from harness.providers.http import bound_client
 from harness.providers.sdk import KEY, Parser, RecordedRequest, dump, outcome_as_shown
 from harness.types import Failure, LooseJson, Outcome, View
@@ -94,88 +105,37 @@ def as_task(value: LooseJson) -> LooseJson:
 
 @dataclass(frozen=True, slots=True)
 class Operation:
-    """How the SDK asks an endpoint: its path, its function, and the arguments beside the model.
+    """How the SDK asks an endpoint.
 
-    `form` gives the dump of an answer the wire's names.
+    Attributes:
+        path: The path behind the base address.
+        function: The client's function.
+        inputs: Where its arguments stand in a body.
+        form: Gives the dump of an answer the wire's names.
+        protocol: The SDK's name of the API form.
     """
 
     path: str
-    function: Callable[[Any], Callable[..., Any]]
-    arguments: Callable[[RecordedRequest], dict[str, Any]]
-    form: Callable[[RecordedRequest], Form]
+    function: str
+    inputs: Mapping[str, Pointers]
+    form: Form
     protocol: str = "native"
 
 
-def _input(request: RecordedRequest, name: str) -> LooseJson:
-    return resolve(request.body, f"/input/{name}") or None
-
-
-def _chat(request: RecordedRequest) -> dict[str, Any]:
-    parameters = sdk_parameters(request.body)
-    if request.streamed:
-        # Cumulative output, the service's default, has to be asked for by name here.
-        parameters.setdefault("incremental_output", False)
-    messages = _input(request, "messages") or _input(request, "prompt")
-    return {"messages": messages, "parameters": parameters}
-
-
-def _compatible(request: RecordedRequest) -> dict[str, Any]:
-    own = ("model", "messages", "stream", "stream_options")
-    parameters = {name: value for name, value in request.body.items() if name not in own}
-    return {"messages": request.body.get("messages"), "parameters": parameters}
-
-
-def _texts(request: RecordedRequest) -> dict[str, Any]:
-    return {"input": _input(request, "texts"), "parameters": sdk_parameters(request.body)}
-
-
-def _ranked(request: RecordedRequest) -> dict[str, Any]:
-    inputs = {name: _input(request, name) for name in ("query", "documents")}
-    return {**inputs, "parameters": sdk_parameters(request.body)}
-
-
-def _prompt(request: RecordedRequest) -> dict[str, Any]:
-    return {"prompt": _input(request, "prompt"), "parameters": sdk_parameters(request.body)}
-
-
-def _text_or_message(request: RecordedRequest) -> Form:
-    """Return the form that the request asks for; the SDK always makes a message of it."""
-    asked_for = resolve(request.body, "/parameters/result_format")
-    return as_message if asked_for == "message" else as_text
-
-
+_CHAT = "chat.completions.create"
 OPERATIONS: Mapping[str, Operation] = {
     GENERATION.name: Operation(
-        SERVICES, lambda client: client.chat.completions.create, _chat, _text_or_message
+        SERVICES, _CHAT, {"messages": ("/input/messages", "/input/prompt")}, as_message
     ),
-    MULTIMODAL.name: Operation(
-        SERVICES, lambda client: client.multimodal.chat.create, _chat, lambda request: as_pieces
-    ),
-    EMBEDDINGS.name: Operation(
-        SERVICES, lambda client: client.embeddings.create, _texts, lambda request: as_output
-    ),
-    RERANK.name: Operation(
-        SERVICES, lambda client: client.rerank.create, _ranked, lambda request: as_output
-    ),
-    TEXT2IMAGE.name: Operation(
-        SERVICES, lambda client: client.images.jobs.create, _prompt, lambda request: as_task
-    ),
-    VIDEO.name: Operation(
-        SERVICES, lambda client: client.videos.jobs.create, _prompt, lambda request: as_task
-    ),
+    MULTIMODAL.name: Operation(SERVICES, "multimodal.chat.create", MESSAGES, as_pieces),
+    EMBEDDINGS.name: Operation(SERVICES, "embeddings.create", TEXTS, as_output),
+    RERANK.name: Operation(SERVICES, "rerank.create", DOCUMENTS, as_output),
+    TEXT2IMAGE.name: Operation(SERVICES, "images.jobs.create", PROMPT, as_task),
+    VIDEO.name: Operation(SERVICES, "videos.jobs.create", PROMPT, as_task),
     compatible.CHAT.name: Operation(
-        "/chat/completions",
-        lambda client: client.chat.completions.create,
-        _compatible,
-        lambda request: as_openai,
-        protocol="openai",
+        "/chat/completions", _CHAT, {"messages": ("/messages",)}, as_openai, protocol="openai"
     ),
-    TASKS.name: Operation(
-        "/tasks/",
-        lambda client: lambda model, task, **more: client.images.jobs.fetch(task, **more),
-        lambda request: {"task": request.task_id},
-        lambda request: as_task,
-    ),
+    TASKS.name: Operation("/tasks/", "images.jobs.fetch", {}, as_task),
 }
 """How each endpoint is asked."""
 
@@ -186,29 +146,42 @@ def _parse(request: RecordedRequest) -> Outcome:
 
     operation = OPERATIONS[request.endpoint.name]
     base = request.base(operation.path)
-    with (
-        bound_client(request.address, request.timeout, base_url=base) as http,
-    ):
+    with bound_client(request.address, request.timeout, base_url=base) as http:
         try:
             answers = _ask(operation, request, _client(base, operation.protocol, http))
         except DashScopeError as error:
             if error.status_code is None:
                 raise
             return _refusal(error)
-    form = operation.form(request)
+    form = operation.form
+    if form is as_message and resolve(request.body, "/parameters/result_format") != "message":
+        form = as_text  # what was asked for; the SDK always makes a message of it
     views = [View(form(dump(answer))) for answer in answers]
     return outcome_as_shown(request.endpoint, views, request.body, streamed=request.streamed)
 
 
 def _ask(operation: Operation, request: RecordedRequest, client: Any) -> list[Any]:
-    function = operation.function(client)
-    arguments = operation.arguments(replace(request, body=without_files(request.body)))
-    model = resolve(request.body, "/model") or None
-    given = {"model": model, **arguments, "timeout": request.timeout}
+    function = attrgetter(operation.function)(client)
+    if request.endpoint is TASKS:
+        return [function(request.task_id, timeout=request.timeout)]
+    body = without_files(request.body)
+    arguments = {**inputs_of(body, operation.inputs), "timeout": request.timeout}
+    arguments["parameters"] = _parameters(operation, request, body)
     if not request.streamed:
-        return [function(**given)]
-    with closing(function(**given, stream=True)) as stream:
+        return [function(**arguments)]
+    with closing(function(**arguments, stream=True)) as stream:
         return list(stream)
+
+
+def _parameters(operation: Operation, request: RecordedRequest, body: LooseJson) -> dict[str, Any]:
+    if operation.protocol != "native":
+        own = ("model", "messages", "stream", "stream_options")
+        return {name: value for name, value in body.items() if name not in own}
+    parameters = sdk_parameters(body)
+    if request.streamed:
+        # Cumulative output, the service's default, has to be asked for by name here.
+        parameters.setdefault("incremental_output", False)
+    return parameters
 
 
 def _client(base: str, protocol: str, http: Any) -> Any:
@@ -232,10 +205,10 @@ def _refusal(error: Any) -> Failure:
     return Failure(error.status_code, code or "", message or "", request_id, views=body)
 
 
-def _errors() -> tuple[type[BaseException], ...]:
-    from dashscope.v2.errors import DashScopeError
-
-    return (DashScopeError,)
-
-
-PARSER: Parser = Parser("dashscope.Client", "dashscope", frozenset(OPERATIONS), _parse, _errors)
+PARSER = Parser(
+    "dashscope.Client",
+    "dashscope",
+    frozenset(OPERATIONS),
+    _parse,
+    "dashscope.v2.errors:DashScopeError",
+)

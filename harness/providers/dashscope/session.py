@@ -7,12 +7,13 @@ import inspect
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
+from operator import attrgetter
 from typing import Any, Self
 
 import requests
 
-from harness.analysis.endpoint import Endpoint
-from harness.analysis.reply import read_refusal
+from harness.analysis.endpoint import Endpoint, Pointers
+from harness.analysis.reply import first, read_refusal
 from harness.providers.dashscope.endpoints import (
     EMBEDDINGS,
     GENERATION,
@@ -67,25 +68,30 @@ SERVICES = "/services/"
 
 @dataclass(frozen=True, slots=True)
 class Operation:
-    """How the SDK asks an endpoint: its class and method, and its arguments for the input.
+    """How the SDK asks an endpoint: its function, and where the arguments stand in a body.
 
-    `inputs` has, for each member of a body's `input`, the argument it becomes. No others are
-    given: the SDK would read and upload files of this disk that some of them name.
+    No others are given: the SDK would read and upload files of this disk that some inputs name.
     """
 
-    sdk_class: str
-    method: str
-    inputs: Mapping[str, str]
+    function: str
+    inputs: Mapping[str, Pointers]
 
 
-_PROMPT = {"prompt": "prompt"}
+MESSAGES: Mapping[str, Pointers] = {"messages": ("/input/messages",)}
+PROMPT: Mapping[str, Pointers] = {"prompt": ("/input/prompt",)}
+TEXTS: Mapping[str, Pointers] = {"input": ("/input/texts",)}
+DOCUMENTS: Mapping[str, Pointers] = {
+    "query": ("/input/query",),
+    "documents": ("/input/documents",),
+}
+
 OPERATIONS: Mapping[str, Operation] = {
-    GENERATION.name: Operation("Generation", "call", {**_PROMPT, "messages": "messages"}),
-    MULTIMODAL.name: Operation("MultiModalConversation", "call", {"messages": "messages"}),
-    EMBEDDINGS.name: Operation("TextEmbedding", "call", {"texts": "input"}),
-    RERANK.name: Operation("TextReRank", "call", {"query": "query", "documents": "documents"}),
-    TEXT2IMAGE.name: Operation("ImageSynthesis", "async_call", _PROMPT),
-    VIDEO.name: Operation("VideoSynthesis", "async_call", _PROMPT),
+    GENERATION.name: Operation("Generation.call", {**PROMPT, **MESSAGES}),
+    MULTIMODAL.name: Operation("MultiModalConversation.call", MESSAGES),
+    EMBEDDINGS.name: Operation("TextEmbedding.call", TEXTS),
+    RERANK.name: Operation("TextReRank.call", DOCUMENTS),
+    TEXT2IMAGE.name: Operation("ImageSynthesis.async_call", PROMPT),
+    VIDEO.name: Operation("VideoSynthesis.async_call", PROMPT),
 }
 """How each endpoint is asked; the state of a task is fetched in another way."""
 
@@ -95,13 +101,15 @@ def ask(endpoint: Endpoint, body: LooseJson, **settings: Any) -> Any:
     import dashscope
 
     operation = OPERATIONS[endpoint.name]
-    function = getattr(getattr(dashscope, operation.sdk_class), operation.method)
-    inputs = {
-        argument: resolve(body, f"/input/{name}") or None
-        for name, argument in operation.inputs.items()
-    }
-    model = resolve(body, "/model") or None
-    return function(model=model, **inputs, **sdk_parameters(body), **settings)
+    function = attrgetter(operation.function)(dashscope)
+    inputs = inputs_of(body, operation.inputs)
+    return function(**inputs, **sdk_parameters(body), **settings)
+
+
+def inputs_of(body: LooseJson, pointers: Mapping[str, Pointers]) -> dict[str, LooseJson]:
+    """Return the model of a body and, by the name of their argument, its inputs."""
+    places = {"model": ("/model",), **pointers}
+    return {argument: first(body, pointers) for argument, pointers in places.items()}
 
 
 def sdk_parameters(body: LooseJson) -> dict[str, Any]:
@@ -341,12 +349,10 @@ def _without_empty_refusal(value: dict[str, Any]) -> dict[str, Any]:
     return {n: v for n, v in value.items() if not (n in ("code", "message") and v == "")}
 
 
-def _errors() -> tuple[type[BaseException], ...]:
-    from dashscope.common.error import DashScopeException
-
-    return (DashScopeException,)
-
-
-PARSER: Parser = Parser(
-    "dashscope", "dashscope", frozenset({*OPERATIONS, TASKS.name}), _parse, _errors
+PARSER = Parser(
+    "dashscope",
+    "dashscope",
+    frozenset({*OPERATIONS, TASKS.name}),
+    _parse,
+    "dashscope.common.error:DashScopeException",
 )

@@ -103,13 +103,7 @@ def _refusal(error: APIStatusError, endpoint: Endpoint) -> Outcome:
     return replace(failure, views=(View(shown),))
 
 
-def _errors() -> tuple[type[BaseException], ...]:
-    from openai import OpenAIError
-
-    return (OpenAIError,)
-
-
 def parser(endpoints: Iterable[Endpoint]) -> Parser:
     """Return the SDK as a reader of those of *endpoints* that have OpenAI's form of a chat."""
     chats = frozenset(e.name for e in endpoints if e.fields is FIELDS and e.event is not None)
-    return Parser("openai", "openai", chats, _parse, _errors)
+    return Parser("openai", "openai", chats, _parse, "openai:OpenAIError")

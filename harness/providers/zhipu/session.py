@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack, closing
 from dataclasses import replace
 from functools import partial
@@ -24,6 +24,7 @@ from harness.providers.sdk import (
     access,
     dump,
     failure_of,
+    imported,
     outcome_as_shown,
     outcome_of,
     poll_task,
@@ -210,14 +211,16 @@ def secrets(key: str) -> tuple[str, ...]:
 # ------------------------------------------------------------------------------------- parsing
 
 
-def _parse(client_class: Callable[[], Any], request: RecordedRequest) -> Outcome:
+def _parse(client_class: str, request: RecordedRequest) -> Outcome:
     """Make a recorded request with a client of its own, which does not retry."""
     endpoint = request.endpoint
     base = request.base(OPERATIONS[endpoint.name][0])
     body = {"id": request.task_id} if endpoint is ASYNC_RESULT else request.body
     with (
         bound_client(request.address, request.timeout) as http,
-        client_class()(api_key=KEY, base_url=base, max_retries=0, http_client=http) as client,
+        imported(client_class)(
+            api_key=KEY, base_url=base, max_retries=0, http_client=http
+        ) as client,
     ):
         try:
             answer = ask(client, endpoint, body)
@@ -233,34 +236,10 @@ def _parse(client_class: Callable[[], Any], request: RecordedRequest) -> Outcome
     return outcome_as_shown(endpoint, views, body, streamed=True)
 
 
-def _zhipuai() -> Any:
-    from zhipuai import ZhipuAI
-
-    return ZhipuAI
-
-
-def _zhipuai_errors() -> tuple[type[BaseException], ...]:
-    from zhipuai.core._errors import ZhipuAIError
-
-    return (ZhipuAIError,)
-
-
-def _zai() -> Any:
-    from zai import ZhipuAiClient
-
-    return ZhipuAiClient
-
-
-def _zai_errors() -> tuple[type[BaseException], ...]:
-    from zai.core._errors import ZaiError
-
-    return (ZaiError,)
-
-
 PARSERS: tuple[Parser, ...] = tuple(
-    Parser(name, name, frozenset(OPERATIONS), partial(_parse, client), errors)
-    for name, client, errors in (
-        ("zhipuai", _zhipuai, _zhipuai_errors),
-        ("zai-sdk", _zai, _zai_errors),
+    Parser(name, name, frozenset(OPERATIONS), partial(_parse, client), error)
+    for name, client, error in (
+        ("zhipuai", "zhipuai:ZhipuAI", "zhipuai.core._errors:ZhipuAIError"),
+        ("zai-sdk", "zai:ZhipuAiClient", "zai.core._errors:ZaiError"),
     )
 )
