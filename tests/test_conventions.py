@@ -23,9 +23,6 @@ EXCEPTIONS = {
     "harness/cli/app.py": "examples in help texts",
     "harness/scenario/json_schema.py": "examples for users",
     "harness/scenario/schema_model.py": "examples for users",
-    "harness/strategies/__init__.py": "to be moved to the providers",
-    "harness/strategies/dashscope.py": "to be moved to the providers",
-    "harness/strategies/zhipuai.py": "to be moved to the providers",
 }
 """Files outside `harness/providers/` that name a provider, and why."""
 

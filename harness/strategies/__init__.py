@@ -1,4 +1,4 @@
-"""Strategies for Hypothesis: requests, answers, streams and tasks of each provider, made up.
+"""Hypothesis strategies for the requests, answers, streams and tasks of each provider.
 
     from hypothesis import given
     import harness
@@ -7,19 +7,17 @@
     def test_my_parser_reads_any_stream(response):
         my_parser(response.body)
 
-What is made is valid: it fits the schemas, vocabularies and states of the endpoints, and no
-rule of `harness.rules` finds anything in it. It is also nasty: texts with the ends of lines that
-only some know of, with quotes and emoji, empty and long ones. What `broken` makes is wrong in one
-thing, and says which rule it breaks.
+What they generate is valid: it fits the schemas, vocabularies and states of the endpoints, and
+violates none of `harness.rules`. It is also unusual: texts with rare line separators, quotes and
+emoji, empty and long ones. `broken` generates answers with one fault, and names the rule that it
+violates.
 
-A provider is asked for a kind of call (`chat`, `prompt`, `image`, `video`, `embedding`, `rerank`)
-in a mode (`sync`, `stream`, `async`); `WAYS` has what there is. Anything else is `Unsupported`.
+Each strategy is for a provider (or API form), a mode (`sync`, `stream`, `async`) and a kind of
+call (`chat`, `prompt`, `image`, `video`, `embedding`, `rerank`). `WAYS` lists the combinations;
+for any other one, Unsupported is raised.
 """
 
 from __future__ import annotations
-
-from collections.abc import Mapping
-from types import MappingProxyType
 
 try:
     from hypothesis import strategies as st
@@ -30,17 +28,17 @@ except ModuleNotFoundError:
     ) from None
 
 from harness.errors import Unsupported
-from harness.strategies import dashscope, zhipuai
-from harness.strategies.asking import asking, questions
-from harness.strategies.broken import Mutant, mutants
-from harness.strategies.exchanging import answered, refusing, talks
-from harness.strategies.way import ProviderServer, Way
-from harness.strategies.words import splits, texts
+from harness.providers.operation import ApiForm, Operation
+from harness.providers.operations import API_FORMS
+from harness.strategies import exchanges as _exchanges
+from harness.strategies import requests as _requests
+from harness.strategies.broken import BrokenExchanges, broken_exchanges
+from harness.strategies.text import splits, texts
 from harness.types import Exchange, Request, Response
 
 __all__ = [
     "WAYS",
-    "Mutant",
+    "BrokenExchanges",
     "broken",
     "chunks",
     "conversations",
@@ -53,97 +51,94 @@ __all__ = [
     "texts",
 ]
 
-_SPEAKERS: Mapping[str, ProviderServer] = MappingProxyType(
-    {
-        "zhipuai": zhipuai.SPEAKER,
-        "dashscope": dashscope.SPEAKER,
-        "compatible": dashscope.COMPATIBLE,
-    }
-)
-
 WAYS: tuple[tuple[str, str, str], ...] = tuple(
-    (provider, way.mode, way.kind)
-    for provider, speaker in _SPEAKERS.items()
-    for way in speaker.ways
+    (provider, operation.mode, operation.kind)
+    for provider, api in API_FORMS.items()
+    for operation in api.operations
 )
-"""What there is: provider, mode and kind of each."""
+"""The supported combinations of provider, mode and kind."""
 
 
 def requests(provider: str, mode: str = "sync", kind: str = "chat") -> SearchStrategy[Request]:
-    """Requests: several turns, tools, tools' results among them. A task's is its submission."""
-    speaker, way = _way(provider, mode, kind)
-    return questions(way).flatmap(lambda asked: asking(speaker, way, asked))
+    """Generate requests; those of a chat may have several turns, tools and tool results.
+
+    For a task it is the request that submits it.
+    """
+    api, operation = _operation(provider, mode, kind)
+    models = st.sampled_from(api.models)
+    return st.tuples(models, _requests.questions(operation)).flatmap(
+        lambda drawn: _requests.requests(operation, *drawn)
+    )
 
 
 def exchanges(provider: str, mode: str = "sync", kind: str = "chat") -> SearchStrategy[Exchange]:
-    """A request and its answer, which fits it; of a task, its submission or a poll.
+    """Generate requests with fitting answers; of a task, its submission or a poll.
 
-    `chunks` has the sizes in which a stream arrived.
+    `chunks` of a stream's exchange has the sizes in which it arrived.
     """
-    told = answered(*_way(provider, mode, kind))
-    return told.flatmap(st.sampled_from)
+    return _exchanges.calls(*_operation(provider, mode, kind)).flatmap(st.sampled_from)
 
 
 def replies(provider: str, mode: str = "sync", kind: str = "chat") -> SearchStrategy[Response]:
-    """Answers that say yes, as a client's parser gets them: status, headers and body in bytes.
+    """Generate successful responses as a client receives them: status, headers and body bytes.
 
-    Text, reasoning and tool calls, in one or many events; DashScope's streams in increments and
-    with the whole so far. `refusals` are apart: `replies(...) | refusals(...)` gives both.
+    They have text, reasoning and tool calls, in one or many events, which are incremental or
+    cumulative. Use `replies(...) | refusals(...)` to include refusals.
     """
     return exchanges(provider, mode, kind).map(lambda exchange: exchange.response)
 
 
 def chunks(provider: str, kind: str = "chat") -> SearchStrategy[tuple[bytes, ...]]:
-    """A stream's body in the pieces that a network makes of it: cut anywhere, in characters too."""
+    """Generate the body of a stream in chunks that are cut anywhere, also inside characters."""
     return replies(provider, "stream", kind).flatmap(lambda response: splits(response.body))
 
 
 def refusals(provider: str, mode: str = "sync", kind: str = "chat") -> SearchStrategy[Response]:
-    """Answers that say no: every documented code, with the status it comes with."""
-    told = refusing(*_way(provider, mode, kind))
-    return told.map(lambda exchange: exchange.response)
+    """Generate refusals: every documented code, with a status that it comes with."""
+    refused = _exchanges.refused_calls(*_operation(provider, mode, kind))
+    return refused.map(lambda exchange: exchange.response)
 
 
 def tasks(provider: str, kind: str | None = None) -> SearchStrategy[tuple[Exchange, ...]]:
-    """Whole tasks, of this kind or of any: submission, polls while it runs, its end.
+    """Generate whole tasks, of one kind or of any: submission, polls, and success or failure.
 
-    It succeeds or fails; after its end it may be asked for once more.
+    After its end a task may be polled once more.
     """
     kinds = [kind] if kind is not None else _kinds(provider, "async")
-    return st.one_of([answered(*_way(provider, "async", name)) for name in kinds])
+    operations = [_operation(provider, "async", name) for name in kinds or [""]]
+    return st.one_of([_exchanges.calls(*operation) for operation in operations])
 
 
 def conversations(provider: str, mode: str = "sync") -> SearchStrategy[tuple[Exchange, ...]]:
-    """Two or three turns of a chat: each request carries all that was said and called before."""
-    return talks(*_way(provider, mode, "chat"))
+    """Generate chats of two or three turns; each request has all messages before it."""
+    return _exchanges.conversations(*_operation(provider, mode, "chat"))
 
 
-def broken(provider: str, mode: str = "sync", kind: str = "chat") -> SearchStrategy[Mutant]:
-    """Exchanges whose answer breaks one rule, and that rule's name; see `Mutant`.
+def broken(
+    provider: str, mode: str = "sync", kind: str = "chat"
+) -> SearchStrategy[BrokenExchanges]:
+    """Generate exchanges with an answer that violates one rule, and the name of that rule.
 
-    The ways to break it are those of `harness.faults.breaks`.
+    The faults are those of `harness.faults`.
     """
-    return mutants(answered(*_way(provider, mode, kind)))
+    return broken_exchanges(_exchanges.calls(*_operation(provider, mode, kind)))
 
 
-def _way(provider: str, mode: str, kind: str) -> tuple[ProviderServer, Way]:
-    """How a provider is asked for this; `Unsupported` names what there is."""
-    for way in _SPEAKERS[provider].ways if provider in _SPEAKERS else ():
-        if (way.mode, way.kind) == (mode, kind):
-            return _SPEAKERS[provider], way
-    raise Unsupported(f"there is no {provider!r} with {kind!r} as {mode!r}; there is {_known()}")
+def _operation(provider: str, mode: str, kind: str) -> tuple[ApiForm, Operation]:
+    """Return the operation; raise Unsupported, which lists what is supported."""
+    api = API_FORMS.get(provider)
+    for operation in api.operations if api else ():
+        if api and (operation.mode, operation.kind) == (mode, kind):
+            return api, operation
+    supported = []
+    for name in API_FORMS:
+        modes = dict.fromkeys(m for p, m, _ in WAYS if p == name)
+        each = (f"{m} ({', '.join(_kinds(name, m))})" for m in modes)
+        supported.append(f"{name}: {', '.join(each)}")
+    raise Unsupported(
+        f"{kind!r} as {mode!r} is not supported for {provider!r}; supported: {'; '.join(supported)}"
+    )
 
 
 def _kinds(provider: str, mode: str) -> list[str]:
-    told = [kind for name, other, kind in WAYS if (name, other) == (provider, mode)]
-    return told or [""]
-
-
-def _known() -> str:
-    """Everything there is, in one line: provider, and its modes with their kinds."""
-    told = []
-    for provider in _SPEAKERS:
-        modes = dict.fromkeys(mode for name, mode, _ in WAYS if name == provider)
-        each = (f"{mode} ({', '.join(_kinds(provider, mode))})" for mode in modes)
-        told.append(f"{provider}: {', '.join(each)}")
-    return "; ".join(told)
+    return [kind for name, other, kind in WAYS if (name, other) == (provider, mode)]

@@ -1,4 +1,4 @@
-"""Answers with one thing wrong: valid exchanges into which a fault is injected."""
+"""Strategies for exchanges that are valid but for one injected fault."""
 
 from __future__ import annotations
 
@@ -18,59 +18,64 @@ from harness.types import Cassette, Exchange, Transcript
 
 _RULES = {rule.name: rule for rule in RULES}
 
-_IN_EXCHANGES = tuple(
+_WIRE_FAULTS = tuple(
     fault
     for fault in RULE_FAULTS
     if fault.breaks_rule in _RULES and _RULES[fault.breaks_rule].scope is not Scope.SDK
 )
 
 _STRIDE = 997
-"""A prime: steps of it come by every fault, and neighbours, which are alike, lie far apart."""
+"""A prime: such steps reach every fault, and neighbours, which are similar, lie far apart."""
 
 
 @dataclass(frozen=True, slots=True)
-class Mutant:
-    """Exchanges of which one has an answer that breaks the rule `breaks`; `text` says how.
+class BrokenExchanges:
+    """Exchanges of which one has a faulty answer.
 
-    Other rules may be broken by it too. `exchange` is the one whose answer was changed.
+    Attributes:
+        rule: The rule that the answer violates; it may violate others too.
+        fault: The name of the fault.
+        description: What the fault changes.
+        exchanges: All exchanges, the faulty one included.
+        exchange: The one with the faulty answer.
     """
 
-    breaks: str
-    mutation: str
-    text: str
+    rule: str
+    fault: str
+    description: str
     exchanges: tuple[Exchange, ...]
     exchange: Exchange
 
 
 @st.composite
-def mutants(draw: st.DrawFn, valid: SearchStrategy[tuple[Exchange, ...]]) -> Mutant:
-    """Draw valid exchanges and inject a fault: the one that is drawn, or else the next possible.
+def broken_exchanges(
+    draw: st.DrawFn, valid: SearchStrategy[tuple[Exchange, ...]]
+) -> BrokenExchanges:
+    """Generate valid exchanges with a fault: the one that is drawn, or the next that applies.
 
-    Nothing is rejected: some fault can be injected into all that is valid.
+    No example is rejected, since some fault applies to any valid exchanges.
     """
     exchanges = draw(valid)
-    count = len(_IN_EXCHANGES)
+    count = len(_WIRE_FAULTS)
     start = draw(st.sampled_from(range(count)))
     order = ((start + number * _STRIDE) % count for number in range(count))
-    return next(_injected(exchanges, (_IN_EXCHANGES[place] for place in order)))
+    return next(_injected(exchanges, (_WIRE_FAULTS[index] for index in order)))
 
 
 def _injected(
     exchanges: tuple[Exchange, ...], faults: Iterator[TranscriptFault]
-) -> Iterator[Mutant]:
+) -> Iterator[BrokenExchanges]:
     valid = analyze(transcript_of(Cassette(exchanges), endpoints.recognise), endpoints.recognise)
     for fault in faults:
+        rule = fault.breaks_rule or ""
         for transcript in injected(fault, valid):
             changed = tuple(transcript.exchanges())
             pairs = zip(exchanges, changed, strict=False)
-            answers = [new for old, new in pairs if old.response != new.response]
-            if answers and _is_found(fault, transcript):
-                yield Mutant(
-                    fault.breaks_rule or "", fault.name, fault.description, changed, answers[0]
-                )
+            faulty = next((new for old, new in pairs if old.response != new.response), None)
+            if faulty and _is_violated(rule, transcript):
+                yield BrokenExchanges(rule, fault.name, fault.description, changed, faulty)
 
 
-def _is_found(fault: TranscriptFault, transcript: Transcript) -> bool:
-    """Return whether the rule finds the fault: very seldom a change comes to nothing."""
-    rule = _RULES[fault.breaks_rule or ""]
-    return any(rule.findings(analyze(transcript, endpoints.recognise)))
+def _is_violated(rule: str, transcript: Transcript) -> bool:
+    """Return whether the rule has findings: a fault may, rarely, have no effect."""
+    return any(_RULES[rule].findings(analyze(transcript, endpoints.recognise)))

@@ -20,7 +20,7 @@ from harness.parse.run import ask, askable
 from harness.providers.endpoints import HEADERS, recognise
 from harness.providers.rules import check
 from harness.secrets.redactor import Redactor
-from harness.strategies import Mutant, splits
+from harness.strategies import BrokenExchanges, splits
 from harness.types import Cassette, Exchange
 from harness.wire import read_events
 
@@ -73,9 +73,9 @@ def test_nothing_differs_from_itself(exchanges: tuple[Exchange, ...]) -> None:
 
 @SOME
 @given(BROKEN)
-def test_no_rule_raises_on_what_is_broken(mutant: Mutant) -> None:
+def test_no_rule_raises_on_what_is_broken(example: BrokenExchanges) -> None:
     """One of them finds something, and all come to an end."""
-    assert check(transcript_of(Cassette(mutant.exchanges), recognise)) != ()
+    assert check(transcript_of(Cassette(example.exchanges), recognise)) != ()
 
 
 @SOME

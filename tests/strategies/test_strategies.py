@@ -15,11 +15,10 @@ from harness.analysis.exchange import AnalyzedExchange
 from harness.analysis.transcript import AnalyzedTranscript, analyze, transcript_of
 from harness.errors import Unsupported
 from harness.providers.endpoints import ENDPOINTS, recognise
+from harness.providers.operations import API_FORMS
 from harness.providers.rules import check
-from harness.strategies import Mutant
-from harness.strategies.asking import QUESTIONS
-from harness.strategies.exchanging import refusing
-from harness.strategies.way import Way
+from harness.strategies import BrokenExchanges
+from harness.strategies.exchanges import refused_calls
 from harness.types import Cassette, Exchange, Failure, Reply, Request, Response, Transcript
 from harness.wire import read_json, resolve
 
@@ -88,16 +87,16 @@ def test_a_task_breaks_no_rule(provider: str) -> None:
 @WAYS
 def test_a_refusal_breaks_no_rule(way: tuple[str, str, str]) -> None:
     """Its status is the one its code comes with, and the harness reads it as a failure."""
-    speaker, asked = strategies._way(*way)
+    api, operation = strategies._operation(*way)
 
     @FEW
-    @given(refusing(speaker, asked))
+    @given(refused_calls(api, operation))
     def valid(exchange: Exchange) -> None:
         assert check(told(exchange)) == ()
         outcome = reading(exchange).outcome
         assert isinstance(outcome, Failure)
         assert outcome.status == exchange.response.status >= 400
-        assert outcome.code in asked.endpoint.statuses
+        assert outcome.code in operation.endpoint.statuses
 
     valid()
 
@@ -108,10 +107,10 @@ def test_what_is_broken_breaks_the_rule_it_names(way: tuple[str, str, str]) -> N
 
     @FEW
     @given(strategies.broken(*way))
-    def broken(mutant: Mutant) -> None:
-        assert mutant.breaks in {finding.rule for finding in check(told(*mutant.exchanges))}
-        assert mutant.exchange in mutant.exchanges
-        assert mutant.text
+    def broken(example: BrokenExchanges) -> None:
+        assert example.rule in {finding.rule for finding in check(told(*example.exchanges))}
+        assert example.exchange in example.exchanges
+        assert example.description
 
     broken()
 
@@ -122,8 +121,8 @@ def test_many_rules_are_broken() -> None:
 
     @settings(deadline=None, max_examples=120, database=None, derandomize=True)
     @given(strategies.broken("zhipuai", "stream"))
-    def broken(mutant: Mutant) -> None:
-        rules.add(mutant.breaks)
+    def broken(example: BrokenExchanges) -> None:
+        rules.add(example.rule)
 
     broken()
     assert len(rules) >= 10, rules
@@ -131,7 +130,9 @@ def test_many_rules_are_broken() -> None:
 
 def test_every_endpoint_with_an_answer_is_made() -> None:
     """What nobody asks for as a call of a model is left out by name."""
-    made = {way.endpoint.name for way in _ways()} | {w.poll.name for w in _ways() if w.poll}
+    operations = [operation for api in API_FORMS.values() for operation in api.operations]
+    made = {operation.endpoint.name for operation in operations}
+    made |= {operation.poll.name for operation in operations if operation.poll}
     left_out = {
         "dashscope.cancel",
         "dashscope.multimodal-embedding",
@@ -139,11 +140,6 @@ def test_every_endpoint_with_an_answer_is_made() -> None:
         "files.file",
     }
     assert made == {endpoint.name for endpoint in ENDPOINTS} - left_out
-    assert {way.asks or way.kind for way in _ways()} == set(QUESTIONS)
-
-
-def _ways() -> list[Way]:
-    return [way for speaker in strategies._SPEAKERS.values() for way in speaker.ways]
 
 
 # --------------------------------------------------------------------------- how rich, how small
@@ -255,16 +251,18 @@ def test_requests_go_to_their_endpoint(request: Request) -> None:
 @pytest.mark.parametrize(
     ("wrong", "said"),
     [
-        (("nobody",), "there is no 'nobody' with 'chat' as 'sync'"),
-        (("zhipuai", "streaming"), "there is no 'zhipuai' with 'chat' as 'streaming'"),
-        (("dashscope", "async"), "there is no 'dashscope' with 'chat' as 'async'"),
+        (("nobody",), "'chat' as 'sync' is not supported for 'nobody'"),
+        (("zhipuai", "streaming"), "'chat' as 'streaming' is not supported for 'zhipuai'"),
+        (("dashscope", "async"), "'chat' as 'async' is not supported for 'dashscope'"),
     ],
 )
 def test_what_there_is_not_is_told_with_what_there_is(wrong: tuple[str, ...], said: str) -> None:
     """In one line, when the test is written and not when it runs."""
     with pytest.raises(Unsupported) as caught:
         strategies.replies(*wrong)
-    assert str(caught.value).startswith(said + "; there is zhipuai: sync (chat, image, embedding)")
+    assert str(caught.value).startswith(
+        said + "; supported: zhipuai: sync (chat, image, embedding)"
+    )
     assert "dashscope: sync (chat, prompt, image, embedding, rerank), stream (chat, prompt)" in str(
         caught.value
     )
@@ -272,7 +270,7 @@ def test_what_there_is_not_is_told_with_what_there_is(wrong: tuple[str, ...], sa
 
 def test_a_provider_without_tasks_is_told() -> None:
     """The same for tasks of any kind."""
-    with pytest.raises(Unsupported, match="there is no 'compatible'"):
+    with pytest.raises(Unsupported, match="is not supported for 'compatible'"):
         strategies.tasks("compatible")
 
 

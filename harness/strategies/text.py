@@ -1,6 +1,7 @@
-"""Words, ids, links and splits: what answers are made of, the ordinary first and the nasty after.
+"""Strategies for texts, ids, links, and pieces of texts and bodies.
 
-Hypothesis shrinks towards what stands first, so that a small example is a readable one.
+Ordinary values come first and unusual ones later: Hypothesis shrinks towards the first, so small
+examples are readable.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ _PIECES = (
     "👨‍👩‍👧🏽𠮷",
     'She said: "yes" \\ {"json": [',
     "one\ntwo\r\n\n",
-    "a\u2028b\u2029c\x85d",  # str.splitlines() takes these for the ends of lines
+    "a\u2028b\u2029c\x85d",  # str.splitlines() splits at these
     "data: [DONE]\n\n",
     "null",
     "\t\0\x1b e\u0301 \u202eabc\ufeff",
@@ -30,32 +31,32 @@ _PIECES = (
 )
 
 _CHARACTERS = st.characters(exclude_categories=["Cs"])
-"""All but half characters, which UTF-8 has not got."""
+"""All characters except surrogates, which UTF-8 cannot encode."""
 
 
 def texts() -> SearchStrategy[str]:
-    """Text as people and models write it, and as nobody expects it; empty and long, too."""
+    """Generate texts: ordinary ones, empty and long ones, and ones that parsers stumble over."""
     piece = st.sampled_from(_PIECES) | st.text(_CHARACTERS, max_size=6)
     return st.lists(piece, max_size=3).map("".join)
 
 
 def sentences() -> SearchStrategy[str]:
-    """The same, never empty."""
+    """Generate texts that are not empty."""
     return st.builds("".join, st.tuples(st.sampled_from(_PIECES), texts()))
 
 
 def hexadecimal(digits: int) -> SearchStrategy[str]:
-    """So many hexadecimal digits."""
+    """Generate this many hexadecimal digits."""
     return st.integers(0, 16**digits - 1).map(lambda number: f"{number:0{digits}x}")
 
 
-def links(ending: str) -> SearchStrategy[str]:
-    """The address of a file, signed and to expire, as storage services give them."""
+def links(extension: str) -> SearchStrategy[str]:
+    """Generate signed URLs of files that expire, as storage services return them."""
     return st.builds(
         "https://files.example/{}/{}.{}?Expires={}&Signature={}%3D".format,
         hexadecimal(2),
         hexadecimal(8),
-        st.just(ending),
+        st.just(extension),
         st.integers(1_700_000_000, 1_800_000_000),
         hexadecimal(20),
     )
@@ -63,31 +64,26 @@ def links(ending: str) -> SearchStrategy[str]:
 
 @st.composite
 def splits(draw: st.DrawFn, whole: Text) -> tuple[Text, ...]:
-    """The same in a row of pieces, some of which may be empty; cut anywhere.
+    """Generate the pieces of a text or body that was cut anywhere; some may be empty.
 
-    Bytes are often cut inside a character: by chance alone they would hardly ever be.
+    Bytes are often cut inside a character, which random cuts would hardly ever do.
     """
-    place = st.integers(0, len(whole))
-    inside: list[int] = _inside(whole) if isinstance(whole, bytes) else []
-    places: list[int] = draw(
-        st.lists(place | st.sampled_from(inside) if inside else place, max_size=4)
-    )
-    cuts = [0, *sorted(places), len(whole)]
+    cut = st.integers(0, len(whole))
+    if isinstance(whole, bytes):
+        inside = [offset for offset, byte in enumerate(whole) if byte & 0xC0 == 0x80]
+        cut = st.one_of(cut, st.sampled_from(inside)) if inside else cut
+    drawn: list[int] = draw(st.lists(cut, max_size=4))
+    cuts = [0, *sorted(drawn), len(whole)]
     return tuple(whole[start:end] for start, end in pairwise(cuts))
-
-
-def _inside(body: bytes) -> list[int]:
-    """Where a byte of UTF-8 continues a character."""
-    return [place for place, byte in enumerate(body) if byte & 0xC0 == 0x80]
 
 
 @st.composite
 def deltas(draw: st.DrawFn, whole: str) -> tuple[str, ...]:
-    """A text in pieces that cannot be taken for the whole so far, each time a little longer."""
+    """Generate pieces of a text that cannot be mistaken for a cumulative stream."""
     pieces = draw(splits(whole))
     return (whole,) if _seem_cumulative(pieces) else pieces
 
 
 def _seem_cumulative(pieces: Sequence[str]) -> bool:
-    told = [piece for piece in pieces if piece]
-    return len(told) > 2 and all(b.startswith(a) and len(b) > len(a) for a, b in pairwise(told))
+    kept = [piece for piece in pieces if piece]
+    return len(kept) > 2 and all(b.startswith(a) and len(b) > len(a) for a, b in pairwise(kept))

@@ -1,0 +1,68 @@
+"""The calls that Zhipu's API offers. The letters refer to the documented facts of the wire."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta, timezone
+
+from harness.providers.operation import ApiForm, Operation, frame_data_events
+from harness.providers.zhipu.endpoints import (
+    ASYNC_CHAT,
+    ASYNC_RESULT,
+    CHAT,
+    EMBEDDINGS,
+    IMAGE,
+    VIDEOS,
+)
+
+_BASE = "https://open.bigmodel.cn/api/paas/v4"
+_CHAT = f"{_BASE}/chat/completions"
+_RESULT = f"{_BASE}/async-result/{{}}"
+_BEIJING = timezone(timedelta(hours=8))
+
+
+def _time_id(created: int, number: int) -> str:
+    """[REC] Return a Beijing time and 16 hexadecimal digits."""
+    return f"{datetime.fromtimestamp(created, _BEIJING):%Y%m%d%H%M%S}{number % 16**16:016x}"
+
+
+def _number_id(created: int, number: int) -> str:
+    """[DOC] A1: Return a number."""
+    return str(8 * 10**18 + number % 10**18)
+
+
+def _task_id(number: int) -> str:
+    """A4: Return a prefix and the id of a request, which may be negative."""
+    id = number % 10**18
+    return f"1019{-id if number % 2 else id}"
+
+
+ZHIPU = ApiForm(
+    models=("glm-4", "glm-4.7"),
+    ids=(_time_id, _number_id),
+    task_id=_task_id,
+    frame=frame_data_events,  # A2
+    headers=lambda head, milliseconds: (("x-log-id", head.id),),
+    operations=(
+        Operation("chat", "sync", CHAT, _CHAT, ({}, {"/stream": False})),
+        Operation("chat", "stream", CHAT, _CHAT, ({"/stream": True},)),
+        Operation(
+            "chat",
+            "async",
+            ASYNC_CHAT,
+            f"{_BASE}/async/chat/completions",
+            poll=ASYNC_RESULT,
+            poll_url=_RESULT,
+        ),
+        Operation("image", "sync", IMAGE, f"{_BASE}/images/generations", results="/data/[]"),
+        Operation("embedding", "sync", EMBEDDINGS, f"{_BASE}/embeddings"),
+        Operation(
+            "video",
+            "async",
+            VIDEOS,
+            f"{_BASE}/videos/generations",
+            poll=ASYNC_RESULT,
+            poll_url=_RESULT,
+            results="/video_result/[]",
+        ),
+    ),
+)

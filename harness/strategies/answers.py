@@ -1,0 +1,199 @@
+"""Strategies for answers: what they say, and whole answers and refusals that say it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from email.utils import format_datetime
+
+from hypothesis import strategies as st
+from hypothesis.strategies import SearchStrategy
+
+from harness.analysis.endpoint import Endpoint, Schema
+from harness.providers.operation import ApiForm, Head, Headers, Operation, Values
+from harness.rules.tools import CALLING
+from harness.strategies.requests import Question, call_json, json_bytes, tool_calls
+from harness.strategies.schema import completed, describes, field_pointer, write_answer
+from harness.strategies.text import links, sentences, texts
+from harness.types import EMPTY, Json, Response, ToolCall
+
+# ------------------------------------------------------------------------------ what they say
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What an answer says: text, reasoning and tool calls of a chat, and any other values."""
+
+    content: str | None = None
+    reasoning: str | None = None
+    calls: tuple[ToolCall, ...] = ()
+    finish_reason: str = ""
+    values: Values = field(default_factory=lambda: EMPTY)
+
+    def all_values(self) -> Values:
+        """Return everything that a whole answer has."""
+        values: dict[str, Json] = {
+            "content": self.content,
+            "reasoning": self.reasoning,
+            "finish_reason": self.finish_reason or None,
+        }
+        if self.calls:
+            values["tool_calls"] = [call_json(index, c) for index, c in enumerate(self.calls)]
+        if self.finish_reason:
+            values |= {"index": 0, "role": "assistant"}
+        return {**{n: v for n, v in values.items() if v is not None}, **self.values}
+
+
+def answers(operation: Operation, question: Question) -> SearchStrategy[Answer]:
+    """Generate what can be answered to a question."""
+    match operation.kind:
+        case "chat" | "prompt":
+            return _chat(operation, question)
+        case "image":
+            return _images(operation, question)
+        case "video":
+            link, results = links("mp4"), operation.results
+            values: SearchStrategy[Json] = link.map(lambda url: url)
+            if results.endswith("[]"):
+                values = link.map(lambda url: [{operation.link: url}])
+            return values.map(lambda value: Answer(values={results: value}))
+        case "embedding":
+            return _embeddings(question)
+    return _ranking(question)
+
+
+_REASONING = "Let me think: "
+"""The beginning of reasoning, with which no text begins: the two must not be mixed up."""
+
+
+@st.composite
+def _chat(draw: st.DrawFn, operation: Operation, question: Question) -> Answer:
+    endpoint = operation.poll or operation.endpoint
+    schema = endpoint.answer
+    if operation.mode == "stream" and endpoint.event:
+        schema = endpoint.event
+    reasoning = None
+    if field_pointer(endpoint, schema, "reasoning", operation.without) and draw(st.booleans()):
+        reasoning = _REASONING + draw(texts())
+    if draw(st.booleans()) and question.functions:
+        calls = draw(tool_calls(question.functions))
+        return Answer(draw(st.none() | texts()), reasoning, calls, CALLING)
+    reasons = sorted(endpoint.finish_reasons - {CALLING}, key=lambda name: (name != "stop", name))
+    return Answer(draw(texts()), reasoning, finish_reason=draw(st.sampled_from(reasons)))
+
+
+@st.composite
+def _embeddings(draw: st.DrawFn, question: Question) -> Answer:
+    count, length = len(question.texts), question.dimension or draw(st.integers(1, 4))
+    number = st.integers(-999, 999).map(lambda number: number / 1000)
+    vector = st.lists(number, min_size=length, max_size=length)
+    vectors: list[Json] = [[*draw(vector)] for _ in range(count)]
+    return Answer(values={"vectors": vectors, "positions": [*range(count)]})
+
+
+@st.composite
+def _ranking(draw: st.DrawFn, question: Question) -> Answer:
+    order = draw(st.permutations(range(len(question.texts))))[: question.count]
+    scores = sorted((draw(st.integers(0, 1000)) / 1000 for _ in order), reverse=True)
+    return Answer(values={"positions": [*order], "scores": [*scores]})
+
+
+@st.composite
+def _images(draw: st.DrawFn, operation: Operation, question: Question) -> Answer:
+    """Generate as many results as requested; where results are counted, some may have failed."""
+    count = question.count or 1
+    has_metrics = bool(operation.poll and operation.poll.fields.metrics)
+    succeeded = draw(st.integers(1, count)) if has_metrics else count
+    failure: Json = {"code": "InternalError.Timeout", "message": "An error occurred."}
+    images: list[Json] = [{operation.link: draw(links("png"))} for _ in range(succeeded)]
+    values: dict[str, Json] = {operation.results: images + [failure] * (count - succeeded)}
+    if has_metrics:
+        values["metrics"] = metrics(count, succeeded, count - succeeded)
+    return Answer(finish_reason="stop", values=values)
+
+
+def metrics(total: int, succeeded: int = 0, failed: int = 0) -> Json:
+    """Return the counts of a task's results."""
+    return {"TOTAL": total, "SUCCEEDED": succeeded, "FAILED": failed}
+
+
+@st.composite
+def heads(draw: st.DrawFn, api: ApiForm, model: str) -> Head:
+    """Generate the head of an answer from this model."""
+    created = draw(st.integers(1_700_000_000, 1_800_000_000))
+    return Head(draw(ids(api, created)), model, created)
+
+
+def ids(api: ApiForm, created: int) -> SearchStrategy[str]:
+    """Generate ids of answers made at this time."""
+    forms, numbers = st.sampled_from(api.ids), st.integers(0, 2**128 - 1)
+    return st.builds(lambda form, number: form(created, number), forms, numbers)
+
+
+def head_values(head: Head, endpoint: Endpoint, *, streamed: bool) -> Values:
+    """Return the values of a head, by the names of `Fields`."""
+    names = [name for name in sorted(endpoint.objects) if name.endswith(".chunk") is streamed]
+    object_name: dict[str, Json] = {"object": names[0]} if names else {}
+    ids: dict[str, Json] = {"id": head.id, "request_id": head.id}
+    return {**ids, "model": head.model, "created": head.created, **object_name}
+
+
+@st.composite
+def token_counts(draw: st.DrawFn, endpoint: Endpoint, schema: Schema) -> dict[str, Json]:
+    """Generate token counts that add up; detailed counts are included in them."""
+    inputs, outputs = draw(st.integers(1, 9_999)), draw(st.integers(0, 9_999))
+    values = usage_values(inputs, outputs)
+    fields = endpoint.fields
+    for total, parts in ((inputs, fields.input_parts), (outputs, fields.output_parts)):
+        for pointer in parts:
+            if describes(schema, pointer) and draw(st.booleans()):
+                values[pointer] = draw(st.integers(0, total))
+    return values
+
+
+def usage_values(inputs: int, outputs: int) -> dict[str, Json]:
+    """Return the token counts of a question and its answer."""
+    return {"input_tokens": inputs, "output_tokens": outputs, "total_tokens": inputs + outputs}
+
+
+# -------------------------------------------------------------------------------- as responses
+
+_JSON_TYPES = ("application/json", "application/json; charset=UTF-8")
+
+
+@st.composite
+def response_headers(
+    draw: st.DrawFn, api: ApiForm, head: Head, content_types: tuple[str, ...] = _JSON_TYPES
+) -> Headers:
+    """Generate the headers of an answer."""
+    content_type = draw(st.sampled_from(content_types))
+    date = format_datetime(datetime.fromtimestamp(head.created, UTC), usegmt=True)
+    dated = (("Date", date),) if draw(st.booleans()) else ()
+    own = api.headers(head, draw(st.integers(1, 99_999))) if draw(st.booleans()) else ()
+    return (("Content-Type", content_type), *dated, *own)
+
+
+@st.composite
+def answer_responses(
+    draw: st.DrawFn,
+    api: ApiForm,
+    operation: Operation,
+    endpoint: Endpoint,
+    head: Head,
+    values: Values,
+) -> Response:
+    """Generate successful JSON responses of an endpoint with these values."""
+    all_values = {**head_values(head, endpoint, streamed=False), **values}
+    body = write_answer(endpoint, endpoint.answer, all_values, operation.without)
+    content = draw(json_bytes(draw(completed(endpoint.answer, body))))
+    return Response(200, "OK", draw(response_headers(api, head)), content)
+
+
+@st.composite
+def refusal_responses(draw: st.DrawFn, api: ApiForm, endpoint: Endpoint, head: Head) -> Response:
+    """Generate refusals with a documented code and a status that it comes with."""
+    code = draw(st.sampled_from(sorted(endpoint.statuses)))
+    status = draw(st.sampled_from(sorted(endpoint.statuses[code])))
+    values: Values = {"code": code, "message": draw(sentences()), "request_id": head.id}
+    body = draw(completed(endpoint.refusal, write_answer(endpoint, endpoint.refusal, values)))
+    return Response(status, "", draw(response_headers(api, head)), draw(json_bytes(body)))

@@ -1,0 +1,182 @@
+"""Strategies for requests: questions of each kind, and the requests that ask them."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from typing import Any
+
+from hypothesis import strategies as st
+from hypothesis.strategies import SearchStrategy
+
+from harness.analysis.endpoint import Schema
+from harness.providers.operation import Operation, Values
+from harness.strategies.schema import fitting, with_value
+from harness.strategies.text import hexadecimal, sentences, texts
+from harness.types import EMPTY, Json, Request, ToolCall
+
+
+@dataclass(frozen=True, slots=True)
+class Function:
+    """A function that a request declares as a tool."""
+
+    name: str
+    parameters: Schema
+
+    @property
+    def json(self) -> Json:
+        """The declaration in a request."""
+        function: Json = {"name": self.name, "parameters": dict(self.parameters)}
+        return {"type": "function", "function": function}
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """What a request asks for.
+
+    Attributes:
+        messages: The messages of a chat.
+        functions: The functions that it may call.
+        texts: The texts to embed or to rank.
+        count: How many results are requested; None leaves it to the service.
+        dimension: The requested length of embeddings; None leaves it to the service.
+        values: Everything else.
+    """
+
+    messages: tuple[Json, ...] = ()
+    functions: tuple[Function, ...] = ()
+    texts: tuple[str, ...] = ()
+    count: int | None = None
+    dimension: int | None = None
+    values: Values = field(default_factory=lambda: EMPTY)
+
+    def all_values(self) -> Values:
+        """Return everything that the body of the request has."""
+        values: dict[str, Json] = {
+            "messages": [*self.messages],
+            "tools": [function.json for function in self.functions],
+            "texts": [*self.texts],
+            "count": self.count,
+            "dimension": self.dimension,
+        }
+        return {**{name: value for name, value in values.items() if value}, **self.values}
+
+
+_PARAMETERS: tuple[Schema, ...] = (
+    {"type": "object", "properties": {"city": {"type": "string"}}, "required": ["city"]},
+    {
+        "type": "object",
+        "properties": {
+            "天数": {"type": "integer", "minimum": 1, "maximum": 14},
+            "unit": {"type": "string", "enum": ["celsius", "fahrenheit"]},
+        },
+        "required": ["天数", "unit"],
+    },
+    {"type": "object", "properties": {}},
+)
+
+
+def _functions() -> SearchStrategy[list[Function]]:
+    names, parameters = st.sampled_from(["get_weather", "lookup-2", "a"]), _PARAMETERS
+    function = st.builds(Function, names, st.sampled_from(parameters))
+    return st.lists(function, max_size=2, unique_by=lambda function: function.name)
+
+
+@st.composite
+def tool_calls(draw: st.DrawFn, functions: tuple[Function, ...]) -> tuple[ToolCall, ...]:
+    """Generate one or two calls of declared functions, with arguments that fit."""
+    calls = []
+    for index in range(draw(st.integers(1, 2))):
+        function = draw(st.sampled_from(functions))
+        arguments = draw(fitting(function.parameters))
+        text = json.dumps(arguments, ensure_ascii=draw(st.booleans()))
+        calls.append(ToolCall(f"call_{draw(hexadecimal(12))}{index}", function.name, text))
+    return tuple(calls)
+
+
+def call_json(index: int, call: ToolCall) -> Json:
+    """Return a tool call in a message; a later piece of a streamed call has no name."""
+    name: dict[str, Json] = {"name": call.name} if call.name else {}
+    function: Json = {**name, "arguments": call.arguments}
+    return {"index": index, "id": call.id, "type": "function", "function": function}
+
+
+def assistant_message(content: str | None, calls: tuple[ToolCall, ...]) -> Json:
+    """Return an answer as the next request sends it back."""
+    called: list[Json] = [call_json(index, call) for index, call in enumerate(calls)]
+    message: dict[str, Json] = {"role": "assistant", "content": content or ""}
+    return {**message, "tool_calls": called} if called else message
+
+
+def _user_message(text: str) -> Json:
+    return {"role": "user", "content": text}
+
+
+@st.composite
+def next_messages(draw: st.DrawFn, calls: tuple[ToolCall, ...]) -> list[Json]:
+    """Generate what follows an assistant's message: results of its calls, or a question."""
+    if not calls:
+        return [_user_message(draw(sentences()))]
+    return [{"role": "tool", "content": draw(texts()), "tool_call_id": call.id} for call in calls]
+
+
+@st.composite
+def _chat(draw: st.DrawFn) -> Question:
+    functions = tuple(draw(_functions()))
+    system: list[str] = draw(st.lists(texts(), max_size=1))
+    messages: list[Json] = [{"role": "system", "content": text} for text in system]
+    messages.append(_user_message(draw(sentences())))
+    for _ in range(draw(st.integers(0, 2))):
+        content = draw(texts())
+        calls = draw(st.just(()) | tool_calls(functions)) if functions else ()
+        messages += [assistant_message(content, calls), *draw(next_messages(calls))]
+    return Question(messages=tuple(messages), functions=functions)
+
+
+def questions(operation: Operation) -> SearchStrategy[Question]:
+    """Generate what this operation can be asked."""
+    prompt = st.fixed_dictionaries({"prompt": sentences()})
+    # Any: builds() has no types for keyword arguments.
+    several: Any = {"texts": st.lists(sentences(), min_size=1, max_size=3).map(tuple)}
+    count = st.none() | st.integers(1, 3)
+    match operation.kind:
+        case "chat":
+            return _chat()
+        case "image" if operation.multimodal:
+            parts = sentences().map(lambda text: ({"role": "user", "content": [{"text": text}]},))
+            return st.builds(Question, messages=parts)
+        case "image" if operation.endpoint.fields.count:
+            return st.builds(Question, values=prompt, count=count)
+        case "embedding":
+            dimension = st.none() | st.sampled_from([2, 3, 64])
+            return st.builds(Question, **several, dimension=dimension)
+        case "rerank":
+            query = st.fixed_dictionaries({"/input/query": sentences()})
+            return st.builds(Question, **several, count=count, values=query)
+    return st.builds(Question, values=prompt)
+
+
+@st.composite
+def requests(draw: st.DrawFn, operation: Operation, model: str, question: Question) -> Request:
+    """Generate requests that ask a question."""
+    body: Json = {"model": model}
+    fields = operation.endpoint.fields
+    variant = draw(st.sampled_from(operation.variants))
+    for name, value in {**question.all_values(), **variant}.items():
+        pointer = name if name.startswith("/") else getattr(fields, name)[0]
+        body = with_value(body, pointer, value)
+    headers = (("Content-Type", "application/json"), *operation.headers)
+    endpoint = operation.endpoint
+    return Request(endpoint.method, operation.url, headers, draw(json_bytes(body)))
+
+
+def json_bytes(value: Json) -> SearchStrategy[bytes]:
+    """Generate JSON in bytes: compact, with spaces, or in ASCII only."""
+    separators = st.sampled_from([(",", ":"), (", ", ": ")])
+    return st.builds(
+        lambda ascii_only, pair: json.dumps(
+            value, ensure_ascii=ascii_only, separators=pair
+        ).encode(),
+        st.booleans(),
+        separators,
+    )

@@ -1,0 +1,166 @@
+"""Strategies for streams: answers as server-sent events, incremental or cumulative."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from itertools import accumulate
+
+from hypothesis import strategies as st
+
+from harness.analysis.endpoint import Endpoint, Schema
+from harness.analysis.reply import NONE_YET
+from harness.providers.operation import ApiForm, Head, Operation, Values
+from harness.strategies.answers import (
+    Answer,
+    head_values,
+    response_headers,
+    token_counts,
+    usage_values,
+)
+from harness.strategies.requests import call_json, json_bytes
+from harness.strategies.schema import completed, field_pointer, requires, write_answer
+from harness.strategies.text import deltas
+from harness.types import Json, Response, ToolCall
+
+_EVENT_STREAMS = ("text/event-stream", "text/event-stream;charset=UTF-8")
+
+
+@dataclass(frozen=True, slots=True)
+class _Step:
+    """What one event says; the calls with their indices."""
+
+    content: str | None = None
+    reasoning: str | None = None
+    calls: tuple[tuple[int, ToolCall], ...] = ()
+    finish_reason: str | None = None
+
+    def values(self) -> dict[str, Json]:
+        values: dict[str, Json] = {
+            "content": self.content,
+            "reasoning": self.reasoning,
+            "tool_calls": [call_json(index, call) for index, call in self.calls] or None,
+            "finish_reason": self.finish_reason,
+        }
+        return {name: value for name, value in values.items() if value is not None}
+
+
+@st.composite
+def stream_responses(
+    draw: st.DrawFn,
+    api: ApiForm,
+    operation: Operation,
+    head: Head,
+    answer: Answer,
+    request: Json,
+) -> Response:
+    """Generate streams of an answer, in the form that the body of the request asks for."""
+    endpoint = operation.endpoint
+    cumulative = endpoint.cumulative(request) is not False
+    steps = draw(_steps(answer))
+    if cumulative:
+        steps = list(accumulate(steps, _joined))
+    if draw(st.booleans()):  # the finish reason in an event of its own
+        steps.append(steps[-1] if cumulative else _Step(content=""))
+    steps[-1] = replace(steps[-1], finish_reason=answer.finish_reason)
+    if endpoint.repeats_finish and draw(st.booleans()):
+        steps.append(_Step(content="", finish_reason=answer.finish_reason))
+    counts = draw(token_counts(endpoint, _event_schema(endpoint)))
+    events = list(_with_role(steps, operation, role_once=draw(st.booleans())))
+    events = _with_usage(events, api, endpoint, request, counts)
+    title = head_values(head, endpoint, streamed=True)
+    data = [draw(_event_data(operation, {**title, **event})) for event in events]
+    headers = draw(response_headers(api, head, _EVENT_STREAMS))
+    return Response(200, "OK", headers, api.frame(data))
+
+
+def _event_schema(endpoint: Endpoint) -> Schema:
+    return endpoint.event or endpoint.answer
+
+
+@st.composite
+def _event_data(draw: st.DrawFn, operation: Operation, values: Values) -> bytes:
+    schema = _event_schema(operation.endpoint)
+    event = write_answer(operation.endpoint, schema, values, operation.without)
+    return draw(json_bytes(draw(completed(schema, event))))
+
+
+@st.composite
+def _steps(draw: st.DrawFn, answer: Answer) -> list[_Step]:
+    """Generate the pieces of an answer: reasoning first, then the text, then the calls."""
+    steps = []
+    if answer.reasoning is not None:
+        steps += [_Step(reasoning=piece) for piece in draw(deltas(answer.reasoning))]
+    if answer.content is not None:
+        steps += [_Step(content=piece) for piece in draw(deltas(answer.content))]
+    for index, call in enumerate(answer.calls):
+        pieces = draw(deltas(call.arguments))
+        steps += [_Step(calls=((index, piece),)) for piece in _call_pieces(call, pieces)]
+    return steps
+
+
+def _call_pieces(call: ToolCall, arguments: Sequence[str]) -> Iterator[ToolCall]:
+    """B6: Yield a first piece with id and name, and later ones with an empty id and no name."""
+    for number, text in enumerate(arguments):
+        yield ToolCall("", "", text) if number else replace(call, arguments=text)
+
+
+def _joined(before: _Step, step: _Step) -> _Step:
+    """Return all that a cumulative stream has said after *step*."""
+    calls = before.calls
+    for index, piece in step.calls:
+        if piece.id:
+            calls = (*calls, (index, piece))
+        else:
+            _, last = calls[-1]
+            joined = replace(last, arguments=last.arguments + piece.arguments)
+            calls = (*calls[:-1], (index, joined))
+    content = _concatenated(before.content, step.content)
+    return _Step(content, _concatenated(before.reasoning, step.reasoning), calls)
+
+
+def _concatenated(before: str | None, piece: str | None) -> str | None:
+    return before if piece is None else (before or "") + piece
+
+
+def _with_role(
+    steps: Sequence[_Step], operation: Operation, *, role_once: bool
+) -> Iterator[dict[str, Json]]:
+    """Yield the values of each event, with those that its schema requires of every event."""
+    endpoint = operation.endpoint
+    schema = _event_schema(endpoint)
+
+    def is_required(field: str) -> bool:
+        pointer = field_pointer(endpoint, schema, field, operation.without).replace("[]", "0")
+        return bool(pointer) and requires(schema, pointer)
+
+    for number, step in enumerate(steps):
+        values: dict[str, Json] = {"index": 0}
+        if number == 0 or not role_once or is_required("role"):
+            values["role"] = "assistant"
+        if is_required("finish_reason"):
+            values["finish_reason"] = NONE_YET
+        if is_required("content"):
+            values["content"] = ""
+        yield values | step.values()
+
+
+def _with_usage(
+    events: list[dict[str, Json]],
+    api: ApiForm,
+    endpoint: Endpoint,
+    request: Json,
+    counts: dict[str, Json],
+) -> list[dict[str, Json]]:
+    """Return the events with token counts: in each where that is required, or at the end."""
+    if requires(_event_schema(endpoint), "/usage"):
+        inputs, outputs = counts["input_tokens"], counts["output_tokens"]
+        if isinstance(inputs, int) and isinstance(outputs, int):
+            for number, event in enumerate(events, start=1):
+                event |= usage_values(inputs, outputs * number // len(events))
+        return [*events[:-1], events[-1] | counts]
+    if not endpoint.tells_usage(request):
+        return events
+    if api.usage_apart:
+        return [*events, counts]
+    return [*events[:-1], events[-1] | counts]
