@@ -10,7 +10,7 @@ from pathlib import Path
 from benchmarks.clients import KEY, Ask, Client
 from harness.cassette import loads
 from harness.cassette.store import read
-from harness.intercept import Player, in_place
+from harness.intercept import Player, use_tape
 from harness.secrets.redactor import Redactor
 
 
@@ -30,7 +30,7 @@ class Tool:
 
 @contextmanager
 def _ours(client: Client, path: Path) -> Iterator[Ask]:
-    with in_place(Player(loads(path.read_bytes()), Redactor((KEY,)))):
+    with use_tape(Player(loads(path.read_bytes()), Redactor((KEY,)))):
         yield client.over_http()
 
 

@@ -13,6 +13,7 @@ from datetime import UTC, datetime
 from functools import lru_cache, partial
 from importlib.metadata import version
 from pathlib import Path
+from typing import Protocol
 
 from harness import cassette as cassettes
 from harness.cassette import Head
@@ -21,9 +22,8 @@ from harness.cassette.store import Store, put_cassette
 from harness.config.environment import without_proxies
 from harness.config.settings import settings
 from harness.errors import HarnessError, Refused, StaleCassette, Unsupported
-from harness.intercept import Player, Recorder, Tape, in_place, prove_stock_reads
-from harness.intercept.metering import UNMETERED, Meter, Metered
-from harness.intercept.resume import OnInterrupted, take_back, taken_up
+from harness.intercept import Player, Recorder, prove_stock_reads, use_tape
+from harness.intercept.resume import OnInterrupted, discard_refusal, recorded_prefix
 from harness.providers import NO_KEY, Provider, Session, endpoints
 from harness.providers import provider as provider_named
 from harness.providers.http import download
@@ -52,6 +52,35 @@ Judge = Callable[[Turn], None]
 """Looks at each turn once it is over; raises where there is no point in going on."""
 
 
+class Meter(Protocol):
+    """Counts what a recording spends; what `step` and `request` raise ends the recording."""
+
+    def step(self) -> None:
+        """Note that a step is about to be sent."""
+
+    def request(self) -> None:
+        """Note that a request is about to be sent: a call, its retry, a poll or a download."""
+
+    def turn(self, turn: Turn) -> None:
+        """Note that a step was answered or refused."""
+
+
+class _Unmetered:
+    """A meter that counts nothing."""
+
+    def step(self) -> None:
+        """Do nothing."""
+
+    def request(self) -> None:
+        """Do nothing."""
+
+    def turn(self, turn: Turn) -> None:
+        """Do nothing."""
+
+
+UNMETERED = _Unmetered()
+
+
 @dataclass(frozen=True, slots=True)
 class Retries:
     """How often a refusal that may pass (429, 5xx) is asked again, and how long is waited.
@@ -74,7 +103,7 @@ def run(
     scenario: Scenario,
     target: Target,
     session: Session,
-    tape: Tape,
+    tape: Player | Recorder,
     *,
     seed: int,
     live: bool,
@@ -108,7 +137,7 @@ def run(
 
 
 def _ask(
-    session: Session, call: Call, expect: Expectation, tape: Tape, retries: Retries
+    session: Session, call: Call, expect: Expectation, tape: Player | Recorder, retries: Retries
 ) -> Outcome:
     """Ask, and ask again where that may help; pictures are fetched too."""
     outcome = _send(session, call)
@@ -180,9 +209,11 @@ def record(
     journal = Journal(path, Head(provenance, _seed()), writing=store.writing)
     store.when_stopped(journal.close_empty)
     with closing(journal):
-        tape = Recorder(redactor, Metered(journal, meter), taken_up(journal, left))
+        tape = Recorder(
+            redactor, journal, recorded_prefix(journal, left), before_request=meter.request
+        )
         live = source.origin is Origin.LIVE
-        with in_place(tape), provider.open(key, address, tape.sleep) as session:
+        with use_tape(tape), provider.open(key, address, tape.sleep) as session:
             refuse = partial(_refuse_refusal, scenario, target, redactor, journal)
             run(
                 scenario,
@@ -233,7 +264,7 @@ def _refuse_refusal(
         refused = redactor.text(f"({status}code {failure.code}): {failure.message}")
         raise Refused(
             f"{scenario.name} with {target}, step {turn.step}: refused {refused}; "
-            f"{take_back(journal, turn)}",
+            f"{discard_refusal(journal, turn)}",
             step=turn.step,
             reason=refused,
         )
@@ -275,7 +306,7 @@ def replay(scenario: Scenario, target: Target, store: Store, pace: float = 0.0) 
     live = told.recorded_from is Origin.LIVE
     with (
         without_proxies(),
-        in_place(tape),
+        use_tape(tape),
         provider.open(NO_KEY, told.address, tape.sleep) as session,
     ):
         turns, skipped = run(

@@ -9,7 +9,7 @@ import pytest
 import yaml
 
 from harness.providers.servers import PROVIDER_SERVERS
-from harness.pytest_plugin.cassettes import Settings
+from harness.pytest_plugin.cassettes import MarkOptions
 
 pytest_plugins = ["pytester"]
 
@@ -33,7 +33,7 @@ def test_both_languages_say_the_same() -> None:
 
 def test_every_argument_is_on_the_page() -> None:
     """All that the mark takes has a row or a sentence."""
-    names = set(Settings.__dataclass_fields__) - {"_", "path", "findings"}
+    names = set(MarkOptions.__dataclass_fields__) - {"_", "path", "findings"}
     assert names - set(re.findall(r"\w+", ENGLISH)) == set()
 
 

@@ -16,7 +16,7 @@ import requests
 
 from harness.cassette import loads
 from harness.cassette.store import read
-from harness.intercept import Player, in_place
+from harness.intercept import Player, use_tape
 from harness.types import Exchange, LooseJson, Request
 
 RECORDINGS = Path(__file__).parents[2] / "shared" / "recordings"
@@ -59,7 +59,7 @@ def test_every_real_request_gets_the_answer_it_got(path: Path, send: Send) -> No
     cassette = read(path)
     asked = [exchange for exchange in cassette.exchanges if _spoken_over_http(exchange)]
     tape = Player(cassette)
-    with in_place(tape):
+    with use_tape(tape):
         for exchange in asked:
             answer = exchange.response
             assert send(exchange.request) == (answer.status, answer.body)

@@ -26,7 +26,7 @@ from dashscope.rerank.text_rerank import AioTextReRank
 
 from harness.cassette.store import read
 from harness.errors import CassetteMiss
-from harness.intercept import Player, in_place
+from harness.intercept import Player, use_tape
 from harness.providers import NO_KEY
 from harness.types import Exchange, LooseJson, Request
 from harness.wire import read_events
@@ -114,12 +114,15 @@ def by_aiohttp(request: Request) -> Parts:
 Send = Callable[[Request], Parts]
 ASKED_OTHERWISE: Mapping[tuple[Send, str], str] = {
     (by_requests, "TestReactStepSpan.test_react_step_multi_tool_single_iteration"): (
-        "/parameters/stream: recorded false, asked absent"
+        r"/parameters/stream: expected \(cassette\) false, actual \(your request\) absent"
     ),
     (by_aiohttp, "TestReactStepSpan.test_react_step_multi_tool_single_iteration"): (
-        "/parameters/stream: recorded false, asked absent"
+        r"/parameters/stream: expected \(cassette\) false, actual \(your request\) absent"
     ),
-    (by_aiohttp, TASK): r'path: recorded "/api/v1/tasks/[0-9a-f-]+", asked "/api/v1/tasks/.*/"',
+    (by_aiohttp, TASK): (
+        r'path: expected \(cassette\) "/api/v1/tasks/[0-9a-f-]+", '
+        r'actual \(your request\) "/api/v1/tasks/.*/"'
+    ),
 }
 """What the SDK of today asks otherwise than the one that recorded it, by cassette or by address.
 
@@ -148,7 +151,7 @@ def test_dashscope_answers_its_own_sdk(path: Path, send: Send) -> None:
     """Answers come in order with every part of a stream; other requests are a CassetteMiss."""
     cassette, left = read(path), []
     tape = Player(cassette)
-    with in_place(tape):
+    with use_tape(tape):
         for number, exchange in enumerate(cassette.exchanges, start=1):
             where = path_of(exchange.request)
             otherwise = ASKED_OTHERWISE.get((send, path.stem)) or ASKED_OTHERWISE.get((send, where))
@@ -225,7 +228,7 @@ def test_the_compatible_service_answers_openais_sdk(path: Path, send: Send) -> N
     """Which is what it was recorded with, over the HTTP library it had then."""
     cassette = read(path)
     tape = Player(cassette)
-    with in_place(tape):
+    with use_tape(tape):
         for number, exchange in enumerate(cassette.exchanges, start=1):
             with tape.turn(number) as played:
                 parts = send(exchange.request)

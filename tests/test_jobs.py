@@ -23,7 +23,7 @@ from harness.cassette import Written
 from harness.cassette import store as store_module
 from harness.cassette.store import Store, read
 from harness.config.environment import Environment
-from harness.intercept import Recorder, in_place
+from harness.intercept import Recorder, use_tape
 from harness.providers import PROVIDERS
 from harness.providers.endpoints import HEADERS
 from harness.providers.http import tls_context
@@ -439,7 +439,7 @@ def _said(number: int) -> list[str]:
 
 
 def _ask_on_a_tape(ask: Ask, number: int) -> Sequence[Exchange]:
-    with in_place(_recorder()) as tape:
+    with use_tape(_recorder()) as tape:
         assert isinstance(tape, Recorder)
         for text in _said(number):
             ask(text)
@@ -509,7 +509,7 @@ def test_tasks_with_a_tape_each(base: str) -> None:
         async with httpx.AsyncClient() as client:
 
             async def record(number: int) -> Sequence[Exchange]:
-                with in_place(_recorder()) as tape:
+                with use_tape(_recorder()) as tape:
                     assert isinstance(tape, Recorder)
                     for text in _said(number):
                         async with client.stream("POST", **_question(base, text)) as answer:

@@ -19,6 +19,7 @@ from test_runner import DASH, TWO_QUESTIONS, ZHIPU, sandboxed, silent
 
 import harness
 from harness import batch
+from harness.api.use_cassette import RecordMode
 from harness.cassette import Head, of_exchange, of_head, read_journal
 from harness.cassette.journal import Journal, journal_path, unfinished
 from harness.cassette.store import Store, read
@@ -238,8 +239,8 @@ def test_an_interrupted_recording_is_in_the_way(sandbox: str, store: Store) -> N
     with pytest.raises(UnfinishedRecording) as caught:
         record(SCENARIO, ZHIPU, sandboxed(sandbox), store, silent)
     assert str(caught.value) == (
-        f"{journal_path(path)}: 1 answer of a recording that was interrupted; "
-        f"go on with it: {again} --resume, or throw them away: {again} --afresh"
+        f"{journal_path(path)}: an interrupted recording has left 1 answer; "
+        f"continue it: {again} --resume, or discard them: {again} --afresh"
     )
     (kept,) = read_journal(journal_path(path).read_bytes()).exchanges
     record(SCENARIO, ZHIPU, sandboxed(sandbox), store, silent, OnInterrupted.RESUME)
@@ -256,8 +257,8 @@ def test_what_it_is_of_is_looked_at(sandbox: str, store: Store) -> None:
     broken_off(store, sandbox)
     other = loads(TWO_QUESTIONS.replace("小明", "小红"))
     for scenario, origin, told in (
-        (other, Origin.SANDBOX, "the scenario changed since, at step 1; begin anew: harness"),
-        (SCENARIO, Origin.LIVE, "it was made from: sandbox, this one from: live; begin anew"),
+        (other, Origin.SANDBOX, "the scenario changed, at step 1; start over: harness"),
+        (SCENARIO, Origin.LIVE, "it was recorded from: sandbox, now from: live; start over"),
     ):
         with pytest.raises(UnfinishedRecording, match=told):
             record(scenario, ZHIPU, sandboxed(sandbox, origin), store, silent, OnInterrupted.RESUME)
@@ -276,7 +277,7 @@ def test_another_address(sandbox: str, store: Store) -> None:
         record(SCENARIO, ZHIPU, live, store, told)
     elsewhere = sandboxed(sandbox.replace("127.0.0.1", "localhost"), Origin.LIVE)
     with pytest.raises(
-        UnfinishedRecording, match=r"it was made at http://127.*, this one at http://local"
+        UnfinishedRecording, match=r"it was recorded at http://127.*, now at http://local"
     ):
         record(SCENARIO, ZHIPU, elsewhere, store, silent, OnInterrupted.RESUME)
 
@@ -374,7 +375,7 @@ def server() -> Iterator[Server]:
         yield running
 
 
-def half(server: Server, path: Path, record: str = "missing") -> None:
+def half(server: Server, path: Path, record: RecordMode = "missing") -> None:
     """A block that is interrupted after its first answer."""
 
     def block() -> None:
@@ -400,7 +401,7 @@ def test_a_block_is_gone_on_with(server: Server, tmp_path: Path) -> None:
         httpx.get(server.base + "/json")
         httpx.get(server.base + "/nothing")
     assert [asked[1] for asked in server.asked] == ["/json", "/nothing"]
-    assert (len(taped.recorded), len(taped.played), taped.written) == (2, 0, True)
+    assert (len(taped.recorded), len(taped.replayed), taped.written) == (2, 0, True)
     assert [e.response.status for e in read(path).exchanges] == [200, 204]
     assert [*tmp_path.iterdir()] == [path]
 
@@ -459,7 +460,7 @@ def test_written_by_somebody_else_meanwhile(server: Server, tmp_path: Path) -> N
             httpx.get(server.base + "/json")
             path.write_text("version: 1\n")
 
-    with pytest.raises(CannotWrite, match=r"changed by somebody else .*; what was answered is ke"):
+    with pytest.raises(CannotWrite, match=r"changed by another process .*; what was answered"):
         block()
     assert path.read_text() == "version: 1\n"
     assert unfinished(path)
@@ -470,6 +471,6 @@ def test_a_scenarios_journal_is_no_blocks(sandbox: str, store: Store) -> None:
     broken_off(store, sandbox)
     path = store.path("two-questions", ZHIPU)
     taped = harness.use_cassette(path, record="missing")
-    told = "of a recording of the scenario two-questions; go on"
+    told = "an interrupted recording of the scenario two-questions; continue it"
     with pytest.raises(UnfinishedRecording, match=told), taped:
         raise AssertionError("not reached")

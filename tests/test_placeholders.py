@@ -15,6 +15,7 @@ import pytest
 
 from harness import use_cassette
 from harness.api.placeholders import VARIABLES, placeholder_keys
+from harness.api.use_cassette import RecordMode
 from harness.config.environment import environment
 from harness.providers import NO_KEY
 from harness.providers.dashscope.sandbox import KEY as DASHSCOPE_KEY
@@ -137,7 +138,9 @@ CASSETTE = "cassettes/slogan/zhipuai-glm-4.yaml"
 
 @pytest.mark.parametrize("record", ["missing", "all"])
 @pytest.mark.usefixtures("no_keys")
-def test_no_placeholder_is_set_while_something_may_be_recorded(record: str, tmp_path: Path) -> None:
+def test_no_placeholder_is_set_while_something_may_be_recorded(
+    record: RecordMode, tmp_path: Path
+) -> None:
     """Not even within a block that replays, which has its placeholders again afterwards."""
     before = dict(os.environ)
     with placeholder_keys():

@@ -120,7 +120,7 @@ def test_a_failure_is_what_the_rule_found(repository: pytest.Pytester) -> None:
         [
             "*greeting with zhipuai/glm-4*",
             "error: expected_words",
-            "expected an answer with*再见*found*",
+            "expected an answer with*再见*actual*",
             "  scenario: greeting",
             "  target: zhipuai/glm-4",
             "  place: turn 1, exchange 1*",

@@ -196,7 +196,7 @@ def test_what_is_volatile_is_for_the_scenario_to_say(sandbox: str, store: Store)
     record(loads(text), ZHIPU, sandboxed(sandbox), store, silent)
     assert len(replay(volatile, ZHIPU, store).turns) == 2
     record(volatile, ZHIPU, sandboxed(sandbox), store, silent)
-    with pytest.raises(CassetteMiss, match="/seed: recorded"):
+    with pytest.raises(CassetteMiss, match="/seed: expected"):
         replay(loads(text), ZHIPU, store)
 
 
@@ -207,7 +207,7 @@ def test_what_is_volatile_in_a_project_is_so_in_its_scenarios(
     file = tmp_path / "two-questions.yaml"
     file.write_text(TWO_QUESTIONS + "parameters: {seed: random}\nvolatile: [/other]\n")
     record(load(file), ZHIPU, sandboxed(sandbox), store, silent)
-    with pytest.raises(CassetteMiss, match="/seed: recorded"):
+    with pytest.raises(CassetteMiss, match="/seed: expected"):
         replay(load(file), ZHIPU, store)
     (tmp_path / "pyproject.toml").write_text('[tool.harness]\nvolatile = ["/seed"]\n')
     assert len(replay(load(file), ZHIPU, store).turns) == 2
@@ -338,7 +338,7 @@ def test_a_refusal_in_the_middle_is_named(sandbox: str, store: Store) -> None:
     assert str(raised.value) == (
         "two-questions with dashscope/qwen-flash, step 2: refused (HTTP 400, code "
         "DataInspectionFailed): Input data may contain inappropriate content.; "
-        "no cassette was written; what was answered before is kept: harness record two-questions "
+        "no cassette was written; earlier answers are kept: harness record two-questions "
         "--target dashscope-qwen-flash --sandbox --resume"
     )
 

@@ -49,7 +49,7 @@ def test_a_project_that_says_nothing_has_the_defaults(tmp_path: Path, text: str)
         ),
         (
             "[tool.harness]\nallow_hosts = ['http://x']\n",
-            "[tool.harness] allow_hosts: 'http://x' is no host; allowed are the likes of ",
+            "[tool.harness] allow_hosts: 'http://x' is not a valid host; expected for example ",
         ),
         (
             "[tool.harness]\nprices = 1\n",

@@ -1,6 +1,6 @@
-"""Placeholder keys: what SDKs are given in a replay where no key is set.
+"""Placeholder keys: what SDKs get in a replay if no API key is set.
 
-An SDK refuses to make a client without a key, although a replay sends nothing.
+An SDK refuses to create a client without a key, although a replay sends nothing.
 """
 
 from __future__ import annotations
@@ -19,13 +19,13 @@ VARIABLES = (
     "OPENAI_API_KEY",
     "ZAI_API_KEY",
 )
-"""The environment variables from which SDKs take their keys."""
+"""The environment variables from which SDKs read their keys."""
 
 _MODULES = tuple(name for provider in PROVIDERS.values() for name in provider.key_modules)
 
 
 class _Placeholders:
-    """The placeholders, set while a block replays and no other block may record."""
+    """The placeholders, set while any block replays and no block may record."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -56,8 +56,8 @@ class _Placeholders:
                 module.api_key = NO_KEY  # type: ignore[attr-defined]  # see `Provider.key_modules`
 
     def _restore(self) -> None:
-        """Remove the placeholders; a key that was set meanwhile stays."""
-        for name in _MODULES:  # also one that was imported within the block
+        """Remove the placeholders; a key that was set in the meantime stays."""
+        for name in _MODULES:  # also a module that was imported inside of the block
             module = sys.modules.get(name)
             if module is not None and getattr(module, "api_key", None) == NO_KEY:
                 module.api_key = self._modules.get(name)  # type: ignore[attr-defined]
@@ -75,7 +75,7 @@ _placeholders = _Placeholders()
 
 @contextmanager
 def placeholder_keys() -> Iterator[None]:
-    """Give each SDK that has no key a placeholder, unless a block that may record is open."""
+    """Give each SDK that has no key a placeholder, unless an open block may record."""
     _placeholders.change(replaying=1)
     try:
         yield
@@ -85,7 +85,7 @@ def placeholder_keys() -> Iterator[None]:
 
 @contextmanager
 def real_keys() -> Iterator[None]:
-    """Remove the placeholders while something may be recorded."""
+    """Remove the placeholders while requests may be sent."""
     _placeholders.change(recording=1)
     try:
         yield

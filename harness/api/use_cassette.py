@@ -1,21 +1,17 @@
-"""The user's own code and tests, with a cassette: `with harness.use_cassette(path):`.
-
-Whatever SDK the code uses, its requests meet the cassette as those of a scenario do.
-"""
+"""The public function `harness.use_cassette`: a cassette for the user's own code and tests."""
 
 from __future__ import annotations
 
 import functools
 import inspect
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
-from enum import StrEnum
 from pathlib import Path
 from types import TracebackType
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar, get_args
 
 from harness import cassette as cassettes
 from harness.analysis.transcript import transcript_of
@@ -34,18 +30,18 @@ from harness.errors import (
     UnusedExchanges,
 )
 from harness.intercept import (
+    AllowedHosts,
     BeforeRecord,
-    Hosts,
-    Match,
+    NormalizeRequest,
     Player,
     RecordedPrefix,
     Recorder,
     ReplayOrRecord,
     checked_pace,
     identity,
-    in_place,
     keep_all,
     prove_stock_reads,
+    use_tape,
 )
 from harness.providers import endpoints
 from harness.providers.rules import judge
@@ -56,178 +52,191 @@ from harness.types import Cassette, Exchange, Finding, Origin, Provenance
 
 F = TypeVar("F", bound=Callable[..., Any])
 
-
-class Record(StrEnum):
-    """What may go to the network and onto the cassette."""
-
-    NONE = "none"
-    MISSING = "missing"
-    ALL = "all"
+RecordMode = Literal["none", "missing", "all"]
+"""What may be sent to the network and recorded."""
 
 
 def use_cassette(
     path: str | os.PathLike[str],
     *,
-    record: str = "none",
+    record: RecordMode = "none",
     volatile: Sequence[str] = (),
     secrets: Sequence[str] = (),
     allow_unused: bool = False,
     allow_hosts: Sequence[str] = (),
-    match: Match = identity,
+    normalize_request: NormalizeRequest = identity,
     before_record: BeforeRecord = keep_all,
     pace: float = 0.0,
 ) -> CassetteContext:
-    """A block of code, or with `@` a function, whose requests meet the cassette at `path`.
+    """Answer the HTTP requests of a `with` block or a decorated function from a cassette.
 
-    `record` is `none`: every answer comes from the cassette, and nothing reaches the network;
-    `missing`: what the cassette has not is fetched and added to it; `all`: everything is recorded
-    anew. `volatile` are JSON pointers into request bodies that do not count when a request is
-    looked up. `secrets` are not written, nor are the keys of the environment. Unless
-    `allow_unused`, the block ends with UnusedExchanges if some exchanges were not requested, and
-    with CassetteMiss if a request was not recorded, also where a thread or `gather` hid that.
-    With `none`, an SDK that finds no key is given a placeholder for as long as the block lasts.
-    Recorded answers, and sleeps where nothing may be recorded, take `pace` times as long as they
-    did: 0 is no time at all, 1 as recorded.
+    Args:
+        path: The file of the cassette.
+        record: With `none`, every answer comes from the cassette, nothing reaches the network, and
+            an SDK without a key gets a placeholder. With `missing`, requests that are not on the
+            cassette are sent and added to it. With `all`, everything is recorded again.
+        volatile: JSON pointers into request bodies; values there are ignored when a request is
+            looked up.
+        secrets: Texts that are never written, besides the keys of the environment.
+        allow_unused: Accept recorded requests that were not made.
+        allow_hosts: Hosts that are contacted without recording or replaying: `localhost` (this
+            machine by any name), `db.example.com`, `*.example.com`, each with or without `:port`.
+        normalize_request: Returns a request in the form in which it is compared. It gets recorded
+            and actual requests, without their secrets.
+        before_record: Returns an exchange as it is to be kept, with another request or response,
+            or None to drop it. Secrets are removed after that.
+        pace: The factor by which recorded latencies, and sleeps where nothing may be recorded,
+            are multiplied: 0 is instant, 1 as recorded.
 
-    `allow_hosts` are reached past the cassette, neither recorded nor replayed:
-    `localhost` (this machine by any name), `db.example.com`, `*.example.com`, each with `:port` or
-    without. `match` gives back a request as it is to be compared; it is given the recorded and the
-    asked ones, without their secrets. `before_record` gives back an exchange as it is to be kept,
-    with another request or response, or None to keep nothing of it; secrets are taken out after
-    that. What the project
-    says in pyproject.toml, [tool.harness], is added to `volatile` and `allow_hosts`.
+    `[tool.harness]` in pyproject.toml adds to `volatile` and `allow_hosts`.
 
-    What is fetched is on the disk, in a journal beside the cassette, before the next request goes
-    out; a block that does not end well leaves it there. With `missing`, its answers then count as
-    recorded: they are given again, and written once the block ends well; those that nobody asks
-    for any more go with it, and refusals are asked for again. With `all` it is written over.
+    Each exchange is written to a journal beside the cassette before the next request is sent; if
+    the block raises, the journal stays. With `missing`, the next run uses its answers, apart from
+    refusals, and writes those that it needed when the block succeeds. With `all`, the journal is
+    overwritten.
+
+    Raises:
+        HarnessError: an argument is wrong. Inside of the block and at its end also:
+        NoCassette: there is no cassette, and nothing may be recorded.
+        CassetteMiss: a request was not on the cassette; at the end of the block if a thread, a
+            task or an `except` swallowed it.
+        UnusedExchanges: the cassette holds requests that were not made.
     """
-    if record not in tuple(Record):
-        raise HarnessError(f"record={record!r} is not one of: {', '.join(Record)}")
-    lists = {"volatile": volatile, "secrets": secrets, "allow_hosts": allow_hosts}
-    for name, value in lists.items():
-        if isinstance(value, str):
-            raise HarnessError(f"{name}: a list is expected, not one text")
     return CassetteContext(
         Path(path),
-        Record(record),
-        tuple(volatile),
-        tuple(secrets),
+        record,
+        volatile,
+        secrets,
         allow_unused,
-        allow_hosts=tuple(allow_hosts),
-        match=match,
+        allow_hosts=allow_hosts,
+        normalize_request=normalize_request,
         before_record=before_record,
-        pace=checked_pace(pace),
+        pace=pace,
     )
 
 
 @dataclass(eq=False)
 class CassetteContext:
-    """A block of code with its cassette, and what came of it.
+    """A block of code with its cassette, and the exchanges that passed; see `use_cassette`.
 
-    A missing cassette is an error where nothing may be recorded, if it is `needed`; else the
-    first request is. `test` is whose cassette it is, see `Provenance`; written into it.
+    Without `must_exist`, a missing cassette is an error only when a request is made. `test` is
+    the test that uses the cassette (see `Provenance`) and is written into it. `written` says
+    whether the block wrote its cassette.
     """
 
     path: Path
-    record: Record = Record.NONE
-    volatile: tuple[str, ...] = ()
-    secrets: tuple[str, ...] = field(default=(), repr=False)
+    record: RecordMode = "none"
+    volatile: Sequence[str] = ()
+    secrets: Sequence[str] = field(default=(), repr=False)
     allow_unused: bool = False
-    needed: bool = True
+    must_exist: bool = True
     test: str = ""
-    allow_hosts: tuple[str, ...] = ()
-    match: Match = field(default=identity, repr=False)
+    allow_hosts: Sequence[str] = ()
+    normalize_request: NormalizeRequest = field(default=identity, repr=False)
     before_record: BeforeRecord = field(default=keep_all, repr=False)
     pace: float = 0.0
     written: bool = field(init=False, default=False)
-    _old: Cassette = field(init=False, repr=False, default=Cassette(()))
-    _found: tuple[int, ...] = field(init=False, repr=False, default=())
+    _cassette: Cassette = field(init=False, repr=False, default=Cassette(()))
+    _file_stamp: tuple[int, ...] = field(init=False, repr=False, default=())
     _journal: Journal = field(init=False, repr=False)
-    _deck: ReplayOrRecord = field(init=False, repr=False)
-    _hosts: Hosts = field(init=False, repr=False)
+    _tape: ReplayOrRecord = field(init=False, repr=False)
+    _hosts: AllowedHosts = field(init=False, repr=False)
     _open: ExitStack = field(init=False, repr=False, default_factory=ExitStack)
 
     def __post_init__(self) -> None:
+        if self.record not in get_args(RecordMode):
+            modes = ", ".join(get_args(RecordMode))
+            raise HarnessError(f"record={self.record!r} is not valid; expected one of: {modes}")
         for name in ("volatile", "secrets", "allow_hosts"):
-            if not all(isinstance(text, str) for text in getattr(self, name)):
-                raise HarnessError(f"{name}: a list of texts is expected")
+            value = getattr(self, name)
+            is_list = isinstance(value, Iterable) and not isinstance(value, str)
+            if not is_list or not all(isinstance(text, str) for text in value):
+                raise HarnessError(f"{name}: expected a list of strings")  # without the secrets
+            setattr(self, name, tuple(value))
         for pointer in self.volatile:
             if not pointer.startswith("/"):
                 raise HarnessError(
-                    f"volatile: {pointer!r} is no JSON pointer; allowed are the likes of '/seed'"
+                    f"volatile: {pointer!r} is not a JSON pointer; expected for example '/seed'"
                 )
-        for name in ("match", "before_record"):
+        for name in ("normalize_request", "before_record"):
             if not callable(getattr(self, name)):
-                raise HarnessError(f"{name}: a function is expected")
-        self._deck = ReplayOrRecord(Player(self._old))
-        self._hosts = Hosts(self.allow_hosts)
+                raise HarnessError(f"{name}: expected a function")
+        self.pace = checked_pace(self.pace)
+        self._tape = ReplayOrRecord(Player(self._cassette))
+        self._hosts = AllowedHosts(tuple(self.allow_hosts))
 
     @property
     def exchanges(self) -> tuple[Exchange, ...]:
-        """All that passed, in the order it was asked, secrets removed."""
-        return self._deck.exchanges()
+        """All exchanges, in the order of their requests, without secrets."""
+        return self._tape.exchanges()
 
     @property
-    def played(self) -> tuple[Exchange, ...]:
-        """What came from the cassette."""
-        return self._deck.played()
+    def replayed(self) -> tuple[Exchange, ...]:
+        """The exchanges that came from the cassette."""
+        return self._tape.replayed()
 
     @property
     def recorded(self) -> tuple[Exchange, ...]:
-        """What came from the network, secrets removed; it is `written` if the block ended well."""
-        return self._deck.recorded()
+        """The exchanges that came from the network, without secrets; see `written`."""
+        return self._tape.recorded()
 
     @property
     def unused(self) -> tuple[Exchange, ...]:
-        """What the cassette has and nobody asked for."""
-        return self._deck.unused()
+        """The exchanges of the cassette whose requests were not made."""
+        return self._tape.player.unused()
 
     @property
-    def went_out(self) -> bool:
-        """Whether any request went to the network, answered or not; those `reached` aside."""
-        return self._deck.went_out()
+    def misses(self) -> tuple[CassetteMiss, ...]:
+        """The errors of the requests that were not on the cassette, also where swallowed."""
+        return tuple(self._tape.misses)
 
     @property
-    def reached(self) -> tuple[str, ...]:
-        """Hosts outside this machine that something was sent to because they are allowed."""
+    def used_network(self) -> bool:
+        """Whether a request was sent, answered or not; requests to allowed hosts do not count."""
+        return self._tape.used_network()
+
+    @property
+    def reached_hosts(self) -> tuple[str, ...]:
+        """The allowed hosts outside this machine that were contacted."""
         return tuple(self._hosts.reached)
 
     @property
     def provenance(self) -> Provenance:
-        """What the cassette said of itself before the block; all unknown where there was none."""
-        return self._old.provenance
+        """The provenance of the cassette before the block; unknown where there was none."""
+        return self._cassette.provenance
 
     @property
     def findings(self) -> tuple[Finding, ...]:
-        """What the rules of the wire find in all that passed."""
+        """The findings of the rules in all exchanges."""
         return self.judged.findings
 
     @property
     def judged(self) -> Judged:
-        """The same, beside what the project's settings ignore. Raises BadSettings."""
-        passed = Cassette(self.exchanges, replace(self._old.provenance, recorded_from=self._origin))
-        told = transcript_of(passed, endpoints.recognise, source=str(self.path))
-        return judge(settings(Path.cwd()).rules.of(told))
+        """The findings, and those that the project's settings ignore. Raises BadSettings."""
+        origin = replace(self._cassette.provenance, recorded_from=self._origin)
+        passed = Cassette(self.exchanges, origin)
+        transcript = transcript_of(passed, endpoints.recognise, source=str(self.path))
+        return judge(settings(Path.cwd()).rules.of(transcript))
 
     def __enter__(self) -> CassetteContext:
-        known = environment(Path.cwd()).secrets()
-        redactor = Redactor((*known, *self.secrets), endpoints.HEADERS)
-        told = Head(Provenance(volatile=self.volatile))
-        self._journal = Journal(self.path, told, over=self.record is Record.ALL)
+        secrets = (*environment(Path.cwd()).secrets(), *self.secrets)
+        redactor = Redactor(secrets, endpoints.HEADERS)
+        head = Head(Provenance(volatile=tuple(self.volatile)))
+        self._journal = Journal(self.path, head, over=self.record == "all")
         project = settings(self.path.parent)
-        self._hosts = Hosts((*self.allow_hosts, *project.allow_hosts))
+        self._hosts = AllowedHosts((*self.allow_hosts, *project.allow_hosts))
         with ExitStack() as stack:
             stack.callback(self._journal.close)
-            self._found, self._old = _stamp(self.path), self._load()
-            player = Player(_with(project, self._old), redactor, self.match, self.pace)
-            self._deck = ReplayOrRecord(player, self._recorder(redactor))
-            if self.record is Record.NONE:
+            self._file_stamp, self._cassette = _stamp(self.path), self._load()
+            cassette = _with_volatile_of(project, self._cassette)
+            player = Player(cassette, redactor, self.normalize_request, self.pace)
+            self._tape = ReplayOrRecord(player, self._recorder(redactor))
+            if self.record == "none":
                 stack.enter_context(without_proxies())
                 stack.enter_context(placeholder_keys())
             else:
                 stack.enter_context(real_keys())
-            stack.enter_context(in_place(self._deck, self._hosts))
+            stack.enter_context(use_tape(self._tape, self._hosts))
             self._open = stack.pop_all()
         return self
 
@@ -237,31 +246,34 @@ class CassetteContext:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        with self._open:  # which closes the journal, last of all
+        with self._open:  # the journal is closed last
             if error is not None:
-                if len(self._journal) and self.record is Record.MISSING:
+                if len(self._journal) and self.record == "missing":
                     error.add_note(f'kept for the next run with record="missing": {self._journal}')
                 return
-            self._deck.finish()
+            self._tape.finish()
             if self.recorded:
                 self._write()
-            elif self.record is Record.MISSING:
+            elif self.record == "missing":
                 self._journal.remove()
-        if self._deck.missed:
-            raise CassetteMiss(f"{self._deck.missed[0]}\n{_SWALLOWED}")
+        if self.misses:
+            raise CassetteMiss(f"{self.misses[0]}\n{_SWALLOWED}")
         if self.unused and not self.allow_unused:
-            raise UnusedExchanges(self._unused_message())
+            raise UnusedExchanges(self._explain_unused())
 
     def __call__(self, function: F) -> F:
-        """The function, each call of it a block of its own; it may be asynchronous.
+        """Decorate a function, a coroutine function or a generator; each call is a block.
 
-        A generator's block lasts until its end, as a fixture's has to. Raises HarnessError for
-        what would run after the block was over.
+        The block of a generator lasts until its end, as a fixture requires.
+
+        Raises:
+            HarnessError: it is a class or an asynchronous generator, which would run after the
+                block has ended.
         """
         if inspect.isasyncgenfunction(function) or inspect.isclass(function):
             raise HarnessError(
-                f"{function.__name__}: a function or a generator can be on a cassette as a whole, "
-                "not a class or an asynchronous generator; open the block inside of it"
+                f"{function.__name__}: only functions and generators can be decorated, not classes "
+                "and asynchronous generators; use a with block inside of it"
             )
         if inspect.isgeneratorfunction(function):
 
@@ -285,100 +297,104 @@ class CassetteContext:
 
         return called  # type: ignore[return-value]  # the same signature, by functools.wraps
 
-    async def here(self, function: Callable[..., Any], /, *args: Any, **options: Any) -> Any:
-        """Await a function in an event loop whose tasks began before the block, and so outside."""
-        with in_place(self._deck, self._hosts):
+    async def call_inside(self, function: Callable[..., Any], /, *args: Any, **options: Any) -> Any:
+        """Await a function with this tape in a task that began before the block."""
+        with use_tape(self._tape, self._hosts):
             return await function(*args, **options)
 
     def _load(self) -> Cassette:
-        """What there is to be played. Raises NoCassette where there must be something."""
-        if self.record is Record.ALL:
-            return Cassette((), Provenance(volatile=self.volatile))
-        if not os.path.lexists(self.path):
-            if self.record is Record.NONE and self.needed:
-                raise NoCassette(f"there is no cassette {self.path}; record it: {_HOW}")
-            return Cassette((), Provenance(volatile=self.volatile))
-        found = read(self.path)
+        """Return the cassette to replay. Raises NoCassette if it must exist and does not."""
+        if self.record == "all" or not os.path.lexists(self.path):
+            if self.record == "none" and self.must_exist:
+                raise NoCassette(f"there is no cassette {self.path}; record it: {_HOW_TO_RECORD}")
+            return Cassette((), Provenance(volatile=tuple(self.volatile)))
+        cassette = read(self.path)
         if not self.volatile:
-            return found
-        return replace(found, provenance=replace(found.provenance, volatile=self.volatile))
+            return cassette
+        provenance = replace(cassette.provenance, volatile=tuple(self.volatile))
+        return replace(cassette, provenance=provenance)
 
     def _recorder(self, redactor: Redactor) -> Recorder | None:
-        """What hears what is fetched, and has what was fetched before the block was interrupted."""
-        if self.record is Record.NONE:
+        """Return what records, with the answers of an interrupted run of the block."""
+        if self.record == "none":
             return None
-        if self.record is Record.ALL:
+        prefix = RecordedPrefix()
+        if self.record == "all":
             self._journal.lock()
-            return Recorder(redactor, self._journal, before_record=self.before_record)
+        else:
+            prefix = self._interrupted_run()
+        return Recorder(redactor, self._journal, prefix, self.before_record)
+
+    def _interrupted_run(self) -> RecordedPrefix:
+        """Return the answers that the journal holds, apart from refusals, which may have passed.
+
+        Raises:
+            UnfinishedRecording: the journal is of the recording of a scenario.
+        """
         found = self._journal.look()
         if not found.records:
-            return Recorder(redactor, self._journal, before_record=self.before_record)
+            return RecordedPrefix()
         if found.head is not None and found.head.provenance.scenario:
             scenario = found.head.provenance.scenario
             raise UnfinishedRecording(
-                f"{self._journal.path} is of a recording of the scenario {scenario}; "
-                f"go on with it: harness record {scenario} --resume"
+                f"{self._journal.path} belongs to an interrupted recording of the scenario "
+                f"{scenario}; continue it: harness record {scenario} --resume"
             )
         self._journal.go_on(found, len(found.records))
-        # A refusal cost nothing, and may be over: it is asked for again.
-        answers = tuple(e for e in found.exchanges if e.response.status < _REFUSED)
-        finished = RecordedPrefix(answers, self._old.provenance.volatile)
-        return Recorder(redactor, self._journal, finished, self.before_record)
+        answers = tuple(e for e in found.exchanges if e.response.status < 400)
+        return RecordedPrefix(answers, self._cassette.provenance.volatile)
 
     @property
     def _origin(self) -> Origin:
-        """The sandbox marks each of its answers; what comes from elsewhere is live."""
+        """Where the exchanges come from; the sandbox marks each of its responses."""
         if any(exchange.response.header("x-sandbox") for exchange in self.recorded):
             return Origin.SANDBOX
-        return self._old.provenance.recorded_from if self._old.exchanges else Origin.LIVE
+        return self._cassette.provenance.recorded_from if self._cassette.exchanges else Origin.LIVE
 
     def _write(self) -> None:
         provenance = replace(
-            self._old.provenance,
+            self._cassette.provenance,
             recorded_from=self._origin,
             recorded_at=datetime.now(UTC).isoformat(timespec="seconds"),
             test=self.test,
         )
-        cassette = Cassette((*self._old.exchanges, *self.recorded), provenance)
+        cassette = Cassette((*self._cassette.exchanges, *self.recorded), provenance)
         written = cassettes.written(cassette)
         prove_stock_reads(written, cassette)
         with self._journal.until_written():
-            if _stamp(self.path) != self._found:
-                raise CannotWrite(f"{self.path} was changed by somebody else since it was read")
+            if _stamp(self.path) != self._file_stamp:
+                raise CannotWrite(f"{self.path} was changed by another process since it was read")
             put_cassette(self.path, written)
         self.written = True
 
-    def _unused_message(self) -> str:
-        clean = self._deck.player.redactor.request  # others' cassettes may hold anything
-        asked = (clean(exchange.request) for exchange in self.unused)
-        left = [f"\n  {request.method} {without_keys(request.uri)}" for request in asked]
-        count = "1 recorded exchange" if len(left) == 1 else f"{len(left)} recorded exchanges"
+    def _explain_unused(self) -> str:
+        redact = self._tape.player.redactor.request  # cassettes of other tools may hold secrets
+        requests = [redact(exchange.request) for exchange in self.unused]
+        lines = [f"\n  {request.method} {without_keys(request.uri)}" for request in requests]
+        if len(lines) > _SHOWN:
+            lines[_SHOWN:] = [f"\n  and {len(lines) - _SHOWN} more"]
+        count = len(requests)
         return (
-            f"{self.path}: {count} nobody asked for; allow that with allow_unused=True, "
-            f"or record the cassette anew{''.join(left[:_SHOWN])}{_more(len(left) - _SHOWN)}"
+            f"{self.path}: {count} unused recorded {'request' if count == 1 else 'requests'}; "
+            f"accept that with allow_unused=True, or record the cassette again{''.join(lines)}"
         )
 
 
 def _stamp(path: Path) -> tuple[int, ...]:
-    """What a file is known by, as long as nobody writes it anew; empty where there is none."""
+    """Return what changes when a file is written; empty where there is none."""
     try:
-        found = path.stat()
+        status = path.stat()
     except OSError:
         return ()
-    return found.st_ino, found.st_size, found.st_mtime_ns
+    return status.st_ino, status.st_size, status.st_mtime_ns
 
 
-def _with(project: Settings, cassette: Cassette) -> Cassette:
-    """A cassette as it is looked through: what is volatile in the project is so here too."""
-    told = cassette.provenance
-    return replace(cassette, provenance=replace(told, volatile=(*told.volatile, *project.volatile)))
+def _with_volatile_of(project: Settings, cassette: Cassette) -> Cassette:
+    """Return *cassette* with the volatile pointers of the project's settings added."""
+    volatile = (*cassette.provenance.volatile, *project.volatile)
+    return replace(cassette, provenance=replace(cassette.provenance, volatile=volatile))
 
 
-_HOW = 'with record="missing", or in pytest with --record=missing'
-_SWALLOWED = "(this error ended in a thread, in a task or in an `except`, and not the block itself)"
+_HOW_TO_RECORD = 'with record="missing", or in pytest with --record=missing'
+_SWALLOWED = "(this error was swallowed by a thread, a task or an `except`)"
 _SHOWN = 5
-_REFUSED = 400
-
-
-def _more(count: int) -> str:
-    return f"\n  and {count} more" if count > 0 else ""

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
 
+from harness.config.hosts import AllowedHosts
 from harness.errors import BadSettings, HarnessError
 from harness.rules.choice import EVERYTHING, Choice
 from harness.types import LooseJson, Severity
@@ -78,10 +79,8 @@ def _texts(name: str, value: LooseJson) -> tuple[str, ...]:
 
 
 def _hosts(name: str, value: LooseJson) -> tuple[str, ...]:
-    from harness.intercept import Hosts
-
     try:
-        return Hosts(_texts(name, value)).patterns
+        return AllowedHosts(_texts(name, value)).patterns
     except HarnessError as error:
         raise ValueError(error) from None
 

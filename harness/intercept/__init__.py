@@ -1,24 +1,24 @@
-"""A tape: a cassette in a recorder.
+"""The interception of HTTP requests: recorded by a `Recorder`, answered by a `Player`.
 
-`Recorder` and `Player` are the two tapes, and `Deck` is both in one; with `in_place` one of them,
-every HTTP request of the context meets it. Recording and replaying differ in nothing else.
+With `use_tape`, every HTTP request of a context is handed to one of them, or to a
+`ReplayOrRecord`, which is both. Recording and replaying differ in nothing else.
 """
 
 from harness.cassette.stock_vcrpy import Persister, prove_stock_reads
+from harness.config.hosts import AllowedHosts
 from harness.intercept.clock import checked_pace
 from harness.intercept.context import Tape
-from harness.intercept.hooks import BeforeRecord, Match, identity, keep_all
-from harness.intercept.hosts import Hosts
-from harness.intercept.patch import in_place
+from harness.intercept.hooks import BeforeRecord, NormalizeRequest, identity, keep_all
+from harness.intercept.patch import use_tape
 from harness.intercept.player import Player
-from harness.intercept.recorded_prefix import RecordedPrefix, reusable
 from harness.intercept.recorder import Recorder
 from harness.intercept.replay_or_record import ReplayOrRecord
+from harness.intercept.resume import RecordedPrefix
 
 __all__ = [
+    "AllowedHosts",
     "BeforeRecord",
-    "Hosts",
-    "Match",
+    "NormalizeRequest",
     "Persister",
     "Player",
     "RecordedPrefix",
@@ -27,8 +27,7 @@ __all__ = [
     "Tape",
     "checked_pace",
     "identity",
-    "in_place",
     "keep_all",
     "prove_stock_reads",
-    "reusable",
+    "use_tape",
 ]

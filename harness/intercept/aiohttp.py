@@ -1,15 +1,15 @@
-"""The seam in aiohttp: its sessions, which the asynchronous half of some SDKs stands on.
+"""The patch of aiohttp: its sessions, on which the asynchronous part of some SDKs is built.
 
-Imported once aiohttp is, and never before: see `patch`. It meets every request as the innermost
-of aiohttp's own middlewares, so that redirects, cookies and retries are as ever.
+The tape is the innermost of aiohttp's own middlewares, so that redirects, cookies and retries
+work as usual.
 """
 
 from __future__ import annotations
 
 import inspect
 from collections import deque
-from collections.abc import Callable, Mapping
-from types import SimpleNamespace
+from collections.abc import Callable
+from types import ModuleType, SimpleNamespace
 from typing import Any
 
 from aiohttp.base_protocol import BaseProtocol
@@ -20,13 +20,25 @@ from aiohttp.http import HttpVersion11
 from aiohttp.streams import StreamReader
 from multidict import CIMultiDict, CIMultiDictProxy
 
-from harness.intercept.context import letting_through, paced, passes, pause, tape_for
+from harness.intercept.context import (
+    Patch,
+    Playback,
+    bypasses_tape,
+    intercept,
+    passthrough,
+    wait,
+)
 from harness.intercept.recorder import ResponseCapture
-from harness.types import Exchange, Request
+from harness.types import Request
 
 
-def on_tape(original: Callable[..., Any]) -> Callable[..., Any]:
-    """`ClientSession._request`, with the tape as its innermost middleware."""
+def patches(library: ModuleType) -> tuple[Patch, ...]:
+    """Return the patches of the module `aiohttp.client`."""
+    return ((library.ClientSession, "_request", _wrap_request),)
+
+
+def _wrap_request(original: Callable[..., Any]) -> Callable[..., Any]:
+    """Wrap `ClientSession._request` to replay or capture the response."""
 
     async def _request(self: Any, method: str, url: Any, **options: Any) -> ClientResponse:
         decodes = options.get("auto_decompress")
@@ -34,102 +46,94 @@ def on_tape(original: Callable[..., Any]) -> Callable[..., Any]:
         limit = options.get("read_bufsize")
         limit = self._read_bufsize if limit is None else limit
 
-        async def meet(request: ClientRequest, handler: Callable[..., Any]) -> ClientResponse:
+        async def send(request: ClientRequest, handler: Callable[..., Any]) -> ClientResponse:
             response: ClientResponse
-            if passes(str(request.url)):
-                with letting_through():
+            if bypasses_tape(str(request.url)):
+                with passthrough():
                     response = await handler(request)
                 return response
-            asked = await _asked(request)
-            tape = tape_for(asked.method, asked.uri)
-            found = tape.find(asked)
-            if found is not None:
-                return _Played(found, tape.pace, request, limit)
-            listener = tape.listen(asked)
-            with letting_through():
+            answer = intercept(await _read_request(request))
+            if isinstance(answer, Playback):
+                return _ReplayedResponse(answer, request, limit)
+            with passthrough():
                 response = await handler(request)
-            _hear(response, listener, decoded=decodes)
+            _capture(response, answer, decodes=decodes)
             return response
 
         own = options.pop("middlewares", None)
-        around = self._middlewares if own is None else own
+        middlewares = self._middlewares if own is None else own
         response: ClientResponse = await original(
-            self, method, url, middlewares=(*around, meet), **options
+            self, method, url, middlewares=(*middlewares, send), **options
         )
         return response
 
     return _request
 
 
-async def _asked(request: ClientRequest) -> Request:
+async def _read_request(request: ClientRequest) -> Request:
     body: Any = request.body
-    sent = body if isinstance(body, bytes) else await body.as_bytes()
-    return Request(request.method, str(request.url), _plain(request.headers), sent)
+    content = body if isinstance(body, bytes) else await body.as_bytes()
+    headers = tuple((str(name), str(value)) for name, value in request.headers.items())
+    return Request(request.method, str(request.url), headers, content)
 
 
-def _plain(headers: Mapping[str, str]) -> tuple[tuple[str, str], ...]:
-    """Headers as texts; aiohttp's names are of a kind of their own."""
-    return tuple((str(name), str(value)) for name, value in headers.items())
-
-
-def _hear(response: ClientResponse, listener: ResponseCapture, *, decoded: bool) -> None:
-    """Hear an answer from here on, and what of it has come already."""
-    headers = response.headers.copy()
-    if decoded and headers.get("content-encoding", "").lower() in _DECODED:
-        headers.popall("content-encoding")
-        headers.popall("content-length", None)
-    listener.head(response.status, response.reason or "", _plain(headers))
+def _capture(response: ClientResponse, capture: ResponseCapture, *, decodes: bool) -> None:
+    """Capture a response from here on, and what of it has come already."""
+    is_decoded = decodes and response.headers.get("content-encoding", "").lower() in _DECODED
+    headers = response.headers.items()
+    capture.start(response.status, response.reason or "", headers, is_decoded=is_decoded)
     content = response.content
-    if type(content) is not StreamReader:  # aiohttp's one empty body, shared by all who have none
-        listener.end()
+    if type(content) is not StreamReader:  # aiohttp's one reader for all empty bodies
+        capture.end()
         return
     for data in content._buffer:
-        listener.chunk(data)
+        capture.add_chunk(data)
     if content.is_eof():
-        listener.end()
+        capture.end()
     elif content.exception() is not None:
-        listener.broke()
-    # Readers have slots, and so no room for a listener; a class has.
-    content.__class__ = type("_Listening", (_Heard,), {"__slots__": (), "listener": listener})
+        capture.fail()
+    # Readers have slots and so no room for the capture; a class has.
+    members = {"__slots__": (), "capture": capture}
+    content.__class__ = type("_CapturedReader", (_CapturedReader,), members)
 
 
 _DECODED = frozenset({"gzip", "deflate", "br", "zstd"})
-"""Content codings that aiohttp undoes itself."""
+"""Content codings that aiohttp decodes itself."""
 
 
-class _Heard(StreamReader):
-    """A body on its way to the caller, heard as it arrives."""
+class _CapturedReader(StreamReader):
+    """A body that is captured as it arrives."""
 
     __slots__ = ()
-    listener: ResponseCapture
+    capture: ResponseCapture
 
     def feed_data(self, data: bytes, size: int = 0) -> bool:
-        self.listener.chunk(data)
+        self.capture.add_chunk(data)
         return super().feed_data(data, size)
 
     def feed_eof(self) -> None:
-        self.listener.end()
+        self.capture.end()
         super().feed_eof()
 
-    def set_exception(self, exc: Any, *more: Any) -> None:
-        if type(exc) is ClientConnectionError:  # the caller closed it, and wants no more
-            self.listener.stopped()
+    def set_exception(self, exc: Any, *args: Any) -> None:
+        if type(exc) is ClientConnectionError:  # the caller closed the response
+            self.capture.stop()
         elif not self.is_eof():
-            self.listener.broke()
-        super().set_exception(exc, *more)
+            self.capture.fail()
+        super().set_exception(exc, *args)
 
     async def _wait(self, func_name: str) -> None:
         try:
             await super()._wait(func_name)
         except Exception:
-            self.listener.broke()
+            self.capture.fail()
             raise
 
 
-class _Played(ClientResponse):
-    """A recorded answer as aiohttp would have given it."""
+class _ReplayedResponse(ClientResponse):
+    """A recorded response as aiohttp would have returned it."""
 
-    def __init__(self, found: Exchange, pace: float, request: ClientRequest, limit: int) -> None:
+    def __init__(self, playback: Playback, request: ClientRequest, limit: int) -> None:
         options: dict[str, Any] = {
             "writer": None,
             "continue100": None,
@@ -140,56 +144,56 @@ class _Played(ClientResponse):
             "session": request._session,
             "stream_writer": SimpleNamespace(output_size=0),
         }
-        known = inspect.signature(ClientResponse.__init__).parameters
-        given = {name: value for name, value in options.items() if name in known}
-        super().__init__(request.method, request.url, **given)
-        answer = found.response
+        parameters = inspect.signature(ClientResponse.__init__).parameters
+        supported = {name: value for name, value in options.items() if name in parameters}
+        super().__init__(request.method, request.url, **supported)
+        response = playback.response
         self.version = HttpVersion11
-        self.status, self.reason = answer.status, answer.reason
-        self._headers = CIMultiDictProxy(CIMultiDict(answer.headers))
-        self._raw_headers = tuple((n.encode(), v.encode()) for n, v in answer.headers)
+        self.status, self.reason = response.status, response.reason
+        self._headers = CIMultiDictProxy(CIMultiDict(response.headers))
+        self._raw_headers = tuple((n.encode(), v.encode()) for n, v in response.headers)
         self._raw_cookie_headers = tuple(self._headers.getall("set-cookie", ())) or None
         self._closed = False
-        self.content = _Chunks(found, pace, request, limit)
+        self.content = _ReplayedReader(playback, request, limit)
 
 
-class _NoConnection(BaseProtocol):
-    """The connection of a recorded body: there is none to pause or resume."""
+class _NullConnection(BaseProtocol):
+    """The connection of a recorded body: there is nothing to pause or resume."""
 
     def pause_reading(self) -> None:
-        """Do nothing: a chunk that is larger than the buffer is given out all the same."""
+        """Do nothing: a chunk that is larger than the buffer is delivered as well."""
 
     def resume_reading(self, resume_parser: bool = True) -> None:
-        """Do nothing: `_Chunks` feeds the next chunk when the reader waits for one."""
+        """Do nothing: `_ReplayedReader` feeds the next chunk when the caller waits for one."""
 
 
-class _Chunks(StreamReader):
-    """A recorded body; the next chunk comes when the one before it has been read.
+class _ReplayedReader(StreamReader):
+    """A recorded body, in which a chunk comes when the one before it has been read.
 
     `limit` is the session's `read_bufsize`; aiohttp refuses lines longer than twice that.
     """
 
-    def __init__(self, found: Exchange, pace: float, request: ClientRequest, limit: int) -> None:
-        super().__init__(_NoConnection(request.loop), limit, loop=request.loop)
-        coding = found.response.header("transfer-encoding") or ""
+    def __init__(self, playback: Playback, request: ClientRequest, limit: int) -> None:
+        super().__init__(_NullConnection(request.loop), limit, loop=request.loop)
+        coding = playback.response.header("transfer-encoding") or ""
         self._is_chunked = "chunked" in coding.lower()
-        self._left = deque(paced(found, pace))
-        if not self._left or not self._left[0][0]:
+        self._remaining = deque(playback.paced_chunks())
+        if not self._remaining or not self._remaining[0][0]:
             self._feed()
 
     def _feed(self) -> None:
-        if self._left:
+        if self._remaining:
             if self._is_chunked:
                 self.begin_http_chunk_receiving()
-            self.feed_data(self._left.popleft()[1])
+            self.feed_data(self._remaining.popleft()[1])
             if self._is_chunked:
                 self.end_http_chunk_receiving()
-        if not self._left and not self.is_eof():
+        if not self._remaining and not self.is_eof():
             self.feed_eof()
 
     async def _wait(self, func_name: str) -> None:
-        if self._left:
-            await pause(self._left[0][0])
+        if self._remaining:
+            await wait(self._remaining[0][0])
         self._feed()
 
     async def wait_eof(self) -> None:

@@ -1,13 +1,13 @@
-"""A replay's own time: what is slept costs nothing, and yet it has passed.
+"""The simulated time of a replay: sleeping costs nothing, and time has passed all the same.
 
-In the context of a tape that is replayed, `time.sleep` and `asyncio.sleep` end at once, and
+In the context of a tape that only replays, `time.sleep` and `asyncio.sleep` return at once, and
 `time.time`, `monotonic` and `perf_counter` are ahead by what was slept. The tasks of an event loop
 wake up in the order in which they would have, and a timeout that began in the context ends a
-sleep that would have been longer. Everywhere else, and for the modules of `_EXACT`, time is real.
+longer sleep. Everywhere else, and for the modules of `_REAL_TIME_MODULES`, time is real.
 
-Names bound early (`from time import sleep`) are found in the modules that hold them, as freezegun
-does it. Real time stays what is asked of `datetime`, `loop.time` and `threading.Event.wait`, of
-event loops that are not asyncio's own, and of functions kept where no module's name leads to them.
+Names that were imported early (`from time import sleep`) are replaced in the modules that hold
+them, as freezegun does it. Not simulated are `datetime`, `loop.time` and `threading.Event.wait`,
+event loops other than asyncio's, and functions that are held elsewhere than in a module.
 """
 
 from __future__ import annotations
@@ -30,158 +30,159 @@ from weakref import ref
 import anyio
 
 from harness.errors import HarnessError
-from harness.intercept.context import current, on_the_way
+from harness.intercept.context import Patch, current_tape, in_passthrough
 
-_EXACT = frozenset(
+_REAL_TIME_MODULES = frozenset(
     {"asyncio", "multiprocessing", "queue", "selectors", "socketserver", "subprocess", "threading"}
     | {"_pytest", "pytest", "pytest_asyncio", "pytest_timeout", "xdist", "execnet", "hypothesis"}
     | {"freezegun", "time_machine", "coverage", "harness"}
 )
-"""Who waits for what really happens, or measures what it took."""
+"""Packages that wait for real events, or measure durations."""
 
-_sleep, _sleep_async, _monotonic = time.sleep, asyncio.sleep, time.monotonic
+_sleep, _async_sleep, _monotonic = time.sleep, asyncio.sleep, time.monotonic
 
 
 def checked_pace(pace: float) -> float:
-    """A pace that can be kept. Raises HarnessError for any other."""
+    """Return *pace* as a float. Raises HarnessError unless it is 0 or a positive number."""
     if isinstance(pace, bool) or not isinstance(pace, int | float) or not 0 <= pace < math.inf:
         raise HarnessError(
-            f"pace={pace!r} is no pace; allowed: 0 (at once), 1 (as recorded), "
-            "or any positive number (so many times as long)"
+            f"pace={pace!r} is not a valid pace; expected 0 (instant), 1 (as recorded) "
+            "or any positive factor"
         )
     return float(pace)
 
 
 @dataclass(eq=False)
 class Clock:
-    """The time of one replay; a sleep takes `pace` times as long as it says, by default nothing."""
+    """The simulated time of one replay; a sleep really takes `pace` times its duration."""
 
     pace: float = 0.0
-    ahead: float = field(init=False, default=0.0)
+    offset: float = field(init=False, default=0.0)
+    """Seconds by which this clock is ahead of real time."""
     _lock: threading.Lock = field(init=False, default_factory=threading.Lock)
-    _loops: dict[BaseEventLoop, _Sleepers] = field(init=False, default_factory=dict)
+    _schedules: dict[BaseEventLoop, _LoopSchedule] = field(init=False, default_factory=dict)
 
     def now(self) -> float:
-        """The monotonic time as this replay has it, in seconds."""
-        return _monotonic() + self.ahead
+        """Return the simulated monotonic time in seconds."""
+        return _monotonic() + self.offset
 
-    def reach(self, moment: float) -> None:
-        """It is `moment` now, unless it is later already."""
+    def advance_to(self, moment: float) -> None:
+        """Set the time to *moment* (monotonic, in seconds), unless it is later already."""
         with self._lock:
-            self.ahead = max(self.ahead, moment - _monotonic())
+            self.offset = max(self.offset, moment - _monotonic())
 
     def sleep(self, seconds: float) -> None:
-        """Let that many seconds pass. Raises ValueError where they are less than none."""
+        """Let *seconds* pass. Raises ValueError if they are negative."""
         due = self.now() + seconds
         if self.pace or seconds < 0:
             _sleep(self.pace * seconds or seconds)
-        self.reach(due)
+        self.advance_to(due)
 
-    async def sleep_async(self, seconds: float) -> None:
-        """Let that many seconds pass, and others do what they would do in them."""
+    async def async_sleep(self, seconds: float) -> None:
+        """Let *seconds* pass, in which other tasks run as they would."""
         due = self.now() + seconds
         loop = asyncio.get_running_loop()
         if self.pace or not isinstance(loop, BaseEventLoop):
-            await _sleep_async(self.pace * seconds)
-            self.reach(due)
+            await _async_sleep(self.pace * seconds)
+            self.advance_to(due)
         else:
-            await self._sleepers(loop).sleep(due)
+            await self._schedule(loop).sleep_until(due)
 
-    def mind(self, timer: asyncio.TimerHandle, loop: BaseEventLoop) -> None:
-        """A timer began: it is due before any sleep that would have ended later."""
+    def register_timer(self, timer: asyncio.TimerHandle, loop: BaseEventLoop) -> None:
+        """Add an asyncio timer to the schedule: it fires before any sleep that ends later."""
         if not self.pace:
-            self._sleepers(loop).add(self.now() + timer.when() - loop.time(), timer)
+            self._schedule(loop).add(self.now() + timer.when() - loop.time(), timer)
 
-    def _sleepers(self, loop: BaseEventLoop) -> _Sleepers:
-        return self._loops.setdefault(loop, _Sleepers(self, loop))
+    def _schedule(self, loop: BaseEventLoop) -> _LoopSchedule:
+        return self._schedules.setdefault(loop, _LoopSchedule(self, loop))
 
 
-class _Sleepers:
-    """All that sleeps in one event loop, and its timers; time goes on when nothing else does."""
+class _LoopSchedule:
+    """The sleeps and timers of one event loop; time advances when no task has anything to do."""
 
     def __init__(self, clock: Clock, loop: BaseEventLoop) -> None:
         self._clock = clock
         self._loop: Any = loop
         self._due: list[tuple[float, int, asyncio.Future[None] | asyncio.TimerHandle]] = []
         self._numbers = count()
-        self._asleep = 0
-        self._looking = False
+        self._sleeping = 0
+        self._is_polling = False
 
-    async def sleep(self, due: float) -> None:
-        """Until it is `due`."""
+    async def sleep_until(self, due: float) -> None:
+        """Return when the clock has reached *due*."""
         future = self._loop.create_future()
         self.add(due, future)
-        self._asleep += 1
-        if not self._looking:
-            self._looking = True
-            self._loop.call_soon(self._look, 0, 0)
+        self._sleeping += 1
+        if not self._is_polling:
+            self._is_polling = True
+            self._loop.call_soon(self._poll, 0, 0)
         try:
             await future
         finally:
-            self._asleep -= 1
+            self._sleeping -= 1
 
-    def add(self, due: float, one: asyncio.Future[None] | asyncio.TimerHandle) -> None:
-        """Something is due; what was given up before it is forgotten."""
+    def add(self, due: float, event: asyncio.Future[None] | asyncio.TimerHandle) -> None:
+        """Add an event to happen at *due*; cancelled ones before it are removed."""
         while self._due and self._due[0][2].cancelled():
             heappop(self._due)
-        heappush(self._due, (due, next(self._numbers), one))
+        heappush(self._due, (due, next(self._numbers), event))
 
-    def _look(self, quiet: int, rounds: int) -> None:
-        """Wake the next one, once nobody has had anything to do for some rounds of the loop."""
-        if not self._asleep:
-            self._looking = False
+    def _poll(self, idle_rounds: int, rounds: int) -> None:
+        """Advance to the next event once the loop has been idle for some rounds."""
+        if not self._sleeping:
+            self._is_polling = False
             return
-        quiet = 0 if self._loop._ready else quiet + 1
-        if quiet > _QUIET or rounds > _PATIENCE:
-            self._wake()
-            quiet = rounds = 0
-        self._loop.call_soon(self._look, quiet, rounds + 1)
+        idle_rounds = 0 if self._loop._ready else idle_rounds + 1
+        if idle_rounds > _IDLE_ROUNDS or rounds > _MAX_ROUNDS:
+            self._advance()
+            idle_rounds = rounds = 0
+        self._loop.call_soon(self._poll, idle_rounds, rounds + 1)
 
-    def _wake(self) -> None:
+    def _advance(self) -> None:
         while self._due:
-            due, _, one = heappop(self._due)
-            if one.cancelled():
+            due, _, event = heappop(self._due)
+            if event.cancelled():
                 continue
-            self._clock.reach(due)
-            if isinstance(one, asyncio.TimerHandle):
-                self._ring(one)
+            self._clock.advance_to(due)
+            if isinstance(event, asyncio.TimerHandle):
+                self._fire(event)
             else:
-                one.set_result(None)
+                event.set_result(None)
             return
 
-    def _ring(self, timer: asyncio.TimerHandle) -> None:
-        """Do what was to be done at a time, and do not do it again when that time really comes."""
+    def _fire(self, timer: asyncio.TimerHandle) -> None:
+        """Run a timer's callback now, and not again in real time."""
         scope = getattr(timer._callback, "__self__", None)  # type: ignore[attr-defined]
-        if isinstance(scope, anyio.CancelScope):  # which looks at the loop's time itself
+        if isinstance(scope, anyio.CancelScope):  # it compares with the loop's time itself
             scope.deadline = self._loop.time()
         else:
             timer._run()
             timer.cancel()
 
 
-_QUIET = 2
-"""Rounds; one is what news from a thread or a pipe needs."""
-_PATIENCE = 1000
-"""Rounds; time goes on too where somebody waits for it by asking again and again."""
+_IDLE_ROUNDS = 2
+"""Rounds of the loop without work before time advances; results of threads and pipes need one."""
+_MAX_ROUNDS = 1000
+"""Rounds after which time advances although tasks are busy: they may be polling for it."""
 
 
-# ------------------------------------------------------------------------- what is put in place
+# ---------------------------------------------------------------------------------- patches
 
 
-def _clock() -> Clock | None:
-    """The clock of this context; None where time is real."""
-    tape = current.get()
-    return None if tape is None or on_the_way.get() else tape.clock
+def _current_clock() -> Clock | None:
+    """Return the clock of this context; None where time is real."""
+    tape = current_tape.get()
+    return None if tape is None or in_passthrough.get() else tape.clock
 
 
-def _clock_of(caller: str) -> Clock | None:
-    return None if caller.partition(".")[0] in _EXACT else _clock()
+def _clock_for(module: str) -> Clock | None:
+    return None if module.partition(".")[0] in _REAL_TIME_MODULES else _current_clock()
 
 
 @functools.wraps(time.sleep)
-def sleep(seconds: float, /) -> None:
-    """`time.sleep`, in the time of the context."""
-    clock = _clock_of(sys._getframe(1).f_globals.get("__name__", ""))
+def _simulated_sleep(seconds: float, /) -> None:
+    """Sleep in the time of the context."""
+    clock = _clock_for(sys._getframe(1).f_globals.get("__name__", ""))
     if clock is None or not seconds < math.inf:
         _sleep(seconds)
     else:
@@ -189,22 +190,22 @@ def sleep(seconds: float, /) -> None:
 
 
 @functools.wraps(asyncio.sleep)
-async def sleep_async(delay: float, result: Any = None) -> Any:
-    """`asyncio.sleep`, in the time of the context; forever is forever."""
-    clock = _clock()
+async def _simulated_async_sleep(delay: float, result: Any = None) -> Any:
+    """Sleep in the time of the context; an infinite sleep does not end."""
+    clock = _current_clock()
     if clock is None or not 0 < delay < math.inf:
-        return await _sleep_async(delay, result)
-    await clock.sleep_async(delay)
+        return await _async_sleep(delay, result)
+    await clock.async_sleep(delay)
     return result
 
 
-def _told(original: Callable[[], Any], unit: Callable[[float], Any]) -> Callable[[], Any]:
-    """A clock of the module `time`, as the context has it."""
+def _simulated(original: Callable[[], Any], unit: Callable[[float], Any]) -> Callable[[], Any]:
+    """Return a function of the module `time` that returns the time of the context."""
 
     @functools.wraps(original)
     def now() -> Any:
-        clock = _clock_of(sys._getframe(1).f_globals.get("__name__", ""))
-        return original() if clock is None else original() + unit(clock.ahead)
+        clock = _clock_for(sys._getframe(1).f_globals.get("__name__", ""))
+        return original() if clock is None else original() + unit(clock.offset)
 
     return now
 
@@ -213,99 +214,106 @@ def _nanoseconds(seconds: float) -> int:
     return int(seconds * 1e9)
 
 
-def _minded(original: Callable[..., asyncio.TimerHandle]) -> Callable[..., asyncio.TimerHandle]:
-    """`BaseEventLoop.call_at`, by which every timeout begins."""
+def _wrap_call_at(
+    original: Callable[..., asyncio.TimerHandle],
+) -> Callable[..., asyncio.TimerHandle]:
+    """Wrap `BaseEventLoop.call_at`, by which every timeout begins."""
 
     def call_at(self: BaseEventLoop, *args: Any, **options: Any) -> asyncio.TimerHandle:
         timer = original(self, *args, **options)
-        clock = _clock()
+        clock = _current_clock()
         if clock is not None:
-            clock.mind(timer, self)
+            clock.register_timer(timer, self)
         return timer
 
     return call_at
 
 
-_OURS: Mapping[Any, Any] = {
-    _sleep: sleep,
-    _sleep_async: sleep_async,
-    **{f: _told(f, float) for f in (time.time, time.monotonic, time.perf_counter)},
-    **{f: _told(f, _nanoseconds) for f in (time.time_ns, time.monotonic_ns, time.perf_counter_ns)},
+_REPLACEMENTS: Mapping[Any, Any] = {
+    _sleep: _simulated_sleep,
+    _async_sleep: _simulated_async_sleep,
+    **{f: _simulated(f, float) for f in (time.time, time.monotonic, time.perf_counter)},
+    **{
+        f: _simulated(f, _nanoseconds)
+        for f in (time.time_ns, time.monotonic_ns, time.perf_counter_ns)
+    },
 }
-_IDS = {id(function) for function in _OURS}
+_IDS = {id(function) for function in _REPLACEMENTS}
+_replacement = _REPLACEMENTS.__getitem__
 
-Seam = tuple[Any, str, Callable[[Any], Any]]
 
-
-def seams() -> Iterator[Seam]:
-    """What to put in place: in `asyncio`, and wherever a module has a name for one of `_OURS`."""
-    yield BaseEventLoop, "call_at", _minded
+def patches() -> Iterator[Patch]:
+    """Yield the patches of asyncio, and of each module with a name for a replaced function."""
+    yield BaseEventLoop, "call_at", _wrap_call_at
     for owner in (asyncio, asyncio.tasks):
-        if owner.sleep is _sleep_async:
-            yield owner, "sleep", _replaced
-    yield from _names.seams()
+        if owner.sleep is _async_sleep:
+            yield owner, "sleep", _replacement
+    yield from _names.patches()
 
 
-class _Names:
-    """The names that modules have for what is to be replaced.
+class _ModuleNames:
+    """The names that modules have for functions that are replaced.
 
-    A module is looked at once, and again when it has more names than it had, or fewer: it may be
-    in the midst of its import, be loaded anew, or be a notebook.
+    A module is scanned once, and again if the number of its names has changed: it may have been
+    in the midst of its import, be reloaded, or be a notebook.
     """
 
     def __init__(self) -> None:
         self._ids: list[int] = []
         self._are_modules: list[bool] = []
         self._sizes: list[int] = []
-        """What was there last; a suite asks for each of its tests, and little changes."""
-        self._known: dict[int, tuple[ref[ModuleType], int]] = {}
-        """By its id: a module, and how many names it had when it was looked at."""
-        self._places: dict[int, tuple[ref[ModuleType], list[str]]] = {}
-        """By its id: a module, and those of its names that matter."""
+        """The state of `sys.modules` at the last scan; between two tests it hardly changes."""
+        self._scanned: dict[int, tuple[ref[ModuleType], int]] = {}
+        """By its id: a module, and how many names it had when it was scanned."""
+        self._names: dict[int, tuple[ref[ModuleType], list[str]]] = {}
+        """By its id: a module, and its names for functions that are replaced."""
 
-    def seams(self) -> Iterator[Seam]:
-        """Those that are bound as they were when they were found."""
-        self._look()
-        for known, names in list(self._places.values()):
-            found = known()
-            if found is not None:
-                own = _own(found)
-                yield from ((found, n, _replaced) for n in names if id(own.get(n)) in _IDS)
+    def patches(self) -> Iterator[Patch]:
+        """Yield a patch for each name that is still bound to such a function."""
+        self._scan()
+        for reference, names in list(self._names.values()):
+            module = reference()
+            if module is not None:
+                namespace = _namespace(module)
+                yield from (
+                    (module, name, _replacement)
+                    for name in names
+                    if id(namespace.get(name)) in _IDS
+                )
 
-    def _look(self) -> None:
+    def _scan(self) -> None:
         modules = list(sys.modules.values())
         ids = list(map(id, modules))
-        if ids != self._ids:  # some of that table only say that they are modules
-            self._are_modules = [issubclass(type(one), ModuleType) for one in modules]
+        if ids != self._ids:  # some objects there only claim to be modules
+            self._are_modules = [issubclass(type(module), ModuleType) for module in modules]
         modules = list(compress(modules, self._are_modules))
         sizes = list(map(len, map(object.__getattribute__, modules, repeat("__dict__"))))
         if (ids, sizes) != (self._ids, self._sizes):
             self._ids, self._sizes = ids, sizes
             for module, size in zip(modules, sizes, strict=True):
-                if self._known.get(id(module), _NEW)[1] != size:
-                    self._look_at(module, size)
+                if self._scanned.get(id(module), _NOT_SCANNED)[1] != size:
+                    self._scan_module(module, size)
 
-    def _look_at(self, module: ModuleType, size: int) -> None:
-        own, number = _own(module), id(module)
-        known = ref(module, lambda _: self._forget(number))
-        self._known[number] = known, size
-        if str(own.get("__name__")).partition(".")[0] not in _EXACT:
-            names = [name for name, value in list(own.items()) if id(value) in _IDS]
-            if names or number in self._places:
-                self._places[number] = known, names
+    def _scan_module(self, module: ModuleType, size: int) -> None:
+        namespace, number = _namespace(module), id(module)
+        reference = ref(module, lambda _: self._forget(number))
+        self._scanned[number] = reference, size
+        if str(namespace.get("__name__")).partition(".")[0] not in _REAL_TIME_MODULES:
+            names = [name for name, value in list(namespace.items()) if id(value) in _IDS]
+            if names or number in self._names:
+                self._names[number] = reference, names
 
     def _forget(self, number: int) -> None:
-        """A module went, and its id may be another's."""
-        self._known.pop(number, None)
-        self._places.pop(number, None)
+        """Remove a module that was deleted, as its id may be used again."""
+        self._scanned.pop(number, None)
+        self._names.pop(number, None)
         self._sizes = []
 
 
-_NEW = None, -1
-_replaced = _OURS.__getitem__
-_names = _Names()
+_NOT_SCANNED = None, -1
+_names = _ModuleNames()
 
 
-def _own(module: ModuleType) -> dict[str, Any]:
-    """A module's names, of which asking wakes no lazy one."""
+def _namespace(module: ModuleType) -> dict[str, Any]:
+    """Return a module's names without loading a lazy module."""
     return cast("dict[str, Any]", object.__getattribute__(module, "__dict__"))

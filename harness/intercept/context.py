@@ -1,119 +1,136 @@
-"""Which tape a request belongs to: the one whose context it was made in."""
+"""The tape of a context, and what an intercepted request gets: a recording or a capture."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from itertools import repeat
-from typing import TYPE_CHECKING, Any, NoReturn, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn, Protocol
 
 import anyio
 
+from harness.config.hosts import NO_HOSTS, AllowedHosts
 from harness.errors import NoActiveCassette
-from harness.intercept.hosts import NO_HOSTS, Hosts
-from harness.intercept.recorder import ResponseCapture
-from harness.types import Exchange, Request
+from harness.types import Exchange, Request, Response
 
 if TYPE_CHECKING:
     from harness.intercept.clock import Clock
+    from harness.intercept.recorder import ResponseCapture
+
+Patch = tuple[Any, str, Callable[[Any], Any]]
+"""What to patch: an owner, the name of its attribute, and a function that wraps the original."""
 
 
 class Tape(Protocol):
-    """What a request meets instead of the network, or on its way to it."""
+    """What every HTTP request of a context is handed to, before it may reach the network."""
 
     @property
     def clock(self) -> Clock | None:
-        """The time of whoever asks in this tape's context; None where it is the real one."""
+        """The simulated time of this tape's context; None where time is real."""
 
     @property
     def pace(self) -> float:
-        """How many times as long as when it was recorded an answer takes; 0 is at once."""
+        """The factor by which recorded latencies are multiplied; 0 is instant."""
 
     def find(self, request: Request) -> Exchange | None:
-        """The recorded exchange that answers `request`; None lets it go to the network.
+        """Return the recorded exchange that answers *request*; None lets it go to the network.
 
-        Raises CassetteMiss where it may do neither.
+        Raises:
+            CassetteMiss: the request has no recorded answer and must not be sent.
         """
 
-    def listen(self, request: Request) -> ResponseCapture:
-        """Something that hears the network's answer to `request` as it passes."""
-
-    def turn(self, number: int) -> Any:
-        """A context in which every exchange belongs to turn `number`; yields their list."""
-
-    def sleep(self, seconds: float) -> None:
-        """Let time pass, where passing time has a point."""
+    def capture(self, request: Request) -> ResponseCapture:
+        """Return a capture that records the network's response to *request*."""
 
 
-current: ContextVar[Tape | None] = ContextVar("harness_tape", default=None)
-allowed: ContextVar[Hosts] = ContextVar("harness_allowed", default=NO_HOSTS)
-on_the_way: ContextVar[bool] = ContextVar("harness_on_the_way", default=False)
+current_tape: ContextVar[Tape | None] = ContextVar("harness_tape", default=None)
+allowed_hosts: ContextVar[AllowedHosts] = ContextVar("harness_allowed_hosts", default=NO_HOSTS)
+in_passthrough: ContextVar[bool] = ContextVar("harness_passthrough", default=False)
 
 
-def tape_for(method: str, uri: str) -> Tape:
-    """The tape of this context. Raises NoActiveCassette, without the query: that may hold a key."""
-    tape = current.get()
-    if tape is None:
-        asked = f"{method} {uri.partition('?')[0]}"
-        _refuse(asked)
-    return tape
+class Playback(NamedTuple):
+    """A recorded exchange that answers a request, and the pace at which it is replayed."""
+
+    exchange: Exchange
+    pace: float
+
+    @property
+    def response(self) -> Response:
+        """The recorded response."""
+        return self.exchange.response
+
+    def chunks(self) -> Iterator[bytes]:
+        """Yield the chunks of the body as they arrived from the network."""
+        body, start = self.response.body, 0
+        for size in self.exchange.chunks:
+            yield body[start : start + size]
+            start += size
+        if start < len(body):
+            yield body[start:]
+
+    def paced_chunks(self) -> Iterator[tuple[float, bytes]]:
+        """Yield each chunk of the body after the seconds to wait before it."""
+        return zip(self.delays(), self.chunks(), strict=False)
+
+    def delays(self) -> Iterator[float]:
+        """Yield the seconds to wait before each chunk, without end; 0 where none is recorded."""
+        timing = self.exchange.timing
+        if timing is not None and self.pace:
+            previous = 0.0
+            for arrival in timing.arrived or (timing.first_byte,):
+                gap = arrival - previous
+                yield self.pace * gap if 0 < gap < math.inf else 0.0
+                previous = max(previous, arrival)
+        yield from repeat(0.0)
 
 
-def _refuse(asked: str) -> NoReturn:
-    """Raise NoActiveCassette. No argument holds a key: test runners print the last frame."""
-    raise NoActiveCassette(
-        f"{asked} was asked where no tape is in place, while one is elsewhere: a thread or "
-        "task has the tape that was in place when it began"
-    )
+def intercept(request: Request) -> Playback | ResponseCapture:
+    """Hand *request* to the tape of this context.
+
+    Returns:
+        The playback of its recorded answer, or the capture that has to record the network's.
+
+    Raises:
+        NoActiveCassette: no tape is in use in this context.
+        CassetteMiss: there is no recorded answer, and nothing may be recorded.
+    """
+    tape = current_tape.get()
+    if tape is None:  # without the query, which may hold a key
+        asked = f"{request.method} {request.uri.partition('?')[0]}"
+        raise_error(
+            NoActiveCassette(
+                f"{asked} was sent where no tape is in use, while one is elsewhere: a thread or "
+                "task uses the tape that was in use when it began"
+            )
+        )
+    exchange = tape.find(request)
+    return tape.capture(request) if exchange is None else Playback(exchange, tape.pace)
 
 
-def passes(uri: str) -> bool:
-    """Whether a request has nothing to do with the tape: its host is an allowed one."""
-    return allowed.get().pass_request(uri)
+def raise_error(error: BaseException, cause: BaseException | None = None) -> NoReturn:
+    """Raise *error* from a frame without secrets: test runners print the last frame's arguments."""
+    raise error from cause
+
+
+def bypasses_tape(uri: str) -> bool:
+    """Return whether a request to *uri* is not for the tape, because its host is allowed."""
+    return allowed_hosts.get().admits_request(uri)
 
 
 @contextmanager
-def letting_through() -> Iterator[None]:
-    """A context in which connections may be opened, by the library whose request is heard, and
-    in which time is real."""
-    token = on_the_way.set(True)
+def passthrough() -> Iterator[None]:
+    """Open connections in real time inside: an HTTP library sends a request of the tape."""
+    token = in_passthrough.set(True)
     try:
         yield
     finally:
-        on_the_way.reset(token)
+        in_passthrough.reset(token)
 
 
-async def pause(seconds: float) -> None:
-    """Really wait, if there is anything to wait for."""
+async def wait(seconds: float) -> None:
+    """Wait in real time."""
     if seconds:
-        with letting_through():
+        with passthrough():
             await anyio.sleep(seconds)
-
-
-def chunks_of(found: Exchange) -> Iterator[bytes]:
-    """The recorded body, cut where the network cut it."""
-    body, at = found.response.body, 0
-    for size in found.chunks:
-        yield body[at : at + size]
-        at += size
-    if at < len(body):
-        yield body[at:]
-
-
-def paced(found: Exchange, pace: float) -> Iterator[tuple[float, bytes]]:
-    """The same chunks, each with the seconds to wait before it."""
-    return zip(_gaps(found, pace), chunks_of(found), strict=False)
-
-
-def _gaps(found: Exchange, pace: float) -> Iterator[float]:
-    """As recorded, `pace` times as long, without end; 0 where it is not known when a chunk came."""
-    timing = found.timing
-    if timing is not None and pace:
-        before = 0.0
-        for came in timing.arrived or (timing.first_byte,):
-            gap = came - before
-            yield pace * gap if 0 < gap < math.inf else 0.0
-            before = max(before, came)
-    yield from repeat(0.0)

@@ -1,6 +1,6 @@
-"""The caller's hooks: how a request is compared, and what of an exchange is kept.
+"""The caller's hooks: how requests are compared, and what is kept of an exchange.
 
-What they give back is looked at, and so told by the hook's name, before it could reach a cassette.
+Their results are checked, so that nothing of a wrong type reaches a cassette.
 """
 
 from __future__ import annotations
@@ -11,70 +11,78 @@ from dataclasses import replace
 from harness.errors import BadHook
 from harness.types import Exchange, Request, Response
 
-Match = Callable[[Request], Request]
-"""A request as it is to be compared: without what does not count."""
+NormalizeRequest = Callable[[Request], Request]
+"""Returns a request in the form in which it is compared, without what may differ."""
 BeforeRecord = Callable[[Exchange], Exchange | None]
-"""An exchange as it is to be kept: its request and response may be others; None keeps nothing."""
+"""Returns an exchange as it is to be kept, with another request or response; None drops it."""
 
 
 def identity(request: Request) -> Request:
-    """The request: all of it counts."""
+    """Return *request* unchanged: all of it is compared."""
     return request
 
 
 def keep_all(exchange: Exchange) -> Exchange:
-    """The exchange: everything is kept."""
+    """Return *exchange* unchanged: all of it is kept."""
     return exchange
 
 
-def compared(match: Match, request: Request) -> Request:
-    """A request as `match` gives it back. Raises BadHook, for no SDK may try again."""
+def normalized(normalize_request: NormalizeRequest, request: Request) -> Request:
+    """Return what *normalize_request* makes of *request*.
+
+    Raises:
+        BadHook: it raised, or returned something else; no SDK's retry loop swallows that.
+    """
     try:
-        told = match(request)
+        result = normalize_request(request)
     except Exception as error:
-        raise BadHook(f"match raised {type(error).__name__}: {error}") from error
-    if not isinstance(told, Request):
-        raise BadHook(f"match has to give back a Request, not {type(told).__name__}")
-    _prove("match", told)
-    return told
+        raise BadHook(f"normalize_request raised {type(error).__name__}: {error}") from error
+    if not isinstance(result, Request):
+        raise _wrong("normalize_request", "a Request", type(result).__name__)
+    _check_types("normalize_request", result)
+    return result
 
 
-def chosen(before_record: BeforeRecord, heard: Exchange) -> Exchange | None:
-    """What `before_record` makes of an exchange, in what it may change. Raises BadHook."""
-    told = before_record(heard)
-    if told is None or told is heard:
-        return told
-    if not isinstance(told, Exchange):
-        kind = type(told).__name__
-        raise BadHook(f"before_record has to give back an Exchange or None, not {kind}")
-    _prove("before_record", told.request)
-    _prove("before_record", told.response)
-    same = told.response.body == heard.response.body
-    request = replace(told.request, method=heard.request.method)
-    chunks = heard.chunks if same else ()
-    return replace(heard, request=request, response=told.response, chunks=chunks)
+def filtered(before_record: BeforeRecord, exchange: Exchange) -> Exchange | None:
+    """Return what *before_record* makes of *exchange*, of which it may not change the method.
+
+    Raises:
+        BadHook: it returned something else.
+    """
+    result = before_record(exchange)
+    if result is None or result is exchange:
+        return result
+    if not isinstance(result, Exchange):
+        raise _wrong("before_record", "an Exchange or None", type(result).__name__)
+    _check_types("before_record", result.request)
+    _check_types("before_record", result.response)
+    has_same_body = result.response.body == exchange.response.body
+    request = replace(result.request, method=exchange.request.method)
+    chunks = exchange.chunks if has_same_body else ()
+    return replace(exchange, request=request, response=result.response, chunks=chunks)
 
 
-def _prove(hook: str, told: object) -> None:
-    """Raise BadHook where a field is not of its kind."""
-    if not isinstance(told, Request | Response):
-        raise BadHook(f"{hook} gave back an exchange with {type(told).__name__} for a half of it")
-    for name, kind in _KINDS.items():
-        value = getattr(told, name, None)
-        if hasattr(told, name) and (not isinstance(value, kind) or isinstance(value, bool)):
-            half = type(told).__name__
-            raise BadHook(f"{hook} gave back a {half} whose {name} is {type(value).__name__}")
-    for pair in told.headers:
-        if not (isinstance(pair, tuple) and len(pair) == _PAIR and all(map(_is_text, pair))):
-            raise BadHook(f"{hook} gave back headers that are no pairs of name and value")
+def _check_types(hook: str, result: object) -> None:
+    """Raise BadHook where a field of a request or response has the wrong type."""
+    if not isinstance(result, Request | Response):
+        raise _wrong(hook, "an Exchange of a Request and a Response", type(result).__name__)
+    kind = type(result).__name__
+    for name, expected in _FIELD_TYPES.items():
+        value = getattr(result, name, None)
+        if hasattr(result, name) and (not isinstance(value, expected) or isinstance(value, bool)):
+            wanted = f"a {kind} whose {name} is {expected.__name__}"
+            raise _wrong(hook, wanted, type(value).__name__)
+    for pair in result.headers:
+        is_pair = isinstance(pair, tuple) and len(pair) == 2
+        if not is_pair or not all(isinstance(text, str) for text in pair):
+            raise _wrong(hook, "headers as pairs of name and value", type(pair).__name__)
 
 
-_KINDS = {
+def _wrong(hook: str, expected: str, actual: str) -> BadHook:
+    return BadHook(f"{hook} has to return {expected}, actual: {actual}")
+
+
+_FIELD_TYPES: dict[str, type] = {
     **dict.fromkeys(("method", "uri", "reason"), str),
     **{"body": bytes, "headers": tuple, "status": int},
 }
-_PAIR = 2
-
-
-def _is_text(value: object) -> bool:
-    return isinstance(value, str)

@@ -1,67 +1,65 @@
-"""The seam in httpx and its twin httpx2: their transports, which most newer SDKs stand on."""
+"""The patches of httpx and its fork httpx2: their transports, used by most newer SDKs."""
 
 from __future__ import annotations
 
 import time
 from asyncio import CancelledError
 from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import contextmanager
 from functools import cache, partial
 from types import ModuleType
 from typing import Any
 
-from harness.intercept.context import letting_through, paced, passes, pause, tape_for
+from harness.intercept.context import (
+    Patch,
+    Playback,
+    bypasses_tape,
+    intercept,
+    passthrough,
+    wait,
+)
 from harness.intercept.recorder import ResponseCapture
-from harness.types import Exchange, Request
-
-Seam = tuple[Any, str, Callable[[Any], Any]]
+from harness.types import Request
 
 
-def seams(library: ModuleType) -> tuple[Seam, Seam]:
-    """What to patch in httpx or httpx2, and how."""
+def patches(library: ModuleType) -> tuple[Patch, ...]:
+    """Return the patches of httpx or httpx2."""
     return (
-        (library.HTTPTransport, "handle_request", partial(_on_tape, library)),
-        (library.AsyncHTTPTransport, "handle_async_request", partial(_on_tape_async, library)),
+        (library.HTTPTransport, "handle_request", partial(_wrap, library)),
+        (library.AsyncHTTPTransport, "handle_async_request", partial(_wrap_async, library)),
     )
 
 
-def _on_tape(library: ModuleType, original: Callable[..., Any]) -> Callable[..., Any]:
-    """`HTTPTransport.handle_request`, asking the tape first and letting it hear the answer."""
+def _wrap(library: ModuleType, original: Callable[..., Any]) -> Callable[..., Any]:
+    """Wrap `HTTPTransport.handle_request` to replay or capture the response."""
 
     def handle_request(self: Any, request: Any) -> Any:
-        if passes(str(request.url)):
-            with letting_through():
+        if bypasses_tape(str(request.url)):
+            with passthrough():
                 return original(self, request)
-        asked = _request(request, request.read())
-        tape = tape_for(asked.method, asked.uri)
-        found = tape.find(asked)
-        if found is not None:
-            return _response(library, found, tape.pace)
-        listener = tape.listen(asked)
-        with letting_through():
+        answer = intercept(_request(request, request.read()))
+        if isinstance(answer, Playback):
+            return _replayed(library, answer)
+        with passthrough():
             response = original(self, request)
-        _hear(library, response, listener)
-        return response
+        return _captured(library, response, answer)
 
     return handle_request
 
 
-def _on_tape_async(library: ModuleType, original: Callable[..., Any]) -> Callable[..., Any]:
-    """The same for `AsyncHTTPTransport.handle_async_request`."""
+def _wrap_async(library: ModuleType, original: Callable[..., Any]) -> Callable[..., Any]:
+    """Wrap `AsyncHTTPTransport.handle_async_request` to replay or capture the response."""
 
     async def handle_async_request(self: Any, request: Any) -> Any:
-        if passes(str(request.url)):
-            with letting_through():
+        if bypasses_tape(str(request.url)):
+            with passthrough():
                 return await original(self, request)
-        asked = _request(request, await request.aread())
-        tape = tape_for(asked.method, asked.uri)
-        found = tape.find(asked)
-        if found is not None:
-            return _response(library, found, tape.pace)
-        listener = tape.listen(asked)
-        with letting_through():
+        answer = intercept(_request(request, await request.aread()))
+        if isinstance(answer, Playback):
+            return _replayed(library, answer)
+        with passthrough():
             response = await original(self, request)
-        _hear(library, response, listener)
-        return response
+        return _captured(library, response, answer)
 
     return handle_async_request
 
@@ -70,84 +68,82 @@ def _request(request: Any, body: bytes) -> Request:
     return Request(request.method, str(request.url), tuple(request.headers.multi_items()), body)
 
 
-def _hear(library: ModuleType, response: Any, listener: ResponseCapture) -> None:
-    """Hear an answer from here on."""
+def _captured(library: ModuleType, response: Any, capture: ResponseCapture) -> Any:
     headers = response.headers.multi_items()
-    listener.head(response.status_code, response.reason_phrase, headers)
-    response.stream = _stream(library, _Heard)(response.stream, listener)
+    capture.start(response.status_code, response.reason_phrase, headers)
+    response.stream = _stream_type(library, _CapturedStream)(response.stream, capture)
+    return response
 
 
-def _response(library: ModuleType, found: Exchange, pace: float) -> Any:
-    answer = found.response
-    reason = answer.reason.encode("ascii", "ignore")
+def _replayed(library: ModuleType, playback: Playback) -> Any:
+    response = playback.response
+    reason = response.reason.encode("ascii", "ignore")
     return library.Response(
-        answer.status,
-        headers=[(name.encode(), value.encode()) for name, value in answer.headers],
-        stream=_stream(library, _Chunks)(found, pace),
+        response.status,
+        headers=[(name.encode(), value.encode()) for name, value in response.headers],
+        stream=_stream_type(library, _ReplayedStream)(playback),
         extensions={"reason_phrase": reason} if reason else {},
     )
 
 
 @cache
-def _stream(library: ModuleType, kind: type) -> Callable[..., Any]:
-    """A kind of stream as one that the library takes for its own; it asks for its own classes."""
-    return type(kind.__name__, (kind, library.SyncByteStream, library.AsyncByteStream), {})
+def _stream_type(library: ModuleType, stream: type) -> Callable[..., Any]:
+    """Return *stream* as a subclass of the library's stream classes, which it requires."""
+    return type(stream.__name__, (stream, library.SyncByteStream, library.AsyncByteStream), {})
 
 
-class _Chunks:
-    """A recorded body, given out chunk by chunk."""
+class _ReplayedStream:
+    """A recorded body, chunk by chunk."""
 
-    def __init__(self, found: Exchange, pace: float) -> None:
-        self._found = found
-        self._pace = pace
+    def __init__(self, playback: Playback) -> None:
+        self._playback = playback
 
     def __iter__(self) -> Iterator[bytes]:
-        for wait, chunk in paced(self._found, self._pace):
-            if wait:
-                time.sleep(wait)
+        for delay, chunk in self._playback.paced_chunks():
+            if delay:
+                time.sleep(delay)
             yield chunk
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
-        for wait, chunk in paced(self._found, self._pace):
-            await pause(wait)
+        for delay, chunk in self._playback.paced_chunks():
+            await wait(delay)
             yield chunk
 
 
-class _Heard:
-    """A body on its way to the caller, heard as it passes."""
+class _CapturedStream:
+    """A body that is captured as the caller reads it."""
 
-    def __init__(self, stream: Any, listener: ResponseCapture) -> None:
+    def __init__(self, stream: Any, capture: ResponseCapture) -> None:
         self._stream = stream
-        self._listener = listener
+        self._capture = capture
 
     def __iter__(self) -> Iterator[bytes]:
-        try:
+        with self._reading():
             for chunk in self._stream:
-                self._listener.chunk(chunk)
+                self._capture.add_chunk(chunk)
                 yield chunk
-        except GeneratorExit:  # the caller wants no more
-            raise
-        except BaseException:
-            self._listener.broke()
-            raise
-        self._listener.end()
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
-        try:
+        with self._reading():
             async for chunk in self._stream:
-                self._listener.chunk(chunk)
+                self._capture.add_chunk(chunk)
                 yield chunk
-        except (GeneratorExit, CancelledError):  # the caller wants no more
+
+    @contextmanager
+    def _reading(self) -> Iterator[None]:
+        try:
+            yield
+        except (GeneratorExit, CancelledError):  # the caller reads no more
             raise
         except BaseException:
-            self._listener.broke()
+            self._capture.fail()
             raise
-        self._listener.end()
+        self._capture.end()
 
     def close(self) -> None:
         self._stream.close()
-        self._listener.stopped()
+        self._capture.stop()
 
     async def aclose(self) -> None:
         await self._stream.aclose()
-        self._listener.stopped()
+        self._capture.stop()

@@ -1,4 +1,4 @@
-"""A cassette being replayed."""
+"""The tape that replays a cassette."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from typing import NoReturn
 
 from harness.errors import CassetteMiss, ConnectionBlocked
 from harness.intercept.clock import Clock
-from harness.intercept.hooks import Match, compared, identity
+from harness.intercept.context import raise_error
+from harness.intercept.hooks import NormalizeRequest, identity, normalized
 from harness.intercept.matching import Key, closest, key_of
 from harness.intercept.recorder import ResponseCapture
 from harness.secrets.fingerprint import NONE, UNKNOWN, fingerprint
@@ -20,143 +20,143 @@ from harness.secrets.shapes import without_keys
 from harness.types import Cassette, Exchange, Request
 from harness.wire.codings import drop_stale_content_encoding
 
-Place = tuple[Key, str]
-"""Which answers wait for a request: what it asks, and the refused key it asks with, if it is."""
+Slot = tuple[Key, str]
+"""What recorded answers are stored under: the request's key and, if it was refused, its API key."""
 
 
 @dataclass
 class Player:
-    """A cassette being replayed: each exchange answers once, in order; a poll's last one stays.
+    """The tape that replays: each exchange answers once, in order of recording.
 
-    Only GET requests are answered again by the last exchange of their kind: asking for a task's
-    state changes nothing, so how often a client asks is its own affair. Answers and sleeps take
-    `pace` times as long as when they were recorded.
+    Only GET requests are answered by the last exchange of their kind again: polling a task
+    changes nothing, so clients may do it more often. Latencies and sleeps are multiplied by
+    `pace`.
 
-    Requests are looked up as `match` gives them back, and it is given them without secrets. What
-    was answered to a key that was refused is never an answer to another, nor the other way round;
-    which of the keys that were not refused it is makes no difference: a replay has none of them.
+    Requests are looked up as `normalize_request` returns them; it gets them without secrets. The
+    answer to an API key that was refused never answers another key, nor the other way round. Keys
+    that were not refused are not told apart, because a replay has none of them.
     """
 
     cassette: Cassette
     redactor: Redactor = field(default_factory=Redactor)
-    match: Match = identity
+    normalize_request: NormalizeRequest = identity
     pace: float = 0.0
     clock: Clock = field(init=False)
     _refused: frozenset[str] = field(init=False)
-    _waiting: dict[Place, deque[int]] = field(init=False, default_factory=dict)
-    _last: dict[Place, Exchange] = field(init=False, default_factory=dict)
-    _verbatim: dict[tuple[str, str, bytes], Key] = field(init=False, default_factory=dict)
-    _heard: list[Exchange] = field(init=False, default_factory=list)
+    _waiting: dict[Slot, deque[int]] = field(init=False, default_factory=dict)
+    _last: dict[Slot, Exchange] = field(init=False, default_factory=dict)
+    _known_keys: dict[tuple[str, str, bytes], Key] = field(init=False, default_factory=dict)
+    _replayed: list[Exchange] = field(init=False, default_factory=list)
     _lock: threading.Lock = field(init=False, default_factory=threading.Lock)
 
     def __post_init__(self) -> None:
         self.clock = Clock(self.pace)
-        self._refused = refused_keys(self.cassette)
+        self._refused = _refused_keys(self.cassette)
         for number, exchange in enumerate(self.cassette.exchanges):
-            self._waiting.setdefault(self._recorded_at(exchange), deque()).append(number)
+            self._waiting.setdefault(self._recorded_slot(exchange), deque()).append(number)
 
-    def _recorded_at(self, exchange: Exchange) -> Place:
+    def _recorded_slot(self, exchange: Exchange) -> Slot:
         key = self._key(exchange.request)
-        if self.match is identity:
-            self._verbatim[_words(exchange.request)] = key
+        if self.normalize_request is identity:
+            self._known_keys[_parts(exchange.request)] = key
         return key, self._lane(exchange.key)
 
     def _key(self, request: Request) -> Key:
-        """A request's key; one asked in the very words of a recorded one is not read again."""
-        known = self._verbatim.get(_words(request))
-        return known or key_of(self._seen(request), self.cassette.provenance.volatile)
+        """Return a request's key; one that is equal to a recorded request is not parsed again."""
+        known = self._known_keys.get(_parts(request))
+        return known or key_of(self._normalized(request), self.cassette.provenance.volatile)
 
-    def _seen(self, request: Request) -> Request:
-        """A request as it is compared."""
-        if self.match is identity:
+    def _normalized(self, request: Request) -> Request:
+        if self.normalize_request is identity:
             return request
-        return compared(self.match, self.redactor.request(request))
+        return normalized(self.normalize_request, self.redactor.request(request))
 
     def _lane(self, key: str) -> str:
-        """The key's fingerprint if it was refused; all others are one."""
+        """Return the fingerprint of an API key if it was refused, else an empty string."""
         return key if key in self._refused else ""
 
     def find(self, request: Request) -> Exchange:
-        """The next recorded answer to `request`."""
+        """Return the next recorded exchange that answers *request*.
+
+        Raises:
+            CassetteMiss: there is none.
+        """
         lane = self._lane(fingerprint(request)) if self._refused else ""
-        place = self._key(request), lane
-        if place not in self._waiting:  # what was recorded is known by what it is without secrets
+        slot = self._key(request), lane
+        if slot not in self._waiting:  # recorded requests are without secrets
             request = self.redactor.request(request)
-            place = self._key(request), lane
+            slot = self._key(request), lane
         with self._lock:
-            waiting = self._waiting.get(place)
+            waiting = self._waiting.get(slot)
             if waiting:
                 exchange = self.cassette.exchanges[waiting.popleft()]
-                self._last[place] = exchange
-            elif place in self._last and request.method.upper() == "GET":
-                exchange = self._last[place]
+                self._last[slot] = exchange
+            elif slot in self._last and request.method.upper() == "GET":
+                exchange = self._last[slot]
             else:
-                _refuse(self._told(self.redactor.request(request), place))
-            self._heard.append(exchange)
-        answer = drop_stale_content_encoding(exchange.response)
-        return exchange if answer is exchange.response else replace(exchange, response=answer)
+                raise_error(CassetteMiss(self._explain_miss(self.redactor.request(request), slot)))
+            self._replayed.append(exchange)
+        response = drop_stale_content_encoding(exchange.response)
+        return exchange if response is exchange.response else replace(exchange, response=response)
 
-    def listen(self, request: Request) -> ResponseCapture:
-        """Never called: a replay finds an answer or raises."""
-        raise ConnectionBlocked(f"a replay has nothing to listen to: {request.uri}")
+    def capture(self, request: Request) -> ResponseCapture:
+        """Raise ConnectionBlocked: a replay sends nothing, so there is no response to capture."""
+        raise ConnectionBlocked(f"a replay has no response to capture: {request.uri}")
 
     @contextmanager
     def turn(self, number: int) -> Iterator[list[Exchange]]:
-        """The exchanges played inside the context, whatever turn they were recorded in."""
+        """Collect the exchanges replayed inside, whatever turn they were recorded in.
+
+        Yields:
+            The list that holds those exchanges when the context ends.
+        """
         exchanges: list[Exchange] = []
-        began = len(self._heard)
+        start = len(self._replayed)
         try:
             yield exchanges
         finally:
-            exchanges += self._heard[began:]
+            exchanges += self._replayed[start:]
 
     def sleep(self, seconds: float) -> None:
-        """No waiting, at full pace: what was waited for has happened."""
+        """Advance the tape's clock."""
         self.clock.sleep(seconds)
 
     def unused(self) -> tuple[Exchange, ...]:
-        """Exchanges nobody asked for, in the order they were recorded."""
-        left = sorted(number for waiting in self._waiting.values() for number in waiting)
-        return tuple(self.cassette.exchanges[number] for number in left)
+        """Return the exchanges that have answered no request, in order of recording."""
+        numbers = sorted(number for waiting in self._waiting.values() for number in waiting)
+        return tuple(self.cassette.exchanges[number] for number in numbers)
 
-    def _told(self, request: Request, place: Place) -> str:
-        asked = f"no recorded answer to {request.method} {without_keys(request.uri)}"
-        key, lane = place
-        if place in self._last:
-            return f"{asked}: it was recorded {self._times(place)}, and asked once more"
+    def _explain_miss(self, request: Request, slot: Slot) -> str:
+        miss = f"no recorded answer to {request.method} {without_keys(request.uri)}"
+        key, lane = slot
+        if slot in self._last:
+            slots = [(self._key(e.request), self._lane(e.key)) for e in self.cassette.exchanges]
+            count = slots.count(slot)
+            times = "once" if count == 1 else f"{count} times"
+            return f"{miss}: it was recorded {times} and is sent once more"
+        miss_by_key = f"{miss} with this API key: it was recorded with another key"
         if any((key, other) in self._waiting for other in self._refused - {lane}):
-            return f"{asked} with this key: it was recorded with {_OTHER}"
+            return f"{miss_by_key}, which {_REFUSED}"
         if (key, "") in self._waiting:
-            return f"{asked} with this key: when it was recorded with another, {_REFUSED}"
-        clean = ((e, self.redactor.request(e.request)) for e in self.cassette.exchanges)
-        recorded = [replace(e, request=self._seen(known)) for e, known in clean]
+            return f"{miss_by_key}, and this key {_REFUSED}"
+        redacted = ((e, self.redactor.request(e.request)) for e in self.cassette.exchanges)
+        recorded = [replace(e, request=self._normalized(known)) for e, known in redacted]
         volatile = self.cassette.provenance.volatile
-        return f"{asked}; {closest(self._seen(request), recorded, volatile)}"
-
-    def _times(self, place: Place) -> str:
-        recorded = self.cassette.exchanges
-        count = sum((self._key(e.request), self._lane(e.key)) == place for e in recorded)
-        return "once" if count == 1 else f"{count} times"
+        return f"{miss}; {closest(self._normalized(request), recorded, volatile)}"
 
 
-def _refuse(told: str) -> NoReturn:
-    """Raise CassetteMiss. No argument holds a key: test runners print those of the last frame."""
-    raise CassetteMiss(told)
+_REFUSED = "was refused (HTTP 401) on this cassette"
 
 
-_OTHER = "another key, which was refused (HTTP 401), and its answer is none to this one"
-_REFUSED = "this key was refused elsewhere on the cassette (HTTP 401), and never asked this"
+def _refused_keys(cassette: Cassette) -> frozenset[str]:
+    """Return the fingerprints of API keys that were refused with HTTP 401 and never accepted.
 
-
-def refused_keys(cassette: Cassette) -> frozenset[str]:
-    """The fingerprints of keys that were refused with HTTP 401, and never had an answer.
-
-    A key that ran out in mid-recording is none of them: a replay cannot know it from another.
+    A key that expired during the recording is not among them: a replay cannot tell it apart.
     """
     refused = {e.key for e in cassette.exchanges if e.response.status == 401}
-    served = {e.key for e in cassette.exchanges if e.response.status < 400}
-    return frozenset(refused - (served - {NONE}) - {UNKNOWN})
+    accepted = {e.key for e in cassette.exchanges if e.response.status < 400}
+    return frozenset(refused - (accepted - {NONE}) - {UNKNOWN})
 
 
-def _words(request: Request) -> tuple[str, str, bytes]:
+def _parts(request: Request) -> tuple[str, str, bytes]:
     return request.method, request.uri, request.body

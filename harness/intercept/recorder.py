@@ -1,18 +1,19 @@
-"""A cassette being recorded."""
+"""The tape that records a cassette."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from functools import partial
 from itertools import count
-from typing import NoReturn, Protocol
+from typing import Protocol
 
 from harness.errors import BadHook, NotRecordable
-from harness.intercept.hooks import BeforeRecord, chosen, keep_all
-from harness.intercept.recorded_prefix import RecordedPrefix
+from harness.intercept.context import raise_error
+from harness.intercept.hooks import BeforeRecord, filtered, keep_all
+from harness.intercept.resume import RecordedPrefix
 from harness.secrets.fingerprint import fingerprint
 from harness.secrets.redactor import Redactor
 from harness.types import Exchange, Request, Response, Timing
@@ -20,111 +21,123 @@ from harness.wire.codings import undo_coding, with_plain_body
 
 
 class ExchangeSink(Protocol):
-    """Where every answer is put as soon as it is whole, so that nothing can undo it."""
+    """Where each exchange is stored as soon as it is complete."""
 
     def ready(self) -> None:
-        """Be sure that an answer can be kept. Raises HarnessError where it cannot."""
+        """Check that an exchange can be stored. Raises HarnessError otherwise."""
 
     def append(self, number: int, exchange: Exchange) -> None:
-        """Keep the answer to the number-th request. Raises HarnessError."""
+        """Store the exchange of the request with this number. Raises HarnessError."""
 
 
 class NullSink:
-    """Keeps nothing: what is recorded is lost with the process."""
+    """A sink that stores nothing: a recording is lost if the process ends."""
 
     def ready(self) -> None:
-        """Nothing to be made ready."""
+        """Do nothing."""
 
     def append(self, number: int, exchange: Exchange) -> None:
-        """Not kept."""
+        """Do nothing."""
+
+
+def _do_nothing() -> None:
+    """Do nothing."""
 
 
 @dataclass
 class Recorder:
-    """A cassette being recorded: every exchange is heard as it passes, its secrets taken out.
+    """The tape that records: it lets requests go to the network and captures the responses.
 
-    Each is given to the `keeper` when it is over, before the next request goes out. What was
-    `finished` before the recording was interrupted is not asked again. Secrets are taken out
-    last: whatever `before_record` gives back is redacted and proved like any other.
+    Each exchange goes to `sink` when it is complete and before the next request is sent.
+    `before_request` is called before a request is sent; what it raises ends the recording.
+    Requests of `prefix` are answered from it instead of being sent again. Secrets are removed
+    last, so that what `before_record` returns is redacted and verified as well.
     """
 
     redactor: Redactor
-    keeper: ExchangeSink = field(default_factory=NullSink)
-    finished: RecordedPrefix = field(default_factory=RecordedPrefix)
+    sink: ExchangeSink = field(default_factory=NullSink)
+    prefix: RecordedPrefix = field(default_factory=RecordedPrefix)
     before_record: BeforeRecord = keep_all
+    before_request: Callable[[], None] = _do_nothing
     clock: None = field(init=False, default=None)
     pace: float = field(init=False, default=0.0)
-    _slots: list[ResponseCapture] = field(init=False, default_factory=list)
-    _open: dict[int, ResponseCapture] = field(init=False, default_factory=dict)
+    _captures: list[ResponseCapture] = field(init=False, default_factory=list)
+    _pending: dict[int, ResponseCapture] = field(init=False, default_factory=dict)
     _numbers: Iterator[int] = field(init=False, default_factory=count)
     _turn: int | None = field(init=False, default=None)
-    _trouble: Exception | BadHook | None = field(init=False, default=None)
+    _error: Exception | BadHook | None = field(init=False, default=None)
 
     def find(self, request: Request) -> Exchange | None:
-        """An answer that is there already; while recording, every other request goes out."""
-        slot = self.take(request)
-        return slot.exchange if slot else None
+        """Return the exchange of the prefix that answers *request*; None lets it be sent."""
+        capture = self.take(request)
+        return capture.exchange if capture else None
 
     def take(self, request: Request) -> ResponseCapture | None:
-        """The same, as what has heard it."""
-        if not self.finished.exchanges:
+        """Return the capture of the exchange of the prefix that answers *request*, if any."""
+        if not self.prefix.exchanges:
             return None
-        found = self.finished.take(request, self.redactor.request(request))
-        if found is None:
+        exchange = self.prefix.take(request, self.redactor.request(request))
+        if exchange is None:
             return None
         next(self._numbers)
-        slot = ResponseCapture(found.request, found.turn)
-        slot.exchange, slot.chosen = found, (self.redactor.exchange(found),)
-        self._slots.append(slot)
-        return slot
+        capture = ResponseCapture(exchange.request, exchange.turn)
+        capture.exchange, capture.kept = exchange, (self.redactor.exchange(exchange),)
+        self._captures.append(capture)
+        return capture
 
-    def listen(self, request: Request) -> ResponseCapture:
-        """A listener that keeps its exchange's place in the order the requests began.
+    def capture(self, request: Request) -> ResponseCapture:
+        """Return a capture for the response; exchanges are ordered by when requests began.
 
-        Raises NotRecordable where the answer could not be kept, or one before it could not.
+        Raises:
+            NotRecordable: this response, or an earlier one, cannot be stored.
         """
         try:
             self.settle()
-            self.keeper.ready()
+            self.sink.ready()
+            self.before_request()
         except Exception as error:  # noqa: BLE001 - raised again, as what no SDK swallows
-            _refuse(error)
+            raise_error(NotRecordable(str(error)), error)
         number = next(self._numbers)
-        listener = ResponseCapture(request, self._turn, partial(self._keep, number))
-        self._open[number] = listener
-        self._slots.append(listener)
-        return listener
+        capture = ResponseCapture(request, self._turn, partial(self._store, number))
+        self._pending[number] = capture
+        self._captures.append(capture)
+        return capture
 
-    def _keep(self, number: int) -> None:
-        """An answer is over. It ends inside of some library, where nothing may be raised."""
-        listener = self._open.pop(number, None)
-        if listener is None or listener.exchange is None:
+    def _store(self, number: int) -> None:
+        """Store a completed exchange. Runs inside of an HTTP library, where nothing may raise."""
+        capture = self._pending.pop(number, None)
+        if capture is None or capture.exchange is None:
             return
         try:
-            kept = self.kept(listener)
-            if kept is not None:
-                self.keeper.append(number, kept)
-        except (Exception, BadHook) as error:  # noqa: BLE001 - `settle` raises it before anything else is asked
-            self._trouble = self._trouble or error
+            exchange = self.kept(capture)
+            if exchange is not None:
+                self.sink.append(number, exchange)
+        except (Exception, BadHook) as error:  # noqa: BLE001 - `settle` raises it before the next request
+            self._error = self._error or error
 
     def settle(self) -> None:
-        """Keep the answers that nobody heard to their end. Raises what kept any from being kept."""
-        for number in list(self._open):
-            if (slot := self._open.get(number)) and slot.exchange is not None:
-                self._keep(number)
-        if self._trouble is not None:
-            raise self._trouble
+        """Store exchanges that ended before their body was read. Raises the first error so far."""
+        for number in list(self._pending):
+            if (capture := self._pending.get(number)) and capture.exchange is not None:
+                self._store(number)
+        if self._error is not None:
+            raise self._error
 
     def finish(self) -> None:
-        """No more is heard: an answer that nobody read to its end is kept as far as it came."""
-        for listener in list(self._open.values()):
-            listener.stopped()
+        """End the recording: responses that are still being read are kept as far as they came."""
+        for capture in list(self._pending.values()):
+            capture.stop()
         self.settle()
 
     @contextmanager
     def turn(self, number: int) -> Iterator[list[Exchange]]:
-        """The exchanges that began inside the context, secrets removed."""
+        """Assign the exchanges that begin inside to a turn.
+
+        Yields:
+            The list that holds those exchanges, without secrets, when the context ends.
+        """
         exchanges: list[Exchange] = []
-        began, self._turn = len(self._slots), number
+        start, self._turn = len(self._captures), number
         try:
             yield exchanges
             self.settle()
@@ -132,88 +145,92 @@ class Recorder:
             raise error.__cause__ or error from None
         finally:
             self._turn = None
-            exchanges += self._kept(self._slots[began:])
+            exchanges += self._kept(self._captures[start:])
 
     def sleep(self, seconds: float) -> None:
-        """Really wait, unless what comes next is there already."""
-        if not self.finished.left:
+        """Wait in real time, unless the prefix has answers left."""
+        if not self.prefix.remaining:
             time.sleep(seconds)
 
     def exchanges(self) -> tuple[Exchange, ...]:
-        """All that was answered, in the order it was asked."""
-        return tuple(self._kept(self._slots))
+        """Return all exchanges in the order of their requests, without secrets."""
+        return tuple(self._kept(self._captures))
 
-    def _kept(self, slots: Sequence[ResponseCapture]) -> list[Exchange]:
-        kept = (self.kept(slot) for slot in slots)
+    def _kept(self, captures: Iterable[ResponseCapture]) -> list[Exchange]:
+        kept = (self.kept(capture) for capture in captures)
         return [exchange for exchange in kept if exchange is not None]
 
-    def kept(self, slot: ResponseCapture) -> Exchange | None:
-        """What is kept of an answer, secrets removed; None if it never came or is not wanted."""
-        if slot.exchange is None:
+    def kept(self, capture: ResponseCapture) -> Exchange | None:
+        """Return what is kept of a captured exchange, without secrets; None if nothing is."""
+        if capture.exchange is None:
             return None
-        if not slot.chosen:  # it is asked for by the journal, the turn and the cassette
-            told = chosen(self.before_record, slot.exchange)
-            slot.chosen = (None if told is None else self.redactor.exchange(told),)
-        return slot.chosen[0]
+        if not capture.kept:  # the journal, the turn and the cassette ask for it
+            exchange = filtered(self.before_record, capture.exchange)
+            capture.kept = (None if exchange is None else self.redactor.exchange(exchange),)
+        return capture.kept[0]
 
 
 @dataclass
 class ResponseCapture:
-    """Hears one answer pass: its head, then its chunks, then its end, which it tells."""
+    """The capture of one response as it passes: its head, its chunks, its end."""
 
     request: Request
     turn: int | None
-    ended: Callable[[], None] = lambda: None
+    on_end: Callable[[], None] = _do_nothing
     exchange: Exchange | None = field(init=False, default=None)
-    chosen: tuple[Exchange | None, ...] = field(init=False, default=())
+    kept: tuple[Exchange | None, ...] = field(init=False, default=())
+    """What is kept of the exchange; empty until that is computed."""
     _chunks: list[bytes] = field(init=False, default_factory=list)
-    _came: list[float] = field(init=False, default_factory=list)
+    _arrived: list[float] = field(init=False, default_factory=list)
     _head: Response | None = field(init=False, default=None)
-    _started: float = field(init=False, default_factory=time.time)
-    _clock: float = field(init=False, default_factory=time.perf_counter)
+    _started_at: float = field(init=False, default_factory=time.time)
+    _start: float = field(init=False, default_factory=time.perf_counter)
 
-    def head(self, status: int, reason: str, headers: Sequence[tuple[str, str]]) -> None:
-        """The status line and the headers have come."""
-        self._head = Response(status, reason, tuple(headers))
+    def start(
+        self,
+        status: int,
+        reason: str,
+        headers: Iterable[tuple[str, str]],
+        *,
+        is_decoded: bool = False,
+    ) -> None:
+        """Note the head; *is_decoded* if the HTTP library hands over the body decoded."""
+        head = Response(status, reason, tuple((str(n), str(v)) for n, v in headers))
+        self._head = with_plain_body(head, b"") if is_decoded else head
 
-    def chunk(self, data: bytes) -> None:
-        """A piece of the body has come."""
+    def add_chunk(self, data: bytes) -> None:
+        """Add a chunk of the body; an empty one is ignored."""
         if data:
             self._chunks.append(data)
-            self._came.append(time.perf_counter() - self._clock)
+            self._arrived.append(time.perf_counter() - self._start)
 
-    def broke(self) -> None:
-        """The network failed midway: what came is no answer, and is not kept."""
+    def fail(self) -> None:
+        """Drop the response, because the network failed before its end."""
         self._head = self.exchange = None
 
     def end(self) -> None:
-        """No more will come: all of it was heard. Said twice, the first time counts."""
-        self.stopped()
-        self.ended()
+        """Complete the exchange with all of its body; only the first call counts."""
+        self.stop()
+        self.on_end()
 
-    def stopped(self) -> None:
-        """The caller wants no more; it may be all, or what an interrupt left of it."""
+    def stop(self) -> None:
+        """Complete the exchange with what has come, because the caller reads no more."""
         if self.exchange is not None or self._head is None:
             return
-        total = time.perf_counter() - self._clock
-        first = self._came[0] if self._came else total
+        total = time.perf_counter() - self._start
+        first = self._arrived[0] if self._arrived else total
         response, sizes = _decoded(self._head, self._chunks)
-        arrived = tuple(self._came) if len(sizes) > 1 else ()
-        timing = Timing(self._started, first, total, arrived)
+        arrived = tuple(self._arrived) if len(sizes) > 1 else ()
+        timing = Timing(self._started_at, first, total, arrived)
         key = fingerprint(self.request)
         self.exchange = Exchange(self.request, response, timing, sizes, self.turn, key)
 
 
-def _refuse(error: Exception) -> NoReturn:
-    """Raise NotRecordable where no argument holds a key, see `context`."""
-    raise NotRecordable(str(error)) from error
-
-
 def _decoded(head: Response, chunks: Sequence[bytes]) -> tuple[Response, tuple[int, ...]]:
-    """The answer with its content coding undone, so that a cassette can be read by people.
+    """Return the response with its content coding undone, and its chunk sizes.
 
-    Chunk sizes are those of the network, so there are none where the body was compressed. A body
-    in a coding that nobody here can undo stays as it came, and its header says so.
+    There are no chunk sizes where the body was compressed. A body in an unknown coding stays as
+    it came, with its header.
     """
     raw = b"".join(chunks)
     body = undo_coding(raw, head.header("content-encoding") or "identity")

@@ -1,9 +1,8 @@
-"""A player and a recorder in one: what the cassette has is played, the rest may be recorded."""
+"""The tape that replays what a cassette holds and records the rest."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
 from harness.errors import CassetteMiss
@@ -15,91 +14,75 @@ from harness.types import Exchange, Request
 
 @dataclass
 class ReplayOrRecord:
-    """Replays what `player` has; other requests go to `recorder` or, without one, are a miss.
+    """The tape of `use_cassette`: requests that `player` cannot answer go to `recorder`, if any.
 
-    It notes everything that passes, in the order in which it was asked.
+    It notes all exchanges, in the order of their requests.
     """
 
     player: Player
     recorder: Recorder | None = None
-    missed: list[CassetteMiss] = field(init=False, default_factory=list)
-    """Every request that was refused, whether or not its error reached anybody."""
-    _notes: list[Exchange | ResponseCapture] = field(init=False, default_factory=list)
+    misses: list[CassetteMiss] = field(init=False, default_factory=list)
+    """The errors of all requests that were refused, also where the caller swallowed them."""
+    _passed: list[Exchange | ResponseCapture] = field(init=False, default_factory=list)
 
     @property
     def clock(self) -> Clock | None:
-        """The player's; the real one, if anybody may have to be waited for."""
+        """The player's clock; None if something may be recorded, as a server takes real time."""
         return self.player.clock if self.recorder is None else None
 
     @property
     def pace(self) -> float:
-        """The player's."""
+        """The player's pace."""
         return self.player.pace
 
     def find(self, request: Request) -> Exchange | None:
-        """The recorded answer, or None where it is to be fetched and recorded."""
+        """Return the recorded exchange that answers *request*; None lets it be sent.
+
+        Raises:
+            CassetteMiss: there is none, and nothing may be recorded.
+        """
         try:
-            found = self.player.find(request)
+            exchange = self.player.find(request)
         except CassetteMiss as miss:
             if self.recorder is None:
-                self.missed.append(miss)
+                self.misses.append(miss)
                 raise
-            slot = self.recorder.take(request)
-            self._notes += [slot] if slot else []
-            return slot.exchange if slot else None
-        self._notes.append(found)
-        return found
+            capture = self.recorder.take(request)
+            self._passed += [capture] if capture else []
+            return capture.exchange if capture else None
+        self._passed.append(exchange)
+        return exchange
 
-    def listen(self, request: Request) -> ResponseCapture:
-        """A listener of the recorder."""
-        listener = (self.recorder or self.player).listen(request)
-        self._notes.append(listener)
-        return listener
-
-    @contextmanager
-    def turn(self, number: int) -> Iterator[list[Exchange]]:
-        """The exchanges inside the context, of whichever kind."""
-        exchanges: list[Exchange] = []
-        began = len(self._notes)
-        try:
-            yield exchanges
-        finally:
-            exchanges += self._exchanges(self._notes[began:])
-
-    def sleep(self, seconds: float) -> None:
-        """Really wait, if anybody may have to be waited for."""
-        (self.recorder or self.player).sleep(seconds)
-
-    def exchanges(self) -> tuple[Exchange, ...]:
-        """All that passed, played or recorded, secrets removed."""
-        return tuple(self._exchanges(self._notes))
-
-    def played(self) -> tuple[Exchange, ...]:
-        """What came from the cassette."""
-        return tuple(note for note in self._notes if isinstance(note, Exchange))
-
-    def recorded(self) -> tuple[Exchange, ...]:
-        """What came from the network, secrets removed."""
-        notes = [note for note in self._notes if not isinstance(note, Exchange)]
-        return tuple(self._exchanges(notes))
-
-    def went_out(self) -> bool:
-        """Whether any request went to the network, answered or not."""
-        return any(not isinstance(note, Exchange) for note in self._notes)
+    def capture(self, request: Request) -> ResponseCapture:
+        """Return the recorder's capture for the response."""
+        capture = (self.recorder or self.player).capture(request)
+        self._passed.append(capture)
+        return capture
 
     def finish(self) -> None:
-        """See that all that was heard is kept; what kept any from being kept is raised."""
+        """End the recording. Raises the error that kept an exchange from being stored."""
         if self.recorder is not None:
             self.recorder.finish()
 
-    def unused(self) -> tuple[Exchange, ...]:
-        """What the cassette has and nobody asked for."""
-        return self.player.unused()
+    def exchanges(self) -> tuple[Exchange, ...]:
+        """Return all exchanges, replayed or recorded, without secrets."""
+        return tuple(self._exchanges(self._passed))
 
-    def _exchanges(self, notes: Sequence[Exchange | ResponseCapture]) -> Iterator[Exchange]:
-        """Those of the notes that came to something."""
-        for note in notes:
-            if isinstance(note, Exchange):
-                yield note
-            elif self.recorder is not None and (kept := self.recorder.kept(note)) is not None:
+    def replayed(self) -> tuple[Exchange, ...]:
+        """Return the exchanges that came from the cassette."""
+        return tuple(item for item in self._passed if isinstance(item, Exchange))
+
+    def recorded(self) -> tuple[Exchange, ...]:
+        """Return the exchanges that came from the network, without secrets."""
+        return tuple(self._exchanges(i for i in self._passed if not isinstance(i, Exchange)))
+
+    def used_network(self) -> bool:
+        """Return whether any request was sent, answered or not."""
+        return any(not isinstance(item, Exchange) for item in self._passed)
+
+    def _exchanges(self, items: Iterable[Exchange | ResponseCapture]) -> Iterator[Exchange]:
+        for item in items:
+            if isinstance(item, Exchange):
+                yield item
+            elif self.recorder is not None and (kept := self.recorder.kept(item)) is not None:
                 yield kept

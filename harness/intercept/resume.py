@@ -1,100 +1,186 @@
-"""What becomes of a recording that was interrupted: gone on with, begun anew, or left alone."""
+"""Interrupted recordings: continued with what they recorded, restarted, or refused."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import threading
+from collections import deque
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
 from enum import StrEnum
 
-from harness.cassette import Head, Journaled
 from harness.cassette.journal import Journal
-from harness.errors import UnfinishedRecording
-from harness.intercept import RecordedPrefix, reusable
-from harness.types import Failure, Origin, Provenance, Turn
+from harness.errors import CassetteMiss, UnfinishedRecording
+from harness.intercept.context import raise_error
+from harness.intercept.matching import Key, closest, key_of
+from harness.secrets.shapes import PLACEHOLDER
+from harness.types import Exchange, Failure, Origin, Provenance, Request, Turn
+from harness.wire import read_json, walk
+
+
+@dataclass
+class RecordedPrefix:
+    """The exchanges of an interrupted recording, each of which answers one request.
+
+    With `is_strict`, no other request may be sent before all of them were used: the continued
+    conversation has to repeat the interrupted one, or it would be paid for twice.
+    """
+
+    exchanges: tuple[Exchange, ...] = ()
+    volatile: tuple[str, ...] = ()
+    is_strict: bool = False
+    _waiting: dict[Key, deque[Exchange]] = field(init=False, default_factory=dict)
+    _used: int = field(init=False, default=0)
+    _lock: threading.Lock = field(init=False, default_factory=threading.Lock)
+
+    def __post_init__(self) -> None:
+        for exchange in self.exchanges:
+            key = key_of(exchange.request, self.volatile)
+            self._waiting.setdefault(key, deque()).append(exchange)
+
+    @property
+    def remaining(self) -> int:
+        """How many exchanges have not been used yet."""
+        return len(self.exchanges) - self._used
+
+    def take(self, request: Request, redacted: Request) -> Exchange | None:
+        """Return the exchange that answers a request, or None if it is to be sent.
+
+        Args:
+            request: The request as it would be sent.
+            redacted: The same without secrets, by which it is looked up.
+
+        Raises:
+            CassetteMiss: the request must not be sent, or would lead nowhere.
+        """
+        with self._lock:
+            waiting = self._waiting.get(key_of(redacted, self.volatile))
+            if waiting:
+                self._used += 1
+                return waiting.popleft()
+        if self.is_strict:
+            self._check_may_be_sent(request, redacted)
+        return None
+
+    def _check_may_be_sent(self, request: Request, redacted: Request) -> None:
+        asked = f"{redacted.method} {redacted.uri.partition('?')[0]}"
+        if f"={PLACEHOLDER}" in request.uri:
+            why = "the signature of this link was not kept with the recorded answer"
+            raise_error(CassetteMiss(f"{asked}: {why}; {_RESTART}"))
+        if self.remaining:
+            details = closest(redacted, self.exchanges, self.volatile)
+            why = "is not a request of the interrupted recording"
+            raise_error(CassetteMiss(f"{asked} {why}; {details}\n{_RESTART}"))
+
+
+_RESTART = "the recording cannot be continued; start over: harness record --afresh"
 
 
 class OnInterrupted(StrEnum):
-    """What is done where an interrupted recording left answers.
-
-    They are paid for, so unless somebody says that they are to be used (`resume`) or thrown away
-    (`afresh`), nothing is recorded.
-    """
+    """What to do if an interrupted recording of the same has left answers, which are paid for."""
 
     REFUSE = "refuse"
     RESUME = "resume"
     AFRESH = "afresh"
 
 
-def taken_up(journal: Journal, left: OnInterrupted) -> RecordedPrefix:
-    """What an interrupted recording of the same answered, to be given again; as a rule nothing.
+def recorded_prefix(journal: Journal, on_interrupted: OnInterrupted) -> RecordedPrefix:
+    """Return the answers of an interrupted recording that are to be used again.
 
-    Raises UnfinishedRecording where there are answers that may not or cannot be used,
-    CassetteInUse, BadCassette.
+    Raises:
+        UnfinishedRecording: there are answers that may not be used, or cannot be.
+        CassetteInUse: another process is recording the same cassette.
+        BadCassette: the journal cannot be read.
     """
-    journal.over = left is OnInterrupted.AFRESH
+    journal.over = on_interrupted is OnInterrupted.AFRESH
     if journal.over:
         journal.lock()
         return RecordedPrefix()
     found = journal.look()
     if not found.records or found.head is None:
         return RecordedPrefix()
-    if left is OnInterrupted.REFUSE:
-        raise UnfinishedRecording(_told(journal, found, found.head))
-    changed = next(_changed(found.head.provenance, journal.head.provenance), None)
+    before, now = found.head.provenance, journal.head.provenance
+    if on_interrupted is OnInterrupted.REFUSE:
+        count = len(found.records)
+        command = _command(before, journal)
+        raise UnfinishedRecording(
+            f"{journal.path}: an interrupted recording has left "
+            f"{count} {'answer' if count == 1 else 'answers'}; continue it: {command} --resume, "
+            f"or discard them: {command} --afresh"
+        )
+    changed = next(_changes(before, now), None)
     if changed:
         raise UnfinishedRecording(
-            f"{journal.path}: the interrupted recording cannot be gone on with: {changed}; "
-            f"begin anew: {_command(journal.head.provenance, journal)} --afresh"
+            f"{journal.path}: the interrupted recording cannot be continued: {changed}; "
+            f"start over: {_command(now, journal)} --afresh"
         )
     exchanges = [record.exchange for record in found.records]
-    count = reusable(exchanges)
+    count = _reusable(exchanges)
     journal.go_on(found, count)
-    return RecordedPrefix(tuple(exchanges[:count]), found.head.provenance.volatile, keep_all=True)
+    return RecordedPrefix(tuple(exchanges[:count]), before.volatile, is_strict=True)
 
 
-def _told(journal: Journal, found: Journaled, head: Head) -> str:
-    """That answers are there, and the two ways out."""
-    count = len(found.records)
-    answers = "1 answer" if count == 1 else f"{count} answers"
-    again = _command(head.provenance, journal)
-    return (
-        f"{journal.path}: {answers} of a recording that was interrupted; go on with it: "
-        f"{again} --resume, or throw them away: {again} --afresh"
-    )
+def _command(provenance: Provenance, journal: Journal) -> str:
+    sandbox = " --sandbox" if provenance.recorded_from is Origin.SANDBOX else ""
+    return f"harness record {provenance.scenario} --target {journal.cassette.stem}{sandbox}"
 
 
-def _command(told: Provenance, journal: Journal) -> str:
-    sandbox = " --sandbox" if told.recorded_from is Origin.SANDBOX else ""
-    return f"harness record {told.scenario} --target {journal.cassette.stem}{sandbox}"
+def _changes(before: Provenance, now: Provenance) -> Iterator[str]:
+    """Yield the reasons why answers recorded then cannot be used now."""
+    if (before.scenario, before.target) != (now.scenario, now.target):
+        scenario, target = before.scenario or "another scenario", before.target or "no target"
+        yield f"it is of {scenario} with {target}"
+    if before.script != now.script:
+        yield f"the scenario changed, at {_first_change(before.script, now.script)}"
+    if before.recorded_from is not now.recorded_from:
+        yield f"it was recorded from: {before.recorded_from}, now from: {now.recorded_from}"
+    # A sandbox takes any port that is free.
+    if before.address != now.address and now.recorded_from is not Origin.SANDBOX:
+        yield f"it was recorded at {before.address}, now at {now.address}"
 
 
-def _changed(then: Provenance, now: Provenance) -> Iterator[str]:
-    """Why answers are of no use to a recording, in words."""
-    if (then.scenario, then.target) != (now.scenario, now.target):
-        yield f"it is of {then.scenario or 'something else'} with {then.target or 'no target'}"
-    if then.script != now.script:
-        yield f"the scenario changed since, at {_first_change(then.script, now.script)}"
-    if then.recorded_from is not now.recorded_from:
-        yield f"it was made from: {then.recorded_from}, this one from: {now.recorded_from}"
-    # A sandbox listens wherever there is room.
-    if then.address != now.address and now.recorded_from is not Origin.SANDBOX:
-        yield f"it was made at {then.address}, this one at {now.address}"
-
-
-def _first_change(then: tuple[str, ...], now: tuple[str, ...]) -> str:
-    pairs = zip(then, now, strict=False)
+def _first_change(before: tuple[str, ...], now: tuple[str, ...]) -> str:
+    pairs = zip(before, now, strict=False)
     number = next((n for n, (a, b) in enumerate(pairs, start=1) if a != b), None)
-    return f"step {number}" if number else f"its length: {len(then)} steps then, {len(now)} now"
+    return f"step {number}" if number else f"its length: {len(before)} steps, now {len(now)}"
 
 
-def take_back(journal: Journal, turn: Turn) -> str:
-    """Keep a refusal out of the journal, so that going on asks again; says what is left of it.
+def _reusable(exchanges: Sequence[Exchange]) -> int:
+    """Return how many of a conversation's exchanges, from the first, can be used again.
 
-    Of a task that was begun and did not end, the beginning stays: it is paid for.
+    A signed link is stored without its signature, so it cannot be followed. An answer with a link
+    that was not followed yet is requested again if that is free, as polling a task is.
     """
-    asked = [exchange.request.method for exchange in turn.exchanges]
-    patience = isinstance(turn.outcome, Failure) and turn.outcome.status == 0 and "GET" in asked
-    journal.forget(turn.number, asked.index("GET") if patience else 0)
+    followed = {exchange.request.uri for exchange in exchanges}
+    is_paid = [exchange.request.method != "GET" for exchange in exchanges]
+    first_free = len(is_paid) - is_paid[::-1].index(True) if True in is_paid else 0
+    for number, exchange in enumerate(exchanges[first_free:], start=first_free):
+        if not followed.issuperset(_unsigned_links(exchange)):
+            return number
+    return len(exchanges)
+
+
+def _unsigned_links(exchange: Exchange) -> Iterator[str]:
+    """Yield the links of a response that have lost their signature."""
+    body = exchange.response.body
+    if PLACEHOLDER.encode() not in body:
+        return
+    for _, value in walk(read_json(body).value):
+        if isinstance(value, str) and value.startswith("http") and f"={PLACEHOLDER}" in value:
+            yield value
+
+
+def discard_refusal(journal: Journal, turn: Turn) -> str:
+    """Remove a refused turn from the journal, so that a continued recording sends it again.
+
+    The submission of a task that did not end in time stays: it is paid for.
+
+    Returns:
+        What is left of the recording, for the error message.
+    """
+    methods = [exchange.request.method for exchange in turn.exchanges]
+    timed_out = isinstance(turn.outcome, Failure) and turn.outcome.status == 0 and "GET" in methods
+    journal.forget(turn.number, methods.index("GET") if timed_out else 0)
     if not len(journal):
         return "nothing was written"
-    again = _command(journal.head.provenance, journal)
-    return f"no cassette was written; what was answered before is kept: {again} --resume"
+    command = _command(journal.head.provenance, journal)
+    return f"no cassette was written; earlier answers are kept: {command} --resume"

@@ -1,8 +1,8 @@
-"""The seam in threads: one that begins in a tape's context has that tape, as a task does.
+"""The patches of threads: a thread that begins in a tape's context uses that tape, as a task does.
 
-Python hands a context on to tasks, and to threads only by `asyncio.to_thread`. Here a thread has
-the context it was started in, and what a pool does that in which it was submitted: pools, and so
-their threads, may outlive a tape. Threads that began before the tape have none.
+Python copies a context to tasks, but to threads only in `asyncio.to_thread`. Here a thread gets
+the context in which it was started, and a job of a pool that in which it was submitted, because
+pools and their threads may outlive a tape. Threads that began before the tape do not use it.
 """
 
 from __future__ import annotations
@@ -14,34 +14,33 @@ from contextvars import Context, copy_context
 from functools import partial
 from typing import Any
 
-from harness.intercept.clock import Seam
-from harness.intercept.context import current
+from harness.intercept.context import Patch, current_tape
 
 
-def seams() -> Iterator[Seam]:
-    """What to put in place."""
-    yield threading.Thread, "start", _started
-    yield ThreadPoolExecutor, "submit", _submitted
+def patches() -> Iterator[Patch]:
+    """Yield the patches of threads and thread pools."""
+    yield threading.Thread, "start", _wrap_start
+    yield ThreadPoolExecutor, "submit", _wrap_submit
 
 
-def _started(original: Callable[[threading.Thread], None]) -> Callable[[threading.Thread], None]:
-    """`Thread.start`, by which every thread of Python's begins."""
+def _wrap_start(original: Callable[[threading.Thread], None]) -> Callable[[threading.Thread], None]:
+    """Wrap `Thread.start`, by which every Python thread begins."""
 
     def start(self: threading.Thread) -> None:
-        if current.get() is not None:
+        if current_tape.get() is not None:
             self.run = partial(copy_context().run, self.run)  # type: ignore[method-assign]
         original(self)
 
     return start
 
 
-def _submitted(original: Callable[..., Future[Any]]) -> Callable[..., Future[Any]]:
-    """`ThreadPoolExecutor.submit`; `map` and `loop.run_in_executor` call it too."""
+def _wrap_submit(original: Callable[..., Future[Any]]) -> Callable[..., Future[Any]]:
+    """Wrap `ThreadPoolExecutor.submit`; `map` and `loop.run_in_executor` call it too."""
 
     def submit(
         self: ThreadPoolExecutor, function: Callable[..., Any], /, *args: Any, **options: Any
     ) -> Future[Any]:
-        inside = partial(copy_context().run, function, *args, **options)
-        return Context().run(original, self, inside)  # it may start a thread, which is nobody's
+        in_context = partial(copy_context().run, function, *args, **options)
+        return Context().run(original, self, in_context)  # a new thread gets an empty context
 
     return submit

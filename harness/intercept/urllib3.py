@@ -1,4 +1,4 @@
-"""The seam in urllib3: its connection pools, which requests and so dashscope stand on."""
+"""The patch of urllib3: its connection pools, on which requests and so dashscope are built."""
 
 from __future__ import annotations
 
@@ -7,29 +7,36 @@ import io
 import math
 import time
 from collections import deque
-from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterable, Mapping
 from contextlib import contextmanager
 from itertools import accumulate
-from typing import Any, NoReturn, cast
+from types import ModuleType
+from typing import Any, cast
 
 import urllib3
 
 from harness.errors import RecordingFailed
 from harness.intercept.context import (
+    Patch,
+    Playback,
     Tape,
-    chunks_of,
-    letting_through,
-    on_the_way,
-    paced,
-    passes,
-    tape_for,
+    bypasses_tape,
+    in_passthrough,
+    intercept,
+    passthrough,
+    raise_error,
 )
 from harness.intercept.recorder import ResponseCapture
-from harness.types import Exchange, Request, Response
+from harness.types import Request, Response
 
 
-def on_tape(original: Callable[..., Any]) -> Callable[..., Any]:
-    """`HTTPConnectionPool.urlopen`, asking the tape first and letting it hear the answer."""
+def patches(library: ModuleType) -> tuple[Patch, ...]:
+    """Return the patches of urllib3."""
+    return ((library.HTTPConnectionPool, "urlopen", _wrap_urlopen),)
+
+
+def _wrap_urlopen(original: Callable[..., Any]) -> Callable[..., Any]:
+    """Wrap `HTTPConnectionPool.urlopen` to replay or capture the response."""
 
     def urlopen(
         self: urllib3.HTTPConnectionPool,
@@ -37,48 +44,51 @@ def on_tape(original: Callable[..., Any]) -> Callable[..., Any]:
         url: str,
         body: Any = None,
         headers: Any = None,
-        *more: Any,
+        *args: Any,
         **options: Any,
     ) -> Any:
-        if on_the_way.get():  # urllib3 asks again after a broken connection: heard already
-            return original(self, method, url, body, headers, *more, **options)
-        uri = whole(self.scheme or "", self.host, self.port, url)
-        if passes(uri):
-            with letting_through():
-                return original(self, method, url, body, headers, *more, **options)
-        asked = _request(method, uri, body, self.headers if headers is None else headers)
-        tape = tape_for(asked.method, asked.uri)
-        found = tape.find(asked)
-        if found is not None:
-            preload = options.get("preload_content", True)
-            return _Played(found, tape.pace, preload=preload, method=method, url=url)
-        listener = tape.listen(asked)
+        if in_passthrough.get():  # urllib3's own retry of a request that is captured already
+            return original(self, method, url, body, headers, *args, **options)
+        uri = absolute_uri(self.scheme or "", self.host, self.port, url)
+        if bypasses_tape(uri):
+            with passthrough():
+                return original(self, method, url, body, headers, *args, **options)
+        request = _request(method, uri, body, self.headers if headers is None else headers)
+        answer = intercept(request)
+        if isinstance(answer, Playback):
+            return _ReplayedResponse(
+                answer, method, url, preload=options.get("preload_content", True)
+            )
         if body is not None and not isinstance(body, str):
-            body = asked.body  # a file or a generator was read to its end
-        with letting_through():
-            response = original(self, method, url, body, headers, *more, **options)
-        _hear(response, listener, options)
+            body = request.body  # a file or a generator was read to its end
+        with passthrough():
+            response = original(self, method, url, body, headers, *args, **options)
+        _capture(response, answer, options)
         return response
 
     return urlopen
 
 
-def played(
+def replay(
     tape: Tape, method: str, uri: str, body: Any, headers: Any
 ) -> urllib3.HTTPResponse | None:
-    """Return the recorded response, unread; None if the request goes out. Raises CassetteMiss."""
-    found = tape.find(_request(method, uri, body, headers))
-    if found is None:
+    """Return the recorded response, unread; None if *tape* lets the request be sent.
+
+    Raises:
+        CassetteMiss: there is none, and nothing may be recorded.
+    """
+    exchange = tape.find(_request(method, uri, body, headers))
+    if exchange is None:
         return None
-    return _Played(found, tape.pace, preload=False, method=method, url=uri)
+    return _ReplayedResponse(Playback(exchange, tape.pace), method, uri, preload=False)
 
 
-def whole(scheme: str, host: str, port: int | None, url: str) -> str:
-    """The whole address of what is asked: a proxy is asked for one, anybody else for a path."""
-    if not url.startswith("/"):
-        return url
-    at = f":{port}" if port and port != _PORTS.get(scheme) else ""
-    return f"{scheme}://{f'[{host}]' if ':' in host else host}{at}{url}"
+def absolute_uri(scheme: str, host: str, port: int | None, target: str) -> str:
+    """Return the URI of a request target: a path, or the whole URI where a proxy is asked."""
+    if not target.startswith("/"):
+        return target
+    suffix = f":{port}" if port and port != _PORTS.get(scheme) else ""
+    return f"{scheme}://{f'[{host}]' if ':' in host else host}{suffix}{target}"
 
 
 _PORTS = {"http": 80, "https": 443}
@@ -86,86 +96,84 @@ _PORTS = {"http": 80, "https": 443}
 
 def _request(method: str, uri: str, body: Any, headers: Any) -> Request:
     pairs = tuple((str(n), _header_text(v)) for n, v in dict(headers or {}).items())
-    return Request(method.upper(), uri, pairs, _read(f"{method} {uri.partition('?')[0]}", body))
+    content = _read_body(f"{method} {uri.partition('?')[0]}", body)
+    return Request(method.upper(), uri, pairs, content)
 
 
-def _read(asked: str, body: Any) -> bytes:
-    """A body in one piece: a text, bytes of any kind, a file from where it stands, or pieces."""
+def _read_body(request: str, body: Any) -> bytes:
+    """Return all bytes of a text, a buffer, a file from its position on, or of an iterable."""
     if isinstance(body, str):
         return body.encode()
     if body is None or isinstance(body, bytes | bytearray | memoryview):
         return bytes(body or b"")
     if hasattr(body, "read"):
-        return _read(asked, body.read())
+        return _read_body(request, body.read())
     if not isinstance(body, Iterable) or isinstance(body, Mapping):
-        _refuse(asked, type(body).__name__)
-    return b"".join(_read(asked, piece) for piece in body)
-
-
-def _refuse(asked: str, kind: str) -> NoReturn:
-    """Raise RecordingFailed where no argument holds a key, see `context`."""
-    raise RecordingFailed(f"{asked}: a body of {kind} cannot be kept")
+        raise_error(RecordingFailed(f"{request}: cannot record a body of {type(body).__name__}"))
+    return b"".join(_read_body(request, piece) for piece in body)
 
 
 def _header_text(value: Any) -> str:
     return value.decode("latin-1") if isinstance(value, bytes) else str(value)
 
 
-def _hear(response: Any, listener: ResponseCapture, options: dict[str, Any]) -> None:
-    """Hear an answer that urllib3 hands out, whichever way its body is read."""
-    preloaded = options.get("preload_content", True)
-    headers = response.headers.copy()
-    if preloaded and options.get("decode_content", True) and "content-encoding" in headers:
-        headers.discard("content-encoding")  # decoded already
-        headers.discard("content-length")
-    listener.head(response.status, response.reason or "", tuple(headers.items()))
-    if preloaded:
-        listener.chunk(response.data)
-        listener.end()
+def _capture(response: Any, capture: ResponseCapture, options: dict[str, Any]) -> None:
+    """Capture a response that urllib3 returns, in whichever way its body is read."""
+    is_preloaded = options.get("preload_content", True)
+    is_decoded = (
+        is_preloaded
+        and options.get("decode_content", True)
+        and "content-encoding" in response.headers
+    )
+    headers = response.headers.items()
+    capture.start(response.status, response.reason or "", headers, is_decoded=is_decoded)
+    if is_preloaded:
+        capture.add_chunk(response.data)
+        capture.end()
     else:
-        response.__class__ = _Heard
-        response.listener = listener
+        response.__class__ = _CapturedResponse
+        response.capture = capture
 
 
-class _Heard(urllib3.HTTPResponse):
-    """An answer whose body is heard below everything that reads it, as it came over the network.
+class _CapturedResponse(urllib3.HTTPResponse):
+    """A response whose body is captured below all that reads it, as it comes from the network.
 
-    All of urllib3's ways to read a body end in `_fp_read` or, where it comes in chunks, in
-    `_handle_chunk`, inside of `_error_catcher`; what was read to its end is released.
+    All of urllib3's ways to read a body end in `_fp_read` or, for chunked bodies, in
+    `_handle_chunk`, inside of `_error_catcher`; a response that was read to its end is released.
     """
 
-    listener: ResponseCapture
-    _part = b""
+    capture: ResponseCapture
+    _partial_chunk = b""
 
     def _fp_read(self, amt: int | None = None, *, read1: bool = False) -> bytes:
         data = super()._fp_read(amt, read1=read1)
-        self.listener.chunk(data)
+        self.capture.add_chunk(data)
         return data
 
     def _handle_chunk(self, amt: int | None) -> bytes:
         data = super()._handle_chunk(amt)
-        self._part += data
-        if self.chunk_left is None:  # a reader may take a chunk piece by piece
-            self._hear_part()
+        self._partial_chunk += data
+        if self.chunk_left is None:  # a reader may take a chunk in several pieces
+            self._add_partial_chunk()
         return data
 
-    def _hear_part(self) -> None:
-        self.listener.chunk(self._part)
-        self._part = b""
+    def _add_partial_chunk(self) -> None:
+        self.capture.add_chunk(self._partial_chunk)
+        self._partial_chunk = b""
 
     @contextmanager
     def _error_catcher(self) -> Generator[None, None, None]:
-        with super()._error_catcher():  # it releases the connection of a broken answer too
+        with super()._error_catcher():  # it releases the connection of a broken response too
             try:
                 yield
-            except GeneratorExit:  # the caller wants no more
+            except GeneratorExit:  # the caller reads no more
                 raise
             except BaseException:
-                self.listener.broke()
+                self.capture.fail()
                 raise
             if self._original_response and self._original_response.isclosed():
-                self._hear_part()
-                self.listener.end()
+                self._add_partial_chunk()
+                self.capture.end()
 
     def stream(
         self, amt: int | None = 2**16, decode_content: bool | None = None
@@ -184,31 +192,29 @@ class _Heard(urllib3.HTTPResponse):
         self._stop()
 
     def _stop(self) -> None:
-        self._hear_part()
-        self.listener.stopped()
+        self._add_partial_chunk()
+        self.capture.stop()
 
 
-class _Played(urllib3.HTTPResponse):
-    """A recorded answer as urllib3 would have given it."""
+class _ReplayedResponse(urllib3.HTTPResponse):
+    """A recorded response as urllib3 would have returned it."""
 
-    def __init__(
-        self, found: Exchange, pace: float, *, preload: bool, method: str, url: str
-    ) -> None:
-        answer = found.response
-        self._found = found
-        self._pace = pace
+    def __init__(self, playback: Playback, method: str, url: str, *, preload: bool) -> None:
+        self._playback = playback
+        response = playback.response
+        has_cookies = response.header("set-cookie") is not None
         super().__init__(
-            _Body(found, pace),
-            headers=urllib3.HTTPHeaderDict(answer.headers),
-            status=answer.status,
+            _Body(playback),
+            headers=urllib3.HTTPHeaderDict(response.headers),
+            status=response.status,
             version=11,
             version_string="HTTP/1.1",
-            reason=answer.reason,
+            reason=response.reason,
             preload_content=preload,
             enforce_content_length=False,
             request_method=method,
             request_url=url,
-            original_response=cast("Any", _Head(answer)) if answer.header("set-cookie") else None,
+            original_response=cast("Any", _OriginalResponse(response)) if has_cookies else None,
         )
 
     def stream(
@@ -217,10 +223,11 @@ class _Played(urllib3.HTTPResponse):
         if "content-encoding" in self.headers:
             yield from super().stream(amt, decode_content)
             return
-        for wait, chunk in paced(self._found, self._pace):
-            if wait:
-                time.sleep(wait)
-            yield from _cut(chunk, amt or len(chunk))
+        for delay, chunk in self._playback.paced_chunks():
+            if delay:
+                time.sleep(delay)
+            size = amt or len(chunk)
+            yield from (chunk[start : start + size] for start in range(0, len(chunk), size))
         self.close()
 
     def read_chunked(
@@ -229,38 +236,33 @@ class _Played(urllib3.HTTPResponse):
         yield from self.stream(amt, decode_content)
 
 
-class _Head:
-    """The head of an answer, where requests looks for its cookies; it has no connection."""
+class _OriginalResponse:
+    """The response of http.client, in which requests looks for cookies; it has no connection."""
 
-    def __init__(self, answer: Response) -> None:
+    def __init__(self, response: Response) -> None:
         self.msg = http.client.HTTPMessage()
-        for name, value in answer.headers:
+        for name, value in response.headers:
             self.msg[name] = value
 
     def isclosed(self) -> bool:
-        """Not before it is read."""
+        """Return False, so that urllib3 reads the body."""
         return False
 
     def close(self) -> None:
-        """There is nothing to be closed."""
+        """Do nothing."""
 
 
 class _Body(io.BytesIO):
-    """A recorded body for all other ways to read; what is in a chunk can be read once it came."""
+    """A recorded body that is read in any other way, in which each chunk comes at its time."""
 
-    def __init__(self, found: Exchange, pace: float) -> None:
-        super().__init__(found.response.body)
-        begins = accumulate((len(chunk) for chunk in chunks_of(found)), initial=0)
-        waits = (wait for wait, _ in paced(found, pace))
-        self._coming = deque(pair for pair in zip(waits, begins, strict=False) if pair[0])
+    def __init__(self, playback: Playback) -> None:
+        super().__init__(playback.response.body)
+        starts = accumulate((len(chunk) for chunk in playback.chunks()), initial=0)
+        chunks = zip(playback.delays(), starts, strict=False)
+        self._delayed = deque((delay, start) for delay, start in chunks if delay)
 
     def read(self, size: int | None = -1, /) -> bytes:
         end = math.inf if size is None or size < 0 else self.tell() + size
-        while self._coming and self._coming[0][1] < end:
-            time.sleep(self._coming.popleft()[0])
+        while self._delayed and self._delayed[0][1] < end:
+            time.sleep(self._delayed.popleft()[0])
         return super().read(size)
-
-
-def _cut(chunk: bytes, size: int) -> Iterator[bytes]:
-    """A chunk in the pieces a reader asked for."""
-    return (chunk[at : at + size] for at in range(0, len(chunk), size))

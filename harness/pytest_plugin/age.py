@@ -1,4 +1,4 @@
-"""Cassettes that are older than `--max-cassette-age` allows: a warning, or a failure."""
+"""The age limit of cassettes, `--max-cassette-age`: older ones cause a warning or a failure."""
 
 from __future__ import annotations
 
@@ -13,19 +13,19 @@ if TYPE_CHECKING:
 
 
 class CassetteAgeWarning(pytest.PytestWarning):
-    """A test was answered from a cassette that is older than it should be.
+    """A test was answered from a cassette that is older than allowed.
 
-    As any warning, it fails tests where `filterwarnings` says `error`.
+    As any warning, it fails tests where `filterwarnings` has `error`.
     """
 
 
-def options(group: pytest.OptionGroup) -> None:
-    """The options about age."""
+def add_options(group: pytest.OptionGroup) -> None:
+    """Add the options about the age of cassettes."""
     group.addoption(
         "--max-cassette-age",
         type=_limit,
         metavar="AGE",
-        help="warn of answers from a cassette that is older, or of unknown age: 12h, 30d, 4w",
+        help="warn if a cassette is older or of unknown age: 12h, 30d, 4w",
     )
     group.addoption(
         "--max-cassette-age-fails",
@@ -45,21 +45,21 @@ def _limit(text: str) -> Limit:
 
 
 def check_options(config: pytest.Config) -> None:
-    """Raises pytest.UsageError where something should fail that is not asked for."""
+    """Raise pytest.UsageError if the options do not go together."""
     if config.getoption("--max-cassette-age-fails") and not config.getoption("--max-cassette-age"):
         raise pytest.UsageError(
-            "--max-cassette-age-fails goes with --max-cassette-age, such as --max-cassette-age=30d"
+            "--max-cassette-age-fails requires --max-cassette-age, such as --max-cassette-age=30d"
         )
 
 
-def tell_age(item: pytest.Item, cassette: str, told: Provenance) -> None:
-    """Warn of a cassette that is too old, or fail."""
-    allowed: Limit | None = item.config.getoption("--max-cassette-age")
-    if allowed is None:
+def check_age(item: pytest.Item, cassette: str, provenance: Provenance) -> None:
+    """Warn, or fail the test, if its cassette is older than allowed."""
+    limit: Limit | None = item.config.getoption("--max-cassette-age")
+    if limit is None:
         return
     from harness.cassette.age import findings, now
 
-    for finding in findings(told, allowed, now()):
+    for finding in findings(provenance, limit, now()):
         message = f"{cassette}: {finding.message}"
         if item.config.getoption("--max-cassette-age-fails"):
             pytest.fail(message, pytrace=False)

@@ -1,7 +1,7 @@
-"""What fixtures send to the network: it is on no cassette, and not passed over in silence.
+"""The connections that fixtures open: they are not recorded, but counted in the closing line.
 
-A cassette is in place while the test itself runs, so that a test knows its secrets and settings by
-then. What its fixtures reach before and after is counted by the closing line.
+A cassette is in use only while the test itself runs, because the test's secrets and settings are
+known by then. What its fixtures send before and after is not on it.
 """
 
 from __future__ import annotations
@@ -13,55 +13,55 @@ from typing import Any
 
 import pytest
 
-from harness.pytest_plugin.cassettes import asks
-from harness.pytest_plugin.summary import tell_of_fixtures
+from harness.pytest_plugin.cassettes import has_cassette
+from harness.pytest_plugin.summary import note_fixture_connection
 
 
-class Outside:
-    """Watches connections while fixtures of tests with a cassette are set up and taken down.
+class FixtureConnections:
+    """Watches connections while fixtures of tests with a cassette are set up and torn down.
 
-    It is put in place at the first such test, and stays until the end: tapes are patched over it.
+    The patch is installed for the first such test and stays to the end, below those of tapes.
     """
 
     def __init__(self) -> None:
-        self._watched: pytest.Item | None = None
-        self._connect: Callable[..., Any] | None = None
-        self._own: Any = None
+        self._item: pytest.Item | None = None
+        self._patch: Callable[..., Any] | None = None
+        self._original: Any = None
 
     @contextmanager
-    def watching(self, item: pytest.Item) -> Iterator[None]:
-        """Inside, connections to other machines are told of as those of a test's fixtures."""
-        if not asks(item):
+    def watch(self, item: pytest.Item) -> Iterator[None]:
+        """Note connections to other machines inside as those of the test's fixtures."""
+        if not has_cassette(item):
             yield
             return
-        if self._connect is None:
-            self._put_in_place()
-        self._watched = item
+        if self._patch is None:
+            self._install()
+        self._item = item
         try:
             yield
         finally:
-            self._watched = None
+            self._item = None
 
-    def _put_in_place(self) -> None:
-        from harness.intercept.hosts import is_local
+    def _install(self) -> None:
+        from harness.config.hosts import is_local
 
         original = socket.socket.connect
-        self._own = vars(socket.socket).get("connect")  # mostly it is inherited
+        self._original = vars(socket.socket).get("connect")  # usually it is inherited
 
         def connect(connection: socket.socket, address: Any) -> Any:
             is_network = connection.family in (socket.AF_INET, socket.AF_INET6)
-            if self._watched is not None and is_network and not is_local(str(address[0])):
-                tell_of_fixtures(self._watched, str(address[0]))
+            if self._item is not None and is_network and not is_local(str(address[0])):
+                note_fixture_connection(self._item, str(address[0]))
             return original(connection, address)
 
-        self._connect = connect
+        self._patch = connect
         socket.socket.connect = connect  # type: ignore[assignment, method-assign]
 
     def pytest_unconfigure(self) -> None:
-        """Connections are as they were, unless somebody else patched them meanwhile."""
-        if self._connect is None or vars(socket.socket).get("connect") is not self._connect:
+        """Remove the patch, unless another one was installed over it."""
+        if self._patch is None or vars(socket.socket).get("connect") is not self._patch:
             return
-        if self._own is None:
+        if self._original is None:
             del socket.socket.connect
         else:
-            socket.socket.connect = self._own  # type: ignore[method-assign]
+            socket.socket.connect = self._original  # type: ignore[method-assign]

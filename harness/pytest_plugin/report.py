@@ -1,4 +1,4 @@
-"""The report page of a test run: of the cassettes that its tests had."""
+"""The report page of a test run, `--cassette-report`: of all cassettes that its tests used."""
 
 from __future__ import annotations
 
@@ -8,53 +8,54 @@ import pytest
 
 from harness.pytest_plugin.listing import cassette_of
 
-_NAME = "harness-cassette"
+_CASSETTE = "harness-cassette"
 
 
-class Reporting:
-    """Writes the report when all tests are over; with several processes, the one that leads them.
+class CassetteReport:
+    """Writes the report after all tests; with several processes, the main one does.
 
-    Each recording is checked by the rules of the wire. What else a test found is pytest's to tell.
+    Each recording is checked by the response-format rules. What else a test found is in pytest's
+    own report.
     """
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
-        self._used: dict[str, None] = {}
-        self._told = ""
+        self._used: set[str] = set()
+        self._message = ""
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_makereport(self, item: pytest.Item, call: pytest.CallInfo[None]) -> None:
-        """A test's report names its cassette, from whatever process it comes."""
+        """Add the path of its cassette to a test's report, in whatever process."""
         path = cassette_of(item) if call.when == "call" else None
         if path is not None:
-            item.user_properties.append((_NAME, str(path)))
+            item.user_properties.append((_CASSETTE, str(path)))
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
-        """One more cassette, if this test has one."""
+        """Note the cassette that a test's report names."""
         if report.when == "call":
-            self._used.update((str(v), None) for name, v in report.user_properties if name == _NAME)
+            self._used |= {str(v) for name, v in report.user_properties if name == _CASSETTE}
 
     def pytest_sessionfinish(self, session: pytest.Session) -> None:
-        """The folder, or why there is none."""
-        there = [Path(path) for path in sorted(self._used) if Path(path).is_file()]
+        """Write the report."""
         if hasattr(session.config, "workerinput"):
             return
-        if not there:
-            self._told = "harness: no report: no test had a cassette"
+        paths = [Path(path) for path in sorted(self._used) if Path(path).is_file()]
+        if not paths:
+            self._message = "harness: no report: no test had a cassette"
             return
         from harness.errors import HarnessError
         from harness.report import comparison_report
         from harness.report.folder import write_folder
 
         try:
-            write_folder(comparison_report.cassettes(there), self._folder)
+            write_folder(comparison_report.cassettes(paths), self._folder)
         except HarnessError as error:
-            self._told = f"harness: no report: {error}"
+            self._message = f"harness: no report: {error}"
             session.exitstatus = pytest.ExitCode.USAGE_ERROR
         else:
-            self._told = f"harness: the report is in {self._folder}"
+            self._message = f"harness: the report is in {self._folder}"
 
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
-        """Where it is."""
-        if self._told:
-            terminalreporter.write_line(self._told)
+        """Write where the report is, or why there is none."""
+        if self._message:
+            terminalreporter.write_line(self._message)

@@ -172,7 +172,7 @@ def test_a_replay_at_a_pace(harness: Harness, folder: Path) -> None:
     for wrong in ("-1", "nan", "inf"):
         done = harness("replay", f"--pace={wrong}", folder=folder)
         assert done.code == 2
-        assert "is no pace; allowed: 0 (at once), 1 (as recorded)" in done.err
+        assert "is not a valid pace; expected 0 (instant), 1 (as recorded)" in done.err
     assert harness("replay", "--pace=fast", folder=folder).code == 2
 
 

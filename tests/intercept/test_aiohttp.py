@@ -15,7 +15,7 @@ from dashscope.api_entities.aio_session import close_shared_aio_session
 
 from harness.cassette import dumps, loads, written
 from harness.errors import CassetteMiss, NoActiveCassette
-from harness.intercept import Player, Recorder, in_place, prove_stock_reads
+from harness.intercept import Player, Recorder, prove_stock_reads, use_tape
 from harness.providers.dashscope.sandbox import KEY as DASHSCOPE_KEY
 from harness.secrets.redactor import Redactor
 from harness.types import Cassette
@@ -49,10 +49,10 @@ def test_json_text_and_cookies(server: Server) -> None:
             ]
 
     tape = Recorder(Redactor())
-    with in_place(tape):
+    with use_tape(tape):
         live = asyncio.run(ask())
     assert live[0] == {"a": "你好"}
-    with in_place(replayed(tape)):
+    with use_tape(replayed(tape)):
         assert asyncio.run(ask()) == live
     assert len(server.asked) == 2
 
@@ -69,10 +69,10 @@ def test_redirects_are_two_exchanges(server: Server) -> None:
             return str(got.url), len(got.history)
 
     tape = Recorder(Redactor())
-    with in_place(tape):
+    with use_tape(tape):
         assert asyncio.run(ask()) == (f"{server.base}/json", 1)
     assert [e.response.status for e in tape.exchanges()] == [302, 200]
-    with in_place(replayed(tape)):
+    with use_tape(replayed(tape)):
         assert asyncio.run(ask()) == (f"{server.base}/json", 1)
 
 
@@ -91,10 +91,10 @@ def test_lines_and_fixed_sizes_of_a_recorded_body(server: Server) -> None:
             return read
 
     tape = Recorder(Redactor())
-    with in_place(tape):
+    with use_tape(tape):
         lines, sevens, exact = asyncio.run(ask())
     player = replayed(tape)
-    with in_place(player):
+    with use_tape(player):
         again = asyncio.run(ask())
     assert again[0] == lines
     assert b"".join(again[1]) == b"".join(sevens)
@@ -136,12 +136,12 @@ def test_a_chunk_may_be_larger_than_the_buffer(
     address = f"{server.base}/{path}?{size}"
     live = asyncio.run(read_in_every_way(address))
     tape = Recorder(Redactor())
-    with in_place(tape):
+    with use_tape(tape):
         asyncio.run(_once(address))
     (told,) = loads(dumps(Cassette(tape.exchanges()))).exchanges
     assert len(told.response.body) == size
     player = Player(Cassette((replace(told, chunks=()) if in_one else told,) * len(live)))
-    with in_place(player):
+    with use_tape(player):
         assert asyncio.run(read_in_every_way(address)) == live
     assert player.unused() == ()
 
@@ -179,9 +179,9 @@ def test_a_line_may_be_as_long_as_live(
 
     live = asyncio.run(ask(session, request_))
     tape = Recorder(Redactor())
-    with in_place(tape):
+    with use_tape(tape):
         asyncio.run(ask({"read_bufsize": 2**21}, {}))
-    with in_place(replayed(tape)):
+    with use_tape(replayed(tape)):
         assert asyncio.run(ask(session, request_)) == live
 
 
@@ -196,7 +196,7 @@ def test_a_body_that_is_read_too_slowly_is_no_answer(server: Server) -> None:
                 await answer.read()
 
     tape = Recorder(Redactor())
-    with in_place(tape):
+    with use_tape(tape):
         asyncio.run(ask())
     server.go.set()
     assert tape.exchanges() == ()
@@ -214,7 +214,7 @@ def test_the_callers_middlewares_are_around_the_tape(server: Server) -> None:
             await (await session.get(f"{server.base}/json")).read()
 
     tape = Recorder(Redactor())
-    with in_place(tape):
+    with use_tape(tape):
         asyncio.run(ask())
     (exchange,) = tape.exchanges()
     assert dict(exchange.request.headers)["accept"] == "text/x-more"
@@ -224,7 +224,7 @@ def test_a_request_of_another_context_is_an_error(server: Server) -> None:
     """A task that began before the tape was in place has none."""
 
     async def ask() -> None:
-        with in_place(Recorder(Redactor())):
+        with use_tape(Recorder(Redactor())):
             await asyncio.sleep(0.05)
 
     async def both() -> None:
@@ -242,7 +242,7 @@ def test_a_request_of_another_context_is_an_error(server: Server) -> None:
 def test_without_a_tape_it_is_as_ever() -> None:
     """The method is aiohttp's own again."""
     before = aiohttp.ClientSession._request
-    with in_place(Recorder(Redactor())):
+    with use_tape(Recorder(Redactor())):
         assert aiohttp.ClientSession._request is not before
     assert aiohttp.ClientSession._request is before
 
@@ -253,10 +253,10 @@ def test_it_is_not_imported_and_patched_when_it_comes(python: Python) -> None:
 import sys
 import harness.intercept
 from harness.secrets.redactor import Redactor
-with harness.intercept.in_place(harness.intercept.Recorder(Redactor())):
+with harness.intercept.use_tape(harness.intercept.Recorder(Redactor())):
     print("aiohttp" in sys.modules)
 print(len([finder for finder in sys.meta_path if "harness" in type(finder).__module__]))
-with harness.intercept.in_place(harness.intercept.Recorder(Redactor())):
+with harness.intercept.use_tape(harness.intercept.Recorder(Redactor())):
     import aiohttp
     print(aiohttp.ClientSession._request.__module__)
 print(aiohttp.ClientSession._request.__module__)
@@ -304,14 +304,14 @@ def test_the_sdk_reads_from_the_tape_what_it_read_live(
 ) -> None:
     """Answers and refusals; by way of a file that holds no key, and that stock vcrpy reads."""
     tape = Recorder(Redactor((DASHSCOPE_KEY,)))
-    with in_place(tape):
+    with use_tape(tape):
         live = dash(sandbox, stream=stream, words=words)
     cassette = Cassette(tape.exchanges())
     text = dumps(cassette)
     prove_stock_reads(written(cassette), cassette)
     assert DASHSCOPE_KEY not in text
     player = Player(loads(text))
-    with in_place(player):
+    with use_tape(player):
         assert dash("http://elsewhere.invalid", stream=stream, words=words) == live
     assert player.unused() == ()
     assert len(live) > 1 or not stream or words == "触发限流"
@@ -321,6 +321,6 @@ def test_the_sdk_reads_from_the_tape_what_it_read_live(
 def test_the_sdk_does_not_swallow_a_miss(stream: bool) -> None:
     """Nor does it try again, and sleep, before it lets it through."""
     began = time.perf_counter()
-    with in_place(Player(Cassette(()))), pytest.raises(CassetteMiss, match="the cassette is empty"):
+    with use_tape(Player(Cassette(()))), pytest.raises(CassetteMiss, match="the cassette is empty"):
         dash("http://elsewhere.invalid", stream=stream)
     assert time.perf_counter() - began < 2

@@ -34,7 +34,7 @@ from dashscope.api_entities.http_request import close_shared_sync_session
 import harness
 from harness.cassette import dumps
 from harness.cassette.store import Store
-from harness.intercept import Player, Recorder, ReplayOrRecord, Tape, clock, in_place
+from harness.intercept import Player, Recorder, ReplayOrRecord, Tape, clock, use_tape
 from harness.providers.dashscope.sandbox import KEY as DASHSCOPE_KEY
 from harness.providers.servers import PROVIDER_SERVERS
 from harness.providers.zhipu.sandbox import KEY as ZHIPUAI_KEY
@@ -61,7 +61,7 @@ def quickly() -> Iterator[None]:
 @contextmanager
 def replaying(*exchanges: Exchange) -> Iterator[Player]:
     """A replay that sleeps for minutes, quickly."""
-    with quickly(), in_place(Player(Cassette(exchanges))) as tape:
+    with quickly(), use_tape(Player(Cassette(exchanges))) as tape:
         assert isinstance(tape, Player)
         yield tape
 
@@ -360,7 +360,7 @@ def test_a_timeout_without_any_sleep_is_as_long_as_it_says() -> None:
         with pytest.raises(TimeoutError):
             await asyncio.wait_for(asyncio.Event().wait(), 0.05)
 
-    with in_place(Player(Cassette(()))):
+    with use_tape(Player(Cassette(()))):
         began = threading.Event()
         asyncio.run(main())
     assert not began.is_set()
@@ -407,7 +407,7 @@ def test_everywhere_else_time_is_as_it_was() -> None:
 
     thread = threading.Thread(target=before)
     thread.start()
-    with in_place(Player(Cassette(()))):
+    with use_tape(Player(Cassette(()))):
         time.sleep(100)
         assert far_from(time.monotonic())
         inside.set()
@@ -417,7 +417,7 @@ def test_everywhere_else_time_is_as_it_was() -> None:
             Recorder(Redactor()),
             ReplayOrRecord(Player(Cassette(())), Recorder(Redactor())),
         ):
-            with in_place(tape):
+            with use_tape(tape):
                 outside()
         assert far_from(time.monotonic())
     outside()
@@ -427,9 +427,9 @@ def test_everywhere_else_time_is_as_it_was() -> None:
 def test_every_replay_has_its_own_time() -> None:
     """What was slept in one has not passed in another."""
     first, second = Player(Cassette(())), Player(Cassette(()))
-    with in_place(first):
+    with use_tape(first):
         time.sleep(100)
-        with in_place(second):
+        with use_tape(second):
             assert not far_from(time.monotonic())
         assert far_from(time.monotonic())
 
@@ -437,7 +437,7 @@ def test_every_replay_has_its_own_time() -> None:
 def test_names_are_as_they_were_afterwards() -> None:
     """Also those that were bound early."""
     before = time.sleep, time.time, asyncio.sleep, early_sleep
-    with in_place(Player(Cassette(()))):
+    with use_tape(Player(Cassette(()))):
         now = time.sleep, time.time, asyncio.sleep, early_sleep
         assert all(a is not b for a, b in zip(before, now, strict=True))
         assert now[0].__name__ == "sleep"
@@ -474,7 +474,7 @@ def test_a_module_that_takes_the_place_of_another_is_looked_at() -> None:
 
 def test_who_waits_for_what_really_happens_does() -> None:
     """A process is waited for in the world's time."""
-    with in_place(Player(Cassette(()))):
+    with use_tape(Player(Cassette(()))):
         time.sleep(100)
         with pytest.raises(subprocess.TimeoutExpired):
             subprocess.run([sys.executable, "-c", "import time; time.sleep(9)"], timeout=0.1)
@@ -490,7 +490,7 @@ def test_at_a_pace_sleeps_take_that_part_of_their_time(pace: float) -> None:
         await asyncio.gather(asyncio.sleep(3), anyio.sleep(3))
 
     began = time.perf_counter()
-    with in_place(Player(Cassette(()), pace=pace)):
+    with use_tape(Player(Cassette(()), pace=pace)):
         seen = time.time()
         time.sleep(3)
         asyncio.run(main())
@@ -586,13 +586,13 @@ def test_forty_polls_by_an_sdk_replay_in_no_time(
     """Whoever waits, the user's own loop or the SDK's; every state that was recorded is seen."""
     monkeypatch.setattr(dashscope, "base_http_api_url", dashscope.base_http_api_url)
     tape = Recorder(Redactor((ZHIPUAI_KEY, DASHSCOPE_KEY)))
-    with in_place(tape), impatient():
+    with use_tape(tape), impatient():
         done = work(slow_sandbox, 0.001)
     assert done.startswith("SUCCE")
     # Asynchronously, DashScope's SDK asks with a slash at the end, and is redirected each time.
     assert sum(bool(e.response.body) for e in tape.exchanges()) == 1 + POLLS
     player = Player(Cassette(tape.exchanges()))
-    with quickly(), in_place(player):
+    with quickly(), use_tape(player):
         assert work("http://elsewhere.invalid", 15) == done
     assert player.unused() == ()
 
@@ -610,6 +610,6 @@ def impatient() -> Iterator[None]:
 def test_a_tape_in_a_tape(tmp_path: Path) -> None:
     """A scenario that is replayed in a block of code has its own time."""
     tapes: list[Tape] = [Player(Cassette(())), Player(Cassette(()))]
-    with in_place(tapes[0]), in_place(tapes[1]):
+    with use_tape(tapes[0]), use_tape(tapes[1]):
         time.sleep(50)
-    assert [tape.clock.ahead > 49 for tape in tapes if tape.clock] == [False, True]
+    assert [tape.clock.offset > 49 for tape in tapes if tape.clock] == [False, True]

@@ -12,6 +12,7 @@ import openai
 import pytest
 
 import harness
+from harness.api.use_cassette import RecordMode
 from harness.cassette import store
 from harness.errors import BadHook, CassetteMiss, SecretNotRedacted
 from harness.types import Exchange, Request, Response
@@ -30,15 +31,18 @@ def without_trace(request: Request) -> Request:
 def test_a_request_is_compared_as_match_gives_it_back(server: Server, tmp_path: Path) -> None:
     """The request itself is sent and recorded; a CassetteMiss shows what was compared."""
     path = tmp_path / "a.yaml"
-    with harness.use_cassette(path, record="all", match=without_trace):
+    with harness.use_cassette(path, record="all", normalize_request=without_trace):
         httpx.get(f"{server.base}/json?trace=1&a=1")
     assert server.asked[0][1] == "/json?trace=1&a=1"
     assert store.read(path).exchanges[0].request.uri.endswith("/json?trace=1&a=1")
-    with harness.use_cassette(path, match=without_trace):
+    with harness.use_cassette(path, normalize_request=without_trace):
         assert httpx.get(f"{server.base}/json?a=1&trace=2").status_code == 200
     with (
-        pytest.raises(CassetteMiss, match=r"(?s)query: recorded \"a=1\", asked \"a=2\"$"),
-        harness.use_cassette(path, match=without_trace),
+        pytest.raises(
+            CassetteMiss,
+            match=r"(?s)query: expected \(cassette\) \"a=1\", actual \(your request\) \"a=2\"$",
+        ),
+        harness.use_cassette(path, normalize_request=without_trace),
     ):
         httpx.get(f"{server.base}/json?trace=3&a=2")
     with pytest.raises(CassetteMiss), harness.use_cassette(path):
@@ -60,9 +64,9 @@ def test_match_may_look_at_a_header(server: Server, tmp_path: Path) -> None:
     with harness.use_cassette(path, record="all"):
         ask("text/a")
         ask("text/b")
-    with harness.use_cassette(path, match=by_type):
+    with harness.use_cassette(path, normalize_request=by_type):
         assert [ask("text/b"), ask("text/a")] == [200, 200]
-    with pytest.raises(CassetteMiss), harness.use_cassette(path, match=by_type):
+    with pytest.raises(CassetteMiss), harness.use_cassette(path, normalize_request=by_type):
         ask("text/c")
     assert SECRET not in str(seen)
 
@@ -83,7 +87,7 @@ def test_what_is_not_to_be_kept_is_answered_all_the_same(server: Server, tmp_pat
     assert [e.response.status for e in store.read(path).exchanges] == [200]
     with harness.use_cassette(tmp_path / "b.yaml", record="all", before_record=lambda _: None) as t:
         httpx.get(f"{server.base}/json")
-    assert (t.went_out, t.written, (tmp_path / "b.yaml").exists()) == (True, False, False)
+    assert (t.used_network, t.written, (tmp_path / "b.yaml").exists()) == (True, False, False)
 
 
 def test_another_request_and_response_may_be_kept(server: Server, tmp_path: Path) -> None:
@@ -144,10 +148,15 @@ def test_a_hook_may_take_out_what_would_be_refused(server: Server, tmp_path: Pat
 
 
 @pytest.mark.parametrize(
-    ("hook", "record"), [("match", "none"), ("match", "missing"), ("before_record", "all")]
+    ("hook", "record"),
+    [
+        ("normalize_request", "none"),
+        ("normalize_request", "missing"),
+        ("before_record", "all"),
+    ],
 )
 def test_a_hook_that_gives_back_something_else(
-    server: Server, tmp_path: Path, hook: str, record: str
+    server: Server, tmp_path: Path, hook: str, record: RecordMode
 ) -> None:
     """Is told of by its name, and nothing is written."""
     path = tmp_path / "a.yaml"
@@ -156,7 +165,7 @@ def test_a_hook_that_gives_back_something_else(
     before = path.read_bytes()
     wrong: Any = {hook: lambda _: "text"}
     with (
-        pytest.raises(BadHook, match=f"{hook} has to give back .*, not str$"),
+        pytest.raises(BadHook, match=f"{hook} has to return .*, actual: str$"),
         harness.use_cassette(path, record=record, **wrong),
     ):
         httpx.get(f"{server.base}/json")
@@ -174,11 +183,14 @@ NO_REQUESTS: list[dict[str, Any]] = [
 @pytest.mark.parametrize("wrong", NO_REQUESTS, ids=str)
 def test_match_gives_back_a_whole_request(server: Server, tmp_path: Path, wrong: Any) -> None:
     """What is none is told of by the hook's name, whatever library asks."""
-    told = r"^match gave back (a Request whose \w+ is \w+|headers that are no pairs .*)$"
-    hook: dict[str, Any] = {"match": lambda request: replace(request, **wrong)}
+    message = (
+        r"^normalize_request has to return "
+        r"(a Request whose \w+ is \w+|headers as pairs of name and value), actual: \w+$"
+    )
+    hook: dict[str, Any] = {"normalize_request": lambda request: replace(request, **wrong)}
     with harness.use_cassette(tmp_path / "a.yaml", record="all"):
         httpx.get(f"{server.base}/json")
-    with pytest.raises(BadHook, match=told), harness.use_cassette(tmp_path / "a.yaml", **hook):
+    with pytest.raises(BadHook, match=message), harness.use_cassette(tmp_path / "a.yaml", **hook):
         httpx.get(f"{server.base}/json")
 
 
@@ -199,7 +211,7 @@ def test_before_record_gives_back_a_whole_exchange(
     """What nobody could read again is not written."""
     path = tmp_path / "a.yaml"
     with (
-        pytest.raises(BadHook, match=r"^before_record gave back "),
+        pytest.raises(BadHook, match=r"^before_record has to return .*, actual: "),
         harness.use_cassette(path, record="all", before_record=lambda e: replace(e, **wrong)),
     ):
         httpx.get(f"{server.base}/json")
@@ -217,8 +229,8 @@ def test_no_sdk_tries_again_where_match_raises(tmp_path: Path) -> None:
     (tmp_path / "a.yaml").write_text("interactions: []\nversion: 1\n")
     client = openai.OpenAI(api_key="x", max_retries=5)
     with (
-        pytest.raises(BadHook, match=r"^match raised ValueError: mine$") as caught,
-        harness.use_cassette(tmp_path / "a.yaml", match=broken),
+        pytest.raises(BadHook, match=r"^normalize_request raised ValueError: mine$") as caught,
+        harness.use_cassette(tmp_path / "a.yaml", normalize_request=broken),
     ):
         client.models.list()
     assert isinstance(caught.value.__cause__, ValueError)

@@ -1,4 +1,4 @@
-"""Hosts that are allowed: reached past the tape, and nothing else is."""
+"""Requests and connections to allowed hosts, and to no others."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import pytest
 
 import harness
 from harness.errors import CassetteMiss, ConnectionBlocked, HarnessError
-from harness.intercept import Hosts, Player, Recorder, in_place
+from harness.intercept import AllowedHosts, Player, Recorder, use_tape
 from harness.secrets.redactor import Redactor
 from harness.types import Cassette
 
@@ -44,15 +44,15 @@ def quiet() -> None:
 def test_an_allowed_host_is_reached_past_the_tape(
     server: Server, client: Client, path: str
 ) -> None:
-    """Whatever library asks, neither recorded nor replayed; the next host is not."""
+    """Whatever library asks, unrecorded and unplayed; the next host is not."""
     tape = Recorder(Redactor())
     for running in (tape, Player(Cassette(()))):
-        with in_place(running, Hosts((f"{server.host}:{server.port}",))):
+        with use_tape(running, AllowedHosts((f"{server.host}:{server.port}",))):
             assert client("GET", server.base + path, None, quiet).body == STREAM
     assert tape.exchanges() == ()
     assert [asked[1] for asked in server.asked] == [path, path]
     with (
-        in_place(Player(Cassette(())), Hosts((f"{server.host}:1", "elsewhere"))),
+        use_tape(Player(Cassette(())), AllowedHosts((f"{server.host}:1", "elsewhere"))),
         pytest.raises(CassetteMiss),
     ):
         client("GET", server.base + path, None, quiet)
@@ -61,8 +61,8 @@ def test_an_allowed_host_is_reached_past_the_tape(
 @pytest.mark.parametrize("way", [way for way in WAYS if way is not by_asyncio])
 def test_sockets_reach_an_allowed_host(server: Server, way: Callable[[Server], object]) -> None:
     """A database is no HTTP."""
-    hosts = Hosts(("localhost",))
-    with in_place(Player(Cassette(())), hosts):
+    hosts = AllowedHosts(("localhost",))
+    with use_tape(Player(Cassette(())), hosts):
         opened = way(server)
         if hasattr(opened, "close"):
             opened.close()
@@ -79,12 +79,12 @@ def test_an_allowed_name_is_looked_up_and_reached(server: Server) -> None:
         writer.close()
         await writer.wait_closed()
 
-    with in_place(Player(Cassette(())), Hosts(("*.example.com",))):
+    with use_tape(Player(Cassette(())), AllowedHosts(("*.example.com",))):
         socket.create_connection(address).close()
         asyncio.run(opened())
         with socket.socket() as other, pytest.raises(ConnectionBlocked):
             other.connect(("localhost", server.port))
-    with in_place(Player(Cassette(())), Hosts((f"{OUTSIDE}:1",))):
+    with use_tape(Player(Cassette(())), AllowedHosts((f"{OUTSIDE}:1",))):
         ((*_, found), *_) = socket.getaddrinfo(*address)
         with socket.socket() as other, pytest.raises(ConnectionBlocked):
             other.connect(found)
@@ -99,12 +99,12 @@ def test_a_host_outside_is_told(server: Server, tmp_path: Path) -> None:
         httpx.get(f"{server.base}/json")
         httpx.get(f"http://{OUTSIDE}:{server.port}/echo")
         httpx.get(f"http://{OUTSIDE}:{server.port}/echo")
-    assert (taped.reached, taped.went_out, len(taped.played)) == ((OUTSIDE,), False, 1)
+    assert (taped.reached_hosts, taped.used_network, len(taped.replayed)) == ((OUTSIDE,), False, 1)
     with harness.use_cassette(
         tmp_path / "a.yaml", allow_hosts=["localhost"], allow_unused=True
     ) as taped:
         httpx.get(f"{server.base}/json")
-    assert (taped.reached, taped.played) == ((), ())
+    assert (taped.reached_hosts, taped.replayed) == ((), ())
 
 
 @pytest.mark.parametrize(
@@ -134,19 +134,19 @@ def test_a_host_outside_is_told(server: Server, tmp_path: Path) -> None:
 )
 def test_what_a_pattern_allows(pattern: str, host: str, port: int | None, is_allowed: bool) -> None:
     """All of a host's name, its port if one is said, and this machine by any name."""
-    assert Hosts((pattern,)).has(host, port) is is_allowed
+    assert AllowedHosts((pattern,)).has(host, port) is is_allowed
 
 
 def test_the_port_of_a_scheme_counts() -> None:
     """Where an address names none."""
-    hosts = Hosts(("a.example:443",))
-    assert hosts.pass_request("https://a.example/x")
-    assert not hosts.pass_request("http://a.example/x")
+    hosts = AllowedHosts(("a.example:443",))
+    assert hosts.admits_request("https://a.example/x")
+    assert not hosts.admits_request("http://a.example/x")
     assert hosts.reached == ["a.example"]
 
 
 @pytest.mark.parametrize("wrong", ["", "http://localhost", "localhost/path", "a b", "*", "*:80"])
 def test_what_is_no_host(wrong: str, tmp_path: Path) -> None:
     """Is told before anything runs; and all hosts at once would be no tape at all."""
-    with pytest.raises(HarnessError, match="is no host; allowed are"):
+    with pytest.raises(HarnessError, match="is not a valid host; expected for example"):
         harness.use_cassette(tmp_path / "a.yaml", allow_hosts=[wrong])

@@ -18,7 +18,7 @@ from zhipuai.core._jwt_token import generate_token
 import harness
 from harness.cassette import dumps, loads, store
 from harness.errors import CassetteMiss
-from harness.intercept import Player, Recorder, in_place
+from harness.intercept import Player, Recorder, use_tape
 from harness.providers import NO_KEY
 from harness.providers.dashscope.sandbox import KEY as DASHSCOPE_KEY
 from harness.providers.dashscope.session import WRONG_KEY as DASHSCOPE_WRONG
@@ -89,7 +89,7 @@ EVERY = [
 def recorded(base: str, ask: Ask, *keys: str) -> Cassette:
     """A cassette of one question asked with each key, by way of its text."""
     tape = Recorder(Redactor((ZHIPUAI_KEY, DASHSCOPE_KEY)))
-    with in_place(tape):
+    with use_tape(tape):
         statuses = [ask(base, key) for key in keys]
     cassette = Cassette(tape.exchanges())
     assert [e.response.status for e in cassette.exchanges] == statuses
@@ -104,7 +104,7 @@ def test_each_key_gets_its_own_answer(sandbox: str, ask: Ask, right: str, wrong:
     assert [e.response.status for e in cassette.exchanges] == [200, 401, 200]
     for order in set(permutations([(right, 200), (wrong, 401), (DUMMY, 200)])):
         tape = Player(cassette)
-        with in_place(tape):
+        with use_tape(tape):
             for key, status in order:
                 assert ask("http://elsewhere.invalid", key) == status
         assert tape.unused() == ()
@@ -118,13 +118,13 @@ def test_a_refusal_of_a_wrong_key_answers_no_other(
     cassette = recorded(sandbox, ask, wrong)
     for key in (right, DUMMY, NO_KEY):
         with (
-            in_place(Player(cassette)),
+            use_tape(Player(cassette)),
             pytest.raises(CassetteMiss, match="with another key") as caught,
         ):
             ask("http://elsewhere.invalid", key)
-        assert "refused (HTTP 401)" in str(caught.value)
+        assert "was refused (HTTP 401)" in str(caught.value)
         assert not any(part in str(caught.value) for part in (key, *key.split(".")) if part)
-    with in_place(Player(cassette)):
+    with use_tape(Player(cassette)):
         assert ask("http://elsewhere.invalid", wrong) == 401
 
 
@@ -134,9 +134,9 @@ def test_a_refused_key_meets_no_answer_of_another(
 ) -> None:
     """Though the request is the same in all but the key."""
     cassette = recorded(sandbox, ask, right, wrong)
-    with in_place(Player(cassette)):
+    with use_tape(Player(cassette)):
         assert ask("http://elsewhere.invalid", wrong) == 401
-        with pytest.raises(CassetteMiss, match="it was recorded once, and asked once more"):
+        with pytest.raises(CassetteMiss, match="it was recorded once and is sent once more"):
             ask("http://elsewhere.invalid", wrong)
         assert ask("http://elsewhere.invalid", right) == 200
 
@@ -153,7 +153,7 @@ def test_what_a_refused_key_never_asked() -> None:
             )
         )
     )
-    with pytest.raises(CassetteMiss, match="this key was refused elsewhere on the cassette"):
+    with pytest.raises(CassetteMiss, match=r"and this key was refused \(HTTP 401\)"):
         tape.find(asked)
 
 

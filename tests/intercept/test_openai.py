@@ -14,8 +14,8 @@ import pytest
 
 import harness
 from harness.errors import CassetteMiss
-from harness.intercept import Player, Recorder, in_place, patch
-from harness.intercept import httpx as patch_httpx
+from harness.intercept import Player, Recorder, use_tape
+from harness.intercept.httpx import patches
 from harness.providers.zhipu.sandbox import KEY as ZHIPUAI_KEY
 from harness.secrets.redactor import Redactor
 from harness.types import Cassette, Exchange, Request
@@ -87,7 +87,7 @@ class Asked(Player):
 def test_a_miss_passes_through_the_retries_of_openai(chat: Chat, stream: bool) -> None:
     """It is told at the first attempt, and there is no second."""
     tape = Asked()
-    with in_place(tape), pytest.raises(CassetteMiss, match="the cassette is empty"):
+    with use_tape(tape), pytest.raises(CassetteMiss, match="the cassette is empty"):
         chat("http://elsewhere.invalid", stream)
     assert len(tape.asked) == 1
 
@@ -102,11 +102,11 @@ def test_a_refusal_is_retried_as_often_as_it_was(sandbox: str) -> None:
             client.chat.completions.create(model="glm-4", messages=throttled)
 
     tape = Recorder(Redactor((ZHIPUAI_KEY,)))
-    with in_place(tape), pytest.raises(openai.RateLimitError):
+    with use_tape(tape), pytest.raises(openai.RateLimitError):
         chat(sandbox)
     assert [e.response.status for e in tape.exchanges()] == [429, 429]
     player = Player(Cassette(tape.exchanges()))
-    with in_place(player), pytest.raises(openai.RateLimitError):
+    with use_tape(player), pytest.raises(openai.RateLimitError):
         chat("http://elsewhere.invalid")
     assert player.unused() == ()
 
@@ -116,11 +116,11 @@ def test_a_refusal_is_retried_as_often_as_it_was(sandbox: str) -> None:
 LATER = """
 import sys
 from harness.secrets.redactor import Redactor
-from harness.intercept import Player, in_place
+from harness.intercept import Player, use_tape
 from harness.types import Cassette, Exchange, Request, Response
 
 assert "httpx2" not in sys.modules, "the harness imported it"
-with in_place(Player(Cassette((Exchange(Request("GET", "http://a/"), Response(200)),)))):
+with use_tape(Player(Cassette((Exchange(Request("GET", "http://a/"), Response(200)),)))):
     assert "httpx2" not in sys.modules, "the tape imported it"
     import httpx2
     {ask}
@@ -149,14 +149,11 @@ def test_httpx2_in_the_place_of_httpx(python: Python) -> None:
 def test_httpx2_is_as_it_was_afterwards() -> None:
     """The class's own functions."""
     before = vars(httpx2.HTTPTransport)["handle_request"]
-    with in_place(Player(Cassette(()))):
+    with use_tape(Player(Cassette(()))):
         assert vars(httpx2.HTTPTransport)["handle_request"] is not before
     assert vars(httpx2.HTTPTransport)["handle_request"] is before
 
 
 def test_both_libraries_have_the_same_seams() -> None:
     """A twin is a twin as long as it has the same names."""
-    assert [name for _, name, _ in patch_httpx.seams(httpx)] == [
-        name for _, name, _ in patch_httpx.seams(httpx2)
-    ]
-    assert patch._httpx2(httpx) == ()
+    assert [name for _, name, _ in patches(httpx)] == [name for _, name, _ in patches(httpx2)]

@@ -14,7 +14,7 @@ import harness
 from harness.cassette import dumps, loads
 from harness.cassette.reader import by_yaml
 from harness.errors import HarnessError
-from harness.intercept import Player, Recorder, in_place
+from harness.intercept import Player, Recorder, use_tape
 from harness.secrets.redactor import Redactor
 from harness.types import Cassette, Exchange, Request, Response, Timing
 
@@ -31,7 +31,7 @@ def exchange(arrived: Sequence[float] = (), first_byte: float = 0.06) -> Exchang
 def gaps(client: Client, one: Exchange, pace: float) -> list[float]:
     """Seconds before each piece that a client gets."""
     came = [time.perf_counter()]
-    with in_place(Player(Cassette((one,)), pace=pace)):
+    with use_tape(Player(Cassette((one,)), pace=pace)):
         got = client("GET", "http://a/b", None, lambda: came.append(time.perf_counter()))
     assert got.body == b"abc"
     return [after - before for before, after in itertools.pairwise(came)]
@@ -43,7 +43,7 @@ def test_chunks_pass_live_and_when_they_came_is_on_the_cassette(
 ) -> None:
     """The server sends none before the one before it was received."""
     tape = Recorder(Redactor())
-    with in_place(tape):
+    with use_tape(tape):
         got = client("GET", f"{server.base}/slowly", None, server.go.set)
     assert got.body == b"".join(b"data: %d\n\n" % n for n in range(MOMENTS))
     (recorded,) = loads(dumps(Cassette(tape.exchanges()))).exchanges
@@ -111,7 +111,7 @@ def _timing(cassette: Cassette) -> Timing:
 def test_what_is_no_pace(pace: object, tmp_path: Path) -> None:
     """It says what is."""
     with pytest.raises(
-        HarnessError, match=r"is no pace; allowed: 0 \(at once\), 1 \(as recorded\)"
+        HarnessError, match=r"is not a valid pace; expected 0 \(instant\), 1 \(as recorded\)"
     ):
         harness.use_cassette(tmp_path / "a.yaml", pace=pace)  # type: ignore[arg-type]
 

@@ -23,7 +23,7 @@ import requests
 import urllib3
 
 from harness.errors import ConnectionBlocked, NoActiveCassette
-from harness.intercept import Player, Recorder, in_place, patch
+from harness.intercept import Player, Recorder, patch, use_tape
 from harness.secrets.redactor import Redactor
 from harness.types import Cassette, Exchange, Request, Response
 
@@ -59,10 +59,10 @@ def answering(text: str) -> Player:
 def test_the_patch_is_in_place_while_any_tape_is() -> None:
     """All of it, and afterwards nothing of it; nested too."""
     assert seams() == BEFORE
-    with in_place(answering("one")):
+    with use_tape(answering("one")):
         inside = seams()
         assert all(now != before for now, before in zip(inside, BEFORE, strict=True))
-        with in_place(answering("two")):
+        with use_tape(answering("two")):
             assert seams() == inside
         assert seams() == inside
     assert seams() == BEFORE
@@ -71,15 +71,15 @@ def test_the_patch_is_in_place_while_any_tape_is() -> None:
 def test_an_exception_undoes_the_patch_too() -> None:
     """Also one that no `except Exception` sees."""
     for error in (ValueError(), KeyboardInterrupt()):
-        with pytest.raises(type(error)), in_place(answering("one")):
+        with pytest.raises(type(error)), use_tape(answering("one")):
             raise error
         assert seams() == BEFORE
 
 
 def test_the_tape_is_the_innermost() -> None:
     """And when its block ends, the one around it again."""
-    with in_place(answering("outer")):
-        with in_place(answering("inner")):
+    with use_tape(answering("outer")):
+        with use_tape(answering("inner")):
             assert httpx.get("http://a/").text == "inner"
         assert httpx.get("http://a/").text == "outer"
 
@@ -89,14 +89,14 @@ def test_a_patch_used_by_two_threads_lasts_as_long_as_both() -> None:
     first_in, first_out = threading.Event(), threading.Event()
 
     def first() -> None:
-        with in_place(answering("first")):
+        with use_tape(answering("first")):
             first_in.set()
             first_out.wait(5)
 
     thread = threading.Thread(target=first)
     thread.start()
     first_in.wait(5)
-    with in_place(answering("second")):
+    with use_tape(answering("second")):
         first_out.set()
         thread.join()
         assert httpx.get("http://a/").text == "second"
@@ -113,16 +113,18 @@ def test_a_library_that_is_being_imported_is_waited_for(
     began, go = threading.Event(), threading.Event()
     patched: list[str] = []
 
-    def seams_of(library: ModuleType) -> tuple[()]:
+    def patches(library: ModuleType) -> tuple[()]:
         patched.append(library.__name__)
         return ()
 
+    monkeypatch.setitem(
+        sys.modules, "gate_patches", cast(ModuleType, SimpleNamespace(patches=patches))
+    )
     monkeypatch.setitem(sys.modules, "gate", cast(ModuleType, SimpleNamespace(began=began, go=go)))
     (tmp_path / "slow_library.py").write_text("import gate\ngate.began.set()\ngate.go.wait(9)\n")
     monkeypatch.syspath_prepend(tmp_path)
-    monkeypatch.setattr(patch, "_LATER", {"slow_library": seams_of})
-    monkeypatch.setattr(patch, "_SEAMS", ())
-    one = patch._Patch()
+    monkeypatch.setattr(patch, "_LIBRARIES", {"slow_library": "gate_patches"})
+    one = patch._Patches()
     one.acquire()
     importing = threading.Thread(target=import_module, args=("slow_library",), daemon=True)
     importing.start()
@@ -147,7 +149,7 @@ def test_two_threads_with_two_tapes_never_meet(server: Server) -> None:
 
     def record(name: int) -> list[bytes]:
         tape = Recorder(Redactor())
-        with in_place(tape), requests.Session() as session:
+        with use_tape(tape), requests.Session() as session:
             for i in range(10):
                 session.post(f"{server.base}/echo", data=f"{name} {i}", timeout=9)
                 httpx.post(f"{server.base}/echo", content=f"{name} {i}")
@@ -164,7 +166,7 @@ def test_two_tasks_with_two_tapes_never_meet(server: Server) -> None:
 
     async def record(name: int) -> list[bytes]:
         tape = Recorder(Redactor())
-        with in_place(tape):
+        with use_tape(tape):
             async with httpx.AsyncClient() as client:
                 for i in range(10):
                     await client.post(f"{server.base}/echo", content=f"{name} {i}")
@@ -182,10 +184,10 @@ def test_recording_and_replaying_at_once_never_meet(server: Server) -> None:
     tape = Recorder(Redactor())
 
     def record() -> str:
-        with in_place(tape):
+        with use_tape(tape):
             return httpx.get(f"{server.base}/json").json()["answer"]  # type: ignore[no-any-return]
 
-    with in_place(answering("played")), ThreadPoolExecutor(1) as threads:
+    with use_tape(answering("played")), ThreadPoolExecutor(1) as threads:
         assert threads.submit(record).result() == "你好"
         assert httpx.get("http://a/").text == "played"
     assert len(tape.exchanges()) == 1
@@ -209,11 +211,11 @@ def test_a_request_that_belongs_to_no_tape_is_an_error(
             ask(f"{server.base}/json?key=hush")
         return str(caught.value)
 
-    with in_place(answering("one")):
+    with use_tape(answering("one")):
         told = Context().run(elsewhere)
     assert told == (
-        f"GET {server.base}/json was asked where no tape is in place, while one is elsewhere: "
-        "a thread or task has the tape that was in place when it began"
+        f"GET {server.base}/json was sent where no tape is in use, while one is elsewhere: "
+        "a thread or task uses the tape that was in use when it began"
     )
     assert server.asked == []
 
@@ -289,12 +291,13 @@ def test_no_connection_is_opened_past_a_tape(
     server: Server, way: Callable[[Server], object], tape: Player | Recorder
 ) -> None:
     """Replaying there is no network; recording, nothing goes unrecorded in silence."""
-    with in_place(tape), pytest.raises(ConnectionBlocked) as caught:
+    with use_tape(tape), pytest.raises(ConnectionBlocked) as caught:
         way(server)
     port = server.port
     assert str(caught.value) == (
-        f"a connection to 127.0.0.1:{port} was opened past the tape: only requests made through "
-        "httpx, httpx2, requests, urllib3 or aiohttp are on it; allow it with allow_hosts"
+        f"a connection to 127.0.0.1:{port} was opened past the tape: only requests made with "
+        "httpx, httpx2, requests, urllib3 or aiohttp are recorded and replayed; "
+        "allow it with allow_hosts"
     )
     assert server.asked == []
 
@@ -302,9 +305,9 @@ def test_no_connection_is_opened_past_a_tape(
 def test_no_name_is_looked_up_past_a_tape() -> None:
     """That would be traffic too, and where there is no network, its error would hide the reason."""
     told = r"^a connection to no-such-host\.invalid:443 was opened past the tape"
-    with in_place(answering("one")), pytest.raises(ConnectionBlocked, match=told):
+    with use_tape(answering("one")), pytest.raises(ConnectionBlocked, match=told):
         socket.create_connection(("no-such-host.invalid", 443))
-    with in_place(answering("one")), pytest.raises(ConnectionBlocked, match=told):
+    with use_tape(answering("one")), pytest.raises(ConnectionBlocked, match=told):
         http.client.HTTPSConnection("no-such-host.invalid").request("GET", "/")
 
 
@@ -312,7 +315,7 @@ def test_no_name_is_looked_up_past_a_tape() -> None:
 def test_no_name_is_looked_up_the_old_way_either(name: str) -> None:
     """But for this machine's own."""
     told = r"^a connection to no-such-host\.invalid:any port was opened past the tape"
-    with in_place(answering("one")):
+    with use_tape(answering("one")):
         with pytest.raises(ConnectionBlocked, match=told):
             getattr(socket, name)("no-such-host.invalid")
         assert getattr(socket, name)("localhost")
@@ -324,7 +327,7 @@ def test_no_name_is_looked_up_the_old_way_either(name: str) -> None:
 def test_what_is_no_network_stays_open(tmp_path_factory: pytest.TempPathFactory) -> None:
     """Pairs of sockets and those in the file system; event loops need them."""
     path = str(tmp_path_factory.mktemp("s") / "s")
-    with in_place(answering("one")):
+    with use_tape(answering("one")):
         one, other = socket.socketpair()
         kind = socket.AF_UNIX, socket.SOCK_DGRAM
         with socket.socket(*kind) as told, socket.socket(*kind) as telling:
@@ -342,7 +345,7 @@ def test_what_is_no_network_stays_open(tmp_path_factory: pytest.TempPathFactory)
 
 def test_without_a_tape_everything_is_as_ever(server: Server) -> None:
     """After a tape was in place, too."""
-    with in_place(answering("one")):
+    with use_tape(answering("one")):
         pass
     assert httpx.get(f"{server.base}/json").status_code == 200
     with socket.create_connection((server.host, server.port)):

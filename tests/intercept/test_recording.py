@@ -17,7 +17,7 @@ import urllib3
 
 from harness.cassette import dumps, loads
 from harness.errors import RecordingFailed, SecretNotRedacted
-from harness.intercept import Player, Recorder, in_place
+from harness.intercept import Player, Recorder, use_tape
 from harness.secrets.redactor import RESPONSE_HEADERS, Redactor
 from harness.types import Cassette, Exchange, Request, Response
 
@@ -45,7 +45,7 @@ def record(
 ) -> tuple[Got, tuple[Exchange, ...]]:
     """What the caller got, and what is on the tape."""
     tape = Recorder(Redactor((KEY,)))
-    with in_place(tape):
+    with use_tape(tape):
         got = client(method, url, body, nothing)
     return got, tape.exchanges()
 
@@ -59,7 +59,7 @@ def replay(
 ) -> Got:
     """What the caller gets from the tape, by way of a file."""
     tape = Player(loads(dumps(Cassette(exchanges))))
-    with in_place(tape):
+    with use_tape(tape):
         got = client(method, url, body, nothing)
     assert tape.unused() == ()
     return got
@@ -143,7 +143,7 @@ def test_compressed_answers_are_kept_for_readers(server: Server, client: Client)
 def test_streams_pass_through_live(server: Server, client: Client) -> None:
     """The first piece reaches the caller before the server has sent the second."""
     tape = Recorder(Redactor())
-    with in_place(tape):
+    with use_tape(tape):
         got = client("GET", f"{server.base}/waiting", None, server.go.set)
     assert got.body == b"first\nsecond\n"
     (exchange,) = tape.exchanges()
@@ -156,7 +156,7 @@ def test_streams_pass_through_live(server: Server, client: Client) -> None:
 def test_lines_pass_through_live(server: Server) -> None:
     """As DashScope's SDK reads them."""
     tape = Recorder(Redactor())
-    with in_place(tape), requests.get(f"{server.base}/waiting", stream=True, timeout=9) as answer:
+    with use_tape(tape), requests.get(f"{server.base}/waiting", stream=True, timeout=9) as answer:
         lines = answer.iter_lines()
         assert next(lines) == b"first"
         server.go.set()
@@ -172,7 +172,7 @@ def test_times_are_those_of_the_network(server: Server) -> None:
         time.sleep(0.05)
         server.go.set()
 
-    with in_place(tape):
+    with use_tape(tape):
         by_httpx("GET", f"{server.base}/waiting", None, dawdle)
     timing = tape.exchanges()[0].timing
     assert timing is not None
@@ -196,19 +196,19 @@ def test_every_way_to_read_urllib3s_body_is_heard(
 ) -> None:
     """Whole, in pieces, as a file, by chunks: nothing passes unheard, and nothing twice."""
     tape = Recorder(Redactor())
-    with in_place(tape), urllib3.PoolManager() as pool:
+    with use_tape(tape), urllib3.PoolManager() as pool:
         answer = pool.request("GET", f"{server.base}/stream", preload_content=False)
         assert read(answer) == STREAM
         answer.release_conn()
     assert [exchange.response.body for exchange in tape.exchanges()] == [STREAM]
-    with in_place(Player(Cassette(tape.exchanges()))), urllib3.PoolManager() as pool:
+    with use_tape(Player(Cassette(tape.exchanges()))), urllib3.PoolManager() as pool:
         assert read(pool.request("GET", f"{server.base}/stream", preload_content=False)) == STREAM
 
 
 def test_a_stream_given_up_is_heard_although_nobody_closes_the_answer(server: Server) -> None:
     """The end of the stream is enough."""
     tape = Recorder(Redactor())
-    with in_place(tape), urllib3.PoolManager() as pool:
+    with use_tape(tape), urllib3.PoolManager() as pool:
         answer = pool.request("GET", f"{server.base}/json", preload_content=False)
         stream = answer.stream(9)
         assert next(stream) == b'{"answer"'
@@ -220,7 +220,7 @@ def test_a_stream_given_up_is_heard_although_nobody_closes_the_answer(server: Se
 def test_an_answer_drained_unread_is_heard(server: Server) -> None:
     """As urllib3 does with redirects."""
     tape = Recorder(Redactor())
-    with in_place(tape), urllib3.PoolManager() as pool:
+    with use_tape(tape), urllib3.PoolManager() as pool:
         answer = pool.request("GET", f"{server.base}/json", preload_content=False)
         answer.drain_conn()
         answer.release_conn()
@@ -244,12 +244,12 @@ def test_redirects_are_followed_on_the_tape(server: Server, library: str) -> Non
             return pool.request("GET", url).data
 
     tape = Recorder(Redactor())
-    with in_place(tape):
+    with use_tape(tape):
         body = ask()
     assert body == '{"answer":"你好"}'.encode()
     assert [e.response.status for e in tape.exchanges()] == [302, 200]
     again = Player(loads(dumps(Cassette(tape.exchanges()))))
-    with in_place(again):
+    with use_tape(again):
         assert ask() == body
     assert again.unused() == ()
 
@@ -260,7 +260,7 @@ def test_redirects_are_followed_on_the_tape(server: Server, library: str) -> Non
 def test_a_stream_given_up_is_kept_as_far_as_it_came(server: Server) -> None:
     """By httpx, requests and urllib3; replayed, it is as long as that."""
     tape = Recorder(Redactor())
-    with in_place(tape):
+    with use_tape(tape):
         with httpx.stream("GET", f"{server.base}/waiting") as answer:
             assert next(answer.iter_bytes()) == b"first\n"
         with requests.get(f"{server.base}/waiting", stream=True, timeout=9) as response:
@@ -277,7 +277,7 @@ def test_a_stream_given_up_is_kept_as_far_as_it_came(server: Server) -> None:
 def test_a_body_read_in_part_and_closed_is_kept_as_far_as_it_came(server: Server) -> None:
     """Read as a file, and then no further; closed, or given back unread."""
     tape = Recorder(Redactor())
-    with in_place(tape), urllib3.PoolManager() as pool:
+    with use_tape(tape), urllib3.PoolManager() as pool:
         for end in ("close", "release_conn"):
             answer = pool.request("GET", f"{server.base}/json", preload_content=False)
             assert answer.read(9) == b'{"answer"'
@@ -298,7 +298,7 @@ def test_an_asynchronous_stream_given_up_is_kept(server: Server) -> None:
                 await asyncio.wait_for(_read(client, f"{server.base}/waiting"), 0.3)
 
     tape = Recorder(Redactor())
-    with in_place(tape):
+    with use_tape(tape):
         asyncio.run(ask())
     server.go.set()
     assert [e.response.body for e in tape.exchanges()] == [b"first\n"] * 2
@@ -318,7 +318,7 @@ def test_a_connection_that_breaks_is_the_callers_error(
     broken = (httpx.RemoteProtocolError, requests.ConnectionError, urllib3.exceptions.HTTPError)
     chunked = requests.exceptions.ChunkedEncodingError
     others = (httpx2.RemoteProtocolError, chunked, aiohttp.ClientPayloadError)
-    with in_place(tape):
+    with use_tape(tape):
         with pytest.raises((*broken, *others)):
             client("GET", server.base + path, None, nothing)
         client("GET", f"{server.base}/json", None, nothing)
@@ -331,7 +331,7 @@ def test_nobody_at_the_address_is_the_callers_error(client: Client) -> None:
     tape = Recorder(Redactor())
     refused = (httpx.ConnectError, requests.ConnectionError, urllib3.exceptions.HTTPError)
     with (
-        in_place(tape),
+        use_tape(tape),
         pytest.raises((*refused, httpx2.ConnectError, aiohttp.ClientConnectorError)),
     ):
         client("GET", "http://127.0.0.1:9/", None, nothing)
@@ -341,7 +341,7 @@ def test_nobody_at_the_address_is_the_callers_error(client: Client) -> None:
 def test_urllib3s_own_retries_work(server: Server) -> None:
     """It calls itself, with arguments by position; one exchange is heard, the one answered."""
     tape = Recorder(Redactor())
-    with in_place(tape), urllib3.PoolManager() as pool:
+    with use_tape(tape), urllib3.PoolManager() as pool:
         answer = pool.request("GET", f"{server.base}/flaky", retries=urllib3.Retry(2))
     assert answer.data == '{"answer":"你好"}'.encode()
     assert len(server.asked) == 2
@@ -353,7 +353,7 @@ def test_urllib3s_arguments_may_stand_by_position(server: Server) -> None:
     tape = Recorder(Redactor())
     host, port = server.base.removeprefix("http://").split(":")
     pool = urllib3.HTTPConnectionPool(host, int(port), headers={"accept": "a/b"})
-    with in_place(tape):
+    with use_tape(tape):
         answer = pool.urlopen("POST", "/echo", b"x", None, urllib3.Retry(1), False)
     pool.close()
     assert answer.data == b"x"
@@ -364,7 +364,7 @@ def test_urllib3s_arguments_may_stand_by_position(server: Server) -> None:
 def test_a_body_nobody_can_decode_is_not_written(server: Server, path: str) -> None:
     """It cannot be looked through for secrets; the caller's own error comes first."""
     tape = Recorder(Redactor())
-    with in_place(tape):
+    with use_tape(tape):
         if path == "/odd-coding":
             assert by_httpx("GET", server.base + path, None, nothing).body == b"?"
         else:
@@ -377,7 +377,7 @@ def test_a_body_nobody_can_decode_is_not_written(server: Server, path: str) -> N
 def test_an_answer_urllib3_left_compressed_is_decoded_on_the_tape(server: Server) -> None:
     """The caller wanted it so; who reads a cassette does not."""
     tape = Recorder(Redactor())
-    with in_place(tape), urllib3.PoolManager() as pool:
+    with use_tape(tape), urllib3.PoolManager() as pool:
         answer = pool.request("GET", f"{server.base}/gzip", decode_content=False)
     assert answer.data.startswith(b"\x1f\x8b")
     assert tape.exchanges()[0].response.body == STREAM
@@ -405,18 +405,18 @@ def test_a_body_that_can_be_read_once_is_sent_kept_and_played(
 ) -> None:
     """Files, from where they stand, and generators."""
     tape = Recorder(Redactor())
-    with in_place(tape):
+    with use_tape(tape):
         post(f"{server.base}/echo", body())
     assert [(e.request.body, e.response.body) for e in tape.exchanges()] == [(sent, sent)]
-    with in_place(Player(Cassette(tape.exchanges()))):
+    with use_tape(Player(Cassette(tape.exchanges()))):
         assert post(f"{server.base}/echo", body()) == sent
 
 
 def test_a_body_of_no_known_kind_is_refused(server: Server) -> None:
     """What was sent could not be kept."""
-    with in_place(Recorder(Redactor())), pytest.raises(RecordingFailed) as caught:
+    with use_tape(Recorder(Redactor())), pytest.raises(RecordingFailed) as caught:
         urllib3.PoolManager().urlopen("POST", f"{server.base}/echo?k=v", body={"a": 1})
-    assert str(caught.value) == f"POST {server.base}/echo: a body of dict cannot be kept"
+    assert str(caught.value) == f"POST {server.base}/echo: cannot record a body of dict"
 
 
 @pytest.mark.parametrize("client", CLIENTS)
@@ -438,7 +438,7 @@ def test_secrets_are_taken_out_and_the_caller_has_them(server: Server, client: C
 def test_exchanges_know_their_turn(server: Server) -> None:
     """Those that began in it, in the order they were asked."""
     tape = Recorder(Redactor())
-    with in_place(tape):
+    with use_tape(tape):
         with tape.turn(1) as first:
             by_httpx("GET", f"{server.base}/json", None, nothing)
         with tape.turn(2) as second:
@@ -452,7 +452,7 @@ def test_exchanges_know_their_turn(server: Server) -> None:
 def test_exchanges_stand_in_the_order_they_were_asked(server: Server) -> None:
     """Not in the order they ended."""
     tape = Recorder(Redactor())
-    with in_place(tape), httpx.stream("GET", f"{server.base}/stream") as answer:
+    with use_tape(tape), httpx.stream("GET", f"{server.base}/stream") as answer:
         httpx.get(f"{server.base}/json")
         answer.read()
     assert [e.request.uri.rpartition("/")[2] for e in tape.exchanges()] == ["stream", "json"]

@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from harness.errors import CassetteMiss, ConnectionBlocked
-from harness.intercept import Player, in_place
+from harness.intercept import Player, use_tape
 from harness.intercept.matching import canonical, closest, key_of
 from harness.secrets.redactor import Redactor
 from harness.secrets.shapes import without_keys
@@ -77,8 +77,8 @@ def test_a_question_asked_once_more_is_a_miss(times: int, words: str) -> None:
     for _ in range(times):
         tape.find(asked("/chat", {"q": 1}))
     assert missed(tape, asked("/chat", {"q": 1})) == (
-        f"no recorded answer to POST https://host/chat: it was recorded {words}, "
-        "and asked once more"
+        f"no recorded answer to POST https://host/chat: it was recorded {words} "
+        "and is sent once more"
     )
 
 
@@ -108,7 +108,7 @@ def test_a_turn_holds_what_was_played_in_it() -> None:
 def test_a_replay_has_nothing_to_listen_to() -> None:
     """A tape that plays never lets a request go out."""
     with pytest.raises(ConnectionBlocked):
-        playing().listen(asked("/chat"))
+        playing().capture(asked("/chat"))
 
 
 # ------------------------------------------------------------------------------------- keys
@@ -165,7 +165,9 @@ def test_volatile_values_do_not_count() -> None:
     tape = playing(told("x", body={"seed": 1, "l": [1, 2]}), volatile=("/seed", "/l/0"))
     assert found(tape, asked("/chat", {"seed": 2, "l": [3, 2]})) == "x"
     tape = playing(told("x", body={"seed": 1}), volatile=("/seed",))
-    assert missed(tape, asked("/chat", {})).endswith('/seed: recorded "(volatile)", asked absent')
+    assert missed(tape, asked("/chat", {})).endswith(
+        '/seed: expected (cassette) "(volatile)", actual (your request) absent'
+    )
 
 
 def form(boundary: str, text: str = "hello") -> Request:
@@ -202,9 +204,9 @@ def test_a_file_that_is_sent_again_is_found(post: Callable[[Any], str]) -> None:
 
     sent: list[Request] = []
     files = {"file": ("a.bin", b"\x00\xff\r\n--\r\n")}
-    with in_place(Player(Cassette(()), match=kept)), pytest.raises(CassetteMiss):
+    with use_tape(Player(Cassette(()), normalize_request=kept)), pytest.raises(CassetteMiss):
         post(files)
-    with in_place(playing(Exchange(sent[0], Response(200, body=b"x")))):
+    with use_tape(playing(Exchange(sent[0], Response(200, body=b"x")))):
         assert post(files) == "x"
 
 
@@ -233,10 +235,10 @@ def test_a_miss_names_the_closest_exchange() -> None:
     )
     body = {"model": "a", "messages": [{"role": "user", "content": "您好"}], "stream": True}
     assert missed(tape, asked("/chat", body)) == (
-        "no recorded answer to POST https://host/chat; the closest recorded one is exchange 2, "
+        "no recorded answer to POST https://host/chat; the closest recorded request is exchange 2, "
         "which differs in\n"
-        '  /messages/0/content: recorded "你好", asked "您好"\n'
-        "  /stream: recorded absent, asked true"
+        '  /messages/0/content: expected (cassette) "你好", actual (your request) "您好"\n'
+        "  /stream: expected (cassette) absent, actual (your request) true"
     )
 
 
@@ -244,11 +246,11 @@ def test_a_miss_tells_method_path_and_query() -> None:
     """The same method weighs more than the same path, and that more than the same body."""
     tape = playing(told("x", "/a?v=1", {"q": 1}, "PUT"))
     assert missed(tape, asked("/b?v=2", {"q": 1})) == (
-        "no recorded answer to POST https://host/b?v=2; the closest recorded one is exchange 1, "
-        "which differs in\n"
-        '  method: recorded "PUT", asked "POST"\n'
-        '  path: recorded "/a", asked "/b"\n'
-        '  query: recorded "v=1", asked "v=2"'
+        "no recorded answer to POST https://host/b?v=2; "
+        "the closest recorded request is exchange 1, which differs in\n"
+        '  method: expected (cassette) "PUT", actual (your request) "POST"\n'
+        '  path: expected (cassette) "/a", actual (your request) "/b"\n'
+        '  query: expected (cassette) "v=1", actual (your request) "v=2"'
     )
     tape = playing(told("x", "/other", {"q": 1}), told("x", "/chat", {"q": 2, "r": 3}))
     assert "is exchange 2" in missed(tape, asked("/chat", {"q": 1}))
@@ -261,11 +263,11 @@ def test_a_miss_tells_types_apart() -> None:
     recorded = told("x", body={"a": 1, "b": True, "c": {"d": [1, 2]}, "e: f": {"g": 1}})
     told_ = closest(asked("/chat", {"a": 1.0, "b": 1, "c": 5}), [recorded])
     assert told_ == (
-        "the closest recorded one is exchange 1, which differs in\n"
-        "  /a: recorded 1, asked 1.0\n"
-        "  /b: recorded true, asked 1\n"
-        '  /c: recorded {"d": [1, 2]}, asked 5\n'
-        '  /e: f: recorded {"g": 1}, asked absent'
+        "the closest recorded request is exchange 1, which differs in\n"
+        "  /a: expected (cassette) 1, actual (your request) 1.0\n"
+        "  /b: expected (cassette) true, actual (your request) 1\n"
+        '  /c: expected (cassette) {"d": [1, 2]}, actual (your request) 5\n'
+        '  /e: f: expected (cassette) {"g": 1}, actual (your request) absent'
     )
 
 
@@ -273,19 +275,21 @@ def test_a_miss_tells_bodies_that_are_no_json() -> None:
     """As text, as far as they are one."""
     recorded = Exchange(Request("POST", f"{HOST}/chat", (), b"a=1"), Response(200))
     assert closest(Request("POST", f"{HOST}/chat", (), b"a=\xff"), [recorded]).endswith(
-        '\n  body: recorded "a=1", asked "a=\ufffd"'
+        '\n  body: expected (cassette) "a=1", actual (your request) "a=\ufffd"'
     )
     assert closest(asked("/chat", {"a": 1}), [recorded]).endswith(
-        '\n  body: recorded "a=1", asked "{\\"a\\": 1}"'
+        '\n  body: expected (cassette) "a=1", actual (your request) "{\\"a\\": 1}"'
     )
-    assert closest(asked("/chat"), [recorded]).endswith('\n  body: recorded "a=1", asked absent')
+    assert closest(asked("/chat"), [recorded]).endswith(
+        '\n  body: expected (cassette) "a=1", actual (your request) absent'
+    )
 
 
 def test_a_miss_does_not_tell_what_is_volatile() -> None:
     """It made no difference."""
     tape = playing(told("x", body={"seed": 1, "q": 1}), volatile=("/seed",))
     assert missed(tape, asked("/chat", {"seed": 2, "q": 2})).endswith(
-        "which differs in\n  /q: recorded 1, asked 2"
+        "which differs in\n  /q: expected (cassette) 1, actual (your request) 2"
     )
 
 
@@ -294,7 +298,7 @@ def test_a_miss_is_short() -> None:
     tape = playing(told("x", body={"t": "好" * 100, **{str(i): i for i in range(20)}}))
     lines = missed(tape, asked("/chat", {"t": "\ud83d"})).splitlines()
     assert len(lines) == 1 + 8 + 1
-    assert lines[1] == f'  /t: recorded "{"好" * 56}..., asked "\\ud83d"'
+    assert lines[1] == f'  /t: expected (cassette) "{"好" * 56}..., actual (your request) "\\ud83d"'
     assert lines[-1] == "  and 13 more"
     "\n".join(lines).encode()
 
@@ -304,7 +308,7 @@ def test_the_closest_is_found_among_many_differences() -> None:
     far = told("x", body={str(i): -1 for i in range(20)})
     near = told("x", body={str(i): -1 if i < 12 else i for i in range(20)})
     question = asked("/chat", {str(i): i for i in range(20)})
-    assert closest(question, [far, near]).startswith("the closest recorded one is exchange 2,")
+    assert closest(question, [far, near]).startswith("the closest recorded request is exchange 2,")
 
 
 def test_an_empty_cassette_says_so() -> None:
@@ -321,7 +325,7 @@ def test_a_miss_never_tells_a_secret() -> None:
     tape = Player(cassette, Redactor((key,)))
     text = missed(tape, asked(f"/chat?k={key}&x", {"q": f"my {key}"}))
     assert key not in text
-    assert '/q: recorded "REDACTED", asked "my REDACTED"' in text
+    assert '/q: expected (cassette) "REDACTED", actual (your request) "my REDACTED"' in text
     assert found(tape, asked(f"/chat?k={key}", {"q": key})) == "x"
     assert key not in repr(tape)
 
@@ -352,7 +356,7 @@ LIBRARIES: dict[str, Callable[[str], object]] = {
 @pytest.mark.parametrize("library", LIBRARIES)
 def test_a_miss_reaches_the_caller_of_a_library(library: str) -> None:
     """Past everything that catches `Exception` and tries again."""
-    with in_place(playing()), pytest.raises(CassetteMiss):
+    with use_tape(playing()), pytest.raises(CassetteMiss):
         LIBRARIES[library](f"{HOST}/x")
 
 
@@ -360,7 +364,7 @@ def test_chunks_are_given_out_as_recorded() -> None:
     """And what no chunk size covers comes last, whole."""
     exchange = Exchange(Request("GET", f"{HOST}/s"), Response(200, body=b"aabbbcc"), chunks=(2, 3))
     tape = Player(Cassette((exchange,)))
-    with in_place(tape):
+    with use_tape(tape):
         with httpx.stream("GET", f"{HOST}/s") as answer:
             assert list(answer.iter_raw()) == [b"aa", b"bbb", b"cc"]
         with requests.get(f"{HOST}/s", stream=True, timeout=9) as response:
@@ -377,7 +381,7 @@ def test_compressed_recordings_of_others_are_played() -> None:
     exchange = Exchange(
         Request("GET", f"{HOST}/z"), Response(200, "", coded, gzip.compress(b"hello"))
     )
-    with in_place(Player(Cassette((exchange,)))):
+    with use_tape(Player(Cassette((exchange,)))):
         assert httpx.get(f"{HOST}/z").text == "hello"
         assert requests.get(f"{HOST}/z", timeout=9).text == "hello"
         assert urllib3.PoolManager().request("GET", f"{HOST}/z").data == b"hello"

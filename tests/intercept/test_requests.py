@@ -10,9 +10,9 @@ import pytest
 import requests
 import urllib3
 
+from harness.config.hosts import AllowedHosts
 from harness.errors import CassetteMiss, NoActiveCassette
-from harness.intercept import Player, Recorder, in_place
-from harness.intercept.hosts import Hosts
+from harness.intercept import Player, Recorder, use_tape
 from harness.secrets.redactor import Redactor
 from harness.types import Cassette, Exchange, Request, Response
 from intercept.server import Server
@@ -43,7 +43,7 @@ def unconnected() -> requests.Session:
 
 def test_a_replay_looks_for_no_connection() -> None:
     """Nor for the certificates one would need."""
-    with in_place(playing()):
+    with use_tape(playing()):
         answer = unconnected().get(URL, verify="/no/such/bundle.pem", timeout=9)
     assert (answer.status_code, answer.reason, answer.text) == (200, "OK", "played")
     assert answer.request.url == answer.url == URL
@@ -51,7 +51,7 @@ def test_a_replay_looks_for_no_connection() -> None:
 
 def test_an_allowed_host_is_reached_past_the_tape(server: Server) -> None:
     """By the way requests takes without a tape."""
-    with in_place(playing(), Hosts(("localhost",))):
+    with use_tape(playing(), AllowedHosts(("localhost",))):
         assert requests.post(f"{server.base}/echo", data=b"1", timeout=9).ok
         with pytest.raises(AssertionError, match="a connection was looked for"):
             unconnected().get(server.base, timeout=9)
@@ -59,7 +59,7 @@ def test_an_allowed_host_is_reached_past_the_tape(server: Server) -> None:
 
 def test_a_login_in_an_address_is_not_told() -> None:
     """A miss names the address without it, as urllib3 would have been asked."""
-    with in_place(playing()), pytest.raises(CassetteMiss) as caught:
+    with use_tape(playing()), pytest.raises(CassetteMiss) as caught:
         requests.get("https://me:hunter2hunter2@host/other#part", timeout=9)
     assert "hunter2" not in str(caught.value)
     assert "no recorded answer to GET https://host/other;" in str(caught.value)
@@ -83,12 +83,12 @@ def test_what_an_adapter_does_to_a_request_is_done(server: Server) -> None:
     session.mount("http://", Turning())
     url = server.base.replace("://", "://me:pw@") + "/v1/refused#part"
     tape = Recorder(Redactor())
-    with in_place(tape):
+    with use_tape(tape):
         session.post(url, timeout=9)
     (recorded,) = tape.exchanges()
     assert recorded.request.uri == f"{server.base}/refused"
     refused = replace(recorded, response=replace(recorded.response, status=401))
-    with in_place(Player(Cassette((refused,)))):
+    with use_tape(Player(Cassette((refused,)))):
         assert session.post(url, timeout=9).status_code == 401
 
 
@@ -103,9 +103,9 @@ def test_match_is_given_the_address_as_when_it_was_recorded(host: str, port: str
         return request
 
     recorded = Exchange(Request("GET", "https://x/a?b=1"), Response(200))
-    tape = Player(Cassette((recorded, recorded)), match=noted)
+    tape = Player(Cassette((recorded, recorded)), normalize_request=noted)
     url = f"https://{host}{port}/a?b=1"
-    with in_place(tape):
+    with use_tape(tape):
         requests.get(url, timeout=9)
         urllib3.PoolManager().request("GET", url)
     assert uris[-1] == uris[-2] == url.replace(":443/", "/")
@@ -119,7 +119,7 @@ def test_a_mock_that_was_there_first_comes_first(monkeypatch: pytest.MonkeyPatch
         return self.build_response(request, answer)
 
     monkeypatch.setattr(requests.adapters.HTTPAdapter, "send", send)
-    with in_place(playing()):
+    with use_tape(playing()):
         assert requests.get(URL, timeout=9).text == "mocked"
 
 
@@ -128,5 +128,5 @@ def test_where_no_tape_is_a_request_is_refused_as_ever() -> None:
     import contextvars
 
     nowhere = contextvars.Context()
-    with in_place(playing()), pytest.raises(NoActiveCassette):
+    with use_tape(playing()), pytest.raises(NoActiveCassette):
         nowhere.run(requests.get, URL, timeout=9)

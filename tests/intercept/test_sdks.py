@@ -13,7 +13,7 @@ from dashscope.api_entities.http_request import close_shared_sync_session
 
 from harness.cassette import dumps, loads, written
 from harness.errors import CassetteMiss
-from harness.intercept import Player, Recorder, in_place, prove_stock_reads
+from harness.intercept import Player, Recorder, prove_stock_reads, use_tape
 from harness.providers.dashscope.sandbox import KEY as DASHSCOPE_KEY
 from harness.providers.zhipu.sandbox import KEY as ZHIPUAI_KEY
 from harness.secrets.redactor import Redactor
@@ -58,7 +58,7 @@ def test_an_sdk_reads_from_the_tape_what_it_read_live(
 ) -> None:
     """By way of a file that holds no key, and that stock vcrpy reads."""
     tape = Recorder(Redactor((ZHIPUAI_KEY, DASHSCOPE_KEY)))
-    with in_place(tape):
+    with use_tape(tape):
         live = chat(sandbox, stream=stream)
     cassette = Cassette(tape.exchanges())
     text = dumps(cassette)
@@ -66,7 +66,7 @@ def test_an_sdk_reads_from_the_tape_what_it_read_live(
     assert ZHIPUAI_KEY not in text
     assert DASHSCOPE_KEY not in text
     player = Player(loads(text))
-    with in_place(player):
+    with use_tape(player):
         assert chat("http://elsewhere.invalid", stream=stream) == live
     assert player.unused() == ()
 
@@ -76,6 +76,6 @@ def test_an_sdk_reads_from_the_tape_what_it_read_live(
 def test_an_sdk_does_not_swallow_a_miss(chat: Any, stream: bool) -> None:
     """Nor does it try again, and sleep, before it lets it through."""
     began = time.perf_counter()
-    with in_place(Player(Cassette(()))), pytest.raises(CassetteMiss, match="the cassette is empty"):
+    with use_tape(Player(Cassette(()))), pytest.raises(CassetteMiss, match="the cassette is empty"):
         chat("http://elsewhere.invalid", stream=stream)
     assert time.perf_counter() - began < 1

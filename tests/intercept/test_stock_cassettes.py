@@ -15,7 +15,7 @@ import vcr
 
 import harness
 from harness.cassette.store import read
-from harness.intercept import Player, in_place
+from harness.intercept import Player, use_tape
 from harness.types import Cassette, Exchange, Request, Response
 
 from .server import STREAM, Server
@@ -80,7 +80,7 @@ def test_a_packed_body_that_is_kept_unpacked_is_not_unpacked_again(
     assert exchange.response.header("content-encoding") == "gzip"
     assert exchange.response.body == STREAM
     odd = Exchange(Request("GET", "http://x/"), Response(200, "", (("Content-Encoding", "x"),)))
-    with in_place(Player(Cassette((exchange, odd)))):
+    with use_tape(Player(Cassette((exchange, odd)))):
         answer = requests.get(exchange.request.uri, timeout=9)
         assert "content-encoding" not in answer.headers
         assert "content-length" not in answer.headers

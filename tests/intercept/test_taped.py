@@ -13,6 +13,7 @@ import httpx
 import pytest
 
 import harness
+from harness.api.use_cassette import RecordMode
 from harness.cassette import store
 from harness.errors import (
     BadCassette,
@@ -48,14 +49,14 @@ def test_recorded_and_replayed(server: Server, tmp_path: Path) -> None:
     path = tmp_path / "deep" / "one.yaml"
     with harness.use_cassette(path, record="missing") as taped:
         live = get(server)
-    assert (len(taped.recorded), taped.played, taped.written) == (1, (), True)
+    assert (len(taped.recorded), taped.replayed, taped.written) == (1, (), True)
     told = store.read(path).provenance
     assert told.recorded_from is Origin.LIVE
     assert told.recorded_at
     with harness.use_cassette(path) as taped:
         assert get(server) == live
         assert len(taped.exchanges) == 1
-    assert (taped.recorded, len(taped.played), taped.went_out) == ((), 1, False)
+    assert (taped.recorded, len(taped.replayed), taped.used_network) == ((), 1, False)
     assert len(server.asked) == 1
 
 
@@ -72,7 +73,9 @@ def test_missing_adds_and_all_begins_anew(server: Server, tmp_path: Path) -> Non
 
 
 @pytest.mark.parametrize("record", ["missing", "all"])
-def test_a_block_that_raises_writes_nothing(server: Server, tmp_path: Path, record: str) -> None:
+def test_a_block_that_raises_writes_nothing(
+    server: Server, tmp_path: Path, record: RecordMode
+) -> None:
     """What was there stays."""
     path = recorded(server, tmp_path / "a.yaml", "/json")
     before = path.read_bytes()
@@ -86,7 +89,7 @@ def test_a_block_that_raises_writes_nothing(server: Server, tmp_path: Path, reco
     with pytest.raises(ValueError, match="mine"):
         block()
     assert path.read_bytes() == before
-    assert (taped.went_out, taped.written) == (True, False)
+    assert (taped.used_network, taped.written) == (True, False)
 
 
 def test_an_answer_nobody_read_is_kept_as_far_as_it_came(server: Server, tmp_path: Path) -> None:
@@ -103,7 +106,7 @@ def test_an_answer_nobody_read_is_kept_as_far_as_it_came(server: Server, tmp_pat
 
 
 @pytest.mark.parametrize("record", ["missing", "all"])
-def test_nothing_new_writes_nothing(server: Server, tmp_path: Path, record: str) -> None:
+def test_nothing_new_writes_nothing(server: Server, tmp_path: Path, record: RecordMode) -> None:
     """Not even the date."""
     path = recorded(server, tmp_path / "a.yaml", "/json")
     before = path.stat().st_mtime_ns
@@ -120,7 +123,7 @@ def test_no_cassette(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("record", ["none", "missing"])
-def test_a_broken_cassette_is_no_missing_one(tmp_path: Path, record: str) -> None:
+def test_a_broken_cassette_is_no_missing_one(tmp_path: Path, record: RecordMode) -> None:
     """It is not overwritten."""
     path = tmp_path / "a.yaml"
     path.write_text("interactions: [")
@@ -129,10 +132,10 @@ def test_a_broken_cassette_is_no_missing_one(tmp_path: Path, record: str) -> Non
 
 
 @pytest.mark.parametrize("record", ["none", "missing"])
-def test_what_nobody_asked_for(server: Server, tmp_path: Path, record: str) -> None:
+def test_what_nobody_asked_for(server: Server, tmp_path: Path, record: RecordMode) -> None:
     """Fails the block, unless allowed or failed already."""
     path = recorded(server, tmp_path / "a.yaml", "/json", "/nothing")
-    told = f"a.yaml: 1 recorded exchange nobody asked for; .*\n  GET {server.base}/nothing$"
+    told = f"a.yaml: 1 unused recorded request; .*\n  GET {server.base}/nothing$"
     with pytest.raises(UnusedExchanges, match=told), harness.use_cassette(path, record=record):
         get(server)
     with harness.use_cassette(path, record=record, allow_unused=True) as taped:
@@ -176,7 +179,7 @@ def test_a_miss_that_reached_nobody_ends_the_block(
     """No test is green because a thread or a task kept its error for itself."""
     path = recorded(server, tmp_path / "a.yaml", "/json")
     taped = harness.use_cassette(path, allow_unused=True)
-    with pytest.raises(CassetteMiss, match="ended in a thread") as caught, taped:
+    with pytest.raises(CassetteMiss, match="swallowed by a thread") as caught, taped:
         ask(server)
     assert "/nothing" in str(caught.value)
     assert len(server.asked) == 1
@@ -232,7 +235,7 @@ def test_what_a_project_says_is_added(server: Server, tmp_path: Path) -> None:
     (tmp_path / "pyproject.toml").write_text(f"{words}allow_hosts = ['localhost']\n")
     with harness.use_cassette(path, allow_unused=True) as taped:
         ask(3, 3)
-    assert taped.played == ()
+    assert taped.replayed == ()
 
 
 @pytest.mark.parametrize(
@@ -321,24 +324,29 @@ def test_what_would_run_after_its_block_is_not_decorated(tmp_path: Path) -> None
         pass
 
     for what in (pieces, Some):
-        with pytest.raises(HarnessError, match=f"^{what.__name__}: a function or a generator can"):
+        with pytest.raises(
+            HarnessError, match=f"^{what.__name__}: only functions and generators can"
+        ):
             harness.use_cassette(tmp_path / "a.yaml")(what)
 
 
 @pytest.mark.parametrize(
     ("wrong", "told"),
     [
-        ({"record": "sometimes"}, "record='sometimes' is not one of: none, missing, all"),
-        ({"volatile": "/seed"}, "volatile: a list is expected, not one text"),
-        ({"secrets": "my-own-secret"}, "secrets: a list is expected, not one text"),
-        ({"secrets": [7]}, "secrets: a list of texts is expected"),
-        ({"allow_hosts": [7]}, "allow_hosts: a list of texts is expected"),
+        (
+            {"record": "sometimes"},
+            "record='sometimes' is not valid; expected one of: none, missing, all",
+        ),
+        ({"volatile": "/seed"}, "volatile: expected a list of strings"),
+        ({"secrets": "my-own-secret"}, "secrets: expected a list of strings"),
+        ({"secrets": [7]}, "secrets: expected a list of strings"),
+        ({"allow_hosts": [7]}, "allow_hosts: expected a list of strings"),
         (
             {"volatile": ["/a", "seed"]},
-            "volatile: 'seed' is no JSON pointer; allowed are the likes of '/seed'",
+            "volatile: 'seed' is not a JSON pointer; expected for example '/seed'",
         ),
-        ({"match": 7}, "match: a function is expected"),
-        ({"before_record": "x"}, "before_record: a function is expected"),
+        ({"normalize_request": 7}, "normalize_request: expected a function"),
+        ({"before_record": "x"}, "before_record: expected a function"),
     ],
 )
 def test_wrong_use(tmp_path: Path, wrong: dict[str, Any], told: str) -> None:
@@ -368,17 +376,11 @@ def test_importing_the_package_is_light(python: Python) -> None:
 def test_a_block_inside_another_has_its_own_cassette(server: Server, tmp_path: Path) -> None:
     """And after it the outer one is back."""
     outer, inner = tmp_path / "outer.yaml", tmp_path / "inner.yaml"
-    for record in ("all", "none"):
+    modes: tuple[RecordMode, ...] = ("all", "none")
+    for record in modes:
         with harness.use_cassette(outer, record=record) as one:
             get(server)
             with harness.use_cassette(inner, record=record) as other:
                 get(server, "/nothing")
             get(server)
         assert (len(one.exchanges), len(other.exchanges)) == (2, 1)
-
-
-def test_the_public_name_is_the_noun_and_vcrpys() -> None:
-    """`harness.tape` and `harness.use_cassette` are one function, whatever was imported before."""
-    import harness
-
-    assert harness.tape is harness.use_cassette

@@ -16,7 +16,7 @@ import requests
 
 import harness
 from harness.errors import ConnectionBlocked, NoActiveCassette
-from harness.intercept import Player, in_place
+from harness.intercept import Player, use_tape
 from harness.types import Cassette
 
 from .server import Server
@@ -95,8 +95,8 @@ def test_threads_of_user_code_are_on_its_tape(
     with harness.use_cassette(path) as taped:
         played = way(library(server.base))
     assert sorted(live) == sorted(played)
-    assert {exchange.request.body for exchange in taped.played} == {b"%d" % i for i in range(8)}
-    assert all(e.request.body in e.response.body for e in taped.played)
+    assert {exchange.request.body for exchange in taped.replayed} == {b"%d" % i for i in range(8)}
+    assert all(e.request.body in e.response.body for e in taped.replayed)
     assert asked == len(server.asked) == 8
 
 
@@ -109,7 +109,7 @@ def test_one_pool_serves_each_tape_its_own(server: Server, tmp_path: Path) -> No
                 pool.submit(ask, number).result()
             assert [e.request.body for e in taped.recorded] == [b"%d" % number]
         pool.submit(ask, 9).result()
-        with in_place(Player(Cassette(()))), pytest.raises(ConnectionBlocked):
+        with use_tape(Player(Cassette(()))), pytest.raises(ConnectionBlocked):
             pool.submit(urllib.request.urlopen, server.base).result()
     assert len(server.asked) == 4
 
@@ -130,10 +130,10 @@ def test_a_thread_that_began_before_has_no_tape(
 
     thread = threading.Thread(target=ask)
     thread.start()
-    with in_place(Player(Cassette(()))):
+    with use_tape(Player(Cassette(()))):
         begin.set()
         thread.join()
-    assert f"POST {server.base}/echo was asked where no tape is" in told
+    assert f"POST {server.base}/echo was sent where no tape is" in told
     assert server.asked == []
 
 
@@ -146,7 +146,7 @@ def test_no_connection_is_opened_past_a_tape_in_a_thread(server: Server) -> None
             urllib.request.urlopen(server.base)  # noqa: S310 - loopback
         told.append(str(caught.value))
 
-    with in_place(Player(Cassette(()))):
+    with use_tape(Player(Cassette(()))):
         thread = threading.Thread(target=ask)
         thread.start()
         thread.join()

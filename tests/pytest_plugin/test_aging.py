@@ -87,4 +87,4 @@ def test_wrong_use(repository: pytest.Pytester) -> None:
     result.stderr.fnmatch_lines(["*'soon' is no age; allowed: *30d*"])
     result = repository.runpytest_inprocess("--max-cassette-age-fails")
     assert result.ret == pytest.ExitCode.USAGE_ERROR
-    result.stderr.fnmatch_lines(["*--max-cassette-age-fails goes with --max-cassette-age*"])
+    result.stderr.fnmatch_lines(["*--max-cassette-age-fails requires --max-cassette-age*"])

@@ -101,7 +101,9 @@ def test_asynchronous_tests_and_fixtures(
     _write(pytester, mode, "http://elsewhere.invalid")
     result = pytester.runpytest_inprocess()
     result.assert_outcomes(passed=5)
-    result.stdout.fnmatch_lines(["harness: 3 replayed, 0 recorded, 0 live, 1 untouched; no test *"])
+    result.stdout.fnmatch_lines(
+        ["harness: 3 replayed, 0 recorded, 0 live, 1 without requests; no test *"]
+    )
 
 
 def test_a_miss_fails_an_asynchronous_test(pytester: pytest.Pytester) -> None:
@@ -149,7 +151,7 @@ def test_what_is_no_pace(pytester: pytest.Pytester, pace: str) -> None:
     pytester.makeini("[pytest]\naddopts = -p no:cacheprovider -p no:asyncio\n")
     result = pytester.runpytest_inprocess(f"--pace={pace}")
     assert result.ret == pytest.ExitCode.USAGE_ERROR
-    result.stderr.fnmatch_lines([f"*--pace: '{pace}' is no pace; allowed: 0, 1, or any positive *"])
+    result.stderr.fnmatch_lines([f"*--pace: '{pace}' is not a valid pace; expected 0, 1 or *"])
 
 
 def test_a_pace_is_kept(pytester: pytest.Pytester) -> None:

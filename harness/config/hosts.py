@@ -1,0 +1,90 @@
+"""Hosts that requests may reach without being recorded or replayed (`allow_hosts`)."""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from fnmatch import fnmatchcase
+from urllib.parse import urlsplit
+
+from harness.errors import HarnessError
+
+LOCAL = "localhost"
+"""Stands for this machine, by any name or loopback address."""
+_PORTS = {"http": 80, "https": 443}
+
+
+@dataclass(frozen=True)
+class AllowedHosts:
+    """Patterns of hosts: `name`, `*.name` (as in fnmatch) or either with `:port`.
+
+    `reached` lists the hosts outside this machine that were contacted, in order.
+
+    Raises:
+        HarnessError: a pattern is not a host.
+    """
+
+    patterns: tuple[str, ...] = ()
+    reached: list[str] = field(init=False, default_factory=list)
+
+    def __post_init__(self) -> None:
+        for pattern in self.patterns:
+            if not pattern or set(pattern) & set("/@ ") or not _split(pattern)[0].strip("*"):
+                raise HarnessError(
+                    f"allow_hosts: {pattern!r} is not a valid host; expected for example "
+                    "'localhost', 'db.example.com', '*.example.com' or 'localhost:8080'"
+                )
+
+    def admits_request(self, uri: str) -> bool:
+        """Return whether a request to *uri* is allowed, and note its host as reached."""
+        if not self.patterns:
+            return False
+        parts = urlsplit(uri)
+        host, port = parts.hostname or "", parts.port or _PORTS.get(parts.scheme, 0)
+        return self.admits_connection(host, port, ())
+
+    def admits_connection(self, host: str, port: int, names: Iterable[str]) -> bool:
+        """Return whether a connection is allowed, and note its host as reached.
+
+        Args:
+            host: The address to connect to.
+            port: Its port.
+            names: Names that were resolved to this address.
+        """
+        if not any(self.has(name, port) for name in (host, *names)):
+            return False
+        if not is_local(host) and host not in self.reached:
+            self.reached.append(host)
+        return True
+
+    def has(self, host: str, port: int | None) -> bool:
+        """Return whether *host* is allowed at *port*, or at any port if that is None."""
+        return any(_matches(host.lower().rstrip("."), port, pattern) for pattern in self.patterns)
+
+
+NO_HOSTS = AllowedHosts()
+
+
+def _matches(host: str, port: int | None, pattern: str) -> bool:
+    name, only_port = _split(pattern.lower())
+    if only_port and port is not None and only_port != str(port):
+        return False
+    return fnmatchcase(host, name) or (name == LOCAL and is_local(host))
+
+
+def _split(pattern: str) -> tuple[str, str]:
+    """Split a pattern into host and port; the port is empty where there is none."""
+    host, colon, port = pattern.rpartition(":")
+    if not colon or not port.isdecimal() or (":" in host and not host.endswith("]")):
+        return pattern.strip("[]"), ""  # an IPv6 address has colons of its own
+    return host.strip("[]"), port
+
+
+def is_local(host: str) -> bool:
+    """Return whether *host* is this machine."""
+    try:
+        address = ipaddress.ip_address(host)
+    except ValueError:
+        return host == LOCAL or host.endswith(f".{LOCAL}")
+    return address.is_loopback or address.is_unspecified
