@@ -64,11 +64,7 @@ def requests(provider: str, mode: str = "sync", kind: str = "chat") -> SearchStr
 
     For a task it is the request that submits it.
     """
-    api, operation = _operation(provider, mode, kind)
-    models = st.sampled_from(api.models)
-    return st.tuples(models, _requests.questions(operation)).flatmap(
-        lambda drawn: _requests.requests(operation, *drawn)
-    )
+    return _requests.calls(*_operation(provider, mode, kind)).flatmap(_requests.requests)
 
 
 def exchanges(provider: str, mode: str = "sync", kind: str = "chat") -> SearchStrategy[Exchange]:
@@ -76,7 +72,7 @@ def exchanges(provider: str, mode: str = "sync", kind: str = "chat") -> SearchSt
 
     `chunks` of a stream's exchange has the sizes in which it arrived.
     """
-    return _exchanges.calls(*_operation(provider, mode, kind)).flatmap(st.sampled_from)
+    return _exchanges.exchanges_of(*_operation(provider, mode, kind)).flatmap(st.sampled_from)
 
 
 def replies(provider: str, mode: str = "sync", kind: str = "chat") -> SearchStrategy[Response]:
@@ -95,7 +91,7 @@ def chunks(provider: str, kind: str = "chat") -> SearchStrategy[tuple[bytes, ...
 
 def refusals(provider: str, mode: str = "sync", kind: str = "chat") -> SearchStrategy[Response]:
     """Generate refusals: every documented code, with a status that it comes with."""
-    refused = _exchanges.refused_calls(*_operation(provider, mode, kind))
+    refused = _exchanges.refused(*_operation(provider, mode, kind))
     return refused.map(lambda exchange: exchange.response)
 
 
@@ -106,7 +102,7 @@ def tasks(provider: str, kind: str | None = None) -> SearchStrategy[tuple[Exchan
     """
     kinds = [kind] if kind is not None else _kinds(provider, "async")
     operations = [_operation(provider, "async", name) for name in kinds or [""]]
-    return st.one_of([_exchanges.calls(*operation) for operation in operations])
+    return st.one_of([_exchanges.exchanges_of(*operation) for operation in operations])
 
 
 def conversations(provider: str, mode: str = "sync") -> SearchStrategy[tuple[Exchange, ...]]:
@@ -121,7 +117,7 @@ def broken(
 
     The faults are those of `harness.faults`.
     """
-    return broken_exchanges(_exchanges.calls(*_operation(provider, mode, kind)))
+    return broken_exchanges(_exchanges.exchanges_of(*_operation(provider, mode, kind)))
 
 
 def _operation(provider: str, mode: str, kind: str) -> tuple[ApiForm, Operation]:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from email.utils import format_datetime
+from functools import partial
 
 from hypothesis import strategies as st
 from hypothesis.strategies import SearchStrategy
@@ -12,7 +14,7 @@ from hypothesis.strategies import SearchStrategy
 from harness.analysis.endpoint import Endpoint, Schema
 from harness.providers.operation import ApiForm, Head, Headers, Operation, Values
 from harness.rules.tools import CALLING
-from harness.strategies.requests import Question, call_json, json_bytes, tool_calls
+from harness.strategies.requests import Call, call_json, json_bytes, tool_calls
 from harness.strategies.schema import completed, describes, field_pointer, write_answer
 from harness.strategies.text import links, sentences, texts
 from harness.types import EMPTY, Json, Response, ToolCall
@@ -22,44 +24,43 @@ from harness.types import EMPTY, Json, Response, ToolCall
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What an answer says: text, reasoning and tool calls of a chat, and any other values."""
+    """What an answer, or one event of a stream, says; `calls` are by index."""
 
     content: str | None = None
     reasoning: str | None = None
-    calls: tuple[ToolCall, ...] = ()
-    finish_reason: str = ""
+    calls: Mapping[int, ToolCall] = field(default_factory=dict)
+    finish_reason: str | None = None
     values: Values = field(default_factory=lambda: EMPTY)
 
-    def all_values(self) -> Values:
-        """Return everything that a whole answer has."""
+    def all_values(self) -> dict[str, Json]:
+        """Return everything that it says by the names of `Fields` or by pointers."""
+        calls: list[Json] = [call_json(index, call) for index, call in self.calls.items()]
         values: dict[str, Json] = {
             "content": self.content,
             "reasoning": self.reasoning,
-            "finish_reason": self.finish_reason or None,
+            "tool_calls": calls or None,
+            "finish_reason": self.finish_reason,
         }
-        if self.calls:
-            values["tool_calls"] = [call_json(index, c) for index, c in enumerate(self.calls)]
-        if self.finish_reason:
-            values |= {"index": 0, "role": "assistant"}
         return {**{n: v for n, v in values.items() if v is not None}, **self.values}
 
+    def whole_values(self) -> dict[str, Json]:
+        """Return everything that a whole answer says."""
+        choice: dict[str, Json] = {"index": 0, "role": "assistant"}
+        return {**(choice if self.finish_reason else {}), **self.all_values()}
 
-def answers(operation: Operation, question: Question) -> SearchStrategy[Answer]:
-    """Generate what can be answered to a question."""
-    match operation.kind:
+
+def answers(call: Call) -> SearchStrategy[Answer]:
+    """Generate what can be answered to a call."""
+    match call.operation.kind:
         case "chat" | "prompt":
-            return _chat(operation, question)
+            return _chat(call)
         case "image":
-            return _images(operation, question)
+            return _images(call)
         case "video":
-            link, results = links("mp4"), operation.results
-            values: SearchStrategy[Json] = link.map(lambda url: url)
-            if results.endswith("[]"):
-                values = link.map(lambda url: [{operation.link: url}])
-            return values.map(lambda value: Answer(values={results: value}))
+            return links("mp4").map(partial(_video, call.operation))
         case "embedding":
-            return _embeddings(question)
-    return _ranking(question)
+            return _embeddings(call)
+    return _ranking(call)
 
 
 _REASONING = "Let me think: "
@@ -67,7 +68,8 @@ _REASONING = "Let me think: "
 
 
 @st.composite
-def _chat(draw: st.DrawFn, operation: Operation, question: Question) -> Answer:
+def _chat(draw: st.DrawFn, call: Call) -> Answer:
+    operation, functions = call.operation, call.question.functions
     endpoint = operation.poll or operation.endpoint
     schema = endpoint.answer
     if operation.mode == "stream" and endpoint.event:
@@ -75,15 +77,16 @@ def _chat(draw: st.DrawFn, operation: Operation, question: Question) -> Answer:
     reasoning = None
     if field_pointer(endpoint, schema, "reasoning", operation.without) and draw(st.booleans()):
         reasoning = _REASONING + draw(texts())
-    if draw(st.booleans()) and question.functions:
-        calls = draw(tool_calls(question.functions))
+    if draw(st.booleans()) and functions:
+        calls = draw(tool_calls(functions))
         return Answer(draw(st.none() | texts()), reasoning, calls, CALLING)
     reasons = sorted(endpoint.finish_reasons - {CALLING}, key=lambda name: (name != "stop", name))
     return Answer(draw(texts()), reasoning, finish_reason=draw(st.sampled_from(reasons)))
 
 
 @st.composite
-def _embeddings(draw: st.DrawFn, question: Question) -> Answer:
+def _embeddings(draw: st.DrawFn, call: Call) -> Answer:
+    question = call.question
     count, length = len(question.texts), question.dimension or draw(st.integers(1, 4))
     number = st.integers(-999, 999).map(lambda number: number / 1000)
     vector = st.lists(number, min_size=length, max_size=length)
@@ -92,16 +95,17 @@ def _embeddings(draw: st.DrawFn, question: Question) -> Answer:
 
 
 @st.composite
-def _ranking(draw: st.DrawFn, question: Question) -> Answer:
+def _ranking(draw: st.DrawFn, call: Call) -> Answer:
+    question = call.question
     order = draw(st.permutations(range(len(question.texts))))[: question.count]
     scores = sorted((draw(st.integers(0, 1000)) / 1000 for _ in order), reverse=True)
     return Answer(values={"positions": [*order], "scores": [*scores]})
 
 
 @st.composite
-def _images(draw: st.DrawFn, operation: Operation, question: Question) -> Answer:
+def _images(draw: st.DrawFn, call: Call) -> Answer:
     """Generate as many results as requested; where results are counted, some may have failed."""
-    count = question.count or 1
+    operation, count = call.operation, call.question.count or 1
     has_metrics = bool(operation.poll and operation.poll.fields.metrics)
     succeeded = draw(st.integers(1, count)) if has_metrics else count
     failure: Json = {"code": "InternalError.Timeout", "message": "An error occurred."}
@@ -112,16 +116,21 @@ def _images(draw: st.DrawFn, operation: Operation, question: Question) -> Answer
     return Answer(finish_reason="stop", values=values)
 
 
+def _video(operation: Operation, url: str) -> Answer:
+    is_list = operation.results.endswith("[]")
+    return Answer(values={operation.results: [{operation.link: url}] if is_list else url})
+
+
 def metrics(total: int, succeeded: int = 0, failed: int = 0) -> Json:
     """Return the counts of a task's results."""
     return {"TOTAL": total, "SUCCEEDED": succeeded, "FAILED": failed}
 
 
 @st.composite
-def heads(draw: st.DrawFn, api: ApiForm, model: str) -> Head:
-    """Generate the head of an answer from this model."""
+def heads(draw: st.DrawFn, call: Call) -> Head:
+    """Generate the head of an answer to a call."""
     created = draw(st.integers(1_700_000_000, 1_800_000_000))
-    return Head(draw(ids(api, created)), model, created)
+    return Head(draw(ids(call.api, created)), call.model, created)
 
 
 def ids(api: ApiForm, created: int) -> SearchStrategy[str]:
@@ -175,25 +184,21 @@ def response_headers(
 
 @st.composite
 def answer_responses(
-    draw: st.DrawFn,
-    api: ApiForm,
-    operation: Operation,
-    endpoint: Endpoint,
-    head: Head,
-    values: Values,
+    draw: st.DrawFn, call: Call, endpoint: Endpoint, head: Head, values: Values
 ) -> Response:
     """Generate successful JSON responses of an endpoint with these values."""
     all_values = {**head_values(head, endpoint, streamed=False), **values}
-    body = write_answer(endpoint, endpoint.answer, all_values, operation.without)
+    body = write_answer(endpoint, endpoint.answer, all_values, call.operation.without)
     content = draw(json_bytes(draw(completed(endpoint.answer, body))))
-    return Response(200, "OK", draw(response_headers(api, head)), content)
+    return Response(200, "OK", draw(response_headers(call.api, head)), content)
 
 
 @st.composite
-def refusal_responses(draw: st.DrawFn, api: ApiForm, endpoint: Endpoint, head: Head) -> Response:
+def refusal_responses(draw: st.DrawFn, call: Call) -> Response:
     """Generate refusals with a documented code and a status that it comes with."""
+    endpoint, head = call.operation.endpoint, draw(heads(call))
     code = draw(st.sampled_from(sorted(endpoint.statuses)))
     status = draw(st.sampled_from(sorted(endpoint.statuses[code])))
     values: Values = {"code": code, "message": draw(sentences()), "request_id": head.id}
     body = draw(completed(endpoint.refusal, write_answer(endpoint, endpoint.refusal, values)))
-    return Response(status, "", draw(response_headers(api, head)), draw(json_bytes(body)))
+    return Response(status, "", draw(response_headers(call.api, head)), draw(json_bytes(body)))

@@ -20,10 +20,10 @@ from harness.strategies.answers import (
     token_counts,
 )
 from harness.strategies.requests import (
-    Question,
+    Call,
     assistant_message,
+    calls,
     next_messages,
-    questions,
     requests,
 )
 from harness.strategies.streams import stream_responses
@@ -33,56 +33,44 @@ from harness.wire import read_json
 
 
 @st.composite
-def calls(draw: st.DrawFn, api: ApiForm, operation: Operation) -> tuple[Exchange, ...]:
+def exchanges_of(draw: st.DrawFn, api: ApiForm, operation: Operation) -> tuple[Exchange, ...]:
     """Generate the exchanges of one call: one, or those of a task."""
-    question, model = draw(questions(operation)), draw(st.sampled_from(api.models))
+    call = draw(calls(api, operation))
     if operation.poll is not None:
-        return draw(_task(api, operation, operation.poll, model, question))
-    answer = draw(answers(operation, question))
-    return (draw(_exchange(api, operation, model, question, answer)),)
+        return draw(_task(call, operation.poll))
+    return (draw(_exchange(call, draw(answers(call)))),)
 
 
 @st.composite
-def _exchange(
-    draw: st.DrawFn,
-    api: ApiForm,
-    operation: Operation,
-    model: str,
-    question: Question,
-    answer: Answer,
-) -> Exchange:
-    request = draw(requests(operation, model, question))
-    head = draw(heads(api, model))
-    if operation.mode != "stream":
-        endpoint = operation.endpoint
-        values = {**draw(token_counts(endpoint, endpoint.answer)), **answer.all_values()}
-        return Exchange(request, draw(answer_responses(api, operation, endpoint, head, values)))
+def _exchange(draw: st.DrawFn, call: Call, answer: Answer) -> Exchange:
+    request, head, endpoint = draw(requests(call)), draw(heads(call)), call.operation.endpoint
+    if call.operation.mode != "stream":
+        values = {**draw(token_counts(endpoint, endpoint.answer)), **answer.whole_values()}
+        return Exchange(request, draw(answer_responses(call, endpoint, head, values)))
     body = read_json(request.body).value
-    response = draw(stream_responses(api, operation, head, answer, body))
+    response = draw(stream_responses(call, head, answer, body))
     sizes = tuple(len(chunk) for chunk in draw(splits(response.body)) if chunk)
     return Exchange(request, response, chunks=sizes)
 
 
 @st.composite
-def refused_calls(draw: st.DrawFn, api: ApiForm, operation: Operation) -> Exchange:
+def refused(draw: st.DrawFn, api: ApiForm, operation: Operation) -> Exchange:
     """Generate requests that are refused."""
-    model = draw(st.sampled_from(api.models))
-    request = draw(requests(operation, model, draw(questions(operation))))
-    head = draw(heads(api, model))
-    return Exchange(request, draw(refusal_responses(api, operation.endpoint, head)))
+    call = draw(calls(api, operation))
+    return Exchange(draw(requests(call)), draw(refusal_responses(call)))
 
 
 @st.composite
 def conversations(draw: st.DrawFn, api: ApiForm, operation: Operation) -> tuple[Exchange, ...]:
     """Generate two or three turns: each request has the messages and calls before it."""
-    question, model = draw(questions(operation)), draw(st.sampled_from(api.models))
+    call = draw(calls(api, operation))
     exchanges: list[Exchange] = []
     for _ in range(draw(st.integers(2, 3))):
-        answer = draw(answers(operation, question))
-        exchanges.append(draw(_exchange(api, operation, model, question, answer)))
+        answer = draw(answers(call))
+        exchanges.append(draw(_exchange(call, answer)))
         reply = assistant_message(answer.content, answer.calls)
-        following = draw(next_messages(answer.calls))
-        question = replace(question, messages=(*question.messages, reply, *following))
+        messages = (*call.question.messages, reply, *draw(next_messages(answer.calls)))
+        call = replace(call, question=replace(call.question, messages=messages))
     return tuple(exchanges)
 
 
@@ -90,43 +78,34 @@ def conversations(draw: st.DrawFn, api: ApiForm, operation: Operation) -> tuple[
 
 
 @st.composite
-def _task(
-    draw: st.DrawFn,
-    api: ApiForm,
-    operation: Operation,
-    poll: Endpoint,
-    model: str,
-    question: Question,
-) -> tuple[Exchange, ...]:
+def _task(draw: st.DrawFn, call: Call, poll: Endpoint) -> tuple[Exchange, ...]:
     """Generate the exchanges of a task; after its end it may be polled once more."""
-    request, head = draw(requests(operation, model, question)), draw(heads(api, model))
+    api, operation = call.api, call.operation
+    request, head = draw(requests(call)), draw(heads(call))
     task_id = api.task_id(draw(st.integers(0, 2**128 - 1)))
     values: Values = {"task_id": task_id, "state": poll.states.running[0]}
-    submission = draw(answer_responses(api, operation, operation.endpoint, head, values))
+    submission = draw(answer_responses(call, operation.endpoint, head, values))
     poll_request = Request(poll.method, operation.poll_url.format(task_id), ())
     polls = []
-    for values in draw(_polls(operation, poll, question)):
+    for values in draw(_polls(call, poll)):
         if api.id_per_poll:
             head = replace(head, id=draw(ids(api, head.created)))
         values = {"task_id": task_id, **values}
-        response = draw(answer_responses(api, operation, poll, head, values))
-        polls.append(Exchange(poll_request, response))
+        polls.append(Exchange(poll_request, draw(answer_responses(call, poll, head, values))))
     polls += polls[-1:] if draw(st.booleans()) else []
     return (Exchange(request, submission), *polls)
 
 
 @st.composite
-def _polls(
-    draw: st.DrawFn, operation: Operation, poll: Endpoint, question: Question
-) -> list[Values]:
+def _polls(draw: st.DrawFn, call: Call, poll: Endpoint) -> list[Values]:
     """Generate what each poll reports: running states, each zero to two times, and the end."""
     running = [s for s in poll.states.running for _ in range(draw(st.integers(0, 2)))]
-    ended = draw(_end(operation, poll, question))
+    ended = draw(_end(call, poll))
     times = draw(_times(len(poll.fields.times)))
     timed = dict(zip(poll.fields.times, times, strict=True))
     counted: dict[str, Json] = {}
     if "metrics" in ended:
-        counted["metrics"] = metrics(question.count or 1)
+        counted["metrics"] = metrics(call.question.count or 1)
     polls: list[Values] = []
     for state in running:
         known = dict(list(timed.items())[: 1 + poll.states.rank(state)])
@@ -135,12 +114,12 @@ def _polls(
 
 
 @st.composite
-def _end(draw: st.DrawFn, operation: Operation, poll: Endpoint, question: Question) -> Values:
+def _end(draw: st.DrawFn, call: Call, poll: Endpoint) -> Values:
     """Generate a success with its result, or a failure, with a reason where one is promised."""
     states = poll.states
     state = draw(st.sampled_from(states.succeeded + states.failed))
     if state in states.succeeded:
-        answer = draw(answers(operation, question)).all_values()
+        answer = draw(answers(call)).whole_values()
         counts = draw(token_counts(poll, poll.answer)) if poll.finish_reasons else {}
         return {**counts, "state": state, **answer}
     if state not in states.explained:

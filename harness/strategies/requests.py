@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -10,7 +11,7 @@ from hypothesis import strategies as st
 from hypothesis.strategies import SearchStrategy
 
 from harness.analysis.endpoint import Schema
-from harness.providers.operation import Operation, Values
+from harness.providers.operation import ApiForm, Operation, Values
 from harness.strategies.schema import fitting, with_value
 from harness.strategies.text import hexadecimal, sentences, texts
 from harness.types import EMPTY, Json, Request, ToolCall
@@ -83,15 +84,15 @@ def _functions() -> SearchStrategy[list[Function]]:
 
 
 @st.composite
-def tool_calls(draw: st.DrawFn, functions: tuple[Function, ...]) -> tuple[ToolCall, ...]:
-    """Generate one or two calls of declared functions, with arguments that fit."""
-    calls = []
+def tool_calls(draw: st.DrawFn, functions: tuple[Function, ...]) -> Mapping[int, ToolCall]:
+    """Generate one or two calls of declared functions, with arguments that fit, by index."""
+    calls = {}
     for index in range(draw(st.integers(1, 2))):
         function = draw(st.sampled_from(functions))
         arguments = draw(fitting(function.parameters))
         text = json.dumps(arguments, ensure_ascii=draw(st.booleans()))
-        calls.append(ToolCall(f"call_{draw(hexadecimal(12))}{index}", function.name, text))
-    return tuple(calls)
+        calls[index] = ToolCall(f"call_{draw(hexadecimal(12))}{index}", function.name, text)
+    return calls
 
 
 def call_json(index: int, call: ToolCall) -> Json:
@@ -101,9 +102,9 @@ def call_json(index: int, call: ToolCall) -> Json:
     return {"index": index, "id": call.id, "type": "function", "function": function}
 
 
-def assistant_message(content: str | None, calls: tuple[ToolCall, ...]) -> Json:
+def assistant_message(content: str | None, calls: Mapping[int, ToolCall]) -> Json:
     """Return an answer as the next request sends it back."""
-    called: list[Json] = [call_json(index, call) for index, call in enumerate(calls)]
+    called: list[Json] = [call_json(index, call) for index, call in calls.items()]
     message: dict[str, Json] = {"role": "assistant", "content": content or ""}
     return {**message, "tool_calls": called} if called else message
 
@@ -113,11 +114,14 @@ def _user_message(text: str) -> Json:
 
 
 @st.composite
-def next_messages(draw: st.DrawFn, calls: tuple[ToolCall, ...]) -> list[Json]:
+def next_messages(draw: st.DrawFn, calls: Mapping[int, ToolCall]) -> list[Json]:
     """Generate what follows an assistant's message: results of its calls, or a question."""
     if not calls:
         return [_user_message(draw(sentences()))]
-    return [{"role": "tool", "content": draw(texts()), "tool_call_id": call.id} for call in calls]
+    return [
+        {"role": "tool", "content": draw(texts()), "tool_call_id": call.id}
+        for call in calls.values()
+    ]
 
 
 @st.composite
@@ -128,9 +132,27 @@ def _chat(draw: st.DrawFn) -> Question:
     messages.append(_user_message(draw(sentences())))
     for _ in range(draw(st.integers(0, 2))):
         content = draw(texts())
-        calls = draw(st.just(()) | tool_calls(functions)) if functions else ()
+        calls: Mapping[int, ToolCall] = {}
+        if draw(st.booleans()) and functions:
+            calls = draw(tool_calls(functions))
         messages += [assistant_message(content, calls), *draw(next_messages(calls))]
     return Question(messages=tuple(messages), functions=functions)
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """A question that is asked of a model."""
+
+    api: ApiForm
+    operation: Operation
+    model: str
+    question: Question
+
+
+def calls(api: ApiForm, operation: Operation) -> SearchStrategy[Call]:
+    """Generate the calls of an operation."""
+    models = st.sampled_from(api.models)
+    return st.builds(Call, st.just(api), st.just(operation), models, questions(operation))
 
 
 def questions(operation: Operation) -> SearchStrategy[Question]:
@@ -157,17 +179,18 @@ def questions(operation: Operation) -> SearchStrategy[Question]:
 
 
 @st.composite
-def requests(draw: st.DrawFn, operation: Operation, model: str, question: Question) -> Request:
-    """Generate requests that ask a question."""
-    body: Json = {"model": model}
-    fields = operation.endpoint.fields
+def requests(draw: st.DrawFn, call: Call) -> Request:
+    """Generate requests that make a call."""
+    operation = call.operation
     variant = draw(st.sampled_from(operation.variants))
-    for name, value in {**question.all_values(), **variant}.items():
+    body: Json = {"model": call.model}
+    for name, value in {**call.question.all_values(), **variant}.items():
+        fields = operation.endpoint.fields
         pointer = name if name.startswith("/") else getattr(fields, name)[0]
         body = with_value(body, pointer, value)
     headers = (("Content-Type", "application/json"), *operation.headers)
-    endpoint = operation.endpoint
-    return Request(endpoint.method, operation.url, headers, draw(json_bytes(body)))
+    content = draw(json_bytes(body))
+    return Request(operation.endpoint.method, operation.url, headers, content)
 
 
 def json_bytes(value: Json) -> SearchStrategy[bytes]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from itertools import accumulate
 
 from hypothesis import strategies as st
@@ -18,7 +18,7 @@ from harness.strategies.answers import (
     token_counts,
     usage_values,
 )
-from harness.strategies.requests import call_json, json_bytes
+from harness.strategies.requests import Call, json_bytes
 from harness.strategies.schema import completed, field_pointer, requires, write_answer
 from harness.strategies.text import deltas
 from harness.types import Json, Response, ToolCall
@@ -26,52 +26,28 @@ from harness.types import Json, Response, ToolCall
 _EVENT_STREAMS = ("text/event-stream", "text/event-stream;charset=UTF-8")
 
 
-@dataclass(frozen=True, slots=True)
-class _Step:
-    """What one event says; the calls with their indices."""
-
-    content: str | None = None
-    reasoning: str | None = None
-    calls: tuple[tuple[int, ToolCall], ...] = ()
-    finish_reason: str | None = None
-
-    def values(self) -> dict[str, Json]:
-        values: dict[str, Json] = {
-            "content": self.content,
-            "reasoning": self.reasoning,
-            "tool_calls": [call_json(index, call) for index, call in self.calls] or None,
-            "finish_reason": self.finish_reason,
-        }
-        return {name: value for name, value in values.items() if value is not None}
-
-
 @st.composite
 def stream_responses(
-    draw: st.DrawFn,
-    api: ApiForm,
-    operation: Operation,
-    head: Head,
-    answer: Answer,
-    request: Json,
+    draw: st.DrawFn, call: Call, head: Head, answer: Answer, request: Json
 ) -> Response:
     """Generate streams of an answer, in the form that the body of the request asks for."""
-    endpoint = operation.endpoint
+    endpoint = call.operation.endpoint
     cumulative = endpoint.cumulative(request) is not False
     steps = draw(_steps(answer))
     if cumulative:
         steps = list(accumulate(steps, _joined))
     if draw(st.booleans()):  # the finish reason in an event of its own
-        steps.append(steps[-1] if cumulative else _Step(content=""))
+        steps.append(steps[-1] if cumulative else Answer(content=""))
     steps[-1] = replace(steps[-1], finish_reason=answer.finish_reason)
     if endpoint.repeats_finish and draw(st.booleans()):
-        steps.append(_Step(content="", finish_reason=answer.finish_reason))
+        steps.append(Answer(content="", finish_reason=answer.finish_reason))
     counts = draw(token_counts(endpoint, _event_schema(endpoint)))
-    events = list(_with_role(steps, operation, role_once=draw(st.booleans())))
-    events = _with_usage(events, api, endpoint, request, counts)
+    events = list(_with_role(steps, call.operation, role_once=draw(st.booleans())))
+    events = _with_usage(events, call.api, endpoint, request, counts)
     title = head_values(head, endpoint, streamed=True)
-    data = [draw(_event_data(operation, {**title, **event})) for event in events]
-    headers = draw(response_headers(api, head, _EVENT_STREAMS))
-    return Response(200, "OK", headers, api.frame(data))
+    data = [draw(_event_data(call.operation, {**title, **event})) for event in events]
+    headers = draw(response_headers(call.api, head, _EVENT_STREAMS))
+    return Response(200, "OK", headers, call.api.frame(data))
 
 
 def _event_schema(endpoint: Endpoint) -> Schema:
@@ -86,16 +62,16 @@ def _event_data(draw: st.DrawFn, operation: Operation, values: Values) -> bytes:
 
 
 @st.composite
-def _steps(draw: st.DrawFn, answer: Answer) -> list[_Step]:
+def _steps(draw: st.DrawFn, answer: Answer) -> list[Answer]:
     """Generate the pieces of an answer: reasoning first, then the text, then the calls."""
     steps = []
     if answer.reasoning is not None:
-        steps += [_Step(reasoning=piece) for piece in draw(deltas(answer.reasoning))]
+        steps += [Answer(reasoning=piece) for piece in draw(deltas(answer.reasoning))]
     if answer.content is not None:
-        steps += [_Step(content=piece) for piece in draw(deltas(answer.content))]
-    for index, call in enumerate(answer.calls):
-        pieces = draw(deltas(call.arguments))
-        steps += [_Step(calls=((index, piece),)) for piece in _call_pieces(call, pieces)]
+        steps += [Answer(content=piece) for piece in draw(deltas(answer.content))]
+    for index, call in answer.calls.items():
+        pieces = _call_pieces(call, draw(deltas(call.arguments)))
+        steps += [Answer(calls={index: piece}) for piece in pieces]
     return steps
 
 
@@ -105,18 +81,15 @@ def _call_pieces(call: ToolCall, arguments: Sequence[str]) -> Iterator[ToolCall]
         yield ToolCall("", "", text) if number else replace(call, arguments=text)
 
 
-def _joined(before: _Step, step: _Step) -> _Step:
+def _joined(before: Answer, step: Answer) -> Answer:
     """Return all that a cumulative stream has said after *step*."""
-    calls = before.calls
-    for index, piece in step.calls:
-        if piece.id:
-            calls = (*calls, (index, piece))
-        else:
-            _, last = calls[-1]
-            joined = replace(last, arguments=last.arguments + piece.arguments)
-            calls = (*calls[:-1], (index, joined))
+    calls = {**before.calls}
+    for index, piece in step.calls.items():
+        if index in calls:
+            piece = replace(calls[index], arguments=calls[index].arguments + piece.arguments)
+        calls[index] = piece
     content = _concatenated(before.content, step.content)
-    return _Step(content, _concatenated(before.reasoning, step.reasoning), calls)
+    return Answer(content, _concatenated(before.reasoning, step.reasoning), calls)
 
 
 def _concatenated(before: str | None, piece: str | None) -> str | None:
@@ -124,7 +97,7 @@ def _concatenated(before: str | None, piece: str | None) -> str | None:
 
 
 def _with_role(
-    steps: Sequence[_Step], operation: Operation, *, role_once: bool
+    steps: Sequence[Answer], operation: Operation, *, role_once: bool
 ) -> Iterator[dict[str, Json]]:
     """Yield the values of each event, with those that its schema requires of every event."""
     endpoint = operation.endpoint
@@ -142,7 +115,7 @@ def _with_role(
             values["finish_reason"] = NONE_YET
         if is_required("content"):
             values["content"] = ""
-        yield values | step.values()
+        yield values | step.all_values()
 
 
 def _with_usage(

@@ -18,7 +18,7 @@ from harness.providers.endpoints import ENDPOINTS, recognise
 from harness.providers.operations import API_FORMS
 from harness.providers.rules import check
 from harness.strategies import BrokenExchanges
-from harness.strategies.exchanges import refused_calls
+from harness.strategies.exchanges import refused
 from harness.types import Cassette, Exchange, Failure, Reply, Request, Response, Transcript
 from harness.wire import read_json, resolve
 
@@ -90,7 +90,7 @@ def test_a_refusal_breaks_no_rule(way: tuple[str, str, str]) -> None:
     api, operation = strategies._operation(*way)
 
     @FEW
-    @given(refused_calls(api, operation))
+    @given(refused(api, operation))
     def valid(exchange: Exchange) -> None:
         assert check(told(exchange)) == ()
         outcome = reading(exchange).outcome
