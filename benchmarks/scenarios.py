@@ -14,6 +14,7 @@ from harness import batch
 from harness.cassette.store import Store
 from harness.config.environment import Environment, without_proxies
 from harness.providers.servers import PROVIDER_SERVERS
+from harness.report.build import replay_report
 from harness.runner import Source
 from harness.sandbox import Options
 from harness.types import Origin
@@ -117,7 +118,7 @@ def _record(jobs: Sequence[batch.Job], source: Source, folder: Path) -> None:
 
 
 def _replay(jobs: Sequence[batch.Job], store: Store) -> None:
-    report = batch.replay_all(jobs, store, lambda _: None, "Replay")
+    report = replay_report(jobs, store, lambda _: None, "Replay")
     if not report.ok:
         raise RuntimeError(report.findings or report.problems)
 

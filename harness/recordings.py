@@ -1,114 +1,109 @@
-"""Recordings as they lie on file, read without running an SDK; and the sides of a comparison, found
-among them.
-"""
+"""Cassettes read as transcripts without running an SDK, and the two sides of a comparison."""
 
 from __future__ import annotations
 
-import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 from harness.analysis.transcript import AnalyzedTranscript, analyze, transcript_of
-from harness.batch import Job, examine, jobs, load_scenarios, project_rules, state
+from harness.batch import Examined, Job, examine, jobs, load_scenarios, state
 from harness.cassette import store
 from harness.cassette.period import ALWAYS, Period
 from harness.cassette.store import Store
 from harness.errors import HarnessError
 from harness.providers import endpoints
-from harness.report import Report
-from harness.rules import Judged
+from harness.providers.rules import project_rules
 from harness.runner import Progress
-from harness.types import Problem, Provenance
+from harness.types import Cassette, Problem, Provenance
+
+
+def _analyze(cassette: Cassette, source: str) -> AnalyzedTranscript:
+    return analyze(transcript_of(cassette, endpoints.recognise, source=source), endpoints.recognise)
 
 
 def read_cassette(path: Path) -> AnalyzedTranscript:
-    """Any vcrpy cassette as a transcript, without running an SDK. Raises BadCassette."""
-    transcript = transcript_of(store.read(path), endpoints.recognise, source=str(path))
-    if not transcript.provenance.scenario:
-        transcript = replace(transcript, scenario=path.stem)
-    return analyze(transcript, endpoints.recognise)
-
-
-def read_recorded(job: Job, folder: Store) -> AnalyzedTranscript:
-    """A job's cassette, without running an SDK. Raises NoCassette, or BadCassette."""
-    cassette = folder.load(job.scenario.name, job.target)
-    told = replace(cassette.provenance, scenario=job.scenario.name, target=str(job.target))
-    path = str(folder.path(job.scenario.name, job.target))
-    named = replace(cassette, provenance=told)
-    return analyze(transcript_of(named, endpoints.recognise, source=path), endpoints.recognise)
-
-
-def untimed(path: Path) -> AnalyzedTranscript:
-    """A cassette's transcript without times, which differ between any two recordings, and without
-    its artefacts: git hands over the text alone."""
-    found = store.read_alone(path)
-    exchanges = tuple(replace(e, timing=None, chunks=()) for e in found.exchanges)
-    plain = replace(found, exchanges=exchanges)
-    return analyze(transcript_of(plain, endpoints.recognise, source=path.name), endpoints.recognise)
-
-
-def repeats(reads: Iterable[AnalyzedTranscript]) -> list[AnalyzedTranscript]:
-    """The recordings that lie beside these as their repeats. Raises BadCassette."""
-    return [again for one in reads for again in beside(one)]
-
-
-def beside(one: AnalyzedTranscript) -> tuple[AnalyzedTranscript, ...]:
-    """The repeats of one recording; not those of another script, which answer something else.
+    """Read any vcrpy cassette; one without a scenario is named after its file.
 
     Raises BadCassette.
     """
-    told, found = one.transcript, []
-    for path in store.beside(Path(told.source)).values() if told.source else ():
-        other = replace(read_cassette(path).transcript, scenario=told.scenario)
-        scripts = {other.provenance.script, told.provenance.script} - {()}
-        if len(scripts) <= 1:
-            own = replace(other, target=told.target, provenance=told.provenance)
-            found.append(analyze(own, endpoints.recognise))
-    return tuple(found)
+    cassette = store.read(path)
+    scenario = cassette.provenance.scenario or path.stem
+    transcript = transcript_of(cassette, endpoints.recognise, source=str(path))
+    return analyze(replace(transcript, scenario=scenario), endpoints.recognise)
 
 
-def check_cassettes(paths: Sequence[Path], progress: Progress, asked: Period = ALWAYS) -> Report:
-    """Check every cassette in files and folders by the rules of the wire.
+def read_job(job: Job, folder: Store) -> AnalyzedTranscript:
+    """Read a job's cassette. Raises NoCassette or BadCassette."""
+    cassette = folder.load(job.scenario.name, job.target)
+    own = replace(cassette.provenance, scenario=job.scenario.name, target=str(job.target))
+    path = folder.path(job.scenario.name, job.target)
+    return _analyze(replace(cassette, provenance=own), str(path))
 
-    Of those that can be read, only the ones of a period.
+
+def read_for_diff(path: Path) -> AnalyzedTranscript:
+    """Read a cassette without times, which differ between recordings, and without artefacts.
+
+    Git has the text of an old cassette only. Raises BadCassette.
     """
-    began = time.perf_counter()
-    choice = project_rules()
-    reads: list[AnalyzedTranscript] = []
-    judged: list[Judged] = []
-    problems: list[Problem] = []
+    cassette = store.read_text_only(path)
+    exchanges = tuple(replace(e, timing=None, chunks=()) for e in cassette.exchanges)
+    return _analyze(replace(cassette, exchanges=exchanges), path.name)
+
+
+def read_repeats(transcripts: Iterable[AnalyzedTranscript]) -> list[AnalyzedTranscript]:
+    """Return the repeats of all *transcripts*. Raises BadCassette."""
+    return [repeat for one in transcripts for repeat in repeats_of(one)]
+
+
+def repeats_of(first: AnalyzedTranscript) -> tuple[AnalyzedTranscript, ...]:
+    """Read the repeats beside a recording that were made from the same script.
+
+    Raises BadCassette.
+    """
+    own, repeats = first.transcript, []
+    for path in store.repeats_of(Path(own.source)).values() if own.source else ():
+        other = read_cassette(path).transcript
+        if len({other.provenance.script, own.provenance.script} - {()}) <= 1:
+            named = replace(
+                other, scenario=own.scenario, target=own.target, provenance=own.provenance
+            )
+            repeats.append(analyze(named, endpoints.recognise))
+    return tuple(repeats)
+
+
+def check_cassettes(
+    paths: Sequence[Path], progress: Progress, period: Period = ALWAYS
+) -> Iterator[Examined | Problem]:
+    """Check every cassette in files and folders by the project's response-format rules.
+
+    Readable cassettes that were not recorded in *period* are left out. Raises BadSettings, and
+    HarnessError for a path without cassettes.
+    """
+    rules = project_rules(Path.cwd())
     files = store.find(list(paths))
     for number, path in enumerate(files, start=1):
         progress(f"[{number}/{len(files)}] {path}")
         try:
-            one = read_cassette(path)
+            transcript = read_cassette(path).transcript
         except HarnessError as error:
-            problems.append(Problem("", "", str(error)))
+            yield Problem("", "", str(error))
             continue
-        if one.transcript.provenance in asked:
-            done, found = examine(one.transcript, choice)
-            reads.append(done)
-            judged.append(found)
-    return Report(
-        title="Check",
-        reads=tuple(reads),
-        findings=tuple(finding for found in judged for finding in found.findings),
-        ignored=tuple(finding for found in judged for finding in found.ignored),
-        problems=tuple(problems),
-        duration=time.perf_counter() - began,
-    )
+        if transcript.provenance in period:
+            yield examine(transcript, rules)
 
 
 # ------------------------------------------------------------------------- sides of a comparison
 
 
-def side(name: str, scenarios: Path, folder: Store) -> list[AnalyzedTranscript]:
-    """One side of a comparison: a cassette's path, a folder of them, `scenario`, or
-    `scenario/target`.
+def read_side(name: str, scenarios: Path, folder: Store) -> list[AnalyzedTranscript]:
+    """Read one side of a comparison.
 
-    A scenario gives one transcript for each of its targets, and comes before a folder of the same
-    name. Raises HarnessError.
+    *name* is a cassette's path, a folder of cassettes, `scenario` (all of its targets) or
+    `scenario/target`. A scenario takes precedence over a folder of the same name.
+
+    Raises:
+        HarnessError: There is no such file, scenario or target, or a cassette cannot be read.
     """
     path = Path(name)
     if path.is_file() and name.endswith((".yaml", ".yml")):
@@ -119,48 +114,53 @@ def side(name: str, scenarios: Path, folder: Store) -> list[AnalyzedTranscript]:
     if path.is_dir() and not (scenarios / f"{scenario}.yaml").exists():
         return [read_cassette(f) for f in store.find([path]) if not store.is_repeat(f)]
     chosen = jobs(load_scenarios([scenario], scenarios), [target] if target else [])
-    return [read_recorded(job, folder) for job in chosen]
+    return [read_job(job, folder) for job in chosen]
 
 
-def recorded(scenarios: Path, folder: Store, asked: Period = ALWAYS) -> list[AnalyzedTranscript]:
-    """Every cassette of every scenario that is there, or those of a period.
+def read_recorded(
+    scenarios: Path, folder: Store, period: Period = ALWAYS
+) -> list[AnalyzedTranscript]:
+    """Read every cassette of every scenario that was recorded in *period*.
 
-    Raises HarnessError where there is none.
+    Raises:
+        HarnessError: There is none, or one cannot be read.
     """
     every = jobs(load_scenarios([], scenarios), [])
-    there = [job for job in every if folder.path(job.scenario.name, job.target).exists()]
-    if not there:
+    recorded = [job for job in every if folder.path(job.scenario.name, job.target).exists()]
+    if not recorded:
         raise HarnessError(f"no scenario of {scenarios} has a cassette in {folder.folder}")
-    return made_in(asked, [read_recorded(job, folder) for job in there], str(folder.folder))
+    return recorded_in(period, [read_job(job, folder) for job in recorded], str(folder.folder))
 
 
-def groups(sides: Sequence[Sequence[AnalyzedTranscript]]) -> list[list[AnalyzedTranscript]]:
-    """What belongs into one matrix: single transcripts, if each side is one; else those of one
-    scenario."""
-    every = [read for side in sides for read in side]
+def group_sides(sides: Sequence[Sequence[AnalyzedTranscript]]) -> list[list[AnalyzedTranscript]]:
+    """Group transcripts for comparison in a matrix: by scenario, or all if each side has one."""
+    every = [transcript for side in sides for transcript in side]
     if len(sides) > 1 and len(every) == len(sides):
         return [every]
-    found: dict[str, list[AnalyzedTranscript]] = {}
+    by_scenario: dict[str, list[AnalyzedTranscript]] = {}
     for one in every:
-        found.setdefault(one.transcript.scenario, []).append(one)
-    return list(found.values())
+        by_scenario.setdefault(one.transcript.scenario, []).append(one)
+    return list(by_scenario.values())
 
 
-def pairs(
+def pair_sides(
     left: Sequence[AnalyzedTranscript], right: Sequence[AnalyzedTranscript]
 ) -> list[tuple[AnalyzedTranscript, AnalyzedTranscript]]:
-    """What to compare with what: one with one; or scenario and target with the same, or where no
-    scenario is on both sides, target with the same target.
+    """Pair transcripts for comparison.
 
-    Raises HarnessError where that leaves nothing.
+    Single transcripts are a pair. Others are paired by scenario and target or, where no scenario is
+    on both sides, by target.
+
+    Raises:
+        HarnessError: No target is on both sides.
     """
     if len(left) == 1 and len(right) == 1:
         return [(left[0], right[0])]
-    for named in (_scenario_and_target, _target):
-        others = {named(done): done for done in right}
-        both = [(done, others[named(done)]) for done in left if named(done) in others]
-        if both:
-            return both
+    for key in (_scenario_and_target, _target):
+        others = {key(one): one for one in right}
+        pairs = [(one, others[key(one)]) for one in left if key(one) in others]
+        if pairs:
+            return pairs
     ours, theirs = (", ".join(dict.fromkeys(map(_target, side))) for side in (left, right))
     raise HarnessError(
         f"no target is on both sides: {ours} and {theirs}; "
@@ -176,37 +176,38 @@ def _target(one: AnalyzedTranscript) -> str:
     return one.transcript.target
 
 
-# ------------------------------------------------------------------------------- of some days
+# --------------------------------------------------------------------------------- by period
 
 
-def made_in(
-    asked: Period, reads: Sequence[AnalyzedTranscript], what: str
+def recorded_in(
+    period: Period, transcripts: Sequence[AnalyzedTranscript], source: str
 ) -> list[AnalyzedTranscript]:
-    """Those that were recorded in a period. Raises HarnessError where there is none."""
-    found = [one for one in reads if one.transcript.provenance in asked]
-    if reads and not found:
-        raise HarnessError(_none(what, asked, (one.transcript.provenance for one in reads)))
-    return found
+    """Return the transcripts recorded in *period*. Raises HarnessError where there is none."""
+    provenances = [one.transcript.provenance for one in transcripts]
+    chosen = [one for one in transcripts if one.transcript.provenance in period]
+    if transcripts and not chosen:
+        raise _none_recorded(source, period, provenances)
+    return chosen
 
 
-def jobs_of(asked: Period, todo: Sequence[Job], folder: Store) -> tuple[Job, ...]:
-    """The jobs whose cassettes were recorded in a period; all, if it has no bounds.
+def jobs_recorded_in(period: Period, work: Sequence[Job], folder: Store) -> tuple[Job, ...]:
+    """Return the jobs whose cassettes were recorded in *period*; all, if it has no bounds.
 
     Raises HarnessError where there is none.
     """
-    if not asked:
-        return tuple(todo)
-    told = [(job, state(job, folder)[1]) for job in todo]
-    found = tuple(job for job, made in told if made in asked)
-    if not found:
-        raise HarnessError(_none(str(folder.folder), asked, (made for _, made in told)))
-    return found
+    if not period:
+        return tuple(work)
+    provenances = [state(job, folder)[1] for job in work]
+    chosen = tuple(job for job, made in zip(work, provenances, strict=True) if made in period)
+    if not chosen:
+        raise _none_recorded(str(folder.folder), period, provenances)
+    return chosen
 
 
-def _none(what: str, asked: Period, told: Iterable[Provenance]) -> str:
-    days = sorted({one.recorded_at[:10] or "an unknown day" for one in told})
+def _none_recorded(source: str, period: Period, provenances: Iterable[Provenance]) -> HarnessError:
+    days = sorted({one.recorded_at[:10] or "an unknown day" for one in provenances})
     listed = ", ".join(days[:_SHOWN]) + (f" and {len(days) - _SHOWN} more" * (len(days) > _SHOWN))
-    return f"{what}: nothing was recorded {asked}; there is: {listed or 'nothing'}"
+    return HarnessError(f"{source}: nothing was recorded {period}; there is: {listed or 'nothing'}")
 
 
 _SHOWN = 6

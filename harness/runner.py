@@ -20,7 +20,7 @@ from harness.cassette import Head
 from harness.cassette.journal import Journal
 from harness.cassette.store import Store, put_cassette
 from harness.config.environment import without_proxies
-from harness.config.settings import settings
+from harness.config.settings import load_settings
 from harness.errors import HarnessError, Refused, StaleCassette, Unsupported
 from harness.intercept import Player, Recorder, prove_stock_reads, use_tape
 from harness.intercept.resume import OnInterrupted, discard_refusal, recorded_prefix
@@ -300,7 +300,7 @@ def replay(scenario: Scenario, target: Target, store: Store, pace: float = 0.0) 
     _refuse_stale(scenario, target, cassette, store)
     # The scenario's word on what is volatile counts, not the one it gave when recorded.
     folder = scenario.path.parent if scenario.path else Path.cwd()
-    volatile = (*scenario.volatile, *settings(folder).volatile)
+    volatile = (*scenario.volatile, *load_settings(folder).volatile)
     told = replace(cassette.provenance, volatile=volatile)
     tape = Player(replace(cassette, provenance=told), pace=pace)
     live = told.recorded_from is Origin.LIVE

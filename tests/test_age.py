@@ -9,9 +9,10 @@ from pathlib import Path
 import pytest
 
 import harness
-from harness.cassette.age import aged, days, findings, limit, limits, now
+from harness.cassette.age import days, findings, limit_of_options, now, parse_limit
 from harness.errors import HarnessError
 from harness.report import Report
+from harness.report.build import add_age_findings
 from harness.types import Provenance, Severity
 
 CASSETTE = Path(__file__).parents[1] / "cassettes" / "slogan" / "zhipuai-glm-4.yaml"
@@ -29,21 +30,21 @@ def recorded(at: str) -> Provenance:
 )
 def test_limits(text: str, longest: timedelta) -> None:
     """A whole number, and what it counts."""
-    assert limit(text, fails=False).longest == longest
+    assert parse_limit(text, fails=False).longest == longest
 
 
 @pytest.mark.parametrize("text", ["", "30", "d", "-1d", "0d", "1.5d", "30m", "999999w", "３d"])
 def test_what_is_no_age(text: str) -> None:
     """One message that says what is allowed."""
-    with pytest.raises(HarnessError, match=r"no age; allowed: .* 12h, 30d or 4w"):
-        limit(text, fails=False)
+    with pytest.raises(HarnessError, match=r"not a valid age; allowed: .* 12h, 30d or 4w"):
+        parse_limit(text, fails=False)
 
 
 def test_failing_needs_a_limit() -> None:
     """It would be green for the wrong reason."""
     with pytest.raises(HarnessError, match="--max-age-fails goes with --max-age"):
-        limits(None, fails=True)
-    assert limits(None, fails=False) is None
+        limit_of_options(None, fails=True)
+    assert limit_of_options(None, fails=False) is None
 
 
 @pytest.mark.parametrize(
@@ -67,13 +68,13 @@ def test_ages(at: str, whole: int | None) -> None:
 @pytest.mark.parametrize("fails", [False, True])
 def test_what_is_found(fails: bool) -> None:
     """Nothing up to the limit; beyond it, and where the age is unknown, a warning or an error."""
-    allowed = limit("30d", fails=fails)
+    allowed = parse_limit("30d", fails=fails)
     assert not list(findings(recorded("2026-03-01T12:00:00Z"), allowed, NOON))
     (old,) = findings(recorded("2026-03-01T11:59:59Z"), allowed, NOON)
     (unknown,) = findings(recorded(""), allowed, NOON)
     weight = Severity.ERROR if fails else Severity.WARNING
     assert (old.rule, old.severity, unknown.severity) == ("cassette_age", weight, weight)
-    assert "found 30 days (recorded 2026-03-01T11:59:59Z)" in old.message
+    assert "actual 30 days (recorded 2026-03-01T11:59:59Z)" in old.message
     assert "unknown" in unknown.message
 
 
@@ -89,4 +90,4 @@ def test_a_replays_time_has_no_say() -> None:
 def test_without_a_limit() -> None:
     """A report stays as it is."""
     report = Report("Check")
-    assert aged(report, None) is report
+    assert add_age_findings(report, None) is report

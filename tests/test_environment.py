@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from harness.config.environment import Environment, environment, without_proxies
+from harness.config.environment import Environment, load_environment, without_proxies
 from harness.errors import MissingKey
 from harness.providers import PROVIDERS
 
@@ -27,19 +27,19 @@ def test_a_file_says_what_no_variable_does(tmp_path: Path, monkeypatch: pytest.M
         "ZHIPUAI_API_KEY=from.file\nDASHSCOPE_API_KEY='sk-file'\nZHIPUAI_BASE_URL=http://file/\n"
     )
     monkeypatch.setenv("ZHIPUAI_API_KEY", "from.process")
-    known = environment(tmp_path)
+    known = load_environment(tmp_path)
     assert known.key(ZHIPU) == "from.process"
     assert known.key(DASH) == "sk-file"
     assert known.address(ZHIPU) == "http://file/"
     assert known.address(DASH) == ""
     assert os.environ.get("DASHSCOPE_API_KEY") is None
     monkeypatch.setenv("DASHSCOPE_API_KEY", "")
-    assert not environment(tmp_path).has_key(DASH)
+    assert not load_environment(tmp_path).has_key(DASH)
 
 
 def test_a_folder_without_a_file(tmp_path: Path) -> None:
     """Nothing is known."""
-    assert not any(environment(tmp_path).has_key(provider) for provider in PROVIDERS.values())
+    assert not any(load_environment(tmp_path).has_key(provider) for provider in PROVIDERS.values())
 
 
 @pytest.mark.parametrize("value", [None, "", "  \n"])
@@ -53,7 +53,7 @@ def test_a_key_that_is_missing_is_named(value: str | None) -> None:
         "(in the environment or in .env), or record from the sandbox with --sandbox"
     )
     assert not known.has_key(DASH)
-    assert known.secrets() == ()
+    assert known.secrets(PROVIDERS.values()) == ()
 
 
 def test_blanks_around_a_key_are_no_part_of_it() -> None:
@@ -65,7 +65,7 @@ def test_blanks_around_a_key_are_no_part_of_it() -> None:
 def test_every_part_of_every_key_is_secret() -> None:
     """Also of the provider that is not asked; and none of it is in a traceback."""
     known = Environment({"ZHIPUAI_API_KEY": "id.secret", "DASHSCOPE_API_KEY": "sk-1"})
-    assert known.secrets() == ("id.secret", "id", "secret", "sk-1")
+    assert known.secrets(PROVIDERS.values()) == ("id.secret", "id", "secret", "sk-1")
     assert "sk-1" not in repr(known)
 
 
@@ -88,7 +88,9 @@ def test_every_part_of_every_key_is_secret() -> None:
 )
 def test_keys_of_other_services_are_secret_too(name: str, value: str, is_secret: bool) -> None:
     """By the name of their variable; but no word and no path, which stand in ordinary texts."""
-    assert Environment({name: value}).secrets() == ((value.strip(),) if is_secret else ())
+    assert Environment({name: value}).secrets(PROVIDERS.values()) == (
+        (value.strip(),) if is_secret else ()
+    )
 
 
 def test_proxies_come_back(monkeypatch: pytest.MonkeyPatch) -> None:

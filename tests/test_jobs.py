@@ -28,6 +28,7 @@ from harness.providers import PROVIDERS
 from harness.providers.endpoints import HEADERS
 from harness.providers.http import tls_context
 from harness.providers.servers import PROVIDER_SERVERS
+from harness.report.build import replay_report
 from harness.runner import Source
 from harness.sandbox import Options, serve
 from harness.scenario import Scenario
@@ -105,7 +106,7 @@ def test_sixty_four_at_once_and_nothing_is_mixed(tmp_path: Path) -> None:
     for number, job in enumerate(todo):
         _is_its_own(read(store.path(job.scenario.name, job.target)), number)
     told: list[str] = []
-    report = batch.replay_all(todo, store, told.append, "Replay", 16)
+    report = replay_report(todo, store, told.append, "Replay", 16)
     assert (report.problems, report.findings, report.ok) == ((), (), True)
     assert [done.transcript.scenario for done in report.reads] == [
         job.scenario.name for job in todo
@@ -232,7 +233,7 @@ def test_a_refused_key_is_a_problem_of_its_jobs(tmp_path: Path) -> None:
         problems = batch.record_all(todo, refused, store, silent, 8)
     assert [p.scenario for p in problems] == ["job-01", "job-03", "job-05", "job-07"]
     assert all("InvalidApiKey" in problem.text for problem in problems)
-    report = batch.replay_all(todo, store, silent, "Replay", 8)
+    report = replay_report(todo, store, silent, "Replay", 8)
     assert [p.scenario for p in report.problems] == [p.scenario for p in problems]
     assert [r.transcript.scenario for r in report.reads] == [f"job-0{n}" for n in (0, 2, 4, 6)]
     assert report.findings == ()
@@ -247,7 +248,7 @@ def test_the_reports_are_the_same(tmp_path: Path) -> None:
     wrong = store.path("job-06", todo[6].target)
     wrong.write_text(wrong.read_text("utf-8").replace('"finish_reason":"stop"', '"a":"b"'), "utf-8")
     store.path("job-02", todo[2].target).unlink()
-    one, many = (batch.replay_all(todo, store, silent, "Replay", n) for n in (1, 12))
+    one, many = (replay_report(todo, store, silent, "Replay", n) for n in (1, 12))
     assert one.findings
     assert one.problems
     assert replace(many, duration=0.0) == replace(one, duration=0.0)
@@ -290,7 +291,7 @@ def test_the_environment_is_changed_once(tmp_path: Path, monkeypatch: pytest.Mon
         really(variable, value)
 
     monkeypatch.setattr(os, "putenv", putenv)
-    assert batch.replay_all(todo, store, silent, "Replay", 8).ok
+    assert replay_report(todo, store, silent, "Replay", 8).ok
     assert put == [b"no_proxy"]
 
 

@@ -64,7 +64,7 @@ def test_what_is_no_date(text: str) -> None:
         with pytest.raises(HarnessError) as raised:
             period(*words)
         assert str(raised.value).startswith(
-            f"{option} {text!r} is no date; allowed: a day such as 2026-07-01, or a moment"
+            f"{option} {text!r} is not a valid date; allowed: a day such as 2026-07-01, or a time"
         )
 
 

@@ -16,7 +16,7 @@ import pytest
 from harness import use_cassette
 from harness.api.placeholders import VARIABLES, placeholder_keys
 from harness.api.use_cassette import RecordMode
-from harness.config.environment import environment
+from harness.config.environment import load_environment
 from harness.providers import NO_KEY
 from harness.providers.dashscope.sandbox import KEY as DASHSCOPE_KEY
 from harness.providers.zhipu.sandbox import KEY as ZHIPUAI_KEY
@@ -126,7 +126,7 @@ def test_the_environment_is_restored(tmp_path: Path) -> None:
     with replayed, placeholder_keys():
         assert {os.environ[name] for name in VARIABLES} == {NO_KEY}
         assert dashscope.api_key == NO_KEY
-        assert not set(VARIABLES) & set(environment(tmp_path).variables)
+        assert not set(VARIABLES) & set(load_environment(tmp_path).variables)
     assert (dict(os.environ), dashscope_key()) == (before, None)
     with placeholder_keys():
         os.environ["OPENAI_API_KEY"] = "sk-mine"

@@ -11,6 +11,7 @@ from harness import batch, recordings
 from harness.cassette.store import Store
 from harness.config.environment import Environment
 from harness.errors import BadCassette, HarnessError, NoCassette
+from harness.report.build import check_report
 from harness.sandbox import Options
 from harness.scenario import load_all
 
@@ -46,33 +47,34 @@ def test_a_side_of_a_comparison(
     name: str, targets: list[str], folder: Path, recorded: Store
 ) -> None:
     """A scenario, one of its targets, or a cassette's path."""
-    reads = recordings.side(name.format(store=recorded.folder), folder, recorded)
+    reads = recordings.read_side(name.format(store=recorded.folder), folder, recorded)
     assert [read.transcript.target for read in reads] == targets
 
 
 def test_sides_that_are_none(folder: Path, recorded: Store) -> None:
     """Each says what is missing."""
     with pytest.raises(HarnessError, match="no scenario 'three'"):
-        recordings.side("three", folder, recorded)
+        recordings.read_side("three", folder, recorded)
     with pytest.raises(HarnessError, match="no scenario here has a target 'gpt-4'"):
-        recordings.side("one/gpt-4", folder, recorded)
+        recordings.read_side("one/gpt-4", folder, recorded)
     recorded.path("two", load_all([folder])[1].targets[0]).unlink()
     with pytest.raises(NoCassette, match="two with dashscope/qwen-plus was never recorded"):
-        recordings.side("two", folder, recorded)
+        recordings.read_side("two", folder, recorded)
 
 
 def test_what_is_compared_with_what(folder: Path, recorded: Store) -> None:
     """One with one, or target with the same target."""
-    one, two = (recordings.side(name, folder, recorded) for name in ("one", "two"))
-    assert [len(recordings.pairs(one, one))] == [2]
+    one, two = (recordings.read_side(name, folder, recorded) for name in ("one", "two"))
+    assert [len(recordings.pair_sides(one, one))] == [2]
     assert [
-        (a.transcript.scenario, b.transcript.scenario) for a, b in recordings.pairs(one[:1], two)
+        (a.transcript.scenario, b.transcript.scenario)
+        for a, b in recordings.pair_sides(one[:1], two)
     ] == [("one", "two")]
-    assert [b.transcript.target for _, b in recordings.pairs(one[1:], one)] == [
+    assert [b.transcript.target for _, b in recordings.pair_sides(one[1:], one)] == [
         "dashscope/qwen-flash"
     ]
     with pytest.raises(HarnessError) as raised:
-        recordings.pairs(one, two)
+        recordings.pair_sides(one, two)
     assert str(raised.value) == (
         "no target is on both sides: zhipuai/glm-4, dashscope/qwen-flash and dashscope/qwen-plus; "
         "name one on each side, as scenario/target"
@@ -81,12 +83,12 @@ def test_what_is_compared_with_what(folder: Path, recorded: Store) -> None:
 
 def test_any_cassette_is_checked(recorded: Store, tmp_path: Path) -> None:
     """Folders are searched; a file that is no cassette is a problem, not the end."""
-    report = recordings.check_cassettes([recorded.folder], silent)
+    report = check_report([recorded.folder], silent)
     assert [read.transcript.scenario for read in report.reads] == ["one", "one", "two"]
     assert report.ok
     bad = recorded.folder / "bad.yaml"
     bad.write_text("no: cassette\n")
-    report = recordings.check_cassettes([recorded.folder], silent)
+    report = check_report([recorded.folder], silent)
     assert len(report.reads) == 3
     (problem,) = report.problems
     assert problem.text.startswith(f"{bad}: ")
@@ -100,20 +102,20 @@ def test_folders_are_compared_scenario_by_scenario(folder: Path, recorded: Store
     with batch.sandboxed(Options(port=0), KNOWN) as source:
         todo = batch.jobs(batch.load_scenarios(["three"], folder), [])
         assert not batch.record_all(todo, source, recorded, silent)
-    every = recordings.side(str(recorded.folder), folder, recorded)
+    every = recordings.read_side(str(recorded.folder), folder, recorded)
     assert len(every) == 5
-    both = recordings.pairs(every, every[::-1])
+    both = recordings.pair_sides(every, every[::-1])
     assert [a.transcript.source for a, _ in both] == [b.transcript.source for _, b in both]
 
 
 def test_repeats_of_another_script_are_none(folder: Path, recorded: Store) -> None:
     """What they were asked is not the same."""
-    (one, _) = recordings.side("one", folder, recorded)
+    (one, _) = recordings.read_side("one", folder, recorded)
     first = Path(one.transcript.source)
     again = first.with_name(first.name.replace(".yaml", "~2.yaml"))
     text = first.read_text(encoding="utf-8")
     again.write_text(text, encoding="utf-8")
-    assert len(recordings.beside(one)) == 1
+    assert len(recordings.repeats_of(one)) == 1
     digest = one.transcript.provenance.script[0]
     again.write_text(text.replace(digest, "0" * len(digest)), encoding="utf-8")
-    assert recordings.beside(one) == ()
+    assert recordings.repeats_of(one) == ()

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from harness.config.settings import Settings, settings
+from harness.config.settings import RuleSelection, Settings, load_settings
 from harness.errors import BadSettings
-from harness.rules.choice import Choice
+from harness.providers.rules import project_rules
 from harness.types import Severity
 
 
@@ -23,13 +23,13 @@ def project(folder: Path, text: str) -> Path:
 def test_the_nearest_pyproject_upward_counts(tmp_path: Path) -> None:
     """A test deep inside a project has the project's settings."""
     inside = project(tmp_path, '[tool.harness]\nvolatile = ["/seed"]\n')
-    assert settings(inside) == Settings(volatile=("/seed",))
+    assert load_settings(inside) == Settings(volatile=("/seed",))
 
 
 @pytest.mark.parametrize("text", ["", "[tool.ruff]\n", "tool = 1\n"])
 def test_a_project_that_says_nothing_has_the_defaults(tmp_path: Path, text: str) -> None:
     """Other tools' tables are none of our business."""
-    assert settings(project(tmp_path, text)) == Settings()
+    assert load_settings(project(tmp_path, text)) == Settings()
 
 
 @pytest.mark.parametrize(
@@ -64,14 +64,14 @@ def test_what_is_not_known_is_one_error_that_names_the_file(
 ) -> None:
     """A misspelt key is not passed over."""
     with pytest.raises(BadSettings) as raised:
-        settings(project(tmp_path, text))
+        load_settings(project(tmp_path, text))
     assert str(raised.value).startswith(f"{tmp_path / 'pyproject.toml'}: {said}")
 
 
 def test_prices_are_named_from_where_pyproject_is(tmp_path: Path) -> None:
     """Whatever folder of the project one works in."""
     inside = project(tmp_path, '[tool.harness]\nprices = "kept/prices.toml"\n')
-    assert settings(inside).prices == tmp_path / "kept" / "prices.toml"
+    assert load_settings(inside).prices == tmp_path / "kept" / "prices.toml"
 
 
 RULES = """
@@ -84,7 +84,7 @@ severity = {done_marker = "info"}
 
 def test_a_project_says_which_rules_apply(tmp_path: Path) -> None:
     """By name; with a reason where one is ignored; and how much they weigh."""
-    assert settings(project(tmp_path, RULES)).rules == Choice(
+    assert load_settings(project(tmp_path, RULES)).rules == RuleSelection(
         ("usage_adds_up", "done_marker"),
         {"usage_adds_up": "an old proxy of ours"},
         {"done_marker": Severity.INFO},
@@ -94,11 +94,6 @@ def test_a_project_says_which_rules_apply(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        (
-            'ignore = {usage_ads_up = "?"}',
-            "rules: there is no rule 'usage_ads_up'; did you mean usage_adds_up",
-        ),
-        ('select = ["x"]', "rules: there is no rule 'x'; `harness rules` lists them"),
         ('ignore = {usage_adds_up = " "}', "rules.ignore: usage_adds_up: a reason is expected"),
         ('ignore = ["usage_adds_up"]', "rules.ignore: a table is expected"),
         ('severity = {done_marker = "loud"}', "rules.severity: done_marker: expected one of error"),
@@ -109,5 +104,21 @@ def test_a_project_says_which_rules_apply(tmp_path: Path) -> None:
 def test_a_rule_that_is_not_there_is_one_error(tmp_path: Path, text: str, said: str) -> None:
     """It names the file, the key and what is meant perhaps."""
     with pytest.raises(BadSettings) as raised:
-        settings(project(tmp_path, f"[tool.harness.rules]\n{text}\n"))
+        load_settings(project(tmp_path, f"[tool.harness.rules]\n{text}\n"))
     assert f"[tool.harness] {said}" in str(raised.value)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ('ignore = {usage_ads_up = "?"}', "'usage_ads_up'; did you mean usage_adds_up"),
+        ('select = ["x"]', "'x'; `harness rules` lists them"),
+    ],
+)
+def test_an_unknown_rule_is_an_error(tmp_path: Path, text: str, message: str) -> None:
+    """The error names the file, the key and similar rules."""
+    folder = project(tmp_path, f"[tool.harness.rules]\n{text}\n")
+    with pytest.raises(BadSettings) as raised:
+        project_rules(folder)
+    start = f"{tmp_path / 'pyproject.toml'}: [tool.harness] rules: there is no rule "
+    assert str(raised.value).startswith(start + message)

@@ -37,7 +37,7 @@ def test_repeats_lie_beside_the_first(tmp_path: Path) -> None:
     assert kept.repeats("none", target) == ()
     second = Store(tmp_path, repeat=2).path("s", target)
     assert second == folder / "zhipuai-glm-4~2.yaml"
-    assert store.beside(second) == {}
+    assert store.repeats_of(second) == {}
     assert store.is_repeat(second)
     assert not store.is_repeat(folder / "zhipuai-glm-4-x~3.yaml"), "its first is not there"
     assert not store.is_repeat(folder / "zhipuai-glm-4.yaml")

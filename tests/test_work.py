@@ -13,6 +13,7 @@ from harness.config.environment import Environment
 from harness.errors import BadScenario, HarnessError
 from harness.providers import PROVIDERS
 from harness.providers.servers import PROVIDER_SERVERS
+from harness.report.build import replay_report
 from harness.sandbox import Options
 from harness.scenario import load_all
 from harness.types import Origin
@@ -161,7 +162,7 @@ def test_what_one_could_not_do_keeps_no_other(folder: Path, tmp_path: Path) -> N
         '[1] bad with dashscope/no-such-model: user "你好"',
         "[2/5] bad with dashscope/qwen-flash",
     ]
-    report = batch.replay_all(todo, store, silent, "Replay")
+    report = replay_report(todo, store, silent, "Replay")
     assert [read.transcript.scenario for read in report.reads] == ["bad", "one", "one", "two"]
     assert [problem.target for problem in report.problems] == ["dashscope/no-such-model"]
     assert "was never recorded" in report.problems[0].text
@@ -177,7 +178,7 @@ def test_a_request_off_the_tape_is_a_problem_of_its_job(folder: Path, tmp_path: 
         batch.record_all(todo, source, store, silent)
     path = store.path("two", todo[2].target)
     path.write_text(path.read_text(encoding="utf-8").replace("你好", "再见", 1), encoding="utf-8")
-    report = batch.replay_all(todo, store, silent, "Replay")
+    report = replay_report(todo, store, silent, "Replay")
     assert len(report.reads) == 2
     (problem,) = report.problems
     assert problem.text.startswith("no recorded answer to POST")

@@ -19,8 +19,8 @@ from harness.api.placeholders import placeholder_keys, real_keys
 from harness.cassette import Head
 from harness.cassette.journal import Journal
 from harness.cassette.store import put_cassette, read
-from harness.config.environment import environment, without_proxies
-from harness.config.settings import Settings, settings
+from harness.config.environment import load_environment, without_proxies
+from harness.config.settings import Settings, load_settings
 from harness.errors import (
     CannotWrite,
     CassetteMiss,
@@ -43,8 +43,8 @@ from harness.intercept import (
     prove_stock_reads,
     use_tape,
 )
-from harness.providers import endpoints
-from harness.providers.rules import judge
+from harness.providers import PROVIDERS, endpoints
+from harness.providers.rules import judge, project_rules
 from harness.rules import Judged
 from harness.secrets.redactor import Redactor
 from harness.secrets.shapes import without_keys
@@ -216,14 +216,14 @@ class CassetteContext:
         origin = replace(self._cassette.provenance, recorded_from=self._origin)
         passed = Cassette(self.exchanges, origin)
         transcript = transcript_of(passed, endpoints.recognise, source=str(self.path))
-        return judge(settings(Path.cwd()).rules.of(transcript))
+        return judge(project_rules(Path.cwd()).apply_to(transcript))
 
     def __enter__(self) -> CassetteContext:
-        secrets = (*environment(Path.cwd()).secrets(), *self.secrets)
+        secrets = (*load_environment(Path.cwd()).secrets(PROVIDERS.values()), *self.secrets)
         redactor = Redactor(secrets, endpoints.HEADERS)
         head = Head(Provenance(volatile=tuple(self.volatile)))
         self._journal = Journal(self.path, head, over=self.record == "all")
-        project = settings(self.path.parent)
+        project = load_settings(self.path.parent)
         self._hosts = AllowedHosts((*self.allow_hosts, *project.allow_hosts))
         with ExitStack() as stack:
             stack.callback(self._journal.close)

@@ -1,4 +1,4 @@
-"""Recordings by the day they were made."""
+"""Selection of recordings by the time they were made."""
 
 from __future__ import annotations
 
@@ -12,63 +12,69 @@ from harness.types import Provenance
 _DAY = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
 _MOMENT = re.compile(rf"{_DAY.pattern}T\d\d:\d\d(:\d\d)?(Z|[+-]\d\d:\d\d)?", re.ASCII)
 
-_LAST = "9999"
-"""There is no day after the last one of that year."""
+_END_OF_TIME = "9999"
+"""Python has no day after the last one of that year."""
 
 
 @dataclass(frozen=True, slots=True)
 class Period:
-    """From a moment on, and before another; in UTC, where nobody says otherwise.
+    """The times from `first` on and before `end`; `text` are the options that it was given by.
 
-    `words` are how it was asked for. What does not say when it was recorded is in no period but
-    the one without any bound.
+    A recording of unknown time is in no period, except the one without bounds.
     """
 
     first: datetime | None = None
     end: datetime | None = None
-    words: str = ""
+    text: str = ""
 
     def __bool__(self) -> bool:
-        return bool(self.words)
+        return bool(self.text)
 
-    def __contains__(self, told: Provenance) -> bool:
+    def __contains__(self, provenance: Provenance) -> bool:
         if not self:
             return True
         try:
-            recorded = _aware(datetime.fromisoformat(told.recorded_at))
+            recorded = _aware(datetime.fromisoformat(provenance.recorded_at))
         except ValueError:
             return False
-        begun = self.first is None or recorded >= self.first
-        return begun and (self.end is None or recorded < self.end)
+        has_begun = self.first is None or recorded >= self.first
+        return has_begun and (self.end is None or recorded < self.end)
 
     def __str__(self) -> str:
-        return self.words
+        return self.text
 
 
 ALWAYS = Period()
 
 
 def period(since: str | None, until: str | None) -> Period:
-    """What two options say: days, the last one included, or moments. Raises HarnessError."""
+    """Return the period of the options --since and --until.
+
+    Each is a day (that of --until is included) or a time, in UTC unless it has an offset.
+
+    Raises:
+        HarnessError: An invalid time, or a period without any.
+    """
     first = None if since is None else _moment("--since", since)
     end = None if until is None else _moment("--until", until)
     if until is not None and end is not None and _DAY.fullmatch(until):
         end = end + timedelta(days=1)
     if first is not None and end is not None and first >= end:
         raise HarnessError(f"--since {since} is later than --until {until}: nothing is in between")
-    told = (("since", since), ("until", until))
-    return Period(first, end, " ".join(f"{word} {text}" for word, text in told if text is not None))
+    options = (("since", since), ("until", until))
+    text = " ".join(f"{name} {value}" for name, value in options if value is not None)
+    return Period(first, end, text)
 
 
 def _moment(option: str, text: str) -> datetime:
-    if (_DAY.fullmatch(text) or _MOMENT.fullmatch(text)) and text < _LAST:
+    if (_DAY.fullmatch(text) or _MOMENT.fullmatch(text)) and text < _END_OF_TIME:
         try:
             return _aware(datetime.fromisoformat(text))
         except (ValueError, OverflowError):
             pass  # such as the 31st of June
     raise HarnessError(
-        f"{option} {text!r} is no date; allowed: a day such as 2026-07-01, or a moment such as "
-        "2026-07-01T12:00 (UTC) or 2026-07-01T20:00+08:00"
+        f"{option} {text!r} is not a valid date; allowed: a day such as 2026-07-01, or a time such "
+        "as 2026-07-01T12:00 (UTC) or 2026-07-01T20:00+08:00"
     )
 
 

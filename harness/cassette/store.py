@@ -40,7 +40,7 @@ class Store:
 
     def repeats(self, scenario: str, target: Target) -> tuple[int, ...]:
         """The numbers of the recordings that lie beside the first one."""
-        return tuple(beside(self.path(scenario, target)))
+        return tuple(repeats_of(self.path(scenario, target)))
 
     def writing(self) -> AbstractContextManager[None]:
         """The context in which files are made here; entering it raises where none may be made."""
@@ -66,7 +66,7 @@ REPEAT = "~"
 _REPEATED = re.compile(rf"(.+){REPEAT}([2-9]|[1-9][0-9]+)\.yaml")
 
 
-def beside(first: Path) -> dict[int, Path]:
+def repeats_of(first: Path) -> dict[int, Path]:
     """The repeats of a recording by their numbers, in order; none of a repeat itself."""
     found = {}
     for path in first.parent.glob("*.yaml") if first.parent.is_dir() else ():
@@ -91,7 +91,7 @@ def read(path: Path) -> Cassette:
     return put_back(_loaded(content, path), partial(_artefact, path, content))
 
 
-def read_alone(path: Path) -> Cassette:
+def read_text_only(path: Path) -> Cassette:
     """Read a cassette file away from its artefacts, as git hands over an old one: these are named
     in their answers, whose bodies are empty. Raises BadCassette."""
     return loads(_content(path), str(path))

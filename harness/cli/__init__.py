@@ -11,6 +11,7 @@ import typer
 
 from harness.cli import (
     app,
+    check,
     compare,
     contract,
     demo,
@@ -22,6 +23,7 @@ from harness.cli import (
     replay,
     report,
     rules,
+    sandbox,
     scan,
     show,
 )
@@ -31,7 +33,7 @@ COMMANDS = (
     ("demo", demo.demo, "harness demo --out /tmp/demo"),
     ("record", record.record, "harness record slogan --target zhipuai"),
     ("replay", replay.replay, "harness replay slogan --junit junit.xml"),
-    ("check", replay.check, "harness check cassettes tests/cassettes/test_chat.yaml"),
+    ("check", check.check, "harness check cassettes tests/cassettes/test_chat.yaml"),
     ("report", report.report, "harness report --out report"),
     ("scan", scan.scan, "harness scan cassettes .env"),
     ("prune", prune.prune, "harness prune --tests tests"),
@@ -43,7 +45,7 @@ COMMANDS = (
     ("list", compare.list_, "harness list --json"),
     ("rules", rules.rules, "harness rules --explain usage_adds_up"),
     ("schema", compare.schema, "harness schema > scenario.schema.json"),
-    ("sandbox", record.sandbox, "harness sandbox --latency 0.3 --throttle-every 5"),
+    ("sandbox", sandbox.sandbox, "harness sandbox --latency 0.3 --throttle-every 5"),
     ("doctor", compare.doctor, "harness doctor"),
     ("install-git", show.install_git, "harness install-git"),
     ("textconv", show.textconv, "harness textconv cassettes/slogan/zhipuai-glm-4.yaml"),

@@ -73,18 +73,19 @@ def compare(
     if not named and not fields:
         raise HarnessError("name at least one side, or ask for --fields; see: harness compare -h")
     reads = [
-        recordings.made_in(asked, recordings.side(name, scenarios, store), name) for name in named
+        recordings.recorded_in(asked, recordings.read_side(name, scenarios, store), name)
+        for name in named
     ]
     every = [read for side in reads for read in side]
     groups: Sequence[Sequence[AnalyzedTranscript]]
     if fields:
-        every = every or recordings.recorded(scenarios, store, asked)
-        groups, differs = recordings.groups([every]), _fields(every, as_json)
+        every = every or recordings.read_recorded(scenarios, store, asked)
+        groups, differs = recordings.group_sides([every]), _fields(every, as_json)
     elif len(reads) == 2:
-        groups = pairs = recordings.pairs(*reads)
+        groups = pairs = recordings.pair_sides(*reads)
         differs = _comparisons(pairs, as_json)
     else:
-        groups = recordings.groups(reads)
+        groups = recordings.group_sides(reads)
         differs = _matrices(groups, as_json)
     if folder is not None:
         from harness.report.folder import write_folder
@@ -106,13 +107,13 @@ def _fields(reads: list[AnalyzedTranscript], as_json: bool) -> bool:
 
 
 def _matrices(groups: Sequence[Sequence[AnalyzedTranscript]], as_json: bool) -> bool:
-    from harness.batch import project_prices
     from harness.compare import matrix
-    from harness.recordings import repeats
+    from harness.config.settings import load_prices
+    from harness.recordings import read_repeats
     from harness.report import comparing, json_report
 
-    prices = project_prices()
-    found = [matrix(group, prices, repeats(group)) for group in groups]
+    prices = load_prices(Path.cwd())
+    found = [matrix(group, prices, read_repeats(group)) for group in groups]
     if as_json:
         told = [json_report.matrix(one) for one in found]
         typer.echo(json_report.dumps(told[0] if len(told) == 1 else told))
@@ -126,14 +127,14 @@ def _matrices(groups: Sequence[Sequence[AnalyzedTranscript]], as_json: bool) -> 
 def _comparisons(
     pairs: Sequence[tuple[AnalyzedTranscript, AnalyzedTranscript]], as_json: bool
 ) -> bool:
-    from harness.batch import project_prices
     from harness.compare import compare as laid
     from harness.compare import side_by_side
-    from harness.recordings import repeats
+    from harness.config.settings import load_prices
+    from harness.recordings import read_repeats
     from harness.report import comparing, json_report
 
-    prices = project_prices()
-    found = [(laid(*pair, repeats(pair)), side_by_side(pair, prices)) for pair in pairs]
+    prices = load_prices(Path.cwd())
+    found = [(laid(*pair, read_repeats(pair)), side_by_side(pair, prices)) for pair in pairs]
     if as_json:
         told = [
             json_report.comparison(one) | {"facts": json_report.facts(both)} for one, both in found
@@ -169,7 +170,9 @@ def list_(
     from harness.report import json_report
 
     asked, store = period(since, until), Store(cassettes)
-    jobs = recordings.jobs_of(asked, batch.jobs(batch.load_scenarios([], scenarios), []), store)
+    jobs = recordings.jobs_recorded_in(
+        asked, batch.jobs(batch.load_scenarios([], scenarios), []), store
+    )
     rows = [_state(job, store) for job in jobs]
     numbers = [1 + len(store.repeats(job.scenario.name, job.target)) for job in jobs]
     if as_json:
@@ -222,11 +225,11 @@ def doctor(
     """Say what is set up here: keys, SDK versions, addresses, cassettes out of date."""
     from importlib.metadata import version
 
-    from harness.config.environment import environment
+    from harness.config.environment import load_environment
     from harness.providers import PROVIDERS
     from harness.report import json_report
 
-    known = environment(Path.cwd())
+    known = load_environment(Path.cwd())
     rows = [
         {
             "provider": provider.name,

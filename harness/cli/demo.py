@@ -37,9 +37,10 @@ def demo(
     from harness import batch
     from harness.cassette.store import Store
     from harness.cli import demo_fault
-    from harness.config.environment import environment
+    from harness.config.environment import load_environment
     from harness.intercept.resume import OnInterrupted
     from harness.report import NAMES
+    from harness.report.build import replay_report
     from harness.report.folder import write_folder
     from harness.sandbox import LIFELIKE
     from harness.scenario.shipped import scenarios
@@ -52,15 +53,16 @@ def demo(
     said.print("on this machine. It is not the real service: no key is used, nothing is paid.\n")
     with stopwatch() as clock:
         with (
-            batch.sandboxed(LIFELIKE, environment(Path.cwd())) as source,
+            batch.sandboxed(LIFELIKE, load_environment(Path.cwd())) as source,
             progress() as told,
         ):
             said.print(f"sandbox   {source.where}")
-            failed = batch.record_all(todo, source, store, told, left=OnInterrupted.AFRESH)
+            afresh = OnInterrupted.AFRESH
+            failed = batch.record_all(todo, source, store, told, on_interrupted=afresh)
         said.print(f"recorded  {len(todo) - len(failed)} cassettes in {clock():.1f} s")
     said.print("sandbox   stopped; from here on everything is offline\n")
     with progress() as told:
-        report = batch.replay_all(todo, store, told, "Demo: replayed offline")
+        report = replay_report(todo, store, told, "Demo: replayed offline")
     _print_demo(report, failed)
     beside = (demo_fault.TITLE, f"../{BREAK}/{NAMES['html']}")
     write_folder(replace(report, pages=(beside,)), folder / "report")

@@ -16,6 +16,7 @@ from harness.drift import Drift, Verdict, run
 from harness.faults.answers import count_as_string
 from harness.faults.registry import injected
 from harness.report import Report
+from harness.report.build import check_report
 from harness.runner import Progress
 from harness.types import Cassette, Finding, Severity, Transcript
 
@@ -63,7 +64,7 @@ def break_one(
     The copy is written to `into`, and says that it was made. Raises HarnessError.
     """
     there = [job for job in jobs if recorded.path(job.scenario.name, job.target).exists()]
-    reads = [recordings.read_recorded(job, recorded) for job in there]
+    reads = [recordings.read_job(job, recorded) for job in there]
     for one in sorted(reads, key=lambda one: len(one.readings)):
         for mutant in injected(fault, one):
             return _told(one, mutant, into, fault, progress)
@@ -82,7 +83,7 @@ def _told(
     note = f"made by harness demo, not recorded; broken on purpose: {fault.description}"
     provenance = replace(mutant.provenance, note=note)
     put_cassette(path, written(Cassette(tuple(mutant.exchanges()), provenance)))
-    report = recordings.check_cassettes([path], progress)
+    report = check_report([path], progress)
     watch = run.on_disk(original, path, run.measure(None), Verdict.BREAKING, progress)
     report = replace(report, title=TITLE, drifts=watch.drifts)
     return Broken(fault, original, path, report, watch.drifts[0])

@@ -177,11 +177,11 @@ def _show_plan(asked: _Asked, measured: Measure, as_json: bool) -> None:
 def _anew(asked: _Asked, measured: Measure, least: Verdict) -> Watch:
     from dataclasses import replace
 
-    from harness.config.environment import environment
+    from harness.config.environment import load_environment
     from harness.drift import live
 
     chosen, plan = _planned(asked, measured)
-    known = environment(Path.cwd())
+    known = load_environment(Path.cwd())
     if not asked.sandbox:
         live.check_keys(chosen, known)
     with (

@@ -59,11 +59,12 @@ def torture(
     with --against to a function of yours. After a harmless change the answer must be the same,
     after a harmful one a typed error must come. docs/TORTURE.md explains every kind.
     """
-    from harness.config.environment import environment
+    from harness.config.environment import load_environment
     from harness.faults.run.cases import sources
     from harness.faults.run.keeping import keep
     from harness.faults.run.running import Limits
     from harness.faults.run.running import torture as suffer
+    from harness.providers import PROVIDERS
     from harness.providers.endpoints import HEADERS
     from harness.secrets.redactor import Redactor
 
@@ -73,7 +74,7 @@ def torture(
     limits = Limits(cases, seed, timeout, seconds=time_limit)
     with progress() as told:
         done = suffer(names, found, chosen, limits, told)
-    redactor = Redactor(environment(Path.cwd()).secrets(), HEADERS)
+    redactor = Redactor(load_environment(Path.cwd()).secrets(PROVIDERS.values()), HEADERS)
     _refuse_nothing(done, left, redactor)
     kept = {one.client: list(keep(save, one, redactor)) for one in done} if save else {}
     if as_json:

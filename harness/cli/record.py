@@ -1,4 +1,4 @@
-"""Commands that record: record, sandbox."""
+"""The command `record`."""
 
 from __future__ import annotations
 
@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from harness.batch import Job
+    from harness.cassette.store import Store
+    from harness.intercept.resume import OnInterrupted
     from harness.types import Problem
 
 
@@ -61,105 +63,69 @@ def record(
     folder: Folder = None,
     as_json: AsJson = False,
 ) -> None:
-    """Play scenarios to the live services and keep every exchange. Needs keys, costs money.
+    """Run scenarios against the live services and record every HTTP exchange.
 
-    Keys come from ZHIPUAI_API_KEY and DASHSCOPE_API_KEY, or from a file .env. What could not be
-    recorded leaves the cassette that was there before untouched. Answers of a recording that was
-    interrupted are kept: --resume goes on with it, and pays for nothing twice. The page of
-    --report is of a replay of what was recorded.
+    Needs keys and costs money. Keys come from ZHIPUAI_API_KEY and DASHSCOPE_API_KEY, or from a file
+    .env. A recording that fails leaves the existing cassette unchanged. The responses of an
+    interrupted recording are kept: --resume continues it and requests nothing twice. The page of
+    --report shows a replay of what was recorded.
     """
     from contextlib import nullcontext
 
     from harness import batch
     from harness.cassette.store import Store
-    from harness.config.environment import environment
-    from harness.errors import HarnessError
-    from harness.intercept.resume import OnInterrupted
+    from harness.config.environment import load_environment
     from harness.sandbox import LIFELIKE
 
-    if resume and afresh:
-        raise HarnessError("--resume uses what --afresh throws away: say one of them")
-    left = (
-        OnInterrupted.RESUME if resume else OnInterrupted.AFRESH if afresh else OnInterrupted.REFUSE
-    )
-    known = environment(Path.cwd())
-    todo = batch.jobs(batch.load_scenarios(names or [], scenarios), targets or [])
-    todo = batch.repeated(todo, repeat)
-    every = len(todo)
-    todo = batch.not_recorded(todo, Store(cassettes)) if resume else todo
-    source = batch.sandboxed(LIFELIKE, known) if sandbox else nullcontext(batch.live(known))
-    with source as opened, progress() as told:
-        problems = batch.record_all(todo, opened, Store(cassettes), told, jobs, left)
+    on_interrupted, store = _on_interrupted(resume, afresh), Store(cassettes)
+    environment = load_environment(Path.cwd())
+    every = batch.jobs(batch.load_scenarios(names or [], scenarios), targets or [])
+    every = batch.repeated(every, repeat)
+    work = batch.not_recorded(every, store) if resume else every
+    live = nullcontext(batch.live(environment))
+    servers = batch.sandboxed(LIFELIKE, environment) if sandbox else live
+    with servers as source, progress() as shown:
+        problems = batch.record_all(work, source, store, shown, jobs, on_interrupted)
     if folder is not None:
-        with progress() as told:
-            made = batch.recorded(todo, problems, Store(cassettes), told, jobs)
-        from harness.report.folder import write_folder
-
-        write_folder(made, folder)
-    _tell(todo, problems, "sandbox" if sandbox else "live service", cassettes, as_json)
-    if every > len(todo) and not as_json:
-        typer.echo(f"left as recorded before: {every - len(todo)}")
+        _write_report(work, problems, store, jobs, folder)
+    _print(work, problems, "sandbox" if sandbox else "live service", cassettes, as_json)
+    if len(every) > len(work) and not as_json:
+        typer.echo(f"left as recorded before: {len(every) - len(work)}")
     raise typer.Exit(2 if problems else 0)
 
 
-def _tell(
-    todo: Sequence[Job], problems: Sequence[Problem], origin: str, folder: Path, as_json: bool
+def _on_interrupted(resume: bool, afresh: bool) -> OnInterrupted:
+    from harness.errors import HarnessError
+    from harness.intercept.resume import OnInterrupted
+
+    if resume and afresh:
+        raise HarnessError("--resume uses what --afresh throws away: say one of them")
+    if resume:
+        return OnInterrupted.RESUME
+    return OnInterrupted.AFRESH if afresh else OnInterrupted.REFUSE
+
+
+def _write_report(
+    work: Sequence[Job], problems: Sequence[Problem], store: Store, jobs: int, folder: Path
+) -> None:
+    from harness.report.build import record_report
+    from harness.report.folder import write_folder
+
+    with progress() as shown:
+        report = record_report(work, problems, store, shown, jobs)
+    write_folder(report, folder)
+
+
+def _print(
+    work: Sequence[Job], problems: Sequence[Problem], origin: str, folder: Path, as_json: bool
 ) -> None:
     from harness.report import json_report
 
+    recorded = len(work) - len(problems)
     if as_json:
-        told = [{"scenario": p.scenario, "target": p.target, "problem": p.text} for p in problems]
-        recorded = len(todo) - len(problems)
-        typer.echo(json_report.dumps({"recorded": recorded, "from": origin, "problems": told}))
+        listed = [{"scenario": p.scenario, "target": p.target, "problem": p.text} for p in problems]
+        typer.echo(json_report.dumps({"recorded": recorded, "from": origin, "problems": listed}))
         return
     for text in dict.fromkeys(problem.text for problem in problems):
         typer.echo(f"harness: {text}", err=True)
-    typer.echo(f"recorded {len(todo) - len(problems)} of {len(todo)} from the {origin} to {folder}")
-
-
-def sandbox(
-    port: Annotated[
-        int | None, typer.Option("--port", help="Listen here; 8765 or a free port, if not said.")
-    ] = None,
-    latency: Annotated[
-        float, typer.Option("--latency", min=0, help="Seconds before each answer.")
-    ] = 0.0,
-    gap: Annotated[
-        float, typer.Option("--chunk-gap", min=0, help="Seconds between a stream's chunks, about.")
-    ] = 0.001,
-    pending: Annotated[
-        int, typer.Option("--pending-polls", min=0, help="Polls a task answers with PENDING.")
-    ] = 1,
-    running: Annotated[
-        int, typer.Option("--running-polls", min=0, help="Polls a task answers with RUNNING.")
-    ] = 1,
-    throttle: Annotated[
-        int, typer.Option("--throttle-every", min=0, help="Refuse each N-th request with 429.")
-    ] = 0,
-) -> None:
-    """Run the sandbox: a server on loopback that speaks both providers' wire formats.
-
-    It is not the real service: it has no model, and what it says is made up by rule.
-    """
-    from harness.providers.servers import PROVIDER_SERVERS
-    from harness.sandbox import Options, run_forever
-
-    options = Options(
-        port=port,
-        latency=latency,
-        chunk_gap=gap,
-        pending_polls=pending,
-        running_polls=running,
-        throttle_every=throttle,
-    )
-
-    def announce(base: str) -> None:
-        from harness.providers import PROVIDERS
-
-        typer.echo("The sandbox is running. It is not the real service. Ctrl-C stops it.\n")
-        for name, speaker in PROVIDER_SERVERS.items():
-            provider = PROVIDERS[name]
-            typer.echo(f"export {provider.address_variable}={base}{speaker.prefix}")
-            typer.echo(f"export {provider.key_variable}={speaker.key}")
-
-    run_forever(options, PROVIDER_SERVERS, announce)
+    typer.echo(f"recorded {recorded} of {len(work)} from the {origin} to {folder}")

@@ -50,14 +50,15 @@ def report(
     from harness.cassette.period import period
     from harness.cassette.store import Store, put
     from harness.report import FILES, NAMES
+    from harness.report.build import replay_report
     from harness.report.folder import write_folder
 
     asked = period(since, until)
     todo = batch.jobs(batch.load_scenarios(names or [], scenarios), targets or [])
     store = Store(cassettes)
-    todo = recordings.jobs_of(asked, batch.with_repeats(todo, store), store)
+    todo = recordings.jobs_recorded_in(asked, batch.with_repeats(todo, store), store)
     with progress() as told:
-        made = batch.replay_all(todo, store, told, "Report", jobs)
+        made = replay_report(todo, store, told, "Report", jobs)
     if out.suffix in (".html", ".htm"):
         put(out, FILES["html"](made))
         typer.echo(str(out))

@@ -33,10 +33,11 @@ def scan(
     Finds your own keys (from the environment and .env) in any encoding, and what looks like a key,
     a token, a cookie or a signed link. A secret is never printed, only where it is.
     """
-    from harness.config.environment import environment
+    from harness.config.environment import load_environment
+    from harness.providers import PROVIDERS
     from harness.secrets.scanner import Scanner
 
-    scanner = Scanner(environment(Path.cwd()).secrets())
+    scanner = Scanner(load_environment(Path.cwd()).secrets(PROVIDERS.values()))
     leaks: list[tuple[str, Leak]] = []
     problems: list[str] = []
     files = 0

@@ -35,7 +35,7 @@ def show(
     from harness.report import json_report, text
 
     sides = [
-        recordings.side(side, scenarios, Store(cassettes))
+        recordings.read_side(side, scenarios, Store(cassettes))
         for side in (name, other)
         if side is not None
     ]
@@ -47,7 +47,7 @@ def show(
     elif len(sides) == 1:
         _views(console(), sides[0], view)
     else:
-        _parted(recordings.pairs(*sides), view)
+        _parted(recordings.pair_sides(*sides), view)
 
 
 def _views(
@@ -97,7 +97,7 @@ def textconv(
     from harness.report import text
 
     try:
-        read = recordings.untimed(path)
+        read = recordings.read_for_diff(path)
     except BadCassette:
         if not path.is_file():
             raise

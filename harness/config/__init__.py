@@ -1,1 +1,1 @@
-"""What a project and its environment configure: settings, keys, prices."""
+"""Settings of a project, keys and base URLs of providers, and prices."""

@@ -1,50 +1,106 @@
-"""What a project says for all its cassettes: the table `[tool.harness]` of pyproject.toml."""
+"""The settings of a project: the table `[tool.harness]` of its pyproject.toml."""
 
 from __future__ import annotations
 
 import tomllib
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from pathlib import Path
+from typing import Any
 
+from harness.config import prices
 from harness.config.hosts import AllowedHosts
 from harness.errors import BadSettings, HarnessError
-from harness.rules.choice import EVERYTHING, Choice
-from harness.types import LooseJson, Severity
+from harness.types import EMPTY, Severity, Transcript
 
 FILE = "pyproject.toml"
 
 
 @dataclass(frozen=True, slots=True)
-class Settings:
-    """What holds for every cassette and scenario of a project, besides what they say themselves.
+class RuleSelection:
+    """The rules that apply, and their severities.
 
-    `volatile` are JSON pointers into request bodies that do not count when a request is looked up.
-    `allow_hosts` are reached past the tape by the user's own code and tests; scenarios have no
-    business with them. `rules` says which rules apply, and how much they weigh. `prices` is a
-    table of what models cost (see `compare.prices`), named from where pyproject.toml is.
+    Attributes:
+        select: Names of the rules that apply; empty for all rules.
+        ignore: Names of rules that do not apply, each with a reason.
+        severity: Severities by rule name that replace the rules' own.
+    """
+
+    select: tuple[str, ...] = ()
+    ignore: Mapping[str, str] = field(default_factory=lambda: EMPTY)
+    severity: Mapping[str, Severity] = field(default_factory=lambda: EMPTY)
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """All rule names in the selection."""
+        return (*self.select, *self.ignore, *self.severity)
+
+    def apply_to(self, transcript: Transcript) -> Transcript:
+        """Return *transcript* with this selection added; its scenario's own takes precedence."""
+        return replace(
+            transcript,
+            selected=transcript.selected or self.select,
+            ignored={**self.ignore, **transcript.ignored},
+            severities={**self.severity, **transcript.severities},
+        )
+
+
+ALL_RULES = RuleSelection()
+"""Every rule with its own severity."""
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """The settings of a project, added to those of each cassette and scenario.
+
+    Attributes:
+        volatile: JSON pointers into request bodies that are ignored when requests are matched.
+        allow_hosts: Host patterns that code under test may reach while a cassette is active.
+            They do not apply to scenarios.
+        rules: The rules that apply.
+        prices: The path of a price table (see `harness.config.prices`).
+        file: The pyproject.toml, or None where there is none.
     """
 
     volatile: tuple[str, ...] = ()
     allow_hosts: tuple[str, ...] = ()
-    rules: Choice = EVERYTHING
+    rules: RuleSelection = ALL_RULES
     prices: Path | None = None
+    file: Path | None = field(default=None, compare=False)
+
+    def error(self, message: str) -> BadSettings:
+        """Return the error for an invalid setting, with the path of the file."""
+        return BadSettings(f"[tool.harness] {message}", self.file or "")
 
 
-def settings(folder: Path) -> Settings:
-    """The settings of the project that `folder` belongs to: of the nearest pyproject.toml upward.
+def load_settings(folder: Path) -> Settings:
+    """Return the settings in the nearest pyproject.toml in *folder* or above.
 
-    Raises BadSettings, naming the file, for a key or a value that is not known.
+    Names of rules are checked by `harness.providers.rules.project_rules`.
+
+    Raises:
+        BadSettings: An unknown key or an invalid value, with the path of the file.
     """
     folder = folder.absolute()
     file = next((f for f in (p / FILE for p in (folder, *folder.parents)) if f.is_file()), None)
     return Settings() if file is None else _read(file, file.stat().st_mtime_ns)
 
 
+def load_prices(folder: Path) -> prices.Prices:
+    """Return the prices of the project of *folder*, completed by the shipped table.
+
+    Raises:
+        BadSettings: An invalid pyproject.toml or price table.
+    """
+    own = load_settings(folder).prices
+    shipped = prices.load(prices.SHIPPED)
+    return prices.load(own).over(shipped) if own else shipped
+
+
 @lru_cache(maxsize=16)
-def _read(file: Path, _: int) -> Settings:
-    """What a file says, as it was at a time: every test of a suite asks."""
+def _read(file: Path, _modified: int) -> Settings:
+    """Return the settings in *file*, cached by its modification time: each test asks for them."""
     try:
         document = tomllib.loads(file.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
@@ -54,80 +110,85 @@ def _read(file: Path, _: int) -> Settings:
     if not isinstance(table, dict):
         raise BadSettings("[tool.harness] should be a table", file)
     try:
-        told = Settings(**{name: _value(name, value) for name, value in table.items()})
+        values = {key: _value(key, value) for key, value in table.items()}
     except ValueError as error:
         raise BadSettings(f"[tool.harness] {error}", file) from None
-    return replace(told, prices=file.parent / told.prices) if told.prices else told
+    own = values.get("prices")
+    return Settings(**{**values, "prices": file.parent / own if own else None, "file": file})
 
 
-def _value(name: str, value: LooseJson) -> LooseJson:
-    if name not in _KEYS:
-        raise ValueError(f"has no key {name!r}; there are: {', '.join(_KEYS)}")
-    return _KEYS[name](name, value)
+def _value(key: str, value: object) -> Any:
+    _refuse_unknown({key: value}, _PARSERS, "")
+    return _PARSERS[key](key, value)
 
 
-def _path(name: str, value: LooseJson) -> Path:
+def _refuse_unknown(table: Mapping[str, object], known: Mapping[str, object], where: str) -> None:
+    for key in table:
+        if key not in known:
+            raise ValueError(f"{where}has no key {key!r}; there are: {', '.join(known)}")
+
+
+def _path(key: str, value: object) -> Path:
     if not isinstance(value, str) or not value:
-        raise ValueError(f"{name}: the path of a file is expected")
+        raise ValueError(f"{key}: the path of a file is expected")
     return Path(value)
 
 
-def _texts(name: str, value: LooseJson) -> tuple[str, ...]:
+def _texts(key: str, value: object) -> tuple[str, ...]:
     if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
-        raise ValueError(f"{name}: a list of texts is expected")
+        raise ValueError(f"{key}: a list of texts is expected")
     return tuple(value)
 
 
-def _hosts(name: str, value: LooseJson) -> tuple[str, ...]:
+def _hosts(key: str, value: object) -> tuple[str, ...]:
     try:
-        return AllowedHosts(_texts(name, value)).patterns
+        return AllowedHosts(_texts(key, value)).patterns
     except HarnessError as error:
         raise ValueError(error) from None
 
 
-def _rules(name: str, value: LooseJson) -> Choice:
-    """The table `[tool.harness.rules]`: rules by name, what is ignored with its reason."""
-    told = _table(name, value)
-    for key in told:
-        if key not in _OF_RULES:
-            raise ValueError(f"{name}: has no key {key!r}; there are: {', '.join(_OF_RULES)}")
-    ignored = _table(f"{name}.ignore", told.get("ignore", {}))
-    for rule, reason in ignored.items():
-        if not isinstance(reason, str) or not reason.strip():
-            raise ValueError(f'{name}.ignore: {rule}: a reason is expected, {rule} = "because …"')
-    weights = _table(f"{name}.severity", told.get("severity", {}))
-    for rule, weight in weights.items():
-        if weight not in tuple(Severity):
-            raise ValueError(f"{name}.severity: {rule}: expected one of {', '.join(Severity)}")
-    choice = Choice(
-        _texts(f"{name}.select", told.get("select", [])),
-        ignored,
-        {rule: Severity(weight) for rule, weight in weights.items()},
-    )
-    return _known(name, choice)
-
-
-_OF_RULES = ("select", "ignore", "severity")
-
-
-def _known(name: str, choice: Choice) -> Choice:
-    from harness.providers.rules import no_such_rule, unknown_names
-
-    for rule in unknown_names(choice.names):
-        raise ValueError(f"{name}: {no_such_rule(rule)}")
-    return choice
-
-
-def _table(name: str, value: LooseJson) -> dict[str, LooseJson]:
+def _table(key: str, value: object) -> Mapping[str, object]:
     if not isinstance(value, dict):
-        raise ValueError(f"{name}: a table is expected")
+        raise ValueError(f"{key}: a table is expected")
     return value
 
 
-_KEYS: Mapping[str, Callable[[str, LooseJson], LooseJson]] = {
+def _reasons(key: str, value: object) -> Mapping[str, str]:
+    reasons: dict[str, str] = {}
+    for rule, reason in _table(key, value).items():
+        if not isinstance(reason, str) or not reason.strip():
+            raise ValueError(f'{key}: {rule}: a reason is expected, {rule} = "because …"')
+        reasons[rule] = reason
+    return reasons
+
+
+def _severities(key: str, value: object) -> Mapping[str, Severity]:
+    table = _table(key, value)
+    for rule, severity in table.items():
+        if severity not in tuple(Severity):
+            raise ValueError(f"{key}: {rule}: expected one of {', '.join(Severity)}")
+    return {rule: Severity(str(severity)) for rule, severity in table.items()}
+
+
+_RULE_PARSERS: Mapping[str, Callable[[str, object], Any]] = {
+    "select": _texts,
+    "ignore": _reasons,
+    "severity": _severities,
+}
+
+
+def _rules(key: str, value: object) -> RuleSelection:
+    table = _table(key, value)
+    _refuse_unknown(table, _RULE_PARSERS, f"{key}: ")
+    return RuleSelection(
+        **{part: _RULE_PARSERS[part](f"{key}.{part}", value) for part, value in table.items()}
+    )
+
+
+_PARSERS: Mapping[str, Callable[[str, object], Any]] = {
     "volatile": _texts,
     "allow_hosts": _hosts,
     "rules": _rules,
     "prices": _path,
 }
-"""What may be said, and how each is read."""
+"""The known keys, each with the function that checks its value."""

@@ -16,6 +16,7 @@ from harness.batch import Job
 from harness.cassette import age
 from harness.cassette.store import Store
 from harness.config.environment import Environment
+from harness.config.settings import load_prices
 from harness.contracts import Contract
 from harness.drift import Drift, Verdict
 from harness.drift.budget import Budget
@@ -66,8 +67,8 @@ def filed(
     left: list[OnInterrupted] = []
     for job in todo:
         try:
-            one = recordings.read_recorded(job, folder)
-            beside = recordings.beside(one)
+            one = recordings.read_job(job, folder)
+            beside = recordings.repeats_of(one)
         except HarnessError as error:
             left.append(OnInterrupted(Candidate(_label(job), Cost()), str(error)))
             continue
@@ -98,7 +99,7 @@ def tariff(budget: Budget | None) -> Tariff | None:
     """Today's prices, where a budget is money. Raises BadSettings."""
     if budget is None or not budget.is_money:
         return None
-    return Tariff(batch.project_prices(), budget.currency, age.now().isoformat())
+    return Tariff(load_prices(Path.cwd()), budget.currency, age.now().isoformat())
 
 
 def planned(
@@ -198,7 +199,7 @@ class _Run:
         except (HarnessError, InterceptError) as error:
             self._problem(one, str(error))
         else:
-            self._compare(one, recordings.read_recorded(job, self.fresh))
+            self._compare(one, recordings.read_job(job, self.fresh))
 
     def _refused(self, one: Filed, new: AnalyzedTranscript, refused: Refused) -> None:
         """A request that is refused now and was answered before is drift, unless the refusal has

@@ -12,13 +12,14 @@ from pathlib import Path
 from harness import batch, recordings
 from harness.analysis.transcript import AnalyzedTranscript
 from harness.cassette import store
+from harness.config.settings import RuleSelection
 from harness.contracts import Contract, Judge, learning
 from harness.drift import Drift, Verdict, drift
 from harness.drift.judging import Allowed, nothing_is_known
 from harness.drift.known import allowed_by
 from harness.drift.watches import UnmatchedRecording, Watch
 from harness.errors import HarnessError
-from harness.rules.choice import Choice
+from harness.providers.rules import project_rules
 from harness.runner import Progress
 from harness.types import Finding, Problem
 
@@ -27,7 +28,7 @@ from harness.types import Finding, Problem
 class Measure:
     """What recordings are held to: the project's rules, and a contract where there is one."""
 
-    rules: Choice
+    rules: RuleSelection
     contract: Contract | None
     judge: Judge | None
     allowed: Allowed
@@ -49,7 +50,7 @@ class Measure:
 
 def measure(contract: Path | None) -> Measure:
     """The measure of the project that we are in. Raises BadSettings, BadContract."""
-    rules = batch.project_rules()
+    rules = project_rules(Path.cwd())
     if contract is None:
         return Measure(rules, None, None, nothing_is_known)
     loaded = learning.load(contract)
@@ -131,7 +132,7 @@ def _side(path: Path, progress: Progress) -> _Side:
         try:
             name = "" if file == path else file.relative_to(path).as_posix()
             reads[name] = recordings.read_cassette(file)
-            repeats[str(file)] = recordings.beside(reads[name])
+            repeats[str(file)] = recordings.repeats_of(reads[name])
         except HarnessError as error:
             problems.append(Problem("", "", str(error)))
     return _Side(reads, repeats, tuple(problems))

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from types import MappingProxyType
 
+from harness.config.environment import NO_KEY
 from harness.errors import HarnessError
 from harness.providers import dashscope, zhipu
-from harness.providers.provider import NO_KEY, Provider, Session, Sleep
+from harness.providers.provider import Provider, Session, Sleep
 
 PROVIDERS: Mapping[str, Provider] = MappingProxyType(
     {provider.name: provider for provider in (zhipu.PROVIDER, dashscope.PROVIDER)}

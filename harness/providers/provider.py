@@ -20,9 +20,6 @@ if TYPE_CHECKING:
 Sleep = Callable[[float], None]
 """Waits for so many seconds."""
 
-NO_KEY = "replay-asks.nobody-for-a-key"
-"""The key that an SDK is given where nothing is sent."""
-
 
 class Session(Protocol):
     """An open connection to a provider."""

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from difflib import get_close_matches
+from pathlib import Path
 
 from harness import rules
+from harness.config.settings import RuleSelection, load_settings
 from harness.providers.dashscope import rules as dashscope
 from harness.providers.endpoints import recognise
 from harness.providers.zhipu import rules as zhipu
@@ -24,6 +26,18 @@ def judge(transcript: Transcript) -> Judged:
 def check(transcript: Transcript) -> tuple[Finding, ...]:
     """Return the findings of all rules in a transcript, except those that it ignores."""
     return judge(transcript).findings
+
+
+def project_rules(folder: Path) -> RuleSelection:
+    """Return the rules selected in the pyproject.toml of *folder*'s project.
+
+    Raises:
+        BadSettings: The file is invalid, or names a rule that does not exist.
+    """
+    project = load_settings(folder)
+    for name in unknown_names(project.rules.names):
+        raise project.error(f"rules: {no_such_rule(name)}")
+    return project.rules
 
 
 def unknown_names(names: Iterable[str]) -> list[str]:

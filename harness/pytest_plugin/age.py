@@ -23,7 +23,7 @@ def add_options(group: pytest.OptionGroup) -> None:
     """Add the options about the age of cassettes."""
     group.addoption(
         "--max-cassette-age",
-        type=_limit,
+        type=_parse_limit,
         metavar="AGE",
         help="warn if a cassette is older or of unknown age: 12h, 30d, 4w",
     )
@@ -34,12 +34,12 @@ def add_options(group: pytest.OptionGroup) -> None:
     )
 
 
-def _limit(text: str) -> Limit:
-    from harness.cassette.age import limit
+def _parse_limit(text: str) -> Limit:
+    from harness.cassette.age import parse_limit
     from harness.errors import HarnessError
 
     try:
-        return limit(text, fails=False)
+        return parse_limit(text, fails=False)
     except HarnessError as error:
         raise ArgumentTypeError(str(error)) from None
 

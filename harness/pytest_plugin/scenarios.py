@@ -52,10 +52,11 @@ class ScenarioItem(pytest.Item):
     def runtest(self) -> None:
         """Run the test; findings that are errors fail it."""
         from harness import batch
+        from harness.providers.rules import project_rules
 
         transcript = self._transcript()
         check_age(self, transcript.source, transcript.provenance)
-        _, judged = batch.examine(transcript, batch.project_rules())
+        _, judged = batch.examine(transcript, project_rules(Path.cwd()))
         report_findings(self, judged)
 
     def _transcript(self) -> Transcript:
@@ -95,11 +96,11 @@ class ScenarioItem(pytest.Item):
         from contextlib import nullcontext
 
         from harness import batch
-        from harness.config.environment import environment
+        from harness.config.environment import load_environment
         from harness.runner import record
         from harness.sandbox import Options
 
-        known = environment(Path.cwd())
+        known = load_environment(Path.cwd())
         is_live = self.config.getoption("--record-from") == "live"
         source = nullcontext(batch.live(known)) if is_live else batch.sandboxed(Options(), known)
         with source as opened:

@@ -8,15 +8,16 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from harness.analysis.transcript import AnalyzedTranscript
-from harness.batch import examine, project_prices, project_rules
+from harness.batch import examine
 from harness.cassette import store
 from harness.compare import Matrix, matrix
+from harness.config.settings import RuleSelection, load_prices
 from harness.errors import HarnessError
-from harness.recordings import groups, read_cassette, repeats
+from harness.providers.rules import project_rules
+from harness.recordings import group_sides, read_cassette, read_repeats
 from harness.report import Report
 from harness.report.ranking import Ranking, contests
 from harness.rules import Judged
-from harness.rules.choice import Choice
 from harness.types import Problem
 
 _LISTED = 3
@@ -39,7 +40,7 @@ def report(sides: Sequence[Sequence[AnalyzedTranscript]]) -> Report:
     scenarios in one group stand together, under the names of all. Raises BadCassette for a repeat
     that cannot be read, and BadSettings.
     """
-    began, choice = time.perf_counter(), project_rules()
+    began, choice = time.perf_counter(), project_rules(Path.cwd())
     told = [_group(list(group), choice) for group in sides if group]
     return Report(
         title="Compare",
@@ -61,7 +62,7 @@ def cassettes(paths: Sequence[Path]) -> Report:
             reads += [] if store.is_repeat(path) else [read_cassette(path)]
         except HarnessError as error:
             problems.append(Problem("", "", str(error)))
-    return replace(report(groups([reads])), title="Tests", problems=tuple(problems))
+    return replace(report(group_sides([reads])), title="Tests", problems=tuple(problems))
 
 
 def models(
@@ -78,9 +79,9 @@ def models(
     return contests(Report("Compare", tuple(reads), matrices=tuple(told)))
 
 
-def _group(reads: list[AnalyzedTranscript], choice: Choice) -> _Group:
+def _group(reads: list[AnalyzedTranscript], choice: RuleSelection) -> _Group:
     scenario = _together(reads)
-    found = matrix(reads, project_prices(), repeats(reads))
+    found = matrix(reads, load_prices(Path.cwd()), read_repeats(reads))
     named = zip(reads, found.targets, strict=True)
     examined = [
         examine(replace(one.transcript, scenario=scenario, target=target), choice)

@@ -330,7 +330,7 @@ def test_old_cassettes(harness: Harness, folder: Path, command: list[str]) -> No
     assert harness(*command, "--max-age-fails", folder=folder).code == 2
     done = harness(*command, "--max-age", "soon", folder=folder)
     assert (done.code, done.out) == (2, "")
-    assert "'soon' is no age" in done.err
+    assert "'soon' is not a valid age" in done.err
 
 
 def test_the_age_is_explained(harness: Harness, folder: Path) -> None:

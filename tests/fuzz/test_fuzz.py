@@ -19,7 +19,7 @@ from harness.analysis.transcript import transcript_of
 from harness.cassette import Head, dumps, loads, of_exchange, of_head, read_journal
 from harness.cassette.store import Store, put
 from harness.compare import compare, matrix
-from harness.config.settings import Settings, settings
+from harness.config.settings import Settings, load_settings
 from harness.errors import (
     BadCassette,
     BadContract,
@@ -143,7 +143,7 @@ def test_damaged_settings_are_read_or_refused(
     folder = tmp_path_factory.mktemp("project")
     (folder / "pyproject.toml").write_bytes(content)
     try:
-        assert isinstance(settings(folder), Settings)
+        assert isinstance(load_settings(folder), Settings)
     except BadSettings as refusal:
         is_clear(refusal, f"{folder / 'pyproject.toml'}")
 

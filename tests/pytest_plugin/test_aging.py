@@ -84,7 +84,7 @@ def test_wrong_use(repository: pytest.Pytester) -> None:
     """One message."""
     result = repository.runpytest_inprocess("--max-cassette-age=soon")
     assert result.ret == pytest.ExitCode.USAGE_ERROR
-    result.stderr.fnmatch_lines(["*'soon' is no age; allowed: *30d*"])
+    result.stderr.fnmatch_lines(["*'soon' is not a valid age; allowed: *30d*"])
     result = repository.runpytest_inprocess("--max-cassette-age-fails")
     assert result.ret == pytest.ExitCode.USAGE_ERROR
     result.stderr.fnmatch_lines(["*--max-cassette-age-fails requires --max-cassette-age*"])

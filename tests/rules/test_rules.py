@@ -6,9 +6,9 @@ from dataclasses import replace
 
 import pytest
 
+from harness.config.settings import RuleSelection
 from harness.providers.rules import RULES, check, judge, unknown_names
 from harness.providers.zhipu.samples import REFUSED, SYNC
-from harness.rules.choice import Choice
 from harness.types import Finding, Severity, Transcript
 
 from . import broken_sdk, broken_wire
@@ -89,15 +89,15 @@ def test_a_rule_weighs_what_is_said_here() -> None:
 
 def test_a_scenarios_own_choice_comes_first() -> None:
     """What the project says holds where the scenario says nothing."""
-    project = Choice(("x",), {"a": "project", "b": "project"}, {"c": Severity.INFO})
+    project = RuleSelection(("x",), {"a": "project", "b": "project"}, {"c": Severity.INFO})
     own = replace(
         foreign(), selected=("y",), ignored={"a": "own"}, severities={"c": Severity.ERROR}
     )
-    told = project.of(own)
+    told = project.apply_to(own)
     assert told.selected == ("y",)
     assert told.ignored == {"a": "own", "b": "project"}
     assert told.severities == {"c": Severity.ERROR}
-    assert project.of(foreign()).selected == ("x",)
+    assert project.apply_to(foreign()).selected == ("x",)
 
 
 def test_a_finding_is_signed() -> None:

@@ -20,6 +20,7 @@ from harness.compare import Price, Prices, compare, matrix
 from harness.drift import Change, Drift, Kind, Verdict, run, watches
 from harness.providers import endpoints
 from harness.report import Report, html
+from harness.report.build import check_report, replay_report
 from harness.types import Problem
 
 ROOT = Path(__file__).parents[3]
@@ -121,7 +122,7 @@ def _exchange(uri: str, asked: object, answer: str, status: int) -> dict[str, ob
 def shipped_page(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The page of all shipped scenarios and their cassettes."""
     todo = batch.jobs(batch.load_scenarios([], ROOT / "scenarios"), [])
-    report = batch.replay_all(todo, Store(ROOT / "cassettes"), lambda _: None, "Shipped")
+    report = replay_report(todo, Store(ROOT / "cassettes"), lambda _: None, "Shipped")
     page = tmp_path_factory.mktemp("shipped") / "index.html"
     page.write_text(html.report(report), encoding="utf-8")
     return page
@@ -138,7 +139,7 @@ def broken_page(tmp_path_factory: pytest.TempPathFactory) -> Path:
         text = text.replace('"total_tokens":', '"total_tokens":9').replace('"stop"', '"stopped"')
         path.write_text(text, encoding="utf-8")
     page = folder / "index.html"
-    report = recordings.check_cassettes([folder], lambda _: None)
+    report = check_report([folder], lambda _: None)
     page.write_text(html.report(report), encoding="utf-8")
     return page
 
@@ -180,7 +181,7 @@ def hostile_page(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (folder / "hostile.yaml").write_text(hostile_cassette(), encoding="utf-8")
     (folder / "another.yaml").write_text(hostile_cassette(), encoding="utf-8")
     page = folder / "index.html"
-    found = recordings.check_cassettes([folder], lambda _: None)
+    found = check_report([folder], lambda _: None)
     assert found.reads, found.problems
     report = hostile(found)
     page.write_text(html.report(report), encoding="utf-8")

@@ -1,0 +1,49 @@
+"""The command `check`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from harness.cli.app import (
+    AsJson,
+    Folder,
+    Html,
+    Junit,
+    MaxAge,
+    MaxAgeFails,
+    Since,
+    Until,
+    deliver,
+    progress,
+)
+
+
+def check(
+    paths: Annotated[
+        list[Path], typer.Argument(metavar="PATH...", help="vcrpy cassettes, or folders of them.")
+    ],
+    since: Since = None,
+    until: Until = None,
+    max_age: MaxAge = None,
+    max_age_fails: MaxAgeFails = False,
+    junit: Junit = None,
+    html: Html = None,
+    folder: Folder = None,
+    as_json: AsJson = False,
+) -> None:
+    """Check any vcrpy cassettes by the rules for response formats, those of other tools too.
+
+    No scenario is needed: the provider is recognized by the address of the requests.
+    """
+    from harness.cassette import age
+    from harness.cassette.period import period
+    from harness.report.build import add_age_findings, check_report
+
+    limit, recorded = age.limit_of_options(max_age, max_age_fails), period(since, until)
+    with progress() as shown:
+        report = check_report(paths, shown, recorded)
+    report = add_age_findings(report, limit)
+    deliver(report, as_json=as_json, junit=junit, html=html, folder=folder)
