@@ -124,7 +124,7 @@ def _print(table: list[Row], known: list[Defect], missing: list[str]) -> None:
     from rich import box
     from rich.table import Table
 
-    from harness.report import format
+    from harness.wire import text
 
     screen = console()
     drawn = Table(box=box.SIMPLE_HEAD, show_edge=False, padding=(0, 1, 0, 0))
@@ -136,20 +136,20 @@ def _print(table: list[Row], known: list[Defect], missing: list[str]) -> None:
     for finding in map(_finding, known):
         screen.print()
         for line in _lines(finding):
-            screen.print(format.plain(line), soft_wrap=True)
+            screen.print(text.plain(line), soft_wrap=True)
     for name in sorted(set(missing)):
         screen.print(f"\n{name} is not installed: nothing was read with it")
     total = sum(row.exchanges for row in table if row.parser)
-    readings, kinds = format.count(total, "reading"), format.count(len(known), "disagreement")
+    readings, kinds = text.count(total, "reading"), text.count(len(known), "disagreement")
     screen.print(f"\n{readings}, {kinds}")
 
 
 def _lines(finding: dict[str, Any]) -> list[str]:
-    from harness.report import format
+    from harness.wire import text
 
     where = finding["smallest"]
     at = f", {where['at']}" if where["at"] else ""
-    times = format.count(finding["exchanges"], "exchange")
+    times = text.count(finding["exchanges"], "exchange")
     what = " ".join(word for word in (finding["kind"], finding["path"]) if word)
     source = "the harness reads" if finding["level"] == "reply" else "the wire has"
     return [

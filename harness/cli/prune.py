@@ -97,7 +97,7 @@ def _print_json(found: Pruning, looked: dict[str, object], deleted: bool) -> Non
 
 
 def _print(found: Pruning, folders: list[Path], looked: str, deleted: bool) -> None:
-    from harness.report.format import count, line
+    from harness.wire.text import count, line
 
     typer.echo(f"looked in {', '.join(map(str, folders)) or 'no folder'}; {looked}")
     for one in found.unused:

@@ -9,8 +9,8 @@ from harness.contracts.clause import spot
 from harness.contracts.contract import Contract
 from harness.contracts.schema import overlays, schema
 from harness.contracts.sections import Section
-from harness.report.format import count
 from harness.rules.rule import show
+from harness.wire.text import count
 
 Clauses = Mapping[tuple[str, str], Any]
 """What is promised, by path and word."""

@@ -11,9 +11,9 @@ from harness.contracts.documented import FACTOR, Documented, documented
 from harness.contracts.evidence import Node
 from harness.contracts.sections import Section
 from harness.contracts.support import EVERY, against, lighter, severity, witnesses
-from harness.report.format import count
 from harness.types import Severity
 from harness.wire import escape
+from harness.wire.text import count
 
 UNHEARD_OF = Documented()
 

@@ -17,10 +17,10 @@ from harness.contracts.documented import FACTOR
 from harness.contracts.evidence import DEEPEST, Node, kind
 from harness.contracts.sections import Section, sections, witness
 from harness.contracts.support import lighter, severity
-from harness.report.format import count
 from harness.rules.rule import show, spoken, where
 from harness.types import Finding, LooseJson, Severity
 from harness.wire import escape
+from harness.wire.text import count
 
 
 @dataclass(frozen=True, slots=True)

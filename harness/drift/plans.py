@@ -16,7 +16,7 @@ from harness.drift.cost import NOTHING, Cost
 from harness.drift.planning import Candidate, Plan
 from harness.drift.spend import SpendTracker
 from harness.report import json_report
-from harness.report.format import count, line, plain
+from harness.wire.text import count, line, plain
 
 
 def text(console: Console, plan: Plan) -> None:

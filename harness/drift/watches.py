@@ -18,8 +18,8 @@ from harness.drift.planning import Plan
 from harness.drift.spend import SpendTracker
 from harness.drift.types import Change, Drift, Kind, Verdict
 from harness.report import Report, json_report
-from harness.report.format import cut, line, plain
 from harness.types import Finding, Place, Problem, Severity
+from harness.wire.text import cut, line, plain
 
 FORMAT = "llm-conversation-harness/drift"
 VERSION = 1

@@ -9,7 +9,8 @@ from rich.table import Table
 
 from harness.compare import Comparison, Difference, Divergence, Facts, Layer, Matrix, Pair
 from harness.report.console import add, columns, draw, say
-from harness.report.format import count, letters, line, money, number, seconds, value
+from harness.report.format import letters, money, number, seconds, value
+from harness.wire.text import count, line
 
 _LAYERS = {
     Layer.SHAPE: "Format: which paths exist, with which types",

@@ -11,7 +11,7 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from harness.report.format import line, plain
+from harness.wire.text import line, plain
 
 _LEAST = {"path": 24, "finish": 10, "target": 6}
 """Columns whose words are not broken where it can be helped: so many cells at least."""

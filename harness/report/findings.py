@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from harness.report.format import cut, line, plain
 from harness.types import Finding
+from harness.wire.text import cut, line, plain
 
 
 def headline(finding: Finding) -> str:

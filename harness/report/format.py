@@ -7,31 +7,14 @@ import re
 from harness.compare import Cost, Facts
 from harness.types import LooseJson
 from harness.wire import MISSING, Missing
+from harness.wire.text import cut, line
 
-_UNSAFE = re.compile(
-    "[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff\ufffe\uffff]"
-)
 _SURROGATE = re.compile("[\ud800-\udfff]")
-
-
-def plain(text: str) -> str:
-    """A text without characters that steer a terminal, break XML or turn the writing round."""
-    return _UNSAFE.sub("\ufffd", text.replace("\r\n", "\n"))
 
 
 def encodable(text: str) -> str:
     """A text that can be written as UTF-8; JSON allows halves of characters."""
     return _SURROGATE.sub("\ufffd", text)
-
-
-def line(text: str) -> str:
-    """A text on one line."""
-    return " ".join(plain(text).split())
-
-
-def cut(text: str, length: int) -> str:
-    """The beginning of a text, and how much longer it is."""
-    return text if len(text) <= length else f"{text[:length]}… ({len(text)} characters)"
 
 
 def value(told: LooseJson | Missing, length: int = 120) -> str:
@@ -46,11 +29,6 @@ def value(told: LooseJson | Missing, length: int = 120) -> str:
 
 def _long(text: str, length: int) -> str:
     return f"{line(text[:length])}… ({len(text)} characters)"
-
-
-def count(number: int, noun: str) -> str:
-    """A number and its noun: `1 turn`, `2 turns`."""
-    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 
 
 def seconds(time: float | None) -> str:

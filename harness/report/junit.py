@@ -5,9 +5,9 @@ from __future__ import annotations
 from xml.etree import ElementTree
 
 from harness.report.findings import describe, headline
-from harness.report.format import cut, line, plain
 from harness.report.report import Report
 from harness.types import Finding, Severity
+from harness.wire.text import cut, line, plain
 
 
 def report(report: Report) -> str:

@@ -12,11 +12,12 @@ from typing import TYPE_CHECKING
 
 from harness.compare import Price
 from harness.report.field_map import Apart, Topic, topics
-from harness.report.format import count, cut, line, money, number, seconds
+from harness.report.format import money, number, seconds
 from harness.report.overview import Cell, State, cells
 from harness.report.ranking import Entry, Ranking, Sum, contests, races, verdict
 from harness.report.report import Report
 from harness.types import Finding, Severity
+from harness.wire.text import count, cut, line
 
 if TYPE_CHECKING:
     from harness.drift import Drift

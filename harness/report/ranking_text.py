@@ -7,8 +7,9 @@ from collections.abc import Sequence
 from rich.console import Console
 
 from harness.report.console import add, columns, draw, say
-from harness.report.format import count, money, number, seconds
+from harness.report.format import money, number, seconds
 from harness.report.ranking import Entry, Ranking, Sum, verdict
+from harness.wire.text import count
 
 
 def contests(console: Console, found: Sequence[Ranking]) -> None:

@@ -17,10 +17,11 @@ from harness.report import wire as wires
 from harness.report.comparing import comparison, pairs, sources
 from harness.report.console import add, columns, draw, put, say
 from harness.report.findings import headline
-from harness.report.format import count, number, plain, seconds
+from harness.report.format import number, seconds
 from harness.report.ranking import contests
 from harness.report.report import Report
 from harness.types import Finding, Reply, Severity, ToolCall
+from harness.wire.text import count, plain
 
 SHOWN = 5
 """So many findings below an error are shown per rule and transcript; the JSON report has all."""

@@ -8,9 +8,10 @@ from dataclasses import dataclass
 
 from harness.analysis.exchange import AnalyzedExchange
 from harness.analysis.transcript import AnalyzedTranscript
-from harness.report.format import count, seconds
+from harness.report.format import seconds
 from harness.types import Exchange
 from harness.wire import Document, Event, read_json
+from harness.wire.text import count
 
 Kind = str
 """What a line is: `exchange`, `request`, `answer`, `event`, `note` or `problem`."""

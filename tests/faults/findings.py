@@ -15,8 +15,8 @@ from harness.faults.samples import as_recorded, as_run
 from harness.providers import endpoints
 from harness.providers.rules import check
 from harness.providers.samples import SAMPLES
-from harness.report.format import cut
 from harness.types import Transcript
+from harness.wire.text import cut
 
 _LONGEST = 160
 """Characters of a message; places are whole."""

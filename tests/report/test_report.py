@@ -5,9 +5,10 @@ from __future__ import annotations
 import pytest
 
 from harness.report import FILES, NAMES, Report, describe, headline
-from harness.report.format import count, cut, plain, seconds, value
+from harness.report.format import seconds, value
 from harness.types import Finding, Origin, Place, Problem, Severity
 from harness.wire import MISSING
+from harness.wire.text import count, cut, plain
 
 from .samples import exchange, sample, told
 

@@ -10,10 +10,10 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
-from harness.report import format
 from harness.types import Place
 from harness.wire import read_json
 from harness.wire.spans import span
+from harness.wire.text import count, plain
 
 MAX_BODY = 30_000
 """Of a longer body, in bytes, the beginning is shown, and what is around each mark."""
@@ -92,14 +92,14 @@ def _as_it_is(body: bytes, marks: Sequence[Mark]) -> Iterator[Piece]:
     at = 0
     for start, end in _windows(body, marks):
         if start > at:
-            yield Piece(f"\n… {format.count(start - at, 'byte')} …\n", "gap")
+            yield Piece(f"\n… {count(start - at, 'byte')} …\n", "gap")
         edges = {edge for m in marks for edge in (m.start, m.end) if start < edge < end}
         cuts = [start, *sorted(edges), end]
         for left, right in pairwise(cuts):
             yield Piece(_text(body[left:right]), "", _of(marks, left, right))
         at = end
     if at < len(body):
-        yield Piece(f"\n… {format.count(len(body) - at, 'byte')} …", "gap")
+        yield Piece(f"\n… {count(len(body) - at, 'byte')} …", "gap")
 
 
 def _windows(body: bytes, marks: Sequence[Mark]) -> Iterator[tuple[int, int]]:
@@ -114,4 +114,4 @@ def _windows(body: bytes, marks: Sequence[Mark]) -> Iterator[tuple[int, int]]:
 
 
 def _text(part: bytes) -> str:
-    return format.plain(part.decode("utf-8", "replace"))
+    return plain(part.decode("utf-8", "replace"))

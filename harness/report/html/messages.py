@@ -8,8 +8,8 @@ from types import MappingProxyType
 from markupsafe import Markup, escape
 
 from harness.locale import mark, translate, translate_count
-from harness.report.format import plain
 from harness.types import Origin, Place
+from harness.wire.text import plain
 
 LABELS: Mapping[str, str] = MappingProxyType(
     {

@@ -23,6 +23,7 @@ from harness.report.ranking import contests, races, sources
 from harness.report.report import Report
 from harness.report.rule_texts import RULE_TEXTS
 from harness.types import Finding, Origin, Severity
+from harness.wire.text import cut, line, plain
 
 SIGNS: Mapping[str, str] = {
     State.PASSED.value: "✓",
@@ -137,7 +138,7 @@ def _environment() -> Environment:
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
-        finalize=lambda told: format.plain(told) if type(told) is str else told,
+        finalize=lambda told: plain(told) if type(told) is str else told,
     )
     made.globals |= {
         "t": messages.text,
@@ -156,7 +157,7 @@ def _environment() -> Environment:
         "language": language,
         "prose": prose,
         "size": size,
-        "short": lambda told: format.cut(format.line(told), _SHORT),
+        "short": lambda told: cut(line(told), _SHORT),
         "day": lambda told: told[:10],
         "rule_text": RULE_TEXTS.get,
         "chinese": translate,

@@ -14,7 +14,7 @@ from markdown_it import MarkdownIt
 from markdown_it.token import Token
 from markupsafe import Markup, escape
 
-from harness.report import format
+from harness.wire.text import plain
 
 MAX_PROSE = 20_000
 """A longer text is shown as it is: laying it out could take long."""
@@ -25,7 +25,7 @@ _HEADING = re.compile("h[1-6]")
 
 def prose(text: str) -> Markup:
     """A text laid out as Markdown says, everything in it escaped."""
-    told = format.plain(text).strip()
+    told = plain(text).strip()
     if len(told) > MAX_PROSE:
         return Markup('<p class="as-is">') + escape(told) + Markup("</p>")
     tokens = _harmless(_markdown().parse(told))
