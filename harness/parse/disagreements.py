@@ -1,25 +1,26 @@
-"""Where an SDK's reading of an answer and the harness's own part.
+"""Differences between what an SDK reads and what travelled.
 
 Compared twice: each JSON value that travelled with the object the SDK made of it (level "wire"),
-and, where these are the same, the answers that both come to (level "reply"). A null, an object
-without members and a missing member are the same here: an SDK's attribute has to say something.
+and, where these are equal, the outcomes that both come to (level "reply"). A null, an object
+without members and a missing member are equal here: an SDK's attribute needs some value.
 """
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, fields
+from dataclasses import asdict, dataclass, replace
 from enum import StrEnum
 
 from harness.analysis.change import Change, ChangeKind
 from harness.analysis.difference import compare_json, leaves
 from harness.analysis.exchange import AnalyzedExchange
-from harness.types import Choice, Failure, Image, LooseJson, Outcome, Reply, ToolCall, Usage
+from harness.types import Failure, Json, Outcome, Reply
 from harness.wire import MISSING, Missing, type_name
 
 
 class Kind(StrEnum):
-    """How an SDK's reading parts from what travelled."""
+    """How an SDK's reading differs from what travelled."""
 
     LOST = "lost"
     RETYPED = "retyped"
@@ -32,7 +33,7 @@ class Kind(StrEnum):
 
 
 class Level(StrEnum):
-    """What is compared: the answers in neutral terms, or the JSON values."""
+    """What is compared: the outcomes, or the JSON values."""
 
     REPLY = "reply"
     WIRE = "wire"
@@ -40,26 +41,31 @@ class Level(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Disagreement:
-    """One path where they part. `ours` is the harness's reading or the wire, `theirs` the SDK's.
+    """One difference.
 
-    `path` is in the notation of `analysis.shape`; `at` is the JSON pointer, after the number of the
-    event where the answer is a stream.
+    Attributes:
+        kind: Its kind.
+        level: What was compared.
+        path: Where it is, in the notation of `analysis.shape`; of a crash, the error's class.
+        at: The number of the event, in a stream, and the JSON pointer.
+        expected: What travelled, or what the harness reads.
+        actual: What the SDK reads.
     """
 
     kind: Kind
     level: Level
     path: str = ""
     at: str = ""
-    ours: LooseJson | Missing = MISSING
-    theirs: LooseJson | Missing = MISSING
+    expected: Json | Missing = MISSING
+    actual: Json | Missing = MISSING
 
 
 @dataclass(frozen=True, slots=True)
 class Raised:
-    """An SDK raised instead of answering; `typed` says whether that error is one of its own."""
+    """An error that an SDK raised; `documented` is whether it is one of the SDK's own."""
 
     error: str
-    typed: bool
+    documented: bool
 
 
 _KINDS: Mapping[ChangeKind, Kind] = {
@@ -70,66 +76,65 @@ _KINDS: Mapping[ChangeKind, Kind] = {
 """The kinds of disagreement by kind of change; any other change is `changed`."""
 
 
-def disagreements(reading: AnalyzedExchange, theirs: Outcome | Raised) -> Iterator[Disagreement]:
-    """Every path where an SDK's reading parts from the harness's own."""
-    ours = reading.outcome
-    if isinstance(theirs, Raised):
-        yield from _raised(ours, theirs)
+def disagreements(reading: AnalyzedExchange, sdk: Outcome | Raised) -> Iterator[Disagreement]:
+    """Yield each difference between an exchange and what an SDK reads in it."""
+    wire = reading.outcome
+    if isinstance(sdk, Raised):
+        yield from _raised(wire, sdk)
         return
-    kind = _kind(ours, theirs)
+    kind = _kind(wire, sdk)
     if kind is not None:
-        yield Disagreement(kind, Level.REPLY, ours=_said(ours), theirs=_said(theirs))
-    wire = tuple(_values(reading, theirs))
-    yield from wire
-    if kind is None and not wire:
-        yield from _parted(_said(ours or Reply()), _said(theirs), Level.REPLY)
+        yield Disagreement(kind, Level.REPLY, expected=_plain(wire), actual=_plain(sdk))
+    in_values = tuple(_in_values(reading, sdk))
+    yield from in_values
+    if kind is None and not in_values:
+        yield from _compared(_plain(wire or Reply()), _plain(sdk), Level.REPLY)
 
 
-def _kind(ours: Outcome | None, theirs: Outcome) -> Kind | None:
-    """How the answers part as a whole; None where their members may be compared."""
-    if ours is not None and isinstance(theirs, Reply) and not theirs.views:
+def _kind(wire: Outcome | None, sdk: Outcome) -> Kind | None:
+    """Return how the outcomes differ as a whole; None where their members can be compared."""
+    if wire is not None and isinstance(sdk, Reply) and not sdk.views:
         return Kind.HIDDEN
-    if isinstance(ours, Failure) and isinstance(theirs, Reply):
+    if isinstance(wire, Failure) and isinstance(sdk, Reply):
         return Kind.ACCEPTED
-    if isinstance(ours, Reply) and isinstance(theirs, Failure):
+    if isinstance(wire, Reply) and isinstance(sdk, Failure):
         return Kind.REFUSED
     return None
 
 
-def _raised(ours: Outcome | None, theirs: Raised) -> Iterator[Disagreement]:
-    """An error of the SDK's own is right where there is nothing to be read."""
-    if not theirs.typed:
-        name = theirs.error.partition(":")[0]
-        yield Disagreement(Kind.CRASHED, Level.REPLY, name, ours=_said(ours), theirs=theirs.error)
-    elif ours is not None:
-        kind = Kind.REFUSED if isinstance(ours, Reply) else Kind.LOST
-        yield Disagreement(kind, Level.REPLY, ours=_said(ours), theirs=theirs.error)
+def _raised(wire: Outcome | None, sdk: Raised) -> Iterator[Disagreement]:
+    """Yield a disagreement, unless the SDK documents the error and there is nothing to read."""
+    if not sdk.documented:
+        name = sdk.error.partition(":")[0]
+        yield Disagreement(Kind.CRASHED, Level.REPLY, name, expected=_plain(wire), actual=sdk.error)
+    elif wire is not None:
+        kind = Kind.REFUSED if isinstance(wire, Reply) else Kind.LOST
+        yield Disagreement(kind, Level.REPLY, expected=_plain(wire), actual=sdk.error)
 
 
-def _values(reading: AnalyzedExchange, theirs: Outcome) -> Iterator[Disagreement]:
-    """Each JSON value that travelled beside the object the SDK made of it."""
-    sent, made = [part.value for part in reading.parts], [view.value for view in theirs.views]
-    if not made or (isinstance(theirs, Failure) and len(sent) != len(made)):
+def _in_values(reading: AnalyzedExchange, sdk: Outcome) -> Iterator[Disagreement]:
+    """Compare each JSON value that travelled with the object that the SDK made of it."""
+    parts, views = reading.parts, sdk.views
+    if not views or (isinstance(sdk, Failure) and len(parts) != len(views)):
         return
-    if len(sent) != len(made):
-        kind = Kind.LOST if len(made) < len(sent) else Kind.INVENTED
-        yield Disagreement(kind, Level.WIRE, "events", ours=len(sent), theirs=len(made))
+    if len(parts) != len(views):
+        kind = Kind.LOST if len(views) < len(parts) else Kind.INVENTED
+        yield Disagreement(kind, Level.WIRE, "events", expected=len(parts), actual=len(views))
         return
-    for number, (ours, it) in enumerate(zip(sent, made, strict=True), start=1):
+    for number, (part, view) in enumerate(zip(parts, views, strict=True), start=1):
         where = f"event {number} " if reading.is_stream else ""
-        yield from _parted(ours, it, Level.WIRE, where)
+        yield from _compared(part.value, view.value, Level.WIRE, where)
 
 
-def _parted(
-    ours: LooseJson, theirs: LooseJson, level: Level, where: str = ""
+def _compared(
+    expected: Json, actual: Json, level: Level, where: str = ""
 ) -> Iterator[Disagreement]:
     """Yield a disagreement for each leaf that is lost, invented or another one."""
-    for change in compare_json(_without_empty(ours), _without_empty(theirs)).changes:
+    for change in compare_json(_without_empty(expected), _without_empty(actual)).changes:
         kind = _KINDS.get(change.kind, Kind.CHANGED)
         for leaf in _leaves_of(change):
-            yield Disagreement(
-                kind, level, leaf.path, where + leaf.pointer, leaf.before, leaf.after
-            )
+            at = where + leaf.pointer
+            yield Disagreement(kind, level, leaf.path, at, leaf.before, leaf.after)
 
 
 def _leaves_of(change: Change) -> Iterator[Change]:
@@ -143,7 +148,7 @@ def _leaves_of(change: Change) -> Iterator[Change]:
         yield Change(change.kind, change.path + path, change.pointer + pointer, *sides)
 
 
-def _without_empty(value: LooseJson) -> LooseJson:
+def _without_empty(value: Json) -> Json:
     """Return a value without its members that are null or an empty object."""
     if isinstance(value, list):
         return [_without_empty(item) for item in value]
@@ -153,27 +158,25 @@ def _without_empty(value: LooseJson) -> LooseJson:
     return {key: member for key, member in members if member is not None and member != {}}
 
 
-_NOT_SAID = frozenset({"views", "cumulative", "retry_after"})
+_NOT_COMPARED = frozenset({"views", "cumulative", "retry_after"})
 
 
-def _said(outcome: Outcome | None) -> LooseJson:
-    """An answer in neutral terms as JSON; an empty text says as little as none."""
-    told = ((f.name, _json(getattr(outcome, f.name))) for f in fields(outcome)) if outcome else ()
-    return {name: v for name, v in told if name not in _NOT_SAID and v not in (None, [], "")}
+def _plain(outcome: Outcome | None) -> Json:
+    """Return an outcome as JSON; an empty text is left out, like an absent one."""
+    if outcome is None:
+        return {}
+    members = json.loads(json.dumps(asdict(replace(outcome, views=()))))
+    return {
+        name: value
+        for name, value in members.items()
+        if name not in _NOT_COMPARED and value not in (None, [], "")
+    }
 
 
-def _json(value: LooseJson) -> LooseJson:
-    if isinstance(value, tuple):
-        return [_json(item) for item in value]
-    if isinstance(value, Usage | ToolCall | Image | Choice):
-        return {f.name: _json(getattr(value, f.name)) for f in fields(value)}
-    return value
-
-
-def shortened(value: LooseJson | Missing, longest: int = 90) -> str:
-    """A value as a line of a report: its type and how it begins."""
+def shortened(value: Json | Missing, longest: int = 90) -> str:
+    """Return a value's type and beginning, for a line of a report."""
     if isinstance(value, Missing):
         return "nothing"
-    told = repr(value)
-    told = told if len(told) <= longest else told[: longest - 1] + "…"
-    return f"{type_name(value)} {told}"
+    text = repr(value)
+    text = text if len(text) <= longest else text[: longest - 1] + "…"
+    return f"{type_name(value)} {text}"

@@ -15,6 +15,7 @@ from harness.types import Call, CallKind, Exchange, Mode, Outcome
 
 if TYPE_CHECKING:
     from harness.analysis.fault import TranscriptFault
+    from harness.rules.rule import Rule
     from harness.sandbox import ProviderServer
 
 Sleep = Callable[[float], None]
@@ -35,7 +36,7 @@ class Provider:
     What only some commands need is in modules of the package that are imported when asked for.
 
     Attributes:
-        package: The package, which has the modules `sandbox` and `samples`.
+        package: The package, which has the modules `sandbox`, `rules` and `samples`.
         name: What users call it.
         about: Its services, in a few words.
         distribution: The name of its SDK on PyPI.
@@ -72,6 +73,12 @@ class Provider:
         """How the sandbox stands in for it: `sandbox.SERVER`."""
         server: ProviderServer = self._module("sandbox").SERVER
         return server
+
+    @property
+    def rules(self) -> tuple[Rule, ...]:
+        """The rules of its own: `rules.RULES`."""
+        rules: tuple[Rule, ...] = self._module("rules").RULES
+        return rules
 
     @property
     def samples(self) -> Mapping[str, tuple[Exchange, ...]]:

@@ -8,14 +8,16 @@ from pathlib import Path
 
 from harness import rules
 from harness.config.settings import RuleSelection, load_settings
-from harness.providers.dashscope import rules as dashscope
+from harness.providers import PROVIDERS
 from harness.providers.endpoints import recognise
-from harness.providers.zhipu import rules as zhipu
 from harness.rules import Judged
 from harness.rules.rule import Rule
 from harness.types import Finding, Transcript
 
-RULES: tuple[Rule, ...] = (*rules.COMMON_RULES, *zhipu.RULES, *dashscope.RULES)
+RULES: tuple[Rule, ...] = (
+    *rules.COMMON_RULES,
+    *(rule for provider in PROVIDERS.values() for rule in provider.rules),
+)
 
 
 def judge(transcript: Transcript) -> Judged:

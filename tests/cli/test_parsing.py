@@ -34,7 +34,7 @@ def test_an_sdk_that_reads_otherwise(harness: Harness, folder: Path) -> None:
     assert (
         f"dashscope {version}, dashscope.generation: changed /status (1 exchange)\n"
         "  the harness reads: integer 429\n"
-        "  the SDK says: integer 400\n"
+        "  the SDK reads: integer 400\n"
         f"  smallest: {MADE}, exchange 1, 190 bytes, /status\n"
     ) in done.out
     assert harness("parse", str(MADE), "--exit-code", folder=folder).code == 1
@@ -55,7 +55,7 @@ def test_a_parser_that_there_is_not(harness: Harness, folder: Path) -> None:
     """The names there are."""
     done = harness("parse", "cassettes", "--parser", "nobody", folder=folder)
     assert (done.code, done.out) == (2, "")
-    assert done.err.startswith("harness: there is no parser 'nobody'; there are zhipuai, zai-sdk,")
+    assert done.err.startswith("harness: unknown parser 'nobody'; known are zhipuai, zai-sdk,")
 
 
 def test_a_file_that_is_no_cassette(harness: Harness, folder: Path) -> None:

@@ -100,7 +100,7 @@ def test_an_answer_taken_for_a_refusal_is_refused() -> None:
     """As a failure, or by raising an error of the SDK's own."""
     failure = Failure(400, "Unknown", "?")
     assert kinds(failure) == ["refused though accepted reply"]
-    assert kinds(Raised("Refused: no", typed=True)) == ["refused though accepted reply"]
+    assert kinds(Raised("Refused: no", documented=True)) == ["refused though accepted reply"]
 
 
 def test_an_answer_that_is_not_shown_is_hidden() -> None:
@@ -111,9 +111,9 @@ def test_an_answer_that_is_not_shown_is_hidden() -> None:
 
 def test_any_other_error_is_a_crash() -> None:
     """Named after the error; even where nothing can be read, an SDK has errors of its own."""
-    assert kinds(Raised("KeyError: 'x'", typed=False)) == ["crashed reply KeyError"]
-    assert kinds(Raised("KeyError: 'x'", typed=False), [1]) == ["crashed reply KeyError"]
-    assert kinds(Raised("Refused: no", typed=True), [1]) == []
+    assert kinds(Raised("KeyError: 'x'", documented=False)) == ["crashed reply KeyError"]
+    assert kinds(Raised("KeyError: 'x'", documented=False), [1]) == ["crashed reply KeyError"]
+    assert kinds(Raised("Refused: no", documented=True), [1]) == []
 
 
 def test_a_refusal_is_compared_too() -> None:

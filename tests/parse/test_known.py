@@ -14,8 +14,7 @@ import yaml
 from harness.analysis.exchange import AnalyzedExchange
 from harness.cassette.store import read
 from harness.parse import PARSERS
-from harness.parse.run import Parsed, parsed
-from harness.parse.summary import Signature, defects
+from harness.parse.run import ParsedExchange, Signature, defects, parse_all
 from harness.providers.endpoints import recognise
 
 ROOT = Path(__file__).parents[2]
@@ -39,13 +38,13 @@ def folders(source: str) -> list[Path]:
 
 
 @cache
-def found(folder: Path) -> tuple[Parsed, ...]:
+def found(folder: Path) -> tuple[ParsedExchange, ...]:
     """What the SDKs make of the exchanges in a folder or file."""
     files = sorted(folder.rglob("*.yaml")) if folder.is_dir() else [folder]
     return tuple(
         one
         for path in files
-        for one in parsed(path.name, readings(path) if path.suffix == ".yaml" else (), installed)
+        for one in parse_all(path.name, readings(path) if path.suffix == ".yaml" else (), installed)
     )
 
 
@@ -68,7 +67,7 @@ def expected(source: str, dialects: set[str]) -> set[Signature]:
     }
 
 
-def dialects(told: tuple[Parsed, ...]) -> set[str]:
+def dialects(told: tuple[ParsedExchange, ...]) -> set[str]:
     """Whose endpoints they are."""
     return {one.reading.endpoint.dialect for one in told if one.reading.endpoint}
 

@@ -7,8 +7,7 @@ from dataclasses import replace
 
 from harness.analysis.exchange import AnalyzedExchange
 from harness.parse import PARSERS, Parser, RecordedRequest
-from harness.parse.run import Parsed, Verdict, askable, parsed
-from harness.parse.summary import defects, rows
+from harness.parse.run import ParsedExchange, Verdict, can_ask, defects, parse_all, rows
 from harness.providers.endpoints import recognise
 from harness.types import Exchange, Outcome, Reply, Request, Response, View
 
@@ -45,12 +44,12 @@ def failing(error: Exception) -> Parser:
 
 def verdicts(*readings: AnalyzedExchange, parser: Parser = DASHSCOPE) -> list[Verdict]:
     """What comes of each reading."""
-    return [one.verdict for one in parsed("file", readings, [parser])]
+    return [one.verdict for one in parse_all("file", readings, [parser])]
 
 
 def test_a_real_sdk_is_asked_over_a_real_connection() -> None:
     """And says something the service never said."""
-    (told,) = parsed("file", [submission("1")], [DASHSCOPE])
+    (told,) = parse_all("file", [submission("1")], [DASHSCOPE])
     assert told.verdict is Verdict.DIFFERENT
     assert [one.path for one in told.disagreements] == ["/output/results"]
 
@@ -71,8 +70,8 @@ def test_what_cannot_be_asked_is_not_applicable() -> None:
     """A body that is no object, an answer that leads away, another's endpoint, no such SDK."""
     odd = [submission("1", body=b"[1]"), submission("1", body=b"\xff"), submission("1", status=302)]
     assert verdicts(*odd) == [Verdict.NOT_APPLICABLE] * 3
-    assert not askable(PARSERS["zhipuai"], submission("1"))
-    assert not askable(replace(DASHSCOPE, distribution="no-such-thing"), submission("1"))
+    assert not can_ask(PARSERS["zhipuai"], submission("1"))
+    assert not can_ask(replace(DASHSCOPE, distribution="no-such-thing"), submission("1"))
 
 
 def test_a_question_that_an_sdk_refuses_is_not_applicable() -> None:
@@ -83,9 +82,12 @@ def test_a_question_that_an_sdk_refuses_is_not_applicable() -> None:
 def test_the_smallest_example_is_told() -> None:
     """With how many exchanges show the same."""
     long, short = submission("1" * 40), submission("1")
-    told = [*parsed("long", [long, long], [DASHSCOPE]), *parsed("short", [short], [DASHSCOPE])]
+    told = [
+        *parse_all("long", [long, long], [DASHSCOPE]),
+        *parse_all("short", [short], [DASHSCOPE]),
+    ]
     (defect,) = defects(told)
-    assert (defect.source, defect.exchanges) == ("short", 3)
+    assert (defect.example.source, defect.exchanges) == ("short", 3)
     assert defect.size == len(short.exchange.response.body)
     assert defect.signature == (
         "dashscope",
@@ -98,8 +100,8 @@ def test_the_smallest_example_is_told() -> None:
 
 def test_the_table_counts_verdicts() -> None:
     """By endpoint, mode and parser."""
-    told = [*parsed("file", [submission("1"), submission("2")], [DASHSCOPE])]
-    told += [Parsed("file", submission("3"), "dashscope", Verdict.SAME)]
+    told = [*parse_all("file", [submission("1"), submission("2")], [DASHSCOPE])]
+    told += [ParsedExchange("file", submission("3"), "dashscope", Verdict.SAME)]
     (row,) = rows(told)
     assert (row.endpoint, row.mode, row.parser) == ("dashscope.text2image", "sync", "dashscope")
     assert row.exchanges == 3

@@ -16,7 +16,7 @@ from harness.cassette import dumps, loads
 from harness.compare import compare
 from harness.contracts import Judge, learn
 from harness.parse import PARSERS
-from harness.parse.run import ask, askable
+from harness.parse.run import ask, can_ask
 from harness.providers.endpoints import HEADERS, recognise
 from harness.providers.rules import check
 from harness.secrets.redactor import Redactor
@@ -115,7 +115,7 @@ def test_it_does_not_matter_where_a_stream_is_split(name: str) -> None:
         body = exchange.response.body
         sizes = tuple(len(piece) for piece in data.draw(splits(body)) if piece)
         whole = AnalyzedExchange(replace(exchange, chunks=()), recognise(exchange))
-        if askable(parser, whole):
+        if can_ask(parser, whole):
             assert ask(
                 parser, AnalyzedExchange(replace(exchange, chunks=sizes), whole.endpoint)
             ) == ask(parser, whole)

@@ -1,5 +1,6 @@
-"""DashScope's wire in the form of OpenAI's chat API. The letters B1 to B7 and the tags are those
-of the wire facts.
+"""DashScope's wire in the form of OpenAI's chat API.
+
+The letters B1 to B7 and the tags are those of docs/WIRE_FACTS.md.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ import re
 from harness.analysis.endpoint import Endpoint, Role, Schema
 from harness.analysis.json_schema import INTEGER, NAME, STRING, nullable, record
 from harness.providers.openai import endpoints as openai_endpoints
-from harness.types import LooseJson
+from harness.types import Json
 from harness.wire import resolve
 
 # [REC]; `content_filter` and `function_call` belong to the form but were never seen here.
@@ -57,19 +58,19 @@ EVENT: Schema = record(
 )
 
 
-def asks_for_usage(asked: LooseJson) -> bool:
-    """[REC]: a stream counts its tokens only if asked to by `stream_options.include_usage`."""
-    return resolve(asked, "/stream_options/include_usage") is True
+def asks_for_usage(request: Json) -> bool:
+    """Return whether `stream_options.include_usage` asks for the token counts of a stream [REC]."""
+    return resolve(request, "/stream_options/include_usage") is True
 
 
-def translates(asked: LooseJson) -> bool:
-    """Whether a model that translates is asked: some give whole texts so far, whatever is asked."""
-    return str(resolve(asked, "/model")).startswith("qwen-mt")
+def translates(request: Json) -> bool:
+    """Return whether the model translates: some of these repeat the text so far in any case."""
+    return str(resolve(request, "/model")).startswith("qwen-mt")
 
 
-def cumulative(asked: LooseJson) -> bool | None:
-    """Each event carries only the new piece, but for models that translate: those are looked at."""
-    return None if translates(asked) else False
+def cumulative(request: Json) -> bool | None:
+    """Return that events hold increments; None for models that translate."""
+    return None if translates(request) else False
 
 
 CHAT = Endpoint(
@@ -81,19 +82,11 @@ CHAT = Endpoint(
     event=EVENT,
     refusal=REFUSAL,
     ends_with_done=True,  # [REC] 33 of 33
-    volatile=frozenset(
-        {
-            "/id",
-            "/request_id",
-            "/created",
-            "/choices/[]/message/tool_calls/[]/id",
-            "/choices/[]/delta/tool_calls/[]/id",
-        }
-    ),
+    volatile=openai_endpoints.VOLATILE,
     finish_reasons=FINISH_REASONS,
     cumulative=cumulative,
     fields=openai_endpoints.FIELDS,
-    objects=frozenset({"chat.completion", "chat.completion.chunk"}),
+    objects=openai_endpoints.OBJECTS,
     statuses=STATUSES,
     tells_usage=asks_for_usage,
 )

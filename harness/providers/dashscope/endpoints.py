@@ -1,5 +1,7 @@
-"""DashScope's own wire (Qwen, Wanx). The letters B1 to B7 and the tags are those of the wire
-facts: [DOC] documentation, [REC] a recording of the live service.
+"""DashScope's own wire (Qwen, Wanx).
+
+The letters B1 to B7 and the tags are those of docs/WIRE_FACTS.md: [DOC] documentation, [REC] a
+recording of the live service, [FIELD] reported by a developer.
 """
 
 from __future__ import annotations
@@ -21,7 +23,7 @@ from harness.analysis.json_schema import (
 )
 from harness.providers.dashscope.compatible import translates
 from harness.providers.openai.endpoints import TOOL_CALL, TOOL_CALL_PIECE
-from harness.types import LooseJson
+from harness.types import Json
 from harness.wire import resolve
 
 HEADERS = frozenset(
@@ -37,9 +39,9 @@ HEADERS = frozenset(
         "x-envoy-upstream-service-time",
     }
 )
-"""The headers of this service that say something about a question or an answer."""
+"""The headers of this service that describe a request or an answer."""
 
-# [DOC] B2; the string "null" stands for none yet and is read as None.
+# [DOC] B2; the string "null" stands for "none yet".
 FINISH_REASONS = frozenset({"stop", "length", "tool_calls"})
 
 # [DOC] B5: an unknown or expired task answers UNKNOWN with HTTP 200 [REC].
@@ -64,7 +66,7 @@ STATUSES = {
     "AccessDenied": frozenset({403}),
 }
 
-# [DOC] B7: comes with 400, as what is wrong with a request does.
+# [DOC] B7: comes with 400, like errors of a request.
 UNPAID = frozenset({"Arrearage"})
 
 # [REC] B7: flat.
@@ -75,14 +77,14 @@ USAGE: Schema = record(
     {"input_tokens": INTEGER, "output_tokens": INTEGER}, {"total_tokens": INTEGER}
 )
 
-# [REC] B4: no tokens where pictures are answered.
+# [REC] B4: no tokens where images are answered.
 LOOSE_USAGE: Schema = record(
     {}, {"input_tokens": INTEGER, "output_tokens": INTEGER, "total_tokens": INTEGER}
 )
 
 
 def _choices(content: Schema, call: Schema) -> Schema:
-    """[REC] B2: `index` is absent in 2024 and in multimodal answers."""
+    """Return the schema of choices, without `index` in 2024 and multimodal answers [REC] B2."""
     message = record(
         {"role": STRING, "content": content},
         {
@@ -98,7 +100,7 @@ def _choices(content: Schema, call: Schema) -> Schema:
 
 
 def _output(content: Schema, call: Schema) -> Schema:
-    """[REC] B1 and B2: text with its finish reason, or choices. Never both, never null."""
+    """Return the schema of `output`: text, or choices; never both, never null [REC] B1, B2."""
     members = {"text": STRING, "finish_reason": STRING, "choices": _choices(content, call)}
     forms = ({"required": ["text", "finish_reason"]}, {"required": ["choices"]})
     return {
@@ -108,13 +110,13 @@ def _output(content: Schema, call: Schema) -> Schema:
 
 
 def _or_sound(output: Schema) -> Schema:
-    """The same, or speech: the models that speak (qwen-tts) give a sound and nothing else."""
+    """Return *output* or speech: models that speak (qwen-tts) answer with `audio` alone."""
     sound = {"required": ["audio"], "properties": {"audio": {"type": "object"}}}
     meaning = f"{output['description']}, or `audio`"
     return {**output, **either(meaning, *output["anyOf"], sound)}
 
 
-# [REC] B4: a list of pieces without `type`, each a text, a picture or a sound.
+# [REC] B4: a list of pieces without `type`, each a text, an image or a sound.
 _MIXED: Schema = {"type": ["array", "string", "null"], "items": record({}, {"text": STRING})}
 
 # Beside tool calls some models have no text at all.
@@ -132,8 +134,8 @@ SUBMITTED: Schema = record(
 
 _METRICS: Schema = record({"TOTAL": INTEGER, "SUCCEEDED": INTEGER, "FAILED": INTEGER})
 
-# [DOC] B5: of several pictures some may have failed: those have a code instead of a url. Other
-# kinds of task give one object, or a link of another name.
+# [DOC] B5: images that failed have a code instead of a url. Other kinds of task give one object,
+# or a link of another name.
 _RESULT: Schema = either(
     "a `url`, or a `code` and a `message`",
     having("url"),
@@ -250,7 +252,7 @@ RANKING_FIELDS = replace(
 TASK_FIELDS = replace(
     FIELDS,
     images=("/output/results/[]/url",),
-    # [REC] pictures, videos; the others belong to kinds of task that were never recorded here.
+    # [REC] images, videos; the others belong to kinds of task that were never recorded here.
     results=(
         "/output/results/[]",
         "/output/video_url",
@@ -282,16 +284,15 @@ _VOLATILE = frozenset(
 )
 
 
-def cumulative(asked: LooseJson) -> bool | None:
-    """[DOC] B3: each event carries the whole text so far unless increments are asked for.
+def cumulative(request: Json) -> bool | None:
+    """Return whether each event repeats the text so far, as it does by default [DOC] B3.
 
-    Models that think give increments unless they are told not to, so that a request that leaves
-    it open says nothing.
+    None where `incremental_output` is not set: models that think give increments then.
     """
-    told = resolve(asked, "/parameters/incremental_output")
-    if translates(asked):
+    incremental = resolve(request, "/parameters/incremental_output")
+    if translates(request):
         return None
-    return not told if isinstance(told, bool) else None
+    return not incremental if isinstance(incremental, bool) else None
 
 
 GENERATION = Endpoint(
@@ -391,7 +392,7 @@ EMBEDDINGS = replace(
     fields=EMBEDDING_FIELDS,
 )
 
-# Pictures, films and texts as vectors; its answers were never recorded here.
+# Images, videos and texts as vectors; its answers were never recorded here.
 MIXED_EMBEDDINGS = replace(
     EMBEDDINGS,
     name="dashscope.multimodal-embedding",
@@ -403,7 +404,7 @@ MIXED_EMBEDDINGS = replace(
             "request_id": STRING,
         }
     ),
-    # Pictures are counted beside the tokens of texts here.
+    # Images are counted beside the tokens of texts here.
     fields=replace(
         EMBEDDING_FIELDS,
         positions=("/output/embeddings/[]/index",),
@@ -420,7 +421,7 @@ RERANK = replace(
     fields=RANKING_FIELDS,
 )
 
-# [REC] 4 of 4: speech. What travels inside the socket is on no tape.
+# [REC] 4 of 4: speech. What travels inside the socket is not recorded.
 WEBSOCKET = Endpoint(
     name="dashscope.websocket",
     method="GET",

@@ -41,7 +41,8 @@ def dashscope_events_count_up(reading: AnalyzedExchange) -> Iterator[Finding]:
 def dashscope_event_is_named(reading: AnalyzedExchange) -> Iterator[Finding]:
     """DashScope: an event is a `result` or an `error`.
 
-    [DOC] B3, [REC] all."""
+    [DOC] B3, [REC] all.
+    """
     for event in _events(reading):
         if event.event not in ("result", "error"):
             place = reading.place(part=_at(event))

@@ -1,6 +1,6 @@
-"""The chat form that both services took over: `choices`, `message` or `delta`, `usage`.
+"""OpenAI's chat form, which other services adopted: `choices`, `message` or `delta`, `usage`.
 
-What differs between them (which fields are promised, ids, refusals) is in their own files.
+What differs between services (required fields, ids, refusals) is in their own files.
 """
 
 from __future__ import annotations
@@ -48,7 +48,21 @@ FIELDS = Fields(
     tools=("/tools",),
     prompt=("/prompt",),
 )
-"""Where things stand; a request holds its parameters beside its messages."""
+"""Where values stand; a request has its parameters beside its messages."""
+
+VOLATILE = frozenset(
+    {
+        "/id",
+        "/request_id",
+        "/created",
+        "/choices/[]/message/tool_calls/[]/id",
+        "/choices/[]/delta/tool_calls/[]/id",
+    }
+)
+"""What differs between any two answers."""
+
+OBJECTS = frozenset({"chat.completion", "chat.completion.chunk"})
+"""Possible values of `object`."""
 
 EMBEDDING_FIELDS = replace(
     FIELDS,
@@ -59,7 +73,7 @@ EMBEDDING_FIELDS = replace(
 )
 
 # [DOC] A3, [REC]: a whole call has id, type and function, whose arguments are JSON text. A tool
-# of the service's own has a field named by its type instead.
+# of the service's own has a member named after its type instead.
 TOOL_CALL: Schema = record(
     {"id": STRING, "type": STRING},
     {
@@ -81,8 +95,8 @@ TOOL_CALL_PIECE: Schema = record(
     },
 )
 
-# Text, or a list of pieces of which some are text: what is seen and heard is asked so, and some
-# models answer so.
+# Text, or a list of pieces of which some are text: images and sounds are sent so, and some models
+# answer so.
 TEXT: Schema = {"type": ["string", "array", "null"], "items": record({}, {"text": STRING})}
 
 _SAYS: Schema = either(
@@ -100,7 +114,7 @@ _SAYS: Schema = either(
     {**having("audio"), "properties": {"audio": {"type": "object"}}},
 )
 
-# [DOC] A1, [REC]: text, or tool calls in whose company the text may be missing.
+# [DOC] A1, [REC]: text, or tool calls beside which the text may be missing.
 MESSAGE: Schema = both(
     record(
         {"role": STRING},
@@ -147,7 +161,7 @@ USAGE: Schema = record(
     },
 )
 
-# The form of OpenAI's embeddings, which both services documented as theirs; never recorded here.
+# OpenAI's form of embeddings, which the services document as theirs; never recorded here.
 EMBEDDING: Schema = record(
     {
         "model": NAME,

@@ -1,5 +1,7 @@
-"""Zhipu's wire (BigModel, Z.ai). The letters A1 to A6 and the tags are those of the wire facts:
-[DOC] documentation, [REC] a recording of the live service, [FIELD] reported by a developer.
+"""Zhipu's wire (BigModel, Z.ai).
+
+The letters A1 to A6 and the tags are those of docs/WIRE_FACTS.md: [DOC] documentation, [REC] a
+recording of the live service, [FIELD] reported by a developer.
 """
 
 from __future__ import annotations
@@ -11,10 +13,9 @@ from harness.analysis.endpoint import Endpoint, Fields, Role, Schema, States
 from harness.analysis.json_schema import INTEGER, NAME, STRING, array, both, either, having, record
 from harness.analysis.json_schema import nullable as or_null
 from harness.providers.openai import endpoints as openai_endpoints
-from harness.types import LooseJson
 
 HEADERS = frozenset({"x-log-id"})
-"""The headers of this service that say something about an answer."""
+"""The headers of this service that describe an answer."""
 
 # [DOC] A1; the last one is in Z.ai's own page.
 FINISH_REASONS = frozenset(
@@ -28,17 +29,17 @@ FINISH_REASONS = frozenset(
     }
 )
 
-# [DOC], [FIELD], [REC] A6; 1305 was seen with 200 too, which is no refusal's status at all.
+# [DOC], [FIELD], [REC] A6; 1305 also came with 200.
 STATUSES = {
     **dict.fromkeys(("401", "1000", "1001", "1002", "1003", "1004"), frozenset({401})),
     **dict.fromkeys(("1210", "1211", "1214", "1301"), frozenset({400})),
     **dict.fromkeys(("1113", "1302", "1305", "1308", "1310"), frozenset({429})),
 }
 
-# [DOC] A4. A tutorial's loop waits for `FAILED`, which the table of states does not list.
+# [DOC] A4. A tutorial waits for `FAILED`, which the table of states does not list.
 STATES = States(running=("PROCESSING",), succeeded=("SUCCESS",), failed=("FAIL",))
 
-# [DOC] A6: a code is always a string, and it is all there is beside the message.
+# [DOC] A6: a code is always a string; beside it is only the message.
 REFUSAL: Schema = record({"error": record({"code": STRING, "message": STRING})})
 
 # [DOC] A1, [REC] 45 of 45
@@ -99,7 +100,7 @@ IMAGES: Schema = record(
 
 CHAT_FIELDS = openai_endpoints.FIELDS
 
-# The form of OpenAI's, without `id`; never recorded here.
+# OpenAI's form, without `id`; never recorded here.
 EMBEDDING_FIELDS = openai_endpoints.EMBEDDING_FIELDS
 TASK_FIELDS = replace(
     CHAT_FIELDS,
@@ -123,22 +124,13 @@ IMAGE_FIELDS = Fields(
 
 _VOLATILE = frozenset(
     {
-        "/id",
-        "/request_id",
-        "/created",
-        "/choices/[]/message/tool_calls/[]/id",
-        "/choices/[]/delta/tool_calls/[]/id",
+        *openai_endpoints.VOLATILE,
         "/data/[]/url",
         "/video_result/[]/url",
         "/video_result/[]/cover_image_url",
         "/image_result/[]/url",
     }
 )
-
-
-def always(asked: LooseJson) -> bool:
-    """[REC] 15 of 15, [DOC] A2: the last event counts the tokens, unasked."""
-    return True
 
 
 CHAT = Endpoint(
@@ -154,9 +146,9 @@ CHAT = Endpoint(
     finish_reasons=FINISH_REASONS,
     fields=CHAT_FIELDS,
     repeats_finish=True,  # [REC] glm-4.5v sends two finishing events
-    objects=frozenset({"chat.completion", "chat.completion.chunk"}),
+    objects=openai_endpoints.OBJECTS,
     statuses=STATUSES,
-    tells_usage=always,
+    tells_usage=lambda request: True,  # [REC] 15 of 15, [DOC] A2: in the last event, unasked
 )
 
 ASYNC_CHAT = Endpoint(
