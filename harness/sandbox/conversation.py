@@ -19,7 +19,8 @@ MAX_CHARACTERS = 4000
 class Conversation:
     """The last question, the questions before it, and the tool results after it.
 
-    `digest` is a hash of everything that may change the wording of the reply.
+    `digest` is a hash of everything that may change the wording of the reply. `json_schema` is
+    that of a reply in JSON, {} if the request has none, and None if the reply is text.
     """
 
     model: str
@@ -28,7 +29,7 @@ class Conversation:
     system: str
     tool_results: tuple[str, ...]
     digest: bytes
-    json_mode: bool
+    json_schema: Json
 
     @property
     def english(self) -> bool:
@@ -66,8 +67,6 @@ def read_conversation(call: Call) -> Conversation:
     """Return the conversation of a call, which has at least one message from the user."""
     asked = [index for index, m in enumerate(call.messages) if m.role == "user"]
     texts = [m.content[:MAX_CHARACTERS] for m in call.messages]
-    response_format: Json = call.parameters.get("response_format")
-    kind = response_format.get("type") if isinstance(response_format, dict) else None
     return Conversation(
         model=call.model,
         question=texts[asked[-1]],
@@ -75,8 +74,17 @@ def read_conversation(call: Call) -> Conversation:
         system="\n".join(m.content for m in call.messages if m.role == "system")[:MAX_CHARACTERS],
         tool_results=_unanswered_results(call.messages[asked[-1] + 1 :]),
         digest=_digest(call),
-        json_mode=kind in ("json_object", "json_schema"),
+        json_schema=_json_schema(call.parameters.get("response_format")),
     )
+
+
+def _json_schema(response_format: Json) -> Json:
+    form = response_format if isinstance(response_format, dict) else {}
+    if form.get("type") not in ("json_object", "json_schema"):
+        return None
+    named = form.get("json_schema")
+    schema = named.get("schema") if isinstance(named, dict) else None
+    return schema if isinstance(schema, dict) else {}
 
 
 def _unanswered_results(messages: Iterable[Message]) -> tuple[str, ...]:

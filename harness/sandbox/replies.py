@@ -11,8 +11,9 @@ import re
 from collections.abc import Callable, Iterator, Sequence
 
 from harness.sandbox.conversation import Conversation
-from harness.sandbox.json_values import reply_in_json
 from harness.sandbox.text import excerpt, find_cities, keywords
+from harness.sandbox.tools import SchemaFiller
+from harness.types import Json
 from harness.wire import read_json, walk
 
 
@@ -37,6 +38,20 @@ def _result_text(text: str) -> str:
     return ", ".join(
         f"{p.rpartition('/')[2]} {v if isinstance(v, str) else json.dumps(v)}" for p, v in leaves
     )
+
+
+def reply_in_json(conversation: Conversation) -> str:
+    """Reply with a JSON object, if the request has a `response_format` that asks for one."""
+    if conversation.json_schema is None:
+        return ""
+    value: Json = {
+        "question": excerpt(conversation.question),
+        "question_number": conversation.question_number,
+        "earlier_questions": [excerpt(text) for text in conversation.earlier_questions],
+    }
+    if conversation.json_schema:
+        value = SchemaFiller(conversation.question).fill(conversation.json_schema)
+    return json.dumps(value, ensure_ascii=False)
 
 
 def recall_name(conversation: Conversation) -> str:
@@ -122,12 +137,9 @@ def write_slogan(conversation: Conversation) -> str:
 
 
 def _product(conversation: Conversation, asked_before: bool) -> str:
-    """Return the product that was named in quotes or plainly, or by a short answer."""
+    """Return the product that was named in quotes, or by a short answer."""
     for text in (conversation.question, *reversed(conversation.earlier_questions)):
-        name = re.search('[“"「《](.{1,30}?)[”"」》]', text) or re.search(
-            "为(?:我的|我们的)?([^，。,的]{2,20}?)(?:产品)?(?:写|创作|想|设计|取|起)", text
-        )
-        if name and name.group(1) not in ("产品", "我的产品"):
+        if name := re.search('[“"「《](.{1,30}?)[”"」》]', text):
             return name.group(1)
     is_answer = asked_before and not conversation.mentions("口号|标语|slogan|再|换")
     return excerpt(conversation.question, 30).rstrip("。！!.") if is_answer else ""

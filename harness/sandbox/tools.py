@@ -1,15 +1,14 @@
-"""Choosing tools: calls of a declared tool that fits the question, with fitting arguments."""
+"""Calls of a declared tool that fits the question, and values that fit a JSON Schema."""
 
 from __future__ import annotations
 
 import json
 import re
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from harness.sandbox.json_values import SchemaFiller, city_properties
-from harness.sandbox.text import find_cities, keywords
+from harness.sandbox.text import excerpt, find_cities, find_numbers, keywords
 from harness.types import Json, ToolCall
 
 _SYNONYMS = tuple(
@@ -100,3 +99,88 @@ def _calls(tool: Tool, question: str, earlier_questions: Sequence[str]) -> list[
         )
         for group in groups
     ]
+
+
+# ------------------------------------------------------------------------ values after a schema
+
+_CITY = re.compile("city|location|place|region|城市|地点|地区|位置", re.IGNORECASE)
+_ORIGIN = re.compile("from|depart|origin|source|start|出发|起点", re.IGNORECASE)
+_DESTINATION = re.compile("^to$|dest|arriv|target|end|到达|目的|终点", re.IGNORECASE)
+_DATE = re.compile("date|day|日期|时间", re.IGNORECASE)
+
+
+def properties_of(schema: Mapping[str, Json]) -> dict[str, Json]:
+    """Return the properties of a JSON Schema."""
+    properties = schema.get("properties")
+    return properties if isinstance(properties, dict) else {}
+
+
+def city_properties(schema: Mapping[str, Json]) -> list[str]:
+    """Return the names of the properties that are for a city."""
+    patterns = (_CITY, _ORIGIN, _DESTINATION)
+    return [name for name in properties_of(schema) if any(p.search(name) for p in patterns)]
+
+
+class SchemaFiller:
+    """Fills JSON Schemas with the cities, numbers and words of a text, numbers in their order."""
+
+    def __init__(self, text: str, cities: Sequence[str] | None = None) -> None:
+        self._text = text
+        self._cities = find_cities(text) if cities is None else cities
+        self._numbers: Iterator[float] = iter(find_numbers(text))
+
+    def fill(self, schema: Json, name: str = "") -> Json:
+        """Return a value that fits a JSON Schema, which is that of the property *name*."""
+        schema = schema if isinstance(schema, dict) else {}
+        values, default = schema.get("enum"), schema.get("default")
+        if "const" in schema:
+            return schema["const"]
+        if isinstance(values, list) and values:
+            return self._one_of(values)
+        if isinstance(default, (str, int, bool)):
+            return default
+        kind = schema.get("type")
+        kind = next((k for k in kind if k != "null"), "null") if isinstance(kind, list) else kind
+        if not isinstance(kind, str):
+            kind = "string" if name and "properties" not in schema else "object"
+        match kind:
+            case "integer" | "number":
+                return self._number(schema)
+            case "boolean":
+                return True
+            case "null":
+                return None
+            case "array":
+                return [self.fill(schema.get("items"), name or "item")]
+            case "string":
+                return self._string(schema, name)
+        required = schema.get("required")
+        names = required if isinstance(required, list) else []
+        properties = properties_of(schema)
+        return {n: self.fill(properties.get(n), n) for n in names if isinstance(n, str)}
+
+    def _one_of(self, values: list[Json]) -> Json:
+        text = self._text.lower()
+        return next(
+            (v for v in values if isinstance(v, str) and v and v.lower() in text), values[0]
+        )
+
+    def _number(self, schema: Mapping[str, Json]) -> Json:
+        low, high = schema.get("minimum"), schema.get("maximum")
+        value = next(self._numbers, 1.0)
+        # Bounds beyond everyday numbers are ignored: they may not fit a float.
+        if isinstance(high, (int, float)) and -1e15 <= high <= 1e15:
+            value = min(value, high)
+        if isinstance(low, (int, float)) and -1e15 <= low <= 1e15:
+            value = max(value, low)
+        return int(value) if schema.get("type") == "integer" or value == int(value) else value
+
+    def _string(self, schema: Mapping[str, Json], name: str) -> str:
+        if _ORIGIN.search(name) or _DESTINATION.search(name) or _CITY.search(name):
+            cities = self._cities or ["北京"]
+            return cities[-1] if _DESTINATION.search(name) else cities[0]
+        if _DATE.search(name) or schema.get("format") == "date":
+            date = re.search(r"\d{4}-\d{2}-\d{2}|明天|后天|tomorrow", self._text)
+            return date.group() if date else "今天"
+        quoted = re.search('[“"「『《`](.{1,200}?)[”"」』》`]', self._text)
+        return quoted.group(1) if quoted else excerpt(self._text, 60).rstrip("。？！?!.")

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import pytest
 
 from harness.sandbox.conversation import read_conversation
-from harness.sandbox.json_values import reply_in_json
 from harness.sandbox.model import generate
 from harness.sandbox.replies import (
     FACTS,
@@ -16,22 +17,26 @@ from harness.sandbox.replies import (
     recall_name,
     recommend,
     reply_generally,
+    reply_in_json,
     report_tool_results,
     state_fact,
     tell_story,
     write_slogan,
 )
-from harness.types import Call, CallKind, Message, Mode
+from harness.types import EMPTY, Call, CallKind, Json, Message, Mode
 
 from .client import Zhipu
 
 
-def chat(*texts: str, tool_result: str = "") -> Call:
+def chat(*texts: str, tool_result: str = "", parameters: Mapping[str, Json] = EMPTY) -> Call:
     """Return a call with texts from user and model in turn, and then a tool result."""
     roles = ("user", "assistant")
     messages = [Message(roles[number % 2], text) for number, text in enumerate(texts)]
     results = [Message("tool", tool_result)] if tool_result else []
-    return Call(CallKind.CHAT, Mode.SYNC, "glm-4", (*messages, *results))
+    return Call(CallKind.CHAT, Mode.SYNC, "glm-4", (*messages, *results), parameters=parameters)
+
+
+JSON: dict[str, Json] = {"response_format": {"type": "json_object"}}
 
 
 EXAMPLES: list[tuple[Replier, Call, str]] = [
@@ -45,8 +50,8 @@ EXAMPLES: list[tuple[Replier, Call, str]] = [
         chat("How is it?", tool_result="all is well"),
         "what I found: all is well.",
     ),
-    (reply_in_json, chat("用 JSON 回答，字段为 city"), '{"city": "用 JSON 回答，字段…"}'),
-    (reply_in_json, chat('Return JSON like {"ok": true} now'), '{"ok": true}'),
+    (reply_in_json, chat("介绍北京", parameters=JSON), '{"question": "介绍北京", '),
+    (reply_in_json, chat("Hello", parameters=JSON), '"question_number": 1'),
     (recall_name, chat("我叫小明", "您好！", "我叫什么名字？"), "您叫小明。"),
     (recall_name, chat("我叫什么名字？"), "您还没有告诉我您的名字。"),
     (recall_name, chat("I am Alice", "Hello!", "Who am I?"), "Your name is Alice."),

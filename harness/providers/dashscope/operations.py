@@ -30,12 +30,13 @@ def _uuid(number: int) -> str:
     return str(UUID(int=number, version=4))
 
 
+def frame_event(number: int, data: bytes) -> bytes:
+    """B3: Return an event with id, name and status; there is no space after the colon."""
+    return b"id:%d\nevent:result\n:HTTP_STATUS/200\ndata:%s\n\n" % (number, data)
+
+
 def _frame(events: Sequence[bytes]) -> bytes:
-    """B3: Return events with id, name and status; no space after the colon, and no [DONE]."""
-    head = "id:{}\nevent:result\n:HTTP_STATUS/200\ndata:"
-    return b"".join(
-        head.format(number).encode() + data + b"\n\n" for number, data in enumerate(events, start=1)
-    )
+    return b"".join(frame_event(number, data) for number, data in enumerate(events, start=1))
 
 
 def _headers(head: Head, milliseconds: int) -> Headers:

@@ -29,6 +29,7 @@ from harness.analysis.sample import (
     png,
     post,
 )
+from harness.providers.dashscope.operations import frame_event
 from harness.rules.rule import spoken
 from harness.types import Exchange, Json, Request, Response
 from harness.wire import compact_bytes, resolve
@@ -49,11 +50,7 @@ def stream(uri: str, request: Json, body: bytes, **headers: str) -> Exchange:
 
 def named_events(*values: Json) -> bytes:
     """Return events with id, name and status."""
-    head = "id:{}\nevent:result\n:HTTP_STATUS/200\ndata:"
-    return b"".join(
-        head.format(n).encode() + compact_bytes(value) + b"\n\n"
-        for n, value in enumerate(values, start=1)
-    )
+    return b"".join(frame_event(n, compact_bytes(value)) for n, value in enumerate(values, start=1))
 
 
 GENERATION = f"{AIGC}/text-generation/generation"

@@ -96,6 +96,11 @@ def _without(headers: Headers, *prefixes: str) -> Headers:
 
 _BAD_KEY = (401, "InvalidApiKey", "Invalid API-key provided.")  # [REC]
 
+
+def _invalid(message: str) -> tuple[int, str, str]:
+    return 400, "InvalidParameter", message
+
+
 REFUSALS: Refusals = {
     Reason.NO_KEY: (401, "InvalidApiKey", "No API-key provided."),  # [DOC] error-code
     Reason.MALFORMED_KEY: _BAD_KEY,
@@ -106,29 +111,20 @@ REFUSALS: Refusals = {
         "Throttling.RateQuota",
         "Requests rate limit exceeded, please try again later.",
     ),
-    Reason.NOT_JSON: (  # [DOC] error-code
-        400,
-        "InvalidParameter",
-        "Required body invalid, please check the request body format.",
+    # [DOC] error-code
+    Reason.NOT_JSON: _invalid("Required body invalid, please check the request body format."),
+    Reason.UNKNOWN_MODEL: _invalid("Model not exist."),  # [REC] rerank
+    Reason.BAD_MESSAGES: _invalid(  # [REC]
+        "Role must be user or assistant and Content length must be greater than 0"
     ),
-    Reason.UNKNOWN_MODEL: (400, "InvalidParameter", "Model not exist."),  # [REC] rerank
-    Reason.BAD_MESSAGES: (  # [REC]
-        400,
-        "InvalidParameter",
-        "Role must be user or assistant and Content length must be greater than 0",
+    Reason.NO_MESSAGES: _invalid(  # [DOC] error-code
+        'Either "prompt" or "messages" must exist and cannot both be none'
     ),
-    Reason.NO_MESSAGES: (  # [DOC] error-code
-        400,
-        "InvalidParameter",
-        'Either "prompt" or "messages" must exist and cannot both be none',
-    ),
-    Reason.STRAY_TOOL_MESSAGE: (  # [FIELD] alibaba/spring-ai-alibaba #3139
-        400,
-        "InvalidParameter",
+    Reason.STRAY_TOOL_MESSAGE: _invalid(  # [FIELD] alibaba/spring-ai-alibaba #3139
         '<400> InternalError.Algo.InvalidParameter: messages with role "tool" must be a response '
-        'to a preceeding message with "tool_calls".',
+        'to a preceeding message with "tool_calls".'
     ),
-    Reason.BAD_PARAMETER: (400, "InvalidParameter", "{detail}"),
+    Reason.BAD_PARAMETER: _invalid("{detail}"),
     # [FIELD] HTTP 400
     Reason.FORBIDDEN: (
         400,
@@ -142,13 +138,11 @@ REFUSALS: Refusals = {
         "current user api does not support synchronous calls.",
     ),
     # [FIELD] alibaba/spring-ai-alibaba #2400
-    Reason.NO_SUCH_PATH: (400, "InvalidParameter", "url error, please check url！"),
+    Reason.NO_SUCH_PATH: _invalid("url error, please check url！"),
     # [FIELD] agentscope-ai/agentscope #1258 (2026-02), #1394
-    Reason.WRONG_ENDPOINT: (
-        400,
-        "InvalidParameter",
+    Reason.WRONG_ENDPOINT: _invalid(
         "url error, please check url！ For details, see: "
-        "https://help.aliyun.com/zh/model-studio/error-code#error-url",
+        "https://help.aliyun.com/zh/model-studio/error-code#error-url"
     ),
     Reason.WRONG_METHOD: (405, "InvalidParameter", "Request method is not supported."),
 }

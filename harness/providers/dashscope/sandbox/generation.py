@@ -9,6 +9,7 @@ from itertools import accumulate
 
 from harness.analysis.endpoint import Endpoint
 from harness.providers.dashscope.endpoints import MULTIMODAL, chat_endpoint
+from harness.providers.dashscope.operations import frame_event
 from harness.sandbox.requests import (
     Range,
     Reason,
@@ -186,8 +187,7 @@ def stream_events(reply: Reply, form: AnswerFormat) -> Iterator[bytes]:
             "usage": form.usage(input_tokens, step.written, streamed=True),
             "request_id": form.request_id,
         }
-        head = f"id:{number}\nevent:result\n:HTTP_STATUS/200\ndata:"
-        yield head.encode() + compact_bytes(body) + b"\n\n"
+        yield frame_event(number, compact_bytes(body))
 
 
 def _text_steps(reply: Reply, form: AnswerFormat) -> Iterator[_Step]:
