@@ -17,7 +17,8 @@ from harness.compare import FIELDS
 from harness.compare.fields import RESPONSES, Presence
 from harness.compare.pairs import REASONS
 from harness.compare.summary import PARTS
-from harness.drift import Kind, Verdict
+from harness.drift import ChangeKind, Verdict
+from harness.drift.types import KINDS
 from harness.providers.rules import RULES
 from harness.report.html.messages import LABELS
 from harness.report.overview import State
@@ -87,7 +88,7 @@ def test_no_two_rules_have_the_same_chinese_text() -> None:
 
 def test_findings_that_no_rule_makes_have_a_text() -> None:
     """Age and each kind of drift are described like rules."""
-    kinds = {f"drift_{kind.replace(' ', '_')}" for kind in Kind if kind is not Kind.RULE}
+    kinds = {f"drift_{kind.replace(' ', '_')}" for kind in KINDS if kind is not ChangeKind.RULE}
     assert kinds | {"drift_missing", age.RULE} <= set(RULE_TEXTS)
     assert {rule.name for rule in RULES} <= set(RULE_TEXTS)
 
@@ -97,7 +98,7 @@ VALUES = {
     *(reason for _, reason in REASONS),
     *RESPONSES.values(),
     *PARTS,
-    *Kind,
+    *ChangeKind,
     *Presence,
     *Severity,
     *State,

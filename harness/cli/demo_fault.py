@@ -84,6 +84,7 @@ def _told(
     provenance = replace(mutant.provenance, note=note)
     put_cassette(path, written(Cassette(tuple(mutant.exchanges()), provenance)))
     report = check_report([path], progress)
-    watch = run.on_disk(original, path, run.measure(None), Verdict.BREAKING, progress)
+    criteria = run.project_criteria(None)
+    watch = run.compare_folders(original, path, criteria, Verdict.BREAKING, progress)
     report = replace(report, title=TITLE, drifts=watch.drifts)
     return Broken(fault, original, path, report, watch.drifts[0])

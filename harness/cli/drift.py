@@ -1,4 +1,4 @@
-"""The command that looks for drift: between two recordings, or between one and the service now."""
+"""The command `drift`: compare recordings with older ones, or with the service now."""
 
 from __future__ import annotations
 
@@ -26,16 +26,15 @@ from harness.cli.app import (
 )
 
 if TYPE_CHECKING:
-    from harness.drift import Verdict
-    from harness.drift.budget import Budget
-    from harness.drift.live import Filed
-    from harness.drift.planning import Plan
-    from harness.drift.run import Measure
-    from harness.drift.watches import Watch
+    from harness.analysis.change import Verdict
+    from harness.drift import DriftRun
+    from harness.drift.live import RecordedJob
+    from harness.drift.plan import Budget, Plan
+    from harness.drift.run import Criteria
 
 
 class FailOn(StrEnum):
-    """From which verdict on the command ends with 1."""
+    """The least severe verdict that makes the command exit with 1."""
 
     NEW_FIELD = "new-field"
     BREAKING = "breaking"
@@ -51,10 +50,12 @@ def drift(
     ] = None,
     live: Annotated[
         bool,
-        typer.Option("--live", help="Ask the live services anew. Needs keys, costs money."),
+        typer.Option(
+            "--live", help="Record again from the live services. Needs keys, costs money."
+        ),
     ] = False,
     sandbox: Annotated[
-        bool, typer.Option("--sandbox", help="The same with a sandbox on this machine, to try it.")
+        bool, typer.Option("--sandbox", help="Record again from a local sandbox, to try it.")
     ] = False,
     targets: Targets = None,
     budget: Annotated[
@@ -62,12 +63,12 @@ def drift(
         typer.Option(
             "--budget",
             metavar="N|MONEY",
-            help="Spend at most so many calls (20) or so much money (0.50CNY): those recordings "
-            "are made anew that exercise the most rules for it, and nothing is asked beyond it.",
+            help="Spend at most this number of calls (20) or amount of money (0.50CNY): the "
+            "recordings that exercise the most rules for it are made again, no request exceeds it.",
         ),
     ] = None,
     plan: Annotated[
-        bool, typer.Option("--plan", help="Say what would be asked anew, and ask nothing.")
+        bool, typer.Option("--plan", help="Show what would be recorded again; send no request.")
     ] = False,
     out: Annotated[
         Path | None,
@@ -75,10 +76,10 @@ def drift(
     ] = None,
     contract: Annotated[
         Path | None,
-        typer.Option("--contract", metavar="FILE", help="Hold both sides to this contract too."),
+        typer.Option("--contract", metavar="FILE", help="Check both sides by this contract, too."),
     ] = None,
     fail_on: Annotated[
-        FailOn, typer.Option("--fail-on", help="From which verdict on to end with 1.")
+        FailOn, typer.Option("--fail-on", help="The least severe verdict to exit with 1 for.")
     ] = FailOn.BREAKING,
     scenarios: Scenarios = SCENARIOS,
     cassettes: Cassettes = CASSETTES,
@@ -87,52 +88,57 @@ def drift(
     folder: Folder = None,
     as_json: AsJson = False,
 ) -> None:
-    """Say whether a service's answers changed since they were recorded, and whether it matters.
+    """Detect whether a service's answers changed since they were recorded, and whether it matters.
 
     Each target is: same, wording only (texts, ids, times, counts), new field (a field or a word
     was added), or breaking (a field is gone, has another type or is null now; a request is refused
-    that was answered; a rule or the contract is broken that was not). What varies between repeats
-    of a recording is no news. Exit codes: 0 nothing as grave as --fail-on, 1 drift, 2 no drift,
-    but something could not be compared, or the budget did not last. What is on file is never
-    changed.
+    that was answered; a rule or the contract is violated that was not). What varies between
+    repeats of a recording is no drift. Exit codes: 0 nothing as severe as --fail-on, 1 drift, 2 no
+    drift, but something could not be compared, or the budget was exhausted. Recordings on file are
+    never changed.
 
     Examples: harness drift last-week cassettes --report drift;
-    harness drift --live --budget 0.50CNY --out anew
+    harness drift --live --budget 0.50CNY --out new
     """
-    from harness.drift import Verdict, run
-    from harness.drift.budget import budget as parsed
+    from harness.analysis.change import Verdict
+    from harness.drift.plan import parse_budget
+    from harness.drift.run import compare_folders, project_criteria
     from harness.errors import HarnessError
 
-    given = names or []
+    arguments = names or []
     if live and sandbox:
-        raise HarnessError("--live asks the services, --sandbox does not: say one of them")
+        raise HarnessError("--live and --sandbox exclude each other: give one of them")
     if plan and (junit or html or folder):
-        raise HarnessError("--plan finds nothing that --junit, --html or --report could tell")
-    most = None if budget is None else parsed(budget)
+        raise HarnessError("--plan has no findings for --junit, --html or --report")
+    limit = None if budget is None else parse_budget(budget)
     files = Files(junit=junit, html=html, folder=folder)
-    measured = run.measure(contract)
+    criteria = project_criteria(contract)
     least = Verdict[fail_on.name]
     if live or sandbox or plan:
-        asked = _Asked(given, targets or [], scenarios, cassettes, most, sandbox, out)
+        request = _Request(
+            arguments, targets or [], scenarios, cassettes, limit, sandbox, out, criteria
+        )
         if plan:
-            _show_plan(asked, measured, as_json)
-            return
-        _deliver(_anew(asked, measured, least), as_json, files)
-    if len(given) != 2:
+            _print_plan(request, as_json)
+        else:
+            _deliver(_record_again(request, least), as_json, files)
+        return
+    if len(arguments) != 2:
         raise HarnessError(
-            "say two cassettes or folders, the old and the new; or, to have scenarios asked anew, "
-            "--live, --sandbox or --plan"
+            "expected two cassettes or folders, the old and the new one; or --live, --sandbox or "
+            "--plan, to record scenarios again"
         )
     if budget is not None or out is not None or targets:
-        raise HarnessError("--budget, --out and --target go with --live, --sandbox or --plan")
-    with progress() as told:
-        watch = run.on_disk(Path(given[0]), Path(given[1]), measured, least, told)
-    _deliver(watch, as_json, files)
+        raise HarnessError("--budget, --out and --target need --live, --sandbox or --plan")
+    with progress() as report_progress:
+        old, new = map(Path, arguments)
+        run = compare_folders(old, new, criteria, least, report_progress)
+    _deliver(run, as_json, files)
 
 
 @dataclass(frozen=True, slots=True)
-class _Asked:
-    """What is to be asked anew."""
+class _Request:
+    """The options of a run that records again."""
 
     names: Sequence[str]
     targets: Sequence[str]
@@ -141,66 +147,68 @@ class _Asked:
     budget: Budget | None
     sandbox: bool
     out: Path | None
+    criteria: Criteria
 
 
-def _planned(asked: _Asked, measured: Measure) -> tuple[list[Filed], Plan]:
-    """The recordings to be made anew, and the plan they are chosen by."""
+def _plan(request: _Request) -> tuple[list[RecordedJob], Plan]:
+    """Return the recordings to make again, and the plan they are chosen by."""
     from harness import batch
     from harness.cassette.store import Store
-    from harness.drift import live
+    from harness.drift.live import make_plan, recorded_jobs
     from harness.errors import HarnessError
 
-    todo = batch.jobs(batch.load_scenarios(asked.names, asked.scenarios), asked.targets)
-    found, left = live.filed(todo, Store(asked.cassettes), live=not asked.sandbox)
-    if not found:
-        why = left[0].why if left else "no scenario here has a step that is asked"
-        raise HarnessError(f"nothing on file to compare with: {why}")
-    plan = live.planned(found, left, asked.budget, measured.contract)
+    loaded = batch.load_scenarios(request.names, request.scenarios)
+    jobs = batch.jobs(loaded, request.targets)
+    recorded, omitted = recorded_jobs(jobs, Store(request.cassettes), live=not request.sandbox)
+    if not recorded:
+        reason = omitted[0].reason if omitted else "no scenario here sends a request"
+        raise HarnessError(f"no recording on file to compare with: {reason}")
+    plan = make_plan(recorded, omitted, request.budget, request.criteria.contract)
     if not plan.chosen:
-        why = f": {plan.left[0].why}" if plan.left else ""
-        raise HarnessError(f"no recording can be made anew with --budget {asked.budget}{why}")
-    named = {one.name: one for one in found}
-    return [named[candidate.name] for candidate in plan.chosen], plan
+        reason = f": {plan.omitted[0].reason}" if plan.omitted else ""
+        raise HarnessError(f"no recording can be made again with --budget {request.budget}{reason}")
+    by_name = {job.name: job for job in recorded}
+    return [by_name[candidate.name] for candidate in plan.chosen], plan
 
 
-def _show_plan(asked: _Asked, measured: Measure, as_json: bool) -> None:
-    from harness.drift import plans
-    from harness.report import json_report
+def _print_plan(request: _Request, as_json: bool) -> None:
+    from harness.report import drift, json_report
 
-    _, plan = _planned(asked, measured)
+    _, plan = _plan(request)
     if as_json:
-        typer.echo(json_report.dumps(plans.document(plan)), nl=False)
+        typer.echo(json_report.dumps(drift.plan_document(plan)), nl=False)
     else:
-        plans.text(console(), plan)
+        drift.plan_text(console(), plan)
 
 
-def _anew(asked: _Asked, measured: Measure, least: Verdict) -> Watch:
+def _record_again(request: _Request, least: Verdict) -> DriftRun:
     from dataclasses import replace
 
     from harness.config.environment import load_environment
-    from harness.drift import live
+    from harness.drift.live import check_keys, open_source, output_folder, record_and_compare
 
-    chosen, plan = _planned(asked, measured)
-    known = load_environment(Path.cwd())
-    if not asked.sandbox:
-        live.check_keys(chosen, known)
+    jobs, plan = _plan(request)
+    variables = load_environment(Path.cwd())
+    if not request.sandbox:
+        check_keys(jobs, variables)
     with (
-        live.scratch(asked.out, asked.cassettes) as out,
-        live.source(known, asked.sandbox) as source,
-        progress() as told,
+        output_folder(request.out, request.cassettes) as out,
+        open_source(variables, request.sandbox) as source,
+        progress() as report_progress,
     ):
-        watch = live.anew(chosen, source, out, measured, least, told, asked.budget)
-    return replace(watch, plan=plan)
+        run = record_and_compare(
+            jobs, source, out, request.criteria, least, report_progress, request.budget
+        )
+    return replace(run, plan=plan)
 
 
-def _deliver(watch: Watch, as_json: bool, files: Files) -> None:
-    """Print it, write its files, and end with the exit code it deserves."""
-    from harness.drift import watches
-    from harness.report import json_report
+def _deliver(run: DriftRun, as_json: bool, files: Files) -> None:
+    """Print a run, write its files, and exit with its exit code."""
+    from harness.report import drift, json_report
 
     if as_json:
-        typer.echo(json_report.dumps(watches.document(watch)), nl=False)
+        typer.echo(json_report.dumps(drift.document(run)), nl=False)
     else:
-        watches.text(console(), watch)
-    files.write(watches.report(watch))
-    raise typer.Exit(watch.exit_code)
+        drift.text(console(), run)
+    files.write(drift.report(run))
+    raise typer.Exit(run.exit_code)

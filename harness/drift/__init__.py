@@ -1,9 +1,11 @@
-"""Drift: what a service answers now beside what it answered when it was recorded, judged by what
-a reader of the format has to fear. Begin with `nouns`, then `judging`; `planning` chooses what is
-worth being asked anew.
+"""Drift: what a service answers now, compared with what it answered when it was recorded.
+
+Each change has a verdict: what it means for programs that read the format. `judge` compares two
+recordings, `run` two folders, `live` records again; `plan` chooses what is worth its price.
 """
 
-from harness.drift.judging import drift
-from harness.drift.types import Change, Drift, Kind, Verdict
+from harness.analysis.change import ChangeKind, Verdict
+from harness.drift.judge import find_drift
+from harness.drift.types import Drift, DriftChange, DriftRun
 
-__all__ = ["Change", "Drift", "Kind", "Verdict", "drift"]
+__all__ = ["ChangeKind", "Drift", "DriftChange", "DriftRun", "Verdict", "find_drift"]

@@ -1,4 +1,4 @@
-"""What is on file, asked anew within a budget, and compared with what is answered now."""
+"""Recordings made again within a budget, and compared with those on file."""
 
 from __future__ import annotations
 
@@ -7,297 +7,315 @@ import time
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field, replace
-from functools import partial
 from pathlib import Path
 
 from harness import batch, recordings
-from harness.analysis.transcript import AnalyzedTranscript, analyze
+from harness.analysis.change import Verdict
+from harness.analysis.transcript import AnalyzedTranscript, AnalyzedTurn, analyze
 from harness.batch import Job
 from harness.cassette import age
 from harness.cassette.store import Store
 from harness.config.environment import Environment
 from harness.config.settings import load_prices
 from harness.contracts import Contract
-from harness.drift import Drift, Verdict
-from harness.drift.budget import Budget
-from harness.drift.cost import Cost, Tariff, cost, turn_cost
-from harness.drift.planning import (
+from harness.drift.plan import (
+    Budget,
     Candidate,
-    OnInterrupted,
+    Cost,
+    Omitted,
     Plan,
+    Tariff,
     clauses_exercised,
-    everything,
-    plan,
+    cost,
+    plan_all,
+    plan_within,
     rules_exercised,
+    turn_cost,
 )
-from harness.drift.refusing import refuses_the_request
-from harness.drift.run import Measure
+from harness.drift.run import Criteria
 from harness.drift.spend import SpendTracker
-from harness.drift.watches import Watch
+from harness.drift.types import Drift, DriftRun
 from harness.errors import HarnessError, InterceptError, MissingKey, OverBudget, Refused
 from harness.providers import PROVIDERS, endpoints
 from harness.runner import Progress, Source, record
 from harness.sandbox import Options
 from harness.scenario import Scenario
-from harness.types import Problem, Provenance, Transcript, Turn
+from harness.types import Failure, Problem, Provenance, Transcript, Turn
+from harness.wire.text import count
 
 
 @dataclass(frozen=True, slots=True)
-class Filed:
-    """A job with its recording as it would be made now: without what only a sandbox is asked.
+class RecordedJob:
+    """A job with its recording on file, without what only a sandbox is asked.
 
-    `repeats` are the other recordings of it that are on file.
+    `repeats` are the other recordings of it.
     """
 
     job: Job
-    read: AnalyzedTranscript
+    recording: AnalyzedTranscript
     repeats: tuple[AnalyzedTranscript, ...] = ()
 
     @property
     def name(self) -> str:
-        """What it is called in a plan, and in a folder of cassettes."""
-        return _label(self.job)
+        """The name in a plan, and in a folder of cassettes."""
+        return _name(self.job)
 
 
-def filed(
-    todo: Iterable[Job], folder: Store, live: bool
-) -> tuple[list[Filed], tuple[OnInterrupted, ...]]:
-    """The jobs whose recordings are on file, and those that cannot be compared and planned."""
-    found: list[Filed] = []
-    left: list[OnInterrupted] = []
-    for job in todo:
+def recorded_jobs(
+    jobs: Iterable[Job], folder: Store, live: bool
+) -> tuple[list[RecordedJob], tuple[Omitted, ...]]:
+    """Return the jobs whose recordings are on file, and those whose recordings cannot be read."""
+    recorded: list[RecordedJob] = []
+    omitted: list[Omitted] = []
+    for job in jobs:
         try:
-            one = recordings.read_job(job, folder)
-            beside = recordings.repeats_of(one)
+            recording = recordings.read_job(job, folder)
+            repeats = recordings.repeats_of(recording)
         except HarnessError as error:
-            left.append(OnInterrupted(Candidate(_label(job), Cost()), str(error)))
+            omitted.append(Omitted(Candidate(_name(job), Cost()), str(error)))
             continue
-        every = [_asked_live(job.scenario, each) if live else each for each in (one, *beside)]
-        found.append(Filed(job, every[0], tuple(every[1:])))
-    return found, tuple(left)
+        first, *rest = (
+            _without_sandbox_steps(job.scenario, each) if live else each
+            for each in (recording, *repeats)
+        )
+        recorded.append(RecordedJob(job, first, tuple(rest)))
+    return recorded, tuple(omitted)
 
 
-def _label(job: Job) -> str:
+def _name(job: Job) -> str:
     return f"{job.scenario.name}/{job.target.slug}"
 
 
-def _asked_live(scenario: Scenario, one: AnalyzedTranscript) -> AnalyzedTranscript:
-    """A recording without the turns of steps that a live service is never asked."""
-    asked = [step for step in scenario.steps if step.asked]
-    if len(asked) != len(one.turns):
-        return one
-    kept = [
-        turn
-        for step, turn in zip(asked, one.transcript.turns, strict=True)
-        if not step.sandbox_only
-    ]
-    turns = tuple(replace(turn, number=n) for n, turn in enumerate(kept, start=1))
-    return analyze(replace(one.transcript, turns=turns), endpoints.recognise)
+def _without_sandbox_steps(scenario: Scenario, recording: AnalyzedTranscript) -> AnalyzedTranscript:
+    """Return a recording without the turns of steps that a live service is never asked."""
+    steps = [step for step in scenario.steps if step.asked]
+    turns = recording.transcript.turns
+    if len(steps) != len(turns):
+        return recording
+    pairs = zip(steps, turns, strict=True)
+    kept = [turn for step, turn in pairs if not step.sandbox_only]
+    return _with_turns(recording, [replace(t, number=n) for n, t in enumerate(kept, start=1)])
+
+
+def _with_turns(recording: AnalyzedTranscript, turns: Iterable[Turn]) -> AnalyzedTranscript:
+    return analyze(replace(recording.transcript, turns=tuple(turns)), endpoints.recognise)
 
 
 def tariff(budget: Budget | None) -> Tariff | None:
-    """Today's prices, where a budget is money. Raises BadSettings."""
+    """Return today's prices where a budget is money. Raises BadSettings."""
     if budget is None or not budget.is_money:
         return None
     return Tariff(load_prices(Path.cwd()), budget.currency, age.now().isoformat())
 
 
-def planned(
-    found: Sequence[Filed],
-    left: tuple[OnInterrupted, ...],
+def make_plan(
+    recorded: Sequence[RecordedJob],
+    omitted: tuple[Omitted, ...],
     budget: Budget | None,
     contract: Contract | None,
 ) -> Plan:
-    """Which recordings are made anew: all, or what exercises the most within a budget."""
+    """Return which recordings to make again: all, or those that exercise most within a budget."""
     prices = tariff(budget)
-    candidates = [_candidate(one, contract, prices) for one in found]
-    made = everything(candidates) if budget is None else plan(candidates, budget)
-    return replace(made, left=(*made.left, *left))
+    candidates = [_candidate(job, contract, prices) for job in recorded]
+    plan = plan_all(candidates) if budget is None else plan_within(candidates, budget)
+    return replace(plan, omitted=(*plan.omitted, *omitted))
 
 
-def _candidate(one: Filed, contract: Contract | None, prices: Tariff | None) -> Candidate:
-    covers = rules_exercised(one.read)
+def _candidate(job: RecordedJob, contract: Contract | None, prices: Tariff | None) -> Candidate:
+    covers = rules_exercised(job.recording)
     if contract is not None:
-        covers |= clauses_exercised(one.read, contract)
-    return Candidate(one.name, cost(one.read, prices), covers)
+        covers |= clauses_exercised(job.recording, contract)
+    return Candidate(job.name, cost(job.recording, prices), covers)
 
 
-def check_keys(found: Iterable[Filed], known: Environment) -> None:
-    """Raises MissingKey, naming every variable that is not set, before anything is asked."""
-    asked = dict.fromkeys(PROVIDERS[one.job.target.provider] for one in found)
-    missing = [p.key_variable for p in asked if not known.has_key(p)]
+def check_keys(jobs: Iterable[RecordedJob], environment: Environment) -> None:
+    """Raise MissingKey, naming every variable that is not set, before any request."""
+    providers = dict.fromkeys(PROVIDERS[job.job.target.provider] for job in jobs)
+    missing = [p.key_variable for p in providers if not environment.has_key(p)]
     if missing:
         raise MissingKey(
-            f"asking the live services anew needs keys: set {' and '.join(missing)} (in the "
+            f"recording from the live services needs keys: set {' and '.join(missing)} (in the "
             "environment or in .env); without keys: --plan, or --sandbox to try it"
         )
 
 
-def source(known: Environment, sandbox: bool) -> AbstractContextManager[Source]:
-    """Whom to ask: the live services, or a sandbox."""
-    return batch.sandboxed(Options(), known) if sandbox else nullcontext(batch.live(known))
+def open_source(environment: Environment, sandbox: bool) -> AbstractContextManager[Source]:
+    """Return where to send requests: the live services, or a sandbox."""
+    if sandbox:
+        return batch.sandboxed(Options(), environment)
+    return nullcontext(batch.live(environment))
 
 
-# ------------------------------------------------------------------------------------ asking
+@contextmanager
+def output_folder(out: Path | None, cassettes: Path) -> Iterator[Path]:
+    """Provide the folder for new recordings: *out*, or a temporary one.
+
+    Raises HarnessError where *out* is the folder of the recordings on file.
+    """
+    if out is None:
+        with tempfile.TemporaryDirectory(prefix="harness-drift-") as folder:
+            yield Path(folder)
+        return
+    if out.resolve() == cassettes.resolve():
+        raise HarnessError(f"{out} holds the cassettes on file; name another folder with --out DIR")
+    yield out
 
 
-def anew(
-    found: Sequence[Filed],
-    asked: Source,
+# ----------------------------------------------------------------------------- recording
+
+
+def record_and_compare(
+    jobs: Sequence[RecordedJob],
+    source: Source,
     out: Path,
-    measured: Measure,
+    criteria: Criteria,
     fail_on: Verdict,
     progress: Progress,
     budget: Budget | None = None,
-) -> Watch:
-    """Record into the folder `out`, and compare with what is on file, which is not touched.
+) -> DriftRun:
+    """Record into the folder *out* and compare with the recordings on file, which stay as they are.
 
-    Nothing is asked any more once the budget does not allow it; what was not begun is a problem
-    by its name, as is what the service could not be asked.
+    No request is sent once the budget is exhausted; what was not begun is a problem by its name,
+    as is what could not be recorded.
     """
-    began = time.perf_counter()
-    run = _Run(asked, Store(out), measured, progress, SpendTracker(budget), tariff(budget))
-    for number, one in enumerate(found, start=1):
-        run.ask(one, f"[{number}/{len(found)}] {one.job}")
-    return Watch(
+    start = time.perf_counter()
+    run = _Run(source, Store(out), criteria, progress, SpendTracker(budget), tariff(budget))
+    for number, job in enumerate(jobs, start=1):
+        run.record(job, f"[{number}/{len(jobs)}] {job.job}")
+    return DriftRun(
         drifts=tuple(run.drifts),
-        reads=tuple(run.reads),
+        transcripts=tuple(run.transcripts),
         problems=tuple(run.problems),
         fail_on=fail_on,
-        duration=time.perf_counter() - began,
-        spent=run.purse,
+        duration=time.perf_counter() - start,
+        spent=run.spent,
     )
 
 
 @dataclass
 class _Run:
-    """One run: what is asked, one recording after the other, and what came of it."""
+    """The recordings of one run, made one after the other, and their results."""
 
-    asked: Source
+    source: Source
     fresh: Store
-    measured: Measure
+    criteria: Criteria
     progress: Progress
-    purse: SpendTracker
+    spent: SpendTracker
     prices: Tariff | None
     drifts: list[Drift] = field(default_factory=list)
-    reads: list[AnalyzedTranscript] = field(default_factory=list)
+    transcripts: list[AnalyzedTranscript] = field(default_factory=list)
     problems: list[Problem] = field(default_factory=list)
 
-    def ask(self, one: Filed, label: str) -> None:
-        """Make a recording anew and compare it; whatever it may come to, others can be."""
+    def record(self, recorded: RecordedJob, label: str) -> None:
+        """Make one recording again and compare it; what fails becomes a problem."""
         self.progress(label)
-        job, heard = one.job, _Heard(one, self.asked, self.purse, self.prices)
-        before = self.purse.calls
-        steps = partial(_tell, self.progress, label)
+        job, meter = recorded.job, _Meter(recorded, self.source, self.spent, self.prices)
+        calls = self.spent.calls
+        steps = lambda step: self.progress(f"{label}: {step}")  # noqa: E731 - one expression
         try:
-            record(job.scenario, job.target, self.asked, self.fresh, steps, meter=heard)
+            record(job.scenario, job.target, self.source, self.fresh, steps, meter=meter)
         except Refused as refused:
-            self._refused(one, heard.read, refused)
-        except OverBudget as over:
-            begun = f"broken off in turn {len(heard.turns) + 1}"
-            self._problem(one, f"{begun if self.purse.calls > before else 'not begun'}: {over}")
+            self._refused(recorded, meter.recording, refused)
+        except OverBudget as error:
+            stopped = f"stopped in turn {len(meter.turns) + 1}"
+            began = self.spent.calls > calls
+            self._problem(recorded, f"{stopped if began else 'not begun'}: {error}")
         except (HarnessError, InterceptError) as error:
-            self._problem(one, str(error))
+            self._problem(recorded, str(error))
         else:
-            self._compare(one, recordings.read_job(job, self.fresh))
+            self._compare(recorded, recordings.read_job(job, self.fresh))
 
-    def _refused(self, one: Filed, new: AnalyzedTranscript, refused: Refused) -> None:
-        """A request that is refused now and was answered before is drift, unless the refusal has
-        nothing to do with the request."""
+    def _refused(self, recorded: RecordedJob, new: AnalyzedTranscript, refused: Refused) -> None:
+        """Compare what was refused, unless the refusal has nothing to do with the request."""
         if new.turns and refuses_the_request(new.turns[-1]):
-            self._compare(one, new)
+            self._compare(recorded, new)
         else:
-            self._problem(one, f"step {refused.step}: refused {refused.reason}")
+            self._problem(recorded, f"step {refused.step}: refused {refused.reason}")
 
-    def _compare(self, one: Filed, new: AnalyzedTranscript) -> None:
+    def _compare(self, recorded: RecordedJob, new: AnalyzedTranscript) -> None:
         last = len(new.turns)
-        old, *repeats = (_until(last, each) for each in (one.read, *one.repeats))
-        found = self.measured.compare(old, new, repeats)
-        left = len(one.read.turns) - last
-        if left > 0:
-            turns = "1 turn" if left == 1 else f"{left} turns"
-            found = replace(found, notes=(*found.notes, f"not asked after that: {turns}"))
-        self.reads.append(new)
-        self.drifts.append(found)
+        old, *repeats = (
+            _with_turns(each, [turn for turn in each.transcript.turns if turn.number <= last])
+            for each in (recorded.recording, *recorded.repeats)
+        )
+        drift = self.criteria.compare(old, new, repeats)
+        remaining = len(recorded.recording.turns) - last
+        if remaining > 0:
+            note = f"not recorded after that: {count(remaining, 'turn')}"
+            drift = replace(drift, notes=(*drift.notes, note))
+        self.transcripts.append(new)
+        self.drifts.append(drift)
 
-    def _problem(self, one: Filed, text: str) -> None:
-        self.problems.append(Problem(one.job.scenario.name, str(one.job.target), text))
-
-
-def _until(last: int, one: AnalyzedTranscript) -> AnalyzedTranscript:
-    """A recording up to a turn."""
-    turns = tuple(turn for turn in one.transcript.turns if turn.number <= last)
-    return analyze(replace(one.transcript, turns=turns), endpoints.recognise)
-
-
-def _tell(progress: Progress, label: str, step: str) -> None:
-    progress(f"{label}: {step}")
+    def _problem(self, recorded: RecordedJob, text: str) -> None:
+        job = recorded.job
+        self.problems.append(Problem(job.scenario.name, str(job.target), text))
 
 
 @dataclass
-class _Heard:
-    """A recording as it is made: its turns, and what they take from the purse."""
+class _Meter:
+    """A recording as it is made: its turns, and what they cost; see `intercept.metering.Meter`."""
 
-    one: Filed
-    asked: Source
-    purse: SpendTracker
+    recorded: RecordedJob
+    source: Source
+    spent: SpendTracker
     prices: Tariff | None
     turns: list[Turn] = field(default_factory=list)
-    began: int = 0
+    calls_before: int = 0
 
     def step(self) -> None:
-        """Raises OverBudget where as much as is recorded is not left."""
-        number = len(self.turns)
-        before = self.one.read.turns
-        foreseen = (
-            turn_cost(self.one.read, before[number], self.prices)
-            if number < len(before)
-            else Cost(questions=1)
-        )
-        self.began = self.purse.calls
-        self.purse.foresee(foreseen)
+        """Check that the budget allows the next step. Raises OverBudget."""
+        number, old = len(self.turns), self.recorded.recording
+        known = number < len(old.turns)
+        expected = turn_cost(old, old.turns[number], self.prices) if known else Cost(questions=1)
+        self.calls_before = self.spent.calls
+        self.spent.reserve(expected)
 
     def request(self) -> None:
-        """Raises OverBudget where no more requests may be made."""
-        self.purse.request()
+        """Count a request. Raises OverBudget where no more are allowed."""
+        self.spent.request()
 
     def turn(self, turn: Turn) -> None:
-        """Pay for it."""
+        """Charge the turn's cost to the budget."""
         self.turns.append(Turn(len(self.turns) + 1, turn.exchanges))
-        spent = turn_cost(self.read, self.read.turns[-1], self.prices)
-        if len(turn.exchanges) < self.purse.calls - self.began:
-            spent = replace(spent, money=None, unpriced="a request came to no answer")
-        self.purse.pay(spent)
+        recording = self.recording
+        spent = turn_cost(recording, recording.turns[-1], self.prices)
+        if len(turn.exchanges) < self.spent.calls - self.calls_before:
+            spent = replace(spent, money=None, unpriced="a request has no answer")
+        self.spent.charge(spent)
 
     @property
-    def read(self) -> AnalyzedTranscript:
-        """What was answered so far."""
-        job = self.one.job
-        told = Provenance(
-            recorded_from=self.asked.origin,
+    def recording(self) -> AnalyzedTranscript:
+        """The turns so far as a transcript."""
+        job = self.recorded.job
+        provenance = Provenance(
+            recorded_from=self.source.origin,
             recorded_at=age.now().isoformat(timespec="seconds"),
             scenario=job.scenario.name,
             target=str(job.target),
         )
-        made = Transcript(
+        transcript = Transcript(
             scenario=job.scenario.name,
             target=str(job.target),
             turns=tuple(self.turns),
-            provenance=told,
+            provenance=provenance,
         )
-        return analyze(made, endpoints.recognise)
+        return analyze(transcript, endpoints.recognise)
 
 
-@contextmanager
-def scratch(out: Path | None, cassettes: Path) -> Iterator[Path]:
-    """The folder that new recordings go to: `out`, or one that is gone afterwards.
+_UNRELATED = frozenset({401, 402, 403, 407, 408, 429})
+"""Statuses that are not about the request: no or another key, no money, too much or too late."""
 
-    Raises HarnessError where that is the folder of those on file.
+
+def refuses_the_request(turn: AnalyzedTurn) -> bool:
+    """Return whether a service refuses a request, in its own format, with HTTP 4xx.
+
+    A proxy's page, a server error, throttling and a missing answer do not tell what the service
+    would have answered.
     """
-    if out is None:
-        with tempfile.TemporaryDirectory(prefix="harness-drift-") as made:
-            yield Path(made)
-        return
-    if out.resolve() == cassettes.resolve():
-        raise HarnessError(f"{out} holds the cassettes on file; say another folder with --out DIR")
-    yield out
+    outcome, answer = turn.outcome, turn.answer
+    if not isinstance(outcome, Failure) or answer is None or answer.endpoint is None:
+        return False
+    has_details = bool(outcome.code or outcome.message)
+    unpaid = outcome.code in answer.endpoint.unpaid
+    client_error = 400 <= outcome.status < 500 and outcome.status not in _UNRELATED
+    return has_details and not unpaid and client_error

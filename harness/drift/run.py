@@ -1,4 +1,4 @@
-"""Looking for drift in recordings: what they are held to, and two folders of them."""
+"""Drift between recordings on disk: what they are judged by, and two folders of them."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from itertools import chain
 from pathlib import Path
 
 from harness import batch, recordings
+from harness.analysis.change import Verdict
 from harness.analysis.transcript import AnalyzedTranscript
 from harness.cassette import store
 from harness.config.settings import RuleSelection
-from harness.contracts import Contract, Judge, learning
-from harness.drift import Drift, Verdict, drift
-from harness.drift.judging import Allowed, nothing_is_known
-from harness.drift.known import allowed_by
-from harness.drift.watches import UnmatchedRecording, Watch
+from harness.contracts import Contract, Judge
+from harness.contracts.learning import load
+from harness.drift.judge import allowed_by, find_drift
+from harness.drift.types import Drift, DriftRun, UnmatchedRecording
 from harness.errors import HarnessError
 from harness.providers.rules import project_rules
 from harness.runner import Progress
@@ -25,13 +25,11 @@ from harness.types import Finding, Problem
 
 
 @dataclass(frozen=True)
-class Measure:
-    """What recordings are held to: the project's rules, and a contract where there is one."""
+class Criteria:
+    """What recordings are judged by: the project's rules, and a contract where there is one."""
 
     rules: RuleSelection
-    contract: Contract | None
-    judge: Judge | None
-    allowed: Allowed
+    contract: Contract | None = None
 
     def compare(
         self,
@@ -39,90 +37,108 @@ class Measure:
         new: AnalyzedTranscript,
         repeats: Sequence[AnalyzedTranscript] = (),
     ) -> Drift:
-        """What changed from one recording, and its repeats, to another."""
+        """Return what changed from one recording, and its repeats, to another."""
         before = chain.from_iterable(map(self._findings, (old, *repeats)))
-        return drift(old, new, before, self._findings(new), self.allowed, repeats)
+        after = self._findings(new)
+        if self.contract is None:
+            return find_drift(old, new, before, after, repeats=repeats)
+        return find_drift(old, new, before, after, allowed_by(self.contract), repeats)
 
-    def _findings(self, one: AnalyzedTranscript) -> tuple[Finding, ...]:
-        found = batch.examine(one.transcript, self.rules)[1].findings
-        return (*found, *self.judge.check(one)) if self.judge else found
-
-
-def measure(contract: Path | None) -> Measure:
-    """The measure of the project that we are in. Raises BadSettings, BadContract."""
-    rules = project_rules(Path.cwd())
-    if contract is None:
-        return Measure(rules, None, None, nothing_is_known)
-    loaded = learning.load(contract)
-    return Measure(rules, loaded, Judge(loaded), allowed_by(loaded))
+    def _findings(self, transcript: AnalyzedTranscript) -> tuple[Finding, ...]:
+        findings = batch.examine(transcript.transcript, self.rules)[1].findings
+        if self.contract is None:
+            return findings
+        return (*findings, *Judge(self.contract).check(transcript))
 
 
-# -------------------------------------------------------------------------------- two folders
+def project_criteria(contract: Path | None) -> Criteria:
+    """Return the criteria of the current project. Raises BadSettings, BadContract."""
+    return Criteria(project_rules(Path.cwd()), None if contract is None else load(contract))
+
+
+# -------------------------------------------------------------------------- two folders
 
 Name = tuple[str, str]
-"""Scenario and target; or a path below the folder, and nothing."""
+"""Scenario and target; or a path below the folder, and an empty text."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Side:
     """The recordings of one side by their path below it, and what could not be read.
 
-    A repeat is found with the recording that it repeats, by the file of that.
+    Repeats are listed by the file of the recording that they repeat.
     """
 
-    reads: Mapping[str, AnalyzedTranscript]
+    transcripts: Mapping[str, AnalyzedTranscript]
     repeats: Mapping[str, tuple[AnalyzedTranscript, ...]]
     problems: tuple[Problem, ...]
 
     def names(self) -> dict[str, Name]:
-        """What each is called; nothing where two would be called the same."""
-        told = {path: _name(one) for path, one in self.reads.items()}
-        often = Counter(told.values())
-        return {path: name for path, name in told.items() if all(name) and often[name] == 1}
+        """Return the name of each path, without names that several have."""
+        names = {path: _name(transcript) for path, transcript in self.transcripts.items()}
+        counts = Counter(names.values())
+        return {path: name for path, name in names.items() if all(name) and counts[name] == 1}
+
+    def by_name(self, shared: set[Name]) -> dict[Name, AnalyzedTranscript]:
+        """Return recordings by the names that both sides have; the others by their path."""
+        names = self.names()
+        recordings: dict[Name, AnalyzedTranscript] = {}
+        for path, recording in self.transcripts.items():
+            name = names.get(path, ("", ""))
+            if name in shared:
+                recordings[name] = recording
+            else:
+                plain = recording.transcript
+                title = plain.provenance.scenario or path or plain.scenario
+                named = replace(recording, transcript=replace(plain, scenario=title))
+                recordings[path, ""] = named
+        return recordings
 
 
-def _name(one: AnalyzedTranscript) -> Name:
-    provenance = one.transcript.provenance
+def _name(recording: AnalyzedTranscript) -> Name:
+    provenance = recording.transcript.provenance
     return provenance.scenario, provenance.target
 
 
-def on_disk(old: Path, new: Path, measured: Measure, fail_on: Verdict, progress: Progress) -> Watch:
-    """Two cassettes, or two folders of them, matched by scenario and target, else by path.
+def compare_folders(
+    old: Path, new: Path, criteria: Criteria, fail_on: Verdict, progress: Progress
+) -> DriftRun:
+    """Compare two cassettes, or two folders, matched by scenario and target, else by path.
 
     Raises HarnessError where nothing is on both sides.
     """
-    began = time.perf_counter()
+    start = time.perf_counter()
     left, right = _side(old, progress), _side(new, progress)
     problems = (*left.problems, *right.problems)
-    both = set(left.names().values()) & set(right.names().values())
-    ours, theirs = _named(left, both), _named(right, both)
-    matched = [name for name in ours if name in theirs]
+    shared = set(left.names().values()) & set(right.names().values())
+    before, after = left.by_name(shared), right.by_name(shared)
+    matched = [name for name in before if name in after]
     if not matched and not problems:
         raise HarnessError(
             f"nothing to compare: no scenario with the same target, and no path, is in both "
             f"{old} and {new}"
         )
-    again = right.repeats if new.is_dir() else {}  # of one file, that file alone is meant
-    drifts, reads = [], []
+    new_repeats = right.repeats if new.is_dir() else {}  # a file stands for that file alone
+    drifts: list[Drift] = []
+    transcripts: list[AnalyzedTranscript] = []
     for name in matched:
-        one, *others = (theirs[name], *again.get(theirs[name].transcript.source, ()))
-        before = left.repeats.get(ours[name].transcript.source, ())
-        found = [measured.compare(ours[name], each, before) for each in (one, *others)]
-        drifts.append(found[0].joined(found[1:]))
-        reads += [one, *others]
-    missing = (*_missing(ours, theirs, "old"), *_missing(theirs, ours, "new"))
-    return Watch(
+        fresh = (after[name], *new_repeats.get(after[name].transcript.source, ()))
+        repeats = left.repeats.get(before[name].transcript.source, ())
+        first, *rest = (criteria.compare(before[name], each, repeats) for each in fresh)
+        drifts.append(first.joined(rest))
+        transcripts += fresh
+    return DriftRun(
         drifts=tuple(drifts),
-        reads=tuple(reads),
-        missing=missing,
+        transcripts=tuple(transcripts),
+        unmatched=(*_unmatched(before, after, "old"), *_unmatched(after, before, "new")),
         problems=problems,
         fail_on=fail_on,
-        duration=time.perf_counter() - began,
+        duration=time.perf_counter() - start,
     )
 
 
 def _side(path: Path, progress: Progress) -> _Side:
-    reads: dict[str, AnalyzedTranscript] = {}
+    transcripts: dict[str, AnalyzedTranscript] = {}
     repeats: dict[str, tuple[AnalyzedTranscript, ...]] = {}
     problems: list[Problem] = []
     for file in store.find([path]):
@@ -131,33 +147,15 @@ def _side(path: Path, progress: Progress) -> _Side:
         progress(str(file))
         try:
             name = "" if file == path else file.relative_to(path).as_posix()
-            reads[name] = recordings.read_cassette(file)
-            repeats[str(file)] = recordings.repeats_of(reads[name])
+            transcripts[name] = recordings.read_cassette(file)
+            repeats[str(file)] = recordings.repeats_of(transcripts[name])
         except HarnessError as error:
             problems.append(Problem("", "", str(error)))
-    return _Side(reads, repeats, tuple(problems))
+    return _Side(transcripts, repeats, tuple(problems))
 
 
-def _named(side: _Side, both: set[Name]) -> dict[Name, AnalyzedTranscript]:
-    """By scenario and target where both sides can be; else by path, which is then the name."""
-    known = side.names()
-    found: dict[Name, AnalyzedTranscript] = {}
-    for path, one in side.reads.items():
-        name = known.get(path, ("", ""))
-        if name in both:
-            found[name] = one
-        else:
-            transcript = replace(one.transcript, scenario=_called(path, one))
-            found[path, ""] = replace(one, transcript=transcript)
-    return found
-
-
-def _called(path: str, one: AnalyzedTranscript) -> str:
-    return one.transcript.provenance.scenario or path or one.transcript.scenario
-
-
-def _missing(
-    ours: Mapping[Name, AnalyzedTranscript], theirs: Mapping[Name, AnalyzedTranscript], side: str
+def _unmatched(
+    own: Mapping[Name, AnalyzedTranscript], other: Mapping[Name, AnalyzedTranscript], side: str
 ) -> list[UnmatchedRecording]:
-    told = (one.transcript for name, one in ours.items() if name not in theirs)
-    return [UnmatchedRecording(t.scenario, t.target, t.source, side) for t in told]
+    transcripts = (recording.transcript for name, recording in own.items() if name not in other)
+    return [UnmatchedRecording(t.scenario, t.target, t.source, side) for t in transcripts]

@@ -1,4 +1,4 @@
-"""What a turn was answered, taken together by form: one shape for all events of a stream."""
+"""The answers of one turn by form: one sample for all events of a stream, or all repeats."""
 
 from __future__ import annotations
 
@@ -6,8 +6,9 @@ import hashlib
 import json
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from functools import cached_property
 
 from harness.analysis.difference import leaves
 from harness.analysis.endpoint import Role
@@ -15,7 +16,7 @@ from harness.analysis.exchange import AnalyzedExchange
 from harness.analysis.shape import shape
 from harness.analysis.transcript import AnalyzedTranscript, AnalyzedTurn
 from harness.contracts.sections import REFUSAL, Section, sections, witness
-from harness.types import LooseJson
+from harness.types import Failure, Json, Reply
 from harness.wire.images import inspect_image
 
 FILE = "file"
@@ -24,8 +25,8 @@ _EVENT = "event"
 
 
 @dataclass(frozen=True, slots=True, order=True)
-class Key:
-    """What samples are told apart by: the endpoint, the form of answer, and a task's state."""
+class SampleKey:
+    """What tells samples apart: the endpoint, the form of answer, and a task's state."""
 
     endpoint: str
     form: str
@@ -37,12 +38,12 @@ class Key:
 
 @dataclass(slots=True)
 class Sample:
-    """All values of one form in one turn.
+    """All values of one form of answer in one turn.
 
-    `types` are those found at each path, by position in a stream (`first`, `middle` ...; empty
-    where there is none). `words` are the strings that may belong to a vocabulary; `values` count
-    what stands at each path. `moving` are the paths that depend on what the model chose to do;
-    `passing` says that the answer is one of a task that still runs.
+    `types` are those at each path, by position in a stream (`first`, `middle` ...; empty for what
+    is not a stream). `words` are the strings that may belong to a vocabulary; `values` count the
+    values at each path. `moving` are the paths that depend on what the model chose to do;
+    `passing` says that the answer is that of a task still running.
     """
 
     section: Section
@@ -56,120 +57,197 @@ class Sample:
     count: int = 0
 
     def at(self, path: str) -> frozenset[str]:
-        """The types at a path, wherever in a stream; empty where there is no such path."""
-        return frozenset(kind for told in self.types.values() for kind in told.get(path, ()))
+        """Return the types at a path, at any position; empty where there is no such path."""
+        return frozenset(t for by_path in self.types.values() for t in by_path.get(path, ()))
 
     @property
     def paths(self) -> list[str]:
-        """Every path, sorted: what holds another comes first."""
-        return sorted({path for told in self.types.values() for path in told})
+        """Every path, sorted: parents come first."""
+        return sorted({path for by_path in self.types.values() for path in by_path})
+
+    def add(
+        self, section: Section, value: Json, free: frozenset[str], echoes: frozenset[str]
+    ) -> None:
+        """Add a value; *free* are the paths without a vocabulary, *echoes* the request's texts."""
+        self.count += 1
+        types = self.types.setdefault(section.case if section.form == _EVENT else "", {})
+        for path, names in shape(value).items():
+            types.setdefault(path, set()).update(names)
+        for _, path, leaf in leaves(value):
+            token = json.dumps(leaf, ensure_ascii=True, default=repr)
+            self.values.setdefault(path, Counter())[token] += 1
+            if not isinstance(leaf, str) or leaf in echoes:
+                continue
+            if not _is_id(path) and not is_within(path, free):
+                self.words.setdefault(path, set()).add(leaf)
 
 
-def samples(read: AnalyzedTranscript, turn: AnalyzedTurn) -> dict[Key, Sample]:
-    """What a turn was answered, by form."""
-    found: dict[Key, Sample] = {}
-    for reading in turn.readings:
-        free, echoes = _free(read, turn, reading)
-        for section, value in _told(reading):
+def samples(transcript: AnalyzedTranscript, turn: AnalyzedTurn) -> dict[SampleKey, Sample]:
+    """Return what a turn was answered, by form."""
+    by_key: dict[SampleKey, Sample] = {}
+    for exchange in turn.readings:
+        free, echoes = frozenset[str](), frozenset[str]()
+        if exchange.endpoint is not None:
+            seen = witness(transcript, turn, exchange)
+            free, echoes = seen.free, seen.echoes
+        for section, value in _values(exchange):
             key = _key(section)
-            if key not in found:
-                found[key] = _empty(read, turn, reading, section)
-            _add(found[key], section, value, free, echoes)
-    return found
+            if key not in by_key:
+                by_key[key] = _empty(transcript, turn, exchange, section)
+            by_key[key].add(section, value, free, echoes)
+    return by_key
 
 
-def _key(section: Section) -> Key:
-    """An event's position is no form of its own; a task's state is."""
-    return Key(section.endpoint, section.form, "" if section.form == _EVENT else section.case)
+def _key(section: Section) -> SampleKey:
+    """Return the key of a section; a task's state is a form of its own, an event's place is not."""
+    state = "" if section.form == _EVENT else section.case
+    return SampleKey(section.endpoint, section.form, state)
 
 
-def _told(reading: AnalyzedExchange) -> Iterator[tuple[Section, LooseJson]]:
-    name = reading.endpoint.name if reading.endpoint else reading.exchange.request.method
-    told = [(section, part.value) for section, part in sections(reading)]
-    if reading.is_binary:
-        yield Section(name, FILE), _file(reading)
-    elif told:
-        yield from told
-    elif reading.parts and (reading.endpoint is None or reading.endpoint.role is Role.OTHER):
-        form = REFUSAL if not reading.accepted else _EVENT if reading.is_stream else "answer"
-        yield from ((Section(name, form), part.value) for part in reading.parts)
+def _values(exchange: AnalyzedExchange) -> Iterator[tuple[Section, Json]]:
+    endpoint = exchange.endpoint
+    name = endpoint.name if endpoint else exchange.exchange.request.method
+    known = [(section, part.value) for section, part in sections(exchange)]
+    if exchange.is_binary:
+        yield Section(name, FILE), _file(exchange)
+    elif known:
+        yield from known
+    elif exchange.parts and (endpoint is None or endpoint.role is Role.OTHER):
+        accepted = _EVENT if exchange.is_stream else "answer"
+        form = accepted if exchange.accepted else REFUSAL
+        yield from ((Section(name, form), part.value) for part in exchange.parts)
     else:
-        yield Section(name, UNREAD), reading.exchange.response.body.decode("utf-8", "replace")
+        yield Section(name, UNREAD), exchange.exchange.response.body.decode("utf-8", "replace")
 
 
-def _file(reading: AnalyzedExchange) -> LooseJson:
-    """A file as it is compared: its kind is a word, its bytes are a text."""
-    response = reading.exchange.response
-    shown = inspect_image(response.body)
+def _file(exchange: AnalyzedExchange) -> Json:
+    """Return a file as it is compared: its media type is a word, its bytes are a text."""
+    response = exchange.exchange.response
+    image = inspect_image(response.body)
     declared = (response.header("content-type") or "").partition(";")[0].strip().lower()
     return {
-        "media type": shown.media_type if shown else declared,
+        "media type": image.media_type if image else declared,
         "bytes": hashlib.sha256(response.body).hexdigest(),
     }
 
 
 def _empty(
-    read: AnalyzedTranscript, turn: AnalyzedTurn, reading: AnalyzedExchange, section: Section
+    transcript: AnalyzedTranscript,
+    turn: AnalyzedTurn,
+    exchange: AnalyzedExchange,
+    section: Section,
 ) -> Sample:
-    endpoint = reading.endpoint
+    endpoint = exchange.endpoint
     if endpoint is None:
         return Sample(section)
-    known = endpoint.fields
-    moving = (*known.tool_calls, *known.content, *known.reasoning)
-    states = endpoint.states
+    fields, states = endpoint.fields, endpoint.states
+    moving = (*fields.tool_calls, *fields.content, *fields.reasoning)
     vocabulary = endpoint.finish_reasons | endpoint.objects | set(endpoint.statuses)
     return Sample(
         section,
-        family=witness(read, turn, reading).family,
+        family=witness(transcript, turn, exchange).family,
         passing=section.form == "answer" and section.case in states.running,
-        moving=frozenset(map(general, moving)),
+        moving=frozenset(map(as_path, moving)),
         documented_words=frozenset((*vocabulary, *states.succeeded, *states.running)),
     )
 
 
-def _free(
-    read: AnalyzedTranscript, turn: AnalyzedTurn, reading: AnalyzedExchange
-) -> tuple[frozenset[str], frozenset[str]]:
-    """The paths that hold no vocabulary, and strings that the request said first."""
-    if reading.endpoint is None:
-        return frozenset(), frozenset()
-    seen = witness(read, turn, reading)
-    return seen.free, seen.echoes
-
-
-def general(pointer: str) -> str:
-    """A JSON pointer in the notation of `analysis.shape`."""
+def as_path(pointer: str) -> str:
+    """Return a JSON pointer in the notation of `analysis.shape`."""
     return re.sub(r"/\d+(?=/|$)", "/[]", pointer)
 
 
-def below(path: str, holders: Iterable[str]) -> bool:
-    """Whether a path is one of these, or in one of them."""
+def is_within(path: str, holders: Iterable[str]) -> bool:
+    """Return whether a path is one of *holders*, or below one of them."""
     return any(path == holder or path.startswith(f"{holder}/") for holder in holders)
-
-
-def _add(
-    sample: Sample,
-    section: Section,
-    value: LooseJson,
-    free: frozenset[str],
-    echoes: frozenset[str],
-) -> None:
-    sample.count += 1
-    case = section.case if section.form == _EVENT else ""
-    types = sample.types.setdefault(case, {})
-    for path, kinds in shape(value).items():
-        types.setdefault(path, set()).update(kinds)
-    for _, path, leaf in leaves(value):
-        sample.values.setdefault(path, Counter())[_token(leaf)] += 1
-        if not isinstance(leaf, str) or leaf in echoes:
-            continue
-        if not _is_id(path) and not below(path, free):
-            sample.words.setdefault(path, set()).add(leaf)
 
 
 def _is_id(path: str) -> bool:
     return path.rpartition("/")[2].endswith(("id", "fingerprint"))
 
 
-def _token(leaf: LooseJson) -> str:
-    return json.dumps(leaf, ensure_ascii=True, default=repr)
+def merged(parts: Sequence[Sample]) -> Sample:
+    """Return samples of one form as one sample with what any of them had."""
+    if len(parts) == 1:
+        return parts[0]
+    union = replace(parts[0], types={}, words={}, values={})
+    for sample in parts:
+        for case, types in sample.types.items():
+            for path, names in types.items():
+                union.types.setdefault(case, {}).setdefault(path, set()).update(names)
+        for path, words in sample.words.items():
+            union.words.setdefault(path, set()).update(words)
+        for path, values in sample.values.items():
+            union.values.setdefault(path, Counter()).update(values)
+    return union
+
+
+# ------------------------------------------------------------------ a turn and its repeats
+
+
+@dataclass(frozen=True)
+class RecordedTurn:
+    """One turn of one or more recordings of the same script, the main recording first.
+
+    What differs between repeats differs by itself: it is no drift if a new recording does, too.
+    """
+
+    turns: Sequence[tuple[AnalyzedTranscript, AnalyzedTurn]]
+
+    @cached_property
+    def samples(self) -> tuple[dict[SampleKey, Sample], ...]:
+        """The answers of each recording, by form."""
+        return tuple(samples(transcript, turn) for transcript, turn in self.turns)
+
+    @cached_property
+    def forms(self) -> tuple[frozenset[SampleKey], ...]:
+        """The forms of answer in each recording, without a task's states while it ran."""
+        return tuple(
+            frozenset(key for key, sample in by_key.items() if not sample.passing)
+            for by_key in self.samples
+        )
+
+    @property
+    def forms_of_any(self) -> frozenset[SampleKey]:
+        """The forms that any of the recordings had."""
+        return frozenset().union(*self.forms)
+
+    @property
+    def forms_of_all(self) -> frozenset[SampleKey]:
+        """The forms that all of the recordings had."""
+        return self.forms[0].intersection(*self.forms[1:])
+
+    def of(self, key: SampleKey) -> tuple[Sample, ...]:
+        """Return the samples of one form."""
+        return tuple(by_key[key] for by_key in self.samples if key in by_key)
+
+    @property
+    def statuses(self) -> tuple[int, ...]:
+        """The last HTTP status of each recording."""
+        return tuple(final_status(turn) for _, turn in self.turns)
+
+    @property
+    def finish_reasons(self) -> tuple[str, ...]:
+        """The finish reasons of the replies that have one."""
+        outcomes = [turn.outcome for _, turn in self.turns]
+        return tuple(o.finish_reason for o in outcomes if isinstance(o, Reply) and o.finish_reason)
+
+    @property
+    def codes(self) -> tuple[str, ...]:
+        """The error codes of the refusals."""
+        outcomes = (turn.outcome for _, turn in self.turns)
+        return tuple(outcome.code for outcome in outcomes if isinstance(outcome, Failure))
+
+
+def recorded_turn(number: int, transcripts: Sequence[AnalyzedTranscript]) -> RecordedTurn | None:
+    """Return a turn of recordings by its number; None where none has it."""
+    turns = [(t, turn) for t in transcripts for turn in t.turns if turn.turn.number == number]
+    return RecordedTurn(turns) if turns else None
+
+
+def final_status(turn: AnalyzedTurn) -> int:
+    """Return the last HTTP status of a turn, files apart; 0 where nothing was answered."""
+    answers = [e for e in turn.readings if e.endpoint is None or e.endpoint.role is not Role.FILE]
+    if not turn.readings:
+        return 0
+    return (answers or list(turn.readings))[-1].exchange.response.status

@@ -1,105 +1,135 @@
-"""What is said of drift: changes, each with its evidence, and one verdict for each target."""
+"""The nouns of drift: changes between recordings of one scenario, with a verdict per target."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
-from enum import StrEnum
+from typing import TYPE_CHECKING
+
+from harness.analysis.change import Change, ChangeKind, Verdict
+from harness.analysis.transcript import AnalyzedTranscript
+from harness.types import Problem
+
+if TYPE_CHECKING:
+    from harness.drift.plan import Plan
+    from harness.drift.spend import SpendTracker
 
 
-class Verdict(StrEnum):
-    """What a change means for whoever reads the format, the least first.
-
-    `wording only`: texts, ids, times and counts. `new field`: something was added or became odd,
-    and readers cope. `breaking`: what readers rely on is gone, or something else.
-    """
-
-    SAME = "same"
-    WORDING = "wording only"
-    NEW_FIELD = "new field"
-    BREAKING = "breaking"
-
-    @property
-    def rank(self) -> int:
-        """0 for the least."""
-        return tuple(Verdict).index(self)
-
-
-class Kind(StrEnum):
-    """What happened at one place."""
-
-    REMOVED = "removed"
-    RETYPED = "retyped"
-    NEWLY_NULL = "newly null"
-    ADDED = "added"
-    FILLED = "no longer null"
-    NEW_VALUE = "new value"
-    STATUS = "status"
-    NO_ANSWER = "answer gone"
-    OTHER_ANSWER = "answer added"
-    RULE = "rule"
-    VALUE = "value"
-    COUNT = "count"
+KINDS = (
+    ChangeKind.REMOVED,
+    ChangeKind.RETYPED,
+    ChangeKind.NEWLY_NULL,
+    ChangeKind.ADDED,
+    ChangeKind.NO_LONGER_NULL,
+    ChangeKind.NEW_VALUE,
+    ChangeKind.STATUS,
+    ChangeKind.ANSWER_REMOVED,
+    ChangeKind.ANSWER_ADDED,
+    ChangeKind.RULE,
+    ChangeKind.VALUE,
+    ChangeKind.COUNT,
+)
+"""The kinds of change that drift reports."""
 
 
-@dataclass(frozen=True, slots=True)
-class Change:
-    """One place where the new recording is not as the old one.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DriftChange(Change):
+    """One place where the new recording differs from the old one.
 
-    `part` is the endpoint and the form of answer; `path` is in the notation of `analysis.shape`.
-    `before` and `after` are types, such as `integer|null`, or for the kinds "new value", "status"
-    and "count" what was there, with what the service said where it refused; for the kind "rule"
-    `after` is the finding. `why` says why a change weighs less than its kind alone would.
+    `part` is the endpoint and the form of answer. `before` and `after` are texts: types, such as
+    `integer|null`; for the kinds `new value`, `status` and `count` the values; for the kind `rule`
+    `after` is the message of the finding and `rule` its name. `reason` says why a change is less
+    severe than its kind.
     """
 
     verdict: Verdict
-    kind: Kind
-    turn: int | None
-    part: str = ""
-    path: str = ""
-    before: str = ""
-    after: str = ""
     rule: str = ""
-    why: str = ""
+    reason: str = ""
 
     def __str__(self) -> str:
         turn = f"turn {self.turn}" if self.turn is not None else ""
         where = ", ".join(word for word in (turn, self.part, self.path) if word)
-        if self.kind is Kind.RULE:
+        if self.kind is ChangeKind.RULE:
             return f"{where}: {self.rule}: {self.after}" if where else f"{self.rule}: {self.after}"
-        told = f"{where}: {self.kind}: {self.before or 'nothing'} -> {self.after or 'nothing'}"
-        return f"{told} ({self.why})" if self.why else told
+        text = f"{where}: {self.kind}: {self.before or 'nothing'} -> {self.after or 'nothing'}"
+        return f"{text} ({self.reason})" if self.reason else text
 
 
 @dataclass(frozen=True, slots=True)
 class Drift:
-    """Two recordings of one scenario with one target, and what changed from the old to the new.
+    """The changes from an old to a new recording of one scenario with one target.
 
-    `old` and `new` are where they lie. `notes` are circumstances under which they are compared.
+    `old` and `new` are the sources of the recordings. `notes` are differences in how they were
+    made, such as other request parameters.
     """
 
     scenario: str
     target: str
     old: str
     new: str
-    changes: tuple[Change, ...] = ()
+    changes: tuple[DriftChange, ...] = ()
     notes: tuple[str, ...] = ()
 
     @property
     def verdict(self) -> Verdict:
-        """The gravest of all changes."""
+        """The most severe verdict of all changes."""
         return max((c.verdict for c in self.changes), key=lambda v: v.rank, default=Verdict.SAME)
 
-    def of(self, verdict: Verdict) -> tuple[Change, ...]:
-        """The changes of one weight."""
+    def of(self, verdict: Verdict) -> tuple[DriftChange, ...]:
+        """Return the changes with one verdict."""
         return tuple(change for change in self.changes if change.verdict is verdict)
 
     def joined(self, others: Iterable[Drift]) -> Drift:
-        """What changed in any of several new recordings of the same; each change once."""
-        every = (self, *others)
-        changes = dict.fromkeys(change for one in every for change in one.changes)
+        """Return the changes in any of several new recordings, each change once."""
+        drifts = (self, *others)
+        changes = dict.fromkeys(change for drift in drifts for change in drift.changes)
         return replace(
             self,
-            changes=tuple(sorted(changes, key=lambda c: -c.verdict.rank)),
-            notes=tuple(dict.fromkeys(note for one in every for note in one.notes)),
+            changes=most_severe_first(changes),
+            notes=tuple(dict.fromkeys(note for drift in drifts for note in drift.notes)),
         )
+
+
+def most_severe_first(changes: Iterable[DriftChange]) -> tuple[DriftChange, ...]:
+    """Return changes by verdict, the most severe first, else in their order."""
+    return tuple(sorted(changes, key=lambda change: -change.verdict.rank))
+
+
+@dataclass(frozen=True, slots=True)
+class UnmatchedRecording:
+    """A recording that only one side has; `side` is `old` or `new`."""
+
+    scenario: str
+    target: str
+    source: str
+    side: str
+
+
+@dataclass(frozen=True, slots=True)
+class DriftRun:
+    """The result of one run: a drift for each recording, and what could not be compared.
+
+    `fail_on` is the least severe verdict that fails the run; `spent` is what requests cost, where
+    any were made; `duration` is in seconds.
+    """
+
+    drifts: tuple[Drift, ...] = ()
+    transcripts: tuple[AnalyzedTranscript, ...] = ()
+    unmatched: tuple[UnmatchedRecording, ...] = ()
+    problems: tuple[Problem, ...] = ()
+    plan: Plan | None = None
+    fail_on: Verdict = Verdict.BREAKING
+    duration: float = 0.0
+    spent: SpendTracker | None = None
+
+    @property
+    def failed(self) -> tuple[Drift, ...]:
+        """The drifts that are as severe as `fail_on`."""
+        return tuple(d for d in self.drifts if d.verdict.rank >= self.fail_on.rank)
+
+    @property
+    def exit_code(self) -> int:
+        """The exit code: 0 ok, 1 drift, 2 no drift but something could not be compared."""
+        if self.failed:
+            return 1
+        return 2 if self.problems else 0

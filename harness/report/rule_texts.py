@@ -20,7 +20,7 @@ RULE_TEXTS: Mapping[str, str] = MappingProxyType(
         "drift_no_longer_null": mark("A field that was `null` is still `null`."),
         "drift_new_value": mark("A value of a vocabulary was seen before."),
         "drift_status": mark("The HTTP status is the same; an accepted request is not refused."),
-        "drift_answer_gone": mark("A turn that was answered is still answered."),
+        "drift_answer_removed": mark("A turn that was answered is still answered."),
         "drift_answer_added": mark("No new answer is present."),
         "drift_value": mark("Texts, ids and times are the same."),
         "drift_count": mark("The counts are the same."),

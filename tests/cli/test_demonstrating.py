@@ -108,7 +108,7 @@ def test_the_demo_fails_where_a_break_is_not_noticed(
         monkeypatch.setattr(recordings, "check_cassettes", lambda paths, told: Report("Check"))
     else:
         same = Drift("slogan", "zhipuai/glm-4", "", "")
-        monkeypatch.setattr(run.Measure, "compare", lambda *sides: same)
+        monkeypatch.setattr(run.Criteria, "compare", lambda *sides: same)
     done = harness("demo", "--out", "out", folder=tmp_path)
     assert (done.code, "the harness did NOT notice, and should have" in done.out) == (1, True)
     assert ("found by" in done.out) is (blind == "drift")

@@ -91,8 +91,8 @@ def test_what_is_on_one_side_only(harness: Harness, folder: Path, old: Path) -> 
     shutil.rmtree(old / "refusals")
     done = harness("drift", "old", "cassettes", folder=folder)
     assert (done.code, done.err) == (0, "")
-    assert "only in the old one, so not compared: slogan, zhipuai/glm-4" in done.out
-    assert "only in the new one, so not compared: refusals, zhipuai/glm-4" in done.out
+    assert "only on the old side, not compared: slogan, zhipuai/glm-4" in done.out
+    assert "only on the new side, not compared: refusals, zhipuai/glm-4" in done.out
     shutil.rmtree(folder / "cassettes" / "slogan")
     done = harness("drift", "old/slogan", "cassettes", folder=folder)
     assert (done.code, done.out) == (2, "")
@@ -161,18 +161,18 @@ def test_a_cassette_that_cannot_be_read(harness: Harness, folder: Path, old: Pat
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        ([], "say two cassettes or folders"),
-        (["one"], "say two cassettes or folders"),
+        ([], "expected two cassettes or folders"),
+        (["one"], "expected two cassettes or folders"),
         (["old", "nowhere"], "nowhere: there is no such file or folder"),
-        (["old", "cassettes", "--budget", "3"], "go with --live"),
+        (["old", "cassettes", "--budget", "3"], "need --live"),
         (["old", "cassettes", "--contract", "none.yaml"], "there is no contract none.yaml"),
-        (["--live", "--sandbox"], "say one of them"),
-        (["--plan", "--report", "build"], "--plan finds nothing that"),
+        (["--live", "--sandbox"], "give one of them"),
+        (["--plan", "--report", "build"], "--plan has no findings"),
         (["--live", "no-such"], "there is no scenario 'no-such'"),
         (["--live"], "set ZHIPUAI_API_KEY and DASHSCOPE_API_KEY"),
         (["--live", "--target", "dashscope"], "needs keys: set DASHSCOPE_API_KEY ("),
         (["--sandbox", "--out", "cassettes"], "holds the cassettes on file"),
-        (["--sandbox", "--cassettes", "none"], "nothing on file to compare with"),
+        (["--sandbox", "--cassettes", "none"], "no recording on file to compare with"),
     ],
     ids=" ".join,
 )
@@ -220,11 +220,11 @@ def test_a_plan_asks_nothing(harness: Harness, folder: Path) -> None:
     """It says what would be asked, what it takes, what is left out and why; it needs no keys."""
     done = harness("drift", "--plan", "--budget", "2", folder=folder)
     assert (done.code, done.err) == (0, "")
-    assert "left out: refusals/zhipuai-glm-4: takes 4 calls of 0 left; would add" in done.out
+    assert "omitted: refusals/zhipuai-glm-4: costs 4 calls, 0 remaining; would exercise" in done.out
     assert re.search(r"2 calls; exercises \d+ of \d+ checks \(\d\d%\)", done.out)
     told = json.loads(harness("drift", "--plan", "--budget", "2", "--json", folder=folder).out)
     assert told["calls"] == sum(one["calls"] for one in told["chosen"]) == 2
-    assert len(told["chosen"]) + len(told["left"]) == 6
+    assert len(told["chosen"]) + len(told["omitted"]) == 6
     assert 0 < told["exercises"] < told["of"] == told["exercises"] + len(told["not_exercised"])
     whole = json.loads(harness("drift", "--plan", "--json", folder=folder).out)
     assert (len(whole["chosen"]), whole["exercises"]) == (6, whole["of"])
@@ -244,7 +244,7 @@ def test_what_a_budget_asks(harness: Harness, folder: Path) -> None:
     assert len(told["drifts"]) == len(plan["chosen"]) == 2
     done = harness("drift", "--sandbox", "--budget", "1", "refusals", folder=folder)
     assert (done.code, done.out) == (2, "")
-    assert "no recording can be made anew with --budget 1" in done.err
+    assert "no recording can be made again with --budget 1" in done.err
 
 
 @pytest.fixture
@@ -276,7 +276,7 @@ def test_live(
     assert len(verdicts(done)) == 4
     assert set(verdicts(done).values()) <= {"same", "wording only"}
     notes = {note for one in json.loads(done.out)["drifts"] for note in one["notes"]}
-    assert notes == {"the old one is from: sandbox, the new one: live"}
+    assert notes == {"recorded from: sandbox (old), live (new)"}
     assert {name for name in files(folder) if not name.startswith("anew/")} == {*before}
     kept = "".join(path.read_text(encoding="utf-8") for path in (folder / "anew").rglob("*.yaml"))
     for secret in (ZHIPU_KEY, ZHIPU_KEY.split(".")[1], DASH_KEY.removeprefix("sk-")):

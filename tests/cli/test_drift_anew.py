@@ -147,8 +147,8 @@ def test_a_task_that_needs_more_polls(
     (broken,) = told["problems"]
     assert broken["target"] == "dashscope/wanx-v1"
     assert broken["text"] == (
-        "broken off in turn 1: the budget of 7 calls allows no more: more requests are needed than "
-        "when it was recorded (so far: 7 calls)"
+        "stopped in turn 1: the budget of 7 calls allows no more: more requests are needed than "
+        "when it was recorded (spent: 7 calls)"
     )
     assert [path.read_bytes() for path in sorted(filed.glob("cassettes/**/*.yaml"))] == before
 
@@ -172,8 +172,8 @@ def test_what_is_not_begun_is_said_by_name(
     (never,) = told["problems"]
     assert (never["scenario"], never["target"]) == ("kitten-image", "zhipuai/cogview-3")
     assert never["text"] == (
-        "not begun: the budget of 10 calls allows no more: the next step takes 2 calls as "
-        "recorded, 1 left (so far: 9 calls)"
+        "not begun: the budget of 10 calls allows no more: the next step costs 2 calls as "
+        "recorded, 1 remaining (spent: 9 calls)"
     )
 
 
@@ -184,7 +184,7 @@ def test_what_is_kept_of_a_recording_that_was_broken_off(
     with service(monkeypatch, Options(port=0, throttle_every=3)) as asked:
         words = ("multi-turn", "-t", "zhipuai", "--budget", "4", "--out", "anew")
         _, told = drift(harness, filed, *words)
-        assert [p["text"].partition(":")[0] for p in told["problems"]] == ["broken off in turn 4"]
+        assert [p["text"].partition(":")[0] for p in told["problems"]] == ["stopped in turn 4"]
         again = ("record", "multi-turn", "--target", "zhipuai", "--cassettes", "anew", "--resume")
         assert harness(*again, folder=filed).code == 0
     assert len(asked) == 5
@@ -219,9 +219,9 @@ def test_a_plan_in_money(harness: Harness, filed: Path) -> None:
     }
     assert 0 < plan["money"] <= 1.2
     assert plan["money"] == pytest.approx(sum(one["money"] for one in plan["chosen"]))
-    why = {one["name"]: one["why"] for one in plan["left"]}
+    why = {one["name"]: one["reason"] for one in plan["omitted"]}
     assert why["slogan/dashscope-qwen-flash"] == (
-        "nobody knows what it costs: there is no price of dashscope/qwen-flash"
+        "its cost is unknown: there is no price of dashscope/qwen-flash"
     )
     told = harness("drift", "--plan", "--budget", "1.2CNY", folder=filed).out
     assert re.search(r"\d+ calls \(.* among them\), [\d.]+ CNY; exercises", told)
@@ -239,7 +239,7 @@ def test_prices_in_another_currency(harness: Harness, filed: Path) -> None:
     priced(filed, "zhipuai/glm-4", currency="USD")
     done = harness("drift", "--plan", "--budget", "5CNY", "slogan", "-t", "glm-4", folder=filed)
     assert (done.code, done.out) == (2, "")
-    assert "no recording can be made anew with --budget 5 CNY" in done.err
+    assert "no recording can be made again with --budget 5 CNY" in done.err
     assert "the price of zhipuai/glm-4 is in USD" in done.err
 
 
@@ -258,9 +258,9 @@ def test_an_answer_that_is_dearer_than_recorded(
     spent = told["spent"]
     assert 0.1 < spent["money"] < 0.2
     assert len(asked) == spent["calls"] < 4
-    assert spent["stopped"] == "answers were dearer than recorded"
+    assert spent["stopped"] == "answers cost more than recorded"
     assert [p["text"].partition(":")[0] for p in told["problems"]] == [
-        f"broken off in turn {spent['calls'] + 1}",
+        f"stopped in turn {spent['calls'] + 1}",
         "not begun",
     ]
 
@@ -288,7 +288,7 @@ def test_an_answer_that_does_not_say_what_it_used(
         done, told = drift(harness, filed, "slogan", "-t", "zhipuai", "--budget", "5CNY")
     assert done.code == 1  # the usage is gone: that is breaking
     assert told["spent"]["stopped"].startswith(
-        "nobody knows what was spent: what an answer of zhipuai"
+        "the amount spent is unknown: the usage in an answer of zhipuai"
     )
 
 
@@ -301,7 +301,7 @@ def test_a_request_that_came_to_no_answer(
         at(monkeypatch, server.address)
         done, told = drift(harness, filed, "slogan", "-t", "zhipuai", "--budget", "5CNY")
     assert (done.code, told["spent"]["calls"]) == (2, 2)
-    stopped = "nobody knows what was spent: a request came to no answer"
+    stopped = "the amount spent is unknown: a request has no answer"
     assert told["spent"]["stopped"] == stopped
     (problem,) = told["problems"]
     assert problem["text"].startswith("step 5: refused (code ")
@@ -315,8 +315,8 @@ def test_what_is_no_budget(harness: Harness, filed: Path, text: str) -> None:
     done = harness("drift", "--plan", f"--budget={text}", folder=filed)
     assert (done.code, done.out) == (2, "")
     assert done.err == (
-        f"harness: {text!r} is no budget; allowed: a whole number of calls from 1, such as 20, or "
-        "money in a currency by ISO 4217, such as 0.50CNY\n"
+        f"harness: {text!r} is not a valid budget; expected a whole number of calls from 1, such "
+        "as 20, or money in a currency by ISO 4217, such as 0.50CNY\n"
     )
 
 
@@ -328,8 +328,8 @@ def test_what_was_spent_is_said(
     with service(monkeypatch, Options(port=0)):
         for words, said in (
             ((), "\nspent: 1 call\n"),
-            (("--budget", "3"), "\nspent: 1 call; the budget: 3 calls\n"),
-            (("--budget", "3CNY"), r"\nspent: 1 call, 0\.\d+ CNY; the budget: 3 CNY\n"),
+            (("--budget", "3"), "\nspent: 1 call; budget: 3 calls\n"),
+            (("--budget", "3CNY"), r"\nspent: 1 call, 0\.\d+ CNY; budget: 3 CNY\n"),
         ):
             told = ("drift", "--live", "slogan", "-t", "zhipuai", *words)
             assert re.search(said, harness(*told, folder=filed).out)
@@ -357,7 +357,7 @@ def test_a_request_that_is_refused_now(
         assert refused["turn"] == 2
         assert refused["after"].startswith(f"400, code {code}")
         assert {c["turn"] for c in one["changes"] if c["verdict"] == "breaking"} == {2}
-        assert "not asked after that: 2 turns" in one["notes"]
+        assert "not recorded after that: 2 turns" in one["notes"]
 
 
 def test_a_service_that_quotes_the_key(

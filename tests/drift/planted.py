@@ -10,7 +10,7 @@ from typing import Any
 
 from harness import recordings
 from harness.analysis.transcript import AnalyzedTranscript, analyze
-from harness.drift import Drift, drift
+from harness.drift import Drift, find_drift
 from harness.providers import endpoints
 from harness.providers.rules import check
 from harness.types import Exchange
@@ -30,7 +30,7 @@ def recorded(name: str) -> AnalyzedTranscript:
 
 def compared(old: AnalyzedTranscript, new: AnalyzedTranscript) -> Drift:
     """What changed, by the rules."""
-    return drift(old, new, check(old.transcript), check(new.transcript))
+    return find_drift(old, new, check(old.transcript), check(new.transcript))
 
 
 def with_exchanges(

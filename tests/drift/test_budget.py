@@ -6,7 +6,7 @@ from decimal import Decimal
 
 import pytest
 
-from harness.drift.budget import Budget, budget
+from harness.drift.plan import Budget, parse_budget
 from harness.errors import HarnessError
 
 
@@ -23,11 +23,13 @@ from harness.errors import HarnessError
 )
 def test_budgets(text: str, told: Budget, said: str) -> None:
     """Calls, or money; told without exponents and without needless zeros."""
-    assert budget(text) == told
-    assert str(budget(text)) == said
+    assert parse_budget(text) == told
+    assert str(parse_budget(text)) == said
 
 
 def test_what_is_no_budget() -> None:
     """See tests/cli for all that is none."""
-    with pytest.raises(HarnessError, match="'12 XTS' is no budget; allowed: a whole number of"):
-        budget("12 XTS")
+    with pytest.raises(
+        HarnessError, match="'12 XTS' is not a valid budget; expected a whole number of"
+    ):
+        parse_budget("12 XTS")

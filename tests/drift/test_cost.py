@@ -11,7 +11,7 @@ import pytest
 
 from drift.planted import edited, recorded, with_exchanges
 from harness.config.prices import Price, Prices
-from harness.drift.cost import Cost, Tariff, cost
+from harness.drift.plan import Cost, Tariff, cost
 from harness.types import Exchange
 from harness.wire import resolve
 
@@ -82,7 +82,7 @@ def test_thinking_has_its_own_price() -> None:
         ),
         (
             tariff(price("zhipuai/cogview-3", image=None)),
-            "what an answer of zhipuai/cogview-3 used is not told, or has no price",
+            "the usage in an answer of zhipuai/cogview-3 is unknown, or has no price",
         ),
     ],
     ids=["none", "not yet", "another currency", "in part"],

@@ -10,9 +10,15 @@ import pytest
 
 from drift.planted import recorded
 from harness.contracts import learn
-from harness.drift.budget import Budget
-from harness.drift.cost import Cost
-from harness.drift.planning import Candidate, clauses_exercised, everything, plan, rules_exercised
+from harness.drift.plan import (
+    Budget,
+    Candidate,
+    Cost,
+    clauses_exercised,
+    plan_all,
+    plan_within,
+    rules_exercised,
+)
 
 
 def candidate(name: str, calls: int, covers: str) -> Candidate:
@@ -35,22 +41,29 @@ D = candidate("d", 1, "u")
     ("budget", "chosen", "left"),
     [
         # 1: b gains 2 for 1 call; d then adds nothing
-        (1, "b", {"a": "takes 4 calls of 0 left; would add 4", "d": "adds nothing"}),
+        (
+            1,
+            "b",
+            {
+                "a": "costs 4 calls, 0 remaining; would exercise 4 checks more",
+                "d": "exercises nothing",
+            },
+        ),
         # 2: b, and c costs more than the one call that is left
-        (2, "b", {"c": "takes 2 calls of 1 left; would add 2"}),
+        (2, "b", {"c": "costs 2 calls, 1 remaining; would exercise 2 checks more"}),
         # 3: b (2 per call), then c (1 per call)
-        (3, "bc", {"a": "takes 4 calls of 0 left; would add 2"}),
+        (3, "bc", {"a": "costs 4 calls, 0 remaining; would exercise 2 checks more"}),
         # 4: b and c gain 4 for 3 calls; a alone gains 6 for 4
-        (4, "a", {"b": "adds nothing", "c": "adds nothing"}),
+        (4, "a", {"b": "exercises nothing", "c": "exercises nothing"}),
         # 7: b, then a (4 for 4 calls) and c (2 for 2) are equal and c is cheaper; then a has all
-        (7, "a", {"b": "adds nothing", "c": "adds nothing", "d": "adds nothing"}),
+        (7, "a", {"b": "exercises nothing", "c": "exercises nothing", "d": "exercises nothing"}),
     ],
 )
 def test_by_hand(budget: int, chosen: str, left: dict[str, str]) -> None:
     """Gain per call first, the best single one where that is more, and nothing needless."""
-    made = plan([A, B, C, D], calls(budget))
+    made = plan_within([A, B, C, D], calls(budget))
     assert "".join(c.name for c in made.chosen) == chosen
-    told = {one.candidate.name: one.why for one in made.left}
+    told = {one.candidate.name: one.reason for one in made.omitted}
     assert all(told[name].startswith(why) for name, why in left.items()), told
     assert {c.name for c in made.chosen} | told.keys() == set("abcd")
 
@@ -60,21 +73,21 @@ def test_what_needless_calls_buy() -> None:
     one, two = candidate("one", 2, "abc"), candidate("two", 2, "abcde")
     three = candidate("three", 3, "fg")
     # one and two gain 1.5 and 2.5 per call: two; then three costs 3 of the 3 that are left
-    made = plan([one, two, three], calls(5))
+    made = plan_within([one, two, three], calls(5))
     assert [c.name for c in made.chosen] == ["two", "three"]
     assert (made.cost.calls, made.share) == (5, 1.0)
 
 
 def test_nothing_can_be_afforded() -> None:
     """Then nothing is chosen, and each is told with its price."""
-    made = plan([A], calls(3))
+    made = plan_within([A], calls(3))
     assert (made.chosen, made.cost.calls, made.share) == ((), 0, 0.0)
-    assert made.left[0].why == "takes 4 calls of 3 left; would add 6"
+    assert made.omitted[0].reason == "costs 4 calls, 3 remaining; would exercise 6 checks more"
 
 
 def test_without_a_budget() -> None:
     """Everything, in the order given."""
-    assert everything([B, A]).chosen == (B, A)
+    assert plan_all([B, A]).chosen == (B, A)
 
 
 def test_against_every_choice() -> None:
@@ -86,9 +99,9 @@ def test_against_every_choice() -> None:
             for n in range(7)
         ]
         budget = rolled.randint(1, 12)
-        made = plan(every, calls(budget))
+        made = plan_within(every, calls(budget))
         assert made.cost.calls <= budget
-        assert made == plan(rolled.sample(every, len(every)), calls(budget))
+        assert made == plan_within(rolled.sample(every, len(every)), calls(budget))
         best = max(
             len(frozenset().union(*(c.covers for c in chosen)))
             for size in range(8)

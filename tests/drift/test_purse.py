@@ -6,8 +6,7 @@ from decimal import Decimal
 
 import pytest
 
-from harness.drift.budget import budget
-from harness.drift.cost import Cost
+from harness.drift.plan import Cost, parse_budget
 from harness.drift.spend import SpendTracker
 from harness.errors import OverBudget
 
@@ -16,66 +15,66 @@ def test_without_a_budget_all_is_counted() -> None:
     """And nothing is refused."""
     purse = SpendTracker()
     for _ in range(3):
-        purse.foresee(Cost(1_000))
+        purse.reserve(Cost(1_000))
         purse.request()
-        purse.pay(Cost(1, money=None, unpriced="no price"))
-    assert (purse.calls, purse.shut, str(purse)) == (3, "", "3 calls")
+        purse.charge(Cost(1, money=None, unpriced="no price"))
+    assert (purse.calls, purse.exhausted, str(purse)) == (3, "", "3 calls")
 
 
 def test_the_last_call_is_made_and_no_other() -> None:
     """Whatever was foreseen; what is shut stays shut."""
-    purse = SpendTracker(budget("2"))
-    purse.foresee(Cost(2))
+    purse = SpendTracker(parse_budget("2"))
+    purse.reserve(Cost(2))
     purse.request()
     purse.request()
     with pytest.raises(OverBudget) as raised:
         purse.request()
     assert str(raised.value) == (
         "the budget of 2 calls allows no more: more requests are needed than when it was recorded "
-        "(so far: 2 calls)"
+        "(spent: 2 calls)"
     )
     assert purse.calls == 2
     with pytest.raises(OverBudget):
-        purse.foresee(Cost(0))
+        purse.reserve(Cost(0))
 
 
 def test_a_step_that_takes_more_than_is_left() -> None:
     """Is not begun, in calls and in money."""
-    purse = SpendTracker(budget("3"))
+    purse = SpendTracker(parse_budget("3"))
     purse.request()
-    with pytest.raises(OverBudget, match="the next step takes 3 calls as recorded, 2 left"):
-        purse.foresee(Cost(1, 2))
-    purse = SpendTracker(budget("0.5CNY"))
-    purse.foresee(Cost(1, money=Decimal("0.5")))
-    purse.pay(Cost(1, money=Decimal("0.3")))
-    purse.foresee(Cost(1, money=Decimal("0.2")))
-    told = r"takes 0.21 CNY as recorded, 0.2 left \(so far: 0 calls, 0.3 CNY\)"
+    with pytest.raises(OverBudget, match="the next step costs 3 calls as recorded, 2 remaining"):
+        purse.reserve(Cost(1, 2))
+    purse = SpendTracker(parse_budget("0.5CNY"))
+    purse.reserve(Cost(1, money=Decimal("0.5")))
+    purse.charge(Cost(1, money=Decimal("0.3")))
+    purse.reserve(Cost(1, money=Decimal("0.2")))
+    told = r"costs 0.21 CNY as recorded, 0.2 remaining \(spent: 0 calls, 0.3 CNY\)"
     with pytest.raises(OverBudget, match=told):
-        purse.foresee(Cost(1, money=Decimal("0.21")))
+        purse.reserve(Cost(1, money=Decimal("0.21")))
 
 
 def test_money_does_not_limit_requests() -> None:
     """A poll that costs nothing is a call, and no money."""
-    purse = SpendTracker(budget("0.5CNY"))
+    purse = SpendTracker(parse_budget("0.5CNY"))
     for _ in range(100):
         purse.request()
-    purse.pay(Cost(1, 99, money=Decimal("0.5")))
-    purse.foresee(Cost(1, money=Decimal(0)))
+    purse.charge(Cost(1, 99, money=Decimal("0.5")))
+    purse.reserve(Cost(1, money=Decimal(0)))
     assert (purse.calls, purse.money) == (100, Decimal("0.5"))
 
 
 @pytest.mark.parametrize(
     ("cost", "why"),
     [
-        (Cost(1, money=Decimal("0.51")), "answers were dearer than recorded"),
-        (Cost(1, money=None, unpriced="no usage"), "nobody knows what was spent: no usage"),
+        (Cost(1, money=Decimal("0.51")), "answers cost more than recorded"),
+        (Cost(1, money=None, unpriced="no usage"), "the amount spent is unknown: no usage"),
     ],
     ids=["dearer", "unknown"],
 )
 def test_after_an_answer_too_dear_nothing_is_asked(cost: Cost, why: str) -> None:
     """The answer itself is kept: it is paid for."""
-    purse = SpendTracker(budget("0.5CNY"))
-    purse.pay(cost)
-    assert purse.shut == why
+    purse = SpendTracker(parse_budget("0.5CNY"))
+    purse.charge(cost)
+    assert purse.exhausted == why
     with pytest.raises(OverBudget, match=why):
         purse.request()

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from drift.planted import recorded, with_exchanges
-from harness.drift.refusing import refuses_the_request
+from harness.drift.live import refuses_the_request
 from harness.types import Exchange
 
 ZHIPU, DASH = "slogan/zhipuai-glm-4", "slogan/dashscope-qwen-flash"

@@ -12,7 +12,7 @@ import pytest
 
 from drift.planted import edited, events, recorded, with_exchanges
 from harness.analysis.transcript import AnalyzedTranscript, analyze
-from harness.drift import Kind, Verdict, drift
+from harness.drift import ChangeKind, Verdict, find_drift
 from harness.providers import endpoints
 from harness.types import Exchange
 
@@ -70,29 +70,29 @@ def test_what_any_of_them_had(
 ) -> None:
     """Is no drift, and would be without the repeat; in whatever order they are."""
     first, second, now = edited(ONE, old), edited(ONE, repeat), edited(ONE, new)
-    assert drift(first, now).verdict is verdict
-    assert drift(first, now, repeats=[second]).verdict is Verdict.SAME
-    assert drift(second, now, repeats=[first]).verdict is Verdict.SAME
+    assert find_drift(first, now).verdict is verdict
+    assert find_drift(first, now, repeats=[second]).verdict is Verdict.SAME
+    assert find_drift(second, now, repeats=[first]).verdict is Verdict.SAME
 
 
 @pytest.mark.parametrize(
     ("now", "kind", "verdict"),
     [
-        (says(other=1), Kind.ADDED, Verdict.NEW_FIELD),
-        (lambda value: value.pop("usage"), Kind.REMOVED, Verdict.BREAKING),
-        (says(usage="none"), Kind.RETYPED, Verdict.BREAKING),
-        (ends("satisfied"), Kind.NEW_VALUE, Verdict.NEW_FIELD),
+        (says(other=1), ChangeKind.ADDED, Verdict.NEW_FIELD),
+        (lambda value: value.pop("usage"), ChangeKind.REMOVED, Verdict.BREAKING),
+        (says(usage="none"), ChangeKind.RETYPED, Verdict.BREAKING),
+        (ends("satisfied"), ChangeKind.NEW_VALUE, Verdict.NEW_FIELD),
     ],
     ids=["new", "gone", "retyped", "word"],
 )
-def test_what_none_of_them_had(now: Any, kind: Kind, verdict: Verdict) -> None:
+def test_what_none_of_them_had(now: Any, kind: ChangeKind, verdict: Verdict) -> None:
     """Is drift, however many there are and however they vary elsewhere."""
     first, second = edited(ONE, says(extra=1)), edited(edited(ONE, worded("二")), ends("length"))
 
     def changed(value: Any) -> None:
         now(value)
 
-    told = drift(first, edited(first, changed), repeats=[second])
+    told = find_drift(first, edited(first, changed), repeats=[second])
     assert (told.verdict, {c.kind for c in told.of(verdict)}) == (verdict, {kind})
 
 
@@ -100,29 +100,29 @@ def test_how_many_events_a_stream_has() -> None:
     """Is told where it is the same every time, and not where it varies."""
     one = recorded("streaming/zhipuai-glm-4")
     longer, longest = events(one, partial(stretched, 1)), events(one, partial(stretched, 2))
-    assert Kind.COUNT in {change.kind for change in drift(one, longest).changes}
-    told = drift(one, longest, repeats=[longer])
-    assert Kind.COUNT not in {change.kind for change in told.changes}
+    assert ChangeKind.COUNT in {change.kind for change in find_drift(one, longest).changes}
+    told = find_drift(one, longest, repeats=[longer])
+    assert ChangeKind.COUNT not in {change.kind for change in told.changes}
 
 
 def test_a_turn_that_was_refused_once() -> None:
     """Whoever refused it then may refuse it now; and may answer."""
     no = refused(ONE)
-    assert drift(ONE, no).verdict is Verdict.BREAKING
-    assert drift(ONE, no, repeats=[no]).verdict is Verdict.SAME
-    assert drift(no, ONE, repeats=[ONE]).verdict is Verdict.SAME
+    assert find_drift(ONE, no).verdict is Verdict.BREAKING
+    assert find_drift(ONE, no, repeats=[no]).verdict is Verdict.SAME
+    assert find_drift(no, ONE, repeats=[ONE]).verdict is Verdict.SAME
 
 
 def test_a_turn_that_one_of_them_lacks() -> None:
     """Is not gone where it is lacking again, and not new."""
     turns = TOOL.transcript.turns
     shorter = analyze(replace(TOOL.transcript, turns=turns[:3]), endpoints.recognise)
-    assert drift(TOOL, shorter, repeats=[TOOL]).verdict is Verdict.BREAKING
-    assert drift(TOOL, shorter, repeats=[shorter]).verdict is Verdict.SAME
-    assert drift(shorter, TOOL, repeats=[TOOL]).verdict is Verdict.SAME
+    assert find_drift(TOOL, shorter, repeats=[TOOL]).verdict is Verdict.BREAKING
+    assert find_drift(TOOL, shorter, repeats=[shorter]).verdict is Verdict.SAME
+    assert find_drift(shorter, TOOL, repeats=[TOOL]).verdict is Verdict.SAME
 
 
 def test_a_refusal_is_told_in_its_words() -> None:
     """With the status; the answer that is gone is told beside it."""
-    told = [str(change) for change in drift(ONE, refused(ONE)).of(Verdict.BREAKING)]
+    told = [str(change) for change in find_drift(ONE, refused(ONE)).of(Verdict.BREAKING)]
     assert "turn 1: status: 200 -> 400, code 1301: no" in told

@@ -7,9 +7,9 @@ import json
 from report.samples import console, written
 
 from drift.planted import compared, edited, recorded
-from harness.drift import Change, Drift, Kind, Verdict
-from harness.drift.watches import Watch, document, report, text
+from harness.drift import ChangeKind, Drift, DriftChange, DriftRun, Verdict
 from harness.report import FILES
+from harness.report.drift import document, report, text
 
 
 def _rename(value: object) -> None:
@@ -20,9 +20,11 @@ def _rename(value: object) -> None:
 def test_what_was_recorded_cannot_write_lines_of_its_own() -> None:
     """A recorded text with line breaks stays on the line that tells of it, in a log too."""
     evil = "x\n\n6 same\n::set-output name=ok::yes"
-    change = Change(Verdict.BREAKING, Kind.NEW_VALUE, 1, "p", evil, evil, evil)
+    change = DriftChange(
+        ChangeKind.NEW_VALUE, evil, "", evil, evil, 1, "p", verdict=Verdict.BREAKING
+    )
     screen = console(120)
-    text(screen, Watch((Drift(evil, evil, "a", "b", (change,), (evil,)),)))
+    text(screen, DriftRun((Drift(evil, evil, "a", "b", (change,), (evil,)),)))
     told = written(screen).splitlines()
     assert not [line for line in told if line.startswith(("6 same", "::set"))]
     assert told[-1] == "1 breaking"
@@ -32,7 +34,7 @@ def test_every_form_of_report_has_the_verdicts() -> None:
     """The same that the command prints as JSON; what weighs enough is a finding that fails."""
     old = recorded("slogan/zhipuai-glm-4")
     new = edited(old, _rename)
-    watch = Watch((compared(old, new), compared(old, old)), reads=(new,))
+    watch = DriftRun((compared(old, new), compared(old, old)), transcripts=(new,))
     made = report(watch)
     assert not made.ok
     assert [drift.verdict for drift in made.drifts] == [Verdict.BREAKING, Verdict.SAME]

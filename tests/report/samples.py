@@ -12,8 +12,8 @@ from rich.console import Console
 from harness.analysis.endpoint import Endpoint, Fields, Part, Role, recogniser
 from harness.analysis.transcript import AnalyzedTranscript, analyze
 from harness.compare import compare, matrix
-from harness.drift import Change, Drift, Verdict
-from harness.drift import Kind as What
+from harness.drift import ChangeKind as What
+from harness.drift import Drift, DriftChange, Verdict
 from harness.report import Report
 from harness.types import (
     Call,
@@ -134,11 +134,23 @@ def sample(text: str = "你好") -> Report:
     )
 
 
+def _change(
+    kind: What,
+    part: str = "",
+    path: str = "",
+    before: str = "",
+    after: str = "",
+    verdict: Verdict = Verdict.BREAKING,
+    **details: str,
+) -> DriftChange:
+    return DriftChange(kind, path, "", before, after, 1, part, verdict=verdict, **details)
+
+
 def drifts(text: str) -> tuple[Drift, ...]:
     """One that is the same, one that is not."""
-    gone = Change(Verdict.BREAKING, What.REMOVED, 1, text, f"/{text}", text, "", why=text)
-    rule = Change(Verdict.BREAKING, What.RULE, 1, after=text, rule="adds_up")
-    word = Change(Verdict.WORDING, What.VALUE, 1, "chat answer", "/text", text, "other")
+    gone = _change(What.REMOVED, text, f"/{text}", text, reason=text)
+    rule = _change(What.RULE, after=text, rule="adds_up")
+    word = _change(What.VALUE, "chat answer", "/text", text, "other", verdict=Verdict.WORDING)
     return (
         Drift("问候", "ours/two", "old.yaml", "new.yaml"),
         Drift("问候", "ours/one", f"{text}.yaml", text, (word, gone, rule), (text,)),

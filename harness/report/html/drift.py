@@ -10,7 +10,8 @@ from harness.report.html.sections import Section
 from harness.report.report import Report
 
 if TYPE_CHECKING:
-    from harness.drift import Change, Drift, Verdict
+    from harness.analysis.change import Verdict
+    from harness.drift import Drift, DriftChange
 
 MAX_CHANGES = 200
 """So many changes of one weight are listed; the JSON report has all."""
@@ -29,7 +30,7 @@ class Weighed:
     """All changes of one weight, but for those too many."""
 
     verdict: Verdict
-    changes: tuple[Change, ...]
+    changes: tuple[DriftChange, ...]
     more: int
 
 

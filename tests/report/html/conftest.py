@@ -17,9 +17,10 @@ from harness import batch, recordings
 from harness.analysis.transcript import AnalyzedTranscript, analyze
 from harness.cassette.store import Store, find
 from harness.compare import Price, Prices, compare, matrix
-from harness.drift import Change, Drift, Kind, Verdict, run, watches
+from harness.drift import ChangeKind, Drift, DriftChange, Verdict, run
 from harness.providers import endpoints
 from harness.report import Report, html
+from harness.report import drift as drift_report
 from harness.report.build import check_report, replay_report
 from harness.types import Problem
 
@@ -77,8 +78,9 @@ def hostile(checked: Report) -> Report:
     one, two = (_renamed(read, number) for number, read in enumerate(checked.reads))
     day = date(2026, 1, 1)
     price = Price("zhipuai", HOSTILE, HOSTILE, HOSTILE, day, input=1, output=1, image=1)
-    gone = Change(Verdict.BREAKING, Kind.REMOVED, 1, HOSTILE, HOSTILE, HOSTILE, HOSTILE, HOSTILE)
-    rule = replace(gone, kind=Kind.RULE, rule=HOSTILE)
+    texts = {"path": HOSTILE, "before": HOSTILE, "after": HOSTILE, "part": HOSTILE, "rule": HOSTILE}
+    gone = DriftChange(ChangeKind.REMOVED, turn=1, verdict=Verdict.BREAKING, **texts)
+    rule = replace(gone, kind=ChangeKind.RULE, rule=HOSTILE)
     return Report(
         HOSTILE,
         reads=(one, two),
@@ -162,14 +164,18 @@ def drifted_page(tmp_path_factory: pytest.TempPathFactory) -> Path:
         text = path.read_text(encoding="utf-8")
         assert before in text
         path.write_text(text.replace(before, after), encoding="utf-8")
-    measured = run.measure(None)
-    watch = run.on_disk(folder / "old", folder / "new", measured, Verdict.BREAKING, lambda _: None)
+    criteria = run.project_criteria(None)
+    result = run.compare_folders(
+        folder / "old", folder / "new", criteria, Verdict.BREAKING, lambda _: None
+    )
     old = [recordings.read_cassette(path) for path in find([folder / "old"])]
-    scenarios = {read.transcript.scenario for read in watch.reads}
-    groups = [[r for r in watch.reads if r.transcript.scenario == s] for s in sorted(scenarios)]
+    scenarios = {read.transcript.scenario for read in result.transcripts}
+    groups = [
+        [r for r in result.transcripts if r.transcript.scenario == s] for s in sorted(scenarios)
+    ]
     matrices = tuple(matrix(group, INVENTED, old) for group in groups)
     page = folder / "index.html"
-    report = replace(watches.report(watch), matrices=matrices)
+    report = replace(drift_report.report(result), matrices=matrices)
     page.write_text(html.report(report), encoding="utf-8")
     return page
 

@@ -12,7 +12,7 @@ from html.parser import HTMLParser
 import pytest
 
 from harness.compare import NO_PRICES, Price, Prices, compare, matrix
-from harness.drift import Change, Drift, Kind, Verdict
+from harness.drift import ChangeKind, Drift, DriftChange, Verdict
 from harness.report import Report, html
 from harness.report.html import drift, messages, pictures
 from harness.types import Finding, Origin, Place
@@ -196,7 +196,9 @@ def test_drift_is_told_with_the_gravest_first() -> None:
 
 def test_many_changes_are_cut_with_a_number() -> None:
     """A recording that changed everywhere does not fill the page."""
-    change = Change(Verdict.BREAKING, Kind.REMOVED, 1, "answer", "/a", "string")
+    change = DriftChange(
+        ChangeKind.REMOVED, "/a", "", "string", "", 1, "answer", verdict=Verdict.BREAKING
+    )
     many = (change,) * (drift.MAX_CHANGES + 7)
     text = html.report(Report("r", drifts=(Drift("s", "t", "a", "b", many),)))
     assert text.count("<code>answer /a</code>") == drift.MAX_CHANGES

@@ -1,0 +1,372 @@
+"""Two recordings compared: each change from the old one, and its repeats, with a verdict.
+
+The order of keys, the number of events in a stream, and polls of a running task are no drift. What
+a model chose to do (to call a tool or to answer with text) is no drift either, where the finish
+reason differs accordingly.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Any
+
+from harness.analysis.change import ChangeKind, Verdict
+from harness.analysis.exchange import AnalyzedExchange
+from harness.analysis.shape import shape
+from harness.analysis.transcript import AnalyzedTranscript
+from harness.contracts import Contract
+from harness.contracts.clause import Spot, spot
+from harness.contracts.documented import documented
+from harness.contracts.sections import REFUSAL, Section
+from harness.contracts.words import is_word
+from harness.drift.samples import (
+    FILE,
+    RecordedTurn,
+    Sample,
+    SampleKey,
+    as_path,
+    is_within,
+    merged,
+    recorded_turn,
+)
+from harness.drift.types import Drift, DriftChange, most_severe_first
+from harness.types import Failure, Finding, Severity
+from harness.wire import resolve, tokens
+
+Allowed = Callable[[Section, str, str, str], bool]
+"""Whether a state (a type, or `absent`) was seen in a section at a path for a family of models."""
+
+VERDICTS = {
+    Severity.ERROR: Verdict.BREAKING,
+    Severity.WARNING: Verdict.NEW_FIELD,
+    Severity.INFO: Verdict.WORDING,
+}
+"""The verdict on a violated rule. An unknown word is a warning, and an addition."""
+
+_VERDICTS_BY_RULE = {"contract_new_field": Verdict.NEW_FIELD}
+
+
+def find_drift(
+    old: AnalyzedTranscript,
+    new: AnalyzedTranscript,
+    before: Iterable[Finding] = (),
+    after: Iterable[Finding] = (),
+    allowed: Allowed = lambda section, path, state, family: False,
+    repeats: Sequence[AnalyzedTranscript] = (),
+) -> Drift:
+    """Return what changed from an old recording to a new one.
+
+    *before* and *after* are the findings in the old and the new one. What is *allowed*, by a
+    contract, and what any of the *repeats* of the old one had or lacked, is no drift.
+    """
+    recorded = (old, *repeats)
+    changes: list[DriftChange] = []
+    numbers = {turn.turn.number for transcript in (*recorded, new) for turn in transcript.turns}
+    for number in sorted(numbers):
+        changes += _turn(number, recorded, new, allowed)
+    changes += _rules(before, after)
+    return Drift(
+        scenario=new.transcript.scenario,
+        target=new.transcript.target,
+        old=old.transcript.source,
+        new=new.transcript.source,
+        changes=most_severe_first(changes),
+        notes=tuple(_notes(old, new)),
+    )
+
+
+_MAX_PARAMETERS = 5
+
+
+def _notes(old: AnalyzedTranscript, new: AnalyzedTranscript) -> Iterator[str]:
+    left, right = old.transcript.provenance, new.transcript.provenance
+    if left.recorded_from is not right.recorded_from:
+        yield f"recorded from: {left.recorded_from} (old), {right.recorded_from} (new)"
+    if left.script and right.script and left.script != right.script:
+        yield "the scenario changed in between: the requests are not the same"
+        return
+    for before, after in zip(old.readings, new.readings, strict=False):
+        differing = sorted(_parameters(before) ^ _parameters(after))
+        if differing and before.endpoint is after.endpoint:
+            listed = ", ".join(differing[:_MAX_PARAMETERS])
+            yield f"the request of exchange {after.number} has other parameters: {listed}"
+
+
+def _parameters(exchange: AnalyzedExchange) -> set[str]:
+    """Return the paths of a request's parameters, without the conversation, and the model."""
+    endpoint, value = exchange.endpoint, exchange.request_json.value
+    paths = map(as_path, endpoint.fields.messages) if endpoint else ()
+    messages = [path.rpartition("/")[0] if path.endswith("[]") else path for path in paths]
+    model = resolve(value, "/model")
+    return {path for path in shape(value) if not is_within(path, messages)} | {f"model {model}"}
+
+
+# ------------------------------------------------------------------------------ one turn
+
+
+def _turn(
+    number: int,
+    recorded: Sequence[AnalyzedTranscript],
+    new: AnalyzedTranscript,
+    allowed: Allowed,
+) -> Iterator[DriftChange]:
+    before, after = recorded_turn(number, recorded), recorded_turn(number, [new])
+    if before is None or after is None:
+        if after is not None:
+            yield _change(Verdict.NEW_FIELD, ChangeKind.ANSWER_ADDED, number, after="a turn")
+        elif before is not None and len(before.turns) == len(recorded):
+            yield _change(Verdict.BREAKING, ChangeKind.ANSWER_REMOVED, number, before="a turn")
+        return
+    yield from _forms(number, before, after)
+    yield from _status(number, before, after)
+    ending = _other_ending(before, after)
+    (new_samples,) = after.samples
+    for key in sorted(new_samples):
+        if old_samples := before.of(key):
+            yield from _FormPair(
+                number, key, old_samples, new_samples[key], ending, allowed
+            ).changes()
+
+
+def _change(
+    verdict: Verdict, kind: ChangeKind, turn: int | None, part: str = "", **details: Any
+) -> DriftChange:
+    texts = {"before": "", "after": "", **details}
+    return DriftChange(verdict=verdict, kind=kind, turn=turn, part=part, **texts)
+
+
+def _forms(number: int, before: RecordedTurn, after: RecordedTurn) -> Iterator[DriftChange]:
+    """Yield forms of answer that one side only has.
+
+    The state of a running task, and a refusal that a retry passed, depend on the moment.
+    """
+    (forms,) = after.forms
+    answers = [{key for key in side if key.form != REFUSAL} for side in (*before.forms, forms)]
+    passed = bool(answers[-1]) and answers[-1] in answers[:-1]
+    reason = "a refusal that passed" if passed else ""
+    for key in sorted(before.forms_of_all - forms):
+        verdict = Verdict.WORDING if passed else Verdict.BREAKING
+        kind, part = ChangeKind.ANSWER_REMOVED, str(key)
+        yield _change(verdict, kind, number, part, before="present", reason=reason)
+    for key in sorted(forms - before.forms_of_any):
+        verdict = Verdict.WORDING if passed else Verdict.NEW_FIELD
+        kind, part = ChangeKind.ANSWER_ADDED, str(key)
+        yield _change(verdict, kind, number, part, after="present", reason=reason)
+
+
+def _status(number: int, before: RecordedTurn, after: RecordedTurn) -> Iterator[DriftChange]:
+    """Yield another HTTP status; of a refusal, with its code and message."""
+    (status,) = after.statuses
+    ((_, turn),) = after.turns
+    if status in before.statuses:
+        return
+    refusal = turn.outcome
+    details = f", code {refusal.code}: {refusal.message}" if isinstance(refusal, Failure) else ""
+    old, new = str(before.statuses[0]), f"{status}{details}"
+    yield _change(Verdict.BREAKING, ChangeKind.STATUS, number, before=old, after=new)
+
+
+def _other_ending(before: RecordedTurn, after: RecordedTurn) -> str:
+    """Return how an answer ended differently; empty where it did not, or it is unknown."""
+    for old, new, text in (
+        (before.finish_reasons, after.finish_reasons, "the answer ended differently"),
+        (before.codes, after.codes, "another refusal"),
+    ):
+        if old and new and new[0] not in old:
+            return f"{text}: {old[0]} -> {new[0]}"
+    return ""
+
+
+# ------------------------------------------------------------------------------ one form
+
+
+class _FormPair:
+    """Samples of one form of answer: all old ones, and the new one."""
+
+    def __init__(
+        self,
+        turn: int,
+        key: SampleKey,
+        recorded: Sequence[Sample],
+        new: Sample,
+        ending: str,
+        allowed: Allowed,
+    ) -> None:
+        self.turn, self.key, self.recorded, self.new = turn, key, recorded, new
+        self.old = merged(recorded)
+        self.ending, self.allowed = ending, allowed
+
+    def changes(self) -> Iterator[DriftChange]:
+        """Yield every place where the new sample differs from the old ones."""
+        for path in self.old.paths:
+            yield from self._kept(path) if self.new.at(path) else self._removed(path)
+        for path in self.new.paths:
+            if not self.old.at(path):
+                yield from self._added(path)
+        if not self.new.passing:
+            yield from self._values()
+
+    def _change(
+        self, verdict: Verdict, kind: ChangeKind, path: str = "", **details: str
+    ) -> DriftChange:
+        types = {"before": _types(self.old.at(path)), "after": _types(self.new.at(path))}
+        part = str(self.key)
+        return _change(verdict, kind, self.turn, part, path=path, **{**types, **details})
+
+    def _removed(self, path: str) -> Iterator[DriftChange]:
+        holder = path.rpartition("/")[0]
+        if path.endswith("/[]"):
+            if "array" in self.new.at(holder):
+                reason = "the array is empty now"
+                yield self._change(Verdict.WORDING, ChangeKind.COUNT, path, reason=reason)
+        elif "object" in self.new.at(holder) and not self._was_absent(path, holder):
+            yield self._unless_excused(ChangeKind.REMOVED, path, "absent")
+
+    def _was_absent(self, path: str, holder: str) -> bool:
+        """Return whether an old recording has the object around *path* without it."""
+        return any("object" in one.at(holder) and not one.at(path) for one in self.recorded)
+
+    def _added(self, path: str) -> Iterator[DriftChange]:
+        holder = path.rpartition("/")[0]
+        if path.endswith("/[]"):
+            if "array" in self.old.at(holder):
+                reason = "the array was empty"
+                yield self._change(Verdict.WORDING, ChangeKind.COUNT, path, reason=reason)
+        elif "object" in self.old.at(holder):
+            chosen = bool(self.ending) and is_within(path, self.new.moving)
+            verdict = Verdict.WORDING if chosen else Verdict.NEW_FIELD
+            reason = self.ending if chosen else ""
+            yield self._change(verdict, ChangeKind.ADDED, path, reason=reason)
+
+    def _kept(self, path: str) -> Iterator[DriftChange]:
+        before, after = self.old.at(path), self.new.at(path)
+        more = after - before
+        if before == {"null"} and more:
+            known = self._documents(path, more)
+            verdict = Verdict.WORDING if known else Verdict.NEW_FIELD
+            reason = "documented" if known else ""
+            yield self._change(verdict, ChangeKind.NO_LONGER_NULL, path, reason=reason)
+            return
+        if "null" in more and not self._is_null_by_position(path):
+            yield self._unless_excused(ChangeKind.NEWLY_NULL, path, "null")
+        for name in sorted(more - {"null"} - ({"integer"} if "number" in before else set())):
+            if name == "number" and "integer" in before and self._documents(path, {"number"}):
+                continue
+            if self.allowed(self.new.section, path, name, self.new.family):
+                reason = "seen by the contract"
+                yield self._change(Verdict.WORDING, ChangeKind.RETYPED, path, reason=reason)
+            else:
+                yield self._change(Verdict.BREAKING, ChangeKind.RETYPED, path)
+
+    def _unless_excused(self, kind: ChangeKind, path: str, state: str) -> DriftChange:
+        """Return a breaking change, unless the model chose it or the contract has seen it."""
+        if self.ending and is_within(path, self.old.moving):
+            return self._change(Verdict.WORDING, kind, path, reason=self.ending)
+        if self.allowed(self.new.section, path, state, self.new.family):
+            return self._change(Verdict.WORDING, kind, path, reason="seen by the contract")
+        return self._change(Verdict.BREAKING, kind, path)
+
+    def _is_null_by_position(self, path: str) -> bool:
+        """Return whether null is documented, and only at positions the old stream did not have.
+
+        A stream of one event is its own first and last.
+        """
+        cases = {case for case, types in self.new.types.items() if "null" in types.get(path, ())}
+        return not cases & self.old.types.keys() and self._documents(path, {"null"})
+
+    def _documents(self, path: str, types: Iterable[str]) -> bool:
+        place = documented(self.new.section)
+        for step in tokens(path):
+            place = place.items() if step == "[]" else place.field(step)
+        return all(place.allows(name) for name in types)
+
+    def _values(self) -> Iterator[DriftChange]:
+        counts = {sample.count for sample in self.recorded}
+        if len(counts) == 1 and self.new.count not in counts:
+            before, after = str(*counts), str(self.new.count)
+            yield self._change(Verdict.WORDING, ChangeKind.COUNT, before=before, after=after)
+        for path in sorted(self.old.values.keys() & self.new.values.keys()):
+            recorded = [one.values[path] for one in self.recorded if path in one.values]
+            if self.new.values[path] not in recorded:
+                varies = any(values != recorded[0] for values in recorded)
+                yield from self._value(path, varies)
+
+    def _value(self, path: str, varies: bool) -> Iterator[DriftChange]:
+        """Yield another value: of a vocabulary, or any other, unless it varies anyway."""
+        before, after = self.old.words.get(path, set()), self.new.words.get(path, set())
+        new = after - before
+        if self.key.form == FILE and path == "/media type":
+            if self.new.values[path].keys() - self.old.values[path].keys():
+                types = {
+                    "before": ", ".join(sorted(self.old.values[path])),
+                    "after": ", ".join(sorted(self.new.values[path])),
+                }
+                yield self._change(Verdict.BREAKING, ChangeKind.RETYPED, path, **types)
+        elif new and before and all(map(is_word, before | after)):
+            known = new <= self.new.documented_words
+            verdict = Verdict.WORDING if known else Verdict.NEW_FIELD
+            words = {"before": ", ".join(sorted(before)), "after": ", ".join(sorted(after))}
+            reason = "documented" if known else ""
+            yield self._change(verdict, ChangeKind.NEW_VALUE, path, **words, reason=reason)
+        elif not varies:
+            yield self._change(Verdict.WORDING, ChangeKind.VALUE, path)
+
+
+def _types(names: Iterable[str]) -> str:
+    return "|".join(sorted(names))
+
+
+# --------------------------------------------------------------------------------- rules
+
+
+def _rules(before: Iterable[Finding], after: Iterable[Finding]) -> Iterator[DriftChange]:
+    """Yield every violation that is new in its turn and at its path, each once."""
+    known = {_violation(finding) for finding in before}
+    for finding in after:
+        violation = rule, turn, path = _violation(finding)
+        if violation in known:
+            continue
+        known.add(violation)
+        verdict = _VERDICTS_BY_RULE.get(rule, VERDICTS[finding.severity])
+        details = {"path": path, "after": finding.message, "rule": rule}
+        yield _change(verdict, ChangeKind.RULE, turn, **details)
+
+
+def _violation(finding: Finding) -> tuple[str, int | None, str]:
+    return finding.rule, finding.place.turn, as_path(finding.place.pointer)
+
+
+# ------------------------------------------------------------------ what a contract allows
+
+
+def allowed_by(contract: Contract) -> Allowed:
+    """Return what a contract has seen happen, so that it is no drift when it happens again.
+
+    A field may be missing where that was seen in every section that has the field; a type may
+    occur where any section has seen it. Events are one section, whatever their position.
+    """
+    spots = {section: spot(section, node) for section, node in contract.sections.items()}
+
+    def allowed(section: Section, path: str, state: str, family: str) -> bool:
+        tops = [top for known, top in spots.items() if _is_alike(known, section)]
+        places = [place for top in tops if (place := _place_at(top, path)) is not None]
+        if state == "absent":
+            return bool(places) and not any(place.against(state, family) for place in places)
+        seen = (place for place in places if state in place.node.types)
+        return any(not place.against(state, family) for place in seen)
+
+    return allowed
+
+
+def _is_alike(known: Section, section: Section) -> bool:
+    events = known.form == section.form == "event"
+    return known == section or (events and known.endpoint == section.endpoint)
+
+
+def _place_at(top: Spot, path: str) -> Spot | None:
+    place: Spot | None = top
+    for step in tokens(path):
+        if place is None:
+            return None
+        place = place.items if step == "[]" else place.fields.get(step) or place.values
+    return place

@@ -1,0 +1,243 @@
+"""A run of `harness drift` as text, as JSON, and as a report for every other form."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, replace
+from typing import Any
+
+from rich import box
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from harness.analysis.change import ChangeKind, Verdict
+from harness.config.prices import Price
+from harness.drift.plan import NOTHING, Budget, Candidate, Cost, Plan, plain_number
+from harness.drift.spend import SpendTracker
+from harness.drift.types import Drift, DriftChange, DriftRun
+from harness.report import Report, json_report
+from harness.types import Finding, Place, Severity
+from harness.wire.text import count, cut, line, plain
+
+FORMAT = "llm-conversation-harness/drift"
+VERSION = 1
+
+_STYLES = {
+    Verdict.SAME: "green",
+    Verdict.WORDING: "green",
+    Verdict.NEW_FIELD: "yellow",
+    Verdict.BREAKING: "bold red",
+}
+_MAX_PATHS = 6
+_MAX_LENGTH = 400
+_DIFFERENT = (Verdict.BREAKING, Verdict.NEW_FIELD, Verdict.WORDING)
+
+
+def text(console: Console, run: DriftRun) -> None:
+    """Print a run, the verdicts last."""
+    if run.plan is not None:
+        plan_text(console, run.plan)
+    if run.drifts:
+        console.print(_table(run.drifts))
+    for drift in run.drifts:
+        _changes(console, drift)
+    for unmatched in run.unmatched:
+        names = (unmatched.scenario, unmatched.target, unmatched.source)
+        where = ", ".join(filter(None, names))
+        _say(console, f"only on the {unmatched.side} side, not compared: {where}", "yellow")
+    for problem in run.problems:
+        where = ", ".join(filter(None, (problem.scenario, problem.target)))
+        _say(console, f"{where}: {problem.text}" if where else problem.text, "bold red")
+    if run.spent is not None:
+        most = f"; budget: {run.spent.budget}" if run.spent.budget else ""
+        _say(console, f"\nspent: {run.spent}{most}")
+    counts = Counter(drift.verdict for drift in run.drifts)
+    listed = ", ".join(f"{counts[verdict]} {verdict}" for verdict in Verdict if counts[verdict])
+    _say(console, f"\n{listed or 'nothing was compared'}", "bold")
+
+
+def _say(console: Console, message: str, style: str = "") -> None:
+    console.print(Text(plain(message), style), soft_wrap=not console.is_terminal)
+
+
+def _table(drifts: Sequence[Drift]) -> Table:
+    table = Table(box=box.SIMPLE_HEAD, show_edge=False, padding=(0, 1, 0, 0))
+    for column in ("scenario", "target", "verdict"):
+        table.add_column(column, overflow="fold")
+    for verdict in _DIFFERENT:
+        table.add_column(verdict.value, justify="right", no_wrap=True)
+    for drift in drifts:
+        verdict_text = Text(drift.verdict, _STYLES[drift.verdict])
+        counts = [str(len(drift.of(verdict)) or "–") for verdict in _DIFFERENT]
+        table.add_row(line(drift.scenario), line(drift.target), verdict_text, *counts)
+    return table
+
+
+def _changes(console: Console, drift: Drift) -> None:
+    """Print each severe change on a line of its own, the paths of the others on one line."""
+    severe = [c for c in drift.changes if c.verdict.rank > Verdict.WORDING.rank]
+    notes = drift.notes if drift.changes else ()
+    if severe or notes:
+        _say(console, f"\n{line(drift.scenario)}, {line(drift.target)}", "bold")
+    for note in notes:
+        _say(console, f"  note: {cut(line(note), _MAX_LENGTH)}", "dim")
+    for change in severe:
+        message = f"  {change.verdict}: {cut(line(str(change)), _MAX_LENGTH)}"
+        _say(console, message, _STYLES[change.verdict])
+    if severe:
+        _say(console, _wording(drift), "dim")
+
+
+def _wording(drift: Drift) -> str:
+    paths = list(dict.fromkeys(c.path or c.part or c.rule for c in drift.of(Verdict.WORDING)))
+    more = f" and {len(paths) - _MAX_PATHS} more" if len(paths) > _MAX_PATHS else ""
+    return f"  wording: {', '.join(paths[:_MAX_PATHS]) or 'nothing'}{more}"
+
+
+def plan_text(console: Console, plan: Plan) -> None:
+    """Print which recordings are made again, their cost, and what is omitted and why."""
+    table = Table(box=box.SIMPLE_HEAD, show_edge=False, padding=(0, 1, 0, 0))
+    table.add_column("record again", overflow="fold")
+    for column in ("calls", "polls", "files", *_currency(plan.budget), "exercises", "new"):
+        table.add_column(column, justify="right", no_wrap=True)
+    covered: frozenset[str] = frozenset()
+    for candidate in plan.chosen:
+        new = len(candidate.covers - covered)
+        covered |= candidate.covers
+        cost = candidate.cost
+        money = [plain_number(cost.money or NOTHING) for _ in _currency(plan.budget)]
+        cells = (cost.calls, cost.polls, cost.files, *money, len(candidate.covers), new)
+        table.add_row(plain(candidate.name), *map(str, cells))
+    console.print(table)
+    for omitted in plan.omitted:
+        _say(console, f"omitted: {omitted.candidate.name}: {omitted.reason}", "dim")
+    for number, price in enumerate(_price_lines(plan)):
+        _say(console, price if number else f"\n{price}", "dim")
+    _say(console, f"\n{_summary(plan)}\n", "bold")
+
+
+def _prices(plan: Plan) -> list[Price]:
+    """Return the prices that money was computed by, where the budget is money."""
+    prices = plan.cost.prices if _currency(plan.budget) else ()
+    return sorted(prices, key=lambda price: (price.provider, price.model))
+
+
+def _price_lines(plan: Plan) -> Iterator[str]:
+    """Yield each price's model, day and source, as `harness compare` names them."""
+    for number, price in enumerate(_prices(plan)):
+        if not number:
+            yield "Prices behind the costs, without guarantee"
+        yield line(f"{price.provider}/{price.model}: {price.dated}, {price.source}")
+
+
+def _currency(budget: Budget | None) -> list[str]:
+    """Return the name of the column for money, where the budget is money."""
+    return [budget.currency] if budget is not None and budget.is_money else []
+
+
+def _summary(plan: Plan) -> str:
+    cost = plan.cost
+    kinds = [(cost.polls, "poll"), (cost.files, "file")]
+    among = " and ".join(count(number, noun) for number, noun in kinds if number)
+    calls = count(cost.calls, "call") + (f" ({among} among them)" if among else "")
+    money = [f"{plain_number(cost.money or NOTHING)} {name}" for name in _currency(plan.budget)]
+    share = f"{len(plan.covers)} of {len(plan.of)} checks ({plan.share:.0%})"
+    return f"{', '.join([calls, *money])}; exercises {share} that recordings here can"
+
+
+# ------------------------------------------------------------------------------ as JSON
+
+
+def document(run: DriftRun) -> dict[str, Any]:
+    """Return a run as a JSON object."""
+    counts = Counter(drift.verdict for drift in run.drifts)
+    return {
+        "format": FORMAT,
+        "version": VERSION,
+        "ok": run.exit_code == 0,
+        "fail_on": run.fail_on.value,
+        "counts": {verdict.value: counts[verdict] for verdict in Verdict},
+        "drifts": [json_report.drift(drift) for drift in run.drifts],
+        "unmatched": [asdict(unmatched) for unmatched in run.unmatched],
+        "problems": [asdict(problem) for problem in run.problems],
+        "plan": None if run.plan is None else plan_document(run.plan),
+        "spent": None if run.spent is None else _spent(run.spent),
+    }
+
+
+def plan_document(plan: Plan) -> dict[str, Any]:
+    """Return a plan as a JSON object."""
+    budget = plan.budget
+    limit = budget and {"most": float(budget.most), "currency": budget.currency or None}
+    return {
+        "budget": limit,
+        **_cost(plan.cost),
+        "chosen": [_candidate(candidate) for candidate in plan.chosen],
+        "omitted": [{**_candidate(o.candidate), "reason": o.reason} for o in plan.omitted],
+        "exercises": len(plan.covers),
+        "of": len(plan.of),
+        "not_exercised": sorted(plan.of - plan.covers),
+        "prices": [json_report.price(price) for price in _prices(plan)],
+    }
+
+
+def _candidate(candidate: Candidate) -> dict[str, Any]:
+    cost = _cost(candidate.cost)
+    return {"name": candidate.name, **cost, "exercises": len(candidate.covers)}
+
+
+def _cost(cost: Cost) -> dict[str, Any]:
+    money = None if cost.money is None else float(cost.money)
+    return {"calls": cost.calls, "polls": cost.polls, "files": cost.files, "money": money}
+
+
+def _spent(spent: SpendTracker) -> dict[str, Any]:
+    """Return what was spent; `stopped` says why no more was allowed, empty if it was."""
+    is_money = spent.budget is not None and spent.budget.is_money
+    money = float(spent.money) if is_money else None
+    return {"calls": spent.calls, "money": money, "stopped": spent.exhausted}
+
+
+# ----------------------------------------------------------------------------- as a report
+
+
+def report(run: DriftRun) -> Report:
+    """Return a run as a report, whose findings are errors where the verdict fails the run."""
+    findings = [_finding(run, drift, change) for drift in run.drifts for change in drift.changes]
+    findings += [
+        Finding(
+            f"only on the {unmatched.side} side, not compared: {unmatched.source}",
+            rule="drift_missing",
+            severity=Severity.INFO,
+            scenario=unmatched.scenario,
+            target=unmatched.target,
+        )
+        for unmatched in run.unmatched
+    ]
+    return Report(
+        "Drift",
+        reads=run.transcripts,
+        findings=tuple(findings),
+        problems=run.problems,
+        duration=run.duration,
+        drifts=run.drifts,
+    )
+
+
+def _finding(run: DriftRun, drift: Drift, change: DriftChange) -> Finding:
+    lesser = Severity.WARNING if change.verdict is Verdict.NEW_FIELD else Severity.INFO
+    failing = change.verdict.rank >= run.fail_on.rank
+    finding = Finding(
+        str(change),
+        Place(turn=change.turn, pointer=change.path),
+        rule=change.rule or f"drift_{change.kind.replace(' ', '_')}",
+        severity=Severity.ERROR if failing else lesser,
+        scenario=drift.scenario,
+        target=drift.target,
+        source=drift.new,
+    )
+    if change.kind is ChangeKind.RULE:
+        return finding
+    return replace(finding, expected=str(change.before), actual=str(change.after))
