@@ -18,11 +18,11 @@ from typing import Protocol
 from harness import cassette as cassettes
 from harness.cassette import Head
 from harness.cassette.journal import Journal
-from harness.cassette.store import Store, put_cassette
+from harness.cassette.store import Store, write_cassette
 from harness.config.environment import without_proxies
 from harness.config.settings import load_settings
 from harness.errors import HarnessError, Refused, StaleCassette, Unsupported
-from harness.intercept import Player, Recorder, prove_stock_reads, use_tape
+from harness.intercept import Player, Recorder, check_vcrpy_reads, use_tape
 from harness.intercept.resume import OnInterrupted, discard_refusal, recorded_prefix
 from harness.providers import NO_KEY, Provider, Session, endpoints
 from harness.providers import provider as provider_named
@@ -226,10 +226,10 @@ def record(
                 judge=partial(_end, refuse, meter),
             )
         cassette = Cassette(tape.exchanges(), replace(provenance, recorded_at=_now()))
-        written = cassettes.written(cassette)
-        prove_stock_reads(written, cassette)
-        with store.writing(), journal.until_written():
-            put_cassette(path, written)
+        written = cassettes.to_files(cassette)
+        check_vcrpy_reads(written, cassette)
+        with store.writing(), journal.removed_afterwards():
+            write_cassette(path, written)
 
 
 def _begin(progress: Progress, meter: Meter, step: str) -> None:

@@ -19,10 +19,19 @@ from hypothesis import strategies as st
 from vcr.persisters.filesystem import FilesystemPersister
 
 import harness
-from harness.cassette import Written, dumps, fast_reader, loads, put_back, reader, store, written
-from harness.cassette.store import put_cassette, read
+from harness.cassette import (
+    CassetteFiles,
+    dumps,
+    fast_reader,
+    loads,
+    reader,
+    store,
+    to_files,
+    with_artefacts,
+)
+from harness.cassette.store import read, write_cassette
 from harness.errors import BadCassette, CannotWrite, RecordingFailed
-from harness.intercept import prove_stock_reads
+from harness.intercept import check_vcrpy_reads
 from harness.secrets.redactor import Redactor
 from harness.types import Artefact, Cassette, Exchange, Request, Response, Timing
 
@@ -48,7 +57,7 @@ PICTURE = Cassette((TEXT, told(PNG)))
 @pytest.fixture
 def path(tmp_path: Path) -> Path:
     """A cassette with a picture, on the disk."""
-    put_cassette(tmp_path / "a.yaml", written(PICTURE))
+    write_cassette(tmp_path / "a.yaml", to_files(PICTURE))
     return tmp_path / "a.yaml"
 
 
@@ -77,13 +86,13 @@ def path(tmp_path: Path) -> Path:
 def test_what_is_a_file(kind: str, body: bytes, ending: str) -> None:
     """By its content type, or as it is no text; a kilobyte or more. Its ending is by its bytes."""
     headers = (("Content-Type", kind),) if kind else ()
-    files = written(Cassette((told(body, headers),))).artefacts
+    files = to_files(Cassette((told(body, headers),))).artefacts
     assert files == ({f"{sha256(body).hexdigest()}.{ending}": body} if ending else {})
 
 
 def test_the_text_names_it() -> None:
     """By hash and size; whoever reads the text alone is given the name, and no file is opened."""
-    text = written(PICTURE).text
+    text = to_files(PICTURE).text
     body = (
         f"    body:\n      string: ''\n      artefact: {NAME}\n      size: {len(PNG)}\nversion: 1\n"
     )
@@ -91,7 +100,7 @@ def test_the_text_names_it() -> None:
     assert "!!binary" not in text
     (_, named) = loads(text).exchanges
     assert named.response == Response(200, "OK", KIND, b"", Artefact(NAME, len(PNG)))
-    assert fast_reader.load(text) == reader.by_yaml(text, "") == loads(text)
+    assert fast_reader.load(text) == reader.load_yaml(text, "") == loads(text)
     assert dumps(loads(text)) == text
 
 
@@ -108,23 +117,23 @@ FILES = st.binary(min_size=1, max_size=8).map(lambda seed: seed * 1024)
 def test_put_back_undoes_it(bodies: list[bytes]) -> None:
     """Whatever was answered; stock vcrpy agrees."""
     cassette = Cassette(tuple(told(body, ()) for body in bodies))
-    files = written(cassette)
-    prove_stock_reads(files, cassette)
+    files = to_files(cassette)
+    check_vcrpy_reads(files, cassette)
     named = loads(files.text)
-    assert put_back(named, lambda _, wanted: files.artefacts[wanted.name]) == cassette
-    assert reader.by_yaml(files.text, "") == named
+    assert with_artefacts(named, lambda _, wanted: files.artefacts[wanted.name]) == cassette
+    assert reader.load_yaml(files.text, "") == named
 
 
 def test_each_is_fetched_once() -> None:
     """A small cassette that names one large file a thousand times fills no memory."""
-    named = loads(written(Cassette((told(PNG),) * 9)).text)
+    named = loads(to_files(Cassette((told(PNG),) * 9)).text)
     asked: list[int] = []
 
     def fetch(number: int, wanted: Artefact) -> bytes:
         asked.append(number)
         return PNG
 
-    whole = put_back(named, fetch)
+    whole = with_artefacts(named, fetch)
     assert asked == [0]
     assert len({id(exchange.response.body) for exchange in whole.exchanges}) == 1
 
@@ -168,7 +177,7 @@ def test_it_lies_beside_the_cassette(path: Path) -> None:
     assert sorted(p.name for p in path.parent.rglob("*")) == [NAME, "a.yaml", "artefacts"]
     assert (path.parent / "artefacts" / NAME).read_bytes() == PNG
     assert read(path) == PICTURE
-    put_cassette(path.parent / "b.yaml", written(Cassette((told(PNG), told(PNG)))))
+    write_cassette(path.parent / "b.yaml", to_files(Cassette((told(PNG), told(PNG)))))
     assert len(list((path.parent / "artefacts").iterdir())) == 1
 
 
@@ -200,7 +209,7 @@ def _elsewhere(file: Path) -> None:
     ("change", "said"),
     [
         (Path.unlink, "is missing"),
-        (_altered, "was altered: its hash is another"),
+        (_altered, "was altered: its hash differs"),
         (lambda file: file.write_bytes(PNG[:-1]), "was altered: it has 2055 bytes, not 2056"),
         (_pipe, "is not a file"),
         (_folder, "is not a file"),
@@ -259,10 +268,10 @@ def test_what_is_there_is_not_written_again(path: Path) -> None:
     """And what is there by that name and was altered is put right."""
     file = path.parent / "artefacts" / NAME
     before = file.stat()
-    put_cassette(path, written(PICTURE))
+    write_cassette(path, to_files(PICTURE))
     assert (file.stat().st_ino, file.stat().st_mtime_ns) == (before.st_ino, before.st_mtime_ns)
     _altered(file)
-    put_cassette(path, written(PICTURE))
+    write_cassette(path, to_files(PICTURE))
     assert read(path) == PICTURE
 
 
@@ -281,7 +290,7 @@ def test_a_cassette_never_names_what_is_not_there(
 
     monkeypatch.setattr(os, "replace", full)
     with pytest.raises(CannotWrite, match="No space left on device"):
-        put_cassette(path, written(Cassette((told(other),))))
+        write_cassette(path, to_files(Cassette((told(other),))))
     assert path.read_bytes() == old
     assert read(path) == PICTURE
     there = {file.read_bytes() for file in (path.parent / "artefacts").iterdir()}
@@ -294,7 +303,7 @@ def test_what_could_not_be_read_again_is_not_written(
     """The cassette before it stays."""
     monkeypatch.setattr(store, "LARGEST", 2057)
     with pytest.raises(CannotWrite, match="larger than"):
-        put_cassette(path, written(Cassette((told(PNG + b"12"),))))
+        write_cassette(path, to_files(Cassette((told(PNG + b"12"),))))
     assert len(list((path.parent / "artefacts").iterdir())) == 1
 
 
@@ -302,7 +311,7 @@ def test_no_secret_is_in_an_artefact() -> None:
     """What is written, and named, are the bytes that redaction left."""
     ours = "MyOwnKey-that-has-no-form"
     clean = Redactor((ours,)).exchange(told(PNG + ours.encode()))
-    ((name, body),) = written(Cassette((clean,))).artefacts.items()
+    ((name, body),) = to_files(Cassette((clean,))).artefacts.items()
     assert body == PNG + b"REDACTED"
     assert name == f"{sha256(body).hexdigest()}.png"
 
@@ -320,7 +329,7 @@ def test_git_is_handed_the_text_alone(path: Path, harness: Harness) -> None:
 def test_a_scan_looks_at_artefacts_too(tmp_path: Path, harness: Harness) -> None:
     """A folder's cassettes are searched with all that lies beside them."""
     key = b"sk-0123456789abcdef0123456789abcdef"
-    put_cassette(tmp_path / "a.yaml", written(Cassette((told(PNG + key),))))
+    write_cassette(tmp_path / "a.yaml", to_files(Cassette((told(PNG + key),))))
     done = harness("scan", tmp_path, folder=tmp_path)
     assert done.code == 1
     assert f"{tmp_path}/artefacts/" in done.out
@@ -355,7 +364,7 @@ def test_stock_vcrpy_plays_it(path: Path, ask: Callable[[str], bytes], ours: boo
 def test_what_vcrpy_adds_is_read(path: Path) -> None:
     """With our persister vcrpy writes bytes into its text; without it the name stays."""
     for persister, artefact in ((harness.vcrpy_persister, None), (FilesystemPersister, NAME)):
-        put_cassette(path, written(PICTURE))
+        write_cassette(path, to_files(PICTURE))
         tape = vcr.VCR(record_mode="new_episodes")
         tape.register_persister(persister)
         with tape.use_cassette(str(path)) as played:
@@ -376,13 +385,13 @@ def test_our_persister_tells_what_is_wrong(path: Path) -> None:
 
 def test_a_recording_whose_artefacts_are_others_is_refused() -> None:
     """The proof before writing goes by way of what will be on the disk."""
-    files = written(PICTURE)
-    prove_stock_reads(files, PICTURE)
+    files = to_files(PICTURE)
+    check_vcrpy_reads(files, PICTURE)
     for artefacts in ({}, {NAME: PNG + b"x"}):
         with pytest.raises(RecordingFailed):
-            prove_stock_reads(Written(files.text, artefacts), PICTURE)
+            check_vcrpy_reads(CassetteFiles(files.text, artefacts), PICTURE)
     with pytest.raises(RecordingFailed):
-        prove_stock_reads(Written(files.text, {}), loads(files.text))
+        check_vcrpy_reads(CassetteFiles(files.text, {}), loads(files.text))
     other = replace(PICTURE, exchanges=(TEXT, told(PNG + b"x")))
     with pytest.raises(RecordingFailed):
-        prove_stock_reads(files, other)
+        check_vcrpy_reads(files, other)

@@ -19,17 +19,17 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from harness.cassette import (
-    Written,
+    CassetteFiles,
     artefacts,
     dumps,
     fast_reader,
     loads,
-    put_back,
     reader,
-    written,
+    to_files,
+    with_artefacts,
 )
 from harness.errors import BadCassette, RecordingFailed
-from harness.intercept import prove_stock_reads
+from harness.intercept import check_vcrpy_reads
 from harness.types import (
     Artefact,
     Cassette,
@@ -330,8 +330,8 @@ def test_what_is_written_is_read(cassette: Cassette) -> None:
 @settings(suppress_health_check=[HealthCheck.too_slow], deadline=None, max_examples=40)
 def test_stock_vcrpy_reads_what_is_written(cassette: Cassette) -> None:
     """Any cassette, byte for byte."""
-    whole = put_back(cassette, lambda number, named: b"")
-    prove_stock_reads(written(whole), whole)
+    whole = with_artefacts(cassette, lambda number, named: b"")
+    check_vcrpy_reads(to_files(whole), whole)
 
 
 @given(CASSETTES, st.data())
@@ -352,7 +352,7 @@ def _either_way(text: str) -> tuple[Cassette | None, Cassette | None]:
     with suppress(fast_reader.NotCanonical):
         quick = fast_reader.load(text)
     with suppress(BadCassette):
-        slow = reader.by_yaml(text, "")
+        slow = reader.load_yaml(text, "")
     return quick, slow
 
 
@@ -417,7 +417,7 @@ def test_real_recordings_survive() -> None:
         cassette = loads(path.read_bytes(), str(path))
         text = dumps(cassette)
         assert loads(text) == cassette, path
-        prove_stock_reads(written(cassette), cassette)
+        check_vcrpy_reads(to_files(cassette), cassette)
         count += len(cassette.exchanges)
     assert count == 197
 
@@ -891,9 +891,9 @@ def test_what_stock_vcrpy_records_is_read() -> None:
 )
 def test_a_text_that_stock_reads_otherwise_is_refused(differs: Cassette) -> None:
     """Whatever differs: how many, in which order, the bytes, the status, the address."""
-    prove_stock_reads(Written(WRITTEN, {}), READ)
+    check_vcrpy_reads(CassetteFiles(WRITTEN, {}), READ)
     with pytest.raises(RecordingFailed) as caught:
-        prove_stock_reads(Written(WRITTEN, {}), differs)
+        check_vcrpy_reads(CassetteFiles(WRITTEN, {}), differs)
     assert str(caught.value) == ("vcrpy would not read this recording back as it was; not written")
 
 

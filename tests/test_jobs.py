@@ -19,7 +19,7 @@ import httpx
 import pytest
 
 from harness import batch, runner
-from harness.cassette import Written
+from harness.cassette import CassetteFiles
 from harness.cassette import store as store_module
 from harness.cassette.store import Store, read
 from harness.config.environment import Environment
@@ -343,9 +343,9 @@ def test_a_file_that_was_begun_is_finished(tmp_path: Path, monkeypatch: pytest.M
     todo = jobs(tmp_path, 3, {0: "dashscope/no-such-model"})
     store = Store(tmp_path / "cassettes")
     begun = threading.Event()
-    really = store_module.put_cassette
+    really = store_module.write_cassette
 
-    def put(path: Path, cassette: Written) -> None:
+    def put(path: Path, cassette: CassetteFiles) -> None:
         begun.set()
         threading.Event().wait(0.3)
         really(path, cassette)
@@ -355,7 +355,7 @@ def test_a_file_that_was_begun_is_finished(tmp_path: Path, monkeypatch: pytest.M
             begun.wait(20)
             raise KeyboardInterrupt
 
-    monkeypatch.setattr(runner, "put_cassette", put)
+    monkeypatch.setattr(runner, "write_cassette", put)
     with batch.sandboxed(Options(port=0), NOBODY) as source:
         with pytest.raises(KeyboardInterrupt):
             batch.record_all(todo, source, store, told, 2)

@@ -20,7 +20,7 @@ from test_runner import DASH, TWO_QUESTIONS, ZHIPU, sandboxed, silent
 import harness
 from harness import batch
 from harness.api.use_cassette import RecordMode
-from harness.cassette import Head, of_exchange, of_head, read_journal
+from harness.cassette import Head, exchange_record, head_record, read_journal
 from harness.cassette.journal import Journal, journal_path, unfinished
 from harness.cassette.store import Store, read
 from harness.errors import (
@@ -57,7 +57,7 @@ def exchange(number: int) -> Exchange:
 
 
 EXCHANGES = tuple(exchange(number) for number in range(3))
-BYTES = of_head(HEAD) + b"".join(of_exchange(n, e) for n, e in enumerate(EXCHANGES))
+BYTES = head_record(HEAD) + b"".join(exchange_record(n, e) for n, e in enumerate(EXCHANGES))
 
 
 @pytest.fixture
@@ -98,13 +98,13 @@ def test_damage_in_the_middle() -> None:
 
 def test_in_the_order_of_the_requests() -> None:
     """Whichever was answered first."""
-    text = of_head(HEAD) + of_exchange(2, EXCHANGES[2]) + of_exchange(0, EXCHANGES[0])
+    text = head_record(HEAD) + exchange_record(2, EXCHANGES[2]) + exchange_record(0, EXCHANGES[0])
     assert read_journal(text).exchanges == (EXCHANGES[0], EXCHANGES[2])
 
 
 def test_a_journal_is_scanned(tmp_path: Path) -> None:
     """As every file is."""
-    secret = of_exchange(
+    secret = exchange_record(
         0, Exchange(Request("GET", "http://a/"), Response(200, body=b"my-0wn-k3y"))
     )
     assert [leak.line for leak in Scanner(("my-0wn-k3y",)).scan(BYTES + secret)]
@@ -148,13 +148,13 @@ def test_one_at_a_time(tmp_path: Path) -> None:
     """The second is told at once; whoever is dead holds nothing."""
     journal, other = (Journal(tmp_path / "a.yaml", HEAD) for _ in range(2))
     journal.ready()
-    for attempt in (other.ready, other.look, other.lock):
-        with pytest.raises(CassetteInUse, match=r"a\.yaml is being recorded by somebody else"):
+    for attempt in (other.ready, other.read, other.lock):
+        with pytest.raises(CassetteInUse, match=r"a\.yaml is being recorded by another process"):
             attempt()
     other.close()
     journal.append(0, EXCHANGES[0])
     journal.close()
-    assert len(other.look().records) == 1
+    assert len(other.read().records) == 1
     other.close()
     with pytest.raises(UnfinishedRecording, match="answers of another recording"):
         Journal(tmp_path / "a.yaml", HEAD).ready()
@@ -165,8 +165,8 @@ def test_a_torn_end_is_written_over(tmp_path: Path) -> None:
     cassette = tmp_path / "a.yaml"
     journal_path(cassette).write_bytes(BYTES[:-5])
     journal = Journal(cassette, HEAD)
-    found = journal.look()
-    journal.go_on(found, len(found.records))
+    found = journal.read()
+    journal.resume(found, len(found.records))
     journal.append(2, EXCHANGES[2])
     journal.close()
     assert journal.path.read_bytes() == BYTES
@@ -178,9 +178,9 @@ def test_a_turn_taken_back(tmp_path: Path) -> None:
     journal.ready()
     for number, one in enumerate(EXCHANGES):
         journal.append(number, one)
-    journal.forget(2, but=1)
+    journal.drop_turn(2, keep=1)
     assert journal.path.read_bytes() == BYTES
-    journal.forget(1, but=0)
+    journal.drop_turn(1, keep=0)
     journal.append(5, EXCHANGES[2])
     journal.close()
     assert read_journal(journal.path.read_bytes()).exchanges == (EXCHANGES[0], EXCHANGES[2])
@@ -213,8 +213,8 @@ def test_a_full_disk(tmp_path: Path) -> None:
         journal.close()
 
     assert in_a_child(fill) == 0
-    record = of_exchange(0, EXCHANGES[0])
-    assert journal_path(cassette).read_bytes() == of_head(HEAD) + record
+    record = exchange_record(0, EXCHANGES[0])
+    assert journal_path(cassette).read_bytes() == head_record(HEAD) + record
 
 
 # ---------------------------------------------------------------------------------- of scenarios
@@ -352,7 +352,7 @@ def test_recorded_by_two(sandbox: str, store: Store) -> None:
     go.set()
     thread.join()
     path = store.path("two-questions", ZHIPU)
-    assert set(told) == {f"{path} is being recorded by somebody else"}
+    assert set(told) == {f"{path} is being recorded by another process"}
     assert len(read(path).exchanges) == 2
 
 

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from harness.cassette import written
-from harness.cassette.store import put_cassette
+from harness.cassette import to_files
+from harness.cassette.store import write_cassette
 from harness.prune import LEFT_AFTER
 from harness.scenario.shipped import scenarios
 from harness.types import Cassette, Exchange, Provenance, Request, Response
@@ -56,7 +56,7 @@ def put(path: Path, body: bytes = b"", scenario: str = "", test: str = "") -> Pa
     """A cassette, of whom it says."""
     answer = Exchange(Request("GET", "http://a"), Response(200, "", (), body))
     provenance = Provenance(scenario=scenario, test=test)
-    put_cassette(path, written(Cassette((answer,), provenance)))
+    write_cassette(path, to_files(Cassette((answer,), provenance)))
     return path
 
 

@@ -13,7 +13,7 @@ from providers.servers import RESET, Answer, answering, says, streams
 
 from harness import cassette as cassettes
 from harness import runner
-from harness.cassette.store import Store, put
+from harness.cassette.store import Store, write_text
 from harness.errors import CassetteMiss, HarnessError, RecordingFailed, StaleCassette, Unsupported
 from harness.intercept import Recorder
 from harness.providers import PROVIDERS
@@ -459,7 +459,7 @@ def _asking(exchange: Exchange, text: str) -> Exchange:
 
 
 def _rewrite(store: Store, scenario: Scenario, cassette: Cassette) -> None:
-    put(store.path(scenario.name, ZHIPU), cassettes.dumps(cassette))
+    write_text(store.path(scenario.name, ZHIPU), cassettes.dumps(cassette))
 
 
 def test_a_cassette_that_does_not_say_what_it_was_recorded_from(sandbox: str, store: Store) -> None:

@@ -18,7 +18,7 @@ from harness.analysis.transcript import transcript_of
 from harness.api.placeholders import placeholder_keys, real_keys
 from harness.cassette import Head
 from harness.cassette.journal import Journal
-from harness.cassette.store import put_cassette, read
+from harness.cassette.store import read, write_cassette
 from harness.config.environment import load_environment, without_proxies
 from harness.config.settings import Settings, load_settings
 from harness.errors import (
@@ -37,10 +37,10 @@ from harness.intercept import (
     RecordedPrefix,
     Recorder,
     ReplayOrRecord,
+    check_vcrpy_reads,
     checked_pace,
     identity,
     keep_all,
-    prove_stock_reads,
     use_tape,
 )
 from harness.providers import PROVIDERS, endpoints
@@ -222,7 +222,7 @@ class CassetteContext:
         secrets = (*load_environment(Path.cwd()).secrets(PROVIDERS.values()), *self.secrets)
         redactor = Redactor(secrets, endpoints.HEADERS)
         head = Head(Provenance(volatile=tuple(self.volatile)))
-        self._journal = Journal(self.path, head, over=self.record == "all")
+        self._journal = Journal(self.path, head, overwrite=self.record == "all")
         project = load_settings(self.path.parent)
         self._hosts = AllowedHosts((*self.allow_hosts, *project.allow_hosts))
         with ExitStack() as stack:
@@ -331,7 +331,7 @@ class CassetteContext:
         Raises:
             UnfinishedRecording: the journal is of the recording of a scenario.
         """
-        found = self._journal.look()
+        found = self._journal.read()
         if not found.records:
             return RecordedPrefix()
         if found.head is not None and found.head.provenance.scenario:
@@ -340,7 +340,7 @@ class CassetteContext:
                 f"{self._journal.path} belongs to an interrupted recording of the scenario "
                 f"{scenario}; continue it: harness record {scenario} --resume"
             )
-        self._journal.go_on(found, len(found.records))
+        self._journal.resume(found, len(found.records))
         answers = tuple(e for e in found.exchanges if e.response.status < 400)
         return RecordedPrefix(answers, self._cassette.provenance.volatile)
 
@@ -359,12 +359,12 @@ class CassetteContext:
             test=self.test,
         )
         cassette = Cassette((*self._cassette.exchanges, *self.recorded), provenance)
-        written = cassettes.written(cassette)
-        prove_stock_reads(written, cassette)
-        with self._journal.until_written():
+        written = cassettes.to_files(cassette)
+        check_vcrpy_reads(written, cassette)
+        with self._journal.removed_afterwards():
             if _stamp(self.path) != self._file_stamp:
                 raise CannotWrite(f"{self.path} was changed by another process since it was read")
-            put_cassette(self.path, written)
+            write_cassette(self.path, written)
         self.written = True
 
     def _explain_unused(self) -> str:

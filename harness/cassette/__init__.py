@@ -1,32 +1,43 @@
-"""Cassettes as text: vcrpy's file format, version 1, read and written.
+"""The cassette format: vcrpy's YAML files, version 1, with artefacts and journals.
 
-What vcrpy's format has no room for stands in `metadata` under the key `harness`; stock vcrpy
-carries it along unread. `version` stands last, as vcrpy writes it: a file that was cut off has
-none, and so is never taken for a shorter but whole one.
+Data that vcrpy has no field for is in `metadata` under the key `harness`; vcrpy ignores it. The key
+`version` comes last, as vcrpy writes it, so that a truncated file is recognized.
 
-`dumps` and `loads` are text alone. What is written to a disk is `written`: bodies that are files
-stand beside the text, and `put_back` has them in their place again.
-
-While a recording goes on, its exchanges stand in a journal: see `records`.
+`dumps` and `loads` convert text only. `to_files` splits a cassette into its text and the bodies
+that are stored as files, `with_artefacts` puts these back. `store` reads and writes the files, and
+`journal` keeps the exchanges of a recording in progress.
 """
 
-from harness.cassette.artefacts import FOLDER, Written, is_of, line_of, put_back, written
+from harness.cassette.artefacts import (
+    FOLDER,
+    CassetteFiles,
+    artefact_line,
+    has_hash,
+    to_files,
+    with_artefacts,
+)
+from harness.cassette.journal_records import (
+    Head,
+    JournalContent,
+    exchange_record,
+    head_record,
+    read_journal,
+)
 from harness.cassette.reader import loads
-from harness.cassette.records import Head, Journaled, of_exchange, of_head, read_journal
 from harness.cassette.writer import dumps
 
 __all__ = [
     "FOLDER",
+    "CassetteFiles",
     "Head",
-    "Journaled",
-    "Written",
+    "JournalContent",
+    "artefact_line",
     "dumps",
-    "is_of",
-    "line_of",
+    "exchange_record",
+    "has_hash",
+    "head_record",
     "loads",
-    "of_exchange",
-    "of_head",
-    "put_back",
     "read_journal",
-    "written",
+    "to_files",
+    "with_artefacts",
 ]

@@ -1,8 +1,7 @@
-"""Bodies that are files of their own: pictures, sound, films. They stand beside the cassette.
+"""Artefacts: response bodies such as images and audio, stored as files beside their cassette.
 
-Half a megabyte of base64 cannot be reviewed, and is written again with every recording. So a body
-that is a file is taken out of the text, which names it by what it holds; the store puts it back.
-Nothing here touches a file: what is to be written is told, what is to be read is asked for.
+Half a megabyte of base64 cannot be reviewed, and changes with every recording. The text of the
+cassette holds the hash and the size of such a body instead. Nothing here reads or writes files.
 """
 
 from __future__ import annotations
@@ -12,69 +11,68 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from hashlib import sha256
 
-from harness.cassette import yamls
+from harness.cassette import safe_yaml
 from harness.cassette.writer import dumps
 from harness.types import Artefact, Cassette, Exchange, Response
 
 FOLDER = "artefacts"
-"""The folder beside a cassette in which its artefacts lie."""
+"""The name of the folder, beside a cassette, with its artefacts."""
 
 NAME = re.compile(r"[0-9a-f]{64}\.[a-z][a-z0-9]{0,7}")
-"""What an artefact is called: the SHA-256 of its bytes, and an ending."""
+"""The name of an artefact: the SHA-256 of its bytes, and an extension."""
 
 SMALLEST = 1024
-"""A shorter body stays in the cassette, in bytes: some twenty lines tell more than a name."""
+"""Shorter bodies, in bytes, stay in the text."""
 
-_KINDS = ("image/", "audio/", "video/", "font/")
+_PREFIXES = ("image/", "audio/", "video/", "font/")
 _TYPES = ("application/octet-stream", "application/pdf", "application/zip")
-_SIGNS = (
+_SIGNATURES = (
     *((0, b"\x89PNG\r\n\x1a\n", "png"), (0, b"\xff\xd8\xff", "jpg"), (0, b"GIF8", "gif")),
     *((8, b"WEBP", "webp"), (0, b"<svg", "svg"), (0, b"%PDF-", "pdf"), (0, b"PK\x03\x04", "zip")),
     *((8, b"WAVE", "wav"), (0, b"ID3", "mp3"), (0, b"\xff\xfb", "mp3"), (0, b"OggS", "ogg")),
     *((0, b"fLaC", "flac"), (4, b"ftyp", "mp4"), (0, b"\x1aE\xdf\xa3", "webm")),
 )
-"""What files begin with, from which byte on. The ending is by the bytes alone, not by what their
-server calls them: the same bytes are the same file."""
+"""Offset, bytes and extension of known formats. The content type is not used: the same bytes are
+the same file."""
 
 
 @dataclass(frozen=True, slots=True)
-class Written:
-    """A cassette on its way to the disk: its text, and by name the files that the text names."""
+class CassetteFiles:
+    """The contents of a cassette's files: its text, and its artefacts by name."""
 
     text: str
     artefacts: Mapping[str, bytes]
 
 
-def written(cassette: Cassette) -> Written:
-    """What is to be written of a cassette: bodies that are files apart from the text."""
+def to_files(cassette: Cassette) -> CassetteFiles:
+    """Return the contents of the files that *cassette* is written to."""
     artefacts: dict[str, bytes] = {}
-    exchanges = tuple(_without_file(exchange, artefacts) for exchange in cassette.exchanges)
-    return Written(dumps(replace(cassette, exchanges=exchanges)), artefacts)
+    exchanges = tuple(_move_body(exchange, artefacts) for exchange in cassette.exchanges)
+    return CassetteFiles(dumps(replace(cassette, exchanges=exchanges)), artefacts)
 
 
-def _without_file(exchange: Exchange, artefacts: dict[str, bytes]) -> Exchange:
+def _move_body(exchange: Exchange, artefacts: dict[str, bytes]) -> Exchange:
     body = exchange.response.body
     if not is_file(exchange.response):
         return exchange
-    found = artefact_of(body)
-    artefacts[found.name] = body
-    return replace(exchange, response=replace(exchange.response, body=b"", artefact=found))
+    artefact = artefact_of(body)
+    artefacts[artefact.name] = body
+    return replace(exchange, response=replace(exchange.response, body=b"", artefact=artefact))
 
 
 def is_file(response: Response) -> bool:
-    """Whether a body is a file: of a kilobyte or more, and by its content type or for want of
-    being UTF-8 nothing that is read as text."""
+    """Return whether a body becomes an artefact: 1 KiB or more, by its content type or not text."""
     if len(response.body) < SMALLEST:
         return False
     kind = (response.header("content-type") or "").partition(";")[0].strip().lower()
-    return kind.startswith(_KINDS) or kind in _TYPES or not _is_text(response.body)
+    return kind.startswith(_PREFIXES) or kind in _TYPES or not _is_text(response.body)
 
 
 def artefact_of(body: bytes) -> Artefact:
-    """Under which name bytes are kept."""
-    signs = (ending for at, sign, ending in _SIGNS if body.startswith(sign, at))
-    ending = next(signs, "txt" if _is_text(body) else "bin")
-    return Artefact(f"{sha256(body).hexdigest()}.{ending}", len(body))
+    """Return the artefact that stands for *body*."""
+    extensions = (extension for at, sign, extension in _SIGNATURES if body.startswith(sign, at))
+    extension = next(extensions, "txt" if _is_text(body) else "bin")
+    return Artefact(f"{sha256(body).hexdigest()}.{extension}", len(body))
 
 
 def _is_text(body: bytes) -> bool:
@@ -85,31 +83,33 @@ def _is_text(body: bytes) -> bool:
     return True
 
 
-def is_of(name: str, body: bytes) -> bool:
-    """Whether these are the bytes that an artefact's name stands for."""
+def has_hash(name: str, body: bytes) -> bool:
+    """Return whether *name* has the hash of *body*."""
     return name.startswith(f"{sha256(body).hexdigest()}.")
 
 
-def put_back(cassette: Cassette, fetch: Callable[[int, Artefact], bytes]) -> Cassette:
-    """The cassette with every body in its place.
+def with_artefacts(cassette: Cassette, fetch: Callable[[int, Artefact], bytes]) -> Cassette:
+    """Return *cassette* with the bodies of its artefacts.
 
-    `fetch` gives the bytes of an artefact, named by an exchange, counted from 0; what it raises is
-    raised. Each artefact is fetched once, however often it is named.
+    Args:
+        cassette: A cassette read from text.
+        fetch: Returns the bytes of an artefact, given the index of its exchange. It is called once
+            for each artefact; its exceptions are not caught.
     """
     if all(exchange.response.artefact is None for exchange in cassette.exchanges):
         return cassette
     bodies: dict[str, bytes] = {}
     exchanges = list(cassette.exchanges)
-    for number, exchange in enumerate(exchanges):
-        named = exchange.response.artefact
-        if named is not None:
-            if named.name not in bodies:
-                bodies[named.name] = fetch(number, named)
-            response = replace(exchange.response, body=bodies[named.name], artefact=None)
-            exchanges[number] = replace(exchange, response=response)
+    for index, exchange in enumerate(exchanges):
+        artefact = exchange.response.artefact
+        if artefact is not None:
+            if artefact.name not in bodies:
+                bodies[artefact.name] = fetch(index, artefact)
+            response = replace(exchange.response, body=bodies[artefact.name], artefact=None)
+            exchanges[index] = replace(exchange, response=response)
     return replace(cassette, exchanges=tuple(exchanges))
 
 
-def line_of(text: str | bytes, number: int) -> int | None:
-    """The line on which an exchange, counted from 0, names its artefact."""
-    return yamls.line(text, ("interactions", number, "response", "body", "artefact"))
+def artefact_line(text: str | bytes, index: int) -> int | None:
+    """Return the line of *text* where the exchange at *index* names its artefact."""
+    return safe_yaml.line(text, ("interactions", index, "response", "body", "artefact"))

@@ -1,8 +1,8 @@
-"""The journal of a recording: every answer on the disk before the next request goes out.
+"""The journal of a recording: every exchange is on the disk before the next request is sent.
 
-It lies beside its cassette, as `.<cassette>.journal`, while the cassette is being recorded, and is
-locked as long. Whatever ends the recording, what was answered until then can be gone on with. Each
-record is appended and synced; one that was cut off is known as such, and dropped.
+The journal is `.<cassette>.journal` beside its cassette, and locked, while a recording is in
+progress. If the recording is interrupted, it can be resumed from there. Each record is appended and
+flushed; a truncated record is detected and ignored.
 """
 
 from __future__ import annotations
@@ -15,7 +15,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from harness.cassette import Head, Journaled, of_exchange, of_head, read_journal
+from harness.cassette.journal_records import (
+    Head,
+    JournalContent,
+    exchange_record,
+    head_record,
+    read_journal,
+)
 from harness.errors import BadCassette, CannotWrite, CassetteInUse, UnfinishedRecording
 from harness.types import Exchange
 
@@ -24,20 +30,20 @@ if TYPE_CHECKING:
 
 try:
     import fcntl
-except ImportError:  # where there are no such locks, two recorders are not told from one
+except ImportError:  # no such locks on this platform: concurrent recordings are not detected
     fcntl = None  # type: ignore[assignment]
 
 Writing = Callable[[], AbstractContextManager[None]]
-"""A context in which a file may be made; entering it raises where none may be made any more."""
+"""A context in which a file is written; entering it may raise to prevent that."""
 
 
 def journal_path(cassette: Path) -> Path:
-    """Where the journal of a cassette lies."""
+    """Return the path of the journal of a cassette."""
     return cassette.with_name(f".{cassette.name}.journal")
 
 
 def unfinished(cassette: Path) -> bool:
-    """Whether a recording of the cassette was begun, got answers, and did not come to its end."""
+    """Return whether a recording of the cassette has responses but is not complete."""
     try:
         return bool(read_journal(journal_path(cassette).read_bytes()).records)
     except OSError:
@@ -48,66 +54,69 @@ def unfinished(cassette: Path) -> bool:
 
 @dataclass(eq=False)
 class Journal:
-    """The journal of one recording. The file is made when the first request is about to go out.
+    """The journal of one recording; its file is created before the first request is sent.
 
-    `over` says that answers of an earlier recording may be written over.
+    `overwrite` allows replacing the records of an earlier recording.
     """
 
     cassette: Path
     head: Head
-    over: bool = False
+    overwrite: bool = False
     writing: Writing = nullcontext
     _file: int | None = field(init=False, default=None)
     _begun: bool = field(init=False, default=False)
-    _marks: list[tuple[int, int | None]] = field(init=False, default_factory=list)
+    _records: list[tuple[int, int | None]] = field(init=False, default_factory=list)
     _end: int = field(init=False, default=0)
-    _made: list[Path] = field(init=False, default_factory=list)
+    _new_folders: list[Path] = field(init=False, default_factory=list)
     _lock: threading.RLock = field(init=False, repr=False, default_factory=threading.RLock)
 
     @property
     def path(self) -> Path:
-        """Where it lies."""
+        """The path of the journal."""
         return journal_path(self.cassette)
 
     def __len__(self) -> int:
-        """How many exchanges are in it."""
-        return len(self._marks)
+        """Return the number of exchanges."""
+        return len(self._records)
 
     def __str__(self) -> str:
         count = "1 answer" if len(self) == 1 else f"{len(self)} answers"
         return f"{count} in {self.path}"
 
-    # ------------------------------------------------------------------------- an earlier one
+    # --------------------------------------------------------------------- existing journal
 
-    def look(self) -> Journaled:
+    def read(self) -> JournalContent:
         """Lock and read an existing journal. Raises CassetteInUse and BadCassette."""
         if not os.path.lexists(self.path):
-            return Journaled()
+            return JournalContent()
         try:
-            with self._told():
+            with self._convert_errors():
                 return self._read_locked()
         except BaseException:
-            self._let_go()
+            self._close_file()
             raise
 
-    def _read_locked(self) -> Journaled:
-        self._file = self._locked()
-        found = read_journal(self.path.read_bytes(), str(self.path))
-        self._marks = [(record.start, record.exchange.turn) for record in found.records]
-        self._end = found.end
-        return found
+    def _read_locked(self) -> JournalContent:
+        self._file = self._open_locked()
+        content = read_journal(self.path.read_bytes(), str(self.path))
+        self._records = [(record.start, record.exchange.turn) for record in content.records]
+        self._end = content.end
+        return content
 
     def lock(self) -> None:
         """Lock an existing journal, to overwrite it. Raises CassetteInUse."""
         if os.path.lexists(self.path):
-            with self._told():
-                self._file, self._marks = self._locked(), [(0, None)]  # not thrown away until then
+            with self._convert_errors():
+                self._file, self._records = (
+                    self._open_locked(),
+                    [(0, None)],
+                )  # kept until overwritten
 
-    def go_on(self, found: Journaled, count: int) -> None:
-        """Append to what was found, behind its first `count` records."""
-        assert self._file is not None  # noqa: S101 - it was found by looking
-        assert found.head is not None  # noqa: S101 - else there were no records
-        self.head, self._begun = found.head, True
+    def resume(self, content: JournalContent, count: int) -> None:
+        """Continue after the first *count* records of the *content* that `read` returned."""
+        assert self._file is not None  # noqa: S101 - opened by read
+        assert content.head is not None  # noqa: S101 - else there were no records
+        self.head, self._begun = content.head, True
         self._cut(count)
 
     # ------------------------------------------------------------------------ while recording
@@ -117,46 +126,46 @@ class Journal:
         with self._lock:
             if self._begun:
                 return
-            with self.writing(), self._told():
+            with self.writing(), self._convert_errors():
                 self._begin()
 
     def _begin(self) -> None:
-        """A journal with a head and nothing else, and whoever asks after a crash finds it."""
+        """Start a journal with a head only, which exists even after a crash."""
         if self._file is None:
             self._make_folders()
             self._read_locked()
-        if self._marks and not self.over:
+        if self._records and not self.overwrite:
             raise UnfinishedRecording(
                 f"{self.path} holds answers of another recording of {self.cassette}"
             )
-        self._marks, self._end = [], 0
+        self._records, self._end = [], 0
         os.ftruncate(self._opened(), 0)
-        self._append(of_head(self.head))
+        self._append(head_record(self.head))
         _sync_folder(self.path.parent)
         self._begun = True
 
     def _make_folders(self) -> None:
         missing = [self.cassette.parent, *self.cassette.parent.parents]
-        self._made = [folder for folder in missing if not folder.exists()]
+        self._new_folders = [folder for folder in missing if not folder.exists()]
         self.cassette.parent.mkdir(parents=True, exist_ok=True)
 
     def append(self, number: int, exchange: Exchange) -> None:
-        """Have a finished exchange on the disk, its secrets removed; it was the number-th request.
+        """Write the exchange of request *number*, without secrets, to the disk.
 
-        Raises CannotWrite; then what was there before is still there, and no more.
+        Raises CannotWrite; the journal is then unchanged.
         """
-        with self._lock, self._told():
-            if self._file is not None:  # it may have been stopped meanwhile
+        with self._lock, self._convert_errors():
+            if self._file is not None:  # the recording may have been stopped
                 start = self._end
-                self._append(of_exchange(number, exchange))
-                self._marks.append((start, exchange.turn))
+                self._append(exchange_record(number, exchange))
+                self._records.append((start, exchange.turn))
 
     def _append(self, record: bytes) -> None:
-        file, left = self._opened(), memoryview(record)
+        file, rest = self._opened(), memoryview(record)
         try:
             os.lseek(file, self._end, os.SEEK_SET)
-            while left:
-                left = left[os.write(file, left) :]
+            while rest:
+                rest = rest[os.write(file, rest) :]
             os.fsync(file)
         except BaseException:
             with suppress(OSError):
@@ -164,28 +173,28 @@ class Journal:
             raise
         self._end += len(record)
 
-    # --------------------------------------------------------------------------- taking back
+    # ------------------------------------------------------------------------------ removing
 
-    def forget(self, turn: int, but: int) -> None:
-        """Take a turn back and all after it, `but` for so many of its first exchanges."""
+    def drop_turn(self, turn: int, keep: int) -> None:
+        """Remove a turn and all after it, except for the first *keep* exchanges of the turn."""
         if not self._begun:
             return
-        with self._lock, self._told():
-            first = next((i for i, (_, t) in enumerate(self._marks) if t == turn), len(self))
-            self._cut(first + but)
+        with self._lock, self._convert_errors():
+            first = next((i for i, (_, t) in enumerate(self._records) if t == turn), len(self))
+            self._cut(first + keep)
 
     def _cut(self, count: int) -> None:
-        """Only the first so many records stay."""
+        """Remove all records after the first *count*."""
         if count < len(self):
-            self._end = self._marks[count][0]
-        del self._marks[count:]
+            self._end = self._records[count][0]
+        del self._records[count:]
         if self._file is not None:
             os.ftruncate(self._file, self._end)
             os.fsync(self._file)
 
     @contextmanager
-    def until_written(self) -> Iterator[None]:
-        """The cassette is put in its place inside this context; then the journal goes."""
+    def removed_afterwards(self) -> Iterator[None]:
+        """Remove the journal after the cassette was written inside this context."""
         try:
             yield
         except CannotWrite as error:
@@ -193,32 +202,29 @@ class Journal:
         self.remove()
 
     def remove(self) -> None:
-        """It is not needed any more: the cassette is in its place, or nothing was answered."""
-        with self._lock, self._told():
+        """Delete the journal, and folders that were created for it if they are empty."""
+        with self._lock, self._convert_errors():
             if self._file is not None:
-                _sync_folder(self.path.parent)  # the cassette's name first
+                _sync_folder(self.path.parent)  # the name of the cassette first
                 self.path.unlink()
-                self._let_go()
-            while self._made:
-                with suppress(OSError):  # somebody else's files are there
-                    self._made[0].rmdir()
-                del self._made[0]
+                self._close_file()
+            while self._new_folders:
+                with suppress(OSError):  # not empty
+                    self._new_folders[0].rmdir()
+                del self._new_folders[0]
 
     def close_empty(self) -> None:
-        """Go, where nothing was answered yet; whatever is answered from now on is not kept."""
+        """Remove a journal without exchanges; later exchanges are not written."""
         with self._lock:
-            if self._begun and not self._marks:
+            if self._begun and not self._records:
                 self.remove()
 
     def close(self) -> None:
-        """The recording is over, or given up: what was answered stays; where nothing was, nothing.
-
-        Said twice, the first time counts.
-        """
+        """Close the journal; one without exchanges is removed. Repeated calls have no effect."""
         with self._lock:
-            if not self._marks:
+            if not self._records:
                 self.remove()
-            self._let_go()
+            self._close_file()
 
     # ------------------------------------------------------------------------------- the file
 
@@ -226,45 +232,47 @@ class Journal:
         assert self._file is not None  # noqa: S101 - narrows a union
         return self._file
 
-    def _locked(self) -> int:
-        """The file, opened and ours alone; whoever dies lets go of it."""
+    def _open_locked(self) -> int:
+        """Open and lock the file; the lock ends with the process."""
         while True:
-            file = os.open(self.path, os.O_RDWR | os.O_CREAT | _CLOSED_ELSEWHERE, 0o644)
+            file = os.open(self.path, os.O_RDWR | os.O_CREAT | _CLOSE_ON_EXEC, 0o644)
             try:
                 if fcntl is not None:
                     fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                if _is_there(file, self.path):
+                if _is_same_file(file, self.path):
                     return file
             except BlockingIOError:
                 os.close(file)
-                raise CassetteInUse(f"{self.cassette} is being recorded by somebody else") from None
+                raise CassetteInUse(
+                    f"{self.cassette} is being recorded by another process"
+                ) from None
             except BaseException:
                 os.close(file)
                 raise
-            os.close(file)  # whoever had it removed it meanwhile
+            os.close(file)  # another process removed it meanwhile
 
-    def _let_go(self) -> None:
+    def _close_file(self) -> None:
         if self._file is not None:
             os.close(self._file)
             self._file = None
 
     @contextmanager
-    def _told(self) -> Iterator[None]:
-        """What the disk says, in one message."""
+    def _convert_errors(self) -> Iterator[None]:
+        """Raise CannotWrite for an OSError."""
         try:
             yield
         except OSError as error:
-            kept = f"; what was answered before is in {self.path}" if self._marks else ""
+            kept = f"; what was answered before is in {self.path}" if self._records else ""
             raise CannotWrite(
                 f"{self.cassette} cannot be written: {error.strerror}{kept}"
             ) from None
 
 
-_CLOSED_ELSEWHERE = getattr(os, "O_CLOEXEC", 0)
+_CLOSE_ON_EXEC = getattr(os, "O_CLOEXEC", 0)
 
 
-def _is_there(file: int, path: Path) -> bool:
-    """Whether an opened file still is what its name says."""
+def _is_same_file(file: int, path: Path) -> bool:
+    """Return whether *path* still is the opened file."""
     try:
         return os.path.samestat(os.fstat(file), path.stat())
     except FileNotFoundError:
@@ -272,7 +280,7 @@ def _is_there(file: int, path: Path) -> bool:
 
 
 def _sync_folder(folder: Path) -> None:
-    """Have the names in a folder on the disk, where a folder can be opened."""
+    """Flush the names in a folder to the disk, on platforms where a folder can be opened."""
     with suppress(OSError):
         opened = os.open(folder, os.O_RDONLY)
         try:

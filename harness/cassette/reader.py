@@ -1,4 +1,4 @@
-"""A cassette read from text, ours or another tool's; whatever is wrong with it, by its line."""
+"""The reader of cassettes, ours or another tool's; errors name the line."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from typing import TypeVar
 
 import yaml
 
-from harness.cassette import fast_reader, yamls
+from harness.cassette import fast_reader, safe_yaml
 from harness.cassette.artefacts import NAME
+from harness.cassette.safe_yaml import KeyPath
 from harness.cassette.writer import HARNESS_FORMAT, VCRPY_FORMAT
-from harness.cassette.yamls import Where
 from harness.errors import BadCassette
 from harness.types import (
     Artefact,
@@ -29,39 +29,42 @@ from harness.types import (
 from harness.wire import compact
 
 
-class _Wrong(Exception):
-    """Something in a cassette is not as it should be: where (keys from the top) and what."""
+class _Invalid(Exception):
+    """An invalid value in a cassette: its path and the problem."""
 
-    def __init__(self, where: Where, what: str) -> None:
-        super().__init__(what)
-        self.where = where
-        self.what = what
+    def __init__(self, path: KeyPath, problem: str) -> None:
+        super().__init__(problem)
+        self.path = path
+        self.problem = problem
 
 
 def loads(text: str | bytes, source: str = "") -> Cassette:
-    """Read a cassette, ours or any other of vcrpy's format.
+    """Read a cassette in vcrpy's format.
 
-    Raises BadCassette, naming `source` and the line, for anything that is not one; a file that is
-    empty or was cut off is never taken for a cassette without exchanges.
+    Text in the harness's own form is read by `fast_reader`, all other by PyYAML.
+
+    Raises:
+        BadCassette: The text is not a cassette, is empty or truncated; with *source* and the line.
     """
     try:
         return fast_reader.load(text)
     except fast_reader.NotCanonical:
-        return by_yaml(text, source)
+        return load_yaml(text, source)
 
 
-def by_yaml(text: str | bytes, source: str) -> Cassette:
-    """The same by PyYAML, which reads every form."""
+def load_yaml(text: str | bytes, source: str) -> Cassette:
+    """Read a cassette in any form with PyYAML. Raises BadCassette."""
     try:
-        document = yamls.load(text)
+        document = safe_yaml.load(text)
     except yaml.YAMLError as error:
         raise _not_yaml(error, source) from None
     except (ValueError, RecursionError, OverflowError) as error:
         raise BadCassette(f"not a cassette: {error}", source) from None
     try:
         return _cassette(document)
-    except _Wrong as wrong:
-        raise BadCassette(_told(wrong), source, yamls.line(text, wrong.where)) from None
+    except _Invalid as error:
+        line = safe_yaml.line(text, error.path)
+        raise BadCassette(_message(error), source, line) from None
 
 
 def _not_yaml(error: yaml.YAMLError, source: str) -> BadCassette:
@@ -70,26 +73,26 @@ def _not_yaml(error: yaml.YAMLError, source: str) -> BadCassette:
     return BadCassette(f"not YAML: {problem}", source, mark.line + 1 if mark else None)
 
 
-def _told(wrong: _Wrong) -> str:
-    path = "".join(f"[{key}]" if isinstance(key, int) else f".{key}" for key in wrong.where)
-    return f"{path.lstrip('.')}: {wrong.what}" if path else wrong.what
+def _message(error: _Invalid) -> str:
+    path = "".join(f"[{key}]" if isinstance(key, int) else f".{key}" for key in error.path)
+    return f"{path.lstrip('.')}: {error.problem}" if path else error.problem
 
 
 def _cassette(document: LooseJson) -> Cassette:
     if document is None:
-        raise _Wrong((), "the file is empty; a cassette has the keys interactions and version")
+        raise _Invalid((), "the file is empty; a cassette has the keys interactions and version")
     if not isinstance(document, dict) or "interactions" not in document:
-        raise _Wrong((), "not a vcrpy cassette: the key interactions is missing")
+        raise _Invalid((), "not a vcrpy cassette: the key interactions is missing")
     if "version" not in document:
-        raise _Wrong((), "the file was cut off: the key version, which stands last, is missing")
+        raise _Invalid((), "the file was cut off: the key version, which stands last, is missing")
     if document["version"] != VCRPY_FORMAT:
-        found = document["version"]
-        raise _Wrong(("version",), f"vcrpy format {found!r:.40}; this reads {VCRPY_FORMAT}")
-    travels, provenance = _read_metadata(document.get("metadata"))
-    listed = _expect(document["interactions"], list, ("interactions",))
+        version = document["version"]
+        raise _Invalid(("version",), f"vcrpy format {version!r:.40}; this reads {VCRPY_FORMAT}")
+    metadata, provenance = _read_metadata(document.get("metadata"))
+    interactions = _expect(document["interactions"], list, ("interactions",))
     exchanges = [
-        _exchange(item, ("interactions", i), travels[i] if i < len(travels) else {})
-        for i, item in enumerate(listed)
+        _exchange(item, ("interactions", i), metadata[i] if i < len(metadata) else {})
+        for i, item in enumerate(interactions)
     ]
     return Cassette(tuple(exchanges), provenance)
 
@@ -103,20 +106,20 @@ def _read_metadata(metadata: LooseJson) -> tuple[list[LooseJson], Provenance]:
         return [], Provenance()
     facts = _expect(ours, dict, _METADATA)
     if facts.get("format") != HARNESS_FORMAT:
-        found = facts.get("format")
-        raise _Wrong(
+        version = facts.get("format")
+        raise _Invalid(
             (*_METADATA, "format"),
-            f"harness format {found!r:.40}; this reads {HARNESS_FORMAT}: record anew",
+            f"harness format {version!r:.40}; this reads {HARNESS_FORMAT}: record anew",
         )
-    travels = _expect(facts.get("exchanges", []), list, (*_METADATA, "exchanges"))
-    return travels, _provenance(facts)
+    exchanges = _expect(facts.get("exchanges", []), list, (*_METADATA, "exchanges"))
+    return exchanges, _provenance(facts)
 
 
 def _provenance(facts: dict[str, LooseJson]) -> Provenance:
     origin = facts.get("recorded_from", Origin.UNKNOWN.value)
     if origin not in [o.value for o in Origin]:
         allowed = ", ".join(o.value for o in Origin)
-        raise _Wrong((*_METADATA, "recorded_from"), f"{origin!r:.40}; allowed: {allowed}")
+        raise _Invalid((*_METADATA, "recorded_from"), f"{origin!r:.40}; allowed: {allowed}")
     sdk = _expect(facts.get("sdk", {}), dict, (*_METADATA, "sdk"))
     return Provenance(
         recorded_from=Origin(origin),
@@ -133,8 +136,8 @@ def _provenance(facts: dict[str, LooseJson]) -> Provenance:
 
 
 def _sdk(sdk: dict[str, LooseJson]) -> Sdk:
-    where = (*_METADATA, "sdk")
-    return Sdk(*(_word(sdk.get(name, ""), (*where, name)) for name in ("name", "version")))
+    path = (*_METADATA, "sdk")
+    return Sdk(*(_word(sdk.get(name, ""), (*path, name)) for name in ("name", "version")))
 
 
 def _text_at(facts: dict[str, LooseJson], name: str) -> str:
@@ -142,76 +145,75 @@ def _text_at(facts: dict[str, LooseJson], name: str) -> str:
 
 
 def _strings(facts: dict[str, LooseJson], name: str) -> tuple[str, ...]:
-    where = (*_METADATA, name)
-    listed = _expect(facts.get(name, []), list, where)
-    return tuple(_word(item, (*where, i)) for i, item in enumerate(listed))
+    path = (*_METADATA, name)
+    listed = _expect(facts.get(name, []), list, path)
+    return tuple(_word(item, (*path, i)) for i, item in enumerate(listed))
 
 
-def _exchange(item: LooseJson, where: Where, travel: LooseJson) -> Exchange:
-    request = _expect(_key(item, "request", where), dict, (*where, "request"))
-    response = _expect(_key(item, "response", where), dict, (*where, "response"))
-    told = travel if isinstance(travel, dict) else {}
+def _exchange(item: LooseJson, path: KeyPath, metadata: LooseJson) -> Exchange:
+    request = _expect(_key(item, "request", path), dict, (*path, "request"))
+    response = _expect(_key(item, "response", path), dict, (*path, "response"))
+    facts = metadata if isinstance(metadata, dict) else {}
     return Exchange(
-        request=_request(request, (*where, "request")),
-        response=_response(response, (*where, "response")),
-        timing=_timing(told),
-        chunks=_chunks(told.get("chunks")),
-        turn=told["turn"] if type(told.get("turn")) is int else None,
-        key=told["key"] if isinstance(told.get("key"), str) else "",
+        request=_request(request, (*path, "request")),
+        response=_response(response, (*path, "response")),
+        timing=_timing(facts),
+        chunks=_chunks(facts.get("chunks")),
+        turn=facts["turn"] if type(facts.get("turn")) is int else None,
+        key=facts["key"] if isinstance(facts.get("key"), str) else "",
     )
 
 
-def _request(request: dict[str, LooseJson], where: Where) -> Request:
+def _request(request: dict[str, LooseJson], path: KeyPath) -> Request:
     return Request(
-        method=_word(_key(request, "method", where), (*where, "method")),
-        uri=_word(_key(request, "uri", where), (*where, "uri")),
-        headers=_headers(request.get("headers"), (*where, "headers")),
-        body=_bytes(request.get("body"), (*where, "body")),
+        method=_word(_key(request, "method", path), (*path, "method")),
+        uri=_word(_key(request, "uri", path), (*path, "uri")),
+        headers=_headers(request.get("headers"), (*path, "headers")),
+        body=_bytes(request.get("body"), (*path, "body")),
     )
 
 
-def _response(response: dict[str, LooseJson], where: Where) -> Response:
-    status = _expect(_key(response, "status", where), dict, (*where, "status"))
-    code = _expect(_key(status, "code", (*where, "status")), int, (*where, "status", "code"))
-    body = _expect(_key(response, "body", where), dict, (*where, "body"))
+def _response(response: dict[str, LooseJson], path: KeyPath) -> Response:
+    status = _expect(_key(response, "status", path), dict, (*path, "status"))
+    code = _expect(_key(status, "code", (*path, "status")), int, (*path, "status", "code"))
+    body = _expect(_key(response, "body", path), dict, (*path, "body"))
     return Response(
         status=code,
-        reason=_word(status.get("message") or "", (*where, "status", "message")),
-        headers=_headers(response.get("headers"), (*where, "headers")),
-        body=_bytes(body.get("string"), (*where, "body", "string")),
-        artefact=_artefact(body, (*where, "body")) if "artefact" in body else None,
+        reason=_word(status.get("message") or "", (*path, "status", "message")),
+        headers=_headers(response.get("headers"), (*path, "headers")),
+        body=_bytes(body.get("string"), (*path, "body", "string")),
+        artefact=_artefact(body, (*path, "body")) if "artefact" in body else None,
     )
 
 
-def _artefact(body: dict[str, LooseJson], where: Where) -> Artefact:
-    """The file that is the body. Its name is not trusted: it may be nothing but a hash."""
-    name = _word(body["artefact"], (*where, "artefact"))
+def _artefact(body: dict[str, LooseJson], path: KeyPath) -> Artefact:
+    """Return the artefact. Its name has to be a bare `<sha256>.<extension>` (no path traversal)."""
+    name = _word(body["artefact"], (*path, "artefact"))
     if not NAME.fullmatch(name):
-        said = f"{name!r:.80} is not the name of an artefact, <sha256>.<ending>: record anew"
-        raise _Wrong((*where, "artefact"), said)
+        problem = f"{name!r:.80} is not the name of an artefact, <sha256>.<ending>: record anew"
+        raise _Invalid((*path, "artefact"), problem)
     if body.get("string"):
-        raise _Wrong((*where, "string"), "a body is text or an artefact, not both: record anew")
-    size = _expect(_key(body, "size", where), int, (*where, "size"))
+        raise _Invalid((*path, "string"), "a body is text or an artefact, not both: record anew")
+    size = _expect(_key(body, "size", path), int, (*path, "size"))
     if size < 0:
-        raise _Wrong((*where, "size"), f"should be a number of bytes, not {size}")
+        raise _Invalid((*path, "size"), f"should be a number of bytes, not {size}")
     return Artefact(name, size)
 
 
-def _timing(told: dict[str, LooseJson]) -> Timing | None:
+def _timing(facts: dict[str, LooseJson]) -> Timing | None:
     try:
-        started = datetime.fromisoformat(told["started_at"]).timestamp()
-        first_byte, total = float(told["first_byte"]), float(told["total"])
-        arrived = _arrived(told.get("arrived"))
+        started = datetime.fromisoformat(facts["started_at"]).timestamp()
+        first_byte, total = float(facts["first_byte"]), float(facts["total"])
+        arrived = _arrived(facts.get("arrived"))
     except (KeyError, TypeError, ValueError, OverflowError):
         return None
-    sane = all(isfinite(time) and time >= 0 for time in (first_byte, total, *arrived))
-    return Timing(started, first_byte, total, arrived) if sane else None
+    is_valid = all(isfinite(time) and time >= 0 for time in (first_byte, total, *arrived))
+    return Timing(started, first_byte, total, arrived) if is_valid else None
 
 
 def _arrived(seconds: LooseJson) -> tuple[float, ...]:
-    """When chunks came; older cassettes do not say."""
-    told = seconds if isinstance(seconds, list) else []
-    return tuple(float(second) for second in told)
+    """Return the arrival times of chunks, which older cassettes do not have."""
+    return tuple(map(float, seconds if isinstance(seconds, list) else []))
 
 
 def _chunks(chunks: LooseJson) -> tuple[int, ...]:
@@ -219,65 +221,63 @@ def _chunks(chunks: LooseJson) -> tuple[int, ...]:
     return tuple(size for size in sizes if isinstance(size, int) and size > 0)
 
 
-def _headers(headers: LooseJson, where: Where) -> tuple[tuple[str, str], ...]:
-    found = _expect({} if headers is None else headers, dict, where)
+def _headers(headers: LooseJson, path: KeyPath) -> tuple[tuple[str, str], ...]:
     pairs = []
-    for name, values in found.items():
-        word = _word(name, where)
-        here = (*where, word)
+    for name, values in _expect({} if headers is None else headers, dict, path).items():
+        word = _word(name, path)
+        here = (*path, word)
         listed = values if isinstance(values, list) else [values]
         pairs += [(word, _word(value, here)) for value in listed]
     return tuple(pairs)
 
 
-def _word(value: LooseJson, where: Where) -> str:
-    """A short text; a number is taken for one, as people leave out quotes."""
+def _word(value: LooseJson, path: KeyPath) -> str:
+    """Return a short text; numbers and dates are accepted, as people leave out quotes."""
     if type(value) is str:
         return value
     if isinstance(value, bytes):
         return value.decode("latin-1")
     if isinstance(value, float | date) or type(value) is int:
         return str(value)
-    raise _Wrong(where, f"should be text, not {type(value).__name__}")
+    raise _Invalid(path, f"should be text, not {type(value).__name__}")
 
 
-def _bytes(body: LooseJson, where: Where) -> bytes:
+def _bytes(body: LooseJson, path: KeyPath) -> bytes:
     if body is None:
         return b""
     if isinstance(body, str):
         return body.encode("utf-8", "surrogatepass")
     if isinstance(body, dict | list):
-        return _json(body, where)
-    return _expect(body, bytes, where)
+        return _json(body, path)
+    return _expect(body, bytes, path)
 
 
-def _json(body: LooseJson, where: Where) -> bytes:
-    """A JSON body that a recorder wrote as YAML, for readers; what travelled was JSON."""
+def _json(body: LooseJson, path: KeyPath) -> bytes:
+    """Return the JSON of a body that another tool wrote as YAML, for readability."""
     try:
-        return compact(body, allow_nan=False, default=_day).encode()
+        return compact(body, allow_nan=False, default=_date).encode()
     except (TypeError, ValueError) as error:
-        raise _Wrong(where, f"a body written as YAML has to be JSON: {error}") from None
+        raise _Invalid(path, f"a body written as YAML has to be JSON: {error}") from None
 
 
-def _day(value: object) -> str:
-    """YAML takes a date for more than the text it is in JSON."""
+def _date(value: object) -> str:
+    """Return the text of a date, which YAML converts."""
     if not isinstance(value, date):
         raise TypeError(f"{type(value).__name__} is not")
     return str(value)
 
 
-def _key(mapping: LooseJson, name: str, where: Where) -> LooseJson:
-    found = _expect(mapping, dict, where)
-    if name not in found:
-        raise _Wrong(where, f"the key {name} is missing")
-    return found[name]
+def _key(mapping: LooseJson, name: str, path: KeyPath) -> LooseJson:
+    if name not in _expect(mapping, dict, path):
+        raise _Invalid(path, f"the key {name} is missing")
+    return mapping[name]
 
 
 T = TypeVar("T")
 _NAMES: Mapping[type, str] = {dict: "a mapping", list: "a list", int: "a number", bytes: "text"}
 
 
-def _expect(value: LooseJson, kind: type[T], where: Where) -> T:
+def _expect(value: LooseJson, kind: type[T], path: KeyPath) -> T:
     if not isinstance(value, kind) or isinstance(value, bool):
-        raise _Wrong(where, f"should be {_NAMES[kind]}, not {type(value).__name__}")
+        raise _Invalid(path, f"should be {_NAMES[kind]}, not {type(value).__name__}")
     return value

@@ -1,4 +1,4 @@
-"""Files on the disk: where a cassette lives, and how one is put in place whole or not at all."""
+"""Cassette files: their names, reading them, and writing them atomically."""
 
 from __future__ import annotations
 
@@ -6,51 +6,56 @@ import os
 import re
 import stat
 import tempfile
-import threading
-from collections import OrderedDict
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
-from dataclasses import dataclass, field
-from functools import partial
+from dataclasses import dataclass
+from functools import lru_cache, partial
 from pathlib import Path
 
-from harness.cassette import FOLDER, Written, is_of, line_of, loads, put_back
+from harness.cassette.artefacts import (
+    FOLDER,
+    CassetteFiles,
+    artefact_line,
+    has_hash,
+    with_artefacts,
+)
+from harness.cassette.reader import loads
 from harness.errors import BadCassette, CannotWrite, HarnessError, NoCassette
 from harness.types import Artefact, Cassette, Target
 
 LARGEST = 256 * 2**20
-"""A larger file is not taken for a cassette or an artefact, in bytes."""
+"""The largest cassette or artefact that is read or written, in bytes."""
 
 
 @dataclass(frozen=True, slots=True)
 class Store:
     """A folder of cassettes: `<scenario>/<provider>-<model>.yaml`.
 
-    A second recording of the same lies beside the first, as `<provider>-<model>~2.yaml`: no name
-    of a target has that sign. `repeat` says which of them this is a folder of, from 1.
+    Further recordings of the same scenario and target are repeats, `<provider>-<model>~2.yaml`: the
+    slug of a target has no `~`. `repeat` is the number of the recordings in this store, from 1.
     """
 
     folder: Path
     repeat: int = 1
 
     def path(self, scenario: str, target: Target) -> Path:
-        """Where the cassette of a scenario with a target lives."""
+        """Return the path of the cassette of a scenario and target."""
         number = f"{REPEAT}{self.repeat}" if self.repeat > 1 else ""
         return self.folder / scenario / f"{target.slug}{number}.yaml"
 
     def repeats(self, scenario: str, target: Target) -> tuple[int, ...]:
-        """The numbers of the recordings that lie beside the first one."""
+        """Return the numbers of the repeats beside the first recording."""
         return tuple(repeats_of(self.path(scenario, target)))
 
     def writing(self) -> AbstractContextManager[None]:
-        """The context in which files are made here; entering it raises where none may be made."""
+        """Return the context in which a file is written; subclasses may refuse to enter it."""
         return nullcontext()
 
     def when_stopped(self, do: Callable[[], None]) -> None:
-        """Have something done if the work in this folder is stopped; nobody stops a plain one."""
+        """Have *do* called when work is stopped; this store is never stopped."""
 
     def load(self, scenario: str, target: Target) -> Cassette:
-        """A cassette that was recorded. Raises NoCassette, or BadCassette if it cannot be read."""
+        """Read the cassette of a scenario and target. Raises NoCassette and BadCassette."""
         path = self.path(scenario, target)
         if not os.path.lexists(path):
             raise NoCassette(
@@ -61,162 +66,146 @@ class Store:
 
 
 REPEAT = "~"
-"""Stands before the number of a repeat in the name of its file."""
+"""The separator before the number of a repeat in its file name."""
 
-_REPEATED = re.compile(rf"(.+){REPEAT}([2-9]|[1-9][0-9]+)\.yaml")
+_REPEAT_NAME = re.compile(rf"(.+){REPEAT}([2-9]|[1-9][0-9]+)\.yaml")
 
 
 def repeats_of(first: Path) -> dict[int, Path]:
-    """The repeats of a recording by their numbers, in order; none of a repeat itself."""
-    found = {}
+    """Return the repeats of the recording at *first*, by number in order."""
+    repeats = {}
     for path in first.parent.glob("*.yaml") if first.parent.is_dir() else ():
-        named = _REPEATED.fullmatch(path.name)
-        if named and f"{named.group(1)}.yaml" == first.name:
-            found[int(named.group(2))] = path
-    return dict(sorted(found.items()))
+        match = _REPEAT_NAME.fullmatch(path.name)
+        if match and f"{match[1]}.yaml" == first.name:
+            repeats[int(match[2])] = path
+    return dict(sorted(repeats.items()))
 
 
 def is_repeat(path: Path) -> bool:
-    """Whether a file is a repeat of a recording that lies beside it."""
-    named = _REPEATED.fullmatch(path.name)
-    return named is not None and path.with_name(f"{named.group(1)}.yaml").exists()
+    """Return whether a file is a repeat of a recording beside it."""
+    match = _REPEAT_NAME.fullmatch(path.name)
+    return match is not None and path.with_name(f"{match[1]}.yaml").exists()
+
+
+# --------------------------------------------------------------------------------- reading
 
 
 def read(path: Path) -> Cassette:
-    """Read one cassette file, its artefacts put back in their places.
-
-    Raises BadCassette, naming the file, for anything else.
-    """
+    """Read a cassette with its artefacts. Raises BadCassette."""
     content = _content(path)
-    return put_back(_loaded(content, path), partial(_artefact, path, content))
+    return with_artefacts(_loads(content, path), partial(_read_artefact, path, content))
 
 
 def read_text_only(path: Path) -> Cassette:
-    """Read a cassette file away from its artefacts, as git hands over an old one: these are named
-    in their answers, whose bodies are empty. Raises BadCassette."""
+    """Read a cassette without artefacts, whose bodies are left empty. Raises BadCassette."""
     return loads(_content(path), str(path))
 
 
-@dataclass
-class _Remembered:
-    """Cassettes by the very bytes they were read from, so that nothing stale is ever given out.
-
-    Up to `room` bytes of text are kept, the last used ones; nobody has to know of it.
-    """
-
-    room: int
-    _known: OrderedDict[bytes, Cassette] = field(init=False, default_factory=OrderedDict)
-    _used: int = field(init=False, default=0)
-    _lock: threading.Lock = field(init=False, default_factory=threading.Lock)
-
-    def get(self, content: bytes) -> Cassette | None:
-        """The cassette that was read from this text, if it is remembered."""
-        with self._lock:
-            if content not in self._known:
-                return None
-            self._known.move_to_end(content)
-            return self._known[content]
-
-    def keep(self, content: bytes, cassette: Cassette) -> None:
-        """Remember what was read, in place of what nobody asked for the longest."""
-        with self._lock:
-            if content in self._known or len(content) > self.room:
-                return
-            self._known[content] = cassette
-            self._used += len(content)
-            while self._used > self.room:
-                self._used -= len(self._known.popitem(last=False)[0])
+def _loads(content: bytes, path: Path) -> Cassette:
+    return _cached_loads(content, str(path)) if len(content) < 2**20 else loads(content, str(path))
 
 
-_REMEMBERED = _Remembered(room=16 * 2**20)
-
-
-def _loaded(content: bytes, path: Path) -> Cassette:
-    cassette = _REMEMBERED.get(content)
-    if cassette is None:
-        cassette = loads(content, str(path))
-        _REMEMBERED.keep(content, cassette)
-    return cassette
+_cached_loads = lru_cache(maxsize=16)(loads)
+"""Cached by the content, so that a changed file is read again: tests replay a cassette often."""
 
 
 def _content(path: Path) -> bytes:
     try:
-        found = path.stat()
-        if not stat.S_ISREG(found.st_mode):
+        status = path.stat()
+        if not stat.S_ISREG(status.st_mode):
             raise BadCassette("cannot be read: not a file", path)
-        if found.st_size > LARGEST:
+        if status.st_size > LARGEST:
             raise BadCassette(f"larger than {LARGEST // 2**20} MiB", path)
         return path.read_bytes()
     except OSError as error:
         raise BadCassette(f"cannot be read: {error.strerror}", path) from None
 
 
-def _artefact(cassette: Path, content: bytes, number: int, named: Artefact) -> bytes:
-    """The artefact that an exchange names; whatever else may lie there, it is told by its line."""
-    file = cassette.parent / FOLDER / named.name
+def _read_artefact(cassette: Path, content: bytes, index: int, artefact: Artefact) -> bytes:
+    """Read an artefact of the exchange at *index*. Raises BadCassette with the exchange's line."""
+    file = cassette.parent / FOLDER / artefact.name
     try:
-        amiss, body = _fetched(file, named)
+        problem, body = _artefact_body(file, artefact)
     except OSError as error:
-        amiss, body = f"cannot be read: {error.strerror}", b""
-    if amiss:
-        told = f"the artefact {FOLDER}/{named.name} {amiss}; restore it, or record anew"
-        raise BadCassette(told, cassette, line_of(content, number))
+        problem, body = f"cannot be read: {error.strerror}", b""
+    if problem:
+        message = f"the artefact {FOLDER}/{artefact.name} {problem}; restore it, or record anew"
+        raise BadCassette(message, cassette, artefact_line(content, index))
     return body
 
 
-def _fetched(file: Path, named: Artefact) -> tuple[str, bytes]:
-    """What is wrong with a file, if anything, and its bytes.
+def _artefact_body(file: Path, artefact: Artefact) -> tuple[str, bytes]:
+    """Return what is wrong with an artefact's file, or "", and its bytes.
 
-    The name holds nothing but a hash, so it leads nowhere else; a link may, but only to the bytes
-    that the cassette names.
+    The file may be a link, since its bytes have to have the hash in the cassette.
     """
     if not file.exists():
         return "is missing", b""
-    found = file.stat()
-    if not stat.S_ISREG(found.st_mode):
+    status = file.stat()
+    if not stat.S_ISREG(status.st_mode):
         return "is not a file", b""
-    if found.st_size > LARGEST:
+    if status.st_size > LARGEST:
         return f"is larger than {LARGEST // 2**20} MiB", b""
     body = file.read_bytes()
-    if len(body) != named.size:
-        return f"was altered: it has {len(body)} bytes, not {named.size}", b""
-    return ("", body) if is_of(named.name, body) else ("was altered: its hash is another", b"")
+    if len(body) != artefact.size:
+        return f"was altered: it has {len(body)} bytes, not {artefact.size}", b""
+    return ("", body) if has_hash(artefact.name, body) else ("was altered: its hash differs", b"")
 
 
-def put_cassette(path: Path, cassette: Written) -> None:
-    """Write a cassette, its artefacts first: it never names what is not there.
+def find(paths: list[Path]) -> list[Path]:
+    """Return every cassette among *paths*; folders are searched, in sorted order.
 
-    Raises CannotWrite; what was there before is then untouched.
+    Raises:
+        HarnessError: A path does not exist, or a folder has no cassettes.
     """
-    for name, body in cassette.artefacts.items():
-        _put_artefact(path.parent / FOLDER / name, body)
-    put(path, cassette.text)
+    cassettes: list[Path] = []
+    for path in paths:
+        if not path.exists():
+            raise HarnessError(f"{path}: there is no such file or folder")
+        inside = sorted(path.rglob("*.yaml")) if path.is_dir() else [path]
+        if not inside:
+            raise HarnessError(f"{path}: no cassette (*.yaml) in this folder")
+        cassettes += inside
+    return cassettes
 
 
-def _put_artefact(path: Path, body: bytes) -> None:
-    """Write a file that is named by its bytes; nothing, if it is there already."""
+# --------------------------------------------------------------------------------- writing
+
+
+def write_cassette(path: Path, files: CassetteFiles) -> None:
+    """Write a cassette after its artefacts, so that it never refers to a missing one.
+
+    Raises CannotWrite; an existing cassette is then unchanged.
+    """
+    for name, body in files.artefacts.items():
+        _write_artefact(path.parent / FOLDER / name, body)
+    write_text(path, files.text)
+
+
+def _write_artefact(path: Path, body: bytes) -> None:
+    """Write an artefact unless it exists already."""
     if len(body) > LARGEST:
         raise CannotWrite(f"{path} cannot be written: larger than {LARGEST // 2**20} MiB")
     with suppress(OSError):
-        found = path.stat()
-        same = stat.S_ISREG(found.st_mode) and found.st_size == len(body)
-        if same and path.read_bytes() == body:
+        status = path.stat()
+        is_same_size = stat.S_ISREG(status.st_mode) and status.st_size == len(body)
+        if is_same_size and path.read_bytes() == body:
             return
-    _put(path, body)
+    _write(path, body)
 
 
-def put(path: Path, text: str) -> None:
-    """Write a file so that at every moment the old or the new one is there, and whole.
+def write_text(path: Path, text: str) -> None:
+    """Write a file atomically: at every moment the old or the new file is complete.
 
-    Raises CannotWrite where the disk refuses; then what was there before is untouched.
+    Raises CannotWrite; an existing file is then unchanged.
     """
-    _put(path, text.encode())
+    _write(path, text.encode())
 
 
-def _put(path: Path, content: bytes) -> None:
+def _write(path: Path, content: bytes) -> None:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        with _beside(path) as file:
+        with _temporary_file(path) as file:
             file.write_bytes(content)
             _sync(file)
             file.replace(path)
@@ -225,8 +214,8 @@ def _put(path: Path, content: bytes) -> None:
 
 
 @contextmanager
-def _beside(path: Path) -> Iterator[Path]:
-    """A name in the same folder, for a file that does not outlive a failure."""
+def _temporary_file(path: Path) -> Iterator[Path]:
+    """Create a file beside *path*, and delete it afterwards unless it was renamed."""
     handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".new")
     os.fchmod(handle, 0o644)
     os.close(handle)
@@ -238,22 +227,6 @@ def _beside(path: Path) -> Iterator[Path]:
 
 
 def _sync(file: Path) -> None:
-    """Have the bytes on the disk before the name points at them."""
+    """Flush a file to the disk, before it is renamed."""
     with file.open("rb") as opened:
         os.fsync(opened.fileno())
-
-
-def find(paths: list[Path]) -> list[Path]:
-    """Every cassette file among `paths`, folders searched; sorted.
-
-    Raises HarnessError for a path that is not there and for a folder without cassettes.
-    """
-    found: list[Path] = []
-    for path in paths:
-        if not path.exists():
-            raise HarnessError(f"{path}: there is no such file or folder")
-        inside = sorted(path.rglob("*.yaml")) if path.is_dir() else [path]
-        if not inside:
-            raise HarnessError(f"{path}: no cassette (*.yaml) in this folder")
-        found += inside
-    return found

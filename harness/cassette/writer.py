@@ -1,18 +1,19 @@
-"""A cassette as text that stock vcrpy reads."""
+"""The writer of cassettes: YAML that vcrpy reads."""
 
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from typing import Any
 
-from harness.cassette.yamls import OneLine, dump
-from harness.types import Cassette, Exchange, LooseJson, Response
+from harness.cassette.safe_yaml import FlowList, dump
+from harness.types import Cassette, Exchange, Response
 
 VCRPY_FORMAT = 1
 HARNESS_FORMAT = 1
 
 
 def dumps(cassette: Cassette) -> str:
-    """A cassette as YAML that stock vcrpy reads; Chinese as Chinese, streams as literal blocks."""
+    """Return *cassette* as YAML that vcrpy reads; Chinese is not escaped, streams are blocks."""
     document = {
         "metadata": {"harness": _metadata(cassette)},
         "interactions": [_interaction(exchange) for exchange in cassette.exchanges],
@@ -21,83 +22,82 @@ def dumps(cassette: Cassette) -> str:
     return dump(document)
 
 
-def _metadata(cassette: Cassette) -> dict[str, LooseJson]:
-    told = cassette.provenance
-    facts = {
+def _metadata(cassette: Cassette) -> dict[str, Any]:
+    provenance = cassette.provenance
+    sdk = provenance.sdk
+    values = {
         "format": HARNESS_FORMAT,
-        "recorded_from": told.recorded_from.value,
-        "recorded_at": told.recorded_at,
-        "scenario": told.scenario,
-        "target": told.target,
-        "address": told.address,
-        "test": told.test,
-        "note": told.note,
-        "sdk": {"name": told.sdk.name, "version": told.sdk.version} if told.sdk else None,
-        "script": list(told.script),
-        "volatile": list(told.volatile),
+        "recorded_from": provenance.recorded_from.value,
+        "recorded_at": provenance.recorded_at,
+        "scenario": provenance.scenario,
+        "target": provenance.target,
+        "address": provenance.address,
+        "test": provenance.test,
+        "note": provenance.note,
+        "sdk": {"name": sdk.name, "version": sdk.version} if sdk else None,
+        "script": list(provenance.script),
+        "volatile": list(provenance.volatile),
     }
-    kept: dict[str, LooseJson] = {name: fact for name, fact in facts.items() if fact}
-    kept["exchanges"] = [_travel(exchange) for exchange in cassette.exchanges]
-    return kept
+    metadata: dict[str, Any] = {name: value for name, value in values.items() if value}
+    metadata["exchanges"] = [_exchange_metadata(exchange) for exchange in cassette.exchanges]
+    return metadata
 
 
-def _travel(exchange: Exchange) -> dict[str, LooseJson]:
-    """What vcrpy has no room for: the turn, the times, the chunks, whose key it was."""
-    told: dict[str, LooseJson] = {}
+def _exchange_metadata(exchange: Exchange) -> dict[str, Any]:
+    """Return what vcrpy has no fields for: the turn, times, chunks and key fingerprint."""
+    timing = exchange.timing
+    metadata: dict[str, Any] = {}
     if exchange.turn is not None:
-        told["turn"] = exchange.turn
-    if exchange.timing is not None:
-        told["started_at"] = _when(exchange.timing.start)
-        told["first_byte"] = round(exchange.timing.first_byte, 6)
-        told["total"] = round(exchange.timing.total, 6)
+        metadata["turn"] = exchange.turn
+    if timing is not None:
+        start = datetime.fromtimestamp(timing.start, UTC)
+        metadata["started_at"] = start.isoformat(timespec="microseconds")
+        metadata["first_byte"] = round(timing.first_byte, 6)
+        metadata["total"] = round(timing.total, 6)
     if exchange.chunks:
-        told["chunks"] = OneLine(exchange.chunks)
-    if exchange.timing is not None and exchange.timing.arrived:
-        told["arrived"] = OneLine(round(seconds, 4) for seconds in exchange.timing.arrived)
+        metadata["chunks"] = FlowList(exchange.chunks)
+    if timing is not None and timing.arrived:
+        metadata["arrived"] = FlowList(round(seconds, 4) for seconds in timing.arrived)
     if exchange.key:
-        told["key"] = exchange.key
-    return told
+        metadata["key"] = exchange.key
+    return metadata
 
 
-def _when(seconds: float) -> str:
-    return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="microseconds")
-
-
-def _interaction(exchange: Exchange) -> dict[str, LooseJson]:
+def _interaction(exchange: Exchange) -> dict[str, Any]:
     request, response = exchange.request, exchange.response
     return {
         "request": {
             "method": request.method,
             "uri": request.uri,
-            "body": _written(request.body) if request.body else None,
-            "headers": _listed(request.headers),
+            "body": _scalar(request.body) if request.body else None,
+            "headers": _header_lists(request.headers),
         },
         "response": {
             "status": {"code": response.status, "message": response.reason},
-            "headers": _listed(response.headers),
-            "body": _answered(response),
+            "headers": _header_lists(response.headers),
+            "body": _response_body(response),
         },
     }
 
 
-def _answered(response: Response) -> dict[str, LooseJson]:
-    """Stock vcrpy looks at `string` alone, and carries the other keys along."""
-    told: dict[str, LooseJson] = {"string": _written(response.body)}
+def _response_body(response: Response) -> dict[str, Any]:
+    """Return the body's mapping; vcrpy reads its key `string` only."""
+    body: dict[str, Any] = {"string": _scalar(response.body)}
     if response.artefact is not None:
-        told |= {"artefact": response.artefact.name, "size": response.artefact.size}
-    return told
+        body |= {"artefact": response.artefact.name, "size": response.artefact.size}
+    return body
 
 
-def _written(body: bytes) -> str | bytes:
-    """Text where it is text, else bytes, which YAML writes as base64."""
+def _scalar(body: bytes) -> str | bytes:
+    """Return text where *body* is UTF-8, else bytes, which YAML writes as base64."""
     try:
         return body.decode("utf-8")
     except UnicodeDecodeError:
         return body
 
 
-def _listed(headers: tuple[tuple[str, str], ...]) -> dict[str, list[str]]:
-    listed: dict[str, list[str]] = {}
+def _header_lists(headers: tuple[tuple[str, str], ...]) -> dict[str, list[str]]:
+    lists: dict[str, list[str]] = {}
     for name, value in headers:
-        listed.setdefault(name, []).append(value)
-    return listed
+        lists.setdefault(name, []).append(value)
+    return lists

@@ -198,12 +198,12 @@ class Files:
 
     def write(self, report: Report) -> None:
         """Write a report to each of them. Raises CannotWrite."""
-        from harness.cassette.store import put
+        from harness.cassette.store import write_text
         from harness.report import FILES
 
         for name, path in (("junit", self.junit), ("html", self.html)):
             if path is not None:
-                put(path, FILES[name](report))
+                write_text(path, FILES[name](report))
         if self.folder is not None:
             from harness.report.folder import write_folder
 

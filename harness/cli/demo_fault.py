@@ -10,8 +10,8 @@ from harness import recordings
 from harness.analysis.fault import TranscriptFault
 from harness.analysis.transcript import AnalyzedTranscript
 from harness.batch import Job
-from harness.cassette import written
-from harness.cassette.store import Store, put_cassette
+from harness.cassette import to_files
+from harness.cassette.store import Store, write_cassette
 from harness.drift import Drift, Verdict, run
 from harness.faults.answers import count_as_string
 from harness.faults.registry import injected
@@ -82,7 +82,7 @@ def _told(
     path = into / original.parent.name / original.name
     note = f"made by harness demo, not recorded; broken on purpose: {fault.description}"
     provenance = replace(mutant.provenance, note=note)
-    put_cassette(path, written(Cassette(tuple(mutant.exchanges()), provenance)))
+    write_cassette(path, to_files(Cassette(tuple(mutant.exchanges()), provenance)))
     report = check_report([path], progress)
     criteria = run.project_criteria(None)
     watch = run.compare_folders(original, path, criteria, Verdict.BREAKING, progress)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import subprocess
 from pathlib import Path, PurePath
 
-from harness.cassette.store import put
+from harness.cassette.store import write_text
 from harness.errors import HarnessError
 
 ATTRIBUTES = ".gitattributes"
@@ -22,7 +22,7 @@ def install(folder: Path, cassettes: Path) -> str:
     line, lines = _line(root, folder, cassettes), _lines(root)
     if line in lines:
         return f"git diff shows cassettes as conversations; {ATTRIBUTES} says so already"
-    put(root / ATTRIBUTES, "".join(f"{told}\n" for told in [*lines, line]))
+    write_text(root / ATTRIBUTES, "".join(f"{told}\n" for told in [*lines, line]))
     return f"git diff shows cassettes as conversations; commit {root / ATTRIBUTES}"
 
 
@@ -32,7 +32,7 @@ def uninstall(folder: Path, cassettes: Path) -> str:
     _git(root, "config", "--unset-all", _SETTING[0], allowed=(0, 5))  # 5: it was not there
     line, lines = _line(root, folder, cassettes), _lines(root)
     if line in lines:
-        put(root / ATTRIBUTES, "".join(f"{told}\n" for told in lines if told != line))
+        write_text(root / ATTRIBUTES, "".join(f"{told}\n" for told in lines if told != line))
     return "git diff shows cassettes as the text they are"
 
 

@@ -48,7 +48,7 @@ def report(
     """
     from harness import batch, recordings
     from harness.cassette.period import period
-    from harness.cassette.store import Store, put
+    from harness.cassette.store import Store, write_text
     from harness.report import FILES, NAMES
     from harness.report.build import replay_report
     from harness.report.folder import write_folder
@@ -60,7 +60,7 @@ def report(
     with progress() as told:
         made = replay_report(todo, store, told, "Report", jobs)
     if out.suffix in (".html", ".htm"):
-        put(out, FILES["html"](made))
+        write_text(out, FILES["html"](made))
         typer.echo(str(out))
     else:
         write_folder(made, out)

@@ -12,7 +12,7 @@ from typing import Any
 
 import yaml
 
-from harness.cassette import yamls
+from harness.cassette import safe_yaml
 from harness.contracts import words
 from harness.contracts.clause import Spot, spot
 from harness.contracts.contract import Contract, Source
@@ -135,7 +135,7 @@ def _shorter(told: Mapping[str, int]) -> dict[str, int]:
 class _Wrong(Exception):
     """Something in a contract is not as it should be: where (keys from the top) and what."""
 
-    def __init__(self, where: yamls.Where, what: str) -> None:
+    def __init__(self, where: safe_yaml.KeyPath, what: str) -> None:
         super().__init__(what)
         self.where = where
         self.what = what
@@ -144,7 +144,7 @@ class _Wrong(Exception):
 def loads(text: str | bytes, source: str = "") -> Contract:
     """Read a contract. Raises BadContract, naming `source` and the line, for anything else."""
     try:
-        told = yamls.load(text)
+        told = safe_yaml.load(text)
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         problem = getattr(error, "problem", None) or str(error).splitlines()[0]
@@ -157,7 +157,7 @@ def loads(text: str | bytes, source: str = "") -> Contract:
     except _Wrong as wrong:
         path = ".".join(map(str, wrong.where))
         message = f"{path}: {wrong.what}" if path else wrong.what
-        raise BadContract(message, source, yamls.line(text, wrong.where)) from None
+        raise BadContract(message, source, safe_yaml.line(text, wrong.where)) from None
 
 
 def _contract(told: LooseJson) -> Contract:
@@ -197,7 +197,7 @@ def _sections(told: LooseJson) -> dict[Section, Node]:
     return found
 
 
-def _node(told: LooseJson, where: yamls.Where) -> Node:
+def _node(told: LooseJson, where: safe_yaml.KeyPath) -> Node:
     one = _expect(told, dict, where)
     counts = _counts(one.get("x-exchanges"), (*where, "x-exchanges"))
     strings = any("string" in family for family in counts.values())
@@ -219,11 +219,11 @@ def _node(told: LooseJson, where: yamls.Where) -> Node:
     )
 
 
-def _child(told: dict[str, LooseJson], name: str, where: yamls.Where) -> Node | None:
+def _child(told: dict[str, LooseJson], name: str, where: safe_yaml.KeyPath) -> Node | None:
     return _node(told[name], (*where, name)) if name in told else None
 
 
-def _counts(told: LooseJson, where: yamls.Where) -> dict[str, dict[str, int]]:
+def _counts(told: LooseJson, where: safe_yaml.KeyPath) -> dict[str, dict[str, int]]:
     found = {}
     for family, states in _expect(told, dict, where).items():
         here = (*where, family)
@@ -236,18 +236,18 @@ def _counts(told: LooseJson, where: yamls.Where) -> dict[str, dict[str, int]]:
     return found
 
 
-def _words(told: dict[str, LooseJson], where: yamls.Where) -> dict[str, int] | None:
+def _words(told: dict[str, LooseJson], where: safe_yaml.KeyPath) -> dict[str, int] | None:
     if "x-words" not in told:
         return None
     listed = _expect(told["x-words"], dict, where)
     return {str(word): _count(n, (*where, word)) for word, n in listed.items()}
 
 
-def _cites(told: LooseJson, where: yamls.Where) -> tuple[Cite, ...]:
+def _cites(told: LooseJson, where: safe_yaml.KeyPath) -> tuple[Cite, ...]:
     return tuple(_cite(text, where) for text in _strings(told, where))
 
 
-def _cite(text: str, where: yamls.Where) -> Cite:
+def _cite(text: str, where: safe_yaml.KeyPath) -> Cite:
     file, _, numbers = text.rpartition("#")
     exchange, _, event = numbers.partition(".")
     if not all(n.isascii() and n.isdigit() and len(n) < 10 for n in (exchange, event or "0")):
@@ -255,21 +255,23 @@ def _cite(text: str, where: yamls.Where) -> Cite:
     return Cite(file, int(exchange), int(event or "0"))
 
 
-def _span(told: dict[str, LooseJson], name: str, where: yamls.Where) -> tuple[float, float] | None:
+def _span(
+    told: dict[str, LooseJson], name: str, where: safe_yaml.KeyPath
+) -> tuple[float, float] | None:
     return _pair(told[name], (int, float), (*where, name)) if name in told else None
 
 
-def _pair(told: LooseJson, kinds: Any, where: yamls.Where) -> tuple[Any, Any]:
+def _pair(told: LooseJson, kinds: Any, where: safe_yaml.KeyPath) -> tuple[Any, Any]:
     if not (isinstance(told, list) and len(told) == 2 and all(isinstance(v, kinds) for v in told)):
         raise _Wrong(where, "should be a list of two")
     return told[0], told[1]
 
 
-def _strings(told: LooseJson, where: yamls.Where) -> list[str]:
+def _strings(told: LooseJson, where: safe_yaml.KeyPath) -> list[str]:
     return [_expect(item, str, where) for item in _expect(told, list, where)]
 
 
-def _count(told: LooseJson, where: yamls.Where) -> int:
+def _count(told: LooseJson, where: safe_yaml.KeyPath) -> int:
     if type(told) is not int or not 0 < told < 10**9:
         raise _Wrong(where, f"should be a count, not {told!r:.40}")
     return told
@@ -278,13 +280,13 @@ def _count(told: LooseJson, where: yamls.Where) -> int:
 _NAMES = {dict: "a mapping", list: "a list", str: "text"}
 
 
-def _expect(told: LooseJson, kind: Any, where: yamls.Where) -> Any:
+def _expect(told: LooseJson, kind: Any, where: safe_yaml.KeyPath) -> Any:
     if not isinstance(told, kind):
         raise _Wrong(where, f"should be {_NAMES[kind]}, not {type(told).__name__}")
     return told
 
 
-def _compare(ours: LooseJson, theirs: LooseJson, where: yamls.Where) -> None:
+def _compare(ours: LooseJson, theirs: LooseJson, where: safe_yaml.KeyPath) -> None:
     """Refuse the first place where a file says something else than its evidence."""
     if isinstance(ours, dict) and isinstance(theirs, dict) and [*ours] == [*theirs]:
         for key in ours:

@@ -42,7 +42,7 @@ def learn(paths: Sequence[Path], out: Path, progress: Progress) -> Contract:
     contract = contracts.learn(_named(paths, progress))
     if not contract.sections:
         raise HarnessError("nothing to learn: no exchange here is with an endpoint that is known")
-    store.put(out, contracts.dumps(contract))
+    store.write_text(out, contracts.dumps(contract))
     return contract
 
 
@@ -69,7 +69,7 @@ def propose(paths: Sequence[Path], path: Path, progress: Progress) -> Proposal:
 
 def write(path: Path, contract: Contract) -> None:
     """Put a contract in place, whole or not at all."""
-    store.put(path, contracts.dumps(contract))
+    store.write_text(path, contracts.dumps(contract))
 
 
 def check(paths: Sequence[Path], path: Path, progress: Progress) -> Report:

@@ -4,7 +4,7 @@ With `use_tape`, every HTTP request of a context is handed to one of them, or to
 `ReplayOrRecord`, which is both. Recording and replaying differ in nothing else.
 """
 
-from harness.cassette.stock_vcrpy import Persister, prove_stock_reads
+from harness.cassette.vcrpy_check import Persister, check_vcrpy_reads
 from harness.config.hosts import AllowedHosts
 from harness.intercept.clock import checked_pace
 from harness.intercept.context import Tape
@@ -25,9 +25,9 @@ __all__ = [
     "Recorder",
     "ReplayOrRecord",
     "Tape",
+    "check_vcrpy_reads",
     "checked_pace",
     "identity",
     "keep_all",
-    "prove_stock_reads",
     "use_tape",
 ]

@@ -91,11 +91,11 @@ def recorded_prefix(journal: Journal, on_interrupted: OnInterrupted) -> Recorded
         CassetteInUse: another process is recording the same cassette.
         BadCassette: the journal cannot be read.
     """
-    journal.over = on_interrupted is OnInterrupted.AFRESH
-    if journal.over:
+    journal.overwrite = on_interrupted is OnInterrupted.AFRESH
+    if journal.overwrite:
         journal.lock()
         return RecordedPrefix()
-    found = journal.look()
+    found = journal.read()
     if not found.records or found.head is None:
         return RecordedPrefix()
     before, now = found.head.provenance, journal.head.provenance
@@ -115,7 +115,7 @@ def recorded_prefix(journal: Journal, on_interrupted: OnInterrupted) -> Recorded
         )
     exchanges = [record.exchange for record in found.records]
     count = _reusable(exchanges)
-    journal.go_on(found, count)
+    journal.resume(found, count)
     return RecordedPrefix(tuple(exchanges[:count]), before.volatile, is_strict=True)
 
 
@@ -179,7 +179,7 @@ def discard_refusal(journal: Journal, turn: Turn) -> str:
     """
     methods = [exchange.request.method for exchange in turn.exchanges]
     timed_out = isinstance(turn.outcome, Failure) and turn.outcome.status == 0 and "GET" in methods
-    journal.forget(turn.number, methods.index("GET") if timed_out else 0)
+    journal.drop_turn(turn.number, methods.index("GET") if timed_out else 0)
     if not len(journal):
         return "nothing was written"
     command = _command(journal.head.provenance, journal)

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from harness.cassette.store import put
+from harness.cassette.store import write_text
 from harness.report import FILES, NAMES, Report
 
 
 def write_folder(report: Report, folder: Path) -> None:
     """Write a report to a folder in every form. Raises CannotWrite."""
     for form, name in NAMES.items():
-        put(folder / name, FILES[form](report))
+        write_text(folder / name, FILES[form](report))

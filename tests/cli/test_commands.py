@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from harness import __version__
-from harness.cassette import Head, loads, of_exchange, of_head
+from harness.cassette import Head, exchange_record, head_record, loads
 from harness.cli import COMMANDS
 from harness.providers import PROVIDERS
 from harness.sandbox import LIFELIKE
@@ -431,7 +431,7 @@ def test_a_recording_that_was_interrupted(harness: Harness, folder: Path) -> Non
     recorded = loads(cassette.read_bytes(), "")
     journal = cassette.with_name(f".{cassette.name}.journal")
     head, (first, *_) = Head(recorded.provenance, 1), recorded.exchanges
-    journal.write_bytes(of_head(head) + of_exchange(0, first))
+    journal.write_bytes(head_record(head) + exchange_record(0, first))
     assert "unfinished" in harness("list", folder=folder).out
     assert "1 unfinished" in harness("doctor", folder=folder).out
     done = harness("record", "slogan", "--sandbox", folder=folder)

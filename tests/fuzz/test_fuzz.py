@@ -16,8 +16,8 @@ from rich.console import Console
 
 from harness import batch, contracts, recordings
 from harness.analysis.transcript import transcript_of
-from harness.cassette import Head, dumps, loads, of_exchange, of_head, read_journal
-from harness.cassette.store import Store, put
+from harness.cassette import Head, dumps, exchange_record, head_record, loads, read_journal
+from harness.cassette.store import Store, write_text
 from harness.compare import compare, matrix
 from harness.config.settings import Settings, load_settings
 from harness.errors import (
@@ -122,7 +122,7 @@ def test_a_damaged_answer_is_replayed_through_the_sdk(
     answer = replace(hurt.response, body=body, status=status)
     exchanges = list(cassette.exchanges)
     exchanges[number] = replace(hurt, response=answer, chunks=())
-    put(
+    write_text(
         Store(folder).path(job.scenario.name, job.target),
         dumps(replace(cassette, exchanges=tuple(exchanges))),
     )
@@ -168,8 +168,8 @@ def journals() -> list[bytes]:
     made = []
     for path in CASSETTES[:4]:
         whole = loads(path.read_bytes())
-        records = (of_exchange(n, e) for n, e in enumerate(whole.exchanges))
-        made.append(of_head(Head(whole.provenance)) + b"".join(records))
+        records = (exchange_record(n, e) for n, e in enumerate(whole.exchanges))
+        made.append(head_record(Head(whole.provenance)) + b"".join(records))
     return made
 
 

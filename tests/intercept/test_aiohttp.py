@@ -13,9 +13,9 @@ import pytest
 from aiohttp.http_exceptions import LineTooLong
 from dashscope.api_entities.aio_session import close_shared_aio_session
 
-from harness.cassette import dumps, loads, written
+from harness.cassette import dumps, loads, to_files
 from harness.errors import CassetteMiss, NoActiveCassette
-from harness.intercept import Player, Recorder, prove_stock_reads, use_tape
+from harness.intercept import Player, Recorder, check_vcrpy_reads, use_tape
 from harness.providers.dashscope.sandbox import KEY as DASHSCOPE_KEY
 from harness.secrets.redactor import Redactor
 from harness.types import Cassette
@@ -308,7 +308,7 @@ def test_the_sdk_reads_from_the_tape_what_it_read_live(
         live = dash(sandbox, stream=stream, words=words)
     cassette = Cassette(tape.exchanges())
     text = dumps(cassette)
-    prove_stock_reads(written(cassette), cassette)
+    check_vcrpy_reads(to_files(cassette), cassette)
     assert DASHSCOPE_KEY not in text
     player = Player(loads(text))
     with use_tape(player):

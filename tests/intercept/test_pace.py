@@ -12,7 +12,7 @@ import pytest
 
 import harness
 from harness.cassette import dumps, loads
-from harness.cassette.reader import by_yaml
+from harness.cassette.reader import load_yaml
 from harness.errors import HarnessError
 from harness.intercept import Player, Recorder, use_tape
 from harness.secrets.redactor import Redactor
@@ -91,7 +91,7 @@ def test_times_that_make_no_sense_are_no_waits(arrived: tuple[float, ...]) -> No
 OLD = "chunks: [1, 1, 1]\n"
 
 
-@pytest.mark.parametrize("reader", [loads, lambda text: by_yaml(text, "")])
+@pytest.mark.parametrize("reader", [loads, lambda text: load_yaml(text, "")])
 def test_when_chunks_came_is_read_back(reader: Callable[[str], Cassette]) -> None:
     """By both readers; older cassettes do not say, and nonsense is no time at all."""
     text = dumps(Cassette((exchange((0.12, 0.13, 1.0)),)))

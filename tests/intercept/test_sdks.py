@@ -11,9 +11,9 @@ import pytest
 import zhipuai
 from dashscope.api_entities.http_request import close_shared_sync_session
 
-from harness.cassette import dumps, loads, written
+from harness.cassette import dumps, loads, to_files
 from harness.errors import CassetteMiss
-from harness.intercept import Player, Recorder, prove_stock_reads, use_tape
+from harness.intercept import Player, Recorder, check_vcrpy_reads, use_tape
 from harness.providers.dashscope.sandbox import KEY as DASHSCOPE_KEY
 from harness.providers.zhipu.sandbox import KEY as ZHIPUAI_KEY
 from harness.secrets.redactor import Redactor
@@ -62,7 +62,7 @@ def test_an_sdk_reads_from_the_tape_what_it_read_live(
         live = chat(sandbox, stream=stream)
     cassette = Cassette(tape.exchanges())
     text = dumps(cassette)
-    prove_stock_reads(written(cassette), cassette)
+    check_vcrpy_reads(to_files(cassette), cassette)
     assert ZHIPUAI_KEY not in text
     assert DASHSCOPE_KEY not in text
     player = Player(loads(text))

@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from harness.cassette import written
-from harness.cassette.store import put_cassette
+from harness.cassette import to_files
+from harness.cassette.store import write_cassette
 from harness.faults.run.results import Result, Suffered
 from harness.faults.transport import Ending
 from harness.secrets.redactor import Redactor
@@ -39,7 +39,7 @@ def keep(folder: Path, suffered: Suffered, redactor: Redactor) -> Iterator[Kept]
             yield Kept(kind.name, None, why)
             continue
         path = folder / client / f"{kind.name}.yaml"
-        put_cassette(path, written(cassette(result, suffered.client, redactor)))
+        write_cassette(path, to_files(cassette(result, suffered.client, redactor)))
         yield Kept(kind.name, path)
 
 

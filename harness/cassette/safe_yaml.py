@@ -1,4 +1,4 @@
-"""YAML for cassettes: a safe loader that small files cannot overwhelm, and a dumper for people."""
+"""YAML for cassettes: a safe loader with limits, and a dumper for readable diffs."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ import yaml
 
 
 class _Loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[misc]
-    """PyYAML's safe loader, and the harmless Python tags that vcrpy writes."""
+    """PyYAML's safe loader, with the harmless Python tags that vcrpy writes."""
 
     def construct_object(self, node: Any, deep: bool = False) -> Any:
-        """PyYAML's own, but a value that does not fit its tag is an error of the file."""
+        """Construct a value; one that does not fit its tag is a ConstructorError."""
         try:
             if node.tag in _NUMBERS and len(node.value) > MAX_DIGITS:
                 raise ValueError
@@ -27,34 +27,34 @@ class _Loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[mi
 
 _NUMBERS = ("tag:yaml.org,2002:int", "tag:yaml.org,2002:float")
 MAX_DIGITS = 1000
-"""Longer numbers are refused: Python takes minutes for some of them."""
+"""The most digits of a number: Python takes minutes to convert some longer ones."""
 
 
 class _Dumper(getattr(yaml, "CSafeDumper", yaml.SafeDumper)):  # type: ignore[misc]
-    """PyYAML's safe dumper, writing for people who review a diff."""
+    """PyYAML's safe dumper, for output that is easy to review as a diff."""
 
     def ignore_aliases(self, data: object) -> bool:
-        """Never write `&id001`: equal headers are repeated, as vcrpy's readers expect."""
+        """Return True: equal headers are repeated instead of written as `*id001`."""
         return True
 
 
-class OneLine(list[float]):
-    """A list written in one line."""
+class FlowList(list[float]):
+    """A list of numbers written on one line."""
 
 
 def _text(dumper: Any, text: str) -> Any:
-    """Streams and other texts of several lines as literal blocks."""
+    """Represent texts of several lines, such as streams, as literal blocks."""
     return dumper.represent_scalar(
         "tag:yaml.org,2002:str", text, style="|" if "\n" in text else None
     )
 
 
-def _one_line(dumper: Any, numbers: OneLine) -> Any:
+def _flow_list(dumper: Any, numbers: FlowList) -> Any:
     return dumper.represent_sequence("tag:yaml.org,2002:seq", numbers, flow_style=True)
 
 
 def _file_body(loader: Any, node: Any) -> bytes:
-    """A request body that was a file: vcrpy pickles the buffer and its position."""
+    """Return a request body that was a file, which vcrpy writes as a pickled buffer."""
     state = loader.construct_mapping(node, deep=True).get("state") or (b"",)
     content = state[0] if state else b""
     if not isinstance(content, str | bytes):
@@ -63,7 +63,7 @@ def _file_body(loader: Any, node: Any) -> bytes:
 
 
 _Dumper.add_representer(str, _text)
-_Dumper.add_representer(OneLine, _one_line)
+_Dumper.add_representer(FlowList, _flow_list)
 _Loader.add_constructor(
     "tag:yaml.org,2002:python/tuple", lambda loader, node: loader.construct_sequence(node)
 )
@@ -75,7 +75,7 @@ _Loader.add_constructor("tag:yaml.org,2002:python/object/new:_io.BytesIO", _file
 
 
 def dump(document: dict[str, Any]) -> str:
-    """A document as YAML; Chinese as Chinese, keys in the order they are given."""
+    """Return a document as YAML; Chinese is not escaped, keys keep their order."""
     # A width that no line reaches: folded lines would make a one-word change a diff of many lines.
     return str(
         yaml.dump(document, Dumper=_Dumper, allow_unicode=True, sort_keys=False, width=2**31 - 1)
@@ -83,50 +83,51 @@ def dump(document: dict[str, Any]) -> str:
 
 
 def load(text: str | bytes) -> Any:
-    """The one document of a YAML text.
+    """Return the document in a YAML or JSON text.
 
-    Raises yaml.YAMLError, ValueError, RecursionError or OverflowError for anything else.
+    Raises yaml.YAMLError, ValueError, RecursionError or OverflowError for an invalid one.
     """
     start = b"{" if isinstance(text, bytes) else "{"
-    if text[:1] == start and (told := _json(text)) is not None:
-        return told
+    if text[:1] == start and (document := _json(text)) is not None:
+        return document
     _refuse_bombs(text)
     return yaml.load(text, Loader=_Loader)  # noqa: S506 - derived from the safe loader
 
 
 def _json(text: str | bytes) -> Any:
-    """A document in JSON, as vcrpy's other serializer writes it; None where it is none.
+    """Return the document in a JSON text, as vcrpy's other serializer writes it; None if invalid.
 
-    YAML takes JSON, but not what JSON writes for characters beyond 16 bits, such as emoji.
+    A YAML loader rejects the escapes that JSON has for characters beyond 16 bits, such as emoji.
     """
     try:
-        told = json.loads(text)
-        json.dumps(told, ensure_ascii=False).encode()
+        document = json.loads(text)
+        json.dumps(document, ensure_ascii=False).encode()
     except (ValueError, RecursionError):
         return None
-    return told
+    return document
 
 
 MAX_DEPTH = 100
 MAX_REPEATED = 2**22
-"""So many characters and nodes may stand in a file by aliases alone."""
+"""The most characters and nodes that aliases may repeat in one file."""
 
 
 @dataclass(slots=True)
 class _Nest:
-    """A collection while it is being measured: with its aliases put in, how large and deep."""
+    """The size and depth of a collection, with its aliases expanded."""
 
     anchor: str | None
     size: int = 1
     depth: int = 1
 
-    def take(self, size: int, depth: int) -> None:
+    def add(self, size: int, depth: int) -> None:
+        """Add a child."""
         self.size += size
         self.depth = max(self.depth, depth + 1)
 
 
 def _refuse_bombs(text: str | bytes) -> None:
-    """Refuse what is small to read and too large to build.
+    """Raise ValueError for a document that is too deep or too large to build.
 
     Deep nesting overflows the C stack of PyYAML's fast loader and ends the process; aliases of
     aliases fill the memory.
@@ -139,14 +140,14 @@ def _refuse_bombs(text: str | bytes) -> None:
             nests.append(_Nest(event.anchor))
         elif isinstance(event, yaml.CollectionEndEvent):
             done = nests.pop()
-            nests[-1].take(*_measured(known, done.anchor, done.size, done.depth))
+            nests[-1].add(*_measured(known, done.anchor, done.size, done.depth))
         elif isinstance(event, yaml.ScalarEvent):
-            nests[-1].take(*_measured(known, event.anchor, 1 + len(event.value), 0))
+            nests[-1].add(*_measured(known, event.anchor, 1 + len(event.value), 0))
         elif isinstance(event, yaml.AliasEvent):
             if any(nest.anchor == event.anchor for nest in nests):
                 raise ValueError(f"the anchor {event.anchor} stands inside itself")
             size, depth = known.get(str(event.anchor), (0, 0))
-            nests[-1].take(size, depth)
+            nests[-1].add(size, depth)
             repeated += size
         if len(nests) + nests[-1].depth - 1 > MAX_DEPTH + 1:
             raise ValueError(f"nested deeper than {MAX_DEPTH}")
@@ -157,26 +158,26 @@ def _refuse_bombs(text: str | bytes) -> None:
 def _measured(
     known: dict[str, tuple[int, int]], anchor: str | None, size: int, depth: int
 ) -> tuple[int, int]:
-    """Size and depth, remembered under the anchor."""
+    """Return size and depth, and remember them under the anchor."""
     if anchor is not None:
         known[anchor] = size, depth
     return size, depth
 
 
-Where: TypeAlias = tuple[str | int, ...]
-"""The keys that lead to a place in a cassette, from the top."""
+KeyPath: TypeAlias = tuple[str | int, ...]
+"""Keys and indices that lead from the top of a document to a value."""
 
 
-def line(text: str | bytes, where: Where) -> int | None:
-    """The line of the deepest key on the way to `where` that the file has."""
+def line(text: str | bytes, path: KeyPath) -> int | None:
+    """Return the line of the last key of *path* that the document has."""
     node = yaml.compose(text, Loader=_Loader)
-    found_at = None
-    for key in where:
-        found = _child(node, key)
-        if found is None:
+    number = None
+    for key in path:
+        child = _child(node, key)
+        if child is None:
             break
-        node, found_at = found
-    return found_at
+        node, number = child
+    return number
 
 
 def _child(node: Any, key: str | int) -> tuple[Any, int] | None:
