@@ -17,7 +17,7 @@ from harness.contracts.documented import FACTOR
 from harness.contracts.evidence import DEEPEST, Node, kind
 from harness.contracts.sections import Section, sections, witness
 from harness.contracts.support import lighter, severity
-from harness.rules.rule import show, spoken, where
+from harness.rules.rule import checked_endpoint, pointer_to, show
 from harness.types import Finding, LooseJson, Severity
 from harness.wire import escape
 from harness.wire.text import count
@@ -139,7 +139,7 @@ class Judge:
 
     def judge(self, reading: AnalyzedExchange, family: str) -> Iterator[Finding]:
         """The same for one exchange with a model of this family."""
-        if not spoken(reading) or not reading.parts:
+        if not checked_endpoint(reading) or not reading.parts:
             yield from _silent(reading)
             return
         first: dict[tuple[str, str], Finding] = {}
@@ -179,7 +179,7 @@ class Judge:
     ) -> Iterator[tuple[tuple[str, str], Finding]]:
         """A task's state is a word like any other, though each has clauses of its own."""
         known = reading.endpoint
-        pointer = where(part, known.fields.state) if known else ""
+        pointer = pointer_to(part, known.fields.state) if known else ""
         if known is None or not pointer or reading.is_stream:
             return
         alike = {s: self._spots[s].node for s in sorted(self._spots) if _alike(s, section)}
@@ -199,7 +199,7 @@ def _silent(reading: AnalyzedExchange) -> Iterator[Finding]:
     if reading.endpoint is None:
         message = f"{request.method} to an endpoint that is not known: no contract speaks of it"
         yield Finding(message, reading.place(), "contract_uncovered", Severity.INFO)
-    elif spoken(reading):
+    elif checked_endpoint(reading):
         message = "the answer holds no JSON that could be held to the contract"
         yield Finding(message, reading.place(), "contract_uncovered", Severity.WARNING)
 

@@ -18,7 +18,7 @@ from harness.analysis.reply import first
 from harness.analysis.transcript import AnalyzedTranscript, AnalyzedTurn
 from harness.contracts.evidence import Seen
 from harness.contracts.words import is_word
-from harness.rules.rule import answers, question, refusals
+from harness.rules.rule import answers, refusals, turn_request
 from harness.types import LooseJson
 from harness.wire import resolve, walk
 
@@ -76,7 +76,9 @@ def _case(reading: AnalyzedExchange, part: Part, number: int, of: int) -> tuple[
 
 def witness(read: AnalyzedTranscript, turn: AnalyzedTurn, reading: AnalyzedExchange) -> Seen:
     """What is known of an exchange before its answer is looked at."""
-    asked = question(turn) if reading.endpoint and reading.endpoint.role is Role.POLL else reading
+    asked = (
+        turn_request(turn) if reading.endpoint and reading.endpoint.role is Role.POLL else reading
+    )
     request = asked.request_json.value if asked else None
     texts, free = _untold(reading.endpoint) if reading.endpoint else (frozenset(), frozenset())
     return Seen(

@@ -24,7 +24,7 @@ from harness.faults.select import (
     refusal,
     targets,
 )
-from harness.rules.rule import answers, refusals, replies, spoken
+from harness.rules.rule import answers, checked_endpoint, refusals, replies
 from harness.rules.schemas import violations
 from harness.types import Exchange, Failure, Json, Reply
 from harness.wire import walk
@@ -38,7 +38,7 @@ _TRIED = 60
     remove,
     lambda value, pointer: put_value(value, pointer, [[0]]),
     lambda value, pointer: put_value(value, pointer, None),
-    when=spoken,
+    when=checked_endpoint,
 )
 def field_against_schema(
     analyzed: AnalyzedExchange, change: Callable[[Json, str], Json]
@@ -146,7 +146,7 @@ def refusal_unexplained(analyzed: AnalyzedExchange, name: str) -> Exchange | Non
     return put(analyzed, found[0], "") if found and certain else None
 
 
-@exchange_fault("refusal_status_fits_code", 418, 500, when=spoken)
+@exchange_fault("refusal_status_fits_code", 418, 500, when=checked_endpoint)
 def status_of_another_code(analyzed: AnalyzedExchange, status: int) -> Exchange | None:
     """Send a refusal with a status that its code never comes with."""
     endpoint, outcome = analyzed.endpoint, analyzed.outcome

@@ -14,7 +14,7 @@ from harness.analysis.reply import first
 from harness.analysis.transcript import AnalyzedTranscript
 from harness.faults.select import Target, field, in_part, pointers, put, put_whole, targets
 from harness.rules.images import is_picture
-from harness.rules.rule import Answered, answered, answers, spoken
+from harness.rules.rule import Answered, answered, answers, checked_endpoint
 from harness.types import Exchange, Json, Transcript
 from harness.wire import resolve
 
@@ -48,13 +48,13 @@ def image_refused(analyzed: AnalyzedExchange) -> Exchange | None:
 def other_size_requested(read: AnalyzedTranscript, size: tuple[int, int]) -> Transcript | None:
     """Request an image of another width, or of another height."""
     for turn in answered(read):
-        own = turn.asks("size")
+        own = turn.requested("size")
         fetched = any(r.turn == turn.answer.turn and _is_image(r) for r in read.readings)
         if isinstance(own, str) and fetched:
             sign = re.sub(r"[0-9]", "", own)[:1] or "x"
-            place = pointers(turn.asked, "size")[0]
-            exchange = change_request(turn.asked, place, f"{size[0]}{sign}{size[1]}")
-            return with_exchanges(read, {turn.asked.number: (exchange,)}) if exchange else None
+            place = pointers(turn.request, "size")[0]
+            exchange = change_request(turn.request, place, f"{size[0]}{sign}{size[1]}")
+            return with_exchanges(read, {turn.request.number: (exchange,)}) if exchange else None
     return None
 
 
@@ -62,16 +62,16 @@ def _is_counted(turn: Answered) -> bool:
     """Return whether a number of images was requested, and some came."""
     endpoint, states = turn.answer.endpoint, turn.reply.states
     ended = endpoint is not None and (not states or states[-1] in endpoint.states.succeeded)
-    return ended and bool(turn.reply.images) and type(turn.asks("count")) is int
+    return ended and bool(turn.reply.images) and type(turn.requested("count")) is int
 
 
 @transcript_fault("image_count_as_asked")
 def more_images_requested(read: AnalyzedTranscript) -> Transcript | None:
     """Request one image more than came."""
     for turn in filter(_is_counted, answered(read)):
-        place = pointers(turn.asked, "count")[0]
-        exchange = change_request(turn.asked, place, turn.asks("count") + 1)
-        return with_exchanges(read, {turn.asked.number: (exchange,)}) if exchange else None
+        place = pointers(turn.request, "count")[0]
+        exchange = change_request(turn.request, place, turn.requested("count") + 1)
+        return with_exchanges(read, {turn.request.number: (exchange,)}) if exchange else None
     return None
 
 
@@ -92,7 +92,7 @@ def image_missing(read: AnalyzedTranscript) -> Transcript | None:
 
 
 def _vector(analyzed: AnalyzedExchange) -> Target | None:
-    endpoint = spoken(analyzed)
+    endpoint = checked_endpoint(analyzed)
     is_answer = endpoint is not None and endpoint.role is Role.ANSWER
     return in_part(analyzed, next(iter(answers(analyzed)), None), "vectors") if is_answer else None
 

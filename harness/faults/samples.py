@@ -10,7 +10,7 @@ from harness.analysis.reply import first, text_of
 from harness.analysis.transcript import AnalyzedTurn, analyze, transcript_of
 from harness.providers import endpoints
 from harness.providers.samples import SAMPLES
-from harness.rules.rule import messages, question, wants_stream
+from harness.rules.rule import messages, turn_request, wants_stream
 from harness.types import (
     Call,
     CallKind,
@@ -45,7 +45,7 @@ def as_run(transcript: Transcript) -> Transcript:
 
 
 def _run(turn: AnalyzedTurn) -> Turn:
-    request, outcome = question(turn), turn.outcome
+    request, outcome = turn_request(turn), turn.outcome
     if request is None or outcome is None:
         return turn.turn
     failure = ""

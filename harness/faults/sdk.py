@@ -9,7 +9,7 @@ from harness.analysis.exchange import AnalyzedExchange
 from harness.analysis.fault import faults_of, transcript_fault, turn_fault
 from harness.analysis.reply import is_refusal
 from harness.analysis.transcript import AnalyzedTranscript, AnalyzedTurn
-from harness.rules.rule import question, wants_stream
+from harness.rules.rule import turn_request, wants_stream
 from harness.rules.sdk import shown
 from harness.types import (
     AccessFailure,
@@ -33,7 +33,7 @@ _UNSAID = "\u2603\u2603"
 
 def _request(turn: AnalyzedTurn) -> AnalyzedExchange | None:
     """Return the request of a turn with a call, if it sends a JSON object."""
-    request = question(turn) if turn.turn.call else None
+    request = turn_request(turn) if turn.turn.call else None
     return request if request and isinstance(request.request_json.value, dict) else None
 
 

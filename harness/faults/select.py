@@ -9,7 +9,7 @@ from harness.analysis import edit
 from harness.analysis.endpoint import Part, Pointers, Role
 from harness.analysis.exchange import AnalyzedExchange
 from harness.analysis.reply import seen
-from harness.rules.rule import answers, refusals, replies, spoken
+from harness.rules.rule import answers, checked_endpoint, refusals, replies
 from harness.types import Exchange, Json, Reply
 
 
@@ -46,7 +46,7 @@ def put_whole(analyzed: AnalyzedExchange, part: Part | None, value: Json) -> Exc
 
 def pointers(analyzed: AnalyzedExchange, name: str) -> Pointers:
     """Return the pointers under which an endpoint's answers hold a field; none if unknown."""
-    endpoint = spoken(analyzed)
+    endpoint = checked_endpoint(analyzed)
     found: Pointers = getattr(endpoint.fields, name) if endpoint else ()
     return found
 
@@ -70,7 +70,7 @@ def field(analyzed: AnalyzedExchange, name: str) -> Target | None:
 
 def finishing(analyzed: AnalyzedExchange) -> list[Target]:
     """Return the finish reason of each part that has one, where the endpoint lists them."""
-    endpoint = spoken(analyzed)
+    endpoint = checked_endpoint(analyzed)
     if endpoint is None or not endpoint.finish_reasons:
         return []
     found = [in_part(analyzed, p, "finish_reason") for p, r in replies(analyzed) if r.finish_reason]
@@ -91,7 +91,7 @@ def counts(analyzed: AnalyzedExchange, part: Part, *names: str) -> list[Target]:
 
 def state(analyzed: AnalyzedExchange) -> Target | None:
     """Return the state of a task, if the endpoint lists it."""
-    endpoint = spoken(analyzed)
+    endpoint = checked_endpoint(analyzed)
     if endpoint is None or endpoint.role not in (Role.SUBMIT, Role.POLL):
         return None
     target = in_part(analyzed, next(iter(answers(analyzed)), None), "state")

@@ -12,7 +12,7 @@ from harness.analysis.exchange import AnalyzedExchange
 from harness.analysis.fault import exchange_fault, faults_of, transcript_fault, with_exchanges
 from harness.analysis.transcript import AnalyzedTranscript
 from harness.faults.select import Target, finishing, in_part, pointers, put, targets
-from harness.rules.rule import spoken, streamed
+from harness.rules.rule import checked_endpoint, streamed
 from harness.types import Exchange, Json, Reply, Transcript
 from harness.wire import Missing, resolve
 
@@ -45,7 +45,7 @@ def usage_missing(
     analyzed: AnalyzedExchange, change: Callable[[Json, str], Json]
 ) -> Exchange | None:
     """Remove the usage from every event, or set it to null."""
-    endpoint, reply = spoken(analyzed), analyzed.outcome
+    endpoint, reply = checked_endpoint(analyzed), analyzed.outcome
     if endpoint is None or not analyzed.is_stream or not isinstance(reply, Reply):
         return None
     if not reply.usage or not reply.finish_reason:
@@ -160,7 +160,7 @@ def call_restarts(analyzed: AnalyzedExchange, name: str) -> Exchange | None:
 @exchange_fault("deltas_do_not_repeat", "content", "reasoning", when=streamed)
 def pieces_repeat_text(analyzed: AnalyzedExchange, name: str) -> Exchange | None:
     """Repeat the whole text, or reasoning, so far in each event although pieces were requested."""
-    endpoint = spoken(analyzed)
+    endpoint = checked_endpoint(analyzed)
     if endpoint is None or endpoint.cumulative(analyzed.request_json.value) is not False:
         return None
     pieces = [(p, piece) for p, said in streamed(analyzed) if (piece := getattr(said, name))]

@@ -93,14 +93,14 @@ def _with_tools(
 ) -> Transcript | None:
     """Change each tool in the request of an answer that calls one of them, or keep none."""
     for turn in answered(read):
-        tools = turn.asks("tools") if turn.reply.tool_calls else None
+        tools = turn.requested("tools") if turn.reply.tool_calls else None
         called = {call.name for call in turn.reply.tool_calls}
         if not tools or not called & {str(resolve(tool, "/function/name")) for tool in tools}:
             continue
-        place = pointers(turn.asked, "tools")[0]
+        place = pointers(turn.request, "tools")[0]
         new: Json = [change(tool) for tool in tools] if keep else []
-        exchange = change_request(turn.asked, place, new)
-        return with_exchanges(read, {turn.asked.number: (exchange,)}) if exchange else None
+        exchange = change_request(turn.request, place, new)
+        return with_exchanges(read, {turn.request.number: (exchange,)}) if exchange else None
     return None
 
 
@@ -240,14 +240,16 @@ def history_changed(read: AnalyzedTranscript, member: tuple[str, Json]) -> Trans
     """Change the text of an earlier answer in a later request, or add a call to it."""
     turns = list(answered(read))
     for n, before in enumerate(turns):
-        first = messages(before.asked)[1]
+        first = messages(before.request)[1]
         for turn in turns[n + 1 :]:
-            pointer, sent = messages(turn.asked)
+            pointer, sent = messages(turn.request)
             continues = first and sent[: len(first)] == first and len(sent) > len(first)
             if continues and resolve(sent[len(first)], "/role") == "assistant":
                 place = f"{pointer}/{len(first)}{member[0]}"
-                exchange = change_request(turn.asked, place, member[1])
-                return with_exchanges(read, {turn.asked.number: (exchange,)}) if exchange else None
+                exchange = change_request(turn.request, place, member[1])
+                return (
+                    with_exchanges(read, {turn.request.number: (exchange,)}) if exchange else None
+                )
     return None
 
 

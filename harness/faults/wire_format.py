@@ -18,7 +18,7 @@ from harness.analysis.edit import (
 from harness.analysis.endpoint import Role
 from harness.analysis.exchange import DONE, AnalyzedExchange
 from harness.analysis.fault import exchange_fault, faults_of
-from harness.rules.rule import refusals, spoken, wants_stream
+from harness.rules.rule import checked_endpoint, refusals, wants_stream
 from harness.types import Exchange, Failure, Reply
 from harness.wire import resolve
 
@@ -65,7 +65,7 @@ def request_malformed(analyzed: AnalyzedExchange, change: BytesEdit) -> Exchange
 
 def _is_document(analyzed: AnalyzedExchange) -> bool:
     """Return whether the response is a JSON object with members, and no stream."""
-    whole = spoken(analyzed) is not None and not analyzed.is_stream
+    whole = checked_endpoint(analyzed) is not None and not analyzed.is_stream
     value = analyzed.response_json.value if whole and not analyzed.response_json.problem else None
     return isinstance(value, dict) and bool(value)
 
@@ -95,7 +95,7 @@ def document_mislabelled(analyzed: AnalyzedExchange, content_type: str) -> Excha
 
 
 def _is_stream(analyzed: AnalyzedExchange) -> bool:
-    return spoken(analyzed) is not None and bool(analyzed.stream.events)
+    return checked_endpoint(analyzed) is not None and bool(analyzed.stream.events)
 
 
 @exchange_fault("content_type_agrees_with_body", when=_is_stream)
@@ -159,7 +159,7 @@ def done_marker_added(analyzed: AnalyzedExchange) -> Exchange | None:
 @exchange_fault("delivery_as_asked", when=_sends_json)
 def other_delivery_requested(analyzed: AnalyzedExchange) -> Exchange | None:
     """Request a stream where a document came, and a document where a stream came."""
-    endpoint = spoken(analyzed)
+    endpoint = checked_endpoint(analyzed)
     if not endpoint or not endpoint.event or not isinstance(analyzed.outcome, Reply):
         return None
     if wants_stream(analyzed) and resolve(analyzed.request_json.value, "/stream") is not True:

@@ -15,7 +15,6 @@ from harness.rules import (
     expectations,
     history,
     images,
-    json_and_sse,
     refusals,
     requests,
     sdk,
@@ -24,20 +23,21 @@ from harness.rules import (
     tools,
     usage,
     vectors,
+    wire_format,
 )
 from harness.rules.rule import INFO, WARNING, Rule, conversation_rule, exchange_rule, sdk_rule
 from harness.types import Finding, Transcript
 
 COMMON_RULES: tuple[Rule, ...] = (
-    exchange_rule(json_and_sse.known_endpoint, "harness", INFO),
-    exchange_rule(json_and_sse.request_is_json, "JSON A1 B1"),
-    exchange_rule(json_and_sse.body_is_json, "JSON A1 B1"),
-    exchange_rule(json_and_sse.content_type_agrees_with_body, "HTTP A1 B3"),
-    exchange_rule(json_and_sse.stream_is_well_formed, "SSE A2 B3"),
-    exchange_rule(json_and_sse.events_are_json, "A2 B3"),
-    exchange_rule(json_and_sse.done_marker, "A2 B3"),
-    exchange_rule(json_and_sse.delivery_as_asked, "A2 B3"),
-    exchange_rule(json_and_sse.status_agrees_with_body, "HTTP A6 B7", WARNING),
+    exchange_rule(wire_format.known_endpoint, "harness", INFO),
+    exchange_rule(wire_format.request_is_json, "JSON A1 B1"),
+    exchange_rule(wire_format.body_is_json, "JSON A1 B1"),
+    exchange_rule(wire_format.content_type_agrees_with_body, "HTTP A1 B3"),
+    exchange_rule(wire_format.stream_is_well_formed, "SSE A2 B3"),
+    exchange_rule(wire_format.events_are_json, "A2 B3"),
+    exchange_rule(wire_format.done_marker, "A2 B3"),
+    exchange_rule(wire_format.delivery_as_asked, "A2 B3"),
+    exchange_rule(wire_format.status_agrees_with_body, "HTTP A6 B7", WARNING),
     exchange_rule(answers.answer_fits_schema, "A1 A2 A4 A5 B1 B2 B3 B4 B5 B8"),
     exchange_rule(answers.finish_reason_is_known, "A1 B2", WARNING),
     exchange_rule(answers.role_is_known, "A1 B2", WARNING),

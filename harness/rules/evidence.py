@@ -1,7 +1,7 @@
-"""Where rules are known from: the names that the table of rules uses, each with where to read.
+"""The sources of rules: the names in the table of rules, each with what to read.
 
-A to B with a number are sections of docs/WIRE_FACTS.md, which cite documentation, field reports
-and recordings; the others are standards, and what the harness itself promises.
+Names of a letter and a number are sections of docs/WIRE_FACTS.md, which cite documentation, field
+reports and recordings; the others are standards, and what the harness itself promises.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ EVIDENCE: Mapping[str, str] = MappingProxyType(
         "HTTP": "RFC 9110, HTTP Semantics",
         "URI": "RFC 3986, Uniform Resource Identifier (URI): Generic Syntax",
         "schema": "JSON Schema, draft 2020-12, which both services take for a tool's parameters",
-        "scenario": "the scenario's own words: what its step expects, in its file",
+        "scenario": "the scenario: what its step expects, in its file",
         "harness": "what the harness promises: ARCHITECTURE.md, Decisions",
     }
 )

@@ -1,4 +1,4 @@
-"""Did the answers do what the scenario's author expects of them?"""
+"""Rules for what the author of a scenario expects of the answers."""
 
 from __future__ import annotations
 
@@ -18,83 +18,83 @@ def _place(turn: AnalyzedTurn, pointer: str = "") -> Place:
     return reading.place(pointer, reading.parts[-1] if pointer and reading.parts else None)
 
 
-def _replied(read: AnalyzedTranscript) -> Iterator[tuple[AnalyzedTurn, Reply]]:
-    for turn in read.turns:
+def _replied(analyzed: AnalyzedTranscript) -> Iterator[tuple[AnalyzedTurn, Reply]]:
+    for turn in analyzed.turns:
         if isinstance(turn.turn.outcome, Reply):
             yield turn, turn.turn.outcome
 
 
-def expected_finish_reason(read: AnalyzedTranscript) -> Iterator[Finding]:
-    """The answer ended for the reason that the step expects."""
-    for turn, reply in _replied(read):
-        wanted = turn.turn.expect.finish_reason
-        if wanted and reply.finish_reason != wanted:
-            found = show(reply.finish_reason)
-            yield violation(f"the finish reason {wanted}", found, _place(turn))
+def expected_finish_reason(analyzed: AnalyzedTranscript) -> Iterator[Finding]:
+    """Check that an answer has the finish reason that the step expects."""
+    for turn, reply in _replied(analyzed):
+        expected = turn.turn.expect.finish_reason
+        if expected and reply.finish_reason != expected:
+            actual = show(reply.finish_reason)
+            yield violation(f"the finish reason {expected}", actual, _place(turn))
 
 
-def expected_words(read: AnalyzedTranscript) -> Iterator[Finding]:
-    """The answer contains the words that the step expects."""
-    for turn, reply in _replied(read):
+def expected_words(analyzed: AnalyzedTranscript) -> Iterator[Finding]:
+    """Check that an answer contains the words that the step expects."""
+    for turn, reply in _replied(analyzed):
         for words in turn.turn.expect.contains:
             if words not in (reply.content or ""):
                 yield violation(f"an answer with {show(words)}", show(reply.content), _place(turn))
 
 
-def expected_json(read: AnalyzedTranscript) -> Iterator[Finding]:
-    """The answer is JSON that fits the schema of the step."""
-    for turn, reply in _replied(read):
+def expected_json(analyzed: AnalyzedTranscript) -> Iterator[Finding]:
+    """Check that an answer is JSON that fits the schema of the step."""
+    for turn, reply in _replied(analyzed):
         schema = turn.turn.expect.json_schema
         if schema is None:
             continue
         document = read_json((reply.content or "").encode("utf-8", "replace"))
         if document.problem:
-            found = f"{document.problem} in {show(reply.content)}"
-            yield violation("an answer in JSON", found, _place(turn))
+            actual = f"{document.problem} in {show(reply.content)}"
+            yield violation("an answer in JSON", actual, _place(turn))
             continue
-        for pointer, expected, found in violations(schema, document.value):
+        for pointer, expected, actual in violations(schema, document.value):
             within = f"in the answer's JSON{pointer and ' at ' + pointer}"
-            yield violation(expected, found, _place(turn), within)
+            yield violation(expected, actual, _place(turn), within)
 
 
-def expected_pointers(read: AnalyzedTranscript) -> Iterator[Finding]:
-    """The places that the step expects exist in the answer, or in a stream's last event."""
-    for turn, _ in _replied(read):
+def expected_pointers(analyzed: AnalyzedTranscript) -> Iterator[Finding]:
+    """Check that the pointers of the step exist in the answer, or in a stream's last event."""
+    for turn, _ in _replied(analyzed):
         parts = turn.answer.parts if turn.answer else ()
         value = parts[-1].value if parts else None
         for pointer in turn.turn.expect.pointers:
             if resolve(value, pointer) is MISSING:
-                yield violation(f"something at {pointer}", "nothing there", _place(turn, pointer))
+                yield violation(f"a value at {pointer}", "none", _place(turn, pointer))
 
 
-def expected_tool_call(read: AnalyzedTranscript) -> Iterator[Finding]:
-    """The answer calls the tool that the step expects."""
-    for turn, reply in _replied(read):
-        wanted = turn.turn.expect.tool_call
+def expected_tool_call(analyzed: AnalyzedTranscript) -> Iterator[Finding]:
+    """Check that an answer calls the tool that the step expects."""
+    for turn, reply in _replied(analyzed):
+        expected = turn.turn.expect.tool_call
         called = [call.name for call in reply.tool_calls]
-        if wanted and wanted not in called:
-            found = ", ".join(called) or "no call"
-            yield violation(f"a call of {wanted}", found, _place(turn))
+        if expected and expected not in called:
+            actual = ", ".join(called) or "no call"
+            yield violation(f"a call of {expected}", actual, _place(turn))
 
 
-def expected_failure(read: AnalyzedTranscript) -> Iterator[Finding]:
-    """A refusal comes where the step expects it, with that code, and nowhere else."""
-    for turn in read.turns:
-        outcome, wanted = turn.turn.outcome, turn.turn.expect.failure
-        if isinstance(outcome, Reply) and wanted:
-            yield violation(f"the refusal {wanted}", "an answer", _place(turn))
-        elif isinstance(outcome, Failure) and outcome.code != wanted:
-            expected = f"the refusal {wanted}" if wanted else "an answer"
-            found = f"the refusal {outcome.status} {outcome.code}: {show(outcome.message)}"
-            yield violation(expected, found, _place(turn))
+def expected_failure(analyzed: AnalyzedTranscript) -> Iterator[Finding]:
+    """Check that a refusal comes where the step expects it, with its code, and nowhere else."""
+    for turn in analyzed.turns:
+        outcome, code = turn.turn.outcome, turn.turn.expect.failure
+        if isinstance(outcome, Reply) and code:
+            yield violation(f"the refusal {code}", "an answer", _place(turn))
+        elif isinstance(outcome, Failure) and outcome.code != code:
+            expected = f"the refusal {code}" if code else "an answer"
+            actual = f"the refusal {outcome.status} {outcome.code}: {show(outcome.message)}"
+            yield violation(expected, actual, _place(turn))
 
 
-def everything_was_played(read: AnalyzedTranscript) -> Iterator[Finding]:
-    """A replay asks for every exchange that its cassette holds.
+def everything_was_played(analyzed: AnalyzedTranscript) -> Iterator[Finding]:
+    """Check that a replay requests every exchange of its cassette.
 
-    What nobody asks for any more was recorded for a conversation that has changed since.
+    An unused exchange was recorded for a conversation that has changed since.
     """
-    for exchange in read.transcript.unused:
+    for exchange in analyzed.transcript.unused:
         request = exchange.request
-        found = f"{request.method} {request.uri} left over"
-        yield violation("every recorded exchange to be played", found, Place(exchange.turn))
+        actual = f"{request.method} {request.uri} unused"
+        yield violation("a request for every recorded exchange", actual, Place(exchange.turn))

@@ -1,4 +1,4 @@
-"""Are the pictures there, whole, and as many and as large as asked for?"""
+"""Rules for pictures: their links, bytes, size and number."""
 
 from __future__ import annotations
 
@@ -6,60 +6,55 @@ import re
 from collections.abc import Iterator
 from urllib.parse import urlsplit
 
-from harness.analysis.endpoint import Endpoint, Role
+from harness.analysis.endpoint import Role
 from harness.analysis.exchange import AnalyzedExchange
 from harness.analysis.reply import seen
 from harness.analysis.transcript import AnalyzedTranscript
-from harness.rules.rule import answered, answers, show, spoken, violation
-from harness.types import Finding, Reply
+from harness.rules.rule import answered, fields_of, show, values, violation
+from harness.types import Finding
 from harness.wire.images import decode_image, inspect_image
 
 
 def image_link_is_absolute(reading: AnalyzedExchange) -> Iterator[Finding]:
-    """The link to a picture is an absolute http or https address."""
-    endpoint = spoken(reading)
-    if endpoint is None:
-        return
-    for part in answers(reading):
-        for pointer, link in seen(part.value, endpoint.fields.images):
-            if not _absolute(link):
-                expected = "an absolute http or https address"
-                yield violation(expected, show(link), reading.place(pointer, part))
+    """Check that the link to a picture is an absolute http or https URL."""
+    for part, pointer, link in values(reading, fields_of(reading).images):
+        if not _is_absolute(link):
+            place = reading.place(pointer, part)
+            yield violation("an absolute http or https URL", show(link), place)
 
 
-def _absolute(link: object) -> bool:
+def _is_absolute(link: object) -> bool:
     try:
-        split = urlsplit(link) if isinstance(link, str) else urlsplit("")
-        return split.scheme in ("http", "https") and bool(split.hostname)
+        url = urlsplit(link) if isinstance(link, str) else urlsplit("")
+        return url.scheme in ("http", "https") and bool(url.hostname)
     except ValueError:
         return False
 
 
 def is_picture(reading: AnalyzedExchange) -> bool:
-    """Whether a fetched file is a picture, and not a film or a sound."""
+    """Return whether an exchange fetched a picture, and not a video or sound."""
     if reading.endpoint is not None and reading.endpoint.role is not Role.FILE:
         return False
-    kind = reading.exchange.response.header("content-type") or ""
-    if reading.endpoint is None or kind.startswith(("video/", "audio/")):
-        return kind.startswith("image/")
-    return not urlsplit(reading.exchange.request.uri).path.endswith(
-        (".mp4", ".webm", ".mp3", ".wav")
-    )
+    media_type = reading.exchange.response.header("content-type") or ""
+    if reading.endpoint is None or media_type.startswith(("video/", "audio/")):
+        return media_type.startswith("image/")
+    path = urlsplit(reading.exchange.request.uri).path
+    return not path.endswith((".mp4", ".webm", ".mp3", ".wav"))
 
 
 def image_decodes(reading: AnalyzedExchange) -> Iterator[Finding]:
-    """A picture that was fetched can be decoded, to its last line.
+    """Check that a fetched picture can be decoded completely.
 
-    A link that has expired gives a refusal in place of the picture.
+    An expired link gives a refusal in place of the picture.
     """
     if not is_picture(reading):
         return
-    status = reading.exchange.response.status
+    response = reading.exchange.response
     if not reading.accepted:
-        if status >= 400:
-            yield violation("a picture", f"HTTP {status}", reading.place())
+        if response.status >= 400:
+            yield violation("a picture", f"HTTP {response.status}", reading.place())
         return
-    size = decode_image(reading.exchange.response.body)
+    size = decode_image(response.body)
     if isinstance(size, str):
         yield violation("a picture that can be decoded", size, reading.place())
 
@@ -67,34 +62,34 @@ def image_decodes(reading: AnalyzedExchange) -> Iterator[Finding]:
 _SIZE = re.compile(r"([0-9]{1,5})[x*X×]([0-9]{1,5})")
 
 
-def image_has_asked_size(read: AnalyzedTranscript) -> Iterator[Finding]:
-    """A picture that was fetched is as large as was asked for."""
-    for asked in answered(read):
-        wanted = asked.asks("size")
-        match = _SIZE.fullmatch(wanted) if isinstance(wanted, str) else None
-        turn = [r for r in read.readings if r.turn == asked.answer.turn]
-        for reading in turn if match else []:
+def image_has_asked_size(analyzed: AnalyzedTranscript) -> Iterator[Finding]:
+    """Check that a fetched picture has the size that was requested."""
+    for turn in answered(analyzed):
+        requested = turn.requested("size")
+        match = _SIZE.fullmatch(requested) if isinstance(requested, str) else None
+        for reading in analyzed.readings if match else ():
             info = inspect_image(reading.exchange.response.body) if is_picture(reading) else None
-            size = (info.width, info.height) if info and info.width else None
-            if match and size and size != (int(match[1]), int(match[2])):
-                yield violation(f"a picture of {wanted}", f"{size[0]}x{size[1]}", reading.place())
+            if reading.turn != turn.answer.turn or match is None or not info or not info.width:
+                continue
+            if (info.width, info.height) != (int(match[1]), int(match[2])):
+                yield violation(f"a picture of {requested}", info.size, reading.place())
 
 
-def _finished(reply: Reply, endpoint: Endpoint) -> bool:
-    """Whether an answer holds all its pictures: at once, or as a task that succeeded."""
-    ended = not reply.states or reply.states[-1] in endpoint.states.succeeded
-    return ended and bool(reply.images)
-
-
-def image_count_as_asked(read: AnalyzedTranscript) -> Iterator[Finding]:
-    """As many pictures are answered as were asked for, those that failed included."""
-    for asked in answered(read):
-        wanted, endpoint = asked.asks("count"), asked.answer.endpoint
-        if type(wanted) is not int or endpoint is None or not _finished(asked.reply, endpoint):
+def image_count_as_asked(analyzed: AnalyzedTranscript) -> Iterator[Finding]:
+    """Check that as many pictures are answered as were requested, failed ones included."""
+    for turn in answered(analyzed):
+        requested, endpoint, states = (
+            turn.requested("count"),
+            turn.answer.endpoint,
+            turn.reply.states,
+        )
+        if type(requested) is not int or endpoint is None or not turn.reply.images:
             continue
-        part = asked.answer.parts[-1]
-        pointers = endpoint.fields.results or endpoint.fields.images
-        found = sum(1 for _ in seen(part.value, pointers))
-        if found != wanted:
-            place = asked.answer.place("", part)
-            yield violation(f"{wanted} results, as asked for", str(found), place)
+        if states and states[-1] not in endpoint.states.succeeded:
+            continue
+        part = turn.answer.parts[-1]
+        actual = sum(1 for _ in seen(part.value, endpoint.fields.results or endpoint.fields.images))
+        if actual != requested:
+            yield violation(
+                f"{requested} results as requested", actual, turn.answer.place("", part)
+            )

@@ -1,4 +1,4 @@
-"""Does a refusal have its service's form, and say why?"""
+"""Rules for the fields of a refusal."""
 
 from __future__ import annotations
 
@@ -6,71 +6,61 @@ from collections.abc import Iterator
 
 from harness.analysis.exchange import AnalyzedExchange
 from harness.analysis.reply import first, seen, status_of
-from harness.rules.rule import refusals, show, spoken, violation, where
+from harness.rules.rule import checked_endpoint, field_place, fields_of, refusals, show, violation
 from harness.rules.schemas import violations
 from harness.types import Finding
 
 
 def refusal_fits_schema(reading: AnalyzedExchange) -> Iterator[Finding]:
-    """A refusal has the documented form of this service's errors.
+    """Check that a refusal has the documented form of the service's errors.
 
-    Clients read the code and the message from fixed places.
+    Clients read the code and the message at fixed places.
     """
-    endpoint = spoken(reading)
-    if endpoint is None:
-        return
+    endpoint = checked_endpoint(reading)
+    schema = endpoint.refusal if endpoint else True
     for part in refusals(reading):
-        for pointer, expected, found in violations(endpoint.refusal, part.value):
-            yield violation(expected, found, reading.place(pointer, part))
+        for pointer, expected, actual in violations(schema, part.value):
+            yield violation(expected, actual, reading.place(pointer, part))
 
 
 def failure_has_code_and_message(reading: AnalyzedExchange) -> Iterator[Finding]:
-    """A refusal names its reason: a code that is not empty, and a message.
+    """Check that a refusal has a code and a message, neither empty.
 
     Without a code refusals cannot be told apart, nor compared across providers.
     """
-    endpoint = spoken(reading)
-    if endpoint is None:
-        return
+    endpoint, fields = checked_endpoint(reading), fields_of(reading)
     for part in refusals(reading):
-        if violations(endpoint.refusal, part.value):
+        if endpoint is None or violations(endpoint.refusal, part.value):
             continue
-        for name, pointers in (
-            ("code", endpoint.fields.code),
-            ("message", endpoint.fields.message),
-        ):
+        for name, pointers in (("code", fields.code), ("message", fields.message)):
             if not any(value for _, value in seen(part.value, pointers)):
-                place = reading.place(pointers[0], part)
-                yield violation(f"a {name} of the refusal", "none", place)
+                yield violation(
+                    f"a {name} of the refusal", "none", reading.place(pointers[0], part)
+                )
 
 
 def refusal_status_fits_code(reading: AnalyzedExchange) -> Iterator[Finding]:
-    """A refusal's HTTP status is the one its code comes with.
+    """Check that the HTTP status of a refusal is documented for its code.
 
-    401 for a key that is none, 429 for too much or too often, 400 for what was asked wrongly. A
-    client decides by the status whether to try again. Codes that nobody documented are let be.
+    401 for an invalid key, 429 for too many requests, 400 for an invalid request. Clients decide by
+    the status whether to retry. Undocumented codes are ignored.
     """
-    endpoint = spoken(reading)
-    if endpoint is None:
-        return
-    for part in refusals(reading)[:1]:
+    endpoint = checked_endpoint(reading)
+    for part in refusals(reading)[:1] if endpoint else ():
         status = reading.exchange.response.status if not reading.accepted else status_of(part)
-        code = first(part.value, endpoint.fields.code)
-        wanted = endpoint.statuses.get(code) if isinstance(code, str) else None
-        if wanted and status >= 400 and status not in wanted:
-            place = reading.place(where(part, endpoint.fields.code), part)
-            expected = " or ".join(map(str, sorted(wanted)))
-            yield violation(f"the status {expected} with the code {code}", str(status), place)
+        code = first(part.value, fields_of(reading).code)
+        statuses = endpoint.statuses.get(code) if endpoint and isinstance(code, str) else None
+        if statuses and status >= 400 and status not in statuses:
+            expected = f"the status {' or '.join(map(str, sorted(statuses)))} with the code {code}"
+            place = field_place(reading, part, fields_of(reading).code)
+            yield violation(expected, status, place)
 
 
 def refusal_is_no_answer(reading: AnalyzedExchange) -> Iterator[Finding]:
-    """A refusal holds nothing of an answer: no choices, no text, no results.
+    """Check that a refusal has nothing of an answer: no choices, no text, no results.
 
-    A program that looks for one first takes the refusal for it, or the answer for a refusal.
+    A program might take the answer for a refusal, or the refusal for an answer.
     """
-    endpoint = spoken(reading)
-    if endpoint is None:
-        return
     for part in refusals(reading):
-        for pointer, found in seen(part.value, endpoint.fields.apart):
-            yield violation("nothing but the refusal", show(found), reading.place(pointer, part))
+        for pointer, value in seen(part.value, fields_of(reading).apart):
+            yield violation("nothing but the refusal", show(value), reading.place(pointer, part))

@@ -1,4 +1,4 @@
-"""Is what was asked what travelled? SDKs change requests in silence."""
+"""Rules for what an SDK sends of a call: SDKs change requests without notice."""
 
 from __future__ import annotations
 
@@ -8,115 +8,106 @@ from harness.analysis.endpoint import Role
 from harness.analysis.exchange import AnalyzedExchange
 from harness.analysis.reply import first, text_of
 from harness.analysis.transcript import AnalyzedTranscript
-from harness.rules.rule import messages, question, show, violation, wants_stream
-from harness.types import Call, CallKind, Finding, LooseJson, Message, Mode
-from harness.wire import MISSING, escape, query, resolve
+from harness.rules.rule import messages, show, turn_request, violation, wants_stream
+from harness.types import Call, CallKind, Finding, Json, Message, Mode
+from harness.wire import MISSING, Missing, escape, query, resolve
 
 
-def _asked(read: AnalyzedTranscript) -> Iterator[tuple[Call, AnalyzedExchange]]:
-    """Every call beside the request that an SDK made of it."""
-    for turn in read.turns:
-        reading = question(turn)
-        if turn.turn.call is not None and reading is not None:
-            yield turn.turn.call, reading
+def _requests(analyzed: AnalyzedTranscript) -> Iterator[tuple[Call, AnalyzedExchange]]:
+    """Yield every call with the request that an SDK made of it."""
+    for turn in analyzed.turns:
+        request = turn_request(turn)
+        if turn.turn.call is not None and request is not None:
+            yield turn.turn.call, request
 
 
-def model_travels(read: AnalyzedTranscript) -> Iterator[Finding]:
-    """The model that is asked for is the one that the scenario names."""
-    for call, reading in _asked(read):
-        found = resolve(reading.request_json.value, "/model")
-        if found != call.model:
-            yield violation(
-                f"the model {call.model}", _said(found), reading.request_place("/model")
-            )
+def model_travels(analyzed: AnalyzedTranscript) -> Iterator[Finding]:
+    """Check that the requested model is the one of the scenario."""
+    for call, request in _requests(analyzed):
+        model = resolve(request.request_json.value, "/model")
+        if model != call.model:
+            place = request.request_place("/model")
+            yield violation(f"the model {call.model}", _shown(model), place)
 
 
-def conversation_travels(read: AnalyzedTranscript) -> Iterator[Finding]:
-    """The messages, or the prompt, that are sent are those of the call: none lost, none changed.
+def conversation_travels(analyzed: AnalyzedTranscript) -> Iterator[Finding]:
+    """Check that the messages, or the prompt, of a call are sent complete and unchanged.
 
     Roles, texts, tool calls and the ids of tool results, in the same order.
     """
-    for call, reading in _asked(read):
+    for call, request in _requests(analyzed):
         if call.kind is not CallKind.CHAT:
-            yield from _prompt(call, reading)
+            yield from _prompt(call, request)
             continue
-        pointer, sent = messages(reading)
+        pointer, sent = messages(request)
         if len(sent) != len(call.messages):
-            place = reading.request_place(pointer)
-            yield violation(f"{len(call.messages)} messages", str(len(sent)), place)
-        for number, (line, held) in enumerate(zip(call.messages, sent, strict=False)):
-            if _line(line) != _held(held):
-                place = reading.request_place(f"{pointer}/{number}")
-                yield violation(show(_line(line)), show(_held(held)), place)
+            place = request.request_place(pointer)
+            yield violation(f"{len(call.messages)} messages", len(sent), place)
+        for number, (message, value) in enumerate(zip(call.messages, sent, strict=False)):
+            expected, actual = _of_message(message), _of_json(value)
+            if expected != actual:
+                place = request.request_place(f"{pointer}/{number}")
+                yield violation(show(expected), show(actual), place)
 
 
-def _prompt(call: Call, reading: AnalyzedExchange) -> Iterator[Finding]:
-    fields = reading.endpoint.fields if reading.endpoint else None
-    if fields is not None and fields.prompt:
-        found = first(reading.request_json.value, fields.prompt)
-        if found != call.prompt:
-            place = reading.request_place(fields.prompt[0])
-            yield violation(f"the prompt {show(call.prompt)}", show(found), place)
+def _prompt(call: Call, request: AnalyzedExchange) -> Iterator[Finding]:
+    pointers = request.endpoint.fields.prompt if request.endpoint else ()
+    prompt = first(request.request_json.value, pointers)
+    if pointers and prompt != call.prompt:
+        place = request.request_place(pointers[0])
+        yield violation(f"the prompt {show(call.prompt)}", show(prompt), place)
 
 
-def _line(line: Message) -> list[LooseJson]:
-    calls = [[call.id, call.name, call.arguments] for call in line.tool_calls]
-    return [line.role, line.content, calls, line.tool_call_id]
+def _of_message(message: Message) -> list[object]:
+    calls = [[call.id, call.name, call.arguments] for call in message.tool_calls]
+    return [message.role, message.content, calls, message.tool_call_id]
 
 
-def _held(held: LooseJson) -> list[LooseJson]:
+def _of_json(value: Json) -> list[object]:
     pointers = ("/id", "/function/name", "/function/arguments")
-    calls = [
-        [resolve(call, p) or "" for p in pointers] for _, call in query(held, "/tool_calls/[]")
-    ]
-    text = text_of(resolve(held, "/content")) or ""
-    return [resolve(held, "/role") or "", text, calls, resolve(held, "/tool_call_id") or ""]
+    sent = query(value, "/tool_calls/[]")
+    calls = [[resolve(call, pointer) or "" for pointer in pointers] for _, call in sent]
+    text = text_of(resolve(value, "/content")) or ""
+    return [resolve(value, "/role") or "", text, calls, resolve(value, "/tool_call_id") or ""]
 
 
-def parameters_travel(read: AnalyzedTranscript) -> Iterator[Finding]:
-    """Each parameter is sent as the scenario gives it.
+def parameters_travel(analyzed: AnalyzedTranscript) -> Iterator[Finding]:
+    """Check that each parameter is sent as the scenario gives it.
 
     The SDKs are known to change some: zhipuai moves `temperature` and `top_p` into the open range
-    from 0 to 1 and sets `do_sample` beside. Such an answer was not asked for like this. A parameter
-    that is false or null may be left out, and a size be written with another sign; what is random
-    is another in every run.
+    from 0 to 1 and adds `do_sample`. A parameter that is false or null may be left out, and a size
+    be written with another sign; values that differ in each run are not checked.
     """
-    volatile = read.transcript.provenance.volatile
-    for call, reading in _asked(read):
-        start = reading.endpoint.fields.parameters if reading.endpoint else ""
-        for name, wanted in call.parameters.items():
-            pointer = f"{start}/{escape(name)}"
-            found = resolve(reading.request_json.value, pointer)
-            if pointer not in volatile and not _same(wanted, found):
-                place = reading.request_place(pointer)
-                yield violation(f"{name} {show(wanted)}", _said(found), place)
+    volatile = analyzed.transcript.provenance.volatile
+    for call, request in _requests(analyzed):
+        prefix = request.endpoint.fields.parameters if request.endpoint else ""
+        for name, expected in call.parameters.items():
+            pointer = f"{prefix}/{escape(name)}"
+            actual = resolve(request.request_json.value, pointer)
+            if pointer not in volatile and not _same(expected, actual):
+                place = request.request_place(pointer)
+                yield violation(f"{name} {show(expected)}", _shown(actual), place)
 
 
-def _same(wanted: LooseJson, found: LooseJson) -> bool:
-    if found is MISSING:
-        return wanted is None or wanted is False
-    if isinstance(wanted, str) and isinstance(found, str):
-        return wanted.replace("x", "*") == found.replace("x", "*")
-    numbers = isinstance(wanted, int | float) and isinstance(found, int | float)
-    return bool(wanted == found) and (numbers or type(wanted) is type(found))
+def _same(expected: Json, actual: Json | Missing) -> bool:
+    if actual is MISSING:
+        return expected is None or expected is False
+    if isinstance(expected, str) and isinstance(actual, str):
+        return expected.replace("x", "*") == actual.replace("x", "*")
+    are_numbers = isinstance(expected, int | float) and isinstance(actual, int | float)
+    return expected == actual and (are_numbers or type(expected) is type(actual))
 
 
-def delivery_travels(read: AnalyzedTranscript) -> Iterator[Finding]:
-    """A call for a stream asks for one, one for a task submits one, and the others do neither."""
-    for call, reading in _asked(read):
-        role = reading.endpoint.role if reading.endpoint else Role.OTHER
-        found = (
-            Mode.ASYNC
-            if role is Role.SUBMIT
-            else Mode.STREAM
-            if wants_stream(reading)
-            else Mode.SYNC
-        )
-        if found is not call.mode:
-            yield violation(
-                f"a request for {call.mode}", f"one for {found}", reading.request_place()
-            )
+def delivery_travels(analyzed: AnalyzedTranscript) -> Iterator[Finding]:
+    """Check that a call's mode is the one requested: streaming, a task, or neither."""
+    for call, request in _requests(analyzed):
+        mode = Mode.STREAM if wants_stream(request) else Mode.SYNC
+        if request.endpoint and request.endpoint.role is Role.SUBMIT:
+            mode = Mode.ASYNC
+        if mode is not call.mode:
+            place = request.request_place()
+            yield violation(f"a request for {call.mode}", f"one for {mode}", place)
 
 
-def _said(value: LooseJson) -> str:
+def _shown(value: Json | Missing) -> str:
     return "nothing" if value is MISSING else show(value)

@@ -1,4 +1,4 @@
-"""What a rule is, and the few questions that rules of every topic ask."""
+"""What a rule is, and the values that rules of every topic look at."""
 
 from __future__ import annotations
 
@@ -13,121 +13,145 @@ from harness.analysis.endpoint import Endpoint, Fields, Part, Pointers, Role
 from harness.analysis.exchange import AnalyzedExchange
 from harness.analysis.reply import first, is_refusal, seen
 from harness.analysis.transcript import AnalyzedTranscript, AnalyzedTurn
-from harness.types import NOWHERE, Failure, Finding, LooseJson, Place, Reply, Severity
+from harness.types import NOWHERE, Failure, Finding, Json, LooseJson, Place, Reply, Severity
 from harness.wire import resolve
 
 
 class Scope(StrEnum):
-    """What a rule looks at: one exchange, the whole conversation, or what the SDK made of it."""
+    """What a rule looks at: one exchange, a whole conversation, or what an SDK made of it."""
 
     EXCHANGE = "exchange"
     CONVERSATION = "conversation"
     SDK = "sdk"
 
 
+ERROR, WARNING, INFO = Severity.ERROR, Severity.WARNING, Severity.INFO
+
+
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """A function that yields a `Finding` for each place where it is broken.
+    """A function that yields a `Finding` for each violation; its name is the rule's id.
 
-    An exchange rule is given every `Reading` in turn, the others the whole `Read`. `evidence` says
-    where it is known from, each a key of `evidence.EVIDENCE`.
+    Attributes:
+        check: Takes an `AnalyzedExchange` if the scope is EXCHANGE, else an `AnalyzedTranscript`.
+        scope: What it looks at.
+        severity: How much its findings weigh, unless a project or scenario says otherwise.
+        evidence: The sources it is known from, as keys of `evidence.EVIDENCE`.
     """
 
     check: Callable[[Any], Iterator[Finding]]
     scope: Scope
-    severity: Severity = Severity.ERROR
+    severity: Severity = ERROR
     evidence: tuple[str, ...] = ()
 
     @property
     def name(self) -> str:
-        """The function's name is the rule's."""
+        """The id, which is the name of the function."""
         return self.check.__name__
 
     @property
     def text(self) -> str:
-        """The function's docstring explains the rule; its first line is enough for a report."""
+        """The explanation, which is the docstring of the function."""
         return inspect.getdoc(self.check) or ""
 
     @property
     def law(self) -> str:
-        """What must hold, in a sentence: that line. `harness.locale` has it in other languages."""
+        """The first line of the text: what is checked. `harness.locale` translates it."""
         return self.text.partition("\n")[0]
 
-    def findings(self, read: AnalyzedTranscript) -> Iterator[Finding]:
-        """Every place of a conversation where this rule is broken."""
+    def findings(self, analyzed: AnalyzedTranscript) -> Iterator[Finding]:
+        """Yield every violation in a conversation."""
         if self.scope is not Scope.EXCHANGE:
-            yield from self.check(read)
+            yield from self.check(analyzed)
             return
-        for reading in read.readings:
+        for reading in analyzed.readings:
             yield from self.check(reading)
 
 
-ERROR, WARNING, INFO = Severity.ERROR, Severity.WARNING, Severity.INFO
+ExchangeCheck = Callable[[AnalyzedExchange], Iterator[Finding]]
+TranscriptCheck = Callable[[AnalyzedTranscript], Iterator[Finding]]
 
 
-def exchange_rule(
-    check: Callable[[AnalyzedExchange], Iterator[Finding]],
-    evidence: str,
-    severity: Severity = ERROR,
-) -> Rule:
-    """Return a rule for each exchange on its own."""
+def exchange_rule(check: ExchangeCheck, evidence: str = "", severity: Severity = ERROR) -> Rule:
+    """Return a rule for each exchange on its own; *evidence* is separated by spaces."""
     return Rule(check, Scope.EXCHANGE, severity, tuple(evidence.split()))
 
 
 def conversation_rule(
-    check: Callable[[AnalyzedTranscript], Iterator[Finding]],
-    evidence: str,
-    severity: Severity = ERROR,
+    check: TranscriptCheck, evidence: str = "", severity: Severity = ERROR
 ) -> Rule:
     """Return a rule for a conversation as it travelled."""
     return Rule(check, Scope.CONVERSATION, severity, tuple(evidence.split()))
 
 
-def sdk_rule(
-    check: Callable[[AnalyzedTranscript], Iterator[Finding]],
-    evidence: str,
-    severity: Severity = ERROR,
-) -> Rule:
-    """Return a rule for what an SDK sent or made of the answers."""
+def sdk_rule(check: TranscriptCheck, evidence: str = "", severity: Severity = ERROR) -> Rule:
+    """Return a rule for what an SDK sent, and for what it made of the answers."""
     return Rule(check, Scope.SDK, severity, tuple(evidence.split()))
 
 
-_SHOWN = 90
+# --------------------------------------------------------------------------------- findings
+
+_MAX_SHOWN = 90
 
 
-def show(value: LooseJson) -> str:
-    """A JSON value as a message shows it: in one line, and not all of a long one."""
+def show(value: object) -> str:
+    """Return a JSON value as messages show it: on one line, cut off if it is long."""
     text = json.dumps(value, ensure_ascii=False, default=repr)
     text = text.encode("utf-8", "replace").decode()
-    return text if len(text) <= _SHOWN else text[:_SHOWN] + "…"
+    return text if len(text) <= _MAX_SHOWN else text[:_MAX_SHOWN] + "…"
 
 
-def violation(expected: str, actual: str, place: Place = NOWHERE, within: str = "") -> Finding:
-    """A finding in the words that all have: what was expected, and what was actual."""
-    head = f"{within}: " if within else ""
-    message = f"{head}expected {expected}, actual {actual}"
-    return Finding(message, place, expected=expected, actual=actual)
+def violation(
+    expected: object, actual: object, place: Place = NOWHERE, within: str = ""
+) -> Finding:
+    """Return a finding whose message has the expected and the actual value.
+
+    Args:
+        expected: What the rule requires, in words.
+        actual: What is there.
+        place: Where it is.
+        within: What both are part of, if the place does not say it.
+    """
+    prefix = f"{within}: " if within else ""
+    message = f"{prefix}expected {expected}, actual {actual}"
+    return Finding(message, place, expected=str(expected), actual=str(actual))
 
 
-def spoken(reading: AnalyzedExchange) -> Endpoint | None:
-    """The endpoint of an exchange whose answer is to be checked: known, and not a file."""
+# --------------------------------------------------------------------------------- exchanges
+
+
+def checked_endpoint(reading: AnalyzedExchange) -> Endpoint | None:
+    """Return the endpoint of an exchange whose answer is checked: a known one, and not a file."""
     endpoint = reading.endpoint
     if endpoint is None or endpoint.role in (Role.FILE, Role.OTHER):
         return None
     return endpoint
 
 
+def fields_of(reading: AnalyzedExchange) -> Fields:
+    """Return where values stand in an answer; nowhere if the answer is not checked."""
+    endpoint = checked_endpoint(reading)
+    return endpoint.fields if endpoint else Fields()
+
+
 def answers(reading: AnalyzedExchange) -> list[Part]:
-    """The parts of a success that say yes."""
-    endpoint = spoken(reading)
+    """Return the parts of a successful answer that are not refusals."""
+    endpoint = checked_endpoint(reading)
     if endpoint is None or not reading.accepted:
         return []
     return [part for part in reading.parts if not is_refusal(part, endpoint.fields)]
 
 
+def values(reading: AnalyzedExchange, pointers: Pointers) -> Iterator[tuple[Part, str, LooseJson]]:
+    """Yield (part, pointer, value) of a field in each part of a successful answer."""
+    for part in answers(reading):
+        for pointer, value in seen(part.value, pointers):
+            yield part, pointer, value
+
+
 def refusals(reading: AnalyzedExchange) -> list[Part]:
-    """The parts that say no, whatever the HTTP status."""
-    endpoint = spoken(reading)
+    """Return the parts that refuse, whatever the HTTP status."""
+    endpoint = checked_endpoint(reading)
     if endpoint is None:
         return []
     if not reading.accepted:
@@ -136,48 +160,38 @@ def refusals(reading: AnalyzedExchange) -> list[Part]:
 
 
 def replies(reading: AnalyzedExchange) -> list[tuple[Part, Reply]]:
-    """Every part that says something, with what it says on its own."""
-    if spoken(reading) is None:
+    """Return every part that is an answer, with what it says on its own."""
+    if checked_endpoint(reading) is None:
         return []
-    return [(part, said) for part, said in reading.outcomes_by_part if isinstance(said, Reply)]
+    return [(part, reply) for part, reply in reading.outcomes_by_part if isinstance(reply, Reply)]
 
 
 def streamed(reading: AnalyzedExchange) -> list[tuple[Part, Reply]]:
-    """The same for a stream that was not refused; nothing for any other answer."""
+    """Return the replies of a stream that was not refused; none for any other answer."""
     if not reading.is_stream or isinstance(reading.outcome, Failure):
         return []
     return replies(reading)
 
 
-def where(part: Part, pointers: Pointers) -> str:
-    """The JSON pointer under which a part holds a field; empty where it does not."""
+def pointer_to(part: Part, pointers: Pointers) -> str:
+    """Return the JSON pointer of a field in a part; empty if it does not have the field."""
     return next((pointer for pointer, _ in seen(part.value, pointers)), "")
 
 
-def messages(reading: AnalyzedExchange) -> tuple[str, list[LooseJson]]:
-    """The conversation a request sends, and its JSON pointer."""
+def field_place(reading: AnalyzedExchange, part: Part, pointers: Pointers) -> Place:
+    """Return the place of a field in a part of the answer."""
+    return reading.place(pointer_to(part, pointers), part)
+
+
+def messages(reading: AnalyzedExchange) -> tuple[str, list[Json]]:
+    """Return the messages in a request, and their JSON pointer."""
     fields = reading.endpoint.fields if reading.endpoint else Fields()
-    held = next(seen(reading.request_json.value, fields.messages), ("", None))
-    return (held[0], held[1]) if isinstance(held[1], list) else ("", [])
-
-
-@dataclass(frozen=True, slots=True)
-class Answered:
-    """A request together with the reading that answers it, which for a task is its last poll."""
-
-    asked: AnalyzedExchange
-    answer: AnalyzedExchange
-    reply: Reply
-
-    def asks(self, field: str) -> LooseJson:
-        """What a field of the request holds, or None."""
-        endpoint = self.asked.endpoint
-        pointers = getattr(endpoint.fields, field) if endpoint else ()
-        return first(self.asked.request_json.value, pointers)
+    pointer, value = next(seen(reading.request_json.value, fields.messages), ("", None))
+    return (pointer, value) if isinstance(value, list) else ("", [])
 
 
 def wants_stream(reading: AnalyzedExchange) -> bool:
-    """Whether a request asks for its answer in events: in its body, or by a header."""
+    """Return whether a request asks for a stream, in its body or by a header."""
     return resolve(reading.request_json.value, "/stream") is True or any(
         (name == "accept" and value == "text/event-stream")
         or (name.endswith("-sse") and value == "enable")
@@ -185,16 +199,33 @@ def wants_stream(reading: AnalyzedExchange) -> bool:
     )
 
 
-def question(turn: AnalyzedTurn) -> AnalyzedExchange | None:
-    """The request that a turn is about: the last one that is neither a poll nor a file."""
+# --------------------------------------------------------------------------------- turns
+
+
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """A request, its reply, and the exchange with the reply: of a task, the last poll."""
+
+    request: AnalyzedExchange
+    answer: AnalyzedExchange
+    reply: Reply
+
+    def requested(self, field: str) -> LooseJson:
+        """Return the value of a field in the request, or None."""
+        fields = self.request.endpoint.fields if self.request.endpoint else Fields()
+        return first(self.request.request_json.value, getattr(fields, field))
+
+
+def turn_request(turn: AnalyzedTurn) -> AnalyzedExchange | None:
+    """Return the last exchange of a turn that is neither a poll nor a file."""
     roles = (Role.ANSWER, Role.SUBMIT)
-    asked = [r for r in turn.readings if r.endpoint and r.endpoint.role in roles]
-    return asked[-1] if asked else None
+    requests = [r for r in turn.readings if r.endpoint and r.endpoint.role in roles]
+    return requests[-1] if requests else None
 
 
-def answered(read: AnalyzedTranscript) -> Iterator[Answered]:
-    """Every turn that was asked and answered with a `Reply`."""
-    for turn in read.turns:
-        asked = question(turn)
-        if asked is not None and turn.answer is not None and isinstance(turn.outcome, Reply):
-            yield Answered(asked, turn.answer, turn.outcome)
+def answered(analyzed: AnalyzedTranscript) -> Iterator[Answered]:
+    """Yield every turn that was answered with a `Reply`."""
+    for turn in analyzed.turns:
+        request = turn_request(turn)
+        if request is not None and turn.answer is not None and isinstance(turn.outcome, Reply):
+            yield Answered(request, turn.answer, turn.outcome)

@@ -1,4 +1,4 @@
-"""Does the official SDK show what travelled: nothing lost, nothing added, nothing changed?"""
+"""Rules for what the official SDK makes of the answers: nothing lost, added or changed."""
 
 from __future__ import annotations
 
@@ -10,11 +10,12 @@ from harness.analysis.endpoint import Part
 from harness.analysis.exchange import AnalyzedExchange
 from harness.analysis.reply import is_refusal
 from harness.analysis.transcript import AnalyzedTranscript, AnalyzedTurn
-from harness.rules.rule import show, spoken, violation
+from harness.rules.rule import checked_endpoint, show, violation
 from harness.types import (
     AccessFailure,
     Failure,
     Finding,
+    Json,
     LooseJson,
     Outcome,
     Place,
@@ -22,28 +23,28 @@ from harness.types import (
     Usage,
     View,
 )
-from harness.wire import MISSING, escape, resolve
+from harness.wire import MISSING, Missing, escape, resolve
 
 Shown = tuple[View, Part, AnalyzedExchange]
-"""What the SDK showed, and what travelled."""
+"""What the SDK shows, and the part of an answer that it stands for."""
 
 
 def _place(turn: AnalyzedTurn) -> Place:
     return turn.answer.place() if turn.answer else Place(turn=turn.turn.number)
 
 
-def _carried_out(read: AnalyzedTranscript) -> Iterator[tuple[AnalyzedTurn, Outcome]]:
-    """The turns for which an SDK ran."""
-    for turn in read.turns:
+def _run(analyzed: AnalyzedTranscript) -> Iterator[tuple[AnalyzedTurn, Outcome]]:
+    """Yield the turns for which an SDK ran, with the outcome it gave."""
+    for turn in analyzed.turns:
         if turn.turn.outcome is not None:
             yield turn, turn.turn.outcome
 
 
 def _retried(reading: AnalyzedExchange, following: Sequence[AnalyzedExchange]) -> bool:
-    """Whether this was an attempt that was made again, of which an SDK shows nothing."""
+    """Return whether an attempt failed and was repeated; an SDK shows nothing of it."""
     status, request = reading.exchange.response.status, reading.exchange.request
-    passing = status == 429 or status >= 500
-    return passing and any(
+    is_temporary = status == 429 or status >= 500
+    return is_temporary and any(
         (r.exchange.request.method, r.exchange.request.uri, r.exchange.request.body)
         == (request.method, request.uri, request.body)
         for r in following
@@ -51,19 +52,19 @@ def _retried(reading: AnalyzedExchange, following: Sequence[AnalyzedExchange]) -
 
 
 def _parts(turn: AnalyzedTurn) -> list[tuple[Part, AnalyzedExchange]]:
-    """What an SDK is to show, in order: no files, no attempts that were made again."""
+    """Return the parts that an SDK shows, in order: no files, no repeated attempts."""
     return [
         (part, reading)
         for n, reading in enumerate(turn.readings)
-        if spoken(reading) and not _retried(reading, turn.readings[n + 1 :])
+        if checked_endpoint(reading) and not _retried(reading, turn.readings[n + 1 :])
         for part in reading.parts
     ]
 
 
 def shown(turn: AnalyzedTurn, outcome: Outcome) -> list[Shown] | None:
-    """Each view beside its part; None where they cannot be paired.
+    """Return each view of an outcome with its part; None where they cannot be paired.
 
-    An SDK raises for a refusal, or shows it, and both are fine.
+    An SDK may raise for a refusal or show it.
     """
     parts = _parts(turn)
     if len(parts) != len(outcome.views):
@@ -79,56 +80,57 @@ def _refuses(part: Part, reading: AnalyzedExchange) -> bool:
     return not reading.accepted or (endpoint is not None and is_refusal(part, endpoint.fields))
 
 
-def sdk_agrees_with_wire(read: AnalyzedTranscript) -> Iterator[Finding]:
-    """Every field the SDK shows is on the wire with the same value and type, and none is lost.
+def sdk_agrees_with_wire(analyzed: AnalyzedTranscript) -> Iterator[Finding]:
+    """Check that an SDK shows every field of an answer with its value and type, and no other.
 
-    Where the wire has nothing the SDK may show something empty (None, "", [] or {}), as both do.
+    Where the answer has nothing, the SDK may show an empty value (None, "", [] or {}), as both do.
     """
-    for turn, outcome in _carried_out(read):
+    for turn, outcome in _run(analyzed):
         if not outcome.views:
             continue
         pairs = shown(turn, outcome)
         if pairs is None:
             expected = f"an SDK object for each of {len(_parts(turn))} answers or events"
-            yield violation(expected, str(len(outcome.views)), _place(turn))
+            yield violation(expected, len(outcome.views), _place(turn))
         for view, part, reading in pairs or ():
-            for pointer, expected, found in _differences(view.value, part.value, reading):
-                yield violation(expected, found, reading.place(pointer, part))
+            for pointer, expected, actual in _differences(view.value, part.value, reading):
+                yield violation(expected, actual, reading.place(pointer, part))
 
 
 def _differences(
-    shown: LooseJson, wire: LooseJson, reading: AnalyzedExchange, start: str = ""
+    shown: LooseJson, wire: LooseJson, reading: AnalyzedExchange, pointer: str = ""
 ) -> Iterator[tuple[str, str, str]]:
-    """Where two JSON values part, walked together; deep ones do not exhaust the stack."""
-    stack: list[tuple[str, LooseJson, LooseJson]] = [(start, shown, wire)]
+    """Yield (pointer, expected, actual) for each difference; deep values do not exhaust the stack.
+
+    Changed fields are yielded in the reverse order of the answer's.
+    """
+    stack: list[tuple[str, LooseJson, LooseJson]] = [(pointer, shown, wire)]
     while stack:
-        pointer, one, other = stack.pop()
-        if isinstance(one, dict) and isinstance(other, dict):
-            keys = dict.fromkeys([*other, *one])
+        pointer, shown, wire = stack.pop()
+        if isinstance(shown, dict) and isinstance(wire, dict):
+            keys = dict.fromkeys([*wire, *shown])
             stack.extend(
-                (f"{pointer}/{escape(k)}", one.get(k, MISSING), other.get(k, MISSING)) for k in keys
+                (f"{pointer}/{escape(key)}", shown.get(key, MISSING), wire.get(key, MISSING))
+                for key in keys
             )
-        elif isinstance(one, list) and isinstance(other, list) and len(one) == len(other):
-            stack.extend((f"{pointer}/{n}", one[n], other[n]) for n in range(len(other)))
-        elif not _agree(pointer, one, other, reading):
-            yield pointer, f"{_said(other)} as on the wire", f"{_said(one)} in the SDK"
+        elif isinstance(shown, list) and isinstance(wire, list) and len(shown) == len(wire):
+            stack.extend((f"{pointer}/{n}", shown[n], wire[n]) for n in range(len(wire)))
+        elif not _agree(pointer, shown, wire, reading):
+            yield pointer, f"{_typed(wire)} as in the answer", f"{_typed(shown)} in the SDK"
 
 
 def _agree(pointer: str, shown: LooseJson, wire: LooseJson, reading: AnalyzedExchange) -> bool:
-    if wire is MISSING or wire is None:
-        if pointer == "/status_code":
-            return shown in (MISSING, reading.exchange.response.status) or _failed_with(
-                reading, shown
-            )
-        return shown is MISSING or shown is None or shown in ("", [], {})
-    return type(shown) is type(wire) and shown == wire
+    if wire is not MISSING and wire is not None:
+        return type(shown) is type(wire) and shown == wire
+    if pointer == "/status_code":
+        outcome = reading.outcome
+        statuses = [reading.exchange.response.status]
+        statuses += [outcome.status] if isinstance(outcome, Failure) else []
+        return shown is MISSING or shown in statuses
+    return shown is MISSING or shown is None or shown in ("", [], {})
 
 
-def _failed_with(reading: AnalyzedExchange, status: LooseJson) -> bool:
-    return isinstance(reading.outcome, Failure) and reading.outcome.status == status
-
-
-def _said(value: LooseJson) -> str:
+def _typed(value: object) -> str:
     return "nothing" if value is MISSING else f"{type(value).__name__} {show(value)}"
 
 
@@ -136,50 +138,52 @@ _STEP = re.compile(r"\.?([A-Za-z_]\w*)|\[([0-9]+)\]|\[['\"]([^'\"]*)['\"]\]")
 
 
 def _pointer(path: str) -> str:
-    """An access path as a JSON pointer: `choices[0].message` is `/choices/0/message`."""
+    """Return the JSON pointer of an access path: `choices[0].message` is `/choices/0/message`."""
     return "".join("/" + escape(name or index or key) for name, index, key in _STEP.findall(path))
 
 
-def access_paths_work(read: AnalyzedTranscript) -> Iterator[Finding]:
-    """The access paths that the documentation shows lead to what travelled.
+def access_paths_work(analyzed: AnalyzedTranscript) -> Iterator[Finding]:
+    """Check that the documented access paths of an SDK lead to the values of the answer.
 
-    `response.choices[0].message.content` is what everybody writes.
+    `response.choices[0].message.content` is what most programs use.
     """
-    for turn, outcome in _carried_out(read):
+    for turn, outcome in _run(analyzed):
         for view, part, reading in shown(turn, outcome) or ():
             for path, value in view.accessed.items():
                 pointer = _pointer(path)
                 wire = resolve(part.value, pointer)
                 if not _leads_to(value, wire, pointer, reading):
-                    found = value.error if isinstance(value, AccessFailure) else _said(value)
-                    expected = f"{path} to give {_said(wire)}"
-                    yield violation(expected, found, reading.place(pointer, part))
+                    actual = value.error if isinstance(value, AccessFailure) else _typed(value)
+                    place = reading.place(pointer, part)
+                    yield violation(f"{path} to give {_typed(wire)}", actual, place)
 
 
-def _leads_to(value: LooseJson, wire: LooseJson, pointer: str, reading: AnalyzedExchange) -> bool:
+def _leads_to(
+    value: LooseJson, wire: Json | Missing, pointer: str, reading: AnalyzedExchange
+) -> bool:
     if isinstance(value, AccessFailure):
         return wire is MISSING
     return not any(_differences(value, wire, reading, pointer))
 
 
-def reply_agrees_with_wire(read: AnalyzedTranscript) -> Iterator[Finding]:
-    """What a provider made of the answer is what the harness itself reads on the wire.
+def reply_agrees_with_wire(analyzed: AnalyzedTranscript) -> Iterator[Finding]:
+    """Check that an SDK gives the same answer as the harness reads from the bytes.
 
-    Two readings by two programs: the SDK's and ours. Content, reasoning, finish reason, tool
-    calls, usage, the states of a task and the links to pictures.
+    Content, reasoning, finish reason, tool calls, usage, the states of a task and the links to
+    pictures, read by two programs.
     """
-    for turn, outcome in _carried_out(read):
+    for turn, outcome in _run(analyzed):
         wire = turn.outcome
         if not isinstance(outcome, Reply) or not isinstance(wire, Reply):
             continue
-        told, seen = _summary(outcome), _summary(wire)
-        for name in told:
-            if told[name] != seen[name]:
-                expected = f"the {name} {show(seen[name])} as on the wire"
-                yield violation(expected, show(told[name]), _place(turn))
+        actual, expected = _summary(outcome), _summary(wire)
+        for name in actual:
+            if actual[name] != expected[name]:
+                what = f"the {name} {show(expected[name])} as in the answer"
+                yield violation(what, show(actual[name]), _place(turn))
 
 
-def _summary(reply: Reply) -> dict[str, LooseJson]:
+def _summary(reply: Reply) -> dict[str, object]:
     usage = reply.usage or Usage()
     return {
         "content": reply.content or "",
@@ -194,49 +198,49 @@ def _summary(reply: Reply) -> dict[str, LooseJson]:
     }
 
 
-def failure_agrees_with_wire(read: AnalyzedTranscript) -> Iterator[Finding]:
-    """An SDK reports a refusal exactly where one travelled, with its status, code and message.
+def failure_agrees_with_wire(analyzed: AnalyzedTranscript) -> Iterator[Finding]:
+    """Check that an SDK reports a refusal if there was one, with its status, code and message.
 
     A refusal that looks like an answer is worse than one that raises.
     """
-    for turn, outcome in _carried_out(read):
-        if not _agrees(turn, outcome):
-            expected = f"{_named(turn.outcome)} as on the wire"
+    for turn, outcome in _run(analyzed):
+        if not _same_kind(turn, outcome):
+            expected = f"{_named(turn.outcome)} as in the answer"
             yield violation(expected, f"{_named(outcome)} in the SDK", _place(turn))
 
 
-def _agrees(turn: AnalyzedTurn, outcome: Outcome) -> bool:
-    """Whether the outcome of a turn is a failure where one travelled, and the same."""
+def _same_kind(turn: AnalyzedTurn, outcome: Outcome) -> bool:
+    """Return whether both outcomes of a turn are replies, or the same refusal."""
     wire = turn.outcome
     if isinstance(outcome, Reply):
         return isinstance(wire, Reply)
     if isinstance(wire, Failure):
-        told = (outcome.status, outcome.code, outcome.message if wire.message else "")
-        return told == (wire.status, wire.code, wire.message)
-    return outcome.status == 0 and (wire is None or _unfinished(turn))
+        message = outcome.message if wire.message else ""
+        actual = (outcome.status, outcome.code, message)
+        return actual == (wire.status, wire.code, wire.message)
+    return outcome.status == 0 and (wire is None or _is_running(turn, wire))
+
+
+def _is_running(turn: AnalyzedTurn, reply: Reply) -> bool:
+    """Return whether a turn was given up while its task was running."""
+    if turn.answer is None or turn.answer.endpoint is None:
+        return False
+    return bool(reply.states) and reply.states[-1] in turn.answer.endpoint.states.running
 
 
 def _named(outcome: Outcome | None) -> str:
     if isinstance(outcome, Failure):
-        told = " ".join(part for part in (outcome.code, show(outcome.message)) if part)
-        return f"the refusal {outcome.status} {told}"
+        parts = filter(None, (outcome.code, show(outcome.message)))
+        return f"the refusal {outcome.status} {' '.join(parts)}"
     return "no answer" if outcome is None else "an answer"
 
 
-def _unfinished(turn: AnalyzedTurn) -> bool:
-    """Whether the turn was given up while its task was still running."""
-    if turn.answer is None or turn.answer.endpoint is None:
-        return False
-    wire, states = turn.outcome, turn.answer.endpoint.states
-    return isinstance(wire, Reply) and bool(wire.states) and wire.states[-1] in states.running
+def pieces_join_to_content(analyzed: AnalyzedTranscript) -> Iterator[Finding]:
+    """Check that the pieces of a stream in an SDK join to its text.
 
-
-def pieces_join_to_content(read: AnalyzedTranscript) -> Iterator[Finding]:
-    """What an SDK streamed piece by piece is, joined, the text it stands for.
-
-    Of a cumulative stream the last piece is the whole text.
+    The last piece of a cumulative stream is the whole text.
     """
-    for turn, outcome in _carried_out(read):
+    for turn, outcome in _run(analyzed):
         if not isinstance(outcome, Reply) or not outcome.pieces:
             continue
         joined = outcome.pieces[-1] if outcome.cumulative else "".join(outcome.pieces)

@@ -1,4 +1,4 @@
-"""Do the events of one stream belong together, and does it end as it should?"""
+"""Rules for the events of one stream, and for a stream beside a whole answer."""
 
 from __future__ import annotations
 
@@ -9,121 +9,103 @@ from itertools import pairwise
 from harness.analysis.endpoint import Part, Role
 from harness.analysis.exchange import AnalyzedExchange
 from harness.analysis.transcript import AnalyzedTranscript
-from harness.rules.rule import show, spoken, streamed, violation, where
-from harness.types import Finding, LooseJson, Reply, ToolCall
+from harness.rules.rule import checked_endpoint, field_place, fields_of, show, streamed, violation
+from harness.types import Finding, Json, Reply, ToolCall
 from harness.wire import resolve
 
 
 def stream_keeps_its_identity(reading: AnalyzedExchange) -> Iterator[Finding]:
-    """Every event of a stream carries the same id, model and time of creation.
+    """Check that every event of a stream has the same id, model and creation time.
 
-    Events of two answers in one stream mean that a proxy or a recorder mixed them.
+    Events of two answers in one stream were mixed by a proxy or a recorder.
     """
-    endpoint = spoken(reading)
     parts = [part for part, _ in streamed(reading)]
-    if endpoint is None or not parts:
-        return
-    for pointer in endpoint.fields.constant:
-        began = resolve(parts[0].value, pointer)
+    for pointer in fields_of(reading).constant if parts else ():
+        expected = resolve(parts[0].value, pointer)
         for part in parts[1:]:
-            found = resolve(part.value, pointer)
-            if began and found and found != began:
+            actual = resolve(part.value, pointer)
+            if expected and actual and actual != expected:
                 place = reading.place(pointer, part)
-                yield violation(f"{show(began)} as in the first event", show(found), place)
+                yield violation(f"{show(expected)} as in the first event", show(actual), place)
                 break
 
 
-def _finishing(told: list[tuple[Part, Reply]]) -> list[tuple[Part, Reply]]:
-    return [(part, reply) for part, reply in told if reply.finish_reason is not None]
-
-
 def stream_finishes_once(reading: AnalyzedExchange) -> Iterator[Finding]:
-    """A stream tells its finish reason, once.
+    """Check that a stream has one finish reason.
 
     A stream without one was cut off. Some models are known to repeat it (glm-4.5v [REC]); that is
-    a finding only where the endpoint does not say so, or where the reasons differ.
+    a violation only where the endpoint does not say so, or where the reasons differ.
     """
-    endpoint = spoken(reading)
-    told = streamed(reading)
-    if endpoint is None or not endpoint.finish_reasons or not told:
+    endpoint, replies = checked_endpoint(reading), streamed(reading)
+    if endpoint is None or not endpoint.finish_reasons or not replies:
         return
-    ends = _finishing(told)
+    reasons = [(part, reply.finish_reason) for part, reply in replies]
+    ends = [(part, reason) for part, reason in reasons if reason is not None]
     if not ends:
-        place = reading.place(part=told[-1][0])
+        place = reading.place(part=replies[-1][0])
         yield violation("a finish reason in the last event", "none", place)
-    for part, reply in ends[1:]:
-        if reply.finish_reason != ends[0][1].finish_reason or not endpoint.repeats_finish:
-            place = reading.place(where(part, endpoint.fields.finish_reason), part)
-            found = f"{show(reply.finish_reason)} after {show(ends[0][1].finish_reason)}"
-            yield violation("one finish reason", found, place)
+    for part, reason in ends[1:]:
+        if reason != ends[0][1] or not endpoint.repeats_finish:
+            place = field_place(reading, part, endpoint.fields.finish_reason)
+            yield violation("one finish reason", f"{show(reason)} after {show(ends[0][1])}", place)
 
 
 def nothing_after_finish(reading: AnalyzedExchange) -> Iterator[Finding]:
-    """After the finish reason a stream brings neither text nor tool calls.
+    """Check that neither text nor tool calls follow the finish reason of a stream.
 
-    A client that stops reading there would lose them; only usage may still come.
+    A client that stops there would lose them; only usage may follow.
     """
-    endpoint = spoken(reading)
-    ended = False
-    for part, reply in streamed(reading) if endpoint else []:
-        if ended and (reply.tool_calls or _new_text(reply)):
-            found = show(reply.content or [call.name for call in reply.tool_calls])
-            yield violation("nothing more after the finish reason", found, reading.place(part=part))
-        ended = ended or reply.finish_reason is not None
-
-
-def _new_text(reply: Reply) -> bool:
-    return bool(reply.content) or bool(reply.reasoning)
+    has_ended = False
+    for part, reply in streamed(reading):
+        if has_ended and (reply.tool_calls or reply.content or reply.reasoning):
+            actual = show(reply.content or [call.name for call in reply.tool_calls])
+            place = reading.place(part=part)
+            yield violation("nothing more after the finish reason", actual, place)
+        has_ended = has_ended or reply.finish_reason is not None
 
 
 def _is_cumulative(reading: AnalyzedExchange) -> bool:
-    """Whether each event repeats the whole so far: as asked for, or else as most of them do."""
+    """Return whether each event repeats the text so far, as requested or as most events do."""
     return isinstance(reading.outcome, Reply) and reading.outcome.cumulative
 
 
-def cumulative_stream_only_grows(reading: AnalyzedExchange) -> Iterator[Finding]:
-    """Where each event carries the whole text so far, it begins with the one before.
-
-    So it is unless increments were asked for [DOC B3], or the model gives nothing else. A text
-    that does not continue the one before is an increment, and whoever shows only the last event
-    shows a fragment.
-    """
-    endpoint = spoken(reading)
-    if endpoint is None or not _is_cumulative(reading):
-        return
+def _texts(reading: AnalyzedExchange) -> Iterator[tuple[tuple[str, ...], list[tuple[Part, str]]]]:
+    """Yield the pointers of content and reasoning, each with the texts of the events."""
+    fields, replies = fields_of(reading), streamed(reading)
     for name in ("content", "reasoning"):
-        before = ""
-        for part, reply in streamed(reading):
-            text = getattr(reply, name)
-            if not text:
-                continue
+        texts = [(part, text) for part, reply in replies if (text := getattr(reply, name))]
+        yield getattr(fields, name), texts
+
+
+def cumulative_stream_only_grows(reading: AnalyzedExchange) -> Iterator[Finding]:
+    """Check that each text of a cumulative stream begins with the one before.
+
+    A stream is cumulative unless increments were requested [DOC B3], or the model gives nothing
+    else. A text that does not continue the one before is an increment, and a program that shows
+    the last event only shows a fragment.
+    """
+    for pointers, texts in _texts(reading) if _is_cumulative(reading) else ():
+        for (_, before), (part, text) in pairwise(texts):
             if not text.startswith(before):
-                place = reading.place(where(part, getattr(endpoint.fields, name)), part)
+                place = field_place(reading, part, pointers)
                 yield violation(f"a text that begins with {show(before)}", show(text), place)
-            before = text
 
 
 def cumulative_calls_only_grow(reading: AnalyzedExchange) -> Iterator[Finding]:
-    """Where each event carries the whole so far, a tool call's arguments only grow too.
+    """Check that the tool calls of a cumulative stream continue those of the event before.
 
-    The call keeps its id and its name, and no call is lost on the way.
+    A call keeps its id and its name, and no call is lost.
     """
-    endpoint = spoken(reading)
-    if endpoint is None or not _is_cumulative(reading):
+    if not _is_cumulative(reading):
         return
-    before: tuple[ToolCall, ...] = ()
-    for part, reply in streamed(reading):
-        if not reply.tool_calls:
-            continue
-        if not _grown(before, reply.tool_calls):
-            place = reading.place(where(part, endpoint.fields.tool_calls), part)
-            yield violation(
-                f"calls that continue {_calls(before)}", _calls(reply.tool_calls), place
-            )
-        before = reply.tool_calls
+    calling = [(part, reply.tool_calls) for part, reply in streamed(reading) if reply.tool_calls]
+    for (_, before), (part, calls) in pairwise(calling):
+        if not _continue(before, calls):
+            place = field_place(reading, part, fields_of(reading).tool_calls)
+            yield violation(f"calls that continue {_listed(before)}", _listed(calls), place)
 
 
-def _grown(before: tuple[ToolCall, ...], after: tuple[ToolCall, ...]) -> bool:
+def _continue(before: tuple[ToolCall, ...], after: tuple[ToolCall, ...]) -> bool:
     return len(after) >= len(before) and all(
         new.arguments.startswith(old.arguments)
         and old.id in ("", new.id)
@@ -132,83 +114,80 @@ def _grown(before: tuple[ToolCall, ...], after: tuple[ToolCall, ...]) -> bool:
     )
 
 
-def _calls(calls: tuple[ToolCall, ...]) -> str:
+def _listed(calls: tuple[ToolCall, ...]) -> str:
     return show([[call.id, call.name, call.arguments] for call in calls])
 
 
-_CHANCE = 10
+_MIN_LENGTH = 10
 """Characters: shorter texts may begin alike by chance, as 1, 10 and 100 do."""
 
 
 def deltas_do_not_repeat(reading: AnalyzedExchange) -> Iterator[Finding]:
-    """Where each event carries only the new piece, no event repeats the whole text so far.
+    """Check that the events of an incremental stream do not repeat the text so far.
 
-    Joined, such pieces would say everything many times over.
+    Joined, such pieces would repeat everything.
     """
-    endpoint = spoken(reading)
-    if endpoint is None or _is_cumulative(reading):
-        return
-    for name in ("content", "reasoning"):
-        told = [(p, text) for p, reply in streamed(reading) if (text := getattr(reply, name))]
-        texts = [text for _, text in told]
-        growing = all(b.startswith(a) and len(b) > len(a) for a, b in pairwise(texts))
-        if len(texts) > 2 and growing and len(texts[-1]) >= _CHANCE:
-            part = told[-1][0]
-            place = reading.place(where(part, getattr(endpoint.fields, name)), part)
-            yield violation("only the new piece", f"the whole text so far {show(texts[-1])}", place)
+    for pointers, texts in _texts(reading) if not _is_cumulative(reading) else ():
+        pairs = pairwise(text for _, text in texts)
+        grows = all(new.startswith(old) and len(new) > len(old) for old, new in pairs)
+        if len(texts) > 2 and grows and len(texts[-1][1]) >= _MIN_LENGTH:
+            part, text = texts[-1]
+            place = field_place(reading, part, pointers)
+            yield violation("only the new piece", f"the whole text so far {show(text)}", place)
+
+
+def stream_equals_whole(analyzed: AnalyzedTranscript) -> Iterator[Finding]:
+    """Check that a stream and a whole answer to the same question agree.
+
+    Answers differ each time, so that only this is compared: the name of the model, the number of
+    input tokens, and which of id, model, finish reason and usage are present.
+    """
+    whole: dict[str, AnalyzedExchange] = {}
+    comparable = [reading for reading in analyzed.readings if _is_comparable(reading)]
+    streams = [reading for reading in comparable if reading.is_stream]
+    for reading in comparable if streams else ():
+        if not reading.is_stream:
+            whole.setdefault(_question(reading), reading)
+    for reading in streams:
+        other = whole.get(_question(reading))
+        for name, actual, expected in _differences(reading, other) if other else ():
+            source = f"as in the whole answer (exchange {other and other.number})"
+            place = reading.place(part=reading.parts[-1])
+            yield violation(f"{name} {show(expected)} {source}", show(actual), place)
+
+
+def _is_comparable(reading: AnalyzedExchange) -> bool:
+    endpoint = checked_endpoint(reading)
+    is_chat = endpoint is not None and endpoint.role is Role.ANSWER and bool(endpoint.event)
+    has_request = isinstance(reading.request_json.value, dict)
+    return is_chat and has_request and isinstance(reading.outcome, Reply)
 
 
 _DELIVERY = ("stream", "stream_options", "incremental_output", "seed", "request_id")
 
 
-def stream_equals_whole(read: AnalyzedTranscript) -> Iterator[Finding]:
-    """The same question, asked once for a stream and once for a whole answer, is answered alike.
-
-    Models do not say the same twice, so that only what does not depend on chance is compared: the
-    model's name, the count of the input tokens, and which of id, model, finish reason and usage
-    are told at all.
-    """
-    whole: dict[str, AnalyzedExchange] = {}
-    streams = [r for r in read.readings if r.is_stream and _is_comparable(r)]
-    for reading in read.readings if streams else ():
-        if not reading.is_stream and _is_comparable(reading):
-            whole.setdefault(_asked(reading), reading)
-    for reading in streams:
-        other = whole.get(_asked(reading))
-        for name, one, two in _parted(reading, other) if other else ():
-            place = reading.place(part=reading.parts[-1])
-            told = f"{name} {show(two)} as in the whole answer (exchange {other and other.number})"
-            yield violation(told, show(one), place)
-
-
-def _is_comparable(reading: AnalyzedExchange) -> bool:
-    endpoint = spoken(reading)
-    asked = isinstance(reading.request_json.value, dict)
-    is_chat = endpoint is not None and endpoint.role is Role.ANSWER and bool(endpoint.event)
-    return is_chat and asked and isinstance(reading.outcome, Reply)
-
-
-def _asked(reading: AnalyzedExchange) -> str:
-    """A question without what says how to deliver the answer."""
+def _question(reading: AnalyzedExchange) -> str:
+    """Return a request without what says how to deliver the answer."""
     name = reading.endpoint.name if reading.endpoint else ""
-    return name + json.dumps(_plain(reading.request_json.value, depth=2), sort_keys=True)
+    return name + json.dumps(_without_delivery(reading.request_json.value, 2), sort_keys=True)
 
 
-def _plain(value: LooseJson, depth: int) -> LooseJson:
+def _without_delivery(value: Json, depth: int) -> Json:
     if not isinstance(value, dict) or not depth:
         return value
-    return {k: _plain(v, depth - 1) for k, v in value.items() if k not in _DELIVERY}
+    kept = ((key, member) for key, member in value.items() if key not in _DELIVERY)
+    return {key: _without_delivery(member, depth - 1) for key, member in kept}
 
 
-def _parted(
+def _differences(
     reading: AnalyzedExchange, other: AnalyzedExchange
-) -> Iterator[tuple[str, LooseJson, LooseJson]]:
-    one, two = reading.outcome, other.outcome
-    if not isinstance(one, Reply) or not isinstance(two, Reply):
+) -> Iterator[tuple[str, object, object]]:
+    stream, whole = reading.outcome, other.outcome
+    if not isinstance(stream, Reply) or not isinstance(whole, Reply):
         return
     for name in ("id", "model", "finish_reason"):
-        here, there = getattr(one, name), getattr(two, name)
-        if (here is None) != (there is None) or (name == "model" and here != there):
-            yield name.replace("_", " "), here, there
-    if one.usage and two.usage and one.usage.input_tokens != two.usage.input_tokens:
-        yield "input tokens", one.usage.input_tokens, two.usage.input_tokens
+        actual, expected = getattr(stream, name), getattr(whole, name)
+        if (actual is None) != (expected is None) or (name == "model" and actual != expected):
+            yield name.replace("_", " "), actual, expected
+    if stream.usage and whole.usage and stream.usage.input_tokens != whole.usage.input_tokens:
+        yield "input tokens", stream.usage.input_tokens, whole.usage.input_tokens

@@ -1,4 +1,4 @@
-"""Does a task go from its submission to one end, and bring what it promised?"""
+"""Rules for tasks, from their submission to their end."""
 
 from __future__ import annotations
 
@@ -7,43 +7,53 @@ from dataclasses import dataclass
 from datetime import datetime
 from urllib.parse import unquote, urlsplit
 
-from harness.analysis.endpoint import Endpoint, Part, Role
+from harness.analysis.endpoint import Endpoint, Fields, Part, Pointers, Role, States
 from harness.analysis.exchange import AnalyzedExchange
 from harness.analysis.reply import first, seen
 from harness.analysis.transcript import AnalyzedTranscript
-from harness.rules.rule import answers, show, spoken, violation, where
-from harness.types import Finding, LooseJson
+from harness.rules.rule import answers, checked_endpoint, pointer_to, show, violation
+from harness.types import Finding, Json
 from harness.wire import resolve
 
 
 @dataclass(frozen=True, slots=True)
-class _Told:
-    """What one answer says of a task."""
+class _Report:
+    """What one answer reports of a task; `id` is also that of the poll's path."""
 
     reading: AnalyzedExchange
     endpoint: Endpoint
     part: Part
-    task: str | None
+    id: str | None
     state: str | None
 
-    def violation(self, expected: str, found: str, pointer: str) -> Finding:
-        return violation(expected, found, self.reading.place(pointer, self.part))
+    @property
+    def fields(self) -> Fields:
+        return self.endpoint.fields
 
     @property
-    def state_at(self) -> str:
-        return where(self.part, self.endpoint.fields.state)
+    def states(self) -> States:
+        return self.endpoint.states
+
+    @property
+    def succeeded(self) -> bool:
+        return self.state in self.states.succeeded
+
+    def violation(self, expected: object, actual: object, pointers: Pointers) -> Finding:
+        pointer = pointer_to(self.part, pointers)
+        return violation(expected, actual, self.reading.place(pointer, self.part))
+
+    def violation_at(self, expected: object, actual: object, pointer: str) -> Finding:
+        return violation(expected, actual, self.reading.place(pointer, self.part))
 
 
-def _told(reading: AnalyzedExchange) -> Iterator[_Told]:
-    endpoint = spoken(reading)
+def _reports(reading: AnalyzedExchange) -> Iterator[_Report]:
+    endpoint = checked_endpoint(reading)
     if endpoint is None or endpoint.role not in (Role.SUBMIT, Role.POLL):
         return
     for part in answers(reading):
-        task, state = (
-            first(part.value, pointers)
-            for pointers in (endpoint.fields.task_id, endpoint.fields.state)
-        )
-        yield _Told(reading, endpoint, part, _text(task), _text(state))
+        task = _text(first(part.value, endpoint.fields.task_id))
+        state = _text(first(part.value, endpoint.fields.state))
+        yield _Report(reading, endpoint, part, task, state)
 
 
 def _text(value: object) -> str | None:
@@ -51,7 +61,7 @@ def _text(value: object) -> str | None:
 
 
 def _polled(reading: AnalyzedExchange) -> str | None:
-    """The task that a poll's path asks for."""
+    """Return the id of the task in the path of a poll."""
     endpoint = reading.endpoint
     if endpoint is None or "task" not in endpoint.path.groupindex:
         return None
@@ -60,167 +70,117 @@ def _polled(reading: AnalyzedExchange) -> str | None:
 
 
 def task_state_is_known(reading: AnalyzedExchange) -> Iterator[Finding]:
-    """The state of a task is one of those the documentation lists.
+    """Check that the state of a task is documented.
 
     A loop that waits for a known end would never see another one.
     """
-    for told in _told(reading):
-        states = told.endpoint.states
-        if told.state is not None and told.state not in states:
-            known = ", ".join(states.running + states.succeeded + states.failed)
-            yield told.violation(f"one of {known}", show(told.state), told.state_at)
+    for report in _reports(reading):
+        states = report.states
+        if report.state is not None and report.state not in states:
+            expected = f"one of {', '.join(states.running + states.succeeded + states.failed)}"
+            yield report.violation(expected, show(report.state), report.fields.state)
 
 
-def task_moves_forward(read: AnalyzedTranscript) -> Iterator[Finding]:
-    """A task only moves forward, and it ends once.
+def task_moves_forward(analyzed: AnalyzedTranscript) -> Iterator[Finding]:
+    """Check that the state of a task only moves forward, to one end.
 
-    After its end every further poll repeats the same state, until the service has forgotten it.
+    After its end every further poll gives the same state, until the service has forgotten it.
     """
     latest: dict[str, str] = {}
-    for reading in read.readings:
-        for told in _told(reading):
-            task = told.task or _polled(reading)
-            if task is None or told.state is None or told.state not in told.endpoint.states:
+    for reading in analyzed.readings:
+        for report in _reports(reading):
+            task, state = report.id or _polled(reading), report.state
+            if task is None or state is None or state not in report.states:
                 continue
             before = latest.get(task)
-            if before is not None and not _follows(told.endpoint, before, told.state):
-                yield told.violation(f"{before} or what follows it", told.state, told.state_at)
-            latest[task] = told.state
+            if before is not None and not _may_follow(report.states, before, state):
+                yield report.violation(f"{before} or a later state", state, report.fields.state)
+            latest[task] = state
 
 
-def _follows(endpoint: Endpoint, before: str, state: str) -> bool:
-    states = endpoint.states
+def _may_follow(states: States, before: str, state: str) -> bool:
     if before not in states or before == state or state in states.forgotten:
         return True
     return not states.ended(before) and states.rank(before) <= states.rank(state)
 
 
 def poll_answers_its_task(reading: AnalyzedExchange) -> Iterator[Finding]:
-    """The answer to a poll is about the task that was asked for."""
-    asked = _polled(reading)
-    for told in _told(reading):
-        if asked is not None and told.task is not None and told.task != asked:
-            pointer = where(told.part, told.endpoint.fields.task_id)
-            yield told.violation(
-                f"the task {show(asked)} that was asked for", show(told.task), pointer
-            )
+    """Check that the answer to a poll is about the requested task."""
+    polled = _polled(reading)
+    for report in _reports(reading):
+        if polled is not None and report.id is not None and report.id != polled:
+            expected = f"the requested task {show(polled)}"
+            yield report.violation(expected, show(report.id), report.fields.task_id)
 
 
-def task_keeps_its_id(read: AnalyzedTranscript) -> Iterator[Finding]:
-    """What is polled is what was submitted.
+def task_keeps_its_id(analyzed: AnalyzedTranscript) -> Iterator[Finding]:
+    """Check that a turn polls the task that it submitted.
 
-    A turn that polls another task than its own waits for somebody else's answer.
+    A turn that polls another task waits for the answer to another request.
     """
-    submitted = {told.task for reading in read.readings for told in _submissions(reading)}
-    polled = {_polled(reading) for reading in read.readings}
-    for turn in read.turns:
-        own = {told.task for reading in turn.readings for told in _submissions(reading)}
+    submitted = {task for reading in analyzed.readings for task in _submitted(reading)}
+    polled = {_polled(reading) for reading in analyzed.readings}
+    for turn in analyzed.turns:
+        own = {task for reading in turn.readings for task in _submitted(reading)}
         if not own or own & polled:
             continue
         for reading in turn.readings:
             task = _polled(reading)
             if task is not None and task not in submitted:
-                wanted = ", ".join(sorted(show(name) for name in own))
-                expected = f"a poll of the submitted task {wanted}"
+                expected = f"a poll of the submitted task {', '.join(sorted(map(show, own)))}"
                 yield violation(expected, f"one of {show(task)}", reading.place())
 
 
-def _submissions(reading: AnalyzedExchange) -> Iterator[_Told]:
-    return (
-        told
-        for told in _told(reading)
-        if told.endpoint.role is Role.SUBMIT and told.task is not None
-    )
+def _submitted(reading: AnalyzedExchange) -> Iterator[str]:
+    for report in _reports(reading):
+        if report.endpoint.role is Role.SUBMIT and report.id is not None:
+            yield report.id
 
 
 def result_only_after_success(reading: AnalyzedExchange) -> Iterator[Finding]:
-    """A task that has not succeeded has no result yet."""
-    for told in _told(reading):
-        states = told.endpoint.states
-        if told.state not in states or told.state in states.succeeded:
-            continue
-        for pointer, _ in seen(told.part.value, told.endpoint.fields.results):
-            yield told.violation(f"no result while {told.state}", "one", pointer)
+    """Check that a task that has not succeeded has no result."""
+    for report in _reports(reading):
+        if report.state in report.states and not report.succeeded:
+            for pointer, _ in seen(report.part.value, report.fields.results):
+                yield report.violation_at(f"no result while {report.state}", "one", pointer)
 
 
 def success_has_result(reading: AnalyzedExchange) -> Iterator[Finding]:
-    """A task that succeeded brings its result."""
-    for told in _told(reading):
-        succeeded = told.state in told.endpoint.states.succeeded
-        if succeeded and not any(seen(told.part.value, told.endpoint.fields.results)):
-            yield told.violation(f"a result with the state {told.state}", "none", told.state_at)
+    """Check that a task that succeeded has its result."""
+    for report in _reports(reading):
+        if report.succeeded and not any(seen(report.part.value, report.fields.results)):
+            expected = f"a result with the state {report.state}"
+            yield report.violation(expected, "none", report.fields.state)
 
 
 def failed_task_says_why(reading: AnalyzedExchange) -> Iterator[Finding]:
-    """A task that failed carries a code and a message where its service promises them.
+    """Check that a failed task has a code and a message if its service promises them.
 
     DashScope does for FAILED [DOC B5], inside `output` and with HTTP 200.
     """
-    for told in _told(reading):
-        fields = told.endpoint.fields
-        if told.state not in told.endpoint.states.explained:
+    for report in _reports(reading):
+        if report.state not in report.states.explained:
             continue
-        for name, pointers in (("code", fields.code), ("message", fields.message)):
-            if not first(told.part.value, pointers):
-                yield told.violation(f"a {name} with the state {told.state}", "none", pointers[-1])
+        for name, pointers in (("code", report.fields.code), ("message", report.fields.message)):
+            if not first(report.part.value, pointers):
+                expected = f"a {name} with the state {report.state}"
+                yield report.violation_at(expected, "none", pointers[-1])
 
 
 def task_times_in_order(reading: AnalyzedExchange) -> Iterator[Finding]:
-    """A task is submitted, then scheduled, then ended.
+    """Check that a task is submitted, then scheduled, then ended.
 
-    The times carry no zone (they are Beijing time [REC]), so only their order can be checked.
+    The times have no zone (they are Beijing time [REC]), so that only their order is checked.
     """
-    for told in _told(reading):
+    for report in _reports(reading):
         before: datetime | None = None
-        for pointer, text in seen(told.part.value, told.endpoint.fields.times):
+        for pointer, text in seen(report.part.value, report.fields.times):
             time = _time(text)
             if time is None and text:
-                yield told.violation("a date and a time", show(text), pointer)
+                yield report.violation_at("a date and a time", show(text), pointer)
             elif time is not None and before is not None and time < before:
-                yield told.violation(f"a time after {before}", str(time), pointer)
+                yield report.violation_at(f"a time after {before}", time, pointer)
             before = time or before
-
-
-def task_times_stay(read: AnalyzedTranscript) -> Iterator[Finding]:
-    """What a poll tells of a task's past is what the poll before told.
-
-    A task is submitted once, scheduled once and ends once [REC].
-    """
-    known: dict[tuple[str, str], LooseJson] = {}
-    for reading in read.readings:
-        for told in _told(reading):
-            for pointer, text in seen(told.part.value, told.endpoint.fields.times):
-                if text == "":
-                    continue  # not yet
-                before = known.setdefault((told.task or "", pointer), text)
-                if text != before:
-                    yield told.violation(f"{show(before)} as told before", show(text), pointer)
-
-
-def task_metrics_add_up(reading: AnalyzedExchange) -> Iterator[Finding]:
-    """What a task counts of its results agrees with the results.
-
-    No more have succeeded and failed than there are in all; once it ended, exactly so many, and
-    those with a link are those that succeeded [DOC B5].
-    """
-    for told in _told(reading):
-        counts = first(told.part.value, told.endpoint.fields.metrics)
-        total, good, bad = (
-            resolve(counts, f"/{name}") for name in ("TOTAL", "SUCCEEDED", "FAILED")
-        )
-        if not (isinstance(total, int) and isinstance(good, int) and isinstance(bad, int)):
-            continue
-        pointer = where(told.part, told.endpoint.fields.metrics)
-        if good + bad > total:
-            yield told.violation(f"at most {total} in all", f"{good} + {bad}", pointer)
-        elif told.state in told.endpoint.states.succeeded:
-            links = sum(1 for _ in seen(told.part.value, told.endpoint.fields.images))
-            if good + bad != total:
-                yield told.violation(f"{total} in all, as it ended", f"{good} + {bad}", pointer)
-            elif links and links != good:
-                yield told.violation(
-                    f"{links} that succeeded, as many as links", str(good), pointer
-                )
 
 
 def _time(text: object) -> datetime | None:
@@ -228,3 +188,38 @@ def _time(text: object) -> datetime | None:
         return datetime.fromisoformat(str(text)).replace(tzinfo=None)
     except ValueError:
         return None
+
+
+def task_times_stay(analyzed: AnalyzedTranscript) -> Iterator[Finding]:
+    """Check that the times of a task are the same in every poll.
+
+    A task is submitted once, scheduled once and ends once [REC].
+    """
+    times: dict[tuple[str, str], Json] = {}
+    for reading in analyzed.readings:
+        for report in _reports(reading):
+            for pointer, text in seen(report.part.value, report.fields.times):
+                # An empty text is a time still to come.
+                before = times.setdefault((report.id or "", pointer), text) if text else text
+                if text != before:
+                    yield report.violation_at(f"{show(before)} as before", show(text), pointer)
+
+
+def task_metrics_add_up(reading: AnalyzedExchange) -> Iterator[Finding]:
+    """Check that the counts of a task's results agree with each other and with the results.
+
+    No more have succeeded and failed than there are; at the end exactly as many, and those with a
+    link are those that succeeded [DOC B5].
+    """
+    for report in _reports(reading):
+        counts, pointers = first(report.part.value, report.fields.metrics), report.fields.metrics
+        total, good, bad = (resolve(counts, f"/{n}") for n in ("TOTAL", "SUCCEEDED", "FAILED"))
+        if not (isinstance(total, int) and isinstance(good, int) and isinstance(bad, int)):
+            continue
+        links = sum(1 for _ in seen(report.part.value, report.fields.images))
+        if good + bad > total:
+            yield report.violation(f"at most {total} in total", f"{good} + {bad}", pointers)
+        elif report.succeeded and good + bad != total:
+            yield report.violation(f"{total} in total at the end", f"{good} + {bad}", pointers)
+        elif report.succeeded and links and links != good:
+            yield report.violation(f"{links} succeeded, as many as links", good, pointers)

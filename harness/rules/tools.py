@@ -1,4 +1,4 @@
-"""Are tool calls whole, allowed and answered?"""
+"""Rules for tool calls: complete, declared and answered."""
 
 from __future__ import annotations
 
@@ -11,240 +11,223 @@ from harness.analysis.transcript import AnalyzedTranscript
 from harness.rules.rule import (
     Answered,
     answered,
-    answers,
+    field_place,
+    fields_of,
     messages,
+    pointer_to,
     replies,
     show,
-    spoken,
     streamed,
+    values,
     violation,
-    where,
 )
 from harness.rules.schemas import violations
-from harness.types import EMPTY, Finding, LooseJson, Place, Reply, ToolCall
+from harness.types import EMPTY, Finding, Json, LooseJson, Place, Reply, ToolCall
 from harness.wire import read_json, resolve
 
 CALLING = "tool_calls"
 """The finish reason, and the key in a message, of an answer that calls tools."""
 
 CUT_OFF = "length"
-"""The finish reason of an answer that was cut off, in the middle of a call too."""
-
-
-def _whole(reading: AnalyzedExchange) -> Reply | None:
-    return reading.outcome if isinstance(reading.outcome, Reply) else None
+"""The finish reason of an answer that was cut off, possibly within a call."""
 
 
 def _place(reading: AnalyzedExchange, number: int) -> Place:
-    """Where a tool call stands: exactly in a whole answer, in its first event in a stream."""
-    pointers = reading.endpoint.fields.tool_calls if reading.endpoint else ()
+    """Return the place of a tool call; in a stream, of its first event."""
     part = next((part for part, reply in replies(reading) if reply.tool_calls), None)
     if part is None:
         return reading.place()
-    pointer = where(part, pointers)
+    pointer = pointer_to(part, fields_of(reading).tool_calls)
     return reading.place(pointer if reading.is_stream else f"{pointer}/{number}", part)
 
 
 def tool_calls_are_complete(reading: AnalyzedExchange) -> Iterator[Finding]:
-    """A tool call has an id of its own, a name, and a JSON object as arguments.
+    """Check that a tool call has a unique id, a name, and a JSON object as arguments.
 
-    Streamed pieces are joined first. The result is sent back under that id.
+    The pieces of a stream are joined first. The result is sent back under that id.
     """
-    reply = _whole(reading)
-    known: set[str] = set()
-    for number, call in enumerate(reply.tool_calls if reply else ()):
-        cut_off = reply is not None and reply.finish_reason == CUT_OFF
-        for expected, found in _problems(call, known, cut_off):
-            yield violation(expected, found, _place(reading, number))
-        known.add(call.id)
+    reply = reading.outcome if isinstance(reading.outcome, Reply) else Reply()
+    ids: set[str] = set()
+    for number, call in enumerate(reply.tool_calls):
+        for expected, actual in _problems(call, ids, reply.finish_reason == CUT_OFF):
+            yield violation(expected, actual, _place(reading, number))
+        ids.add(call.id)
 
 
-def _problems(call: ToolCall, known: set[str], cut_off: bool) -> Iterator[tuple[str, str]]:
+def _problems(call: ToolCall, ids: set[str], is_cut_off: bool) -> Iterator[tuple[str, str]]:
     if not call.id:
         yield "an id of the tool call", "none"
-    elif call.id in known:
-        yield "an id of its own for each tool call", f"{show(call.id)} twice"
+    elif call.id in ids:
+        yield "a unique id for each tool call", f"{show(call.id)} twice"
     if not call.name:
         yield "the name of a function", "none"
     arguments = read_json(call.arguments.encode("utf-8", "replace"))
-    if arguments.problem and not cut_off:
+    if arguments.problem and not is_cut_off:
         yield "arguments in JSON", f"{arguments.problem} in {show(call.arguments)}"
     elif not arguments.problem and not isinstance(arguments.value, dict):
         yield "a JSON object as arguments", show(arguments.value)
 
 
-def _pieces(reading: AnalyzedExchange) -> Iterator[tuple[Part, str, LooseJson, int]]:
-    """Each piece of a streamed call: its event, its pointer, itself, and its index."""
-    endpoint = reading.endpoint
-    for part, _ in streamed(reading) if endpoint else ():
-        for pointer, calls in seen(part.value, endpoint.fields.tool_calls if endpoint else ()):
-            for number, call in enumerate(calls if isinstance(calls, list) else ()):
-                if resolve(call, "/type") not in (None, "", FUNCTION):
-                    continue  # a tool of the service's own, whose pieces have a form of theirs
-                index = resolve(call, "/index")
-                yield part, f"{pointer}/{number}", call, index if type(index) is int else number
+def _sent_calls(part: Part, reading: AnalyzedExchange) -> Iterator[tuple[int, str, LooseJson]]:
+    """Yield (number, pointer, value) of each call, or piece of a call, in a part."""
+    for pointer, calls in seen(part.value, fields_of(reading).tool_calls):
+        for number, call in enumerate(calls if isinstance(calls, list) else ()):
+            yield number, f"{pointer}/{number}", call
 
 
 def tool_pieces_belong(reading: AnalyzedExchange) -> Iterator[Finding]:
-    """The pieces of a streamed tool call belong to it: the first has an id and a name.
+    """Check that the first piece of a streamed tool call has an id and a name, later ones no other.
 
-    Later ones have neither, or the same (DashScope's have `id: ""` [REC B6]; Zhipu's calls come
-    whole [REC A2]). A piece with another name under the same id is of another call, and its
+    Later pieces have neither, or the same (DashScope's have `id: ""` [REC B6]; Zhipu's calls come
+    whole [REC A2]). A piece with another name under the same id is part of another call, and its
     arguments would be added to those of this one.
     """
     outcome = reading.outcome
     if not isinstance(outcome, Reply) or outcome.cumulative:
         return
     known: dict[int, tuple[str, str]] = {}
-    for part, pointer, call, index in _pieces(reading):
-        told = tuple(v if isinstance(v, str) else "" for v in (resolve(call, "/id"), _named(call)))
-        own, name = known.get(index, ("", ""))
-        if index not in known and not (told[0] and told[1]):
+    for part, _ in streamed(reading):
+        for number, pointer, piece in _sent_calls(part, reading):
+            if resolve(piece, "/type") not in (None, "", FUNCTION):
+                continue  # a tool of the service, whose pieces have a form of their own
+            index = resolve(piece, "/index")
+            index = index if type(index) is int else number
+            new_id, new_name = _text(piece, "/id"), _text(piece, "/function/name")
+            call_id, name = known.get(index, ("", ""))
             place = reading.place(pointer, part)
-            yield violation("a first piece with an id and a name", show(call), place)
-        elif told[0] in ("", own) and name and told[1] not in ("", name):
-            place = reading.place(pointer, part)
-            yield violation(
-                f"a piece of the call of {show(name)}", f"one of {show(told[1])}", place
-            )
-        known[index] = (told[0] or own, told[1] or name)
+            if index not in known and not (new_id and new_name):
+                yield violation("a first piece with an id and a name", show(piece), place)
+            elif new_id in ("", call_id) and name and new_name not in ("", name):
+                yield violation(f"a piece of the call of {show(name)}", show(new_name), place)
+            known[index] = (new_id or call_id, new_name or name)
 
 
-def _named(call: LooseJson) -> LooseJson:
-    return resolve(call, "/function/name")
+def _text(value: Json, pointer: str) -> str:
+    text = resolve(value, pointer)
+    return text if isinstance(text, str) else ""
 
 
 def tool_type_is_known(reading: AnalyzedExchange) -> Iterator[Finding]:
-    """A tool call is of the type function, or of a type that it has a field for.
+    """Check that a tool call has the type function, or a type that it has a field for.
 
-    Zhipu names its own tools so (a search, a browser). Programs look under `function`.
+    Zhipu has types for its own tools (a search, a browser). Programs look under `function`.
     """
-    endpoint = spoken(reading)
-    for part in answers(reading) if endpoint else []:
-        for pointer, calls in seen(part.value, endpoint.fields.tool_calls if endpoint else ()):
-            for number, call in enumerate(calls if isinstance(calls, list) else ()):
-                kind = resolve(call, "/type")
-                if isinstance(kind, str) and kind and kind not in call:
-                    place = reading.place(f"{pointer}/{number}/type", part)
-                    yield violation("the type function", show(kind), place)
+    for part, pointer, calls in values(reading, fields_of(reading).tool_calls):
+        for number, call in enumerate(calls if isinstance(calls, list) else ()):
+            kind = _text(call, "/type")
+            if kind and kind not in call:
+                place = reading.place(f"{pointer}/{number}/type", part)
+                yield violation("the type function", show(kind), place)
 
 
-def _calling(read: AnalyzedTranscript) -> Iterator[Answered]:
-    return (asked for asked in answered(read) if asked.reply.tool_calls)
-
-
-def _declared(asked: Answered) -> dict[str, LooseJson]:
-    """The parameters' schema of each function a request offers."""
-    tools = asked.asks("tools")
+def _declared(turn: Answered) -> dict[str, Json]:
+    """Return the schema of the parameters of each function that a request declares."""
+    tools = turn.requested("tools")
     functions = [resolve(tool, "/function") for tool in tools] if isinstance(tools, list) else []
     declared = [function for function in functions if isinstance(function, dict)]
     named = ((function.get("name"), function.get("parameters")) for function in declared)
     return {name: parameters for name, parameters in named if isinstance(name, str)}
 
 
-def tool_was_declared(read: AnalyzedTranscript) -> Iterator[Finding]:
-    """A model calls only functions that the request offered.
+def tool_was_declared(analyzed: AnalyzedTranscript) -> Iterator[Finding]:
+    """Check that a model calls only functions that the request declared.
 
-    A program that looks the function up would fail, or run something nobody offered.
+    A program that looks the function up would fail, or run one that was not meant.
     """
-    for asked in _calling(read):
-        if not isinstance(asked.asked.request_json.value, dict):
-            continue  # a question that nobody recorded
-        declared = _declared(asked)
-        for number, call in enumerate(asked.reply.tool_calls):
+    for turn in answered(analyzed):
+        if not isinstance(turn.request.request_json.value, dict):
+            continue  # a request that was not recorded
+        declared = _declared(turn)
+        for number, call in enumerate(turn.reply.tool_calls):
             if call.name and call.name not in declared:
-                offered = ", ".join(declared) or "no function at all"
-                found = f"one of {show(call.name)}"
-                yield violation(f"a call of {offered}", found, _place(asked.answer, number))
+                expected = f"a call of {', '.join(declared) or 'no function at all'}"
+                place = _place(turn.answer, number)
+                yield violation(expected, f"one of {show(call.name)}", place)
 
 
-def tool_arguments_fit(read: AnalyzedTranscript) -> Iterator[Finding]:
-    """The arguments of a tool call fit the JSON Schema that the request declared.
+def tool_arguments_fit(analyzed: AnalyzedTranscript) -> Iterator[Finding]:
+    """Check that the arguments of a tool call fit the JSON Schema that the request declared.
 
-    Models make mistakes here; a program that trusts them passes the mistake on.
+    Models make mistakes here, and a program that trusts them fails later.
     """
-    for asked in _calling(read):
-        declared = _declared(asked)
-        for number, call in enumerate(asked.reply.tool_calls):
+    for turn in answered(analyzed):
+        declared = _declared(turn) if turn.reply.tool_calls else {}
+        for number, call in enumerate(turn.reply.tool_calls):
             schema = declared.get(call.name)
             arguments = read_json(call.arguments.encode("utf-8", "replace"))
             if not isinstance(schema, dict) or not isinstance(arguments.value, dict):
                 continue
-            within = f"in the arguments of {call.name}"
-            for pointer, expected, found in violations(schema, arguments.value):
-                place = _place(asked.answer, number)
-                yield violation(expected, found, place, within + (pointer and " at " + pointer))
+            for pointer, expected, actual in violations(schema, arguments.value):
+                within = f"in the arguments of {call.name}{pointer and ' at ' + pointer}"
+                yield violation(expected, actual, _place(turn.answer, number), within)
 
 
 def _finish_place(reading: AnalyzedExchange) -> Place:
-    parts: list[Part] = [part for part, reply in replies(reading) if reply.finish_reason]
-    if not parts or reading.endpoint is None:
-        return reading.place()
-    return reading.place(where(parts[-1], reading.endpoint.fields.finish_reason), parts[-1])
+    parts = [part for part, reply in replies(reading) if reply.finish_reason]
+    pointers = fields_of(reading).finish_reason
+    return field_place(reading, parts[-1], pointers) if parts else reading.place()
 
 
 def tool_finish_has_calls(reading: AnalyzedExchange) -> Iterator[Finding]:
-    """An answer that finished to have tools called calls at least one."""
-    reply = _whole(reading)
-    if reply and reply.finish_reason == CALLING and not _calls_any(reading):
+    """Check that an answer with the finish reason tool_calls calls a tool."""
+    reply, pointers = reading.outcome, fields_of(reading).tool_calls
+    if not isinstance(reply, Reply) or reply.finish_reason != CALLING:
+        return
+    if not any(calls for part in reading.parts for _, calls in seen(part.value, pointers)):
         yield violation("a tool call, as the finish reason says", "none", _finish_place(reading))
 
 
-def _calls_any(reading: AnalyzedExchange) -> bool:
-    """Whether any tool is called, one of the service's own included."""
-    pointers = reading.endpoint.fields.tool_calls if reading.endpoint else ()
-    return any(calls for part in reading.parts for _, calls in seen(part.value, pointers))
-
-
 def tool_calls_finish_as_such(reading: AnalyzedExchange) -> Iterator[Finding]:
-    """An answer that calls tools says so in its finish reason.
+    """Check that an answer with tool calls says so in its finish reason.
 
-    DashScope said "stop" in 2024 [REC] and "tool_calls" since 2025 [REC]: loops that wait for the
-    reason alone miss the call. A call that `tool_choice` forces ends with "stop", as OpenAI's do.
+    DashScope gave "stop" in 2024 [REC] and "tool_calls" since 2025 [REC]: a loop that waits for the
+    reason alone misses the call. A call that `tool_choice` forces ends with "stop", as OpenAI's do.
     """
-    reply = _whole(reading)
-    if reply and reply.tool_calls and reply.finish_reason == "stop" and not _is_forced(reading):
+    reply = reading.outcome
+    if not isinstance(reply, Reply) or not reply.tool_calls or _is_forced(reading):
+        return
+    if reply.finish_reason == "stop":
         expected = f'the finish reason "{CALLING}" of an answer with tool calls'
         yield violation(expected, '"stop"', _finish_place(reading))
 
 
 def _is_forced(reading: AnalyzedExchange) -> bool:
-    """Whether a request names the function that is to be called, or says that one has to be."""
+    """Return whether a request names the function to be called, or requires a call."""
     fields = reading.endpoint.fields if reading.endpoint else Fields()
     choice = resolve(reading.request_json.value, f"{fields.parameters}/tool_choice")
     return isinstance(choice, dict) or choice == "required"
 
 
 def tool_results_answer_calls(reading: AnalyzedExchange) -> Iterator[Finding]:
-    """Every tool result in a request answers an earlier call, and every call is answered.
+    """Check that every tool result in a request answers an earlier call, and every call has one.
 
     A result belongs to its call by `tool_call_id`, which both services document as required; with
-    two calls a service that guesses can take one result for the other.
+    two calls a service without it could take one result for the other.
     """
-    pointer, sent = messages(reading)
+    prefix, sent = messages(reading)
     open_calls: dict[str, str] = {}
-    nameless = False
-    for number, message in enumerate(sent):
-        held = message if isinstance(message, dict) else EMPTY
-        for place, call in seen(held, ("/tool_calls/[]/id",)):
-            open_calls[str(call)] = f"{pointer}/{number}{place}"
-        if held.get("role") == "tool":
-            name = held.get("tool_call_id")
-            nameless = nameless or not isinstance(name, str)
-            yield from _unasked(reading, f"{pointer}/{number}", name, open_calls)
-            open_calls.pop(str(name), None)
-    for call, place in open_calls.items() if not nameless else ():
+    has_ids = True
+    for number, value in enumerate(sent):
+        message = value if isinstance(value, dict) else EMPTY
+        for pointer, call in seen(message, ("/tool_calls/[]/id",)):
+            open_calls[str(call)] = f"{prefix}/{number}{pointer}"
+        if message.get("role") == "tool":
+            call_id = message.get("tool_call_id")
+            has_ids = has_ids and isinstance(call_id, str)
+            yield from _unknown_call(reading, f"{prefix}/{number}", call_id, open_calls)
+            open_calls.pop(str(call_id), None)
+    for call, pointer in open_calls.items() if has_ids else ():
         expected = f"a tool result for the call {show(call)} in the request"
-        yield violation(expected, "none", reading.request_place(place))
+        yield violation(expected, "none", reading.request_place(pointer))
 
 
-def _unasked(
-    reading: AnalyzedExchange, pointer: str, name: LooseJson, open_calls: dict[str, str]
+def _unknown_call(
+    reading: AnalyzedExchange, pointer: str, call_id: Json, open_calls: dict[str, str]
 ) -> Iterator[Finding]:
-    if not isinstance(name, str):
+    if not isinstance(call_id, str):
         expected = "a tool_call_id of the tool result in the request"
         yield violation(expected, "none", reading.request_place(pointer))
-    elif name not in open_calls:
-        wanted = ", ".join(map(show, open_calls)) or "no tool result, as no call is open"
+    elif call_id not in open_calls:
+        expected = ", ".join(map(show, open_calls)) or "no tool result, as no call is open"
         place = reading.request_place(f"{pointer}/tool_call_id")
-        yield violation(wanted, f"a result for {show(name)}", place, "in the request")
+        yield violation(expected, f"a result for {show(call_id)}", place, "in the request")

@@ -1,121 +1,100 @@
-"""Do embeddings and rankings fit what was to be embedded and ranked?"""
+"""Rules for embeddings and rankings."""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
-from harness.analysis.endpoint import Endpoint, Fields, Part
+from harness.analysis.endpoint import Part, Pointers
 from harness.analysis.exchange import AnalyzedExchange
 from harness.analysis.reply import first, seen
-from harness.rules.rule import answers, show, spoken, violation
+from harness.rules.rule import answers, fields_of, pointer_to, show, violation
 from harness.types import Finding, LooseJson
 
 
-def _vectors(reading: AnalyzedExchange) -> Iterator[tuple[Part, Endpoint]]:
-    endpoint = spoken(reading)
-    if endpoint is not None and endpoint.fields.vectors:
-        yield from ((part, endpoint) for part in answers(reading))
+def _texts(reading: AnalyzedExchange) -> list[LooseJson]:
+    """Return the texts or documents of a request."""
+    texts = first(reading.request_json.value, fields_of(reading).texts)
+    return texts if isinstance(texts, list) else [texts] if isinstance(texts, str) else []
 
 
-def _asked(reading: AnalyzedExchange, fields: Fields) -> int | None:
-    """How many texts or documents a request sends; None where it does not say."""
-    texts = first(reading.request_json.value, fields.texts)
-    if isinstance(texts, str):
-        return 1
-    return len(texts) if isinstance(texts, list) and texts else None
+def _values(part: Part, pointers: Pointers) -> list[LooseJson]:
+    return [value for _, value in seen(part.value, pointers)]
+
+
+def _vectors(reading: AnalyzedExchange, part: Part) -> list[tuple[str, list[LooseJson]]]:
+    """Return (pointer, vector) of each vector in a part."""
+    vectors = seen(part.value, fields_of(reading).vectors)
+    return [(pointer, vector) for pointer, vector in vectors if isinstance(vector, list)]
+
+
+def _counts(numbers: Iterable[object]) -> Counter[str]:
+    return Counter(map(repr, numbers))
+
+
+def _array(part: Part, pointers: Pointers) -> str:
+    """Return the pointer of the array whose items have a field."""
+    return pointer_to(part, pointers).rpartition("/")[0].rpartition("/")[0]
 
 
 def embedding_for_each_text(reading: AnalyzedExchange) -> Iterator[Finding]:
-    """Each text that was sent has one vector, under its own number, counted from 0.
+    """Check that each text of a request has one vector, under its number from 0.
 
-    A program puts text and vector together by that number.
+    A program matches texts and vectors by that number.
     """
-    for part, endpoint in _vectors(reading):
-        asked = _asked(reading, endpoint.fields)
-        told = [number for _, number in seen(part.value, endpoint.fields.positions)]
-        if asked is None or not told or _names(told) == _names(range(asked)):
-            continue
+    fields, texts = fields_of(reading), _texts(reading)
+    for part in answers(reading) if fields.vectors and texts else ():
+        numbers = _values(part, fields.positions)
         # Several pictures and texts may become one vector together.
-        if len(told) == 1 and isinstance(
-            first(reading.request_json.value, endpoint.fields.texts), list
-        ):
-            texts = first(reading.request_json.value, endpoint.fields.texts)
-            if any(isinstance(text, dict) for text in texts):
-                continue
-        place = reading.place(_parent(part, endpoint.fields.positions), part)
-        yield violation(f"the numbers 0 to {asked - 1}, each once", show(told), place)
-
-
-def _names(numbers: object) -> Counter[str]:
-    return Counter(map(repr, numbers)) if isinstance(numbers, list | range) else Counter()
-
-
-def _parent(part: Part, pointers: tuple[str, ...]) -> str:
-    """The pointer of the array whose items hold a field."""
-    held = next(seen(part.value, pointers), ("", None))[0]
-    return held.rpartition("/")[0].rpartition("/")[0]
+        is_joint = len(numbers) == 1 and any(isinstance(text, dict) for text in texts)
+        if numbers and not is_joint and _counts(numbers) != _counts(range(len(texts))):
+            place = reading.place(_array(part, fields.positions), part)
+            yield violation(f"the numbers 0 to {len(texts) - 1}, each once", show(numbers), place)
 
 
 def embeddings_have_one_length(reading: AnalyzedExchange) -> Iterator[Finding]:
-    """All vectors of an answer have the same length.
+    """Check that all vectors of an answer have the same length.
 
-    Vectors of different lengths cannot be compared with each other.
+    Vectors of different lengths cannot be compared.
     """
-    for part, endpoint in _vectors(reading):
-        told = [held for held in seen(part.value, endpoint.fields.vectors) if _is_list(held[1])]
-        for pointer, vector in told[1:]:
-            if len(vector) != len(told[0][1]):
+    for part in answers(reading):
+        vectors = _vectors(reading, part)
+        for pointer, vector in vectors[1:]:
+            length = len(vectors[0][1])
+            if len(vector) != length:
                 place = reading.place(pointer, part)
-                yield violation(f"{len(told[0][1])} numbers as before", str(len(vector)), place)
+                yield violation(f"{length} numbers as before", len(vector), place)
 
 
 def embedding_has_asked_length(reading: AnalyzedExchange) -> Iterator[Finding]:
-    """A vector is as long as was asked for.
+    """Check that a vector has the length that was requested.
 
-    Not every model can: text-embedding-v1 was asked for 512 numbers, and gave its 1536 without a
-    word [REC]. A column in a database would not take them.
+    Not every model can: text-embedding-v1 was asked for 512 numbers and returned 1536 without an
+    error [REC]. A column in a database would not accept them.
     """
-    for part, endpoint in _vectors(reading):
-        wanted = first(reading.request_json.value, endpoint.fields.dimension)
-        for pointer, vector in seen(part.value, endpoint.fields.vectors):
-            if _is_list(vector) and type(wanted) is int and len(vector) != wanted:
-                place = reading.place(pointer, part)
-                yield violation(f"{wanted} numbers, as asked for", str(len(vector)), place)
-                return
-
-
-def _is_list(vector: LooseJson) -> bool:
-    return isinstance(vector, list)
+    length = first(reading.request_json.value, fields_of(reading).dimension)
+    for part in answers(reading) if type(length) is int else ():
+        wrong = [item for item in _vectors(reading, part) if len(item[1]) != length]
+        for pointer, vector in wrong[:1]:
+            place = reading.place(pointer, part)
+            yield violation(f"{length} numbers as requested", len(vector), place)
 
 
 def ranking_is_ordered(reading: AnalyzedExchange) -> Iterator[Finding]:
-    """A ranking begins with the highest score, and names each document at most once.
+    """Check that a ranking begins with the highest score and has each document at most once.
 
-    The numbers are those of the documents that were sent, counted from 0; no more are ranked than
-    were asked for [REC].
+    Documents have their number in the request, from 0; no more are ranked than requested [REC].
     """
-    endpoint = spoken(reading)
-    if endpoint is None or not endpoint.fields.scores:
-        return
-    for part in answers(reading):
-        places = [number for _, number in seen(part.value, endpoint.fields.positions)]
-        scores = [score for _, score in seen(part.value, endpoint.fields.scores)]
-        place = reading.place(_parent(part, endpoint.fields.scores), part)
-        if _falls(scores) is False:
+    fields, documents = fields_of(reading), len(_texts(reading))
+    limit = first(reading.request_json.value, fields.count)
+    for part in answers(reading) if fields.scores else ():
+        numbers, scores = _values(part, fields.positions), _values(part, fields.scores)
+        place = reading.place(_array(part, fields.scores), part)
+        are_numbers = all(isinstance(score, int | float) for score in scores)
+        if are_numbers and scores != sorted(scores, reverse=True):
             yield violation("scores from the highest to the lowest", show(scores), place)
-        asked = _asked(reading, endpoint.fields)
-        if asked is not None and not _names(places) <= _names(range(asked)):
-            yield violation(
-                f"numbers from 0 to {asked - 1}, each once at most", show(places), place
-            )
-        most = first(reading.request_json.value, endpoint.fields.count)
-        if type(most) is int and len(places) > most:
-            yield violation(f"at most {most} results, as asked for", str(len(places)), place)
-
-
-def _falls(scores: list[LooseJson]) -> bool | None:
-    """Whether numbers never grow; None where they are none."""
-    if not all(isinstance(score, int | float) for score in scores):
-        return None
-    return scores == sorted(scores, reverse=True)
+        if documents and not _counts(numbers) <= _counts(range(documents)):
+            expected = f"numbers from 0 to {documents - 1}, each once at most"
+            yield violation(expected, show(numbers), place)
+        if type(limit) is int and len(numbers) > limit:
+            yield violation(f"at most {limit} results as requested", len(numbers), place)

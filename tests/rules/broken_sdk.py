@@ -132,7 +132,7 @@ BROKEN = (
         "sdk_agrees_with_wire",
         played(SYNC, outcome=shown('"created": 1760461667', '"created": 1760461667.0')),
         f"{ONE}, /created",
-        "expected int 1760461667 as on the wire, actual float 1760461667.0",
+        "expected int 1760461667 as in the answer, actual float 1760461667.0",
     ),
     Broken(
         "sdk_agrees_with_wire",

@@ -76,7 +76,7 @@ BROKEN = (
         "tool_arguments_fit",
         foreign(asking(TOOL, '"type": "string"', '"type": "strnig"')),
         "turn 1, exchange 1, /choices/0/message/tool_calls/0",
-        "a JSON Schema that can be used",
+        "a usable JSON Schema",
     ),
     Broken(
         "history_is_carried",

@@ -67,5 +67,5 @@ def test_data_on_several_lines_is_counted_line_by_line() -> None:
 def test_both_halves_of_a_message_are_told() -> None:
     """What was expected and what was found, apart, for programs."""
     (finding,) = check(foreign(edited(STREAM, '"total_tokens":12', '"total_tokens":13')))
-    assert (finding.expected, finding.actual) == ("8 + 4 = 12 tokens in all", "13")
+    assert (finding.expected, finding.actual) == ("8 + 4 = 12 tokens in total", "13")
     assert finding.message == f"expected {finding.expected}, actual {finding.actual}"

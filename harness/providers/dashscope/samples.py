@@ -30,7 +30,7 @@ from harness.analysis.sample import (
     post,
 )
 from harness.providers.dashscope.operations import frame_event
-from harness.rules.rule import spoken
+from harness.rules.rule import checked_endpoint
 from harness.types import Exchange, Json, Request, Response
 from harness.wire import compact_bytes, resolve
 
@@ -356,12 +356,12 @@ _ID = "0" * 32
 
 def _is_dashscope(analyzed: AnalyzedExchange) -> bool:
     """Return whether an exchange is in DashScope's own form or in its compatible one."""
-    endpoint = spoken(analyzed)
+    endpoint = checked_endpoint(analyzed)
     return endpoint is not None and endpoint.dialect in ("dashscope", "compatible")
 
 
 def _has_own_events(analyzed: AnalyzedExchange) -> bool:
-    endpoint = spoken(analyzed)
+    endpoint = checked_endpoint(analyzed)
     own = endpoint is not None and endpoint.dialect == "dashscope"
     return own and bool(analyzed.stream.events)
 

@@ -1,4 +1,4 @@
-"""What holds of Zhipu's wire alone. Tags as in the dialect."""
+"""Rules for Zhipu alone. The tags of sources are those of `endpoints.py`."""
 
 from __future__ import annotations
 
@@ -6,97 +6,98 @@ import re
 from collections.abc import Iterator
 from datetime import datetime, timedelta, timezone
 
-from harness.analysis.endpoint import Endpoint, Part
+from harness.analysis.endpoint import Part
 from harness.analysis.exchange import AnalyzedExchange
-from harness.rules.rule import WARNING, Rule, answers, exchange_rule, show, spoken, violation
+from harness.rules.rule import (
+    WARNING,
+    Rule,
+    answers,
+    checked_endpoint,
+    exchange_rule,
+    fields_of,
+    show,
+    violation,
+)
+from harness.rules.wire_format import event_part
 from harness.types import Finding
 from harness.wire import query, resolve
 
 DIALECT = "zhipuai"
 
 
-def _ours(reading: AnalyzedExchange) -> Endpoint | None:
-    endpoint = spoken(reading)
-    return endpoint if endpoint and endpoint.dialect == DIALECT else None
+def _is_zhipu(reading: AnalyzedExchange) -> bool:
+    endpoint = checked_endpoint(reading)
+    return endpoint is not None and endpoint.dialect == DIALECT
+
+
+def _answers(reading: AnalyzedExchange) -> list[Part]:
+    return answers(reading) if _is_zhipu(reading) else []
 
 
 def zhipu_events_have_no_name(reading: AnalyzedExchange) -> Iterator[Finding]:
-    """Zhipu: the events of a stream have no name.
+    """Check that Zhipu's events have no name.
 
-    True of all 5522 recorded events [REC]. A named event goes to another listener, where a client
-    has one. Comments and ids, as proxies add them, change nothing.
+    True of all 5522 recorded events [REC]. Clients dispatch a named event to another listener.
+    Comments and ids, as proxies add them, change nothing.
     """
-    if _ours(reading) is None:
-        return
-    for event in reading.stream.events:
+    for event in reading.stream.events if _is_zhipu(reading) else ():
         if event.event not in ("", "message"):
-            place = reading.place(part=Part(None, event.number, event.offset))
+            place = reading.place(part=event_part(event))
             yield violation("an event without a name", show(event.event), place)
 
 
-def _told(value: object) -> bool:
-    """Whether an id is one, and not the stand-in that a recorder put in its place."""
+def _is_id(value: object) -> bool:
+    """Return whether an id is real, and not the placeholder of a recorder."""
     return isinstance(value, str) and any(c.isdigit() for c in value)
 
 
 def zhipu_ids_agree(reading: AnalyzedExchange) -> Iterator[Finding]:
-    """Zhipu: a chat's `id`, its `request_id` and the header `x-log-id` are the same.
+    """Check that `id` and `request_id` of Zhipu's chats and the header `x-log-id` are the same.
 
     True of all recordings [REC] of chats, unless the client sent a `request_id` of its own [DOC].
     Tasks add a prefix to theirs [DOC A4].
     """
-    endpoint = _ours(reading)
-    if (
-        endpoint is None
-        or endpoint.fields.task_id
-        or resolve(reading.request_json.value, "/request_id")
-    ):
+    if fields_of(reading).task_id or resolve(reading.request_json.value, "/request_id"):
         return
-    logged = reading.exchange.response.header("x-log-id")
-    for part in answers(reading)[:1]:
-        own = resolve(part.value, "/id")
-        for pointer, other in (
-            ("/request_id", resolve(part.value, "/request_id")),
-            ("/id", logged),
+    header = reading.exchange.response.header("x-log-id")
+    for part in _answers(reading)[:1]:
+        own, request_id = resolve(part.value, "/id"), resolve(part.value, "/request_id")
+        for name, pointer, other in (
+            ("request_id", "/request_id", request_id),
+            ("the header x-log-id", "/id", header),
         ):
-            if _told(own) and _told(other) and own != other:
-                name = "the header x-log-id" if pointer == "/id" else "request_id"
+            if _is_id(own) and _is_id(other) and own != other:
+                actual = f"{show(own)} and {show(other)}"
                 place = reading.place(pointer, part)
-                yield violation(
-                    f"id and {name} to be the same", f"{show(own)} and {show(other)}", place
-                )
+                yield violation(f"id and {name} to be the same", actual, place)
 
 
 _BEIJING = timezone(timedelta(hours=8))
-_ID = re.compile(r"(20\d\d)(\d\d)(\d\d)(\d\d)(\d\d)(\d\d)[0-9a-f]{8,24}", re.ASCII)
-_AN_HOUR = 3600
+_TIMED_ID = re.compile(r"(20\d{12})[0-9a-f]{8,24}", re.ASCII)
+_MAX_DIFFERENCE = 3600
+"""Seconds; less than two minutes in all 60 recordings [REC]."""
 
 
 def zhipu_id_tells_time(reading: AnalyzedExchange) -> Iterator[Finding]:
-    """Zhipu: an id of the form time and hex tells the time of `created`, in Beijing.
+    """Check that the time in Zhipu's ids, in Beijing, is that of `created`.
 
-    Less than two minutes apart in all 60 recordings [REC]; an hour is let pass. Ids of other forms
-    [DOC A1] say nothing. An answer from somebody's cache keeps one and renews the other.
+    Less than two minutes apart in all 60 recordings [REC]; up to an hour is accepted. Ids of other
+    forms [DOC A1] have no time. An answer from a proxy's cache keeps one and renews the other.
     """
-    if _ours(reading) is None:
-        return
-    for part in answers(reading)[:1]:
-        created, told = resolve(part.value, "/created"), _time(resolve(part.value, "/id"))
-        if type(created) is int and told is not None and abs(told - created) > _AN_HOUR:
+    for part in _answers(reading)[:1]:
+        created, time = resolve(part.value, "/created"), _time(resolve(part.value, "/id"))
+        if type(created) is int and time is not None and abs(time - created) > _MAX_DIFFERENCE:
             place = reading.place("/created", part)
-            yield violation(f"about {told}, as the id says", str(created), place)
+            yield violation(f"about {time}, as in the id", created, place)
 
 
 def _time(own: object) -> int | None:
-    match = _ID.fullmatch(own) if isinstance(own, str) else None
-    if match is None:
-        return None
-    year, month, day, hour, minute, second = map(int, match.groups())
+    match = _TIMED_ID.fullmatch(own) if isinstance(own, str) else None
     try:
-        told = datetime(year, month, day, hour, minute, second, tzinfo=_BEIJING)
+        time = datetime.strptime(match[1] if match else "", "%Y%m%d%H%M%S")
     except ValueError:
         return None
-    return int(told.timestamp())
+    return int(time.replace(tzinfo=_BEIJING).timestamp())
 
 
 _LEVELS = (0, 1, 2, 3)
@@ -104,17 +105,15 @@ _FILTERED = ("assistant", "user", "history")
 
 
 def zhipu_filter_is_known(reading: AnalyzedExchange) -> Iterator[Finding]:
-    """Zhipu: a `content_filter` names who said it, and a level from 0 (most severe) to 3.
+    """Check that Zhipu's `content_filter` has a known role, and a level from 0 (severe) to 3.
 
     [DOC A5]. Programs hide what the filter marks, and have to know the scale.
     """
-    if _ours(reading) is None:
-        return
-    for part in answers(reading):
-        for pointer, told in query(part.value, "/content_filter/[]"):
-            if resolve(told, "/role") not in _FILTERED or resolve(told, "/level") not in _LEVELS:
+    for part in _answers(reading):
+        for pointer, item in query(part.value, "/content_filter/[]"):
+            if resolve(item, "/role") not in _FILTERED or resolve(item, "/level") not in _LEVELS:
                 expected = f"a role among {', '.join(_FILTERED)} and a level from 0 to 3"
-                yield violation(expected, show(told), reading.place(pointer, part))
+                yield violation(expected, show(item), reading.place(pointer, part))
 
 
 RULES: tuple[Rule, ...] = (

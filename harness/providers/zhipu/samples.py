@@ -20,7 +20,7 @@ from harness.analysis.sample import (
     post,
     stream,
 )
-from harness.rules.rule import answers, spoken
+from harness.rules.rule import answers, checked_endpoint
 from harness.types import Exchange, Json
 from harness.wire import resolve
 
@@ -188,7 +188,7 @@ SAMPLES = {
 
 
 def _is_zhipu(analyzed: AnalyzedExchange) -> bool:
-    endpoint = spoken(analyzed)
+    endpoint = checked_endpoint(analyzed)
     return endpoint is not None and endpoint.dialect == "zhipuai"
 
 

@@ -11,8 +11,7 @@ from jsonschema import Draft202012Validator
 
 from harness.analysis.endpoint import Schema
 from harness.providers.endpoints import ENDPOINTS
-from harness.rules.forms import form_of, is_formal
-from harness.rules.schemas import violations
+from harness.rules.schemas import form_of, is_formal, violations
 from harness.types import LooseJson
 
 SCHEMAS: list[Schema] = [

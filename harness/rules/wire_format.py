@@ -1,0 +1,190 @@
+"""Rules for the format of bodies: JSON, server-sent events, and the headers that announce them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from harness.analysis.endpoint import Part, Role
+from harness.analysis.exchange import DONE, AnalyzedExchange
+from harness.rules.rule import checked_endpoint, refusals, show, violation, wants_stream
+from harness.types import Failure, Finding
+from harness.wire import Event
+
+_MAX_PROBLEMS = 10
+"""More deviations of one stream are not reported."""
+
+
+def known_endpoint(reading: AnalyzedExchange) -> Iterator[Finding]:
+    """Check that a request goes to an operation whose format is known.
+
+    Any other is recorded and replayed, but nothing in it is checked.
+    """
+    if reading.endpoint is None and not reading.is_binary:
+        request = reading.exchange.request
+        actual = f"{request.method} {request.uri}"
+        yield violation("an operation the harness knows", actual, reading.place())
+
+
+def request_is_json(reading: AnalyzedExchange) -> Iterator[Finding]:
+    """Check that the body of a request is one JSON object in UTF-8.
+
+    Both services accept nothing else. An accepted request with an empty body had one that the
+    recorder was told to leave out.
+    """
+    endpoint, document = reading.endpoint, reading.request_json
+    if endpoint is None or endpoint.role not in (Role.ANSWER, Role.SUBMIT):
+        return
+    if reading.accepted and not reading.exchange.request.body:
+        return
+    if document.problem:
+        place = reading.request_place(offset=document.offset)
+        yield violation("a request in JSON", document.problem, place)
+    elif not isinstance(document.value, dict):
+        actual = show(document.value)
+        yield violation("a JSON object as request", actual, reading.request_place())
+
+
+def body_is_json(reading: AnalyzedExchange) -> Iterator[Finding]:
+    """Check that the body of an answer is well-formed JSON in UTF-8.
+
+    No NaN, no duplicate key, not cut off; Python's own `json` accepts more than JSON. Every
+    endpoint answers JSON, refusals included.
+    """
+    if reading.is_stream or _looks_like_events(reading) or _needs_no_body(reading):
+        return
+    document = reading.response_json
+    is_json = checked_endpoint(reading) or _media_type(reading) == "application/json"
+    if is_json and document.problem:
+        yield violation("JSON", _not_json(reading), reading.place(offset=document.offset or None))
+
+
+def _not_json(reading: AnalyzedExchange) -> str:
+    """Return what is wrong with a body; of a page or an error in plain text, its beginning."""
+    body, document = reading.exchange.response.body, reading.response_json
+    if document.offset or not body or body.lstrip().startswith((b"{", b"[")):
+        return document.problem if body else "an empty body"
+    return f"a body that begins with {show(body[:40].decode('utf-8', 'replace'))}"
+
+
+def _needs_no_body(reading: AnalyzedExchange) -> bool:
+    """Return whether a status or an unknown endpoint allows an empty body."""
+    response = reading.exchange.response
+    is_empty = response.status in (204, 304) or 300 <= response.status < 400
+    return is_empty or (not response.body and reading.endpoint is None)
+
+
+def content_type_agrees_with_body(reading: AnalyzedExchange) -> Iterator[Finding]:
+    """Check that the Content-Type is that of the body: JSON or server-sent events, in UTF-8.
+
+    SDKs choose by this header how to read an answer, or fail. An answer without any header lost
+    them in a recorder.
+    """
+    response = reading.exchange.response
+    if checked_endpoint(reading) is None or not response.body or not response.headers:
+        return
+    expected, actual = _body_type(reading), _media_type(reading)
+    if not expected:
+        return
+    if actual != expected:
+        yield violation(f"the content type {expected}", show(actual), reading.place())
+    charset = _content_type(reading).partition("charset=")[2].partition(";")[0].strip(' "')
+    if charset not in ("", "utf-8", "utf8"):
+        yield violation("the charset UTF-8", show(charset), reading.place())
+
+
+def _content_type(reading: AnalyzedExchange) -> str:
+    return (reading.exchange.response.header("content-type") or "").lower()
+
+
+def _media_type(reading: AnalyzedExchange) -> str:
+    return _content_type(reading).partition(";")[0].strip()
+
+
+def _body_type(reading: AnalyzedExchange) -> str:
+    """Return the media type of a body by its bytes; empty if it is unknown."""
+    if _looks_like_events(reading):
+        return "text/event-stream"
+    return "" if reading.response_json.problem else "application/json"
+
+
+def _looks_like_events(reading: AnalyzedExchange) -> bool:
+    return reading.exchange.response.body.lstrip().startswith((b"data:", b"id:", b"event:", b":"))
+
+
+def stream_is_well_formed(reading: AnalyzedExchange) -> Iterator[Finding]:
+    """Check that a stream follows the grammar of server-sent events, to its last event.
+
+    The WHATWG grammar; a stream without its closing blank line was cut off.
+    """
+    if not reading.is_stream or _body_type(reading) == "application/json":
+        return
+    for offset, problem in reading.stream.problems[:_MAX_PROBLEMS]:
+        yield violation("well-formed server-sent events", problem, reading.place(offset=offset))
+    if not reading.stream.events:
+        yield violation("at least one event", "none", reading.place())
+
+
+def event_part(event: Event, offset: int | None = None) -> Part:
+    """Return an event as a part, for its place: its beginning, or an offset in its data."""
+    return Part(None, event.number, event.offset if offset is None else event.byte(offset))
+
+
+def events_are_json(reading: AnalyzedExchange) -> Iterator[Finding]:
+    """Check that the data of each event is well-formed JSON, except for the closing marker."""
+    if checked_endpoint(reading) is None:
+        return
+    for event in reading.stream.events:
+        document = event.json
+        if event.data != DONE and document.problem:
+            place = reading.place(part=event_part(event, document.offset))
+            yield violation("JSON as data", document.problem, place)
+
+
+def done_marker(reading: AnalyzedExchange) -> Iterator[Finding]:
+    """Check that a stream ends with `[DONE]` if its API form says so, and only then.
+
+    Zhipu and the OpenAI-compatible form promise it; a client that waits for it would hang.
+    """
+    endpoint, events = checked_endpoint(reading), reading.stream.events
+    if endpoint is None or not events or not reading.accepted:
+        return
+    markers = [event for event in events if event.data == DONE]
+    if not endpoint.ends_with_done:
+        for event in markers:
+            yield violation(f"no {DONE}", "one", reading.place(part=event_part(event)))
+    elif not markers and not isinstance(reading.outcome, Failure):
+        place = reading.place(part=event_part(events[-1]))
+        yield violation(f"{DONE} at the end of the stream", "none", place)
+    for event in events[markers[0].number :] if endpoint.ends_with_done and markers else ():
+        place = reading.place(part=event_part(event))
+        yield violation(f"nothing after {DONE}", show(event.data), place)
+
+
+def delivery_as_asked(reading: AnalyzedExchange) -> Iterator[Finding]:
+    """Check that a request for a stream gets a stream, and any other gets none.
+
+    A refusal is plain JSON in either case.
+    """
+    endpoint, request = checked_endpoint(reading), reading.request_json.value
+    if endpoint is None or not isinstance(request, dict) or not reading.accepted:
+        return
+    if wants_stream(reading) and endpoint.event is not None and not reading.is_stream:
+        expected, actual = "a stream", "one whole answer"
+    elif request.get("stream") is False and reading.is_stream:
+        expected, actual = "one whole answer", "a stream"
+    else:
+        return
+    if not refusals(reading):
+        yield violation(f"{expected} as requested", actual, reading.place())
+
+
+def status_agrees_with_body(reading: AnalyzedExchange) -> Iterator[Finding]:
+    """Check that a refusal has an HTTP status of 400 or more.
+
+    A client that trusts the status takes the refusal for an answer. It happens: Zhipu's 1305
+    (overloaded) came with HTTP 200 [FIELD 2026-04], DashScope's error events in a 200 stream [REC].
+    """
+    for part in refusals(reading)[:1] if reading.accepted else ():
+        code = reading.outcome.code if isinstance(reading.outcome, Failure) else ""
+        actual = f"{reading.exchange.response.status} with the code {code!r}"
+        yield violation("an HTTP status of 400 or more", actual, reading.place(part=part))
