@@ -87,34 +87,29 @@ def replace_value(
     analyzed: AnalyzedExchange, part: Part, pointer: str, value: Json
 ) -> Exchange | None:
     """Replace the value at a pointer of one part of the response; None where there is none."""
-    text, start = _text(analyzed, part)
-    found = span(text, pointer)
+    body = analyzed.exchange.response.body
+    start, end = value_extent(analyzed, part)
+    found = span(body[start:end], pointer)
     if found is None:
         return None
-    body = analyzed.exchange.response.body
-    new = text[: found.start] + compact_bytes(value) + text[found.end :]
-    return with_body(analyzed.exchange, body[:start] + new + body[start + len(text) :])
+    new = compact_bytes(value)
+    return with_body(
+        analyzed.exchange, body[: start + found.start] + new + body[start + found.end :]
+    )
 
 
-def rewrite_values(
-    analyzed: AnalyzedExchange, write: Callable[[Json], bytes | None]
-) -> Exchange | None:
-    """Replace the text of each JSON value of the response by what *write* returns, if not None.
-
-    Returns None where the data of an event stands on several lines.
-    """
+def rewrite_values(analyzed: AnalyzedExchange, write: Callable[[Json], bytes | None]) -> Exchange:
+    """Replace the text of each JSON value of the response by what *write* returns, if not None."""
     body = analyzed.exchange.response.body
     for part in reversed(analyzed.parts):
-        text, start = _text(analyzed, part)
-        if not text:
-            return None
         new = write(part.value)
         if new is not None:
-            body = body[:start] + new + body[start + len(text) :]
+            start, end = value_extent(analyzed, part)
+            body = body[:start] + new + body[end:]
     return with_body(analyzed.exchange, body)
 
 
-def change_values(analyzed: AnalyzedExchange, change: Callable[[Json], Json]) -> Exchange | None:
+def change_values(analyzed: AnalyzedExchange, change: Callable[[Json], Json]) -> Exchange:
     """Change each JSON value of the response: the document, or the data of every event."""
 
     def write(value: Json) -> bytes | None:
@@ -124,13 +119,19 @@ def change_values(analyzed: AnalyzedExchange, change: Callable[[Json], Json]) ->
     return rewrite_values(analyzed, write)
 
 
-def _text(analyzed: AnalyzedExchange, part: Part) -> tuple[bytes, int]:
-    """Return the bytes of a part and their offset; no bytes where they are on several lines."""
-    text, start = analyzed.exchange.response.body, 0
+def value_extent(analyzed: AnalyzedExchange, part: Part) -> tuple[int, int]:
+    """Return the start and the end of a part in the bytes of the response.
+
+    Where an event has several lines of data, their field names are in between.
+    """
+    body = analyzed.exchange.response.body
+    start, end = 0, len(body)
     if part.event is not None:
         event = analyzed.stream.events[part.event - 1]
-        text, start = event.data.encode() if len(event.lines) == 1 else b"", event.data_offset
-    return text.strip(), start + len(text) - len(text.lstrip())
+        last = event.data.rpartition("\n")[2]
+        start, end = event.data_offset, event.lines[-1] + len(last.encode())
+    text = body[start:end]
+    return end - len(text.lstrip()), start + len(text.rstrip())
 
 
 # ------------------------------------------------------------------------ server-sent events

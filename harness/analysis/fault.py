@@ -6,7 +6,7 @@ import inspect
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import update_wrapper
-from typing import Generic, TypeAlias, TypeVar
+from typing import Any, Generic, TypeAlias, TypeVar
 
 from harness.analysis.exchange import AnalyzedExchange
 from harness.analysis.transcript import AnalyzedTranscript
@@ -121,6 +121,6 @@ def with_exchanges(
     return replace(read.transcript, turns=tuple(turns))
 
 
-def faults_of(module: dict[str, object]) -> tuple[TranscriptFault, ...]:
+def faults_of(module: dict[str, object]) -> tuple[Fault[Any, Any], ...]:
     """Return the faults that a module defines, in their order; *module* is its `vars()`."""
     return tuple(value for value in module.values() if isinstance(value, Fault))

@@ -1,1 +1,4 @@
-"""Faults: changes to recorded exchanges, and what rules and clients make of them."""
+"""Fault injection: named changes to recorded exchanges, sent to clients or checked by rules.
+
+Nothing is imported here: each client runs in a process of its own, which has to start fast.
+"""

@@ -116,14 +116,14 @@ def text_without_vector(analyzed: AnalyzedExchange) -> Exchange | None:
 
 
 def _with_unknown_position(analyzed: AnalyzedExchange) -> Exchange | None:
-    """Number the first vector or document for a text that was not sent."""
+    """Set the number of the first vector or document to that of a text that was not sent."""
     part = next(iter(answers(analyzed)), None)
     return put(analyzed, in_part(analyzed, part, "positions"), 99)
 
 
 @exchange_fault("embedding_for_each_text", when=_embeds_strings)
 def vector_of_unknown_text(analyzed: AnalyzedExchange) -> Exchange | None:
-    """Number a vector for a text that was not sent."""
+    """Set the number of a vector to that of a text that was not sent."""
     return _with_unknown_position(analyzed)
 
 

@@ -1,4 +1,7 @@
-"""All faults: the table of contents."""
+"""All faults: the table of contents.
+
+A fault in a delivery is sent to a client; a fault in a transcript is checked by the rules.
+"""
 
 from __future__ import annotations
 
@@ -6,9 +9,25 @@ from collections.abc import Iterator
 
 from harness.analysis.fault import TranscriptFault
 from harness.analysis.transcript import AnalyzedTranscript, analyze
-from harness.faults import answers, media, sdk, streams, tasks, tools, wire_format
+from harness.faults import (
+    answers,
+    content,
+    media,
+    network,
+    sdk,
+    streams,
+    tasks,
+    tools,
+    wire_format,
+)
+from harness.faults.delivery import DeliveryFault
 from harness.providers import endpoints, samples
 from harness.types import Transcript
+
+DELIVERY_FAULTS: tuple[DeliveryFault, ...] = tuple(
+    sorted((*network.FAULTS, *content.FAULTS), key=lambda fault: fault.harmful)
+)
+"""Changes of an answer on its way to a client, harmless ones first."""
 
 RULE_FAULTS: tuple[TranscriptFault, ...] = (
     *wire_format.FAULTS,

@@ -77,11 +77,12 @@ def response_script(response: Response, chunk_sizes: Sequence[int] = ()) -> Scri
         "Connection: close",
     ]
     head = "\r\n".join(lines).encode("utf-8") + b"\r\n\r\n"
-    chunks = _cut(response.body, chunk_sizes)
+    chunks = chunks_of(response.body, chunk_sizes)
     return [head, *(b"%x\r\n%s\r\n" % (len(chunk), chunk) for chunk in chunks), b"0\r\n\r\n"]
 
 
-def _cut(body: bytes, sizes: Sequence[int]) -> Iterator[bytes]:
+def chunks_of(body: bytes, sizes: Sequence[int]) -> Iterator[bytes]:
+    """Yield a body in chunks of these sizes, and what remains."""
     start = 0
     for size in (*sizes, len(body)):
         if chunk := body[start : start + size]:

@@ -211,6 +211,6 @@ def test_there_is_a_test_for_each_command() -> None:
     """Whoever adds a command looks here."""
     assert {name for name, *_ in COMMANDS} == {
         *("demo", "record", "replay", "check", "scan", "compare", "show", "list", "report"),
-        *("rules", "schema", "sandbox", "doctor", "prune", "parse", "torture", "drift"),
+        *("rules", "schema", "sandbox", "doctor", "prune", "parse", "faults", "drift"),
         *("textconv", "install-git"),
     }

@@ -1,4 +1,4 @@
-"""Clients are tortured over real connections, and judged by what they make of it."""
+"""Faults are sent to clients over real connections, and the verdicts are right."""
 
 from __future__ import annotations
 
@@ -11,51 +11,55 @@ import httpx
 import pytest
 
 from harness.errors import HarnessError
-from harness.faults.run.cases import cases, sources
-from harness.faults.run.clients import CRASHES, Question, client
-from harness.faults.run.judging import judged, named
-from harness.faults.run.process import Process
-from harness.faults.run.results import Suffered
-from harness.faults.run.running import Limits, torture
-from harness.faults.run.scripts import script
-from harness.faults.transport import HARMFUL, TORTURES, Ending, Fault, Sent, Verdict
+from harness.faults.cases import ClientResults, cases, sources
+from harness.faults.client import CRASHES, ClientRequest, load_client
+from harness.faults.delivery import Delivery, DeliveryFault, Ending, Verdict, allowed
+from harness.faults.observe import describe_error, observe
+from harness.faults.registry import DELIVERY_FAULTS
+from harness.faults.run import Limits, run_faults
+from harness.faults.script import delivery_script
+from harness.faults.worker import Worker
 from harness.sandbox.scripted_server import Pause, Reset, serve_scripts
 from harness.types import Reply, Response, Usage
 
 HERE = Path(__file__).parent
 STREAM = HERE.parent.parent / "cassettes" / "streaming" / "zhipuai-glm-4.yaml"
-BY_NAME: Mapping[str, Fault] = {one.name: one for one in TORTURES}
+BY_NAME: Mapping[str, DeliveryFault] = {fault.name: fault for fault in DELIVERY_FAULTS}
 BODY = "data: 你好\n\n".encode()
 QUICK = Limits(cases=1, timeout=1.0, grace=0.5)
 SSE = (("Content-Type", "text/event-stream"),)
 
 
 @pytest.fixture(autouse=True)
-def _here(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Where a user would be: beside the module that is to be imported."""
+def in_this_folder(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Run in the folder of the module with the clients, as a user does."""
     monkeypatch.chdir(HERE)
 
 
-def suffered(name: str, kinds: Sequence[str], *paths: Path, limits: Limits = QUICK) -> Suffered:
-    """What one client suffered of some kinds."""
-    chosen = [BY_NAME[kind] for kind in kinds]
-    (one,) = torture([name], sources(paths or [STREAM])[0], chosen, limits, lambda text: None)
-    return one
+def results_of(
+    name: str, faults: Sequence[str], *paths: Path, limits: Limits = QUICK
+) -> ClientResults:
+    """Return what one client made of some faults."""
+    chosen = [BY_NAME[fault] for fault in faults]
+    (results,) = run_faults(
+        [name], sources(paths or [STREAM])[0], chosen, limits, lambda text: None
+    )
+    return results
 
 
-def verdicts(one: Suffered) -> dict[str, str]:
-    """What came of each kind, tried once."""
-    return {name: str(kind.results[0].verdict) for name, kind in one.kinds.items()}
+def verdicts(results: ClientResults) -> dict[str, str]:
+    """Return the verdict on each fault, tried once."""
+    return {name: str(cases.results[0].verdict) for name, cases in results.by_fault.items()}
 
 
-def test_a_strict_client_gets_all() -> None:
-    """Whoever holds everything to what was promised scores 100."""
-    one = suffered("readers:strict", list(BY_NAME))
-    wrong = [(r.sent.what, r.verdict, r.words) for r in one.results if not r.right]
+def test_a_strict_client_scores_100() -> None:
+    """A client that validates everything passes every case."""
+    results = results_of("clients:strict", list(BY_NAME))
+    wrong = [(r.delivery.description, r.verdict, r.detail) for r in results.results if not r.passed]
     assert wrong == []
-    assert one.score == 100
-    documents_alone, already = {"truncated_json"}, {"lines_end_in_lf"}
-    assert set(one.kinds) == set(BY_NAME) - documents_alone - already
+    assert results.score == 100
+    only_documents, already = {"truncated_json"}, {"lines_end_in_lf"}
+    assert set(results.by_fault) == set(BY_NAME) - only_documents - already
 
 
 CAUGHT = {
@@ -74,7 +78,7 @@ CAUGHT = {
     "too_many_requests": "wrong",
     "fault_in_html": "wrong",
 }
-"""What the naive client makes of what it did not think of."""
+"""The verdicts on the naive client where it is not prepared."""
 UNHARMED = (
     "merged_into_one_packet",
     "slow_first_byte",
@@ -90,152 +94,152 @@ UNHARMED = (
 
 
 def test_a_naive_client_is_caught() -> None:
-    """With the right verdict in each kind, and not where it does well."""
-    one = suffered("readers:naive", list(BY_NAME))
-    found = verdicts(one)
+    """A naive client fails with the right verdict, and passes where it is prepared."""
+    results = results_of("clients:naive", list(BY_NAME))
+    found = verdicts(results)
     assert {name: found[name] for name in CAUGHT} == CAUGHT
     assert {found[name] for name in UNHARMED} == {"same"}
-    right = [name for name, kind in one.kinds.items() if kind.share == 1]
+    right = [name for name, fault in results.by_fault.items() if fault.share == 1]
     assert not set(right) & set(CAUGHT)
-    assert one.score == pytest.approx(100 * len(right) / len(one.kinds))
-    smallest = one.kinds["byte_order_mark"].smallest
+    assert results.score == pytest.approx(100 * len(right) / len(results.by_fault))
+    smallest = results.by_fault["byte_order_mark"].smallest_failure
     assert smallest is not None
-    assert "instead of" in smallest.words
+    assert "expected" in smallest.detail
 
 
 @pytest.mark.parametrize(
-    ("name", "kind", "verdict"),
+    ("name", "fault", "verdict"),
     [
-        ("readers:endless", "unknown_members", Verdict.HANG),
-        ("readers:patient", "silence", Verdict.HANG),
-        ("readers:ending", "unknown_members", Verdict.CRASH),
+        ("clients:endless", "unknown_members", Verdict.HANG),
+        ("clients:patient", "silence", Verdict.HANG),
+        ("clients:ending", "unknown_members", Verdict.CRASH),
     ],
 )
-def test_a_client_that_never_comes_back_is_let_go(name: str, kind: str, verdict: Verdict) -> None:
-    """Though it waits, turns in a circle or ends itself; the next case finds a fresh process."""
+def test_a_client_that_never_returns_is_ended(name: str, fault: str, verdict: Verdict) -> None:
+    """After a client that waits, loops or exits, the next case has a new process."""
     before = threading.active_count()
-    one = suffered(name, [kind, "respelled"], limits=Limits(1, 0, 0.5, 0.5))
-    assert one.left == ()
-    assert verdicts(one) == {kind: verdict, "respelled": "same"}
+    results = results_of(name, [fault, "respelled"], limits=Limits(1, 0, 0.5, 0.5))
+    assert results.skipped == ()
+    assert verdicts(results) == {fault: verdict, "respelled": "same"}
     assert threading.active_count() == before
 
 
-def test_a_process_that_hung_is_gone() -> None:
-    """Ended, and begun anew only when it is needed."""
-    with Process("readers:text_alone") as process:
-        first = process._running
+def test_an_ended_process_is_restarted_when_needed() -> None:
+    """A worker ends its process, and starts another one on request."""
+    with Worker("clients:text_alone") as process:
+        first = process._process
         assert first is not None
         process.end()
         assert first.poll() is not None
-        process.begin()
-        second = process._running
+        process.start()
+        second = process._process
         assert process.generation == 2
     assert second is not None
     assert second.poll() is not None
 
 
 def test_time_is_limited() -> None:
-    """What was not tried is told; so is what there was no time to begin with."""
+    """A run stops after its time limit, and counts what it did not try."""
     limits = (Limits(5000, seconds=seconds) for seconds in (1.0, 5.0, 25.0))  # others may be busy
-    tried = (suffered("readers:text_alone", list(BY_NAME), limits=limit) for limit in limits)
-    one = next(found for found in tried if found.results)
-    assert len(one.results) < one.planned
-    none = suffered("readers:text_alone", list(BY_NAME), limits=Limits(seconds=1e-6))
+    tried = (results_of("clients:text_alone", list(BY_NAME), limits=limit) for limit in limits)
+    results = next(some for some in tried if some.results)
+    assert len(results.results) < results.planned
+    none = results_of("clients:text_alone", list(BY_NAME), limits=Limits(seconds=1e-6))
     assert (none.results, none.score, none.planned) == ((), None, 0)
-    assert {left.why for left in none.left} == {"the time was up"}
+    assert {s.reason for s in none.skipped} == {"the time was up"}
 
 
-def test_what_ends_one_client_ends_all() -> None:
-    """The others are not waited for: they have hundreds of cases before them."""
+def test_an_error_in_one_run_ends_all() -> None:
+    """An exception in one client's run does not wait for the cases of the others."""
     found, _ = sources([STREAM])
 
     def tell(text: str) -> None:
-        if text.startswith("readers:naive: 1 of"):
+        if text.startswith("clients:naive: 1 of"):
             raise KeyboardInterrupt
 
-    names = ["readers:strict", "readers:naive"]
+    names = ["clients:strict", "clients:naive"]
     began = time.monotonic()
     with pytest.raises(KeyboardInterrupt):
-        torture(names, found, TORTURES, Limits(5000, timeout=1.0), tell)
+        run_faults(names, found, DELIVERY_FAULTS, Limits(5000, timeout=1.0), tell)
     assert time.monotonic() - began < 120
 
 
 def test_the_same_seed_tries_the_same() -> None:
-    """In the same order; another seed tries something else."""
+    """One seed gives the same cases in the same order, another seed gives others."""
     found, _ = sources([STREAM.parent])
 
     def chosen(seed: int) -> list[tuple[str, str, int]]:
         return [
-            (case.torture.name, str(case.source), case.place)
-            for case in cases(found, TORTURES, 3, seed)
+            (case.fault.name, str(case.source), case.place)
+            for case in cases(found, DELIVERY_FAULTS, 3, seed)
         ]
 
     assert chosen(1) == chosen(1)
     assert chosen(1) != chosen(2)
     assert len(set(chosen(1))) == len(chosen(1))
-    assert [name for name, _, _ in chosen(1)[:3]] == [one.name for one in TORTURES[:3]]
+    assert [name for name, _, _ in chosen(1)[:3]] == [fault.name for fault in DELIVERY_FAULTS[:3]]
 
 
-def test_a_small_kind_is_tried_in_full() -> None:
-    """At every place, and at none twice."""
+def test_every_place_is_tried_once() -> None:
+    """A fault with few places is tried at each of them, and at none twice."""
     found, _ = sources([STREAM])
-    kind = BY_NAME["ended_between_events"]
-    tried = list(cases(found, [kind], 10_000, 0))
-    everywhere = [(id(source), p) for source in found for p in kind.places(source.recorded)]
+    fault = BY_NAME["ended_between_events"]
+    tried = list(cases(found, [fault], 10_000, 0))
+    everywhere = [(id(source), p) for source in found for p in fault.places(source.answer)]
     assert sorted((id(c.source), c.place) for c in tried) == sorted(everywhere)
 
 
-def test_what_differs_by_itself_is_no_measure() -> None:
-    """It is left out, and told."""
-    one = suffered("readers:changing", ["respelled"])
-    assert one.results == ()
-    assert {left.why for left in one.left} == {
-        "untouched: wrong, two answers to the same bytes differ"
+def test_an_answer_that_differs_by_itself_is_skipped() -> None:
+    """A client that never returns the same is not compared with."""
+    results = results_of("clients:changing", ["respelled"])
+    assert results.results == ()
+    assert {s.reason for s in results.skipped} == {
+        "unchanged: wrong, two answers to the same bytes differ"
     }
 
 
-def test_an_sdk_is_tortured_through_its_parser() -> None:
-    """What it raises of its own is a typed error; what its endpoints are not is left out."""
+def test_an_sdk_is_called_through_its_parser() -> None:
+    """An SDK's own errors are typed errors; other endpoints are skipped."""
     pictures = STREAM.parent.parent / "kitten-image" / "dashscope-wanx-v1.yaml"
-    kinds = ["lines_end_in_cr", "too_many_requests", "truncated_event", "ended_between_events"]
-    one = suffered("openai", kinds, STREAM, pictures, limits=Limits(1, 0, 3.0, 1.0))
-    assert verdicts(one) == {
+    faults = ["lines_end_in_cr", "too_many_requests", "truncated_event", "ended_between_events"]
+    results = results_of("openai", faults, STREAM, pictures, limits=Limits(1, 0, 3.0, 1.0))
+    assert verdicts(results) == {
         "lines_end_in_cr": "same",
         "too_many_requests": "error",
         "truncated_event": "crash",
         "ended_between_events": "wrong",
     }
-    assert {left.why for left in one.left} == {"not one of its endpoints"}
+    assert {s.reason for s in results.skipped} == {"not one of its endpoints"}
 
 
 @pytest.mark.parametrize(
-    ("name", "words"),
+    ("name", "message"),
     [
         ("nowhere:ask", "nowhere:ask: cannot import nowhere: ModuleNotFoundError"),
-        ("readers:nothing", "readers:nothing: readers has no function 'nothing'"),
-        ("readers:not_a_function", "readers has no function 'not_a_function'"),
+        ("clients:nothing", "clients:nothing: clients has no function 'nothing'"),
+        ("clients:not_a_function", "clients has no function 'not_a_function'"),
         ("somebody", "there is no client 'somebody'; known are zhipuai"),
     ],
 )
-def test_who_cannot_be_tortured_is_told(name: str, words: str) -> None:
-    """In one message, before anything is tried."""
+def test_a_client_that_cannot_be_loaded_is_an_error(name: str, message: str) -> None:
+    """An unknown client is one message, before anything is tried."""
     with pytest.raises(HarnessError) as raised:
-        suffered(name, ["respelled"])
-    assert str(raised.value).startswith(words) or words in str(raised.value)
+        results_of(name, ["respelled"])
+    assert message in str(raised.value)
 
 
 def _raising(error: BaseException) -> Verdict:
-    def ask(question: Question) -> None:
+    def send(request: ClientRequest) -> None:
         raise error
 
-    base = client("readers:text_alone")
-    asking = type(base)("x", ask, base.typed)
-    question = Question("http://127.0.0.1:1", "/", "POST", {}, None, 1.0, "zhipuai.chat")
-    return judged(asking, question, None, 0).verdict
+    base = load_client("clients:text_alone")
+    client = type(base)("x", send, base.is_typed)
+    request = ClientRequest("http://127.0.0.1:1", "/", "POST", {}, None, 1.0, "zhipuai.chat")
+    return observe(client, request, None, 0).verdict
 
 
 def test_what_a_crash_is(monkeypatch: pytest.MonkeyPatch) -> None:
-    """These very classes; who derives one of his own has thought of it."""
+    """Only the listed classes are crashes, not classes derived from them."""
     monkeypatch.syspath_prepend(HERE)
 
     class Own(KeyError):
@@ -245,55 +249,55 @@ def test_what_a_crash_is(monkeypatch: pytest.MonkeyPatch) -> None:
     assert _raising(KeyError("choices")) is Verdict.CRASH
     assert _raising(Own("choices")) is Verdict.ERROR
     assert _raising(ValueError("broken")) is Verdict.ERROR
-    assert named(KeyError("a")) == "KeyError: 'a'"
-    assert named(httpx.ReadError("")) == "httpx.ReadError"
+    assert describe_error(KeyError("a")) == "KeyError: 'a'"
+    assert describe_error(httpx.ReadError("")) == "httpx.ReadError"
 
 
 def test_answers_are_compared_by_what_they_say(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Pieces are no part of an answer; counts that were raised are taken for what they were."""
+    """Answers are compared without their pieces, and with raised counts lowered again."""
     monkeypatch.syspath_prepend(HERE)
-    base = client("readers:text_alone")
-    question = Question("http://127.0.0.1:1", "/", "POST", {}, None, 1.0, "zhipuai.chat")
+    base = load_client("clients:text_alone")
+    request = ClientRequest("http://127.0.0.1:1", "/", "POST", {}, None, 1.0, "zhipuai.chat")
     by = 2**31
     reference = Reply(content="ab", usage=Usage(1, 2, 3))
 
-    def said(reply: object, raised: int = 0) -> tuple[Verdict, str]:
-        asking = type(base)("x", lambda asked: reply, base.typed)
-        heard = judged(asking, question, reference, raised)
-        return heard.verdict, heard.words
+    def observed(reply: object, raised: int = 0) -> tuple[Verdict, str]:
+        client = type(base)("x", lambda _: reply, base.is_typed)
+        observation = observe(client, request, reference, raised)
+        return observation.verdict, observation.detail
 
     cut = Reply(content="ab", usage=Usage(1, 2, 3), pieces=("a", "b"))
-    assert said(cut) == (Verdict.SAME, "")
+    assert observed(cut) == (Verdict.SAME, "")
     raised = Reply(content="ab", usage=Usage(1 + by, 2 + by, 3 + 2 * by))
-    assert said(raised, by) == (Verdict.SAME, "")
-    assert said(raised)[0] is Verdict.WRONG
-    assert said(Reply(content="a", usage=Usage(1, 2, 3))) == (
+    assert observed(raised, by) == (Verdict.SAME, "")
+    assert observed(raised)[0] is Verdict.WRONG
+    assert observed(Reply(content="a", usage=Usage(1, 2, 3))) == (
         Verdict.WRONG,
-        "content: 'a' instead of 'ab'",
+        "content: expected 'ab', actual 'a'",
     )
 
 
 def sent(head: bytes = b"", **changes: object) -> list[bytes | Pause | Reset]:
-    """The script of an answer."""
-    answer = Sent("", Response(200, "OK", SSE, BODY), **changes)  # type: ignore[arg-type]
-    return list(script(answer, head, timeout=2.0, silence=9.0))
+    """Return the script of a delivery."""
+    answer = Delivery("", Response(200, "OK", SSE, BODY), **changes)  # type: ignore[arg-type]
+    return list(delivery_script(answer, head, timeout=2.0, silence=9.0))
 
 
 HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n%s\r\nConnection: close\r\n\r\n"
 CHUNKED = HEAD % b"Transfer-Encoding: chunked"
 
 
-def test_endings_are_what_they_are() -> None:
-    """As HTTP says, or before that; waiting, and declaring too much."""
+def test_a_delivery_ends_as_described() -> None:
+    """Each ending, delay and declared length gives its script."""
     whole = b"%x\r\n%s\r\n" % (len(BODY), BODY)
     assert sent() == [CHUNKED, whole, b"0\r\n\r\n"]
     assert sent(ending=Ending.CLOSED) == [CHUNKED, whole]
     assert sent(ending=Ending.SILENT) == [CHUNKED, whole, Pause(9.0)]
-    assert sent(ending=Ending.SILENT, headless=True) == [Pause(9.0)]
+    assert sent(ending=Ending.SILENT, without_head=True) == [Pause(9.0)]
     assert sent(ending=Ending.RESET)[-1] == Reset()
-    assert sent(wait=0.5)[0] == Pause(1.0)
-    assert sent(declared=99) == [HEAD % b"Content-Length: 99", BODY]
-    assert sent(pieces=(7, 9))[1:] == [
+    assert sent(delay=0.5)[0] == Pause(1.0)
+    assert sent(declared_length=99) == [HEAD % b"Content-Length: 99", BODY]
+    assert sent(packets=(7, 9))[1:] == [
         b"7\r\ndata: \xe4\r\n",
         Pause(0.004),
         b"7\r\n\xbd\xa0\xe5\xa5\xbd\n\n\r\n",
@@ -301,27 +305,30 @@ def test_endings_are_what_they_are() -> None:
     ]
 
 
-@pytest.mark.parametrize("pieces", [(), (1, 3, 4)])
-@pytest.mark.parametrize("taken", ["gzip", "identity"])
-def test_gzip_is_for_those_who_take_it(pieces: tuple[int, ...], taken: str) -> None:
-    """Whole or in pieces, each of which can be read at once."""
-    answer = Sent("", Response(200, "OK", SSE, BODY), pieces, packed=True)
+@pytest.mark.parametrize("packets", [(), (1, 3, 4)])
+@pytest.mark.parametrize("accepted", ["gzip", "identity"])
+def test_gzip_is_sent_to_clients_that_accept_it(packets: tuple[int, ...], accepted: str) -> None:
+    """A compressed body is readable as a whole and packet by packet."""
+    answer = Delivery("", Response(200, "OK", SSE, BODY), packets, gzip=True)
     with (
-        serve_scripts(lambda head, body: script(answer, head, timeout=1, silence=1)) as address,
+        serve_scripts(
+            lambda head, body: delivery_script(answer, head, timeout=1, silence=1)
+        ) as address,
         httpx.stream(
-            "GET", address, headers={"Accept-Encoding": taken}, trust_env=False
+            "GET", address, headers={"Accept-Encoding": accepted}, trust_env=False
         ) as response,
     ):
         read = response.read()
     assert read == BODY
-    assert response.headers.get("content-encoding") == ("gzip" if taken == "gzip" else None)
+    assert response.headers.get("content-encoding") == ("gzip" if accepted == "gzip" else None)
 
 
-def test_every_harmful_kind_allows_an_error() -> None:
-    """And the same answer only where a client may not have needed what was taken."""
-    answer = Sent("", Response(200))
-    kept = Sent("", Response(200), keeps=True)
-    for kind in HARMFUL:
-        assert kind.right(answer) == {Verdict.ERROR}
-        assert kind.right(kept) == {Verdict.ERROR, Verdict.SAME}
-        assert kind.text.endswith(".")
+def test_an_error_is_right_after_a_harmful_fault() -> None:
+    """The same answer is right only where a client may not need what was removed."""
+    answer = Delivery("", Response(200))
+    kept = Delivery("", Response(200), may_be_same=True)
+    for fault in DELIVERY_FAULTS:
+        harmful = {Verdict.ERROR} if fault.harmful else {Verdict.SAME}
+        assert allowed(fault, answer) == harmful
+        assert allowed(fault, kept) == harmful | {Verdict.SAME}
+        assert fault.description.endswith(".")

@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import pytest
 
-from harness.faults.transport.recorded import Recorded
+from harness.faults.delivery import RecordedAnswer
 from harness.report.html.bodies import mark
 from harness.secrets.leaves import json_leaves
 from harness.secrets.redactor import Redactor
@@ -26,7 +26,7 @@ ESCAPED = '"' + r"\"" * (LENGTH // 2) + '"'
 def boundaries(text: str) -> object:
     """Return where the events of a stream end."""
     exchange = Exchange(Request("POST", "http://h/"), Response(200, "", (), text.encode()))
-    return Recorded(exchange, None).boundaries  # type: ignore[arg-type]  # no endpoint is needed
+    return RecordedAnswer(exchange, None).event_ends  # type: ignore[arg-type]  # no endpoint is needed
 
 
 FUNCTIONS: dict[str, tuple[Callable[[str], object], str]] = {

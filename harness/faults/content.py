@@ -1,0 +1,305 @@
+"""Faults in the content of answers: JSON written or extended differently, and refusals."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from functools import partial
+from typing import TypeAlias
+
+from harness.analysis.edit import (
+    change_values,
+    put,
+    put_all,
+    remove,
+    replace_value,
+    rewrite_values,
+    value_extent,
+)
+from harness.analysis.endpoint import Endpoint
+from harness.analysis.fault import faults_of
+from harness.analysis.reply import read_answer
+from harness.faults.delivery import (
+    Delivery,
+    DeliveryFault,
+    RecordedAnswer,
+    content_of,
+    delivery_fault,
+    once_in_streams,
+)
+from harness.faults.network import at_event_ends
+from harness.faults.schema_members import Member, members
+from harness.types import Exchange, Json, Reply
+from harness.wire import compact_bytes, query
+
+NEW = "x_new_member"
+"""The name of a member that no provider has."""
+
+JsonEdit: TypeAlias = Callable[[Json], Json]
+
+
+def _delivery(answer: RecordedAnswer, description: str, exchange: Exchange | None) -> Delivery:
+    body = exchange.response.body if exchange else None
+    return Delivery(description, answer.response(body))
+
+
+# ------------------------------------------------------------- harmless: written differently
+
+
+@delivery_fault(harmful=False)
+def respelled(answer: RecordedAnswer, place: int) -> Delivery:
+    """Write the JSON with spaces, ASCII escapes, and its members in another order."""
+    changed = rewrite_values(answer, lambda value: json.dumps(_reversed(value)).encode())
+    return _delivery(answer, "JSON with spaces, escapes and another order", changed)
+
+
+def _reversed(value: Json) -> Json:
+    if isinstance(value, dict):
+        return {name: _reversed(child) for name, child in reversed(value.items())}
+    return [_reversed(item) for item in value] if isinstance(value, list) else value
+
+
+@delivery_fault(once_in_streams, harmful=False)
+def data_on_many_lines(answer: RecordedAnswer, place: int) -> Delivery:
+    """Spread the data of each event over several `data` lines."""
+
+    def write(value: Json) -> bytes:
+        return json.dumps(value, indent=1).replace("\n", "\ndata: ").encode()
+
+    changed = rewrite_values(answer, write)
+    return _delivery(answer, "each event's JSON on several data lines", changed)
+
+
+# ------------------------------------------------------------------- harmless: more than before
+
+
+@delivery_fault(harmful=False)
+def unknown_members(answer: RecordedAnswer, place: int) -> Delivery:
+    """Add an unknown member to every object."""
+    return _delivery(answer, f"a member `{NEW}` in every object", change_values(answer, _extended))
+
+
+def _extended(value: Json) -> Json:
+    if isinstance(value, dict):
+        kept = {name: _extended(child) for name, child in value.items()}
+        return {NEW: {"note": "新", "list": [1, None]}, **kept}
+    return [_extended(item) for item in value] if isinstance(value, list) else value
+
+
+def _with_text(value: Json, text: str) -> Json:
+    return {NEW: text, **value} if isinstance(value, dict) else value
+
+
+@delivery_fault(harmful=False)
+def long_line(answer: RecordedAnswer, place: int) -> Delivery:
+    """Add an unknown member of 200 kB to the first object."""
+    part = next(part for part in answer.parts if isinstance(part.value, dict))
+    changed = replace_value(answer, part, "", _with_text(part.value, "长" * 70_000))
+    return _delivery(answer, f"a member `{NEW}` of 200 kB", changed)
+
+
+@delivery_fault(harmful=False)
+def separators_in_text(answer: RecordedAnswer, place: int) -> Delivery:
+    """Add an unknown member with characters that only Python takes for line ends."""
+    changed = change_values(answer, partial(_with_text, text="a\u2028b\u2029c\x85d"))
+    return _delivery(answer, f"U+2028, U+2029 and U+0085 in a member `{NEW}`", changed)
+
+
+LIMITS = (2**31, 2**53)
+"""The smallest numbers that a 32-bit integer, and a double, cannot hold."""
+
+
+def _where_counted(answer: RecordedAnswer) -> Sequence[int]:
+    counted = isinstance(answer.outcome, Reply) and answer.outcome.usage is not None
+    return range(len(LIMITS)) if counted else ()
+
+
+@delivery_fault(_where_counted, harmful=False)
+def huge_counts(answer: RecordedAnswer, place: int) -> Delivery:
+    """Raise token counts beyond what 32 bits, or a double, can hold."""
+    fields, more = answer.endpoint.fields, LIMITS[place]
+    pointers = {
+        pointer: times * more
+        for places, times in (
+            (fields.input_tokens, 1),
+            (fields.output_tokens, 1),
+            (fields.total_tokens, 2),
+        )
+        for pointer in places
+    }
+
+    def raised(value: Json) -> Json:
+        for pattern, by in pointers.items():
+            for pointer, count in query(value, pattern):
+                value = put(value, pointer, count + by) if type(count) is int else value
+        return value
+
+    delivery = _delivery(answer, f"token counts raised by {more}", change_values(answer, raised))
+    return replace(delivery, counts_raised=more)
+
+
+# --------------------------------------------------------------------------- less than before
+
+
+def _members(answer: RecordedAnswer) -> list[Member]:
+    """Return every member of the answer, once; required if any part of the answer requires it."""
+    endpoint = answer.endpoint
+    schema = endpoint.event if answer.is_stream and endpoint.event else endpoint.answer
+    found: dict[str, Member] = {}
+    for part in answer.parts:
+        for member in members(schema, part.value):
+            found[member.path] = found.get(member.path, member).combined(member)
+    return list(found.values())
+
+
+def _optional(answer: RecordedAnswer) -> list[tuple[str, JsonEdit]]:
+    """Return the changes after which the answer fits its schema and says the same.
+
+    An index in a stream says which piece continues which: without it there is more than one way
+    to read it.
+    """
+    found = [m for m in _members(answer) if not (answer.is_stream and m.path.endswith("/index"))]
+    removed = [m.path for m in found if m.optional]
+    nulled = [m.path for m in found if m.nullable]
+    changes: list[tuple[str, JsonEdit]] = [
+        *((f"{path} left out", partial(remove, pattern=path)) for path in removed),
+        *((f"{path} null", partial(put_all, pattern=path, new=None)) for path in nulled),
+    ]
+    return [change for change in changes if _same_after(answer, change[1])]
+
+
+def _same_after(answer: RecordedAnswer, change: JsonEdit) -> bool:
+    parts = [replace(part, value=change(part.value)) for part in answer.parts]
+    changed = read_answer(answer.endpoint, parts, answer.request_json.value)
+    return content_of(changed) == content_of(answer.outcome)
+
+
+@delivery_fault(lambda answer: range(len(_optional(answer))), harmful=False)
+def optional_left_out(answer: RecordedAnswer, place: int) -> Delivery:
+    """Remove, or set to null, an optional member that the answer's content does not depend on."""
+    description, change = _optional(answer)[place]
+    return _delivery(answer, description, change_values(answer, change))
+
+
+def _required(answer: RecordedAnswer) -> list[str]:
+    return [member.path for member in _members(answer) if member.required]
+
+
+@delivery_fault(lambda answer: range(len(_required(answer))), harmful=True)
+def required_left_out(answer: RecordedAnswer, place: int) -> Delivery:
+    """Remove a required member everywhere in the answer."""
+    path = _required(answer)[place]
+    changed = change_values(answer, partial(remove, pattern=path))
+    return replace(_delivery(answer, f"{path} left out", changed), may_be_same=True)
+
+
+# -------------------------------------------------------------------------- harmful: damaged
+
+
+def _json_events(answer: RecordedAnswer) -> Sequence[int]:
+    return range(len(answer.parts)) if answer.is_stream else ()
+
+
+@delivery_fault(_json_events, harmful=True)
+def truncated_event(answer: RecordedAnswer, place: int) -> Delivery:
+    """Send only the first half of one event's JSON, between complete events."""
+    start, end = value_extent(answer, answer.parts[place])
+    body = answer.body[: (start + end) // 2] + answer.body[end:]
+    description = f"half of event {answer.parts[place].event}'s JSON"
+    return Delivery(description, answer.response(body), may_be_same=True)
+
+
+def _characters(answer: RecordedAnswer) -> Sequence[int]:
+    """Return the offset of every non-ASCII character; without any, of every letter."""
+    leads = [place for place, byte in enumerate(answer.body) if byte >= 0xC0]
+    return leads or [place for place, byte in enumerate(answer.body) if chr(byte).isalpha()]
+
+
+@delivery_fault(_characters, harmful=True)
+def not_utf8(answer: RecordedAnswer, place: int) -> Delivery:
+    """Replace one byte of a text by one that UTF-8 does not have."""
+    body = answer.body[:place] + b"\xff" + answer.body[place + 1 :]
+    return Delivery(f"byte {place} is FF", answer.response(body), may_be_same=True)
+
+
+# ------------------------------------------------------------------------- harmful: refusals
+
+_JSON = ("Content-Type", "application/json")
+_HTML = ("Content-Type", "text/html; charset=utf-8")
+_SERVER_ERRORS = (
+    (500, "Internal Server Error"),
+    (502, "Bad Gateway"),
+    (503, "Service Unavailable"),
+)
+_PAGE = (
+    "<!DOCTYPE html>\n<html><head><title>{0}</title></head>\n"
+    "<body><h1>{0}</h1><hr>nginx</body></html>\n"
+)
+
+
+def refusal(endpoint: Endpoint, code: str) -> Json:
+    """Return the body of a refusal, with everything where the endpoint has it."""
+    message = "the service is overloaded, try again later"
+    fields = endpoint.fields
+    body: Json = {}
+    for pointers, text in (
+        (fields.code, code),
+        (fields.message, message),
+        (fields.request_id, "faults"),
+    ):
+        for pointer in pointers:
+            if not pointer.startswith("/output/"):
+                body = put(body, pointer, text)
+    return body
+
+
+def _refusal(answer: RecordedAnswer, code: str) -> bytes:
+    return compact_bytes(refusal(answer.endpoint, code))
+
+
+@delivery_fault(at_event_ends, harmful=True)
+def error_event(answer: RecordedAnswer, place: int) -> Delivery:
+    """Send an event with a refusal in the middle of a stream, and end the stream."""
+    data = _refusal(answer, "ServiceUnavailable")
+    named = any(event.event for event in answer.stream.events)
+    head = b"id:99\nevent:error\n:HTTP_STATUS/503\ndata:" if named else b"data: "
+    response = answer.response(answer.body[:place] + head + data + b"\n\n")
+    return Delivery(f"an error event after {place} bytes of the stream", response)
+
+
+@delivery_fault(harmful=True)
+def refused_with_status_200(answer: RecordedAnswer, place: int) -> Delivery:
+    """Send 200 and a refusal in JSON, even where a stream was requested."""
+    response = answer.response(_refusal(answer, "1305"), _JSON)
+    return Delivery("a refusal in JSON with status 200", response)
+
+
+@delivery_fault(harmful=True)
+def too_many_requests(answer: RecordedAnswer, place: int) -> Delivery:
+    """Send 429 with `Retry-After: 1`, and a refusal in the provider's own form."""
+    response = answer.response(_refusal(answer, "1302"), _JSON, ("Retry-After", "1"))
+    refused = replace(response, status=429, reason="Too Many Requests")
+    return Delivery("429 with Retry-After: 1", refused)
+
+
+@delivery_fault(lambda answer: range(len(_SERVER_ERRORS)), harmful=True)
+def fault_in_html(answer: RecordedAnswer, place: int) -> Delivery:
+    """Send 5xx with a page in HTML, as a gateway does."""
+    status, reason = _SERVER_ERRORS[place]
+    response = answer.response(_PAGE.format(reason).encode(), _HTML)
+    return Delivery(f"{status} in HTML", replace(response, status=status, reason=reason))
+
+
+@delivery_fault(lambda answer: range(2), harmful=True)
+def wrong_content_type(answer: RecordedAnswer, place: int) -> Delivery:
+    """Send 200 and `text/html`: a page in place of the answer, or the answer mislabelled."""
+    if place == 1:
+        mislabelled = answer.response(None, _HTML)
+        return Delivery("the answer labelled text/html", mislabelled, may_be_same=True)
+    return Delivery(
+        "200 and a page in HTML", answer.response(_PAGE.format("Sign in").encode(), _HTML)
+    )
+
+
+FAULTS: tuple[DeliveryFault, ...] = faults_of(vars())

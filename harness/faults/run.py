@@ -1,0 +1,203 @@
+"""A run: changed answers sent to clients over real connections on loopback, and the results."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Sequence
+from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from typing import Self
+
+from harness.faults.cases import Case, ClientResults, Result, Skipped, Source, cases
+from harness.faults.client import ClientRequest
+from harness.faults.delivery import CONNECTION_HEADERS, Delivery, DeliveryFault, Verdict
+from harness.faults.observe import Observation
+from harness.faults.script import delivery_script
+from harness.faults.worker import Task, Worker
+from harness.parse import recorded_request
+from harness.runner import Progress
+from harness.sandbox.scripted_server import Respond, response_script, serve_scripts
+
+_FIRST_TIME = 30.0
+"""Further seconds for an unchanged answer: an SDK may have to be imported for the first one."""
+
+_SLOWDOWN = 3
+"""How many times longer a changed answer may take than the unchanged one, besides the timeout."""
+
+_FOREVER = 3600.0
+"""Seconds of silence: longer than any client waits."""
+
+_PER_PACKET = 2e-4
+"""Further seconds for each packet."""
+
+_NOT_SENT = CONNECTION_HEADERS | {"accept-encoding", "host"}
+"""Headers of the recorded request that belonged to its connection."""
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """How much is tried, and for how long.
+
+    Attributes:
+        cases: The number of cases of each fault.
+        seed: What decides which ones.
+        timeout: Seconds that a client has for one answer.
+        grace: Further seconds until it is said to hang.
+        seconds: Seconds for the whole run; 0 for no limit.
+    """
+
+    cases: int = 10
+    seed: int = 0
+    timeout: float = 2.0
+    grace: float = 1.0
+    seconds: float = 0.0
+
+
+def run_faults(
+    clients: Sequence[str],
+    sources: Sequence[Source],
+    faults: Sequence[DeliveryFault],
+    limits: Limits,
+    progress: Progress,
+) -> list[ClientResults]:
+    """Send changed answers to each of these clients, to all of them at the same time.
+
+    Raises HarnessError for an unknown client.
+    """
+    with ExitStack() as stack:
+        workers = [stack.enter_context(Worker(name)) for name in clients]
+        deadline = _Deadline(time.monotonic() + limits.seconds if limits.seconds else None)
+        runs = [_ClientRun(worker, limits, deadline, progress) for worker in workers]
+        pool = stack.enter_context(ThreadPoolExecutor(max(1, len(runs))))
+        # Entered last, so that an exception ends the runs before they are waited for.
+        stack.enter_context(deadline)
+        futures = [pool.submit(run.results, sources, faults) for run in runs]
+        for ended in wait(futures, return_when=FIRST_EXCEPTION).done:
+            ended.result()
+        return [future.result() for future in futures]
+
+
+@dataclass
+class _Deadline:
+    """The end of a run: a point in time, or when the context is left."""
+
+    time: float | None
+    left: bool = False
+
+    @property
+    def is_over(self) -> bool:
+        return self.left or (self.time is not None and time.monotonic() >= self.time)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *raised: object) -> None:
+        self.left = True
+
+
+@dataclass
+class _ClientRun:
+    """A run with one client.
+
+    `durations` are the seconds that the unchanged answer took of each exchange whose reference
+    the worker of a generation knows.
+    """
+
+    worker: Worker
+    limits: Limits
+    deadline: _Deadline
+    progress: Progress
+    durations: dict[tuple[int, int], float] = field(default_factory=dict)
+
+    def results(self, sources: Sequence[Source], faults: Sequence[DeliveryFault]) -> ClientResults:
+        suitable, skipped = self._suitable(sources)
+        planned = list(cases(suitable, faults, self.limits.cases, self.limits.seed))
+        results = tuple(self._run(planned))
+        name = self.worker.name
+        return ClientResults(name, results, tuple(skipped), len(planned), len(suitable))
+
+    def _suitable(self, sources: Sequence[Source]) -> tuple[list[Source], list[Skipped]]:
+        """Return the exchanges that this client can request and reads when they are unchanged."""
+        suitable: list[Source] = []
+        skipped: list[Skipped] = []
+        for number, source in enumerate(sources, start=1):
+            self.progress(f"{self.worker.name}: unchanged, {number} of {len(sources)}")
+            reason = self._unsuitable(source)
+            skipped.append(Skipped(str(source), reason)) if reason else suitable.append(source)
+        return suitable, skipped
+
+    def _unsuitable(self, source: Source) -> str:
+        """Return why nothing can be compared with this exchange; empty where it can."""
+        if self.deadline.is_over:
+            return "the time was up"
+        endpoints = self.worker.endpoints
+        if endpoints is not None and source.answer.endpoint.name not in endpoints:
+            return "not one of its endpoints"
+        # Twice: an answer that differs by itself cannot be compared with.
+        observed = [self._send_unchanged(source), self._send_unchanged(source)]
+        worst = next((o for o in observed if o.verdict is not Verdict.SAME), None)
+        return f"unchanged: {worst.verdict}, {worst.detail}" if worst else ""
+
+    def _run(self, planned: Sequence[Case]) -> Iterator[Result]:
+        for number, case in enumerate(planned, start=1):
+            if self.deadline.is_over:
+                return
+            self.progress(f"{self.worker.name}: {number} of {len(planned)}, {case.fault.name}")
+            delivery = case.delivery()
+            observed = self._send(case.source, delivery)
+            yield Result(case, delivery, observed.verdict, observed.detail)
+
+    def _send(self, source: Source, delivery: Delivery) -> Observation:
+        self.worker.start()
+        key = (self.worker.generation, id(source))
+        if key not in self.durations:
+            unchanged = self._send_unchanged(source)
+            if unchanged.verdict is not Verdict.SAME:
+                return Observation(Verdict.WRONG, f"even the unchanged answer: {unchanged.detail}")
+        timeout = self.limits.timeout
+        return self._serve(
+            source,
+            lambda head, _: delivery_script(delivery, head, timeout=timeout, silence=_FOREVER),
+            counts_raised=delivery.counts_raised,
+            extra=len(delivery.packets) * _PER_PACKET + self.durations[key] * _SLOWDOWN,
+        )
+
+    def _send_unchanged(self, source: Source) -> Observation:
+        self.worker.start()
+        script = response_script(source.answer.response(), source.answer.exchange.chunks)
+        began = time.monotonic()
+        observed = self._serve(source, lambda *_: script, is_reference=True, extra=_FIRST_TIME)
+        if observed.verdict is Verdict.SAME:
+            self.durations[self.worker.generation, id(source)] = time.monotonic() - began
+        return observed
+
+    def _serve(
+        self,
+        source: Source,
+        respond: Respond,
+        *,
+        extra: float,
+        counts_raised: int = 0,
+        is_reference: bool = False,
+    ) -> Observation:
+        """Let the client send its request to a server that responds like this."""
+        limit = self.limits.timeout + self.limits.grace + extra
+        with serve_scripts(respond) as address:
+            request = _request(source, address, self.limits.timeout)
+            return self.worker.run(Task(id(source), request, limit, counts_raised, is_reference))
+
+
+def _request(source: Source, address: str, timeout: float) -> ClientRequest:
+    request = source.answer.exchange.request
+    recorded = recorded_request(source.answer, address, timeout)
+    return ClientRequest(
+        address=address,
+        path=recorded.path,
+        method=request.method,
+        headers={n: v for n, v in request.headers if n.lower() not in _NOT_SENT},
+        body=recorded.body,
+        timeout=timeout,
+        endpoint=recorded.endpoint.name,
+        streamed=recorded.streamed,
+    )

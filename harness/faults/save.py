@@ -1,0 +1,72 @@
+"""The smallest failures as cassettes, to be replayed while a client is being fixed."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from harness.cassette import to_files
+from harness.cassette.store import write_cassette
+from harness.faults.cases import ClientResults, Result
+from harness.faults.delivery import Delivery, Ending
+from harness.secrets.redactor import Redactor
+from harness.types import Cassette, Provenance
+
+
+@dataclass(frozen=True, slots=True)
+class Saved:
+    """A failure and its cassette, or the reason why no cassette can hold it."""
+
+    fault: str
+    path: Path | None
+    reason: str = ""
+
+
+def save_failures(folder: Path, client: ClientResults, redactor: Redactor) -> Iterator[Saved]:
+    """Write the smallest failure of each fault to `<folder>/<client>/<fault>.yaml`.
+
+    Raises CannotWrite where the disk refuses, SecretNotRedacted where a secret cannot be removed.
+    """
+    name = re.sub(r"[^\w.-]", "-", client.client)
+    for fault, results in client.by_fault.items():
+        failure = results.smallest_failure
+        if failure is None:
+            continue
+        reason = _not_storable(failure.delivery)
+        path = None if reason else folder / name / f"{fault}.yaml"
+        if path:
+            write_cassette(path, to_files(failure_cassette(failure, client.client, redactor)))
+        yield Saved(fault, path, reason)
+
+
+def failure_cassette(failure: Result, client: str, redactor: Redactor) -> Cassette:
+    """Return a failure as a cassette of one exchange, with a note that it was not recorded."""
+    source, delivery = failure.case.source, failure.delivery
+    exchange = replace(
+        source.answer.exchange,
+        response=delivery.response,
+        chunks=delivery.packets,
+        timing=None,
+        turn=1,
+    )
+    ending = "; in this cassette the answer just ends" if delivery.ending is Ending.CLOSED else ""
+    note = (
+        f"made by harness faults, not recorded: {delivery.description}{ending}. "
+        f"{client}: {failure.verdict}. "
+        f"The original is exchange {source.number} of {source.path.name}."
+    )
+    provenance = Provenance(scenario=f"faults {failure.case.fault.name}", note=note)
+    return Cassette((redactor.exchange(exchange),), provenance)
+
+
+def _not_storable(delivery: Delivery) -> str:
+    """Return why a cassette cannot hold a delivery; empty where it can."""
+    if delivery.ending is Ending.RESET:
+        return "a cassette cannot reset a connection"
+    if delivery.ending is Ending.SILENT or delivery.delay or delivery.without_head:
+        return "a cassette cannot keep a client waiting"
+    if delivery.declared_length is not None:
+        return "a cassette cannot declare a wrong length"
+    return "a cassette holds bodies as clients read them, not compressed" if delivery.gzip else ""

@@ -1,0 +1,171 @@
+"""A client in a process of its own, which can be ended when it hangs: both ends of the pipe.
+
+The process runs `python -P -m harness.faults.worker FD CLIENT`, where FD is one end of the pipe.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from dataclasses import dataclass
+from multiprocessing import Pipe
+from multiprocessing.connection import Connection
+from typing import Self
+
+from harness.errors import HarnessError
+from harness.faults.client import Client, ClientRequest, is_function, load_client
+from harness.faults.delivery import Verdict
+from harness.faults.observe import Observation, equal, observe, observe_reference
+
+_START_TIMEOUT = 60.0
+"""Seconds that importing an SDK, or the user's module, may take."""
+
+_ORPHAN_TIMEOUT = 30.0
+"""Seconds after a task's limit after which a process ends itself if nothing else ended it."""
+
+_NO_PROXY = {"no_proxy": "*", "NO_PROXY": "*"}
+_NO_ANSWER, _ENDED = object(), object()
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """One request to a client.
+
+    Attributes:
+        key: The recorded exchange that it belongs to.
+        request: What the client is to send.
+        limit: Seconds after which the process is ended.
+        counts_raised: The number that was added to token counts in the answer.
+        is_reference: Whether the unchanged answer comes, with which others are compared.
+    """
+
+    key: int
+    request: ClientRequest
+    limit: float
+    counts_raised: int = 0
+    is_reference: bool = False
+
+
+class Worker:
+    """A client's process. After a hang it is ended, and started again when it is needed.
+
+    Raises HarnessError where there is no such client. `generation` counts the starts: a new
+    process does not know the references of the one before.
+    """
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.generation = 0
+        self._pipe: Connection | None = None
+        self._process: subprocess.Popen[bytes] | None = None
+        self.endpoints: frozenset[str] | None = None
+        self.start()
+
+    def start(self) -> None:
+        """Start the process, if it does not run."""
+        if self._process is not None:
+            return
+        self._pipe, theirs = Pipe()
+        with theirs:
+            handle = theirs.fileno()
+            self._process = subprocess.Popen(  # noqa: S603 - this Python, and our own module
+                [sys.executable, "-P", "-m", "harness.faults.worker", str(handle), self.name],
+                pass_fds=[handle],
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.DEVNULL,
+                env={**os.environ, **_NO_PROXY},
+            )
+        self.generation += 1
+        answer = self._receive(_START_TIMEOUT)
+        if isinstance(answer, tuple):
+            (self.endpoints,) = answer
+            return
+        self.end()
+        problem = f"{self.name}: its process did not start"
+        raise answer if isinstance(answer, HarnessError) else HarnessError(problem)
+
+    def run(self, task: Task) -> Observation:
+        """Return what the client makes of a task; end a process that exceeds its limit."""
+        answer = self._receive(task.limit, task)
+        if isinstance(answer, Observation):
+            return answer
+        self.end()
+        if answer is _ENDED:
+            return Observation(Verdict.CRASH, "the process ended")
+        return Observation(Verdict.HANG, f"no end within {task.limit:g} s")
+
+    def _receive(self, timeout: float, *tasks: Task) -> object:
+        """Send tasks, and return the answer, or `_NO_ANSWER` or `_ENDED`."""
+        if self._pipe is None:
+            return _ENDED
+        try:
+            for task in tasks:
+                self._pipe.send(task)
+            return self._pipe.recv() if self._pipe.poll(timeout) else _NO_ANSWER
+        except (EOFError, OSError):
+            return _ENDED
+
+    def end(self) -> None:
+        """End the process, whatever it does."""
+        if self._pipe is not None:
+            self._pipe.close()
+        if self._process is not None:
+            self._process.kill()
+            self._process.wait()
+        self._pipe = self._process = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *raised: object) -> None:
+        self.end()
+
+
+# -------------------------------------------------------------------------- the other process
+
+
+def main(handle: int, name: str) -> None:
+    """Load the client, report its endpoints or an error, and run tasks until the pipe closes."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the process that started this one ends it
+    if is_function(name):
+        sys.path.insert(0, os.getcwd())  # SDKs are only imported from where they are installed
+    with Connection(handle) as pipe:
+        try:
+            client = load_client(name)
+        except HarnessError as error:
+            pipe.send(error)
+            return
+        pipe.send((client.endpoints,))
+        _serve(pipe, client)
+
+
+def _serve(pipe: Connection, client: Client) -> None:
+    references: dict[int, object] = {}
+    while True:
+        try:
+            task: Task = pipe.recv()
+        except EOFError:
+            return
+        # If the other process is gone, the signal ends this one, whatever it is doing.
+        signal.setitimer(signal.ITIMER_REAL, task.limit + _ORPHAN_TIMEOUT)
+        observation = _observe(client, task, references)
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        pipe.send(observation)
+
+
+def _observe(client: Client, task: Task, references: dict[int, object]) -> Observation:
+    if not task.is_reference:
+        return observe(client, task.request, references[task.key], task.counts_raised)
+    observation, value = observe_reference(client, task.request)
+    if observation.verdict is Verdict.SAME:
+        references.setdefault(task.key, value)
+    if task.key in references and not equal(references[task.key], value):
+        return Observation(Verdict.WRONG, "two answers to the same bytes differ")
+    return observation
+
+
+if __name__ == "__main__":
+    main(int(sys.argv[1]), sys.argv[2])
