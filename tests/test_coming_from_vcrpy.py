@@ -1,4 +1,4 @@
-"""docs/COMING_FROM_VCRPY: the code a reader is to write works, in every language."""
+"""docs/COMING_FROM_VCRPY: its code works, and both languages match."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ BLOCK = re.compile(r"^```\w+\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 _, CONFTEST, TEST, PROJECT = BLOCK.findall(ENGLISH)
 
 
-def test_both_languages_say_the_same() -> None:
-    """The same code, and as many rows and headings."""
+def test_both_languages_match() -> None:
+    """Both languages have the same code, and as many rows and headings."""
     assert BLOCK.findall(CHINESE) == BLOCK.findall(ENGLISH)
     for form in (r"^\| ", r"^#+ ", r"^\d\. "):
         rows = [len(re.findall(form, text, re.MULTILINE)) for text in (ENGLISH, CHINESE)]
@@ -32,15 +32,15 @@ def test_both_languages_say_the_same() -> None:
 
 
 def test_every_argument_is_on_the_page() -> None:
-    """All that the mark takes has a row or a sentence."""
+    """Each argument of the mark is on the page."""
     names = set(MarkOptions.__dataclass_fields__) - {"_", "path", "findings"}
     assert names - set(re.findall(r"\w+", ENGLISH)) == set()
 
 
-def test_what_comes_after_works(
+def test_the_code_after_works(
     pytester: pytest.Pytester, sandbox: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Recorded once, and replayed with another value of what does not count."""
+    """The code after the migration records, and replays with another volatile value."""
     speaker = PROVIDER_SERVERS["zhipuai"]
     monkeypatch.setenv("ZHIPUAI_API_KEY", speaker.key)
     monkeypatch.setenv("ZHIPUAI_BASE_URL", sandbox + speaker.prefix)
@@ -59,8 +59,8 @@ def test_what_comes_after_works(
 
 
 @pytest.mark.parametrize("half", ["before", "after"])
-def test_what_the_readme_shows_works(pytester: pytest.Pytester, half: str) -> None:
-    """The code of either tool is its own; the cassette is the same."""
+def test_the_code_in_the_readme_works(pytester: pytest.Pytester, half: str) -> None:
+    """The code before and after in the README works with the same cassette."""
     (shown,) = (block for block in BLOCK.findall(README) if block.startswith("# before"))
     code = dict(zip(["before", "after"], re.split("^# after$", shown, flags=re.M), strict=True))
     pytester.makeini("[pytest]\naddopts = -p no:cacheprovider\nmarkers = vcr: of another plugin\n")

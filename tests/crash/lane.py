@@ -29,7 +29,7 @@ REPORT = "report"
 
 
 def source(base: str) -> runner.Source:
-    """A sandbox at an address, for both providers."""
+    """Return a sandbox at an address as the source for both providers."""
     return runner.Source(
         Origin.SANDBOX,
         base,
@@ -39,13 +39,13 @@ def source(base: str) -> runner.Source:
 
 
 def silent(_: str) -> None:
-    """Nobody is told."""
+    """Do nothing."""
 
 
 def record(
     scenario: Scenario, target: Target, base: str, folder: Path, left: OnInterrupted
 ) -> None:
-    """One recording, in this process; what came of it goes to a file beside the folder."""
+    """Record in this process; the result goes to a file beside the folder."""
     began = time.perf_counter()
     try:
         runner.record(scenario, target, source(base), Store(folder), silent, left)
@@ -56,7 +56,7 @@ def record(
 
 
 def forked(*arguments: Any) -> int:
-    """The process id of a child that makes one recording."""
+    """Start a child that makes one recording; return its process id."""
     child = os.fork()
     if child:
         return child
@@ -67,7 +67,7 @@ def forked(*arguments: Any) -> int:
 
 
 def job(scenario: Scenario, target: Target, base: str, told: dict[str, Any]) -> dict[str, Any]:
-    """Record; where there is a `moment` (seconds), kill it then and go on. Says what happened."""
+    """Record; with a `moment` (seconds), kill the recording then and continue it."""
     folder = Path(told["folder"])
     path = Store(folder).path(scenario.name, target)
     before = _bytes(path)
@@ -92,7 +92,7 @@ def _bytes(path: Path) -> bytes:
 
 
 def _found(path: Path) -> dict[str, Any]:
-    """What a kill left: the journal's bytes, and whether a whole cassette is there."""
+    """Return what a kill left: the journal's bytes, and whether there is a complete cassette."""
     journal = journal_path(path)
     return {
         "journal": journal.read_bytes().decode() if journal.exists() else None,
@@ -106,7 +106,7 @@ def _report(folder: Path) -> dict[str, Any]:
 
 
 def main() -> None:
-    """Jobs from standard input, until it ends."""
+    """Run the jobs of standard input until it ends."""
     base, *files = sys.argv[1:]
     known = {(s.name, t.slug): (s, t) for s in load_all(list(map(Path, files))) for t in s.targets}
     with without_proxies():

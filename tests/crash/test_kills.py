@@ -1,4 +1,4 @@
-"""Recordings killed at any moment: nothing that was answered is lost, and none is asked twice."""
+"""Recordings killed at any moment: no answer is lost, and none is requested twice."""
 
 from __future__ import annotations
 
@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+import pytest
 from starlette.requests import ClientDisconnect, Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -113,7 +114,7 @@ class Lane:
     process: subprocess.Popen[str]
 
     def do(self, name: str, folder: Path, way: Way, moment: float | None) -> dict[str, Any]:
-        """What came of one."""
+        """Run a job; return its result."""
         told = {"name": name, "folder": str(folder), "moment": moment}
         told |= {"scenario": way[0], "target": way[1]}
         stdin, stdout = self.process.stdin, self.process.stdout
@@ -127,7 +128,7 @@ class Lane:
 
 @contextmanager
 def lane(base: str, files: Sequence[Path]) -> Iterator[Lane]:
-    """A lane that does not outlive the block."""
+    """Run a lane inside."""
     with subprocess.Popen(  # noqa: S603 - this Python
         [sys.executable, str(Path(__file__).with_name("lane.py")), base, *map(str, files)],
         stdin=subprocess.PIPE,
@@ -142,7 +143,7 @@ def lane(base: str, files: Sequence[Path]) -> Iterator[Lane]:
 
 @dataclass(frozen=True)
 class Killed:
-    """A recording that was killed and gone on with: its cassette, before and after."""
+    """A recording that was killed and continued: its cassette, before and after."""
 
     name: str
     path: Path
@@ -151,10 +152,11 @@ class Killed:
 
     @property
     def way(self) -> Way:
-        """Scenario and target."""
+        """The scenario and the target."""
         return self.path.parent.name, self.path.stem
 
 
+@pytest.mark.slow
 def test_killed_at_any_moment(tmp_path: Path) -> None:
     """Two hundred times: what was answered is there, and is not asked for again.
 
@@ -185,7 +187,7 @@ def _path(folder: Path, way: Way) -> Path:
 
 
 def _kill(folder: Path, lane: Lane, number: int) -> list[Killed]:
-    """This lane's share of the kills, over all the time that a recording takes."""
+    """Run this lane's share of the kills, spread over the duration of a recording."""
     chance = random.Random(SEED + number)  # noqa: S311 - no secret
     measured = folder / f"{number}-measured"
     lengths = {way: _measure(lane, measured, way) for way in WAYS}
@@ -208,7 +210,7 @@ def _kill(folder: Path, lane: Lane, number: int) -> list[Killed]:
 
 
 def _measure(lane: Lane, folder: Path, way: Way) -> float:
-    """How long a recording takes, in seconds."""
+    """Return how long a recording takes, in seconds."""
     length = lane.do(folder.name, folder, way, None)["report"]
     assert isinstance(length, float), length
     return length
@@ -242,14 +244,14 @@ def _nothing_is_lost(one: Killed, asked: dict[str, list[Asked]]) -> int:
 
 
 def _left(one: Killed) -> tuple[Exchange, ...]:
-    """The answers that the kill had left, in a journal or in a new cassette."""
+    """Return the answers that a kill left, in a journal or in a new cassette."""
     if one.told["cassette"] != one.before:
         return loads(one.told["cassette"]).exchanges
     return read_journal((one.told["journal"] or "").encode()).exchanges
 
 
 def _request(exchange: Exchange) -> Asked | None:
-    """What the sandbox was asked; None for a picture."""
+    """Return a request to the sandbox; None for a picture."""
     path = urlsplit(exchange.request.uri).path
     if path.startswith("/files"):
         return None
@@ -257,13 +259,13 @@ def _request(exchange: Exchange) -> Asked | None:
 
 
 def _is_signed(exchange: Exchange) -> bool:
-    """A task's state with a link in it, or a picture behind one."""
+    """Return whether an exchange is a task's state with a link, or a picture."""
     return exchange.request.method == "GET" and (
         b"Signature=REDACTED" in exchange.response.body or "/files" in exchange.request.uri
     )
 
 
 def _course(exchanges: Sequence[Exchange]) -> list[tuple[int | None, str]]:
-    """Turns and methods; how often a task was asked after does not matter."""
+    """Return turns and methods without repeated polls."""
     course = [(exchange.turn, exchange.request.method) for exchange in exchanges]
     return [key for key, _ in itertools.groupby(course)]

@@ -1,4 +1,4 @@
-"""Every HTTP client that a tape hears, behind one function each."""
+"""Clients for tests: each HTTP library, in each way to read a body, behind one function."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ import urllib3
 
 
 @dataclass(frozen=True)
-class Got:
-    """What a caller got: `pieces` as they were handed out, the empty ones left out."""
+class Received:
+    """What a caller received: `pieces` in the order they came, without empty ones."""
 
     status: int
     reason: str
@@ -25,62 +25,66 @@ class Got:
 
     @property
     def body(self) -> bytes:
-        """All of it."""
+        """The whole body."""
         return b"".join(self.pieces)
 
 
-Heard = Callable[[], None]
-Client = Callable[[str, str, "bytes | str | None", Heard], Got]
+OnPiece = Callable[[], None]
+Client = Callable[[str, str, "bytes | str | None", OnPiece], Received]
 """Method, address, body, and what to call after each piece."""
 
 
-def by_httpx(method: str, url: str, body: bytes | str | None, heard: Heard) -> Got:
-    """httpx, streamed."""
-    return _streamed(httpx, method, url, body, heard)
+def by_httpx(method: str, url: str, body: bytes | str | None, on_piece: OnPiece) -> Received:
+    """Send a request with httpx and stream the body."""
+    return _streamed(httpx, method, url, body, on_piece)
 
 
-def by_httpx2(method: str, url: str, body: bytes | str | None, heard: Heard) -> Got:
-    """httpx2, streamed."""
-    return _streamed(httpx2, method, url, body, heard)
+def by_httpx2(method: str, url: str, body: bytes | str | None, on_piece: OnPiece) -> Received:
+    """Send a request with httpx2 and stream the body."""
+    return _streamed(httpx2, method, url, body, on_piece)
 
 
-def _streamed(library: Any, method: str, url: str, body: bytes | str | None, heard: Heard) -> Got:
+def _streamed(
+    library: Any, method: str, url: str, body: bytes | str | None, on_piece: OnPiece
+) -> Received:
     pieces = []
     with library.Client() as client, client.stream(method, url, content=body) as answer:
         for piece in answer.iter_bytes():
             pieces.append(piece)
-            heard()
-        return Got(answer.status_code, answer.reason_phrase, _lower(answer.headers), tuple(pieces))
+            on_piece()
+        return Received(
+            answer.status_code, answer.reason_phrase, _lower(answer.headers), tuple(pieces)
+        )
 
 
-def by_httpx_async(method: str, url: str, body: bytes | str | None, heard: Heard) -> Got:
-    """httpx, asynchronous."""
-    return _streamed_async(httpx, method, url, body, heard)
+def by_httpx_async(method: str, url: str, body: bytes | str | None, on_piece: OnPiece) -> Received:
+    """Send a request with asynchronous httpx and stream the body."""
+    return _streamed_async(httpx, method, url, body, on_piece)
 
 
-def by_httpx2_async(method: str, url: str, body: bytes | str | None, heard: Heard) -> Got:
-    """httpx2, asynchronous."""
-    return _streamed_async(httpx2, method, url, body, heard)
+def by_httpx2_async(method: str, url: str, body: bytes | str | None, on_piece: OnPiece) -> Received:
+    """Send a request with asynchronous httpx2 and stream the body."""
+    return _streamed_async(httpx2, method, url, body, on_piece)
 
 
 def _streamed_async(
-    library: Any, method: str, url: str, body: bytes | str | None, heard: Heard
-) -> Got:
-    async def ask() -> Got:
+    library: Any, method: str, url: str, body: bytes | str | None, on_piece: OnPiece
+) -> Received:
+    async def ask() -> Received:
         pieces = []
         async with library.AsyncClient() as client, client.stream(method, url, content=body) as got:
             async for piece in got.aiter_bytes():
                 pieces.append(piece)
-                heard()
-        return Got(got.status_code, got.reason_phrase, _lower(got.headers), tuple(pieces))
+                on_piece()
+        return Received(got.status_code, got.reason_phrase, _lower(got.headers), tuple(pieces))
 
     return asyncio.run(ask())
 
 
-def by_aiohttp(method: str, url: str, body: bytes | str | None, heard: Heard) -> Got:
-    """aiohttp, in the chunks that were sent."""
+def by_aiohttp(method: str, url: str, body: bytes | str | None, on_piece: OnPiece) -> Received:
+    """Send a request with aiohttp and read the chunks as they were sent."""
 
-    async def ask() -> Got:
+    async def ask() -> Received:
         pieces = []
         async with (
             aiohttp.ClientSession() as session,
@@ -90,14 +94,14 @@ def by_aiohttp(method: str, url: str, body: bytes | str | None, heard: Heard) ->
                 piece, _ = await got.content.readchunk()
                 if piece:
                     pieces.append(piece)
-                    heard()
-            return Got(got.status, got.reason or "", _lower(got.headers), tuple(pieces))
+                    on_piece()
+            return Received(got.status, got.reason or "", _lower(got.headers), tuple(pieces))
 
     return asyncio.run(ask())
 
 
-def by_requests(method: str, url: str, body: bytes | str | None, heard: Heard) -> Got:
-    """requests, streamed in pieces as large as they come."""
+def by_requests(method: str, url: str, body: bytes | str | None, on_piece: OnPiece) -> Received:
+    """Send a request with requests and stream the body in pieces of any size."""
     pieces = []
     with (
         requests.Session() as session,
@@ -105,14 +109,14 @@ def by_requests(method: str, url: str, body: bytes | str | None, heard: Heard) -
     ):
         for piece in answer.iter_content(2**16):
             pieces.append(piece)
-            heard()
-        return Got(answer.status_code, answer.reason, _lower(answer.headers), tuple(pieces))
+            on_piece()
+        return Received(answer.status_code, answer.reason, _lower(answer.headers), tuple(pieces))
 
 
 def by_requests_in_small_pieces(
-    method: str, url: str, body: bytes | str | None, heard: Heard
-) -> Got:
-    """requests, seven bytes at a time."""
+    method: str, url: str, body: bytes | str | None, on_piece: OnPiece
+) -> Received:
+    """Send a request with requests and stream the body in pieces of seven bytes."""
     pieces = []
     with (
         requests.Session() as session,
@@ -120,20 +124,22 @@ def by_requests_in_small_pieces(
     ):
         for piece in answer.iter_content(7):
             pieces.append(piece)
-            heard()
-        return Got(answer.status_code, answer.reason, _lower(answer.headers), tuple(pieces))
+            on_piece()
+        return Received(answer.status_code, answer.reason, _lower(answer.headers), tuple(pieces))
 
 
-def by_urllib3(method: str, url: str, body: bytes | str | None, heard: Heard) -> Got:
-    """urllib3, which reads everything before it hands it out."""
+def by_urllib3(method: str, url: str, body: bytes | str | None, on_piece: OnPiece) -> Received:
+    """Send a request with urllib3, which reads the whole body first."""
     with urllib3.PoolManager() as pool:
         answer = pool.request(method, url, body=body, redirect=False, retries=False)
-        heard()
-        return _got(answer, (answer.data,))
+        on_piece()
+        return _received(answer, (answer.data,))
 
 
-def by_urllib3_stream(method: str, url: str, body: bytes | str | None, heard: Heard) -> Got:
-    """urllib3, streamed."""
+def by_urllib3_stream(
+    method: str, url: str, body: bytes | str | None, on_piece: OnPiece
+) -> Received:
+    """Send a request with urllib3 and stream the body."""
     with urllib3.PoolManager() as pool:
         answer = pool.request(
             method, url, body=body, redirect=False, retries=False, preload_content=False
@@ -141,26 +147,28 @@ def by_urllib3_stream(method: str, url: str, body: bytes | str | None, heard: He
         pieces = []
         for piece in answer.stream(2**16, decode_content=True):
             pieces.append(piece)
-            heard()
+            on_piece()
         answer.release_conn()
-        return _got(answer, pieces)
+        return _received(answer, pieces)
 
 
-def by_urllib3_read(method: str, url: str, body: bytes | str | None, heard: Heard) -> Got:
-    """urllib3, read as a file."""
+def by_urllib3_read(method: str, url: str, body: bytes | str | None, on_piece: OnPiece) -> Received:
+    """Send a request with urllib3 and read the body like a file."""
     with urllib3.PoolManager() as pool:
         answer = pool.request(
             method, url, body=body, redirect=False, retries=False, preload_content=False
         )
         data = answer.read(decode_content=True)
-        heard()
+        on_piece()
         answer.release_conn()
-        return _got(answer, (data,))
+        return _received(answer, (data,))
 
 
-def _got(answer: urllib3.BaseHTTPResponse, pieces: list[bytes] | tuple[bytes, ...]) -> Got:
+def _received(
+    answer: urllib3.BaseHTTPResponse, pieces: list[bytes] | tuple[bytes, ...]
+) -> Received:
     kept = tuple(piece for piece in pieces if piece)
-    return Got(answer.status, answer.reason or "", _lower(answer.headers), kept)
+    return Received(answer.status, answer.reason or "", _lower(answer.headers), kept)
 
 
 def _lower(headers: Mapping[str, str]) -> dict[str, str]:

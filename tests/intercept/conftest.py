@@ -1,4 +1,4 @@
-"""A server for each test."""
+"""Fixtures of the tests of interception."""
 
 from __future__ import annotations
 
@@ -11,6 +11,6 @@ from .server import Server, serving
 
 @pytest.fixture
 def server() -> Iterator[Server]:
-    """A small server that answers by path."""
+    """Run a small server that answers by path."""
     with serving() as running:
         yield running

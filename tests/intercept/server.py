@@ -1,4 +1,4 @@
-"""A small HTTP server on loopback that answers by path, in every way an answer can come."""
+"""A small HTTP server on loopback that answers by path, in every way a response can come."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ MOMENTS, MOMENT = 5, 0.03
 
 
 class Server(ThreadingHTTPServer):
-    """Remembers what it was asked; `go` lets a waiting stream go on."""
+    """A running server with the requests it received; `go` releases a waiting stream."""
 
     daemon_threads = True
 
@@ -28,12 +28,12 @@ class Server(ThreadingHTTPServer):
         self.base = f"http://{self.host}:{self.port}"
 
     def handle_error(self, request: object, client_address: object) -> None:
-        """Clients may go away; that is what some tests are about."""
+        """Ignore clients that disconnect, which some tests are about."""
 
 
 @contextmanager
 def serving() -> Iterator[Server]:
-    """A server while the block lasts."""
+    """Run a server inside."""
     with Server() as server:
         thread = threading.Thread(target=server.serve_forever, args=(0.01,))
         thread.start()
@@ -45,13 +45,13 @@ def serving() -> Iterator[Server]:
 
 
 class Answer(BaseHTTPRequestHandler):
-    """One answer."""
+    """One response."""
 
     protocol_version = "HTTP/1.1"
     server: Server
 
     def answer(self) -> None:
-        """By path, whatever the method."""
+        """Respond by path, whatever the method."""
         self.body = self._body()
         self.server.asked.append((self.command, self.path, self.body))
         ANSWERS[self.path.partition("?")[0]](self)
@@ -68,22 +68,22 @@ class Answer(BaseHTTPRequestHandler):
     do_GET = do_POST = do_HEAD = do_DELETE = answer
 
     def log_message(self, format: str, *args: object) -> None:
-        """Quiet."""
+        """Log nothing."""
 
     def head(self, status: int, headers: Mapping[str, str], reason: str | None = None) -> None:
-        """Status line and headers."""
+        """Send the status line and headers."""
         self.send_response(status, reason)
         for name, value in headers.items():
             self.send_header(name, value)
         self.end_headers()
 
     def whole(self, status: int, body: bytes, headers: Mapping[str, str]) -> None:
-        """A body of known length."""
+        """Send a body of known length."""
         self.head(status, {"content-length": str(len(body)), **headers})
         self.wfile.write(body)
 
     def piece(self, data: bytes) -> None:
-        """One chunk of chunked transfer."""
+        """Send one chunk."""
         self.wfile.write(b"%x\r\n%s\r\n" % (len(data), data))
         self.wfile.flush()
 
@@ -107,7 +107,7 @@ def _stream(answer: Answer) -> None:
 
 
 def _waiting(answer: Answer) -> None:
-    """The second piece is not sent before the first has been received."""
+    """Send the second piece when the client has received the first."""
     answer.server.go.clear()
     answer.head(200, STREAMED)
     answer.piece(b"first\n")
@@ -117,7 +117,7 @@ def _waiting(answer: Answer) -> None:
 
 
 def _slowly(answer: Answer) -> None:
-    """Each piece but the first is sent once the one before it was received, and a moment later."""
+    """Send each piece a moment after the client has received the one before it."""
     answer.head(200, STREAMED)
     for number in range(MOMENTS):
         answer.server.go.clear()
@@ -187,7 +187,7 @@ def _until_closed(answer: Answer) -> None:
 
 
 def _flaky(answer: Answer) -> None:
-    """No answer at all to the first who asks."""
+    """Close the first connection without a response."""
     if len(answer.server.asked) == 1:
         answer.close_connection = True
     else:
@@ -195,14 +195,14 @@ def _flaky(answer: Answer) -> None:
 
 
 def _large(answer: Answer) -> None:
-    """One chunk of as many bytes as the query says, in lines of a thousand."""
+    """Send one chunk of as many bytes as the query says, in lines of a thousand."""
     answer.head(200, STREAMED)
     answer.piece(_thousands(answer))
     answer.piece(b"")
 
 
 def _large_whole(answer: Answer) -> None:
-    """The same bytes in a body of known length."""
+    """Send the same bytes as a body of known length."""
     answer.whole(200, _thousands(answer), {"content-type": "text/plain"})
 
 
@@ -211,7 +211,7 @@ def _thousands(answer: Answer) -> bytes:
 
 
 def _long_line(answer: Answer) -> None:
-    """A body of known length: a line of as many bytes as the query says, and a short one."""
+    """Send a line of as many bytes as the query says and a short one, as a body of known length."""
     line = b"x" * int(answer.path.partition("?")[2])
     answer.whole(200, line + b"\nlast", {"content-type": "text/plain"})
 

@@ -1,4 +1,4 @@
-"""aiohttp's seam: what only aiohttp does, and the asynchronous half of an SDK that stands on it."""
+"""The patch of aiohttp: what only aiohttp does, and DashScope's asynchronous SDK, which uses it."""
 
 from __future__ import annotations
 
@@ -27,12 +27,12 @@ if TYPE_CHECKING:
 
 
 def replayed(tape: Recorder) -> Player:
-    """A tape that plays what another recorded, by way of a file."""
+    """Return a player of what a recorder has recorded, through the text of a cassette."""
     return Player(loads(dumps(Cassette(tape.exchanges()))))
 
 
 def test_json_text_and_cookies(server: Server) -> None:
-    """The conveniences of aiohttp's answers work on recorded ones."""
+    """A replayed response has JSON, text and cookies."""
 
     async def ask() -> list[object]:
         async with aiohttp.ClientSession(raise_for_status=True) as session:
@@ -58,7 +58,7 @@ def test_json_text_and_cookies(server: Server) -> None:
 
 
 def test_redirects_are_two_exchanges(server: Server) -> None:
-    """As they travelled; aiohttp follows the recorded one."""
+    """A redirect is recorded as two exchanges, and aiohttp follows the recorded one."""
 
     async def ask() -> tuple[str, int]:
         async with (
@@ -76,8 +76,8 @@ def test_redirects_are_two_exchanges(server: Server) -> None:
         assert asyncio.run(ask()) == (f"{server.base}/json", 1)
 
 
-def test_lines_and_fixed_sizes_of_a_recorded_body(server: Server) -> None:
-    """However the caller reads it."""
+def test_a_replayed_body_can_be_read_in_every_way(server: Server) -> None:
+    """A replayed body can be read by lines, in fixed sizes and by chunks."""
 
     async def ask() -> list[list[bytes]]:
         async with aiohttp.ClientSession() as session:
@@ -103,7 +103,7 @@ def test_lines_and_fixed_sizes_of_a_recorded_body(server: Server) -> None:
 
 
 async def read_in_every_way(address: str) -> list[list[object]]:
-    """A body by lines, in fixed sizes, in exact sizes, as it comes, and chunk by chunk."""
+    """Read a body by lines, in fixed sizes, in exact sizes, as it comes, and chunk by chunk."""
     read: list[list[object]] = []
     async with aiohttp.ClientSession() as session:
         async with session.get(address) as got:
@@ -132,7 +132,7 @@ async def read_in_every_way(address: str) -> list[list[object]]:
 def test_a_chunk_may_be_larger_than_the_buffer(
     server: Server, size: int, path: str, in_one: bool
 ) -> None:
-    """As it was recorded, and as a cassette of vcrpy has it: the whole body in one."""
+    """A chunk larger than the buffer is replayed, also one of a whole body as in vcrpy."""
     address = f"{server.base}/{path}?{size}"
     live = asyncio.run(read_in_every_way(address))
     tape = Recorder(Redactor())
@@ -161,10 +161,10 @@ async def _once(address: str) -> bytes:
         ({}, {"read_bufsize": 2**19}),
     ],
 )
-def test_a_line_may_be_as_long_as_live(
+def test_the_limit_of_lines_is_as_without_a_tape(
     server: Server, session: dict[str, Any], request_: dict[str, Any]
 ) -> None:
-    """The buffer of the session, or of the request, says how long."""
+    """The buffer size of the session or request limits the length of replayed lines."""
 
     async def ask(session: dict[str, Any], request: dict[str, Any]) -> list[object]:
         seen: list[object] = []
@@ -185,8 +185,8 @@ def test_a_line_may_be_as_long_as_live(
         assert asyncio.run(ask(session, request_)) == live
 
 
-def test_a_body_that_is_read_too_slowly_is_no_answer(server: Server) -> None:
-    """The caller's patience ended; half an answer is not kept."""
+def test_a_response_that_times_out_is_not_recorded(server: Server) -> None:
+    """A response whose body times out is not recorded."""
 
     async def ask() -> None:
         patience = aiohttp.ClientTimeout(total=0.3)
@@ -202,8 +202,8 @@ def test_a_body_that_is_read_too_slowly_is_no_answer(server: Server) -> None:
     assert tape.exchanges() == ()
 
 
-def test_the_callers_middlewares_are_around_the_tape(server: Server) -> None:
-    """What they add to a request is on it."""
+def test_the_tape_is_the_innermost_middleware(server: Server) -> None:
+    """What the caller's middlewares add to a request is recorded."""
 
     async def more(request: Any, handler: Any) -> Any:
         request.headers["accept"] = "text/x-more"
@@ -221,7 +221,7 @@ def test_the_callers_middlewares_are_around_the_tape(server: Server) -> None:
 
 
 def test_a_request_of_another_context_is_an_error(server: Server) -> None:
-    """A task that began before the tape was in place has none."""
+    """A request of a task that began before the tape raises NoActiveCassette."""
 
     async def ask() -> None:
         with use_tape(Recorder(Redactor())):
@@ -239,16 +239,16 @@ def test_a_request_of_another_context_is_an_error(server: Server) -> None:
     assert server.asked == []
 
 
-def test_without_a_tape_it_is_as_ever() -> None:
-    """The method is aiohttp's own again."""
+def test_the_patch_is_removed_after_the_block() -> None:
+    """After the block, aiohttp's own method is back."""
     before = aiohttp.ClientSession._request
     with use_tape(Recorder(Redactor())):
         assert aiohttp.ClientSession._request is not before
     assert aiohttp.ClientSession._request is before
 
 
-def test_it_is_not_imported_and_patched_when_it_comes(python: Python) -> None:
-    """Also inside the block; afterwards nothing is left, whether it came or not."""
+def test_aiohttp_is_patched_when_it_is_imported(python: Python) -> None:
+    """aiohttp is not imported by the harness, and patched if it is imported inside of the block."""
     code = """
 import sys
 import harness.intercept
@@ -276,7 +276,7 @@ print(len([finder for finder in sys.meta_path if "harness" in type(finder).__mod
 
 
 def dash(base: str, *, stream: bool, words: str = "你好") -> list[Any]:
-    """One chat with DashScope's asynchronous SDK; not all of its headers are kept."""
+    """Send one chat with DashScope's asynchronous SDK."""
     call: Any = dashscope.AioGeneration.call
 
     async def ask() -> list[Any]:
@@ -299,10 +299,8 @@ def dash(base: str, *, stream: bool, words: str = "你好") -> list[Any]:
 
 @pytest.mark.parametrize("stream", [False, True])
 @pytest.mark.parametrize("words", ["你好", "触发限流"])
-def test_the_sdk_reads_from_the_tape_what_it_read_live(
-    sandbox: str, stream: bool, words: str
-) -> None:
-    """Answers and refusals; by way of a file that holds no key, and that stock vcrpy reads."""
+def test_the_sdk_reads_the_same_from_a_replay(sandbox: str, stream: bool, words: str) -> None:
+    """The SDK reads answers and refusals from a replay as live, and the cassette holds no key."""
     tape = Recorder(Redactor((DASHSCOPE_KEY,)))
     with use_tape(tape):
         live = dash(sandbox, stream=stream, words=words)
@@ -319,7 +317,7 @@ def test_the_sdk_reads_from_the_tape_what_it_read_live(
 
 @pytest.mark.parametrize("stream", [False, True])
 def test_the_sdk_does_not_swallow_a_miss(stream: bool) -> None:
-    """Nor does it try again, and sleep, before it lets it through."""
+    """A CassetteMiss passes through the SDK without a retry."""
     began = time.perf_counter()
     with use_tape(Player(Cassette(()))), pytest.raises(CassetteMiss, match="the cassette is empty"):
         dash("http://elsewhere.invalid", stream=stream)

@@ -1,4 +1,4 @@
-"""A replay's own time: sleeps cost nothing, and yet time has passed for whoever asks there."""
+"""The simulated time of a replay: sleeps cost nothing, and the time has passed all the same."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ TRUST = ssl.create_default_context()
 
 @contextmanager
 def quickly() -> Iterator[None]:
-    """What the world's clock says of a block that sleeps for minutes."""
+    """Assert that a block that sleeps for minutes takes little real time."""
     began = time.perf_counter()
     yield
     assert time.perf_counter() - began < 5
@@ -60,14 +60,14 @@ def quickly() -> Iterator[None]:
 
 @contextmanager
 def replaying(*exchanges: Exchange) -> Iterator[Player]:
-    """A replay that sleeps for minutes, quickly."""
+    """Replay inside, with sleeps of minutes in little real time."""
     with quickly(), use_tape(Player(Cassette(exchanges))) as tape:
         assert isinstance(tape, Player)
         yield tape
 
 
 def states(*told: str) -> list[Exchange]:
-    """The recorded answers to somebody who asked for a task's state."""
+    """Return recorded responses to polls of a task."""
     return [
         Exchange(Request("GET", "http://a/task"), Response(200, body=word.encode()))
         for word in told
@@ -88,8 +88,8 @@ CLOCKS: list[Callable[[], float]] = [
 
 
 @pytest.mark.parametrize("now", CLOCKS)
-def test_what_was_slept_has_passed(now: Callable[[], float]) -> None:
-    """By every clock, however its name was bound."""
+def test_every_clock_advances_by_what_was_slept(now: Callable[[], float]) -> None:
+    """Every clock advances by what was slept, in whatever way its name was imported."""
     with replaying():
         began = now()
         time.sleep(15)
@@ -98,17 +98,17 @@ def test_what_was_slept_has_passed(now: Callable[[], float]) -> None:
 
 
 async def by_asyncio(seconds: float) -> None:
-    """asyncio."""
+    """Sleep with asyncio."""
     await asyncio.sleep(seconds)
 
 
 async def by_anyio(seconds: float) -> None:
-    """anyio, whose backend bound asyncio's name early."""
+    """Sleep with anyio, whose backend imported asyncio's function early."""
     await anyio.sleep(seconds)
 
 
 async def by_tenacity(seconds: float) -> None:
-    """tenacity's asynchronous retries."""
+    """Sleep in an asynchronous retry of tenacity."""
     async for attempt in tenacity.AsyncRetrying(
         wait=tenacity.wait_fixed(seconds), stop=tenacity.stop_after_attempt(2), reraise=True
     ):
@@ -118,18 +118,18 @@ async def by_tenacity(seconds: float) -> None:
 
 
 async def by_thread(seconds: float) -> None:
-    """A thread that has the context."""
+    """Sleep in a thread that has the context."""
     await asyncio.to_thread(time.sleep, seconds)
 
 
 async def by_anyio_thread(seconds: float) -> None:
-    """anyio's threads have it too."""
+    """Sleep in a thread of anyio."""
     await anyio.to_thread.run_sync(time.sleep, seconds)
 
 
 @pytest.mark.parametrize("way", [by_asyncio, by_anyio, by_tenacity, by_thread, by_anyio_thread])
 def test_asynchronous_sleeps_cost_nothing(way: Callable[[float], Any]) -> None:
-    """And time has passed after them."""
+    """Asynchronous sleeps return at once, and time has passed after them."""
 
     async def main() -> float:
         began = time.monotonic()
@@ -141,7 +141,7 @@ def test_asynchronous_sleeps_cost_nothing(way: Callable[[float], Any]) -> None:
 
 
 def test_tenacity_waits_cost_nothing() -> None:
-    """Its own clock says how long it tried."""
+    """tenacity's waits return at once, and its statistics show their duration."""
     tries = tenacity.Retrying(
         wait=tenacity.wait_fixed(30), stop=tenacity.stop_after_delay(100), reraise=True
     )
@@ -156,8 +156,8 @@ def test_tenacity_waits_cost_nothing() -> None:
     assert [round(then - asked[0]) for then in asked] == [0, 30, 60, 90, 120]
 
 
-def test_wrong_sleeps_are_as_wrong_as_ever() -> None:
-    """And sleeping forever is forever."""
+def test_invalid_sleeps_raise_as_usual() -> None:
+    """Negative sleeps raise as usual, and an infinite sleep does not end."""
 
     async def forever() -> None:
         await asyncio.wait_for(anyio.sleep_forever(), 0.01)
@@ -179,7 +179,7 @@ def test_wrong_sleeps_are_as_wrong_as_ever() -> None:
 
 @pytest.mark.parametrize("told", [["run"] * 3 + ["done"], ["done"], ["run"] * 30 + ["done"]])
 def test_a_poll_loop_ends_with_its_task(told: list[str]) -> None:
-    """The states come in the order they were recorded."""
+    """A poll loop gets the states of its task in order of recording."""
     seen = []
     with replaying(*states(*told)) as tape:
         deadline = time.time() + 3600
@@ -193,7 +193,7 @@ def test_a_poll_loop_ends_with_its_task(told: list[str]) -> None:
 
 
 def test_a_poll_loop_ends_at_its_deadline() -> None:
-    """Asking more often than was recorded gets the last state again."""
+    """A poll loop that polls more often than recorded gets the last state until its deadline."""
     seen = []
     with replaying(*states("wait", "run")):
         deadline = time.time() + 60
@@ -203,8 +203,8 @@ def test_a_poll_loop_ends_at_its_deadline() -> None:
     assert seen == ["wait", "run", "run", "run"]
 
 
-def test_who_gives_up_before_the_end_leaves_states_unused() -> None:
-    """It never saw what was recorded: that is a finding, not a way to wait."""
+def test_a_poll_loop_that_stops_early_leaves_states_unused() -> None:
+    """A poll loop that stops early leaves the remaining states unused."""
     with replaying(*states("wait", "run", "done")) as tape:
         httpx.get("http://a/task", verify=TRUST)
         time.sleep(15)
@@ -213,7 +213,7 @@ def test_who_gives_up_before_the_end_leaves_states_unused() -> None:
 
 
 async def polled(get: Callable[[], Any]) -> list[str]:
-    """The states that a poll loop of asynchronous code sees."""
+    """Return the states that an asynchronous poll loop gets."""
     seen: list[str] = []
     while not seen or seen[-1] != "done":
         await asyncio.sleep(15)
@@ -222,20 +222,20 @@ async def polled(get: Callable[[], Any]) -> list[str]:
 
 
 async def get_by_httpx() -> str:
-    """One question."""
+    """Send one request with httpx."""
     async with httpx.AsyncClient(verify=TRUST) as client:
         return (await client.get("http://a/task")).text
 
 
 async def get_by_aiohttp() -> str:
-    """The same."""
+    """Send one request with aiohttp."""
     async with aiohttp.ClientSession() as session, session.get("http://a/task") as answer:
         return await answer.text()
 
 
 @pytest.mark.parametrize("get", [get_by_httpx, get_by_aiohttp])
 def test_asynchronous_poll_loops_end(get: Callable[[], Any], tmp_path: Path) -> None:
-    """In a block of code with a cassette, whatever library asks."""
+    """An asynchronous poll loop ends in a replay, whatever HTTP library it uses."""
     path = tmp_path / "a.yaml"
     told = ["run"] * (POLLS - 1) + ["done"]
     path.write_text(dumps(Cassette(tuple(states(*told)))), encoding="utf-8")
@@ -246,8 +246,8 @@ def test_asynchronous_poll_loops_end(get: Callable[[], Any], tmp_path: Path) -> 
 # ------------------------------------------------------------------------------------ many tasks
 
 
-def test_tasks_wake_up_in_the_order_in_which_they_would_have() -> None:
-    """Those that wait at the same time do so once; afterwards that time has passed for all."""
+def test_tasks_wake_up_in_the_order_of_real_time() -> None:
+    """Tasks wake up in the order in which they would have in real time."""
     heard: list[tuple[str, int]] = []
 
     async def say(name: str, seconds: float, times: int) -> None:
@@ -267,7 +267,7 @@ def test_tasks_wake_up_in_the_order_in_which_they_would_have() -> None:
 
 
 def test_a_sleep_that_limits_another_task_does_not_win_the_race() -> None:
-    """The task has a minute; it takes 45 seconds of it."""
+    """A task that sleeps for 45 seconds ends before a limit of a minute."""
 
     async def main() -> set[str]:
         tasks = [
@@ -285,8 +285,8 @@ def test_a_sleep_that_limits_another_task_does_not_win_the_race() -> None:
         assert asyncio.run(main()) == {"limit"}
 
 
-def test_time_goes_on_where_somebody_asks_for_it_all_the_time() -> None:
-    """A task that never rests does not keep another asleep."""
+def test_a_busy_task_does_not_stop_time() -> None:
+    """A task that never sleeps does not keep other tasks asleep."""
 
     async def main() -> None:
         task = asyncio.create_task(asyncio.sleep(15))
@@ -298,7 +298,7 @@ def test_time_goes_on_where_somebody_asks_for_it_all_the_time() -> None:
 
 
 def test_a_task_may_be_cancelled_in_its_sleep() -> None:
-    """The others sleep on."""
+    """A sleeping task can be cancelled, and other tasks sleep on."""
 
     async def main() -> float:
         began = time.time()
@@ -317,28 +317,28 @@ def test_a_task_may_be_cancelled_in_its_sleep() -> None:
 
 
 async def wait_for(limit: float, seconds: float) -> None:
-    """asyncio's older way."""
+    """Limit a sleep with `asyncio.wait_for`."""
     await asyncio.wait_for(asyncio.sleep(seconds), limit)
 
 
 async def timeout(limit: float, seconds: float) -> None:
-    """asyncio's newer way, around several sleeps."""
+    """Limit several sleeps with `asyncio.timeout`."""
     async with asyncio.timeout(limit):
         for _ in range(3):
             await asyncio.sleep(seconds / 3)
 
 
 async def fail_after(limit: float, seconds: float) -> None:
-    """anyio's way."""
+    """Limit a sleep with `anyio.fail_after`."""
     with anyio.fail_after(limit):
         await anyio.sleep(seconds)
 
 
 @pytest.mark.parametrize("way", [wait_for, timeout, fail_after])
-def test_a_timeout_ends_a_sleep_that_would_have_been_longer(
+def test_a_timeout_ends_a_longer_sleep(
     way: Callable[[float, float], Any],
 ) -> None:
-    """And no other; when it does, just its own time has passed."""
+    """A timeout ends only a longer sleep, and then its own duration has passed."""
 
     async def main(limit: float, seconds: float) -> float:
         began = time.monotonic()
@@ -353,8 +353,8 @@ def test_a_timeout_ends_a_sleep_that_would_have_been_longer(
         assert round(asyncio.run(main(20, 15))) == 15
 
 
-def test_a_timeout_without_any_sleep_is_as_long_as_it_says() -> None:
-    """What really happens takes its time."""
+def test_a_timeout_without_sleeps_is_real() -> None:
+    """A timeout around real work takes real time."""
 
     async def main() -> None:
         with pytest.raises(TimeoutError):
@@ -366,8 +366,8 @@ def test_a_timeout_without_any_sleep_is_as_long_as_it_says() -> None:
     assert not began.is_set()
 
 
-def test_the_time_of_an_event_loop_is_its_own() -> None:
-    """It goes on as it did, also where the loop runs in the context."""
+def test_the_time_of_an_event_loop_is_real() -> None:
+    """`loop.time` is real time also inside of a replay."""
 
     async def main() -> tuple[float, float]:
         loop = asyncio.get_running_loop()
@@ -385,12 +385,12 @@ def test_the_time_of_an_event_loop_is_its_own() -> None:
 
 
 def far_from(now: float) -> bool:
-    """Whether the time is not the world's."""
+    """Return whether a time differs from real time."""
     return abs(now - clock._monotonic()) > 5
 
 
-def test_everywhere_else_time_is_as_it_was() -> None:
-    """In threads that began before, in tapes that record, and after the block."""
+def test_time_is_real_elsewhere() -> None:
+    """Time is real in older threads, in recordings, and after the block."""
     found: list[bool] = []
 
     def outside() -> None:
@@ -425,7 +425,7 @@ def test_everywhere_else_time_is_as_it_was() -> None:
 
 
 def test_every_replay_has_its_own_time() -> None:
-    """What was slept in one has not passed in another."""
+    """What was slept in one replay has not passed in another."""
     first, second = Player(Cassette(())), Player(Cassette(()))
     with use_tape(first):
         time.sleep(100)
@@ -434,8 +434,8 @@ def test_every_replay_has_its_own_time() -> None:
         assert far_from(time.monotonic())
 
 
-def test_names_are_as_they_were_afterwards() -> None:
-    """Also those that were bound early."""
+def test_names_are_restored() -> None:
+    """After the block, early imported names are restored."""
     before = time.sleep, time.time, asyncio.sleep, early_sleep
     with use_tape(Player(Cassette(()))):
         now = time.sleep, time.time, asyncio.sleep, early_sleep
@@ -445,8 +445,8 @@ def test_names_are_as_they_were_afterwards() -> None:
     assert vars(asyncio.BaseEventLoop)["call_at"].__module__.startswith("asyncio")
 
 
-def test_names_that_came_between_two_replays_are_found(monkeypatch: pytest.MonkeyPatch) -> None:
-    """As in a notebook, or in a module that was being imported, or is loaded again."""
+def test_names_created_between_two_replays_are_patched(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Names that modules gained between two replays are patched in the second one."""
     notebook = ModuleType("notebook")
     monkeypatch.setitem(sys.modules, "notebook", notebook)
     for cell in ("from time import sleep", "from time import monotonic as now"):
@@ -460,8 +460,8 @@ def test_names_that_came_between_two_replays_are_found(monkeypatch: pytest.Monke
     assert (notebook.sleep, notebook.now) == (time.sleep, time.monotonic)
 
 
-def test_a_module_that_takes_the_place_of_another_is_looked_at() -> None:
-    """Also where it has the other's id, and as many names."""
+def test_a_module_with_the_id_of_a_deleted_one_is_scanned() -> None:
+    """A module with the id and size of a deleted module is scanned."""
     for name in ("one", "two") * 50:
         module = sys.modules["passing"] = ModuleType("passing")
         vars(module).update({"one": print, "two": print, name: time.sleep})
@@ -472,8 +472,8 @@ def test_a_module_that_takes_the_place_of_another_is_looked_at() -> None:
             del sys.modules["passing"], module
 
 
-def test_who_waits_for_what_really_happens_does() -> None:
-    """A process is waited for in the world's time."""
+def test_waiting_for_a_process_is_real() -> None:
+    """Waiting for a process takes real time."""
     with use_tape(Player(Cassette(()))):
         time.sleep(100)
         with pytest.raises(subprocess.TimeoutExpired):
@@ -483,8 +483,8 @@ def test_who_waits_for_what_really_happens_does() -> None:
 
 
 @pytest.mark.parametrize("pace", [0.01, 0.02])
-def test_at_a_pace_sleeps_take_that_part_of_their_time(pace: float) -> None:
-    """And all of it has passed for who asks."""
+def test_a_pace_applies_to_sleeps(pace: float) -> None:
+    """A sleep really takes its duration times the pace, and all of it has passed."""
 
     async def main() -> None:
         await asyncio.gather(asyncio.sleep(3), anyio.sleep(3))
@@ -506,7 +506,7 @@ SLOWLY = Options(port=0, pending_polls=1, running_polls=POLLS - 2)
 
 @pytest.fixture(scope="module")
 def slow_sandbox() -> Iterator[str]:
-    """A sandbox whose tasks are done at the fortieth question."""
+    """Run a sandbox whose tasks are done at the fortieth poll."""
     with serve(SLOWLY, PROVIDER_SERVERS) as base:
         yield base
 
@@ -523,7 +523,7 @@ steps:
 
 
 def test_forty_polls_of_a_scenario_replay_in_no_time(slow_sandbox: str, tmp_path: Path) -> None:
-    """Ten minutes of waiting, 15 seconds at a time, by the real SDK: under 0.1 s."""
+    """A scenario with ten minutes of polling replays in under 0.1 s."""
     speaker = PROVIDER_SERVERS["zhipuai"]
     source = Source(
         Origin.SANDBOX,
@@ -547,7 +547,7 @@ def test_forty_polls_of_a_scenario_replay_in_no_time(slow_sandbox: str, tmp_path
 
 
 def zhipu(base: str, interval: float) -> str:
-    """A task by Zhipu's SDK, asked after by the user's own loop."""
+    """Run a task with Zhipu's SDK in a poll loop of the user's own."""
     with zhipuai.ZhipuAI(api_key=ZHIPUAI_KEY, base_url=f"{base}/api/paas/v4") as client:
         task: Any = client.chat.asyncCompletions.create(model="glm-4", messages=ASKED)
         deadline = time.time() + 15 * POLLS
@@ -558,7 +558,7 @@ def zhipu(base: str, interval: float) -> str:
 
 
 def dash(base: str, _: float) -> str:
-    """A picture by DashScope's SDK, which polls by itself, 1 to 5 seconds apart."""
+    """Draw a picture with DashScope's SDK, which polls by itself."""
     call: Any = dashscope.ImageSynthesis.call
     dashscope.base_http_api_url = f"{base}/api/v1"
     answer = call("wanx-v1", prompt="小猫", api_key=DASHSCOPE_KEY, wait_timeout=200)
@@ -567,7 +567,7 @@ def dash(base: str, _: float) -> str:
 
 
 def dash_async(base: str, _: float) -> str:
-    """The same by its asynchronous half."""
+    """Draw a picture with DashScope's asynchronous SDK."""
     call: Any = AioImageSynthesis.call
     dashscope.base_http_api_url = f"{base}/api/v1"
 
@@ -583,7 +583,7 @@ def dash_async(base: str, _: float) -> str:
 def test_forty_polls_by_an_sdk_replay_in_no_time(
     slow_sandbox: str, work: Callable[[str, float], str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Whoever waits, the user's own loop or the SDK's; every state that was recorded is seen."""
+    """Forty polls replay in no time, and all recorded states are seen."""
     monkeypatch.setattr(dashscope, "base_http_api_url", dashscope.base_http_api_url)
     tape = Recorder(Redactor((ZHIPUAI_KEY, DASHSCOPE_KEY)))
     with use_tape(tape), impatient():
@@ -599,7 +599,7 @@ def test_forty_polls_by_an_sdk_replay_in_no_time(
 
 @contextmanager
 def impatient() -> Iterator[None]:
-    """While recording, nobody waits for a sandbox."""
+    """Record without waiting for the sandbox."""
     with pytest.MonkeyPatch.context() as patching:
         patching.setattr(time, "sleep", lambda seconds: None)
         original = asyncio.sleep
@@ -607,8 +607,8 @@ def impatient() -> Iterator[None]:
         yield
 
 
-def test_a_tape_in_a_tape(tmp_path: Path) -> None:
-    """A scenario that is replayed in a block of code has its own time."""
+def test_a_nested_replay_has_its_own_time(tmp_path: Path) -> None:
+    """A replay inside of another one has its own time."""
     tapes: list[Tape] = [Player(Cassette(())), Player(Cassette(()))]
     with use_tape(tapes[0]), use_tape(tapes[1]):
         time.sleep(50)

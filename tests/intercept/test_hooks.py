@@ -1,4 +1,4 @@
-"""Hooks: how a request is compared, and what of an exchange is kept."""
+"""The hooks: `normalize_request` and `before_record`."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ LOOKS_LIKE_A_KEY = "sk-9f8e7d6c5b4a39281706f5e4d3c2b1a0"
 
 
 def without_trace(request: Request) -> Request:
-    """A request without the query parameter that is another each time."""
+    """Return a request without a query parameter that differs each time."""
     return replace(request, uri=str(httpx.URL(request.uri).copy_remove_param("trace")))
 
 
-def test_a_request_is_compared_as_match_gives_it_back(server: Server, tmp_path: Path) -> None:
-    """The request itself is sent and recorded; a CassetteMiss shows what was compared."""
+def test_requests_are_compared_in_normalized_form(server: Server, tmp_path: Path) -> None:
+    """Requests are sent and recorded unchanged, and compared in their normalized form."""
     path = tmp_path / "a.yaml"
     with harness.use_cassette(path, record="all", normalize_request=without_trace):
         httpx.get(f"{server.base}/json?trace=1&a=1")
@@ -49,8 +49,8 @@ def test_a_request_is_compared_as_match_gives_it_back(server: Server, tmp_path: 
         httpx.get(f"{server.base}/json?trace=2&a=1")
 
 
-def test_match_may_look_at_a_header(server: Server, tmp_path: Path) -> None:
-    """Those that are kept; and it never sees a key."""
+def test_normalize_request_sees_kept_headers_without_keys(server: Server, tmp_path: Path) -> None:
+    """`normalize_request` sees the kept headers and never a key."""
     path, seen = tmp_path / "a.yaml", []
 
     def by_type(request: Request) -> Request:
@@ -71,8 +71,8 @@ def test_match_may_look_at_a_header(server: Server, tmp_path: Path) -> None:
     assert SECRET not in str(seen)
 
 
-def test_what_is_not_to_be_kept_is_answered_all_the_same(server: Server, tmp_path: Path) -> None:
-    """None keeps nothing of an exchange; each is asked about once."""
+def test_a_dropped_exchange_still_reaches_the_caller(server: Server, tmp_path: Path) -> None:
+    """An exchange that `before_record` drops reaches the caller, and each is passed to it once."""
     path, asked = tmp_path / "a.yaml", []
 
     def only_json(exchange: Exchange) -> Exchange | None:
@@ -90,8 +90,8 @@ def test_what_is_not_to_be_kept_is_answered_all_the_same(server: Server, tmp_pat
     assert (t.used_network, t.written, (tmp_path / "b.yaml").exists()) == (True, False, False)
 
 
-def test_another_request_and_response_may_be_kept(server: Server, tmp_path: Path) -> None:
-    """What was timed and counted stays as it was, unless the body is another."""
+def test_before_record_can_replace_request_and_response(server: Server, tmp_path: Path) -> None:
+    """`before_record` can replace request and response; chunks are dropped if the body differs."""
     path = tmp_path / "a.yaml"
 
     def shorter(exchange: Exchange) -> Exchange:
@@ -108,8 +108,8 @@ def test_another_request_and_response_may_be_kept(server: Server, tmp_path: Path
         assert httpx.get("http://elsewhere.invalid/short").content == b"short"
 
 
-def test_a_hook_cannot_leak(server: Server, tmp_path: Path) -> None:
-    """Secrets are taken out of what it gives back, and what still looks like one is refused."""
+def test_hooks_cannot_leak_secrets(server: Server, tmp_path: Path) -> None:
+    """Secrets are removed from what a hook returns, and what looks like a key is refused."""
     path = tmp_path / "a.yaml"
 
     def telling(words: str) -> Any:
@@ -134,8 +134,8 @@ def test_a_hook_cannot_leak(server: Server, tmp_path: Path) -> None:
     assert path.read_bytes() == before
 
 
-def test_a_hook_may_take_out_what_would_be_refused(server: Server, tmp_path: Path) -> None:
-    """It sees what travelled."""
+def test_before_record_can_remove_what_would_be_refused(server: Server, tmp_path: Path) -> None:
+    """`before_record` can remove a secret that would be refused otherwise."""
     path = tmp_path / "a.yaml"
 
     def blank(exchange: Exchange) -> Exchange:
@@ -155,10 +155,10 @@ def test_a_hook_may_take_out_what_would_be_refused(server: Server, tmp_path: Pat
         ("before_record", "all"),
     ],
 )
-def test_a_hook_that_gives_back_something_else(
+def test_a_hook_that_returns_another_type_is_an_error(
     server: Server, tmp_path: Path, hook: str, record: RecordMode
 ) -> None:
-    """Is told of by its name, and nothing is written."""
+    """A hook that returns another type raises BadHook with its name, and nothing is written."""
     path = tmp_path / "a.yaml"
     with harness.use_cassette(path, record="all"):
         httpx.get(f"{server.base}/json")
@@ -181,8 +181,10 @@ NO_REQUESTS: list[dict[str, Any]] = [
 
 
 @pytest.mark.parametrize("wrong", NO_REQUESTS, ids=str)
-def test_match_gives_back_a_whole_request(server: Server, tmp_path: Path, wrong: Any) -> None:
-    """What is none is told of by the hook's name, whatever library asks."""
+def test_normalize_request_must_return_a_valid_request(
+    server: Server, tmp_path: Path, wrong: Any
+) -> None:
+    """`normalize_request` must return a request with fields of the right types."""
     message = (
         r"^normalize_request has to return "
         r"(a Request whose \w+ is \w+|headers as pairs of name and value), actual: \w+$"
@@ -205,10 +207,10 @@ def test_match_gives_back_a_whole_request(server: Server, tmp_path: Path, wrong:
     ],
     ids=str,
 )
-def test_before_record_gives_back_a_whole_exchange(
+def test_before_record_must_return_a_valid_exchange(
     server: Server, tmp_path: Path, wrong: dict[str, Any]
 ) -> None:
-    """What nobody could read again is not written."""
+    """`before_record` must return an exchange with fields of the right types."""
     path = tmp_path / "a.yaml"
     with (
         pytest.raises(BadHook, match=r"^before_record has to return .*, actual: "),
@@ -218,8 +220,8 @@ def test_before_record_gives_back_a_whole_exchange(
     assert not path.exists()
 
 
-def test_no_sdk_tries_again_where_match_raises(tmp_path: Path) -> None:
-    """Its error comes through, and is the cause."""
+def test_an_error_of_normalize_request_passes_through_retries(tmp_path: Path) -> None:
+    """An error in `normalize_request` passes through an SDK's retries as the cause of BadHook."""
     calls = []
 
     def broken(request: Request) -> Request:
@@ -238,7 +240,7 @@ def test_no_sdk_tries_again_where_match_raises(tmp_path: Path) -> None:
 
 
 def test_a_hook_that_raises_writes_nothing(server: Server, tmp_path: Path) -> None:
-    """Its error is the block's."""
+    """An error in `before_record` ends the block, and nothing is written."""
 
     def broken(exchange: Exchange) -> Exchange:
         raise ValueError("mine")

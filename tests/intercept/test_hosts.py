@@ -26,7 +26,7 @@ OUTSIDE = "db.example.com"
 
 @pytest.fixture
 def named(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A name that is looked up to be this machine; nobody can know that from the name."""
+    """Resolve a name to this machine, which its text does not show."""
     original = socket.getaddrinfo
 
     def getaddrinfo(host: Any, *more: Any, **options: Any) -> Any:
@@ -36,15 +36,15 @@ def named(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def quiet() -> None:
-    """Nobody listens."""
+    """Return a port at which nothing listens."""
 
 
 @pytest.mark.parametrize("client", CLIENTS)
 @pytest.mark.parametrize("path", ["/stream", "/gzip"])
-def test_an_allowed_host_is_reached_past_the_tape(
+def test_requests_to_an_allowed_host_are_not_recorded(
     server: Server, client: Client, path: str
 ) -> None:
-    """Whatever library asks, unrecorded and unplayed; the next host is not."""
+    """Requests to an allowed host are neither recorded nor replayed, by whatever library."""
     tape = Recorder(Redactor())
     for running in (tape, Player(Cassette(()))):
         with use_tape(running, AllowedHosts((f"{server.host}:{server.port}",))):
@@ -60,7 +60,7 @@ def test_an_allowed_host_is_reached_past_the_tape(
 
 @pytest.mark.parametrize("way", [way for way in WAYS if way is not by_asyncio])
 def test_sockets_reach_an_allowed_host(server: Server, way: Callable[[Server], object]) -> None:
-    """A database is no HTTP."""
+    """Sockets can connect to an allowed host."""
     hosts = AllowedHosts(("localhost",))
     with use_tape(Player(Cassette(())), hosts):
         opened = way(server)
@@ -71,7 +71,7 @@ def test_sockets_reach_an_allowed_host(server: Server, way: Callable[[Server], o
 
 @pytest.mark.usefixtures("named")
 def test_an_allowed_name_is_looked_up_and_reached(server: Server) -> None:
-    """By sockets and by event loops, which look names up in threads; other names are not."""
+    """An allowed name is resolved and reached by sockets and event loops; other names are not."""
     address = (OUTSIDE, server.port)
 
     async def opened() -> None:
@@ -91,8 +91,8 @@ def test_an_allowed_name_is_looked_up_and_reached(server: Server) -> None:
 
 
 @pytest.mark.usefixtures("named")
-def test_a_host_outside_is_told(server: Server, tmp_path: Path) -> None:
-    """A block that reached one did not run offline; one that reached only this machine did."""
+def test_reached_hosts_are_listed(server: Server, tmp_path: Path) -> None:
+    """Allowed hosts outside this machine are listed once they are reached."""
     with harness.use_cassette(tmp_path / "a.yaml", record="all") as taped:
         httpx.get(f"{server.base}/json")
     with harness.use_cassette(tmp_path / "a.yaml", allow_hosts=[OUTSIDE]) as taped:
@@ -133,12 +133,12 @@ def test_a_host_outside_is_told(server: Server, tmp_path: Path) -> None:
     ],
 )
 def test_what_a_pattern_allows(pattern: str, host: str, port: int | None, is_allowed: bool) -> None:
-    """All of a host's name, its port if one is said, and this machine by any name."""
+    """A pattern matches a whole name, its port if it has one, and this machine by any name."""
     assert AllowedHosts((pattern,)).has(host, port) is is_allowed
 
 
 def test_the_port_of_a_scheme_counts() -> None:
-    """Where an address names none."""
+    """An address without a port has that of its scheme."""
     hosts = AllowedHosts(("a.example:443",))
     assert hosts.admits_request("https://a.example/x")
     assert not hosts.admits_request("http://a.example/x")
@@ -146,7 +146,7 @@ def test_the_port_of_a_scheme_counts() -> None:
 
 
 @pytest.mark.parametrize("wrong", ["", "http://localhost", "localhost/path", "a b", "*", "*:80"])
-def test_what_is_no_host(wrong: str, tmp_path: Path) -> None:
-    """Is told before anything runs; and all hosts at once would be no tape at all."""
+def test_an_invalid_pattern_is_an_error(wrong: str, tmp_path: Path) -> None:
+    """An invalid pattern, or one that matches every host, is an error before anything runs."""
     with pytest.raises(HarnessError, match="is not a valid host; expected for example"):
         harness.use_cassette(tmp_path / "a.yaml", allow_hosts=[wrong])

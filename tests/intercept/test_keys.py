@@ -1,4 +1,4 @@
-"""Whose key it was: an answer to a wrong key is none to the right one, and the other way round."""
+"""API keys: an answer to a refused key is never replayed to another, nor vice versa."""
 
 from __future__ import annotations
 
@@ -35,18 +35,18 @@ Ask = Callable[[str, str], int]
 
 @pytest.fixture(autouse=True)
 def _own_session() -> Iterator[None]:
-    """DashScope's SDK shares one session; none is left behind."""
+    """Close the session that DashScope's SDK shares."""
     yield
     close_shared_sync_session()
 
 
 def zhipu(base: str, key: str) -> int:
-    """Zhipu's SDK, which sends the key as it is."""
+    """Ask with Zhipu's SDK, which sends the key itself."""
     return _zhipu(base, key, disable_token_cache=True)
 
 
 def zhipu_signed(base: str, key: str) -> int:
-    """The same, sending a token signed with the key at this moment."""
+    """Ask with Zhipu's SDK, which sends a token signed with the key."""
     generate_token.cache_clear()
     return _zhipu(base, key, disable_token_cache=False)
 
@@ -62,14 +62,14 @@ def _zhipu(base: str, key: str, **options: Any) -> int:
 
 
 def dash(base: str, key: str) -> int:
-    """DashScope's SDK."""
+    """Ask with DashScope's SDK."""
     call: Any = dashscope.Generation.call
     answer = call("qwen-flash", messages=ASKED, api_key=key, base_address=f"{base}/api/v1")
     return int(answer.status_code)
 
 
 def plain(base: str, key: str) -> int:
-    """No SDK at all."""
+    """Ask without an SDK."""
     body = {"model": "glm-4", "messages": ASKED}
     headers = {"authorization": f"Bearer {key}"} if key else {}
     address = f"{base}/api/paas/v4/chat/completions"
@@ -87,7 +87,7 @@ EVERY = [
 
 
 def recorded(base: str, ask: Ask, *keys: str) -> Cassette:
-    """A cassette of one question asked with each key, by way of its text."""
+    """Return a cassette of one question asked with each key, through its text."""
     tape = Recorder(Redactor((ZHIPUAI_KEY, DASHSCOPE_KEY)))
     with use_tape(tape):
         statuses = [ask(base, key) for key in keys]
@@ -99,7 +99,7 @@ def recorded(base: str, ask: Ask, *keys: str) -> Cassette:
 
 @pytest.mark.parametrize(("ask", "right", "wrong"), EVERY)
 def test_each_key_gets_its_own_answer(sandbox: str, ask: Ask, right: str, wrong: str) -> None:
-    """In whatever order they ask; and a key of nobody's stands for the right one."""
+    """Each key gets its own answer in any order; an unknown key gets that of the accepted one."""
     cassette = recorded(sandbox, ask, right, wrong, right)
     assert [e.response.status for e in cassette.exchanges] == [200, 401, 200]
     for order in set(permutations([(right, 200), (wrong, 401), (DUMMY, 200)])):
@@ -111,10 +111,10 @@ def test_each_key_gets_its_own_answer(sandbox: str, ask: Ask, right: str, wrong:
 
 
 @pytest.mark.parametrize(("ask", "right", "wrong"), EVERY)
-def test_a_refusal_of_a_wrong_key_answers_no_other(
+def test_a_refusal_is_not_replayed_to_another_key(
     sandbox: str, ask: Ask, right: str, wrong: str
 ) -> None:
-    """A test with the right key is not told it was wrong; the message says so, and no key."""
+    """The refusal of one key is a miss for another, and the message names no key."""
     cassette = recorded(sandbox, ask, wrong)
     for key in (right, DUMMY, NO_KEY):
         with (
@@ -129,10 +129,10 @@ def test_a_refusal_of_a_wrong_key_answers_no_other(
 
 
 @pytest.mark.parametrize(("ask", "right", "wrong"), EVERY)
-def test_a_refused_key_meets_no_answer_of_another(
+def test_a_refused_key_gets_no_answer_of_another_key(
     sandbox: str, ask: Ask, right: str, wrong: str
 ) -> None:
-    """Though the request is the same in all but the key."""
+    """A refused key gets no answer of another key to the same request."""
     cassette = recorded(sandbox, ask, right, wrong)
     with use_tape(Player(cassette)):
         assert ask("http://elsewhere.invalid", wrong) == 401
@@ -141,8 +141,8 @@ def test_a_refused_key_meets_no_answer_of_another(
         assert ask("http://elsewhere.invalid", right) == 200
 
 
-def test_what_a_refused_key_never_asked() -> None:
-    """Is told in words, too."""
+def test_the_miss_of_a_refused_key_says_so() -> None:
+    """The miss of a refused key says that it was refused."""
     asked, other = Request("POST", "https://a/b", (("api-key", "wrong"),)), "https://a/c"
     key = "8810ad58"
     tape = Player(
@@ -157,16 +157,16 @@ def test_what_a_refused_key_never_asked() -> None:
         tape.find(asked)
 
 
-def test_without_fingerprints_all_is_as_ever() -> None:
-    """Other tools' cassettes, and older ones: first recorded, first played, whoever asks."""
+def test_cassettes_without_fingerprints_replay_in_order() -> None:
+    """Cassettes without fingerprints are replayed in order, whatever key is used."""
     request = Request("POST", "https://a/b", (("api-key", "wrong"),))
     for statuses in ([401, 200], [401]):
         tape = Player(Cassette(tuple(Exchange(request, Response(s)) for s in statuses)))
         assert [tape.find(request).response.status for _ in statuses] == statuses
 
 
-def test_a_key_that_ran_out_is_not_a_refused_one() -> None:
-    """It was the right one before: in CI, with no key, what was recorded is played in its order."""
+def test_an_expired_key_is_not_a_refused_one() -> None:
+    """A key that was accepted before is not treated as refused."""
     request = Request("GET", "https://a/b", (("api-key", "mine"),))
     exchanges = tuple(Exchange(request, Response(status), key="0badcafe") for status in (200, 401))
     tape = Player(Cassette(exchanges))
@@ -174,8 +174,8 @@ def test_a_key_that_ran_out_is_not_a_refused_one() -> None:
     assert [tape.find(other).response.status for _ in exchanges] == [200, 401]
 
 
-def test_a_right_key_is_recorded_beside_a_wrong_one(sandbox: str, tmp_path: Path) -> None:
-    """`missing` fetches what only another key was told; then both are on the cassette."""
+def test_an_accepted_key_is_recorded_beside_a_refused_one(sandbox: str, tmp_path: Path) -> None:
+    """With `missing`, the answer to an accepted key is added beside that to a refused key."""
     path = tmp_path / "a.yaml"
     for key, statuses in ((ZHIPUAI_WRONG, [401]), (ZHIPUAI_KEY, [401, 200])):
         with harness.use_cassette(path, record="missing", allow_unused=True):
@@ -186,7 +186,7 @@ def test_a_right_key_is_recorded_beside_a_wrong_one(sandbox: str, tmp_path: Path
 
 
 def test_a_download_without_a_key_is_found_beside_a_refusal_without_one() -> None:
-    """Nobody's key may be refused at one place and needed at none elsewhere."""
+    """A download without a key is found on a cassette with a refusal of a request without key."""
     chat, picture = Request("POST", "https://a/chat"), Request("GET", "https://a/picture")
     tape = Player(
         Cassette(

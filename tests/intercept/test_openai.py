@@ -1,4 +1,4 @@
-"""The openai SDK, which speaks through httpx2, with the sandbox's compatible half."""
+"""The OpenAI SDK, which uses httpx2, with the sandbox's compatible endpoints."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ Chat = Callable[[str, bool], list[Any]]
 
 
 def sync(base: str, stream: bool) -> list[Any]:
-    """One chat, the SDK's retries on."""
+    """Send one chat, with the SDK's retries."""
     address = f"{base}/api/paas/v4"
     with openai.OpenAI(api_key=ZHIPUAI_KEY, base_url=address, max_retries=3) as client:
         answer: Any = client.chat.completions.create(model="glm-4", messages=ASKED, stream=stream)
@@ -36,7 +36,7 @@ def sync(base: str, stream: bool) -> list[Any]:
 
 
 def asynchronous(base: str, stream: bool) -> list[Any]:
-    """The same by the asynchronous client."""
+    """Send one chat with the asynchronous client."""
 
     async def chat() -> list[Any]:
         address = f"{base}/api/paas/v4"
@@ -55,10 +55,10 @@ def asynchronous(base: str, stream: bool) -> list[Any]:
 
 @pytest.mark.parametrize("chat", [sync, asynchronous])
 @pytest.mark.parametrize("stream", [False, True])
-def test_openai_reads_from_the_tape_what_it_read_live(
+def test_openai_reads_the_same_from_a_replay(
     sandbox: str, chat: Chat, stream: bool, tmp_path: Path
 ) -> None:
-    """A stream comes in many parts; the key is not on the cassette."""
+    """The SDK reads the same from a replay, streams included, and the cassette holds no key."""
     path = tmp_path / "chat.yaml"
     with harness.use_cassette(path, record="missing", secrets=[ZHIPUAI_KEY]) as taped:
         live = chat(sandbox, stream)
@@ -70,8 +70,8 @@ def test_openai_reads_from_the_tape_what_it_read_live(
     assert taped.findings == ()
 
 
-class Asked(Player):
-    """A tape that remembers what it was asked."""
+class CountingPlayer(Player):
+    """A player that remembers the requests."""
 
     def __init__(self) -> None:
         super().__init__(Cassette(()))
@@ -85,15 +85,15 @@ class Asked(Player):
 @pytest.mark.parametrize("chat", [sync, asynchronous])
 @pytest.mark.parametrize("stream", [False, True])
 def test_a_miss_passes_through_the_retries_of_openai(chat: Chat, stream: bool) -> None:
-    """It is told at the first attempt, and there is no second."""
-    tape = Asked()
+    """A CassetteMiss is raised at the first attempt, without a retry."""
+    tape = CountingPlayer()
     with use_tape(tape), pytest.raises(CassetteMiss, match="the cassette is empty"):
         chat("http://elsewhere.invalid", stream)
     assert len(tape.asked) == 1
 
 
-def test_a_refusal_is_retried_as_often_as_it_was(sandbox: str) -> None:
-    """The SDK's own attempts are each on the tape, and its waits cost nothing in a replay."""
+def test_retries_are_replayed(sandbox: str) -> None:
+    """The SDK's attempts are recorded one by one, and its waits cost nothing in a replay."""
     throttled: Any = [{"role": "user", "content": "触发限流"}]
 
     def chat(base: str) -> None:
@@ -130,14 +130,14 @@ print(answered)
 
 
 def test_httpx2_may_be_imported_at_any_time(python: Python) -> None:
-    """Under a tape it is on it; without one nobody imports it; afterwards it is as it was."""
+    """httpx2 is patched if it is imported inside of a block, and restored afterwards."""
     ask = 'answered = httpx2.get("http://a/").status_code'
     done = python("-c", LATER.format(ask=ask))
     assert (done.stdout, done.stderr) == ("200\n", "")
 
 
-def test_httpx2_in_the_place_of_httpx(python: Python) -> None:
-    """It can go by the name of httpx, and is patched once."""
+def test_httpx2_under_the_name_of_httpx_is_patched_once(python: Python) -> None:
+    """httpx2 under the name of httpx is patched once."""
     code = (
         "import httpx2\nhttpx2.alias_httpx()\nimport httpx\nassert httpx is httpx2\n"
         + LATER.replace("assert ", "0 and ").format(ask='answered = httpx.get("http://a/").text')
@@ -146,14 +146,14 @@ def test_httpx2_in_the_place_of_httpx(python: Python) -> None:
     assert (done.stdout, done.stderr) == ("\n", "")
 
 
-def test_httpx2_is_as_it_was_afterwards() -> None:
-    """The class's own functions."""
+def test_httpx2_is_restored() -> None:
+    """After the block, the functions of httpx2 are its own."""
     before = vars(httpx2.HTTPTransport)["handle_request"]
     with use_tape(Player(Cassette(()))):
         assert vars(httpx2.HTTPTransport)["handle_request"] is not before
     assert vars(httpx2.HTTPTransport)["handle_request"] is before
 
 
-def test_both_libraries_have_the_same_seams() -> None:
-    """A twin is a twin as long as it has the same names."""
+def test_httpx_and_httpx2_have_the_same_patches() -> None:
+    """httpx and httpx2 are patched at the same names."""
     assert [name for _, name, _ in patches(httpx)] == [name for _, name, _ in patches(httpx2)]

@@ -1,4 +1,4 @@
-"""When each chunk came is recorded as it passes, and replayed at any pace."""
+"""The pace: arrival times of chunks are recorded, and replayed at any speed."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ from .server import MOMENT, MOMENTS, Server
 
 
 def exchange(arrived: Sequence[float] = (), first_byte: float = 0.06) -> Exchange:
-    """A stream of three chunks."""
+    """Return a stream of three chunks."""
     timing = Timing(0.0, first_byte, 0.2, tuple(arrived))
     return Exchange(Request("GET", "http://a/b"), Response(200, body=b"abc"), timing, (1, 1, 1))
 
 
 def gaps(client: Client, one: Exchange, pace: float) -> list[float]:
-    """Seconds before each piece that a client gets."""
+    """Return the seconds before each piece that a client receives."""
     came = [time.perf_counter()]
     with use_tape(Player(Cassette((one,)), pace=pace)):
         got = client("GET", "http://a/b", None, lambda: came.append(time.perf_counter()))
@@ -38,10 +38,8 @@ def gaps(client: Client, one: Exchange, pace: float) -> list[float]:
 
 
 @pytest.mark.parametrize("client", STREAMING)
-def test_chunks_pass_live_and_when_they_came_is_on_the_cassette(
-    client: Client, server: Server
-) -> None:
-    """The server sends none before the one before it was received."""
+def test_arrival_times_of_chunks_are_recorded(client: Client, server: Server) -> None:
+    """Chunks pass without delay, and their arrival times are recorded."""
     tape = Recorder(Redactor())
     with use_tape(tape):
         got = client("GET", f"{server.base}/slowly", None, server.go.set)
@@ -56,35 +54,35 @@ def test_chunks_pass_live_and_when_they_came_is_on_the_cassette(
 
 
 @pytest.mark.parametrize("client", CLIENTS)
-def test_at_no_pace_everything_comes_at_once(client: Client) -> None:
-    """The default."""
+def test_pace_0_is_instant(client: Client) -> None:
+    """By default, all chunks come at once."""
     assert sum(gaps(client, exchange((5.0, 10.0, 15.0)), 0.0)) < 1
 
 
 @pytest.mark.parametrize("client", STREAMING)
-def test_chunks_come_at_the_pace_that_is_asked_for(client: Client) -> None:
-    """The first byte, and every gap, so many times as long as recorded."""
+def test_chunks_come_at_the_given_pace(client: Client) -> None:
+    """The first byte and every gap take their recorded time multiplied by the pace."""
     first, *others = gaps(client, exchange((0.12, 0.2, 0.36)), 0.5)
     assert first >= 0.06
     assert [0.04 <= others[0] < 0.3, 0.08 <= others[1] < 0.4] == [True, True]
 
 
 @pytest.mark.parametrize("client", CLIENTS)
-def test_who_reads_it_whole_waits_for_the_last_chunk(client: Client) -> None:
-    """However the body is read."""
+def test_reading_a_whole_body_waits_for_its_last_chunk(client: Client) -> None:
+    """Reading a whole body waits for its last chunk, in whatever way it is read."""
     assert 0.1 <= sum(gaps(client, exchange((0.1, 0.15, 0.2)), 0.5)) < 1
 
 
 @pytest.mark.parametrize("client", CLIENTS)
-def test_a_cassette_without_gaps_waits_for_its_first_byte(client: Client) -> None:
-    """And one without any times for nothing."""
+def test_a_cassette_without_arrival_times_waits_for_its_first_byte(client: Client) -> None:
+    """Without arrival times the first byte is waited for, and without times nothing is."""
     assert gaps(client, exchange(first_byte=0.06), 1.0)[0] >= 0.06
     assert sum(gaps(client, replace(exchange(), timing=None), 1000.0)) < 1
 
 
 @pytest.mark.parametrize("arrived", [(0.1, 0.05, -3.0), (float("nan"),), (float("inf"), 0.0)])
-def test_times_that_make_no_sense_are_no_waits(arrived: tuple[float, ...]) -> None:
-    """A cassette may say anything."""
+def test_invalid_times_are_not_waited_for(arrived: tuple[float, ...]) -> None:
+    """Invalid times on a cassette are not waited for."""
     assert sum(gaps(by_httpx, exchange(arrived), 0.1)) < 1
 
 
@@ -92,8 +90,8 @@ OLD = "chunks: [1, 1, 1]\n"
 
 
 @pytest.mark.parametrize("reader", [loads, lambda text: load_yaml(text, "")])
-def test_when_chunks_came_is_read_back(reader: Callable[[str], Cassette]) -> None:
-    """By both readers; older cassettes do not say, and nonsense is no time at all."""
+def test_arrival_times_are_read_back(reader: Callable[[str], Cassette]) -> None:
+    """Both readers read arrival times back, and ignore invalid ones."""
     text = dumps(Cassette((exchange((0.12, 0.13, 1.0)),)))
     assert f"{OLD}      arrived: [0.12, 0.13, 1.0]\n" in text
     assert _timing(reader(text)).arrived == (0.12, 0.13, 1.0)
@@ -108,16 +106,16 @@ def _timing(cassette: Cassette) -> Timing:
 
 
 @pytest.mark.parametrize("pace", [-1, float("nan"), float("inf"), "1", None, True])
-def test_what_is_no_pace(pace: object, tmp_path: Path) -> None:
-    """It says what is."""
+def test_an_invalid_pace_is_an_error(pace: object, tmp_path: Path) -> None:
+    """An invalid pace is an error that says what is expected."""
     with pytest.raises(
         HarnessError, match=r"is not a valid pace; expected 0 \(instant\), 1 \(as recorded\)"
     ):
         harness.use_cassette(tmp_path / "a.yaml", pace=pace)  # type: ignore[arg-type]
 
 
-def test_a_block_of_code_may_have_a_pace(tmp_path: Path) -> None:
-    """Answers and sleeps take that part of their time."""
+def test_use_cassette_takes_a_pace(tmp_path: Path) -> None:
+    """In a block with a pace, responses and sleeps take that part of their time."""
     path = tmp_path / "a.yaml"
     path.write_text(dumps(Cassette((exchange((0.1, 0.2, 0.4)),))), encoding="utf-8")
     began = time.perf_counter()

@@ -1,4 +1,4 @@
-"""One patch for the process, one tape for each context, and no socket past it."""
+"""The patches of the process, the tape of each context, and connections past the tape."""
 
 from __future__ import annotations
 
@@ -41,51 +41,51 @@ SEAMS = [
 ]
 
 
-def seams() -> list[object]:
-    """Everything that is patched, as it is now; also whether it is the owner's own."""
+def patched_attributes() -> list[object]:
+    """Return the patched attributes, and whether each is its owner's own."""
     return [(getattr(owner, name), name in vars(owner)) for owner, name in SEAMS]
 
 
-BEFORE = seams()
+BEFORE = patched_attributes()
 
 
 def answering(text: str) -> Player:
-    """A tape that answers one GET of `/` with a text."""
+    """Return a player that answers one GET of `/` with a text."""
     return Player(
         Cassette((Exchange(Request("GET", "http://a/"), Response(200, body=text.encode())),))
     )
 
 
-def test_the_patch_is_in_place_while_any_tape_is() -> None:
-    """All of it, and afterwards nothing of it; nested too."""
-    assert seams() == BEFORE
+def test_patches_are_installed_while_any_tape_is_used() -> None:
+    """All patches are installed while any tape is used, and removed afterwards."""
+    assert patched_attributes() == BEFORE
     with use_tape(answering("one")):
-        inside = seams()
+        inside = patched_attributes()
         assert all(now != before for now, before in zip(inside, BEFORE, strict=True))
         with use_tape(answering("two")):
-            assert seams() == inside
-        assert seams() == inside
-    assert seams() == BEFORE
+            assert patched_attributes() == inside
+        assert patched_attributes() == inside
+    assert patched_attributes() == BEFORE
 
 
-def test_an_exception_undoes_the_patch_too() -> None:
-    """Also one that no `except Exception` sees."""
+def test_patches_are_removed_after_an_exception() -> None:
+    """Patches are removed after any exception."""
     for error in (ValueError(), KeyboardInterrupt()):
         with pytest.raises(type(error)), use_tape(answering("one")):
             raise error
-        assert seams() == BEFORE
+        assert patched_attributes() == BEFORE
 
 
-def test_the_tape_is_the_innermost() -> None:
-    """And when its block ends, the one around it again."""
+def test_the_innermost_tape_is_used() -> None:
+    """The innermost tape is used, and then the one around it again."""
     with use_tape(answering("outer")):
         with use_tape(answering("inner")):
             assert httpx.get("http://a/").text == "inner"
         assert httpx.get("http://a/").text == "outer"
 
 
-def test_a_patch_used_by_two_threads_lasts_as_long_as_both() -> None:
-    """The first to end does not take it from the other."""
+def test_patches_last_as_long_as_the_last_thread_that_uses_them() -> None:
+    """Patches stay until the last of two threads is done."""
     first_in, first_out = threading.Event(), threading.Event()
 
     def first() -> None:
@@ -100,7 +100,7 @@ def test_a_patch_used_by_two_threads_lasts_as_long_as_both() -> None:
         first_out.set()
         thread.join()
         assert httpx.get("http://a/").text == "second"
-    assert seams() == BEFORE
+    assert patched_attributes() == BEFORE
 
 
 # --------------------------------------------------------------------------------- contexts
@@ -109,7 +109,7 @@ def test_a_patch_used_by_two_threads_lasts_as_long_as_both() -> None:
 def test_a_library_that_is_being_imported_is_waited_for(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """An import that began under one tape ends under the next: neither waits for the other."""
+    """An import that began under one tape can end under the next without a deadlock."""
     began, go = threading.Event(), threading.Event()
     patched: list[str] = []
 
@@ -144,8 +144,9 @@ def test_a_library_that_is_being_imported_is_waited_for(
         sys.modules.pop("slow_library", None)
 
 
-def test_two_threads_with_two_tapes_never_meet(server: Server) -> None:
-    """Recording at the same time, each tape has its own, and all of it."""
+@pytest.mark.slow
+def test_threads_record_to_their_own_tapes(server: Server) -> None:
+    """Threads that record at the same time each have their own tape."""
 
     def record(name: int) -> list[bytes]:
         tape = Recorder(Redactor())
@@ -161,8 +162,8 @@ def test_two_threads_with_two_tapes_never_meet(server: Server) -> None:
         assert bodies == [f"{name} {i}".encode() for i in range(10) for _ in range(2)]
 
 
-def test_two_tasks_with_two_tapes_never_meet(server: Server) -> None:
-    """The same in one thread."""
+def test_tasks_record_to_their_own_tapes(server: Server) -> None:
+    """Tasks that record at the same time each have their own tape."""
 
     async def record(name: int) -> list[bytes]:
         tape = Recorder(Redactor())
@@ -179,8 +180,8 @@ def test_two_tasks_with_two_tapes_never_meet(server: Server) -> None:
         assert bodies == [f"{name} {i}".encode() for i in range(10)]
 
 
-def test_recording_and_replaying_at_once_never_meet(server: Server) -> None:
-    """A replay in one thread keeps no other thread from the network."""
+def test_one_thread_can_record_while_another_replays(server: Server) -> None:
+    """A replay in one thread does not keep another from the network."""
     tape = Recorder(Redactor())
 
     def record() -> str:
@@ -204,7 +205,7 @@ ELSEWHERE: list[Callable[[str], object]] = [
 def test_a_request_that_belongs_to_no_tape_is_an_error(
     server: Server, ask: Callable[[str], object]
 ) -> None:
-    """It is told by method and address; a query may hold a key."""
+    """A request without a tape raises NoActiveCassette, whose message leaves out the query."""
 
     def elsewhere() -> str:
         with pytest.raises(NoActiveCassette) as caught:
@@ -224,36 +225,36 @@ def test_a_request_that_belongs_to_no_tape_is_an_error(
 
 
 def by_address(server: Server) -> object:
-    """The plainest way."""
+    """Connect with `create_connection`."""
     return socket.create_connection((server.host, server.port))
 
 
 def by_connect_ex(server: Server) -> object:
-    """As asyncio and others do."""
+    """Connect with `connect_ex`."""
     with socket.socket() as plain:
         return plain.connect_ex((server.host, server.port))
 
 
 def by_connect(server: Server) -> None:
-    """Without looking up a name."""
+    """Connect without resolving a name."""
     with socket.socket() as plain:
         plain.connect((server.host, server.port))
 
 
 def by_http_client(server: Server) -> object:
-    """A library that no tape hears."""
+    """Send a request with http.client, which is not patched."""
     with closing(http.client.HTTPConnection(server.host, server.port)) as connection:
         connection.request("GET", "/json")
         return connection.getresponse()
 
 
 def by_urllib(server: Server) -> object:
-    """Another one, which would make an error of the network of any exception."""
+    """Send a request with urllib, which is not patched."""
     return urllib.request.urlopen(f"{server.base}/json")  # noqa: S310 - our own server
 
 
 def by_asyncio(server: Server) -> object:
-    """What aiohttp stands on."""
+    """Connect with asyncio."""
     return asyncio.run(_open(server))
 
 
@@ -262,13 +263,13 @@ async def _open(server: Server) -> None:
 
 
 def by_datagram(server: Server) -> object:
-    """Without any connection."""
+    """Send a datagram."""
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as plain:
         return plain.sendto(b"x", (server.host, server.port))
 
 
 def by_message(server: Server) -> object:
-    """The same in other words."""
+    """Send a message."""
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as plain:
         return plain.sendmsg([b"x"], [], 0, (server.host, server.port))
 
@@ -290,7 +291,7 @@ WAYS = [
 def test_no_connection_is_opened_past_a_tape(
     server: Server, way: Callable[[Server], object], tape: Player | Recorder
 ) -> None:
-    """Replaying there is no network; recording, nothing goes unrecorded in silence."""
+    """Connections past the tape are refused in replays and recordings."""
     with use_tape(tape), pytest.raises(ConnectionBlocked) as caught:
         way(server)
     port = server.port
@@ -302,8 +303,8 @@ def test_no_connection_is_opened_past_a_tape(
     assert server.asked == []
 
 
-def test_no_name_is_looked_up_past_a_tape() -> None:
-    """That would be traffic too, and where there is no network, its error would hide the reason."""
+def test_no_name_is_resolved_past_a_tape() -> None:
+    """Resolving a name raises ConnectionBlocked, so that its own error does not hide the reason."""
     told = r"^a connection to no-such-host\.invalid:443 was opened past the tape"
     with use_tape(answering("one")), pytest.raises(ConnectionBlocked, match=told):
         socket.create_connection(("no-such-host.invalid", 443))
@@ -312,8 +313,8 @@ def test_no_name_is_looked_up_past_a_tape() -> None:
 
 
 @pytest.mark.parametrize("name", ["gethostbyname", "gethostbyname_ex"])
-def test_no_name_is_looked_up_the_old_way_either(name: str) -> None:
-    """But for this machine's own."""
+def test_gethostbyname_is_refused(name: str) -> None:
+    """`gethostbyname` is refused, except for this machine's names."""
     told = r"^a connection to no-such-host\.invalid:any port was opened past the tape"
     with use_tape(answering("one")):
         with pytest.raises(ConnectionBlocked, match=told):
@@ -324,8 +325,8 @@ def test_no_name_is_looked_up_the_old_way_either(name: str) -> None:
     assert "sendto" not in vars(socket.socket)
 
 
-def test_what_is_no_network_stays_open(tmp_path_factory: pytest.TempPathFactory) -> None:
-    """Pairs of sockets and those in the file system; event loops need them."""
+def test_local_sockets_are_not_refused(tmp_path_factory: pytest.TempPathFactory) -> None:
+    """Socket pairs and Unix sockets are not refused."""
     path = str(tmp_path_factory.mktemp("s") / "s")
     with use_tape(answering("one")):
         one, other = socket.socketpair()
@@ -343,8 +344,8 @@ def test_what_is_no_network_stays_open(tmp_path_factory: pytest.TempPathFactory)
         asyncio.run(asyncio.sleep(0))
 
 
-def test_without_a_tape_everything_is_as_ever(server: Server) -> None:
-    """After a tape was in place, too."""
+def test_connections_are_allowed_after_the_block(server: Server) -> None:
+    """After the block, connections are not refused."""
     with use_tape(answering("one")):
         pass
     assert httpx.get(f"{server.base}/json").status_code == 200

@@ -1,4 +1,4 @@
-"""The short cut in requests: a replay answers before requests looks for a connection."""
+"""The patch of requests: a replay answers before requests prepares a connection."""
 
 from __future__ import annotations
 
@@ -20,67 +20,67 @@ from intercept.server import Server
 URL = "https://host/chat?q=1"
 
 
-def playing() -> Player:
-    """A tape with one answer."""
+def player() -> Player:
+    """Return a player with one answer."""
     return Player(Cassette((Exchange(Request("GET", URL), Response(200, "OK", (), b"played")),)))
 
 
-class Unconnected(requests.adapters.HTTPAdapter):
-    """An adapter that has no connection to give."""
+class NoConnectionAdapter(requests.adapters.HTTPAdapter):
+    """An adapter that has no connection."""
 
     def get_connection_with_tls_context(self, *_: Any, **__: Any) -> NoReturn:
-        """Never to be asked."""
+        """Fail the test."""
         raise AssertionError("a connection was looked for")
 
 
-def unconnected() -> requests.Session:
-    """A session that can only be answered from a tape."""
+def session_without_connections() -> requests.Session:
+    """Return a session that can only be answered from a tape."""
     session = requests.Session()
-    session.mount("https://", Unconnected())
-    session.mount("http://", Unconnected())
+    session.mount("https://", NoConnectionAdapter())
+    session.mount("http://", NoConnectionAdapter())
     return session
 
 
-def test_a_replay_looks_for_no_connection() -> None:
-    """Nor for the certificates one would need."""
-    with use_tape(playing()):
-        answer = unconnected().get(URL, verify="/no/such/bundle.pem", timeout=9)
+def test_a_replay_prepares_no_connection() -> None:
+    """A replay prepares neither connections nor certificates."""
+    with use_tape(player()):
+        answer = session_without_connections().get(URL, verify="/no/such/bundle.pem", timeout=9)
     assert (answer.status_code, answer.reason, answer.text) == (200, "OK", "played")
     assert answer.request.url == answer.url == URL
 
 
-def test_an_allowed_host_is_reached_past_the_tape(server: Server) -> None:
-    """By the way requests takes without a tape."""
-    with use_tape(playing(), AllowedHosts(("localhost",))):
+def test_an_allowed_host_is_reached_as_usual(server: Server) -> None:
+    """Requests to an allowed host go through requests as usual."""
+    with use_tape(player(), AllowedHosts(("localhost",))):
         assert requests.post(f"{server.base}/echo", data=b"1", timeout=9).ok
         with pytest.raises(AssertionError, match="a connection was looked for"):
-            unconnected().get(server.base, timeout=9)
+            session_without_connections().get(server.base, timeout=9)
 
 
-def test_a_login_in_an_address_is_not_told() -> None:
-    """A miss names the address without it, as urllib3 would have been asked."""
-    with use_tape(playing()), pytest.raises(CassetteMiss) as caught:
+def test_a_miss_leaves_out_the_login() -> None:
+    """A miss names the address without its login."""
+    with use_tape(player()), pytest.raises(CassetteMiss) as caught:
         requests.get("https://me:hunter2hunter2@host/other#part", timeout=9)
     assert "hunter2" not in str(caught.value)
     assert "no recorded answer to GET https://host/other;" in str(caught.value)
 
 
-class Turning(requests.adapters.HTTPAdapter):
-    """An adapter that asks for something else, and says who it is."""
+class RewritingAdapter(requests.adapters.HTTPAdapter):
+    """An adapter that changes the path and adds a key."""
 
     def request_url(self, request: Any, proxies: Any) -> str:
-        """Without what stands before it."""
+        """Return another path."""
         return super().request_url(request, proxies).removeprefix("/v1")
 
     def add_headers(self, request: Any, **kwargs: Any) -> None:
-        """With a key."""
+        """Add a key."""
         request.headers["Authorization"] = "Bearer one"
 
 
-def test_what_an_adapter_does_to_a_request_is_done(server: Server) -> None:
-    """A replay asks for what was asked when it was recorded, with the same key."""
+def test_an_adapters_changes_to_requests_are_replayed(server: Server) -> None:
+    """A replay sees a request as the adapter changes it, with its key."""
     session = requests.Session()
-    session.mount("http://", Turning())
+    session.mount("http://", RewritingAdapter())
     url = server.base.replace("://", "://me:pw@") + "/v1/refused#part"
     tape = Recorder(Redactor())
     with use_tape(tape):
@@ -94,8 +94,8 @@ def test_what_an_adapter_does_to_a_request_is_done(server: Server) -> None:
 
 @pytest.mark.parametrize("port", ["", ":443", ":8443"])
 @pytest.mark.parametrize("host", ["host", "[::1]"])
-def test_match_is_given_the_address_as_when_it_was_recorded(host: str, port: str) -> None:
-    """The seam in urllib3 and the short cut call it the same."""
+def test_normalize_request_gets_the_same_address_as_in_the_recording(host: str, port: str) -> None:
+    """`normalize_request` gets the same address from the patches of requests and urllib3."""
     uris = []
 
     def noted(request: Request) -> Request:
@@ -111,22 +111,22 @@ def test_match_is_given_the_address_as_when_it_was_recorded(host: str, port: str
     assert uris[-1] == uris[-2] == url.replace(":443/", "/")
 
 
-def test_a_mock_that_was_there_first_comes_first(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A replay asks it no later than the recording did."""
+def test_an_earlier_mock_comes_first(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A mock that was installed before the tape is called first."""
 
     def send(self: Any, request: Any, **_: Any) -> Any:
         answer = urllib3.HTTPResponse(io.BytesIO(b"mocked"), status=200, preload_content=False)
         return self.build_response(request, answer)
 
     monkeypatch.setattr(requests.adapters.HTTPAdapter, "send", send)
-    with use_tape(playing()):
+    with use_tape(player()):
         assert requests.get(URL, timeout=9).text == "mocked"
 
 
-def test_where_no_tape_is_a_request_is_refused_as_ever() -> None:
-    """The short cut leaves that to the seam in urllib3."""
+def test_a_request_without_a_tape_is_an_error() -> None:
+    """A request without a tape raises NoActiveCassette."""
     import contextvars
 
     nowhere = contextvars.Context()
-    with use_tape(playing()), pytest.raises(NoActiveCassette):
+    with use_tape(player()), pytest.raises(NoActiveCassette):
         nowhere.run(requests.get, URL, timeout=9)

@@ -1,4 +1,4 @@
-"""The official SDKs meet a tape: recorded in the sandbox, replayed offline, no miss swallowed."""
+"""The official SDKs: recorded in the sandbox, replayed offline, and no miss is swallowed."""
 
 from __future__ import annotations
 
@@ -24,13 +24,13 @@ ASKED = [{"role": "user", "content": "你好"}]
 
 @pytest.fixture(autouse=True)
 def _own_session() -> Iterator[None]:
-    """DashScope's SDK shares one session; none is left behind."""
+    """Close the session that DashScope's SDK shares."""
     yield
     close_shared_sync_session()
 
 
 def zhipu(base: str, *, stream: bool) -> list[Any]:
-    """One chat with Zhipu's SDK, its retries on."""
+    """Send one chat with Zhipu's SDK, with its retries."""
     address = f"{base}/api/paas/v4"
     with zhipuai.ZhipuAI(api_key=ZHIPUAI_KEY, base_url=address, max_retries=3) as client:
         answer = client.chat.completions.create(model="glm-4", messages=ASKED, stream=stream)
@@ -38,7 +38,7 @@ def zhipu(base: str, *, stream: bool) -> list[Any]:
 
 
 def dash(base: str, *, stream: bool) -> list[Any]:
-    """One chat with DashScope's SDK; its headers are left out, as not all of them are kept."""
+    """Send one chat with DashScope's SDK; return the answer without headers."""
     call: Any = dashscope.Generation.call
     answer = call(
         "qwen-flash",
@@ -53,10 +53,8 @@ def dash(base: str, *, stream: bool) -> list[Any]:
 
 @pytest.mark.parametrize("chat", [zhipu, dash])
 @pytest.mark.parametrize("stream", [False, True])
-def test_an_sdk_reads_from_the_tape_what_it_read_live(
-    sandbox: str, chat: Any, stream: bool
-) -> None:
-    """By way of a file that holds no key, and that stock vcrpy reads."""
+def test_an_sdk_reads_the_same_from_a_replay(sandbox: str, chat: Any, stream: bool) -> None:
+    """An SDK reads the same from a cassette that holds no key and that vcrpy can read."""
     tape = Recorder(Redactor((ZHIPUAI_KEY, DASHSCOPE_KEY)))
     with use_tape(tape):
         live = chat(sandbox, stream=stream)
@@ -74,7 +72,7 @@ def test_an_sdk_reads_from_the_tape_what_it_read_live(
 @pytest.mark.parametrize("chat", [zhipu, dash])
 @pytest.mark.parametrize("stream", [False, True])
 def test_an_sdk_does_not_swallow_a_miss(chat: Any, stream: bool) -> None:
-    """Nor does it try again, and sleep, before it lets it through."""
+    """A CassetteMiss passes through an SDK without a retry."""
     began = time.perf_counter()
     with use_tape(Player(Cassette(()))), pytest.raises(CassetteMiss, match="the cassette is empty"):
         chat("http://elsewhere.invalid", stream=stream)

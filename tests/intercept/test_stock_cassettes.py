@@ -1,4 +1,4 @@
-"""Cassettes that stock vcrpy recorded, played to the library that was recorded."""
+"""Cassettes recorded by stock vcrpy, replayed to the HTTP library that was recorded."""
 
 from __future__ import annotations
 
@@ -25,24 +25,24 @@ Got = tuple[bytes, Mapping[str, str]]
 
 
 def by_requests(url: str) -> Got:
-    """In a session."""
+    """Send requests in a session of requests."""
     with requests.Session() as session:
         return session.get(url, timeout=9).content, dict(session.cookies)
 
 
 def by_httpx(url: str) -> Got:
-    """With a client."""
+    """Send requests with a client of httpx."""
     with httpx.Client() as client:
         return client.get(url).content, dict(client.cookies)
 
 
 def by_urllib3(url: str) -> Got:
-    """It knows no cookies."""
+    """Send requests with urllib3, which has no cookies."""
     return urllib3.PoolManager().request("GET", url).data, {}
 
 
 def by_aiohttp(url: str) -> Got:
-    """In a session, with a jar that takes cookies from addresses of numbers."""
+    """Send requests in a session of aiohttp that accepts cookies from IP addresses."""
 
     async def ask() -> Got:
         jar = aiohttp.CookieJar(unsafe=True)
@@ -54,10 +54,10 @@ def by_aiohttp(url: str) -> Got:
 
 
 @pytest.mark.parametrize("get", [by_requests, by_httpx, by_urllib3, by_aiohttp])
-def test_what_vcrpy_recorded_is_read_as_it_was_live(
+def test_a_cassette_of_vcrpy_replays_as_live(
     server: Server, tmp_path: Path, get: Callable[[str], Got]
 ) -> None:
-    """Packed answers, which it keeps packed or not, and cookies."""
+    """Compressed responses and cookies recorded by vcrpy are read as they were live."""
     for path, body in (("/gzip", STREAM), ("/json", '{"answer":"你好"}'.encode())):
         cassette = tmp_path / f"{path[1:]}.yaml"
         with vcr.use_cassette(str(cassette)):
@@ -70,10 +70,8 @@ def test_what_vcrpy_recorded_is_read_as_it_was_live(
         assert (live[1] == {"a": "b"}) == (path == "/json" and get is not by_urllib3)
 
 
-def test_a_packed_body_that_is_kept_unpacked_is_not_unpacked_again(
-    server: Server, tmp_path: Path
-) -> None:
-    """As vcrpy keeps those of urllib3; its header stays in the file, and is not given out."""
+def test_a_stale_content_encoding_is_dropped(server: Server, tmp_path: Path) -> None:
+    """A body that vcrpy stores decoded with its coding header is replayed without the header."""
     with vcr.use_cassette(str(tmp_path / "a.yaml")):
         by_urllib3(f"{server.base}/gzip")
     (exchange,) = read(tmp_path / "a.yaml").exchanges

@@ -1,4 +1,4 @@
-"""Threads that user code begins inside a tape are on it; no other ever is, or goes past it."""
+"""Threads that begin inside of a block use its tape; older threads do not."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ Ask = Callable[[int], str]
 
 
 def in_threads(ask: Ask) -> list[str]:
-    """Each thread by itself."""
+    """Run each call in a thread of its own."""
     told: list[str] = []
     threads = [threading.Thread(target=lambda i=i: told.append(ask(i))) for i in range(8)]
     for thread in threads:
@@ -36,19 +36,19 @@ def in_threads(ask: Ask) -> list[str]:
 
 
 def in_a_pool(ask: Ask) -> list[str]:
-    """The pool of `concurrent.futures`."""
+    """Run the calls in a pool of `concurrent.futures`."""
     with ThreadPoolExecutor(4) as pool:
         return list(pool.map(ask, range(8)))
 
 
 def in_another_pool(ask: Ask) -> list[str]:
-    """That of `multiprocessing`."""
+    """Run the calls in a pool of `multiprocessing`."""
     with ThreadPool(4) as pool:
         return pool.map(ask, range(8))
 
 
 def in_an_executor(ask: Ask) -> list[str]:
-    """That of an event loop."""
+    """Run the calls in the executor of an event loop."""
 
     async def gathered() -> list[str]:
         loop = asyncio.get_running_loop()
@@ -58,7 +58,7 @@ def in_an_executor(ask: Ask) -> list[str]:
 
 
 def by_to_thread(ask: Ask) -> list[str]:
-    """Which hands its context on by itself."""
+    """Run the calls with `asyncio.to_thread`, which copies the context."""
 
     async def gathered() -> list[str]:
         return await asyncio.gather(*(asyncio.to_thread(ask, i) for i in range(8)))
@@ -70,24 +70,24 @@ WAYS = (in_threads, in_a_pool, in_another_pool, in_an_executor, by_to_thread)
 
 
 def by_httpx(base: str) -> Ask:
-    """Its answers say what was asked."""
+    """Send a request with httpx."""
     return lambda number: httpx.post(f"{base}/echo", content=f"{number}").text
 
 
 def by_requests(base: str) -> Ask:
-    """The same."""
+    """Send a request with requests."""
     return lambda number: requests.post(f"{base}/echo", data=f"{number}", timeout=9).text
 
 
 @pytest.mark.parametrize("library", [by_httpx, by_requests])
 @pytest.mark.parametrize("way", WAYS)
-def test_threads_of_user_code_are_on_its_tape(
+def test_threads_of_a_block_use_its_tape(
     server: Server,
     tmp_path: Path,
     way: Callable[[Ask], list[str]],
     library: Callable[[str], Ask],
 ) -> None:
-    """Recorded, and then replayed without the network; each asks and is answered its own."""
+    """Requests of threads are recorded and replayed, each with its own answer."""
     path = tmp_path / "one.yaml"
     with harness.use_cassette(path, record="all"):
         live = way(library(server.base))
@@ -100,8 +100,10 @@ def test_threads_of_user_code_are_on_its_tape(
     assert asked == len(server.asked) == 8
 
 
-def test_one_pool_serves_each_tape_its_own(server: Server, tmp_path: Path) -> None:
-    """Its threads began in the first; after the tapes they have none."""
+def test_jobs_of_a_pool_use_the_tape_they_were_submitted_with(
+    server: Server, tmp_path: Path
+) -> None:
+    """A job of a pool uses the tape with which it was submitted, and none after the block."""
     ask = by_httpx(server.base)
     with ThreadPoolExecutor(1) as pool:
         for number in range(3):
@@ -115,10 +117,8 @@ def test_one_pool_serves_each_tape_its_own(server: Server, tmp_path: Path) -> No
 
 
 @pytest.mark.parametrize("library", [by_httpx, by_requests])
-def test_a_thread_that_began_before_has_no_tape(
-    server: Server, library: Callable[[str], Ask]
-) -> None:
-    """What it asks for is an error that names the address, and never goes out."""
+def test_an_older_thread_has_no_tape(server: Server, library: Callable[[str], Ask]) -> None:
+    """A request of a thread that began before the tape is an error that names the address."""
     begin, told = threading.Event(), ""
 
     def ask() -> None:
@@ -138,7 +138,7 @@ def test_a_thread_that_began_before_has_no_tape(
 
 
 def test_no_connection_is_opened_past_a_tape_in_a_thread(server: Server) -> None:
-    """By what is no library of the tape's, either."""
+    """Connections past the tape are refused in threads."""
     told: list[str] = []
 
     def ask() -> None:

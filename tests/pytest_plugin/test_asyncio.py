@@ -1,4 +1,4 @@
-"""Asynchronous tests by pytest-asyncio, with a cassette, and SDKs' asynchronous clients."""
+"""Asynchronous tests of pytest-asyncio with a cassette, and the SDKs' asynchronous clients."""
 
 from __future__ import annotations
 
@@ -91,11 +91,12 @@ def _write(pytester: pytest.Pytester, mode: str, base: str) -> None:
     pytester.makepyfile(test_mine=f"BASE = {base!r}\n{told}")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("mode", ["strict", "auto"])
 def test_asynchronous_tests_and_fixtures(
     pytester: pytest.Pytester, sandbox: str, mode: str
 ) -> None:
-    """Recorded and replayed, in a loop of the test's own and in one that began before it."""
+    """Asynchronous tests are recorded and replayed, in new event loops and in older ones."""
     _write(pytester, mode, sandbox)
     pytester.runpytest_inprocess("--record").assert_outcomes(passed=5)
     _write(pytester, mode, "http://elsewhere.invalid")
@@ -106,8 +107,9 @@ def test_asynchronous_tests_and_fixtures(
     )
 
 
+@pytest.mark.slow
 def test_a_miss_fails_an_asynchronous_test(pytester: pytest.Pytester) -> None:
-    """With the one message; no retry loop of an SDK swallows it."""
+    """A miss fails an asynchronous test, and no SDK's retry loop swallows it."""
     _write(pytester, "strict", "http://elsewhere.invalid")
     result = pytester.runpytest_inprocess("-k", "openai or httpx or dashscope")
     result.assert_outcomes(failed=3)
@@ -135,8 +137,8 @@ def test_examples(number):
 """
 
 
-def test_the_tools_of_testing_keep_the_real_time(pytester: pytest.Pytester) -> None:
-    """pytest's durations and hypothesis's deadlines know nothing of what was not really slept."""
+def test_test_tools_use_real_time(pytester: pytest.Pytester) -> None:
+    """pytest's durations and hypothesis's deadlines are in real time."""
     pytester.makeini("[pytest]\naddopts = -p no:cacheprovider -p no:asyncio\n")
     pytester.makepyfile(test_mine=PATIENT)
     result = pytester.inline_run("-p", "no:logging")
@@ -146,16 +148,16 @@ def test_the_tools_of_testing_keep_the_real_time(pytester: pytest.Pytester) -> N
 
 
 @pytest.mark.parametrize("pace", ["-1", "nan", "inf", "fast"])
-def test_what_is_no_pace(pytester: pytest.Pytester, pace: str) -> None:
-    """Wrong use, in one line."""
+def test_an_invalid_pace_is_a_usage_error(pytester: pytest.Pytester, pace: str) -> None:
+    """An invalid pace is a usage error of one line."""
     pytester.makeini("[pytest]\naddopts = -p no:cacheprovider -p no:asyncio\n")
     result = pytester.runpytest_inprocess(f"--pace={pace}")
     assert result.ret == pytest.ExitCode.USAGE_ERROR
     result.stderr.fnmatch_lines([f"*--pace: '{pace}' is not a valid pace; expected 0, 1 or *"])
 
 
-def test_a_pace_is_kept(pytester: pytest.Pytester) -> None:
-    """Sleeps take that part of their time."""
+def test_a_pace_applies_to_sleeps(pytester: pytest.Pytester) -> None:
+    """With --pace, sleeps take that part of their time."""
     pytester.makeini("[pytest]\naddopts = -p no:cacheprovider -p no:asyncio\n")
     pytester.makepyfile(test_mine=PATIENT)
     result = pytester.inline_run("-p", "no:logging", "--pace=0.0003", "-k", "sleepy")

@@ -1,4 +1,4 @@
-"""Tests of one's own with a cassette: the mark, the fixture, `--record`, and the closing line."""
+"""Tests with a cassette: the mark, the fixtures, `--record`, and the closing line."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def test_one():
 
 @pytest.fixture
 def repository(pytester: pytest.Pytester, sandbox: str) -> pytest.Pytester:
-    """Somebody's repository; without plugins that are not needed."""
+    """Return a repository of tests without plugins that are not needed."""
     pytester.makeini(
         "[pytest]\naddopts = -p no:cacheprovider -p no:hypothesispytest -p no:asyncio\n"
     )
@@ -39,13 +39,13 @@ def repository(pytester: pytest.Pytester, sandbox: str) -> pytest.Pytester:
 
 
 def write(repository: pytest.Pytester, base: str, tests: str) -> Path:
-    """A test file, and where its cassettes will be."""
+    """Write a test file; return the folder of its cassettes."""
     repository.makepyfile(test_mine=f"BASE = {base!r}\n{ASK}\n{tests}")
     return repository.path / "cassettes" / "test_mine"
 
 
-def test_recorded_once_replayed_ever_after(repository: pytest.Pytester, sandbox: str) -> None:
-    """Nothing goes out without being told to; the closing line says what went where."""
+def test_a_test_is_recorded_and_replayed(repository: pytest.Pytester, sandbox: str) -> None:
+    """Nothing is sent without --record, and the closing line says what happened."""
     folder = write(repository, sandbox, ONE)
     result = repository.runpytest_inprocess()
     result.assert_outcomes(failed=1)
@@ -73,10 +73,10 @@ def test_recorded_once_replayed_ever_after(repository: pytest.Pytester, sandbox:
 
 
 @pytest.mark.parametrize("option", ["--record", "--record=all"])
-def test_record_is_an_option_and_no_folder(
+def test_record_can_be_followed_by_a_path(
     repository: pytest.Pytester, sandbox: str, option: str
 ) -> None:
-    """Plain, it means all, and what follows it is a path."""
+    """`--record` without a value means all, and what follows it is a path."""
     folder = write(repository, sandbox, ONE)
     repository.runpytest_inprocess(option, "test_mine.py").assert_outcomes(passed=1)
     (path,) = folder.iterdir()
@@ -86,14 +86,14 @@ def test_record_is_an_option_and_no_folder(
     assert path.read_text() != "broken"
 
 
-def test_what_a_record_mode_is_not(repository: pytest.Pytester) -> None:
-    """Said before anything runs."""
+def test_an_invalid_record_mode_is_a_usage_error(repository: pytest.Pytester) -> None:
+    """An invalid mode is a usage error."""
     result = repository.runpytest_inprocess("--record=sometimes")
     assert result.ret == pytest.ExitCode.USAGE_ERROR
 
 
 def test_parameters_have_cassettes_of_their_own(repository: pytest.Pytester, sandbox: str) -> None:
-    """With names that every file system takes, the same each time."""
+    """Each parameter has its own cassette, with a name that is valid on every file system."""
     tests = """
 @pytest.mark.cassette
 @pytest.mark.parametrize("words", ["a/b", "a:b"])
@@ -115,7 +115,7 @@ class TestAll:
 
 
 def test_a_test_that_fails_writes_no_cassette(repository: pytest.Pytester, sandbox: str) -> None:
-    """It went to the network, and that is said; what was answered waits for the next time."""
+    """A failing test writes no cassette, and its answers are kept for the next run."""
     folder = write(repository, sandbox, ONE + "    raise ValueError\n")
     result = repository.runpytest_inprocess("--record=missing")
     result.assert_outcomes(failed=1)
@@ -128,7 +128,7 @@ def test_a_test_that_fails_writes_no_cassette(repository: pytest.Pytester, sandb
 
 
 def test_a_failure_shows_no_key(repository: pytest.Pytester, sandbox: str) -> None:
-    """pytest shows what the last function was called with; in CI everybody can read it."""
+    """Failures show no key in arguments of the last function."""
     tests = """
 import contextvars
 import httpx
@@ -163,7 +163,7 @@ def test_without():
 
 
 def test_a_miss_in_a_thread_fails_its_test(repository: pytest.Pytester, sandbox: str) -> None:
-    """Which would be green for it, and is green without it."""
+    """A miss that a thread swallowed fails its test."""
     thread = """
 @pytest.mark.cassette
 def test_one():
@@ -182,8 +182,8 @@ def test_one():
     result.stdout.fnmatch_lines(["*CassetteMiss: no recorded answer*", "*swallowed by a thread*"])
 
 
-def test_what_was_not_asked_for_fails(repository: pytest.Pytester, sandbox: str) -> None:
-    """Unless the mark allows it."""
+def test_unused_requests_fail_a_test(repository: pytest.Pytester, sandbox: str) -> None:
+    """Unused recorded requests fail a test, unless its mark allows them."""
     write(repository, sandbox, ONE + "    ask('再见')\n")
     repository.runpytest_inprocess("--record").assert_outcomes(passed=1)
     write(repository, sandbox, ONE)
@@ -195,7 +195,7 @@ def test_what_was_not_asked_for_fails(repository: pytest.Pytester, sandbox: str)
 
 
 def test_the_rules_fail_a_test(repository: pytest.Pytester, sandbox: str) -> None:
-    """After its own outcome; or are told only."""
+    """Findings of rules fail a test after its own outcome, or are only shown."""
     folder = write(repository, sandbox, ONE)
     repository.runpytest_inprocess("--record").assert_outcomes(passed=1)
     path = folder / "test_one.yaml"
@@ -210,8 +210,8 @@ def test_the_rules_fail_a_test(repository: pytest.Pytester, sandbox: str) -> Non
     result.stdout.fnmatch_lines(["error: *"])
 
 
-def test_the_fixture_tells_what_passed(repository: pytest.Pytester, sandbox: str) -> None:
-    """While the test runs; the mark is not needed with it."""
+def test_the_fixture_shows_the_exchanges(repository: pytest.Pytester, sandbox: str) -> None:
+    """The fixture shows the exchanges while the test runs, also without the mark."""
     tests = """
 def test_fixture(cassette):
     ask()
@@ -223,8 +223,8 @@ def test_fixture(cassette):
     repository.runpytest_inprocess().assert_outcomes(passed=1)
 
 
-def test_a_mark_that_cannot_be_understood(repository: pytest.Pytester, sandbox: str) -> None:
-    """Fails its test, and says what there is."""
+def test_a_wrong_mark_fails_its_test(repository: pytest.Pytester, sandbox: str) -> None:
+    """A wrong argument of the mark fails its test, and the message shows the usage."""
     tests = "".join(
         f"@pytest.mark.cassette({mark})\ndef test_{n}(): pass\n"
         for n, mark in enumerate(["volatil=[]", "findings='no'", "volatile='/seed'"])
@@ -242,8 +242,10 @@ def cassette_settings():
 """
 
 
-def test_a_fixture_speaks_for_a_folder(repository: pytest.Pytester, sandbox: str) -> None:
-    """In any scope; the nearest counts, and the mark before it."""
+def test_the_settings_fixture_applies_to_a_folder(
+    repository: pytest.Pytester, sandbox: str
+) -> None:
+    """The nearest fixture `cassette_settings` applies in any scope, and the mark before it."""
     folder = write(repository, sandbox, ONE)
     repository.makeconftest(
         "import pytest\n@pytest.fixture(scope='session')\ndef cassette_settings():\n"
@@ -273,8 +275,8 @@ def test_a_fixture_speaks_for_a_folder(repository: pytest.Pytester, sandbox: str
     repository.runpytest_inprocess().assert_outcomes(passed=1)
 
 
-def test_hooks_and_what_a_project_says(repository: pytest.Pytester, sandbox: str) -> None:
-    """Reach a marked test."""
+def test_hooks_and_project_settings_apply(repository: pytest.Pytester, sandbox: str) -> None:
+    """Hooks of the mark and settings of pyproject.toml apply to a marked test."""
     tests = """
 from dataclasses import replace
 
@@ -306,8 +308,10 @@ def test_one():
     repository.runpytest_inprocess().assert_outcomes(passed=1)
 
 
-def test_a_host_outside_is_not_offline(repository: pytest.Pytester, sandbox: str) -> None:
-    """What is replayed beside it is not told to be; this machine is."""
+def test_an_allowed_host_outside_counts_as_network(
+    repository: pytest.Pytester, sandbox: str
+) -> None:
+    """A test that contacts an allowed host outside this machine went to the network."""
     port = sandbox.rpartition(":")[2]
     tests = f"""
 import socket
@@ -372,14 +376,14 @@ def test_without(before): pass
         ("test_here", "no test went to the network"),
     ],
 )
-def test_fixtures_that_are_not_offline_are_told(
+def test_connections_of_fixtures_are_counted(
     repository: pytest.Pytester,
     sandbox: str,
     monkeypatch: pytest.MonkeyPatch,
     chosen: str,
     told: str,
 ) -> None:
-    """They are on no cassette; who reads the last line should know. This machine does not count."""
+    """The closing line counts tests whose fixtures connect to other machines."""
     here = ("127.0.0.1", int(sandbox.rpartition(":")[2]))
     original = socket.socket.connect
     monkeypatch.setattr(socket.socket, "connect", lambda self, _: original(self, here))
@@ -405,10 +409,10 @@ def test_fixtures_that_are_not_offline_are_told(
         ("'allow_hosts': ['http://x']", "*allow_hosts: 'http://x' is not a valid host*"),
     ],
 )
-def test_a_fixture_that_cannot_be_understood(
+def test_a_wrong_settings_fixture_fails_its_tests(
     repository: pytest.Pytester, sandbox: str, said: str, told: str
 ) -> None:
-    """Fails the tests it speaks for, with one message."""
+    """A wrong fixture `cassette_settings` fails its tests with one message."""
     write(repository, sandbox, DEFAULTS.format(said) + ONE + "\ndef test_other(): pass\n")
     result = repository.runpytest_inprocess()
     result.assert_outcomes(failed=1, passed=1)
@@ -417,7 +421,7 @@ def test_a_fixture_that_cannot_be_understood(
 
 
 def test_asynchronous_tests(repository: pytest.Pytester, sandbox: str) -> None:
-    """Also where a fixture began their event loop's task before there was a tape."""
+    """An asynchronous test uses its cassette, also in a task that a fixture began."""
     tests = f"""
 @pytest.fixture
 def anyio_backend():
@@ -442,9 +446,10 @@ async def test_one(address, cassette):
     repository.runpytest_inprocess().assert_outcomes(passed=1)
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(find_spec("xdist") is None, reason="pytest-xdist is not installed")
-def test_the_line_is_right_in_several_processes(repository: pytest.Pytester, sandbox: str) -> None:
-    """Each test is counted once."""
+def test_the_closing_line_counts_all_processes(repository: pytest.Pytester, sandbox: str) -> None:
+    """With several processes, the closing line counts each test once."""
     write(repository, sandbox, ONE + ONE.replace("test_one", "test_two"))
     result = repository.runpytest_subprocess("-n", "2", "--record")
     result.assert_outcomes(passed=2)
@@ -455,7 +460,7 @@ def test_the_line_is_right_in_several_processes(repository: pytest.Pytester, san
     result.stdout.fnmatch_lines(["harness: 2 replayed, 0 recorded, 0 live; no test went *"])
 
 
-def test_no_line_without_cassettes(repository: pytest.Pytester) -> None:
-    """Who uses none is told nothing."""
+def test_there_is_no_closing_line_without_cassettes(repository: pytest.Pytester) -> None:
+    """Without cassettes there is no closing line."""
     repository.makepyfile("def test_mine(): pass")
     assert "harness:" not in repository.runpytest_inprocess().stdout.str()

@@ -1,8 +1,8 @@
-"""Real recordings are played to the official SDKs that made them, asked in their own words.
+"""Real recordings, replayed to the official SDKs that made them.
 
-What an SDK sends is looked up as the tape always does, so that whatever it adds or leaves out shows
-as a CassetteMiss. Zhipu's recordings are not here: a library of another language made them, and
-`test_foreign` sends them through httpx and requests.
+The requests of today's SDKs are looked up as usual, so that whatever they add or leave out is a
+CassetteMiss. Zhipu's recordings were made by a library of another language, see
+`test_real_recordings`.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ from harness.providers import NO_KEY
 from harness.types import Exchange, LooseJson, Request
 from harness.wire import read_events
 
-RECORDINGS = Path(__file__).parents[2] / "shared" / "recordings"
+RECORDINGS = Path(__file__).parents[3] / "shared" / "recordings"
 DASHSCOPE = sorted((RECORDINGS / "dashscope").glob("*.yaml"))
 COMPATIBLE = sorted((RECORDINGS / "dashscope-compatible").glob("*.yaml"))
 
@@ -69,13 +69,13 @@ ASYNC: Mapping[str, Callable[..., Coroutine[Any, Any, Any]]] = {
 
 
 def path_of(request: Request) -> str:
-    """The address of a request, without the service's and a task's number."""
+    """Return the path of a request, without the service's prefix and a task's number."""
     path = request.uri.partition("/api/v1/")[2].removeprefix("services/")
     return TASK if path.startswith("tasks/") else path
 
 
 def arguments(request: Request) -> Arguments:
-    """What the SDK was asked, read back from what it sent."""
+    """Return the arguments of the SDK's call, read back from a request."""
     if path_of(request) == TASK:
         return {"task": request.uri.rpartition("/")[2], "api_key": NO_KEY}
     body = json.loads(request.body)
@@ -91,14 +91,14 @@ _ADDED = {"function"}
 
 
 def by_requests(request: Request) -> Parts:
-    """The synchronous SDK's answer."""
+    """Return the synchronous SDK's answer."""
     asked = arguments(request)
     answer = SYNC[path_of(request)](**asked)
     return list(answer) if asked.get("stream") else [answer]
 
 
 def by_aiohttp(request: Request) -> Parts:
-    """The asynchronous SDK's answer."""
+    """Return the asynchronous SDK's answer."""
 
     async def ask() -> Parts:
         asked = arguments(request)
@@ -139,7 +139,7 @@ NOT_SENT: Mapping[tuple[Send, str], str] = {
 
 @pytest.fixture(autouse=True)
 def _own_session() -> Iterator[None]:
-    """DashScope's SDK shares one session; none is left behind."""
+    """Close the session that DashScope's SDK shares."""
     yield
     close_shared_sync_session()
 
@@ -147,7 +147,7 @@ def _own_session() -> Iterator[None]:
 @pytest.mark.skipif(not DASHSCOPE, reason=f"no real recordings at {RECORDINGS}")
 @pytest.mark.parametrize("send", [by_requests, by_aiohttp])
 @pytest.mark.parametrize("path", DASHSCOPE, ids=lambda path: path.stem)
-def test_dashscope_answers_its_own_sdk(path: Path, send: Send) -> None:
+def test_the_dashscope_sdk_reads_real_recordings(path: Path, send: Send) -> None:
     """Answers come in order with every part of a stream; other requests are a CassetteMiss."""
     cassette, left = read(path), []
     tape = Player(cassette)
@@ -164,12 +164,12 @@ def test_dashscope_answers_its_own_sdk(path: Path, send: Send) -> None:
                 with tape.turn(number) as played:
                     parts = send(exchange.request)
                 assert played == [exchange]
-                assert_told(parts, exchange)
+                assert_same(parts, exchange)
     assert tape.unused() == tuple(left)
 
 
-def assert_told(parts: Parts, exchange: Exchange) -> None:
-    """What the SDK gave is what was recorded, each part of it."""
+def assert_same(parts: Parts, exchange: Exchange) -> None:
+    """Assert that the SDK's answer is what was recorded, part by part."""
     body = exchange.response.body
     told = [event.json.value for event in read_events(body).events] or [json.loads(body)]
     assert len(parts) == len(told)
@@ -179,7 +179,7 @@ def assert_told(parts: Parts, exchange: Exchange) -> None:
 
 
 def covers(got: LooseJson, recorded: LooseJson) -> bool:
-    """Whether all that was recorded is there; SDKs add empty fields, and turn null into none."""
+    """Return whether all recorded values are there; SDKs add empty fields and drop nulls."""
     if isinstance(recorded, dict):
         return all(
             value is None or (name in got and covers(got[name], value))
@@ -191,7 +191,7 @@ def covers(got: LooseJson, recorded: LooseJson) -> bool:
 
 
 def by_openai(request: Request) -> Parts:
-    """What OpenAI's SDK makes of the compatible service's answer, as plain JSON."""
+    """Return OpenAI's SDK's answer of the compatible service as JSON."""
     asked = json.loads(request.body)
     with openai.OpenAI(api_key=NO_KEY, base_url=BASE, max_retries=0) as client:
         try:
@@ -203,7 +203,7 @@ def by_openai(request: Request) -> Parts:
 
 
 def by_async_openai(request: Request) -> Parts:
-    """The same by its asynchronous half."""
+    """Return the asynchronous SDK's answer as JSON."""
     asked = json.loads(request.body)
 
     async def ask() -> Parts:
@@ -224,8 +224,8 @@ BASE = "https://dashscope.aliyuncs.com/compatible-mode/v1"
 @pytest.mark.skipif(not COMPATIBLE, reason=f"no real recordings at {RECORDINGS}")
 @pytest.mark.parametrize("send", [by_openai, by_async_openai])
 @pytest.mark.parametrize("path", COMPATIBLE, ids=lambda path: path.stem)
-def test_the_compatible_service_answers_openais_sdk(path: Path, send: Send) -> None:
-    """Which is what it was recorded with, over the HTTP library it had then."""
+def test_the_openai_sdk_reads_real_recordings(path: Path, send: Send) -> None:
+    """OpenAI's SDK reads recordings of the compatible service that it was recorded with."""
     cassette = read(path)
     tape = Player(cassette)
     with use_tape(tape):

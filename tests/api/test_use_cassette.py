@@ -1,4 +1,4 @@
-"""`harness.use_cassette`: the user's own code, with a cassette."""
+"""`harness.use_cassette`: a cassette for the user's own code."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import httpx
 import pytest
+from intercept.server import Server
 
 import harness
 from harness.api.use_cassette import RecordMode
@@ -25,19 +26,17 @@ from harness.errors import (
 )
 from harness.types import Origin
 
-from .server import Server
-
 if TYPE_CHECKING:
     from conftest import Python
 
 
 def get(server: Server, path: str = "/json") -> str:
-    """What a request answers."""
+    """Return the response to a request."""
     return httpx.get(server.base + path).text
 
 
 def recorded(server: Server, path: Path, *paths: str) -> Path:
-    """A cassette of some requests."""
+    """Record some requests; return the path of the cassette."""
     with harness.use_cassette(path, record="all"):
         for name in paths:
             get(server, name)
@@ -45,7 +44,7 @@ def recorded(server: Server, path: Path, *paths: str) -> Path:
 
 
 def test_recorded_and_replayed(server: Server, tmp_path: Path) -> None:
-    """By default nothing goes out; the block tells what passed."""
+    """A recorded block is replayed by default, and the context shows what passed."""
     path = tmp_path / "deep" / "one.yaml"
     with harness.use_cassette(path, record="missing") as taped:
         live = get(server)
@@ -60,8 +59,8 @@ def test_recorded_and_replayed(server: Server, tmp_path: Path) -> None:
     assert len(server.asked) == 1
 
 
-def test_missing_adds_and_all_begins_anew(server: Server, tmp_path: Path) -> None:
-    """What was there comes first; what passed is told in the order it was asked."""
+def test_missing_adds_and_all_records_again(server: Server, tmp_path: Path) -> None:
+    """`missing` adds exchanges after the recorded ones, and `all` replaces them."""
     path = recorded(server, tmp_path / "a.yaml", "/json")
     with harness.use_cassette(path, record="missing") as taped:
         get(server, "/nothing")
@@ -76,7 +75,7 @@ def test_missing_adds_and_all_begins_anew(server: Server, tmp_path: Path) -> Non
 def test_a_block_that_raises_writes_nothing(
     server: Server, tmp_path: Path, record: RecordMode
 ) -> None:
-    """What was there stays."""
+    """A block that raises leaves the cassette unchanged."""
     path = recorded(server, tmp_path / "a.yaml", "/json")
     before = path.read_bytes()
     taped = harness.use_cassette(path, record=record)
@@ -92,8 +91,10 @@ def test_a_block_that_raises_writes_nothing(
     assert (taped.used_network, taped.written) == (True, False)
 
 
-def test_an_answer_nobody_read_is_kept_as_far_as_it_came(server: Server, tmp_path: Path) -> None:
-    """Who looked at its head alone finds that again, and no miss."""
+def test_a_response_that_is_not_read_is_recorded_as_far_as_it_came(
+    server: Server, tmp_path: Path
+) -> None:
+    """A response of which only the head is read is recorded and replayed."""
     path = tmp_path / "a.yaml"
     with httpx.Client() as client:
         asked = client.build_request("GET", f"{server.base}/stream")
@@ -107,7 +108,7 @@ def test_an_answer_nobody_read_is_kept_as_far_as_it_came(server: Server, tmp_pat
 
 @pytest.mark.parametrize("record", ["missing", "all"])
 def test_nothing_new_writes_nothing(server: Server, tmp_path: Path, record: RecordMode) -> None:
-    """Not even the date."""
+    """A block without new exchanges leaves the cassette unchanged, date included."""
     path = recorded(server, tmp_path / "a.yaml", "/json")
     before = path.stat().st_mtime_ns
     with harness.use_cassette(path, record=record, allow_unused=True):
@@ -115,16 +116,16 @@ def test_nothing_new_writes_nothing(server: Server, tmp_path: Path, record: Reco
     assert path.stat().st_mtime_ns == before
 
 
-def test_no_cassette(tmp_path: Path) -> None:
-    """Says what to do, before the block runs."""
+def test_a_missing_cassette_is_an_error(tmp_path: Path) -> None:
+    """A missing cassette is an error before the block runs, and says how to record it."""
     told = r"there is no cassette .*a\.yaml; record it: with record=\"missing\""
     with pytest.raises(NoCassette, match=told), harness.use_cassette(tmp_path / "a.yaml"):
         raise AssertionError("not reached")
 
 
 @pytest.mark.parametrize("record", ["none", "missing"])
-def test_a_broken_cassette_is_no_missing_one(tmp_path: Path, record: RecordMode) -> None:
-    """It is not overwritten."""
+def test_a_broken_cassette_is_not_overwritten(tmp_path: Path, record: RecordMode) -> None:
+    """A broken cassette is an error in every mode, and is not overwritten."""
     path = tmp_path / "a.yaml"
     path.write_text("interactions: [")
     with pytest.raises(BadCassette), harness.use_cassette(path, record=record):
@@ -132,8 +133,8 @@ def test_a_broken_cassette_is_no_missing_one(tmp_path: Path, record: RecordMode)
 
 
 @pytest.mark.parametrize("record", ["none", "missing"])
-def test_what_nobody_asked_for(server: Server, tmp_path: Path, record: RecordMode) -> None:
-    """Fails the block, unless allowed or failed already."""
+def test_unused_requests_fail_the_block(server: Server, tmp_path: Path, record: RecordMode) -> None:
+    """Unused recorded requests fail the block, unless they are allowed or it failed already."""
     path = recorded(server, tmp_path / "a.yaml", "/json", "/nothing")
     told = f"a.yaml: 1 unused recorded request; .*\n  GET {server.base}/nothing$"
     with pytest.raises(UnusedExchanges, match=told), harness.use_cassette(path, record=record):
@@ -145,8 +146,8 @@ def test_what_nobody_asked_for(server: Server, tmp_path: Path, record: RecordMod
         raise ValueError("mine")
 
 
-def test_a_request_off_the_cassette(server: Server, tmp_path: Path) -> None:
-    """Is a CassetteMiss, and goes nowhere."""
+def test_an_unrecorded_request_is_a_miss(server: Server, tmp_path: Path) -> None:
+    """A request that is not on the cassette is a CassetteMiss and is not sent."""
     path = recorded(server, tmp_path / "a.yaml", "/json")
     with pytest.raises(CassetteMiss), harness.use_cassette(path):
         get(server, "/nothing")
@@ -154,13 +155,13 @@ def test_a_request_off_the_cassette(server: Server, tmp_path: Path) -> None:
 
 
 def in_a_thread(server: Server) -> None:
-    """Whose error reaches nobody."""
+    """Make a request in a thread whose error is swallowed."""
     with ThreadPoolExecutor(1) as pool:
         pool.submit(get, server, "/nothing")
 
 
 def among_others(server: Server) -> None:
-    """Where errors are values."""
+    """Make a request in a task whose error is returned as a value."""
 
     async def ask() -> None:
         async with httpx.AsyncClient() as client:
@@ -173,10 +174,10 @@ def among_others(server: Server) -> None:
 
 
 @pytest.mark.parametrize("ask", [in_a_thread, among_others])
-def test_a_miss_that_reached_nobody_ends_the_block(
+def test_a_swallowed_miss_is_raised_at_the_end(
     server: Server, tmp_path: Path, ask: Callable[[Server], None]
 ) -> None:
-    """No test is green because a thread or a task kept its error for itself."""
+    """A miss that a thread or a task swallowed is raised at the end of the block."""
     path = recorded(server, tmp_path / "a.yaml", "/json")
     taped = harness.use_cassette(path, allow_unused=True)
     with pytest.raises(CassetteMiss, match="swallowed by a thread") as caught, taped:
@@ -185,8 +186,8 @@ def test_a_miss_that_reached_nobody_ends_the_block(
     assert len(server.asked) == 1
 
 
-def test_what_is_told_of_a_cassette_of_others_holds_no_key(server: Server, tmp_path: Path) -> None:
-    """Nobody took the keys out of it, and it is quoted all the same."""
+def test_messages_hold_no_secrets(server: Server, tmp_path: Path) -> None:
+    """Messages about a cassette with secrets do not show them."""
     path = recorded(server, tmp_path / "a.yaml", "/json?key=hush-word")
     assert "hush-word" in path.read_text()
     for wrong, ask in ((UnusedExchanges, ""), (CassetteMiss, "/nothing")):
@@ -200,7 +201,7 @@ def test_what_is_told_of_a_cassette_of_others_holds_no_key(server: Server, tmp_p
 
 
 def test_secrets_and_volatile_values(server: Server, tmp_path: Path) -> None:
-    """Neither the given secrets nor those of the environment are written."""
+    """Given secrets are not written, and volatile values are ignored."""
     path, word = tmp_path / "a.yaml", "my-own-secret"
 
     def ask(seed: int) -> object:
@@ -214,8 +215,8 @@ def test_secrets_and_volatile_values(server: Server, tmp_path: Path) -> None:
         assert ask(2) == "REDACTED"
 
 
-def test_what_a_project_says_is_added(server: Server, tmp_path: Path) -> None:
-    """For the cassettes below its pyproject.toml; it is not written into them."""
+def test_settings_of_the_project_are_added(server: Server, tmp_path: Path) -> None:
+    """Settings of pyproject.toml are added, and not written into the cassette."""
     path, words = tmp_path / "deep" / "a.yaml", "[tool.harness]\nvolatile = ['/seed']\n"
 
     def ask(seed: int, time: int) -> None:
@@ -246,26 +247,26 @@ def test_what_a_project_says_is_added(server: Server, tmp_path: Path) -> None:
         ("DB_PASSWORD", "hunter2hunter2"),
     ],
 )
-def test_keys_of_the_environment(
+def test_keys_of_the_environment_are_not_written(
     server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, key: str
 ) -> None:
-    """Are known without being told."""
+    """Keys of the environment are not written."""
     monkeypatch.setenv(name, key)
     with harness.use_cassette(tmp_path / "a.yaml", record="all"):
         httpx.post(f"{server.base}/echo", content=key)
     assert key not in (tmp_path / "a.yaml").read_text()
 
 
-def test_what_cannot_be_made_safe_is_not_written(server: Server, tmp_path: Path) -> None:
-    """The block fails."""
+def test_a_body_that_cannot_be_scanned_is_not_written(server: Server, tmp_path: Path) -> None:
+    """A body that cannot be scanned for secrets fails the block, and nothing is written."""
     path = tmp_path / "a.yaml"
     with pytest.raises(SecretNotRedacted), harness.use_cassette(path, record="all"):
         get(server, "/odd-coding")
     assert not path.exists()
 
 
-def test_the_sandbox_is_not_taken_for_live(sandbox: str, tmp_path: Path) -> None:
-    """It marks its answers; and the rules look at them."""
+def test_recordings_of_the_sandbox_say_so(sandbox: str, tmp_path: Path) -> None:
+    """A recording of the sandbox says so, and the rules check it."""
     path = tmp_path / "a.yaml"
     with harness.use_cassette(path, record="all") as taped:
         httpx.post(f"{sandbox}/api/paas/v4/chat/completions", json={})
@@ -278,7 +279,7 @@ def test_the_sandbox_is_not_taken_for_live(sandbox: str, tmp_path: Path) -> None
 
 
 def test_as_a_decorator(server: Server, tmp_path: Path) -> None:
-    """Each call is a block of its own; asynchronous functions too."""
+    """Each call of a decorated function is a block, also of an asynchronous one."""
     path = recorded(server, tmp_path / "a.yaml", "/json")
 
     @harness.use_cassette(path)
@@ -299,7 +300,7 @@ def test_as_a_decorator(server: Server, tmp_path: Path) -> None:
 
 
 def test_as_a_decorator_of_a_generator(server: Server, tmp_path: Path) -> None:
-    """The block lasts as long as the generator, and so around a test whose fixture it is."""
+    """The block of a decorated generator lasts until its end."""
     path = recorded(server, tmp_path / "a.yaml", "/json")
 
     @harness.use_cassette(path)
@@ -314,8 +315,8 @@ def test_as_a_decorator_of_a_generator(server: Server, tmp_path: Path) -> None:
     assert len(server.asked) == 1
 
 
-def test_what_would_run_after_its_block_is_not_decorated(tmp_path: Path) -> None:
-    """It would reach the network, and nobody would be told."""
+def test_classes_and_asynchronous_generators_cannot_be_decorated(tmp_path: Path) -> None:
+    """A class or an asynchronous generator cannot be decorated."""
 
     async def pieces() -> AsyncIterator[int]:
         yield 1
@@ -349,15 +350,15 @@ def test_what_would_run_after_its_block_is_not_decorated(tmp_path: Path) -> None
         ({"before_record": "x"}, "before_record: expected a function"),
     ],
 )
-def test_wrong_use(tmp_path: Path, wrong: dict[str, Any], told: str) -> None:
-    """Is told in one line, which holds no secret."""
+def test_wrong_arguments_are_errors(tmp_path: Path, wrong: dict[str, Any], told: str) -> None:
+    """A wrong argument is an error of one line, without secrets."""
     with pytest.raises(HarnessError) as caught:
         harness.use_cassette(tmp_path / "a.yaml", **wrong)
     assert str(caught.value) == told
 
 
-def test_a_cassette_of_a_scenario(tmp_path: Path) -> None:
-    """Is a cassette as any other; nothing of it was asked for here."""
+def test_a_cassette_of_a_scenario_can_be_used(tmp_path: Path) -> None:
+    """The cassette of a scenario can be used like any other."""
     shipped = Path(__file__).parents[2] / "cassettes"
     (path, *_) = sorted(shipped.rglob("*.yaml"))
     shutil.copy(path, tmp_path / "a.yaml")
@@ -365,8 +366,8 @@ def test_a_cassette_of_a_scenario(tmp_path: Path) -> None:
         pass
 
 
-def test_importing_the_package_is_light(python: Python) -> None:
-    """It is used by whoever uses it."""
+def test_importing_the_package_loads_no_module(python: Python) -> None:
+    """`import harness` loads no other module, and unknown names raise AttributeError."""
     code = "import sys, harness; print([m for m in sys.modules if m.startswith('harness')])"
     assert python("-c", code).stdout == "['harness']\n"
     done = python("-c", "import harness; harness.use_tapes")
@@ -374,7 +375,7 @@ def test_importing_the_package_is_light(python: Python) -> None:
 
 
 def test_a_block_inside_another_has_its_own_cassette(server: Server, tmp_path: Path) -> None:
-    """And after it the outer one is back."""
+    """A nested block uses its own cassette, and then the outer one is used again."""
     outer, inner = tmp_path / "outer.yaml", tmp_path / "inner.yaml"
     modes: tuple[RecordMode, ...] = ("all", "none")
     for record in modes:

@@ -1,4 +1,4 @@
-"""Cassettes that are older than --max-cassette-age allows."""
+"""The age limit of cassettes, `--max-cassette-age`."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ SLOGAN = ROOT / "cassettes" / "slogan" / "zhipuai-glm-4.yaml"
 
 @pytest.fixture
 def repository(pytester: pytest.Pytester) -> pytest.Pytester:
-    """A test and a scenario with the same cassette, recorded long ago."""
+    """Write a test and a scenario with the same cassette, recorded long ago."""
     pytester.makeini(
         "[pytest]\naddopts = -p no:cacheprovider -p no:hypothesispytest -p no:asyncio\n"
         "filterwarnings = default\n"
@@ -52,20 +52,20 @@ def repository(pytester: pytest.Pytester) -> pytest.Pytester:
     return pytester
 
 
-def test_no_word_about_age(repository: pytest.Pytester) -> None:
-    """Unless somebody asks."""
+def test_no_limit_by_default(repository: pytest.Pytester) -> None:
+    """Without the option, there is no warning."""
     result = repository.runpytest_inprocess()
     result.assert_outcomes(passed=3)
 
 
-def test_young_enough(repository: pytest.Pytester) -> None:
-    """Nothing is said either."""
+def test_a_young_cassette_passes(repository: pytest.Pytester) -> None:
+    """A cassette within the limit causes no warning."""
     result = repository.runpytest_inprocess("--max-cassette-age=3000w", "--max-cassette-age-fails")
     result.assert_outcomes(passed=3)
 
 
-def test_a_warning(repository: pytest.Pytester) -> None:
-    """Of each test that was answered from the cassette; they pass."""
+def test_an_old_cassette_causes_a_warning(repository: pytest.Pytester) -> None:
+    """Each test with a cassette that is too old passes with a warning."""
     result = repository.runpytest_inprocess("--max-cassette-age=12h")
     result.assert_outcomes(passed=3, warnings=2)
     result.stdout.fnmatch_lines(
@@ -73,15 +73,15 @@ def test_a_warning(repository: pytest.Pytester) -> None:
     )
 
 
-def test_a_failure(repository: pytest.Pytester) -> None:
-    """Where that is asked for."""
+def test_an_old_cassette_can_fail_tests(repository: pytest.Pytester) -> None:
+    """With --max-cassette-age-fails, each test with a cassette that is too old fails."""
     result = repository.runpytest_inprocess("--max-cassette-age=12h", "--max-cassette-age-fails")
     result.assert_outcomes(passed=1, failed=2)
     result.stdout.fnmatch_lines(["*slogan.yaml: expected an age of at most 12h, actual * days*"])
 
 
-def test_wrong_use(repository: pytest.Pytester) -> None:
-    """One message."""
+def test_wrong_options_are_usage_errors(repository: pytest.Pytester) -> None:
+    """Wrong options are usage errors of one line."""
     result = repository.runpytest_inprocess("--max-cassette-age=soon")
     assert result.ret == pytest.ExitCode.USAGE_ERROR
     result.stderr.fnmatch_lines(["*'soon' is not a valid age; allowed: *30d*"])

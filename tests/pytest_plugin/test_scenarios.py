@@ -1,4 +1,4 @@
-"""The pytest plugin: a scenario with a target is a test."""
+"""Scenarios as tests: one for each target, and what else the plugin adds to pytest."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ steps:
 
 @pytest.fixture(scope="session")
 def recorded_once(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The scenario, recorded from the sandbox; nobody changes this folder."""
+    """Record the scenario from the sandbox, in a folder that no test changes."""
     folder = tmp_path_factory.mktemp("plugin")
     (folder / "scenarios").mkdir()
     (folder / "scenarios" / "greeting.yaml").write_text(SCENARIO, encoding="utf-8")
@@ -48,7 +48,7 @@ def recorded_once(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def repository(pytester: pytest.Pytester, recorded_once: Path) -> pytest.Pytester:
-    """Somebody's repository, with a recorded scenario; without plugins that are not needed."""
+    """Return a repository with a recorded scenario, without plugins that are not needed."""
     shutil.copytree(recorded_once, pytester.path, dirs_exist_ok=True)
     pytester.makeini(
         "[pytest]\naddopts = -p no:cacheprovider -p no:hypothesispytest -p no:asyncio\n"
@@ -57,18 +57,18 @@ def repository(pytester: pytest.Pytester, recorded_once: Path) -> pytest.Pyteste
 
 
 def change(repository: pytest.Pytester, old: str, new: str) -> None:
-    """Write something else into the scenario."""
+    """Replace a text in the scenario."""
     path = repository.path / "scenarios" / "greeting.yaml"
     path.write_text(path.read_text(encoding="utf-8").replace(old, new), encoding="utf-8")
 
 
 def messages(result: pytest.RunResult) -> str:
-    """The part of the output that tells failures."""
+    """Return the part of the output with the failures."""
     return "\n".join(result.outlines)
 
 
 def test_every_target_is_a_test(repository: pytest.Pytester) -> None:
-    """With the scenario's file and the target in its id; it passes on a good cassette."""
+    """Each target is a test, named after the scenario's file and the target."""
     result = repository.runpytest_inprocess("-v", "scenarios")
     result.assert_outcomes(passed=2)
     result.stdout.fnmatch_lines(
@@ -80,7 +80,7 @@ def test_every_target_is_a_test(repository: pytest.Pytester) -> None:
 
 
 def test_every_repeat_is_a_test(repository: pytest.Pytester) -> None:
-    """By the name of its file; replayed from it, and checked, and recorded anew into it."""
+    """Each repeat of a recording is a test that replays, checks and records its own file."""
     first = repository.path / "cassettes" / "greeting" / "zhipuai-glm-4.yaml"
     again = first.with_name("zhipuai-glm-4~2.yaml")
     shutil.copy(first, again)
@@ -103,16 +103,16 @@ def test_every_repeat_is_a_test(repository: pytest.Pytester) -> None:
     assert first.read_bytes() == before
 
 
-def test_one_target_by_its_id(repository: pytest.Pytester) -> None:
-    """As with any test."""
+def test_a_target_can_be_selected(repository: pytest.Pytester) -> None:
+    """A target can be selected by its id or by -k."""
     result = repository.runpytest_inprocess("scenarios/greeting.yaml::zhipuai-glm-4")
     result.assert_outcomes(passed=1)
     result = repository.runpytest_inprocess("-k", "dashscope")
     result.assert_outcomes(passed=1, deselected=1)
 
 
-def test_a_failure_is_what_the_rule_found(repository: pytest.Pytester) -> None:
-    """Rule, message, scenario, target, place and cassette; no traceback of ours."""
+def test_a_failure_shows_the_finding(repository: pytest.Pytester) -> None:
+    """A failure shows rule, message, scenario, target, place and cassette without a traceback."""
     change(repository, "contains: 你好", "contains: 再见")
     result = repository.runpytest_inprocess("scenarios/greeting.yaml::zhipuai-glm-4")
     result.assert_outcomes(failed=1)
@@ -133,8 +133,8 @@ def test_a_failure_is_what_the_rule_found(repository: pytest.Pytester) -> None:
 
 
 @pytest.mark.parametrize("ending", ["missing", "stale", "broken", "off the tape"])
-def test_what_cannot_be_replayed(repository: pytest.Pytester, ending: str) -> None:
-    """One message each, without a traceback."""
+def test_a_scenario_that_cannot_be_replayed_fails(repository: pytest.Pytester, ending: str) -> None:
+    """A scenario that cannot be replayed fails with one message."""
     cassette = repository.path / "cassettes" / "greeting" / "zhipuai-glm-4.yaml"
     text = cassette.read_text(encoding="utf-8")
     told = {
@@ -158,8 +158,8 @@ def test_what_cannot_be_replayed(repository: pytest.Pytester, ending: str) -> No
     assert "plugin.py" not in messages(result)
 
 
-def test_a_scenario_that_is_none(repository: pytest.Pytester) -> None:
-    """An error of collection, in one message with file and line; the others still run."""
+def test_an_invalid_scenario_is_a_collection_error(repository: pytest.Pytester) -> None:
+    """An invalid scenario is a collection error with file and line, and the others run."""
     (repository.path / "scenarios" / "bad.yaml").write_text("name: bad\nabout: [unclosed\n")
     result = repository.runpytest_inprocess("scenarios", "--continue-on-collection-errors")
     result.assert_outcomes(passed=2, errors=1)
@@ -168,8 +168,8 @@ def test_a_scenario_that_is_none(repository: pytest.Pytester) -> None:
     assert "plugin.py" not in messages(result)
 
 
-def test_lesser_findings_are_shown(repository: pytest.Pytester) -> None:
-    """A warning fails nothing; `-rA` shows it. Here: a failure's body with status 200."""
+def test_warnings_are_shown(repository: pytest.Pytester) -> None:
+    """A warning does not fail a test; -rA shows it."""
     change(repository, "user: 你好", "user: 触发限流")
     change(repository, "{finish_reason: stop, contains: 你好}", '{failure: "1302"}')
     one = ("scenarios/greeting.yaml::zhipuai-glm-4",)
@@ -187,7 +187,7 @@ def test_lesser_findings_are_shown(repository: pytest.Pytester) -> None:
 
 
 def test_recording_from_the_sandbox(repository: pytest.Pytester) -> None:
-    """Anew, before it is replayed."""
+    """--record records from the sandbox, then replays."""
     shutil.rmtree(repository.path / "cassettes")
     result = repository.runpytest_inprocess("--record", "--record-from", "sandbox", "scenarios")
     result.assert_outcomes(passed=2)
@@ -198,7 +198,7 @@ def test_recording_from_the_sandbox(repository: pytest.Pytester) -> None:
 def test_recording_live_needs_a_key(
     repository: pytest.Pytester, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The sandbox never stands in, and the cassette stays."""
+    """A live recording without a key fails, and the cassette stays."""
     monkeypatch.delenv("ZHIPUAI_API_KEY", raising=False)
     cassette = repository.path / "cassettes" / "greeting" / "zhipuai-glm-4.yaml"
     before = cassette.read_bytes()
@@ -208,16 +208,16 @@ def test_recording_live_needs_a_key(
     assert cassette.read_bytes() == before
 
 
-def test_cassettes_elsewhere(repository: pytest.Pytester) -> None:
-    """By an option."""
+def test_the_folder_of_cassettes_is_an_option(repository: pytest.Pytester) -> None:
+    """--cassettes sets the folder of cassettes."""
     (repository.path / "cassettes").rename(repository.path / "tapes")
     repository.runpytest_inprocess("scenarios").assert_outcomes(failed=2)
     result = repository.runpytest_inprocess("scenarios", "--cassettes", "tapes")
     result.assert_outcomes(passed=2)
 
 
-def test_scenarios_elsewhere(repository: pytest.Pytester) -> None:
-    """By a setting; empty switches the plugin off."""
+def test_the_folders_of_scenarios_are_a_setting(repository: pytest.Pytester) -> None:
+    """A setting names the folders of scenarios; if it is empty, there are none."""
     (repository.path / "scenarios").rename(repository.path / "talks")
     repository.runpytest_inprocess().assert_outcomes()
     result = repository.runpytest_inprocess("-o", "harness_scenarios=talks chats")
@@ -226,8 +226,8 @@ def test_scenarios_elsewhere(repository: pytest.Pytester) -> None:
     result.assert_outcomes()
 
 
-def test_other_files_are_left_alone(repository: pytest.Pytester) -> None:
-    """YAML in other folders and below, and what is no YAML."""
+def test_other_files_are_not_collected(repository: pytest.Pytester) -> None:
+    """Files in other folders, and files that are not YAML, are not collected."""
     names = ("docs/other.yaml", "cassettes/odd.yaml", "scenarios/deeper/other.yaml")
     for name in (*names, "scenarios/readme.md"):
         path = repository.path / name
@@ -237,8 +237,8 @@ def test_other_files_are_left_alone(repository: pytest.Pytester) -> None:
     repository.runpytest_inprocess().assert_outcomes(passed=3)
 
 
-def test_switched_off(repository: pytest.Pytester) -> None:
-    """By its name; nothing of it is left."""
+def test_the_plugin_can_be_disabled(repository: pytest.Pytester) -> None:
+    """Disabled by its name, the plugin adds nothing."""
     repository.makepyfile("def test_mine(): pass")
     result = repository.runpytest_inprocess("-p", "no:llm-harness")
     result.assert_outcomes(passed=1)
@@ -246,8 +246,8 @@ def test_switched_off(repository: pytest.Pytester) -> None:
     result.stderr.fnmatch_lines(["*unrecognized arguments: --record*"])
 
 
-def test_junit_by_pytest(repository: pytest.Pytester) -> None:
-    """As for any test: where, what, and the finding."""
+def test_junit_files_hold_the_finding(repository: pytest.Pytester) -> None:
+    """JUnit files of pytest hold the test and its finding."""
     change(repository, "contains: 你好", "contains: 再见")
     repository.runpytest_inprocess("scenarios", "--junit-xml", "junit.xml")
     (suite,) = ET.parse(repository.path / "junit.xml").getroot()  # noqa: S314 - pytest's file
@@ -257,15 +257,16 @@ def test_junit_by_pytest(repository: pytest.Pytester) -> None:
     assert "error: expected_words" in (next(suite.iter("failure")).text or "")
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(find_spec("xdist") is None, reason="pytest-xdist is not installed")
 def test_in_several_processes(repository: pytest.Pytester) -> None:
-    """The tests are spread over them."""
+    """The tests are distributed to several processes."""
     result = repository.runpytest_subprocess("-n", "2", "scenarios")
     result.assert_outcomes(passed=2)
 
 
-def test_the_plugin_imports_nothing_heavy(python: Python) -> None:
-    """Who has it installed and no scenarios pays nothing."""
+def test_the_plugin_imports_only_itself(python: Python) -> None:
+    """The plugin imports only its own modules until there is a scenario."""
     code = (
         "import sys, pytest\nbefore = {*sys.modules}\nimport harness.pytest_plugin\n"
         "print(*sorted(name for name in {*sys.modules} - before))"
@@ -276,10 +277,11 @@ def test_the_plugin_imports_nothing_heavy(python: Python) -> None:
     assert loaded == ["harness", package, *(f"{package}.{module}" for module in modules)]
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(find_spec("xdist") is None, reason="pytest-xdist is not installed")
 @pytest.mark.parametrize("processes", [(), ("-n", "2")], ids=["one process", "several"])
-def test_a_run_has_a_report(repository: pytest.Pytester, processes: tuple[str, ...]) -> None:
-    """Of the cassettes that its tests had, side by side; the tests that had none are not in it."""
+def test_a_report_of_a_run(repository: pytest.Pytester, processes: tuple[str, ...]) -> None:
+    """The report holds the cassettes of the tests side by side."""
     repository.makepyfile(test_other="def test_other(): pass")
     done = repository.runpytest_subprocess(
         "scenarios", "test_other.py", "--cassette-report", "out", *processes
@@ -297,15 +299,16 @@ def test_a_run_has_a_report(repository: pytest.Pytester, processes: tuple[str, .
 
 
 def test_a_run_without_cassettes_has_no_report(repository: pytest.Pytester) -> None:
-    """And says so."""
+    """Without cassettes there is no report, and a line says so."""
     repository.makepyfile(test_other="def test_other(): pass")
     done = repository.runpytest_subprocess("test_other.py", "--cassette-report", "out")
     assert done.ret == 0
     done.stdout.fnmatch_lines(["harness: no report: no test had a cassette"])
 
 
-def test_a_report_that_cannot_be_written(repository: pytest.Pytester) -> None:
-    """Is told in a line, and fails the run."""
+@pytest.mark.slow
+def test_a_report_that_cannot_be_written_fails_the_run(repository: pytest.Pytester) -> None:
+    """A report that cannot be written fails the run with a line."""
     (repository.path / "out").write_text("a file", encoding="utf-8")
     done = repository.runpytest_subprocess("scenarios", "--cassette-report", "out")
     assert done.ret == pytest.ExitCode.USAGE_ERROR

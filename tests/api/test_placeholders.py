@@ -1,4 +1,4 @@
-"""Replays without keys: each SDK is given a placeholder, for as long as a block lasts."""
+"""Replays without API keys: each SDK gets a placeholder while a block replays."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from harness.providers import NO_KEY
 from harness.providers.dashscope.sandbox import KEY as DASHSCOPE_KEY
 from harness.providers.zhipu.sandbox import KEY as ZHIPUAI_KEY
 
-README = (Path(__file__).parents[1] / "README.md").read_text(encoding="utf-8")
+README = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
 (ZHIPUAI,) = re.findall(r"Save this as `test_mine.py`:\n\n```python\n(.*?)```", README, re.DOTALL)
 
 DASHSCOPE = """
@@ -53,12 +53,12 @@ def test_capital(client):
 
 
 def without_keys() -> dict[str, str]:
-    """This process's environment, without the keys of any SDK."""
+    """Return the environment without the keys of all SDKs."""
     return {name: value for name, value in os.environ.items() if name not in VARIABLES}
 
 
 def isolated() -> list[str]:
-    """The beginning of a command line that runs something without any network."""
+    """Return the start of a command line that runs a program without a network."""
     command = ["unshare", "-rn"]
     if not shutil.which("unshare"):
         return []
@@ -79,6 +79,7 @@ def run(folder: Path, variables: Mapping[str, str], *options: str, before: list[
     return done.stdout + done.stderr
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("test", "key", "address", "path"),
     [
@@ -91,7 +92,7 @@ def run(folder: Path, variables: Mapping[str, str], *options: str, before: list[
 def test_a_marked_test_is_replayed_without_a_key(
     test: str, key: tuple[str, str], address: str, path: str, sandbox: str, tmp_path: Path
 ) -> None:
-    """Recorded with a key; replayed without one and without a network, but not recorded so."""
+    """A recorded test is replayed without a key and a network, but cannot be recorded so."""
     (tmp_path / "test_mine.py").write_text(test, encoding="utf-8")
     (tmp_path / "pytest.ini").write_text("[pytest]\n", encoding="utf-8")
     there = {address: sandbox + path}
@@ -106,7 +107,7 @@ def test_a_marked_test_is_replayed_without_a_key(
 
 @pytest.fixture
 def no_keys(monkeypatch: pytest.MonkeyPatch) -> None:
-    """No SDK has a key; one variable is there, but empty."""
+    """Remove all keys; one variable is set but empty."""
     for name in VARIABLES:
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("OPENAI_API_KEY", "")
@@ -120,9 +121,9 @@ def dashscope_key() -> object:
 
 @pytest.mark.usefixtures("no_keys")
 def test_the_environment_is_restored(tmp_path: Path) -> None:
-    """After blocks within each other too; a key that was set within stays."""
+    """The environment is restored after nested blocks; a key that was set inside stays."""
     before = dict(os.environ)
-    replayed = use_cassette(Path(__file__).parents[1] / CASSETTE, allow_unused=True)
+    replayed = use_cassette(Path(__file__).parents[2] / CASSETTE, allow_unused=True)
     with replayed, placeholder_keys():
         assert {os.environ[name] for name in VARIABLES} == {NO_KEY}
         assert dashscope.api_key == NO_KEY
@@ -138,10 +139,10 @@ CASSETTE = "cassettes/slogan/zhipuai-glm-4.yaml"
 
 @pytest.mark.parametrize("record", ["missing", "all"])
 @pytest.mark.usefixtures("no_keys")
-def test_no_placeholder_is_set_while_something_may_be_recorded(
+def test_no_placeholder_is_set_while_requests_may_be_sent(
     record: RecordMode, tmp_path: Path
 ) -> None:
-    """Not even within a block that replays, which has its placeholders again afterwards."""
+    """In a block that may record there is no placeholder, even inside of one that replays."""
     before = dict(os.environ)
     with placeholder_keys():
         with use_cassette(tmp_path / "a.yaml", record=record):
@@ -149,8 +150,8 @@ def test_no_placeholder_is_set_while_something_may_be_recorded(
         assert os.environ["ZHIPUAI_API_KEY"] == dashscope.api_key == NO_KEY
 
 
-def test_a_key_that_is_set_is_left_alone(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The SDK's own variable and dashscope's setting."""
+def test_a_key_that_is_set_is_not_changed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A key in an SDK's variable or in dashscope's setting is not changed."""
     monkeypatch.setenv("DASHSCOPE_API_KEY", "sk-mine")
     monkeypatch.setattr(dashscope, "api_key", "sk-other")
     with placeholder_keys():

@@ -1,4 +1,4 @@
-"""Recording: every exchange is heard as it passes, and the caller notices nothing."""
+"""The recorder: every exchange is captured as it passes, and the caller notices nothing."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from .clients import (
     CLIENTS,
     STREAMING,
     Client,
-    Got,
+    Received,
     by_httpx,
     by_requests,
     by_requests_in_small_pieces,
@@ -36,17 +36,17 @@ from .server import PIECES, STREAM, Server
 KEY = "sk-12345678"
 
 
-def nothing() -> None:
-    """What a caller does who does not care."""
+def ignore_piece() -> None:
+    """Do nothing."""
 
 
 def record(
     client: Client, url: str, method: str = "GET", body: bytes | str | None = None
-) -> tuple[Got, tuple[Exchange, ...]]:
-    """What the caller got, and what is on the tape."""
+) -> tuple[Received, tuple[Exchange, ...]]:
+    """Return what the caller received, and the recorded exchange."""
     tape = Recorder(Redactor((KEY,)))
     with use_tape(tape):
-        got = client(method, url, body, nothing)
+        got = client(method, url, body, ignore_piece)
     return got, tape.exchanges()
 
 
@@ -56,11 +56,11 @@ def replay(
     url: str,
     method: str = "GET",
     body: bytes | str | None = None,
-) -> Got:
-    """What the caller gets from the tape, by way of a file."""
+) -> Received:
+    """Return what the caller receives from a replay, through the text of a cassette."""
     tape = Player(loads(dumps(Cassette(exchanges))))
     with use_tape(tape):
-        got = client(method, url, body, nothing)
+        got = client(method, url, body, ignore_piece)
     assert tape.unused() == ()
     return got
 
@@ -85,10 +85,10 @@ WAYS = [
 
 @pytest.mark.parametrize("client", CLIENTS)
 @pytest.mark.parametrize(("method", "path", "body"), WAYS)
-def test_a_replay_gives_what_was_recorded(
+def test_a_replay_returns_what_was_recorded(
     server: Server, client: Client, method: str, path: str, body: bytes | str | None
 ) -> None:
-    """Status, reason, bytes, pieces, and every header that is kept; to every client."""
+    """A replay returns status, reason, bytes, pieces and kept headers to every client."""
     url = server.base + path
     got, exchanges = record(client, url, method, body)
     server.shutdown()
@@ -104,8 +104,8 @@ def test_a_replay_gives_what_was_recorded(
 
 
 @pytest.mark.parametrize("client", CLIENTS)
-def test_an_exchange_is_recorded_as_it_travelled(server: Server, client: Client) -> None:
-    """Method, address, body; status, reason, headers without cookies, body."""
+def test_an_exchange_is_recorded_as_it_was_sent(server: Server, client: Client) -> None:
+    """Method, address, status, reason, headers without cookies and bodies are recorded."""
     _, (exchange,) = record(client, f"{server.base}/echo?a=1&b=http://x/", "POST", '{"你":"好"}')
     assert server.asked == [("POST", "/echo?a=1&b=http://x/", '{"你":"好"}'.encode())]
     assert exchange.request.method == "POST"
@@ -121,7 +121,7 @@ def test_an_exchange_is_recorded_as_it_travelled(server: Server, client: Client)
 
 @pytest.mark.parametrize("client", [*STREAMING, by_requests_in_small_pieces])
 def test_chunks_are_those_of_the_network(server: Server, client: Client) -> None:
-    """However small the pieces are in which the caller takes them."""
+    """Recorded chunks are those of the network, however small the caller's reads are."""
     got, (exchange,) = record(client, f"{server.base}/stream")
     assert got.body == STREAM
     assert exchange.response.body == STREAM
@@ -129,8 +129,8 @@ def test_chunks_are_those_of_the_network(server: Server, client: Client) -> None
 
 
 @pytest.mark.parametrize("client", CLIENTS)
-def test_compressed_answers_are_kept_for_readers(server: Server, client: Client) -> None:
-    """Decoded, without chunk sizes and the header that says otherwise."""
+def test_compressed_responses_are_recorded_decoded(server: Server, client: Client) -> None:
+    """Compressed responses are recorded decoded, without chunk sizes and coding header."""
     for path in ("/gzip", "/gzip-stream"):
         got, (exchange,) = record(client, server.base + path)
         assert got.body == STREAM
@@ -141,7 +141,7 @@ def test_compressed_answers_are_kept_for_readers(server: Server, client: Client)
 
 @pytest.mark.parametrize("client", STREAMING)
 def test_streams_pass_through_live(server: Server, client: Client) -> None:
-    """The first piece reaches the caller before the server has sent the second."""
+    """The first piece reaches the caller before the server sends the second."""
     tape = Recorder(Redactor())
     with use_tape(tape):
         got = client("GET", f"{server.base}/waiting", None, server.go.set)
@@ -154,7 +154,7 @@ def test_streams_pass_through_live(server: Server, client: Client) -> None:
 
 
 def test_lines_pass_through_live(server: Server) -> None:
-    """As DashScope's SDK reads them."""
+    """Lines reach the caller as DashScope's SDK reads them, before the next one is sent."""
     tape = Recorder(Redactor())
     with use_tape(tape), requests.get(f"{server.base}/waiting", stream=True, timeout=9) as answer:
         lines = answer.iter_lines()
@@ -165,7 +165,7 @@ def test_lines_pass_through_live(server: Server) -> None:
 
 
 def test_times_are_those_of_the_network(server: Server) -> None:
-    """The first byte comes early, the last one late."""
+    """The first byte is recorded as early, the last one as late."""
     tape = Recorder(Redactor())
 
     def dawdle() -> None:
@@ -191,10 +191,10 @@ READS: list[Callable[[urllib3.BaseHTTPResponse], bytes]] = [
 
 
 @pytest.mark.parametrize("read", READS)
-def test_every_way_to_read_urllib3s_body_is_heard(
+def test_every_way_to_read_urllib3s_body_is_captured(
     server: Server, read: Callable[[urllib3.BaseHTTPResponse], bytes]
 ) -> None:
-    """Whole, in pieces, as a file, by chunks: nothing passes unheard, and nothing twice."""
+    """In every way to read a body with urllib3, each byte is captured once."""
     tape = Recorder(Redactor())
     with use_tape(tape), urllib3.PoolManager() as pool:
         answer = pool.request("GET", f"{server.base}/stream", preload_content=False)
@@ -205,8 +205,8 @@ def test_every_way_to_read_urllib3s_body_is_heard(
         assert read(pool.request("GET", f"{server.base}/stream", preload_content=False)) == STREAM
 
 
-def test_a_stream_given_up_is_heard_although_nobody_closes_the_answer(server: Server) -> None:
-    """The end of the stream is enough."""
+def test_a_stream_that_is_not_closed_is_captured(server: Server) -> None:
+    """A stream that the caller abandons without closing the response is captured."""
     tape = Recorder(Redactor())
     with use_tape(tape), urllib3.PoolManager() as pool:
         answer = pool.request("GET", f"{server.base}/json", preload_content=False)
@@ -217,8 +217,8 @@ def test_a_stream_given_up_is_heard_although_nobody_closes_the_answer(server: Se
         answer.close()
 
 
-def test_an_answer_drained_unread_is_heard(server: Server) -> None:
-    """As urllib3 does with redirects."""
+def test_a_drained_response_is_captured(server: Server) -> None:
+    """A response that urllib3 drains, as for redirects, is captured."""
     tape = Recorder(Redactor())
     with use_tape(tape), urllib3.PoolManager() as pool:
         answer = pool.request("GET", f"{server.base}/json", preload_content=False)
@@ -231,8 +231,8 @@ def test_an_answer_drained_unread_is_heard(server: Server) -> None:
 
 
 @pytest.mark.parametrize("library", ["requests", "httpx", "urllib3"])
-def test_redirects_are_followed_on_the_tape(server: Server, library: str) -> None:
-    """Both answers are recorded, and a replay goes the same way."""
+def test_redirects_are_recorded_and_replayed(server: Server, library: str) -> None:
+    """Both responses of a redirect are recorded, and a replay follows it."""
 
     def ask() -> bytes:
         url = f"{server.base}/redirect"
@@ -257,8 +257,8 @@ def test_redirects_are_followed_on_the_tape(server: Server, library: str) -> Non
 # --------------------------------------------------------------------------- what goes wrong
 
 
-def test_a_stream_given_up_is_kept_as_far_as_it_came(server: Server) -> None:
-    """By httpx, requests and urllib3; replayed, it is as long as that."""
+def test_an_abandoned_stream_is_recorded_as_far_as_it_came(server: Server) -> None:
+    """A stream that the caller abandons is recorded and replayed as far as it came."""
     tape = Recorder(Redactor())
     with use_tape(tape):
         with httpx.stream("GET", f"{server.base}/waiting") as answer:
@@ -274,8 +274,8 @@ def test_a_stream_given_up_is_kept_as_far_as_it_came(server: Server) -> None:
     assert [e.chunks for e in tape.exchanges()] == [(6,)] * 3
 
 
-def test_a_body_read_in_part_and_closed_is_kept_as_far_as_it_came(server: Server) -> None:
-    """Read as a file, and then no further; closed, or given back unread."""
+def test_a_body_that_is_read_in_part_is_recorded_as_far_as_it_came(server: Server) -> None:
+    """A body that is read in part and then closed or released is recorded that far."""
     tape = Recorder(Redactor())
     with use_tape(tape), urllib3.PoolManager() as pool:
         for end in ("close", "release_conn"):
@@ -287,8 +287,8 @@ def test_a_body_read_in_part_and_closed_is_kept_as_far_as_it_came(server: Server
     assert len(tape.exchanges()) == 2
 
 
-def test_an_asynchronous_stream_given_up_is_kept(server: Server) -> None:
-    """Also where its task is cancelled."""
+def test_an_abandoned_asynchronous_stream_is_recorded(server: Server) -> None:
+    """An asynchronous stream that is abandoned, or whose task is cancelled, is recorded."""
 
     async def ask() -> None:
         async with httpx.AsyncClient() as client:
@@ -310,36 +310,34 @@ async def _read(client: httpx.AsyncClient, url: str) -> None:
 
 @pytest.mark.parametrize("path", ["/breaks", "/short"])
 @pytest.mark.parametrize("client", CLIENTS)
-def test_a_connection_that_breaks_is_the_callers_error(
-    server: Server, client: Client, path: str
-) -> None:
-    """The library's own error; half an answer is none, and is not kept."""
+def test_a_broken_connection_is_not_recorded(server: Server, client: Client, path: str) -> None:
+    """A broken connection raises the library's own error, and is not recorded."""
     tape = Recorder(Redactor())
     broken = (httpx.RemoteProtocolError, requests.ConnectionError, urllib3.exceptions.HTTPError)
     chunked = requests.exceptions.ChunkedEncodingError
     others = (httpx2.RemoteProtocolError, chunked, aiohttp.ClientPayloadError)
     with use_tape(tape):
         with pytest.raises((*broken, *others)):
-            client("GET", server.base + path, None, nothing)
-        client("GET", f"{server.base}/json", None, nothing)
+            client("GET", server.base + path, None, ignore_piece)
+        client("GET", f"{server.base}/json", None, ignore_piece)
     assert [e.request.uri for e in tape.exchanges()] == [f"{server.base}/json"]
 
 
 @pytest.mark.parametrize("client", CLIENTS)
-def test_nobody_at_the_address_is_the_callers_error(client: Client) -> None:
-    """Nothing is recorded of it."""
+def test_a_refused_connection_is_not_recorded(client: Client) -> None:
+    """A refused connection raises the library's own error, and is not recorded."""
     tape = Recorder(Redactor())
     refused = (httpx.ConnectError, requests.ConnectionError, urllib3.exceptions.HTTPError)
     with (
         use_tape(tape),
         pytest.raises((*refused, httpx2.ConnectError, aiohttp.ClientConnectorError)),
     ):
-        client("GET", "http://127.0.0.1:9/", None, nothing)
+        client("GET", "http://127.0.0.1:9/", None, ignore_piece)
     assert tape.exchanges() == ()
 
 
 def test_urllib3s_own_retries_work(server: Server) -> None:
-    """It calls itself, with arguments by position; one exchange is heard, the one answered."""
+    """urllib3's own retries work, and only the answered attempt is recorded."""
     tape = Recorder(Redactor())
     with use_tape(tape), urllib3.PoolManager() as pool:
         answer = pool.request("GET", f"{server.base}/flaky", retries=urllib3.Retry(2))
@@ -348,8 +346,8 @@ def test_urllib3s_own_retries_work(server: Server) -> None:
     assert [e.response.status for e in tape.exchanges()] == [200]
 
 
-def test_urllib3s_arguments_may_stand_by_position(server: Server) -> None:
-    """As its documentation allows; the pool's headers are sent, and recorded."""
+def test_urllib3_takes_positional_arguments(server: Server) -> None:
+    """urllib3 takes positional arguments, and the pool's headers are sent and recorded."""
     tape = Recorder(Redactor())
     host, port = server.base.removeprefix("http://").split(":")
     pool = urllib3.HTTPConnectionPool(host, int(port), headers={"accept": "a/b"})
@@ -361,21 +359,21 @@ def test_urllib3s_arguments_may_stand_by_position(server: Server) -> None:
 
 
 @pytest.mark.parametrize("path", ["/odd-coding", "/broken-gzip"])
-def test_a_body_nobody_can_decode_is_not_written(server: Server, path: str) -> None:
-    """It cannot be looked through for secrets; the caller's own error comes first."""
+def test_a_body_that_cannot_be_decoded_is_not_recorded(server: Server, path: str) -> None:
+    """A body that cannot be decoded, and so not scanned for secrets, is not recorded."""
     tape = Recorder(Redactor())
     with use_tape(tape):
         if path == "/odd-coding":
-            assert by_httpx("GET", server.base + path, None, nothing).body == b"?"
+            assert by_httpx("GET", server.base + path, None, ignore_piece).body == b"?"
         else:
             with pytest.raises(httpx.DecodingError):
-                by_httpx("GET", server.base + path, None, nothing)
+                by_httpx("GET", server.base + path, None, ignore_piece)
     with pytest.raises(SecretNotRedacted, match="could not be undone"):
         tape.exchanges()
 
 
-def test_an_answer_urllib3_left_compressed_is_decoded_on_the_tape(server: Server) -> None:
-    """The caller wanted it so; who reads a cassette does not."""
+def test_a_response_read_compressed_is_recorded_decoded(server: Server) -> None:
+    """A response that the caller reads compressed is recorded decoded."""
     tape = Recorder(Redactor())
     with use_tape(tape), urllib3.PoolManager() as pool:
         answer = pool.request("GET", f"{server.base}/gzip", decode_content=False)
@@ -400,10 +398,10 @@ BODIES: list[tuple[Callable[[], Any], bytes]] = [
     ],
     ids=["requests", "urllib3"],
 )
-def test_a_body_that_can_be_read_once_is_sent_kept_and_played(
+def test_a_request_body_that_can_be_read_once_is_recorded(
     server: Server, post: Callable[[str, Any], bytes], body: Callable[[], Any], sent: bytes
 ) -> None:
-    """Files, from where they stand, and generators."""
+    """Request bodies from files and generators are sent, recorded and replayed."""
     tape = Recorder(Redactor())
     with use_tape(tape):
         post(f"{server.base}/echo", body())
@@ -412,16 +410,16 @@ def test_a_body_that_can_be_read_once_is_sent_kept_and_played(
         assert post(f"{server.base}/echo", body()) == sent
 
 
-def test_a_body_of_no_known_kind_is_refused(server: Server) -> None:
-    """What was sent could not be kept."""
+def test_a_request_body_of_unknown_type_is_an_error(server: Server) -> None:
+    """A request body of an unknown type raises RecordingFailed."""
     with use_tape(Recorder(Redactor())), pytest.raises(RecordingFailed) as caught:
         urllib3.PoolManager().urlopen("POST", f"{server.base}/echo?k=v", body={"a": 1})
     assert str(caught.value) == f"POST {server.base}/echo: cannot record a body of dict"
 
 
 @pytest.mark.parametrize("client", CLIENTS)
-def test_secrets_are_taken_out_and_the_caller_has_them(server: Server, client: Client) -> None:
-    """What the tape keeps is clean; what the caller gets is what was sent."""
+def test_secrets_are_removed_from_the_tape_only(server: Server, client: Client) -> None:
+    """Secrets are removed from what is recorded, not from what the caller receives."""
     got, exchanges = record(client, f"{server.base}/key?k={KEY}", "POST", KEY)
     assert got.body == f'{{"key":"{KEY}"}}'.encode()
     (exchange,) = exchanges
@@ -436,21 +434,21 @@ def test_secrets_are_taken_out_and_the_caller_has_them(server: Server, client: C
 
 
 def test_exchanges_know_their_turn(server: Server) -> None:
-    """Those that began in it, in the order they were asked."""
+    """A turn holds the exchanges that began in it, in the order of their requests."""
     tape = Recorder(Redactor())
     with use_tape(tape):
         with tape.turn(1) as first:
-            by_httpx("GET", f"{server.base}/json", None, nothing)
+            by_httpx("GET", f"{server.base}/json", None, ignore_piece)
         with tape.turn(2) as second:
-            by_requests("GET", f"{server.base}/json", None, nothing)
-            by_urllib3_stream("GET", f"{server.base}/nothing", None, nothing)
-        by_httpx("GET", f"{server.base}/empty", None, nothing)
+            by_requests("GET", f"{server.base}/json", None, ignore_piece)
+            by_urllib3_stream("GET", f"{server.base}/nothing", None, ignore_piece)
+        by_httpx("GET", f"{server.base}/empty", None, ignore_piece)
     assert [e.turn for e in tape.exchanges()] == [1, 2, 2, None]
     assert (*first, *second) == tape.exchanges()[:3]
 
 
-def test_exchanges_stand_in_the_order_they_were_asked(server: Server) -> None:
-    """Not in the order they ended."""
+def test_exchanges_are_in_the_order_of_their_requests(server: Server) -> None:
+    """Exchanges are in the order of their requests, not of their ends."""
     tape = Recorder(Redactor())
     with use_tape(tape), httpx.stream("GET", f"{server.base}/stream") as answer:
         httpx.get(f"{server.base}/json")
@@ -458,22 +456,22 @@ def test_exchanges_stand_in_the_order_they_were_asked(server: Server) -> None:
     assert [e.request.uri.rpartition("/")[2] for e in tape.exchanges()] == ["stream", "json"]
 
 
-def test_a_recorder_really_waits() -> None:
-    """There is somebody to wait for."""
+def test_a_recorder_sleeps_in_real_time() -> None:
+    """`Recorder.sleep` takes real time."""
     began = time.perf_counter()
     Recorder(Redactor()).sleep(0.02)
     assert time.perf_counter() - began >= 0.02
 
 
-def test_a_player_does_not_wait() -> None:
-    """What was waited for has happened."""
+def test_a_player_sleeps_in_simulated_time() -> None:
+    """`Player.sleep` takes no real time."""
     began = time.perf_counter()
     Player(Cassette(())).sleep(60)
     assert time.perf_counter() - began < 1
 
 
-def test_headers_of_any_letters_are_replayed() -> None:
-    """Another tool's cassette may hold what no header should."""
+def test_headers_with_any_characters_are_replayed() -> None:
+    """Headers with characters that HTTP does not allow are replayed."""
     response = Response(200, "好的", (("x-log-id", "你好é"),), b"x")
     exchange = Exchange(Request("GET", "http://a/b"), response)
     for client in CLIENTS:
