@@ -9,19 +9,27 @@ import typer
 
 def sandbox(
     port: Annotated[
-        int | None, typer.Option("--port", help="Listen here; 8765 or a free port, if not said.")
+        int | None,
+        typer.Option("--port", help="Listen on this port; by default 8765 or a free one."),
     ] = None,
     latency: Annotated[
-        float, typer.Option("--latency", min=0, help="Seconds before each answer.")
+        float, typer.Option("--latency", min=0, help="Seconds before each response.")
     ] = 0.0,
     gap: Annotated[
-        float, typer.Option("--chunk-gap", min=0, help="Seconds between a stream's chunks, about.")
+        float,
+        typer.Option("--chunk-gap", min=0, help="Mean seconds between the events of a stream."),
     ] = 0.001,
     pending: Annotated[
-        int, typer.Option("--pending-polls", min=0, help="Polls a task answers with PENDING.")
+        int,
+        typer.Option(
+            "--pending-polls", min=0, help="How many polls of a task are answered with PENDING."
+        ),
     ] = 1,
     running: Annotated[
-        int, typer.Option("--running-polls", min=0, help="Polls a task answers with RUNNING.")
+        int,
+        typer.Option(
+            "--running-polls", min=0, help="How many polls of a task are answered with RUNNING."
+        ),
     ] = 1,
     throttle: Annotated[
         int, typer.Option("--throttle-every", min=0, help="Refuse each N-th request with 429.")
@@ -47,9 +55,9 @@ def sandbox(
         from harness.providers import PROVIDERS
 
         typer.echo("The sandbox is running. It is not the real service. Ctrl-C stops it.\n")
-        for name, speaker in PROVIDER_SERVERS.items():
+        for name, server in PROVIDER_SERVERS.items():
             provider = PROVIDERS[name]
-            typer.echo(f"export {provider.address_variable}={base}{speaker.prefix}")
-            typer.echo(f"export {provider.key_variable}={speaker.key}")
+            typer.echo(f"export {provider.address_variable}={base}{server.prefix}")
+            typer.echo(f"export {provider.key_variable}={server.key}")
 
     run_forever(options, PROVIDER_SERVERS, announce)
