@@ -1,4 +1,4 @@
-"""One sandbox for all tests; on a socket, as its users meet it."""
+"""One running sandbox for all tests of this folder."""
 
 from __future__ import annotations
 
@@ -15,25 +15,25 @@ from .client import Dash, Zhipu
 
 @pytest.fixture(scope="session")
 def base() -> Iterator[str]:
-    """The address of a running sandbox."""
+    """Run a sandbox and yield its address."""
     with serve(Options(port=0, chunk_gap=0.0002), PROVIDER_SERVERS) as address:
         yield address
 
 
 @pytest.fixture(scope="session")
 def http(base: str) -> Iterator[httpx.Client]:
-    """A client of that sandbox."""
+    """Yield an HTTP client of that sandbox."""
     with httpx.Client(base_url=base, trust_env=False) as client:
         yield client
 
 
 @pytest.fixture
 def zhipu(http: httpx.Client) -> Zhipu:
-    """Somebody who speaks Zhipu's language."""
+    """Return a client for Zhipu's API."""
     return Zhipu(http)
 
 
 @pytest.fixture
 def dash(http: httpx.Client) -> Dash:
-    """Somebody who speaks DashScope's language."""
+    """Return a client for DashScope's API."""
     return Dash(http)

@@ -75,8 +75,8 @@ def test_json_follows_the_schema_in_the_request(zhipu: Zhipu) -> None:
         "required": ["city", "n"],
     }
     wanted = {"type": "json_schema", "json_schema": {"name": "city", "schema": schema}}
-    said = zhipu.says("上海怎么样？", response_format=wanted)
-    assert json.loads(said) == {"city": "上海", "n": 1}
+    text = zhipu.says("上海怎么样？", response_format=wanted)
+    assert json.loads(text) == {"city": "上海", "n": 1}
 
 
 def test_max_tokens_cuts_the_text_off(zhipu: Zhipu, dash: Dash) -> None:
@@ -120,8 +120,8 @@ def test_a_tool_that_fits_is_called(zhipu: Zhipu, question: str, city: str) -> N
 
 def test_a_tool_that_does_not_fit_is_not_called(zhipu: Zhipu) -> None:
     """A greeting calls no tool, and neither does a choice of none."""
-    for asked, choice in (("你好", "auto"), ("北京天气？", "none")):
-        answer = zhipu.chat([user(asked)], tools=[WEATHER], tool_choice=choice).json()
+    for question, choice in (("你好", "auto"), ("北京天气？", "none")):
+        answer = zhipu.chat([user(question)], tools=[WEATHER], tool_choice=choice).json()
         assert answer["choices"][0]["finish_reason"] == "stop"
 
 
@@ -134,18 +134,18 @@ def test_a_follow_up_calls_the_tool_again(zhipu: Zhipu) -> None:
 
 def test_two_cities_make_two_calls(zhipu: Zhipu) -> None:
     """Calls are made in parallel; each has its own id."""
-    asked = [user("北京和上海天气怎么样？")]
-    calls = zhipu.chat(asked, tools=[WEATHER]).json()["choices"][0]["message"]["tool_calls"]
+    messages = [user("北京和上海天气怎么样？")]
+    calls = zhipu.chat(messages, tools=[WEATHER]).json()["choices"][0]["message"]["tool_calls"]
     assert [call["index"] for call in calls] == [0, 1]
     assert len({call["id"] for call in calls}) == 2
 
 
 def test_a_tool_result_is_quoted(zhipu: Zhipu) -> None:
     """The reply after a tool message has the values of the result."""
-    asked = user("北京天气怎么样？")
-    called = zhipu.chat([asked], tools=[WEATHER]).json()["choices"][0]["message"]
+    question = user("北京天气怎么样？")
+    called = zhipu.chat([question], tools=[WEATHER]).json()["choices"][0]["message"]
     id = called["tool_calls"][0]["id"]
-    told = {"role": "tool", "tool_call_id": id, "content": '{"temperature": 23, "sky": "多云"}'}
-    answer = zhipu.chat([asked, called, told], tools=[WEATHER]).json()["choices"][0]
+    result = {"role": "tool", "tool_call_id": id, "content": '{"temperature": 23, "sky": "多云"}'}
+    answer = zhipu.chat([question, called, result], tools=[WEATHER]).json()["choices"][0]
     assert answer["finish_reason"] == "stop"
     assert all(word in answer["message"]["content"] for word in ("北京", "23", "多云"))

@@ -1,4 +1,4 @@
-"""Bytes from a real socket, just as they are written down."""
+"""The scripted server sends its scripts byte by byte."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ ANSWER = Response(
 )
 
 
-def test_a_recorded_answer_is_sent_in_its_own_pieces() -> None:
-    """Boundaries may fall inside a character; a length that no longer fits is left out."""
+def test_a_recorded_response_is_sent_in_its_chunks() -> None:
+    """Chunks may end inside a character; Content-Length is omitted."""
     sizes = (1, 3, 4)
     with (
         serve_scripts(lambda head, body: response_script(ANSWER, sizes)) as address,
@@ -30,25 +30,25 @@ def test_a_recorded_answer_is_sent_in_its_own_pieces() -> None:
 
 
 @pytest.mark.parametrize("chunked", [False, True])
-def test_the_request_is_read_whole(chunked: bool) -> None:
-    """By its length, and in chunks."""
-    asked: list[tuple[bytes, bytes]] = []
+def test_the_whole_request_is_read(chunked: bool) -> None:
+    """Its body may have a length or be chunked."""
+    requests: list[tuple[bytes, bytes]] = []
 
     def respond(head: bytes, body: bytes) -> Script:
-        asked.append((head, body))
+        requests.append((head, body))
         return response_script(ANSWER)
 
     body = "问".encode() * 50_000
     content = iter([body[:70_000], body[70_000:]]) if chunked else body
     with serve_scripts(respond) as address:
         httpx.post(f"{address}/a?b=1", content=content, trust_env=False)
-    ((head, heard),) = asked
+    ((head, received),) = requests
     assert head.startswith(b"POST /a?b=1 HTTP/1.1\r\n")
-    assert heard == body
+    assert received == body
 
 
-def test_a_reset_is_one() -> None:
-    """The client sees its connection broken, not ended."""
+def test_a_reset_breaks_the_connection() -> None:
+    """The client gets a read error."""
     head = b"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nhalf"
     with (
         serve_scripts(lambda _, __: [head, Pause(0.05), Reset()]) as address,
@@ -57,15 +57,15 @@ def test_a_reset_is_one() -> None:
         httpx.get(address, trust_env=False)
 
 
-def test_a_close_too_early_is_one() -> None:
-    """Without a reset the connection just ends."""
+def test_a_script_may_end_too_early() -> None:
+    """Without a reset the connection is closed normally."""
     head = b"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nhalf"
     with serve_scripts(lambda _, __: [head]) as address, pytest.raises(httpx.RemoteProtocolError):
         httpx.get(address, trust_env=False)
 
 
-def test_a_pause_ends_with_the_server_and_nothing_is_left() -> None:
-    """Nobody waits an hour for a script that does."""
+def test_a_pause_ends_with_the_server() -> None:
+    """Stopping the server does not wait, and leaves no thread."""
     before = threading.active_count()
     began = time.perf_counter()
     with serve_scripts(lambda _, __: [Pause(3600)]) as address, pytest.raises(httpx.ReadTimeout):

@@ -1,4 +1,4 @@
-"""The official SDKs talk to the sandbox as they talk to the real services."""
+"""The official SDKs work with the sandbox as with the real services."""
 
 from __future__ import annotations
 
@@ -22,12 +22,16 @@ from .client import WEATHER, user
 
 GENERATION: Any = dashscope.Generation
 IMAGES: Any = dashscope.ImageSynthesis
-ASKED = [user("你好，我叫小明"), {"role": "assistant", "content": "您好！"}, user("我叫什么名字？")]
+MESSAGES = [
+    user("你好，我叫小明"),
+    {"role": "assistant", "content": "您好！"},
+    user("我叫什么名字？"),
+]
 
 
 @pytest.fixture
 def client(base: str) -> Iterator[Any]:
-    """Zhipu's SDK, which sends a signed token."""
+    """Yield a client of Zhipu's SDK that sends a signed token."""
     with zhipuai.ZhipuAI(
         api_key=ZHIPUAI_KEY,
         base_url=f"{base}/api/paas/v4",
@@ -38,43 +42,46 @@ def client(base: str) -> Iterator[Any]:
 
 
 @pytest.fixture
-def dashed(base: str) -> Iterator[dict[str, str]]:
-    """What a call of DashScope's SDK needs to reach the sandbox."""
+def arguments(base: str) -> Iterator[dict[str, str]]:
+    """Yield the arguments with which DashScope's SDK reaches the sandbox."""
     yield {"api_key": DASHSCOPE_KEY, "base_address": f"{base}/api/v1"}
     close_shared_sync_session()
 
 
 def test_zhipuai_chats(client: Any) -> None:
-    """At once and as a stream: the same text."""
-    whole = client.chat.completions.create(model="glm-4", messages=ASKED)
+    """A whole answer and a stream have the same text."""
+    whole = client.chat.completions.create(model="glm-4", messages=MESSAGES)
     assert whole.choices[0].message.content == "您叫小明。"
-    chunks = list(client.chat.completions.create(model="glm-4", messages=ASKED, stream=True))
+    chunks = list(client.chat.completions.create(model="glm-4", messages=MESSAGES, stream=True))
     assert "".join(chunk.choices[0].delta.content for chunk in chunks) == "您叫小明。"
     assert chunks[-1].usage.total_tokens == whole.usage.total_tokens
 
 
-def test_zhipuai_sends_a_raw_key_too(base: str) -> None:
-    """The SDK's own default."""
+def test_zhipuai_sends_the_key_itself(base: str) -> None:
+    """That is the default of the SDK."""
     address = f"{base}/api/paas/v4"
     with zhipuai.ZhipuAI(api_key=ZHIPUAI_KEY, base_url=address, max_retries=0) as client:
         answer = client.chat.completions.create(model="glm-4", messages=[user("你好")])
     assert answer.choices[0].finish_reason == "stop"
 
 
-def test_zhipuai_calls_a_tool_and_hears_the_result(client: Any) -> None:
-    """The round trip of tool calling."""
+def test_zhipuai_calls_a_tool_and_sends_the_result(client: Any) -> None:
+    """The reply quotes the result."""
     create = client.chat.completions.create
     first = create(model="glm-4", messages=[user("北京天气？")], tools=[WEATHER])
     message = first.choices[0].message
-    told = {"role": "tool", "tool_call_id": message.tool_calls[0].id, "content": '{"sky": "晴"}'}
-    asked = [user("北京天气？"), message.model_dump(), told]
-    assert "晴" in create(model="glm-4", messages=asked, tools=[WEATHER]).choices[0].message.content
+    call_id = message.tool_calls[0].id
+    result = {"role": "tool", "tool_call_id": call_id, "content": '{"sky": "晴"}'}
+    messages = [user("北京天气？"), message.model_dump(), result]
+    assert (
+        "晴" in create(model="glm-4", messages=messages, tools=[WEATHER]).choices[0].message.content
+    )
 
 
 def test_zhipuai_polls_a_task(client: Any) -> None:
-    """Until it is a success."""
-    asked = [user("讲一个童话")]
-    task = client.chat.asyncCompletions.create(model="glm-4", messages=asked)
+    """Polls end when the task has succeeded."""
+    question = [user("讲一个童话")]
+    task = client.chat.asyncCompletions.create(model="glm-4", messages=question)
     states = [task.task_status]
     while states[-1] == "PROCESSING":
         result = client.chat.asyncCompletions.retrieve_completion_result(id=task.id)
@@ -83,8 +90,8 @@ def test_zhipuai_polls_a_task(client: Any) -> None:
     assert "从前" in result.choices[0].message.content
 
 
-def test_zhipuai_draws(client: Any) -> None:
-    """A link to a real picture."""
+def test_zhipuai_creates_an_image(client: Any) -> None:
+    """The URL leads to an image of the requested size."""
     answer = client.images.generations(model="cogview-3", prompt="小猫", size="1024x1024")
     data = httpx.get(answer.data[0].url, trust_env=False).content
     with Image.open(io.BytesIO(data)) as picture:
@@ -98,14 +105,14 @@ def test_zhipuai_draws(client: Any) -> None:
         ("glm-4", "触发限流", zhipuai.APIReachLimitError),
     ],
 )
-def test_zhipuai_raises_what_is_refused(client: Any, model: str, text: str, kind: Any) -> None:
-    """With the SDK's own classes of errors."""
+def test_zhipuai_raises_refusals(client: Any, model: str, text: str, kind: Any) -> None:
+    """The error is of the SDK's own class."""
     with pytest.raises(kind):
         client.chat.completions.create(model=model, messages=[user(text)], stream=True)
 
 
 def test_zhipuai_raises_for_a_wrong_key(base: str) -> None:
-    """A well-formed key that nobody owns."""
+    """The key is well-formed but not valid."""
     wrong = f"{'0' * 32}.abcdefghijklmnop"
     address = f"{base}/api/paas/v4"
     refused = pytest.raises(zhipuai.APIAuthenticationError, match="令牌已过期或验证不正确")
@@ -113,45 +120,47 @@ def test_zhipuai_raises_for_a_wrong_key(base: str) -> None:
         client.chat.completions.create(model="glm-4", messages=[user("你好")])
 
 
-def test_dashscope_generates(dashed: dict[str, str]) -> None:
-    """A prompt, and messages in both formats."""
+def test_dashscope_generates(arguments: dict[str, str]) -> None:
+    """It works with a prompt, and with messages in both formats."""
     call = GENERATION.call
-    assert call("qwen-flash", prompt="你好", **dashed).output.text
-    text = call("qwen-flash", messages=ASKED, **dashed).output.text
-    answer = call("qwen-flash", messages=ASKED, result_format="message", **dashed)
+    assert call("qwen-flash", prompt="你好", **arguments).output.text
+    text = call("qwen-flash", messages=MESSAGES, **arguments).output.text
+    answer = call("qwen-flash", messages=MESSAGES, result_format="message", **arguments)
     assert text == answer.output.choices[0].message.content == "您叫小明。"
     assert answer.usage.input_tokens + answer.usage.output_tokens == answer.usage.total_tokens
 
 
 @pytest.mark.parametrize("incremental", [False, True])
-def test_dashscope_streams(dashed: dict[str, str], incremental: bool) -> None:
-    """Pieces, or whole texts so far."""
-    asked = {"messages": [user("讲一个童话")], "result_format": "message"}
-    whole = GENERATION.call("qwen-flash", **asked, **dashed)
+def test_dashscope_streams(arguments: dict[str, str], incremental: bool) -> None:
+    """Streams are incremental or cumulative."""
+    request = {"messages": [user("讲一个童话")], "result_format": "message"}
+    whole = GENERATION.call("qwen-flash", **request, **arguments)
     answers = GENERATION.call(
-        "qwen-flash", **asked, **dashed, stream=True, incremental_output=incremental
+        "qwen-flash", **request, **arguments, stream=True, incremental_output=incremental
     )
     texts = [answer.output.choices[0].message.content for answer in answers]
     joined = "".join(texts) if incremental else texts[-1]
     assert joined == whole.output.choices[0].message.content
 
 
-def test_dashscope_calls_a_tool(dashed: dict[str, str]) -> None:
-    """As the SDK shows it."""
-    asked = {"messages": [user("上海天气？")], "tools": [WEATHER], "result_format": "message"}
-    answer = GENERATION.call("qwen-flash", **asked, **dashed)
+def test_dashscope_calls_a_tool(arguments: dict[str, str]) -> None:
+    """The SDK returns the call with its arguments."""
+    request = {"messages": [user("上海天气？")], "tools": [WEATHER], "result_format": "message"}
+    answer = GENERATION.call("qwen-flash", **request, **arguments)
     call = answer.output.choices[0].message.tool_calls[0]
     assert call["function"]["arguments"].startswith('{"city": "上海"')
 
 
-def test_dashscope_draws(dashed: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> None:
-    """A task is ordered, then fetched until it is done; fetch takes no base_address."""
-    monkeypatch.setattr(dashscope, "base_http_api_url", dashed["base_address"])
+def test_dashscope_creates_images(
+    arguments: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A task is submitted and polled until it has succeeded; fetch takes no base_address."""
+    monkeypatch.setattr(dashscope, "base_http_api_url", arguments["base_address"])
     image, key = IMAGES, DASHSCOPE_KEY
-    order = image.async_call("wanx-v1", "小猫", n=1, size="1280*720", api_key=key)
-    states = [order.output.task_status]
+    submission = image.async_call("wanx-v1", "小猫", n=1, size="1280*720", api_key=key)
+    states = [submission.output.task_status]
     while states[-1] in ("PENDING", "RUNNING"):
-        task = image.fetch(order, api_key=key)
+        task = image.fetch(submission, api_key=key)
         states.append(task.output.task_status)
     assert states == ["PENDING", "PENDING", "RUNNING", "SUCCEEDED"]
     data = httpx.get(task.output.results[0].url, trust_env=False).content
@@ -168,17 +177,17 @@ def test_dashscope_draws(dashed: dict[str, str], monkeypatch: pytest.MonkeyPatch
         ({"prompt": "违禁内容"}, 400, "DataInspectionFailed"),
     ],
 )
-def test_dashscope_returns_what_is_refused(
-    dashed: dict[str, str], change: dict[str, str], status: int, code: str
+def test_dashscope_returns_refusals(
+    arguments: dict[str, str], change: dict[str, str], status: int, code: str
 ) -> None:
-    """Its errors are answers."""
-    asked = {"model": "qwen-flash", "prompt": "你好"} | dashed | change
-    answer = GENERATION.call(**asked)
+    """The SDK returns errors as responses."""
+    request = {"model": "qwen-flash", "prompt": "你好"} | arguments | change
+    answer = GENERATION.call(**request)
     assert (answer.status_code, answer.code) == (status, code)
 
 
-def test_zhipuai_retries_when_turned_away() -> None:
-    """Each second request is refused, and the SDK's own retry gets through."""
+def test_zhipuai_retries_when_throttled() -> None:
+    """Each second request is refused, and the SDK's retry succeeds."""
     with serve(Options(port=0, throttle_every=2), PROVIDER_SERVERS) as base:
         address = f"{base}/api/paas/v4"
         with zhipuai.ZhipuAI(api_key=ZHIPUAI_KEY, base_url=address, max_retries=1) as client:

@@ -1,4 +1,4 @@
-"""The server: where it listens, how it ends, what it says of itself, and that it survives."""
+"""The server: address, end, options, and robustness against any request."""
 
 from __future__ import annotations
 
@@ -24,27 +24,27 @@ from harness.sandbox.state import SandboxState
 from .client import Dash, Zhipu, sandbox, user
 
 
-def test_the_front_page_says_it_is_no_real_service(http: httpx.Client) -> None:
-    """Whoever opens it in a browser is told."""
+def test_the_front_page_says_that_it_is_a_sandbox(http: httpx.Client) -> None:
+    """It says so to users who open it in a browser."""
     assert "NOT the real service" in http.get("/").text
 
 
 @pytest.mark.parametrize(
     "path", ["/", "/files/none.png", "/api/v1/tasks/x", "/api/paas/v4/x", "/x"]
 )
-def test_every_answer_carries_the_mark(http: httpx.Client, path: str) -> None:
-    """Nobody can take a sandbox for the real service."""
+def test_every_response_has_the_mark(http: httpx.Client, path: str) -> None:
+    """The header x-sandbox tells it from the real service."""
     assert http.get(path).headers["x-sandbox"] == "harness"
 
 
 def test_it_listens_on_loopback_only() -> None:
-    """The address is 127.0.0.1 whatever the options."""
+    """The address is always 127.0.0.1."""
     with serve(Options(port=0), PROVIDER_SERVERS) as base:
         assert base.startswith("http://127.0.0.1:")
 
 
-def test_it_is_gone_afterwards() -> None:
-    """After the with block nobody answers."""
+def test_it_stops_after_the_block() -> None:
+    """After the `with` block connections are refused."""
     with serve(Options(port=0), PROVIDER_SERVERS) as base:
         httpx.get(base, trust_env=False)
     with pytest.raises(httpx.ConnectError):
@@ -52,7 +52,7 @@ def test_it_is_gone_afterwards() -> None:
 
 
 def test_run_forever_ends_quietly_when_interrupted() -> None:
-    """It tells its address, answers, and an interrupt is a normal end."""
+    """It announces its address and responds; an interrupt ends it without an error."""
     script = (
         "from harness.providers.servers import PROVIDER_SERVERS\n"
         "from harness.sandbox import Options, run_forever\n"
@@ -70,22 +70,22 @@ def test_run_forever_ends_quietly_when_interrupted() -> None:
     assert (process.returncode, complaints) == (0, b"")
 
 
-def test_a_taken_usual_port_is_no_obstacle() -> None:
-    """Without a wish for a port, any free one does."""
+def test_another_port_is_used_if_the_default_one_is_taken() -> None:
+    """Any free port is used unless one was requested."""
     with socket.socket() as taken:
         taken.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             taken.bind(("127.0.0.1", DEFAULT_PORT))
             taken.listen()
         except OSError:
-            pass  # somebody else has it: so much the better
+            pass  # another process has it, which is as good
         with serve(Options(), PROVIDER_SERVERS) as base:
             assert not base.endswith(f":{DEFAULT_PORT}")
             assert httpx.get(base, trust_env=False).status_code == 200
 
 
-def test_a_taken_port_that_was_asked_for_is_an_error() -> None:
-    """Who names a port wants that one."""
+def test_a_requested_port_that_is_taken_is_an_error() -> None:
+    """No other port is used in its place."""
     with serve(Options(port=0), PROVIDER_SERVERS) as base:
         port = int(base.rpartition(":")[2])
         with (
@@ -96,7 +96,7 @@ def test_a_taken_port_that_was_asked_for_is_an_error() -> None:
 
 
 def test_latency_comes_before_the_first_byte() -> None:
-    """An answer takes at least as long as the options say."""
+    """A response takes at least as long as the option says."""
     with sandbox(Options(port=0, latency=0.15)) as http:
         began = time.monotonic()
         Dash(http).generate("你好")
@@ -105,7 +105,7 @@ def test_latency_comes_before_the_first_byte() -> None:
 
 
 def test_keys_can_be_replaced() -> None:
-    """A key in the options is the only one accepted."""
+    """Only the key in the options is accepted."""
     with sandbox(Options(port=0, keys={"dashscope": "sk-mine"})) as http:
         assert Dash(http, key="sk-mine").generate("你好").status_code == 200
         assert Dash(http, key=DASHSCOPE_KEY).generate("你好").status_code == 401
@@ -133,8 +133,8 @@ def test_keys_can_be_replaced() -> None:
     ],
 )
 @pytest.mark.parametrize("path", ["chat", "generation", "images", "synthesis", "async"])
-def test_any_bytes_get_a_refusal(zhipu: Zhipu, dash: Dash, path: str, body: bytes) -> None:
-    """Whatever arrives, the answer is a refusal in the provider's form, never a crash."""
+def test_any_invalid_body_is_refused(zhipu: Zhipu, dash: Dash, path: str, body: bytes) -> None:
+    """The refusal is in the provider's form; nothing crashes."""
     paths: dict[str, tuple[Zhipu | Dash, str]] = {
         "chat": (zhipu, "/chat/completions"),
         "async": (zhipu, "/async/chat/completions"),
@@ -142,25 +142,25 @@ def test_any_bytes_get_a_refusal(zhipu: Zhipu, dash: Dash, path: str, body: byte
         "generation": (dash, "/services/aigc/text-generation/generation"),
         "synthesis": (dash, "/services/aigc/text2image/image-synthesis"),
     }
-    speaker, where = paths[path]
-    headers = speaker.headers | {"X-DashScope-Async": "enable"}
-    answer = speaker.http.post(speaker.prefix + where, content=body, headers=headers)
-    told = answer.json().get("error", answer.json())
+    client, route = paths[path]
+    headers = client.headers | {"X-DashScope-Async": "enable"}
+    answer = client.http.post(client.prefix + route, content=body, headers=headers)
+    error = answer.json().get("error", answer.json())
     assert answer.status_code == 400
-    assert isinstance(told["code"], str)
-    assert told["message"]
+    assert isinstance(error["code"], str)
+    assert error["message"]
 
 
 def test_a_body_over_10_mb_is_refused(dash: Dash) -> None:
-    """Size is bounded, even where all that is too much is white space."""
+    """The limit includes white space."""
     path = f"{dash.prefix}/services/aigc/text-generation/generation"
     content = b'{"model":"qwen-flash","input":{"prompt":"Hello!"}}' + b" " * 11_000_000
     answer = dash.http.post(path, content=content, headers=dash.headers)
     assert (answer.status_code, answer.json()["code"]) == (400, "InvalidParameter")
 
 
-def test_odd_but_valid_requests_are_answered(zhipu: Zhipu) -> None:
-    """Lone surrogates, huge numbers and deep schemas in a request do no harm."""
+def test_unusual_but_valid_requests_are_answered(zhipu: Zhipu) -> None:
+    """Lone surrogates, huge numbers and deep schemas are accepted."""
     deep: object = {"type": "string"}
     for _ in range(60):
         deep = {"type": "array", "items": deep}
@@ -180,15 +180,15 @@ def test_odd_but_valid_requests_are_answered(zhipu: Zhipu) -> None:
 
 @pytest.mark.parametrize("name", PROVIDER_SERVERS)
 def test_unknown_paths_and_methods_are_refused_in_json(http: httpx.Client, name: str) -> None:
-    """A wrong address is told apart from a crash."""
+    """The status is 4xx."""
     prefix = PROVIDER_SERVERS[name].prefix
     for answer in (http.get(f"{prefix}/nowhere"), http.post(f"{prefix}/nowhere", json={})):
         assert 400 <= answer.status_code < 500
         assert isinstance(answer.json(), dict)
 
 
-def test_each_event_travels_as_a_chunk_of_its_own() -> None:
-    """A stream really streams: its events arrive one after the other."""
+def test_each_event_is_sent_in_its_own_chunk() -> None:
+    """Events arrive one after the other, with gaps."""
     body = {"model": "glm-4", "messages": [user("你好")], "stream": True}
     with sandbox(Options(port=0, chunk_gap=0.02)) as http:
         path, headers = "/api/paas/v4/chat/completions", Zhipu(http).headers
@@ -199,31 +199,31 @@ def test_each_event_travels_as_a_chunk_of_its_own() -> None:
     assert arrived[-1][0] - arrived[0][0] > 0.01 * (len(arrived) - 2)
 
 
-def test_the_gaps_of_a_stream_are_uneven_and_always_the_same(
+def test_the_gaps_of_a_stream_vary_and_are_reproducible(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """From half to one and a half of what the options say, by the event that comes next."""
-    slept: list[float] = []
+    """They last 0.5 to 1.5 times the option, depending on the next event."""
+    pauses: list[float] = []
 
     async def sleep(seconds: float) -> None:
-        slept.append(seconds)
+        pauses.append(seconds)
 
-    async def heard() -> list[bytes]:
-        made = SandboxState(Options(chunk_gap=0.02))
-        return [event async for event in made.stream([b"%d" % n for n in range(9)])]
+    async def received() -> list[bytes]:
+        sandbox_state = SandboxState(Options(chunk_gap=0.02))
+        return [event async for event in sandbox_state.stream([b"%d" % n for n in range(9)])]
 
-    # In this one module: other sandboxes may be waiting in threads of this process.
+    # Only in this module: other sandboxes may sleep in threads of this process.
     monkeypatch.setattr(state, "asyncio", SimpleNamespace(sleep=sleep))
-    assert asyncio.run(heard()) == [b"%d" % n for n in range(9)]
-    assert len(set(slept)) == len(slept) == 8
-    assert all(0.01 <= seconds < 0.03 for seconds in slept)
-    first, slept[:] = list(slept), []
-    asyncio.run(heard())
-    assert slept == first
+    assert asyncio.run(received()) == [b"%d" % n for n in range(9)]
+    assert len(set(pauses)) == len(pauses) == 8
+    assert all(0.01 <= seconds < 0.03 for seconds in pauses)
+    first, pauses[:] = list(pauses), []
+    asyncio.run(received())
+    assert pauses == first
 
 
-def test_each_nth_request_is_turned_away() -> None:
-    """throttle_every makes a client's retries testable: 429 with Retry-After, then all is well."""
+def test_each_nth_request_is_throttled() -> None:
+    """The option throttle_every responds 429 with Retry-After to each N-th request."""
     with sandbox(Options(port=0, throttle_every=2)) as http:
         answers = [Dash(http).generate("你好") for _ in range(4)]
         answers += [Zhipu(http).chat([user("你好")]) for _ in range(2)]

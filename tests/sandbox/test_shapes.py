@@ -1,6 +1,6 @@
-"""The sandbox is held to real recordings: same paths, types, key orders and headers.
+"""The sandbox's formats equal those of real recordings: paths, types, key orders, headers.
 
-Recorded answers and the sandbox's are sorted into kinds. Within a kind, what the sandbox sends
+Recorded answers and the sandbox's are grouped by kind. Within a kind, what the sandbox sends
 must have been recorded at least once, and what every recording has must be sent by the sandbox.
 """
 
@@ -12,13 +12,13 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
 import yaml
 
 from harness.analysis.shape import shape
-from harness.types import LooseJson
 from harness.wire import read_events, read_json, walk
 
 from .client import WEATHER, Dash, Zhipu, user
@@ -45,61 +45,66 @@ KNOWN: Mapping[str, str] = {
 }
 """Every known difference (`kind: difference`, or only the difference for any kind), and why.
 
-One that no longer occurs has to go.
+One that no longer occurs has to be removed.
 """
 
-TELLING = ("content-type", "server", "x-dashscope-finished", "x-dashscope-call-gateway", "vary")
+COMPARED = ("content-type", "server", "x-dashscope-finished", "x-dashscope-call-gateway", "vary")
 """Headers whose values are compared too."""
 
 
 @dataclass(frozen=True)
 class Answer:
-    """An answer, recorded or the sandbox's. `parts` are its JSON values, by their place."""
+    """An answer, recorded or the sandbox's; `parts` are its JSON values by their role."""
 
     headers: Mapping[str, str]
-    parts: Mapping[str, Sequence[LooseJson]]
+    parts: Mapping[str, Sequence[Any]]
 
 
 Kinds = dict[str, list[Answer]]
 
 
 def read(headers: Iterable[tuple[str, str]], body: bytes) -> Answer:
-    """An answer; in a stream the last event is held apart."""
+    """Return an answer; the last event of a stream is a part of its own."""
     joined: dict[str, list[str]] = defaultdict(list)
     for name, value in headers:
         joined[name.lower()].append(value)
     plain = {name: ", ".join(values) for name, values in joined.items()}
     if not plain.get("content-type", "").startswith("text/event-stream"):
         return Answer(plain, {"body": [read_json(body).value]})
-    told = [event.json.value for event in read_events(body).events if event.data != "[DONE]"]
-    return Answer(plain, {"event": told[:-1], "last event": told[-1:]})
+    values = [event.json.value for event in read_events(body).events if event.data != "[DONE]"]
+    return Answer(plain, {"event": values[:-1], "last event": values[-1:]})
 
 
-def kind_of(uri: str, asked: LooseJson, status: int, answer: Answer) -> str:
-    """What an answer may be compared with; "" for what the sandbox does not speak."""
+def kind_of(uri: str, request: Any, status: int, answer: Answer) -> str:
+    """Return the kind of an answer; "" for an API that the sandbox does not serve."""
     stream = " stream" if "last event" in answer.parts else ""
-    last: LooseJson = next(iter(answer.parts.get("last event", answer.parts.get("body", []))), None)
+    last: Any = next(iter(answer.parts.get("last event", answer.parts.get("body", []))), None)
     if status >= 400:
         return f"{'zhipu' if '/paas/' in uri else 'dashscope'} refusal {status}"
     if uri.endswith("/chat/completions") and "/async/" not in uri:
         reason = last["choices"][0]["finish_reason"]
         return f"zhipu chat{stream} {'stop' if reason == 'length' else reason}"
     if uri.endswith("/text-generation/generation"):
-        told = asked["parameters"]
-        pieces = " pieces" if stream and told.get("incremental_output") else ""
-        tools = " with tools" if told.get("tools") else ""
+        parameters = request["parameters"]
+        pieces = " pieces" if stream and parameters.get("incremental_output") else ""
+        tools = " with tools" if parameters.get("tools") else ""
         called = " called" if "tool_calls" in json.dumps(last) else ""
-        return f"dashscope {told.get('result_format') or 'text'}{tools}{called}{stream}{pieces}"
+        return (
+            f"dashscope {parameters.get('result_format') or 'text'}{tools}{called}{stream}{pieces}"
+        )
     if uri.endswith("/multimodal-generation/generation"):
         return "dashscope multimodal"
     if uri.endswith("/image-synthesis"):
-        return "dashscope order"
+        return "dashscope submission"
     return f"dashscope poll {last['output']['task_status']}" if "/api/v1/tasks/" in uri else ""
 
 
 @cache
 def recorded() -> Kinds:
-    """All recordings of what the sandbox speaks. Video tasks share an address, but no shape."""
+    """Return all recordings of APIs that the sandbox serves.
+
+    Video tasks are left out: they share an address with images, but not their shape.
+    """
     if not RECORDINGS.is_dir():
         pytest.skip(f"no real recordings at {RECORDINGS}")
     kinds: Kinds = defaultdict(list)
@@ -108,17 +113,17 @@ def recorded() -> Kinds:
             continue
         cassette = yaml.load(path.read_text("utf-8"), yaml.CSafeLoader)
         interactions = cassette["interactions"]
-        if any("video" in one["request"]["uri"] for one in interactions):
+        if any("video" in interaction["request"]["uri"] for interaction in interactions):
             continue
-        for one in interactions:
-            kind, answer = from_cassette(one)
+        for interaction in interactions:
+            kind, answer = from_cassette(interaction)
             kinds[kind].append(answer)
     return kinds
 
 
-def from_cassette(one: LooseJson) -> tuple[str, Answer]:
-    """One interaction of a cassette: its kind and its answer."""
-    request, response = one["request"], one["response"]
+def from_cassette(interaction: Any) -> tuple[str, Answer]:
+    """Return kind and answer of one interaction of a cassette."""
+    request, response = interaction["request"], interaction["response"]
     headers = [
         (name, value)
         for name, values in response["headers"].items()
@@ -126,82 +131,84 @@ def from_cassette(one: LooseJson) -> tuple[str, Answer]:
     ]
     body = response["body"].get("string") or ""
     answer = read(headers, body if isinstance(body, bytes) else body.encode())
-    asked = request["body"]
-    asked = asked if isinstance(asked, dict) else read_json((asked or "null").encode()).value
-    return kind_of(request["uri"], asked, response["status"]["code"], answer), answer
+    sent = request["body"]
+    request_body = sent if isinstance(sent, dict) else read_json((sent or "null").encode()).value
+    return kind_of(request["uri"], request_body, response["status"]["code"], answer), answer
 
 
 def sent(http: httpx.Client) -> Iterator[tuple[str, Answer]]:
-    """What the sandbox says, in every kind."""
-    for response in [*zhipu_says(Zhipu(http)), *dashscope_says(Dash(http))]:
-        asked = read_json(response.request.content or b"null").value
+    """Yield kind and answer of the sandbox, in every kind."""
+    for response in [*zhipu_answers(Zhipu(http)), *dashscope_answers(Dash(http))]:
+        request = read_json(response.request.content or b"null").value
         answer = read(response.headers.multi_items(), response.content)
         uri = str(response.request.url)
-        yield kind_of(uri, asked, response.status_code, answer), answer
+        yield kind_of(uri, request, response.status_code, answer), answer
 
 
-def zhipu_says(zhipu: Zhipu) -> Iterator[httpx.Response]:
-    """Zhipu's chats, of models that were recorded. Tasks, pictures, refusals never were."""
+def zhipu_answers(zhipu: Zhipu) -> Iterator[httpx.Response]:
+    """Yield Zhipu's chats with models that were recorded; tasks, images, refusals never were."""
     for stream in (False, True):
         yield zhipu.chat([user("你好")], stream=stream, model="glm-4.5")
         yield zhipu.chat([user("讲一个童话")], stream=stream, max_tokens=60, model="glm-4.6")
-        asked = [user("北京和上海天气？")]
-        yield zhipu.chat(asked, stream=stream, tools=[WEATHER], model="glm-4.6")
+        messages = [user("北京和上海天气？")]
+        yield zhipu.chat(messages, stream=stream, tools=[WEATHER], model="glm-4.6")
 
 
-def dashscope_says(dash: Dash) -> Iterator[httpx.Response]:
-    """DashScope's answers, orders, polls and refusals."""
-    for format_ in ("text", "message"):
-        yield dash.generate("你好", result_format=format_)
+def dashscope_answers(dash: Dash) -> Iterator[httpx.Response]:
+    """Yield DashScope's answers, image tasks, polls and refusals."""
+    for result_format in ("text", "message"):
+        yield dash.generate("你好", result_format=result_format)
         for pieces in (False, True):
-            settings: dict[str, LooseJson] = {
-                "result_format": format_,
+            settings: dict[str, Any] = {
+                "result_format": result_format,
                 "incremental_output": pieces,
             }
             yield dash.generate("讲一个童话", sse=True, **settings)
-    with_tools: dict[str, LooseJson] = {"result_format": "message", "tools": [WEATHER]}
-    for asked in ("你好", "北京天气？"):
-        yield dash.generate(asked, **with_tools)
-        yield dash.generate(asked, sse=True, **with_tools, incremental_output=True)
-    yield dash.see([{"role": "user", "content": [{"text": "你好"}]}])
-    order = dash.order("小猫", n=2)
-    yield order
+    with_tools: dict[str, Any] = {"result_format": "message", "tools": [WEATHER]}
+    for question in ("你好", "北京天气？"):
+        yield dash.generate(question, **with_tools)
+        yield dash.generate(question, sse=True, **with_tools, incremental_output=True)
+    yield dash.generate_multimodal([{"role": "user", "content": [{"text": "你好"}]}])
+    submission = dash.submit_images("小猫", n=2)
+    yield submission
     for _ in range(3):
-        yield dash.poll(order.json()["output"]["task_id"])
+        yield dash.poll(submission.json()["output"]["task_id"])
     yield dash.generate("你好", max_tokens=0)
     yield Dash(dash.http, key="sk-nobody").generate("你好", sse=True)
 
 
 def differences(answer: Answer, real: Sequence[Answer]) -> Iterator[str]:
-    """Where an answer parts from the recorded ones."""
-    yield from header_differences(answer.headers, [one.headers for one in real])
+    """Yield where an answer differs from the recorded ones."""
+    yield from header_differences(answer.headers, [other.headers for other in real])
     for place in answer.parts:
-        mine = answer.parts[place]
-        theirs = [one.parts.get(place, ()) for one in real]
-        shapes = [joined_shape(values) for values in theirs if values]
-        for path, types in joined_shape(mine).items():
+        values = answer.parts[place]
+        recorded_values = [other.parts.get(place, ()) for other in real]
+        shapes = [joined_shape(parts) for parts in recorded_values if parts]
+        for path, types in joined_shape(values).items():
             if not types <= frozenset().union(*(s.get(path, frozenset()) for s in shapes)):
                 yield f"{place} {path} is extra: {', '.join(sorted(types))}"
         always = set.intersection(*(set(s) for s in shapes)) if shapes else set()
-        yield from (f"{place} {path} is missing" for path in always - set(joined_shape(mine)))
-        orders = {order for values in theirs for order in key_orders(values)}
-        for path, keys in set(key_orders(mine)) - orders:
+        yield from (f"{place} {path} is missing" for path in always - set(joined_shape(values)))
+        orders = {order for parts in recorded_values for order in key_orders(parts)}
+        for path, keys in set(key_orders(values)) - orders:
             yield f"{place} {path} has its keys in another order: {', '.join(keys)}"
 
 
-def header_differences(mine: Mapping[str, str], theirs: list[Mapping[str, str]]) -> Iterator[str]:
-    """Where headers part: by their names, and the telling ones by their values."""
-    always = set.intersection(*(set(headers) for headers in theirs))
-    yield from (f"header {name} is missing" for name in always - set(mine))
-    yield from (f"header {name} is extra" for name in set(mine) - set().union(*theirs))
-    for name in TELLING:
-        values = {headers[name] for headers in theirs if name in headers}
-        if name in mine and values and mine[name] not in values:
-            yield f"header {name} is not one that was recorded: {mine[name]}"
+def header_differences(
+    headers: Mapping[str, str], recorded_headers: list[Mapping[str, str]]
+) -> Iterator[str]:
+    """Yield where headers differ: in their names, and some in their values."""
+    always = set.intersection(*(set(others) for others in recorded_headers))
+    yield from (f"header {name} is missing" for name in always - set(headers))
+    yield from (f"header {name} is extra" for name in set(headers) - set().union(*recorded_headers))
+    for name in COMPARED:
+        values = {others[name] for others in recorded_headers if name in others}
+        if name in headers and values and headers[name] not in values:
+            yield f"header {name} is not one that was recorded: {headers[name]}"
 
 
-def joined_shape(values: Iterable[LooseJson]) -> dict[str, frozenset[str]]:
-    """The shapes of some values in one."""
+def joined_shape(values: Iterable[Any]) -> dict[str, frozenset[str]]:
+    """Return the shapes of several values merged into one."""
     joined: dict[str, frozenset[str]] = {}
     for value in values:
         for path, types in shape(value).items():
@@ -209,8 +216,8 @@ def joined_shape(values: Iterable[LooseJson]) -> dict[str, frozenset[str]]:
     return joined
 
 
-def key_orders(values: Iterable[LooseJson]) -> Iterator[tuple[str, tuple[str, ...]]]:
-    """The keys of every object, in their order."""
+def key_orders(values: Iterable[Any]) -> Iterator[tuple[str, tuple[str, ...]]]:
+    """Yield the keys of every object, in their order."""
     for value in values:
         for pointer, node in walk(value):
             if isinstance(node, dict):
@@ -219,34 +226,34 @@ def key_orders(values: Iterable[LooseJson]) -> Iterator[tuple[str, tuple[str, ..
 
 
 @pytest.fixture(scope="module")
-def found(http: httpx.Client) -> dict[str, set[str]]:
-    """Every difference there is, by kind."""
+def all_differences(http: httpx.Client) -> dict[str, set[str]]:
+    """Return every difference by kind."""
     real = recorded()
-    found: dict[str, set[str]] = defaultdict(set)
+    all_differences: dict[str, set[str]] = defaultdict(set)
     for kind, answer in sent(http):
-        found[kind] |= set(differences(answer, real[kind])) if kind in real else set()
-    return found
+        all_differences[kind] |= set(differences(answer, real[kind])) if kind in real else set()
+    return all_differences
 
 
-def test_the_sandbox_speaks_in_every_recorded_kind(found: dict[str, set[str]]) -> None:
-    """No kind of recording goes without a comparison, but for what the sandbox has not."""
-    not_spoken = {""}
-    assert set(recorded()) - set(found) == not_spoken
+def test_every_recorded_kind_is_compared(all_differences: dict[str, set[str]]) -> None:
+    """Only recordings of APIs that the sandbox does not serve are left out."""
+    not_served = {""}
+    assert set(recorded()) - set(all_differences) == not_served
 
 
-def test_what_the_sandbox_says_was_recorded_like_that(found: dict[str, set[str]]) -> None:
-    """But for the known differences."""
+def test_the_sandbox_differs_from_no_recording(all_differences: dict[str, set[str]]) -> None:
+    """Only the known differences are allowed."""
     unknown = [
         f"{kind}: {difference}"
-        for kind, differences_ in sorted(found.items())
+        for kind, differences_ in sorted(all_differences.items())
         for difference in sorted(differences_)
         if difference not in KNOWN and f"{kind}: {difference}" not in KNOWN
     ]
     assert unknown == []
 
 
-def test_known_differences_still_occur(found: dict[str, set[str]]) -> None:
-    """An entry that is out of date has to go."""
-    occurring = {f"{kind}: {d}" for kind, ds in found.items() for d in ds}
-    occurring |= {d for ds in found.values() for d in ds}
+def test_known_differences_still_occur(all_differences: dict[str, set[str]]) -> None:
+    """An entry that no longer occurs has to be removed."""
+    occurring = {f"{kind}: {d}" for kind, ds in all_differences.items() for d in ds}
+    occurring |= {d for ds in all_differences.values() for d in ds}
     assert set(KNOWN) <= occurring

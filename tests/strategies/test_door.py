@@ -1,4 +1,4 @@
-"""The way in: only who makes use of it needs hypothesis."""
+"""Importing `harness.strategies` is lazy and needs hypothesis."""
 
 from __future__ import annotations
 
@@ -10,29 +10,29 @@ import pytest
 import harness
 
 
-def ran(code: str) -> str:
-    """What a fresh Python says, its errors included."""
+def output_of(code: str) -> str:
+    """Return the output of code in a new Python process, errors included."""
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)  # noqa: S603
     return done.stdout + done.stderr
 
 
-def test_it_is_imported_when_it_is_used() -> None:
-    """`import harness` alone brings no hypothesis."""
+def test_hypothesis_is_imported_on_first_use() -> None:
+    """`import harness` alone does not import hypothesis."""
     code = "import sys, harness; print('hypothesis' in sys.modules, end=' '); harness.strategies;"
-    assert ran(code + "print('hypothesis' in sys.modules)") == "False True\n"
+    assert output_of(code + "print('hypothesis' in sys.modules)") == "False True\n"
 
 
 @pytest.mark.parametrize("use", ["harness.strategies", "from harness import strategies"])
 def test_without_hypothesis_there_is_one_clear_message(use: str) -> None:
-    """It says what to install; all else works."""
+    """The message says what to install."""
     code = f"import sys; sys.modules['hypothesis'] = None\nimport harness\n{use}"
-    assert ran(code).splitlines()[-1] == (
+    assert output_of(code).splitlines()[-1] == (
         "ModuleNotFoundError: harness.strategies needs hypothesis: "
         "pip install 'llm-conversation-harness[strategies]'"
     )
 
 
-def test_other_names_are_still_unknown() -> None:
-    """The door opens to what is there."""
+def test_unknown_attributes_are_errors() -> None:
+    """Only `strategies` is imported lazily by that name."""
     with pytest.raises(AttributeError, match="no attribute 'strategy'"):
         harness.strategy  # noqa: B018

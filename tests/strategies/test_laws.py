@@ -1,4 +1,4 @@
-"""Laws that hold for whatever a service may answer."""
+"""Properties of the harness that hold for any answer of a service."""
 
 from __future__ import annotations
 
@@ -28,26 +28,27 @@ SOME = settings(deadline=None, max_examples=15)
 STREAMS = [way for way in strategies.WAYS if way[1] == "stream"]
 ANY = st.one_of([strategies.exchanges(*way) for way in strategies.WAYS])
 TASKS = strategies.tasks("zhipuai") | strategies.tasks("dashscope")
-TALKS = st.one_of([strategies.conversations(p, m) for p, m, k in STREAMS if k == "chat"])
-TOLD: SearchStrategy[tuple[Exchange, ...]] = TASKS | TALKS | ANY.map(lambda one: (one,))
+CONVERSATIONS = st.one_of([strategies.conversations(p, m) for p, m, k in STREAMS if k == "chat"])
+SINGLE = ANY.map(lambda exchange: (exchange,))
+EXCHANGES: SearchStrategy[tuple[Exchange, ...]] = TASKS | CONVERSATIONS | SINGLE
 STREAMED = st.one_of([strategies.exchanges(*way) for way in STREAMS])
 KEY = "0123456789abcdef0123456789abcdef.0123456789abcdef"
 BROKEN = st.one_of([strategies.broken(*way) for way in strategies.WAYS])
 
 
 @SOME
-@given(TOLD)
-def test_what_is_written_is_read(exchanges: tuple[Exchange, ...]) -> None:
-    """A cassette's text says all of it, to the byte; written anew it is the same text."""
+@given(EXCHANGES)
+def test_a_cassette_that_is_dumped_can_be_loaded(exchanges: tuple[Exchange, ...]) -> None:
+    """Loading returns the same exchanges, and dumping them again the same text."""
     text = dumps(Cassette(exchanges))
     assert loads(text).exchanges == exchanges
     assert dumps(loads(text)) == text
 
 
 @SOME
-@given(TOLD)
-def test_redacting_twice_is_redacting_once(exchanges: tuple[Exchange, ...]) -> None:
-    """What is left is clean, and still obeys every rule."""
+@given(EXCHANGES)
+def test_redaction_is_idempotent(exchanges: tuple[Exchange, ...]) -> None:
+    """Redacted exchanges contain no secret and violate no rule."""
     redactor = Redactor((KEY,), headers=HEADERS)
     signed = ("Authorization", f"Bearer {KEY}")
     sent = [
@@ -63,25 +64,25 @@ def test_redacting_twice_is_redacting_once(exchanges: tuple[Exchange, ...]) -> N
 
 
 @SOME
-@given(TOLD)
-def test_nothing_differs_from_itself(exchanges: tuple[Exchange, ...]) -> None:
-    """A recording compared with itself has no difference."""
-    told = analyze(transcript_of(Cassette(exchanges), recognise), recognise)
-    again = analyze(transcript_of(Cassette(exchanges), recognise), recognise)
-    assert compare(told, again).all_differences == ()
+@given(EXCHANGES)
+def test_a_recording_equals_itself(exchanges: tuple[Exchange, ...]) -> None:
+    """Comparing it with itself finds no difference."""
+    first = analyze(transcript_of(Cassette(exchanges), recognise), recognise)
+    second = analyze(transcript_of(Cassette(exchanges), recognise), recognise)
+    assert compare(first, second).all_differences == ()
 
 
 @SOME
 @given(BROKEN)
-def test_no_rule_raises_on_what_is_broken(example: BrokenExchanges) -> None:
-    """One of them finds something, and all come to an end."""
+def test_no_rule_raises_on_broken_exchanges(example: BrokenExchanges) -> None:
+    """At least one rule has a finding."""
     assert check(transcript_of(Cassette(example.exchanges), recognise)) != ()
 
 
 @SOME
 @given(STREAMED, st.data())
 def test_a_stream_may_be_cut_anywhere(exchange: Exchange, data: st.DataObject) -> None:
-    """What came before is read as it was, and every rule comes to an end."""
+    """The events before the cut are read unchanged, and no rule raises."""
     body = exchange.response.body
     length = data.draw(st.integers(0, len(body)))
     cut = replace(exchange, response=replace(exchange.response, body=body[:length]), chunks=())
@@ -91,20 +92,23 @@ def test_a_stream_may_be_cut_anywhere(exchange: Exchange, data: st.DataObject) -
 
 
 @SOME
-@given(st.lists(TOLD, min_size=1, max_size=3))
-def test_a_contract_accepts_what_taught_it(recordings: list[tuple[Exchange, ...]]) -> None:
-    """Learnt from recordings, it finds nothing in any of them."""
-    told = [
+@given(st.lists(EXCHANGES, min_size=1, max_size=3))
+def test_a_contract_accepts_the_recordings_it_was_inferred_from(
+    recordings: list[tuple[Exchange, ...]],
+) -> None:
+    """It has no findings in any of them."""
+    analyzed = [
         (f"{n}.yaml", analyze(transcript_of(Cassette(exchanges), recognise), recognise))
         for n, exchanges in enumerate(recordings)
     ]
-    judge = Judge(learn(told))
-    assert [finding for _, one in told for finding in judge.check(one)] == []
+    judge = Judge(learn(analyzed))
+    assert [finding for _, transcript in analyzed for finding in judge.check(transcript)] == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", PARSERS)
 def test_it_does_not_matter_where_a_stream_is_split(name: str) -> None:
-    """The official SDKs read the same from pieces of any size, over a real socket."""
+    """The official SDKs read the same from chunks of any size, over a real socket."""
     parser = PARSERS[name]
     if not parser.installed:
         pytest.skip(f"{name} is not installed")

@@ -1,4 +1,4 @@
-"""What is made up is valid, nasty and small; what is broken breaks the rule it names."""
+"""Strategies generate valid, varied and small examples, and broken ones with their rule."""
 
 from __future__ import annotations
 
@@ -20,7 +20,6 @@ from harness.providers.rules import check
 from harness.strategies import BrokenExchanges
 from harness.strategies.exchanges import refused
 from harness.types import Cassette, Exchange, Failure, Reply, Request, Response, Transcript
-from harness.wire import read_json, resolve
 
 SOME = settings(deadline=None, max_examples=15)
 FEW = settings(deadline=None, max_examples=8)
@@ -34,66 +33,66 @@ CHATS = pytest.mark.parametrize(
 )
 
 
-def told(*exchanges: Exchange) -> Transcript:
-    """Exchanges as a cassette of another tool holds them."""
+def transcript(*exchanges: Exchange) -> Transcript:
+    """Return exchanges as a transcript, as if from a cassette of another tool."""
     return transcript_of(Cassette(exchanges), recognise)
 
 
-def reading(exchange: Exchange) -> AnalyzedExchange:
-    """An exchange, read."""
+def analyzed(exchange: Exchange) -> AnalyzedExchange:
+    """Analyze an exchange."""
     return AnalyzedExchange(exchange, recognise(exchange))
 
 
 @WAYS
-def test_what_is_made_breaks_no_rule(way: tuple[str, str, str]) -> None:
-    """Every provider, mode and kind: not even a hint; and it says yes."""
+def test_exchanges_violate_no_rule(way: tuple[str, str, str]) -> None:
+    """Exchanges of every provider, mode and kind are successful and have no findings."""
 
     @SOME
     @given(strategies.exchanges(*way))
     def valid(exchange: Exchange) -> None:
-        assert check(told(exchange)) == ()
+        assert check(transcript(exchange)) == ()
         assert exchange.response.status == 200
 
     valid()
 
 
 @CHATS
-def test_a_conversation_breaks_no_rule(provider: str, mode: str) -> None:
-    """Several turns, with tools called and answered; each request is longer than the one before."""
+def test_conversations_violate_no_rule(provider: str, mode: str) -> None:
+    """They have two or three turns and no findings."""
 
     @FEW
     @given(strategies.conversations(provider, mode))
     def valid(exchanges: tuple[Exchange, ...]) -> None:
-        assert check(told(*exchanges)) == ()
+        assert check(transcript(*exchanges)) == ()
         assert 2 <= len(exchanges) <= 3
 
     valid()
 
 
 @pytest.mark.parametrize("provider", ["zhipuai", "dashscope"])
-def test_a_task_breaks_no_rule(provider: str) -> None:
-    """From its submission to its end, whichever it is."""
+def test_tasks_violate_no_rule(provider: str) -> None:
+    """They begin with a submission and go on with polls."""
 
     @SOME
     @given(strategies.tasks(provider))
     def valid(exchanges: tuple[Exchange, ...]) -> None:
-        assert check(told(*exchanges)) == ()
-        roles = [one.endpoint.role for one in map(reading, exchanges) if one.endpoint]
+        assert check(transcript(*exchanges)) == ()
+        roles = [e.endpoint.role for e in map(analyzed, exchanges) if e.endpoint]
         assert roles == [Role.SUBMIT] + [Role.POLL] * (len(exchanges) - 1)
 
     valid()
 
 
 @WAYS
-def test_a_refusal_breaks_no_rule(way: tuple[str, str, str]) -> None:
-    """Its status is the one its code comes with, and the harness reads it as a failure."""
+def test_refusals_violate_no_rule(way: tuple[str, str, str]) -> None:
+    """A refusal is read as a failure, and its code and status belong together."""
     api, operation = strategies._operation(*way)
 
     @FEW
     @given(refused(api, operation))
     def valid(exchange: Exchange) -> None:
-        assert check(told(exchange)) == ()
-        outcome = reading(exchange).outcome
+        assert check(transcript(exchange)) == ()
+        outcome = analyzed(exchange).outcome
         assert isinstance(outcome, Failure)
         assert outcome.status == exchange.response.status >= 400
         assert outcome.code in operation.endpoint.statuses
@@ -102,21 +101,22 @@ def test_a_refusal_breaks_no_rule(way: tuple[str, str, str]) -> None:
 
 
 @WAYS
-def test_what_is_broken_breaks_the_rule_it_names(way: tuple[str, str, str]) -> None:
-    """By the answer of one exchange, which is the one that is pointed at."""
+def test_broken_exchanges_violate_their_rule(way: tuple[str, str, str]) -> None:
+    """The faulty exchange is one of the exchanges."""
 
     @FEW
     @given(strategies.broken(*way))
     def broken(example: BrokenExchanges) -> None:
-        assert example.rule in {finding.rule for finding in check(told(*example.exchanges))}
+        assert example.rule in {finding.rule for finding in check(transcript(*example.exchanges))}
         assert example.exchange in example.exchanges
         assert example.description
 
     broken()
 
 
-def test_many_rules_are_broken() -> None:
-    """Not always by the same mutation."""
+@pytest.mark.slow
+def test_many_rules_are_violated() -> None:
+    """120 examples violate at least ten rules."""
     rules = set()
 
     @settings(deadline=None, max_examples=120, database=None, derandomize=True)
@@ -128,8 +128,8 @@ def test_many_rules_are_broken() -> None:
     assert len(rules) >= 10, rules
 
 
-def test_every_endpoint_with_an_answer_is_made() -> None:
-    """What nobody asks for as a call of a model is left out by name."""
+def test_every_endpoint_has_an_operation() -> None:
+    """Endpoints that no operation uses are listed here."""
     operations = [operation for api in API_FORMS.values() for operation in api.operations]
     made = {operation.endpoint.name for operation in operations}
     made |= {operation.poll.name for operation in operations if operation.poll}
@@ -142,22 +142,17 @@ def test_every_endpoint_with_an_answer_is_made() -> None:
     assert made == {endpoint.name for endpoint in ENDPOINTS} - left_out
 
 
-# --------------------------------------------------------------------------- how rich, how small
+# -------------------------------------------------------------------------- variety and size
 
 
 def answer(exchange: Exchange) -> Reply:
-    """What the harness reads in an answer."""
-    outcome = reading(exchange).outcome
+    """Return the reply that the harness reads in an answer."""
+    outcome = analyzed(exchange).outcome
     assert isinstance(outcome, Reply)
     return outcome
 
 
-def asked(exchange: Exchange, pointer: str) -> object:
-    """What a request holds."""
-    return resolve(read_json(exchange.request.body).value, pointer)
-
-
-NASTY: dict[str, tuple[str, str, Callable[[Exchange], object]]] = {
+UNUSUAL: dict[str, tuple[str, str, Callable[[Exchange], object]]] = {
     "emoji": ("zhipuai", "sync", lambda e: "𠮷" in (answer(e).content or "")),
     "line separator": ("compatible", "stream", lambda e: "\u2028".encode() in e.response.body),
     "empty": ("dashscope", "sync", lambda e: answer(e).content == ""),
@@ -171,8 +166,8 @@ NASTY: dict[str, tuple[str, str, Callable[[Exchange], object]]] = {
         "stream",
         lambda e: not answer(e).cumulative and len(answer(e).pieces) > 3,
     ),
-    "usage asked for": ("compatible", "stream", lambda e: answer(e).usage),
-    "usage not asked for": ("compatible", "stream", lambda e: not answer(e).usage),
+    "usage requested": ("compatible", "stream", lambda e: answer(e).usage),
+    "usage not requested": ("compatible", "stream", lambda e: not answer(e).usage),
     "cut in a character": (
         "zhipuai",
         "stream",
@@ -186,16 +181,16 @@ def _is_inside(body: bytes, offset: int) -> bool:
     return offset < len(body) and body[offset] & 0xC0 == 0x80
 
 
-@pytest.mark.parametrize("name", NASTY)
-def test_it_is_found_sooner_or_later(name: str) -> None:
-    """What a parser may fall over is among the first few hundred examples."""
-    provider, mode, holds = NASTY[name]
+@pytest.mark.parametrize("name", UNUSUAL)
+def test_unusual_examples_are_generated(name: str) -> None:
+    """Each unusual form is among the first 500 examples."""
+    provider, mode, holds = UNUSUAL[name]
     assert find(strategies.exchanges(provider, mode), lambda e: bool(holds(e)), settings=UNSHRUNK)
 
 
 @pytest.mark.parametrize("end", ["SUCCEEDED", "FAILED", "CANCELED", "UNKNOWN"])
 def test_tasks_end_in_every_way(end: str) -> None:
-    """Those of the dialect's table."""
+    """Every final state of the endpoint is generated."""
     assert find(
         strategies.tasks("dashscope", "image"),
         lambda exchanges: f'"{end}"'.encode() in exchanges[-1].response.body,
@@ -204,7 +199,7 @@ def test_tasks_end_in_every_way(end: str) -> None:
 
 
 def test_the_smallest_example_is_small() -> None:
-    """Somebody has to read what makes their parser fail."""
+    """Hypothesis shrinks to a readable example."""
     small = find(
         strategies.exchanges("dashscope"),
         lambda exchange: True,
@@ -222,14 +217,14 @@ def test_the_smallest_example_is_small() -> None:
 @given(strategies.chunks("compatible"))
 @FEW
 def test_chunks_join_to_a_stream(chunks: tuple[bytes, ...]) -> None:
-    """Of events, closed by the marker."""
+    """The stream ends with [DONE]."""
     assert b"".join(chunks).endswith(b"data: [DONE]\n\n")
 
 
 @given(strategies.replies("dashscope", "async", "image") | strategies.refusals("dashscope"))
 @FEW
-def test_replies_and_refusals_are_responses(response: Response) -> None:
-    """They can be given to a parser together."""
+def test_replies_and_refusals_can_be_combined(response: Response) -> None:
+    """Both are responses with a JSON body."""
     assert isinstance(json.loads(response.body), dict)
     assert (response.header("content-type") or "").startswith("application/json")
 
@@ -237,7 +232,7 @@ def test_replies_and_refusals_are_responses(response: Response) -> None:
 @given(strategies.requests("dashscope", "stream", "prompt"))
 @FEW
 def test_requests_go_to_their_endpoint(request: Request) -> None:
-    """And ask for a stream as the service wants to be asked."""
+    """A stream is requested by DashScope's header."""
     endpoint = recognise(Exchange(request, Response(200)))
     assert endpoint is not None
     assert endpoint.name == "dashscope.generation"
@@ -245,39 +240,38 @@ def test_requests_go_to_their_endpoint(request: Request) -> None:
     assert "prompt" in json.loads(request.body)["input"]
 
 
-# ------------------------------------------------------------------------------------ wrong use
+# ------------------------------------------------------------------------ unsupported arguments
 
 
 @pytest.mark.parametrize(
-    ("wrong", "said"),
+    ("arguments", "message"),
     [
         (("nobody",), "'chat' as 'sync' is not supported for 'nobody'"),
         (("zhipuai", "streaming"), "'chat' as 'streaming' is not supported for 'zhipuai'"),
         (("dashscope", "async"), "'chat' as 'async' is not supported for 'dashscope'"),
     ],
 )
-def test_what_there_is_not_is_told_with_what_there_is(wrong: tuple[str, ...], said: str) -> None:
-    """In one line, when the test is written and not when it runs."""
+def test_an_unsupported_combination_lists_the_supported_ones(
+    arguments: tuple[str, ...], message: str
+) -> None:
+    """The error is raised when the strategy is made, not when it is drawn from."""
     with pytest.raises(Unsupported) as caught:
-        strategies.replies(*wrong)
-    assert str(caught.value).startswith(
-        said + "; supported: zhipuai: sync (chat, image, embedding)"
-    )
-    assert "dashscope: sync (chat, prompt, image, embedding, rerank), stream (chat, prompt)" in str(
-        caught.value
-    )
+        strategies.replies(*arguments)
+    text = str(caught.value)
+    assert text.startswith(f"{message}; supported: zhipuai: sync (chat, image, embedding)")
+    assert "dashscope: sync (chat, prompt, image, embedding, rerank), stream (chat, prompt)" in text
 
 
-def test_a_provider_without_tasks_is_told() -> None:
-    """The same for tasks of any kind."""
+def test_a_provider_without_tasks_is_unsupported() -> None:
+    """It is an error for tasks of any kind too."""
     with pytest.raises(Unsupported, match="is not supported for 'compatible'"):
         strategies.tasks("compatible")
 
 
-def test_a_conversation_is_read() -> None:
-    """Reading a whole one gives a turn for each question."""
+def test_a_conversation_has_a_turn_per_exchange() -> None:
+    """Analyzing three exchanges of a chat returns three turns."""
     talk = find(
         strategies.conversations("zhipuai"), lambda turns: len(turns) == 3, settings=UNSHRUNK
     )
-    whole: AnalyzedTranscript = analyze(told(*talk), recognise)
+    whole: AnalyzedTranscript = analyze(transcript(*talk), recognise)
     assert len(whole.turns) == 3

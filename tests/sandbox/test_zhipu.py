@@ -1,4 +1,4 @@
-"""Zhipu's language, as it travels."""
+"""Zhipu's API in the sandbox."""
 
 from __future__ import annotations
 
@@ -15,7 +15,6 @@ from PIL import Image
 
 from harness.providers.zhipu.sandbox import KEY as ZHIPUAI_KEY
 from harness.sandbox import Options
-from harness.types import LooseJson
 
 from .client import WEATHER, Zhipu, events, raw_events, sandbox, user
 
@@ -26,22 +25,22 @@ OWNER, SECRET = ZHIPUAI_KEY.split(".")
 
 
 def error(answer: httpx.Response) -> tuple[int, str, str]:
-    """Status, code and message of a refusal."""
-    told = answer.json()["error"]
-    return answer.status_code, told["code"], told["message"]
+    """Return status, code and message of a refusal."""
+    refusal = answer.json()["error"]
+    return answer.status_code, refusal["code"], refusal["message"]
 
 
 def token(
-    secret: str = SECRET, *, ttl: float = 86400, sign_type: str = "SIGN", **more: LooseJson
+    secret: str = SECRET, *, ttl: float = 86400, sign_type: str = "SIGN", **more: object
 ) -> str:
-    """A token as the SDK makes it."""
+    """Return a token as the SDK signs it."""
     now = int(time.time() * 1000)
     claims = {"api_key": OWNER, "exp": now + int(ttl * 1000), "timestamp": now, **more}
     return jwt.encode(claims, secret, "HS256", headers={"alg": "HS256", "sign_type": sign_type})
 
 
-def test_a_whole_answer_reads_like_the_recorded_ones(zhipu: Zhipu) -> None:
-    """Keys in order; id, request_id and x-log-id are one: a Beijing time and 16 hex digits."""
+def test_a_whole_answer_looks_like_recorded_ones(zhipu: Zhipu) -> None:
+    """Keys are in order; id, request_id and x-log-id are a Beijing time and 16 hex digits."""
     answer = zhipu.chat([user("你好")])
     body = answer.json()
     assert list(body) == ["choices", "created", "id", "model", "request_id", "usage"]
@@ -54,59 +53,59 @@ def test_a_whole_answer_reads_like_the_recorded_ones(zhipu: Zhipu) -> None:
     assert answer.headers["server"] == "ZenZGA/2.4"
 
 
-def test_json_is_compact_and_chinese_is_chinese(zhipu: Zhipu) -> None:
-    """No spaces between tokens and no escapes."""
+def test_json_is_compact_and_not_escaped(zhipu: Zhipu) -> None:
+    """There are no spaces between tokens, and Chinese is not escaped."""
     text = zhipu.chat([user("你好")]).text
     assert "你好！" in text
     assert '": ' not in text
 
 
-def test_the_clients_request_id_comes_back(zhipu: Zhipu) -> None:
-    """A client may send an id of its own."""
+def test_the_request_id_of_the_client_is_returned(zhipu: Zhipu) -> None:
+    """A client may send its own request_id."""
     assert zhipu.chat([user("你好")], request_id="mine-1").json()["request_id"] == "mine-1"
 
 
-def test_a_stream_joined_is_the_whole_text(zhipu: Zhipu) -> None:
-    """finish_reason is absent until the last event, which has usage; then comes [DONE]."""
+def test_a_stream_adds_up_to_the_whole_text(zhipu: Zhipu) -> None:
+    """Only the last event has finish_reason and usage; [DONE] follows."""
     whole = zhipu.chat([user("讲一个童话")]).json()
     answer = zhipu.chat([user("讲一个童话")], stream=True)
-    told = events(answer)
-    text = "".join(event["choices"][0]["delta"]["content"] for event in told)
+    stream = events(answer)
+    text = "".join(event["choices"][0]["delta"]["content"] for event in stream)
     assert text == whole["choices"][0]["message"]["content"]
-    assert [("finish_reason" in e["choices"][0], "usage" in e) for e in told[:-1]] == [
+    assert [("finish_reason" in e["choices"][0], "usage" in e) for e in stream[:-1]] == [
         (False, False)
-    ] * (len(told) - 1)
-    assert told[-1]["choices"][0]["finish_reason"] == "stop"
+    ] * (len(stream) - 1)
+    assert stream[-1]["choices"][0]["finish_reason"] == "stop"
     counts = ("prompt_tokens", "completion_tokens", "total_tokens")
-    assert [told[-1]["usage"][c] for c in counts] == [whole["usage"][c] for c in counts]
+    assert [stream[-1]["usage"][c] for c in counts] == [whole["usage"][c] for c in counts]
     assert raw_events(answer)[-1].data == "[DONE]"
-    assert {event["id"] for event in told} == {answer.headers["x-log-id"]}
+    assert {event["id"] for event in stream} == {answer.headers["x-log-id"]}
     assert answer.headers["content-type"] == "text/event-stream;charset=UTF-8"
     assert answer.text.startswith('data: {"id":')
 
 
-def test_a_thinking_model_shows_its_reasoning(zhipu: Zhipu) -> None:
-    """From 4.5 on, unless thinking is switched off; thinking costs tokens, all of them at worst."""
-    asked = [user("讲一个童话")]
-    whole = zhipu.chat(asked, model="glm-4.6").json()
+def test_a_thinking_model_returns_its_reasoning(zhipu: Zhipu) -> None:
+    """Models from 4.5 think unless it is disabled; reasoning may use up all tokens."""
+    messages = [user("讲一个童话")]
+    whole = zhipu.chat(messages, model="glm-4.6").json()
     message = whole["choices"][0]["message"]
     assert list(message) == ["content", "reasoning_content", "role"]
-    told = [
-        e["choices"][0]["delta"] for e in events(zhipu.chat(asked, model="glm-4.6", stream=True))
+    deltas = [
+        e["choices"][0]["delta"] for e in events(zhipu.chat(messages, model="glm-4.6", stream=True))
     ]
     for part in ("content", "reasoning_content"):
-        assert "".join(delta.get(part, "") for delta in told) == message[part]
-    off = zhipu.chat(asked, model="glm-4.6", thinking={"type": "disabled"}).json()
+        assert "".join(delta.get(part, "") for delta in deltas) == message[part]
+    off = zhipu.chat(messages, model="glm-4.6", thinking={"type": "disabled"}).json()
     assert list(off["choices"][0]["message"]) == ["content", "role"]
     assert off["usage"]["completion_tokens"] < whole["usage"]["completion_tokens"]
-    cut = zhipu.chat(asked, model="glm-4.6", max_tokens=5).json()
+    cut = zhipu.chat(messages, model="glm-4.6", max_tokens=5).json()
     assert cut["choices"][0]["message"]["content"] == ""
     assert cut["choices"][0]["finish_reason"] == "length"
     assert cut["usage"]["completion_tokens"] == 5
 
 
 def test_a_tool_call_has_no_content_key(zhipu: Zhipu) -> None:
-    """As glm-4.6 does it, and the documentation; the call's id is negative."""
+    """As with glm-4.6 and in the documentation; the id of the call is negative."""
     choice = zhipu.chat([user("北京天气？")], tools=[WEATHER]).json()["choices"][0]
     assert choice["finish_reason"] == "tool_calls"
     assert list(choice["message"]) == ["role", "tool_calls"]
@@ -114,28 +113,28 @@ def test_a_tool_call_has_no_content_key(zhipu: Zhipu) -> None:
 
 
 def test_a_streamed_tool_call_comes_whole_in_one_event(zhipu: Zhipu) -> None:
-    """Without role; the event after it finishes."""
-    told = events(zhipu.chat([user("北京天气？")], tools=[WEATHER], stream=True))
-    first, last = (event["choices"][0] for event in told)
+    """That event has no role; the next one finishes."""
+    stream = events(zhipu.chat([user("北京天气？")], tools=[WEATHER], stream=True))
+    first, last = (event["choices"][0] for event in stream)
     assert list(first["delta"]) == ["tool_calls"]
     assert re.fullmatch("call_[0-9a-f]{24}", first["delta"]["tool_calls"][0]["id"])
     assert last["finish_reason"] == "tool_calls"
 
 
 def test_a_tool_message_must_answer_a_call(zhipu: Zhipu) -> None:
-    """An unknown id is refused; a missing one is not, as a recording shows."""
+    """An unknown tool_call_id is refused; a missing one is accepted, as in a recording."""
     call = {"id": "call_1", "type": "function", "function": {"name": "add", "arguments": "{}"}}
-    asked = [user("2+3?"), {"role": "assistant", "content": [], "tool_calls": [call]}]
-    told = {"role": "tool", "content": "5"}
-    assert zhipu.chat([*asked, told]).status_code == 200
-    assert zhipu.chat([*asked, told | {"tool_call_id": "call_1"}]).status_code == 200
-    refused = zhipu.chat([*asked, told | {"tool_call_id": "call_2"}])
+    messages = [user("2+3?"), {"role": "assistant", "content": [], "tool_calls": [call]}]
+    result = {"role": "tool", "content": "5"}
+    assert zhipu.chat([*messages, result]).status_code == 200
+    assert zhipu.chat([*messages, result | {"tool_call_id": "call_1"}]).status_code == 200
+    refused = zhipu.chat([*messages, result | {"tool_call_id": "call_2"}])
     assert error(refused) == BAD_MESSAGES
-    assert zhipu.chat([user("2+3?"), told]).status_code == 400
+    assert zhipu.chat([user("2+3?"), result]).status_code == 400
 
 
-def test_a_task_is_processing_twice_and_then_a_success(zhipu: Zhipu) -> None:
-    """model is null while it is processing; the id is a prefix and a negative number."""
+def test_a_task_is_processed_for_two_polls_and_then_succeeds(zhipu: Zhipu) -> None:
+    """Its model is null at first; its id is a prefix and a negative number."""
     body = {"model": "glm-4", "messages": [user("讲一个童话")]}
     task = zhipu.post("/async/chat/completions", body).json()
     assert list(task) == ["id", "request_id", "model", "task_status"]
@@ -153,7 +152,7 @@ def test_a_task_is_processing_twice_and_then_a_success(zhipu: Zhipu) -> None:
 
 
 def test_a_task_can_fail(zhipu: Zhipu) -> None:
-    """The state is FAIL, and it stays."""
+    """The state FAIL is final."""
     body = {"model": "glm-4", "messages": [user("任务失败")]}
     id = zhipu.post("/async/chat/completions", body).json()["id"]
     polls = [zhipu.get(f"/async-result/{id}").json()["task_status"] for _ in range(4)]
@@ -161,7 +160,7 @@ def test_a_task_can_fail(zhipu: Zhipu) -> None:
 
 
 def test_the_number_of_polls_is_an_option() -> None:
-    """Without waiting a task is done at the first question."""
+    """With none, a task has succeeded at the first poll."""
     with sandbox(Options(port=0, pending_polls=0, running_polls=0)) as http:
         zhipu = Zhipu(http)
         body = {"model": "glm-4", "messages": [user("你好")]}
@@ -170,14 +169,14 @@ def test_the_number_of_polls_is_an_option() -> None:
 
 
 def test_an_unknown_task_is_refused(zhipu: Zhipu) -> None:
-    """A parameter error; how the service puts it is nowhere recorded."""
+    """It is a parameter error; the service's message is recorded nowhere."""
     assert error(zhipu.get("/async-result/101002-1"))[:2] == (400, "1214")
 
 
-def test_a_picture_is_a_png_of_the_size_asked_for(zhipu: Zhipu) -> None:
-    """The link leads to the sandbox itself; the answer has no id, model or usage."""
-    wish = {"model": "cogview-4", "prompt": "可爱的小猫", "size": "768x1344"}
-    body = zhipu.post("/images/generations", wish).json()
+def test_an_image_is_a_png_of_the_requested_size(zhipu: Zhipu) -> None:
+    """The URL is on the sandbox itself; the answer has no id, model or usage."""
+    request = {"model": "cogview-4", "prompt": "可爱的小猫", "size": "768x1344"}
+    body = zhipu.post("/images/generations", request).json()
     assert list(body) == ["created", "data"]
     url = body["data"][0]["url"]
     assert url.startswith(str(zhipu.http.base_url).rstrip("/") + "/files/zhipuai/")
@@ -189,8 +188,8 @@ def test_a_picture_is_a_png_of_the_size_asked_for(zhipu: Zhipu) -> None:
     assert len(fetched.content) < 50_000
 
 
-def test_the_same_wish_gets_the_same_picture(zhipu: Zhipu) -> None:
-    """Another prompt gets another one."""
+def test_the_same_prompt_gets_the_same_image(zhipu: Zhipu) -> None:
+    """Another prompt gets another image."""
 
     def drawn(prompt: str) -> bytes:
         body = zhipu.post("/images/generations", {"model": "cogview-3", "prompt": prompt}).json()
@@ -203,7 +202,7 @@ def test_the_same_wish_gets_the_same_picture(zhipu: Zhipu) -> None:
     "header", [f"Bearer {ZHIPUAI_KEY}", f"Bearer {token()}", token(), ZHIPUAI_KEY]
 )
 def test_the_key_and_a_signed_token_are_accepted(http: httpx.Client, header: str) -> None:
-    """The key itself, or a token made from it; with or without the word Bearer."""
+    """Both are accepted with or without the word Bearer."""
     body = {"model": "glm-4", "messages": [user("你好")]}
     path = "/api/paas/v4/chat/completions"
     assert http.post(path, json=body, headers={"Authorization": header}).status_code == 200
@@ -228,10 +227,10 @@ def test_the_key_and_a_signed_token_are_accepted(http: httpx.Client, header: str
         (token(ttl=-1), "1003", "Authorization Token已过期，请重新生成/获取。"),
     ],
 )
-def test_whoever_has_no_key_is_told_why(
+def test_the_refusal_of_a_key_says_why(
     http: httpx.Client, header: str | None, code: str, message: str
 ) -> None:
-    """No key, no key at all, nobody's key, an old token."""
+    """A key may be missing, malformed or wrong, and a token expired."""
     headers = {} if header is None else {"Authorization": header}
     path = "/api/paas/v4/chat/completions"
     body = {"model": "glm-4", "messages": [user("你好")], "stream": True}
@@ -256,10 +255,10 @@ def test_whoever_has_no_key_is_told_why(
     ],
 )
 @pytest.mark.parametrize("path", ["/chat/completions", "/async/chat/completions"])
-def test_refusals_have_the_services_own_words(
-    zhipu: Zhipu, path: str, change: dict[str, LooseJson], expected: tuple[int, str, str]
+def test_refusals_have_the_messages_of_the_service(
+    zhipu: Zhipu, path: str, change: dict[str, object], expected: tuple[int, str, str]
 ) -> None:
-    """Status, code and text; also where a stream was asked for the answer is plain JSON."""
+    """Status, code and message are the service's; a stream is refused in plain JSON too."""
     body = {"model": "glm-4", "messages": [user("你好")], "stream": True} | change
     answer = zhipu.post(path, body)
     assert answer.headers["content-type"].startswith("application/json")
@@ -267,13 +266,13 @@ def test_refusals_have_the_services_own_words(
 
 
 def test_a_forbidden_text_comes_with_a_content_filter(zhipu: Zhipu) -> None:
-    """Which says where it was seen, and how severe it is."""
+    """It says where the text was, and how severe it is."""
     answer = zhipu.chat([user("违禁内容")]).json()
     assert answer["contentFilter"] == [{"level": 1, "role": "user"}]
 
 
-def test_a_body_that_is_no_json_is_a_wrong_call(zhipu: Zhipu) -> None:
-    """1210."""
+def test_a_body_that_is_not_json_is_refused(zhipu: Zhipu) -> None:
+    """The code is 1210."""
     path = f"{zhipu.prefix}/chat/completions"
     answer = zhipu.http.post(path, content=b"{", headers=zhipu.headers)
     assert error(answer) == (400, "1210", "API 调用参数有误，请检查文档。")
@@ -293,7 +292,7 @@ def test_a_body_that_is_no_json_is_a_wrong_call(zhipu: Zhipu) -> None:
         ({"prompt": "触发限流"}, "1302"),
     ],
 )
-def test_pictures_are_refused_too(zhipu: Zhipu, change: dict[str, LooseJson], code: str) -> None:
-    """A size, a prompt or a model that will not do."""
-    wish = {"model": "cogview-3", "prompt": "小猫"} | change
-    assert error(zhipu.post("/images/generations", wish))[1] == code
+def test_image_requests_are_refused(zhipu: Zhipu, change: dict[str, object], code: str) -> None:
+    """Size, prompt and model are validated."""
+    request = {"model": "cogview-3", "prompt": "小猫"} | change
+    assert error(zhipu.post("/images/generations", request))[1] == code
