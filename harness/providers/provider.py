@@ -15,6 +15,7 @@ from harness.types import Call, CallKind, Exchange, Mode, Outcome
 
 if TYPE_CHECKING:
     from harness.analysis.fault import TranscriptFault
+    from harness.providers.operation import ApiForm
     from harness.rules.rule import Rule
     from harness.sandbox import ProviderServer
 
@@ -36,7 +37,8 @@ class Provider:
     What only some commands need is in modules of the package that are imported when asked for.
 
     Attributes:
-        package: The package, which has the modules `sandbox`, `rules` and `samples`.
+        package: The package, which has the modules `sandbox`, `rules`,
+            `samples` and `operations`.
         name: What users call it.
         about: Its services, in a few words.
         distribution: The name of its SDK on PyPI.
@@ -85,6 +87,12 @@ class Provider:
         """The exchanges of small valid conversations, by their name: `samples.SAMPLES`."""
         samples: Mapping[str, tuple[Exchange, ...]] = self._module("samples").SAMPLES
         return samples
+
+    @property
+    def api_forms(self) -> Mapping[str, ApiForm]:
+        """Its API forms as data for strategies, by their name: `operations.API_FORMS`."""
+        forms: Mapping[str, ApiForm] = self._module("operations").API_FORMS
+        return forms
 
     @property
     def faults(self) -> tuple[TranscriptFault, ...]:

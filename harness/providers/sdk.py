@@ -18,7 +18,7 @@ from urllib.parse import urlsplit
 from harness.analysis.endpoint import Endpoint, Part
 from harness.analysis.exchange import AnalyzedExchange
 from harness.analysis.reply import first, is_refusal, read_answer, seen
-from harness.types import AccessFailure, Failure, Json, LooseJson, Outcome, Poll, Reply, View
+from harness.types import AccessFailure, Failure, Json, Outcome, Poll, Reply, View
 from harness.wire import resolve
 
 KEY = "00000000000000000000000000000000.0000000000000000"
@@ -32,12 +32,12 @@ EMPTY_STREAM = Failure(0, "EmptyStream", "the stream ended without an event")
 _STEP = re.compile(r"\.?([A-Za-z_]\w*)|\[(\d+)\]")
 
 
-def access(thing: Any, paths: Iterable[str]) -> Mapping[str, LooseJson | AccessFailure]:
+def access(thing: Any, paths: Iterable[str]) -> Mapping[str, Json | AccessFailure]:
     """Return the value at each documented access path, walked on the SDK's object itself."""
     return {path: _walk(thing, path) for path in paths}
 
 
-def _walk(thing: Any, path: str) -> LooseJson | AccessFailure:
+def _walk(thing: Any, path: str) -> Any:
     try:
         for name, index in _STEP.findall(path):
             thing = getattr(thing, name) if name else thing[int(index)]
@@ -46,7 +46,7 @@ def _walk(thing: Any, path: str) -> LooseJson | AccessFailure:
     return thing
 
 
-def dump(thing: Any, **options: Any) -> LooseJson:
+def dump(thing: Any, **options: Any) -> Any:
     """Return an SDK's object as it dumps itself; what is not a model, unchanged."""
     return thing.model_dump(warnings=False, **options) if hasattr(thing, "model_dump") else thing
 
@@ -168,7 +168,7 @@ class RecordedRequest:
     address: str
     path: str
     endpoint: Endpoint
-    body: LooseJson
+    body: Any
     timeout: float
     streamed: bool = False
 

@@ -25,7 +25,7 @@ from harness.report.conversation import conversation as talks
 from harness.report.format import encodable
 from harness.report.ranking import Ranking, contests
 from harness.report.report import Report
-from harness.types import Failure, Finding, LooseJson, Reply, Severity, ToolCall
+from harness.types import Choice, Failure, Finding, LooseJson, Reply, Severity, ToolCall
 from harness.wire import MISSING
 
 if TYPE_CHECKING:
@@ -266,14 +266,20 @@ def _outcome(talk: Talk) -> dict[str, Any] | None:
     if isinstance(outcome, Failure):
         return {"status": outcome.status, "code": outcome.code, "message": outcome.message}
     if isinstance(outcome, Reply):
-        return {
-            "content": outcome.content,
-            "reasoning": outcome.reasoning,
-            "tool_calls": _calls(outcome.tool_calls),
-            "finish_reason": outcome.finish_reason,
-            "images": [image.url for image in outcome.images],
-        }
+        images = [image.url for image in outcome.images]
+        others = [{"index": c.index, **_choice(c)} for c in outcome.other_choices]
+        several = {"other_choices": others} if others else {}
+        return {**_choice(outcome.choices[0]), "images": images, **several}
     return None
+
+
+def _choice(choice: Choice) -> dict[str, Any]:
+    return {
+        "content": choice.content,
+        "reasoning": choice.reasoning,
+        "tool_calls": _calls(choice.tool_calls),
+        "finish_reason": choice.finish_reason,
+    }
 
 
 def _calls(calls: tuple[ToolCall, ...]) -> list[dict[str, str]]:

@@ -176,9 +176,11 @@ def _answer(console: Console, talk: talks.Talk) -> None:
 
 
 def _reply(console: Console, reply: Reply) -> None:
-    if reply.reasoning:
-        _speak(console, "assistant, thinking", reply.reasoning, (), "dim")
-    _speak(console, "assistant", reply.content or "", reply.tool_calls, "green")
+    for choice in reply.choices:
+        role = f"assistant, choice {choice.index}" if reply.other_choices else "assistant"
+        if choice.reasoning:
+            _speak(console, f"{role}, thinking", choice.reasoning, (), "dim")
+        _speak(console, role, choice.content or "", choice.tool_calls, "green")
     for image in reply.images:
         say(console, f"image {image.url}", "magenta", indent=4)
 

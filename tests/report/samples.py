@@ -78,7 +78,8 @@ def exchange(
 ) -> Exchange:
     """One exchange with a JSON answer; bytes are answered as they are."""
     body = answer if isinstance(answer, bytes) else json.dumps(answer).encode()
-    method = "POST" if path in ("/chat", "/tasks") else "GET"
+    posted = path in ("/chat", "/tasks") or path.endswith("/completions")
+    method = "POST" if posted else "GET"
     request = Request(method, f"https://there{path}", (), json.dumps(asked).encode())
     headers = (("content-type", "application/json"),)
     return Exchange(request, Response(status, "", headers, body), Timing(0, 0.25, 1.5))

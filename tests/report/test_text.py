@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from harness.analysis.transcript import analyze
 from harness.compare import compare
-from harness.report import Report, comparing, text
+from harness.providers.endpoints import recognise
+from harness.report import Report, comparing, json_report, text
 from harness.types import Finding, Severity
 
 from .samples import console, exchange, sample, told, written
@@ -86,3 +88,16 @@ def test_markup_in_a_recording_is_text() -> None:
         on, compare(told([exchange({"a": "[b]x"})]), told([exchange({"a": "[/b]"})]))
     )
     assert "[b]x" in written(on)
+
+
+def test_every_choice_is_shown() -> None:
+    """Several choices are numbered; the JSON has those after the first apart."""
+    on = console()
+    choices = [{"index": n, "message": {"content": text}} for n, text in enumerate(("One", "Two"))]
+    path = "/compatible-mode/v1/chat/completions"
+    read = analyze(told([exchange({"choices": choices}, path=path)]).transcript, recognise)
+    text.conversation(on, read)
+    assert "  assistant, choice 0\n    One\n  assistant, choice 1\n    Two\n" in written(on)
+    (talk,) = json_report.conversation(read)["conversation"]
+    assert talk["outcome"]["content"] == "One"
+    assert [choice["content"] for choice in talk["outcome"]["other_choices"]] == ["Two"]

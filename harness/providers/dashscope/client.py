@@ -36,17 +36,19 @@ from harness.providers.dashscope.session import (
 )
 from harness.providers.http import bound_client
 from harness.providers.sdk import KEY, Parser, RecordedRequest, dump, outcome_as_shown
-from harness.types import Failure, LooseJson, Outcome, View
+from harness.types import Failure, Outcome, View
 from harness.wire import resolve
 
-Form = Callable[[LooseJson], LooseJson]
+Dump = dict[str, Any]
+
+Form = Callable[[Dump], Dump]
 """From the dump of an SDK's model to the JSON of the wire."""
 
 OWN = ("status_code", "code", "message", "is_error", "headers")
 """What the SDK's models say besides the answer."""
 
 
-def as_message(value: LooseJson) -> LooseJson:
+def as_message(value: Dump) -> Dump:
     """Put the choices under `output`, where an event's `delta` is a `message`."""
     choices = [
         {"message" if name == "delta" else name: member for name, member in choice.items()}
@@ -56,7 +58,7 @@ def as_message(value: LooseJson) -> LooseJson:
     return {**_envelope(value), "output": output}
 
 
-def as_pieces(value: LooseJson) -> LooseJson:
+def as_pieces(value: Dump) -> Dump:
     """Put the choices under `output`, their text in a list of pieces."""
     answer = as_message(value)
     for choice in answer["output"]["choices"]:
@@ -67,7 +69,7 @@ def as_pieces(value: LooseJson) -> LooseJson:
     return answer
 
 
-def as_text(value: LooseJson) -> LooseJson:
+def as_text(value: Dump) -> Dump:
     """Put the text of the first choice right under `output`."""
     choice = value["choices"][0] if value["choices"] else {}
     content = (choice.get("message") or choice.get("delta") or {}).get("content")
@@ -75,11 +77,11 @@ def as_text(value: LooseJson) -> LooseJson:
     return {**_envelope(value), "output": output}
 
 
-def _envelope(value: LooseJson) -> dict[str, Any]:
+def _envelope(value: Dump) -> Dump:
     return {n: v for n, v in value.items() if n not in ("choices", "search_info", *OWN)}
 
 
-def as_openai(value: LooseJson) -> LooseJson:
+def as_openai(value: Dump) -> Dump:
     """Rename the id of an answer, which is the SDK's `request_id`, and its token counts."""
     answer = {name: v for name, v in value.items() if name not in OWN}
     answer["id"] = answer.pop("request_id")
@@ -89,7 +91,7 @@ def as_openai(value: LooseJson) -> LooseJson:
     return answer
 
 
-def as_output(value: LooseJson) -> LooseJson:
+def as_output(value: Dump) -> Dump:
     """Put an answer's own members under `output`."""
     output = {name: v for name, v in value.items() if name not in OWN}
     envelope = {name: output.pop(name) for name in ("request_id", "usage")}
@@ -98,7 +100,7 @@ def as_output(value: LooseJson) -> LooseJson:
     return {**envelope, "output": output}
 
 
-def as_task(value: LooseJson) -> LooseJson:
+def as_task(value: Dump) -> Dump:
     """Keep what is the wire's of a job; the rest repeats it."""
     return {name: value[name] for name in ("request_id", "output", "usage")}
 
@@ -173,7 +175,7 @@ def _ask(operation: Operation, request: RecordedRequest, client: Any) -> list[An
         return list(stream)
 
 
-def _parameters(operation: Operation, request: RecordedRequest, body: LooseJson) -> dict[str, Any]:
+def _parameters(operation: Operation, request: RecordedRequest, body: Dump) -> dict[str, Any]:
     if operation.protocol != "native":
         own = ("model", "messages", "stream", "stream_options")
         return {name: value for name, value in body.items() if name not in own}

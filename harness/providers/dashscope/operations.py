@@ -145,3 +145,5 @@ COMPATIBLE = ApiForm(
         Operation("embedding", "sync", compatible.EMBEDDINGS, f"{_COMPATIBLE}/embeddings"),
     ),
 )
+
+API_FORMS = {"dashscope": DASHSCOPE, "compatible": COMPATIBLE}

@@ -44,7 +44,7 @@ from harness.types import (
     CallKind,
     Credentials,
     Failure,
-    LooseJson,
+    Json,
     Message,
     Mode,
     Outcome,
@@ -96,7 +96,7 @@ OPERATIONS: Mapping[str, Operation] = {
 """How each endpoint is asked; the state of a task is fetched in another way."""
 
 
-def ask(endpoint: Endpoint, body: LooseJson, **settings: Any) -> Any:
+def ask(endpoint: Endpoint, body: Json, **settings: Any) -> Any:
     """Call the SDK's function for *endpoint*; return its response, or an iterator of them."""
     import dashscope
 
@@ -106,13 +106,13 @@ def ask(endpoint: Endpoint, body: LooseJson, **settings: Any) -> Any:
     return function(**inputs, **sdk_parameters(body), **settings)
 
 
-def inputs_of(body: LooseJson, pointers: Mapping[str, Pointers]) -> dict[str, LooseJson]:
+def inputs_of(body: Json, pointers: Mapping[str, Pointers]) -> dict[str, Json]:
     """Return the model of a body and, by the name of their argument, its inputs."""
     places = {"model": ("/model",), **pointers}
     return {argument: first(body, pointers) for argument, pointers in places.items()}
 
 
-def sdk_parameters(body: LooseJson) -> dict[str, Any]:
+def sdk_parameters(body: Json) -> dict[str, Any]:
     """Return a copy of a body's parameters as the SDK takes them.
 
     Cumulative output is the service's default. Asked for by name, the SDK would ask the service
@@ -192,7 +192,7 @@ class DashScopeSession:
         fetch = partial(self._state, call, resolve(submitted.value, "/output/task_id") or None)
         return poll_task(TASKS, submitted, fetch, call.poll, self._sleep)
 
-    def _state(self, call: Call, task: LooseJson) -> View | Failure:
+    def _state(self, call: Call, task: Any) -> View | Failure:
         from dashscope import ImageSynthesis
         from dashscope.api_entities.dashscope_response import ImageSynthesisResponse
 
@@ -215,7 +215,7 @@ def _body(call: Call) -> dict[str, Any]:
     if call.kind is CallKind.CHAT:
         form = _message_in_parts if _endpoint(call) is MULTIMODAL else message
         given = {"messages": [form(line) for line in call.messages]}
-    parameters = sdk_parameters({"parameters": call.parameters})
+    parameters = sdk_parameters({"parameters": dict(call.parameters)})
     if isinstance(parameters.get("size"), str):
         parameters["size"] = parameters["size"].replace("x", "*")
     return {"model": call.model, "input": given, "parameters": parameters}
@@ -240,7 +240,7 @@ def _dump(response: Any) -> dict[str, Any]:
     return {name: _plain(v) for name, v in response.items() if name not in _NOT_ON_THE_WIRE}
 
 
-def _plain(value: Any) -> LooseJson:
+def _plain(value: Any) -> Any:
     if isinstance(value, Mapping):
         return {name: _plain(v) for name, v in value.items()}
     return [_plain(v) for v in value] if isinstance(value, list) else value
@@ -269,7 +269,7 @@ def _refusal(endpoint: Endpoint, response: Any, views: Sequence[View] = ()) -> F
 # ------------------------------------------------------------------------------------- parsing
 
 
-def without_files(body: LooseJson) -> LooseJson:
+def without_files(body: Json) -> Any:
     """Return a recorded body as one that cannot lead the SDK astray.
 
     Messages are without files: the SDK would read and upload those of this disk. Parameters are

@@ -14,7 +14,7 @@ from harness.analysis.reply import read_refusal
 from harness.providers.http import bound_transport
 from harness.providers.openai.endpoints import FIELDS
 from harness.providers.sdk import KEY, Parser, RecordedRequest, dump, outcome_as_shown
-from harness.types import LooseJson, Message, Outcome, View
+from harness.types import Message, Outcome, View
 from harness.wire import read_json
 
 if TYPE_CHECKING:
@@ -81,7 +81,7 @@ def _parse(request: RecordedRequest) -> Outcome:
         except APIError as error:
             if error.body is None:
                 raise
-            shown: LooseJson = {"error": error.body}
+            shown: dict[str, Any] = {"error": error.body}
             return read_refusal(request.endpoint, 200, shown)
     return outcome_as_shown(request.endpoint, views, request.body, streamed=True)
 
@@ -96,7 +96,7 @@ def _transport() -> Any:
 
 def _refusal(error: APIStatusError, endpoint: Endpoint) -> Outcome:
     """Return a refusal; the SDK keeps the body's `error`, and the response for the rest."""
-    shown: LooseJson = {"error": error.body}
+    shown: dict[str, Any] = {"error": error.body}
     body = read_json(error.response.content).value
     rest = body if isinstance(body, dict) else {}
     failure = read_refusal(endpoint, error.status_code, {**rest, **shown})

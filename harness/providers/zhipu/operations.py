@@ -66,3 +66,5 @@ ZHIPU = ApiForm(
         ),
     ),
 )
+
+API_FORMS = {"zhipuai": ZHIPU}
