@@ -1,4 +1,4 @@
-"""Commands about contracts: learn, check, accept."""
+"""The commands `contract learn`, `contract check` and `contract accept`."""
 
 from __future__ import annotations
 
@@ -28,12 +28,12 @@ def learn(
 ) -> None:
     """Learn a contract from recordings: what each endpoint answers, as JSON Schema.
 
-    Every clause says how often it held and cites exchanges. An existing file is left alone.
+    Every clause states how often it held and cites exchanges. An existing file is never replaced.
     """
-    from harness.contracts import learning
+    from harness.contracts.files import learn_cassettes
 
-    with progress() as told:
-        contract = learning.learn(paths, out, told)
+    with progress() as report_progress:
+        contract = learn_cassettes(paths, out, report_progress)
     _table(contract)
     typer.echo(f"\nwrote {out}: {_summary(contract)}")
 
@@ -46,15 +46,15 @@ def check(
     folder: Folder = None,
     as_json: AsJson = False,
 ) -> None:
-    """Hold recordings to a contract.
+    """Check recordings against a contract.
 
-    A field that is gone, has another type or is null all of a sudden is an error; a new word or
-    another format is a warning; a new field is told. What few exchanges support weighs less.
+    A field that is gone, has another type or is newly null is an error; a new word or another
+    format is a warning; a new field is a note. What few exchanges support is less severe.
     """
-    from harness.contracts import learning
+    from harness.report.build import contract_report
 
-    with progress() as told:
-        report = learning.check(paths, contract, told)
+    with progress() as report_progress:
+        report = contract_report(paths, contract, report_progress)
     deliver(report, as_json=as_json, junit=junit, html=html, folder=folder)
 
 
@@ -63,19 +63,20 @@ def accept(
     contract: File = CONTRACT,
     yes: Annotated[bool, typer.Option("--yes", help="Write the contract.")] = False,
 ) -> None:
-    """Add what further recordings show to a contract; without --yes only say what would change."""
-    from harness.contracts import learning
+    """Add what further recordings show to a contract; without --yes only show what would change."""
+    from harness.contracts.files import propose, write
+    from harness.wire.text import count
 
-    with progress() as told:
-        proposal = learning.propose(paths, contract, told)
+    with progress() as report_progress:
+        proposal = propose(paths, contract, report_progress)
     for line in proposal.changes:
         typer.echo(line)
-    many, more = len(proposal.changes), proposal.exchanges
-    typer.echo(f"{many} {'change' if many == 1 else 'changes'} of clauses, {more} new exchanges")
-    if more and yes:
-        learning.write(contract, proposal.new)
+    changes, new = count(len(proposal.changes), "change"), proposal.exchanges
+    typer.echo(f"{changes} of clauses, {new} new exchanges")
+    if new and yes:
+        write(contract, proposal.new)
         typer.echo(f"wrote {contract}: {_summary(proposal.new)}")
-    elif more:
+    elif new:
         typer.echo("nothing was written; --yes writes it")
 
 
@@ -99,8 +100,8 @@ def _summary(contract: Contract) -> str:
     origins: Counter[str] = Counter()
     for source in contract.sources.values():
         origins[source.recorded_from] += source.exchanges
-    told = ", ".join(f"{count} {origin}" for origin, count in sorted(origins.items()))
-    return f"{contract.exchanges} exchanges ({told}) of {len(contract.sources)} recordings"
+    listed = ", ".join(f"{count} {origin}" for origin, count in sorted(origins.items()))
+    return f"{contract.exchanges} exchanges ({listed}) of {len(contract.sources)} recordings"
 
 
 COMMANDS: tuple[tuple[str, Callable[..., None], str], ...] = (
@@ -108,6 +109,6 @@ COMMANDS: tuple[tuple[str, Callable[..., None], str], ...] = (
     ("check", check, "harness contract check cassettes --contract contract.yaml"),
     ("accept", accept, "harness contract accept cassettes/slogan --yes"),
 )
-"""Every command about contracts: its name, its function, an example for its help text."""
+"""Every command about contracts: name, function, example for the help text."""
 
-ABOUT = "Learn contracts from recordings, and hold other recordings to them."
+ABOUT = "Learn contracts from recordings, and check other recordings against them."

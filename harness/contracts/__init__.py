@@ -1,15 +1,15 @@
-"""Contracts learnt from recordings: what a service has answered so far, as JSON Schema with its
-evidence, and recordings judged by it.
+"""Contracts learned from recordings: what a service has answered so far, as JSON Schema.
 
-Rules hold an answer to what is documented; a contract holds it to what was seen. Begin with
-`evidence` (what is counted), `support` (how much it weighs), `judging` (what is told).
+Rules check an answer against what is documented; a contract checks it against what was seen. Each
+clause has its evidence: begin with `evidence` (what is counted), then `clause` (how much it can be
+relied on) and `judge` (what is reported).
 """
 
-from harness.contracts.changes import changes
-from harness.contracts.clauses import CLAUSES
 from harness.contracts.contract import Contract, extend, learn, merge
-from harness.contracts.files import dumps, loads
-from harness.contracts.judging import Judge
+from harness.contracts.files import load
+from harness.contracts.judge import CLAUSES, Judge
+from harness.contracts.schema import changes
+from harness.contracts.yaml_format import dumps, loads
 
 __all__ = [
     "CLAUSES",
@@ -19,6 +19,7 @@ __all__ = [
     "dumps",
     "extend",
     "learn",
+    "load",
     "loads",
     "merge",
 ]

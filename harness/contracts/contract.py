@@ -1,4 +1,4 @@
-"""A contract: what was learnt of each section, and from which recordings."""
+"""A contract: the evidence for each section, and the recordings it was learned from."""
 
 from __future__ import annotations
 
@@ -10,12 +10,15 @@ from harness.analysis.exchange import AnalyzedExchange
 from harness.analysis.transcript import AnalyzedTranscript, AnalyzedTurn
 from harness.contracts.evidence import Cite, Node, either, observe
 from harness.contracts.sections import Section, sections, witness
-from harness.types import LooseJson
+from harness.types import Json
+
+Named = Iterable[tuple[str, AnalyzedTranscript]]
+"""Recordings, each with the name it is cited by."""
 
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """A recording that was learnt from: its name, who answered, how many exchanges it gave."""
+    """A recording that was learned from: its name, its origin, its number of exchanges."""
 
     file: str
     recorded_from: str
@@ -24,79 +27,82 @@ class Source:
 
 @dataclass(frozen=True, slots=True)
 class Contract:
-    """All evidence, by section; `sources` by a digest of their exchanges, so that the same
-    recording is never counted twice."""
+    """All evidence, by section.
+
+    `sources` are by a digest of their exchanges, so that no recording is counted twice.
+    """
 
     sections: Mapping[Section, Node] = field(default_factory=dict)
     sources: Mapping[str, Source] = field(default_factory=dict)
 
     @property
     def exchanges(self) -> int:
-        """From how many exchanges it was learnt."""
+        """The number of exchanges it was learned from."""
         return sum(source.exchanges for source in self.sources.values())
 
 
-def learn(named: Iterable[tuple[str, AnalyzedTranscript]]) -> Contract:
-    """What recordings teach, each with the name it is cited by; their order does not matter."""
-    return extend(Contract(), named)
+def learn(recordings: Named) -> Contract:
+    """Return the contract of recordings; their order does not matter."""
+    return extend(Contract(), recordings)
 
 
-def extend(contract: Contract, named: Iterable[tuple[str, AnalyzedTranscript]]) -> Contract:
-    """The contract with what further recordings teach; those it knows already add nothing."""
+def extend(contract: Contract, recordings: Named) -> Contract:
+    """Return the contract with further recordings; those it has already add nothing."""
     new: dict[str, tuple[str, AnalyzedTranscript]] = {}
-    for name, read in named:
-        key = digest(read)
+    for name, transcript in recordings:
+        key = digest(transcript)
         if key not in contract.sources:
-            new[key] = min((name, read), new.get(key, (name, read)), key=lambda pair: pair[0])
+            named = (name, transcript)
+            new[key] = min(named, new.get(key, named), key=lambda pair: pair[0])
     for key in sorted(new):
-        contract = merge(contract, _learnt(key, *new[key]))
+        contract = merge(contract, _contract_of(key, *new[key]))
     return contract
 
 
 def merge(left: Contract, right: Contract) -> Contract:
-    """The evidence of both. Raises ValueError where a recording is in both."""
+    """Return the evidence of both. Raises ValueError where a recording is in both."""
     if left.sources.keys() & right.sources.keys():
         raise ValueError("a recording would be counted twice")
-    found = dict(left.sections)
+    merged = dict(left.sections)
     for section, node in right.sections.items():
-        found[section] = either(found.get(section), node) or node
-    return Contract(found, {**left.sources, **right.sources})
+        merged[section] = either(merged.get(section), node) or node
+    return Contract(merged, {**left.sources, **right.sources})
 
 
-def digest(read: AnalyzedTranscript) -> str:
-    """What tells one recording from another, whatever its file is called."""
-    found = hashlib.sha256()
-    for reading in read.readings:
-        request, response = reading.exchange.request, reading.exchange.response
-        told = f"{request.method} {request.uri} {response.status}".encode("utf-8", "replace")
-        for part in (told, request.body, response.body):
-            found.update(hashlib.sha256(part).digest())
-    return found.hexdigest()[:16]
+def digest(transcript: AnalyzedTranscript) -> str:
+    """Return what identifies a recording, whatever the name of its file."""
+    whole = hashlib.sha256()
+    for analyzed in transcript.readings:
+        request, response = analyzed.exchange.request, analyzed.exchange.response
+        line = f"{request.method} {request.uri} {response.status}".encode("utf-8", "replace")
+        for part in (line, request.body, response.body):
+            whole.update(hashlib.sha256(part).digest())
+    return whole.hexdigest()[:16]
 
 
-def _learnt(key: str, name: str, read: AnalyzedTranscript) -> Contract:
+def _contract_of(key: str, name: str, transcript: AnalyzedTranscript) -> Contract:
     contract = Contract()
-    taught = 0
-    for turn in read.turns:
-        for reading in turn.readings:
-            one = observed(name, read, turn, reading)
-            taught += bool(one.sections)
-            contract = merge(contract, one)
-    if not taught:
+    exchanges = 0
+    for turn in transcript.turns:
+        for exchange in turn.readings:
+            learned = observed(name, transcript, turn, exchange)
+            exchanges += bool(learned.sections)
+            contract = merge(contract, learned)
+    if not exchanges:
         return contract
-    origin = read.transcript.provenance.recorded_from.value
-    return replace(contract, sources={key: Source(name, origin, taught)})
+    origin = transcript.transcript.provenance.recorded_from.value
+    return replace(contract, sources={key: Source(name, origin, exchanges)})
 
 
 def observed(
-    name: str, read: AnalyzedTranscript, turn: AnalyzedTurn, reading: AnalyzedExchange
+    name: str, transcript: AnalyzedTranscript, turn: AnalyzedTurn, exchange: AnalyzedExchange
 ) -> Contract:
-    """What one exchange teaches; nothing where its endpoint is not known."""
-    told: dict[Section, list[tuple[Cite, LooseJson]]] = {}
-    for section, part in sections(reading):
-        cite = Cite(name, reading.number, part.event or 0)
-        told.setdefault(section, []).append((cite, part.value))
-    if not told:
+    """Return the evidence of one exchange; empty where its endpoint is unknown."""
+    values: dict[Section, list[tuple[Cite, Json]]] = {}
+    for section, part in sections(exchange):
+        cite = Cite(name, exchange.number, part.event or 0)
+        values.setdefault(section, []).append((cite, part.value))
+    if not values:
         return Contract()
-    seen = witness(read, turn, reading)
-    return Contract({section: observe(values, seen) for section, values in told.items()})
+    seen = witness(transcript, turn, exchange)
+    return Contract({section: observe(cited, seen) for section, cited in values.items()})

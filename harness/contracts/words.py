@@ -1,4 +1,4 @@
-"""What a string or a number looks like: a word of a vocabulary, a date, a link; decided by form.
+"""Vocabularies and formats: whether a string is a word of the protocol, a date, a link.
 
 A contract is kept in a repository and read by many, so it may repeat nothing that could be
 private. A value is written down only where it is short, looks like an identifier of a protocol,
@@ -14,10 +14,10 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 
 Words = Mapping[str, int] | None
-"""In how many exchanges each word was seen; None for strings that are no vocabulary."""
+"""The number of exchanges with each word; None for strings that are no vocabulary."""
 
 PUBLIC = 3
-"""A word is written down once it was seen in so many exchanges."""
+"""The number of exchanges from which on a word is written down."""
 
 MOST_WORDS = 12
 """Strings with more different values are no vocabulary."""
@@ -28,12 +28,12 @@ _MOST_DIGITS = 4
 
 
 def is_word(text: str) -> bool:
-    """Whether a string could belong to a protocol's vocabulary: `tool_calls`, `1302`."""
+    """Return whether a string could belong to a protocol's vocabulary: `tool_calls`, `1302`."""
     return _WORD.fullmatch(text) is not None and _digits(text) <= _MOST_DIGITS
 
 
 def is_field_name(key: str) -> bool:
-    """Whether a key could be a field's name and not data, such as an id or somebody's words."""
+    """Return whether a key could be a field's name, and is not data such as an id or a text."""
     return _KEY.fullmatch(key) is not None and _digits(key) <= _MOST_DIGITS
 
 
@@ -42,37 +42,37 @@ def _digits(text: str) -> int:
 
 
 def add(left: Words, right: Words) -> Words:
-    """Both counts together; a digest gives way to the word it stands for."""
+    """Add two counts; a digest is replaced by the word it stands for."""
     if left is None or right is None:
         return None
     total = Counter(left)
     total.update(right)
     names = {digest(word): word for word in sorted(total, reverse=True) if not is_digest(word)}
-    for known in [word for word in total if is_digest(word) and word in names]:
-        total[names[known]] += total.pop(known)
+    for hidden in [word for word in total if is_digest(word) and word in names]:
+        total[names[hidden]] += total.pop(hidden)
     return dict(total) if len(total) <= MOST_WORDS else None
 
 
 def digest(word: str) -> str:
-    """What stands for a word that is not written down."""
+    """Return what stands for a word that is not written down."""
     return "#" + hashlib.sha256(word.encode()).hexdigest()[:4]
 
 
 def is_digest(word: str) -> bool:
-    """Whether it is a digest; no word begins like one."""
+    """Return whether a word is a digest."""
     return word.startswith("#")
 
 
 def written(words: Mapping[str, int]) -> dict[str, int]:
-    """The counts as a file may hold them, sorted."""
-    told: Counter[str] = Counter()
+    """Return the counts as a file may hold them, sorted."""
+    public: Counter[str] = Counter()
     for word, count in words.items():
-        told[word if count >= PUBLIC or is_digest(word) else digest(word)] += count
-    return dict(sorted(told.items()))
+        public[word if count >= PUBLIC or is_digest(word) else digest(word)] += count
+    return dict(sorted(public.items()))
 
 
 def is_known_in_full(words: Words) -> bool:
-    """Whether every word was seen often enough to be written down."""
+    """Return whether every word was seen often enough to be written down."""
     return bool(words) and all(count >= PUBLIC for count in (words or {}).values())
 
 
@@ -98,13 +98,13 @@ _EPOCH = range(10**9, 5 * 10**9)
 
 
 def text_formats(texts: Iterable[str]) -> frozenset[str]:
-    """The formats that all of these strings have."""
-    told = list(texts)
+    """Return the formats that all of these strings have."""
+    strings = list(texts)
     return frozenset(
-        name for name, form in TEXT_FORMATS.items() if all(form.fullmatch(text) for text in told)
+        name for name, form in TEXT_FORMATS.items() if all(form.fullmatch(s) for s in strings)
     )
 
 
 def integer_formats(numbers: Iterable[int]) -> frozenset[str]:
-    """The formats that all of these whole numbers have."""
+    """Return the formats that all of these whole numbers have."""
     return frozenset({EPOCH}) if all(number in _EPOCH for number in numbers) else frozenset()

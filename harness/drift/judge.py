@@ -16,8 +16,7 @@ from harness.analysis.shape import shape
 from harness.analysis.transcript import AnalyzedTranscript
 from harness.contracts import Contract
 from harness.contracts.clause import Spot, spot
-from harness.contracts.documented import documented
-from harness.contracts.sections import REFUSAL, Section
+from harness.contracts.sections import REFUSAL, Section, documented
 from harness.contracts.words import is_word
 from harness.drift.samples import (
     FILE,

@@ -17,7 +17,7 @@ from harness.analysis.transcript import AnalyzedTranscript, AnalyzedTurn
 from harness.compare.summary import model_of
 from harness.config.prices import Price, Prices
 from harness.contracts import Contract
-from harness.contracts.changes import clauses
+from harness.contracts.schema import clauses
 from harness.contracts.sections import sections
 from harness.errors import HarnessError
 from harness.faults.registry import RULE_FAULTS, injected

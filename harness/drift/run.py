@@ -14,8 +14,7 @@ from harness.analysis.change import Verdict
 from harness.analysis.transcript import AnalyzedTranscript
 from harness.cassette import store
 from harness.config.settings import RuleSelection
-from harness.contracts import Contract, Judge
-from harness.contracts.learning import load
+from harness.contracts import Contract, Judge, load
 from harness.drift.judge import allowed_by, find_drift
 from harness.drift.types import Drift, DriftRun, UnmatchedRecording
 from harness.errors import HarnessError

@@ -12,10 +12,12 @@ from harness.analysis.transcript import AnalyzedTranscript
 from harness.batch import Examined, Job, replay_all
 from harness.cassette import age
 from harness.cassette.period import ALWAYS, Period
-from harness.cassette.store import Store
+from harness.cassette.store import Store, find
 from harness.compare import matrix
 from harness.config.settings import load_prices
-from harness.recordings import check_cassettes
+from harness.contracts import Judge, load
+from harness.errors import HarnessError
+from harness.recordings import check_cassettes, read_cassette
 from harness.report.report import Report
 from harness.runner import Progress
 from harness.types import Problem
@@ -69,6 +71,30 @@ def check_report(paths: Sequence[Path], progress: Progress, period: Period = ALW
     """
     start = time.perf_counter()
     return _report("Check", list(check_cassettes(paths, progress, period)), start)
+
+
+def contract_report(paths: Sequence[Path], contract: Path, progress: Progress) -> Report:
+    """Check every cassette in *paths* against the contract in a file.
+
+    Raises BadContract, and HarnessError for a path without cassettes.
+    """
+    start = time.perf_counter()
+    judge = Judge(load(contract))
+    transcripts: list[AnalyzedTranscript] = []
+    problems: list[Problem] = []
+    for file in find(list(paths)):
+        progress(str(file))
+        try:
+            transcripts.append(read_cassette(file))
+        except HarnessError as error:
+            problems.append(Problem("", "", str(error)))
+    return Report(
+        title="Contract",
+        reads=tuple(transcripts),
+        findings=tuple(finding for one in transcripts for finding in judge.check(one)),
+        problems=tuple(problems),
+        duration=time.perf_counter() - start,
+    )
 
 
 def _report(title: str, outcomes: Sequence[Examined | Problem], start: float) -> Report:

@@ -42,7 +42,7 @@ def test_a_contract_is_not_learnt_twice(harness: Harness, learnt: Path) -> None:
     before = (learnt / "contract.yaml").read_bytes()
     done = harness("contract", "learn", SLOGAN, folder=learnt)
     assert (done.code, done.out) == (2, "")
-    assert "contract.yaml is there already" in done.err
+    assert "contract.yaml exists already" in done.err
     assert "harness contract accept" in done.err
     assert (learnt / "contract.yaml").read_bytes() == before
 
@@ -106,7 +106,7 @@ def test_a_broken_contract(harness: Harness, learnt: Path) -> None:
         done = harness("contract", *command, folder=learnt)
         assert (done.code, done.out) == (2, "")
         assert done.err.startswith("harness: contract.yaml:")
-        assert "should be a count" in done.err
+        assert "expected a count" in done.err
     assert file.read_bytes() == before
 
 

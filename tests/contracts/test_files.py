@@ -51,13 +51,16 @@ def test_no_content_is_told() -> None:
     [
         (
             "",
-            "mine.yaml: not a contract: it should say `format: llm-conv",
+            "mine.yaml: not a contract: expected `format: llm-conv",
         ),
         ("[1", "mine.yaml:2: not YAML: "),
-        ("interactions: []\nversion: 1\n", "mine.yaml: not a contract: it should say"),
-        (TEXT.replace("version: 1", "version: 2"), "mine.yaml:4: version: version 2; this reads 1"),
-        (TEXT.replace("x-exchanges:", "x-exchange:", 1), "should be a mapping, not NoneType"),
-        (TEXT.replace("of: ", "of: -", 1), "should be a count, not -"),
+        ("interactions: []\nversion: 1\n", "mine.yaml: not a contract: expected"),
+        (
+            TEXT.replace("version: 1", "version: 2"),
+            "mine.yaml:4: version: expected version 1, actual 2",
+        ),
+        (TEXT.replace("x-exchanges:", "x-exchange:", 1), "expected a mapping, actual NoneType"),
+        (TEXT.replace("of: ", "of: -", 1), "expected a count, actual -"),
     ],
 )
 def test_what_is_no_contract(text: str, message: str) -> None:

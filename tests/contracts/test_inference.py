@@ -8,11 +8,10 @@ import pytest
 
 from contracts.test_laws import recording
 from harness.contracts import Contract, Judge, changes, dumps, extend, learn
-from harness.contracts.clause import Spot, each, spot
+from harness.contracts.clause import Spot, against, each, lower_bound, severity, spot
 from harness.contracts.evidence import Node
 from harness.contracts.schema import overlays, schema
 from harness.contracts.sections import Section, family
-from harness.contracts.support import against, lower_bound, severity
 from harness.types import LooseJson, Severity
 
 ANSWER = Section("zhipuai.chat", "answer")

@@ -1,0 +1,246 @@
+"""Recordings judged by a contract: what was promised and is not so any more."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from functools import cached_property
+from types import MappingProxyType
+
+from harness.analysis.change import ChangeKind
+from harness.analysis.endpoint import Part
+from harness.analysis.exchange import AnalyzedExchange
+from harness.analysis.transcript import AnalyzedTranscript
+from harness.contracts import words
+from harness.contracts.clause import Spot, Support, one_step_less, severity, spot
+from harness.contracts.contract import Contract
+from harness.contracts.evidence import DEEPEST, Node, schema_type
+from harness.contracts.sections import FACTOR, Section, sections, witness
+from harness.locale import mark
+from harness.rules.rule import checked_endpoint, pointer_to, show
+from harness.types import Finding, Json, Severity
+from harness.wire import escape
+from harness.wire.text import count
+
+RULES: Mapping[ChangeKind, str] = MappingProxyType(
+    {
+        ChangeKind.REMOVED: "contract_removed",
+        ChangeKind.NEWLY_NULL: "contract_newly_null",
+        ChangeKind.RETYPED: "contract_retyped",
+        ChangeKind.NEW_VALUE: "contract_new_value",
+        ChangeKind.OUT_OF_FORMAT: "contract_out_of_format",
+        ChangeKind.ADDED: "contract_new_field",
+    }
+)
+"""The rule of each kind of change; what no section covers is `UNCOVERED`."""
+
+UNCOVERED = "contract_uncovered"
+
+CLAUSES: Mapping[str, str] = MappingProxyType(
+    {
+        "contract_removed": mark("A field that was always there is there."),
+        "contract_newly_null": mark("What was never null is not null."),
+        "contract_retyped": mark("A value has one of the types it was seen with."),
+        "contract_new_value": mark("A word is one of the vocabulary that was seen."),
+        "contract_out_of_format": mark("A value has the format that all before it had."),
+        "contract_new_field": mark("Every field was seen before. An addition breaks no reader."),
+        UNCOVERED: mark("The contract says something of every answer."),
+    }
+)
+"""What each rule of a contract requires, as reports print it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Breach:
+    """One clause that a value violates; `support` is what supports the clause."""
+
+    kind: ChangeKind
+    pointer: str
+    path: str
+    expected: str
+    actual: str
+    node: Node
+    support: Support
+
+    @property
+    def message(self) -> str:
+        """What was expected, the actual value, and which exchanges support the clause."""
+        cited = ", ".join(map(str, self.node.cites))
+        values = f"expected {self.expected}, actual {self.actual}"
+        return f"{values}; so it was {self.support}, such as {cited}"
+
+
+@dataclass(frozen=True, slots=True)
+class _Walk:
+    """Checking values against evidence, for one family of models."""
+
+    family: str
+
+    def value(self, spot: Spot, value: Json, pointer: str, path: str) -> Iterator[Breach]:
+        """Yield every clause that a value or anything in it violates."""
+        support = spot.against(schema_type(value), self.family)
+        if support:
+            kind = ChangeKind.NEWLY_NULL if value is None else ChangeKind.RETYPED
+            types = " or ".join(spot.types(self.family)) or "another type"
+            actual = "null" if value is None else f"{schema_type(value)} {show(value)}"
+            yield Breach(kind, pointer, path, types, actual, spot.node, support)
+            return
+        yield from self._form(spot, value, pointer, path)
+        if path.count("/") >= DEEPEST:
+            return
+        if isinstance(value, dict):
+            yield from self._object(spot, value, pointer, path)
+        elif isinstance(value, list) and spot.items:
+            for number, item in enumerate(value):
+                yield from self.value(spot.items, item, f"{pointer}/{number}", f"{path}/[]")
+
+    def _form(self, spot: Spot, value: Json, pointer: str, path: str) -> Iterator[Breach]:
+        if spot.vocabulary and isinstance(value, str) and value not in spot.vocabulary:
+            expected = f"one of {', '.join(map(show, sorted(spot.vocabulary)))}"
+            support, kind = spot.form("string", self.family), ChangeKind.NEW_VALUE
+            yield Breach(kind, pointer, path, expected, show(value), spot.node, support)
+        for name, state in spot.formats.items():
+            if not _has_format(name, value):
+                expected, kind = f"the format {name}", ChangeKind.OUT_OF_FORMAT
+                support = spot.form(state, self.family)
+                yield Breach(kind, pointer, path, expected, show(value), spot.node, support)
+
+    def _object(
+        self, spot: Spot, value: dict[str, Json], pointer: str, path: str
+    ) -> Iterator[Breach]:
+        for key, child in spot.fields.items():
+            support = child.against("absent", self.family)
+            if support and key not in value:
+                step, expected = f"/{escape(key)}", f"a field {key!r}"
+                place = pointer + step, path + step
+                yield Breach(ChangeKind.REMOVED, *place, expected, "none", child.node, support)
+        for key, item in value.items():
+            child_spot = spot.fields.get(key) or spot.values
+            place = f"{pointer}/{escape(key)}", f"{path}/{escape(key)}"
+            if child_spot:
+                yield from self.value(child_spot, item, *place)
+            else:
+                expected, actual = "only fields seen before", f"a field {key!r}"
+                actual += f" ({schema_type(item)})"
+                support = Support(spot.node.total("object"), Severity.INFO)
+                yield Breach(ChangeKind.ADDED, *place, expected, actual, spot.node, support)
+
+
+def _has_format(name: str, value: Json) -> bool:
+    if isinstance(value, str) and name in words.TEXT_FORMATS:
+        return words.TEXT_FORMATS[name].fullmatch(value) is not None
+    if name == words.EPOCH and isinstance(value, int | float) and schema_type(value) == "integer":
+        return bool(words.integer_formats([int(value)]))
+    return True
+
+
+def breaches(spot: Spot, value: Json, family: str) -> list[Breach]:
+    """Return every clause of one section that a value violates."""
+    return list(_Walk(family).value(spot, value, "", ""))
+
+
+# ------------------------------------------------------------------------------ whole recordings
+
+_Key = tuple[str, str]
+"""A rule, and the path or section that it is violated at."""
+
+
+@dataclass(frozen=True)
+class Judge:
+    """Judges recordings by a contract."""
+
+    contract: Contract
+
+    @cached_property
+    def _spots(self) -> Mapping[Section, Spot]:
+        return {section: spot(section, node) for section, node in self.contract.sections.items()}
+
+    def check(self, transcript: AnalyzedTranscript) -> tuple[Finding, ...]:
+        """Return a finding for every clause that a recording violates.
+
+        What several events of one stream have in common is reported once, at the first of them.
+        """
+        about = transcript.transcript
+        return tuple(
+            replace(f, scenario=about.scenario, target=about.target, source=about.source)
+            for turn in transcript.turns
+            for exchange in turn.readings
+            for f in self.judge(exchange, witness(transcript, turn, exchange).family)
+        )
+
+    def judge(self, exchange: AnalyzedExchange, family: str) -> Iterator[Finding]:
+        """Yield a finding for every clause that an exchange with this family violates."""
+        if not checked_endpoint(exchange) or not exchange.parts:
+            yield from _not_judged(exchange)
+            return
+        first: dict[_Key, Finding] = {}
+        times: Counter[_Key] = Counter()
+        for section, part in sections(exchange):
+            for key, finding in self._part(exchange, section, part, family):
+                first.setdefault(key, finding)
+                times[key] += 1
+        for key, finding in first.items():
+            again = f" (and in {count(times[key] - 1, 'place')} more)" if times[key] > 1 else ""
+            yield replace(finding, message=finding.message + again)
+
+    def _part(
+        self, exchange: AnalyzedExchange, section: Section, part: Part, family: str
+    ) -> Iterator[tuple[_Key, Finding]]:
+        spots = self._alternatives(section)
+        if not spots:
+            message = f"the contract does not cover {section}"
+            place = exchange.place(part=part)
+            yield (UNCOVERED, str(section)), Finding(message, place, UNCOVERED, Severity.INFO)
+        elif section not in self._spots:
+            yield from self._new_state(exchange, section, part)
+        attempts = (breaches(each, part.value, family) for each in spots)
+        for breach in min(attempts, key=_weight, default=[]):
+            place, rule = exchange.place(breach.pointer, part), RULES[breach.kind]
+            finding = Finding(breach.message, place, rule, breach.support.severity)
+            yield (rule, breach.path), finding
+
+    def _alternatives(self, section: Section) -> list[Spot]:
+        """Return the section's spot; those of its other cases, where this one was never seen."""
+        if section in self._spots:
+            return [self._spots[section]]
+        return [self._spots[other] for other in sorted(self._spots) if _is_alike(other, section)]
+
+    def _new_state(
+        self, exchange: AnalyzedExchange, section: Section, part: Part
+    ) -> Iterator[tuple[_Key, Finding]]:
+        """Yield a task's state that was never seen: each state has a section of its own."""
+        endpoint = exchange.endpoint
+        pointer = pointer_to(part, endpoint.fields.state) if endpoint else ""
+        if endpoint is None or not pointer or exchange.is_stream:
+            return
+        alike = {s: self._spots[s].node for s in sorted(self._spots) if _is_alike(s, section)}
+        held = sum(node.total("of") for node in alike.values())
+        documented = section.case in endpoint.states
+        level = one_step_less(severity(held // FACTOR if documented else held))
+        listed = ", ".join(show(other.case) for other in alike)
+        cited = ", ".join(str(cite) for node in alike.values() for cite in node.cites[:1])
+        message = f"expected one of {listed}, actual {show(section.case)}"
+        message += f"; so it was in {count(held, 'exchange')}, such as {cited}"
+        rule = RULES[ChangeKind.NEW_VALUE]
+        yield (rule, pointer), Finding(message, exchange.place(pointer, part), rule, level)
+
+
+def _not_judged(exchange: AnalyzedExchange) -> Iterator[Finding]:
+    """Yield why an exchange cannot be judged, so that it does not pass for one that complies."""
+    request = exchange.exchange.request
+    if exchange.endpoint is None:
+        message = f"{request.method} to an unknown endpoint: no contract covers it"
+        yield Finding(message, exchange.place(), UNCOVERED, Severity.INFO)
+    elif checked_endpoint(exchange):
+        message = "the answer has no JSON that could be checked against the contract"
+        yield Finding(message, exchange.place(), UNCOVERED, Severity.WARNING)
+
+
+def _is_alike(one: Section, other: Section) -> bool:
+    return (one.endpoint, one.form) == (other.endpoint, other.form)
+
+
+def _weight(found: Iterable[Breach]) -> tuple[int, ...]:
+    levels = [breach.support.severity for breach in found]
+    return tuple(levels.count(level) for level in Severity)
