@@ -1,6 +1,7 @@
-"""Playing a scenario to a provider: whoever has read this file has read the product.
+"""The run of one scenario with one target: recorded, or replayed from its cassette.
 
-Recording and replaying are `run` with a different tape; nothing after it knows which one it was.
+`record` and `replay` both call `run`, with a Recorder or a Player as the tape that intercepts every
+request. The resulting turns have the same form.
 """
 
 from __future__ import annotations
@@ -10,13 +11,11 @@ from collections.abc import Callable
 from contextlib import closing
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from functools import lru_cache, partial
+from functools import lru_cache
 from importlib.metadata import version
 from pathlib import Path
-from typing import Protocol
 
-from harness import cassette as cassettes
-from harness.cassette import Head
+from harness.cassette import Head, to_files
 from harness.cassette.journal import Journal
 from harness.cassette.store import Store, write_cassette
 from harness.config.environment import without_proxies
@@ -46,14 +45,14 @@ from harness.types import (
 )
 
 Progress = Callable[[str], None]
-"""Told what is being done, for people who wait."""
-
-Judge = Callable[[Turn], None]
-"""Looks at each turn once it is over; raises where there is no point in going on."""
+"""A function that shows what is being done."""
 
 
-class Meter(Protocol):
-    """Counts what a recording spends; what `step` and `request` raise ends the recording."""
+class Meter:
+    """A meter that counts nothing; subclasses count what a recording spends.
+
+    An exception raised by `step` or `request` ends the recording.
+    """
 
     def step(self) -> None:
         """Note that a step is about to be sent."""
@@ -65,28 +64,12 @@ class Meter(Protocol):
         """Note that a step was answered or refused."""
 
 
-class _Unmetered:
-    """A meter that counts nothing."""
-
-    def step(self) -> None:
-        """Do nothing."""
-
-    def request(self) -> None:
-        """Do nothing."""
-
-    def turn(self, turn: Turn) -> None:
-        """Do nothing."""
-
-
-UNMETERED = _Unmetered()
-
-
 @dataclass(frozen=True, slots=True)
 class Retries:
-    """How often a refusal that may pass (429, 5xx) is asked again, and how long is waited.
+    """The retries of temporary failures (HTTP 429 and 5xx).
 
-    Waits begin at `first` seconds and double, or are what the provider's Retry-After says; none
-    is longer than `longest`.
+    Waits start at `first` seconds and double, or are those of the Retry-After header; none is
+    longer than `longest`.
     """
 
     limit: int = 4
@@ -94,9 +77,13 @@ class Retries:
     longest: float = 60.0
 
     def wait(self, attempt: int, failure: Failure) -> float:
-        """Seconds to wait after the given attempt, counted from 1."""
-        asked = failure.retry_after
-        return min(self.first * 2 ** (attempt - 1) if asked is None else asked, self.longest)
+        """Return the seconds to wait after an attempt, counted from 1."""
+        after = failure.retry_after
+        return min(self.first * 2 ** (attempt - 1) if after is None else after, self.longest)
+
+
+def _ignore(_: object) -> None:
+    """Do nothing."""
 
 
 def run(
@@ -107,14 +94,25 @@ def run(
     *,
     seed: int,
     live: bool,
-    progress: Progress,
-    judge: Judge,
+    progress: Progress = _ignore,
+    after_turn: Callable[[Turn], None] = _ignore,
     retries: Retries = Retries(),
 ) -> tuple[tuple[Turn, ...], tuple[str, ...]]:
-    """Play `scenario` to `target`; every byte passes through `tape`.
+    """Run *scenario* against *target*, with every request through *tape*.
 
-    `seed` is what `seed: random` stands for. Returns the turns, and in words the steps that were
-    left out: those for the sandbox only, where the provider is `live`.
+    Args:
+        scenario: The scenario.
+        target: One of its targets.
+        session: An open session of the target's provider.
+        tape: What records or replays the requests.
+        seed: The value of the parameter `seed: random`.
+        live: Whether the provider is the live service, where steps for the sandbox are skipped.
+        progress: Called with each step.
+        after_turn: Called with each turn; an exception ends the run.
+        retries: How temporary failures are retried.
+
+    Returns:
+        The turns, and a sentence for each skipped step.
     """
     past = Past()
     turns: list[Turn] = []
@@ -124,22 +122,22 @@ def run(
             skipped.append(f"step {step.number} ({step}): {step.sandbox_only}")
             continue
         outcome = None
-        if step.asked:
+        if step.is_call:
             progress(str(step))
             number = len(turns) + 1
             call, expect = step.call(target, past, seed), step.expectation(target)
             with tape.turn(number) as exchanges:
-                outcome = _ask(session, call, expect, tape, retries)
+                outcome = _send_with_retries(session, call, expect, tape, retries)
             turns.append(Turn(number, tuple(exchanges), call, outcome, expect, step.number))
-            judge(turns[-1])
+            after_turn(turns[-1])
         past = step.after(past, outcome)
     return tuple(turns), tuple(skipped)
 
 
-def _ask(
+def _send_with_retries(
     session: Session, call: Call, expect: Expectation, tape: Player | Recorder, retries: Retries
 ) -> Outcome:
-    """Ask, and ask again where that may help; pictures are fetched too."""
+    """Send a call, retry temporary failures, and download the images of the reply."""
     outcome = _send(session, call)
     for attempt in range(1, retries.limit + 1):
         if not isinstance(outcome, Failure) or expect.failure or not is_passing(outcome):
@@ -157,27 +155,34 @@ def _send(session: Session, call: Call) -> Outcome:
         return session.send(call)
     except HarnessError:
         raise
-    except Exception as error:  # noqa: BLE001 - an SDK may raise anything at all because of what
-        return failure_of(error)  # it was answered; what it raised is the outcome, and is judged
+    except Exception as error:  # noqa: BLE001 - an SDK may raise anything for a response; what it
+        return failure_of(error)  # raised is the outcome, which the rules check
 
 
 def provider_of(scenario: Scenario, target: Target) -> Provider:
-    """The target's provider. Raises Unsupported if it cannot do what a step asks."""
+    """Return the provider of *target*. Raises Unsupported if it does not support a step."""
     provider = provider_named(target.provider)
     for step in scenario.steps:
-        asked = (step.kind, step.mode(target))
-        if step.asked and asked not in provider.can:
+        kind, mode = step.kind, step.mode(target)
+        if step.is_call and (kind, mode) not in provider.can:
             can = ", ".join(sorted(f"{kind} {mode}" for kind, mode in provider.can))
             raise Unsupported(
                 f"{scenario.path}:{step.line}: {provider.name} does not answer "
-                f"{asked[0]} in mode {asked[1]}; it answers: {can}"
+                f"{kind} in mode {mode}; it answers: {can}"
             )
     return provider
 
 
+# ------------------------------------------------------------------------------- recording
+
+
 @dataclass(frozen=True, slots=True)
 class Source:
-    """Whom a recording is made from: the live service or the sandbox, and how to reach it."""
+    """The servers that a recording is made from: the live services or the sandbox.
+
+    `key` and `address` return the API key and the base URL of a provider (an empty URL for the
+    SDK's default). `secrets` are redacted besides the key.
+    """
 
     origin: Origin
     where: str
@@ -192,57 +197,59 @@ def record(
     source: Source,
     store: Store,
     progress: Progress,
-    left: OnInterrupted = OnInterrupted.REFUSE,
-    meter: Meter = UNMETERED,
+    on_interrupted: OnInterrupted = OnInterrupted.REFUSE,
+    meter: Meter = Meter(),  # noqa: B008 - it has no state
 ) -> None:
-    """Play a scenario and put its cassette in place; every answer is in a journal until then.
+    """Run a scenario against *source* and write its cassette.
 
-    Raises Refused if the provider refused where the scenario expects no refusal,
-    UnfinishedRecording where an interrupted recording is in the way (see `OnInterrupted`), and what
-    the `meter` raises. An existing cassette is unchanged after any error.
+    Every exchange is in a journal until then. An existing cassette is unchanged after any error.
+
+    Raises:
+        Refused: The provider returned an error where the scenario expects none.
+        UnfinishedRecording: An interrupted recording is in the way (see `OnInterrupted`).
+        HarnessError: Another error, or what the *meter* raises.
     """
     provider = provider_of(scenario, target)
     key, address = source.key(provider), source.address(provider)
     redactor = Redactor((*source.secrets, *provider.secrets(key)), endpoints.HEADERS)
     provenance = _provenance(scenario, target, provider, source.origin, redactor.text(address))
     path = store.path(scenario.name, target)
-    journal = Journal(path, Head(provenance, _seed()), writing=store.writing)
+    journal = Journal(path, Head(provenance, _random_seed()), writing=store.writing)
     store.when_stopped(journal.close_empty)
     with closing(journal):
-        tape = Recorder(
-            redactor, journal, recorded_prefix(journal, left), before_request=meter.request
-        )
-        live = source.origin is Origin.LIVE
+        prefix = recorded_prefix(journal, on_interrupted)
+        tape = Recorder(redactor, journal, prefix, before_request=meter.request)
+
+        def before_step(step: str) -> None:
+            progress(step)
+            meter.step()
+
+        def after_turn(turn: Turn) -> None:
+            meter.turn(turn)
+            _refuse_failure(scenario, target, redactor, journal, turn)
+
         with use_tape(tape), provider.open(key, address, tape.sleep) as session:
-            refuse = partial(_refuse_refusal, scenario, target, redactor, journal)
             run(
                 scenario,
                 target,
                 session,
                 tape,
                 seed=journal.head.seed,
-                live=live,
-                progress=partial(_begin, progress, meter),
-                judge=partial(_end, refuse, meter),
+                live=source.origin is Origin.LIVE,
+                progress=before_step,
+                after_turn=after_turn,
             )
-        cassette = Cassette(tape.exchanges(), replace(provenance, recorded_at=_now()))
-        written = cassettes.to_files(cassette)
-        check_vcrpy_reads(written, cassette)
-        with store.writing(), journal.removed_afterwards():
-            write_cassette(path, written)
+        _write(Cassette(tape.exchanges(), replace(provenance, recorded_at=_now())), path, journal)
 
 
-def _begin(progress: Progress, meter: Meter, step: str) -> None:
-    progress(step)
-    meter.step()
+def _write(cassette: Cassette, path: Path, journal: Journal) -> None:
+    files = to_files(cassette)
+    check_vcrpy_reads(files, cassette)
+    with journal.writing(), journal.removed_afterwards():
+        write_cassette(path, files)
 
 
-def _end(judge: Judge, meter: Meter, turn: Turn) -> None:
-    meter.turn(turn)
-    judge(turn)
-
-
-def _seed() -> int:
+def _random_seed() -> int:
     return random.randrange(2**31)  # noqa: S311 - a seed, not a secret
 
 
@@ -250,23 +257,23 @@ def _now() -> str:
     return datetime.now(UTC).isoformat(timespec="seconds")
 
 
-def _refuse_refusal(
+def _refuse_failure(
     scenario: Scenario, target: Target, redactor: Redactor, journal: Journal, turn: Turn
 ) -> None:
-    """The rest of the conversation would cost money and could not be kept.
+    """Raise Refused for an unexpected failure: the remaining steps would cost money for nothing.
 
-    A provider may quote the key it refuses: its words are cleaned before they are told.
+    The provider may quote the key that it refuses, so its message is redacted.
     """
     failure = turn.outcome
-    answered = turn.exchanges and turn.expect.failure  # a refusal that is expected is an answer
-    if isinstance(failure, Failure) and not answered:
+    is_expected = turn.exchanges and turn.expect.failure
+    if isinstance(failure, Failure) and not is_expected:
         status = f"HTTP {failure.status}, " if failure.status else ""
-        refused = redactor.text(f"({status}code {failure.code}): {failure.message}")
+        reason = redactor.text(f"({status}code {failure.code}): {failure.message}")
         raise Refused(
-            f"{scenario.name} with {target}, step {turn.step}: refused {refused}; "
+            f"{scenario.name} with {target}, step {turn.step}: refused {reason}; "
             f"{discard_refusal(journal, turn)}",
             step=turn.step,
-            reason=refused,
+            reason=reason,
         )
 
 
@@ -285,45 +292,46 @@ def _provenance(
     )
 
 
-_version = lru_cache(version)  # it looks through all that is installed
-"""The version of an installed distribution."""
+_version = lru_cache(version)
+"""The version of an installed distribution; a look-up reads all installed metadata."""
+
+
+# ------------------------------------------------------------------------------- replaying
 
 
 def replay(scenario: Scenario, target: Target, store: Store, pace: float = 0.0) -> Transcript:
-    """Play a scenario to its cassette, offline; answers and waits take `pace` times as long as
-    when they were recorded.
+    """Run a scenario from its cassette, offline.
 
-    Raises NoCassette, BadCassette, StaleCassette and CassetteMiss.
+    *pace* is the playback speed of responses and waits: 0 for no waits, 1 as recorded.
+
+    Raises:
+        NoCassette: There is no cassette.
+        BadCassette: It cannot be read.
+        StaleCassette: The scenario changed since it was recorded.
+        CassetteMiss: It has no response for a request.
     """
     provider = provider_of(scenario, target)
     cassette = store.load(scenario.name, target)
     _refuse_stale(scenario, target, cassette, store)
-    # The scenario's word on what is volatile counts, not the one it gave when recorded.
     folder = scenario.path.parent if scenario.path else Path.cwd()
-    volatile = (*scenario.volatile, *load_settings(folder).volatile)
-    told = replace(cassette.provenance, volatile=volatile)
-    tape = Player(replace(cassette, provenance=told), pace=pace)
-    live = told.recorded_from is Origin.LIVE
-    with (
-        without_proxies(),
-        use_tape(tape),
-        provider.open(NO_KEY, told.address, tape.sleep) as session,
-    ):
+    volatile = (*scenario.volatile, *load_settings(folder).volatile)  # today's, not the recorded
+    provenance = replace(cassette.provenance, volatile=volatile)
+    tape = Player(replace(cassette, provenance=provenance), pace=pace)
+    session = provider.open(NO_KEY, provenance.address, tape.sleep)
+    with without_proxies(), use_tape(tape), session as opened:
         turns, skipped = run(
             scenario,
             target,
-            session,
+            opened,
             tape,
-            seed=_seed(),
-            live=live,
-            progress=_silently,
-            judge=_silently,
+            seed=_random_seed(),
+            live=provenance.recorded_from is Origin.LIVE,
         )
     return Transcript(
         scenario=scenario.name,
         target=str(target),
         turns=turns,
-        provenance=told,
+        provenance=provenance,
         unused=tape.unused(),
         skipped=skipped,
         ignored=scenario.ignored,
@@ -333,29 +341,27 @@ def replay(scenario: Scenario, target: Target, store: Store, pace: float = 0.0) 
     )
 
 
-def _silently(_: object) -> None:
-    """Nobody waits, and whatever was recorded is played to its end."""
-
-
 def _refuse_stale(scenario: Scenario, target: Target, cassette: Cassette, store: Store) -> None:
-    """A recording answers the script it was made from, and no other."""
+    """Raise StaleCassette if the scenario's steps are not those that were recorded."""
     if fits(scenario, target, cassette):
         return
-    then, now = cassette.provenance.script, digests(scenario, target)
+    recorded, current = cassette.provenance.script, digests(scenario, target)
     path = store.path(scenario.name, target)
-    again = f"record it anew: harness record {scenario.name} --target {target.slug}"
-    if len(then) != len(now):
+    command = f"record it anew: harness record {scenario.name} --target {target.slug}"
+    if len(recorded) != len(current):
         raise StaleCassette(
-            f"{scenario.path}: {len(now)} steps, but {path} was recorded with {len(then)}; {again}"
+            f"{scenario.path}: {len(current)} steps, but {path} was recorded with "
+            f"{len(recorded)}; {command}"
         )
-    step = next(s for s, a, b in zip(scenario.steps, then, now, strict=True) if a != b)
+    steps = zip(scenario.steps, recorded, current, strict=True)
+    step = next(step for step, old, new in steps if old != new)
     raise StaleCassette(
         f"{scenario.path}:{step.line}: step {step.number} ({step}) changed since {path} was "
-        f"recorded; {again}"
+        f"recorded; {command}"
     )
 
 
 def fits(scenario: Scenario, target: Target, cassette: Cassette) -> bool:
-    """Whether a cassette was recorded from the script as it is now; if nobody knows, it was."""
-    then = cassette.provenance.script
-    return not then or then == digests(scenario, target)
+    """Return whether a cassette was recorded from the scenario's current steps, as far as known."""
+    recorded = cassette.provenance.script
+    return not recorded or recorded == digests(scenario, target)

@@ -15,7 +15,7 @@ import pytest
 from harness.cassette import to_files
 from harness.cassette.store import write_cassette
 from harness.prune import LEFT_AFTER
-from harness.scenario.shipped import scenarios
+from harness.scenario import shipped_folder
 from harness.types import Cassette, Exchange, Provenance, Request, Response
 
 if TYPE_CHECKING:
@@ -64,7 +64,7 @@ def put(path: Path, body: bytes = b"", scenario: str = "", test: str = "") -> Pa
 def folder(tmp_path: Path) -> Path:
     """A project: one scenario with its cassettes, one that is gone, and a cassette of nobody."""
     (tmp_path / "scenarios").mkdir()
-    shutil.copy(scenarios() / "slogan.yaml", tmp_path / "scenarios")
+    shutil.copy(shipped_folder() / "slogan.yaml", tmp_path / "scenarios")
     put(tmp_path / MINE, scenario="slogan")
     put(tmp_path / "cassettes/slogan/dashscope-gone.yaml", scenario="slogan")
     put(tmp_path / GONE, scenario="gone")

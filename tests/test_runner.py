@@ -21,8 +21,7 @@ from harness.providers.rules import check
 from harness.providers.servers import PROVIDER_SERVERS
 from harness.runner import Retries, Source, record, replay, run
 from harness.sandbox import Options, serve
-from harness.scenario import Scenario, load, load_all, loads
-from harness.scenario.shipped import scenarios
+from harness.scenario import Scenario, load, load_all, loads, shipped_folder
 from harness.scenario.steps import Step
 from harness.secrets.redactor import Redactor
 from harness.types import (
@@ -39,7 +38,7 @@ from harness.types import (
     Turn,
 )
 
-SHIPPED = load_all([scenarios()])
+SHIPPED = load_all([shipped_folder()])
 JOBS = [pytest.param(s, t, id=f"{s.name}-{t.slug}") for s in SHIPPED for t in s.targets]
 ZHIPU, DASH = Target("zhipuai", "glm-4"), Target("dashscope", "qwen-flash")
 TWO_QUESTIONS = """\
@@ -146,7 +145,7 @@ def test_where_a_cassette_comes_from(sandbox: str, store: Store) -> None:
 
 def test_pictures_are_on_the_tape(sandbox: str, store: Store) -> None:
     """Their bytes too, so that a replay can look at them."""
-    scenario = load(scenarios() / "kitten-image.yaml")
+    scenario = load(shipped_folder() / "kitten-image.yaml")
     for target in scenario.targets:
         record(scenario, target, sandboxed(sandbox), store, silent)
         (turn,) = replay(scenario, target, store).turns
@@ -163,7 +162,7 @@ def test_people_who_wait_are_told(sandbox: str, store: Store) -> None:
 
 def test_a_random_seed_is_another_each_time(sandbox: str, store: Store) -> None:
     """And replays, because the scenario says that its value does not count."""
-    scenario = load(scenarios() / "single-turn-messages.yaml")
+    scenario = load(shipped_folder() / "single-turn-messages.yaml")
     (target,) = scenario.targets
     seeds = set()
     for _ in range(2):
@@ -282,7 +281,7 @@ def test_a_refusal_that_is_expected_is_asked_once(
     sandbox: str, store: Store, slept: list[float], lived: list[Recording]
 ) -> None:
     """Even one that would pass."""
-    scenario = load(scenarios() / "refusals.yaml")
+    scenario = load(shipped_folder() / "refusals.yaml")
     for target in scenario.targets:
         record(scenario, target, sandboxed(sandbox), store, silent)
     assert slept == []
@@ -365,7 +364,7 @@ def test_an_interrupted_recording_leaves_what_was_there(
 
 def test_steps_for_the_sandbox_are_left_out_live(sandbox: str, store: Store) -> None:
     """When recording live, and when replaying what was; and it is told why."""
-    scenario = load(scenarios() / "refusals.yaml")
+    scenario = load(shipped_folder() / "refusals.yaml")
     target = scenario.targets[0]
     for origin, turns in ((Origin.LIVE, 4), (Origin.SANDBOX, 5)):
         record(scenario, target, sandboxed(sandbox, origin), store, silent)
@@ -497,7 +496,7 @@ def _run(error: BaseException) -> Recording:
         seed=1,
         live=False,
         progress=silent,
-        judge=lambda turn: None,
+        after_turn=lambda turn: None,
     )
     return turns
 

@@ -43,11 +43,11 @@ def demo(
     from harness.report.build import replay_report
     from harness.report.folder import write_folder
     from harness.sandbox import LIFELIKE
-    from harness.scenario.shipped import scenarios
+    from harness.scenario import shipped_folder
 
     folder = out or Path(tempfile.mkdtemp(prefix="harness-demo-"))
     store = Store(folder / "cassettes")
-    todo = batch.jobs(batch.load_scenarios([], scenarios()), [])
+    todo = batch.jobs(batch.load_scenarios([], shipped_folder()), [])
     said = console()
     said.print(f"Recording {len(todo)} conversations through the official SDKs, from a sandbox")
     said.print("on this machine. It is not the real service: no key is used, nothing is paid.\n")

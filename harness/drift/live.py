@@ -37,7 +37,7 @@ from harness.drift.spend import SpendTracker
 from harness.drift.types import Drift, DriftRun
 from harness.errors import HarnessError, InterceptError, MissingKey, OverBudget, Refused
 from harness.providers import PROVIDERS, endpoints
-from harness.runner import Progress, Source, record
+from harness.runner import Meter, Progress, Source, record
 from harness.sandbox import Options
 from harness.scenario import Scenario
 from harness.types import Failure, Problem, Provenance, Transcript, Turn
@@ -88,7 +88,7 @@ def _name(job: Job) -> str:
 
 def _without_sandbox_steps(scenario: Scenario, recording: AnalyzedTranscript) -> AnalyzedTranscript:
     """Return a recording without the turns of steps that a live service is never asked."""
-    steps = [step for step in scenario.steps if step.asked]
+    steps = [step for step in scenario.steps if step.is_call]
     turns = recording.transcript.turns
     if len(steps) != len(turns):
         return recording
@@ -252,7 +252,7 @@ class _Run:
 
 
 @dataclass
-class _Meter:
+class _Meter(Meter):
     """A recording as it is made: its turns, and what they cost; see `intercept.metering.Meter`."""
 
     recorded: RecordedJob

@@ -1,16 +1,22 @@
-"""A scenario: a conversation written down once, for no model in particular.
+"""Scenarios: conversations, written in YAML, that can be run against several models.
 
-`loads` and `load` make one of YAML; its steps become calls once the past is known:
+`loads` and `load` read one; each step becomes a call once the past is known:
 
     past = Past()
     for step in scenario.steps:
-        outcome = provider.send(step.call(target, past, seed)) if step.asked else None
+        outcome = provider.send(step.call(target, past, seed)) if step.is_call else None
         past = step.after(past, outcome)
 """
 
-from harness.scenario.files import check_providers, check_rules, load, load_all, loads
-from harness.scenario.json_schema import json_schema
-from harness.scenario.schema_model import History
+from harness.scenario.files import (
+    check_providers,
+    check_rules,
+    load,
+    load_all,
+    loads,
+    shipped_folder,
+)
+from harness.scenario.schema_model import History, json_schema
 from harness.scenario.steps import Past, Scenario, Step, digests
 
 __all__ = [
@@ -25,4 +31,5 @@ __all__ = [
     "load",
     "load_all",
     "loads",
+    "shipped_folder",
 ]

@@ -1,4 +1,4 @@
-"""Scenarios, read from text, from a file, and from folders."""
+"""Scenarios read from text, files and folders."""
 
 from __future__ import annotations
 
@@ -10,15 +10,18 @@ from pydantic import ValidationError
 from harness.errors import BadScenario
 from harness.scenario.schema_model import ScenarioForm
 from harness.scenario.steps import Scenario
-from harness.scenario.validation import complain, from_pydantic, incoherent, unknown
+from harness.scenario.validation import from_pydantic, inconsistencies, raise_first, unknown
 from harness.scenario.yaml_source import MAX_BYTES, Source, read
 
 
 def loads(text: str | bytes, path: Path | str | None = None) -> Scenario:
-    """Read a scenario from YAML; with a path, messages name it and it must fit the name."""
+    """Read a scenario from YAML. Raises BadScenario.
+
+    With *path*, errors name it, and its stem has to be the scenario's name.
+    """
     source = read(text, Path(path) if path else None)
     scenario = Scenario(_form(source), source)
-    complain(incoherent(scenario), source)
+    raise_first(inconsistencies(scenario), source)
     return scenario
 
 
@@ -26,13 +29,13 @@ def _form(source: Source) -> ScenarioForm:
     try:
         return ScenarioForm.model_validate(source.value)
     except ValidationError as error:
-        complaints = from_pydantic(error, source)
-    complain(complaints, source)
+        issues = from_pydantic(error, source)
+    raise_first(issues, source)
     raise AssertionError("a validation error without errors")
 
 
 def load(path: Path | str) -> Scenario:
-    """Read a scenario from its file."""
+    """Read a scenario from a file. Raises BadScenario."""
     try:
         with Path(path).open("rb") as file:
             data = file.read(MAX_BYTES + 1)
@@ -42,13 +45,13 @@ def load(path: Path | str) -> Scenario:
 
 
 def load_all(paths: Iterable[Path | str]) -> tuple[Scenario, ...]:
-    """Read files, and the *.yaml of folders (not of folders in them), each file once."""
-    found: dict[Path, Path] = {}
+    """Read each of the files, and the *.yaml directly in folders, once. Raises BadScenario."""
+    by_path: dict[Path, Path] = {}
     for path in paths:
         for file in _files(Path(path)):
-            found.setdefault(file.resolve(), file)
-    scenarios = tuple(load(file) for file in found.values())
-    _refuse_twins(scenarios)
+            by_path.setdefault(file.resolve(), file)
+    scenarios = tuple(load(file) for file in by_path.values())
+    _refuse_duplicates(scenarios)
     return scenarios
 
 
@@ -62,7 +65,7 @@ def _files(path: Path) -> Iterator[Path]:
     yield from files
 
 
-def _refuse_twins(scenarios: Iterable[Scenario]) -> None:
+def _refuse_duplicates(scenarios: Iterable[Scenario]) -> None:
     seen: dict[str, Scenario] = {}
     for scenario in scenarios:
         first = seen.setdefault(scenario.name, scenario)
@@ -72,9 +75,9 @@ def _refuse_twins(scenarios: Iterable[Scenario]) -> None:
 
 
 def check_providers(scenario: Scenario, known: Collection[str]) -> None:
-    """Refuse a target whose provider is not one of the known ones."""
+    """Check that every target's provider is in *known*. Raises BadScenario."""
     names = sorted(known)
-    complain(
+    raise_first(
         (
             unknown("provider", target.provider, ("targets", number, "model"), names)
             for number, target in enumerate(scenario.targets)
@@ -85,14 +88,21 @@ def check_providers(scenario: Scenario, known: Collection[str]) -> None:
 
 
 def check_rules(scenario: Scenario, known: Collection[str]) -> None:
-    """Refuse to ignore, select or weigh a rule that is not one of the known ones."""
+    """Check that every rule named in a scenario is in *known*. Raises BadScenario."""
     names, form = sorted(known), scenario.form
-    told: list[tuple[str, tuple[str | int, ...]]] = [
+    used: list[tuple[str, tuple[str | int, ...]]] = [
         *((entry.rule, ("ignore", n, "rule")) for n, entry in enumerate(form.ignore)),
         *((rule, ("select", n)) for n, rule in enumerate(form.select)),
         *((rule, ("severity", rule)) for rule in form.severity),
     ]
-    complain(
-        (unknown("rule", rule, place, names) for rule, place in told if rule not in known),
+    raise_first(
+        (unknown("rule", rule, loc, names) for rule, loc in used if rule not in known),
         scenario.source,
     )
+
+
+def shipped_folder() -> Path:
+    """Return the folder of the shipped scenarios: in the installed package, or in a checkout."""
+    package = Path(__file__).parent.parent
+    installed = package / "shipped_scenarios"
+    return installed if installed.is_dir() else package.parent / "scenarios"

@@ -1,6 +1,6 @@
-"""A scenario as it is written in YAML: which keys there are, what they hold and what they mean.
+"""The model of a scenario file, and its JSON Schema, shipped as `harness/scenario.schema.json`.
 
-The texts under the keys are what the shipped JSON Schema and an editor show.
+The docstrings of the fields are the descriptions in the JSON Schema, which editors show.
 """
 
 from __future__ import annotations
@@ -22,13 +22,14 @@ from pydantic import (
     field_validator,
     model_validator,
 )
-from pydantic_core import PydanticCustomError
+from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
+from pydantic_core import PydanticCustomError, core_schema
 
 from harness.scenario.yaml_source import cut, shown
-from harness.types import Credentials, LooseJson, Mode, Severity, Target
+from harness.types import Credentials, Json, Mode, Severity, Target
 
-WORDS = ("system", "user", "assistant", "prompt", "image", "tool_results")
-"""The keys of which every step holds exactly one."""
+STEP_TYPES = ("system", "user", "assistant", "prompt", "image", "tool_results")
+"""The keys that give a step its type; each step has exactly one."""
 
 _SLUG = re.compile(r"[a-z0-9-]+")
 _TARGET = re.compile(r"([a-z0-9_-]+)/([^\s/]\S*)")
@@ -37,7 +38,7 @@ DRAFT = "https://json-schema.org/draft/2020-12/schema"
 
 
 def problem(message: str) -> PydanticCustomError:
-    """Something wrong with a value, in words that can follow the value's name."""
+    """Return the error with a message that follows the name of the value."""
     return PydanticCustomError("problem", "{message}", {"message": message})
 
 
@@ -59,7 +60,7 @@ def _pointer(value: str) -> str:
     return value
 
 
-def _many(value: LooseJson) -> LooseJson:
+def _as_list(value: Json) -> Json:
     return [value] if isinstance(value, str) else value
 
 
@@ -69,12 +70,12 @@ def _schema(value: dict[str, Any]) -> dict[str, Any]:
     try:
         Draft202012Validator.check_schema(value)
     except SchemaError as error:
-        told = f"{error.json_path}: {error.message}"
-        raise problem(f"is not a JSON Schema: {cut(told, 200)}") from None
+        detail = f"{error.json_path}: {error.message}"
+        raise problem(f"is not a JSON Schema: {cut(detail, 200)}") from None
     return value
 
 
-def _failure(value: LooseJson) -> LooseJson:
+def _failure(value: Json) -> Json:
     codes = list(value.values()) if isinstance(value, dict) else [value]
     for code in codes:
         if isinstance(code, (int, float)) and not isinstance(code, bool):
@@ -96,14 +97,14 @@ def _one_or_many(item: dict[str, Any]) -> WithJsonSchema:
 
 
 class History(StrEnum):
-    """What of the conversation so far is sent along: all of it, or only the system lines."""
+    """The earlier messages that a call sends: all of them, or only system messages."""
 
     KEPT = "kept"
     NONE = "none"
 
 
 class Form(BaseModel):
-    """A mapping in a scenario file: frozen, without unknown keys and without empty ones."""
+    """A mapping in a scenario file, without unknown or empty keys."""
 
     model_config = ConfigDict(
         frozen=True, extra="forbid", use_attribute_docstrings=True, protected_namespaces=()
@@ -111,34 +112,34 @@ class Form(BaseModel):
 
     @field_validator("*", mode="before")
     @classmethod
-    def _holds_something(cls, value: LooseJson) -> LooseJson:
+    def _is_not_empty(cls, value: Json) -> Json:
         if value is None:
             raise problem('has no value; write "" for an empty text, or leave the key out')
         return value
 
 
 class PollForm(Form):
-    """How to wait for a task."""
+    """The polling of a task."""
 
     interval: Annotated[float, Strict(), Field(ge=0, le=3600, allow_inf_nan=False)] = 2.0
-    """Seconds between two questions after the task's state."""
+    """Seconds between two polls."""
 
     limit: Annotated[int, Strict(), Field(ge=1, le=10_000)] = 40
-    """How many times to ask at most."""
+    """The most polls."""
 
 
 class IgnoreForm(Form):
     """A rule that does not apply to this scenario."""
 
     rule: Text
-    """The rule's name, as a report prints it."""
+    """The name of the rule, as in reports."""
 
     reason: Text
     """Why it does not apply; reports print it."""
 
 
 class TargetForm(Form):
-    """Whom to ask, where provider/model alone does not say it all."""
+    """A target with settings besides provider/model."""
 
     model: Annotated[str, AfterValidator(_target)] = Field(
         examples=["zhipuai/glm-4", "dashscope/qwen-plus"],
@@ -147,17 +148,17 @@ class TargetForm(Form):
     """Provider and model, as in zhipuai/glm-4."""
 
     label: Slug = Field(default="", json_schema_extra={"pattern": f"^{_SLUG.pattern}$"})
-    """Tells two targets with the same model apart; part of the cassette's file name."""
+    """Distinguishes targets of the same model; part of the cassette's file name."""
 
     parameters: dict[str, Any] = Field(default={}, examples=[{"incremental_output": True}])
-    """Parameters for this target; they win over the scenario's."""
+    """Parameters for this target; they take precedence over the scenario's."""
 
     mode: Mode | None = None
-    """The mode for this target; it wins over the scenario's."""
+    """The mode for this target; it takes precedence over the scenario's."""
 
     @model_validator(mode="before")
     @classmethod
-    def _written_short(cls, value: LooseJson) -> LooseJson:
+    def _from_short_form(cls, value: Json) -> Json:
         if isinstance(value, str):
             return {"model": value}
         if not isinstance(value, dict):
@@ -166,29 +167,29 @@ class TargetForm(Form):
 
     @property
     def target(self) -> Target:
-        """The target as the rest of the harness knows it."""
+        """The target in the shared form."""
         provider, _, model = self.model.partition("/")
         return Target(provider, model, self.label, self.parameters)
 
 
 class ExpectForm(Form):
-    """What must hold of the answer."""
+    """What is expected of the response."""
 
     finish_reason: Text | None = Field(default=None, examples=["stop", "tool_calls"])
-    """Why the model stopped."""
+    """The finish reason."""
 
-    contains: Annotated[tuple[Text, ...], BeforeValidator(_many), _one_or_many(_TEXT)] = Field(
+    contains: Annotated[tuple[Text, ...], BeforeValidator(_as_list), _one_or_many(_TEXT)] = Field(
         default=(), min_length=1, examples=["智谱", ["晴", "25"]]
     )
-    """A text, or several, that the answer must contain."""
+    """A text, or several, that the response must contain."""
 
     json_schema: Annotated[dict[str, Any], AfterValidator(_schema)] | None = None
-    """A JSON Schema (draft 2020-12) for the answer's text, read as JSON."""
+    """A JSON Schema (draft 2020-12) for the text of the response, read as JSON."""
 
-    pointer: Annotated[tuple[Pointer, ...], BeforeValidator(_many), _one_or_many(_POINTER_TEXT)] = (
-        Field(default=(), min_length=1, examples=["/usage/total_tokens"])
-    )
-    """A JSON pointer, or several, that must lead somewhere in the answer's body."""
+    pointer: Annotated[
+        tuple[Pointer, ...], BeforeValidator(_as_list), _one_or_many(_POINTER_TEXT)
+    ] = Field(default=(), min_length=1, examples=["/usage/total_tokens"])
+    """A JSON pointer, or several, that must exist in the response body."""
 
     tool_call: Text | None = Field(default=None, examples=["get_current_weather"])
     """A function the model must call."""
@@ -196,124 +197,157 @@ class ExpectForm(Form):
     failure: Annotated[str | dict[str, str], BeforeValidator(_failure)] | None = Field(
         default=None, examples=["1211", {"zhipuai": "1211", "dashscope": "InvalidParameter"}]
     )
-    """The error code of the expected refusal, or one for each provider. Codes are text."""
+    """The error code of the expected failure, or one for each provider. Codes are text."""
 
 
 class StepForm(Form):
-    """One line of the conversation: exactly one of system, user, assistant, prompt, image and
-    tool_results, and how to ask it."""
+    """One step: exactly one of system, user, assistant, prompt, image and tool_results."""
 
     system: Text | None = None
-    """An instruction to the model; sent along, not asked."""
+    """An instruction to the model; sent with the next call."""
 
     user: str | None = None
-    """What the user says. It is asked, unless the next step is assistant."""
+    """A message of the user. It is a call, unless the next step is assistant."""
 
     assistant: Text | None = None
-    """A scripted answer; sent along, not asked."""
+    """A scripted answer; sent with the next call."""
 
     prompt: str | None = None
-    """A question asked on its own as a bare prompt, without messages."""
+    """A prompt that is sent without messages."""
 
     image: str | None = None
-    """A picture to draw, described."""
+    """The description of an image to generate."""
 
     tool_results: dict[str, Any] | None = Field(
         default=None, min_length=1, examples=[{"get_current_weather": {"temperature": 25}}]
     )
-    """For each function the model may have called its result: text, or anything JSON can say."""
+    """The result of each function that the model may call: text or any JSON value."""
 
     mode: Mode | None = None
-    """The mode of this step; it wins over the target's and the scenario's."""
+    """The mode of this step; it takes precedence over the target's and the scenario's."""
 
     parameters: dict[str, Any] = Field(default={}, examples=[{"temperature": 0.1}])
-    """Parameters for this step; they win over the target's and the scenario's."""
+    """Parameters of this step; they take precedence over the target's and the scenario's."""
 
     history: History | None = None
-    """What of the conversation so far this step sends along."""
+    """The earlier messages that this step sends."""
 
     poll: PollForm | None = None
-    """How to wait for this step's task."""
+    """The polling of this step's task."""
 
     expect: ExpectForm | None = None
-    """What must hold of the answer to this step."""
+    """What is expected of the response to this step."""
 
     credentials: Credentials = Credentials.OWN
-    """wrong sends a well-formed key that nobody owns."""
+    """`wrong` sends a well-formed but invalid API key."""
 
     model: Text | None = Field(default=None, examples=["no-such-model"])
-    """Asks another model than the target's."""
+    """Another model than the target's."""
 
     sandbox_only: Text | None = None
-    """Why this step can only be recorded from the sandbox; live recordings leave it out."""
+    """Why this step can only be recorded from the sandbox; live recordings skip it."""
 
     @model_validator(mode="after")
-    def _says_one_thing(self) -> StepForm:
-        said = self.words()
-        if len(said) != 1:
-            held = " and ".join(said) or "none of them"
-            raise problem(f"must hold exactly one of {', '.join(WORDS)}; it holds {held}")
+    def _has_one_type(self) -> StepForm:
+        types = self.types()
+        if len(types) != 1:
+            held = " and ".join(types) or "none of them"
+            raise problem(f"must hold exactly one of {', '.join(STEP_TYPES)}; it holds {held}")
         return self
 
-    def words(self) -> tuple[str, ...]:
-        """The keys that say what kind of step this is: exactly one, once validated."""
-        return tuple(word for word in WORDS if getattr(self, word) is not None)
+    def types(self) -> tuple[str, ...]:
+        """Return the keys that give this step its type: exactly one in a valid step."""
+        return tuple(key for key in STEP_TYPES if getattr(self, key) is not None)
 
     @property
-    def word(self) -> str:
-        """The key that says what kind of step this is."""
-        return self.words()[0]
+    def type(self) -> str:
+        """The key that gives this step its type."""
+        return self.types()[0]
 
     @property
     def options(self) -> tuple[str, ...]:
-        """The other keys that were written."""
-        given = self.model_fields_set.difference(WORDS)
-        return tuple(key for key in type(self).model_fields if key in given)
+        """The other keys that the file has."""
+        given = self.model_fields_set.difference(STEP_TYPES)
+        return tuple(key for key in StepForm.model_fields if key in given)
 
 
 class ScenarioForm(Form):
-    """A conversation with LLM APIs, to be recorded once and replayed from then on."""
+    """A conversation with LLM APIs that is recorded once and replayed offline."""
 
     name: Slug = Field(
         examples=["weather-tool"], json_schema_extra={"pattern": f"^{_SLUG.pattern}$"}
     )
-    """The scenario's name: the file's name without .yaml."""
+    """The name of the scenario: the file name without .yaml."""
 
     about: str = ""
-    """What this conversation is there to show, for people."""
+    """The purpose of the conversation, for readers."""
 
     targets: tuple[TargetForm, ...] = Field(min_length=1, max_length=100)
-    """Whom to ask; each target plays the whole conversation."""
+    """The targets; each is run through the whole conversation."""
 
     steps: tuple[StepForm, ...] = Field(min_length=1, max_length=1000)
-    """The conversation, line by line."""
+    """The steps of the conversation."""
 
     parameters: dict[str, Any] = Field(
         default={}, examples=[{"temperature": 0.1, "seed": "random"}]
     )
-    """Parameters for every call, passed on as they are; seed: random is a new one each run."""
+    """Parameters of every call, passed on unchanged; `seed: random` is a new one in each run."""
 
     mode: Mode = Mode.SYNC
-    """How answers are delivered: at once, as a stream, or as an async task that is polled."""
+    """The delivery of responses: in one body, as a stream, or by an async task that is polled."""
 
     history: History = History.KEPT
-    """What of the conversation so far each step sends along; none makes every step a new one."""
+    """The earlier messages that each step sends; with `none`, steps are independent."""
 
     poll: PollForm = PollForm()
-    """How to wait for tasks."""
+    """The polling of tasks."""
 
     volatile: tuple[Pointer, ...] = Field(
         default=(), examples=[["/parameters/seed"]], json_schema_extra={"items": _POINTER_TEXT}
     )
-    """JSON pointers into the request body; what they lead to does not count in a look-up."""
+    """JSON pointers into request bodies that are ignored when requests are matched."""
 
     ignore: tuple[IgnoreForm, ...] = ()
-    """Rules that do not apply here, each with its reason."""
+    """Rules that do not apply, each with its reason."""
 
     select: tuple[Text, ...] = Field(default=(), examples=[["usage_adds_up"]])
-    """If any rules are named, only these apply here."""
+    """The rules that apply; all, if none is named."""
 
     severity: dict[str, Severity] = Field(
         default={}, examples=[{"tool_calls_finish_as_such": "error"}]
     )
-    """Rules that weigh more, or less, here than elsewhere."""
+    """Severities of rules that replace the rules' own."""
+
+
+class _SchemaGenerator(GenerateJsonSchema):
+    """Pydantic's generator without the null of omitted keys, which a scenario file cannot have."""
+
+    def nullable_schema(self, schema: core_schema.NullableSchema) -> JsonSchemaValue:
+        """Return the schema of the value that is not null."""
+        return self.generate_inner(schema["schema"])
+
+    def default_schema(self, schema: core_schema.WithDefaultSchema) -> JsonSchemaValue:
+        """Return a schema with its default only if that is a non-empty scalar."""
+        inner = self.generate_inner(schema["schema"])
+        default = schema.get("default")
+        is_shown = isinstance(default, (str, int, float)) and default != ""
+        return {**inner, "default": self.encode_default(default)} if is_shown else inner
+
+    def field_title_should_be_set(self, schema: Any) -> bool:
+        """Return False: titles would repeat the keys."""
+        return False
+
+
+def json_schema() -> dict[str, Any]:
+    """Return the JSON Schema of scenario files."""
+    schema = ScenarioForm.model_json_schema(schema_generator=_SchemaGenerator)
+    short = {
+        "type": "string",
+        "description": "Provider and model, as in zhipuai/glm-4.",
+        "pattern": schema["$defs"]["TargetForm"]["properties"]["model"]["pattern"],
+        "examples": ["zhipuai/glm-4", "dashscope/qwen-flash"],
+    }
+    targets = schema["properties"]["targets"]
+    targets["items"] = {"anyOf": [short, targets["items"]]}
+    schema["$defs"]["StepForm"]["oneOf"] = [{"required": [key]} for key in STEP_TYPES]
+    return {"$schema": DRAFT, **schema, "title": "Scenario"}

@@ -1,10 +1,7 @@
-"""A scenario and its steps; each step becomes a `Call` once target and past are known.
+"""A scenario and its steps; a step becomes a `Call` for a target and a past conversation.
 
-Precedence, the last one wins:
-
-1. parameters: the scenario's, the target's, the step's
-2. mode: the scenario's, the target's, the step's
-3. poll and history: the scenario's, the step's
+Parameters and mode are those of the scenario, the target and the step; poll and history are those
+of the scenario and the step. The last one takes precedence.
 """
 
 from __future__ import annotations
@@ -24,7 +21,7 @@ from harness.types import (
     Call,
     CallKind,
     Expectation,
-    LooseJson,
+    Json,
     Message,
     Mode,
     Outcome,
@@ -42,7 +39,7 @@ _COLUMNS = 30
 
 @dataclass(frozen=True, slots=True)
 class Past:
-    """What was said so far: the messages, and the outcome of the step before this one."""
+    """The conversation before a step: its messages, and the outcome of the previous step."""
 
     messages: tuple[Message, ...] = ()
     outcome: Outcome | None = None
@@ -50,119 +47,119 @@ class Past:
 
 @dataclass(frozen=True, slots=True)
 class Scenario:
-    """A conversation written down once, for no model in particular."""
+    """A conversation that can be run against any of its targets."""
 
     form: ScenarioForm
     source: Source = field(default=Source(), compare=False, repr=False)
 
     @property
     def name(self) -> str:
-        """The scenario's name, which is its file's."""
+        """The name of the scenario and of its file."""
         return self.form.name
 
     @property
     def about(self) -> str:
-        """What this conversation is there to show."""
+        """The purpose of the conversation."""
         return self.form.about
 
     @property
     def path(self) -> Path | None:
-        """The file it was read from."""
+        """The path of the file, if it was read from one."""
         return self.source.path
 
     @property
     def volatile(self) -> tuple[str, ...]:
-        """JSON pointers into request bodies; their values do not count in a look-up."""
+        """JSON pointers into request bodies that are ignored when requests are matched."""
         return self.form.volatile
 
     @property
     def ignored(self) -> Mapping[str, str]:
-        """The rules that do not apply, each with the reason."""
+        """The rules that do not apply, each with its reason."""
         return {entry.rule: entry.reason for entry in self.form.ignore}
 
     @property
     def selected(self) -> tuple[str, ...]:
-        """The rules that apply; all, if none is named."""
+        """The rules that apply; empty for all."""
         return self.form.select
 
     @property
     def severities(self) -> Mapping[str, Severity]:
-        """The rules that weigh more, or less, here than elsewhere."""
+        """Severities of rules that replace the rules' own."""
         return self.form.severity
 
     @property
     def targets(self) -> tuple[Target, ...]:
-        """Whom to ask."""
+        """The targets to run against."""
         return tuple(form.target for form in self.form.targets)
 
     @property
     def steps(self) -> tuple[Step, ...]:
-        """The conversation, line by line."""
+        """The steps in order."""
         forms = self.form.steps
-        followers = (*(form.word for form in forms[1:]), "")
+        next_types = (*(form.type for form in forms[1:]), "")
         return tuple(
-            Step(number, form, _is_asked(form.word, follower), self)
-            for number, (form, follower) in enumerate(zip(forms, followers, strict=True), start=1)
+            Step(number, form, _is_call(form.type, next_type), self)
+            for number, (form, next_type) in enumerate(zip(forms, next_types, strict=True), start=1)
         )
 
     def mode(self, target: Target) -> Mode:
-        """How a target's answers are delivered where a step does not say."""
+        """Return the mode for a target, for steps without their own."""
         own = (form.mode for form in self.form.targets if form.target.slug == target.slug)
         return next(own, None) or self.form.mode
 
 
-def _is_asked(word: str, follower: str) -> bool:
-    if word == "user":
-        return follower != "assistant"
-    return word not in ("system", "assistant")
+def _is_call(step_type: str, next_type: str) -> bool:
+    if step_type == "user":
+        return next_type != "assistant"
+    return step_type not in ("system", "assistant")
 
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One line of the script; `asked` if it becomes a call, otherwise it is only sent along.
+    """One step of a scenario; if not `is_call`, it is a message that later calls send.
 
-    `number` counts from 1. `str()` is a short description for people.
+    `number` counts from 1. `str()` is a short description.
     """
 
     number: int
     form: StepForm
-    asked: bool
+    is_call: bool
     scenario: Scenario = field(repr=False)
 
     def __str__(self) -> str:
         if self.form.tool_results is not None:
             return "tool_results " + ", ".join(self.form.tool_results)
-        return f'{self.form.word} "{_cut(self.text)}"'
+        return f'{self.form.type} "{_cut(self.text)}"'
 
     @property
     def text(self) -> str:
-        """What is said; nothing for tool results."""
-        said = getattr(self.form, self.form.word)
-        return said if isinstance(said, str) else ""
+        """The text of the step; empty for tool results."""
+        value = getattr(self.form, self.form.type)
+        return value if isinstance(value, str) else ""
 
     @property
     def kind(self) -> CallKind:
-        """What is asked for."""
-        return _KINDS.get(self.form.word, CallKind.CHAT)
+        """The kind of its call."""
+        return _KINDS.get(self.form.type, CallKind.CHAT)
 
     @property
     def line(self) -> int | None:
-        """The line of the file it begins on."""
+        """The line of the file where it begins."""
         return self.scenario.source.line(("steps", self.number - 1))
 
     @property
     def sandbox_only(self) -> str:
-        """Why live recordings leave this step out; empty if they do not."""
+        """Why live recordings skip this step; empty if they do not."""
         return self.form.sandbox_only or ""
 
     @property
     def history(self) -> History:
-        """What of the past is sent along."""
+        """The messages that are sent before its own."""
         return self.form.history or self.scenario.form.history
 
     @property
     def poll(self) -> Poll:
-        """How to wait for a task."""
+        """The polling of its task."""
         given = [form for form in (self.scenario.form.poll, self.form.poll) if form is not None]
         poll = Poll()
         for form in given:
@@ -170,16 +167,16 @@ class Step:
         return poll
 
     def mode(self, target: Target) -> Mode:
-        """How the answer is delivered."""
+        """Return the mode of the call to *target*."""
         return self.form.mode or self.scenario.mode(target)
 
-    def parameters(self, target: Target) -> dict[str, LooseJson]:
-        """The parameters that are sent, `seed: random` still as the word."""
+    def parameters(self, target: Target) -> dict[str, Json]:
+        """Return the parameters of the call; `seed: random` is not replaced yet."""
         merged = {**self.scenario.form.parameters, **target.parameters, **self.form.parameters}
         return copy.deepcopy(merged)
 
     def call(self, target: Target, past: Past, seed: int) -> Call:
-        """What this step asks of a target after this past; only for steps that are asked."""
+        """Return the call to *target* after *past*, with *seed* for `seed: random`."""
         parameters = self.parameters(target)
         if parameters.get("seed") == "random":
             parameters["seed"] = seed
@@ -187,7 +184,7 @@ class Step:
             kind=self.kind,
             mode=self.mode(target),
             model=self.form.model or target.model,
-            messages=self._sent(past),
+            messages=self._all_messages(past),
             prompt="" if self.kind is CallKind.CHAT else self.text,
             parameters=parameters,
             poll=self.poll,
@@ -195,19 +192,19 @@ class Step:
         )
 
     def after(self, past: Past, outcome: Outcome | None = None) -> Past:
-        """The past once this step is over; `outcome` is None for a step that is not asked.
+        """Return the past after this step; *outcome* is None for a step that is not a call.
 
-        A question that was refused leaves no message behind, and neither does a prompt or an
-        image: they are not part of the conversation.
+        A failed call adds no message. Neither does a prompt or an image, which are not part of the
+        conversation.
         """
-        if not self.asked:
-            return Past(past.messages + self._lines(past))
+        if not self.is_call:
+            return Past(past.messages + self._messages(past))
         if self.kind is not CallKind.CHAT or not isinstance(outcome, Reply):
             return Past(past.messages, outcome)
-        return Past((*past.messages, *self._lines(past), _answer(outcome)), outcome)
+        return Past((*past.messages, *self._messages(past), _assistant_message(outcome)), outcome)
 
     def expectation(self, target: Target) -> Expectation:
-        """What must hold of this target's answer: its refusal, or all the rest."""
+        """Return what is expected of *target*: a failure, or the contents of a response."""
         expect = self.form.expect or ExpectForm()
         codes = expect.failure
         code = codes.get(target.provider) if isinstance(codes, dict) else codes
@@ -222,12 +219,13 @@ class Step:
         )
 
     def digest(self, target: Target) -> str:
-        """A short hash over all of this step that changes what is sent to a target."""
-        results = {name: _told(value) for name, value in (self.form.tool_results or {}).items()}
-        said = {"says": self.form.word, "text": self.text, "results": results}
-        return _hash(said | self._manner(target) if self.asked else said)
+        """Return a short hash of all that affects the request to *target*."""
+        values = self.form.tool_results or {}
+        results: Json = {name: _result_text(value) for name, value in values.items()}
+        content: dict[str, Json] = {"says": self.form.type, "text": self.text, "results": results}
+        return _hash(content | self._call_options(target) if self.is_call else content)
 
-    def _manner(self, target: Target) -> dict[str, LooseJson]:
+    def _call_options(self, target: Target) -> dict[str, Json]:
         return {
             "asked": True,
             "mode": self.mode(target),
@@ -237,61 +235,61 @@ class Step:
             "credentials": self.form.credentials,
         }
 
-    def _sent(self, past: Past) -> tuple[Message, ...]:
+    def _all_messages(self, past: Past) -> tuple[Message, ...]:
         if self.kind is not CallKind.CHAT:
             return ()
-        kept = self.history is History.KEPT
-        heard = tuple(line for line in past.messages if kept or line.role == "system")
-        return heard + self._lines(past)
+        keep_all = self.history is History.KEPT
+        earlier = tuple(m for m in past.messages if keep_all or m.role == "system")
+        return earlier + self._messages(past)
 
-    def _lines(self, past: Past) -> tuple[Message, ...]:
+    def _messages(self, past: Past) -> tuple[Message, ...]:
         if self.form.tool_results is None:
-            return (Message(self.form.word, self.text),)
+            return (Message(self.form.type, self.text),)
         calls = past.outcome.tool_calls if isinstance(past.outcome, Reply) else ()
         if not calls:
             self._refuse("tool_results answers nothing: the answer before it called no function")
-        return tuple(self._result(call, self.form.tool_results) for call in calls)
+        return tuple(self._result_message(call, self.form.tool_results) for call in calls)
 
-    def _result(self, call: ToolCall, results: Mapping[str, LooseJson]) -> Message:
+    def _result_message(self, call: ToolCall, results: Mapping[str, Json]) -> Message:
         if call.name not in results:
             given = ", ".join(results)
             self._refuse(f"the model called {call.name!r}; tool_results has only {given}")
-        return Message("tool", _told(results[call.name]), tool_call_id=call.id)
+        return Message("tool", _result_text(results[call.name]), tool_call_id=call.id)
 
     def _refuse(self, message: str) -> NoReturn:
         raise BadScenario(message, self.scenario.path or "", self.line)
 
 
 def digests(scenario: Scenario, target: Target) -> tuple[str, ...]:
-    """One hash per step, so that a cassette can tell which step changed since."""
+    """Return the digest of each step, by which a cassette shows which step changed."""
     return tuple(step.digest(target) for step in scenario.steps)
 
 
-def _answer(reply: Reply) -> Message:
+def _assistant_message(reply: Reply) -> Message:
     return Message("assistant", reply.content or "", reply.tool_calls)
 
 
-def _told(result: LooseJson) -> str:
-    """A function's result as the model gets it: text as it is, all else as JSON."""
+def _result_text(result: Json) -> str:
+    """Return a function's result as the model receives it: text, or JSON."""
     return result if isinstance(result, str) else _canonical(result)
 
 
-def _canonical(value: LooseJson) -> str:
+def _canonical(value: Json) -> str:
     return compact(value, sort_keys=True)
 
 
-def _hash(value: LooseJson) -> str:
+def _hash(value: Json) -> str:
     return hashlib.sha256(_canonical(value).encode()).hexdigest()[:12]
 
 
 def _cut(text: str) -> str:
-    """The text on one line of at most 30 columns; Chinese takes two columns a character."""
-    words = " ".join(text.split())
-    if sum(map(_width, words)) <= _COLUMNS:
-        return words
-    while sum(map(_width, words)) > _COLUMNS - 1:
-        words = words[:-1]
-    return words + "…"
+    """Return the text on one line of at most 30 columns; a Chinese character takes two."""
+    line = " ".join(text.split())
+    if sum(map(_width, line)) <= _COLUMNS:
+        return line
+    while sum(map(_width, line)) > _COLUMNS - 1:
+        line = line[:-1]
+    return line + "…"
 
 
 def _width(character: str) -> int:

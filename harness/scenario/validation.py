@@ -1,7 +1,6 @@
-"""What is wrong with a scenario, in words a user can act on.
+"""Validation of scenarios, with messages for their authors.
 
-A complaint is a place and a message. Pydantic's errors become complaints; `incoherent` finds
-what no single key shows: how steps and targets go together.
+Pydantic's errors become issues; `inconsistencies` checks how name, targets and steps fit together.
 """
 
 from __future__ import annotations
@@ -30,33 +29,33 @@ from harness.types import CallKind, Credentials, Mode, Severity
 
 
 @dataclass(frozen=True, slots=True)
-class Complaint:
-    """One thing wrong with a scenario, and where."""
+class Issue:
+    """An error in a scenario: its path and a message."""
 
     loc: Loc
     message: str
 
 
-def complain(complaints: Iterable[Complaint], source: Source) -> None:
-    """Raise the first complaint, by line, and say how many more there are; or do nothing."""
-    found = sorted(complaints, key=lambda complaint: source.line(complaint.loc) or 0)
-    if found:
-        more = f" (and {len(found) - 1} more)" if len(found) > 1 else ""
-        first = found[0]
+def raise_first(issues: Iterable[Issue], source: Source) -> None:
+    """Raise BadScenario for the first issue by line, with the number of others, if there is any."""
+    ordered = sorted(issues, key=lambda issue: source.line(issue.loc) or 0)
+    if ordered:
+        more = f" (and {len(ordered) - 1} more)" if len(ordered) > 1 else ""
+        first = ordered[0]
         raise BadScenario(first.message + more, source.path or "", source.line(first.loc))
 
 
-def unknown(thing: str, name: str, loc: Loc, allowed: Collection[str]) -> Complaint:
-    """A name that does not exist, with the nearest one and all that do."""
-    words = f"unknown {thing} {shown(name)}{_inside(loc[:-1])}"
-    return Complaint(loc, words + _offer(name, allowed))
+def unknown(thing: str, name: str, loc: Loc, allowed: Collection[str]) -> Issue:
+    """Return the issue of an unknown name, with the most similar one and all allowed ones."""
+    message = f"unknown {thing} {shown(name)}{_inside(loc[:-1])}"
+    return Issue(loc, message + _suggestion(name, allowed))
 
 
 def _inside(loc: Loc) -> str:
     return f" in {where(loc)}" if loc else ""
 
 
-def _offer(name: str, allowed: Collection[str]) -> str:
+def _suggestion(name: str, allowed: Collection[str]) -> str:
     near = difflib.get_close_matches(name[:80], allowed, n=1)
     guess = f"; did you mean {near[0]!r}?" if near else ";"
     return f"{guess} allowed: {', '.join(allowed)}"
@@ -93,25 +92,25 @@ _MUST = {
 }
 
 
-def from_pydantic(error: ValidationError, source: Source) -> list[Complaint]:
-    """Pydantic's errors in our words."""
-    details = (detail for detail in error.errors(include_url=False) if not _is_echo(detail))
+def from_pydantic(error: ValidationError, source: Source) -> list[Issue]:
+    """Convert Pydantic's errors to issues."""
+    details = (d for d in error.errors(include_url=False) if not _is_consequence(d))
     return [_from_detail(detail, source) for detail in details]
 
 
-def _is_echo(detail: ErrorDetails) -> bool:
-    """Pydantic also calls a list too short when it is only its entries that are wrong."""
+def _is_consequence(detail: ErrorDetails) -> bool:
+    """Return whether a list is reported as too short only since its entries are invalid."""
     return detail["type"] == "too_short" and bool(detail["input"])
 
 
-def _from_detail(detail: ErrorDetails, source: Source) -> Complaint:
+def _from_detail(detail: ErrorDetails, source: Source) -> Issue:
     loc, kind = detail["loc"], detail["type"]
     if kind == "extra_forbidden":
         return unknown("key", str(loc[-1]), loc, list(_form(loc[:-1]).model_fields))
     if kind == "missing":
-        return Complaint(loc[:-1], f"the key {str(loc[-1])!r} is missing{_inside(loc[:-1])}")
+        return Issue(loc[:-1], f"the key {str(loc[-1])!r} is missing{_inside(loc[:-1])}")
     place = source.known(loc)
-    return Complaint(place, f"{where(place)} {_verdict(detail, loc)}")
+    return Issue(place, f"{where(place)} {_problem(detail, loc)}")
 
 
 def _form(loc: Loc) -> type[BaseModel]:
@@ -119,14 +118,14 @@ def _form(loc: Loc) -> type[BaseModel]:
     return _FORMS[names[-1]] if names else ScenarioForm
 
 
-def _verdict(detail: ErrorDetails, loc: Loc) -> str:
+def _problem(detail: ErrorDetails, loc: Loc) -> str:
     kind, given, context = detail["type"], detail["input"], detail.get("ctx", {})
     if kind == "problem":
         return detail["msg"]
     if kind == "enum":
         key = next(str(step) for step in loc if str(step) in _CHOICES)
         choices = [choice.value for choice in _CHOICES[key]]
-        return f"is {shown(given)}{_offer(str(given), choices)}"
+        return f"is {shown(given)}{_suggestion(str(given), choices)}"
     if kind in _LENGTHS:
         return _LENGTHS[kind].format(**context)
     if kind == "tuple_type" and loc[-1] in _ONE_OR_MANY:
@@ -136,115 +135,117 @@ def _verdict(detail: ErrorDetails, loc: Loc) -> str:
     return f"{must}, not {shown(given)}" + ("; put quotes around it" if quote else "")
 
 
-def incoherent(scenario: Scenario) -> Iterator[Complaint]:
-    """Every way in which name, targets and steps do not go together."""
+def inconsistencies(scenario: Scenario) -> Iterator[Issue]:
+    """Yield the issues of how name, targets and steps fit together."""
     for check in _SCENARIO_CHECKS:
         yield from check(scenario)
     steps = scenario.steps
     for before, step in zip((None, *steps), steps, strict=False):
-        yield from _step_complaints(step, before)
+        yield from _step_issues(step, before)
 
 
-def _step_complaints(step: Step, before: Step | None) -> Iterator[Complaint]:
-    found = (check(step, before) for check in _STEP_CHECKS)
-    yield from (complaint for complaint in found if complaint)
+def _step_issues(step: Step, before: Step | None) -> Iterator[Issue]:
+    issues = (check(step, before) for check in _STEP_CHECKS)
+    yield from (issue for issue in issues if issue)
 
 
-def _name_is_the_files(scenario: Scenario) -> Iterator[Complaint]:
+def _name_is_the_file_name(scenario: Scenario) -> Iterator[Issue]:
     path = scenario.path
     if path is not None and path.stem != scenario.name:
         message = f"name is {scenario.name!r}, but the file is {path.name!r}; they must agree"
-        yield Complaint(("name",), message)
+        yield Issue(("name",), message)
 
 
-def _targets_differ(scenario: Scenario) -> Iterator[Complaint]:
+def _targets_are_unique(scenario: Scenario) -> Iterator[Issue]:
     seen: dict[str, int] = {}
     for number, target in enumerate(scenario.targets):
         first = seen.setdefault(target.slug.casefold(), number)
         if first != number:
             message = f"targets[{number}] is filed as {target.slug!r} like targets[{first}]"
-            yield Complaint(("targets", number), f"{message}; give one of them a label")
+            yield Issue(("targets", number), f"{message}; give one of them a label")
 
 
-def _something_is_asked(scenario: Scenario) -> Iterator[Complaint]:
-    if not any(step.asked for step in scenario.steps):
-        yield Complaint(("steps",), "no step asks anything; add a user, prompt or image step")
+def _some_step_is_a_call(scenario: Scenario) -> Iterator[Issue]:
+    if not any(step.is_call for step in scenario.steps):
+        yield Issue(("steps",), "no step asks anything; add a user, prompt or image step")
 
 
-_SCENARIO_CHECKS: tuple[Callable[[Scenario], Iterator[Complaint]], ...] = (
-    _name_is_the_files,
-    _targets_differ,
-    _something_is_asked,
+_SCENARIO_CHECKS: tuple[Callable[[Scenario], Iterator[Issue]], ...] = (
+    _name_is_the_file_name,
+    _targets_are_unique,
+    _some_step_is_a_call,
 )
 
 
-def _of(step: Step, message: str, *deeper: str) -> Complaint:
-    """A complaint about a step, or about something deeper in it."""
-    loc: Loc = ("steps", step.number - 1, *deeper)
-    return Complaint(loc, f"{where(loc)} {message}")
+def _issue(step: Step, message: str, *path: str) -> Issue:
+    """Return an issue of a step, or of the value at *path* in it."""
+    loc: Loc = ("steps", step.number - 1, *path)
+    return Issue(loc, f"{where(loc)} {message}")
 
 
-def _assistant_stands_between(step: Step, before: Step | None) -> Complaint | None:
-    if step.form.word != "assistant":
+def _assistant_is_between_calls(step: Step, before: Step | None) -> Issue | None:
+    if step.form.type != "assistant":
         return None
     if before is None:
-        return _of(step, "is assistant, which cannot come first: nobody has said anything yet")
+        return _issue(step, "is assistant, which cannot come first: nobody has said anything yet")
     if step.number == len(step.scenario.form.steps):
-        return _of(step, "is assistant, which cannot come last: nothing is asked after it")
+        return _issue(step, "is assistant, which cannot come last: nothing is asked after it")
     return None
 
 
-def _only_asked_steps_have_options(step: Step, before: Step | None) -> Complaint | None:
+def _only_calls_have_options(step: Step, before: Step | None) -> Issue | None:
     options = ", ".join(step.form.options)
-    if step.asked or not options:
+    if step.is_call or not options:
         return None
-    return _of(step, f"is not asked, only sent along, so it cannot have {options}")
+    return _issue(step, f"is not asked, only sent along, so it cannot have {options}")
 
 
-def _poll_needs_a_task(step: Step, before: Step | None) -> Complaint | None:
-    if step.form.poll is None or not step.asked or step.kind is CallKind.IMAGE:
+def _poll_needs_a_task(step: Step, before: Step | None) -> Issue | None:
+    if step.form.poll is None or not step.is_call or step.kind is CallKind.IMAGE:
         return None
     if any(step.mode(target) is Mode.ASYNC for target in step.scenario.targets):
         return None
-    return _of(step, "is of no use: only image steps and mode async are polled", "poll")
+    return _issue(step, "is of no use: only image steps and mode async are polled", "poll")
 
 
-def _tool_results_answer(step: Step, before: Step | None) -> Complaint | None:
-    if step.form.word != "tool_results":
+def _tool_results_follow_a_call(step: Step, before: Step | None) -> Issue | None:
+    if step.form.type != "tool_results":
         return None
-    if before is None or not before.asked or before.kind is not CallKind.CHAT:
-        return _of(step, "is tool_results, which must follow a user or tool_results step, asked")
+    if before is None or not before.is_call or before.kind is not CallKind.CHAT:
+        return _issue(step, "is tool_results, which must follow a user or tool_results step, asked")
     if step.history is History.NONE:
-        return _of(step, "is tool_results, which needs history: kept")
+        return _issue(step, "is tool_results, which needs history: kept")
     if before.sandbox_only and not step.sandbox_only:
-        return _of(step, "is tool_results after a sandbox_only step; it must be sandbox_only too")
+        return _issue(
+            step, "is tool_results after a sandbox_only step; it must be sandbox_only too"
+        )
     return None
 
 
-def _failure_stands_alone(step: Step, before: Step | None) -> Complaint | None:
+def _failure_is_the_only_expectation(step: Step, before: Step | None) -> Issue | None:
     expect = step.form.expect
     if expect is None or not isinstance(expect.failure, str):
         return None
     others = ", ".join(sorted(expect.model_fields_set - {"failure"}))
-    return _of(step, f"cannot have failure together with {others}", "expect") if others else None
+    return _issue(step, f"cannot have failure together with {others}", "expect") if others else None
 
 
-def _failure_names_targets(step: Step, before: Step | None) -> Complaint | None:
+def _failure_names_providers_of_targets(step: Step, before: Step | None) -> Issue | None:
     codes = step.form.expect.failure if step.form.expect else None
     providers = {target.provider for target in step.scenario.targets}
-    strangers = sorted(set(codes) - providers) if isinstance(codes, dict) else []
-    if not strangers:
+    unknown_names = sorted(set(codes) - providers) if isinstance(codes, dict) else []
+    if not unknown_names:
         return None
-    offer = _offer(strangers[0], sorted(providers))
-    message = f"names {shown(strangers[0])}, which is no target's provider{offer}"
-    return _of(step, message, "expect", "failure")
+    suggestion = _suggestion(unknown_names[0], sorted(providers))
+    message = f"names {shown(unknown_names[0])}, which is no target's provider{suggestion}"
+    return _issue(step, message, "expect", "failure")
 
 
-_STEP_CHECKS: tuple[Callable[[Step, Step | None], Complaint | None], ...] = (
-    _assistant_stands_between,
-    _only_asked_steps_have_options,
+_STEP_CHECKS: tuple[Callable[[Step, Step | None], Issue | None], ...] = (
+    _assistant_is_between_calls,
+    _only_calls_have_options,
     _poll_needs_a_task,
-    _tool_results_answer,
-    _failure_stands_alone,
-    _failure_names_targets,
+    _tool_results_follow_a_call,
+    _failure_is_the_only_expectation,
+    _failure_names_providers_of_targets,
 )

@@ -1,7 +1,7 @@
-"""YAML text, read as plain JSON values of which every one knows its line.
+"""A YAML reader that returns JSON values with the line of each.
 
-Of YAML only what JSON can say is taken: no anchors, aliases or tags, no dates, no key twice.
-Plain words mean what YAML 1.2 says: `true`, `null` and numbers; `no`, `on` and the rest are text.
+It accepts the part of YAML that corresponds to JSON: no anchors, aliases, tags, dates or duplicate
+keys. Plain scalars are read as in YAML 1.2: `true`, `null` and numbers; `no` and `on` are text.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from typing import NoReturn, TypeAlias
 import yaml
 
 from harness.errors import BadScenario
-from harness.types import LooseJson
+from harness.types import Json
 
 MAX_BYTES = 1_000_000
 MAX_DEPTH = 50
@@ -24,36 +24,36 @@ MAX_VALUES = 50_000
 MAX_DIGITS = 30
 
 Loc: TypeAlias = tuple[str | int, ...]
-"""The way to a value: `("steps", 2, "expect", "failure")`."""
+"""The path of a value: `("steps", 2, "expect", "failure")`."""
 
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """A text that was read: its value, and the line each part of it stands on."""
+    """The value of a YAML text, and the line of each part by its path."""
 
-    value: LooseJson = None
+    value: Json = None
     path: Path | None = None
     lines: Mapping[Loc, int] = field(default_factory=dict)
 
     def known(self, loc: Loc) -> Loc:
-        """The nearest part around `loc` that was really written."""
+        """Return *loc*, or its nearest ancestor that is in the text."""
         while loc and loc not in self.lines:
             loc = loc[:-1]
         return loc
 
     def line(self, loc: Loc) -> int | None:
-        """The line of a part, or of the nearest part around it."""
+        """Return the line of a part, or of its nearest ancestor that is in the text."""
         return self.lines.get(self.known(loc))
 
 
 def where(loc: Loc) -> str:
-    """A way in words: `steps[2].expect.failure`."""
-    words = (f"[{part}]" if isinstance(part, int) else f".{part[:60]}" for part in loc)
-    return "".join(words).removeprefix(".")
+    """Return a path as text: `steps[2].expect.failure`."""
+    parts = (f"[{part}]" if isinstance(part, int) else f".{part[:60]}" for part in loc)
+    return "".join(parts).removeprefix(".")
 
 
-def shown(value: LooseJson) -> str:
-    """A value as a message shows it: in few words."""
+def shown(value: Json) -> str:
+    """Return a value in the short form for messages."""
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, (dict, list)):
@@ -62,12 +62,12 @@ def shown(value: LooseJson) -> str:
 
 
 def cut(text: str, length: int) -> str:
-    """A text of at most this length."""
+    """Return *text*, shortened to *length* characters."""
     return text if len(text) <= length else text[: length - 1] + "…"
 
 
 def read(text: str | bytes, path: Path | None = None) -> Source:
-    """Read YAML; whatever is wrong with it is a `BadScenario`."""
+    """Read YAML. Raises BadScenario."""
     node = _compose(_decoded(text, path), path)
     if node is None:
         raise BadScenario("the file is empty; a scenario begins with 'name:'", path or "")
@@ -112,12 +112,12 @@ _HINTS = {
 
 
 def _syntax(problem: str) -> str:
-    hint = next((f"; {hint}" for words, hint in _HINTS.items() if words in problem), "")
+    hint = next((f"; {hint}" for part, hint in _HINTS.items() if part in problem), "")
     return f"not valid YAML: {problem.removeprefix('but ')}{hint}"
 
 
 class _Loader(yaml.SafeLoader):
-    """PyYAML's loader without anchors, aliases and tags, and of bounded depth."""
+    """PyYAML's loader without anchors, aliases and tags, and with limits."""
 
     def __init__(self, text: str, path: Path | None) -> None:
         super().__init__(text)
@@ -126,6 +126,7 @@ class _Loader(yaml.SafeLoader):
         self.count = 0
 
     def compose_node(self, parent: yaml.Node | None, index: int) -> yaml.Node | None:
+        """Compose a node. Raises BadScenario for what is not accepted."""
         event: yaml.Event = self.peek_event()  # type: ignore[no-untyped-call]  # PyYAML's stubs
         self._allow(event)
         self.depth += 1
@@ -152,7 +153,7 @@ class _Loader(yaml.SafeLoader):
 
 _INTEGER = re.compile(r"[-+]?[0-9]+")
 _NUMBER = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?")
-_WORDS: Mapping[str, LooseJson] = {
+_CONSTANTS: Mapping[str, Json] = {
     **dict.fromkeys(("", "~", "null", "Null", "NULL"), None),
     **dict.fromkeys(("true", "True", "TRUE"), True),
     **dict.fromkeys(("false", "False", "FALSE"), False),
@@ -160,34 +161,35 @@ _WORDS: Mapping[str, LooseJson] = {
 
 
 class _Reader:
-    """Turns nodes into values and notes the line of each."""
+    """A converter of nodes to values that records their lines."""
 
     def __init__(self, path: Path | None, lines: dict[Loc, int]) -> None:
         self.path = path
         self.lines = lines
 
-    def value(self, node: yaml.Node, loc: Loc) -> LooseJson:
+    def value(self, node: yaml.Node, loc: Loc) -> Json:
+        """Return the value of a node."""
         if isinstance(node, yaml.MappingNode):
             return self._mapping(node, loc)
         if isinstance(node, yaml.SequenceNode):
             return [self._item(item, (*loc, i)) for i, item in enumerate(node.value)]
         return self._scalar(node)
 
-    def _item(self, node: yaml.Node, loc: Loc) -> LooseJson:
+    def _item(self, node: yaml.Node, loc: Loc) -> Json:
         self.lines[loc] = _line(node)
         return self.value(node, loc)
 
-    def _mapping(self, node: yaml.MappingNode, loc: Loc) -> dict[str, LooseJson]:
-        found: dict[str, LooseJson] = {}
+    def _mapping(self, node: yaml.MappingNode, loc: Loc) -> dict[str, Json]:
+        mapping: dict[str, Json] = {}
         for key_node, value_node in node.value:
             key = self._key(key_node)
             here = (*loc, key)
-            if key in found:
+            if key in mapping:
                 first = self.lines[here]
                 self._refuse(f"duplicate key {where(here)!r}, first on line {first}", key_node)
             self.lines[here] = _line(key_node)
-            found[key] = self.value(value_node, here)
-        return found
+            mapping[key] = self.value(value_node, here)
+        return mapping
 
     def _key(self, node: yaml.Node) -> str:
         if not isinstance(node, yaml.ScalarNode):
@@ -197,16 +199,16 @@ class _Reader:
             self._refuse(f'a key must be text; write "{node.value}" in quotes', node)
         return key
 
-    def _scalar(self, node: yaml.Node) -> LooseJson:
+    def _scalar(self, node: yaml.Node) -> Json:
         if not isinstance(node, yaml.ScalarNode) or node.style is not None:
             return self._text(node)
         text = str(node.value)
-        if text in _WORDS:
-            return _WORDS[text]
+        if text in _CONSTANTS:
+            return _CONSTANTS[text]
         return self._number(text, node) if _NUMBER.fullmatch(text) else text
 
     def _text(self, node: yaml.Node) -> str:
-        """A quoted text; pairs of surrogates, as JSON escapes them, become the character."""
+        """Return a quoted text, with surrogate pairs (escapes as in JSON) as characters."""
         try:
             return str(node.value).encode("utf-16", "surrogatepass").decode("utf-16")
         except UnicodeDecodeError:
@@ -224,8 +226,8 @@ class _Reader:
         raise BadScenario(message, self.path or "", _line(node))
 
 
-def _line(where: yaml.Node | yaml.Event) -> int:
-    mark = where.start_mark
+def _line(item: yaml.Node | yaml.Event) -> int:
+    mark = item.start_mark
     return mark.line + 1 if mark else 0
 
 

@@ -11,7 +11,7 @@ from harness import batch
 from harness.cassette.store import Store
 from harness.config.environment import Environment
 from harness.sandbox import Options
-from harness.scenario.shipped import scenarios
+from harness.scenario import shipped_folder
 
 NAMES = ("refusals", "single-turn-messages", "single-turn-prompt", "slogan")
 
@@ -22,7 +22,7 @@ def recorded_once(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("recorded")
     (folder / "scenarios").mkdir()
     for name in NAMES:
-        shutil.copy(scenarios() / f"{name}.yaml", folder / "scenarios")
+        shutil.copy(shipped_folder() / f"{name}.yaml", folder / "scenarios")
     todo = batch.jobs(batch.load_scenarios([], folder / "scenarios"), [])
     with batch.sandboxed(Options(port=0), Environment({})) as source:
         problems = batch.record_all(todo, source, Store(folder / "cassettes"), lambda _: None)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from harness.cassette import loads
-from harness.scenario.shipped import scenarios
+from harness.scenario import shipped_folder
 from harness.types import Origin
 
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ def short(monkeypatch: pytest.MonkeyPatch, *names: str) -> None:
     from harness import batch
     from harness.intercept import Recorder
 
-    every = batch.jobs(batch.load_scenarios([], scenarios()), [])
+    every = batch.jobs(batch.load_scenarios([], shipped_folder()), [])
     todo: Any = [job for job in every if job.scenario.name in names]
     monkeypatch.setattr(batch, "jobs", lambda scenarios, targets: todo)
     monkeypatch.setattr(Recorder, "sleep", lambda self, seconds: None)

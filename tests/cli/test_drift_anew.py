@@ -21,7 +21,7 @@ from harness.intercept import Recorder
 from harness.providers.servers import PROVIDER_SERVERS
 from harness.sandbox import Options, application
 from harness.sandbox.server import run_in_thread
-from harness.scenario.shipped import scenarios
+from harness.scenario import shipped_folder
 
 if TYPE_CHECKING:
     from conftest import Done, Harness
@@ -40,7 +40,7 @@ def filed_once(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("filed")
     (folder / "scenarios").mkdir()
     for name in NAMES:
-        text = (scenarios() / f"{name}.yaml").read_text(encoding="utf-8")
+        text = (shipped_folder() / f"{name}.yaml").read_text(encoding="utf-8")
         quick = text.replace("interval: 1", "interval: 0")
         (folder / "scenarios" / f"{name}.yaml").write_text(quick, encoding="utf-8")
     todo = batch.jobs(batch.load_scenarios([], folder / "scenarios"), [])

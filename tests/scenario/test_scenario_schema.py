@@ -102,7 +102,7 @@ def test_all_shipped_scenarios_load() -> None:
 
 def test_the_slogan_is_asked_with_five_messages() -> None:
     """Four scripted ones, and the question."""
-    assert [step.asked for step in shipped("slogan").steps] == [False] * 4 + [True]
+    assert [step.is_call for step in shipped("slogan").steps] == [False] * 4 + [True]
 
 
 def test_shipped_scenarios_cover_every_kind_and_mode() -> None:
@@ -112,7 +112,7 @@ def test_shipped_scenarios_cover_every_kind_and_mode() -> None:
         for scenario in load_all([ROOT / "scenarios"])
         for target in scenario.targets
         for step in scenario.steps
-        if step.asked
+        if step.is_call
     ]
     assert {kind for kind, _ in asked} == set(CallKind)
     assert {mode for _, mode in asked} == set(Mode)

@@ -42,7 +42,7 @@ def played(script: Scenario, *outcomes: Reply | Failure) -> tuple[list[Call], Pa
     past, calls, answers = Past(), [], iter(outcomes)
     for step in script.steps:
         outcome = None
-        if step.asked:
+        if step.is_call:
             calls.append(step.call(target(script), past, seed=7))
             outcome = next(answers)
         past = step.after(past, outcome)
@@ -60,7 +60,7 @@ def test_a_user_is_asked_unless_an_assistant_follows() -> None:
         {prompt: f}
         {image: g}
     """).steps
-    assert [step.asked for step in steps] == [False, False, False, True, True, True, True]
+    assert [step.is_call for step in steps] == [False, False, False, True, True, True, True]
 
 
 def test_history_grows_by_script_and_by_answers() -> None:
