@@ -69,8 +69,9 @@ def _is_counted(turn: Answered) -> bool:
 def more_images_requested(read: AnalyzedTranscript) -> Transcript | None:
     """Request one image more than came."""
     for turn in filter(_is_counted, answered(read)):
-        place = pointers(turn.request, "count")[0]
-        exchange = change_request(turn.request, place, turn.requested("count") + 1)
+        count = turn.requested("count")
+        more = count + 1 if isinstance(count, int) else None
+        exchange = change_request(turn.request, pointers(turn.request, "count")[0], more)
         return with_exchanges(read, {turn.request.number: (exchange,)}) if exchange else None
     return None
 

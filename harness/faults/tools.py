@@ -95,7 +95,9 @@ def _with_tools(
     for turn in answered(read):
         tools = turn.requested("tools") if turn.reply.tool_calls else None
         called = {call.name for call in turn.reply.tool_calls}
-        if not tools or not called & {str(resolve(tool, "/function/name")) for tool in tools}:
+        if not isinstance(tools, list) or not called & {
+            str(resolve(tool, "/function/name")) for tool in tools
+        }:
             continue
         place = pointers(turn.request, "tools")[0]
         new: Json = [change(tool) for tool in tools] if keep else []

@@ -13,7 +13,7 @@ from harness.analysis.endpoint import Endpoint, Fields, Part, Pointers, Role
 from harness.analysis.exchange import AnalyzedExchange
 from harness.analysis.reply import first, is_refusal, seen
 from harness.analysis.transcript import AnalyzedTranscript, AnalyzedTurn
-from harness.types import NOWHERE, Failure, Finding, Json, LooseJson, Place, Reply, Severity
+from harness.types import NOWHERE, Failure, Finding, Json, Place, Reply, Severity
 from harness.wire import resolve
 
 
@@ -142,7 +142,7 @@ def answers(reading: AnalyzedExchange) -> list[Part]:
     return [part for part in reading.parts if not is_refusal(part, endpoint.fields)]
 
 
-def values(reading: AnalyzedExchange, pointers: Pointers) -> Iterator[tuple[Part, str, LooseJson]]:
+def values(reading: AnalyzedExchange, pointers: Pointers) -> Iterator[tuple[Part, str, Json]]:
     """Yield (part, pointer, value) of a field in each part of a successful answer."""
     for part in answers(reading):
         for pointer, value in seen(part.value, pointers):
@@ -210,10 +210,12 @@ class Answered:
     answer: AnalyzedExchange
     reply: Reply
 
-    def requested(self, field: str) -> LooseJson:
+    def requested(self, field: str) -> Json:
         """Return the value of a field in the request, or None."""
         fields = self.request.endpoint.fields if self.request.endpoint else Fields()
-        return first(self.request.request_json.value, getattr(fields, field))
+        pointers: Pointers = getattr(fields, field)
+        value: Json = first(self.request.request_json.value, pointers)
+        return value
 
 
 def turn_request(turn: AnalyzedTurn) -> AnalyzedExchange | None:

@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
+from typing import Any
 
 from jsonschema import Draft202012Validator
 from jsonschema.exceptions import SchemaError, ValidationError
@@ -20,7 +21,7 @@ from referencing.exceptions import Unresolvable
 
 from harness.analysis.endpoint import Schema
 from harness.rules.rule import show
-from harness.types import Json, LooseJson
+from harness.types import Json
 from harness.wire import escape, type_name
 
 Violation = tuple[str, str, str]
@@ -136,22 +137,21 @@ Form = object
 """Hashable, and equal for two values that no schema which `is_formal` tells apart."""
 
 
-def form_of(value: LooseJson) -> Form:
+def form_of(value: Json) -> Form:
     """Return the types of a value and of all within it, the names of members, and what is empty.
 
     >>> form_of({"id": "8"}) == form_of({"id": "9"}) != form_of({"id": ""})
     True
     """
-    kind = type(value)
-    if kind is dict:
+    if isinstance(value, dict):
         return (dict, *((name, form_of(member)) for name, member in value.items()))
-    if kind is list:  # a schema treats all items alike, so that equal ones count once
+    if isinstance(value, list):  # a schema treats all items alike, so that equal ones count once
         return (list, *dict.fromkeys(map(form_of, value)))
-    if kind is str:
-        return kind if value else ""
-    if kind is float:  # to a schema, 1.0 is an integer
+    if isinstance(value, str):
+        return str if value else ""
+    if isinstance(value, float):  # to a schema, 1.0 is an integer
         return (float, value.is_integer())
-    return kind
+    return type(value)
 
 
 def is_formal(schema: Schema | bool) -> bool:
@@ -161,11 +161,11 @@ def is_formal(schema: Schema | bool) -> bool:
     return all(key in _FORMAL and _FORMAL[key](value) for key, value in schema.items())
 
 
-def _all_formal(schemas: LooseJson) -> bool:
+def _all_formal(schemas: Any) -> bool:
     return all(map(is_formal, schemas.values() if isinstance(schemas, Mapping) else schemas))
 
 
-_FORMAL = {
+_FORMAL: Mapping[str, Callable[[Any], bool]] = {
     **dict.fromkeys(("title", "description", "$comment", "type", "required"), lambda value: True),
     **dict.fromkeys(("minLength", "minItems"), lambda length: length in (0, 1)),
     **dict.fromkeys(("items", "not", "if", "then", "else"), is_formal),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict
+from typing import TypeAlias
 
 from harness.analysis.endpoint import Part
 from harness.analysis.exchange import AnalyzedExchange
@@ -16,7 +17,6 @@ from harness.types import (
     Failure,
     Finding,
     Json,
-    LooseJson,
     Outcome,
     Place,
     Reply,
@@ -97,14 +97,17 @@ def sdk_agrees_with_wire(analyzed: AnalyzedTranscript) -> Iterator[Finding]:
                 yield violation(expected, actual, reading.place(pointer, part))
 
 
+_Value: TypeAlias = "Json | Missing"
+
+
 def _differences(
-    shown: LooseJson, wire: LooseJson, reading: AnalyzedExchange, pointer: str = ""
+    shown: _Value, wire: _Value, reading: AnalyzedExchange, pointer: str = ""
 ) -> Iterator[tuple[str, str, str]]:
     """Yield (pointer, expected, actual) for each difference; deep values do not exhaust the stack.
 
     Changed fields are yielded in the reverse order of the answer's.
     """
-    stack: list[tuple[str, LooseJson, LooseJson]] = [(pointer, shown, wire)]
+    stack: list[tuple[str, _Value, _Value]] = [(pointer, shown, wire)]
     while stack:
         pointer, shown, wire = stack.pop()
         if isinstance(shown, dict) and isinstance(wire, dict):
@@ -119,7 +122,7 @@ def _differences(
             yield pointer, f"{_typed(wire)} as in the answer", f"{_typed(shown)} in the SDK"
 
 
-def _agree(pointer: str, shown: LooseJson, wire: LooseJson, reading: AnalyzedExchange) -> bool:
+def _agree(pointer: str, shown: _Value, wire: _Value, reading: AnalyzedExchange) -> bool:
     if wire is not MISSING and wire is not None:
         return type(shown) is type(wire) and shown == wire
     if pointer == "/status_code":
@@ -159,7 +162,7 @@ def access_paths_work(analyzed: AnalyzedTranscript) -> Iterator[Finding]:
 
 
 def _leads_to(
-    value: LooseJson, wire: Json | Missing, pointer: str, reading: AnalyzedExchange
+    value: Json | AccessFailure, wire: _Value, pointer: str, reading: AnalyzedExchange
 ) -> bool:
     if isinstance(value, AccessFailure):
         return wire is MISSING

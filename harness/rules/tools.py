@@ -22,7 +22,7 @@ from harness.rules.rule import (
     violation,
 )
 from harness.rules.schemas import violations
-from harness.types import EMPTY, Finding, Json, LooseJson, Place, Reply, ToolCall
+from harness.types import EMPTY, Finding, Json, Place, Reply, ToolCall
 from harness.wire import read_json, resolve
 
 CALLING = "tool_calls"
@@ -68,7 +68,7 @@ def _problems(call: ToolCall, ids: set[str], is_cut_off: bool) -> Iterator[tuple
         yield "a JSON object as arguments", show(arguments.value)
 
 
-def _sent_calls(part: Part, reading: AnalyzedExchange) -> Iterator[tuple[int, str, LooseJson]]:
+def _sent_calls(part: Part, reading: AnalyzedExchange) -> Iterator[tuple[int, str, Json]]:
     """Yield (number, pointer, value) of each call, or piece of a call, in a part."""
     for pointer, calls in seen(part.value, fields_of(reading).tool_calls):
         for number, call in enumerate(calls if isinstance(calls, list) else ()):
@@ -115,7 +115,7 @@ def tool_type_is_known(reading: AnalyzedExchange) -> Iterator[Finding]:
     for part, pointer, calls in values(reading, fields_of(reading).tool_calls):
         for number, call in enumerate(calls if isinstance(calls, list) else ()):
             kind = _text(call, "/type")
-            if kind and kind not in call:
+            if kind and isinstance(call, dict) and kind not in call:
                 place = reading.place(f"{pointer}/{number}/type", part)
                 yield violation("the type function", show(kind), place)
 

@@ -9,20 +9,20 @@ from harness.analysis.endpoint import Part, Pointers
 from harness.analysis.exchange import AnalyzedExchange
 from harness.analysis.reply import first, seen
 from harness.rules.rule import answers, fields_of, pointer_to, show, violation
-from harness.types import Finding, LooseJson
+from harness.types import Finding, Json
 
 
-def _texts(reading: AnalyzedExchange) -> list[LooseJson]:
+def _texts(reading: AnalyzedExchange) -> list[Json]:
     """Return the texts or documents of a request."""
     texts = first(reading.request_json.value, fields_of(reading).texts)
     return texts if isinstance(texts, list) else [texts] if isinstance(texts, str) else []
 
 
-def _values(part: Part, pointers: Pointers) -> list[LooseJson]:
+def _values(part: Part, pointers: Pointers) -> list[Json]:
     return [value for _, value in seen(part.value, pointers)]
 
 
-def _vectors(reading: AnalyzedExchange, part: Part) -> list[tuple[str, list[LooseJson]]]:
+def _vectors(reading: AnalyzedExchange, part: Part) -> list[tuple[str, list[Json]]]:
     """Return (pointer, vector) of each vector in a part."""
     vectors = seen(part.value, fields_of(reading).vectors)
     return [(pointer, vector) for pointer, vector in vectors if isinstance(vector, list)]
@@ -90,8 +90,8 @@ def ranking_is_ordered(reading: AnalyzedExchange) -> Iterator[Finding]:
     for part in answers(reading) if fields.scores else ():
         numbers, scores = _values(part, fields.positions), _values(part, fields.scores)
         place = reading.place(_array(part, fields.scores), part)
-        are_numbers = all(isinstance(score, int | float) for score in scores)
-        if are_numbers and scores != sorted(scores, reverse=True):
+        known = [score for score in scores if isinstance(score, int | float)]
+        if len(known) == len(scores) and known != sorted(known, reverse=True):
             yield violation("scores from the highest to the lowest", show(scores), place)
         if documents and not _counts(numbers) <= _counts(range(documents)):
             expected = f"numbers from 0 to {documents - 1}, each once at most"
