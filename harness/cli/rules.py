@@ -1,4 +1,4 @@
-"""The command that tells the rules, in English or in Chinese."""
+"""`harness rules`: list the rules, or explain one, in English or in Chinese."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 class Language(StrEnum):
-    """What the rules are told in."""
+    """A language in which rules are shown."""
 
     EN = "en"
     ZH = "zh"
@@ -23,17 +23,17 @@ class Language(StrEnum):
 
 def rules(
     name: Annotated[
-        str | None, typer.Argument(metavar="RULE", help="Explain this one in full.")
+        str | None, typer.Argument(metavar="RULE", help="Explain this rule in full.")
     ] = None,
     explain: Annotated[
-        str | None, typer.Option("--explain", metavar="RULE", help="The same, said by name.")
+        str | None, typer.Option("--explain", metavar="RULE", help="The same as an option.")
     ] = None,
     lang: Annotated[
-        Language, typer.Option("--lang", help="In English, or what must hold in Chinese.")
+        Language, typer.Option("--lang", help="English, or Chinese as far as it is translated.")
     ] = Language.EN,
     as_json: AsJson = False,
 ) -> None:
-    """List the rules, or explain one: its text, examples, and where it is known from.
+    """List the rules, or explain one: what it checks, an example, and the sources.
 
     Example: harness rules --explain usage_adds_up
     """
@@ -48,33 +48,47 @@ def rules(
         typer.echo(f"{name} (--max-age)\n\n{age.TEXT}")
         return
     if name is not None and name in RULE_TEXTS and unknown_names([name]):
-        typer.echo(f"{name} (harness contract check)\n\n{_law(name, lang)}")
+        typer.echo(f"{name} (harness contract check)\n\n{_text(RULE_TEXTS[name], lang)}")
         return
     if name is not None and unknown_names([name]):
         raise HarnessError(no_such_rule(name))
     chosen = [rule for rule in RULES if name in (None, rule.name)]
     if as_json:
-        typer.echo(json_report.dumps([_told(rule, name is not None) for rule in chosen]))
+        typer.echo(json_report.dumps([_as_json(rule, name is not None) for rule in chosen]))
     elif name is None:
-        cells = [(r.name, _text(r.severity, lang), _law(r.name, lang)) for r in chosen]
-        heads = tuple(_text(head, lang) for head in _HEADS)
-        print_table([dict(zip(heads, row, strict=True)) for row in cells], heads)
+        _print_list(chosen, lang)
     else:
         typer.echo(_explained(chosen[0], lang))
 
 
 _HEADS = (mark("rule"), mark("severity"), mark("requirement"))
 _SCOPES = (mark("exchange"), mark("conversation"), mark("sdk"))
+_PARTS = (mark("evidence"), mark("sample"), mark("translation"))
 
 
-def _law(name: str, lang: Language) -> str:
-    from harness.report.rule_texts import RULE_TEXTS
+def _print_list(chosen: list[Rule], lang: Language) -> None:
+    heads = tuple(_text(head, lang) for head in _HEADS)
+    cells = [(rule.name, _text(rule.severity, lang), _text(rule.law, lang)) for rule in chosen]
+    print_table([dict(zip(heads, row, strict=True)) for row in cells], heads)
+    for rule in chosen:
+        if lacking := _lacking(rule):
+            typer.echo(f"{rule.name}: {_lacks(lacking, lang)}")
 
-    return _text(RULE_TEXTS[name], lang)
+
+def _lacking(rule: Rule) -> list[str]:
+    """Return what a new rule still lacks; it is checked all the same."""
+    from harness.faults.registry import breaking
+
+    has = (rule.evidence, breaking(rule.name), translate(rule.law, CHINESE) != rule.law)
+    return [part for part, present in zip(_PARTS, has, strict=True) if not present]
 
 
-def _told(rule: Rule, with_example: bool) -> dict[str, object]:
-    """A rule as a JSON object."""
+def _lacks(lacking: list[str], lang: Language) -> str:
+    parts = ", ".join(_text(part, lang) for part in lacking)
+    return _text(mark("still lacks: {}"), lang).format(parts)
+
+
+def _as_json(rule: Rule, with_example: bool) -> dict[str, object]:
     from harness.faults.explain import evidence
 
     return {
@@ -82,13 +96,14 @@ def _told(rule: Rule, with_example: bool) -> dict[str, object]:
         "scope": str(rule.scope),
         "severity": str(rule.severity),
         "text": rule.text,
-        "chinese": _law(rule.name, Language.ZH),
+        "chinese": translate(rule.law, CHINESE),
         "evidence": list(evidence(rule)),
-        **(_example(rule) if with_example else {}),
+        "lacks": _lacking(rule),
+        **(_example_as_json(rule) if with_example else {}),
     }
 
 
-def _example(rule: Rule) -> dict[str, object]:
+def _example_as_json(rule: Rule) -> dict[str, object]:
     """Return a sample that passes, the same with a fault, and what the rule finds."""
     from harness.faults.explain import example
 
@@ -103,29 +118,33 @@ def _example(rule: Rule) -> dict[str, object]:
 
 
 def _explained(rule: Rule, lang: Language) -> str:
-    """A rule on a page."""
+    """Return the full explanation of a rule."""
     from harness.faults.explain import evidence
 
+    title = _text(mark("{} ({}, {})"), lang).format(
+        rule.name, _text(rule.severity, lang), _text(rule.scope, lang)
+    )
+    lacking = _lacking(rule)
+    sources = [_text(mark("Evidence:"), lang), *(f"  {line}" for line in evidence(rule))]
     return "\n\n".join(
         [
-            _text(mark("{} ({}, {})"), lang).format(
-                rule.name, _text(rule.severity, lang), _text(rule.scope, lang)
-            ),
-            *([_law(rule.name, lang)] if lang is not Language.EN else []),
+            title,
+            *([_text(rule.law, lang)] if lang is not Language.EN else []),
             rule.text,
-            *_shown_example(rule, lang),
-            "\n".join([_text(mark("Evidence:"), lang), *(f"  {line}" for line in evidence(rule))]),
+            *_example(rule, lang),
+            *(["\n".join(sources)] if rule.evidence else []),
+            *([_lacks(lacking, lang)] if lacking else []),
         ]
     )
 
 
-def _shown_example(rule: Rule, lang: Language) -> list[str]:
-    """Return the paragraphs of a rule's example; one that says so where it has none."""
+def _example(rule: Rule, lang: Language) -> list[str]:
+    """Return the paragraphs of a rule's example; none if it has no sample."""
     from harness.faults.explain import example
 
     shown = example(rule)
     if shown is None:
-        return [_text(mark("No sample breaks this rule yet."), lang)]
+        return []
     place = f" ({shown.finding.place})" if str(shown.finding.place) else ""
     return [
         _text(mark("This passes, in the example {!r}:"), lang).format(shown.sample),
@@ -142,7 +161,4 @@ def _indented(text: str) -> str:
 
 def _text(message: str, lang: Language) -> str:
     """Return a message in a language."""
-    return translate(message, _LANGUAGES[lang])
-
-
-_LANGUAGES = {Language.EN: "en", Language.ZH: CHINESE}
+    return translate(message, CHINESE if lang is Language.ZH else "en")
