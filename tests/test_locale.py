@@ -124,18 +124,18 @@ def test_without_a_translation_a_message_is_english() -> None:
 NEW_RULE = """
 import sys
 from harness.providers import rules
-from harness.rules.rule import Rule, Scope
+from harness.rules.rule import exchange_rule
 
 def no_greeting(reading):
     \"\"\"No greeting is sent.\"\"\"
     return iter(())
 
-rules.RULES = (*rules.RULES, Rule(no_greeting, Scope.EXCHANGE, evidence=("JSON",)))
+rules.RULES = (*rules.RULES, exchange_rule(no_greeting))
 
 from harness.cli.__main__ import main
 sys.exit(main())
 """
-"""The command line with one more rule, which the catalogue does not have."""
+"""The command line with one more rule, which is a function and nothing else."""
 
 CASSETTE = str(ROOT / "cassettes" / "slogan" / "zhipuai-glm-4.yaml")
 
@@ -146,14 +146,17 @@ CASSETTE = str(ROOT / "cassettes" / "slogan" / "zhipuai-glm-4.yaml")
         (["rules", "--lang", "zh"], "No greeting is sent."),
         (["rules", "--lang", "zh", "--json"], '"chinese": "No greeting is sent."'),
         (["rules"], "No greeting is sent."),
+        (["rules"], "no_greeting: still lacks: evidence, sample, translation"),
+        (["rules", "--lang", "zh"], "no_greeting: 尚缺：依据, 样例, 译文"),
+        (["rules", "no_greeting"], "still lacks: evidence, sample, translation"),
+        (["rules", "no_greeting", "--json"], '"lacks": ['),
         (["check", CASSETTE, "--html", "page.html"], "ok: 1 transcript"),
     ],
-    ids=["chinese", "json", "english", "page"],
 )
-def test_a_rule_without_a_translation_is_shown_in_english(
+def test_a_rule_with_nothing_but_its_function_works(
     arguments: list[str], expected: str, tmp_path: Path
 ) -> None:
-    """No command fails because a sentence is missing."""
+    """No command fails because a translation, a sample or a source is missing."""
     command = [sys.executable, "-c", NEW_RULE, *arguments]
     completed = subprocess.run(command, cwd=tmp_path, capture_output=True, timeout=60)  # noqa: S603 - ours
     assert (completed.stderr.decode(), completed.returncode) == ("", 0)
