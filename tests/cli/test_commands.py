@@ -379,10 +379,11 @@ def test_rules_in_chinese(harness: Harness, folder: Path) -> None:
     """What must hold, and the words around it; details are English, and so is the default."""
     done = harness("rules", "--lang", "zh", folder=folder)
     assert re.search("\nusage_adds_up +错误 +输入与输出的 token 数相加等于总数。", done.out)
-    assert "Input and output tokens" in harness("rules", folder=folder).out
+    assert "input and output tokens add" in harness("rules", folder=folder).out
     done = harness("rules", "usage_adds_up", "--lang", "zh", folder=folder)
     assert done.out.startswith(
-        "usage_adds_up（错误，单次交互）\n\n输入与输出的 token 数相加等于总数。\n\nInput and output"
+        "usage_adds_up（错误，单次交互）\n\n输入与输出的 token 数相加等于总数。\n\n"
+        "Check that input and output"
     )
     assert "\n依据：\n  docs/WIRE_FACTS.md, A1." in done.out
     done = harness("rules", "contract_removed", "--lang", "zh", folder=folder)

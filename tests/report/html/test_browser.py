@@ -323,7 +323,7 @@ def test_findings_speak_chinese(page: Page, broken_page: Path) -> None:
     """The law, the labels and the place do; what was expected and found stays as it was found."""
     page.goto(f"{broken_page.as_uri()}#findings")
     first = page.locator("#findings li.finding", has_text="usage_adds_up").first
-    assert "Input and output tokens add up to the total." in first.inner_text()
+    assert "Check that input and output tokens add up to the total." in first.inner_text()
     assert "输入与输出" not in first.inner_text()
     assert page.locator("h1").inner_text() == "Check"
     page.locator("#language").click()
