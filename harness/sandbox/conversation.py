@@ -46,6 +46,10 @@ class Conversation:
         digest = hashlib.sha256(self.digest + purpose.encode()).digest()
         return choices[int.from_bytes(digest[:4], "big") % len(choices)]
 
+    def translated(self, chinese: str, english: str) -> str:
+        """Return the text in the language of the question."""
+        return english if self.english else chinese
+
     def mentions(self, pattern: str) -> bool:
         """Return whether the question matches a pattern."""
         return re.search(pattern, self.question, re.IGNORECASE) is not None
@@ -58,9 +62,10 @@ class Conversation:
         if not self.earlier_questions:
             return text
         number, quote = self.question_number, excerpt(self.earlier_questions[-1])
-        if self.english:
-            return f'{text} (This is your question no. {number}; before, you said: "{quote}")'
-        return f"{text}（这是第 {number} 个问题；您先前说过：“{quote}”）"
+        return text + self.translated(
+            f"（这是第 {number} 个问题；您先前说过：“{quote}”）",
+            f' (This is your question no. {number}; before, you said: "{quote}")',
+        )
 
 
 def read_conversation(call: Call) -> Conversation:

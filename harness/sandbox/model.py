@@ -46,9 +46,10 @@ def _until_stop(text: str, stop: Json) -> str:
 
 def _reasoning(conversation: Conversation) -> str:
     question, number = excerpt(conversation.question, 40), conversation.question_number
-    if conversation.english:
-        return f'The user asks: "{question}". It is question no. {number}. I will be brief.'
-    return f"用户问的是：“{question}”，这是第 {number} 个问题。我先回顾前文，再简明地回答。"
+    return conversation.translated(
+        f"用户问的是：“{question}”，这是第 {number} 个问题。我先回顾前文，再简明地回答。",
+        f'The user asks: "{question}". It is question no. {number}. I will be brief.',
+    )
 
 
 def _text_reply(text: str, reasoning: str | None, input_tokens: int, limit: Json) -> Reply:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
@@ -34,18 +33,14 @@ class ProviderServer:
         key: The accepted API key, unless the options name another.
         check_key: Raises Refused for a (token, accepted key) that do not match.
         routes: (method, path below the prefix, handler).
-        refuse: Responds to a refused request.
-        no_such_route: Responds to a path or method that is not among the routes.
-        internal_error: Responds to an error of the sandbox itself.
+        refuse: Returns the response to a refused request.
     """
 
     prefix: str
     key: str
     check_key: Callable[[str, str], None]
     routes: tuple[tuple[str, str, Handler], ...]
-    refuse: Callable[[Request, Refused], Awaitable[Response]]
-    no_such_route: Callable[[Request, HTTPException], Awaitable[Response]]
-    internal_error: Callable[[Request, Exception], Awaitable[Response]]
+    refuse: Callable[[Request, Refused], Response]
 
     def build(self, state: SandboxState, key: str) -> Starlette:
         """Return the application to mount at the prefix, which accepts *key*."""
@@ -53,13 +48,17 @@ class ProviderServer:
             Route(path, self._authorized(handler, state, key), methods=[method])
             for method, path, handler in self.routes
         ]
-        # Any: each handler is called with the exception class that it is listed for.
-        handlers: dict[type[Exception], Callable[[Request, Any], Awaitable[Response]]] = {
-            Refused: self.refuse,
-            HTTPException: self.no_such_route,
-            Exception: self.internal_error,
-        }
-        return Starlette(routes=routes, exception_handlers=handlers)
+        kinds = (Refused, HTTPException, Exception)
+        return Starlette(routes=routes, exception_handlers=dict.fromkeys(kinds, self._refused))
+
+    async def _refused(self, request: Request, error: Exception) -> Response:
+        """Respond to an exception; Starlette raises unexpected ones again, so they are logged."""
+        if isinstance(error, HTTPException):
+            is_method = error.status_code == 405
+            error = Refused(Reason.WRONG_METHOD if is_method else Reason.NO_SUCH_PATH)
+        elif not isinstance(error, Refused):
+            error = Refused(Reason.INTERNAL_ERROR)
+        return self.refuse(request, error)
 
     def _authorized(
         self, handler: Handler, state: SandboxState, key: str

@@ -22,11 +22,12 @@ def report_tool_results(conversation: Conversation) -> str:
     if not conversation.tool_results:
         return ""
     results = [_result_text(result) for result in conversation.tool_results]
-    if conversation.english:
-        return f"Here is what I found: {'; '.join(results)}. Anything else you would like to know?"
     cities = "、".join(find_cities(conversation.question))
-    opening = f"关于{cities}，查询结果如下：" if cities else "查询结果如下："
-    return f"{opening}{'；'.join(results)}。还有什么可以帮您的吗？"
+    about = f"关于{cities}，" if cities else ""
+    return conversation.translated(
+        f"{about}查询结果如下：{'；'.join(results)}。还有什么可以帮您的吗？",
+        f"Here is what I found: {'; '.join(results)}. Anything else you would like to know?",
+    )
 
 
 def _result_text(text: str) -> str:
@@ -62,9 +63,10 @@ def recall_name(conversation: Conversation) -> str:
     ):
         return ""
     name = next(_names(conversation.earlier_questions), "")
-    if conversation.english:
-        return f"Your name is {name}." if name else "You have not told me your name yet."
-    return f"您叫{name}。" if name else "您还没有告诉我您的名字。"
+    if name:
+        return conversation.translated(f"您叫{name}。", f"Your name is {name}.")
+    unknown = ("您还没有告诉我您的名字。", "You have not told me your name yet.")
+    return conversation.translated(*unknown)
 
 
 def _names(texts: Sequence[str]) -> Iterator[str]:
@@ -103,7 +105,7 @@ def state_fact(conversation: Conversation) -> str:
     """Answer a question about a fact."""
     for pattern, chinese, english in FACTS:
         if conversation.mentions(pattern):
-            return conversation.with_history(english if conversation.english else chinese)
+            return conversation.with_history(conversation.translated(chinese, english))
     return ""
 
 
@@ -219,31 +221,30 @@ def recommend(conversation: Conversation) -> str:
     )
     start = choices.index(conversation.choose("recommend", choices))
     three = [choices[(start + n) % len(choices)] for n in range(3)]
-    opening = "I would recommend:" if conversation.english else "为您推荐："
+    opening = conversation.translated("为您推荐：", "I would recommend:")
     lines = [opening, *(f"{n}. {choice}" for n, choice in enumerate(three, 1))]
     return conversation.with_history("\n".join(lines))
 
 
 def greet(conversation: Conversation) -> str:
     """Return a greeting, or introduce the sandbox."""
-    english, name = conversation.english, next(_names([conversation.question]), "")
+    name = next(_names([conversation.question]), "")
     text = ""
     if conversation.mentions("你是谁|介绍(一下)?(你)?自己|who are you"):
-        text = (
-            f"I am a sandbox that answers in place of {conversation.model}."
-            if english
-            else f"我是沙盒里代替 {conversation.model} 回答的模型，并不是真正的服务。"
+        text = conversation.translated(
+            f"我是沙盒里代替 {conversation.model} 回答的模型，并不是真正的服务。",
+            f"I am a sandbox that answers in place of {conversation.model}.",
         )
     elif name:
-        text = (
-            f"Nice to meet you, {name}! I will remember."
-            if english
-            else f"您好，{name}！我记住了。"
+        text = conversation.translated(
+            f"您好，{name}！我记住了。", f"Nice to meet you, {name}! I will remember."
         )
     elif len(conversation.question) <= 20 and conversation.mentions(
         r"^\W*(你好|您好|嗨|hello|hi|hey)\b|^\W*(你好|您好)"
     ):
-        text = "Hello! How can I help you today?" if english else "你好！有什么我可以帮助你的吗？"
+        text = conversation.translated(
+            "你好！有什么我可以帮助你的吗？", "Hello! How can I help you today?"
+        )
     return conversation.with_history(text) if text else ""
 
 
@@ -265,9 +266,10 @@ def quote_earlier(conversation: Conversation) -> str:
         if conversation.mentions("第一|最开始|first")
         else max(reversed(earlier), key=lambda text: len(keywords(text) & topic))
     )
-    if conversation.english:
-        return f'You said: "{excerpt(quote, 120)}"'
-    return f"您说过：“{excerpt(quote, 120)}”。这是第 {conversation.question_number} 个问题。"
+    quote = excerpt(quote, 120)
+    return conversation.translated(
+        f"您说过：“{quote}”。这是第 {conversation.question_number} 个问题。", f'You said: "{quote}"'
+    )
 
 
 _OPENINGS = ("好的", "这是个好问题", "很乐意为您解答", "我们来看看")
@@ -278,17 +280,13 @@ _ENDINGS = ("及时总结，不断调整。", "多听多问，持之以恒。", 
 def reply_generally(conversation: Conversation) -> str:
     """Reply to any question, quoting it."""
     topic = excerpt(conversation.question, 40).rstrip("。？！?!.")
-    if conversation.english:
-        text = (
-            f'{conversation.choose("opening", _ENGLISH_OPENINGS)}: about "{topic}" there are three '
-            "points. First, be clear about the goal; second, take it step by step; third, look at "
-            "the result and adjust."
-        )
-    else:
-        text = (
-            f"{conversation.choose('opening', _OPENINGS)}。关于“{topic}”，可以从三个方面来看："
-            f"首先，明确目标；其次，循序渐进；最后，{conversation.choose('ending', _ENDINGS)}"
-        )
+    choose = conversation.choose
+    text = conversation.translated(
+        f"{choose('opening', _OPENINGS)}。关于“{topic}”，可以从三个方面来看："
+        f"首先，明确目标；其次，循序渐进；最后，{choose('ending', _ENDINGS)}",
+        f'{choose("opening", _ENGLISH_OPENINGS)}: about "{topic}" there are three points. First, '
+        "be clear about the goal; second, take small steps; third, look at the result and adjust.",
+    )
     return conversation.with_history(text)
 
 

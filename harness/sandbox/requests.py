@@ -40,6 +40,7 @@ class Reason(StrEnum):
     NO_SUCH_PATH = "there is no such path"
     WRONG_ENDPOINT = "the model is served at another path"
     WRONG_METHOD = "the path does not accept this method"
+    INTERNAL_ERROR = "the sandbox failed"
 
 
 class Refused(Exception):

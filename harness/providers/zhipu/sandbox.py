@@ -9,7 +9,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import jwt
-from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -261,35 +260,32 @@ REFUSALS: Refusals = {
     # [FIELD] the text clients match for, which is cut there
     Reason.FORBIDDEN: (400, "1301", "系统检测到输入或生成内容可能包含不安全或敏感内容"),
     Reason.NO_SUCH_TASK: (400, "1214", "id 参数非法。请检查文档。"),  # no evidence
+    Reason.INTERNAL_ERROR: (500, "500", "内部错误"),  # [DOC]
 }
 
 
-async def _refuse(request: Request, refused: Refused) -> Response:
+_NO_ROUTE = {
+    Reason.NO_SUCH_PATH: (404, "Not Found"),
+    Reason.WRONG_METHOD: (405, "Method Not Allowed"),
+}
+
+
+def _refuse(request: Request, refused: Refused) -> Response:
     """[FIELD] the code of a refusal is a string; also a stream is refused in plain JSON."""
+    headers = _headers(new_id())
+    if refused.reason in _NO_ROUTE:  # in the form that users report; no recording has it
+        status, error = _NO_ROUTE[refused.reason]
+        stamp, path = now().isoformat(timespec="milliseconds"), request.url.path
+        no_route: Json = {"timestamp": stamp, "status": status, "error": error, "path": path}
+        return json_response(no_route, headers, status)
     status, code, message = describe(refused, REFUSALS)
     body: dict[str, Json] = {"error": {"code": code, "message": message}}
     if refused.reason is Reason.FORBIDDEN:
         # [DOC] role: where it was seen; level: 0 is the most severe
         body["contentFilter"] = [{"level": 1, "role": "user"}]
-    headers = _headers(new_id())
     if refused.reason is Reason.THROTTLED:
         headers.append(("retry-after", "1"))
     return json_response(body, headers, status)
-
-
-async def _no_such_route(request: Request, error: HTTPException) -> Response:
-    """Respond in the form that users report; no recording has it."""
-    status = error.status_code
-    reason = {404: "Not Found", 405: "Method Not Allowed"}.get(status, "Bad Request")
-    stamp = now().isoformat(timespec="milliseconds")
-    body: Json = {"timestamp": stamp, "status": status, "error": reason, "path": request.url.path}
-    return json_response(body, _headers(new_id()), status)
-
-
-async def _internal_error(request: Request, error: Exception) -> Response:
-    """[DOC] 500. Starlette raises the error again afterwards, so that it is logged."""
-    body: Json = {"error": {"code": "500", "message": "内部错误"}}
-    return json_response(body, _headers(new_id()), 500)
 
 
 # -------------------------------------------------------------------------------------- routes
@@ -371,6 +367,4 @@ SERVER = ProviderServer(
         ("POST", "/images/generations", _create_image),
     ),
     refuse=_refuse,
-    no_such_route=_no_such_route,
-    internal_error=_internal_error,
 )

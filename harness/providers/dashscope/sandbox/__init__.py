@@ -8,7 +8,6 @@ import uuid
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -145,25 +144,13 @@ REFUSALS: Refusals = {
         "https://help.aliyun.com/zh/model-studio/error-code#error-url"
     ),
     Reason.WRONG_METHOD: (405, "InvalidParameter", "Request method is not supported."),
+    Reason.INTERNAL_ERROR: (500, "InternalError", "An internal error has occured."),  # [DOC]
 }
 
 
-async def _refuse(request: Request, refused: Refused) -> Response:
-    return _refusal(request, *describe(refused, REFUSALS))
-
-
-async def _no_such_route(request: Request, error: HTTPException) -> Response:
-    reason = Reason.WRONG_METHOD if error.status_code == 405 else Reason.NO_SUCH_PATH
-    return _refusal(request, *REFUSALS[reason])
-
-
-async def _internal_error(request: Request, error: Exception) -> Response:
-    """[DOC] 500. Starlette raises the error again afterwards, so that it is logged."""
-    return _refusal(request, 500, "InternalError", "An internal error has occured.")
-
-
-def _refusal(request: Request, status: int, code: str, message: str) -> Response:
+def _refuse(request: Request, refused: Refused) -> Response:
     """[REC] a refusal is flat; also a stream is refused in plain JSON (2025-12)."""
+    status, code, message = describe(refused, REFUSALS)
     request_id = str(uuid.uuid4())
     headers = _headers(request_id, request, [])
     if status == 401:
@@ -326,6 +313,4 @@ SERVER = ProviderServer(
         ("GET", "/tasks/{id}", _poll_images),
     ),
     refuse=_refuse,
-    no_such_route=_no_such_route,
-    internal_error=_internal_error,
 )
