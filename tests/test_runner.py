@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from providers.servers import RESET, Answer, answering, says, streams
+from providers.scripted import RESET, Answer, json_answer, serve_answers, stream_answer
 
 from harness import cassette as cassettes
 from harness import runner
@@ -179,7 +179,7 @@ def test_an_error_in_the_middle_of_a_stream_is_on_the_tape(store: Store) -> None
     error = '{"error":{"code":"1234","message":"网络错误"}}'
     expecting = "mode: stream\n" + TWO_QUESTIONS.replace("  - user: 我叫小明\n", "")
     scenario = loads(expecting + '    expect: {failure: "1234"}\n')
-    with answering(streams(f"data: {piece}", f"data: {error}")) as server:
+    with serve_answers(stream_answer(f"data: {piece}", f"data: {error}")) as server:
         record(scenario, ZHIPU, scripted(server.address), store, silent)
     transcript = replay(scenario, ZHIPU, store)
     (turn,) = transcript.turns
@@ -241,22 +241,22 @@ def test_patience_with_a_provider_ends(
     asked: dict[str, str], waits: list[float], store: Store, slept: list[float]
 ) -> None:
     """Four more times, then the recording is given up; the second step is never asked."""
-    refusal = says({"error": {"code": "1302", "message": "多"}}, 429, **asked)
+    refusal = json_answer({"error": {"code": "1302", "message": "多"}}, 429, **asked)
     given_up = pytest.raises(RecordingFailed, match=r"step 1: refused \(HTTP 429, code 1302\): 多")
-    with answering(refusal) as server, given_up:
+    with serve_answers(refusal) as server, given_up:
         record(loads(TWO_QUESTIONS), ZHIPU, scripted(server.address), store, silent)
     assert slept == waits
-    assert len(server.asked) == 5
+    assert len(server.requests) == 5
     assert not store.folder.exists()
 
 
 def test_no_wait_is_longer_than_a_minute(store: Store, slept: list[float]) -> None:
     """Whatever Retry-After asks for."""
-    refusal = says({"error": {"code": "1302", "message": "多"}}, 429, retry_after="86400")
-    with answering(refusal) as server, pytest.raises(RecordingFailed):
+    refusal = json_answer({"error": {"code": "1302", "message": "多"}}, 429, retry_after="86400")
+    with serve_answers(refusal) as server, pytest.raises(RecordingFailed):
         record(loads(TWO_QUESTIONS), ZHIPU, scripted(server.address), store, silent)
     assert slept == [60.0] * 4
-    assert len(server.asked) == 5
+    assert len(server.requests) == 5
 
 
 @pytest.mark.parametrize(
@@ -268,12 +268,15 @@ def test_how_long_is_waited(attempt: int, asked: float | None, wait: float) -> N
     assert Retries().wait(attempt, Failure(429, "c", "m", retry_after=asked)) == wait
 
 
-@pytest.mark.parametrize("answer", [says({"error": {"code": "1211"}}, 400), RESET], ids=repr)
+@pytest.mark.parametrize("answer", [json_answer({"error": {"code": "1211"}}, 400), RESET], ids=repr)
 def test_what_does_not_pass_is_asked_once(answer: Answer, store: Store, slept: list[float]) -> None:
     """A wrong question stays wrong, and a broken connection may have been paid for."""
-    with answering(answer) as server, pytest.raises(RecordingFailed, match="nothing was written"):
+    with (
+        serve_answers(answer) as server,
+        pytest.raises(RecordingFailed, match="nothing was written"),
+    ):
         record(loads(TWO_QUESTIONS), ZHIPU, scripted(server.address), store, silent)
-    assert len(server.asked) == 1
+    assert len(server.requests) == 1
     assert slept == []
 
 
@@ -298,8 +301,8 @@ def test_a_refusal_that_is_expected_is_asked_once(
 def test_a_refusal_that_quotes_the_key_is_told_without_it(store: Store) -> None:
     """Services do quote keys; error texts end up in logs."""
     key = "0123456789abcdef0123456789abcdef.Th1sIsTheSecret1"
-    refusal = says({"error": {"code": "401", "message": f"bad key {key}, really"}}, 401)
-    with answering(refusal) as server:
+    refusal = json_answer({"error": {"code": "401", "message": f"bad key {key}, really"}}, 401)
+    with serve_answers(refusal) as server:
         source = replace(scripted(server.address), key=lambda provider: key)
         with pytest.raises(RecordingFailed) as caught:
             record(loads(TWO_QUESTIONS), ZHIPU, source, store, silent)
@@ -309,7 +312,7 @@ def test_a_refusal_that_quotes_the_key_is_told_without_it(store: Store) -> None:
 @pytest.mark.parametrize(
     "broken",
     [
-        [says({"code": "InvalidParameter", "message": "no", "request_id": "r"}, 400)],
+        [json_answer({"code": "InvalidParameter", "message": "no", "request_id": "r"}, 400)],
         [Answer(200, "no JSON at all")],
         [RESET],
     ],
@@ -323,7 +326,7 @@ def test_a_failed_recording_leaves_what_was_there(
     record(scenario, DASH, sandboxed(sandbox), store, silent)
     path = store.path(scenario.name, DASH)
     before = path.read_bytes()
-    with answering(*broken) as server, pytest.raises(RecordingFailed):
+    with serve_answers(*broken) as server, pytest.raises(RecordingFailed):
         record(scenario, DASH, scripted(server.address), store, silent)
     assert path.read_bytes() == before
     assert [*path.parent.iterdir()] == [path]

@@ -18,6 +18,7 @@ from urllib.parse import urlsplit
 from harness.analysis.endpoint import Endpoint, Part
 from harness.analysis.exchange import AnalyzedExchange
 from harness.analysis.reply import first, is_refusal, read_answer, seen
+from harness.config.environment import without_proxies
 from harness.types import AccessFailure, Failure, Json, Outcome, Poll, Reply, View
 from harness.wire import resolve
 
@@ -231,8 +232,6 @@ class Parser:
 
     def parse(self, request: RecordedRequest) -> Outcome:
         """Make a recorded request and return what the SDK reads, without using any proxy."""
-        from harness.config.environment import without_proxies
-
         with without_proxies():
             return self.ask(request)
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from providers.servers import RESET, answering, says
+from providers.scripted import RESET, json_answer, serve_answers
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from harness import batch
@@ -283,7 +283,7 @@ def test_an_answer_that_does_not_say_what_it_used(
             }
         ],
     }
-    with answering(says(answer)) as server:
+    with serve_answers(json_answer(answer)) as server:
         at(monkeypatch, server.address)
         done, told = drift(harness, filed, "slogan", "-t", "zhipuai", "--budget", "5CNY")
     assert done.code == 1  # the usage is gone: that is breaking
@@ -297,7 +297,9 @@ def test_a_request_that_came_to_no_answer(
 ) -> None:
     """May have been paid for: what the service refused before it is free, but this is not known."""
     priced(filed, "zhipuai/glm-4")
-    with answering(says({"error": {"code": "1302", "message": "多"}}, 429), RESET) as server:
+    with serve_answers(
+        json_answer({"error": {"code": "1302", "message": "多"}}, 429), RESET
+    ) as server:
         at(monkeypatch, server.address)
         done, told = drift(harness, filed, "slogan", "-t", "zhipuai", "--budget", "5CNY")
     assert (done.code, told["spent"]["calls"]) == (2, 2)
@@ -386,7 +388,7 @@ def _another_key(monkeypatch: pytest.MonkeyPatch) -> Callable[[], Any]:
 def _saying(monkeypatch: pytest.MonkeyPatch, status: int, body: Any) -> Callable[[], Any]:
     @contextmanager
     def opened() -> Iterator[None]:
-        with answering(*[says(body, status)] * 5) as server:
+        with serve_answers(*[json_answer(body, status)] * 5) as server:
             at(monkeypatch, server.address)
             yield
 
@@ -396,7 +398,7 @@ def _saying(monkeypatch: pytest.MonkeyPatch, status: int, body: Any) -> Callable
 def _nobody(monkeypatch: pytest.MonkeyPatch) -> Callable[[], Any]:
     @contextmanager
     def opened() -> Iterator[None]:
-        with answering() as server:
+        with serve_answers() as server:
             address = server.address
         at(monkeypatch, address)
         yield

@@ -27,8 +27,8 @@ from harness.types import (
     Usage,
 )
 
-from .lines import HELLO, NAMED, WEATHER, Heard, ask, replied, to_sandbox
-from .servers import RESET, Answer, says, streams
+from .scripted import RESET, Answer, json_answer, stream_answer
+from .sessions import HELLO, NAMED, WEATHER, CallResult, ask, reply_of, sandbox_session
 
 TEXT = {
     "output": {"finish_reason": "stop", "text": "好"},
@@ -58,7 +58,7 @@ def picture(**fields: Any) -> Call:
     return Call(**usual | {"poll": Poll(0.5, 4)} | fields)
 
 
-def asked(call: Call, *answers: Answer) -> Heard:
+def result_of(call: Call, *answers: Answer) -> CallResult:
     """What came of a call to a scripted server."""
     return ask("dashscope", call, *answers)
 
@@ -66,7 +66,7 @@ def asked(call: Call, *answers: Answer) -> Heard:
 def task(status: str, **output: LooseJson) -> Answer:
     """What a poll is told."""
     told = {"task_id": "13b1848b", "task_status": status} | output
-    return says({"output": told, "request_id": "85eaba38", "usage": {"image_count": 1}})
+    return json_answer({"output": told, "request_id": "85eaba38", "usage": {"image_count": 1}})
 
 
 def event(number: int, value: LooseJson, kind: str = "result", status: int = 200) -> str:
@@ -84,18 +84,18 @@ def piece(number: int, content: str, reason: str = "null", **message: LooseJson)
 
 
 @pytest.fixture
-def line(sandbox: str) -> Iterator[Session]:
+def session(sandbox: str) -> Iterator[Session]:
     """A line to the sandbox."""
-    with to_sandbox("dashscope", sandbox) as line:
-        yield line
+    with sandbox_session("dashscope", sandbox) as session:
+        yield session
 
 
 # --------------------------------------------------------------------------------- the sandbox
 
 
-def test_an_answer_in_messages(line: Session) -> None:
+def test_an_answer_in_messages(session: Session) -> None:
     """Every field of the reply, and one view of one exchange."""
-    reply = replied(line.send(chat(messages=NAMED)))
+    reply = reply_of(session.send(chat(messages=NAMED)))
     assert "小明" in (reply.content or "")
     assert reply.finish_reason == "stop"
     assert reply.usage is not None
@@ -110,27 +110,27 @@ def test_an_answer_in_messages(line: Session) -> None:
     assert (reply.task_id, reply.states, reply.pieces, reply.cumulative) == (None, (), (), False)
 
 
-def test_a_prompt_is_answered_in_text(line: Session) -> None:
+def test_a_prompt_is_answered_in_text(session: Session) -> None:
     """The older form, which is the default."""
-    reply = replied(line.send(prompt(prompt="如何做炒西红柿鸡蛋？")))
+    reply = reply_of(session.send(prompt(prompt="如何做炒西红柿鸡蛋？")))
     assert "鸡蛋" in (reply.content or "")
     assert reply.finish_reason == "stop"
     assert dict(reply.views[0].accessed) == {"output.text": reply.content}
 
 
-def test_messages_may_be_answered_in_text(line: Session) -> None:
+def test_messages_may_be_answered_in_text(session: Session) -> None:
     """The path that is walked is that of the form asked for."""
-    reply = replied(line.send(chat(messages=NAMED, parameters={})))
+    reply = reply_of(session.send(chat(messages=NAMED, parameters={})))
     assert "小明" in (reply.content or "")
     assert dict(reply.views[0].accessed) == {"output.text": reply.content}
 
 
 @pytest.mark.parametrize("call", [chat(), prompt(prompt="你好")], ids=["chat", "prompt"])
-def test_a_stream_in_pieces(line: Session, call: Call) -> None:
+def test_a_stream_in_pieces(session: Session, call: Call) -> None:
     """One view for each event; the pieces join to the whole."""
     parameters = {**call.parameters, "incremental_output": True}
     streamed = Call(call.kind, Mode.STREAM, call.model, call.messages, call.prompt, parameters)
-    whole, reply = replied(line.send(call)), replied(line.send(streamed))
+    whole, reply = reply_of(session.send(call)), reply_of(session.send(streamed))
     assert reply.content == "".join(reply.pieces) == whole.content
     assert len(reply.views) == len(reply.pieces) > 2
     assert (reply.finish_reason, reply.usage) == ("stop", whole.usage)
@@ -140,10 +140,10 @@ def test_a_stream_in_pieces(line: Session, call: Call) -> None:
 
 
 @pytest.mark.parametrize("asked_for", [{}, {"incremental_output": False}], ids=str)
-def test_a_stream_of_whole_texts_so_far(line: Session, asked_for: dict[str, LooseJson]) -> None:
+def test_a_stream_of_whole_texts_so_far(session: Session, asked_for: dict[str, LooseJson]) -> None:
     """Each piece begins with the one before; the last one is the whole."""
-    whole = replied(line.send(chat()))
-    reply = replied(line.send(chat(mode=Mode.STREAM, parameters={**IN_FORM, **asked_for})))
+    whole = reply_of(session.send(chat()))
+    reply = reply_of(session.send(chat(mode=Mode.STREAM, parameters={**IN_FORM, **asked_for})))
     assert reply.cumulative
     assert reply.content == reply.pieces[-1] == whole.content
     assert len(reply.pieces) > 2
@@ -151,9 +151,9 @@ def test_a_stream_of_whole_texts_so_far(line: Session, asked_for: dict[str, Loos
         assert longer.startswith(shorter)
 
 
-def test_a_picture_is_a_task(line: Session) -> None:
+def test_a_picture_is_a_task(session: Session) -> None:
     """The submission and each poll are a view; the link comes with the last one."""
-    reply = replied(line.send(picture(parameters={"n": 1, "size": "1024x1024"})))
+    reply = reply_of(session.send(picture(parameters={"n": 1, "size": "1024x1024"})))
     assert reply.states == ("PENDING", "PENDING", "RUNNING", "SUCCEEDED")
     (image,) = reply.images
     assert image.url.startswith("http://127.0.0.1:")
@@ -174,13 +174,13 @@ def test_a_picture_is_a_task(line: Session) -> None:
 
 @pytest.mark.parametrize("mode", [Mode.SYNC, Mode.STREAM])
 @pytest.mark.parametrize("incremental", [True, False])
-def test_a_tool_is_called(line: Session, mode: Mode, incremental: bool) -> None:
+def test_a_tool_is_called(session: Session, mode: Mode, incremental: bool) -> None:
     """With its id, its name and its arguments as text, in pieces or whole."""
     parameters: dict[str, LooseJson] = {**IN_FORM, "tools": [WEATHER]}
     if mode is Mode.STREAM:
         parameters["incremental_output"] = incremental
     question = (Message("user", "北京今天天气怎么样？"),)
-    reply = replied(line.send(chat(mode=mode, messages=question, parameters=parameters)))
+    reply = reply_of(session.send(chat(mode=mode, messages=question, parameters=parameters)))
     (call,) = reply.tool_calls
     assert call.id.startswith("call_")
     assert call.name == "get_current_weather"
@@ -188,7 +188,7 @@ def test_a_tool_is_called(line: Session, mode: Mode, incremental: bool) -> None:
     assert reply.finish_reason == "tool_calls"
     told = Message("tool", '{"weather": "晴"}', tool_call_id=call.id)
     past = (*question, Message("assistant", reply.content or "", reply.tool_calls), told)
-    answer = replied(line.send(chat(mode=mode, messages=past, parameters=parameters)))
+    answer = reply_of(session.send(chat(mode=mode, messages=past, parameters=parameters)))
     assert "晴" in (answer.content or "")
 
 
@@ -214,10 +214,10 @@ def test_a_tool_is_called(line: Session, mode: Mode, incremental: bool) -> None:
     ],
 )
 def test_refusals_of_the_sandbox(
-    line: Session, mode: Mode, change: dict[str, Any], status: int, code: str, words: str
+    session: Session, mode: Mode, change: dict[str, Any], status: int, code: str, words: str
 ) -> None:
     """Status, code, message, and the id of the request."""
-    failure = line.send(chat(mode=mode, **change))
+    failure = session.send(chat(mode=mode, **change))
     assert isinstance(failure, Failure)
     assert (failure.status, failure.code) == (status, code)
     assert words in failure.message
@@ -234,17 +234,17 @@ def test_refusals_of_the_sandbox(
     ],
 )
 def test_refusals_of_pictures(
-    line: Session, change: dict[str, Any], status: int, code: str
+    session: Session, change: dict[str, Any], status: int, code: str
 ) -> None:
     """Refused when submitted, and never polled."""
-    failure = line.send(picture(**change))
+    failure = session.send(picture(**change))
     assert isinstance(failure, Failure)
     assert (failure.status, failure.code, failure.views) == (status, code, ())
 
 
-def test_a_task_that_fails(line: Session) -> None:
+def test_a_task_that_fails(session: Session) -> None:
     """With the code and message inside the output; all that was told is kept."""
-    failure = line.send(picture(prompt="任务失败"))
+    failure = session.send(picture(prompt="任务失败"))
     assert isinstance(failure, Failure)
     assert failure.status == 200
     assert failure.code not in ("", "FAILED")
@@ -258,7 +258,7 @@ def test_a_task_that_fails(line: Session) -> None:
 
 def test_every_field_comes_from_the_wire() -> None:
     """Literal in, literal out; what the SDK adds of HTTP is left out of the view."""
-    reply = asked(prompt(prompt="你好"), says(TEXT)).reply
+    reply = result_of(prompt(prompt="你好"), json_answer(TEXT)).reply
     assert (reply.id, reply.content, reply.finish_reason) == ("49323c4e", "好", "stop")
     assert reply.usage == Usage(14, 11, 25)
     value = reply.views[0].value
@@ -271,7 +271,7 @@ def test_every_field_comes_from_the_wire() -> None:
 
 def test_a_documented_path_that_leads_nowhere_is_broken() -> None:
     """It is walked on the SDK's object, and what it raised is kept."""
-    reply = asked(chat(), says(TEXT)).reply
+    reply = result_of(chat(), json_answer(TEXT)).reply
     (value,) = reply.views[0].accessed.values()
     assert isinstance(value, AccessFailure)
     assert value.error.startswith(("TypeError", "KeyError", "AttributeError"))
@@ -281,29 +281,31 @@ def test_a_bad_parameter_on_a_stream_came_with_status_200() -> None:
     """[REC] an event of the kind error; what was streamed before it is kept."""
     body = {"code": "InvalidParameter", "message": "Role must be user", "request_id": "a5898c04"}
     refusal = event(1, body, "error", 400)
-    failure = asked(chat(mode=Mode.STREAM), streams(refusal)).failure
+    failure = result_of(chat(mode=Mode.STREAM), stream_answer(refusal)).failure
     assert failure == Failure(400, "InvalidParameter", "Role must be user", "a5898c04")
-    failure = asked(
-        chat(mode=Mode.STREAM, parameters=PIECES), streams(piece(1, "从"), refusal)
+    failure = result_of(
+        chat(mode=Mode.STREAM, parameters=PIECES), stream_answer(piece(1, "从"), refusal)
     ).failure
     assert [*failure.views[0].accessed.values()] == ["从"]
 
 
 def test_a_stream_without_events() -> None:
     """It is no answer."""
-    failure = asked(chat(mode=Mode.STREAM), streams()).failure
+    failure = result_of(chat(mode=Mode.STREAM), stream_answer()).failure
     assert (failure.status, failure.code) == (0, "EmptyStream")
 
 
 def test_the_word_null_is_no_finish_reason() -> None:
     """It stands on the wire until the end; a stream that is cut off has none."""
-    heard = asked(
-        chat(mode=Mode.STREAM, parameters=PIECES), streams(piece(1, "从"), piece(2, "前"))
+    result = result_of(
+        chat(mode=Mode.STREAM, parameters=PIECES), stream_answer(piece(1, "从"), piece(2, "前"))
     )
-    assert heard.reply.finish_reason is None
-    assert (heard.reply.content, heard.reply.pieces) == ("从前", ("从", "前"))
-    heard = asked(chat(mode=Mode.STREAM, parameters=PIECES), streams(piece(1, "从", "stop")))
-    assert (heard.reply.finish_reason, heard.reply.usage) == ("stop", Usage(1, 1, 2))
+    assert result.reply.finish_reason is None
+    assert (result.reply.content, result.reply.pieces) == ("从前", ("从", "前"))
+    result = result_of(
+        chat(mode=Mode.STREAM, parameters=PIECES), stream_answer(piece(1, "从", "stop"))
+    )
+    assert (result.reply.finish_reason, result.reply.usage) == ("stop", Usage(1, 1, 2))
 
 
 def test_reasoning_and_calls_are_put_together() -> None:
@@ -314,9 +316,9 @@ def test_reasoning_and_calls_are_put_together() -> None:
             {"id": id, "index": 0, "type": "function", "function": {**name, "arguments": arguments}}
         ]
 
-    reply = asked(
+    reply = result_of(
         chat(mode=Mode.STREAM, parameters=PIECES),
-        streams(
+        stream_answer(
             piece(1, "", reasoning_content="想"),
             piece(2, "", reasoning_content="好", tool_calls=call("call_5", '{"a"', name="f")),
             piece(3, "", "tool_calls", tool_calls=call("", ": 1}")),
@@ -330,9 +332,9 @@ def test_reasoning_and_calls_are_put_together() -> None:
 @pytest.mark.parametrize("asked_for", [{}, {"incremental_output": False}], ids=str)
 def test_a_model_that_thinks_gives_pieces_unasked(asked_for: dict[str, LooseJson]) -> None:
     """qwen3 does, unless it is told not to: what it says is joined, and called pieces."""
-    reply = asked(
+    reply = result_of(
         chat(mode=Mode.STREAM, parameters={"result_format": "message", **asked_for}),
-        streams(
+        stream_answer(
             piece(1, "", reasoning_content="想"),
             piece(2, "", reasoning_content="好"),
             piece(3, "北", reasoning_content=""),
@@ -346,9 +348,9 @@ def test_cumulative_reasoning_and_calls_are_the_last_ones() -> None:
     """Nothing is joined."""
     function = {"name": "f", "arguments": "{}"}
     calls = [{"id": "call_5", "index": 0, "type": "function", "function": function}]
-    reply = asked(
+    reply = result_of(
         chat(mode=Mode.STREAM),
-        streams(
+        stream_answer(
             piece(1, "从", reasoning_content="想"),
             piece(2, "从前", "stop", reasoning_content="想好", tool_calls=calls),
         ),
@@ -363,9 +365,9 @@ def test_cumulative_reasoning_and_calls_are_the_last_ones() -> None:
 def test_refusals_are_flat(call: Call) -> None:
     """[REC] code, message and request_id, also where a stream was asked for."""
     body = {"code": "Arrearage", "message": "Access denied", "request_id": "8af536f9"}
-    failure = asked(call, says(body, 400)).failure
+    failure = result_of(call, json_answer(body, 400)).failure
     assert failure == Failure(400, "Arrearage", "Access denied", "8af536f9")
-    failure = asked(call, says(body, 429, Retry_After="3")).failure
+    failure = result_of(call, json_answer(body, 429, Retry_After="3")).failure
     assert (failure.status, failure.retry_after) == (429, 3.0)
 
 
@@ -375,31 +377,31 @@ def test_refusals_are_flat(call: Call) -> None:
 def test_a_refusal_that_is_no_json(call: Call) -> None:
     """A gateway's page: its status, and the SDK's word for it."""
     page = Answer(502, "<html>Bad Gateway</html>", (("content-type", "text/html"),))
-    assert asked(call, page).failure == Failure(502, "Unknown", "<html>Bad Gateway</html>")
+    assert result_of(call, page).failure == Failure(502, "Unknown", "<html>Bad Gateway</html>")
 
 
 @pytest.mark.parametrize(
     "call", [chat(), chat(mode=Mode.STREAM), picture()], ids=["chat", "stream", "picture"]
 )
 @pytest.mark.parametrize(
-    "answer", [RESET, says(SERVER_FAULT, 429), says(SERVER_FAULT, 500)], ids=repr
+    "answer", [RESET, json_answer(SERVER_FAULT, 429), json_answer(SERVER_FAULT, 500)], ids=repr
 )
 def test_the_sdk_never_asks_again(call: Call, answer: Answer) -> None:
     """One call, one request: retries are the runner's, also where a connection broke."""
-    heard = asked(call, answer)
-    assert isinstance(heard.outcome, Failure)
-    assert len(heard.server.asked) == 1
-    assert heard.slept == []
+    result = result_of(call, answer)
+    assert isinstance(result.outcome, Failure)
+    assert len(result.server.requests) == 1
+    assert result.slept == []
 
 
 def test_a_connection_that_is_cut() -> None:
     """No status; before the answer, and in the middle of it."""
-    failure = asked(chat(), RESET).failure
+    failure = result_of(chat(), RESET).failure
     assert (failure.status, failure.code) == (0, "NoAnswer")
     assert "Connection reset by peer" in failure.message
-    whole = streams(piece(1, "从"), piece(2, "前"))
+    whole = stream_answer(piece(1, "从"), piece(2, "前"))
     cut = Answer(200, whole.body, whole.headers, hangs_up=True)
-    failure = asked(chat(mode=Mode.STREAM, parameters=PIECES), cut).failure
+    failure = result_of(chat(mode=Mode.STREAM, parameters=PIECES), cut).failure
     assert (failure.status, failure.code) == (0, "ChunkedEncodingError")
 
 
@@ -408,8 +410,8 @@ def test_nobody_there() -> None:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    with PROVIDER.open("sk-1", f"http://127.0.0.1:{port}", lambda _: None) as line:
-        failure = line.send(chat())
+    with PROVIDER.open("sk-1", f"http://127.0.0.1:{port}", lambda _: None) as session:
+        failure = session.send(chat())
     assert isinstance(failure, Failure)
     assert (failure.status, failure.code) == (0, "NoAnswer")
     assert "Connection refused" in failure.message
@@ -421,11 +423,13 @@ def test_nobody_there() -> None:
 def test_a_poll_that_is_refused_once_goes_on() -> None:
     """A server's fault passes; the task goes on."""
     done = task("SUCCEEDED", results=[{"url": "http://x/a.png"}])
-    heard = asked(picture(), says(PENDING), task("RUNNING"), says(SERVER_FAULT, 500), done)
-    assert heard.reply.states == ("PENDING", "RUNNING", "SUCCEEDED")
-    assert heard.reply.images == (Image("http://x/a.png"),)
-    assert heard.slept == [0.5, 0.5, 0.5]
-    assert [one.path for one in heard.server.asked] == [
+    result = result_of(
+        picture(), json_answer(PENDING), task("RUNNING"), json_answer(SERVER_FAULT, 500), done
+    )
+    assert result.reply.states == ("PENDING", "RUNNING", "SUCCEEDED")
+    assert result.reply.images == (Image("http://x/a.png"),)
+    assert result.slept == [0.5, 0.5, 0.5]
+    assert [one.path for one in result.server.requests] == [
         "/services/aigc/text2image/image-synthesis",
         *["/tasks/13b1848b"] * 3,
     ]
@@ -434,18 +438,18 @@ def test_a_poll_that_is_refused_once_goes_on() -> None:
 def test_a_poll_that_is_refused_for_good_ends_the_task() -> None:
     """Asking again would change nothing."""
     body = {"code": "InvalidApiKey", "message": "Invalid", "request_id": "r"}
-    heard = asked(picture(), says(PENDING), says(body, 401))
-    assert heard.failure == Failure(401, "InvalidApiKey", "Invalid", "r")
-    assert len(heard.server.asked) == 2
+    result = result_of(picture(), json_answer(PENDING), json_answer(body, 401))
+    assert result.failure == Failure(401, "InvalidApiKey", "Invalid", "r")
+    assert len(result.server.requests) == 2
 
 
 def test_patience_ends() -> None:
     """So many polls, and no more."""
-    heard = asked(picture(poll=Poll(0.25, 3)), says(PENDING))
-    assert (heard.failure.status, heard.failure.code) == (0, "PollLimit")
-    assert heard.failure.message == "the task is still PENDING after 3 polls, 0.25 s apart"
-    assert len(heard.failure.views) == 4
-    assert heard.slept == [0.25, 0.25, 0.25]
+    result = result_of(picture(poll=Poll(0.25, 3)), json_answer(PENDING))
+    assert (result.failure.status, result.failure.code) == (0, "PollLimit")
+    assert result.failure.message == "the task is still PENDING after 3 polls, 0.25 s apart"
+    assert len(result.failure.views) == 4
+    assert result.slept == [0.25, 0.25, 0.25]
 
 
 @pytest.mark.parametrize(
@@ -458,7 +462,7 @@ def test_patience_ends() -> None:
 )
 def test_ends_that_are_no_success(last: Answer, code: str, message: str) -> None:
     """[DOC] they come with HTTP status 200."""
-    failure = asked(picture(), says(PENDING), last).failure
+    failure = result_of(picture(), json_answer(PENDING), last).failure
     told = (failure.status, failure.code, failure.message, failure.request_id)
     assert told == (200, code, message, "85eaba38")
     assert len(failure.views) == 2
@@ -467,13 +471,13 @@ def test_ends_that_are_no_success(last: Answer, code: str, message: str) -> None
 def test_pictures_of_which_some_failed() -> None:
     """[DOC] a partial failure is a success: the pictures there are."""
     results = [{"url": "http://x/a1.png"}, {"code": "InternalError.Timeout", "message": "m"}]
-    reply = asked(picture(), says(PENDING), task("SUCCEEDED", results=results)).reply
+    reply = result_of(picture(), json_answer(PENDING), task("SUCCEEDED", results=results)).reply
     assert reply.images == (Image("http://x/a1.png"),)
 
 
 def test_a_submission_without_a_task() -> None:
     """There is nothing to poll."""
-    failure = asked(picture(), says({"output": {}, "request_id": "r"})).failure
+    failure = result_of(picture(), json_answer({"output": {}, "request_id": "r"})).failure
     assert (failure.status, failure.message) == (0, "Task invalid!")
 
 
@@ -484,7 +488,11 @@ def test_parameters_travel() -> None:
     """Known or not, each by its name."""
     parameters = {"result_format": "message", "seed": 7, "no_such_parameter": {"a": [1]}}
     for mode in (Mode.SYNC, Mode.STREAM):
-        sent = asked(chat(mode=mode, parameters=parameters), says(TEXT)).server.asked[0].json
+        sent = (
+            result_of(chat(mode=mode, parameters=parameters), json_answer(TEXT))
+            .server.requests[0]
+            .json
+        )
         assert {name: sent["parameters"][name] for name in parameters} == parameters
 
 
@@ -492,18 +500,20 @@ def test_whole_texts_are_asked_for_by_silence() -> None:
     """Asked for by name, the SDK would ask for pieces and join them itself."""
     for value, sent in ((False, {}), (True, {"incremental_output": True})):
         parameters = {"result_format": "message", "incremental_output": value}
-        heard = asked(
-            chat(mode=Mode.STREAM, parameters=parameters), streams(piece(1, "从", "stop"))
+        result = result_of(
+            chat(mode=Mode.STREAM, parameters=parameters), stream_answer(piece(1, "从", "stop"))
         )
-        assert heard.server.asked[0].json["parameters"] == {"result_format": "message", **sent}
-        assert heard.server.asked[0].headers["x-dashscope-sse"] == "enable"
+        assert result.server.requests[0].json["parameters"] == {"result_format": "message", **sent}
+        assert result.server.requests[0].headers["x-dashscope-sse"] == "enable"
 
 
 @pytest.mark.parametrize("written", ["1024x1024", "1024*1024"])
 def test_sizes_are_written_its_way(written: str) -> None:
     """With a star, however the scenario writes them."""
-    heard = asked(picture(parameters={"size": written, "n": 1}), says(SERVER_FAULT, 500))
-    sent = heard.server.asked[0]
+    result = result_of(
+        picture(parameters={"size": written, "n": 1}), json_answer(SERVER_FAULT, 500)
+    )
+    sent = result.server.requests[0]
     assert sent.json["parameters"] == {"size": "1024*1024", "n": 1}
     assert sent.json["input"] == {"prompt": "小猫"}
     assert sent.headers["x-dashscope-async"] == "enable"
@@ -520,7 +530,9 @@ def test_what_is_asked_is_not_changed() -> None:
     )
     for _ in range(2):
         sent = (
-            asked(chat(messages=messages, parameters=parameters), says(TEXT)).server.asked[0].json
+            result_of(chat(messages=messages, parameters=parameters), json_answer(TEXT))
+            .server.requests[0]
+            .json
         )
         function = {"name": "f", "arguments": "{}"}
         assert sent["input"]["messages"] == [
@@ -538,9 +550,9 @@ def test_what_is_asked_is_not_changed() -> None:
 def test_whose_key_is_sent(monkeypatch: pytest.MonkeyPatch) -> None:
     """The user's own, or one that nobody owns; also when polling."""
     monkeypatch.setenv("DASHSCOPE_API_KEY", "sk-of-the-process")
-    heard = asked(picture(), says(PENDING), task("FAILED"))
-    keys = [one.headers["authorization"] for one in heard.server.asked]
+    result = result_of(picture(), json_answer(PENDING), task("FAILED"))
+    keys = [one.headers["authorization"] for one in result.server.requests]
     assert keys == ["Bearer 0123456789abcdef.secretsecret"] * 2
-    heard = asked(picture(credentials=Credentials.WRONG), says(PENDING), task("FAILED"))
-    keys = [one.headers["authorization"] for one in heard.server.asked]
+    result = result_of(picture(credentials=Credentials.WRONG), json_answer(PENDING), task("FAILED"))
+    keys = [one.headers["authorization"] for one in result.server.requests]
     assert keys == [f"Bearer {WRONG_KEY}"] * 2

@@ -19,8 +19,8 @@ from harness.providers.http import download
 from harness.providers.sdk import access, failure_of, is_passing, retry_after
 from harness.types import AccessFailure, Call, CallKind, Failure, Message, Mode, Reply
 
-from .lines import HELLO, to_sandbox
-from .servers import Answer, answering, streams
+from .scripted import Answer, serve_answers, stream_answer
+from .sessions import HELLO, sandbox_session
 
 ASKED = {
     ("zhipuai", CallKind.CHAT): "glm-4",
@@ -43,8 +43,8 @@ def test_what_a_provider_says_it_can_it_does(
     """Every kind of call in every mode of the table is answered, with a view for each part."""
     messages = HELLO if kind is CallKind.CHAT else ()
     call = Call(kind, mode, ASKED[name, kind], messages, "" if messages else "小猫")
-    with to_sandbox(name, sandbox) as line:
-        reply = line.send(call)
+    with sandbox_session(name, sandbox) as session:
+        reply = session.send(call)
     assert isinstance(reply, Reply)
     assert reply.content or reply.images
     assert len(reply.views) >= max(1, len(reply.states), len(reply.pieces))
@@ -59,26 +59,28 @@ def test_what_a_provider_says_it_can_it_does(
 def test_connections_do_not_outlive_a_session(name: str, sandbox: str) -> None:
     """Closed at the end, although somebody still holds the session."""
     port = httpx.URL(sandbox).port
-    with to_sandbox(name, sandbox) as line:
-        line.send(Call(CallKind.CHAT, Mode.SYNC, ASKED[name, CallKind.CHAT], HELLO))
+    with sandbox_session(name, sandbox) as session:
+        session.send(Call(CallKind.CHAT, Mode.SYNC, ASKED[name, CallKind.CHAT], HELLO))
         assert len(list(_open_to(port))) == 1
     assert list(_open_to(port)) == []
-    assert line is not None
+    assert session is not None
 
 
 @pytest.mark.parametrize("name", PROVIDERS)
 def test_a_stream_that_is_given_up_is_closed(name: str) -> None:
     """After an error in its middle nobody reads on; the connection is not left open."""
     errors = {
-        "zhipuai": streams('data: {"error": {"code": "1234", "message": "m"}}', "data: [DONE]"),
-        "dashscope": streams('event:error\ndata:{"code": "c", "message": "m"}', "data:{}"),
+        "zhipuai": stream_answer(
+            'data: {"error": {"code": "1234", "message": "m"}}', "data: [DONE]"
+        ),
+        "dashscope": stream_answer('event:error\ndata:{"code": "c", "message": "m"}', "data:{}"),
     }
     call = Call(CallKind.CHAT, Mode.STREAM, ASKED[name, CallKind.CHAT], HELLO)
     with (
-        answering(errors[name]) as server,
-        PROVIDERS[name].open("a.b", server.address, lambda _: None) as line,
+        serve_answers(errors[name]) as server,
+        PROVIDERS[name].open("a.b", server.address, lambda _: None) as session,
     ):
-        outcome = line.send(call)
+        outcome = session.send(call)
         assert isinstance(outcome, Failure)
         assert list(_open_to(httpx.URL(server.address).port)) == []
 
@@ -194,8 +196,8 @@ def test_what_was_raised_says_why() -> None:
 
 def test_a_picture_is_fetched(sandbox: str) -> None:
     """The bytes behind a link that was answered."""
-    with to_sandbox("zhipuai", sandbox) as line:
-        reply = line.send(Call(CallKind.IMAGE, Mode.SYNC, "cogview-3", prompt="小猫"))
+    with sandbox_session("zhipuai", sandbox) as session:
+        reply = session.send(Call(CallKind.IMAGE, Mode.SYNC, "cogview-3", prompt="小猫"))
     assert isinstance(reply, Reply)
     data = download(reply.images[0].url)
     assert data is not None
@@ -216,15 +218,15 @@ def test_a_picture_is_fetched(sandbox: str) -> None:
 )
 def test_what_is_no_picture_is_none(answer: Answer) -> None:
     """Refusals, redirects and broken connections; one request each."""
-    with answering(answer) as server:
+    with serve_answers(answer) as server:
         assert download(server.address) is None
-    assert len(server.asked) == 1
+    assert len(server.requests) == 1
 
 
 def test_a_picture_may_be_too_large(monkeypatch: pytest.MonkeyPatch) -> None:
     """It is given up, not kept in memory."""
     monkeypatch.setattr(http, "LARGEST", 3)
-    with answering(Answer(200, "abc", ()), Answer(200, "abcd", ())) as server:
+    with serve_answers(Answer(200, "abc", ()), Answer(200, "abcd", ())) as server:
         assert download(server.address) == b"abc"
         assert download(server.address) is None
 

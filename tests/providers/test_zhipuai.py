@@ -26,8 +26,8 @@ from harness.types import (
     Usage,
 )
 
-from .lines import HELLO, NAMED, WEATHER, Heard, ask, replied, to_sandbox
-from .servers import RESET, Answer, says, streams
+from .scripted import RESET, Answer, json_answer, stream_answer
+from .sessions import HELLO, NAMED, WEATHER, CallResult, ask, reply_of, sandbox_session
 
 ANSWER = {
     "id": "20251019",
@@ -55,24 +55,24 @@ def refused(code: str, message: str) -> LooseJson:
     return {"error": {"code": code, "message": message}}
 
 
-def asked(call: Call, *answers: Answer) -> Heard:
+def result_of(call: Call, *answers: Answer) -> CallResult:
     """What came of a call to a scripted server."""
     return ask("zhipuai", call, *answers)
 
 
 @pytest.fixture
-def line(sandbox: str) -> Iterator[Session]:
+def session(sandbox: str) -> Iterator[Session]:
     """A line to the sandbox."""
-    with to_sandbox("zhipuai", sandbox) as line:
-        yield line
+    with sandbox_session("zhipuai", sandbox) as session:
+        yield session
 
 
 # --------------------------------------------------------------------------------- the sandbox
 
 
-def test_an_answer_at_once(line: Session) -> None:
+def test_an_answer_at_once(session: Session) -> None:
     """Every field of the reply, and one view of one exchange."""
-    reply = replied(line.send(chat(messages=NAMED)))
+    reply = reply_of(session.send(chat(messages=NAMED)))
     assert reply.model == "glm-4"
     assert "小明" in (reply.content or "")
     assert reply.finish_reason == "stop"
@@ -87,10 +87,10 @@ def test_an_answer_at_once(line: Session) -> None:
     assert (reply.task_id, reply.states, reply.cumulative) == (None, (), False)
 
 
-def test_a_stream_is_the_same_text_in_pieces(line: Session) -> None:
+def test_a_stream_is_the_same_text_in_pieces(session: Session) -> None:
     """One view for each event; the pieces join to the content."""
-    whole = replied(line.send(chat()))
-    reply = replied(line.send(chat(mode=Mode.STREAM)))
+    whole = reply_of(session.send(chat()))
+    reply = reply_of(session.send(chat(mode=Mode.STREAM)))
     assert reply.content == "".join(reply.pieces) == whole.content
     assert len(reply.views) == len(reply.pieces) > 2
     assert [view.accessed["choices[0].delta.content"] for view in reply.views] == [*reply.pieces]
@@ -99,9 +99,9 @@ def test_a_stream_is_the_same_text_in_pieces(line: Session) -> None:
     assert not reply.cumulative
 
 
-def test_a_task_is_polled_until_it_is_done(line: Session) -> None:
+def test_a_task_is_polled_until_it_is_done(session: Session) -> None:
     """The submission and each poll are a view; the content comes with the last one."""
-    reply = replied(line.send(chat(mode=Mode.ASYNC)))
+    reply = reply_of(session.send(chat(mode=Mode.ASYNC)))
     assert reply.states == ("PROCESSING", "PROCESSING", "PROCESSING", "SUCCESS")
     assert len(reply.views) == 4
     assert reply.task_id == reply.views[0].value["id"]
@@ -111,15 +111,17 @@ def test_a_task_is_polled_until_it_is_done(line: Session) -> None:
         "task_status": "SUCCESS",
         "choices[0].message.content": reply.content,
     }
-    assert reply.content == replied(line.send(chat())).content
+    assert reply.content == reply_of(session.send(chat())).content
     assert reply.finish_reason == "stop"
 
 
-def test_a_picture(line: Session) -> None:
+def test_a_picture(session: Session) -> None:
     """A link; Zhipu's answer has no id, model or usage."""
     asked_for = {"size": "1024x1024"}
-    reply = replied(
-        line.send(chat(kind=CallKind.IMAGE, model="cogview-3", prompt="小猫", parameters=asked_for))
+    reply = reply_of(
+        session.send(
+            chat(kind=CallKind.IMAGE, model="cogview-3", prompt="小猫", parameters=asked_for)
+        )
     )
     (image,) = reply.images
     assert image.url.endswith("_0.png")
@@ -129,10 +131,12 @@ def test_a_picture(line: Session) -> None:
 
 
 @pytest.mark.parametrize("mode", [Mode.SYNC, Mode.STREAM])
-def test_a_tool_is_called(line: Session, mode: Mode) -> None:
+def test_a_tool_is_called(session: Session, mode: Mode) -> None:
     """With its id, its name and its arguments as text."""
     question = (Message("user", "北京今天天气怎么样？"),)
-    reply = replied(line.send(chat(mode=mode, messages=question, parameters={"tools": [WEATHER]})))
+    reply = reply_of(
+        session.send(chat(mode=mode, messages=question, parameters={"tools": [WEATHER]}))
+    )
     (call,) = reply.tool_calls
     assert call.id.startswith("call_")
     assert call.name == "get_current_weather"
@@ -140,7 +144,7 @@ def test_a_tool_is_called(line: Session, mode: Mode) -> None:
     assert reply.finish_reason == "tool_calls"
     told = Message("tool", '{"weather": "晴"}', tool_call_id=call.id)
     past = (*question, Message("assistant", reply.content or "", reply.tool_calls), told)
-    answer = replied(line.send(chat(mode=mode, messages=past, parameters={"tools": [WEATHER]})))
+    answer = reply_of(session.send(chat(mode=mode, messages=past, parameters={"tools": [WEATHER]})))
     assert "晴" in (answer.content or "")
 
 
@@ -156,10 +160,10 @@ def test_a_tool_is_called(line: Session, mode: Mode) -> None:
     ],
 )
 def test_refusals_of_the_sandbox(
-    line: Session, mode: Mode, change: dict[str, Any], status: int, code: str, words: str
+    session: Session, mode: Mode, change: dict[str, Any], status: int, code: str, words: str
 ) -> None:
     """Status, code, message, the id of the request, and how long to wait."""
-    failure = line.send(chat(mode=mode, **change))
+    failure = session.send(chat(mode=mode, **change))
     assert isinstance(failure, Failure)
     assert (failure.status, failure.code) == (status, code)
     assert words in failure.message
@@ -168,9 +172,9 @@ def test_refusals_of_the_sandbox(
     assert failure.views == ()
 
 
-def test_a_task_that_fails(line: Session) -> None:
+def test_a_task_that_fails(session: Session) -> None:
     """FAIL comes with HTTP status 200 and says no more; all that was told is kept."""
-    failure = line.send(chat(mode=Mode.ASYNC, messages=(Message("user", "任务失败"),)))
+    failure = session.send(chat(mode=Mode.ASYNC, messages=(Message("user", "任务失败"),)))
     assert isinstance(failure, Failure)
     assert (failure.status, failure.code, failure.message) == (
         200,
@@ -185,7 +189,7 @@ def test_a_task_that_fails(line: Session) -> None:
 
 def test_every_field_comes_from_the_wire() -> None:
     """Literal in, literal out."""
-    reply = asked(chat(), says(ANSWER)).reply
+    reply = result_of(chat(), json_answer(ANSWER)).reply
     assert (reply.id, reply.model, reply.content) == ("20251019", "glm-4", "好")
     assert (reply.finish_reason, reply.usage) == ("stop", Usage(7, 10, 17))
     assert reply.views[0].value == ANSWER
@@ -195,7 +199,7 @@ def test_reasoning_apart_from_content() -> None:
     """An empty content is not none at all."""
     message = {"role": "assistant", "content": "", "reasoning_content": "想一想"}
     answer = ANSWER | {"choices": [{"finish_reason": "length", "index": 0, "message": message}]}
-    reply = asked(chat(), says(answer)).reply
+    reply = result_of(chat(), json_answer(answer)).reply
     assert (reply.content, reply.reasoning, reply.finish_reason) == ("", "想一想", "length")
 
 
@@ -205,7 +209,7 @@ def test_a_call_without_content() -> None:
     call = {"id": "call_-81", "index": 0, "type": "function", "function": function}
     message = {"role": "assistant", "tool_calls": [call]}
     answer = ANSWER | {"choices": [{"finish_reason": "tool_calls", "index": 0, "message": message}]}
-    reply = asked(chat(), says(answer)).reply
+    reply = result_of(chat(), json_answer(answer)).reply
     assert reply.content is None
     assert reply.tool_calls == (ToolCall("call_-81", "f", "{}"),)
 
@@ -216,9 +220,9 @@ def test_a_streamed_call_comes_whole() -> None:
     thought = '{"role":"assistant","content":"","reasoning_content":"想"}'
     call = '{"id":"call_4","index":0,"type":"function","function":{"name":"b","arguments":"{1}"}}'
     usage = '"usage":{"prompt_tokens":3,"completion_tokens":2,"total_tokens":5}'
-    reply = asked(
+    reply = result_of(
         chat(mode=Mode.STREAM),
-        streams(
+        stream_answer(
             f'data: {head}"delta":{thought}}}]}}',
             f'data: {head}"delta":{{"reasoning_content":"好"}}}}]}}',
             f'data: {head}"delta":{{"tool_calls":[{call}]}}}}]}}',
@@ -234,7 +238,7 @@ def test_a_streamed_call_comes_whole() -> None:
 
 def test_a_documented_path_that_leads_nowhere_is_broken() -> None:
     """It is walked on the SDK's object, and what it raised is kept."""
-    reply = asked(chat(), says({"id": "1"})).reply
+    reply = result_of(chat(), json_answer({"id": "1"})).reply
     error = "TypeError: 'NoneType' object is not subscriptable"
     assert dict(reply.views[0].accessed) == {"choices[0].message.content": AccessFailure(error)}
 
@@ -247,31 +251,35 @@ IMAGE = {"kind": CallKind.IMAGE, "prompt": "小猫"}
 )
 def test_an_error_may_come_with_status_200(change: dict[str, Any]) -> None:
     """[FIELD] 1305 as plain JSON, even where a stream was asked for."""
-    failure = asked(chat(**change), says(refused("1305", OVERLOADED))).failure
+    failure = result_of(chat(**change), json_answer(refused("1305", OVERLOADED))).failure
     assert (failure.status, failure.code, failure.message) == (200, "1305", OVERLOADED)
 
 
 def test_an_error_with_status_200_ends_a_task() -> None:
     """It is no state: the task is not asked after until patience ends."""
-    heard = asked(chat(mode=Mode.ASYNC), says(PROCESSING), says(refused("1305", OVERLOADED)))
-    assert (heard.failure.status, heard.failure.code) == (200, "1305")
-    assert len(heard.server.asked) == 2
+    result = result_of(
+        chat(mode=Mode.ASYNC), json_answer(PROCESSING), json_answer(refused("1305", OVERLOADED))
+    )
+    assert (result.failure.status, result.failure.code) == (200, "1305")
+    assert len(result.server.requests) == 2
 
 
 def test_an_error_in_the_middle_of_a_stream() -> None:
     """What came before it is kept."""
     piece = '{"id":"1","choices":[{"index":0,"delta":{"content":"从"}}]}'
     error = '{"error":{"code":"1234","message":"网络错误"}}'
-    failure = asked(chat(mode=Mode.STREAM), streams(f"data: {piece}", f"data: {error}")).failure
+    failure = result_of(
+        chat(mode=Mode.STREAM), stream_answer(f"data: {piece}", f"data: {error}")
+    ).failure
     assert (failure.status, failure.code, failure.message) == (200, "1234", "网络错误")
     assert [view.accessed["choices[0].delta.content"] for view in failure.views] == ["从"]
 
 
 def test_a_stream_without_events() -> None:
     """It is no answer."""
-    failure = asked(chat(mode=Mode.STREAM), streams("data: [DONE]")).failure
+    failure = result_of(chat(mode=Mode.STREAM), stream_answer("data: [DONE]")).failure
     assert (failure.status, failure.code) == (0, "EmptyStream")
-    failure = asked(chat(mode=Mode.STREAM), says({"id": "1"})).failure
+    failure = result_of(chat(mode=Mode.STREAM), json_answer({"id": "1"})).failure
     assert (failure.status, failure.code) == (0, "EmptyStream")
 
 
@@ -279,7 +287,7 @@ def test_a_refusal_that_is_no_json() -> None:
     """A gateway's page: its status, no code, its first 200 characters."""
     page = "<html>" + "x" * 300
     for mode in Mode:
-        failure = asked(
+        failure = result_of(
             chat(mode=mode), Answer(502, page, (("content-type", "text/html"),))
         ).failure
         assert failure == Failure(502, "", page[:200])
@@ -287,27 +295,29 @@ def test_a_refusal_that_is_no_json() -> None:
 
 def test_how_long_to_wait_is_told() -> None:
     """Retry-After in seconds; its other form, a date, is left alone."""
-    told = says(refused("1302", "多"), 429, retry_after="7", x_log_id="2025")
-    assert asked(chat(), told).failure == Failure(429, "1302", "多", "2025", 7.0)
-    dated = says(refused("1302", "多"), 429, retry_after="Wed, 21 Oct 2026 07:28:00 GMT")
-    assert asked(chat(), dated).failure.retry_after is None
+    told = json_answer(refused("1302", "多"), 429, retry_after="7", x_log_id="2025")
+    assert result_of(chat(), told).failure == Failure(429, "1302", "多", "2025", 7.0)
+    dated = json_answer(refused("1302", "多"), 429, retry_after="Wed, 21 Oct 2026 07:28:00 GMT")
+    assert result_of(chat(), dated).failure.retry_after is None
 
 
 @pytest.mark.parametrize("mode", list(Mode))
 @pytest.mark.parametrize(
-    "answer", [RESET, says(refused("1302", "多"), 429), says({}, 500), says({}, 503)], ids=repr
+    "answer",
+    [RESET, json_answer(refused("1302", "多"), 429), json_answer({}, 500), json_answer({}, 503)],
+    ids=repr,
 )
 def test_the_sdk_never_asks_again(mode: Mode, answer: Answer) -> None:
     """One call, one request: retries are the runner's."""
-    heard = asked(chat(mode=mode), answer)
-    assert isinstance(heard.outcome, Failure)
-    assert len(heard.server.asked) == 1
-    assert heard.slept == []
+    result = result_of(chat(mode=mode), answer)
+    assert isinstance(result.outcome, Failure)
+    assert len(result.server.requests) == 1
+    assert result.slept == []
 
 
 def test_a_connection_that_is_cut() -> None:
     """No status; the SDK's word, and the reason it hides."""
-    failure = asked(chat(), RESET).failure
+    failure = result_of(chat(), RESET).failure
     assert (failure.status, failure.code) == (0, "APIConnectionError")
     assert failure.message == "Connection error. ([Errno 104] Connection reset by peer)"
 
@@ -317,8 +327,8 @@ def test_nobody_there() -> None:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    with PROVIDER.open("a.b", f"http://127.0.0.1:{port}", lambda _: None) as line:
-        failure = line.send(chat())
+    with PROVIDER.open("a.b", f"http://127.0.0.1:{port}", lambda _: None) as session:
+        failure = session.send(chat())
     message = "Connection error. ([Errno 111] Connection refused)"
     assert failure == Failure(0, "APIConnectionError", message)
 
@@ -330,11 +340,16 @@ def test_a_poll_that_is_refused_once_goes_on() -> None:
     """A server's fault passes; the task goes on."""
     task = chat(mode=Mode.ASYNC, poll=Poll(0.5, 3))
     done = {**ANSWER, "id": "1012", "task_status": "SUCCESS"}
-    heard = asked(task, says(PROCESSING), says(refused("500", "内部错误"), 500), says(done))
-    assert heard.reply.states == ("PROCESSING", "SUCCESS")
-    assert (heard.reply.content, heard.reply.task_id) == ("好", "1012")
-    assert heard.slept == [0.5, 0.5]
-    assert [one.path for one in heard.server.asked] == [
+    result = result_of(
+        task,
+        json_answer(PROCESSING),
+        json_answer(refused("500", "内部错误"), 500),
+        json_answer(done),
+    )
+    assert result.reply.states == ("PROCESSING", "SUCCESS")
+    assert (result.reply.content, result.reply.task_id) == ("好", "1012")
+    assert result.slept == [0.5, 0.5]
+    assert [one.path for one in result.server.requests] == [
         "/async/chat/completions",
         "/async-result/1012",
         "/async-result/1012",
@@ -343,25 +358,27 @@ def test_a_poll_that_is_refused_once_goes_on() -> None:
 
 def test_an_answer_without_a_state_is_an_end() -> None:
     """[DOC] the newer page's sample of a result has no task_status."""
-    heard = asked(chat(mode=Mode.ASYNC), says(PROCESSING), says(ANSWER))
-    assert (heard.reply.content, heard.reply.states) == ("好", ("PROCESSING",))
-    assert len(heard.server.asked) == 2
+    result = result_of(chat(mode=Mode.ASYNC), json_answer(PROCESSING), json_answer(ANSWER))
+    assert (result.reply.content, result.reply.states) == ("好", ("PROCESSING",))
+    assert len(result.server.requests) == 2
 
 
 def test_a_poll_that_is_refused_for_good_ends_the_task() -> None:
     """Asking again would change nothing."""
-    heard = asked(chat(mode=Mode.ASYNC), says(PROCESSING), says(refused("1214", "id"), 400))
-    assert heard.failure == Failure(400, "1214", "id")
-    assert len(heard.server.asked) == 2
+    result = result_of(
+        chat(mode=Mode.ASYNC), json_answer(PROCESSING), json_answer(refused("1214", "id"), 400)
+    )
+    assert result.failure == Failure(400, "1214", "id")
+    assert len(result.server.requests) == 2
 
 
 def test_patience_ends() -> None:
     """So many polls, and no more."""
-    heard = asked(chat(mode=Mode.ASYNC, poll=Poll(0.25, 3)), says(PROCESSING))
-    assert (heard.failure.status, heard.failure.code) == (0, "PollLimit")
-    assert heard.failure.message == "the task is still PROCESSING after 3 polls, 0.25 s apart"
-    assert len(heard.failure.views) == 4
-    assert heard.slept == [0.25, 0.25, 0.25]
+    result = result_of(chat(mode=Mode.ASYNC, poll=Poll(0.25, 3)), json_answer(PROCESSING))
+    assert (result.failure.status, result.failure.code) == (0, "PollLimit")
+    assert result.failure.message == "the task is still PROCESSING after 3 polls, 0.25 s apart"
+    assert len(result.failure.views) == 4
+    assert result.slept == [0.25, 0.25, 0.25]
 
 
 # -------------------------------------------------------------------------- what is sent
@@ -371,12 +388,16 @@ def test_unknown_parameters_travel() -> None:
     """What the SDK's function does not know goes into the body all the same."""
     parameters = {"temperature": 0.5, "thinking_budget": 7, "nested": {"a": [1]}}
     for mode in Mode:
-        sent = asked(chat(mode=mode, parameters=parameters), says(ANSWER)).server.asked[0].json
+        sent = (
+            result_of(chat(mode=mode, parameters=parameters), json_answer(ANSWER))
+            .server.requests[0]
+            .json
+        )
         assert {name: sent[name] for name in parameters} == parameters
     picture = chat(
         kind=CallKind.IMAGE, prompt="小猫", parameters={"size": "1x1", "watermark": False}
     )
-    sent = asked(picture, says({"data": []})).server.asked[0].json
+    sent = result_of(picture, json_answer({"data": []})).server.requests[0].json
     assert (sent["prompt"], sent["size"], sent["watermark"]) == ("小猫", "1x1", False)
 
 
@@ -391,7 +412,7 @@ def test_what_is_asked_is_not_changed() -> None:
     )
     call = chat(messages=messages, parameters=parameters)
     for _ in range(2):
-        sent = asked(call, says(ANSWER)).server.asked[0].json
+        sent = result_of(call, json_answer(ANSWER)).server.requests[0].json
         assert sent["messages"] == [
             {"role": "user", "content": "你好"},
             {
@@ -413,18 +434,23 @@ def test_what_is_asked_is_not_changed() -> None:
 
 def test_whose_key_is_sent() -> None:
     """The user's own, or one that nobody owns; never both."""
-    own = asked(chat(), says(ANSWER)).server.asked[0].headers["authorization"]
+    own = result_of(chat(), json_answer(ANSWER)).server.requests[0].headers["authorization"]
     assert own == "Bearer 0123456789abcdef.secretsecret"
-    wrong = asked(chat(credentials=Credentials.WRONG), says(ANSWER)).server.asked[0]
+    wrong = result_of(chat(credentials=Credentials.WRONG), json_answer(ANSWER)).server.requests[0]
     assert wrong.headers["authorization"] == f"Bearer {WRONG_KEY}"
 
 
 def test_pictures_without_links() -> None:
     """None where none came; what is no link is none."""
-    answer = says({"created": 1, "data": [{"url": "http://x/1.png"}, {"b64_json": "aGk="}]})
-    reply = asked(chat(kind=CallKind.IMAGE, prompt="小猫"), answer).reply
+    answer = json_answer({"created": 1, "data": [{"url": "http://x/1.png"}, {"b64_json": "aGk="}]})
+    reply = result_of(chat(kind=CallKind.IMAGE, prompt="小猫"), answer).reply
     assert reply.images == (Image("http://x/1.png"),)
-    assert asked(chat(kind=CallKind.IMAGE, prompt="小猫"), says({"created": 1})).reply.images == ()
+    assert (
+        result_of(
+            chat(kind=CallKind.IMAGE, prompt="小猫"), json_answer({"created": 1})
+        ).reply.images
+        == ()
+    )
 
 
 def test_the_secrets_of_a_key() -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 
 from harness.analysis.endpoint import Endpoint, Role, Schema
-from harness.analysis.json_schema import INTEGER, NAME, STRING, nullable, record
+from harness.analysis.json_schema import STRING, nullable, record
 from harness.providers.openai import endpoints as openai_endpoints
 from harness.types import Json
 from harness.wire import resolve
@@ -34,28 +34,10 @@ REFUSAL: Schema = record(
 )
 
 # [REC] 21 of 21
-ANSWER: Schema = record(
-    {
-        "id": STRING,
-        "object": STRING,
-        "created": INTEGER,
-        "model": NAME,
-        "choices": openai_endpoints.CHOICES,
-        "usage": openai_endpoints.USAGE,
-    }
-)
+ANSWER: Schema = record({**openai_endpoints.ANSWER, "object": STRING})
 
 # [REC] 250 of 250: usage is null until an event of its own, whose `choices` are empty.
-EVENT: Schema = record(
-    {
-        "id": STRING,
-        "object": STRING,
-        "created": INTEGER,
-        "model": NAME,
-        "choices": openai_endpoints.DELTAS,
-    },
-    {"usage": {**openai_endpoints.USAGE, "type": ["object", "null"]}},
-)
+EVENT: Schema = record({**openai_endpoints.EVENT, "object": STRING}, openai_endpoints.EVENT_USAGE)
 
 
 def asks_for_usage(request: Json) -> bool:

@@ -161,6 +161,26 @@ USAGE: Schema = record(
     },
 )
 
+ANSWER: Mapping[str, Schema] = {
+    "id": STRING,
+    "created": INTEGER,
+    "model": NAME,
+    "choices": CHOICES,
+    "usage": USAGE,
+}
+"""What each service's answer has."""
+
+EVENT: Mapping[str, Schema] = {
+    "id": STRING,
+    "created": INTEGER,
+    "model": NAME,
+    "choices": DELTAS,
+}
+"""What each service's events have."""
+
+EVENT_USAGE: Mapping[str, Schema] = {"usage": {**USAGE, "type": ["object", "null"]}}
+"""The token counts of the last event, or of an event of their own."""
+
 # OpenAI's form of embeddings, which the services document as theirs; never recorded here.
 EMBEDDING: Schema = record(
     {

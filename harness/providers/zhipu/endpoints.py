@@ -44,22 +44,12 @@ REFUSAL: Schema = record({"error": record({"code": STRING, "message": STRING})})
 
 # [DOC] A1, [REC] 45 of 45
 ANSWER: Schema = record(
-    {
-        "id": STRING,
-        "request_id": STRING,
-        "created": INTEGER,
-        "model": NAME,
-        "choices": openai_endpoints.CHOICES,
-        "usage": openai_endpoints.USAGE,
-    },
+    {**openai_endpoints.ANSWER, "request_id": STRING},
     {"object": STRING, "web_search": array(record({}))},
 )
 
 # [DOC] A2, [REC] 5522 of 5522: `object` only in 2026, `usage` only on the last event.
-EVENT: Schema = record(
-    {"id": STRING, "created": INTEGER, "model": NAME, "choices": openai_endpoints.DELTAS},
-    {"object": STRING, "usage": {**openai_endpoints.USAGE, "type": ["object", "null"]}},
-)
+EVENT: Schema = record(openai_endpoints.EVENT, {"object": STRING, **openai_endpoints.EVENT_USAGE})
 
 # [DOC] A4: ids are strings, and can be negative numbers.
 SUBMITTED: Schema = record(
@@ -169,18 +159,14 @@ VIDEOS = replace(
     ASYNC_CHAT, name="zhipuai.videos", path=re.compile(r".*/paas/v4/videos/generations")
 )
 
-ASYNC_RESULT = Endpoint(
+ASYNC_RESULT = replace(
+    ASYNC_CHAT,
     name="zhipuai.async-result",
     method="GET",
     path=re.compile(r".*/paas/v4/async-result/(?P<task>[^/]+)"),
     role=Role.POLL,
     answer=RESULT,
-    refusal=REFUSAL,
-    volatile=_VOLATILE,
     finish_reasons=FINISH_REASONS,
-    states=STATES,
-    fields=TASK_FIELDS,
-    statuses=STATUSES,
 )
 
 IMAGE = Endpoint(

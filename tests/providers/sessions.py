@@ -1,4 +1,4 @@
-"""Open lines, through the real SDKs: to the sandbox, and to a server that a test scripts."""
+"""Sessions through the real SDKs: with the sandbox, and with a server that a test scripts."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from harness.providers import PROVIDERS, Session
 from harness.providers.servers import PROVIDER_SERVERS
 from harness.types import Call, Failure, Message, Outcome, Reply
 
-from .servers import Answer, Server, answering
+from .scripted import Answer, Server, serve_answers
 
 HELLO = (Message("user", "你好"),)
 
@@ -19,7 +19,7 @@ NAMED = (
     Message("assistant", "你好，小明"),
     Message("user", "我叫什么名字？"),
 )
-"""The answer to this has 小明 in it."""
+"""A conversation whose answer contains 小明."""
 
 WEATHER = {
     "type": "function",
@@ -35,16 +35,16 @@ WEATHER = {
 
 
 @contextmanager
-def to_sandbox(provider: str, base: str) -> Iterator[Session]:
-    """A line to a running sandbox, with the key it accepts; no wait lasts."""
-    speaker = PROVIDER_SERVERS[provider]
-    with PROVIDERS[provider].open(speaker.key, base + speaker.prefix, lambda _: None) as line:
-        yield line
+def sandbox_session(provider: str, base: str) -> Iterator[Session]:
+    """Open a session with a running sandbox, with the key it accepts; its waits take no time."""
+    server = PROVIDER_SERVERS[provider]
+    with PROVIDERS[provider].open(server.key, base + server.prefix, lambda _: None) as session:
+        yield session
 
 
 @dataclass
-class Heard:
-    """What came of one call to a scripted server."""
+class CallResult:
+    """The outcome of one call to a scripted server, the server, and the waits in seconds."""
 
     outcome: Outcome
     server: Server
@@ -63,16 +63,16 @@ class Heard:
         return self.outcome
 
 
-def ask(provider: str, call: Call, *answers: Answer) -> Heard:
-    """Send one call to a server that gives these answers."""
+def ask(provider: str, call: Call, *answers: Answer) -> CallResult:
+    """Make one call to a server that gives these answers."""
     slept: list[float] = []
-    with answering(*answers) as server:
+    with serve_answers(*answers) as server:
         key = "0123456789abcdef.secretsecret"
-        with PROVIDERS[provider].open(key, server.address, slept.append) as line:
-            return Heard(line.send(call), server, slept)
+        with PROVIDERS[provider].open(key, server.address, slept.append) as session:
+            return CallResult(session.send(call), server, slept)
 
 
-def replied(outcome: Outcome) -> Reply:
-    """The outcome, which is a reply."""
+def reply_of(outcome: Outcome) -> Reply:
+    """Return the outcome, which is a reply."""
     assert isinstance(outcome, Reply), outcome
     return outcome
