@@ -6,13 +6,12 @@ import: a command does that when it runs, so that `--help` answers at once.
 
 from __future__ import annotations
 
-import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -136,23 +135,18 @@ def options(
 
 
 def console() -> Console:
-    """Standard output, with colour only on a terminal and lines of any length off it."""
-    from rich.console import Console
+    """Return standard output, as reports print on it."""
+    from harness.report.console import standard_output
 
-    return Console(highlight=False, markup=False, width=None if sys.stdout.isatty() else 120)
+    return standard_output()
 
 
-def print_table(rows: Sequence[Mapping[str, Any]], columns: tuple[str, ...]) -> None:
-    """A row for each of these, of the values under the names of the columns."""
-    from rich import box
-    from rich.table import Table
+def print_table(rows: Sequence[Mapping[str, str]], columns: tuple[str, ...]) -> None:
+    """Print a row for each mapping, with the values under the names of the columns."""
+    from harness.report.console import draw
+    from harness.report.tables import Table
 
-    table = Table(box=box.SIMPLE_HEAD, show_edge=False, padding=(0, 1, 0, 0))
-    for column in columns:
-        table.add_column(column, overflow="fold")
-    for row in rows:
-        table.add_row(*(row.get(column, "") for column in columns))
-    console().print(table)
+    draw(console(), Table(columns, [[row.get(column, "") for column in columns] for row in rows]))
 
 
 @contextmanager
@@ -177,7 +171,7 @@ def deliver(
     html: Path | None,
     folder: Path | None,
 ) -> None:
-    """Print a report, write its files, and end with the exit code it deserves."""
+    """Print a report, write its files, and exit with its exit code."""
     from harness.report import FILES, text
 
     if as_json:
@@ -185,12 +179,12 @@ def deliver(
     else:
         text.report(console(), report)
     Files(junit, html, folder).write(report)
-    raise typer.Exit(exit_code(report))
+    raise typer.Exit(report.exit_code)
 
 
 @dataclass(frozen=True, slots=True)
 class Files:
-    """The files that are asked for beside what is printed: `--junit`, `--html` and `--report`."""
+    """The files that are written besides the output: `--junit`, `--html` and `--report`."""
 
     junit: Path | None
     html: Path | None
@@ -199,22 +193,13 @@ class Files:
     def write(self, report: Report) -> None:
         """Write a report to each of them. Raises CannotWrite."""
         from harness.cassette.store import write_text
-        from harness.report import FILES
+        from harness.report import FILES, write_folder
 
         for name, path in (("junit", self.junit), ("html", self.html)):
             if path is not None:
                 write_text(path, FILES[name](report))
         if self.folder is not None:
-            from harness.report.folder import write_folder
-
             write_folder(report, self.folder)
-
-
-def exit_code(report: Report) -> int:
-    """0 ok, 1 findings, 2 where something could not be read or played at all."""
-    if report.problems:
-        return 2
-    return 0 if report.ok else 1
 
 
 @contextmanager

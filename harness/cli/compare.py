@@ -66,7 +66,7 @@ def compare(
     from harness.cassette.period import period
     from harness.cassette.store import Store
     from harness.errors import HarnessError
-    from harness.report import comparison_report
+    from harness.report import compare as reports
 
     asked = period(since, until)
     named, store = sides or [], Store(cassettes)
@@ -88,21 +88,21 @@ def compare(
         groups = recordings.group_sides(reads)
         differs = _matrices(groups, as_json)
     if folder is not None:
-        from harness.report.folder import write_folder
+        from harness.report import write_folder
 
-        write_folder(comparison_report.report(groups), folder)
+        write_folder(reports.compared(groups), folder)
     raise typer.Exit(1 if fail and differs else 0)
 
 
 def _fields(reads: list[AnalyzedTranscript], as_json: bool) -> bool:
     from harness.compare import field_matrix
-    from harness.report import fields, json_report
+    from harness.report import field_text, json_report
 
     found = field_matrix(reads)
     if as_json:
         typer.echo(json_report.dumps(json_report.fields(found)))
     else:
-        fields.fields(console(), found)
+        field_text.fields(console(), found)
     return found.has_differences
 
 
@@ -110,7 +110,7 @@ def _matrices(groups: Sequence[Sequence[AnalyzedTranscript]], as_json: bool) -> 
     from harness.compare import matrix
     from harness.config.settings import load_prices
     from harness.recordings import read_repeats
-    from harness.report import comparing, json_report
+    from harness.report import comparison_text, json_report
 
     prices = load_prices(Path.cwd())
     found = [matrix(group, prices, read_repeats(group)) for group in groups]
@@ -119,7 +119,7 @@ def _matrices(groups: Sequence[Sequence[AnalyzedTranscript]], as_json: bool) -> 
         typer.echo(json_report.dumps(told[0] if len(told) == 1 else told))
     else:
         for one in found:
-            comparing.matrix(console(), one)
+            comparison_text.matrix(console(), one)
         _models(groups, found)
     return any(pair.shape or pair.answer for one in found for pair in one.pairs)
 
@@ -131,7 +131,7 @@ def _comparisons(
     from harness.compare import side_by_side
     from harness.config.settings import load_prices
     from harness.recordings import read_repeats
-    from harness.report import comparing, json_report
+    from harness.report import comparison_text, json_report
 
     prices = load_prices(Path.cwd())
     found = [(laid(*pair, read_repeats(pair)), side_by_side(pair, prices)) for pair in pairs]
@@ -142,18 +142,19 @@ def _comparisons(
         typer.echo(json_report.dumps(told))
     else:
         for comparison, both in found:
-            comparing.comparison(console(), comparison)
-            comparing.figures(console(), both)
+            comparison_text.comparison(console(), comparison)
+            comparison_text.figures(console(), both)
         _models(pairs, [both for _, both in found])
     return any(comparison.differences for comparison, _ in found)
 
 
 def _models(groups: Sequence[Sequence[AnalyzedTranscript]], found: Sequence[Matrix]) -> None:
     """Who was faster and cheaper, and the prices behind that."""
-    from harness.report import comparing, comparison_report, ranking_text
+    from harness.report import compare as reports
+    from harness.report import comparison_text
 
-    ranking_text.contests(console(), comparison_report.models(groups, found))
-    comparing.sources(console(), found)
+    comparison_text.rankings(console(), reports.ranked(groups, found))
+    comparison_text.sources(console(), found)
 
 
 def list_(

@@ -1,29 +1,35 @@
-"""The command that shows everything once, without keys."""
+"""The command that shows everything once, without keys: demo."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from harness.cli.app import console, exit_code, progress, stopwatch
+from harness.cli.app import console, progress, stopwatch
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from harness.cli.demo_fault import Broken
+    from harness.analysis.fault import TranscriptFault
+    from harness.batch import Job
+    from harness.cassette.store import Store
+    from harness.drift import Drift
     from harness.report import Report
-    from harness.types import Problem
+    from harness.runner import Progress
+    from harness.types import Finding, Transcript
 
-BREAK = "report-of-a-break"
+FAILING = "report-of-a-break"
 """The folder of the page that shows how a break looks."""
+
+TITLE = "Broken on purpose: how a break looks"
 
 
 def demo(
     out: Annotated[
         Path | None,
-        typer.Option("--out", metavar="DIR", help="Where to; a new scratch folder, if not said."),
+        typer.Option("--out", metavar="DIR", help="Where to; default: a new temporary folder."),
     ] = None,
 ) -> None:
     """Show everything, without keys: record from the sandbox, replay offline, check, compare.
@@ -32,84 +38,135 @@ def demo(
     fails (exit code 1) where the harness does not notice.
     """
     import tempfile
-    from dataclasses import replace
 
     from harness import batch
     from harness.cassette.store import Store
-    from harness.cli import demo_fault
     from harness.config.environment import load_environment
     from harness.intercept.resume import OnInterrupted
-    from harness.report import NAMES
+    from harness.report import NAMES, text, write_folder
     from harness.report.build import replay_report
-    from harness.report.folder import write_folder
     from harness.sandbox import LIFELIKE
     from harness.scenario import shipped_folder
 
     folder = out or Path(tempfile.mkdtemp(prefix="harness-demo-"))
     store = Store(folder / "cassettes")
     todo = batch.jobs(batch.load_scenarios([], shipped_folder()), [])
-    said = console()
-    said.print(f"Recording {len(todo)} conversations through the official SDKs, from a sandbox")
-    said.print("on this machine. It is not the real service: no key is used, nothing is paid.\n")
-    with stopwatch() as clock:
+    screen = console()
+    screen.print(f"Recording {len(todo)} conversations through the official SDKs, from a sandbox")
+    screen.print("on this machine. It is not the real service: no key is used, nothing is paid.\n")
+    with stopwatch() as seconds:
         with (
             batch.sandboxed(LIFELIKE, load_environment(Path.cwd())) as source,
-            progress() as told,
+            progress() as steps,
         ):
-            said.print(f"sandbox   {source.where}")
+            screen.print(f"sandbox   {source.where}")
             afresh = OnInterrupted.AFRESH
-            failed = batch.record_all(todo, source, store, told, on_interrupted=afresh)
-        said.print(f"recorded  {len(todo) - len(failed)} cassettes in {clock():.1f} s")
-    said.print("sandbox   stopped; from here on everything is offline\n")
-    with progress() as told:
-        report = replay_report(todo, store, told, "Demo: replayed offline")
-    _print_demo(report, failed)
-    beside = (demo_fault.TITLE, f"../{BREAK}/{NAMES['html']}")
-    write_folder(replace(report, pages=(beside,)), folder / "report")
-    _print_where(folder)
-    with progress() as told:
-        broken = demo_fault.break_one(todo, store, folder / "broken-on-purpose", told)
-    noticed = _break(broken, folder / BREAK)
-    raise typer.Exit(2 if failed else exit_code(report) or int(not noticed))
-
-
-def _print_demo(report: Report, failed: Sequence[Problem]) -> None:
-    from harness.report import text
-
-    said = console()
+            failed = batch.record_all(todo, source, store, steps, on_interrupted=afresh)
+        screen.print(f"recorded  {len(todo) - len(failed)} cassettes in {seconds():.1f} s")
+    screen.print("sandbox   stopped; from here on everything is offline\n")
+    with progress() as steps:
+        report = replay_report(todo, store, steps, "Demo: replayed offline")
     for problem in failed:
-        said.print(f"not recorded: {problem.scenario} with {problem.target}: {problem.text}")
-    text.report(said, report)
-
-
-def _print_where(folder: Path) -> None:
-    from harness.report import NAMES
-
-    said = console()
-    said.print(f"\nreport    {folder / 'report' / NAMES['html']}", soft_wrap=True)
+        screen.print(f"not recorded: {problem.scenario} with {problem.target}: {problem.text}")
+    text.report(screen, report)
+    example = (TITLE, f"../{FAILING}/{NAMES['html']}")
+    write_folder(replace(report, pages=(example,)), folder / "report")
+    screen.print(f"\nreport    {folder / 'report' / NAMES['html']}", soft_wrap=True)
     others = ", ".join(name for form, name in NAMES.items() if form != "html")
-    said.print(f"beside it {others}")
-    said.print(f"cassettes {folder / 'cassettes'}", soft_wrap=True)
+    screen.print(f"beside it {others}")
+    screen.print(f"cassettes {folder / 'cassettes'}", soft_wrap=True)
+    with progress() as steps:
+        broken = break_one(todo, store, folder / "broken-on-purpose", steps)
+    noticed = _show(broken, folder / FAILING)
+    raise typer.Exit(2 if failed else report.exit_code or int(not noticed))
 
 
-def _break(broken: Broken | None, folder: Path) -> bool:
-    """Tell how a break looks, and write its page; whether it was noticed."""
-    from harness.report import NAMES
+@dataclass(frozen=True, slots=True)
+class Broken:
+    """A broken copy of a recording, and what the harness finds in it.
+
+    Attributes:
+        original: the recording.
+        path: the copy.
+        report: what the rules find in the copy.
+        drift: how the copy compares with the original.
+    """
+
+    fault: TranscriptFault
+    original: Path
+    path: Path
+    report: Report
+    drift: Drift
+
+    @property
+    def finding(self) -> Finding | None:
+        """The error of the rule that forbids the break; None if it was not noticed."""
+        mine = (f for f in self.report.findings if f.rule == self.fault.breaks_rule)
+        return next((f for f in mine if f.severity == "error"), None)
+
+    @property
+    def noticed(self) -> bool:
+        """Whether the rules and the drift check both noticed the break."""
+        return self.finding is not None and self.drift.verdict == "breaking"
+
+
+def break_one(jobs: Sequence[Job], recorded: Store, into: Path, steps: Progress) -> Broken | None:
+    """Break a copy of the shortest recording that has a token count; None where none has.
+
+    The count becomes a string: a change that a provider might really make, small, silent, and
+    enough to break a client. The copy is written to *into*; its provenance says how it was made.
+    Raises HarnessError.
+    """
+    from harness import recordings
+    from harness.faults.answers import count_as_string
+    from harness.faults.registry import injected
+
+    existing = [job for job in jobs if recorded.path(job.scenario.name, job.target).exists()]
+    reads = [recordings.read_job(job, recorded) for job in existing]
+    for read in sorted(reads, key=lambda read: len(read.readings)):
+        for changed in injected(count_as_string, read):
+            original = Path(read.transcript.source)
+            path = into / original.parent.name / original.name
+            return _checked(count_as_string, original, path, changed, steps)
+    return None
+
+
+def _checked(
+    fault: TranscriptFault, original: Path, path: Path, changed: Transcript, steps: Progress
+) -> Broken:
+    """Write the broken copy, check it, and compare it with the original."""
+    from harness.analysis.change import Verdict
+    from harness.cassette import to_files
+    from harness.cassette.store import write_cassette
+    from harness.drift import run
+    from harness.report.build import check_report
+    from harness.types import Cassette
+
+    note = f"made by harness demo, not recorded; broken on purpose: {fault.description}"
+    provenance = replace(changed.provenance, note=note)
+    write_cassette(path, to_files(Cassette(tuple(changed.exchanges()), provenance)))
+    criteria = run.project_criteria(None)
+    drifts = run.compare_folders(original, path, criteria, Verdict.BREAKING, steps).drifts
+    report = replace(check_report([path], steps), title=TITLE, drifts=drifts)
+    return Broken(fault, original, path, report, drifts[0])
+
+
+def _show(broken: Broken | None, folder: Path) -> bool:
+    """Print how a break looks, write its page, and return whether it was noticed."""
+    from harness.report import NAMES, headline, write_folder
     from harness.report.console import say
-    from harness.report.findings import headline
-    from harness.report.folder import write_folder
 
-    said = console()
-    say(said, "\nHow does a break look? A copy of one recording, broken on purpose:")
+    screen = console()
+    say(screen, "\nHow does a break look? A copy of one recording, broken on purpose:")
     if broken is None:
-        say(said, "no recording can be broken", "bold red")
+        say(screen, "no recording can be broken", "bold red")
         return False
     write_folder(broken.report, folder)
-    say(said, f"broken    {broken.path}: {broken.fault.description}")
+    say(screen, f"broken    {broken.path}: {broken.fault.description}")
     if broken.finding is not None:
-        say(said, f"found by  {headline(broken.finding)}")
-    say(said, f"drift     {broken.drift.verdict}, from the recording to the copy")
-    say(said, f"its page  {folder / NAMES['html']}")
+        say(screen, f"found by  {headline(broken.finding)}")
+    say(screen, f"drift     {broken.drift.verdict}, from the recording to the copy")
+    say(screen, f"its page  {folder / NAMES['html']}")
     if not broken.noticed:
-        say(said, "the harness did NOT notice, and should have", "bold red")
+        say(screen, "the harness did NOT notice, and should have", "bold red")
     return broken.noticed

@@ -108,8 +108,8 @@ def _on_interrupted(resume: bool, afresh: bool) -> OnInterrupted:
 def _write_report(
     work: Sequence[Job], problems: Sequence[Problem], store: Store, jobs: int, folder: Path
 ) -> None:
+    from harness.report import write_folder
     from harness.report.build import record_report
-    from harness.report.folder import write_folder
 
     with progress() as shown:
         report = record_report(work, problems, store, shown, jobs)

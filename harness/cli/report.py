@@ -17,7 +17,6 @@ from harness.cli.app import (
     Since,
     Targets,
     Until,
-    exit_code,
     progress,
 )
 
@@ -49,9 +48,8 @@ def report(
     from harness import batch, recordings
     from harness.cassette.period import period
     from harness.cassette.store import Store, write_text
-    from harness.report import FILES, NAMES
+    from harness.report import FILES, NAMES, write_folder
     from harness.report.build import replay_report
-    from harness.report.folder import write_folder
 
     asked = period(since, until)
     todo = batch.jobs(batch.load_scenarios(names or [], scenarios), targets or [])
@@ -65,4 +63,4 @@ def report(
     else:
         write_folder(made, out)
         typer.echo(str(out / NAMES["html"]))
-    raise typer.Exit(exit_code(made))
+    raise typer.Exit(made.exit_code)

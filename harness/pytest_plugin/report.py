@@ -44,11 +44,10 @@ class CassetteReport:
             self._message = "harness: no report: no test had a cassette"
             return
         from harness.errors import HarnessError
-        from harness.report import comparison_report
-        from harness.report.folder import write_folder
+        from harness.report import compare, write_folder
 
         try:
-            write_folder(comparison_report.cassettes(paths), self._folder)
+            write_folder(compare.cassettes(paths), self._folder)
         except HarnessError as error:
             self._message = f"harness: no report: {error}"
             session.exitstatus = pytest.ExitCode.USAGE_ERROR

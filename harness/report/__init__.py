@@ -1,22 +1,24 @@
-"""Reports: what one run has to say, and every form it can be rendered in."""
+"""Reports: the result of a run, and every form that it can be rendered in."""
 
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from types import MappingProxyType
 
-from harness.report import html, json_report, jsonl, junit, markdown
-from harness.report.findings import describe, headline
-from harness.report.report import Report
+from harness.cassette.store import write_text
+from harness.report import html, json_report, junit, markdown
+from harness.report.format import describe, headline
+from harness.report.model import Report
 
 FILES: Mapping[str, Callable[[Report], str]] = MappingProxyType(
     {
-        "json": json_report.report,
-        "junit": junit.report,
         "html": html.report,
         "markdown": markdown.report,
-        "lines": jsonl.report,
+        "junit": junit.report,
+        "json": json_report.report,
+        "lines": json_report.lines,
     }
 )
-"""The forms of a report that are written to a file. `reports.text` prints one on a console."""
+"""The forms of a report that are written to files. `report.text` prints one on a console."""
 
 NAMES: Mapping[str, str] = MappingProxyType(
     {
@@ -27,6 +29,13 @@ NAMES: Mapping[str, str] = MappingProxyType(
         "lines": "report.jsonl",
     }
 )
-"""What each form is called in a folder that has all of them."""
+"""The file name of each form in a folder that has all of them."""
 
-__all__ = ["FILES", "NAMES", "Report", "describe", "headline"]
+
+def write_folder(report: Report, folder: Path) -> None:
+    """Write a report to a folder in every form. Raises CannotWrite."""
+    for form, name in NAMES.items():
+        write_text(folder / name, FILES[form](report))
+
+
+__all__ = ["FILES", "NAMES", "Report", "describe", "headline", "write_folder"]

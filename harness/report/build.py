@@ -18,7 +18,7 @@ from harness.config.settings import load_prices
 from harness.contracts import Judge, load
 from harness.errors import HarnessError
 from harness.recordings import check_cassettes, read_cassette
-from harness.report.report import Report
+from harness.report.model import Report
 from harness.runner import Progress
 from harness.types import Problem
 

@@ -1,32 +1,39 @@
-"""What every text for a console is made of: lines, and tables that line up."""
+"""What every text on a console is made of: lines, and tables that line up."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+import sys
+from collections.abc import Sequence
 from typing import Literal
 
 from rich import box
 from rich.console import Console
 from rich.padding import Padding
-from rich.table import Table
+from rich.table import Table as Drawn
 from rich.text import Text
 
+from harness.report.tables import Table
 from harness.wire.text import line, plain
 
-_LEAST = {"path": 24, "finish": 10, "target": 6}
-"""Columns whose words are not broken where it can be helped: so many cells at least."""
+_WIDTHS = {"path": 24, "finish": 10, "target": 6}
+"""Columns whose words are not broken where it can be helped: their least width in cells."""
 
 _UNBOUNDED = 100_000
 """Cells; the width of a console on which a table is measured, not shown."""
 
 
+def standard_output() -> Console:
+    """Return standard output: 120 cells wide and without colours unless it is a terminal."""
+    return Console(highlight=False, markup=False, width=None if sys.stdout.isatty() else 120)
+
+
 def say(console: Console, text: str, style: str = "", indent: int = 0) -> None:
-    """A text, made safe to show, on lines of its own."""
+    """Print a text, made safe, on lines of its own."""
     put(console, Text(plain(text), style), indent)
 
 
-def put(console: Console, text: Text, indent: int) -> None:
-    """Wrapped for a reader at a terminal; in a log, a line stays a line, so that it is found."""
+def put(console: Console, text: Text, indent: int = 0) -> None:
+    """Print *text*, wrapped on a terminal; in a log a line stays a line."""
     if console.is_terminal:
         console.print(Padding.indent(text, indent) if indent else text)
         return
@@ -34,50 +41,46 @@ def put(console: Console, text: Text, indent: int) -> None:
         console.print(Text(" " * indent).append_text(part), soft_wrap=True)
 
 
-def columns(*names: str, numbers: Sequence[str] = ()) -> Table:
-    """Return a table without rows; `numbers` are right-aligned columns that are never shortened.
-
-    Where the console is too narrow, the text columns are folded instead.
-    """
-    table = Table(box=box.SIMPLE_HEAD, show_edge=False, padding=(0, 1, 0, 0), header_style="bold")
-    for column in names:
-        is_number = column in numbers
-        side: Literal["left", "right"] = "right" if is_number else "left"
-        table.add_column(
-            Text(line(column)),
-            justify=side,
-            overflow="fold",
-            min_width=_LEAST.get(column),
-            no_wrap=is_number,
-        )
-    return table
-
-
-def add(table: Table, cells: Iterable[str], style: str = "") -> None:
-    """Add a row; a column of numbers stays at least as wide as its widest cell."""
-    row = [Text(plain(cell), style) for cell in cells]
-    for column, cell in zip(table.columns, row, strict=True):
-        if column.no_wrap:
-            column.min_width = max(column.min_width or 0, cell.cell_len)
-    table.add_row(*row)
-
-
-def draw(console: Console, table: Table, narrow: Sequence[Table] = ()) -> None:
-    """Print a table, or the *narrow* ones where the console is too narrow for its words.
+def draw(console: Console, table: Table, narrow: Sequence[Sequence[str]] = ()) -> None:
+    """Print a table, or one for each group of columns in *narrow* where it does not fit.
 
     A table that does not fit even so is printed wider than the console, not cut off.
     """
+    whole = _drawn(table)
     unbounded = console.options.update_width(_UNBOUNDED)
-    fits = console.measure(table, options=unbounded).minimum <= console.width
-    for number, part in enumerate([table] if fits or not narrow else narrow):
-        if number:
+    fits = console.measure(whole, options=unbounded).minimum <= console.width
+    parts = [_drawn(table.only(*columns)) for columns in narrow] if narrow and not fits else [whole]
+    for position, part in enumerate(parts):
+        if position:
             console.print()
         if console.measure(part, options=unbounded).maximum > console.width:
             _break_headers(part)
         console.print(part, crop=False)
 
 
-def _break_headers(table: Table) -> None:
+def _drawn(table: Table) -> Drawn:
+    """Return a table of rich; columns of numbers are at least as wide as their widest cell."""
+    drawn = Drawn(box=box.SIMPLE_HEAD, show_edge=False, padding=(0, 1, 0, 0), header_style="bold")
+    for position, column in enumerate(table.columns):
+        is_number = column in table.numbers
+        side: Literal["left", "right"] = "right" if is_number else "left"
+        cells = (Text(plain(row[position])).cell_len for row in table.rows) if is_number else ()
+        drawn.add_column(
+            Text(line(column)),
+            justify=side,
+            overflow="fold",
+            min_width=max(cells, default=table.widths.get(column, _WIDTHS.get(column, 0))) or None,
+            no_wrap=is_number,
+        )
+    for position, row in enumerate(table.rows):
+        style = table.styles.get(position, "")
+        drawn.add_row(*(Text(plain(cell), style) for cell in row))
+        if position in table.breaks:
+            drawn.add_section()
+    return drawn
+
+
+def _break_headers(table: Drawn) -> None:
     """Put each word of a number's header on a line of its own."""
     for column in table.columns:
         if column.no_wrap:

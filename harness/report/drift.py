@@ -3,23 +3,23 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import asdict, replace
 from typing import Any
 
-from rich import box
 from rich.console import Console
-from rich.table import Table
-from rich.text import Text
 
 from harness.analysis.change import ChangeKind, Verdict
 from harness.config.prices import Price
 from harness.drift.plan import NOTHING, Budget, Candidate, Cost, Plan, plain_number
 from harness.drift.spend import SpendTracker
 from harness.drift.types import Drift, DriftChange, DriftRun
-from harness.report import Report, json_report
+from harness.report import json_report, tables
+from harness.report.console import draw, say
+from harness.report.model import Report
+from harness.report.tables import Table
 from harness.types import Finding, Place, Severity
-from harness.wire.text import count, cut, line, plain
+from harness.wire.text import count, cut, line
 
 FORMAT = "llm-conversation-harness/drift"
 VERSION = 1
@@ -32,7 +32,6 @@ _STYLES = {
 }
 _MAX_PATHS = 6
 _MAX_LENGTH = 400
-_DIFFERENT = (Verdict.BREAKING, Verdict.NEW_FIELD, Verdict.WORDING)
 
 
 def text(console: Console, run: DriftRun) -> None:
@@ -40,39 +39,22 @@ def text(console: Console, run: DriftRun) -> None:
     if run.plan is not None:
         plan_text(console, run.plan)
     if run.drifts:
-        console.print(_table(run.drifts))
+        draw(console, tables.drifts(run.drifts))
     for drift in run.drifts:
         _changes(console, drift)
     for unmatched in run.unmatched:
         names = (unmatched.scenario, unmatched.target, unmatched.source)
         where = ", ".join(filter(None, names))
-        _say(console, f"only on the {unmatched.side} side, not compared: {where}", "yellow")
+        say(console, f"only on the {unmatched.side} side, not compared: {where}", "yellow")
     for problem in run.problems:
         where = ", ".join(filter(None, (problem.scenario, problem.target)))
-        _say(console, f"{where}: {problem.text}" if where else problem.text, "bold red")
+        say(console, f"{where}: {problem.text}" if where else problem.text, "bold red")
     if run.spent is not None:
         most = f"; budget: {run.spent.budget}" if run.spent.budget else ""
-        _say(console, f"\nspent: {run.spent}{most}")
+        say(console, f"\nspent: {run.spent}{most}")
     counts = Counter(drift.verdict for drift in run.drifts)
     listed = ", ".join(f"{counts[verdict]} {verdict}" for verdict in Verdict if counts[verdict])
-    _say(console, f"\n{listed or 'nothing was compared'}", "bold")
-
-
-def _say(console: Console, message: str, style: str = "") -> None:
-    console.print(Text(plain(message), style), soft_wrap=not console.is_terminal)
-
-
-def _table(drifts: Sequence[Drift]) -> Table:
-    table = Table(box=box.SIMPLE_HEAD, show_edge=False, padding=(0, 1, 0, 0))
-    for column in ("scenario", "target", "verdict"):
-        table.add_column(column, overflow="fold")
-    for verdict in _DIFFERENT:
-        table.add_column(verdict.value, justify="right", no_wrap=True)
-    for drift in drifts:
-        verdict_text = Text(drift.verdict, _STYLES[drift.verdict])
-        counts = [str(len(drift.of(verdict)) or "–") for verdict in _DIFFERENT]
-        table.add_row(line(drift.scenario), line(drift.target), verdict_text, *counts)
-    return table
+    say(console, f"\n{listed or 'nothing was compared'}", "bold")
 
 
 def _changes(console: Console, drift: Drift) -> None:
@@ -80,14 +62,14 @@ def _changes(console: Console, drift: Drift) -> None:
     severe = [c for c in drift.changes if c.verdict.rank > Verdict.WORDING.rank]
     notes = drift.notes if drift.changes else ()
     if severe or notes:
-        _say(console, f"\n{line(drift.scenario)}, {line(drift.target)}", "bold")
+        say(console, f"\n{line(drift.scenario)}, {line(drift.target)}", "bold")
     for note in notes:
-        _say(console, f"  note: {cut(line(note), _MAX_LENGTH)}", "dim")
+        say(console, f"  note: {cut(line(note), _MAX_LENGTH)}", "dim")
     for change in severe:
         message = f"  {change.verdict}: {cut(line(str(change)), _MAX_LENGTH)}"
-        _say(console, message, _STYLES[change.verdict])
+        say(console, message, _STYLES[change.verdict])
     if severe:
-        _say(console, _wording(drift), "dim")
+        say(console, _wording(drift), "dim")
 
 
 def _wording(drift: Drift) -> str:
@@ -98,10 +80,8 @@ def _wording(drift: Drift) -> str:
 
 def plan_text(console: Console, plan: Plan) -> None:
     """Print which recordings are made again, their cost, and what is omitted and why."""
-    table = Table(box=box.SIMPLE_HEAD, show_edge=False, padding=(0, 1, 0, 0))
-    table.add_column("record again", overflow="fold")
-    for column in ("calls", "polls", "files", *_currency(plan.budget), "exercises", "new"):
-        table.add_column(column, justify="right", no_wrap=True)
+    numbers = ("calls", "polls", "files", *_currency(plan.budget), "exercises", "new")
+    rows = []
     covered: frozenset[str] = frozenset()
     for candidate in plan.chosen:
         new = len(candidate.covers - covered)
@@ -109,13 +89,13 @@ def plan_text(console: Console, plan: Plan) -> None:
         cost = candidate.cost
         money = [plain_number(cost.money or NOTHING) for _ in _currency(plan.budget)]
         cells = (cost.calls, cost.polls, cost.files, *money, len(candidate.covers), new)
-        table.add_row(plain(candidate.name), *map(str, cells))
-    console.print(table)
+        rows.append((candidate.name, *map(str, cells)))
+    draw(console, Table(("record again", *numbers), rows, numbers=numbers))
     for omitted in plan.omitted:
-        _say(console, f"omitted: {omitted.candidate.name}: {omitted.reason}", "dim")
+        say(console, f"omitted: {omitted.candidate.name}: {omitted.reason}", "dim")
     for number, price in enumerate(_price_lines(plan)):
-        _say(console, price if number else f"\n{price}", "dim")
-    _say(console, f"\n{_summary(plan)}\n", "bold")
+        say(console, price if number else f"\n{price}", "dim")
+    say(console, f"\n{_summary(plan)}\n", "bold")
 
 
 def _prices(plan: Plan) -> list[Price]:

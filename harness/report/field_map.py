@@ -1,6 +1,7 @@
-"""Where each provider keeps what a reader of answers looks for, from `compare.field_matrix`.
+"""Which API form has which field where, over all recordings.
 
-Columns are ways of asking. Each place has its evidence: the first exchange in which it was seen.
+An API form is a provider's messages, prompt or images. `topics` maps the fields that clients read,
+each place with the first exchange that shows it; `field_tables` lists every path.
 """
 
 from __future__ import annotations
@@ -10,11 +11,13 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 
-from harness.analysis.transcript import AnalyzedTranscript
-from harness.compare import Cell, FieldMatrix, Form, Site, field_matrix
+from harness.analysis.shape import shape
+from harness.analysis.transcript import AnalyzedTranscript, AnalyzedTurn
+from harness.compare import Cell, FieldMatrix, Form, Site
 from harness.compare.fields import Evidence, FieldRow, Presence, presence
-from harness.report.api_forms import Way, way
-from harness.report.fields import path
+from harness.compare.summary import PARTS, summarize
+from harness.types import CallKind, Reply
+from harness.wire import walk
 
 GLANCE = (
     "content",
@@ -26,13 +29,53 @@ GLANCE = (
     "image url",
     "error code",
 )
-"""The fields that the overview tells of."""
+"""The fields that the overview shows."""
+
+MAX_FIELDS = 500
+"""How many fields of one table are listed."""
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class ApiForm:
+    """A provider's form of request: `messages`, `prompt` or `image`."""
+
+    image: bool
+    provider: str
+    name: str
+
+    def __str__(self) -> str:
+        return f"{self.provider} · {self.name}"
+
+    @property
+    def topic(self) -> str:
+        """What it asks for: `image` or `text`."""
+        return "image" if self.image else "text"
+
+
+def api_form(read: AnalyzedTranscript, turn: AnalyzedTurn) -> ApiForm:
+    """Return the API form of a turn."""
+    endpoint = next((r.endpoint for r in turn.readings if r.endpoint), None)
+    provider = endpoint.dialect if endpoint else read.transcript.target.partition("/")[0]
+    name = _form(turn)
+    return ApiForm(name == CallKind.IMAGE, provider or "?", name)
+
+
+def _form(turn: AnalyzedTurn) -> str:
+    call = turn.turn.call
+    if call is not None:
+        return "messages" if call.kind is CallKind.CHAT else call.kind.value
+    if isinstance(turn.outcome, Reply) and turn.outcome.images:
+        return CallKind.IMAGE.value
+    first = turn.readings[0].request_json if turn.readings else None
+    paths = [pointer for pointer, _ in walk(first.value)] if first and not first.problem else []
+    if any(path.endswith("/messages") for path in paths):
+        return "messages"
+    return "prompt" if any(path.endswith("/prompt") for path in paths) else "other"
 
 
 @dataclass(frozen=True, slots=True)
-class Stand:
-    """A place where a field stood: with which types, in `present` of `of` answers of these
-    kinds. `evidence` is the first exchange that shows it."""
+class FieldPlace:
+    """A path of a field, its types, and in how many answers of these kinds it is present."""
 
     path: str
     types: tuple[str, ...]
@@ -48,152 +91,222 @@ class Stand:
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
-    """A field with one target, asked and answered in one way; without a place it is nowhere."""
+class TargetPlace:
+    """A field of one target, requested and answered in one way; an absent one has no path."""
 
     form: Form
-    stand: Stand
+    place: FieldPlace
     events: int = 0
     of_events: int = 0
 
 
 @dataclass(frozen=True, slots=True)
-class Meaning:
-    """A field of `compare.FIELDS`: way by way where it stood, and target by target."""
+class MappedField:
+    """A field of `compare.FIELDS`: its places by API form and by target."""
 
     name: str
     otel: str
-    cells: tuple[tuple[Stand, ...], ...]
-    lines: tuple[Line, ...]
+    cells: tuple[tuple[FieldPlace, ...], ...]
+    targets: tuple[TargetPlace, ...]
 
     @property
     def differs(self) -> bool:
-        """Whether it stands at several places, or not with every way."""
-        told = [frozenset(stand.path for stand in cell) for cell in self.cells]
-        return len(set(told)) > 1
+        """Whether its paths are not the same for every API form."""
+        return len({frozenset(place.path for place in cell) for cell in self.cells}) > 1
 
 
 @dataclass(frozen=True, slots=True)
-class Apart:
-    """Two ways of asking for the same kind of thing: the fields that stand elsewhere, of all that
-    both have."""
+class Contrast:
+    """Two API forms and the names of the fields at different paths, `of` all that both have."""
 
-    left: Way
-    right: Way
+    left: ApiForm
+    right: ApiForm
     names: tuple[str, ...]
     of: int
 
 
 @dataclass(frozen=True, slots=True)
 class Topic:
-    """Text or images: the ways of asking for them, the fields these have, and how they part."""
+    """Text or images: the API forms, the fields, and how the forms differ."""
 
     name: str
-    ways: tuple[Way, ...]
-    meanings: tuple[Meaning, ...]
-    apart: tuple[Apart, ...]
+    forms: tuple[ApiForm, ...]
+    fields: tuple[MappedField, ...]
+    contrasts: tuple[Contrast, ...]
 
     @property
-    def glance(self) -> tuple[Meaning, ...]:
-        """The fields that the overview tells of."""
-        return tuple(meaning for meaning in self.meanings if meaning.name in GLANCE)
+    def glance(self) -> tuple[MappedField, ...]:
+        """The fields that the overview shows."""
+        return tuple(field for field in self.fields if field.name in GLANCE)
 
 
-def topics(reads: Sequence[AnalyzedTranscript]) -> tuple[Topic, ...]:
-    """Text first; a topic that nobody asked for is not there."""
-    found, images = field_matrix(reads), _images(reads)
-    ways = {form: _way(form, form.endpoint in images) for form in found.forms}
-    names = dict.fromkeys(one.topic for one in sorted(ways.values()))
-    told = (_topic(name, found, ways) for name in names)
-    return tuple(topic for topic in told if topic.meanings)
+def topics(reads: Sequence[AnalyzedTranscript], matrix: FieldMatrix) -> tuple[Topic, ...]:
+    """Return the mapping for text, then for images, as far as there are answers of them."""
+    images = _image_endpoints(reads)
+    forms = {
+        form: ApiForm(
+            form.endpoint in images,
+            form.endpoint.partition(".")[0],
+            "image" if form.endpoint in images else form.request or "other",
+        )
+        for form in matrix.forms
+    }
+    names = dict.fromkeys(form.topic for form in sorted(forms.values()))
+    found = (_topic(name, matrix, forms) for name in names)
+    return tuple(topic for topic in found if topic.fields)
 
 
-def _images(reads: Iterable[AnalyzedTranscript]) -> set[str]:
-    """The endpoints that were asked for images."""
+def _image_endpoints(reads: Iterable[AnalyzedTranscript]) -> set[str]:
     turns = ((read, turn) for read in reads for turn in read.turns)
     return {
         reading.endpoint.name
         for read, turn in turns
-        if way(read, turn).image
+        if api_form(read, turn).image
         for reading in turn.readings
         if reading.endpoint
     }
 
 
-def _way(form: Form, image: bool) -> Way:
-    asked = "image" if image else form.request or "other"
-    return Way(image, form.endpoint.partition(".")[0], asked)
-
-
-def _topic(name: str, found: FieldMatrix, ways: Mapping[Form, Way]) -> Topic:
-    mine = tuple(sorted({one for one in ways.values() if one.topic == name}))
-    rows = [_meaning(row, found.forms, ways, mine) for row in found.rows]
-    there = tuple(row for row in rows if any(row.cells))
+def _topic(name: str, matrix: FieldMatrix, forms: Mapping[Form, ApiForm]) -> Topic:
+    mine = tuple(sorted({form for form in forms.values() if form.topic == name}))
+    rows = [_mapped(row, matrix.forms, forms, mine) for row in matrix.rows]
+    present = tuple(row for row in rows if any(row.cells))
     pairs = combinations(range(len(mine)), 2)
-    return Topic(name, mine, there, tuple(_apart(mine, there, i, j) for i, j in pairs))
+    return Topic(name, mine, present, tuple(_contrast(mine, present, i, j) for i, j in pairs))
 
 
-def _meaning(
-    row: FieldRow,
-    forms: Sequence[Form],
-    ways: Mapping[Form, Way],
-    mine: Sequence[Way],
-) -> Meaning:
-    told = [(f, c) for f, c in zip(forms, row.cells, strict=True) if ways[f] in mine]
-    cells = ([(f, c) for f, c in told if ways[f] == one] for one in mine)
-    return Meaning(
+def _mapped(
+    row: FieldRow, every: Sequence[Form], forms: Mapping[Form, ApiForm], mine: Sequence[ApiForm]
+) -> MappedField:
+    known = [(f, c) for f, c in zip(every, row.cells, strict=True) if forms[f] in mine]
+    cells = ([(f, c) for f, c in known if forms[f] == form] for form in mine)
+    return MappedField(
         row.field.name,
         row.field.otel,
-        tuple(tuple(_stands(cell)) for cell in cells),
-        tuple(line for form, cell in told for line in _lines(form, cell)),
+        tuple(tuple(_places(cell)) for cell in cells),
+        tuple(place for form, cell in known for place in _target_places(form, cell)),
     )
 
 
-def _stands(told: Iterable[tuple[Form, Cell]]) -> Iterator[Stand]:
-    """The places of one way, those of all its targets together.
+def _places(cells: Iterable[tuple[Form, Cell]]) -> Iterator[FieldPlace]:
+    """Yield the places of one API form, all its targets together.
 
-    A place counts among all answers of the kinds that have it, those of targets too that never do.
+    A place counts among all answers of the kinds that have it, also those of targets that never do.
     """
     found: dict[str, list[tuple[str, Site]]] = defaultdict(list)
     answers: Counter[str] = Counter()
-    for form, cell in told:
+    for form, cell in cells:
         answers[form.response] += cell.of
         for site in cell.sites:
             found[site.pointer].append((form.response, site))
     for pointer, sites in found.items():
-        first = sites[0][1]
         kinds = sorted({answered for answered, _ in sites})
-        yield Stand(
+        yield FieldPlace(
             path=path(pointer),
             types=tuple(sorted({kind for _, site in sites for kind in site.types})),
             kinds=tuple(kinds),
             present=sum(site.present for _, site in sites),
             of=sum(answers[answered] for answered in kinds),
-            evidence=first.evidence,
+            evidence=sites[0][1].evidence,
         )
 
 
-def _lines(form: Form, cell: Cell) -> Iterator[Line]:
-    """The places of one form; where it could be expected and is nowhere, that."""
+def _target_places(form: Form, cell: Cell) -> Iterator[TargetPlace]:
+    """Yield the places of one form; an expected field that is absent has one without a path."""
+    kinds = (form.response,)
     for site in cell.sites:
-        where, kinds = path(site.pointer), (form.response,)
-        stand = Stand(where, site.types, kinds, site.present, site.of, site.evidence)
-        yield Line(form, stand, site.events, site.of_events)
+        place = FieldPlace(
+            path(site.pointer), site.types, kinds, site.present, site.of, site.evidence
+        )
+        yield TargetPlace(form, place, site.events, site.of_events)
     if not cell.sites and cell.expected:
-        yield Line(form, Stand("", (), (form.response,), 0, cell.of, cell.evidence))
+        yield TargetPlace(form, FieldPlace("", (), kinds, 0, cell.of, cell.evidence))
 
 
-def _apart(ways: Sequence[Way], found: Sequence[Meaning], i: int, j: int) -> Apart:
-    both = [m for m in found if m.cells[i] and m.cells[j]]
-    names = tuple(m.name for m in both if _elsewhere(m.cells[i], m.cells[j]))
-    return Apart(ways[i], ways[j], names, len(both))
+def _contrast(forms: Sequence[ApiForm], fields: Sequence[MappedField], i: int, j: int) -> Contrast:
+    both = [field for field in fields if field.cells[i] and field.cells[j]]
+    names = tuple(field.name for field in both if _is_elsewhere(field.cells[i], field.cells[j]))
+    return Contrast(forms[i], forms[j], names, len(both))
 
 
-def _elsewhere(left: Sequence[Stand], right: Sequence[Stand]) -> bool:
-    """Whether two ways have a field at other places, in the kinds of answer that both have."""
-    kinds = {k for s in left for k in s.kinds} & {k for s in right for k in s.kinds}
+def _is_elsewhere(left: Sequence[FieldPlace], right: Sequence[FieldPlace]) -> bool:
+    """Return whether the paths differ in the kinds of answer that both have."""
+    kinds = {k for p in left for k in p.kinds} & {k for p in right for k in p.kinds}
     ours, theirs = (
-        {stand.path for stand in side if not kinds or kinds & set(stand.kinds)}
+        {place.path for place in side if not kinds or kinds & set(place.kinds)}
         for side in (left, right)
     )
     return ours != theirs
+
+
+def path(pointer: str) -> str:
+    """Return a JSON pointer as code: `/choices/0/delta/content` is `choices[0].delta.content`."""
+    code = ""
+    for step in pointer.removeprefix("/").split("/"):
+        if step.isdigit() or step == "[]":
+            code += f"[{step.strip('[]')}]"
+        else:
+            code += f".{step}" if code else step
+    return code
+
+
+# ------------------------------------------------------------------------------- every field
+
+
+@dataclass(frozen=True, slots=True)
+class TypedPath:
+    """A path and its types for each API form; empty where a form never has it."""
+
+    path: str
+    types: tuple[str, ...]
+
+    @property
+    def differs(self) -> bool:
+        """Whether the forms do not all have the same types there."""
+        return len(set(self.types)) > 1
+
+
+@dataclass(frozen=True, slots=True)
+class FieldTable:
+    """All fields of one kind of part, for one topic."""
+
+    topic: str
+    part: str
+    forms: tuple[ApiForm, ...]
+    fields: tuple[TypedPath, ...]
+
+    @property
+    def differing(self) -> int:
+        """How many fields differ."""
+        return sum(field.differs for field in self.fields)
+
+
+def field_tables(reads: Sequence[AnalyzedTranscript]) -> tuple[FieldTable, ...]:
+    """Return a table for each topic and kind of part that at least two API forms have."""
+    found: dict[tuple[str, str], dict[ApiForm, dict[str, set[str]]]] = {}
+    for read in reads:
+        for turn in read.turns:
+            form = api_form(read, turn)
+            for part, path, types in _paths(turn):
+                by_form = found.setdefault((form.topic, part), {})
+                by_form.setdefault(form, {}).setdefault(path, set()).update(types)
+    order = [(topic, part) for topic in ("text", "image") for part in (*PARTS, "request")]
+    return tuple(_table(*key, found[key]) for key in order if len(found.get(key, ())) > 1)
+
+
+def _paths(turn: AnalyzedTurn) -> Iterator[tuple[str, str, set[str]]]:
+    for part, paths in summarize(turn).shapes.items():
+        yield from ((part, path, set(types.split("|"))) for path, types in paths.items())
+    asked = turn.readings[0].request_json if turn.readings else None
+    if asked is not None and not asked.problem:
+        yield from (("request", path, set(types)) for path, types in shape(asked.value).items())
+
+
+def _table(topic: str, part: str, shapes: dict[ApiForm, dict[str, set[str]]]) -> FieldTable:
+    forms = tuple(sorted(shapes))
+    paths = sorted({path for shape in shapes.values() for path in shape})[:MAX_FIELDS]
+    rows = (
+        TypedPath(path, tuple("|".join(sorted(shapes[form].get(path, ()))) for form in forms))
+        for path in paths
+    )
+    return FieldTable(topic, part, forms, tuple(rows))

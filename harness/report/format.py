@@ -1,57 +1,82 @@
-"""Words: recorded text made safe to show, and numbers made readable."""
+"""Values, numbers, times and findings as text."""
 
 from __future__ import annotations
 
 import re
 
 from harness.compare import Cost, Facts
-from harness.types import LooseJson
+from harness.types import Finding, Json
 from harness.wire import MISSING, Missing
-from harness.wire.text import cut, line
+from harness.wire.text import cut, line, plain
 
 _SURROGATE = re.compile("[\ud800-\udfff]")
 
 
 def encodable(text: str) -> str:
-    """A text that can be written as UTF-8; JSON allows halves of characters."""
+    """Replace lone surrogates, which JSON allows and UTF-8 does not."""
     return _SURROGATE.sub("\ufffd", text)
 
 
-def value(told: LooseJson | Missing, length: int = 120) -> str:
-    """A value of a recording as one short line."""
-    if told is MISSING:
+def value(value: Json | Missing, length: int = 120) -> str:
+    """Return a recorded value on one line of at most *length* characters."""
+    if value is MISSING:
         return "–"
-    if isinstance(told, str):
-        return cut(line(told[: length * 4]), length) if len(told) <= length else _long(told, length)
+    if isinstance(value, str):
+        shown = line(value[: length * 4] if len(value) <= length else value[:length])
+        return cut(shown, length) if len(value) <= length else f"{shown}… ({len(value)} characters)"
     words = {None: "null", True: "true", False: "false"}
-    return words[told] if told is None or isinstance(told, bool) else cut(str(told), length)
-
-
-def _long(text: str, length: int) -> str:
-    return f"{line(text[:length])}… ({len(text)} characters)"
+    return words[value] if value is None or isinstance(value, bool) else cut(str(value), length)
 
 
 def seconds(time: float | None) -> str:
-    """A time, readable: `12 ms`, `1.25 s`."""
+    """Return a time in seconds as text: `12 ms`, `1.25 s`."""
     if time is None:
         return "–"
     return f"{time * 1000:.0f} ms" if time < 1 else f"{time:.2f} s"
 
 
-def number(told: int | None) -> str:
-    """A number, or a dash where there is none."""
-    return "–" if told is None else str(told)
+def number(number: int | None) -> str:
+    """Return a number as text, or a dash."""
+    return "–" if number is None else str(number)
 
 
 def money(cost: Cost | None) -> str:
-    """An amount, to a millionth of a unit: one answer costs little."""
+    """Return an amount of money to a millionth: a single answer costs little."""
     return f"{cost.amount:.6f} {cost.currency}" if cost else "–"
 
 
-def letters(told: Facts) -> str:
-    """Return the script of a text, without guessing its language: `Chinese 97 %`."""
-    if told.han is None or told.latin is None:
+def script(facts: Facts) -> str:
+    """Return the script of a text and its share, without guessing its language: `Chinese 97 %`."""
+    if facts.han is None or facts.latin is None:
         return "–"
-    shares = {"Chinese": told.han, "Latin": told.latin, "other": 1 - told.han - told.latin}
-    most = max(shares, key=lambda script: shares[script])
-    return f"{most} {shares[most] * 100:.0f} %"
+    shares = {
+        "Chinese": facts.han,
+        "Latin": facts.latin,
+        "other": 1 - facts.han - facts.latin,
+    }
+    name = max(shares, key=lambda script: shares[script])
+    return f"{name} {shares[name] * 100:.0f} %"
+
+
+def headline(finding: Finding) -> str:
+    """Return rule, place and message on one line."""
+    place = line(str(finding.place))
+    where = f" ({place})" if place else ""
+    return f"{finding.rule or 'finding'}{where}: {cut(line(finding.message), 2000)}"
+
+
+def describe(finding: Finding) -> str:
+    """Return a finding as a paragraph: what is wrong, where, and how to read more."""
+    rows = [
+        ("scenario", finding.scenario),
+        ("target", finding.target),
+        ("place", str(finding.place)),
+        ("expected", cut(line(finding.expected), 500)),
+        ("actual", cut(line(finding.actual), 500)),
+        ("recording", finding.source),
+    ]
+    paragraph = [f"{finding.severity.value}: {finding.rule or 'finding'}", plain(finding.message)]
+    paragraph += [f"  {name}: {line(text)}" for name, text in rows if text]
+    if finding.rule:
+        paragraph.append(f"  read more: harness rules --explain {finding.rule}")
+    return "\n".join(paragraph)

@@ -1,4 +1,4 @@
-"""A report as JSON, for programs. Fields may be added; a change of meaning raises `VERSION`."""
+"""A report as JSON and JSON Lines. Fields may be added; a change of meaning raises `VERSION`."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import json
 import math
 from collections.abc import Iterator
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from harness.analysis.transcript import AnalyzedTranscript
 from harness.compare import (
@@ -18,35 +18,54 @@ from harness.compare import (
     FieldMatrix,
     Matrix,
     Price,
-    field_matrix,
 )
-from harness.report.conversation import Said, Talk
-from harness.report.conversation import conversation as talks
+from harness.report import conversation as conversations
+from harness.report.conversation import ConversationTurn
 from harness.report.format import encodable
-from harness.report.ranking import Ranking, contests
-from harness.report.report import Report
-from harness.types import Choice, Failure, Finding, LooseJson, Reply, Severity, ToolCall
+from harness.report.model import Report
+from harness.report.ranking import Ranking
+from harness.types import Choice, Failure, Finding, Json, Message, Reply, Severity, ToolCall
 from harness.wire import MISSING
 
 if TYPE_CHECKING:
     from harness.drift import Drift
+
+JsonObject: TypeAlias = dict[str, Any]
+"""A JSON object under construction; `dumps` makes its values sound."""
 
 VERSION = 1
 FORMAT = "llm-conversation-harness/report"
 
 
 def report(report: Report) -> str:
-    """A report as JSON text."""
+    """Return a report as JSON text."""
     return dumps(document(report))
 
 
-def dumps(value: LooseJson) -> str:
-    """JSON text that any reader accepts: Chinese as Chinese, nothing that is not JSON."""
+def lines(report: Report) -> str:
+    """Return a report as JSON Lines: a line about all of it, then one for each of its parts."""
+    return "".join(f"{json.dumps(_sound(part), ensure_ascii=False)}\n" for part in _parts(report))
+
+
+def _parts(report: Report) -> Iterator[JsonObject]:
+    whole = document(report)
+    fields = whole.pop("fields")
+    about = {name: part for name, part in whole.items() if not isinstance(part, list)}
+    yield {"type": "report", **about, "recorded_from": whole["recorded_from"]}
+    for kind in ("transcript", "problem", "finding", "model", "drift"):
+        yield from ({"type": kind, **part} for part in whole[f"{kind}s"])
+    yield from ({"type": "ignored", **part} for part in whole["ignored"])
+    yield from ({"type": "form", "form": n, **form} for n, form in enumerate(fields["forms"]))
+    yield from ({"type": "field", **field} for field in fields["fields"])
+
+
+def dumps(value: object) -> str:
+    """Return *value* as strict JSON text, Chinese unescaped."""
     return json.dumps(_sound(value), ensure_ascii=False, indent=2, allow_nan=False) + "\n"
 
 
-def document(report: Report) -> dict[str, Any]:
-    """A report as a JSON object."""
+def document(report: Report) -> JsonObject:
+    """Return a report as a JSON object."""
     return {
         "format": FORMAT,
         "version": VERSION,
@@ -69,34 +88,34 @@ def document(report: Report) -> dict[str, Any]:
         "matrices": [matrix(found) for found in report.matrices],
         "comparisons": [comparison(found) for found in report.comparisons],
         "pages": [{"title": title, "address": address} for title, address in report.pages],
-        "models": [told for found in contests(report) for told in contest(found)],
-        "fields": fields(field_matrix(report.reads)),
+        "models": [entry for found in report.rankings for entry in ranking(found)],
+        "fields": fields(report.field_matrix),
         "drifts": [drift(found) for found in report.drifts],
     }
 
 
-def transcript(read: AnalyzedTranscript) -> dict[str, Any]:
-    """Which transcript it is and how much it holds."""
-    told = read.transcript
-    origin = told.provenance
+def transcript(read: AnalyzedTranscript) -> JsonObject:
+    """Return which transcript it is and how much it holds."""
+    transcript = read.transcript
+    origin = transcript.provenance
     sdk = origin.sdk and {"name": origin.sdk.name, "version": origin.sdk.version}
     return {
-        "scenario": told.scenario,
-        "target": told.target,
-        "source": told.source,
+        "scenario": transcript.scenario,
+        "target": transcript.target,
+        "source": transcript.source,
         "recorded_from": origin.recorded_from.value,
         "recorded_at": origin.recorded_at,
         "sdk": sdk,
         "turns": len(read.turns),
         "exchanges": len(read.readings),
-        "unused": len(told.unused),
-        "skipped": list(told.skipped),
-        "ignored": dict(told.ignored),
+        "unused": len(transcript.unused),
+        "skipped": list(transcript.skipped),
+        "ignored": dict(transcript.ignored),
     }
 
 
-def finding(found: Finding) -> dict[str, Any]:
-    """A finding as a JSON object."""
+def finding(found: Finding) -> JsonObject:
+    """Return a finding as a JSON object."""
     return {
         "rule": found.rule,
         "severity": found.severity.value,
@@ -110,8 +129,8 @@ def finding(found: Finding) -> dict[str, Any]:
     }
 
 
-def contest(found: Ranking) -> Iterator[dict[str, Any]]:
-    """Each target of a contest as a JSON object, the fastest first."""
+def ranking(found: Ranking) -> Iterator[JsonObject]:
+    """Yield each target of a ranking as a JSON object, the fastest first."""
     for entry in found.entries:
         yield {
             "target": entry.target,
@@ -131,8 +150,8 @@ def contest(found: Ranking) -> Iterator[dict[str, Any]]:
         }
 
 
-def drift(found: Drift) -> dict[str, Any]:
-    """What changed between two recordings, and its verdict, as a JSON object."""
+def drift(found: Drift) -> JsonObject:
+    """Return what changed between two recordings, and its verdict, as a JSON object."""
     return {
         "scenario": found.scenario,
         "target": found.target,
@@ -144,8 +163,8 @@ def drift(found: Drift) -> dict[str, Any]:
     }
 
 
-def matrix(found: Matrix) -> dict[str, Any]:
-    """A matrix as a JSON object; a path that a target does not have has the type null."""
+def matrix(found: Matrix) -> JsonObject:
+    """Return a matrix as a JSON object; the type of an absent path is null."""
     return {
         "scenario": found.scenario,
         "targets": list(found.targets),
@@ -158,23 +177,23 @@ def matrix(found: Matrix) -> dict[str, Any]:
     }
 
 
-def facts(found: Matrix) -> list[dict[str, Any]]:
-    """What each turn came to with each target, as JSON objects."""
-    return [_facts(told) for told in found.facts]
+def facts(found: Matrix) -> list[JsonObject]:
+    """Return the facts of each turn with each target as JSON objects."""
+    return [_facts(facts) for facts in found.facts]
 
 
-def _facts(told: Facts) -> dict[str, Any]:
-    return {**asdict(told), "price": told.price and price(told.price)}
+def _facts(facts: Facts) -> JsonObject:
+    return {**asdict(facts), "price": facts.price and price(facts.price)}
 
 
-def price(known: Price) -> dict[str, Any]:
-    """A price as a JSON object; what of it is not known is null."""
+def price(known: Price) -> JsonObject:
+    """Return a price as a JSON object; what is not known of it is null."""
     days = {"valid_from": known.valid_from, "seen": known.seen}
     return {**asdict(known), **{name: day and day.isoformat() for name, day in days.items()}}
 
 
-def fields(found: FieldMatrix) -> dict[str, Any]:
-    """Where each field stands, form by form; the forms are named by their position, from 0."""
+def fields(found: FieldMatrix) -> JsonObject:
+    """Return the field mapping by form; forms are named by their position, from 0."""
     return {
         "forms": [
             {**asdict(form), "answers": answers}
@@ -191,7 +210,7 @@ def fields(found: FieldMatrix) -> dict[str, Any]:
     }
 
 
-def _cell(position: int, cell: Cell) -> dict[str, Any]:
+def _cell(position: int, cell: Cell) -> JsonObject:
     return {
         "form": position,
         "presence": cell.presence.value,
@@ -202,8 +221,8 @@ def _cell(position: int, cell: Cell) -> dict[str, Any]:
     }
 
 
-def comparison(found: Comparison) -> dict[str, Any]:
-    """A comparison as a JSON object."""
+def comparison(found: Comparison) -> JsonObject:
+    """Return a comparison as a JSON object."""
     return {
         "scenario": found.scenario,
         "left": found.left,
@@ -212,57 +231,59 @@ def comparison(found: Comparison) -> dict[str, Any]:
         "same_content": found.same_content,
         "divergence": found.divergence and _divergence(found.divergence),
         "similarity": {str(turn.number): turn.similarity for turn in found.turns},
-        "differences": [difference(parted) for parted in found.all_differences],
+        "differences": [difference(each) for each in found.all_differences],
     }
 
 
-def _divergence(found: Divergence) -> dict[str, Any]:
+def _divergence(found: Divergence) -> JsonObject:
     return {"turn": found.turn, "reason": found.reason, "difference": difference(found.difference)}
 
 
-def difference(parted: Difference) -> dict[str, Any]:
-    """A difference as a JSON object; `left` or `right` is left out where there is nothing."""
-    told: dict[str, Any] = {
-        "turn": parted.turn,
-        "part": parted.part,
-        "path": parted.where,
-        "layer": parted.layer.value,
-        "kind": parted.kind.value,
+def difference(found: Difference) -> JsonObject:
+    """Return a difference as a JSON object, without `left` or `right` where it is missing."""
+    document: JsonObject = {
+        "turn": found.turn,
+        "part": found.part,
+        "path": found.where,
+        "layer": found.layer.value,
+        "kind": found.kind.value,
     }
-    sides = {"left": parted.before, "right": parted.after}
-    told |= {name: side for name, side in sides.items() if side is not MISSING}
-    if parted.varies:
-        told["varies_between_repeats"] = True
-    if parted.similarity is not None:
-        told |= {"similarity": parted.similarity, "lengths": list(parted.lengths or ())}
-    return told
+    sides = {"left": found.before, "right": found.after}
+    document |= {name: side for name, side in sides.items() if side is not MISSING}
+    if found.varies:
+        document["varies_between_repeats"] = True
+    if found.similarity is not None:
+        document |= {"similarity": found.similarity, "lengths": list(found.lengths or ())}
+    return document
 
 
-def conversation(read: AnalyzedTranscript) -> dict[str, Any]:
-    """A transcript as a conversation."""
-    return {**transcript(read), "conversation": [_talk(talk) for talk in talks(read)]}
+def conversation(read: AnalyzedTranscript) -> JsonObject:
+    """Return a transcript as a conversation."""
+    turns = conversations.conversation(read)
+    return {**transcript(read), "conversation": [_turn(turn) for turn in turns]}
 
 
-def _talk(talk: Talk) -> dict[str, Any]:
+def _turn(turn: ConversationTurn) -> JsonObject:
     return {
-        "turn": talk.number,
-        "asked": [_said(said) for said in talk.asked],
-        "outcome": _outcome(talk),
-        "states": [{"state": state, "times": times} for state, times in talk.states],
-        "facts": {k: v for k, v in _facts(talk.facts).items() if k not in _IN_OUTCOME},
+        "turn": turn.number,
+        "asked": [_message(message) for message in turn.messages],
+        "outcome": _outcome(turn),
+        "states": [{"state": state, "times": times} for state, times in turn.states],
+        "facts": {k: v for k, v in _facts(turn.facts).items() if k not in _IN_OUTCOME},
     }
 
 
 _IN_OUTCOME = ("content", "tool_calls")
-"""Facts that a conversation tells as its outcome."""
+"""Facts that stand in the outcome of a conversation's turn."""
 
 
-def _said(said: Said) -> dict[str, Any]:
-    return {"role": said.role, "text": said.text, "tool_calls": _calls(said.tool_calls)}
+def _message(message: Message) -> JsonObject:
+    calls = _calls(message.tool_calls)
+    return {"role": message.role, "text": message.content, "tool_calls": calls}
 
 
-def _outcome(talk: Talk) -> dict[str, Any] | None:
-    outcome = talk.outcome
+def _outcome(turn: ConversationTurn) -> JsonObject | None:
+    outcome = turn.outcome
     if isinstance(outcome, Failure):
         return {"status": outcome.status, "code": outcome.code, "message": outcome.message}
     if isinstance(outcome, Reply):
@@ -273,7 +294,7 @@ def _outcome(talk: Talk) -> dict[str, Any] | None:
     return None
 
 
-def _choice(choice: Choice) -> dict[str, Any]:
+def _choice(choice: Choice) -> JsonObject:
     return {
         "content": choice.content,
         "reasoning": choice.reasoning,
@@ -286,8 +307,8 @@ def _calls(calls: tuple[ToolCall, ...]) -> list[dict[str, str]]:
     return [{"id": c.id, "name": c.name, "arguments": c.arguments} for c in calls]
 
 
-def _sound(value: LooseJson) -> LooseJson:
-    """What JSON can hold: a number too large becomes text, half a character is replaced."""
+def _sound(value: Any) -> Json:
+    """Return what JSON can hold: infinite numbers as text, lone surrogates replaced."""
     if isinstance(value, str):
         return encodable(value)
     if isinstance(value, float) and not math.isfinite(value):

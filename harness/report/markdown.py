@@ -1,64 +1,66 @@
 """A report as Markdown, for the summary of a CI step or a comment on a pull request.
 
-Every recorded word stands in a code span: it can neither lay out the text nor call for anybody.
+Every recorded text stands in a code span: it can neither format the page nor mention anybody.
 """
 
 from __future__ import annotations
 
 import re
-from collections import Counter
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING
 
-from harness.compare import Price
-from harness.report.field_map import Apart, Topic, topics
-from harness.report.format import money, number, seconds
-from harness.report.overview import Cell, State, cells
-from harness.report.ranking import Entry, Ranking, Sum, contests, races, verdict
-from harness.report.report import Report
+from harness.report import tables
+from harness.report.field_map import Contrast, Topic
+from harness.report.format import money, seconds
+from harness.report.model import Report
+from harness.report.overview import State
+from harness.report.ranking import Entry, Ranking
+from harness.report.tables import Table
 from harness.types import Finding, Severity
 from harness.wire.text import count, cut, line
 
-if TYPE_CHECKING:
-    from harness.drift import Drift
-
 MAX_FINDINGS = 50
-"""So many findings are told: where a summary is shown there is a limit to its length."""
+"""How many findings are listed: summaries have a limited length where they are shown."""
 
-MAX_CELLS = 500
-"""So many rows a table has at most."""
+MAX_ROWS = 500
+"""How many rows a table has at most."""
 
 _SIGNS = {State.PASSED: "✅", State.WARNED: "⚠️", State.FAILED: "❌", State.PROBLEM: "🚫"}
 
 
 def report(report: Report) -> str:
-    """A report as Markdown."""
-    glance = cells(report)
+    """Return a report as Markdown."""
     parts = [
         f"## {'✅' if report.ok else '❌'} {code(report.title)}",
         _sums(report),
         f"_{report.origin}._" if report.origin else "",
-        "\n".join(_drifts(report.drifts)),
-        "\n".join(_table(glance)),
-        "\n".join(_problems(report)),
-        "\n".join(_findings(report)),
-        "\n".join(f"See, too: {code(title)}, {code(address)}" for title, address in report.pages),
-        "\n\n".join(_contests(contests(report))),
-        "\n".join(_races(races(report))),
-        "\n\n".join(_topics(topics(report.reads))),
+        _section("Drift", _table(tables.drifts(report.drifts))),
+        _table(tables.overview(report.overview)),
+        _section("Problems", "\n".join(_problems(report))),
+        _section("Findings", "\n".join(_findings(report))),
+        "\n".join(
+            f"Example of a failing report: {code(title)}, {code(address)}"
+            for title, address in report.pages
+        ),
+        _section("Models", "\n\n".join(_rankings(report.rankings))),
+        _section("Speed and cost by scenario", "\n".join(_races(report.races))),
+        _section("Field mapping", "\n\n".join(_topics(report.topics))),
     ]
     return "\n\n".join(part for part in parts if part) + "\n"
 
 
 def code(text: str, length: int = 500) -> str:
-    """A text on one line as a code span, whatever is in it, that may stand in a table too."""
-    told = cut(line(text), length).replace("|", "\u2758") or "–"
-    fence = "`" * (1 + max((len(run) for run in re.findall("`+", told)), default=0))
-    return f"{fence} {told} {fence}" if "`" in told else f"`{told}`"
+    """Return a text on one line as a code span that is safe in a table, too."""
+    shown = cut(line(text), length).replace("|", "\u2758") or "–"
+    fence = "`" * (1 + max((len(run) for run in re.findall("`+", shown)), default=0))
+    return f"{fence} {shown} {fence}" if "`" in shown else f"`{shown}`"
+
+
+def _section(title: str, text: str) -> str:
+    return f"### {title}\n\n{text}" if text else ""
 
 
 def _sums(report: Report) -> str:
-    told = [
+    sums = [
         count(len(report.reads), "transcript"),
         count(report.turns, "turn"),
         count(report.exchanges, "exchange"),
@@ -67,147 +69,89 @@ def _sums(report: Report) -> str:
         count(len(report.problems), "problem"),
         seconds(report.duration),
     ]
-    return ", ".join(told)
+    return ", ".join(sums)
 
 
-def _table(glance: Sequence[Cell]) -> Iterator[str]:
-    if glance:
-        yield "| scenario | target | | errors | warnings | skipped | recorded | time of a turn |"
-        yield "|---|---|---|--:|--:|--:|---|--:|"
-    for cell in glance[:MAX_CELLS]:
-        told = [
-            code(cell.scenario),
-            code(cell.target),
-            f"{_SIGNS[cell.state]} {cell.state}",
-            str(cell.errors),
-            str(cell.warnings),
-            str(len(cell.skipped)),
-            code(cell.recorded_at[:10]),
-            seconds(cell.total),
-        ]
-        yield f"| {' | '.join(told)} |"
-    if len(glance) > MAX_CELLS:
-        yield f"\nAnd {len(glance) - MAX_CELLS} more."
+def _table(table: Table) -> str:
+    """Return a table; only the report's own words and numbers are not code."""
+    if not table.rows:
+        return ""
+    sides = ("--:" if column in table.numbers else "---" for column in table.columns)
+    lines = [f"| {' | '.join(table.columns)} |", f"|{'|'.join(sides)}|"]
+    own = {*table.numbers, *table.words}
+    for row in table.rows[:MAX_ROWS]:
+        cells = zip(table.columns, row, strict=True)
+        shown = [_word(text) if column in own else code(text) for column, text in cells]
+        lines.append(f"| {' | '.join(shown)} |")
+    if len(table.rows) > MAX_ROWS:
+        lines.append(f"\nAnd {len(table.rows) - MAX_ROWS} more.")
+    return "\n".join(lines)
 
 
-def _drifts(found: Sequence[Drift]) -> Iterator[str]:
-    """The verdict of each; what changed is told as findings."""
-    if found:
-        yield "### Drift\n"
-        yield "| scenario | target | verdict | breaking | new field | wording only |"
-        yield "|---|---|---|--:|--:|--:|"
-    for drift in found[:MAX_CELLS]:
-        counts = Counter(change.verdict.value for change in drift.changes)
-        kinds = [str(counts[kind]) for kind in ("breaking", "new field", "wording only")]
-        told = [code(drift.scenario), code(drift.target), f"**{drift.verdict.value}**", *kinds]
-        yield f"| {' | '.join(told)} |"
-    if len(found) > MAX_CELLS:
-        yield f"\nAnd {len(found) - MAX_CELLS} more."
+def _word(text: str) -> str:
+    return f"{_SIGNS[State(text)]} {text}" if text in _SIGNS else text
 
 
 def _problems(report: Report) -> Iterator[str]:
-    if report.problems:
-        yield "### Not playable\n"
     for problem in report.problems[:MAX_FINDINGS]:
         yield f"- {code(problem.scenario)} {code(problem.target)}: {code(problem.text)}"
 
 
 def _findings(report: Report) -> Iterator[str]:
     order = list(Severity)
-    found = sorted(report.findings, key=lambda finding: order.index(finding.severity))
-    if found:
-        yield "### Findings\n"
-    yield from map(_finding, found[:MAX_FINDINGS])
-    if len(found) > MAX_FINDINGS:
-        yield f"\nAnd {len(found) - MAX_FINDINGS} more."
+    findings = sorted(report.findings, key=lambda finding: order.index(finding.severity))
+    yield from map(_finding, findings[:MAX_FINDINGS])
+    if len(findings) > MAX_FINDINGS:
+        yield f"\nAnd {len(findings) - MAX_FINDINGS} more."
 
 
-def _finding(found: Finding) -> str:
-    place = f", {code(str(found.place))}" if str(found.place) else ""
-    rule = code(found.rule or "finding")
-    whose = f"{code(found.scenario)} {code(found.target)}{place}"
-    return f"- **{found.severity}** {rule} {whose}: {code(found.message)}"
+def _finding(finding: Finding) -> str:
+    place = f", {code(str(finding.place))}" if str(finding.place) else ""
+    where = f"{code(finding.scenario)} {code(finding.target)}{place}"
+    rule = code(finding.rule or "finding")
+    return f"- **{finding.severity}** {rule} {where}: {code(finding.message)}"
 
 
-def _contests(found: Sequence[Ranking]) -> Iterator[str]:
-    """A table for the targets that share their scenarios, and who was fastest and cheapest."""
-    if found:
-        yield "### Models"
-    for contest in found:
-        listed = ", ".join(map(code, contest.scenarios))
-        told = [f"{listed}, {count(contest.turns, 'turn')} each: {verdict(contest, code)}"]
-        told.append("_Times and tokens are the sandbox's, not the services'._")
-        yield "  \n".join(told if contest.sandbox else told[:1])
-        yield "\n".join(_entries(contest))
+def _rankings(rankings: Sequence[Ranking]) -> Iterator[str]:
+    for ranking in rankings:
+        scenarios = ", ".join(map(code, ranking.scenarios))
+        lines = [f"{scenarios}, {count(ranking.turns, 'turn')} each: {ranking.verdict(code)}"]
+        if ranking.sandbox:
+            lines.append("_Times, tokens and costs are those of the sandbox._")
+        yield "  \n".join(lines)
+        yield _table(tables.ranking(ranking))
 
 
-def _entries(contest: Ranking) -> Iterator[str]:
-    yield "| target | tokens in | out | first token | time of a turn | cost | price |"
-    yield "|---|--:|--:|--:|--:|--:|---|"
-    for entry in contest.entries:
-        told = [
-            code(entry.target),
-            _sum(entry.input_tokens),
-            _sum(entry.output_tokens),
-            seconds(entry.first_token),
-            seconds(entry.total),
-            _cost(entry),
-            "; ".join(_price(price) for price in entry.prices) or "unknown",
-        ]
-        yield f"| {' | '.join(told)} |"
+def _races(races: Sequence[Ranking]) -> Iterator[str]:
+    for race in races[:MAX_ROWS]:
+        entries = ", ".join(f"{code(entry.target)} {_figures(entry)}" for entry in race.entries)
+        cheapest = f"; cheapest: {code(race.cheapest)}" if race.cheapest else ""
+        yield f"- {code(race.scenarios[0])}: {entries}{cheapest}"
 
 
-def _sum(found: Sum) -> str:
-    partly = f" (known of {found.known} of {found.of})" if 0 < found.known < found.of else ""
-    return f"{number(found.amount)}{partly}"
+def _figures(entry: Entry) -> str:
+    cost = f" {money(entry.cost)}" if entry.cost else ""
+    return f"{seconds(entry.total)}{cost}"
 
 
-def _cost(entry: Entry) -> str:
-    if not entry.costs:
-        return "unknown"
-    told = ", ".join(code(money(cost)) for cost in entry.costs)
-    left = entry.turns - entry.priced
-    return f"{told}, unknown of {count(left, 'turn')}" if left else told
-
-
-def _price(price: Price) -> str:
-    return f"{price.dated}, {code(price.source)}"
-
-
-def _races(found: Sequence[Ranking]) -> Iterator[str]:
-    if found:
-        yield "### Who was faster, who was cheaper\n"
-    for race in found[:MAX_CELLS]:
-        told = ", ".join(f"{code(one.target)} {_run(one)}" for one in race.entries)
-        best = f"; cheapest {code(race.cheapest)}" if race.cheapest else ""
-        yield f"- {code(race.scenarios[0])}: {told}{best}"
-
-
-def _run(entry: Entry) -> str:
-    return f"{seconds(entry.total)} {money(entry.cost)}" if entry.cost else seconds(entry.total)
-
-
-def _topics(found: Sequence[Topic]) -> Iterator[str]:
-    """In which fields the ways of asking part, and where each has them."""
-    if found:
-        yield "### Where formats differ"
-    for topic in found:
-        if topic.apart:
-            yield "\n".join(map(_apart, topic.apart))
+def _topics(topics: Sequence[Topic]) -> Iterator[str]:
+    for topic in topics:
+        if topic.contrasts:
+            yield "\n".join(map(_contrast, topic.contrasts))
         yield "\n".join(_places(topic))
 
 
-def _apart(found: Apart) -> str:
-    both = f"- {code(str(found.left))} and {code(str(found.right))}"
-    if not found.names:
-        return f"{both}: each of {found.of} values stands in the same place"
-    told = f"{len(found.names)} of {found.of} values stand elsewhere"
-    return f"{both}: {told}: {', '.join(found.names)}"
+def _contrast(contrast: Contrast) -> str:
+    both = f"- {code(str(contrast.left))} and {code(str(contrast.right))}"
+    if not contrast.names:
+        return f"{both}: all {contrast.of} fields at the same paths"
+    differing = f"{len(contrast.names)} of {contrast.of} fields at different paths"
+    return f"{both}: {differing}: {', '.join(contrast.names)}"
 
 
 def _places(topic: Topic) -> Iterator[str]:
-    yield f"| {topic.name} | {' | '.join(code(str(way)) for way in topic.ways)} |"
-    yield f"|{'---|' * (len(topic.ways) + 1)}"
-    for meaning in topic.glance:
-        cells = ("<br>".join(code(stand.path) for stand in cell) for cell in meaning.cells)
-        yield f"| {meaning.name} | {' | '.join(cell or '–' for cell in cells)} |"
+    yield f"| {topic.name} | {' | '.join(code(str(form)) for form in topic.forms)} |"
+    yield f"|{'---|' * (len(topic.forms) + 1)}"
+    for field in topic.glance:
+        cells = ("<br>".join(code(place.path) for place in cell) for cell in field.cells)
+        yield f"| {field.name} | {' | '.join(cell or '–' for cell in cells)} |"

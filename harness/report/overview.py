@@ -1,4 +1,4 @@
-"""A report at a glance: how each scenario went with each target."""
+"""How each scenario went with each target."""
 
 from __future__ import annotations
 
@@ -6,15 +6,18 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from statistics import fmean
+from typing import TYPE_CHECKING
 
 from harness.analysis.transcript import AnalyzedTranscript
 from harness.compare.facts import duration
-from harness.report.report import Report
 from harness.types import Reply, Severity
+
+if TYPE_CHECKING:
+    from harness.report.model import Report
 
 
 class State(StrEnum):
-    """How a scenario went with a target, the worst that can be said of it."""
+    """How a scenario went with a target, the worst first."""
 
     PROBLEM = "problem"
     FAILED = "failed"
@@ -32,23 +35,26 @@ class Cell:
     errors: int = 0
     warnings: int = 0
     turns: int = 0
+    exchanges: int = 0
     skipped: tuple[str, ...] = ()
     recorded_at: str = ""
+    recorded_from: str = ""
     total: float | None = None
 
 
 def cells(report: Report) -> tuple[Cell, ...]:
-    """Every scenario with every target of it that anything is said about."""
-    pairs = [(s, t) for s in report.scenarios for t in report.targets(s)]
-    return tuple(_cell(report, scenario, target) for scenario, target in pairs)
+    """Return every scenario with each of its targets."""
+    return tuple(_cell(report, s, t) for s in report.scenarios for t in report.targets(s))
 
 
 def _cell(report: Report, scenario: str, target: str) -> Cell:
-    found = report.findings_of(scenario, target)
-    errors = sum(f.severity is Severity.ERROR for f in found)
-    warnings = sum(f.severity is Severity.WARNING for f in found)
+    findings = report.findings_of(scenario, target)
+    errors = sum(f.severity is Severity.ERROR for f in findings)
+    warnings = sum(f.severity is Severity.WARNING for f in findings)
     problem = any((p.scenario, p.target) == (scenario, target) for p in report.problems)
-    reads = [r for r in report.reads if _name(r) == (scenario, target)]
+    mine = (scenario, target)
+    reads = [r for r in report.reads if (r.transcript.scenario, r.transcript.target) == mine]
+    provenance = reads[0].transcript.provenance if reads else None
     return Cell(
         scenario=scenario,
         target=target,
@@ -56,14 +62,12 @@ def _cell(report: Report, scenario: str, target: str) -> Cell:
         errors=errors,
         warnings=warnings,
         turns=sum(len(read.turns) for read in reads),
+        exchanges=sum(len(read.readings) for read in reads),
         skipped=tuple(reason for read in reads for reason in read.transcript.skipped),
-        recorded_at=reads[0].transcript.provenance.recorded_at if reads else "",
+        recorded_at=provenance.recorded_at if provenance else "",
+        recorded_from=provenance.recorded_from.value if provenance else "",
         total=_time(reads),
     )
-
-
-def _name(read: AnalyzedTranscript) -> tuple[str, str]:
-    return read.transcript.scenario, read.transcript.target
 
 
 def _state(problem: bool, errors: int, warnings: int) -> State:
@@ -76,5 +80,5 @@ def _state(problem: bool, errors: int, warnings: int) -> State:
 
 def _time(reads: Sequence[AnalyzedTranscript]) -> float | None:
     turns = [turn for read in reads for turn in read.turns if isinstance(turn.outcome, Reply)]
-    known = [time for time in map(duration, turns) if time is not None]
-    return fmean(known) if known else None
+    times = [time for time in map(duration, turns) if time is not None]
+    return fmean(times) if times else None

@@ -1,32 +1,32 @@
-"""What travelled, exchange by exchange: requests and answers as they stand on the wire."""
+"""Raw HTTP as lines of text: requests and responses, exchange by exchange."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Literal
 
 from harness.analysis.exchange import AnalyzedExchange
 from harness.analysis.transcript import AnalyzedTranscript
 from harness.report.format import seconds
 from harness.types import Exchange
-from harness.wire import Document, Event, read_json
+from harness.wire import Event, read_json
 from harness.wire.text import count
 
-Kind = str
-"""What a line is: `exchange`, `request`, `answer`, `event`, `note` or `problem`."""
+LineKind = Literal["exchange", "request", "answer", "event", "note", "problem"]
 
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """One line of a wire view, of some kind."""
+    """One line of raw HTTP, of some kind."""
 
-    kind: Kind
+    kind: LineKind
     text: str
 
 
 def wire(read: AnalyzedTranscript) -> Iterator[Line]:
-    """Every exchange of a transcript. Bodies that are JSON are spelled over several lines."""
+    """Yield the lines of every exchange; JSON bodies are indented."""
     for reading in read.readings:
         yield from _exchange(reading)
 
@@ -35,7 +35,7 @@ def _exchange(reading: AnalyzedExchange) -> Iterator[Line]:
     exchange = reading.exchange
     request, response = exchange.request, exchange.response
     turn = f", turn {reading.turn}" if reading.turn is not None else ""
-    name = f", {reading.endpoint.name}" if reading.endpoint else ", no endpoint known here"
+    name = f", {reading.endpoint.name}" if reading.endpoint else ", unknown endpoint"
     yield Line("exchange", f"exchange {reading.number}{turn}{name}")
     yield Line("request", f"{request.method} {request.uri}")
     yield from (Line("request", f"{name}: {value}") for name, value in request.headers)
@@ -57,35 +57,34 @@ def _exchange(reading: AnalyzedExchange) -> Iterator[Line]:
 def _times(exchange: Exchange) -> Iterator[Line]:
     timing = exchange.timing
     if timing is not None:
-        told = f"first byte after {seconds(timing.first_byte)}, all after {seconds(timing.total)}"
+        times = f"first byte after {seconds(timing.first_byte)}, all after {seconds(timing.total)}"
         chunks = f", in {count(len(exchange.chunks), 'chunk')}" if exchange.chunks else ""
-        yield Line("note", told + chunks)
+        yield Line("note", times + chunks)
 
 
-def _body(kind: Kind, body: bytes) -> Iterator[Line]:
+def _body(kind: LineKind, body: bytes) -> Iterator[Line]:
     if body:
         document = read_json(body)
-        text = body.decode("utf-8", "replace") if document.problem else _spelled(document)
+        if document.problem:
+            text = body.decode("utf-8", "replace")
+        else:
+            text = json.dumps(document.value, ensure_ascii=False, indent=2)
         yield from (Line(kind, line) for line in text.splitlines())
-
-
-def _spelled(document: Document) -> str:
-    return json.dumps(document.value, ensure_ascii=False, indent=2)
 
 
 def _events(reading: AnalyzedExchange) -> Iterator[Line]:
     for event in reading.stream.events:
-        yield Line("note", _named(event))
+        yield Line("note", _name(event))
         yield from (Line("event", line) for line in event.data.splitlines() or [""])
     for offset, problem in reading.stream.problems:
         yield Line("problem", f"byte {offset}: {problem}")
 
 
-def _named(event: Event) -> str:
-    named = [f"event {event.number}, byte {event.offset}"]
-    named += [
+def _name(event: Event) -> str:
+    parts = [f"event {event.number}, byte {event.offset}"]
+    parts += [
         f"{name} {value}" for name, value in (("id", event.id), ("type", event.event)) if value
     ]
-    named += [f"comment {comment.strip()}" for comment in event.comments]
-    named += [] if event.complete else ["never ended"]
-    return ", ".join(named)
+    parts += [f"comment {comment.strip()}" for comment in event.comments]
+    parts += [] if event.complete else ["never ended"]
+    return ", ".join(parts)

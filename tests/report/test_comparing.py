@@ -10,9 +10,9 @@ import pytest
 from rich.cells import cell_len
 
 from harness.compare import Cost, Price, compare, matrix
-from harness.report import comparing, json_report, ranking_text
+from harness.report import comparison_text, json_report
 from harness.report.format import money
-from harness.report.ranking import contests
+from harness.report.ranking import rankings
 
 from .samples import console, exchange, told, written
 from .test_models import played, report
@@ -22,9 +22,11 @@ from .test_models import played, report
 def test_tables_line_up_with_chinese(width: int) -> None:
     """No line of a table is wider than the console, and Chinese counts double."""
     on = console(width)
-    comparing.matrix(on, matrix([told([exchange({"用量": "你好" * 40})]), told([exchange({})])]))
+    comparison_text.matrix(
+        on, matrix([told([exchange({"用量": "你好" * 40})]), told([exchange({})])])
+    )
     left, right = told([exchange({"a": "你好" * 40})]), told([exchange({"a": ""})])
-    comparing.comparison(on, compare(left, right))
+    comparison_text.comparison(on, compare(left, right))
     lines = [line for line in written(on).splitlines() if line]
     assert max(map(cell_len, lines)) <= width
     rule = next(line for line in lines if line.startswith("───"))
@@ -36,13 +38,13 @@ def test_a_comparison_is_told_by_layer() -> None:
     """Each layer has its table; equal transcripts have none."""
     on = console(120)
     left, right = told([exchange({"text": "你好", "a": 1})]), told([exchange({"text": "你好吗"})])
-    comparing.comparison(on, compare(left, right))
+    comparison_text.comparison(on, compare(left, right))
     told_ = written(on)
-    assert "Format: which paths exist, with which types: 1 difference\n" in told_
-    assert "Answer, in terms of no provider: 1 difference\n" in told_
-    assert "57% alike" in told_
+    assert "Format: paths and their types: 1 difference\n" in told_
+    assert "Answer, independent of the provider: 1 difference\n" in told_
+    assert "57% similar" in told_
     on = console()
-    comparing.comparison(on, compare(left, left))
+    comparison_text.comparison(on, compare(left, left))
     assert written(on).endswith("no difference\n")
 
 
@@ -50,7 +52,7 @@ def test_a_matrix_shows_where_formats_part() -> None:
     """Paths that one target does not have are marked; shared ones are not listed."""
     on = console(120)
     one, two = told([exchange({"a": 1, "b": 1})]), told([exchange({"a": 1})], target="ours/two")
-    comparing.matrix(on, matrix([one, two]))
+    comparison_text.matrix(on, matrix([one, two]))
     lines = [line.split() for line in written(on).splitlines()]
     assert ["/b", "integer", "–"] in lines
     assert "/a" not in written(on)
@@ -61,12 +63,12 @@ def test_costs_name_the_prices_behind_them() -> None:
     on = console(120)
     one, two, three = (told([exchange({})], target=f"ours/{n}") for n in ("a", "b (label)", "c"))
     found = matrix([one, two, three])
-    comparing.sources(on, [found])
+    comparison_text.sources(on, [found])
     assert written(on) == ""
     cost = Cost(1, "CNY", "seen 2026-07-01", "a page")
     costs = (cost, cost, replace(cost, source="another"))
     facts = tuple(replace(f, cost=c) for f, c in zip(found.facts, costs, strict=True))
-    comparing.sources(on, [replace(found, facts=facts)] * 2)
+    comparison_text.sources(on, [replace(found, facts=facts)] * 2)
     assert written(on).splitlines()[1:] == [
         "Prices behind the costs, without guarantee",
         "ours/a, ours/b: seen 2026-07-01, a page",
@@ -79,9 +81,9 @@ def test_a_comparison_says_where_two_conversations_part() -> None:
     on = console(120)
     left = told([exchange({"text": "好"})], [exchange({"tools": [["1", "f", "{}"]]})])
     right = told([exchange({"text": "好"})], [exchange({"tools": [["1", "g", "{}"]]})])
-    comparing.comparison(on, compare(left, right))
-    comparing.matrix(on, matrix([left, right]))
-    assert "\nthey part in turn 2, by tool call at /tool_calls/0/name: f / g\n" in written(on)
+    comparison_text.comparison(on, compare(left, right))
+    comparison_text.matrix(on, matrix([left, right]))
+    assert "\ndiverges at turn 2 by tool call at /tool_calls/0/name: f / g\n" in written(on)
     assert "turn 2: tool call" in written(on)
 
 
@@ -93,7 +95,7 @@ def test_answers_are_laid_side_by_side() -> None:
         told([exchange({"code": "Busy", "message": ""}, status=429)], target="ours/two"),
         told([exchange({"images": ["u"]})], target="ours/three"),
     ]
-    comparing.matrix(on, matrix(reads))
+    comparison_text.matrix(on, matrix(reads))
     lines = [line.split() for line in written(on).splitlines()]
     assert ["1", "[1]", 'f({"a":', "1});", "你好", "吗"] in lines
     assert ["1", "[2]", "failure", "429", "Busy"] in lines
@@ -116,8 +118,8 @@ def test_what_varies_between_repeats_is_said() -> None:
         told([exchange({"text": "b"})], target="ours/two"),
     )
     found = compare(left, right, [told([exchange({"text": "c"})])])
-    comparing.comparison(on, found)
-    assert "2 differences, 2 of them between repeats of one side, too\n" in written(on)
+    comparison_text.comparison(on, found)
+    assert "2 differences, 2 of them also between repeats of one side\n" in written(on)
     assert [
         d.get("varies_between_repeats") for d in json_report.comparison(found)["differences"]
     ] == [
@@ -134,8 +136,8 @@ def test_no_number_is_cut_where_the_console_is_narrow(width: int) -> None:
     prices = [replace(price, model=name.removeprefix("ours/")) for name in names]
     found = report([played(name, 2345.5, 1) for name in names], prices=prices)
     on = console(width)
-    comparing.matrix(on, found.matrices[0])
-    ranking_text.contests(on, contests(found))
+    comparison_text.matrix(on, found.matrices[0])
+    comparison_text.rankings(on, rankings(found))
     lines = written(on).splitlines()
     figures = [re.split(" {2,}", line.strip())[-5:] for line in lines if line.endswith("CNY ")]
     turns = [["5", "–", start, total, "0.010300 CNY"] for start, total in _TIMES] * 2

@@ -13,7 +13,8 @@ from harness import recordings
 from harness.cassette import store
 from harness.compare import field_matrix
 from harness.report import json_report
-from harness.report.fields import fields, numbers, path
+from harness.report.field_map import path
+from harness.report.field_text import fields, numbers
 
 from .samples import console, written
 
@@ -52,7 +53,7 @@ def test_nothing_to_tell_is_told() -> None:
     """No form, no table."""
     on = console()
     fields(on, field_matrix([]))
-    assert written(on) == "no answer here that could be read\n"
+    assert written(on) == "no readable answer\n"
 
 
 def test_fields_as_json() -> None:

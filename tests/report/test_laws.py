@@ -10,7 +10,7 @@ from xml.etree import ElementTree
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from harness.report import comparing, html, json_report, junit, text
+from harness.report import comparison_text, html, json_report, junit, text
 
 from .samples import console, sample, written
 
@@ -74,7 +74,7 @@ def test_a_console_is_never_steered(words: str, width: int, terminal: bool) -> N
     """No recorded words raise, or reach the console as an escape."""
     on, report = console(width, terminal), sample(words)
     text.report(on, report)
-    comparing.matrix(on, report.matrices[0])
+    comparison_text.matrix(on, report.matrices[0])
     for read in report.reads:
         text.conversation(on, read)
     told = written(on)

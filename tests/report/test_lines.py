@@ -5,14 +5,14 @@ from __future__ import annotations
 import json
 
 from harness.compare import FIELDS
-from harness.report import json_report, jsonl
+from harness.report import json_report
 
 from .samples import sample
 
 
 def test_each_line_is_one_thing() -> None:
     """First the report, then a line for each thing that it tells of."""
-    told = [json.loads(line) for line in jsonl.report(sample()).splitlines()]
+    told = [json.loads(line) for line in json_report.lines(sample()).splitlines()]
     kinds = [one["type"] for one in told]
     assert kinds == [
         "report",
@@ -32,7 +32,7 @@ def test_each_line_is_one_thing() -> None:
 def test_lines_say_the_same_as_the_document() -> None:
     """Each line is what the JSON report has."""
     whole = json.loads(json_report.report(sample()))
-    told = [json.loads(line) for line in jsonl.report(sample()).splitlines()]
+    told = [json.loads(line) for line in json_report.lines(sample()).splitlines()]
     for kind in ("transcript", "problem", "finding", "model", "drift"):
         mine = [one for one in told if one["type"] == kind]
         assert mine == [{"type": kind, **one} for one in whole[f"{kind}s"]]
@@ -40,5 +40,5 @@ def test_lines_say_the_same_as_the_document() -> None:
 
 def test_a_line_stays_one_line() -> None:
     """Whatever was recorded, a line break in it is none of the file."""
-    text = jsonl.report(sample("a\nb\r\u2028c"))
-    assert len(text.split("\n")) == len(jsonl.report(sample()).split("\n"))
+    text = json_report.lines(sample("a\nb\r\u2028c"))
+    assert len(text.split("\n")) == len(json_report.lines(sample()).split("\n"))

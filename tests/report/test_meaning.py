@@ -1,4 +1,4 @@
-"""Where each value stands, way of asking by way of asking."""
+"""The field mapping by API form."""
 
 from __future__ import annotations
 
@@ -10,9 +10,8 @@ from drift.planted import recorded, with_exchanges
 
 from harness.analysis.transcript import AnalyzedTranscript
 from harness.compare.fields import Presence
-from harness.report import Report, html, jsonl, markdown
-from harness.report.api_forms import way
-from harness.report.field_map import Meaning, Topic, topics
+from harness.report import Report, html, json_report, markdown
+from harness.report.field_map import MappedField, Topic, api_form
 from harness.types import Exchange
 
 from .samples import exchange, told
@@ -37,17 +36,17 @@ def reads() -> tuple[AnalyzedTranscript, ...]:
 @pytest.fixture(scope="module")
 def text(reads: tuple[AnalyzedTranscript, ...]) -> Topic:
     """What is told of text."""
-    return topics(reads)[0]
+    return Report("r", reads).topics[0]
 
 
-def named(topic: Topic, name: str) -> Meaning:
+def named(topic: Topic, name: str) -> MappedField:
     """A field of a topic."""
-    return next(meaning for meaning in topic.meanings if meaning.name == name)
+    return next(field for field in topic.fields if field.name == name)
 
 
 def test_ways_of_asking_are_columns(reads: tuple[AnalyzedTranscript, ...]) -> None:
     """Text first; what asks for a picture is no prompt for text, though it is called so."""
-    found = {topic.name: [str(one) for one in topic.ways] for topic in topics(reads)}
+    found = {topic.name: [str(one) for one in topic.forms] for topic in Report("r", reads).topics}
     assert found == {
         "text": ["dashscope · messages", "dashscope · prompt", "zhipuai · messages"],
         "image": ["dashscope · image", "zhipuai · image"],
@@ -77,7 +76,7 @@ def test_who_never_has_a_place_counts_too() -> None:
         recorded("weather-tool/dashscope-qwen-plus"),
         recorded("multi-turn/dashscope-qwen-flash"),
     )
-    (cell,) = named(topics([tools, none])[0], "tool call name").cells
+    (cell,) = named(Report("r", (tools, none)).topics[0], "tool call name").cells
     assert [(stand.kinds, stand.present, stand.of) for stand in cell] == [
         (("answer", "stream"), 2, 8)
     ]
@@ -85,7 +84,7 @@ def test_who_never_has_a_place_counts_too() -> None:
 
 def test_two_ways_are_told_apart_in_words(text: Topic) -> None:
     """By the fields that both have and keep elsewhere; what only one has is no such field."""
-    apart = {(str(one.left), str(one.right)): one for one in text.apart}
+    apart = {(str(one.left), str(one.right)): one for one in text.contrasts}
     own = apart["dashscope · messages", "dashscope · prompt"]
     assert (own.names, own.of) == (("content", "finish reason"), 6)
     other = apart["dashscope · prompt", "zhipuai · messages"]
@@ -96,7 +95,7 @@ def test_two_ways_are_told_apart_in_words(text: Topic) -> None:
 def test_a_stream_is_compared_with_a_stream() -> None:
     """Where two ways have a kind of answer in common, what stands in other kinds is no news."""
     once, stream = recorded("slogan/zhipuai-glm-4"), recorded("streaming/zhipuai-glm-4")
-    (apart,) = topics([once, stream, with_exchanges(once, _prompted)])[0].apart
+    (apart,) = Report("r", (once, stream, with_exchanges(once, _prompted))).topics[0].contrasts
     assert (str(apart.left), str(apart.right)) == ("zhipuai · messages", "zhipuai · prompt")
     assert (apart.names, apart.of > 5) == ((), True)
 
@@ -109,12 +108,12 @@ def _prompted(exchange: Exchange) -> Exchange:
 
 def test_each_target_is_told_with_its_evidence(text: Topic) -> None:
     """Also where a field could be expected and is nowhere, and in how many events of a stream."""
-    found = named(text, "model").lines
-    nowhere = [line for line in found if not line.stand.path]
+    found = named(text, "model").targets
+    nowhere = [line for line in found if not line.place.path]
     assert {line.form.target for line in nowhere} == {"dashscope/qwen-flash"}
     stream = next(line for line in found if line.form.response == "stream")
     assert stream.events == stream.of_events > 60
-    assert stream.stand.evidence.source.endswith("zhipuai-glm-4.yaml")
+    assert stream.place.evidence.source.endswith("zhipuai-glm-4.yaml")
 
 
 def test_evidence_leads_to_the_bytes(reads: tuple[AnalyzedTranscript, ...]) -> None:
@@ -122,14 +121,14 @@ def test_evidence_leads_to_the_bytes(reads: tuple[AnalyzedTranscript, ...]) -> N
     page = html.report(Report("r", reads))
     assert '<a href="#s1-t1-x1"><span data-zh="总是">always</span> 1 ' in page
     twins = html.report(Report("r", (*reads, *reads)))
-    assert 'x1"><span data-t="always">' not in twins
+    assert 'x1"><span data-zh="总是">' not in twins
 
 
 def test_a_summary_says_where_formats_differ(reads: tuple[AnalyzedTranscript, ...]) -> None:
     """In a sentence and in a table."""
     summary = markdown.report(Report("r", reads))
     assert (
-        "- `dashscope · messages` and `dashscope · prompt`: 2 of 6 values stand elsewhere: "
+        "- `dashscope · messages` and `dashscope · prompt`: 2 of 6 fields at different paths: "
         "content, finish reason\n" in summary
     )
     assert "| image url | `output.results[].url` | `data[].url` |" in summary
@@ -137,7 +136,7 @@ def test_a_summary_says_where_formats_differ(reads: tuple[AnalyzedTranscript, ..
 
 def test_json_lines_have_every_field(reads: tuple[AnalyzedTranscript, ...]) -> None:
     """With the forms that its numbers mean."""
-    found = [json.loads(line) for line in jsonl.report(Report("r", reads)).splitlines()]
+    found = [json.loads(line) for line in json_report.lines(Report("r", reads)).splitlines()]
     forms = {one["form"]: one for one in found if one["type"] == "form"}
     content = next(one for one in found if one.get("field") == "content")
     places = {
@@ -151,7 +150,7 @@ def test_json_lines_have_every_field(reads: tuple[AnalyzedTranscript, ...]) -> N
 
 def test_what_no_provider_has_is_not_told() -> None:
     """The invented endpoint knows no place of any value."""
-    assert topics([told([exchange({"text": "a"})])]) == ()
+    assert Report("r", (told([exchange({"text": "a"})]),)).topics == ()
 
 
 def test_a_turn_of_another_tool_tells_how_it_was_asked() -> None:
@@ -162,5 +161,5 @@ def test_a_turn_of_another_tool_tells_how_it_was_asked() -> None:
         [exchange({"images": ["u"]}, {"prompt": "a"})],
         [exchange({"text": "a"})],
     )
-    asked = [str(way(read, turn)) for turn in read.turns]
+    asked = [str(api_form(read, turn)) for turn in read.turns]
     assert asked == ["chat · messages", "chat · prompt", "chat · image", "chat · other"]

@@ -8,8 +8,8 @@ from dataclasses import replace
 import pytest
 
 from harness.compare import Price
-from harness.report import ranking_text, text
-from harness.report.ranking import contests
+from harness.report import comparison_text, text
+from harness.report.ranking import rankings
 from harness.types import Origin
 
 from .samples import console, written
@@ -21,15 +21,15 @@ def printed(*times: Sequence[float], prices: Sequence[Price] = ()) -> str:
     names = ("ours/one", "ours/two")
     reads = [played(name, *turns) for name, turns in zip(names, times, strict=True)]
     on = console(120)
-    ranking_text.contests(on, contests(report(reads, prices=prices)))
+    comparison_text.rankings(on, rankings(report(reads, prices=prices)))
     return written(on)
 
 
 def test_the_fastest_and_the_cheapest_are_named() -> None:
     """With what it follows from: tokens, times and costs of all turns."""
     told = printed((1, 3), (2, 2.5), prices=(ONE, TWO))
-    assert "Times and tokens, and so costs, are those of the sandbox." in told
-    assert "\ns, 2 turns each: fastest ours/one; cheapest ours/two\n" in told
+    assert "Times, tokens and costs are those of the sandbox." in told
+    assert "\ns, 2 turns each: fastest: ours/one; cheapest: ours/two\n" in told
     (one,) = [line for line in told.splitlines() if line.startswith("ours/one")]
     assert one.split() == ["ours/one", "14", "10", "1.00", "s", "2.00", "s", "0.000108", "CNY"]
 
@@ -37,17 +37,16 @@ def test_the_fastest_and_the_cheapest_are_named() -> None:
 @pytest.mark.parametrize(
     ("prices", "cheapest"),
     [
-        ((ONE,), "unknown, for the cost of ours/two is"),
-        ((ONE, replace(TWO, currency="USD")), "unknown, for the costs are in several currencies"),
-        ((ONE, replace(TWO, input=2)), "ours/one and ours/two"),
+        ((ONE,), "unknown (no price for ours/two)"),
+        ((ONE, replace(TWO, currency="USD")), "unknown (different currencies)"),
+        ((ONE, replace(TWO, input=2)), "tie: ours/one, ours/two"),
     ],
     ids=["no price", "currencies", "same"],
 )
 def test_nobody_is_the_cheapest(prices: Sequence[Price], cheapest: str) -> None:
     """And why."""
     told = printed((1,), (1,), prices=prices)
-    nobody = "none, as several took about the same time"
-    assert f"s, 1 turn each: fastest {nobody}; cheapest {cheapest}\n" in told
+    assert f"s, 1 turn each: fastest: tie; cheapest: {cheapest}\n" in told
 
 
 def test_it_stands_in_a_whole_report() -> None:
@@ -55,12 +54,12 @@ def test_it_stands_in_a_whole_report() -> None:
     on = console(120)
     both = [played(f"ours/{name}", 1, origin=Origin.LIVE) for name in ("one", "two")]
     text.report(on, report(both))
-    assert "Models: who was faster, who was cheaper" in (told := written(on))
+    assert "Models: speed and cost" in (told := written(on))
     assert "those of the sandbox" not in told
 
 
 def test_one_target_has_no_race() -> None:
     """Nothing is told."""
     on = console(120)
-    ranking_text.contests(on, contests(report([played("ours/one", 1)])))
+    comparison_text.rankings(on, rankings(report([played("ours/one", 1)])))
     assert written(on) == ""

@@ -6,8 +6,8 @@ import pytest
 
 from harness.report import FILES, NAMES, Report, describe, headline
 from harness.report.format import seconds, value
-from harness.types import Finding, Origin, Place, Problem, Severity
-from harness.wire import MISSING
+from harness.types import Finding, Json, Origin, Place, Problem, Severity
+from harness.wire import MISSING, Missing
 from harness.wire.text import count, cut, plain
 
 from .samples import exchange, sample, told
@@ -37,7 +37,7 @@ def test_turns_and_exchanges_are_counted() -> None:
         (
             [Origin.UNKNOWN, Origin.LIVE],
             "Partly recorded from the live providers, "
-            "partly recorded by another tool: nobody says from where",
+            "partly recorded by another tool; its origin is unknown",
         ),
     ],
 )
@@ -55,7 +55,7 @@ def test_scenarios_and_targets_come_from_everything() -> None:
 
 def test_the_table_of_files_is_written_by_hand() -> None:
     """Five forms are written to files, each has a name in a folder, and each can be written."""
-    assert list(FILES) == ["json", "junit", "html", "markdown", "lines"]
+    assert list(FILES) == ["html", "markdown", "junit", "json", "lines"]
     assert set(NAMES) == set(FILES)
     assert all(render(sample()) for render in FILES.values())
 
@@ -92,7 +92,7 @@ def test_text_that_steers_a_terminal_is_made_harmless() -> None:
         ("字" * 200, "字" * 120 + "… (200 characters)"),
     ],
 )
-def test_a_value_is_told_on_a_short_line(told: object, words: str) -> None:
+def test_a_value_is_told_on_a_short_line(told: Json | Missing, words: str) -> None:
     """Values are told as JSON would, long texts cut."""
     assert value(told) == words
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from harness.analysis.transcript import analyze
 from harness.compare import compare
 from harness.providers.endpoints import recognise
-from harness.report import Report, comparing, json_report, text
+from harness.report import Report, comparison_text, json_report, text
 from harness.types import Finding, Severity
 
 from .samples import console, exchange, sample, told, written
@@ -68,11 +68,12 @@ def test_a_conversation_is_shown_as_one() -> None:
         "问候 with ours/one\n"
         "\nturn 1\n  user\n    天气？\n  assistant, thinking\n    hm\n"
         "  assistant\n    calls weather({})\n"
-        "  sync, finish reason tool_calls, 7 tokens in, 5 out, first byte 250 ms, total 1.50 s\n"
+        "  sync, finish reason tool_calls, 7 input tokens, 5 output tokens, "
+        "first byte 250 ms, total 1.50 s\n"
         "\nturn 2\n  task: a → b\n  assistant\n    image u\n"
-        "  task, 7 tokens in, 5 out, first byte 250 ms, total 1.50 s\n"
+        "  task, 7 input tokens, 5 output tokens, first byte 250 ms, total 1.50 s\n"
         "\nturn 3\n  refused: HTTP 429 Busy: later\n  sync, first byte 250 ms, total 1.50 s\n"
-        "\nturn 4\n  an answer that could not be read\n"
+        "\nturn 4\n  unreadable response\n"
         "  sync, first byte 250 ms, total 1.50 s\n"
         "skipped: no\n"
     )
@@ -84,7 +85,7 @@ def test_markup_in_a_recording_is_text() -> None:
     text.conversation(on, told([exchange({"text": "[bold]x[/bold] \x1b[31m"})]))
     assert "[bold]x[/bold] �[31m" in written(on)
     on = console(120)
-    comparing.comparison(
+    comparison_text.comparison(
         on, compare(told([exchange({"a": "[b]x"})]), told([exchange({"a": "[/b]"})]))
     )
     assert "[b]x" in written(on)

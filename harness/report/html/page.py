@@ -1,4 +1,4 @@
-"""The page put together: template, style and script, and a policy that allows nothing else."""
+"""The page: template, style and script, and a policy that allows nothing else."""
 
 from __future__ import annotations
 
@@ -15,12 +15,10 @@ from markupsafe import Markup, escape
 
 from harness.locale import translate
 from harness.report import format
-from harness.report.field_map import topics
-from harness.report.html import drift, evidence, fields, messages, pictures, sections
+from harness.report.html import drift, messages, pictures, sections
 from harness.report.html.prose import prose
-from harness.report.overview import Cell, State, cells
-from harness.report.ranking import contests, races, sources
-from harness.report.report import Report
+from harness.report.model import Report
+from harness.report.overview import Cell, State
 from harness.report.rule_texts import RULE_TEXTS
 from harness.types import Finding, Origin, Severity
 from harness.wire.text import cut, line, plain
@@ -33,19 +31,17 @@ SIGNS: Mapping[str, str] = {
 }
 
 _SHORT = 300
-"""Characters of a text where not all of it is to be shown."""
+"""How many characters of a long text are shown."""
 
 _CHINESE = re.compile("[\u3400-\u9fff]")
 
 
 def report(report: Report) -> str:
-    """A report as an HTML page."""
-    made = sections.sections(report)
-    album = pictures.album(sections.pictures(made))
-    glance = cells(report)
-    told = contests(report)
-    drifts = drift.drifted(report, made)
-    style, script = _ours("page.css"), _ours("page.js")
+    """Return a report as an HTML page."""
+    shown = sections.sections(report)
+    album = pictures.album(sections.pictures(shown))
+    targets = _targets(report.overview)
+    style, script = _file("page.css"), _file("page.js")
     return (
         _environment()
         .get_template("page.html.j2")
@@ -53,23 +49,23 @@ def report(report: Report) -> str:
             report=report,
             sandbox=Origin.SANDBOX in report.origins,
             severities=[(s.value, len(report.of(s))) for s in Severity],
-            sections=made,
-            findings=[told for section in made for told in section.findings],
+            sections=shown,
+            findings=[one for section in shown for one in section.findings],
             album=album,
-            gallery=list(sections.gallery(made, album)),
-            matrix=list(_matrix(report, made, glance)),
+            gallery=list(sections.gallery(shown, album)),
+            matrix=list(_matrix(report, shown, targets)),
             signs=SIGNS,
-            targets=_targets(glance),
-            providers=list(_providers(_targets(glance))),
-            contests=told,
-            sources=sources(told),
-            races=races(report),
-            drifts=drifts,
+            targets=targets,
+            providers=list(_providers(targets)),
+            rankings=report.rankings,
+            price_sources=report.price_sources,
+            races=report.races,
+            drifts=drift.shown_drifts(report, shown),
             verdicts=drift.STYLES,
-            verdict_counts=drift.counts(drifts),
-            tables=fields.fields(report.reads),
-            topics=topics(report.reads),
-            evidence=evidence.anchors(report, made),
+            verdict_counts=report.verdicts,
+            field_tables=report.field_tables,
+            topics=report.topics,
+            evidence=sections.evidence_anchors(report, shown),
             max_paths=sections.MAX_PATHS,
             policy=_policy(style, script),
             style=style,
@@ -78,21 +74,21 @@ def report(report: Report) -> str:
     )
 
 
-def _targets(glance: Sequence[Cell]) -> list[str]:
-    """Every target, those of one provider side by side."""
-    targets = dict.fromkeys(cell.target for cell in glance)
+def _targets(cells: Sequence[Cell]) -> list[str]:
+    """Return every target, those of one provider side by side."""
+    targets = dict.fromkeys(cell.target for cell in cells)
     providers = list(dict.fromkeys(target.partition("/")[0] for target in targets))
     return sorted(targets, key=lambda target: providers.index(target.partition("/")[0]))
 
 
 def _providers(targets: Sequence[str]) -> Iterator[tuple[str, list[str]]]:
-    """The providers in the order of their targets, and the models of each."""
+    """Yield the providers in the order of their targets, and the models of each."""
     for provider, mine in groupby(targets, key=_provider):
         yield provider, [target.removeprefix(f"{provider}/") for target in mine]
 
 
 def _provider(target: str) -> str:
-    """The provider of a target: what stands before its model, which may have a place beside it."""
+    """Return the provider of a target, whose model may have a label: `zhipuai/glm-4 (june)`."""
     return target.partition(" (")[0].rpartition("/")[0]
 
 
@@ -100,18 +96,18 @@ Row = tuple[sections.Section, list[tuple[Cell | None, str]]]
 
 
 def _matrix(
-    report: Report, made: Sequence[sections.Section], glance: Sequence[Cell]
+    report: Report, shown: Sequence[sections.Section], targets: Sequence[str]
 ) -> Iterator[Row]:
-    """A row per scenario, a cell per target, with the anchor of what it tells of."""
-    known = {(cell.scenario, cell.target): cell for cell in glance}
-    for scenario, section in zip(report.scenarios, made, strict=True):
+    """Yield a row per scenario with a cell per target and the anchor of its conversation."""
+    known = {(cell.scenario, cell.target): cell for cell in report.overview}
+    for scenario, section in zip(report.scenarios, shown, strict=True):
         anchors = {column.target: column.anchor for column in reversed(section.columns)}
-        row = [(known.get((scenario, t)), anchors.get(t, section.anchor)) for t in _targets(glance)]
+        row = [(known.get((scenario, t)), anchors.get(t, section.anchor)) for t in targets]
         yield section, row
 
 
 def _policy(style: Markup, script: Markup) -> str:
-    """Nothing is loaded, nothing runs and nothing is styled but what is ours, to the byte."""
+    """Return a policy that allows this script and this style by their hashes, and nothing else."""
     return (
         f"default-src 'none'; img-src data:; style-src '{_hash(style)}'; "
         f"script-src '{_hash(script)}'; base-uri 'none'; form-action 'none'"
@@ -124,68 +120,68 @@ def _hash(text: Markup) -> str:
 
 
 @cache
-def _ours(name: str) -> Markup:
-    """A file beside this one."""
+def _file(name: str) -> Markup:
+    """Return a file of this folder."""
     text = files("harness.report.html").joinpath(name).read_text(encoding="utf-8")
     return Markup(text)  # noqa: S704 - no word of a recording is in it
 
 
 @cache
 def _environment() -> Environment:
-    made = Environment(
+    environment = Environment(
         loader=PackageLoader("harness.report", "html"),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
-        finalize=lambda told: plain(told) if type(told) is str else told,
+        finalize=lambda value: plain(value) if type(value) is str else value,
     )
-    made.globals |= {
+    environment.globals |= {
         "t": messages.text,
         "word": messages.word,
         "plural": messages.plural,
         "label": messages.label,
         "place": messages.place,
     }
-    made.filters |= {
+    environment.filters |= {
         "seconds": format.seconds,
         "number": format.number,
         "money": format.money,
-        "letters": format.letters,
+        "script": format.script,
         "breakable": breakable,
-        "amount": lambda told: f"{told:g}",
+        "amount": lambda number: f"{number:g}",
         "language": language,
         "prose": prose,
         "size": size,
-        "short": lambda told: cut(line(told), _SHORT),
-        "day": lambda told: told[:10],
+        "short": lambda text: cut(line(text), _SHORT),
+        "day": lambda time: time[:10],
         "rule_text": RULE_TEXTS.get,
         "chinese": translate,
         "origin_text": messages.ORIGINS.get,
         "coded": coded,
         "detail": detail,
     }
-    return made
+    return environment
 
 
 def breakable(path: str) -> Markup:
-    """A path that may be broken before its dots, and so nowhere else where there is room."""
+    """Return a path that may be broken before its dots."""
     return Markup("<wbr>.").join(path.split("."))
 
 
 def language(text: str) -> str:
-    """The language a text is marked with, so that its signs are drawn as its readers expect."""
+    """Return the language of a text, for the shapes of its characters."""
     return "zh-Hans" if _CHINESE.search(text) else "en"
 
 
-def detail(found: Finding) -> str:
-    """What a message says beside what was expected and found; nothing if it says no more."""
-    both = f"expected {found.expected}, actual {found.actual}"
-    return "" if found.message == both and len(both) <= _SHORT else found.message
+def detail(finding: Finding) -> str:
+    """Return what a message says besides the expected and the actual value; empty if nothing."""
+    both = f"expected {finding.expected}, actual {finding.actual}"
+    return "" if finding.message == both and len(both) <= _SHORT else finding.message
 
 
 def coded(text: str) -> Markup:
-    """A text of ours, what stands between backticks set as code."""
+    """Return a text with what stands between backticks as code."""
     parts = (escape(part) for part in text.split("`"))
     return Markup("").join(
         Markup("<code>{}</code>").format(part) if number % 2 else part
@@ -194,5 +190,5 @@ def coded(text: str) -> Markup:
 
 
 def size(number: int) -> str:
-    """Bytes, readable: `812 B`, `3.4 kB`."""
+    """Return a number of bytes as text: `812 B`, `3.4 kB`."""
     return f"{number} B" if number < 1000 else f"{number / 1000:.1f} kB"

@@ -1,35 +1,37 @@
-"""What a page has to show of each scenario, and where its findings point."""
+"""The sections of a page: each scenario in all its views, with anchors for findings."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 
 from harness.analysis.exchange import AnalyzedExchange
 from harness.analysis.transcript import AnalyzedTranscript
 from harness.compare import Comparison, Difference, Facts, Layer, Matrix, Pair, Table
+from harness.compare.fields import Evidence
 from harness.report import format
-from harness.report.conversation import Talk, conversation
+from harness.report.conversation import ConversationTurn, conversation
 from harness.report.html import bodies, timelines, word_diff
-from harness.report.report import Report
+from harness.report.model import Report
 from harness.types import Finding, Origin, Problem, Provenance, Severity
 
 MAX_DIFFERENCES = 200
-"""So many differences of one layer are listed; the JSON report has all."""
+"""How many differences of one layer are listed; the JSON report has all."""
 
 MAX_PATHS = 500
-"""So many paths of one format are listed; the JSON report has all."""
+"""How many paths of one format are listed; the JSON report has all."""
 
 MAX_VALUE = 400
-"""So many characters of a value that differs are shown."""
+"""How many characters of a differing value are shown."""
 
 MAX_EXCHANGES = 200
-"""So many exchanges of one transcript are shown as they travelled."""
+"""How many exchanges of one transcript are shown as raw HTTP."""
 
 
 @dataclass(frozen=True, slots=True)
-class Progress:
+class NumberedFinding:
     """A finding with its number on the page, and the anchor of the exchange it points at."""
 
     number: int
@@ -39,14 +41,14 @@ class Progress:
 
 
 @dataclass(frozen=True, slots=True)
-class Wired:
-    """An exchange as it travelled."""
+class RawExchange:
+    """An exchange as raw HTTP."""
 
     anchor: str
     reading: AnalyzedExchange
     request: tuple[bodies.Piece, ...]
     response: tuple[bodies.Piece, ...]
-    findings: tuple[Progress, ...]
+    findings: tuple[NumberedFinding, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,14 +59,14 @@ class Column:
     target: str
     provenance: Provenance
     skipped: tuple[str, ...]
-    talks: tuple[Talk, ...]
+    turns: tuple[ConversationTurn, ...]
     timelines: tuple[timelines.Timeline, ...]
-    wire: tuple[Wired, ...]
+    wire: tuple[RawExchange, ...]
     more: int
 
 
 @dataclass(frozen=True, slots=True)
-class Parted:
+class ShownDifference:
     """A difference with both of its values in pieces."""
 
     difference: Difference
@@ -73,56 +75,55 @@ class Parted:
 
 
 @dataclass(frozen=True, slots=True)
-class Compared:
-    """A comparison as it is listed: its differences, layer by layer, but for those too many.
+class ShownComparison:
+    """A comparison with the differences of each layer, cut off at `MAX_DIFFERENCES`.
 
-    `parting` is what the first turn that parts, parts by. `noise` are the values that differ
-    between repeats of one side, too, and so are no difference; of those, too, not too many.
+    `divergence` is the difference at the first divergence. `noise` are the values that also differ
+    between repeats of one side.
     """
 
     comparison: Comparison
-    layers: tuple[tuple[Layer, tuple[Parted, ...]], ...]
+    layers: tuple[tuple[Layer, tuple[ShownDifference, ...]], ...]
     more: int
-    parting: Parted | None
-    noise: tuple[Parted, ...]
+    divergence: ShownDifference | None
+    noise: tuple[ShownDifference, ...]
 
     @property
     def noisy(self) -> int:
-        """How many values differ between repeats of one side, too."""
+        """How many values also differ between repeats of one side."""
         return sum(difference.varies for difference in self.comparison.all_differences)
 
     @property
     def volatile(self) -> int:
-        """How many values differ between any two answers; what is noise apart."""
+        """How many values always differ, without those that are noise."""
         return len(self.comparison.of(Layer.VOLATILE)) - self.noisy
 
     @property
     def alike(self) -> tuple[float, ...]:
-        """How much the texts of the turns have in common, from 0 to 1: the least and the most."""
-        turns = self.comparison.turns
-        told = sorted(turn.similarity for turn in turns if turn.similarity is not None)
-        return tuple(dict.fromkeys((*told[:1], *told[-1:])))
+        """The least and the greatest similarity of the turns' texts, from 0 to 1."""
+        shares = sorted(t.similarity for t in self.comparison.turns if t.similarity is not None)
+        return tuple(dict.fromkeys((*shares[:1], *shares[-1:])))
 
 
 @dataclass(frozen=True, slots=True)
-class Beside:
-    """A matrix as it is shown: its facts, its formats, and each pair of its targets."""
+class ShownMatrix:
+    """A matrix with its facts, its formats, and each pair of its targets."""
 
     targets: tuple[str, ...]
     facts: tuple[Facts, ...]
-    pairs: tuple[tuple[Pair, Compared], ...]
+    pairs: tuple[tuple[Pair, ShownComparison], ...]
     tables: tuple[Table, ...]
 
     @property
     def slowest(self) -> float:
         """The longest time of a turn, in seconds."""
-        return max((told.total or 0.0 for told in self.facts), default=0.0)
+        return max((facts.total or 0.0 for facts in self.facts), default=0.0)
 
     @property
     def turns(self) -> tuple[tuple[int, tuple[Facts, ...]], ...]:
         """The same turn of all targets together."""
-        order = sorted(self.facts, key=lambda told: told.turn)
-        return tuple((n, tuple(group)) for n, group in groupby(order, key=lambda told: told.turn))
+        order = sorted(self.facts, key=lambda facts: facts.turn)
+        return tuple((n, tuple(group)) for n, group in groupby(order, key=lambda f: f.turn))
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,50 +133,50 @@ class Section:
     anchor: str
     name: str
     columns: tuple[Column, ...]
-    findings: tuple[Progress, ...]
+    findings: tuple[NumberedFinding, ...]
     ignored: tuple[Finding, ...]
     problems: tuple[Problem, ...]
-    matrices: tuple[Beside, ...]
-    comparisons: tuple[Compared, ...]
+    matrices: tuple[ShownMatrix, ...]
+    comparisons: tuple[ShownComparison, ...]
 
     @property
     def sandbox(self) -> bool:
-        """Whether a sandbox answered any of it."""
+        """Whether any of it was recorded from a sandbox."""
         return any(c.provenance.recorded_from is Origin.SANDBOX for c in self.columns)
 
     @property
     def failed(self) -> bool:
-        """Whether anything of it fails a run."""
-        errors = (told.finding.severity is Severity.ERROR for told in self.findings)
+        """Whether it has errors or problems."""
+        errors = (one.finding.severity is Severity.ERROR for one in self.findings)
         return bool(self.problems) or any(errors)
 
 
 def sections(report: Report) -> tuple[Section, ...]:
-    """Every scenario of a report, its findings numbered through all of them."""
-    made: list[Section] = []
+    """Return a section per scenario; findings are numbered through all of them."""
+    done: list[Section] = []
     numbered = 0
     for number, scenario in enumerate(report.scenarios, start=1):
-        made.append(_section(report, scenario, f"s{number}", numbered))
-        numbered += len(made[-1].findings)
-    return tuple(made)
+        done.append(_section(report, scenario, f"s{number}", numbered))
+        numbered += len(done[-1].findings)
+    return tuple(done)
 
 
 def _section(report: Report, scenario: str, anchor: str, numbered: int) -> Section:
     reads = [read for read in report.reads if read.transcript.scenario == scenario]
     found = _sorted([f for f in report.findings if f.scenario == scenario])
-    told = tuple(
-        Progress(number, finding, anchor, _exchange(finding, reads, anchor))
+    findings = tuple(
+        NumberedFinding(number, finding, anchor, _exchange(finding, reads, anchor))
         for number, finding in enumerate(found, start=numbered + 1)
     )
     return Section(
         anchor=anchor,
         name=scenario or "(no scenario)",
-        columns=tuple(_column(r, told, f"{anchor}-t{n}") for n, r in enumerate(reads, start=1)),
-        findings=told,
+        columns=tuple(_column(r, findings, f"{anchor}-t{n}") for n, r in enumerate(reads, start=1)),
+        findings=findings,
         ignored=tuple(_sorted([f for f in report.ignored if f.scenario == scenario])),
         problems=tuple(p for p in report.problems if p.scenario == scenario),
-        matrices=tuple(_beside(m) for m in report.matrices if m.scenario == scenario),
-        comparisons=tuple(compared(c) for c in report.comparisons if c.scenario == scenario),
+        matrices=tuple(_matrix(m) for m in report.matrices if m.scenario == scenario),
+        comparisons=tuple(_comparison(c) for c in report.comparisons if c.scenario == scenario),
     )
 
 
@@ -185,10 +186,10 @@ def _sorted(findings: list[Finding]) -> list[Finding]:
 
 
 def _belongs(finding: Finding, read: AnalyzedTranscript) -> bool:
-    """Cassettes of other tools may have the same names; then the file tells them apart."""
-    told = read.transcript
-    same = (finding.scenario, finding.target) == (told.scenario, told.target)
-    return same and (not finding.source or not told.source or finding.source == told.source)
+    """Cassettes of other tools may have the same names; the file distinguishes them."""
+    mine = read.transcript
+    same = (finding.scenario, finding.target) == (mine.scenario, mine.target)
+    return same and (not finding.source or not mine.source or finding.source == mine.source)
 
 
 def _exchange(finding: Finding, reads: Sequence[AnalyzedTranscript], anchor: str) -> str:
@@ -199,8 +200,8 @@ def _exchange(finding: Finding, reads: Sequence[AnalyzedTranscript], anchor: str
     return ""
 
 
-def _column(read: AnalyzedTranscript, told: Sequence[Progress], anchor: str) -> Column:
-    mine = [one for one in told if _belongs(one.finding, read)]
+def _column(read: AnalyzedTranscript, findings: Sequence[NumberedFinding], anchor: str) -> Column:
+    mine = [one for one in findings if _belongs(one.finding, read)]
     lines = (timelines.timeline(turn) for turn in read.turns)
     transcript = read.transcript
     return Column(
@@ -208,18 +209,20 @@ def _column(read: AnalyzedTranscript, told: Sequence[Progress], anchor: str) -> 
         target=transcript.target or transcript.source,
         provenance=transcript.provenance,
         skipped=transcript.skipped,
-        talks=conversation(read),
+        turns=conversation(read),
         timelines=tuple(line for line in lines if line is not None),
-        wire=tuple(_wired(r, mine, anchor) for r in read.readings[:MAX_EXCHANGES]),
+        wire=tuple(_raw(r, mine, anchor) for r in read.readings[:MAX_EXCHANGES]),
         more=max(0, len(read.readings) - MAX_EXCHANGES),
     )
 
 
-def _wired(reading: AnalyzedExchange, told: Sequence[Progress], anchor: str) -> Wired:
-    mine = [one for one in told if one.finding.place.exchange == reading.number]
+def _raw(
+    reading: AnalyzedExchange, findings: Sequence[NumberedFinding], anchor: str
+) -> RawExchange:
+    mine = [one for one in findings if one.finding.place.exchange == reading.number]
     exchange = reading.exchange
     response = b"" if reading.is_binary else exchange.response.body
-    return Wired(
+    return RawExchange(
         anchor=f"{anchor}-x{reading.number}",
         reading=reading,
         request=bodies.pieces(exchange.request.body, _marks(mine, exchange.request.body, True)),
@@ -228,61 +231,78 @@ def _wired(reading: AnalyzedExchange, told: Sequence[Progress], anchor: str) -> 
     )
 
 
-def _marks(told: Sequence[Progress], body: bytes, request: bool) -> list[bodies.Mark]:
-    places = [(one.number, one.finding.place) for one in told]
+def _marks(findings: Sequence[NumberedFinding], body: bytes, request: bool) -> list[bodies.Mark]:
+    places = [(one.number, one.finding.place) for one in findings]
     marks = (bodies.mark(n, place, body) for n, place in places if place.request is request)
     return [mark for mark in marks if mark is not None]
 
 
-def _beside(found: Matrix) -> Beside:
-    return Beside(
+def _matrix(found: Matrix) -> ShownMatrix:
+    return ShownMatrix(
         targets=found.targets,
         facts=found.facts,
-        pairs=tuple((pair, compared(pair.comparison)) for pair in found.pairs),
+        pairs=tuple((pair, _comparison(pair.comparison)) for pair in found.pairs),
         tables=found.tables,
     )
 
 
-def compared(found: Comparison) -> Compared:
-    """A comparison as it is listed."""
+def _comparison(found: Comparison) -> ShownComparison:
     layers = [layer for layer in Layer if layer is not Layer.VOLATILE]
-    return Compared(
+    noise = [difference for difference in found.all_differences if difference.varies]
+    return ShownComparison(
         comparison=found,
         layers=tuple(
-            (layer, tuple(_parted(d) for d in found.of(layer)[:MAX_DIFFERENCES]))
-            for layer in layers
+            (layer, tuple(_shown(d) for d in found.of(layer)[:MAX_DIFFERENCES])) for layer in layers
         ),
         more=sum(max(0, len(found.of(layer)) - MAX_DIFFERENCES) for layer in layers),
-        parting=_parted(found.divergence.difference) if found.divergence else None,
-        noise=tuple(
-            _parted(d) for d in [d for d in found.all_differences if d.varies][:MAX_DIFFERENCES]
-        ),
+        divergence=_shown(found.divergence.difference) if found.divergence else None,
+        noise=tuple(_shown(difference) for difference in noise[:MAX_DIFFERENCES]),
     )
 
 
-def _parted(difference: Difference) -> Parted:
+def _shown(difference: Difference) -> ShownDifference:
     left = format.value(difference.before, MAX_VALUE)
     right = format.value(difference.after, MAX_VALUE)
     if difference.layer is Layer.SHAPE:
-        return Parted(difference, (word_diff.Piece(left),), (word_diff.Piece(right),))
-    return Parted(difference, *word_diff.side_by_side(left, right))
+        return ShownDifference(difference, (word_diff.Piece(left),), (word_diff.Piece(right),))
+    return ShownDifference(difference, *word_diff.side_by_side(left, right))
 
 
-def pictures(made: Sequence[Section]) -> Iterator[bytes]:
-    """Every file that was answered, in the order of the page."""
-    for section in made:
+def pictures(sections: Sequence[Section]) -> Iterator[bytes]:
+    """Yield every fetched file, in the order of the page."""
+    for section in sections:
         for column in section.columns:
-            for talk in column.talks:
-                yield from talk.files
+            for turn in column.turns:
+                yield from turn.files
 
 
 def gallery(
-    made: Sequence[Section], album: Mapping[bytes, str]
-) -> Iterator[tuple[Section, Column, Talk, str]]:
-    """Every picture that is shown: of whom, in which turn, and its data URL."""
-    for section in made:
+    sections: Sequence[Section], album: Mapping[bytes, str]
+) -> Iterator[tuple[Section, Column, str]]:
+    """Yield every picture that is shown, and its data URL."""
+    for section in sections:
         for column in section.columns:
-            for talk in column.talks:
-                for data in talk.files:
-                    if data in album:
-                        yield section, column, talk, album[data]
+            for data in (data for turn in column.turns for data in turn.files):
+                if data in album:
+                    yield section, column, album[data]
+
+
+def evidence_anchors(report: Report, sections: Sequence[Section]) -> Callable[[Evidence], str]:
+    """Return a function from an exchange to its anchor.
+
+    The anchor is empty for an exchange that the page does not show, or whose file name several
+    recordings have.
+    """
+    often = Counter(read.transcript.source for read in report.reads)
+    anchors: dict[str, str] = {}
+    for scenario, section in zip(report.scenarios, sections, strict=True):
+        reads = [read for read in report.reads if read.transcript.scenario == scenario]
+        for read, column in zip(reads, section.columns, strict=True):
+            if often[read.transcript.source] == 1:
+                anchors[read.transcript.source] = column.anchor
+
+    def anchor(seen: Evidence) -> str:
+        column = anchors.get(seen.source, "")
+        return f"{column}-x{seen.exchange}" if column and seen.exchange <= MAX_EXCHANGES else ""
+
+    return anchor

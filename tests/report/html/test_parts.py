@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from harness.analysis.sample import get
 from harness.analysis.transcript import analyze
 from harness.providers.endpoints import recognise
-from harness.report.html import bodies, fields, timelines, word_diff
+from harness.report.field_map import field_tables
+from harness.report.html import bodies, timelines, word_diff
 from harness.report.html.messages import chinese_place
 from harness.report.html.page import coded, detail
 from harness.report.html.prose import MAX_PROSE, prose
@@ -224,7 +225,7 @@ def test_fields_are_told_by_provider_and_way_of_asking() -> None:
         [exchange({"text": "a", "id": 1}, {"messages": []})],
         [exchange({"text": "a"}, {"prompt": "a"})],
     )
-    answer, request = fields.fields([read])
+    answer, request = field_tables([read])
     assert [str(form) for form in answer.forms] == ["chat · messages", "chat · prompt"]
     assert [(row.path, row.differs) for row in answer.fields] == [
         ("", False),

@@ -1,4 +1,4 @@
-"""Recordings that are compared, as a report: what `compare` prints, and all else a page shows."""
+"""Recordings side by side as a result: checked, and compared within groups."""
 
 from __future__ import annotations
 
@@ -15,46 +15,52 @@ from harness.config.settings import RuleSelection, load_prices
 from harness.errors import HarnessError
 from harness.providers.rules import project_rules
 from harness.recordings import group_sides, read_cassette, read_repeats
-from harness.report import Report
-from harness.report.ranking import Ranking, contests
+from harness.report.model import Report
+from harness.report.ranking import Ranking
 from harness.rules import Judged
 from harness.types import Problem
 
 _LISTED = 3
-"""So many scenarios are named in the name of a group."""
+"""How many scenarios the name of a group names."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Group:
-    """Recordings side by side, named as they are in their matrix, and what rules find in them."""
+    """Recordings side by side, named as in their matrix, and what rules find in them."""
 
     matrix: Matrix
     reads: tuple[AnalyzedTranscript, ...]
     judged: tuple[Judged, ...]
 
 
-def report(sides: Sequence[Sequence[AnalyzedTranscript]]) -> Report:
-    """Every group side by side, each recording checked by the rules of the wire.
+def compared(groups: Sequence[Sequence[AnalyzedTranscript]]) -> Report:
+    """Compare the recordings of each group, each checked by the response-format rules.
 
-    Several of one target have their scenario, their day or their place in their names; several
-    scenarios in one group stand together, under the names of all. Raises BadCassette for a repeat
-    that cannot be read, and BadSettings.
+    Several recordings of one target have their scenario, day or folder in their names; several
+    scenarios in one group have the names of all.
+
+    Raises:
+        BadCassette: a repeat cannot be read.
+        BadSettings: the project's settings are not valid.
     """
     began, choice = time.perf_counter(), project_rules(Path.cwd())
-    told = [_group(list(group), choice) for group in sides if group]
+    done = [_group(list(group), choice) for group in groups if group]
     return Report(
         title="Compare",
-        reads=tuple(one for group in told for one in group.reads),
-        findings=tuple(f for group in told for judged in group.judged for f in judged.findings),
-        ignored=tuple(f for group in told for judged in group.judged for f in judged.ignored),
-        matrices=tuple(group.matrix for group in told),
+        reads=tuple(one for group in done for one in group.reads),
+        findings=tuple(f for group in done for judged in group.judged for f in judged.findings),
+        ignored=tuple(f for group in done for judged in group.judged for f in judged.ignored),
+        matrices=tuple(group.matrix for group in done),
         duration=time.perf_counter() - began,
     )
 
 
 def cassettes(paths: Sequence[Path]) -> Report:
-    """The cassettes of a test run, those of one scenario side by side; what cannot be read is a
-    problem. Raises BadSettings."""
+    """Compare the cassettes of a test run by scenario; one that cannot be read is a problem.
+
+    Raises:
+        BadSettings: the project's settings are not valid.
+    """
     reads: list[AnalyzedTranscript] = []
     problems: list[Problem] = []
     for path in paths:
@@ -62,21 +68,21 @@ def cassettes(paths: Sequence[Path]) -> Report:
             reads += [] if store.is_repeat(path) else [read_cassette(path)]
         except HarnessError as error:
             problems.append(Problem("", "", str(error)))
-    return replace(report(group_sides([reads])), title="Tests", problems=tuple(problems))
+    return replace(compared(group_sides([reads])), title="Tests", problems=tuple(problems))
 
 
-def models(
+def ranked(
     sides: Sequence[Sequence[AnalyzedTranscript]], matrices: Sequence[Matrix]
 ) -> tuple[Ranking, ...]:
-    """Who was faster and who was cheaper, in groups and the matrices of them."""
+    """Return the rankings of groups and their matrices."""
     reads: list[AnalyzedTranscript] = []
-    told: list[Matrix] = []
+    named: list[Matrix] = []
     for group, found in zip(sides, matrices, strict=True):
         scenario = _together(group)
-        told.append(replace(found, scenario=scenario))
-        named = (replace(one.transcript, scenario=scenario) for one in group)
-        reads += [replace(one, transcript=to) for one, to in zip(group, named, strict=True)]
-    return contests(Report("Compare", tuple(reads), matrices=tuple(told)))
+        named.append(replace(found, scenario=scenario))
+        transcripts = (replace(one.transcript, scenario=scenario) for one in group)
+        reads += [replace(r, transcript=t) for r, t in zip(group, transcripts, strict=True)]
+    return Report("Compare", tuple(reads), matrices=tuple(named)).rankings
 
 
 def _group(reads: list[AnalyzedTranscript], choice: RuleSelection) -> _Group:
@@ -95,7 +101,7 @@ def _group(reads: list[AnalyzedTranscript], choice: RuleSelection) -> _Group:
 
 
 def _together(reads: Sequence[AnalyzedTranscript]) -> str:
-    """The name of what several recordings have in common: their scenario, or all of theirs."""
+    """Return the names of the scenarios of several recordings, or of the first of them."""
     found = list(dict.fromkeys(one.transcript.scenario for one in reads))
     more = [f"{len(found) - _LISTED} more"] if len(found) > _LISTED else []
     return " ↔ ".join([*found[:_LISTED], *more])

@@ -1,0 +1,189 @@
+"""Comparisons and rankings on a console."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from rich.console import Console
+
+from harness.compare import Comparison, Difference, Divergence, Facts, Layer, Matrix, Pair
+from harness.report import tables
+from harness.report.console import draw, say
+from harness.report.format import money, number, script, seconds, value
+from harness.report.ranking import Ranking
+from harness.report.tables import Table
+from harness.wire.text import count, line
+
+_LAYERS = {
+    Layer.SHAPE: "Format: paths and their types",
+    Layer.ANSWER: "Answer, independent of the provider",
+    Layer.CONTENT: "Values at shared paths",
+    Layer.VOLATILE: "Values that always differ",
+}
+
+
+def matrix(console: Console, matrix: Matrix) -> None:
+    """Print all targets of a scenario: facts, pairs, answers, and where formats differ."""
+    pairs(console, matrix)
+    _answers(console, matrix)
+    numbered = [f"[{position}]" for position in range(1, len(matrix.targets) + 1)]
+    for table in matrix.tables:
+        if not table.differing:
+            continue
+        say(console, f"\n{table.part}: paths where the formats differ", "bold")
+        rows = []
+        for row in table.differing:
+            sides = zip(row.types, table.present, strict=True)
+            cells = [types or ("–" if present else "") for types, present in sides]
+            rows.append((row.path or "(all of it)", *cells))
+        draw(console, Table(("path", *numbered), rows))
+
+
+def pairs(console: Console, matrix: Matrix) -> None:
+    """Print all targets of a scenario: the facts of each, and the differences of each pair."""
+    targets = count(len(matrix.targets), "target")
+    say(console, f"\n{matrix.scenario}: {targets}" if matrix.scenario else f"\n{targets}", "bold")
+    _facts(console, matrix)
+    if matrix.pairs:
+        console.print()
+        columns = ("pair", "format", "answer", "text similarity", "diverges at")
+        draw(console, Table(columns, [_pair(pair) for pair in matrix.pairs]))
+
+
+def figures(console: Console, matrix: Matrix) -> None:
+    """Print the facts of each turn of each target, beside a comparison."""
+    say(console, "\nTurns", "bold")
+    _facts(console, matrix)
+
+
+def rankings(console: Console, rankings: Sequence[Ranking]) -> None:
+    """Print who was fastest and cheapest, with the figures behind it."""
+    if not rankings:
+        return
+    say(console, "\nModels: speed and cost", "bold")
+    if any(ranking.sandbox for ranking in rankings):
+        say(console, "Times, tokens and costs are those of the sandbox.", "dim")
+    for ranking in rankings:
+        scenarios = ", ".join([*ranking.scenarios, f"{count(ranking.turns, 'turn')} each"])
+        say(console, f"\n{scenarios}: {ranking.verdict()}")
+        draw(console, tables.ranking(ranking).only("target", *tables.RANKED))
+
+
+def sources(console: Console, matrices: Sequence[Matrix]) -> None:
+    """Print the sources of the prices behind the costs."""
+    named: dict[tuple[str, str], dict[str, None]] = {}
+    for facts in (facts for matrix in matrices for facts in matrix.facts):
+        if facts.cost:
+            targets = named.setdefault((facts.cost.dated, facts.cost.source), {})
+            targets[facts.target.partition(" (")[0]] = None
+    if named:
+        say(console, "\nPrices behind the costs, without guarantee", "bold")
+    for (dated, source), targets in named.items():
+        say(console, f"{', '.join(targets)}: {dated}, {source}", "dim")
+
+
+def _pair(pair: Pair) -> tuple[str, ...]:
+    shares = [f"{share:.0%}" for share in sorted(pair.similarities)]
+    similarity = "–".join(dict.fromkeys(shares[:1] + shares[-1:])) or "–"
+    divergence = pair.comparison.divergence
+    diverges = f"turn {divergence.turn}: {divergence.reason}" if divergence else "–"
+    counts = (count(pair.shape, "difference"), count(pair.answer, "difference"))
+    return f"[{pair.left + 1}] and [{pair.right + 1}]", *counts, similarity, diverges
+
+
+_KEYS = ("target", "turn")
+_WORDS = ("outcome", "finish", "script")
+_NUMBERS = ("chars", "input", "output", "events", "1st token", "total", "cost")
+
+
+def _facts(console: Console, matrix: Matrix) -> None:
+    """Print the targets with their numbers, and a row per turn and target."""
+    for position, target in enumerate(matrix.targets, start=1):
+        say(console, f"[{position}] {target}")
+    console.print()
+    rows = [_row(matrix, facts) for facts in matrix.facts]
+    table = Table((*_KEYS, *_WORDS, *_NUMBERS), rows, numbers=("turn", *_NUMBERS))
+    draw(console, table, narrow=((*_KEYS, *_WORDS), (*_KEYS, *_NUMBERS)))
+
+
+def _row(matrix: Matrix, facts: Facts) -> tuple[str, ...]:
+    counts = (facts.content_length, facts.input_tokens, facts.output_tokens, facts.events or None)
+    return (
+        _position(matrix, facts),
+        str(facts.turn),
+        value(facts.outcome, 40),
+        value(facts.finish_reason or "–", 40),
+        script(facts),
+        *map(number, counts),
+        *map(seconds, (facts.first_token, facts.total)),
+        money(facts.cost),
+    )
+
+
+def _position(matrix: Matrix, facts: Facts) -> str:
+    return f"[{matrix.targets.index(facts.target) + 1}]"
+
+
+def _answers(console: Console, matrix: Matrix) -> None:
+    """Print what each target answered, the same turn of all together."""
+    say(console, "\nAnswers by turn and target", "bold")
+    length = max(24, console.width * 2 // 3)
+    rows = [
+        (str(facts.turn), _position(matrix, facts), _answer(facts, length))
+        for facts in sorted(matrix.facts, key=lambda facts: facts.turn)
+    ]
+    draw(console, Table(("turn", "target", "answer"), rows, numbers=("turn",)))
+
+
+def _answer(facts: Facts, length: int) -> str:
+    """Return an answer on a line: its tool calls, text and images, or the refusal."""
+    calls = [f"{call.name}({line(call.arguments)})" for call in facts.tool_calls]
+    text = [value(facts.content, length)] if facts.content else []
+    images = [count(facts.images, "image")] if facts.images else []
+    return "; ".join([*calls, *text, *images]) or facts.outcome
+
+
+def comparison(console: Console, comparison: Comparison) -> None:
+    """Print where two transcripts differ, layer by layer."""
+    names = f"{comparison.left} and {comparison.right}"
+    say(
+        console,
+        f"\n{comparison.scenario}: {names}" if comparison.scenario else f"\n{names}",
+        "bold",
+    )
+    if not comparison.all_differences:
+        say(console, "no difference")
+    elif comparison.divergence is None:
+        say(console, "the turns differ in wording and format only")
+    else:
+        say(console, _first(comparison.divergence, max(24, console.width // 3)))
+    for layer, title in _LAYERS.items():
+        differences = comparison.of(layer)
+        if differences:
+            varied = sum(difference.varies for difference in differences)
+            noise = f", {varied} of them also between repeats of one side" if varied else ""
+            counted = count(len(differences), "difference")
+            say(console, f"\n{title}: {counted}{noise}", "bold")
+            length = max(24, console.width * 2 // 3)
+            rows = [_difference(difference, length) for difference in differences]
+            columns = ("turn", "part", "path", "left", "right")
+            draw(console, Table(columns, rows, numbers=("turn",)))
+
+
+def _first(divergence: Divergence, length: int) -> str:
+    """Return the first divergence as a sentence."""
+    difference = divergence.difference
+    left, right = value(difference.before, length), value(difference.after, length)
+    where = f" at {difference.where}" if difference.where.count("/") > 1 else ""
+    why = f"diverges at turn {divergence.turn} by {divergence.reason}{where}"
+    return f"{why}: {left} / {right}{_similarity(difference)}"
+
+
+def _difference(difference: Difference, length: int) -> tuple[str, ...]:
+    where = difference.where or ("(all of it)" if difference.part else "(the turn)")
+    left, right = value(difference.before, length), value(difference.after, length)
+    return str(difference.turn), difference.part, where, left, right + _similarity(difference)
+
+
+def _similarity(difference: Difference) -> str:
+    return "" if difference.similarity is None else f" ({difference.similarity:.0%} similar)"

@@ -1,0 +1,148 @@
+"""The field mapping on a console: a block for each field, a line for each place."""
+
+from __future__ import annotations
+
+import os.path
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+
+from rich.console import Console
+
+from harness.compare.fields import Evidence, FieldMatrix, FieldRow, Presence, Site, presence
+from harness.report.console import draw, say
+from harness.report.field_map import path
+from harness.report.tables import Table
+
+ABSENT = "–"
+"""Stands for the path of an absent field."""
+
+
+@dataclass(slots=True)
+class _Line:
+    """One place of a field: all forms that have it there alike, their answers together."""
+
+    where: str
+    types: str
+    evidence: Evidence
+    present: int = 0
+    of: int = 0
+    events: int = 0
+    of_events: int = 0
+    forms: list[int] = field(default_factory=list)
+
+    def add(self, form: int, present: int, of: int) -> None:
+        """Add a form that has the field here."""
+        self.forms.append(form)
+        self.present += present
+        self.of += of
+
+
+def fields(console: Console, matrix: FieldMatrix) -> None:
+    """Print every form of answers with its number, then every field with its places."""
+    if not matrix.forms:
+        say(console, "no readable answer")
+        return
+    say(console, "Forms of answers", "bold")
+    forms = enumerate(zip(matrix.forms, matrix.answers, strict=True), start=1)
+    columns = ("", "target", "endpoint", "API form", "answered", "answers")
+    rows = [
+        (str(n), form.target, form.endpoint, form.request or ABSENT, form.response, str(answers))
+        for n, (form, answers) in forms
+    ]
+    draw(console, Table(columns, rows, numbers=("", "answers")))
+    say(console, "\nField mapping", "bold")
+    notes: dict[str, str] = {}
+    draw(console, _places(matrix, notes, max(20, min(console.width // 2, console.width - 60))))
+    folder = _folder(notes)
+    say(console, f"\nThe first exchange of each place, in {folder or '.'}", "bold")
+    for source, letter in notes.items():
+        say(console, f"{letter}  {os.path.relpath(source, folder) if folder else source}")
+
+
+def _folder(sources: Iterable[str]) -> str:
+    """Return the folder of all these files; empty where they have none in common."""
+    try:
+        return os.path.commonpath([os.path.dirname(source) for source in sources])
+    except ValueError:  # no files, or relative and absolute ones
+        return ""
+
+
+def _places(matrix: FieldMatrix, notes: dict[str, str], widest: int) -> Table:
+    """Return the table; *notes* collects the letter of each cassette that it names."""
+    rows: list[tuple[str, ...]] = []
+    styles: dict[int, str] = {}
+    breaks: set[int] = set()
+    for row in matrix.rows:
+        lines = list(_lines(row))
+        if any(line.present for line in lines):
+            styles[len(rows)] = "bold"
+            rows.append((f"{row.field.name}  {row.field.otel}", "", "", "", "", ""))
+            for line in lines:
+                styles[len(rows)] = "" if line.present else "dim"
+                rows.append(_cells(line, notes))
+            breaks.add(len(rows) - 1)
+    places = (site.pointer for row in matrix.rows for cell in row.cells for site in cell.sites)
+    width = min(widest, max((len(path(place)) for place in places), default=0) + 2)
+    return Table(
+        ("field", "type", "present", "events", "forms", "seen in"),
+        rows,
+        numbers=("events",),
+        styles=styles,
+        breaks=frozenset(breaks),
+        widths={"field": width},
+    )
+
+
+def _cells(line: _Line, notes: dict[str, str]) -> tuple[str, ...]:
+    present = f"{presence(line.present, line.of)} {line.present}/{line.of}"
+    events = f"{line.events}/{line.of_events}" if line.of_events else ""
+    seen = _note(line.evidence, notes) if line.present else ""
+    return f"  {line.where}", line.types, present, events, numbers(line.forms), seen
+
+
+def _note(evidence: Evidence, notes: dict[str, str]) -> str:
+    """Return the letter of the cassette and the number of the exchange: `a 3`."""
+    letter = notes.setdefault(evidence.source, _letters(len(notes)))
+    return f"{letter} {evidence.exchange}"
+
+
+def _letters(number: int) -> str:
+    """Return a, b ... z, aa, ab ... for 0, 1 ..."""
+    rest, last = divmod(number, 26)
+    return (_letters(rest - 1) if rest else "") + chr(ord("a") + last)
+
+
+def _lines(row: FieldRow) -> Iterator[_Line]:
+    """Yield the places of a field in the order of the forms; where it is absent, last."""
+    lines: dict[object, _Line] = {}
+    absent = None
+    for number, cell in enumerate(row.cells, start=1):
+        if not cell.sites and cell.expected:
+            absent = absent or _Line(ABSENT, "", cell.evidence)
+            absent.add(number, 0, cell.of)
+        for site in cell.sites:
+            key = site.pointer, site.types, site.presence, _events(site)
+            line = lines.setdefault(
+                key, _Line(path(site.pointer), "|".join(site.types), site.evidence)
+            )
+            line.add(number, site.present, site.of)
+            line.events, line.of_events = line.events + site.events, line.of_events + site.of_events
+    yield from lines.values()
+    if absent:
+        yield absent
+
+
+def _events(site: Site) -> Presence | None:
+    """Return in how many stream events the field is; None where there is no stream."""
+    return presence(site.events, site.of_events) if site.of_events else None
+
+
+def numbers(forms: Sequence[int]) -> str:
+    """Return numbers with runs joined: `1–3 7`."""
+    runs: list[list[int]] = []
+    for number in forms:
+        if runs and number == runs[-1][-1] + 1:
+            runs[-1].append(number)
+        else:
+            runs.append([number])
+    return " ".join(str(r[0]) if len(r) == 1 else f"{r[0]}–{r[-1]}" for r in runs)

@@ -1,0 +1,160 @@
+"""The report: what a run has to say, with everything computed that renderers show."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from harness.analysis.transcript import AnalyzedTranscript
+from harness.compare import Comparison, FieldMatrix, Matrix, field_matrix
+from harness.config.prices import Price
+from harness.report.field_map import FieldTable, Topic, field_tables, topics
+from harness.report.overview import Cell, cells
+from harness.report.ranking import Ranking, price_sources, races, rankings
+from harness.types import Finding, Origin, Problem, Severity
+
+if TYPE_CHECKING:
+    from harness.analysis.change import Verdict
+    from harness.drift import Drift
+
+_ORIGINS = {
+    Origin.LIVE: "recorded from the live providers",
+    Origin.SANDBOX: "recorded from the sandbox, not from the live providers",
+    Origin.UNKNOWN: "recorded by another tool; its origin is unknown",
+}
+
+
+@dataclass(frozen=True)
+class Report:
+    """The transcripts of a run with findings, comparisons and problems, and what follows from them.
+
+    Renderers compute nothing of their own: what they show is computed here, once.
+
+    Attributes:
+        ignored: findings of rules that a scenario or the project ignores; they fail nothing.
+        drifts: changes since the recordings; those that fail are among the findings, too.
+        pages: other pages that belong to this one: title and relative address of each.
+        duration: seconds.
+    """
+
+    title: str
+    reads: tuple[AnalyzedTranscript, ...] = ()
+    findings: tuple[Finding, ...] = ()
+    ignored: tuple[Finding, ...] = ()
+    matrices: tuple[Matrix, ...] = ()
+    comparisons: tuple[Comparison, ...] = ()
+    problems: tuple[Problem, ...] = ()
+    duration: float = 0.0
+    drifts: tuple[Drift, ...] = ()
+    pages: tuple[tuple[str, str], ...] = ()
+
+    @property
+    def ok(self) -> bool:
+        """Whether no finding is an error and there was no problem."""
+        return not self.problems and not self.of(Severity.ERROR)
+
+    @property
+    def exit_code(self) -> int:
+        """0 without errors, 1 with error findings, 2 if something could not be read or run."""
+        if self.problems:
+            return 2
+        return 0 if self.ok else 1
+
+    def of(self, severity: Severity) -> tuple[Finding, ...]:
+        """Return the findings of one severity."""
+        return tuple(f for f in self.findings if f.severity is severity)
+
+    @property
+    def turns(self) -> int:
+        """The number of turns in all transcripts."""
+        return sum(len(read.turns) for read in self.reads)
+
+    @property
+    def exchanges(self) -> int:
+        """The number of exchanges in all transcripts."""
+        return sum(len(read.readings) for read in self.reads)
+
+    @property
+    def origins(self) -> tuple[Origin, ...]:
+        """Who answered when these transcripts were recorded."""
+        found = {read.transcript.provenance.recorded_from for read in self.reads}
+        return tuple(origin for origin in Origin if origin in found)
+
+    @property
+    def scenarios(self) -> tuple[str, ...]:
+        """The names of all scenarios of the result, in order of appearance."""
+        names = [*(pair[0] for pair in self._pairs), *(m.scenario for m in self.matrices)]
+        return _unique(names)
+
+    def targets(self, scenario: str) -> tuple[str, ...]:
+        """Return the names of all targets of a scenario, in order of appearance."""
+        return _unique(target for name, target in self._pairs if name == scenario)
+
+    def findings_of(self, scenario: str, target: str) -> tuple[Finding, ...]:
+        """Return the findings in one transcript."""
+        return tuple(f for f in self.findings if (f.scenario, f.target) == (scenario, target))
+
+    @property
+    def _pairs(self) -> list[tuple[str, str]]:
+        """Scenario and target of every transcript, problem and finding."""
+        return [
+            *((r.transcript.scenario, r.transcript.target) for r in self.reads),
+            *((problem.scenario, problem.target) for problem in self.problems),
+            *((finding.scenario, finding.target) for finding in self.findings),
+        ]
+
+    @property
+    def origin(self) -> str:
+        """Where the recordings come from, as a clause; empty without recordings."""
+        clauses = [_ORIGINS[origin] for origin in self.origins]
+        if len(clauses) > 1:
+            return "Partly " + ", partly ".join(clauses)
+        return "".join(clauses).capitalize()
+
+    @cached_property
+    def overview(self) -> tuple[Cell, ...]:
+        """How each scenario went with each of its targets."""
+        return cells(self)
+
+    @cached_property
+    def rankings(self) -> tuple[Ranking, ...]:
+        """Targets that share scenarios, by speed; most turns first."""
+        return rankings(self)
+
+    @cached_property
+    def races(self) -> tuple[Ranking, ...]:
+        """The targets of each scenario, by speed."""
+        return races(self)
+
+    @cached_property
+    def price_sources(self) -> Mapping[Price, tuple[str, ...]]:
+        """The prices behind the costs, each with its targets."""
+        return price_sources(self.rankings)
+
+    @cached_property
+    def field_matrix(self) -> FieldMatrix:
+        """Where the answers of each target have which field."""
+        return field_matrix(self.reads)
+
+    @cached_property
+    def topics(self) -> tuple[Topic, ...]:
+        """The field mapping of each topic by API form."""
+        return topics(self.reads, self.field_matrix)
+
+    @cached_property
+    def field_tables(self) -> tuple[FieldTable, ...]:
+        """All fields of requests and answers by API form."""
+        return field_tables(self.reads)
+
+    @cached_property
+    def verdicts(self) -> Mapping[Verdict, int]:
+        """How many targets have each verdict on drift, the gravest first."""
+        counts = Counter(drift.verdict for drift in self.drifts)
+        return dict(sorted(counts.items(), key=lambda item: -item[0].rank))
+
+
+def _unique(names: Iterable[str]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(names))
