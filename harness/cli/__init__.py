@@ -15,8 +15,10 @@ from harness.cli import (
     compare,
     contract,
     demo,
+    doctor,
     drift,
     faults,
+    list,
     parse,
     prune,
     record,
@@ -25,6 +27,7 @@ from harness.cli import (
     rules,
     sandbox,
     scan,
+    schema,
     show,
 )
 from harness.errors import HarnessError, InterceptError
@@ -42,11 +45,11 @@ COMMANDS = (
     ("compare", compare.compare, "harness compare slogan/zhipuai slogan/dashscope"),
     ("drift", drift.drift, "harness drift --live slogan --budget 10"),
     ("show", show.show, "harness show multi-turn/zhipuai --wire"),
-    ("list", compare.list_, "harness list --json"),
+    ("list", list.list_, "harness list --json"),
     ("rules", rules.rules, "harness rules --explain usage_adds_up"),
-    ("schema", compare.schema, "harness schema > scenario.schema.json"),
+    ("schema", schema.schema, "harness schema > scenario.schema.json"),
     ("sandbox", sandbox.sandbox, "harness sandbox --latency 0.3 --throttle-every 5"),
-    ("doctor", compare.doctor, "harness doctor"),
+    ("doctor", doctor.doctor, "harness doctor"),
     ("install-git", show.install_git, "harness install-git"),
     ("textconv", show.textconv, "harness textconv cassettes/slogan/zhipuai-glm-4.yaml"),
 )

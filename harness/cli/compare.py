@@ -1,9 +1,9 @@
-"""Commands that look: compare, list, schema, doctor."""
+"""The command `compare`: compare recordings of models, or list where answers have each field."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -17,15 +17,12 @@ from harness.cli.app import (
     Since,
     Until,
     console,
-    print_table,
 )
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from harness.analysis.transcript import AnalyzedTranscript
-    from harness.batch import Job
-    from harness.cassette.store import Store
     from harness.compare import Matrix
 
 
@@ -37,7 +34,7 @@ def compare(
         ),
     ] = None,
     fields: Annotated[
-        bool, typer.Option("--fields", help="Tell where each provider keeps what; see below.")
+        bool, typer.Option("--fields", help="Show the path of each field by target; see below.")
     ] = False,
     fail: Annotated[
         bool, typer.Option("--exit-code", help="Exit with 1 if formats or answers differ.")
@@ -49,61 +46,61 @@ def compare(
     folder: Folder = None,
     as_json: AsJson = False,
 ) -> None:
-    """Compare recordings: formats first, then what was answered.
+    """Compare recordings: formats first, then answers.
 
-    Two sides are compared spot by spot. One scenario alone, or more than two sides, give the
-    matrix of all targets in them. Ids, times and other values that differ between any two answers
-    are kept apart, and what differs between repeats (harness record --repeat N) of one of them.
+    Two sides are compared difference by difference. One scenario alone, or more than two sides,
+    give the matrix of all targets in them. Ids, times and other values that differ between any two
+    answers are listed separately, as is what differs between repeats (harness record --repeat N).
 
-    With --fields: where every field of an answer (content, tool calls, tokens, errors ...) stands
-    with each target, at once, streamed or as a task, how often, and in which exchange; of all
-    scenarios, if no side is named.
+    With --fields: the path of every field of an answer (content, tool calls, tokens, errors ...)
+    by target and delivery (non-streaming, streamed, task), how often it is present, and in which
+    exchange; of all scenarios, if no side is named.
 
-    Recordings of one target of several days are told apart by their day: harness compare june july,
-    with a folder of cassettes for each. --since and --until leave out what is of other days.
+    Recordings of one target on several days are named with their day: harness compare june july,
+    with a folder of cassettes for each. --since and --until leave out recordings of other days.
     """
     from harness import recordings
     from harness.cassette.period import period
     from harness.cassette.store import Store
     from harness.errors import HarnessError
-    from harness.report import compare as reports
 
-    asked = period(since, until)
-    named, store = sides or [], Store(cassettes)
-    if not named and not fields:
-        raise HarnessError("name at least one side, or ask for --fields; see: harness compare -h")
-    reads = [
-        recordings.recorded_in(asked, recordings.read_side(name, scenarios, store), name)
-        for name in named
+    dates = period(since, until)
+    names, store = sides or [], Store(cassettes)
+    if not names and not fields:
+        raise HarnessError("name at least one side, or give --fields; see: harness compare -h")
+    loaded = [
+        recordings.recorded_in(dates, recordings.read_side(name, scenarios, store), name)
+        for name in names
     ]
-    every = [read for side in reads for read in side]
     groups: Sequence[Sequence[AnalyzedTranscript]]
     if fields:
-        every = every or recordings.read_recorded(scenarios, store, asked)
-        groups, differs = recordings.group_sides([every]), _fields(every, as_json)
-    elif len(reads) == 2:
-        groups = pairs = recordings.pair_sides(*reads)
+        transcripts = [transcript for side in loaded for transcript in side]
+        transcripts = transcripts or recordings.read_recorded(scenarios, store, dates)
+        groups, differs = recordings.group_sides([transcripts]), _fields(transcripts, as_json)
+    elif len(loaded) == 2:
+        groups = pairs = recordings.pair_sides(*loaded)
         differs = _comparisons(pairs, as_json)
     else:
-        groups = recordings.group_sides(reads)
+        groups = recordings.group_sides(loaded)
         differs = _matrices(groups, as_json)
     if folder is not None:
+        from harness.report import compare as reports
         from harness.report import write_folder
 
         write_folder(reports.compared(groups), folder)
     raise typer.Exit(1 if fail and differs else 0)
 
 
-def _fields(reads: list[AnalyzedTranscript], as_json: bool) -> bool:
+def _fields(transcripts: list[AnalyzedTranscript], as_json: bool) -> bool:
     from harness.compare import field_matrix
     from harness.report import field_text, json_report
 
-    found = field_matrix(reads)
+    matrix = field_matrix(transcripts)
     if as_json:
-        typer.echo(json_report.dumps(json_report.fields(found)))
+        typer.echo(json_report.dumps(json_report.fields(matrix)))
     else:
-        field_text.fields(console(), found)
-    return found.has_differences
+        field_text.fields(console(), matrix)
+    return matrix.has_differences
 
 
 def _matrices(groups: Sequence[Sequence[AnalyzedTranscript]], as_json: bool) -> bool:
@@ -113,150 +110,45 @@ def _matrices(groups: Sequence[Sequence[AnalyzedTranscript]], as_json: bool) -> 
     from harness.report import comparison_text, json_report
 
     prices = load_prices(Path.cwd())
-    found = [matrix(group, prices, read_repeats(group)) for group in groups]
+    matrices = [matrix(group, prices, read_repeats(group)) for group in groups]
     if as_json:
-        told = [json_report.matrix(one) for one in found]
-        typer.echo(json_report.dumps(told[0] if len(told) == 1 else told))
+        documents = [json_report.matrix(each) for each in matrices]
+        typer.echo(json_report.dumps(documents[0] if len(documents) == 1 else documents))
     else:
-        for one in found:
-            comparison_text.matrix(console(), one)
-        _models(groups, found)
-    return any(pair.shape or pair.answer for one in found for pair in one.pairs)
+        for each in matrices:
+            comparison_text.matrix(console(), each)
+        _models(groups, matrices)
+    return any(pair.shape or pair.answer for each in matrices for pair in each.pairs)
 
 
 def _comparisons(
     pairs: Sequence[tuple[AnalyzedTranscript, AnalyzedTranscript]], as_json: bool
 ) -> bool:
-    from harness.compare import compare as laid
+    from harness.compare import compare as compare_transcripts
     from harness.compare import side_by_side
     from harness.config.settings import load_prices
     from harness.recordings import read_repeats
     from harness.report import comparison_text, json_report
 
     prices = load_prices(Path.cwd())
-    found = [(laid(*pair, read_repeats(pair)), side_by_side(pair, prices)) for pair in pairs]
+    comparisons = [compare_transcripts(*pair, read_repeats(pair)) for pair in pairs]
+    matrices = [side_by_side(pair, prices) for pair in pairs]
+    both = list(zip(comparisons, matrices, strict=True))
     if as_json:
-        told = [
-            json_report.comparison(one) | {"facts": json_report.facts(both)} for one, both in found
-        ]
-        typer.echo(json_report.dumps(told))
+        documents = [json_report.comparison(c) | {"facts": json_report.facts(m)} for c, m in both]
+        typer.echo(json_report.dumps(documents))
     else:
-        for comparison, both in found:
+        for comparison, matrix in both:
             comparison_text.comparison(console(), comparison)
-            comparison_text.figures(console(), both)
-        _models(pairs, [both for _, both in found])
-    return any(comparison.differences for comparison, _ in found)
+            comparison_text.figures(console(), matrix)
+        _models(pairs, matrices)
+    return any(comparison.differences for comparison in comparisons)
 
 
-def _models(groups: Sequence[Sequence[AnalyzedTranscript]], found: Sequence[Matrix]) -> None:
-    """Who was faster and cheaper, and the prices behind that."""
+def _models(groups: Sequence[Sequence[AnalyzedTranscript]], matrices: Sequence[Matrix]) -> None:
+    """Print who was faster and cheaper, and the prices behind that."""
     from harness.report import compare as reports
     from harness.report import comparison_text
 
-    comparison_text.rankings(console(), reports.ranked(groups, found))
-    comparison_text.sources(console(), found)
-
-
-def list_(
-    since: Since = None,
-    until: Until = None,
-    scenarios: Scenarios = SCENARIOS,
-    cassettes: Cassettes = CASSETTES,
-    as_json: AsJson = False,
-) -> None:
-    """List every scenario with every target, and the state of its cassette."""
-    from harness import batch, recordings
-    from harness.cassette.period import period
-    from harness.cassette.store import Store
-    from harness.report import json_report
-
-    asked, store = period(since, until), Store(cassettes)
-    jobs = recordings.jobs_recorded_in(
-        asked, batch.jobs(batch.load_scenarios([], scenarios), []), store
-    )
-    rows = [_state(job, store) for job in jobs]
-    numbers = [1 + len(store.repeats(job.scenario.name, job.target)) for job in jobs]
-    if as_json:
-        told = zip(rows, numbers, strict=True)
-        typer.echo(json_report.dumps([{**row, "recordings": number} for row, number in told]))
-        return
-    for row, number in zip(rows, numbers, strict=True):
-        row["cassette"] += f" ×{number}" if number > 1 else ""
-    shown = [{**row, "age": _days(row)} for row in rows]
-    print_table(shown, ("scenario", "target", "cassette", "recorded", "age", "from"))
-
-
-def _days(row: dict[str, Any]) -> str:
-    """An age for a reader; nothing where there is no cassette to be read."""
-    if row["cassette"] in ("missing", "unreadable"):
-        return ""
-    days = row["age_days"]
-    return "unknown" if days is None else f"{days} d"
-
-
-def _state(job: Job, store: Store) -> dict[str, Any]:
-    """One row of the list."""
-    from harness.batch import state
-    from harness.cassette.age import days, now
-
-    word, told = state(job, store)
-    return {
-        "scenario": job.scenario.name,
-        "target": str(job.target),
-        "cassette": word,
-        "recorded": told.recorded_at,
-        "age_days": days(told, now()),
-        "from": told.recorded_from.value if told.recorded_at else "",
-    }
-
-
-def schema() -> None:
-    """Print the JSON Schema of scenario files, for editors."""
-    from harness.report import json_report
-    from harness.scenario import json_schema
-
-    typer.echo(json_report.dumps(json_schema()))
-
-
-def doctor(
-    scenarios: Scenarios = SCENARIOS,
-    cassettes: Cassettes = CASSETTES,
-    as_json: AsJson = False,
-) -> None:
-    """Say what is set up here: keys, SDK versions, addresses, cassettes out of date."""
-    from importlib.metadata import version
-
-    from harness.config.environment import load_environment
-    from harness.providers import PROVIDERS
-    from harness.report import json_report
-
-    known = load_environment(Path.cwd())
-    rows = [
-        {
-            "provider": provider.name,
-            "SDK": version(provider.distribution),
-            "key": f"{provider.key_variable} is {'set' if known.has_key(provider) else 'not set'}",
-            "address": known.address(provider) or provider.address,
-        }
-        for provider in PROVIDERS.values()
-    ]
-    tended = _tended(scenarios, cassettes)
-    if as_json:
-        typer.echo(json_report.dumps({"providers": rows, "cassettes": tended}))
-        return
-    print_table(rows, ("provider", "SDK", "key", "address"))
-    told = ", ".join(f"{count} {state}" for state, count in tended.items()) or "no scenarios here"
-    typer.echo(f"\ncassettes in {cassettes}: {told}")
-
-
-def _tended(scenarios: Path, cassettes: Path) -> dict[str, int]:
-    """How many cassettes are in which state."""
-    from collections import Counter
-
-    from harness import batch
-    from harness.cassette.store import Store
-
-    if not scenarios.is_dir():
-        return {}
-    todo = batch.jobs(batch.load_scenarios([], scenarios), [])
-    return dict(Counter(_state(job, Store(cassettes))["cassette"] for job in todo))
+    comparison_text.rankings(console(), reports.ranked(groups, matrices))
+    comparison_text.sources(console(), matrices)

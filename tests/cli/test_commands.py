@@ -294,7 +294,7 @@ def test_a_comparison_with_prices(harness: Harness, folder: Path) -> None:
     table.write_text("[[price]]\n", "utf-8")
     done = harness("compare", "slogan", folder=folder)
     assert (done.code, done.out) == (2, "")
-    assert f"{table}: price 1: provider: a text is expected" in done.err
+    assert f"{table}: price 1: provider: expected a text" in done.err
 
 
 def test_two_sides_are_told_with_their_figures(harness: Harness, folder: Path) -> None:

@@ -1,0 +1,75 @@
+"""The command `list`: every scenario with every target, and the state of its cassette."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import typer
+
+from harness.cli.app import (
+    CASSETTES,
+    SCENARIOS,
+    AsJson,
+    Cassettes,
+    Scenarios,
+    Since,
+    Until,
+    print_table,
+)
+
+if TYPE_CHECKING:
+    from harness.batch import Job
+    from harness.cassette.store import Store
+
+
+def list_(
+    since: Since = None,
+    until: Until = None,
+    scenarios: Scenarios = SCENARIOS,
+    cassettes: Cassettes = CASSETTES,
+    as_json: AsJson = False,
+) -> None:
+    """List every scenario with every target, and the state of its cassette."""
+    from harness import batch, recordings
+    from harness.cassette.period import period
+    from harness.cassette.store import Store
+    from harness.report import json_report
+
+    store = Store(cassettes)
+    jobs = batch.jobs(batch.load_scenarios([], scenarios), [])
+    recorded = recordings.jobs_recorded_in(period(since, until), jobs, store)
+    rows = [_row(job, store) for job in recorded]
+    if as_json:
+        typer.echo(json_report.dumps(rows))
+        return
+    shown = [{**row, "cassette": _cassette(row), "age": _age(row)} for row in rows]
+    print_table(shown, ("scenario", "target", "cassette", "recorded", "age", "from"))
+
+
+def _row(job: Job, store: Store) -> dict[str, Any]:
+    from harness.batch import state
+    from harness.cassette.age import days, now
+
+    word, provenance = state(job, store)
+    return {
+        "scenario": job.scenario.name,
+        "target": str(job.target),
+        "cassette": word,
+        "recorded": provenance.recorded_at,
+        "age_days": days(provenance, now()),
+        "from": provenance.recorded_from.value if provenance.recorded_at else "",
+        "recordings": 1 + len(store.repeats(job.scenario.name, job.target)),
+    }
+
+
+def _cassette(row: dict[str, Any]) -> str:
+    repeats = f" ×{row['recordings']}" if row["recordings"] > 1 else ""
+    return f"{row['cassette']}{repeats}"
+
+
+def _age(row: dict[str, Any]) -> str:
+    """Return the age as text; empty where there is no readable cassette."""
+    if row["cassette"] in ("missing", "unreadable"):
+        return ""
+    days = row["age_days"]
+    return "unknown" if days is None else f"{days} d"

@@ -1,0 +1,13 @@
+"""The command `schema`: print the JSON Schema of scenario files."""
+
+from __future__ import annotations
+
+import typer
+
+
+def schema() -> None:
+    """Print the JSON Schema of scenario files, for editors."""
+    from harness.report import json_report
+    from harness.scenario import json_schema
+
+    typer.echo(json_report.dumps(json_schema()))
