@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from importlib import import_module
+from importlib.util import find_spec
 from types import ModuleType
 from typing import TYPE_CHECKING, Protocol
 
@@ -71,8 +72,10 @@ class Provider:
     key_modules: tuple[str, ...] = ()
 
     @property
-    def server(self) -> ProviderServer:
-        """How the sandbox stands in for it: `sandbox.SERVER`."""
+    def server(self) -> ProviderServer | None:
+        """How the sandbox stands in for it: `sandbox.SERVER`; None without such a module."""
+        if find_spec(f"{self.package}.sandbox") is None:
+            return None
         server: ProviderServer = self._module("sandbox").SERVER
         return server
 

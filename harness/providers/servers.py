@@ -9,6 +9,6 @@ from harness.providers import PROVIDERS
 from harness.sandbox import ProviderServer
 
 PROVIDER_SERVERS: Mapping[str, ProviderServer] = MappingProxyType(
-    {name: provider.server for name, provider in PROVIDERS.items()}
+    {name: server for name, provider in PROVIDERS.items() if (server := provider.server)}
 )
 """Every provider that the sandbox can stand in for."""

@@ -7,6 +7,7 @@ import io
 import socket
 from collections.abc import Iterator
 from contextlib import suppress
+from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any
 
@@ -17,6 +18,7 @@ from PIL import Image
 from harness.providers import PROVIDERS, http
 from harness.providers.http import download
 from harness.providers.sdk import access, failure_of, is_passing, retry_after
+from harness.providers.servers import PROVIDER_SERVERS
 from harness.types import AccessFailure, Call, CallKind, Failure, Message, Mode, Reply
 
 from .scripted import Answer, serve_answers, stream_answer
@@ -242,3 +244,10 @@ def test_a_message_has_only_what_it_has() -> None:
     from harness.providers.openai.session import message
 
     assert message(Message("user", "你好")) == {"role": "user", "content": "你好"}
+
+
+def test_a_provider_without_a_sandbox_module_has_no_server() -> None:
+    """The sandbox does not serve it, and serves the others."""
+    elsewhere = replace(PROVIDERS["zhipuai"], package="harness.providers.openai")
+    assert elsewhere.server is None
+    assert set(PROVIDER_SERVERS) <= set(PROVIDERS)
