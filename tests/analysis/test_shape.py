@@ -40,13 +40,13 @@ def test_shapes_of_several_values_are_united() -> None:
 def test_a_shape_has_every_place(value: Json) -> None:
     """What is walked is in the shape, with its type."""
     shaped = shape(value)
-    for pointer, found in walk(value):
+    for pointer, node in walk(value):
         paths = [p for p in shaped if _is_at(p, pointer)]
-        assert any(type_name(found) in shaped[path] for path in paths)
+        assert any(type_name(node) in shaped[path] for path in paths)
 
 
 def _is_at(path: str, pointer: str) -> bool:
-    one, other = path.split("/"), pointer.split("/")
-    return len(one) == len(other) and all(
-        a == b or (a == "[]" and b.isdigit()) for a, b in zip(one, other, strict=True)
+    steps, keys = path.split("/"), pointer.split("/")
+    return len(steps) == len(keys) and all(
+        a == b or (a == "[]" and b.isdigit()) for a, b in zip(steps, keys, strict=True)
     )

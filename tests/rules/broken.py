@@ -1,7 +1,7 @@
-"""A conversation that breaks a rule, and where: nothing else may be found in it.
+"""A conversation that breaks one rule, and where.
 
-Most ways to break one are mutations, and what is found then stands in `mutants.txt`. Here is what
-no mutation does: what is true of one form of answer only, or of one value.
+Most violations are faults of `harness.faults`, with their findings in `tests/faults/findings.txt`.
+Here are those that concern one form of answer only, or one value.
 """
 
 from __future__ import annotations
@@ -13,9 +13,9 @@ from harness.types import Transcript
 
 @dataclass(frozen=True)
 class Broken:
-    """A conversation with one thing wrong, the rule that says so and the place it names.
+    """A transcript with one violation, its rule and its place.
 
-    `also` is another rule that has to notice, at a place of its own.
+    `also` is another rule that has to find it, at a place of its own.
     """
 
     rule: str

@@ -52,16 +52,16 @@ def reply(*exchanges: Exchange, **changes: LooseJson) -> Reply:
 
 def shown(old: str, new: str, **accessed: LooseJson) -> Reply:
     """What an SDK shows of a plain answer, with something else in its object."""
-    said = reply(SYNC)
-    text = json.dumps(said.views[0].value)
+    whole = reply(SYNC)
+    text = json.dumps(whole.views[0].value)
     assert old in text, f"{old} is not in {text}"
-    return replace(said, views=(View(json.loads(text.replace(old, new, 1)), accessed),))
+    return replace(whole, views=(View(json.loads(text.replace(old, new, 1)), accessed),))
 
 
 def reached(value: LooseJson) -> Reply:
     """An SDK on whose object the documented access path gives this value."""
-    said = reply(SYNC)
-    return replace(said, views=(View(said.views[0].value, {PATH: value}),))
+    whole = reply(SYNC)
+    return replace(whole, views=(View(whole.views[0].value, {PATH: value}),))
 
 
 def refused(*shown_values: LooseJson, status: int, code: str, message: str) -> Failure:
@@ -83,8 +83,8 @@ FILTERED = Expectation(failure="DataInspectionFailed")
 def broken_off(*shown_values: LooseJson) -> Transcript:
     """A stream that ended in an error event, which came with HTTP 200 and is known to."""
     outcome = refused(*shown_values, status=400, code="DataInspectionFailed", message="Bad.")
-    told = played(BROKEN_OFF, outcome=outcome, expect=FILTERED)
-    return replace(told, ignored={"status_agrees_with_body": "an error event"})
+    broken_off = played(BROKEN_OFF, outcome=outcome, expect=FILTERED)
+    return replace(broken_off, ignored={"status_agrees_with_body": "an error event"})
 
 
 TASK = (PENDING, RUNNING, SUCCEEDED)

@@ -1,4 +1,4 @@
-"""Making exchanges, changing them, and telling them as conversations."""
+"""Helpers that change exchanges and put them into transcripts."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from harness.types import (
 
 
 def edited(whole: Exchange, old: str, new: str, times: int = 1) -> Exchange:
-    """The same exchange, with something else in the body of its answer."""
+    """Return the exchange with *old* replaced in the body of its answer."""
     body = whole.response.body
     assert old.encode() in body, f"{old} is not in {body.decode()}"
     changed = body.replace(old.encode(), new.encode(), times)
@@ -29,7 +29,7 @@ def edited(whole: Exchange, old: str, new: str, times: int = 1) -> Exchange:
 
 
 def asking(whole: Exchange, old: str, new: str) -> Exchange:
-    """The same exchange, with something else in the body of its request."""
+    """Return the exchange with *old* replaced in the body of its request."""
     body = whole.request.body
     assert old.encode() in body, f"{old} is not in {body.decode()}"
     changed = body.replace(old.encode(), new.encode(), 1)
@@ -37,38 +37,38 @@ def asking(whole: Exchange, old: str, new: str) -> Exchange:
 
 
 def headed(whole: Exchange, name: str, value: str) -> Exchange:
-    """The same exchange, with another response header."""
+    """Return the exchange with another response header."""
     kept = tuple(pair for pair in whole.response.headers if pair[0].lower() != name.lower())
     return replace(whole, response=replace(whole.response, headers=((name, value), *kept)))
 
 
 def with_body(whole: Exchange, body: bytes) -> Exchange:
-    """The same exchange, with another body of its answer."""
+    """Return the exchange with another response body."""
     return replace(whole, response=replace(whole.response, body=body))
 
 
 def with_status(whole: Exchange, status: int) -> Exchange:
-    """The same exchange, with another HTTP status."""
+    """Return the exchange with another HTTP status."""
     return replace(whole, response=replace(whole.response, status=status))
 
 
 def foreign(*exchanges: Exchange) -> Transcript:
-    """Exchanges as another tool recorded them: no SDK ran."""
+    """Return a transcript of exchanges that another tool recorded, without an SDK."""
     return transcript_of(Cassette(exchanges), endpoints.recognise, source="test.yaml")
 
 
 def played(
     *exchanges: Exchange, outcome: Outcome | None = None, expect: Expectation | None = None
 ) -> Transcript:
-    """One turn that an SDK carried out."""
+    """Return a transcript of one turn that an SDK ran."""
     turn = Turn(1, exchanges, outcome=outcome, expect=expect or Expectation())
     return Transcript("weather", "zhipuai/glm-4", (turn,))
 
 
 def talked(*turns: tuple[tuple[Message, ...], Exchange]) -> Transcript:
-    """A conversation of several turns, each with the messages of its call."""
-    told = (
-        Turn(n, (whole,), Call(CallKind.CHAT, Mode.SYNC, "glm-4", said))
-        for n, (said, whole) in enumerate(turns, start=1)
+    """Return a transcript of several turns, each with the messages of its call."""
+    numbered = (
+        Turn(n, (whole,), Call(CallKind.CHAT, Mode.SYNC, "glm-4", messages))
+        for n, (messages, whole) in enumerate(turns, start=1)
     )
-    return Transcript("weather", "zhipuai/glm-4", tuple(told))
+    return Transcript("weather", "zhipuai/glm-4", tuple(numbered))

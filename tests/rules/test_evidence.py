@@ -1,4 +1,4 @@
-"""Every rule is known from somewhere, and explains itself by example."""
+"""Every rule has a source and an example."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ HEADINGS = [
 
 
 @pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.name)
-def test_a_rule_says_where_it_is_known_from(rule: Rule) -> None:
-    """At least one place, and each of those that there are."""
+def test_a_rule_has_sources(rule: Rule) -> None:
+    """At least one, and all of them are listed."""
     assert rule.evidence
     assert set(rule.evidence) <= set(EVIDENCE)
     assert len(evidence(rule)) == len(rule.evidence)
@@ -33,7 +33,7 @@ def test_evidence_is_there(name: str) -> None:
     text = EVIDENCE[name]
     file, _, heading = text.partition(", ")
     if file == FACTS:
-        assert any(told.startswith(heading) for told in HEADINGS)
+        assert any(title.startswith(heading) for title in HEADINGS)
     elif "ARCHITECTURE.md" in text:
         assert "## Decisions" in (ROOT / "ARCHITECTURE.md").read_text("utf-8")
     else:
@@ -41,7 +41,7 @@ def test_evidence_is_there(name: str) -> None:
 
 
 def test_all_evidence_is_used() -> None:
-    """No entry is left over from a rule that went."""
+    """No source is unused."""
     assert {name for rule in RULES for name in rule.evidence} == set(EVIDENCE)
 
 

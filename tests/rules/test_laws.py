@@ -77,8 +77,12 @@ def test_no_rule_raises_on_an_answer_with_one_value_changed(
     except ValueError:
         event = exchanges[0].response.body.decode().partition("data:")[2].partition("\n")[0]
         value = json.loads(event)
-    told = changed(value, data)
-    for body in (compact_bytes(told), data_events(told, value, told), named_events(value, told)):
+    altered = changed(value, data)
+    for body in (
+        compact_bytes(altered),
+        data_events(altered, value, altered),
+        named_events(value, altered),
+    ):
         check(foreign(with_body(exchanges[0], body), *exchanges[1:]))
 
 
@@ -95,8 +99,8 @@ def test_no_rule_raises_on_any_request(
             if sent
             else data.draw(st.binary(max_size=9))
         )
-        asked = replace(whole, request=replace(whole.request, body=body))
-        check(foreign(*exchanges, asked, *exchanges))
+        altered_request = replace(whole, request=replace(whole.request, body=body))
+        check(foreign(*exchanges, altered_request, *exchanges))
 
 
 CALLS = st.builds(ToolCall, st.text(max_size=3), st.text(max_size=3), st.text(max_size=9))

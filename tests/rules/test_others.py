@@ -85,9 +85,9 @@ def zipped(whole: Exchange) -> Exchange:
     )
 
 
-def interpreted(**told: Json) -> Json:
+def interpreted(**fields: Json) -> Json:
     """A tool of Zhipu's own, that writes and runs a program."""
-    return {"id": "call_1", "type": "code_interpreter", "code_interpreter": told}
+    return {"id": "call_1", "type": "code_interpreter", "code_interpreter": fields}
 
 
 VALID: dict[str, tuple[Exchange, ...]] = {
@@ -410,8 +410,8 @@ VALID: dict[str, tuple[Exchange, ...]] = {
 @pytest.mark.parametrize("exchanges", VALID.values(), ids=VALID)
 def test_what_others_send_is_no_error(exchanges: tuple[Exchange, ...]) -> None:
     """Newer fields, other models, proxies and recorders give no warning either."""
-    told = [f for f in check(foreign(*exchanges)) if f.severity is not Severity.INFO]
-    assert told == []
+    findings = [f for f in check(foreign(*exchanges)) if f.severity is not Severity.INFO]
+    assert findings == []
 
 
 WORDS: dict[str, tuple[Exchange, str]] = {
@@ -441,9 +441,9 @@ WORDS: dict[str, tuple[Exchange, str]] = {
 def test_an_unknown_word_is_told_and_fails_nothing(name: str) -> None:
     """A vocabulary grows; who wants to know is told, and no run fails."""
     whole, rule = WORDS[name]
-    found = check(foreign(whole))
-    assert rule in {finding.rule for finding in found}
-    assert all(finding.severity is not Severity.ERROR for finding in found)
+    findings = check(foreign(whole))
+    assert rule in {finding.rule for finding in findings}
+    assert all(finding.severity is not Severity.ERROR for finding in findings)
 
 
 FORMS: dict[str, Callable[[Exchange], Exchange]] = {

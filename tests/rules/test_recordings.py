@@ -35,8 +35,8 @@ def test_a_real_recording_breaks_no_rule(path: Path) -> None:
     """Each finding is a known oddity, and each known oddity is found."""
     recorded = cassette.loads(path.read_text(encoding="utf-8"), str(path))
     findings = check(transcript_of(recorded, endpoints.recognise))
-    told = Counter((f.rule, str(replace(f.place, offset=None))) for f in findings)
-    assert told == known(path)
+    actual = Counter((f.rule, str(replace(f.place, offset=None))) for f in findings)
+    assert actual == known(path)
 
 
 def test_an_oddity_says_what_it_is() -> None:
@@ -61,6 +61,6 @@ def test_an_oddity_is_one_of_a_recording_that_exists() -> None:
 def test_every_recorded_exchange_is_recognised() -> None:
     """An exchange that no endpoint fits would not be checked at all."""
     recorded = [cassette.loads(path.read_text(encoding="utf-8"), str(path)) for path in FILES]
-    recognised = [endpoints.recognise(e) for told in recorded for e in told.exchanges]
+    recognised = [endpoints.recognise(e) for cassette in recorded for e in cassette.exchanges]
     assert len(recognised) == 197
     assert None not in recognised

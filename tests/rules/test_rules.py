@@ -1,4 +1,4 @@
-"""Each rule finds what it forbids, where it is, and nothing else."""
+"""Each rule finds its violations, at their places, and nothing else."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ BROKEN = broken_wire.BROKEN + broken_sdk.BROKEN
 
 @pytest.mark.parametrize("broken", BROKEN, ids=str)
 def test_a_broken_rule_is_the_only_finding(broken: Broken) -> None:
-    """One thing is wrong, and exactly that is found, in words that say what was expected."""
+    """One violation gives one finding, whose message has what was expected."""
     findings = [f for f in check(broken.transcript) if f.rule != broken.also]
     assert {finding.rule for finding in findings} == {broken.rule}
     assert "; ".join(_shown(finding) for finding in findings) == broken.place
@@ -29,7 +29,7 @@ def test_a_broken_rule_is_the_only_finding(broken: Broken) -> None:
 
 
 def _shown(finding: Finding) -> str:
-    """Where it is; the byte is looked at only where no pointer says it (see test_places)."""
+    """Return the place, without the byte if it has a pointer (see test_places)."""
     place = finding.place
     return str(replace(place, offset=None) if place.pointer else place)
 
@@ -48,7 +48,7 @@ def test_rule_names_are_unique() -> None:
 
 @pytest.mark.parametrize("transcript", broken_sdk.AGREEING.values(), ids=broken_sdk.AGREEING)
 def test_an_sdk_that_agrees_gives_no_finding(transcript: Transcript) -> None:
-    """What an SDK may do: raise, show empty stand-ins, make an attempt again."""
+    """An SDK may raise, show empty values, or retry."""
     assert check(transcript) == ()
 
 
@@ -67,24 +67,24 @@ def test_an_ignored_rule_is_not_applied() -> None:
 WRONG = edited(edited(SYNC, '"total_tokens":12', '"total_tokens":13'), '"stop"', '"halt"')
 
 
-def test_what_is_ignored_is_told_apart() -> None:
-    """Nothing disappears unsaid: what would have been found is still known."""
+def test_ignored_findings_are_kept_apart() -> None:
+    """A report can count them."""
     judged = judge(replace(foreign(WRONG), ignored={"usage_adds_up": "known"}))
     assert [f.rule for f in judged.findings] == ["finish_reason_is_known"]
     assert [f.rule for f in judged.ignored] == ["usage_adds_up"]
 
 
 def test_only_selected_rules_apply() -> None:
-    """Where any is named."""
-    told = replace(foreign(WRONG), selected=("usage_adds_up",))
-    assert [f.rule for f in check(told)] == ["usage_adds_up"]
+    """If any are selected."""
+    transcript = replace(foreign(WRONG), selected=("usage_adds_up",))
+    assert [f.rule for f in check(transcript)] == ["usage_adds_up"]
 
 
-def test_a_rule_weighs_what_is_said_here() -> None:
-    """An error elsewhere may be a warning here, and the other way round."""
+def test_a_transcript_overrides_severities() -> None:
+    """In either direction."""
     weights = {"usage_adds_up": Severity.INFO, "finish_reason_is_known": Severity.ERROR}
-    found = check(replace(foreign(WRONG), severities=weights))
-    assert {f.rule: f.severity for f in found} == weights
+    findings = check(replace(foreign(WRONG), severities=weights))
+    assert {f.rule: f.severity for f in findings} == weights
 
 
 def test_a_scenarios_own_choice_comes_first() -> None:
@@ -93,15 +93,15 @@ def test_a_scenarios_own_choice_comes_first() -> None:
     own = replace(
         foreign(), selected=("y",), ignored={"a": "own"}, severities={"c": Severity.ERROR}
     )
-    told = project.apply_to(own)
-    assert told.selected == ("y",)
-    assert told.ignored == {"a": "own", "b": "project"}
-    assert told.severities == {"c": Severity.ERROR}
+    transcript = project.apply_to(own)
+    assert transcript.selected == ("y",)
+    assert transcript.ignored == {"a": "own", "b": "project"}
+    assert transcript.severities == {"c": Severity.ERROR}
     assert project.apply_to(foreign()).selected == ("x",)
 
 
-def test_a_finding_is_signed() -> None:
-    """A finding carries the rule, its severity, and whose conversation it was found in."""
+def test_a_finding_is_complete() -> None:
+    """It has the rule, its severity, and the scenario, target and file of the transcript."""
     wrong = replace(foreign(edited(REFUSED, '"1113"', '""')), scenario="s", target="t/m")
     (finding,) = check(wrong)
     signed = (finding.rule, finding.severity, finding.scenario, finding.target, finding.source)
@@ -114,6 +114,6 @@ def test_a_finding_is_signed() -> None:
     )
 
 
-def test_unknown_names_are_told() -> None:
+def test_unknown_names_are_returned() -> None:
     """A misspelt rule in a scenario is not silently ignored."""
     assert unknown_names(["usage_adds_up", "usage_ads_up"]) == ["usage_ads_up"]

@@ -20,6 +20,6 @@ def test_a_valid_conversation_has_no_finding(exchanges: tuple[Exchange, ...]) ->
 
 def test_every_endpoint_is_among_the_valid_conversations() -> None:
     """No endpoint goes untested."""
-    told = [endpoints.recognise(e) for exchanges in VALID.values() for e in exchanges]
-    names = {endpoint.name for endpoint in told if endpoint}
+    recognised = [endpoints.recognise(e) for exchanges in VALID.values() for e in exchanges]
+    names = {endpoint.name for endpoint in recognised if endpoint}
     assert names == {endpoint.name for endpoint in endpoints.ENDPOINTS}

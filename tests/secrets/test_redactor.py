@@ -73,8 +73,8 @@ def test_only_listed_request_headers_are_kept() -> None:
     }
     exchange = asking(**headers)
     assert REDACTOR.exchange(exchange).request.headers == (("Content-Type", "application/json"),)
-    told = replace(REDACTOR, headers=frozenset({"x-dashscope-sse"}))
-    assert told.exchange(exchange).request.headers == (
+    redactor = replace(REDACTOR, headers=frozenset({"x-dashscope-sse"}))
+    assert redactor.exchange(exchange).request.headers == (
         ("Content-Type", "application/json"),
         ("X-DashScope-SSE", "enable"),
     )
@@ -102,7 +102,7 @@ def test_listed_headers_are_in_lower_case() -> None:
 
 
 @pytest.mark.parametrize(
-    ("value", "left"),
+    ("value", "expected"),
     [
         ("Bearer sk-unknown", "Bearer REDACTED"),
         ("bearer  x", "bearer REDACTED"),
@@ -113,10 +113,10 @@ def test_listed_headers_are_in_lower_case() -> None:
         ("Bearer REDACTED", "Bearer REDACTED"),
     ],
 )
-def test_all_credentials_are_masked(value: str, left: str) -> None:
+def test_all_credentials_are_masked(value: str, expected: str) -> None:
     """Also unknown keys and unknown schemes."""
     (header,) = REDACTOR.exchange(asking(authorization=value)).request.headers
-    assert header == ("authorization", left)
+    assert header == ("authorization", expected)
 
 
 # ------------------------------------------------------------------------------------ keys
@@ -169,8 +169,8 @@ def test_a_key_inside_longer_base64_is_found(shift: int) -> None:
     """Wherever it begins there, such as in basic credentials."""
     for key in (ZHIPU, DASHSCOPE, ODD):
         text = base64.b64encode(b"user:"[:shift] + key.encode() + b":more").decode()
-        head, found, tail = REDACTOR.text(text).partition("REDACTED")
-        assert found
+        head, placeholder, tail = REDACTOR.text(text).partition("REDACTED")
+        assert placeholder
         assert text.startswith(head)
         assert text.endswith(tail)
         assert len(head) <= 2 * shift
@@ -199,7 +199,7 @@ def test_a_redactor_does_not_show_its_secrets() -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "left"),
+    ("text", "expected"),
     [
         (
             "https://oss/a.png?Expires=1&OSSAccessKeyId=LTAI5t&Signature=a%2Bb%3D&x=1",
@@ -231,11 +231,11 @@ def test_a_redactor_does_not_show_its_secrets() -> None:
         ("eyJhbGciOiJIUzI1NiJ9 alone", "eyJhbGciOiJIUzI1NiJ9 alone"),
     ],
 )
-def test_signatures_and_tokens_are_masked(text: str, left: str) -> None:
+def test_signatures_and_tokens_are_masked(text: str, expected: str) -> None:
     """In texts and in bodies alike; once is enough."""
-    assert REDACTOR.text(text) == left
-    assert REDACTOR.body(text.encode()) == left.encode()
-    assert REDACTOR.text(left) == left
+    assert REDACTOR.text(text) == expected
+    assert REDACTOR.body(text.encode()) == expected.encode()
+    assert REDACTOR.text(expected) == expected
 
 
 # ----------------------------------------------------------------------------------- bytes
@@ -426,7 +426,7 @@ def _choice(index: int, piece: str) -> LooseJson:
 
 
 def _two_choices(index: int, piece: str) -> LooseJson:
-    """Both choices in one event, the other first, with nothing to say."""
+    """Put both choices into one event, the other first and empty."""
     other = {"index": 1 - index, "delta": {"content": ""}}
     return {"choices": [other, {"index": index, "delta": {"content": piece}}]}
 
@@ -470,16 +470,16 @@ INTERLEAVED = (
 def test_a_known_key_in_pieces_among_others_is_not_written(
     key: str, form: Callable[[int, str], LooseJson], index: int, cuts: list[int], others: list[int]
 ) -> None:
-    """Pieces of two texts alternate; whoever joins those of one text has the key."""
+    """A client joins the pieces of each text, although those of two texts alternate."""
     edges = [0, *sorted(cuts), len(key)]
     pieces = [key[start:end] for start, end in pairwise(edges)]
 
     def answer(pieces: list[str]) -> Exchange:
-        told = []
+        events = []
         for piece, count in zip(pieces, others, strict=False):
-            told.append(form(index, piece))
-            told += [form(1 - index, "other words ")] * count
-        return answering(b"".join(f"data: {json.dumps(event)}\n\n".encode() for event in told))
+            events.append(form(index, piece))
+            events += [form(1 - index, "other words ")] * count
+        return answering(b"".join(f"data: {json.dumps(event)}\n\n".encode() for event in events))
 
     redactor = Redactor((key,))
     with pytest.raises(SecretNotRedacted, match="a known key would still be readable"):
@@ -496,9 +496,9 @@ def test_a_known_key_in_pieces_of_plain_text_is_not_written() -> None:
 
 
 def stream(*pieces: str) -> bytes:
-    """A stream that tells a text in these pieces."""
-    told = ({"choices": [{"delta": {"content": piece}}]} for piece in pieces)
-    return b"".join(f"data: {json.dumps(event)}\n\n".encode() for event in told)
+    """Return a stream that sends a text in these pieces."""
+    events = ({"choices": [{"delta": {"content": piece}}]} for piece in pieces)
+    return b"".join(f"data: {json.dumps(event)}\n\n".encode() for event in events)
 
 
 @pytest.mark.parametrize(
@@ -533,8 +533,10 @@ FILES = sorted(RECORDINGS.glob("*/*.yaml"))
 def test_no_real_recording_is_refused() -> None:
     """What the live services send has ids of every form, and no key."""
     redactor = Redactor((), HEADERS)
-    told = [cassette.loads(path.read_text(encoding="utf-8"), str(path)) for path in FILES]
-    kept = [redactor.exchange(exchange) for one in told for exchange in one.exchanges]
+    cassettes = [cassette.loads(path.read_text(encoding="utf-8"), str(path)) for path in FILES]
+    kept = [
+        redactor.exchange(exchange) for recording in cassettes for exchange in recording.exchanges
+    ]
     assert len(kept) == 197
 
 
@@ -649,7 +651,7 @@ def parts(exchange: Exchange) -> Iterator[bytes]:
 
 def decoded(text: bytes) -> Iterator[bytes]:
     """What somebody who knows every encoding might read in it; written apart from the harness."""
-    plain = re.sub(rb"\\u([0-9a-fA-F]{4})", lambda found: chr(int(found[1], 16)).encode(), text)
+    plain = re.sub(rb"\\u([0-9a-fA-F]{4})", lambda match: chr(int(match[1], 16)).encode(), text)
     for reading in (plain, unquote_to_bytes(plain), unquote_to_bytes(unquote_to_bytes(plain))):
         yield reading
         for run in re.findall(rb"[A-Za-z0-9+/_-]{12,}", reading):

@@ -53,7 +53,7 @@ def scanned(content: str | bytes, scanner: Scanner = UNINFORMED) -> list[tuple[i
 
 
 @pytest.mark.parametrize(
-    ("text", "found"),
+    ("text", "expected"),
     [
         *(
             (f"# a\nsee {key}!", (2, kind, ""))
@@ -79,9 +79,9 @@ def scanned(content: str | bytes, scanner: Scanner = UNINFORMED) -> list[tuple[i
         (f'a: \'{{"b": {{"token": "{RANDOM}"}}}}\'', (1, "a secret by its name", "/a > /b/token")),
     ],
 )
-def test_what_looks_like_a_secret_is_found(text: str, found: tuple[int, str, str]) -> None:
+def test_what_looks_like_a_secret_is_found(text: str, expected: tuple[int, str, str]) -> None:
     """By its form or its name, once, with its line."""
-    assert scanned(text) == [found]
+    assert scanned(text) == [expected]
 
 
 @pytest.mark.parametrize(
@@ -120,7 +120,7 @@ def test_placeholders_are_known(name: str, text: str) -> None:
         "def f(Signature=abcdefgh12345678): pass",
         "password: correct-horse-battery-staple",
         '{"token": "Hello", "logprob": -0.1, "bytes": [1, 2]}',
-        "Bearer auth, Bearer tokens are told in prose",
+        "Bearer auth, Bearer tokens are named in prose",
         "sid=0123456789",
         f"sha256: {RANDOM}",
     ],
@@ -161,9 +161,9 @@ def test_packed_bodies_are_unpacked(pack: type[bytes]) -> None:
     text = base64.encodebytes(body).decode().replace("\n", "\n        ").rstrip()
     yaml = f"interactions:\n- response:\n    body:\n      string: !!binary |\n        {text}\n"
     where = "/interactions/0/response/body/string"
-    assert [found[1:] for found in scanned(yaml, OURS)] == [("a known key", where)]
+    assert [leaks[1:] for leaks in scanned(yaml, OURS)] == [("a known key", where)]
     text_only = yaml.replace("!!binary ", "")
-    assert [found[1:] for found in scanned(text_only, OURS)] == [("a known key", where)]
+    assert [leaks[1:] for leaks in scanned(text_only, OURS)] == [("a known key", where)]
     assert scanned(body, OURS)[0][1] == "a known key"
 
 
@@ -177,8 +177,8 @@ def test_a_har_is_read_by_its_names() -> None:
     query = [{"name": "Signature", "value": "aB3dEf6hIj9lMnOpQ%3D"}]
     content = {"encoding": "base64", "text": base64.b64encode(f"a {AWS}".encode()).decode()}
     har = {"log": {"request": {"headers": headers, "queryString": query}, "content": content}}
-    found = scanned(json.dumps(har, indent=1))
-    assert [(kind, where) for _, kind, where in found] == [
+    leaks = scanned(json.dumps(har, indent=1))
+    assert [(kind, where) for _, kind, where in leaks] == [
         ("credentials", "/log/request/headers/0/Authorization"),
         ("a cookie", "/log/request/headers/1/Cookie sid"),
         ("a secret by its name", "/log/request/queryString/0/Signature"),
@@ -196,9 +196,9 @@ def test_a_key_in_pieces_is_found(pieces: int) -> None:
         where = "stream /choices/0/delta/content"
         assert scanned(body, OURS) == [(1, kind, where)]
         exchange = Exchange(Request("GET", "https://a"), Response(200, body=body))
-        found = scanned(cassette.dumps(Cassette((exchange,))), OURS)
+        leaks = scanned(cassette.dumps(Cassette((exchange,))), OURS)
         inside = "/interactions/0/response/body/string"
-        assert [f[1:] for f in found] == [(kind, f"{inside} {where}")]
+        assert [f[1:] for f in leaks] == [(kind, f"{inside} {where}")]
         assert scanned(json.dumps({"b": body.decode()}), OURS) == [(1, kind, f"/b {where}")]
 
 
@@ -267,7 +267,7 @@ def test_a_leak_does_not_show_the_secret() -> None:
 @pytest.mark.skipif(not FILES, reason=f"no real recordings at {RECORDINGS}")
 def test_real_recordings_hold_their_stand_ins_and_nothing_else() -> None:
     """Every finding in 197 exchanges: cookies, and four links with their key's id and signature."""
-    found = Counter(
+    leaks = Counter(
         (path.parent.name, leak.kind, re.sub(r".*/", "", leak.where))
         for path in FILES
         for leak in UNINFORMED.scan(path.read_bytes())
@@ -277,7 +277,7 @@ def test_real_recordings_hold_their_stand_ins_and_nothing_else() -> None:
         for path in FILES
         for _ in re.findall(r"acw_tc=", path.read_text(encoding="utf-8"))
     )
-    assert found == {
+    assert leaks == {
         **{(folder, "a cookie", "0 acw_tc"): count for folder, count in cookies.items()},
         ("dashscope", "an access key id", "string"): 4,
         ("dashscope", "a signed link", "string Signature"): 4,
@@ -315,8 +315,8 @@ def test_every_planted_key_is_found() -> None:
     for start in range(0, PLANTS, IN_A_FILE):
         here = planted[start : start + IN_A_FILE]
         exchanges = tuple(PLANTED[place](ESCAPED[how](key)) for key, how, place in here)
-        found = OURS.scan(cassette.dumps(Cassette(exchanges)).encode())
-        seen = {leak.where.split("/")[2] for leak in found if leak.where and leak.kind == KNOWN}
+        leaks = OURS.scan(cassette.dumps(Cassette(exchanges)).encode())
+        seen = {leak.where.split("/")[2] for leak in leaks if leak.where and leak.kind == KNOWN}
         missed += [way for number, way in enumerate(here) if str(number) not in seen]
     assert missed == []
 

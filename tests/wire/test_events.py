@@ -114,7 +114,7 @@ def test_reading_events_never_raises(body: bytes) -> None:
     """Any bytes at all; events are numbered, their places inside the body and in order."""
     stream = read_events(body)
     assert [event.number for event in stream.events] == list(range(1, len(stream.events) + 1))
-    assert all(one.offset < other.offset for one, other in pairwise(stream.events))
+    assert all(first.offset < second.offset for first, second in pairwise(stream.events))
     assert all(0 <= offset < len(body) for offset, _ in stream.problems)
 
 
@@ -131,11 +131,11 @@ def test_the_kind_of_line_end_does_not_matter(lines: list[str], ends: list[str])
 
 
 @given(STREAMS, STREAMS)
-def test_streams_can_be_joined_where_one_is_whole(one: bytes, other: bytes) -> None:
-    """Reading both together is reading one after the other."""
-    assume(not other.startswith(b"\xef\xbb\xbf"))  # inside a stream, a mark is no mark
-    one += b"\n\ndata: |\n\n"
-    assert _content(one + other) == _content(one) + _content(other)
+def test_joined_streams_have_the_events_of_both(first: bytes, second: bytes) -> None:
+    """If the first stream is complete."""
+    assume(not second.startswith(b"\xef\xbb\xbf"))  # inside a stream, a mark is no mark
+    first += b"\n\ndata: |\n\n"
+    assert _content(first + second) == _content(first) + _content(second)
 
 
 @given(st.lists(st.lists(st.text(st.characters(exclude_categories=["Cs"])), min_size=1)))

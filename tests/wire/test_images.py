@@ -48,5 +48,5 @@ HEADS = [b"\x89PNG\r\n\x1a\n", b"GIF89a", b"\xff\xd8\xff", b"RIFF\0\0\0\0WEBPVP8
 @settings(deadline=None)
 def test_no_bytes_raise(head: bytes, rest: bytes) -> None:
     """Any bytes are read without an error."""
-    found = inspect_image(head + rest)
-    assert found is None or found.size
+    result = inspect_image(head + rest)
+    assert result is None or result.size

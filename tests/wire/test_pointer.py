@@ -95,7 +95,7 @@ def test_every_walked_pointer_resolves(value: Json) -> None:
     """A pointer from `walk` resolves to the same value; parents come first."""
     walked = list(walk(value))
     assert walked[0] == ("", value)
-    assert all(resolve(value, pointer) is found for pointer, found in walked)
+    assert all(resolve(value, pointer) is node for pointer, node in walked)
     seen = set()
     for pointer, _ in walked:
         assert not pointer or pointer.rpartition("/")[0] in seen

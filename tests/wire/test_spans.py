@@ -1,4 +1,4 @@
-"""A JSON pointer is found in the bytes, wherever they have their spaces."""
+"""The byte spans of JSON values."""
 
 from __future__ import annotations
 
@@ -24,42 +24,40 @@ STYLES = st.sampled_from(({}, {"indent": 2}, {"separators": (",", ":")}, {"ensur
 
 @settings(max_examples=150, deadline=None)
 @given(value=VALUES, style=STYLES)
-def test_every_value_is_found_where_it_stands(
-    value: LooseJson, style: dict[str, LooseJson]
-) -> None:
+def test_every_value_has_its_span(value: LooseJson, style: dict[str, LooseJson]) -> None:
     """The bytes of a span, read as JSON, are the value that the pointer leads to."""
     text = json.dumps(value, **style).encode("utf-8", "surrogatepass")
     for pointer, expected in walk(value):
-        found = span(text, pointer)
-        assert found is not None
-        assert json.loads(text[found.start : found.end]) == expected == resolve(value, pointer)
+        result = span(text, pointer)
+        assert result is not None
+        assert json.loads(text[result.start : result.end]) == expected == resolve(value, pointer)
 
 
 @settings(max_examples=150, deadline=None)
 @given(text=st.binary(max_size=40), pointer=st.text(alphabet="/a0~1", max_size=8))
-def test_any_bytes_give_a_span_within_them_or_none(text: bytes, pointer: str) -> None:
-    """What is no JSON is no error."""
-    found = span(text, pointer)
-    assert found is None or 0 <= found.start < found.end <= len(text)
+def test_a_span_is_within_the_bytes(text: bytes, pointer: str) -> None:
+    """Bytes that are not JSON raise nothing."""
+    result = span(text, pointer)
+    assert result is None or 0 <= result.start < result.end <= len(text)
 
 
 @pytest.mark.parametrize("pointer", ["/b", "/a/2", "/a/x", "/a/0/0", "x"])
-def test_what_is_not_there_is_not_found(pointer: str) -> None:
-    """Neither a key nor a number nor anything below a plain value."""
+def test_a_missing_value_has_no_span(pointer: str) -> None:
+    """Neither a key, nor an index, nor a member of a scalar."""
     assert span(b'{"a": [1, 2]}', pointer) is None or pointer == "x"
 
 
-def test_what_is_missing_is_where_it_should_be_held() -> None:
-    """The innermost value that is there."""
+def test_the_nearest_span_is_that_of_an_ancestor() -> None:
+    """The innermost existing value."""
     text = b'{"a": {"b": [1, 2]}}'
-    found = nearest_span(text, "/a/b/7/c")
-    assert found is not None
-    assert text[found.start : found.end] == b"[1, 2]"
+    result = nearest_span(text, "/a/b/7/c")
+    assert result is not None
+    assert text[result.start : result.end] == b"[1, 2]"
     assert nearest_span(b"", "/a") is None
 
 
-def test_keys_that_are_written_with_signs_are_found() -> None:
-    """A slash, a tilde and a letter written as its number."""
+def test_escaped_keys_have_spans() -> None:
+    """A slash, a tilde, a quote, and a character escaped by its number."""
     text = rb'{"a\/b": 1, "~": 2, "\u4e2d": 3, "\"": {"x": 4}}'
-    found = [span(text, pointer) for pointer in ("/a~1b", "/~0", "/中", '/"/x')]
-    assert [text[s.start : s.end] for s in found if s] == [b"1", b"2", b"3", b"4"]
+    result = [span(text, pointer) for pointer in ("/a~1b", "/~0", "/中", '/"/x')]
+    assert [text[s.start : s.end] for s in result if s] == [b"1", b"2", b"3", b"4"]
