@@ -14,7 +14,7 @@ import pytest
 
 from harness.cassette import to_files
 from harness.cassette.store import write_cassette
-from harness.prune import LEFT_AFTER
+from harness.prune import TEMPORARY_FOR
 from harness.scenario import shipped_folder
 from harness.types import Cassette, Exchange, Provenance, Request, Response
 
@@ -123,13 +123,13 @@ def test_cassettes_of_scenarios_that_are_gone(harness: Harness, folder: Path) ->
     assert done.code == 0
     first, *listed, unjudged, last = done.out.splitlines()
     assert first == (
-        "looked in cassettes; scenarios with their targets: 2 in scenarios; "
-        "tests: not looked at; say where with --tests PATH"
+        "searched cassettes; scenarios with their targets: 2 in scenarios; "
+        "tests: not searched; name them with --tests PATH"
     )
     size = (folder / GONE).stat().st_size
     why = "no scenario gone with zhipuai-glm-4"
     assert f"{GONE}: cassette, {size} bytes: {why}" in listed
-    assert unjudged == "not judged, as nobody can say who uses them: 1 cassette"
+    assert unjudged == "not judged, owner unknown: 1 cassette"
     assert last.endswith("nothing was deleted, --delete does it")
     assert files(folder) == before
 
@@ -227,7 +227,7 @@ def test_cassettes_of_tests_that_are_gone(harness: Harness, tested: Path) -> Non
     assert unused(harness, tested) == OF_SCENARIOS
     assert unused(harness, tested, "--tests", "tests") == OF_SCENARIOS | OF_TESTS
     done = harness("prune", "--tests", "tests", "--yes", folder=tested)
-    assert "looked in cassettes, " in done.out
+    assert "searched cassettes, " in done.out
     assert "; tests: 7\n" in done.out
     assert before - files(tested) == OF_SCENARIOS | OF_TESTS
 
@@ -238,7 +238,7 @@ def test_what_pytest_recorded_is_known_again(
     """From the recording of a test with two parameters to the deletion of one's cassette."""
     text = (
         "import httpx, pytest, harness\n"
-        '@pytest.mark.cassette(findings="tell")\n'
+        '@pytest.mark.cassette(findings="show")\n'
         '@pytest.mark.parametrize("word", WORDS)\n'
         f'def test_ids(word): httpx.get("{sandbox}/" + word)\n'
         "def test_code():\n"
@@ -318,7 +318,7 @@ def test_artefacts_go_with_the_cassettes_that_name_them(harness: Harness, folder
 
 def test_files_that_were_never_finished(harness: Harness, folder: Path) -> None:
     """Once nobody can be writing them any more."""
-    old = time.time() - LEFT_AFTER - 60
+    old = time.time() - TEMPORARY_FOR - 60
     for name, when in ((".a.yaml.abc_12x9.new", old), (".b.yaml.abc_12x9.new", None)):
         path = folder / "cassettes" / name
         path.write_text("half")

@@ -1,4 +1,4 @@
-"""git, taught to show cassettes as conversations: a textconv driver of this project's clone."""
+"""A textconv driver for git, which shows cassettes as conversations in diffs."""
 
 from __future__ import annotations
 
@@ -13,26 +13,27 @@ _SETTING = ("diff.harness.textconv", "harness textconv")
 
 
 def install(folder: Path, cassettes: Path) -> str:
-    """Set the driver up for the cassettes of the repository `folder` is in; says what was done.
+    """Configure the driver in the repository of *folder*, and return what was done.
 
-    Raises HarnessError where there is no repository, or no git.
+    Raises:
+        HarnessError: There is no repository, or git is not installed.
     """
     root = _root(folder)
     _git(root, "config", *_SETTING)
     line, lines = _line(root, folder, cassettes), _lines(root)
     if line in lines:
         return f"git diff shows cassettes as conversations; {ATTRIBUTES} says so already"
-    write_text(root / ATTRIBUTES, "".join(f"{told}\n" for told in [*lines, line]))
+    write_text(root / ATTRIBUTES, "".join(f"{each}\n" for each in [*lines, line]))
     return f"git diff shows cassettes as conversations; commit {root / ATTRIBUTES}"
 
 
 def uninstall(folder: Path, cassettes: Path) -> str:
-    """Take the driver out again; says what was done. Raises HarnessError as `install` does."""
+    """Remove the driver, and return what was done. Raises HarnessError as `install` does."""
     root = _root(folder)
-    _git(root, "config", "--unset-all", _SETTING[0], allowed=(0, 5))  # 5: it was not there
+    _git(root, "config", "--unset-all", _SETTING[0], allowed=(0, 5))  # 5: not set
     line, lines = _line(root, folder, cassettes), _lines(root)
     if line in lines:
-        write_text(root / ATTRIBUTES, "".join(f"{told}\n" for told in lines if told != line))
+        write_text(root / ATTRIBUTES, "".join(f"{each}\n" for each in lines if each != line))
     return "git diff shows cassettes as the text they are"
 
 
@@ -41,7 +42,7 @@ def _root(folder: Path) -> Path:
 
 
 def _line(root: Path, folder: Path, cassettes: Path) -> str:
-    """The cassettes' folder as git names it: from the repository's root, with slashes."""
+    """Return the attribute line for the cassettes' folder, relative to the repository."""
     inside = (folder / cassettes).resolve()
     if not inside.is_relative_to(root.resolve()):
         raise HarnessError(f"{cassettes} is not in the repository {root}")
@@ -66,6 +67,6 @@ def _git(folder: Path, *arguments: str, allowed: tuple[int, ...] = (0,)) -> str:
     except FileNotFoundError:
         raise HarnessError("git is not installed here") from None
     if done.returncode not in allowed:
-        said = (done.stderr.strip() or done.stdout.strip()).splitlines()
-        raise HarnessError(f"git {arguments[0]}: {said[0] if said else 'failed'}")
+        lines = (done.stderr.strip() or done.stdout.strip()).splitlines()
+        raise HarnessError(f"git {arguments[0]}: {lines[0] if lines else 'failed'}")
     return done.stdout.strip()

@@ -1,4 +1,4 @@
-"""The command that finds files nobody uses any more."""
+"""The command `prune`."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from harness.cli.app import CASSETTES, SCENARIOS, AsJson, Cassettes, Scenarios
 
 if TYPE_CHECKING:
     from harness.batch import Job
-    from harness.prune import Pruning, Tests
+    from harness.prune import SearchResult, Tests
 
 
 def prune(
@@ -19,7 +19,7 @@ def prune(
         list[Path] | None,
         typer.Argument(
             metavar="FOLDER...",
-            help="Folders to look in; if none, that of --cassettes and those among the tests.",
+            help="Folders to search; default: that of --cassettes and those among the tests.",
         ),
     ] = None,
     tests: Annotated[
@@ -27,46 +27,40 @@ def prune(
         typer.Option(
             "--tests",
             metavar="PATH",
-            help="Have pytest collect these tests, and judge their cassettes too. "
-            "May be given again.",
+            help="Collect these tests with pytest, and search their cassettes too. Repeatable.",
         ),
     ] = None,
     delete: Annotated[
-        bool, typer.Option("--delete", "--yes", help="Delete what is listed; else nothing is.")
+        bool, typer.Option("--delete", "--yes", help="Delete the listed files.")
     ] = False,
     scenarios: Scenarios = SCENARIOS,
     cassettes: Cassettes = CASSETTES,
     as_json: AsJson = False,
 ) -> None:
-    """List cassettes, artefacts and half-written files that nobody uses; --delete removes them.
+    """List unused cassettes, artefacts and temporary files; --delete deletes them.
 
-    A cassette that a scenario or a test's mark recorded is unused if that scenario or test is gone;
-    tests are only known with --tests. Cassettes of harness.use_cassette are never listed: code
-    cannot be asked which it opens. An artefact is unused if no file in its cassette's folder
-    names it.
+    A cassette recorded by a scenario or by a test's mark is unused if that scenario or test does
+    not exist; tests are known with --tests only. Cassettes of harness.use_cassette are never
+    listed, since which ones code opens cannot be known. An artefact is unused if no file in its
+    cassette's folder names it.
     """
-    from harness import prune as pruning
+    from harness import prune
 
     jobs = _jobs(scenarios, tests)
-    asked = pruning.collect(tests) if tests else None
-    folders = paths or [cassettes, *pruning.folders(tests or [])]
-    there = [folder for folder in dict.fromkeys(folders) if paths or folder.is_dir()]
-    found = pruning.search(there, pruning.judge(cassettes, jobs, asked))
+    collected = prune.collect(tests) if tests else None
+    folders = paths or [cassettes, *prune.cassette_folders(tests or [])]
+    searched = [folder for folder in dict.fromkeys(folders) if paths or folder.is_dir()]
+    result = prune.search(searched, prune.find_owners(cassettes, jobs, collected))
     if delete:
-        pruning.delete(found.unused, there)
-    looked: dict[str, object] = {
-        "folders": [str(folder) for folder in there],
-        "scenarios": None if jobs is None else len(jobs),
-        "tests": len(asked.cassettes) if asked else None,
-    }
+        prune.delete(result.unused, searched)
     if as_json:
-        _print_json(found, looked, delete)
+        _print_json(result, searched, jobs, collected, delete)
     else:
-        _print(found, there, _looked(jobs, asked, scenarios), delete)
+        _print(result, searched, _summary(jobs, collected, scenarios), delete)
 
 
 def _jobs(scenarios: Path, tests: list[Path] | None) -> tuple[Job, ...] | None:
-    """Every scenario with every target; None where there are only tests to ask."""
+    """Return every scenario with every target; None if only tests are searched."""
     from harness import batch
 
     if tests and not scenarios.is_dir():
@@ -74,40 +68,51 @@ def _jobs(scenarios: Path, tests: list[Path] | None) -> tuple[Job, ...] | None:
     return batch.jobs(batch.load_scenarios([], scenarios), [])
 
 
-def _looked(jobs: tuple[Job, ...] | None, tests: Tests | None, scenarios: Path) -> str:
-    mine = f"{len(jobs)} in {scenarios}" if jobs is not None else "none"
-    theirs = str(len(tests.cassettes)) if tests else "not looked at; say where with --tests PATH"
-    return f"scenarios with their targets: {mine}; tests: {theirs}"
+def _summary(jobs: tuple[Job, ...] | None, tests: Tests | None, scenarios: Path) -> str:
+    in_scenarios = f"{len(jobs)} in {scenarios}" if jobs is not None else "none"
+    in_tests = str(len(tests.cassettes)) if tests else "not searched; name them with --tests PATH"
+    return f"scenarios with their targets: {in_scenarios}; tests: {in_tests}"
 
 
-def _print_json(found: Pruning, looked: dict[str, object], deleted: bool) -> None:
+def _print_json(
+    result: SearchResult,
+    folders: list[Path],
+    jobs: tuple[Job, ...] | None,
+    tests: Tests | None,
+    deleted: bool,
+) -> None:
     from harness.report import json_report
 
+    searched = {
+        "folders": [str(folder) for folder in folders],
+        "scenarios": None if jobs is None else len(jobs),
+        "tests": len(tests.cassettes) if tests else None,
+    }
     unused = [
-        {"file": str(one.path), "kind": one.kind, "why": one.why, "bytes": one.size}
-        for one in found.unused
+        {"file": str(file.path), "kind": file.kind, "why": file.reason, "bytes": file.size}
+        for file in result.unused
     ]
-    told = {
-        "looked_at": looked,
+    unknown = [str(path) for path in result.unknown]
+    document = {
+        "looked_at": searched,
         "unused": unused,
-        "not_judged": [str(path) for path in found.unjudged],
+        "not_judged": unknown,
         "deleted": deleted,
     }
-    typer.echo(json_report.dumps(told))
+    typer.echo(json_report.dumps(document))
 
 
-def _print(found: Pruning, folders: list[Path], looked: str, deleted: bool) -> None:
+def _print(result: SearchResult, folders: list[Path], summary: str, deleted: bool) -> None:
     from harness.wire.text import count, line
 
-    typer.echo(f"looked in {', '.join(map(str, folders)) or 'no folder'}; {looked}")
-    for one in found.unused:
-        typer.echo(line(f"{one.path}: {one.kind}, {count(one.size, 'byte')}: {one.why}"))
-    if found.unjudged:
-        told = count(len(found.unjudged), "cassette")
-        typer.echo(f"not judged, as nobody can say who uses them: {told}")
-    files = count(len(found.unused), "file")
-    size = count(sum(one.size for one in found.unused), "byte")
-    if not found.unused:
+    typer.echo(f"searched {', '.join(map(str, folders)) or 'no folder'}; {summary}")
+    for file in result.unused:
+        typer.echo(line(f"{file.path}: {file.kind}, {count(file.size, 'byte')}: {file.reason}"))
+    if result.unknown:
+        typer.echo(f"not judged, owner unknown: {count(len(result.unknown), 'cassette')}")
+    files = count(len(result.unused), "file")
+    size = count(sum(file.size for file in result.unused), "byte")
+    if not result.unused:
         typer.echo("nothing is unused")
     elif deleted:
         typer.echo(f"deleted: {files}, {size}")

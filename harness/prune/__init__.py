@@ -1,23 +1,23 @@
-"""Files beside recordings that nobody uses any more, and taking them away.
+"""The search for unused cassettes, artefacts and temporary files, and their deletion.
 
-A file is unused only where that can be known; whatever is in doubt stays. A cassette says whose it
-is: a scenario's, or that of a test's mark. It is unused if its owner was looked for and is gone, or
-has another. Cassettes that say nothing, as those of `harness.use_cassette`, are never judged.
+A file is unused only if that can be known. A cassette names its owner, a scenario or a test; it is
+unused if the owner was searched for and does not exist, or has another cassette. Cassettes without
+an owner, such as those of `harness.use_cassette`, are never unused.
 """
 
-from harness.prune.judging import Judge, judge
-from harness.prune.searching import LEFT_AFTER, Pruning, Unused, delete, search
-from harness.prune.tests import Tests, collect, folders
+from harness.prune.owners import Owners, find_owners
+from harness.prune.search import TEMPORARY_FOR, SearchResult, UnusedFile, delete, search
+from harness.prune.tests import Tests, cassette_folders, collect
 
 __all__ = [
-    "LEFT_AFTER",
-    "Judge",
-    "Pruning",
+    "TEMPORARY_FOR",
+    "Owners",
+    "SearchResult",
     "Tests",
-    "Unused",
+    "UnusedFile",
+    "cassette_folders",
     "collect",
     "delete",
-    "folders",
-    "judge",
+    "find_owners",
     "search",
 ]

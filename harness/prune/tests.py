@@ -1,8 +1,9 @@
-"""Which tests there are, and which cassettes they have: pytest is asked, and runs none of them."""
+"""The tests of a project and their cassettes, as pytest collects them."""
 
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 import tempfile
@@ -11,16 +12,40 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from harness.errors import HarnessError
-from harness.prune.places import real, walk
+
+_NOT_SEARCHED = frozenset({".git", ".venv", "venv", "node_modules", "__pycache__"})
+
+
+def walk(root: Path) -> Iterator[tuple[Path, list[str], list[str]]]:
+    """Yield each folder with the names of its folders and files; links are not followed.
+
+    Raises OSError for a folder that cannot be read.
+    """
+
+    def fail(error: OSError) -> None:
+        raise error
+
+    for folder, subfolders, names in os.walk(root, onerror=fail):
+        links = {name for name in subfolders if Path(folder, name).is_symlink()}
+        subfolders[:] = sorted(set(subfolders) - links - _NOT_SEARCHED)
+        yield Path(folder), list(subfolders), sorted(names)
+
+
+def real_path(path: Path | str) -> Path:
+    """Return the absolute path of a file without links."""
+    return Path(os.path.realpath(path))
 
 
 @dataclass(frozen=True, slots=True)
 class Tests:
-    """The tests in some folders and files, as pytest collected them.
+    """The tests in some folders and files.
 
-    `cassettes` maps a test, by its file and its name there, to the cassette it has, None if that
-    is not known; `used` are all of these, `files` all those that hold a test. `source` is the text
-    of the Python files around them.
+    Attributes:
+        roots: The folders and files.
+        cassettes: The cassette of each test, by its file and its name; None if it is not known.
+        used: All of these cassettes.
+        files: The files with tests.
+        source: The text of all Python files in and beside the roots.
     """
 
     roots: tuple[Path, ...]
@@ -29,19 +54,36 @@ class Tests:
     files: frozenset[Path]
     source: bytes
 
-    def names(self, path: Path) -> bool:
-        """Whether any source names this file."""
+    def is_in_source(self, path: Path) -> bool:
+        """Return whether any Python file contains the name of a file."""
         return path.name.encode() in self.source
 
 
 def collect(paths: Sequence[Path]) -> Tests:
-    """Ask pytest which tests there are, and which cassette each has.
+    """Collect the tests in *paths* with pytest, without running any.
 
-    Raises HarnessError unless all could be collected: a test that is not seen has a cassette too.
+    Raises:
+        HarnessError: pytest could not collect all: the cassette of a test might be missed.
     """
     for path in paths:
         if not path.exists():
             raise HarnessError(f"{path}: there is no such file or folder")
+    roots = tuple(map(real_path, paths))
+    cassettes = {
+        (real_path(test["file"]), test["test"]): _real_path_if_any(test["cassette"])
+        for test in _list_cassettes(paths)
+    }
+    files = frozenset(file for file, _ in cassettes)
+    source = b"\n".join(path.read_bytes() for path in _python_files(roots))
+    return Tests(roots, cassettes, frozenset(cassettes.values()), files, source)
+
+
+def _real_path_if_any(path: str | None) -> Path | None:
+    return real_path(path) if path else None
+
+
+def _list_cassettes(paths: Sequence[Path]) -> list[dict[str, str]]:
+    """Run pytest with the plugin's --list-cassettes."""
     with tempfile.TemporaryDirectory(prefix="harness-") as folder:
         file = Path(folder, "cassettes.json")
         done = subprocess.run(  # noqa: S603 - this Python's pytest, with the user's own paths
@@ -55,38 +97,37 @@ def collect(paths: Sequence[Path]) -> Tests:
             check=False,
         )
         if done.returncode or not file.exists():
-            raise HarnessError(_not_collected(paths, done))
-        told = json.loads(file.read_text(encoding="utf-8"))
-    roots = tuple(map(real, paths))
-    cassettes = {
-        (real(one["file"]), one["test"]): real(one["cassette"]) if one["cassette"] else None
-        for one in told
-    }
-    files = frozenset(file for file, _ in cassettes)
-    source = b"\n".join(path.read_bytes() for path in _sources(roots))
-    return Tests(roots, cassettes, frozenset(cassettes.values()), files, source)
+            raise _not_collected(paths, done)
+        tests: list[dict[str, str]] = json.loads(file.read_text(encoding="utf-8"))
+        return tests
 
 
-def _not_collected(paths: Sequence[Path], done: subprocess.CompletedProcess[str]) -> str:
+def _not_collected(paths: Sequence[Path], done: subprocess.CompletedProcess[str]) -> HarnessError:
     lines = [line for line in (done.stdout + done.stderr).splitlines() if line.strip()]
-    asked = " ".join(map(str, paths))
+    arguments = " ".join(map(str, paths))
     last = f" ({lines[-1].strip(' =!')[:200]})" if lines else ""
-    return (
-        f"pytest did not collect the tests of {asked}{last}, so nobody knows what they use; "
-        f"see: pytest --collect-only {asked}"
+    return HarnessError(
+        f"pytest did not collect the tests of {arguments}{last}, so nobody knows what they use; "
+        f"see: pytest --collect-only {arguments}"
     )
 
 
-def _sources(roots: Iterable[Path]) -> Iterator[Path]:
+def _folders(roots: Iterable[Path]) -> Iterator[tuple[Path, list[str], list[str]]]:
     for root in roots:
-        for where, _, names in walk(root if root.is_dir() else root.parent):
-            yield from (where / name for name in names if name.endswith(".py"))
+        yield from walk(root if root.is_dir() else root.parent)
 
 
-def folders(tests: Iterable[Path]) -> tuple[Path, ...]:
-    """The folders of cassettes among tests."""
-    found: set[Path] = set()
-    for root in tests:
-        for where, inside, _ in walk(root if root.is_dir() else root.parent):
-            found |= {where / name for name in inside if name == "cassettes"}
-    return tuple(sorted(found))
+def _python_files(roots: Iterable[Path]) -> Iterator[Path]:
+    for folder, _, names in _folders(roots):
+        yield from (folder / name for name in names if name.endswith(".py"))
+
+
+def cassette_folders(roots: Iterable[Path]) -> tuple[Path, ...]:
+    """Return the folders named `cassettes` in and beside *roots*."""
+    folders = {
+        folder / name
+        for folder, subfolders, _ in _folders(roots)
+        for name in subfolders
+        if name == "cassettes"
+    }
+    return tuple(sorted(folders))

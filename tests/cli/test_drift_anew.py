@@ -16,6 +16,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from harness import batch
 from harness.cassette.store import Store
+from harness.config import prices
 from harness.config.environment import Environment
 from harness.intercept import Recorder
 from harness.providers.servers import PROVIDER_SERVERS
@@ -118,7 +119,7 @@ def priced(folder: Path, *models: str, currency: str = "CNY") -> None:
 def _no_shipped_prices(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """Which models have one is not for these tests to know."""
     (tmp_path / "none.toml").write_text("")
-    monkeypatch.setattr(batch, "SHIPPED", tmp_path / "none.toml")
+    monkeypatch.setattr(prices, "SHIPPED", tmp_path / "none.toml")
 
 
 @pytest.fixture(autouse=True)
