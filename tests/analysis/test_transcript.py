@@ -26,7 +26,7 @@ FIELDS = Fields(content=("/text",), state=("/state",), code=("/code",))
 
 
 def endpoint(name: str, method: str, path: str, role: Role) -> Endpoint:
-    """An endpoint of nobody's."""
+    """Return an endpoint of an invented provider."""
     return Endpoint(name, method, re.compile(path), role, {}, {}, fields=FIELDS)
 
 
@@ -52,7 +52,7 @@ def exchange(
     status: int = 200,
     turn: int | None = None,
 ) -> Exchange:
-    """An exchange with an answer."""
+    """Return an exchange with this answer."""
     return Exchange(
         Request(method, f"https://host{path}", (), b'{"model":"m"}'),
         Response(status, "", (("Content-Type", kind),), body),
@@ -61,7 +61,7 @@ def exchange(
 
 
 def reading(found: Exchange) -> AnalyzedExchange:
-    """An exchange, read as the third of its transcript, in turn 2."""
+    """Return an exchange, read as the third of its transcript, in turn 2."""
     return AnalyzedExchange(found, RECOGNISE(found), number=3, turn=2)
 
 
@@ -90,27 +90,27 @@ STRANGE = exchange("/else", b"hm", kind="text/plain")
     ],
 )
 def test_an_endpoint_is_method_and_whole_path(method: str, uri: str, fits: bool) -> None:
-    """Whatever the host and the query."""
+    """An endpoint fits by method and whole path, whatever the host and the query."""
     assert CHAT.fits(method, uri) is fits
 
 
 def test_the_first_endpoint_that_fits_is_it() -> None:
-    """Or none; its dialect is its name up to the dot."""
+    """The first endpoint that fits is taken; its API form is its name up to the dot."""
     both = recogniser([FILE, endpoint("b.file", "GET", ".*", Role.FILE)])
     assert both(PICTURE) is FILE
     assert RECOGNISE(STRANGE) is None
     assert CHAT.dialect == "acme"
 
 
-def test_an_endpoint_promises_little_unless_it_says_so() -> None:
-    """No closing word, no texts so far, one finish reason."""
+def test_the_defaults_of_an_endpoint() -> None:
+    """By default a stream has no closing event, increments, and one finish reason."""
     assert not CHAT.ends_with_done
     assert not CHAT.cumulative({"stream": True})
     assert not CHAT.repeats_finish
 
 
 def test_states_know_how_far_a_task_is() -> None:
-    """All that end it are as far as each other."""
+    """States are ranked in the order a task goes through them; all ends rank alike."""
     states = States(("PENDING", "RUNNING"), ("DONE",), ("FAILED",))
     assert [states.rank(s) for s in ("PENDING", "RUNNING", "DONE", "FAILED")] == [0, 1, 2, 2]
     assert [states.ended(s) for s in ("RUNNING", "DONE", "FAILED")] == [False, True, True]
@@ -122,7 +122,7 @@ def test_states_know_how_far_a_task_is() -> None:
 
 
 def test_a_stream_is_read_event_by_event() -> None:
-    """What is no JSON is left out, and the closing word is no part; places are the data's."""
+    """Each event with JSON is a part, at its byte; invalid JSON and [DONE] are not."""
     stream = reading(STREAMED)
     assert stream.is_stream
     assert stream.parts == (
@@ -137,20 +137,20 @@ def test_a_stream_is_read_event_by_event() -> None:
 
 
 def test_a_document_is_one_part() -> None:
-    """The whole body; none where it cannot be read."""
+    """A JSON body is one part; an invalid one is none."""
     assert reading(exchange(body=b'{"text":"x"}')).parts == (Part({"text": "x"}),)
     assert reading(exchange(body=b"{")).parts == ()
     assert reading(exchange(body=b"{")).outcome is None
     assert reading(exchange()).stream.events == ()
 
 
-def test_what_was_asked_is_read() -> None:
-    """The request's body."""
+def test_the_request_is_read() -> None:
+    """The request's body is read as JSON."""
     assert reading(CHATTED).request_json.value == {"model": "m"}
 
 
 def test_a_refusal_is_read_by_its_status() -> None:
-    """Also one without a body; it says nothing part by part."""
+    """A refusal is read by its status, also without a body, and has no outcomes by part."""
     refused = reading(exchange(body=b'{"code":"1302"}', status=429))
     assert not refused.accepted
     assert refused.outcome == Failure(429, "1302", "")
@@ -161,8 +161,8 @@ def test_a_refusal_is_read_by_its_status() -> None:
 @pytest.mark.parametrize(
     ("status", "accepted"), [(199, False), (200, True), (299, True), (300, False)]
 )
-def test_a_success_is_two_hundred_and_something(status: int, accepted: bool) -> None:
-    """Exactly."""
+def test_a_success_has_a_status_of_2xx(status: int, accepted: bool) -> None:
+    """Statuses from 200 to 299 are successes."""
     assert reading(exchange(status=status)).accepted is accepted
 
 
@@ -177,21 +177,21 @@ def test_a_success_is_two_hundred_and_something(status: int, accepted: bool) -> 
         (exchange(kind="image/png"), False),
     ],
 )
-def test_a_file_is_told_by_its_endpoint_or_its_type(found: Exchange, binary: bool) -> None:
-    """A file has no parts and says nothing."""
+def test_a_file_is_known_by_its_endpoint_or_type(found: Exchange, binary: bool) -> None:
+    """A file is known by its endpoint or media type, and has no parts."""
     assert reading(found).is_binary is binary
     if binary:
         assert reading(found).parts == ()
 
 
 def test_only_answers_have_an_outcome() -> None:
-    """Files, strangers and other endpoints have none."""
+    """Files, unknown exchanges and other endpoints have no outcome."""
     models = exchange("/models", b'{"text":"x"}', method="GET")
     assert [reading(e).outcome for e in (PICTURE, STRANGE, models)] == [None, None, None]
 
 
 def test_a_place_is_in_the_exchange() -> None:
-    """With the event's number and its data's offset, unless told otherwise."""
+    """A place has the event's number and the offset of its data."""
     stream = reading(STREAMED)
     part = stream.parts[1]
     assert stream.place("/a") == Place(2, 3, None, None, "/a")
@@ -204,8 +204,8 @@ def test_a_place_is_in_the_exchange() -> None:
 # ------------------------------------------------------------------------------------ turns
 
 
-def test_a_turn_comes_to_its_last_answer() -> None:
-    """With the states of all polls; the picture fetched afterwards is no answer."""
+def test_the_outcome_of_a_turn_is_its_last_answer() -> None:
+    """A turn's outcome is its last answer, with the states of all polls."""
     done = analyze(
         Transcript("s", "t", (Turn(1, (SUBMITTED, RUNNING, DONE, PICTURE)),)), RECOGNISE
     ).turns[0]
@@ -214,21 +214,21 @@ def test_a_turn_comes_to_its_last_answer() -> None:
     assert done.outcome == Reply(content="x", states=("PENDING", "RUNNING", "DONE"))
 
 
-def test_a_turn_without_an_answer_comes_to_nothing() -> None:
-    """None at all, or only strangers."""
+def test_a_turn_without_an_answer_has_no_outcome() -> None:
+    """A turn without exchanges, or with unknown ones alone, has no outcome."""
     assert AnalyzedTurn(Turn(1, ()), ()).outcome is None
     assert AnalyzedTurn(Turn(1, (STRANGE,)), (reading(STRANGE),)).outcome is None
 
 
 def test_a_refused_turn_stays_refused() -> None:
-    """Whatever states were seen before."""
+    """A turn whose poll is refused is a failure, whatever states came before."""
     refused = exchange("/v1/tasks/7", b'{"code":"x"}', method="GET", status=500)
     (turn,) = analyze(Transcript("s", "t", (Turn(1, (SUBMITTED, refused)),)), RECOGNISE).turns
     assert turn.outcome == Failure(500, "x", "")
 
 
 def test_exchanges_are_numbered_through_all_turns() -> None:
-    """And know the turn they are in."""
+    """Exchanges are numbered through all turns and know their turn."""
     turns = (Turn(1, (CHATTED, STREAMED)), Turn(4, (SUBMITTED,)))
     readings = analyze(Transcript("s", "t", turns), RECOGNISE).readings
     assert [(r.number, r.turn) for r in readings] == [(1, 1), (2, 1), (3, 4)]
@@ -236,7 +236,7 @@ def test_exchanges_are_numbered_through_all_turns() -> None:
 
 
 def test_a_cassette_of_ours_has_the_turns_it_was_recorded_in() -> None:
-    """Whatever the exchanges are; they are numbered from one."""
+    """The turns of a cassette are those it was recorded in, numbered from 1."""
     exchanges = tuple(exchange(turn=turn) for turn in (2, 2, 5, 5, 5, 6))
     told = Provenance(scenario="s", target="acme/m")
     found = transcript_of(
@@ -249,7 +249,7 @@ def test_a_cassette_of_ours_has_the_turns_it_was_recorded_in() -> None:
 
 
 def test_a_cassette_of_others_has_turns_of_its_kind() -> None:
-    """Polls and files belong to what came before; everything else begins a turn."""
+    """In another tool's cassette, polls and files belong to the turn before them."""
     unknown_file = exchange("/b", b"\x89", method="GET", kind="image/png")
     unknown_page = exchange("/b", b"<p>", method="GET", kind="text/html")
     posted_file = exchange("/b", b"\x89", kind="image/png")
@@ -263,6 +263,6 @@ def test_a_cassette_of_others_has_turns_of_its_kind() -> None:
 
 
 def test_a_first_poll_begins_a_turn() -> None:
-    """There is nothing before it."""
+    """A poll without a submission begins a turn."""
     assert len(transcript_of(Cassette((RUNNING, DONE)), RECOGNISE).turns) == 1
     assert transcript_of(Cassette(()), RECOGNISE).turns == ()

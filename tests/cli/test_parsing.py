@@ -19,7 +19,7 @@ MADE = Path(__file__).parents[1] / "parse" / "made" / "dashscope.yaml"
 
 
 def test_sdks_that_read_the_same(harness: Harness, folder: Path) -> None:
-    """A table, and nothing under it."""
+    """Where an SDK reads the same, only the table is printed."""
     done = harness("parse", "cassettes/slogan", "--parser", "zhipuai", folder=folder)
     assert (done.code, done.err) == (0, "")
     assert ["zhipuai.chat", "sync", "zhipuai", "1", "1", "0", "0", "0"] in _rows(done.out)
@@ -27,7 +27,7 @@ def test_sdks_that_read_the_same(harness: Harness, folder: Path) -> None:
 
 
 def test_an_sdk_that_reads_otherwise(harness: Harness, folder: Path) -> None:
-    """What, where, and the smallest example; an error for those who ask for one."""
+    """A difference is printed with its smallest example; `--exit-code` makes it an error."""
     done = harness("parse", str(MADE), "-p", "dashscope", folder=folder)
     version = PARSERS["dashscope"].version
     assert (done.code, done.err) == (0, "")
@@ -40,8 +40,8 @@ def test_an_sdk_that_reads_otherwise(harness: Harness, folder: Path) -> None:
     assert harness("parse", str(MADE), "--exit-code", folder=folder).code == 1
 
 
-def test_for_machines(harness: Harness, folder: Path) -> None:
-    """The table, the findings and what is missing; all of it JSON."""
+def test_parse_prints_json(harness: Harness, folder: Path) -> None:
+    """`--json` prints the table, the findings and the missing SDKs."""
     done = harness("parse", str(MADE), "-p", "dashscope.Client", "--json", folder=folder)
     told = json.loads(done.out)
     assert sorted(told) == ["findings", "not_installed", "table"]
@@ -51,15 +51,15 @@ def test_for_machines(harness: Harness, folder: Path) -> None:
     assert lost["smallest"]["exchange"] == 5
 
 
-def test_a_parser_that_there_is_not(harness: Harness, folder: Path) -> None:
-    """The names there are."""
+def test_an_unknown_parser_is_refused(harness: Harness, folder: Path) -> None:
+    """An unknown parser is refused with the known names."""
     done = harness("parse", "cassettes", "--parser", "nobody", folder=folder)
     assert (done.code, done.out) == (2, "")
     assert done.err.startswith("harness: unknown parser 'nobody'; known are zhipuai, zai-sdk,")
 
 
-def test_a_file_that_is_no_cassette(harness: Harness, folder: Path) -> None:
-    """One message, with the file's name."""
+def test_a_file_that_is_not_a_cassette(harness: Harness, folder: Path) -> None:
+    """A file that is not a cassette is refused by its name."""
     (folder / "no.yaml").write_text("no", encoding="utf-8")
     done = harness("parse", "no.yaml", folder=folder)
     assert (done.code, done.out) == (2, "")
@@ -69,7 +69,7 @@ def test_a_file_that_is_no_cassette(harness: Harness, folder: Path) -> None:
 def test_an_sdk_that_is_not_installed(
     harness: Harness, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Is told, and no error."""
+    """An SDK that is not installed is reported, and is no error."""
 
     def missing(name: str) -> str:
         raise PackageNotFoundError(name)

@@ -33,13 +33,13 @@ installed = [parser for parser in PARSERS.values() if parser.installed]
 
 
 def folders(source: str) -> list[Path]:
-    """The parts a source is read in, so that several processes can share the work."""
+    """Return the parts in which a source is read, so that processes can share the work."""
     return sorted(path for path in SOURCES[source].glob("*") if not path.name.startswith("."))
 
 
 @cache
 def found(folder: Path) -> tuple[ParsedExchange, ...]:
-    """What the SDKs make of the exchanges in a folder or file."""
+    """Return what the SDKs read in the exchanges of a folder or file."""
     files = sorted(folder.rglob("*.yaml")) if folder.is_dir() else [folder]
     return tuple(
         one
@@ -49,14 +49,14 @@ def found(folder: Path) -> tuple[ParsedExchange, ...]:
 
 
 def readings(path: Path) -> Iterator[AnalyzedExchange]:
-    """The exchanges of a cassette that are not too long."""
+    """Yield the exchanges of a cassette that are not too long."""
     for number, exchange in enumerate(read(path).exchanges, start=1):
         if len(exchange.response.body) <= LARGEST:
             yield AnalyzedExchange(exchange, recognise(exchange), number)
 
 
 def expected(source: str, dialects: set[str]) -> set[Signature]:
-    """The signatures known for a source, of the SDKs that are here and the endpoints that are."""
+    """Return the known signatures of a source, for installed SDKs and these API forms."""
     names = {parser.name for parser in installed}
     return {
         (parser, endpoint, known["kind"], known["level"], path)
@@ -68,33 +68,34 @@ def expected(source: str, dialects: set[str]) -> set[Signature]:
 
 
 def dialects(told: tuple[ParsedExchange, ...]) -> set[str]:
-    """Whose endpoints they are."""
+    """Return the API forms of the endpoints."""
     return {one.reading.endpoint.dialect for one in told if one.reading.endpoint}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("folder", folders("recordings"), ids=lambda path: path.name)
 def test_the_recordings_show_what_is_known(folder: Path) -> None:
-    """Each disagreement over a real recording is on the list, and each on the list is there."""
+    """The real recordings show exactly the listed disagreements."""
     told = found(folder)
     assert {d.signature for d in defects(told)} == expected("recordings", dialects(told))
 
 
 @pytest.mark.parametrize("source", ["shipped", "made"])
 def test_our_own_cassettes_show_what_is_known(source: str) -> None:
-    """The same for the shipped cassettes, and for those made by hand."""
+    """The shipped cassettes, and those made by hand, show exactly the listed disagreements."""
     told = tuple(one for folder in folders(source) for one in found(folder))
     assert {d.signature for d in defects(told)} == expected(source, dialects(told))
 
 
 def test_every_sdk_read_something() -> None:
-    """A list without entries would be no proof: each SDK that is here was really asked."""
+    """Each installed SDK read at least one exchange."""
     told = [one for source in ("shipped", "made") for f in folders(source) for one in found(f)]
     assert {one.parser for one in told} - {""} == {parser.name for parser in installed}
 
 
 @pytest.mark.parametrize("known", KNOWN, ids=lambda known: known["what"][:40])
 def test_a_known_disagreement_has_its_place(known: dict[str, Any]) -> None:
-    """The line of the SDK's source that it comes from, in the version that is installed."""
+    """The cause of each disagreement is at the listed line of the installed SDK."""
     from importlib.util import find_spec
 
     name, _, number = known["where"].rpartition(":")

@@ -40,7 +40,7 @@ def parsed(
     *,
     stream: bool = False,
 ) -> Outcome:
-    """What an SDK makes of an answer."""
+    """Return what an SDK reads in an answer."""
     name, path = operation
     with serve_scripts(lambda head, body: response_script(answer)) as address:
         asked = RecordedRequest(address, path, endpoint(name), body, timeout=10, streamed=stream)
@@ -48,24 +48,24 @@ def parsed(
 
 
 def says(value: LooseJson, status: int = 200) -> Response:
-    """An answer in JSON."""
+    """Return an answer in JSON."""
     return Response(status, "OK", JSON, json.dumps(value).encode())
 
 
 def streams(*values: LooseJson, head: str = "data: ", end: str = "") -> Response:
-    """A stream of events in JSON."""
+    """Return a stream of events in JSON."""
     body = "".join(f"{head}{json.dumps(value)}\n\n" for value in values) + end
     return Response(200, "OK", EVENTS, body.encode())
 
 
 def delta(content: str) -> LooseJson:
-    """One event in the form of OpenAI."""
+    """Return one event in OpenAI's form."""
     choice = {"index": 0, "delta": {"role": "assistant", "content": content}}
     return {"id": "1", "created": 1, "model": "glm-4", "choices": [choice]}
 
 
 def output(content: str) -> LooseJson:
-    """One answer or event of DashScope."""
+    """Return one answer or event of DashScope."""
     message = {"role": "assistant", "content": content}
     counts = {"input_tokens": 1, "output_tokens": 2, "total_tokens": 3}
     choices = [{"finish_reason": "stop", "message": message}]
@@ -77,7 +77,7 @@ class TestInOpenAisForm:
     """zhipuai, zai-sdk, openai."""
 
     def test_an_answer_is_read(self, parser: Parser) -> None:
-        """Its text, why it ended, and its tokens; and the SDK's object is kept."""
+        """An answer's text, finish reason and tokens are read, and the SDK's object is kept."""
         choice = {
             "index": 0,
             "finish_reason": "stop",
@@ -91,14 +91,14 @@ class TestInOpenAisForm:
         assert told.views[0].value["id"] == "1"
 
     def test_a_stream_is_read(self, parser: Parser) -> None:
-        """Piece by piece, and put together."""
+        """The pieces of a stream are read and joined."""
         answer = streams(delta("你"), delta("好"), end="data: [DONE]\n\n")
         told = parsed(parser, CHAT, {**ASKED, "stream": True}, answer)
         assert isinstance(told, Reply)
         assert (told.content, told.pieces, len(told.views)) == ("你好", ("你", "好"), 2)
 
     def test_a_refusal_is_a_failure(self, parser: Parser) -> None:
-        """With its status, code and message; no SDK asks again."""
+        """A refusal is a failure with its status, code and message, after one request."""
         asked: list[bytes] = []
         answer = says({"error": {"code": "1302", "message": "太快了"}}, 429)
 
@@ -115,7 +115,7 @@ class TestInOpenAisForm:
         assert len(asked) == 1
 
     def test_an_error_inside_a_stream_is_a_failure(self, parser: Parser) -> None:
-        """What came before it does not make it an answer."""
+        """An error inside a stream is a failure, whatever came before it."""
         answer = streams(delta("你"), {"error": {"code": "1302", "message": "太快了"}})
         told = parsed(parser, CHAT, {**ASKED, "stream": True}, answer)
         assert isinstance(told, Failure)
@@ -127,7 +127,7 @@ class TestOfDashScope:
     """dashscope and dashscope.Client."""
 
     def test_an_answer_is_read(self, parser: Parser) -> None:
-        """Its id, its text, why it ended and its tokens."""
+        """An answer's text, finish reason and tokens are read, and the SDK's object is kept."""
         told = parsed(parser, GENERATION, OURS, says(output("你好！")))
         assert isinstance(told, Reply)
         assert (told.id, told.content, told.finish_reason) == ("1", "你好！", "stop")
@@ -135,7 +135,7 @@ class TestOfDashScope:
 
     @pytest.mark.parametrize("incremental", [True, False])
     def test_a_stream_is_read(self, parser: Parser, incremental: bool) -> None:
-        """Whether its pieces add up or each repeats those before."""
+        """The pieces of a stream are read and joined."""
         body = {**OURS, "parameters": {"incremental_output": True} if incremental else {}}
         second = "好" if incremental else "你好"
         answer = streams(output("你"), output(second), head="id:1\nevent:result\ndata:")
@@ -144,15 +144,15 @@ class TestOfDashScope:
         assert (told.content, told.pieces) == ("你好", ("你", second))
 
     def test_a_refusal_is_a_failure(self, parser: Parser) -> None:
-        """With its status, code, message and request id."""
+        """A refusal is a failure with its status, code and message, after one request."""
         refused = {"code": "Throttling", "message": "slow", "request_id": "1"}
         told = parsed(parser, GENERATION, OURS, says(refused, 429))
         assert isinstance(told, Failure)
         assert (told.status, told.code) == (429, "Throttling")
         assert (told.message, told.request_id) == ("slow", "1")
 
-    def test_a_picture_is_fetched(self, parser: Parser) -> None:
-        """With the state of its task."""
+    def test_a_finished_task_is_read(self, parser: Parser) -> None:
+        """A finished task has its state and the links of its images."""
         done = {
             "task_id": "1",
             "task_status": "SUCCEEDED",
@@ -165,20 +165,20 @@ class TestOfDashScope:
         assert (told.task_id, told.states) == ("1", ("SUCCEEDED",))
 
     def test_a_task_that_failed_is_a_failure(self, parser: Parser) -> None:
-        """With the code and message of its output."""
+        """A failed task is a failure with the code and message of its output."""
         failed = {"task_id": "1", "task_status": "FAILED", "code": "Bad", "message": "no"}
         told = parsed(parser, TASK, None, says({"request_id": "2", "output": failed}))
         assert isinstance(told, Failure)
         assert (told.code, told.message) == ("Bad", "no")
 
     def test_recorded_settings_lead_nowhere(self, parser: Parser) -> None:
-        """A recording cannot say where the SDK is to go, or with which key."""
+        """A recorded body cannot set the SDK's address, key or headers."""
         hostile = {"base_address": "http://192.0.2.1", "api_key": "x", "headers": {"a": "b"}}
         body = {**OURS, "parameters": {**hostile, "result_format": "message"}}
         assert isinstance(parsed(parser, GENERATION, body, says(output("你好"))), Reply)
 
     def test_recorded_paths_are_not_read(self, parser: Parser, tmp_path: Path) -> None:
-        """The SDK would upload a file of this disk that a recorded message names."""
+        """Files of this disk that a recorded message names are not uploaded."""
         (tmp_path / "secret").write_text("secret")
         sent: list[bytes] = []
 
@@ -213,7 +213,7 @@ REDIRECTED = [(p, CHAT, ASKED) for p in IN_OPENAI_FORM] + [
 def test_no_answer_leads_to_another_address(
     parser: Parser, operation: tuple[str, str], body: LooseJson
 ) -> None:
-    """A redirect is not followed: either the SDK does not, or it is stopped."""
+    """A redirect is not followed, or is stopped."""
     answer = Response(302, "Found", (("location", "http://192.0.2.1/elsewhere"),))
     try:
         told = parsed(parser, operation, body, answer)
@@ -223,7 +223,7 @@ def test_no_answer_leads_to_another_address(
 
 
 def test_a_proxy_is_not_used(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Everything stays on this machine, whatever the environment says."""
+    """No proxy is used, whatever the environment says."""
     for name in ("http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY"):
         monkeypatch.setenv(name, "http://127.0.0.1:9")
     for parser in IN_OPENAI_FORM:
@@ -233,7 +233,7 @@ def test_a_proxy_is_not_used(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_each_sdk_knows_its_own_errors() -> None:
-    """So that an error it documents can be told from a crash."""
+    """An error of the SDK's own is told from any other."""
     for parser in PARSERS.values():
         own = imported(parser.error)
         assert parser.documents(own.__new__(own))

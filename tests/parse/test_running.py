@@ -19,7 +19,7 @@ DASHSCOPE = PARSERS["dashscope"]
 
 
 def submission(task: str, *, body: bytes | None = None, status: int = 200) -> AnalyzedExchange:
-    """A task that was submitted; dashscope adds an empty list of results to the answer."""
+    """Return the submission of a task, to whose answer dashscope adds a list of results."""
     value = {"request_id": "1", "output": {"task_id": task, "task_status": "PENDING"}}
     sent = json.dumps(ASKED).encode() if body is None else body
     request = Request("POST", SUBMIT, (("accept", "application/json"),), sent)
@@ -28,12 +28,12 @@ def submission(task: str, *, body: bytes | None = None, status: int = 200) -> An
 
 
 def answering(outcome: Outcome) -> Parser:
-    """A parser that is sure of its answer."""
+    """Return a parser that gives this outcome."""
     return replace(DASHSCOPE, name="sure", ask=lambda asked: outcome)
 
 
 def failing(error: Exception) -> Parser:
-    """A parser that asks, and raises at the answer."""
+    """Return a parser that makes the request and raises at the answer."""
 
     def parse(asked: RecordedRequest) -> Outcome:
         DASHSCOPE.parse(asked)
@@ -43,19 +43,19 @@ def failing(error: Exception) -> Parser:
 
 
 def verdicts(*readings: AnalyzedExchange, parser: Parser = DASHSCOPE) -> list[Verdict]:
-    """What comes of each reading."""
+    """Return the verdict on each exchange."""
     return [one.verdict for one in parse_all("file", readings, [parser])]
 
 
 def test_a_real_sdk_is_asked_over_a_real_connection() -> None:
-    """And says something the service never said."""
+    """A real SDK, asked over a real connection, invents a list of results."""
     (told,) = parse_all("file", [submission("1")], [DASHSCOPE])
     assert told.verdict is Verdict.DIFFERENT
     assert [one.path for one in told.disagreements] == ["/output/results"]
 
 
 def test_the_verdicts() -> None:
-    """The same, different, or crashed."""
+    """A result is the same, different or crashed."""
     reading = submission("1")
     same = Reply(
         id="1", task_id="1", states=("PENDING",), views=(View(reading.response_json.value),)
@@ -67,20 +67,20 @@ def test_the_verdicts() -> None:
 
 
 def test_what_cannot_be_asked_is_not_applicable() -> None:
-    """A body that is no object, an answer that leads away, another's endpoint, no such SDK."""
+    """Odd bodies, redirects, other endpoints and missing SDKs are not applicable."""
     odd = [submission("1", body=b"[1]"), submission("1", body=b"\xff"), submission("1", status=302)]
     assert verdicts(*odd) == [Verdict.NOT_APPLICABLE] * 3
     assert not can_ask(PARSERS["zhipuai"], submission("1"))
     assert not can_ask(replace(DASHSCOPE, distribution="no-such-thing"), submission("1"))
 
 
-def test_a_question_that_an_sdk_refuses_is_not_applicable() -> None:
-    """It says nothing of how the SDK reads the answer."""
+def test_a_request_that_an_sdk_refuses_is_not_applicable() -> None:
+    """A request that the SDK refuses to make is not applicable."""
     assert verdicts(submission("1", body=b"{}")) == [Verdict.NOT_APPLICABLE]
 
 
-def test_the_smallest_example_is_told() -> None:
-    """With how many exchanges show the same."""
+def test_the_smallest_example_is_kept() -> None:
+    """A defect has its smallest example and the number of exchanges that show it."""
     long, short = submission("1" * 40), submission("1")
     told = [
         *parse_all("long", [long, long], [DASHSCOPE]),
@@ -99,7 +99,7 @@ def test_the_smallest_example_is_told() -> None:
 
 
 def test_the_table_counts_verdicts() -> None:
-    """By endpoint, mode and parser."""
+    """The table counts verdicts by endpoint, mode and parser."""
     told = [*parse_all("file", [submission("1"), submission("2")], [DASHSCOPE])]
     told += [ParsedExchange("file", submission("3"), "dashscope", Verdict.SAME)]
     (row,) = rows(told)

@@ -16,7 +16,7 @@ MESSAGES = [{"role": "user", "content": "你好"}]
 
 
 def sent(parser: str, body: LooseJson) -> LooseJson:
-    """The body that an SDK sends for a recorded one."""
+    """Return the body that an SDK sends for a recorded one."""
     bodies: list[bytes] = []
 
     def respond(head: bytes, body: bytes) -> list[bytes]:
@@ -33,7 +33,7 @@ def sent(parser: str, body: LooseJson) -> LooseJson:
 @pytest.mark.parametrize("parser", ["zhipuai", "zai-sdk"])
 @pytest.mark.parametrize(("asked", "told"), [(0, 0.01), (-1, 0.01), (1, 0.99), (2, 0.99)])
 def test_temperature_is_moved(parser: str, asked: float, told: float) -> None:
-    """Into a range of the SDK's own; at 0 sampling is switched off too. So is `top_p`."""
+    """`temperature` and `top_p` are moved into a range of the SDK's own; 0 turns sampling off."""
     body = {"model": "glm-4", "messages": MESSAGES, "temperature": asked, "top_p": asked}
     found = sent(parser, body)
     assert (found["temperature"], found["top_p"]) == (told, told)
@@ -43,7 +43,7 @@ def test_temperature_is_moved(parser: str, asked: float, told: float) -> None:
 
 @pytest.mark.parametrize("parser", ["zhipuai", "zai-sdk"])
 def test_the_callers_messages_are_changed(parser: str) -> None:
-    """A picture's prefix is cut off in the list that the program gave; our parser gives a copy."""
+    """The prefix of an image is cut off in the list that the SDK was given, a copy here."""
     picture = "data:image/png;base64,AAAA"
     content: list[Any] = [{"type": "image_url", "image_url": {"url": picture}}]
     body = {"model": "glm-4v", "messages": [{"role": "user", "content": content}]}
@@ -54,14 +54,14 @@ def test_the_callers_messages_are_changed(parser: str) -> None:
 
 @pytest.mark.parametrize("parser", ["zhipuai", "zai-sdk", "openai"])
 def test_a_recorded_body_is_no_setting(parser: str) -> None:
-    """Whatever its members are called, they travel in the body."""
+    """Members of a recorded body travel in the body, also if they are named like settings."""
     named = {"timeout": 0.000001, "extra_headers": {"host": "192.0.2.1"}, "no_such_thing": 1}
     found = sent(parser, {"model": "glm-4", "messages": MESSAGES, **named})
     assert {name: found[name] for name in named} == named
 
 
 def test_a_broken_connection_is_asked_twice() -> None:
-    """By dashscope's old classes, even where the request was read; the old one may have counted."""
+    """dashscope's older classes send a request again if the connection breaks."""
     asked: list[bytes] = []
 
     def respond(head: bytes, body: bytes) -> list[Reset]:

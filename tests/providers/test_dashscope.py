@@ -42,41 +42,41 @@ PIECES = {"result_format": "message", "incremental_output": True}
 
 
 def chat(**fields: Any) -> Call:
-    """A question, or the same with other fields."""
+    """Return a chat call, with other fields if given."""
     usual = {"kind": CallKind.CHAT, "mode": Mode.SYNC, "model": "qwen-flash", "messages": HELLO}
     return Call(**usual | {"parameters": IN_FORM} | fields)
 
 
 def prompt(**fields: Any) -> Call:
-    """A bare prompt."""
+    """Return a call with a bare prompt."""
     return Call(**{"kind": CallKind.PROMPT, "mode": Mode.SYNC, "model": "qwen-flash"} | fields)
 
 
 def picture(**fields: Any) -> Call:
-    """A picture, asked for."""
+    """Return a call for an image."""
     usual = {"kind": CallKind.IMAGE, "mode": Mode.ASYNC, "model": "wanx-v1", "prompt": "小猫"}
     return Call(**usual | {"poll": Poll(0.5, 4)} | fields)
 
 
 def result_of(call: Call, *answers: Answer) -> CallResult:
-    """What came of a call to a scripted server."""
+    """Return the result of a call to a scripted server."""
     return ask("dashscope", call, *answers)
 
 
 def task(status: str, **output: LooseJson) -> Answer:
-    """What a poll is told."""
+    """Return the answer to a poll."""
     told = {"task_id": "13b1848b", "task_status": status} | output
     return json_answer({"output": told, "request_id": "85eaba38", "usage": {"image_count": 1}})
 
 
 def event(number: int, value: LooseJson, kind: str = "result", status: int = 200) -> str:
-    """An event of a stream, as DashScope writes it."""
+    """Return an event of a stream as DashScope writes it."""
     data = json.dumps(value, ensure_ascii=False)
     return f"id:{number}\nevent:{kind}\n:HTTP_STATUS/{status}\ndata:{data}"
 
 
 def piece(number: int, content: str, reason: str = "null", **message: LooseJson) -> str:
-    """A piece of an answer."""
+    """Return an event with a piece of an answer."""
     said = {"role": "assistant", "content": content} | message
     output = {"choices": [{"finish_reason": reason, "message": said}]}
     usage = {"input_tokens": 1, "output_tokens": number, "total_tokens": number + 1}
@@ -85,7 +85,7 @@ def piece(number: int, content: str, reason: str = "null", **message: LooseJson)
 
 @pytest.fixture
 def session(sandbox: str) -> Iterator[Session]:
-    """A line to the sandbox."""
+    """Open a session with the sandbox."""
     with sandbox_session("dashscope", sandbox) as session:
         yield session
 
@@ -94,7 +94,7 @@ def session(sandbox: str) -> Iterator[Session]:
 
 
 def test_an_answer_in_messages(session: Session) -> None:
-    """Every field of the reply, and one view of one exchange."""
+    """A whole answer fills every field of the reply and has one view."""
     reply = reply_of(session.send(chat(messages=NAMED)))
     assert "小明" in (reply.content or "")
     assert reply.finish_reason == "stop"
@@ -111,7 +111,7 @@ def test_an_answer_in_messages(session: Session) -> None:
 
 
 def test_a_prompt_is_answered_in_text(session: Session) -> None:
-    """The older form, which is the default."""
+    """A prompt is answered in the older form, the default."""
     reply = reply_of(session.send(prompt(prompt="如何做炒西红柿鸡蛋？")))
     assert "鸡蛋" in (reply.content or "")
     assert reply.finish_reason == "stop"
@@ -119,15 +119,15 @@ def test_a_prompt_is_answered_in_text(session: Session) -> None:
 
 
 def test_messages_may_be_answered_in_text(session: Session) -> None:
-    """The path that is walked is that of the form asked for."""
+    """The access path is that of the form that was asked for."""
     reply = reply_of(session.send(chat(messages=NAMED, parameters={})))
     assert "小明" in (reply.content or "")
     assert dict(reply.views[0].accessed) == {"output.text": reply.content}
 
 
 @pytest.mark.parametrize("call", [chat(), prompt(prompt="你好")], ids=["chat", "prompt"])
-def test_a_stream_in_pieces(session: Session, call: Call) -> None:
-    """One view for each event; the pieces join to the whole."""
+def test_a_stream_of_increments(session: Session, call: Call) -> None:
+    """A stream has a view for each event, and its pieces join to the whole text."""
     parameters = {**call.parameters, "incremental_output": True}
     streamed = Call(call.kind, Mode.STREAM, call.model, call.messages, call.prompt, parameters)
     whole, reply = reply_of(session.send(call)), reply_of(session.send(streamed))
@@ -140,8 +140,8 @@ def test_a_stream_in_pieces(session: Session, call: Call) -> None:
 
 
 @pytest.mark.parametrize("asked_for", [{}, {"incremental_output": False}], ids=str)
-def test_a_stream_of_whole_texts_so_far(session: Session, asked_for: dict[str, LooseJson]) -> None:
-    """Each piece begins with the one before; the last one is the whole."""
+def test_a_cumulative_stream(session: Session, asked_for: dict[str, LooseJson]) -> None:
+    """Each piece of a cumulative stream begins with the one before; the last is the whole text."""
     whole = reply_of(session.send(chat()))
     reply = reply_of(session.send(chat(mode=Mode.STREAM, parameters={**IN_FORM, **asked_for})))
     assert reply.cumulative
@@ -151,8 +151,8 @@ def test_a_stream_of_whole_texts_so_far(session: Session, asked_for: dict[str, L
         assert longer.startswith(shorter)
 
 
-def test_a_picture_is_a_task(session: Session) -> None:
-    """The submission and each poll are a view; the link comes with the last one."""
+def test_an_image_is_a_task(session: Session) -> None:
+    """A task's submission and polls have a view each; the last one has the link."""
     reply = reply_of(session.send(picture(parameters={"n": 1, "size": "1024x1024"})))
     assert reply.states == ("PENDING", "PENDING", "RUNNING", "SUCCEEDED")
     (image,) = reply.images
@@ -175,7 +175,7 @@ def test_a_picture_is_a_task(session: Session) -> None:
 @pytest.mark.parametrize("mode", [Mode.SYNC, Mode.STREAM])
 @pytest.mark.parametrize("incremental", [True, False])
 def test_a_tool_is_called(session: Session, mode: Mode, incremental: bool) -> None:
-    """With its id, its name and its arguments as text, in pieces or whole."""
+    """A tool call has its id, its name and its arguments as text, streamed or whole."""
     parameters: dict[str, LooseJson] = {**IN_FORM, "tools": [WEATHER]}
     if mode is Mode.STREAM:
         parameters["incremental_output"] = incremental
@@ -216,7 +216,7 @@ def test_a_tool_is_called(session: Session, mode: Mode, incremental: bool) -> No
 def test_refusals_of_the_sandbox(
     session: Session, mode: Mode, change: dict[str, Any], status: int, code: str, words: str
 ) -> None:
-    """Status, code, message, and the id of the request."""
+    """A refusal has its status, code, message and request id."""
     failure = session.send(chat(mode=mode, **change))
     assert isinstance(failure, Failure)
     assert (failure.status, failure.code) == (status, code)
@@ -233,17 +233,17 @@ def test_refusals_of_the_sandbox(
         ({"prompt": "触发限流"}, 429, "Throttling.RateQuota"),
     ],
 )
-def test_refusals_of_pictures(
+def test_refusals_of_images(
     session: Session, change: dict[str, Any], status: int, code: str
 ) -> None:
-    """Refused when submitted, and never polled."""
+    """A submission that is refused is not polled."""
     failure = session.send(picture(**change))
     assert isinstance(failure, Failure)
     assert (failure.status, failure.code, failure.views) == (status, code, ())
 
 
 def test_a_task_that_fails(session: Session) -> None:
-    """With the code and message inside the output; all that was told is kept."""
+    """A failed task has the code and message of its output, and keeps all views."""
     failure = session.send(picture(prompt="任务失败"))
     assert isinstance(failure, Failure)
     assert failure.status == 200
@@ -257,7 +257,7 @@ def test_a_task_that_fails(session: Session) -> None:
 
 
 def test_every_field_comes_from_the_wire() -> None:
-    """Literal in, literal out; what the SDK adds of HTTP is left out of the view."""
+    """Each field of a reply is read from the answer; the view is without HTTP members."""
     reply = result_of(prompt(prompt="你好"), json_answer(TEXT)).reply
     assert (reply.id, reply.content, reply.finish_reason) == ("49323c4e", "好", "stop")
     assert reply.usage == Usage(14, 11, 25)
@@ -269,16 +269,16 @@ def test_every_field_comes_from_the_wire() -> None:
     assert value["output"]["text"] == "好"
 
 
-def test_a_documented_path_that_leads_nowhere_is_broken() -> None:
-    """It is walked on the SDK's object, and what it raised is kept."""
+def test_a_documented_path_may_fail() -> None:
+    """An access path that raises on the SDK's object is kept as a failure."""
     reply = result_of(chat(), json_answer(TEXT)).reply
     (value,) = reply.views[0].accessed.values()
     assert isinstance(value, AccessFailure)
     assert value.error.startswith(("TypeError", "KeyError", "AttributeError"))
 
 
-def test_a_bad_parameter_on_a_stream_came_with_status_200() -> None:
-    """[REC] an event of the kind error; what was streamed before it is kept."""
+def test_an_error_event_is_a_failure() -> None:
+    """[REC] An event named error is a failure that keeps the events before it."""
     body = {"code": "InvalidParameter", "message": "Role must be user", "request_id": "a5898c04"}
     refusal = event(1, body, "error", 400)
     failure = result_of(chat(mode=Mode.STREAM), stream_answer(refusal)).failure
@@ -290,13 +290,13 @@ def test_a_bad_parameter_on_a_stream_came_with_status_200() -> None:
 
 
 def test_a_stream_without_events() -> None:
-    """It is no answer."""
+    """A stream without events is a failure."""
     failure = result_of(chat(mode=Mode.STREAM), stream_answer()).failure
     assert (failure.status, failure.code) == (0, "EmptyStream")
 
 
 def test_the_word_null_is_no_finish_reason() -> None:
-    """It stands on the wire until the end; a stream that is cut off has none."""
+    """The word "null" stands for no finish reason until the end of a stream."""
     result = result_of(
         chat(mode=Mode.STREAM, parameters=PIECES), stream_answer(piece(1, "从"), piece(2, "前"))
     )
@@ -308,8 +308,8 @@ def test_the_word_null_is_no_finish_reason() -> None:
     assert (result.reply.finish_reason, result.reply.usage) == ("stop", Usage(1, 1, 2))
 
 
-def test_reasoning_and_calls_are_put_together() -> None:
-    """[REC] a call's later pieces have an empty id and no name."""
+def test_reasoning_and_tool_calls_are_joined() -> None:
+    """[REC] Later pieces of a tool call have an empty id and no name."""
 
     def call(id: str, arguments: str, **name: str) -> list[LooseJson]:
         return [
@@ -330,8 +330,8 @@ def test_reasoning_and_calls_are_put_together() -> None:
 
 
 @pytest.mark.parametrize("asked_for", [{}, {"incremental_output": False}], ids=str)
-def test_a_model_that_thinks_gives_pieces_unasked(asked_for: dict[str, LooseJson]) -> None:
-    """qwen3 does, unless it is told not to: what it says is joined, and called pieces."""
+def test_a_model_that_thinks_gives_increments(asked_for: dict[str, LooseJson]) -> None:
+    """Models that think give increments by default: their pieces are joined."""
     reply = result_of(
         chat(mode=Mode.STREAM, parameters={"result_format": "message", **asked_for}),
         stream_answer(
@@ -345,7 +345,7 @@ def test_a_model_that_thinks_gives_pieces_unasked(asked_for: dict[str, LooseJson
 
 
 def test_cumulative_reasoning_and_calls_are_the_last_ones() -> None:
-    """Nothing is joined."""
+    """Of a cumulative stream, the last reasoning and tool calls are kept."""
     function = {"name": "f", "arguments": "{}"}
     calls = [{"id": "call_5", "index": 0, "type": "function", "function": function}]
     reply = result_of(
@@ -363,7 +363,7 @@ def test_cumulative_reasoning_and_calls_are_the_last_ones() -> None:
     "call", [chat(), chat(mode=Mode.STREAM), picture()], ids=["chat", "stream", "picture"]
 )
 def test_refusals_are_flat(call: Call) -> None:
-    """[REC] code, message and request_id, also where a stream was asked for."""
+    """[REC] A refusal is flat: code, message and request_id, also where a stream was asked for."""
     body = {"code": "Arrearage", "message": "Access denied", "request_id": "8af536f9"}
     failure = result_of(call, json_answer(body, 400)).failure
     assert failure == Failure(400, "Arrearage", "Access denied", "8af536f9")
@@ -374,8 +374,8 @@ def test_refusals_are_flat(call: Call) -> None:
 @pytest.mark.parametrize(
     "call", [chat(), chat(mode=Mode.STREAM), picture()], ids=["chat", "stream", "picture"]
 )
-def test_a_refusal_that_is_no_json(call: Call) -> None:
-    """A gateway's page: its status, and the SDK's word for it."""
+def test_a_refusal_that_is_not_json(call: Call) -> None:
+    """A gateway's page is a failure with its status and the SDK's message."""
     page = Answer(502, "<html>Bad Gateway</html>", (("content-type", "text/html"),))
     assert result_of(call, page).failure == Failure(502, "Unknown", "<html>Bad Gateway</html>")
 
@@ -386,8 +386,8 @@ def test_a_refusal_that_is_no_json(call: Call) -> None:
 @pytest.mark.parametrize(
     "answer", [RESET, json_answer(SERVER_FAULT, 429), json_answer(SERVER_FAULT, 500)], ids=repr
 )
-def test_the_sdk_never_asks_again(call: Call, answer: Answer) -> None:
-    """One call, one request: retries are the runner's, also where a connection broke."""
+def test_the_sdk_does_not_retry(call: Call, answer: Answer) -> None:
+    """A call is one request, also if the connection breaks: retries are the runner's."""
     result = result_of(call, answer)
     assert isinstance(result.outcome, Failure)
     assert len(result.server.requests) == 1
@@ -395,7 +395,7 @@ def test_the_sdk_never_asks_again(call: Call, answer: Answer) -> None:
 
 
 def test_a_connection_that_is_cut() -> None:
-    """No status; before the answer, and in the middle of it."""
+    """A connection that is cut before or inside an answer is a failure without status."""
     failure = result_of(chat(), RESET).failure
     assert (failure.status, failure.code) == (0, "NoAnswer")
     assert "Connection reset by peer" in failure.message
@@ -405,8 +405,8 @@ def test_a_connection_that_is_cut() -> None:
     assert (failure.status, failure.code) == (0, "ChunkedEncodingError")
 
 
-def test_nobody_there() -> None:
-    """A refused connection is a failure without a status."""
+def test_a_refused_connection() -> None:
+    """A refused connection is a failure without status."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
@@ -420,8 +420,8 @@ def test_nobody_there() -> None:
 # -------------------------------------------------------------------------------------- tasks
 
 
-def test_a_poll_that_is_refused_once_goes_on() -> None:
-    """A server's fault passes; the task goes on."""
+def test_polling_goes_on_after_a_server_error() -> None:
+    """An error of the server in a poll does not end the task."""
     done = task("SUCCEEDED", results=[{"url": "http://x/a.png"}])
     result = result_of(
         picture(), json_answer(PENDING), task("RUNNING"), json_answer(SERVER_FAULT, 500), done
@@ -435,16 +435,16 @@ def test_a_poll_that_is_refused_once_goes_on() -> None:
     ]
 
 
-def test_a_poll_that_is_refused_for_good_ends_the_task() -> None:
-    """Asking again would change nothing."""
+def test_polling_ends_after_a_client_error() -> None:
+    """An error of the request in a poll ends the task."""
     body = {"code": "InvalidApiKey", "message": "Invalid", "request_id": "r"}
     result = result_of(picture(), json_answer(PENDING), json_answer(body, 401))
     assert result.failure == Failure(401, "InvalidApiKey", "Invalid", "r")
     assert len(result.server.requests) == 2
 
 
-def test_patience_ends() -> None:
-    """So many polls, and no more."""
+def test_polling_ends_at_its_limit() -> None:
+    """A task is polled so many times and no more."""
     result = result_of(picture(poll=Poll(0.25, 3)), json_answer(PENDING))
     assert (result.failure.status, result.failure.code) == (0, "PollLimit")
     assert result.failure.message == "the task is still PENDING after 3 polls, 0.25 s apart"
@@ -460,23 +460,23 @@ def test_patience_ends() -> None:
         (task("CANCELED"), "CANCELED", "the task ended as CANCELED"),
     ],
 )
-def test_ends_that_are_no_success(last: Answer, code: str, message: str) -> None:
-    """[DOC] they come with HTTP status 200."""
+def test_tasks_that_end_without_success(last: Answer, code: str, message: str) -> None:
+    """[DOC] Tasks that end without success are failures with HTTP status 200."""
     failure = result_of(picture(), json_answer(PENDING), last).failure
     told = (failure.status, failure.code, failure.message, failure.request_id)
     assert told == (200, code, message, "85eaba38")
     assert len(failure.views) == 2
 
 
-def test_pictures_of_which_some_failed() -> None:
-    """[DOC] a partial failure is a success: the pictures there are."""
+def test_images_of_which_some_failed() -> None:
+    """[DOC] A task of which some images failed is a reply with the others."""
     results = [{"url": "http://x/a1.png"}, {"code": "InternalError.Timeout", "message": "m"}]
     reply = result_of(picture(), json_answer(PENDING), task("SUCCEEDED", results=results)).reply
     assert reply.images == (Image("http://x/a1.png"),)
 
 
 def test_a_submission_without_a_task() -> None:
-    """There is nothing to poll."""
+    """A submission without a task id is a failure: the SDK refuses to poll."""
     failure = result_of(picture(), json_answer({"output": {}, "request_id": "r"})).failure
     assert (failure.status, failure.message) == (0, "Task invalid!")
 
@@ -485,7 +485,7 @@ def test_a_submission_without_a_task() -> None:
 
 
 def test_parameters_travel() -> None:
-    """Known or not, each by its name."""
+    """Each parameter is sent under its name, known or not."""
     parameters = {"result_format": "message", "seed": 7, "no_such_parameter": {"a": [1]}}
     for mode in (Mode.SYNC, Mode.STREAM):
         sent = (
@@ -496,8 +496,8 @@ def test_parameters_travel() -> None:
         assert {name: sent["parameters"][name] for name in parameters} == parameters
 
 
-def test_whole_texts_are_asked_for_by_silence() -> None:
-    """Asked for by name, the SDK would ask for pieces and join them itself."""
+def test_cumulative_output_is_asked_for_by_default() -> None:
+    """`incremental_output: false` is not sent: the SDK would ask for increments and join them."""
     for value, sent in ((False, {}), (True, {"incremental_output": True})):
         parameters = {"result_format": "message", "incremental_output": value}
         result = result_of(
@@ -508,8 +508,8 @@ def test_whole_texts_are_asked_for_by_silence() -> None:
 
 
 @pytest.mark.parametrize("written", ["1024x1024", "1024*1024"])
-def test_sizes_are_written_its_way(written: str) -> None:
-    """With a star, however the scenario writes them."""
+def test_sizes_are_written_with_a_star(written: str) -> None:
+    """A size is sent with a star, however the scenario writes it."""
     result = result_of(
         picture(parameters={"size": written, "n": 1}), json_answer(SERVER_FAULT, 500)
     )
@@ -519,8 +519,8 @@ def test_sizes_are_written_its_way(written: str) -> None:
     assert sent.headers["x-dashscope-async"] == "enable"
 
 
-def test_what_is_asked_is_not_changed() -> None:
-    """The SDK gets copies."""
+def test_a_call_is_not_changed() -> None:
+    """The SDK is given copies of parameters and messages."""
     parameters = {"result_format": "message", "tools": [WEATHER], "incremental_output": False}
     before = json.dumps(parameters)
     messages = (
@@ -548,7 +548,7 @@ def test_what_is_asked_is_not_changed() -> None:
 
 
 def test_whose_key_is_sent(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The user's own, or one that nobody owns; also when polling."""
+    """The user's key is sent, or the one without an account, also when polling."""
     monkeypatch.setenv("DASHSCOPE_API_KEY", "sk-of-the-process")
     result = result_of(picture(), json_answer(PENDING), task("FAILED"))
     keys = [one.headers["authorization"] for one in result.server.requests]

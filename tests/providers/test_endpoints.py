@@ -39,12 +39,12 @@ VALUES = st.recursive(
 
 
 def whole(name: str, body: LooseJson, asked: LooseJson = None) -> Reply | Failure | None:
-    """What an endpoint reads in a whole answer."""
+    """Return what an endpoint's whole answer says."""
     return read_answer(endpoints.endpoint(name), (Part(body),), asked)
 
 
 def events(name: str, *bodies: LooseJson, asked: LooseJson = None) -> Reply | Failure | None:
-    """What an endpoint reads in a stream."""
+    """Return what an endpoint's stream says."""
     parts = tuple(Part(body, number) for number, body in enumerate(bodies, start=1))
     return read_answer(endpoints.endpoint(name), parts, asked)
 
@@ -81,14 +81,14 @@ def events(name: str, *bodies: LooseJson, asked: LooseJson = None) -> Reply | Fa
 def test_an_exchange_is_recognised_by_method_and_path(
     method: str, uri: str, name: str | None
 ) -> None:
-    """The host does not matter: the sandbox is recognised like the service."""
+    """An endpoint is found by method and path, whatever the host."""
     found = endpoints.recognise(Exchange(Request(method, uri), Response(200)))
     assert (found.name if found else None) == name
 
 
 @by_name
 def test_the_schemas_of_an_endpoint_are_schemas(endpoint: Endpoint) -> None:
-    """All of them are valid JSON Schemas of draft 2020-12."""
+    """All schemas of an endpoint are valid JSON Schemas of draft 2020-12."""
     for schema in (endpoint.answer, endpoint.refusal, endpoint.event or {}):
         Draft202012Validator.check_schema(dict(schema))
 
@@ -121,7 +121,7 @@ USAGE = {"prompt_tokens": 1, "completion_tokens": 2, "total_tokens": 3}
 
 
 def test_a_chat_answer_is_read() -> None:
-    """Every field of a reply, from one body."""
+    """Each field of a reply is read from one body."""
     call = {"id": "c", "function": {"name": "f", "arguments": "{}"}}
     said = {"role": "assistant", "content": "x", "reasoning_content": "y", "tool_calls": [call]}
     body = {
@@ -142,14 +142,14 @@ def test_a_chat_answer_is_read() -> None:
 
 
 def piece(number: int, name: str, call_id: str, arguments: str) -> LooseJson:
-    """An event with a piece of a tool call."""
+    """Return an event with a piece of a tool call."""
     function = {"name": name, "arguments": arguments}
     call = {"index": number, "id": call_id, "function": function}
     return {"choices": [{"index": 0, "delta": {"tool_calls": [call]}}]}
 
 
 def test_streamed_tool_calls_are_joined() -> None:
-    """Pieces go together by index; the same id and an empty name may be repeated."""
+    """Pieces are joined by index; the id and an empty name may be repeated."""
     reply = events(
         "compatible.chat",
         piece(0, "f", "a", ""),
@@ -162,19 +162,19 @@ def test_streamed_tool_calls_are_joined() -> None:
 
 
 def test_whole_calls_with_the_same_index_are_two_calls() -> None:
-    """Another id begins another call."""
+    """Another id begins another tool call."""
     reply = events("zhipuai.chat", piece(0, "f", "a", "{}"), piece(0, "g", "b", "{}"))
     assert isinstance(reply, Reply)
     assert reply.tool_calls == (ToolCall("a", "f", "{}"), ToolCall("b", "g", "{}"))
 
 
 def text(said: str, finish: str = "null") -> LooseJson:
-    """An event of a prompt's answer."""
+    """Return an event of the answer to a prompt."""
     return {"output": {"text": said, "finish_reason": finish}, "request_id": "r"}
 
 
 def test_a_cumulative_stream_is_its_last_text() -> None:
-    """Unless increments were asked for; the string "null" is no finish reason."""
+    """The content of a cumulative stream is its last text; "null" is no finish reason."""
     reply = events("dashscope.generation", text("1"), text("1, 2"), asked={})
     assert isinstance(reply, Reply)
     assert (reply.content, reply.cumulative, reply.pieces) == ("1, 2", True, ("1", "1, 2"))
@@ -182,7 +182,7 @@ def test_a_cumulative_stream_is_its_last_text() -> None:
 
 
 def test_an_incremental_stream_is_its_pieces() -> None:
-    """The finish reason is that of the last event."""
+    """The content of an incremental stream is its pieces, joined."""
     asked = {"parameters": {"incremental_output": True}}
     reply = events("dashscope.generation", text("1"), text(", 2", "stop"), asked=asked)
     assert isinstance(reply, Reply)
@@ -211,15 +211,15 @@ def test_streamed_choices_are_kept_apart_by_index() -> None:
 
 
 def test_whole_choices_without_an_index_are_numbered_by_position() -> None:
-    """DashScope's own form leaves the index out."""
+    """Choices without an index are numbered by their position."""
     messages = ({"message": {"content": text}} for text in ("One", "Two"))
     reply = whole("dashscope.generation", {"output": {"choices": list(messages)}})
     assert isinstance(reply, Reply)
     assert reply.choices == (Choice(0, "One"), Choice(1, "Two"))
 
 
-def test_content_in_pieces_is_text_and_pictures() -> None:
-    """A list without types: what has text is text, what has an image is a picture."""
+def test_content_in_pieces_is_text_and_images() -> None:
+    """Content that is a list has the text of its pieces, and their images."""
     content = [{"image": "https://x/1.png"}, {"text": "A "}, {"text": "cat"}]
     message = {"role": "assistant", "content": content}
     reply = whole("dashscope.multimodal", {"output": {"choices": [{"message": message}]}})
@@ -227,15 +227,15 @@ def test_content_in_pieces_is_text_and_pictures() -> None:
     assert (reply.content, reply.images) == ("A cat", (Image("https://x/1.png"),))
 
 
-def test_a_task_tells_its_state_and_pictures() -> None:
-    """Pictures that failed have no link."""
+def test_a_task_has_its_state_and_images() -> None:
+    """A task has its state and the links of the images that did not fail."""
     output = {"task_id": "t", "task_status": "SUCCEEDED", "results": [{"url": "u"}, {"code": "x"}]}
     reply = whole("dashscope.tasks", {"output": output, "request_id": "r"})
     assert reply == Reply(id="r", task_id="t", states=("SUCCEEDED",), images=(Image("u"),))
 
 
 def test_a_failed_task_is_a_failure() -> None:
-    """With HTTP 200, and with the state as code where no code is given."""
+    """A failed task is a failure with HTTP status 200, and its state as code if it has none."""
     failed = {"task_status": "FAILED", "code": "InvalidParameter", "message": "no"}
     assert whole("dashscope.tasks", {"output": failed}) == Failure(200, "InvalidParameter", "no")
     assert whole("zhipuai.async-result", {"task_status": "FAIL"}) == Failure(
@@ -244,13 +244,13 @@ def test_a_failed_task_is_a_failure() -> None:
 
 
 def test_a_refusal_with_status_200_is_a_failure() -> None:
-    """Zhipu's overload comes as an answer."""
+    """An error with HTTP status 200 is a failure."""
     body = {"error": {"code": "1305", "message": "overloaded"}}
     assert whole("zhipuai.chat", body) == Failure(200, "1305", "overloaded")
 
 
 def test_an_error_event_carries_its_status_in_a_comment() -> None:
-    """The stream itself came with 200."""
+    """The status of an error event is that of its comment."""
     part = Part({"code": "Bad", "message": "m"}, 1, 0, "error", ("HTTP_STATUS/400",))
     assert read_answer(endpoints.endpoint("dashscope.generation"), (part,), {}) == Failure(
         400, "Bad", "m"
@@ -275,7 +275,7 @@ def test_an_error_event_carries_its_status_in_a_comment() -> None:
     ],
 )
 def test_a_refusal_is_read(name: str, body: LooseJson, failure: Failure) -> None:
-    """Nested, flat, or without a code of its own."""
+    """A refusal is read whether nested, flat, or without a code of its own."""
     assert read_refusal(endpoints.endpoint(name), 401, json.loads(json.dumps(body))) == failure
 
 
@@ -293,11 +293,11 @@ def test_a_refusal_is_read(name: str, body: LooseJson, failure: Failure) -> None
     ],
 )
 def test_the_endpoint_of_a_conversation_follows_the_model(models: str, name: str) -> None:
-    """Whatever is sent; a model that is not listed is asked at the text endpoint."""
+    """A conversation goes to the model's endpoint, the text endpoint for unlisted models."""
     assert {chat_endpoint(model).name for model in models.split()} == {name}
 
 
-def test_what_is_not_looked_into_is_not_read() -> None:
-    """A websocket's handshake is neither an answer nor a refusal."""
+def test_a_handshake_is_not_read() -> None:
+    """The handshake of a websocket is neither an answer nor a refusal."""
     assert endpoints.endpoint("dashscope.websocket").role is Role.OTHER
     assert whole("dashscope.websocket", {"code": "x"}) is None

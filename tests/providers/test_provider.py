@@ -39,10 +39,8 @@ EVERY = [
 
 
 @pytest.mark.parametrize(("name", "kind", "mode"), EVERY)
-def test_what_a_provider_says_it_can_it_does(
-    sandbox: str, name: str, kind: CallKind, mode: Mode
-) -> None:
-    """Every kind of call in every mode of the table is answered, with a view for each part."""
+def test_every_call_of_can_is_answered(sandbox: str, name: str, kind: CallKind, mode: Mode) -> None:
+    """Each kind of call is answered in each mode of `can`, with a view for each part."""
     messages = HELLO if kind is CallKind.CHAT else ()
     call = Call(kind, mode, ASKED[name, kind], messages, "" if messages else "小猫")
     with sandbox_session(name, sandbox) as session:
@@ -59,7 +57,7 @@ def test_what_a_provider_says_it_can_it_does(
 
 @pytest.mark.parametrize("name", PROVIDERS)
 def test_connections_do_not_outlive_a_session(name: str, sandbox: str) -> None:
-    """Closed at the end, although somebody still holds the session."""
+    """A session's connections are closed at its end, even if the session is still referenced."""
     port = httpx.URL(sandbox).port
     with sandbox_session(name, sandbox) as session:
         session.send(Call(CallKind.CHAT, Mode.SYNC, ASKED[name, CallKind.CHAT], HELLO))
@@ -69,8 +67,8 @@ def test_connections_do_not_outlive_a_session(name: str, sandbox: str) -> None:
 
 
 @pytest.mark.parametrize("name", PROVIDERS)
-def test_a_stream_that_is_given_up_is_closed(name: str) -> None:
-    """After an error in its middle nobody reads on; the connection is not left open."""
+def test_a_stream_with_an_error_is_closed(name: str) -> None:
+    """After an error inside a stream its connection is closed."""
     errors = {
         "zhipuai": stream_answer(
             'data: {"error": {"code": "1234", "message": "m"}}', "data: [DONE]"
@@ -100,13 +98,13 @@ def _open_to(port: int | None) -> Iterator[socket.socket]:
     ["harness.providers", "harness.runner", "harness.config.environment", "harness.intercept"],
 )
 def test_importing_the_providers_imports_no_sdk(python: Any, module: str) -> None:
-    """They cost a second; only who uses one pays for it."""
+    """SDKs, whose import takes a second, are imported only when a session is opened."""
     code = f"import sys, {module}; print(*{{'zhipuai', 'dashscope', 'vcr'}} & set(sys.modules))"
     assert python("-c", code).stdout == "\n"
 
 
 def test_each_session_imports_its_own_sdk_only(python: Any) -> None:
-    """Who asks one provider does not pay for the other."""
+    """A session with one provider does not import the SDK of another."""
     code = (
         "import sys\nfrom harness.providers import PROVIDERS\n"
         "from harness.types import Call, CallKind, Message, Mode\n"
@@ -122,7 +120,7 @@ def test_each_session_imports_its_own_sdk_only(python: Any) -> None:
 
 
 class _Odd:
-    """An SDK object with a will of its own."""
+    """An SDK object whose property raises."""
 
     @property
     def moody(self) -> str:
@@ -147,7 +145,7 @@ class _Odd:
     ],
 )
 def test_paths_are_walked_on_the_object_itself(path: str, value: Any) -> None:
-    """As a user would; what that raises is the value."""
+    """An access path gives the value on the object itself, or the error that it raises."""
     thing = SimpleNamespace(choices=[SimpleNamespace(name="a")], none=None, odd=_Odd())
     assert access(thing, [path]) == {path: value}
 
@@ -169,21 +167,21 @@ def test_paths_are_walked_on_the_object_itself(path: str, value: Any) -> None:
         ("nan", None),
     ],
 )
-def test_seconds_to_wait(header: str | None, value: float | None) -> None:
-    """A number of seconds, or nothing."""
+def test_retry_after_is_read_as_seconds(header: str | None, value: float | None) -> None:
+    """A Retry-After header is a number of seconds; its other forms are ignored."""
     assert retry_after(header) == value
 
 
 @pytest.mark.parametrize(
     ("status", "passing"), [(0, False), (400, False), (401, False), (429, True), (500, True)]
 )
-def test_which_refusals_pass(status: int, passing: bool) -> None:
-    """Too many requests, or a server's fault."""
+def test_which_refusals_are_passing(status: int, passing: bool) -> None:
+    """Too many requests and errors of the server may pass; other refusals do not."""
     assert is_passing(Failure(status, "c", "m")) is passing
 
 
-def test_what_was_raised_says_why() -> None:
-    """The cause too, unless the message has it already."""
+def test_the_cause_of_an_error_is_in_its_message() -> None:
+    """The message of an error is followed by its cause, unless it contains it."""
     error = RuntimeError("Connection error.")
     assert failure_of(error) == Failure(0, "RuntimeError", "Connection error.")
     error.__cause__ = OSError("no route")
@@ -196,8 +194,8 @@ def test_what_was_raised_says_why() -> None:
 # --------------------------------------------------------------------------------- downloads
 
 
-def test_a_picture_is_fetched(sandbox: str) -> None:
-    """The bytes behind a link that was answered."""
+def test_an_image_is_downloaded(sandbox: str) -> None:
+    """The file behind an answered link is downloaded."""
     with sandbox_session("zhipuai", sandbox) as session:
         reply = session.send(Call(CallKind.IMAGE, Mode.SYNC, "cogview-3", prompt="小猫"))
     assert isinstance(reply, Reply)
@@ -218,15 +216,15 @@ def test_a_picture_is_fetched(sandbox: str) -> None:
     ],
     ids=repr,
 )
-def test_what_is_no_picture_is_none(answer: Answer) -> None:
-    """Refusals, redirects and broken connections; one request each."""
+def test_what_cannot_be_downloaded_is_none(answer: Answer) -> None:
+    """Refusals, redirects and broken connections give None, after one request each."""
     with serve_answers(answer) as server:
         assert download(server.address) is None
     assert len(server.requests) == 1
 
 
-def test_a_picture_may_be_too_large(monkeypatch: pytest.MonkeyPatch) -> None:
-    """It is given up, not kept in memory."""
+def test_a_large_file_is_not_downloaded(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The download of a file larger than the limit is given up."""
     monkeypatch.setattr(http, "LARGEST", 3)
     with serve_answers(Answer(200, "abc", ()), Answer(200, "abcd", ())) as server:
         assert download(server.address) == b"abc"
@@ -234,13 +232,13 @@ def test_a_picture_may_be_too_large(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.parametrize("link", ["file:///etc/passwd", "ftp://x/a", "//x/a", "", "http://["])
-def test_only_links_of_the_web_are_followed(link: str) -> None:
-    """A link comes from an answer and is not trusted."""
+def test_only_http_links_are_downloaded(link: str) -> None:
+    """Links come from answers and are not trusted: only http and https are fetched."""
     assert download(link) is None
 
 
-def test_a_message_has_only_what_it_has() -> None:
-    """No empty keys."""
+def test_a_message_has_no_empty_members() -> None:
+    """A message is sent without members that it does not need."""
     from harness.providers.openai.session import message
 
     assert message(Message("user", "你好")) == {"role": "user", "content": "你好"}

@@ -44,25 +44,25 @@ OVERLOADED = "The service may be temporarily overloaded, please try again later"
 
 
 def chat(**fields: Any) -> Call:
-    """A question, or the same with other fields."""
+    """Return a chat call, with other fields if given."""
     return Call(
         **{"kind": CallKind.CHAT, "mode": Mode.SYNC, "model": "glm-4", "messages": HELLO} | fields
     )
 
 
 def refused(code: str, message: str) -> LooseJson:
-    """An error as Zhipu puts it."""
+    """Return the body of a refusal by Zhipu."""
     return {"error": {"code": code, "message": message}}
 
 
 def result_of(call: Call, *answers: Answer) -> CallResult:
-    """What came of a call to a scripted server."""
+    """Return the result of a call to a scripted server."""
     return ask("zhipuai", call, *answers)
 
 
 @pytest.fixture
 def session(sandbox: str) -> Iterator[Session]:
-    """A line to the sandbox."""
+    """Open a session with the sandbox."""
     with sandbox_session("zhipuai", sandbox) as session:
         yield session
 
@@ -70,8 +70,8 @@ def session(sandbox: str) -> Iterator[Session]:
 # --------------------------------------------------------------------------------- the sandbox
 
 
-def test_an_answer_at_once(session: Session) -> None:
-    """Every field of the reply, and one view of one exchange."""
+def test_a_whole_answer(session: Session) -> None:
+    """A whole answer fills every field of the reply and has one view."""
     reply = reply_of(session.send(chat(messages=NAMED)))
     assert reply.model == "glm-4"
     assert "小明" in (reply.content or "")
@@ -88,7 +88,7 @@ def test_an_answer_at_once(session: Session) -> None:
 
 
 def test_a_stream_is_the_same_text_in_pieces(session: Session) -> None:
-    """One view for each event; the pieces join to the content."""
+    """A stream has a view for each event, and its pieces join to the text of a whole answer."""
     whole = reply_of(session.send(chat()))
     reply = reply_of(session.send(chat(mode=Mode.STREAM)))
     assert reply.content == "".join(reply.pieces) == whole.content
@@ -100,7 +100,7 @@ def test_a_stream_is_the_same_text_in_pieces(session: Session) -> None:
 
 
 def test_a_task_is_polled_until_it_is_done(session: Session) -> None:
-    """The submission and each poll are a view; the content comes with the last one."""
+    """A task's submission and polls have a view each; the last one has the content."""
     reply = reply_of(session.send(chat(mode=Mode.ASYNC)))
     assert reply.states == ("PROCESSING", "PROCESSING", "PROCESSING", "SUCCESS")
     assert len(reply.views) == 4
@@ -115,8 +115,8 @@ def test_a_task_is_polled_until_it_is_done(session: Session) -> None:
     assert reply.finish_reason == "stop"
 
 
-def test_a_picture(session: Session) -> None:
-    """A link; Zhipu's answer has no id, model or usage."""
+def test_an_image(session: Session) -> None:
+    """An image is a link; Zhipu's answer has no id, model or usage."""
     asked_for = {"size": "1024x1024"}
     reply = reply_of(
         session.send(
@@ -132,7 +132,7 @@ def test_a_picture(session: Session) -> None:
 
 @pytest.mark.parametrize("mode", [Mode.SYNC, Mode.STREAM])
 def test_a_tool_is_called(session: Session, mode: Mode) -> None:
-    """With its id, its name and its arguments as text."""
+    """A tool call has its id, its name and its arguments as text."""
     question = (Message("user", "北京今天天气怎么样？"),)
     reply = reply_of(
         session.send(chat(mode=mode, messages=question, parameters={"tools": [WEATHER]}))
@@ -162,7 +162,7 @@ def test_a_tool_is_called(session: Session, mode: Mode) -> None:
 def test_refusals_of_the_sandbox(
     session: Session, mode: Mode, change: dict[str, Any], status: int, code: str, words: str
 ) -> None:
-    """Status, code, message, the id of the request, and how long to wait."""
+    """A refusal has its status, code, message, request id, and the time to wait."""
     failure = session.send(chat(mode=mode, **change))
     assert isinstance(failure, Failure)
     assert (failure.status, failure.code) == (status, code)
@@ -173,7 +173,7 @@ def test_refusals_of_the_sandbox(
 
 
 def test_a_task_that_fails(session: Session) -> None:
-    """FAIL comes with HTTP status 200 and says no more; all that was told is kept."""
+    """A failed task is a failure with HTTP status 200 that keeps all views."""
     failure = session.send(chat(mode=Mode.ASYNC, messages=(Message("user", "任务失败"),)))
     assert isinstance(failure, Failure)
     assert (failure.status, failure.code, failure.message) == (
@@ -188,23 +188,23 @@ def test_a_task_that_fails(session: Session) -> None:
 
 
 def test_every_field_comes_from_the_wire() -> None:
-    """Literal in, literal out."""
+    """Each field of a reply is read from the answer."""
     reply = result_of(chat(), json_answer(ANSWER)).reply
     assert (reply.id, reply.model, reply.content) == ("20251019", "glm-4", "好")
     assert (reply.finish_reason, reply.usage) == ("stop", Usage(7, 10, 17))
     assert reply.views[0].value == ANSWER
 
 
-def test_reasoning_apart_from_content() -> None:
-    """An empty content is not none at all."""
+def test_reasoning_is_apart_from_content() -> None:
+    """Reasoning is apart from content, and empty content is not None."""
     message = {"role": "assistant", "content": "", "reasoning_content": "想一想"}
     answer = ANSWER | {"choices": [{"finish_reason": "length", "index": 0, "message": message}]}
     reply = result_of(chat(), json_answer(answer)).reply
     assert (reply.content, reply.reasoning, reply.finish_reason) == ("", "想一想", "length")
 
 
-def test_a_call_without_content() -> None:
-    """[REC] glm-4.6 leaves `content` out of answers that call tools: None, not ""."""
+def test_a_tool_call_without_content() -> None:
+    """[REC] glm-4.6 leaves `content` out of answers that call tools: it is None, not ""."""
     function = {"name": "f", "arguments": "{}"}
     call = {"id": "call_-81", "index": 0, "type": "function", "function": function}
     message = {"role": "assistant", "tool_calls": [call]}
@@ -215,7 +215,7 @@ def test_a_call_without_content() -> None:
 
 
 def test_a_streamed_call_comes_whole() -> None:
-    """[FIELD] in one event, without a role; reasoning is joined."""
+    """[FIELD] A streamed tool call comes in one event without a role; reasoning is joined."""
     head = '{"id":"2026","created":1,"model":"glm-5","choices":[{"index":0,'
     thought = '{"role":"assistant","content":"","reasoning_content":"想"}'
     call = '{"id":"call_4","index":0,"type":"function","function":{"name":"b","arguments":"{1}"}}'
@@ -236,8 +236,8 @@ def test_a_streamed_call_comes_whole() -> None:
     assert len(reply.views) == 4
 
 
-def test_a_documented_path_that_leads_nowhere_is_broken() -> None:
-    """It is walked on the SDK's object, and what it raised is kept."""
+def test_a_documented_path_may_fail() -> None:
+    """An access path that raises on the SDK's object is kept as a failure."""
     reply = result_of(chat(), json_answer({"id": "1"})).reply
     error = "TypeError: 'NoneType' object is not subscriptable"
     assert dict(reply.views[0].accessed) == {"choices[0].message.content": AccessFailure(error)}
@@ -250,13 +250,13 @@ IMAGE = {"kind": CallKind.IMAGE, "prompt": "小猫"}
     "change", [{}, {"mode": Mode.STREAM}, {"mode": Mode.ASYNC}, IMAGE], ids=str
 )
 def test_an_error_may_come_with_status_200(change: dict[str, Any]) -> None:
-    """[FIELD] 1305 as plain JSON, even where a stream was asked for."""
+    """[FIELD] An error with status 200 is a failure, even where a stream was asked for."""
     failure = result_of(chat(**change), json_answer(refused("1305", OVERLOADED))).failure
     assert (failure.status, failure.code, failure.message) == (200, "1305", OVERLOADED)
 
 
 def test_an_error_with_status_200_ends_a_task() -> None:
-    """It is no state: the task is not asked after until patience ends."""
+    """An error with status 200 in a poll is a failure, and polling ends."""
     result = result_of(
         chat(mode=Mode.ASYNC), json_answer(PROCESSING), json_answer(refused("1305", OVERLOADED))
     )
@@ -265,7 +265,7 @@ def test_an_error_with_status_200_ends_a_task() -> None:
 
 
 def test_an_error_in_the_middle_of_a_stream() -> None:
-    """What came before it is kept."""
+    """An error inside a stream is a failure that keeps the events before it."""
     piece = '{"id":"1","choices":[{"index":0,"delta":{"content":"从"}}]}'
     error = '{"error":{"code":"1234","message":"网络错误"}}'
     failure = result_of(
@@ -276,15 +276,15 @@ def test_an_error_in_the_middle_of_a_stream() -> None:
 
 
 def test_a_stream_without_events() -> None:
-    """It is no answer."""
+    """A stream without events is a failure."""
     failure = result_of(chat(mode=Mode.STREAM), stream_answer("data: [DONE]")).failure
     assert (failure.status, failure.code) == (0, "EmptyStream")
     failure = result_of(chat(mode=Mode.STREAM), json_answer({"id": "1"})).failure
     assert (failure.status, failure.code) == (0, "EmptyStream")
 
 
-def test_a_refusal_that_is_no_json() -> None:
-    """A gateway's page: its status, no code, its first 200 characters."""
+def test_a_refusal_that_is_not_json() -> None:
+    """The message of a gateway's page is its first 200 characters."""
     page = "<html>" + "x" * 300
     for mode in Mode:
         failure = result_of(
@@ -293,8 +293,8 @@ def test_a_refusal_that_is_no_json() -> None:
         assert failure == Failure(502, "", page[:200])
 
 
-def test_how_long_to_wait_is_told() -> None:
-    """Retry-After in seconds; its other form, a date, is left alone."""
+def test_retry_after_is_kept() -> None:
+    """The seconds of a Retry-After header are kept; a date is ignored."""
     told = json_answer(refused("1302", "多"), 429, retry_after="7", x_log_id="2025")
     assert result_of(chat(), told).failure == Failure(429, "1302", "多", "2025", 7.0)
     dated = json_answer(refused("1302", "多"), 429, retry_after="Wed, 21 Oct 2026 07:28:00 GMT")
@@ -307,23 +307,23 @@ def test_how_long_to_wait_is_told() -> None:
     [RESET, json_answer(refused("1302", "多"), 429), json_answer({}, 500), json_answer({}, 503)],
     ids=repr,
 )
-def test_the_sdk_never_asks_again(mode: Mode, answer: Answer) -> None:
-    """One call, one request: retries are the runner's."""
+def test_the_sdk_does_not_retry(mode: Mode, answer: Answer) -> None:
+    """A call is one request: retries are the runner's."""
     result = result_of(chat(mode=mode), answer)
     assert isinstance(result.outcome, Failure)
     assert len(result.server.requests) == 1
     assert result.slept == []
 
 
-def test_a_connection_that_is_cut() -> None:
-    """No status; the SDK's word, and the reason it hides."""
+def test_a_connection_that_is_reset() -> None:
+    """A reset connection is a failure without status, with the SDK's error and its cause."""
     failure = result_of(chat(), RESET).failure
     assert (failure.status, failure.code) == (0, "APIConnectionError")
     assert failure.message == "Connection error. ([Errno 104] Connection reset by peer)"
 
 
-def test_nobody_there() -> None:
-    """A refused connection is a failure without a status."""
+def test_a_refused_connection() -> None:
+    """A refused connection is a failure without status."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
@@ -336,8 +336,8 @@ def test_nobody_there() -> None:
 # -------------------------------------------------------------------------------------- tasks
 
 
-def test_a_poll_that_is_refused_once_goes_on() -> None:
-    """A server's fault passes; the task goes on."""
+def test_polling_goes_on_after_a_server_error() -> None:
+    """An error of the server in a poll does not end the task."""
     task = chat(mode=Mode.ASYNC, poll=Poll(0.5, 3))
     done = {**ANSWER, "id": "1012", "task_status": "SUCCESS"}
     result = result_of(
@@ -356,15 +356,15 @@ def test_a_poll_that_is_refused_once_goes_on() -> None:
     ]
 
 
-def test_an_answer_without_a_state_is_an_end() -> None:
-    """[DOC] the newer page's sample of a result has no task_status."""
+def test_a_result_without_a_state_ends_a_task() -> None:
+    """[DOC] A result ends a task even if it has no task_status."""
     result = result_of(chat(mode=Mode.ASYNC), json_answer(PROCESSING), json_answer(ANSWER))
     assert (result.reply.content, result.reply.states) == ("好", ("PROCESSING",))
     assert len(result.server.requests) == 2
 
 
-def test_a_poll_that_is_refused_for_good_ends_the_task() -> None:
-    """Asking again would change nothing."""
+def test_polling_ends_after_a_client_error() -> None:
+    """An error of the request in a poll ends the task."""
     result = result_of(
         chat(mode=Mode.ASYNC), json_answer(PROCESSING), json_answer(refused("1214", "id"), 400)
     )
@@ -372,8 +372,8 @@ def test_a_poll_that_is_refused_for_good_ends_the_task() -> None:
     assert len(result.server.requests) == 2
 
 
-def test_patience_ends() -> None:
-    """So many polls, and no more."""
+def test_polling_ends_at_its_limit() -> None:
+    """A task is polled so many times and no more."""
     result = result_of(chat(mode=Mode.ASYNC, poll=Poll(0.25, 3)), json_answer(PROCESSING))
     assert (result.failure.status, result.failure.code) == (0, "PollLimit")
     assert result.failure.message == "the task is still PROCESSING after 3 polls, 0.25 s apart"
@@ -385,7 +385,7 @@ def test_patience_ends() -> None:
 
 
 def test_unknown_parameters_travel() -> None:
-    """What the SDK's function does not know goes into the body all the same."""
+    """Parameters that the SDK's function does not take are sent in the body."""
     parameters = {"temperature": 0.5, "thinking_budget": 7, "nested": {"a": [1]}}
     for mode in Mode:
         sent = (
@@ -401,8 +401,8 @@ def test_unknown_parameters_travel() -> None:
     assert (sent["prompt"], sent["size"], sent["watermark"]) == ("小猫", "1x1", False)
 
 
-def test_what_is_asked_is_not_changed() -> None:
-    """The SDK moves parameters into its own range and edits messages: in copies."""
+def test_a_call_is_not_changed() -> None:
+    """The SDK changes the parameters and messages it is given, which are copies."""
     tool = {"type": "function", "function": {"name": "f", "parameters": {}}}
     parameters = {"temperature": 0, "tools": [tool]}
     messages = (
@@ -433,15 +433,15 @@ def test_what_is_asked_is_not_changed() -> None:
 
 
 def test_whose_key_is_sent() -> None:
-    """The user's own, or one that nobody owns; never both."""
+    """The user's key is sent, or the one without an account, never both."""
     own = result_of(chat(), json_answer(ANSWER)).server.requests[0].headers["authorization"]
     assert own == "Bearer 0123456789abcdef.secretsecret"
     wrong = result_of(chat(credentials=Credentials.WRONG), json_answer(ANSWER)).server.requests[0]
     assert wrong.headers["authorization"] == f"Bearer {WRONG_KEY}"
 
 
-def test_pictures_without_links() -> None:
-    """None where none came; what is no link is none."""
+def test_images_without_links() -> None:
+    """An image without a link is left out."""
     answer = json_answer({"created": 1, "data": [{"url": "http://x/1.png"}, {"b64_json": "aGk="}]})
     reply = result_of(chat(kind=CallKind.IMAGE, prompt="小猫"), answer).reply
     assert reply.images == (Image("http://x/1.png"),)
@@ -454,6 +454,6 @@ def test_pictures_without_links() -> None:
 
 
 def test_the_secrets_of_a_key() -> None:
-    """The whole key and both its halves; a key without a dot is whole."""
+    """The secrets of a key are the key and both its halves."""
     assert PROVIDER.secrets("id.secret") == ("id.secret", "id", "secret")
     assert PROVIDER.secrets("undivided") == ("undivided",)

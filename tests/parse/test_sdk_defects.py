@@ -13,26 +13,27 @@ import yaml
 
 from harness.parse import PARSERS
 
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs" / "SDK_DEFECTS.md").read_text(encoding="utf-8")
 KNOWN = yaml.safe_load((ROOT / "tests" / "known_disagreements.yaml").read_text(encoding="utf-8"))
 COMMANDS = re.findall(r"^harness (parse .*)$", PAGE, re.MULTILINE)
 
 
-def test_every_known_disagreement_is_told() -> None:
-    """With its place in the SDK's source."""
+def test_every_known_disagreement_is_documented() -> None:
+    """The page has the place of each known disagreement in the SDK's source."""
     assert {known["where"] for known in KNOWN if f"`{known['where']}`" not in PAGE} == set()
 
 
 def test_the_versions_are_those_installed_here() -> None:
-    """A page about other versions would be wrong about the lines."""
+    """The page is about the installed versions, whose lines it cites."""
     told = {parser.distribution for parser in PARSERS.values() if parser.installed}
     assert {name for name in told if f"`{name}` {version(name)}" not in PAGE} == set()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("command", COMMANDS)
 def test_its_commands_show_something(command: str) -> None:
-    """Each finds a disagreement."""
+    """Each command of the page finds a disagreement."""
     asked = [sys.executable, "-m", "harness.cli", *command.split(), "--exit-code"]
     done = subprocess.run(asked, cwd=ROOT, capture_output=True, text=True, check=False)  # noqa: S603
     assert (done.returncode, done.stderr) == (1, "")
