@@ -327,7 +327,7 @@ def test_a_folder_that_takes_no_files(server: Server, tmp_path: Path) -> None:
     taped = harness.use_cassette(tmp_path / "file" / "a.yaml", record="all")
     with pytest.raises(NotRecordable, match=r"a\.yaml cannot be written: "), taped:
         httpx.get(server.base + "/json")
-    assert server.asked == []
+    assert server.requests == []
 
 
 def test_recorded_by_two(sandbox: str, store: Store) -> None:
@@ -400,7 +400,7 @@ def test_a_block_is_gone_on_with(server: Server, tmp_path: Path) -> None:
     with harness.use_cassette(path, record="missing") as taped:
         httpx.get(server.base + "/json")
         httpx.get(server.base + "/nothing")
-    assert [asked[1] for asked in server.asked] == ["/json", "/nothing"]
+    assert [asked[1] for asked in server.requests] == ["/json", "/nothing"]
     assert (len(taped.recorded), len(taped.replayed), taped.written) == (2, 0, True)
     assert [e.response.status for e in read(path).exchanges] == [200, 204]
     assert [*tmp_path.iterdir()] == [path]
@@ -420,7 +420,7 @@ def test_a_blocks_refusal_is_asked_for_again(server: Server, tmp_path: Path) -> 
     with harness.use_cassette(path, record="missing") as taped:
         httpx.get(server.base + "/json")
         httpx.get(server.base + "/refused")
-    assert [asked[1] for asked in server.asked] == ["/json", "/refused", "/refused"]
+    assert [asked[1] for asked in server.requests] == ["/json", "/refused", "/refused"]
     assert [e.response.status for e in taped.recorded] == [200, 429]
 
 
@@ -434,7 +434,7 @@ def test_what_nobody_asks_for_goes(server: Server, tmp_path: Path) -> None:
     half(server, path, "all")
     with harness.use_cassette(path, record="all"):
         httpx.get(server.base + "/json")
-    assert [asked[1] for asked in server.asked] == ["/json", "/nothing", "/json", "/json"]
+    assert [asked[1] for asked in server.requests] == ["/json", "/nothing", "/json", "/json"]
     assert [*tmp_path.iterdir()] == [path]
 
 

@@ -98,11 +98,11 @@ def test_a_marked_test_is_replayed_without_a_key(
     there = {address: sandbox + path}
     assert "1 passed" not in run(tmp_path, there, "--record=missing", before=[])
     shutil.rmtree(tmp_path / "cassettes", ignore_errors=True)
-    told = run(tmp_path, dict([(address, sandbox + path), key]), "--record=missing", before=[])
-    assert "1 passed" in told
-    told = run(tmp_path, there, before=isolated())
-    assert "1 replayed, 0 recorded" in told
-    assert "1 passed" in told
+    output = run(tmp_path, dict([(address, sandbox + path), key]), "--record=missing", before=[])
+    assert "1 passed" in output
+    output = run(tmp_path, there, before=isolated())
+    assert "1 replayed, 0 recorded" in output
+    assert "1 passed" in output
 
 
 @pytest.fixture

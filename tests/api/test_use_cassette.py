@@ -46,26 +46,26 @@ def recorded(server: Server, path: Path, *paths: str) -> Path:
 def test_recorded_and_replayed(server: Server, tmp_path: Path) -> None:
     """A recorded block is replayed by default, and the context shows what passed."""
     path = tmp_path / "deep" / "one.yaml"
-    with harness.use_cassette(path, record="missing") as taped:
+    with harness.use_cassette(path, record="missing") as context:
         live = get(server)
-    assert (len(taped.recorded), taped.replayed, taped.written) == (1, (), True)
-    told = store.read(path).provenance
-    assert told.recorded_from is Origin.LIVE
-    assert told.recorded_at
-    with harness.use_cassette(path) as taped:
+    assert (len(context.recorded), context.replayed, context.written) == (1, (), True)
+    provenance = store.read(path).provenance
+    assert provenance.recorded_from is Origin.LIVE
+    assert provenance.recorded_at
+    with harness.use_cassette(path) as context:
         assert get(server) == live
-        assert len(taped.exchanges) == 1
-    assert (taped.recorded, len(taped.replayed), taped.used_network) == ((), 1, False)
-    assert len(server.asked) == 1
+        assert len(context.exchanges) == 1
+    assert (context.recorded, len(context.replayed), context.used_network) == ((), 1, False)
+    assert len(server.requests) == 1
 
 
 def test_missing_adds_and_all_records_again(server: Server, tmp_path: Path) -> None:
     """`missing` adds exchanges after the recorded ones, and `all` replaces them."""
     path = recorded(server, tmp_path / "a.yaml", "/json")
-    with harness.use_cassette(path, record="missing") as taped:
+    with harness.use_cassette(path, record="missing") as context:
         get(server, "/nothing")
         get(server, "/json")
-    assert [e.response.status for e in taped.exchanges] == [204, 200]
+    assert [e.response.status for e in context.exchanges] == [204, 200]
     assert [e.response.status for e in store.read(path).exchanges] == [200, 204]
     recorded(server, path, "/nothing")
     assert [e.response.status for e in store.read(path).exchanges] == [204]
@@ -78,17 +78,17 @@ def test_a_block_that_raises_writes_nothing(
     """A block that raises leaves the cassette unchanged."""
     path = recorded(server, tmp_path / "a.yaml", "/json")
     before = path.read_bytes()
-    taped = harness.use_cassette(path, record=record)
+    context = harness.use_cassette(path, record=record)
 
     def block() -> None:
-        with taped:
+        with context:
             get(server, "/nothing")
             raise ValueError("mine")
 
     with pytest.raises(ValueError, match="mine"):
         block()
     assert path.read_bytes() == before
-    assert (taped.used_network, taped.written) == (True, False)
+    assert (context.used_network, context.written) == (True, False)
 
 
 def test_a_response_that_is_not_read_is_recorded_as_far_as_it_came(
@@ -98,10 +98,10 @@ def test_a_response_that_is_not_read_is_recorded_as_far_as_it_came(
     path = tmp_path / "a.yaml"
     with httpx.Client() as client:
         asked = client.build_request("GET", f"{server.base}/stream")
-        with harness.use_cassette(path, record="all") as taped:
+        with harness.use_cassette(path, record="all") as context:
             unread = client.send(asked, stream=True)
         assert len(unread.read()) > 0
-        assert (unread.status_code, taped.written) == (200, True)
+        assert (unread.status_code, context.written) == (200, True)
         with harness.use_cassette(path):
             assert client.send(asked).status_code == 200
 
@@ -118,8 +118,8 @@ def test_nothing_new_writes_nothing(server: Server, tmp_path: Path, record: Reco
 
 def test_a_missing_cassette_is_an_error(tmp_path: Path) -> None:
     """A missing cassette is an error before the block runs, and says how to record it."""
-    told = r"there is no cassette .*a\.yaml; record it: with record=\"missing\""
-    with pytest.raises(NoCassette, match=told), harness.use_cassette(tmp_path / "a.yaml"):
+    message = r"there is no cassette .*a\.yaml; record it: with record=\"missing\""
+    with pytest.raises(NoCassette, match=message), harness.use_cassette(tmp_path / "a.yaml"):
         raise AssertionError("not reached")
 
 
@@ -136,12 +136,12 @@ def test_a_broken_cassette_is_not_overwritten(tmp_path: Path, record: RecordMode
 def test_unused_requests_fail_the_block(server: Server, tmp_path: Path, record: RecordMode) -> None:
     """Unused recorded requests fail the block, unless they are allowed or it failed already."""
     path = recorded(server, tmp_path / "a.yaml", "/json", "/nothing")
-    told = f"a.yaml: 1 unused recorded request; .*\n  GET {server.base}/nothing$"
-    with pytest.raises(UnusedExchanges, match=told), harness.use_cassette(path, record=record):
+    message = f"a.yaml: 1 unused recorded request; .*\n  GET {server.base}/nothing$"
+    with pytest.raises(UnusedExchanges, match=message), harness.use_cassette(path, record=record):
         get(server)
-    with harness.use_cassette(path, record=record, allow_unused=True) as taped:
+    with harness.use_cassette(path, record=record, allow_unused=True) as context:
         get(server)
-    assert len(taped.unused) == 1
+    assert len(context.unused) == 1
     with pytest.raises(ValueError, match="mine"), harness.use_cassette(path, record=record):
         raise ValueError("mine")
 
@@ -151,7 +151,7 @@ def test_an_unrecorded_request_is_a_miss(server: Server, tmp_path: Path) -> None
     path = recorded(server, tmp_path / "a.yaml", "/json")
     with pytest.raises(CassetteMiss), harness.use_cassette(path):
         get(server, "/nothing")
-    assert len(server.asked) == 1
+    assert len(server.requests) == 1
 
 
 def in_a_thread(server: Server) -> None:
@@ -179,11 +179,11 @@ def test_a_swallowed_miss_is_raised_at_the_end(
 ) -> None:
     """A miss that a thread or a task swallowed is raised at the end of the block."""
     path = recorded(server, tmp_path / "a.yaml", "/json")
-    taped = harness.use_cassette(path, allow_unused=True)
-    with pytest.raises(CassetteMiss, match="swallowed by a thread") as caught, taped:
+    context = harness.use_cassette(path, allow_unused=True)
+    with pytest.raises(CassetteMiss, match="swallowed by a thread") as caught, context:
         ask(server)
     assert "/nothing" in str(caught.value)
-    assert len(server.asked) == 1
+    assert len(server.requests) == 1
 
 
 def test_messages_hold_no_secrets(server: Server, tmp_path: Path) -> None:
@@ -234,9 +234,9 @@ def test_settings_of_the_project_are_added(server: Server, tmp_path: Path) -> No
         ask(2, 2)
     assert store.read(path).provenance.volatile == ("/x",)
     (tmp_path / "pyproject.toml").write_text(f"{words}allow_hosts = ['localhost']\n")
-    with harness.use_cassette(path, allow_unused=True) as taped:
+    with harness.use_cassette(path, allow_unused=True) as context:
         ask(3, 3)
-    assert taped.replayed == ()
+    assert context.replayed == ()
 
 
 @pytest.mark.parametrize(
@@ -268,14 +268,14 @@ def test_a_body_that_cannot_be_scanned_is_not_written(server: Server, tmp_path: 
 def test_recordings_of_the_sandbox_say_so(sandbox: str, tmp_path: Path) -> None:
     """A recording of the sandbox says so, and the rules check it."""
     path = tmp_path / "a.yaml"
-    with harness.use_cassette(path, record="all") as taped:
+    with harness.use_cassette(path, record="all") as context:
         httpx.post(f"{sandbox}/api/paas/v4/chat/completions", json={})
     assert store.read(path).provenance.recorded_from is Origin.SANDBOX
-    assert taped.findings == ()
+    assert context.findings == ()
     path.write_text(path.read_text().replace("code: 401", "code: 200"))
-    with harness.use_cassette(path) as taped:
+    with harness.use_cassette(path) as context:
         httpx.post(f"{sandbox}/api/paas/v4/chat/completions", json={})
-    assert {finding.source for finding in taped.findings} == {str(path)}
+    assert {finding.source for finding in context.findings} == {str(path)}
 
 
 def test_as_a_decorator(server: Server, tmp_path: Path) -> None:
@@ -296,7 +296,7 @@ def test_as_a_decorator(server: Server, tmp_path: Path) -> None:
 
     assert one() == one()
     assert asyncio.run(both()) == [one(), one()]
-    assert len(server.asked) == 1
+    assert len(server.requests) == 1
 
 
 def test_as_a_decorator_of_a_generator(server: Server, tmp_path: Path) -> None:
@@ -312,7 +312,7 @@ def test_as_a_decorator_of_a_generator(server: Server, tmp_path: Path) -> None:
     assert next(before) == "before"
     assert next(before) == '{"answer":"你好"}'
     assert list(before) == []
-    assert len(server.asked) == 1
+    assert len(server.requests) == 1
 
 
 def test_classes_and_asynchronous_generators_cannot_be_decorated(tmp_path: Path) -> None:
@@ -332,7 +332,7 @@ def test_classes_and_asynchronous_generators_cannot_be_decorated(tmp_path: Path)
 
 
 @pytest.mark.parametrize(
-    ("wrong", "told"),
+    ("wrong", "expected"),
     [
         (
             {"record": "sometimes"},
@@ -350,11 +350,11 @@ def test_classes_and_asynchronous_generators_cannot_be_decorated(tmp_path: Path)
         ({"before_record": "x"}, "before_record: expected a function"),
     ],
 )
-def test_wrong_arguments_are_errors(tmp_path: Path, wrong: dict[str, Any], told: str) -> None:
+def test_wrong_arguments_are_errors(tmp_path: Path, wrong: dict[str, Any], expected: str) -> None:
     """A wrong argument is an error of one line, without secrets."""
     with pytest.raises(HarnessError) as caught:
         harness.use_cassette(tmp_path / "a.yaml", **wrong)
-    assert str(caught.value) == told
+    assert str(caught.value) == expected
 
 
 def test_a_cassette_of_a_scenario_can_be_used(tmp_path: Path) -> None:

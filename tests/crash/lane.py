@@ -43,16 +43,16 @@ def silent(_: str) -> None:
 
 
 def record(
-    scenario: Scenario, target: Target, base: str, folder: Path, left: OnInterrupted
+    scenario: Scenario, target: Target, base: str, folder: Path, on_interrupted: OnInterrupted
 ) -> None:
     """Record in this process; the result goes to a file beside the folder."""
     began = time.perf_counter()
     try:
-        runner.record(scenario, target, source(base), Store(folder), silent, left)
-        told: Any = time.perf_counter() - began
+        runner.record(scenario, target, source(base), Store(folder), silent, on_interrupted)
+        result: Any = time.perf_counter() - began
     except BaseException as error:  # noqa: BLE001 - told to who started this process
-        told = f"{type(error).__name__}: {error}"
-    folder.with_suffix(f".{REPORT}").write_text(json.dumps(told))
+        result = f"{type(error).__name__}: {error}"
+    folder.with_suffix(f".{REPORT}").write_text(json.dumps(result))
 
 
 def forked(*arguments: Any) -> int:
@@ -66,25 +66,27 @@ def forked(*arguments: Any) -> int:
         os._exit(0)
 
 
-def job(scenario: Scenario, target: Target, base: str, told: dict[str, Any]) -> dict[str, Any]:
+def job(scenario: Scenario, target: Target, base: str, order: dict[str, Any]) -> dict[str, Any]:
     """Record; with a `moment` (seconds), kill the recording then and continue it."""
-    folder = Path(told["folder"])
+    folder = Path(order["folder"])
     path = Store(folder).path(scenario.name, target)
     before = _bytes(path)
-    child = forked(scenario, target, f"{base}/{told['name']}", folder, OnInterrupted.REFUSE)
-    if told["moment"] is None:
+    child = forked(scenario, target, f"{base}/{order['name']}", folder, OnInterrupted.REFUSE)
+    if order["moment"] is None:
         os.waitpid(child, 0)
         return _report(folder)
-    time.sleep(told["moment"])
+    time.sleep(order["moment"])
     os.kill(child, signal.SIGKILL)
     _, status = os.waitpid(child, 0)
     over = _bytes(path) != before and not journal_path(path).exists()
     if not os.WIFSIGNALED(status) or over:
         return {"killed": False}
-    left = _found(path)
+    on_interrupted = _found(path)
     again = base.replace("127.0.0.1", "localhost")
-    os.waitpid(forked(scenario, target, f"{again}/{told['name']}", folder, OnInterrupted.RESUME), 0)
-    return {"killed": True, **left, **_report(folder)}
+    os.waitpid(
+        forked(scenario, target, f"{again}/{order['name']}", folder, OnInterrupted.RESUME), 0
+    )
+    return {"killed": True, **on_interrupted, **_report(folder)}
 
 
 def _bytes(path: Path) -> bytes:
@@ -108,15 +110,15 @@ def _report(folder: Path) -> dict[str, Any]:
 def main() -> None:
     """Run the jobs of standard input until it ends."""
     base, *files = sys.argv[1:]
-    known = {(s.name, t.slug): (s, t) for s in load_all(list(map(Path, files))) for t in s.targets}
+    jobs = {(s.name, t.slug): (s, t) for s in load_all(list(map(Path, files))) for t in s.targets}
     with without_proxies():
         for line in sys.stdin:
-            told = json.loads(line)
-            scenario, target = known[told["scenario"], told["target"]]
-            if told["moment"] is None:  # everything is imported by it
-                folder = Path(told["folder"] + "-warm")
+            order = json.loads(line)
+            scenario, target = jobs[order["scenario"], order["target"]]
+            if order["moment"] is None:  # everything is imported by it
+                folder = Path(order["folder"] + "-warm")
                 record(scenario, target, f"{base}/warm", folder, OnInterrupted.REFUSE)
-            sys.stdout.write(json.dumps(job(scenario, target, base, told)) + "\n")
+            sys.stdout.write(json.dumps(job(scenario, target, base, order)) + "\n")
             sys.stdout.flush()
 
 

@@ -115,12 +115,12 @@ class Lane:
 
     def do(self, name: str, folder: Path, way: Way, moment: float | None) -> dict[str, Any]:
         """Run a job; return its result."""
-        told = {"name": name, "folder": str(folder), "moment": moment}
-        told |= {"scenario": way[0], "target": way[1]}
+        order = {"name": name, "folder": str(folder), "moment": moment}
+        order |= {"scenario": way[0], "target": way[1]}
         stdin, stdout = self.process.stdin, self.process.stdout
         assert stdin is not None
         assert stdout is not None
-        stdin.write(json.dumps(told) + "\n")
+        stdin.write(json.dumps(order) + "\n")
         stdin.flush()
         done: dict[str, Any] = json.loads(stdout.readline())
         return done
@@ -148,7 +148,7 @@ class Killed:
     name: str
     path: Path
     before: str | None
-    told: dict[str, Any]
+    result: dict[str, Any]
 
     @property
     def way(self) -> Way:
@@ -171,15 +171,15 @@ def test_killed_at_any_moment(tmp_path: Path) -> None:
         lanes = [stack.enter_context(lane(base, files)) for _ in range(LANES)]
         with ThreadPoolExecutor(LANES) as pool:
             done = list(pool.map(partial(_kill, tmp_path), lanes, range(LANES)))
-    killed = [one for some in done for one in some]
+    killed = [kill for some in done for kill in some]
     assert len(killed) == KILLS
     whole = {way: _course(read(_path(tmp_path / "0-measured", way)).exchanges) for way in WAYS}
-    lost = [_nothing_is_lost(one, sandbox.asked) for one in killed]
+    lost = [_nothing_is_lost(kill, sandbox.asked) for kill in killed]
     assert len(set(lost)) > 5  # they were killed early and late
-    assert {_course(read(one.path).exchanges) == whole[one.way] for one in killed} == {True}
+    assert {_course(read(kill.path).exchanges) == whole[kill.way] for kill in killed} == {True}
     jobs = {(s.name, t.slug): (s, t) for s in load_all(files) for t in s.targets}
-    for one in killed[::10]:
-        assert replay(*jobs[one.way], Store(one.path.parents[1])).unused == ()
+    for kill in killed[::10]:
+        assert replay(*jobs[kill.way], Store(kill.path.parents[1])).unused == ()
 
 
 def _path(folder: Path, way: Way) -> Path:
@@ -203,9 +203,9 @@ def _kill(folder: Path, lane: Lane, number: int) -> list[Killed]:
             shutil.copytree(_path(measured, way).parent, path.parent)
             for other in path.parent.glob("*.yaml"):
                 other.unlink() if other.name != path.name else None
-        told = lane.do(name, folder / name, way, chance.uniform(0, lengths[way]))
-        if told["killed"]:
-            killed.append(Killed(name, path, there, told))
+        result = lane.do(name, folder / name, way, chance.uniform(0, lengths[way]))
+        if result["killed"]:
+            killed.append(Killed(name, path, there, result))
     raise AssertionError
 
 
@@ -216,23 +216,23 @@ def _measure(lane: Lane, folder: Path, way: Way) -> float:
     return length
 
 
-def _nothing_is_lost(one: Killed, asked: dict[str, list[Asked]]) -> int:
+def _nothing_is_lost(kill: Killed, asked: dict[str, list[Asked]]) -> int:
     """What was answered to its end is in the cassette, and everything else was asked afterwards.
 
     Returns how many answers the kill had left.
     """
-    told, path = one.told, one.path
-    assert isinstance(told["report"], float), told["report"]
+    result, path = kill.result, kill.path
+    assert isinstance(result["report"], float), result["report"]
     names = [file.name for file in path.parent.iterdir() if file.suffix != ".new"]
     assert [name for name in names if name != FOLDER] == [path.name]
-    assert {re.sub(r"yaml\.\w+\.new$", "new", name) for name in told["names"]} <= {
+    assert {re.sub(r"yaml\.\w+\.new$", "new", name) for name in result["names"]} <= {
         FOLDER,
         path.name,
         f".{path.name}.journal",
         f".{path.stem}.new",
     }
-    left = _left(one)
-    first, again = asked[f"{one.name}/first"], asked[f"{one.name}/again"]
+    left = _left(kill)
+    first, again = asked[f"{kill.name}/first"], asked[f"{kill.name}/again"]
     assert len(first) - 1 <= len(list(filter(None, map(_request, left)))) <= len(first)
     final = read(path).exchanges
     kept = next((i for i, (a, b) in enumerate(zip(left, final, strict=False)) if a != b), len(left))
@@ -243,11 +243,11 @@ def _nothing_is_lost(one: Killed, asked: dict[str, list[Asked]]) -> int:
     return len(left)
 
 
-def _left(one: Killed) -> tuple[Exchange, ...]:
+def _left(kill: Killed) -> tuple[Exchange, ...]:
     """Return the answers that a kill left, in a journal or in a new cassette."""
-    if one.told["cassette"] != one.before:
-        return loads(one.told["cassette"]).exchanges
-    return read_journal((one.told["journal"] or "").encode()).exchanges
+    if kill.result["cassette"] != kill.before:
+        return loads(kill.result["cassette"]).exchanges
+    return read_journal((kill.result["journal"] or "").encode()).exchanges
 
 
 def _request(exchange: Exchange) -> Asked | None:

@@ -22,7 +22,7 @@ class Server(ThreadingHTTPServer):
 
     def __init__(self) -> None:
         super().__init__(("127.0.0.1", 0), Answer)
-        self.asked: list[tuple[str, str, bytes]] = []
+        self.requests: list[tuple[str, str, bytes]] = []
         self.go = threading.Event()
         self.host, self.port = "127.0.0.1", int(self.server_address[1])
         self.base = f"http://{self.host}:{self.port}"
@@ -53,7 +53,7 @@ class Answer(BaseHTTPRequestHandler):
     def answer(self) -> None:
         """Respond by path, whatever the method."""
         self.body = self._body()
-        self.server.asked.append((self.command, self.path, self.body))
+        self.server.requests.append((self.command, self.path, self.body))
         ANSWERS[self.path.partition("?")[0]](self)
 
     def _body(self) -> bytes:
@@ -111,8 +111,8 @@ def _waiting(answer: Answer) -> None:
     answer.server.go.clear()
     answer.head(200, STREAMED)
     answer.piece(b"first\n")
-    heard = answer.server.go.wait(3)
-    answer.piece(b"second\n" if heard else b"nobody heard the first\n")
+    is_received = answer.server.go.wait(3)
+    answer.piece(b"second\n" if is_received else b"nobody heard the first\n")
     answer.piece(b"")
 
 
@@ -188,7 +188,7 @@ def _until_closed(answer: Answer) -> None:
 
 def _flaky(answer: Answer) -> None:
     """Close the first connection without a response."""
-    if len(answer.server.asked) == 1:
+    if len(answer.server.requests) == 1:
         answer.close_connection = True
     else:
         _json(answer)

@@ -54,7 +54,7 @@ def test_json_text_and_cookies(server: Server) -> None:
     assert live[0] == {"a": "你好"}
     with use_tape(replayed(tape)):
         assert asyncio.run(ask()) == live
-    assert len(server.asked) == 2
+    assert len(server.requests) == 2
 
 
 def test_redirects_are_two_exchanges(server: Server) -> None:
@@ -138,9 +138,9 @@ def test_a_chunk_may_be_larger_than_the_buffer(
     tape = Recorder(Redactor())
     with use_tape(tape):
         asyncio.run(_once(address))
-    (told,) = loads(dumps(Cassette(tape.exchanges()))).exchanges
-    assert len(told.response.body) == size
-    player = Player(Cassette((replace(told, chunks=()) if in_one else told,) * len(live)))
+    (recorded,) = loads(dumps(Cassette(tape.exchanges()))).exchanges
+    assert len(recorded.response.body) == size
+    player = Player(Cassette((replace(recorded, chunks=()) if in_one else recorded,) * len(live)))
     with use_tape(player):
         assert asyncio.run(read_in_every_way(address)) == live
     assert player.unused() == ()
@@ -236,7 +236,7 @@ def test_a_request_of_another_context_is_an_error(server: Server) -> None:
         await task
 
     asyncio.run(both())
-    assert server.asked == []
+    assert server.requests == []
 
 
 def test_the_patch_is_removed_after_the_block() -> None:
@@ -275,7 +275,7 @@ print(len([finder for finder in sys.meta_path if "harness" in type(finder).__mod
 # ---------------------------------------------------------------------------------- the SDK
 
 
-def dash(base: str, *, stream: bool, words: str = "你好") -> list[Any]:
+def dash(base: str, *, stream: bool, expected: str = "你好") -> list[Any]:
     """Send one chat with DashScope's asynchronous SDK."""
     call: Any = dashscope.AioGeneration.call
 
@@ -283,7 +283,7 @@ def dash(base: str, *, stream: bool, words: str = "你好") -> list[Any]:
         try:
             answer = await call(
                 "qwen-flash",
-                messages=[{"role": "user", "content": words}],
+                messages=[{"role": "user", "content": expected}],
                 stream=stream,
                 result_format="message",
                 api_key=DASHSCOPE_KEY,
@@ -298,21 +298,21 @@ def dash(base: str, *, stream: bool, words: str = "你好") -> list[Any]:
 
 
 @pytest.mark.parametrize("stream", [False, True])
-@pytest.mark.parametrize("words", ["你好", "触发限流"])
-def test_the_sdk_reads_the_same_from_a_replay(sandbox: str, stream: bool, words: str) -> None:
+@pytest.mark.parametrize("expected", ["你好", "触发限流"])
+def test_the_sdk_reads_the_same_from_a_replay(sandbox: str, stream: bool, expected: str) -> None:
     """The SDK reads answers and refusals from a replay as live, and the cassette holds no key."""
     tape = Recorder(Redactor((DASHSCOPE_KEY,)))
     with use_tape(tape):
-        live = dash(sandbox, stream=stream, words=words)
+        live = dash(sandbox, stream=stream, expected=expected)
     cassette = Cassette(tape.exchanges())
     text = dumps(cassette)
     check_vcrpy_reads(to_files(cassette), cassette)
     assert DASHSCOPE_KEY not in text
     player = Player(loads(text))
     with use_tape(player):
-        assert dash("http://elsewhere.invalid", stream=stream, words=words) == live
+        assert dash("http://elsewhere.invalid", stream=stream, expected=expected) == live
     assert player.unused() == ()
-    assert len(live) > 1 or not stream or words == "触发限流"
+    assert len(live) > 1 or not stream or expected == "触发限流"
 
 
 @pytest.mark.parametrize("stream", [False, True])

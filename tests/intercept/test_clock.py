@@ -66,11 +66,11 @@ def replaying(*exchanges: Exchange) -> Iterator[Player]:
         yield tape
 
 
-def states(*told: str) -> list[Exchange]:
+def states(*names: str) -> list[Exchange]:
     """Return recorded responses to polls of a task."""
     return [
-        Exchange(Request("GET", "http://a/task"), Response(200, body=word.encode()))
-        for word in told
+        Exchange(Request("GET", "http://a/task"), Response(200, body=name.encode()))
+        for name in names
     ]
 
 
@@ -177,18 +177,18 @@ def test_invalid_sleeps_raise_as_usual() -> None:
 # --------------------------------------------------------------------------------- poll loops
 
 
-@pytest.mark.parametrize("told", [["run"] * 3 + ["done"], ["done"], ["run"] * 30 + ["done"]])
-def test_a_poll_loop_ends_with_its_task(told: list[str]) -> None:
+@pytest.mark.parametrize("recorded", [["run"] * 3 + ["done"], ["done"], ["run"] * 30 + ["done"]])
+def test_a_poll_loop_ends_with_its_task(recorded: list[str]) -> None:
     """A poll loop gets the states of its task in order of recording."""
     seen = []
-    with replaying(*states(*told)) as tape:
+    with replaying(*states(*recorded)) as tape:
         deadline = time.time() + 3600
         while time.time() < deadline:
             seen.append(httpx.get("http://a/task", verify=TRUST).text)
             if seen[-1] == "done":
                 break
             time.sleep(15)
-    assert seen == told
+    assert seen == recorded
     assert tape.unused() == ()
 
 
@@ -237,10 +237,10 @@ async def get_by_aiohttp() -> str:
 def test_asynchronous_poll_loops_end(get: Callable[[], Any], tmp_path: Path) -> None:
     """An asynchronous poll loop ends in a replay, whatever HTTP library it uses."""
     path = tmp_path / "a.yaml"
-    told = ["run"] * (POLLS - 1) + ["done"]
-    path.write_text(dumps(Cassette(tuple(states(*told)))), encoding="utf-8")
+    recorded = ["run"] * (POLLS - 1) + ["done"]
+    path.write_text(dumps(Cassette(tuple(states(*recorded)))), encoding="utf-8")
     with quickly(), harness.use_cassette(path):
-        assert asyncio.run(polled(get)) == told
+        assert asyncio.run(polled(get)) == recorded
 
 
 # ------------------------------------------------------------------------------------ many tasks
@@ -248,12 +248,12 @@ def test_asynchronous_poll_loops_end(get: Callable[[], Any], tmp_path: Path) -> 
 
 def test_tasks_wake_up_in_the_order_of_real_time() -> None:
     """Tasks wake up in the order in which they would have in real time."""
-    heard: list[tuple[str, int]] = []
+    wake_ups: list[tuple[str, int]] = []
 
     async def say(name: str, seconds: float, times: int) -> None:
         for _ in range(times):
             await asyncio.sleep(seconds)
-            heard.append((name, round(time.time() - began)))
+            wake_ups.append((name, round(time.time() - began)))
 
     async def main() -> None:
         await asyncio.gather(say("a", 10, 4), say("b", 25, 2), say("c", 60, 1))
@@ -262,8 +262,8 @@ def test_tasks_wake_up_in_the_order_of_real_time() -> None:
         began = time.time()
         asyncio.run(main())
         assert round(time.time() - began) == 60
-    told = [("a", 10), ("a", 20), ("b", 25), ("a", 30), ("a", 40), ("b", 50), ("c", 60)]
-    assert heard == told
+    expected = [("a", 10), ("a", 20), ("b", 25), ("a", 30), ("a", 40), ("b", 50), ("c", 60)]
+    assert wake_ups == expected
 
 
 def test_a_sleep_that_limits_another_task_does_not_win_the_race() -> None:

@@ -33,7 +33,7 @@ def test_requests_are_compared_in_normalized_form(server: Server, tmp_path: Path
     path = tmp_path / "a.yaml"
     with harness.use_cassette(path, record="all", normalize_request=without_trace):
         httpx.get(f"{server.base}/json?trace=1&a=1")
-    assert server.asked[0][1] == "/json?trace=1&a=1"
+    assert server.requests[0][1] == "/json?trace=1&a=1"
     assert store.read(path).exchanges[0].request.uri.endswith("/json?trace=1&a=1")
     with harness.use_cassette(path, normalize_request=without_trace):
         assert httpx.get(f"{server.base}/json?a=1&trace=2").status_code == 200
@@ -79,10 +79,10 @@ def test_a_dropped_exchange_still_reaches_the_caller(server: Server, tmp_path: P
         asked.append(exchange.request.uri)
         return exchange if exchange.response.header("content-type") == "application/json" else None
 
-    with harness.use_cassette(path, record="all", before_record=only_json) as taped:
+    with harness.use_cassette(path, record="all", before_record=only_json) as context:
         assert httpx.get(f"{server.base}/nothing").status_code == 204
         httpx.get(f"{server.base}/json")
-        assert len(taped.exchanges) == len(taped.recorded) == 1
+        assert len(context.exchanges) == len(context.recorded) == 1
     assert len(asked) == 2
     assert [e.response.status for e in store.read(path).exchanges] == [200]
     with harness.use_cassette(tmp_path / "b.yaml", record="all", before_record=lambda _: None) as t:
@@ -114,10 +114,10 @@ def test_hooks_cannot_leak_secrets(server: Server, tmp_path: Path) -> None:
 
     def telling(words: str) -> Any:
         def tell(exchange: Exchange) -> Exchange:
-            told = ((words, words), ("authorization", words), ("content-type", words))
+            headers = ((words, words), ("authorization", words), ("content-type", words))
             body = json.dumps({"key": words}).encode()
-            request = Request(words, f"http://a/{words}", told, body)
-            return Exchange(request, Response(200, words, told, body), key=words)
+            request = Request(words, f"http://a/{words}", headers, body)
+            return Exchange(request, Response(200, words, headers, body), key=words)
 
         return tell
 

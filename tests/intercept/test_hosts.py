@@ -50,7 +50,7 @@ def test_requests_to_an_allowed_host_are_not_recorded(
         with use_tape(running, AllowedHosts((f"{server.host}:{server.port}",))):
             assert client("GET", server.base + path, None, quiet).body == STREAM
     assert tape.exchanges() == ()
-    assert [asked[1] for asked in server.asked] == [path, path]
+    assert [asked[1] for asked in server.requests] == [path, path]
     with (
         use_tape(Player(Cassette(())), AllowedHosts((f"{server.host}:1", "elsewhere"))),
         pytest.raises(CassetteMiss),
@@ -93,18 +93,22 @@ def test_an_allowed_name_is_looked_up_and_reached(server: Server) -> None:
 @pytest.mark.usefixtures("named")
 def test_reached_hosts_are_listed(server: Server, tmp_path: Path) -> None:
     """Allowed hosts outside this machine are listed once they are reached."""
-    with harness.use_cassette(tmp_path / "a.yaml", record="all") as taped:
+    with harness.use_cassette(tmp_path / "a.yaml", record="all") as context:
         httpx.get(f"{server.base}/json")
-    with harness.use_cassette(tmp_path / "a.yaml", allow_hosts=[OUTSIDE]) as taped:
+    with harness.use_cassette(tmp_path / "a.yaml", allow_hosts=[OUTSIDE]) as context:
         httpx.get(f"{server.base}/json")
         httpx.get(f"http://{OUTSIDE}:{server.port}/echo")
         httpx.get(f"http://{OUTSIDE}:{server.port}/echo")
-    assert (taped.reached_hosts, taped.used_network, len(taped.replayed)) == ((OUTSIDE,), False, 1)
+    assert (context.reached_hosts, context.used_network, len(context.replayed)) == (
+        (OUTSIDE,),
+        False,
+        1,
+    )
     with harness.use_cassette(
         tmp_path / "a.yaml", allow_hosts=["localhost"], allow_unused=True
-    ) as taped:
+    ) as context:
         httpx.get(f"{server.base}/json")
-    assert (taped.reached_hosts, taped.replayed) == ((), ())
+    assert (context.reached_hosts, context.replayed) == ((), ())
 
 
 @pytest.mark.parametrize(

@@ -60,14 +60,14 @@ def test_openai_reads_the_same_from_a_replay(
 ) -> None:
     """The SDK reads the same from a replay, streams included, and the cassette holds no key."""
     path = tmp_path / "chat.yaml"
-    with harness.use_cassette(path, record="missing", secrets=[ZHIPUAI_KEY]) as taped:
+    with harness.use_cassette(path, record="missing", secrets=[ZHIPUAI_KEY]) as context:
         live = chat(sandbox, stream)
-    assert len(taped.recorded) == 1
+    assert len(context.recorded) == 1
     assert not stream or len(live) > 3
     assert ZHIPUAI_KEY not in path.read_text(encoding="utf-8")
-    with harness.use_cassette(path) as taped:
+    with harness.use_cassette(path) as context:
         assert chat("http://elsewhere.invalid", stream) == live
-    assert taped.findings == ()
+    assert context.findings == ()
 
 
 class CountingPlayer(Player):

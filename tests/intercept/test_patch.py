@@ -157,8 +157,8 @@ def test_threads_record_to_their_own_tapes(server: Server) -> None:
         return [exchange.request.body for exchange in tape.exchanges()]
 
     with ThreadPoolExecutor(3) as threads:
-        taped = list(threads.map(record, range(3)))
-    for name, bodies in enumerate(taped):
+        recorded = list(threads.map(record, range(3)))
+    for name, bodies in enumerate(recorded):
         assert bodies == [f"{name} {i}".encode() for i in range(10) for _ in range(2)]
 
 
@@ -213,12 +213,12 @@ def test_a_request_that_belongs_to_no_tape_is_an_error(
         return str(caught.value)
 
     with use_tape(answering("one")):
-        told = Context().run(elsewhere)
-    assert told == (
+        message = Context().run(elsewhere)
+    assert message == (
         f"GET {server.base}/json was sent where no tape is in use, while one is elsewhere: "
         "a thread or task uses the tape that was in use when it began"
     )
-    assert server.asked == []
+    assert server.requests == []
 
 
 # ---------------------------------------------------------------------------------- sockets
@@ -300,24 +300,24 @@ def test_no_connection_is_opened_past_a_tape(
         "httpx, httpx2, requests, urllib3 or aiohttp are recorded and replayed; "
         "allow it with allow_hosts"
     )
-    assert server.asked == []
+    assert server.requests == []
 
 
 def test_no_name_is_resolved_past_a_tape() -> None:
     """Resolving a name raises ConnectionBlocked, so that its own error does not hide the reason."""
-    told = r"^a connection to no-such-host\.invalid:443 was opened past the tape"
-    with use_tape(answering("one")), pytest.raises(ConnectionBlocked, match=told):
+    message = r"^a connection to no-such-host\.invalid:443 was opened past the tape"
+    with use_tape(answering("one")), pytest.raises(ConnectionBlocked, match=message):
         socket.create_connection(("no-such-host.invalid", 443))
-    with use_tape(answering("one")), pytest.raises(ConnectionBlocked, match=told):
+    with use_tape(answering("one")), pytest.raises(ConnectionBlocked, match=message):
         http.client.HTTPSConnection("no-such-host.invalid").request("GET", "/")
 
 
 @pytest.mark.parametrize("name", ["gethostbyname", "gethostbyname_ex"])
 def test_gethostbyname_is_refused(name: str) -> None:
     """`gethostbyname` is refused, except for this machine's names."""
-    told = r"^a connection to no-such-host\.invalid:any port was opened past the tape"
+    message = r"^a connection to no-such-host\.invalid:any port was opened past the tape"
     with use_tape(answering("one")):
-        with pytest.raises(ConnectionBlocked, match=told):
+        with pytest.raises(ConnectionBlocked, match=message):
             getattr(socket, name)("no-such-host.invalid")
         assert getattr(socket, name)("localhost")
         assert getattr(socket, name)(socket.gethostname())
@@ -331,9 +331,9 @@ def test_local_sockets_are_not_refused(tmp_path_factory: pytest.TempPathFactory)
     with use_tape(answering("one")):
         one, other = socket.socketpair()
         kind = socket.AF_UNIX, socket.SOCK_DGRAM
-        with socket.socket(*kind) as told, socket.socket(*kind) as telling:
-            told.bind(f"{path}d")
-            assert telling.sendto(b"x", f"{path}d") == 1
+        with socket.socket(*kind) as receiver, socket.socket(*kind) as sender:
+            receiver.bind(f"{path}d")
+            assert sender.sendto(b"x", f"{path}d") == 1
         with one, other:
             one.sendall(b"x")
             assert other.recv(1) == b"x"

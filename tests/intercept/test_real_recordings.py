@@ -70,5 +70,5 @@ def test_a_cassette_in_json_is_read() -> None:
     """A cassette of vcrpy's JSON serializer is read, with emoji as surrogate pairs."""
     request: LooseJson = {"method": "GET", "uri": "http://a/", "headers": {}, "body": None}
     response = {"status": {"code": 200, "message": "OK"}, "headers": {}, "body": {"string": "😀"}}
-    told = {"version": 1, "interactions": [{"request": request, "response": response}]}
-    assert loads(json.dumps(told)).exchanges[0].response.body.decode() == "😀"
+    cassette = {"version": 1, "interactions": [{"request": request, "response": response}]}
+    assert loads(json.dumps(cassette)).exchanges[0].response.body.decode() == "😀"

@@ -79,10 +79,10 @@ def arguments(request: Request) -> Arguments:
     if path_of(request) == TASK:
         return {"task": request.uri.rpartition("/")[2], "api_key": NO_KEY}
     body = json.loads(request.body)
-    said = {_SAID.get(name, name): v for name, v in body["input"].items() if name not in _ADDED}
+    inputs = {_SAID.get(name, name): v for name, v in body["input"].items() if name not in _ADDED}
     headers = {name.lower(): value for name, value in request.headers}
     streamed = {"stream": True} if headers.get("x-dashscope-sse") == "enable" else {}
-    return {"model": body["model"], "api_key": NO_KEY, **said, **body["parameters"], **streamed}
+    return {"model": body["model"], "api_key": NO_KEY, **inputs, **body["parameters"], **streamed}
 
 
 _SAID = {"texts": "input"}
@@ -92,19 +92,19 @@ _ADDED = {"function"}
 
 def by_requests(request: Request) -> Parts:
     """Return the synchronous SDK's answer."""
-    asked = arguments(request)
-    answer = SYNC[path_of(request)](**asked)
-    return list(answer) if asked.get("stream") else [answer]
+    call = arguments(request)
+    answer = SYNC[path_of(request)](**call)
+    return list(answer) if call.get("stream") else [answer]
 
 
 def by_aiohttp(request: Request) -> Parts:
     """Return the asynchronous SDK's answer."""
 
     async def ask() -> Parts:
-        asked = arguments(request)
+        call = arguments(request)
         try:
-            answer = await ASYNC[path_of(request)](**asked)
-            return [part async for part in answer] if asked.get("stream") else [answer]
+            answer = await ASYNC[path_of(request)](**call)
+            return [part async for part in answer] if call.get("stream") else [answer]
         finally:
             await close_shared_aio_session()  # it would last as long as the process
 
@@ -149,14 +149,14 @@ def _own_session() -> Iterator[None]:
 @pytest.mark.parametrize("path", DASHSCOPE, ids=lambda path: path.stem)
 def test_the_dashscope_sdk_reads_real_recordings(path: Path, send: Send) -> None:
     """Answers come in order with every part of a stream; other requests are a CassetteMiss."""
-    cassette, left = read(path), []
+    cassette, unused = read(path), []
     tape = Player(cassette)
     with use_tape(tape):
         for number, exchange in enumerate(cassette.exchanges, start=1):
             where = path_of(exchange.request)
             otherwise = ASKED_OTHERWISE.get((send, path.stem)) or ASKED_OTHERWISE.get((send, where))
             if otherwise or (send, where) in NOT_SENT:
-                left.append(exchange)
+                unused.append(exchange)
             if otherwise:
                 with pytest.raises(CassetteMiss, match=otherwise):
                     send(exchange.request)
@@ -165,15 +165,15 @@ def test_the_dashscope_sdk_reads_real_recordings(path: Path, send: Send) -> None
                     parts = send(exchange.request)
                 assert played == [exchange]
                 assert_same(parts, exchange)
-    assert tape.unused() == tuple(left)
+    assert tape.unused() == tuple(unused)
 
 
 def assert_same(parts: Parts, exchange: Exchange) -> None:
     """Assert that the SDK's answer is what was recorded, part by part."""
     body = exchange.response.body
-    told = [event.json.value for event in read_events(body).events] or [json.loads(body)]
-    assert len(parts) == len(told)
-    for part, recorded in zip(parts, told, strict=True):
+    expected = [event.json.value for event in read_events(body).events] or [json.loads(body)]
+    assert len(parts) == len(expected)
+    for part, recorded in zip(parts, expected, strict=True):
         assert part.status_code == exchange.response.status
         assert covers(dict(part), recorded), (part, recorded)
 
@@ -192,27 +192,27 @@ def covers(got: LooseJson, recorded: LooseJson) -> bool:
 
 def by_openai(request: Request) -> Parts:
     """Return OpenAI's SDK's answer of the compatible service as JSON."""
-    asked = json.loads(request.body)
+    call = json.loads(request.body)
     with openai.OpenAI(api_key=NO_KEY, base_url=BASE, max_retries=0) as client:
         try:
-            answer: Any = client.chat.completions.create(**asked)
+            answer: Any = client.chat.completions.create(**call)
         except openai.APIStatusError as error:
             return [json.loads(error.response.content)]
-        parts = answer if asked.get("stream") else [answer]
+        parts = answer if call.get("stream") else [answer]
         return [part.model_dump(exclude_unset=True) for part in parts]
 
 
 def by_async_openai(request: Request) -> Parts:
     """Return the asynchronous SDK's answer as JSON."""
-    asked = json.loads(request.body)
+    call = json.loads(request.body)
 
     async def ask() -> Parts:
         async with openai.AsyncOpenAI(api_key=NO_KEY, base_url=BASE, max_retries=0) as client:
             try:
-                answer: Any = await client.chat.completions.create(**asked)
+                answer: Any = await client.chat.completions.create(**call)
             except openai.APIStatusError as error:
                 return [json.loads(error.response.content)]
-            parts = [part async for part in answer] if asked.get("stream") else [answer]
+            parts = [part async for part in answer] if call.get("stream") else [answer]
             return [part.model_dump(exclude_unset=True) for part in parts]
 
     return asyncio.run(ask())
@@ -235,7 +235,9 @@ def test_the_openai_sdk_reads_real_recordings(path: Path, send: Send) -> None:
             assert played == [exchange]
             body = exchange.response.body
             events = [e.json.value for e in read_events(body).events if e.data != "[DONE]"]
-            told = events if json.loads(exchange.request.body).get("stream") else [json.loads(body)]
-            assert len(parts) == len(told)
-            assert all(map(covers, parts, told))
+            expected = (
+                events if json.loads(exchange.request.body).get("stream") else [json.loads(body)]
+            )
+            assert len(parts) == len(expected)
+            assert all(map(covers, parts, expected))
     assert tape.unused() == ()

@@ -107,7 +107,7 @@ def test_a_replay_returns_what_was_recorded(
 def test_an_exchange_is_recorded_as_it_was_sent(server: Server, client: Client) -> None:
     """Method, address, status, reason, headers without cookies and bodies are recorded."""
     _, (exchange,) = record(client, f"{server.base}/echo?a=1&b=http://x/", "POST", '{"你":"好"}')
-    assert server.asked == [("POST", "/echo?a=1&b=http://x/", '{"你":"好"}'.encode())]
+    assert server.requests == [("POST", "/echo?a=1&b=http://x/", '{"你":"好"}'.encode())]
     assert exchange.request.method == "POST"
     assert exchange.request.uri == f"{server.base}/echo?a=1&b=http://x/"
     assert exchange.request.body == '{"你":"好"}'.encode()
@@ -342,7 +342,7 @@ def test_urllib3s_own_retries_work(server: Server) -> None:
     with use_tape(tape), urllib3.PoolManager() as pool:
         answer = pool.request("GET", f"{server.base}/flaky", retries=urllib3.Retry(2))
     assert answer.data == '{"answer":"你好"}'.encode()
-    assert len(server.asked) == 2
+    assert len(server.requests) == 2
     assert [e.response.status for e in tape.exchanges()] == [200]
 
 

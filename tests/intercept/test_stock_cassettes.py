@@ -62,11 +62,11 @@ def test_a_cassette_of_vcrpy_replays_as_live(
         cassette = tmp_path / f"{path[1:]}.yaml"
         with vcr.use_cassette(str(cassette)):
             live = get(server.base + path)
-        asked = len(server.asked)
+        asked = len(server.requests)
         with harness.use_cassette(cassette):
             assert get(server.base + path) == live
         assert live[0] == body
-        assert len(server.asked) == asked
+        assert len(server.requests) == asked
         assert (live[1] == {"a": "b"}) == (path == "/json" and get is not by_urllib3)
 
 

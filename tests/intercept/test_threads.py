@@ -26,13 +26,13 @@ Ask = Callable[[int], str]
 
 def in_threads(ask: Ask) -> list[str]:
     """Run each call in a thread of its own."""
-    told: list[str] = []
-    threads = [threading.Thread(target=lambda i=i: told.append(ask(i))) for i in range(8)]
+    answers: list[str] = []
+    threads = [threading.Thread(target=lambda i=i: answers.append(ask(i))) for i in range(8)]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
-    return told
+    return answers
 
 
 def in_a_pool(ask: Ask) -> list[str]:
@@ -91,13 +91,13 @@ def test_threads_of_a_block_use_its_tape(
     path = tmp_path / "one.yaml"
     with harness.use_cassette(path, record="all"):
         live = way(library(server.base))
-    asked = len(server.asked)
-    with harness.use_cassette(path) as taped:
+    asked = len(server.requests)
+    with harness.use_cassette(path) as context:
         played = way(library(server.base))
     assert sorted(live) == sorted(played)
-    assert {exchange.request.body for exchange in taped.replayed} == {b"%d" % i for i in range(8)}
-    assert all(e.request.body in e.response.body for e in taped.replayed)
-    assert asked == len(server.asked) == 8
+    assert {exchange.request.body for exchange in context.replayed} == {b"%d" % i for i in range(8)}
+    assert all(e.request.body in e.response.body for e in context.replayed)
+    assert asked == len(server.requests) == 8
 
 
 def test_jobs_of_a_pool_use_the_tape_they_were_submitted_with(
@@ -107,48 +107,48 @@ def test_jobs_of_a_pool_use_the_tape_they_were_submitted_with(
     ask = by_httpx(server.base)
     with ThreadPoolExecutor(1) as pool:
         for number in range(3):
-            with harness.use_cassette(tmp_path / f"{number}.yaml", record="all") as taped:
+            with harness.use_cassette(tmp_path / f"{number}.yaml", record="all") as context:
                 pool.submit(ask, number).result()
-            assert [e.request.body for e in taped.recorded] == [b"%d" % number]
+            assert [e.request.body for e in context.recorded] == [b"%d" % number]
         pool.submit(ask, 9).result()
         with use_tape(Player(Cassette(()))), pytest.raises(ConnectionBlocked):
             pool.submit(urllib.request.urlopen, server.base).result()
-    assert len(server.asked) == 4
+    assert len(server.requests) == 4
 
 
 @pytest.mark.parametrize("library", [by_httpx, by_requests])
 def test_an_older_thread_has_no_tape(server: Server, library: Callable[[str], Ask]) -> None:
     """A request of a thread that began before the tape is an error that names the address."""
-    begin, told = threading.Event(), ""
+    begin, message = threading.Event(), ""
 
     def ask() -> None:
-        nonlocal told
+        nonlocal message
         begin.wait(5)
         with pytest.raises(NoActiveCassette) as caught:
             library(server.base)(1)
-        told = str(caught.value)
+        message = str(caught.value)
 
     thread = threading.Thread(target=ask)
     thread.start()
     with use_tape(Player(Cassette(()))):
         begin.set()
         thread.join()
-    assert f"POST {server.base}/echo was sent where no tape is" in told
-    assert server.asked == []
+    assert f"POST {server.base}/echo was sent where no tape is" in message
+    assert server.requests == []
 
 
 def test_no_connection_is_opened_past_a_tape_in_a_thread(server: Server) -> None:
     """Connections past the tape are refused in threads."""
-    told: list[str] = []
+    messages: list[str] = []
 
     def ask() -> None:
         with pytest.raises(ConnectionBlocked) as caught:
             urllib.request.urlopen(server.base)  # noqa: S310 - loopback
-        told.append(str(caught.value))
+        messages.append(str(caught.value))
 
     with use_tape(Player(Cassette(()))):
         thread = threading.Thread(target=ask)
         thread.start()
         thread.join()
-    assert f"{server.host}:{server.port} was opened past the tape" in told[0]
-    assert server.asked == []
+    assert f"{server.host}:{server.port} was opened past the tape" in messages[0]
+    assert server.requests == []

@@ -87,8 +87,8 @@ def _write(pytester: pytest.Pytester, mode: str, base: str) -> None:
         f"asyncio_mode = {mode}\nasyncio_default_fixture_loop_scope = function\n"
     )
     mark, module = "@pytest.mark.asyncio", '@pytest.mark.asyncio(loop_scope="module")'
-    told = TESTS.replace("MARK", mark if mode == "strict" else "").replace("MODULE", module)
-    pytester.makepyfile(test_mine=f"BASE = {base!r}\n{told}")
+    tests = TESTS.replace("MARK", mark if mode == "strict" else "").replace("MODULE", module)
+    pytester.makepyfile(test_mine=f"BASE = {base!r}\n{tests}")
 
 
 @pytest.mark.slow

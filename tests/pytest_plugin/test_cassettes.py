@@ -67,9 +67,9 @@ def test_a_test_is_recorded_and_replayed(repository: pytest.Pytester, sandbox: s
     result.stdout.fnmatch_lines(
         ["harness: 1 replayed, 0 recorded, 0 live; no test went to the network"]
     )
-    told = ET.parse(repository.path / "junit.xml").find(".//property")  # noqa: S314 - pytest's
-    assert told is not None
-    assert told.attrib == {"name": "harness", "value": "replayed"}
+    prop = ET.parse(repository.path / "junit.xml").find(".//property")  # noqa: S314 - pytest's
+    assert prop is not None
+    assert prop.attrib == {"name": "harness", "value": "replayed"}
 
 
 @pytest.mark.parametrize("option", ["--record", "--record=all"])
@@ -369,7 +369,7 @@ def test_without(before): pass
 
 
 @pytest.mark.parametrize(
-    ("chosen", "told"),
+    ("chosen", "expected"),
     [
         ("", "no test went to the network, but fixtures of 2 tests did"),
         ("test_after", "no test went to the network, but fixtures of 1 test did"),
@@ -381,7 +381,7 @@ def test_connections_of_fixtures_are_counted(
     sandbox: str,
     monkeypatch: pytest.MonkeyPatch,
     chosen: str,
-    told: str,
+    expected: str,
 ) -> None:
     """The closing line counts tests whose fixtures connect to other machines."""
     here = ("127.0.0.1", int(sandbox.rpartition(":")[2]))
@@ -391,12 +391,12 @@ def test_connections_of_fixtures_are_counted(
     write(repository, sandbox, f"BASE = {sandbox!r}\n{FIXTURES}")
     result = repository.runpytest_inprocess("-k", chosen)
     assert result.ret == 0
-    assert result.outlines[-2].endswith(told)
+    assert result.outlines[-2].endswith(expected)
     assert socket.socket.connect is before
 
 
 @pytest.mark.parametrize(
-    ("said", "told"),
+    ("entry", "expected"),
     [
         (
             "'volatil': []",
@@ -410,13 +410,13 @@ def test_connections_of_fixtures_are_counted(
     ],
 )
 def test_a_wrong_settings_fixture_fails_its_tests(
-    repository: pytest.Pytester, sandbox: str, said: str, told: str
+    repository: pytest.Pytester, sandbox: str, entry: str, expected: str
 ) -> None:
     """A wrong fixture `cassette_settings` fails its tests with one message."""
-    write(repository, sandbox, DEFAULTS.format(said) + ONE + "\ndef test_other(): pass\n")
+    write(repository, sandbox, DEFAULTS.format(entry) + ONE + "\ndef test_other(): pass\n")
     result = repository.runpytest_inprocess()
     result.assert_outcomes(failed=1, passed=1)
-    result.stdout.fnmatch_lines([told])
+    result.stdout.fnmatch_lines([expected])
     assert "Traceback" not in result.stdout.str()
 
 

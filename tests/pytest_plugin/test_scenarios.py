@@ -137,7 +137,7 @@ def test_a_scenario_that_cannot_be_replayed_fails(repository: pytest.Pytester, e
     """A scenario that cannot be replayed fails with one message."""
     cassette = repository.path / "cassettes" / "greeting" / "zhipuai-glm-4.yaml"
     text = cassette.read_text(encoding="utf-8")
-    told = {
+    messages_by_cause = {
         "missing": "greeting with zhipuai/glm-4 was never recorded: there is no *",
         "stale": '*greeting.yaml:8: step 1 (user "您好") changed since * was recorded; *',
         "broken": "*zhipuai-glm-4.yaml: the file is empty; *",
@@ -153,7 +153,7 @@ def test_a_scenario_that_cannot_be_replayed_fails(repository: pytest.Pytester, e
         cassette.write_text(text.replace("你好", "再见", 1), encoding="utf-8")
     result = repository.runpytest_inprocess("scenarios/greeting.yaml::zhipuai-glm-4")
     result.assert_outcomes(failed=1)
-    result.stdout.fnmatch_lines([told[ending]])
+    result.stdout.fnmatch_lines([messages_by_cause[ending]])
     assert "Traceback" not in messages(result)
     assert "plugin.py" not in messages(result)
 
@@ -288,13 +288,13 @@ def test_a_report_of_a_run(repository: pytest.Pytester, processes: tuple[str, ..
     )
     done.assert_outcomes(passed=3)
     done.stdout.fnmatch_lines(["harness: the report is in out"])
-    told = json.loads((repository.path / "out" / "report.json").read_text(encoding="utf-8"))
-    assert (told["title"], told["ok"]) == ("Tests", True)
-    assert [one["target"] for one in told["transcripts"]] == [
+    report = json.loads((repository.path / "out" / "report.json").read_text(encoding="utf-8"))
+    assert (report["title"], report["ok"]) == ("Tests", True)
+    assert [one["target"] for one in report["transcripts"]] == [
         "dashscope/qwen-flash",
         "zhipuai/glm-4",
     ]
-    assert [len(one["targets"]) for one in told["matrices"]] == [2]
+    assert [len(one["targets"]) for one in report["matrices"]] == [2]
     assert "<article" in (repository.path / "out" / "index.html").read_text(encoding="utf-8")
 
 
