@@ -81,12 +81,12 @@ def job(scenario: Scenario, target: Target, base: str, order: dict[str, Any]) ->
     over = _bytes(path) != before and not journal_path(path).exists()
     if not os.WIFSIGNALED(status) or over:
         return {"killed": False}
-    on_interrupted = _found(path)
+    remains = _found(path)
     again = base.replace("127.0.0.1", "localhost")
     os.waitpid(
         forked(scenario, target, f"{again}/{order['name']}", folder, OnInterrupted.RESUME), 0
     )
-    return {"killed": True, **on_interrupted, **_report(folder)}
+    return {"killed": True, **remains, **_report(folder)}
 
 
 def _bytes(path: Path) -> bytes:
