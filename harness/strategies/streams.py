@@ -76,7 +76,7 @@ def _steps(draw: st.DrawFn, answer: Answer) -> list[Answer]:
 
 
 def _call_pieces(call: ToolCall, arguments: Sequence[str]) -> Iterator[ToolCall]:
-    """B6: Yield a first piece with id and name, and later ones with an empty id and no name."""
+    """Yield a first piece with id and name, then pieces with an empty id and no name (B6)."""
     for number, text in enumerate(arguments):
         yield ToolCall("", "", text) if number else replace(call, arguments=text)
 

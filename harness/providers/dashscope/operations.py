@@ -31,7 +31,7 @@ def _uuid(number: int) -> str:
 
 
 def frame_event(number: int, data: bytes) -> bytes:
-    """B3: Return an event with id, name and status; there is no space after the colon."""
+    """Return an event with id, name and status, and no space after the colon (B3)."""
     return b"id:%d\nevent:result\n:HTTP_STATUS/200\ndata:%s\n\n" % (number, data)
 
 
@@ -40,7 +40,7 @@ def _frame(events: Sequence[bytes]) -> bytes:
 
 
 def _headers(head: Head, milliseconds: int) -> Headers:
-    """[REC] Return the request's id and times that agree with each other."""
+    """Return the request's id and times that agree with each other [REC]."""
     arrived = head.created * 1000
     return (
         ("x-request-id", head.id),

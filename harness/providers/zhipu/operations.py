@@ -21,17 +21,17 @@ _BEIJING = timezone(timedelta(hours=8))
 
 
 def _time_id(created: int, number: int) -> str:
-    """[REC] Return a Beijing time and 16 hexadecimal digits."""
+    """Return a Beijing time and 16 hexadecimal digits [REC]."""
     return f"{datetime.fromtimestamp(created, _BEIJING):%Y%m%d%H%M%S}{number % 16**16:016x}"
 
 
 def _number_id(created: int, number: int) -> str:
-    """[DOC] A1: Return a number."""
+    """Return a number (A1) [DOC]."""
     return str(8 * 10**18 + number % 10**18)
 
 
 def _task_id(number: int) -> str:
-    """A4: Return a prefix and the id of a request, which may be negative."""
+    """Return a prefix and the id of a request, which may be negative (A4)."""
     id = number % 10**18
     return f"1019{-id if number % 2 else id}"
 

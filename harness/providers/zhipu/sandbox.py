@@ -57,7 +57,10 @@ def check_key(token: str, key: str) -> None:
 
 
 def _check_token(token: str, key_id: str, secret: str) -> None:
-    """[SDK] `_jwt_token.py`: HS256, `sign_type` SIGN, `exp` and `timestamp` in milliseconds."""
+    """Accept an unexpired token that was signed with the secret.
+
+    [SDK] `_jwt_token.py`: HS256, `sign_type` SIGN, `exp` and `timestamp` in milliseconds.
+    """
     options = {"verify_exp": False, "verify_iat": False, "verify_nbf": False, "verify_aud": False}
     try:
         sign_type = jwt.get_unverified_header(token).get("sign_type")
@@ -104,7 +107,7 @@ async def _read_chat(state: SandboxState, request: Request) -> Call:
 
 
 def _generate(call: Call) -> Reply:
-    """[REC] models from 4.5 on think unless told not to; [DOC] `thinking.type`."""
+    """Return the reply; models from 4.5 on think [REC] unless `thinking.type` disables it [DOC]."""
     thinking = call.parameters.get("thinking")
     disabled = isinstance(thinking, dict) and thinking.get("type") == "disabled"
     thinks = _THINKING_MODEL.match(call.model) is not None and not disabled
@@ -112,7 +115,10 @@ def _generate(call: Call) -> Reply:
 
 
 def _read_image_request(body: dict[str, Json]) -> ImageRequest:
-    """[DOC] cogview page: 512 to 2048 pixels, in steps of 16, at most 2^21 altogether."""
+    """Return the requested image.
+
+    Its sides have 512 to 2048 pixels in steps of 16, and 2^21 pixels at most [DOC cogview].
+    """
     model_name, prompt = read_model(body, _IMAGE_MODEL), read_prompt(body)
     width, height = read_size(body.get("size") or "1024x1024", "x") or (0, 0)
     fits = all(512 <= side <= 2048 and side % 16 == 0 for side in (width, height))
@@ -125,12 +131,12 @@ def _read_image_request(body: dict[str, Json]) -> ImageRequest:
 
 
 def new_id() -> str:
-    """[REC] Return a Beijing time to the second and 16 hex digits; also sent as x-log-id."""
+    """Return a Beijing time to the second and 16 hex digits; also sent as x-log-id [REC]."""
     return f"{now():%Y%m%d%H%M%S}{uuid.uuid4().hex[:16]}"
 
 
 def _headers(id: str) -> Headers:
-    """[REC] the headers of a JSON response, 2025-10 (server ZenZGA/2.4)."""
+    """Return the headers of a JSON response [REC 2025-10]."""
     vary = ["Origin", "Access-Control-Request-Method", "Access-Control-Request-Headers"]
     return [
         ("content-type", "application/json; charset=UTF-8"),
@@ -141,7 +147,7 @@ def _headers(id: str) -> Headers:
 
 
 def _stream_headers(id: str) -> Headers:
-    """[REC] the headers of a stream, 2025-10."""
+    """Return the headers of a stream [REC 2025-10]."""
     return [
         ("content-type", "text/event-stream;charset=UTF-8"),
         *_common_headers(id),
@@ -170,7 +176,7 @@ def _usage(reply: Reply) -> dict[str, Json]:
 
 
 def _message(reply: Reply) -> dict[str, Json]:
-    """[REC] the message of a whole answer, 2025-10: no `content` beside tool calls."""
+    """Return the message of a whole answer, without `content` beside tool calls [REC 2025-10]."""
     message: dict[str, Json] = {"content": reply.content, "role": "assistant"}
     if reply.tool_calls:
         # [REC] the ids of calls in whole answers are negative numbers
@@ -200,7 +206,9 @@ def _answer(reply: Reply, message: dict[str, Json]) -> dict[str, Json]:
 
 
 def _stream_events(reply: Reply, model_name: str, id: str) -> Iterator[bytes]:
-    """[REC] a stream, 2025-10: one token per event, usage and finish_reason on the last, [DONE].
+    """Yield the events of a stream [REC 2025-10].
+
+    Each has one token; the last one has usage and finish_reason, and [DONE] follows.
 
     Reasoning comes first; its first event has an empty content too. A tool call comes whole, in
     an event whose delta has no role.
@@ -271,7 +279,7 @@ _NO_ROUTE = {
 
 
 def _refuse(request: Request, refused: Refused) -> Response:
-    """[FIELD] the code of a refusal is a string; also a stream is refused in plain JSON."""
+    """Return a refusal: its code is a string, and a stream is refused in JSON too [FIELD]."""
     headers = _headers(new_id())
     if refused.reason in _NO_ROUTE:  # in the form that users report; no recording has it
         status, error = _NO_ROUTE[refused.reason]
@@ -319,7 +327,7 @@ def _task_status(id: str, request_id: str, model_name: str | None, state: str) -
 
 
 async def _submit_chat(state: SandboxState, request: Request) -> Response:
-    """[DOC] the id of a task is a prefix and a number that may be negative."""
+    """Submit a task, whose id is a prefix and a number that may be negative [DOC]."""
     call = await _read_chat(state, request)
     number = uuid.uuid4().int % 10**19
     id, request_id = f"101002{-number}", str(-number - 1)
@@ -334,7 +342,7 @@ async def _submit_chat(state: SandboxState, request: Request) -> Response:
 
 
 async def _poll_chat(state: SandboxState, request: Request) -> Response:
-    """[DOC] `model` is null while a task is processed."""
+    """Report the state of a task; `model` is null while it is processed [DOC]."""
     task = state.tasks.poll(request.path_params["id"])
     if task is None or not isinstance(task.result, _ChatTask):
         raise Refused(Reason.NO_SUCH_TASK)
@@ -347,7 +355,7 @@ async def _poll_chat(state: SandboxState, request: Request) -> Response:
 
 
 async def _create_image(state: SandboxState, request: Request) -> Response:
-    """[DOC] the answer has no id, no model and no usage; [FIELD] the form of the link."""
+    """Create an image; the answer has no id, model or usage [DOC], the link's form is [FIELD]."""
     image = _read_image_request(await read_object(request))
     state.check_rate_limit(image.prompt)
     name = f"zhipuai/api/cogview/{now():%Y%m%d%H%M%S}{uuid.uuid4().hex[:14]}_0.png"

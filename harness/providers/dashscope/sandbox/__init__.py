@@ -68,7 +68,7 @@ def _headers(
     content_type: str = "application/json",
     vary: str = f"{_VARY}, Accept-Encoding",
 ) -> Headers:
-    """[REC] the headers of nearly every answer, 2025-11 to 2026-03."""
+    """Return the headers of nearly every answer [REC 2025-11 to 2026-03]."""
     arrived, started = arrival_time(request), now()
     cost = str(int((started - arrived).total_seconds() * 1000))
     cookie = f"acw_tc={request_id}{uuid.uuid5(uuid.NAMESPACE_OID, request_id).hex}"
@@ -149,7 +149,7 @@ REFUSALS: Refusals = {
 
 
 def _refuse(request: Request, refused: Refused) -> Response:
-    """[REC] a refusal is flat; also a stream is refused in plain JSON (2025-12)."""
+    """Return a refusal: flat, and in plain JSON for a stream too [REC 2025-12]."""
     status, code, message = describe(refused, REFUSALS)
     request_id = str(uuid.uuid4())
     headers = _headers(request_id, request, [])
@@ -216,7 +216,10 @@ class _ImageTask:
 
 
 async def _submit_images(state: SandboxState, request: Request) -> Response:
-    """[DOC] a wrong size makes a task that fails. [REC] no `x-dashscope-finished` here."""
+    """Submit an image task; a wrong size makes it fail [DOC].
+
+    The header `x-dashscope-finished` is not sent [REC].
+    """
     if request.headers.get("x-dashscope-async", "").lower() != "enable":
         raise Refused(Reason.NOT_ASYNC)
     body = await read_object(request)
@@ -242,7 +245,10 @@ async def _submit_images(state: SandboxState, request: Request) -> Response:
 
 
 def _size_failure(model_name: str, size: Json) -> tuple[str, str] | None:
-    """[DOC] wanx-v1 has a list of sizes; later models take 512 to 1440 pixels on each side."""
+    """Return why a task with this size fails; None if the size is allowed.
+
+    wanx-v1 has a list of sizes; later models take 512 to 1440 pixels on each side [DOC].
+    """
     if model_name == "wanx-v1":
         return None if size in _WANX_SIZES else _BAD_SIZE
     sides = read_size(size, "*") or (0, 0)
@@ -250,7 +256,7 @@ def _size_failure(model_name: str, size: Json) -> tuple[str, str] | None:
 
 
 def _image_url(state: SandboxState, request: Request, image: ImageRequest, number: int) -> str:
-    """[REC] the form of links to images; they are signed and expire in a day."""
+    """Return the URL of an image: signed, and valid for a day [REC]."""
     made, part = now(), uuid.uuid4().hex
     name = f"dashscope/1d/{part[:2]}/{made:%Y%m%d}/{part[2:10]}/{uuid.uuid4()}-1.png"
     url = state.add_image(request, name, replace(image, seed=f"{image.seed}/{number}"))
@@ -259,7 +265,7 @@ def _image_url(state: SandboxState, request: Request, image: ImageRequest, numbe
 
 
 async def _poll_images(state: SandboxState, request: Request) -> Response:
-    """[REC] each poll has a fresh request_id, in the body only."""
+    """Report the state of a task, each time with a new request_id in the body only [REC]."""
     id, request_id = request.path_params["id"], str(uuid.uuid4())
     task = state.tasks.poll(id)
     body: dict[str, Json] = {"request_id": request_id}
@@ -276,7 +282,7 @@ async def _poll_images(state: SandboxState, request: Request) -> Response:
 
 
 def _task_output(task: Task, images: _ImageTask) -> Json:
-    """[REC] a task's state: Beijing times without a zone, and how many images there are."""
+    """Return the state of a task, with Beijing times without a zone [REC]."""
     output: dict[str, Json] = {"task_id": task.id, "task_status": task.state.upper()}
     times = {
         "submit_time": task.submitted,

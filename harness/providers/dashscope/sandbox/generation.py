@@ -101,7 +101,7 @@ class AnswerFormat:
         )
 
     def output(self, text: str | None, calls: list[Json], reason: Json, *, streamed: bool) -> Json:
-        """[REC] Return `output`; the order of its keys differs between answers and streams."""
+        """Return `output`; the order of its keys differs between answers and streams [REC]."""
         if not self.message:
             return {"finish_reason": reason, "text": text}
         content: Json = ([{"text": text}] if text else []) if self.multimodal else text
@@ -119,7 +119,7 @@ class AnswerFormat:
         return {"choices": [choice]}
 
     def usage(self, input_tokens: int, output_tokens: int, *, streamed: bool) -> Json:
-        """[REC] Return `usage`; of a multimodal answer with details: all tokens are text."""
+        """Return `usage`, in detail for a multimodal answer, whose tokens are all text [REC]."""
         total = input_tokens + output_tokens
         cached: Json = {"cached_tokens": 0}
         if self.multimodal:
@@ -141,7 +141,7 @@ class AnswerFormat:
 
 
 def whole_answer(reply: Reply, form: AnswerFormat) -> Json:
-    """[REC] Return a whole answer: `output`, `usage`, `request_id`."""
+    """Return a whole answer: `output`, `usage`, `request_id` [REC]."""
     calls: list[Json] = [
         {
             "function": {"arguments": call.arguments, "name": call.name},
@@ -173,7 +173,9 @@ class _Step:
 
 
 def stream_events(reply: Reply, form: AnswerFormat) -> Iterator[bytes]:
-    """[REC] Yield a stream: `finish_reason` is "null" until the end, and there is no [DONE].
+    """Yield the events of a stream [REC].
+
+    `finish_reason` is "null" until the end, and there is no [DONE].
 
     Cumulative streams have the whole text in the last event, incremental ones an empty text or
     the last piece of a call.
@@ -201,13 +203,13 @@ def _text_steps(reply: Reply, form: AnswerFormat) -> Iterator[_Step]:
 
 
 def _grouped(pieces: tuple[str, ...]) -> Iterator[tuple[str, ...]]:
-    """[REC] Yield single tokens at first, later four at a time."""
+    """Yield single tokens at first, later four at a time [REC]."""
     yield from ((piece,) for piece in pieces[:4])
     yield from (pieces[at : at + 4] for at in range(4, len(pieces), 4))
 
 
 def _call_steps(reply: Reply, form: AnswerFormat) -> Iterator[_Step]:
-    """[REC] The first piece of a call has its id, name and first words; later ones `id: ""`.
+    """Yield tool calls in pieces: id, name and first words, then pieces with `id: ""` [REC].
 
     How a call looks in cumulative events is recorded nowhere; here all of it is repeated.
     """
