@@ -84,7 +84,7 @@ def exchange_fault(
             for analyzed in filter(when, read.readings):
                 exchange = function(analyzed, *variant)
                 if isinstance(exchange, Exchange) and exchange != analyzed.exchange:
-                    return with_exchanges(read, {analyzed.number: (exchange,)})
+                    return with_exchange(read, analyzed, exchange)
             return None
 
         return transcript_fault(rule, *variants)(update_wrapper(change, function))
@@ -119,6 +119,13 @@ def with_exchanges(
         groups = [changed.get(r.number, (r.exchange,)) for r in turn.readings]
         turns.append(replace(turn.turn, exchanges=tuple(e for group in groups for e in group)))
     return replace(read.transcript, turns=tuple(turns))
+
+
+def with_exchange(
+    read: AnalyzedTranscript, analyzed: AnalyzedExchange, exchange: Exchange | None
+) -> Transcript | None:
+    """Return the transcript with another exchange in place of one; None where there is none."""
+    return with_exchanges(read, {analyzed.number: (exchange,)}) if exchange else None
 
 
 def faults_of(module: dict[str, object]) -> tuple[Fault[Any, Any], ...]:

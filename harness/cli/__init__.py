@@ -41,7 +41,7 @@ COMMANDS = (
     ("scan", scan.scan, "harness scan cassettes .env"),
     ("prune", prune.prune, "harness prune --tests tests"),
     ("parse", parse.parse, "harness parse cassettes --parser dashscope"),
-    ("faults", faults.faults, "harness faults cassettes --against my_client:ask"),
+    ("faults", faults.faults, "harness faults cassettes --against my_client:send"),
     ("compare", compare.compare, "harness compare slogan/zhipuai slogan/dashscope"),
     ("drift", drift.drift, "harness drift --live slogan --budget 10"),
     ("show", show.show, "harness show multi-turn/zhipuai --wire"),

@@ -17,6 +17,8 @@ from harness.faults.select import (
     drop,
     field,
     finishing,
+    first_answer,
+    first_refusal,
     in_part,
     pointers,
     put,
@@ -24,7 +26,7 @@ from harness.faults.select import (
     refusal,
     targets,
 )
-from harness.rules.rule import answers, checked_endpoint, refusals, replies
+from harness.rules.rule import answers, checked_endpoint, replies
 from harness.rules.schemas import violations
 from harness.types import Exchange, Failure, Json, Reply
 from harness.wire import walk
@@ -44,7 +46,7 @@ def field_against_schema(
     analyzed: AnalyzedExchange, change: Callable[[Json, str], Json]
 ) -> Exchange | None:
     """Remove, retype or set to null a field so that the documentation forbids it."""
-    endpoint, part = analyzed.endpoint, next(iter(answers(analyzed)), None)
+    endpoint, part = analyzed.endpoint, first_answer(analyzed)
     if endpoint is None or part is None:
         return None
     schema = endpoint.event if analyzed.is_stream and endpoint.event else endpoint.answer
@@ -141,7 +143,7 @@ def message_missing(analyzed: AnalyzedExchange) -> Exchange | None:
 @exchange_fault("failure_has_code_and_message", "code", "message")
 def refusal_unexplained(analyzed: AnalyzedExchange, name: str) -> Exchange | None:
     """Set the code or the message of a refusal to an empty string."""
-    found = targets(analyzed, next(iter(refusals(analyzed)), None), name)
+    found = targets(analyzed, first_refusal(analyzed), name)
     certain = name == "message" or (len(found) == 1 and not analyzed.accepted)
     return put(analyzed, found[0], "") if found and certain else None
 
@@ -159,7 +161,7 @@ def status_of_another_code(analyzed: AnalyzedExchange, status: int) -> Exchange 
 @exchange_fault("refusal_is_no_answer", 1, None)
 def refusal_with_answer(analyzed: AnalyzedExchange, most: int | None) -> Exchange | None:
     """Add content to a refusal in one place, or in each place, where only answers have it."""
-    part = next(iter(refusals(analyzed)), None)
+    part = first_refusal(analyzed)
     if part is None or not isinstance(part.value, dict) or not part.value:
         return None
     value: Json = part.value

@@ -9,12 +9,21 @@ from harness.analysis.edit import change_request, remove, with_body, with_status
 from harness.analysis.edit import put as put_value
 from harness.analysis.endpoint import Role
 from harness.analysis.exchange import AnalyzedExchange
-from harness.analysis.fault import exchange_fault, faults_of, transcript_fault, with_exchanges
+from harness.analysis.fault import exchange_fault, faults_of, transcript_fault, with_exchange
 from harness.analysis.reply import first
 from harness.analysis.transcript import AnalyzedTranscript
-from harness.faults.select import Target, field, in_part, pointers, put, put_whole, targets
+from harness.faults.select import (
+    Target,
+    field,
+    first_answer,
+    in_part,
+    pointers,
+    put,
+    put_whole,
+    targets,
+)
 from harness.rules.images import is_picture
-from harness.rules.rule import Answered, answered, answers, checked_endpoint
+from harness.rules.rule import Answered, answered, checked_endpoint
 from harness.types import Exchange, Json, Transcript
 from harness.wire import resolve
 
@@ -54,7 +63,7 @@ def other_size_requested(read: AnalyzedTranscript, size: tuple[int, int]) -> Tra
             sign = re.sub(r"[0-9]", "", own)[:1] or "x"
             place = pointers(turn.request, "size")[0]
             exchange = change_request(turn.request, place, f"{size[0]}{sign}{size[1]}")
-            return with_exchanges(read, {turn.request.number: (exchange,)}) if exchange else None
+            return with_exchange(read, turn.request, exchange)
     return None
 
 
@@ -72,7 +81,7 @@ def more_images_requested(read: AnalyzedTranscript) -> Transcript | None:
         count = turn.requested("count")
         more = count + 1 if isinstance(count, int) else None
         exchange = change_request(turn.request, pointers(turn.request, "count")[0], more)
-        return with_exchanges(read, {turn.request.number: (exchange,)}) if exchange else None
+        return with_exchange(read, turn.request, exchange)
     return None
 
 
@@ -85,7 +94,7 @@ def image_missing(read: AnalyzedTranscript) -> Transcript | None:
         found = targets(turn.answer, part, name)
         if len(found) > 1:
             exchange = put_whole(turn.answer, part, remove(part.value, found[-1].pointer))
-            return with_exchanges(read, {turn.answer.number: (exchange,)}) if exchange else None
+            return with_exchange(read, turn.answer, exchange)
     return None
 
 
@@ -95,7 +104,7 @@ def image_missing(read: AnalyzedTranscript) -> Transcript | None:
 def _vector(analyzed: AnalyzedExchange) -> Target | None:
     endpoint = checked_endpoint(analyzed)
     is_answer = endpoint is not None and endpoint.role is Role.ANSWER
-    return in_part(analyzed, next(iter(answers(analyzed)), None), "vectors") if is_answer else None
+    return in_part(analyzed, first_answer(analyzed), "vectors") if is_answer else None
 
 
 def _texts(analyzed: AnalyzedExchange) -> list[Json]:
@@ -118,7 +127,7 @@ def text_without_vector(analyzed: AnalyzedExchange) -> Exchange | None:
 
 def _with_unknown_position(analyzed: AnalyzedExchange) -> Exchange | None:
     """Set the number of the first vector or document to that of a text that was not sent."""
-    part = next(iter(answers(analyzed)), None)
+    part = first_answer(analyzed)
     return put(analyzed, in_part(analyzed, part, "positions"), 99)
 
 
@@ -152,7 +161,7 @@ def other_length_requested(analyzed: AnalyzedExchange, change: int) -> Exchange 
 
 
 def _scores(analyzed: AnalyzedExchange) -> list[Target]:
-    return targets(analyzed, next(iter(answers(analyzed)), None), "scores")
+    return targets(analyzed, first_answer(analyzed), "scores")
 
 
 @exchange_fault("ranking_is_ordered", when=_scores)

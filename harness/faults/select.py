@@ -63,6 +63,16 @@ def in_part(analyzed: AnalyzedExchange, part: Part | None, name: str) -> Target 
     return next(iter(targets(analyzed, part, name)), None)
 
 
+def first_answer(analyzed: AnalyzedExchange) -> Part | None:
+    """Return the first part of a response that is no refusal."""
+    return next(iter(answers(analyzed)), None)
+
+
+def first_refusal(analyzed: AnalyzedExchange) -> Part | None:
+    """Return the first refusal in a response."""
+    return next(iter(refusals(analyzed)), None)
+
+
 def field(analyzed: AnalyzedExchange, name: str) -> Target | None:
     """Return the first value of a field in the parts of an answer."""
     return next((t for part in answers(analyzed) for t in targets(analyzed, part, name)), None)
@@ -79,7 +89,7 @@ def finishing(analyzed: AnalyzedExchange) -> list[Target]:
 
 def refusal(analyzed: AnalyzedExchange, name: str) -> Target | None:
     """Return a field of the first refusal in a response."""
-    return in_part(analyzed, next(iter(refusals(analyzed)), None), name)
+    return in_part(analyzed, first_refusal(analyzed), name)
 
 
 def counts(analyzed: AnalyzedExchange, part: Part, *names: str) -> list[Target]:
@@ -94,7 +104,7 @@ def state(analyzed: AnalyzedExchange) -> Target | None:
     endpoint = checked_endpoint(analyzed)
     if endpoint is None or endpoint.role not in (Role.SUBMIT, Role.POLL):
         return None
-    target = in_part(analyzed, next(iter(answers(analyzed)), None), "state")
+    target = in_part(analyzed, first_answer(analyzed), "state")
     return target if target and target.value in endpoint.states else None
 
 

@@ -9,7 +9,7 @@ from harness.analysis.edit import change_values, event_blocks, remove, with_even
 from harness.analysis.edit import put as put_value
 from harness.analysis.endpoint import Part
 from harness.analysis.exchange import AnalyzedExchange
-from harness.analysis.fault import exchange_fault, faults_of, transcript_fault, with_exchanges
+from harness.analysis.fault import exchange_fault, faults_of, transcript_fault, with_exchange
 from harness.analysis.transcript import AnalyzedTranscript
 from harness.faults.select import Target, finishing, in_part, pointers, put, targets
 from harness.rules.rule import checked_endpoint, streamed
@@ -205,7 +205,7 @@ def stream_unlike_document(
         paired = streamed(stream) and _is_paired(read, stream)
         exchange = change_values(stream, changed) if paired else None
         if exchange is not None and exchange != stream.exchange:
-            return with_exchanges(read, {stream.number: (exchange,)})
+            return with_exchange(read, stream, exchange)
     return None
 
 

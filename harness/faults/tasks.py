@@ -8,7 +8,13 @@ from harness.analysis.edit import put as put_value
 from harness.analysis.edit import remove, with_uri
 from harness.analysis.endpoint import Role
 from harness.analysis.exchange import AnalyzedExchange
-from harness.analysis.fault import exchange_fault, faults_of, transcript_fault, with_exchanges
+from harness.analysis.fault import (
+    exchange_fault,
+    faults_of,
+    transcript_fault,
+    with_exchange,
+    with_exchanges,
+)
 from harness.analysis.transcript import AnalyzedTranscript
 from harness.faults.select import Target, in_part, pointers, put, put_whole, state, targets
 from harness.types import Exchange, Json, Transcript
@@ -98,7 +104,7 @@ def unknown_task_polled(read: AnalyzedTranscript, changed: str) -> Transcript | 
         if changed == "poll":
             return with_exchanges(read, {poll.number: (_polling_another(poll),) for poll in polled})
         exchange = put(submitted[0], _task_id(submitted[0]), _ANOTHER)
-        return with_exchanges(read, {submitted[0].number: (exchange,)}) if exchange else None
+        return with_exchange(read, submitted[0], exchange)
     return None
 
 

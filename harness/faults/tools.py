@@ -8,7 +8,7 @@ from itertools import pairwise
 from harness.analysis.edit import change_request, change_values, remove
 from harness.analysis.edit import put as put_value
 from harness.analysis.exchange import AnalyzedExchange
-from harness.analysis.fault import exchange_fault, faults_of, transcript_fault, with_exchanges
+from harness.analysis.fault import exchange_fault, faults_of, transcript_fault, with_exchange
 from harness.analysis.transcript import AnalyzedTranscript
 from harness.faults.select import Target, finishing, pointers, put, put_whole, tool_calls
 from harness.rules.rule import answered, messages
@@ -102,7 +102,7 @@ def _with_tools(
         place = pointers(turn.request, "tools")[0]
         new: Json = [change(tool) for tool in tools] if keep else []
         exchange = change_request(turn.request, place, new)
-        return with_exchanges(read, {turn.request.number: (exchange,)}) if exchange else None
+        return with_exchange(read, turn.request, exchange)
     return None
 
 
@@ -249,9 +249,7 @@ def history_changed(read: AnalyzedTranscript, member: tuple[str, Json]) -> Trans
             if continues and resolve(sent[len(first)], "/role") == "assistant":
                 place = f"{pointer}/{len(first)}{member[0]}"
                 exchange = change_request(turn.request, place, member[1])
-                return (
-                    with_exchanges(read, {turn.request.number: (exchange,)}) if exchange else None
-                )
+                return with_exchange(read, turn.request, exchange)
     return None
 
 

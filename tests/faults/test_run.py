@@ -52,6 +52,7 @@ def verdicts(results: ClientResults) -> dict[str, str]:
     return {name: str(cases.results[0].verdict) for name, cases in results.by_fault.items()}
 
 
+@pytest.mark.slow
 def test_a_strict_client_scores_100() -> None:
     """A client that validates everything passes every case."""
     results = results_of("clients:strict", list(BY_NAME))
@@ -93,6 +94,7 @@ UNHARMED = (
 )
 
 
+@pytest.mark.slow
 def test_a_naive_client_is_caught() -> None:
     """A naive client fails with the right verdict, and passes where it is prepared."""
     results = results_of("clients:naive", list(BY_NAME))
@@ -107,6 +109,7 @@ def test_a_naive_client_is_caught() -> None:
     assert "expected" in smallest.detail
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "fault", "verdict"),
     [
@@ -124,6 +127,7 @@ def test_a_client_that_never_returns_is_ended(name: str, fault: str, verdict: Ve
     assert threading.active_count() == before
 
 
+@pytest.mark.slow
 def test_an_ended_process_is_restarted_when_needed() -> None:
     """A worker ends its process, and starts another one on request."""
     with Worker("clients:text_alone") as process:
@@ -138,6 +142,7 @@ def test_an_ended_process_is_restarted_when_needed() -> None:
     assert second.poll() is not None
 
 
+@pytest.mark.slow
 def test_time_is_limited() -> None:
     """A run stops after its time limit, and counts what it did not try."""
     limits = (Limits(5000, seconds=seconds) for seconds in (1.0, 5.0, 25.0))  # others may be busy
@@ -149,6 +154,7 @@ def test_time_is_limited() -> None:
     assert {s.reason for s in none.skipped} == {"the time was up"}
 
 
+@pytest.mark.slow
 def test_an_error_in_one_run_ends_all() -> None:
     """An exception in one client's run does not wait for the cases of the others."""
     found, _ = sources([STREAM])
@@ -198,6 +204,7 @@ def test_an_answer_that_differs_by_itself_is_skipped() -> None:
     }
 
 
+@pytest.mark.slow
 def test_an_sdk_is_called_through_its_parser() -> None:
     """An SDK's own errors are typed errors; other endpoints are skipped."""
     pictures = STREAM.parent.parent / "kitten-image" / "dashscope-wanx-v1.yaml"
