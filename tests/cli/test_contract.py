@@ -47,6 +47,7 @@ def test_a_contract_is_not_learnt_twice(harness: Harness, learnt: Path) -> None:
     assert (learnt / "contract.yaml").read_bytes() == before
 
 
+@pytest.mark.slow
 def test_accepting_asks_first(harness: Harness, learnt: Path) -> None:
     """Nothing is written without --yes; once written, the same recordings change nothing."""
     file = learnt / "contract.yaml"
@@ -64,6 +65,7 @@ def test_accepting_asks_first(harness: Harness, learnt: Path) -> None:
     assert [p.name for p in learnt.iterdir()] == ["contract.yaml"]
 
 
+@pytest.mark.slow
 def test_checking(harness: Harness, learnt: Path) -> None:
     """0 where all is kept; 1, with the place and the exchanges that say so, where it is not."""
     done = harness("contract", "check", SLOGAN, folder=learnt)
@@ -97,6 +99,7 @@ def test_without_a_contract(harness: Harness, tmp_path: Path, command: str) -> N
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.slow
 def test_a_broken_contract(harness: Harness, learnt: Path) -> None:
     """One message with file and line, and the file stays as it is."""
     file = learnt / "contract.yaml"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -78,6 +79,7 @@ def sides(difference: Difference, swapped: bool = False) -> str:
     return repr((*place, kind, before, after, difference.similarity))
 
 
+@pytest.mark.slow
 @given(TURNS)
 @settings(calm, max_examples=60)
 def test_nothing_differs_from_itself(turns: list[list[Exchange]]) -> None:
@@ -85,6 +87,7 @@ def test_nothing_differs_from_itself(turns: list[list[Exchange]]) -> None:
     assert compare(told(*turns), told(*turns)).all_differences == ()
 
 
+@pytest.mark.slow
 @given(READS, READS)
 @settings(calm, max_examples=60)
 def test_a_comparison_is_the_same_from_both_sides(
@@ -96,6 +99,7 @@ def test_a_comparison_is_the_same_from_both_sides(
     assert sorted(map(sides, there)) == sorted(sides(each, swapped=True) for each in back)
 
 
+@pytest.mark.slow
 @given(st.lists(READS, max_size=3))
 @settings(calm, max_examples=30)
 def test_a_matrix_has_every_pair_and_never_raises(reads: list[AnalyzedTranscript]) -> None:

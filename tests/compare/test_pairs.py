@@ -264,6 +264,7 @@ CUBES = "\n".join(str(i**3 % 149) for i in range(20_000))
 """Two texts that take minutes to lay side by side line by line."""
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("left", "right"),
     [

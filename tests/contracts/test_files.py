@@ -78,6 +78,7 @@ def test_a_contract_changed_by_hand() -> None:
     assert told.endswith("harness contract accept")
 
 
+@pytest.mark.slow
 @settings(max_examples=25, deadline=None)
 @given(
     st.binary(max_size=60)

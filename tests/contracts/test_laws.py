@@ -6,6 +6,7 @@ import json
 from collections.abc import Sequence
 from random import Random
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
@@ -88,6 +89,7 @@ def test_nobody_breaks_what_they_taught(
             Draft202012Validator.check_schema(told_schema)
 
 
+@pytest.mark.slow
 @settings(max_examples=20, deadline=None)
 @given(RECORDINGS, RECORDINGS)
 def test_learning_adds_up(
@@ -100,6 +102,7 @@ def test_learning_adds_up(
     assert dumps(extend(loads(dumps(learn(ours))), theirs)) == dumps(together)
 
 
+@pytest.mark.slow
 @settings(max_examples=20, deadline=None)
 @given(RECORDINGS)
 def test_a_file_holds_the_contract(recordings: list[list[tuple[LooseJson, LooseJson]]]) -> None:
@@ -108,6 +111,7 @@ def test_a_file_holds_the_contract(recordings: list[list[tuple[LooseJson, LooseJ
     assert dumps(loads(text)) == text
 
 
+@pytest.mark.slow
 def test_real_halves_add_up() -> None:
     """The same for recordings of services, or the shipped ones."""
     ours, theirs = halves(FOLDERS[-1], 3, by="exchange")

@@ -42,6 +42,7 @@ def weighty(findings: Iterator[Finding]) -> list[Finding]:
     return [finding for finding in findings if finding.severity is not Severity.INFO]
 
 
+@pytest.mark.slow
 @real
 @pytest.mark.parametrize("by", ["exchange", "file"])
 def test_held_out_recordings_give_no_false_alarms(by: str) -> None:
@@ -123,6 +124,7 @@ def hosts(folder: Path, seed: int) -> dict[tuple[Section, str], list[tuple[Taugh
     return found
 
 
+@pytest.mark.slow
 @folders
 @pytest.mark.parametrize("seed", [0])
 def test_whatever_is_planted_is_found(folder: Path, seed: int) -> None:
@@ -150,6 +152,7 @@ def test_whatever_is_planted_is_found(folder: Path, seed: int) -> None:
     assert len(tried) > (300 if folder == REAL else 40)
 
 
+@pytest.mark.slow
 @folders
 def test_new_fields_are_told(folder: Path) -> None:
     """An addition at any object is told, and fails nothing."""
@@ -173,6 +176,7 @@ def test_new_fields_are_told(folder: Path) -> None:
 # -------------------------------------------------------------------------------- what is learnt
 
 
+@pytest.mark.slow
 @folders
 def test_recordings_keep_the_contract_they_taught(folder: Path) -> None:
     """Nothing at all is found in them but what no contract speaks of."""
@@ -181,6 +185,7 @@ def test_recordings_keep_the_contract_they_taught(folder: Path) -> None:
     assert {finding.rule for finding in told} <= {"contract_uncovered"}
 
 
+@pytest.mark.slow
 @folders
 def test_schemas_are_valid_and_hold(folder: Path) -> None:
     """Each is JSON Schema of draft 2020-12, and every recorded answer fits it."""
@@ -202,6 +207,7 @@ def test_schemas_are_valid_and_hold(folder: Path) -> None:
     assert fitting > 50
 
 
+@pytest.mark.slow
 @real
 def test_what_the_real_recordings_teach() -> None:
     """Facts that a reader of the recordings knows, found by the inference."""

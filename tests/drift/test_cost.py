@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from drift.planted import edited, recorded, with_exchanges
+from drift.changed_recordings import edited, recorded, with_exchanges
 from harness.config.prices import Price, Prices
 from harness.drift.plan import Cost, Tariff, cost
 from harness.types import Exchange

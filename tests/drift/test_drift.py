@@ -13,7 +13,15 @@ from typing import Any
 import pytest
 from PIL import Image
 
-from drift.planted import CASSETTES, REAL, compared, edited, events, recorded, with_exchanges
+from drift.changed_recordings import (
+    CASSETTES,
+    REAL,
+    compared,
+    edited,
+    events,
+    recorded,
+    with_exchanges,
+)
 from harness import recordings
 from harness.analysis.transcript import AnalyzedTranscript, analyze
 from harness.cassette import store

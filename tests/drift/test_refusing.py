@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from drift.planted import recorded, with_exchanges
+from drift.changed_recordings import recorded, with_exchanges
 from harness.drift.live import refuses_the_request
 from harness.types import Exchange
 

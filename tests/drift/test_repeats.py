@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from drift.planted import edited, events, recorded, with_exchanges
+from drift.changed_recordings import edited, events, recorded, with_exchanges
 from harness.analysis.transcript import AnalyzedTranscript, analyze
 from harness.drift import ChangeKind, Verdict, find_drift
 from harness.providers import endpoints

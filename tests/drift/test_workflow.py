@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import yaml
 
-from drift.planted import ROOT
+from drift.changed_recordings import ROOT
 
 if TYPE_CHECKING:
     from conftest import Harness
@@ -40,6 +40,7 @@ def checkout(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("command", dict.fromkeys(COMMANDS))
 def test_every_command_works(harness: Harness, checkout: Path, command: str) -> None:
     """With a sandbox in place of the live services."""

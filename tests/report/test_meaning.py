@@ -6,7 +6,7 @@ import json
 from dataclasses import replace
 
 import pytest
-from drift.planted import recorded, with_exchanges
+from drift.changed_recordings import recorded, with_exchanges
 
 from harness.analysis.transcript import AnalyzedTranscript
 from harness.compare.fields import Presence

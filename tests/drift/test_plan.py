@@ -8,7 +8,7 @@ from decimal import Decimal
 
 import pytest
 
-from drift.planted import recorded
+from drift.changed_recordings import recorded
 from harness.contracts import learn
 from harness.drift.plan import (
     Budget,

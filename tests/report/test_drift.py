@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import json
 
-from report.samples import console, written
+from drift.changed_recordings import compared, edited, recorded
 
-from drift.planted import compared, edited, recorded
 from harness.drift import ChangeKind, Drift, DriftChange, DriftRun, Verdict
 from harness.report import FILES
 from harness.report.drift import document, report, text
+from report.samples import console, written
 
 
 def _rename(value: object) -> None:

@@ -13,54 +13,54 @@ from harness.errors import OverBudget
 
 def test_without_a_budget_all_is_counted() -> None:
     """And nothing is refused."""
-    purse = SpendTracker()
+    spent = SpendTracker()
     for _ in range(3):
-        purse.reserve(Cost(1_000))
-        purse.request()
-        purse.charge(Cost(1, money=None, unpriced="no price"))
-    assert (purse.calls, purse.exhausted, str(purse)) == (3, "", "3 calls")
+        spent.reserve(Cost(1_000))
+        spent.request()
+        spent.charge(Cost(1, money=None, unpriced="no price"))
+    assert (spent.calls, spent.exhausted, str(spent)) == (3, "", "3 calls")
 
 
 def test_the_last_call_is_made_and_no_other() -> None:
     """Whatever was foreseen; what is shut stays shut."""
-    purse = SpendTracker(parse_budget("2"))
-    purse.reserve(Cost(2))
-    purse.request()
-    purse.request()
+    spent = SpendTracker(parse_budget("2"))
+    spent.reserve(Cost(2))
+    spent.request()
+    spent.request()
     with pytest.raises(OverBudget) as raised:
-        purse.request()
+        spent.request()
     assert str(raised.value) == (
         "the budget of 2 calls allows no more: more requests are needed than when it was recorded "
         "(spent: 2 calls)"
     )
-    assert purse.calls == 2
+    assert spent.calls == 2
     with pytest.raises(OverBudget):
-        purse.reserve(Cost(0))
+        spent.reserve(Cost(0))
 
 
 def test_a_step_that_takes_more_than_is_left() -> None:
     """Is not begun, in calls and in money."""
-    purse = SpendTracker(parse_budget("3"))
-    purse.request()
+    spent = SpendTracker(parse_budget("3"))
+    spent.request()
     with pytest.raises(OverBudget, match="the next step costs 3 calls as recorded, 2 remaining"):
-        purse.reserve(Cost(1, 2))
-    purse = SpendTracker(parse_budget("0.5CNY"))
-    purse.reserve(Cost(1, money=Decimal("0.5")))
-    purse.charge(Cost(1, money=Decimal("0.3")))
-    purse.reserve(Cost(1, money=Decimal("0.2")))
+        spent.reserve(Cost(1, 2))
+    spent = SpendTracker(parse_budget("0.5CNY"))
+    spent.reserve(Cost(1, money=Decimal("0.5")))
+    spent.charge(Cost(1, money=Decimal("0.3")))
+    spent.reserve(Cost(1, money=Decimal("0.2")))
     told = r"costs 0.21 CNY as recorded, 0.2 remaining \(spent: 0 calls, 0.3 CNY\)"
     with pytest.raises(OverBudget, match=told):
-        purse.reserve(Cost(1, money=Decimal("0.21")))
+        spent.reserve(Cost(1, money=Decimal("0.21")))
 
 
 def test_money_does_not_limit_requests() -> None:
     """A poll that costs nothing is a call, and no money."""
-    purse = SpendTracker(parse_budget("0.5CNY"))
+    spent = SpendTracker(parse_budget("0.5CNY"))
     for _ in range(100):
-        purse.request()
-    purse.charge(Cost(1, 99, money=Decimal("0.5")))
-    purse.reserve(Cost(1, money=Decimal(0)))
-    assert (purse.calls, purse.money) == (100, Decimal("0.5"))
+        spent.request()
+    spent.charge(Cost(1, 99, money=Decimal("0.5")))
+    spent.reserve(Cost(1, money=Decimal(0)))
+    assert (spent.calls, spent.money) == (100, Decimal("0.5"))
 
 
 @pytest.mark.parametrize(
@@ -73,8 +73,8 @@ def test_money_does_not_limit_requests() -> None:
 )
 def test_after_an_answer_too_dear_nothing_is_asked(cost: Cost, why: str) -> None:
     """The answer itself is kept: it is paid for."""
-    purse = SpendTracker(parse_budget("0.5CNY"))
-    purse.charge(cost)
-    assert purse.exhausted == why
+    spent = SpendTracker(parse_budget("0.5CNY"))
+    spent.charge(cost)
+    assert spent.exhausted == why
     with pytest.raises(OverBudget, match=why):
-        purse.request()
+        spent.request()
