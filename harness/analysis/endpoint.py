@@ -10,11 +10,12 @@ import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import Any
 from urllib.parse import urlsplit
 
-from harness.types import EMPTY, Exchange, Json, LooseJson, Outcome
+from harness.types import EMPTY, Exchange, Json, Outcome
 
-Schema = Mapping[str, LooseJson]
+Schema = Mapping[str, Any]
 """A JSON Schema (draft 2020-12)."""
 
 
@@ -70,7 +71,7 @@ class Part:
         comments: The event's comment lines.
     """
 
-    value: LooseJson
+    value: Json
     event: int | None = None
     offset: int = 0
     kind: str = ""
@@ -140,7 +141,7 @@ class Fields:
     dimension: Pointers = ()
 
 
-ReadAnswer = Callable[[Sequence[Part], LooseJson], "Outcome | None"]
+ReadAnswer = Callable[[Sequence[Part], Json], "Outcome | None"]
 """From the parts of a 2xx answer and the JSON of its request to what it says."""
 
 

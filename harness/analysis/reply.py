@@ -13,7 +13,7 @@ from dataclasses import replace
 from itertools import pairwise
 
 from harness.analysis.endpoint import Endpoint, Fields, Part, Pointers, Role
-from harness.types import Choice, Failure, Image, Json, LooseJson, Outcome, Reply, ToolCall, Usage
+from harness.types import Choice, Failure, Image, Json, Outcome, Reply, ToolCall, Usage
 from harness.wire import Missing, query, resolve
 
 NONE_YET = "null"
@@ -74,7 +74,7 @@ def is_refusal(part: Part, fields: Fields) -> bool:
     return refused and first(part.value, fields.state) is None
 
 
-def seen(value: LooseJson, pointers: Pointers) -> Iterator[tuple[str, LooseJson]]:
+def seen(value: Json, pointers: Pointers) -> Iterator[tuple[str, Json]]:
     """Yield each (pointer, value) that any of *pointers* leads to, except nulls."""
     for pattern in pointers:
         for pointer, item in query(value, pattern):
@@ -82,7 +82,7 @@ def seen(value: LooseJson, pointers: Pointers) -> Iterator[tuple[str, LooseJson]
                 yield pointer, item
 
 
-def first(value: Json, pointers: Pointers) -> LooseJson:
+def first(value: Json, pointers: Pointers) -> Json:
     """Return the first value other than null that any of *pointers* leads to, or None."""
     return next((item for _, item in seen(value, pointers)), None)
 

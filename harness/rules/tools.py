@@ -22,7 +22,7 @@ from harness.rules.rule import (
     violation,
 )
 from harness.rules.schemas import violations
-from harness.types import EMPTY, Finding, Json, Place, Reply, ToolCall
+from harness.types import Finding, Json, Place, Reply, ToolCall
 from harness.wire import read_json, resolve
 
 CALLING = "tool_calls"
@@ -208,7 +208,7 @@ def tool_results_answer_calls(reading: AnalyzedExchange) -> Iterator[Finding]:
     open_calls: dict[str, str] = {}
     has_ids = True
     for number, value in enumerate(sent):
-        message = value if isinstance(value, dict) else EMPTY
+        message = value if isinstance(value, dict) else {}
         for pointer, call in seen(message, ("/tool_calls/[]/id",)):
             open_calls[str(call)] = f"{prefix}/{number}{pointer}"
         if message.get("role") == "tool":

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Sequence
+from typing import Any
 
 from harness.analysis.endpoint import Endpoint, Fields, Part, Role, States, recogniser
 from harness.analysis.transcript import AnalyzedTranscript, analyze
@@ -28,8 +29,8 @@ STATES = States(running=("WAITING", "RUNNING"), succeeded=("DONE",), failed=("BR
 
 
 def _read(parts: Sequence[Part], asked: LooseJson) -> Outcome | None:
-    bodies = [part.value for part in parts if isinstance(part.value, dict)]
-    merged = {key: value for body in bodies for key, value in body.items()}
+    bodies: list[dict[str, Any]] = [part.value for part in parts if isinstance(part.value, dict)]
+    merged: dict[str, Any] = {key: value for body in bodies for key, value in body.items()}
     merged |= merged.pop("output", {}) if isinstance(merged.get("output"), dict) else {}
     if merged.get("state") == "BROKEN":
         return Failure(200, "Broken", "")

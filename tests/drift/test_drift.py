@@ -30,6 +30,7 @@ from harness.drift import ChangeKind, Verdict, find_drift
 from harness.drift.judge import allowed_by
 from harness.providers import endpoints
 from harness.types import Exchange
+from harness.wire import resolve
 
 SHIPPED = [
     path.relative_to(CASSETTES).with_suffix("").as_posix() for path in store.find([CASSETTES])
@@ -200,7 +201,7 @@ def test_a_stream_of_one_event_beside_one_of_many() -> None:
     many = edited(recorded(STREAMS[0]), unfinished)
     one = events(many, lambda told: told[-2:])
     before, after = (
-        {p.value["choices"][0]["finish_reason"] for p in side.readings[0].parts}
+        {resolve(p.value, "/choices/0/finish_reason") for p in side.readings[0].parts}
         for side in (one, many)
     )
     assert (before, after) == ({"stop"}, {None, "stop"})

@@ -6,6 +6,7 @@ import io
 import json
 import re
 from collections.abc import Sequence
+from typing import Any
 
 from rich.console import Console
 
@@ -42,7 +43,7 @@ from harness.types import (
 
 
 def _read(parts: Sequence[Part], asked: LooseJson) -> Outcome | None:
-    told = parts[0].value
+    told: Any = parts[0].value
     if not isinstance(told, dict):
         return None
     return Reply(
