@@ -1,7 +1,7 @@
-"""The application and what every command shares: options, consoles, progress.
+"""What all commands share: options, consoles, progress, files.
 
-Nothing here or in the commands' modules imports an SDK, vcrpy or anything else that is slow to
-import: a command does that when it runs, so that `--help` answers at once.
+Neither this module nor those of the commands import at their top what is slow to import, such as
+an SDK or vcrpy: `harness --help` loads them all.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 Names = Annotated[
     list[str] | None,
-    typer.Argument(metavar="SCENARIO...", help="Names or files of scenarios; all, if none."),
+    typer.Argument(metavar="SCENARIO...", help="Names or files of scenarios; default: all."),
 ]
 Targets = Annotated[
     list[str] | None,
@@ -39,14 +39,15 @@ Scenarios = Annotated[
 Cassettes = Annotated[
     Path, typer.Option("--cassettes", metavar="DIR", help="The folder of cassettes.")
 ]
-Jobs = Annotated[int, typer.Option("--jobs", "-j", min=1, metavar="N", help="Do so many at once.")]
+Jobs = Annotated[
+    int, typer.Option("--jobs", "-j", min=1, metavar="N", help="How many run at the same time.")
+]
 Pace = Annotated[
     float,
     typer.Option(
         "--pace",
         metavar="FACTOR",
-        help="Have answers and waits take so many times as long as when they were recorded: "
-        "0 is at once, 1 as recorded, 0.1 ten times as fast.",
+        help="Playback speed: 0 = instant, 1 = as recorded, 0.1 = ten times as fast.",
     ),
 ]
 MaxAge = Annotated[
@@ -99,7 +100,7 @@ CASSETTES = Path("cassettes")
 
 
 def application() -> typer.Typer:
-    """The command line, still without commands."""
+    """Return the command line without commands."""
     line = typer.Typer(
         name="harness",
         no_args_is_help=True,
@@ -111,7 +112,7 @@ def application() -> typer.Typer:
             "Record conversations with LLM APIs, replay them offline, check their format, "
             "compare models.\n\n"
             "Begin with: [bold]harness demo[/bold]. "
-            "Exit codes: 0 ok, 1 findings, 2 wrong use or unreadable input."
+            "Exit codes: 0 ok, 1 findings, 2 usage error or unreadable input."
         ),
     )
     line.callback(invoke_without_command=True)(options)
@@ -119,14 +120,14 @@ def application() -> typer.Typer:
 
 
 def group(about: str) -> typer.Typer:
-    """A group of commands, still without any."""
+    """Return a group without commands."""
     return typer.Typer(help=about, no_args_is_help=True, rich_markup_mode="rich")
 
 
 def options(
     version: Annotated[bool, typer.Option("--version", help="Print the version.")] = False,
 ) -> None:
-    """The options of no command."""
+    """Handle the options that belong to no command."""
     if version:
         from harness import __version__
 
@@ -151,7 +152,7 @@ def print_table(rows: Sequence[Mapping[str, str]], columns: tuple[str, ...]) -> 
 
 @contextmanager
 def progress() -> Iterator[Callable[[str], None]]:
-    """A line on the terminal that says what is being done; nothing where there is no terminal."""
+    """Show the current step on the terminal; nothing where there is no terminal."""
     from rich.console import Console
     from rich.markup import escape
 
@@ -204,6 +205,6 @@ class Files:
 
 @contextmanager
 def stopwatch() -> Iterator[Callable[[], float]]:
-    """Seconds since the block began."""
-    began = time.perf_counter()
-    yield lambda: time.perf_counter() - began
+    """Give a function that returns the seconds since the block began."""
+    start = time.perf_counter()
+    yield lambda: time.perf_counter() - start

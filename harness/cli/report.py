@@ -1,4 +1,4 @@
-"""The command that writes a report: report."""
+"""The command `report`."""
 
 from __future__ import annotations
 
@@ -41,9 +41,9 @@ def report(
     since: Since = None,
     until: Until = None,
 ) -> None:
-    """Write a page about what is on file: conversations, findings, formats, times, bytes.
+    """Write a page about the recordings: conversations, findings, formats, times, raw HTTP.
 
-    Replays it, offline, first. The page is one file and needs no network.
+    Replays them offline first. The page is one file and needs no network.
     """
     from harness import batch, recordings
     from harness.cassette.period import period
@@ -55,12 +55,12 @@ def report(
     todo = batch.jobs(batch.load_scenarios(names or [], scenarios), targets or [])
     store = Store(cassettes)
     todo = recordings.jobs_recorded_in(asked, batch.with_repeats(todo, store), store)
-    with progress() as told:
-        made = replay_report(todo, store, told, "Report", jobs)
+    with progress() as steps:
+        result = replay_report(todo, store, steps, "Report", jobs)
     if out.suffix in (".html", ".htm"):
-        write_text(out, FILES["html"](made))
+        write_text(out, FILES["html"](result))
         typer.echo(str(out))
     else:
-        write_folder(made, out)
+        write_folder(result, out)
         typer.echo(str(out / NAMES["html"]))
-    raise typer.Exit(made.exit_code)
+    raise typer.Exit(result.exit_code)

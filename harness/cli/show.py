@@ -1,8 +1,7 @@
-"""Commands that show recordings: show, textconv, install-git."""
+"""The command `show`."""
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -16,11 +15,11 @@ if TYPE_CHECKING:
 
     from harness.analysis.transcript import AnalyzedTranscript
 
-Wire = Annotated[bool, typer.Option("--wire", help="As it travelled: headers, bodies, events.")]
+Wire = Annotated[bool, typer.Option("--wire", help="Raw HTTP: headers, bodies, events.")]
 
 
 def show(
-    name: Annotated[str, typer.Argument(metavar="SIDE", help="scenario, scenario/target or file.")],
+    name: Annotated[str, typer.Argument(metavar="SIDE", help="scenario, scenario/target, file.")],
     other: Annotated[
         str | None, typer.Argument(metavar="SIDE2", help="Show where this one differs.")
     ] = None,
@@ -29,7 +28,7 @@ def show(
     cassettes: Cassettes = CASSETTES,
     as_json: AsJson = False,
 ) -> None:
-    """Show a recording as the conversation it is, as it travelled, or where two of them differ."""
+    """Show a recording as a conversation or as raw HTTP, or where two recordings differ."""
     from harness import recordings
     from harness.cassette.store import Store
     from harness.report import json_report, text
@@ -47,7 +46,7 @@ def show(
     elif len(sides) == 1:
         _views(console(), sides[0], view)
     else:
-        _parted(recordings.pair_sides(*sides), view)
+        _difference(recordings.pair_sides(*sides), view)
 
 
 def _views(
@@ -60,7 +59,7 @@ def _views(
         view(screen, read)
 
 
-def _parted(
+def _difference(
     pairs: list[tuple[AnalyzedTranscript, AnalyzedTranscript]],
     view: Callable[[Console, AnalyzedTranscript], None],
 ) -> None:
@@ -75,49 +74,11 @@ def _parted(
 def _lines(
     read: AnalyzedTranscript, view: Callable[[Console, AnalyzedTranscript], None]
 ) -> list[str]:
-    """A view as plain lines, none of them wrapped."""
+    """Return a view as plain lines, none of them wrapped."""
     import io
 
     from rich.console import Console
 
-    written = io.StringIO()
-    view(Console(file=written, highlight=False, markup=False, width=120), read)
-    return written.getvalue().splitlines()
-
-
-def textconv(
-    path: Annotated[Path, typer.Argument(metavar="FILE", help="A cassette, as git hands it over.")],
-) -> None:
-    """Print a cassette as text for `git diff`: the conversation, then the wire, without times.
-
-    A file that is no cassette is printed as it is: a diff has to be shown in any case.
-    """
-    from harness import recordings
-    from harness.errors import BadCassette
-    from harness.report import text
-
-    try:
-        read = recordings.read_for_diff(path)
-    except BadCassette:
-        if not path.is_file():
-            raise
-        typer.echo(path.read_bytes(), nl=False)
-        return
-    screen = console()
-    text.conversation(screen, read)
-    text.wire(screen, read)
-
-
-def install_git(
-    cassettes: Cassettes = CASSETTES,
-    undo: Annotated[bool, typer.Option("--undo", help="Take it out again.")] = False,
-) -> None:
-    """Have `git diff` show cassettes as conversations, in this clone.
-
-    Writes one line to .gitattributes (to be committed) and one setting to this clone's
-    .git/config (git takes no commands from what was cloned: everybody runs this once).
-    """
-    from harness.cli import git
-
-    told = git.uninstall(Path.cwd(), cassettes) if undo else git.install(Path.cwd(), cassettes)
-    typer.echo(told)
+    output = io.StringIO()
+    view(Console(file=output, highlight=False, markup=False, width=120), read)
+    return output.getvalue().splitlines()

@@ -1,6 +1,6 @@
-"""A body as it travelled, with the bytes marked that findings point at.
+"""A recorded body, with the bytes marked that findings point at.
 
-JSON is laid out over lines; only what is between its tokens is not as it travelled.
+JSON is indented: only the whitespace between its tokens is not as recorded.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from harness.wire.spans import span
 from harness.wire.text import count, plain
 
 MAX_BODY = 30_000
-"""Of a longer body, in bytes, the beginning is shown, and what is around each mark."""
+"""Bytes; of a longer body the beginning and the context of each mark are shown."""
 
 AROUND = 300
 MAX_MARK = 400
@@ -28,7 +28,7 @@ _HERE = re.compile(rb'"[^"\\\n]*+(?:\\.[^"\\\n]*+)*+"|[-+.\w]+(?::[^\n]*)?|[^\n]
 
 @dataclass(frozen=True, slots=True)
 class Mark:
-    """The bytes a finding points at: from `start` up to, and without, `end`."""
+    """The bytes a finding points at, from `start` to before `end`."""
 
     finding: int
     start: int
@@ -37,8 +37,10 @@ class Mark:
 
 @dataclass(frozen=True, slots=True)
 class Piece:
-    """A part of a body: its text, what it is (`key`, `string`, `value`, `gap` or nothing), and the
-    numbers of the findings that point at it."""
+    """A part of a body, and the numbers of the findings that point at it.
+
+    `kind` is `key`, `string`, `value`, `gap` or empty.
+    """
 
     text: str
     kind: str = ""
@@ -46,7 +48,7 @@ class Piece:
 
 
 def mark(number: int, place: Place, body: bytes) -> Mark | None:
-    """The bytes a finding with that number points at; None where it points at none of these."""
+    """Return the bytes of *body* that a finding points at; None if there are none."""
     start = place.offset
     if start is None or start >= len(body):
         return None
@@ -58,13 +60,13 @@ def mark(number: int, place: Place, body: bytes) -> Mark | None:
 
 
 def pieces(body: bytes, marks: Sequence[Mark]) -> tuple[Piece, ...]:
-    """A body in pieces, each of which is marked or not as a whole."""
+    """Return a body in pieces, each of which is marked or not as a whole."""
     if len(body) <= MAX_BODY and body[:1] in b"{[" and not read_json(body).problem:
-        return tuple(_laid_out(body, marks))
-    return tuple(_as_it_is(body, marks))
+        return tuple(_indented(body, marks))
+    return tuple(_unchanged(body, marks))
 
 
-def _laid_out(body: bytes, marks: Sequence[Mark]) -> Iterator[Piece]:
+def _indented(body: bytes, marks: Sequence[Mark]) -> Iterator[Piece]:
     tokens = list(_TOKEN.finditer(body))
     depth = 0
     for number, token in enumerate(tokens):
@@ -88,7 +90,7 @@ def _of(marks: Iterable[Mark], start: int, end: int) -> tuple[int, ...]:
     return tuple(dict.fromkeys(m.finding for m in marks if m.start < end and m.end > start))
 
 
-def _as_it_is(body: bytes, marks: Sequence[Mark]) -> Iterator[Piece]:
+def _unchanged(body: bytes, marks: Sequence[Mark]) -> Iterator[Piece]:
     at = 0
     for start, end in _windows(body, marks):
         if start > at:
@@ -103,7 +105,7 @@ def _as_it_is(body: bytes, marks: Sequence[Mark]) -> Iterator[Piece]:
 
 
 def _windows(body: bytes, marks: Sequence[Mark]) -> Iterator[tuple[int, int]]:
-    """What is shown of a body: parts of it in order, that do not touch."""
+    """Yield the shown parts of a body, in order."""
     at = min(MAX_BODY, len(body))
     yield 0, at
     for m in sorted(marks, key=lambda m: m.start):

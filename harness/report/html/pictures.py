@@ -1,4 +1,4 @@
-"""Pictures as parts of a page: only what is one by its first bytes, and only so many."""
+"""Pictures as parts of a page: known by their first bytes, limited in size and number."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ from collections.abc import Iterable, Mapping
 from harness.wire.images import inspect_image
 
 MAX_PICTURE = 2_000_000
-"""A larger picture, in bytes, is told of and not shown."""
+"""Bytes; a larger picture is not shown."""
 
 MAX_PICTURES = 20_000_000
-"""Once so many bytes are shown on a page, no further picture is."""
+"""Bytes of all pictures of a page together."""
 
 
 def embedded(data: bytes) -> str:
-    """A picture as a data URL; empty for what is no picture, or a large one."""
+    """Return a picture as a data URL; empty if it is too large or not a picture."""
     shown = inspect_image(data)
     if shown is None or len(data) > MAX_PICTURE:
         return ""
@@ -23,7 +23,7 @@ def embedded(data: bytes) -> str:
 
 
 def album(files: Iterable[bytes]) -> Mapping[bytes, str]:
-    """Those of the files that are shown, each with its data URL."""
+    """Return the data URLs of the files that are shown."""
     shown: dict[bytes, str] = {}
     room = MAX_PICTURES
     for data in files:

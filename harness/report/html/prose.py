@@ -1,7 +1,6 @@
-"""Recorded text as HTML: Markdown, of which nothing leads away from the page.
+"""Recorded Markdown as HTML without links, pictures and other references.
 
-The only file that knows markdown-it. HTML is shown as text. Links, pictures and references are left
-as they were written: nobody is to be led by a recording, and nothing is to be fetched for one.
+HTML in it is shown as text. A page must neither lead its reader away nor fetch anything.
 """
 
 from __future__ import annotations
@@ -17,29 +16,29 @@ from markupsafe import Markup, escape
 from harness.wire.text import plain
 
 MAX_PROSE = 20_000
-"""A longer text is shown as it is: laying it out could take long."""
+"""Characters; a longer text is shown without formatting, which could take long."""
 
 _LEFT_AS_WRITTEN = ["link", "image", "autolink", "html_inline", "html_block", "reference", "entity"]
 _HEADING = re.compile("h[1-6]")
 
 
 def prose(text: str) -> Markup:
-    """A text laid out as Markdown says, everything in it escaped."""
-    told = plain(text).strip()
-    if len(told) > MAX_PROSE:
-        return Markup('<p class="as-is">') + escape(told) + Markup("</p>")
-    tokens = _harmless(_markdown().parse(told))
+    """Return a Markdown text as HTML, everything in it escaped."""
+    shown = plain(text).strip()
+    if len(shown) > MAX_PROSE:
+        return Markup('<p class="as-is">') + escape(shown) + Markup("</p>")
+    tokens = _harmless(_markdown().parse(shown))
     return Markup(_markdown().renderer.render(tokens, _markdown().options, {}))  # noqa: S704 - escaped by markdown-it, which makes no HTML of its own but that of its rules
 
 
 @cache
 def _markdown() -> MarkdownIt:
-    made = MarkdownIt("commonmark", {"html": False, "breaks": True, "langPrefix": "language-"})
-    return made.enable(["table", "strikethrough"]).disable(_LEFT_AS_WRITTEN)
+    markdown = MarkdownIt("commonmark", {"html": False, "breaks": True, "langPrefix": "language-"})
+    return markdown.enable(["table", "strikethrough"]).disable(_LEFT_AS_WRITTEN)
 
 
 def _harmless(tokens: Sequence[Token]) -> Sequence[Token]:
-    """Without attributes that a recording chose; its headings are none of the page."""
+    """Remove attributes that a recording chose; turn its headings into paragraphs."""
     for token in tokens:
         token.attrs = {name: value for name, value in token.attrs.items() if name == "start"}
         token.info = ""

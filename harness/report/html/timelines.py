@@ -1,4 +1,4 @@
-"""When things happened in a turn, on a line that is 100 long whatever the time."""
+"""The exchanges of a turn on a time line, which is always 100 units long."""
 
 from __future__ import annotations
 
@@ -16,23 +16,23 @@ from harness.types import Failure, Reply, Timing
 LENGTH = 100
 
 MAX_BARS = 200
-"""So many exchanges of one turn are drawn."""
+"""How many exchanges of one turn are drawn."""
 
 MAX_TICKS = 1000
-"""So many chunks of one stream are drawn."""
+"""How many chunks of one stream are drawn."""
 
 MAX_MARKS = 6
-"""About so many round times stand above a line."""
+"""About how many round times stand above a line."""
 
 _SHORTEST = 1e-6
-"""Seconds; a cassette's times are no finer."""
+"""Seconds; the resolution of the times in cassettes."""
 
 Timed = tuple[AnalyzedExchange, Timing]
 
 
 @dataclass(frozen=True, slots=True)
 class Mark:
-    """A round time: where on the line, and what it is called."""
+    """A round time on the line, and its text."""
 
     x: float
     name: str
@@ -40,7 +40,7 @@ class Mark:
 
 @dataclass(frozen=True, slots=True)
 class Tick:
-    """A chunk: where on the line; how tall, of 100, by its size; when it came; its bytes."""
+    """A chunk: position, height up to 100 by its size, arrival in seconds, size in bytes."""
 
     x: float
     height: float
@@ -50,7 +50,7 @@ class Tick:
 
 @dataclass(frozen=True, slots=True)
 class Bar:
-    """An exchange: its name and what it told; where it began, when the first byte came, its end."""
+    """An exchange: name and state; its start, its first byte and its width on the line."""
 
     name: str
     state: str
@@ -64,9 +64,9 @@ class Bar:
 
 @dataclass(frozen=True, slots=True)
 class Span:
-    """A task's state, from when it was told until another was told; times in seconds.
+    """A task's state, from when it was reported until another was; times in seconds.
 
-    `phase` is `queued`, `running`, `done` or `failed`, whatever the service calls it.
+    `phase` is `queued`, `running`, `done` or `failed`, whatever the provider calls it.
     """
 
     state: str
@@ -81,7 +81,7 @@ class Span:
 class Timeline:
     """A turn's exchanges on one line, and the states of its task, if it had one.
 
-    `seconds` is how long all of it took, `began` when that was, as `2026-11-22 16:04:58`, in UTC.
+    `seconds` is the duration, `began` the start as `2026-11-22 16:04:58`, in UTC.
     """
 
     turn: int
@@ -93,7 +93,7 @@ class Timeline:
 
 
 def timeline(turn: AnalyzedTurn) -> Timeline | None:
-    """When a turn's exchanges happened; None where nobody noted it."""
+    """Return the timeline of a turn; None if no times were recorded."""
     timed = [(r, r.exchange.timing) for r in turn.readings if r.exchange.timing is not None]
     known = [(reading, timing) for reading, timing in timed if timing is not None]
     if not known:
@@ -119,12 +119,12 @@ def _clock(seconds: float) -> str:
 
 
 def _marks(whole: float) -> Iterator[Mark]:
-    """Round times from 0 on, in steps of 1, 2 or 5 of some unit."""
+    """Yield round times from 0 on, in steps of 1, 2 or 5 of some unit."""
     if whole < _SHORTEST:
         return
     least = whole / MAX_MARKS
     unit = 10.0 ** floor(log10(least))
-    step = next(unit * many for many in (1, 2, 5, 10) if unit * many >= least * 0.999)
+    step = next(unit * n for n in (1, 2, 5, 10) if unit * n >= least * 0.999)
     factor, name = (1000, "ms") if whole < 1 else (1, "s")
     for number in range(floor(whole / step) + 1):
         at = number * step
@@ -164,20 +164,20 @@ def _ticks(reading: AnalyzedExchange, timing: Timing, start: float, scale: float
 
 
 def _task(known: Sequence[Timed], began: float, scale: float) -> Iterator[Span]:
-    """Each state a task was in; what it came to is last, and lasted no time."""
-    told = [
+    """Yield each state of a task; the final one is last, with no duration."""
+    states = [
         (timing.start + timing.total - began, _state(reading), _phase(reading))
         for reading, timing in known
         if reading.endpoint and reading.endpoint.role in (Role.SUBMIT, Role.POLL)
     ]
-    firsts = [next(same) for _, same in groupby(told, key=lambda one: one[1:])]
-    for (at, state, phase), (until, *_) in pairwise([*firsts, *told[-1:]]):
+    firsts = [next(same) for _, same in groupby(states, key=lambda one: one[1:])]
+    for (at, state, phase), (until, *_) in pairwise([*firsts, *states[-1:]]):
         lasted = max(until - at, 0)
         yield Span(state, phase, round(at * scale, 2), round(lasted * scale, 2), at, lasted)
 
 
 def _phase(reading: AnalyzedExchange) -> str:
-    """What a task's state means, by the order the service has them in."""
+    """Return the phase of a task's state, by the order in which the provider has them."""
     outcome = reading.outcome
     if not isinstance(outcome, Reply) or reading.endpoint is None:
         return "failed"

@@ -1,4 +1,4 @@
-"""Two texts side by side: which of their words the other does not have in that place."""
+"""Two texts side by side, with the words marked that differ."""
 
 from __future__ import annotations
 
@@ -8,22 +8,22 @@ from dataclasses import dataclass
 from difflib import SequenceMatcher
 
 MAX_WORDS = 600
-"""Longer texts are not laid side by side word by word: the time grows with the square of this."""
+"""Words; longer texts are not compared by word: the time grows with the square."""
 
 _WORD = re.compile(r"[\u3400-\u9fff]|[^\W\u3400-\u9fff]+|\s+|.", re.DOTALL)
-"""A Chinese character is a word of its own."""
+"""Each Chinese character is a word."""
 
 
 @dataclass(frozen=True, slots=True)
 class Piece:
-    """A part of a text, and whether the other text has another one there."""
+    """A part of a text, and whether it differs from the other text."""
 
     text: str
     differs: bool = False
 
 
 def side_by_side(left: str, right: str) -> tuple[tuple[Piece, ...], tuple[Piece, ...]]:
-    """Both texts in pieces.
+    """Return both texts in pieces.
 
     >>> side_by_side("a cat", "a dog")[1]
     (Piece(text='a ', differs=False), Piece(text='dog', differs=True))

@@ -249,7 +249,7 @@ def test_the_overview_answers_what_a_newcomer_asks(page: Page, shipped_page: Pat
     page.goto(shipped_page.as_uri())
     text = page.locator("#overview").inner_text()
     assert "No failures" in text
-    assert "dashscope · messages ↔ dashscope · prompt: 2 of 6 values stand elsewhere" in text
+    assert "dashscope · messages ↔ dashscope · prompt: 2 of 6 fields at different paths" in text
     assert "independent-questions, multi-turn, slogan" in text
     verdicts = page.locator(".contest p").all_inner_texts()
     assert len(verdicts) == 4
