@@ -331,17 +331,17 @@ class CassetteContext:
         Raises:
             UnfinishedRecording: the journal is of the recording of a scenario.
         """
-        found = self._journal.read()
-        if not found.records:
+        content = self._journal.read()
+        if not content.records:
             return RecordedPrefix()
-        if found.head is not None and found.head.provenance.scenario:
-            scenario = found.head.provenance.scenario
+        if content.head is not None and content.head.provenance.scenario:
+            scenario = content.head.provenance.scenario
             raise UnfinishedRecording(
                 f"{self._journal.path} belongs to an interrupted recording of the scenario "
                 f"{scenario}; continue it: harness record {scenario} --resume"
             )
-        self._journal.resume(found, len(found.records))
-        answers = tuple(e for e in found.exchanges if e.response.status < 400)
+        self._journal.resume(content, len(content.records))
+        answers = tuple(e for e in content.exchanges if e.response.status < 400)
         return RecordedPrefix(answers, self._cassette.provenance.volatile)
 
     @property

@@ -98,11 +98,11 @@ def intercept(request: Request) -> Playback | ResponseCapture:
     """
     tape = current_tape.get()
     if tape is None:  # without the query, which may hold a key
-        asked = f"{request.method} {request.uri.partition('?')[0]}"
+        description = f"{request.method} {request.uri.partition('?')[0]}"
         raise_error(
             NoActiveCassette(
-                f"{asked} was sent where no tape is in use, while one is elsewhere: a thread or "
-                "task uses the tape that was in use when it began"
+                f"{description} was sent where no tape is in use, while one is elsewhere: "
+                "a thread or task uses the tape that was in use when it began"
             )
         )
     exchange = tape.find(request)

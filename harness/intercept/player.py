@@ -140,7 +140,7 @@ class Player:
         if (key, "") in self._waiting:
             return f"{miss_by_key}, and this key {_REFUSED}"
         redacted = ((e, self.redactor.request(e.request)) for e in self.cassette.exchanges)
-        recorded = [replace(e, request=self._normalized(known)) for e, known in redacted]
+        recorded = [replace(e, request=self._normalized(clean)) for e, clean in redacted]
         volatile = self.cassette.provenance.volatile
         return f"{miss}; {closest(self._normalized(request), recorded, volatile)}"
 

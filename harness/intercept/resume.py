@@ -62,14 +62,14 @@ class RecordedPrefix:
         return None
 
     def _check_may_be_sent(self, request: Request, redacted: Request) -> None:
-        asked = f"{redacted.method} {redacted.uri.partition('?')[0]}"
+        description = f"{redacted.method} {redacted.uri.partition('?')[0]}"
         if f"={PLACEHOLDER}" in request.uri:
             why = "the signature of this link was not kept with the recorded answer"
-            raise_error(CassetteMiss(f"{asked}: {why}; {_RESTART}"))
+            raise_error(CassetteMiss(f"{description}: {why}; {_RESTART}"))
         if self.remaining:
             details = closest(redacted, self.exchanges, self.volatile)
             why = "is not a request of the interrupted recording"
-            raise_error(CassetteMiss(f"{asked} {why}; {details}\n{_RESTART}"))
+            raise_error(CassetteMiss(f"{description} {why}; {details}\n{_RESTART}"))
 
 
 _RESTART = "the recording cannot be continued; start over: harness record --afresh"
@@ -95,12 +95,12 @@ def recorded_prefix(journal: Journal, on_interrupted: OnInterrupted) -> Recorded
     if journal.overwrite:
         journal.lock()
         return RecordedPrefix()
-    found = journal.read()
-    if not found.records or found.head is None:
+    content = journal.read()
+    if not content.records or content.head is None:
         return RecordedPrefix()
-    before, now = found.head.provenance, journal.head.provenance
+    before, now = content.head.provenance, journal.head.provenance
     if on_interrupted is OnInterrupted.REFUSE:
-        count = len(found.records)
+        count = len(content.records)
         command = _command(before, journal)
         raise UnfinishedRecording(
             f"{journal.path}: an interrupted recording has left "
@@ -113,9 +113,9 @@ def recorded_prefix(journal: Journal, on_interrupted: OnInterrupted) -> Recorded
             f"{journal.path}: the interrupted recording cannot be continued: {changed}; "
             f"start over: {_command(now, journal)} --afresh"
         )
-    exchanges = [record.exchange for record in found.records]
+    exchanges = [record.exchange for record in content.records]
     count = _reusable(exchanges)
-    journal.resume(found, count)
+    journal.resume(content, count)
     return RecordedPrefix(tuple(exchanges[:count]), before.volatile, is_strict=True)
 
 

@@ -100,9 +100,13 @@ class ScenarioItem(pytest.Item):
         from harness.runner import record
         from harness.sandbox import Options
 
-        known = load_environment(Path.cwd())
+        environment = load_environment(Path.cwd())
         is_live = self.config.getoption("--record-from") == "live"
-        source = nullcontext(batch.live(known)) if is_live else batch.sandboxed(Options(), known)
+        source = (
+            nullcontext(batch.live(environment))
+            if is_live
+            else batch.sandboxed(Options(), environment)
+        )
         with source as opened:
             record(self.job.scenario, self.job.target, opened, store, lambda step: None)
 

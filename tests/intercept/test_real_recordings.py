@@ -17,7 +17,7 @@ import requests
 from harness.cassette import loads
 from harness.cassette.store import read
 from harness.intercept import Player, use_tape
-from harness.types import Exchange, LooseJson, Request
+from harness.types import Exchange, Json, Request
 
 RECORDINGS = Path(__file__).parents[3] / "shared" / "recordings"
 FILES = sorted(RECORDINGS.rglob("*.yaml"))
@@ -68,7 +68,7 @@ def test_every_real_request_gets_its_recorded_answer(path: Path, send: Send) -> 
 
 def test_a_cassette_in_json_is_read() -> None:
     """A cassette of vcrpy's JSON serializer is read, with emoji as surrogate pairs."""
-    request: LooseJson = {"method": "GET", "uri": "http://a/", "headers": {}, "body": None}
+    request: Json = {"method": "GET", "uri": "http://a/", "headers": {}, "body": None}
     response = {"status": {"code": 200, "message": "OK"}, "headers": {}, "body": {"string": "😀"}}
     cassette = {"version": 1, "interactions": [{"request": request, "response": response}]}
     assert loads(json.dumps(cassette)).exchanges[0].response.body.decode() == "😀"

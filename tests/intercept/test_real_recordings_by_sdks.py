@@ -28,7 +28,7 @@ from harness.cassette.store import read
 from harness.errors import CassetteMiss
 from harness.intercept import Player, use_tape
 from harness.providers import NO_KEY
-from harness.types import Exchange, LooseJson, Request
+from harness.types import Exchange, Request
 from harness.wire import read_events
 
 RECORDINGS = Path(__file__).parents[3] / "shared" / "recordings"
@@ -178,16 +178,16 @@ def assert_same(parts: Parts, exchange: Exchange) -> None:
         assert covers(dict(part), recorded), (part, recorded)
 
 
-def covers(got: LooseJson, recorded: LooseJson) -> bool:
+def covers(actual: Any, recorded: Any) -> bool:
     """Return whether all recorded values are there; SDKs add empty fields and drop nulls."""
     if isinstance(recorded, dict):
         return all(
-            value is None or (name in got and covers(got[name], value))
+            value is None or (name in actual and covers(actual[name], value))
             for name, value in recorded.items()
         )
     if isinstance(recorded, list):
-        return len(got) == len(recorded) and all(map(covers, got, recorded))
-    return bool(got == recorded)
+        return len(actual) == len(recorded) and all(map(covers, actual, recorded))
+    return bool(actual == recorded)
 
 
 def by_openai(request: Request) -> Parts:
