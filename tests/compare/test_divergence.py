@@ -8,17 +8,17 @@ from harness.compare import Layer, compare
 from harness.compare.turns import embedded_json
 from harness.types import LooseJson
 
-from .wires import answered, said, told
+from .exchanges import json_answer, one_answer, transcript_of
 
 SAME = {"text": "今天天气很好，适合出门", "finish": "stop"}
 
 
 def part(left: LooseJson, right: LooseJson, status: int = 200) -> tuple[int, str, str] | None:
     """The divergence of two conversations that begin alike; turn, why, path."""
-    ours = told([answered(SAME)], [answered(left)])
-    theirs = told([answered(SAME)], [answered(right, status=status)])
-    found = compare(ours, theirs).divergence
-    return (found.turn, found.reason, found.difference.where) if found else None
+    ours = transcript_of([json_answer(SAME)], [json_answer(left)])
+    theirs = transcript_of([json_answer(SAME)], [json_answer(right, status=status)])
+    result = compare(ours, theirs).divergence
+    return (result.turn, result.reason, result.difference.where) if result else None
 
 
 @pytest.mark.parametrize(
@@ -52,9 +52,11 @@ def test_other_words_are_no_divergence() -> None:
 
 def test_a_missing_turn_is_one() -> None:
     """A conversation that ends sooner parts where the other goes on."""
-    found = compare(told([answered(SAME)]), told([answered(SAME)], [answered(SAME)])).divergence
-    assert found is not None
-    assert (found.turn, found.reason) == (2, "turn")
+    result = compare(
+        transcript_of([json_answer(SAME)]), transcript_of([json_answer(SAME)], [json_answer(SAME)])
+    ).divergence
+    assert result is not None
+    assert (result.turn, result.reason) == (2, "turn")
 
 
 @pytest.mark.parametrize("fence", ["{}", "```json\n{}\n```", "```\n{}\n```\n"])
@@ -62,9 +64,14 @@ def test_json_is_compared_as_json(fence: str) -> None:
     """Order and space do not matter, values do; a code fence is no part of it."""
     left = {"text": '{"name": "茶", "price": [1, 2]}'}
     same, other = '{"price":[1,2],"name":"茶"}', '{"price":[1,3],"name":"茶"}'
-    assert compare(said(left), said({"text": fence.replace("{}", same)})).of(Layer.ANSWER) == ()
-    (found,) = compare(said(left), said({"text": fence.replace("{}", other)})).of(Layer.ANSWER)
-    assert (found.where, found.before, found.after) == ("/content/price/1", 2, 3)
+    assert (
+        compare(one_answer(left), one_answer({"text": fence.replace("{}", same)})).of(Layer.ANSWER)
+        == ()
+    )
+    (result,) = compare(one_answer(left), one_answer({"text": fence.replace("{}", other)})).of(
+        Layer.ANSWER
+    )
+    assert (result.where, result.before, result.after) == ("/content/price/1", 2, 3)
     assert part(left, {"text": other}) == (2, "JSON", "/content/price/1")
 
 
@@ -76,6 +83,10 @@ def test_what_is_not_taken_for_json(text: str | None) -> None:
 
 def test_how_alike_the_texts_of_each_turn_are() -> None:
     """Between 0 and 1; None where a side has no text."""
-    left = told([answered({"text": "你好吗"})], [answered({"text": "x"})], [answered({})])
-    right = told([answered({"text": "你好"})], [answered({"text": "x"})], [answered({"text": "y"})])
+    left = transcript_of(
+        [json_answer({"text": "你好吗"})], [json_answer({"text": "x"})], [json_answer({})]
+    )
+    right = transcript_of(
+        [json_answer({"text": "你好"})], [json_answer({"text": "x"})], [json_answer({"text": "y"})]
+    )
     assert [turn.similarity for turn in compare(left, right).turns] == [0.571, 1.0, None]

@@ -12,7 +12,7 @@ from harness.compare import Cost, Price, Prices, facts, matrix
 from harness.compare.facts import first_token, scripts
 from harness.types import Exchange, LooseJson, Provenance, Timing, ToolCall
 
-from .wires import exchange, said, told
+from .exchanges import exchange, one_answer, transcript_of
 
 DAY = date(2026, 7, 1)
 PRICE = Price("ours", "one", "CNY", "a page", valid_from=DAY, input=2, output=8, image=0.5)
@@ -58,23 +58,23 @@ def test_the_time_to_the_first_token(
     events: list[LooseJson], arrived: tuple[float, ...], cut: int, seconds: float
 ) -> None:
     """When the chunk came that ends the first event which says anything; else the first byte."""
-    read = told([stream(*events, arrived=arrived, cut=cut)])
+    read = transcript_of([stream(*events, arrived=arrived, cut=cut)])
     assert first_token(read.readings[0]) == seconds
 
 
 def test_an_answer_at_once_has_its_first_byte() -> None:
     """There is no event to wait for; without times there is nothing."""
-    (reading,) = told([exchange(b"{}", timing=Timing(0, 0.25, 1))]).readings
+    (reading,) = transcript_of([exchange(b"{}", timing=Timing(0, 0.25, 1))]).readings
     assert first_token(reading) == 0.25
-    assert first_token(told([exchange(b"{}")]).readings[0]) is None
+    assert first_token(transcript_of([exchange(b"{}")]).readings[0]) is None
 
 
 def test_what_was_said_is_a_fact() -> None:
     """Content, tool calls and images, for whoever lays them side by side."""
-    read = said({"text": "好", "tools": [["f", "{}"]], "images": ["u"]})
-    (found,) = matrix([read]).facts
-    assert (found.content, found.content_length, found.han, found.images) == ("好", 1, 1.0, 1)
-    assert found.tool_calls == (ToolCall("1", "f", "{}"),)
+    read = one_answer({"text": "好", "tools": [["f", "{}"]], "images": ["u"]})
+    (result,) = matrix([read]).facts
+    assert (result.content, result.content_length, result.han, result.images) == ("好", 1, 1.0, 1)
+    assert result.tool_calls == (ToolCall("1", "f", "{}"),)
 
 
 @pytest.mark.parametrize(
@@ -93,9 +93,9 @@ def test_what_was_said_is_a_fact() -> None:
 )
 def test_what_an_answer_cost(body: LooseJson, prices: tuple[Price, ...], cost: Cost | None) -> None:
     """By its counts and the table; where either is missing the cost is unknown, not zero."""
-    read = said(body)
-    found = facts(read, read.turns[0], Prices(prices)).cost
-    assert found == (cost and replace(cost, dated="from 2026-07-01", source="a page"))
+    read = one_answer(body)
+    result = facts(read, read.turns[0], Prices(prices)).cost
+    assert result == (cost and replace(cost, dated="from 2026-07-01", source="a page"))
 
 
 @pytest.mark.parametrize(
@@ -104,7 +104,7 @@ def test_what_an_answer_cost(body: LooseJson, prices: tuple[Price, ...], cost: C
 )
 def test_a_recording_is_priced_by_its_own_day(recorded_at: str, amount: float | None) -> None:
     """A later price does not make an old recording dearer."""
-    read = said({"text": "a", "usage": [1_000_000, 0, 1_000_000]})
+    read = one_answer({"text": "a", "usage": [1_000_000, 0, 1_000_000]})
     dated = replace(read.transcript, provenance=Provenance(recorded_at=recorded_at))
     table = (PRICE, replace(PRICE, valid_from=date(2026, 8, 1), input=3))
     cost = facts(replace(read, transcript=dated), read.turns[0], Prices(table)).cost
@@ -113,24 +113,24 @@ def test_a_recording_is_priced_by_its_own_day(recorded_at: str, amount: float | 
 
 def test_times_count_from_the_first_request() -> None:
     """A task was waited for between its polls, too."""
-    asked = exchange(b'{"id": 1}', timing=Timing(100, 0.25, 0.5))
-    answered = exchange(b'{"text": "a"}', timing=Timing(103, 0.25, 1))
-    (found,) = matrix([told([asked, answered])]).facts
-    assert (found.first_byte, found.first_token, found.total) == (3.25, 3.25, 4.0)
+    request = exchange(b'{"id": 1}', timing=Timing(100, 0.25, 0.5))
+    json_answer = exchange(b'{"text": "a"}', timing=Timing(103, 0.25, 1))
+    (result,) = matrix([transcript_of([request, json_answer])]).facts
+    assert (result.first_byte, result.first_token, result.total) == (3.25, 3.25, 4.0)
 
 
 def test_a_price_is_told_whether_it_suffices_or_not() -> None:
     """So that a cost that is unknown can be explained."""
-    read = said({"text": "a"})
-    found = facts(read, read.turns[0], Prices((PRICE,)))
-    assert (found.price, found.cost) == (PRICE, None)
+    read = one_answer({"text": "a"})
+    result = facts(read, read.turns[0], Prices((PRICE,)))
+    assert (result.price, result.cost) == (PRICE, None)
     assert facts(read, read.turns[0]).price is None
 
 
 def test_a_label_does_not_change_the_price() -> None:
     """Two ways of asking one model cost the same."""
     answer = exchange(b'{"text": "a", "usage": [1000, 0, 1000]}')
-    read = told([answer], target="ours/one (incremental)")
+    read = transcript_of([answer], target="ours/one (incremental)")
     cost = facts(read, read.turns[0], Prices((PRICE,))).cost
     assert cost
     assert cost.amount == 0.002
@@ -138,7 +138,7 @@ def test_a_label_does_not_change_the_price() -> None:
 
 def test_an_answer_that_thought_has_the_price_of_thinking() -> None:
     """Where the table has one."""
-    read = said({"text": "a", "reasoning": "b", "usage": [0, 1_000_000, 1_000_000]})
+    read = one_answer({"text": "a", "reasoning": "b", "usage": [0, 1_000_000, 1_000_000]})
     cost = facts(read, read.turns[0], Prices((replace(PRICE, thinking=40),))).cost
     assert cost
     assert cost.amount == 40

@@ -13,7 +13,7 @@ from harness.analysis.transcript import AnalyzedTranscript
 from harness.compare import Difference, compare, matrix
 from harness.types import Exchange
 
-from .wires import exchange, told
+from .exchanges import exchange, transcript_of
 
 calm = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 """Whole transcripts take a while to draw on a busy machine; that is no fault of theirs."""
@@ -45,7 +45,7 @@ FIELDS = st.fixed_dictionaries(
 )
 BODIES = (VALUES | FIELDS).map(json.dumps).map(str.encode) | st.binary(max_size=20)
 EVENTS = st.lists(FIELDS.map(json.dumps), max_size=3).map(
-    lambda told: "".join(f"data: {event}\n\n" for event in told).encode()
+    lambda transcript_of: "".join(f"data: {event}\n\n" for event in transcript_of).encode()
 )
 
 
@@ -59,7 +59,7 @@ def exchanges(draw: st.DrawFn) -> Exchange:
 
 
 TURNS = st.lists(st.lists(exchanges(), max_size=4), max_size=3)
-READS = TURNS.map(lambda turns: told(*turns))
+READS = TURNS.map(lambda turns: transcript_of(*turns))
 
 
 OPPOSITES = {
@@ -84,7 +84,7 @@ def sides(difference: Difference, swapped: bool = False) -> str:
 @settings(calm, max_examples=60)
 def test_nothing_differs_from_itself(turns: list[list[Exchange]]) -> None:
     """A transcript compared with itself has no difference at all, not even a volatile one."""
-    assert compare(told(*turns), told(*turns)).all_differences == ()
+    assert compare(transcript_of(*turns), transcript_of(*turns)).all_differences == ()
 
 
 @pytest.mark.slow
@@ -104,14 +104,16 @@ def test_a_comparison_is_the_same_from_both_sides(
 @settings(calm, max_examples=30)
 def test_a_matrix_has_every_pair_and_never_raises(reads: list[AnalyzedTranscript]) -> None:
     """Any transcripts can be put side by side."""
-    found = matrix(reads)
-    assert len(found.pairs) == len(reads) * (len(reads) - 1) // 2
-    assert all(len(row.types) == len(reads) for table in found.tables for row in table.rows)
+    result = matrix(reads)
+    assert len(result.pairs) == len(reads) * (len(reads) - 1) // 2
+    assert all(len(row.types) == len(reads) for table in result.tables for row in table.rows)
 
 
 def test_deep_answers_are_compared() -> None:
     """An answer as deep as may be is compared."""
     deep = b'{"a":' * 198 + b"1" + b"}" * 198
     other = b'{"a":' * 198 + b"2" + b"}" * 198
-    (found,) = compare(told([exchange(deep)]), told([exchange(other)])).all_differences
-    assert (found.before, found.after) == (1, 2)
+    (result,) = compare(
+        transcript_of([exchange(deep)]), transcript_of([exchange(other)])
+    ).all_differences
+    assert (result.before, result.after) == (1, 2)

@@ -8,18 +8,18 @@ from harness.analysis.transcript import analyze
 from harness.compare import Facts, Row, Table, matrix
 from harness.types import Timing
 
-from .wires import RECOGNISE, answered, exchange, told
+from .exchanges import RECOGNISE, exchange, json_answer, transcript_of
 
-LEFT = told([answered({"text": "你好", "finish": "stop", "usage": [1, 2, 3]})])
-RIGHT = told([answered({"output": {"say": "你好"}}, "/talk")], target="theirs/two")
-REFUSED = told([answered({"code": "Busy"}, status=429)], target="ours/three")
+LEFT = transcript_of([json_answer({"text": "你好", "finish": "stop", "usage": [1, 2, 3]})])
+RIGHT = transcript_of([json_answer({"output": {"say": "你好"}}, "/talk")], target="theirs/two")
+REFUSED = transcript_of([json_answer({"code": "Busy"}, status=429)], target="ours/three")
 
 
 def test_every_pair_is_compared() -> None:
     """Each pair is compared once, with its number of differences."""
-    found = matrix([LEFT, RIGHT, REFUSED])
-    assert found.targets == ("ours/one", "theirs/two", "ours/three")
-    assert [(p.left, p.right, p.shape, p.answer) for p in found.pairs] == [
+    result = matrix([LEFT, RIGHT, REFUSED])
+    assert result.targets == ("ours/one", "theirs/two", "ours/three")
+    assert [(p.left, p.right, p.shape, p.answer) for p in result.pairs] == [
         (0, 1, 6, 2),
         (0, 2, 2, 1),
         (1, 2, 2, 1),
@@ -43,14 +43,14 @@ def test_formats_are_laid_side_by_side() -> None:
 
 def test_types_of_several_turns_are_united() -> None:
     """A path that has another type in another turn has both."""
-    read = told([answered({"x": None})], [answered({"x": 1})])
+    read = transcript_of([json_answer({"x": None})], [json_answer({"x": 1})])
     assert matrix([read]).tables[0].rows[1] == Row("/x", ("integer|null",))
 
 
 def test_facts_tell_what_a_turn_came_to() -> None:
     """Facts hold length, tokens, finish reason and times of each turn."""
     body = b'{"text": "abc", "finish": "stop", "usage": [1, 2, 3]}'
-    read = told([exchange(body, timing=Timing(0, 0.5, 2.0))])
+    read = transcript_of([exchange(body, timing=Timing(0, 0.5, 2.0))])
     assert matrix([read]).facts == (
         Facts(
             *("ours/one", 1, "reply", "sync", 3, "stop", 1, 2, 0.5, 2.0, 0, 1),
@@ -72,12 +72,12 @@ def test_no_targets_make_an_empty_matrix() -> None:
 
 def test_several_recordings_of_one_target_are_told_apart() -> None:
     """By where they come from; their facts are theirs."""
-    found = matrix([told([answered({"text": x})], source=f"{x}.yaml") for x in "ab"])
-    assert found.targets == ("ours/one (a.yaml)", "ours/one (b.yaml)")
-    assert [(f.target, f.content) for f in found.facts] == list(
-        zip(found.targets, "ab", strict=True)
+    result = matrix([transcript_of([json_answer({"text": x})], source=f"{x}.yaml") for x in "ab"])
+    assert result.targets == ("ours/one (a.yaml)", "ours/one (b.yaml)")
+    assert [(f.target, f.content) for f in result.facts] == list(
+        zip(result.targets, "ab", strict=True)
     )
-    assert found.pairs[0].similarities == (0.0,)
+    assert result.pairs[0].similarities == (0.0,)
 
 
 def test_a_matrix_of_several_scenarios_is_named_by_none() -> None:

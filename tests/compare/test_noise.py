@@ -7,19 +7,19 @@ from harness.compare import Layer, compare, matrix
 from harness.compare.pairs import repeats_of
 from harness.types import LooseJson
 
-from .wires import answered, told
+from .exchanges import json_answer, transcript_of
 
 ONE = {"text": "今天天气很好", "finish": "stop", "more": {"a": 1, "b": 1}}
 
 
 def ours(*answers: LooseJson) -> AnalyzedTranscript:
     """A conversation of ours."""
-    return told(*([answered(answer)] for answer in answers))
+    return transcript_of(*([json_answer(answer)] for answer in answers))
 
 
 def theirs(*answers: LooseJson) -> AnalyzedTranscript:
     """The same one with another target."""
-    return told(*([answered(answer)] for answer in answers), target="theirs/two")
+    return transcript_of(*([json_answer(answer)] for answer in answers), target="theirs/two")
 
 
 def test_what_repeats_differ_in_is_put_aside() -> None:
@@ -27,21 +27,24 @@ def test_what_repeats_differ_in_is_put_aside() -> None:
     left = ours(ONE)
     right = theirs({**ONE, "text": "完全不同", "finish": "length", "more": {"a": 2, "b": 2}})
     again = ours({**ONE, "text": "又是别的", "more": {"a": 3, "b": 1}})
-    plain, found = compare(left, right), compare(left, right, [again])
+    plain, result = compare(left, right), compare(left, right, [again])
     assert [d.where for d in plain.differences] == [
         *("/content", "/finish_reason", "/finish", "/more/a", "/more/b", "/text"),
     ]
-    assert [d.where for d in found.differences] == ["/finish_reason", "/finish", "/more/b"]
-    aside = [(d.layer, d.where, d.varies) for d in found.all_differences if d.varies]
+    assert [d.where for d in result.differences] == ["/finish_reason", "/finish", "/more/b"]
+    aside = [(d.layer, d.where, d.varies) for d in result.all_differences if d.varies]
     assert aside == [(Layer.VOLATILE, p, True) for p in ("/content", "/more/a", "/text")]
-    assert found.divergence is not None
-    assert found.divergence.reason == "finish reason"
+    assert result.divergence is not None
+    assert result.divergence.reason == "finish reason"
 
 
 def test_repeats_of_either_side_count_and_of_no_other() -> None:
     """A third target's repeats say nothing about these two."""
     left, right = ours(ONE), theirs({**ONE, "text": "完全不同"})
-    again, other = theirs({**ONE, "text": "又是别的"}), told([answered(ONE)], target="third/one")
+    again, other = (
+        theirs({**ONE, "text": "又是别的"}),
+        transcript_of([json_answer(ONE)], target="third/one"),
+    )
     assert compare(left, right, [again]).differences == ()
     assert compare(left, right, [other, left, right]).differences != ()
     assert repeats_of(right, [left, again, right, other]) == (again,)
@@ -51,8 +54,8 @@ def test_noise_is_noise_in_its_own_turn_only() -> None:
     """Formats are never noise: that they vary is worth knowing."""
     left, right = ours(ONE, ONE), theirs({**ONE, "text": "x"}, {**ONE, "text": "y", "new": 1})
     again = ours({**ONE, "text": "z", "new": 1}, ONE)
-    found = compare(left, right, [again]).differences
-    assert [d.location for d in found] == [
+    result = compare(left, right, [again]).differences
+    assert [d.location for d in result] == [
         "turn 2 answer /new",
         "turn 2 reply /content",
         "turn 2 answer /text",
@@ -68,5 +71,5 @@ def test_what_is_within_something_that_varies_varies() -> None:
 def test_a_matrix_knows_repeats() -> None:
     """They are no targets of their own."""
     left, right = ours(ONE), theirs({**ONE, "text": "完全不同"})
-    found = matrix([left, right], repeats=[ours({"text": "x"})])
-    assert (found.targets, found.pairs[0].answer) == (("ours/one", "theirs/two"), 0)
+    result = matrix([left, right], repeats=[ours({"text": "x"})])
+    assert (result.targets, result.pairs[0].answer) == (("ours/one", "theirs/two"), 0)

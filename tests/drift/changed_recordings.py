@@ -34,16 +34,19 @@ def compared(old: AnalyzedTranscript, new: AnalyzedTranscript) -> Drift:
 
 
 def with_exchanges(
-    one: AnalyzedTranscript, change: Callable[[Exchange], Exchange]
+    recording: AnalyzedTranscript, change: Callable[[Exchange], Exchange]
 ) -> AnalyzedTranscript:
     """A recording with each exchange changed."""
     turns = tuple(
-        replace(turn, exchanges=tuple(map(change, turn.exchanges))) for turn in one.transcript.turns
+        replace(turn, exchanges=tuple(map(change, turn.exchanges)))
+        for turn in recording.transcript.turns
     )
-    return analyze(replace(one.transcript, turns=turns), endpoints.recognise)
+    return analyze(replace(recording.transcript, turns=turns), endpoints.recognise)
 
 
-def with_body(one: AnalyzedTranscript, change: Callable[[bytes], bytes]) -> AnalyzedTranscript:
+def with_body(
+    recording: AnalyzedTranscript, change: Callable[[bytes], bytes]
+) -> AnalyzedTranscript:
     """A recording with the text of each answer changed; pictures are left alone."""
 
     def changed(exchange: Exchange) -> Exchange:
@@ -53,10 +56,10 @@ def with_body(one: AnalyzedTranscript, change: Callable[[bytes], bytes]) -> Anal
         body = change(exchange.response.body)
         return replace(exchange, response=replace(exchange.response, body=body))
 
-    return with_exchanges(one, changed)
+    return with_exchanges(recording, changed)
 
 
-def edited(one: AnalyzedTranscript, edit: Edit) -> AnalyzedTranscript:
+def edited(recording: AnalyzedTranscript, edit: Edit) -> AnalyzedTranscript:
     """A recording with each JSON value of its answers edited: bodies, and data of events."""
 
     def changed(body: bytes) -> bytes:
@@ -64,7 +67,7 @@ def edited(one: AnalyzedTranscript, edit: Edit) -> AnalyzedTranscript:
             return _line(b" ".join(body.split(b"\n")).lstrip(), edit)
         return b"\n".join(_line(line, edit) for line in body.split(b"\n"))
 
-    return with_body(one, changed)
+    return with_body(recording, changed)
 
 
 def _line(line: bytes, edit: Edit) -> bytes:
@@ -73,19 +76,19 @@ def _line(line: bytes, edit: Edit) -> bytes:
         return line
     value = json.loads(brace + rest)
     other = edit(value)
-    told = json.dumps(value if other is None else other, ensure_ascii=False)
-    return head + told.encode()
+    result = json.dumps(value if other is None else other, ensure_ascii=False)
+    return head + result.encode()
 
 
 def events(
-    one: AnalyzedTranscript, change: Callable[[list[bytes]], list[bytes]]
+    recording: AnalyzedTranscript, change: Callable[[list[bytes]], list[bytes]]
 ) -> AnalyzedTranscript:
     """A recording with the events of its streams changed."""
 
     def changed(body: bytes) -> bytes:
         if b"data:" not in body:
             return body
-        told = [event for event in body.split(b"\n\n") if event]
-        return b"".join(event + b"\n\n" for event in change(told))
+        result = [event for event in body.split(b"\n\n") if event]
+        return b"".join(event + b"\n\n" for event in change(result))
 
-    return with_body(one, changed)
+    return with_body(recording, changed)

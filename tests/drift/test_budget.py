@@ -11,7 +11,7 @@ from harness.errors import HarnessError
 
 
 @pytest.mark.parametrize(
-    ("text", "told", "said"),
+    ("text", "result", "said"),
     [
         ("20", Budget(Decimal(20)), "20 calls"),
         ("1", Budget(Decimal(1)), "1 call"),
@@ -21,9 +21,9 @@ from harness.errors import HarnessError
         ("0.00001EUR", Budget(Decimal("0.00001"), "EUR"), "0.00001 EUR"),
     ],
 )
-def test_budgets(text: str, told: Budget, said: str) -> None:
+def test_budgets(text: str, result: Budget, said: str) -> None:
     """Calls, or money; told without exponents and without needless zeros."""
-    assert parse_budget(text) == told
+    assert parse_budget(text) == result
     assert str(parse_budget(text)) == said
 
 

@@ -50,22 +50,29 @@ def test_requests() -> None:
 
 def test_tokens_are_paid_for() -> None:
     """By what each answer says that it used; polls and files cost nothing by themselves."""
-    one = recorded("multi-turn/zhipuai-glm-4")
-    used: list[Any] = [resolve(reading.response_json.value, "/usage") for reading in one.readings]
-    millionths = sum(2 * told["prompt_tokens"] + 4 * told["completion_tokens"] for told in used)
-    assert cost(one, tariff(GLM)).money == Decimal(millionths) / 1_000_000 > 0
+    recording = recorded("multi-turn/zhipuai-glm-4")
+    used: list[Any] = [
+        resolve(reading.response_json.value, "/usage") for reading in recording.readings
+    ]
+    millionths = sum(
+        2 * result["prompt_tokens"] + 4 * result["completion_tokens"] for result in used
+    )
+    assert cost(recording, tariff(GLM)).money == Decimal(millionths) / 1_000_000 > 0
     kitten = recorded("kitten-image/zhipuai-cogview-3")
     assert cost(kitten, tariff(COGVIEW)) == Cost(1, 0, 1, Decimal("0.06"))
 
 
 def test_thinking_has_its_own_price() -> None:
     """Where the table says so."""
-    one = recorded("slogan/zhipuai-glm-4")
+    recording = recorded("slogan/zhipuai-glm-4")
 
     def ponder(value: Any) -> None:
         value["choices"][0]["message"]["reasoning_content"] = "想一想"
 
-    plain, thought = cost(one, tariff(GLM)).money, cost(edited(one, ponder), tariff(GLM)).money
+    plain, thought = (
+        cost(recording, tariff(GLM)).money,
+        cost(edited(recording, ponder), tariff(GLM)).money,
+    )
     assert plain is not None
     assert thought is not None
     assert thought > plain
@@ -89,20 +96,20 @@ def test_thinking_has_its_own_price() -> None:
 )
 def test_what_nobody_knows_is_not_free(prices: Tariff, why: str) -> None:
     """And it is said why."""
-    told = cost(recorded("kitten-image/zhipuai-cogview-3"), prices)
-    assert (told.money, told.unpriced) == (None, why)
-    assert (told + Cost(money=Decimal(1))).money is None
+    result = cost(recorded("kitten-image/zhipuai-cogview-3"), prices)
+    assert (result.money, result.unpriced) == (None, why)
+    assert (result + Cost(money=Decimal(1))).money is None
 
 
 def test_a_refusal_costs_nothing() -> None:
     """But where a model has no price, nobody knows what it costs if it answers now."""
-    one = recorded("slogan/zhipuai-glm-4")
+    recording = recorded("slogan/zhipuai-glm-4")
 
     def refused(exchange: Exchange) -> Exchange:
         body = b'{"error":{"code":"1301","message":"no"}}'
         return replace(exchange, response=replace(exchange.response, status=400, body=body))
 
-    no = with_exchanges(one, refused)
+    no = with_exchanges(recording, refused)
     assert cost(no, tariff(GLM)).money == 0
     assert cost(no, tariff()).money is None
 

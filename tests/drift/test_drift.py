@@ -92,11 +92,11 @@ def _turn_round(value: Any) -> Any:
 @pytest.mark.parametrize("name", SHIPPED)
 def test_a_recording_is_the_same_as_itself(name: str) -> None:
     """And so it is with the keys of every object in another order."""
-    one = recorded(name)
-    assert compared(one, one).verdict is Verdict.SAME
-    other = edited(one, _turn_round)
-    assert other.readings[0].exchange.response.body != one.readings[0].exchange.response.body
-    assert compared(one, other).changes == ()
+    recording = recorded(name)
+    assert compared(recording, recording).verdict is Verdict.SAME
+    other = edited(recording, _turn_round)
+    assert other.readings[0].exchange.response.body != recording.readings[0].exchange.response.body
+    assert compared(recording, other).changes == ()
 
 
 @pytest.mark.parametrize("name", ALIKE)
@@ -118,10 +118,10 @@ def test_what_breaks_readers(
     after: str,
 ) -> None:
     """The evidence is the turn, the path, and the types before and after."""
-    one = recorded(name)
-    told = compared(one, edited(one, edit))
-    assert told.verdict is verdict
-    (first, *_) = [c for c in told.changes if c.kind is kind]
+    recording = recorded(name)
+    result = compared(recording, edited(recording, edit))
+    assert result.verdict is verdict
+    (first, *_) = [c for c in result.changes if c.kind is kind]
     assert (first.turn, first.path) == (1, "/usage/total_tokens")
     assert (first.before, first.after) == (before, after)
 
@@ -129,13 +129,13 @@ def test_what_breaks_readers(
 @pytest.mark.parametrize("name", ALIKE)
 def test_an_added_field(name: str) -> None:
     """Once for a turn, and it breaks nobody."""
-    one = recorded(name)
-    told = compared(one, edited(one, _add))
-    assert told.verdict is Verdict.NEW_FIELD
-    assert {(c.kind, c.path, c.after) for c in told.changes} == {
+    recording = recorded(name)
+    result = compared(recording, edited(recording, _add))
+    assert result.verdict is Verdict.NEW_FIELD
+    assert {(c.kind, c.path, c.after) for c in result.changes} == {
         (ChangeKind.ADDED, "/service_level", "string")
     }
-    back = compared(edited(one, _add), one)
+    back = compared(edited(recording, _add), recording)
     assert {(c.kind, c.path, c.before) for c in back.changes} == {
         (ChangeKind.REMOVED, "/service_level", "string")
     }
@@ -144,17 +144,19 @@ def test_an_added_field(name: str) -> None:
 @pytest.mark.parametrize("name", ALIKE)
 def test_a_new_word_of_a_vocabulary(name: str) -> None:
     """A finish reason nobody knows is an addition."""
-    one = recorded(name)
-    told = compared(one, edited(one, _other_word))
-    assert told.verdict is Verdict.NEW_FIELD
-    assert any(c.kind is ChangeKind.NEW_VALUE and "satisfied" in str(c.after) for c in told.changes)
+    recording = recorded(name)
+    result = compared(recording, edited(recording, _other_word))
+    assert result.verdict is Verdict.NEW_FIELD
+    assert any(
+        c.kind is ChangeKind.NEW_VALUE and "satisfied" in str(c.after) for c in result.changes
+    )
 
 
 def test_a_new_word_that_no_rule_knows() -> None:
     """Nor has any schema heard of it: the old recording is all there is to go by."""
-    one = edited(recorded(SLOGANS[0]), lambda value: value.update(service_level="basic"))
+    recording = edited(recorded(SLOGANS[0]), lambda value: value.update(service_level="basic"))
     two = edited(recorded(SLOGANS[0]), lambda value: value.update(service_level="gold"))
-    (change,) = compared(one, two).changes
+    (change,) = compared(recording, two).changes
     assert (change.verdict, change.kind) == (Verdict.NEW_FIELD, ChangeKind.NEW_VALUE)
     assert (change.before, change.after) == ("basic", "gold")
 
@@ -162,7 +164,7 @@ def test_a_new_word_that_no_rule_knows() -> None:
 @pytest.mark.parametrize("name", ALIKE)
 def test_other_wording(name: str) -> None:
     """Ids, texts and counts are no drift."""
-    one = recorded(name)
+    recording = recorded(name)
 
     def reworded(value: Any) -> None:
         _count(value)
@@ -174,21 +176,26 @@ def test_other_wording(name: str) -> None:
                 if choice.get(part, {}).get("content"):
                     choice[part]["content"] += "!"
 
-    told = find_drift(one, edited(one, reworded))
-    assert told.verdict is Verdict.WORDING
-    assert {c.kind for c in told.changes} == {ChangeKind.VALUE}
+    result = find_drift(recording, edited(recording, reworded))
+    assert result.verdict is Verdict.WORDING
+    assert {c.kind for c in result.changes} == {ChangeKind.VALUE}
 
 
 @pytest.mark.parametrize("name", STREAMS)
 def test_another_number_of_events(name: str) -> None:
     """A stream that comes in more pieces, or in fewer, has the same format."""
-    one = recorded(name)
-    fewer = events(one, lambda told: [told[0], *told[2:]])
-    more = events(one, lambda told: [told[0], told[1], told[1], *told[1:]])
-    for left, right in ((one, fewer), (fewer, one), (one, more), (more, one)):
-        told = find_drift(left, right)
-        assert told.verdict is Verdict.WORDING, told.changes
-        assert any(c.kind is ChangeKind.COUNT for c in told.changes)
+    recording = recorded(name)
+    fewer = events(recording, lambda result: [result[0], *result[2:]])
+    more = events(recording, lambda result: [result[0], result[1], result[1], *result[1:]])
+    for left, right in (
+        (recording, fewer),
+        (fewer, recording),
+        (recording, more),
+        (more, recording),
+    ):
+        result = find_drift(left, right)
+        assert result.verdict is Verdict.WORDING, result.changes
+        assert any(c.kind is ChangeKind.COUNT for c in result.changes)
 
 
 def test_a_stream_of_one_event_beside_one_of_many() -> None:
@@ -199,79 +206,79 @@ def test_a_stream_of_one_event_beside_one_of_many() -> None:
             choice.setdefault("finish_reason", None)
 
     many = edited(recorded(STREAMS[0]), unfinished)
-    one = events(many, lambda told: told[-2:])
+    recording = events(many, lambda result: result[-2:])
     before, after = (
         {resolve(p.value, "/choices/0/finish_reason") for p in side.readings[0].parts}
-        for side in (one, many)
+        for side in (recording, many)
     )
     assert (before, after) == ({"stop"}, {None, "stop"})
-    told = find_drift(one, many)
-    assert not [c for c in told.changes if c.kind is ChangeKind.NEWLY_NULL], told.changes
+    result = find_drift(recording, many)
+    assert not [c for c in result.changes if c.kind is ChangeKind.NEWLY_NULL], result.changes
 
 
 @pytest.mark.parametrize("name", TASKS)
 def test_a_longer_task(name: str) -> None:
     """One that is still running when asked, more often or never, is the same task."""
-    one = recorded(name)
+    recording = recorded(name)
 
     def polled(times: int) -> AnalyzedTranscript:
-        turn = one.transcript.turns[0]
+        turn = recording.transcript.turns[0]
         running = turn.exchanges[1]
         rest = turn.exchanges[1 + times :] if times == 0 else turn.exchanges[1:]
         again = [running] * times
         changed = replace(turn, exchanges=(turn.exchanges[0], *again, *rest))
-        return analyze(replace(one.transcript, turns=(changed,)), endpoints.recognise)
+        return analyze(replace(recording.transcript, turns=(changed,)), endpoints.recognise)
 
     longer = polled(3)
-    assert compared(one, longer).verdict is Verdict.SAME
-    assert compared(longer, one).verdict is Verdict.SAME
+    assert compared(recording, longer).verdict is Verdict.SAME
+    assert compared(longer, recording).verdict is Verdict.SAME
 
 
 def test_a_task_that_was_never_seen_running() -> None:
     """Fields of its states on the way are not missed."""
-    one = recorded(TASKS[1])
-    turn = one.transcript.turns[0]
+    recording = recorded(TASKS[1])
+    turn = recording.transcript.turns[0]
     kept = [turn.exchanges[0]] + [
         e for e in turn.exchanges[1:] if b"PENDING" not in e.response.body
     ]
     kept = [e for e in kept if b'"RUNNING"' not in e.response.body]
     assert len(kept) < len(turn.exchanges)
     changed = replace(turn, exchanges=tuple(kept))
-    other = analyze(replace(one.transcript, turns=(changed,)), endpoints.recognise)
-    assert compared(one, other).verdict is Verdict.SAME
-    assert compared(other, one).verdict is Verdict.SAME
+    other = analyze(replace(recording.transcript, turns=(changed,)), endpoints.recognise)
+    assert compared(recording, other).verdict is Verdict.SAME
+    assert compared(other, recording).verdict is Verdict.SAME
 
 
 def test_an_answer_that_became_a_refusal() -> None:
     """Status and form of the answer are told."""
-    one = recorded(SLOGANS[0])
+    recording = recorded(SLOGANS[0])
 
     def refused(exchange: Exchange) -> Exchange:
         body = json.dumps({"error": {"code": "1211", "message": "no such model"}}).encode()
         return replace(exchange, response=replace(exchange.response, status=400, body=body))
 
-    told = compared(one, with_exchanges(one, refused))
-    assert told.verdict is Verdict.BREAKING
-    kinds = {c.kind for c in told.of(Verdict.BREAKING)}
+    result = compared(recording, with_exchanges(recording, refused))
+    assert result.verdict is Verdict.BREAKING
+    kinds = {c.kind for c in result.of(Verdict.BREAKING)}
     assert {ChangeKind.STATUS, ChangeKind.ANSWER_REMOVED} <= kinds
 
 
 def test_a_refusal_that_passed() -> None:
     """A request that had to be made again, here or there, is no drift."""
-    one = recorded(SLOGANS[0])
-    turn = one.transcript.turns[0]
+    recording = recorded(SLOGANS[0])
+    turn = recording.transcript.turns[0]
     asked = turn.exchanges[0]
     body = json.dumps({"error": {"code": "1302", "message": "slow down"}}).encode()
     throttled = replace(asked, response=replace(asked.response, status=429, body=body))
     again = replace(turn, exchanges=(throttled, *turn.exchanges))
-    other = analyze(replace(one.transcript, turns=(again,)), endpoints.recognise)
-    assert find_drift(one, other).verdict is Verdict.WORDING
-    assert find_drift(other, one).verdict is Verdict.WORDING
+    other = analyze(replace(recording.transcript, turns=(again,)), endpoints.recognise)
+    assert find_drift(recording, other).verdict is Verdict.WORDING
+    assert find_drift(other, recording).verdict is Verdict.WORDING
 
 
 def test_a_model_that_answers_in_words_where_it_called_a_tool() -> None:
     """It says so by its finish reason; without that, calls that are gone are gone."""
-    one = recorded("weather-tool/zhipuai-glm-4")
+    recording = recorded("weather-tool/zhipuai-glm-4")
 
     def silent(reason: str, value: Any) -> None:
         for choice in value.get("choices", ()):
@@ -279,32 +286,37 @@ def test_a_model_that_answers_in_words_where_it_called_a_tool() -> None:
                 choice["message"]["content"] = "25 degrees"
                 choice["finish_reason"] = reason
 
-    told = find_drift(one, edited(one, partial(silent, "stop")))
-    assert told.verdict is Verdict.WORDING
-    assert any("answer ended differently" in c.reason for c in told.changes)
-    assert find_drift(one, edited(one, partial(silent, "tool_calls"))).verdict is Verdict.BREAKING
+    result = find_drift(recording, edited(recording, partial(silent, "stop")))
+    assert result.verdict is Verdict.WORDING
+    assert any("answer ended differently" in c.reason for c in result.changes)
+    assert (
+        find_drift(recording, edited(recording, partial(silent, "tool_calls"))).verdict
+        is Verdict.BREAKING
+    )
 
 
 def test_a_rule_that_is_broken_now() -> None:
     """It is told with its name; one that was broken before is not."""
-    one = recorded(SLOGANS[0])
+    recording = recorded(SLOGANS[0])
 
     def wrong(value: Any) -> None:
         value["usage"]["total_tokens"] += 1
 
-    two = edited(one, wrong)
-    told = compared(one, two)
-    assert told.verdict is Verdict.BREAKING
-    assert [c.rule for c in told.of(Verdict.BREAKING)] == ["usage_adds_up"]
+    two = edited(recording, wrong)
+    result = compared(recording, two)
+    assert result.verdict is Verdict.BREAKING
+    assert [c.rule for c in result.of(Verdict.BREAKING)] == ["usage_adds_up"]
     assert compared(two, two).verdict is Verdict.SAME
 
 
 def test_a_turn_that_is_gone() -> None:
     """And one that came."""
-    one = recorded("multi-turn/zhipuai-glm-4")
-    shorter = analyze(replace(one.transcript, turns=one.transcript.turns[:-1]), endpoints.recognise)
-    assert [c.turn for c in find_drift(one, shorter).of(Verdict.BREAKING)] == [4]
-    assert find_drift(shorter, one).verdict is Verdict.NEW_FIELD
+    recording = recorded("multi-turn/zhipuai-glm-4")
+    shorter = analyze(
+        replace(recording.transcript, turns=recording.transcript.turns[:-1]), endpoints.recognise
+    )
+    assert [c.turn for c in find_drift(recording, shorter).of(Verdict.BREAKING)] == [4]
+    assert find_drift(shorter, recording).verdict is Verdict.NEW_FIELD
 
 
 def _at(number: int, value: Any) -> None:
@@ -312,37 +324,39 @@ def _at(number: int, value: Any) -> None:
 
 
 def _many(
-    one: AnalyzedTranscript, edit: Callable[[Any], None]
+    recording: AnalyzedTranscript, edit: Callable[[Any], None]
 ) -> list[tuple[str, AnalyzedTranscript]]:
     """Twenty recordings that differ in their wording, half of them edited."""
-    found = []
+    matches = []
     for number in range(20):
-        other = edited(one, partial(_at, number))
-        found.append((f"{number}.yaml", edited(other, edit) if number % 2 else other))
-    return found
+        other = edited(recording, partial(_at, number))
+        matches.append((f"{number}.yaml", edited(other, edit) if number % 2 else other))
+    return matches
 
 
 def test_a_contract_knows_what_happens() -> None:
     """A field that was missing before may be missing; one that never was, may not."""
-    one = recorded(SLOGANS[0])
-    with_it, without_it = edited(one, _add), one
+    recording = recorded(SLOGANS[0])
+    with_it, without_it = edited(recording, _add), recording
     assert find_drift(with_it, without_it).verdict is Verdict.BREAKING
-    sometimes = learn(_many(one, _add))
-    told = find_drift(with_it, without_it, allowed=allowed_by(sometimes))
-    assert told.verdict is Verdict.WORDING
-    always = learn([(name, edited(each, _add)) for name, each in _many(one, _count)])
-    told = find_drift(with_it, without_it, allowed=allowed_by(always))
-    assert told.verdict is Verdict.BREAKING
+    sometimes = learn(_many(recording, _add))
+    result = find_drift(with_it, without_it, allowed=allowed_by(sometimes))
+    assert result.verdict is Verdict.WORDING
+    always = learn([(name, edited(each, _add)) for name, each in _many(recording, _count)])
+    result = find_drift(with_it, without_it, allowed=allowed_by(always))
+    assert result.verdict is Verdict.BREAKING
 
 
 def test_a_contract_that_is_broken_now() -> None:
     """It speaks against the new recording where both recordings agree with each other."""
-    one = recorded(SLOGANS[0])
-    contract = learn(_many(edited(one, _add), _count))
+    recording = recorded(SLOGANS[0])
+    contract = learn(_many(edited(recording, _add), _count))
     judge = Judge(contract)
-    new = edited(one, lambda value: value.update(service_level=7))
-    told = find_drift(edited(one, _add), new, judge.check(edited(one, _add)), judge.check(new))
-    assert "contract_retyped" in {c.rule for c in told.of(Verdict.BREAKING)}
+    new = edited(recording, lambda value: value.update(service_level=7))
+    result = find_drift(
+        edited(recording, _add), new, judge.check(edited(recording, _add)), judge.check(new)
+    )
+    assert "contract_retyped" in {c.rule for c in result.of(Verdict.BREAKING)}
 
 
 @pytest.mark.skipif(not REAL.is_dir(), reason="the real recordings are not here")
@@ -350,14 +364,16 @@ def test_real_recordings() -> None:
     """Each is the same as itself in any order of keys; a field that is gone is found in each."""
     tried = 0
     for path in store.find([REAL])[::20]:
-        one = recordings.read_cassette(Path(path))
-        if not any(isinstance(p.value, dict) and "usage" in p.value for p in one.readings[0].parts):
+        recording = recordings.read_cassette(Path(path))
+        if not any(
+            isinstance(p.value, dict) and "usage" in p.value for p in recording.readings[0].parts
+        ):
             continue
-        assert compared(one, edited(one, _turn_round)).verdict is Verdict.SAME
-        gone = edited(one, _drop_usage)
-        told = compared(one, gone)
-        assert told.verdict is Verdict.BREAKING
-        assert "/usage" in {c.path for c in told.changes if c.kind is ChangeKind.REMOVED}
+        assert compared(recording, edited(recording, _turn_round)).verdict is Verdict.SAME
+        gone = edited(recording, _drop_usage)
+        result = compared(recording, gone)
+        assert result.verdict is Verdict.BREAKING
+        assert "/usage" in {c.path for c in result.changes if c.kind is ChangeKind.REMOVED}
         tried += 1
     assert tried > 2
 
@@ -382,23 +398,27 @@ def _says(**fields: Any) -> Callable[[Any], None]:
 )
 def test_one_value(before: Any, after: Any, verdict: Verdict, kind: ChangeKind) -> None:
     """A whole number is a number; what is in an empty array, nobody can tell."""
-    one = recorded(SLOGANS[0])
-    told = find_drift(edited(one, _says(extra=before)), edited(one, _says(extra=after)))
-    grave = told.of(told.verdict)
-    assert (told.verdict, {c.kind for c in grave if "/extra" in c.path}) == (verdict, {kind})
+    recording = recorded(SLOGANS[0])
+    result = find_drift(
+        edited(recording, _says(extra=before)), edited(recording, _says(extra=after))
+    )
+    grave = result.of(result.verdict)
+    assert (result.verdict, {c.kind for c in grave if "/extra" in c.path}) == (verdict, {kind})
 
 
 def test_an_object_that_is_gone_is_told_once() -> None:
     """Not once more for each of its fields."""
-    one = recorded(SLOGANS[0])
-    told = find_drift(one, edited(one, _drop_usage))
-    assert [(c.kind, c.path) for c in told.of(Verdict.BREAKING)] == [(ChangeKind.REMOVED, "/usage")]
+    recording = recorded(SLOGANS[0])
+    result = find_drift(recording, edited(recording, _drop_usage))
+    assert [(c.kind, c.path) for c in result.of(Verdict.BREAKING)] == [
+        (ChangeKind.REMOVED, "/usage")
+    ]
 
 
 def test_ids_and_echoes_are_no_vocabulary() -> None:
     """Whatever they look like."""
-    one = recorded(SLOGANS[0])
-    left, right = (edited(one, _says(trace_id=word)) for word in ("abc", "xyz"))
+    recording = recorded(SLOGANS[0])
+    left, right = (edited(recording, _says(trace_id=word)) for word in ("abc", "xyz"))
     assert find_drift(left, right).verdict is Verdict.WORDING
 
     def asking(word: str) -> AnalyzedTranscript:
@@ -406,29 +426,29 @@ def test_ids_and_echoes_are_no_vocabulary() -> None:
             body = json.dumps({**json.loads(exchange.request.body), "user": word}).encode()
             return replace(exchange, request=replace(exchange.request, body=body))
 
-        return edited(with_exchanges(one, asked), _says(whose=word))
+        return edited(with_exchanges(recording, asked), _says(whose=word))
 
     assert find_drift(asking("alice"), asking("bob")).verdict is Verdict.WORDING
-    assert find_drift(one, asking("bob")).notes == (
+    assert find_drift(recording, asking("bob")).notes == (
         "the request of exchange 1 has other parameters: /user",
     )
 
 
 def test_a_null_where_the_stream_had_none() -> None:
     """In an event that has its like in the old stream; documented or not."""
-    one = recorded(STREAMS[0])
+    recording = recorded(STREAMS[0])
 
     def silent(value: Any) -> None:
         for choice in value["choices"]:
             choice["delta"]["content"] = None
 
-    told = find_drift(one, edited(one, silent))
-    assert {c.path for c in told.of(Verdict.BREAKING)} == {"/choices/[]/delta/content"}
+    result = find_drift(recording, edited(recording, silent))
+    assert {c.path for c in result.of(Verdict.BREAKING)} == {"/choices/[]/delta/content"}
 
 
 def test_a_picture_of_another_kind() -> None:
     """Who decoded the one may not decode the other."""
-    one = recorded("kitten-image/zhipuai-cogview-3")
+    recording = recorded("kitten-image/zhipuai-cogview-3")
 
     def jpeg(exchange: Exchange) -> Exchange:
         if not (exchange.response.header("content-type") or "").startswith("image/"):
@@ -437,15 +457,15 @@ def test_a_picture_of_another_kind() -> None:
         Image.open(io.BytesIO(exchange.response.body)).convert("RGB").save(out, "JPEG")
         return replace(exchange, response=replace(exchange.response, body=out.getvalue()))
 
-    (change,) = find_drift(one, with_exchanges(one, jpeg)).of(Verdict.BREAKING)
+    (change,) = find_drift(recording, with_exchanges(recording, jpeg)).of(Verdict.BREAKING)
     assert (change.path, change.after) == ("/media type", '"image/jpeg"')
 
 
 def test_a_contract_that_knows_nothing() -> None:
     """It allows nothing."""
-    one = recorded(SLOGANS[0])
-    told = find_drift(one, edited(one, _drop), allowed=allowed_by(learn([])))
-    assert told.verdict is Verdict.BREAKING
+    recording = recorded(SLOGANS[0])
+    result = find_drift(recording, edited(recording, _drop), allowed=allowed_by(learn([])))
+    assert result.verdict is Verdict.BREAKING
 
 
 def _in_turns(numbers: set[int], edit: Callable[[Any], Any]) -> AnalyzedTranscript:

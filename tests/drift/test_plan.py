@@ -63,17 +63,17 @@ def test_by_hand(budget: int, chosen: str, left: dict[str, str]) -> None:
     """Gain per call first, the best single one where that is more, and nothing needless."""
     made = plan_within([A, B, C, D], calls(budget))
     assert "".join(c.name for c in made.chosen) == chosen
-    told = {one.candidate.name: one.reason for one in made.omitted}
-    assert all(told[name].startswith(why) for name, why in left.items()), told
-    assert {c.name for c in made.chosen} | told.keys() == set("abcd")
+    result = {recording.candidate.name: recording.reason for recording in made.omitted}
+    assert all(result[name].startswith(why) for name, why in left.items()), result
+    assert {c.name for c in made.chosen} | result.keys() == set("abcd")
 
 
 def test_what_needless_calls_buy() -> None:
     """What is saved by dropping a choice is spent on what it can buy."""
-    one, two = candidate("one", 2, "abc"), candidate("two", 2, "abcde")
+    recording, two = candidate("one", 2, "abc"), candidate("two", 2, "abcde")
     three = candidate("three", 3, "fg")
     # one and two gain 1.5 and 2.5 per call: two; then three costs 3 of the 3 that are left
-    made = plan_within([one, two, three], calls(5))
+    made = plan_within([recording, two, three], calls(5))
     assert [c.name for c in made.chosen] == ["two", "three"]
     assert (made.cost.calls, made.share) == (5, 1.0)
 

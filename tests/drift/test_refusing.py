@@ -20,7 +20,7 @@ FORMS: dict[str, Any] = {
 
 
 @pytest.mark.parametrize(
-    ("name", "status", "code", "told"),
+    ("name", "status", "code", "result"),
     [
         (ZHIPU, 400, "1211", True),
         (ZHIPU, 404, "1211", True),
@@ -37,10 +37,10 @@ FORMS: dict[str, Any] = {
         (DASH, 503, "ServiceUnavailable", False),
     ],
 )
-def test_by_status_and_code(name: str, status: int, code: str, told: bool) -> None:
+def test_by_status_and_code(name: str, status: int, code: str, result: bool) -> None:
     """What the service says of the request, and not of a key, an account or the moment."""
     body = json.dumps(FORMS[name](code)).encode()
-    assert refuses_the_request(_answered(name, status, body)) is told
+    assert refuses_the_request(_answered(name, status, body)) is result
 
 
 def test_what_is_not_in_its_form() -> None:

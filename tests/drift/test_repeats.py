@@ -35,19 +35,19 @@ def worded(text: str) -> Callable[[Any], None]:
     return lambda value: value["choices"][0]["message"].update(content=text)
 
 
-def refused(one: AnalyzedTranscript) -> AnalyzedTranscript:
+def refused(recording: AnalyzedTranscript) -> AnalyzedTranscript:
     """The same recording, refused."""
 
     def changed(exchange: Exchange) -> Exchange:
         body = json.dumps({"error": {"code": "1301", "message": "no"}}).encode()
         return replace(exchange, response=replace(exchange.response, status=400, body=body))
 
-    return with_exchanges(one, changed)
+    return with_exchanges(recording, changed)
 
 
-def stretched(more: int, told: list[bytes]) -> list[bytes]:
+def stretched(more: int, result: list[bytes]) -> list[bytes]:
     """Events of a stream, the second some more times."""
-    return [*told[:2], *[told[1]] * more, *told[2:]]
+    return [*result[:2], *[result[1]] * more, *result[2:]]
 
 
 @pytest.mark.parametrize(
@@ -92,17 +92,20 @@ def test_what_none_of_them_had(now: Any, kind: ChangeKind, verdict: Verdict) -> 
     def changed(value: Any) -> None:
         now(value)
 
-    told = find_drift(first, edited(first, changed), repeats=[second])
-    assert (told.verdict, {c.kind for c in told.of(verdict)}) == (verdict, {kind})
+    result = find_drift(first, edited(first, changed), repeats=[second])
+    assert (result.verdict, {c.kind for c in result.of(verdict)}) == (verdict, {kind})
 
 
 def test_how_many_events_a_stream_has() -> None:
     """Is told where it is the same every time, and not where it varies."""
-    one = recorded("streaming/zhipuai-glm-4")
-    longer, longest = events(one, partial(stretched, 1)), events(one, partial(stretched, 2))
-    assert ChangeKind.COUNT in {change.kind for change in find_drift(one, longest).changes}
-    told = find_drift(one, longest, repeats=[longer])
-    assert ChangeKind.COUNT not in {change.kind for change in told.changes}
+    recording = recorded("streaming/zhipuai-glm-4")
+    longer, longest = (
+        events(recording, partial(stretched, 1)),
+        events(recording, partial(stretched, 2)),
+    )
+    assert ChangeKind.COUNT in {change.kind for change in find_drift(recording, longest).changes}
+    result = find_drift(recording, longest, repeats=[longer])
+    assert ChangeKind.COUNT not in {change.kind for change in result.changes}
 
 
 def test_a_turn_that_was_refused_once() -> None:
@@ -124,5 +127,5 @@ def test_a_turn_that_one_of_them_lacks() -> None:
 
 def test_a_refusal_is_told_in_its_words() -> None:
     """With the status; the answer that is gone is told beside it."""
-    told = [str(change) for change in find_drift(ONE, refused(ONE)).of(Verdict.BREAKING)]
-    assert "turn 1: status: 200 -> 400, code 1301: no" in told
+    result = [str(change) for change in find_drift(ONE, refused(ONE)).of(Verdict.BREAKING)]
+    assert "turn 1: status: 200 -> 400, code 1301: no" in result

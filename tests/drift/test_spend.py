@@ -48,8 +48,8 @@ def test_a_step_that_takes_more_than_is_left() -> None:
     spent.reserve(Cost(1, money=Decimal("0.5")))
     spent.charge(Cost(1, money=Decimal("0.3")))
     spent.reserve(Cost(1, money=Decimal("0.2")))
-    told = r"costs 0.21 CNY as recorded, 0.2 remaining \(spent: 0 calls, 0.3 CNY\)"
-    with pytest.raises(OverBudget, match=told):
+    message = r"costs 0.21 CNY as recorded, 0.2 remaining \(spent: 0 calls, 0.3 CNY\)"
+    with pytest.raises(OverBudget, match=message):
         spent.reserve(Cost(1, money=Decimal("0.21")))
 
 

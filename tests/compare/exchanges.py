@@ -28,7 +28,7 @@ from harness.types import (
 STATES = States(running=("WAITING", "RUNNING"), succeeded=("DONE",), failed=("BROKEN",))
 
 
-def _read(parts: Sequence[Part], asked: LooseJson) -> Outcome | None:
+def _read(parts: Sequence[Part], request: LooseJson) -> Outcome | None:
     bodies: list[dict[str, Any]] = [part.value for part in parts if isinstance(part.value, dict)]
     merged: dict[str, Any] = {key: value for body in bodies for key, value in body.items()}
     merged |= merged.pop("output", {}) if isinstance(merged.get("output"), dict) else {}
@@ -84,31 +84,31 @@ def exchange(
     path: str = "/chat",
     kind: str = "application/json",
     status: int = 200,
-    asked: LooseJson = None,
+    request: LooseJson = None,
     timing: Timing | None = None,
 ) -> Exchange:
     """One exchange; whatever is not asked for with POST is fetched."""
     posted = path in ("/chat", "/talk", "/tasks") or path.endswith("/completions")
     method = "POST" if posted else "GET"
     return Exchange(
-        Request(method, f"https://there{path}", (), json.dumps(asked).encode()),
+        Request(method, f"https://there{path}", (), json.dumps(request).encode()),
         Response(status, "", (("content-type", kind),), body),
         timing,
     )
 
 
-def answered(body: LooseJson, path: str = "/chat", status: int = 200) -> Exchange:
+def json_answer(body: LooseJson, path: str = "/chat", status: int = 200) -> Exchange:
     """A JSON answer."""
     return exchange(json.dumps(body).encode(), path, status=status)
 
 
-def streamed(*events: LooseJson, path: str = "/chat") -> Exchange:
+def stream_answer(*events: LooseJson, path: str = "/chat") -> Exchange:
     """An answer as server-sent events."""
     body = "".join(f"data: {json.dumps(event)}\n\n" for event in events)
     return exchange(body.encode(), path, "text/event-stream")
 
 
-def told(
+def transcript_of(
     *turns: Sequence[Exchange], target: str = "ours/one", source: str = ""
 ) -> AnalyzedTranscript:
     """A transcript of these turns."""
@@ -116,6 +116,6 @@ def told(
     return analyze(Transcript("greeting", target, numbered, source=source), RECOGNISE)
 
 
-def said(body: LooseJson) -> AnalyzedTranscript:
+def one_answer(body: LooseJson) -> AnalyzedTranscript:
     """A transcript of one turn with one JSON answer."""
-    return told([answered(body)])
+    return transcript_of([json_answer(body)])
