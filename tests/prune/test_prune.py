@@ -194,6 +194,7 @@ def _no_folder(folder: Path) -> list[str]:
     return ["nowhere"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "spoil",
     [_bad, _no_scenarios, _empty, _bad_test, _bad_mark, _nowhere, _no_folder],
@@ -215,6 +216,7 @@ def test_where_not_all_can_be_asked_nothing_is_deleted(
 # ----------------------------------------------------------------------------------- tests
 
 
+@pytest.mark.slow
 def test_cassettes_of_tests_that_are_gone(harness: Harness, tested: Path) -> None:
     """By mark, fixture, path, class; a file of tests that is gone; a test that has another now.
 
@@ -232,6 +234,7 @@ def test_cassettes_of_tests_that_are_gone(harness: Harness, tested: Path) -> Non
     assert before - files(tested) == OF_SCENARIOS | OF_TESTS
 
 
+@pytest.mark.slow
 def test_what_pytest_recorded_is_known_again(
     harness: Harness, folder: Path, sandbox: str, python: Python
 ) -> None:
@@ -257,6 +260,7 @@ def test_what_pytest_recorded_is_known_again(
     assert gone.startswith("cassettes/test_it/test_ids-b-")
 
 
+@pytest.mark.slow
 def test_tests_that_were_not_asked_for_may_use_theirs(harness: Harness, tested: Path) -> None:
     """Only cassettes of the tests that were looked at are judged."""
     (tested / "tests/unit").mkdir()
@@ -266,6 +270,7 @@ def test_tests_that_were_not_asked_for_may_use_theirs(harness: Harness, tested: 
     assert unused(harness, tested, *asked) == OF_SCENARIOS
 
 
+@pytest.mark.slow
 def test_a_cassette_that_code_names_stays(harness: Harness, tested: Path) -> None:
     """Some code opens with harness.use_cassette what a test's mark once recorded. Where there are
     no scenarios, tests are enough; cassettes of scenarios are not judged then."""
@@ -275,6 +280,7 @@ def test_a_cassette_that_code_names_stays(harness: Harness, tested: Path) -> Non
     assert unused(harness, tested, "--tests", "tests") == kept
 
 
+@pytest.mark.slow
 def test_a_test_may_use_a_scenarios_cassette(harness: Harness, tested: Path) -> None:
     """By its path, from anywhere."""
     mark = f"import pytest\n@pytest.mark.cassette('../{GONE}')\ndef test_mark(): ...\n"

@@ -11,7 +11,7 @@ from harness.cassette import store
 from harness.sandbox import LIFELIKE
 from harness.types import Exchange, Origin
 
-CASSETTES = Path(__file__).parents[1] / "cassettes"
+CASSETTES = Path(__file__).parents[2] / "cassettes"
 FILES = store.find([CASSETTES])
 
 

@@ -42,7 +42,7 @@ from harness.types import (
     Timing,
 )
 
-RECORDINGS = Path(__file__).parents[2] / "shared" / "recordings"
+RECORDINGS = Path(__file__).parents[3] / "shared" / "recordings"
 
 STREAM = """\
 id:1
@@ -315,6 +315,7 @@ def _timeless(cassette: Cassette) -> Cassette:
     return replace(cassette, exchanges=kept)
 
 
+@pytest.mark.slow
 @given(CASSETTES)
 @settings(suppress_health_check=[HealthCheck.too_slow], deadline=None)
 def test_what_is_written_is_read(cassette: Cassette) -> None:
@@ -326,6 +327,7 @@ def test_what_is_written_is_read(cassette: Cassette) -> None:
     assert loads(text.encode()) == again
 
 
+@pytest.mark.slow
 @given(CASSETTES)
 @settings(suppress_health_check=[HealthCheck.too_slow], deadline=None, max_examples=40)
 def test_stock_vcrpy_reads_what_is_written(cassette: Cassette) -> None:
@@ -334,9 +336,10 @@ def test_stock_vcrpy_reads_what_is_written(cassette: Cassette) -> None:
     check_vcrpy_reads(to_files(whole), whole)
 
 
+@pytest.mark.slow
 @given(CASSETTES, st.data())
 @settings(suppress_health_check=[HealthCheck.too_slow], deadline=None)
-def test_the_short_way_reads_what_pyyaml_reads(cassette: Cassette, data: st.DataObject) -> None:
+def test_the_fast_reader_reads_what_pyyaml_reads(cassette: Cassette, data: st.DataObject) -> None:
     """Of what is written, and of what somebody changed in it: the same cassette, or none."""
     text = dumps(cassette)
     assert _either_way(text)[0] in (None, loads(text))
@@ -409,6 +412,7 @@ def _recorded() -> list[Path]:
     return sorted(RECORDINGS.rglob("*.yaml")) if RECORDINGS.is_dir() else []
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not _recorded(), reason=f"no recordings of the real services in {RECORDINGS}")
 def test_real_recordings_survive() -> None:
     """Every exchange that anybody recorded from the real services; stock vcrpy agrees."""
@@ -456,6 +460,7 @@ version: 1
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("text", [WRITTEN, STOCK], ids=["ours", "stock"])
 def test_a_cassette_cut_off_is_never_a_shorter_one(text: str) -> None:
     """At every byte: an error, or all of it."""
@@ -474,6 +479,7 @@ STATUS = "status: {code: 200}, body: {string: ''}"
 ENTRY = "interactions: [{{request: {}, response: {}}}]\nversion: 1\n"
 
 
+@pytest.mark.slow
 @given(
     st.binary()
     | st.text()

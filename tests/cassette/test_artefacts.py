@@ -112,9 +112,10 @@ def test_text_by_itself_is_whole() -> None:
 FILES = st.binary(min_size=1, max_size=8).map(lambda seed: seed * 1024)
 
 
+@pytest.mark.slow
 @given(st.lists(FILES | st.binary(max_size=2000), max_size=4))
 @settings(deadline=None, max_examples=50, suppress_health_check=[HealthCheck.too_slow])
-def test_put_back_undoes_it(bodies: list[bytes]) -> None:
+def test_artefacts_are_put_back(bodies: list[bytes]) -> None:
     """Whatever was answered; stock vcrpy agrees."""
     cassette = Cassette(tuple(told(body, ()) for body in bodies))
     files = to_files(cassette)

@@ -231,6 +231,7 @@ def broken_off(store: Store, base: str, words: str = "什么") -> None:
         record(SCENARIO, ZHIPU, sandboxed(base), store, told, OnInterrupted.AFRESH)
 
 
+@pytest.mark.slow
 def test_an_interrupted_recording_is_in_the_way(sandbox: str, store: Store) -> None:
     """Both ways out are told; one of them goes on, the other begins anew."""
     broken_off(store, sandbox)

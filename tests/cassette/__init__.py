@@ -1,0 +1,1 @@
+"""Cassettes: the format, artefacts, files, journals, ages and periods."""
