@@ -89,12 +89,12 @@ def replace_value(
     """Replace the value at a pointer of one part of the response; None where there is none."""
     body = analyzed.exchange.response.body
     start, end = value_extent(analyzed, part)
-    found = span(body[start:end], pointer)
-    if found is None:
+    extent = span(body[start:end], pointer)
+    if extent is None:
         return None
     new = compact_bytes(value)
     return with_body(
-        analyzed.exchange, body[: start + found.start] + new + body[start + found.end :]
+        analyzed.exchange, body[: start + extent.start] + new + body[start + extent.end :]
     )
 
 

@@ -67,26 +67,28 @@ def faults(
     from harness.providers.endpoints import HEADERS
     from harness.secrets.redactor import Redactor
 
-    found, skipped = sources(paths)
-    names = _clients(against, clients or [], found)
+    exchanges, skipped = sources(paths)
+    names = _clients(against, clients or [], exchanges)
     chosen = _faults(only or [])
     limits = Limits(cases, seed, timeout, seconds=time_limit)
     with progress() as show:
-        results = run_faults(names, found, chosen, limits, show)
+        results = run_faults(names, exchanges, chosen, limits, show)
     redactor = Redactor(load_environment(Path.cwd()).secrets(PROVIDERS.values()), HEADERS)
     _require_results(results, skipped, redactor)
     saved = (
-        {one.client: list(save_failures(save, one, redactor)) for one in results} if save else {}
+        {client.name: list(save_failures(save, client, redactor)) for client in results}
+        if save
+        else {}
     )
     if as_json:
         _print_json(results, skipped, saved, redactor)
     else:
         _print(results, skipped, saved, redactor)
     least = at_least if at_least is not None else 100.0 if against else 0.0
-    raise typer.Exit(1 if any((one.score or 0) < least for one in results) else 0)
+    raise typer.Exit(1 if any((client.score or 0) < least for client in results) else 0)
 
 
-def _clients(against: str, clients: Sequence[str], found: Sequence[Source]) -> list[str]:
+def _clients(against: str, clients: Sequence[str], exchanges: Sequence[Source]) -> list[str]:
     """Return the function, the chosen SDKs, or all SDKs with an endpoint of these exchanges."""
     from harness.errors import HarnessError
     from harness.parse import PARSERS
@@ -95,7 +97,7 @@ def _clients(against: str, clients: Sequence[str], found: Sequence[Source]) -> l
         raise HarnessError("--against and --client exclude each other")
     if against and ":" not in against:
         raise HarnessError(f"--against {against}: expected module:function")
-    endpoints = {source.answer.endpoint.name for source in found}
+    endpoints = {source.answer.endpoint.name for source in exchanges}
     suitable = [p.name for p in PARSERS.values() if p.installed and p.endpoints & endpoints]
     names = [against] if against else list(clients) or suitable
     if not names:
@@ -107,11 +109,11 @@ def _faults(names: Sequence[str]) -> list[DeliveryFault]:
     from harness.errors import HarnessError
     from harness.faults.registry import DELIVERY_FAULTS
 
-    known = {fault.name: fault for fault in DELIVERY_FAULTS}
+    by_name = {fault.name: fault for fault in DELIVERY_FAULTS}
     for name in names:
-        if name not in known:
-            raise HarnessError(f"there is no fault {name!r}; known are {', '.join(known)}")
-    return [known[name] for name in names] or list(DELIVERY_FAULTS)
+        if name not in by_name:
+            raise HarnessError(f"there is no fault {name!r}; known are {', '.join(by_name)}")
+    return [by_name[name] for name in names] or list(DELIVERY_FAULTS)
 
 
 def _require_results(
@@ -120,7 +122,7 @@ def _require_results(
     """Raise HarnessError where nothing was tried, since that proves nothing."""
     from harness.errors import HarnessError
 
-    if not any(one.results for one in results):
+    if not any(client.results for client in results):
         groups = [_reasons(g, redactor) for g in (skipped, *(r.skipped for r in results)) if g]
         raise HarnessError(f"nothing was tried; skipped: {'; '.join(groups) or 'no exchange here'}")
 
@@ -138,17 +140,17 @@ def _print(
     screen = console()
     table = Table(box=box.SIMPLE_HEAD, show_edge=False, padding=(0, 1, 0, 0))
     table.add_column("fault", no_wrap=True)
-    for one in results:
-        table.add_column(Text(one.client), overflow="fold")
+    for client in results:
+        table.add_column(Text(client.name), overflow="fold")
     for harmful, meaning in _MEANING.items():
         table.add_row(Text(meaning, "dim"))
         for name in _tried(results, harmful=harmful):
-            table.add_row(f"  {name}", *(_cell(one.by_fault.get(name)) for one in results))
-    scores = ("-" if one.score is None else f"{one.score:.1f}" for one in results)
+            table.add_row(f"  {name}", *(_cell(client.by_fault.get(name)) for client in results))
+    scores = ("-" if client.score is None else f"{client.score:.1f}" for client in results)
     table.add_row("score", *scores, style="bold")
     screen.print(table)
-    for one in results:
-        _print_failures(one, saved.get(one.client, []), redactor)
+    for client in results:
+        _print_failures(client, saved.get(client.name, []), redactor)
     _print_skipped(results, skipped, redactor)
 
 
@@ -159,7 +161,7 @@ def _tried(results: Sequence[ClientResults], *, harmful: bool) -> list[str]:
     """Return the faults that were tried with any client, in the order of their table."""
     from harness.faults.registry import DELIVERY_FAULTS
 
-    names = {name for one in results for name in one.by_fault}
+    names = {name for client in results for name in client.by_fault}
     return [f.name for f in DELIVERY_FAULTS if f.name in names and f.harmful is harmful]
 
 
@@ -174,13 +176,13 @@ def _cell(results: FaultResults | None) -> str:
     return f"{results.passed}/{len(results.results)} {', '.join(endings)}".rstrip()
 
 
-def _print_failures(one: ClientResults, saved: Sequence[Saved], redactor: Redactor) -> None:
+def _print_failures(client: ClientResults, saved: Sequence[Saved], redactor: Redactor) -> None:
     where = {item.fault: item.path or item.reason for item in saved}
-    for name, results in one.by_fault.items():
+    for name, results in client.by_fault.items():
         failure = results.smallest_failure
         if failure is None:
             continue
-        typer.echo(f"{one.client} {name}: {failure.delivery.description} ({failure.case.source})")
+        typer.echo(f"{client.name} {name}: {failure.delivery.description} ({failure.case.source})")
         detail = redactor.text(failure.detail) or "the same answer as the unchanged one"
         typer.echo(f"  {failure.verdict}: {detail}")
         if name in where:
@@ -193,16 +195,16 @@ def _print_skipped(
     """Print what was not tried, in numbers; --json has all of it."""
     if skipped:
         typer.echo(f"skipped: {_reasons(skipped, redactor)}")
-    for one in results:
-        missing = one.planned - len(one.results)
-        line = f"{len(one.results)} cases of {one.exchanges} exchanges"
+    for client in results:
+        missing = client.planned - len(client.results)
+        line = f"{len(client.results)} cases of {client.exchanges} exchanges"
         line += f", {missing} more when the time was up" if missing else ""
-        line += f"; skipped: {_reasons(one.skipped, redactor)}" if one.skipped else ""
-        typer.echo(f"{one.client}: {line}")
+        line += f"; skipped: {_reasons(client.skipped, redactor)}" if client.skipped else ""
+        typer.echo(f"{client.name}: {line}")
 
 
 def _reasons(skipped: Sequence[Skipped], redactor: Redactor) -> str:
-    counts = Counter(redactor.text(one.reason) for one in skipped)
+    counts = Counter(redactor.text(item.reason) for item in skipped)
     return "; ".join(f"{count} ({reason})" for reason, count in counts.items())
 
 
@@ -215,20 +217,24 @@ def _print_json(
     from harness.report import json_report
 
     report = {
-        "skipped": [{"subject": one.subject, "reason": one.reason} for one in skipped],
-        "clients": [_client_json(one, saved.get(one.client, []), redactor) for one in results],
+        "skipped": [{"subject": item.subject, "reason": item.reason} for item in skipped],
+        "clients": [
+            _client_json(client, saved.get(client.name, []), redactor) for client in results
+        ],
     }
     typer.echo(json_report.dumps(report))
 
 
-def _client_json(one: ClientResults, saved: Sequence[Saved], redactor: Redactor) -> Json:
+def _client_json(client: ClientResults, saved: Sequence[Saved], redactor: Redactor) -> Json:
     return {
-        "client": one.client,
-        "score": one.score,
-        "exchanges": one.exchanges,
-        "planned": one.planned,
-        "skipped": [{"subject": s.subject, "reason": redactor.text(s.reason)} for s in one.skipped],
-        "faults": [_fault_json(results, redactor) for results in one.by_fault.values()],
+        "client": client.name,
+        "score": client.score,
+        "exchanges": client.exchanges,
+        "planned": client.planned,
+        "skipped": [
+            {"subject": s.subject, "reason": redactor.text(s.reason)} for s in client.skipped
+        ],
+        "faults": [_fault_json(results, redactor) for results in client.by_fault.values()],
         "saved": [
             {"fault": s.fault, "path": str(s.path) if s.path else None, "reason": s.reason}
             for s in saved

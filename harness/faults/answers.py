@@ -20,6 +20,7 @@ from harness.faults.select import (
     first_answer,
     first_refusal,
     in_part,
+    one_more,
     pointers,
     put,
     put_whole,
@@ -118,7 +119,9 @@ def reasoning_in_text(analyzed: AnalyzedExchange, tagged: str) -> Exchange | Non
         return None
     if not tagged and len(reply.reasoning.strip()) <= 20:
         return None
-    parts = [part for part, said in replies(analyzed) if (said.content or "").strip()]
+    parts = [
+        part for part, reply_of_part in replies(analyzed) if (reply_of_part.content or "").strip()
+    ]
     target = in_part(analyzed, parts[0], "content") if parts else None
     if target is None or not isinstance(target.value, str):
         return None
@@ -143,9 +146,9 @@ def message_missing(analyzed: AnalyzedExchange) -> Exchange | None:
 @exchange_fault("failure_has_code_and_message", "code", "message")
 def refusal_unexplained(analyzed: AnalyzedExchange, name: str) -> Exchange | None:
     """Set the code or the message of a refusal to an empty string."""
-    found = targets(analyzed, first_refusal(analyzed), name)
-    certain = name == "message" or (len(found) == 1 and not analyzed.accepted)
-    return put(analyzed, found[0], "") if found and certain else None
+    candidates = targets(analyzed, first_refusal(analyzed), name)
+    certain = name == "message" or (len(candidates) == 1 and not analyzed.accepted)
+    return put(analyzed, candidates[0], "") if candidates and certain else None
 
 
 @exchange_fault("refusal_status_fits_code", 418, 500, when=checked_endpoint)
@@ -183,19 +186,15 @@ def _with_item(value: Json, pattern: str) -> Json:
 
 def _count(analyzed: AnalyzedExchange, *names: str) -> Target | None:
     """Return the first of these counts, in the first part that has all of them."""
-    found = (counts(analyzed, part, *names) for part in answers(analyzed))
-    return next((present[0] for present in found if present), None)
-
-
-def _one_more(count: Json) -> Json:
-    return count + 1 if isinstance(count, int) else count
+    candidates = (counts(analyzed, part, *names) for part in answers(analyzed))
+    return next((present[0] for present in candidates if present), None)
 
 
 @exchange_fault("usage_adds_up", "total_tokens", "input_tokens")
 def count_one_more(analyzed: AnalyzedExchange, name: str) -> Exchange | None:
     """Raise the total, or the input tokens alone, by one."""
     complete = ("total_tokens", "input_tokens", "output_tokens")
-    return put(analyzed, _count(analyzed, name, *complete), _one_more)
+    return put(analyzed, _count(analyzed, name, *complete), one_more)
 
 
 @exchange_fault("usage_is_not_negative", "output_tokens", "total_tokens")
@@ -212,7 +211,7 @@ def detail_exceeds_count(analyzed: AnalyzedExchange, names: tuple[str, str]) -> 
     target, places = _count(analyzed, names[0]), pointers(analyzed, names[1])
     if target is None or not places:
         return None
-    value = put_value(target.part.value, places[0], _one_more(target.value))
+    value = put_value(target.part.value, places[0], one_more(target.value))
     return put_whole(analyzed, target.part, value)
 
 

@@ -60,7 +60,7 @@ def sources(paths: Sequence[Path]) -> tuple[list[Source], list[Skipped]]:
 
     Raises HarnessError where there is no cassette, BadCassette where one cannot be read.
     """
-    found: list[Source] = []
+    suitable: list[Source] = []
     skipped: list[Skipped] = []
     for path in find(list(paths)):
         for number, exchange in enumerate(read(path).exchanges, start=1):
@@ -71,8 +71,8 @@ def sources(paths: Sequence[Path]) -> tuple[list[Source], list[Skipped]]:
                 continue
             source = Source(path, number, RecordedAnswer(exchange, endpoint))
             reason = _unsuitable(source.answer)
-            skipped.append(Skipped(str(source), reason)) if reason else found.append(source)
-    return found, skipped
+            skipped.append(Skipped(str(source), reason)) if reason else suitable.append(source)
+    return suitable, skipped
 
 
 def _unsuitable(answer: RecordedAnswer) -> str:
@@ -83,21 +83,21 @@ def _unsuitable(answer: RecordedAnswer) -> str:
 
 
 def cases(
-    found: Sequence[Source], faults: Sequence[DeliveryFault], most: int, seed: int
+    exchanges: Sequence[Source], faults: Sequence[DeliveryFault], most: int, seed: int
 ) -> Iterator[Case]:
     """Yield at most so many cases of each fault, in rounds: one of each fault, then another ...
 
     The order depends on the seed and the sources, and on nothing else.
     """
-    by_fault = [islice(_of_fault(fault, found, seed), most) for fault in faults]
+    by_fault = [islice(_of_fault(fault, exchanges, seed), most) for fault in faults]
     for round_ in zip_longest(*by_fault):
         yield from (case for case in round_ if case is not None)
 
 
-def _of_fault(fault: DeliveryFault, found: Sequence[Source], seed: int) -> Iterator[Case]:
+def _of_fault(fault: DeliveryFault, exchanges: Sequence[Source], seed: int) -> Iterator[Case]:
     """Yield every case of a fault in random order, one of each source in turn."""
     random = Random(f"{seed} {fault.name}")  # noqa: S311 - a sample, not a secret
-    shuffled = random.sample(list(found), len(found))
+    shuffled = random.sample(list(exchanges), len(exchanges))
     waiting = [_of_source(fault, source, random) for source in shuffled]
     while waiting:
         for line in [*waiting]:
@@ -171,14 +171,14 @@ class ClientResults:
     """All results of one client.
 
     Attributes:
-        client: Its name.
+        name: The name of the client.
         results: The cases that were tried.
         skipped: The exchanges that were not sent to it, and the reasons.
         planned: How many cases there were to try.
         exchanges: How many recorded exchanges these are from.
     """
 
-    client: str
+    name: str
     results: tuple[Result, ...]
     skipped: tuple[Skipped, ...] = ()
     planned: int = 0

@@ -146,11 +146,11 @@ def _members(answer: RecordedAnswer) -> list[Member]:
     """Return every member of the answer, once; required if any part of the answer requires it."""
     endpoint = answer.endpoint
     schema = endpoint.event if answer.is_stream and endpoint.event else endpoint.answer
-    found: dict[str, Member] = {}
+    by_path: dict[str, Member] = {}
     for part in answer.parts:
         for member in members(schema, part.value):
-            found[member.path] = found.get(member.path, member).combined(member)
-    return list(found.values())
+            by_path[member.path] = by_path.get(member.path, member).combined(member)
+    return list(by_path.values())
 
 
 def _optional(answer: RecordedAnswer) -> list[tuple[str, JsonEdit]]:
@@ -159,9 +159,11 @@ def _optional(answer: RecordedAnswer) -> list[tuple[str, JsonEdit]]:
     An index in a stream says which piece continues which: without it there is more than one way
     to read it.
     """
-    found = [m for m in _members(answer) if not (answer.is_stream and m.path.endswith("/index"))]
-    removed = [m.path for m in found if m.optional]
-    nulled = [m.path for m in found if m.nullable]
+    candidates = [
+        m for m in _members(answer) if not (answer.is_stream and m.path.endswith("/index"))
+    ]
+    removed = [m.path for m in candidates if m.optional]
+    nulled = [m.path for m in candidates if m.nullable]
     changes: list[tuple[str, JsonEdit]] = [
         *((f"{path} left out", partial(remove, pattern=path)) for path in removed),
         *((f"{path} null", partial(put_all, pattern=path, new=None)) for path in nulled),

@@ -68,8 +68,8 @@ def _difference(valid: Transcript, changed: Transcript) -> tuple[str, str]:
         return _around(_texts(_similar(before, after[place]))[-1], _texts(after[place])[-1])
     pairs = (
         (whole, broken)
-        for one, other in zip(before, after, strict=False)
-        for whole, broken in zip(_texts(one), _texts(other), strict=True)
+        for valid_exchange, changed_exchange in zip(before, after, strict=False)
+        for whole, broken in zip(_texts(valid_exchange), _texts(changed_exchange), strict=True)
     )
     return next((_around(whole, broken) for whole, broken in pairs if whole != broken), ("", ""))
 

@@ -91,9 +91,9 @@ def image_missing(read: AnalyzedTranscript) -> Transcript | None:
     for turn in filter(_is_counted, answered(read)):
         part = turn.answer.parts[-1]
         name = "results" if pointers(turn.answer, "results") else "images"
-        found = targets(turn.answer, part, name)
-        if len(found) > 1:
-            exchange = put_whole(turn.answer, part, remove(part.value, found[-1].pointer))
+        images = targets(turn.answer, part, name)
+        if len(images) > 1:
+            exchange = put_whole(turn.answer, part, remove(part.value, images[-1].pointer))
             return with_exchange(read, turn.answer, exchange)
     return None
 

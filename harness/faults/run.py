@@ -83,17 +83,17 @@ class _Deadline:
     """The end of a run: a point in time, or when the context is left."""
 
     time: float | None
-    left: bool = False
+    closed: bool = False
 
     @property
     def is_over(self) -> bool:
-        return self.left or (self.time is not None and time.monotonic() >= self.time)
+        return self.closed or (self.time is not None and time.monotonic() >= self.time)
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *raised: object) -> None:
-        self.left = True
+        self.closed = True
 
 
 @dataclass

@@ -86,6 +86,8 @@ def _message(message: Json) -> Message:
     )
     role, text, call_id = (value if isinstance(value, str) else "" for value in values)
     pointers = ("/id", "/function/name", "/function/arguments")
-    found = query(message, "/tool_calls/[]")
-    calls = (ToolCall(*(str(resolve(call, pointer)) for pointer in pointers)) for _, call in found)
+    tool_calls = query(message, "/tool_calls/[]")
+    calls = (
+        ToolCall(*(str(resolve(call, pointer)) for pointer in pointers)) for _, call in tool_calls
+    )
     return Message(role, text, tuple(calls), call_id)

@@ -29,7 +29,7 @@ def save_failures(folder: Path, client: ClientResults, redactor: Redactor) -> It
 
     Raises CannotWrite where the disk refuses, SecretNotRedacted where a secret cannot be removed.
     """
-    name = re.sub(r"[^\w.-]", "-", client.client)
+    name = re.sub(r"[^\w.-]", "-", client.name)
     for fault, results in client.by_fault.items():
         failure = results.smallest_failure
         if failure is None:
@@ -37,7 +37,7 @@ def save_failures(folder: Path, client: ClientResults, redactor: Redactor) -> It
         reason = _not_storable(failure.delivery)
         path = None if reason else folder / name / f"{fault}.yaml"
         if path:
-            write_cassette(path, to_files(failure_cassette(failure, client.client, redactor)))
+            write_cassette(path, to_files(failure_cassette(failure, client.name, redactor)))
         yield Saved(fault, path, reason)
 
 

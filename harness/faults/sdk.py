@@ -194,10 +194,10 @@ def refusal_with_another_code(turn: AnalyzedTurn) -> Turn | None:
 def piece_missing(turn: AnalyzedTurn) -> Turn | None:
     """Remove the last piece that an SDK streamed."""
     reply = _reply(turn)
-    said = [n for n, piece in enumerate(reply.pieces) if piece] if reply else []
-    if reply is None or not said or (reply.cumulative and len(set(reply.pieces)) < 2):
+    texts = [n for n, piece in enumerate(reply.pieces) if piece] if reply else []
+    if reply is None or not texts or (reply.cumulative and len(set(reply.pieces)) < 2):
         return None
-    before, last, after = reply.pieces[: said[-1]], reply.pieces[said[-1]], said[-1] + 1
+    before, last, after = reply.pieces[: texts[-1]], reply.pieces[texts[-1]], texts[-1] + 1
     kept = (*before, last[:-1]) if reply.cumulative else (*before, *reply.pieces[after:])
     return _with_reply(turn, pieces=kept) if kept else None
 
@@ -206,10 +206,10 @@ def piece_missing(turn: AnalyzedTurn) -> Turn | None:
 def piece_repeated(turn: AnalyzedTurn) -> Turn | None:
     """Repeat a piece that an SDK streamed."""
     reply = _reply(turn)
-    said = [piece for piece in reply.pieces if piece] if reply else []
-    if reply is None or not said or reply.cumulative:
+    texts = [piece for piece in reply.pieces if piece] if reply else []
+    if reply is None or not texts or reply.cumulative:
         return None
-    return _with_reply(turn, pieces=(said[0], *reply.pieces))
+    return _with_reply(turn, pieces=(texts[0], *reply.pieces))
 
 
 # ------------------------------------------------------------------- what the author expects
@@ -233,10 +233,10 @@ def other_finish_reason_expected(turn: AnalyzedTurn, reason: str) -> Turn | None
 def other_words_expected(turn: AnalyzedTurn, count: int) -> Turn | None:
     """Expect words that were not said, or words of which one half was said."""
     reply = _reply(turn)
-    said = (reply.content or "")[:count] if reply else ""
-    if count and not said:
+    texts = (reply.content or "")[:count] if reply else ""
+    if count and not texts:
         return None
-    return _expecting(turn, Expectation(contains=(said, _UNSAID)))
+    return _expecting(turn, Expectation(contains=(texts, _UNSAID)))
 
 
 @turn_fault("expected_json")

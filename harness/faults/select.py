@@ -47,8 +47,8 @@ def put_whole(analyzed: AnalyzedExchange, part: Part | None, value: Json) -> Exc
 def pointers(analyzed: AnalyzedExchange, name: str) -> Pointers:
     """Return the pointers under which an endpoint's answers hold a field; none if unknown."""
     endpoint = checked_endpoint(analyzed)
-    found: Pointers = getattr(endpoint.fields, name) if endpoint else ()
-    return found
+    present: Pointers = getattr(endpoint.fields, name) if endpoint else ()
+    return present
 
 
 def targets(analyzed: AnalyzedExchange, part: Part | None, name: str) -> list[Target]:
@@ -83,8 +83,10 @@ def finishing(analyzed: AnalyzedExchange) -> list[Target]:
     endpoint = checked_endpoint(analyzed)
     if endpoint is None or not endpoint.finish_reasons:
         return []
-    found = [in_part(analyzed, p, "finish_reason") for p, r in replies(analyzed) if r.finish_reason]
-    return [target for target in found if target]
+    present = [
+        in_part(analyzed, p, "finish_reason") for p, r in replies(analyzed) if r.finish_reason
+    ]
+    return [target for target in present if target]
 
 
 def refusal(analyzed: AnalyzedExchange, name: str) -> Target | None:
@@ -94,8 +96,8 @@ def refusal(analyzed: AnalyzedExchange, name: str) -> Target | None:
 
 def counts(analyzed: AnalyzedExchange, part: Part, *names: str) -> list[Target]:
     """Return the counts of tokens with these names; none where one of them is missing."""
-    found = [in_part(analyzed, part, name) for name in names]
-    whole = [target for target in found if target and isinstance(target.value, int)]
+    present = [in_part(analyzed, part, name) for name in names]
+    whole = [target for target in present if target and isinstance(target.value, int)]
     return whole if len(whole) == len(names) else []
 
 
@@ -113,4 +115,9 @@ def tool_calls(analyzed: AnalyzedExchange) -> list[Target]:
     if not isinstance(analyzed.outcome, Reply) or not analyzed.outcome.tool_calls:
         return []
     items = [f"{pointer}/[]" for pointer in pointers(analyzed, "tool_calls")]
-    return [Target(p, *held) for p, _ in replies(analyzed) for held in seen(p.value, tuple(items))]
+    return [Target(p, *item) for p, _ in replies(analyzed) for item in seen(p.value, tuple(items))]
+
+
+def one_more(count: Json) -> Json:
+    """Return a count raised by one; anything else as it is."""
+    return count + 1 if isinstance(count, int) else count

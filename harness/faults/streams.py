@@ -11,7 +11,7 @@ from harness.analysis.endpoint import Part
 from harness.analysis.exchange import AnalyzedExchange
 from harness.analysis.fault import exchange_fault, faults_of, transcript_fault, with_exchange
 from harness.analysis.transcript import AnalyzedTranscript
-from harness.faults.select import Target, finishing, in_part, pointers, put, targets
+from harness.faults.select import Target, finishing, in_part, one_more, pointers, put, targets
 from harness.rules.rule import checked_endpoint, streamed
 from harness.types import Exchange, Json, Reply, Transcript
 from harness.wire import Missing, resolve
@@ -21,8 +21,8 @@ from harness.wire import Missing, resolve
 
 def _with_last_count(analyzed: AnalyzedExchange, name: str, change: int) -> Exchange | None:
     """Set the last count of tokens to the one before it, changed by so many."""
-    found = (in_part(analyzed, part, name) for part, _ in streamed(analyzed))
-    counts = [(t, t.value) for t in found if t and isinstance(t.value, int)]
+    candidates = (in_part(analyzed, part, name) for part, _ in streamed(analyzed))
+    counts = [(t, t.value) for t in candidates if t and isinstance(t.value, int)]
     if len(counts) < 2 or counts[-2][1] < 1:
         return None
     return put(analyzed, counts[-1][0], counts[-2][1] + change)
@@ -133,8 +133,8 @@ def _is_cumulative(analyzed: AnalyzedExchange) -> bool:
 @exchange_fault("cumulative_stream_only_grows", "last", "middle", when=_is_cumulative)
 def text_restarts(analyzed: AnalyzedExchange, where: str) -> Exchange | None:
     """Replace the last text by one that does not continue it, or shorten one in the middle."""
-    found = [(in_part(analyzed, part, "content"), said) for part, said in streamed(analyzed)]
-    texts = [t for t, said in found if t and said.content and t.value == said.content]
+    candidates = [(in_part(analyzed, part, "content"), reply) for part, reply in streamed(analyzed)]
+    texts = [t for t, reply in candidates if t and reply.content and t.value == reply.content]
     if len({str(target.value) for target in texts}) < 3:
         return None
     if where == "last":
@@ -147,7 +147,7 @@ def text_restarts(analyzed: AnalyzedExchange, where: str) -> Exchange | None:
 @exchange_fault("cumulative_calls_only_grow", "arguments", "name", when=_is_cumulative)
 def call_restarts(analyzed: AnalyzedExchange, name: str) -> Exchange | None:
     """Replace the arguments, or the name, of a call in its last event."""
-    parts = [part for part, said in streamed(analyzed) if said.tool_calls]
+    parts = [part for part, reply in streamed(analyzed) if reply.tool_calls]
     calls = in_part(analyzed, parts[-1], "tool_calls") if len(parts) > 1 else None
     if calls is None:
         return None
@@ -163,7 +163,7 @@ def pieces_repeat_text(analyzed: AnalyzedExchange, name: str) -> Exchange | None
     endpoint = checked_endpoint(analyzed)
     if endpoint is None or endpoint.cumulative(analyzed.request_json.value) is not False:
         return None
-    pieces = [(p, piece) for p, said in streamed(analyzed) if (piece := getattr(said, name))]
+    pieces = [(p, piece) for p, reply in streamed(analyzed) if (piece := getattr(reply, name))]
     if len(pieces) < 3 or len("".join(piece for _, piece in pieces)) < 10:
         return None
     changed, so_far = {}, ""
@@ -180,12 +180,8 @@ def pieces_repeat_text(analyzed: AnalyzedExchange, name: str) -> Exchange | None
 # ------------------------------------------------------------------ beside the same document
 
 
-def _one_more(count: Json) -> Json:
-    return count + 1 if isinstance(count, int) else count
-
-
 @transcript_fault(
-    "stream_equals_whole", ("model", lambda model: f"{model}-x"), ("input_tokens", _one_more)
+    "stream_equals_whole", ("model", lambda model: f"{model}-x"), ("input_tokens", one_more)
 )
 def stream_unlike_document(
     read: AnalyzedTranscript, field: tuple[str, Callable[[Json], Json]]
