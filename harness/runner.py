@@ -23,8 +23,7 @@ from harness.config.settings import load_settings
 from harness.errors import HarnessError, Refused, StaleCassette, Unsupported
 from harness.intercept import Player, Recorder, check_vcrpy_reads, use_tape
 from harness.intercept.resume import OnInterrupted, discard_refusal, recorded_prefix
-from harness.providers import NO_KEY, Provider, Session, endpoints
-from harness.providers import provider as provider_named
+from harness.providers import NO_KEY, Provider, Session, endpoints, find_provider
 from harness.providers.http import download
 from harness.providers.sdk import failure_of, is_passing
 from harness.scenario import Past, Scenario, digests
@@ -161,7 +160,7 @@ def _send(session: Session, call: Call) -> Outcome:
 
 def provider_of(scenario: Scenario, target: Target) -> Provider:
     """Return the provider of *target*. Raises Unsupported if it does not support a step."""
-    provider = provider_named(target.provider)
+    provider = find_provider(target.provider)
     for step in scenario.steps:
         kind, mode = step.kind, step.mode(target)
         if step.is_call and (kind, mode) not in provider.can:

@@ -16,7 +16,7 @@ PROVIDERS: Mapping[str, Provider] = MappingProxyType(
 """Every provider, by its name."""
 
 
-def provider(name: str) -> Provider:
+def find_provider(name: str) -> Provider:
     """Return the provider with this name.
 
     Raises:
@@ -27,4 +27,4 @@ def provider(name: str) -> Provider:
     return PROVIDERS[name]
 
 
-__all__ = ["NO_KEY", "PROVIDERS", "Provider", "Session", "Sleep", "provider"]
+__all__ = ["NO_KEY", "PROVIDERS", "Provider", "Session", "Sleep", "find_provider"]

@@ -15,7 +15,8 @@ import httpx
 import pytest
 from PIL import Image
 
-from harness.providers import PROVIDERS, http
+from harness.errors import HarnessError
+from harness.providers import PROVIDERS, find_provider, http
 from harness.providers.http import download
 from harness.providers.sdk import access, failure_of, is_passing, retry_after
 from harness.providers.servers import PROVIDER_SERVERS
@@ -249,3 +250,12 @@ def test_a_provider_without_a_sandbox_module_has_no_server() -> None:
     elsewhere = replace(PROVIDERS["zhipuai"], package="harness.providers.openai")
     assert elsewhere.server is None
     assert set(PROVIDER_SERVERS) <= set(PROVIDERS)
+
+
+def test_an_unknown_provider_is_refused() -> None:
+    """A provider is found by its name; an unknown name is refused with the known ones."""
+    assert find_provider("zhipuai").name == "zhipuai"
+    with pytest.raises(
+        HarnessError, match="unknown provider 'nobody'; known are zhipuai, dashscope"
+    ):
+        find_provider("nobody")

@@ -422,14 +422,14 @@ RERANK = replace(
 )
 
 # [REC] 4 of 4: speech. What travels inside the socket is not recorded.
-WEBSOCKET = Endpoint(
+WEBSOCKET = replace(
+    CANCEL,
     name="dashscope.websocket",
     method="GET",
     path=re.compile(r".*/api-ws/v1/inference/?"),
-    role=Role.OTHER,
     answer={},
     refusal={},
-    unpaid=UNPAID,
+    fields=Fields(),
 )
 
 ENDPOINTS = (
