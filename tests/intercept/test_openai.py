@@ -129,10 +129,11 @@ print(answered)
 """
 
 
-def test_httpx2_may_be_imported_at_any_time(python: Python) -> None:
-    """httpx2 is patched if it is imported inside of a block, and restored afterwards."""
-    ask = 'answered = httpx2.get("http://a/").status_code'
-    done = python("-c", LATER.format(ask=ask))
+@pytest.mark.parametrize("library", ["httpx", "httpx2"])
+def test_a_library_may_be_imported_at_any_time(python: Python, library: str) -> None:
+    """A library is patched if it is imported inside of a block, and restored afterwards."""
+    code = LATER.format(ask='answered = httpx2.get("http://a/").status_code')
+    done = python("-c", code.replace("httpx2", library))
     assert (done.stdout, done.stderr) == ("200\n", "")
 
 
