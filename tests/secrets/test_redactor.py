@@ -510,6 +510,7 @@ def stream(*pieces: str) -> bytes:
         "00000000000000000000000000000000.0000000000000000",
         "sk-xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx and sk-your-dashscope-api-key-1234567890ab",
         "sk-learn-a-very-long-hyphenated-recommendation 1",
+        "sk-internationalizations and sk-internationalization-1",
         "task-0123456789abcdef0123456789abcdef a-sk-0123456789abcdef0123456789abcdef",
         "chatcmpl-0123456789abcdef call_0123456789abcdef01234567 2025101418302199ab12cd34ef5678ab",
         "d53f1897-8412-4174-8152-f5e545945255 0123456789abcdef0123456789abcdef.png",

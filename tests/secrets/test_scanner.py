@@ -122,6 +122,10 @@ def test_placeholders_are_known(name: str, text: str) -> None:
         '{"token": "Hello", "logprob": -0.1, "bytes": [1, 2]}',
         "Bearer auth, Bearer tokens are named in prose",
         "sid=0123456789",
+        "sk-internationalizations",
+        # Three parts of base64 whose first names no algorithm, or is not JSON.
+        "eyJhIjoxfQ.eyJiIjoyfQ.c2lnbmF0dXJlMTIz",
+        "eyJhIjox.eyJiIjoyfQ.c2lnbmF0dXJlMTIz",
         f"sha256: {RANDOM}",
     ],
 )
