@@ -72,7 +72,7 @@ class Target:
     provider: str
     model: str
     label: str = ""
-    parameters: Mapping[str, LooseJson] = field(default_factory=lambda: EMPTY)
+    parameters: Mapping[str, Json] = field(default_factory=lambda: EMPTY)
 
     def __str__(self) -> str:
         label = f" ({self.label})" if self.label else ""
@@ -122,7 +122,7 @@ class Call:
     model: str
     messages: tuple[Message, ...] = ()
     prompt: str = ""
-    parameters: Mapping[str, LooseJson] = field(default_factory=lambda: EMPTY)
+    parameters: Mapping[str, Json] = field(default_factory=lambda: EMPTY)
     poll: Poll = Poll()
     credentials: Credentials = Credentials.OWN
 
@@ -338,7 +338,7 @@ class Expectation:
 
     finish_reason: str = ""
     contains: tuple[str, ...] = ()
-    json_schema: Mapping[str, LooseJson] | None = None
+    json_schema: Mapping[str, Json] | None = None
     pointers: tuple[str, ...] = ()
     tool_call: str = ""
     failure: str = ""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import date, datetime
 from math import isfinite
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import yaml
 
@@ -18,7 +18,6 @@ from harness.types import (
     Artefact,
     Cassette,
     Exchange,
-    LooseJson,
     Origin,
     Provenance,
     Request,
@@ -78,7 +77,7 @@ def _message(error: _Invalid) -> str:
     return f"{path.lstrip('.')}: {error.problem}" if path else error.problem
 
 
-def _cassette(document: LooseJson) -> Cassette:
+def _cassette(document: object) -> Cassette:
     if document is None:
         raise _Invalid((), "the file is empty; a cassette has the keys interactions and version")
     if not isinstance(document, dict) or "interactions" not in document:
@@ -100,7 +99,7 @@ def _cassette(document: LooseJson) -> Cassette:
 _METADATA = ("metadata", "harness")
 
 
-def _read_metadata(metadata: LooseJson) -> tuple[list[LooseJson], Provenance]:
+def _read_metadata(metadata: object) -> tuple[list[Any], Provenance]:
     ours = metadata.get("harness") if isinstance(metadata, dict) else None
     if ours is None:
         return [], Provenance()
@@ -115,7 +114,7 @@ def _read_metadata(metadata: LooseJson) -> tuple[list[LooseJson], Provenance]:
     return exchanges, _provenance(facts)
 
 
-def _provenance(facts: dict[str, LooseJson]) -> Provenance:
+def _provenance(facts: dict[str, Any]) -> Provenance:
     origin = facts.get("recorded_from", Origin.UNKNOWN.value)
     if origin not in [o.value for o in Origin]:
         allowed = ", ".join(o.value for o in Origin)
@@ -135,22 +134,22 @@ def _provenance(facts: dict[str, LooseJson]) -> Provenance:
     )
 
 
-def _sdk(sdk: dict[str, LooseJson]) -> Sdk:
+def _sdk(sdk: dict[str, Any]) -> Sdk:
     path = (*_METADATA, "sdk")
     return Sdk(*(_word(sdk.get(name, ""), (*path, name)) for name in ("name", "version")))
 
 
-def _text_at(facts: dict[str, LooseJson], name: str) -> str:
+def _text_at(facts: dict[str, Any], name: str) -> str:
     return _word(facts.get(name, ""), (*_METADATA, name))
 
 
-def _strings(facts: dict[str, LooseJson], name: str) -> tuple[str, ...]:
+def _strings(facts: dict[str, Any], name: str) -> tuple[str, ...]:
     path = (*_METADATA, name)
     listed = _expect(facts.get(name, []), list, path)
     return tuple(_word(item, (*path, i)) for i, item in enumerate(listed))
 
 
-def _exchange(item: LooseJson, path: KeyPath, metadata: LooseJson) -> Exchange:
+def _exchange(item: object, path: KeyPath, metadata: object) -> Exchange:
     request = _expect(_key(item, "request", path), dict, (*path, "request"))
     response = _expect(_key(item, "response", path), dict, (*path, "response"))
     facts = metadata if isinstance(metadata, dict) else {}
@@ -164,7 +163,7 @@ def _exchange(item: LooseJson, path: KeyPath, metadata: LooseJson) -> Exchange:
     )
 
 
-def _request(request: dict[str, LooseJson], path: KeyPath) -> Request:
+def _request(request: dict[str, Any], path: KeyPath) -> Request:
     return Request(
         method=_word(_key(request, "method", path), (*path, "method")),
         uri=_word(_key(request, "uri", path), (*path, "uri")),
@@ -173,7 +172,7 @@ def _request(request: dict[str, LooseJson], path: KeyPath) -> Request:
     )
 
 
-def _response(response: dict[str, LooseJson], path: KeyPath) -> Response:
+def _response(response: dict[str, Any], path: KeyPath) -> Response:
     status = _expect(_key(response, "status", path), dict, (*path, "status"))
     code = _expect(_key(status, "code", (*path, "status")), int, (*path, "status", "code"))
     body = _expect(_key(response, "body", path), dict, (*path, "body"))
@@ -186,7 +185,7 @@ def _response(response: dict[str, LooseJson], path: KeyPath) -> Response:
     )
 
 
-def _artefact(body: dict[str, LooseJson], path: KeyPath) -> Artefact:
+def _artefact(body: dict[str, Any], path: KeyPath) -> Artefact:
     """Return the artefact. Its name has to be a bare `<sha256>.<extension>` (no path traversal)."""
     name = _word(body["artefact"], (*path, "artefact"))
     if not NAME.fullmatch(name):
@@ -200,7 +199,7 @@ def _artefact(body: dict[str, LooseJson], path: KeyPath) -> Artefact:
     return Artefact(name, size)
 
 
-def _timing(facts: dict[str, LooseJson]) -> Timing | None:
+def _timing(facts: dict[str, Any]) -> Timing | None:
     try:
         started = datetime.fromisoformat(facts["started_at"]).timestamp()
         first_byte, total = float(facts["first_byte"]), float(facts["total"])
@@ -211,17 +210,17 @@ def _timing(facts: dict[str, LooseJson]) -> Timing | None:
     return Timing(started, first_byte, total, arrived) if is_valid else None
 
 
-def _arrived(seconds: LooseJson) -> tuple[float, ...]:
+def _arrived(seconds: object) -> tuple[float, ...]:
     """Return the arrival times of chunks, which older cassettes do not have."""
     return tuple(map(float, seconds if isinstance(seconds, list) else []))
 
 
-def _chunks(chunks: LooseJson) -> tuple[int, ...]:
+def _chunks(chunks: object) -> tuple[int, ...]:
     sizes = chunks if isinstance(chunks, list) else []
     return tuple(size for size in sizes if isinstance(size, int) and size > 0)
 
 
-def _headers(headers: LooseJson, path: KeyPath) -> tuple[tuple[str, str], ...]:
+def _headers(headers: object, path: KeyPath) -> tuple[tuple[str, str], ...]:
     pairs = []
     for name, values in _expect({} if headers is None else headers, dict, path).items():
         word = _word(name, path)
@@ -231,7 +230,7 @@ def _headers(headers: LooseJson, path: KeyPath) -> tuple[tuple[str, str], ...]:
     return tuple(pairs)
 
 
-def _word(value: LooseJson, path: KeyPath) -> str:
+def _word(value: object, path: KeyPath) -> str:
     """Return a short text; numbers and dates are accepted, as people leave out quotes."""
     if type(value) is str:
         return value
@@ -242,7 +241,7 @@ def _word(value: LooseJson, path: KeyPath) -> str:
     raise _Invalid(path, f"should be text, not {type(value).__name__}")
 
 
-def _bytes(body: LooseJson, path: KeyPath) -> bytes:
+def _bytes(body: object, path: KeyPath) -> bytes:
     if body is None:
         return b""
     if isinstance(body, str):
@@ -252,7 +251,7 @@ def _bytes(body: LooseJson, path: KeyPath) -> bytes:
     return _expect(body, bytes, path)
 
 
-def _json(body: LooseJson, path: KeyPath) -> bytes:
+def _json(body: object, path: KeyPath) -> bytes:
     """Return the JSON of a body that another tool wrote as YAML, for readability."""
     try:
         return compact(body, allow_nan=False, default=_date).encode()
@@ -267,17 +266,18 @@ def _date(value: object) -> str:
     return str(value)
 
 
-def _key(mapping: LooseJson, name: str, path: KeyPath) -> LooseJson:
-    if name not in _expect(mapping, dict, path):
+def _key(mapping: object, name: str, path: KeyPath) -> object:
+    values = _expect(mapping, dict, path)
+    if name not in values:
         raise _Invalid(path, f"the key {name} is missing")
-    return mapping[name]
+    return values[name]
 
 
 T = TypeVar("T")
 _NAMES: Mapping[type, str] = {dict: "a mapping", list: "a list", int: "a number", bytes: "text"}
 
 
-def _expect(value: LooseJson, kind: type[T], path: KeyPath) -> T:
+def _expect(value: object, kind: type[T], path: KeyPath) -> T:
     if not isinstance(value, kind) or isinstance(value, bool):
         raise _Invalid(path, f"should be {_NAMES[kind]}, not {type(value).__name__}")
     return value

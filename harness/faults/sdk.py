@@ -242,7 +242,7 @@ def other_words_expected(turn: AnalyzedTurn, count: int) -> Turn | None:
 @turn_fault("expected_json")
 def json_expected(turn: AnalyzedTurn) -> Turn | None:
     """Expect a JSON object with a member that no answer has."""
-    schema = {"type": "object", "required": ["no such key"]}
+    schema: dict[str, Json] = {"type": "object", "required": ["no such key"]}
     return _expecting(turn, Expectation(json_schema=schema))
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from harness.errors import BadScenario
@@ -189,7 +191,8 @@ def test_a_random_seed_is_the_one_passed_in() -> None:
 def test_whoever_changes_a_calls_parameters_does_not_change_the_scenario() -> None:
     """SDKs write into what they are given."""
     step = only("{user: u}", "parameters: {tools: [{a: 1}]}")
-    step.call(target(step), Past(), 7).parameters["tools"][0]["a"] = 2
+    parameters: dict[str, Any] = dict(step.call(target(step), Past(), 7).parameters)
+    parameters["tools"][0]["a"] = 2
     assert step.parameters(target(step)) == {"tools": [{"a": 1}]}
 
 
