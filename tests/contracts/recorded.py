@@ -25,7 +25,7 @@ FOLDERS = [SHIPPED, REAL] if REAL.is_dir() else [SHIPPED]
 
 
 @dataclass(frozen=True)
-class Taught:
+class LearnedExchange:
     """One exchange: the file it is in, who answered, and what it teaches."""
 
     file: str
@@ -43,10 +43,10 @@ def reads(folder: Path) -> tuple[tuple[str, AnalyzedTranscript], ...]:
 
 
 @cache
-def exchanges(folder: Path) -> tuple[Taught, ...]:
+def exchanges(folder: Path) -> tuple[LearnedExchange, ...]:
     """Every exchange of a folder."""
     return tuple(
-        Taught(
+        LearnedExchange(
             name, reading, witness(read, turn, reading).family, observed(name, read, turn, reading)
         )
         for name, read in reads(folder)
@@ -55,15 +55,17 @@ def exchanges(folder: Path) -> tuple[Taught, ...]:
     )
 
 
-def learnt(taught: Sequence[Taught]) -> Contract:
+def contract_of(learned: Sequence[LearnedExchange]) -> Contract:
     """What these exchanges teach."""
     contract = Contract()
-    for one in taught:
+    for one in learned:
         contract = merge(contract, one.contract)
     return contract
 
 
-def halves(folder: Path, seed: int, *, by: str) -> tuple[list[Taught], list[Taught]]:
+def halves(
+    folder: Path, seed: int, *, by: str
+) -> tuple[list[LearnedExchange], list[LearnedExchange]]:
     """Two halves at random: of the exchanges, or of the files with all their exchanges."""
     every = exchanges(folder)
     units = sorted({one.file for one in every}) if by == "file" else list(range(len(every)))

@@ -26,8 +26,8 @@ def refusal(text: str | bytes) -> str:
 
 def test_schemas_in_the_file_are_json_schema() -> None:
     """With their evidence beside them."""
-    told = yaml.safe_load(TEXT)
-    every = [part["schema"] for listed in told["endpoints"].values() for part in listed.values()]
+    values = yaml.safe_load(TEXT)
+    every = [part["schema"] for listed in values["endpoints"].values() for part in listed.values()]
     assert every
     for schema in every:
         Draft202012Validator.check_schema(schema)
@@ -72,10 +72,10 @@ def test_a_contract_changed_by_hand() -> None:
     """What does not follow from the evidence is refused by its line."""
     number, line = next((n, text) for n, text in enumerate(LINES, 1) if "required: [" in text)
     changed = "\n".join([*LINES[: number - 1], line.replace("[", "[zzz, "), *LINES[number:]])
-    told = refusal(changed + "\n")
-    assert told.startswith(f"mine.yaml:{number}: ")
-    assert "does not follow from the evidence" in told
-    assert told.endswith("harness contract accept")
+    values = refusal(changed + "\n")
+    assert values.startswith(f"mine.yaml:{number}: ")
+    assert "does not follow from the evidence" in values
+    assert values.endswith("harness contract accept")
 
 
 @pytest.mark.slow
@@ -91,8 +91,8 @@ def test_any_bytes(text: str | bytes) -> None:
     try:
         contract = loads(text, "mine.yaml")
     except BadContract as error:
-        told = str(error)
+        values = str(error)
     else:
-        told = "mine.yaml"
+        values = "mine.yaml"
         assert loads(dumps(contract)) == contract
-    assert told.startswith("mine.yaml")
+    assert values.startswith("mine.yaml")

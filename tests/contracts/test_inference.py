@@ -17,23 +17,23 @@ from harness.types import LooseJson, Severity
 ANSWER = Section("zhipuai.chat", "answer")
 
 
-def taught(*bodies: LooseJson, model: str = "alpha") -> Contract:
+def learned(*bodies: LooseJson, model: str = "alpha") -> Contract:
     """What these bodies of `choices` teach, all answered by one model."""
     return learn([("one.yaml", recording([(model, body) for body in bodies]))])
 
 
 def place(contract: Contract, path: str = "") -> Spot:
     """What is known of a place in `choices`."""
-    found: Node = contract.sections[ANSWER]
-    return dict(each(spot(ANSWER, found)))["/choices" + path]
+    result: Node = contract.sections[ANSWER]
+    return dict(each(spot(ANSWER, result)))["/choices" + path]
 
 
-def told(
+def values(
     contract: Contract, body: LooseJson, model: str = "alpha"
 ) -> list[tuple[str, str, Severity]]:
     """What is found in one more answer."""
-    found = Judge(contract).check(recording([(model, body)]))
-    return [(finding.rule, finding.place.pointer, finding.severity) for finding in found]
+    result = Judge(contract).check(recording([(model, body)]))
+    return [(finding.rule, finding.place.pointer, finding.severity) for finding in result]
 
 
 @pytest.mark.parametrize(
@@ -50,42 +50,42 @@ def test_how_much_is_needed(held: int, weight: Severity) -> None:
     """Three of three is little, sixty of sixty is much: the Wilson bound decides."""
     assert severity(held) is weight
     gone = ("contract_removed", "/choices/seen", weight)
-    assert gone in told(taught(*[{"seen": n} for n in range(held)]), {"other": 1})
+    assert gone in values(learned(*[{"seen": n} for n in range(held)]), {"other": 1})
     assert 0 < lower_bound(held) < 1
 
 
 def test_what_was_missing_once_may_be_missing() -> None:
     """However often it was there."""
-    contract = taught(*[{"seen": 1}] * 59, {})
-    assert told(contract, {}) == []
+    contract = learned(*[{"seen": 1}] * 59, {})
+    assert values(contract, {}) == []
     assert "required" not in schema(place(contract))
 
 
 def test_a_null_that_was_seen_may_come_again() -> None:
     """One that never was is an error, and so is another type."""
-    contract = taught(*[{"a": 1, "b": None} for _ in range(20)], {"a": 1, "b": "x y"})
-    assert told(contract, {"a": None, "b": None}) == [
+    contract = learned(*[{"a": 1, "b": None} for _ in range(20)], {"a": 1, "b": "x y"})
+    assert values(contract, {"a": None, "b": None}) == [
         ("contract_newly_null", "/choices/a", Severity.ERROR)
     ]
-    assert told(contract, {"a": "1", "b": "z z"}) == [
+    assert values(contract, {"a": "1", "b": "z z"}) == [
         ("contract_retyped", "/choices/a", Severity.ERROR)
     ]
 
 
 def test_a_whole_number_is_a_number() -> None:
     """But not the other way round."""
-    numbers = taught(*[{"a": n / 4} for n in range(20)])
-    assert told(numbers, {"a": 3}) == []
-    whole = taught(*[{"a": n} for n in range(20)])
-    assert told(whole, {"a": 2.0}) == []
-    assert told(whole, {"a": 2.5}) == [("contract_retyped", "/choices/a", Severity.ERROR)]
+    numbers = learned(*[{"a": n / 4} for n in range(20)])
+    assert values(numbers, {"a": 3}) == []
+    whole = learned(*[{"a": n} for n in range(20)])
+    assert values(whole, {"a": 2.0}) == []
+    assert values(whole, {"a": 2.5}) == [("contract_retyped", "/choices/a", Severity.ERROR)]
 
 
 def test_events_of_one_answer_are_one_witness() -> None:
     """A thousand items of one array say no more than one."""
-    contract = taught([{"a": n} for n in range(1000)])
+    contract = learned([{"a": n} for n in range(1000)])
     assert place(contract, "/[]/a").node.total("present") == 1
-    assert told(contract, [{}]) == [("contract_removed", "/choices/0/a", Severity.INFO)]
+    assert values(contract, [{}]) == [("contract_removed", "/choices/0/a", Severity.INFO)]
 
 
 # -------------------------------------------------------------------------------------- families
@@ -100,8 +100,10 @@ def test_families_that_differ_have_clauses_of_their_own() -> None:
     more = overlays(spot(ANSWER, contract.sections[ANSWER]))
     wanted = {"properties": {"choices": {"required": ["thought"]}}}
     assert more == [(("alpha",), wanted)]
-    assert told(contract, {}, "alpha") == [("contract_removed", "/choices/thought", Severity.ERROR)]
-    assert told(contract, {}, "beta") == told(contract, {}, "gamma") == []
+    assert values(contract, {}, "alpha") == [
+        ("contract_removed", "/choices/thought", Severity.ERROR)
+    ]
+    assert values(contract, {}, "beta") == values(contract, {}, "gamma") == []
 
 
 def test_families_that_differ_by_chance_do_not() -> None:
@@ -111,7 +113,7 @@ def test_families_that_differ_by_chance_do_not() -> None:
     ] * 19
     contract = learn([("one.yaml", recording([*bodies, ("beta", {})]))])
     assert overlays(spot(ANSWER, contract.sections[ANSWER])) == []
-    assert told(contract, {}, "alpha") == []
+    assert values(contract, {}, "alpha") == []
 
 
 def test_a_family_never_met_is_held_to_what_all_others_share() -> None:
@@ -120,8 +122,8 @@ def test_a_family_never_met_is_held_to_what_all_others_share() -> None:
         (name, {"a": 1}) for name in "bcdef" for _ in range(9)
     ]
     contract = learn([("one.yaml", recording(bodies))])
-    assert told(contract, {}, "b") == [("contract_removed", "/choices/a", Severity.ERROR)]
-    assert told(contract, {}, "z") == [("contract_removed", "/choices/a", Severity.WARNING)]
+    assert values(contract, {}, "b") == [("contract_removed", "/choices/a", Severity.ERROR)]
+    assert values(contract, {}, "z") == [("contract_removed", "/choices/a", Severity.WARNING)]
     assert against({}, "absent", "z") == 0
 
 
@@ -148,16 +150,16 @@ def test_a_family_is_a_model_without_its_snapshot(model: LooseJson, name: str) -
 
 def test_a_vocabulary_is_learnt_from_words_seen_often() -> None:
     """A new word is a warning."""
-    contract = taught(*[{"end": "stop"}] * 15, *[{"end": "length"}] * 3)
+    contract = learned(*[{"end": "stop"}] * 15, *[{"end": "length"}] * 3)
     assert schema(place(contract, "/end"))["enum"] == ["length", "stop"]
     new = ("contract_new_value", "/choices/end", Severity.WARNING)
-    assert told(contract, {"end": "sensitive"}) == [new]
+    assert values(contract, {"end": "sensitive"}) == [new]
 
 
 def test_a_word_seen_once_leaves_the_vocabulary_open() -> None:
     """There may be more that were not seen yet; once it comes more often, it is one of them."""
-    contract = taught(*[{"end": "stop"}] * 18, {"end": "length"})
-    assert told(contract, {"end": "sensitive"}) == []
+    contract = learned(*[{"end": "stop"}] * 18, {"end": "length"})
+    assert values(contract, {"end": "sensitive"}) == []
     assert "length" not in dumps(contract)
     more = recording([("alpha", {"end": "length"})] * 2)
     assert place(extend(contract, [("two.yaml", more)]), "/end").vocabulary == {
@@ -178,20 +180,20 @@ def test_a_word_seen_once_leaves_the_vocabulary_open() -> None:
 )
 def test_free_text_and_ids_are_no_vocabulary(values: list[str]) -> None:
     """Nothing of them stands in a contract."""
-    text = dumps(taught(*[{"a": value} for value in values]))
+    text = dumps(learned(*[{"a": value} for value in values]))
     assert not any(value in text for value in values)
     assert "enum" not in text
 
 
 def test_what_the_request_said_is_no_vocabulary() -> None:
     """An answer that repeats it says nothing of the service."""
-    contract = taught(*[{"a": "alpha"} for _ in range(20)])
+    contract = learned(*[{"a": "alpha"} for _ in range(20)])
     assert "x-words" not in dumps(contract)
 
 
 def test_json_in_a_string_is_a_string() -> None:
     """Whatever stands in it."""
-    contract = taught(*[{"a": '{"city": "Beijing"}'} for _ in range(20)])
+    contract = learned(*[{"a": '{"city": "Beijing"}'} for _ in range(20)])
     assert schema(place(contract, "/a")) == {"type": "string"}
 
 
@@ -208,22 +210,22 @@ def test_json_in_a_string_is_a_string() -> None:
 )
 def test_formats(value: LooseJson, other: LooseJson, name: str) -> None:
     """What all values had in common is expected of the next."""
-    contract = taught(*[{"a": value} for _ in range(20)])
+    contract = learned(*[{"a": value} for _ in range(20)])
     assert name in place(contract, "/a").formats
-    assert told(contract, {"a": value}) == []
+    assert values(contract, {"a": value}) == []
     odd = ("contract_out_of_format", "/choices/a", Severity.WARNING)
-    assert told(contract, {"a": other}) == [odd]
+    assert values(contract, {"a": other}) == [odd]
 
 
 def test_a_map_has_no_fields() -> None:
     """Keys that are data are neither required nor written down, and new ones are no news."""
-    contract = taught(*[{f"用户{n}": {"age": n}, "k-1234567": {"age": 1}} for n in range(20)])
-    found = schema(place(contract))
-    assert found["additionalProperties"]["properties"] == {"age": {"type": "integer"}}
+    contract = learned(*[{f"用户{n}": {"age": n}, "k-1234567": {"age": 1}} for n in range(20)])
+    result = schema(place(contract))
+    assert result["additionalProperties"]["properties"] == {"age": {"type": "integer"}}
     assert "用户" not in dumps(contract)
-    assert told(contract, {"someone": {"age": 5}}) == []
+    assert values(contract, {"someone": {"age": 5}}) == []
     wide: dict[str, Any] = {f"key_{chr(97 + n)}": n for n in range(26)}
-    assert "properties" not in schema(place(taught(wide)))
+    assert "properties" not in schema(place(learned(wide)))
 
 
 # --------------------------------------------------------------------------------------- changes
@@ -231,7 +233,7 @@ def test_a_map_has_no_fields() -> None:
 
 def test_changes_are_clauses_and_not_counts() -> None:
     """More of the same changes nothing; a miss makes a field optional."""
-    old = taught(*[{"a": 1, "end": "stop"}] * 20)
+    old = learned(*[{"a": 1, "end": "stop"}] * 20)
     same = extend(old, [("two.yaml", recording([("alpha", {"a": 2, "end": "stop"})]))])
     assert changes(old, same) == []
     new = extend(old, [("two.yaml", recording([("alpha", {"end": None, "b": 1})]))])

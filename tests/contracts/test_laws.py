@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 
-from contracts.recorded import FOLDERS, exchanges, halves, learnt
+from contracts.recorded import FOLDERS, contract_of, exchanges, halves
 from harness.analysis.transcript import AnalyzedTranscript, analyze
 from harness.contracts import Contract, Judge, dumps, extend, learn, loads, merge
 from harness.contracts.clause import spot
@@ -66,11 +66,11 @@ def test_the_order_does_not_matter(
     recordings: list[list[tuple[LooseJson, LooseJson]]], order: Random
 ) -> None:
     """Nor does it matter how often a recording is given."""
-    told = named(recordings, "r")
-    mixed = told + told[:1]
+    values = named(recordings, "r")
+    mixed = values + values[:1]
     order.shuffle(mixed)
-    assert learn(mixed) == learn(told)
-    assert dumps(learn(mixed)) == dumps(learn(told))
+    assert learn(mixed) == learn(values)
+    assert dumps(learn(mixed)) == dumps(learn(values))
 
 
 @settings(max_examples=20, deadline=None)
@@ -79,10 +79,10 @@ def test_nobody_breaks_what_they_taught(
     recordings: list[list[tuple[LooseJson, LooseJson]]],
 ) -> None:
     """A contract accepts all that it was learnt from, and so does every schema in it."""
-    told = named(recordings, "r")
-    contract = learn(told)
+    values = named(recordings, "r")
+    contract = learn(values)
     judge = Judge(contract)
-    assert [finding for _, one in told for finding in judge.check(one)] == []
+    assert [finding for _, one in values for finding in judge.check(one)] == []
     for section, node in contract.sections.items():
         made = {family: schema(spot(section, node), family) for family in node.counts}
         for told_schema in made.values():
@@ -116,8 +116,8 @@ def test_real_halves_add_up() -> None:
     """The same for recordings of services, or the shipped ones."""
     ours, theirs = halves(FOLDERS[-1], 3, by="exchange")
     every = exchanges(FOLDERS[-1])
-    assert merge(learnt(ours), learnt(theirs)) == learnt(every)
-    assert learnt(every[::-1]) == learnt(every)
+    assert merge(contract_of(ours), contract_of(theirs)) == contract_of(every)
+    assert contract_of(every[::-1]) == contract_of(every)
 
 
 def test_no_recordings_teach_nothing() -> None:

@@ -13,11 +13,11 @@ from jsonschema import Draft202012Validator
 from contracts.recorded import (
     FOLDERS,
     REAL,
-    Taught,
+    LearnedExchange,
     changed,
+    contract_of,
     exchanges,
     halves,
-    learnt,
     parts,
     reads,
 )
@@ -51,12 +51,12 @@ def test_held_out_recordings_give_no_false_alarms(by: str) -> None:
     checked = alarmed = broken = 0
     for seed in SEEDS:
         ours, theirs = halves(REAL, seed, by=by)
-        judge = Judge(learnt(ours))
+        judge = Judge(contract_of(ours))
         for one in theirs:
-            found = weighty(judge.judge(one.reading, one.family))
+            result = weighty(judge.judge(one.reading, one.family))
             checked += 1
-            alarmed += bool(found)
-            broken += any(finding.severity is Severity.ERROR for finding in found)
+            alarmed += bool(result)
+            broken += any(finding.severity is Severity.ERROR for finding in result)
     assert checked > 300
     assert alarmed / checked <= MOST_ALARMS
     assert broken == 0
@@ -96,32 +96,32 @@ def plants(top: Spot, family: str) -> Iterator[Plant]:
 
 def planted(value: LooseJson, plant: Plant) -> tuple[str, LooseJson] | None:
     """A copy with the breach in it and where it is; None where it has no room."""
-    found = [pointer for pointer, _ in query(value, plant.path)]
-    if not found:
+    result = [pointer for pointer, _ in query(value, plant.path)]
+    if not result:
         return None
-    if not found[0]:
+    if not result[0]:
         return "", plant.value
     whole = copy.deepcopy(value)
-    above, _, key = found[0].rpartition("/")
+    above, _, key = result[0].rpartition("/")
     holder: LooseJson
     ((_, holder),) = query(whole, above)
-    step = int(key) if isinstance(holder, list) else tokens(found[0])[-1]
+    step = int(key) if isinstance(holder, list) else tokens(result[0])[-1]
     if plant.is_gone:
         del holder[step]
     else:
         holder[step] = plant.value
-    return found[0], whole
+    return result[0], whole
 
 
-def hosts(folder: Path, seed: int) -> dict[tuple[Section, str], list[tuple[Taught, Part]]]:
+def hosts(folder: Path, seed: int) -> dict[tuple[Section, str], list[tuple[LearnedExchange, Part]]]:
     """Where something may be planted, by section and family; held out ones first, short first."""
     ours, theirs = halves(folder, seed, by="exchange")
-    found: dict[tuple[Section, str], list[tuple[Taught, Part]]] = {}
-    for taught in (theirs, ours):
-        for one in sorted(taught, key=lambda t: len(t.reading.exchange.response.body)):
+    result: dict[tuple[Section, str], list[tuple[LearnedExchange, Part]]] = {}
+    for learned in (theirs, ours):
+        for one in sorted(learned, key=lambda t: len(t.reading.exchange.response.body)):
             for section, part in parts(one.reading):
-                found.setdefault((section, one.family), []).append((one, part))
-    return found
+                result.setdefault((section, one.family), []).append((one, part))
+    return result
 
 
 @pytest.mark.slow
@@ -130,7 +130,7 @@ def hosts(folder: Path, seed: int) -> dict[tuple[Section, str], list[tuple[Taugh
 def test_whatever_is_planted_is_found(folder: Path, seed: int) -> None:
     """A field removed, retyped or null, a new word, another format: at every place where the
     contract of one half promises anything, planted in an exchange of the other half."""
-    contract = learnt(halves(folder, seed, by="exchange")[0])
+    contract = contract_of(halves(folder, seed, by="exchange")[0])
     judge, missed, tried = Judge(contract), [], set()
     for (section, family), held in hosts(folder, seed).items():
         node = contract.sections.get(section)
@@ -139,14 +139,14 @@ def test_whatever_is_planted_is_found(folder: Path, seed: int) -> None:
         for plant in plants(spot(section, node), family):
             key = (section, plant.rule, plant.path)
             room = ((one, part, planted(part.value, plant)) for one, part in held)
-            found = next((r for r in room if r[2]), None)
-            if key in tried or found is None:
+            result = next((r for r in room if r[2]), None)
+            if key in tried or result is None:
                 continue
             tried.add(key)
-            one, part, done = found
+            one, part, done = result
             pointer, value = done or ("", None)
-            told = judge.judge(changed(one.reading, part, value), family)
-            if (plant.rule, pointer) not in {(f.rule, f.place.pointer) for f in told}:
+            values = judge.judge(changed(one.reading, part, value), family)
+            if (plant.rule, pointer) not in {(f.rule, f.place.pointer) for f in values}:
                 missed.append((str(section), family, plant, one.file))
     assert missed == []
     assert len(tried) > (300 if folder == REAL else 40)
@@ -157,7 +157,7 @@ def test_whatever_is_planted_is_found(folder: Path, seed: int) -> None:
 def test_new_fields_are_told(folder: Path) -> None:
     """An addition at any object is told, and fails nothing."""
     ours = exchanges(folder)
-    judge, tried = Judge(learnt(ours)), 0
+    judge, tried = Judge(contract_of(ours)), 0
     for one in ours[::3]:
         for _, part in list(parts(one.reading))[:1]:
             for path in ("", "/choices/0", "/output", "/usage"):
@@ -166,8 +166,8 @@ def test_new_fields_are_told(folder: Path) -> None:
                     if not isinstance(holder, dict):
                         continue
                     holder["brand_new"] = 1
-                    told = list(judge.judge(changed(one.reading, part, value), one.family))
-                    where = [(f.rule, f.place.pointer, f.severity) for f in told]
+                    values = list(judge.judge(changed(one.reading, part, value), one.family))
+                    where = [(f.rule, f.place.pointer, f.severity) for f in values]
                     assert where == [("contract_new_field", f"{path}/brand_new", Severity.INFO)]
                     tried += 1
     assert tried > 15
@@ -181,8 +181,8 @@ def test_new_fields_are_told(folder: Path) -> None:
 def test_recordings_keep_the_contract_they_taught(folder: Path) -> None:
     """Nothing at all is found in them but what no contract speaks of."""
     judge = Judge(learn(reads(folder)))
-    told = [finding for _, read in reads(folder) for finding in judge.check(read)]
-    assert {finding.rule for finding in told} <= {"contract_uncovered"}
+    values = [finding for _, read in reads(folder) for finding in judge.check(read)]
+    assert {finding.rule for finding in values} <= {"contract_uncovered"}
 
 
 @pytest.mark.slow
@@ -193,10 +193,10 @@ def test_schemas_are_valid_and_hold(folder: Path) -> None:
     made = {}
     for section, node in contract.sections.items():
         for family in node.counts:
-            told = schema(spot(section, node), family)
-            Draft202012Validator.check_schema(told)
+            values = schema(spot(section, node), family)
+            Draft202012Validator.check_schema(values)
             made[section, family] = Draft202012Validator(
-                told, format_checker=Draft202012Validator.FORMAT_CHECKER
+                values, format_checker=Draft202012Validator.FORMAT_CHECKER
             )
     fitting = 0
     for one in exchanges(folder):
@@ -213,20 +213,20 @@ def test_what_the_real_recordings_teach() -> None:
     """Facts that a reader of the recordings knows, found by the inference."""
     contract = learn(reads(REAL))
     top = spot(*_section(contract, "zhipuai.chat, answer"))
-    found = dict(each(top))
-    message = found["/choices/[]/message"]
+    result = dict(each(top))
+    message = result["/choices/[]/message"]
     words = {"length", "stop", "tool_calls"}
-    assert found["/choices/[]/finish_reason"].vocabulary.keys() == words
+    assert result["/choices/[]/finish_reason"].vocabulary.keys() == words
     assert schema(top)["required"] == ["choices", "created", "id", "model", "request_id", "usage"]
-    assert found["/choices/[]/message/tool_calls/[]/function/arguments"].types("*") == ("string",)
-    assert not found["/choices/[]/message/tool_calls/[]/function/name"].vocabulary
-    assert not found["/model"].vocabulary
-    assert [*found["/created"].formats] == ["epoch-seconds"]
+    assert result["/choices/[]/message/tool_calls/[]/function/arguments"].types("*") == ("string",)
+    assert not result["/choices/[]/message/tool_calls/[]/function/name"].vocabulary
+    assert not result["/model"].vocabulary
+    assert [*result["/created"].formats] == ["epoch-seconds"]
     assert "content" not in schema(message)["required"]
     differing = {name for names, _ in overlays(top) for name in names}
     assert differing == {"glm-4.5", "glm-4.5-air", "glm-4.5-flash", "glm-4.5v"}
 
 
 def _section(contract: Contract, name: str) -> tuple[Section, Node]:
-    found = {str(section): (section, node) for section, node in contract.sections.items()}
-    return found[name]
+    result = {str(section): (section, node) for section, node in contract.sections.items()}
+    return result[name]
