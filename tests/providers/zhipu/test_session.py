@@ -26,8 +26,8 @@ from harness.types import (
     Usage,
 )
 
-from .scripted import RESET, Answer, json_answer, stream_answer
-from .sessions import HELLO, NAMED, WEATHER, CallResult, ask, reply_of, sandbox_session
+from ..scripted import RESET, Answer, json_answer, stream_answer
+from ..sessions import HELLO, NAMED, WEATHER, CallResult, ask, reply_of, sandbox_session
 
 ANSWER = {
     "id": "20251019",
