@@ -140,6 +140,7 @@ sys.exit(main())
 CASSETTE = str(ROOT / "cassettes" / "slogan" / "zhipuai-glm-4.yaml")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("arguments", "expected"),
     [

@@ -81,17 +81,20 @@ def accept(
 
 
 def _table(contract: Contract) -> None:
-    from rich import box
-    from rich.table import Table
+    from harness.report.console import draw
+    from harness.report.tables import Table
 
-    table = Table(box=box.SIMPLE_HEAD, show_edge=False, padding=(0, 1, 0, 0))
-    for column in ("endpoint", "answer", "models"):
-        table.add_column(column, overflow="fold")
-    table.add_column("exchanges", justify="right", no_wrap=True)
-    for section, node in sorted(contract.sections.items()):
-        models = ", ".join(sorted(filter(None, node.counts)))
-        table.add_row(section.endpoint, section.name, models, str(node.total("of")))
-    console().print(table)
+    rows = [
+        (
+            section.endpoint,
+            section.name,
+            ", ".join(sorted(filter(None, node.counts))),
+            str(node.total("of")),
+        )
+        for section, node in sorted(contract.sections.items())
+    ]
+    columns = ("endpoint", "answer", "models", "exchanges")
+    draw(console(), Table(columns, rows, numbers=("exchanges",)))
 
 
 def _summary(contract: Contract) -> str:

@@ -133,22 +133,25 @@ def _print(
     saved: dict[str, list[Saved]],
     redactor: Redactor,
 ) -> None:
-    from rich import box
-    from rich.table import Table
-    from rich.text import Text
+    from harness.report.console import draw
+    from harness.report.tables import Table
 
     screen = console()
-    table = Table(box=box.SIMPLE_HEAD, show_edge=False, padding=(0, 1, 0, 0))
-    table.add_column("fault", no_wrap=True)
-    for client in results:
-        table.add_column(Text(client.name), overflow="fold")
+    rows: list[list[str]] = []
+    styles: dict[int, str] = {}
     for harmful, meaning in _MEANING.items():
-        table.add_row(Text(meaning, "dim"))
-        for name in _tried(results, harmful=harmful):
-            table.add_row(f"  {name}", *(_cell(client.by_fault.get(name)) for client in results))
+        styles[len(rows)] = "dim"
+        rows.append([meaning, *("" for _ in results)])
+        rows += [
+            [f"  {name}", *(_cell(client.by_fault.get(name)) for client in results)]
+            for name in _tried(results, harmful=harmful)
+        ]
+    styles[len(rows)] = "bold"
     scores = ("-" if client.score is None else f"{client.score:.1f}" for client in results)
-    table.add_row("score", *scores, style="bold")
-    screen.print(table)
+    rows.append(["score", *scores])
+    widths = {"fault": max(len(row[0]) for row in rows)}
+    columns = ("fault", *(client.name for client in results))
+    draw(screen, Table(columns, rows, styles=styles, widths=widths))
     for client in results:
         _print_failures(client, saved.get(client.name, []), redactor)
     _print_skipped(results, skipped, redactor)

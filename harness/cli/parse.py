@@ -126,18 +126,13 @@ def _finding(defect: Defect) -> dict[str, Any]:
 
 
 def _print(table: list[Row], defects: list[Defect], missing: list[str]) -> None:
-    from rich import box
-    from rich.table import Table
-
+    from harness.report.console import draw
+    from harness.report.tables import Table
     from harness.wire import text
 
     screen = console()
-    printed = Table(box=box.SIMPLE_HEAD, show_edge=False, padding=(0, 1, 0, 0))
-    for name in ("endpoint", "mode", "parser", "exchanges", *COUNTED):
-        printed.add_column(name, overflow="fold")
-    for row in table:
-        printed.add_row(*(str(value) for value in _row(row).values()))
-    screen.print(printed)
+    columns = ("endpoint", "mode", "parser", "exchanges", *COUNTED)
+    draw(screen, Table(columns, [[str(value) for value in _row(row).values()] for row in table]))
     for finding in map(_finding, defects):
         screen.print()
         for line in _lines(finding):

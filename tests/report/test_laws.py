@@ -7,6 +7,7 @@ import re
 from html.parser import HTMLParser
 from xml.etree import ElementTree
 
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -42,6 +43,7 @@ WORDS = st.text("<script>\"'&;{}%[]/=\\北京\n\r\t\0\x1b\x85\u2028\u202e\ud800\
 ANY = WORDS | st.text(max_size=5)
 
 
+@pytest.mark.slow
 @given(ANY)
 @settings(calm, max_examples=25)
 def test_a_page_never_runs_what_was_recorded(words: str) -> None:
@@ -68,6 +70,7 @@ def test_json_always_parses(words: str) -> None:
     assert json.loads(json_report.report(sample(words)).encode("utf-8"))["version"] == 1
 
 
+@pytest.mark.slow
 @given(ANY, st.sampled_from([20, 80, 120]), st.booleans())
 @settings(calm, max_examples=25)
 def test_a_console_is_never_steered(words: str, width: int, terminal: bool) -> None:

@@ -15,6 +15,8 @@ from playwright.sync_api import Browser, BrowserContext, Page
 
 from .conftest import Watch
 
+pytestmark = pytest.mark.slow
+
 CHINESE = re.compile("[\u3400-\u9fff/]")
 
 

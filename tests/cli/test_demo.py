@@ -15,6 +15,8 @@ from harness.types import Origin
 if TYPE_CHECKING:
     from conftest import Harness
 
+pytestmark = pytest.mark.slow
+
 REPORT = ("index.html", "junit.xml", "report.json", "report.jsonl", "summary.md")
 
 

@@ -13,7 +13,7 @@ from harness.report.ranking import rankings
 from harness.types import Origin
 
 from .samples import console, written
-from .test_models import ONE, TWO, played, report
+from .test_ranking import ONE, TWO, played, report
 
 
 def printed(*times: Sequence[float], prices: Sequence[Price] = ()) -> str:

@@ -15,7 +15,7 @@ from harness.report.format import money
 from harness.report.ranking import rankings
 
 from .samples import console, exchange, told, written
-from .test_models import played, report
+from .test_ranking import played, report
 
 
 @pytest.mark.parametrize("width", [80, 120])

@@ -92,6 +92,7 @@ def git(folder: Path, *arguments: str) -> str:
     return done.stdout
 
 
+@pytest.mark.slow
 def test_git_shows_cassettes_as_conversations(harness: Harness, repository: Path) -> None:
     """A changed answer is a changed line of the conversation; undone, git shows YAML again."""
     done = harness("install-git", folder=repository)
