@@ -21,7 +21,6 @@ PROVIDER = re.compile(r"zhipu|dashscope|glm|qwen|bigmodel|aliyun", re.IGNORECASE
 EXCEPTIONS = {
     "harness/cli/__init__.py": "examples in help texts",
     "harness/cli/app.py": "examples in help texts",
-    "harness/scenario/json_schema.py": "examples for users",
     "harness/scenario/schema_model.py": "examples for users",
 }
 """Files outside `harness/providers/` that name a provider, and why."""

@@ -107,7 +107,7 @@ def _not_collected(paths: Sequence[Path], done: subprocess.CompletedProcess[str]
     arguments = " ".join(map(str, paths))
     last = f" ({lines[-1].strip(' =!')[:200]})" if lines else ""
     return HarnessError(
-        f"pytest did not collect the tests of {arguments}{last}, so nobody knows what they use; "
+        f"pytest did not collect the tests of {arguments}{last}, so their cassettes are unknown; "
         f"see: pytest --collect-only {arguments}"
     )
 

@@ -187,9 +187,9 @@ def _assistant_is_between_calls(step: Step, before: Step | None) -> Issue | None
     if step.form.type != "assistant":
         return None
     if before is None:
-        return _issue(step, "is assistant, which cannot come first: nobody has said anything yet")
+        return _issue(step, "is assistant, which cannot come first: it has to follow a user step")
     if step.number == len(step.scenario.form.steps):
-        return _issue(step, "is assistant, which cannot come last: nothing is asked after it")
+        return _issue(step, "is assistant, which cannot come last: no call follows it")
     return None
 
 
@@ -197,7 +197,7 @@ def _only_calls_have_options(step: Step, before: Step | None) -> Issue | None:
     options = ", ".join(step.form.options)
     if step.is_call or not options:
         return None
-    return _issue(step, f"is not asked, only sent along, so it cannot have {options}")
+    return _issue(step, f"is not a call, so it cannot have {options}")
 
 
 def _poll_needs_a_task(step: Step, before: Step | None) -> Issue | None:
@@ -212,7 +212,9 @@ def _tool_results_follow_a_call(step: Step, before: Step | None) -> Issue | None
     if step.form.type != "tool_results":
         return None
     if before is None or not before.is_call or before.kind is not CallKind.CHAT:
-        return _issue(step, "is tool_results, which must follow a user or tool_results step, asked")
+        return _issue(
+            step, "is tool_results, which must follow a user or tool_results step that is a call"
+        )
     if step.history is History.NONE:
         return _issue(step, "is tool_results, which needs history: kept")
     if before.sandbox_only and not step.sandbox_only:

@@ -211,15 +211,15 @@ def test_what_is_no_scenario_is_refused(text: str, message: str) -> None:
         ),
         (
             "  - user: a\n  - assistant: b",
-            ":6: steps[2] is assistant, which cannot come last: nothing is asked after it",
+            ":6: steps[2] is assistant, which cannot come last: no call follows it",
         ),
         (
             "    mode: stream\n    expect: {contains: a}\n  - assistant: b\n  - user: c",
-            ":4: steps[0] is not asked, only sent along, so it cannot have mode, expect",
+            ":4: steps[0] is not a call, so it cannot have mode, expect",
         ),
         (
             "  - system: a\n    sandbox_only: b",
-            ":5: steps[1] is not asked, only sent along, so it cannot have sandbox_only",
+            ":5: steps[1] is not a call, so it cannot have sandbox_only",
         ),
         (
             "    poll: {limit: 5}",
@@ -227,11 +227,13 @@ def test_what_is_no_scenario_is_refused(text: str, message: str) -> None:
         ),
         (
             "  - system: a\n  - tool_results: {f: 1}",
-            ":6: steps[2] is tool_results, which must follow a user or tool_results step, asked",
+            ":6: steps[2] is tool_results, which must follow a user or tool_results step"
+            " that is a call",
         ),
         (
             "  - image: a\n  - tool_results: {f: 1}",
-            ":6: steps[2] is tool_results, which must follow a user or tool_results step, asked",
+            ":6: steps[2] is tool_results, which must follow a user or tool_results step"
+            " that is a call",
         ),
         (
             "  - tool_results: {f: 1}\n    history: none",
