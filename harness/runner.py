@@ -11,7 +11,7 @@ from collections.abc import Callable
 from contextlib import closing
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from functools import lru_cache
+from functools import lru_cache, partial
 from importlib.metadata import version
 from pathlib import Path
 
@@ -25,13 +25,13 @@ from harness.intercept import Player, Recorder, check_vcrpy_reads, use_tape
 from harness.intercept.resume import OnInterrupted, discard_refusal, recorded_prefix
 from harness.providers import NO_KEY, Provider, Session, endpoints, find_provider
 from harness.providers.http import download
-from harness.providers.sdk import failure_of, is_passing
+from harness.providers.retries import DEFAULT_RETRIES, NO_RETRIES, Retries, send_with_retries
+from harness.providers.sdk import failure_of
 from harness.scenario import Past, Scenario, digests
 from harness.secrets.redactor import Redactor
 from harness.types import (
     Call,
     Cassette,
-    Expectation,
     Failure,
     Origin,
     Outcome,
@@ -63,24 +63,6 @@ class Meter:
         """Note that a step was answered or refused."""
 
 
-@dataclass(frozen=True, slots=True)
-class Retries:
-    """The retries of temporary failures (HTTP 429 and 5xx).
-
-    Waits start at `first` seconds and double, or are those of the Retry-After header; none is
-    longer than `longest`.
-    """
-
-    limit: int = 4
-    first: float = 1.0
-    longest: float = 60.0
-
-    def wait(self, attempt: int, failure: Failure) -> float:
-        """Return the seconds to wait after an attempt, counted from 1."""
-        after = failure.retry_after
-        return min(self.first * 2 ** (attempt - 1) if after is None else after, self.longest)
-
-
 def _ignore(_: object) -> None:
     """Do nothing."""
 
@@ -95,7 +77,7 @@ def run(
     live: bool,
     progress: Progress = _ignore,
     after_turn: Callable[[Turn], None] = _ignore,
-    retries: Retries = Retries(),
+    retries: Retries = DEFAULT_RETRIES,
 ) -> tuple[tuple[Turn, ...], tuple[str, ...]]:
     """Run *scenario* against *target*, with every request through *tape*.
 
@@ -108,7 +90,7 @@ def run(
         live: Whether the provider is the live service, where steps for the sandbox are skipped.
         progress: Called with each step.
         after_turn: Called with each turn; an exception ends the run.
-        retries: How temporary failures are retried.
+        retries: How temporary failures are retried; a step that expects a failure never is.
 
     Returns:
         The turns, and a sentence for each skipped step.
@@ -126,23 +108,17 @@ def run(
             number = len(turns) + 1
             call, expect = step.call(target, past, seed), step.expectation(target)
             with tape.turn(number) as exchanges:
-                outcome = _send_with_retries(session, call, expect, tape, retries)
+                attempts = NO_RETRIES if expect.failure else retries
+                send = partial(_send, session, call)
+                outcome = _with_images(send_with_retries(send, tape.sleep, attempts))
             turns.append(Turn(number, tuple(exchanges), call, outcome, expect, step.number))
             after_turn(turns[-1])
         past = step.after(past, outcome)
     return tuple(turns), tuple(skipped)
 
 
-def _send_with_retries(
-    session: Session, call: Call, expect: Expectation, tape: Player | Recorder, retries: Retries
-) -> Outcome:
-    """Send a call, retry temporary failures, and download the images of the reply."""
-    outcome = _send(session, call)
-    for attempt in range(1, retries.limit + 1):
-        if not isinstance(outcome, Failure) or expect.failure or not is_passing(outcome):
-            break
-        tape.sleep(retries.wait(attempt, outcome))
-        outcome = _send(session, call)
+def _with_images(outcome: Outcome) -> Outcome:
+    """Return *outcome* with the files of its images, downloaded from their links."""
     if isinstance(outcome, Reply) and outcome.images:
         images = tuple(replace(image, data=download(image.url)) for image in outcome.images)
         outcome = replace(outcome, images=images)

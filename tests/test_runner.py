@@ -19,7 +19,7 @@ from harness.intercept import Recorder
 from harness.providers import PROVIDERS
 from harness.providers.rules import check
 from harness.providers.servers import PROVIDER_SERVERS
-from harness.runner import Retries, Source, record, replay, run
+from harness.runner import Source, record, replay, run
 from harness.sandbox import Options, serve
 from harness.scenario import Scenario, load, load_all, loads, shipped_folder
 from harness.scenario.steps import Step
@@ -257,15 +257,6 @@ def test_no_wait_is_longer_than_a_minute(store: Store, slept: list[float]) -> No
         record(loads(TWO_QUESTIONS), ZHIPU, scripted(server.address), store, silent)
     assert slept == [60.0] * 4
     assert len(server.requests) == 5
-
-
-@pytest.mark.parametrize(
-    ("attempt", "asked", "wait"),
-    [(1, None, 1.0), (2, None, 2.0), (4, None, 8.0), (9, None, 60.0), (1, 0.0, 0.0), (3, 7.0, 7.0)],
-)
-def test_how_long_is_waited(attempt: int, asked: float | None, wait: float) -> None:
-    """Doubling from one second, or what the provider asks."""
-    assert Retries().wait(attempt, Failure(429, "c", "m", retry_after=asked)) == wait
 
 
 @pytest.mark.parametrize("answer", [json_answer({"error": {"code": "1211"}}, 400), RESET], ids=repr)

@@ -19,6 +19,7 @@ from harness.analysis.endpoint import Endpoint, Part
 from harness.analysis.exchange import AnalyzedExchange
 from harness.analysis.reply import first, is_refusal, read_answer, seen
 from harness.config.environment import without_proxies
+from harness.providers.retries import is_temporary
 from harness.types import AccessFailure, Failure, Json, Outcome, Poll, Reply, View
 from harness.wire import resolve
 
@@ -86,16 +87,6 @@ def failure_of(error: Exception) -> Failure:
     return Failure(status=0, code=type(error).__name__, message=message)
 
 
-def is_passing(failure: Failure) -> bool:
-    """Return whether asking again may help: too many requests, or an error of the server."""
-    return failure.status == 429 or failure.status >= 500
-
-
-def retry_after(header: str | None) -> float | None:
-    """Return the seconds of a Retry-After header; None for its other form, a date."""
-    return float(header) if header and header.replace(".", "", 1).isdecimal() else None
-
-
 def poll_task(
     endpoint: Endpoint,
     submitted: View,
@@ -125,7 +116,7 @@ def poll_task(
             views.append(polled)
             if _has_ended(endpoint, polled):
                 return _task_outcome(endpoint, views)
-        elif not is_passing(polled):
+        elif not is_temporary(polled):
             return polled
     state = first(views[-1].value, endpoint.fields.state)
     message = f"the task is still {state} after {policy.limit} polls, {policy.interval} s apart"

@@ -18,7 +18,7 @@ from PIL import Image
 from harness.errors import HarnessError
 from harness.providers import PROVIDERS, find_provider, http
 from harness.providers.http import download
-from harness.providers.sdk import access, failure_of, is_passing, retry_after
+from harness.providers.sdk import access, failure_of
 from harness.providers.servers import PROVIDER_SERVERS
 from harness.types import AccessFailure, Call, CallKind, Failure, Message, Mode, Reply
 
@@ -152,33 +152,6 @@ def test_paths_are_walked_on_the_object_itself(path: str, value: Any) -> None:
 
 
 # --------------------------------------------------------------------------- small readings
-
-
-@pytest.mark.parametrize(
-    ("header", "value"),
-    [
-        ("7", 7.0),
-        ("0.5", 0.5),
-        ("", None),
-        (None, None),
-        ("Wed, 21 Oct 2026 07:28:00 GMT", None),
-        ("-1", None),
-        ("1.2.3", None),
-        ("²", None),
-        ("nan", None),
-    ],
-)
-def test_retry_after_is_read_as_seconds(header: str | None, value: float | None) -> None:
-    """A Retry-After header is a number of seconds; its other forms are ignored."""
-    assert retry_after(header) == value
-
-
-@pytest.mark.parametrize(
-    ("status", "passing"), [(0, False), (400, False), (401, False), (429, True), (500, True)]
-)
-def test_which_refusals_are_passing(status: int, passing: bool) -> None:
-    """Too many requests and errors of the server may pass; other refusals do not."""
-    assert is_passing(Failure(status, "c", "m")) is passing
 
 
 def test_the_cause_of_an_error_is_in_its_message() -> None:

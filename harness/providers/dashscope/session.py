@@ -27,6 +27,7 @@ from harness.providers.dashscope.endpoints import (
 from harness.providers.http import bound_session
 from harness.providers.openai.session import message
 from harness.providers.provider import Sleep
+from harness.providers.retries import retry_after
 from harness.providers.sdk import (
     EMPTY_STREAM,
     KEY,
@@ -37,7 +38,6 @@ from harness.providers.sdk import (
     outcome_as_shown,
     outcome_of,
     poll_task,
-    retry_after,
 )
 from harness.types import (
     Call,

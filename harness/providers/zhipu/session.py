@@ -16,6 +16,7 @@ from harness.analysis.reply import read_refusal
 from harness.providers.http import bound_client, tls_context
 from harness.providers.openai.session import arguments, message
 from harness.providers.provider import Sleep
+from harness.providers.retries import retry_after
 from harness.providers.sdk import (
     EMPTY_STREAM,
     KEY,
@@ -28,7 +29,6 @@ from harness.providers.sdk import (
     outcome_as_shown,
     outcome_of,
     poll_task,
-    retry_after,
 )
 from harness.providers.zhipu.endpoints import (
     ASYNC_CHAT,

@@ -387,7 +387,7 @@ def test_a_refusal_that_is_not_json(call: Call) -> None:
     "answer", [RESET, json_answer(SERVER_FAULT, 429), json_answer(SERVER_FAULT, 500)], ids=repr
 )
 def test_the_sdk_does_not_retry(call: Call, answer: Answer) -> None:
-    """A call is one request, also if the connection breaks: retries are the runner's."""
+    """A call is one request, even if the connection breaks: only `providers.retries` retries."""
     result = result_of(call, answer)
     assert isinstance(result.outcome, Failure)
     assert len(result.server.requests) == 1

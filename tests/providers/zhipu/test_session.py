@@ -308,7 +308,7 @@ def test_retry_after_is_kept() -> None:
     ids=repr,
 )
 def test_the_sdk_does_not_retry(mode: Mode, answer: Answer) -> None:
-    """A call is one request: retries are the runner's."""
+    """A call is one request: only `harness.providers.retries` retries."""
     result = result_of(chat(mode=mode), answer)
     assert isinstance(result.outcome, Failure)
     assert len(result.server.requests) == 1
