@@ -60,6 +60,15 @@ def compare_json(left: Json, right: Json) -> JsonDifference:
     return JsonDifference(tuple(listed), tuple(sorted(walk.by_position)), len(rest))
 
 
+def compare_by_position(left: Json | Missing, right: Json | Missing) -> Iterator[Change]:
+    """Yield every change, the items of lists paired by position; types count.
+
+    For two copies of one value, such as the JSON of an answer and what an SDK made of it: an item
+    is expected at its place. Lists of different lengths are one change.
+    """
+    return _WalkByPosition().changes(left, right)
+
+
 @dataclass(frozen=True, slots=True)
 class _Pair:
     """Two values at the same place, `MISSING` on the side that has none."""
@@ -83,7 +92,7 @@ class _Walk:
     def __init__(self) -> None:
         self.by_position: list[str] = []
 
-    def changes(self, left: Json, right: Json) -> Iterator[Change]:
+    def changes(self, left: Json | Missing, right: Json | Missing) -> Iterator[Change]:
         """Yield every change, in no order."""
         stack = [_Pair("", "", left, right)]
         while stack:
@@ -104,9 +113,7 @@ class _Walk:
         """Pair the items of two lists: onto the stack, or by deepdiff as changes."""
         numbers = _are_numbers(left) and _are_numbers(right)
         if numbers and len(left) == len(right):
-            stack.extend(
-                pair.item(n, *both) for n, both in enumerate(zip(left, right, strict=True))
-            )
+            stack.extend(_zipped(pair, 0, left, 0, right))
             return
         start, end = _common_ends(left, right)
         first, second = left[start : len(left) - end], right[start : len(right) - end]
@@ -118,6 +125,18 @@ class _Walk:
             self.by_position.append(pair.pointer)
             for i, i_end, j, j_end in _aligned(first, second):
                 stack.extend(_zipped(pair, start + i, first[i:i_end], start + j, second[j:j_end]))
+
+
+class _WalkByPosition(_Walk):
+    """A walk that pairs the items of two lists by position; lists of different lengths differ."""
+
+    def _lists(
+        self, pair: _Pair, left: list[Json], right: list[Json], stack: list[_Pair]
+    ) -> Iterator[Change]:
+        if len(left) == len(right):
+            stack.extend(_zipped(pair, 0, left, 0, right))
+        else:
+            yield _change(pair)
 
 
 def _members(pair: _Pair, left: dict[str, Json], right: dict[str, Json]) -> Iterator[_Pair]:

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from typing import TypeAlias
 
+from harness.analysis.difference import compare_by_position
 from harness.analysis.endpoint import Part
 from harness.analysis.exchange import AnalyzedExchange
 from harness.analysis.reply import is_refusal
@@ -103,28 +104,18 @@ _Value: TypeAlias = "Json | Missing"
 def _differences(
     shown: _Value, wire: _Value, reading: AnalyzedExchange, pointer: str = ""
 ) -> Iterator[tuple[str, str, str]]:
-    """Yield (pointer, expected, actual) for each difference; deep values do not exhaust the stack.
-
-    Changed fields are yielded in the reverse order of the answer's.
-    """
-    stack: list[tuple[str, _Value, _Value]] = [(pointer, shown, wire)]
-    while stack:
-        pointer, shown, wire = stack.pop()
-        if isinstance(shown, dict) and isinstance(wire, dict):
-            keys = dict.fromkeys([*wire, *shown])
-            stack.extend(
-                (f"{pointer}/{escape(key)}", shown.get(key, MISSING), wire.get(key, MISSING))
-                for key in keys
-            )
-        elif isinstance(shown, list) and isinstance(wire, list) and len(shown) == len(wire):
-            stack.extend((f"{pointer}/{n}", shown[n], wire[n]) for n in range(len(wire)))
-        elif not _agree(pointer, shown, wire, reading):
-            yield pointer, f"{_typed(wire)} as in the answer", f"{_typed(shown)} in the SDK"
+    """Yield (pointer, expected, actual) for each value that the SDK shows wrongly."""
+    for change in compare_by_position(wire, shown):
+        place = pointer + change.pointer
+        if not _may_differ(place, change.after, change.before, reading):
+            expected, actual = _typed(change.before), _typed(change.after)
+            yield place, f"{expected} as in the answer", f"{actual} in the SDK"
 
 
-def _agree(pointer: str, shown: _Value, wire: _Value, reading: AnalyzedExchange) -> bool:
+def _may_differ(pointer: str, shown: _Value, wire: _Value, reading: AnalyzedExchange) -> bool:
+    """Return whether the SDK may show this value although the answer has another, or none."""
     if wire is not MISSING and wire is not None:
-        return type(shown) is type(wire) and shown == wire
+        return False
     if pointer == "/status_code":
         outcome = reading.outcome
         statuses = [reading.exchange.response.status]

@@ -9,7 +9,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from harness.analysis.change import Change, ChangeKind
-from harness.analysis.difference import MAX_CHANGES, compare_json, leaves, similarity
+from harness.analysis.difference import (
+    MAX_CHANGES,
+    compare_by_position,
+    compare_json,
+    leaves,
+    similarity,
+)
 from harness.types import Json
 from harness.wire import MISSING
 
@@ -114,6 +120,17 @@ def test_numbers_are_compared_by_position() -> None:
         ("value", "/0", 0.1, 0.3),
         ("value", "/2", 0.3, 0.1),
     ]
+
+
+def test_items_can_all_be_paired_by_position() -> None:
+    """Moved items differ at their places; a list with another number of items is one change."""
+    changes = compare_by_position({"a": [1, 2], "b": ["x"]}, {"a": [2, 1], "b": ["x", "y"]})
+    assert sorted((change.pointer, change.before, change.after) for change in changes) == [
+        ("/a/0", 1, 2),
+        ("/a/1", 2, 1),
+        ("/b", ["x"], ["x", "y"]),
+    ]
+    assert [*compare_by_position(MISSING, 1)] == [Change(ChangeKind.ADDED, after=1)]
 
 
 def test_changes_beyond_the_limit_are_counted() -> None:
