@@ -88,6 +88,15 @@ class Comparison:
         """The differences that matter: all but those of the layer `volatile`."""
         return tuple(d for d in self.all_differences if d.layer is not Layer.VOLATILE)
 
+    @property
+    def by_position(self) -> tuple[str, ...]:
+        """The long lists whose items were paired by position: `turn 1 answer /choices`."""
+        return tuple(
+            f"turn {turn.number} {part} {pointer}".rstrip()
+            for turn in self.turns
+            for part, pointer in turn.by_position
+        )
+
     def of(self, layer: Layer) -> tuple[Difference, ...]:
         """Return the differences of one layer."""
         return tuple(d for d in self.all_differences if d.layer is layer)

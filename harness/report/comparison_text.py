@@ -168,6 +168,8 @@ def comparison(console: Console, comparison: Comparison) -> None:
             rows = [_difference(difference, length) for difference in differences]
             columns = ("turn", "part", "path", "left", "right")
             draw(console, Table(columns, rows, numbers=("turn",)))
+    if comparison.by_position:
+        say(console, f"\nlong lists compared by position: {', '.join(comparison.by_position)}")
 
 
 def _first(divergence: Divergence, length: int) -> str:

@@ -10,7 +10,7 @@ import pytest
 from rich.cells import cell_len
 
 from harness.compare import Cost, Price, compare, matrix
-from harness.report import comparison_text, json_report
+from harness.report import Report, comparison_text, html, json_report
 from harness.report.format import money
 from harness.report.ranking import rankings
 
@@ -46,6 +46,19 @@ def test_a_comparison_is_told_by_layer() -> None:
     on = console()
     comparison_text.comparison(on, compare(left, left))
     assert written(on).endswith("no difference\n")
+
+
+def test_long_lists_compared_by_position_are_named() -> None:
+    """The text and the page name the lists whose items were not paired by similarity."""
+    values = [f"v{n}" for n in range(40)]
+    left = told([exchange({"data": values})])
+    right = told([exchange({"data": ["v5", *reversed(values)]})])
+    found = compare(left, right)
+    on = console(120)
+    comparison_text.comparison(on, found)
+    assert "long lists compared by position: turn 1 answer /data\n" in written(on)
+    page = html.report(Report("r", (left, right), comparisons=(found,)))
+    assert "Long lists compared by position</span>: turn 1 answer /data</p>" in page
 
 
 def test_a_matrix_shows_where_formats_part() -> None:
