@@ -1,8 +1,8 @@
-"""A sandbox: a real HTTP server on loopback that speaks the providers' wire formats.
+"""A sandbox: a real HTTP server on loopback that responds in the providers' formats.
 
-With it everything, recording included, runs without keys. There is no language model behind it:
-replies are composed by rule, are the same for the same request, and depend on the whole
-conversation in the request. Which providers it serves is passed in; their formats are tested
+With it every command, `harness record` included, works without API keys. It has no language model:
+replies are composed by rules, are the same for the same request, and depend on the whole
+conversation in the request. The caller passes the providers to serve; their formats are tested
 against real recordings.
 """
 
@@ -28,7 +28,11 @@ __all__ = [
 
 
 def serve(options: Options, servers: Mapping[str, ProviderServer]) -> AbstractContextManager[str]:
-    """Run a sandbox during a `with` block, whose value is its address without a path."""
+    """Return a context manager that runs a sandbox; its value is the address without a path.
+
+    Raises:
+        HarnessError: The sandbox cannot listen on the port, or does not start.
+    """
     return run_in_thread(application(options, servers), options.port)
 
 
@@ -37,5 +41,14 @@ def run_forever(
     servers: Mapping[str, ProviderServer],
     announce: Callable[[str], None] = lambda address: None,
 ) -> None:
-    """Run a sandbox until it is interrupted; *announce* is called with its address."""
+    """Run a sandbox until it is interrupted (Ctrl+C).
+
+    Args:
+        options: The options of the sandbox.
+        servers: The servers of the providers, by provider name.
+        announce: Called with the address when the sandbox listens.
+
+    Raises:
+        HarnessError: The sandbox cannot listen on the port.
+    """
     run_in_foreground(application(options, servers), options.port, announce)

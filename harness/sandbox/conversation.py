@@ -1,4 +1,4 @@
-"""The conversation in a request, as the sandbox's model reads it."""
+"""The conversation in a request: the input of the sandbox's model."""
 
 from __future__ import annotations
 
@@ -12,15 +12,22 @@ from harness.sandbox.text import excerpt, is_english
 from harness.types import Call, Json, Message
 
 MAX_CHARACTERS = 4000
-"""How much of a message is read; all of it is counted as tokens."""
+"""The sandbox reads this many characters of a message, but counts the tokens of all of it."""
 
 
 @dataclass(frozen=True, slots=True)
 class Conversation:
-    """The last question, the questions before it, and the tool results after it.
+    """The conversation in a request.
 
-    `digest` is a hash of everything that may change the wording of the reply. `json_schema` is
-    that of a reply in JSON, {} if the request has none, and None if the reply is text.
+    Attributes:
+        model: The name of the requested model.
+        question: The last message from the user.
+        earlier_questions: The messages from the user before it, in order.
+        system: The system messages, joined by line feeds.
+        tool_results: The tool messages after the question that have no reply yet.
+        digest: A hash of everything in the request that may change the wording of the reply.
+        json_schema: The schema of the requested JSON reply, {} for JSON without a schema; None if
+            a text is requested.
     """
 
     model: str
@@ -33,7 +40,7 @@ class Conversation:
 
     @property
     def english(self) -> bool:
-        """Whether to reply in English."""
+        """Whether to reply in English (else in Chinese)."""
         return is_english(self.question)
 
     @property
@@ -42,22 +49,22 @@ class Conversation:
         return len(self.earlier_questions) + 1
 
     def choose(self, purpose: str, choices: Sequence[str]) -> str:
-        """Return one of the choices, the same one for the same request and purpose."""
+        """Return one of *choices*, always the same one for the same request and *purpose*."""
         digest = hashlib.sha256(self.digest + purpose.encode()).digest()
         return choices[int.from_bytes(digest[:4], "big") % len(choices)]
 
     def translated(self, chinese: str, english: str) -> str:
-        """Return the text in the language of the question."""
+        """Return *chinese* or *english*, by the language of the question."""
         return english if self.english else chinese
 
     def mentions(self, pattern: str) -> bool:
-        """Return whether the question matches a pattern."""
+        """Return whether the question contains a match of the regular expression *pattern*."""
         return re.search(pattern, self.question, re.IGNORECASE) is not None
 
     def with_history(self, text: str) -> str:
-        """Return *text* followed by a quote from the conversation's history, if it has one.
+        """Return *text* and a quote of the previous question; only *text* if there is none.
 
-        So a request that lost its history is answered differently.
+        The quote makes the reply to a request that lost its history a different one.
         """
         if not self.earlier_questions:
             return text
@@ -69,7 +76,7 @@ class Conversation:
 
 
 def read_conversation(call: Call) -> Conversation:
-    """Return the conversation of a call, which has at least one message from the user."""
+    """Return the conversation of *call*, which must have at least one message from the user."""
     asked = [index for index, m in enumerate(call.messages) if m.role == "user"]
     texts = [m.content[:MAX_CHARACTERS] for m in call.messages]
     return Conversation(
@@ -93,7 +100,7 @@ def _json_schema(response_format: Json) -> Json:
 
 
 def _unanswered_results(messages: Iterable[Message]) -> tuple[str, ...]:
-    """Return the tool results that the model has not replied to yet."""
+    """Return the contents of the tool messages that no message of the model follows."""
     results: tuple[str, ...] = ()
     for message in messages:
         if message.role == "tool":
@@ -104,7 +111,10 @@ def _unanswered_results(messages: Iterable[Message]) -> tuple[str, ...]:
 
 
 def _digest(call: Call) -> bytes:
-    """Hash what may change the wording: not ids of calls, nor how the reply is delivered."""
+    """Return a hash of the model, the messages and the sampling parameters.
+
+    The ids of tool calls and the mode (stream or not) do not change it.
+    """
     messages = [
         [m.role, m.content, [[c.name, c.arguments] for c in m.tool_calls]] for m in call.messages
     ]

@@ -1,4 +1,4 @@
-"""Generated images: PNG files of the requested size, the same for the same request."""
+"""Image generation: PNG files of the requested size, the same for the same request."""
 
 from __future__ import annotations
 
@@ -10,12 +10,19 @@ from dataclasses import dataclass
 from PIL import Image, ImageDraw
 
 MAX_IMAGES = 500
-"""How many images are remembered; the oldest are forgotten first."""
+"""The maximum number of stored images; then the oldest is removed."""
 
 
 @dataclass(frozen=True, slots=True)
 class ImageRequest:
-    """An image to draw; its prompt and seed decide what it looks like."""
+    """An image to draw.
+
+    Attributes:
+        prompt: The prompt; with the seed, it determines colours and position.
+        width: In pixels.
+        height: In pixels.
+        seed: Any text.
+    """
 
     prompt: str
     width: int
@@ -24,19 +31,19 @@ class ImageRequest:
 
 
 class ImageStore:
-    """The images of a sandbox by name; an image is drawn when it is downloaded."""
+    """The images of a sandbox, by name; an image is drawn when it is downloaded."""
 
     def __init__(self) -> None:
         self._requests: OrderedDict[str, ImageRequest] = OrderedDict()
 
     def add(self, name: str, request: ImageRequest) -> None:
-        """Remember an image under *name*."""
+        """Store an image to draw under *name*."""
         self._requests[name] = request
         while len(self._requests) > MAX_IMAGES:
             self._requests.popitem(last=False)
 
     def render(self, name: str) -> bytes | None:
-        """Return the PNG file of an image; None where there is no such image."""
+        """Return the image *name* as a PNG file; None if there is no such image."""
         request = self._requests.get(name)
         return draw(request) if request else None
 
@@ -57,14 +64,14 @@ _KITTEN = (
     ("polygon", _INK, (46, 47, 54, 47, 50, 52)),  # nose
     ("line", _INK, (50, 52, 44, 57, 38, 55)),  # mouth
 )
-"""The shapes of a kitten in a square of 100 by 100: (kind, colour, x and y in turn).
+"""The shapes of a kitten in a square of 100 by 100: (shape, colour, (x, y, x, y, ...)).
 
 Each is drawn twice, the second time mirrored.
 """
 
 
 def draw(request: ImageRequest) -> bytes:
-    """Return a PNG file with a kitten, whose colours and place depend on prompt and seed."""
+    """Return a PNG file with a kitten; prompt and seed determine its colours and position."""
     text = f"{request.prompt}\n{request.seed}".encode("utf-8", "replace")
     digest = hashlib.sha256(text).digest()
     image = Image.new("P", (request.width, request.height), _PAPER)

@@ -1,7 +1,7 @@
-"""The stand-in for a language model: deterministic replies that depend on the whole request.
+"""The sandbox's substitute for a language model: `generate` composes replies by rules.
 
-The same request always gets the same reply, and a request that lost its history another one,
-since later replies quote earlier messages.
+The same request always gets the same reply. Replies quote earlier messages, so a request that lost
+its history gets a different one.
 """
 
 from __future__ import annotations
@@ -16,9 +16,11 @@ from harness.types import Call, Json, Reply, ToolCall, Usage
 
 
 def generate(call: Call, *, thinking: bool = False) -> Reply:
-    """Return the reply to a call: text in `pieces` of one token each, or tool calls.
+    """Return the reply to *call*: a text, with its tokens in `pieces`, or tool calls.
 
-    With *thinking* it also has reasoning, whose tokens are counted like the others.
+    Args:
+        call: A chat with at least one message from the user.
+        thinking: Whether the reply also has reasoning, whose tokens count as output tokens.
     """
     conversation = read_conversation(call)
     tools: Json = call.parameters.get("tools")
@@ -37,7 +39,7 @@ def generate(call: Call, *, thinking: bool = False) -> Reply:
 
 
 def _until_stop(text: str, stop: Json) -> str:
-    """Return the text before the first stop word."""
+    """Return *text* up to the first stop word; *stop* is one word or a list of words."""
     for word in [stop] if isinstance(stop, str) else stop if isinstance(stop, list) else []:
         if isinstance(word, str) and word:
             text = text.split(word)[0]
@@ -53,7 +55,10 @@ def _reasoning(conversation: Conversation) -> str:
 
 
 def _text_reply(text: str, reasoning: str | None, input_tokens: int, limit: Json) -> Reply:
-    """Return a reply cut off after *limit* tokens, those of the reasoning included."""
+    """Return a reply of at most *limit* output tokens, reasoning included.
+
+    A *limit* that is not a positive integer is ignored.
+    """
     thought, pieces = tokens(reasoning or ""), tokens(text)
     room = limit if isinstance(limit, int) and limit > 0 else len(thought) + len(pieces)
     kept = pieces[: max(0, room - len(thought))]

@@ -11,7 +11,7 @@ HOST = "127.0.0.1"
 """The only address that a sandbox listens on."""
 
 DEFAULT_PORT = 8765
-"""The port of a sandbox unless another is requested or this one is taken."""
+"""The port of a sandbox if no other is requested; any free port if this one is in use."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,16 +19,16 @@ class Options:
     """Options of a sandbox; times are in seconds.
 
     Attributes:
-        port: The port to listen on; 0 is any free port, None the default port or, where that is
-            taken, any free one.
+        port: The port to listen on. 0 means any free port; None means `DEFAULT_PORT` or, if that
+            is in use, any free port.
         latency: The wait before each response.
         chunk_gap: The mean time between two events of a stream.
-        pending_polls: How many polls of a task are answered with "pending".
-        running_polls: How many polls after those are answered with "running".
-        throttle_every: Refuse each N-th request as one too many; 0 refuses none.
-        throttle_on: Refuse requests that contain this text as too many; "" refuses none.
-        fail_tasks_on: Let tasks fail whose prompt contains this text; "" fails none.
-        keys: Accepted API keys by provider name, in place of the provider servers' own.
+        pending_polls: The number of polls of a task that report the state "pending".
+        running_polls: The number of polls after these that report the state "running".
+        throttle_every: Refuse every N-th request with HTTP 429; 0 refuses none.
+        throttle_on: Refuse requests that contain this text with HTTP 429; "" refuses none.
+        fail_tasks_on: Tasks whose prompt contains this text fail; with "" none fails.
+        keys: The accepted API keys by provider name, instead of `ProviderServer.key`.
     """
 
     port: int | None = None
@@ -43,4 +43,4 @@ class Options:
 
 
 LIFELIKE = Options(latency=0.03, chunk_gap=0.012)
-"""Options with which recorded latencies are measurable and a recording is still quick."""
+"""Options with latencies that are long enough to measure, and short enough to record quickly."""

@@ -1,4 +1,4 @@
-"""How a sandbox serves one provider: its routes as data, and helpers to build responses."""
+"""The interface between the sandbox and a provider: routes as data, and response helpers."""
 
 from __future__ import annotations
 
@@ -18,22 +18,23 @@ from harness.types import Json
 from harness.wire import compact_bytes
 
 Headers = list[tuple[str, str]]
-"""Headers of a response, in their order."""
+"""The (name, value) pairs of response headers, in order."""
 
 Handler = Callable[[SandboxState, Request], Awaitable[Response]]
-"""Responds to one authorized request."""
+"""A function that returns the response to a request, whose API key is already checked."""
 
 
 @dataclass(frozen=True, slots=True)
 class ProviderServer:
-    """How the sandbox serves one provider.
+    """The description of a provider's server in the sandbox.
 
     Attributes:
-        prefix: The path of the base URL that clients are given.
-        key: The accepted API key, unless the options name another.
-        check_key: Raises Refused for a (token, accepted key) that do not match.
-        routes: (method, path below the prefix, handler).
-        refuse: Returns the response to a refused request.
+        prefix: The path of the base URL for clients, such as `/api/v1`.
+        key: The accepted API key, unless `Options.keys` has another.
+        check_key: Called with the token in a request and the accepted key; raises Refused if the
+            token is not valid.
+        routes: (HTTP method, path below the prefix, handler) of each route.
+        refuse: Returns the error response for a request and the Refused that it raised.
     """
 
     prefix: str
@@ -43,7 +44,7 @@ class ProviderServer:
     refuse: Callable[[Request, Refused], Response]
 
     def build(self, state: SandboxState, key: str) -> Starlette:
-        """Return the application to mount at the prefix, which accepts *key*."""
+        """Return the ASGI application of this server, which accepts the API key *key*."""
         routes = [
             Route(path, self._authorized(handler, state, key), methods=[method])
             for method, path, handler in self.routes
@@ -52,7 +53,10 @@ class ProviderServer:
         return Starlette(routes=routes, exception_handlers=dict.fromkeys(kinds, self._refused))
 
     async def _refused(self, request: Request, error: Exception) -> Response:
-        """Respond to an exception; Starlette raises unexpected ones again, so they are logged."""
+        """Return the error response for an exception.
+
+        Starlette raises an unexpected exception again after the response, so that it is logged.
+        """
         if isinstance(error, HTTPException):
             is_method = error.status_code == 405
             error = Refused(Reason.WRONG_METHOD if is_method else Reason.NO_SUCH_PATH)
@@ -73,7 +77,11 @@ class ProviderServer:
 
 
 def bearer_token(request: Request) -> str:
-    """Return the key or token in the Authorization header; "" for an unknown scheme."""
+    """Return the key or token in the Authorization header; "" if its scheme is not Bearer.
+
+    Raises:
+        Refused: There is no such header.
+    """
     value = request.headers.get("authorization", "").strip()
     if not value:
         raise Refused(Reason.NO_KEY)
@@ -82,17 +90,17 @@ def bearer_token(request: Request) -> str:
 
 
 def arrival_time(request: Request) -> datetime:
-    """Return when a request arrived; the current time if no route matched it."""
+    """Return the time when *request* arrived; the current time if no route matched it."""
     return getattr(request.state, "arrived", None) or now()
 
 
 def json_response(value: Json, headers: Headers, status: int = 200) -> Response:
-    """Return a JSON response without Content-Length: like the services', it is sent chunked."""
+    """Return a JSON response with exactly these headers; it is sent chunked, as the services do."""
     return _with_headers(Response(compact_bytes(value), status), headers)
 
 
 def stream_response(chunks: AsyncIterator[bytes], headers: Headers) -> Response:
-    """Return a streamed response."""
+    """Return a response with status 200 and exactly these headers, whose body is *chunks*."""
     return _with_headers(StreamingResponse(chunks), headers)
 
 

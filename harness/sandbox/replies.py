@@ -1,7 +1,7 @@
 """Text replies to a conversation: one function per kind of question.
 
-Each returns "" for a question of another kind. `REPLIES` has them in the order in which they are
-tried; the last one always replies. Their texts are in `texts.toml`.
+Each function returns "" if the question is of another kind. `model.generate` tries them in the
+order of `REPLIES`; the last one always replies. The texts are in `texts.toml`.
 """
 
 from __future__ import annotations
@@ -25,7 +25,13 @@ _TEXTS: dict[str, Any] = tomllib.loads(
 
 
 def _compose(conversation: Conversation, section: str, **values: str) -> str:
-    """Return a template filled with *values* and with choices of its own."""
+    """Return the text of a section of `texts.toml` with its placeholders filled.
+
+    Args:
+        conversation: Determines the language, and the choice where the section lists several words.
+        section: The name of the section.
+        values: Values of placeholders; they override the choices of the section.
+    """
     section_texts: dict[str, Any] = _TEXTS[section][conversation.translated("chinese", "english")]
     choices = {
         name: conversation.choose(name, texts)
@@ -36,7 +42,7 @@ def _compose(conversation: Conversation, section: str, **values: str) -> str:
 
 
 def report_tool_results(conversation: Conversation) -> str:
-    """Report the values of the tool results."""
+    """Return a report of the values in the tool results; "" if there are none."""
     if not conversation.tool_results:
         return ""
     results = [_result_text(result) for result in conversation.tool_results]
@@ -49,7 +55,7 @@ def report_tool_results(conversation: Conversation) -> str:
 
 
 def _result_text(text: str) -> str:
-    """Return JSON as `temperature 20, condition sunny`, and any other text as it is."""
+    """Return JSON as `temperature 20, condition sunny`; any other text, cut at 500 characters."""
     value = read_json(text.encode("utf-8", "replace")).value
     if not isinstance(value, (dict, list)):
         return excerpt(text, 500)
@@ -60,7 +66,7 @@ def _result_text(text: str) -> str:
 
 
 def reply_in_json(conversation: Conversation) -> str:
-    """Reply with a JSON object, if the request has a `response_format` that asks for one."""
+    """Return a reply in JSON if `response_format` requests one; else ""."""
     if conversation.json_schema is None:
         return ""
     value: Json = {
@@ -74,7 +80,7 @@ def reply_in_json(conversation: Conversation) -> str:
 
 
 def recall_name(conversation: Conversation) -> str:
-    """Answer what the user's name is."""
+    """Return the answer to a question for the user's name; "" for any other question."""
     if not conversation.mentions(
         r"我(叫|的名字|是谁).{0,12}(什么|谁|吗|[?？])|我是谁|说出我的名字"
         r"|what('s| is) my name|who am i\b"
@@ -97,11 +103,11 @@ def _names(texts: Sequence[str]) -> Iterator[str]:
 
 
 FACTS = tuple((fact["question"], fact["chinese"], fact["english"]) for fact in _TEXTS["facts"])
-"""(pattern of the question, answer in Chinese, answer in English)."""
+"""(regular expression for the question, answer in Chinese, answer in English)."""
 
 
 def state_fact(conversation: Conversation) -> str:
-    """Answer a question about a fact."""
+    """Return the answer to a question about one of `FACTS`; "" for any other question."""
     for pattern, chinese, english in FACTS:
         if conversation.mentions(pattern):
             return conversation.with_history(conversation.translated(chinese, english))
@@ -109,7 +115,10 @@ def state_fact(conversation: Conversation) -> str:
 
 
 def write_slogan(conversation: Conversation) -> str:
-    """Write a slogan for a product, or ask for the product if none was named."""
+    """Return a slogan for a product, or a question for the product if none was named.
+
+    Returns "" if the user did not request a slogan.
+    """
     asked_before = any(
         re.search("口号|标语|slogan", text, re.IGNORECASE)
         for text in conversation.earlier_questions
@@ -128,7 +137,11 @@ def write_slogan(conversation: Conversation) -> str:
 
 
 def _product(conversation: Conversation, asked_before: bool) -> str:
-    """Return the product that was named in quotes, or by a short answer."""
+    """Return the name of the product for a slogan; "" if the user named none.
+
+    It is the latest text in quotes, or the question itself if it answers which product (that is, if
+    *asked_before* is True and the question does not request a slogan).
+    """
     for text in (conversation.question, *reversed(conversation.earlier_questions)):
         if name := re.search('[“"「《](.{1,30}?)[”"」》]', text):
             return name.group(1)
@@ -137,7 +150,7 @@ def _product(conversation: Conversation, asked_before: bool) -> str:
 
 
 def tell_story(conversation: Conversation) -> str:
-    """Tell a fairy tale of a few hundred characters, about the hero that was asked for."""
+    """Return a fairy tale about the requested hero; "" if no story is requested."""
     if not conversation.mentions("童话|故事|fairy tale|story"):
         return ""
     hero = _hero(conversation.question)
@@ -145,7 +158,7 @@ def tell_story(conversation: Conversation) -> str:
 
 
 def _hero(question: str) -> str:
-    """Return the hero in `关于小猫的童话` or `a story about Tom`."""
+    """Return the hero of a requested story, as in `a story about Tom`; "" if none is named."""
     hero = (
         re.search("主角(?:是|叫|为)([^，。,.；;！!]{1,12})", question)
         or re.search("关于(?:一(?:只|个|条|位))?([^，。,.]{1,12}?)的(?:童话|故事)", question)
@@ -155,7 +168,7 @@ def _hero(question: str) -> str:
 
 
 def recommend(conversation: Conversation) -> str:
-    """Recommend three things of the kind that was asked for; places where none was."""
+    """Return three recommendations of the requested kind; "" if none are requested."""
     if not conversation.mentions("推荐|建议|recommend|suggest"):
         return ""
     choices: list[str] = next(
@@ -171,7 +184,7 @@ def recommend(conversation: Conversation) -> str:
 
 
 def greet(conversation: Conversation) -> str:
-    """Return a greeting, or introduce the sandbox."""
+    """Return a greeting or an introduction of the sandbox; "" for any other question."""
     name = next(_names([conversation.question]), "")
     text = ""
     if conversation.mentions("你是谁|介绍(一下)?(你)?自己|who are you"):
@@ -193,7 +206,7 @@ def greet(conversation: Conversation) -> str:
 
 
 def quote_earlier(conversation: Conversation) -> str:
-    """Quote an earlier message from the user, when the question is about one."""
+    """Return a quote of the earlier message that the question is about; "" if about none."""
     about_user = (
         "(?<!告诉|叫做)(?<![给帮教])我(?!想|们|要)[^，。,]{0,10}(什么|哪|几|多少|谁)"
         r"|\b(what|where|which|when|how)\b.{0,40}\b(my|i)\b"
@@ -217,12 +230,13 @@ def quote_earlier(conversation: Conversation) -> str:
 
 
 def reply_generally(conversation: Conversation) -> str:
-    """Reply to any question, quoting it."""
+    """Return a general reply that quotes the question."""
     topic = excerpt(conversation.question, 40).rstrip("。？！?!.")
     return _compose(conversation, "general", topic=topic)
 
 
 Replier = Callable[[Conversation], str]
+"""A function that returns the reply to a conversation, or "" if it has none."""
 
 REPLIES: tuple[Replier, ...] = (
     report_tool_results,

@@ -1,4 +1,4 @@
-"""Reading and validating requests; a request that is not valid is refused with a reason."""
+"""Readers and checks of request bodies; each raises `Refused` for an invalid request."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from harness.types import Json, Message, ToolCall
 from harness.wire import read_json
 
 MAX_BODY_BYTES = 10 * 1024 * 1024
-"""Larger bodies are refused."""
+"""The maximum size of a request body."""
 
 FORBIDDEN_TEXTS = ("制造炸弹", "违禁内容", "how to build a bomb")
-"""Texts that are refused, in place of the providers' content inspection."""
+"""A request with one of these texts is refused; it simulates the providers' content filter."""
 
 
 class Reason(StrEnum):
-    """Why a request is refused."""
+    """The reason why a request is refused."""
 
     NO_KEY = "no key was sent"
     MALFORMED_KEY = "the key is malformed"
@@ -44,7 +44,13 @@ class Reason(StrEnum):
 
 
 class Refused(Exception):
-    """A request was refused; `detail` is a parameter's name or the provider's own message."""
+    """Raised to refuse a request.
+
+    Attributes:
+        reason: Why it is refused.
+        detail: The `{detail}` of the provider's message (see `Refusals`): the name of a parameter,
+            or a whole message.
+    """
 
     def __init__(self, reason: Reason, detail: str = "") -> None:
         super().__init__(reason, detail)
@@ -53,20 +59,25 @@ class Refused(Exception):
 
 
 Refusals = Mapping[Reason, tuple[int, str, str]]
-"""A provider's refusals: status, error code, and message with a place for `{detail}`."""
+"""(HTTP status, error code, message) by reason; the message may contain `{detail}`."""
 
 
 def describe(refused: Refused, refusals: Refusals) -> tuple[int, str, str]:
-    """Return status, error code and message of a refusal.
+    """Return the HTTP status, the error code and the message for *refused*.
 
-    A reason that the provider has no entry for is described like a body that is not JSON.
+    A reason that *refusals* does not have is described like `Reason.NOT_JSON`.
     """
     status, code, message = refusals.get(refused.reason, refusals[Reason.NOT_JSON])
     return status, code, message.format(detail=refused.detail)
 
 
 async def read_object(request: Request) -> dict[str, Json]:
-    """Return the body as a JSON object. A body that is too large is read but not kept."""
+    """Return the body of *request* as a JSON object.
+
+    Raises:
+        Refused: The body is larger than `MAX_BODY_BYTES` (it is read to its end, but not stored)
+            or not a JSON object.
+    """
     parts, size = [], 0
     try:
         async for part in request.stream():
@@ -82,7 +93,11 @@ async def read_object(request: Request) -> dict[str, Json]:
 
 
 def read_member(body: Mapping[str, Json], name: str) -> dict[str, Json]:
-    """Return a member of the body that is an object; an empty one where it is missing."""
+    """Return the object `body[name]`; {} if it is missing or null.
+
+    Raises:
+        Refused: It is not an object.
+    """
     value = body.get(name)
     if value is not None and not isinstance(value, dict):
         raise Refused(Reason.NOT_JSON)
@@ -90,7 +105,11 @@ def read_member(body: Mapping[str, Json], name: str) -> dict[str, Json]:
 
 
 def read_model(body: Mapping[str, Json], known: re.Pattern[str]) -> str:
-    """Return the name of the model, which the pattern of known models must match."""
+    """Return the name of the model in *body*.
+
+    Raises:
+        Refused: It is missing, or the pattern *known* does not match it.
+    """
     model = body.get("model")
     if not isinstance(model, str) or not known.fullmatch(model):
         raise Refused(Reason.UNKNOWN_MODEL)
@@ -98,7 +117,15 @@ def read_model(body: Mapping[str, Json], known: re.Pattern[str]) -> str:
 
 
 def read_prompt(body: Mapping[str, Json], refusal: str = "prompt") -> str:
-    """Return the prompt for an image, which must not be empty and not be forbidden."""
+    """Return the prompt for an image in *body*.
+
+    Args:
+        body: The object with the member `prompt`.
+        refusal: The `Refused.detail` for a missing or empty prompt.
+
+    Raises:
+        Refused: The prompt is missing, empty or forbidden.
+    """
     prompt = body.get("prompt")
     if not isinstance(prompt, str) or not prompt.strip():
         raise Refused(Reason.BAD_PARAMETER, refusal)
@@ -107,7 +134,7 @@ def read_prompt(body: Mapping[str, Json], refusal: str = "prompt") -> str:
 
 
 def read_size(value: Json, separator: str) -> tuple[int, int] | None:
-    """Return width and height of `1024x1024` or `1024*1024`; None for anything else."""
+    """Return (width, height) of a size such as `1024x1024`; None for any other value."""
     parts = value.split(separator) if isinstance(value, str) else []
     if len(parts) != 2 or not all(p.isascii() and p.isdigit() and len(p) <= 5 for p in parts):
         return None
@@ -115,9 +142,11 @@ def read_size(value: Json, separator: str) -> tuple[int, int] | None:
 
 
 def read_messages(value: Json) -> tuple[Message, ...]:
-    """Return the messages of a conversation, each with a known role and some content.
+    """Return the messages in *value*, a JSON array.
 
-    At least one of them is from the user.
+    Raises:
+        Refused: It is not an array or empty, a message has an unknown role or neither content nor
+            tool calls, or no message is from the user.
     """
     if not isinstance(value, list) or not value:
         raise Refused(Reason.NO_MESSAGES)
@@ -139,7 +168,7 @@ def _message(value: Json) -> Message:
 
 
 def _content(value: Json) -> str:
-    """Return content as text: a string, or the texts of a list of parts.
+    """Return a message's content as text; it may be a string, a list of parts, or null.
 
     [REC] `content: []` beside `tool_calls` is accepted by both services.
     """
@@ -164,7 +193,7 @@ def _tool_calls(value: Json) -> Iterator[ToolCall]:
 
 
 def last_question(messages: Sequence[Message]) -> str:
-    """Return the content of the last message from the user."""
+    """Return the content of the last message from the user, of which there must be one."""
     return next(m.content for m in reversed(messages) if m.role == "user")
 
 
@@ -176,9 +205,14 @@ def check_chat(
     tool_call_id_required: bool,
     bad_tools: str,
 ) -> None:
-    """Refuse a chat with stray tool messages, bad parameters, bad tools or forbidden content.
+    """Raise Refused for stray tool messages, bad parameters, bad tools or forbidden content.
 
-    *bad_tools* is the detail of the refusal of tools that are not a list.
+    Args:
+        messages: The messages of the chat.
+        parameters: The object with the parameters of the request.
+        ranges: The allowed range of each numeric parameter.
+        tool_call_id_required: Whether a tool message must have a `tool_call_id`.
+        bad_tools: The `Refused.detail` for a `tools` that is not an array.
     """
     check_tool_messages(messages, id_required=tool_call_id_required)
     check_ranges(parameters, ranges)
@@ -188,7 +222,10 @@ def check_chat(
 
 
 def check_tool_messages(messages: Sequence[Message], *, id_required: bool) -> None:
-    """Refuse a tool message that answers no earlier tool call."""
+    """Raise Refused for a tool message that does not belong to an earlier tool call.
+
+    Unless *id_required*, a tool message without `tool_call_id` belongs to any earlier tool call.
+    """
     open_calls: set[str] = set()
     for message in messages:
         open_calls |= {call.id for call in message.tool_calls}
@@ -200,7 +237,16 @@ def check_tool_messages(messages: Sequence[Message], *, id_required: bool) -> No
 
 @dataclass(frozen=True, slots=True)
 class Range:
-    """The allowed values of a numeric parameter; `message` is the provider's for any other."""
+    """The allowed values of a numeric parameter.
+
+    Attributes:
+        low: The lower bound.
+        high: The upper bound.
+        message: The provider's message for any other value; "" for the name of the parameter.
+        low_open: Whether the lower bound itself is excluded.
+        high_open: Whether the upper bound itself is excluded.
+        whole: Whether only integers are allowed.
+    """
 
     low: float
     high: float
@@ -218,7 +264,7 @@ class Range:
 
 
 def check_ranges(parameters: Mapping[str, Json], ranges: Mapping[str, Range]) -> None:
-    """Refuse a parameter that is out of its range; null counts as not given."""
+    """Raise Refused for a parameter that is out of its range; null counts as missing."""
     for name, allowed in ranges.items():
         value = parameters.get(name)
         if value is not None and value not in allowed:
@@ -226,6 +272,6 @@ def check_ranges(parameters: Mapping[str, Json], ranges: Mapping[str, Range]) ->
 
 
 def check_content(texts: Sequence[str]) -> None:
-    """Refuse forbidden texts."""
+    """Raise Refused if one of *texts* contains one of `FORBIDDEN_TEXTS`."""
     if any(forbidden in text for text in texts for forbidden in FORBIDDEN_TEXTS):
         raise Refused(Reason.FORBIDDEN)

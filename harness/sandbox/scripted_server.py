@@ -1,6 +1,6 @@
-"""A server on loopback that sends scripted bytes, pauses and connection resets.
+"""A server on loopback whose responses are scripts of bytes, pauses and connection resets.
 
-It replays recorded responses, and faulty ones, to real clients over a real socket, byte by byte.
+It sends recorded or faulty responses to real clients over a real socket.
 """
 
 from __future__ import annotations
@@ -21,32 +21,32 @@ from harness.types import Response
 
 @dataclass(frozen=True, slots=True)
 class Pause:
-    """A step that sends nothing for some seconds."""
+    """A step of a script that waits for `seconds`."""
 
     seconds: float
 
 
 @dataclass(frozen=True, slots=True)
 class Reset:
-    """A step that resets the connection (RST); the steps after it are not taken."""
+    """A step of a script that resets the TCP connection (RST) and ends the script."""
 
 
 Script: TypeAlias = Sequence[bytes | Pause | Reset]
-"""The steps of a response, each `bytes` a packet of its own; afterwards the connection closes."""
+"""The steps of a response; each `bytes` is sent by itself. At the end the connection is closed."""
 
 Respond: TypeAlias = Callable[[bytes, bytes], Script]
-"""Returns the script for a request, given its head (without the empty line) and its body."""
+"""A function from a request, as (request line and headers, body), to the script to respond with."""
 
 _MAX_HEAD_BYTES = 64 * 1024
 _REQUEST_TIMEOUT = 10.0
-"""Seconds that a client may take to send its request."""
+"""The maximum time without data from a client, in seconds."""
 
 
 @contextmanager
 def serve_scripts(respond: Respond) -> Iterator[str]:
-    """Run a scripted server during a `with` block, whose value is `http://127.0.0.1:port`.
+    """Run a scripted server during a `with` block; its value is `http://127.0.0.1:<port>`.
 
-    At the end all connections are closed and all threads have ended.
+    At the end of the block all connections are closed and all threads have ended.
     """
     with socket.create_server(("127.0.0.1", 0)) as listening:
         server = _Server(listening, respond)
@@ -60,10 +60,14 @@ def serve_scripts(respond: Respond) -> Iterator[str]:
 
 
 def response_script(response: Response, chunk_sizes: Sequence[int] = ()) -> Script:
-    """Return the script of a recorded response, its body in chunks of these sizes.
+    """Return the script that sends a recorded response.
 
-    The body is sent with `Transfer-Encoding: chunked`, since its length may have changed when it
-    was recorded.
+    The body is sent with `Transfer-Encoding: chunked`, because a recorded Content-Length may be
+    that of the compressed body.
+
+    Args:
+        response: The response.
+        chunk_sizes: The sizes of the chunks in bytes; the rest of the body is one more chunk.
     """
     headers = [
         f"{name}: {value}"
@@ -82,7 +86,7 @@ def response_script(response: Response, chunk_sizes: Sequence[int] = ()) -> Scri
 
 
 def chunks_of(body: bytes, sizes: Sequence[int]) -> Iterator[bytes]:
-    """Yield a body in chunks of these sizes, and what remains."""
+    """Yield *body* in chunks of these sizes, then the rest as one chunk; no chunk is empty."""
     start = 0
     for size in (*sizes, len(body)):
         if chunk := body[start : start + size]:
@@ -92,7 +96,7 @@ def chunks_of(body: bytes, sizes: Sequence[int]) -> Iterator[bytes]:
 
 @dataclass
 class _Server:
-    """Accepts connections and responds once to each, in a thread of its own."""
+    """Accepts connections; each has its own thread, which reads one request and responds."""
 
     listening: socket.socket
     respond: Respond
@@ -100,7 +104,7 @@ class _Server:
     _stopped: threading.Event = field(default_factory=threading.Event)
 
     def run(self) -> None:
-        """Accept connections until the server is stopped."""
+        """Accept connections until `stop` is called."""
         while True:
             try:
                 connection, _ = self.listening.accept()
@@ -112,7 +116,7 @@ class _Server:
             thread.start()
 
     def stop(self) -> None:
-        """Close all connections and wait for their threads."""
+        """Stop listening, close all connections, and wait for their threads."""
         self._stopped.set()
         with contextlib.suppress(OSError):
             self.listening.shutdown(socket.SHUT_RDWR)
@@ -131,7 +135,7 @@ class _Server:
         self._open.pop(threading.current_thread(), None)
 
     def _take(self, connection: socket.socket, step: bytes | Pause | Reset) -> bool:
-        """Take one step of a script; return False if it is the last."""
+        """Execute one step of a script; return False after a reset, which ends the script."""
         if isinstance(step, Pause):
             self._stopped.wait(step.seconds)
         elif isinstance(step, Reset):
@@ -145,7 +149,12 @@ class _Server:
 
 
 def _read_request(connection: socket.socket) -> tuple[bytes, bytes]:
-    """Return head and body of one request."""
+    """Return the head (request line and headers) and the body of one request.
+
+    Raises:
+        OSError: The client disconnected, or sent nothing for too long.
+        h11.RemoteProtocolError: The client sent something else than HTTP.
+    """
     http = h11.Connection(h11.SERVER, max_incomplete_event_size=_MAX_HEAD_BYTES)
     head, body = b"", bytearray()
     while True:

@@ -1,4 +1,4 @@
-"""The HTTP server of a sandbox: the provider servers under one address on loopback."""
+"""The HTTP server of a sandbox: all provider servers at one address on loopback."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from harness.sandbox.provider_server import ProviderServer
 from harness.sandbox.state import SandboxState
 
 MARK = ("x-sandbox", "harness")
-"""The header of every response, which tells a sandbox from the real service."""
+"""The (name, value) of a header in every response; the real services do not send it."""
 
 _WELCOME = """\
 This is the sandbox of the conversation harness. It is NOT the real service of any provider:
@@ -33,7 +33,7 @@ it runs on this machine, without a language model, and responds in the providers
 
 
 def application(options: Options, servers: Mapping[str, ProviderServer]) -> Starlette:
-    """Return the ASGI application: each provider server at its prefix, images at /files."""
+    """Return the ASGI application: provider servers at their prefixes, images at `/files`."""
     state = SandboxState(options)
 
     async def welcome(request: Request) -> Response:
@@ -57,7 +57,7 @@ def application(options: Options, servers: Mapping[str, ProviderServer]) -> Star
 
 
 class _Marked:
-    """Middleware that adds the mark to every response."""
+    """Middleware that adds the header `MARK` to every response."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
@@ -73,9 +73,10 @@ class _Marked:
 
 @contextmanager
 def run_in_thread(app: Starlette, port: int | None) -> Iterator[str]:
-    """Serve an application from a thread during a `with` block, whose value is its address.
+    """Serve *app* from a thread during a `with` block; its value is the address.
 
-    Raises HarnessError if it cannot listen on *port* or does not start.
+    Raises:
+        HarnessError: The server cannot listen on *port*, or does not start.
     """
     listening = _listen(port)
     server = uvicorn.Server(_config(app))
@@ -96,9 +97,10 @@ def run_in_thread(app: Starlette, port: int | None) -> Iterator[str]:
 
 
 def run_in_foreground(app: Starlette, port: int | None, announce: Callable[[str], None]) -> None:
-    """Serve an application until it is interrupted; *announce* is called with its address.
+    """Serve *app* until it is interrupted (Ctrl+C); call *announce* with the address first.
 
-    Raises HarnessError if it cannot listen on *port*.
+    Raises:
+        HarnessError: The server cannot listen on *port*.
     """
     listening = _listen(port)
     announce(_address(listening))
@@ -126,7 +128,13 @@ def _address(listening: socket.socket) -> str:
 
 
 def _listen(port: int | None) -> socket.socket:
-    """Return a socket that listens on *port*; None is the default port, or any free one."""
+    """Return a socket that listens on *port*.
+
+    If *port* is None, it is `DEFAULT_PORT` or, if that is in use, any free port.
+
+    Raises:
+        HarnessError: The port cannot be used.
+    """
     if port is not None:
         return _bind(port)
     try:

@@ -1,4 +1,4 @@
-"""What one running sandbox remembers: tasks, images and the number of requests."""
+"""The state of one running sandbox: tasks, images and the number of requests."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ from harness.sandbox.options import Options
 from harness.sandbox.requests import Reason, Refused
 
 BEIJING = timezone(timedelta(hours=8), "Beijing")
-"""The providers report local times of Beijing, which has no daylight saving time."""
+"""The time zone of the times in the providers' answers."""
 
 MAX_TASKS = 1000
-"""How many tasks are remembered; the oldest are forgotten first."""
+"""The maximum number of stored tasks; then the oldest is removed."""
 
 
 def now() -> datetime:
@@ -29,7 +29,7 @@ def now() -> datetime:
 
 
 class TaskState(StrEnum):
-    """The state of a task."""
+    """The state of an asynchronous task."""
 
     PENDING = "pending"
     RUNNING = "running"
@@ -39,10 +39,17 @@ class TaskState(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """An asynchronous task and how often it was polled.
+    """An asynchronous task.
 
-    `result` is whatever the provider server that submitted the task needs to describe it;
-    `failure` is the (code, message) of a task that will fail.
+    Attributes:
+        id: The id of the task.
+        result: Data of the provider's handlers, from which they build the answers to polls.
+        submitted: The time of the submission.
+        failure: The (code, message) with which the task will end; None if it will succeed.
+        polls: The number of polls so far.
+        state: The state after the last poll.
+        scheduled: The time of the first poll; None before it.
+        ended: The time of the first poll that found the task ended; None before it.
     """
 
     id: str
@@ -56,7 +63,7 @@ class Task:
 
 
 class TaskStore:
-    """The tasks of a sandbox. Polling is what moves a task on."""
+    """The tasks of a sandbox; the number of polls, not the time, determines their states."""
 
     def __init__(self, pending_polls: int, running_polls: int) -> None:
         self._pending_polls = pending_polls
@@ -64,13 +71,19 @@ class TaskStore:
         self._tasks: OrderedDict[str, Task] = OrderedDict()
 
     def submit(self, id: str, result: object, failure: tuple[str, str] | None = None) -> None:
-        """Remember a new task."""
+        """Store a new task.
+
+        Args:
+            id: The id of the task.
+            result: Data from which the provider's handlers build the answers to polls.
+            failure: The (code, message) with which the task will end; None if it will succeed.
+        """
         self._tasks[id] = Task(id, result, submitted=now(), failure=failure)
         while len(self._tasks) > MAX_TASKS:
             self._tasks.popitem(last=False)
 
     def poll(self, id: str) -> Task | None:
-        """Return the task after one more poll; None where there is no such task."""
+        """Count a poll and return the updated task; None if there is no such task."""
         task = self._tasks.get(id)
         if task is None:
             return None
@@ -94,7 +107,11 @@ class SandboxState:
         self._requests = 0
 
     async def admit(self) -> None:
-        """Count a request, wait for the latency, and refuse each N-th request."""
+        """Count a request and wait for `Options.latency`.
+
+        Raises:
+            Refused: The request is an N-th one by `Options.throttle_every`.
+        """
         self._requests += 1
         await asyncio.sleep(self.options.latency)
         every = self.options.throttle_every
@@ -102,16 +119,16 @@ class SandboxState:
             raise Refused(Reason.THROTTLED)
 
     def check_rate_limit(self, text: str) -> None:
-        """Refuse a request whose text asks to be throttled."""
+        """Raise Refused if *text* contains the text of `Options.throttle_on`."""
         if self.options.throttle_on and self.options.throttle_on in text:
             raise Refused(Reason.THROTTLED)
 
     def should_fail(self, text: str) -> bool:
-        """Return whether a task with this prompt is to fail."""
+        """Return whether a task with the prompt *text* will fail, by `Options.fail_tasks_on`."""
         return bool(self.options.fail_tasks_on) and self.options.fail_tasks_on in text
 
     def add_image(self, request: Request, name: str, image: ImageRequest) -> str:
-        """Keep an image under *name* and return its URL on this server."""
+        """Store an image under *name* and return its URL on the server that received *request*."""
         self.images.add(name, image)
         host, port = request.scope["server"]
         return f"http://{host}:{port}/files/{name}"
@@ -119,8 +136,8 @@ class SandboxState:
     async def stream(self, events: Iterable[bytes]) -> AsyncIterator[bytes]:
         """Yield the events of a stream with pauses between them.
 
-        A pause lasts between 0.5 and 1.5 times the option `chunk_gap`, and is the same whenever
-        the same event follows.
+        The pause before an event lasts 0.5 to 1.5 times `Options.chunk_gap`; it depends only on
+        the bytes of the event.
         """
         for number, event in enumerate(events):
             if number:

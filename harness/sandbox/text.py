@@ -1,4 +1,4 @@
-"""Analysis of texts: tokens, language, cities, numbers and keywords."""
+"""Analysis of the texts in requests: tokens, language, cities, numbers and keywords."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _STOP_WORDS = frozenset(_COMMON_WORDS.split())
 
 
 def tokens(text: str) -> tuple[str, ...]:
-    """Split a text into the tokens that the sandbox counts; joined they are the text.
+    """Return the tokens of *text* as the sandbox counts them; joined, they are the text.
 
     A token is a Latin word with the space before it, a run of digits, one or two Chinese
     characters, a run of white space, or any other single character. Real tokenizers split
@@ -36,7 +36,14 @@ def tokens(text: str) -> tuple[str, ...]:
 
 
 def count_prompt_tokens(messages: Iterable[Message], tools: str = "") -> int:
-    """Return the input tokens of a request: 4 per message, its text and calls, and the tools."""
+    """Return the number of input tokens of a request.
+
+    Each message counts 4 tokens, and the tokens of its content and of its tool calls.
+
+    Args:
+        messages: The messages of the request.
+        tools: The declared tools as text.
+    """
     return len(tokens(tools)) + sum(
         4 + len(tokens(m.content)) + sum(len(tokens(c.name + c.arguments)) for c in m.tool_calls)
         for m in messages
@@ -44,12 +51,15 @@ def count_prompt_tokens(messages: Iterable[Message], tools: str = "") -> int:
 
 
 def is_english(text: str) -> bool:
-    """Return whether a text has Latin letters and no Chinese characters."""
+    """Return whether *text* has Latin letters and no Chinese characters."""
     return bool(re.search("[A-Za-z]", text)) and not re.search("[\u4e00-\u9fff]", text)
 
 
 def find_cities(text: str) -> list[str]:
-    """Return the cities in a text, in the order and spelling of the text."""
+    """Return the names of known cities in *text*, in its order and spelling.
+
+    If there are none, a capitalized word after "in", "at" or "for" is returned as a city.
+    """
     matches = [
         match
         for city in _CITIES
@@ -61,12 +71,16 @@ def find_cities(text: str) -> list[str]:
 
 
 def find_numbers(text: str) -> list[float]:
-    """Return the numbers in a text."""
+    """Return the numbers in *text*, in order."""
     return [float(n) for n in re.findall(r"-?\d{1,15}(?:\.\d{1,15})?", text)]
 
 
 def keywords(text: str) -> set[str]:
-    """Return the longer Latin words and the pairs of Chinese characters, without stop words."""
+    """Return the keywords of *text*, for a comparison with those of another text.
+
+    They are the Latin words of at least three letters, in lower case, and all pairs of adjacent
+    Chinese characters, without stop words.
+    """
     split = re.sub(r"(?<=[a-z])(?=[A-Z])", " ", text.replace("_", " "))
     latin = {w.lower() for w in re.findall("[A-Za-z]{3,}", split)}
     pairs = {
@@ -76,6 +90,6 @@ def keywords(text: str) -> set[str]:
 
 
 def excerpt(text: str, length: int = 24) -> str:
-    """Return the beginning of a text on one line."""
+    """Return *text* on one line; beyond *length* characters it is cut and ends with `…`."""
     line = " ".join(text.split())
     return line if len(line) <= length else line[:length] + "…"

@@ -1,4 +1,4 @@
-"""Calls of a declared tool that fits the question, and values that fit a JSON Schema."""
+"""Tool calls of the sandbox's model: the choice of a tool, and arguments that fit its schema."""
 
 from __future__ import annotations
 
@@ -22,14 +22,20 @@ _SYNONYMS = tuple(
         "火车 高铁 车次 train",
     )
 )
-"""Groups of keywords that mean the same."""
+"""Groups of keywords for the same topic."""
 
 _FOLLOW_UP = re.compile(r"^(那|再|还有|and\b|what about|how about)|呢[？?]?$", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
 class Tool:
-    """A declared function."""
+    """A function that a request declares as a tool.
+
+    Attributes:
+        name: The name of the function.
+        description: The description of the function, "" if it has none.
+        schema: The JSON Schema of its arguments, {} if it has none.
+    """
 
     name: str
     description: str
@@ -39,9 +45,14 @@ class Tool:
 def choose_calls(
     tools: Json, choice: Json, question: str, earlier_questions: Sequence[str]
 ) -> list[ToolCall]:
-    """Return the tool calls that answer a question; none where no tool fits or none is wanted.
+    """Return the tool calls that answer a question; [] if no tool fits.
 
-    A follow-up question ("那上海呢？") is understood with the question before it.
+    Args:
+        tools: The `tools` of the request.
+        choice: The `tool_choice` of the request; `"none"` allows no tool call.
+        question: The last message from the user.
+        earlier_questions: The messages from the user before it. The last of them is also searched
+            for keywords if *question* is a follow-up question, such as "And in Shanghai?".
     """
     if choice == "none":
         return []
@@ -54,7 +65,7 @@ def choose_calls(
 
 
 def declared_tools(tools: Json) -> list[Tool]:
-    """Return the functions among declared tools; other declarations are ignored."""
+    """Return the functions in the `tools` of a request; other kinds of tools are ignored."""
     declared = []
     for tool in tools if isinstance(tools, list) else []:
         function = tool.get("function") if isinstance(tool, dict) else None
@@ -84,7 +95,10 @@ def _similarity(tool: Tool, topic: str) -> int:
 
 
 def _calls(tool: Tool, question: str, earlier_questions: Sequence[str]) -> list[ToolCall]:
-    """Return one call, or one per city where several are asked for and a call takes one."""
+    """Return one call of *tool*, or several if the texts name several cities.
+
+    There is one call per city (at most five) if exactly one argument of the tool is a city.
+    """
     texts = (question, *reversed(earlier_questions))
     cities = next((found for text in texts if (found := find_cities(text))), [])
     one_each = len(cities) > 1 and len(city_properties(tool.schema)) == 1
@@ -110,19 +124,19 @@ _DATE = re.compile("date|day|日期|时间", re.IGNORECASE)
 
 
 def properties_of(schema: Mapping[str, Json]) -> dict[str, Json]:
-    """Return the properties of a JSON Schema."""
+    """Return the `properties` of a JSON Schema; {} if it has none."""
     properties = schema.get("properties")
     return properties if isinstance(properties, dict) else {}
 
 
 def city_properties(schema: Mapping[str, Json]) -> list[str]:
-    """Return the names of the properties that are for a city."""
+    """Return the names of the properties in *schema* that look like a city or place."""
     patterns = (_CITY, _ORIGIN, _DESTINATION)
     return [name for name in properties_of(schema) if any(p.search(name) for p in patterns)]
 
 
 class SchemaFiller:
-    """Fills JSON Schemas with the cities, numbers and words of a text, numbers in their order."""
+    """Builds JSON values that fit a schema, from the cities, numbers and words of a text."""
 
     def __init__(self, text: str, cities: Sequence[str] | None = None) -> None:
         self._text = text
@@ -130,7 +144,10 @@ class SchemaFiller:
         self._numbers: Iterator[float] = iter(find_numbers(text))
 
     def fill(self, schema: Json, name: str = "") -> Json:
-        """Return a value that fits a JSON Schema, which is that of the property *name*."""
+        """Return a value that fits *schema*, the JSON Schema of the property *name*.
+
+        Each number of the text is used once, in the order of the text; then 1 is used.
+        """
         schema = schema if isinstance(schema, dict) else {}
         values, default = schema.get("enum"), schema.get("default")
         if "const" in schema:

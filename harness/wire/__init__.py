@@ -1,7 +1,7 @@
-"""Reading bytes of HTTP bodies: JSON, JSON pointers, server-sent events, codings and pictures.
+"""Readers of HTTP bodies: JSON, JSON pointers, server-sent events, content codings and images.
 
-Nothing here knows a provider. Reading never raises for any bytes: what is wrong with them comes
-back as data (`Document.problem`, `Stream.problems`), for rules to report.
+Nothing here depends on a provider. `read_json` and `read_events` never raise, whatever the bytes:
+errors are returned as data (`Document.problem`, `Stream.problems`), for rules to report.
 """
 
 from harness.wire.events import Event, Stream, read_events

@@ -1,4 +1,8 @@
-"""Content codings (gzip, deflate, br, zstd) undone: by header, by their first bytes, in base64."""
+"""Decoders of content codings (gzip, deflate, br, zstd).
+
+The coding is given by a Content-Encoding header, or recognized by the first bytes of the data or
+of base64 text.
+"""
 
 from __future__ import annotations
 
@@ -14,13 +18,16 @@ import urllib3
 from harness.types import Response
 
 MAX_INFLATED = 2**26
-"""Bytes: a body is not inflated further than this."""
+"""The maximum number of bytes that `inflate` returns."""
 
 _OF_CODED_BODY = frozenset({"content-encoding", "content-length"})
 
 
 def undo_coding(raw: bytes, coding: str) -> bytes | None:
-    """Return *raw* decoded by the value of its Content-Encoding; None if that cannot be done."""
+    """Return *raw* decoded by *coding*, the value of a Content-Encoding header.
+
+    Returns None if the coding is unknown, or *raw* is not encoded that way.
+    """
     if not _is_known(coding):
         return None
     response = urllib3.HTTPResponse(
@@ -33,13 +40,17 @@ def undo_coding(raw: bytes, coding: str) -> bytes | None:
 
 
 def with_plain_body(response: Response, body: bytes) -> Response:
-    """Return *response* with *body*, and without the headers that described its coded body."""
+    """Return *response* with the decoded *body*, without Content-Encoding and Content-Length."""
     headers = tuple(pair for pair in response.headers if pair[0].lower() not in _OF_CODED_BODY)
     return replace(response, headers=headers, body=body)
 
 
 def drop_stale_content_encoding(response: Response) -> Response:
-    """Remove a Content-Encoding that the body does not have: vcrpy keeps urllib3's that way."""
+    """Return *response* without a Content-Encoding header that its body contradicts.
+
+    vcrpy records the decoded body of urllib3's responses, but keeps this header. A response whose
+    body can be decoded, or whose coding is unknown, is returned unchanged.
+    """
     coding = response.header("content-encoding")
     if coding is None or not _is_known(coding) or undo_coding(response.body, coding) is not None:
         return response
@@ -52,19 +63,24 @@ def _is_known(coding: str) -> bool:
 
 
 GZIP = b"\x1f\x8b"
-"""The first bytes of gzip."""
+"""The first bytes of any gzip data."""
 
 
 @dataclass(frozen=True, slots=True)
 class Inflated:
-    """Inflated bytes; incomplete if the input was cut off or inflates past `MAX_INFLATED`."""
+    """Decompressed bytes.
+
+    Attributes:
+        data: The bytes, at most `MAX_INFLATED`.
+        complete: False if the input was cut off, or decompresses to more than `MAX_INFLATED` bytes.
+    """
 
     data: bytes
     complete: bool
 
 
 def inflate(raw: bytes) -> Inflated | None:
-    """Inflate bytes that begin as gzip or zlib do, as far as possible; None for other bytes."""
+    """Return gzip or zlib data decompressed as far as possible; None for any other data."""
     is_zlib = raw[:1] == b"\x78" and len(raw) > 2 and int.from_bytes(raw[:2], "big") % 31 == 0
     if not is_zlib and not raw.startswith(GZIP):
         return None
@@ -82,9 +98,10 @@ _RUN = re.compile(rf"(?<![A-Za-z0-9+/_-]){_FIRST}[A-Za-z0-9+/_-]{{12,}}")
 
 
 def inflated_texts(text: str) -> Iterator[str]:
-    """Yield what is compressed in *text*: all of it, or runs of base64 in it.
+    """Yield the decompressed contents of *text*, and of each run of base64 in it.
 
-    Bytes are one character each (latin-1), in *text* and in what is yielded.
+    What is not gzip or zlib data is skipped. In *text* and in the results, each character is one
+    byte (latin-1).
     """
     if plain := inflate(text.encode("latin-1")):
         yield plain.data.decode("latin-1")

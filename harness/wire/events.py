@@ -1,4 +1,4 @@
-"""Server-sent events, read by the WHATWG grammar, with the byte offset of every part."""
+"""A reader of server-sent events (WHATWG grammar) that keeps byte offsets in the body."""
 
 from __future__ import annotations
 
@@ -13,10 +13,16 @@ from harness.wire.json import Document, read_json
 class Event:
     """One server-sent event.
 
-    `number` counts from 1; `offset` is the byte offset of its first line in the body, and
-    `data_offset` that of its first data line's value; `lines` are those of all its data lines.
-    `complete` is False for a last event without its closing blank line. `comments` are the lines
-    that begin with a colon.
+    Attributes:
+        number: The position in the stream, from 1.
+        data: The values of its `data:` lines, joined by line feeds.
+        event: The value of its `event:` line, "" if it has none.
+        id: The value of its `id:` line, "" if it has none.
+        comments: The texts of its comment lines, without the leading colon.
+        offset: The byte offset of its first line in the body.
+        data_offset: The byte offset of the value of its first `data:` line in the body.
+        complete: False for a last event without its closing blank line.
+        lines: The byte offsets of the values of all its `data:` lines in the body.
     """
 
     number: int
@@ -35,7 +41,10 @@ class Event:
         return read_json(self.data.encode())
 
     def byte(self, offset: int) -> int:
-        """Return the offset in the body of a byte of the data, which may span several lines."""
+        """Convert a byte offset in `data`, which may span several lines, to its offset in the body.
+
+        Returns `data_offset` for an offset beyond the data.
+        """
         for start, line in zip(self.lines, self.data.encode().split(b"\n"), strict=False):
             if offset <= len(line):
                 return start + offset
@@ -45,18 +54,23 @@ class Event:
 
 @dataclass(frozen=True, slots=True)
 class Stream:
-    """A body read as server-sent events; `problems` are (byte offset, text) pairs."""
+    """A body read as server-sent events.
+
+    Attributes:
+        events: The events, in order.
+        problems: (byte offset in the body, description) of each deviation from the grammar.
+    """
 
     events: tuple[Event, ...]
     problems: tuple[tuple[int, str], ...] = ()
 
 
 _KNOWN_FIELDS = frozenset({"event", "id", "retry"})
-"""The fields of the grammar besides `data`."""
+"""The field names of the WHATWG grammar, without `data`."""
 
 
 class _Reader:
-    """Collects the lines of one event at a time."""
+    """Builds `events` and `problems` from the lines of a stream."""
 
     def __init__(self) -> None:
         self.events: list[Event] = []
@@ -71,7 +85,12 @@ class _Reader:
         self._start: int | None = None
 
     def line(self, offset: int, raw: bytes) -> None:
-        """Add one line that is not blank."""
+        """Add a line that is not blank to the current event.
+
+        Args:
+            offset: The byte offset of the line in the body.
+            raw: The line without its line end.
+        """
         if self._start is None:
             self._start = offset
         try:
@@ -92,7 +111,13 @@ class _Reader:
             self.problems.append((offset, f"unknown field {name[:40]!r}"))
 
     def close(self, complete: bool) -> None:
-        """End the event, if there is one; comments alone belong to the next event."""
+        """Append the current event to `events`, if it has data or another field.
+
+        Comments without fields are kept for the next event.
+
+        Args:
+            complete: Whether a blank line closed the event.
+        """
         if self._start is not None and (self._data or self._fields):
             if not complete:
                 problem = "the last event is not closed by a blank line"
@@ -114,10 +139,10 @@ class _Reader:
 
 
 def read_events(body: bytes) -> Stream:
-    """Read a body as server-sent events. Never raises.
+    """Return *body* read as server-sent events. Never raises.
 
     Deviations that a client would ignore (unknown fields, bytes that are not UTF-8, an unfinished
-    event at the end) are kept as problems.
+    event at the end) are listed in `Stream.problems`.
     """
     reader = _Reader()
     for offset, raw, has_end in _lines(body):
@@ -133,11 +158,14 @@ def read_events(body: bytes) -> Stream:
 
 _LINE_END = re.compile(rb"\r\n|\n|\r")
 _BOM = b"\xef\xbb\xbf"
-"""The byte order mark, which a stream may begin with."""
+"""The UTF-8 byte order mark; at the start of a stream it is skipped."""
 
 
 def _lines(body: bytes) -> Iterator[tuple[int, bytes, bool]]:
-    """Yield (offset, line without its end, whether it has an end), without a byte order mark."""
+    """Yield (byte offset, line without its line end, whether it has a line end).
+
+    A byte order mark at the start of *body* is skipped.
+    """
     start = len(_BOM) if body.startswith(_BOM) else 0
     for end in _LINE_END.finditer(body, start):
         yield start, body[start : end.start()], True

@@ -1,4 +1,4 @@
-"""Pictures: format and size from the first bytes, and a full decode with Pillow."""
+"""Readers of image files: format and size from the first bytes, and a full decode by Pillow."""
 
 from __future__ import annotations
 
@@ -9,12 +9,18 @@ import zlib
 from dataclasses import dataclass
 
 MAX_PIXELS = 64_000_000
-"""A picture that claims more is not decoded: no service makes one a tenth as large."""
+"""Images with more pixels are not decoded; those of the services have less than a tenth."""
 
 
 @dataclass(frozen=True, slots=True)
 class ImageInfo:
-    """A picture's media type and size in pixels; 0 by 0 where the size cannot be read."""
+    """The media type and the size of an image.
+
+    Attributes:
+        media_type: Such as `image/png`.
+        width: In pixels; 0 if it cannot be read.
+        height: In pixels; 0 if it cannot be read.
+    """
 
     media_type: str
     width: int = 0
@@ -22,12 +28,12 @@ class ImageInfo:
 
     @property
     def size(self) -> str:
-        """Width and height as text."""
+        """Width and height, such as `1024x768`; `unknown` if they could not be read."""
         return f"{self.width}x{self.height}" if self.width else "unknown"
 
 
 def inspect_image(data: bytes) -> ImageInfo | None:
-    """Return format and size by the first bytes; None for an unknown format. Never raises."""
+    """Return the format and size in the first bytes; None for an unknown format. Never raises."""
     if data.startswith(b"\x89PNG\r\n\x1a\n"):
         return ImageInfo("image/png", _big(data[16:20]), _big(data[20:24]))
     if data.startswith((b"GIF87a", b"GIF89a")):
@@ -50,7 +56,7 @@ def _little(data: bytes) -> int:
 
 
 def _jpeg(data: bytes) -> tuple[int, int]:
-    """Return the size in the first start-of-frame segment."""
+    """Return (width, height) from the first start-of-frame segment; (0, 0) if there is none."""
     start = 2
     while start + 9 <= len(data) and data[start] == 0xFF:
         marker = data[start + 1]
@@ -71,8 +77,8 @@ def _webp(data: bytes) -> tuple[int, int]:
     return _little(data[26:28]) & 0x3FFF, _little(data[28:30]) & 0x3FFF
 
 
-# What Pillow raises for bytes that are no picture, a broken one, or a decompression bomb; its own
-# errors are subclasses of OSError and of RuntimeWarning.
+# What Pillow raises for a broken image, a decompression bomb, or bytes of another kind; Pillow's
+# own errors are subclasses of OSError and of RuntimeWarning.
 _BROKEN = (
     OSError,
     EOFError,
@@ -89,9 +95,12 @@ _BROKEN = (
 
 
 def decode_image(data: bytes) -> tuple[int, int] | str:
-    """Decode a picture completely. Return its size, or what is wrong with it.
+    """Decode an image completely and return (width, height) in pixels, or an error message.
 
-    Raises ImportError where Pillow is not installed.
+    Images with more than `MAX_PIXELS` are not decoded; their size is the error message.
+
+    Raises:
+        ImportError: Pillow is not installed.
     """
     from PIL import Image, UnidentifiedImageError
 

@@ -1,4 +1,4 @@
-"""JSON: a strict reader that never raises, the compact writer, and the names of the types."""
+"""JSON: a strict reader that never raises, a compact writer, and the names of types."""
 
 from __future__ import annotations
 
@@ -11,12 +11,18 @@ from typing import Any, NoReturn
 from harness.types import Json
 
 MAX_DEPTH = 200
-"""Deeper JSON is refused: no answer of an LLM API comes near this depth."""
+"""JSON with more nested levels is refused; answers of LLM APIs have far fewer."""
 
 
 @dataclass(frozen=True, slots=True)
 class Document:
-    """Bytes read as JSON: a value, or the problem that prevented it and its byte offset."""
+    """The result of reading bytes as JSON.
+
+    Attributes:
+        value: The value; None also if there is a problem.
+        problem: Why the bytes are not valid JSON; "" if they are.
+        offset: The byte offset of the problem, 0 if it has none.
+    """
 
     value: Json = None
     problem: str = ""
@@ -42,11 +48,14 @@ def _refuse_duplicates(pairs: list[tuple[str, Json]]) -> dict[str, Json]:
 
 _STRICT = json.JSONDecoder(parse_constant=_refuse_constant, object_pairs_hook=_refuse_duplicates)
 _BOM = "\ufeff"
-"""`json.loads` refuses it with a clear message, a decoder by itself does not."""
+"""The byte order mark; `json.loads` has a clear error message for it, `JSONDecoder` has not."""
 
 
 def read_json(body: bytes) -> Document:
-    """Read bytes as strict JSON in UTF-8: no NaN, no duplicate key, bounded depth."""
+    """Return *body* read as strict JSON in UTF-8. Never raises.
+
+    NaN, infinities, duplicate keys and more than `MAX_DEPTH` nested levels are problems.
+    """
     try:
         text = body.decode("utf-8")
     except UnicodeDecodeError as error:
@@ -75,7 +84,7 @@ def _is_too_deep(value: Json) -> bool:
 
 
 def children(value: Json) -> Iterable[Json]:
-    """Return the members of an object or array; nothing for any other value."""
+    """Return the values in an object or array; empty for any other value."""
     if isinstance(value, dict):
         return value.values()
     return value if isinstance(value, list) else ()
@@ -88,10 +97,17 @@ def compact(
     allow_nan: bool = True,
     default: Callable[[Any], Any] | None = None,
 ) -> str:
-    """Write JSON as the services do: no spaces, Chinese as Chinese.
+    """Return *value* as JSON text in the style of the services: no spaces, no Unicode escapes.
 
-    `default` converts a value that is not JSON. Raises ValueError for NaN and infinities unless
-    `allow_nan`, and TypeError for values that are not JSON and not converted.
+    Args:
+        value: The value.
+        sort_keys: Whether to sort the keys of objects.
+        allow_nan: Whether to write NaN and infinities, which are not valid JSON.
+        default: Converts a value of a type that JSON does not have.
+
+    Raises:
+        ValueError: The value has NaN or an infinity, and *allow_nan* is False.
+        TypeError: The value has a type that JSON does not have, and there is no *default*.
     """
     return json.dumps(
         value,
@@ -104,7 +120,10 @@ def compact(
 
 
 def compact_bytes(value: object) -> bytes:
-    """Write compact JSON in UTF-8; a lone surrogate, which UTF-8 cannot hold, is escaped."""
+    """Return *value* as compact JSON in UTF-8.
+
+    If a text has a lone surrogate, which UTF-8 cannot encode, all non-ASCII characters are escaped.
+    """
     try:
         return compact(value).encode()
     except UnicodeEncodeError:
@@ -123,5 +142,5 @@ _TYPES: Mapping[type, str] = {
 
 
 def type_name(value: object) -> str:
-    """Return the JSON Schema name of a value's type."""
+    """Return the JSON Schema name of a value's type; of other values, the Python type name."""
     return _TYPES.get(type(value), type(value).__name__)

@@ -1,7 +1,7 @@
-"""JSON pointers (RFC 6901): split, escape, resolve, and query with `[]` for every array item.
+"""JSON pointers (RFC 6901), and patterns: pointers in which `[]` matches every array item.
 
-The `jsonpointer` library has no wildcard and raises for a value that does not exist, which is the
-common case here: most pointers of an endpoint lead to nothing in most answers.
+The `jsonpointer` library has no wildcard, and raises an exception if the value does not exist,
+which is the common case here.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from functools import lru_cache
 from harness.types import Json
 
 ITEMS = "[]"
-"""The token of a pattern that stands for every item of an array."""
+"""The token of a pattern that matches every item of an array."""
 
 
 class Missing:
@@ -27,12 +27,12 @@ class Missing:
 
 
 MISSING = Missing()
-"""What a pointer resolves to where nothing exists, which is not the same as null."""
+"""The result of resolving a pointer to a value that does not exist; different from null."""
 
 
 @lru_cache(maxsize=4096)
 def tokens(pointer: str) -> tuple[str, ...]:
-    """Return the unescaped tokens of *pointer*; the leading slash may be left out."""
+    """Return the unescaped tokens of *pointer*, whose leading slash is optional."""
     if not pointer:
         return ()
     # In this order: "~01" is an escaped tilde and a 1, not a slash.
@@ -41,12 +41,12 @@ def tokens(pointer: str) -> tuple[str, ...]:
 
 
 def escape(key: object) -> str:
-    """Return *key* as one token of a JSON pointer."""
+    """Return *key* escaped for use as one token of a JSON pointer."""
     return str(key).replace("~", "~0").replace("/", "~1")
 
 
 def resolve(value: Json, pointer: str) -> Json | Missing:
-    """Return the value at *pointer*, or `MISSING`."""
+    """Return the value at *pointer*; `MISSING` if there is none."""
     node: Json | Missing = value
     for key in tokens(pointer):
         node = _member(node, key)
@@ -65,7 +65,7 @@ def _member(value: Json | Missing, key: str) -> Json | Missing:
 
 
 def query(value: Json, pattern: str) -> list[tuple[str, Json]]:
-    """Return every (pointer, value) that *pattern* leads to.
+    """Return (pointer, value) of every value that matches *pattern*.
 
     >>> query({"a": [{"b": 1}, {"c": 2}]}, "/a/[]/b")
     [('/a/0/b', 1)]
@@ -80,12 +80,19 @@ _Steps = tuple[tuple[str, str], ...]
 
 @lru_cache(maxsize=1024)
 def _steps(pattern: str) -> _Steps:
-    """Return a pattern's tokens, each as escaped and unescaped."""
+    """Return (escaped, unescaped) of each token of *pattern*."""
     return tuple((escape(key), key) for key in tokens(pattern))
 
 
 def _collect(node: Json, steps: _Steps, pointer: str, matches: list[tuple[str, Json]]) -> None:
-    """Add the matches below *node*; most patterns end early, in an answer of another form."""
+    """Append (pointer, value) of every match below *node* to *matches*.
+
+    Args:
+        node: The value at *pointer*.
+        steps: The remaining tokens of the pattern.
+        pointer: The pointer to *node*.
+        matches: The list to append to.
+    """
     for depth, (step, key) in enumerate(steps, start=1):
         if step == ITEMS:
             for position, item in enumerate(node if isinstance(node, list) else ()):
@@ -100,7 +107,12 @@ def _collect(node: Json, steps: _Steps, pointer: str, matches: list[tuple[str, J
 
 
 def walk(value: Json, pointer: str = "") -> Iterator[tuple[str, Json]]:
-    """Yield every (pointer, value) in a JSON value, itself included, parents first."""
+    """Yield (pointer, value) of *value* and of every value inside it, parents first.
+
+    Args:
+        value: The JSON value.
+        pointer: The pointer to *value*, a prefix of all others.
+    """
     stack = [(pointer, value)]
     while stack:
         here, node = stack.pop()

@@ -1,7 +1,7 @@
-"""Byte spans of JSON values: a JSON pointer resolved to the bytes it leads to.
+"""Byte spans of JSON values: where the value at a JSON pointer begins and ends in the text.
 
-Python's json gives values without their offsets. A finding points at bytes, a report marks them,
-and a mutation replaces them and leaves all others unchanged.
+Python's json module does not report offsets. They are needed to locate a finding, to mark it in a
+report, and to replace one value without changing any other byte.
 """
 
 from __future__ import annotations
@@ -16,7 +16,12 @@ from harness.wire.pointer import tokens
 
 @dataclass(frozen=True, slots=True)
 class Span:
-    """The bytes from `start` up to, and without, `end`."""
+    """A range of bytes.
+
+    Attributes:
+        start: The offset of the first byte.
+        end: The offset after the last byte.
+    """
 
     start: int
     end: int
@@ -27,10 +32,10 @@ _TOKEN = re.compile(rb'\s*+("[^"\\]*+(?:\\.[^"\\]*+)*+"|[{}\[\],:]|[^\s{}\[\],:"
 
 
 def span(text: bytes, pointer: str) -> Span | None:
-    """Return the span of the value at *pointer*; None if it does not exist.
+    """Return the span of the value at *pointer* in *text*; None if it does not exist.
 
-    The text has to be JSON that `read_json` accepts; of any other text the result may be None or
-    a span within it, and never an error.
+    If *text* is not JSON that `read_json` accepts, the result is None or an arbitrary span. Never
+    raises.
     """
     found = _value(text, 0)
     for key in tokens(pointer):
@@ -40,7 +45,10 @@ def span(text: bytes, pointer: str) -> Span | None:
 
 
 def nearest_span(text: bytes, pointer: str) -> Span | None:
-    """Return the span of the value at *pointer*, or of its nearest existing ancestor."""
+    """Return the span of the value at *pointer*, or of its nearest ancestor that exists.
+
+    Returns None if *text* is not JSON.
+    """
     found = span(text, pointer)
     while found is None and pointer:
         pointer = pointer.rpartition("/")[0]
@@ -49,7 +57,7 @@ def nearest_span(text: bytes, pointer: str) -> Span | None:
 
 
 def _value(text: bytes, start: int) -> Span | None:
-    """Return the span of the value that begins at or after *start*, brackets included."""
+    """Return the span of the first value at or after *start*; None if it is not complete."""
     token = _TOKEN.match(text, start)
     if token is None or token[1] in b"}],:":
         return None
@@ -63,7 +71,7 @@ def _value(text: bytes, start: int) -> Span | None:
 
 
 def _members(text: bytes, whole: Span) -> Iterator[tuple[str, Span]]:
-    """Yield name (of an array item: its index) and span of each member of a value."""
+    """Yield (name, span) of each member of an object; the name of an array item is its index."""
     opening = text[whole.start : whole.start + 1]
     start, number = whole.start + 1, 0
     while opening in (b"{", b"[") and start < whole.end:

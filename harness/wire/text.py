@@ -1,4 +1,4 @@
-"""Text for messages: recorded text made safe to print, shortened, and counts with their nouns."""
+"""Helpers for messages: make recorded text safe to print, shorten it, and format counts."""
 
 from __future__ import annotations
 
@@ -10,17 +10,17 @@ _UNSAFE = re.compile(
 
 
 def plain(text: str) -> str:
-    """Return *text* without control characters, bidirectional marks and lone surrogates."""
+    """Replace control characters, bidirectional marks and lone surrogates in *text* by U+FFFD."""
     return _UNSAFE.sub("\ufffd", text.replace("\r\n", "\n"))
 
 
 def line(text: str) -> str:
-    """Return *text* on one line, safe to print."""
+    """Return *text* on one line, with runs of white space as one space, safe to print."""
     return " ".join(plain(text).split())
 
 
 def cut(text: str, length: int) -> str:
-    """Return the first *length* characters of *text*, and its length if it is longer."""
+    """Return *text*; if it is longer than *length* characters, its beginning and its length."""
     return text if len(text) <= length else f"{text[:length]}… ({len(text)} characters)"
 
 
