@@ -12,16 +12,7 @@ from harness.analysis.exchange import AnalyzedExchange
 from harness.analysis.fault import exchange_fault, faults_of, transcript_fault, with_exchange
 from harness.analysis.reply import first
 from harness.analysis.transcript import AnalyzedTranscript
-from harness.faults.select import (
-    Target,
-    field,
-    first_answer,
-    in_part,
-    pointers,
-    put,
-    put_whole,
-    targets,
-)
+from harness.faults import select
 from harness.rules.images import is_picture
 from harness.rules.rule import Answered, answered, checked_endpoint
 from harness.types import Exchange, Json, Transcript
@@ -33,7 +24,7 @@ from harness.wire import resolve
 @exchange_fault("image_link_is_absolute", "/123/a1.png", "file:///123/a1.png")
 def link_not_absolute(analyzed: AnalyzedExchange, link: str) -> Exchange | None:
     """Make the link to an image relative, or let it lead into the file system."""
-    return put(analyzed, field(analyzed, "images"), link)
+    return select.put(analyzed, select.field(analyzed, "images"), link)
 
 
 def _is_image(analyzed: AnalyzedExchange) -> bool:
@@ -61,7 +52,7 @@ def other_size_requested(read: AnalyzedTranscript, size: tuple[int, int]) -> Tra
         fetched = any(r.turn == turn.answer.turn and _is_image(r) for r in read.readings)
         if isinstance(own, str) and fetched:
             sign = re.sub(r"[0-9]", "", own)[:1] or "x"
-            place = pointers(turn.request, "size")[0]
+            place = select.pointers(turn.request, "size")[0]
             exchange = change_request(turn.request, place, f"{size[0]}{sign}{size[1]}")
             return with_exchange(read, turn.request, exchange)
     return None
@@ -80,7 +71,7 @@ def more_images_requested(read: AnalyzedTranscript) -> Transcript | None:
     for turn in filter(_is_counted, answered(read)):
         count = turn.requested("count")
         more = count + 1 if isinstance(count, int) else None
-        exchange = change_request(turn.request, pointers(turn.request, "count")[0], more)
+        exchange = change_request(turn.request, select.pointers(turn.request, "count")[0], more)
         return with_exchange(read, turn.request, exchange)
     return None
 
@@ -90,10 +81,10 @@ def image_missing(read: AnalyzedTranscript) -> Transcript | None:
     """Remove one of several images."""
     for turn in filter(_is_counted, answered(read)):
         part = turn.answer.parts[-1]
-        name = "results" if pointers(turn.answer, "results") else "images"
-        images = targets(turn.answer, part, name)
+        name = "results" if select.pointers(turn.answer, "results") else "images"
+        images = select.targets(turn.answer, part, name)
         if len(images) > 1:
-            exchange = put_whole(turn.answer, part, remove(part.value, images[-1].pointer))
+            exchange = select.put_whole(turn.answer, part, remove(part.value, images[-1].pointer))
             return with_exchange(read, turn.answer, exchange)
     return None
 
@@ -101,15 +92,15 @@ def image_missing(read: AnalyzedTranscript) -> Transcript | None:
 # ------------------------------------------------------------------------ vectors, rankings
 
 
-def _vector(analyzed: AnalyzedExchange) -> Target | None:
+def _vector(analyzed: AnalyzedExchange) -> select.Target | None:
     endpoint = checked_endpoint(analyzed)
     is_answer = endpoint is not None and endpoint.role is Role.ANSWER
-    return in_part(analyzed, first_answer(analyzed), "vectors") if is_answer else None
+    return select.in_part(analyzed, select.first_answer(analyzed), "vectors") if is_answer else None
 
 
 def _texts(analyzed: AnalyzedExchange) -> list[Json]:
     """Return the texts that a request sent to be embedded or ranked."""
-    texts = first(analyzed.request_json.value, pointers(analyzed, "texts"))
+    texts = first(analyzed.request_json.value, select.pointers(analyzed, "texts"))
     return texts if isinstance(texts, list) else [texts] if texts else []
 
 
@@ -121,14 +112,14 @@ def _embeds_strings(analyzed: AnalyzedExchange) -> bool:
 @exchange_fault("embedding_for_each_text", when=_embeds_strings)
 def text_without_vector(analyzed: AnalyzedExchange) -> Exchange | None:
     """Request a vector for one more text than was answered."""
-    place = pointers(analyzed, "texts")[0]
+    place = select.pointers(analyzed, "texts")[0]
     return change_request(analyzed, place, [*_texts(analyzed), "another"])
 
 
 def _with_unknown_position(analyzed: AnalyzedExchange) -> Exchange | None:
     """Set the number of the first vector or document to that of a text that was not sent."""
-    part = first_answer(analyzed)
-    return put(analyzed, in_part(analyzed, part, "positions"), 99)
+    part = select.first_answer(analyzed)
+    return select.put(analyzed, select.in_part(analyzed, part, "positions"), 99)
 
 
 @exchange_fault("embedding_for_each_text", when=_embeds_strings)
@@ -148,27 +139,27 @@ def vector_of_other_length(
     if target is None or not isinstance(items, list) or not isinstance(target.value, list):
         return None
     copy = put_value(items[0], "/embedding", change(target.value))
-    return put(analyzed, Target(target.part, array, items), [*items, copy])
+    return select.put(analyzed, select.Target(target.part, array, items), [*items, copy])
 
 
 @exchange_fault("embedding_has_asked_length", 1, -1, when=_vector)
 def other_length_requested(analyzed: AnalyzedExchange, change: int) -> Exchange | None:
     """Request longer, or shorter, vectors than came."""
-    target, place = _vector(analyzed), pointers(analyzed, "dimension")[0]
+    target, place = _vector(analyzed), select.pointers(analyzed, "dimension")[0]
     if target is None or not isinstance(target.value, list):
         return None
     return change_request(analyzed, place, len(target.value) + change)
 
 
-def _scores(analyzed: AnalyzedExchange) -> list[Target]:
-    return targets(analyzed, first_answer(analyzed), "scores")
+def _scores(analyzed: AnalyzedExchange) -> list[select.Target]:
+    return select.targets(analyzed, select.first_answer(analyzed), "scores")
 
 
 @exchange_fault("ranking_is_ordered", when=_scores)
 def best_last(analyzed: AnalyzedExchange) -> Exchange | None:
     """Give the last document of a ranking the highest score."""
     scores = _scores(analyzed)
-    return put(analyzed, scores[-1], 123.0) if len(scores) > 1 else None
+    return select.put(analyzed, scores[-1], 123.0) if len(scores) > 1 else None
 
 
 @exchange_fault("ranking_is_ordered", when=_scores)
@@ -180,7 +171,9 @@ def unknown_document_ranked(analyzed: AnalyzedExchange) -> Exchange | None:
 @exchange_fault("ranking_is_ordered", when=_scores)
 def fewer_documents_requested(analyzed: AnalyzedExchange) -> Exchange | None:
     """Request fewer documents than are ranked."""
-    return change_request(analyzed, pointers(analyzed, "count")[0], len(_scores(analyzed)) - 1)
+    return change_request(
+        analyzed, select.pointers(analyzed, "count")[0], len(_scores(analyzed)) - 1
+    )
 
 
 FAULTS = faults_of(vars())

@@ -5,16 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 
-from harness.analysis.edit import (
-    change_event,
-    change_request,
-    event_blocks,
-    with_body,
-    with_event_blocks,
-    with_header,
-    with_request,
-    with_status,
-)
+from harness.analysis import edit
 from harness.analysis.endpoint import Role
 from harness.analysis.exchange import DONE, AnalyzedExchange
 from harness.analysis.fault import exchange_fault, faults_of
@@ -57,7 +48,7 @@ def _sends_json(analyzed: AnalyzedExchange) -> bool:
 )
 def request_malformed(analyzed: AnalyzedExchange, change: BytesEdit) -> Exchange:
     """Remove the last byte of the request, or wrap the request in a list."""
-    return with_request(analyzed.exchange, change(analyzed.exchange.request.body))
+    return edit.with_request(analyzed.exchange, change(analyzed.exchange.request.body))
 
 
 # --------------------------------------------------------------------------------- documents
@@ -79,7 +70,7 @@ def _is_document(analyzed: AnalyzedExchange) -> bool:
 )
 def body_malformed(analyzed: AnalyzedExchange, change: BytesEdit) -> Exchange:
     """Remove the last byte of the response, or add NaN or one key twice."""
-    return with_body(analyzed.exchange, change(analyzed.exchange.response.body.strip()))
+    return edit.with_body(analyzed.exchange, change(analyzed.exchange.response.body.strip()))
 
 
 _GBK = "application/json; charset=gbk"
@@ -88,7 +79,7 @@ _GBK = "application/json; charset=gbk"
 @exchange_fault("content_type_agrees_with_body", "text/html", _GBK, when=_is_document)
 def document_mislabelled(analyzed: AnalyzedExchange, content_type: str) -> Exchange:
     """Label a JSON document as HTML, or as GBK."""
-    return with_header(analyzed.exchange, "content-type", content_type)
+    return edit.with_header(analyzed.exchange, "content-type", content_type)
 
 
 # ----------------------------------------------------------------------------------- streams
@@ -101,19 +92,21 @@ def _is_stream(analyzed: AnalyzedExchange) -> bool:
 @exchange_fault("content_type_agrees_with_body", when=_is_stream)
 def stream_mislabelled(analyzed: AnalyzedExchange) -> Exchange:
     """Label a stream as JSON."""
-    return with_header(analyzed.exchange, "content-type", "application/json")
+    return edit.with_header(analyzed.exchange, "content-type", "application/json")
 
 
 @exchange_fault("stream_is_well_formed", when=_is_stream)
 def last_blank_line_removed(analyzed: AnalyzedExchange) -> Exchange:
     """Remove the blank line that ends the last event."""
-    return with_body(analyzed.exchange, analyzed.exchange.response.body.rstrip(b"\r\n") + b"\n")
+    return edit.with_body(
+        analyzed.exchange, analyzed.exchange.response.body.rstrip(b"\r\n") + b"\n"
+    )
 
 
 @exchange_fault("stream_is_well_formed", b"dta: x\n", b":\xff\n", when=_is_stream)
 def event_malformed(analyzed: AnalyzedExchange, line: bytes) -> Exchange:
     """Add an unknown field, or a comment that is not UTF-8, to the first event."""
-    return change_event(analyzed, 1, lambda block: line + block)
+    return edit.change_event(analyzed, 1, lambda block: line + block)
 
 
 @exchange_fault(
@@ -126,7 +119,7 @@ def event_data_malformed(analyzed: AnalyzedExchange, change: BytesEdit) -> Excha
     if event is None or len(event.lines) != 1:
         return None
     data = event.data.strip().encode()
-    return change_event(analyzed, event.number, lambda b: b.replace(data, change(data), 1))
+    return edit.change_event(analyzed, event.number, lambda b: b.replace(data, change(data), 1))
 
 
 def _ends_with_marker(analyzed: AnalyzedExchange) -> bool:
@@ -137,15 +130,17 @@ def _ends_with_marker(analyzed: AnalyzedExchange) -> bool:
 @exchange_fault("done_marker", when=_ends_with_marker)
 def done_marker_removed(analyzed: AnalyzedExchange) -> Exchange:
     """Remove the marker [DONE] at the end of a stream."""
-    blocks = zip(event_blocks(analyzed), analyzed.stream.events, strict=True)
-    return with_event_blocks(analyzed, [block for block, event in blocks if event.data != DONE])
+    blocks = zip(edit.event_blocks(analyzed), analyzed.stream.events, strict=True)
+    return edit.with_event_blocks(
+        analyzed, [block for block, event in blocks if event.data != DONE]
+    )
 
 
 @exchange_fault("done_marker", when=_ends_with_marker)
 def done_marker_first(analyzed: AnalyzedExchange) -> Exchange | None:
     """Send the marker [DONE] before the first event too."""
-    blocks = event_blocks(analyzed)
-    return with_event_blocks(analyzed, [_MARKER, *blocks]) if len(blocks) > 1 else None
+    blocks = edit.event_blocks(analyzed)
+    return edit.with_event_blocks(analyzed, [_MARKER, *blocks]) if len(blocks) > 1 else None
 
 
 @exchange_fault("done_marker", when=_is_stream)
@@ -153,7 +148,7 @@ def done_marker_added(analyzed: AnalyzedExchange) -> Exchange | None:
     """Add the marker [DONE] to a stream of an endpoint that has none."""
     body = analyzed.exchange.response.body.rstrip(b"\n") + b"\n\n"
     marked = analyzed.endpoint is not None and analyzed.endpoint.ends_with_done
-    return None if marked else with_body(analyzed.exchange, body + _MARKER)
+    return None if marked else edit.with_body(analyzed.exchange, body + _MARKER)
 
 
 @exchange_fault("delivery_as_asked", when=_sends_json)
@@ -167,7 +162,7 @@ def other_delivery_requested(analyzed: AnalyzedExchange) -> Exchange | None:
         kept = tuple(h for h in request.headers if h[0].lower() == "user-agent")
         bare = replace(analyzed.exchange, request=replace(request, headers=kept))
         analyzed = replace(analyzed, exchange=bare)
-    return change_request(analyzed, "/stream", not analyzed.is_stream)
+    return edit.change_request(analyzed, "/stream", not analyzed.is_stream)
 
 
 @exchange_fault("status_agrees_with_body")
@@ -175,7 +170,7 @@ def refusal_with_status_200(analyzed: AnalyzedExchange) -> Exchange | None:
     """Send a refusal with the status 200."""
     if analyzed.accepted or not isinstance(analyzed.outcome, Failure):
         return None
-    accepted = with_status(analyzed.exchange, 200)
+    accepted = edit.with_status(analyzed.exchange, 200)
     return accepted if refusals(replace(analyzed, exchange=accepted)) else None
 
 

@@ -14,16 +14,7 @@ from operator import attrgetter
 from typing import Any
 
 from harness.analysis.endpoint import Pointers
-from harness.providers.dashscope import compatible
-from harness.providers.dashscope.endpoints import (
-    EMBEDDINGS,
-    GENERATION,
-    MULTIMODAL,
-    RERANK,
-    TASKS,
-    TEXT2IMAGE,
-    VIDEO,
-)
+from harness.providers.dashscope import compatible, endpoints
 from harness.providers.dashscope.session import (
     DOCUMENTS,
     MESSAGES,
@@ -126,18 +117,18 @@ class Operation:
 
 _CHAT = "chat.completions.create"
 OPERATIONS: Mapping[str, Operation] = {
-    GENERATION.name: Operation(
+    endpoints.GENERATION.name: Operation(
         SERVICES, _CHAT, {"messages": ("/input/messages", "/input/prompt")}, as_message
     ),
-    MULTIMODAL.name: Operation(SERVICES, "multimodal.chat.create", MESSAGES, as_pieces),
-    EMBEDDINGS.name: Operation(SERVICES, "embeddings.create", TEXTS, as_output),
-    RERANK.name: Operation(SERVICES, "rerank.create", DOCUMENTS, as_output),
-    TEXT2IMAGE.name: Operation(SERVICES, "images.jobs.create", PROMPT, as_task),
-    VIDEO.name: Operation(SERVICES, "videos.jobs.create", PROMPT, as_task),
+    endpoints.MULTIMODAL.name: Operation(SERVICES, "multimodal.chat.create", MESSAGES, as_pieces),
+    endpoints.EMBEDDINGS.name: Operation(SERVICES, "embeddings.create", TEXTS, as_output),
+    endpoints.RERANK.name: Operation(SERVICES, "rerank.create", DOCUMENTS, as_output),
+    endpoints.TEXT2IMAGE.name: Operation(SERVICES, "images.jobs.create", PROMPT, as_task),
+    endpoints.VIDEO.name: Operation(SERVICES, "videos.jobs.create", PROMPT, as_task),
     compatible.CHAT.name: Operation(
         "/chat/completions", _CHAT, {"messages": ("/messages",)}, as_openai, protocol="openai"
     ),
-    TASKS.name: Operation("/tasks/", "images.jobs.fetch", {}, as_task),
+    endpoints.TASKS.name: Operation("/tasks/", "images.jobs.fetch", {}, as_task),
 }
 """How each endpoint is asked."""
 
@@ -164,7 +155,7 @@ def _parse(request: RecordedRequest) -> Outcome:
 
 def _ask(operation: Operation, request: RecordedRequest, client: Any) -> list[Any]:
     function = attrgetter(operation.function)(client)
-    if request.endpoint is TASKS:
+    if request.endpoint is endpoints.TASKS:
         return [function(request.task_id, timeout=request.timeout)]
     body = without_files(request.body)
     arguments = {**inputs_of(body, operation.inputs), "timeout": request.timeout}

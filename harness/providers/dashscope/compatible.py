@@ -6,6 +6,7 @@ The letters B1 to B7 and the tags are those of docs/WIRE_FACTS.md.
 from __future__ import annotations
 
 import re
+from functools import partial
 
 from harness.analysis.endpoint import Endpoint, Role, Schema
 from harness.analysis.json_schema import STRING, nullable, record
@@ -55,35 +56,29 @@ def cumulative(request: Json) -> bool | None:
     return None if translates(request) else False
 
 
-CHAT = Endpoint(
+_post = partial(Endpoint, method="POST", role=Role.ANSWER, refusal=REFUSAL, statuses=STATUSES)
+
+CHAT = _post(
     name="compatible.chat",
-    method="POST",
     path=re.compile(r".*/compatible-mode/v1/chat/completions"),
-    role=Role.ANSWER,
     answer=ANSWER,
     event=EVENT,
-    refusal=REFUSAL,
     ends_with_done=True,  # [REC] 33 of 33
     volatile=openai_endpoints.VOLATILE,
     finish_reasons=FINISH_REASONS,
     cumulative=cumulative,
     fields=openai_endpoints.FIELDS,
     objects=openai_endpoints.OBJECTS,
-    statuses=STATUSES,
     tells_usage=asks_for_usage,
 )
 
 # The path and the form are those of the chat's; never recorded here.
-EMBEDDINGS = Endpoint(
+EMBEDDINGS = _post(
     name="compatible.embeddings",
-    method="POST",
     path=re.compile(r".*/compatible-mode/v1/embeddings"),
-    role=Role.ANSWER,
     answer=openai_endpoints.EMBEDDING,
-    refusal=REFUSAL,
     volatile=frozenset({"/id", "/request_id"}),
     fields=openai_endpoints.EMBEDDING_FIELDS,
-    statuses=STATUSES,
 )
 
 ENDPOINTS = (CHAT, EMBEDDINGS)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import replace
+from functools import partial
 
 from harness.analysis.endpoint import Endpoint, Fields, Role, Schema, States
 from harness.analysis.json_schema import (
@@ -295,20 +296,24 @@ def cumulative(request: Json) -> bool | None:
     return not incremental if isinstance(incremental, bool) else None
 
 
-GENERATION = Endpoint(
-    name="dashscope.generation",
+_post = partial(
+    Endpoint,
     method="POST",
-    path=re.compile(r".*/api/v1/services/aigc/text-generation/generation"),
     role=Role.ANSWER,
-    answer=_answer(_output(_TEXT, TOOL_CALL), USAGE),
-    event=_answer(_output(_TEXT, TOOL_CALL_PIECE), USAGE),
     refusal=REFUSAL,
     unpaid=UNPAID,
     volatile=_VOLATILE,
-    finish_reasons=FINISH_REASONS,
-    cumulative=cumulative,
     fields=FIELDS,
     statuses=STATUSES,
+)
+
+GENERATION = _post(
+    name="dashscope.generation",
+    path=re.compile(r".*/api/v1/services/aigc/text-generation/generation"),
+    answer=_answer(_output(_TEXT, TOOL_CALL), USAGE),
+    event=_answer(_output(_TEXT, TOOL_CALL_PIECE), USAGE),
+    finish_reasons=FINISH_REASONS,
+    cumulative=cumulative,
 )
 
 MULTIMODAL = replace(
@@ -341,18 +346,13 @@ def chat_endpoint(model: str) -> Endpoint:
     return MULTIMODAL if _MULTIMODAL_MODEL.fullmatch(model) else GENERATION
 
 
-TEXT2IMAGE = Endpoint(
+TEXT2IMAGE = _post(
     name="dashscope.text2image",
-    method="POST",
     path=re.compile(r".*/api/v1/services/aigc/(?:text2image|image2image)/image-synthesis"),
     role=Role.SUBMIT,
     answer=SUBMITTED,
-    refusal=REFUSAL,
-    unpaid=UNPAID,
-    volatile=_VOLATILE,
     states=STATES,
     fields=TASK_FIELDS,
-    statuses=STATUSES,
 )
 
 VIDEO = replace(

@@ -7,15 +7,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from harness.analysis import sample
-from harness.analysis.edit import (
-    change_event,
-    event_blocks,
-    replace_value,
-    with_body,
-    with_event_blocks,
-    with_header,
-)
+from harness.analysis import edit, sample
 from harness.analysis.exchange import AnalyzedExchange
 from harness.analysis.fault import exchange_fault, faults_of
 from harness.analysis.sample import (
@@ -369,30 +361,30 @@ def _has_own_events(analyzed: AnalyzedExchange) -> bool:
 @exchange_fault("status_agrees_with_body", when=_has_own_events)
 def dashscope_error_event(analyzed: AnalyzedExchange) -> Exchange | None:
     """End a stream that was accepted with an error event."""
-    blocks = event_blocks(analyzed)
+    blocks = edit.event_blocks(analyzed)
     refusal: Json = {"code": "InternalError", "message": "Broken.", "request_id": _ID}
     head = f"id:{len(blocks) + 1}\nevent:error\n:HTTP_STATUS/500\ndata:".encode()
-    return with_event_blocks(analyzed, [*blocks, head + compact_bytes(refusal) + b"\n\n"])
+    return edit.with_event_blocks(analyzed, [*blocks, head + compact_bytes(refusal) + b"\n\n"])
 
 
 @exchange_fault("dashscope_events_count_up", when=_has_own_events)
 def dashscope_event_missing(analyzed: AnalyzedExchange) -> Exchange | None:
     """Remove the first of several events."""
-    blocks = event_blocks(analyzed)
-    return with_event_blocks(analyzed, blocks[1:]) if len(blocks) > 1 else None
+    blocks = edit.event_blocks(analyzed)
+    return edit.with_event_blocks(analyzed, blocks[1:]) if len(blocks) > 1 else None
 
 
 @exchange_fault("dashscope_events_count_up", when=_has_own_events)
 def dashscope_event_repeated(analyzed: AnalyzedExchange) -> Exchange | None:
     """Repeat the first event."""
-    blocks = event_blocks(analyzed)
-    return with_event_blocks(analyzed, [blocks[0], *blocks])
+    blocks = edit.event_blocks(analyzed)
+    return edit.with_event_blocks(analyzed, [blocks[0], *blocks])
 
 
 @exchange_fault("dashscope_event_is_named", b"event:message\n", b"", when=_has_own_events)
 def dashscope_event_renamed(analyzed: AnalyzedExchange, line: bytes) -> Exchange:
     """Give the last event another name, or none."""
-    return change_event(analyzed, -1, lambda block: block.replace(b"event:result\n", line, 1))
+    return edit.change_event(analyzed, -1, lambda block: block.replace(b"event:result\n", line, 1))
 
 
 @exchange_fault("dashscope_event_tells_status", b":HTTP_STATUS/500\n", b"", when=_has_own_events)
@@ -400,7 +392,9 @@ def dashscope_status_differs(analyzed: AnalyzedExchange, line: bytes) -> Exchang
     """Set the status of the last event to that of an error, or remove it from one of several."""
     if not line and len(analyzed.stream.events) < 2:
         return None
-    return change_event(analyzed, -1, lambda block: block.replace(b":HTTP_STATUS/200\n", line, 1))
+    return edit.change_event(
+        analyzed, -1, lambda block: block.replace(b":HTTP_STATUS/200\n", line, 1)
+    )
 
 
 def _request_id(analyzed: AnalyzedExchange) -> str:
@@ -413,7 +407,7 @@ def _request_id(analyzed: AnalyzedExchange) -> str:
 @exchange_fault("dashscope_request_ids_agree", when=_request_id)
 def dashscope_header_id_differs(analyzed: AnalyzedExchange) -> Exchange | None:
     """Set the header x-request-id to the id of another request."""
-    return with_header(analyzed.exchange, "x-request-id", _ID)
+    return edit.with_header(analyzed.exchange, "x-request-id", _ID)
 
 
 @exchange_fault("dashscope_request_ids_agree", when=_request_id)
@@ -422,17 +416,17 @@ def dashscope_body_id_differs(analyzed: AnalyzedExchange) -> Exchange | None:
     own = _request_id(analyzed)
     if len(own) not in range(32, 37) or set(own.lower()) - set("0123456789abcdef-"):
         return None
-    changed = replace_value(analyzed, analyzed.parts[0], "/request_id", _ID)
-    headed = with_header(analyzed.exchange, "x-request-id", own)
-    return with_body(headed, changed.response.body) if changed else None
+    changed = edit.replace_value(analyzed, analyzed.parts[0], "/request_id", _ID)
+    headed = edit.with_header(analyzed.exchange, "x-request-id", own)
+    return edit.with_body(headed, changed.response.body) if changed else None
 
 
 @exchange_fault("dashscope_times_agree", 1512, 0, when=_is_dashscope)
 def dashscope_duration_differs(analyzed: AnalyzedExchange, duration: int) -> Exchange:
     """Report another duration, or 0 ms, although the timestamps are 512 ms apart."""
-    exchange = with_header(analyzed.exchange, "req-arrive-time", "1765106934000")
-    exchange = with_header(exchange, "resp-start-time", "1765106934512")
-    return with_header(exchange, "req-cost-time", str(duration))
+    exchange = edit.with_header(analyzed.exchange, "req-arrive-time", "1765106934000")
+    exchange = edit.with_header(exchange, "resp-start-time", "1765106934512")
+    return edit.with_header(exchange, "req-cost-time", str(duration))
 
 
 FAULTS = faults_of(vars())

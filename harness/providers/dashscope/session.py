@@ -14,31 +14,12 @@ import requests
 
 from harness.analysis.endpoint import Endpoint, Pointers
 from harness.analysis.reply import first, read_refusal
-from harness.providers.dashscope.endpoints import (
-    EMBEDDINGS,
-    GENERATION,
-    MULTIMODAL,
-    RERANK,
-    TASKS,
-    TEXT2IMAGE,
-    VIDEO,
-    chat_endpoint,
-)
+from harness.providers import sdk
+from harness.providers.dashscope import endpoints
 from harness.providers.http import bound_session
 from harness.providers.openai.session import message
 from harness.providers.provider import Sleep
 from harness.providers.retries import retry_after
-from harness.providers.sdk import (
-    EMPTY_STREAM,
-    KEY,
-    Parser,
-    RecordedRequest,
-    access,
-    failure_of,
-    outcome_as_shown,
-    outcome_of,
-    poll_task,
-)
 from harness.types import (
     Call,
     CallKind,
@@ -86,12 +67,12 @@ DOCUMENTS: Mapping[str, Pointers] = {
 }
 
 OPERATIONS: Mapping[str, Operation] = {
-    GENERATION.name: Operation("Generation.call", {**PROMPT, **MESSAGES}),
-    MULTIMODAL.name: Operation("MultiModalConversation.call", MESSAGES),
-    EMBEDDINGS.name: Operation("TextEmbedding.call", TEXTS),
-    RERANK.name: Operation("TextReRank.call", DOCUMENTS),
-    TEXT2IMAGE.name: Operation("ImageSynthesis.async_call", PROMPT),
-    VIDEO.name: Operation("VideoSynthesis.async_call", PROMPT),
+    endpoints.GENERATION.name: Operation("Generation.call", {**PROMPT, **MESSAGES}),
+    endpoints.MULTIMODAL.name: Operation("MultiModalConversation.call", MESSAGES),
+    endpoints.EMBEDDINGS.name: Operation("TextEmbedding.call", TEXTS),
+    endpoints.RERANK.name: Operation("TextReRank.call", DOCUMENTS),
+    endpoints.TEXT2IMAGE.name: Operation("ImageSynthesis.async_call", PROMPT),
+    endpoints.VIDEO.name: Operation("VideoSynthesis.async_call", PROMPT),
 }
 """How each endpoint is asked; the state of a task is fetched in another way."""
 
@@ -163,7 +144,7 @@ class DashScopeSession:
         try:
             return self._task(call) if call.mode is Mode.ASYNC else self._answer(call)
         except (DashScopeException, NoAnswer, requests.exceptions.RequestException) as error:
-            return failure_of(error)
+            return sdk.failure_of(error)
 
     def _settings(self, call: Call) -> dict[str, Any]:
         return {"api_key": self._keys[call.credentials], **self._address}
@@ -173,24 +154,26 @@ class DashScopeSession:
         settings = {**self._settings(call), "session": self._session}
         if call.mode is not Mode.STREAM:
             response = ask(endpoint, body, **settings)
-            return _refusal(endpoint, response) or outcome_of(endpoint, [_view(response, paths)])
+            return _refusal(endpoint, response) or sdk.outcome_of(
+                endpoint, [_view(response, paths)]
+            )
         views: list[View] = []
         for response in ask(endpoint, body, **settings, stream=True):
             refusal = _refusal(endpoint, response, views)
             if refusal is not None:
                 return refusal
             views.append(_view(response, paths))
-        return outcome_of(endpoint, views, body, streamed=True) if views else EMPTY_STREAM
+        return sdk.outcome_of(endpoint, views, body, streamed=True) if views else sdk.EMPTY_STREAM
 
     def _task(self, call: Call) -> Outcome:
         settings = {**self._settings(call), "session": self._session}
-        response = ask(TEXT2IMAGE, _body(call), **settings)
-        refusal = _refusal(TEXT2IMAGE, response)
+        response = ask(endpoints.TEXT2IMAGE, _body(call), **settings)
+        refusal = _refusal(endpoints.TEXT2IMAGE, response)
         if refusal is not None:
             return refusal
         submitted = _view(response, TASK_PATHS)
         fetch = partial(self._state, call, resolve(submitted.value, "/output/task_id") or None)
-        return poll_task(TASKS, submitted, fetch, call.poll, self._sleep)
+        return sdk.poll_task(endpoints.TASKS, submitted, fetch, call.poll, self._sleep)
 
     def _state(self, call: Call, task: Any) -> View | Failure:
         from dashscope import ImageSynthesis
@@ -199,21 +182,23 @@ class DashScopeSession:
         # ImageSynthesis.fetch is this, but takes no address.
         fetched = super(ImageSynthesis, ImageSynthesis).fetch(task, **self._settings(call))
         response = ImageSynthesisResponse.from_api_response(fetched)
-        succeeded = resolve(response, "/output/task_status") in TASKS.states.succeeded
+        succeeded = resolve(response, "/output/task_status") in endpoints.TASKS.states.succeeded
         paths = (*TASK_PATHS, *IMAGE_PATHS) if succeeded else TASK_PATHS
-        return _refusal(TASKS, response) or _view(response, paths)
+        return _refusal(endpoints.TASKS, response) or _view(response, paths)
 
 
 def _endpoint(call: Call) -> Endpoint:
     """Return the endpoint of a call; the multimodal one takes conversations only."""
-    return chat_endpoint(call.model) if call.kind is CallKind.CHAT else GENERATION
+    return (
+        endpoints.chat_endpoint(call.model) if call.kind is CallKind.CHAT else endpoints.GENERATION
+    )
 
 
 def _body(call: Call) -> dict[str, Any]:
     """Return the JSON body of a call as the SDK will send it."""
     given: dict[str, Any] = {"prompt": call.prompt}
     if call.kind is CallKind.CHAT:
-        form = _message_in_parts if _endpoint(call) is MULTIMODAL else message
+        form = _message_in_parts if _endpoint(call) is endpoints.MULTIMODAL else message
         given = {"messages": [form(line) for line in call.messages]}
     parameters = sdk_parameters({"parameters": dict(call.parameters)})
     if isinstance(parameters.get("size"), str):
@@ -229,7 +214,7 @@ def _message_in_parts(line: Message) -> dict[str, Any]:
 
 def _paths(call: Call) -> tuple[str, ...]:
     in_messages = call.parameters.get("result_format") == "message"
-    return MESSAGE_PATHS if in_messages or _endpoint(call) is MULTIMODAL else TEXT_PATHS
+    return MESSAGE_PATHS if in_messages or _endpoint(call) is endpoints.MULTIMODAL else TEXT_PATHS
 
 
 _NOT_ON_THE_WIRE = ("status_code", "headers")
@@ -251,7 +236,7 @@ def _view(response: Any, paths: tuple[str, ...]) -> View:
     counts = value.get("usage")
     if isinstance(counts, dict) and counts.get("characters") == 0:
         del counts["characters"]  # the SDK's own default in multimodal answers: SDK_DEFECTS.md
-    return View(value, {path: _plain(v) for path, v in access(response, paths).items()})
+    return View(value, {path: _plain(v) for path, v in sdk.access(response, paths).items()})
 
 
 def _refusal(endpoint: Endpoint, response: Any, views: Sequence[View] = ()) -> Failure | None:
@@ -298,14 +283,14 @@ def _sdk_settings() -> set[str]:
     return {*named, "workspace", "plugins", "history"}
 
 
-def _parse(request: RecordedRequest) -> Outcome:
+def _parse(request: sdk.RecordedRequest) -> Outcome:
     """Make a recorded request with a session of its own."""
     endpoint = request.endpoint
     with bound_session(request.address) as session:
-        if endpoint is TASKS:
+        if endpoint is endpoints.TASKS:
             return _shown(request, [_fetch(request, session)])
         settings = {
-            "api_key": KEY,
+            "api_key": sdk.KEY,
             "base_address": request.base(SERVICES),
             "request_timeout": request.timeout,
             "session": session,
@@ -316,7 +301,7 @@ def _parse(request: RecordedRequest) -> Outcome:
         return _shown(request, list(ask(endpoint, body, **settings, stream=True)))
 
 
-def _fetch(request: RecordedRequest, session: requests.Session) -> Any:
+def _fetch(request: sdk.RecordedRequest, session: requests.Session) -> Any:
     """Fetch a task's state; the SDK's `fetch` waits for 300 seconds and follows redirects."""
     from dashscope.api_entities.dashscope_response import (
         ImageSynthesisResponse,
@@ -332,7 +317,7 @@ def _fetch(request: RecordedRequest, session: requests.Session) -> Any:
     return response_class.from_api_response(fetched)
 
 
-def _shown(request: RecordedRequest, responses: Sequence[Any]) -> Outcome:
+def _shown(request: sdk.RecordedRequest, responses: Sequence[Any]) -> Outcome:
     endpoint = request.endpoint
     refused = next((r for r in responses if r.status_code != 200), None)
     if refused is not None:
@@ -341,7 +326,7 @@ def _shown(request: RecordedRequest, responses: Sequence[Any]) -> Outcome:
             read_refusal(endpoint, int(refused.status_code), value), views=(View(value),)
         )
     views = [View(_without_empty_refusal(_dump(response))) for response in responses]
-    return outcome_as_shown(endpoint, views, request.body, streamed=request.streamed)
+    return sdk.outcome_as_shown(endpoint, views, request.body, streamed=request.streamed)
 
 
 def _without_empty_refusal(value: dict[str, Any]) -> dict[str, Any]:
@@ -349,10 +334,10 @@ def _without_empty_refusal(value: dict[str, Any]) -> dict[str, Any]:
     return {n: v for n, v in value.items() if not (n in ("code", "message") and v == "")}
 
 
-PARSER = Parser(
+PARSER = sdk.Parser(
     "dashscope",
     "dashscope",
-    frozenset({*OPERATIONS, TASKS.name}),
+    frozenset({*OPERATIONS, endpoints.TASKS.name}),
     _parse,
     "dashscope.common.error:DashScopeException",
 )

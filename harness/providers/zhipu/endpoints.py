@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import replace
+from functools import partial
 
 from harness.analysis.endpoint import Endpoint, Fields, Role, Schema, States
 from harness.analysis.json_schema import INTEGER, NAME, STRING, array, both, either, having, record
@@ -90,8 +91,6 @@ IMAGES: Schema = record(
 
 CHAT_FIELDS = openai_endpoints.FIELDS
 
-# OpenAI's form, without `id`; never recorded here.
-EMBEDDING_FIELDS = openai_endpoints.EMBEDDING_FIELDS
 TASK_FIELDS = replace(
     CHAT_FIELDS,
     task_id=("/id",),
@@ -123,35 +122,35 @@ _VOLATILE = frozenset(
 )
 
 
-CHAT = Endpoint(
-    name="zhipuai.chat",
+_post = partial(
+    Endpoint,
     method="POST",
-    path=re.compile(r".*/paas/v4/chat/completions"),
     role=Role.ANSWER,
+    refusal=REFUSAL,
+    volatile=_VOLATILE,
+    statuses=STATUSES,
+)
+
+CHAT = _post(
+    name="zhipuai.chat",
+    path=re.compile(r".*/paas/v4/chat/completions"),
     answer=ANSWER,
     event=EVENT,
-    refusal=REFUSAL,
     ends_with_done=True,  # [DOC] A2, [REC]
-    volatile=_VOLATILE,
     finish_reasons=FINISH_REASONS,
     fields=CHAT_FIELDS,
     repeats_finish=True,  # [REC] glm-4.5v sends two finishing events
     objects=openai_endpoints.OBJECTS,
-    statuses=STATUSES,
     tells_usage=lambda request: True,  # [REC] 15 of 15, [DOC] A2: in the last event, unasked
 )
 
-ASYNC_CHAT = Endpoint(
+ASYNC_CHAT = _post(
     name="zhipuai.async-chat",
-    method="POST",
     path=re.compile(r".*/paas/v4/async/chat/completions"),
     role=Role.SUBMIT,
     answer=SUBMITTED,
-    refusal=REFUSAL,
-    volatile=_VOLATILE,
     states=STATES,
     fields=TASK_FIELDS,
-    statuses=STATUSES,
 )
 
 # [DOC] A4; the path is the official SDK's.
@@ -169,24 +168,19 @@ ASYNC_RESULT = replace(
     finish_reasons=FINISH_REASONS,
 )
 
-IMAGE = Endpoint(
+IMAGE = _post(
     name="zhipuai.images",
-    method="POST",
     path=re.compile(r".*/paas/v4/images/generations"),
-    role=Role.ANSWER,
     answer=IMAGES,
-    refusal=REFUSAL,
-    volatile=_VOLATILE,
     fields=IMAGE_FIELDS,
-    statuses=STATUSES,
 )
 
-EMBEDDINGS = replace(
-    IMAGE,
+EMBEDDINGS = _post(
     name="zhipuai.embeddings",
     path=re.compile(r".*/paas/v4/embeddings"),
     answer=openai_endpoints.EMBEDDING,
-    fields=EMBEDDING_FIELDS,
+    # OpenAI's form, without `id`; never recorded here.
+    fields=openai_endpoints.EMBEDDING_FIELDS,
 )
 
 ENDPOINTS = (CHAT, ASYNC_CHAT, VIDEOS, ASYNC_RESULT, IMAGE, EMBEDDINGS)

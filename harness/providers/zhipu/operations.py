@@ -5,14 +5,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta, timezone
 
 from harness.providers.operation import ApiForm, Operation, frame_data_events
-from harness.providers.zhipu.endpoints import (
-    ASYNC_CHAT,
-    ASYNC_RESULT,
-    CHAT,
-    EMBEDDINGS,
-    IMAGE,
-    VIDEOS,
-)
+from harness.providers.zhipu import endpoints
 
 _BASE = "https://open.bigmodel.cn/api/paas/v4"
 _CHAT = f"{_BASE}/chat/completions"
@@ -43,24 +36,26 @@ ZHIPU = ApiForm(
     frame=frame_data_events,  # A2
     headers=lambda head, milliseconds: (("x-log-id", head.id),),
     operations=(
-        Operation("chat", "sync", CHAT, _CHAT, ({}, {"/stream": False})),
-        Operation("chat", "stream", CHAT, _CHAT, ({"/stream": True},)),
+        Operation("chat", "sync", endpoints.CHAT, _CHAT, ({}, {"/stream": False})),
+        Operation("chat", "stream", endpoints.CHAT, _CHAT, ({"/stream": True},)),
         Operation(
             "chat",
             "async",
-            ASYNC_CHAT,
+            endpoints.ASYNC_CHAT,
             f"{_BASE}/async/chat/completions",
-            poll=ASYNC_RESULT,
+            poll=endpoints.ASYNC_RESULT,
             poll_url=_RESULT,
         ),
-        Operation("image", "sync", IMAGE, f"{_BASE}/images/generations", results="/data/[]"),
-        Operation("embedding", "sync", EMBEDDINGS, f"{_BASE}/embeddings"),
+        Operation(
+            "image", "sync", endpoints.IMAGE, f"{_BASE}/images/generations", results="/data/[]"
+        ),
+        Operation("embedding", "sync", endpoints.EMBEDDINGS, f"{_BASE}/embeddings"),
         Operation(
             "video",
             "async",
-            VIDEOS,
+            endpoints.VIDEOS,
             f"{_BASE}/videos/generations",
-            poll=ASYNC_RESULT,
+            poll=endpoints.ASYNC_RESULT,
             poll_url=_RESULT,
             results="/video_result/[]",
         ),

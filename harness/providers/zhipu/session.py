@@ -13,23 +13,11 @@ import httpx
 
 from harness.analysis.endpoint import Endpoint
 from harness.analysis.reply import read_refusal
+from harness.providers import sdk
 from harness.providers.http import bound_client, tls_context
 from harness.providers.openai.session import arguments, message
 from harness.providers.provider import Sleep
 from harness.providers.retries import retry_after
-from harness.providers.sdk import (
-    EMPTY_STREAM,
-    KEY,
-    Parser,
-    RecordedRequest,
-    access,
-    dump,
-    failure_of,
-    imported,
-    outcome_as_shown,
-    outcome_of,
-    poll_task,
-)
 from harness.providers.zhipu.endpoints import (
     ASYNC_CHAT,
     ASYNC_RESULT,
@@ -131,7 +119,7 @@ class ZhipuSession:
             endpoint, paths = (
                 (IMAGE, IMAGE_PATHS) if call.kind is CallKind.IMAGE else (CHAT, ANSWER_PATHS)
             )
-            return outcome_of(endpoint, [_view(ask(client, endpoint, _body(call)), paths)])
+            return sdk.outcome_of(endpoint, [_view(ask(client, endpoint, _body(call)), paths)])
         except ZhipuAIError as error:
             return _failure(error)
 
@@ -148,15 +136,15 @@ class ZhipuSession:
                 views.extend(_view(chunk, EVENT_PATHS) for chunk in stream)
             except APIResponseError as error:
                 return _failure(error, views)
-        return outcome_of(CHAT, views, streamed=True) if views else EMPTY_STREAM
+        return sdk.outcome_of(CHAT, views, streamed=True) if views else sdk.EMPTY_STREAM
 
     def _task(self, client: ZhipuAI, call: Call) -> Outcome:
         submitted = _view(ask(client, ASYNC_CHAT, _body(call)), TASK_PATHS)
-        outcome = outcome_of(ASYNC_CHAT, [submitted])
+        outcome = sdk.outcome_of(ASYNC_CHAT, [submitted])
         if isinstance(outcome, Failure) or outcome.task_id is None:
             return outcome
         fetch = partial(_state, client, outcome.task_id)
-        return poll_task(ASYNC_RESULT, submitted, fetch, call.poll, self._sleep)
+        return sdk.poll_task(ASYNC_RESULT, submitted, fetch, call.poll, self._sleep)
 
 
 def _state(client: ZhipuAI, task: str) -> View | Failure:
@@ -180,18 +168,18 @@ def _body(call: Call) -> dict[str, Any]:
 
 def _view(thing: Any, paths: tuple[str, ...]) -> View:
     """Copy an SDK object: only what came over the wire, without the SDK's defaults."""
-    return View(dump(thing, exclude_unset=True), access(thing, paths))
+    return View(sdk.dump(thing, exclude_unset=True), sdk.access(thing, paths))
 
 
 def _refused_stream(response: httpx.Response) -> Failure:
     """Read an answer that is not a stream although one was asked for; the SDK shows none of it."""
-    outcome = outcome_of(CHAT, [View(read_json(response.read()).value)])
-    return replace(outcome, views=()) if isinstance(outcome, Failure) else EMPTY_STREAM
+    outcome = sdk.outcome_of(CHAT, [View(read_json(response.read()).value)])
+    return replace(outcome, views=()) if isinstance(outcome, Failure) else sdk.EMPTY_STREAM
 
 
 def _failure(error: Exception, views: Sequence[View] = ()) -> Failure:
     """Return what the SDK raised after the events of *views*."""
-    failure = refusal_of(error, CHAT) or failure_of(error)
+    failure = refusal_of(error, CHAT) or sdk.failure_of(error)
     response = getattr(error, "response", None)
     if response is not None:
         failure = replace(
@@ -211,33 +199,33 @@ def secrets(key: str) -> tuple[str, ...]:
 # ------------------------------------------------------------------------------------- parsing
 
 
-def _parse(client_class: str, request: RecordedRequest) -> Outcome:
+def _parse(client_class: str, request: sdk.RecordedRequest) -> Outcome:
     """Make a recorded request with a client of its own, which does not retry."""
     endpoint = request.endpoint
     base = request.base(OPERATIONS[endpoint.name][0])
     body = {"id": request.task_id} if endpoint is ASYNC_RESULT else request.body
     with (
         bound_client(request.address, request.timeout) as http,
-        imported(client_class)(
-            api_key=KEY, base_url=base, max_retries=0, http_client=http
+        sdk.imported(client_class)(
+            api_key=sdk.KEY, base_url=base, max_retries=0, http_client=http
         ) as client,
     ):
         try:
             answer = ask(client, endpoint, body)
             if not body.get("stream"):
-                return outcome_as_shown(endpoint, [View(dump(answer))])
+                return sdk.outcome_as_shown(endpoint, [View(sdk.dump(answer))])
             with closing(answer.response):
-                views = [View(dump(event)) for event in answer]
+                views = [View(sdk.dump(event)) for event in answer]
         except Exception as error:
             failure = refusal_of(error, endpoint)
             if failure is None:
                 raise
             return failure
-    return outcome_as_shown(endpoint, views, body, streamed=True)
+    return sdk.outcome_as_shown(endpoint, views, body, streamed=True)
 
 
-PARSERS: tuple[Parser, ...] = tuple(
-    Parser(name, name, frozenset(OPERATIONS), partial(_parse, client), error)
+PARSERS: tuple[sdk.Parser, ...] = tuple(
+    sdk.Parser(name, name, frozenset(OPERATIONS), partial(_parse, client), error)
     for name, client, error in (
         ("zhipuai", "zhipuai:ZhipuAI", "zhipuai.core._errors:ZhipuAIError"),
         ("zai-sdk", "zai:ZhipuAiClient", "zai.core._errors:ZaiError"),
