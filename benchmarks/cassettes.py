@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from benchmarks.clients import ASKED_AT, JSON, QUESTION, Client
-from harness.cassette import dumps
+from harness.cassette.writer import dumps
 from harness.types import Cassette, Exchange, Origin, Provenance, Request, Response, Timing
 
 _HEADERS = (*JSON.items(), ("date", "Thu, 01 Jan 2026 00:00:00 GMT"), ("server", "bench"))

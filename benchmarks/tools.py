@@ -8,9 +8,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from benchmarks.clients import KEY, Ask, Client
-from harness.cassette import loads
+from harness.cassette.reader import loads
 from harness.cassette.store import read
-from harness.intercept import Player, use_tape
+from harness.intercept.patch import use_tape
+from harness.intercept.player import Player
 from harness.secrets.redactor import Redactor
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from harness import strategies
     from harness.api.use_cassette import use_cassette
-    from harness.intercept import Persister
+    from harness.cassette.vcrpy_check import Persister
 
     vcrpy_persister: Persister
 
@@ -24,7 +24,7 @@ def __getattr__(name: str) -> object:
         return import_module("harness.api.use_cassette").use_cassette
     if name == "vcrpy_persister":
         from harness.cassette.store import read
-        from harness.intercept import Persister
+        from harness.cassette.vcrpy_check import Persister
 
         return Persister(read)
     raise AttributeError(f"module 'harness' has no attribute {name!r}")

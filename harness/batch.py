@@ -27,7 +27,8 @@ from harness.providers.rules import RULES, judge, project_rules
 from harness.providers.servers import PROVIDER_SERVERS
 from harness.rules import Judged
 from harness.runner import Progress, Source, fits, record, replay
-from harness.scenario import Scenario, check_providers, check_rules, load_all
+from harness.scenario.files import check_providers, check_rules, load_all
+from harness.scenario.steps import Scenario
 from harness.types import Origin, Problem, Provenance, Target, Transcript
 
 # ------------------------------------------------------------------------------- selection

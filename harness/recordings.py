@@ -9,7 +9,7 @@ from pathlib import Path
 from harness.analysis.transcript import AnalyzedTranscript, analyze, transcript_of
 from harness.batch import Examined, Job, examine, jobs, load_scenarios, state
 from harness.cassette import store
-from harness.cassette.period import ALWAYS, Period
+from harness.cassette.age import ALWAYS, Period
 from harness.cassette.store import Store
 from harness.errors import HarnessError
 from harness.providers import endpoints

@@ -15,19 +15,22 @@ from functools import lru_cache, partial
 from importlib.metadata import version
 from pathlib import Path
 
-from harness.cassette import Head, to_files
-from harness.cassette.journal import Journal
+from harness.cassette.artefacts import to_files
+from harness.cassette.journal import Head, Journal
 from harness.cassette.store import Store, write_cassette
+from harness.cassette.vcrpy_check import check_vcrpy_reads
 from harness.config.environment import without_proxies
 from harness.config.settings import load_settings
 from harness.errors import HarnessError, Refused, StaleCassette, Unsupported
-from harness.intercept import Player, Recorder, check_vcrpy_reads, use_tape
+from harness.intercept.patch import use_tape
+from harness.intercept.player import Player
+from harness.intercept.recorder import Recorder
 from harness.intercept.resume import OnInterrupted, discard_refusal, recorded_prefix
 from harness.providers import NO_KEY, Provider, Session, endpoints, find_provider
 from harness.providers.http import download
 from harness.providers.retries import DEFAULT_RETRIES, NO_RETRIES, Retries, send_with_retries
 from harness.providers.sdk import failure_of
-from harness.scenario import Past, Scenario, digests
+from harness.scenario.steps import Past, Scenario, digests
 from harness.secrets.redactor import Redactor
 from harness.types import (
     Call,

@@ -15,7 +15,7 @@ from harness.providers import PROVIDERS
 from harness.providers.servers import PROVIDER_SERVERS
 from harness.report.build import replay_report
 from harness.sandbox import Options
-from harness.scenario import load_all
+from harness.scenario.files import load_all
 from harness.types import Origin
 
 KNOWN = Environment({"ZHIPUAI_API_KEY": "mine.mine", "DASHSCOPE_API_KEY": "sk-mine"})

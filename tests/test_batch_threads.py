@@ -19,11 +19,12 @@ import httpx
 import pytest
 
 from harness import batch, runner
-from harness.cassette import CassetteFiles
 from harness.cassette import store as store_module
+from harness.cassette.artefacts import CassetteFiles
 from harness.cassette.store import Store, read
 from harness.config.environment import Environment
-from harness.intercept import Recorder, use_tape
+from harness.intercept.patch import use_tape
+from harness.intercept.recorder import Recorder
 from harness.providers import PROVIDERS
 from harness.providers.endpoints import HEADERS
 from harness.providers.http import tls_context
@@ -31,7 +32,7 @@ from harness.providers.servers import PROVIDER_SERVERS
 from harness.report.build import replay_report
 from harness.runner import Source
 from harness.sandbox import Options, serve
-from harness.scenario import Scenario
+from harness.scenario.steps import Scenario
 from harness.secrets.redactor import Redactor
 from harness.types import Cassette, Exchange, Reply
 

@@ -18,7 +18,7 @@ from harness.providers.rules import check
 from harness.providers.servers import PROVIDER_SERVERS
 from harness.recordings import read_cassette
 from harness.runner import Source, record, replay
-from harness.scenario import loads
+from harness.scenario.files import loads
 from harness.types import Failure, Origin, Reply, Target
 
 PLACES = {

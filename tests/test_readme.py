@@ -18,7 +18,7 @@ from harness.providers import PROVIDERS
 from harness.providers.rules import RULES
 from harness.providers.servers import PROVIDER_SERVERS
 from harness.sandbox import Options, serve
-from harness.scenario import check_rules, loads
+from harness.scenario.files import check_rules, loads
 
 ROOT = Path(__file__).parent.parent
 READMES = sorted(ROOT.glob("README*.md"))

@@ -13,7 +13,7 @@ from harness.config.environment import Environment
 from harness.errors import BadCassette, HarnessError, NoCassette
 from harness.report.build import check_report
 from harness.sandbox import Options
-from harness.scenario import load_all
+from harness.scenario.files import load_all
 
 KNOWN = Environment({})
 

@@ -11,18 +11,18 @@ from typing import Any
 import pytest
 from providers.scripted import RESET, Answer, json_answer, serve_answers, stream_answer
 
-from harness import cassette as cassettes
 from harness import runner
 from harness.cassette.store import Store, write_text
+from harness.cassette.writer import dumps
 from harness.errors import CassetteMiss, HarnessError, RecordingFailed, StaleCassette, Unsupported
-from harness.intercept import Recorder
+from harness.intercept.recorder import Recorder
 from harness.providers import PROVIDERS
 from harness.providers.rules import check
 from harness.providers.servers import PROVIDER_SERVERS
 from harness.runner import Source, record, replay, run
 from harness.sandbox import Options, serve
-from harness.scenario import Scenario, load, load_all, loads, shipped_folder
-from harness.scenario.steps import Step
+from harness.scenario.files import load, load_all, loads, shipped_folder
+from harness.scenario.steps import Scenario, Step
 from harness.secrets.redactor import Redactor
 from harness.types import (
     Call,
@@ -452,7 +452,7 @@ def _asking(exchange: Exchange, text: str) -> Exchange:
 
 
 def _rewrite(store: Store, scenario: Scenario, cassette: Cassette) -> None:
-    write_text(store.path(scenario.name, ZHIPU), cassettes.dumps(cassette))
+    write_text(store.path(scenario.name, ZHIPU), dumps(cassette))
 
 
 def test_a_cassette_that_does_not_say_what_it_was_recorded_from(sandbox: str, store: Store) -> None:

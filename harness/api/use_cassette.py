@@ -13,13 +13,14 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Literal, TypeVar, get_args
 
-from harness import cassette as cassettes
 from harness.analysis.transcript import transcript_of
 from harness.api.placeholders import placeholder_keys, real_keys
-from harness.cassette import Head
-from harness.cassette.journal import Journal
+from harness.cassette.artefacts import to_files
+from harness.cassette.journal import Head, Journal
 from harness.cassette.store import read, write_cassette
+from harness.cassette.vcrpy_check import check_vcrpy_reads
 from harness.config.environment import load_environment, without_proxies
+from harness.config.hosts import AllowedHosts
 from harness.config.settings import Settings, load_settings
 from harness.errors import (
     CannotWrite,
@@ -29,20 +30,13 @@ from harness.errors import (
     UnfinishedRecording,
     UnusedExchanges,
 )
-from harness.intercept import (
-    AllowedHosts,
-    BeforeRecord,
-    NormalizeRequest,
-    Player,
-    RecordedPrefix,
-    Recorder,
-    ReplayOrRecord,
-    check_vcrpy_reads,
-    checked_pace,
-    identity,
-    keep_all,
-    use_tape,
-)
+from harness.intercept.clock import checked_pace
+from harness.intercept.hooks import BeforeRecord, NormalizeRequest, identity, keep_all
+from harness.intercept.patch import use_tape
+from harness.intercept.player import Player
+from harness.intercept.recorder import Recorder
+from harness.intercept.replay_or_record import ReplayOrRecord
+from harness.intercept.resume import RecordedPrefix
 from harness.providers import PROVIDERS, endpoints
 from harness.providers.rules import judge, project_rules
 from harness.rules import Judged
@@ -359,7 +353,7 @@ class CassetteContext:
             test=self.test,
         )
         cassette = Cassette((*self._cassette.exchanges, *self.recorded), provenance)
-        written = cassettes.to_files(cassette)
+        written = to_files(cassette)
         check_vcrpy_reads(written, cassette)
         with self._journal.removed_afterwards():
             if _stamp(self.path) != self._file_stamp:

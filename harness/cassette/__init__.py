@@ -7,37 +7,3 @@ Data that vcrpy has no field for is in `metadata` under the key `harness`; vcrpy
 that are stored as files, `with_artefacts` puts these back. `store` reads and writes the files, and
 `journal` keeps the exchanges of a recording in progress.
 """
-
-from harness.cassette.artefacts import (
-    FOLDER,
-    CassetteFiles,
-    artefact_line,
-    has_hash,
-    to_files,
-    with_artefacts,
-)
-from harness.cassette.journal_records import (
-    Head,
-    JournalContent,
-    exchange_record,
-    head_record,
-    read_journal,
-)
-from harness.cassette.reader import loads
-from harness.cassette.writer import dumps
-
-__all__ = [
-    "FOLDER",
-    "CassetteFiles",
-    "Head",
-    "JournalContent",
-    "artefact_line",
-    "dumps",
-    "exchange_record",
-    "has_hash",
-    "head_record",
-    "loads",
-    "read_journal",
-    "to_files",
-    "with_artefacts",
-]

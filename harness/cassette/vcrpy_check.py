@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from harness.cassette import CassetteFiles
+from harness.cassette.artefacts import CassetteFiles
 from harness.errors import RecordingFailed
 from harness.types import Cassette
 

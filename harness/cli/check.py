@@ -39,7 +39,7 @@ def check(
     No scenario is needed: the provider is recognized by the address of the requests.
     """
     from harness.cassette import age
-    from harness.cassette.period import period
+    from harness.cassette.age import period
     from harness.report.build import add_age_findings, check_report
 
     limit, recorded = age.limit_of_options(max_age, max_age_fails), period(since, until)

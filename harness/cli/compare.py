@@ -60,7 +60,7 @@ def compare(
     with a folder of cassettes for each. --since and --until leave out recordings of other days.
     """
     from harness import recordings
-    from harness.cassette.period import period
+    from harness.cassette.age import period
     from harness.cassette.store import Store
     from harness.errors import HarnessError
 

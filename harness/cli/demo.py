@@ -46,7 +46,7 @@ def demo(
     from harness.report import NAMES, text, write_folder
     from harness.report.build import replay_report
     from harness.sandbox import LIFELIKE
-    from harness.scenario import shipped_folder
+    from harness.scenario.files import shipped_folder
 
     folder = out or Path(tempfile.mkdtemp(prefix="harness-demo-"))
     store = Store(folder / "cassettes")
@@ -136,7 +136,7 @@ def _checked(
 ) -> Broken:
     """Write the broken copy, check it, and compare it with the original."""
     from harness.analysis.change import Verdict
-    from harness.cassette import to_files
+    from harness.cassette.artefacts import to_files
     from harness.cassette.store import write_cassette
     from harness.drift import run
     from harness.report.build import check_report

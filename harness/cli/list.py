@@ -31,7 +31,7 @@ def list_(
 ) -> None:
     """List every scenario with every target, and the state of its cassette."""
     from harness import batch, recordings
-    from harness.cassette.period import period
+    from harness.cassette.age import period
     from harness.cassette.store import Store
     from harness.report import json_report
 

@@ -44,7 +44,7 @@ def replay(
     from harness import batch
     from harness.cassette import age
     from harness.cassette.store import Store
-    from harness.intercept import checked_pace
+    from harness.intercept.clock import checked_pace
     from harness.report.build import add_age_findings, replay_report
 
     speed, limit = checked_pace(pace), age.limit_of_options(max_age, max_age_fails)

@@ -46,7 +46,7 @@ def report(
     Replays them offline first. The page is one file and needs no network.
     """
     from harness import batch, recordings
-    from harness.cassette.period import period
+    from harness.cassette.age import period
     from harness.cassette.store import Store, write_text
     from harness.report import FILES, NAMES, write_folder
     from harness.report.build import replay_report

@@ -39,7 +39,7 @@ from harness.errors import HarnessError, InterceptError, MissingKey, OverBudget,
 from harness.providers import PROVIDERS, endpoints
 from harness.runner import Meter, Progress, Source, record
 from harness.sandbox import Options
-from harness.scenario import Scenario
+from harness.scenario.steps import Scenario
 from harness.types import Failure, Problem, Provenance, Transcript, Turn
 from harness.wire.text import count
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from harness.cassette import to_files
+from harness.cassette.artefacts import to_files
 from harness.cassette.store import write_cassette
 from harness.faults.cases import ClientResults, Result
 from harness.faults.delivery import Delivery, Ending

@@ -9,8 +9,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from harness.cassette import FOLDER, loads
-from harness.cassette.artefacts import NAME
+from harness.cassette.artefacts import FOLDER, NAME
+from harness.cassette.reader import loads
 from harness.errors import BadCassette, CannotWrite, HarnessError
 from harness.prune.owners import Owners, UnknownOwner
 from harness.prune.tests import real_path, walk

@@ -94,7 +94,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 def _pace(text: str) -> float:
     from harness.errors import HarnessError
-    from harness.intercept import checked_pace
+    from harness.intercept.clock import checked_pace
 
     try:
         return checked_pace(float(text))

@@ -20,7 +20,7 @@ from harness.pytest_plugin.summary import CassetteUse, note_use, report_findings
 
 if TYPE_CHECKING:
     from harness.api.use_cassette import CassetteContext
-    from harness.intercept import BeforeRecord, NormalizeRequest
+    from harness.intercept.hooks import BeforeRecord, NormalizeRequest
 
 MARK = (
     "cassette(path='', *, folder='cassettes', volatile=(), secrets=(), allow_unused=False, "
@@ -122,7 +122,7 @@ def run_with_cassette(item: pytest.Item, context: CassetteContext) -> Iterator[N
 
 def _create_context(item: pytest.Item, defaults: Mapping[str, Any]) -> CassetteContext:
     from harness.api.use_cassette import CassetteContext
-    from harness.intercept import identity, keep_all
+    from harness.intercept.hooks import identity, keep_all
 
     options = item.stash[_OPTIONS] = _options(item, defaults)
     path = cassette_path(item)

@@ -11,7 +11,7 @@ from pathlib import Path
 from harness.analysis.transcript import AnalyzedTranscript
 from harness.batch import Examined, Job, replay_all
 from harness.cassette import age
-from harness.cassette.period import ALWAYS, Period
+from harness.cassette.age import ALWAYS, Period
 from harness.cassette.store import Store, find
 from harness.compare import matrix
 from harness.config.settings import load_prices

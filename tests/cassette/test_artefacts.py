@@ -19,19 +19,13 @@ from hypothesis import strategies as st
 from vcr.persisters.filesystem import FilesystemPersister
 
 import harness
-from harness.cassette import (
-    CassetteFiles,
-    dumps,
-    fast_reader,
-    loads,
-    reader,
-    store,
-    to_files,
-    with_artefacts,
-)
+from harness.cassette import fast_reader, reader, store
+from harness.cassette.artefacts import CassetteFiles, to_files, with_artefacts
+from harness.cassette.reader import loads
 from harness.cassette.store import read, write_cassette
+from harness.cassette.vcrpy_check import check_vcrpy_reads
+from harness.cassette.writer import dumps
 from harness.errors import BadCassette, CannotWrite, RecordingFailed
-from harness.intercept import check_vcrpy_reads
 from harness.secrets.redactor import Redactor
 from harness.types import Artefact, Cassette, Exchange, Request, Response, Timing
 

@@ -18,18 +18,12 @@ import yaml
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from harness.cassette import (
-    CassetteFiles,
-    artefacts,
-    dumps,
-    fast_reader,
-    loads,
-    reader,
-    to_files,
-    with_artefacts,
-)
+from harness.cassette import artefacts, fast_reader, reader
+from harness.cassette.artefacts import CassetteFiles, to_files, with_artefacts
+from harness.cassette.reader import loads
+from harness.cassette.vcrpy_check import check_vcrpy_reads
+from harness.cassette.writer import dumps
 from harness.errors import BadCassette, RecordingFailed
-from harness.intercept import check_vcrpy_reads
 from harness.types import (
     Artefact,
     Cassette,

@@ -20,8 +20,15 @@ from test_runner import DASH, TWO_QUESTIONS, ZHIPU, sandboxed, silent
 import harness
 from harness import batch
 from harness.api.use_cassette import RecordMode
-from harness.cassette import Head, exchange_record, head_record, read_journal
-from harness.cassette.journal import Journal, journal_path, unfinished
+from harness.cassette.journal import (
+    Head,
+    Journal,
+    exchange_record,
+    head_record,
+    journal_path,
+    read_journal,
+    unfinished,
+)
 from harness.cassette.store import Store, read
 from harness.errors import (
     BadCassette,
@@ -31,12 +38,12 @@ from harness.errors import (
     RecordingFailed,
     UnfinishedRecording,
 )
-from harness.intercept import Recorder
+from harness.intercept.recorder import Recorder
 from harness.intercept.resume import OnInterrupted
 from harness.providers.servers import PROVIDER_SERVERS
 from harness.runner import record
 from harness.sandbox import Options, serve
-from harness.scenario import loads
+from harness.scenario.files import loads
 from harness.secrets.scanner import Scanner
 from harness.types import Exchange, Origin, Provenance, Request, Response, Timing
 

@@ -9,8 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from harness.cassette import dumps, store
+from harness.cassette import store
 from harness.cassette.store import Store, find, read, write_text
+from harness.cassette.writer import dumps
 from harness.errors import BadCassette, CannotWrite, HarnessError, NoCassette
 from harness.types import Cassette, Provenance, Target
 

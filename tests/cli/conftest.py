@@ -11,7 +11,7 @@ from harness import batch
 from harness.cassette.store import Store
 from harness.config.environment import Environment
 from harness.sandbox import Options
-from harness.scenario import shipped_folder
+from harness.scenario.files import shipped_folder
 
 NAMES = ("refusals", "single-turn-messages", "single-turn-prompt", "slogan")
 

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from harness import __version__
-from harness.cassette import Head, exchange_record, head_record, loads
+from harness.cassette.journal import Head, exchange_record, head_record
+from harness.cassette.reader import loads
 from harness.cli import COMMANDS
 from harness.providers import PROVIDERS
 from harness.sandbox import LIFELIKE

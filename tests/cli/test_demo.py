@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from harness.cassette import loads
-from harness.scenario import shipped_folder
+from harness.cassette.reader import loads
+from harness.scenario.files import shipped_folder
 from harness.types import Origin
 
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ REPORT = ("index.html", "junit.xml", "report.json", "report.jsonl", "summary.md"
 def short(monkeypatch: pytest.MonkeyPatch, *names: str) -> None:
     """A demo of these scenarios only, in which nobody waits for a task."""
     from harness import batch
-    from harness.intercept import Recorder
+    from harness.intercept.recorder import Recorder
 
     every = batch.jobs(batch.load_scenarios([], shipped_folder()), [])
     todo: Any = [job for job in every if job.scenario.name in names]

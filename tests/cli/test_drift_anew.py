@@ -18,11 +18,11 @@ from harness import batch
 from harness.cassette.store import Store
 from harness.config import prices
 from harness.config.environment import Environment
-from harness.intercept import Recorder
+from harness.intercept.recorder import Recorder
 from harness.providers.servers import PROVIDER_SERVERS
 from harness.sandbox import Options, application
 from harness.sandbox.server import run_in_thread
-from harness.scenario import shipped_folder
+from harness.scenario.files import shipped_folder
 
 if TYPE_CHECKING:
     from conftest import Done, Harness

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from harness.cassette import loads
+from harness.cassette.reader import loads
 from harness.providers.servers import PROVIDER_SERVERS
 from harness.sandbox import Options, serve
 from harness.types import Origin

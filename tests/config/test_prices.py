@@ -10,7 +10,7 @@ import pytest
 
 from harness.compare import SHIPPED, Cost, Price, Prices, load
 from harness.errors import BadSettings
-from harness.scenario import load_all
+from harness.scenario.files import load_all
 from harness.types import Usage
 
 GOOD = """\

@@ -15,13 +15,14 @@ from pathlib import Path
 from typing import Any
 
 from harness import runner
-from harness.cassette import dumps
 from harness.cassette.journal import journal_path
 from harness.cassette.store import Store, read
+from harness.cassette.writer import dumps
 from harness.config.environment import without_proxies
 from harness.intercept.resume import OnInterrupted
 from harness.providers.servers import PROVIDER_SERVERS
-from harness.scenario import Scenario, load_all
+from harness.scenario.files import load_all
+from harness.scenario.steps import Scenario
 from harness.types import Origin, Target
 
 REPORT = "report"

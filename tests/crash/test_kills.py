@@ -23,13 +23,16 @@ import pytest
 from starlette.requests import ClientDisconnect, Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from harness.cassette import FOLDER, dumps, loads, read_journal
+from harness.cassette.artefacts import FOLDER
+from harness.cassette.journal import read_journal
+from harness.cassette.reader import loads
 from harness.cassette.store import Store, read
+from harness.cassette.writer import dumps
 from harness.providers.servers import PROVIDER_SERVERS
 from harness.runner import replay
 from harness.sandbox import Options, application
 from harness.sandbox.server import run_in_thread
-from harness.scenario import load_all
+from harness.scenario.files import load_all
 from harness.types import Exchange
 
 KILLS = 200

@@ -11,15 +11,15 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from harness import cassette
 from harness.analysis.transcript import analyze, transcript_of
+from harness.cassette.reader import loads
 from harness.cassette.store import Store
 from harness.faults.registry import RULE_FAULTS, injected
 from harness.faults.samples import sample_transcripts
 from harness.providers import endpoints
 from harness.providers.rules import RULES
 from harness.runner import replay
-from harness.scenario import load_all
+from harness.scenario.files import load_all
 from harness.types import Transcript
 
 ROOT = Path(__file__).parents[2]
@@ -37,7 +37,7 @@ def shipped() -> Iterator[Transcript]:
 def recordings() -> Iterator[Transcript]:
     """Yield recordings of the live services, where they are at hand."""
     for path in sorted(RECORDINGS.glob("*/*.yaml")):
-        loaded = cassette.loads(path.read_text(encoding="utf-8"), str(path))
+        loaded = loads(path.read_text(encoding="utf-8"), str(path))
         yield transcript_of(loaded, endpoints.recognise, source=path.stem)
 
 

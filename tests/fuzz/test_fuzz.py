@@ -16,8 +16,10 @@ from rich.console import Console
 
 from harness import batch, contracts, recordings
 from harness.analysis.transcript import transcript_of
-from harness.cassette import Head, dumps, exchange_record, head_record, loads, read_journal
+from harness.cassette.journal import Head, exchange_record, head_record, read_journal
+from harness.cassette.reader import loads
 from harness.cassette.store import Store, write_text
+from harness.cassette.writer import dumps
 from harness.compare import compare, matrix
 from harness.config.settings import Settings, load_settings
 from harness.errors import (
@@ -31,8 +33,8 @@ from harness.errors import (
 from harness.providers import endpoints
 from harness.report import FILES, Report, text
 from harness.runner import replay
-from harness.scenario import Scenario, digests
-from harness.scenario import loads as load_scenario
+from harness.scenario.files import loads as load_scenario
+from harness.scenario.steps import Scenario, digests
 from harness.secrets.scanner import Scanner
 from harness.types import Transcript
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from harness.errors import CassetteMiss
-from harness.intercept import Player
+from harness.intercept.player import Player
 from harness.types import Cassette, Exchange, Provenance, Request, Response
 
 HOST = "https://host"

@@ -13,9 +13,14 @@ import pytest
 from aiohttp.http_exceptions import LineTooLong
 from dashscope.api_entities.aio_session import close_shared_aio_session
 
-from harness.cassette import dumps, loads, to_files
+from harness.cassette.artefacts import to_files
+from harness.cassette.reader import loads
+from harness.cassette.vcrpy_check import check_vcrpy_reads
+from harness.cassette.writer import dumps
 from harness.errors import CassetteMiss, NoActiveCassette
-from harness.intercept import Player, Recorder, check_vcrpy_reads, use_tape
+from harness.intercept.patch import use_tape
+from harness.intercept.player import Player
+from harness.intercept.recorder import Recorder
 from harness.providers.dashscope.sandbox import KEY as DASHSCOPE_KEY
 from harness.secrets.redactor import Redactor
 from harness.types import Cassette
@@ -251,12 +256,13 @@ def test_aiohttp_is_patched_when_it_is_imported(python: Python) -> None:
     """aiohttp is not imported by the harness, and patched if it is imported inside of the block."""
     code = """
 import sys
-import harness.intercept
+from harness.intercept.patch import use_tape
+from harness.intercept.recorder import Recorder
 from harness.secrets.redactor import Redactor
-with harness.intercept.use_tape(harness.intercept.Recorder(Redactor())):
+with use_tape(Recorder(Redactor())):
     print("aiohttp" in sys.modules)
 print(len([finder for finder in sys.meta_path if "harness" in type(finder).__module__]))
-with harness.intercept.use_tape(harness.intercept.Recorder(Redactor())):
+with use_tape(Recorder(Redactor())):
     import aiohttp
     print(aiohttp.ClientSession._request.__module__)
 print(aiohttp.ClientSession._request.__module__)

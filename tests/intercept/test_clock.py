@@ -32,15 +32,20 @@ from dashscope.api_entities.aio_session import close_shared_aio_session
 from dashscope.api_entities.http_request import close_shared_sync_session
 
 import harness
-from harness.cassette import dumps
 from harness.cassette.store import Store
-from harness.intercept import Player, Recorder, ReplayOrRecord, Tape, clock, use_tape
+from harness.cassette.writer import dumps
+from harness.intercept import clock
+from harness.intercept.context import Tape
+from harness.intercept.patch import use_tape
+from harness.intercept.player import Player
+from harness.intercept.recorder import Recorder
+from harness.intercept.replay_or_record import ReplayOrRecord
 from harness.providers.dashscope.sandbox import KEY as DASHSCOPE_KEY
 from harness.providers.servers import PROVIDER_SERVERS
 from harness.providers.zhipu.sandbox import KEY as ZHIPUAI_KEY
 from harness.runner import Source, record, replay
 from harness.sandbox import Options, serve
-from harness.scenario import loads
+from harness.scenario.files import loads
 from harness.secrets.redactor import Redactor
 from harness.types import Cassette, Exchange, Origin, Reply, Request, Response
 

@@ -12,8 +12,11 @@ import httpx
 import pytest
 
 import harness
+from harness.config.hosts import AllowedHosts
 from harness.errors import CassetteMiss, ConnectionBlocked, HarnessError
-from harness.intercept import AllowedHosts, Player, Recorder, use_tape
+from harness.intercept.patch import use_tape
+from harness.intercept.player import Player
+from harness.intercept.recorder import Recorder
 from harness.secrets.redactor import Redactor
 from harness.types import Cassette
 

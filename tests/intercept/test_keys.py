@@ -16,9 +16,13 @@ from dashscope.api_entities.http_request import close_shared_sync_session
 from zhipuai.core._jwt_token import generate_token
 
 import harness
-from harness.cassette import dumps, loads, store
+from harness.cassette import store
+from harness.cassette.reader import loads
+from harness.cassette.writer import dumps
 from harness.errors import CassetteMiss
-from harness.intercept import Player, Recorder, use_tape
+from harness.intercept.patch import use_tape
+from harness.intercept.player import Player
+from harness.intercept.recorder import Recorder
 from harness.providers import NO_KEY
 from harness.providers.dashscope.sandbox import KEY as DASHSCOPE_KEY
 from harness.providers.dashscope.session import WRONG_KEY as DASHSCOPE_WRONG

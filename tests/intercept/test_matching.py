@@ -13,8 +13,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from harness.errors import CassetteMiss
-from harness.intercept import Player, use_tape
 from harness.intercept.matching import canonical, closest, key_of
+from harness.intercept.patch import use_tape
+from harness.intercept.player import Player
 from harness.secrets.redactor import Redactor
 from harness.secrets.shapes import without_keys
 from harness.types import Cassette, Exchange, Request, Response

@@ -14,8 +14,10 @@ import pytest
 
 import harness
 from harness.errors import CassetteMiss
-from harness.intercept import Player, Recorder, use_tape
 from harness.intercept.httpx import patches
+from harness.intercept.patch import use_tape
+from harness.intercept.player import Player
+from harness.intercept.recorder import Recorder
 from harness.providers.zhipu.sandbox import KEY as ZHIPUAI_KEY
 from harness.secrets.redactor import Redactor
 from harness.types import Cassette, Exchange, Request

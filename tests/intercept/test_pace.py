@@ -11,10 +11,12 @@ from pathlib import Path
 import pytest
 
 import harness
-from harness.cassette import dumps, loads
-from harness.cassette.reader import load_yaml
+from harness.cassette.reader import load_yaml, loads
+from harness.cassette.writer import dumps
 from harness.errors import HarnessError
-from harness.intercept import Player, Recorder, use_tape
+from harness.intercept.patch import use_tape
+from harness.intercept.player import Player
+from harness.intercept.recorder import Recorder
 from harness.secrets.redactor import Redactor
 from harness.types import Cassette, Exchange, Request, Response, Timing
 

@@ -23,7 +23,10 @@ import requests
 import urllib3
 
 from harness.errors import ConnectionBlocked, NoActiveCassette
-from harness.intercept import Player, Recorder, patch, use_tape
+from harness.intercept import patch
+from harness.intercept.patch import use_tape
+from harness.intercept.player import Player
+from harness.intercept.recorder import Recorder
 from harness.secrets.redactor import Redactor
 from harness.types import Cassette, Exchange, Request, Response
 

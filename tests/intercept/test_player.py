@@ -10,7 +10,8 @@ import requests
 import urllib3
 
 from harness.errors import CassetteMiss, ConnectionBlocked
-from harness.intercept import Player, use_tape
+from harness.intercept.patch import use_tape
+from harness.intercept.player import Player
 from harness.types import Cassette, Exchange, Request, Response
 
 from .players import HOST, exchange, miss_of, player, request, text_of_answer

@@ -14,9 +14,10 @@ import httpx
 import pytest
 import requests
 
-from harness.cassette import loads
+from harness.cassette.reader import loads
 from harness.cassette.store import read
-from harness.intercept import Player, use_tape
+from harness.intercept.patch import use_tape
+from harness.intercept.player import Player
 from harness.types import Exchange, Json, Request
 
 RECORDINGS = Path(__file__).parents[3] / "shared" / "recordings"

@@ -26,7 +26,8 @@ from dashscope.rerank.text_rerank import AioTextReRank
 
 from harness.cassette.store import read
 from harness.errors import CassetteMiss
-from harness.intercept import Player, use_tape
+from harness.intercept.patch import use_tape
+from harness.intercept.player import Player
 from harness.providers import NO_KEY
 from harness.types import Exchange, Request
 from harness.wire import read_events

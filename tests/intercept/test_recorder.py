@@ -15,9 +15,12 @@ import pytest
 import requests
 import urllib3
 
-from harness.cassette import dumps, loads
+from harness.cassette.reader import loads
+from harness.cassette.writer import dumps
 from harness.errors import RecordingFailed, SecretNotRedacted
-from harness.intercept import Player, Recorder, use_tape
+from harness.intercept.patch import use_tape
+from harness.intercept.player import Player
+from harness.intercept.recorder import Recorder
 from harness.secrets.redactor import RESPONSE_HEADERS, Redactor
 from harness.types import Cassette, Exchange, Request, Response
 

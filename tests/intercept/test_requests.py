@@ -12,7 +12,9 @@ import urllib3
 
 from harness.config.hosts import AllowedHosts
 from harness.errors import CassetteMiss, NoActiveCassette
-from harness.intercept import Player, Recorder, use_tape
+from harness.intercept.patch import use_tape
+from harness.intercept.player import Player
+from harness.intercept.recorder import Recorder
 from harness.secrets.redactor import Redactor
 from harness.types import Cassette, Exchange, Request, Response
 from intercept.server import Server

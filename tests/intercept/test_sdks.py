@@ -11,9 +11,14 @@ import pytest
 import zhipuai
 from dashscope.api_entities.http_request import close_shared_sync_session
 
-from harness.cassette import dumps, loads, to_files
+from harness.cassette.artefacts import to_files
+from harness.cassette.reader import loads
+from harness.cassette.vcrpy_check import check_vcrpy_reads
+from harness.cassette.writer import dumps
 from harness.errors import CassetteMiss
-from harness.intercept import Player, Recorder, check_vcrpy_reads, use_tape
+from harness.intercept.patch import use_tape
+from harness.intercept.player import Player
+from harness.intercept.recorder import Recorder
 from harness.providers.dashscope.sandbox import KEY as DASHSCOPE_KEY
 from harness.providers.zhipu.sandbox import KEY as ZHIPUAI_KEY
 from harness.secrets.redactor import Redactor

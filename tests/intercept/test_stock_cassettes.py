@@ -15,7 +15,8 @@ import vcr
 
 import harness
 from harness.cassette.store import read
-from harness.intercept import Player, use_tape
+from harness.intercept.patch import use_tape
+from harness.intercept.player import Player
 from harness.types import Cassette, Exchange, Request, Response
 
 from .server import STREAM, Server

@@ -16,7 +16,8 @@ import requests
 
 import harness
 from harness.errors import ConnectionBlocked, NoActiveCassette
-from harness.intercept import Player, use_tape
+from harness.intercept.patch import use_tape
+from harness.intercept.player import Player
 from harness.types import Cassette
 
 from .server import Server

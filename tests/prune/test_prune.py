@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from harness.cassette import to_files
+from harness.cassette.artefacts import to_files
 from harness.cassette.store import write_cassette
 from harness.prune import TEMPORARY_FOR
-from harness.scenario import shipped_folder
+from harness.scenario.files import shipped_folder
 from harness.types import Cassette, Exchange, Provenance, Request, Response
 
 if TYPE_CHECKING:

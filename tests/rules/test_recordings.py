@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-from harness import cassette
 from harness.analysis.transcript import transcript_of
+from harness.cassette.reader import loads
 from harness.providers import endpoints
 from harness.providers.rules import RULES, check
 
@@ -33,7 +33,7 @@ def known(path: Path) -> Counter[tuple[str, str]]:
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
 def test_a_real_recording_breaks_no_rule(path: Path) -> None:
     """Each finding is a known oddity, and each known oddity is found."""
-    recorded = cassette.loads(path.read_text(encoding="utf-8"), str(path))
+    recorded = loads(path.read_text(encoding="utf-8"), str(path))
     findings = check(transcript_of(recorded, endpoints.recognise))
     actual = Counter((f.rule, str(replace(f.place, offset=None))) for f in findings)
     assert actual == known(path)
@@ -60,7 +60,7 @@ def test_an_oddity_is_one_of_a_recording_that_exists() -> None:
 @absent
 def test_every_recorded_exchange_is_recognised() -> None:
     """An exchange that no endpoint fits would not be checked at all."""
-    recorded = [cassette.loads(path.read_text(encoding="utf-8"), str(path)) for path in FILES]
+    recorded = [loads(path.read_text(encoding="utf-8"), str(path)) for path in FILES]
     recognised = [endpoints.recognise(e) for cassette in recorded for e in cassette.exchanges]
     assert len(recognised) == 197
     assert None not in recognised

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from harness.errors import BadScenario
-from harness.scenario import load, load_all, loads
+from harness.scenario.files import load, load_all, loads
 
 
 def written(folder: Path, name: str, file: str = "") -> Path:

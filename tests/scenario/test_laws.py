@@ -9,8 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from harness.errors import BadScenario
-from harness.scenario import Past, Scenario, digests, loads
+from harness.scenario.files import loads
 from harness.scenario.schema_model import StepForm
+from harness.scenario.steps import Past, Scenario, digests
 
 TEXT = st.text(st.characters(codec="utf-8", exclude_categories=["Cc", "Cs"]), max_size=20)
 PIECES = (

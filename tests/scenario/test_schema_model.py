@@ -10,7 +10,9 @@ import pytest
 import yaml
 from jsonschema import Draft202012Validator
 
-from harness.scenario import Scenario, check_providers, json_schema, load, load_all
+from harness.scenario.files import check_providers, load, load_all
+from harness.scenario.schema_model import json_schema
+from harness.scenario.steps import Scenario
 from harness.types import CallKind, Mode
 
 ROOT = Path(__file__).parents[2]

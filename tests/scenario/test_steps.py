@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 
 from harness.errors import BadScenario
-from harness.scenario import Past, Scenario, Step, digests, loads
+from harness.scenario.files import loads
+from harness.scenario.steps import Past, Scenario, Step, digests
 from harness.types import (
     Call,
     CallKind,

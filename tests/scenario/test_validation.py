@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from harness.errors import BadScenario
-from harness.scenario import check_providers, check_rules, loads
+from harness.scenario.files import check_providers, check_rules, loads
 
 STEP_KEYS = (
     "system, user, assistant, prompt, image, tool_results, mode, parameters, history, poll, "

@@ -21,7 +21,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from harness import cassette
+from harness.cassette.reader import loads
 from harness.errors import SecretNotRedacted
 from harness.providers.dashscope.sandbox import KEY as DASHSCOPE_KEY
 from harness.providers.endpoints import HEADERS
@@ -534,7 +534,7 @@ FILES = sorted(RECORDINGS.glob("*/*.yaml"))
 def test_no_real_recording_is_refused() -> None:
     """What the live services send has ids of every form, and no key."""
     redactor = Redactor((), HEADERS)
-    cassettes = [cassette.loads(path.read_text(encoding="utf-8"), str(path)) for path in FILES]
+    cassettes = [loads(path.read_text(encoding="utf-8"), str(path)) for path in FILES]
     kept = [
         redactor.exchange(exchange) for recording in cassettes for exchange in recording.exchanges
     ]

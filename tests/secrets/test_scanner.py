@@ -30,7 +30,7 @@ from test_redactor import (
     stream,
 )
 
-from harness import cassette
+from harness.cassette.writer import dumps
 from harness.providers.dashscope.sandbox import KEY as DASHSCOPE_KEY
 from harness.providers.zhipu.sandbox import KEY as ZHIPUAI_KEY
 from harness.secrets.scanner import KNOWN, Leak, Scanner
@@ -200,7 +200,7 @@ def test_a_key_in_pieces_is_found(pieces: int) -> None:
         where = "stream /choices/0/delta/content"
         assert scanned(body, OURS) == [(1, kind, where)]
         exchange = Exchange(Request("GET", "https://a"), Response(200, body=body))
-        leaks = scanned(cassette.dumps(Cassette((exchange,))), OURS)
+        leaks = scanned(dumps(Cassette((exchange,))), OURS)
         inside = "/interactions/0/response/body/string"
         assert [f[1:] for f in leaks] == [(kind, f"{inside} {where}")]
         assert scanned(json.dumps({"b": body.decode()}), OURS) == [(1, kind, f"/b {where}")]
@@ -319,7 +319,7 @@ def test_every_planted_key_is_found() -> None:
     for start in range(0, PLANTS, IN_A_FILE):
         here = planted[start : start + IN_A_FILE]
         exchanges = tuple(PLANTED[place](ESCAPED[how](key)) for key, how, place in here)
-        leaks = OURS.scan(cassette.dumps(Cassette(exchanges)).encode())
+        leaks = OURS.scan(dumps(Cassette(exchanges)).encode())
         seen = {leak.where.split("/")[2] for leak in leaks if leak.where and leak.kind == KNOWN}
         missed += [way for number, way in enumerate(here) if str(number) not in seen]
     assert missed == []
@@ -331,7 +331,7 @@ def test_metadata_are_searched(how: str) -> None:
     exchange = Exchange(Request("GET", "https://a"), Response(200))
     for key in (ZHIPU, ID, SECRET, DASHSCOPE, ODD):
         provenance = Provenance(address=f"http://a/{ESCAPED[how](key)}")
-        text = cassette.dumps(replace(Cassette((exchange,)), provenance=provenance))
+        text = dumps(replace(Cassette((exchange,)), provenance=provenance))
         assert [f[1:] for f in scanned(text, OURS)] == [
             ("a known key", "/metadata/harness/address")
         ]

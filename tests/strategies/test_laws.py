@@ -12,7 +12,8 @@ from hypothesis.strategies import SearchStrategy
 from harness import strategies
 from harness.analysis.exchange import AnalyzedExchange
 from harness.analysis.transcript import analyze, transcript_of
-from harness.cassette import dumps, loads
+from harness.cassette.reader import loads
+from harness.cassette.writer import dumps
 from harness.compare import compare
 from harness.contracts import Judge, learn
 from harness.parse import PARSERS
