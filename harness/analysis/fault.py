@@ -47,8 +47,9 @@ Decorator: TypeAlias = Callable[[Callable[..., object]], TranscriptFault]
 
 
 def describe(function: Callable[..., object]) -> tuple[str, str]:
-    """Return the name and the description of a fault: its function's name and docstring."""
-    return function.__name__, " ".join((inspect.getdoc(function) or "").split())
+    """Return the name of a fault's function, and the first paragraph of its docstring."""
+    first_paragraph, _, _ = (inspect.getdoc(function) or "").partition("\n\n")
+    return function.__name__, " ".join(first_paragraph.split())
 
 
 def transcript_fault(rule: str, *variants: object) -> Decorator:

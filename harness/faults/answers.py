@@ -1,4 +1,4 @@
-"""Faults in answers and refusals: fields, vocabularies, counts of tokens, times."""
+"""Faults in answers and refusals: fields, vocabularies, token counts, times."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from harness.types import Exchange, Failure, Json, Reply
 from harness.wire import walk
 
 _TRIED = 60
-"""Values of an answer of which each is changed until the schema forbids the result."""
+"""Number of values in an answer that are changed in turn until one change violates the schema."""
 
 
 @exchange_fault(
@@ -31,7 +31,10 @@ _TRIED = 60
 def field_against_schema(
     analyzed: AnalyzedExchange, change: Callable[[Json, str], Json]
 ) -> Exchange | None:
-    """Remove, retype or set to null a field so that the documentation forbids it."""
+    """Remove a field, change its type or set it to null, so that the answer violates its schema.
+
+    Returns None if no change of the first values in the answer violates the schema.
+    """
     endpoint, part = analyzed.endpoint, select.first_answer(analyzed)
     if endpoint is None or part is None:
         return None
@@ -45,25 +48,37 @@ def field_against_schema(
 
 @exchange_fault("answer_fits_schema")
 def count_as_string(analyzed: AnalyzedExchange) -> Exchange | None:
-    """Write a count of tokens as a string."""
+    """Write the total token count as a string.
+
+    Returns None if the answer has no total token count.
+    """
     return select.put(analyzed, select.field(analyzed, "total_tokens"), str)
 
 
 @exchange_fault("finish_reason_is_known", "end_turn", "STOP")
 def finish_reason_unknown(analyzed: AnalyzedExchange, reason: str) -> Exchange | None:
-    """Replace the finish reason by one of another provider, or write it in capitals."""
+    """Replace the finish reason by `end_turn` of another provider, or by `STOP` in capitals.
+
+    Returns None if the answer has no finish reason.
+    """
     return select.put(analyzed, next(iter(select.finishing(analyzed)), None), reason)
 
 
 @exchange_fault("role_is_known", "bot", "user")
 def role_unknown(analyzed: AnalyzedExchange, role: str) -> Exchange | None:
-    """Replace the role of the answer by one of another provider, or by `user`."""
+    """Replace the role of the answer by `bot` or by `user`.
+
+    Returns None if the answer has no role.
+    """
     return select.put(analyzed, select.field(analyzed, "role"), role)
 
 
 @exchange_fault("object_names_its_form", None, "text_completion")
 def object_unknown(analyzed: AnalyzedExchange, name: str | None) -> Exchange | None:
-    """Name another form in `object`: that of the other delivery, or one of another endpoint."""
+    """Set the `object` field to the value of the other delivery mode, or of another endpoint.
+
+    Returns None if the answer has no `object` field, or the endpoint lists no values for it.
+    """
     other = "chat.completion" if analyzed.is_stream else "chat.completion.chunk"
     checked = analyzed.endpoint and analyzed.endpoint.objects
     return (
@@ -77,7 +92,10 @@ def object_unknown(analyzed: AnalyzedExchange, name: str | None) -> Exchange | N
 def finish_reason_missing(
     analyzed: AnalyzedExchange, change: Callable[[AnalyzedExchange, select.Target], Exchange | None]
 ) -> Exchange | None:
-    """Remove the finish reason of a document, or write `null` as in an unfinished stream."""
+    """Remove the finish reason of a document, or set it to `null` as in an unfinished stream.
+
+    Returns None if the response is not a document with a finish reason, and content or tool calls.
+    """
     ends, reply = select.finishing(analyzed), analyzed.outcome
     if not ends or analyzed.is_stream or not isinstance(reply, Reply):
         return None
@@ -86,13 +104,19 @@ def finish_reason_missing(
 
 @exchange_fault("ids_are_not_empty", "id", "request_id")
 def id_empty(analyzed: AnalyzedExchange, name: str) -> Exchange | None:
-    """Set the id of the answer, or of the request, to an empty string."""
+    """Set the id of the answer, or of the request, to an empty string.
+
+    Returns None if the answer has no such id.
+    """
     return select.put(analyzed, select.field(analyzed, name), "")
 
 
 @exchange_fault("created_agrees_with_date", 86_400, -8 * 3600)
 def date_wrong(analyzed: AnalyzedExchange, seconds: int) -> Exchange | None:
-    """Set the header Date to a day after the time of creation, or to another time zone."""
+    """Set the Date header to a day after, or 8 hours before, the creation time in the answer.
+
+    Returns None if the answer has no creation time.
+    """
     parts = answers(analyzed)[:1]
     created = first(parts[0].value, select.pointers(analyzed, "created")) if parts else None
     if type(created) is not int:
@@ -102,7 +126,10 @@ def date_wrong(analyzed: AnalyzedExchange, seconds: int) -> Exchange | None:
 
 @exchange_fault("reasoning_is_kept_apart", "<think>Well.</think>", "")
 def reasoning_in_text(analyzed: AnalyzedExchange, tagged: str) -> Exchange | None:
-    """Begin the text with reasoning in angle brackets, or with the whole reasoning."""
+    """Insert reasoning before the text: some in `<think>` tags, or the whole reasoning.
+
+    Returns None if the reply is cumulative, or lacks text or (enough) reasoning.
+    """
     reply = analyzed.outcome
     if not isinstance(reply, Reply) or reply.cumulative or not reply.reasoning:
         return None
@@ -122,19 +149,28 @@ def reasoning_in_text(analyzed: AnalyzedExchange, tagged: str) -> Exchange | Non
 
 @exchange_fault("refusal_fits_schema")
 def code_as_number(analyzed: AnalyzedExchange) -> Exchange | None:
-    """Write the code of a refusal as a number."""
+    """Replace the error code of a refusal by a number.
+
+    Returns None if the response is no refusal with a code.
+    """
     return select.put(analyzed, select.refusal(analyzed, "code"), 1113)
 
 
 @exchange_fault("refusal_fits_schema")
 def message_missing(analyzed: AnalyzedExchange) -> Exchange | None:
-    """Remove the message of a refusal."""
+    """Remove the error message of a refusal.
+
+    Returns None if the response is no refusal with a message.
+    """
     return select.drop(analyzed, select.refusal(analyzed, "message"))
 
 
 @exchange_fault("failure_has_code_and_message", "code", "message")
 def refusal_unexplained(analyzed: AnalyzedExchange, name: str) -> Exchange | None:
-    """Set the code or the message of a refusal to an empty string."""
+    """Set the error code or the error message of a refusal to an empty string.
+
+    Returns None if there is no such field, or if the change could turn the refusal into an answer.
+    """
     candidates = select.targets(analyzed, select.first_refusal(analyzed), name)
     certain = name == "message" or (len(candidates) == 1 and not analyzed.accepted)
     return select.put(analyzed, candidates[0], "") if candidates and certain else None
@@ -142,7 +178,11 @@ def refusal_unexplained(analyzed: AnalyzedExchange, name: str) -> Exchange | Non
 
 @exchange_fault("refusal_status_fits_code", 418, 500, when=checked_endpoint)
 def status_of_another_code(analyzed: AnalyzedExchange, status: int) -> Exchange | None:
-    """Send a refusal with a status that its code never comes with."""
+    """Set the HTTP status of a refusal to one that its error code never comes with.
+
+    Returns None if the response is no refusal, or the endpoint does not list the statuses of its
+    code.
+    """
     endpoint, outcome = analyzed.endpoint, analyzed.outcome
     if endpoint is None or analyzed.accepted or not isinstance(outcome, Failure):
         return None
@@ -152,7 +192,10 @@ def status_of_another_code(analyzed: AnalyzedExchange, status: int) -> Exchange 
 
 @exchange_fault("refusal_is_no_answer", 1, None)
 def refusal_with_answer(analyzed: AnalyzedExchange, most: int | None) -> Exchange | None:
-    """Add content to a refusal in one place, or in each place, where only answers have it."""
+    """Add answer content to a refusal: in the first, or in each, field that only answers have.
+
+    Returns None if the response is no refusal.
+    """
     part = select.first_refusal(analyzed)
     if part is None or not isinstance(part.value, dict) or not part.value:
         return None
@@ -163,7 +206,7 @@ def refusal_with_answer(analyzed: AnalyzedExchange, most: int | None) -> Exchang
 
 
 def _with_item(value: Json, pattern: str) -> Json:
-    """Put something where a pattern leads to, in an array of one item where it says so."""
+    """Return *value* with content added at *pattern*; `[]` becomes an array of one item."""
     head, is_array, rest = pattern.partition("/[]")
     if not is_array:
         return put_value(value, pattern, {"content": "Hello."})
@@ -174,21 +217,30 @@ def _with_item(value: Json, pattern: str) -> Json:
 
 
 def _count(analyzed: AnalyzedExchange, *names: str) -> select.Target | None:
-    """Return the first of these counts, in the first part that has all of them."""
+    """Return the first of the token counts *names*, from the first part that has all of them.
+
+    Returns None if no part has all of them.
+    """
     candidates = (select.counts(analyzed, part, *names) for part in answers(analyzed))
     return next((present[0] for present in candidates if present), None)
 
 
 @exchange_fault("usage_adds_up", "total_tokens", "input_tokens")
 def count_one_more(analyzed: AnalyzedExchange, name: str) -> Exchange | None:
-    """Raise the total, or the input tokens alone, by one."""
+    """Raise the total, or the input tokens alone, by one.
+
+    Returns None if the answer has no complete token counts.
+    """
     complete = ("total_tokens", "input_tokens", "output_tokens")
     return select.put(analyzed, _count(analyzed, name, *complete), select.one_more)
 
 
 @exchange_fault("usage_is_not_negative", "output_tokens", "total_tokens")
 def count_negative(analyzed: AnalyzedExchange, name: str) -> Exchange | None:
-    """Set the output tokens, or the total, to -1."""
+    """Set the output tokens, or the total, to -1.
+
+    Returns None if the answer has no such token count.
+    """
     return select.put(analyzed, _count(analyzed, name), -1)
 
 
@@ -196,7 +248,10 @@ def count_negative(analyzed: AnalyzedExchange, name: str) -> Exchange | None:
     "usage_details_fit", ("input_tokens", "input_parts"), ("output_tokens", "output_parts")
 )
 def detail_exceeds_count(analyzed: AnalyzedExchange, names: tuple[str, str]) -> Exchange | None:
-    """Count more cached than input tokens, or more reasoning than output tokens."""
+    """Set the cached tokens above the input tokens, or the reasoning above the output tokens.
+
+    Returns None if the answer has no such token counts.
+    """
     target, places = _count(analyzed, names[0]), select.pointers(analyzed, names[1])
     if target is None or not places:
         return None

@@ -1,4 +1,4 @@
-"""The cases of a run: which fault is injected where, a sample by a seed, and its results."""
+"""Cases of a fault run (fault, answer and place), sampled by a seed, and their results."""
 
 from __future__ import annotations
 
@@ -16,12 +16,18 @@ from harness.providers.endpoints import recognise
 from harness.types import Reply
 
 MAX_BYTES = 2**16
-"""Larger answers are skipped: each is sent again and again."""
+"""Largest answer that is used, in bytes; each is sent many times."""
 
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """A recorded exchange: its file, its number there from 1, and its answer."""
+    """A recorded exchange from which cases are made.
+
+    Attributes:
+        path: The cassette.
+        number: The position of the exchange in the cassette, from 1.
+        answer: The exchange with its endpoint.
+    """
 
     path: Path
     number: int
@@ -33,14 +39,23 @@ class Source:
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """One fault at one place of one answer."""
+    """One fault at one place of one answer.
+
+    Attributes:
+        fault: The fault.
+        source: The exchange whose answer is changed.
+        place: One of the places that the fault can change in the answer, e.g. a byte offset.
+    """
 
     fault: DeliveryFault
     source: Source
     place: int
 
     def delivery(self) -> Delivery:
-        """Return the changed answer; LookupError where the place does not exist."""
+        """Return the changed answer.
+
+        Raises LookupError if the fault cannot be applied at the place.
+        """
         delivery = self.fault.apply(self.source.answer, self.place)
         if delivery is None:
             raise LookupError(f"{self.fault.name} has no place {self.place} in {self.source}")
@@ -49,16 +64,21 @@ class Case:
 
 @dataclass(frozen=True, slots=True)
 class Skipped:
-    """Something that was not tried, and the reason."""
+    """An exchange that is not used in a run.
+
+    Attributes:
+        subject: The cassette and the number of the exchange, as text.
+        reason: Why it is not used.
+    """
 
     subject: str
     reason: str
 
 
 def sources(paths: Sequence[Path]) -> tuple[list[Source], list[Skipped]]:
-    """Return the exchanges in cassettes whose answers can be changed, and those skipped.
+    """Return the exchanges of cassettes whose answers can be changed, and the skipped exchanges.
 
-    Raises HarnessError where there is no cassette, BadCassette where one cannot be read.
+    Raises HarnessError if no cassette is found, BadCassette if a cassette cannot be read.
     """
     suitable: list[Source] = []
     skipped: list[Skipped] = []
@@ -76,7 +96,7 @@ def sources(paths: Sequence[Path]) -> tuple[list[Source], list[Skipped]]:
 
 
 def _unsuitable(answer: RecordedAnswer) -> str:
-    """Return why an answer is not changed; empty where it is."""
+    """Return the reason why an answer cannot be changed; empty if it can."""
     if len(answer.body) > MAX_BYTES:
         return f"an answer of more than {MAX_BYTES} bytes"
     return "" if isinstance(answer.outcome, Reply) else "not an answer but a refusal, or unreadable"
@@ -85,9 +105,9 @@ def _unsuitable(answer: RecordedAnswer) -> str:
 def cases(
     exchanges: Sequence[Source], faults: Sequence[DeliveryFault], most: int, seed: int
 ) -> Iterator[Case]:
-    """Yield at most so many cases of each fault, in rounds: one of each fault, then another ...
+    """Yield up to *most* cases of each fault, in rounds with one case of each fault.
 
-    The order depends on the seed and the sources, and on nothing else.
+    The order depends only on the exchanges, the faults and the seed.
     """
     by_fault = [islice(_of_fault(fault, exchanges, seed), most) for fault in faults]
     for round_ in zip_longest(*by_fault):
@@ -95,7 +115,7 @@ def cases(
 
 
 def _of_fault(fault: DeliveryFault, exchanges: Sequence[Source], seed: int) -> Iterator[Case]:
-    """Yield every case of a fault in random order, one of each source in turn."""
+    """Yield every case of a fault in random order, taking one case of each exchange in turn."""
     random = Random(f"{seed} {fault.name}")  # noqa: S311 - a sample, not a secret
     shuffled = random.sample(list(exchanges), len(exchanges))
     waiting = [_of_source(fault, source, random) for source in shuffled]
@@ -124,7 +144,14 @@ def _of_source(fault: DeliveryFault, source: Source, random: Random) -> Iterator
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """What a client made of one case; `detail` is what it returned or raised, in words."""
+    """The result of one case with one client.
+
+    Attributes:
+        case: The case.
+        delivery: The changed answer that was sent.
+        verdict: How the client reacted.
+        detail: What the client returned or raised, as text; empty if the verdict is SAME.
+    """
 
     case: Case
     delivery: Delivery
@@ -133,12 +160,12 @@ class Result:
 
     @property
     def passed(self) -> bool:
-        """Whether the client did what it should."""
+        """Whether the verdict is one that the fault allows."""
         return self.verdict in allowed(self.case.fault, self.delivery)
 
     @property
     def size(self) -> tuple[int, int]:
-        """How small the case is: by the bytes, and then by the packets, of what was sent."""
+        """The number of bytes and the number of packets that were sent."""
         return len(self.delivery.response.body), len(self.delivery.packets)
 
 
@@ -151,7 +178,7 @@ class FaultResults:
 
     @cached_property
     def passed(self) -> int:
-        """How many cases passed."""
+        """The number of cases that passed."""
         return sum(result.passed for result in self.results)
 
     @property
@@ -161,7 +188,7 @@ class FaultResults:
 
     @cached_property
     def smallest_failure(self) -> Result | None:
-        """The smallest case that failed; None if all passed."""
+        """The failed case with the fewest bytes, then packets; None if all passed."""
         failed = [result for result in self.results if not result.passed]
         return min(failed, key=lambda result: result.size, default=None)
 
@@ -172,10 +199,10 @@ class ClientResults:
 
     Attributes:
         name: The name of the client.
-        results: The cases that were tried.
-        skipped: The exchanges that were not sent to it, and the reasons.
-        planned: How many cases there were to try.
-        exchanges: How many recorded exchanges these are from.
+        results: The results of the cases that were run.
+        skipped: The exchanges that were not sent to the client, and the reasons.
+        planned: The number of cases to run; larger than the number of results if the time was up.
+        exchanges: The number of recorded exchanges from which the cases were made.
     """
 
     name: str
@@ -186,7 +213,7 @@ class ClientResults:
 
     @cached_property
     def by_fault(self) -> Mapping[str, FaultResults]:
-        """The results by the name of their fault, in the order in which these were first tried."""
+        """The results by the name of the fault, in the order in which the faults were first run."""
         by_name: dict[str, list[Result]] = {}
         for result in self.results:
             by_name.setdefault(result.case.fault.name, []).append(result)
@@ -194,6 +221,6 @@ class ClientResults:
 
     @property
     def score(self) -> float | None:
-        """The share that passed from 0 to 100, averaged over the faults; None without results."""
+        """The share of passed cases from 0 to 100, averaged over faults; None if none was run."""
         shares = [results.share for results in self.by_fault.values()]
         return 100 * sum(shares) / len(shares) if shares else None

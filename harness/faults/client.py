@@ -1,4 +1,4 @@
-"""Clients to which changed answers are sent: an SDK, or a function of the user's own."""
+"""Clients that receive changed answers: the parser of an SDK, or a function of the user."""
 
 from __future__ import annotations
 
@@ -26,24 +26,24 @@ CRASHES: tuple[type[BaseException], ...] = (
     ZeroDivisionError,
     json.JSONDecodeError,
 )
-"""What a function raises in a situation that it is not written for.
+"""Exceptions of a user's function that count as a crash and not as a typed error.
 
-Only these very classes: whoever derives an error from them is prepared for it.
+Only these exact classes count: an exception of a derived class is a typed error.
 """
 
 
 @dataclass(frozen=True, slots=True)
 class ClientRequest:
-    """A recorded request that a function of the user's own is to send again.
+    """A recorded request that a client sends again.
 
     Attributes:
-        address: The base address to call, on this machine.
-        path: The path and query.
+        address: The base URL of the local server that answers.
+        path: The recorded path and query.
         method: The HTTP method.
         headers: The recorded headers, without secrets.
-        body: The decoded JSON; None where there was none.
-        timeout: Seconds that the function may wait; it has to keep to this itself.
-        endpoint: The name of the endpoint.
+        body: The decoded JSON body; None if there is none.
+        timeout: Seconds that the client may wait for the answer; it has to stop by itself.
+        endpoint: The name of the API endpoint.
         streamed: Whether a stream is requested.
     """
 
@@ -58,7 +58,7 @@ class ClientRequest:
 
     @property
     def url(self) -> str:
-        """The whole address to send the request to."""
+        """The URL to send the request to: `address` followed by `path`."""
         return self.address + self.path
 
 
@@ -67,10 +67,11 @@ class Client:
     """A function that sends a request and reads the answer.
 
     Attributes:
-        name: How the user calls it.
-        send: Returns what the answer says, or raises.
-        is_typed: Whether what was raised is an error that a program can be prepared for.
-        endpoints: The endpoints that it can call; None for all.
+        name: The name of the SDK's parser, or `module:function`.
+        send: Sends the request and returns what the answer says, or raises.
+        is_typed: Returns whether an exception is a typed error, which programs can catch, or a
+            crash.
+        endpoints: The names of the endpoints that it can call; None for all.
     """
 
     name: str
@@ -80,9 +81,10 @@ class Client:
 
 
 def load_client(name: str) -> Client:
-    """Return the client with the name of an SDK's parser, or of a function: `module:function`.
+    """Return the client called *name*: the parser of an SDK, or a function `module:function`.
 
-    Raises HarnessError for an unknown name, and for what cannot be imported or called.
+    Raises HarnessError if no SDK has the name, if the SDK is not installed, or if the function
+    cannot be imported or called.
     """
     if is_function(name):
         return Client(name, _function(name), lambda error: type(error) not in CRASHES)
@@ -90,7 +92,7 @@ def load_client(name: str) -> Client:
 
 
 def is_function(name: str) -> bool:
-    """Return whether a client's name is that of a function of the user's own."""
+    """Return whether a client's name is that of a user's function: `module:function`."""
     return ":" in name
 
 

@@ -1,4 +1,4 @@
-"""Faults in the content of answers: JSON written or extended differently, and refusals."""
+"""Faults in the bodies of answers: rewritten, extended and damaged JSON, and refusals."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ from harness.types import Exchange, Json, Reply
 from harness.wire import compact_bytes, query
 
 NEW = "x_new_member"
-"""The name of a member that no provider has."""
+"""Name of the JSON member that faults add; no provider has a member of this name."""
 
 JsonEdit: TypeAlias = Callable[[Json], Json]
 
@@ -49,7 +49,7 @@ def _delivery(answer: RecordedAnswer, description: str, exchange: Exchange | Non
 
 @delivery_fault(harmful=False)
 def respelled(answer: RecordedAnswer, place: int) -> Delivery:
-    """Write the JSON with spaces, ASCII escapes, and its members in another order."""
+    """Write the JSON with spaces, ASCII escapes, and its members in reverse order."""
     changed = rewrite_values(answer, lambda value: json.dumps(_reversed(value)).encode())
     return _delivery(answer, "JSON with spaces, escapes and another order", changed)
 
@@ -62,7 +62,7 @@ def _reversed(value: Json) -> Json:
 
 @delivery_fault(once_in_streams, harmful=False)
 def data_on_many_lines(answer: RecordedAnswer, place: int) -> Delivery:
-    """Spread the data of each event over several `data` lines."""
+    """Write the data of each event on several `data` lines."""
 
     def write(value: Json) -> bytes:
         return json.dumps(value, indent=1).replace("\n", "\ndata: ").encode()
@@ -76,7 +76,7 @@ def data_on_many_lines(answer: RecordedAnswer, place: int) -> Delivery:
 
 @delivery_fault(harmful=False)
 def unknown_members(answer: RecordedAnswer, place: int) -> Delivery:
-    """Add an unknown member to every object."""
+    """Add an unknown member to every JSON object."""
     return _delivery(answer, f"a member `{NEW}` in every object", change_values(answer, _extended))
 
 
@@ -93,7 +93,7 @@ def _with_text(value: Json, text: str) -> Json:
 
 @delivery_fault(harmful=False)
 def long_line(answer: RecordedAnswer, place: int) -> Delivery:
-    """Add an unknown member of 200 kB to the first object."""
+    """Add an unknown member of 200 kB to the first JSON object."""
     part = next(part for part in answer.parts if isinstance(part.value, dict))
     changed = replace_value(answer, part, "", _with_text(part.value, "长" * 70_000))
     return _delivery(answer, f"a member `{NEW}` of 200 kB", changed)
@@ -101,13 +101,13 @@ def long_line(answer: RecordedAnswer, place: int) -> Delivery:
 
 @delivery_fault(harmful=False)
 def separators_in_text(answer: RecordedAnswer, place: int) -> Delivery:
-    """Add an unknown member with characters that only Python takes for line ends."""
+    """Add an unknown member with characters that only Python treats as line ends."""
     changed = change_values(answer, partial(_with_text, text="a\u2028b\u2029c\x85d"))
     return _delivery(answer, f"U+2028, U+2029 and U+0085 in a member `{NEW}`", changed)
 
 
 LIMITS = (2**31, 2**53)
-"""The smallest numbers that a 32-bit integer, and a double, cannot hold."""
+"""Numbers too large for a signed 32-bit integer, and for exact integers in a double."""
 
 
 def _where_counted(answer: RecordedAnswer) -> Sequence[int]:
@@ -117,7 +117,7 @@ def _where_counted(answer: RecordedAnswer) -> Sequence[int]:
 
 @delivery_fault(_where_counted, harmful=False)
 def huge_counts(answer: RecordedAnswer, place: int) -> Delivery:
-    """Raise token counts beyond what 32 bits, or a double, can hold."""
+    """Raise token counts above the limit of 32-bit integers, or of exact integers in a double."""
     fields, more = answer.endpoint.fields, LIMITS[place]
     pointers = {
         pointer: times * more
@@ -143,7 +143,7 @@ def huge_counts(answer: RecordedAnswer, place: int) -> Delivery:
 
 
 def _members(answer: RecordedAnswer) -> list[Member]:
-    """Return every member of the answer, once; required if any part of the answer requires it."""
+    """Return the members in all parts of the answer, one `Member` for each path."""
     endpoint = answer.endpoint
     schema = endpoint.event if answer.is_stream and endpoint.event else endpoint.answer
     by_path: dict[str, Member] = {}
@@ -154,10 +154,9 @@ def _members(answer: RecordedAnswer) -> list[Member]:
 
 
 def _optional(answer: RecordedAnswer) -> list[tuple[str, JsonEdit]]:
-    """Return the changes after which the answer fits its schema and says the same.
+    """Return the changes that keep the answer valid and its content equal, with descriptions.
 
-    An index in a stream says which piece continues which: without it there is more than one way
-    to read it.
+    An `index` in a stream is not changed: without it, pieces could be joined in more than one way.
     """
     candidates = [
         m for m in _members(answer) if not (answer.is_stream and m.path.endswith("/index"))
@@ -179,7 +178,7 @@ def _same_after(answer: RecordedAnswer, change: JsonEdit) -> bool:
 
 @delivery_fault(lambda answer: range(len(_optional(answer))), harmful=False)
 def optional_left_out(answer: RecordedAnswer, place: int) -> Delivery:
-    """Remove, or set to null, an optional member that the answer's content does not depend on."""
+    """Remove an optional member that does not affect the content, or set it to null."""
     description, change = _optional(answer)[place]
     return _delivery(answer, description, change_values(answer, change))
 
@@ -213,14 +212,14 @@ def truncated_event(answer: RecordedAnswer, place: int) -> Delivery:
 
 
 def _characters(answer: RecordedAnswer) -> Sequence[int]:
-    """Return the offset of every non-ASCII character; without any, of every letter."""
+    """Return the byte offset of each non-ASCII character; without any, of each ASCII letter."""
     leads = [place for place, byte in enumerate(answer.body) if byte >= 0xC0]
     return leads or [place for place, byte in enumerate(answer.body) if chr(byte).isalpha()]
 
 
 @delivery_fault(_characters, harmful=True)
 def not_utf8(answer: RecordedAnswer, place: int) -> Delivery:
-    """Replace one byte of a text by one that UTF-8 does not have."""
+    """Replace one byte of a text by FF, which UTF-8 never contains."""
     body = answer.body[:place] + b"\xff" + answer.body[place + 1 :]
     return Delivery(f"byte {place} is FF", answer.response(body), may_be_same=True)
 
@@ -241,7 +240,7 @@ _PAGE = (
 
 
 def refusal(endpoint: Endpoint, code: str) -> Json:
-    """Return the body of a refusal, with everything where the endpoint has it."""
+    """Return the body of a refusal with the error code, in the JSON structure of the endpoint."""
     message = "the service is overloaded, try again later"
     fields = endpoint.fields
     body: Json = {}
@@ -262,7 +261,7 @@ def _refusal(answer: RecordedAnswer, code: str) -> bytes:
 
 @delivery_fault(at_event_ends, harmful=True)
 def error_event(answer: RecordedAnswer, place: int) -> Delivery:
-    """Send an event with a refusal in the middle of a stream, and end the stream."""
+    """Send the beginning of a stream, then an event with a refusal, and end the stream."""
     data = _refusal(answer, "ServiceUnavailable")
     named = any(event.event for event in answer.stream.events)
     head = b"id:99\nevent:error\n:HTTP_STATUS/503\ndata:" if named else b"data: "
@@ -272,14 +271,14 @@ def error_event(answer: RecordedAnswer, place: int) -> Delivery:
 
 @delivery_fault(harmful=True)
 def refused_with_status_200(answer: RecordedAnswer, place: int) -> Delivery:
-    """Send 200 and a refusal in JSON, even where a stream was requested."""
+    """Send a refusal as a JSON document with status 200, even if a stream was requested."""
     response = answer.response(_refusal(answer, "1305"), _JSON)
     return Delivery("a refusal in JSON with status 200", response)
 
 
 @delivery_fault(harmful=True)
 def too_many_requests(answer: RecordedAnswer, place: int) -> Delivery:
-    """Send 429 with `Retry-After: 1`, and a refusal in the provider's own form."""
+    """Send status 429 with `Retry-After: 1` and a refusal in the provider's JSON structure."""
     response = answer.response(_refusal(answer, "1302"), _JSON, ("Retry-After", "1"))
     refused = replace(response, status=429, reason="Too Many Requests")
     return Delivery("429 with Retry-After: 1", refused)
@@ -287,7 +286,7 @@ def too_many_requests(answer: RecordedAnswer, place: int) -> Delivery:
 
 @delivery_fault(lambda answer: range(len(_SERVER_ERRORS)), harmful=True)
 def fault_in_html(answer: RecordedAnswer, place: int) -> Delivery:
-    """Send 5xx with a page in HTML, as a gateway does."""
+    """Send status 500, 502 or 503 with an HTML page, as a gateway does."""
     status, reason = _SERVER_ERRORS[place]
     response = answer.response(_PAGE.format(reason).encode(), _HTML)
     return Delivery(f"{status} in HTML", replace(response, status=status, reason=reason))
@@ -295,7 +294,7 @@ def fault_in_html(answer: RecordedAnswer, place: int) -> Delivery:
 
 @delivery_fault(lambda answer: range(2), harmful=True)
 def wrong_content_type(answer: RecordedAnswer, place: int) -> Delivery:
-    """Send 200 and `text/html`: a page in place of the answer, or the answer mislabelled."""
+    """Send status 200 and `text/html`, with an HTML page or with the unchanged answer."""
     if place == 1:
         mislabelled = answer.response(None, _HTML)
         return Delivery("the answer labelled text/html", mislabelled, may_be_same=True)

@@ -1,4 +1,4 @@
-"""A recorded answer as it is sent to a client: changed, cut in packets, or broken off."""
+"""Deliveries: recorded answers as sent to a client, changed, split in packets, broken off."""
 
 from __future__ import annotations
 
@@ -24,16 +24,20 @@ CONNECTION_HEADERS = frozenset(
         "transfer-encoding",
     }
 )
-"""Headers, in lower case, that belonged to the recorded connection and not to the answer."""
+"""Headers, in lower case, that describe the recorded connection and not the answer."""
 
 _BLANK_LINE = re.compile(rb"(?:\r\n|\n|\r(?!\n)){2,}+")
 
 
 class Verdict(StrEnum):
-    """What a client made of a changed answer.
+    """How a client reacted to a changed answer.
 
-    The same as of the unchanged one, a typed error, another answer without any error, no end
-    within its timeout, or an error that says only that its own code failed.
+    Attributes:
+        SAME: It returned what it returned for the unchanged answer.
+        ERROR: It raised a typed error, or reported a refusal.
+        WRONG: It returned something else, and no error.
+        HANG: It did not end in time.
+        CRASH: It raised an error that is not a typed one, or its process ended.
     """
 
     SAME = "same"
@@ -44,7 +48,14 @@ class Verdict(StrEnum):
 
 
 class Ending(StrEnum):
-    """How a connection ends: in valid HTTP, closed or reset before that, or not at all."""
+    """How a connection ends.
+
+    Attributes:
+        COMPLETE: After a body that is complete by HTTP's rules.
+        CLOSED: Closed before the end of the body.
+        RESET: Reset (TCP RST) before the end of the body.
+        SILENT: Open, but nothing more is sent.
+    """
 
     COMPLETE = "complete"
     CLOSED = "closed"
@@ -54,20 +65,20 @@ class Ending(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Delivery:
-    """One answer as it is sent.
+    """A response, and how it is sent.
 
     Attributes:
         description: What was changed, in a few words.
-        response: What is sent.
-        packets: The sizes of the packets in bytes; one packet if there are none.
+        response: The response that is sent.
+        packets: The sizes of the packets in bytes; empty for one packet.
         ending: How the connection ends.
         delay: The time before the first byte, as a share of the client's timeout.
-        without_head: Whether nothing at all is sent.
-        declared_length: A Content-Length that the body does not have.
+        without_head: Whether nothing is sent, not even the status line.
+        declared_length: The value of a wrong Content-Length; None for none.
         gzip: Whether the body is compressed, for clients that accept it.
-        may_be_same: Whether all that a client needs may still be in it, so that the same answer
-            is right even after a harmful change.
-        counts_raised: The number that was added to token counts, and twice to totals.
+        may_be_same: Whether the verdict SAME passes too, although the fault is harmful, as the
+            client may not need what was changed.
+        counts_raised: The number that was added to token counts, and twice to totals; 0 for none.
     """
 
     description: str
@@ -84,7 +95,7 @@ class Delivery:
 
 @dataclass(frozen=True)
 class RecordedAnswer(AnalyzedExchange):
-    """An exchange of a known endpoint, as a source of deliveries."""
+    """An exchange of a known endpoint, from which deliveries are made."""
 
     endpoint: Endpoint
 
@@ -95,11 +106,14 @@ class RecordedAnswer(AnalyzedExchange):
 
     @cached_property
     def event_ends(self) -> tuple[int, ...]:
-        """The offsets in a stream at which an event has just ended."""
+        """The byte offset after each event of a stream."""
         return tuple(match.end() for match in _BLANK_LINE.finditer(self.body))
 
     def response(self, body: bytes | None = None, *headers: tuple[str, str]) -> Response:
-        """Return the response with another body, and *headers* in place of its own."""
+        """Return the response with *body*, if it is not None, and with headers added or replaced.
+
+        Headers of the recorded connection are left out.
+        """
         replaced = {name.lower() for name, _ in headers} | CONNECTION_HEADERS
         own = self.exchange.response
         kept = tuple((n, v) for n, v in own.headers if n.lower() not in replaced)
@@ -113,7 +127,10 @@ class RecordedAnswer(AnalyzedExchange):
 
 
 def content_of(outcome: Outcome | None) -> Outcome | None:
-    """Return an outcome without what depends on the delivery: pieces and an SDK's views."""
+    """Return *outcome* without stream pieces and SDK views, which depend on the delivery.
+
+    Returns None if *outcome* is None.
+    """
     if isinstance(outcome, Reply):
         return replace(outcome, pieces=(), views=())
     return outcome if outcome is None else replace(outcome, views=())
@@ -124,19 +141,30 @@ Places: TypeAlias = Callable[[RecordedAnswer], Sequence[int]]
 
 
 def allowed(fault: DeliveryFault, delivery: Delivery) -> frozenset[Verdict]:
-    """Return the right verdicts: the same answer, or after a harmful change an error."""
+    """Return the verdicts that pass.
+
+    SAME for a harmless fault; ERROR for a harmful one, and SAME too if the delivery may be the
+    same.
+    """
     if not fault.harmful:
         return frozenset({Verdict.SAME})
     return frozenset({Verdict.ERROR, *([Verdict.SAME] if delivery.may_be_same else [])})
 
 
 def once_in_streams(answer: RecordedAnswer) -> Sequence[int]:
-    """Return the only place of a fault that only streams can have."""
+    """Return the one place of a fault that can only be applied to streams; empty for a document."""
     return (0,) if answer.is_stream else ()
 
 
 def delivery_fault(
     places: Places = once, *, harmful: bool
 ) -> Callable[[Callable[[RecordedAnswer, int], Delivery]], DeliveryFault]:
-    """Make a fault from a function that returns the delivery of an answer, changed at a place."""
+    """Return a decorator that makes a fault from a function.
+
+    The function takes an answer and a place, and returns the delivery of the changed answer.
+
+    Args:
+        places: Returns the places of an answer at which the fault can be applied.
+        harmful: Whether the change takes something that a client needs.
+    """
     return lambda function: Fault(*describe(function), function, harmful=harmful, places=places)

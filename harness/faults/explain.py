@@ -1,7 +1,7 @@
-"""A rule explained by example: a valid sample, the same with a fault, and the rule's finding.
+"""Examples for rules: a valid sample, a copy of it with a fault, and the rule's finding.
 
-The examples are not written for the rule: a sample is changed by a fault, and what is shown are
-the bytes around the first difference.
+The examples are computed: a fault changes a sample, and the text around the first difference is
+shown.
 """
 
 from __future__ import annotations
@@ -18,19 +18,19 @@ from harness.rules.rule import Rule
 from harness.types import Exchange, Finding, Transcript
 
 _AROUND = 90
-"""Characters shown on each side of the first difference."""
+"""Characters shown before and after a difference."""
 
 
 @dataclass(frozen=True, slots=True)
 class Example:
-    """A sample that passes a rule, and the same with a fault, which the rule finds.
+    """A sample that passes a rule, and a copy with a fault that the rule finds.
 
     Attributes:
         sample: The name of the sample.
-        fault: What was changed in it.
-        passes: The text around the change, before it.
-        fails: The same text, after it.
-        finding: What the rule finds.
+        fault: The fault that changed the copy.
+        passes: The text around the change in the valid sample.
+        fails: The text around the change in the copy.
+        finding: The rule's finding in the copy.
     """
 
     sample: str
@@ -41,12 +41,12 @@ class Example:
 
 
 def evidence(rule: Rule) -> tuple[str, ...]:
-    """Return the sources that a rule is known from, in words."""
+    """Return the descriptions of the sources that a rule is based on."""
     return tuple(EVIDENCE[name] for name in rule.evidence)
 
 
 def example(rule: Rule) -> Example | None:
-    """Return the first sample and fault that make a rule find something; None for a new rule."""
+    """Return the first sample and fault for which the rule has a finding; None if there is none."""
     samples = sample_transcripts()
     for fault in breaking(rule.name):
         for name, valid in samples.items():
@@ -61,7 +61,10 @@ def example(rule: Rule) -> Example | None:
 
 
 def _difference(valid: Transcript, changed: Transcript) -> tuple[str, str]:
-    """Return the texts around the first difference between the exchanges of two transcripts."""
+    """Return the texts around the first difference between the exchanges of two transcripts.
+
+    Two empty texts if the exchanges are equal.
+    """
     before, after = list(valid.exchanges()), list(changed.exchanges())
     if len(after) > len(before):
         place = next((n for n, e in enumerate(before) if after[n] != e), len(before))
@@ -75,14 +78,14 @@ def _difference(valid: Transcript, changed: Transcript) -> tuple[str, str]:
 
 
 def _similar(exchanges: list[Exchange], added: Exchange) -> Exchange:
-    """Return the last exchange with the request that a fault repeated."""
+    """Return the last exchange with the method and URI of *added*; if none has, the last one."""
     target = (added.request.method, added.request.uri)
     similar = [e for e in exchanges if (e.request.method, e.request.uri) == target]
     return (similar or exchanges)[-1]
 
 
 def _texts(exchange: Exchange) -> tuple[str, ...]:
-    """Return the first lines, headers and bodies of an exchange."""
+    """Return the request line, request body, status line, response headers and response body."""
     request, response = exchange.request, exchange.response
     return (
         f"{request.method} {request.uri}",
@@ -94,13 +97,13 @@ def _texts(exchange: Exchange) -> tuple[str, ...]:
 
 
 def _text(body: bytes) -> str:
-    """Return a body as text; of a file, its length."""
+    """Return a body as text; of a binary file, its size."""
     text = body.decode("utf-8", "backslashreplace")
     return f"{len(body)} bytes" if "\0" in text else text
 
 
 def _around(whole: str, broken: str) -> tuple[str, str]:
-    """Return the first difference of two texts with some characters on each side."""
+    """Return the differing parts of two texts, with `_AROUND` equal characters before them."""
     size = min(len(whole), len(broken))
     start = next((n for n in range(size) if whole[n] != broken[n]), size)
     same = min(size - start, _AROUND)

@@ -1,4 +1,4 @@
-"""Faults in images, vectors and rankings."""
+"""Faults in images, embedding vectors and rankings, and in the requests for them."""
 
 from __future__ import annotations
 
@@ -23,7 +23,10 @@ from harness.wire import resolve
 
 @exchange_fault("image_link_is_absolute", "/123/a1.png", "file:///123/a1.png")
 def link_not_absolute(analyzed: AnalyzedExchange, link: str) -> Exchange | None:
-    """Make the link to an image relative, or let it lead into the file system."""
+    """Replace the link to an image by a relative path, or by a `file:` link.
+
+    Returns None if the answer has no link to an image.
+    """
     return select.put(analyzed, select.field(analyzed, "images"), link)
 
 
@@ -33,20 +36,23 @@ def _is_image(analyzed: AnalyzedExchange) -> bool:
 
 @exchange_fault("image_decodes", when=_is_image)
 def image_truncated(analyzed: AnalyzedExchange) -> Exchange | None:
-    """Remove the second half of an image."""
+    """Remove the second half of a downloaded image."""
     body = analyzed.exchange.response.body
     return with_body(analyzed.exchange, body[: len(body) // 2])
 
 
 @exchange_fault("image_decodes", when=_is_image)
 def image_refused(analyzed: AnalyzedExchange) -> Exchange | None:
-    """Refuse the download of an image with the status 403."""
+    """Set the status of an image download to 403."""
     return with_status(analyzed.exchange, 403)
 
 
 @transcript_fault("image_has_asked_size", (4321, 4), (8, 4321))
 def other_size_requested(read: AnalyzedTranscript, size: tuple[int, int]) -> Transcript | None:
-    """Request an image of another width, or of another height."""
+    """Change the requested size of an image that was downloaded.
+
+    Returns None if no turn requests a size and downloads an image.
+    """
     for turn in answered(read):
         own = turn.requested("size")
         fetched = any(r.turn == turn.answer.turn and _is_image(r) for r in read.readings)
@@ -59,7 +65,7 @@ def other_size_requested(read: AnalyzedTranscript, size: tuple[int, int]) -> Tra
 
 
 def _is_counted(turn: Answered) -> bool:
-    """Return whether a number of images was requested, and some came."""
+    """Return whether a turn requests a number of images and has received images."""
     endpoint, states = turn.answer.endpoint, turn.reply.states
     ended = endpoint is not None and (not states or states[-1] in endpoint.states.succeeded)
     return ended and bool(turn.reply.images) and type(turn.requested("count")) is int
@@ -67,7 +73,10 @@ def _is_counted(turn: Answered) -> bool:
 
 @transcript_fault("image_count_as_asked")
 def more_images_requested(read: AnalyzedTranscript) -> Transcript | None:
-    """Request one image more than came."""
+    """Raise the requested number of images by one.
+
+    Returns None if no turn requests a number of images and has received images.
+    """
     for turn in filter(_is_counted, answered(read)):
         count = turn.requested("count")
         more = count + 1 if isinstance(count, int) else None
@@ -78,7 +87,10 @@ def more_images_requested(read: AnalyzedTranscript) -> Transcript | None:
 
 @transcript_fault("image_count_as_asked")
 def image_missing(read: AnalyzedTranscript) -> Transcript | None:
-    """Remove one of several images."""
+    """Remove the last of several images.
+
+    Returns None if no turn requests a number of images and has received several.
+    """
     for turn in filter(_is_counted, answered(read)):
         part = turn.answer.parts[-1]
         name = "results" if select.pointers(turn.answer, "results") else "images"
@@ -99,7 +111,7 @@ def _vector(analyzed: AnalyzedExchange) -> select.Target | None:
 
 
 def _texts(analyzed: AnalyzedExchange) -> list[Json]:
-    """Return the texts that a request sent to be embedded or ranked."""
+    """Return the texts of a request for vectors or a ranking; empty if there are none."""
     texts = first(analyzed.request_json.value, select.pointers(analyzed, "texts"))
     return texts if isinstance(texts, list) else [texts] if texts else []
 
@@ -111,20 +123,26 @@ def _embeds_strings(analyzed: AnalyzedExchange) -> bool:
 
 @exchange_fault("embedding_for_each_text", when=_embeds_strings)
 def text_without_vector(analyzed: AnalyzedExchange) -> Exchange | None:
-    """Request a vector for one more text than was answered."""
+    """Add a text to the request, for which the answer then has no vector."""
     place = select.pointers(analyzed, "texts")[0]
     return change_request(analyzed, place, [*_texts(analyzed), "another"])
 
 
 def _with_unknown_position(analyzed: AnalyzedExchange) -> Exchange | None:
-    """Set the number of the first vector or document to that of a text that was not sent."""
+    """Return the exchange with the index of the first vector or document set to 99, out of range.
+
+    Returns None if the answer has no such index.
+    """
     part = select.first_answer(analyzed)
     return select.put(analyzed, select.in_part(analyzed, part, "positions"), 99)
 
 
 @exchange_fault("embedding_for_each_text", when=_embeds_strings)
 def vector_of_unknown_text(analyzed: AnalyzedExchange) -> Exchange | None:
-    """Set the number of a vector to that of a text that was not sent."""
+    """Set the index of the first vector to 99, though fewer texts were sent.
+
+    Returns None if the answer has no such index.
+    """
     return _with_unknown_position(analyzed)
 
 
@@ -132,7 +150,10 @@ def vector_of_unknown_text(analyzed: AnalyzedExchange) -> Exchange | None:
 def vector_of_other_length(
     analyzed: AnalyzedExchange, change: Callable[[Json], Json]
 ) -> Exchange | None:
-    """Add a copy of the first vector that is shorter, or longer."""
+    """Add a copy of the first vector that is one number shorter or longer.
+
+    Returns None if the answer has no array of vectors.
+    """
     target = _vector(analyzed)
     array = target.pointer.rpartition("/")[0].rpartition("/")[0] if target else ""
     items = resolve(target.part.value, array) if target else None
@@ -144,7 +165,10 @@ def vector_of_other_length(
 
 @exchange_fault("embedding_has_asked_length", 1, -1, when=_vector)
 def other_length_requested(analyzed: AnalyzedExchange, change: int) -> Exchange | None:
-    """Request longer, or shorter, vectors than came."""
+    """Set the requested vector length to one more, or one less, than the actual length.
+
+    Returns None if the answer has no vector.
+    """
     target, place = _vector(analyzed), select.pointers(analyzed, "dimension")[0]
     if target is None or not isinstance(target.value, list):
         return None
@@ -157,20 +181,26 @@ def _scores(analyzed: AnalyzedExchange) -> list[select.Target]:
 
 @exchange_fault("ranking_is_ordered", when=_scores)
 def best_last(analyzed: AnalyzedExchange) -> Exchange | None:
-    """Give the last document of a ranking the highest score."""
+    """Set the score of the last document in a ranking to the highest value.
+
+    Returns None if the ranking has fewer than two documents.
+    """
     scores = _scores(analyzed)
     return select.put(analyzed, scores[-1], 123.0) if len(scores) > 1 else None
 
 
 @exchange_fault("ranking_is_ordered", when=_scores)
 def unknown_document_ranked(analyzed: AnalyzedExchange) -> Exchange | None:
-    """Rank a document that was not sent."""
+    """Set the index of the first ranked document to 99, though fewer documents were sent.
+
+    Returns None if the request has no documents, or the ranking no index.
+    """
     return _with_unknown_position(analyzed) if _texts(analyzed) else None
 
 
 @exchange_fault("ranking_is_ordered", when=_scores)
 def fewer_documents_requested(analyzed: AnalyzedExchange) -> Exchange | None:
-    """Request fewer documents than are ranked."""
+    """Set the requested number of documents to one less than are ranked."""
     return change_request(
         analyzed, select.pointers(analyzed, "count")[0], len(_scores(analyzed)) - 1
     )

@@ -1,4 +1,4 @@
-"""Faults of networks and servers: packets, lines of streams, and connections that break off."""
+"""Faults of networks and servers: packets, line ends in streams, and broken connections."""
 
 from __future__ import annotations
 
@@ -47,13 +47,13 @@ def byte_by_byte(answer: RecordedAnswer, place: int) -> Delivery:
 
 @delivery_fault(_at_bytes, harmful=False)
 def split_anywhere(answer: RecordedAnswer, place: int) -> Delivery:
-    """Send the body in two packets."""
+    """Send the body in two packets, split at any byte."""
     return _in_two(answer, answer.body, place)
 
 
 @delivery_fault(_inside_characters, harmful=False)
 def split_inside_a_character(answer: RecordedAnswer, place: int) -> Delivery:
-    """Send the body in two packets, with half a character at the end of the first."""
+    """Send the body in two packets, split inside a character of several bytes."""
     return _in_two(answer, answer.body, place, ", inside a character")
 
 
@@ -67,7 +67,7 @@ def _at_lines(answer: RecordedAnswer) -> Sequence[int]:
 
 @delivery_fault(_at_lines, harmful=False)
 def split_inside_a_line_end(answer: RecordedAnswer, place: int) -> Delivery:
-    """End lines in CRLF, and send one of these pairs in two packets."""
+    """End all lines in CRLF, and send the body in two packets, split inside a CRLF."""
     body = _with_line_ends(answer.body, b"\r\n")
     ends = [match.start() for match in re.finditer(b"\r\n", body)]
     return _in_two(answer, body, ends[place] + 1, ", before a LF; lines end in CRLF")
@@ -81,13 +81,13 @@ def merged_into_one_packet(answer: RecordedAnswer, place: int) -> Delivery:
 
 @delivery_fault(harmful=False)
 def slow_first_byte(answer: RecordedAnswer, place: int) -> Delivery:
-    """Send nothing for half of the client's timeout, then everything."""
+    """Send nothing for half of the client's timeout, then the whole answer."""
     return Delivery("the first byte after half the timeout", answer.response(), delay=0.5)
 
 
 @delivery_fault(harmful=False)
 def packed_in_gzip(answer: RecordedAnswer, place: int) -> Delivery:
-    """Compress the body, for a client that accepts it."""
+    """Compress the body with gzip, if the client accepts it."""
     return Delivery("compressed with gzip", answer.response(), answer.exchange.chunks, gzip=True)
 
 
@@ -95,7 +95,10 @@ def packed_in_gzip(answer: RecordedAnswer, place: int) -> Delivery:
 
 
 def _line_end_fault(name: str, end: bytes) -> DeliveryFault:
-    """Return a fault that ends every line of a stream in these bytes, where they do not yet."""
+    """Return a fault that ends every line of a stream in *end*.
+
+    It has no place in documents, nor in streams whose lines all end so already.
+    """
 
     def apply(answer: RecordedAnswer, place: int) -> Delivery:
         body = _with_line_ends(answer.body, end)
@@ -105,7 +108,7 @@ def _line_end_fault(name: str, end: bytes) -> DeliveryFault:
         other = answer.is_stream and answer.body != _with_line_ends(answer.body, end)
         return (0,) if other else ()
 
-    description = f"End every line in {name}."
+    description = f"End every line with {name}."
     return Fault(f"lines_end_in_{name.lower()}", description, apply, harmful=False, places=places)
 
 
@@ -116,7 +119,7 @@ LINES_END_IN_CR = _line_end_fault("CR", b"\r")
 
 @delivery_fault(once_in_streams, harmful=False)
 def space_after_colon(answer: RecordedAnswer, place: int) -> Delivery:
-    """Remove the space after a field's colon, which means nothing, or add it where it is not."""
+    """Remove the optional space after each field's colon, or add it where it is missing."""
     body = _FIELD.sub(lambda m: m[1] + (b"" if m[2] else b" "), answer.body)
     return Delivery("the space after each field's colon gone or added", answer.response(body))
 
@@ -130,7 +133,7 @@ def byte_order_mark(answer: RecordedAnswer, place: int) -> Delivery:
 
 @delivery_fault(once_in_streams, harmful=False)
 def unknown_fields(answer: RecordedAnswer, place: int) -> Delivery:
-    """Add fields to every event that clients are to skip: `retry` and an unknown one."""
+    """Add the fields `retry` and `x-trace`, which clients ignore, to every event."""
     blocks = [b"retry: 3000\nx-trace: 1\n" + block for block in event_blocks(answer)]
     body = with_event_blocks(answer, blocks).response.body
     return Delivery("`retry: 3000` and `x-trace: 1` in every event", answer.response(body))
@@ -148,30 +151,30 @@ def _inserted(answer: RecordedAnswer, place: int, block: bytes, what: str) -> De
 
 @delivery_fault(_between_events, harmful=False)
 def comments_between_events(answer: RecordedAnswer, place: int) -> Delivery:
-    """Send a comment, which keeps the connection alive, before an event."""
+    """Insert a comment, which keeps the connection alive, before an event."""
     return _inserted(answer, place, b": keep-alive\n\n", "a comment")
 
 
 @delivery_fault(_between_events, harmful=False)
 def long_comment(answer: RecordedAnswer, place: int) -> Delivery:
-    """Send a comment of 200 kB before an event."""
+    """Insert a comment of 200 kB before an event."""
     return _inserted(answer, place, b":" + b"x" * 200_000 + b"\n\n", "a comment of 200 kB")
 
 
 @delivery_fault(_between_events, harmful=False)
 def unknown_event(answer: RecordedAnswer, place: int) -> Delivery:
-    """Send an event of an unknown kind before an event."""
+    """Insert an event of the unknown type `ping` before an event."""
     return _inserted(answer, place, b"event: ping\ndata: {}\n\n", "an event `ping`")
 
 
 # -------------------------------------------------------- harmful: connections that break off
 
 MORE = 64
-"""Bytes that are declared and never sent."""
+"""Number of bytes by which a wrong Content-Length exceeds the body."""
 
 
 def at_event_ends(answer: RecordedAnswer) -> Sequence[int]:
-    """Return every offset between two events of a stream, and its beginning."""
+    """Return offset 0 and each offset between two events; empty if the answer is a document."""
     ends = (0, *answer.event_ends) if answer.is_stream else ()
     return [end for end in ends if end < len(answer.body)]
 
@@ -194,7 +197,7 @@ def _inside_documents(answer: RecordedAnswer) -> Sequence[int]:
 
 
 def _cut(answer: RecordedAnswer, place: int, ending: Ending, what: str) -> Delivery:
-    """Return the answer up to an offset, in a packet for each event, and how it ends."""
+    """Return a delivery of the first *place* bytes, one packet for each event, with this ending."""
     response = answer.response(answer.body[:place])
     ends = [end for end in (0, *answer.event_ends) if end < place]
     packets = tuple(end - start for start, end in pairwise((*ends, place)))
@@ -205,25 +208,25 @@ def _cut(answer: RecordedAnswer, place: int, ending: Ending, what: str) -> Deliv
 
 @delivery_fault(at_event_ends, harmful=True)
 def ended_between_events(answer: RecordedAnswer, place: int) -> Delivery:
-    """End the stream, in valid HTTP, after some of its events."""
+    """Send only some of the events, and end the HTTP body correctly."""
     return _cut(answer, place, Ending.COMPLETE, "ended between events")
 
 
 @delivery_fault(_inside_events, harmful=True)
 def ended_inside_an_event(answer: RecordedAnswer, place: int) -> Delivery:
-    """End the stream, in valid HTTP, in the middle of an event."""
+    """Send the stream up to the middle of an event, and end the HTTP body correctly."""
     return _cut(answer, place, Ending.COMPLETE, "ended inside an event")
 
 
 @delivery_fault(at_event_ends, harmful=True)
 def closed_between_events(answer: RecordedAnswer, place: int) -> Delivery:
-    """Close the connection after some of the events, without HTTP's end of the body."""
+    """Send only some of the events, and close the connection before the end of the HTTP body."""
     return _cut(answer, place, Ending.CLOSED, "closed between events")
 
 
 @delivery_fault(_inside_events, harmful=True)
 def closed_inside_an_event(answer: RecordedAnswer, place: int) -> Delivery:
-    """Close the connection in the middle of an event, without HTTP's end of the body."""
+    """Send the stream up to the middle of an event, and close the connection in the HTTP body."""
     return _cut(answer, place, Ending.CLOSED, "closed inside an event")
 
 
@@ -235,13 +238,13 @@ def connection_reset(answer: RecordedAnswer, place: int) -> Delivery:
 
 @delivery_fault(_anywhere, harmful=True)
 def silence(answer: RecordedAnswer, place: int) -> Delivery:
-    """Send nothing more for longer than the client's timeout; at offset 0, nothing at all."""
+    """Send the beginning of the answer, or nothing, then wait longer than the client's timeout."""
     return replace(_cut(answer, place, Ending.SILENT, "silent"), without_head=place == 0)
 
 
 @delivery_fault(_anywhere_and_at_end, harmful=True)
 def shorter_than_declared(answer: RecordedAnswer, place: int) -> Delivery:
-    """Close the connection before as many bytes were sent as Content-Length declared."""
+    """Send fewer bytes than Content-Length declares, and close the connection."""
     what = f"{MORE} more than all bytes declared, closed"
     return replace(
         _cut(answer, place, Ending.CLOSED, what), declared_length=len(answer.body) + MORE
@@ -250,7 +253,7 @@ def shorter_than_declared(answer: RecordedAnswer, place: int) -> Delivery:
 
 @delivery_fault(_inside_documents, harmful=True)
 def truncated_json(answer: RecordedAnswer, place: int) -> Delivery:
-    """Send only a part of the document, of just the length that is declared."""
+    """Send only the beginning of the document, with a Content-Length that fits it."""
     return _cut(answer, place, Ending.COMPLETE, "document cut")
 
 

@@ -1,4 +1,4 @@
-"""What a client makes of a changed answer, compared with what it made of the unchanged one."""
+"""Comparison of what a client returns for a changed and for the unchanged answer."""
 
 from __future__ import annotations
 
@@ -14,14 +14,23 @@ _MAX_LENGTH = 160
 
 @dataclass(frozen=True, slots=True)
 class Observation:
-    """The verdict on one answer; `detail` is what was returned or raised, in words."""
+    """The verdict on a client's reaction to one answer.
+
+    Attributes:
+        verdict: How the client reacted.
+        detail: What the client returned or raised, as text; empty if the verdict is SAME.
+    """
 
     verdict: Verdict
     detail: str = ""
 
 
 def observe_reference(client: Client, request: ClientRequest) -> tuple[Observation, object]:
-    """Request the unchanged answer; the verdict is SAME where others can be compared with it."""
+    """Request the unchanged answer with a client, and return its verdict and value.
+
+    The verdict is SAME if the client returned a value, with which others can be compared; else
+    ERROR or CRASH.
+    """
     value, error = _send(client, request)
     return error or Observation(Verdict.SAME), value
 
@@ -29,7 +38,14 @@ def observe_reference(client: Client, request: ClientRequest) -> tuple[Observati
 def observe(
     client: Client, request: ClientRequest, reference: object, counts_raised: int
 ) -> Observation:
-    """Request a changed answer, and compare it with the reference."""
+    """Request a changed answer with a client, and compare its value with the reference.
+
+    Args:
+        client: The client.
+        request: The request that it sends.
+        reference: The value that it returned for the unchanged answer.
+        counts_raised: The number that the fault added to token counts; 0 for none.
+    """
     value, error = _send(client, request)
     if error is not None:
         return error
@@ -40,7 +56,7 @@ def observe(
 
 
 def equal(left: object, right: object) -> bool:
-    """Return whether two values are equal; values that cannot be compared are not."""
+    """Return whether two values are equal; False if the comparison raises."""
     try:
         return bool(left == right)
     except Exception:  # noqa: BLE001 - a user's own comparison may raise anything
@@ -48,7 +64,10 @@ def equal(left: object, right: object) -> bool:
 
 
 def _send(client: Client, request: ClientRequest) -> tuple[object, Observation | None]:
-    """Return what was returned, without its delivery, and what to say of an error or refusal."""
+    """Return the client's value, and an observation if it raised or reported a refusal, else None.
+
+    The value has no stream pieces and SDK views; it is None if the client raised.
+    """
     try:
         value = client.send(request)
     except BaseException as error:  # noqa: BLE001 - whatever it is, it is the result
@@ -61,14 +80,17 @@ def _send(client: Client, request: ClientRequest) -> tuple[object, Observation |
 
 
 def describe_error(error: BaseException) -> str:
-    """Return an error in words, its class as it is imported."""
+    """Return the full name of an error's class and its message, shortened."""
     kind = type(error)
     module = "" if kind.__module__ == "builtins" else f"{kind.__module__}."
     return _short(f"{module}{kind.__qualname__}: {error}".rstrip(": "))
 
 
 def _plain(value: object, raised: int) -> object:
-    """Return dataclasses and containers as plain JSON, raised counts as they were recorded."""
+    """Return a value as plain JSON types, with raised token counts lowered to the recorded ones.
+
+    Integers of at least *raised* are raised counts; totals were raised by twice as much.
+    """
     if is_dataclass(value) and not isinstance(value, type):
         return _plain(asdict(value), raised)
     if isinstance(value, Mapping):
@@ -81,16 +103,18 @@ def _plain(value: object, raised: int) -> object:
 
 
 def _difference(expected: object, actual: object, path: str = "") -> str:
-    """Return the first difference between two values, in words."""
+    """Return the first difference between two values, as text."""
     if isinstance(expected, dict) and isinstance(actual, dict) and expected.keys() == actual.keys():
         name = next(name for name in expected if expected[name] != actual[name])
         return _difference(expected[name], actual[name], f"{path}.{name}")
     where = f"{path.lstrip('.')}: " if path else ""
-    return _short(f"{where}expected {_end(expected, actual)}, actual {_end(actual, expected)}")
+    return _short(
+        f"{where}expected {_excerpt(expected, actual)}, actual {_excerpt(actual, expected)}"
+    )
 
 
-def _end(value: object, other: object) -> str:
-    """Return a value in words; of a long text, the part around the first difference."""
+def _excerpt(value: object, other: object) -> str:
+    """Return a value as text; of a string, 40 characters around its first difference to *other*."""
     if not isinstance(value, str) or not isinstance(other, str):
         return _short(repr(value), 60)
     pairs = enumerate(zip(value, other, strict=False))

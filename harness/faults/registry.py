@@ -1,6 +1,7 @@
-"""All faults: the table of contents.
+"""The tables of all faults.
 
-A fault in a delivery is sent to a client; a fault in a transcript is checked by the rules.
+`DELIVERY_FAULTS` change an answer that is sent to a client, `RULE_FAULTS` a transcript that the
+rules check.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ from harness.types import Transcript
 DELIVERY_FAULTS: tuple[DeliveryFault, ...] = tuple(
     sorted((*network.FAULTS, *content.FAULTS), key=lambda fault: fault.harmful)
 )
-"""Changes of an answer on its way to a client, harmless ones first."""
+"""Faults that change an answer on its way to a client, harmless ones first."""
 
 RULE_FAULTS: tuple[TranscriptFault, ...] = (
     *wire_format.FAULTS,
@@ -39,18 +40,21 @@ RULE_FAULTS: tuple[TranscriptFault, ...] = (
     *samples.FAULTS,
     *sdk.FAULTS,
 )
-"""Changes of a valid transcript, each with the rule that has to notice it."""
+"""Faults that change a valid transcript, each with the name of the rule that has to notice it."""
 
 
 def breaking(rule: str) -> list[TranscriptFault]:
-    """Return the faults that break a rule; a new rule may have none."""
+    """Return the transcript faults that break the rule called *rule*; empty if there are none."""
     return [fault for fault in RULE_FAULTS if fault.breaks_rule == rule]
 
 
 def injected(
     fault: TranscriptFault, subject: Transcript | AnalyzedTranscript
 ) -> Iterator[Transcript]:
-    """Yield the transcript with a fault, once for each of its places that can be changed."""
+    """Yield a copy of the transcript for each place where the fault changes it.
+
+    Nothing is yielded if the fault cannot be applied.
+    """
     if isinstance(subject, Transcript):
         subject = analyze(subject, endpoints.recognise)
     for place in fault.places(subject):

@@ -1,4 +1,4 @@
-"""A run: changed answers sent to clients over real connections on loopback, and the results."""
+"""Fault runs: changed answers sent to clients over loopback connections, and their results."""
 
 from __future__ import annotations
 
@@ -20,30 +20,30 @@ from harness.runner import Progress
 from harness.sandbox.scripted_server import Respond, response_script, serve_scripts
 
 _FIRST_TIME = 30.0
-"""Further seconds for an unchanged answer: an SDK may have to be imported for the first one."""
+"""Seconds added to the limit of an unchanged answer: the client may have to import an SDK."""
 
 _SLOWDOWN = 3
-"""How many times longer a changed answer may take than the unchanged one, besides the timeout."""
+"""How often the duration of the unchanged answer is added to the limit of a changed one."""
 
 _FOREVER = 3600.0
-"""Seconds of silence: longer than any client waits."""
+"""Seconds that a silent server waits: longer than any client."""
 
 _PER_PACKET = 2e-4
-"""Further seconds for each packet."""
+"""Seconds added to the limit for each packet."""
 
 _NOT_SENT = CONNECTION_HEADERS | {"accept-encoding", "host"}
-"""Headers of the recorded request that belonged to its connection."""
+"""Recorded request headers, in lower case, that described the connection and are not sent."""
 
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """How much is tried, and for how long.
+    """How many cases are run, and for how long.
 
     Attributes:
-        cases: The number of cases of each fault.
-        seed: What decides which ones.
-        timeout: Seconds that a client has for one answer.
-        grace: Further seconds until it is said to hang.
+        cases: The largest number of cases of each fault.
+        seed: The seed by which the cases are sampled.
+        timeout: Seconds that a client may wait for one answer.
+        grace: Seconds after the timeout until the verdict is HANG.
         seconds: Seconds for the whole run; 0 for no limit.
     """
 
@@ -61,9 +61,9 @@ def run_faults(
     limits: Limits,
     progress: Progress,
 ) -> list[ClientResults]:
-    """Send changed answers to each of these clients, to all of them at the same time.
+    """Send changed answers to all clients, in parallel, and return the results of each client.
 
-    Raises HarnessError for an unknown client.
+    Raises HarnessError if a client is unknown or its process does not start.
     """
     with ExitStack() as stack:
         workers = [stack.enter_context(Worker(name)) for name in clients]
@@ -80,7 +80,12 @@ def run_faults(
 
 @dataclass
 class _Deadline:
-    """The end of a run: a point in time, or when the context is left."""
+    """The end of a run: at a point in time, or when the context is left.
+
+    Attributes:
+        time: The end in seconds of `time.monotonic`; None for no limit.
+        closed: Whether the context was left.
+    """
 
     time: float | None
     closed: bool = False
@@ -100,8 +105,13 @@ class _Deadline:
 class _ClientRun:
     """A run with one client.
 
-    `durations` are the seconds that the unchanged answer took of each exchange whose reference
-    the worker of a generation knows.
+    Attributes:
+        worker: The client's process.
+        limits: The number of cases, and the time limits.
+        deadline: The end of the run.
+        progress: Called with a text about each step.
+        durations: Seconds that the client took for an unchanged answer, by the generation of the
+            worker and the id of the `Source`.
     """
 
     worker: Worker
@@ -118,7 +128,7 @@ class _ClientRun:
         return ClientResults(name, results, tuple(skipped), len(planned), len(suitable))
 
     def _suitable(self, sources: Sequence[Source]) -> tuple[list[Source], list[Skipped]]:
-        """Return the exchanges that this client can request and reads when they are unchanged."""
+        """Return the exchanges that the client can read if unchanged, and the skipped exchanges."""
         suitable: list[Source] = []
         skipped: list[Skipped] = []
         for number, source in enumerate(sources, start=1):
@@ -128,7 +138,7 @@ class _ClientRun:
         return suitable, skipped
 
     def _unsuitable(self, source: Source) -> str:
-        """Return why nothing can be compared with this exchange; empty where it can."""
+        """Return the reason why an exchange cannot be used with the client; empty if it can."""
         if self.deadline.is_over:
             return "the time was up"
         endpoints = self.worker.endpoints
@@ -181,7 +191,15 @@ class _ClientRun:
         counts_raised: int = 0,
         is_reference: bool = False,
     ) -> Observation:
-        """Let the client send its request to a server that responds like this."""
+        """Return how the client reacts to a local server that answers with *respond*.
+
+        Args:
+            source: The exchange whose request is sent.
+            respond: Returns the server's script for a request.
+            extra: Seconds added to the timeout and the grace.
+            counts_raised: The number that the fault added to token counts; 0 for none.
+            is_reference: Whether the answer is unchanged.
+        """
         limit = self.limits.timeout + self.limits.grace + extra
         with serve_scripts(respond) as address:
             request = _request(source, address, self.limits.timeout)

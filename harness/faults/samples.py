@@ -1,4 +1,4 @@
-"""Samples of the providers as transcripts."""
+"""The sample exchanges of the providers as transcripts."""
 
 from __future__ import annotations
 
@@ -29,17 +29,17 @@ from harness.wire import query, resolve
 
 
 def sample_transcripts() -> dict[str, Transcript]:
-    """Return every sample by its name, as if it were run with an SDK that shows all of it."""
+    """Return the transcript of every sample by its name, with the calls and outcomes of an SDK."""
     return {name: as_run(as_recorded(sample, name)) for name, sample in SAMPLES.items()}
 
 
 def as_recorded(exchanges: tuple[Exchange, ...], source: str = "sample") -> Transcript:
-    """Return exchanges as a transcript for which no SDK ran."""
+    """Return a transcript of the exchanges alone, without calls and outcomes of an SDK."""
     return transcript_of(Cassette(exchanges), endpoints.recognise, source=source)
 
 
 def as_run(transcript: Transcript) -> Transcript:
-    """Return a transcript with the calls and outcomes of an SDK that agrees with the exchanges."""
+    """Return the transcript with calls and outcomes of an SDK that agree with its exchanges."""
     analyzed = analyze(transcript, endpoints.recognise)
     return replace(transcript, turns=tuple(map(_run, analyzed.turns)))
 
@@ -59,7 +59,7 @@ def _run(turn: AnalyzedTurn) -> Turn:
 
 
 def _call(request: AnalyzedExchange) -> Call:
-    """Return the call of a scenario that leads to a request."""
+    """Return the scenario call that would send the request."""
     body, endpoint = request.request_json.value, request.endpoint
     prompt = first(body, endpoint.fields.prompt) if endpoint else None
     place = endpoint.fields.parameters if endpoint else ""

@@ -1,4 +1,4 @@
-"""The smallest failures as cassettes, to be replayed while a client is being fixed."""
+"""The smallest failures as cassettes, for replay while a client is being fixed."""
 
 from __future__ import annotations
 
@@ -17,7 +17,13 @@ from harness.types import Cassette, Provenance
 
 @dataclass(frozen=True, slots=True)
 class Saved:
-    """A failure and its cassette, or the reason why no cassette can hold it."""
+    """A failure, and the cassette to which it was saved.
+
+    Attributes:
+        fault: The name of the fault.
+        path: The cassette; None if a cassette cannot hold the failure.
+        reason: Why a cassette cannot hold the failure; empty if it was saved.
+    """
 
     fault: str
     path: Path | None
@@ -27,7 +33,8 @@ class Saved:
 def save_failures(folder: Path, client: ClientResults, redactor: Redactor) -> Iterator[Saved]:
     """Write the smallest failure of each fault to `<folder>/<client>/<fault>.yaml`.
 
-    Raises CannotWrite where the disk refuses, SecretNotRedacted where a secret cannot be removed.
+    Yields a `Saved` for each fault with a failure. Raises CannotWrite if a file cannot be written,
+    SecretNotRedacted if a secret cannot be removed.
     """
     name = re.sub(r"[^\w.-]", "-", client.name)
     for fault, results in client.by_fault.items():
@@ -42,7 +49,7 @@ def save_failures(folder: Path, client: ClientResults, redactor: Redactor) -> It
 
 
 def failure_cassette(failure: Result, client: str, redactor: Redactor) -> Cassette:
-    """Return a failure as a cassette of one exchange, with a note that it was not recorded."""
+    """Return a cassette with the failed exchange, and a note that it was made and not recorded."""
     source, delivery = failure.case.source, failure.delivery
     exchange = replace(
         source.answer.exchange,
@@ -62,7 +69,7 @@ def failure_cassette(failure: Result, client: str, redactor: Redactor) -> Casset
 
 
 def _not_storable(delivery: Delivery) -> str:
-    """Return why a cassette cannot hold a delivery; empty where it can."""
+    """Return the reason why a cassette cannot hold the delivery; empty if it can."""
     if delivery.ending is Ending.RESET:
         return "a cassette cannot reset a connection"
     if delivery.ending is Ending.SILENT or delivery.delay or delivery.without_head:

@@ -1,4 +1,4 @@
-"""The members of an answer, and whether its endpoint's schema requires them."""
+"""Members of the JSON objects in an answer, and whether the endpoint's schema requires them."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from harness.wire import escape
 
 @dataclass(frozen=True, slots=True)
 class Member:
-    """A member of an answer.
+    """A member of a JSON object in an answer.
 
     Attributes:
         path: A JSON pointer in which `[]` is every item of an array.
         required: Whether the schema requires it.
-        optional: Whether it may be left out; not so where it is one of several alternatives.
+        optional: Whether it may be left out; False for one of several alternatives (`anyOf`).
         nullable: Whether it may be null.
     """
 
@@ -27,7 +27,11 @@ class Member:
     nullable: bool
 
     def combined(self, other: Member) -> Member:
-        """Return the member as two parts of an answer have it: required if either requires it."""
+        """Return the member as described for two parts of an answer together.
+
+        It is required if either part requires it, optional or nullable only if it is so in each
+        part.
+        """
         return Member(
             self.path,
             required=self.required or other.required,
@@ -37,7 +41,10 @@ class Member:
 
 
 def members(schema: Schema, value: Json, path: str = "") -> Iterator[Member]:
-    """Yield every member of a JSON value that a schema describes or allows, parents first."""
+    """Yield a `Member` for every object member in a JSON value, outer objects first.
+
+    *path* is the JSON pointer of *value*.
+    """
     layers = list(_layers(schema))
     if isinstance(value, list):
         items = [layer["items"] for layer in layers if isinstance(layer.get("items"), Mapping)]
@@ -61,7 +68,7 @@ def members(schema: Schema, value: Json, path: str = "") -> Iterator[Member]:
 
 
 def _layers(schema: Schema) -> Iterator[Schema]:
-    """Yield a schema and what it includes by `allOf`, or by `else`: the general case."""
+    """Yield a schema and the schemas that it includes by `allOf` or `else` (the general case)."""
     yield schema
     for part in (*schema.get("allOf", ()), *filter(None, [schema.get("else")])):
         yield from _layers(part)

@@ -1,4 +1,4 @@
-"""A delivery as the script of a server on loopback: framing, packets, pauses."""
+"""Scripts by which a local server sends a delivery: HTTP framing, packets and pauses."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from harness.faults.delivery import Delivery, Ending
 from harness.sandbox.scripted_server import Pause, Reset, Script, chunks_of
 
 PACKET_GAP = 0.004
-"""Seconds between two packets that a client is to receive apart."""
+"""Seconds between two packets, so that a client receives them separately."""
 
 _FEW = 3
-"""With more packets than this, each a chunk of its own, nothing is waited for between them."""
+"""Largest number of packets with pauses between them; more packets are sent without pauses."""
 
 _ACCEPTS_GZIP = re.compile(rb"(?im)^accept-encoding:[^\r\n]*\bgzip\b(?!;q=0)")
 
@@ -22,9 +22,15 @@ _ACCEPTS_GZIP = re.compile(rb"(?im)^accept-encoding:[^\r\n]*\bgzip\b(?!;q=0)")
 def delivery_script(
     delivery: Delivery, request_head: bytes, *, timeout: float, silence: float
 ) -> Script:
-    """Return the steps that send a delivery; times are in seconds.
+    """Return the steps by which a server sends a delivery.
 
-    It is compressed only for a client whose request accepts gzip.
+    The body is compressed only if the delivery says so and the request accepts gzip.
+
+    Args:
+        delivery: The response, and how it is sent.
+        request_head: The request line and headers of the client.
+        timeout: The client's timeout in seconds.
+        silence: Seconds to wait if the delivery ends in silence.
     """
     use_gzip = delivery.gzip and _ACCEPTS_GZIP.search(request_head) is not None
     return list(_steps(delivery, timeout, silence, use_gzip=use_gzip))
@@ -53,7 +59,10 @@ def _steps(
 
 
 def _is_chunked(delivery: Delivery) -> bool:
-    """Return whether the length is not declared: in streams, and where it would be wrong."""
+    """Return whether the body is sent in HTTP chunks and not with Content-Length.
+
+    That is so for streams and for bodies that end early, unless the delivery declares a length.
+    """
     media_type = (delivery.response.header("content-type") or "").lower()
     cut = delivery.ending is not Ending.COMPLETE
     return delivery.declared_length is None and (cut or media_type.startswith("text/event-stream"))
@@ -73,7 +82,7 @@ def _head(delivery: Delivery, length: int, *, chunked: bool, use_gzip: bool) -> 
 
 
 def _compressed(packets: list[bytes]) -> Iterator[bytes]:
-    """Compress packets so that each can be read as soon as it arrives, as a stream must be."""
+    """Yield the packets compressed, each so that it can be read as soon as it arrives."""
     if len(packets) < 2:
         yield gzip.compress(b"".join(packets), mtime=0)
         return

@@ -1,4 +1,4 @@
-"""Faults in what an SDK sent and shows, in what its author expected, and in what was replayed."""
+"""Faults in a turn's call, SDK outcome and expectation, and in which exchanges were replayed."""
 
 from __future__ import annotations
 
@@ -32,13 +32,19 @@ _UNSAID = "\u2603\u2603"
 
 
 def _request(turn: AnalyzedTurn) -> AnalyzedExchange | None:
-    """Return the request of a turn with a call, if it sends a JSON object."""
+    """Return the request of a turn that has a call.
+
+    Returns None if there is no call, or if the request has no JSON object.
+    """
     request = turn_request(turn) if turn.turn.call else None
     return request if request and isinstance(request.request_json.value, dict) else None
 
 
 def _with_call(turn: AnalyzedTurn, **changes: object) -> Turn | None:
-    """Change fields of the turn's call."""
+    """Return the turn with fields of its call replaced.
+
+    Returns None if it has no call, or if its request has no JSON object.
+    """
     if turn.turn.call is None or _request(turn) is None:
         return None
     return replace(turn.turn, call=replace(turn.turn.call, **changes))  # type: ignore[arg-type]
@@ -46,13 +52,19 @@ def _with_call(turn: AnalyzedTurn, **changes: object) -> Turn | None:
 
 @turn_fault("model_travels", "{}-x", "")
 def other_model_called(turn: AnalyzedTurn, model: str) -> Turn | None:
-    """Name another model in the scenario than in the request, or none."""
+    """Change the model in the scenario's call, or empty it, so that the request has another.
+
+    Returns None if the turn has no call with a JSON object.
+    """
     return _with_call(turn, model=model.format(turn.turn.call.model if turn.turn.call else ""))
 
 
 @turn_fault("conversation_travels")
 def last_message_changed(turn: AnalyzedTurn) -> Turn | None:
-    """Change the last message, or the prompt, in the scenario."""
+    """Change the last message, or the prompt, in the scenario's call.
+
+    Returns None if the call has neither, or if the request sends no prompt.
+    """
     call, request = turn.turn.call, _request(turn)
     if call is None or request is None:
         return None
@@ -66,7 +78,10 @@ def last_message_changed(turn: AnalyzedTurn) -> Turn | None:
 
 @turn_fault("conversation_travels")
 def message_repeated(turn: AnalyzedTurn) -> Turn | None:
-    """Repeat the last message in the scenario."""
+    """Repeat the last message in the scenario's call.
+
+    Returns None if the call is no chat with messages.
+    """
     call = turn.turn.call
     if call is None or not call.messages or call.kind is not CallKind.CHAT:
         return None
@@ -75,7 +90,10 @@ def message_repeated(turn: AnalyzedTurn) -> Turn | None:
 
 @turn_fault("parameters_travel", "add", "change")
 def parameter_differs(turn: AnalyzedTurn, how: str) -> Turn | None:
-    """Add a parameter to the scenario that is not sent, or change the value of one."""
+    """Add a parameter to the scenario's call that is not sent, or change the value of one.
+
+    Returns None if there is no call with a JSON object, or no parameter to change.
+    """
     given = turn.turn.call.parameters if turn.turn.call else {}
     if how == "add":
         return _with_call(turn, parameters={**given, "zeta": 0.5})
@@ -86,7 +104,10 @@ def parameter_differs(turn: AnalyzedTurn, how: str) -> Turn | None:
 
 @turn_fault("delivery_travels", Mode.STREAM, Mode.ASYNC)
 def other_mode_called(turn: AnalyzedTurn, mode: Mode) -> Turn | None:
-    """Ask for a stream, or for a task, in the scenario although the request does not."""
+    """Set the mode of the scenario's call to stream or task, though the request has another.
+
+    Returns None if the request has this mode, or if the turn has no call with a JSON object.
+    """
     request = _request(turn)
     if request is None or request.endpoint is None:
         return None
@@ -99,19 +120,28 @@ def other_mode_called(turn: AnalyzedTurn, mode: Mode) -> Turn | None:
 
 
 def _reply(turn: AnalyzedTurn) -> Reply | None:
-    """Return what an SDK shows of a turn that was answered."""
+    """Return the reply that an SDK shows of an answered turn.
+
+    Returns None if the turn was not answered, or the SDK shows no reply.
+    """
     reply = turn.turn.outcome if isinstance(turn.outcome, Reply) else None
     return reply if isinstance(reply, Reply) else None
 
 
 def _failure(turn: AnalyzedTurn) -> Failure | None:
-    """Return what an SDK shows of a turn that was refused."""
+    """Return the failure that an SDK shows of a refused turn.
+
+    Returns None if the turn was not refused, or the SDK shows no failure.
+    """
     failure = turn.turn.outcome if isinstance(turn.outcome, Failure) else None
     return failure if isinstance(failure, Failure) else None
 
 
 def _with_reply(turn: AnalyzedTurn, **changes: object) -> Turn | None:
-    """Change fields of what an SDK shows."""
+    """Return the turn with fields of the SDK's reply replaced.
+
+    Returns None if the turn has no such reply.
+    """
     reply = _reply(turn)
     if reply is None:
         return None
@@ -119,14 +149,20 @@ def _with_reply(turn: AnalyzedTurn, **changes: object) -> Turn | None:
 
 
 def _views(turn: AnalyzedTurn) -> tuple[View, ...]:
-    """Return the objects of an SDK that can be paired with what travelled."""
+    """Return the SDK's objects, if they can be paired with the response's documents or events.
+
+    Empty if there are none or they cannot be paired.
+    """
     reply = _reply(turn)
     return reply.views if reply and reply.views and shown(turn, reply) else ()
 
 
 @turn_fault("sdk_agrees_with_wire", "add", "remove")
 def view_differs(turn: AnalyzedTurn, how: str) -> Turn | None:
-    """Show a member that did not travel, or hide one that did."""
+    """Add a member to the last SDK object that was not received, or remove one that was.
+
+    Returns None if there is no SDK object with members.
+    """
     views = _views(turn)
     members = views[-1].value if views else None
     if not isinstance(members, dict):
@@ -139,7 +175,10 @@ def view_differs(turn: AnalyzedTurn, how: str) -> Turn | None:
 
 @turn_fault("sdk_agrees_with_wire")
 def view_missing(turn: AnalyzedTurn) -> Turn | None:
-    """Show one document or event less than travelled."""
+    """Remove the last of several SDK objects, though its document or event was received.
+
+    Returns None if there are not several SDK objects, or if the response has a refusal.
+    """
     views = _views(turn)
     refused = any(
         not r.accepted or (r.endpoint and any(is_refusal(p, r.endpoint.fields) for p in r.parts))
@@ -150,7 +189,10 @@ def view_missing(turn: AnalyzedTurn) -> Turn | None:
 
 @turn_fault("access_paths_work", "\u2603", AccessFailure("AttributeError: no such attribute"))
 def access_path_differs(turn: AnalyzedTurn, value: object) -> Turn | None:
-    """Let a documented path of access lead to another value, or raise."""
+    """Replace the value at a documented access path of an SDK object by another, or by an error.
+
+    Returns None if there is no SDK object with members.
+    """
     views, reply = _views(turn), _reply(turn)
     pairs = shown(turn, reply) if views and reply else None
     members = pairs[-1][1].value if pairs else None
@@ -167,32 +209,47 @@ def access_path_differs(turn: AnalyzedTurn, value: object) -> Turn | None:
     {"usage": Usage(-1, -1, -2)},
 )
 def reply_differs(turn: AnalyzedTurn, changes: dict[str, object]) -> Turn | None:
-    """Show another text, finish reason or usage than travelled."""
+    """Replace the text, finish reason or usage in the SDK's reply by another than received.
+
+    Returns None if the SDK shows no reply.
+    """
     return _with_reply(turn, **changes)
 
 
 @turn_fault("failure_agrees_with_wire")
 def refusal_shown_as_answer(turn: AnalyzedTurn) -> Turn | None:
-    """Show a refusal as an answer."""
+    """Replace the failure that the SDK shows by an empty reply, though it received a refusal.
+
+    Returns None if the SDK shows no failure.
+    """
     return replace(turn.turn, outcome=Reply(content="")) if _failure(turn) else None
 
 
 @turn_fault("failure_agrees_with_wire")
 def answer_shown_as_refusal(turn: AnalyzedTurn) -> Turn | None:
-    """Show an answer as a refusal."""
+    """Replace the reply that the SDK shows by a failure, though it received an answer.
+
+    Returns None if the SDK shows no reply.
+    """
     return replace(turn.turn, outcome=Failure(500, "no_such_code", "?")) if _reply(turn) else None
 
 
 @turn_fault("failure_agrees_with_wire")
 def refusal_with_another_code(turn: AnalyzedTurn) -> Turn | None:
-    """Show a refusal with another code than it had."""
+    """Replace the code of the failure that the SDK shows by another than received.
+
+    Returns None if the SDK shows no failure.
+    """
     failure = _failure(turn)
     return replace(turn.turn, outcome=replace(failure, code="no_such_code")) if failure else None
 
 
 @turn_fault("pieces_join_to_content")
 def piece_missing(turn: AnalyzedTurn) -> Turn | None:
-    """Remove the last piece that an SDK streamed."""
+    """Remove the last piece of text that the SDK streamed; if cumulative, its last character.
+
+    Returns None if there are no pieces to remove from.
+    """
     reply = _reply(turn)
     texts = [n for n, piece in enumerate(reply.pieces) if piece] if reply else []
     if reply is None or not texts or (reply.cumulative and len(set(reply.pieces)) < 2):
@@ -204,7 +261,10 @@ def piece_missing(turn: AnalyzedTurn) -> Turn | None:
 
 @turn_fault("pieces_join_to_content")
 def piece_repeated(turn: AnalyzedTurn) -> Turn | None:
-    """Repeat a piece that an SDK streamed."""
+    """Repeat the first piece of text that the SDK streamed.
+
+    Returns None if there are no pieces, or if they are cumulative.
+    """
     reply = _reply(turn)
     texts = [piece for piece in reply.pieces if piece] if reply else []
     if reply is None or not texts or reply.cumulative:
@@ -221,7 +281,10 @@ def _expecting(turn: AnalyzedTurn, expect: Expectation) -> Turn | None:
 
 @turn_fault("expected_finish_reason", "no_such_reason", "")
 def other_finish_reason_expected(turn: AnalyzedTurn, reason: str) -> Turn | None:
-    """Expect another finish reason, or the same one in capitals."""
+    """Set the expected finish reason to another one, or to the actual one in capitals.
+
+    Returns None if the turn has no reply, or if its finish reason is in capitals already.
+    """
     reply = _reply(turn)
     own = (reply.finish_reason or "") if reply else ""
     if own == own.upper() and not reason:
@@ -231,7 +294,10 @@ def other_finish_reason_expected(turn: AnalyzedTurn, reason: str) -> Turn | None
 
 @turn_fault("expected_words", 0, 4)
 def other_words_expected(turn: AnalyzedTurn, count: int) -> Turn | None:
-    """Expect words that were not said, or words of which one half was said."""
+    """Set the expected words to one that the answer lacks, alone or after some that it has.
+
+    Returns None if the turn has no reply, or no text where some is needed.
+    """
     reply = _reply(turn)
     texts = (reply.content or "")[:count] if reply else ""
     if count and not texts:
@@ -241,14 +307,20 @@ def other_words_expected(turn: AnalyzedTurn, count: int) -> Turn | None:
 
 @turn_fault("expected_json")
 def json_expected(turn: AnalyzedTurn) -> Turn | None:
-    """Expect a JSON object with a member that no answer has."""
+    """Set the expected JSON schema to one that no answer satisfies.
+
+    Returns None if the turn has no reply.
+    """
     schema: dict[str, Json] = {"type": "object", "required": ["no such key"]}
     return _expecting(turn, Expectation(json_schema=schema))
 
 
 @turn_fault("expected_json")
 def other_json_type_expected(turn: AnalyzedTurn) -> Turn | None:
-    """Expect an array where the answer is a JSON object."""
+    """Set the text of the reply to a JSON object, and the expected JSON schema to an array.
+
+    Returns None if the turn has no reply.
+    """
     changed = _with_reply(turn, content='{"a": []}')
     expect = Expectation(json_schema={"type": "array"})
     return replace(changed, expect=expect) if changed else None
@@ -256,13 +328,19 @@ def other_json_type_expected(turn: AnalyzedTurn) -> Turn | None:
 
 @turn_fault("expected_pointers", ("/no such place",), ("", "/no such place"))
 def other_pointers_expected(turn: AnalyzedTurn, pointers: tuple[str, ...]) -> Turn | None:
-    """Expect something at a pointer, or at two of them, where nothing is."""
+    """Set the expected pointers to one that leads nowhere, alone or after one that exists.
+
+    Returns None if the turn has no reply.
+    """
     return _expecting(turn, Expectation(pointers=pointers))
 
 
 @turn_fault("expected_tool_call", "no_such_function", "")
 def other_call_expected(turn: AnalyzedTurn, name: str) -> Turn | None:
-    """Expect a tool call that was not made, or one by the beginning of its name."""
+    """Set the expected tool call to an unknown name, or to the actual name cut by one letter.
+
+    Returns None if the turn has no reply, or no tool call where one is needed.
+    """
     reply = _reply(turn)
     names = [call.name for call in reply.tool_calls] if reply else []
     expected = name or (names[0][:-1] if names else "")
@@ -273,13 +351,19 @@ def other_call_expected(turn: AnalyzedTurn, name: str) -> Turn | None:
 
 @turn_fault("expected_failure")
 def refusal_expected(turn: AnalyzedTurn) -> Turn | None:
-    """Expect a refusal although an answer came."""
+    """Set the expectation to a refusal, though the turn was answered.
+
+    Returns None if the turn has no reply.
+    """
     return _expecting(turn, Expectation(failure="no_such_code"))
 
 
 @turn_fault("expected_failure")
 def answer_expected(turn: AnalyzedTurn) -> Turn | None:
-    """Expect an answer although a refusal came."""
+    """Set the expectation to an answer, though the turn was refused.
+
+    Returns None if the turn was not refused with a code.
+    """
     refused = isinstance(turn.turn.outcome, Failure) and turn.turn.outcome.code
     return replace(turn.turn, expect=Expectation()) if refused else None
 
@@ -289,7 +373,7 @@ def answer_expected(turn: AnalyzedTurn) -> Turn | None:
 
 @transcript_fault("everything_was_played", slice(-1, None), slice(1))
 def exchange_unused(read: AnalyzedTranscript, unused: slice) -> Transcript | None:
-    """Leave the last, or the first, exchange unused in a replay."""
+    """Add the last, or the first, exchange to those that the replay left unused."""
     exchanges = tuple(analyzed.exchange for analyzed in read.readings[unused])
     return replace(read.transcript, unused=exchanges)
 

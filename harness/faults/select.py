@@ -1,4 +1,4 @@
-"""Where in a recorded exchange a fault changes something: the targets that several faults share."""
+"""Values of responses that faults change: functions to find, replace and remove them."""
 
 from __future__ import annotations
 
@@ -14,7 +14,13 @@ from harness.types import Exchange, Json, Reply
 
 
 class Target(NamedTuple):
-    """A value in a response: its part, its JSON pointer and itself."""
+    """A value in a response.
+
+    Attributes:
+        part: The document or the stream event that holds the value.
+        pointer: The JSON pointer of the value in the part.
+        value: The value.
+    """
 
     part: Part
     pointer: str
@@ -25,7 +31,10 @@ NewValue: TypeAlias = "Json | Callable[[Json], Json]"
 
 
 def put(analyzed: AnalyzedExchange, target: Target | None, value: NewValue) -> Exchange | None:
-    """Replace the value of a target, by another one or by what a function makes of it."""
+    """Return the exchange with another value at a target; None if the target is None.
+
+    *value* is the new value, or a function that makes it from the present value.
+    """
     if target is None:
         return None
     new = value(target.value) if callable(value) else value
@@ -33,53 +42,59 @@ def put(analyzed: AnalyzedExchange, target: Target | None, value: NewValue) -> E
 
 
 def drop(analyzed: AnalyzedExchange, target: Target | None) -> Exchange | None:
-    """Remove a target from its part."""
+    """Return the exchange without a target; None if the target is None."""
     if target is None:
         return None
     return put_whole(analyzed, target.part, edit.remove(target.part.value, target.pointer))
 
 
 def put_whole(analyzed: AnalyzedExchange, part: Part | None, value: Json) -> Exchange | None:
-    """Replace the whole value of a part."""
+    """Return the exchange with *value* as the whole JSON of a part; None if the part is None."""
     return edit.replace_value(analyzed, part, "", value) if part else None
 
 
 def pointers(analyzed: AnalyzedExchange, name: str) -> Pointers:
-    """Return the pointers under which an endpoint's answers hold a field; none if unknown."""
+    """Return the JSON pointers at which the endpoint's answers hold the field *name*.
+
+    Empty if the rules do not check the endpoint.
+    """
     endpoint = checked_endpoint(analyzed)
     present: Pointers = getattr(endpoint.fields, name) if endpoint else ()
     return present
 
 
 def targets(analyzed: AnalyzedExchange, part: Part | None, name: str) -> list[Target]:
-    """Return every non-null value of a field in a part."""
+    """Return every non-null value of the field *name* in a part; empty if the part is None."""
     if part is None:
         return []
     return [Target(part, p, value) for p, value in seen(part.value, pointers(analyzed, name))]
 
 
 def in_part(analyzed: AnalyzedExchange, part: Part | None, name: str) -> Target | None:
-    """Return the first non-null value of a field in a part."""
+    """Return the first non-null value of the field *name* in a part; None if there is none."""
     return next(iter(targets(analyzed, part, name)), None)
 
 
 def first_answer(analyzed: AnalyzedExchange) -> Part | None:
-    """Return the first part of a response that is no refusal."""
+    """Return the first part of a response that is not a refusal; None if there is none."""
     return next(iter(answers(analyzed)), None)
 
 
 def first_refusal(analyzed: AnalyzedExchange) -> Part | None:
-    """Return the first refusal in a response."""
+    """Return the first part of a response that is a refusal; None if there is none."""
     return next(iter(refusals(analyzed)), None)
 
 
 def field(analyzed: AnalyzedExchange, name: str) -> Target | None:
-    """Return the first value of a field in the parts of an answer."""
+    """Return the first value of field *name* in parts that are no refusal; None without any."""
     return next((t for part in answers(analyzed) for t in targets(analyzed, part, name)), None)
 
 
 def finishing(analyzed: AnalyzedExchange) -> list[Target]:
-    """Return the finish reason of each part that has one, where the endpoint lists them."""
+    """Return the finish reason of each part that has one.
+
+    Empty if the endpoint has no list of finish reasons.
+    """
     endpoint = checked_endpoint(analyzed)
     if endpoint is None or not endpoint.finish_reasons:
         return []
@@ -90,19 +105,19 @@ def finishing(analyzed: AnalyzedExchange) -> list[Target]:
 
 
 def refusal(analyzed: AnalyzedExchange, name: str) -> Target | None:
-    """Return a field of the first refusal in a response."""
+    """Return the value of the field *name* in the first refusal; None if there is none."""
     return in_part(analyzed, first_refusal(analyzed), name)
 
 
 def counts(analyzed: AnalyzedExchange, part: Part, *names: str) -> list[Target]:
-    """Return the counts of tokens with these names; none where one of them is missing."""
+    """Return the token counts *names* in a part; empty if one is missing or not an integer."""
     present = [in_part(analyzed, part, name) for name in names]
     whole = [target for target in present if target and isinstance(target.value, int)]
     return whole if len(whole) == len(names) else []
 
 
 def state(analyzed: AnalyzedExchange) -> Target | None:
-    """Return the state of a task, if the endpoint lists it."""
+    """Return the state of the task in a response; None unless the endpoint lists the state."""
     endpoint = checked_endpoint(analyzed)
     if endpoint is None or endpoint.role not in (Role.SUBMIT, Role.POLL):
         return None
@@ -111,7 +126,10 @@ def state(analyzed: AnalyzedExchange) -> Target | None:
 
 
 def tool_calls(analyzed: AnalyzedExchange) -> list[Target]:
-    """Return every tool call of an answer, or piece of one."""
+    """Return every tool call of a document, or every piece of one in a stream.
+
+    Empty if the response has no reply with tool calls.
+    """
     if not isinstance(analyzed.outcome, Reply) or not analyzed.outcome.tool_calls:
         return []
     items = [f"{pointer}/[]" for pointer in pointers(analyzed, "tool_calls")]
@@ -119,5 +137,5 @@ def tool_calls(analyzed: AnalyzedExchange) -> list[Target]:
 
 
 def one_more(count: Json) -> Json:
-    """Return a count raised by one; anything else as it is."""
+    """Return an integer plus one; any other value unchanged."""
     return count + 1 if isinstance(count, int) else count

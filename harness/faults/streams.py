@@ -1,4 +1,4 @@
-"""Faults in streams: what their events say together."""
+"""Faults in streams, which show only when several events are compared."""
 
 from __future__ import annotations
 
@@ -20,7 +20,10 @@ from harness.wire import Missing, resolve
 
 
 def _with_last_count(analyzed: AnalyzedExchange, name: str, change: int) -> Exchange | None:
-    """Set the last count of tokens to the one before it, changed by so many."""
+    """Return the exchange with the last value of a token count set to the one before plus *change*.
+
+    Returns None if there are fewer than two values, or the one before is below 1.
+    """
     candidates = (in_part(analyzed, part, name) for part, _ in streamed(analyzed))
     counts = [(t, t.value) for t in candidates if t and isinstance(t.value, int)]
     if len(counts) < 2 or counts[-2][1] < 1:
@@ -30,13 +33,19 @@ def _with_last_count(analyzed: AnalyzedExchange, name: str, change: int) -> Exch
 
 @exchange_fault("usage_never_shrinks", "output_tokens", "total_tokens")
 def count_shrinks(analyzed: AnalyzedExchange, name: str) -> Exchange | None:
-    """Set the last count of output tokens, or the last total, to less than the one before."""
+    """Set the last output, or total, token count of a stream to one less than the one before.
+
+    Returns None if the stream has fewer than two such counts.
+    """
     return _with_last_count(analyzed, name, -1)
 
 
 @exchange_fault("input_tokens_stay", 1, -1)
 def input_tokens_change(analyzed: AnalyzedExchange, change: int) -> Exchange | None:
-    """Set the last count of input tokens to one more, or one less, than the one before."""
+    """Set the last input token count of a stream to one more, or less, than the one before.
+
+    Returns None if the stream has fewer than two such counts.
+    """
     return _with_last_count(analyzed, "input_tokens", change)
 
 
@@ -44,7 +53,10 @@ def input_tokens_change(analyzed: AnalyzedExchange, change: int) -> Exchange | N
 def usage_missing(
     analyzed: AnalyzedExchange, change: Callable[[Json, str], Json]
 ) -> Exchange | None:
-    """Remove the usage from every event, or set it to null."""
+    """Remove the usage from every event, or set it to null.
+
+    Returns None if the response is no finished stream whose request entitles it to usage.
+    """
     endpoint, reply = checked_endpoint(analyzed), analyzed.outcome
     if endpoint is None or not analyzed.is_stream or not isinstance(reply, Reply):
         return None
@@ -60,7 +72,10 @@ def usage_missing(
 
 @exchange_fault("stream_keeps_its_identity", 0, -1, when=streamed)
 def last_event_of_another_answer(analyzed: AnalyzedExchange, place: int) -> Exchange | None:
-    """Give the last event the id, or the model, of another answer."""
+    """Change the id, or the model, in the last event.
+
+    Returns None if the stream has fewer than two events with it.
+    """
     constant, parts = pointers(analyzed, "constant"), [part for part, _ in streamed(analyzed)]
     if len(parts) < 2 or not constant:
         return None
@@ -76,7 +91,10 @@ def last_event_of_another_answer(analyzed: AnalyzedExchange, place: int) -> Exch
 
 @exchange_fault("stream_finishes_once", when=streamed)
 def finish_missing(analyzed: AnalyzedExchange) -> Exchange | None:
-    """Replace each finish reason by `null`: no event says why the answer ended."""
+    """Replace each finish reason by the string `null`, as in events before the end.
+
+    Returns None if the stream has no finish reason.
+    """
     ends = finishing(analyzed)
     places = {t.pointer for end in ends for t in targets(analyzed, end.part, "finish_reason")}
 
@@ -93,14 +111,17 @@ def _number(part: Part) -> int:
 
 
 def _inserted(analyzed: AnalyzedExchange, block: bytes, after: Part) -> Exchange:
-    """Insert an event after another one."""
+    """Return the exchange with the event *block* inserted after another event."""
     blocks, place = event_blocks(analyzed), _number(after)
     return with_event_blocks(analyzed, [*blocks[:place], block, *blocks[place:]])
 
 
 @exchange_fault("stream_finishes_once", when=streamed)
 def finish_twice(analyzed: AnalyzedExchange) -> Exchange | None:
-    """Repeat the last finishing event with another finish reason."""
+    """Repeat the last event that has a finish reason, with another finish reason.
+
+    Returns None if the stream has no finish reason.
+    """
     end = next(iter(finishing(analyzed)[-1:]), None)
     changed = put(analyzed, end, lambda reason: "stop" if reason == "length" else "length")
     if end is None or changed is None:
@@ -111,7 +132,10 @@ def finish_twice(analyzed: AnalyzedExchange) -> Exchange | None:
 
 @exchange_fault("nothing_after_finish", "text last", "finish first", when=streamed)
 def text_after_finish(analyzed: AnalyzedExchange, how: str) -> Exchange | None:
-    """Repeat a piece of text after the end, or move the end before the text."""
+    """Repeat an event with text after the finish reason, or move the finish reason to the start.
+
+    Returns None if the stream has no finish reason, or no other event with text.
+    """
     ends, blocks = [end.part for end in finishing(analyzed)], event_blocks(analyzed)
     texts = [p for p, reply in streamed(analyzed) if reply.content and not reply.finish_reason]
     if not ends or not texts:
@@ -132,7 +156,10 @@ def _is_cumulative(analyzed: AnalyzedExchange) -> bool:
 
 @exchange_fault("cumulative_stream_only_grows", "last", "middle", when=_is_cumulative)
 def text_restarts(analyzed: AnalyzedExchange, where: str) -> Exchange | None:
-    """Replace the last text by one that does not continue it, or shorten one in the middle."""
+    """Replace the last text of a cumulative stream, or cut an earlier one to one character.
+
+    Returns None if the stream has fewer than three different texts.
+    """
     candidates = [(in_part(analyzed, part, "content"), reply) for part, reply in streamed(analyzed)]
     texts = [t for t, reply in candidates if t and reply.content and t.value == reply.content]
     if len({str(target.value) for target in texts}) < 3:
@@ -146,7 +173,10 @@ def text_restarts(analyzed: AnalyzedExchange, where: str) -> Exchange | None:
 
 @exchange_fault("cumulative_calls_only_grow", "arguments", "name", when=_is_cumulative)
 def call_restarts(analyzed: AnalyzedExchange, name: str) -> Exchange | None:
-    """Replace the arguments, or the name, of a call in its last event."""
+    """Replace the arguments, or the name, of a tool call in its last event.
+
+    Returns None if the stream has fewer than two events with tool calls.
+    """
     parts = [part for part, reply in streamed(analyzed) if reply.tool_calls]
     calls = in_part(analyzed, parts[-1], "tool_calls") if len(parts) > 1 else None
     if calls is None:
@@ -159,7 +189,10 @@ def call_restarts(analyzed: AnalyzedExchange, name: str) -> Exchange | None:
 
 @exchange_fault("deltas_do_not_repeat", "content", "reasoning", when=streamed)
 def pieces_repeat_text(analyzed: AnalyzedExchange, name: str) -> Exchange | None:
-    """Repeat the whole text, or reasoning, so far in each event although pieces were requested."""
+    """Replace each piece of text, or reasoning, by all text so far, though pieces were requested.
+
+    Returns None if pieces were not requested, or if there are fewer than three.
+    """
     endpoint = checked_endpoint(analyzed)
     if endpoint is None or endpoint.cumulative(analyzed.request_json.value) is not False:
         return None
@@ -186,7 +219,10 @@ def pieces_repeat_text(analyzed: AnalyzedExchange, name: str) -> Exchange | None
 def stream_unlike_document(
     read: AnalyzedTranscript, field: tuple[str, Callable[[Json], Json]]
 ) -> Transcript | None:
-    """Change the model, or the input tokens, in a stream that was also requested as document."""
+    """Change the model, or add an input token, in a stream that was also requested as document.
+
+    Returns None if no request was made with and without streaming.
+    """
     name, change = field
     for stream in read.readings:
         places = [pointer.replace("[]", "0") for pointer in pointers(stream, name)]
@@ -206,13 +242,13 @@ def stream_unlike_document(
 
 
 def _is_paired(read: AnalyzedTranscript, stream: AnalyzedExchange) -> bool:
-    """Return whether the same was requested as a document."""
+    """Return whether the request of a stream was also made without streaming, and answered."""
     documents = [r for r in read.readings if not r.is_stream and isinstance(r.outcome, Reply)]
     return any(_request(document) == _request(stream) for document in documents)
 
 
 def _request(analyzed: AnalyzedExchange) -> tuple[str, Json]:
-    """Return what was requested, apart from how it is delivered."""
+    """Return the endpoint's name and the request's JSON without its options for streaming."""
     body = analyzed.request_json.value
     for pointer in ("/stream", "/stream_options", "/parameters/incremental_output"):
         body = remove(body, pointer)

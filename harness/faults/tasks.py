@@ -1,4 +1,4 @@
-"""Faults in tasks: states, results, times, ids."""
+"""Faults in answers about asynchronous tasks: states, ids, results, times, counts."""
 
 from __future__ import annotations
 
@@ -25,7 +25,10 @@ _LONG_AGO = "1999-01-01 00:00:00.000"
 
 @exchange_fault("task_state_is_known", lambda _: "WAITING", lambda name: str(name).lower())
 def state_unknown(analyzed: AnalyzedExchange, change: Callable[[Json], Json]) -> Exchange | None:
-    """Set the state to one that is not documented, or write it in lower case."""
+    """Replace the state of a task by an undocumented one, or write it in lower case.
+
+    Returns None if the answer has no documented state.
+    """
     return put(analyzed, state(analyzed), change)
 
 
@@ -34,13 +37,16 @@ def _is_poll(analyzed: AnalyzedExchange) -> bool:
 
 
 def _states(analyzed: AnalyzedExchange, *kinds: str) -> list[str]:
-    """Return an endpoint's states of these kinds."""
+    """Return the endpoint's names of task states of these kinds, e.g. `succeeded`.
+
+    Empty if the endpoint is unknown.
+    """
     endpoint = analyzed.endpoint
     return [name for kind in kinds if endpoint for name in getattr(endpoint.states, kind)]
 
 
 def _state(analyzed: AnalyzedExchange, *kinds: str) -> Target | None:
-    """Return the state of a task, if it is of one of these kinds."""
+    """Return the state of the task in a response, if it is of one of these kinds; else None."""
     target = state(analyzed)
     return target if target and target.value in _states(analyzed, *kinds) else None
 
@@ -48,7 +54,10 @@ def _state(analyzed: AnalyzedExchange, *kinds: str) -> Target | None:
 def _polled_again(
     read: AnalyzedTranscript, change: Callable[[AnalyzedExchange], Exchange | None]
 ) -> Transcript | None:
-    """Repeat the last poll of a task with a changed answer."""
+    """Return the transcript with a second, changed copy of the last poll that can be changed.
+
+    Returns None if *change* returns None for every poll.
+    """
     for analyzed in filter(_is_poll, reversed(read.readings)):
         again = change(analyzed)
         if again is not None:
@@ -58,7 +67,10 @@ def _polled_again(
 
 @transcript_fault("task_moves_forward", ("running",), ("failed", "succeeded"))
 def ended_task_changes(read: AnalyzedTranscript, kinds: tuple[str, ...]) -> Transcript | None:
-    """Poll an ended task again, and find it running or with another end."""
+    """Repeat the poll of an ended task, with the state running or the other end.
+
+    Returns None if no ended task was polled.
+    """
 
     def change(analyzed: AnalyzedExchange) -> Exchange | None:
         target = _state(analyzed, "succeeded", "failed")
@@ -83,19 +95,28 @@ def _polling_another(analyzed: AnalyzedExchange) -> Exchange:
 
 @exchange_fault("poll_answers_its_task", when=_is_poll)
 def poll_answers_another_task(analyzed: AnalyzedExchange) -> Exchange | None:
-    """Answer a poll with the id of another task."""
+    """Replace the task id in the answer to a poll.
+
+    Returns None if the answer has no task id.
+    """
     return put(analyzed, _task_id(analyzed), _ANOTHER)
 
 
 @exchange_fault("poll_answers_its_task", when=_is_poll)
 def poll_asks_another_task(analyzed: AnalyzedExchange) -> Exchange | None:
-    """Poll another task than the one that the answer is about."""
+    """Replace the task id in the URL of a poll.
+
+    Returns None if the answer has no task id.
+    """
     return _polling_another(analyzed) if _task_id(analyzed) else None
 
 
 @transcript_fault("task_keeps_its_id", "poll", "submission")
 def unknown_task_polled(read: AnalyzedTranscript, changed: str) -> Transcript | None:
-    """Poll a task that was never submitted, or submit one that is never polled."""
+    """Replace the task id in the polls, or in the submission.
+
+    Returns None if no turn has one submission and a poll.
+    """
     for turn in read.turns:
         known = [r for r in turn.readings if state(r)]
         submitted, polled = [[r for r in known if _is_poll(r) is p] for p in (False, True)]
@@ -114,7 +135,10 @@ def unknown_task_polled(read: AnalyzedTranscript, changed: str) -> Transcript | 
 def _without(
     analyzed: AnalyzedExchange, target: Target | None, value: Json, places: list[str]
 ) -> Exchange | None:
-    """Replace the whole part of a target by a value without what stands at some places."""
+    """Return the exchange with the part of a target replaced by *value* without these places.
+
+    Returns None if the target is None.
+    """
     for place in places:
         value = remove(value, place)
     return put_whole(analyzed, target.part, value) if target else None
@@ -122,7 +146,10 @@ def _without(
 
 @exchange_fault("result_only_after_success")
 def result_while_running(analyzed: AnalyzedExchange) -> Exchange | None:
-    """Set the state of a task with a result to running."""
+    """Set the state of a succeeded task with results to running.
+
+    Returns None if no succeeded task has results.
+    """
     target = _state(analyzed, "succeeded")
     has_result = target and targets(analyzed, target.part, "results")
     return put(analyzed, target, _states(analyzed, "running")[0]) if has_result else None
@@ -130,7 +157,10 @@ def result_while_running(analyzed: AnalyzedExchange) -> Exchange | None:
 
 @exchange_fault("result_only_after_success")
 def running_task_with_result(analyzed: AnalyzedExchange) -> Exchange | None:
-    """Add a result to a running task."""
+    """Add a result to a running task.
+
+    Returns None if the task is not running, or the endpoint has no results.
+    """
     target = _state(analyzed, "running")
     return _with_member(analyzed, target, "results", [{"url": "https://example.invalid/1.png"}])
 
@@ -138,7 +168,10 @@ def running_task_with_result(analyzed: AnalyzedExchange) -> Exchange | None:
 def _with_member(
     analyzed: AnalyzedExchange, target: Target | None, name: str, value: Json
 ) -> Exchange | None:
-    """Put a field into the part of a target."""
+    """Return the exchange with the field *name* set in the part of a target.
+
+    Returns None if the target is None, or if the endpoint has no such field.
+    """
     places = pointers(analyzed, name)
     if target is None or not places:
         return None
@@ -148,14 +181,20 @@ def _with_member(
 
 @exchange_fault("success_has_result")
 def success_without_result(analyzed: AnalyzedExchange) -> Exchange | None:
-    """Set the state of a running task without result to succeeded."""
+    """Set the state of a running task, which has no result, to succeeded.
+
+    Returns None if the task is not running.
+    """
     target = _state(analyzed, "running")
     return put(analyzed, target, _states(analyzed, "succeeded")[0]) if target else None
 
 
 @exchange_fault("success_has_result")
 def result_missing(analyzed: AnalyzedExchange) -> Exchange | None:
-    """Remove the results of a task that succeeded."""
+    """Remove the results of a succeeded task.
+
+    Returns None if the task did not succeed.
+    """
     places = [place.removesuffix("/[]") for place in pointers(analyzed, "results")]
     target = _state(analyzed, "succeeded")
     return _without(analyzed, target, target and target.part.value, places)
@@ -163,7 +202,10 @@ def result_missing(analyzed: AnalyzedExchange) -> Exchange | None:
 
 @exchange_fault("failed_task_says_why", "code", "message")
 def failure_unexplained(analyzed: AnalyzedExchange, name: str) -> Exchange | None:
-    """Let the task fail without a code, or without a message."""
+    """Set the state of a task to failed, and remove its error code or its error message.
+
+    Returns None if the answer has no documented state, or the endpoint does not explain failures.
+    """
     target, explained = state(analyzed), _states(analyzed, "explained")
     if target is None or not explained:
         return None
@@ -181,20 +223,29 @@ def _times(analyzed: AnalyzedExchange) -> list[Target]:
 
 @exchange_fault("task_times_in_order")
 def end_before_begin(analyzed: AnalyzedExchange) -> Exchange | None:
-    """Set the last time of a task to before the first."""
+    """Set the last time of a task to one before the first.
+
+    Returns None if the answer has fewer than two times.
+    """
     times = _times(analyzed)
     return put(analyzed, times[-1], _LONG_AGO) if len(times) > 1 else None
 
 
 @exchange_fault("task_times_in_order")
 def time_unreadable(analyzed: AnalyzedExchange) -> Exchange | None:
-    """Set a time to a word."""
+    """Replace the first time of a task by a word.
+
+    Returns None if the answer has no times.
+    """
     return put(analyzed, next(iter(_times(analyzed)), None), "yesterday")
 
 
 @transcript_fault("task_times_stay", 0, -1)
 def time_changes(read: AnalyzedTranscript, place: int) -> Transcript | None:
-    """Poll again, and change the time of submission or the latest of the times."""
+    """Repeat the last poll with another first time (the submission) or another last time.
+
+    Returns None if no poll has times.
+    """
 
     def change(analyzed: AnalyzedExchange) -> Exchange | None:
         times = _times(analyzed) if _task_id(analyzed) else []
@@ -209,7 +260,10 @@ def time_changes(read: AnalyzedTranscript, place: int) -> Transcript | None:
     {"TOTAL": 3, "SUCCEEDED": 1, "FAILED": 1},
 )
 def metrics_wrong(analyzed: AnalyzedExchange, counts: Json) -> Exchange | None:
-    """Count more successful results than there are, or fewer results than there are."""
+    """Set counts of results that exceed their total, or a total that exceeds the results.
+
+    Returns None if the task did not succeed, or the endpoint has no counts.
+    """
     return _with_member(analyzed, _state(analyzed, "succeeded"), "metrics", counts)
 
 

@@ -25,13 +25,16 @@ _ANOTHER_CALL: Json = {
 def _put_member(
     analyzed: AnalyzedExchange, calls: list[Target], pointer: str, value: str
 ) -> Exchange | None:
-    """Replace a member of the first of some calls."""
+    """Return the exchange with a member of the first of these tool calls replaced.
+
+    Returns None if there is no tool call.
+    """
     target = calls[0]._replace(pointer=calls[0].pointer + pointer) if calls else None
     return put(analyzed, target, value)
 
 
 def _finished_calls(analyzed: AnalyzedExchange) -> list[Target]:
-    """Return the calls of an answer that was not cut off by its length."""
+    """Return the tool calls of a response; empty if it was cut off by its length limit."""
     reply = analyzed.outcome
     cut = isinstance(reply, Reply) and reply.finish_reason == "length"
     return [] if cut else tool_calls(analyzed)
@@ -39,14 +42,20 @@ def _finished_calls(analyzed: AnalyzedExchange) -> list[Target]:
 
 @exchange_fault("tool_calls_are_complete", "/id", "/function/name")
 def call_incomplete(analyzed: AnalyzedExchange, pointer: str) -> Exchange | None:
-    """Set the id, or the function name, of a tool call to an empty string."""
+    """Set the id, or the function name, of a tool call to an empty string.
+
+    Returns None if the response does not have exactly one tool call.
+    """
     calls = _finished_calls(analyzed)
     return _put_member(analyzed, calls, pointer, "") if len(calls) == 1 else None
 
 
 @exchange_fault("tool_calls_are_complete")
 def arguments_truncated(analyzed: AnalyzedExchange) -> Exchange | None:
-    """Remove the last character of a call's arguments."""
+    """Remove the last character of a tool call's arguments.
+
+    Returns None if there is no tool call whose arguments end in a brace.
+    """
     calls = _finished_calls(analyzed)[-1:]
     text = resolve(calls[0].value, "/function/arguments") if calls else None
     if not isinstance(text, str) or not text.endswith("}"):
@@ -55,7 +64,7 @@ def arguments_truncated(analyzed: AnalyzedExchange) -> Exchange | None:
 
 
 def _pieces(analyzed: AnalyzedExchange) -> list[Target]:
-    """Return the pieces of the calls in a stream that is not cumulative."""
+    """Return the pieces of tool calls in a stream that is not cumulative; else empty."""
     reply = analyzed.outcome
     cumulative = isinstance(reply, Reply) and reply.cumulative
     return tool_calls(analyzed) if analyzed.is_stream and not cumulative else []
@@ -63,13 +72,19 @@ def _pieces(analyzed: AnalyzedExchange) -> list[Target]:
 
 @exchange_fault("tool_pieces_belong", "/id", "/function/name")
 def first_piece_incomplete(analyzed: AnalyzedExchange, pointer: str) -> Exchange | None:
-    """Set the id, or the function name, in the first piece of a call to an empty string."""
+    """Set the id, or the function name, in the first piece of a tool call to an empty string.
+
+    Returns None if the response is no stream with pieces of tool calls.
+    """
     return _put_member(analyzed, _pieces(analyzed), pointer, "")
 
 
 @exchange_fault("tool_pieces_belong")
 def later_piece_with_another_name(analyzed: AnalyzedExchange) -> Exchange | None:
-    """Name another function in a later piece of a call."""
+    """Set the function name in a later piece of a tool call to another function.
+
+    Returns None if no tool call has a later piece.
+    """
     for before, piece in pairwise(_pieces(analyzed)):
         index = resolve(piece.value, "/index")
         same = index is not MISSING and index == resolve(before.value, "/index")
@@ -81,7 +96,10 @@ def later_piece_with_another_name(analyzed: AnalyzedExchange) -> Exchange | None
 
 @exchange_fault("tool_type_is_known", "plugin", "functions")
 def call_type_unknown(analyzed: AnalyzedExchange, name: str) -> Exchange | None:
-    """Set the type of a tool call to `plugin`, or to `functions`."""
+    """Set the type of a tool call to `plugin`, or to `functions`.
+
+    Returns None if there is no tool call.
+    """
     return _put_member(analyzed, tool_calls(analyzed), "/type", name)
 
 
@@ -91,7 +109,15 @@ def call_type_unknown(analyzed: AnalyzedExchange, name: str) -> Exchange | None:
 def _with_tools(
     read: AnalyzedTranscript, change: Callable[[Json], Json], *, keep: bool = True
 ) -> Transcript | None:
-    """Change each tool in the request of an answer that calls one of them, or keep none."""
+    """Return the transcript with the tools of the first request changed whose answer calls one.
+
+    Returns None if no answer calls a requested tool.
+
+    Args:
+        read: The transcript.
+        change: Returns the changed tool.
+        keep: Whether the tools are kept; if not, the list is emptied.
+    """
     for turn in answered(read):
         tools = turn.requested("tools") if turn.reply.tool_calls else None
         called = {call.name for call in turn.reply.tool_calls}
@@ -108,7 +134,10 @@ def _with_tools(
 
 @transcript_fault("tool_was_declared", True, False)
 def other_tools_requested(read: AnalyzedTranscript, keep: bool) -> Transcript | None:
-    """Request no functions, or ones of other names than the one that is called."""
+    """Rename the requested functions, or remove them, although the answer calls one.
+
+    Returns None if no answer calls a requested function.
+    """
     return _with_tools(read, lambda tool: put_value(tool, "/function/name", "other"), keep=keep)
 
 
@@ -118,7 +147,10 @@ def other_tools_requested(read: AnalyzedTranscript, keep: bool) -> Transcript | 
     {"type": "string"},
 )
 def other_arguments_required(read: AnalyzedTranscript, schema: Json) -> Transcript | None:
-    """Require an argument that the call does not have, or a string in place of an object."""
+    """Replace the parameter schema of the requested functions by one that the call violates.
+
+    Returns None if no answer calls a requested function.
+    """
     return _with_tools(read, lambda tool: put_value(tool, "/function/parameters", schema))
 
 
@@ -127,7 +159,10 @@ def other_arguments_required(read: AnalyzedTranscript, schema: Json) -> Transcri
 
 @exchange_fault("tool_finish_has_calls", when=finishing)
 def finish_without_calls(analyzed: AnalyzedExchange) -> Exchange | None:
-    """Set the finish reason of an answer without tool calls to `tool_calls`."""
+    """Set the finish reason of an answer without tool calls to `tool_calls`.
+
+    Returns None if the answer has tool calls.
+    """
     reply = analyzed.outcome
     if not isinstance(reply, Reply) or reply.tool_calls:
         return None
@@ -136,7 +171,10 @@ def finish_without_calls(analyzed: AnalyzedExchange) -> Exchange | None:
 
 @exchange_fault("tool_finish_has_calls", when=tool_calls)
 def calls_missing(analyzed: AnalyzedExchange) -> Exchange | None:
-    """Remove the calls of an answer with the finish reason `tool_calls`."""
+    """Remove the tool calls of an answer with the finish reason `tool_calls`.
+
+    Returns None if the answer has another finish reason.
+    """
     reply = analyzed.outcome
     if not isinstance(reply, Reply) or reply.finish_reason != "tool_calls":
         return None
@@ -165,7 +203,10 @@ def calls_finish_with_stop(analyzed: AnalyzedExchange) -> Exchange | None:
 
 @exchange_fault("tool_calls_finish_as_such", when=finishing)
 def call_added_to_stop(analyzed: AnalyzedExchange) -> Exchange | None:
-    """Add a tool call to an answer with the finish reason `stop`."""
+    """Add a tool call to a document with the finish reason `stop`.
+
+    Returns None if the response is no such document, or has tool calls.
+    """
     part, reply = finishing(analyzed)[-1].part, analyzed.outcome
     if analyzed.is_stream or not isinstance(reply, Reply):
         return None
@@ -183,7 +224,7 @@ def call_added_to_stop(analyzed: AnalyzedExchange) -> Exchange | None:
 
 
 def _tool_result(analyzed: AnalyzedExchange) -> str:
-    """Return the pointer of the first tool result in a request; empty if there is none."""
+    """Return the JSON pointer of the first tool result in a request; empty if there is none."""
     pointer, sent = messages(analyzed)
     results = (
         f"{pointer}/{n}"
@@ -196,26 +237,26 @@ def _tool_result(analyzed: AnalyzedExchange) -> str:
 
 @exchange_fault("tool_results_answer_calls", when=_tool_result)
 def result_of_another_call(analyzed: AnalyzedExchange) -> Exchange | None:
-    """Name a call in a tool result that was never made."""
+    """Set the call id of a tool result to the id of a call that was never made."""
     return change_request(analyzed, f"{_tool_result(analyzed)}/tool_call_id", "call_of_another")
 
 
 @exchange_fault("tool_results_answer_calls", "/tool_call_id", "", when=_tool_result)
 def result_incomplete(analyzed: AnalyzedExchange, pointer: str) -> Exchange | None:
-    """Remove the id of the call from a tool result, or remove the result."""
+    """Remove the call id from a tool result, or remove the result."""
     body = remove(analyzed.request_json.value, _tool_result(analyzed) + pointer)
     return change_request(analyzed, "", body)
 
 
 def _last_message(analyzed: AnalyzedExchange) -> str:
-    """Return the pointer of the last message in a request; empty if there is none."""
+    """Return the JSON pointer of the last message in a request; empty if there is none."""
     pointer, sent = messages(analyzed)
     return f"{pointer}/{len(sent) - 1}" if sent else ""
 
 
 @exchange_fault("messages_are_well_formed", when=_last_message)
 def role_human(analyzed: AnalyzedExchange) -> Exchange | None:
-    """Set the role of a message to `human`, as another provider calls the user."""
+    """Set the role of the first message to `human`, as another provider calls the user."""
     return change_request(analyzed, f"{messages(analyzed)[0]}/0/role", "human")
 
 
@@ -228,7 +269,10 @@ def assistant_last(analyzed: AnalyzedExchange) -> Exchange | None:
 
 @exchange_fault("messages_are_well_formed", when=_last_message)
 def message_without_content(analyzed: AnalyzedExchange) -> Exchange | None:
-    """Set the content of the last message to null."""
+    """Set the content of the last message to null.
+
+    Returns None if the message has tool calls.
+    """
     has_calls = resolve(messages(analyzed)[1][-1], "/tool_calls")
     return (
         None if has_calls else change_request(analyzed, f"{_last_message(analyzed)}/content", None)
@@ -239,7 +283,10 @@ def message_without_content(analyzed: AnalyzedExchange) -> Exchange | None:
     "history_is_carried", ("/content", "Something else."), ("/tool_calls", [_ANOTHER_CALL])
 )
 def history_changed(read: AnalyzedTranscript, member: tuple[str, Json]) -> Transcript | None:
-    """Change the text of an earlier answer in a later request, or add a call to it."""
+    """Change an earlier answer as a later request repeats it: its text, or its tool calls.
+
+    Returns None if no later request repeats an answer.
+    """
     turns = list(answered(read))
     for n, before in enumerate(turns):
         first = messages(before.request)[1]

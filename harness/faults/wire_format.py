@@ -1,4 +1,4 @@
-"""Faults in HTTP, JSON and server-sent events."""
+"""Faults in the form of HTTP messages, JSON and server-sent events."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def _is_call(analyzed: AnalyzedExchange) -> bool:
     when=_is_call,
 )
 def unknown_endpoint(analyzed: AnalyzedExchange, changes: dict[str, str]) -> Exchange:
-    """Send the request to another address, or with another method."""
+    """Replace the URL, or the method, of the request by one that no endpoint has."""
     request = replace(analyzed.exchange.request, **changes)  # type: ignore[arg-type]  # all are str
     return replace(analyzed.exchange, request=request)
 
@@ -47,7 +47,7 @@ def _sends_json(analyzed: AnalyzedExchange) -> bool:
     when=_sends_json,
 )
 def request_malformed(analyzed: AnalyzedExchange, change: BytesEdit) -> Exchange:
-    """Remove the last byte of the request, or wrap the request in a list."""
+    """Remove the last byte of the request body, or wrap the body in an array."""
     return edit.with_request(analyzed.exchange, change(analyzed.exchange.request.body))
 
 
@@ -55,7 +55,7 @@ def request_malformed(analyzed: AnalyzedExchange, change: BytesEdit) -> Exchange
 
 
 def _is_document(analyzed: AnalyzedExchange) -> bool:
-    """Return whether the response is a JSON object with members, and no stream."""
+    """Return whether the rules check the response, and it is a JSON object with members."""
     whole = checked_endpoint(analyzed) is not None and not analyzed.is_stream
     value = analyzed.response_json.value if whole and not analyzed.response_json.problem else None
     return isinstance(value, dict) and bool(value)
@@ -69,7 +69,7 @@ def _is_document(analyzed: AnalyzedExchange) -> bool:
     when=_is_document,
 )
 def body_malformed(analyzed: AnalyzedExchange, change: BytesEdit) -> Exchange:
-    """Remove the last byte of the response, or add NaN or one key twice."""
+    """Remove the last byte of the response body, or add NaN, or add a member twice."""
     return edit.with_body(analyzed.exchange, change(analyzed.exchange.response.body.strip()))
 
 
@@ -78,7 +78,7 @@ _GBK = "application/json; charset=gbk"
 
 @exchange_fault("content_type_agrees_with_body", "text/html", _GBK, when=_is_document)
 def document_mislabelled(analyzed: AnalyzedExchange, content_type: str) -> Exchange:
-    """Label a JSON document as HTML, or as GBK."""
+    """Set the Content-Type of a JSON document to HTML, or its charset to GBK."""
     return edit.with_header(analyzed.exchange, "content-type", content_type)
 
 
@@ -91,7 +91,7 @@ def _is_stream(analyzed: AnalyzedExchange) -> bool:
 
 @exchange_fault("content_type_agrees_with_body", when=_is_stream)
 def stream_mislabelled(analyzed: AnalyzedExchange) -> Exchange:
-    """Label a stream as JSON."""
+    """Set the Content-Type of a stream to JSON."""
     return edit.with_header(analyzed.exchange, "content-type", "application/json")
 
 
@@ -113,7 +113,10 @@ def event_malformed(analyzed: AnalyzedExchange, line: bytes) -> Exchange:
     "events_are_json", lambda data: data[:-1], lambda data: b'{"x":NaN,' + data[1:], when=_is_stream
 )
 def event_data_malformed(analyzed: AnalyzedExchange, change: BytesEdit) -> Exchange | None:
-    """Remove the last character of an event's data, or add NaN."""
+    """Remove the last character of an event's data, or add NaN to the data.
+
+    Returns None if no event has a JSON object on one line.
+    """
     objects = [part for part in analyzed.parts if isinstance(part.value, dict) and part.value]
     event = analyzed.stream.events[objects[0].event - 1] if objects and objects[0].event else None
     if event is None or len(event.lines) != 1:
@@ -138,14 +141,20 @@ def done_marker_removed(analyzed: AnalyzedExchange) -> Exchange:
 
 @exchange_fault("done_marker", when=_ends_with_marker)
 def done_marker_first(analyzed: AnalyzedExchange) -> Exchange | None:
-    """Send the marker [DONE] before the first event too."""
+    """Insert a marker [DONE] before the first event.
+
+    Returns None if the stream has only one event.
+    """
     blocks = edit.event_blocks(analyzed)
     return edit.with_event_blocks(analyzed, [_MARKER, *blocks]) if len(blocks) > 1 else None
 
 
 @exchange_fault("done_marker", when=_is_stream)
 def done_marker_added(analyzed: AnalyzedExchange) -> Exchange | None:
-    """Add the marker [DONE] to a stream of an endpoint that has none."""
+    """Append the marker [DONE] to a stream of an endpoint that does not send it.
+
+    Returns None if the endpoint sends it.
+    """
     body = analyzed.exchange.response.body.rstrip(b"\n") + b"\n\n"
     marked = analyzed.endpoint is not None and analyzed.endpoint.ends_with_done
     return None if marked else edit.with_body(analyzed.exchange, body + _MARKER)
@@ -153,7 +162,10 @@ def done_marker_added(analyzed: AnalyzedExchange) -> Exchange | None:
 
 @exchange_fault("delivery_as_asked", when=_sends_json)
 def other_delivery_requested(analyzed: AnalyzedExchange) -> Exchange | None:
-    """Request a stream where a document came, and a document where a stream came."""
+    """Request a stream for a response that is a document, and a document for a stream.
+
+    Returns None if the response is no answer of an endpoint that can stream.
+    """
     endpoint = checked_endpoint(analyzed)
     if not endpoint or not endpoint.event or not isinstance(analyzed.outcome, Reply):
         return None
@@ -167,7 +179,10 @@ def other_delivery_requested(analyzed: AnalyzedExchange) -> Exchange | None:
 
 @exchange_fault("status_agrees_with_body")
 def refusal_with_status_200(analyzed: AnalyzedExchange) -> Exchange | None:
-    """Send a refusal with the status 200."""
+    """Set the status of a refusal to 200.
+
+    Returns None if the response is no refusal, or no longer recognised as one with status 200.
+    """
     if analyzed.accepted or not isinstance(analyzed.outcome, Failure):
         return None
     accepted = edit.with_status(analyzed.exchange, 200)

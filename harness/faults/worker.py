@@ -1,6 +1,7 @@
-"""A client in a process of its own, which can be ended when it hangs: both ends of the pipe.
+"""A client in a process of its own, so that it can be killed when it hangs.
 
-The process runs `python -P -m harness.faults.worker FD CLIENT`, where FD is one end of the pipe.
+`Worker` starts the process as `python -P -m harness.faults.worker FD CLIENT`, where FD is the file
+descriptor of its end of the pipe; `main` is what the process runs.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ _START_TIMEOUT = 60.0
 """Seconds that importing an SDK, or the user's module, may take."""
 
 _ORPHAN_TIMEOUT = 30.0
-"""Seconds after a task's limit after which a process ends itself if nothing else ended it."""
+"""Seconds after a task's limit at which the process ends itself, if its parent is gone."""
 
 _NO_PROXY = {"no_proxy": "*", "NO_PROXY": "*"}
 _NO_ANSWER, _ENDED = object(), object()
@@ -31,14 +32,14 @@ _NO_ANSWER, _ENDED = object(), object()
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """One request to a client.
+    """One request that a client is to send.
 
     Attributes:
-        key: The recorded exchange that it belongs to.
-        request: What the client is to send.
-        limit: Seconds after which the process is ended.
-        counts_raised: The number that was added to token counts in the answer.
-        is_reference: Whether the unchanged answer comes, with which others are compared.
+        key: A number that identifies the recorded exchange.
+        request: The request.
+        limit: Seconds after which the process is killed.
+        counts_raised: The number that was added to token counts in the answer; 0 for none.
+        is_reference: Whether the answer is unchanged and serves as the reference for the others.
     """
 
     key: int
@@ -49,10 +50,15 @@ class Task:
 
 
 class Worker:
-    """A client's process. After a hang it is ended, and started again when it is needed.
+    """The process of one client, which is killed after a hang; `start` starts it again.
 
-    Raises HarnessError where there is no such client. `generation` counts the starts: a new
-    process does not know the references of the one before.
+    The constructor raises HarnessError if there is no such client.
+
+    Attributes:
+        name: The name of the client.
+        generation: The number of starts. A new process does not have the references of the last
+            one.
+        endpoints: The names of the endpoints that the client can call; None for all.
     """
 
     def __init__(self, name: str) -> None:
@@ -64,7 +70,10 @@ class Worker:
         self.start()
 
     def start(self) -> None:
-        """Start the process, if it does not run."""
+        """Start the process unless it is running.
+
+        Raises HarnessError if the client cannot be loaded.
+        """
         if self._process is not None:
             return
         self._pipe, theirs = Pipe()
@@ -88,7 +97,11 @@ class Worker:
         raise answer if isinstance(answer, HarnessError) else HarnessError(problem)
 
     def run(self, task: Task) -> Observation:
-        """Return what the client makes of a task; end a process that exceeds its limit."""
+        """Run a task in the process, and return how the client reacted.
+
+        The verdict is HANG if the process exceeds the task's limit, and CRASH if it ends. A process
+        that exceeds its limit is killed.
+        """
         answer = self._receive(task.limit, task)
         if isinstance(answer, Observation):
             return answer
@@ -98,7 +111,11 @@ class Worker:
         return Observation(Verdict.HANG, f"no end within {task.limit:g} s")
 
     def _receive(self, timeout: float, *tasks: Task) -> object:
-        """Send tasks, and return the answer, or `_NO_ANSWER` or `_ENDED`."""
+        """Send tasks to the process, and return its next message.
+
+        Returns `_NO_ANSWER` if no message arrives within *timeout* seconds, `_ENDED` if the process
+        has ended.
+        """
         if self._pipe is None:
             return _ENDED
         try:
@@ -109,7 +126,7 @@ class Worker:
             return _ENDED
 
     def end(self) -> None:
-        """End the process, whatever it does."""
+        """Kill the process if it is running."""
         if self._pipe is not None:
             self._pipe.close()
         if self._process is not None:
@@ -128,7 +145,12 @@ class Worker:
 
 
 def main(handle: int, name: str) -> None:
-    """Load the client, report its endpoints or an error, and run tasks until the pipe closes."""
+    """Load the client, report its endpoints or an error, and run tasks until the pipe closes.
+
+    Args:
+        handle: The file descriptor of this process's end of the pipe.
+        name: The name of the client.
+    """
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the process that started this one ends it
     if is_function(name):
         sys.path.insert(0, os.getcwd())  # SDKs are only imported from where they are installed
