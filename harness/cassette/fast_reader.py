@@ -19,6 +19,7 @@ from typing import Any, TypeAlias, TypeVar
 from yaml.resolver import Resolver
 
 from harness.cassette.artefacts import NAME
+from harness.cassette.writer import PROVENANCE_TEXTS
 from harness.types import (
     Artefact,
     Cassette,
@@ -95,10 +96,7 @@ def _sequence(name: str) -> str:
 
 _HEAD = re.compile(
     "metadata:\n  harness:\n    format: 1\n    recorded_from: (?P<recorded_from>[a-z]+)\n"
-    + "".join(
-        rf"(?:    {name}: (?P<{name}>{_SCALAR})\n)?"
-        for name in ("recorded_at", "scenario", "target", "address", "test", "note")
-    )
+    + "".join(rf"(?:    {name}: (?P<{name}>{_SCALAR})\n)?" for name in PROVENANCE_TEXTS)
     + rf"(?:    sdk:\n      name: (?P<sdk>{_SCALAR})\n      version: (?P<version>{_SCALAR})\n)?"
     + _sequence("script")
     + _sequence("volatile")
@@ -150,18 +148,12 @@ def _provenance(head: re.Match[str]) -> Provenance:
     recorded_from, *texts, sdk, version, script, volatile = head.groups()
     if recorded_from not in _ORIGINS:
         raise NotCanonical
-    recorded_at, scenario, target, address, test, note = map(_value_if_any, texts)
     return Provenance(
         recorded_from=_ORIGINS[recorded_from],
-        recorded_at=recorded_at,
-        scenario=scenario,
-        target=target,
-        address=address,
-        test=test,
-        note=note,
         sdk=Sdk(_value(sdk), _value(version)) if sdk else None,
         script=_items(script),
         volatile=_items(volatile),
+        **dict(zip(PROVENANCE_TEXTS, map(_value_if_any, texts), strict=True)),
     )
 
 

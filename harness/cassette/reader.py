@@ -12,7 +12,7 @@ import yaml
 from harness.cassette import fast_reader, safe_yaml
 from harness.cassette.artefacts import NAME
 from harness.cassette.safe_yaml import KeyPath
-from harness.cassette.writer import HARNESS_FORMAT, VCRPY_FORMAT
+from harness.cassette.writer import HARNESS_FORMAT, PROVENANCE_TEXTS, VCRPY_FORMAT
 from harness.errors import BadCassette
 from harness.types import (
     Artefact,
@@ -122,25 +122,16 @@ def _provenance(facts: dict[str, Any]) -> Provenance:
     sdk = _expect(facts.get("sdk", {}), dict, (*_METADATA, "sdk"))
     return Provenance(
         recorded_from=Origin(origin),
-        recorded_at=_text_at(facts, "recorded_at"),
-        scenario=_text_at(facts, "scenario"),
-        target=_text_at(facts, "target"),
-        address=_text_at(facts, "address"),
-        test=_text_at(facts, "test"),
-        note=_text_at(facts, "note"),
         sdk=_sdk(sdk) if sdk else None,
         script=_strings(facts, "script"),
         volatile=_strings(facts, "volatile"),
+        **{name: _word(facts.get(name, ""), (*_METADATA, name)) for name in PROVENANCE_TEXTS},
     )
 
 
 def _sdk(sdk: dict[str, Any]) -> Sdk:
     path = (*_METADATA, "sdk")
     return Sdk(*(_word(sdk.get(name, ""), (*path, name)) for name in ("name", "version")))
-
-
-def _text_at(facts: dict[str, Any], name: str) -> str:
-    return _word(facts.get(name, ""), (*_METADATA, name))
 
 
 def _strings(facts: dict[str, Any], name: str) -> tuple[str, ...]:

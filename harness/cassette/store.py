@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import re
 import stat
@@ -111,45 +112,40 @@ _cached_loads = lru_cache(maxsize=16)(loads)
 
 def _content(path: Path) -> bytes:
     try:
-        status = path.stat()
-        if not stat.S_ISREG(status.st_mode):
-            raise BadCassette("cannot be read: not a file", path)
-        if status.st_size > LARGEST:
-            raise BadCassette(f"larger than {LARGEST // 2**20} MiB", path)
-        return path.read_bytes()
+        return _file_bytes(path)
     except OSError as error:
         raise BadCassette(f"cannot be read: {error.strerror}", path) from None
 
 
+def _file_bytes(path: Path) -> bytes:
+    """Return the bytes of a regular file of at most `LARGEST` bytes. Raises OSError."""
+    status = path.stat()
+    if not stat.S_ISREG(status.st_mode):
+        raise OSError(errno.EINVAL, "not a file")
+    if status.st_size > LARGEST:
+        raise OSError(errno.EFBIG, f"larger than {LARGEST // 2**20} MiB")
+    return path.read_bytes()
+
+
 def _read_artefact(cassette: Path, content: bytes, index: int, artefact: Artefact) -> bytes:
-    """Read an artefact of the exchange at *index*. Raises BadCassette with the exchange's line."""
-    file = cassette.parent / FOLDER / artefact.name
-    try:
-        problem, body = _artefact_body(file, artefact)
-    except OSError as error:
-        problem, body = f"cannot be read: {error.strerror}", b""
-    if problem:
-        message = f"the artefact {FOLDER}/{artefact.name} {problem}; restore it, or record anew"
-        raise BadCassette(message, cassette, artefact_line(content, index))
-    return body
-
-
-def _artefact_body(file: Path, artefact: Artefact) -> tuple[str, bytes]:
-    """Return what is wrong with an artefact's file, or "", and its bytes.
+    """Read an artefact of the exchange at *index*. Raises BadCassette with the exchange's line.
 
     The file may be a link, since its bytes have to have the hash in the cassette.
     """
-    if not file.exists():
-        return "is missing", b""
-    status = file.stat()
-    if not stat.S_ISREG(status.st_mode):
-        return "is not a file", b""
-    if status.st_size > LARGEST:
-        return f"is larger than {LARGEST // 2**20} MiB", b""
-    body = file.read_bytes()
-    if len(body) != artefact.size:
-        return f"was altered: it has {len(body)} bytes, not {artefact.size}", b""
-    return ("", body) if has_hash(artefact.name, body) else ("was altered: its hash differs", b"")
+    try:
+        body = _file_bytes(cassette.parent / FOLDER / artefact.name)
+        if len(body) != artefact.size:
+            problem = f"was altered: it has {len(body)} bytes, not {artefact.size}"
+        elif has_hash(artefact.name, body):
+            return body
+        else:
+            problem = "was altered: its hash differs"
+    except FileNotFoundError:
+        problem = "is missing"
+    except OSError as error:
+        problem = f"cannot be read: {error.strerror}"
+    message = f"the artefact {FOLDER}/{artefact.name} {problem}; restore it, or record anew"
+    raise BadCassette(message, cassette, artefact_line(content, index))
 
 
 def find(paths: list[Path]) -> list[Path]:

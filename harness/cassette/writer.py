@@ -10,6 +10,8 @@ from harness.types import Cassette, Exchange, Response
 
 VCRPY_FORMAT = 1
 HARNESS_FORMAT = 1
+PROVENANCE_TEXTS = ("recorded_at", "scenario", "target", "address", "test", "note")
+"""The fields of a `Provenance` that are texts, in the order in which they are written."""
 
 
 def dumps(cassette: Cassette) -> str:
@@ -28,12 +30,7 @@ def _metadata(cassette: Cassette) -> dict[str, Any]:
     values = {
         "format": HARNESS_FORMAT,
         "recorded_from": provenance.recorded_from.value,
-        "recorded_at": provenance.recorded_at,
-        "scenario": provenance.scenario,
-        "target": provenance.target,
-        "address": provenance.address,
-        "test": provenance.test,
-        "note": provenance.note,
+        **{name: getattr(provenance, name) for name in PROVENANCE_TEXTS},
         "sdk": {"name": sdk.name, "version": sdk.version} if sdk else None,
         "script": list(provenance.script),
         "volatile": list(provenance.volatile),

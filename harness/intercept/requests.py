@@ -15,6 +15,9 @@ from urllib.parse import urlsplit
 from harness.intercept.context import Patch, bypasses_tape, current_tape, in_passthrough
 from harness.intercept.urllib3 import absolute_uri, replay
 
+_OPTIONS = {"stream": False, "timeout": None, "verify": True, "cert": None, "proxies": None}
+"""The parameters of `HTTPAdapter.send` after the request, with their defaults."""
+
 
 def patches(library: ModuleType) -> tuple[Patch, ...]:
     """Return the patches of the module `requests.adapters`."""
@@ -24,28 +27,14 @@ def patches(library: ModuleType) -> tuple[Patch, ...]:
         if original.__module__ != library.__name__ or hasattr(original, "__wrapped__"):
             return original  # a mock's or a tracer's patch comes first, as when this was recorded
 
-        def send(
-            self: Any,
-            request: Any,
-            stream: bool = False,
-            timeout: Any = None,
-            verify: Any = True,
-            cert: Any = None,
-            proxies: Any = None,
-        ) -> Any:
-            options = {
-                "stream": stream,
-                "timeout": timeout,
-                "verify": verify,
-                "cert": cert,
-                "proxies": proxies,
-            }
+        def send(self: Any, request: Any, *args: Any, **given: Any) -> Any:
+            options = {**_OPTIONS, **dict(zip(_OPTIONS, args, strict=False)), **given}
             tape = current_tape.get()
             may_record = tape is None or tape.clock is None
             if tape is None or may_record or in_passthrough.get() or bypasses_tape(request.url):
                 return original(self, request, **options)
             parts = urlsplit(request.url)  # urllib3 gets it without login and fragment
-            target = self.request_url(request, proxies)
+            target = self.request_url(request, options["proxies"])
             uri = absolute_uri(parts.scheme, parts.hostname or "", parts.port, target)
             self.add_headers(request, **options)
             response = replay(tape, request.method, uri, request.body, request.headers)

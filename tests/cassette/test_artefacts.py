@@ -206,9 +206,9 @@ def _elsewhere(file: Path) -> None:
         (Path.unlink, "is missing"),
         (_altered, "was altered: its hash differs"),
         (lambda file: file.write_bytes(PNG[:-1]), "was altered: it has 2055 bytes, not 2056"),
-        (_pipe, "is not a file"),
-        (_folder, "is not a file"),
-        (_large, "is larger than 256 MiB"),
+        (_pipe, "cannot be read: not a file"),
+        (_folder, "cannot be read: not a file"),
+        (_large, "cannot be read: larger than 256 MiB"),
         (_elsewhere, "was altered: "),
     ],
 )

@@ -122,7 +122,7 @@ def test_a_file_that_is_too_large_is_not_read(tmp_path: Path) -> None:
         file.truncate(store.LARGEST + 1)
     with pytest.raises(BadCassette) as caught:
         read(path)
-    assert str(caught.value) == f"{path}: larger than 256 MiB"
+    assert str(caught.value) == f"{path}: cannot be read: larger than 256 MiB"
 
 
 def test_a_bad_cassette_names_its_file_and_line(tmp_path: Path) -> None:
