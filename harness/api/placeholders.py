@@ -1,4 +1,4 @@
-"""Placeholder keys: what SDKs get in a replay if no API key is set.
+"""Placeholder API keys, which SDKs get in a replay if no real key is set.
 
 An SDK refuses to create a client without a key, although a replay sends nothing.
 """
@@ -19,13 +19,13 @@ VARIABLES = (
     "OPENAI_API_KEY",
     "ZAI_API_KEY",
 )
-"""The environment variables from which SDKs read their keys."""
+"""The environment variables from which SDKs read their API keys."""
 
 _MODULES = tuple(name for provider in PROVIDERS.values() for name in provider.key_modules)
 
 
 class _Placeholders:
-    """The placeholders, set while any block replays and no block may record."""
+    """The placeholder keys of this process: set while any block replays and none may record."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -34,7 +34,12 @@ class _Placeholders:
         self._modules: dict[str, str | None] = {}
 
     def change(self, replaying: int = 0, recording: int = 0) -> None:
-        """Count blocks that begin or end, and set or remove the placeholders accordingly."""
+        """Change the number of open blocks, then set or remove the placeholders accordingly.
+
+        Args:
+            replaying: Added to the number of open blocks that only replay.
+            recording: Added to the number of open blocks that may record.
+        """
         with self._lock:
             self._replaying += replaying
             self._recording += recording
@@ -56,7 +61,7 @@ class _Placeholders:
                 module.api_key = NO_KEY  # type: ignore[attr-defined]  # see `Provider.key_modules`
 
     def _restore(self) -> None:
-        """Remove the placeholders; a key that was set in the meantime stays."""
+        """Remove the placeholders; a real key that was set in the meantime stays."""
         for name in _MODULES:  # also a module that was imported inside of the block
             module = sys.modules.get(name)
             if module is not None and getattr(module, "api_key", None) == NO_KEY:
@@ -75,7 +80,7 @@ _placeholders = _Placeholders()
 
 @contextmanager
 def placeholder_keys() -> Iterator[None]:
-    """Give each SDK that has no key a placeholder, unless an open block may record."""
+    """Give each SDK without a key a placeholder inside, unless another open block may record."""
     _placeholders.change(replaying=1)
     try:
         yield
@@ -85,7 +90,7 @@ def placeholder_keys() -> Iterator[None]:
 
 @contextmanager
 def real_keys() -> Iterator[None]:
-    """Remove the placeholders while requests may be sent."""
+    """Remove the placeholders inside, where requests may be sent to the network."""
     _placeholders.change(recording=1)
     try:
         yield

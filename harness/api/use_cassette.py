@@ -1,4 +1,4 @@
-"""The public function `harness.use_cassette`: a cassette for the user's own code and tests."""
+"""The public function `harness.use_cassette`, which replays a cassette to the user's own code."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ from harness.types import Cassette, Exchange, Finding, Origin, Provenance
 F = TypeVar("F", bound=Callable[..., Any])
 
 RecordMode = Literal["none", "missing", "all"]
-"""What may be sent to the network and recorded."""
+"""The requests that are sent and recorded: none, those missing on the cassette, or all."""
 
 
 def use_cassette(
@@ -71,30 +71,30 @@ def use_cassette(
             cassette are sent and added to it. With `all`, everything is recorded again.
         volatile: JSON pointers into request bodies; values there are ignored when a request is
             looked up.
-        secrets: Texts that are never written, besides the keys of the environment.
-        allow_unused: Accept recorded requests that were not made.
+        secrets: Texts that are never written, besides the API keys of the environment.
+        allow_unused: Accept recorded requests that the block does not make.
         allow_hosts: Hosts that are contacted without recording or replaying: `localhost` (this
             machine by any name), `db.example.com`, `*.example.com`, each with or without `:port`.
-        normalize_request: Returns a request in the form in which it is compared. It gets recorded
-            and actual requests, without their secrets.
-        before_record: Returns an exchange as it is to be kept, with another request or response,
-            or None to drop it. Secrets are removed after that.
-        pace: The factor by which recorded latencies, and sleeps where nothing may be recorded,
-            are multiplied: 0 is instant, 1 as recorded.
+        normalize_request: A function that returns a copy of a request for matching, without the
+            values that may differ. It gets recorded and actual requests, without their secrets.
+        before_record: A function that returns the exchange to write instead of its argument, or
+            None to drop it. Secrets are removed afterwards.
+        pace: The factor by which recorded latencies are multiplied: 0 is instant, 1 as recorded.
+            With `record="none"`, sleeps are multiplied too.
 
     `[tool.harness]` in pyproject.toml adds to `volatile` and `allow_hosts`.
 
     Each exchange is written to a journal beside the cassette before the next request is sent; if
-    the block raises, the journal stays. With `missing`, the next run uses its answers, apart from
-    refusals, and writes those that it needed when the block succeeds. With `all`, the journal is
-    overwritten.
+    the block raises, the journal stays. With `missing`, the next run takes answers from the
+    journal, apart from refusals; when its block succeeds, it writes those that were needed. With
+    `all`, the journal is overwritten.
 
     Raises:
-        HarnessError: an argument is wrong. Inside of the block and at its end also:
-        NoCassette: there is no cassette, and nothing may be recorded.
-        CassetteMiss: a request was not on the cassette; at the end of the block if a thread, a
-            task or an `except` swallowed it.
-        UnusedExchanges: the cassette holds requests that were not made.
+        HarnessError: an argument is invalid.
+        NoCassette: at the start of the block: the file is missing, and nothing may be recorded.
+        CassetteMiss: at a request that is not on the cassette, and again at the end of the block
+            if a thread, a task or an `except` swallowed it.
+        UnusedExchanges: at the end of the block: the cassette holds requests that were not made.
     """
     return CassetteContext(
         Path(path),
@@ -111,11 +111,22 @@ def use_cassette(
 
 @dataclass(eq=False)
 class CassetteContext:
-    """A block of code with its cassette, and the exchanges that passed; see `use_cassette`.
+    """A block of code with its cassette, and the block's exchanges; see `use_cassette`.
 
-    Without `must_exist`, a missing cassette is an error only when a request is made. `test` is
-    the test that uses the cassette (see `Provenance`) and is written into it. `written` says
-    whether the block wrote its cassette.
+    Attributes:
+        path: The file of the cassette.
+        record: See `use_cassette`, as for all attributes that are arguments there.
+        volatile: See `use_cassette`.
+        secrets: See `use_cassette`.
+        allow_unused: See `use_cassette`.
+        must_exist: Whether a missing cassette is an error at the start of the block; otherwise it
+            is one when a request is made.
+        test: The test that uses the cassette, to be written into it (see `Provenance`).
+        allow_hosts: See `use_cassette`.
+        normalize_request: See `use_cassette`.
+        before_record: See `use_cassette`.
+        pace: See `use_cassette`.
+        written: Whether the block has written the cassette.
     """
 
     path: Path
@@ -161,17 +172,20 @@ class CassetteContext:
 
     @property
     def exchanges(self) -> tuple[Exchange, ...]:
-        """All exchanges, in the order of their requests, without secrets."""
+        """All exchanges of the block, in the order of their requests, without secrets."""
         return self._tape.exchanges()
 
     @property
     def replayed(self) -> tuple[Exchange, ...]:
-        """The exchanges that came from the cassette."""
+        """The exchanges whose responses came from the cassette."""
         return self._tape.replayed()
 
     @property
     def recorded(self) -> tuple[Exchange, ...]:
-        """The exchanges that came from the network, without secrets; see `written`."""
+        """The exchanges whose responses came from the network, without secrets.
+
+        They are on the cassette only if `written` is true.
+        """
         return self._tape.recorded()
 
     @property
@@ -181,12 +195,15 @@ class CassetteContext:
 
     @property
     def misses(self) -> tuple[CassetteMiss, ...]:
-        """The errors of the requests that were not on the cassette, also where swallowed."""
+        """All CassetteMiss errors that were raised in the block, even if its code caught them."""
         return tuple(self._tape.misses)
 
     @property
     def used_network(self) -> bool:
-        """Whether a request was sent, answered or not; requests to allowed hosts do not count."""
+        """Whether a request was sent to the network, even if no response arrived.
+
+        Requests to allowed hosts do not count.
+        """
         return self._tape.used_network()
 
     @property
@@ -196,17 +213,23 @@ class CassetteContext:
 
     @property
     def provenance(self) -> Provenance:
-        """The provenance of the cassette before the block; unknown where there was none."""
+        """The provenance of the cassette before the block; empty if there was no cassette."""
         return self._cassette.provenance
 
     @property
     def findings(self) -> tuple[Finding, ...]:
-        """The findings of the rules in all exchanges."""
+        """The findings of the rules in all exchanges, without the ignored ones.
+
+        Raises BadSettings for invalid settings of the project.
+        """
         return self.judged.findings
 
     @property
     def judged(self) -> Judged:
-        """The findings, and those that the project's settings ignore. Raises BadSettings."""
+        """The findings of the rules in all exchanges, and those that the project's settings ignore.
+
+        Raises BadSettings for invalid settings of the project.
+        """
         origin = replace(self._cassette.provenance, recorded_from=self._origin)
         passed = Cassette(self.exchanges, origin)
         transcript = transcript_of(passed, endpoints.recognise, source=str(self.path))
@@ -261,8 +284,8 @@ class CassetteContext:
         The block of a generator lasts until its end, as a fixture requires.
 
         Raises:
-            HarnessError: it is a class or an asynchronous generator, which would run after the
-                block has ended.
+            HarnessError: *function* is a class or an asynchronous generator, whose code would run
+                after the block has ended.
         """
         if inspect.isasyncgenfunction(function) or inspect.isclass(function):
             raise HarnessError(
@@ -292,12 +315,16 @@ class CassetteContext:
         return called  # type: ignore[return-value]  # the same signature, by functools.wraps
 
     async def call_inside(self, function: Callable[..., Any], /, *args: Any, **options: Any) -> Any:
-        """Await a function with this tape in a task that began before the block."""
+        """Await *function* with this block's tape, in a task that began before the block."""
         with use_tape(self._tape, self._hosts):
             return await function(*args, **options)
 
     def _load(self) -> Cassette:
-        """Return the cassette to replay. Raises NoCassette if it must exist and does not."""
+        """Return the cassette to replay; an empty one if there is none or all is recorded again.
+
+        Raises NoCassette if there is none, although nothing may be recorded and `must_exist` is
+        true.
+        """
         if self.record == "all" or not os.path.lexists(self.path):
             if self.record == "none" and self.must_exist:
                 raise NoCassette(f"there is no cassette {self.path}; record it: {_HOW_TO_RECORD}")
@@ -309,7 +336,7 @@ class CassetteContext:
         return replace(cassette, provenance=provenance)
 
     def _recorder(self, redactor: Redactor) -> Recorder | None:
-        """Return what records, with the answers of an interrupted run of the block."""
+        """Return the recorder, with the answers of an interrupted run; None with record="none"."""
         if self.record == "none":
             return None
         prefix = RecordedPrefix()
@@ -320,10 +347,12 @@ class CassetteContext:
         return Recorder(redactor, self._journal, prefix, self.before_record)
 
     def _interrupted_run(self) -> RecordedPrefix:
-        """Return the answers that the journal holds, apart from refusals, which may have passed.
+        """Return the answers in the journal of an interrupted run.
+
+        Refusals (HTTP 400 and above) are left out, because they may have been temporary.
 
         Raises:
-            UnfinishedRecording: the journal is of the recording of a scenario.
+            UnfinishedRecording: the journal belongs to the recording of a scenario.
         """
         content = self._journal.read()
         if not content.records:
@@ -340,7 +369,7 @@ class CassetteContext:
 
     @property
     def _origin(self) -> Origin:
-        """Where the exchanges come from; the sandbox marks each of its responses."""
+        """The kind of server that answered; the sandbox marks each of its responses by a header."""
         if any(exchange.response.header("x-sandbox") for exchange in self.recorded):
             return Origin.SANDBOX
         return self._cassette.provenance.recorded_from if self._cassette.exchanges else Origin.LIVE
@@ -375,7 +404,7 @@ class CassetteContext:
 
 
 def _stamp(path: Path) -> tuple[int, ...]:
-    """Return what changes when a file is written; empty where there is none."""
+    """Return the inode, size and modification time of a file, to detect changes; () without one."""
     try:
         status = path.stat()
     except OSError:

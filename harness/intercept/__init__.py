@@ -1,5 +1,7 @@
-"""The interception of HTTP requests: recorded by a `Recorder`, answered by a `Player`.
+"""The interception of HTTP requests, to record their responses or to replay recorded ones.
 
-With `use_tape`, every HTTP request of a context is handed to one of them, or to a
-`ReplayOrRecord`, which is both. Recording and replaying differ in nothing else.
+A tape is an object that receives every HTTP request made inside `with use_tape(tape):`. There are
+three tapes: a `Recorder` sends requests to the network and records the responses, a `Player`
+answers requests from a cassette, and a `ReplayOrRecord` answers the requests that a cassette holds
+and records the others.
 """

@@ -1,7 +1,7 @@
-"""The patch of aiohttp: its sessions, on which the asynchronous part of some SDKs is built.
+"""The patch of aiohttp's `ClientSession`, which the asynchronous API of some SDKs uses.
 
-The tape is the innermost of aiohttp's own middlewares, so that redirects, cookies and retries
-work as usual.
+Requests are intercepted by an aiohttp middleware. It is added as the innermost one, so that
+redirects, cookies and the caller's own middlewares work as usual.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ from harness.types import Request
 
 
 def patches(library: ModuleType) -> tuple[Patch, ...]:
-    """Return the patches of the module `aiohttp.client`."""
+    """Return the patches of *library*, the imported module `aiohttp.client`."""
     return ((library.ClientSession, "_request", _wrap_request),)
 
 
@@ -78,7 +78,7 @@ async def _read_request(request: ClientRequest) -> Request:
 
 
 def _capture(response: ClientResponse, capture: ResponseCapture, *, decodes: bool) -> None:
-    """Capture a response from here on, and what of it has come already."""
+    """Record the body of *response* with *capture*: bytes received so far and all later ones."""
     is_decoded = decodes and response.headers.get("content-encoding", "").lower() in _DECODED
     headers = response.headers.items()
     capture.start(response.status, response.reason or "", headers, is_decoded=is_decoded)
@@ -98,11 +98,11 @@ def _capture(response: ClientResponse, capture: ResponseCapture, *, decodes: boo
 
 
 _DECODED = frozenset({"gzip", "deflate", "br", "zstd"})
-"""Content codings that aiohttp decodes itself."""
+"""Values of the header Content-Encoding that aiohttp decodes itself."""
 
 
 class _CapturedReader(StreamReader):
-    """A body that is captured as it arrives."""
+    """A response body whose chunks are added to `capture` as they arrive from the network."""
 
     __slots__ = ()
     capture: ResponseCapture
@@ -131,7 +131,7 @@ class _CapturedReader(StreamReader):
 
 
 class _ReplayedResponse(ClientResponse):
-    """A recorded response as aiohttp would have returned it."""
+    """An aiohttp response with a recorded status, headers and body."""
 
     def __init__(self, playback: Playback, request: ClientRequest, limit: int) -> None:
         options: dict[str, Any] = {
@@ -158,19 +158,19 @@ class _ReplayedResponse(ClientResponse):
 
 
 class _NullConnection(BaseProtocol):
-    """The connection of a recorded body: there is nothing to pause or resume."""
+    """A stand-in for the connection that a `StreamReader` requires; a replay has none."""
 
     def pause_reading(self) -> None:
-        """Do nothing: a chunk that is larger than the buffer is delivered as well."""
+        """Do nothing: chunks larger than the reader's buffer are delivered whole."""
 
     def resume_reading(self, resume_parser: bool = True) -> None:
         """Do nothing: `_ReplayedReader` feeds the next chunk when the caller waits for one."""
 
 
 class _ReplayedReader(StreamReader):
-    """A recorded body, in which a chunk comes when the one before it has been read.
+    """A recorded body that delivers each chunk after the caller has read the previous chunk.
 
-    `limit` is the session's `read_bufsize`; aiohttp refuses lines longer than twice that.
+    `limit` is the session's `read_bufsize` in bytes; aiohttp refuses lines longer than twice that.
     """
 
     def __init__(self, playback: Playback, request: ClientRequest, limit: int) -> None:

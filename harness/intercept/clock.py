@@ -1,13 +1,14 @@
-"""The simulated time of a replay: sleeping costs nothing, and time has passed all the same.
+"""The simulated time of a replay: sleeps return at once, and clocks then show the later time.
 
 In the context of a tape that only replays, `time.sleep` and `asyncio.sleep` return at once, and
-`time.time`, `monotonic` and `perf_counter` are ahead by what was slept. The tasks of an event loop
-wake up in the order in which they would have, and a timeout that began in the context ends a
-longer sleep. Everywhere else, and for the modules of `_REAL_TIME_MODULES`, time is real.
+`time.time`, `monotonic` and `perf_counter` are ahead of real time by the seconds slept. The tasks
+of an event loop wake up in the same order as in real time, and a timeout that began in the context
+ends a longer sleep. Everywhere else, and for the modules of `_REAL_TIME_MODULES`, time is real.
 
 Names that were imported early (`from time import sleep`) are replaced in the modules that hold
-them, as freezegun does it. Not simulated are `datetime`, `loop.time` and `threading.Event.wait`,
-event loops other than asyncio's, and functions that are held elsewhere than in a module.
+them, as freezegun does it. Not simulated are `datetime`, `loop.time`, `threading.Event.wait`, event
+loops other than asyncio's, and references to these functions that are not names of a module, such
+as attributes of an object.
 """
 
 from __future__ import annotations
@@ -37,13 +38,13 @@ _REAL_TIME_MODULES = frozenset(
     | {"_pytest", "pytest", "pytest_asyncio", "pytest_timeout", "xdist", "execnet", "hypothesis"}
     | {"freezegun", "time_machine", "coverage", "harness"}
 )
-"""Packages that wait for real events, or measure durations."""
+"""Packages that always get real time, since they wait for real events or measure durations."""
 
 _sleep, _async_sleep, _monotonic = time.sleep, asyncio.sleep, time.monotonic
 
 
 def checked_pace(pace: float) -> float:
-    """Return *pace* as a float. Raises HarnessError unless it is 0 or a positive number."""
+    """Return *pace* as a float. Raises HarnessError unless it is 0 or positive and finite."""
     if isinstance(pace, bool) or not isinstance(pace, int | float) or not 0 <= pace < math.inf:
         raise HarnessError(
             f"pace={pace!r} is not a valid pace; expected 0 (instant), 1 (as recorded) "
@@ -54,11 +55,15 @@ def checked_pace(pace: float) -> float:
 
 @dataclass(eq=False)
 class Clock:
-    """The simulated time of one replay; a sleep really takes `pace` times its duration."""
+    """The simulated time of one replay.
+
+    Attributes:
+        pace: The real duration of a sleep, as a multiple of its nominal duration; 0 is instant.
+        offset: The seconds by which this clock is ahead of real time.
+    """
 
     pace: float = 0.0
     offset: float = field(init=False, default=0.0)
-    """Seconds by which this clock is ahead of real time."""
     _lock: threading.Lock = field(init=False, default_factory=threading.Lock)
     _schedules: dict[BaseEventLoop, _LoopSchedule] = field(init=False, default_factory=dict)
 
@@ -67,19 +72,25 @@ class Clock:
         return _monotonic() + self.offset
 
     def advance_to(self, moment: float) -> None:
-        """Set the time to *moment* (monotonic, in seconds), unless it is later already."""
+        """Set the time to *moment* (monotonic, in seconds); do nothing if it is already later."""
         with self._lock:
             self.offset = max(self.offset, moment - _monotonic())
 
     def sleep(self, seconds: float) -> None:
-        """Let *seconds* pass. Raises ValueError if they are negative."""
+        """Advance the simulated time by *seconds*; the real wait is `pace` times as long.
+
+        Raises ValueError if *seconds* is negative.
+        """
         due = self.now() + seconds
         if self.pace or seconds < 0:
             _sleep(self.pace * seconds or seconds)
         self.advance_to(due)
 
     async def async_sleep(self, seconds: float) -> None:
-        """Let *seconds* pass, in which other tasks run as they would."""
+        """Sleep for *seconds* of simulated time, in which other tasks run as in a real sleep.
+
+        The real wait is `pace` times as long.
+        """
         due = self.now() + seconds
         loop = asyncio.get_running_loop()
         if self.pace or not isinstance(loop, BaseEventLoop):
@@ -89,7 +100,10 @@ class Clock:
             await self._schedule(loop).sleep_until(due)
 
     def register_timer(self, timer: asyncio.TimerHandle, loop: BaseEventLoop) -> None:
-        """Add an asyncio timer to the schedule: it fires before any sleep that ends later."""
+        """Add *timer* to the schedule of *loop*, so that it fires before any sleep that ends later.
+
+        With a pace other than 0, do nothing: timers then fire in real time.
+        """
         if not self.pace:
             self._schedule(loop).add(self.now() + timer.when() - loop.time(), timer)
 
@@ -98,7 +112,10 @@ class Clock:
 
 
 class _LoopSchedule:
-    """The sleeps and timers of one event loop; time advances when no task has anything to do."""
+    """The pending sleeps and timers of one event loop.
+
+    When no task can run, the clock advances to the earliest of them.
+    """
 
     def __init__(self, clock: Clock, loop: BaseEventLoop) -> None:
         self._clock = clock
@@ -109,7 +126,7 @@ class _LoopSchedule:
         self._is_polling = False
 
     async def sleep_until(self, due: float) -> None:
-        """Return when the clock has reached *due*."""
+        """Wait until the clock reaches *due*."""
         future = self._loop.create_future()
         self.add(due, future)
         self._sleeping += 1
@@ -122,13 +139,21 @@ class _LoopSchedule:
             self._sleeping -= 1
 
     def add(self, due: float, event: asyncio.Future[None] | asyncio.TimerHandle) -> None:
-        """Add an event to happen at *due*; cancelled ones before it are removed."""
+        """Schedule *event*, a sleep's future or a timer, for the simulated time *due*.
+
+        Cancelled events at the front of the schedule are removed.
+        """
         while self._due and self._due[0][2].cancelled():
             heappop(self._due)
         heappush(self._due, (due, next(self._numbers), event))
 
     def _poll(self, idle_rounds: int, rounds: int) -> None:
-        """Advance to the next event once the loop has been idle for some rounds."""
+        """Advance the clock if the loop is idle; call this method again in the loop's next round.
+
+        Args:
+            idle_rounds: The number of consecutive rounds in which no task could run.
+            rounds: The number of rounds since the clock last advanced.
+        """
         if not self._sleeping:
             self._is_polling = False
             return
@@ -151,7 +176,7 @@ class _LoopSchedule:
             return
 
     def _fire(self, timer: asyncio.TimerHandle) -> None:
-        """Run a timer's callback now, and not again in real time."""
+        """Run a timer's callback now, and cancel its run in real time."""
         scope = getattr(timer._callback, "__self__", None)  # type: ignore[attr-defined]
         if isinstance(scope, anyio.CancelScope):  # it compares with the loop's time itself
             scope.deadline = self._loop.time()
@@ -161,16 +186,22 @@ class _LoopSchedule:
 
 
 _IDLE_ROUNDS = 2
-"""Rounds of the loop without work before time advances; results of threads and pipes need one."""
+"""The clock advances after more rounds of the event loop than this in which no task could run.
+
+Results of threads and pipes need one round to arrive.
+"""
 _MAX_ROUNDS = 1000
-"""Rounds after which time advances although tasks are busy: they may be polling for it."""
+"""The clock advances after more rounds of the event loop than this, although tasks are busy.
+
+A busy task may be polling the clock, and wait for it to advance.
+"""
 
 
 # ---------------------------------------------------------------------------------- patches
 
 
 def _current_clock() -> Clock | None:
-    """Return the clock of this context; None where time is real."""
+    """Return the simulated clock of the current context; None where time is real."""
     tape = current_tape.get()
     return None if tape is None or in_passthrough.get() else tape.clock
 
@@ -181,7 +212,7 @@ def _clock_for(module: str) -> Clock | None:
 
 @functools.wraps(time.sleep)
 def _simulated_sleep(seconds: float, /) -> None:
-    """Sleep in the time of the context."""
+    """Sleep in the context's simulated time, or in real time where there is none."""
     clock = _clock_for(sys._getframe(1).f_globals.get("__name__", ""))
     if clock is None or not seconds < math.inf:
         _sleep(seconds)
@@ -191,7 +222,10 @@ def _simulated_sleep(seconds: float, /) -> None:
 
 @functools.wraps(asyncio.sleep)
 async def _simulated_async_sleep(delay: float, result: Any = None) -> Any:
-    """Sleep in the time of the context; an infinite sleep does not end."""
+    """Sleep in the context's simulated time, or in real time where there is none.
+
+    Return *result*. An infinite sleep never ends.
+    """
     clock = _current_clock()
     if clock is None or not 0 < delay < math.inf:
         return await _async_sleep(delay, result)
@@ -200,7 +234,12 @@ async def _simulated_async_sleep(delay: float, result: Any = None) -> Any:
 
 
 def _simulated(original: Callable[[], Any], unit: Callable[[float], Any]) -> Callable[[], Any]:
-    """Return a function of the module `time` that returns the time of the context."""
+    """Return a function that returns the simulated time.
+
+    Args:
+        original: The function of the module `time` that it replaces.
+        unit: A function that converts seconds to the unit of *original*.
+    """
 
     @functools.wraps(original)
     def now() -> Any:
@@ -217,7 +256,7 @@ def _nanoseconds(seconds: float) -> int:
 def _wrap_call_at(
     original: Callable[..., asyncio.TimerHandle],
 ) -> Callable[..., asyncio.TimerHandle]:
-    """Wrap `BaseEventLoop.call_at`, by which every timeout begins."""
+    """Wrap `BaseEventLoop.call_at`, which every timeout calls, to register the timer."""
 
     def call_at(self: BaseEventLoop, *args: Any, **options: Any) -> asyncio.TimerHandle:
         timer = original(self, *args, **options)
@@ -243,7 +282,7 @@ _replacement = _REPLACEMENTS.__getitem__
 
 
 def patches() -> Iterator[Patch]:
-    """Yield the patches of asyncio, and of each module with a name for a replaced function."""
+    """Yield the patches of asyncio, and of module names that are bound to a replaced function."""
     yield BaseEventLoop, "call_at", _wrap_call_at
     for owner in (asyncio, asyncio.tasks):
         if owner.sleep is _async_sleep:
@@ -252,24 +291,26 @@ def patches() -> Iterator[Patch]:
 
 
 class _ModuleNames:
-    """The names that modules have for functions that are replaced.
+    """A cache of the module names that are bound to a replaced function, such as `time.sleep`.
 
-    A module is scanned once, and again if the number of its names has changed: it may have been
-    in the midst of its import, be reloaded, or be a notebook.
+    A module is scanned once, and again if the number of its names has changed: the scan may have
+    happened during its import, it may have been reloaded, or it may be a notebook.
     """
 
     def __init__(self) -> None:
         self._ids: list[int] = []
+        """The ids of the values of `sys.modules` at the last scan."""
         self._are_modules: list[bool] = []
+        """Whether each of these values is a module."""
         self._sizes: list[int] = []
-        """The state of `sys.modules` at the last scan; between two tests it hardly changes."""
+        """The number of names in each of these modules at the last scan."""
         self._scanned: dict[int, tuple[ref[ModuleType], int]] = {}
-        """By its id: a module, and how many names it had when it was scanned."""
+        """Maps a module's id to the module and its number of names when it was scanned."""
         self._names: dict[int, tuple[ref[ModuleType], list[str]]] = {}
-        """By its id: a module, and its names for functions that are replaced."""
+        """Maps a module's id to the module and its names that are bound to a replaced function."""
 
     def patches(self) -> Iterator[Patch]:
-        """Yield a patch for each name that is still bound to such a function."""
+        """Yield a patch for each module name that is bound to a replaced function."""
         self._scan()
         for reference, names in list(self._names.values()):
             module = reference()
@@ -304,7 +345,7 @@ class _ModuleNames:
                 self._names[number] = reference, names
 
     def _forget(self, number: int) -> None:
-        """Remove a module that was deleted, as its id may be used again."""
+        """Remove the deleted module with the id *number*, since Python may use the id again."""
         self._scanned.pop(number, None)
         self._names.pop(number, None)
         self._sizes = []
@@ -315,5 +356,5 @@ _names = _ModuleNames()
 
 
 def _namespace(module: ModuleType) -> dict[str, Any]:
-    """Return a module's names without loading a lazy module."""
+    """Return the `__dict__` of *module* without starting the import of a lazy module."""
     return cast("dict[str, Any]", object.__getattribute__(module, "__dict__"))

@@ -1,4 +1,8 @@
-"""The tape of a context, and what an intercepted request gets: a recording or a capture."""
+"""The tape of the current context, and the interception of a request by it.
+
+An intercepted request gets a `Playback` of a recorded response, or it is sent to the network with a
+`ResponseCapture` that records the response.
+"""
 
 from __future__ import annotations
 
@@ -20,22 +24,22 @@ if TYPE_CHECKING:
     from harness.intercept.recorder import ResponseCapture
 
 Patch = tuple[Any, str, Callable[[Any], Any]]
-"""What to patch: an owner, the name of its attribute, and a function that wraps the original."""
+"""A patch of one attribute: its owner, its name, and a function that wraps the original value."""
 
 
 class Tape(Protocol):
-    """What every HTTP request of a context is handed to, before it may reach the network."""
+    """The interface of an object that gets every HTTP request of a context before it is sent."""
 
     @property
     def clock(self) -> Clock | None:
-        """The simulated time of this tape's context; None where time is real."""
+        """The simulated clock of this tape's context; None if time is real."""
 
     @property
     def pace(self) -> float:
         """The factor by which recorded latencies are multiplied; 0 is instant."""
 
     def find(self, request: Request) -> Exchange | None:
-        """Return the recorded exchange that answers *request*; None lets it go to the network.
+        """Return the recorded exchange that answers *request*; None if it is to be sent.
 
         Raises:
             CassetteMiss: the request has no recorded answer and must not be sent.
@@ -51,7 +55,12 @@ in_passthrough: ContextVar[bool] = ContextVar("harness_passthrough", default=Fal
 
 
 class Playback(NamedTuple):
-    """A recorded exchange that answers a request, and the pace at which it is replayed."""
+    """The replay of a recorded exchange as the answer to a request.
+
+    Attributes:
+        exchange: The recorded exchange.
+        pace: The factor by which recorded latencies are multiplied; 0 is instant.
+    """
 
     exchange: Exchange
     pace: float
@@ -62,7 +71,7 @@ class Playback(NamedTuple):
         return self.exchange.response
 
     def chunks(self) -> Iterator[bytes]:
-        """Yield the chunks of the body as they arrived from the network."""
+        """Yield the response body in the chunks that were recorded; whole if none were."""
         body, start = self.response.body, 0
         for size in self.exchange.chunks:
             yield body[start : start + size]
@@ -71,11 +80,14 @@ class Playback(NamedTuple):
             yield body[start:]
 
     def paced_chunks(self) -> Iterator[tuple[float, bytes]]:
-        """Yield each chunk of the body after the seconds to wait before it."""
+        """Return an iterator over pairs: the seconds to wait before a chunk, and the chunk."""
         return zip(self.delays(), self.chunks(), strict=False)
 
     def delays(self) -> Iterator[float]:
-        """Yield the seconds to wait before each chunk, without end; 0 where none is recorded."""
+        """Yield the seconds to wait before each chunk, then 0 without end.
+
+        All are 0 if the pace is 0 or the exchange was recorded without times.
+        """
         timing = self.exchange.timing
         if timing is not None and self.pace:
             previous = 0.0
@@ -87,14 +99,15 @@ class Playback(NamedTuple):
 
 
 def intercept(request: Request) -> Playback | ResponseCapture:
-    """Hand *request* to the tape of this context.
+    """Return the answer of the current context's tape to *request*.
 
     Returns:
-        The playback of its recorded answer, or the capture that has to record the network's.
+        A playback of the recorded response. If the request has to be sent instead, a capture that
+        the caller has to feed with the network's response.
 
     Raises:
         NoActiveCassette: no tape is in use in this context.
-        CassetteMiss: there is no recorded answer, and nothing may be recorded.
+        CassetteMiss: the request has no recorded response, and nothing may be recorded.
     """
     tape = current_tape.get()
     if tape is None:  # without the query, which may hold a key
@@ -110,18 +123,21 @@ def intercept(request: Request) -> Playback | ResponseCapture:
 
 
 def raise_error(error: BaseException, cause: BaseException | None = None) -> NoReturn:
-    """Raise *error* from a frame without secrets: test runners print the last frame's arguments."""
+    """Raise *error* in a frame of its own, whose arguments hold no secrets.
+
+    Test runners print the arguments of the frame that raises.
+    """
     raise error from cause
 
 
 def bypasses_tape(uri: str) -> bool:
-    """Return whether a request to *uri* is not for the tape, because its host is allowed."""
+    """Return whether a request to *uri* is sent without the tape, because its host is allowed."""
     return allowed_hosts.get().admits_request(uri)
 
 
 @contextmanager
 def passthrough() -> Iterator[None]:
-    """Open connections in real time inside: an HTTP library sends a request of the tape."""
+    """Disable interception and simulated time inside, while an HTTP library sends a request."""
     token = in_passthrough.set(True)
     try:
         yield
@@ -130,7 +146,7 @@ def passthrough() -> Iterator[None]:
 
 
 async def wait(seconds: float) -> None:
-    """Wait in real time."""
+    """Wait for *seconds* in real time; return at once if they are 0."""
     if seconds:
         with passthrough():
             await anyio.sleep(seconds)

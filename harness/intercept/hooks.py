@@ -1,6 +1,6 @@
-"""The caller's hooks: how requests are compared, and what is kept of an exchange.
+"""The caller's hooks: one changes requests before matching, one changes exchanges before storing.
 
-Their results are checked, so that nothing of a wrong type reaches a cassette.
+The types of their results are checked, so that no value of a wrong type reaches a cassette.
 """
 
 from __future__ import annotations
@@ -12,26 +12,27 @@ from harness.errors import BadHook
 from harness.types import Exchange, Request, Response
 
 NormalizeRequest = Callable[[Request], Request]
-"""Returns a request in the form in which it is compared, without what may differ."""
+"""A function that returns a copy of a request for matching, without the values that may differ."""
 BeforeRecord = Callable[[Exchange], Exchange | None]
-"""Returns an exchange as it is to be kept, with another request or response; None drops it."""
+"""A function that returns the exchange to store instead of its argument; None to store nothing."""
 
 
 def identity(request: Request) -> Request:
-    """Return *request* unchanged: all of it is compared."""
+    """Return *request* unchanged, so that all of it is compared in matching."""
     return request
 
 
 def keep_all(exchange: Exchange) -> Exchange:
-    """Return *exchange* unchanged: all of it is kept."""
+    """Return *exchange* unchanged, so that all of it is stored."""
     return exchange
 
 
 def normalized(normalize_request: NormalizeRequest, request: Request) -> Request:
-    """Return what *normalize_request* makes of *request*.
+    """Return the result of *normalize_request* for *request*, after a check of its types.
 
     Raises:
-        BadHook: it raised, or returned something else; no SDK's retry loop swallows that.
+        BadHook: the hook raised an exception or returned an invalid value. The retry loops of SDKs
+            do not catch this error.
     """
     try:
         result = normalize_request(request)
@@ -44,10 +45,13 @@ def normalized(normalize_request: NormalizeRequest, request: Request) -> Request
 
 
 def filtered(before_record: BeforeRecord, exchange: Exchange) -> Exchange | None:
-    """Return what *before_record* makes of *exchange*, of which it may not change the method.
+    """Return the result of *before_record* for *exchange*; None if nothing is to be stored.
+
+    The request keeps the method of *exchange*. The sizes of chunks are dropped if the hook changed
+    the response body.
 
     Raises:
-        BadHook: it returned something else.
+        BadHook: the hook returned an invalid value. Exceptions of the hook are not caught.
     """
     result = before_record(exchange)
     if result is None or result is exchange:
@@ -63,7 +67,7 @@ def filtered(before_record: BeforeRecord, exchange: Exchange) -> Exchange | None
 
 
 def _check_types(hook: str, result: object) -> None:
-    """Raise BadHook where a field of a request or response has the wrong type."""
+    """Raise BadHook if *result* is no request or response, or has a field of a wrong type."""
     if not isinstance(result, Request | Response):
         raise _wrong(hook, "an Exchange of a Request and a Response", type(result).__name__)
     kind = type(result).__name__

@@ -1,4 +1,4 @@
-"""The patches of httpx and its fork httpx2: their transports, used by most newer SDKs."""
+"""The patches of the transports of httpx and its fork httpx2, which most newer SDKs use."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from harness.types import Request
 
 
 def patches(library: ModuleType) -> tuple[Patch, ...]:
-    """Return the patches of httpx or httpx2."""
+    """Return the patches of *library*, the imported module `httpx` or `httpx2`."""
     return (
         (library.HTTPTransport, "handle_request", partial(_wrap, library)),
         (library.AsyncHTTPTransport, "handle_async_request", partial(_wrap_async, library)),
@@ -88,12 +88,12 @@ def _replayed(library: ModuleType, playback: Playback) -> Any:
 
 @cache
 def _stream_type(library: ModuleType, stream: type) -> Callable[..., Any]:
-    """Return *stream* as a subclass of the library's stream classes, which it requires."""
+    """Return a subclass of *stream* and of the stream classes that *library* requires."""
     return type(stream.__name__, (stream, library.SyncByteStream, library.AsyncByteStream), {})
 
 
 class _ReplayedStream:
-    """A recorded body, chunk by chunk."""
+    """A recorded response body that yields its chunks, each after the delay of the playback."""
 
     def __init__(self, playback: Playback) -> None:
         self._playback = playback
@@ -111,7 +111,7 @@ class _ReplayedStream:
 
 
 class _CapturedStream:
-    """A body that is captured as the caller reads it."""
+    """A response body whose chunks are added to a capture as the caller reads them."""
 
     def __init__(self, stream: Any, capture: ResponseCapture) -> None:
         self._stream = stream

@@ -1,4 +1,4 @@
-"""Matching of requests with recorded ones, and the description of the closest mismatch."""
+"""The matching of actual requests with recorded ones, and the text about the closest mismatch."""
 
 from __future__ import annotations
 
@@ -15,13 +15,16 @@ Key = tuple[str, str, str]
 """Method, path with query, and canonical body: equal for requests that match."""
 
 Difference = tuple[str, "Json | Missing", "Json | Missing"]
-"""A place in a request, with the value that was recorded there and the actual one."""
+"""One difference between two requests: its location, the recorded value and the actual value.
+
+The location is `method`, `path`, `query`, `body` or a JSON pointer into the body.
+"""
 
 
 def key_of(request: Request, volatile: Sequence[str]) -> Key:
-    """Return what *request* is looked up by, without the values at *volatile* JSON pointers.
+    """Return the key by which *request* is matched, without values at *volatile* JSON pointers.
 
-    The host is left out: a recording from one address answers requests to another.
+    The key has no host, so that a recording from one address answers requests to another.
     """
     path, query = _path(request)
     target = f"{path}?{query}" if query else path
@@ -29,7 +32,7 @@ def key_of(request: Request, volatile: Sequence[str]) -> Key:
 
 
 def _path(request: Request) -> tuple[str, str]:
-    """Return path and query; all of an address that cannot be split."""
+    """Return the path and the query of a request's URI; an invalid URI counts as the path."""
     try:
         parts = urlsplit(request.uri)
     except ValueError:
@@ -38,9 +41,10 @@ def _path(request: Request) -> tuple[str, str]:
 
 
 def canonical(body: bytes, volatile: Sequence[str] = ()) -> str:
-    """Return a body in the form in which it is compared.
+    """Return the text of *body* that is compared in matching.
 
-    JSON is sorted and compact, multipart bodies have a fixed boundary (clients generate it), any
+    JSON is written compactly with sorted keys, and the values at *volatile* JSON pointers are
+    replaced. In a multipart body the boundary, which clients choose at random, is replaced. Any
     other body is unchanged.
     """
     value = _stable(body, volatile)
@@ -72,7 +76,7 @@ def _stable(body: bytes, volatile: Sequence[str]) -> Json | Missing:
 
 
 def _blank(value: Json, pointer: str) -> None:
-    """Replace the value at *pointer*, if there is one."""
+    """Replace the value at *pointer* by "(volatile)"; do nothing if there is no such value."""
     if not pointer or resolve(value, pointer) is MISSING:
         return
     container = resolve(value, pointer.rpartition("/")[0])
@@ -84,7 +88,10 @@ def _blank(value: Json, pointer: str) -> None:
 
 
 def closest(actual: Request, recorded: Sequence[Exchange], volatile: Sequence[str] = ()) -> str:
-    """Describe the recorded request that is most like *actual*, and how they differ."""
+    """Return a text with the number of the recorded request most similar to *actual*.
+
+    The text lists the differences. If *recorded* is empty, it says that the cassette is empty.
+    """
     if not recorded:
         return "the cassette is empty"
     all_differences = [_differences(exchange.request, actual, volatile) for exchange in recorded]
@@ -107,7 +114,7 @@ def _distance(differences: Sequence[Difference]) -> tuple[bool, bool, int]:
 
 
 def _differences(expected: Request, actual: Request, volatile: Sequence[str]) -> list[Difference]:
-    """Return where two requests differ, apart from volatile values."""
+    """Return the differences of two requests, without values at *volatile* JSON pointers."""
     (path, query), (old_path, old_query) = _path(actual), _path(expected)
     parts: list[Difference] = [
         ("method", expected.method.upper(), actual.method.upper()),
@@ -141,14 +148,17 @@ def _value_differences(expected: Json, actual: Json) -> list[Difference]:
 
 
 def _is_equal(old: Json | Missing, new: Json | Missing) -> bool:
-    """Return whether two values are equal; two containers are, as their members are compared."""
+    """Return whether two values are equal.
+
+    Two objects, or two arrays, count as equal, because their members are compared one by one.
+    """
     if type(old) is not type(new):
         return False
     return isinstance(old, dict | list) or old == new
 
 
 def _is_below(pointer: str, reported: Container[str]) -> bool:
-    """Return whether *pointer* is inside of a value that is reported already."""
+    """Return whether *pointer* leads into a value whose own pointer is in *reported*."""
     ends = (i for i, character in enumerate(pointer) if character == "/")
     return any(pointer[:end] in reported for end in ends)
 

@@ -1,4 +1,4 @@
-"""The patches of sockets: in a tape's context no connection may be opened past the tape."""
+"""The patches of sockets, which refuse connections that would bypass the tape of a context."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def patches() -> Iterator[Patch]:
 
 
 class _ResolvedNames:
-    """The names that were resolved to each address while any tape was in use."""
+    """The host names that were resolved to each IP address while any tape was in use."""
 
     def __init__(self) -> None:
         self._by_address: dict[str, set[str]] = {}
@@ -51,7 +51,7 @@ def _wrap_connect(original: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def _wrap_send(original: Callable[..., Any]) -> Callable[..., Any]:
-    """Wrap a way to send without a connection, in which the address is the last argument."""
+    """Wrap `sendto` or `sendmsg`, whose last argument may be an address to send to."""
 
     def send(self: socket.socket, *args: Any) -> Any:
         address = args[-1] if args else None
@@ -86,7 +86,7 @@ def _wrap_getaddrinfo(original: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def _check(host: str, port: Any) -> None:
-    """Raise ConnectionBlocked where a tape is in use and the host is not allowed."""
+    """Raise ConnectionBlocked if a tape is in use and a connection to *host* is not allowed."""
     names = resolved_names.of(host)
     if _is_guarded() and not allowed_hosts.get().admits_connection(host, port, names):
         raise _refusal(host, port)
@@ -97,7 +97,7 @@ def _is_guarded() -> bool:
 
 
 def _text(host: Any) -> str:
-    """Return a host as text; none at all is this machine."""
+    """Return a host name as text; `localhost` if *host* is None or empty."""
     return host.decode("latin-1") if isinstance(host, bytes) else str(host or "localhost")
 
 

@@ -1,7 +1,7 @@
 """The patches of the process, installed while any tape is in use.
 
-Libraries are patched by the modules of this package that bear their names. None is imported for
-this: a library is patched if it is loaded, and else as soon as it is.
+Each HTTP library is patched by the module of this package that has its name. No library is imported
+for this: one that is imported already is patched at once, any other when the program imports it.
 """
 
 from __future__ import annotations
@@ -24,7 +24,11 @@ from harness.intercept.context import Tape, allowed_hosts, current_tape
 
 @contextmanager
 def use_tape(tape: Tape, hosts: AllowedHosts = NO_HOSTS) -> Iterator[Tape]:
-    """Hand every request made inside to *tape*, except those to allowed *hosts*."""
+    """Pass every HTTP request made inside to *tape*, except those to allowed *hosts*.
+
+    Yields:
+        *tape*.
+    """
     _patches.acquire()
     try:
         tape_token, hosts_token = current_tape.set(tape), allowed_hosts.set(hosts)
@@ -44,7 +48,7 @@ _LIBRARIES: Mapping[str, str] = {
     "requests.adapters": "harness.intercept.requests",
     "urllib3": "harness.intercept.urllib3",
 }
-"""The module of each HTTP library whose import is waited for, and the module that patches it."""
+"""Maps the patched module of each HTTP library to the module of this package with its patches."""
 
 
 class _Patches:
@@ -58,7 +62,7 @@ class _Patches:
         self._imports = [_AwaitedImport(name, self._on_import) for name in _LIBRARIES]
 
     def acquire(self) -> None:
-        """Install the patches for the first tape."""
+        """Count one more tape in use, and install the patches if it is the first."""
         for awaited in self._imports:
             awaited.wait()  # before the lock, which `_on_import` takes at the end of an import
         with self._lock:
@@ -67,7 +71,7 @@ class _Patches:
                 self._install()
 
     def release(self) -> None:
-        """Remove the patches after the last tape."""
+        """Count one tape less in use, and remove the patches if it was the last."""
         with self._lock:
             self._users -= 1
             if self._users == 0:
@@ -113,7 +117,7 @@ class _Patches:
 
 
 class _AwaitedImport(MetaPathFinder):
-    """A finder that calls back with a module's name as soon as that has been imported."""
+    """An import finder that calls `on_import` when the module `name` has been imported."""
 
     def __init__(self, name: str, on_import: Callable[[str], None]) -> None:
         self.name = name
@@ -121,26 +125,29 @@ class _AwaitedImport(MetaPathFinder):
 
     @property
     def is_loaded(self) -> bool:
-        """Whether the module is imported completely."""
+        """Whether the import of the module is complete."""
         module = sys.modules.get(self.name)
         spec = getattr(module, "__spec__", None)
         return module is not None and not getattr(spec, "_initializing", False)
 
     def wait(self) -> None:
-        """Wait for other threads that are importing the module."""
+        """Wait until other threads have finished importing the module."""
         if self.name in sys.modules:
             with suppress(ImportError):
                 import_module(self.name)
 
     def stop(self) -> None:
-        """Wait for this import no longer."""
+        """Remove this finder from `sys.meta_path`; do nothing if it is not there."""
         with suppress(ValueError):
             sys.meta_path.remove(self)
 
     def find_spec(
         self, fullname: str, path: Sequence[str] | None, target: Any = None
     ) -> ModuleSpec | None:
-        """Return the module's own spec, with a loader that calls back; None for other modules."""
+        """Return the spec of the module `name`, with a loader that calls `on_import` at its end.
+
+        Return None for any other module.
+        """
         if fullname != self.name:
             return None
         self.stop()

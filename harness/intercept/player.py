@@ -21,20 +21,31 @@ from harness.types import Cassette, Exchange, Request
 from harness.wire.codings import drop_stale_content_encoding
 
 Slot = tuple[Key, str]
-"""What recorded answers are stored under: the request's key and, if it was refused, its API key."""
+"""The key of recorded exchanges that answer the same request.
+
+It consists of the request's matching key, and the fingerprint of its API key if the provider
+refused that API key; otherwise an empty string.
+"""
 
 
 @dataclass
 class Player:
-    """The tape that replays: each exchange answers once, in order of recording.
+    """The tape that replays a cassette: each exchange answers one request, in recorded order.
 
-    Only GET requests are answered by the last exchange of their kind again: polling a task
-    changes nothing, so clients may do it more often. Latencies and sleeps are multiplied by
-    `pace`.
+    Only a GET request may be repeated: after the last exchange that matches it, that exchange
+    answers again. Polling a task changes nothing, so clients may poll more often than recorded.
 
-    Requests are looked up as `normalize_request` returns them; it gets them without secrets. The
-    answer to an API key that was refused never answers another key, nor the other way round. Keys
-    that were not refused are not told apart, because a replay has none of them.
+    An exchange that was recorded with a refused API key answers only requests with the same key,
+    and such requests get no other exchanges. All other API keys are interchangeable, because a
+    replay has none of them.
+
+    Attributes:
+        cassette: The cassette to replay.
+        redactor: Removes the secrets of requests before they are compared.
+        normalize_request: The hook that returns a copy of a request for matching. It gets requests
+            without secrets.
+        pace: The factor by which latencies and sleeps are multiplied; 0 is instant.
+        clock: The simulated clock of the replay.
     """
 
     cassette: Cassette
@@ -62,7 +73,7 @@ class Player:
         return key, self._lane(exchange.key)
 
     def _key(self, request: Request) -> Key:
-        """Return a request's key; one that is equal to a recorded request is not parsed again."""
+        """Return the matching key of *request*; it is cached for the recorded requests."""
         known = self._known_keys.get(_parts(request))
         return known or key_of(self._normalized(request), self.cassette.provenance.volatile)
 
@@ -72,14 +83,14 @@ class Player:
         return normalized(self.normalize_request, self.redactor.request(request))
 
     def _lane(self, key: str) -> str:
-        """Return the fingerprint of an API key if it was refused, else an empty string."""
+        """Return *key*, an API key's fingerprint, if that API key was refused; otherwise ""."""
         return key if key in self._refused else ""
 
     def find(self, request: Request) -> Exchange:
         """Return the next recorded exchange that answers *request*.
 
         Raises:
-            CassetteMiss: there is none.
+            CassetteMiss: the cassette has no exchange left that answers it.
         """
         lane = self._lane(fingerprint(request)) if self._refused else ""
         slot = self._key(request), lane
@@ -105,10 +116,12 @@ class Player:
 
     @contextmanager
     def turn(self, number: int) -> Iterator[list[Exchange]]:
-        """Collect the exchanges replayed inside, whatever turn they were recorded in.
+        """Collect the exchanges that are replayed inside, for the turn *number*.
+
+        The turns in which they were recorded are ignored.
 
         Yields:
-            The list that holds those exchanges when the context ends.
+            A list, empty at first, to which the exchanges are added when the context ends.
         """
         exchanges: list[Exchange] = []
         start = len(self._replayed)
@@ -118,7 +131,7 @@ class Player:
             exchanges += self._replayed[start:]
 
     def sleep(self, seconds: float) -> None:
-        """Advance the tape's clock."""
+        """Advance the simulated time by *seconds*; the real wait is `pace` times as long."""
         self.clock.sleep(seconds)
 
     def unused(self) -> tuple[Exchange, ...]:
@@ -151,7 +164,7 @@ _REFUSED = "was refused (HTTP 401) on this cassette"
 def _refused_keys(cassette: Cassette) -> frozenset[str]:
     """Return the fingerprints of API keys that were refused with HTTP 401 and never accepted.
 
-    A key that expired during the recording is not among them: a replay cannot tell it apart.
+    A key that was accepted first and refused later, since it expired, is left out.
     """
     refused = {e.key for e in cassette.exchanges if e.response.status == 401}
     accepted = {e.key for e in cassette.exchanges if e.response.status < 400}

@@ -21,17 +21,20 @@ from harness.wire.codings import undo_coding, with_plain_body
 
 
 class ExchangeSink(Protocol):
-    """Where each exchange is stored as soon as it is complete."""
+    """The interface of a store that receives each exchange as soon as it is complete."""
 
     def ready(self) -> None:
         """Check that an exchange can be stored. Raises HarnessError otherwise."""
 
     def append(self, number: int, exchange: Exchange) -> None:
-        """Store the exchange of the request with this number. Raises HarnessError."""
+        """Store *exchange*; *number* counts the requests of the recording from 0.
+
+        Raises HarnessError if it cannot be stored.
+        """
 
 
 class NullSink:
-    """A sink that stores nothing: a recording is lost if the process ends."""
+    """A sink that stores nothing: exchanges are kept in memory only."""
 
     def ready(self) -> None:
         """Do nothing."""
@@ -48,10 +51,15 @@ def _do_nothing() -> None:
 class Recorder:
     """The tape that records: it lets requests go to the network and captures the responses.
 
-    Each exchange goes to `sink` when it is complete and before the next request is sent.
-    `before_request` is called before a request is sent; what it raises ends the recording.
-    Requests of `prefix` are answered from it instead of being sent again. Secrets are removed
-    last, so that what `before_record` returns is redacted and verified as well.
+    Attributes:
+        redactor: Removes secrets from each exchange, after `before_record`.
+        sink: Stores each exchange when it is complete, before the next request is sent.
+        prefix: The exchanges of an interrupted recording. They answer their requests, which are
+            not sent again.
+        before_record: The hook that returns the exchange to store instead; None to store nothing.
+        before_request: Called before each request is sent; an exception ends the recording.
+        clock: Always None: a recording takes real time.
+        pace: Always 0: exchanges of the prefix are replayed at once.
     """
 
     redactor: Redactor
@@ -68,12 +76,22 @@ class Recorder:
     _error: Exception | BadHook | None = field(init=False, default=None)
 
     def find(self, request: Request) -> Exchange | None:
-        """Return the exchange of the prefix that answers *request*; None lets it be sent."""
+        """Return the exchange of the prefix that answers *request*; None if it is to be sent.
+
+        Raises:
+            CassetteMiss: the prefix forbids sending this request (see `RecordedPrefix.take`).
+        """
         capture = self.take(request)
         return capture.exchange if capture else None
 
     def take(self, request: Request) -> ResponseCapture | None:
-        """Return the capture of the exchange of the prefix that answers *request*, if any."""
+        """Return a complete capture of the prefix's exchange that answers *request*.
+
+        Return None if the request is to be sent.
+
+        Raises:
+            CassetteMiss: the prefix forbids sending this request (see `RecordedPrefix.take`).
+        """
         if not self.prefix.exchanges:
             return None
         exchange = self.prefix.take(request, self.redactor.request(request))
@@ -86,10 +104,13 @@ class Recorder:
         return capture
 
     def capture(self, request: Request) -> ResponseCapture:
-        """Return a capture for the response; exchanges are ordered by when requests began.
+        """Return a new capture for the network's response to *request*.
+
+        Exchanges are ordered by the calls of this method.
 
         Raises:
-            NotRecordable: this response, or an earlier one, cannot be stored.
+            NotRecordable: the request must not be sent, because its response or an earlier one
+                cannot be stored, or because `before_request` raised an exception.
         """
         try:
             self.settle()
@@ -104,7 +125,10 @@ class Recorder:
         return capture
 
     def _store(self, number: int) -> None:
-        """Store a completed exchange. Runs inside of an HTTP library, where nothing may raise."""
+        """Store the complete exchange of the request *number*.
+
+        An error is saved for `settle`, since this runs inside of an HTTP library.
+        """
         capture = self._pending.pop(number, None)
         if capture is None or capture.exchange is None:
             return
@@ -116,7 +140,10 @@ class Recorder:
             self._error = self._error or error
 
     def settle(self) -> None:
-        """Store exchanges that ended before their body was read. Raises the first error so far."""
+        """Store complete exchanges that are not stored yet.
+
+        Raises the first error that occurred when an exchange was stored.
+        """
         for number in list(self._pending):
             if (capture := self._pending.get(number)) and capture.exchange is not None:
                 self._store(number)
@@ -124,17 +151,23 @@ class Recorder:
             raise self._error
 
     def finish(self) -> None:
-        """End the recording: responses that are still being read are kept as far as they came."""
+        """End the recording, and store what has arrived of responses that are still being read.
+
+        Raises the first error that occurred when an exchange was stored.
+        """
         for capture in list(self._pending.values()):
             capture.stop()
         self.settle()
 
     @contextmanager
     def turn(self, number: int) -> Iterator[list[Exchange]]:
-        """Assign the exchanges that begin inside to a turn.
+        """Assign the exchanges whose requests are made inside to the turn *number*.
 
         Yields:
-            The list that holds those exchanges, without secrets, when the context ends.
+            A list, empty at first, to which the exchanges are added without secrets when the
+            context ends.
+
+        At its end, the context raises the first error that occurred when an exchange was stored.
         """
         exchanges: list[Exchange] = []
         start, self._turn = len(self._captures), number
@@ -148,7 +181,7 @@ class Recorder:
             exchanges += self._kept(self._captures[start:])
 
     def sleep(self, seconds: float) -> None:
-        """Wait in real time, unless the prefix has answers left."""
+        """Wait for *seconds* in real time; return at once while the prefix has unused exchanges."""
         if not self.prefix.remaining:
             time.sleep(seconds)
 
@@ -161,7 +194,10 @@ class Recorder:
         return [exchange for exchange in kept if exchange is not None]
 
     def kept(self, capture: ResponseCapture) -> Exchange | None:
-        """Return what is kept of a captured exchange, without secrets; None if nothing is."""
+        """Return the exchange to store for *capture*: after `before_record`, without secrets.
+
+        Return None if the capture is not complete or `before_record` dropped the exchange.
+        """
         if capture.exchange is None:
             return None
         if not capture.kept:  # the journal, the turn and the cassette ask for it
@@ -172,14 +208,22 @@ class Recorder:
 
 @dataclass
 class ResponseCapture:
-    """The capture of one response as it passes: its head, its chunks, its end."""
+    """The capture of one response while the HTTP library receives it.
+
+    Attributes:
+        request: The request that is answered.
+        turn: The number of the turn that the request belongs to; None outside of a turn.
+        on_end: Called when the whole body has arrived.
+        exchange: The exchange once it is complete; None before, and after a network failure.
+        kept: The exchange to store, or None to store nothing, as a tuple of one item; an empty
+            tuple until that is known.
+    """
 
     request: Request
     turn: int | None
     on_end: Callable[[], None] = _do_nothing
     exchange: Exchange | None = field(init=False, default=None)
     kept: tuple[Exchange | None, ...] = field(init=False, default=())
-    """What is kept of the exchange; empty until that is computed."""
     _chunks: list[bytes] = field(init=False, default_factory=list)
     _arrived: list[float] = field(init=False, default_factory=list)
     _head: Response | None = field(init=False, default=None)
@@ -194,12 +238,16 @@ class ResponseCapture:
         *,
         is_decoded: bool = False,
     ) -> None:
-        """Note the head; *is_decoded* if the HTTP library hands over the body decoded."""
+        """Store the status, reason and headers of the response.
+
+        With *is_decoded*, the chunks come from the HTTP library without their content coding, so
+        Content-Encoding and Content-Length are removed from the headers.
+        """
         head = Response(status, reason, tuple((str(n), str(v)) for n, v in headers))
         self._head = with_plain_body(head, b"") if is_decoded else head
 
     def add_chunk(self, data: bytes) -> None:
-        """Add a chunk of the body; an empty one is ignored."""
+        """Add a chunk of the body, with the time of its arrival; ignore an empty chunk."""
         if data:
             self._chunks.append(data)
             self._arrived.append(time.perf_counter() - self._start)
@@ -209,12 +257,15 @@ class ResponseCapture:
         self._head = self.exchange = None
 
     def end(self) -> None:
-        """Complete the exchange with all of its body; only the first call counts."""
+        """Complete the exchange, whose whole body has arrived, and call `on_end`."""
         self.stop()
         self.on_end()
 
     def stop(self) -> None:
-        """Complete the exchange with what has come, because the caller reads no more."""
+        """Complete the exchange with the chunks so far, because the caller stopped reading.
+
+        Do nothing if it is complete, was not started or has failed.
+        """
         if self.exchange is not None or self._head is None:
             return
         total = time.perf_counter() - self._start
@@ -227,10 +278,10 @@ class ResponseCapture:
 
 
 def _decoded(head: Response, chunks: Sequence[bytes]) -> tuple[Response, tuple[int, ...]]:
-    """Return the response with its content coding undone, and its chunk sizes.
+    """Return the response with its content coding undone, and the sizes of its chunks.
 
-    There are no chunk sizes where the body was compressed. A body in an unknown coding stays as
-    it came, with its header.
+    There are no sizes if the body was compressed. A body whose coding is unknown is unchanged, and
+    its Content-Encoding is kept.
     """
     raw = b"".join(chunks)
     body = undo_coding(raw, head.header("content-encoding") or "identity")

@@ -1,4 +1,4 @@
-"""The tape that replays what a cassette holds and records the rest."""
+"""The tape that answers requests from a cassette and records those that are not on it."""
 
 from __future__ import annotations
 
@@ -14,32 +14,35 @@ from harness.types import Exchange, Request
 
 @dataclass
 class ReplayOrRecord:
-    """The tape of `use_cassette`: requests that `player` cannot answer go to `recorder`, if any.
+    """The tape of `use_cassette`: it replays, and records requests that are not on the cassette.
 
-    It notes all exchanges, in the order of their requests.
+    Attributes:
+        player: The tape that replays the cassette.
+        recorder: The tape that gets the requests that `player` cannot answer. Without it, they
+            raise CassetteMiss.
+        misses: All CassetteMiss errors that were raised, even if the caller caught them.
     """
 
     player: Player
     recorder: Recorder | None = None
     misses: list[CassetteMiss] = field(init=False, default_factory=list)
-    """The errors of all requests that were refused, also where the caller swallowed them."""
     _passed: list[Exchange | ResponseCapture] = field(init=False, default_factory=list)
 
     @property
     def clock(self) -> Clock | None:
-        """The player's clock; None if something may be recorded, as a server takes real time."""
+        """The player's simulated clock; None with a recorder, because a server takes real time."""
         return self.player.clock if self.recorder is None else None
 
     @property
     def pace(self) -> float:
-        """The player's pace."""
+        """The factor by which recorded latencies are multiplied; 0 is instant."""
         return self.player.pace
 
     def find(self, request: Request) -> Exchange | None:
-        """Return the recorded exchange that answers *request*; None lets it be sent.
+        """Return the recorded exchange that answers *request*; None if it is to be sent.
 
         Raises:
-            CassetteMiss: there is none, and nothing may be recorded.
+            CassetteMiss: no recorded exchange answers it, and nothing may be recorded.
         """
         try:
             exchange = self.player.find(request)
@@ -54,30 +57,39 @@ class ReplayOrRecord:
         return exchange
 
     def capture(self, request: Request) -> ResponseCapture:
-        """Return the recorder's capture for the response."""
+        """Return the recorder's capture for the response to *request*.
+
+        Raises ConnectionBlocked if there is no recorder, and what `Recorder.capture` raises.
+        """
         capture = (self.recorder or self.player).capture(request)
         self._passed.append(capture)
         return capture
 
     def finish(self) -> None:
-        """End the recording. Raises the error that kept an exchange from being stored."""
+        """End the recording, if there is a recorder.
+
+        Raises the first error that occurred when an exchange was stored.
+        """
         if self.recorder is not None:
             self.recorder.finish()
 
     def exchanges(self) -> tuple[Exchange, ...]:
-        """Return all exchanges, replayed or recorded, without secrets."""
+        """Return all exchanges, replayed or recorded, in request order and without secrets."""
         return tuple(self._exchanges(self._passed))
 
     def replayed(self) -> tuple[Exchange, ...]:
-        """Return the exchanges that came from the cassette."""
+        """Return the exchanges whose responses came from the cassette."""
         return tuple(item for item in self._passed if isinstance(item, Exchange))
 
     def recorded(self) -> tuple[Exchange, ...]:
-        """Return the exchanges that came from the network, without secrets."""
+        """Return the exchanges whose responses came from the network, without secrets.
+
+        Those of an interrupted run, from which the recorder continues, are included.
+        """
         return tuple(self._exchanges(i for i in self._passed if not isinstance(i, Exchange)))
 
     def used_network(self) -> bool:
-        """Return whether any request was sent, answered or not."""
+        """Return whether any request was sent to the network, even if no response arrived."""
         return any(not isinstance(item, Exchange) for item in self._passed)
 
     def _exchanges(self, items: Iterable[Exchange | ResponseCapture]) -> Iterator[Exchange]:

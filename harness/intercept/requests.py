@@ -1,8 +1,9 @@
-"""The patch of requests, a shortcut: replayed answers need not pass through urllib3.
+"""The patch of requests, which replays a response without passing through urllib3.
 
-requests prepares connection pools and certificates for each request, which takes longer than a
-recorded answer. Requests that may be sent are left to the patch of urllib3; what else an adapter
-does to a request is done here too.
+requests prepares connection pools and certificates for each request, which takes longer than the
+replay of a response. This patch skips that while a tape only replays. Its `send` sets the same
+headers and builds the same response as requests does. Any other request is left to the patch of
+urllib3.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ _OPTIONS = {"stream": False, "timeout": None, "verify": True, "cert": None, "pro
 
 
 def patches(library: ModuleType) -> tuple[Patch, ...]:
-    """Return the patches of the module `requests.adapters`."""
+    """Return the patches of *library*, the imported module `requests.adapters`."""
 
     def wrap_send(original: Callable[..., Any]) -> Callable[..., Any]:
         """Wrap `HTTPAdapter.send` to answer from a tape that only replays."""

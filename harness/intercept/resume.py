@@ -1,4 +1,4 @@
-"""Interrupted recordings: continued with what they recorded, restarted, or refused."""
+"""What to do with an interrupted recording: continue it, start over, or refuse to record."""
 
 from __future__ import annotations
 
@@ -21,8 +21,11 @@ from harness.wire import read_json, walk
 class RecordedPrefix:
     """The exchanges of an interrupted recording, each of which answers one request.
 
-    With `is_strict`, no other request may be sent before all of them were used: the continued
-    conversation has to repeat the interrupted one, or it would be paid for twice.
+    Attributes:
+        exchanges: The recorded exchanges.
+        volatile: JSON pointers into request bodies that are ignored when requests are matched.
+        is_strict: Whether no other request may be sent until all exchanges were used. The continued
+            conversation has to repeat the interrupted one, or it would be paid for twice.
     """
 
     exchanges: tuple[Exchange, ...] = ()
@@ -39,18 +42,19 @@ class RecordedPrefix:
 
     @property
     def remaining(self) -> int:
-        """How many exchanges have not been used yet."""
+        """The number of exchanges that have not been used yet."""
         return len(self.exchanges) - self._used
 
     def take(self, request: Request, redacted: Request) -> Exchange | None:
-        """Return the exchange that answers a request, or None if it is to be sent.
+        """Return the exchange that answers a request, or None if the request is to be sent.
 
         Args:
             request: The request as it would be sent.
-            redacted: The same without secrets, by which it is looked up.
+            redacted: The same request without secrets, for matching.
 
         Raises:
-            CassetteMiss: the request must not be sent, or would lead nowhere.
+            CassetteMiss: with `is_strict`, the request must not be sent: exchanges are unused, or
+                it follows a link whose signature was redacted.
         """
         with self._lock:
             waiting = self._waiting.get(key_of(redacted, self.volatile))
@@ -76,7 +80,11 @@ _RESTART = "the recording cannot be continued; start over: harness record --afre
 
 
 class OnInterrupted(StrEnum):
-    """What to do if an interrupted recording of the same has left answers, which are paid for."""
+    """What to do if an interrupted recording of the same cassette has left answers.
+
+    `refuse` raises UnfinishedRecording, `resume` uses the answers, which are paid for, and `afresh`
+    discards them.
+    """
 
     REFUSE = "refuse"
     RESUME = "resume"
@@ -84,10 +92,13 @@ class OnInterrupted(StrEnum):
 
 
 def recorded_prefix(journal: Journal, on_interrupted: OnInterrupted) -> RecordedPrefix:
-    """Return the answers of an interrupted recording that are to be used again.
+    """Return the exchanges of an interrupted recording that are used again; empty without any.
+
+    The journal is locked, and continued after these exchanges.
 
     Raises:
-        UnfinishedRecording: there are answers that may not be used, or cannot be.
+        UnfinishedRecording: the journal has exchanges, and *on_interrupted* is `refuse`, or they
+            cannot be used because the scenario, target or server changed.
         CassetteInUse: another process is recording the same cassette.
         BadCassette: the journal cannot be read.
     """
@@ -125,7 +136,7 @@ def _command(provenance: Provenance, journal: Journal) -> str:
 
 
 def _changes(before: Provenance, now: Provenance) -> Iterator[str]:
-    """Yield the reasons why answers recorded then cannot be used now."""
+    """Yield the reasons why exchanges recorded for *before* cannot be used for *now*."""
     if (before.scenario, before.target) != (now.scenario, now.target):
         scenario, target = before.scenario or "another scenario", before.target or "no target"
         yield f"it is of {scenario} with {target}"
@@ -145,10 +156,11 @@ def _first_change(before: tuple[str, ...], now: tuple[str, ...]) -> str:
 
 
 def _reusable(exchanges: Sequence[Exchange]) -> int:
-    """Return how many of a conversation's exchanges, from the first, can be used again.
+    """Return how many of a conversation's exchanges, counted from the first, can be used again.
 
-    A signed link is stored without its signature, so it cannot be followed. An answer with a link
-    that was not followed yet is requested again if that is free, as polling a task is.
+    A signed link is stored without its signature, so it cannot be followed later. Therefore a final
+    GET, such as the polling of a task, is repeated if the links in its response were not followed
+    yet; it is free. Exchanges up to the last other request, which was paid for, are always used.
     """
     followed = {exchange.request.uri for exchange in exchanges}
     is_paid = [exchange.request.method != "GET" for exchange in exchanges]
@@ -160,7 +172,7 @@ def _reusable(exchanges: Sequence[Exchange]) -> int:
 
 
 def _unsigned_links(exchange: Exchange) -> Iterator[str]:
-    """Yield the links of a response that have lost their signature."""
+    """Yield the links in a JSON response whose signature was redacted."""
     body = exchange.response.body
     if PLACEHOLDER.encode() not in body:
         return
@@ -172,10 +184,10 @@ def _unsigned_links(exchange: Exchange) -> Iterator[str]:
 def discard_refusal(journal: Journal, turn: Turn) -> str:
     """Remove a refused turn from the journal, so that a continued recording sends it again.
 
-    The submission of a task that did not end in time stays: it is paid for.
+    If the turn is a task that did not end in time, its submission stays, since it is paid for.
 
     Returns:
-        What is left of the recording, for the error message.
+        A text for the error message: whether earlier answers are kept, and how to continue.
     """
     methods = [exchange.request.method for exchange in turn.exchanges]
     timed_out = isinstance(turn.outcome, Failure) and turn.outcome.status == 0 and "GET" in methods

@@ -1,8 +1,9 @@
 """The patches of threads: a thread that begins in a tape's context uses that tape, as a task does.
 
-Python copies a context to tasks, but to threads only in `asyncio.to_thread`. Here a thread gets
-the context in which it was started, and a job of a pool that in which it was submitted, because
-pools and their threads may outlive a tape. Threads that began before the tape do not use it.
+Python itself copies the context to a new task, but not to a new thread (except in
+`asyncio.to_thread`). With these patches, a thread runs in a copy of the context in which it was
+started. A job of a thread pool runs in a copy of the context in which it was submitted, because the
+pool's threads may outlive a tape. Threads that began before the tape do not use it.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ def patches() -> Iterator[Patch]:
 
 
 def _wrap_start(original: Callable[[threading.Thread], None]) -> Callable[[threading.Thread], None]:
-    """Wrap `Thread.start`, by which every Python thread begins."""
+    """Wrap `Thread.start`, so that the thread runs in a copy of the context of its caller."""
 
     def start(self: threading.Thread) -> None:
         if current_tape.get() is not None:
@@ -35,7 +36,10 @@ def _wrap_start(original: Callable[[threading.Thread], None]) -> Callable[[threa
 
 
 def _wrap_submit(original: Callable[..., Future[Any]]) -> Callable[..., Future[Any]]:
-    """Wrap `ThreadPoolExecutor.submit`; `map` and `loop.run_in_executor` call it too."""
+    """Wrap `ThreadPoolExecutor.submit`, so that the job runs in a copy of its caller's context.
+
+    `ThreadPoolExecutor.map` and `loop.run_in_executor` call `submit` as well.
+    """
 
     def submit(
         self: ThreadPoolExecutor, function: Callable[..., Any], /, *args: Any, **options: Any

@@ -1,4 +1,4 @@
-"""The patch of urllib3: its connection pools, on which requests and so dashscope are built."""
+"""The patch of urllib3's connection pools, which requests uses, and dashscope through requests."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ from harness.types import Request, Response
 
 
 def patches(library: ModuleType) -> tuple[Patch, ...]:
-    """Return the patches of urllib3."""
+    """Return the patches of *library*, the imported module `urllib3`."""
     return ((library.HTTPConnectionPool, "urlopen", _wrap_urlopen),)
 
 
@@ -72,10 +72,10 @@ def _wrap_urlopen(original: Callable[..., Any]) -> Callable[..., Any]:
 def replay(
     tape: Tape, method: str, uri: str, body: Any, headers: Any
 ) -> urllib3.HTTPResponse | None:
-    """Return the recorded response, unread; None if *tape* lets the request be sent.
+    """Return the recorded response, with an unread body; None if the request is to be sent.
 
     Raises:
-        CassetteMiss: there is none, and nothing may be recorded.
+        CassetteMiss: *tape* has no recorded response, and nothing may be recorded.
     """
     exchange = tape.find(_request(method, uri, body, headers))
     if exchange is None:
@@ -84,7 +84,10 @@ def replay(
 
 
 def absolute_uri(scheme: str, host: str, port: int | None, target: str) -> str:
-    """Return the URI of a request target: a path, or the whole URI where a proxy is asked."""
+    """Return the absolute URI of a request.
+
+    *target* is its path with the query, or already the absolute URI if it is sent to a proxy.
+    """
     if not target.startswith("/"):
         return target
     suffix = f":{port}" if port and port != _PORTS.get(scheme) else ""
@@ -101,7 +104,13 @@ def _request(method: str, uri: str, body: Any, headers: Any) -> Request:
 
 
 def _read_body(request: str, body: Any) -> bytes:
-    """Return all bytes of a text, a buffer, a file from its position on, or of an iterable."""
+    """Return the bytes of *body*: a text, a buffer, a file or an iterable of these.
+
+    A file is read from its position on. *request* describes the request in the error.
+
+    Raises:
+        RecordingFailed: the body is of another type.
+    """
     if isinstance(body, str):
         return body.encode()
     if body is None or isinstance(body, bytes | bytearray | memoryview):
@@ -118,7 +127,7 @@ def _header_text(value: Any) -> str:
 
 
 def _capture(response: Any, capture: ResponseCapture, options: dict[str, Any]) -> None:
-    """Capture a response that urllib3 returns, in whichever way its body is read."""
+    """Record *response* with *capture*, whichever method the caller reads the body with."""
     is_preloaded = options.get("preload_content", True)
     is_decoded = (
         is_preloaded
@@ -136,10 +145,10 @@ def _capture(response: Any, capture: ResponseCapture, options: dict[str, Any]) -
 
 
 class _CapturedResponse(urllib3.HTTPResponse):
-    """A response whose body is captured below all that reads it, as it comes from the network.
+    """A response whose body is added to `capture` as urllib3 reads it from the network.
 
-    All of urllib3's ways to read a body end in `_fp_read` or, for chunked bodies, in
-    `_handle_chunk`, inside of `_error_catcher`; a response that was read to its end is released.
+    All methods of urllib3 that read a body call `_fp_read` or, for chunked bodies, `_handle_chunk`,
+    inside of `_error_catcher`. The connection is released after the last byte.
     """
 
     capture: ResponseCapture
@@ -197,7 +206,7 @@ class _CapturedResponse(urllib3.HTTPResponse):
 
 
 class _ReplayedResponse(urllib3.HTTPResponse):
-    """A recorded response as urllib3 would have returned it."""
+    """A urllib3 response with a recorded status, headers and body."""
 
     def __init__(self, playback: Playback, method: str, url: str, *, preload: bool) -> None:
         self._playback = playback
@@ -237,7 +246,7 @@ class _ReplayedResponse(urllib3.HTTPResponse):
 
 
 class _OriginalResponse:
-    """The response of http.client, in which requests looks for cookies; it has no connection."""
+    """A stand-in for the `http.client` response in which requests looks for cookies."""
 
     def __init__(self, response: Response) -> None:
         self.msg = http.client.HTTPMessage()
@@ -253,7 +262,10 @@ class _OriginalResponse:
 
 
 class _Body(io.BytesIO):
-    """A recorded body that is read in any other way, in which each chunk comes at its time."""
+    """A recorded body as a file, whose `read` waits for the delays of the chunks that it returns.
+
+    It is used by all methods of urllib3 except `stream`.
+    """
 
     def __init__(self, playback: Playback) -> None:
         super().__init__(playback.response.body)

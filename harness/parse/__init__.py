@@ -1,4 +1,4 @@
-"""The official SDKs as readers of recorded answers, beside the harness's own reading."""
+"""The official SDKs as parsers of recorded responses, to compare with the harness's analysis."""
 
 from __future__ import annotations
 
@@ -19,6 +19,6 @@ PARSERS: Mapping[str, Parser] = MappingProxyType(
         )
     }
 )
-"""Every parser, by its name."""
+"""Every SDK parser, by its name."""
 
 __all__ = ["PARSERS", "Parser", "RecordedRequest", "recorded_request"]

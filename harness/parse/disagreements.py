@@ -1,8 +1,9 @@
-"""Differences between what an SDK reads and what travelled.
+"""Differences between a recorded HTTP response and what an SDK returned for it.
 
-Compared twice: each JSON value that travelled with the object the SDK made of it (level "wire"),
-and, where these are equal, the outcomes that both come to (level "reply"). A null, an object
-without members and a missing member are equal here: an SDK's attribute needs some value.
+The first comparison (level "wire") is of each JSON value in the response with the object that the
+SDK made of it. If these are equal, the second one (level "reply") compares the outcome that the
+harness read in the response with the SDK's outcome. A null, an object without members and a missing
+member count as equal, since an attribute of an SDK's object needs some value.
 """
 
 from __future__ import annotations
@@ -20,7 +21,18 @@ from harness.wire import MISSING, Missing, type_name
 
 
 class Kind(StrEnum):
-    """How an SDK's reading differs from what travelled."""
+    """The kind of a difference between a response and what an SDK returned for it.
+
+    Attributes:
+        LOST: A value of the response is missing in the SDK's object.
+        RETYPED: A value has another JSON type.
+        CHANGED: A value of the same type differs.
+        INVENTED: The SDK's object has a value that is not in the response.
+        CRASHED: The SDK raised an error that is not one of its own.
+        REFUSED: The SDK reported a failure for a successful response.
+        ACCEPTED: The SDK reported a success for an error response.
+        HIDDEN: The SDK returned nothing of the response.
+    """
 
     LOST = "lost"
     RETYPED = "retyped"
@@ -33,7 +45,7 @@ class Kind(StrEnum):
 
 
 class Level(StrEnum):
-    """What is compared: the outcomes, or the JSON values."""
+    """The level of a comparison: `reply` is of outcomes, `wire` is of JSON values."""
 
     REPLY = "reply"
     WIRE = "wire"
@@ -41,15 +53,16 @@ class Level(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Disagreement:
-    """One difference.
+    """One difference between a response and what an SDK returned for it.
 
     Attributes:
-        kind: Its kind.
-        level: What was compared.
-        path: Where it is, in the notation of `analysis.shape`; of a crash, the error's class.
-        at: The number of the event, in a stream, and the JSON pointer.
-        expected: What travelled, or what the harness reads.
-        actual: What the SDK reads.
+        kind: The kind of the difference.
+        level: The level of the comparison.
+        path: The path of the value, in the notation of `analysis.shape`; for a crash, the name of
+            the error's class.
+        at: The JSON pointer of the value, in a stream after the number of its event.
+        expected: The value in the response, or in the outcome that the harness read.
+        actual: The value in what the SDK returned.
     """
 
     kind: Kind
@@ -62,7 +75,12 @@ class Disagreement:
 
 @dataclass(frozen=True, slots=True)
 class Raised:
-    """An error that an SDK raised; `documented` is whether it is one of the SDK's own."""
+    """An error that an SDK raised for a response.
+
+    Attributes:
+        error: The error, as `<class>: <message>`.
+        documented: Whether its class is one of the SDK's own error classes.
+    """
 
     error: str
     documented: bool
@@ -73,11 +91,16 @@ _KINDS: Mapping[ChangeKind, Kind] = {
     ChangeKind.ADDED: Kind.INVENTED,
     ChangeKind.RETYPED: Kind.RETYPED,
 }
-"""The kinds of disagreement by kind of change; any other change is `changed`."""
+"""Maps a kind of change to a kind of disagreement; every other change is `Kind.CHANGED`."""
 
 
 def disagreements(reading: AnalyzedExchange, sdk: Outcome | Raised) -> Iterator[Disagreement]:
-    """Yield each difference between an exchange and what an SDK reads in it."""
+    """Yield each difference between an exchange and what an SDK returned for it.
+
+    Args:
+        reading: The harness's analysis of the exchange.
+        sdk: The outcome that the SDK returned, or the error that it raised.
+    """
     wire = reading.outcome
     if isinstance(sdk, Raised):
         yield from _raised(wire, sdk)
@@ -92,7 +115,7 @@ def disagreements(reading: AnalyzedExchange, sdk: Outcome | Raised) -> Iterator[
 
 
 def _kind(wire: Outcome | None, sdk: Outcome) -> Kind | None:
-    """Return how the outcomes differ as a whole; None where their members can be compared."""
+    """Return the kind of difference of outcomes that cannot be compared by member, else None."""
     if wire is not None and isinstance(sdk, Reply) and not sdk.views:
         return Kind.HIDDEN
     if isinstance(wire, Failure) and isinstance(sdk, Reply):
@@ -103,7 +126,10 @@ def _kind(wire: Outcome | None, sdk: Outcome) -> Kind | None:
 
 
 def _raised(wire: Outcome | None, sdk: Raised) -> Iterator[Disagreement]:
-    """Yield a disagreement, unless the SDK documents the error and there is nothing to read."""
+    """Yield a disagreement for an error that an SDK raised.
+
+    Yield nothing if the error is documented and the harness read no outcome in the response either.
+    """
     if not sdk.documented:
         name = sdk.error.partition(":")[0]
         yield Disagreement(Kind.CRASHED, Level.REPLY, name, expected=_plain(wire), actual=sdk.error)
@@ -113,7 +139,7 @@ def _raised(wire: Outcome | None, sdk: Raised) -> Iterator[Disagreement]:
 
 
 def _in_values(reading: AnalyzedExchange, sdk: Outcome) -> Iterator[Disagreement]:
-    """Compare each JSON value that travelled with the object that the SDK made of it."""
+    """Yield the differences between each JSON value of the response and the SDK's object for it."""
     parts, views = reading.parts, sdk.views
     if not views or (isinstance(sdk, Failure) and len(parts) != len(views)):
         return
@@ -129,7 +155,10 @@ def _in_values(reading: AnalyzedExchange, sdk: Outcome) -> Iterator[Disagreement
 def _compared(
     expected: Json, actual: Json, level: Level, where: str = ""
 ) -> Iterator[Disagreement]:
-    """Yield a disagreement for each leaf that is lost, invented or another one."""
+    """Yield a disagreement for each value without members that differs.
+
+    *where* is put before its JSON pointer, such as "event 2 ".
+    """
     for change in compare_json(_without_empty(expected), _without_empty(actual)).changes:
         kind = _KINDS.get(change.kind, Kind.CHANGED)
         for leaf in _leaves_of(change):
@@ -138,7 +167,7 @@ def _compared(
 
 
 def _leaves_of(change: Change) -> Iterator[Change]:
-    """Yield a change for each leaf of a subtree that only one side has."""
+    """Yield *change* or, if it adds or removes a subtree, a change for each leaf of the subtree."""
     if not isinstance(change.before, Missing) and not isinstance(change.after, Missing):
         yield change
         return
@@ -162,7 +191,10 @@ _NOT_COMPARED = frozenset({"views", "cumulative", "retry_after"})
 
 
 def _plain(outcome: Outcome | None) -> Json:
-    """Return an outcome as JSON; an empty text is left out, like an absent one."""
+    """Return an outcome as JSON, without null, empty texts, empty lists and `_NOT_COMPARED`.
+
+    Return an empty object for None.
+    """
     if outcome is None:
         return {}
     members = json.loads(json.dumps(asdict(replace(outcome, views=()))))
@@ -174,7 +206,7 @@ def _plain(outcome: Outcome | None) -> Json:
 
 
 def shortened(value: Json | Missing, longest: int = 90) -> str:
-    """Return a value's type and beginning, for a line of a report."""
+    """Return a value's type and at most *longest* characters of it; "nothing" for MISSING."""
     if isinstance(value, Missing):
         return "nothing"
     text = repr(value)

@@ -1,4 +1,4 @@
-"""Recorded requests, made once more through each SDK and answered with the recorded bytes."""
+"""The repetition of recorded requests through each SDK, answered with the recorded bytes."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from harness.sandbox.scripted_server import Script, response_script, serve_scrip
 from harness.types import Outcome
 
 TIMEOUT = 20.0
-"""Seconds that an SDK may wait for an answer from this machine."""
+"""Seconds that an SDK waits for a response from the local server before it fails."""
 
 
 class Verdict(StrEnum):
-    """The result for one exchange and one parser."""
+    """The result of the comparison for one exchange and one parser."""
 
     SAME = "same"
     DIFFERENT = "different"
@@ -28,14 +28,14 @@ class Verdict(StrEnum):
 
 @dataclass(frozen=True)
 class ParsedExchange:
-    """One recorded exchange, read by one SDK.
+    """The result of one recorded exchange that was repeated through one SDK.
 
     Attributes:
-        source: The cassette it is from.
-        reading: The exchange.
-        parser: The parser's name; empty if no parser can make the request.
-        verdict: The result.
-        disagreements: The differences.
+        source: The cassette of the exchange.
+        reading: The harness's analysis of the exchange.
+        parser: The SDK parser's name; empty if no parser can make the request.
+        verdict: The result of the comparison.
+        disagreements: The differences between the response and what the SDK returned.
     """
 
     source: str
@@ -46,14 +46,17 @@ class ParsedExchange:
 
     @property
     def endpoint(self) -> str:
-        """The name of the endpoint."""
+        """The name of the exchange's endpoint; `unknown` if it is not recognised."""
         return self.reading.endpoint.name if self.reading.endpoint else "unknown"
 
 
 def parse_all(
     source: str, readings: Iterable[AnalyzedExchange], parsers: Iterable[Parser]
 ) -> Iterator[ParsedExchange]:
-    """Yield what each parser reads in each exchange; one result where no parser can ask."""
+    """Yield a result for each exchange and each parser that can make its request.
+
+    An exchange whose request no parser can make yields one result, `not applicable`.
+    """
     candidates = tuple(parsers)
     for reading in readings:
         able = [parser for parser in candidates if can_ask(parser, reading)]
@@ -75,7 +78,11 @@ def _parsed(source: str, reading: AnalyzedExchange, parser: Parser) -> ParsedExc
 
 
 def can_ask(parser: Parser, reading: AnalyzedExchange) -> bool:
-    """Return whether an SDK can make this request, and its answer leads to no other address."""
+    """Return whether *parser* can make the request of an exchange.
+
+    It has to be installed and support the endpoint, and the request needs a JSON object as body
+    unless it is a GET. Redirects are excluded: the SDK would follow them to another address.
+    """
     if reading.endpoint is None or reading.endpoint.name not in parser.endpoints:
         return False
     request, status = reading.exchange.request, reading.exchange.response.status
@@ -84,10 +91,11 @@ def can_ask(parser: Parser, reading: AnalyzedExchange) -> bool:
 
 
 def ask(parser: Parser, reading: AnalyzedExchange) -> Outcome | Raised | None:
-    """Make a recorded request through an SDK, which is answered with the recorded bytes.
+    """Make a recorded request through an SDK, with a local server that sends the recorded response.
 
     Returns:
-        What the SDK reads or raises; None if it raised before it sent the request.
+        The outcome that the SDK returned, or the error that it raised; None if it raised before it
+        sent the request.
     """
     exchange = reading.exchange
     script = response_script(exchange.response, exchange.chunks)
@@ -113,7 +121,14 @@ Signature = tuple[str, str, str, str, str]
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """The number of each verdict, over all exchanges of one endpoint and mode with one parser."""
+    """The number of exchanges by verdict, for one endpoint, mode and parser.
+
+    Attributes:
+        endpoint: The name of the endpoint.
+        mode: `stream` or `sync`.
+        parser: The name of the SDK parser; empty for exchanges that no parser can request.
+        verdicts: The number of exchanges with each verdict.
+    """
 
     endpoint: str
     mode: str
@@ -122,13 +137,19 @@ class Row:
 
     @property
     def exchanges(self) -> int:
-        """The number of exchanges."""
+        """The number of all exchanges."""
         return sum(self.verdicts.values())
 
 
 @dataclass(frozen=True)
 class Defect:
-    """A disagreement, with the smallest of the `exchanges` that show it."""
+    """A disagreement that one or more exchanges show.
+
+    Attributes:
+        example: The result for the exchange with the smallest response body that shows it.
+        disagreement: The disagreement in that exchange.
+        exchanges: The number of exchanges that show it.
+    """
 
     example: ParsedExchange
     disagreement: Disagreement
@@ -136,18 +157,18 @@ class Defect:
 
     @property
     def signature(self) -> Signature:
-        """What identifies it."""
+        """The signature of the disagreement, which identifies the defect."""
         kind, level = self.disagreement.kind.value, self.disagreement.level.value
         return self.example.parser, self.example.endpoint, kind, level, self.disagreement.path
 
     @property
     def size(self) -> int:
-        """The size of the example's body, in bytes."""
+        """The size of the example's response body, in bytes."""
         return len(self.example.reading.exchange.response.body)
 
 
 def rows(parsed: Iterable[ParsedExchange]) -> list[Row]:
-    """Return a row for each endpoint, mode and parser, sorted."""
+    """Return a row for each combination of endpoint, mode and parser, sorted by these."""
     counts: dict[tuple[str, str, str], Counter[Verdict]] = {}
     for result in parsed:
         mode = "stream" if result.reading.is_stream else "sync"
@@ -157,7 +178,7 @@ def rows(parsed: Iterable[ParsedExchange]) -> list[Row]:
 
 
 def defects(parsed: Iterable[ParsedExchange]) -> list[Defect]:
-    """Return each disagreement once, sorted by signature."""
+    """Return one defect for all disagreements with the same signature, sorted by signature."""
     smallest: dict[Signature, Defect] = {}
     counts: Counter[Signature] = Counter()
     for result in parsed:

@@ -1,4 +1,4 @@
-"""The owners of cassettes: scenarios and tests."""
+"""The owners of cassettes, which are scenarios and tests."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ class Owners:
 
     Attributes:
         folder: The folder of the scenarios' cassettes.
-        by_scenarios: The cassettes of the scenarios; None if scenarios were not searched.
-        tests: The tests; None if they were not searched.
+        by_scenarios: The paths of the scenarios' cassettes; None if scenarios were not searched.
+        tests: The tests and their cassettes; None if tests were not searched.
     """
 
     folder: Path
@@ -32,7 +32,10 @@ class Owners:
     tests: Tests | None
 
     def reason_unused(self, path: Path, provenance: Provenance) -> str:
-        """Return why a cassette is unused, or "" if it is used. Raises UnknownOwner."""
+        """Return why the cassette at *path* is unused, or "" if it is used.
+
+        Raises UnknownOwner if it names no owner, or its owner was not searched for.
+        """
         real = real_path(path)
         if real in (self.by_scenarios or ()) or (self.tests and real in self.tests.used):
             return ""
@@ -43,14 +46,22 @@ class Owners:
         return "" if self.tests and self.tests.is_in_source(path) else reason
 
     def _missing_scenario(self, path: Path, provenance: Provenance) -> str:
-        """Return why no scenario uses a cassette; a copy in another folder has no known owner."""
+        """Return why no scenario uses a cassette: the scenario or its target does not exist.
+
+        Raises UnknownOwner if scenarios were not searched, the cassette names no scenario, or it is
+        not in its scenario's folder, where it may be a copy.
+        """
         scenario = provenance.scenario
         if self.by_scenarios is None or not scenario or path.parent != self.folder / scenario:
             raise UnknownOwner
         return f"no scenario {scenario} with {provenance.target or path.stem}"
 
     def _missing_test(self, path: Path, test: str) -> str:
-        """Return why no test uses a cassette; the path of its test is compared, never opened."""
+        """Return why no test uses a cassette: its test does not exist or uses another cassette.
+
+        Raises UnknownOwner if the test was not searched for, or may use the cassette although
+        pytest did not collect it. The test's file is never opened.
+        """
         relative, _, name = test.partition("::")
         file = Path(os.path.normpath(path.parent / relative))
         if self.tests is None or not any(file.is_relative_to(root) for root in self.tests.roots):
@@ -67,7 +78,13 @@ class Owners:
 
 
 def find_owners(folder: Path, jobs: Sequence[Job] | None, tests: Tests | None) -> Owners:
-    """Return the owners: *jobs* with their cassettes in *folder*, and *tests*."""
+    """Return the owners of cassettes.
+
+    Args:
+        folder: The folder of the scenarios' cassettes.
+        jobs: All scenarios with their targets; None if scenarios are not searched.
+        tests: The tests and their cassettes; None if tests are not searched.
+    """
     store = Store(folder)
     every = with_repeats(jobs or (), store)
     paths = [job.own(store).path(job.scenario.name, job.target) for job in every]

@@ -16,7 +16,7 @@ from harness.prune.owners import Owners, UnknownOwner
 from harness.prune.tests import real_path, walk
 
 TEMPORARY_FOR = 3600.0
-"""The age in seconds from which a temporary file is not being written any more."""
+"""The age in seconds from which a temporary file counts as abandoned."""
 
 _TEMPORARY = re.compile(r"\..+\.[a-z0-9_]{8}\.new")
 _HASH = re.compile(rb"[0-9a-f]{64}")
@@ -24,7 +24,14 @@ _HASH = re.compile(rb"[0-9a-f]{64}")
 
 @dataclass(frozen=True, slots=True)
 class UnusedFile:
-    """An unused file: its kind (cassette, artefact or rest), the reason, its size in bytes."""
+    """An unused file.
+
+    Attributes:
+        path: The path of the file.
+        kind: `cassette`, `artefact` or, for a temporary file, `rest`.
+        reason: The reason why it is unused.
+        size: The size in bytes.
+    """
 
     path: Path
     kind: str
@@ -34,14 +41,23 @@ class UnusedFile:
 
 @dataclass(frozen=True, slots=True)
 class SearchResult:
-    """The unused files, and the cassettes whose owners are unknown."""
+    """The result of a search for unused files.
+
+    Attributes:
+        unused: The unused files.
+        unknown: The cassettes that are kept because their owners are unknown, or because they
+            cannot be read.
+    """
 
     unused: tuple[UnusedFile, ...]
     unknown: tuple[Path, ...]
 
 
 def search(folders: Sequence[Path], owners: Owners) -> SearchResult:
-    """Search *folders* for unused files. Raises HarnessError for what cannot be read."""
+    """Search *folders* for unused files.
+
+    Raises HarnessError if a folder does not exist, or a folder or file cannot be read.
+    """
     unused: dict[Path, UnusedFile] = {}
     unknown: dict[Path, Path] = {}
     try:
@@ -85,7 +101,7 @@ def _cassettes(
 
 
 def _artefacts(folder: Path, beside: Iterable[Path]) -> Iterator[UnusedFile]:
-    """Yield the artefacts whose hash is in no file beside their folder."""
+    """Yield the artefacts in *folder* whose hash none of the files *beside* the folder contains."""
     hashes: set[str] = set()
     for file in beside:
         if file.is_file():
@@ -99,7 +115,10 @@ def _artefacts(folder: Path, beside: Iterable[Path]) -> Iterator[UnusedFile]:
 
 
 def delete(unused: Iterable[UnusedFile], roots: Iterable[Path]) -> None:
-    """Delete files, and folders that become empty except *roots*. Raises CannotWrite."""
+    """Delete unused files, then folders that became empty, except *roots*.
+
+    Raises CannotWrite if a file or folder cannot be deleted.
+    """
     kept = {real_path(root) for root in roots}
     for file in unused:
         try:

@@ -17,9 +17,10 @@ _NOT_SEARCHED = frozenset({".git", ".venv", "venv", "node_modules", "__pycache__
 
 
 def walk(root: Path) -> Iterator[tuple[Path, list[str], list[str]]]:
-    """Yield each folder with the names of its folders and files; links are not followed.
+    """Yield *root* and each folder below it, with the names of its subfolders and of its files.
 
-    Raises OSError for a folder that cannot be read.
+    Linked folders and folders such as `.git` are left out. Raises OSError for a folder that cannot
+    be read.
     """
 
     def fail(error: OSError) -> None:
@@ -32,20 +33,21 @@ def walk(root: Path) -> Iterator[tuple[Path, list[str], list[str]]]:
 
 
 def real_path(path: Path | str) -> Path:
-    """Return the absolute path of a file without links."""
+    """Return the absolute path of a file, with all symbolic links resolved."""
     return Path(os.path.realpath(path))
 
 
 @dataclass(frozen=True, slots=True)
 class Tests:
-    """The tests in some folders and files.
+    """The tests in some folders and files, and their cassettes.
 
     Attributes:
         roots: The folders and files.
-        cassettes: The cassette of each test, by its file and its name; None if it is not known.
-        used: All of these cassettes.
+        cassettes: The path of each test's cassette, by the test's file and name; None for a test
+            without the mark or fixture `cassette`.
+        used: The paths in `cassettes`.
         files: The files with tests.
-        source: The text of all Python files in and beside the roots.
+        source: The contents of all Python files in and beside the roots.
     """
 
     roots: tuple[Path, ...]
@@ -55,15 +57,16 @@ class Tests:
     source: bytes
 
     def is_in_source(self, path: Path) -> bool:
-        """Return whether any Python file contains the name of a file."""
+        """Return whether the file name of *path* occurs in any Python file."""
         return path.name.encode() in self.source
 
 
 def collect(paths: Sequence[Path]) -> Tests:
-    """Collect the tests in *paths* with pytest, without running any.
+    """Return the tests in *paths* that pytest collects, without running them.
 
     Raises:
-        HarnessError: pytest could not collect all: the cassette of a test might be missed.
+        HarnessError: a path does not exist, or pytest could not collect all tests, so that the
+            cassette of a test might be missed.
     """
     for path in paths:
         if not path.exists():
@@ -83,7 +86,10 @@ def _real_path_if_any(path: str | None) -> Path | None:
 
 
 def _list_cassettes(paths: Sequence[Path]) -> list[dict[str, str]]:
-    """Run pytest with the plugin's --list-cassettes."""
+    """Return the entries that pytest writes with --list-cassettes: file, test and cassette each.
+
+    Raises HarnessError if pytest could not collect all tests.
+    """
     with tempfile.TemporaryDirectory(prefix="harness-") as folder:
         file = Path(folder, "cassettes.json")
         done = subprocess.run(  # noqa: S603 - this Python's pytest, with the user's own paths
@@ -123,7 +129,7 @@ def _python_files(roots: Iterable[Path]) -> Iterator[Path]:
 
 
 def cassette_folders(roots: Iterable[Path]) -> tuple[Path, ...]:
-    """Return the folders named `cassettes` in and beside *roots*."""
+    """Return the folders named `cassettes` below *roots*, or below the folder of a root file."""
     folders = {
         folder / name
         for folder, subfolders, _ in _folders(roots)

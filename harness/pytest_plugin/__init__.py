@@ -1,8 +1,8 @@
 """The pytest plugin: scenarios are tests, and tests of the user's code can have a cassette.
 
-`pytest scenarios/` runs each scenario with each target, see `scenarios`. The requests of a test
-with `@pytest.mark.cassette` are answered from a cassette, see `cassettes`. Only pytest is imported
-until there is such a test.
+`pytest scenarios/` runs each scenario with each target (module `scenarios`). The requests of a test
+with `@pytest.mark.cassette` are answered from a cassette (module `cassettes`). To keep pytest's
+start fast, the rest of the harness is imported only when there is such a test.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ _RECORD_HELP = {
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """Add the options and the setting of this plugin."""
+    """Add the command-line options and the ini setting of this plugin."""
     group = parser.getgroup("harness", "conversations with LLM APIs")
     for mode, text in _RECORD_HELP.items():  # flags, so that `--record scenarios/` is one
         group.addoption(
@@ -105,7 +105,7 @@ def _pace(text: str) -> float:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Register the mark, the closing line and what the options request."""
+    """Register the mark `cassette`, and the plugin's objects for the options that are set."""
     age.check_options(config)
     config.addinivalue_line("markers", MARK)
     connections = config.stash[_FIXTURE_CONNECTIONS] = FixtureConnections()
@@ -124,7 +124,7 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> pytest.Collector | None:
-    """Collect every YAML file in a folder of scenarios."""
+    """Return a collector for a YAML file in a folder of scenarios; None for any other file."""
     if file_path.suffix == ".yaml" and file_path.parent.name in parent.config.getini(_FOLDERS):
         scenario: pytest.Collector = ScenarioFile.from_parent(parent, path=file_path)
         return scenario
@@ -133,7 +133,7 @@ def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> pytest.Col
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object]:
-    """Replay a test with placeholder keys, so that its fixtures can create clients without keys."""
+    """Set placeholder keys around a test that replays, so that its fixtures can create clients."""
     if not has_cassette(item) or item.config.getoption("--record") != "none":
         return (yield)
     from harness.api.placeholders import placeholder_keys
@@ -144,7 +144,7 @@ def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)
 def pytest_runtest_setup(item: pytest.Item) -> Generator[None, object, object]:
-    """Set up the fixture with the defaults of the mark, and watch what fixtures send."""
+    """Add the fixture `cassette_settings` to a test with the mark, and note what fixtures send."""
     names = getattr(item, "fixturenames", None)
     if names is not None and DEFAULTS not in names and has_mark(item):
         names.append(DEFAULTS)
@@ -154,14 +154,14 @@ def pytest_runtest_setup(item: pytest.Item) -> Generator[None, object, object]:
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)
 def pytest_runtest_teardown(item: pytest.Item) -> Generator[None, object, object]:
-    """Watch what fixtures send."""
+    """Note the connections that fixtures open while they are torn down."""
     with item.config.stash[_FIXTURE_CONNECTIONS].watch(item):
         return (yield)
 
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_call(item: pytest.Item) -> Generator[None, object, object]:
-    """Run a test with its cassette."""
+    """Run a test with its cassette, if it has one."""
     context = context_of(item)
     if context is None:
         return (yield)

@@ -13,14 +13,14 @@ if TYPE_CHECKING:
 
 
 class CassetteAgeWarning(pytest.PytestWarning):
-    """A test was answered from a cassette that is older than allowed.
+    """The warning that a test's cassette is older than allowed, or of unknown age.
 
     As any warning, it fails tests where `filterwarnings` has `error`.
     """
 
 
 def add_options(group: pytest.OptionGroup) -> None:
-    """Add the options about the age of cassettes."""
+    """Add the options `--max-cassette-age` and `--max-cassette-age-fails`."""
     group.addoption(
         "--max-cassette-age",
         type=_parse_limit,
@@ -45,7 +45,7 @@ def _parse_limit(text: str) -> Limit:
 
 
 def check_options(config: pytest.Config) -> None:
-    """Raise pytest.UsageError if the options do not go together."""
+    """Raise pytest.UsageError if `--max-cassette-age-fails` is set without `--max-cassette-age`."""
     if config.getoption("--max-cassette-age-fails") and not config.getoption("--max-cassette-age"):
         raise pytest.UsageError(
             "--max-cassette-age-fails requires --max-cassette-age, such as --max-cassette-age=30d"
@@ -53,7 +53,15 @@ def check_options(config: pytest.Config) -> None:
 
 
 def check_age(item: pytest.Item, cassette: str, provenance: Provenance) -> None:
-    """Warn, or fail the test, if its cassette is older than allowed."""
+    """Warn, or fail the test, if its cassette is older than allowed or of unknown age.
+
+    Do nothing without `--max-cassette-age`.
+
+    Args:
+        item: The test.
+        cassette: The path of its cassette, for the message.
+        provenance: The provenance of its cassette, with the time of recording.
+    """
     limit: Limit | None = item.config.getoption("--max-cassette-age")
     if limit is None:
         return

@@ -33,11 +33,20 @@ DEFAULTS = "cassette_settings"
 
 @dataclass(frozen=True)
 class MarkOptions:
-    """The arguments of the mark. A relative `path` or `folder` starts at the test's file.
+    """The arguments of the mark `cassette`.
 
-    `path` is the cassette's file; without it, `folder` holds the cassettes that are named after
-    their tests. With `findings="show"`, findings do not fail the test. The other arguments are
-    those of `use_cassette`.
+    Attributes:
+        path: The cassette's file, relative to the folder of the test's file. If it is empty, the
+            cassette is in `folder` and named after the test.
+        folder: The folder of such cassettes, relative to the folder of the test's file.
+        volatile: See `use_cassette`.
+        secrets: See `use_cassette`.
+        allow_unused: See `use_cassette`.
+        allow_hosts: See `use_cassette`.
+        normalize_request: See `use_cassette`.
+        before_record: See `use_cassette`.
+        findings: `fail` if errors among the findings fail the test, `show` if they are only added
+            to its report.
     """
 
     path: str | Path = ""
@@ -66,7 +75,7 @@ _MAX_NAME_LENGTH = 80
 
 @pytest.fixture(scope="session")
 def cassette_settings() -> Mapping[str, Any]:
-    """Return default arguments of the mark; override it in a folder or module, in any scope."""
+    """Return default arguments of the mark `cassette`; override it in a conftest.py or module."""
     return {}
 
 
@@ -74,22 +83,25 @@ def cassette_settings() -> Mapping[str, Any]:
 def cassette(
     request: pytest.FixtureRequest, cassette_settings: Mapping[str, Any]
 ) -> CassetteContext:
-    """Return the cassette that answers this test's requests, with the exchanges that passed."""
+    """Return the context of the cassette that answers this test's requests, with its exchanges."""
     return _create_context(request.node, cassette_settings)
 
 
 def has_mark(item: pytest.Item) -> bool:
-    """Return whether a test has the mark."""
+    """Return whether a test has the mark `cassette`."""
     return item.get_closest_marker("cassette") is not None
 
 
 def has_cassette(item: pytest.Item) -> bool:
-    """Return whether a test has the mark or the fixture; not if it requests that as it runs."""
+    """Return whether a test has the mark `cassette` or lists the fixture `cassette`.
+
+    A fixture that is requested by `request.getfixturevalue` while the test runs does not count.
+    """
     return has_mark(item) or "cassette" in getattr(item, "fixturenames", ())
 
 
 def context_of(item: pytest.Item) -> CassetteContext | None:
-    """Return the cassette of a test; None if it has none."""
+    """Return the context of a test's cassette; None if the test has no cassette."""
     if _CONTEXT in item.stash:
         return item.stash[_CONTEXT]
     if not has_mark(item):
@@ -99,7 +111,7 @@ def context_of(item: pytest.Item) -> CassetteContext | None:
 
 @contextmanager
 def run_with_cassette(item: pytest.Item, context: CassetteContext) -> Iterator[None]:
-    """Run a test with its cassette, then check its age and the exchanges that passed."""
+    """Run a test inside of *context*, then check the cassette's age and the test's exchanges."""
     from harness.errors import CassetteMiss
 
     try:
@@ -144,7 +156,7 @@ def _create_context(item: pytest.Item, defaults: Mapping[str, Any]) -> CassetteC
 
 
 def cassette_path(item: pytest.Item) -> Path:
-    """Return the path of a test's cassette by its mark, known before any fixture runs."""
+    """Return the path of a test's cassette, which its mark sets; no fixture has to run for it."""
     options = _options(item, {})
     path = Path(options.path) if str(options.path) else options.folder / _default_path(item)
     return item.path.parent / path
@@ -161,11 +173,12 @@ def _options(item: pytest.Item, defaults: Mapping[str, Any]) -> MarkOptions:
     An argument is taken from the first of these that has it:
 
     1. the mark of the test, else of its class, else of its module
-    2. the fixture `cassette_settings` nearest to the test; except where the cassette is, because
-       `harness prune` has to know that without running anything
-    3. `MarkOptions`
+    2. *defaults*, the value of the fixture `cassette_settings`. It may not set `path` and `folder`,
+       because `harness prune` has to know them without running anything
+    3. the defaults of `MarkOptions`
 
-    `[tool.harness]` in pyproject.toml adds to that, see `use_cassette`.
+    `[tool.harness]` in pyproject.toml adds to these arguments, see `use_cassette`. Invalid
+    arguments fail the test.
     """
     for name in ("path", "folder"):
         if name in defaults:
@@ -197,7 +210,7 @@ def _default_path(item: pytest.Item) -> Path:
 
 @contextmanager
 def _errors_as_failures() -> Iterator[None]:
-    """Fail the test with the message of an error of the harness, without a traceback."""
+    """Convert a HarnessError raised inside to a failure of the test, without a traceback."""
     from harness.errors import HarnessError
 
     try:
@@ -208,7 +221,10 @@ def _errors_as_failures() -> Iterator[None]:
 
 @contextmanager
 def _in_existing_tasks(item: pytest.Item, context: CassetteContext) -> Iterator[None]:
-    """Use the tape in an asynchronous test as well, whose task may have begun with a fixture."""
+    """Run an asynchronous test with the tape of *context*.
+
+    Its task may have begun in a fixture, before the tape was in use.
+    """
     function = getattr(item, "obj", None)
     if not inspect.iscoroutinefunction(function):
         yield

@@ -12,9 +12,9 @@ from harness.pytest_plugin.scenarios import ScenarioItem
 
 
 class CassetteListing:
-    """Writes the file, the name and the cassette of each collected test.
+    """A plugin that writes a JSON file with the file, name and cassette of each collected test.
 
-    Tests that are then deselected, by `-m` or `-k` in a project's settings, are listed as well.
+    Tests that are deselected, by `-m` or `-k` in a project's settings, are listed as well.
     """
 
     def __init__(self, file: Path) -> None:
@@ -23,11 +23,11 @@ class CassetteListing:
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
-        """Note all tests before any is deselected."""
+        """Store all tests before any is deselected."""
         self._items.update((item.nodeid, item) for item in items)
 
     def pytest_collection_finish(self, session: pytest.Session) -> None:
-        """Write the list, with the marks that were added during collection."""
+        """Write the list when collection has ended, since marks may be added until then."""
         self._items.update((item.nodeid, item) for item in session.items)
         entries = [_entry(item) for item in self._items.values()]
         self._file.write_text(json.dumps(entries), encoding="utf-8")
@@ -43,7 +43,7 @@ def _entry(item: pytest.Item) -> dict[str, str | None]:
 
 
 def cassette_of(item: pytest.Item) -> Path | None:
-    """Return the path of a test's cassette, whether it exists or not; None if it has none."""
+    """Return the path of a test's cassette, which may not exist yet; None if the test has none."""
     if isinstance(item, ScenarioItem):
         return item.cassette
     return cassette_path(item) if has_cassette(item) else None

@@ -1,7 +1,7 @@
 """The connections that fixtures open: they are not recorded, but counted in the closing line.
 
-A cassette is in use only while the test itself runs, because the test's secrets and settings are
-known by then. What its fixtures send before and after is not on it.
+A cassette is in use only while the test itself runs, because fixtures may provide its settings and
+secrets. Requests that fixtures send before and after the test are not recorded.
 """
 
 from __future__ import annotations
@@ -18,9 +18,10 @@ from harness.pytest_plugin.summary import note_fixture_connection
 
 
 class FixtureConnections:
-    """Watches connections while fixtures of tests with a cassette are set up and torn down.
+    """A plugin that notes the connections of fixtures of tests with a cassette.
 
-    The patch is installed for the first such test and stays to the end, below those of tapes.
+    `socket.connect` is patched for the first such test until pytest ends. The patches of tapes are
+    installed over that patch.
     """
 
     def __init__(self) -> None:
@@ -30,7 +31,10 @@ class FixtureConnections:
 
     @contextmanager
     def watch(self, item: pytest.Item) -> Iterator[None]:
-        """Note connections to other machines inside as those of the test's fixtures."""
+        """Note connections to other machines that are opened inside, as of the fixtures of *item*.
+
+        Do nothing if the test has no cassette.
+        """
         if not has_cassette(item):
             yield
             return

@@ -1,4 +1,4 @@
-"""The report page of a test run, `--cassette-report`: of all cassettes that its tests used."""
+"""The report about all cassettes that the tests of a run used, `--cassette-report`."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ _CASSETTE = "harness-cassette"
 
 
 class CassetteReport:
-    """Writes the report after all tests; with several processes, the main one does.
+    """A plugin that writes the report after all tests; with pytest-xdist, in the main process.
 
-    Each recording is checked by the response-format rules. What else a test found is in pytest's
-    own report.
+    The report has the findings of the response-format rules. Other failures of tests are in
+    pytest's own report.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -25,18 +25,18 @@ class CassetteReport:
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_makereport(self, item: pytest.Item, call: pytest.CallInfo[None]) -> None:
-        """Add the path of its cassette to a test's report, in whatever process."""
+        """Add the path of a test's cassette to the test's report, in the process that runs it."""
         path = cassette_of(item) if call.when == "call" else None
         if path is not None:
             item.user_properties.append((_CASSETTE, str(path)))
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
-        """Note the cassette that a test's report names."""
+        """Store the path of the cassette in a test's report."""
         if report.when == "call":
             self._used |= {str(v) for name, v in report.user_properties if name == _CASSETTE}
 
     def pytest_sessionfinish(self, session: pytest.Session) -> None:
-        """Write the report."""
+        """Write the report; if that fails, end pytest with a usage error."""
         if hasattr(session.config, "workerinput"):
             return
         paths = [Path(path) for path in sorted(self._used) if Path(path).is_file()]
@@ -55,6 +55,6 @@ class CassetteReport:
             self._message = f"harness: the report is in {self._folder}"
 
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
-        """Write where the report is, or why there is none."""
+        """Print where the report is, or why there is none."""
         if self._message:
             terminalreporter.write_line(self._message)

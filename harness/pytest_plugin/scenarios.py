@@ -19,10 +19,14 @@ if TYPE_CHECKING:
 
 
 class ScenarioFile(pytest.File):
-    """The file of a scenario, whose targets are tests."""
+    """A collector for the file of a scenario, with a test for each target and repeat."""
 
     def collect(self) -> Iterator[ScenarioItem]:
-        """Yield a test for each target, and for each recording of it: `glm-4`, `glm-4~2`."""
+        """Yield a test for each target and for each of its repeats.
+
+        Tests are named after their cassettes: `zhipuai-glm-4`, `zhipuai-glm-4~2`. An invalid
+        scenario raises CollectError.
+        """
         from harness import batch
         from harness.cassette.store import Store
         from harness.errors import HarnessError
@@ -43,14 +47,14 @@ def _cassette_folder(node: pytest.Item | pytest.File) -> Path:
 
 
 class ScenarioItem(pytest.Item):
-    """A scenario with one target: recorded if requested, replayed, checked."""
+    """The test of a scenario with one target: it is recorded if requested, replayed and checked."""
 
     def __init__(self, *, job: Job, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.job = job
 
     def runtest(self) -> None:
-        """Run the test; findings that are errors fail it."""
+        """Run the test, and fail it if a finding is an error."""
         from harness import batch
         from harness.providers.rules import project_rules
 
@@ -111,20 +115,20 @@ class ScenarioItem(pytest.Item):
             record(self.job.scenario, self.job.target, opened, store, lambda step: None)
 
     def store(self) -> Store:
-        """Return the store of its cassette, which depends on the number of the repeat."""
+        """Return the store of this test's cassette, with the number of its repeat."""
         from harness.cassette.store import Store
 
         return self.job.own(Store(_cassette_folder(self)))
 
     @property
     def cassette(self) -> Path:
-        """The path of its cassette, whether it exists or not."""
+        """The path of this test's cassette, which may not exist yet."""
         return self.store().path(self.job.scenario.name, self.job.target)
 
     def repr_failure(
         self, excinfo: pytest.ExceptionInfo[BaseException], style: Any = None
     ) -> str | Any:
-        """Return the message of an error of the harness without a traceback."""
+        """Return only the message of an error of the harness; for other errors, pytest's text."""
         from harness.errors import HarnessError, InterceptError
 
         if isinstance(excinfo.value, HarnessError | InterceptError):
@@ -132,5 +136,5 @@ class ScenarioItem(pytest.Item):
         return super().repr_failure(excinfo, style)
 
     def reportinfo(self) -> tuple[Path, int, str]:
-        """Return the scenario's file and the name of the job."""
+        """Return the scenario's file, the line 0 and the name of the job."""
         return self.path, 0, str(self.job)

@@ -20,18 +20,18 @@ _FIXTURES = "harness-fixtures"
 
 
 class CassetteUse(StrEnum):
-    """Where the answers to a test's requests came from."""
+    """The source of the responses to a test's requests."""
 
     REPLAYED = "replayed"
-    """From the cassette."""
+    """All responses came from the cassette."""
     RECORDED = "recorded"
-    """From the network, and they were written."""
+    """All responses came from the network, and the cassette was written."""
     LIVE = "live"
-    """From the network, and they were not written."""
+    """Responses came from the network, and the cassette was not written."""
     PARTIAL = "partial"
-    """From the cassette and from the network."""
+    """Some responses came from the cassette, the others from the network; it was written."""
     ALLOWED = "allowed"
-    """From the cassette, if any, while an allowed host outside this machine was contacted."""
+    """An allowed host outside this machine was contacted; other responses are of the cassette."""
     MISSED = "missed"
     """A request was not on the cassette."""
     NO_REQUESTS = "without requests"
@@ -48,23 +48,23 @@ _USED_NETWORK = (
 
 
 def note_use(item: pytest.Item, use: CassetteUse) -> None:
-    """Add to a test's report how it used its cassette."""
+    """Add *use* to the report of a test."""
     item.user_properties.append((_USE, use.value))
 
 
 def note_fixture_connection(item: pytest.Item, host: str) -> None:
-    """Add to a test's report that its fixtures connected to a host, which is not recorded."""
+    """Add *host* to the report of a test, as one that the test's fixtures connected to."""
     if (_FIXTURES, host) not in item.user_properties:
         item.user_properties.append((_FIXTURES, host))
 
 
 def report_findings(item: pytest.Item, judged: Judged, *, fails: bool = True) -> None:
-    """Fail a test with the errors among its findings, and add the others to its report.
+    """Fail a test with the errors among its findings, and add the other findings to its report.
 
     Args:
         item: The test.
         judged: The findings, and those that the project ignores.
-        fails: Whether errors fail the test; else they are added to the report as well.
+        fails: Whether errors fail the test; otherwise they are only added to its report.
     """
     from harness.report import describe
     from harness.types import Severity
@@ -80,14 +80,14 @@ def report_findings(item: pytest.Item, judged: Judged, *, fails: bool = True) ->
 
 
 class UseCounter:
-    """Counts the uses of cassettes as test reports come in, from whatever process."""
+    """A plugin that counts the uses of cassettes in the test reports of all processes."""
 
     def __init__(self) -> None:
         self._uses: Counter[str] = Counter()
         self._tests_with_connected_fixtures = 0
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
-        """Count the test of a report."""
+        """Count the use of a cassette, or the fixtures' connections, in a test's report."""
         if report.when == "call":
             self._uses.update(str(v) for name, v in report.user_properties if name == _USE)
         if report.when == "teardown":
@@ -95,15 +95,15 @@ class UseCounter:
             self._tests_with_connected_fixtures += is_connected
 
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
-        """Write the closing line, unless no test had a cassette."""
+        """Print the closing line; nothing if no test had a cassette."""
         if self._uses or self._tests_with_connected_fixtures:
             terminalreporter.write_line(self.line())
 
     def line(self) -> str:
         """Return the closing line.
 
-        For example `harness: 12 replayed, 1 recorded, 0 live; 1 test went to the network`; what
-        fixtures sent is not recorded, and counted by `..., and fixtures of 2 tests did`.
+        For example `harness: 12 replayed, 1 recorded, 0 live; 1 test went to the network`. If
+        fixtures opened connections, `, and fixtures of 2 tests did` follows.
         """
         shown = [use for use in CassetteUse if use in _ALWAYS_SHOWN or self._uses[use]]
         counts = ", ".join(f"{self._uses[use]} {use}" for use in shown)
