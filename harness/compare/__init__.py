@@ -1,4 +1,9 @@
-"""Transcripts compared: shapes first, then answers in neutral terms, then values."""
+"""Comparison of transcripts: the formats of their answers, their meaning, and their values.
+
+`compare` compares two transcripts, `matrix` all targets of a scenario; `field_matrix` says where
+answers have each field. A turn of a transcript may have several exchanges with a provider, each
+of one kind (an answer, events of a stream, a poll of a task ...): see `summary.PARTS`.
+"""
 
 from harness.compare.facts import Facts, facts
 from harness.compare.fields import FIELDS, Cell, Field, FieldMatrix, Form, Site, field_matrix

@@ -1,4 +1,4 @@
-"""What one turn of one target came to, in figures: tokens, times, letters, cost."""
+"""Figures of one turn of one target: tokens, times, shares of scripts, cost."""
 
 from __future__ import annotations
 
@@ -17,13 +17,30 @@ from harness.types import Failure, Outcome, Reply, Timing, ToolCall
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """What one turn of one target came to; None where it is unknown.
+    """The figures of one turn of one target; None where a figure is unknown.
 
-    `first_byte`, `first_token` and `total` are seconds since the turn's first request: until the
-    answer's first byte, its first event with content (the first byte, if it is not a stream), and
-    the end of the turn, with every poll and the time between them. `han` and `latin` are shares of
-    the letters of the content, from 0 to 1. `cost` is by `price`, and None where the answer does
-    not state its usage.
+    Attributes:
+        target: The target's name, such as `zhipu/glm-4.5`.
+        turn: The turn's number in the conversation, from 1.
+        outcome: `reply`, `failure 429 1302` (HTTP status and error code) or `unknown`.
+        delivery: `sync`, `stream` or `task`.
+        content_length: Number of characters of the answer's text.
+        finish_reason: The reason as the provider names it, such as `stop`.
+        input_tokens: Number of input tokens, as the answer states it.
+        output_tokens: Number of output tokens, as the answer states it.
+        first_byte: Seconds from the turn's first request to the answer's first byte.
+        total: Seconds from the turn's first request to its last byte, waits between polls included.
+        events: Number of server-sent events in the turn's streams; 0 without a stream.
+        exchanges: Number of HTTP exchanges of the turn.
+        first_token: Seconds from the turn's first request to the first event with content; without
+            a stream, the same as `first_byte`.
+        han: Share of Chinese characters among the letters of the answer's text, from 0 to 1.
+        latin: Share of Latin letters among the letters of the answer's text, from 0 to 1.
+        tool_calls: The calls that the model asks for.
+        images: Number of images in the answer.
+        price: The model's price on the day of the recording.
+        cost: The cost of the turn by `price`; None also if the answer does not state its usage.
+        content: The answer's text.
     """
 
     target: str
@@ -49,7 +66,7 @@ class Facts:
 
 
 def facts(transcript: AnalyzedTranscript, turn: AnalyzedTurn, prices: Prices = NO_PRICES) -> Facts:
-    """Return the figures of one turn, priced on the day it was recorded."""
+    """Return the figures of one turn; its cost is by the prices of the day it was recorded."""
     waited = _wait(turn)
     answer = turn.answer
     timing = answer.exchange.timing if answer else None
@@ -72,14 +89,17 @@ def facts(transcript: AnalyzedTranscript, turn: AnalyzedTurn, prices: Prices = N
 
 
 def _wait(turn: AnalyzedTurn) -> float:
-    """Return the seconds from a turn's first request to the one that was answered."""
+    """Return the seconds from a turn's first request to the request with the answer; 0 if unknown.
+
+    The two requests differ after a retry, or when the answer is the last poll of a task.
+    """
     starts = [e.exchange.timing.start for e in turn.readings if e.exchange.timing]
     timing = turn.answer.exchange.timing if turn.answer else None
     return max(0.0, round(timing.start - min(starts), 6)) if timing else 0.0
 
 
 def duration(turn: AnalyzedTurn) -> float | None:
-    """Return the seconds from a turn's first request to the end of all; None without timings."""
+    """Return the seconds from a turn's first request to its last byte; None without timings."""
     timings = [e.exchange.timing for e in turn.readings if e.exchange.timing]
     start = min((timing.start for timing in timings), default=0.0)
     ends = (round(timing.start - start, 6) + timing.total for timing in timings)
@@ -112,7 +132,7 @@ def _reply_facts(outcome: Outcome | None) -> dict[str, Any]:
 
 
 def scripts(text: str) -> tuple[float | None, float | None]:
-    """Return the shares of Han and of Latin letters among all letters; None without letters.
+    """Return the share of Han letters and the share of Latin letters; (None, None) without letters.
 
     >>> scripts("GLM 好")
     (0.25, 0.75)
@@ -131,7 +151,7 @@ _HAN = (
     ("\uf900", "\ufaff"),
     ("\U00020000", "\U000323af"),
 )
-"""CJK unified and compatibility ideographs, from the first to the last of each block."""
+"""The first and the last character of each block of CJK ideographs in Unicode."""
 
 
 def _is_han(letter: str) -> bool:
@@ -139,7 +159,10 @@ def _is_han(letter: str) -> bool:
 
 
 def first_token(exchange: AnalyzedExchange) -> float | None:
-    """Return the seconds to the first event of a stream with content, else to the first byte."""
+    """Return the seconds from the request to the first event with content; None without timings.
+
+    It is the time to the first byte if the answer is not a stream, or if no event has content.
+    """
     timing = exchange.exchange.timing
     if timing is None:
         return None
@@ -148,7 +171,10 @@ def first_token(exchange: AnalyzedExchange) -> float | None:
 
 
 def _events_with_content(exchange: AnalyzedExchange) -> Iterator[Part]:
-    """Yield the events with content, reasoning or a tool call, in order, each analyzed alone."""
+    """Yield the events of a stream that have content, reasoning or a tool call, in order.
+
+    Nothing is yielded for a refusal, or for an answer that is not a stream.
+    """
     endpoint = exchange.endpoint
     if endpoint is None or not exchange.is_stream or not exchange.accepted:
         return
@@ -161,7 +187,7 @@ def _events_with_content(exchange: AnalyzedExchange) -> Iterator[Part]:
 
 
 def _arrival(exchange: AnalyzedExchange, timing: Timing, part: Part) -> float:
-    """Return when the chunk with the last byte of an event arrived, in seconds."""
+    """Return the seconds from the request to the arrival of the chunk with an event's last byte."""
     event = exchange.stream.events[(part.event or 1) - 1]
     end = event.data_offset + len(event.data.encode())
     received = 0

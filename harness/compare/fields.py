@@ -1,8 +1,8 @@
-"""Where answers have each field (content, tool calls, tokens, errors ...), with the evidence.
+"""The places where recorded answers have each field (content, tool calls, tokens, errors ...).
 
-A field is named as in the OpenTelemetry GenAI conventions. Where an endpoint may have it is data
-of the endpoint (`analysis.endpoint.Fields`); this module says where the recorded answers really
-have it, how often, and with which types.
+`analysis.endpoint.Fields` lists the JSON pointers at which an endpoint may have a field. This
+module counts at which of them the recorded answers have it, how often, and with which types. Each
+field is shown with its name in the OpenTelemetry GenAI conventions.
 """
 
 from __future__ import annotations
@@ -30,11 +30,11 @@ RESPONSES: Mapping[str, str] = {
     "poll": "task running",
     "result": "task ended",
 }
-"""The names of kinds of part in a `Form`; the other kinds keep their name."""
+"""The value of `Form.response` for a kind in `summary.PARTS`; other kinds keep their name."""
 
 
 class Presence(StrEnum):
-    """How many of some answers have a field."""
+    """Whether all, some or none of the answers of one form have a field."""
 
     ALWAYS = "always"
     SOMETIMES = "sometimes"
@@ -43,11 +43,13 @@ class Presence(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Field:
-    """Something that answers state.
+    """One piece of information that answers contain, such as `finish reason`.
 
-    `otel` is its name in the OpenTelemetry GenAI conventions, empty where they have none;
-    `pointers` selects its places in an endpoint's data; `expected` are the kinds of response in
-    which its absence is reported.
+    Attributes:
+        name: The name in reports.
+        otel: The name in the OpenTelemetry GenAI conventions; empty if they have none.
+        pointers: A function that returns the field's JSON pointers from an endpoint's `Fields`.
+        expected: The values of `Form.response` for which an absent field is reported.
     """
 
     name: str
@@ -87,15 +89,19 @@ FIELDS = (
     Field("error code", "error.type", lambda f: f.code, _REFUSED),
     Field("error message", "", lambda f: f.message, _REFUSED),
 )
-"""Every field, in the order of reports. All endpoints have tool calls in the same form."""
+"""Every field, in the order of reports. A tool call has the same JSON format at all endpoints."""
 
 
 @dataclass(frozen=True, slots=True, order=True)
 class Form:
-    """One form of request and response of one target.
+    """One combination of endpoint, request format, kind of response and target.
 
-    `endpoint` is the name of an endpoint; `response` is `answer`, `stream`, `task accepted`,
-    `task running`, `task ended` or `refusal`; `request` is `messages`, `prompt` or empty.
+    Attributes:
+        endpoint: The endpoint's name.
+        response: `answer`, `stream`, `task accepted`, `task running`, `task ended` or `refusal`.
+        request: What the request holds the conversation in: `messages` or `prompt`; empty if it
+            has neither.
+        target: The target's name, such as `zhipu/glm-4.5`.
     """
 
     endpoint: str
@@ -106,7 +112,13 @@ class Form:
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """An exchange of a cassette by its number, from 1; of a stream also the event's number."""
+    """A reference to an exchange of a cassette, as an example of an answer.
+
+    Attributes:
+        source: The cassette's file.
+        exchange: The number of the exchange, from 1.
+        event: The number of the event in a stream, from 1; None if it is not a stream.
+    """
 
     source: str
     exchange: int
@@ -115,10 +127,16 @@ class Evidence:
 
 @dataclass(frozen=True, slots=True)
 class Site:
-    """A place that has a field in `present` of `of` answers; `pointer` as in `Fields`.
+    """One JSON pointer at which answers of one form have a field.
 
-    `types` are the JSON types there, null included. `events` of `of_events` are the events of
-    streams that have it; one is enough for an answer to have the field.
+    Attributes:
+        pointer: The pointer; the step `[]` stands for every item of an array.
+        types: The JSON types of the values there; null is one of them.
+        present: Number of answers that have a value there; a stream has one if an event does.
+        of: Number of all answers of the form.
+        evidence: The first answer that has a value there.
+        events: Number of events of streams that have a value there.
+        of_events: Number of all events of streams.
     """
 
     pointer: str
@@ -131,15 +149,21 @@ class Site:
 
     @property
     def presence(self) -> Presence:
-        """Whether all, some or none of the answers have the field here."""
+        """Whether all, some or none of the answers have the field at this pointer."""
         return presence(self.present, self.of)
 
 
 @dataclass(frozen=True, slots=True)
 class Cell:
-    """One field in one form: its places, and how many of the answers have it at any of them.
+    """One field in the answers of one form.
 
-    `pointers` are the places that were searched; empty where the endpoint has none.
+    Attributes:
+        sites: The pointers at which answers have the field.
+        present: Number of answers that have the field at one of the pointers or more.
+        of: Number of all answers of the form.
+        pointers: All pointers that were searched; empty if the endpoint defines none.
+        expected: Whether the field's absence is reported for this form.
+        evidence: The first answer of the form.
     """
 
     sites: tuple[Site, ...]
@@ -151,13 +175,13 @@ class Cell:
 
     @property
     def presence(self) -> Presence:
-        """Whether all, some or none of the answers have the field at any place."""
+        """Whether all, some or none of the answers have the field at any pointer."""
         return presence(self.present, self.of)
 
 
 @dataclass(frozen=True, slots=True)
 class FieldRow:
-    """One field, and its cell in each form."""
+    """One field, with a cell for each form of the matrix, in the same order."""
 
     field: Field
     cells: tuple[Cell, ...]
@@ -165,7 +189,13 @@ class FieldRow:
 
 @dataclass(frozen=True, slots=True)
 class FieldMatrix:
-    """Every field in every form; `answers` are the numbers of answers of each form."""
+    """A table with a row for each field and a column for each form.
+
+    Attributes:
+        forms: The columns, sorted.
+        answers: For each form, the number of answers.
+        rows: The rows, in the order of `FIELDS`.
+    """
 
     forms: tuple[Form, ...]
     answers: tuple[int, ...]
@@ -173,13 +203,13 @@ class FieldMatrix:
 
     @property
     def has_differences(self) -> bool:
-        """Whether any field has several places."""
+        """Whether a field was seen at more than one pointer."""
         places = ({s.pointer for cell in row.cells for s in cell.sites} for row in self.rows)
         return any(len(pointers) > 1 for pointers in places)
 
 
 def presence(present: int, of: int) -> Presence:
-    """Return whether all, some or none of *of* answers have a field that *present* have."""
+    """Return the presence of a field that *present* of *of* answers have."""
     if not present:
         return Presence.NEVER
     return Presence.ALWAYS if present == of else Presence.SOMETIMES
@@ -187,7 +217,7 @@ def presence(present: int, of: int) -> Presence:
 
 @dataclass(frozen=True, slots=True)
 class _Answer:
-    """One recorded answer, and the cassette it is in."""
+    """One recorded exchange, and the file of its cassette."""
 
     exchange: AnalyzedExchange
     source: str
@@ -196,7 +226,10 @@ class _Answer:
         return Evidence(self.source, self.exchange.number, event)
 
     def types_at(self, pointer: str) -> dict[int, set[str]]:
-        """Return the types at a place by the number of the event; 0 is a body without events."""
+        """Return the JSON types at *pointer* by the number of the event; 0 if it is not a stream.
+
+        Events without a value at the pointer are left out.
+        """
         types = {
             part.event or 0: {type_name(value) for _, value in query(part.value, pointer)}
             for part in self.exchange.parts
@@ -205,7 +238,7 @@ class _Answer:
 
 
 def field_matrix(transcripts: Iterable[AnalyzedTranscript]) -> FieldMatrix:
-    """Return where every answer of these transcripts has every field."""
+    """Return the table of all fields by the forms of the answers in *transcripts*."""
     answers: dict[Form, list[_Answer]] = defaultdict(list)
     for transcript in transcripts:
         for turn in transcript.turns:
@@ -222,7 +255,10 @@ def field_matrix(transcripts: Iterable[AnalyzedTranscript]) -> FieldMatrix:
 def _forms(
     transcript: AnalyzedTranscript, turn: AnalyzedTurn
 ) -> Iterator[tuple[Form, AnalyzedExchange]]:
-    """Yield every answer of a turn with its form; polls have the request of their task."""
+    """Yield (form, exchange) for every exchange of a turn; downloaded files are left out.
+
+    The form of a poll, which has no request body, names the request that began the task.
+    """
     for exchange in turn.readings:
         endpoint = exchange.endpoint
         if endpoint is None or endpoint.role in (Role.FILE, Role.OTHER):
@@ -234,7 +270,10 @@ def _forms(
 
 
 def _response(exchange: AnalyzedExchange) -> str:
-    """Return the kind of response; a refusal may come with HTTP 200, a failed task is none."""
+    """Return the value of `Form.response`: `refusal` also for an error sent with HTTP 200.
+
+    A task that failed is `task ended`, not a refusal.
+    """
     part = part_of(exchange)
     if isinstance(exchange.outcome, Failure) and part != "result":
         return "refusal"
@@ -265,7 +304,7 @@ def _cell(field: Field, form: Form, answers: Sequence[_Answer]) -> Cell:
 
 
 def _site(pointer: str, answers: Sequence[_Answer]) -> Site | None:
-    """Return what some answers have at one place; None where none has anything there."""
+    """Return how many of *answers* have a value at *pointer*; None if none of them has."""
     types = [(answer, answer.types_at(pointer)) for answer in answers]
     present = [(answer, by_event) for answer, by_event in types if by_event]
     if not present:

@@ -16,7 +16,13 @@ from harness.config.prices import NO_PRICES, Prices
 
 @dataclass(frozen=True, slots=True)
 class Pair:
-    """Two targets, by their position in the matrix, and how they differ."""
+    """The comparison of two targets of a matrix.
+
+    Attributes:
+        left: The index of one target in `Matrix.targets`.
+        right: The index of the other target.
+        comparison: Their differences.
+    """
 
     left: int
     right: int
@@ -24,24 +30,29 @@ class Pair:
 
     @property
     def shape(self) -> int:
-        """The number of differences in their formats."""
+        """The number of differences between the two formats, in paths and types."""
         return len(self.comparison.of(Layer.SHAPE))
 
     @property
     def answer(self) -> int:
-        """The number of differences in their answers, in neutral terms."""
+        """The number of differences between the two answers, read into the common model."""
         return len(self.comparison.of(Layer.ANSWER))
 
     @property
     def similarities(self) -> tuple[float, ...]:
-        """The similarity, from 0 to 1, of the two texts of each turn that has two."""
+        """The similarity of the two texts, from 0 to 1, for each turn with a text on both sides."""
         turns = self.comparison.turns
         return tuple(turn.similarity for turn in turns if turn.similarity is not None)
 
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One path, and the types of each target there; an empty text where it has no such path."""
+    """One path in the answers, with the types of its values for each target.
+
+    Attributes:
+        path: A path as in `analysis.shape`.
+        types: For each target, the types such as `integer|null`; empty if it lacks the path.
+    """
 
     path: str
     types: tuple[str, ...]
@@ -49,7 +60,13 @@ class Row:
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """The format of one kind of part by target; `present` says which targets have the part."""
+    """The paths and types of one kind of exchange, compared between targets.
+
+    Attributes:
+        part: The kind of exchange, one of `summary.PARTS`.
+        present: For each target, whether it has an exchange of this kind.
+        rows: One row for each path.
+    """
 
     part: str
     present: tuple[bool, ...]
@@ -57,7 +74,7 @@ class Table:
 
     @property
     def differing(self) -> tuple[Row, ...]:
-        """The paths where the targets that have the part do not have the same types."""
+        """The rows in which the types differ between targets that have this kind of exchange."""
         return tuple(row for row in self.rows if len(self._variants(row)) > 1)
 
     def _variants(self, row: Row) -> set[str]:
@@ -66,7 +83,15 @@ class Table:
 
 @dataclass(frozen=True, slots=True)
 class Matrix:
-    """All targets of one scenario, each pair compared, their formats and facts side by side."""
+    """All targets of one scenario, compared.
+
+    Attributes:
+        scenario: The scenario's name; empty if the transcripts have several.
+        targets: The targets' names.
+        pairs: A comparison for each pair of targets.
+        tables: The formats of all targets, by kind of exchange.
+        facts: The figures of every turn of every target.
+    """
 
     scenario: str
     targets: tuple[str, ...]
@@ -80,9 +105,13 @@ def matrix(
     prices: Prices = NO_PRICES,
     repeats: Sequence[AnalyzedTranscript] = (),
 ) -> Matrix:
-    """Compare all targets of one scenario, pair by pair; costs are by *prices*.
+    """Compare all targets of one scenario, pair by pair.
 
-    What varies between a target and its *repeats* is no difference, see `compare`.
+    Args:
+        transcripts: One transcript for each target.
+        prices: The prices by which the costs are computed.
+        repeats: Further recordings of the same targets. Values that vary between a target and its
+            repeats do not count as differences, see `compare`.
     """
     turns = [[summarize(turn) for turn in transcript.turns] for transcript in transcripts]
     sides = combinations(range(len(transcripts)), 2)
@@ -94,7 +123,7 @@ def matrix(
 
 
 def side_by_side(transcripts: Sequence[AnalyzedTranscript], prices: Prices = NO_PRICES) -> Matrix:
-    """Return a matrix of names and facts alone, without comparisons."""
+    """Return a matrix with the figures of every turn, without pairs and tables."""
     targets = names(transcripts)
     return Matrix(
         scenario=common_scenario(transcripts),
@@ -123,7 +152,7 @@ def _types(types: Mapping[str, set[str]], path: str) -> str:
 
 
 def _format(turns: Sequence[TurnSummary], part: str) -> dict[str, set[str]]:
-    """Return the union of the shapes of one kind of part over all turns."""
+    """Return the types by path of one kind of exchange, collected from all turns."""
     union: dict[str, set[str]] = {}
     for turn in turns:
         for path, types in turn.shapes.get(part, {}).items():

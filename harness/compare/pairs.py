@@ -1,4 +1,7 @@
-"""Two transcripts compared: turn by turn, less the noise of repeats, and where they diverge."""
+"""Comparison of two transcripts, turn by turn, and the first turn at which they diverge.
+
+Values that vary from one recording of a target to the next are marked as noise.
+"""
 
 from __future__ import annotations
 
@@ -17,8 +20,11 @@ def compare(
 ) -> Comparison:
     """Compare two transcripts; turns are matched by their number.
 
-    Values that differ between a side and its own `repeats` are noise: where they differ from the
-    other side's, the difference is volatile.
+    Args:
+        left: One transcript.
+        right: The other one.
+        repeats: Further recordings of either target; others are ignored. Where a value varies
+            between a transcript and its repeats, a difference gets the layer `volatile`.
     """
     noise = {place for side in (left, right) for place in _noise(side, repeats)}
     turns = tuple(_without_noise(turn, noise) for turn in _turns(left, right))
@@ -36,7 +42,7 @@ def _turns(left: AnalyzedTranscript, right: AnalyzedTranscript) -> Iterator[Turn
 # ------------------------------------------------------------------------ noise of repeats
 
 _Place = tuple[int | None, str, str]
-"""Turn, part and pointer."""
+"""Number of the turn, part of the difference, and JSON pointer."""
 
 _VALUES = (Layer.ANSWER, Layer.CONTENT)
 
@@ -44,7 +50,7 @@ _VALUES = (Layer.ANSWER, Layer.CONTENT)
 def repeats_of(
     transcript: AnalyzedTranscript, candidates: Iterable[AnalyzedTranscript]
 ) -> tuple[AnalyzedTranscript, ...]:
-    """Return the other recordings of the same scenario with the same target."""
+    """Return the *candidates* with the scenario and the target of *transcript*, without itself."""
     own = _scenario_and_target(transcript)
     return tuple(c for c in candidates if c is not transcript and _scenario_and_target(c) == own)
 
@@ -57,7 +63,7 @@ def _scenario_and_target(transcript: AnalyzedTranscript) -> tuple[str, str]:
 def _noise(
     transcript: AnalyzedTranscript, repeats: Iterable[AnalyzedTranscript]
 ) -> Iterator[_Place]:
-    """Yield the places where the values of a transcript and of its repeats differ."""
+    """Yield the places at which a value differs between a transcript and one of its repeats."""
     for repeat in repeats_of(transcript, repeats):
         for turn in _turns(transcript, repeat):
             yield from (_place(d) for d in turn.differences if d.layer in _VALUES)
@@ -68,7 +74,7 @@ def _place(difference: Difference) -> _Place:
 
 
 def _without_noise(turn: TurnComparison, noise: Set[_Place]) -> TurnComparison:
-    """Return the turn with differences in values volatile where repeats differ, too."""
+    """Return *turn* with the layer `volatile` for differences at the places in *noise*."""
     marked = (
         replace(d, layer=Layer.VOLATILE, varies=True) if _is_noise(d, noise) else d
         for d in turn.differences
@@ -89,8 +95,8 @@ def _is_noise(difference: Difference, noise: Set[_Place]) -> bool:
 # ------------------------------------------------------------------------------ divergence
 
 SIMILAR = 0.2
-"""Texts that are less similar, by `analysis.difference.similarity`, say something else. Five real
-models that answered the same five questions reached 0.19 to 0.98."""
+"""Texts with a lower `analysis.difference.similarity` count as different answers. The answers of
+five real models to the same five questions had similarities from 0.19 to 0.98."""
 
 REASONS: Sequence[tuple[str, str]] = (
     ("/outcome", "failure"),
@@ -101,13 +107,13 @@ REASONS: Sequence[tuple[str, str]] = (
     ("/images", "images"),
     ("/content", "text"),
 )
-"""Pointers into an answer, and what a difference there is called; the most important first."""
+"""Pointers into an answer, each with the reason of a divergence there; the most important first."""
 
 
 def find_divergence(turns: Iterable[TurnComparison]) -> Divergence | None:
-    """Return the first turn that differs by more than wording, counts and times, or None.
+    """Return the first turn that differs by more than wording, counts and times; None if none does.
 
-    From there on these are two conversations: later differences follow from it.
+    Later differences may follow from this one, as the conversations differ from there on.
     """
     divergences = (_divergence(turn.number, turn.differences) for turn in turns)
     return next((divergence for divergence in divergences if divergence is not None), None)
@@ -132,7 +138,10 @@ def _is_within(pointer: str, holder: str) -> bool:
 
 
 def _is_wording(difference: Difference) -> bool:
-    """Return whether two texts are similar, or one is empty where the other is missing."""
+    """Return whether a difference is one of wording: two similar texts, or two missing ones.
+
+    An empty text counts as missing.
+    """
     if difference.pointer != "/content":
         return False
     if difference.similarity is not None:

@@ -1,4 +1,4 @@
-"""What of a transcript is compared: its name, and of a turn shapes, answer and bodies."""
+"""Summaries of turns for comparison, and the names of transcripts in reports."""
 
 from __future__ import annotations
 
@@ -15,19 +15,27 @@ from harness.wire import read_json, resolve
 from harness.wire.images import inspect_image
 
 Shape = Mapping[str, str]
-"""Paths, as in `analysis.shape`, and the types there, such as `integer|null`."""
+"""The types of values by path, such as `integer|null`; paths as in `analysis.shape`."""
 
 Answer = Mapping[str, Json]
-"""What a turn came to, in terms that belong to no provider; empty values are left out."""
+"""The outcome of a turn as JSON, with the same keys for all providers; None is left out."""
 
 PARTS = ("answer", "event", "submit", "poll", "result", "refusal", "file", "other")
-"""The kinds of part, in the order of reports. A poll is one of a task still running; a result is
-the last one, or a task that failed."""
+"""The kinds of exchange, in the order of reports. `event` is a stream, `submit` begins a task,
+`poll` finds it running, `result` finds it succeeded or failed."""
 
 
 @dataclass(frozen=True, slots=True)
 class TurnSummary:
-    """A turn as it is compared; `shapes` and `bodies` by kind of part, `events` is a number."""
+    """What is compared of a turn.
+
+    Attributes:
+        number: The turn's number, from 1.
+        shapes: The types by path, for each kind of exchange in `PARTS` that the turn has.
+        answer: The outcome of the turn.
+        bodies: The exchanges of each kind.
+        events: Number of server-sent events.
+    """
 
     number: int
     shapes: Mapping[str, Shape]
@@ -37,7 +45,7 @@ class TurnSummary:
 
 
 def summarize(turn: AnalyzedTurn) -> TurnSummary:
-    """Return what of a turn is compared."""
+    """Return what is compared of a turn."""
     exchanges: dict[str, list[AnalyzedExchange]] = {}
     for exchange in turn.readings:
         exchanges.setdefault(part_of(exchange), []).append(exchange)
@@ -52,7 +60,7 @@ def summarize(turn: AnalyzedTurn) -> TurnSummary:
 
 
 def part_of(exchange: AnalyzedExchange) -> str:
-    """Return which kind of part an exchange is, one of `PARTS`."""
+    """Return the kind of an exchange, one of `PARTS`."""
     role = exchange.endpoint.role if exchange.endpoint else Role.OTHER
     if exchange.is_binary:
         return "file"
@@ -73,7 +81,7 @@ def _has_ended(poll: AnalyzedExchange) -> bool:
 
 
 def _shape(exchanges: Iterable[AnalyzedExchange]) -> Shape:
-    """Return the union of the shapes of all JSON values in these exchanges."""
+    """Return the types by path of all JSON values in these exchanges together."""
     types: dict[str, set[str]] = {}
     for exchange in exchanges:
         for path, kinds in _shapes_of(exchange):
@@ -152,13 +160,17 @@ def event_count(turn: AnalyzedTurn) -> int:
 
 
 def name(transcript: AnalyzedTranscript) -> str:
-    """Return the name of a transcript by itself: its target, or else its source."""
+    """Return the target of a transcript, or its file if it has none, or `unknown`."""
     recorded = transcript.transcript
     return recorded.target or recorded.source or "unknown"
 
 
 def names(transcripts: Sequence[AnalyzedTranscript]) -> tuple[str, ...]:
-    """Return distinct names: several transcripts of one target have scenario, day or source."""
+    """Return a name for each transcript, in order.
+
+    Transcripts with the same target are told apart by scenario, day or file, in parentheses, if
+    one of these distinguishes them all.
+    """
     twins = ([t for t in transcripts if name(t) == name(each)] for each in transcripts)
     return tuple(map(_distinct, transcripts, twins))
 
@@ -180,9 +192,10 @@ _DETAILS: tuple[Callable[[Transcript], str], ...] = (
 
 
 def model_of(transcript: AnalyzedTranscript, exchange: AnalyzedExchange) -> tuple[str, str]:
-    """Return provider and model: of the transcript's target, or else of an exchange.
+    """Return (provider, model), each empty if unknown.
 
-    An exchange names them by its endpoint and by the model in its request. Empty where unknown.
+    They are taken from the transcript's target; if it has none, from the endpoint of *exchange* and
+    the model in its request.
     """
     provider, slash, model = transcript.transcript.target.partition("/")
     if slash:
@@ -193,6 +206,6 @@ def model_of(transcript: AnalyzedTranscript, exchange: AnalyzedExchange) -> tupl
 
 
 def common_scenario(transcripts: Iterable[AnalyzedTranscript]) -> str:
-    """Return the one scenario of all transcripts; empty where there are several."""
+    """Return the scenario of the transcripts; empty if they have several or none."""
     scenarios = {transcript.transcript.scenario for transcript in transcripts} - {""}
     return scenarios.pop() if len(scenarios) == 1 else ""

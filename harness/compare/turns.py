@@ -1,4 +1,4 @@
-"""Two turns compared, layer by layer: shape, answer, content."""
+"""Comparison of two turns, layer by layer: shape, answer, content."""
 
 from __future__ import annotations
 
@@ -17,18 +17,18 @@ from harness.types import Json
 from harness.wire import MISSING, Missing, read_json
 
 REPLY = "reply"
-"""The part that is an answer in neutral terms."""
+"""The `part` of a difference between the outcomes, which are read as `harness.types.Reply`."""
 
 _PROSE = ("/content", "/reasoning")
 _VALUE_PARTS = ("answer", "submit", "result", "refusal", "other")
-"""The parts whose values are compared too. What a stream, or a task that is still running, says on
-the way depends on the moment."""
+"""The kinds of exchange whose bodies are compared by value. Events of streams and polls of running
+tasks are not: their values depend on timing."""
 
 
 def compare_turns(
     number: int, left: TurnSummary | None, right: TurnSummary | None
 ) -> TurnComparison:
-    """Compare a turn of two transcripts; None stands for a transcript without it."""
+    """Compare the turn *number* of two transcripts; None if a transcript lacks this turn."""
     if left is None or right is None:
         return TurnComparison(number, (_missing_turn(number, is_left=left is None),))
     return _TurnPair(left, right).comparison()
@@ -41,7 +41,7 @@ def _missing_turn(number: int, is_left: bool) -> Difference:
 
 
 class _TurnPair:
-    """The summaries of one turn on both sides."""
+    """The summaries of one turn in two transcripts, to be compared."""
 
     def __init__(self, left: TurnSummary, right: TurnSummary) -> None:
         self.left, self.right, self.number = left, right, left.number
@@ -118,7 +118,10 @@ class _TurnPair:
     def _bodies(
         self, part: str, left: AnalyzedExchange, right: AnalyzedExchange
     ) -> Iterator[Difference]:
-        """Yield other values at paths that both have; other shapes are told already."""
+        """Yield the differences of values between two bodies, without those of paths and types.
+
+        `_shapes` yields those.
+        """
         volatile = left.endpoint.volatile if left.endpoint else frozenset()
         values = _value(left), _value(right)
         shapes: list[Mapping[str, frozenset[str]]] = []
@@ -153,7 +156,7 @@ def _outcome(answer: Answer) -> str:
 
 
 def _parsed(left: Answer, right: Answer) -> tuple[dict[str, Json], dict[str, Json]]:
-    """Return two answers; if both contents are JSON, with the values they stand for."""
+    """Return copies of both answers, with `content` parsed if it is JSON in both."""
     answers = dict(left), dict(right)
     values = [embedded_json(answer.get("content")) for answer in answers]
     if None not in values:
@@ -166,7 +169,10 @@ _FENCE = re.compile(r"```(?:json)?\s*(.*?)\s*```", re.DOTALL | re.IGNORECASE)
 
 
 def embedded_json(content: Json) -> Json:
-    """Return the object or list that a whole text is, in a code fence or not; else None."""
+    """Return the JSON object or array in *content*; None if it is anything else.
+
+    It must be the whole text, or the whole text of one code fence.
+    """
     text = content.strip() if isinstance(content, str) else ""
     fenced = _FENCE.fullmatch(text)
     text = fenced.group(1) if fenced else text
@@ -177,7 +183,10 @@ def embedded_json(content: Json) -> Json:
 
 
 def _similarity(left: Json | Missing, right: Json | Missing) -> float | None:
-    """Return the similarity of two texts; None unless both are texts and one is not empty."""
+    """Return the similarity of two texts, from 0 to 1.
+
+    None if a value is not a text, or if both texts are empty.
+    """
     if isinstance(left, str) and isinstance(right, str) and (left or right):
         return similarity(left, right)
     return None
@@ -198,13 +207,13 @@ def _value(exchange: AnalyzedExchange) -> Json:
 def _is_of_shape(
     change: Change, left: Mapping[str, frozenset[str]], right: Mapping[str, frozenset[str]]
 ) -> bool:
-    """Return whether the shapes of the two bodies show this change, too."""
+    """Return whether the types by path of the two bodies differ at this change's path, too."""
     types = left.get(change.path), right.get(change.path)
     return types[0] != types[1] if change.kind.is_type_change else None in types
 
 
 def _layer(path: str, volatile: Set[str]) -> Layer:
-    """Return `volatile` for a path that is volatile, or in something that is."""
+    """Return `volatile` for a path in *volatile* or below one of them, else `content`."""
     while path:
         if path in volatile:
             return Layer.VOLATILE

@@ -1,4 +1,4 @@
-"""The nouns of a comparison: differences, each at one place and in one layer."""
+"""The types of a comparison: differences, each at one place and in one layer."""
 
 from __future__ import annotations
 
@@ -9,7 +9,14 @@ from harness.analysis.change import Change, ChangeKind
 
 
 class Layer(StrEnum):
-    """What a difference is about, in the order of reports: the most fundamental first."""
+    """The kind of information that differs, in the order of reports.
+
+    Attributes:
+        SHAPE: Paths and types of the answers' JSON.
+        ANSWER: The outcome, read as `harness.types.Reply` or `Failure`.
+        CONTENT: Values in the answers' JSON.
+        VOLATILE: Values that differ between any two answers, such as ids and times.
+    """
 
     SHAPE = "shape"
     ANSWER = "answer"
@@ -19,12 +26,20 @@ class Layer(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Difference(Change):
-    """One place where two transcripts differ; `before` is the left side, `after` the right one.
+    """One place at which two transcripts differ.
 
-    In the layer `shape` the sides are types and `path` says where; elsewhere they are values, and
-    `pointer` leads into the body or, for the part `reply`, into the answer in neutral terms. For
-    the kind `unlisted` they are the number of further differences. `similarity` of two texts is
-    from 0 to 1. `varies` says that repeats of one side differ at this place as well.
+    In the layer `shape`, `path` is set and `before` and `after` are types. In the other layers
+    `pointer` is set and they are values; for the kind `unlisted`, the number of further
+    differences.
+
+    Attributes:
+        before: The type or value of the left transcript.
+        after: The type or value of the right transcript.
+        part: The kind of exchange, one of `summary.PARTS`, whose body `pointer` leads into; `reply`
+            if it leads into the outcome as in `summary.Answer`.
+        layer: The kind of information that differs.
+        similarity: The similarity of two texts, from 0 to 1; None for other values.
+        varies: Whether the value also varies between repeats of one transcript.
     """
 
     layer: Layer
@@ -33,7 +48,7 @@ class Difference(Change):
 
     @property
     def lengths(self) -> tuple[int, int] | None:
-        """The lengths of two texts in characters; None unless both are texts."""
+        """The lengths of `before` and `after` in characters; None if one of them is not a text."""
         if isinstance(self.before, str) and isinstance(self.after, str):
             return len(self.before), len(self.after)
         return None
@@ -41,10 +56,15 @@ class Difference(Change):
 
 @dataclass(frozen=True, slots=True)
 class TurnComparison:
-    """One turn of two transcripts, and every difference in it.
+    """The differences in one turn of two transcripts.
 
-    `similarity` is that of the texts of the two answers, from 0 to 1; None unless both have one.
-    `by_position` are lists too large to be aligned by similarity, as part and JSON pointer.
+    Attributes:
+        number: The turn's number, from 1.
+        differences: Every difference.
+        similarity: The similarity of the texts of the two answers, from 0 to 1; None if one answer
+            has no text.
+        by_position: The part and the JSON pointer of each list that was too long to pair its items
+            by similarity.
     """
 
     number: int
@@ -55,9 +75,12 @@ class TurnComparison:
 
 @dataclass(frozen=True, slots=True)
 class Divergence:
-    """The first turn that differs by more than wording, and the difference that shows it.
+    """The first turn at which two transcripts differ by more than wording.
 
-    `reason` is `turn`, `failure`, `tool call`, `finish reason`, `JSON`, `images` or `text`.
+    Attributes:
+        turn: The turn's number.
+        reason: `turn`, `failure`, `tool call`, `finish reason`, `JSON`, `images` or `text`.
+        difference: The most important difference of the turn.
     """
 
     turn: int
@@ -67,9 +90,14 @@ class Divergence:
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """Two transcripts, `left` and `right` by name, and the differences of each turn.
+    """The differences between two transcripts.
 
-    `divergence` is the first turn that differs by more than wording; None if none does.
+    Attributes:
+        left: The name of one transcript.
+        right: The name of the other one.
+        turns: The differences of each turn.
+        scenario: The scenario of both; empty if they have two.
+        divergence: The first turn that differs by more than wording; None if no turn does.
     """
 
     left: str
@@ -80,12 +108,12 @@ class Comparison:
 
     @property
     def all_differences(self) -> tuple[Difference, ...]:
-        """Every difference, the volatile ones included."""
+        """The differences of all turns and layers."""
         return tuple(difference for turn in self.turns for difference in turn.differences)
 
     @property
     def differences(self) -> tuple[Difference, ...]:
-        """The differences that matter: all but those of the layer `volatile`."""
+        """The differences of all layers except `volatile`."""
         return tuple(d for d in self.all_differences if d.layer is not Layer.VOLATILE)
 
     @property
@@ -103,11 +131,11 @@ class Comparison:
 
     @property
     def same_shape(self) -> bool:
-        """Whether both sides have the same turns, parts, paths and types."""
+        """Whether both transcripts have the same turns, kinds of exchange, paths and types."""
         return not self.of(Layer.SHAPE)
 
     @property
     def same_content(self) -> bool:
-        """Whether both sides have the same turns and, volatile values apart, the same values."""
+        """Whether both transcripts have the same turns and values; volatile values are ignored."""
         missing = any(d.kind is ChangeKind.MISSING_TURN for d in self.all_differences)
         return not (missing or self.of(Layer.ANSWER) or self.of(Layer.CONTENT))

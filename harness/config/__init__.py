@@ -1,1 +1,1 @@
-"""Settings of a project, keys and base URLs of providers, and prices."""
+"""The configuration of a project: settings, price tables, API keys and base URLs, allowed hosts."""

@@ -1,4 +1,4 @@
-"""API keys and base URLs from environment variables or a `.env` file, and the use of proxies."""
+"""API keys and base URLs from environment variables or a `.env` file, and disabling of proxies."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from dotenv import dotenv_values
 from harness.errors import MissingKey
 
 NO_KEY = "replay-asks.nobody-for-a-key"
-"""The API key that SDKs are given where no request is sent."""
+"""The API key for SDKs during a replay, in which no request is sent; not a real key."""
 
 
 class KeyVariables(Protocol):
-    """The names of a provider's environment variables, and the secret parts of its keys."""
+    """What is needed of a provider to read its API key and base URL from the environment."""
 
     @property
     def name(self) -> str:
@@ -28,25 +28,29 @@ class KeyVariables(Protocol):
 
     @property
     def key_variable(self) -> str:
-        """The variable of the API key."""
+        """The name of the environment variable with the API key."""
 
     @property
     def address_variable(self) -> str:
-        """The variable of the base URL."""
+        """The name of the environment variable with the base URL."""
 
     @property
     def secrets(self) -> Callable[[str], tuple[str, ...]]:
-        """A function that returns all secret parts of a key."""
+        """A function that returns all parts of an API key that must be redacted."""
 
 
 @dataclass(frozen=True, slots=True)
 class Environment:
-    """Environment variables; those of the process take precedence over those of `.env`."""
+    """The variables from which API keys and base URLs are read.
+
+    Attributes:
+        variables: The values by name; those of the process and those of `.env`.
+    """
 
     variables: Mapping[str, str] = field(repr=False)
 
     def key(self, provider: KeyVariables) -> str:
-        """Return the API key of *provider*. Raises MissingKey."""
+        """Return the API key of *provider*. Raises MissingKey if it is not set."""
         key = self._value(provider.key_variable)
         if not key:
             raise MissingKey(
@@ -60,11 +64,14 @@ class Environment:
         return bool(self._value(provider.key_variable))
 
     def address(self, provider: KeyVariables) -> str:
-        """Return the base URL set for *provider*; empty for the SDK's default."""
+        """Return the base URL set for *provider*; empty if none is set."""
         return self._value(provider.address_variable)
 
     def secrets(self, providers: Iterable[KeyVariables]) -> tuple[str, ...]:
-        """Return every secret that is set: the keys of *providers*, and those of other services."""
+        """Return every secret in the variables, for redaction.
+
+        These are the keys of *providers* and the values of other variables that look like secrets.
+        """
         keys = [(provider, self._value(provider.key_variable)) for provider in providers]
         parts = [part for provider, key in keys if key for part in provider.secrets(key)]
         return tuple(dict.fromkeys((*parts, *self._other_secrets())))
@@ -73,7 +80,7 @@ class Environment:
         return self.variables.get(variable, "").strip()
 
     def _other_secrets(self) -> Iterator[str]:
-        """Yield the values of variables that have the name and the form of a secret."""
+        """Yield the values of variables whose name and value both look like those of a secret."""
         for name in self.variables:
             if _SECRET.search(name) and _UNGUESSABLE.fullmatch(self._value(name)):
                 yield self._value(name)
@@ -81,18 +88,19 @@ class Environment:
 
 _SECRET = re.compile(r"(KEY|TOKEN|SECRET|PASSWORD|PASSWD|PASSPHRASE)$", re.IGNORECASE)
 _UNGUESSABLE = re.compile(r"(?=.*[0-9])(?=.*[A-Za-z])(?![./~]|[A-Za-z]:\\)\S{12,}", re.ASCII)
-"""Neither a word nor a path: those occur in ordinary texts and cannot be redacted."""
+"""At least 12 characters with letters and digits that are not a path. Words and paths occur in
+ordinary texts, where they must not be redacted."""
 
 
 def load_environment(folder: Path) -> Environment:
-    """Return the process's environment, completed by the file `.env` in *folder*."""
+    """Return the process's environment with the variables of *folder*`/.env` that it lacks."""
     from_file = {n: v for n, v in dotenv_values(folder / ".env").items() if v is not None}
     own = {name: value for name, value in os.environ.items() if value != NO_KEY}
     return Environment({**from_file, **own})
 
 
 class _NoProxy:
-    """A counter of users, which sets the variables that disable proxies while there are any."""
+    """A switch that disables proxies by environment variables until its last user releases it."""
 
     names = ("no_proxy", "NO_PROXY")
 
@@ -102,7 +110,7 @@ class _NoProxy:
         self._before: dict[str, str | None] = {}
 
     def acquire(self) -> None:
-        """Disable proxies."""
+        """Disable proxies for one more user."""
         with self._lock:
             self._users += 1
             if self._users == 1:
@@ -112,7 +120,7 @@ class _NoProxy:
                     os.environ[name] = "*"
 
     def release(self) -> None:
-        """Restore the variables when the last user is gone."""
+        """End the use by one user; restore the variables if it was the last one."""
         with self._lock:
             self._users -= 1
             if self._users == 0:
@@ -130,8 +138,8 @@ _no_proxy = _NoProxy()
 def without_proxies() -> Iterator[None]:
     """Disable proxies in the process's environment while the context is active.
 
-    A sandbox is on this machine, and a replay opens no connection. The SDKs make HTTP clients of
-    their own, which read nothing but the environment.
+    A sandbox is on this machine and a replay opens no connection, so neither may use a proxy. The
+    SDKs create their own HTTP clients, which take proxies from the environment only.
     """
     _no_proxy.acquire()
     try:

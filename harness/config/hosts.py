@@ -11,18 +11,20 @@ from urllib.parse import urlsplit
 from harness.errors import HarnessError
 
 LOCAL = "localhost"
-"""Stands for this machine, by any name or loopback address."""
+"""The pattern for this machine: `localhost`, its subdomains and all loopback addresses."""
 _PORTS = {"http": 80, "https": 443}
 
 
 @dataclass(frozen=True)
 class AllowedHosts:
-    """Patterns of hosts: `name`, `*.name` (as in fnmatch) or either with `:port`.
+    """The hosts that requests may reach.
 
-    `reached` lists the hosts outside this machine that were contacted, in order.
+    Attributes:
+        patterns: Host names, with wildcards as in `fnmatch`; each may end with `:port`.
+        reached: The hosts other than this machine that were admitted, in order, each once.
 
     Raises:
-        HarnessError: a pattern is not a host.
+        HarnessError: A pattern is not a valid host.
     """
 
     patterns: tuple[str, ...] = ()
@@ -37,7 +39,7 @@ class AllowedHosts:
                 )
 
     def admits_request(self, uri: str) -> bool:
-        """Return whether a request to *uri* is allowed, and note its host as reached."""
+        """Return whether a request to *uri* is allowed; if it is, add its host to `reached`."""
         if not self.patterns:
             return False
         parts = urlsplit(uri)
@@ -45,7 +47,7 @@ class AllowedHosts:
         return self.admits_connection(host, port, ())
 
     def admits_connection(self, host: str, port: int, names: Iterable[str]) -> bool:
-        """Return whether a connection is allowed, and note its host as reached.
+        """Return whether a connection is allowed; if it is, add its host to `reached`.
 
         Args:
             host: The address to connect to.
@@ -59,7 +61,7 @@ class AllowedHosts:
         return True
 
     def has(self, host: str, port: int | None) -> bool:
-        """Return whether *host* is allowed at *port*, or at any port if that is None."""
+        """Return whether *host* is allowed at *port*; None matches any port."""
         return any(_matches(host.lower().rstrip("."), port, pattern) for pattern in self.patterns)
 
 
@@ -74,7 +76,7 @@ def _matches(host: str, port: int | None, pattern: str) -> bool:
 
 
 def _split(pattern: str) -> tuple[str, str]:
-    """Split a pattern into host and port; the port is empty where there is none."""
+    """Return (host, port) of a pattern; the port is empty if the pattern has none."""
     host, colon, port = pattern.rpartition(":")
     if not colon or not port.isdecimal() or (":" in host and not host.endswith("]")):
         return pattern.strip("[]"), ""  # an IPv6 address has colons of its own
@@ -82,7 +84,7 @@ def _split(pattern: str) -> tuple[str, str]:
 
 
 def is_local(host: str) -> bool:
-    """Return whether *host* is this machine."""
+    """Return whether a name or an IP address is this machine."""
     try:
         address = ipaddress.ip_address(host)
     except ValueError:

@@ -1,7 +1,7 @@
-"""Tables of prices, and the cost of an answer by them.
+"""Price tables, and the cost of an answer by them.
 
-A table is TOML with a `[[price]]` for each price; a model in no table has an unknown cost, never
-zero. A cost keeps the day and the source of its price.
+A table is a TOML file with a `[[price]]` section for each price. Without a price of the model, the
+cost is unknown, not zero. A cost keeps the day and the source of its price.
 """
 
 from __future__ import annotations
@@ -16,16 +16,20 @@ from harness.errors import BadSettings
 from harness.types import Usage
 
 SHIPPED = Path(__file__).with_name("prices.toml")
-"""The table that comes with the harness."""
+"""The price table that comes with the harness."""
 
 _MILLION = 1_000_000
 
 
 @dataclass(frozen=True, slots=True)
 class Cost:
-    """An amount of money; `currency` by ISO 4217, such as `CNY`.
+    """The cost of an answer.
 
-    `dated` and `source` are those of the price that it was computed by.
+    Attributes:
+        amount: The amount in `currency`.
+        currency: The currency by ISO 4217, such as `CNY`.
+        dated: The day of the price, as in `Price.dated`.
+        source: The source of the price.
     """
 
     amount: float
@@ -36,12 +40,20 @@ class Cost:
 
 @dataclass(frozen=True, slots=True)
 class Price:
-    """The price of one model per 1M input and output tokens, and per image; None if unknown.
+    """The price of one model; either `valid_from` or `seen` is set.
 
-    `thinking` is the price of output tokens of an answer with reasoning, where it differs. The
-    amounts hold for requests of at most `up_to` input tokens, if given. `source` says where the
-    price is from. Either `valid_from` is the first day of the price, or `seen` a day on which it
-    was published; then its first day is unknown.
+    Attributes:
+        provider: The provider's name.
+        model: The model's name.
+        currency: The currency by ISO 4217, such as `CNY`.
+        source: Where the price was published.
+        valid_from: The first day of the price; None if unknown.
+        seen: A day on which the price was published; None if its first day is known.
+        input: The price of 1M input tokens; None if unknown.
+        output: The price of 1M output tokens; None if unknown.
+        thinking: The price of 1M output tokens of an answer with reasoning; None if it is `output`.
+        image: The price of one image; None if unknown.
+        up_to: The greatest number of input tokens for which the price holds; None for no limit.
     """
 
     provider: str
@@ -58,16 +70,22 @@ class Price:
 
     @property
     def day(self) -> date:
-        """The day from which, or on which, the price is known."""
+        """`valid_from`, or else `seen`."""
         return self.valid_from or self.seen or date.min
 
     @property
     def dated(self) -> str:
-        """The day, and how it is known: `seen 2026-07-01`."""
+        """The day as a phrase: `from 2026-07-01` or `seen 2026-07-01`."""
         return f"{'from' if self.valid_from else 'seen'} {self.day.isoformat()}"
 
     def of(self, usage: Usage | None, images: int, thought: bool = False) -> Cost | None:
-        """Return the cost of an answer; None where a price or a number is unknown."""
+        """Return the cost of an answer; None if it is unknown.
+
+        Args:
+            usage: The numbers of tokens; None if unknown.
+            images: The number of images; if there are any, only images are charged.
+            thought: Whether the answer has reasoning.
+        """
         parts = [(self.image, images)] if images else self._tokens(usage, thought)
         if not parts or any(price is None or number is None for price, number in parts):
             return None
@@ -84,14 +102,21 @@ class Price:
 
 @dataclass(frozen=True, slots=True)
 class Prices:
-    """A table of prices; of several for one model the latest applies, of one day the first."""
+    """A price table, which may have several prices for one model."""
 
     table: tuple[Price, ...] = ()
 
     def price(self, provider: str, model: str, day: str) -> Price | None:
-        """Return the price on a *day* (`2026-07-01`, more may follow), the latest if it is empty.
+        """Return the latest price of a model up to a day; None if the table has none.
 
-        A price that was only seen applies to earlier days, too, where there is no other.
+        Of two prices with the same day, the first one in the table is returned.
+        Before the first known price of a model, its earliest price without a known first day is
+        returned.
+
+        Args:
+            provider: The provider's name.
+            model: The model's name.
+            day: The day, or a time, as in `2026-07-01T12:00`; empty for the latest price.
         """
         known = [p for p in self.table if (p.provider, p.model) == (provider, model)]
         before = [p for p in known if not day or p.day.isoformat() <= day[:10]]
@@ -100,7 +125,7 @@ class Prices:
         return min((p for p in known if p.seen), key=lambda price: price.day, default=None)
 
     def over(self, other: Prices) -> Prices:
-        """Return both tables; a model in this one has the prices of this one alone."""
+        """Return a table with the prices of this one and, for models that it lacks, of *other*."""
         own = {(price.provider, price.model) for price in self.table}
         others = (p for p in other.table if (p.provider, p.model) not in own)
         return Prices((*self.table, *others))
@@ -110,7 +135,11 @@ NO_PRICES = Prices()
 
 
 def load(path: Path) -> Prices:
-    """Read a table of prices. Raises BadSettings, naming the file and the price."""
+    """Read a price table from a TOML file.
+
+    Raises:
+        BadSettings: The table is invalid; the message names the file and the price.
+    """
     try:
         document = tomllib.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
@@ -168,4 +197,4 @@ _KINDS: Mapping[str, tuple[Callable[[object], bool], str]] = {
     "str": (_is_text, "a text"),
 }
 _KEYS = {field.name: _KINDS[str(field.type)] for field in fields(Price)}
-"""The keys of a price, each with its check and what it expects, by the types of `Price`."""
+"""For each attribute of `Price`, a check of its TOML value, and what is expected as a phrase."""

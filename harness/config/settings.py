@@ -22,9 +22,9 @@ class RuleSelection:
     """The rules that apply, and their severities.
 
     Attributes:
-        select: Names of the rules that apply; empty for all rules.
-        ignore: Names of rules that do not apply, each with a reason.
-        severity: Severities by rule name that replace the rules' own.
+        select: The names of the rules that apply; empty for all rules.
+        ignore: The reasons why rules do not apply, by rule name.
+        severity: Severities by rule name, which replace the default severities.
     """
 
     select: tuple[str, ...] = ()
@@ -33,11 +33,14 @@ class RuleSelection:
 
     @property
     def names(self) -> tuple[str, ...]:
-        """All rule names in the selection."""
+        """All rule names that the selection mentions."""
         return (*self.select, *self.ignore, *self.severity)
 
     def apply_to(self, transcript: Transcript) -> Transcript:
-        """Return *transcript* with this selection added; its scenario's own takes precedence."""
+        """Return *transcript* with this selection added to the one of its scenario.
+
+        The scenario's selection takes precedence.
+        """
         return replace(
             transcript,
             selected=transcript.selected or self.select,
@@ -47,7 +50,7 @@ class RuleSelection:
 
 
 ALL_RULES = RuleSelection()
-"""Every rule with its own severity."""
+"""The selection of all rules with their default severities."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,8 +62,8 @@ class Settings:
         allow_hosts: Host patterns that code under test may reach while a cassette is active.
             They do not apply to scenarios.
         rules: The rules that apply.
-        prices: The path of a price table (see `harness.config.prices`).
-        file: The pyproject.toml, or None where there is none.
+        prices: The path of the project's price table; None if it has none.
+        file: The path of the pyproject.toml; None if there is none.
     """
 
     volatile: tuple[str, ...] = ()
@@ -70,17 +73,19 @@ class Settings:
     file: Path | None = field(default=None, compare=False)
 
     def error(self, message: str) -> BadSettings:
-        """Return the error for an invalid setting, with the path of the file."""
+        """Return an exception for an invalid setting, with the path of the file."""
         return BadSettings(f"[tool.harness] {message}", self.file or "")
 
 
 def load_settings(folder: Path) -> Settings:
-    """Return the settings in the nearest pyproject.toml in *folder* or above.
+    """Return the settings in the pyproject.toml in *folder* or its nearest parent folder.
 
-    Names of rules are checked by `harness.providers.rules.project_rules`.
+    Return the defaults if there is no such file.
+
+    Names of rules are not checked here but by `harness.providers.rules.project_rules`.
 
     Raises:
-        BadSettings: An unknown key or an invalid value, with the path of the file.
+        BadSettings: A key is unknown or a value invalid; the message has the file's path.
     """
     folder = folder.absolute()
     file = next((f for f in (p / FILE for p in (folder, *folder.parents)) if f.is_file()), None)
@@ -88,10 +93,10 @@ def load_settings(folder: Path) -> Settings:
 
 
 def load_prices(folder: Path) -> prices.Prices:
-    """Return the prices of the project of *folder*, completed by the shipped table.
+    """Return the prices of the project in *folder* and, for other models, the shipped ones.
 
     Raises:
-        BadSettings: An invalid pyproject.toml or price table.
+        BadSettings: The pyproject.toml or the price table is invalid.
     """
     own = load_settings(folder).prices
     shipped = prices.load(prices.SHIPPED)
@@ -100,7 +105,7 @@ def load_prices(folder: Path) -> prices.Prices:
 
 @lru_cache(maxsize=16)
 def _read(file: Path, _modified: int) -> Settings:
-    """Return the settings in *file*, cached by its modification time: each test asks for them."""
+    """Return the settings in *file*; the cache is keyed by its modification time."""
     try:
         document = tomllib.loads(file.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
@@ -191,4 +196,4 @@ _PARSERS: Mapping[str, Callable[[str, object], Any]] = {
     "rules": _rules,
     "prices": _path,
 }
-"""The known keys, each with the function that checks its value."""
+"""The known keys, each with the function that checks and converts its value."""

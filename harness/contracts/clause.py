@@ -1,17 +1,19 @@
-"""One place of an answer: its evidence beside its documentation, and what follows from both.
+"""The clauses for one place of an answer, computed from its evidence and its documentation.
 
 A clause says that something never happened: a field was never missing, a value never null, a
-string never outside a vocabulary. One bound tells how much every kind of clause can be relied on:
-after n exchanges without it, the Wilson score interval (95 %) says that what held n times out of n
-holds at least with probability n / (n + 3.84). From that follows how severe it is when it happens:
+string never outside a vocabulary. A clause that held in all of n exchanges holds in general with a
+probability of at least n / (n + 3.84), the lower bound of the Wilson score interval (95 %). The
+severity of a violation follows from this bound:
 
-    at least 0.8   from 16 exchanges   an error
-    at least 0.5   from 4 exchanges    a warning
-    below          3 and fewer         a note
+    at least 0.8   16 exchanges or more   an error
+    at least 0.5   4 to 15 exchanges      a warning
+    below 0.5      up to 3 exchanges      a note
 
-Exchanges are counted, never events: the thousand events of one stream are one observation. Most
-fields are there always or by a rule of their own, so the real rate of false alarms is far below
-what the bound alone allows; a test measures it on halves of real recordings.
+A clause is promised if its violation is an error or a warning.
+
+Exchanges are counted and not events: the thousand events of one stream are one observation. The
+real rate of false alarms is far below what the bound allows, as most fields are either always
+present or follow a rule; a test measures it on halves of real recordings.
 """
 
 from __future__ import annotations
@@ -29,7 +31,7 @@ from harness.wire import escape
 from harness.wire.text import count
 
 EVERY = "*"
-"""All families of models in the evidence, taken together."""
+"""Stands for all families of models in the evidence together."""
 
 _Z = 1.96
 _ERROR = 0.8
@@ -38,12 +40,12 @@ _CHANCE = 0.05
 
 
 def lower_bound(held: int) -> float:
-    """Return the Wilson lower bound (95 %) of what held each of *held* times."""
+    """Return the Wilson lower bound (95 %) for a clause that held in all of *held* exchanges."""
     return held / (held + _Z**2)
 
 
 def severity(held: int) -> Severity:
-    """Return how severe it is that something happened that never did in *held* exchanges."""
+    """Return the severity of violating a clause that held in all of *held* exchanges."""
     bound = lower_bound(held)
     if bound >= _ERROR:
         return Severity.ERROR
@@ -51,16 +53,17 @@ def severity(held: int) -> Severity:
 
 
 def one_step_less(level: Severity) -> Severity:
-    """Return a warning for an error, else a note."""
+    """Return the severity below *level*: a warning for an error, else a note."""
     return Severity.WARNING if level is Severity.ERROR else Severity.INFO
 
 
 def against(counts: Counts, state: str, family: str) -> int:
-    """Return how many exchanges speak against a state; 0 where it was seen and so is allowed.
+    """Return the number of exchanges that are evidence against a state; 0 if the state is allowed.
 
-    A state that some families of models show and others never do is held against the others only
-    where chance does not explain it. For a family without evidence, each family with evidence is
-    one witness: its exchanges have in common what another family may not have.
+    A state that exchanges of *family* had is allowed. A state that only other families had is
+    allowed, too, unless the families differ significantly. For a family without evidence, a state
+    that any family had is allowed; for others, the number of families is returned, as the exchanges
+    of one family are not independent evidence for another one.
     """
     having = frozenset(name for name, states in counts.items() if states.get(state))
     if family not in counts and family != EVERY:
@@ -71,17 +74,20 @@ def against(counts: Counts, state: str, family: str) -> int:
 
 
 def witnesses(counts: Counts, state: str, family: str) -> int:
-    """Return how many exchanges showed a state; for an unknown family, how many families."""
+    """Return the number of exchanges that had a state, of all families.
+
+    For a family without evidence, return the number of families that had it.
+    """
     if family in counts or family == EVERY:
         return sum(states.get(state, 0) for states in counts.values())
     return sum(1 for states in counts.values() if states.get(state))
 
 
 def _differ(counts: Counts, state: str, having: frozenset[str]) -> bool:
-    """Return whether families really differ: Fisher's exact test, corrected for their choice.
+    """Return whether the families *having* a state differ significantly (5 %) from the others.
 
-    The probability that all exchanges with the state fall into these families by chance, times the
-    number of ways to choose as many families.
+    By Fisher's exact test: the probability that all exchanges with the state belong to these
+    families by chance, times the number of ways to choose as many families.
     """
     of = "of" if state == "absent" else "present"
     total = sum(states.get(of, 0) for states in counts.values())
@@ -96,7 +102,13 @@ UNDOCUMENTED = Documented()
 
 @dataclass(frozen=True, slots=True)
 class Support:
-    """How many witnesses speak against something, and how severe it therefore is."""
+    """The support of a clause by evidence; false if it has none.
+
+    Attributes:
+        witnesses: Number of exchanges, or of families of models, that comply with the clause.
+        severity: The severity of violating the clause.
+        noun: What the witnesses are, in the singular.
+    """
 
     witnesses: int
     severity: Severity
@@ -110,20 +122,28 @@ class Support:
 
     @property
     def is_promise(self) -> bool:
-        """Whether that is enough to rely on."""
+        """Whether the clause is promised: its violation is an error or a warning."""
         return self.witnesses > 0 and self.severity is not Severity.INFO
 
 
 @dataclass(frozen=True)
 class Spot:
-    """The evidence for one place, and its documentation; what follows is computed once."""
+    """One place of an answer with its evidence and its documentation, and the clauses for it.
+
+    Attributes:
+        node: The evidence.
+        documented: What the provider's documentation says of the place.
+    """
 
     node: Node
     documented: Documented = UNDOCUMENTED
     _known: dict[tuple[str, str], Support] = field(default_factory=dict, compare=False, repr=False)
 
     def against(self, state: str, family: str) -> Support:
-        """Return what speaks against a state, which is a JSON type or `absent`."""
+        """Return the support of the clause that the place never has *state* for *family*.
+
+        A state is a JSON type or `absent`. The support is false if the state is allowed.
+        """
         key = (state, family)
         if key not in self._known:
             self._known[key] = self._against(state, family)
@@ -141,34 +161,34 @@ class Spot:
         return "exchange" if known else "other family of model"
 
     def types(self, family: str) -> tuple[str, ...]:
-        """Return the types that nothing speaks against."""
+        """Return the JSON types that are allowed for *family*."""
         return tuple(name for name in self.node.types if not self.against(name, family))
 
     @cached_property
     def fields(self) -> Mapping[str, Spot]:
-        """An object's fields, sorted by key."""
+        """The spots of an object's fields by key, sorted."""
         members = sorted(self.node.members.items())
         return {key: Spot(child, self.documented.field(key)) for key, child in members}
 
     @cached_property
     def items(self) -> Spot | None:
-        """The spot of all items of an array."""
+        """The spot of all items of an array; None if no item was seen."""
         return Spot(self.node.items, self.documented.items()) if self.node.items else None
 
     @cached_property
     def values(self) -> Spot | None:
-        """The spot of all values of a map."""
+        """The spot of all values of a map; None if the place is not a map."""
         return Spot(self.node.values) if self.node.values else None
 
     @cached_property
     def formats(self) -> Mapping[str, str]:
-        """The formats that all values had, where that is a promise, and the type of each."""
+        """The formats that are promised, each with the JSON type that it applies to."""
         states = {f: "integer" if f == words.EPOCH else "string" for f in sorted(self.node.formats)}
         return {name: state for name, state in states.items() if self._promised(state)}
 
     @cached_property
     def vocabulary(self) -> Mapping[str, int]:
-        """The words that a string may be; empty where they are not known in full."""
+        """The only words that a string may be, with counts; empty if any string is allowed."""
         if not self._promised("string") or not words.is_known_in_full(self.node.words):
             return {}
         return self.node.words or {}
@@ -178,18 +198,24 @@ class Spot:
         return Support(held, severity(held)).is_promise
 
     def form(self, state: str, family: str) -> Support:
-        """Return what speaks against another word or format; one step less, as readers cope."""
+        """Return the support of the vocabulary or the format of values of the type *state*.
+
+        The severity is one step lower than for a type: most programs cope with a new word.
+        """
         held = witnesses(self.node.counts, state, family)
         return Support(held, one_step_less(severity(held)), self._noun(family))
 
 
 def spot(section: Section, node: Node) -> Spot:
-    """Return a section's evidence beside its documentation."""
+    """Return the spot of a whole answer, with what is documented of its *section*."""
     return Spot(node, documented(section))
 
 
 def each(top: Spot, path: str = "") -> Iterator[tuple[str, Spot]]:
-    """Yield (path, spot), parents first; array items share the step `[]`, a map's values `*`."""
+    """Yield (path, spot) for *top* and every spot below it, parents first.
+
+    The step for array items is `[]`, the step for the values of a map is `*`.
+    """
     yield path, top
     for key, child in top.fields.items():
         yield from each(child, f"{path}/{escape(key)}")

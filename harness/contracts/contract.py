@@ -1,4 +1,4 @@
-"""A contract: the evidence for each section, and the recordings it was learned from."""
+"""The contract: the evidence for each section, and the recordings it was learned from."""
 
 from __future__ import annotations
 
@@ -13,12 +13,18 @@ from harness.contracts.sections import Section, sections, witness
 from harness.types import Json
 
 Named = Iterable[tuple[str, AnalyzedTranscript]]
-"""Recordings, each with the name it is cited by."""
+"""Pairs of a name and a recording; citations in the contract use the name."""
 
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """A recording that was learned from: its name, its origin, its number of exchanges."""
+    """A recording that a contract was learned from.
+
+    Attributes:
+        file: The name by which it is cited.
+        recorded_from: The origin: a live service or a sandbox.
+        exchanges: Number of its exchanges that are evidence.
+    """
 
     file: str
     recorded_from: str
@@ -27,9 +33,11 @@ class Source:
 
 @dataclass(frozen=True, slots=True)
 class Contract:
-    """All evidence, by section.
+    """A contract learned from recordings.
 
-    `sources` are by a digest of their exchanges, so that no recording is counted twice.
+    Attributes:
+        sections: The evidence for the answers of each section.
+        sources: The recordings by a digest of their exchanges, so that none is counted twice.
     """
 
     sections: Mapping[Section, Node] = field(default_factory=dict)
@@ -37,17 +45,20 @@ class Contract:
 
     @property
     def exchanges(self) -> int:
-        """The number of exchanges it was learned from."""
+        """The number of exchanges that the contract was learned from."""
         return sum(source.exchanges for source in self.sources.values())
 
 
 def learn(recordings: Named) -> Contract:
-    """Return the contract of recordings; their order does not matter."""
+    """Return a contract learned from *recordings*; their order does not matter."""
     return extend(Contract(), recordings)
 
 
 def extend(contract: Contract, recordings: Named) -> Contract:
-    """Return the contract with further recordings; those it has already add nothing."""
+    """Return *contract* with the evidence of further recordings added.
+
+    Recordings that it was learned from already are ignored.
+    """
     new: dict[str, tuple[str, AnalyzedTranscript]] = {}
     for name, transcript in recordings:
         key = digest(transcript)
@@ -60,7 +71,11 @@ def extend(contract: Contract, recordings: Named) -> Contract:
 
 
 def merge(left: Contract, right: Contract) -> Contract:
-    """Return the evidence of both. Raises ValueError where a recording is in both."""
+    """Return a contract with the evidence of two contracts.
+
+    Raises:
+        ValueError: A recording is in both contracts.
+    """
     if left.sources.keys() & right.sources.keys():
         raise ValueError("a recording would be counted twice")
     merged = dict(left.sections)
@@ -70,7 +85,7 @@ def merge(left: Contract, right: Contract) -> Contract:
 
 
 def digest(transcript: AnalyzedTranscript) -> str:
-    """Return what identifies a recording, whatever the name of its file."""
+    """Return a digest of all exchanges of a recording; it does not depend on the file's name."""
     whole = hashlib.sha256()
     for analyzed in transcript.readings:
         request, response = analyzed.exchange.request, analyzed.exchange.response
@@ -97,7 +112,10 @@ def _contract_of(key: str, name: str, transcript: AnalyzedTranscript) -> Contrac
 def observed(
     name: str, transcript: AnalyzedTranscript, turn: AnalyzedTurn, exchange: AnalyzedExchange
 ) -> Contract:
-    """Return the evidence of one exchange; empty where its endpoint is unknown."""
+    """Return a contract with the evidence of one exchange; it is empty for an unknown endpoint.
+
+    *name* is the recording's name in citations.
+    """
     values: dict[Section, list[tuple[Cite, Json]]] = {}
     for section, part in sections(exchange):
         cite = Cite(name, exchange.number, part.event or 0)

@@ -1,11 +1,10 @@
-"""The evidence for each place of an answer, counted by exchanges, and how evidence is merged.
+"""The evidence for each place of an answer, counted in exchanges, and how evidence is merged.
 
-`merge` is associative and commutative, so that a contract does not depend on the order of the
-recordings, and evidence from a file and from new recordings is that of all recordings together.
+`merge` is associative and commutative: the order of recordings does not matter, and evidence from a
+file can be merged with that of new recordings.
 
-JSON Schema is inferred by our own few lines and not by a library (genson, for one): those keep
-neither how often nor where something was seen, and a clause that cites no exchange cannot be
-reviewed.
+Libraries that infer JSON Schema, such as genson, do not keep how often and in which exchange
+something was seen. A clause that cites no exchange cannot be reviewed, so they are not used here.
 """
 
 from __future__ import annotations
@@ -22,19 +21,19 @@ from harness.types import Json
 from harness.wire import escape, type_name
 
 Counts = Mapping[str, Mapping[str, int]]
-"""Exchanges by family of models and by state: `of` and `present`, `absent`, types of JSON."""
+"""Numbers of exchanges by family of models and by state, see `Node`."""
 
 CITED = 3
-"""The number of supporting exchanges that a clause cites."""
+"""The greatest number of exchanges that are cited as evidence for a place."""
 
 MOST_FIELDS = 24
-"""An object with more different keys is a map: its keys are data."""
+"""An object with more different keys counts as a map, whose keys are data."""
 
 DEEPEST = 20
-"""The types of deeper values are noted, their contents are not."""
+"""The depth from which on only the types of values are kept, without their contents."""
 
 _LARGEST = 10**18
-"""Larger numbers are noted as this one."""
+"""Numbers of a greater amount are replaced by this one, or by its negative."""
 
 NONE: Mapping[str, Node] = MappingProxyType({})
 Span = tuple[float, float]
@@ -42,9 +41,12 @@ Span = tuple[float, float]
 
 @dataclass(frozen=True, slots=True, order=True)
 class Cite:
-    """An exchange as evidence: its file, its number and its event's, both from 1.
+    """The citation of an exchange.
 
-    The event is 0 for what is not a stream.
+    Attributes:
+        file: The name of the recording.
+        exchange: The number of the exchange, from 1.
+        event: The number of the event in a stream, from 1; 0 if it is not a stream.
     """
 
     file: str
@@ -57,10 +59,14 @@ class Cite:
 
 @dataclass(frozen=True, slots=True)
 class Witness:
-    """One exchange as a witness: the model's family, and the day (empty if unknown).
+    """What is known of an exchange apart from its answer.
 
-    `texts` are the endpoint's paths of free text, `free` those of values that are no vocabulary,
-    with all below them; `echoes` are the strings of the request.
+    Attributes:
+        family: The family of the model; empty if unknown.
+        day: The day of the answer, such as `2025-10-14`; empty if unknown.
+        texts: The endpoint's paths of free text.
+        free: The endpoint's paths of values without a vocabulary, including all paths below them.
+        echoes: The strings in the request; in an answer they are not words of the protocol.
     """
 
     family: str = ""
@@ -72,13 +78,22 @@ class Witness:
 
 @dataclass(frozen=True, slots=True)
 class Node:
-    """All evidence for one place, and below it.
+    """The evidence for one place of an answer and for all places below it.
 
-    `counts` are exchanges by family and state: `of` had the object around it, `present` had it,
-    `absent` did not, and the types it had. `words` are None where the strings are no
-    vocabulary; `formats` are those that every string, or every whole number, had. `span` and
-    `lengths` are the least and largest number and array length. `members` are an object's fields,
-    `values` all values of a map, `items` all items of an array.
+    Attributes:
+        counts: Numbers of exchanges by family of models and state. The states are `of` (the object
+            that contains the place exists), `present` (the place has a value), `absent` (an object
+            lacks it) and the JSON types of its values.
+        cites: The first few exchanges that have the place, sorted.
+        first: The first day on which the place was seen; empty if unknown.
+        last: The last day on which the place was seen; empty if unknown.
+        words: The number of exchanges with each string; None if the strings are no vocabulary.
+        formats: The formats that every string, or every whole number, has.
+        span: The least and the greatest number; None if no number was seen.
+        lengths: The least and the greatest length of an array; None if no array was seen.
+        members: The evidence for each field of an object.
+        values: The evidence for all values of a map together.
+        items: The evidence for all items of an array together.
     """
 
     counts: Counts
@@ -94,7 +109,7 @@ class Node:
     items: Node | None = None
 
     def total(self, state: str) -> int:
-        """Return the number of exchanges with a state, of all families."""
+        """Return the number of exchanges with *state*, of all families."""
         return sum(states.get(state, 0) for states in self.counts.values())
 
     @property
@@ -108,18 +123,26 @@ _NO_TYPES = {"of", "present", "absent"}
 
 
 def schema_type(value: Json) -> str:
-    """Return the JSON Schema type of a value; 1.0 is an integer there."""
+    """Return the JSON Schema type of a value; by JSON Schema 1.0 is an integer."""
     return "integer" if isinstance(value, float) and value.is_integer() else type_name(value)
 
 
 Values = Sequence[tuple[Cite, Json]]
-"""All values at one place in one exchange, each with its citation."""
+"""All values at one place in one exchange (several in a stream), each with its citation."""
 
 
 def observe(
     cited: Values, witness: Witness, path: str = "", *, of: int = 1, absent: int = 0
 ) -> Node:
-    """Return the evidence of one exchange for one place; *path* as in `analysis.shape`."""
+    """Return the evidence of one exchange for one place and all places below it.
+
+    Args:
+        cited: The values at the place.
+        witness: What is known of the exchange.
+        path: The place, as in `analysis.shape`.
+        of: 1 if the object that contains the place exists.
+        absent: 1 if an object in the exchange lacks the place.
+    """
     values = [value for _, value in cited]
     types = {schema_type(value) for value in values}
     counts = {"of": of, "absent": absent, "present": 1, **dict.fromkeys(types, 1)}
@@ -184,7 +207,7 @@ def _with_children(node: Node, cited: Values, witness: Witness, path: str) -> No
 
 
 def merge(left: Node, right: Node) -> Node:
-    """Return the evidence of both for the same place."""
+    """Merge two nodes of evidence for the same place."""
     return _with_map(
         Node(
             counts=_added(left.counts, right.counts),
@@ -203,7 +226,7 @@ def merge(left: Node, right: Node) -> Node:
 
 
 def either(left: Node | None, right: Node | None) -> Node | None:
-    """Return the evidence of both, or of the side that has any."""
+    """Merge two nodes; if one is None, return the other one, which may be None."""
     return merge(left, right) if left and right else left or right
 
 
@@ -221,7 +244,10 @@ def _wider(left: Span | None, right: Span | None) -> Span | None:
 
 
 def _common(left: Node, right: Node) -> frozenset[str]:
-    """Return the formats that hold on both sides; a side without such values does not count."""
+    """Return the formats that the values of both nodes have.
+
+    A format of strings is also kept if the other node has no strings; so for whole numbers.
+    """
     text, whole = frozenset(words.TEXT_FORMATS), frozenset({words.EPOCH})
     common: frozenset[str] = frozenset()
     for state, formats in (("string", text), ("integer", whole)):
@@ -239,13 +265,13 @@ def _fields(left: Node, right: Node) -> Mapping[str, Node]:
 
 
 def _missing(around: Node) -> Node:
-    """Return the evidence for a field that none of the objects had."""
+    """Return the evidence for a field that no object of the node *around* had."""
     objects = {name: states.get("object", 0) for name, states in around.counts.items()}
     return Node(counts={name: {"of": n, "absent": n} for name, n in objects.items() if n})
 
 
 def _with_map(node: Node) -> Node:
-    """Return an object whose keys are data as a map, anything else unchanged."""
+    """Return *node*, turned into a map if it is an object whose keys are data."""
     has_data_keys = not all(words.is_field_name(key) for key in node.members)
     if not (has_data_keys or node.values or len(node.members) > MOST_FIELDS):
         return node
@@ -254,7 +280,10 @@ def _with_map(node: Node) -> Node:
 
 
 def _present(node: Node) -> Node:
-    """Return the evidence for a map's value: where its key is missing says nothing."""
+    """Return a field's evidence as that of a value of a map.
+
+    Exchanges that lack the key are not counted: the keys of a map are data.
+    """
     ignored = ("absent", "of")
     counts = {
         name: {**{s: n for s, n in states.items() if s not in ignored}, "of": states["present"]}

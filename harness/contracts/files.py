@@ -1,4 +1,4 @@
-"""Contracts on disk: learned from cassettes, and changed by agreement only."""
+"""Contract files: learning one from cassettes, and proposing changes to it."""
 
 from __future__ import annotations
 
@@ -17,7 +17,12 @@ from harness.runner import Progress
 
 
 def load(path: Path) -> Contract:
-    """Read a contract's file. Raises HarnessError where there is none, or BadContract."""
+    """Read a contract's file.
+
+    Raises:
+        HarnessError: The file does not exist.
+        BadContract: The file cannot be read or is invalid.
+    """
     if not path.exists():
         raise HarnessError(
             f"there is no contract {path}; learn one with: harness contract learn PATH --out {path}"
@@ -37,7 +42,11 @@ def write(path: Path, contract: Contract) -> None:
 
 
 def learn_cassettes(paths: Sequence[Path], out: Path, progress: Progress) -> Contract:
-    """Learn a contract and write it. Raises HarnessError where *out* exists already."""
+    """Learn a contract from the cassettes in *paths*, write it to *out*, and return it.
+
+    Raises:
+        HarnessError: *out* exists already, or no cassette has an exchange with a known endpoint.
+    """
     if out.exists():
         raise HarnessError(
             f"{out} exists already; to change it: harness contract accept PATH --contract {out}"
@@ -51,7 +60,13 @@ def learn_cassettes(paths: Sequence[Path], out: Path, progress: Progress) -> Con
 
 @dataclass(frozen=True, slots=True)
 class Proposal:
-    """A contract before and after further recordings; `changes` are the clauses that differ."""
+    """A contract before and after adding recordings.
+
+    Attributes:
+        old: The contract on file.
+        new: The contract with the recordings added.
+        changes: A line for each clause that differs.
+    """
 
     old: Contract
     new: Contract
@@ -64,7 +79,12 @@ class Proposal:
 
 
 def propose(paths: Sequence[Path], path: Path, progress: Progress) -> Proposal:
-    """Return what accepting these recordings would change. Writes nothing."""
+    """Return how the cassettes in *paths* would change the contract at *path*; write nothing.
+
+    Raises:
+        HarnessError: The contract does not exist.
+        BadContract: The contract is invalid.
+    """
     old = load(path)
     new = extend(old, _cassettes(paths, progress))
     return Proposal(old, new, tuple(changes(old, new)))
@@ -79,9 +99,10 @@ def _cassettes(
 
 
 def citation_name(path: Path) -> str:
-    """Return the name a file is cited by: its path below here, or its folder's and its own name.
+    """Return the name by which a contract cites a file: its path relative to the current folder.
 
-    A contract is kept in version control and does not reveal absolute paths.
+    Outside the current folder, return the names of the file's folder and of the file: a contract
+    is kept in version control and must not reveal absolute paths.
     """
     absolute = path.resolve()
     if absolute.is_relative_to(Path.cwd()):

@@ -1,4 +1,4 @@
-"""Recordings judged by a contract: what was promised and is not so any more."""
+"""Checks of recordings against a contract: the clauses that their answers violate."""
 
 from __future__ import annotations
 
@@ -33,9 +33,10 @@ RULES: Mapping[ChangeKind, str] = MappingProxyType(
         ChangeKind.ADDED: "contract_new_field",
     }
 )
-"""The rule of each kind of change; what no section covers is `UNCOVERED`."""
+"""The rule that is violated by each kind of change."""
 
 UNCOVERED = "contract_uncovered"
+"""The rule that is violated by an answer without a section in the contract."""
 
 CLAUSES: Mapping[str, str] = MappingProxyType(
     {
@@ -48,12 +49,22 @@ CLAUSES: Mapping[str, str] = MappingProxyType(
         UNCOVERED: mark("The contract says something of every answer."),
     }
 )
-"""What each rule of a contract requires, as reports print it."""
+"""The text of each rule in reports: what it requires."""
 
 
 @dataclass(frozen=True, slots=True)
 class Breach:
-    """One clause that a value violates; `support` is what supports the clause."""
+    """A clause that a value violates.
+
+    Attributes:
+        kind: How the value differs from earlier ones.
+        pointer: The JSON pointer to the value in the answer.
+        path: The value's path as in `analysis.shape`.
+        expected: The values that the clause allows, as a phrase.
+        actual: The actual value, as a phrase.
+        node: The evidence for the clause.
+        support: The number of exchanges that comply with the clause, and the severity.
+    """
 
     kind: ChangeKind
     pointer: str
@@ -65,7 +76,7 @@ class Breach:
 
     @property
     def message(self) -> str:
-        """What was expected, the actual value, and which exchanges support the clause."""
+        """The expected and the actual value, and exchanges that support the clause."""
         cited = ", ".join(map(str, self.node.cites))
         values = f"expected {self.expected}, actual {self.actual}"
         return f"{values}; so it was {self.support}, such as {cited}"
@@ -73,12 +84,12 @@ class Breach:
 
 @dataclass(frozen=True, slots=True)
 class _Walk:
-    """Checking values against evidence, for one family of models."""
+    """A check of a value against the clauses for one family of models."""
 
     family: str
 
     def value(self, spot: Spot, value: Json, pointer: str, path: str) -> Iterator[Breach]:
-        """Yield every clause that a value or anything in it violates."""
+        """Yield a breach for every clause that *value*, or a value within it, violates."""
         support = spot.against(schema_type(value), self.family)
         if support:
             kind = ChangeKind.NEWLY_NULL if value is None else ChangeKind.RETYPED
@@ -136,19 +147,19 @@ def _has_format(name: str, value: Json) -> bool:
 
 
 def breaches(spot: Spot, value: Json, family: str) -> list[Breach]:
-    """Return every clause of one section that a value violates."""
+    """Return a breach for every clause that *value* violates; *spot* is that of a whole answer."""
     return list(_Walk(family).value(spot, value, "", ""))
 
 
 # ------------------------------------------------------------------------------ whole recordings
 
 _Key = tuple[str, str]
-"""A rule, and the path or section that it is violated at."""
+"""The name of a rule, and the path or the section where it is violated."""
 
 
 @dataclass(frozen=True)
 class Judge:
-    """Judges recordings by a contract."""
+    """A checker of recordings against one contract."""
 
     contract: Contract
 
@@ -159,7 +170,7 @@ class Judge:
     def check(self, transcript: AnalyzedTranscript) -> tuple[Finding, ...]:
         """Return a finding for every clause that a recording violates.
 
-        What several events of one stream have in common is reported once, at the first of them.
+        A clause that several events of one stream violate is reported once, at the first of them.
         """
         about = transcript.transcript
         return tuple(
@@ -170,7 +181,7 @@ class Judge:
         )
 
     def judge(self, exchange: AnalyzedExchange, family: str) -> Iterator[Finding]:
-        """Yield a finding for every clause that an exchange with this family violates."""
+        """Yield a finding for every clause that an exchange violates; *family* is its model's."""
         if not checked_endpoint(exchange) or not exchange.parts:
             yield from _not_judged(exchange)
             return
@@ -201,7 +212,10 @@ class Judge:
             yield (rule, breach.path), finding
 
     def _alternatives(self, section: Section) -> list[Spot]:
-        """Return the section's spot; those of its other cases, where this one was never seen."""
+        """Return the spot of *section*; if it was never seen, the spots of its other cases.
+
+        The list is empty if the contract has none of them.
+        """
         if section in self._spots:
             return [self._spots[section]]
         return [self._spots[other] for other in sorted(self._spots) if _is_alike(other, section)]
@@ -209,7 +223,10 @@ class Judge:
     def _new_state(
         self, exchange: AnalyzedExchange, section: Section, part: Part
     ) -> Iterator[tuple[_Key, Finding]]:
-        """Yield a task's state that was never seen: each state has a section of its own."""
+        """Yield a finding for a task's state that was never seen.
+
+        Each state has a section of its own, so an unknown section means an unknown state.
+        """
         endpoint = exchange.endpoint
         pointer = pointer_to(part, endpoint.fields.state) if endpoint else ""
         if endpoint is None or not pointer or exchange.is_stream:
@@ -227,7 +244,10 @@ class Judge:
 
 
 def _not_judged(exchange: AnalyzedExchange) -> Iterator[Finding]:
-    """Yield why an exchange cannot be judged, so that it does not pass for one that complies."""
+    """Yield a finding that says why an exchange cannot be checked.
+
+    Without it, a report would look as if the exchange complied.
+    """
     request = exchange.exchange.request
     if exchange.endpoint is None:
         message = f"{request.method} to an unknown endpoint: no contract covers it"

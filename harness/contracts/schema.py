@@ -1,8 +1,7 @@
-"""Evidence as JSON Schema (draft 2020-12), and the clauses in which two contracts differ.
+"""Clauses as JSON Schema (draft 2020-12), and the clauses in which two contracts differ.
 
-A field is `required` where nothing speaks for its absence and at least a warning's worth of
-exchanges against it; formats and enumerations are promised where their vocabulary is known as well.
-Types are those that were seen, however few.
+Required fields, formats and enumerations are in the schema if they are promised (see `clause`); all
+types are in it that were seen, in however few exchanges.
 """
 
 from __future__ import annotations
@@ -21,12 +20,12 @@ DRAFT = "https://json-schema.org/draft/2020-12/schema"
 
 
 def schema(spot: Spot, family: str = EVERY) -> dict[str, Any]:
-    """Return what is promised of a place and all below it for one family of models."""
+    """Return the JSON Schema of a place and of all places below it, for one family of models."""
     return {**promise(spot, family), **_below(spot, family)}
 
 
 def promise(spot: Spot, family: str = EVERY) -> dict[str, Any]:
-    """Return what is promised of a place alone."""
+    """Return the JSON Schema of a place alone, without the schemas of its fields and items."""
     types = spot.types(family) or spot.node.types
     promised: dict[str, Any] = {}
     if types:
@@ -69,11 +68,14 @@ def _enumeration(spot: Spot) -> dict[str, Any]:
 # ------------------------------------------------------------ differing families of models
 
 Overlay = tuple[tuple[str, ...], dict[str, Any]]
-"""Families of models, and what is promised to them beyond what is promised to all."""
+"""Families of models, and the JSON Schema keywords that hold for them and not for all families."""
 
 
 def overlays(spot: Spot) -> list[Overlay]:
-    """Return what is promised beyond the common schema to families, equal ones together."""
+    """Return the keywords that hold for single families of models beyond the common schema.
+
+    Families with the same keywords share an overlay; families without any have none.
+    """
     overlays: list[Overlay] = []
     common = schema(spot)
     for family in sorted(spot.node.counts):
@@ -87,7 +89,7 @@ def overlays(spot: Spot) -> list[Overlay]:
 
 
 def _more(common: Mapping[str, Any], own: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the keywords of *own* that *common* does not have, and the path to them."""
+    """Return the part of the schema *own* that the schema *common* lacks; empty if none."""
     more: dict[str, Any] = {}
     if own.get("type") != common.get("type"):
         more["type"] = own["type"]
@@ -108,11 +110,14 @@ def _more(common: Mapping[str, Any], own: Mapping[str, Any]) -> dict[str, Any]:
 # ---------------------------------------------------------- differences of two contracts
 
 Clauses = Mapping[tuple[str, str], Any]
-"""What is promised, by path and keyword."""
+"""The value of each JSON Schema keyword, by path and keyword."""
 
 
 def clauses(contract: Contract, section: Section) -> Clauses:
-    """Return all clauses of a section, those of families of models beside the common ones."""
+    """Return all clauses of a section, both the common ones and those of single families.
+
+    The keyword of a clause for a single family ends with `for` and the family's name.
+    """
     top = spot(section, contract.sections[section])
     promised = dict(_clauses(schema(top), "", ""))
     for names, more in overlays(top):
@@ -141,7 +146,7 @@ def _clauses(
 def changes(old: Contract, new: Contract) -> list[str]:
     """Return a line for every clause that is added (+), dropped (-) or changed (~).
 
-    Evidence that only grew is no change.
+    The list is empty if there is only more evidence for the same clauses.
     """
     lines: list[str] = []
     for section in sorted({**old.sections, **new.sections}):

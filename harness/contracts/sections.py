@@ -1,8 +1,9 @@
-"""Sections of a contract: which part of an answer belongs to which, and what is documented of it.
+"""Sections of a contract: the kinds of answer that are counted apart, and their documentation.
 
-A section is an endpoint, a form, and a position in a stream or a task's state. Its name says no
-more than what is known without the part's own fields, except for a task's state and an event
-without choices; what has an unknown state is held to the section that it fits best.
+A section is an endpoint, a form (answer, event of a stream, refusal), and a case: the position of
+an event in its stream or the state of a task. Apart from a task's state and an event without
+choices, the section does not depend on the fields of the answer. An answer with a state that was
+never seen is checked against the section that it violates least.
 """
 
 from __future__ import annotations
@@ -26,10 +27,13 @@ from harness.wire import resolve, walk
 
 @dataclass(frozen=True, slots=True, order=True)
 class Section:
-    """One form of one endpoint's answers.
+    """One kind of answer of one endpoint.
 
-    `form` is `answer`, `event` or `refusal`; `case` is an event's position or a task's state,
-    empty for what has neither.
+    Attributes:
+        endpoint: The endpoint's name.
+        form: `answer`, `event` (of a stream) or `refusal`.
+        case: For an event, its position: `first`, `middle`, `last`, `only`, or `usage` for a last
+            event without choices. For a task, its state. Else empty.
     """
 
     endpoint: str
@@ -41,7 +45,7 @@ class Section:
 
     @property
     def name(self) -> str:
-        """Form and case: `event first`, `answer SUCCEEDED`."""
+        """The form and the case: `event first`, `answer SUCCEEDED`."""
         return f"{self.form} {self.case}".rstrip()
 
 
@@ -50,7 +54,10 @@ FORMS = ("answer", "event", REFUSAL)
 
 
 def sections(exchange: AnalyzedExchange) -> Iterator[tuple[Section, Part]]:
-    """Yield every part of an answer that contracts cover, with its section."""
+    """Yield (section, part) for the whole body of an answer, or for each event of a stream.
+
+    Nothing is yielded for an unknown endpoint.
+    """
     if exchange.endpoint is None:
         return
     parts = answers(exchange)
@@ -78,45 +85,47 @@ def _case(exchange: AnalyzedExchange, part: Part, number: int, of: int) -> tuple
 # -------------------------------------------------------------- what is documented of it
 
 FACTOR = 6
-"""How many times as many exchanges it takes to speak against what is documented.
+"""A clause that the documentation does not support needs this many times as many exchanges.
 
-A field that the documentation calls optional may have been in every recording by chance: no
-request asked for anything that makes it go away.
+A field that the documentation calls optional may be in every recording only because no request was
+of the kind that makes it disappear.
 """
 
 
 @dataclass(frozen=True, slots=True)
 class Documented:
-    """All schemas that hold for one place; empty where the documentation does not mention it.
+    """What the provider's documentation says of one place.
 
-    `optional` says that the field itself may be missing.
+    Attributes:
+        schemas: All JSON Schemas that apply; empty if the place is not documented.
+        optional: Whether the field may be missing.
     """
 
     schemas: tuple[Schema, ...] = ()
     optional: bool = False
 
     def allows(self, state: str) -> bool:
-        """Return whether a state, a JSON type or `absent`, is documented here."""
+        """Return whether a state, a JSON type or `absent`, is documented for this place."""
         if state == "absent":
             return self.optional
         types = [_types(schema["type"]) for schema in self.schemas if "type" in schema]
         return bool(types) and all(state in names for names in types)
 
     def field(self, key: str) -> Documented:
-        """Return what is documented of an object's field."""
+        """Return the documentation of the field *key* of an object."""
         having = [schema for schema in self.schemas if key in schema.get("properties", {})]
         parts = tuple(part for schema in having for part in _parts(schema["properties"][key]))
         required = any(key in schema.get("required", ()) for schema in self.schemas)
         return Documented(parts, optional=bool(having) and not required)
 
     def items(self) -> Documented:
-        """Return what is documented of an array's items."""
+        """Return the documentation of an array's items."""
         schemas = (schema["items"] for schema in self.schemas if "items" in schema)
         return Documented(tuple(part for schema in schemas for part in _parts(schema)))
 
 
 def documented(section: Section) -> Documented:
-    """Return what is documented of a section's answers."""
+    """Return the documentation of a section's answers; empty for an unknown endpoint."""
     endpoint = next((e for e in endpoints.ENDPOINTS if e.name == section.endpoint), None)
     if endpoint is None:
         return Documented()
@@ -125,7 +134,7 @@ def documented(section: Section) -> Documented:
 
 
 def _parts(schema: object) -> Iterator[Schema]:
-    """Yield a schema and all that must hold together with it, or but for one case (`else`)."""
+    """Yield a schema and, recursively, the schemas in its `allOf` and `else`."""
     if isinstance(schema, Mapping):
         yield schema
         for part in (*schema.get("allOf", ()), schema.get("else")):
@@ -142,7 +151,7 @@ def _types(names: str | list[str]) -> list[str]:
 def witness(
     transcript: AnalyzedTranscript, turn: AnalyzedTurn, exchange: AnalyzedExchange
 ) -> Witness:
-    """Return what is known of an exchange before its answer is looked at."""
+    """Return what is known of an exchange apart from its answer."""
     is_poll = exchange.endpoint is not None and exchange.endpoint.role is Role.POLL
     sender = turn_request(turn) if is_poll else exchange
     request = sender.request_json.value if sender else None
@@ -161,7 +170,7 @@ _MODEL = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.:/-]{0,63}", re.ASCII)
 
 
 def family(model: object) -> str:
-    """Return a model's name without the date or number of its snapshot; empty where unknown.
+    """Return a model's name without the date or number of its snapshot; empty if it is no name.
 
     >>> family("glm-4-0520"), family("qwen-plus-2025-07-28"), family("glm-4.5-air")
     ('glm-4', 'qwen-plus', 'glm-4.5-air')
@@ -173,7 +182,7 @@ def family(model: object) -> str:
 
 
 def _day(transcript: AnalyzedTranscript, exchange: AnalyzedExchange) -> str:
-    """Return the day of the answer as `2025-10-14`; empty where it is unknown."""
+    """Return the day of the answer, such as `2025-10-14`; empty if it is unknown."""
     recorded = transcript.transcript.provenance.recorded_at[:10]
     if re.fullmatch(r"\d{4}-\d\d-\d\d", recorded, re.ASCII):
         return recorded
@@ -187,11 +196,11 @@ def _day(transcript: AnalyzedTranscript, exchange: AnalyzedExchange) -> str:
 _TEXTS = ("content", "reasoning", "message")
 _FREE = (*_TEXTS, "id", "request_id", "model", "images", "task_id", "times")
 _PROTOCOL_KEYS = ("role", "type")
-"""Keys whose values are the protocol's words, also where a request has them."""
+"""Keys of a request whose values are words of the protocol, not texts of the user."""
 
 
 def _free_paths(endpoint: Endpoint) -> tuple[set[str], set[str]]:
-    """Return the paths of free text, and of all values that are no vocabulary."""
+    """Return the paths of free text, and the paths of all values without a vocabulary."""
     pointers = {f.name: getattr(endpoint.fields, f.name) for f in fields(endpoint.fields)}
     calls = [_path(pointer) + "/[]/function" for pointer in pointers["tool_calls"]]
     texts = {_path(pointer) for name in _TEXTS for pointer in pointers[name]}
@@ -205,6 +214,6 @@ def _path(pointer: str) -> str:
 
 
 def _echoes(request: Json) -> frozenset[str]:
-    """Return the strings of a request: what an answer repeats of them is the user's."""
+    """Return the strings of a request; in an answer they may be private texts of the user."""
     values = ((pointer.rpartition("/")[2], value) for pointer, value in walk(request))
     return frozenset(v for key, v in values if isinstance(v, str) and key not in _PROTOCOL_KEYS)

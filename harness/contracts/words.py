@@ -1,9 +1,9 @@
 """Vocabularies and formats: whether a string is a word of the protocol, a date, a link.
 
-A contract is kept in a repository and read by many, so it may repeat nothing that could be
-private. A value is written down only where it is short, looks like an identifier of a protocol,
-and was seen in `PUBLIC` exchanges. Before that it is a 16-bit digest, which thousands of other
-words share; that is enough to count how often it comes.
+A contract is kept in a repository, so it must not contain private texts. A string is written down
+only if it is short, looks like an identifier of a protocol, and was seen in at least `PUBLIC`
+exchanges. Until then the contract has its 16-bit digest, which is enough to count it and does not
+reveal it: thousands of words have the same digest.
 """
 
 from __future__ import annotations
@@ -14,13 +14,13 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 
 Words = Mapping[str, int] | None
-"""The number of exchanges with each word; None for strings that are no vocabulary."""
+"""The number of exchanges with each word; None if the strings are not a vocabulary."""
 
 PUBLIC = 3
-"""The number of exchanges from which on a word is written down."""
+"""The number of exchanges with a word from which on it is written down."""
 
 MOST_WORDS = 12
-"""Strings with more different values are no vocabulary."""
+"""The greatest number of words in a vocabulary."""
 
 _WORD = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.:-]{0,39}")
 _KEY = re.compile(r"[A-Za-z_$@][A-Za-z0-9_.$@:-]{0,63}")
@@ -33,7 +33,7 @@ def is_word(text: str) -> bool:
 
 
 def is_field_name(key: str) -> bool:
-    """Return whether a key could be a field's name, and is not data such as an id or a text."""
+    """Return whether a key looks like a field's name, and not like data such as an id or a text."""
     return _KEY.fullmatch(key) is not None and _digits(key) <= _MOST_DIGITS
 
 
@@ -42,7 +42,10 @@ def _digits(text: str) -> int:
 
 
 def add(left: Words, right: Words) -> Words:
-    """Add two counts; a digest is replaced by the word it stands for."""
+    """Return the sum of two counts; None if one is None, or with more than `MOST_WORDS` words.
+
+    A digest is replaced by its word if the word is in one of the counts.
+    """
     if left is None or right is None:
         return None
     total = Counter(left)
@@ -54,7 +57,7 @@ def add(left: Words, right: Words) -> Words:
 
 
 def digest(word: str) -> str:
-    """Return what stands for a word that is not written down."""
+    """Return the digest of a word that is not written down: `#` and four hexadecimal digits."""
     return "#" + hashlib.sha256(word.encode()).hexdigest()[:4]
 
 
@@ -64,7 +67,7 @@ def is_digest(word: str) -> bool:
 
 
 def written(words: Mapping[str, int]) -> dict[str, int]:
-    """Return the counts as a file may hold them, sorted."""
+    """Return the counts for a contract's file, sorted, with digests for rare words."""
     public: Counter[str] = Counter()
     for word, count in words.items():
         public[word if count >= PUBLIC or is_digest(word) else digest(word)] += count
@@ -72,7 +75,7 @@ def written(words: Mapping[str, int]) -> dict[str, int]:
 
 
 def is_known_in_full(words: Words) -> bool:
-    """Return whether every word was seen often enough to be written down."""
+    """Return whether every word is written down; False if there are no words."""
     return bool(words) and all(count >= PUBLIC for count in (words or {}).values())
 
 
@@ -87,10 +90,10 @@ TEXT_FORMATS: Mapping[str, re.Pattern[str]] = {
     "uuid": re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}"),
     "integer-in-string": re.compile(r"-?[0-9]+"),
 }
-"""Formats of strings: those of JSON Schema by its names, and two of ours."""
+"""Formats of strings. The names in `STANDARD` are those of JSON Schema."""
 
 STANDARD = frozenset({"date-time", "uri", "uuid"})
-"""Those that JSON Schema knows."""
+"""The formats of strings that JSON Schema defines."""
 
 EPOCH = "epoch-seconds"
 _EPOCH = range(10**9, 5 * 10**9)
@@ -98,7 +101,7 @@ _EPOCH = range(10**9, 5 * 10**9)
 
 
 def text_formats(texts: Iterable[str]) -> frozenset[str]:
-    """Return the formats that all of these strings have."""
+    """Return the names of the formats that all of these strings have."""
     strings = list(texts)
     return frozenset(
         name for name, form in TEXT_FORMATS.items() if all(form.fullmatch(s) for s in strings)
@@ -106,5 +109,5 @@ def text_formats(texts: Iterable[str]) -> frozenset[str]:
 
 
 def integer_formats(numbers: Iterable[int]) -> frozenset[str]:
-    """Return the formats that all of these whole numbers have."""
+    """Return the names of the formats that all of these whole numbers have."""
     return frozenset({EPOCH}) if all(number in _EPOCH for number in numbers) else frozenset()

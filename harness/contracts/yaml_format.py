@@ -1,8 +1,7 @@
-"""A contract as a YAML file that people review: JSON Schema, and the evidence beside each clause.
+"""The YAML format of contracts: JSON Schema with the evidence for each clause.
 
-`dumps` gives the same text for the same contract, sorted, so that a diff shows what changed and no
-more. What is promised follows from the evidence; a file in which it does not was changed by hand,
-and is refused: a promise without evidence proves nothing.
+The text is sorted, so that a diff shows only what changed. The JSON Schema follows from the
+evidence; `loads` refuses a file in which it does not, since that was changed by hand.
 """
 
 from __future__ import annotations
@@ -31,11 +30,11 @@ HEADER = (
 
 
 class _Line(dict[str, Any]):
-    """A mapping written on one line."""
+    """A mapping that YAML writes on one line."""
 
 
 class _Items(list[Any]):
-    """A list written on one line."""
+    """A list that YAML writes on one line."""
 
 
 class _Dumper(getattr(yaml, "CSafeDumper", yaml.SafeDumper)):  # type: ignore[misc]
@@ -62,7 +61,7 @@ def dumps(contract: Contract) -> str:
 
 
 def document(contract: Contract) -> dict[str, Any]:
-    """Return a contract as the value of a YAML file."""
+    """Return a contract as the mappings and lists of its YAML file."""
     sources = sorted((source.file, key) for key, source in contract.sources.items())
     endpoints: dict[str, dict[str, Any]] = {}
     for section, node in sorted(contract.sections.items()):
@@ -87,7 +86,7 @@ def _section(top: Spot) -> dict[str, Any]:
 
 
 def with_evidence(spot: Spot) -> dict[str, Any]:
-    """Return a place and all below it as JSON Schema with its evidence."""
+    """Return the JSON Schema of a place and all places below it, with evidence as `x-` keywords."""
     schema = {k: _Items(v) if isinstance(v, list) else v for k, v in promise(spot).items()}
     schema |= _evidence(spot.node)
     if spot.fields:
@@ -120,7 +119,7 @@ _ORDER = ("of", "present", "absent")
 
 
 def _compact(states: Mapping[str, int]) -> dict[str, int]:
-    """Return the counts in a fixed order, without `present` where all had it."""
+    """Return the counts in a fixed order; `present` is left out if it equals `of`."""
     names = [*_ORDER, *sorted(set(states) - set(_ORDER))]
     return {
         name: states[name]
@@ -133,7 +132,7 @@ def _compact(states: Mapping[str, int]) -> dict[str, int]:
 
 
 class _InvalidError(Exception):
-    """A contract's file is invalid: where (keys from the top) and why."""
+    """An error in a contract's file: the keys that lead to it, and the reason."""
 
     def __init__(self, where: safe_yaml.KeyPath, reason: str) -> None:
         super().__init__(reason)
@@ -142,7 +141,11 @@ class _InvalidError(Exception):
 
 
 def loads(text: str | bytes, source: str = "") -> Contract:
-    """Read a contract. Raises BadContract, naming *source* and the line, for anything else."""
+    """Read a contract from the text of a YAML file; *source* is the file's name in errors.
+
+    Raises:
+        BadContract: The text is not a contract, or was changed by hand; with the line.
+    """
     try:
         value = safe_yaml.load(text)
     except yaml.YAMLError as error:
@@ -290,7 +293,10 @@ def _expect(value: Json, kind: Any, where: safe_yaml.KeyPath) -> Any:
 
 
 def _require_equal(expected: Json, actual: Json, where: safe_yaml.KeyPath = ()) -> None:
-    """Raise for the first place where a file differs from its evidence; order counts here."""
+    """Raise _InvalidError at the first value of a file that does not follow from its evidence.
+
+    The order of keys counts.
+    """
     if isinstance(expected, dict) and isinstance(actual, dict) and [*expected] == [*actual]:
         for key in expected:
             _require_equal(expected[key], actual[key], (*where, key))

@@ -1,8 +1,8 @@
-"""Two recordings compared: each change from the old one, and its repeats, with a verdict.
+"""Comparison of an old and a new recording: each change with its verdict.
 
-The order of keys, the number of events in a stream, and polls of a running task are no drift. What
-a model chose to do (to call a tool or to answer with text) is no drift either, where the finish
-reason differs accordingly.
+The order of keys, the number of events in a stream and the polls of a running task are ignored. If
+the finish reason differs, changes in tool calls and texts count as wording: the model chose to do
+something else.
 """
 
 from __future__ import annotations
@@ -33,14 +33,15 @@ from harness.types import Failure, Finding, Severity
 from harness.wire import resolve, tokens
 
 Allowed = Callable[[Section, str, str, str], bool]
-"""Whether a state (a type, or `absent`) was seen in a section at a path for a family of models."""
+"""A function of (section, path, state, family of models) that returns whether a contract allows the
+state: a JSON type, or `absent`."""
 
 VERDICTS = {
     Severity.ERROR: Verdict.BREAKING,
     Severity.WARNING: Verdict.NEW_FIELD,
     Severity.INFO: Verdict.WORDING,
 }
-"""The verdict on a violated rule. An unknown word is a warning, and an addition."""
+"""The verdict on a new violation of a rule, by its severity; an unknown word is a warning."""
 
 _VERDICTS_BY_RULE = {"contract_new_field": Verdict.NEW_FIELD}
 
@@ -53,10 +54,15 @@ def find_drift(
     allowed: Allowed = lambda section, path, state, family: False,
     repeats: Sequence[AnalyzedTranscript] = (),
 ) -> Drift:
-    """Return what changed from an old recording to a new one.
+    """Return the changes from an old recording to a new one.
 
-    *before* and *after* are the findings in the old and the new one. What is *allowed*, by a
-    contract, and what any of the *repeats* of the old one had or lacked, is no drift.
+    Args:
+        old: The old recording.
+        new: The new recording.
+        before: The findings in the old recording.
+        after: The findings in the new recording; those that are not in *before* are changes.
+        allowed: What a contract allows; such changes count as wording.
+        repeats: Further recordings of the old one. What varies between them and *old* is ignored.
     """
     recorded = (old, *repeats)
     changes: list[DriftChange] = []
@@ -92,7 +98,7 @@ def _notes(old: AnalyzedTranscript, new: AnalyzedTranscript) -> Iterator[str]:
 
 
 def _parameters(exchange: AnalyzedExchange) -> set[str]:
-    """Return the paths of a request's parameters, without the conversation, and the model."""
+    """Return the paths of a request's parameters, and the model; without those of its messages."""
     endpoint, value = exchange.endpoint, exchange.request_json.value
     paths = map(as_path, endpoint.fields.messages) if endpoint else ()
     messages = [path.rpartition("/")[0] if path.endswith("[]") else path for path in paths]
@@ -135,9 +141,10 @@ def _change(
 
 
 def _forms(number: int, before: RecordedTurn, after: RecordedTurn) -> Iterator[DriftChange]:
-    """Yield forms of answer that one side only has.
+    """Yield a change for each form of answer that only one side has.
 
-    The state of a running task, and a refusal that a retry passed, depend on the moment.
+    The change counts as wording if both sides have the same forms apart from refusals: one side
+    was refused and repeated the request. The states of a running task are not compared.
     """
     (forms,) = after.forms
     answers = [{key for key in side if key.form != REFUSAL} for side in (*before.forms, forms)]
@@ -154,7 +161,10 @@ def _forms(number: int, before: RecordedTurn, after: RecordedTurn) -> Iterator[D
 
 
 def _status(number: int, before: RecordedTurn, after: RecordedTurn) -> Iterator[DriftChange]:
-    """Yield another HTTP status; of a refusal, with its code and message."""
+    """Yield a change if the new HTTP status is not in the old recordings.
+
+    The change has the code and the message of a refusal.
+    """
     (status,) = after.statuses
     ((_, turn),) = after.turns
     if status in before.statuses:
@@ -166,7 +176,7 @@ def _status(number: int, before: RecordedTurn, after: RecordedTurn) -> Iterator[
 
 
 def _other_ending(before: RecordedTurn, after: RecordedTurn) -> str:
-    """Return how an answer ended differently; empty where it did not, or it is unknown."""
+    """Return how the finish reason or the error code changed, as a phrase; empty if unchanged."""
     for old, new, text in (
         (before.finish_reasons, after.finish_reasons, "the answer ended differently"),
         (before.codes, after.codes, "another refusal"),
@@ -180,7 +190,7 @@ def _other_ending(before: RecordedTurn, after: RecordedTurn) -> str:
 
 
 class _FormPair:
-    """Samples of one form of answer: all old ones, and the new one."""
+    """The old samples and the new sample of one form of answer, to be compared."""
 
     def __init__(
         self,
@@ -196,7 +206,7 @@ class _FormPair:
         self.ending, self.allowed = ending, allowed
 
     def changes(self) -> Iterator[DriftChange]:
-        """Yield every place where the new sample differs from the old ones."""
+        """Yield a change for each path at which the new sample differs from the old ones."""
         for path in self.old.paths:
             yield from self._kept(path) if self.new.at(path) else self._removed(path)
         for path in self.new.paths:
@@ -222,7 +232,7 @@ class _FormPair:
             yield self._unless_excused(ChangeKind.REMOVED, path, "absent")
 
     def _was_absent(self, path: str, holder: str) -> bool:
-        """Return whether an old recording has the object around *path* without it."""
+        """Return whether an old recording has the object that contains *path*, but not *path*."""
         return any("object" in one.at(holder) and not one.at(path) for one in self.recorded)
 
     def _added(self, path: str) -> Iterator[DriftChange]:
@@ -258,7 +268,10 @@ class _FormPair:
                 yield self._change(Verdict.BREAKING, ChangeKind.RETYPED, path)
 
     def _unless_excused(self, kind: ChangeKind, path: str, state: str) -> DriftChange:
-        """Return a breaking change, unless the model chose it or the contract has seen it."""
+        """Return a change to *state*; it is breaking unless it has an excuse.
+
+        It counts as wording if the model chose to answer otherwise, or if the contract allows it.
+        """
         if self.ending and is_within(path, self.old.moving):
             return self._change(Verdict.WORDING, kind, path, reason=self.ending)
         if self.allowed(self.new.section, path, state, self.new.family):
@@ -266,9 +279,10 @@ class _FormPair:
         return self._change(Verdict.BREAKING, kind, path)
 
     def _is_null_by_position(self, path: str) -> bool:
-        """Return whether null is documented, and only at positions the old stream did not have.
+        """Return whether null was only seen at stream positions that the old stream lacks.
 
-        A stream of one event is its own first and last.
+        The old stream may have one event, at the position `only`, and the new one a first and a
+        last event. False if null is not documented.
         """
         cases = {case for case, types in self.new.types.items() if "null" in types.get(path, ())}
         return not cases & self.old.types.keys() and self._documents(path, {"null"})
@@ -291,7 +305,10 @@ class _FormPair:
                 yield from self._value(path, varies)
 
     def _value(self, path: str, varies: bool) -> Iterator[DriftChange]:
-        """Yield another value: of a vocabulary, or any other, unless it varies anyway."""
+        """Yield a change for the values at a path, which differ from all old ones.
+
+        A value outside a vocabulary is not reported if it *varies* between old recordings.
+        """
         before, after = self.old.words.get(path, set()), self.new.words.get(path, set())
         new = after - before
         if self.key.form == FILE and path == "/media type":
@@ -319,7 +336,10 @@ def _types(names: Iterable[str]) -> str:
 
 
 def _rules(before: Iterable[Finding], after: Iterable[Finding]) -> Iterator[DriftChange]:
-    """Yield every violation that is new in its turn and at its path, each once."""
+    """Yield a change for each violation in *after* that is not in *before*.
+
+    Violations of one rule in the same turn and at the same path count as one.
+    """
     known = {_violation(finding) for finding in before}
     for finding in after:
         violation = rule, turn, path = _violation(finding)
@@ -339,10 +359,11 @@ def _violation(finding: Finding) -> tuple[str, int | None, str]:
 
 
 def allowed_by(contract: Contract) -> Allowed:
-    """Return what a contract has seen happen, so that it is no drift when it happens again.
+    """Return a function that says which states *contract* allows.
 
-    A field may be missing where that was seen in every section that has the field; a type may
-    occur where any section has seen it. Events are one section, whatever their position.
+    A field may be absent if the contract allows that in every section that has the field. A type is
+    allowed if the contract allows it in any section. All events of an endpoint's streams are looked
+    up together, whatever their position.
     """
     spots = {section: spot(section, node) for section, node in contract.sections.items()}
 

@@ -1,4 +1,4 @@
-"""Recordings made again within a budget, and compared with those on file."""
+"""Making recordings again within a budget, and comparing them with those on file."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ from harness.contracts import Contract
 from harness.drift.plan import (
     Budget,
     Candidate,
-    Cost,
     Omitted,
     Plan,
+    RecordingCost,
     Tariff,
     clauses_exercised,
     cost,
@@ -46,9 +46,13 @@ from harness.wire.text import count
 
 @dataclass(frozen=True, slots=True)
 class RecordedJob:
-    """A job with its recording on file, without what only a sandbox is asked.
+    """A job that can be recorded again.
 
-    `repeats` are the other recordings of it.
+    Attributes:
+        job: The scenario and the target.
+        recording: The recording on file. For a live service it is without the turns of steps that
+            only a sandbox can answer.
+        repeats: The other recordings on file of the same job.
     """
 
     job: Job
@@ -57,14 +61,17 @@ class RecordedJob:
 
     @property
     def name(self) -> str:
-        """The name in a plan, and in a folder of cassettes."""
+        """The name in a plan: `scenario/target`, as in a folder of cassettes."""
         return _name(self.job)
 
 
 def recorded_jobs(
     jobs: Iterable[Job], folder: Store, live: bool
 ) -> tuple[list[RecordedJob], tuple[Omitted, ...]]:
-    """Return the jobs whose recordings are on file, and those whose recordings cannot be read."""
+    """Return the jobs with a recording in *folder*, and the other jobs with the reason.
+
+    *live* removes the turns of steps that only a sandbox can answer.
+    """
     recorded: list[RecordedJob] = []
     omitted: list[Omitted] = []
     for job in jobs:
@@ -72,7 +79,7 @@ def recorded_jobs(
             recording = recordings.read_job(job, folder)
             repeats = recordings.repeats_of(recording)
         except HarnessError as error:
-            omitted.append(Omitted(Candidate(_name(job), Cost()), str(error)))
+            omitted.append(Omitted(Candidate(_name(job), RecordingCost()), str(error)))
             continue
         first, *rest = (
             _without_sandbox_steps(job.scenario, each) if live else each
@@ -87,7 +94,10 @@ def _name(job: Job) -> str:
 
 
 def _without_sandbox_steps(scenario: Scenario, recording: AnalyzedTranscript) -> AnalyzedTranscript:
-    """Return a recording without the turns of steps that a live service is never asked."""
+    """Return a recording without the turns of steps that only a sandbox can answer.
+
+    It is returned unchanged if its turns do not match the scenario's steps.
+    """
     steps = [step for step in scenario.steps if step.is_call]
     turns = recording.transcript.turns
     if len(steps) != len(turns):
@@ -102,7 +112,11 @@ def _with_turns(recording: AnalyzedTranscript, turns: Iterable[Turn]) -> Analyze
 
 
 def tariff(budget: Budget | None) -> Tariff | None:
-    """Return today's prices where a budget is money. Raises BadSettings."""
+    """Return today's prices in the currency of *budget*; None if the budget is not money.
+
+    Raises:
+        BadSettings: The project's settings or its price table are invalid.
+    """
     if budget is None or not budget.is_money:
         return None
     return Tariff(load_prices(Path.cwd()), budget.currency, age.now().isoformat())
@@ -114,7 +128,11 @@ def make_plan(
     budget: Budget | None,
     contract: Contract | None,
 ) -> Plan:
-    """Return which recordings to make again: all, or those that exercise most within a budget."""
+    """Return the plan of recordings to make again.
+
+    It has all recordings or, with a budget, those that exercise the most rules and clauses of
+    *contract* within it.
+    """
     prices = tariff(budget)
     candidates = [_candidate(job, contract, prices) for job in recorded]
     plan = plan_all(candidates) if budget is None else plan_within(candidates, budget)
@@ -129,7 +147,11 @@ def _candidate(job: RecordedJob, contract: Contract | None, prices: Tariff | Non
 
 
 def check_keys(jobs: Iterable[RecordedJob], environment: Environment) -> None:
-    """Raise MissingKey, naming every variable that is not set, before any request."""
+    """Check that the API keys of all jobs are set.
+
+    Raises:
+        MissingKey: Keys are not set; the message names all their variables.
+    """
     providers = dict.fromkeys(PROVIDERS[job.job.target.provider] for job in jobs)
     missing = [p.key_variable for p in providers if not environment.has_key(p)]
     if missing:
@@ -140,7 +162,7 @@ def check_keys(jobs: Iterable[RecordedJob], environment: Environment) -> None:
 
 
 def open_source(environment: Environment, sandbox: bool) -> AbstractContextManager[Source]:
-    """Return where to send requests: the live services, or a sandbox."""
+    """Return a context manager for where to send requests: a new sandbox, or the live services."""
     if sandbox:
         return batch.sandboxed(Options(), environment)
     return nullcontext(batch.live(environment))
@@ -148,9 +170,10 @@ def open_source(environment: Environment, sandbox: bool) -> AbstractContextManag
 
 @contextmanager
 def output_folder(out: Path | None, cassettes: Path) -> Iterator[Path]:
-    """Provide the folder for new recordings: *out*, or a temporary one.
+    """Yield the folder for new recordings: *out*, or a temporary one if *out* is None.
 
-    Raises HarnessError where *out* is the folder of the recordings on file.
+    Raises:
+        HarnessError: *out* is the folder of the recordings on file.
     """
     if out is None:
         with tempfile.TemporaryDirectory(prefix="harness-drift-") as folder:
@@ -173,10 +196,10 @@ def record_and_compare(
     progress: Progress,
     budget: Budget | None = None,
 ) -> DriftRun:
-    """Record into the folder *out* and compare with the recordings on file, which stay as they are.
+    """Record *jobs* into the folder *out*, and compare them with their recordings on file.
 
-    No request is sent once the budget is exhausted; what was not begun is a problem by its name,
-    as is what could not be recorded.
+    The recordings on file are not changed. No request is sent once the budget is exhausted. A job
+    that was not begun, or could not be recorded, becomes a problem of the returned run.
     """
     start = time.perf_counter()
     run = _Run(source, Store(out), criteria, progress, SpendTracker(budget), tariff(budget))
@@ -194,7 +217,7 @@ def record_and_compare(
 
 @dataclass
 class _Run:
-    """The recordings of one run, made one after the other, and their results."""
+    """One run, which makes recordings one after the other and collects the results."""
 
     source: Source
     fresh: Store
@@ -207,7 +230,7 @@ class _Run:
     problems: list[Problem] = field(default_factory=list)
 
     def record(self, recorded: RecordedJob, label: str) -> None:
-        """Make one recording again and compare it; what fails becomes a problem."""
+        """Make one recording again and compare it with the old one; add a problem if that fails."""
         self.progress(label)
         job, meter = recorded.job, _Meter(recorded, self.source, self.spent, self.prices)
         calls = self.spent.calls
@@ -226,7 +249,7 @@ class _Run:
             self._compare(recorded, recordings.read_job(job, self.fresh))
 
     def _refused(self, recorded: RecordedJob, new: AnalyzedTranscript, refused: Refused) -> None:
-        """Compare what was refused, unless the refusal has nothing to do with the request."""
+        """Compare the turns up to a refusal, or add a problem if it is not about the request."""
         if new.turns and refuses_the_request(new.turns[-1]):
             self._compare(recorded, new)
         else:
@@ -253,7 +276,7 @@ class _Run:
 
 @dataclass
 class _Meter(Meter):
-    """A recording as it is made: its turns, and what they cost; see `intercept.metering.Meter`."""
+    """A `runner.Meter` that charges the turns of one recording to the budget."""
 
     recorded: RecordedJob
     source: Source
@@ -263,15 +286,17 @@ class _Meter(Meter):
     calls_before: int = 0
 
     def step(self) -> None:
-        """Check that the budget allows the next step. Raises OverBudget."""
+        """Reserve the cost of the next step. Raises OverBudget if it exceeds the budget."""
         number, old = len(self.turns), self.recorded.recording
         known = number < len(old.turns)
-        expected = turn_cost(old, old.turns[number], self.prices) if known else Cost(questions=1)
+        expected = (
+            turn_cost(old, old.turns[number], self.prices) if known else RecordingCost(questions=1)
+        )
         self.calls_before = self.spent.calls
         self.spent.reserve(expected)
 
     def request(self) -> None:
-        """Count a request. Raises OverBudget where no more are allowed."""
+        """Count a request. Raises OverBudget if the budget allows no more requests."""
         self.spent.request()
 
     def turn(self, turn: Turn) -> None:
@@ -285,7 +310,7 @@ class _Meter(Meter):
 
     @property
     def recording(self) -> AnalyzedTranscript:
-        """The turns so far as a transcript."""
+        """The turns recorded so far, as a transcript."""
         job = self.recorded.job
         provenance = Provenance(
             recorded_from=self.source.origin,
@@ -303,14 +328,14 @@ class _Meter(Meter):
 
 
 _UNRELATED = frozenset({401, 402, 403, 407, 408, 429})
-"""Statuses that are not about the request: no or another key, no money, too much or too late."""
+"""HTTP statuses that are not about the content of a request: keys, payment, throttling, timeout."""
 
 
 def refuses_the_request(turn: AnalyzedTurn) -> bool:
-    """Return whether a service refuses a request, in its own format, with HTTP 4xx.
+    """Return whether the service refused the request because of its content.
 
-    A proxy's page, a server error, throttling and a missing answer do not tell what the service
-    would have answered.
+    That is an error with HTTP 4xx in the service's own format. It is False for a proxy's page, a
+    server error, throttling, a missing key, an empty account and a missing answer.
     """
     outcome, answer = turn.outcome, turn.answer
     if not isinstance(outcome, Failure) or answer is None or answer.endpoint is None:

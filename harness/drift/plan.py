@@ -1,8 +1,9 @@
-"""Which recordings to make again within a budget: those that exercise the most for the least.
+"""The plan of recordings to make again within a budget, so that they exercise the most checks.
 
-Finding the best choice is NP-hard (budgeted maximum coverage). The greedy choice by gain per price,
-or the best single candidate where that gains more, is never worse than (1 - 1/e) / 2 of the best
-(Khuller, Moss and Naor, 1999), and it is deterministic.
+Finding the best plan is NP-hard (budgeted maximum coverage). This one adds the candidate with the
+most new checks per price until the budget is used up, or takes the single best candidate if that
+exercises more. It reaches at least (1 - 1/e) / 2 of the best plan's checks (Khuller, Moss and Naor,
+1999), and it is deterministic.
 """
 
 from __future__ import annotations
@@ -31,11 +32,16 @@ _REFUSED = 400
 
 
 @dataclass(frozen=True, slots=True)
-class Cost:
-    """What one or more turns cost: numbers of model requests, of task polls and of downloads.
+class RecordingCost:
+    """The requests and the money that it takes to record one or more turns.
 
-    `money` is in the currency of the `Tariff` it was computed by; None where it is unknown, and
-    `unpriced` says why. `prices` are those it was computed by.
+    Attributes:
+        questions: Number of requests to models.
+        polls: Number of polls of tasks.
+        files: Number of downloads of files.
+        money: Amount in the currency of the `Tariff`; None if it is unknown.
+        unpriced: Why the amount is unknown; else empty.
+        prices: The prices by which the amount was computed.
     """
 
     questions: int = 0
@@ -47,12 +53,12 @@ class Cost:
 
     @property
     def calls(self) -> int:
-        """The number of all requests."""
+        """The number of requests, polls and downloads included."""
         return self.questions + self.polls + self.files
 
-    def __add__(self, other: Cost) -> Cost:
+    def __add__(self, other: RecordingCost) -> RecordingCost:
         known = self.money is not None and other.money is not None
-        return Cost(
+        return RecordingCost(
             self.questions + other.questions,
             self.polls + other.polls,
             self.files + other.files,
@@ -64,20 +70,29 @@ class Cost:
 
 @dataclass(frozen=True, slots=True)
 class Tariff:
-    """The prices of one day (`2026-07-01`), in one currency."""
+    """The prices of one day in one currency.
+
+    Attributes:
+        prices: The price table.
+        currency: The currency, as in `CNY`; prices in others are not converted.
+        day: The day, as in `2026-07-01`.
+    """
 
     prices: Prices
     currency: str
     day: str
 
     def price(self, transcript: AnalyzedTranscript, turn: AnalyzedTurn) -> Price | None:
-        """Return the price of the model that a turn asks, in whatever currency."""
+        """Return the price of a turn's model, in any currency; None if it is unknown."""
         if not turn.readings:
             return None
         return self.prices.price(*model_of(transcript, turn.readings[0]), self.day)
 
     def of(self, transcript: AnalyzedTranscript, turn: AnalyzedTurn) -> tuple[Decimal | None, str]:
-        """Return what a turn costs, or None and why it is unknown; a refusal costs nothing."""
+        """Return (cost of a turn, empty text), or (None, the reason) if the cost is unknown.
+
+        A refusal costs 0.
+        """
         if not turn.readings:
             return None, "a request without an answer may have been charged"
         model = "/".join(model_of(transcript, turn.readings[0]))
@@ -95,20 +110,22 @@ class Tariff:
         return Decimal(str(cost.amount)), ""
 
 
-def turn_cost(transcript: AnalyzedTranscript, turn: AnalyzedTurn, tariff: Tariff | None) -> Cost:
-    """Return what a turn cost; without a tariff, in requests alone."""
+def turn_cost(
+    transcript: AnalyzedTranscript, turn: AnalyzedTurn, tariff: Tariff | None
+) -> RecordingCost:
+    """Return the cost of a turn; without a tariff its money is unknown."""
     roles = [e.endpoint.role if e.endpoint else Role.OTHER for e in turn.readings]
     polls = roles.count(Role.POLL)
     files = sum(exchange.is_binary for exchange in turn.readings)
     money, reason = tariff.of(transcript, turn) if tariff else (None, "")
     price = tariff.price(transcript, turn) if tariff and money else None
     prices = frozenset({price} if price else ())
-    return Cost(len(roles) - polls - files, polls, files, money, reason, prices)
+    return RecordingCost(len(roles) - polls - files, polls, files, money, reason, prices)
 
 
-def cost(transcript: AnalyzedTranscript, tariff: Tariff | None = None) -> Cost:
-    """Return what a recording cost; without a tariff, in requests alone."""
-    return sum((turn_cost(transcript, turn, tariff) for turn in transcript.turns), Cost())
+def cost(transcript: AnalyzedTranscript, tariff: Tariff | None = None) -> RecordingCost:
+    """Return the cost of a recording; without a tariff its money is unknown."""
+    return sum((turn_cost(transcript, turn, tariff) for turn in transcript.turns), RecordingCost())
 
 
 # ------------------------------------------------------------------------------ the budget
@@ -116,14 +133,19 @@ def cost(transcript: AnalyzedTranscript, tariff: Tariff | None = None) -> Cost:
 
 @dataclass(frozen=True, slots=True)
 class Budget:
-    """The most that may be spent: a number of requests, or an amount of money in `currency`."""
+    """The most that may be spent.
+
+    Attributes:
+        most: A number of requests or, with a currency, an amount of money.
+        currency: The currency, as in `CNY`; empty for requests.
+    """
 
     most: Decimal
     currency: str = ""
 
     @property
     def is_money(self) -> bool:
-        """Whether the budget is money; else requests."""
+        """Whether the budget is an amount of money, not a number of requests."""
         return bool(self.currency)
 
     def __str__(self) -> str:
@@ -135,13 +157,13 @@ class Budget:
             return f"{plain_number(amount)} {self.currency}"
         return "1 call" if amount == 1 else f"{plain_number(amount)} calls"
 
-    def price(self, cost: Cost) -> Decimal | None:
-        """Return how much of the budget a cost takes; None where it is unknown."""
+    def price(self, cost: RecordingCost) -> Decimal | None:
+        """Return *cost* in the unit of the budget, requests or money; None if it is unknown."""
         return cost.money if self.is_money else Decimal(cost.calls)
 
 
 def plain_number(amount: Decimal) -> str:
-    """Return an amount without an exponent and without zeros at its end."""
+    """Return an amount as text, without an exponent and without trailing zeros in its fraction."""
     text = format(amount, "f")
     return text.rstrip("0").rstrip(".") if "." in text else text
 
@@ -156,14 +178,18 @@ _ISO_4217 = """
     VUV WST XAF XCD XCG XOF XPF YER ZAR ZMW ZWG
 """
 CURRENCIES = frozenset(_ISO_4217.split())
-"""The currencies of ISO 4217 that are in circulation."""
+"""The codes of the currencies in circulation, by ISO 4217."""
 
 _CALLS = re.compile(r"[1-9][0-9]{0,8}", re.ASCII)
 _MONEY = re.compile(r"([0-9]{1,9}(?:\.[0-9]{1,9})?) ?([A-Z]{3})", re.ASCII)
 
 
 def parse_budget(text: str) -> Budget:
-    """Parse `20` as a number of calls, `0.50CNY` or `0.5 CNY` as money. Raises HarnessError."""
+    """Parse `20` as a number of calls, `0.50CNY` or `0.5 CNY` as money.
+
+    Raises:
+        HarnessError: The text is neither.
+    """
     if _CALLS.fullmatch(text):
         return Budget(Decimal(text))
     money = _MONEY.fullmatch(text)
@@ -180,16 +206,22 @@ def parse_budget(text: str) -> Budget:
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """A recording that could be made again: its cost, and the checks that it exercises."""
+    """A recording that could be made again.
+
+    Attributes:
+        name: The name, `scenario/target`.
+        cost: The cost of the recording on file.
+        covers: The checks (rules and clauses of a contract) that it exercises.
+    """
 
     name: str
-    cost: Cost
+    cost: RecordingCost
     covers: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
 class Omitted:
-    """A candidate that is not chosen, and why."""
+    """A candidate that is not in the plan, and the reason."""
 
     candidate: Candidate
     reason: str
@@ -197,7 +229,15 @@ class Omitted:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """The chosen candidates, in the order of choice; they exercise `covers` of all checks `of`."""
+    """The recordings to make again.
+
+    Attributes:
+        chosen: The chosen candidates, in the order of choice.
+        omitted: The other candidates, with reasons.
+        covers: The checks that the chosen candidates exercise.
+        of: The checks that all candidates together exercise.
+        budget: The budget; None for an unlimited plan.
+    """
 
     chosen: tuple[Candidate, ...]
     omitted: tuple[Omitted, ...]
@@ -206,25 +246,25 @@ class Plan:
     budget: Budget | None = None
 
     @property
-    def cost(self) -> Cost:
-        """The cost of all that is chosen, as recorded."""
-        return sum((candidate.cost for candidate in self.chosen), Cost())
+    def cost(self) -> RecordingCost:
+        """The cost of all chosen candidates, by the recordings on file."""
+        return sum((candidate.cost for candidate in self.chosen), RecordingCost())
 
     @property
     def share(self) -> float:
-        """The share of checks that is exercised, from 0 to 1; 1 where there are none."""
+        """The share of all checks that the plan exercises, from 0 to 1; 1 without checks."""
         return len(self.covers) / len(self.of) if self.of else 1.0
 
 
 def plan_all(candidates: Iterable[Candidate]) -> Plan:
-    """Return the plan without a budget."""
+    """Return a plan of all candidates, without a budget."""
     chosen = tuple(candidates)
     covered = _covered(chosen)
     return Plan(chosen, (), covered, covered)
 
 
 def plan_within(candidates: Iterable[Candidate], budget: Budget) -> Plan:
-    """Return the plan within a budget; a candidate without a known price is omitted."""
+    """Return a plan within a budget; candidates of unknown price are omitted."""
     candidates = sorted(candidates, key=lambda c: c.name)
     selection = _Selection(budget)
     priced = [c for c in candidates if budget.price(c.cost) is not None]
@@ -243,22 +283,25 @@ def plan_within(candidates: Iterable[Candidate], budget: Budget) -> Plan:
 
 @dataclass(frozen=True, slots=True)
 class _Selection:
-    """Choosing candidates within a budget."""
+    """The steps of choosing candidates within a budget."""
 
     budget: Budget
 
     def price(self, candidate: Candidate) -> Decimal:
-        """Return the price of a candidate that has one."""
+        """Return how much of the budget the candidate takes; 0 if its price is unknown."""
         return self.budget.price(candidate.cost) or NOTHING
 
     def spent(self, chosen: Iterable[Candidate]) -> Decimal:
-        """Return the sum of the prices."""
+        """Return how much of the budget the chosen candidates take."""
         return sum(map(self.price, chosen), NOTHING)
 
     def greedy(
         self, candidates: Sequence[Candidate], begin: Sequence[Candidate]
     ) -> list[Candidate]:
-        """Add the best gain per price to *begin*, again and again, while the budget lasts."""
+        """Return *begin* with further candidates, the one with the most new checks per price first.
+
+        It ends when the rest of the budget allows no candidate with new checks.
+        """
         chosen = list(begin)
         while True:
             covered, rest = _covered(chosen), self.budget.most - self.spent(chosen)
@@ -279,7 +322,10 @@ class _Selection:
         return self.price(candidate), candidate.name
 
     def without_needless(self, chosen: list[Candidate]) -> list[Candidate]:
-        """Drop those whose checks others cover as well, the most expensive first."""
+        """Return the chosen candidates without those whose checks the others exercise together.
+
+        The most expensive ones are dropped first.
+        """
         kept = list(chosen)
         for candidate in sorted(chosen, key=lambda c: (-self.price(c), c.name)):
             others = [c for c in kept if c is not candidate]
@@ -288,7 +334,13 @@ class _Selection:
         return kept
 
     def reason(self, candidate: Candidate, covered: frozenset[str], rest: Decimal) -> str:
-        """Return why a candidate is omitted, with *rest* of the budget remaining."""
+        """Return the reason for omitting a candidate.
+
+        Args:
+            candidate: The candidate.
+            covered: The checks that the chosen candidates exercise.
+            rest: The rest of the budget.
+        """
         if self.budget.price(candidate.cost) is None:
             return f"its cost is unknown: {candidate.cost.unpriced}"
         gain = len(candidate.covers - covered)
@@ -304,10 +356,10 @@ def _covered(candidates: Iterable[Candidate]) -> frozenset[str]:
 
 
 def rules_exercised(transcript: AnalyzedTranscript) -> frozenset[str]:
-    """Return the rules that a recording exercises, each with the dialect it is checked in.
+    """Return the rules that a recording exercises, as `dialect: rule`.
 
-    A rule is exercised where it can be violated: where one of its faults can be injected. That one
-    service keeps a rule says nothing of another service.
+    A recording exercises a rule if one of the rule's faults can be injected into it. Each dialect
+    counts apart: whether one provider complies says nothing about another.
     """
     dialects = {e.endpoint.dialect for e in transcript.readings if e.endpoint}
     rules: set[str | None] = set()
@@ -318,7 +370,7 @@ def rules_exercised(transcript: AnalyzedTranscript) -> frozenset[str]:
 
 
 def clauses_exercised(transcript: AnalyzedTranscript, contract: Contract) -> frozenset[str]:
-    """Return the clauses of a contract that a recording has answers for."""
+    """Return the clauses of *contract* that the answers of a recording are checked against."""
     seen = {section for exchange in transcript.readings for section, _ in sections(exchange)}
     return frozenset(
         f"{section}: {path} {word}"

@@ -1,4 +1,4 @@
-"""Drift between recordings on disk: what they are judged by, and two folders of them."""
+"""Drift between two folders of recordings, and the criteria by which recordings are judged."""
 
 from __future__ import annotations
 
@@ -25,7 +25,12 @@ from harness.types import Finding, Problem
 
 @dataclass(frozen=True)
 class Criteria:
-    """What recordings are judged by: the project's rules, and a contract where there is one."""
+    """The criteria by which recordings are judged.
+
+    Attributes:
+        rules: The project's selection of rules.
+        contract: A contract that the recordings are checked against; None for none.
+    """
 
     rules: RuleSelection
     contract: Contract | None = None
@@ -36,7 +41,7 @@ class Criteria:
         new: AnalyzedTranscript,
         repeats: Sequence[AnalyzedTranscript] = (),
     ) -> Drift:
-        """Return what changed from one recording, and its repeats, to another."""
+        """Return the changes from *old* and its *repeats* to *new*."""
         before = chain.from_iterable(map(self._findings, (old, *repeats)))
         after = self._findings(new)
         if self.contract is None:
@@ -51,21 +56,30 @@ class Criteria:
 
 
 def project_criteria(contract: Path | None) -> Criteria:
-    """Return the criteria of the current project. Raises BadSettings, BadContract."""
+    """Return the criteria of the current project, with the contract in the file *contract*.
+
+    Raises:
+        BadSettings: The project's settings are invalid.
+        BadContract: The contract is invalid.
+        HarnessError: The contract does not exist.
+    """
     return Criteria(project_rules(Path.cwd()), None if contract is None else load(contract))
 
 
 # -------------------------------------------------------------------------- two folders
 
 Name = tuple[str, str]
-"""Scenario and target; or a path below the folder, and an empty text."""
+"""(scenario, target); or (path relative to the folder, empty text) for a recording without them."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Side:
-    """The recordings of one side by their path below it, and what could not be read.
+    """The recordings in one of the two folders.
 
-    Repeats are listed by the file of the recording that they repeat.
+    Attributes:
+        transcripts: The recordings by their path relative to the folder.
+        repeats: The repeats of a recording, by its file.
+        problems: The cassettes that could not be read.
     """
 
     transcripts: Mapping[str, AnalyzedTranscript]
@@ -73,13 +87,13 @@ class _Side:
     problems: tuple[Problem, ...]
 
     def names(self) -> dict[str, Name]:
-        """Return the name of each path, without names that several have."""
+        """Return the scenario and target by path; without names that several recordings have."""
         names = {path: _name(transcript) for path, transcript in self.transcripts.items()}
         counts = Counter(names.values())
         return {path: name for path, name in names.items() if all(name) and counts[name] == 1}
 
     def by_name(self, shared: set[Name]) -> dict[Name, AnalyzedTranscript]:
-        """Return recordings by the names that both sides have; the others by their path."""
+        """Return the recordings by name if the name is in *shared*, else by path."""
         names = self.names()
         recordings: dict[Name, AnalyzedTranscript] = {}
         for path, recording in self.transcripts.items():
@@ -102,9 +116,12 @@ def _name(recording: AnalyzedTranscript) -> Name:
 def compare_folders(
     old: Path, new: Path, criteria: Criteria, fail_on: Verdict, progress: Progress
 ) -> DriftRun:
-    """Compare two cassettes, or two folders, matched by scenario and target, else by path.
+    """Compare two cassettes, or two folders of cassettes.
 
-    Raises HarnessError where nothing is on both sides.
+    Recordings are matched by scenario and target; if these do not identify them, by path.
+
+    Raises:
+        HarnessError: No recording in *old* matches one in *new*.
     """
     start = time.perf_counter()
     left, right = _side(old, progress), _side(new, progress)

@@ -1,4 +1,7 @@
-"""The answers of one turn by form: one sample for all events of a stream, or all repeats."""
+"""Samples: all values of one form of answer in a turn, collected for comparison.
+
+All events of a stream are one sample, and so are all polls that find a task in the same state.
+"""
 
 from __future__ import annotations
 
@@ -26,7 +29,13 @@ _EVENT = "event"
 
 @dataclass(frozen=True, slots=True, order=True)
 class SampleKey:
-    """What tells samples apart: the endpoint, the form of answer, and a task's state."""
+    """The key of a sample in a turn.
+
+    Attributes:
+        endpoint: The endpoint's name, or the HTTP method if it is unknown.
+        form: `answer`, `event`, `refusal`, `file` or `not read`.
+        state: A task's state; else empty.
+    """
 
     endpoint: str
     form: str
@@ -40,10 +49,18 @@ class SampleKey:
 class Sample:
     """All values of one form of answer in one turn.
 
-    `types` are those at each path, by position in a stream (`first`, `middle` ...; empty for what
-    is not a stream). `words` are the strings that may belong to a vocabulary; `values` count the
-    values at each path. `moving` are the paths that depend on what the model chose to do;
-    `passing` says that the answer is that of a task still running.
+    Attributes:
+        section: The section of the first value.
+        family: The family of the model; empty if unknown.
+        passing: Whether the answer is about a task that is still running.
+        moving: The paths that exist or not depending on what the model chose to do: those of tool
+            calls, content and reasoning.
+        documented_words: Strings of the protocol that the documentation lists.
+        types: The JSON types by position in a stream (`first`, `middle` ...; empty if it is not a
+            stream) and by path.
+        words: The strings at each path that may belong to a vocabulary.
+        values: How often each value occurs at each path, as JSON texts.
+        count: Number of bodies or events.
     """
 
     section: Section
@@ -57,7 +74,7 @@ class Sample:
     count: int = 0
 
     def at(self, path: str) -> frozenset[str]:
-        """Return the types at a path, at any position; empty where there is no such path."""
+        """Return the JSON types at *path*, at any position in a stream; empty without values."""
         return frozenset(t for by_path in self.types.values() for t in by_path.get(path, ()))
 
     @property
@@ -68,7 +85,14 @@ class Sample:
     def add(
         self, section: Section, value: Json, free: frozenset[str], echoes: frozenset[str]
     ) -> None:
-        """Add a value; *free* are the paths without a vocabulary, *echoes* the request's texts."""
+        """Add the value of a body or of an event.
+
+        Args:
+            section: The value's section.
+            value: The value.
+            free: The paths without a vocabulary.
+            echoes: The strings in the request, which are not words of the protocol.
+        """
         self.count += 1
         types = self.types.setdefault(section.case if section.form == _EVENT else "", {})
         for path, names in shape(value).items():
@@ -83,7 +107,7 @@ class Sample:
 
 
 def samples(transcript: AnalyzedTranscript, turn: AnalyzedTurn) -> dict[SampleKey, Sample]:
-    """Return what a turn was answered, by form."""
+    """Return the samples of a turn, by key."""
     by_key: dict[SampleKey, Sample] = {}
     for exchange in turn.readings:
         free, echoes = frozenset[str](), frozenset[str]()
@@ -99,7 +123,10 @@ def samples(transcript: AnalyzedTranscript, turn: AnalyzedTurn) -> dict[SampleKe
 
 
 def _key(section: Section) -> SampleKey:
-    """Return the key of a section; a task's state is a form of its own, an event's place is not."""
+    """Return the key to group a section's answers by.
+
+    Each state of a task has a key of its own; all events of a stream have the same key.
+    """
     state = "" if section.form == _EVENT else section.case
     return SampleKey(section.endpoint, section.form, state)
 
@@ -121,7 +148,7 @@ def _values(exchange: AnalyzedExchange) -> Iterator[tuple[Section, Json]]:
 
 
 def _file(exchange: AnalyzedExchange) -> Json:
-    """Return a file as it is compared: its media type is a word, its bytes are a text."""
+    """Return what is compared of a downloaded file: its media type and a digest of its bytes."""
     response = exchange.exchange.response
     image = inspect_image(response.body)
     declared = (response.header("content-type") or "").partition(";")[0].strip().lower()
@@ -167,7 +194,7 @@ def _is_id(path: str) -> bool:
 
 
 def merged(parts: Sequence[Sample]) -> Sample:
-    """Return samples of one form as one sample with what any of them had."""
+    """Return one sample with the types, words and values of all *parts*, which have one form."""
     if len(parts) == 1:
         return parts[0]
     union = replace(parts[0], types={}, words={}, values={})
@@ -187,21 +214,24 @@ def merged(parts: Sequence[Sample]) -> Sample:
 
 @dataclass(frozen=True)
 class RecordedTurn:
-    """One turn of one or more recordings of the same script, the main recording first.
+    """One turn in one or more recordings of the same scenario and target.
 
-    What differs between repeats differs by itself: it is no drift if a new recording does, too.
+    What varies between the recordings is not drift if it varies in a new recording, too.
+
+    Attributes:
+        turns: The recordings with their turn, the main recording first.
     """
 
     turns: Sequence[tuple[AnalyzedTranscript, AnalyzedTurn]]
 
     @cached_property
     def samples(self) -> tuple[dict[SampleKey, Sample], ...]:
-        """The answers of each recording, by form."""
+        """The samples of each recording, by key."""
         return tuple(samples(transcript, turn) for transcript, turn in self.turns)
 
     @cached_property
     def forms(self) -> tuple[frozenset[SampleKey], ...]:
-        """The forms of answer in each recording, without a task's states while it ran."""
+        """The keys of the samples in each recording, without those of a running task."""
         return tuple(
             frozenset(key for key, sample in by_key.items() if not sample.passing)
             for by_key in self.samples
@@ -209,44 +239,47 @@ class RecordedTurn:
 
     @property
     def forms_of_any(self) -> frozenset[SampleKey]:
-        """The forms that any of the recordings had."""
+        """The keys that any of the recordings has."""
         return frozenset().union(*self.forms)
 
     @property
     def forms_of_all(self) -> frozenset[SampleKey]:
-        """The forms that all of the recordings had."""
+        """The keys that all of the recordings have."""
         return self.forms[0].intersection(*self.forms[1:])
 
     def of(self, key: SampleKey) -> tuple[Sample, ...]:
-        """Return the samples of one form."""
+        """Return the samples with *key*, at most one for each recording."""
         return tuple(by_key[key] for by_key in self.samples if key in by_key)
 
     @property
     def statuses(self) -> tuple[int, ...]:
-        """The last HTTP status of each recording."""
+        """The last HTTP status of the turn in each recording, see `final_status`."""
         return tuple(final_status(turn) for _, turn in self.turns)
 
     @property
     def finish_reasons(self) -> tuple[str, ...]:
-        """The finish reasons of the replies that have one."""
+        """The finish reasons; recordings without one are left out."""
         outcomes = [turn.outcome for _, turn in self.turns]
         return tuple(o.finish_reason for o in outcomes if isinstance(o, Reply) and o.finish_reason)
 
     @property
     def codes(self) -> tuple[str, ...]:
-        """The error codes of the refusals."""
+        """The error codes of the refusals; recordings without a refusal are left out."""
         outcomes = (turn.outcome for _, turn in self.turns)
         return tuple(outcome.code for outcome in outcomes if isinstance(outcome, Failure))
 
 
 def recorded_turn(number: int, transcripts: Sequence[AnalyzedTranscript]) -> RecordedTurn | None:
-    """Return a turn of recordings by its number; None where none has it."""
+    """Return the turn *number* of all recordings that have it; None if none has it."""
     turns = [(t, turn) for t in transcripts for turn in t.turns if turn.turn.number == number]
     return RecordedTurn(turns) if turns else None
 
 
 def final_status(turn: AnalyzedTurn) -> int:
-    """Return the last HTTP status of a turn, files apart; 0 where nothing was answered."""
+    """Return the last HTTP status of a turn; 0 if it has no exchange.
+
+    Downloads of files are left out unless the turn has nothing else.
+    """
     answers = [e for e in turn.readings if e.endpoint is None or e.endpoint.role is not Role.FILE]
     if not turn.readings:
         return 0

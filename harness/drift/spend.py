@@ -1,22 +1,27 @@
-"""The budget of a run as it is spent, so that no request exceeds it."""
+"""Tracking of what a run spends, so that no request exceeds its budget."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from decimal import Decimal
 
-from harness.drift.plan import NOTHING, Budget, Cost, plain_number
+from harness.drift.plan import NOTHING, Budget, RecordingCost, plain_number
 from harness.errors import OverBudget
 from harness.wire.text import count
 
 
 @dataclass
 class SpendTracker:
-    """What all recordings of one run really cost; without a `budget` it is only counted.
+    """A counter of the requests and the money that one run spends.
 
-    Each request is counted as it is sent. What an answer costs is known once it has arrived: the
-    last one may cost more than expected, but no request follows it. `exhausted` says why no more
-    requests are allowed; empty while they are.
+    A request is counted before it is sent. The cost of an answer is known when it has arrived, so
+    the last answer may exceed the budget; no request is sent after it.
+
+    Attributes:
+        budget: The budget; None for no limit.
+        calls: Number of requests so far.
+        money: Amount spent so far, in the budget's currency; 0 if the budget is not money.
+        exhausted: Why no more requests are allowed; empty while they are.
     """
 
     budget: Budget | None = None
@@ -26,15 +31,19 @@ class SpendTracker:
 
     @property
     def remaining(self) -> Decimal:
-        """The rest of the budget in its unit; may be negative."""
+        """The rest of the budget in its unit: negative if overspent, infinite without a budget."""
         if self.budget is None:
             return Decimal("Infinity")
         return self.budget.most - (self.money if self.budget.is_money else self.calls)
 
-    def reserve(self, cost: Cost) -> None:
-        """Check that the rest allows the *cost* that the next step had when it was recorded.
+    def reserve(self, cost: RecordingCost) -> None:
+        """Check that the rest of the budget covers the next step.
 
-        Raises OverBudget where it does not.
+        Args:
+            cost: The cost of the step in the recording on file.
+
+        Raises:
+            OverBudget: The budget is exhausted, or does not cover *cost*.
         """
         price = self.budget.price(cost) if self.budget else None
         if not self.exhausted and self.budget and price is not None and price > self.remaining:
@@ -44,15 +53,19 @@ class SpendTracker:
         self._check()
 
     def request(self) -> None:
-        """Count a request that is about to be sent. Raises OverBudget where it may not be."""
+        """Count a request that is about to be sent.
+
+        Raises:
+            OverBudget: The budget is exhausted, so the request must not be sent.
+        """
         limited = self.budget is not None and not self.budget.is_money
         if not self.exhausted and limited and self.remaining < 1:
             self.exhausted = "more requests are needed than when it was recorded"
         self._check()
         self.calls += 1
 
-    def charge(self, cost: Cost) -> None:
-        """Charge the money of a turn; its requests were counted as they were sent."""
+    def charge(self, cost: RecordingCost) -> None:
+        """Charge the money of a turn to the budget; its requests are counted by `request`."""
         if self.budget is None or not self.budget.is_money:
             return
         self.money += cost.money or NOTHING

@@ -1,4 +1,4 @@
-"""The nouns of drift: changes between recordings of one scenario, with a verdict per target."""
+"""The types of drift: changes between recordings of a scenario, each with a verdict."""
 
 from __future__ import annotations
 
@@ -34,12 +34,16 @@ KINDS = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DriftChange(Change):
-    """One place where the new recording differs from the old one.
+    """One place at which the new recording differs from the old one.
 
-    `part` is the endpoint and the form of answer. `before` and `after` are texts: types, such as
-    `integer|null`; for the kinds `new value`, `status` and `count` the values; for the kind `rule`
-    `after` is the message of the finding and `rule` its name. `reason` says why a change is less
-    severe than its kind.
+    Attributes:
+        part: The endpoint, the form of answer and a task's state, as in `samples.SampleKey`.
+        before: The types in the old recording, such as `integer|null`; for the kinds `new value`,
+            `status` and `count`, the values.
+        after: The types or values in the new recording; for the kind `rule`, the finding's message.
+        verdict: What the change means for programs that read the format.
+        rule: The name of the violated rule, for the kind `rule`.
+        reason: Why the change is less severe than others of its kind; else empty.
     """
 
     verdict: Verdict
@@ -59,8 +63,13 @@ class DriftChange(Change):
 class Drift:
     """The changes from an old to a new recording of one scenario with one target.
 
-    `old` and `new` are the sources of the recordings. `notes` are differences in how they were
-    made, such as other request parameters.
+    Attributes:
+        scenario: The scenario's name.
+        target: The target's name.
+        old: The file of the old recording.
+        new: The file of the new recording.
+        changes: The changes, the most severe first.
+        notes: Differences in how the recordings were made, such as other request parameters.
     """
 
     scenario: str
@@ -80,7 +89,7 @@ class Drift:
         return tuple(change for change in self.changes if change.verdict is verdict)
 
     def joined(self, others: Iterable[Drift]) -> Drift:
-        """Return the changes in any of several new recordings, each change once."""
+        """Return a drift with the changes and notes of this one and *others*, each once."""
         drifts = (self, *others)
         changes = dict.fromkeys(change for drift in drifts for change in drift.changes)
         return replace(
@@ -91,13 +100,20 @@ class Drift:
 
 
 def most_severe_first(changes: Iterable[DriftChange]) -> tuple[DriftChange, ...]:
-    """Return changes by verdict, the most severe first, else in their order."""
+    """Return the changes sorted by verdict, the most severe first."""
     return tuple(sorted(changes, key=lambda change: -change.verdict.rank))
 
 
 @dataclass(frozen=True, slots=True)
 class UnmatchedRecording:
-    """A recording that only one side has; `side` is `old` or `new`."""
+    """A recording that has no counterpart in the other folder.
+
+    Attributes:
+        scenario: The scenario's name.
+        target: The target's name.
+        source: The file.
+        side: The folder that it is in: `old` or `new`.
+    """
 
     scenario: str
     target: str
@@ -107,10 +123,17 @@ class UnmatchedRecording:
 
 @dataclass(frozen=True, slots=True)
 class DriftRun:
-    """The result of one run: a drift for each recording, and what could not be compared.
+    """The result of one run.
 
-    `fail_on` is the least severe verdict that fails the run; `spent` is what requests cost, where
-    any were made; `duration` is in seconds.
+    Attributes:
+        drifts: The changes of each recording that was compared.
+        transcripts: The new recordings.
+        unmatched: The recordings that only one side has.
+        problems: What could not be recorded or compared.
+        plan: The plan by which recordings were made; None if two folders were compared.
+        fail_on: The least severe verdict that fails the run.
+        duration: The time of the run, in seconds.
+        spent: The requests and the money that were spent; None if nothing was recorded.
     """
 
     drifts: tuple[Drift, ...] = ()
@@ -124,7 +147,7 @@ class DriftRun:
 
     @property
     def failed(self) -> tuple[Drift, ...]:
-        """The drifts that are as severe as `fail_on`."""
+        """The drifts whose verdict is `fail_on` or more severe."""
         return tuple(d for d in self.drifts if d.verdict.rank >= self.fail_on.rank)
 
     @property

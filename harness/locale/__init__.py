@@ -1,4 +1,4 @@
-"""Translations of messages: gettext catalogues, English where a sentence is missing."""
+"""Translation of messages by gettext catalogues; missing messages stay in English."""
 
 from __future__ import annotations
 
@@ -19,15 +19,18 @@ def _catalogue(language: str) -> gettext.NullTranslations:
 
 
 def mark(message: str) -> str:
-    """Return *message* unchanged: the call marks it for the catalogues."""
+    """Return *message* unchanged; the call marks it for extraction into the catalogues."""
     return message
 
 
 def translate(message: str, language: str = CHINESE) -> str:
-    """Return *message* in *language*, or unchanged where the catalogue does not have it."""
+    """Return *message* in *language*; unchanged if the catalogue lacks it."""
     return _catalogue(language).gettext(message) if message else ""
 
 
 def translate_count(singular: str, plural: str, number: int, language: str = CHINESE) -> str:
-    """Return the form for *number* in *language*; each form has a `{}` for the number."""
+    """Return *singular* or *plural*, by *number*, in *language*.
+
+    Both have a placeholder `{}` for the number, which is not replaced.
+    """
     return _catalogue(language).ngettext(singular, plural, number)

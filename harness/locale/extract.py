@@ -9,7 +9,7 @@ from typing import IO
 _RETURNS = ("Iterator[Finding]", "Iterable[Finding]")
 
 Message = tuple[int, None, str, list[str]]
-"""A line number, no gettext function, the message, and its comments, as Babel asks for them."""
+"""What Babel expects: line number, name of the gettext function (None), message, and comments."""
 
 
 def rules(
@@ -17,7 +17,8 @@ def rules(
 ) -> Iterator[Message]:
     """Yield the first paragraph of the docstring of each rule in a Python file.
 
-    A rule is a public function at the top level that returns findings.
+    A rule is a public function of the module that returns an iterator of findings. Babel calls this
+    function with the file, and with keywords, comment tags and options that it does not need.
     """
     for node in ast.parse(file.read()).body:
         if not isinstance(node, ast.FunctionDef) or node.name.startswith("_"):

@@ -11,7 +11,7 @@ from rich.console import Console
 
 from harness.analysis.change import ChangeKind, Verdict
 from harness.config.prices import Price
-from harness.drift.plan import NOTHING, Budget, Candidate, Cost, Plan, plain_number
+from harness.drift.plan import NOTHING, Budget, Candidate, Plan, RecordingCost, plain_number
 from harness.drift.spend import SpendTracker
 from harness.drift.types import Drift, DriftChange, DriftRun
 from harness.report import json_report, tables
@@ -168,7 +168,7 @@ def _candidate(candidate: Candidate) -> dict[str, Any]:
     return {"name": candidate.name, **cost, "exercises": len(candidate.covers)}
 
 
-def _cost(cost: Cost) -> dict[str, Any]:
+def _cost(cost: RecordingCost) -> dict[str, Any]:
     money = None if cost.money is None else float(cost.money)
     return {"calls": cost.calls, "polls": cost.polls, "files": cost.files, "money": money}
 

@@ -11,7 +11,7 @@ import pytest
 
 from drift.changed_recordings import edited, recorded, with_exchanges
 from harness.config.prices import Price, Prices
-from harness.drift.plan import Cost, Tariff, cost
+from harness.drift.plan import RecordingCost, Tariff, cost
 from harness.types import Exchange
 from harness.wire import resolve
 
@@ -59,7 +59,7 @@ def test_tokens_are_paid_for() -> None:
     )
     assert cost(recording, tariff(GLM)).money == Decimal(millionths) / 1_000_000 > 0
     kitten = recorded("kitten-image/zhipuai-cogview-3")
-    assert cost(kitten, tariff(COGVIEW)) == Cost(1, 0, 1, Decimal("0.06"))
+    assert cost(kitten, tariff(COGVIEW)) == RecordingCost(1, 0, 1, Decimal("0.06"))
 
 
 def test_thinking_has_its_own_price() -> None:
@@ -98,7 +98,7 @@ def test_what_nobody_knows_is_not_free(prices: Tariff, why: str) -> None:
     """And it is said why."""
     result = cost(recorded("kitten-image/zhipuai-cogview-3"), prices)
     assert (result.money, result.unpriced) == (None, why)
-    assert (result + Cost(money=Decimal(1))).money is None
+    assert (result + RecordingCost(money=Decimal(1))).money is None
 
 
 def test_a_refusal_costs_nothing() -> None:

@@ -13,7 +13,7 @@ from harness.contracts import learn
 from harness.drift.plan import (
     Budget,
     Candidate,
-    Cost,
+    RecordingCost,
     clauses_exercised,
     plan_all,
     plan_within,
@@ -23,7 +23,7 @@ from harness.drift.plan import (
 
 def candidate(name: str, calls: int, covers: str) -> Candidate:
     """One whose checks are letters."""
-    return Candidate(name, Cost(calls), frozenset(covers))
+    return Candidate(name, RecordingCost(calls), frozenset(covers))
 
 
 def calls(number: int) -> Budget:

@@ -6,7 +6,7 @@ from decimal import Decimal
 
 import pytest
 
-from harness.drift.plan import Cost, parse_budget
+from harness.drift.plan import RecordingCost, parse_budget
 from harness.drift.spend import SpendTracker
 from harness.errors import OverBudget
 
@@ -15,16 +15,16 @@ def test_without_a_budget_all_is_counted() -> None:
     """And nothing is refused."""
     spent = SpendTracker()
     for _ in range(3):
-        spent.reserve(Cost(1_000))
+        spent.reserve(RecordingCost(1_000))
         spent.request()
-        spent.charge(Cost(1, money=None, unpriced="no price"))
+        spent.charge(RecordingCost(1, money=None, unpriced="no price"))
     assert (spent.calls, spent.exhausted, str(spent)) == (3, "", "3 calls")
 
 
 def test_the_last_call_is_made_and_no_other() -> None:
     """Whatever was foreseen; what is shut stays shut."""
     spent = SpendTracker(parse_budget("2"))
-    spent.reserve(Cost(2))
+    spent.reserve(RecordingCost(2))
     spent.request()
     spent.request()
     with pytest.raises(OverBudget) as raised:
@@ -35,7 +35,7 @@ def test_the_last_call_is_made_and_no_other() -> None:
     )
     assert spent.calls == 2
     with pytest.raises(OverBudget):
-        spent.reserve(Cost(0))
+        spent.reserve(RecordingCost(0))
 
 
 def test_a_step_that_takes_more_than_is_left() -> None:
@@ -43,14 +43,14 @@ def test_a_step_that_takes_more_than_is_left() -> None:
     spent = SpendTracker(parse_budget("3"))
     spent.request()
     with pytest.raises(OverBudget, match="the next step costs 3 calls as recorded, 2 remaining"):
-        spent.reserve(Cost(1, 2))
+        spent.reserve(RecordingCost(1, 2))
     spent = SpendTracker(parse_budget("0.5CNY"))
-    spent.reserve(Cost(1, money=Decimal("0.5")))
-    spent.charge(Cost(1, money=Decimal("0.3")))
-    spent.reserve(Cost(1, money=Decimal("0.2")))
+    spent.reserve(RecordingCost(1, money=Decimal("0.5")))
+    spent.charge(RecordingCost(1, money=Decimal("0.3")))
+    spent.reserve(RecordingCost(1, money=Decimal("0.2")))
     message = r"costs 0.21 CNY as recorded, 0.2 remaining \(spent: 0 calls, 0.3 CNY\)"
     with pytest.raises(OverBudget, match=message):
-        spent.reserve(Cost(1, money=Decimal("0.21")))
+        spent.reserve(RecordingCost(1, money=Decimal("0.21")))
 
 
 def test_money_does_not_limit_requests() -> None:
@@ -58,20 +58,23 @@ def test_money_does_not_limit_requests() -> None:
     spent = SpendTracker(parse_budget("0.5CNY"))
     for _ in range(100):
         spent.request()
-    spent.charge(Cost(1, 99, money=Decimal("0.5")))
-    spent.reserve(Cost(1, money=Decimal(0)))
+    spent.charge(RecordingCost(1, 99, money=Decimal("0.5")))
+    spent.reserve(RecordingCost(1, money=Decimal(0)))
     assert (spent.calls, spent.money) == (100, Decimal("0.5"))
 
 
 @pytest.mark.parametrize(
     ("cost", "why"),
     [
-        (Cost(1, money=Decimal("0.51")), "answers cost more than recorded"),
-        (Cost(1, money=None, unpriced="no usage"), "the amount spent is unknown: no usage"),
+        (RecordingCost(1, money=Decimal("0.51")), "answers cost more than recorded"),
+        (
+            RecordingCost(1, money=None, unpriced="no usage"),
+            "the amount spent is unknown: no usage",
+        ),
     ],
     ids=["dearer", "unknown"],
 )
-def test_after_an_answer_too_dear_nothing_is_asked(cost: Cost, why: str) -> None:
+def test_after_an_answer_too_dear_nothing_is_asked(cost: RecordingCost, why: str) -> None:
     """The answer itself is kept: it is paid for."""
     spent = SpendTracker(parse_budget("0.5CNY"))
     spent.charge(cost)
