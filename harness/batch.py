@@ -36,7 +36,13 @@ from harness.types import Origin, Problem, Provenance, Target, Transcript
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """One scenario with one of its targets; `repeat` is the number of the recording, from 1."""
+    """One scenario to be recorded or replayed with one of its targets.
+
+    Attributes:
+        scenario: The scenario.
+        target: One of its targets.
+        repeat: The number of the recording of this scenario and target, from 1.
+    """
 
     scenario: Scenario
     target: Target
@@ -47,16 +53,18 @@ class Job:
         return f"{self.scenario.name} with {self.target}{number}"
 
     def own(self, store: Store) -> Store:
-        """Return *store* for recordings with this job's number."""
+        """Return a copy of *store* whose paths have this job's repeat number."""
         return replace(store, repeat=self.repeat)
 
 
 def load_scenarios(names: Sequence[str], folder: Path) -> tuple[Scenario, ...]:
-    """Return the scenarios of *folder*, or those with *names*; a name may be the path of a file.
+    """Return the scenarios with *names*, or all scenarios in *folder* if there are no names.
+
+    A name is that of a scenario in *folder*, or the path of a scenario's file.
 
     Raises:
         BadScenario: A scenario is invalid.
-        HarnessError: There is no such folder or scenario.
+        HarnessError: The folder or a scenario does not exist.
     """
     files = [Path(name) for name in names if name.endswith((".yaml", ".yml"))]
     plain = [name for name in names if not name.endswith((".yaml", ".yml"))]
@@ -80,10 +88,15 @@ def load_scenarios(names: Sequence[str], folder: Path) -> tuple[Scenario, ...]:
 
 
 def jobs(scenarios: Iterable[Scenario], targets: Collection[str]) -> tuple[Job, ...]:
-    """Return each scenario with each target, or with those named by slug, provider or model.
+    """Return a job for each scenario and each of its targets that *targets* selects.
+
+    Args:
+        scenarios: The scenarios.
+        targets: Slugs, providers, models or `provider/model` of targets; if empty, all targets are
+            selected.
 
     Raises:
-        HarnessError: No target has such a name.
+        HarnessError: A name in *targets* selects no target.
     """
     every = tuple(Job(s, t) for s in scenarios for t in s.targets)
     for name in targets:
@@ -98,12 +111,12 @@ def _has_name(target: Target, name: str) -> bool:
 
 
 def repeated(work: Iterable[Job], times: int) -> tuple[Job, ...]:
-    """Return each job *times* times, numbered as repeats."""
+    """Return *times* copies of each job, with the repeat numbers 1 to *times*."""
     return tuple(replace(job, repeat=n) for job in work for n in range(1, times + 1))
 
 
 def with_repeats(work: Iterable[Job], store: Store) -> tuple[Job, ...]:
-    """Return each job, followed by its repeats that have a cassette."""
+    """Return each job, followed by a job for each of its repeats that has a cassette in *store*."""
     return tuple(
         replace(job, repeat=n)
         for job in work
@@ -112,10 +125,10 @@ def with_repeats(work: Iterable[Job], store: Store) -> tuple[Job, ...]:
 
 
 def state(job: Job, store: Store) -> tuple[str, Provenance]:
-    """Return the state of a job's cassette, and its provenance where it can be read.
+    """Return the state of a job's cassette, and its provenance (empty if it cannot be read).
 
-    The state is `ok`, `missing`, `unreadable`, `out of date` where the scenario changed since, or
-    `unfinished` where a recording was interrupted or is in progress.
+    The state is `ok`, `missing`, `unreadable`, `out of date` if the scenario changed since the
+    recording, or `unfinished` if a recording was interrupted or is in progress.
     """
     store = job.own(store)
     word, provenance = _cassette_state(job, store)
@@ -143,7 +156,7 @@ def not_recorded(work: Iterable[Job], store: Store) -> tuple[Job, ...]:
 
 
 def live(environment: Environment) -> Source:
-    """Return the live services, requested with the user's keys."""
+    """Return the live services as the source of a recording, with the API keys of *environment*."""
     return Source(
         Origin.LIVE,
         where="the live services",
@@ -155,9 +168,11 @@ def live(environment: Environment) -> Source:
 
 @contextmanager
 def sandboxed(options: sandbox.Options, environment: Environment) -> Iterator[Source]:
-    """Run a sandbox while the context is active; it never receives the user's keys.
+    """Run a sandbox while the context is active; it never receives the user's API keys.
 
-    The source raises HarnessError for a provider that the sandbox does not serve.
+    Yields:
+        The sandbox as the source of a recording. Its `key` and `address` raise HarnessError for a
+        provider that the sandbox does not serve.
     """
     with without_proxies(), sandbox.serve(options, PROVIDER_SERVERS) as base:
         yield Source(
@@ -186,7 +201,16 @@ def record_all(
     at_once: int = 1,
     on_interrupted: OnInterrupted = OnInterrupted.REFUSE,
 ) -> tuple[Problem, ...]:
-    """Record every job, *at_once* at a time, and return the problems of those that failed."""
+    """Record every job, and return a problem for each job that failed.
+
+    Args:
+        work: The jobs.
+        source: The servers to record from.
+        store: The folder of the cassettes.
+        progress: Called with a line of text for each step.
+        at_once: The number of jobs that are recorded at the same time, in threads.
+        on_interrupted: What to do if an interrupted recording has left answers.
+    """
     stop = _Stop()
 
     def do(job: Job, progress: Progress) -> None:
@@ -201,14 +225,17 @@ def record_all(
 
 
 class Examined(NamedTuple):
-    """A transcript and the findings of the rules in it."""
+    """The result of `examine`: an analyzed transcript, and the findings of the rules in it."""
 
     transcript: AnalyzedTranscript
     judged: Judged
 
 
 def examine(transcript: Transcript, rules: RuleSelection = ALL_RULES) -> Examined:
-    """Analyze *transcript* and check it by the rules that its project and its scenario select."""
+    """Return the analysis of *transcript* and its findings.
+
+    It is checked by the rules that *rules* (the project's settings) and its scenario select.
+    """
     selected = rules.apply_to(transcript)
     return Examined(analyze(selected, endpoints.recognise), judge(selected))
 
@@ -216,9 +243,21 @@ def examine(transcript: Transcript, rules: RuleSelection = ALL_RULES) -> Examine
 def replay_all(
     work: Sequence[Job], store: Store, progress: Progress, at_once: int = 1, pace: float = 0.0
 ) -> list[Examined | Problem]:
-    """Replay every job offline and check it by the project's rules, in the order of the jobs.
+    """Replay every job offline and check it by the project's rules.
 
-    *pace* is the playback speed: 0 for no waits, 1 as recorded. Raises BadSettings.
+    Args:
+        work: The jobs.
+        store: The folder of the cassettes.
+        progress: Called with a line of text for each job.
+        at_once: The number of jobs that are replayed at the same time, in threads.
+        pace: The factor by which recorded latencies and waits are multiplied; 0 is instant.
+
+    Returns:
+        A transcript with its findings for each job, in the order of the jobs; a problem for a job
+        that cannot be replayed.
+
+    Raises:
+        BadSettings: The project's settings are invalid.
     """
     rules = project_rules(Path.cwd())
 
@@ -232,17 +271,20 @@ def replay_all(
 # -------------------------------------------------------------------------------- threads
 
 THREADS = "harness-job"
-"""The name of the threads that carry out jobs."""
+"""The name of the threads that run jobs."""
 
 T = TypeVar("T")
 Do = Callable[[Job, Progress], T]
-"""A function that carries out a job and reports its steps."""
+"""A function that runs a job, and calls its second argument with a text for each step."""
 
 
 def _outcomes(
     work: Sequence[Job], do: Do[T], progress: Progress, at_once: int, stop: _Stop
 ) -> list[T | Problem]:
-    """Carry out every job, and return the outcomes in the order of the jobs."""
+    """Run every job, and return the results of *do* in the order of the jobs.
+
+    A job that raises an error of the harness has a Problem as its result.
+    """
     if at_once > 1:
         return _outcomes_of_threads(work, do, progress, at_once, stop)
     outcomes: list[T | Problem] = []
@@ -257,7 +299,7 @@ def _step(progress: Progress, number: int, job: Job, step: str) -> None:
 
 
 def _outcome(job: Job, do: Do[T], progress: Progress) -> T | Problem:
-    """Carry out one job; an error of the harness becomes its problem."""
+    """Return the result of *do* for one job, or a Problem if it raises an error of the harness."""
     try:
         return do(job, progress)
     except (HarnessError, InterceptError) as error:
@@ -267,10 +309,13 @@ def _outcome(job: Job, do: Do[T], progress: Progress) -> T | Problem:
 def _outcomes_of_threads(
     work: Sequence[Job], do: Do[T], progress: Progress, at_once: int, stop: _Stop
 ) -> list[T | Problem]:
-    """Carry out jobs in threads; any exception, an interrupt too, stops those that remain.
+    """Run every job in one of *at_once* threads; see `_outcomes`.
 
-    The threads are daemons, unlike those of a ThreadPoolExecutor: Python would wait for these at
-    its end, and an interrupted recording for responses that are not needed any more.
+    An exception that is no error of the harness, such as an interrupt from the keyboard, stops the
+    remaining jobs and is raised.
+
+    The threads are daemons. Python would wait for the threads of a ThreadPoolExecutor when it
+    exits, and so for responses that an interrupted recording does not need any more.
     """
     _import_sdks(work)
     futures: dict[Future[T | Problem], Job] = {Future(): job for job in work}
@@ -288,7 +333,7 @@ def _outcomes_of_threads(
 
 
 def _worker(todo: deque[tuple[Future[T | Problem], Job, Context]], do: Do[T], stop: _Stop) -> None:
-    """Carry out the next job, in a context of its own, until there is none."""
+    """Take jobs from *todo* until none is left, and run each in a context of its own."""
     while True:
         try:
             future, job, context = todo.popleft()
@@ -302,14 +347,18 @@ def _worker(todo: deque[tuple[Future[T | Problem], Job, Context]], do: Do[T], st
 
 
 def _import_sdks(work: Iterable[Job]) -> None:
-    """Import each provider's SDK once: threads that import the same module wait for each other."""
+    """Import each provider's SDK before the threads start, so that they need not wait for it."""
     for provider in dict.fromkeys(PROVIDERS[job.target.provider] for job in work):
         with provider.open(NO_KEY, provider.address, time.sleep):
             pass
 
 
 class _Stop:
-    """A stop signal: once set, no job begins a step or a file, but a file begun is finished."""
+    """A stop signal for jobs that run in threads.
+
+    When it is set, no job begins another step or another file. A file that is being written is
+    finished.
+    """
 
     def __init__(self) -> None:
         self._changed = threading.Condition()
@@ -323,12 +372,15 @@ class _Stop:
             raise CancelledError
 
     def add_callback(self, callback: Callable[[], None]) -> None:
-        """Have *callback* called after the signal is set and all files are written."""
+        """Register *callback*, to be called when the signal is set and all files are written."""
         self._callbacks.append(callback)
 
     @contextmanager
     def writing(self) -> Iterator[None]:
-        """Write a file in this thread. Raises CancelledError if the signal is set."""
+        """Mark this thread as writing a file while the context is active, so that `set` waits.
+
+        Raises CancelledError if the signal is set already.
+        """
         with self._changed:
             self.check()
             self._writing.add(threading.get_ident())
@@ -340,7 +392,7 @@ class _Stop:
                 self._changed.notify_all()
 
     def set(self) -> None:
-        """Set the signal, and wait for files that are being written."""
+        """Set the signal, wait until files are written (at most 5 s), and call the callbacks."""
         with self._changed:
             self._is_set = True
             self._changed.wait_for(lambda: not self._writing, timeout=_LONGEST_WRITE)
@@ -349,19 +401,19 @@ class _Stop:
 
 
 _LONGEST_WRITE = 5.0
-"""Seconds to wait for a file that is being written."""
+"""The longest time in seconds to wait for files that are being written."""
 
 
 @dataclass(frozen=True)
 class _StoppableStore(Store):
-    """A store that writes no file after its stop signal is set."""
+    """A store that writes no more files when its stop signal is set."""
 
     stop: _Stop = field(default_factory=_Stop)
 
     def writing(self) -> AbstractContextManager[None]:
-        """Return the context for writing a file; entering it may raise CancelledError."""
+        """Return the context for writing a file; entering it raises CancelledError if stopped."""
         return self.stop.writing()
 
     def when_stopped(self, do: Callable[[], None]) -> None:
-        """Have *do* called when the signal is set."""
+        """Register *do*, to be called when the stop signal is set and all files are written."""
         self.stop.add_callback(do)

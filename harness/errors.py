@@ -8,7 +8,7 @@
     │   └── BadSettings             the table [tool.harness] of a pyproject.toml
     ├── NoCassette                  there is no cassette to replay
     ├── StaleCassette               the scenario changed after the cassette was recorded
-    ├── UnusedExchanges             a block did not request every exchange of its cassette
+    ├── UnusedExchanges             a block did not make every request of its cassette
     ├── MissingKey                  a live recording without an API key
     ├── RecordingFailed             a recording was aborted; nothing was written
     │   ├── Refused                 the provider returned an error
@@ -17,7 +17,7 @@
     ├── Unsupported                 the provider does not support what a step requests
     ├── CannotWrite                 a file could not be written
     ├── CassetteInUse               another process records the same cassette
-    └── UnfinishedRecording         an interrupted recording is in the way or cannot be resumed
+    └── UnfinishedRecording         an interrupted recording has left answers
     InterceptError (BaseException)  an intercepted request cannot be handled
     ├── CassetteMiss                the cassette has no response for it
     ├── NoActiveCassette            no cassette is active where it was made
@@ -37,11 +37,16 @@ from pathlib import Path
 
 
 class HarnessError(Exception):
-    """A usage error or unreadable input. Commands print its text only."""
+    """A usage error or unreadable input. Commands print its message without a traceback."""
 
 
 class BadInput(HarnessError):
-    """A file with invalid content; the text is `path:line: message`."""
+    """A file with invalid content; the message is `path:line: message`.
+
+    Attributes:
+        path: The path of the file; empty if the content was not read from a file.
+        line: The line of the invalid content, from 1; None if it is not known.
+    """
 
     def __init__(self, message: str, path: Path | str = "", line: int | None = None) -> None:
         where = f"{path}:{line}: " if path and line else f"{path}: " if path else ""
@@ -75,7 +80,7 @@ class StaleCassette(HarnessError):
 
 
 class UnusedExchanges(HarnessError, AssertionError):
-    """A cassette holds exchanges that were not requested."""
+    """A cassette holds exchanges whose requests were not made."""
 
 
 class MissingKey(HarnessError):
@@ -89,7 +94,9 @@ class RecordingFailed(HarnessError):
 class Refused(RecordingFailed):
     """The provider returned an error where the scenario expects none.
 
-    `reason` is its error without secrets: `(HTTP 400, code 1211): ...`.
+    Attributes:
+        step: The number of the step in the scenario, from 1.
+        reason: The provider's error without secrets, such as `(HTTP 400, code 1211): ...`.
     """
 
     def __init__(self, message: str, step: int, reason: str) -> None:
@@ -119,11 +126,11 @@ class CassetteInUse(HarnessError):
 
 
 class UnfinishedRecording(HarnessError):
-    """An interrupted recording is in the way, or cannot be resumed."""
+    """An interrupted recording has left answers that are not to be lost, or cannot be resumed."""
 
 
 class InterceptError(BaseException):
-    """An intercepted request cannot be handled. The retry loops of SDKs do not catch it."""
+    """The base of errors about intercepted requests. The retry loops of SDKs do not catch it."""
 
 
 class CassetteMiss(InterceptError):
@@ -135,7 +142,7 @@ class NoActiveCassette(InterceptError):
 
 
 class NotRecordable(InterceptError):
-    """A request is not sent, since its response could not be recorded."""
+    """A request is not sent, because its response could not be recorded."""
 
 
 class BadHook(InterceptError):

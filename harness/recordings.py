@@ -1,4 +1,4 @@
-"""Cassettes read as transcripts without running an SDK, and the two sides of a comparison."""
+"""Transcripts read from cassettes without running an SDK, and the sides of a comparison."""
 
 from __future__ import annotations
 
@@ -23,9 +23,10 @@ def _analyze(cassette: Cassette, source: str) -> AnalyzedTranscript:
 
 
 def read_cassette(path: Path) -> AnalyzedTranscript:
-    """Read any vcrpy cassette; one without a scenario is named after its file.
+    """Return the transcript of any vcrpy cassette.
 
-    Raises BadCassette.
+    If the cassette names no scenario, the transcript's scenario is the file's name without suffix.
+    Raises BadCassette if it cannot be read.
     """
     cassette = store.read(path)
     scenario = cassette.provenance.scenario or path.stem
@@ -34,7 +35,7 @@ def read_cassette(path: Path) -> AnalyzedTranscript:
 
 
 def read_job(job: Job, folder: Store) -> AnalyzedTranscript:
-    """Read a job's cassette. Raises NoCassette or BadCassette."""
+    """Return the transcript of a job's cassette in *folder*. Raises NoCassette or BadCassette."""
     cassette = folder.load(job.scenario.name, job.target)
     own = replace(cassette.provenance, scenario=job.scenario.name, target=str(job.target))
     path = folder.path(job.scenario.name, job.target)
@@ -42,9 +43,10 @@ def read_job(job: Job, folder: Store) -> AnalyzedTranscript:
 
 
 def read_for_diff(path: Path) -> AnalyzedTranscript:
-    """Read a cassette without times, which differ between recordings, and without artefacts.
+    """Return the transcript of a cassette for `git diff`, without times and artefacts.
 
-    Git has the text of an old cassette only. Raises BadCassette.
+    Times differ between recordings. Artefacts are missing because Git passes only the text of an
+    old cassette. Raises BadCassette if it cannot be read.
     """
     cassette = store.read_text_only(path)
     exchanges = tuple(replace(e, timing=None, chunks=()) for e in cassette.exchanges)
@@ -52,14 +54,19 @@ def read_for_diff(path: Path) -> AnalyzedTranscript:
 
 
 def read_repeats(transcripts: Iterable[AnalyzedTranscript]) -> list[AnalyzedTranscript]:
-    """Return the repeats of all *transcripts*. Raises BadCassette."""
+    """Return the transcripts of the repeats of all *transcripts* (see `repeats_of`).
+
+    Raises BadCassette if a repeat cannot be read.
+    """
     return [repeat for one in transcripts for repeat in repeats_of(one)]
 
 
 def repeats_of(first: AnalyzedTranscript) -> tuple[AnalyzedTranscript, ...]:
-    """Read the repeats beside a recording that were made from the same script.
+    """Return the transcripts of the repeats of the recording *first*; empty if there are none.
 
-    Raises BadCassette.
+    Repeats are the cassettes `<name>~2.yaml`, `<name>~3.yaml` ... beside it. Repeats of other steps
+    of the scenario, since it was changed in between, are left out. Raises BadCassette if a repeat
+    cannot be read.
     """
     own, repeats = first.transcript, []
     for path in store.repeats_of(Path(own.source)).values() if own.source else ():
@@ -75,10 +82,19 @@ def repeats_of(first: AnalyzedTranscript) -> tuple[AnalyzedTranscript, ...]:
 def check_cassettes(
     paths: Sequence[Path], progress: Progress, period: Period = ALWAYS
 ) -> Iterator[Examined | Problem]:
-    """Check every cassette in files and folders by the project's response-format rules.
+    """Check cassettes by the project's response-format rules.
 
-    Readable cassettes that were not recorded in *period* are left out. Raises BadSettings, and
-    HarnessError for a path without cassettes.
+    Args:
+        paths: Files and folders of cassettes.
+        progress: Called with a line of text for each cassette.
+        period: The time of recording; cassettes that were recorded at other times are left out.
+
+    Yields:
+        The transcript and the findings of each cassette; a problem for one that cannot be read.
+
+    Raises:
+        BadSettings: The project's settings are invalid.
+        HarnessError: A path does not exist or holds no cassettes.
     """
     rules = project_rules(Path.cwd())
     files = store.find(list(paths))
@@ -97,13 +113,16 @@ def check_cassettes(
 
 
 def read_side(name: str, scenarios: Path, folder: Store) -> list[AnalyzedTranscript]:
-    """Read one side of a comparison.
+    """Return the transcripts of one side of a comparison.
 
-    *name* is a cassette's path, a folder of cassettes, `scenario` (all of its targets) or
-    `scenario/target`. A scenario takes precedence over a folder of the same name.
+    Args:
+        name: A cassette's path, a folder of cassettes, `scenario` (with all of its targets) or
+            `scenario/target`. A scenario takes precedence over a folder of the same name.
+        scenarios: The folder of the scenarios.
+        folder: The store of the scenarios' cassettes.
 
     Raises:
-        HarnessError: There is no such file, scenario or target, or a cassette cannot be read.
+        HarnessError: The file, scenario or target does not exist, or a cassette cannot be read.
     """
     path = Path(name)
     if path.is_file() and name.endswith((".yaml", ".yml")):
@@ -120,10 +139,10 @@ def read_side(name: str, scenarios: Path, folder: Store) -> list[AnalyzedTranscr
 def read_recorded(
     scenarios: Path, folder: Store, period: Period = ALWAYS
 ) -> list[AnalyzedTranscript]:
-    """Read every cassette of every scenario that was recorded in *period*.
+    """Return the transcripts of all scenarios' cassettes that were recorded in *period*.
 
     Raises:
-        HarnessError: There is none, or one cannot be read.
+        HarnessError: There are no such cassettes, or a cassette cannot be read.
     """
     every = jobs(load_scenarios([], scenarios), [])
     recorded = [job for job in every if folder.path(job.scenario.name, job.target).exists()]
@@ -133,7 +152,11 @@ def read_recorded(
 
 
 def group_sides(sides: Sequence[Sequence[AnalyzedTranscript]]) -> list[list[AnalyzedTranscript]]:
-    """Group transcripts for comparison in a matrix: by scenario, or all if each side has one."""
+    """Return groups of transcripts, each of which is compared in a matrix.
+
+    If there are several sides with one transcript each, all are one group. Otherwise the
+    transcripts are grouped by scenario.
+    """
     every = [transcript for side in sides for transcript in side]
     if len(sides) > 1 and len(every) == len(sides):
         return [every]
@@ -146,13 +169,14 @@ def group_sides(sides: Sequence[Sequence[AnalyzedTranscript]]) -> list[list[Anal
 def pair_sides(
     left: Sequence[AnalyzedTranscript], right: Sequence[AnalyzedTranscript]
 ) -> list[tuple[AnalyzedTranscript, AnalyzedTranscript]]:
-    """Pair transcripts for comparison.
+    """Return the pairs of transcripts to compare, each from *left* and *right*.
 
-    Single transcripts are a pair. Others are paired by scenario and target or, where no scenario is
-    on both sides, by target.
+    If both sides have a single transcript, these are the pair. Otherwise transcripts with the same
+    scenario and target are paired or, if there are none, transcripts with the same target. Other
+    transcripts are left out.
 
     Raises:
-        HarnessError: No target is on both sides.
+        HarnessError: No transcripts have the same target.
     """
     if len(left) == 1 and len(right) == 1:
         return [(left[0], right[0])]
@@ -182,7 +206,10 @@ def _target(one: AnalyzedTranscript) -> str:
 def recorded_in(
     period: Period, transcripts: Sequence[AnalyzedTranscript], source: str
 ) -> list[AnalyzedTranscript]:
-    """Return the transcripts recorded in *period*. Raises HarnessError where there is none."""
+    """Return the transcripts that were recorded in *period*.
+
+    Raises HarnessError, which names *source*, if none of the transcripts was.
+    """
     provenances = [one.transcript.provenance for one in transcripts]
     chosen = [one for one in transcripts if one.transcript.provenance in period]
     if transcripts and not chosen:
@@ -191,9 +218,9 @@ def recorded_in(
 
 
 def jobs_recorded_in(period: Period, work: Sequence[Job], folder: Store) -> tuple[Job, ...]:
-    """Return the jobs whose cassettes were recorded in *period*; all, if it has no bounds.
+    """Return the jobs whose cassettes were recorded in *period*; all jobs if it has no bounds.
 
-    Raises HarnessError where there is none.
+    Raises HarnessError if no cassette was recorded in *period*.
     """
     if not period:
         return tuple(work)
