@@ -21,12 +21,18 @@ ever recorded because of its age."""
 
 _UNITS = {"h": 1 / 24, "d": 1.0, "w": 7.0}
 _LONGEST = 36_500
-"""Days."""
+"""The greatest limit that can be set, in days."""
 
 
 @dataclass(frozen=True, slots=True)
 class Limit:
-    """The greatest allowed age of a recording; whether an older one fails or is a warning."""
+    """The greatest allowed age of a recording.
+
+    Attributes:
+        text: The limit as it was set, such as `30d`.
+        longest: The greatest allowed age.
+        fails: Whether an older recording is an error; otherwise it is a warning.
+    """
 
     text: str
     longest: timedelta
@@ -34,7 +40,11 @@ class Limit:
 
 
 def parse_limit(text: str, fails: bool) -> Limit:
-    """Return the limit for a text such as `30d`, `12h` or `4w`. Raises HarnessError."""
+    """Return the limit for a text such as `30d`, `12h` or `4w`.
+
+    With *fails*, an older recording is an error instead of a warning. Raises HarnessError for an
+    invalid text.
+    """
     match = re.fullmatch(r"([0-9]{1,6})([hdw])", text, re.ASCII)
     days = int(match[1]) * _UNITS[match[2]] if match else 0
     if not 0 < days <= _LONGEST:
@@ -46,19 +56,22 @@ def parse_limit(text: str, fails: bool) -> Limit:
 
 
 def limit_of_options(text: str | None, fails: bool) -> Limit | None:
-    """Return the limit set by the options --max-age and --max-age-fails. Raises HarnessError."""
+    """Return the limit set by the options --max-age and --max-age-fails; None without --max-age.
+
+    Raises HarnessError for an invalid age, or for --max-age-fails without --max-age.
+    """
     if text is None and fails:
         raise HarnessError("--max-age-fails goes with --max-age, such as --max-age 30d")
     return None if text is None else parse_limit(text, fails)
 
 
 def now() -> datetime:
-    """Return the current time."""
+    """Return the current time in UTC."""
     return datetime.now(UTC)
 
 
 def age(provenance: Provenance, at: datetime) -> timedelta | None:
-    """Return the age of a recording at a time, at least 0; None where it is unknown."""
+    """Return the age of a recording at the time *at*, at least 0; None if it is unknown."""
     try:
         return max(at - _aware(provenance.recorded_at), timedelta())
     except (ValueError, OverflowError):
@@ -66,13 +79,13 @@ def age(provenance: Provenance, at: datetime) -> timedelta | None:
 
 
 def days(provenance: Provenance, at: datetime) -> int | None:
-    """Return the age of a recording in whole days; None where it is unknown."""
+    """Return the age of a recording at the time *at* in whole days; None if it is unknown."""
     known = age(provenance, at)
     return None if known is None else known.days
 
 
 def findings(provenance: Provenance, limit: Limit, at: datetime) -> Iterator[Finding]:
-    """Yield a finding if a recording is older than *limit*, or of unknown age."""
+    """Yield a finding if a recording is older than *limit* at the time *at*, or of unknown age."""
     known = age(provenance, at)
     if known is not None and known <= limit.longest:
         return
@@ -96,12 +109,17 @@ _DAY = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
 _MOMENT = re.compile(rf"{_DAY.pattern}T\d\d:\d\d(:\d\d)?(Z|[+-]\d\d:\d\d)?", re.ASCII)
 
 _END_OF_TIME = "9999"
-"""Python has no day after the last one of that year."""
+"""The first year that is not accepted, since Python has no day after its last one."""
 
 
 @dataclass(frozen=True, slots=True)
 class Period:
-    """The times from `first` on and before `end`; `text` are the options that it was given by.
+    """The times from `first` (included) to `end` (excluded), by which recordings are selected.
+
+    Attributes:
+        first: The first time of the period; None for no lower bound.
+        end: The first time after the period; None for no upper bound.
+        text: The command-line options that set it; empty for the period without bounds.
 
     A recording of unknown time is in no period, except the one without bounds.
     """
@@ -131,12 +149,12 @@ ALWAYS = Period()
 
 
 def period(since: str | None, until: str | None) -> Period:
-    """Return the period of the options --since and --until.
+    """Return the period set by the options --since and --until; None is no bound.
 
     Each is a day (that of --until is included) or a time, in UTC unless it has an offset.
 
     Raises:
-        HarnessError: An invalid time, or a period without any.
+        HarnessError: A time is invalid, or --since is not before --until.
     """
     first = None if since is None else _moment("--since", since)
     end = None if until is None else _moment("--until", until)

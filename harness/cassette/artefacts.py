@@ -1,7 +1,8 @@
 """Artefacts: response bodies such as images and audio, stored as files beside their cassette.
 
-Half a megabyte of base64 cannot be reviewed, and changes with every recording. The text of the
-cassette holds the hash and the size of such a body instead. Nothing here reads or writes files.
+Half a megabyte of base64 cannot be reviewed, and changes with every recording. The YAML text of the
+cassette holds the hash and the size of such a body instead. This module does not read or write
+files (see `store`).
 """
 
 from __future__ import annotations
@@ -16,13 +17,13 @@ from harness.cassette.writer import dumps
 from harness.types import Artefact, Cassette, Exchange, Response
 
 FOLDER = "artefacts"
-"""The name of the folder, beside a cassette, with its artefacts."""
+"""The name of the folder beside a cassette that holds its artefacts."""
 
 NAME = re.compile(r"[0-9a-f]{64}\.[a-z][a-z0-9]{0,7}")
-"""The name of an artefact: the SHA-256 of its bytes, and an extension."""
+"""The pattern of an artefact's file name: the SHA-256 of its bytes, and an extension."""
 
 SMALLEST = 1024
-"""Shorter bodies, in bytes, stay in the text."""
+"""The size in bytes from which a body may become an artefact; shorter ones stay in the text."""
 
 _PREFIXES = ("image/", "audio/", "video/", "font/")
 _TYPES = ("application/octet-stream", "application/pdf", "application/zip")
@@ -32,13 +33,20 @@ _SIGNATURES = (
     *((8, b"WAVE", "wav"), (0, b"ID3", "mp3"), (0, b"\xff\xfb", "mp3"), (0, b"OggS", "ogg")),
     *((0, b"fLaC", "flac"), (4, b"ftyp", "mp4"), (0, b"\x1aE\xdf\xa3", "webm")),
 )
-"""Offset, bytes and extension of known formats. The content type is not used: the same bytes are
-the same file."""
+"""The signatures of known file formats: offset, bytes at that offset, and extension.
+
+The Content-Type is not used for the extension, so that the same bytes always get the same name.
+"""
 
 
 @dataclass(frozen=True, slots=True)
 class CassetteFiles:
-    """The contents of a cassette's files: its text, and its artefacts by name."""
+    """The contents of a cassette's files.
+
+    Attributes:
+        text: The YAML text of the cassette.
+        artefacts: The bytes of its artefacts, by file name.
+    """
 
     text: str
     artefacts: Mapping[str, bytes]
@@ -61,7 +69,11 @@ def _move_body(exchange: Exchange, artefacts: dict[str, bytes]) -> Exchange:
 
 
 def is_file(response: Response) -> bool:
-    """Return whether a body becomes an artefact: 1 KiB or more, by its content type or not text."""
+    """Return whether the body of *response* is to be stored as an artefact.
+
+    It has at least 1 KiB, and its Content-Type is that of a file (image, audio ...) or it is not
+    UTF-8.
+    """
     if len(response.body) < SMALLEST:
         return False
     kind = (response.header("content-type") or "").partition(";")[0].strip().lower()
@@ -69,7 +81,7 @@ def is_file(response: Response) -> bool:
 
 
 def artefact_of(body: bytes) -> Artefact:
-    """Return the artefact that stands for *body*."""
+    """Return the artefact, a file name and a size, that replaces *body* in the cassette's text."""
     extensions = (extension for at, sign, extension in _SIGNATURES if body.startswith(sign, at))
     extension = next(extensions, "txt" if _is_text(body) else "bin")
     return Artefact(f"{sha256(body).hexdigest()}.{extension}", len(body))
@@ -84,17 +96,17 @@ def _is_text(body: bytes) -> bool:
 
 
 def has_hash(name: str, body: bytes) -> bool:
-    """Return whether *name* has the hash of *body*."""
+    """Return whether the artefact's file name *name* begins with the SHA-256 of *body*."""
     return name.startswith(f"{sha256(body).hexdigest()}.")
 
 
 def with_artefacts(cassette: Cassette, fetch: Callable[[int, Artefact], bytes]) -> Cassette:
-    """Return *cassette* with the bodies of its artefacts.
+    """Return *cassette* with each artefact replaced by the body that it stands for.
 
     Args:
         cassette: A cassette read from text.
-        fetch: Returns the bytes of an artefact, given the index of its exchange. It is called once
-            for each artefact; its exceptions are not caught.
+        fetch: A function that returns the bytes of an artefact. It gets the index of the exchange
+            and the artefact, and is called once for each name. Its exceptions are not caught.
     """
     if all(exchange.response.artefact is None for exchange in cassette.exchanges):
         return cassette
@@ -111,5 +123,8 @@ def with_artefacts(cassette: Cassette, fetch: Callable[[int, Artefact], bytes]) 
 
 
 def artefact_line(text: str | bytes, index: int) -> int | None:
-    """Return the line of *text* where the exchange at *index* names its artefact."""
+    """Return the line of a cassette's *text* where the exchange at *index* names its artefact.
+
+    If it does not, return the line of the exchange's nearest enclosing key; None without any.
+    """
     return safe_yaml.line(text, ("interactions", index, "response", "body", "artefact"))

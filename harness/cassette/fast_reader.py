@@ -1,9 +1,9 @@
-"""A fast reader for cassettes in the exact form that `writer` gives them.
+"""A fast reader for cassettes in the exact form that `writer` writes.
 
 It exists for the start-up time of replays. Measured on the 18 shipped cassettes (130 kB) it takes
 2 ms, PyYAML's C loader alone 59 ms, the complete reading by PyYAML 107 ms; for one cassette of
 1.8 MB 37 ms, 0.95 s and 1.8 s. The form is a small subset of YAML with keys in a fixed order, which
-regular expressions can read. Any other text is NotCanonical, and left to PyYAML (see `reader`).
+regular expressions can read. For any other text NotCanonical is raised, and `reader` uses PyYAML.
 """
 
 from __future__ import annotations
@@ -34,11 +34,14 @@ from harness.types import (
 
 
 class NotCanonical(Exception):
-    """The text is not in the form that the harness writes; it may still be a cassette."""
+    """The text is not in the exact form that the harness writes; PyYAML may be able to read it."""
 
 
 def load(text: str | bytes) -> Cassette:
-    """Read a cassette with the same result as by PyYAML. Raises NotCanonical."""
+    """Return the cassette in *text*, the same as `reader.load_yaml` returns.
+
+    Raises NotCanonical if the text is not in the exact form that the harness writes.
+    """
     whole = _characters(text)
     head = _HEAD.match(whole)
     if head is None:
@@ -60,7 +63,10 @@ _SPECIAL = "\u2028\u2029\ufeff\ufffe\uffff"
 
 
 def _characters(text: str | bytes) -> str:
-    """Return the text if it has no characters that are special in YAML, such as tabs."""
+    """Return *text* as a string. Raises NotCanonical if it is not UTF-8 or has special characters.
+
+    Special characters are those that YAML treats differently, such as tabs and control characters.
+    """
     try:
         raw = text.encode() if isinstance(text, str) else text
         whole = text if isinstance(text, str) else text.decode()
@@ -83,7 +89,7 @@ _FLOAT = r"[0-9]{1,16}\.[0-9]{1,16}"
 
 
 def _body(indent: int) -> str:
-    """Return the pattern of a body whose lines are indented by *indent* spaces."""
+    """Return the regular expression of a body whose lines are indented by *indent* spaces."""
     line = " " * indent
     block = rf"\|[+-]?\n{line}[^ \n][^\n]*+\n(?:(?:{line}[^\n]*+)?\n)*+"
     binary = rf"!!binary \|\n(?:{line}[A-Za-z0-9+/=]++\n)++"
@@ -111,7 +117,7 @@ _METADATA = re.compile(
 )
 _INTERACTIONS = re.compile(r"interactions:(?: \[\])?\n")
 _ENDS = ("version: 1\n", "version: 1\n...\n")
-"""libyaml ends a document with a literal block at its end by three dots."""
+"""The accepted ends of a cassette; libyaml writes three dots after some documents."""
 _INTERACTION = re.compile(
     rf"- request:\n    method: ({_SCALAR})\n    uri: ({_SCALAR})\n    body: ({_body(6)})"
     r"    headers:( {}\n|\n(?:      [^\n]++\n)++)"
@@ -129,11 +135,15 @@ _ITEM = re.compile(rf" +- ({_SCALAR})\n")
 
 T = TypeVar("T")
 Groups: TypeAlias = tuple[Any, ...]
-"""The groups of a match: text or None each."""
+"""The groups of a match, each of which is a text or None."""
 
 
 def _entries(pattern: re.Pattern[str], text: str, at: int) -> tuple[list[Groups], int]:
-    """Return consecutive matches of *pattern* from *at* on, and their end."""
+    """Return the groups of consecutive matches of *pattern* from *at* on, and the last match's end.
+
+    Raises NotCanonical if an empty list (`[]`) precedes the matches, or if there are no matches and
+    no empty list precedes.
+    """
     entries: list[Groups] = []
     is_empty = text.endswith("[]\n", 0, at)
     while match := pattern.match(text, at):
@@ -199,7 +209,7 @@ _Headers: TypeAlias = tuple[tuple[str, str], ...]
 
 
 def _headers(text: str) -> tuple[tuple[str, str], ...]:
-    """Return the headers in *text*; many exchanges of a cassette have the same."""
+    """Return the headers in *text*; short texts are cached, as many exchanges repeat them."""
     return _cached_headers(text) if len(text) < _LONGEST_CACHED else _parse_headers(text)
 
 
@@ -256,7 +266,10 @@ def _bytes(text: str) -> bytes:
 
 
 def _value(text: str) -> str:
-    """Return the text of a scalar on one line: quoted, or plain and not of another type."""
+    """Return the text of a YAML scalar on one line, quoted or plain.
+
+    Raises NotCanonical for a plain scalar that YAML reads as another type, such as a number.
+    """
     if text[0] == "'":
         return text[1:-1].replace("''", "'")
     if text[0] == '"':
@@ -270,7 +283,7 @@ def _value(text: str) -> str:
 
 
 _RESOLVERS: dict[str, list[tuple[str, re.Pattern[str]]]] = Resolver.yaml_implicit_resolvers
-"""PyYAML's patterns of scalars that are not text, by their first character."""
+"""PyYAML's patterns of plain scalars that are not text, by the first character of the scalar."""
 _ESCAPE = re.compile(r"\\(?:U([0-9A-F]{8})|x([0-9A-F]{2})|(.))")
 _SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")
 _YAML_ESCAPES = {
@@ -280,7 +293,10 @@ _YAML_ESCAPES = {
 
 
 def _escaped(text: str) -> str:
-    """Return the text of a double-quoted scalar, read as JSON after converting YAML's escapes."""
+    """Return the text of a double-quoted scalar, read as JSON after conversion of YAML's escapes.
+
+    Raises NotCanonical if that is not possible.
+    """
     if _SURROGATE.search(text):
         raise NotCanonical
     try:

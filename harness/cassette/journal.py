@@ -1,12 +1,12 @@
 """The journal of a recording: every exchange is on the disk before the next request is sent.
 
-The journal is `.<cassette>.journal` beside its cassette, and locked, while a recording is in
-progress. If the recording is interrupted, it can be resumed from there. Each record is appended and
-flushed; a truncated record is detected and ignored.
+The journal is the file `.<cassette>.journal` beside its cassette. It exists, and is locked, while a
+recording is in progress. An interrupted recording can be resumed from it. Each record is appended
+and flushed; a truncated record is detected and ignored.
 
-The first line of a record is a YAML comment with its length and a checksum, its body is a cassette:
-without exchanges in the head, with one exchange in every other record. So a journal can hold all
-that a cassette can, and can be read by people.
+The first line of a record is a YAML comment with the record's length and checksum. The rest is the
+text of a cassette: without exchanges in the first record (the head), with one exchange in every
+other record. So a journal can hold everything that a cassette can, and people can read it.
 """
 
 from __future__ import annotations
@@ -31,7 +31,10 @@ except ImportError:  # no such locks on this platform: concurrent recordings are
     fcntl = None  # type: ignore[assignment]
 
 Writing = Callable[[], AbstractContextManager[None]]
-"""A context in which a file is written; entering it may raise to prevent that."""
+"""A function that returns the context in which a file is written.
+
+Entering the context raises an exception if nothing may be written any more.
+"""
 
 
 def journal_path(cassette: Path) -> Path:
@@ -40,7 +43,7 @@ def journal_path(cassette: Path) -> Path:
 
 
 def unfinished(cassette: Path) -> bool:
-    """Return whether a recording of the cassette has responses but is not complete."""
+    """Return whether the journal of a cassette exists and has exchanges, or is damaged."""
     try:
         return bool(read_journal(journal_path(cassette).read_bytes()).records)
     except OSError:
@@ -53,7 +56,11 @@ def unfinished(cassette: Path) -> bool:
 class Journal:
     """The journal of one recording; its file is created before the first request is sent.
 
-    `overwrite` allows replacing the records of an earlier recording.
+    Attributes:
+        cassette: The path of the cassette that is being recorded.
+        head: The provenance and the seed of the recording.
+        overwrite: Whether records of an earlier recording may be replaced.
+        writing: Returns the context in which the file is created (see `Writing`).
     """
 
     cassette: Path
@@ -69,11 +76,11 @@ class Journal:
 
     @property
     def path(self) -> Path:
-        """The path of the journal."""
+        """The path of the journal's file."""
         return journal_path(self.cassette)
 
     def __len__(self) -> int:
-        """Return the number of exchanges."""
+        """Return the number of exchanges in the journal."""
         return len(self._records)
 
     def __str__(self) -> str:
@@ -83,7 +90,11 @@ class Journal:
     # --------------------------------------------------------------------- existing journal
 
     def read(self) -> JournalContent:
-        """Lock and read an existing journal. Raises CassetteInUse and BadCassette."""
+        """Lock an existing journal and return its content; empty if there is no journal.
+
+        Raises CassetteInUse if another process records the cassette, BadCassette if the journal is
+        damaged, and CannotWrite if its file cannot be opened.
+        """
         if not os.path.lexists(self.path):
             return JournalContent()
         try:
@@ -101,7 +112,10 @@ class Journal:
         return content
 
     def lock(self) -> None:
-        """Lock an existing journal, to overwrite it. Raises CassetteInUse."""
+        """Lock an existing journal, which is overwritten later; do nothing if there is none.
+
+        Raises CassetteInUse if another process records the cassette.
+        """
         if os.path.lexists(self.path):
             with self._convert_errors():
                 self._file, self._records = (
@@ -110,7 +124,10 @@ class Journal:
                 )  # kept until overwritten
 
     def resume(self, content: JournalContent, count: int) -> None:
-        """Continue after the first *count* records of the *content* that `read` returned."""
+        """Continue the journal after the first *count* records of *content*, and remove the others.
+
+        *content* is what `read` returned, and has records.
+        """
         assert self._file is not None  # noqa: S101 - opened by read
         assert content.head is not None  # noqa: S101 - else there were no records
         self.head, self._begun = content.head, True
@@ -119,7 +136,13 @@ class Journal:
     # ------------------------------------------------------------------------ while recording
 
     def ready(self) -> None:
-        """Prepare for writing. Raises CannotWrite, CassetteInUse and UnfinishedRecording."""
+        """Create and lock the journal, unless that has been done.
+
+        Raises:
+            CannotWrite: The file cannot be created.
+            CassetteInUse: Another process records the cassette.
+            UnfinishedRecording: The journal holds an earlier recording and `overwrite` is false.
+        """
         with self._lock:
             if self._begun:
                 return
@@ -127,7 +150,7 @@ class Journal:
                 self._begin()
 
     def _begin(self) -> None:
-        """Start a journal with a head only, which exists even after a crash."""
+        """Start a journal with a head only, flushed so that it exists even after a crash."""
         if self._file is None:
             self._make_folders()
             self._read_locked()
@@ -147,9 +170,10 @@ class Journal:
         self.cassette.parent.mkdir(parents=True, exist_ok=True)
 
     def append(self, number: int, exchange: Exchange) -> None:
-        """Write the exchange of request *number*, without secrets, to the disk.
+        """Write *exchange*, which has no secrets, to the disk; do nothing in a closed journal.
 
-        Raises CannotWrite; the journal is then unchanged.
+        *number* counts the requests of the recording from 0. If writing fails, CannotWrite is
+        raised, and the journal is unchanged.
         """
         with self._lock, self._convert_errors():
             if self._file is not None:  # the recording may have been stopped
@@ -173,7 +197,10 @@ class Journal:
     # ------------------------------------------------------------------------------ removing
 
     def drop_turn(self, turn: int, keep: int) -> None:
-        """Remove a turn and all after it, except for the first *keep* exchanges of the turn."""
+        """Remove the exchanges of turn number *turn* and of all later turns.
+
+        The first *keep* exchanges of the turn stay.
+        """
         if not self._begun:
             return
         with self._lock, self._convert_errors():
@@ -191,7 +218,10 @@ class Journal:
 
     @contextmanager
     def removed_afterwards(self) -> Iterator[None]:
-        """Remove the journal after the cassette was written inside this context."""
+        """Remove the journal at the end of the context, in which the cassette is written.
+
+        If the context raises CannotWrite, the journal stays, and the error's message names it.
+        """
         try:
             yield
         except CannotWrite as error:
@@ -199,7 +229,7 @@ class Journal:
         self.remove()
 
     def remove(self) -> None:
-        """Delete the journal, and folders that were created for it if they are empty."""
+        """Delete the journal, and those folders created for it that are empty."""
         with self._lock, self._convert_errors():
             if self._file is not None:
                 _sync_folder(self.path.parent)  # the name of the cassette first
@@ -211,13 +241,13 @@ class Journal:
                 del self._new_folders[0]
 
     def close_empty(self) -> None:
-        """Remove a journal without exchanges; later exchanges are not written."""
+        """Remove the journal if it has no exchanges; later exchanges are then not written."""
         with self._lock:
             if self._begun and not self._records:
                 self.remove()
 
     def close(self) -> None:
-        """Close the journal; one without exchanges is removed. Repeated calls have no effect."""
+        """Close the journal, and remove it if it has no exchanges; repeated calls do nothing."""
         with self._lock:
             if not self._records:
                 self.remove()
@@ -230,7 +260,10 @@ class Journal:
         return self._file
 
     def _open_locked(self) -> int:
-        """Open and lock the file; the lock ends with the process."""
+        """Open or create the journal's file, lock it, and return its descriptor.
+
+        The lock ends with the process. Raises CassetteInUse if another process holds it.
+        """
         while True:
             file = os.open(self.path, os.O_RDWR | os.O_CREAT | _CLOSE_ON_EXEC, 0o644)
             try:
@@ -255,7 +288,7 @@ class Journal:
 
     @contextmanager
     def _convert_errors(self) -> Iterator[None]:
-        """Raise CannotWrite for an OSError."""
+        """Convert an OSError raised inside to CannotWrite."""
         try:
             yield
         except OSError as error:
@@ -269,7 +302,7 @@ _CLOSE_ON_EXEC = getattr(os, "O_CLOEXEC", 0)
 
 
 def _is_same_file(file: int, path: Path) -> bool:
-    """Return whether *path* still is the opened file."""
+    """Return whether *path* still names the file that was opened as the descriptor *file*."""
     try:
         return os.path.samestat(os.fstat(file), path.stat())
     except FileNotFoundError:
@@ -277,7 +310,7 @@ def _is_same_file(file: int, path: Path) -> bool:
 
 
 def _sync_folder(folder: Path) -> None:
-    """Flush the names in a folder to the disk, on platforms where a folder can be opened."""
+    """Flush the file names in *folder* to the disk, on platforms where a folder can be opened."""
     with suppress(OSError):
         opened = os.open(folder, os.O_RDONLY)
         try:
@@ -291,7 +324,12 @@ def _sync_folder(folder: Path) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Head:
-    """The first record: the provenance of the recording, and the seed of its requests."""
+    """The first record of a journal.
+
+    Attributes:
+        provenance: The provenance of the recording.
+        seed: The value of the parameter `seed: random` in its requests.
+    """
 
     provenance: Provenance
     seed: int = 0
@@ -299,7 +337,13 @@ class Head:
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """One exchange: the number of its request in the recording, and the record's byte offset."""
+    """A record of a journal with one exchange.
+
+    Attributes:
+        number: The number of the exchange's request in the recording, from 0.
+        exchange: The exchange.
+        start: The byte offset of the record in the journal.
+    """
 
     number: int
     exchange: Exchange
@@ -308,7 +352,13 @@ class Record:
 
 @dataclass(frozen=True, slots=True)
 class JournalContent:
-    """The complete records of a journal; `head` is None in an empty one, `end` is in bytes."""
+    """The complete records of a journal.
+
+    Attributes:
+        head: The first record; None if the journal has no complete record.
+        records: The other records, in the order in which they were written.
+        end: The byte offset after the last complete record.
+    """
 
     head: Head | None = None
     records: tuple[Record, ...] = ()
@@ -345,11 +395,11 @@ _FIRST_LINE = re.compile(rb"^#: ((head|exchange) (\d{1,12}) (\d{1,12})) ([0-9a-f
 
 
 def read_journal(content: bytes, source: str = "") -> JournalContent:
-    """Return the complete records of a journal; a truncated last one is ignored.
+    """Return the complete records in the *content* of a journal; a truncated last one is ignored.
 
     Raises:
-        BadCassette: Complete records follow a damaged one. A crash does not cause that, and
-            ignoring them would lose responses.
+        BadCassette: A damaged record is followed by complete ones. A crash does not cause that, and
+            ignoring them would lose responses. The error names *source* and the line.
     """
     head, records, end = None, [], 0
     for start, first_line, body in _complete_records(content):
@@ -366,7 +416,7 @@ def read_journal(content: bytes, source: str = "") -> JournalContent:
 
 
 def _complete_records(content: bytes) -> Iterator[tuple[int, re.Match[bytes], bytes]]:
-    """Yield offset, first line and body of each record up to the first incomplete one."""
+    """Yield the byte offset, first line and body of each record before the first incomplete one."""
     at = 0
     while first_line := _FIRST_LINE.match(content, at):
         body = _complete_body(first_line)
@@ -377,7 +427,7 @@ def _complete_records(content: bytes) -> Iterator[tuple[int, re.Match[bytes], by
 
 
 def _complete_body(first_line: re.Match[bytes]) -> bytes | None:
-    """Return the body after a first line, or None if it is truncated or damaged."""
+    """Return the body of the record with *first_line*; None if it is truncated or damaged."""
     start = first_line.end()
     body = first_line.string[start : start + int(first_line[4])]
     return body if _checksum(first_line[1], body) == first_line[5] else None

@@ -1,4 +1,4 @@
-"""The reader of cassettes, ours or another tool's; errors name the line."""
+"""The reader of cassettes, written by the harness or by another tool; errors name the line."""
 
 from __future__ import annotations
 
@@ -29,7 +29,12 @@ from harness.wire import compact
 
 
 class _Invalid(Exception):
-    """An invalid value in a cassette: its path and the problem."""
+    """An invalid value in a cassette.
+
+    Attributes:
+        path: The keys and indices that lead to the value.
+        problem: What is wrong with it.
+    """
 
     def __init__(self, path: KeyPath, problem: str) -> None:
         super().__init__(problem)
@@ -38,12 +43,13 @@ class _Invalid(Exception):
 
 
 def loads(text: str | bytes, source: str = "") -> Cassette:
-    """Read a cassette in vcrpy's format.
+    """Return the cassette in *text*, which is in vcrpy's format.
 
-    Text in the harness's own form is read by `fast_reader`, all other by PyYAML.
+    Text in the exact form that the harness writes is read by `fast_reader`, any other by PyYAML.
 
     Raises:
-        BadCassette: The text is not a cassette, is empty or truncated; with *source* and the line.
+        BadCassette: The text is empty, truncated or no cassette. The error names *source* and the
+            line.
     """
     try:
         return fast_reader.load(text)
@@ -52,7 +58,7 @@ def loads(text: str | bytes, source: str = "") -> Cassette:
 
 
 def load_yaml(text: str | bytes, source: str) -> Cassette:
-    """Read a cassette in any form with PyYAML. Raises BadCassette."""
+    """Return the cassette in *text*, read with PyYAML. Raises BadCassette (see `loads`)."""
     try:
         document = safe_yaml.load(text)
     except yaml.YAMLError as error:
@@ -177,7 +183,10 @@ def _response(response: dict[str, Any], path: KeyPath) -> Response:
 
 
 def _artefact(body: dict[str, Any], path: KeyPath) -> Artefact:
-    """Return the artefact. Its name has to be a bare `<sha256>.<extension>` (no path traversal)."""
+    """Return the artefact that replaces a response body.
+
+    Its name has to be a bare `<sha256>.<extension>`, without any path.
+    """
     name = _word(body["artefact"], (*path, "artefact"))
     if not NAME.fullmatch(name):
         problem = f"{name!r:.80} is not the name of an artefact, <sha256>.<ending>: record anew"
@@ -202,7 +211,7 @@ def _timing(facts: dict[str, Any]) -> Timing | None:
 
 
 def _arrived(seconds: object) -> tuple[float, ...]:
-    """Return the arrival times of chunks, which older cassettes do not have."""
+    """Return the arrival times of chunks; empty for older cassettes, which have none."""
     return tuple(map(float, seconds if isinstance(seconds, list) else []))
 
 
@@ -222,7 +231,10 @@ def _headers(headers: object, path: KeyPath) -> tuple[tuple[str, str], ...]:
 
 
 def _word(value: object, path: KeyPath) -> str:
-    """Return a short text; numbers and dates are accepted, as people leave out quotes."""
+    """Return *value* as text; numbers and dates are converted, since people leave out quotes.
+
+    Raises _Invalid for another type.
+    """
     if type(value) is str:
         return value
     if isinstance(value, bytes):
@@ -243,7 +255,7 @@ def _bytes(body: object, path: KeyPath) -> bytes:
 
 
 def _json(body: object, path: KeyPath) -> bytes:
-    """Return the JSON of a body that another tool wrote as YAML, for readability."""
+    """Return the JSON text of a body that another tool wrote as a YAML mapping or list."""
     try:
         return compact(body, allow_nan=False, default=_date).encode()
     except (TypeError, ValueError) as error:
@@ -251,7 +263,7 @@ def _json(body: object, path: KeyPath) -> bytes:
 
 
 def _date(value: object) -> str:
-    """Return the text of a date, which YAML converts."""
+    """Return the text of a date, to which YAML converts such texts. Raises TypeError otherwise."""
     if not isinstance(value, date):
         raise TypeError(f"{type(value).__name__} is not")
     return str(value)

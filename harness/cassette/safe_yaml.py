@@ -10,10 +10,10 @@ import yaml
 
 
 class _Loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[misc]
-    """PyYAML's safe loader, with the harmless Python tags that vcrpy writes."""
+    """PyYAML's safe loader, which also accepts the harmless Python tags that vcrpy writes."""
 
     def construct_object(self, node: Any, deep: bool = False) -> Any:
-        """Construct a value; one that does not fit its tag is a ConstructorError."""
+        """Return the value of *node*. Raises ConstructorError if it does not fit the node's tag."""
         try:
             if node.tag in _NUMBERS and len(node.value) > MAX_DIGITS:
                 raise ValueError
@@ -27,23 +27,23 @@ class _Loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[mi
 
 _NUMBERS = ("tag:yaml.org,2002:int", "tag:yaml.org,2002:float")
 MAX_DIGITS = 1000
-"""The most digits of a number: Python takes minutes to convert some longer ones."""
+"""The greatest length of a number: Python takes minutes to convert some longer ones."""
 
 
 class _Dumper(getattr(yaml, "CSafeDumper", yaml.SafeDumper)):  # type: ignore[misc]
-    """PyYAML's safe dumper, for output that is easy to review as a diff."""
+    """PyYAML's safe dumper, without aliases, so that its output is easy to review as a diff."""
 
     def ignore_aliases(self, data: object) -> bool:
-        """Return True: equal headers are repeated instead of written as `*id001`."""
+        """Return True, so that equal headers are repeated instead of written as `*id001`."""
         return True
 
 
 class FlowList(list[float]):
-    """A list of numbers written on one line."""
+    """A list of numbers that is written on one line."""
 
 
 def _text(dumper: Any, text: str) -> Any:
-    """Represent texts of several lines, such as streams, as literal blocks."""
+    """Return the YAML node of a text: a literal block if it has several lines, such as a stream."""
     return dumper.represent_scalar(
         "tag:yaml.org,2002:str", text, style="|" if "\n" in text else None
     )
@@ -54,7 +54,10 @@ def _flow_list(dumper: Any, numbers: FlowList) -> Any:
 
 
 def _file_body(loader: Any, node: Any) -> bytes:
-    """Return a request body that was a file, which vcrpy writes as a pickled buffer."""
+    """Return the bytes of a request body that was a file, which vcrpy writes as a pickled buffer.
+
+    Raises TypeError if the buffer holds anything else than text or bytes.
+    """
     state = loader.construct_mapping(node, deep=True).get("state") or (b"",)
     content = state[0] if state else b""
     if not isinstance(content, str | bytes):
@@ -75,7 +78,7 @@ _Loader.add_constructor("tag:yaml.org,2002:python/object/new:_io.BytesIO", _file
 
 
 def dump(document: dict[str, Any]) -> str:
-    """Return a document as YAML; Chinese is not escaped, keys keep their order."""
+    """Return *document* as YAML; Chinese is not escaped, and keys keep their order."""
     # A width that no line reaches: folded lines would make a one-word change a diff of many lines.
     return str(
         yaml.dump(document, Dumper=_Dumper, allow_unicode=True, sort_keys=False, width=2**31 - 1)
@@ -95,9 +98,10 @@ def load(text: str | bytes) -> Any:
 
 
 def _json(text: str | bytes) -> Any:
-    """Return the document in a JSON text, as vcrpy's other serializer writes it; None if invalid.
+    """Return the document in a JSON text; None if the text is not valid JSON.
 
-    A YAML loader rejects the escapes that JSON has for characters beyond 16 bits, such as emoji.
+    vcrpy can write cassettes as JSON. A YAML loader rejects JSON's escapes of characters beyond
+    16 bits, such as emoji.
     """
     try:
         document = json.loads(text)
@@ -108,20 +112,27 @@ def _json(text: str | bytes) -> Any:
 
 
 MAX_DEPTH = 100
+"""The greatest depth of nested collections."""
 MAX_REPEATED = 2**22
-"""The most characters and nodes that aliases may repeat in one file."""
+"""The greatest number of characters and nodes that the aliases of one file may repeat."""
 
 
 @dataclass(slots=True)
 class _Nest:
-    """The size and depth of a collection, with its aliases expanded."""
+    """The size and depth of a YAML collection, counted with its aliases expanded.
+
+    Attributes:
+        anchor: The name of the collection's anchor, if it has one.
+        size: The number of its nodes and characters.
+        depth: The number of nested collections, from 1.
+    """
 
     anchor: str | None
     size: int = 1
     depth: int = 1
 
     def add(self, size: int, depth: int) -> None:
-        """Add a child."""
+        """Add the size and depth of a child."""
         self.size += size
         self.depth = max(self.depth, depth + 1)
 
@@ -158,7 +169,7 @@ def _refuse_bombs(text: str | bytes) -> None:
 def _measured(
     known: dict[str, tuple[int, int]], anchor: str | None, size: int, depth: int
 ) -> tuple[int, int]:
-    """Return size and depth, and remember them under the anchor."""
+    """Store *size* and *depth* in *known* under *anchor*, if there is one, and return them."""
     if anchor is not None:
         known[anchor] = size, depth
     return size, depth
@@ -169,7 +180,10 @@ KeyPath: TypeAlias = tuple[str | int, ...]
 
 
 def line(text: str | bytes, path: KeyPath) -> int | None:
-    """Return the line of the last key of *path* that the document has."""
+    """Return the line of the deepest key of *path* in the document, from 1.
+
+    Return None if not even the first key exists.
+    """
     node = yaml.compose(text, Loader=_Loader)
     number = None
     for key in path:

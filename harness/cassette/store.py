@@ -30,10 +30,14 @@ LARGEST = 256 * 2**20
 
 @dataclass(frozen=True, slots=True)
 class Store:
-    """A folder of cassettes: `<scenario>/<provider>-<model>.yaml`.
+    """A folder of cassettes, with the paths `<scenario>/<provider>-<model>.yaml`.
 
-    Further recordings of the same scenario and target are repeats, `<provider>-<model>~2.yaml`: the
-    slug of a target has no `~`. `repeat` is the number of the recordings in this store, from 1.
+    Further recordings of the same scenario and target are repeats, `<provider>-<model>~2.yaml`. The
+    slug of a target has no `~`.
+
+    Attributes:
+        folder: The folder.
+        repeat: The number of the repeat that the methods of this store refer to, from 1.
     """
 
     folder: Path
@@ -45,18 +49,21 @@ class Store:
         return self.folder / scenario / f"{target.slug}{number}.yaml"
 
     def repeats(self, scenario: str, target: Target) -> tuple[int, ...]:
-        """Return the numbers of the repeats beside the first recording."""
+        """Return the numbers of the repeats that have a cassette, in ascending order from 2."""
         return tuple(repeats_of(self.path(scenario, target)))
 
     def writing(self) -> AbstractContextManager[None]:
-        """Return the context in which a file is written; subclasses may refuse to enter it."""
+        """Return the context in which a file is written; that of a subclass may raise an error."""
         return nullcontext()
 
     def when_stopped(self, do: Callable[[], None]) -> None:
-        """Have *do* called when work is stopped; this store is never stopped."""
+        """Do nothing, since this store is never stopped; a subclass calls *do* when it is."""
 
     def load(self, scenario: str, target: Target) -> Cassette:
-        """Read the cassette of a scenario and target. Raises NoCassette and BadCassette."""
+        """Return the cassette of a scenario and target, with its artefacts.
+
+        Raises NoCassette if there is none, and BadCassette if it cannot be read.
+        """
         path = self.path(scenario, target)
         if not os.path.lexists(path):
             raise NoCassette(
@@ -73,7 +80,7 @@ _REPEAT_NAME = re.compile(rf"(.+){REPEAT}([2-9]|[1-9][0-9]+)\.yaml")
 
 
 def repeats_of(first: Path) -> dict[int, Path]:
-    """Return the repeats of the recording at *first*, by number in order."""
+    """Return the paths of the repeats of the recording at *first*, by ascending number."""
     repeats = {}
     for path in first.parent.glob("*.yaml") if first.parent.is_dir() else ():
         match = _REPEAT_NAME.fullmatch(path.name)
@@ -83,7 +90,7 @@ def repeats_of(first: Path) -> dict[int, Path]:
 
 
 def is_repeat(path: Path) -> bool:
-    """Return whether a file is a repeat of a recording beside it."""
+    """Return whether the cassette at *path* is a repeat of a first recording beside it."""
     match = _REPEAT_NAME.fullmatch(path.name)
     return match is not None and path.with_name(f"{match[1]}.yaml").exists()
 
@@ -92,13 +99,16 @@ def is_repeat(path: Path) -> bool:
 
 
 def read(path: Path) -> Cassette:
-    """Read a cassette with its artefacts. Raises BadCassette."""
+    """Return the cassette at *path* with its artefacts. Raises BadCassette if it cannot be read."""
     content = _content(path)
     return with_artefacts(_loads(content, path), partial(_read_artefact, path, content))
 
 
 def read_text_only(path: Path) -> Cassette:
-    """Read a cassette without artefacts, whose bodies are left empty. Raises BadCassette."""
+    """Return the cassette at *path* without reading its artefacts, whose bodies are then empty.
+
+    Raises BadCassette if it cannot be read.
+    """
     return loads(_content(path), str(path))
 
 
@@ -107,7 +117,10 @@ def _loads(content: bytes, path: Path) -> Cassette:
 
 
 _cached_loads = lru_cache(maxsize=16)(loads)
-"""Cached by the content, so that a changed file is read again: tests replay a cassette often."""
+"""`loads` with a cache, since tests replay a cassette often.
+
+The cache is by content, so that a changed file is read again.
+"""
 
 
 def _content(path: Path) -> bytes:
@@ -128,9 +141,13 @@ def _file_bytes(path: Path) -> bytes:
 
 
 def _read_artefact(cassette: Path, content: bytes, index: int, artefact: Artefact) -> bytes:
-    """Read an artefact of the exchange at *index*. Raises BadCassette with the exchange's line.
+    """Return the bytes of the artefact of the exchange at *index* of a cassette.
 
-    The file may be a link, since its bytes have to have the hash in the cassette.
+    The file may be a link, since the hash of its bytes is compared with that in the cassette.
+
+    Raises:
+        BadCassette: The file is missing, unreadable or altered. The error names the line of the
+            cassette's *content*.
     """
     try:
         body = _file_bytes(cassette.parent / FOLDER / artefact.name)
@@ -149,7 +166,7 @@ def _read_artefact(cassette: Path, content: bytes, index: int, artefact: Artefac
 
 
 def find(paths: list[Path]) -> list[Path]:
-    """Return every cassette among *paths*; folders are searched, in sorted order.
+    """Return the files among *paths*, and the *.yaml files below the folders, sorted by folder.
 
     Raises:
         HarnessError: A path does not exist, or a folder has no cassettes.
@@ -169,9 +186,9 @@ def find(paths: list[Path]) -> list[Path]:
 
 
 def write_cassette(path: Path, files: CassetteFiles) -> None:
-    """Write a cassette after its artefacts, so that it never refers to a missing one.
+    """Write a cassette's artefacts, then its text, so that it never refers to a missing artefact.
 
-    Raises CannotWrite; an existing cassette is then unchanged.
+    If writing fails, CannotWrite is raised, and an existing cassette is unchanged.
     """
     for name, body in files.artefacts.items():
         _write_artefact(path.parent / FOLDER / name, body)
@@ -179,7 +196,7 @@ def write_cassette(path: Path, files: CassetteFiles) -> None:
 
 
 def _write_artefact(path: Path, body: bytes) -> None:
-    """Write an artefact unless it exists already."""
+    """Write an artefact, unless the file exists with the same bytes. Raises CannotWrite."""
     if len(body) > LARGEST:
         raise CannotWrite(f"{path} cannot be written: larger than {LARGEST // 2**20} MiB")
     with suppress(OSError):
@@ -191,9 +208,9 @@ def _write_artefact(path: Path, body: bytes) -> None:
 
 
 def write_text(path: Path, text: str) -> None:
-    """Write a file atomically: at every moment the old or the new file is complete.
+    """Write *text* to *path* atomically: at every moment the old or the new file is complete.
 
-    Raises CannotWrite; an existing file is then unchanged.
+    If writing fails, CannotWrite is raised, and an existing file is unchanged.
     """
     _write(path, text.encode())
 
@@ -211,7 +228,11 @@ def _write(path: Path, content: bytes) -> None:
 
 @contextmanager
 def _temporary_file(path: Path) -> Iterator[Path]:
-    """Create a file beside *path*, and delete it afterwards unless it was renamed."""
+    """Create an empty file beside *path*, and delete it afterwards unless it was renamed.
+
+    Yields:
+        The path of the file.
+    """
     handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".new")
     os.fchmod(handle, 0o644)
     os.close(handle)
@@ -223,6 +244,6 @@ def _temporary_file(path: Path) -> Iterator[Path]:
 
 
 def _sync(file: Path) -> None:
-    """Flush a file to the disk, before it is renamed."""
+    """Flush *file* to the disk."""
     with file.open("rb") as opened:
         os.fsync(opened.fileno())

@@ -1,6 +1,6 @@
-"""The use of vcrpy: a check that it reads our cassettes, and a persister that knows artefacts.
+"""The use of vcrpy: a check that it reads our cassettes, and a persister that loads artefacts.
 
-Nothing else imports vcrpy.
+No other module imports vcrpy.
 """
 
 from __future__ import annotations
@@ -20,14 +20,16 @@ from harness.types import Cassette
 class Persister:
     """A persister for `VCR.register_persister` that loads artefacts.
 
-    `read` reads a cassette with its artefacts; vcrpy's user sees what it raises. What vcrpy itself
-    saves has all bodies in its text.
+    A cassette that vcrpy itself saves has no artefacts: all bodies are in its text.
+
+    Attributes:
+        read: A function that returns a cassette with its artefacts. Its exceptions are not caught.
     """
 
     read: Callable[[Path], Cassette]
 
     def load_cassette(self, cassette_path: str | os.PathLike[str], serializer: Any) -> Any:
-        """Return requests, responses and any metadata, as vcrpy loads them."""
+        """Return the requests and responses that vcrpy's persister loads, with artefact bodies."""
         from vcr.persisters.filesystem import FilesystemPersister
 
         loaded = FilesystemPersister.load_cassette(cassette_path, serializer)
@@ -39,7 +41,7 @@ class Persister:
     def save_cassette(
         self, cassette_path: str | os.PathLike[str], cassette_dict: Any, serializer: Any
     ) -> None:
-        """Save a cassette as vcrpy does."""
+        """Save a cassette with vcrpy's own persister."""
         from vcr.persisters.filesystem import FilesystemPersister
 
         FilesystemPersister.save_cassette(cassette_path, cassette_dict, serializer)
@@ -51,7 +53,7 @@ def _artefact_name(response: Any) -> str | None:
 
 
 def _insert_bodies(responses: list[Any], bodies: Sequence[bytes | None]) -> None:
-    """Replace each artefact by its body."""
+    """Replace each artefact in vcrpy's *responses* by the body at the same index in *bodies*."""
     for response, body in zip(responses, bodies, strict=True):
         if _artefact_name(response):
             response["body"] = {"string": body}
@@ -61,7 +63,7 @@ def check_vcrpy_reads(files: CassetteFiles, cassette: Cassette) -> None:
     """Check that vcrpy reads every exchange of *cassette* from *files*, byte for byte.
 
     Raises:
-        RecordingFailed: vcrpy would replay something else than was recorded.
+        RecordingFailed: vcrpy reads an exchange that differs from the recorded one.
     """
     from vcr.serialize import deserialize
     from vcr.serializers import yamlserializer

@@ -15,7 +15,10 @@ PROVENANCE_TEXTS = ("recorded_at", "scenario", "target", "address", "test", "not
 
 
 def dumps(cassette: Cassette) -> str:
-    """Return *cassette* as YAML that vcrpy reads; Chinese is not escaped, streams are blocks."""
+    """Return *cassette* as YAML that vcrpy reads.
+
+    Chinese is not escaped, and bodies of several lines, such as streams, are literal blocks.
+    """
     document = {
         "metadata": {"harness": _metadata(cassette)},
         "interactions": [_interaction(exchange) for exchange in cassette.exchanges],
@@ -41,7 +44,10 @@ def _metadata(cassette: Cassette) -> dict[str, Any]:
 
 
 def _exchange_metadata(exchange: Exchange) -> dict[str, Any]:
-    """Return what vcrpy has no fields for: the turn, times, chunks and key fingerprint."""
+    """Return an exchange's data that vcrpy has no fields for.
+
+    These are the turn, the times, the sizes of chunks and the API key's fingerprint.
+    """
     timing = exchange.timing
     metadata: dict[str, Any] = {}
     if exchange.turn is not None:
@@ -78,7 +84,7 @@ def _interaction(exchange: Exchange) -> dict[str, Any]:
 
 
 def _response_body(response: Response) -> dict[str, Any]:
-    """Return the body's mapping; vcrpy reads its key `string` only."""
+    """Return the mapping of a response body; vcrpy reads only its key `string`."""
     body: dict[str, Any] = {"string": _scalar(response.body)}
     if response.artefact is not None:
         body |= {"artefact": response.artefact.name, "size": response.artefact.size}
@@ -86,7 +92,7 @@ def _response_body(response: Response) -> dict[str, Any]:
 
 
 def _scalar(body: bytes) -> str | bytes:
-    """Return text where *body* is UTF-8, else bytes, which YAML writes as base64."""
+    """Return *body* as text if it is UTF-8, else unchanged; YAML writes bytes as base64."""
     try:
         return body.decode("utf-8")
     except UnicodeDecodeError:
