@@ -1,6 +1,8 @@
-"""The rules for the conversations of every provider; `COMMON_RULES` is the table of contents.
+"""The rules for the conversations of every provider; `COMMON_RULES` is their table.
 
-A new rule is a function in a module of this package and a line in the table.
+A new rule is a function in a module of this package and a line in the table. Docstrings of rules
+cite sources: [DOC] is the provider's documentation, [REC] a recording of the live service, [FIELD]
+a developer's report; the sources are in docs/WIRE_FACTS.md.
 """
 
 from __future__ import annotations
@@ -112,17 +114,22 @@ COMMON_RULES: tuple[Rule, ...] = (
 
 @dataclass(frozen=True, slots=True)
 class Judged:
-    """The findings of the rules in a transcript, and those of the rules that it ignores."""
+    """The findings of all rules in a transcript.
+
+    Attributes:
+        findings: The findings of rules that the transcript does not ignore.
+        ignored: The findings of rules that the transcript ignores.
+    """
 
     findings: tuple[Finding, ...] = ()
     ignored: tuple[Finding, ...] = ()
 
 
 def judge(transcript: Transcript, recognise: Recognise, rules: Iterable[Rule]) -> Judged:
-    """Apply rules to a transcript; findings are in the order of the rules.
+    """Return the findings of the rules in a transcript, in the order of the rules.
 
-    Rules that the transcript does not select are not applied. Those that it ignores are, so that
-    a report can count what was ignored.
+    If the transcript selects rules, the others are not applied. Rules that it ignores are applied,
+    so that a report can count their findings.
     """
     analyzed = analyze(transcript, recognise)
     findings = [

@@ -26,7 +26,7 @@ def answer_fits_schema(reading: AnalyzedExchange) -> Iterator[Finding]:
     """Check that an answer has the documented fields, each of the documented type.
 
     The whole body, or each event of a stream, is checked against the endpoint's JSON Schema, which
-    cites its source. Further fields are allowed: services add them without notice.
+    cites its source. Additional fields are allowed: services add them without notice.
     """
     endpoint = checked_endpoint(reading)
     if endpoint is None:
@@ -40,7 +40,7 @@ def answer_fits_schema(reading: AnalyzedExchange) -> Iterator[Finding]:
 def finish_reason_is_known(reading: AnalyzedExchange) -> Iterator[Finding]:
     """Check that a finish reason is documented.
 
-    Programs branch on it and miss a new one.
+    Programs branch on the finish reason, and do not handle a new one.
     """
     endpoint = checked_endpoint(reading)
     if endpoint is None or not endpoint.finish_reasons:
@@ -56,8 +56,8 @@ def finish_reason_is_known(reading: AnalyzedExchange) -> Iterator[Finding]:
 def role_is_known(reading: AnalyzedExchange) -> Iterator[Finding]:
     """Check that an answer has the role assistant.
 
-    Programs send the message back unchanged, and a request accepts known roles only. A tool of the
-    service may have a message of its own, with its results.
+    Programs send the message back unchanged, and a request accepts known roles only. The role tool
+    is allowed for a message with the calls and results of the service's own tools.
     """
     for part, pointer, role in values(reading, fields_of(reading).role):
         calls = resolve(part.value, pointer.removesuffix("/role") + "/tool_calls")
@@ -66,7 +66,7 @@ def role_is_known(reading: AnalyzedExchange) -> Iterator[Finding]:
 
 
 def object_names_its_form(reading: AnalyzedExchange) -> Iterator[Finding]:
-    """Check that the field `object`, if it is sent, tells a whole answer from an event.
+    """Check that the field `object`, if it is sent, distinguishes a document from an event.
 
     `chat.completion` or `chat.completion.chunk`; Zhipu sends it since 2026.
     """
@@ -80,9 +80,9 @@ def object_names_its_form(reading: AnalyzedExchange) -> Iterator[Finding]:
 
 
 def answer_says_why_it_ended(reading: AnalyzedExchange) -> Iterator[Finding]:
-    """Check that a whole answer of a model has its finish reason.
+    """Check that a non-streaming answer of a model has a finish reason.
 
-    Without it a text that was cut off looks like a complete one.
+    Without it, a text that was cut off looks like a complete one.
     """
     endpoint = checked_endpoint(reading)
     if endpoint is None or reading.is_stream or not endpoint.finish_reasons:
@@ -97,7 +97,7 @@ def answer_says_why_it_ended(reading: AnalyzedExchange) -> Iterator[Finding]:
 def ids_are_not_empty(reading: AnalyzedExchange) -> Iterator[Finding]:
     """Check that an id, if it is sent, is not empty.
 
-    The service's support asks for the request id, and tasks are polled by theirs.
+    The service's support asks for the request id, and a task is polled by its id.
     """
     fields = fields_of(reading)
     pointers = tuple(dict.fromkeys(fields.id + fields.request_id + fields.task_id))
@@ -107,14 +107,14 @@ def ids_are_not_empty(reading: AnalyzedExchange) -> Iterator[Finding]:
 
 
 _MAX_CLOCK_DIFFERENCE = 3600
-"""Seconds; in all recordings the difference is less than five."""
+"""Largest difference in seconds; in all recordings it is less than five."""
 
 
 def created_agrees_with_date(reading: AnalyzedExchange) -> Iterator[Finding]:
     """Check that the creation time is in seconds since 1970, within an hour of the header `Date`.
 
     Milliseconds, or local time taken for UTC, differ by hours or more; in all recordings the two
-    are less than five seconds apart.
+    times are less than five seconds apart.
     """
     date, pointers = _date(reading), fields_of(reading).created
     for part in answers(reading)[:1] if date is not None else ():
@@ -125,7 +125,7 @@ def created_agrees_with_date(reading: AnalyzedExchange) -> Iterator[Finding]:
 
 
 def _date(reading: AnalyzedExchange) -> int | None:
-    """Return the header `Date` in seconds since 1970."""
+    """Return the header `Date` in seconds since 1970; None if it is missing or invalid."""
     text = reading.exchange.response.header("date")
     try:
         return int(parsedate_to_datetime(text).timestamp()) if text else None
@@ -136,8 +136,8 @@ def _date(reading: AnalyzedExchange) -> int | None:
 def reasoning_is_kept_apart(reading: AnalyzedExchange) -> Iterator[Finding]:
     """Check that the reasoning of a model is not in its text too.
 
-    An answer with a reasoning field has no `<think>` at the beginning of its text, and not the same
-    words in both. A program that shows the text would show the reasoning.
+    If an answer has a reasoning field, its text must not begin with `<think>` or with the
+    reasoning: a program that shows the text would show the reasoning.
     """
     outcome = reading.outcome
     if not isinstance(outcome, Reply) or not outcome.reasoning:

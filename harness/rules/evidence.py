@@ -1,7 +1,7 @@
-"""The sources of rules: the names in the table of rules, each with what to read.
+"""Sources of the rules: the short names in the tables of rules, each with its reference.
 
-Names of a letter and a number are sections of docs/WIRE_FACTS.md, which cite documentation, field
-reports and recordings; the others are standards, and what the harness itself promises.
+A letter with a number is a section of docs/WIRE_FACTS.md, which cites documentation, field reports
+and recordings; the others are standards, and what the harness itself promises.
 """
 
 from __future__ import annotations

@@ -17,9 +17,10 @@ _ROLES = ("system", "user", "assistant", "tool")
 def messages_are_well_formed(reading: AnalyzedExchange) -> Iterator[Finding]:
     """Check that the messages of a request have known roles, content, and a valid order.
 
-    A tool message follows an assistant message that called it; the last message is not the
-    assistant's, unless it is to be continued (`partial`, `prefix`). An assistant message may come
-    first: in role play (charglm, qwen-plus-character) it does. A system message may come anywhere.
+    A tool message follows the assistant message that called the tool, or another tool message. The
+    last message is not from the assistant, unless it is to be continued (`partial`, `prefix`). An
+    assistant message may come first, as in role play (charglm, qwen-plus-character); a system
+    message may come anywhere.
     """
     pointer, sent = messages(reading)
     previous = ""
@@ -49,8 +50,8 @@ def _problems(message: Mapping[str, Json], previous: str) -> Iterator[tuple[str,
 def history_is_carried(analyzed: AnalyzedTranscript) -> Iterator[Finding]:
     """Check that a request that continues a conversation repeats all of it unchanged.
 
-    It begins with the messages of the request before, followed by the answer as it was given.
-    Requests that continue nothing are not checked.
+    The request begins with the messages of an earlier request, followed by the answer to it.
+    Requests that begin a new conversation are not checked.
     """
     past: list[_Past] = []
     answered_requests = {id(answer.request): answer for answer in answered(analyzed)}
@@ -88,14 +89,14 @@ def _continuation(
 
 
 def _continues(before: Sequence[Json], sent: Sequence[Json]) -> bool:
-    """Return whether *sent* repeats an earlier request, followed by an answer."""
+    """Return whether *sent* begins with the messages *before*, then an assistant message."""
     length = len(before)
     has_answer = 0 < length < len(sent) and resolve(sent[length], "/role") == "assistant"
     return has_answer and list(sent[:length]) == list(before)
 
 
 def _should_continue(turn: AnalyzedTurn, past: Sequence[_Past]) -> bool:
-    """Return whether the call of a turn continues the turn before, whatever was sent."""
+    """Return whether the call of a turn continues the call before, whatever was sent."""
     call, earlier = turn.turn.call, past[-1][0].turn.call if past else None
     if call is None or earlier is None or not earlier.messages:
         return False
@@ -105,7 +106,7 @@ def _should_continue(turn: AnalyzedTurn, past: Sequence[_Past]) -> bool:
 
 
 def _repeats(message: Json, reply: Reply) -> bool:
-    """Return whether a message has the text of an answer, space around it aside, and its calls."""
+    """Return whether a message has the text of a reply, apart from outer spaces, and its calls."""
     text = (text_of(resolve(message, "/content")) or "").strip()
     sent = [
         (
@@ -120,7 +121,7 @@ def _repeats(message: Json, reply: Reply) -> bool:
 
 
 def _parsed(arguments: Json | Missing) -> Json | Missing:
-    """Return arguments as JSON: clients may write the same JSON with other spaces."""
+    """Return arguments as parsed JSON, since spaces may differ; unchanged if not JSON."""
     if not isinstance(arguments, str):
         return arguments
     document = read_json(arguments.encode("utf-8", "replace"))

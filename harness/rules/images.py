@@ -32,7 +32,7 @@ def _is_absolute(link: object) -> bool:
 
 
 def is_picture(reading: AnalyzedExchange) -> bool:
-    """Return whether an exchange fetched a picture, and not a video or sound."""
+    """Return whether an exchange is the download of a picture, not of a video or sound."""
     if reading.endpoint is not None and reading.endpoint.role is not Role.FILE:
         return False
     media_type = reading.exchange.response.header("content-type") or ""
@@ -45,7 +45,7 @@ def is_picture(reading: AnalyzedExchange) -> bool:
 def image_decodes(reading: AnalyzedExchange) -> Iterator[Finding]:
     """Check that a fetched picture can be decoded completely.
 
-    An expired link gives a refusal in place of the picture.
+    An expired link returns a refusal in place of the picture.
     """
     if not is_picture(reading):
         return
@@ -76,7 +76,7 @@ def image_has_asked_size(analyzed: AnalyzedTranscript) -> Iterator[Finding]:
 
 
 def image_count_as_asked(analyzed: AnalyzedTranscript) -> Iterator[Finding]:
-    """Check that as many pictures are answered as were requested, failed ones included."""
+    """Check that an answer has as many pictures as were requested, failed ones included."""
     for turn in answered(analyzed):
         requested, endpoint, states = (
             turn.requested("count"),

@@ -26,7 +26,7 @@ def refusal_fits_schema(reading: AnalyzedExchange) -> Iterator[Finding]:
 def failure_has_code_and_message(reading: AnalyzedExchange) -> Iterator[Finding]:
     """Check that a refusal has a code and a message, neither empty.
 
-    Without a code refusals cannot be told apart, nor compared across providers.
+    Without a code, refusals cannot be distinguished, or compared across providers.
     """
     endpoint, fields = checked_endpoint(reading), fields_of(reading)
     for part in refusals(reading):
@@ -59,7 +59,7 @@ def refusal_status_fits_code(reading: AnalyzedExchange) -> Iterator[Finding]:
 def refusal_is_no_answer(reading: AnalyzedExchange) -> Iterator[Finding]:
     """Check that a refusal has nothing of an answer: no choices, no text, no results.
 
-    A program might take the answer for a refusal, or the refusal for an answer.
+    A program might treat the refusal as an answer, or the answer as a refusal.
     """
     for part in refusals(reading):
         for pointer, value in seen(part.value, fields_of(reading).apart):

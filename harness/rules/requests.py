@@ -1,4 +1,4 @@
-"""Rules for what an SDK sends of a call: SDKs change requests without notice."""
+"""Rules for the requests that an SDK sends for a call: SDKs change requests without notice."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from harness.wire import MISSING, Missing, escape, query, resolve
 
 
 def _requests(analyzed: AnalyzedTranscript) -> Iterator[tuple[Call, AnalyzedExchange]]:
-    """Yield every call with the request that an SDK made of it."""
+    """Yield each call with the request that the SDK sent for it."""
     for turn in analyzed.turns:
         request = turn_request(turn)
         if turn.turn.call is not None and request is not None:
@@ -33,7 +33,7 @@ def model_travels(analyzed: AnalyzedTranscript) -> Iterator[Finding]:
 def conversation_travels(analyzed: AnalyzedTranscript) -> Iterator[Finding]:
     """Check that the messages, or the prompt, of a call are sent complete and unchanged.
 
-    Roles, texts, tool calls and the ids of tool results, in the same order.
+    Compared are roles, texts, tool calls and the ids of tool results, in their order.
     """
     for call, request in _requests(analyzed):
         if call.kind is not CallKind.CHAT:
@@ -76,7 +76,7 @@ def parameters_travel(analyzed: AnalyzedTranscript) -> Iterator[Finding]:
 
     The SDKs are known to change some: zhipuai moves `temperature` and `top_p` into the open range
     from 0 to 1 and adds `do_sample`. A parameter that is false or null may be left out, and a size
-    be written with another sign; values that differ in each run are not checked.
+    may be written with `*` in place of `x`; values that differ in each run are not checked.
     """
     volatile = analyzed.transcript.provenance.volatile
     for call, request in _requests(analyzed):
@@ -99,7 +99,7 @@ def _same(expected: Json, actual: Json | Missing) -> bool:
 
 
 def delivery_travels(analyzed: AnalyzedTranscript) -> Iterator[Finding]:
-    """Check that a call's mode is the one requested: streaming, a task, or neither."""
+    """Check that a request has the mode of its call: streaming, a task, or neither."""
     for call, request in _requests(analyzed):
         mode = Mode.STREAM if wants_stream(request) else Mode.SYNC
         if request.endpoint and request.endpoint.role is Role.SUBMIT:

@@ -1,4 +1,4 @@
-"""What a rule is, and the values that rules of every topic look at."""
+"""The class `Rule`, and functions that rules share: findings, values of exchanges, turns."""
 
 from __future__ import annotations
 
@@ -18,7 +18,13 @@ from harness.wire import resolve
 
 
 class Scope(StrEnum):
-    """What a rule looks at: one exchange, a whole conversation, or what an SDK made of it."""
+    """What a rule checks.
+
+    Attributes:
+        EXCHANGE: One exchange at a time.
+        CONVERSATION: All exchanges of a transcript together.
+        SDK: What an SDK sent and returned, compared with the exchanges.
+    """
 
     EXCHANGE = "exchange"
     CONVERSATION = "conversation"
@@ -33,10 +39,11 @@ class Rule:
     """A function that yields a `Finding` for each violation; its name is the rule's id.
 
     Attributes:
-        check: Takes an `AnalyzedExchange` if the scope is EXCHANGE, else an `AnalyzedTranscript`.
-        scope: What it looks at.
-        severity: How much its findings weigh, unless a project or scenario says otherwise.
-        evidence: The sources it is known from, as keys of `evidence.EVIDENCE`.
+        check: The function. It takes an `AnalyzedExchange` if the scope is EXCHANGE, else an
+            `AnalyzedTranscript`.
+        scope: What the rule checks.
+        severity: The severity of its findings, unless a project or a scenario sets another.
+        evidence: The sources of the rule, as keys of `evidence.EVIDENCE`.
     """
 
     check: Callable[[Any], Iterator[Finding]]
@@ -46,12 +53,12 @@ class Rule:
 
     @property
     def name(self) -> str:
-        """The id, which is the name of the function."""
+        """The rule's id, which is the name of the function."""
         return self.check.__name__
 
     @property
     def text(self) -> str:
-        """The explanation, which is the docstring of the function."""
+        """The explanation of the rule, which is the docstring of the function."""
         return inspect.getdoc(self.check) or ""
 
     @property
@@ -60,7 +67,7 @@ class Rule:
         return self.text.partition("\n")[0]
 
     def findings(self, analyzed: AnalyzedTranscript) -> Iterator[Finding]:
-        """Yield every violation in a conversation."""
+        """Yield the rule's finding for each violation in a transcript."""
         if self.scope is not Scope.EXCHANGE:
             yield from self.check(analyzed)
             return
@@ -73,19 +80,28 @@ TranscriptCheck = Callable[[AnalyzedTranscript], Iterator[Finding]]
 
 
 def exchange_rule(check: ExchangeCheck, evidence: str = "", severity: Severity = ERROR) -> Rule:
-    """Return a rule for each exchange on its own; *evidence* is separated by spaces."""
+    """Return a rule that checks each exchange by itself.
+
+    *evidence* has the names of sources, separated by spaces.
+    """
     return Rule(check, Scope.EXCHANGE, severity, tuple(evidence.split()))
 
 
 def conversation_rule(
     check: TranscriptCheck, evidence: str = "", severity: Severity = ERROR
 ) -> Rule:
-    """Return a rule for a conversation as it travelled."""
+    """Return a rule that checks the exchanges of a transcript together.
+
+    *evidence* has the names of sources, separated by spaces.
+    """
     return Rule(check, Scope.CONVERSATION, severity, tuple(evidence.split()))
 
 
 def sdk_rule(check: TranscriptCheck, evidence: str = "", severity: Severity = ERROR) -> Rule:
-    """Return a rule for what an SDK sent, and for what it made of the answers."""
+    """Return a rule that compares what an SDK sent and returned with the exchanges.
+
+    *evidence* has the names of sources, separated by spaces.
+    """
     return Rule(check, Scope.SDK, severity, tuple(evidence.split()))
 
 
@@ -95,7 +111,7 @@ _MAX_SHOWN = 90
 
 
 def show(value: object) -> str:
-    """Return a JSON value as messages show it: on one line, cut off if it is long."""
+    """Return a value as JSON on one line for messages, cut off if it is long."""
     text = json.dumps(value, ensure_ascii=False, default=repr)
     text = text.encode("utf-8", "replace").decode()
     return text if len(text) <= _MAX_SHOWN else text[:_MAX_SHOWN] + "…"
@@ -107,10 +123,11 @@ def violation(
     """Return a finding whose message has the expected and the actual value.
 
     Args:
-        expected: What the rule requires, in words.
-        actual: What is there.
-        place: Where it is.
-        within: What both are part of, if the place does not say it.
+        expected: What the rule requires, as text or value.
+        actual: What was there.
+        place: Where it was.
+        within: A text before the message that says where, if the place does not, e.g. `in the
+            request`.
     """
     prefix = f"{within}: " if within else ""
     message = f"{prefix}expected {expected}, actual {actual}"
@@ -121,7 +138,10 @@ def violation(
 
 
 def checked_endpoint(reading: AnalyzedExchange) -> Endpoint | None:
-    """Return the endpoint of an exchange whose answer is checked: a known one, and not a file."""
+    """Return the endpoint of an exchange if rules check its answers.
+
+    Returns None if the endpoint is unknown, a file download or of the role OTHER.
+    """
     endpoint = reading.endpoint
     if endpoint is None or endpoint.role in (Role.FILE, Role.OTHER):
         return None
@@ -129,13 +149,16 @@ def checked_endpoint(reading: AnalyzedExchange) -> Endpoint | None:
 
 
 def fields_of(reading: AnalyzedExchange) -> Fields:
-    """Return where values stand in an answer; nowhere if the answer is not checked."""
+    """Return the pointers of an endpoint's fields; all empty if its answers are not checked."""
     endpoint = checked_endpoint(reading)
     return endpoint.fields if endpoint else Fields()
 
 
 def answers(reading: AnalyzedExchange) -> list[Part]:
-    """Return the parts of a successful answer that are not refusals."""
+    """Return the parts of an accepted response that are not refusals.
+
+    Empty if the response is a refusal, or if its endpoint is not checked.
+    """
     endpoint = checked_endpoint(reading)
     if endpoint is None or not reading.accepted:
         return []
@@ -143,14 +166,17 @@ def answers(reading: AnalyzedExchange) -> list[Part]:
 
 
 def values(reading: AnalyzedExchange, pointers: Pointers) -> Iterator[tuple[Part, str, Json]]:
-    """Yield (part, pointer, value) of a field in each part of a successful answer."""
+    """Yield (part, pointer, value) for each value of a field in the `answers` of an exchange."""
     for part in answers(reading):
         for pointer, value in seen(part.value, pointers):
             yield part, pointer, value
 
 
 def refusals(reading: AnalyzedExchange) -> list[Part]:
-    """Return the parts that refuse, whatever the HTTP status."""
+    """Return the parts of a response that are refusals, whatever the HTTP status.
+
+    Empty if there are none, or if the endpoint is not checked.
+    """
     endpoint = checked_endpoint(reading)
     if endpoint is None:
         return []
@@ -160,31 +186,37 @@ def refusals(reading: AnalyzedExchange) -> list[Part]:
 
 
 def replies(reading: AnalyzedExchange) -> list[tuple[Part, Reply]]:
-    """Return every part that is an answer, with what it says on its own."""
+    """Return (part, reply) for each part of a response that is an answer, read by itself.
+
+    Empty if there are none, or if the endpoint is not checked.
+    """
     if checked_endpoint(reading) is None:
         return []
     return [(part, reply) for part, reply in reading.outcomes_by_part if isinstance(reply, Reply)]
 
 
 def streamed(reading: AnalyzedExchange) -> list[tuple[Part, Reply]]:
-    """Return the replies of a stream that was not refused; none for any other answer."""
+    """Return (part, reply) for each event of a stream that was not refused; else empty."""
     if not reading.is_stream or isinstance(reading.outcome, Failure):
         return []
     return replies(reading)
 
 
 def pointer_to(part: Part, pointers: Pointers) -> str:
-    """Return the JSON pointer of a field in a part; empty if it does not have the field."""
+    """Return the JSON pointer of a field in a part; empty if the part does not have the field."""
     return next((pointer for pointer, _ in seen(part.value, pointers)), "")
 
 
 def field_place(reading: AnalyzedExchange, part: Part, pointers: Pointers) -> Place:
-    """Return the place of a field in a part of the answer."""
+    """Return the place of a field in a part; the place of the part if it lacks the field."""
     return reading.place(pointer_to(part, pointers), part)
 
 
 def messages(reading: AnalyzedExchange) -> tuple[str, list[Json]]:
-    """Return the messages in a request, and their JSON pointer."""
+    """Return the JSON pointer of the messages in a request, and the messages.
+
+    Returns an empty text and an empty list if there are none.
+    """
     fields = reading.endpoint.fields if reading.endpoint else Fields()
     pointer, value = next(seen(reading.request_json.value, fields.messages), ("", None))
     return (pointer, value) if isinstance(value, list) else ("", [])
@@ -204,14 +236,20 @@ def wants_stream(reading: AnalyzedExchange) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Answered:
-    """A request, its reply, and the exchange with the reply: of a task, the last poll."""
+    """A turn that was answered.
+
+    Attributes:
+        request: The exchange with the request.
+        answer: The exchange with the reply; of a task, the last poll.
+        reply: The reply.
+    """
 
     request: AnalyzedExchange
     answer: AnalyzedExchange
     reply: Reply
 
     def requested(self, field: str) -> Json:
-        """Return the value of a field in the request, or None."""
+        """Return the value of the field *field* in the request; None if it has no such field."""
         fields = self.request.endpoint.fields if self.request.endpoint else Fields()
         pointers: Pointers = getattr(fields, field)
         value: Json = first(self.request.request_json.value, pointers)
@@ -219,14 +257,17 @@ class Answered:
 
 
 def turn_request(turn: AnalyzedTurn) -> AnalyzedExchange | None:
-    """Return the last exchange of a turn that is neither a poll nor a file."""
+    """Return the last exchange of a turn that asks for an answer or submits a task.
+
+    Returns None if there is none.
+    """
     roles = (Role.ANSWER, Role.SUBMIT)
     requests = [r for r in turn.readings if r.endpoint and r.endpoint.role in roles]
     return requests[-1] if requests else None
 
 
 def answered(analyzed: AnalyzedTranscript) -> Iterator[Answered]:
-    """Yield every turn that was answered with a `Reply`."""
+    """Yield an `Answered` for each turn that was answered with a `Reply`."""
     for turn in analyzed.turns:
         request = turn_request(turn)
         if request is not None and turn.answer is not None and isinstance(turn.outcome, Reply):

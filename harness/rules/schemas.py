@@ -1,8 +1,9 @@
-"""JSON Schema, applied without raising, with the violations in plain words.
+"""Validation by JSON Schema, which never raises and describes violations in plain words.
 
-Answers vary in their texts and numbers and hardly ever in their form. A schema that constrains
-nothing but form is therefore applied to each form once: the JSON Schema library takes a tenth of a
-millisecond for an answer, its form a few microseconds.
+The form of a value is its types, member names, and which texts and arrays are empty. Answers differ
+in their texts and numbers and rarely in their form, so that a schema that constrains nothing but
+the form is applied once to each form: the JSON Schema library takes a tenth of a millisecond for an
+answer, computing its form takes a few microseconds.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ from harness.types import Json
 from harness.wire import escape, type_name
 
 Violation = tuple[str, str, str]
-"""A JSON pointer, what the schema expects there, and what is there."""
+"""(pointer, expected, actual): a JSON pointer, and as text what is expected and what is there."""
 
 # What jsonschema raises for a schema that is invalid, has unresolvable or circular references, or
 # whose patterns and numbers Python cannot handle.
@@ -42,13 +43,16 @@ _UNUSABLE = (
 )
 
 _MAX_FORMS = 256
-"""How many forms are remembered of one schema; a service has a few."""
+"""Largest number of forms that are cached for one schema; a service has a few."""
 
 _NO_REMOTE: Registry[bool | Schema] = Registry()
 
 
 def violations(schema: Schema | bool, value: Json) -> list[Violation]:
-    """Return where a value does not fit a schema; an unusable schema is a violation itself."""
+    """Return the violations of a schema by a value, sorted; empty if there are none.
+
+    A schema that cannot be used gives one violation that says why.
+    """
     try:
         compiled = _compiled(_ById(schema))
         form = form_of(value) if compiled.is_formal else None
@@ -65,7 +69,7 @@ def violations(schema: Schema | bool, value: Json) -> list[Violation]:
 
 @dataclass(frozen=True, eq=False, slots=True)
 class _ById:
-    """A schema as a cache key: the schemas of endpoints are looked up all the time."""
+    """A schema as a cache key, compared by identity, since comparing contents would be slow."""
 
     schema: Schema | bool
 
@@ -78,14 +82,20 @@ class _ById:
 
 @dataclass(frozen=True, slots=True)
 class _Compiled:
-    """A schema's validator, and the forms that fit it if it constrains nothing but form."""
+    """A schema that is ready for use.
+
+    Attributes:
+        validator: Validates a value.
+        is_formal: Whether the schema constrains nothing but the form of values.
+        fitting: Forms whose values are known to satisfy the schema.
+    """
 
     validator: Draft202012Validator
     is_formal: bool
     fitting: set[Form] = field(default_factory=set)
 
     def remember(self, form: Form) -> None:
-        """Remember that values of this form fit."""
+        """Cache *form* as one whose values satisfy the schema."""
         if len(self.fitting) >= _MAX_FORMS:
             self.fitting.clear()
         self.fitting.add(form)
@@ -98,7 +108,7 @@ def _compiled(key: _ById) -> _Compiled:
 
 @lru_cache(maxsize=256)
 def _compiled_text(text: str) -> _Compiled:
-    """Compile each schema once, also those that a request declares anew each time."""
+    """Return the compiled schema of a JSON text, from a cache if the text occurred before."""
     schema = json.loads(text)
     Draft202012Validator.check_schema(schema)
     validator = Draft202012Validator(schema, registry=_NO_REMOTE)
@@ -110,7 +120,7 @@ def _pointer(error: ValidationError) -> str:
 
 
 def _words(error: ValidationError) -> tuple[str, str]:
-    """Return what is expected and what is there, without repeating whole documents."""
+    """Return the expected and the actual value of an error as text, both kept short."""
     if error.validator == "required":
         return _missing(error)
     expected = error.validator_value
@@ -134,11 +144,11 @@ def _missing(error: ValidationError) -> tuple[str, str]:
 # ------------------------------------------------------------------------------------ forms
 
 Form = object
-"""Hashable, and equal for two values that no schema which `is_formal` tells apart."""
+"""A hashable form; a formal schema accepts either all values of a form or none of them."""
 
 
 def form_of(value: Json) -> Form:
-    """Return the types of a value and of all within it, the names of members, and what is empty.
+    """Return the form of a value: its types, the names of members, and what is empty.
 
     >>> form_of({"id": "8"}) == form_of({"id": "9"}) != form_of({"id": ""})
     True
@@ -155,7 +165,7 @@ def form_of(value: Json) -> Form:
 
 
 def is_formal(schema: Schema | bool) -> bool:
-    """Return whether a schema constrains the form of a value only."""
+    """Return whether a schema constrains nothing but the form of a value."""
     if isinstance(schema, bool):
         return True
     return all(key in _FORMAL and _FORMAL[key](value) for key, value in schema.items())
@@ -171,4 +181,4 @@ _FORMAL: Mapping[str, Callable[[Any], bool]] = {
     **dict.fromkeys(("items", "not", "if", "then", "else"), is_formal),
     **dict.fromkeys(("properties", "allOf", "anyOf", "oneOf"), _all_formal),
 }
-"""Keywords that constrain form alone, each with whether its value does, too."""
+"""Keywords that may constrain nothing but form, each with a check of the keyword's value."""

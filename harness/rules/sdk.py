@@ -1,4 +1,4 @@
-"""Rules for what the official SDK makes of the answers: nothing lost, added or changed."""
+"""Rules for what an SDK returns for an answer: nothing may be lost, added or changed."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from harness.types import (
 from harness.wire import MISSING, Missing, escape, resolve
 
 Shown = tuple[View, Part, AnalyzedExchange]
-"""What the SDK shows, and the part of an answer that it stands for."""
+"""An object of the SDK, the part of the answer that it represents, and the part's exchange."""
 
 
 def _place(turn: AnalyzedTurn) -> Place:
@@ -35,14 +35,14 @@ def _place(turn: AnalyzedTurn) -> Place:
 
 
 def _run(analyzed: AnalyzedTranscript) -> Iterator[tuple[AnalyzedTurn, Outcome]]:
-    """Yield the turns for which an SDK ran, with the outcome it gave."""
+    """Yield (turn, outcome) for each turn for which an SDK ran."""
     for turn in analyzed.turns:
         if turn.turn.outcome is not None:
             yield turn, turn.turn.outcome
 
 
 def _retried(reading: AnalyzedExchange, following: Sequence[AnalyzedExchange]) -> bool:
-    """Return whether an attempt failed and was repeated; an SDK shows nothing of it."""
+    """Return whether an attempt failed and was repeated, so that the SDK shows nothing of it."""
     status, request = reading.exchange.response.status, reading.exchange.request
     is_temporary = status == 429 or status >= 500
     return is_temporary and any(
@@ -53,7 +53,7 @@ def _retried(reading: AnalyzedExchange, following: Sequence[AnalyzedExchange]) -
 
 
 def _parts(turn: AnalyzedTurn) -> list[tuple[Part, AnalyzedExchange]]:
-    """Return the parts that an SDK shows, in order: no files, no repeated attempts."""
+    """Return (part, exchange) for each part that an SDK shows: no files, no repeated attempts."""
     return [
         (part, reading)
         for n, reading in enumerate(turn.readings)
@@ -63,9 +63,9 @@ def _parts(turn: AnalyzedTurn) -> list[tuple[Part, AnalyzedExchange]]:
 
 
 def shown(turn: AnalyzedTurn, outcome: Outcome) -> list[Shown] | None:
-    """Return each view of an outcome with its part; None where they cannot be paired.
+    """Return the SDK's objects in an outcome, each with its part; None if the numbers differ.
 
-    An SDK may raise for a refusal or show it.
+    Refusals may be left out, as an SDK may raise for a refusal or show it.
     """
     parts = _parts(turn)
     if len(parts) != len(outcome.views):
@@ -84,7 +84,7 @@ def _refuses(part: Part, reading: AnalyzedExchange) -> bool:
 def sdk_agrees_with_wire(analyzed: AnalyzedTranscript) -> Iterator[Finding]:
     """Check that an SDK shows every field of an answer with its value and type, and no other.
 
-    Where the answer has nothing, the SDK may show an empty value (None, "", [] or {}), as both do.
+    Where the answer has no value, the SDK may show an empty one (None, "", [] or {}).
     """
     for turn, outcome in _run(analyzed):
         if not outcome.views:
@@ -104,7 +104,7 @@ _Value: TypeAlias = "Json | Missing"
 def _differences(
     shown: _Value, wire: _Value, reading: AnalyzedExchange, pointer: str = ""
 ) -> Iterator[tuple[str, str, str]]:
-    """Yield (pointer, expected, actual) for each value that the SDK shows wrongly."""
+    """Yield (pointer, expected, actual) for each value that the SDK shows differently."""
     for change in compare_by_position(wire, shown):
         place = pointer + change.pointer
         if not _may_differ(place, change.after, change.before, reading):
@@ -139,7 +139,7 @@ def _pointer(path: str) -> str:
 def access_paths_work(analyzed: AnalyzedTranscript) -> Iterator[Finding]:
     """Check that the documented access paths of an SDK lead to the values of the answer.
 
-    `response.choices[0].message.content` is what most programs use.
+    Most programs use a path such as `response.choices[0].message.content`.
     """
     for turn, outcome in _run(analyzed):
         for view, part, reading in shown(turn, outcome) or ():
@@ -163,8 +163,8 @@ def _leads_to(
 def reply_agrees_with_wire(analyzed: AnalyzedTranscript) -> Iterator[Finding]:
     """Check that an SDK gives the same answer as the harness reads from the bytes.
 
-    Content, reasoning, finish reason, tool calls, usage, the states of a task and the links to
-    pictures, read by two programs.
+    Compared are content, reasoning, finish reason, tool calls, usage, the states of a task, the
+    links to pictures, further choices, and whether a stream is cumulative.
     """
     for turn, outcome in _run(analyzed):
         wire = turn.outcome
@@ -195,7 +195,7 @@ def _summary(reply: Reply) -> dict[str, object]:
 def failure_agrees_with_wire(analyzed: AnalyzedTranscript) -> Iterator[Finding]:
     """Check that an SDK reports a refusal if there was one, with its status, code and message.
 
-    A refusal that looks like an answer is worse than one that raises.
+    A refusal that the SDK shows as an answer would go unnoticed.
     """
     for turn, outcome in _run(analyzed):
         if not _same_kind(turn, outcome):
@@ -204,7 +204,10 @@ def failure_agrees_with_wire(analyzed: AnalyzedTranscript) -> Iterator[Finding]:
 
 
 def _same_kind(turn: AnalyzedTurn, outcome: Outcome) -> bool:
-    """Return whether both outcomes of a turn are replies, or the same refusal."""
+    """Return whether the SDK's and the received outcome are replies, or the same refusal.
+
+    An SDK's failure without a status agrees with a turn without an answer, or with a running task.
+    """
     wire = turn.outcome
     if isinstance(outcome, Reply):
         return isinstance(wire, Reply)
@@ -216,7 +219,7 @@ def _same_kind(turn: AnalyzedTurn, outcome: Outcome) -> bool:
 
 
 def _is_running(turn: AnalyzedTurn, reply: Reply) -> bool:
-    """Return whether a turn was given up while its task was running."""
+    """Return whether the last state that a turn received of its task is a running one."""
     if turn.answer is None or turn.answer.endpoint is None:
         return False
     return bool(reply.states) and reply.states[-1] in turn.answer.endpoint.states.running

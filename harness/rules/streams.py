@@ -1,4 +1,4 @@
-"""Rules for the events of one stream, and for a stream beside a whole answer."""
+"""Rules for the events of a stream, and for a stream compared with a document."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from harness.wire import resolve
 def stream_keeps_its_identity(reading: AnalyzedExchange) -> Iterator[Finding]:
     """Check that every event of a stream has the same id, model and creation time.
 
-    Events of two answers in one stream were mixed by a proxy or a recorder.
+    If they differ, a proxy or a recorder has mixed the events of two answers.
     """
     parts = [part for part, _ in streamed(reading)]
     for pointer in fields_of(reading).constant if parts else ():
@@ -33,8 +33,8 @@ def stream_keeps_its_identity(reading: AnalyzedExchange) -> Iterator[Finding]:
 def stream_finishes_once(reading: AnalyzedExchange) -> Iterator[Finding]:
     """Check that a stream has one finish reason.
 
-    A stream without one was cut off. Some models are known to repeat it (glm-4.5v [REC]); that is
-    a violation only where the endpoint does not say so, or where the reasons differ.
+    A stream without one was cut off. Some models are known to repeat it (glm-4.5v [REC]): a second
+    one is a violation if the endpoint does not allow repeats, or if it differs from the first.
     """
     endpoint, replies = checked_endpoint(reading), streamed(reading)
     if endpoint is None or not endpoint.finish_reasons or not replies:
@@ -53,7 +53,7 @@ def stream_finishes_once(reading: AnalyzedExchange) -> Iterator[Finding]:
 def nothing_after_finish(reading: AnalyzedExchange) -> Iterator[Finding]:
     """Check that neither text nor tool calls follow the finish reason of a stream.
 
-    A client that stops there would lose them; only usage may follow.
+    A client that stops at the finish reason would lose them; only usage may follow.
     """
     has_ended = False
     for part, reply in streamed(reading):
@@ -65,12 +65,15 @@ def nothing_after_finish(reading: AnalyzedExchange) -> Iterator[Finding]:
 
 
 def _is_cumulative(reading: AnalyzedExchange) -> bool:
-    """Return whether each event repeats the text so far, as requested or as most events do."""
+    """Return whether each event has all the text so far, as requested or as most events show."""
     return isinstance(reading.outcome, Reply) and reading.outcome.cumulative
 
 
 def _texts(reading: AnalyzedExchange) -> Iterator[tuple[tuple[str, ...], list[tuple[Part, str]]]]:
-    """Yield the pointers of content and reasoning, each with the texts of the events."""
+    """Yield (pointers, texts) for content and for reasoning.
+
+    *texts* has (part, text) for each event that has the field.
+    """
     fields, replies = fields_of(reading), streamed(reading)
     for name in ("content", "reasoning"):
         texts = [(part, text) for part, reply in replies if (text := getattr(reply, name))]
@@ -80,9 +83,9 @@ def _texts(reading: AnalyzedExchange) -> Iterator[tuple[tuple[str, ...], list[tu
 def cumulative_stream_only_grows(reading: AnalyzedExchange) -> Iterator[Finding]:
     """Check that each text of a cumulative stream begins with the one before.
 
-    A stream is cumulative unless increments were requested [DOC B3], or the model gives nothing
-    else. A text that does not continue the one before is an increment, and a program that shows
-    the last event only shows a fragment.
+    A stream is cumulative unless increments were requested [DOC B3], or the model sends nothing but
+    increments. A text that does not continue the one before is an increment: a program that shows
+    only the last event would show a fragment.
     """
     for pointers, texts in _texts(reading) if _is_cumulative(reading) else ():
         for (_, before), (part, text) in pairwise(texts):
@@ -94,7 +97,7 @@ def cumulative_stream_only_grows(reading: AnalyzedExchange) -> Iterator[Finding]
 def cumulative_calls_only_grow(reading: AnalyzedExchange) -> Iterator[Finding]:
     """Check that the tool calls of a cumulative stream continue those of the event before.
 
-    A call keeps its id and its name, and no call is lost.
+    Each call keeps its id and its name, and no call is lost.
     """
     if not _is_cumulative(reading):
         return
@@ -119,13 +122,13 @@ def _listed(calls: tuple[ToolCall, ...]) -> str:
 
 
 _MIN_LENGTH = 10
-"""Characters: shorter texts may begin alike by chance, as 1, 10 and 100 do."""
+"""Characters: shorter texts may have the same beginning by chance, as 1, 10 and 100 do."""
 
 
 def deltas_do_not_repeat(reading: AnalyzedExchange) -> Iterator[Finding]:
     """Check that the events of an incremental stream do not repeat the text so far.
 
-    Joined, such pieces would repeat everything.
+    A client that joins the events would show each text several times.
     """
     for pointers, texts in _texts(reading) if not _is_cumulative(reading) else ():
         pairs = pairwise(text for _, text in texts)
@@ -137,10 +140,10 @@ def deltas_do_not_repeat(reading: AnalyzedExchange) -> Iterator[Finding]:
 
 
 def stream_equals_whole(analyzed: AnalyzedTranscript) -> Iterator[Finding]:
-    """Check that a stream and a whole answer to the same question agree.
+    """Check that a stream and a document that answer the same request agree.
 
-    Answers differ each time, so that only this is compared: the name of the model, the number of
-    input tokens, and which of id, model, finish reason and usage are present.
+    Answers differ each time, so that only these are compared: the model, the number of input
+    tokens, and whether an id, a model and a finish reason are present.
     """
     whole: dict[str, AnalyzedExchange] = {}
     comparable = [reading for reading in analyzed.readings if _is_comparable(reading)]
@@ -167,7 +170,7 @@ _DELIVERY = ("stream", "stream_options", "incremental_output", "seed", "request_
 
 
 def _question(reading: AnalyzedExchange) -> str:
-    """Return a request without what says how to deliver the answer."""
+    """Return a request as text, without the options that say how to deliver the answer."""
     name = reading.endpoint.name if reading.endpoint else ""
     return name + json.dumps(_without_delivery(reading.request_json.value, 2), sort_keys=True)
 

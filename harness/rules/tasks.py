@@ -18,7 +18,15 @@ from harness.wire import resolve
 
 @dataclass(frozen=True, slots=True)
 class _Report:
-    """What one answer reports of a task; `id` is also that of the poll's path."""
+    """What one answer says about a task.
+
+    Attributes:
+        reading: The exchange.
+        endpoint: Its endpoint.
+        part: The part of the answer.
+        id: The task id in the answer's body; None if it has none.
+        state: The state of the task; None if the answer has none.
+    """
 
     reading: AnalyzedExchange
     endpoint: Endpoint
@@ -61,7 +69,7 @@ def _text(value: object) -> str | None:
 
 
 def _polled(reading: AnalyzedExchange) -> str | None:
-    """Return the id of the task in the path of a poll."""
+    """Return the task id in the URL of a poll; None if the request is no poll."""
     endpoint = reading.endpoint
     if endpoint is None or "task" not in endpoint.path.groupindex:
         return None
@@ -72,7 +80,7 @@ def _polled(reading: AnalyzedExchange) -> str | None:
 def task_state_is_known(reading: AnalyzedExchange) -> Iterator[Finding]:
     """Check that the state of a task is documented.
 
-    A loop that waits for a known end would never see another one.
+    A program that polls until a documented end state would never stop at another one.
     """
     for report in _reports(reading):
         states = report.states
@@ -84,7 +92,7 @@ def task_state_is_known(reading: AnalyzedExchange) -> Iterator[Finding]:
 def task_moves_forward(analyzed: AnalyzedTranscript) -> Iterator[Finding]:
     """Check that the state of a task only moves forward, to one end.
 
-    After its end every further poll gives the same state, until the service has forgotten it.
+    After its end every further poll returns the same state, until the service forgets the task.
     """
     latest: dict[str, str] = {}
     for reading in analyzed.readings:
@@ -208,8 +216,8 @@ def task_times_stay(analyzed: AnalyzedTranscript) -> Iterator[Finding]:
 def task_metrics_add_up(reading: AnalyzedExchange) -> Iterator[Finding]:
     """Check that the counts of a task's results agree with each other and with the results.
 
-    No more have succeeded and failed than there are; at the end exactly as many, and those with a
-    link are those that succeeded [DOC B5].
+    Succeeded and failed results are together at most the total, and at the end equal to it; the
+    number of links is then the number of succeeded results [DOC B5].
     """
     for report in _reports(reading):
         counts, pointers = first(report.part.value, report.fields.metrics), report.fields.metrics

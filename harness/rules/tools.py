@@ -26,14 +26,17 @@ from harness.types import Finding, Json, Place, Reply, ToolCall
 from harness.wire import read_json, resolve
 
 CALLING = "tool_calls"
-"""The finish reason, and the key in a message, of an answer that calls tools."""
+"""The finish reason of an answer that calls tools."""
 
 CUT_OFF = "length"
 """The finish reason of an answer that was cut off, possibly within a call."""
 
 
 def _place(reading: AnalyzedExchange, number: int) -> Place:
-    """Return the place of a tool call; in a stream, of its first event."""
+    """Return the place of tool call *number* in a document, or of the first calls in a stream.
+
+    Returns the place of the whole answer if there are no calls.
+    """
     part = next((part for part, reply in replies(reading) if reply.tool_calls), None)
     if part is None:
         return reading.place()
@@ -44,7 +47,7 @@ def _place(reading: AnalyzedExchange, number: int) -> Place:
 def tool_calls_are_complete(reading: AnalyzedExchange) -> Iterator[Finding]:
     """Check that a tool call has a unique id, a name, and a JSON object as arguments.
 
-    The pieces of a stream are joined first. The result is sent back under that id.
+    The pieces of a stream are joined first. A program sends the tool's result back with the id.
     """
     reply = reading.outcome if isinstance(reading.outcome, Reply) else Reply()
     ids: set[str] = set()
@@ -69,7 +72,7 @@ def _problems(call: ToolCall, ids: set[str], is_cut_off: bool) -> Iterator[tuple
 
 
 def _sent_calls(part: Part, reading: AnalyzedExchange) -> Iterator[tuple[int, str, Json]]:
-    """Yield (number, pointer, value) of each call, or piece of a call, in a part."""
+    """Yield (number, pointer, value) for each call, or piece of a call, in a part."""
     for pointer, calls in seen(part.value, fields_of(reading).tool_calls):
         for number, call in enumerate(calls if isinstance(calls, list) else ()):
             yield number, f"{pointer}/{number}", call
@@ -79,8 +82,8 @@ def tool_pieces_belong(reading: AnalyzedExchange) -> Iterator[Finding]:
     """Check that the first piece of a streamed tool call has an id and a name, later ones no other.
 
     Later pieces have neither, or the same (DashScope's have `id: ""` [REC B6]; Zhipu's calls come
-    whole [REC A2]). A piece with another name under the same id is part of another call, and its
-    arguments would be added to those of this one.
+    whole [REC A2]). A piece with another name and the same id belongs to another call, and its
+    arguments would be appended to those of this call.
     """
     outcome = reading.outcome
     if not isinstance(outcome, Reply) or outcome.cumulative:
@@ -121,7 +124,7 @@ def tool_type_is_known(reading: AnalyzedExchange) -> Iterator[Finding]:
 
 
 def _declared(turn: Answered) -> dict[str, Json]:
-    """Return the schema of the parameters of each function that a request declares."""
+    """Return the parameter schemas of the functions that a request declares, by function name."""
     tools = turn.requested("tools")
     functions = [resolve(tool, "/function") for tool in tools] if isinstance(tools, list) else []
     declared = [function for function in functions if isinstance(function, dict)]
@@ -132,7 +135,7 @@ def _declared(turn: Answered) -> dict[str, Json]:
 def tool_was_declared(analyzed: AnalyzedTranscript) -> Iterator[Finding]:
     """Check that a model calls only functions that the request declared.
 
-    A program that looks the function up would fail, or run one that was not meant.
+    A program that looks the function up would fail, or run an unintended one.
     """
     for turn in answered(analyzed):
         if not isinstance(turn.request.request_json.value, dict):

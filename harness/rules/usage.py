@@ -29,7 +29,8 @@ def _pointers(reading: AnalyzedExchange, name: str) -> Pointers:
 def usage_adds_up(reading: AnalyzedExchange) -> Iterator[Finding]:
     """Check that input and output tokens add up to the total.
 
-    True of every recording of both services: image and reasoning tokens are counted within.
+    They do in every recording of both services; image tokens are included in the input tokens,
+    reasoning tokens in the output tokens [REC].
     """
     for part, reply in replies(reading):
         usage = reply.usage or Usage()
@@ -65,7 +66,7 @@ def usage_details_fit(reading: AnalyzedExchange) -> Iterator[Finding]:
 def usage_is_told(reading: AnalyzedExchange) -> Iterator[Finding]:
     """Check that a complete stream has token counts if they are promised or were requested.
 
-    Zhipu sends them in the last event, the OpenAI-compatible form on `include_usage`.
+    Zhipu sends them in the last event, the OpenAI-compatible API if `include_usage` is set.
     """
     endpoint, parts = checked_endpoint(reading), streamed(reading)
     if endpoint is None or not parts or not endpoint.tells_usage(reading.request_json.value):
@@ -78,7 +79,7 @@ def usage_is_told(reading: AnalyzedExchange) -> Iterator[Finding]:
 def usage_never_shrinks(reading: AnalyzedExchange) -> Iterator[Finding]:
     """Check that the token counts in a stream never become smaller.
 
-    DashScope counts in every event [REC]; a smaller count is that of another answer.
+    DashScope sends counts in every event [REC]; a smaller count belongs to another answer.
     """
     largest: dict[str, int] = {}
     for part, reply in streamed(reading):

@@ -13,7 +13,7 @@ from harness.types import Finding, Json
 
 
 def _texts(reading: AnalyzedExchange) -> list[Json]:
-    """Return the texts or documents of a request."""
+    """Return the texts or documents of a request; empty if there are none."""
     texts = first(reading.request_json.value, fields_of(reading).texts)
     return texts if isinstance(texts, list) else [texts] if isinstance(texts, str) else []
 
@@ -23,7 +23,7 @@ def _values(part: Part, pointers: Pointers) -> list[Json]:
 
 
 def _vectors(reading: AnalyzedExchange, part: Part) -> list[tuple[str, list[Json]]]:
-    """Return (pointer, vector) of each vector in a part."""
+    """Return (pointer, vector) for each vector in a part."""
     vectors = seen(part.value, fields_of(reading).vectors)
     return [(pointer, vector) for pointer, vector in vectors if isinstance(vector, list)]
 
@@ -33,14 +33,14 @@ def _counts(numbers: Iterable[object]) -> Counter[str]:
 
 
 def _array(part: Part, pointers: Pointers) -> str:
-    """Return the pointer of the array whose items have a field."""
+    """Return the JSON pointer of the array whose items have a field; empty if none has it."""
     return pointer_to(part, pointers).rpartition("/")[0].rpartition("/")[0]
 
 
 def embedding_for_each_text(reading: AnalyzedExchange) -> Iterator[Finding]:
-    """Check that each text of a request has one vector, under its number from 0.
+    """Check that each text of a request has one vector, with the index of the text from 0.
 
-    A program matches texts and vectors by that number.
+    A program matches texts and vectors by this index.
     """
     fields, texts = fields_of(reading), _texts(reading)
     for part in answers(reading) if fields.vectors and texts else ():
@@ -69,8 +69,8 @@ def embeddings_have_one_length(reading: AnalyzedExchange) -> Iterator[Finding]:
 def embedding_has_asked_length(reading: AnalyzedExchange) -> Iterator[Finding]:
     """Check that a vector has the length that was requested.
 
-    Not every model can: text-embedding-v1 was asked for 512 numbers and returned 1536 without an
-    error [REC]. A column in a database would not accept them.
+    Not every model can: text-embedding-v1 was requested to return 512 numbers and returned 1536
+    without an error [REC]. A database column of fixed length would not accept them.
     """
     length = first(reading.request_json.value, fields_of(reading).dimension)
     for part in answers(reading) if type(length) is int else ():
@@ -83,7 +83,8 @@ def embedding_has_asked_length(reading: AnalyzedExchange) -> Iterator[Finding]:
 def ranking_is_ordered(reading: AnalyzedExchange) -> Iterator[Finding]:
     """Check that a ranking begins with the highest score and has each document at most once.
 
-    Documents have their number in the request, from 0; no more are ranked than requested [REC].
+    A document is identified by its index in the request, from 0; no more are ranked than requested
+    [REC].
     """
     fields, documents = fields_of(reading), len(_texts(reading))
     limit = first(reading.request_json.value, fields.count)

@@ -1,4 +1,4 @@
-"""Rules for the format of bodies: JSON, server-sent events, and the headers that announce them."""
+"""Rules for HTTP bodies (JSON, server-sent events), their status and Content-Type."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from harness.types import Failure, Finding
 from harness.wire import Event
 
 _MAX_PROBLEMS = 10
-"""More deviations of one stream are not reported."""
+"""Largest number of problems that are reported for one stream."""
 
 
 def known_endpoint(reading: AnalyzedExchange) -> Iterator[Finding]:
     """Check that a request goes to an operation whose format is known.
 
-    Any other is recorded and replayed, but nothing in it is checked.
+    Requests to other operations are recorded and replayed, but not checked.
     """
     if reading.endpoint is None and not reading.is_binary:
         request = reading.exchange.request
@@ -28,8 +28,8 @@ def known_endpoint(reading: AnalyzedExchange) -> Iterator[Finding]:
 def request_is_json(reading: AnalyzedExchange) -> Iterator[Finding]:
     """Check that the body of a request is one JSON object in UTF-8.
 
-    Both services accept nothing else. An accepted request with an empty body had one that the
-    recorder was told to leave out.
+    Both services accept nothing else. An accepted request with an empty body is not checked: the
+    recorder was configured to leave the body out.
     """
     endpoint, document = reading.endpoint, reading.request_json
     if endpoint is None or endpoint.role not in (Role.ANSWER, Role.SUBMIT):
@@ -48,7 +48,7 @@ def body_is_json(reading: AnalyzedExchange) -> Iterator[Finding]:
     """Check that the body of an answer is well-formed JSON in UTF-8.
 
     No NaN, no duplicate key, not cut off; Python's own `json` accepts more than JSON. Every
-    endpoint answers JSON, refusals included.
+    endpoint answers in JSON, refusals included.
     """
     if reading.is_stream or _looks_like_events(reading) or _needs_no_body(reading):
         return
@@ -59,7 +59,7 @@ def body_is_json(reading: AnalyzedExchange) -> Iterator[Finding]:
 
 
 def _not_json(reading: AnalyzedExchange) -> str:
-    """Return what is wrong with a body; of a page or an error in plain text, its beginning."""
+    """Return what is wrong with a body that is not JSON; for HTML or plain text, how it begins."""
     body, document = reading.exchange.response.body, reading.response_json
     if document.offset or not body or body.lstrip().startswith((b"{", b"[")):
         return document.problem if body else "an empty body"
@@ -67,7 +67,7 @@ def _not_json(reading: AnalyzedExchange) -> str:
 
 
 def _needs_no_body(reading: AnalyzedExchange) -> bool:
-    """Return whether a status or an unknown endpoint allows an empty body."""
+    """Return whether a response may be empty: by its status, or as its endpoint is unknown."""
     response = reading.exchange.response
     is_empty = response.status in (204, 304) or 300 <= response.status < 400
     return is_empty or (not response.body and reading.endpoint is None)
@@ -76,8 +76,8 @@ def _needs_no_body(reading: AnalyzedExchange) -> bool:
 def content_type_agrees_with_body(reading: AnalyzedExchange) -> Iterator[Finding]:
     """Check that the Content-Type is that of the body: JSON or server-sent events, in UTF-8.
 
-    SDKs choose by this header how to read an answer, or fail. An answer without any header lost
-    them in a recorder.
+    SDKs choose by this header how to read an answer, or fail. An answer without any headers is not
+    checked: its recorder left them out.
     """
     response = reading.exchange.response
     if checked_endpoint(reading) is None or not response.body or not response.headers:
@@ -101,7 +101,7 @@ def _media_type(reading: AnalyzedExchange) -> str:
 
 
 def _body_type(reading: AnalyzedExchange) -> str:
-    """Return the media type of a body by its bytes; empty if it is unknown."""
+    """Return the media type of a body by its bytes; empty if it is neither JSON nor a stream."""
     if _looks_like_events(reading):
         return "text/event-stream"
     return "" if reading.response_json.problem else "application/json"
@@ -114,7 +114,7 @@ def _looks_like_events(reading: AnalyzedExchange) -> bool:
 def stream_is_well_formed(reading: AnalyzedExchange) -> Iterator[Finding]:
     """Check that a stream follows the grammar of server-sent events, to its last event.
 
-    The WHATWG grammar; a stream without its closing blank line was cut off.
+    The grammar is WHATWG's. A stream without its closing blank line was cut off.
     """
     if not reading.is_stream or _body_type(reading) == "application/json":
         return
@@ -125,7 +125,7 @@ def stream_is_well_formed(reading: AnalyzedExchange) -> Iterator[Finding]:
 
 
 def event_part(event: Event, offset: int | None = None) -> Part:
-    """Return an event as a part, for its place: its beginning, or an offset in its data."""
+    """Return a `Part` for the place of an event: its beginning, or *offset* in its data."""
     return Part(None, event.number, event.offset if offset is None else event.byte(offset))
 
 
@@ -143,7 +143,7 @@ def events_are_json(reading: AnalyzedExchange) -> Iterator[Finding]:
 def done_marker(reading: AnalyzedExchange) -> Iterator[Finding]:
     """Check that a stream ends with `[DONE]` if its API form says so, and only then.
 
-    Zhipu and the OpenAI-compatible form promise it; a client that waits for it would hang.
+    Zhipu and the OpenAI-compatible API promise it; a client that waits for it would hang.
     """
     endpoint, events = checked_endpoint(reading), reading.stream.events
     if endpoint is None or not events or not reading.accepted:
@@ -161,9 +161,9 @@ def done_marker(reading: AnalyzedExchange) -> Iterator[Finding]:
 
 
 def delivery_as_asked(reading: AnalyzedExchange) -> Iterator[Finding]:
-    """Check that a request for a stream gets a stream, and any other gets none.
+    """Check that a request for a stream gets a stream, and any other request none.
 
-    A refusal is plain JSON in either case.
+    A refusal is a JSON document in either case.
     """
     endpoint, request = checked_endpoint(reading), reading.request_json.value
     if endpoint is None or not isinstance(request, dict) or not reading.accepted:
@@ -181,7 +181,7 @@ def delivery_as_asked(reading: AnalyzedExchange) -> Iterator[Finding]:
 def status_agrees_with_body(reading: AnalyzedExchange) -> Iterator[Finding]:
     """Check that a refusal has an HTTP status of 400 or more.
 
-    A client that trusts the status takes the refusal for an answer. It happens: Zhipu's 1305
+    A client that relies on the status treats the refusal as an answer. It happens: Zhipu's 1305
     (overloaded) came with HTTP 200 [FIELD 2026-04], DashScope's error events in a 200 stream [REC].
     """
     for part in refusals(reading)[:1] if reading.accepted else ():

@@ -1,1 +1,1 @@
-"""Secrets: one table of their shapes, removal before writing, detection in files, fingerprints."""
+"""Secrets: their shapes, removal before writing, detection in files, fingerprints."""

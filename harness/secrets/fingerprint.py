@@ -1,7 +1,7 @@
-"""A fingerprint of a request's credentials: tells two keys apart, and is too short to find one.
+"""Fingerprints of a request's credentials: they tell keys apart and do not reveal them.
 
-It is eight hexadecimal digits of a SHA-256, 32 bits. A cassette may keep it; a replay uses it to
-keep the answers to one key apart from those to another.
+A fingerprint is the first eight hexadecimal digits (32 bits) of a SHA-256. A cassette may contain
+it; a replay uses it to keep the answers to different keys apart.
 """
 
 from __future__ import annotations
@@ -15,20 +15,23 @@ from harness.secrets.shapes import token_part
 from harness.types import Request
 
 HEADERS = frozenset({"authorization", "api-key", "x-api-key", "x-goog-api-key"})
-"""The headers that carry credentials, in lower case."""
+"""Headers, in lower case, that carry credentials."""
 NONE = "none"
 """The fingerprint of a request without credentials."""
 UNKNOWN = ""
-"""The fingerprint of credentials that differ every time, such as a signature of the request."""
+"""The fingerprint of credentials that differ in every request, such as a signature."""
 
 _AUTHORIZATION = re.compile(r"\s*(?:(?P<scheme>[A-Za-z][\w-]*)\s+)?(?P<key>\S.*)", re.ASCII)
 _CONSTANT_SCHEMES = frozenset({"", "bearer", "basic", "token", "apikey", "api-key"})
 _CHANGING_CLAIMS = frozenset({"exp", "iat", "nbf", "auth_time", "timestamp", "jti"})
-"""Claims that differ between two tokens made from the same key."""
+"""Claims of a JSON Web Token that differ between two tokens made from the same key."""
 
 
 def fingerprint(request: Request) -> str:
-    """Return the fingerprint of a request's credentials: eight digits, NONE or UNKNOWN."""
+    """Return the fingerprint of a request's credentials: eight digits, NONE or UNKNOWN.
+
+    NONE if the request has no credentials, UNKNOWN if they differ in every request.
+    """
     # The first header suffices: clients that send several send the same key in all of them.
     values = (value for name, value in request.headers if name.lower() in HEADERS and value)
     value = next(values, None)
@@ -37,7 +40,11 @@ def fingerprint(request: Request) -> str:
 
 @lru_cache(maxsize=256)
 def _of(value: str) -> str:
-    """Return the fingerprint of a header's value, without its scheme."""
+    """Return the fingerprint of the value of a credentials header, without its scheme.
+
+    UNKNOWN if the scheme is not one with constant credentials. Of a JSON Web Token only the claims
+    count that do not change.
+    """
     match = _AUTHORIZATION.fullmatch(value)
     scheme, key = (match["scheme"] or "", match["key"]) if match else ("", value)
     if scheme.lower() not in _CONSTANT_SCHEMES:

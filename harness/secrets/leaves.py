@@ -1,4 +1,4 @@
-"""The values in the text of a YAML or JSON file, each with its names and lines."""
+"""Texts in YAML and JSON files: strings and member names, each with its path and lines."""
 
 from __future__ import annotations
 
@@ -14,9 +14,15 @@ from harness.secrets.texts import from_latin
 
 @dataclass(frozen=True, slots=True)
 class Leaf:
-    """A text in a file: the keys that lead to it, and its first and last line.
+    """A text in a file: a scalar value, or the name of a member.
 
-    `is_binary` is that of YAML: the text is base64. `is_name` marks the name of a member.
+    Attributes:
+        path: The member names and item indexes that lead to it.
+        text: The text.
+        first: The number of its first line, from 1.
+        last: The number of its last line.
+        is_binary: Whether it is base64, by YAML's tag `!!binary`.
+        is_name: Whether it is the name of a member.
     """
 
     path: tuple[str | int, ...]
@@ -28,20 +34,23 @@ class Leaf:
 
     @property
     def name(self) -> str:
-        """The nearest name above it; empty for a name itself."""
+        """The name of the nearest member around the text; empty if the text is a name."""
         if self.is_name:
             return ""
         return next((str(key) for key in reversed(self.path) if isinstance(key, str)), "")
 
 
 def leaves_of(text: str) -> list[Leaf]:
-    """Return the values of a YAML or JSON file; none for other files."""
+    """Return the texts in a YAML or JSON file; empty for any other file."""
     leaves = json_leaves(text) if text.lstrip()[:1] in ("{", "[") else []
     return _with_har_names(leaves or _yaml_leaves(text))
 
 
 def embedded_json(text: str) -> Iterator[str]:
-    """Yield the JSON texts in a text: all of it, or the events of a stream."""
+    """Yield the JSON in a text: the whole text, or the data of each event of a stream.
+
+    Nothing is yielded for any other text.
+    """
     if text.lstrip()[:1] in ("{", "["):
         yield text
     elif "data:" in text:
@@ -49,7 +58,7 @@ def embedded_json(text: str) -> Iterator[str]:
 
 
 _Path = list[str | int | None]
-"""A name or an index for each open collection; None where the next text is a name."""
+"""The name or index in each collection that is being read; None if a name comes next."""
 
 
 def _keys(path: _Path) -> tuple[str | int, ...]:
@@ -57,7 +66,7 @@ def _keys(path: _Path) -> tuple[str | int, ...]:
 
 
 def _advance(path: _Path) -> None:
-    """Go on to the next member or item."""
+    """Change the last step of a path to the next member or item, in place."""
     if path:
         last = path[-1]
         path[-1] = last + 1 if isinstance(last, int) else None
@@ -68,7 +77,7 @@ _TOKEN = re.compile(r'"[^"\\]*+(?:\\.[^"\\]*+)*+"|[\[\]{},:]|[^\s\[\]{},:"]+')
 
 
 def json_leaves(text: str) -> list[Leaf]:
-    """Return the texts and names in JSON, or in JSON lines; none where it is neither."""
+    """Return the strings and names in JSON, or in JSON lines; empty if the text is neither."""
     if not _is_json(text):
         return []
     leaves: list[Leaf] = []
@@ -109,7 +118,10 @@ _MAX_DEPTH = 100
 
 
 def _yaml_leaves(text: str) -> list[Leaf]:
-    """Return the texts and names in YAML, read event by event: aliases are never expanded."""
+    """Return the scalars and names in YAML; empty if it is invalid or a single scalar.
+
+    It is read event by event, so that aliases are never expanded.
+    """
     leaves: list[Leaf] = []
     path: _Path = []
     try:
@@ -125,7 +137,10 @@ def _yaml_leaves(text: str) -> list[Leaf]:
 
 
 def _enter(event: yaml.NodeEvent, path: _Path) -> Iterator[Leaf]:
-    """Follow one YAML node, and yield the leaf if it is a name or a text."""
+    """Update the path for one YAML node, in place, and yield a leaf if the node is a scalar.
+
+    Raises ValueError if a collection is used as a name, or is nested too deep.
+    """
     is_name = path[-1:] == [None]
     if isinstance(event, yaml.ScalarEvent | yaml.AliasEvent):
         value = event.value if isinstance(event, yaml.ScalarEvent) else ""
@@ -148,7 +163,7 @@ def _enter(event: yaml.NodeEvent, path: _Path) -> Iterator[Leaf]:
 
 
 def _with_har_names(leaves: Sequence[Leaf]) -> list[Leaf]:
-    """Name the values of a HAR file by the `name` beside their `value`."""
+    """Return the leaves with each `value` under the `name` in the same object, as HAR has them."""
     names = {
         leaf.path[:-1]: leaf.text
         for leaf in leaves

@@ -1,8 +1,8 @@
-"""Secrets taken out of what is to be kept, before the first byte is written.
+"""Removal of secrets from exchanges before they are written.
 
 Headers are kept by allow-list, known keys are replaced wherever they occur, and parameters that
-sign links are masked. Placeholders keep the form, so that an SDK still parses the result.
-Redacting twice changes nothing. Whatever still reads as a key after that is refused.
+sign links are masked. Placeholders keep the structure, so that an SDK can still parse the result.
+Redacting twice changes nothing. If a key can still be read in the result, it is not written.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from harness.types import Exchange, Request, Response
 from harness.wire.codings import inflated_texts
 
 REQUEST_HEADERS = frozenset({"accept", "content-type", "x-accel-buffering"})
-"""Request headers that are kept. User agents are not: they name the recorder's machine."""
+"""Request headers that are kept; no user agent, since it names the recorder's machine."""
 
 RESPONSE_HEADERS = frozenset(
     {
@@ -39,16 +39,17 @@ RESPONSE_HEADERS = frozenset(
         "x-sandbox",
     }
 )
-"""Response headers that are kept: what rules and readers need, no cookie."""
+"""Response headers that are kept, as rules and readers need them; no cookies."""
 
 
 @dataclass(frozen=True)
 class Redactor:
-    """Takes the given secrets, and everything that looks like a signature, out of exchanges.
+    """Removes given secrets, tokens and the signatures of links from exchanges.
 
     Attributes:
         secrets: The keys to remove; those shorter than `MIN_LENGTH` are ignored.
-        headers: Names of headers, in lower case, that are kept besides those of every service.
+        headers: Names of headers, in lower case, that are kept in addition to `REQUEST_HEADERS` and
+            `RESPONSE_HEADERS`.
     """
 
     secrets: tuple[str, ...] = field(repr=False, default=())
@@ -79,7 +80,7 @@ class Redactor:
         return clean
 
     def request(self, request: Request) -> Request:
-        """Return the request without secrets; `authorization` keeps its scheme."""
+        """Return the request without secrets; its `authorization` header keeps its scheme."""
         kept = [
             (name, mask_credentials(value) if name.lower() == "authorization" else self.text(value))
             for name, value in request.headers
@@ -105,17 +106,17 @@ class Redactor:
         return replace(response, reason=reason, headers=tuple(kept), body=body)
 
     def body(self, body: bytes) -> bytes:
-        """Return a body without secrets; every other byte is unchanged."""
+        """Return a body without secrets; all other bytes are unchanged."""
         return self.text(body.decode("latin-1"), latin).encode("latin-1") if body else body
 
     def text(self, text: str, convert: Callable[[str], str] = str) -> str:
-        """Return a text without secrets; *convert* gives a secret the text's form."""
+        """Return a text without secrets; *convert* encodes a secret as the text is encoded."""
         for secret in self._forms:
             text = text.replace(convert(secret), PLACEHOLDER)
         return TOKEN.sub(PLACEHOLDER, mask_signatures(text))
 
     def _refuse_compressed(self, exchange: Exchange) -> None:
-        """Refuse a body that cannot be searched."""
+        """Raise SecretNotRedacted if the response body is compressed and cannot be searched."""
         coding = exchange.response.header("content-encoding") or "identity"
         if exchange.response.body and coding.lower() != "identity":
             raise SecretNotRedacted(
@@ -124,7 +125,7 @@ class Redactor:
             )
 
     def _prove(self, exchange: Exchange) -> None:
-        """Search all that would be written once more, in every reading of it."""
+        """Raise SecretNotRedacted if a secret can be read in anything that would be written."""
         method = exchange.request.method
         for where, text in _parts(exchange):
             for number, reading in enumerate(readings(text)):
@@ -144,7 +145,7 @@ class Redactor:
 
 
 def _parts(exchange: Exchange) -> Iterator[tuple[str, str]]:
-    """Yield (where, text) of all that would be written of an exchange."""
+    """Yield (location, text) for everything in an exchange that would be written."""
     request, response = exchange.request, exchange.response
     yield "the address", latin(request.uri)
     yield "the reason", latin(response.reason)

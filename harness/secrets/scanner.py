@@ -1,8 +1,8 @@
-"""Secrets in what was already written by any tool: cassettes, HAR, JSON, `.env`, any text.
+"""Detection of secrets in files of any tool: cassettes, HAR, JSON, `.env`, any text.
 
-A file is searched twice: as the text it is, and, where it is YAML or JSON, value by value, with
-what is packed in the values (JSON in bodies, streams in pieces, base64, gzip). A finding has the
-place of a secret and its first and last letters, never the secret.
+A file is searched as text and, if it is YAML or JSON, value by value, with the data inside values
+(JSON in bodies, streams in pieces, base64, gzip). A `Leak` has the location of a secret and its
+first and last letters, never the secret.
 """
 
 from __future__ import annotations
@@ -30,7 +30,14 @@ from harness.wire.codings import inflate
 
 @dataclass(frozen=True, slots=True)
 class Leak:
-    """One secret in a file; `where` is a JSON pointer or a name, if there is one."""
+    """One secret in a file.
+
+    Attributes:
+        line: The number of the line, from 1.
+        kind: The kind of secret, for messages.
+        where: A JSON pointer or a name; empty if there is none.
+        fingerprint: The first and last letters, and the length; of a short secret, only the length.
+    """
 
     line: int
     kind: str
@@ -40,15 +47,19 @@ class Leak:
 
 KNOWN = "a known key"
 _MIN_SHOWN = 16
-"""No letter is shown of shorter secrets."""
+"""Length in characters from which the first and last letters of a secret are shown."""
 _MAX_NESTING = 4
-"""How often one thing may be packed in another."""
+"""Largest number of encodings, one inside the other, that are undone."""
 _STREAM = re.compile("^data:", re.MULTILINE)
 
 
 @dataclass(frozen=True)
 class Scanner:
-    """Finds the given secrets in any form, and whatever looks like a secret."""
+    """Finds given secrets in any encoding, and everything that has the shape of a secret.
+
+    Attributes:
+        secrets: The known keys; those shorter than `MIN_LENGTH` are ignored.
+    """
 
     secrets: tuple[str, ...] = field(repr=False, default=())
     _forms: tuple[tuple[str, str], ...] = field(init=False, repr=False, default=())
@@ -64,7 +75,7 @@ class Scanner:
         object.__setattr__(self, "_forms", tuple(longest_first))
 
     def scan(self, content: bytes) -> list[Leak]:
-        """Return every secret in the bytes of a file, by line."""
+        """Return every secret in the bytes of a file, sorted by line."""
         text = readable(_inflated(content))
         lines = _Lines(text)
         leaves = leaves_of(text)
@@ -84,7 +95,10 @@ class Scanner:
         return sorted(set(leaks.values()), key=lambda leak: (leak.line, leak.where, leak.kind))
 
     def hide(self, text: str) -> str:
-        """Return a text for display without any secret."""
+        """Return a text for display with a placeholder for each secret.
+
+        Returns only a placeholder if an encoded secret would still be in the text.
+        """
         masked = latin(text)
         for hit in sorted(self._hits(masked, ""), key=lambda hit: -hit.start):
             masked = f"{masked[: hit.start]}{PLACEHOLDER}{masked[hit.end :]}"
@@ -98,7 +112,11 @@ class Scanner:
     def _in_text(
         self, text: str, lines: _Lines, has_leaves: bool
     ) -> Iterator[tuple[int, Hit, str]]:
-        """Search the text of a file; names are used only where no structure gives them."""
+        """Yield (line, hit, name) for each secret in the text of a file.
+
+        Names in a line are only used if the file has no structure that gives names, and in
+        comments.
+        """
         for hit in self._hits(text, ""):
             yield lines.at(hit.start), hit, ""
         for number, line in enumerate(text.split("\n"), start=1):
@@ -114,7 +132,7 @@ class Scanner:
     def _in_value(
         self, text: str, name: str, where: str, is_binary: bool = False, depth: int = 0
     ) -> Iterator[tuple[Hit, str]]:
-        """Search a value, and what is packed in it."""
+        """Yield (hit, location) for each secret in a value, and in data encoded in the value."""
         text = latin(text)
         if not is_binary:
             yield from ((hit, where) for hit in self._distinct(text, name))
@@ -122,7 +140,7 @@ class Scanner:
             yield from self._packed(text, where, depth + 1)
 
     def _packed(self, text: str, where: str, depth: int) -> Iterator[tuple[Hit, str]]:
-        """Search the JSON, the stream or the base64 that a text is."""
+        """Yield (hit, location) for each secret in the JSON, stream or base64 data of a text."""
         if len(text) < MIN_LENGTH:
             return
         for pointer, joined in joined_pieces(text.encode("latin-1", "replace")):
@@ -141,7 +159,7 @@ class Scanner:
                 yield from self._packed(plain, where, depth + 1)
 
     def _distinct(self, text: str, name: str) -> Iterator[Hit]:
-        """Search every reading of a text; yield each secret once, known keys first."""
+        """Yield each secret in a text and in its unescaped readings once, known keys first."""
         hits = [hit for reading in readings(text) for hit in self._hits(reading, name)]
         seen: set[str] = set()
         for hit in sorted(hits, key=lambda hit: hit.kind != KNOWN):
@@ -150,7 +168,11 @@ class Scanner:
                 yield hit
 
     def _hits(self, text: str, name: str) -> list[Hit]:
-        """Search one text for known keys, forms and names in this order; hits never overlap."""
+        """Return the secrets in *text*: known keys, key shapes, signed links, named values.
+
+        *name* is the name beside the text, which may mark it as secret. Of overlapping hits the
+        first one is kept.
+        """
         accepted: list[Hit] = []
         if len(text) < MIN_LENGTH:
             return accepted
@@ -168,24 +190,24 @@ class Scanner:
 
 
 def _inflated(raw: bytes) -> bytes:
-    """Return bytes with gzip or deflate undone, as far as possible."""
+    """Return the bytes decompressed by gzip or deflate; unchanged if they are not compressed."""
     plain = inflate(raw)
     return plain.data if plain else raw
 
 
 class _Lines:
-    """The lines of a text, by offset and by content."""
+    """The line numbers of a text, from 1, found by offset or by content."""
 
     def __init__(self, text: str) -> None:
         self._text = text
         self._starts = [0, *(end.end() for end in re.finditer("\n", text))]
 
     def at(self, offset: int) -> int:
-        """Return the line of an offset."""
+        """Return the number of the line that holds an offset."""
         return bisect_right(self._starts, offset)
 
     def containing(self, secret: str, span: range) -> set[int]:
-        """Return the lines of *span* that contain the secret unescaped."""
+        """Return the numbers of the lines in *span* that contain the secret unescaped."""
         # YAML knows more line ends than these, so that its numbers may be larger.
         start = self._starts[min(span.start, len(self._starts)) - 1]
         end = self._starts[span.stop - 1] if span.stop <= len(self._starts) else len(self._text)

@@ -1,8 +1,8 @@
-"""What looks like a secret: by its form, as a parameter that signs a link, by the name beside it.
+"""Recognition of secrets by shape, as parameters that sign a link, and by the name beside them.
 
-The redactor and the scanner share these tables: what the one writes, the other must not find.
-Texts are searched with each byte as one character (latin-1), so a letter of another alphabet is
-never taken for part of a word.
+The redactor and the scanner share these tables, so that the scanner finds nothing in what the
+redactor wrote. Texts are searched with each byte as one character (latin-1), so that no letter of
+another alphabet counts as part of a word.
 """
 
 from __future__ import annotations
@@ -20,15 +20,23 @@ from urllib.parse import unquote
 from harness.types import Json
 
 PLACEHOLDER = "REDACTED"
-"""What is written in place of a secret."""
+"""The text that is written in place of a secret."""
 
 MIN_LENGTH = 8
-"""Shorter texts are not taken for secrets: they occur in ordinary words."""
+"""Smallest length of a secret in characters; shorter texts occur in ordinary words."""
 
 
 @dataclass(frozen=True, slots=True)
 class Hit:
-    """A secret in a text: its span, its kind, and the name beside it, such as a parameter."""
+    """A secret in a text.
+
+    Attributes:
+        start: The offset of its first character.
+        end: The offset after its last character.
+        kind: The kind of secret, for messages.
+        secret: The secret.
+        name: The name beside it, e.g. of a parameter; empty if there is none.
+    """
 
     start: int
     end: int
@@ -44,7 +52,7 @@ _BASE64_RUN = re.compile(r"[A-Za-z0-9+/]*")
 
 
 def _is_apart(match: re.Match[str]) -> bool:
-    """Return whether a match is not inside a file in base64, where any letters may occur."""
+    """Return whether a match is outside of long base64 data, where any letters may occur."""
     text, start = match.string, match.start()
     before = _BASE64_RUN.match(text[max(0, start - _MAX_KEY_LENGTH) : start][::-1])
     after = _BASE64_RUN.match(text, match.end(), match.end() + _MAX_KEY_LENGTH)
@@ -52,7 +60,7 @@ def _is_apart(match: re.Match[str]) -> bool:
 
 
 def token_part(token: str, number: int) -> dict[str, Json]:
-    """Return the JSON object in one part of a JSON Web Token; empty if there is none."""
+    """Return the JSON object in part *number* of a JSON Web Token; empty if it has none."""
     part = token.split(".")[number]
     try:
         value = json.loads(base64.urlsafe_b64decode(part + "=" * (-len(part) % 4)))
@@ -62,23 +70,29 @@ def token_part(token: str, number: int) -> dict[str, Json]:
 
 
 def _names_an_algorithm(match: re.Match[str]) -> bool:
-    """Return whether the first part of a token says how it was signed."""
+    """Return whether the first part of a token names its signature algorithm."""
     return "alg" in token_part(match[0], 0)
 
 
 def _has_digits(match: re.Match[str]) -> bool:
-    """Return whether there are several digits; words joined by hyphens have at most a version."""
+    """Return whether a match has at least two digits; hyphenated words have at most a version."""
     return sum(letter.isdigit() for letter in match[0]) > 1
 
 
 def _always(match: re.Match[str]) -> bool:
-    """Accept every match."""
+    """Return True for every match."""
     return True
 
 
 @dataclass(frozen=True, slots=True)
 class KeyShape:
-    """The form of one kind of key; `confirms` checks what the pattern alone cannot."""
+    """The shape of one kind of key.
+
+    Attributes:
+        kind: The kind of key, for messages.
+        pattern: Matches the key in a text.
+        confirms: Returns whether a match is a key, for what the pattern alone cannot check.
+    """
 
     kind: str
     pattern: re.Pattern[str]
@@ -87,7 +101,7 @@ class KeyShape:
 
 _WORD = "[A-Za-z0-9_-]"
 TOKEN = re.compile(rf"eyJ{_WORD}{{4,}}\.{_WORD}{{4,}}\.{_WORD}{{4,}}")
-"""A JSON Web Token."""
+"""The pattern of a JSON Web Token."""
 
 KEY_SHAPES: tuple[KeyShape, ...] = (
     KeyShape(
@@ -115,11 +129,11 @@ KEY_SHAPES: tuple[KeyShape, ...] = (
         ),
     ),
 )
-"""The keys that are known by their form. A new kind of key is one entry."""
+"""The kinds of keys that are recognised by their shape; a new kind is one entry."""
 
 
 def keys(text: str) -> Iterator[Hit]:
-    """Yield what has the form of a key; placeholders and made-up examples are left out."""
+    """Yield each text with the shape of a key, except placeholders and made-up examples."""
     for shape in KEY_SHAPES:
         for match in shape.pattern.finditer(text):
             if shape.confirms(match) and not is_made_up(match[0]):
@@ -127,7 +141,7 @@ def keys(text: str) -> Iterator[Hit]:
 
 
 def without_keys(text: str) -> str:
-    """Return a text for display, with a placeholder for whatever has the form of a key."""
+    """Return a text for display, with a placeholder for each text with the shape of a key."""
     end = len(text)
     for key in sorted(keys(text), key=lambda key: key.start, reverse=True):
         text = text[: key.start] + PLACEHOLDER + text[min(key.end, end) :]
@@ -141,16 +155,16 @@ _STANDS_IN = re.compile(
     re.IGNORECASE,
 )
 _MIN_DISTINCT = 8
-"""A real key has at least this many different characters."""
+"""Smallest number of different characters in a real key."""
 
 
 def is_placeholder(value: str) -> bool:
-    """Return whether a value says that a secret was removed, or is to be filled in."""
+    """Return whether a value is a placeholder: for a removed secret, or one to be filled in."""
     return bool(_STANDS_IN.search(value))
 
 
 def is_made_up(value: str) -> bool:
-    """Return whether a key is only an example: a placeholder, a row of zeros."""
+    """Return whether a key is only an example: a placeholder, or few different characters."""
     return is_placeholder(value) or len(set(value.removeprefix("sk-"))) < _MIN_DISTINCT
 
 
@@ -168,7 +182,7 @@ SIGNED = re.compile(
     rf"|(?P<inner>{_BEFORE}{_SIGNING}%3D)(?:[A-Za-z0-9_.~-]++|%25[0-9A-F]{{2}}|%2[BF]|%3D)++",
     re.ASCII | re.IGNORECASE,
 )
-"""A parameter that signs a link, with its value."""
+"""The pattern of a parameter that signs a link, with its value."""
 _EQUALS = re.compile(r"=|%3D|\\u003D", re.IGNORECASE)
 _IN_LINK = re.compile(r"(?:[?&;]|%26|%3F|\\u0026|\\u003F)$", re.IGNORECASE)
 
@@ -179,7 +193,7 @@ def mask_signatures(text: str) -> str:
 
 
 def signed(text: str) -> Iterator[Hit]:
-    """Yield the values that sign a link; the same names in prose or code are no hits."""
+    """Yield the values that sign a link; the same parameter names in prose or code are ignored."""
     for match in SIGNED.finditer(text) if _EQUALS.search(text) else ():
         name = match["name"] or match["inner"]
         value = match[0][len(name) :]
@@ -203,13 +217,19 @@ _WORDS = re.compile(r"[\w-]+")
 
 
 def mask_credentials(value: str) -> str:
-    """Return the value of an `Authorization` header with its scheme and a placeholder."""
+    """Return the value of an `Authorization` header with a placeholder after its scheme.
+
+    Returns only the placeholder if the scheme is not Bearer or Basic.
+    """
     scheme = _SCHEME.match(value)
     return f"{scheme[1]} {PLACEHOLDER}" if scheme else PLACEHOLDER
 
 
 def named(text: str, name: str) -> Iterator[Hit]:
-    """Yield what *name* says is a secret in *text*, unless it is a placeholder."""
+    """Yield the secrets in *text* if *name*, the name beside it, marks it as secret.
+
+    Placeholders are ignored.
+    """
     name = (_WORDS.findall(name) or [""])[-1].lower()
     if _AUTHORIZATION.fullmatch(name):
         yield from _credentials(text)
@@ -243,12 +263,12 @@ def _cookies(text: str, *, only_first: bool) -> Iterator[Hit]:
 
 _KEY_LETTERS = re.compile(r"[A-Za-z0-9_+/=.~-]{16,}")
 _MIN_ENTROPY = 3.0
-"""Bits per letter: a random text of sixteen hexadecimal digits has more."""
+"""Bits per character; a random text of sixteen hexadecimal digits has more."""
 _MIN_CHANGES = 4
 
 
 def _is_random(text: str) -> bool:
-    """Return whether letters and digits are mixed and hardly any occurs twice."""
+    """Return whether a text looks random: letters and digits mixed, few repeated."""
     if not _KEY_LETTERS.fullmatch(text):
         return False
     counts = Counter(text).values()
@@ -263,7 +283,7 @@ _ASSIGNMENT = re.compile(
 
 
 def assigned(line: str) -> Iterator[tuple[str, str]]:
-    """Yield (name, value) of the headers and assignments in a line."""
+    """Yield (name, value) for each header and assignment in a line."""
     for match in _ASSIGNMENT.finditer(line):
         name, value = match["name"], match["value"]
         if _AUTHORIZATION.fullmatch(name) or _COOKIE.fullmatch(name):

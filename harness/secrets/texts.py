@@ -1,7 +1,7 @@
-"""Texts as they are searched, and the forms that a secret may have in them.
+"""Conversions of texts for the search, and the encodings in which a secret may be written.
 
-All that is searched has its UTF-8 bytes as one character each (latin-1): the offset of a character
-is that of the byte, and any bytes are a text.
+Everything is searched with each of its UTF-8 bytes as one character (latin-1): the offset of a
+character is the offset of its byte, and any bytes can be searched as a text.
 """
 
 from __future__ import annotations
@@ -19,12 +19,12 @@ from harness.wire.codings import MAX_INFLATED
 
 
 def latin(text: str) -> str:
-    """Return the UTF-8 bytes of *text* as one character each."""
+    """Return a text with one character for each UTF-8 byte of *text*."""
     return text.encode("utf-8", "surrogatepass").decode("latin-1")
 
 
 def from_latin(text: str) -> str:
-    """Undo `latin`, as far as the bytes are UTF-8."""
+    """Return the text that `latin` converted; bytes that are not UTF-8 are replaced."""
     return (
         text.encode("latin-1", "replace")
         .decode("utf-8", "surrogateescape")
@@ -34,7 +34,10 @@ def from_latin(text: str) -> str:
 
 
 def readable(content: bytes) -> str:
-    """Return a file's bytes as one character each; UTF-16 as UTF-8 first, without a mark."""
+    """Return a file's content with one character for each byte, without a byte order mark.
+
+    UTF-16 is converted to UTF-8 first.
+    """
     if content[:2] in (b"\xff\xfe", b"\xfe\xff"):
         content = content.decode("utf-16", "replace").encode("utf-8", "replace")
     return content.removeprefix(b"\xef\xbb\xbf").decode("latin-1")
@@ -45,7 +48,10 @@ _JSON_ESCAPE = re.compile(r'\\(?:u([0-9A-Fa-f]{4})|(["\\/]))')
 
 
 def readings(text: str) -> Iterator[str]:
-    """Yield *text*, and *text* with the escapes of JSON, of URLs, and of URLs in URLs undone."""
+    """Yield *text*, then its versions without the escapes of JSON, of URLs, of URLs in URLs.
+
+    A version is only yielded if it differs.
+    """
     yield text
     plain = _JSON_ESCAPE.sub(_unescaped, text) if "\\" in text else text
     if plain != text:
@@ -67,7 +73,7 @@ _BASE64 = (base64.b64encode, base64.urlsafe_b64encode)
 
 
 def written_forms(secret: str) -> set[str]:
-    """Return *secret* as it may be written: plain, escaped for URLs and JSON, in base64."""
+    """Return the forms in which *secret* may be written: plain, escaped (URL, JSON), base64."""
     quoted = {quote(secret, safe=""), quote(secret), quote_plus(secret)}
     return {
         secret,
@@ -80,7 +86,7 @@ def written_forms(secret: str) -> set[str]:
 
 
 def _base64_forms(raw: bytes, encode: Callable[[bytes], bytes]) -> Iterator[str]:
-    """Yield base64 of the whole, and its part of a longer text's base64 at each alignment."""
+    """Yield the base64 of *raw* itself, and within longer data at each of three alignments."""
     yield encode(raw).decode()
     yield encode(raw).decode().rstrip("=")
     for before in range(3):
@@ -92,7 +98,7 @@ _BASE64_TEXT = re.compile(r"(?:data:[^,]{1,80};base64,)?([A-Za-z0-9+/_-]{16,}={0
 
 
 def base64_bytes(text: str) -> bytes | None:
-    """Return the bytes of a text that is base64 from end to end; None for any other."""
+    """Return the bytes of a text that is entirely base64; None for any other text."""
     match = _BASE64_TEXT.fullmatch(re.sub(r"\s", "", text)) if len(text) < MAX_INFLATED else None
     if match is None:
         return None
@@ -106,14 +112,15 @@ def base64_bytes(text: str) -> bytes | None:
 # ---------------------------------------------------------------------------------- streams
 
 _MAX_REPEATS = 300
-"""Ids and names are the same in every event: as many of them as a key is long are enough."""
+"""Largest number of equal pieces that are joined: ids and names repeat in every event."""
 
 
 def joined_pieces(body: bytes) -> Iterator[tuple[str, str]]:
     """Yield (place, text) for each text that a stream sends in pieces, joined as a client does.
 
-    Pieces are joined by JSON pointer, and by the `index` of choices, tool calls and content blocks:
-    pieces of several may alternate. A text is yielded once, with the first place that gives it.
+    Pieces are joined by JSON pointer, and by the `index` of choices, tool calls and content blocks,
+    since the pieces of several texts may alternate. Each joined text is yielded once, with the
+    first place that gives it; nothing is yielded if *body* is no stream.
     """
     if b"data:" not in body:
         return
@@ -132,12 +139,15 @@ def joined_pieces(body: bytes) -> Iterator[tuple[str, str]]:
 
 
 _Places = tuple[str, str, str]
-"""Where a text is: its JSON pointer; the same with the indexes of all objects above it, in place
-of positions; and with those of array items only, all other items of an array as one."""
+"""Three descriptions of where a text is, by each of which its pieces may be joined.
+
+The JSON pointer; the pointer with the `index` members of the objects above it in place of array
+positions; and the pointer with `[]` and the item's own `index` in place of array positions.
+"""
 
 
 def _texts(value: Json) -> Iterator[tuple[_Places, str]]:
-    """Yield the texts in a JSON value in their order, each with its places."""
+    """Yield (places, text) for each string in a JSON value, in its order."""
     stack: list[tuple[_Places, Json]] = [(("", "", ""), value)]
     while stack:
         (pointer, by_index, by_item), node = stack.pop()
@@ -156,7 +166,7 @@ def _texts(value: Json) -> Iterator[tuple[_Places, str]]:
 
 
 def _index(node: Json) -> str:
-    """Return what a piece says about which text it belongs to, such as `[index=0]`, or nothing."""
+    """Return the index members of an object as text, such as `[index=0]`; empty without any."""
     if not isinstance(node, dict):
         return ""
     return "".join(
