@@ -1,7 +1,7 @@
-"""The run of one scenario with one target: recorded, or replayed from its cassette.
+"""The run of one scenario with one target, recorded to a cassette or replayed from it.
 
-`record` and `replay` both call `run`, with a Recorder or a Player as the tape that intercepts every
-request. The resulting turns have the same form.
+`record` and `replay` both call `run`. The tape that intercepts every request is a Recorder in a
+recording and a Player in a replay; both result in the same kind of turns.
 """
 
 from __future__ import annotations
@@ -47,23 +47,24 @@ from harness.types import (
 )
 
 Progress = Callable[[str], None]
-"""A function that shows what is being done."""
+"""A function that gets a line of text about the step that is being executed."""
 
 
 class Meter:
-    """A meter that counts nothing; subclasses count what a recording spends.
+    """The interface by which a recording is counted; this class counts nothing.
 
-    An exception raised by `step` or `request` ends the recording.
+    Subclasses add up what a recording spends. An exception raised by `step` or `request` ends the
+    recording.
     """
 
     def step(self) -> None:
-        """Note that a step is about to be sent."""
+        """Count a step that is about to be sent."""
 
     def request(self) -> None:
-        """Note that a request is about to be sent: a call, its retry, a poll or a download."""
+        """Count a request that is about to be sent: a call, its retry, a poll or a download."""
 
     def turn(self, turn: Turn) -> None:
-        """Note that a step was answered or refused."""
+        """Count a step that was answered or refused."""
 
 
 def _ignore(_: object) -> None:
@@ -88,10 +89,10 @@ def run(
         scenario: The scenario.
         target: One of its targets.
         session: An open session of the target's provider.
-        tape: What records or replays the requests.
-        seed: The value of the parameter `seed: random`.
-        live: Whether the provider is the live service, where steps for the sandbox are skipped.
-        progress: Called with each step.
+        tape: The tape that records or replays the requests.
+        seed: The value that replaces `random` in the parameter `seed: random`.
+        live: Whether the server is the live service, for which `sandbox_only` steps are skipped.
+        progress: Called with a text about each step before it is sent.
         after_turn: Called with each turn; an exception ends the run.
         retries: How temporary failures are retried; a step that expects a failure never is.
 
@@ -121,7 +122,7 @@ def run(
 
 
 def _with_images(outcome: Outcome) -> Outcome:
-    """Return *outcome* with the files of its images, downloaded from their links."""
+    """Return *outcome* with the bytes of its images, which are downloaded from their links."""
     if isinstance(outcome, Reply) and outcome.images:
         images = tuple(replace(image, data=download(image.url)) for image in outcome.images)
         outcome = replace(outcome, images=images)
@@ -138,7 +139,10 @@ def _send(session: Session, call: Call) -> Outcome:
 
 
 def provider_of(scenario: Scenario, target: Target) -> Provider:
-    """Return the provider of *target*. Raises Unsupported if it does not support a step."""
+    """Return the provider of *target*.
+
+    Raises Unsupported if it does not support the kind or mode of a step of *scenario*.
+    """
     provider = find_provider(target.provider)
     for step in scenario.steps:
         kind, mode = step.kind, step.mode(target)
@@ -158,8 +162,12 @@ def provider_of(scenario: Scenario, target: Target) -> Provider:
 class Source:
     """The servers that a recording is made from: the live services or the sandbox.
 
-    `key` and `address` return the API key and the base URL of a provider (an empty URL for the
-    SDK's default). `secrets` are redacted besides the key.
+    Attributes:
+        origin: The kind of server.
+        where: The servers as a text for messages.
+        key: Returns the API key for a provider.
+        address: Returns the base URL of a provider; empty for the default of its SDK.
+        secrets: Texts that are removed from the recording, besides the API key.
     """
 
     origin: Origin
@@ -180,12 +188,22 @@ def record(
 ) -> None:
     """Run a scenario against *source* and write its cassette.
 
-    Every exchange is in a journal until then. An existing cassette is unchanged after any error.
+    Until the cassette is written, every exchange is in a journal. After any error, an existing
+    cassette is unchanged.
+
+    Args:
+        scenario: The scenario.
+        target: One of its targets.
+        source: The servers to record from.
+        store: The folder of the cassettes.
+        progress: Called with a text about each step before it is sent.
+        on_interrupted: What to do if an interrupted recording has left answers.
+        meter: Counts the steps and requests; an exception that it raises ends the recording.
 
     Raises:
         Refused: The provider returned an error where the scenario expects none.
-        UnfinishedRecording: An interrupted recording is in the way (see `OnInterrupted`).
-        HarnessError: Another error, or what the *meter* raises.
+        UnfinishedRecording: An interrupted recording has left answers that are not used.
+        HarnessError: Any other error.
     """
     provider = provider_of(scenario, target)
     key, address = source.key(provider), source.address(provider)
@@ -238,9 +256,10 @@ def _now() -> str:
 def _refuse_failure(
     scenario: Scenario, target: Target, redactor: Redactor, journal: Journal, turn: Turn
 ) -> None:
-    """Raise Refused for an unexpected failure: the remaining steps would cost money for nothing.
+    """Raise Refused if *turn* failed unexpectedly: the remaining steps would be paid for in vain.
 
-    The provider may quote the key that it refuses, so its message is redacted.
+    Its exchanges are removed from the journal. The provider may quote the API key that it refuses,
+    so its message is redacted.
     """
     failure = turn.outcome
     is_expected = turn.exchanges and turn.expect.failure
@@ -271,22 +290,23 @@ def _provenance(
 
 
 _version = lru_cache(version)
-"""The version of an installed distribution; a look-up reads all installed metadata."""
+"""`importlib.metadata.version` with a cache, because each call reads all installed metadata."""
 
 
 # ------------------------------------------------------------------------------- replaying
 
 
 def replay(scenario: Scenario, target: Target, store: Store, pace: float = 0.0) -> Transcript:
-    """Run a scenario from its cassette, offline.
+    """Run a scenario offline from its cassette, and return the transcript.
 
-    *pace* is the playback speed of responses and waits: 0 for no waits, 1 as recorded.
+    *pace* is the factor by which recorded latencies and waits are multiplied: 0 for no waits, 1 as
+    recorded.
 
     Raises:
-        NoCassette: There is no cassette.
-        BadCassette: It cannot be read.
-        StaleCassette: The scenario changed since it was recorded.
-        CassetteMiss: It has no response for a request.
+        NoCassette: There is no cassette of the scenario and target.
+        BadCassette: The cassette cannot be read.
+        StaleCassette: The scenario changed since the cassette was recorded.
+        CassetteMiss: The cassette has no response for a request.
     """
     provider = provider_of(scenario, target)
     cassette = store.load(scenario.name, target)
@@ -320,7 +340,7 @@ def replay(scenario: Scenario, target: Target, store: Store, pace: float = 0.0) 
 
 
 def _refuse_stale(scenario: Scenario, target: Target, cassette: Cassette, store: Store) -> None:
-    """Raise StaleCassette if the scenario's steps are not those that were recorded."""
+    """Raise StaleCassette if the scenario's steps differ from those that were recorded."""
     if fits(scenario, target, cassette):
         return
     recorded, current = cassette.provenance.script, digests(scenario, target)
@@ -340,6 +360,9 @@ def _refuse_stale(scenario: Scenario, target: Target, cassette: Cassette, store:
 
 
 def fits(scenario: Scenario, target: Target, cassette: Cassette) -> bool:
-    """Return whether a cassette was recorded from the scenario's current steps, as far as known."""
+    """Return whether a cassette was recorded from the scenario's current steps.
+
+    Return True if the cassette does not say from which steps it was recorded.
+    """
     recorded = cassette.provenance.script
     return not recorded or recorded == digests(scenario, target)

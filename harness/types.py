@@ -1,8 +1,8 @@
 """The data types that all packages share.
 
-Every type is frozen, and free of I/O, clocks and providers. A `Call` is a request in the terms of
-the harness, a `Reply` or `Failure` is what the provider's SDK returned for it, and an `Exchange` is
-one HTTP round trip. A `Turn` keeps all three, so that the SDK can be checked against the raw HTTP.
+Every type is frozen, and free of I/O, clocks and providers. A `Call` is a request to any provider.
+A `Reply` or `Failure` is what the provider's SDK returned for it. An `Exchange` is one HTTP request
+with its response. A `Turn` has all three, so that the SDK can be checked against the raw HTTP.
 """
 
 from __future__ import annotations
@@ -66,7 +66,11 @@ class Origin(StrEnum):
 class Target:
     """A provider and one of its models that a scenario is run against.
 
-    `label` tells targets of the same model apart. `parameters` are merged into those of each call.
+    Attributes:
+        provider: The name of the provider, such as `zhipuai`.
+        model: The name of the model, such as `glm-4`.
+        label: A word that distinguishes targets of the same model; usually empty.
+        parameters: Parameters that are added to those of each call.
     """
 
     provider: str
@@ -88,7 +92,13 @@ class Target:
 
 @dataclass(frozen=True, slots=True)
 class ToolCall:
-    """A function call requested by the model; `arguments` is the unparsed JSON text."""
+    """A function call requested by the model.
+
+    Attributes:
+        id: The identifier of the call, by which its result is sent.
+        name: The name of the function.
+        arguments: The arguments as unparsed JSON text.
+    """
 
     id: str
     name: str
@@ -97,7 +107,14 @@ class ToolCall:
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """One message of a conversation, as it is sent."""
+    """One message of a conversation, as it is sent to the provider.
+
+    Attributes:
+        role: `system`, `user`, `assistant` or `tool`.
+        content: The text.
+        tool_calls: The function calls of an assistant's message.
+        tool_call_id: In a message of role `tool`, the `id` of the call whose result it is.
+    """
 
     role: str
     content: str
@@ -107,7 +124,12 @@ class Message:
 
 @dataclass(frozen=True, slots=True)
 class Poll:
-    """The polling of a task: `interval` in seconds between polls, `limit` of the polls."""
+    """How the task of an async call is polled.
+
+    Attributes:
+        interval: The seconds between two polls.
+        limit: The maximum number of polls.
+    """
 
     interval: float = 2.0
     limit: int = 40
@@ -115,7 +137,18 @@ class Poll:
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """A request in the terms of the harness; a provider's session passes it to the SDK."""
+    """A request to any provider; the provider's session passes it to the SDK.
+
+    Attributes:
+        kind: The kind of output that is requested.
+        mode: The delivery of the response.
+        model: The name of the model.
+        messages: The messages of a chat; empty for other kinds.
+        prompt: The text of a prompt, or the description of an image; empty for a chat.
+        parameters: The parameters, passed on unchanged.
+        poll: How the task of an async call is polled.
+        credentials: The API key to send.
+    """
 
     kind: CallKind
     mode: Mode
@@ -129,7 +162,7 @@ class Call:
 
 @dataclass(frozen=True, slots=True)
 class Usage:
-    """Token counts reported by the provider; None where it reported none."""
+    """The token counts that the provider reported; a count is None if it was not reported."""
 
     input_tokens: int | None = None
     output_tokens: int | None = None
@@ -138,7 +171,12 @@ class Usage:
 
 @dataclass(frozen=True, slots=True)
 class Image:
-    """A generated image: its URL and, once downloaded, its bytes."""
+    """A generated image.
+
+    Attributes:
+        url: The URL in the response.
+        data: The bytes of the image; None until it is downloaded.
+    """
 
     url: str
     data: bytes | None = field(default=None, repr=False)
@@ -146,10 +184,12 @@ class Image:
 
 @dataclass(frozen=True, slots=True)
 class View:
-    """The object that the SDK returned for one exchange, copied to JSON.
+    """The object that the SDK returned for one HTTP response or event, copied to JSON.
 
-    `accessed` maps each documented access path, such as `choices[0].message.content`, to the value
-    that the SDK's own object has there, or to an `AccessFailure`.
+    Attributes:
+        value: The object as JSON.
+        accessed: Maps each documented access path, such as `choices[0].message.content`, to the
+            value that the SDK's own object has there, or to an `AccessFailure`.
     """
 
     value: LooseJson
@@ -158,14 +198,26 @@ class View:
 
 @dataclass(frozen=True, slots=True)
 class AccessFailure:
-    """The error, as `<type>: <message>`, raised by an access path of an SDK object."""
+    """An error that was raised by evaluating an access path on an SDK's object.
+
+    Attributes:
+        error: The error, as `<type>: <message>`.
+    """
 
     error: str
 
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """One of several choices in a response (parameter `n`); `index` counts from 0."""
+    """One of several choices in a response (parameter `n`).
+
+    Attributes:
+        index: The index of the choice, from 0.
+        content: The text; None if the provider sent none.
+        reasoning: The text of the model's reasoning; None if the provider sent none.
+        tool_calls: The function calls that the model requests.
+        finish_reason: The reason why the model stopped; None if the provider sent none.
+    """
 
     index: int
     content: str | None = None
@@ -176,12 +228,23 @@ class Choice:
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """A successful response, in the terms of the OpenTelemetry GenAI conventions.
+    """A successful response, with fields named as in the OpenTelemetry GenAI conventions.
 
-    `content` and `reasoning` are None where the provider sent none. `states` are the states of a
-    task in order of polling. `pieces` are the streamed texts in order, as the SDK returned them:
-    deltas or, if `cumulative`, the whole text up to that event. `other_choices` are the choices
-    after the first, which the fields hold.
+    Attributes:
+        id: The identifier of the response.
+        model: The model that answered, by the response.
+        content: The text of the first choice; None if the provider sent none.
+        reasoning: The reasoning of the first choice; None if the provider sent none.
+        tool_calls: The function calls of the first choice.
+        finish_reason: The finish reason of the first choice.
+        usage: The token counts; None if the provider sent none.
+        images: The generated images.
+        task_id: The identifier of the task of an async call.
+        states: The states of that task, in the order of polling.
+        pieces: The streamed texts in order, as the SDK returned them.
+        cumulative: Whether each piece is the whole text so far; otherwise it is only the new text.
+        views: The SDK's objects, copied to JSON: one for each response or event.
+        other_choices: The choices after the first.
     """
 
     id: str | None = None
@@ -201,7 +264,7 @@ class Reply:
 
     @property
     def choices(self) -> tuple[Choice, ...]:
-        """Every choice, in the order of their indices."""
+        """All choices, in the order of their indices."""
         own = Choice(0, self.content, self.reasoning, self.tool_calls, self.finish_reason)
         return (own, *self.other_choices)
 
@@ -210,8 +273,13 @@ class Reply:
 class Failure:
     """An error response of the provider. It is data, since it is recorded, checked and compared.
 
-    `status` is the HTTP status, or the status in an error event; 0 where no response arrived.
-    `retry_after` is in seconds.
+    Attributes:
+        status: The HTTP status, or the status in an error event; 0 if no response arrived.
+        code: The provider's error code; empty if it sent none.
+        message: The provider's error message.
+        request_id: The provider's identifier of the request; None if it sent none.
+        retry_after: The value of the header Retry-After in seconds; None if it was not sent.
+        views: The SDK's objects, copied to JSON: one for each response or event.
     """
 
     status: int
@@ -227,7 +295,14 @@ Outcome: TypeAlias = Reply | Failure
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """One HTTP request, byte for byte, with secrets removed."""
+    """One HTTP request; in a cassette, secrets are removed.
+
+    Attributes:
+        method: The method, such as `POST`.
+        uri: The absolute URI.
+        headers: Pairs of name and value, in the order in which they were sent.
+        body: The bytes of the body.
+    """
 
     method: str
     uri: str
@@ -239,7 +314,9 @@ class Request:
 class Artefact:
     """A response body stored as a file beside its cassette.
 
-    `name` is `<sha256>.<extension>`, `size` is in bytes.
+    Attributes:
+        name: The file name, `<sha256>.<extension>`.
+        size: The size in bytes.
     """
 
     name: str
@@ -248,9 +325,15 @@ class Artefact:
 
 @dataclass(frozen=True, slots=True)
 class Response:
-    """One HTTP response, with its content coding decoded and secrets removed.
+    """One HTTP response, with its content coding decoded; in a cassette, secrets are removed.
 
-    `artefact` replaces the body in the text of a cassette only; reading the file loads the body.
+    Attributes:
+        status: The HTTP status.
+        reason: The reason phrase; may be empty.
+        headers: Pairs of name and value, in the order in which they were received.
+        body: The bytes of the body.
+        artefact: The file that replaces the body in the text of a cassette; None otherwise, and
+            whenever the artefacts were loaded.
     """
 
     status: int
@@ -260,15 +343,20 @@ class Response:
     artefact: Artefact | None = None
 
     def header(self, name: str) -> str | None:
-        """Return the first value of the header *name* (in any case), or None."""
+        """Return the first value of the header *name* (in any case); None if it is absent."""
         return next((v for n, v in self.headers if n.lower() == name.lower()), None)
 
 
 @dataclass(frozen=True, slots=True)
 class Timing:
-    """The times of an exchange: `start` in seconds since 1970, the others in seconds after it.
+    """The times of an exchange.
 
-    `arrived` are the arrival times of the body's chunks; empty where there was only one.
+    Attributes:
+        start: The start of the request, in seconds since 1970 (UTC).
+        first_byte: The arrival of the body's first chunk, in seconds after `start`.
+        total: The end of the response, in seconds after `start`.
+        arrived: The arrival of each chunk of the body, in seconds after `start`; empty if there
+            was only one chunk.
     """
 
     start: float
@@ -279,11 +367,16 @@ class Timing:
 
 @dataclass(frozen=True, slots=True)
 class Exchange:
-    """One HTTP round trip.
+    """One HTTP request with its response.
 
-    `chunks` are the sizes of the response body's network chunks in bytes. `turn` is the number of
-    the turn it belongs to. `key` is the fingerprint of the API key (see `harness.secrets`); empty
-    where it was not recorded.
+    Attributes:
+        request: The request.
+        response: The response.
+        timing: The times; None if they were not recorded.
+        chunks: The sizes in bytes of the chunks in which the response body arrived; empty if they
+            were not recorded.
+        turn: The number of the turn that it belongs to, from 1; None if that is not known.
+        key: The fingerprint of the API key (see `harness.secrets`); empty if it was not recorded.
     """
 
     request: Request
@@ -306,10 +399,18 @@ class Sdk:
 class Provenance:
     """The origin of a cassette; every field is empty for a cassette of another tool.
 
-    `recorded_at` is in ISO 8601. `script` are the digests of the scenario's steps. `volatile` are
-    JSON pointers into request bodies that are ignored when requests are matched. `test` is the test
-    that the cassette belongs to, as `<file, relative to the cassette's folder>::<name>`. `note`
-    describes a cassette that was edited or generated.
+    Attributes:
+        recorded_from: The kind of server that it was recorded from.
+        recorded_at: The time of the recording, in ISO 8601.
+        scenario: The name of the scenario; empty for a cassette of `use_cassette` or a test.
+        target: The target as text, such as `zhipuai/glm-4`.
+        address: The base URL of the server.
+        sdk: The SDK that made the requests.
+        script: A digest of each step of the scenario.
+        volatile: JSON pointers into request bodies that are ignored when requests are matched.
+        test: The test that the cassette belongs to, as
+            `<file, relative to the cassette's folder>::<name>`.
+        note: A remark on a cassette that was edited or generated.
     """
 
     recorded_from: Origin = Origin.UNKNOWN
@@ -326,7 +427,7 @@ class Provenance:
 
 @dataclass(frozen=True, slots=True)
 class Cassette:
-    """All exchanges of one scenario and target in order, with their provenance."""
+    """The recorded exchanges of one cassette file, in the order of their requests."""
 
     exchanges: tuple[Exchange, ...]
     provenance: Provenance = Provenance()
@@ -334,7 +435,16 @@ class Cassette:
 
 @dataclass(frozen=True, slots=True)
 class Expectation:
-    """What a scenario expects of one response; an empty field is not checked."""
+    """What a scenario expects of one response; an empty field is not checked.
+
+    Attributes:
+        finish_reason: The finish reason.
+        contains: Texts that the response must contain.
+        json_schema: A JSON Schema for the text of the response, read as JSON.
+        pointers: JSON pointers that must exist in the response body.
+        tool_call: The name of a function that the model must call.
+        failure: The error code of the expected failure.
+    """
 
     finish_reason: str = ""
     contains: tuple[str, ...] = ()
@@ -346,10 +456,15 @@ class Expectation:
 
 @dataclass(frozen=True, slots=True)
 class Turn:
-    """One executed step: the call, its HTTP exchanges, and what the SDK returned.
+    """One executed step of a scenario.
 
-    `number` counts turns from 1; `step` is the number of the scenario's step, from 1. `call` and
-    `outcome` are None for a turn that was read from a cassette without running an SDK.
+    Attributes:
+        number: The number of the turn, from 1.
+        exchanges: The HTTP exchanges of the step.
+        call: The call; None for a turn that was read from a cassette without running an SDK.
+        outcome: What the SDK returned or raised; None for such a turn.
+        expect: What the scenario expects of the response.
+        step: The number of the step in the scenario, from 1; 0 if there is no scenario.
     """
 
     number: int
@@ -365,12 +480,16 @@ class Transcript:
     """One run of a scenario against one target.
 
     Attributes:
-        unused: Exchanges of the replayed cassette that were not requested.
+        scenario: The name of the scenario.
+        target: The target as text, such as `zhipuai/glm-4`.
+        turns: The executed steps, in order.
+        provenance: The provenance of the cassette.
+        unused: Exchanges of the replayed cassette whose requests were not made.
         skipped: A sentence for each skipped step, with the reason.
         ignored: Names of rules that do not apply, each with the reason given by the scenario.
         source: The path of the cassette.
         selected: Names of the rules that apply; empty for all rules.
-        severities: Severities of rules that differ from the rules' own.
+        severities: The severity of each named rule, which replaces the rule's own.
     """
 
     scenario: str
@@ -392,11 +511,16 @@ class Transcript:
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """A position in a transcript. Turns, exchanges and events are counted from 1.
+    """A position in a transcript.
 
-    `pointer` is a JSON pointer (RFC 6901) into the body or event. `offset` is the byte offset of
-    its value in the response body (in the request body if `request`) or, where that is missing, of
-    its innermost existing ancestor.
+    Attributes:
+        turn: The number of the turn, from 1; None for the whole transcript.
+        exchange: The number of the exchange in its turn, from 1; None for the whole turn.
+        event: The number of the event in a stream, from 1; None outside of a stream.
+        offset: The byte offset, in the body, of the value at `pointer` or, if that value does not
+            exist, of its nearest existing ancestor; None if it is not known.
+        pointer: A JSON pointer (RFC 6901) into the body or event.
+        request: Whether the body is the request's; otherwise it is the response's.
     """
 
     turn: int | None = None
@@ -425,7 +549,16 @@ NOWHERE = Place()
 class Finding:
     """A violation of a rule at one place.
 
-    `expected` and `actual` are the two halves of `message`. `source` is the path of the cassette.
+    Attributes:
+        message: The text of the finding.
+        place: The position in the transcript.
+        rule: The name of the rule.
+        severity: The severity.
+        scenario: The name of the scenario.
+        target: The target as text, such as `zhipuai/glm-4`.
+        source: The path of the cassette.
+        expected: The part of the message about what the rule expects.
+        actual: The part of the message about what was there instead.
     """
 
     message: str
@@ -444,7 +577,13 @@ Findings: TypeAlias = Iterable[Finding]
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """The error message of a scenario and target that could not be recorded, read or replayed."""
+    """The reason why a scenario and target could not be recorded, read or replayed.
+
+    Attributes:
+        scenario: The name of the scenario.
+        target: The target as text, such as `zhipuai/glm-4`.
+        text: The error message.
+    """
 
     scenario: str
     target: str

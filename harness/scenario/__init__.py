@@ -1,6 +1,7 @@
 """Scenarios: conversations, written in YAML, that can be run against several models.
 
-`loads` and `load` read one; each step becomes a call once the past is known:
+`files.load` and `files.loads` read a scenario. A step and the conversation before it (`Past`) give
+the next call:
 
     past = Past()
     for step in scenario.steps:

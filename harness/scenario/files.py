@@ -15,9 +15,10 @@ from harness.scenario.yaml_source import MAX_BYTES, Source, read
 
 
 def loads(text: str | bytes, path: Path | str | None = None) -> Scenario:
-    """Read a scenario from YAML. Raises BadScenario.
+    """Return the scenario in a YAML text. Raises BadScenario if it is invalid.
 
-    With *path*, errors name it, and its stem has to be the scenario's name.
+    If *path* is set, errors name that file, and its name without suffix has to be the scenario's
+    name.
     """
     source = read(text, Path(path) if path else None)
     scenario = Scenario(_form(source), source)
@@ -35,7 +36,7 @@ def _form(source: Source) -> ScenarioForm:
 
 
 def load(path: Path | str) -> Scenario:
-    """Read a scenario from a file. Raises BadScenario."""
+    """Return the scenario in the file *path*. Raises BadScenario if it is invalid or unreadable."""
     try:
         with Path(path).open("rb") as file:
             data = file.read(MAX_BYTES + 1)
@@ -45,7 +46,11 @@ def load(path: Path | str) -> Scenario:
 
 
 def load_all(paths: Iterable[Path | str]) -> tuple[Scenario, ...]:
-    """Read each of the files, and the *.yaml directly in folders, once. Raises BadScenario."""
+    """Return the scenarios in files and folders.
+
+    Of a folder, the *.yaml files directly in it are read. A file that is listed twice is read once.
+    Raises BadScenario if a scenario is invalid, two have the same name, or a folder has none.
+    """
     by_path: dict[Path, Path] = {}
     for path in paths:
         for file in _files(Path(path)):
@@ -75,7 +80,7 @@ def _refuse_duplicates(scenarios: Iterable[Scenario]) -> None:
 
 
 def check_providers(scenario: Scenario, known: Collection[str]) -> None:
-    """Check that every target's provider is in *known*. Raises BadScenario."""
+    """Raise BadScenario if a target's provider is not in *known*."""
     names = sorted(known)
     raise_first(
         (
@@ -88,7 +93,7 @@ def check_providers(scenario: Scenario, known: Collection[str]) -> None:
 
 
 def check_rules(scenario: Scenario, known: Collection[str]) -> None:
-    """Check that every rule named in a scenario is in *known*. Raises BadScenario."""
+    """Raise BadScenario if a scenario names a rule that is not in *known*."""
     names, form = sorted(known), scenario.form
     used: list[tuple[str, tuple[str | int, ...]]] = [
         *((entry.rule, ("ignore", n, "rule")) for n, entry in enumerate(form.ignore)),

@@ -38,7 +38,7 @@ DRAFT = "https://json-schema.org/draft/2020-12/schema"
 
 
 def problem(message: str) -> PydanticCustomError:
-    """Return the error with a message that follows the name of the value."""
+    """Return a Pydantic error; *message* is printed after the name of the invalid value."""
     return PydanticCustomError("problem", "{message}", {"message": message})
 
 
@@ -97,7 +97,7 @@ def _one_or_many(item: dict[str, Any]) -> WithJsonSchema:
 
 
 class History(StrEnum):
-    """The earlier messages that a call sends: all of them, or only system messages."""
+    """The earlier messages that a call sends: all (`kept`), or only system messages (`none`)."""
 
     KEPT = "kept"
     NONE = "none"
@@ -119,27 +119,27 @@ class Form(BaseModel):
 
 
 class PollForm(Form):
-    """The polling of a task."""
+    """How the task of an async call is polled."""
 
     interval: Annotated[float, Strict(), Field(ge=0, le=3600, allow_inf_nan=False)] = 2.0
     """Seconds between two polls."""
 
     limit: Annotated[int, Strict(), Field(ge=1, le=10_000)] = 40
-    """The most polls."""
+    """The maximum number of polls."""
 
 
 class IgnoreForm(Form):
     """A rule that does not apply to this scenario."""
 
     rule: Text
-    """The name of the rule, as in reports."""
+    """The name of the rule, as reports print it."""
 
     reason: Text
-    """Why it does not apply; reports print it."""
+    """The reason why the rule does not apply; reports print it."""
 
 
 class TargetForm(Form):
-    """A target with settings besides provider/model."""
+    """A provider and model that the scenario is run against, with settings of this target."""
 
     model: Annotated[str, AfterValidator(_target)] = Field(
         examples=["zhipuai/glm-4", "dashscope/qwen-plus"],
@@ -167,7 +167,7 @@ class TargetForm(Form):
 
     @property
     def target(self) -> Target:
-        """The target in the shared form."""
+        """The target as a `harness.types.Target`."""
         provider, _, model = self.model.partition("/")
         return Target(provider, model, self.label, self.parameters)
 
@@ -176,7 +176,7 @@ class ExpectForm(Form):
     """What is expected of the response."""
 
     finish_reason: Text | None = Field(default=None, examples=["stop", "tool_calls"])
-    """The finish reason."""
+    """The finish reason that the response must have."""
 
     contains: Annotated[tuple[Text, ...], BeforeValidator(_as_list), _one_or_many(_TEXT)] = Field(
         default=(), min_length=1, examples=["智谱", ["晴", "25"]]
@@ -192,12 +192,12 @@ class ExpectForm(Form):
     """A JSON pointer, or several, that must exist in the response body."""
 
     tool_call: Text | None = Field(default=None, examples=["get_current_weather"])
-    """A function the model must call."""
+    """The name of a function that the model must call."""
 
     failure: Annotated[str | dict[str, str], BeforeValidator(_failure)] | None = Field(
         default=None, examples=["1211", {"zhipuai": "1211", "dashscope": "InvalidParameter"}]
     )
-    """The error code of the expected failure, or one for each provider. Codes are text."""
+    """The error code of the expected failure, or a mapping of provider to error code, as text."""
 
 
 class StepForm(Form):
@@ -207,13 +207,13 @@ class StepForm(Form):
     """An instruction to the model; sent with the next call."""
 
     user: str | None = None
-    """A message of the user. It is a call, unless the next step is assistant."""
+    """A message of the user. The step is a call, unless the next step is assistant."""
 
     assistant: Text | None = None
     """A scripted answer; sent with the next call."""
 
     prompt: str | None = None
-    """A prompt that is sent without messages."""
+    """The text of a prompt, which is sent without messages."""
 
     image: str | None = None
     """The description of an image to generate."""
@@ -230,22 +230,22 @@ class StepForm(Form):
     """Parameters of this step; they take precedence over the target's and the scenario's."""
 
     history: History | None = None
-    """The earlier messages that this step sends."""
+    """The earlier messages that this step sends; it takes precedence over the scenario's."""
 
     poll: PollForm | None = None
-    """The polling of this step's task."""
+    """How this step's task is polled; it takes precedence over the scenario's poll."""
 
     expect: ExpectForm | None = None
     """What is expected of the response to this step."""
 
     credentials: Credentials = Credentials.OWN
-    """`wrong` sends a well-formed but invalid API key."""
+    """The API key to send: the user's own, or (`wrong`) a well-formed but invalid one."""
 
     model: Text | None = Field(default=None, examples=["no-such-model"])
-    """Another model than the target's."""
+    """The model to call instead of the target's."""
 
     sandbox_only: Text | None = None
-    """Why this step can only be recorded from the sandbox; live recordings skip it."""
+    """The reason why this step can be recorded only from the sandbox; live recordings skip it."""
 
     @model_validator(mode="after")
     def _has_one_type(self) -> StepForm:
@@ -266,7 +266,7 @@ class StepForm(Form):
 
     @property
     def options(self) -> tuple[str, ...]:
-        """The other keys that the file has."""
+        """The keys of this step in the file besides the one that gives its type."""
         given = self.model_fields_set.difference(STEP_TYPES)
         return tuple(key for key in StepForm.model_fields if key in given)
 
@@ -291,7 +291,7 @@ class ScenarioForm(Form):
     parameters: dict[str, Any] = Field(
         default={}, examples=[{"temperature": 0.1, "seed": "random"}]
     )
-    """Parameters of every call, passed on unchanged; `seed: random` is a new one in each run."""
+    """Parameters of every call, passed on unchanged; `seed: random` is a new seed in each run."""
 
     mode: Mode = Mode.SYNC
     """The delivery of responses: in one body, as a stream, or by an async task that is polled."""
@@ -300,7 +300,7 @@ class ScenarioForm(Form):
     """The earlier messages that each step sends; with `none`, steps are independent."""
 
     poll: PollForm = PollForm()
-    """The polling of tasks."""
+    """How tasks are polled."""
 
     volatile: tuple[Pointer, ...] = Field(
         default=(), examples=[["/parameters/seed"]], json_schema_extra={"items": _POINTER_TEXT}
@@ -311,19 +311,22 @@ class ScenarioForm(Form):
     """Rules that do not apply, each with its reason."""
 
     select: tuple[Text, ...] = Field(default=(), examples=[["usage_adds_up"]])
-    """The rules that apply; all, if none is named."""
+    """The names of the rules that apply; all rules apply if it is empty."""
 
     severity: dict[str, Severity] = Field(
         default={}, examples=[{"tool_calls_finish_as_such": "error"}]
     )
-    """Severities of rules that replace the rules' own."""
+    """The severity of each named rule, which replaces the rule's own."""
 
 
 class _SchemaGenerator(GenerateJsonSchema):
-    """Pydantic's generator without the null of omitted keys, which a scenario file cannot have."""
+    """Pydantic's generator of JSON Schemas, without the type null.
+
+    Pydantic allows null for a key that may be omitted, but a scenario file must not contain it.
+    """
 
     def nullable_schema(self, schema: core_schema.NullableSchema) -> JsonSchemaValue:
-        """Return the schema of the value that is not null."""
+        """Return the schema of a nullable value without the null."""
         return self.generate_inner(schema["schema"])
 
     def default_schema(self, schema: core_schema.WithDefaultSchema) -> JsonSchemaValue:

@@ -1,7 +1,8 @@
-"""A scenario and its steps; a step becomes a `Call` for a target and a past conversation.
+"""A scenario and its steps; a step, a target and the conversation before it give a `Call`.
 
-Parameters and mode are those of the scenario, the target and the step; poll and history are those
-of the scenario and the step. The last one takes precedence.
+Parameters and mode can be set for the scenario, for a target and for a step, poll and history for
+the scenario and for a step. The step takes precedence over the target, and the target over the
+scenario.
 """
 
 from __future__ import annotations
@@ -39,7 +40,12 @@ _COLUMNS = 30
 
 @dataclass(frozen=True, slots=True)
 class Past:
-    """The conversation before a step: its messages, and the outcome of the previous step."""
+    """The conversation before a step.
+
+    Attributes:
+        messages: The messages so far.
+        outcome: The outcome of the previous step; None if that was not a call.
+    """
 
     messages: tuple[Message, ...] = ()
     outcome: Outcome | None = None
@@ -47,7 +53,12 @@ class Past:
 
 @dataclass(frozen=True, slots=True)
 class Scenario:
-    """A conversation that can be run against any of its targets."""
+    """A conversation that can be run against any of its targets.
+
+    Attributes:
+        form: The content of the scenario's file.
+        source: The value of the YAML text, with the lines of its parts.
+    """
 
     form: ScenarioForm
     source: Source = field(default=Source(), compare=False, repr=False)
@@ -64,7 +75,7 @@ class Scenario:
 
     @property
     def path(self) -> Path | None:
-        """The path of the file, if it was read from one."""
+        """The path of the file; None if the scenario was not read from a file."""
         return self.source.path
 
     @property
@@ -74,22 +85,22 @@ class Scenario:
 
     @property
     def ignored(self) -> Mapping[str, str]:
-        """The rules that do not apply, each with its reason."""
+        """The names of the rules that do not apply, each with its reason."""
         return {entry.rule: entry.reason for entry in self.form.ignore}
 
     @property
     def selected(self) -> tuple[str, ...]:
-        """The rules that apply; empty for all."""
+        """The names of the rules that apply; empty for all rules."""
         return self.form.select
 
     @property
     def severities(self) -> Mapping[str, Severity]:
-        """Severities of rules that replace the rules' own."""
+        """The severity of each named rule, which replaces the rule's own."""
         return self.form.severity
 
     @property
     def targets(self) -> tuple[Target, ...]:
-        """The targets to run against."""
+        """The targets that the scenario is run against."""
         return tuple(form.target for form in self.form.targets)
 
     @property
@@ -103,7 +114,7 @@ class Scenario:
         )
 
     def mode(self, target: Target) -> Mode:
-        """Return the mode for a target, for steps without their own."""
+        """Return the mode of the calls to *target*, for steps that set no mode."""
         own = (form.mode for form in self.form.targets if form.target.slug == target.slug)
         return next(own, None) or self.form.mode
 
@@ -116,9 +127,13 @@ def _is_call(step_type: str, next_type: str) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One step of a scenario; if not `is_call`, it is a message that later calls send.
+    """One step of a scenario. `str(step)` is a short description.
 
-    `number` counts from 1. `str()` is a short description.
+    Attributes:
+        number: The number of the step, from 1.
+        form: The content of the step in the scenario's file.
+        is_call: Whether the step is sent; otherwise it is a message that later calls send.
+        scenario: The scenario.
     """
 
     number: int
@@ -139,27 +154,27 @@ class Step:
 
     @property
     def kind(self) -> CallKind:
-        """The kind of its call."""
+        """The kind of output that the step requests."""
         return _KINDS.get(self.form.type, CallKind.CHAT)
 
     @property
     def line(self) -> int | None:
-        """The line of the file where it begins."""
+        """The line of the file where the step begins; None if it is not known."""
         return self.scenario.source.line(("steps", self.number - 1))
 
     @property
     def sandbox_only(self) -> str:
-        """Why live recordings skip this step; empty if they do not."""
+        """The reason why live recordings skip this step; empty if they do not skip it."""
         return self.form.sandbox_only or ""
 
     @property
     def history(self) -> History:
-        """The messages that are sent before its own."""
+        """The earlier messages that are sent with this step."""
         return self.form.history or self.scenario.form.history
 
     @property
     def poll(self) -> Poll:
-        """The polling of its task."""
+        """How the task of an async call is polled."""
         given = [form for form in (self.scenario.form.poll, self.form.poll) if form is not None]
         poll = Poll()
         for form in given:
@@ -171,12 +186,22 @@ class Step:
         return self.form.mode or self.scenario.mode(target)
 
     def parameters(self, target: Target) -> dict[str, Json]:
-        """Return the parameters of the call; `seed: random` is not replaced yet."""
+        """Return the parameters of the call to *target*; `seed: random` is not replaced yet."""
         merged = {**self.scenario.form.parameters, **target.parameters, **self.form.parameters}
         return copy.deepcopy(merged)
 
     def call(self, target: Target, past: Past, seed: int) -> Call:
-        """Return the call to *target* after *past*, with *seed* for `seed: random`."""
+        """Return the call of this step to *target*.
+
+        Args:
+            target: The target.
+            past: The conversation before this step.
+            seed: The value that replaces `random` in the parameter `seed: random`.
+
+        Raises:
+            BadScenario: The step is `tool_results`, and the previous reply called no function or
+                one without a result.
+        """
         parameters = self.parameters(target)
         if parameters.get("seed") == "random":
             parameters["seed"] = seed
@@ -192,10 +217,14 @@ class Step:
         )
 
     def after(self, past: Past, outcome: Outcome | None = None) -> Past:
-        """Return the past after this step; *outcome* is None for a step that is not a call.
+        """Return the conversation after this step.
 
         A failed call adds no message. Neither does a prompt or an image, which are not part of the
         conversation.
+
+        Args:
+            past: The conversation before this step.
+            outcome: The outcome of its call; None if the step is not a call.
         """
         if not self.is_call:
             return Past(past.messages + self._messages(past))
@@ -204,7 +233,10 @@ class Step:
         return Past((*past.messages, *self._messages(past), _assistant_message(outcome)), outcome)
 
     def expectation(self, target: Target) -> Expectation:
-        """Return what is expected of *target*: a failure, or the contents of a response."""
+        """Return what the step expects of the response of *target*.
+
+        If it expects a failure of the target's provider, nothing else is expected.
+        """
         expect = self.form.expect or ExpectForm()
         codes = expect.failure
         code = codes.get(target.provider) if isinstance(codes, dict) else codes
@@ -219,7 +251,7 @@ class Step:
         )
 
     def digest(self, target: Target) -> str:
-        """Return a short hash of all that affects the request to *target*."""
+        """Return a short hash of everything in this step that affects the request to *target*."""
         values = self.form.tool_results or {}
         results: Json = {name: _result_text(value) for name, value in values.items()}
         content: dict[str, Json] = {"says": self.form.type, "text": self.text, "results": results}
@@ -261,7 +293,7 @@ class Step:
 
 
 def digests(scenario: Scenario, target: Target) -> tuple[str, ...]:
-    """Return the digest of each step, by which a cassette shows which step changed."""
+    """Return the digest of each step for *target*; a cassette has them, to detect changed steps."""
     return tuple(step.digest(target) for step in scenario.steps)
 
 
@@ -270,7 +302,7 @@ def _assistant_message(reply: Reply) -> Message:
 
 
 def _result_text(result: Json) -> str:
-    """Return a function's result as the model receives it: text, or JSON."""
+    """Return a function's result as the text that is sent: JSON unless it is text already."""
     return result if isinstance(result, str) else _canonical(result)
 
 
@@ -283,7 +315,7 @@ def _hash(value: Json) -> str:
 
 
 def _cut(text: str) -> str:
-    """Return the text on one line of at most 30 columns; a Chinese character takes two."""
+    """Return *text* on one line, cut to 30 columns; a Chinese character takes two columns."""
     line = " ".join(text.split())
     if sum(map(_width, line)) <= _COLUMNS:
         return line

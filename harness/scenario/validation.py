@@ -1,6 +1,7 @@
 """Validation of scenarios, with messages for their authors.
 
-Pydantic's errors become issues; `inconsistencies` checks how name, targets and steps fit together.
+Pydantic's errors are converted to issues. `inconsistencies` checks what Pydantic does not: the name
+of the file, duplicate targets, and the order and options of the steps.
 """
 
 from __future__ import annotations
@@ -30,14 +31,22 @@ from harness.types import CallKind, Credentials, Mode, Severity
 
 @dataclass(frozen=True, slots=True)
 class Issue:
-    """An error in a scenario: its path and a message."""
+    """An error in a scenario.
+
+    Attributes:
+        loc: The keys and indices that lead to the invalid value.
+        message: The message for the scenario's author.
+    """
 
     loc: Loc
     message: str
 
 
 def raise_first(issues: Iterable[Issue], source: Source) -> None:
-    """Raise BadScenario for the first issue by line, with the number of others, if there is any."""
+    """Raise BadScenario for the issue on the earliest line; do nothing if there are no issues.
+
+    If there are more issues, "(and N more)" is added to the message.
+    """
     ordered = sorted(issues, key=lambda issue: source.line(issue.loc) or 0)
     if ordered:
         more = f" (and {len(ordered) - 1} more)" if len(ordered) > 1 else ""
@@ -46,7 +55,14 @@ def raise_first(issues: Iterable[Issue], source: Source) -> None:
 
 
 def unknown(thing: str, name: str, loc: Loc, allowed: Collection[str]) -> Issue:
-    """Return the issue of an unknown name, with the most similar one and all allowed ones."""
+    """Return an issue about an unknown name, with the most similar name and all allowed names.
+
+    Args:
+        thing: What the name is of, such as "rule".
+        name: The unknown name.
+        loc: The keys and indices that lead to it.
+        allowed: The allowed names.
+    """
     message = f"unknown {thing} {shown(name)}{_inside(loc[:-1])}"
     return Issue(loc, message + _suggestion(name, allowed))
 
@@ -93,13 +109,13 @@ _MUST = {
 
 
 def from_pydantic(error: ValidationError, source: Source) -> list[Issue]:
-    """Convert Pydantic's errors to issues."""
+    """Return an issue for each of Pydantic's errors."""
     details = (d for d in error.errors(include_url=False) if not _is_consequence(d))
     return [_from_detail(detail, source) for detail in details]
 
 
 def _is_consequence(detail: ErrorDetails) -> bool:
-    """Return whether a list is reported as too short only since its entries are invalid."""
+    """Return whether *detail* reports a list as too short only because its entries are invalid."""
     return detail["type"] == "too_short" and bool(detail["input"])
 
 
@@ -136,7 +152,7 @@ def _problem(detail: ErrorDetails, loc: Loc) -> str:
 
 
 def inconsistencies(scenario: Scenario) -> Iterator[Issue]:
-    """Yield the issues of how name, targets and steps fit together."""
+    """Yield the issues that concern several parts of a scenario, or its file name."""
     for check in _SCENARIO_CHECKS:
         yield from check(scenario)
     steps = scenario.steps
@@ -178,7 +194,7 @@ _SCENARIO_CHECKS: tuple[Callable[[Scenario], Iterator[Issue]], ...] = (
 
 
 def _issue(step: Step, message: str, *path: str) -> Issue:
-    """Return an issue of a step, or of the value at *path* in it."""
+    """Return an issue about *step* or, if *path* is set, about the value at that path in it."""
     loc: Loc = ("steps", step.number - 1, *path)
     return Issue(loc, f"{where(loc)} {message}")
 

@@ -1,7 +1,8 @@
-"""A YAML reader that returns JSON values with the line of each.
+"""A YAML reader that returns JSON values, with the line of each value.
 
-It accepts the part of YAML that corresponds to JSON: no anchors, aliases, tags, dates or duplicate
-keys. Plain scalars are read as in YAML 1.2: `true`, `null` and numbers; `no` and `on` are text.
+It accepts the subset of YAML that corresponds to JSON: no anchors, aliases, tags, dates or
+duplicate keys. As in YAML 1.2, plain scalars are text unless they are `true`, `false`, `null` or a
+number; `no` and `on` are text.
 """
 
 from __future__ import annotations
@@ -24,36 +25,42 @@ MAX_VALUES = 50_000
 MAX_DIGITS = 30
 
 Loc: TypeAlias = tuple[str | int, ...]
-"""The path of a value: `("steps", 2, "expect", "failure")`."""
+"""The keys and indices that lead to a value, such as `("steps", 2, "expect", "failure")`."""
 
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """The value of a YAML text, and the line of each part by its path."""
+    """The value of a YAML text, with the lines of its parts.
+
+    Attributes:
+        value: The value of the whole text.
+        path: The path of the file; None if the text was not read from a file.
+        lines: The line of each part, from 1, by the keys and indices that lead to the part.
+    """
 
     value: Json = None
     path: Path | None = None
     lines: Mapping[Loc, int] = field(default_factory=dict)
 
     def known(self, loc: Loc) -> Loc:
-        """Return *loc*, or its nearest ancestor that is in the text."""
+        """Return *loc* or, if the text has no such part, the nearest ancestor that it has."""
         while loc and loc not in self.lines:
             loc = loc[:-1]
         return loc
 
     def line(self, loc: Loc) -> int | None:
-        """Return the line of a part, or of its nearest ancestor that is in the text."""
+        """Return the line of the part at *loc* or of its nearest ancestor; None without lines."""
         return self.lines.get(self.known(loc))
 
 
 def where(loc: Loc) -> str:
-    """Return a path as text: `steps[2].expect.failure`."""
+    """Return *loc* as text, such as `steps[2].expect.failure`."""
     parts = (f"[{part}]" if isinstance(part, int) else f".{part[:60]}" for part in loc)
     return "".join(parts).removeprefix(".")
 
 
 def shown(value: Json) -> str:
-    """Return a value in the short form for messages."""
+    """Return *value* as a short text for messages; a mapping or list is only named as such."""
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, (dict, list)):
@@ -62,12 +69,16 @@ def shown(value: Json) -> str:
 
 
 def cut(text: str, length: int) -> str:
-    """Return *text*, shortened to *length* characters."""
+    """Return *text*, cut to at most *length* characters."""
     return text if len(text) <= length else text[: length - 1] + "…"
 
 
 def read(text: str | bytes, path: Path | None = None) -> Source:
-    """Read YAML. Raises BadScenario."""
+    """Return the value of a YAML text, with its lines.
+
+    Raises BadScenario, which names *path*, if the text is not in the accepted subset of YAML or is
+    no mapping.
+    """
     node = _compose(_decoded(text, path), path)
     if node is None:
         raise BadScenario("the file is empty; a scenario begins with 'name:'", path or "")
@@ -117,7 +128,7 @@ def _syntax(problem: str) -> str:
 
 
 class _Loader(yaml.SafeLoader):
-    """PyYAML's loader without anchors, aliases and tags, and with limits."""
+    """PyYAML's loader, which refuses anchors, aliases, tags and too many or too deep values."""
 
     def __init__(self, text: str, path: Path | None) -> None:
         super().__init__(text)
@@ -126,7 +137,7 @@ class _Loader(yaml.SafeLoader):
         self.count = 0
 
     def compose_node(self, parent: yaml.Node | None, index: int) -> yaml.Node | None:
-        """Compose a node. Raises BadScenario for what is not accepted."""
+        """Return the next node. Raises BadScenario if it is not accepted."""
         event: yaml.Event = self.peek_event()  # type: ignore[no-untyped-call]  # PyYAML's stubs
         self._allow(event)
         self.depth += 1
@@ -161,14 +172,19 @@ _CONSTANTS: Mapping[str, Json] = {
 
 
 class _Reader:
-    """A converter of nodes to values that records their lines."""
+    """A converter of YAML nodes to JSON values, which stores the line of each value.
+
+    Attributes:
+        path: The path of the file, for errors.
+        lines: The line of each part that was converted.
+    """
 
     def __init__(self, path: Path | None, lines: dict[Loc, int]) -> None:
         self.path = path
         self.lines = lines
 
     def value(self, node: yaml.Node, loc: Loc) -> Json:
-        """Return the value of a node."""
+        """Return the value of *node*, and store the lines of its parts under *loc*."""
         if isinstance(node, yaml.MappingNode):
             return self._mapping(node, loc)
         if isinstance(node, yaml.SequenceNode):
@@ -208,7 +224,10 @@ class _Reader:
         return self._number(text, node) if _NUMBER.fullmatch(text) else text
 
     def _text(self, node: yaml.Node) -> str:
-        """Return a quoted text, with surrogate pairs (escapes as in JSON) as characters."""
+        """Return the text of a quoted scalar, with surrogate pairs (JSON's escapes) combined.
+
+        Raises BadScenario for half a surrogate pair.
+        """
         try:
             return str(node.value).encode("utf-16", "surrogatepass").decode("utf-16")
         except UnicodeDecodeError:
