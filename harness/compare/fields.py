@@ -34,7 +34,7 @@ RESPONSES: Mapping[str, str] = {
 
 
 class Presence(StrEnum):
-    """Whether all, some or none of the answers of one form have a field."""
+    """The part of the answers of one form that has a field: all, some or none of them."""
 
     ALWAYS = "always"
     SOMETIMES = "sometimes"
@@ -209,7 +209,7 @@ class FieldMatrix:
 
 
 def presence(present: int, of: int) -> Presence:
-    """Return the presence of a field that *present* of *of* answers have."""
+    """Return the presence of a field that *present* out of *of* answers have."""
     if not present:
         return Presence.NEVER
     return Presence.ALWAYS if present == of else Presence.SOMETIMES
@@ -226,7 +226,7 @@ class _Answer:
         return Evidence(self.source, self.exchange.number, event)
 
     def types_at(self, pointer: str) -> dict[int, set[str]]:
-        """Return the JSON types at *pointer* by the number of the event; 0 if it is not a stream.
+        """Return the JSON types at *pointer* by event number; the number is 0 without a stream.
 
         Events without a value at the pointer are left out.
         """
@@ -257,7 +257,7 @@ def _forms(
 ) -> Iterator[tuple[Form, AnalyzedExchange]]:
     """Yield (form, exchange) for every exchange of a turn; downloaded files are left out.
 
-    The form of a poll, which has no request body, names the request that began the task.
+    A poll has no request body: its form has the request format of the request that began the task.
     """
     for exchange in turn.readings:
         endpoint = exchange.endpoint
@@ -304,7 +304,7 @@ def _cell(field: Field, form: Form, answers: Sequence[_Answer]) -> Cell:
 
 
 def _site(pointer: str, answers: Sequence[_Answer]) -> Site | None:
-    """Return how many of *answers* have a value at *pointer*; None if none of them has."""
+    """Return what *answers* have at *pointer*; None if no answer has a value there."""
     types = [(answer, answer.types_at(pointer)) for answer in answers]
     present = [(answer, by_event) for answer, by_event in types if by_event]
     if not present:

@@ -50,7 +50,7 @@ _VALUES = (Layer.ANSWER, Layer.CONTENT)
 def repeats_of(
     transcript: AnalyzedTranscript, candidates: Iterable[AnalyzedTranscript]
 ) -> tuple[AnalyzedTranscript, ...]:
-    """Return the *candidates* with the scenario and the target of *transcript*, without itself."""
+    """Return the *candidates* with the same scenario and target as *transcript*, except itself."""
     own = _scenario_and_target(transcript)
     return tuple(c for c in candidates if c is not transcript and _scenario_and_target(c) == own)
 
@@ -138,9 +138,9 @@ def _is_within(pointer: str, holder: str) -> bool:
 
 
 def _is_wording(difference: Difference) -> bool:
-    """Return whether a difference is one of wording: two similar texts, or two missing ones.
+    """Return whether a difference of texts is one of wording.
 
-    An empty text counts as missing.
+    It is if both texts are similar, or if one is empty and the other is missing.
     """
     if difference.pointer != "/content":
         return False

@@ -28,7 +28,10 @@ tasks are not: their values depend on timing."""
 def compare_turns(
     number: int, left: TurnSummary | None, right: TurnSummary | None
 ) -> TurnComparison:
-    """Compare the turn *number* of two transcripts; None if a transcript lacks this turn."""
+    """Return the differences in the turn *number* of two transcripts.
+
+    *left* or *right* is None if that transcript lacks the turn.
+    """
     if left is None or right is None:
         return TurnComparison(number, (_missing_turn(number, is_left=left is None),))
     return _TurnPair(left, right).comparison()

@@ -118,7 +118,7 @@ class Comparison:
 
     @property
     def by_position(self) -> tuple[str, ...]:
-        """The long lists whose items were paired by position: `turn 1 answer /choices`."""
+        """The long lists whose items were paired by position, as in `turn 1 answer /choices`."""
         return tuple(
             f"turn {turn.number} {part} {pointer}".rstrip()
             for turn in self.turns

@@ -93,7 +93,10 @@ ordinary texts, where they must not be redacted."""
 
 
 def load_environment(folder: Path) -> Environment:
-    """Return the process's environment with the variables of *folder*`/.env` that it lacks."""
+    """Return the process's environment variables, completed by those of the `.env` in *folder*.
+
+    Variables with the value `NO_KEY` count as not set.
+    """
     from_file = {n: v for n, v in dotenv_values(folder / ".env").items() if v is not None}
     own = {name: value for name, value in os.environ.items() if value != NO_KEY}
     return Environment({**from_file, **own})

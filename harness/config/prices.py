@@ -70,7 +70,7 @@ class Price:
 
     @property
     def day(self) -> date:
-        """`valid_from`, or else `seen`."""
+        """The first day of the price or, if unknown, the day on which it was published."""
         return self.valid_from or self.seen or date.min
 
     @property

@@ -78,7 +78,7 @@ class Settings:
 
 
 def load_settings(folder: Path) -> Settings:
-    """Return the settings in the pyproject.toml in *folder* or its nearest parent folder.
+    """Return the settings in the pyproject.toml of *folder* or of the nearest folder above it.
 
     Return the defaults if there is no such file.
 

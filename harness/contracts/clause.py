@@ -198,7 +198,7 @@ class Spot:
         return Support(held, severity(held)).is_promise
 
     def form(self, state: str, family: str) -> Support:
-        """Return the support of the vocabulary or the format of values of the type *state*.
+        """Return the support of a clause on the words or the format of values of the type *state*.
 
         The severity is one step lower than for a type: most programs cope with a new word.
         """

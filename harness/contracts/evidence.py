@@ -246,7 +246,7 @@ def _wider(left: Span | None, right: Span | None) -> Span | None:
 def _common(left: Node, right: Node) -> frozenset[str]:
     """Return the formats that the values of both nodes have.
 
-    A format of strings is also kept if the other node has no strings; so for whole numbers.
+    If only one node has strings, their formats are kept; the same holds for whole numbers.
     """
     text, whole = frozenset(words.TEXT_FORMATS), frozenset({words.EPOCH})
     common: frozenset[str] = frozenset()
@@ -280,7 +280,7 @@ def _with_map(node: Node) -> Node:
 
 
 def _present(node: Node) -> Node:
-    """Return a field's evidence as that of a value of a map.
+    """Return the evidence for a field, converted into evidence for a value of a map.
 
     Exchanges that lack the key are not counted: the keys of a map are data.
     """

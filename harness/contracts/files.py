@@ -17,7 +17,7 @@ from harness.runner import Progress
 
 
 def load(path: Path) -> Contract:
-    """Read a contract's file.
+    """Return the contract in a file.
 
     Raises:
         HarnessError: The file does not exist.
@@ -79,7 +79,7 @@ class Proposal:
 
 
 def propose(paths: Sequence[Path], path: Path, progress: Progress) -> Proposal:
-    """Return how the cassettes in *paths* would change the contract at *path*; write nothing.
+    """Return the contract at *path* with and without the cassettes in *paths*; write nothing.
 
     Raises:
         HarnessError: The contract does not exist.

@@ -181,7 +181,7 @@ class Judge:
         )
 
     def judge(self, exchange: AnalyzedExchange, family: str) -> Iterator[Finding]:
-        """Yield a finding for every clause that an exchange violates; *family* is its model's."""
+        """Yield a finding for every clause that an exchange with a model of *family* violates."""
         if not checked_endpoint(exchange) or not exchange.parts:
             yield from _not_judged(exchange)
             return

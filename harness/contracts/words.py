@@ -42,7 +42,7 @@ def _digits(text: str) -> int:
 
 
 def add(left: Words, right: Words) -> Words:
-    """Return the sum of two counts; None if one is None, or with more than `MOST_WORDS` words.
+    """Return the sum of two counts; None if one of them is None or the sum has too many words.
 
     A digest is replaced by its word if the word is in one of the counts.
     """

@@ -62,7 +62,7 @@ def find_drift(
         before: The findings in the old recording.
         after: The findings in the new recording; those that are not in *before* are changes.
         allowed: What a contract allows; such changes count as wording.
-        repeats: Further recordings of the old one. What varies between them and *old* is ignored.
+        repeats: Repeats of the old recording. What varies between them and *old* is ignored.
     """
     recorded = (old, *repeats)
     changes: list[DriftChange] = []
@@ -268,9 +268,10 @@ class _FormPair:
                 yield self._change(Verdict.BREAKING, ChangeKind.RETYPED, path)
 
     def _unless_excused(self, kind: ChangeKind, path: str, state: str) -> DriftChange:
-        """Return a change to *state*; it is breaking unless it has an excuse.
+        """Return the change of a path to *state*, which is `absent` or `null`.
 
-        It counts as wording if the model chose to answer otherwise, or if the contract allows it.
+        It is breaking, unless the model chose to answer otherwise or a contract allows the state:
+        then it counts as wording.
         """
         if self.ending and is_within(path, self.old.moving):
             return self._change(Verdict.WORDING, kind, path, reason=self.ending)
@@ -307,7 +308,7 @@ class _FormPair:
     def _value(self, path: str, varies: bool) -> Iterator[DriftChange]:
         """Yield a change for the values at a path, which differ from all old ones.
 
-        A value outside a vocabulary is not reported if it *varies* between old recordings.
+        If *varies*, the old recordings have several values, and only a new word is a change.
         """
         before, after = self.old.words.get(path, set()), self.new.words.get(path, set())
         new = after - before

@@ -53,7 +53,7 @@ class RecordingCost:
 
     @property
     def calls(self) -> int:
-        """The number of requests, polls and downloads included."""
+        """The number of all requests: to models, for polls and for downloads."""
         return self.questions + self.polls + self.files
 
     def __add__(self, other: RecordingCost) -> RecordingCost:
@@ -283,7 +283,7 @@ def plan_within(candidates: Iterable[Candidate], budget: Budget) -> Plan:
 
 @dataclass(frozen=True, slots=True)
 class _Selection:
-    """The steps of choosing candidates within a budget."""
+    """A budget, with the operations that choose candidates within it."""
 
     budget: Budget
 
