@@ -1,1 +1,1 @@
-"""Recorded exchanges, read with the descriptions of their endpoints."""
+"""Analysis of recorded exchanges with the descriptions of their endpoints."""

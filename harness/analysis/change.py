@@ -1,4 +1,4 @@
-"""The nouns of every comparison over time: what changed at one place, and how much it matters."""
+"""The types for a change between two JSON values or recordings: its kind and its severity."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from harness.wire import MISSING, Missing
 
 
 class ChangeKind(StrEnum):
-    """What changed at one place, from the left or older side to the right or newer one."""
+    """The kind of a change, from the left or older side to the right or newer one."""
 
     ADDED = "added"
     REMOVED = "removed"
@@ -18,35 +18,40 @@ class ChangeKind(StrEnum):
     NEWLY_NULL = "newly null"
     NO_LONGER_NULL = "no longer null"
     NEW_VALUE = "new value"
-    """A string that was not in the vocabulary."""
+    """A string that is not among the values seen before."""
     OUT_OF_FORMAT = "out of format"
+    """A string that does not match the format of all strings seen before."""
     VALUE = "value"
-    """Any other value."""
+    """A value of the same type changed."""
     REORDERED = "reordered"
     """A list with the same items in another order."""
     COUNT = "count"
+    """An item occurs more or less often in a list."""
     STATUS = "status"
+    """The HTTP status changed."""
     OUTCOME = "outcome"
     """A reply on one side, a failure on the other."""
     MISSING_TURN = "missing turn"
+    """One side lacks a whole turn."""
     ANSWER_REMOVED = "answer removed"
     ANSWER_ADDED = "answer added"
     RULE = "rule"
-    """A rule or a contract is violated that was not before."""
+    """A rule or contract is violated that was not violated before."""
     UNLISTED = "unlisted"
-    """Stands for further changes, which are counted and not listed."""
+    """A placeholder for all further changes, which are only counted."""
 
     @property
     def is_type_change(self) -> bool:
-        """Whether the JSON type is another one, null included."""
+        """Whether the JSON type changed, also to or from null."""
         return self in (ChangeKind.RETYPED, ChangeKind.NEWLY_NULL, ChangeKind.NO_LONGER_NULL)
 
 
 class Verdict(StrEnum):
-    """What a change means for programs that read the format, the least severe first.
+    """The severity of a change for programs that parse the responses; the least severe is first.
 
-    `wording only`: texts, ids, times and counts. `new field`: something was added or is unusual,
-    and readers cope. `breaking`: something readers rely on is gone or has another type.
+    `wording only`: only texts, ids, times or counts changed. `new field`: something was added or is
+    unusual, which such programs can ignore. `breaking`: something that they rely on was removed or
+    has another type.
     """
 
     SAME = "same"
@@ -62,12 +67,17 @@ class Verdict(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """One place where two JSON values, or two recordings, differ.
+    """One difference between two JSON values or recordings.
 
-    `path` is in the notation of `analysis.shape`, where array items share the step `[]`. `pointer`
-    is the JSON pointer, into the left value or, of what was added, into the right one; empty where
-    there is none. `before` and `after` are the values, `MISSING` where there is none. In recordings
-    `turn` is the number of the turn (None: of the whole recording) and `part` the kind of answer.
+    Attributes:
+        kind: The kind of the change.
+        path: The path, as in `analysis.shape`: a JSON pointer with `[]` for all items of an array.
+        pointer: The JSON pointer into the left value, or into the right one if the value was added;
+            "" if the change is not at one value.
+        before: The left or older value; `MISSING` if there is none.
+        after: The right or newer value; `MISSING` if there is none.
+        turn: The number of the turn in a recording, from 1; None for the whole recording.
+        part: The kind of the answer in a recording; "" outside of recordings.
     """
 
     kind: ChangeKind
@@ -80,11 +90,11 @@ class Change:
 
     @property
     def where(self) -> str:
-        """The pointer, or the path where a shape changed."""
+        """The pointer; the path if there is no pointer."""
         return self.pointer or self.path
 
     @property
     def location(self) -> str:
-        """Turn, part and pointer: `turn 2 answer /choices/0/message`."""
+        """The turn, part and pointer as text, such as `turn 2 answer /choices/0/message`."""
         turn = "" if self.turn is None else f"turn {self.turn}"
         return " ".join(word for word in (turn, self.part, self.where) if word)

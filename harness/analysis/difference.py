@@ -1,9 +1,10 @@
-"""The difference between two JSON values, walked together; the only file that knows deepdiff.
+"""The difference between two JSON values. This is the only module that uses deepdiff.
 
-Equal subtrees are stepped over in one comparison. What is left of two lists once equal items at
-both ends are set aside goes to deepdiff, which pairs items by similarity, so that an inserted item
-is one change and does not shift all later ones. deepdiff compares every item with every other:
-longer lists, and arrays of numbers, are aligned here by equal items, and the result says so.
+Both values are walked together, and equal subtrees are skipped. Of two lists, equal items at the
+start and the end are skipped, and deepdiff pairs the other items by similarity; so an inserted item
+is one change, and does not make all later items differ. deepdiff compares every item with every
+other. Long lists, and arrays of numbers, are therefore aligned here by their equal items instead,
+and listed in `JsonDifference.by_position`.
 """
 
 from __future__ import annotations
@@ -20,27 +21,30 @@ from harness.types import Json
 from harness.wire import MISSING, Missing, escape
 
 MAX_CHANGES = 10_000
-"""Further changes are counted and not listed."""
+"""The maximum number of changes in a result; all others are only counted."""
 
 MAX_PAIRS = 20
-"""Lists with more pairs of items are not given to deepdiff: its time grows with their square."""
+"""The maximum product of the lengths of two lists for deepdiff, whose time grows with it."""
 
 MAX_CHARACTERS = 2_000
-"""Lists whose items are longer together are not given to deepdiff."""
+"""The maximum length of the texts of two lists together for deepdiff, in characters."""
 
 MAX_CONTAINERS = 100
-"""Lists with more objects and arrays in them are not given to deepdiff, which recurses."""
+"""The maximum number of objects and arrays in two lists for deepdiff, which is recursive."""
 
 _SIMILAR = 0.7
-"""Items whose distance by deepdiff is larger are no pair: one was removed, the other added."""
+"""The maximum deepdiff distance of paired items; others count as removed and added."""
 
 
 @dataclass(frozen=True, slots=True)
 class JsonDifference:
-    """Every change from one JSON value to another, sorted by pointer.
+    """The changes from one JSON value to another.
 
-    `by_position` are the pointers of lists too large for deepdiff: items between equal ones were
-    paired by their position. `unlisted` is the number of changes beyond `MAX_CHANGES`.
+    Attributes:
+        changes: The changes, sorted by pointer; at most `MAX_CHANGES`.
+        by_position: The JSON pointers of lists that are too large for deepdiff. Items that have no
+            equal item on the other side are paired by position in them.
+        unlisted: The number of changes beyond `MAX_CHANGES`.
     """
 
     changes: tuple[Change, ...] = ()
@@ -49,10 +53,10 @@ class JsonDifference:
 
 
 def compare_json(left: Json, right: Json) -> JsonDifference:
-    """Compare two JSON values; types count, so 1, 1.0 and true are three values.
+    """Return the changes from *left* to *right*.
 
-    A subtree that one side lacks is one change. Swapping the sides gives the same changes, seen
-    from the other side.
+    1, 1.0 and true are different values. A subtree that only one side has is one change. If the
+    sides are swapped, the changes are at the same places, in the opposite direction.
     """
     walk = _Walk()
     changes = sorted(walk.changes(left, right), key=lambda change: (change.pointer, change.kind))
@@ -71,7 +75,14 @@ def compare_by_position(left: Json | Missing, right: Json | Missing) -> Iterator
 
 @dataclass(frozen=True, slots=True)
 class _Pair:
-    """Two values at the same place, `MISSING` on the side that has none."""
+    """Two values to compare.
+
+    Attributes:
+        pointer: The JSON pointer to them.
+        path: The path to them, with `[]` for array items.
+        left: The left value, `MISSING` if there is none.
+        right: The right value, `MISSING` if there is none.
+    """
 
     pointer: str
     path: str
@@ -87,13 +98,13 @@ class _Pair:
 
 
 class _Walk:
-    """One walk over two values."""
+    """A walk over two JSON values; it collects `by_position` of `JsonDifference`."""
 
     def __init__(self) -> None:
         self.by_position: list[str] = []
 
     def changes(self, left: Json | Missing, right: Json | Missing) -> Iterator[Change]:
-        """Yield every change, in no order."""
+        """Yield every change from *left* to *right*, in any order."""
         stack = [_Pair("", "", left, right)]
         while stack:
             pair = stack.pop()
@@ -110,7 +121,7 @@ class _Walk:
     def _lists(
         self, pair: _Pair, left: list[Json], right: list[Json], stack: list[_Pair]
     ) -> Iterator[Change]:
-        """Pair the items of two lists: onto the stack, or by deepdiff as changes."""
+        """Compare two lists: yield changes found by deepdiff, or push pairs of items to *stack*."""
         numbers = _are_numbers(left) and _are_numbers(right)
         if numbers and len(left) == len(right):
             stack.extend(_zipped(pair, 0, left, 0, right))
@@ -147,7 +158,15 @@ def _members(pair: _Pair, left: dict[str, Json], right: dict[str, Json]) -> Iter
 def _zipped(
     pair: _Pair, start: int, left: Sequence[Json], other: int, right: Sequence[Json]
 ) -> Iterator[_Pair]:
-    """Yield items paired by position; `start` and `other` are the positions of the first ones."""
+    """Yield the items of two lists, paired by position.
+
+    Args:
+        pair: The pair of the two whole lists.
+        start: The position of the first item of *left* in its whole list.
+        left: Items of the left list.
+        other: The position of the first item of *right* in its whole list.
+        right: Items of the right list.
+    """
     for n, (one, two) in enumerate(zip_longest(left, right, fillvalue=MISSING)):
         yield pair.item((other if one is MISSING else start) + n, one, two)
 
@@ -173,12 +192,12 @@ def _kind(left: Json | Missing, right: Json | Missing) -> ChangeKind:
 
 
 def _identical(left: Json, right: Json) -> bool:
-    """Return whether two values are equal, types and order of keys included."""
+    """Return whether two values are equal in their values, types and order of keys."""
     return left == right and repr(left) == repr(right)
 
 
 def _equal(left: Json | Missing, right: Json | Missing) -> bool:
-    """Return whether two values are equal, types included, in whatever order of keys."""
+    """Return whether two values and their types are equal; the order of keys may differ."""
     if type(left) is not type(right) or left != right:
         return False
     if not isinstance(left, dict | list):
@@ -191,7 +210,10 @@ def _canonical(value: Json | Missing) -> str:
 
 
 def _common_ends(left: Sequence[Json], right: Sequence[Json]) -> tuple[int, int]:
-    """Return how many items are equal at the start, and how many at the end of the rest."""
+    """Return (number of equal items at the start, number of equal items at the end).
+
+    Items counted at the start are not counted again at the end.
+    """
     shorter = min(len(left), len(right))
     start = next((n for n in range(shorter) if not _equal(left[n], right[n])), shorter)
     rest = shorter - start
@@ -207,7 +229,10 @@ def _are_numbers(items: Sequence[Json]) -> bool:
 
 
 def _have_no_choice(left: Sequence[Json], right: Sequence[Json]) -> bool:
-    """Return whether items can only be paired by position: as many here as there, none moved."""
+    """Return whether items can only be paired by position.
+
+    That is so if one list is empty, or if both have the same length and no item in common.
+    """
     if len(left) != len(right):
         return not left or not right
     return {*map(_canonical, left)}.isdisjoint(map(_canonical, right))
@@ -218,17 +243,27 @@ def _is_small(left: Sequence[Json], right: Sequence[Json]) -> bool:
         return False
     text = repr(left) + repr(right)
     containers = text.count("{") + text.count("[")
-    # deepdiff encodes texts to hash them, and fails on half a surrogate pair
+    # deepdiff encodes texts to hash them, and fails on lone surrogates
     return len(text) <= MAX_CHARACTERS and containers <= MAX_CONTAINERS and "\\ud" not in text
 
 
 def _comes_after(left: Sequence[Json], right: Sequence[Json]) -> bool:
-    """Return whether the sides are to be swapped, so that they are paired alike either way."""
+    """Return whether *left* sorts after *right*.
+
+    Then the sides are swapped before pairing, so that the result does not depend on their order.
+    """
     return (len(left), _canonical([*left])) > (len(right), _canonical([*right]))
 
 
 def _deepdiff(pair: _Pair, start: int, left: list[Json], right: list[Json]) -> Iterator[Change]:
-    """Yield the changes between two short lists, their items paired by similarity."""
+    """Yield the changes between two short lists, whose items deepdiff pairs by similarity.
+
+    Args:
+        pair: The pair of the two whole lists.
+        start: The position of the first of these items in the whole lists.
+        left: Items of the left list.
+        right: Items of the right list.
+    """
     from deepdiff import DeepDiff  # takes half a second to import, and is rarely needed
     from deepdiff.helper import notpresent
 
@@ -261,7 +296,10 @@ def _deepdiff(pair: _Pair, start: int, left: list[Json], right: list[Json]) -> I
 
 
 def _aligned(left: Sequence[Json], right: Sequence[Json]) -> Iterator[tuple[int, int, int, int]]:
-    """Yield the ranges of items between those that two long lists have in common."""
+    """Yield (left start, left end, right start, right end) of each range of different items.
+
+    Between these ranges, the items of the two lists are equal.
+    """
     swapped = _comes_after(left, right)
     sides = [[*map(_canonical, items)] for items in ((right, left) if swapped else (left, right))]
     for tag, i, i_end, j, j_end in SequenceMatcher(None, sides[0], sides[1]).get_opcodes():
@@ -273,7 +311,7 @@ def _aligned(left: Sequence[Json], right: Sequence[Json]) -> Iterator[tuple[int,
 
 
 def leaves(value: Json) -> Iterator[tuple[str, str, Json]]:
-    """Yield (JSON pointer, path as in `analysis.shape`, value) of all scalars and empty containers.
+    """Yield (JSON pointer, path as in `analysis.shape`, value) of each scalar and empty container.
 
     >>> list(leaves({"a": [1, {}]}))
     [('/a/0', '/a/[]', 1), ('/a/1', '/a/[]', {})]
@@ -292,9 +330,9 @@ def leaves(value: Json) -> Iterator[tuple[str, str, Json]]:
 
 
 def similarity(left: str, right: str) -> float:
-    """Return how much two texts have in common, from 0 to 1; only equal texts reach 1.
+    """Return the similarity of two texts, from 0 to 1; it is 1 only for equal texts.
 
-    It is the share of pairs of neighbouring characters that both have (Sørensen-Dice).
+    It is the share of pairs of adjacent characters that both texts have (Sørensen-Dice).
     """
     if left == right:
         return 1.0

@@ -1,4 +1,4 @@
-"""Edits of JSON values and recorded exchanges: one thing changes, all other bytes stay."""
+"""Functions that return a changed copy of a JSON value or exchange; all other bytes are kept."""
 
 from __future__ import annotations
 
@@ -16,7 +16,10 @@ from harness.wire.spans import span
 
 
 def put(value: Json, pointer: str, new: Json) -> Json:
-    """Return *value* with *new* at a JSON pointer; missing objects on the way are created."""
+    """Return *value* with *new* at *pointer*, creating missing objects.
+
+    An item of an array that does not exist is not added.
+    """
     if not pointer:
         return new
     step, _, rest = pointer[1:].partition("/")
@@ -28,14 +31,20 @@ def put(value: Json, pointer: str, new: Json) -> Json:
 
 
 def put_all(value: Json, pattern: str, new: Json) -> Json:
-    """Return *value* with *new* at every existing place of a pattern (`[]`: every item)."""
+    """Return *value* with every value that matches *pattern* replaced by *new*.
+
+    A pattern is a JSON pointer in which `[]` matches every item of an array.
+    """
     for pointer, _ in query(value, pattern):
         value = put(value, pointer, new)
     return value
 
 
 def remove(value: Json, pattern: str) -> Json:
-    """Return *value* without everything that a pattern (`[]`: every item) leads to."""
+    """Return *value* without the values that match *pattern*.
+
+    A pattern is a JSON pointer in which `[]` matches every item of an array.
+    """
     for pointer, _ in reversed(query(value, pattern)):
         above, _, step = pointer.rpartition("/")
         holder = resolve(value, above)
@@ -50,33 +59,36 @@ def remove(value: Json, pattern: str) -> Json:
 
 
 def with_body(exchange: Exchange, body: bytes) -> Exchange:
-    """Replace the body of the response, and forget the sizes of its network chunks."""
+    """Return *exchange* with another response body, without the recorded sizes of its chunks."""
     return replace(exchange, response=replace(exchange.response, body=body), chunks=())
 
 
 def with_header(exchange: Exchange, name: str, value: str) -> Exchange:
-    """Replace a header of the response."""
+    """Return *exchange* with a response header set; headers of the same name are removed."""
     kept = tuple(h for h in exchange.response.headers if h[0].lower() != name.lower())
     return replace(exchange, response=replace(exchange.response, headers=(*kept, (name, value))))
 
 
 def with_status(exchange: Exchange, status: int) -> Exchange:
-    """Replace the HTTP status."""
+    """Return *exchange* with another HTTP status."""
     return replace(exchange, response=replace(exchange.response, status=status))
 
 
 def with_request(exchange: Exchange, body: bytes) -> Exchange:
-    """Replace the body of the request."""
+    """Return *exchange* with another request body."""
     return replace(exchange, request=replace(exchange.request, body=body))
 
 
 def with_uri(exchange: Exchange, uri: str) -> Exchange:
-    """Replace the address of the request."""
+    """Return *exchange* with another request URL."""
     return replace(exchange, request=replace(exchange.request, uri=uri))
 
 
 def change_request(analyzed: AnalyzedExchange, pointer: str, value: Json) -> Exchange | None:
-    """Put a value at a pointer of the request's JSON object; None where the request has none."""
+    """Return the exchange with *value* at *pointer* in the JSON body of its request.
+
+    Returns None if that body is not a JSON object.
+    """
     body = analyzed.request_json.value
     if not isinstance(body, dict):
         return None
@@ -86,7 +98,16 @@ def change_request(analyzed: AnalyzedExchange, pointer: str, value: Json) -> Exc
 def replace_value(
     analyzed: AnalyzedExchange, part: Part, pointer: str, value: Json
 ) -> Exchange | None:
-    """Replace the value at a pointer of one part of the response; None where there is none."""
+    """Return the exchange with *value* at *pointer* in one JSON value of its response.
+
+    Returns None if there is no value at *pointer*.
+
+    Args:
+        analyzed: The exchange.
+        part: The JSON value to change: the whole body, or the data of one event.
+        pointer: The JSON pointer into *part*.
+        value: The new value.
+    """
     body = analyzed.exchange.response.body
     start, end = value_extent(analyzed, part)
     extent = span(body[start:end], pointer)
@@ -99,7 +120,12 @@ def replace_value(
 
 
 def rewrite_values(analyzed: AnalyzedExchange, write: Callable[[Json], bytes | None]) -> Exchange:
-    """Replace the text of each JSON value of the response by what *write* returns, if not None."""
+    """Return the exchange with the text of each JSON value of its response rewritten.
+
+    Args:
+        analyzed: The exchange.
+        write: Returns the new text of a value; None to keep the old one.
+    """
     body = analyzed.exchange.response.body
     for part in reversed(analyzed.parts):
         new = write(part.value)
@@ -110,7 +136,10 @@ def rewrite_values(analyzed: AnalyzedExchange, write: Callable[[Json], bytes | N
 
 
 def change_values(analyzed: AnalyzedExchange, change: Callable[[Json], Json]) -> Exchange:
-    """Change each JSON value of the response: the document, or the data of every event."""
+    """Return the exchange with each JSON value of its response replaced by the result of *change*.
+
+    These values are the whole body, or the data of each event.
+    """
 
     def write(value: Json) -> bytes | None:
         new = change(value)
@@ -120,9 +149,10 @@ def change_values(analyzed: AnalyzedExchange, change: Callable[[Json], Json]) ->
 
 
 def value_extent(analyzed: AnalyzedExchange, part: Part) -> tuple[int, int]:
-    """Return the start and the end of a part in the bytes of the response.
+    """Return (start, end): the byte offsets of a JSON value in the body of the response.
 
-    Where an event has several lines of data, their field names are in between.
+    If the value spans several `data:` lines of an event, the bytes between these offsets include
+    the field names.
     """
     body = analyzed.exchange.response.body
     start, end = 0, len(body)
@@ -138,14 +168,14 @@ def value_extent(analyzed: AnalyzedExchange, part: Part) -> tuple[int, int]:
 
 
 def event_blocks(analyzed: AnalyzedExchange) -> list[bytes]:
-    """Return the bytes of each event of a stream, up to the start of the next one."""
+    """Return the bytes of each event of the stream, including the blank line after it."""
     body, events = analyzed.exchange.response.body, analyzed.stream.events
     starts = [*(event.offset for event in events), len(body)]
     return [body[start:end] for start, end in pairwise(starts)]
 
 
 def with_event_blocks(analyzed: AnalyzedExchange, blocks: Sequence[bytes]) -> Exchange:
-    """Replace all events of a stream; what stands before the first one stays."""
+    """Return the exchange with all events replaced; bytes before the first one are kept."""
     events = analyzed.stream.events
     head = analyzed.exchange.response.body[: events[0].offset] if events else b""
     return with_body(analyzed.exchange, head + b"".join(blocks))
@@ -154,7 +184,13 @@ def with_event_blocks(analyzed: AnalyzedExchange, blocks: Sequence[bytes]) -> Ex
 def change_event(
     analyzed: AnalyzedExchange, number: int, change: Callable[[bytes], bytes]
 ) -> Exchange:
-    """Change the bytes of one event; *number* counts from 1, negative numbers from the end."""
+    """Return the exchange with the bytes of one event replaced by the result of *change*.
+
+    Args:
+        analyzed: The exchange.
+        number: The number of the event, from 1; -1 is the last one.
+        change: Returns the new bytes of the event, given the old ones.
+    """
     blocks = event_blocks(analyzed)
     place = number - 1 if number > 0 else number
     blocks[place] = change(blocks[place])

@@ -1,7 +1,7 @@
-"""An endpoint of a provider's HTTP API, described as data.
+"""The types that describe an endpoint of a provider's HTTP API as data.
 
-What a provider's wire looks like is written in its `endpoints.py`; here is what such a description
-consists of. Rules and comparisons work with `Fields`, so they know no provider.
+The descriptions are in the `endpoints.py` of each provider. Rules and comparisons find values by
+`Fields`, so they do not depend on a provider.
 """
 
 from __future__ import annotations
@@ -20,7 +20,11 @@ Schema = Mapping[str, Any]
 
 
 class Role(StrEnum):
-    """What an endpoint is for in a conversation."""
+    """The purpose of an endpoint.
+
+    `answer`: its response is the answer. `submit`: it starts a task. `poll`: it reports the state
+    of a task. `file`: it returns a file, such as an image. `other`: anything else.
+    """
 
     ANSWER = "answer"
     SUBMIT = "submit"
@@ -31,14 +35,15 @@ class Role(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class States:
-    """The names of a task's states on the wire, by their meaning.
+    """The names that an API has for the states of a task, by meaning.
 
     Attributes:
-        running: In the order in which a task goes through them.
-        succeeded: States of a task that has its result.
-        failed: States of a task that will never have one.
-        explained: Those of `failed` that come with a code and a message.
-        forgotten: Those of `failed` that are reported of a task unknown to the service.
+        running: The states before the end, in the order in which a task has them.
+        succeeded: The states of a task that has a result.
+        failed: The states of a task that will never have a result.
+        explained: The items of `failed` that are reported with a code and a message.
+        forgotten: The items of `failed` that are reported for a task that the service does not know
+            or no longer knows.
     """
 
     running: tuple[str, ...] = ()
@@ -55,7 +60,11 @@ class States:
         return state in self.succeeded + self.failed
 
     def rank(self, state: str) -> int:
-        """Return how far a task in this state has come, from 0; all ends rank alike."""
+        """Return the position of *state* in the course of a task, from 0; all end states are equal.
+
+        Raises:
+            ValueError: The state is unknown.
+        """
         return len(self.running) if self.ended(state) else self.running.index(state)
 
 
@@ -66,9 +75,9 @@ class Part:
     Attributes:
         value: The decoded value.
         event: The number of the event, from 1; None for a whole body.
-        offset: The byte offset of the value's text in the body.
-        kind: The event's name, its `event:` line.
-        comments: The event's comment lines.
+        offset: The byte offset in the body where the value begins.
+        kind: The name of the event (its `event:` line); "" if it has none.
+        comments: The comment lines of the event, without the leading colon.
     """
 
     value: Json
@@ -84,19 +93,50 @@ Pointers = tuple[str, ...]
 
 @dataclass(frozen=True, slots=True)
 class Fields:
-    """Where values stand on an endpoint's wire. The first group is in answers.
+    """The JSON pointers at which an endpoint's bodies have each value; empty if they lack it.
+
+    From `messages` on they are for requests, before it for answers.
 
     Attributes:
-        choices: The array of an answer's choices. Pointers into it lead to its first item.
+        id: The id of the answer.
+        request_id: The id of the request.
+        model: The name of the model.
+        choices: The array of choices. All other pointers into it name its first item.
+        content: The text of the answer, or of one event.
+        reasoning: The text of the reasoning, or of one event of it.
+        tool_calls: The array of tool calls.
+        finish_reason: The finish reason.
         index: The number of a choice.
-        images: Links to the images of an answer.
-        results: All results of a task, failed ones included.
-        refused: Leads to something only in a refusal.
-        constant: What each event of a stream repeats unchanged.
-        input_parts: Counts of tokens that are included in `input_tokens`.
-        output_parts: Counts of tokens that are included in `output_tokens`.
-        apart: What a refusal does not have.
-        parameters: The object that holds a request's parameters; the body itself by default.
+        input_tokens: The number of input tokens.
+        output_tokens: The number of output tokens.
+        total_tokens: The number of all tokens.
+        images: The URLs of generated images.
+        results: All results of a task, including failed ones.
+        task_id: The id of a task.
+        state: The state of a task.
+        times: The times of a task's submission, start and end.
+        refused: A value that only a refusal has.
+        code: The error code of a refusal.
+        message: The message of a refusal.
+        constant: The values that are the same in every event of a stream.
+        role: The role of the message.
+        object: The name of the type of the body, such as `chat.completion`.
+        created: The time of creation, in seconds since 1970 (UTC).
+        input_parts: Token counts that `input_tokens` includes.
+        output_parts: Token counts that `output_tokens` includes.
+        apart: The values that a refusal never has.
+        metrics: The object with the numbers of a task's results.
+        vectors: The embeddings.
+        positions: The index of the text that each embedding or score belongs to.
+        scores: The relevance scores of a ranking.
+        messages: The messages of a chat.
+        tools: The declared tools.
+        size: The requested size of images.
+        count: The requested number of results.
+        prompt: The prompt.
+        parameters: The object with the parameters; "" for the body itself.
+        texts: The texts to embed or to rank.
+        dimension: The requested length of embeddings.
     """
 
     id: Pointers = ()
@@ -142,33 +182,35 @@ class Fields:
 
 
 ReadAnswer = Callable[[Sequence[Part], Json], "Outcome | None"]
-"""From the parts of a 2xx answer and the JSON of its request to what it says."""
+"""A function that reads the outcome in a 2xx answer, from its parts and the JSON of the request."""
 
 
 @dataclass(frozen=True, slots=True)
 class Endpoint:
-    """One operation of a provider's HTTP API, and what its documentation promises of it.
+    """The description of one operation of a provider's HTTP API.
 
     Attributes:
-        name: The provider's or API form's name, a dot, and the operation's.
+        name: The provider or API form, a dot, and the operation, such as `zhipuai.chat`.
         method: The HTTP method.
-        path: Matches the whole path of the URL, whatever the host.
-        answer: The schema of a 2xx body.
-        refusal: The schema of the body of a refusal.
-        read: Reads the answer where `fields` cannot describe it.
-        event: The schema of one event of a stream.
-        ends_with_done: Whether a stream ends with `[DONE]`.
+        path: A regular expression for the whole path of the URL, on any host.
+        role: The purpose of the endpoint.
+        answer: The JSON Schema of the body of a 2xx answer.
+        refusal: The JSON Schema of the body of a refusal.
+        read: Reads an answer that `fields` cannot describe; None if they can.
+        event: The JSON Schema of one event of a stream; None if there are no streams.
+        ends_with_done: Whether a stream ends with the event `[DONE]`.
         volatile: Paths, as in `analysis.shape`, whose values differ between any two answers.
-        finish_reasons: The finish reasons that are documented.
+        finish_reasons: The documented finish reasons.
         states: The states of its tasks.
-        cumulative: Whether each event of a stream repeats the text so far, by the JSON of the
-            request; None where the request leaves it to the model.
-        fields: Where values stand.
-        repeats_finish: Whether a stream is known to give its finish reason more than once.
-        objects: Possible values of the field `object`.
-        statuses: The HTTP statuses that each error code comes with.
-        unpaid: Error codes about the account's balance, which say nothing about the request.
-        tells_usage: Whether a stream ends with its token counts, by the JSON of the request.
+        cumulative: Returns whether each event of a stream repeats the text so far, given the JSON
+            body of the request; None if that depends on the model.
+        fields: The locations of the values in the bodies.
+        repeats_finish: Whether a stream may have its finish reason in more than one event.
+        objects: The possible values of the field `object`.
+        statuses: The HTTP statuses that each error code is sent with.
+        unpaid: The error codes for an account without balance, which do not concern the request.
+        tells_usage: Returns whether a stream ends with token counts, given the JSON body of the
+            request.
     """
 
     name: str
@@ -193,7 +235,7 @@ class Endpoint:
 
     @property
     def dialect(self) -> str:
-        """The provider or API form whose wire it is: the name up to its first dot."""
+        """The provider or API form: the part of `name` before its first dot."""
         return self.name.partition(".")[0]
 
     def fits(self, method: str, uri: str) -> bool:
@@ -206,11 +248,14 @@ class Endpoint:
 
 
 Recognise = Callable[[Exchange], Endpoint | None]
-"""From an exchange to its endpoint, None where no endpoint fits."""
+"""A function that returns the endpoint of an exchange, None if it is unknown."""
 
 
 def recogniser(endpoints: Iterable[Endpoint]) -> Recognise:
-    """Return a function that finds an exchange's endpoint by its method and path."""
+    """Return a function that returns the endpoint of an exchange, by its method and path.
+
+    It returns None if none of *endpoints* matches.
+    """
     table = tuple(endpoints)
 
     def recognise(exchange: Exchange) -> Endpoint | None:

@@ -1,4 +1,4 @@
-"""One recorded exchange with its endpoint, and its body read. No SDK takes part."""
+"""`AnalyzedExchange`: a recorded exchange with its endpoint and its parsed bodies."""
 
 from __future__ import annotations
 
@@ -12,18 +12,18 @@ from harness.wire import Document, Stream, read_events, read_json
 from harness.wire.spans import nearest_span
 
 DONE = "[DONE]"
-"""The data of the event that closes a stream in OpenAI's form; it is not JSON."""
+"""The data of the last event of a stream in OpenAI's format; it is not JSON."""
 
 
 @dataclass(frozen=True)
 class AnalyzedExchange:
-    """An exchange whose bodies are read when they are first needed.
+    """An exchange with its endpoint and its bodies, which are parsed on first use, without an SDK.
 
     Attributes:
-        exchange: What travelled.
-        endpoint: The endpoint it went to, None if it is unknown.
-        number: Its position in the cassette or transcript, from 1.
-        turn: The number of the turn it belongs to.
+        exchange: The recorded exchange.
+        endpoint: The endpoint that the request went to; None if it is unknown.
+        number: The position of the exchange in the cassette or transcript, from 1.
+        turn: The number of the turn that it belongs to, from 1; None if it belongs to none.
     """
 
     exchange: Exchange
@@ -33,12 +33,15 @@ class AnalyzedExchange:
 
     @cached_property
     def request_json(self) -> Document:
-        """The body of the request as JSON."""
+        """The body of the request, parsed as JSON."""
         return read_json(self.exchange.request.body)
 
     @cached_property
     def is_stream(self) -> bool:
-        """Whether the answer came as server-sent events; without headers, by its bytes."""
+        """Whether the response is a stream of server-sent events.
+
+        This is decided by its Content-Type or, if it has no headers, by its first bytes.
+        """
         response = self.exchange.response
         if not response.headers:
             return response.body.startswith((b"data:", b"id:", b"event:", b":"))
@@ -47,7 +50,7 @@ class AnalyzedExchange:
 
     @cached_property
     def is_binary(self) -> bool:
-        """Whether the answer is a file, such as an image, and not text."""
+        """Whether the response is a binary file, such as an image."""
         if self.endpoint is not None:
             return self.endpoint.role is Role.FILE
         media_type = (self.exchange.response.header("content-type") or "").lower()
@@ -55,17 +58,20 @@ class AnalyzedExchange:
 
     @cached_property
     def stream(self) -> Stream:
-        """The body as server-sent events; without events if it is not a stream."""
+        """The body of the response, parsed as server-sent events; empty if it is not a stream."""
         return read_events(self.exchange.response.body) if self.is_stream else Stream(())
 
     @cached_property
     def response_json(self) -> Document:
-        """The body as one JSON document; a problem if it is a stream or a file."""
+        """The body of the response, parsed as one JSON document (with a problem, if it is none)."""
         return read_json(self.exchange.response.body)
 
     @cached_property
     def parts(self) -> tuple[Part, ...]:
-        """Every JSON value of the answer that could be read, in order."""
+        """The JSON values of the response, in order: the whole body, or the data of each event.
+
+        Data that is not valid JSON is skipped.
+        """
         if self.is_binary:
             return ()
         if not self.is_stream:
@@ -79,12 +85,12 @@ class AnalyzedExchange:
 
     @property
     def accepted(self) -> bool:
-        """Whether the HTTP status is a success."""
+        """Whether the HTTP status is 2xx."""
         return 200 <= self.exchange.response.status < 300
 
     @cached_property
     def outcome(self) -> Outcome | None:
-        """What was answered, read from the wire; None where that cannot be read."""
+        """The reply or failure in the response; None if it cannot be read or has neither."""
         if self.endpoint is None or self.endpoint.role in (Role.FILE, Role.OTHER):
             return None
         if not self.accepted:
@@ -96,7 +102,7 @@ class AnalyzedExchange:
 
     @cached_property
     def outcomes_by_part(self) -> tuple[tuple[Part, Outcome | None], ...]:
-        """Each part of a success, read as if it were the whole answer."""
+        """(part, outcome as if the part were the whole answer) of each part of a 2xx response."""
         endpoint = self.endpoint
         if endpoint is None or not self.accepted:
             return ()
@@ -108,12 +114,12 @@ class AnalyzedExchange:
     def place(
         self, pointer: str = "", part: Part | None = None, offset: int | None = None
     ) -> Place:
-        """Return a place in the answer.
+        """Return a place in the response, for a finding.
 
         Args:
             pointer: A JSON pointer into the value of *part*.
-            part: The part; its event and, by *pointer*, the byte are looked up.
-            offset: The byte offset in the body, if it is known.
+            part: The whole body, or the event, that the place is in; None for the response itself.
+            offset: The byte offset in the body; None to compute it from *part* and *pointer*.
         """
         event = part.event if part else None
         if offset is None and part is not None:
@@ -121,7 +127,12 @@ class AnalyzedExchange:
         return Place(self.turn, self.number, event, offset, pointer)
 
     def request_place(self, pointer: str = "", offset: int | None = None) -> Place:
-        """Return a place in the request; the byte is looked up by *pointer* if it is not given."""
+        """Return a place in the request, for a finding.
+
+        Args:
+            pointer: A JSON pointer into the body.
+            offset: The byte offset in the body; None to compute it from *pointer*.
+        """
         if offset is None and pointer:
             span = nearest_span(self.exchange.request.body, pointer)
             offset = span.start if span else None

@@ -1,4 +1,4 @@
-"""A fault: a named change to something recorded."""
+"""Faults: named changes to recorded exchanges or transcripts, for tests of rules and clients."""
 
 from __future__ import annotations
 
@@ -13,11 +13,14 @@ from harness.analysis.transcript import AnalyzedTranscript
 from harness.types import Exchange, Transcript, Turn
 
 Subject = TypeVar("Subject")
+"""The type that a fault changes, such as `AnalyzedTranscript`."""
+
 Changed = TypeVar("Changed")
+"""The type of the changed copy, such as `Transcript`."""
 
 
 def once(subject: object) -> Sequence[int]:
-    """Return the only place of a fault that can be applied in one way."""
+    """Return `(0,)`: the places of a fault that can be applied in one way only."""
     return (0,)
 
 
@@ -26,12 +29,14 @@ class Fault(Generic[Subject, Changed]):
     """A named change to a recorded exchange or transcript.
 
     Attributes:
-        name: The name of the function that makes the change.
-        description: What is changed, in one sentence.
-        apply: Returns *subject*, changed at one of its places; None where that is impossible.
-        breaks_rule: The rule that has to notice; None for changes in transport.
-        harmful: Whether the change takes something that a client needs.
-        places: The places in a subject where the change can be made.
+        name: The name, which is that of the function that makes the change.
+        description: The change, in one sentence: the first paragraph of that function's docstring.
+        apply: Returns a changed copy of the subject, given it and one of its places; None if the
+            change is impossible there.
+        breaks_rule: The name of the rule that must report the change; None for a change in the
+            delivery of a response, which no rule checks.
+        harmful: Whether the change removes something that a client needs.
+        places: Returns the places where the subject can be changed, as numbers for `apply`.
     """
 
     name: str
@@ -43,20 +48,26 @@ class Fault(Generic[Subject, Changed]):
 
 
 TranscriptFault: TypeAlias = Fault[AnalyzedTranscript, Transcript]
+"""A fault in a transcript."""
+
 Decorator: TypeAlias = Callable[[Callable[..., object]], TranscriptFault]
+"""A decorator that converts a function to a fault."""
 
 
 def describe(function: Callable[..., object]) -> tuple[str, str]:
-    """Return the name of a fault's function, and the first paragraph of its docstring."""
+    """Return (name, description) of a fault: name and first docstring paragraph of *function*."""
     first_paragraph, _, _ = (inspect.getdoc(function) or "").partition("\n\n")
     return function.__name__, " ".join(first_paragraph.split())
 
 
 def transcript_fault(rule: str, *variants: object) -> Decorator:
-    """Make a fault that breaks *rule* from a function that changes an `AnalyzedTranscript`.
+    """Return a decorator that makes a fault from a function that changes an `AnalyzedTranscript`.
 
-    The function returns a `Transcript`, or None where the change is impossible. Each variant is
-    one place of the fault: the function is given it as a further argument.
+    The function returns the changed `Transcript`, or None if the change is impossible.
+
+    Args:
+        rule: The name of the rule that must report the fault.
+        variants: Values of the function's second argument; each one is a place of the fault.
     """
 
     def decorate(function: Callable[..., object]) -> TranscriptFault:
@@ -75,9 +86,15 @@ def transcript_fault(rule: str, *variants: object) -> Decorator:
 def exchange_fault(
     rule: str, *variants: object, when: Callable[[AnalyzedExchange], object] = bool
 ) -> Decorator:
-    """Make a fault that breaks *rule* from a function that changes an `AnalyzedExchange`.
+    """Return a decorator that makes a fault from a function that changes an `AnalyzedExchange`.
 
-    The first exchange that fulfils *when*, and that the function changes, is replaced.
+    The function returns the changed `Exchange`, or None if the change is impossible. The fault
+    changes the first exchange of a transcript for which this succeeds.
+
+    Args:
+        rule: The name of the rule that must report the fault.
+        variants: Values of the function's second argument; each one is a place of the fault.
+        when: Only exchanges for which this returns a true value are changed.
     """
 
     def decorate(function: Callable[..., object]) -> TranscriptFault:
@@ -94,7 +111,15 @@ def exchange_fault(
 
 
 def turn_fault(rule: str, *variants: object) -> Decorator:
-    """Make a fault that breaks *rule* from a function that changes an `AnalyzedTurn`."""
+    """Return a decorator that makes a fault from a function that changes an `AnalyzedTurn`.
+
+    The function returns the changed `Turn`, or None if the change is impossible. The fault changes
+    the first turn of a transcript for which this succeeds.
+
+    Args:
+        rule: The name of the rule that must report the fault.
+        variants: Values of the function's second argument; each one is a place of the fault.
+    """
 
     def decorate(function: Callable[..., object]) -> TranscriptFault:
         def change(read: AnalyzedTranscript, *variant: object) -> Transcript | None:
@@ -114,7 +139,11 @@ def turn_fault(rule: str, *variants: object) -> Decorator:
 def with_exchanges(
     read: AnalyzedTranscript, changed: dict[int, tuple[Exchange, ...]]
 ) -> Transcript:
-    """Return the transcript with other exchanges in place of those with these numbers."""
+    """Return the transcript with some exchanges replaced.
+
+    *changed* has, by the number of an exchange in the transcript (from 1), the exchanges that
+    replace it; an empty tuple removes it.
+    """
     turns = []
     for turn in read.turns:
         groups = [changed.get(r.number, (r.exchange,)) for r in turn.readings]
@@ -125,10 +154,10 @@ def with_exchanges(
 def with_exchange(
     read: AnalyzedTranscript, analyzed: AnalyzedExchange, exchange: Exchange | None
 ) -> Transcript | None:
-    """Return the transcript with another exchange in place of one; None where there is none."""
+    """Return the transcript with *analyzed* replaced by *exchange*; None if *exchange* is None."""
     return with_exchanges(read, {analyzed.number: (exchange,)}) if exchange else None
 
 
 def faults_of(module: dict[str, object]) -> tuple[Fault[Any, Any], ...]:
-    """Return the faults that a module defines, in their order; *module* is its `vars()`."""
+    """Return the faults that a module defines, in order; *module* is its `vars()`."""
     return tuple(value for value in module.values() if isinstance(value, Fault))

@@ -10,12 +10,14 @@ from harness.types import EMPTY
 
 STRING: Schema = {"type": "string"}
 NAME: Schema = {"type": "string", "minLength": 1}
+"""A string that is not empty."""
+
 INTEGER: Schema = {"type": "integer"}
 NUMBER: Schema = {"type": "number"}
 
 
 def record(required: Mapping[str, Any], optional: Mapping[str, Any] = EMPTY) -> Schema:
-    """Return the schema of an object with these members; any others are allowed."""
+    """Return the schema of an object with these members; further members are allowed."""
     return {
         "type": "object",
         "required": list(required),
@@ -24,17 +26,20 @@ def record(required: Mapping[str, Any], optional: Mapping[str, Any] = EMPTY) -> 
 
 
 def array(items: Schema, at_least: int = 0) -> Schema:
-    """Return the schema of an array of such items."""
+    """Return the schema of an array of *items*, with a minimum length."""
     return {"type": "array", "items": items, "minItems": at_least}
 
 
 def nullable(schema: Schema) -> Schema:
-    """Return *schema* with null allowed."""
+    """Return *schema*, which must have one type, with null allowed too."""
     return {**schema, "type": [schema["type"], "null"]}
 
 
 def either(meaning: str, *schemas: Schema) -> Schema:
-    """Return the schema of a value that fits one of *schemas*; reports call them *meaning*."""
+    """Return the schema of a value that fits at least one of *schemas*.
+
+    *meaning* describes these alternatives in reports.
+    """
     return {"anyOf": list(schemas), "description": meaning}
 
 

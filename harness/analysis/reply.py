@@ -1,8 +1,8 @@
-"""Read an answer's JSON values as a `Reply` or a `Failure`.
+"""The conversion of an answer's JSON values to a `Reply` or `Failure`.
 
-This is the only code that does so. Where a field stands is data (`Fields`), so that what travelled
-and what an SDK's objects hold are read alike. Reading never raises: a field of the wrong type is
-read as absent, and a rule reports it.
+The locations of the fields are data (`Fields`). Recorded bodies and the copies of SDK objects are
+read by the same code, so that they can be compared. Reading never raises: a field of the wrong type
+is treated as absent, and a rule reports it.
 """
 
 from __future__ import annotations
@@ -17,19 +17,19 @@ from harness.types import Choice, Failure, Image, Json, Outcome, Reply, ToolCall
 from harness.wire import Missing, query, resolve
 
 NONE_YET = "null"
-"""The string that stands for "no finish reason yet" in a stream, beside the absent key and null."""
+"""The finish reason that some services send while there is none; others send null or no key."""
 
 FUNCTION = "function"
-"""The type of a tool call that the caller has to carry out."""
+"""The type of a tool call that the client executes, not the service."""
 
 
 def read_answer(endpoint: Endpoint, parts: Sequence[Part], request: Json) -> Outcome | None:
-    """Return what a 2xx answer of *endpoint* says, or None where nothing can be read.
+    """Return the reply or failure in a 2xx answer; None if it has neither.
 
     Args:
-        endpoint: Whose answer it is.
-        parts: The JSON values of the answer, in order.
-        request: The JSON body of the request, None if it had none.
+        endpoint: The endpoint that answered.
+        parts: The JSON values of the answer, in order: one body, or the data of each event.
+        request: The JSON body of the request; None if there was none.
     """
     if endpoint.role in (Role.FILE, Role.OTHER):
         return None
@@ -50,7 +50,7 @@ def read_answer(endpoint: Endpoint, parts: Sequence[Part], request: Json) -> Out
 
 
 def read_refusal(endpoint: Endpoint, status: int, body: Json) -> Failure:
-    """Return the refusal with this HTTP status and JSON body."""
+    """Return the refusal of *endpoint* with this HTTP status and JSON body."""
     fields = endpoint.fields
     code = _first_said(body, fields.code)
     message = _first_said(body, fields.message)
@@ -64,18 +64,21 @@ def read_refusal(endpoint: Endpoint, status: int, body: Json) -> Failure:
 
 
 def _first_said(body: Json, pointers: Pointers) -> Json:
-    """Return the first value but null and "", which an SDK may show for an absent one."""
+    """Return the first value at *pointers* that is neither null nor ""; None if there is none.
+
+    Some SDKs have "" for an absent value.
+    """
     return next((value for _, value in seen(body, pointers) if value != ""), None)
 
 
 def is_refusal(part: Part, fields: Fields) -> bool:
-    """Return whether a part refuses; a task that reports its state does not, even if it failed."""
+    """Return whether *part* is a refusal; the state of a failed task is not one."""
     refused = any(value for _, value in seen(part.value, fields.refused))
     return refused and first(part.value, fields.state) is None
 
 
 def seen(value: Json, pointers: Pointers) -> Iterator[tuple[str, Json]]:
-    """Yield each (pointer, value) that any of *pointers* leads to, except nulls."""
+    """Yield (pointer, value) of each value at *pointers*, except nulls."""
     for pattern in pointers:
         for pointer, item in query(value, pattern):
             if item is not None:
@@ -83,12 +86,15 @@ def seen(value: Json, pointers: Pointers) -> Iterator[tuple[str, Json]]:
 
 
 def first(value: Json, pointers: Pointers) -> Json:
-    """Return the first value other than null that any of *pointers* leads to, or None."""
+    """Return the first value at *pointers* that is not null; None if there is none."""
     return next((item for _, item in seen(value, pointers)), None)
 
 
 def text_of(content: Json | Missing) -> str | None:
-    """Return the text of a message's content: a string, or a list of pieces of which some are."""
+    """Return the text of a message's content, which is a string or a list of pieces.
+
+    Returns None for any other value.
+    """
     if isinstance(content, str):
         return content
     if not isinstance(content, list):
@@ -101,7 +107,7 @@ _STATUS = re.compile(r"\s*HTTP_STATUS/([0-9]{3})\s*")
 
 
 def status_of(part: Part) -> int:
-    """Return the HTTP status that an event carries in a comment; 200 where it carries none."""
+    """Return the HTTP status in a comment `HTTP_STATUS/...` of an event; 200 if there is none."""
     matches = (_STATUS.fullmatch(comment) for comment in part.comments)
     return next((int(match.group(1)) for match in matches if match), 200)
 
@@ -133,7 +139,10 @@ def _reply(parts: Sequence[Part], fields: Fields, cumulative: bool | None) -> Re
 
 
 def _by_choice(parts: Iterable[Part], fields: Fields) -> dict[int, list[Part]]:
-    """Return the parts of each choice by its index: each part has one choice, in first place."""
+    """Return the parts grouped by the index of their choice.
+
+    A part with several choices is split to parts with one choice each.
+    """
     by_index: dict[int, list[Part]] = {}
     for part in parts:
         choices = resolve(part.value, fields.choices) if fields.choices else None
@@ -146,7 +155,7 @@ def _by_choice(parts: Iterable[Part], fields: Fields) -> dict[int, list[Part]]:
 
 
 def _only(part: Part, fields: Fields, choice: Json) -> Json:
-    """Return a part's value with *choice* alone in its list of choices."""
+    """Return the value of *part* with *choice* as the only item of its array of choices."""
 
     def changed(value: Json, keys: Sequence[str]) -> Json:
         if not keys or not isinstance(value, dict):
@@ -168,9 +177,10 @@ def _choice(index: int, parts: Sequence[Part], fields: Fields, cumulative: bool)
 
 
 def grows(parts: Sequence[Part], fields: Fields) -> bool:
-    """Return whether most events repeat the text so far, as many models do by default.
+    """Return whether at least half of the events repeat the text so far (a cumulative stream).
 
-    A repeated tool call has its name under the same id; the pieces of one leave the name out.
+    A tool call is repeated if it has the same id as in the first event, and a name; later pieces of
+    an incremental tool call have no name.
     """
     steps = [
         after.startswith(before)
@@ -183,7 +193,7 @@ def grows(parts: Sequence[Part], fields: Fields) -> bool:
 
 
 def _each(parts: Iterable[Part], pointers: Pointers) -> Iterator[Json]:
-    """Yield the field's value of each part that has one."""
+    """Return an iterator over the first value at *pointers* in each part that has one."""
     values = (first(part.value, pointers) for part in (parts if pointers else ()))
     return (value for value in values if value is not None)
 
@@ -223,7 +233,10 @@ def _images(parts: Iterable[Part], fields: Fields) -> Iterator[Image]:
 
 
 def _tool_calls(parts: Iterable[Part], fields: Fields, cumulative: bool) -> tuple[ToolCall, ...]:
-    """Return the tool calls, streamed pieces joined; a cumulative stream repeats them whole."""
+    """Return the tool calls in *parts*.
+
+    The pieces of a streamed call are joined; of a cumulative stream, only the last event is read.
+    """
     lists = [calls for calls in _each(parts, fields.tool_calls) if isinstance(calls, list)]
     joined: list[tuple[Json, ToolCall]] = []
     for calls in lists[-1:] if cumulative else lists:
@@ -233,9 +246,16 @@ def _tool_calls(parts: Iterable[Part], fields: Fields, cumulative: bool) -> tupl
 
 
 def _join(joined: list[tuple[Json, ToolCall]], position: int, value: Json) -> None:
-    """Add one piece to the call it continues: the last one with its index and no other id.
+    """Add a tool call, or a piece of one, to *joined*, the calls by index.
 
-    Calls of a tool of the service's own, such as a search, have another type and are left out.
+    A piece is appended to the last call with the same index, unless it has another id; then it is a
+    new call. Calls with another type than `function` are skipped, because the service executes them
+    itself.
+
+    Args:
+        joined: (index, call) of the calls so far.
+        position: The position in the array of tool calls; the index if *value* has none.
+        value: The JSON of the call or piece.
     """
     if not isinstance(value, dict) or value.get("type") not in (None, "", FUNCTION):
         return

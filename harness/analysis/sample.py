@@ -1,4 +1,4 @@
-"""Building blocks of sample exchanges: small valid ones, as they would travel."""
+"""Builders of small, valid sample exchanges."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ USAGE: dict[str, Json] = {"prompt_tokens": 8, "completion_tokens": 4, "total_tok
 
 
 def choices(content: str | None, finish: str = "stop", **more: Json) -> Json:
-    """Return the choices of a chat completion; *more* are members of the message."""
+    """Return the `choices` of a chat completion; *more* are further members of the message."""
     text: dict[str, Json] = {} if content is None else {"content": content}
     message: Json = {"role": "assistant", **text, **more}
     return [{"finish_reason": finish, "index": 0, "message": message}]
@@ -45,7 +45,17 @@ def exchange(
     status: int = 200,
     **headers: str,
 ) -> Exchange:
-    """Return one round trip; further response headers are given with `_` for `-`."""
+    """Return an exchange: a request and its response.
+
+    Args:
+        method: The HTTP method.
+        uri: The URL of the request.
+        request: The JSON body of the request; None for no body.
+        body: The body of the response.
+        content_type: The Content-Type of the response.
+        status: The HTTP status of the response.
+        headers: Further headers of the response, with `_` for `-` in their names.
+    """
     sent = b"" if request is None else json.dumps(request, ensure_ascii=False).encode()
     named = tuple((name.replace("_", "-"), value) for name, value in headers.items())
     response = Response(status, "", (("Content-Type", content_type), *named), body)
@@ -53,28 +63,28 @@ def exchange(
 
 
 def post(uri: str, request: Json, answer: Json, status: int = 200, **headers: str) -> Exchange:
-    """Return a request and its answer as one document."""
+    """Return the exchange of a POST request whose response is the JSON document *answer*."""
     body = compact_bytes(answer)
     return exchange("POST", uri, request, body, "application/json", status, **headers)
 
 
 def get(uri: str, answer: Json) -> Exchange:
-    """Return a poll and its answer."""
+    """Return the exchange of a GET request that polls a task, with the JSON document *answer*."""
     return exchange("GET", uri, None, compact_bytes(answer), "application/json;charset=UTF-8")
 
 
 def stream(uri: str, request: Json, body: bytes, **headers: str) -> Exchange:
-    """Return a request and its answer in events."""
+    """Return the exchange of a POST request whose response is the event stream *body*."""
     return exchange("POST", uri, request, body, "text/event-stream;charset=UTF-8", 200, **headers)
 
 
 def data_events(*values: Json) -> bytes:
-    """Return events of data only, and the closing marker."""
+    """Return the body of a stream: a `data:` line for each value, and `data: [DONE]`."""
     return b"".join(b"data: " + compact_bytes(v) + b"\n\n" for v in values) + b"data: [DONE]\n\n"
 
 
 def png(width: int, height: int) -> bytes:
-    """Return a small PNG."""
+    """Return a PNG file of this size, in pixels."""
     out = io.BytesIO()
     Image.new("RGB", (width, height), (20, 60, 120)).save(out, "PNG")
     return out.getvalue()

@@ -1,4 +1,4 @@
-"""The shape of JSON values: which paths exist in them, and with which types."""
+"""The shape of JSON values: the paths that exist in them, with the types of their values."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from harness.wire.json import type_name
 from harness.wire.pointer import ITEMS, escape
 
 Shape = dict[str, frozenset[str]]
-"""JSON Schema type names by path; all items of an array share the path `[]`."""
+"""The JSON Schema type names at each path: a JSON pointer with `[]` for all items of an array."""
 
 
 def shape(*values: Json) -> Shape:

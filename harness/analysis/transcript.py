@@ -1,4 +1,4 @@
-"""A transcript whose exchanges are read, and the transcript of a cassette."""
+"""Analyzed transcripts: all exchanges with their endpoints; and the transcript of a cassette."""
 
 from __future__ import annotations
 
@@ -15,26 +15,32 @@ from harness.wire.codings import GZIP, inflate, with_plain_body
 
 @dataclass(frozen=True)
 class AnalyzedTurn:
-    """A turn with its exchanges read."""
+    """A turn with its analyzed exchanges, `readings`."""
 
     turn: Turn
     readings: tuple[AnalyzedExchange, ...]
 
     @cached_property
     def answer(self) -> AnalyzedExchange | None:
-        """The exchange that holds the answer: the last one that did not fetch a file."""
+        """The exchange with the answer: the last one with a known endpoint that is not a file.
+
+        None if there is none.
+        """
         known = [r for r in self.readings if r.endpoint and r.endpoint.role is not Role.FILE]
         return known[-1] if known else None
 
     @cached_property
     def polls(self) -> tuple[AnalyzedExchange, ...]:
-        """The exchanges that report the state of a task, its submission first."""
+        """The exchanges that report the state of a task: its submission and its polls, in order."""
         roles = (Role.SUBMIT, Role.POLL)
         return tuple(r for r in self.readings if r.endpoint and r.endpoint.role in roles)
 
     @cached_property
     def outcome(self) -> Outcome | None:
-        """The outcome of the turn as it travelled, with the task states of all its polls."""
+        """The reply or failure in the recorded answer, with the task states of all polls.
+
+        None if it cannot be parsed.
+        """
         if self.answer is None:
             return None
         outcome = self.answer.outcome
@@ -46,19 +52,19 @@ class AnalyzedTurn:
 
 @dataclass(frozen=True)
 class AnalyzedTranscript:
-    """A transcript with every exchange read."""
+    """A transcript with its analyzed turns."""
 
     transcript: Transcript
     turns: tuple[AnalyzedTurn, ...] = field(default=())
 
     @cached_property
     def readings(self) -> tuple[AnalyzedExchange, ...]:
-        """Every exchange, in the order in which they travelled."""
+        """The analyzed exchanges of all turns, in order."""
         return tuple(reading for turn in self.turns for reading in turn.readings)
 
 
 def analyze(transcript: Transcript, recognise: Recognise) -> AnalyzedTranscript:
-    """Return *transcript* with the endpoint of each exchange; bodies are read when needed."""
+    """Return *transcript* with the endpoint of each exchange; bodies are parsed on first use."""
     numbers = count(1)
     turns = (
         AnalyzedTurn(
@@ -80,16 +86,16 @@ def transcript_of(
     source: str = "",
     ignored: Mapping[str, str] = EMPTY,
 ) -> Transcript:
-    """Return the exchanges of a cassette as turns, without running any SDK.
+    """Return the exchanges of a cassette, grouped to turns, without the outcomes of an SDK.
 
-    Turns are those that were recorded. In another tool's cassette, polls and downloaded files
-    belong to the exchange before them, and everything else begins a turn.
+    A cassette of this tool has the number of each exchange's turn. In any other cassette, each
+    exchange begins a turn, except polls and downloads, which belong to the turn before.
 
     Args:
         cassette: The cassette.
-        recognise: Finds the endpoint of an exchange.
-        source: The cassette's file; names the transcript if no scenario does.
-        ignored: The rules that do not apply, each with the reason.
+        recognise: Returns the endpoint of an exchange.
+        source: The file of the cassette; it is the name of the transcript if there is no scenario.
+        ignored: The reasons by the names of the rules to ignore.
     """
     turns: list[list[Exchange]] = []
     for exchange in map(_decompressed, cassette.exchanges):
@@ -109,7 +115,7 @@ def transcript_of(
 
 
 def _decompressed(exchange: Exchange) -> Exchange:
-    """Undo gzip, which vcrpy leaves in an answer unless it is told to decode."""
+    """Return *exchange* with a gzip response body decompressed; by default, vcrpy records it so."""
     body = exchange.response.body
     plain = inflate(body) if body.startswith(GZIP) else None
     if plain is None or not plain.complete:
@@ -119,7 +125,7 @@ def _decompressed(exchange: Exchange) -> Exchange:
 
 
 def _continues(exchange: Exchange, before: Exchange, endpoint: Endpoint | None) -> bool:
-    """Return whether an exchange belongs to the turn of the one before it."""
+    """Return whether *exchange* belongs to the same turn as the exchange *before*."""
     if exchange.turn is not None:
         return exchange.turn == before.turn
     if endpoint is not None:

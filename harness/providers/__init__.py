@@ -1,4 +1,9 @@
-"""The providers. A new one is a package here and a line in `PROVIDERS`."""
+"""The providers: each is a package here, and an entry of `PROVIDERS`.
+
+Comments and docstrings give the source of a fact about a provider as a tag: [DOC] is the provider's
+documentation, [REC] a recording of the live service, [FIELD] a developer's report. Letters with a
+number, such as B3, are sections of docs/WIRE_FACTS.md, which has the sources.
+"""
 
 from __future__ import annotations
 
@@ -13,11 +18,11 @@ from harness.providers.provider import Provider, Session, Sleep
 PROVIDERS: Mapping[str, Provider] = MappingProxyType(
     {provider.name: provider for provider in (zhipu.PROVIDER, dashscope.PROVIDER)}
 )
-"""Every provider, by its name."""
+"""Every provider, by name."""
 
 
 def find_provider(name: str) -> Provider:
-    """Return the provider with this name.
+    """Return the provider *name*.
 
     Raises:
         HarnessError: There is no such provider.

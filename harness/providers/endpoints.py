@@ -1,4 +1,4 @@
-"""The endpoints of all providers."""
+"""The endpoints of all providers, and functions that find one."""
 
 from __future__ import annotations
 
@@ -16,21 +16,25 @@ FILE = Endpoint(
     answer={},
     refusal={},
 )
-"""A file that an answer links to, wherever the link leads."""
+"""The endpoint of files that answers link to, such as generated images, on any host."""
 
 ENDPOINTS = (*(e for provider in PROVIDERS.values() for e in provider.endpoints), FILE)
+"""Every endpoint."""
 
 HEADERS = frozenset(name for provider in PROVIDERS.values() for name in provider.headers)
-"""The headers, in lower case, that a recording keeps because a provider sends them."""
+"""The names, in lower case, of the providers' own headers; a recording keeps them."""
 
 recognise = recogniser(ENDPOINTS)
-"""Finds an exchange's endpoint by its method and path, whatever the host."""
+"""A function that returns the endpoint of an exchange by its method and path, on any host.
+
+It returns None if there is no such endpoint.
+"""
 
 _BY_NAME = {endpoint.name: endpoint for endpoint in ENDPOINTS}
 
 
 def endpoint(name: str) -> Endpoint:
-    """Return the endpoint with this name, such as `zhipuai.chat`.
+    """Return the endpoint *name*, such as `zhipuai.chat`.
 
     Raises:
         HarnessError: There is no such endpoint.

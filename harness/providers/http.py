@@ -1,4 +1,4 @@
-"""HTTP clients of the providers: one TLS context, clients bound to one address, downloads."""
+"""HTTP clients for providers: a shared TLS context, clients limited to one address, downloads."""
 
 from __future__ import annotations
 
@@ -12,15 +12,16 @@ from requests.adapters import HTTPAdapter
 
 
 class OtherAddress(Exception):
-    """An answer led to another address, which was not followed."""
+    """Raised when a client limited to one address is about to send a request to another one."""
 
 
 @cache
 def tls_context() -> ssl.SSLContext:
-    """Return the context that httpx makes for each client: loading it takes 30 ms.
+    """Return the TLS context that all httpx clients share, because creating one takes 30 ms.
 
-    httpcore sets the protocols of the context for each connection, always to the same. A context
-    in use must not be changed (see the ssl module), so they are set here once.
+    httpcore sets the ALPN protocols of a context again for each connection, always to the same
+    value. A context in use must not be changed (see the ssl module), so they are set here once, and
+    the method that sets them is replaced by one that does nothing.
     """
     context = httpx.create_ssl_context()
     context.set_alpn_protocols(["http/1.1"])
@@ -29,7 +30,7 @@ def tls_context() -> ssl.SSLContext:
 
 
 def _noop_set_alpn(alpn_protocols: object) -> None:
-    """Do nothing: no client of the harness asks for HTTP/2."""
+    """Do nothing; replaces `SSLContext.set_alpn_protocols`."""
 
 
 def refuse_other_address(url: str, address: str) -> None:
@@ -39,7 +40,12 @@ def refuse_other_address(url: str, address: str) -> None:
 
 
 def bound_transport(base: Any, address: str) -> Any:
-    """Return a transport of class *base*, of httpx or alike, that reaches only *address*."""
+    """Return a transport that raises OtherAddress for requests to other addresses than *address*.
+
+    Args:
+        base: The class of the transport: `httpx.HTTPTransport`, or that of a compatible library.
+        address: The scheme, host and port, such as `http://127.0.0.1:1234`.
+    """
 
     class BoundTransport(base):  # type: ignore[misc]
         def handle_request(self, request: Any) -> Any:
@@ -50,18 +56,26 @@ def bound_transport(base: Any, address: str) -> Any:
 
 
 def bound_client(address: str, timeout: float, **settings: Any) -> httpx.Client:
-    """Return a client of httpx that reaches only *address*; *timeout* is in seconds."""
+    """Return an httpx client that raises OtherAddress for requests to other addresses.
+
+    Args:
+        address: The scheme, host and port, such as `http://127.0.0.1:1234`.
+        timeout: In seconds.
+        settings: Further arguments of `httpx.Client`.
+    """
     transport = bound_transport(httpx.HTTPTransport, address)
     return httpx.Client(timeout=timeout, transport=transport, **settings)
 
 
 class _RefusingAdapter(HTTPAdapter):
+    """An adapter for requests that raises OtherAddress instead of sending."""
+
     def send(self, request: requests.PreparedRequest, *args: Any, **options: Any) -> Any:
         raise OtherAddress(str(request.url))
 
 
 def bound_session(address: str) -> requests.Session:
-    """Return a session of requests that reaches only *address*."""
+    """Return a `requests.Session` that raises OtherAddress for requests to other addresses."""
     session = requests.Session()
     session.mount("http://", _RefusingAdapter())
     session.mount("https://", _RefusingAdapter())
@@ -70,17 +84,17 @@ def bound_session(address: str) -> requests.Session:
 
 
 LARGEST = 64 * 2**20
-"""Bytes: the download of a larger file is given up."""
+"""The maximum size of a downloaded file, in bytes."""
 
 TIMEOUT = 60.0
-"""Seconds for a download."""
+"""The timeout of a download, in seconds."""
 
 
 def download(url: str) -> bytes | None:
-    """Return the file at *url*, or None if it cannot be fetched.
+    """Return the file at *url*; None if it cannot be downloaded or is larger than `LARGEST`.
 
-    Links come from answers and are not trusted: only http and https are fetched, redirects are
-    not followed, and a file larger than `LARGEST` is given up.
+    The URL comes from an answer and is not trusted: only http and https are allowed, and redirects
+    are not followed.
     """
     body = bytearray()
     try:

@@ -1,4 +1,8 @@
-"""The calls that an API form offers, as data from which valid requests and answers are made."""
+"""Data from which `harness.strategies` generates valid requests and answers of a provider.
+
+An `ApiForm` is one of a provider's API formats: its own, or the one compatible with OpenAI. It has
+an `Operation` for each kind of call in each mode.
+"""
 
 from __future__ import annotations
 
@@ -9,14 +13,21 @@ from harness.analysis.endpoint import Endpoint
 from harness.types import EMPTY, Json
 
 Values = Mapping[str, Json]
-"""JSON values by the names of `Fields`, or by JSON pointers."""
+"""JSON values by their location: the name of an attribute of `Fields`, or a JSON pointer."""
 
 Headers = tuple[tuple[str, str], ...]
+"""(name, value) pairs."""
 
 
 @dataclass(frozen=True, slots=True)
 class Head:
-    """What an answer says about itself: id, model, and creation time (seconds, UTC)."""
+    """The metadata of an answer.
+
+    Attributes:
+        id: The id of the answer.
+        model: The name of the model.
+        created: The time of creation, in seconds since 1970 (UTC).
+    """
 
     id: str
     model: str
@@ -25,21 +36,21 @@ class Head:
 
 @dataclass(frozen=True, slots=True)
 class Operation:
-    """One kind of call in one mode.
+    """One kind of call in one mode, as data for strategies.
 
     Attributes:
         kind: `chat`, `prompt`, `image`, `video`, `embedding` or `rerank`.
         mode: `sync`, `stream` or `async`.
-        endpoint: Where the request goes.
-        url: The URL of the endpoint.
-        variants: Further values of a request, one of them in each request.
+        endpoint: The endpoint that the request goes to.
+        url: The URL of that endpoint.
+        variants: Further values in the body of a request; each request has those of one item.
         headers: Further headers of a request.
-        multimodal: Whether the content of messages is a list of parts.
-        without: Pointers of the forms that these answers do not have.
-        poll: The endpoint for polls of a task.
-        poll_url: Its URL, with `{}` for the task's id.
-        results: The pointer to the generated images or videos.
-        link: The member of a result that is its URL.
+        multimodal: Whether the content of a message is a list of parts instead of a text.
+        without: JSON pointers that the endpoint's schema allows, but answers to this call lack.
+        poll: The endpoint for polls of the task; None if the call starts no task.
+        poll_url: The URL of that endpoint, with `{}` for the task's id.
+        results: The JSON pointer to the generated images or videos.
+        link: The name of the member of a result that is its URL.
     """
 
     kind: str
@@ -58,17 +69,19 @@ class Operation:
 
 @dataclass(frozen=True, slots=True)
 class ApiForm:
-    """An API form: its operations, and what its endpoints do not say about answers.
+    """An API format of a provider, as data for strategies.
 
     Attributes:
-        models: Names of models that can be asked.
-        operations: The calls it offers.
-        ids: The forms of an answer's id, by its creation time and a number below 2**128.
-        task_id: The id of a task, by such a number.
-        frame: Makes the body of a stream from the data of its events.
-        headers: Headers of an answer, by its head and the milliseconds it took.
-        usage_apart: Whether a stream has its token counts in an event of their own.
-        id_per_poll: Whether each poll of a task has an id of its own.
+        models: Names of models for requests.
+        operations: The calls that the format has.
+        ids: Functions that return an answer's id, one for each form of ids, from the creation time
+            in seconds since 1970 and a number below 2**128.
+        task_id: Returns a task's id from a number below 2**128.
+        frame: Returns the body of a stream from the data of its events.
+        headers: Returns the format's own headers of an answer, from the answer's metadata and the
+            duration in milliseconds.
+        usage_apart: Whether a stream sends its token counts in a separate event.
+        id_per_poll: Whether each poll of a task has a new id.
     """
 
     models: tuple[str, ...]
@@ -82,5 +95,5 @@ class ApiForm:
 
 
 def frame_data_events(events: Sequence[bytes]) -> bytes:
-    """Return a stream of events that have only data, ended by `[DONE]`."""
+    """Return a stream with one `data:` line for each event, and `data: [DONE]` at its end."""
     return b"".join(b"data: " + data + b"\n\n" for data in (*events, b"[DONE]"))

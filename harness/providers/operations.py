@@ -1,4 +1,4 @@
-"""The API forms whose requests and answers can be made up, by name."""
+"""The table of all API forms, for which `harness.strategies` generates requests and answers."""
 
 from __future__ import annotations
 
@@ -11,3 +11,4 @@ from harness.providers.operation import ApiForm
 API_FORMS: Mapping[str, ApiForm] = MappingProxyType(
     {name: form for provider in PROVIDERS.values() for name, form in provider.api_forms.items()}
 )
+"""Every API form, by name: `zhipuai`, `dashscope` or `compatible`."""

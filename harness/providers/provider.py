@@ -1,4 +1,4 @@
-"""What a provider is: how to reach it, what its wire looks like, and its SDK."""
+"""The types `Provider` (address, endpoints, SDK, rules and more) and `Session`."""
 
 from __future__ import annotations
 
@@ -21,39 +21,41 @@ if TYPE_CHECKING:
     from harness.sandbox import ProviderServer
 
 Sleep = Callable[[float], None]
-"""Waits for so many seconds."""
+"""A function that waits for a number of seconds."""
 
 
 class Session(Protocol):
-    """An open connection to a provider."""
+    """An open connection to a provider, through its SDK."""
 
     def send(self, call: Call) -> Outcome:
-        """Make a call through the official SDK and return its outcome."""
+        """Make a call through the official SDK and return its reply, or its failure as a value."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Provider:
-    """A provider: its package and what is in it.
+    """A provider of LLM services.
 
-    What only some commands need is in modules of the package that are imported when asked for.
+    The properties import modules of the provider's package on first use, since only some commands
+    need them.
 
     Attributes:
-        package: The package, which has the modules `sandbox`, `rules`,
-            `samples` and `operations`.
-        name: What users call it.
-        about: Its services, in a few words.
-        distribution: The name of its SDK on PyPI.
-        key_variable: The SDK's environment variable for the key.
-        address_variable: The SDK's environment variable for the address.
-        address: Where the SDK goes if that variable is not set.
-        can: The kinds of calls that can be made, and in which modes.
-        open: Begins a session, from the key, the address (empty for the SDK's own) and a function
-            that waits. The SDK is imported when it is called.
-        endpoints: Its endpoints.
-        headers: Its headers, in lower case, that a recording keeps.
-        parsers: Its SDKs as readers of recorded answers.
-        secrets: Returns every part of a key that must never be written.
-        key_modules: Modules of the SDK that read the key into `api_key` when they are imported.
+        package: The import name of the provider's package, which has the modules `rules`,
+            `samples`, `operations` and, if the sandbox can simulate the provider, `sandbox`.
+        name: The name in scenarios and commands, such as `zhipuai`.
+        about: A short description of the services.
+        distribution: The name of the SDK on PyPI.
+        key_variable: The environment variable from which the SDK reads the API key.
+        address_variable: The environment variable from which the SDK reads the base URL.
+        address: The base URL that the SDK uses if that variable is not set.
+        can: The supported combinations of kind and mode of a call.
+        open: Opens a session. Its arguments are the API key, the base URL ("" for the default) and
+            a function that waits. The SDK is imported when the session is entered.
+        endpoints: The endpoints of the provider's API.
+        headers: The names, in lower case, of the provider's own headers; a recording keeps them.
+        parsers: The SDKs that can parse recorded answers.
+        secrets: Returns the parts of an API key that must never be written to a file.
+        key_modules: The modules of the SDK that copy the API key from the environment to their
+            variable `api_key` when they are imported.
     """
 
     package: str
@@ -73,7 +75,7 @@ class Provider:
 
     @property
     def server(self) -> ProviderServer | None:
-        """How the sandbox stands in for it: `sandbox.SERVER`; None without such a module."""
+        """The provider's server in the sandbox (`sandbox.SERVER`); None if there is none."""
         if find_spec(f"{self.package}.sandbox") is None:
             return None
         server: ProviderServer = self._module("sandbox").SERVER
@@ -81,25 +83,25 @@ class Provider:
 
     @property
     def rules(self) -> tuple[Rule, ...]:
-        """The rules of its own: `rules.RULES`."""
+        """The rules for this provider only (`rules.RULES`)."""
         rules: tuple[Rule, ...] = self._module("rules").RULES
         return rules
 
     @property
     def samples(self) -> Mapping[str, tuple[Exchange, ...]]:
-        """The exchanges of small valid conversations, by their name: `samples.SAMPLES`."""
+        """Small valid conversations as exchanges, by name (`samples.SAMPLES`)."""
         samples: Mapping[str, tuple[Exchange, ...]] = self._module("samples").SAMPLES
         return samples
 
     @property
     def api_forms(self) -> Mapping[str, ApiForm]:
-        """Its API forms as data for strategies, by their name: `operations.API_FORMS`."""
+        """The provider's API forms as data for strategies, by name (`operations.API_FORMS`)."""
         forms: Mapping[str, ApiForm] = self._module("operations").API_FORMS
         return forms
 
     @property
     def faults(self) -> tuple[TranscriptFault, ...]:
-        """The faults that break its own rules: `samples.FAULTS`."""
+        """The faults that violate the provider's own rules (`samples.FAULTS`)."""
         faults: tuple[TranscriptFault, ...] = self._module("samples").FAULTS
         return faults
 

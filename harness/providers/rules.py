@@ -1,4 +1,4 @@
-"""All rules: those for every provider, and those of each one."""
+"""The table of all rules, common ones and providers' own, and functions that apply them."""
 
 from __future__ import annotations
 
@@ -18,20 +18,21 @@ RULES: tuple[Rule, ...] = (
     *rules.COMMON_RULES,
     *(rule for provider in PROVIDERS.values() for rule in provider.rules),
 )
+"""Every rule."""
 
 
 def judge(transcript: Transcript) -> Judged:
-    """Apply all rules to a transcript; the findings of rules that it ignores are kept apart."""
+    """Return the findings of all rules in *transcript*; those of its ignored rules are separate."""
     return rules.judge(transcript, recognise, RULES)
 
 
 def check(transcript: Transcript) -> tuple[Finding, ...]:
-    """Return the findings of all rules in a transcript, except those that it ignores."""
+    """Return the findings in *transcript* of all rules that it does not ignore."""
     return judge(transcript).findings
 
 
 def project_rules(folder: Path) -> RuleSelection:
-    """Return the rules selected in the pyproject.toml of *folder*'s project.
+    """Return the rule selection in the pyproject.toml of the project that *folder* belongs to.
 
     Raises:
         BadSettings: The file is invalid, or names a rule that does not exist.
@@ -43,13 +44,13 @@ def project_rules(folder: Path) -> RuleSelection:
 
 
 def unknown_names(names: Iterable[str]) -> list[str]:
-    """Return those of *names* that are not the name of a rule."""
+    """Return the items of *names* that are not the name of a rule."""
     known = {rule.name for rule in RULES}
     return [name for name in names if name not in known]
 
 
 def no_such_rule(name: str) -> str:
-    """Return the message for an unknown rule, with similar names."""
+    """Return the error message for an unknown rule name, with suggestions."""
     similar = get_close_matches(name, [rule.name for rule in RULES], n=2, cutoff=0.75)
     hint = f"did you mean {' or '.join(similar)}?" if similar else "`harness rules` lists them"
     return f"there is no rule {name!r}; {hint}"

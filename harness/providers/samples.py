@@ -1,4 +1,4 @@
-"""Samples of all providers and the faults that break their own rules: the table of contents."""
+"""The tables of all providers' samples, and of the faults that violate the providers' own rules."""
 
 from __future__ import annotations
 
@@ -12,8 +12,9 @@ from harness.types import Exchange
 SAMPLES: Mapping[str, tuple[Exchange, ...]] = MappingProxyType(
     {name: sample for provider in PROVIDERS.values() for name, sample in provider.samples.items()}
 )
-"""The exchanges of small valid conversations of every endpoint and mode, by their name."""
+"""Small valid conversations as exchanges, by name; every endpoint and mode has one."""
 
 FAULTS: tuple[TranscriptFault, ...] = tuple(
     fault for provider in PROVIDERS.values() for fault in provider.faults
 )
+"""The faults that violate the providers' own rules."""

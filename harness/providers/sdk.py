@@ -1,8 +1,7 @@
-"""What the sessions of all SDKs share: copying SDK objects, reading them, polling, parsing.
+"""Code that all SDK sessions share: copying SDK objects, reading them, polling, parsing.
 
-An SDK's objects are copied to plain JSON at once, as `View`, and read by the same code that reads
-what travelled (`harness.analysis.reply`). What rules compare with the wire is the objects' own
-content.
+An SDK's objects are copied to JSON at once (`View`). `harness.analysis.reply` reads these copies
+and the recorded bodies with the same code, so that rules can compare the two.
 """
 
 from __future__ import annotations
@@ -24,9 +23,10 @@ from harness.types import AccessFailure, Failure, Json, Outcome, Poll, Reply, Vi
 from harness.wire import resolve
 
 KEY = "00000000000000000000000000000000.0000000000000000"
-"""A key that each SDK accepts by its form and that no account has."""
+"""An invalid API key that every SDK accepts, because its format is right."""
 
 EMPTY_STREAM = Failure(0, "EmptyStream", "the stream ended without an event")
+"""The outcome of a stream without events."""
 
 
 # --------------------------------------------------------------------------------------- views
@@ -35,7 +35,15 @@ _STEP = re.compile(r"\.?([A-Za-z_]\w*)|\[(\d+)\]")
 
 
 def access(thing: Any, paths: Iterable[str]) -> Mapping[str, Json | AccessFailure]:
-    """Return the value at each documented access path, walked on the SDK's object itself."""
+    """Return the value of an SDK's object at each access path.
+
+    Args:
+        thing: The SDK's object.
+        paths: Access paths from the documentation, such as `choices[0].message.content`.
+
+    Returns:
+        By path: the value, or an AccessFailure if the access raises an exception.
+    """
     return {path: _walk(thing, path) for path in paths}
 
 
@@ -49,7 +57,7 @@ def _walk(thing: Any, path: str) -> Any:
 
 
 def dump(thing: Any, **options: Any) -> Any:
-    """Return an SDK's object as it dumps itself; what is not a model, unchanged."""
+    """Return the dump of a pydantic model, made with *options*; any other object unchanged."""
     return thing.model_dump(warnings=False, **options) if hasattr(thing, "model_dump") else thing
 
 
@@ -59,7 +67,7 @@ def dump(thing: Any, **options: Any) -> Any:
 def outcome_of(
     endpoint: Endpoint, views: Sequence[View], request: Json = None, *, streamed: bool = False
 ) -> Outcome:
-    """Read an SDK's objects.
+    """Return the reply or failure that an SDK's objects contain.
 
     Args:
         endpoint: The endpoint that answered.
@@ -74,14 +82,21 @@ def outcome_of(
 def outcome_as_shown(
     endpoint: Endpoint, views: Sequence[View], request: Json = None, *, streamed: bool = False
 ) -> Outcome:
-    """Read an SDK's objects as a program does that relies on the SDK to report refusals."""
+    """Return the reply or failure that a program sees that relies on the SDK to report refusals.
+
+    If an object contains a refusal, the SDK did not report it: the result is a Reply without any
+    content. The arguments are those of `outcome_of`.
+    """
     if any(is_refusal(Part(view.value), endpoint.fields) for view in views):
         return Reply(views=tuple(views))
     return outcome_of(endpoint, views, request, streamed=streamed)
 
 
 def failure_of(error: Exception) -> Failure:
-    """Return an error that an SDK raised without an answer, and its cause, as a failure."""
+    """Return an SDK's exception that carries no response as a failure.
+
+    The status is 0, the code the type of the exception, and the message its text and its cause.
+    """
     text, cause = str(error), str(error.__cause__ or "")
     message = f"{text} ({cause})" if cause and cause not in text else text
     return Failure(status=0, code=type(error).__name__, message=message)
@@ -94,17 +109,21 @@ def poll_task(
     policy: Poll,
     sleep: Callable[[float], None],
 ) -> Outcome:
-    """Ask for a task's state until it has ended, or has a result, and return its outcome.
+    """Poll a task until it has ended or has a result, and return its outcome.
 
-    A refusal with 429 or 5xx counts as one poll, after which the task goes on; any other refusal
-    is the outcome. So is a failure with the code `PollLimit` where the task has not ended in time.
+    After a temporary failure (HTTP 429 or 5xx), polling continues. Any other failure of a poll is
+    returned.
 
     Args:
-        endpoint: The endpoint that reports the state.
-        submitted: The answer to the submission.
-        fetch: Asks once.
-        policy: The seconds between two polls, and their number.
-        sleep: Waits for so many seconds.
+        endpoint: The endpoint of the polls.
+        submitted: The SDK's object for the submission.
+        fetch: Makes one poll; returns the SDK's object, or the failure.
+        policy: The seconds between two polls, and the maximum number of polls.
+        sleep: Waits for a number of seconds.
+
+    Returns:
+        The reply or failure of the task; a failure with the code `PollLimit` if the task has not
+        ended after the maximum number of polls.
     """
     views = [submitted]
     for _ in range(policy.limit):
@@ -145,16 +164,16 @@ def _task_outcome(endpoint: Endpoint, views: Sequence[View]) -> Outcome:
 
 @dataclass(frozen=True, slots=True)
 class RecordedRequest:
-    """A recorded request, to be made once more through an SDK.
+    """A recorded request that will be sent again through an SDK.
 
     Attributes:
-        address: A server that answers any request with the recorded answer, such as
-            `http://127.0.0.1:1234`.
+        address: The address, such as `http://127.0.0.1:1234`, of a server that responds to any
+            request with the recorded response.
         path: The path and query of the recorded URL.
-        endpoint: The endpoint it went to.
-        body: The JSON body, None if it had none.
-        timeout: In seconds.
-        streamed: Whether a stream was asked for; some endpoints are told so in a header.
+        endpoint: The endpoint that the recorded request went to.
+        body: The JSON body; None if there was none.
+        timeout: The timeout of the new request, in seconds.
+        streamed: Whether the request asks for a stream, in its body or by a header.
     """
 
     address: str
@@ -165,17 +184,26 @@ class RecordedRequest:
     streamed: bool = False
 
     def base(self, operation: str) -> str:
-        """Return the address that an SDK puts before the path of this operation."""
+        """Return the base URL with which an SDK sends the request to `path` at `address`.
+
+        Args:
+            operation: The path that the SDK appends to the base URL, such as `/embeddings`.
+        """
         return self.address + self.path.partition("?")[0].rpartition(operation)[0]
 
     @property
     def task_id(self) -> str:
-        """The last segment of the path."""
+        """The id of the polled task: the last segment of the path."""
         return self.path.partition("?")[0].rpartition("/")[2]
 
 
 def recorded_request(reading: AnalyzedExchange, address: str, timeout: float) -> RecordedRequest:
-    """Return a recorded exchange's request, to be made at *address*.
+    """Return the request of a recorded exchange, to be sent to *address*.
+
+    Args:
+        reading: The exchange.
+        address: The scheme, host and port of the server.
+        timeout: The timeout of the new request, in seconds.
 
     Raises:
         ValueError: The exchange's endpoint is unknown.
@@ -192,23 +220,23 @@ def recorded_request(reading: AnalyzedExchange, address: str, timeout: float) ->
 
 
 def imported(name: str) -> Any:
-    """Import and return `module:Name`."""
+    """Import and return the object *name*, given as `module:Name`."""
     module, _, attribute = name.partition(":")
     return getattr(import_module(module), attribute)
 
 
 @dataclass(frozen=True, slots=True)
 class Parser:
-    """An SDK as a reader of recorded answers.
+    """An SDK that can parse recorded answers.
 
     Attributes:
-        name: What users call it.
-        distribution: Its name on PyPI.
-        endpoints: The names of the endpoints it can ask.
-        ask: Makes a recorded request and returns what the SDK's objects say, each object in
-            `views`. A refusal that the SDK reports is a `Failure`; anything else that the SDK
-            raises is raised.
-        error: The root of the SDK's own error classes, as `module:Class`.
+        name: The name in commands and reports.
+        distribution: The name on PyPI.
+        endpoints: The names of the endpoints that the SDK has functions for.
+        ask: Sends a recorded request through the SDK and returns the content of the SDK's objects,
+            with a copy of each object in `views`. A refusal that the SDK reports is returned as a
+            `Failure`; any other exception of the SDK is raised.
+        error: The base class of the SDK's exceptions, as `module:Class`.
     """
 
     name: str
@@ -218,11 +246,11 @@ class Parser:
     error: str
 
     def documents(self, error: BaseException) -> bool:
-        """Return whether an error is one of the SDK's own, and not a crash."""
+        """Return whether *error* is an exception class of the SDK (any other is a crash)."""
         return isinstance(error, imported(self.error))
 
     def parse(self, request: RecordedRequest) -> Outcome:
-        """Make a recorded request and return what the SDK reads, without using any proxy."""
+        """Send a recorded request through the SDK, bypassing proxies; return what it parses."""
         with without_proxies():
             return self.ask(request)
 
@@ -233,7 +261,7 @@ class Parser:
 
     @property
     def version(self) -> str | None:
-        """The SDK's version; None if it is not installed."""
+        """The version of the SDK; None if it is not installed."""
         try:
             return version(self.distribution)
         except PackageNotFoundError:

@@ -1,4 +1,4 @@
-"""How the sandbox stands in for each provider, by the provider's name."""
+"""The table of the providers' servers in the sandbox."""
 
 from __future__ import annotations
 
@@ -11,4 +11,4 @@ from harness.sandbox import ProviderServer
 PROVIDER_SERVERS: Mapping[str, ProviderServer] = MappingProxyType(
     {name: server for name, provider in PROVIDERS.items() if (server := provider.server)}
 )
-"""Every provider that the sandbox can stand in for."""
+"""The server of each provider that the sandbox can simulate, by provider name."""

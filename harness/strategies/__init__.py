@@ -7,14 +7,14 @@
     def test_my_parser_reads_any_stream(response):
         my_parser(response.body)
 
-What they generate is valid: it fits the schemas, vocabularies and states of the endpoints, and
-violates none of `harness.rules`. It is also unusual: texts with rare line separators, quotes and
-emoji, empty and long ones. `broken` generates answers with one fault, and names the rule that it
-violates.
+The generated exchanges are valid: they fit the schemas, vocabularies and states of the endpoints,
+and violate no rule of `harness.rules`. Their texts are unusual: with rare line separators, quotes
+and emoji, empty or long. `broken` generates answers with one fault, with the name of the rule that
+the fault violates.
 
 Each strategy is for a provider (or API form), a mode (`sync`, `stream`, `async`) and a kind of
-call (`chat`, `prompt`, `image`, `video`, `embedding`, `rerank`). `WAYS` lists the combinations;
-for any other one, Unsupported is raised.
+call (`chat`, `prompt`, `image`, `video`, `embedding`, `rerank`). `WAYS` lists the supported
+combinations; any other raises Unsupported.
 """
 
 from __future__ import annotations
@@ -60,45 +60,46 @@ WAYS: tuple[tuple[str, str, str], ...] = tuple(
 
 
 def requests(provider: str, mode: str = "sync", kind: str = "chat") -> SearchStrategy[Request]:
-    """Generate requests; those of a chat may have several turns, tools and tool results.
+    """Generate requests. A chat may have several turns, tools and tool results.
 
-    For a task it is the request that submits it.
+    For a task, the request is the one that starts it.
     """
     return _requests.calls(*_operation(provider, mode, kind)).flatmap(_requests.requests)
 
 
 def exchanges(provider: str, mode: str = "sync", kind: str = "chat") -> SearchStrategy[Exchange]:
-    """Generate requests with fitting answers; of a task, its submission or a poll.
+    """Generate exchanges of a request and a valid response to it.
 
-    `chunks` of a stream's exchange has the sizes in which it arrived.
+    For a task, the exchange is its submission or one of its polls. For a stream, `Exchange.chunks`
+    has the sizes of the network chunks.
     """
     return _exchanges.exchanges_of(*_operation(provider, mode, kind)).flatmap(st.sampled_from)
 
 
 def replies(provider: str, mode: str = "sync", kind: str = "chat") -> SearchStrategy[Response]:
-    """Generate successful responses as a client receives them: status, headers and body bytes.
+    """Generate successful responses, with status, headers and body.
 
-    They have text, reasoning and tool calls, in one or many events, which are incremental or
+    They have text, reasoning or tool calls. Streams have one or several events, incremental or
     cumulative. Use `replies(...) | refusals(...)` to include refusals.
     """
     return exchanges(provider, mode, kind).map(lambda exchange: exchange.response)
 
 
 def chunks(provider: str, kind: str = "chat") -> SearchStrategy[tuple[bytes, ...]]:
-    """Generate the body of a stream in chunks that are cut anywhere, also inside characters."""
+    """Generate bodies of streams as tuples of chunks, cut anywhere, also inside characters."""
     return replies(provider, "stream", kind).flatmap(lambda response: splits(response.body))
 
 
 def refusals(provider: str, mode: str = "sync", kind: str = "chat") -> SearchStrategy[Response]:
-    """Generate refusals: every documented code, with a status that it comes with."""
+    """Generate refusals, with any documented error code and one of its HTTP statuses."""
     refused = _exchanges.refused(*_operation(provider, mode, kind))
     return refused.map(lambda exchange: exchange.response)
 
 
 def tasks(provider: str, kind: str | None = None) -> SearchStrategy[tuple[Exchange, ...]]:
-    """Generate whole tasks, of one kind or of any: submission, polls, and success or failure.
+    """Generate the exchanges of whole tasks: the submission, and polls until success or failure.
 
-    After its end a task may be polled once more.
+    There may be one further poll after the end. If *kind* is None, the tasks are of any kind.
     """
     kinds = [kind] if kind is not None else _kinds(provider, "async")
     operations = [_operation(provider, "async", name) for name in kinds or [""]]
@@ -106,14 +107,17 @@ def tasks(provider: str, kind: str | None = None) -> SearchStrategy[tuple[Exchan
 
 
 def conversations(provider: str, mode: str = "sync") -> SearchStrategy[tuple[Exchange, ...]]:
-    """Generate chats of two or three turns; each request has all messages before it."""
+    """Generate the exchanges of chats with two or three turns.
+
+    Each request has all messages of the turns before.
+    """
     return _exchanges.conversations(*_operation(provider, mode, "chat"))
 
 
 def broken(
     provider: str, mode: str = "sync", kind: str = "chat"
 ) -> SearchStrategy[BrokenExchanges]:
-    """Generate exchanges with an answer that violates one rule, and the name of that rule.
+    """Generate exchanges in which one answer violates a rule, with the name of that rule.
 
     The faults are those of `harness.faults`.
     """
@@ -121,7 +125,11 @@ def broken(
 
 
 def _operation(provider: str, mode: str, kind: str) -> tuple[ApiForm, Operation]:
-    """Return the operation; raise Unsupported, which lists what is supported."""
+    """Return the API form and the operation for a combination.
+
+    Raises:
+        Unsupported: There is none; the message lists the supported combinations.
+    """
     api = API_FORMS.get(provider)
     for operation in api.operations if api else ():
         if api and (operation.mode, operation.kind) == (mode, kind):

@@ -1,4 +1,4 @@
-"""Strategies for answers: what they say, and whole answers and refusals that say it."""
+"""Strategies for the contents of answers, and for whole answers and refusals as responses."""
 
 from __future__ import annotations
 
@@ -24,7 +24,15 @@ from harness.types import EMPTY, Json, Response, ToolCall
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What an answer, or one event of a stream, says; `calls` are by index."""
+    """The content of an answer, or of one event of a stream.
+
+    Attributes:
+        content: The text; None if there is none.
+        reasoning: The text of the reasoning; None if there is none.
+        calls: The tool calls, or pieces of them, by index.
+        finish_reason: The finish reason; None if there is none.
+        values: All other values, by names of `Fields` or by JSON pointers.
+    """
 
     content: str | None = None
     reasoning: str | None = None
@@ -33,7 +41,7 @@ class Answer:
     values: Values = field(default_factory=lambda: EMPTY)
 
     def all_values(self) -> dict[str, Json]:
-        """Return everything that it says by the names of `Fields` or by pointers."""
+        """Return all values except None, by names of `Fields` or by JSON pointers."""
         calls: list[Json] = [call_json(index, call) for index, call in self.calls.items()]
         values: dict[str, Json] = {
             "content": self.content,
@@ -44,13 +52,13 @@ class Answer:
         return {**{n: v for n, v in values.items() if v is not None}, **self.values}
 
     def whole_values(self) -> dict[str, Json]:
-        """Return everything that a whole answer says."""
+        """Return all values of a whole answer: those of `all_values`, index and role."""
         choice: dict[str, Json] = {"index": 0, "role": "assistant"}
         return {**(choice if self.finish_reason else {}), **self.all_values()}
 
 
 def answers(call: Call) -> SearchStrategy[Answer]:
-    """Generate what can be answered to a call."""
+    """Generate contents of answers to *call*."""
     match call.operation.kind:
         case "chat" | "prompt":
             return _chat(call)
@@ -64,7 +72,7 @@ def answers(call: Call) -> SearchStrategy[Answer]:
 
 
 _REASONING = "Let me think: "
-"""The beginning of reasoning, with which no text begins: the two must not be mixed up."""
+"""The beginning of every reasoning text, so that a test can distinguish it from other text."""
 
 
 @st.composite
@@ -104,7 +112,7 @@ def _ranking(draw: st.DrawFn, call: Call) -> Answer:
 
 @st.composite
 def _images(draw: st.DrawFn, call: Call) -> Answer:
-    """Generate as many results as requested; where results are counted, some may have failed."""
+    """Generate the requested number of images; if the API has metrics, some may have failed."""
     operation, count = call.operation, call.question.count or 1
     has_metrics = bool(operation.poll and operation.poll.fields.metrics)
     succeeded = draw(st.integers(1, count)) if has_metrics else count
@@ -122,25 +130,25 @@ def _video(operation: Operation, url: str) -> Answer:
 
 
 def metrics(total: int, succeeded: int = 0, failed: int = 0) -> Json:
-    """Return the counts of a task's results."""
+    """Return the `metrics` of a task: the numbers of its results."""
     return {"TOTAL": total, "SUCCEEDED": succeeded, "FAILED": failed}
 
 
 @st.composite
 def heads(draw: st.DrawFn, call: Call) -> Head:
-    """Generate the head of an answer to a call."""
+    """Generate the metadata of an answer to *call*."""
     created = draw(st.integers(1_700_000_000, 1_800_000_000))
     return Head(draw(ids(call.api, created)), call.model, created)
 
 
 def ids(api: ApiForm, created: int) -> SearchStrategy[str]:
-    """Generate ids of answers made at this time."""
+    """Generate ids of answers that were created at *created*, in seconds since 1970 (UTC)."""
     forms, numbers = st.sampled_from(api.ids), st.integers(0, 2**128 - 1)
     return st.builds(lambda form, number: form(created, number), forms, numbers)
 
 
 def head_values(head: Head, endpoint: Endpoint, *, streamed: bool) -> Values:
-    """Return the values of a head, by the names of `Fields`."""
+    """Return the values of *head*, by names of `Fields`."""
     names = [name for name in sorted(endpoint.objects) if name.endswith(".chunk") is streamed]
     object_name: dict[str, Json] = {"object": names[0]} if names else {}
     ids: dict[str, Json] = {"id": head.id, "request_id": head.id}
@@ -149,7 +157,10 @@ def head_values(head: Head, endpoint: Endpoint, *, streamed: bool) -> Values:
 
 @st.composite
 def token_counts(draw: st.DrawFn, endpoint: Endpoint, schema: Schema) -> dict[str, Json]:
-    """Generate token counts that add up; detailed counts are included in them."""
+    """Generate token counts whose total is their sum, by names of `Fields` or by JSON pointers.
+
+    If *schema* has detailed counts, they may be generated too; none exceeds its total.
+    """
     inputs, outputs = draw(st.integers(1, 9_999)), draw(st.integers(0, 9_999))
     values = usage_values(inputs, outputs)
     fields = endpoint.fields
@@ -161,7 +172,7 @@ def token_counts(draw: st.DrawFn, endpoint: Endpoint, schema: Schema) -> dict[st
 
 
 def usage_values(inputs: int, outputs: int) -> dict[str, Json]:
-    """Return the token counts of a question and its answer."""
+    """Return token counts, by names of `Fields`, from the numbers of input and output tokens."""
     return {"input_tokens": inputs, "output_tokens": outputs, "total_tokens": inputs + outputs}
 
 
@@ -174,7 +185,7 @@ _JSON_TYPES = ("application/json", "application/json; charset=UTF-8")
 def response_headers(
     draw: st.DrawFn, api: ApiForm, head: Head, content_types: tuple[str, ...] = _JSON_TYPES
 ) -> Headers:
-    """Generate the headers of an answer."""
+    """Generate the headers of a response: Content-Type, perhaps Date and the API's own ones."""
     content_type = draw(st.sampled_from(content_types))
     date = format_datetime(datetime.fromtimestamp(head.created, UTC), usegmt=True)
     dated = (("Date", date),) if draw(st.booleans()) else ()
@@ -186,7 +197,7 @@ def response_headers(
 def answer_responses(
     draw: st.DrawFn, call: Call, endpoint: Endpoint, head: Head, values: Values
 ) -> Response:
-    """Generate successful JSON responses of an endpoint with these values."""
+    """Generate successful JSON responses of *endpoint* to *call*, with these values."""
     all_values = {**head_values(head, endpoint, streamed=False), **values}
     body = write_answer(endpoint, endpoint.answer, all_values, call.operation.without)
     content = draw(json_bytes(draw(completed(endpoint.answer, body))))
@@ -195,7 +206,7 @@ def answer_responses(
 
 @st.composite
 def refusal_responses(draw: st.DrawFn, call: Call) -> Response:
-    """Generate refusals with a documented code and a status that it comes with."""
+    """Generate refusals of *call*, with any documented error code and one of its HTTP statuses."""
     endpoint, head = call.operation.endpoint, draw(heads(call))
     code = draw(st.sampled_from(sorted(endpoint.statuses)))
     status = draw(st.sampled_from(sorted(endpoint.statuses[code])))

@@ -1,4 +1,4 @@
-"""Strategies for exchanges that are valid but for one injected fault."""
+"""A strategy for valid exchanges with one injected fault."""
 
 from __future__ import annotations
 
@@ -25,19 +25,22 @@ _WIRE_FAULTS = tuple(
 )
 
 _STRIDE = 997
-"""A prime: such steps reach every fault, and neighbours, which are similar, lie far apart."""
+"""The step between two faults that are tried; a prime, so that every fault is tried once.
+
+It is large because adjacent faults are similar.
+"""
 
 
 @dataclass(frozen=True, slots=True)
 class BrokenExchanges:
-    """Exchanges of which one has a faulty answer.
+    """Exchanges in which one answer has a fault.
 
     Attributes:
-        rule: The rule that the answer violates; it may violate others too.
+        rule: The name of the rule that the answer violates; it may violate others too.
         fault: The name of the fault.
-        description: What the fault changes.
-        exchanges: All exchanges, the faulty one included.
-        exchange: The one with the faulty answer.
+        description: The change that the fault makes, in one sentence.
+        exchanges: All exchanges, including the faulty one.
+        exchange: The exchange with the faulty answer.
     """
 
     rule: str
@@ -51,9 +54,10 @@ class BrokenExchanges:
 def broken_exchanges(
     draw: st.DrawFn, valid: SearchStrategy[tuple[Exchange, ...]]
 ) -> BrokenExchanges:
-    """Generate valid exchanges with a fault: the one that is drawn, or the next that applies.
+    """Generate exchanges with one fault, from the strategy *valid*.
 
-    No example is rejected, since some fault applies to any valid exchanges.
+    If the drawn fault cannot be injected, the next one is tried. At least one of them can be
+    injected into any valid exchanges, so no example is rejected.
     """
     exchanges = draw(valid)
     count = len(_WIRE_FAULTS)
@@ -77,5 +81,5 @@ def _injected(
 
 
 def _is_violated(rule: str, transcript: Transcript) -> bool:
-    """Return whether the rule has findings: a fault may, rarely, have no effect."""
+    """Return whether *rule* has findings in *transcript*; rarely, a fault has no effect."""
     return any(_RULES[rule].findings(analyze(transcript, endpoints.recognise)))

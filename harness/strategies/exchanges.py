@@ -1,4 +1,4 @@
-"""Strategies for exchanges: single ones, tasks with their polls, and conversations."""
+"""Strategies for exchanges: single calls, tasks with their polls, and conversations."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ from harness.wire import read_json
 
 @st.composite
 def exchanges_of(draw: st.DrawFn, api: ApiForm, operation: Operation) -> tuple[Exchange, ...]:
-    """Generate the exchanges of one call: one, or those of a task."""
+    """Generate the exchanges of one call: a single one, or those of a task."""
     call = draw(calls(api, operation))
     if operation.poll is not None:
         return draw(_task(call, operation.poll))
@@ -55,14 +55,14 @@ def _exchange(draw: st.DrawFn, call: Call, answer: Answer) -> Exchange:
 
 @st.composite
 def refused(draw: st.DrawFn, api: ApiForm, operation: Operation) -> Exchange:
-    """Generate requests that are refused."""
+    """Generate exchanges in which the request is refused."""
     call = draw(calls(api, operation))
     return Exchange(draw(requests(call)), draw(refusal_responses(call)))
 
 
 @st.composite
 def conversations(draw: st.DrawFn, api: ApiForm, operation: Operation) -> tuple[Exchange, ...]:
-    """Generate two or three turns: each request has the messages and calls before it."""
+    """Generate the exchanges of two or three turns; each request has all messages before it."""
     call = draw(calls(api, operation))
     exchanges: list[Exchange] = []
     for _ in range(draw(st.integers(2, 3))):
@@ -79,7 +79,10 @@ def conversations(draw: st.DrawFn, api: ApiForm, operation: Operation) -> tuple[
 
 @st.composite
 def _task(draw: st.DrawFn, call: Call, poll: Endpoint) -> tuple[Exchange, ...]:
-    """Generate the exchanges of a task; after its end it may be polled once more."""
+    """Generate the exchanges of a task, perhaps with one further poll after its end.
+
+    *poll* is the endpoint of the polls.
+    """
     api, operation = call.api, call.operation
     request, head = draw(requests(call)), draw(heads(call))
     task_id = api.task_id(draw(st.integers(0, 2**128 - 1)))
@@ -98,7 +101,10 @@ def _task(draw: st.DrawFn, call: Call, poll: Endpoint) -> tuple[Exchange, ...]:
 
 @st.composite
 def _polls(draw: st.DrawFn, call: Call, poll: Endpoint) -> list[Values]:
-    """Generate what each poll reports: running states, each zero to two times, and the end."""
+    """Generate the values that each poll reports, by names of `Fields` or by JSON pointers.
+
+    Each running state is reported zero to two times, then the end state.
+    """
     running = [s for s in poll.states.running for _ in range(draw(st.integers(0, 2)))]
     ended = draw(_end(call, poll))
     times = draw(_times(len(poll.fields.times)))
@@ -115,7 +121,10 @@ def _polls(draw: st.DrawFn, call: Call, poll: Endpoint) -> list[Values]:
 
 @st.composite
 def _end(draw: st.DrawFn, call: Call, poll: Endpoint) -> Values:
-    """Generate a success with its result, or a failure, with a reason where one is promised."""
+    """Generate the values of the last poll: a success with results, or a failure.
+
+    A failure has a code and a message if its state is in `States.explained`.
+    """
     states = poll.states
     state = draw(st.sampled_from(states.succeeded + states.failed))
     if state in states.succeeded:
@@ -130,7 +139,7 @@ def _end(draw: st.DrawFn, call: Call, poll: Endpoint) -> Values:
 
 @st.composite
 def _times(draw: st.DrawFn, count: int) -> list[Json]:
-    """Generate ascending times, without a zone, to the millisecond."""
+    """Generate *count* ascending times as text, with milliseconds and without a time zone."""
     time = datetime(2025, 12, 7, 19, 28, 55)
     times: list[Json] = []
     for _ in range(count):

@@ -1,4 +1,4 @@
-"""Strategies for requests: questions of each kind, and the requests that ask them."""
+"""Strategies for the contents of requests of each kind, and for the requests."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from harness.types import EMPTY, Json, Request, ToolCall
 
 @dataclass(frozen=True, slots=True)
 class Function:
-    """A function that a request declares as a tool."""
+    """A function that a request declares as a tool; `parameters` is its JSON Schema."""
 
     name: str
     parameters: Schema
@@ -33,15 +33,15 @@ class Function:
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """What a request asks for.
+    """The content of a request, without the model.
 
     Attributes:
         messages: The messages of a chat.
-        functions: The functions that it may call.
+        functions: The functions that the model may call.
         texts: The texts to embed or to rank.
-        count: How many results are requested; None leaves it to the service.
-        dimension: The requested length of embeddings; None leaves it to the service.
-        values: Everything else.
+        count: The requested number of results; None for the service's default.
+        dimension: The requested length of embeddings; None for the service's default.
+        values: All other values, by names of `Fields` or by JSON pointers.
     """
 
     messages: tuple[Json, ...] = ()
@@ -52,7 +52,7 @@ class Question:
     values: Values = field(default_factory=lambda: EMPTY)
 
     def all_values(self) -> Values:
-        """Return everything that the body of the request has."""
+        """Return all values, by names of `Fields` or by JSON pointers, without empty ones."""
         values: dict[str, Json] = {
             "messages": [*self.messages],
             "tools": [function.json for function in self.functions],
@@ -85,7 +85,7 @@ def _functions() -> SearchStrategy[list[Function]]:
 
 @st.composite
 def tool_calls(draw: st.DrawFn, functions: tuple[Function, ...]) -> Mapping[int, ToolCall]:
-    """Generate one or two calls of declared functions, with arguments that fit, by index."""
+    """Generate one or two tool calls by index, with arguments that fit the function's schema."""
     calls = {}
     for index in range(draw(st.integers(1, 2))):
         function = draw(st.sampled_from(functions))
@@ -96,14 +96,14 @@ def tool_calls(draw: st.DrawFn, functions: tuple[Function, ...]) -> Mapping[int,
 
 
 def call_json(index: int, call: ToolCall) -> Json:
-    """Return a tool call in a message; a later piece of a streamed call has no name."""
+    """Return the JSON of a tool call; if its name is "" (a later piece), there is no `name`."""
     name: dict[str, Json] = {"name": call.name} if call.name else {}
     function: Json = {**name, "arguments": call.arguments}
     return {"index": index, "id": call.id, "type": "function", "function": function}
 
 
 def assistant_message(content: str | None, calls: Mapping[int, ToolCall]) -> Json:
-    """Return an answer as the next request sends it back."""
+    """Return the message with which the next request repeats an answer."""
     called: list[Json] = [call_json(index, call) for index, call in calls.items()]
     message: dict[str, Json] = {"role": "assistant", "content": content or ""}
     return {**message, "tool_calls": called} if called else message
@@ -115,7 +115,7 @@ def _user_message(text: str) -> Json:
 
 @st.composite
 def next_messages(draw: st.DrawFn, calls: Mapping[int, ToolCall]) -> list[Json]:
-    """Generate what follows an assistant's message: results of its calls, or a question."""
+    """Generate the messages after an assistant's message: the results of *calls*, or a question."""
     if not calls:
         return [_user_message(draw(sentences()))]
     return [
@@ -141,7 +141,7 @@ def _chat(draw: st.DrawFn) -> Question:
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """A question that is asked of a model."""
+    """A call: the content of a request, with the model and the operation."""
 
     api: ApiForm
     operation: Operation
@@ -150,13 +150,13 @@ class Call:
 
 
 def calls(api: ApiForm, operation: Operation) -> SearchStrategy[Call]:
-    """Generate the calls of an operation."""
+    """Generate calls of *operation*, with any model of *api*."""
     models = st.sampled_from(api.models)
     return st.builds(Call, st.just(api), st.just(operation), models, questions(operation))
 
 
 def questions(operation: Operation) -> SearchStrategy[Question]:
-    """Generate what this operation can be asked."""
+    """Generate contents of requests for *operation*."""
     prompt = st.fixed_dictionaries({"prompt": sentences()})
     # Any: builds() has no types for keyword arguments.
     several: Any = {"texts": st.lists(sentences(), min_size=1, max_size=3).map(tuple)}
@@ -180,7 +180,7 @@ def questions(operation: Operation) -> SearchStrategy[Question]:
 
 @st.composite
 def requests(draw: st.DrawFn, call: Call) -> Request:
-    """Generate requests that make a call."""
+    """Generate HTTP requests that make *call*."""
     operation = call.operation
     variant = draw(st.sampled_from(operation.variants))
     body: Json = {"model": call.model}
@@ -194,7 +194,7 @@ def requests(draw: st.DrawFn, call: Call) -> Request:
 
 
 def json_bytes(value: Json) -> SearchStrategy[bytes]:
-    """Generate JSON in bytes: compact, with spaces, or in ASCII only."""
+    """Generate the bytes of *value* as JSON: with or without spaces, in ASCII or UTF-8."""
     separators = st.sampled_from([(",", ":"), (", ", ": ")])
     return st.builds(
         lambda ascii_only, pair: json.dumps(

@@ -1,7 +1,8 @@
-"""JSON that fits the endpoints' schemas.
+"""Strategies and functions for JSON values that fit the schemas of endpoints.
 
-Values are written where an endpoint's `Fields` has them; the schema says what else is required.
-Only the keywords that `analysis.json_schema` and the tools' parameters use are supported:
+`write_answer` puts values where an endpoint's `Fields` locate them; `completed` adds the members
+that the schema requires. Only the keywords that `analysis.json_schema` and the tools' parameters
+use are supported, without a library:
 `hypothesis-jsonschema` (last release 0.23.1, early 2024) supports drafts 4, 6 and 7, not 2020-12,
 and fails with current versions of Hypothesis.
 """
@@ -49,7 +50,10 @@ def _is_index(step: str) -> bool:
 
 
 def _subschema(schema: Schema, pointer: str) -> Schema | None:
-    """Return the schema of a value at *pointer*; None if no such value is described."""
+    """Return the schema of the value at *pointer*; None if *schema* does not describe one.
+
+    An object schema without properties describes any member, by {}.
+    """
     for step in pointer.split("/")[1:]:
         if _is_index(step):
             schema = _items(schema)
@@ -63,12 +67,12 @@ def _subschema(schema: Schema, pointer: str) -> Schema | None:
 
 
 def describes(schema: Schema, pointer: str) -> bool:
-    """Return whether a schema describes a value at *pointer*, or allows any member there."""
+    """Return whether *schema* describes a value at *pointer*, or allows any member there."""
     return _subschema(schema, pointer) is not None
 
 
 def requires(schema: Schema, pointer: str) -> bool:
-    """Return whether a schema, or one of its alternatives, requires the member at *pointer*."""
+    """Return whether *schema*, or an alternative in it, requires the member at *pointer*."""
     parent, _, name = pointer.rpartition("/")
     subschema = _subschema(schema, parent) or {}
     return any(name in _required(form) for form in (subschema, *subschema.get("anyOf", ())))
@@ -77,7 +81,14 @@ def requires(schema: Schema, pointer: str) -> bool:
 def field_pointer(
     endpoint: Endpoint, schema: Schema, field: str, without: tuple[str, ...] = ()
 ) -> str:
-    """Return where a schema has one of the `Fields`; "" if nowhere, or only below *without*."""
+    """Return the first JSON pointer of a field that *schema* describes; "" if there is none.
+
+    Args:
+        endpoint: The endpoint.
+        schema: The schema of its answers or events.
+        field: The name of an attribute of `Fields`.
+        without: Pointers that start with one of these are skipped.
+    """
     pointers: tuple[str, ...] = getattr(endpoint.fields, field)
     known = (p for p in pointers if describes(schema, p) and not p.startswith(without or ("\0",)))
     return next(known, "")
@@ -87,9 +98,9 @@ def field_pointer(
 
 
 def with_value(value: Json, pointer: str, new: Json) -> Json:
-    """Return *value* with *new* at *pointer*, creating objects and arrays that are missing.
+    """Return *value* with *new* at *pointer*, creating missing objects and arrays.
 
-    Where the pointer has `[]`, *new* is a list, and each of its items goes to an item there.
+    If the pointer has `[]`, *new* is a list, and each of its items is written to one array item.
     """
     return _write(value, pointer.split("/")[1:], new)
 
@@ -110,7 +121,14 @@ def _write(value: Json, steps: list[str], new: Json) -> Json:
 def write_answer(
     endpoint: Endpoint, schema: Schema, values: Values, without: tuple[str, ...] = ()
 ) -> Json:
-    """Return the JSON of an answer or event with these values, each where the schema has it."""
+    """Return the JSON of an answer or event with these values.
+
+    Args:
+        endpoint: The endpoint, whose `Fields` locate the values.
+        schema: The schema of the answer or event. A value that it does not describe is left out.
+        values: The values, by names of `Fields` or by JSON pointers.
+        without: Pointers that start with one of these are not used.
+    """
     answer: Json = {}
     for name, new in values.items():
         pointer = name if name.startswith("/") else field_pointer(endpoint, schema, name, without)
@@ -122,7 +140,10 @@ def write_answer(
 
 @st.composite
 def completed(draw: st.DrawFn, schema: Schema, value: Json) -> Json:
-    """Generate *value* with all that its schema requires, with or without optional nulls."""
+    """Generate *value* with all other members that *schema* requires.
+
+    Optional members that may be null are null in some examples, and absent in others.
+    """
     return _complete(draw, schema, value, draw(st.booleans()))
 
 
@@ -143,10 +164,10 @@ def _complete(draw: st.DrawFn, schema: Schema, value: Json, nulls: bool) -> Json
 
 
 def fitting(schema: Schema) -> SearchStrategy[Json]:
-    """Generate values that fit a schema, with as few members and items as it allows.
+    """Generate values that fit *schema*, with as few members and items as it allows.
 
-    It may have `type`, `properties`, `required`, `items`, `minItems`, `minLength`, `minimum`,
-    `maximum`, `enum` and `const`.
+    Supported keywords: `type`, `properties`, `required`, `items`, `minItems`, `minLength`,
+    `minimum`, `maximum`, `enum` and `const`.
     """
     if "const" in schema or "enum" in schema:
         return st.sampled_from(schema.get("enum", [schema.get("const")]))

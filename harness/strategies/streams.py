@@ -30,7 +30,10 @@ _EVENT_STREAMS = ("text/event-stream", "text/event-stream;charset=UTF-8")
 def stream_responses(
     draw: st.DrawFn, call: Call, head: Head, answer: Answer, request: Json
 ) -> Response:
-    """Generate streams of an answer, in the form that the body of the request asks for."""
+    """Generate responses that stream *answer*.
+
+    They are incremental or cumulative as *request*, the body of the request, demands.
+    """
     endpoint = call.operation.endpoint
     cumulative = endpoint.cumulative(request) is not False
     steps = draw(_steps(answer))
@@ -63,7 +66,7 @@ def _event_data(draw: st.DrawFn, operation: Operation, values: Values) -> bytes:
 
 @st.composite
 def _steps(draw: st.DrawFn, answer: Answer) -> list[Answer]:
-    """Generate the pieces of an answer: reasoning first, then the text, then the calls."""
+    """Generate the pieces of *answer*: of its reasoning, then its text, then its tool calls."""
     steps = []
     if answer.reasoning is not None:
         steps += [Answer(reasoning=piece) for piece in draw(deltas(answer.reasoning))]
@@ -76,13 +79,13 @@ def _steps(draw: st.DrawFn, answer: Answer) -> list[Answer]:
 
 
 def _call_pieces(call: ToolCall, arguments: Sequence[str]) -> Iterator[ToolCall]:
-    """Yield a first piece with id and name, then pieces with an empty id and no name (B6)."""
+    """Yield a piece of *call* with id and name, then pieces without them (B6 of WIRE_FACTS.md)."""
     for number, text in enumerate(arguments):
         yield ToolCall("", "", text) if number else replace(call, arguments=text)
 
 
 def _joined(before: Answer, step: Answer) -> Answer:
-    """Return all that a cumulative stream has said after *step*."""
+    """Return the next event of a cumulative stream: the event *before*, extended by *step*."""
     calls = {**before.calls}
     for index, piece in step.calls.items():
         if index in calls:
@@ -99,7 +102,11 @@ def _concatenated(before: str | None, piece: str | None) -> str | None:
 def _with_role(
     steps: Sequence[Answer], operation: Operation, *, role_once: bool
 ) -> Iterator[dict[str, Json]]:
-    """Yield the values of each event, with those that its schema requires of every event."""
+    """Yield the values of each event, by names of `Fields`.
+
+    They include the values that the schema requires in every event. The role is in every event or,
+    if *role_once* and the schema allows it, only in the first one.
+    """
     endpoint = operation.endpoint
     schema = _event_schema(endpoint)
 
@@ -125,7 +132,11 @@ def _with_usage(
     request: Json,
     counts: dict[str, Json],
 ) -> list[dict[str, Json]]:
-    """Return the events with token counts: in each where that is required, or at the end."""
+    """Return *events* with token counts.
+
+    If the schema requires them in each event, they grow; else they are at the end, if *request*
+    asks for them.
+    """
     if requires(_event_schema(endpoint), "/usage"):
         inputs, outputs = counts["input_tokens"], counts["output_tokens"]
         if isinstance(inputs, int) and isinstance(outputs, int):

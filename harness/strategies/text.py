@@ -1,6 +1,6 @@
-"""Strategies for texts, ids, links, and pieces of texts and bodies.
+"""Strategies for texts, hexadecimal digits, links, and pieces of texts and bodies.
 
-Ordinary values come first and unusual ones later: Hypothesis shrinks towards the first, so small
+Ordinary values are first in each list, because Hypothesis shrinks towards the first; so failing
 examples are readable.
 """
 
@@ -35,7 +35,7 @@ _CHARACTERS = st.characters(exclude_categories=["Cs"])
 
 
 def texts() -> SearchStrategy[str]:
-    """Generate texts: ordinary ones, empty and long ones, and ones that parsers stumble over."""
+    """Generate texts: ordinary, empty, long, or with characters that are hard to parse."""
     piece = st.sampled_from(_PIECES) | st.text(_CHARACTERS, max_size=6)
     return st.lists(piece, max_size=3).map("".join)
 
@@ -46,12 +46,12 @@ def sentences() -> SearchStrategy[str]:
 
 
 def hexadecimal(digits: int) -> SearchStrategy[str]:
-    """Generate this many hexadecimal digits."""
+    """Generate strings of this number of hexadecimal digits."""
     return st.integers(0, 16**digits - 1).map(lambda number: f"{number:0{digits}x}")
 
 
 def links(extension: str) -> SearchStrategy[str]:
-    """Generate signed URLs of files that expire, as storage services return them."""
+    """Generate URLs of files, with an expiry time and a signature as storage services add them."""
     return st.builds(
         "https://files.example/{}/{}.{}?Expires={}&Signature={}%3D".format,
         hexadecimal(2),
@@ -64,9 +64,9 @@ def links(extension: str) -> SearchStrategy[str]:
 
 @st.composite
 def splits(draw: st.DrawFn, whole: Text) -> tuple[Text, ...]:
-    """Generate the pieces of a text or body that was cut anywhere; some may be empty.
+    """Generate the pieces of a text or body, cut anywhere; some may be empty.
 
-    Bytes are often cut inside a character, which random cuts would hardly ever do.
+    Bytes are often cut inside a character; random cuts would rarely do so.
     """
     cut = st.integers(0, len(whole))
     if isinstance(whole, bytes):
@@ -79,7 +79,7 @@ def splits(draw: st.DrawFn, whole: Text) -> tuple[Text, ...]:
 
 @st.composite
 def deltas(draw: st.DrawFn, whole: str) -> tuple[str, ...]:
-    """Generate pieces of a text that cannot be mistaken for a cumulative stream."""
+    """Generate the pieces of a text, cut so that they do not look like a cumulative stream."""
     pieces = draw(splits(whole))
     return (whole,) if _seem_cumulative(pieces) else pieces
 

@@ -1,4 +1,4 @@
-"""Alibaba DashScope (Model Studio): endpoints, SDK session, rules, sandbox."""
+"""The provider Alibaba DashScope (Model Studio): endpoints, SDKs, rules, sandbox, samples."""
 
 from harness.providers.dashscope import client, compatible, session
 from harness.providers.dashscope.endpoints import ENDPOINTS, HEADERS

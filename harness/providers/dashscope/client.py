@@ -1,7 +1,7 @@
-"""`dashscope.Client`, the second generation of DashScope's SDK, as a reader of recorded answers.
+"""`dashscope.Client`, the second generation of DashScope's SDK, as a parser of recorded answers.
 
-Its models are dumped and given the wire's names again: what is compared is what the SDK keeps and
-not what it calls it.
+The SDK's objects use other names than the response JSON. The functions `as_...` rename the members
+of their dumps back, so that only the values are compared.
 """
 
 from __future__ import annotations
@@ -31,16 +31,17 @@ from harness.types import Failure, Outcome, View
 from harness.wire import resolve
 
 Dump = dict[str, Any]
+"""The dump of an SDK's object, or a part of it."""
 
 Form = Callable[[Dump], Dump]
-"""From the dump of an SDK's model to the JSON of the wire."""
+"""A function that converts the dump of an SDK's object to the format of the response JSON."""
 
 OWN = ("status_code", "code", "message", "is_error", "headers")
-"""What the SDK's models say besides the answer."""
+"""Members of the SDK's objects that the response JSON does not have."""
 
 
 def as_message(value: Dump) -> Dump:
-    """Put the choices under `output`, where an event's `delta` is a `message`."""
+    """Return the dump of a chat as a text generation response, with messages in `output`."""
     choices = [
         {"message" if name == "delta" else name: member for name, member in choice.items()}
         for choice in value["choices"]
@@ -50,7 +51,7 @@ def as_message(value: Dump) -> Dump:
 
 
 def as_pieces(value: Dump) -> Dump:
-    """Put the choices under `output`, their text in a list of pieces."""
+    """Return the dump of a chat as a multimodal response: each content is a list of one text."""
     answer = as_message(value)
     for choice in answer["output"]["choices"]:
         choice["message"] = {
@@ -61,7 +62,7 @@ def as_pieces(value: Dump) -> Dump:
 
 
 def as_text(value: Dump) -> Dump:
-    """Put the text of the first choice right under `output`."""
+    """Return the dump of a chat as a response with `result_format` text: `output.text`."""
     choice = value["choices"][0] if value["choices"] else {}
     content = (choice.get("message") or choice.get("delta") or {}).get("content")
     output = {"text": content, "finish_reason": choice.get("finish_reason")}
@@ -73,7 +74,7 @@ def _envelope(value: Dump) -> Dump:
 
 
 def as_openai(value: Dump) -> Dump:
-    """Rename the id of an answer, which is the SDK's `request_id`, and its token counts."""
+    """Return the dump of a chat as a response in OpenAI's format: rename id and token counts."""
     answer = {name: v for name, v in value.items() if name not in OWN}
     answer["id"] = answer.pop("request_id")
     names = {"input_tokens": "prompt_tokens", "output_tokens": "completion_tokens"}
@@ -83,7 +84,7 @@ def as_openai(value: Dump) -> Dump:
 
 
 def as_output(value: Dump) -> Dump:
-    """Put an answer's own members under `output`."""
+    """Return the dump of an embeddings or rerank call as a response, with results in `output`."""
     output = {name: v for name, v in value.items() if name not in OWN}
     envelope = {name: output.pop(name) for name in ("request_id", "usage")}
     for vector in output.get("embeddings", ()):
@@ -92,20 +93,20 @@ def as_output(value: Dump) -> Dump:
 
 
 def as_task(value: Dump) -> Dump:
-    """Keep what is the wire's of a job; the rest repeats it."""
+    """Return the dump of a task as a response; the other members only repeat these three."""
     return {name: value[name] for name in ("request_id", "output", "usage")}
 
 
 @dataclass(frozen=True, slots=True)
 class Operation:
-    """How the SDK asks an endpoint.
+    """How the SDK requests an endpoint.
 
     Attributes:
-        path: The path behind the base address.
-        function: The client's function.
-        inputs: Where its arguments stand in a body.
-        form: Gives the dump of an answer the wire's names.
-        protocol: The SDK's name of the API form.
+        path: The URL path after the base URL, or its beginning.
+        function: The name of the client's function, such as `embeddings.create`.
+        inputs: For each argument of the function, the JSON pointers to its value in a request body.
+        form: Converts the dump of the SDK's object to the format of the response JSON.
+        protocol: The client's argument `protocol`: `native` or `openai`.
     """
 
     path: str
@@ -130,11 +131,11 @@ OPERATIONS: Mapping[str, Operation] = {
     ),
     endpoints.TASKS.name: Operation("/tasks/", "images.jobs.fetch", {}, as_task),
 }
-"""How each endpoint is asked."""
+"""How the SDK requests each endpoint, by endpoint name."""
 
 
 def _parse(request: RecordedRequest) -> Outcome:
-    """Make a recorded request with a client of its own, which does not retry."""
+    """Send a recorded request with a new client that never retries; return what the SDK parses."""
     from dashscope.v2.errors import DashScopeError
 
     operation = OPERATIONS[request.endpoint.name]
@@ -148,7 +149,7 @@ def _parse(request: RecordedRequest) -> Outcome:
             return _refusal(error)
     form = operation.form
     if form is as_message and resolve(request.body, "/parameters/result_format") != "message":
-        form = as_text  # what was asked for; the SDK always makes a message of it
+        form = as_text  # the requested format; the SDK always converts it to messages
     views = [View(form(dump(answer))) for answer in answers]
     return outcome_as_shown(request.endpoint, views, request.body, streamed=request.streamed)
 
@@ -191,7 +192,7 @@ def _client(base: str, protocol: str, http: Any) -> Any:
 
 
 def _refusal(error: Any) -> Failure:
-    """Return a refusal, of which the SDK's error has every part."""
+    """Return the refusal in the SDK's exception, which has every member of the body."""
     texts = (error.code, error.message, error.request_id)
     code, message, request_id = (text if isinstance(text, str) else None for text in texts)
     body = (View(error.body),)

@@ -1,6 +1,6 @@
-"""DashScope's wire in the form of OpenAI's chat API.
+"""The endpoints of DashScope's API that is compatible with OpenAI's, with their schemas.
 
-The letters B1 to B7 and the tags are those of docs/WIRE_FACTS.md.
+B1 to B7 are sections of docs/WIRE_FACTS.md. The tags are explained in `harness.providers`.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from harness.providers.openai import endpoints as openai_endpoints
 from harness.types import Json
 from harness.wire import resolve
 
-# [REC]; `content_filter` and `function_call` belong to the form but were never seen here.
+# [REC]; `content_filter` and `function_call` belong to OpenAI's format, but were never recorded.
 FINISH_REASONS = frozenset({"stop", "length", "tool_calls", "content_filter", "function_call"})
 
 # [FIELD] B7
@@ -42,17 +42,20 @@ EVENT: Schema = record({**openai_endpoints.EVENT, "object": STRING}, openai_endp
 
 
 def asks_for_usage(request: Json) -> bool:
-    """Return whether `stream_options.include_usage` asks for the token counts of a stream [REC]."""
+    """Return whether *request* sets `stream_options.include_usage`, for token counts [REC]."""
     return resolve(request, "/stream_options/include_usage") is True
 
 
 def translates(request: Json) -> bool:
-    """Return whether the model translates: some of these repeat the text so far in any case."""
+    """Return whether *request* names a translation model (qwen-mt).
+
+    Some of them send cumulative streams, whatever the request says.
+    """
     return str(resolve(request, "/model")).startswith("qwen-mt")
 
 
 def cumulative(request: Json) -> bool | None:
-    """Return that events hold increments; None for models that translate."""
+    """Return False, since streams are incremental; None (unknown) for a translation model."""
     return None if translates(request) else False
 
 
@@ -72,7 +75,7 @@ CHAT = _post(
     tells_usage=asks_for_usage,
 )
 
-# The path and the form are those of the chat's; never recorded here.
+# The path and the schema follow those of the chat; never recorded here.
 EMBEDDINGS = _post(
     name="compatible.embeddings",
     path=re.compile(r".*/compatible-mode/v1/embeddings"),

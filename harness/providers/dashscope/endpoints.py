@@ -1,7 +1,6 @@
-"""DashScope's own wire (Qwen, Wanx).
+"""The endpoints of DashScope's own API (Qwen, Wanx), with schemas and field locations.
 
-The letters B1 to B7 and the tags are those of docs/WIRE_FACTS.md: [DOC] documentation, [REC] a
-recording of the live service, [FIELD] reported by a developer.
+B1 to B7 are sections of docs/WIRE_FACTS.md. The tags are explained in `harness.providers`.
 """
 
 from __future__ import annotations
@@ -40,7 +39,7 @@ HEADERS = frozenset(
         "x-envoy-upstream-service-time",
     }
 )
-"""The headers of this service that describe a request or an answer."""
+"""The names of DashScope's own request and response headers."""
 
 # [DOC] B2; the string "null" stands for "none yet".
 FINISH_REASONS = frozenset({"stop", "length", "tool_calls"})
@@ -85,7 +84,14 @@ LOOSE_USAGE: Schema = record(
 
 
 def _choices(content: Schema, call: Schema) -> Schema:
-    """Return the schema of choices, without `index` in 2024 and multimodal answers [REC] B2."""
+    """Return the schema of `choices` [REC] B2.
+
+    `index` is optional: it is absent in answers of 2024 and in multimodal ones.
+
+    Args:
+        content: The schema of a message's content.
+        call: The schema of a tool call.
+    """
     message = record(
         {"role": STRING, "content": content},
         {
@@ -101,7 +107,14 @@ def _choices(content: Schema, call: Schema) -> Schema:
 
 
 def _output(content: Schema, call: Schema) -> Schema:
-    """Return the schema of `output`: text, or choices; never both, never null [REC] B1, B2."""
+    """Return the schema of `output` [REC] B1, B2.
+
+    It has either `text` and `finish_reason`, or `choices`.
+
+    Args:
+        content: The schema of a message's content.
+        call: The schema of a tool call.
+    """
     members = {"text": STRING, "finish_reason": STRING, "choices": _choices(content, call)}
     forms = ({"required": ["text", "finish_reason"]}, {"required": ["choices"]})
     return {
@@ -111,7 +124,7 @@ def _output(content: Schema, call: Schema) -> Schema:
 
 
 def _or_sound(output: Schema) -> Schema:
-    """Return *output* or speech: models that speak (qwen-tts) answer with `audio` alone."""
+    """Return the schema *output*, extended by answers with only `audio`, as from qwen-tts."""
     sound = {"required": ["audio"], "properties": {"audio": {"type": "object"}}}
     meaning = f"{output['description']}, or `audio`"
     return {**output, **either(meaning, *output["anyOf"], sound)}
@@ -286,9 +299,10 @@ _VOLATILE = frozenset(
 
 
 def cumulative(request: Json) -> bool | None:
-    """Return whether each event repeats the text so far, as it does by default [DOC] B3.
+    """Return whether each event of the stream repeats the text so far [DOC] B3.
 
-    None where `incremental_output` is not set: models that think give increments then.
+    Returns None (unknown) if *request* does not set `incremental_output`, since the default depends
+    on the model, and for translation models.
     """
     incremental = resolve(request, "/parameters/incremental_output")
     if translates(request):
@@ -336,13 +350,13 @@ MULTIMODAL_MODELS = (
     r"qwen3-asr-flash(?!-filetrans).*",
     r"qwen(?:3-tts-flash|-tts).*",
 )
-"""Patterns of the names of models that answer at `MULTIMODAL`; all others do at `GENERATION`."""
+"""Regular expressions for the models of `MULTIMODAL`; all others belong to `GENERATION`."""
 
 _MULTIMODAL_MODEL = re.compile("|".join(MULTIMODAL_MODELS))
 
 
 def chat_endpoint(model: str) -> Endpoint:
-    """Return the native endpoint at which *model* answers a conversation."""
+    """Return the endpoint for chats with *model* in DashScope's own format."""
     return MULTIMODAL if _MULTIMODAL_MODEL.fullmatch(model) else GENERATION
 
 

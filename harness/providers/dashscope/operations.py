@@ -1,6 +1,6 @@
-"""The calls that DashScope's API offers, in its own form and in OpenAI's.
+"""The calls of DashScope's API, in its own format and in OpenAI's, as data for strategies.
 
-The letters refer to the documented facts of the wire.
+Letters with a number, such as B3, are sections of docs/WIRE_FACTS.md.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ def _uuid(number: int) -> str:
 
 
 def frame_event(number: int, data: bytes) -> bytes:
-    """Return an event with id, name and status, and no space after the colon (B3)."""
+    """Return an event with id, name, status comment and data, without spaces after colons (B3)."""
     return b"id:%d\nevent:result\n:HTTP_STATUS/200\ndata:%s\n\n" % (number, data)
 
 
@@ -40,7 +40,7 @@ def _frame(events: Sequence[bytes]) -> bytes:
 
 
 def _headers(head: Head, milliseconds: int) -> Headers:
-    """Return the request's id and times that agree with each other [REC]."""
+    """Return the headers with the request's id and with consistent times in milliseconds [REC]."""
     arrived = head.created * 1000
     return (
         ("x-request-id", head.id),

@@ -1,4 +1,4 @@
-"""Rules for DashScope alone. The tags of sources are those of `endpoints.py`."""
+"""Rules for DashScope only. The tags, such as [REC], are explained in `harness.providers`."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from harness.wire import Event, resolve
 
 NATIVE = "dashscope"
 FORMS = (NATIVE, "compatible")
-"""The forms of DashScope's API: its own, and that of OpenAI."""
+"""The formats of DashScope's API: its own, and the one compatible with OpenAI."""
 
 _ID = re.compile(r"[0-9a-fA-F-]{32,36}")
 _STATUS = re.compile(r"HTTP_STATUS/([0-9]{3})")
@@ -31,7 +31,7 @@ def _events(reading: AnalyzedExchange) -> tuple[Event, ...]:
 def dashscope_events_count_up(reading: AnalyzedExchange) -> Iterator[Finding]:
     """Check that DashScope's events have the ids 1, 2, 3 and so on.
 
-    [DOC B3], [REC] all. A gap is a lost event.
+    [DOC B3], [REC] all recorded streams. A gap means that an event was lost.
     """
     for event in _events(reading):
         if event.id != str(event.number):
@@ -42,7 +42,7 @@ def dashscope_events_count_up(reading: AnalyzedExchange) -> Iterator[Finding]:
 def dashscope_event_is_named(reading: AnalyzedExchange) -> Iterator[Finding]:
     """Check that DashScope's events are named `result` or `error`.
 
-    [DOC] B3, [REC] all.
+    [DOC B3], [REC] all recorded streams.
     """
     for event in _events(reading):
         if event.event not in ("result", "error"):
@@ -51,10 +51,11 @@ def dashscope_event_is_named(reading: AnalyzedExchange) -> Iterator[Finding]:
 
 
 def dashscope_event_tells_status(reading: AnalyzedExchange) -> Iterator[Finding]:
-    """Check that DashScope's events have a comment `:HTTP_STATUS/200`, of 400 or more for an error.
+    """Check that DashScope's events have a comment with a status, such as `:HTTP_STATUS/200`.
 
-    [REC] all. It is the only place with the status of a refusal within a stream. The page of
-    [DOC B3] shows a stream without any, and a proxy may drop comments: all events or none have one.
+    [REC] all recorded streams. The status must be 400 or more in an event named `error`, and less
+    in one named `result`. For an error within a stream, it is the only status. A stream without any
+    status is accepted, because [DOC B3] shows one, and because a proxy may drop comments.
     """
     events = [(event, _statuses(event)) for event in _events(reading)]
     for event, statuses in events if any(statuses for _, statuses in events) else ():
@@ -75,7 +76,8 @@ def _statuses(event: Event) -> list[str]:
 def dashscope_request_ids_agree(reading: AnalyzedExchange) -> Iterator[Finding]:
     """Check that DashScope's header `x-request-id`, if it is sent, is the body's `request_id`.
 
-    [REC] all; polls have no such header. Support asks for this id.
+    [REC] all recordings; the answers to polls have no such header. The provider's support asks for
+    this id.
     """
     header = reading.exchange.response.header("x-request-id") or ""
     if not _is_form(reading, *FORMS) or not _ID.fullmatch(header):
@@ -88,14 +90,14 @@ def dashscope_request_ids_agree(reading: AnalyzedExchange) -> Iterator[Finding]:
 
 
 _MAX_ROUNDING = 2
-"""Milliseconds."""
+"""The accepted difference, in milliseconds."""
 
 
 def dashscope_times_agree(reading: AnalyzedExchange) -> Iterator[Finding]:
-    """Check that DashScope's `req-cost-time` is `resp-start-time` less `req-arrive-time`.
+    """Check that DashScope's `req-cost-time` is `resp-start-time` minus `req-arrive-time`.
 
-    All are in milliseconds and agree to one [REC 133 of 133]. A proxy that answers from a cache of
-    its own does not keep them consistent.
+    All are in milliseconds; in all 133 recordings [REC] they agree up to one millisecond. They may
+    disagree in an answer from the cache of a proxy.
     """
     names = ("req-arrive-time", "resp-start-time", "req-cost-time")
     arrived, started, cost = (_milliseconds(reading, name) for name in names)

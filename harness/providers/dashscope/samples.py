@@ -1,6 +1,6 @@
-"""Valid exchanges with DashScope, and the faults that break its own rules.
+"""Valid sample exchanges with DashScope, and faults that violate DashScope's own rules.
 
-They are in its own form and in OpenAI's (see the wire facts, B).
+The samples are in DashScope's own format and in OpenAI's, based on section B of docs/WIRE_FACTS.md.
 """
 
 from __future__ import annotations
@@ -35,13 +35,13 @@ REQUEST = "1117fb64-5dd9-9df0-a5ca-d7ee0e97032d"
 
 
 def stream(uri: str, request: Json, body: bytes, **headers: str) -> Exchange:
-    """Return a request for events by a header, as the SDK sends it, and its answer."""
+    """Return an exchange whose request asks for a stream by a header, as the SDK does."""
     made = sample.stream(uri, request, body, **headers)
     return replace(made, request=replace(made.request, headers=(("X-DashScope-SSE", "enable"),)))
 
 
 def named_events(*values: Json) -> bytes:
-    """Return events with id, name and status."""
+    """Return the body of a stream, with one event (id, name, status, data) for each value."""
     return b"".join(frame_event(n, compact_bytes(value)) for n, value in enumerate(values, start=1))
 
 
@@ -50,23 +50,23 @@ PROMPT: Json = {"model": "qwen-flash", "parameters": {}, "input": {"prompt": "Co
 
 
 def usage(given: int, made: int) -> Json:
-    """Return tokens as DashScope counts them."""
+    """Return the `usage` of an answer with these numbers of input and output tokens."""
     return {"input_tokens": given, "output_tokens": made, "total_tokens": given + made}
 
 
 def output(content: Json, spent: int = 4) -> Json:
-    """Return an answer of DashScope."""
+    """Return the body of an answer with this `output`, which used *spent* output tokens."""
     return {"output": content, "usage": usage(19, spent), "request_id": REQUEST}
 
 
 def in_message(content: Json, finish: str = "stop", **more: Json) -> Json:
-    """Return the output of an answer in the form of a message."""
+    """Return an `output` with one message; *more* are further members of the message."""
     message: Json = {"content": content, "role": "assistant", **more}
     return {"choices": [{"finish_reason": finish, "index": 0, "message": message}]}
 
 
 def chat_request(**parameters: Json) -> dict[str, Json]:
-    """Return a request to DashScope in the form of messages."""
+    """Return the body of a chat request with these parameters."""
     chosen: Json = {"result_format": "message", **parameters}
     return {"model": "qwen-flash", "parameters": chosen, "input": {"messages": [USER]}}
 
@@ -98,7 +98,7 @@ INCREMENTAL = stream(
 
 
 def piece(call_id: str, arguments: str, **name: str) -> Json:
-    """Return a piece of a streamed tool call."""
+    """Return the `tool_calls` of an event: a piece of one call; only the first one has *name*."""
     function: Json = {**name, "arguments": arguments}
     return [{"index": 0, "id": call_id, "type": "function", "function": function}]
 
@@ -146,7 +146,7 @@ BROKEN_OFF = stream(
 
 
 def state(name: str, **more: Json) -> Json:
-    """Return the state of a task."""
+    """Return the body of a poll that reports the state *name*; *more* are members of `output`."""
     return {"request_id": REQUEST, "output": {"task_id": TASK, "task_status": name, **more}}
 
 
@@ -238,7 +238,7 @@ COMPATIBLE_SYNC = post(
 
 
 def chunk(finish: str | None = None, **delta: Json) -> Json:
-    """Return an event of the OpenAI form."""
+    """Return an event of a stream in OpenAI's format; *delta* are the members of its delta."""
     choice: Json = {"index": 0, **({"finish_reason": finish} if finish else {}), "delta": delta}
     return {**CHUNK, "choices": [choice], "usage": None}
 
@@ -338,7 +338,7 @@ SAMPLES = {
     "compatible embeddings": (COMPATIBLE_EMBEDDED,),
     "compatible refusal": (COMPATIBLE_REFUSED,),
 }
-"""The exchanges of small valid conversations, by their name."""
+"""Small valid conversations as exchanges, by name."""
 
 
 # ---------------------------------------------------------- faults that break DashScope's rules
@@ -347,7 +347,7 @@ _ID = "0" * 32
 
 
 def _is_dashscope(analyzed: AnalyzedExchange) -> bool:
-    """Return whether an exchange is in DashScope's own form or in its compatible one."""
+    """Return whether the exchange is with DashScope, in its own format or in OpenAI's."""
     endpoint = checked_endpoint(analyzed)
     return endpoint is not None and endpoint.dialect in ("dashscope", "compatible")
 
@@ -360,7 +360,7 @@ def _has_own_events(analyzed: AnalyzedExchange) -> bool:
 
 @exchange_fault("status_agrees_with_body", when=_has_own_events)
 def dashscope_error_event(analyzed: AnalyzedExchange) -> Exchange | None:
-    """End a stream that was accepted with an error event."""
+    """Append an error event to a successful stream."""
     blocks = edit.event_blocks(analyzed)
     refusal: Json = {"code": "InternalError", "message": "Broken.", "request_id": _ID}
     head = f"id:{len(blocks) + 1}\nevent:error\n:HTTP_STATUS/500\ndata:".encode()
@@ -369,27 +369,27 @@ def dashscope_error_event(analyzed: AnalyzedExchange) -> Exchange | None:
 
 @exchange_fault("dashscope_events_count_up", when=_has_own_events)
 def dashscope_event_missing(analyzed: AnalyzedExchange) -> Exchange | None:
-    """Remove the first of several events."""
+    """Remove the first event of a stream with several events."""
     blocks = edit.event_blocks(analyzed)
     return edit.with_event_blocks(analyzed, blocks[1:]) if len(blocks) > 1 else None
 
 
 @exchange_fault("dashscope_events_count_up", when=_has_own_events)
 def dashscope_event_repeated(analyzed: AnalyzedExchange) -> Exchange | None:
-    """Repeat the first event."""
+    """Duplicate the first event."""
     blocks = edit.event_blocks(analyzed)
     return edit.with_event_blocks(analyzed, [blocks[0], *blocks])
 
 
 @exchange_fault("dashscope_event_is_named", b"event:message\n", b"", when=_has_own_events)
 def dashscope_event_renamed(analyzed: AnalyzedExchange, line: bytes) -> Exchange:
-    """Give the last event another name, or none."""
+    """Rename the last event to `message`, or remove its name."""
     return edit.change_event(analyzed, -1, lambda block: block.replace(b"event:result\n", line, 1))
 
 
 @exchange_fault("dashscope_event_tells_status", b":HTTP_STATUS/500\n", b"", when=_has_own_events)
 def dashscope_status_differs(analyzed: AnalyzedExchange, line: bytes) -> Exchange | None:
-    """Set the status of the last event to that of an error, or remove it from one of several."""
+    """Set the status of the last event to 500, or remove it if there are other events."""
     if not line and len(analyzed.stream.events) < 2:
         return None
     return edit.change_event(
@@ -398,7 +398,7 @@ def dashscope_status_differs(analyzed: AnalyzedExchange, line: bytes) -> Exchang
 
 
 def _request_id(analyzed: AnalyzedExchange) -> str:
-    """Return the request id in the body; empty where there is none."""
+    """Return the request id in the body of the answer; "" if it has none."""
     parts = analyzed.parts if _is_dashscope(analyzed) else ()
     own = resolve(parts[0].value, "/request_id") if parts else None
     return own if isinstance(own, str) and own != _ID else ""
@@ -423,7 +423,7 @@ def dashscope_body_id_differs(analyzed: AnalyzedExchange) -> Exchange | None:
 
 @exchange_fault("dashscope_times_agree", 1512, 0, when=_is_dashscope)
 def dashscope_duration_differs(analyzed: AnalyzedExchange, duration: int) -> Exchange:
-    """Report another duration, or 0 ms, although the timestamps are 512 ms apart."""
+    """Set `req-cost-time` to 1512 or 0 ms, although the timestamps are 512 ms apart."""
     exchange = edit.with_header(analyzed.exchange, "req-arrive-time", "1765106934000")
     exchange = edit.with_header(exchange, "resp-start-time", "1765106934512")
     return edit.with_header(exchange, "req-cost-time", str(duration))

@@ -1,4 +1,4 @@
-"""Alibaba DashScope (Qwen, Wanx) through its official SDK, `dashscope`."""
+"""Calls to Alibaba DashScope (Qwen, Wanx) through its official SDK, `dashscope`."""
 
 from __future__ import annotations
 
@@ -34,9 +34,9 @@ from harness.types import (
 from harness.wire import resolve
 
 WRONG_KEY = "sk-00000000000000000000000000000000"
-"""A key of the right form (`sk-` and 32 hex digits) that no account has."""
+"""An invalid API key in the right format: `sk-` and 32 hex digits."""
 
-# The access paths the documentation shows (help.aliyun.com: qwen-api-via-dashscope,
+# The access paths in the examples of the documentation (help.aliyun.com: qwen-api-via-dashscope,
 # text-to-image-api-reference).
 TEXT_PATHS = ("output.text",)
 MESSAGE_PATHS = ("output.choices[0].message.content",)
@@ -44,14 +44,18 @@ TASK_PATHS = ("output.task_id", "output.task_status")
 IMAGE_PATHS = ("output.results[0].url",)
 
 SERVICES = "/services/"
-"""Where an SDK's own part of a path begins."""
+"""The beginning of the path that an SDK appends to the base URL."""
 
 
 @dataclass(frozen=True, slots=True)
 class Operation:
-    """How the SDK asks an endpoint: its function, and where the arguments stand in a body.
+    """How the SDK requests an endpoint.
 
-    No others are given: the SDK would read and upload files of this disk that some inputs name.
+    Attributes:
+        function: The name of the SDK's function, such as `Generation.call`.
+        inputs: For each argument of the function, the JSON pointers to its value in a request body.
+            Other inputs are not passed on, because the SDK uploads local files that some inputs
+            name.
     """
 
     function: str
@@ -74,11 +78,20 @@ OPERATIONS: Mapping[str, Operation] = {
     endpoints.TEXT2IMAGE.name: Operation("ImageSynthesis.async_call", PROMPT),
     endpoints.VIDEO.name: Operation("VideoSynthesis.async_call", PROMPT),
 }
-"""How each endpoint is asked; the state of a task is fetched in another way."""
+"""How the SDK requests each endpoint except `TASKS`, by endpoint name."""
 
 
 def ask(endpoint: Endpoint, body: Json, **settings: Any) -> Any:
-    """Call the SDK's function for *endpoint*; return its response, or an iterator of them."""
+    """Call the function of the SDK that requests *endpoint*.
+
+    Args:
+        endpoint: The endpoint.
+        body: The JSON body to send.
+        settings: Further arguments of the function, such as `api_key` and `stream`.
+
+    Returns:
+        The SDK's response object; an iterator of them if `stream=True`.
+    """
     import dashscope
 
     operation = OPERATIONS[endpoint.name]
@@ -88,16 +101,20 @@ def ask(endpoint: Endpoint, body: Json, **settings: Any) -> Any:
 
 
 def inputs_of(body: Json, pointers: Mapping[str, Pointers]) -> dict[str, Json]:
-    """Return the model of a body and, by the name of their argument, its inputs."""
+    """Return arguments of an SDK's function: the model, and the inputs in *body*.
+
+    *pointers* has the JSON pointers of each input by the name of its argument. An input that *body*
+    does not have is None.
+    """
     places = {"model": ("/model",), **pointers}
     return {argument: first(body, pointers) for argument, pointers in places.items()}
 
 
 def sdk_parameters(body: Json) -> dict[str, Any]:
-    """Return a copy of a body's parameters as the SDK takes them.
+    """Return the `parameters` of *body* as arguments of an SDK's function, without sharing data.
 
-    Cumulative output is the service's default. Asked for by name, the SDK would ask the service
-    for increments and join them itself, and the service's own cumulative form would not be seen.
+    `incremental_output: false` is left out. It is the service's default; but if it is set, the SDK
+    requests increments and joins them, and the service's own cumulative stream is not recorded.
     """
     parameters = resolve(body, "/parameters")
     sent = copy.deepcopy(dict(parameters)) if isinstance(parameters, Mapping) else {}
@@ -107,11 +124,14 @@ def sdk_parameters(body: Json) -> dict[str, Any]:
 
 
 class NoAnswer(Exception):
-    """A connection broke before an answer came."""
+    """Raised if the connection breaks before the response arrives."""
 
 
 class _SingleAttempt(requests.Session):
-    """A session without retries: the SDK sends again on requests' own ConnectionError."""
+    """A session of requests that raises NoAnswer instead of ConnectionError.
+
+    The SDK retries after a ConnectionError; NoAnswer prevents that.
+    """
 
     def request(self, *args: Any, **kwargs: Any) -> requests.Response:
         try:
@@ -121,7 +141,7 @@ class _SingleAttempt(requests.Session):
 
 
 class DashScopeSession:
-    """A session with DashScope: its own HTTP session instead of the SDK's process-wide one."""
+    """A session with DashScope, with an HTTP session of its own instead of the SDK's global one."""
 
     def __init__(self, key: str, address: str, sleep: Sleep) -> None:
         self._keys = {Credentials.OWN: key, Credentials.WRONG: WRONG_KEY}
@@ -138,7 +158,7 @@ class DashScopeSession:
         self._session.close()
 
     def send(self, call: Call) -> Outcome:
-        """Make a call; what the SDK raises because of the answer is returned as a failure."""
+        """Make a call and return its outcome; an exception of the SDK is returned as a Failure."""
         from dashscope.common.error import DashScopeException
 
         try:
@@ -188,14 +208,14 @@ class DashScopeSession:
 
 
 def _endpoint(call: Call) -> Endpoint:
-    """Return the endpoint of a call; the multimodal one takes conversations only."""
+    """Return the endpoint of a chat or prompt; for a prompt it is always `GENERATION`."""
     return (
         endpoints.chat_endpoint(call.model) if call.kind is CallKind.CHAT else endpoints.GENERATION
     )
 
 
 def _body(call: Call) -> dict[str, Any]:
-    """Return the JSON body of a call as the SDK will send it."""
+    """Return the JSON body of *call*, with parameters in the format of the API."""
     given: dict[str, Any] = {"prompt": call.prompt}
     if call.kind is CallKind.CHAT:
         form = _message_in_parts if _endpoint(call) is endpoints.MULTIMODAL else message
@@ -207,7 +227,7 @@ def _body(call: Call) -> dict[str, Any]:
 
 
 def _message_in_parts(line: Message) -> dict[str, Any]:
-    """Return a message whose content is a list of parts, as the multimodal endpoint takes it."""
+    """Return a message for the multimodal endpoint, whose content is a list of parts."""
     empty = not line.content and line.tool_calls
     return {**message(line), "content": [] if empty else [{"text": line.content}]}
 
@@ -221,7 +241,7 @@ _NOT_ON_THE_WIRE = ("status_code", "headers")
 
 
 def _dump(response: Any) -> dict[str, Any]:
-    """Return an SDK object as plain JSON, without what it says about HTTP."""
+    """Return an SDK object as JSON, without the HTTP status and headers that the SDK adds."""
     return {name: _plain(v) for name, v in response.items() if name not in _NOT_ON_THE_WIRE}
 
 
@@ -240,7 +260,10 @@ def _view(response: Any, paths: tuple[str, ...]) -> View:
 
 
 def _refusal(endpoint: Endpoint, response: Any, views: Sequence[View] = ()) -> Failure | None:
-    """Return a refusal, which the SDK shows as a response with another status than 200."""
+    """Return the refusal in an SDK's response object; None if its status is 200.
+
+    *views* are the objects received before it.
+    """
     if response.status_code == 200:
         return None
     headers = {name.lower(): str(value) for name, value in (response.headers or {}).items()}
@@ -255,10 +278,10 @@ def _refusal(endpoint: Endpoint, response: Any, views: Sequence[View] = ()) -> F
 
 
 def without_files(body: Json) -> Any:
-    """Return a recorded body as one that cannot lead the SDK astray.
+    """Return a copy of a recorded *body* that is safe to pass to the SDK.
 
-    Messages are without files: the SDK would read and upload those of this disk. Parameters are
-    without those that the SDK takes for settings of its own.
+    Files are removed from messages, because the SDK would upload local files of the same names.
+    Parameters that the SDK interprets as its own settings are removed.
     """
     if not isinstance(body, dict):
         return body
@@ -284,7 +307,7 @@ def _sdk_settings() -> set[str]:
 
 
 def _parse(request: sdk.RecordedRequest) -> Outcome:
-    """Make a recorded request with a session of its own."""
+    """Send a recorded request with a new HTTP session; return what the SDK parses."""
     endpoint = request.endpoint
     with bound_session(request.address) as session:
         if endpoint is endpoints.TASKS:
@@ -302,7 +325,10 @@ def _parse(request: sdk.RecordedRequest) -> Outcome:
 
 
 def _fetch(request: sdk.RecordedRequest, session: requests.Session) -> Any:
-    """Fetch a task's state; the SDK's `fetch` waits for 300 seconds and follows redirects."""
+    """Make one poll of a task and return the SDK's response object.
+
+    The SDK's own `fetch` is not used: its timeout is 300 seconds, and it follows redirects.
+    """
     from dashscope.api_entities.dashscope_response import (
         ImageSynthesisResponse,
         VideoSynthesisResponse,
@@ -330,7 +356,7 @@ def _shown(request: sdk.RecordedRequest, responses: Sequence[Any]) -> Outcome:
 
 
 def _without_empty_refusal(value: dict[str, Any]) -> dict[str, Any]:
-    """Leave out the empty code and message that stand for "no error" in the SDK."""
+    """Return *value* without an empty `code` and `message`, which the SDK adds to a success."""
     return {n: v for n, v in value.items() if not (n in ("code", "message") and v == "")}
 
 

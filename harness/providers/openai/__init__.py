@@ -1,1 +1,1 @@
-"""The OpenAI chat form that several services share."""
+"""OpenAI's chat format, which several services share, and OpenAI's SDK."""

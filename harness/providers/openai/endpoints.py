@@ -1,6 +1,6 @@
-"""OpenAI's chat form, which other services adopted: `choices`, `message` or `delta`, `usage`.
+"""OpenAI's chat format, which other services adopted: field locations and JSON Schemas.
 
-What differs between services (required fields, ids, refusals) is in their own files.
+The differences between services (required fields, ids, refusals) are in their own packages.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ FIELDS = Fields(
     tools=("/tools",),
     prompt=("/prompt",),
 )
-"""Where values stand; a request has its parameters beside its messages."""
+"""The JSON pointers of a chat's fields; parameters are top-level members of a request."""
 
 VOLATILE = frozenset(
     {
@@ -59,10 +59,10 @@ VOLATILE = frozenset(
         "/choices/[]/delta/tool_calls/[]/id",
     }
 )
-"""What differs between any two answers."""
+"""Paths whose values differ between any two answers."""
 
 OBJECTS = frozenset({"chat.completion", "chat.completion.chunk"})
-"""Possible values of `object`."""
+"""The possible values of the member `object`."""
 
 EMBEDDING_FIELDS = replace(
     FIELDS,
@@ -71,9 +71,10 @@ EMBEDDING_FIELDS = replace(
     texts=("/input",),
     dimension=("/dimensions",),
 )
+"""The JSON pointers of the fields of an embeddings call."""
 
-# [DOC] A3, [REC]: a whole call has id, type and function, whose arguments are JSON text. A tool
-# of the service's own has a member named after its type instead.
+# [DOC] A3, [REC]: a whole call has id, type and function, whose arguments are JSON text. A call of
+# the service's built-in tools has a member named after its type instead of `function`.
 TOOL_CALL: Schema = record(
     {"id": STRING, "type": STRING},
     {
@@ -95,8 +96,8 @@ TOOL_CALL_PIECE: Schema = record(
     },
 )
 
-# Text, or a list of pieces of which some are text: images and sounds are sent so, and some models
-# answer so.
+# A text, or a list of pieces of which some have text: requests with images or sounds have such a
+# list, and so have the answers of some models.
 TEXT: Schema = {"type": ["string", "array", "null"], "items": record({}, {"text": STRING})}
 
 _SAYS: Schema = either(
@@ -168,7 +169,7 @@ ANSWER: Mapping[str, Schema] = {
     "choices": CHOICES,
     "usage": USAGE,
 }
-"""What each service's answer has."""
+"""The required members of a whole answer of every service."""
 
 EVENT: Mapping[str, Schema] = {
     "id": STRING,
@@ -176,12 +177,12 @@ EVENT: Mapping[str, Schema] = {
     "model": NAME,
     "choices": DELTAS,
 }
-"""What each service's events have."""
+"""The required members of a stream's event of every service."""
 
 EVENT_USAGE: Mapping[str, Schema] = {"usage": {**USAGE, "type": ["object", "null"]}}
-"""The token counts of the last event, or of an event of their own."""
+"""The member with the token counts, in the last event or in a separate one."""
 
-# OpenAI's form of embeddings, which the services document as theirs; never recorded here.
+# OpenAI's format of embeddings, which the services document as theirs; never recorded here.
 EMBEDDING: Schema = record(
     {
         "model": NAME,

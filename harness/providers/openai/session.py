@@ -1,4 +1,4 @@
-"""OpenAI's SDK, `openai`, and what the SDKs of services in OpenAI's form have in common."""
+"""OpenAI's SDK `openai` as a parser, and helpers for all SDKs of services in OpenAI's format."""
 
 from __future__ import annotations
 
@@ -21,13 +21,14 @@ if TYPE_CHECKING:
     from openai import APIStatusError
 
 OPERATION = "/chat/completions"
+"""The path that the SDK appends to the base URL."""
 
 SETTINGS = frozenset({"extra_body", "extra_headers", "extra_query", "timeout"})
-"""Arguments of SDK functions that set how a request is made. A member of a body never is one."""
+"""Arguments of SDK functions that configure the request and are not members of its body."""
 
 
 def message(line: Message) -> dict[str, Any]:
-    """Return a message in OpenAI's form: a new dict, because an SDK may change what it is given."""
+    """Return a message in OpenAI's format, as a new dict: an SDK may change its arguments."""
     sent: dict[str, Any] = {"role": line.role, "content": line.content}
     if line.tool_calls:
         sent["tool_calls"] = [
@@ -44,9 +45,10 @@ def message(line: Message) -> dict[str, Any]:
 
 
 def arguments(function: Callable[..., Any], body: dict[str, Any]) -> dict[str, Any]:
-    """Return a body as arguments of an SDK's function, copied: an SDK may change what it is given.
+    """Return the keyword arguments with which an SDK's function sends *body*.
 
-    Members that the function does not take travel in `extra_body`.
+    They are copies, because an SDK may change its arguments. Members that the function has no
+    argument for are in `extra_body`.
     """
     known = inspect.signature(function).parameters.keys() - SETTINGS
     members = copy.deepcopy(body)
@@ -56,7 +58,7 @@ def arguments(function: Callable[..., Any], body: dict[str, Any]) -> dict[str, A
 
 
 def _parse(request: RecordedRequest) -> Outcome:
-    """Make a recorded request with a client of its own, which does not retry."""
+    """Send a recorded request with a new client that never retries; return what the SDK parses."""
     from openai import APIError, APIStatusError, DefaultHttpxClient, OpenAI
 
     http = DefaultHttpxClient(transport=bound_transport(_transport(), request.address))
@@ -87,7 +89,7 @@ def _parse(request: RecordedRequest) -> Outcome:
 
 
 def _transport() -> Any:
-    """Return the transport of the library under the SDK: httpx until its version 2, then httpx2."""
+    """Return the HTTPTransport class of the SDK's HTTP library, which is httpx or httpx2."""
     from openai import DefaultHttpxClient
 
     client = next(base for base in DefaultHttpxClient.__mro__ if base.__name__ == "Client")
@@ -95,7 +97,10 @@ def _transport() -> Any:
 
 
 def _refusal(error: APIStatusError, endpoint: Endpoint) -> Outcome:
-    """Return a refusal; the SDK keeps the body's `error`, and the response for the rest."""
+    """Return the refusal that the SDK raised as *error*.
+
+    The exception has the member `error` of the body; all other members are read from its response.
+    """
     shown: dict[str, Any] = {"error": error.body}
     body = read_json(error.response.content).value
     rest = body if isinstance(body, dict) else {}
@@ -104,6 +109,6 @@ def _refusal(error: APIStatusError, endpoint: Endpoint) -> Outcome:
 
 
 def parser(endpoints: Iterable[Endpoint]) -> Parser:
-    """Return the SDK as a reader of those of *endpoints* that have OpenAI's form of a chat."""
+    """Return the SDK as a parser for those of *endpoints* that are chats in OpenAI's format."""
     chats = frozenset(e.name for e in endpoints if e.fields is FIELDS and e.event is not None)
     return Parser("openai", "openai", chats, _parse, "openai:OpenAIError")

@@ -1,4 +1,4 @@
-"""Zhipu (BigModel, Z.ai): endpoints, SDK session, rules, sandbox."""
+"""The provider Zhipu (BigModel, Z.ai): endpoints, SDK session, rules, sandbox, samples."""
 
 from harness.providers.provider import Provider
 from harness.providers.zhipu import session

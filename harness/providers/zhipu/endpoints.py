@@ -1,7 +1,6 @@
-"""Zhipu's wire (BigModel, Z.ai).
+"""The endpoints of Zhipu's API (BigModel, Z.ai), with schemas and field locations.
 
-The letters A1 to A6 and the tags are those of docs/WIRE_FACTS.md: [DOC] documentation, [REC] a
-recording of the live service, [FIELD] reported by a developer.
+A1 to A6 are sections of docs/WIRE_FACTS.md. The tags are explained in `harness.providers`.
 """
 
 from __future__ import annotations
@@ -16,7 +15,7 @@ from harness.analysis.json_schema import nullable as or_null
 from harness.providers.openai import endpoints as openai_endpoints
 
 HEADERS = frozenset({"x-log-id"})
-"""The headers of this service that describe an answer."""
+"""The names of Zhipu's own response headers."""
 
 # [DOC] A1; the last one is in Z.ai's own page.
 FINISH_REASONS = frozenset(

@@ -1,4 +1,7 @@
-"""The calls that Zhipu's API offers. The letters refer to the documented facts of the wire."""
+"""The calls of Zhipu's API, as data for strategies.
+
+Letters with a number, such as A1, are sections of docs/WIRE_FACTS.md.
+"""
 
 from __future__ import annotations
 
@@ -14,17 +17,17 @@ _BEIJING = timezone(timedelta(hours=8))
 
 
 def _time_id(created: int, number: int) -> str:
-    """Return a Beijing time and 16 hexadecimal digits [REC]."""
+    """Return an id in the format of [REC]: the Beijing time of *created*, and 16 hex digits."""
     return f"{datetime.fromtimestamp(created, _BEIJING):%Y%m%d%H%M%S}{number % 16**16:016x}"
 
 
 def _number_id(created: int, number: int) -> str:
-    """Return a number (A1) [DOC]."""
+    """Return an id in the format of [DOC] A1: a number of 19 digits."""
     return str(8 * 10**18 + number % 10**18)
 
 
 def _task_id(number: int) -> str:
-    """Return a prefix and the id of a request, which may be negative (A4)."""
+    """Return a task's id in the format of A4: a prefix and a number, which may be negative."""
     id = number % 10**18
     return f"1019{-id if number % 2 else id}"
 

@@ -1,4 +1,4 @@
-"""Rules for Zhipu alone. The tags of sources are those of `endpoints.py`."""
+"""Rules for Zhipu only. The tags, such as [REC], are explained in `harness.providers`."""
 
 from __future__ import annotations
 
@@ -37,8 +37,8 @@ def _answers(reading: AnalyzedExchange) -> list[Part]:
 def zhipu_events_have_no_name(reading: AnalyzedExchange) -> Iterator[Finding]:
     """Check that Zhipu's events have no name.
 
-    True of all 5522 recorded events [REC]. Clients dispatch a named event to another listener.
-    Comments and ids, as proxies add them, change nothing.
+    [REC]: none of 5522 recorded events has one. A client passes a named event to another listener,
+    where it may be lost. Comments and ids, which proxies may add, are allowed.
     """
     for event in reading.stream.events if _is_zhipu(reading) else ():
         if event.event not in ("", "message"):
@@ -47,15 +47,15 @@ def zhipu_events_have_no_name(reading: AnalyzedExchange) -> Iterator[Finding]:
 
 
 def _is_id(value: object) -> bool:
-    """Return whether an id is real, and not the placeholder of a recorder."""
+    """Return whether *value* is a real id, with digits, and not a recorder's placeholder."""
     return isinstance(value, str) and any(c.isdigit() for c in value)
 
 
 def zhipu_ids_agree(reading: AnalyzedExchange) -> Iterator[Finding]:
     """Check that `id` and `request_id` of Zhipu's chats and the header `x-log-id` are the same.
 
-    True of all recordings [REC] of chats, unless the client sent a `request_id` of its own [DOC].
-    Tasks add a prefix to theirs [DOC A4].
+    [REC]: so in all recordings. Not checked are chats whose request sets `request_id` [DOC],
+    and tasks, whose ids have a prefix [DOC A4].
     """
     if fields_of(reading).task_id or resolve(reading.request_json.value, "/request_id"):
         return
@@ -75,14 +75,15 @@ def zhipu_ids_agree(reading: AnalyzedExchange) -> Iterator[Finding]:
 _BEIJING = timezone(timedelta(hours=8))
 _TIMED_ID = re.compile(r"(20\d{12})[0-9a-f]{8,24}", re.ASCII)
 _MAX_DIFFERENCE = 3600
-"""Seconds; less than two minutes in all 60 recordings [REC]."""
+"""The maximum difference in seconds; in all 60 recordings [REC] it is below 120."""
 
 
 def zhipu_id_tells_time(reading: AnalyzedExchange) -> Iterator[Finding]:
-    """Check that the time in Zhipu's ids, in Beijing, is that of `created`.
+    """Check that the Beijing time in Zhipu's ids is the same as `created`.
 
-    Less than two minutes apart in all 60 recordings [REC]; up to an hour is accepted. Ids of other
-    forms [DOC A1] have no time. An answer from a proxy's cache keeps one and renews the other.
+    [REC]: the two differ by less than two minutes in all 60 recordings; up to an hour is allowed.
+    Ids in another format [DOC A1] have no time and are not checked. The times differ if, for
+    example, a proxy updates only one of them in a cached answer.
     """
     for part in _answers(reading)[:1]:
         created, time = resolve(part.value, "/created"), _time(resolve(part.value, "/id"))
@@ -107,7 +108,7 @@ _FILTERED = ("assistant", "user", "history")
 def zhipu_filter_is_known(reading: AnalyzedExchange) -> Iterator[Finding]:
     """Check that Zhipu's `content_filter` has a known role, and a level from 0 (severe) to 3.
 
-    [DOC A5]. Programs hide what the filter marks, and have to know the scale.
+    [DOC A5]. Programs that hide marked content depend on these roles and levels.
     """
     for part in _answers(reading):
         for pointer, item in query(part.value, "/content_filter/[]"):

@@ -1,4 +1,7 @@
-"""Valid exchanges with Zhipu (see the wire facts, A), and the faults that break its own rules."""
+"""Valid sample exchanges with Zhipu, and faults that violate Zhipu's own rules.
+
+The samples are based on section A of docs/WIRE_FACTS.md.
+"""
 
 from __future__ import annotations
 
@@ -31,12 +34,12 @@ HEAD: dict[str, Json] = {"id": LOG, "created": 1760461667, "model": "glm-4"}
 
 
 def answer(choices: Json) -> dict[str, Json]:
-    """Return a chat completion of Zhipu."""
+    """Return the body of a chat completion of Zhipu with these choices."""
     return {**HEAD, "request_id": LOG, "choices": choices, "usage": USAGE}
 
 
 def event(finish: str | None = None, **delta: Json) -> Json:
-    """Return an event of a chat completion of Zhipu."""
+    """Return an event of a streamed chat completion; *delta* are the members of its delta."""
     choice: Json = {"index": 0, **({"finish_reason": finish} if finish else {}), "delta": delta}
     return {**HEAD, "choices": [choice], **({"usage": USAGE} if finish else {})}
 
@@ -181,7 +184,7 @@ SAMPLES = {
     "zhipu image": (DRAWN, FETCHED),
     "zhipu embeddings": (EMBEDDED,),
 }
-"""The exchanges of small valid conversations, by their name."""
+"""Small valid conversations as exchanges, by name."""
 
 
 # -------------------------------------------------------------- faults that break Zhipu's rules
@@ -198,12 +201,12 @@ def _is_zhipu_stream(analyzed: AnalyzedExchange) -> bool:
 
 @exchange_fault("zhipu_events_have_no_name", (1, "result"), (-1, "error"), when=_is_zhipu_stream)
 def zhipu_event_named(analyzed: AnalyzedExchange, event: tuple[int, str]) -> Exchange:
-    """Give the first or the last event a name, as another provider does."""
+    """Add a name (`event:` line) to the first or the last event, as DashScope has it."""
     return change_event(analyzed, event[0], lambda block: f"event: {event[1]}\n".encode() + block)
 
 
 def _chat_id(analyzed: AnalyzedExchange) -> str:
-    """Return the id of a chat whose request gave none; empty where there is none."""
+    """Return the id of a chat's answer; "" if it has none, or the request set `request_id`."""
     parts = answers(analyzed)[:1] if _is_zhipu(analyzed) else []
     own = resolve(parts[0].value, "/id") if parts else None
     is_task = analyzed.endpoint is not None and analyzed.endpoint.fields.task_id
@@ -213,7 +216,7 @@ def _chat_id(analyzed: AnalyzedExchange) -> str:
 
 
 def _with_member(analyzed: AnalyzedExchange, name: str, value: Json) -> Exchange | None:
-    """Put a member into the first part of an answer."""
+    """Return the exchange with the member *name* set in its answer; None if it has no object."""
     parts = answers(analyzed)[:1]
     if not parts or not isinstance(parts[0].value, dict):
         return None
@@ -222,19 +225,19 @@ def _with_member(analyzed: AnalyzedExchange, name: str, value: Json) -> Exchange
 
 @exchange_fault("zhipu_ids_agree", when=_chat_id)
 def zhipu_request_id_differs(analyzed: AnalyzedExchange) -> Exchange | None:
-    """Set `request_id` to another value than `id`."""
+    """Set `request_id` to a value that differs from `id`."""
     return _with_member(analyzed, "request_id", f"{_chat_id(analyzed)}7")
 
 
 @exchange_fault("zhipu_ids_agree", when=_chat_id)
 def zhipu_log_id_differs(analyzed: AnalyzedExchange) -> Exchange | None:
-    """Set the header x-log-id to another value than `id`."""
+    """Set the header x-log-id to a value that differs from `id`."""
     return with_header(analyzed.exchange, "x-log-id", f"{_chat_id(analyzed)}7")
 
 
 @exchange_fault("zhipu_id_tells_time", 86_400, 8 * 3600, when=_is_zhipu)
 def zhipu_created_at_another_time(analyzed: AnalyzedExchange, seconds: int) -> Exchange | None:
-    """Set the time of creation to a day after the one in the id, or to another time zone."""
+    """Set `created` to a day, or to 8 hours (another time zone), after the time in the id."""
     parts = answers(analyzed)[:1]
     own = resolve(parts[0].value, "/id") if parts else None
     created = resolve(parts[0].value, "/created") if parts else None
@@ -246,7 +249,7 @@ def zhipu_created_at_another_time(analyzed: AnalyzedExchange, seconds: int) -> E
 
 @exchange_fault("zhipu_filter_is_known", ("assistant", 7), ("stranger", 1), when=_is_zhipu)
 def zhipu_filter_unknown(analyzed: AnalyzedExchange, mark: tuple[str, int]) -> Exchange | None:
-    """Let the content filter report an unknown level, or mark an unknown role."""
+    """Set an unknown level or an unknown role in `content_filter`."""
     return _with_member(analyzed, "content_filter", [{"role": mark[0], "level": mark[1]}])
 
 

@@ -1,4 +1,4 @@
-"""Zhipu in the sandbox: chat completions, asynchronous ones, and images."""
+"""Zhipu's server in the sandbox: chats, asynchronous chats, and images."""
 
 from __future__ import annotations
 
@@ -42,11 +42,11 @@ from harness.wire import compact_bytes
 # ------------------------------------------------------------------------------------ API keys
 
 KEY = "sandbox0000000000000000000000000.SandboxSecret000"
-"""The API key that the sandbox accepts; the real service does not."""
+"""The API key that the sandbox accepts; it is not valid for the real service."""
 
 
 def check_key(token: str, key: str) -> None:
-    """Accept the API key itself, or an unexpired token signed with its secret."""
+    """Raise Refused unless *token* is the API key, or an unexpired JWT signed with its secret."""
     if hmac.compare_digest(token.encode(), key.encode()):
         return
     if token.count(".") == 2:
@@ -57,9 +57,10 @@ def check_key(token: str, key: str) -> None:
 
 
 def _check_token(token: str, key_id: str, secret: str) -> None:
-    """Accept an unexpired token that was signed with the secret.
+    """Raise Refused unless *token* is an unexpired JWT of *key_id*, signed with *secret*.
 
-    [SDK] `_jwt_token.py`: HS256, `sign_type` SIGN, `exp` and `timestamp` in milliseconds.
+    The format is that of the SDK's `_jwt_token.py`: HS256, the header `sign_type` is SIGN, and the
+    times `exp` and `timestamp` are in milliseconds.
     """
     options = {"verify_exp": False, "verify_iat": False, "verify_nbf": False, "verify_aud": False}
     try:
@@ -107,7 +108,10 @@ async def _read_chat(state: SandboxState, request: Request) -> Call:
 
 
 def _generate(call: Call) -> Reply:
-    """Return the reply; models from 4.5 on think [REC] unless `thinking.type` disables it [DOC]."""
+    """Return the reply of the sandbox's model to *call*.
+
+    Models since 4.5 send reasoning [REC], unless `thinking.type` is `disabled` [DOC].
+    """
     thinking = call.parameters.get("thinking")
     disabled = isinstance(thinking, dict) and thinking.get("type") == "disabled"
     thinks = _THINKING_MODEL.match(call.model) is not None and not disabled
@@ -115,9 +119,11 @@ def _generate(call: Call) -> Reply:
 
 
 def _read_image_request(body: dict[str, Json]) -> ImageRequest:
-    """Return the requested image.
+    """Return the image that *body* requests.
 
-    Its sides have 512 to 2048 pixels in steps of 16, and 2^21 pixels at most [DOC cogview].
+    Raises:
+        Refused: The model or the prompt is not valid, a side is not a multiple of 16 from 512 to
+            2048 pixels, or the image has more than 2^21 pixels [DOC cogview].
     """
     model_name, prompt = read_model(body, _IMAGE_MODEL), read_prompt(body)
     width, height = read_size(body.get("size") or "1024x1024", "x") or (0, 0)
@@ -131,12 +137,12 @@ def _read_image_request(body: dict[str, Json]) -> ImageRequest:
 
 
 def new_id() -> str:
-    """Return a Beijing time to the second and 16 hex digits; also sent as x-log-id [REC]."""
+    """Return a new id of an answer [REC]: the Beijing time to the second, and 16 hex digits."""
     return f"{now():%Y%m%d%H%M%S}{uuid.uuid4().hex[:16]}"
 
 
 def _headers(id: str) -> Headers:
-    """Return the headers of a JSON response [REC 2025-10]."""
+    """Return the headers of a JSON response with this id, as in [REC] of 2025-10."""
     vary = ["Origin", "Access-Control-Request-Method", "Access-Control-Request-Headers"]
     return [
         ("content-type", "application/json; charset=UTF-8"),
@@ -147,7 +153,7 @@ def _headers(id: str) -> Headers:
 
 
 def _stream_headers(id: str) -> Headers:
-    """Return the headers of a stream [REC 2025-10]."""
+    """Return the headers of a stream with this id, as in [REC] of 2025-10."""
     return [
         ("content-type", "text/event-stream;charset=UTF-8"),
         *_common_headers(id),
@@ -176,7 +182,7 @@ def _usage(reply: Reply) -> dict[str, Json]:
 
 
 def _message(reply: Reply) -> dict[str, Json]:
-    """Return the message of a whole answer, without `content` beside tool calls [REC 2025-10]."""
+    """Return `message` of a whole answer; with tool calls, it has no `content` [REC 2025-10]."""
     message: dict[str, Json] = {"content": reply.content, "role": "assistant"}
     if reply.tool_calls:
         # [REC] the ids of calls in whole answers are negative numbers
@@ -196,7 +202,7 @@ def _message(reply: Reply) -> dict[str, Json]:
 
 
 def _answer(reply: Reply, message: dict[str, Json]) -> dict[str, Json]:
-    """Return the members that a whole answer and the last poll of a task share."""
+    """Return the members of a whole answer that are also in the last poll of a task."""
     choice: Json = {"finish_reason": reply.finish_reason, "index": 0, "message": message}
     return {
         "choices": [choice],
@@ -206,12 +212,11 @@ def _answer(reply: Reply, message: dict[str, Json]) -> dict[str, Json]:
 
 
 def _stream_events(reply: Reply, model_name: str, id: str) -> Iterator[bytes]:
-    """Yield the events of a stream [REC 2025-10].
+    """Yield the events of a stream as bytes, in the format of [REC] of 2025-10.
 
-    Each has one token; the last one has usage and finish_reason, and [DONE] follows.
-
-    Reasoning comes first; its first event has an empty content too. A tool call comes whole, in
-    an event whose delta has no role.
+    Each event has one token, first of the reasoning, then of the text. The first event of the
+    reasoning also has an empty content. All tool calls are in one event, whose delta has no role.
+    The last event has usage and finish_reason; [DONE] follows.
     """
     head: dict[str, Json] = {"id": id, "created": int(now().timestamp()), "model": model_name}
 
@@ -279,7 +284,7 @@ _NO_ROUTE = {
 
 
 def _refuse(request: Request, refused: Refused) -> Response:
-    """Return a refusal: its code is a string, and a stream is refused in JSON too [FIELD]."""
+    """Return the error response: JSON, even for a stream; its `code` is a string [FIELD]."""
     headers = _headers(new_id())
     if refused.reason in _NO_ROUTE:  # in the form that users report; no recording has it
         status, error = _NO_ROUTE[refused.reason]
@@ -315,7 +320,13 @@ async def _chat(state: SandboxState, request: Request) -> Response:
 
 @dataclass(frozen=True, slots=True)
 class _ChatTask:
-    """What the polls of an asynchronous chat report; `answer` when it has succeeded."""
+    """The data of an asynchronous chat.
+
+    Attributes:
+        request_id: The `request_id` in all polls.
+        model: The name of the model, reported when the task has ended.
+        answer: The members of the answer, reported when the task has succeeded.
+    """
 
     request_id: str
     model: str
@@ -327,7 +338,7 @@ def _task_status(id: str, request_id: str, model_name: str | None, state: str) -
 
 
 async def _submit_chat(state: SandboxState, request: Request) -> Response:
-    """Submit a task, whose id is a prefix and a number that may be negative [DOC]."""
+    """Start a task, whose id is a prefix and a negative number [DOC]; return the response."""
     call = await _read_chat(state, request)
     number = uuid.uuid4().int % 10**19
     id, request_id = f"101002{-number}", str(-number - 1)
@@ -342,7 +353,7 @@ async def _submit_chat(state: SandboxState, request: Request) -> Response:
 
 
 async def _poll_chat(state: SandboxState, request: Request) -> Response:
-    """Report the state of a task; `model` is null while it is processed [DOC]."""
+    """Return the state of a task as a response; `model` is null until the task has ended [DOC]."""
     task = state.tasks.poll(request.path_params["id"])
     if task is None or not isinstance(task.result, _ChatTask):
         raise Refused(Reason.NO_SUCH_TASK)
@@ -355,7 +366,10 @@ async def _poll_chat(state: SandboxState, request: Request) -> Response:
 
 
 async def _create_image(state: SandboxState, request: Request) -> Response:
-    """Create an image; the answer has no id, model or usage [DOC], the link's form is [FIELD]."""
+    """Store an image and return the response with its URL.
+
+    The response has no id, model or usage [DOC]. The format of the URL is from [FIELD].
+    """
     image = _read_image_request(await read_object(request))
     state.check_rate_limit(image.prompt)
     name = f"zhipuai/api/cogview/{now():%Y%m%d%H%M%S}{uuid.uuid4().hex[:14]}_0.png"

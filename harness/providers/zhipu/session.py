@@ -1,4 +1,7 @@
-"""Zhipu (GLM, CogView) through its official SDKs, `zhipuai` and its successor `zai-sdk`."""
+"""Zhipu (GLM, CogView) through its official SDKs.
+
+Calls are made through `zhipuai`; recorded answers are also parsed by its successor `zai-sdk`.
+"""
 
 from __future__ import annotations
 
@@ -33,9 +36,10 @@ if TYPE_CHECKING:
     from zhipuai import ZhipuAI
 
 WRONG_KEY = "00000000000000000000000000000000.0000000000000000"
-"""A key of the right form (32 hex digits, a dot, 16 letters) that no account has."""
+"""An invalid API key in the right format: 32 hex digits, a dot, 16 letters or digits."""
 
-# The access paths the documentation shows (bigmodel.cn/dev/api/normal-model/glm-4 and .../cogview).
+# The access paths in the examples of the documentation (bigmodel.cn/dev/api/normal-model/glm-4 and
+# .../cogview).
 ANSWER_PATHS = ("choices[0].message.content",)
 EVENT_PATHS = ("choices[0].delta.content",)
 TASK_PATHS = ("id", "task_status")
@@ -49,19 +53,29 @@ OPERATIONS: Mapping[str, tuple[str, str]] = {
     IMAGE.name: ("/images/generations", "images.generations"),
     EMBEDDINGS.name: ("/embeddings", "embeddings.create"),
 }
-"""Of each endpoint, the path behind the base address and the SDK's function."""
+"""(path that the SDK appends to the base URL, name of the SDK's function) by endpoint name."""
 
 
 def ask(client: Any, endpoint: Endpoint, body: dict[str, Any]) -> Any:
-    """Call the SDK's function for *endpoint*; return its object, or its stream of objects."""
+    """Call the function of an SDK that requests *endpoint*.
+
+    Args:
+        client: The client of the SDK.
+        endpoint: The endpoint.
+        body: The JSON body to send.
+
+    Returns:
+        The SDK's object, or its stream of objects if the body asks for one.
+    """
     function = attrgetter(OPERATIONS[endpoint.name][1])(client)
     return function(**arguments(function, body))
 
 
 def refusal_of(error: Exception, endpoint: Endpoint) -> Failure | None:
-    """Return the refusal that an SDK raised, by its status or in a stream; None if it is not one.
+    """Return the refusal in an SDK's exception; None if the exception has another cause.
 
-    An error in a stream came with HTTP status 200.
+    The exception has the HTTP response or, if an event of a stream was an error, that event; then
+    the status of the result is 200.
     """
     response = getattr(error, "response", None)
     if response is not None:
@@ -72,7 +86,7 @@ def refusal_of(error: Exception, endpoint: Endpoint) -> Failure | None:
 
 
 class ZhipuSession:
-    """A session with Zhipu; its SDK clients never retry by themselves."""
+    """A session with Zhipu, through SDK clients that do not retry."""
 
     def __init__(self, key: str, address: str, sleep: Sleep) -> None:
         self._keys = {Credentials.OWN: key, Credentials.WRONG: WRONG_KEY}
@@ -90,7 +104,7 @@ class ZhipuSession:
         self._open.close()
 
     def _client(self, credentials: Credentials) -> ZhipuAI:
-        """Return the client for this key, made when it is first needed."""
+        """Return the SDK client for these credentials, creating it on first use."""
         from zhipuai import ZhipuAI
         from zhipuai.core import ZHIPUAI_DEFAULT_LIMITS, ZHIPUAI_DEFAULT_TIMEOUT
 
@@ -107,7 +121,7 @@ class ZhipuSession:
         return self._clients[credentials]
 
     def send(self, call: Call) -> Outcome:
-        """Make a call; what the SDK raises because of the answer is returned as a failure."""
+        """Make a call and return its outcome; an exception of the SDK is returned as a Failure."""
         from zhipuai.core._errors import ZhipuAIError
 
         client = self._client(call.credentials)
@@ -159,7 +173,7 @@ def _state(client: ZhipuAI, task: str) -> View | Failure:
 
 
 def _body(call: Call) -> dict[str, Any]:
-    """Return the JSON body of a call, but for what asks for a stream."""
+    """Return the JSON body of a call, without `stream`."""
     if call.kind is CallKind.IMAGE:
         return {"model": call.model, "prompt": call.prompt, **call.parameters}
     messages = [message(line) for line in call.messages]
@@ -167,18 +181,21 @@ def _body(call: Call) -> dict[str, Any]:
 
 
 def _view(thing: Any, paths: tuple[str, ...]) -> View:
-    """Copy an SDK object: only what came over the wire, without the SDK's defaults."""
+    """Return a copy of an SDK object, without the SDK's default values for absent members."""
     return View(sdk.dump(thing, exclude_unset=True), sdk.access(thing, paths))
 
 
 def _refused_stream(response: httpx.Response) -> Failure:
-    """Read an answer that is not a stream although one was asked for; the SDK shows none of it."""
+    """Return the refusal in a JSON response to a request for a stream.
+
+    The SDK does not show such a response. `EMPTY_STREAM` is returned if it is not a refusal.
+    """
     outcome = sdk.outcome_of(CHAT, [View(read_json(response.read()).value)])
     return replace(outcome, views=()) if isinstance(outcome, Failure) else sdk.EMPTY_STREAM
 
 
 def _failure(error: Exception, views: Sequence[View] = ()) -> Failure:
-    """Return what the SDK raised after the events of *views*."""
+    """Return the SDK's exception as a failure, with *views*, the objects received before it."""
     failure = refusal_of(error, CHAT) or sdk.failure_of(error)
     response = getattr(error, "response", None)
     if response is not None:
@@ -192,7 +209,7 @@ def _failure(error: Exception, views: Sequence[View] = ()) -> Failure:
 
 
 def secrets(key: str) -> tuple[str, ...]:
-    """Return a key, which is `id.secret`, and both its halves."""
+    """Return the API key, which has the format `id.secret`, its id and its secret."""
     return (key, *(half for half in key.split(".", 1) if half != key))
 
 
@@ -200,7 +217,10 @@ def secrets(key: str) -> tuple[str, ...]:
 
 
 def _parse(client_class: str, request: sdk.RecordedRequest) -> Outcome:
-    """Make a recorded request with a client of its own, which does not retry."""
+    """Send a recorded request with a new client, without retries, and return what the SDK parses.
+
+    *client_class* is the SDK's client, as `module:Class`.
+    """
     endpoint = request.endpoint
     base = request.base(OPERATIONS[endpoint.name][0])
     body = {"id": request.task_id} if endpoint is ASYNC_RESULT else request.body

@@ -1,4 +1,4 @@
-"""DashScope in the sandbox: text and multimodal generation, and images as tasks."""
+"""DashScope's server in the sandbox: text and multimodal generation, and image tasks."""
 
 from __future__ import annotations
 
@@ -46,11 +46,11 @@ from harness.sandbox.state import SandboxState, Task, TaskState, now
 from harness.types import Json
 
 KEY = "sk-sandbox0000000000000000000000000"
-"""The API key that the sandbox accepts; the real service does not."""
+"""The API key that the sandbox accepts; it is not valid for the real service."""
 
 
 def check_key(token: str, key: str) -> None:
-    """Accept the API key."""
+    """Raise Refused unless *token* is the API key."""
     if not hmac.compare_digest(token.encode(), key.encode()):
         raise Refused(Reason.WRONG_KEY)
 
@@ -68,7 +68,15 @@ def _headers(
     content_type: str = "application/json",
     vary: str = f"{_VARY}, Accept-Encoding",
 ) -> Headers:
-    """Return the headers of nearly every answer [REC 2025-11 to 2026-03]."""
+    """Return the headers of a response, as in [REC] of 2025-11 to 2026-03.
+
+    Args:
+        request_id: The id of the request.
+        request: The request; the time since its arrival is in the headers.
+        more: Further headers.
+        content_type: The value of Content-Type.
+        vary: The value of Vary.
+    """
     arrived, started = arrival_time(request), now()
     cost = str(int((started - arrived).total_seconds() * 1000))
     cookie = f"acw_tc={request_id}{uuid.uuid5(uuid.NAMESPACE_OID, request_id).hex}"
@@ -149,7 +157,7 @@ REFUSALS: Refusals = {
 
 
 def _refuse(request: Request, refused: Refused) -> Response:
-    """Return a refusal: flat, and in plain JSON for a stream too [REC 2025-12]."""
+    """Return the error response: one flat JSON object, even for a stream [REC 2025-12]."""
     status, code, message = describe(refused, REFUSALS)
     request_id = str(uuid.uuid4())
     headers = _headers(request_id, request, [])
@@ -171,7 +179,7 @@ async def _generate_text(state: SandboxState, request: Request) -> Response:
 
 
 async def _generate_multimodal(state: SandboxState, request: Request) -> Response:
-    """Answer the texts in the messages; images in them are ignored."""
+    """Return the response to the texts in the messages; images in them are ignored."""
     return await _chat(state, request, MULTIMODAL)
 
 
@@ -209,16 +217,21 @@ _TIMEOUT = (  # [DOC] with the page's own spelling
 
 @dataclass(frozen=True, slots=True)
 class _ImageTask:
-    """What the polls of an image task report: how many images, and their URLs."""
+    """The data of an image task.
+
+    Attributes:
+        count: The number of requested images.
+        urls: The URLs of the images; empty if the task will fail.
+    """
 
     count: int
     urls: tuple[str, ...]
 
 
 async def _submit_images(state: SandboxState, request: Request) -> Response:
-    """Submit an image task; a wrong size makes it fail [DOC].
+    """Start an image task and return the response, without `x-dashscope-finished` [REC].
 
-    The header `x-dashscope-finished` is not sent [REC].
+    A task with an invalid size is accepted, and fails later [DOC].
     """
     if request.headers.get("x-dashscope-async", "").lower() != "enable":
         raise Refused(Reason.NOT_ASYNC)
@@ -245,7 +258,7 @@ async def _submit_images(state: SandboxState, request: Request) -> Response:
 
 
 def _size_failure(model_name: str, size: Json) -> tuple[str, str] | None:
-    """Return why a task with this size fails; None if the size is allowed.
+    """Return the (code, message) of the failure of a task with this size; None if it is allowed.
 
     wanx-v1 has a list of sizes; later models take 512 to 1440 pixels on each side [DOC].
     """
@@ -256,7 +269,7 @@ def _size_failure(model_name: str, size: Json) -> tuple[str, str] | None:
 
 
 def _image_url(state: SandboxState, request: Request, image: ImageRequest, number: int) -> str:
-    """Return the URL of an image: signed, and valid for a day [REC]."""
+    """Store image *number* of a task and return its URL, which looks signed for a day [REC]."""
     made, part = now(), uuid.uuid4().hex
     name = f"dashscope/1d/{part[:2]}/{made:%Y%m%d}/{part[2:10]}/{uuid.uuid4()}-1.png"
     url = state.add_image(request, name, replace(image, seed=f"{image.seed}/{number}"))
@@ -265,7 +278,7 @@ def _image_url(state: SandboxState, request: Request, image: ImageRequest, numbe
 
 
 async def _poll_images(state: SandboxState, request: Request) -> Response:
-    """Report the state of a task, each time with a new request_id in the body only [REC]."""
+    """Return the state of a task as a response, with a new `request_id` in its body only [REC]."""
     id, request_id = request.path_params["id"], str(uuid.uuid4())
     task = state.tasks.poll(id)
     body: dict[str, Json] = {"request_id": request_id}
@@ -282,7 +295,7 @@ async def _poll_images(state: SandboxState, request: Request) -> Response:
 
 
 def _task_output(task: Task, images: _ImageTask) -> Json:
-    """Return the state of a task, with Beijing times without a zone [REC]."""
+    """Return the member `output` of a poll; its times are Beijing times without a zone [REC]."""
     output: dict[str, Json] = {"task_id": task.id, "task_status": task.state.upper()}
     times = {
         "submit_time": task.submitted,

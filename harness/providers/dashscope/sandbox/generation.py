@@ -1,4 +1,4 @@
-"""Text and multimodal generation of DashScope in the sandbox: requests, answers, streams."""
+"""DashScope's text and multimodal generation in the sandbox: read requests, build responses."""
 
 from __future__ import annotations
 
@@ -30,22 +30,26 @@ _MODEL = re.compile(
 )
 
 RETIRED = frozenset({"qwen-turbo", "qwen-vl-max", "qwen-vl-plus", "qwq-plus", "qvq-max"})
-"""Models that were switched off on 2026-10-10: [DOC] notice 731 on alibabacloud.com/zh/notice."""
+"""Models shut down on 2026-10-10, by [DOC] notice 731 on alibabacloud.com/zh/notice."""
 
-# [DOC] help.aliyun.com/en/model-studio/error-code has these texts
+# [DOC] help.aliyun.com/en/model-studio/error-code has these messages
 RANGES = {
     "temperature": Range(0, 2, "Temperature should be in [0.0, 2.0)", high_open=True),
     "top_p": Range(0, 1, "Range of top_p should be (0.0, 1.0]", low_open=True),
     "max_tokens": Range(1, 65536, "Range of max_tokens should be [1, 65536]", whole=True),
     "n": Range(1, 4, "Range of n should be [1, 4]", whole=True),
 }
-"""The numeric parameters; `n` is also the number of images."""
+"""The allowed range of each numeric parameter; `n` is the number of answers or images."""
 
 
 def read_chat(body: dict[str, Json], endpoint: Endpoint) -> Call:
-    """Return the call in a request to *endpoint*; a prompt becomes one message.
+    """Return the call that the *body* of a request to *endpoint* makes.
 
-    A retired model is refused like an unknown one; what the service responds is not documented.
+    A prompt is returned as a chat with one message.
+
+    Raises:
+        Refused: The body is not valid, or the model is unknown, retired, or served by another
+            endpoint. The service's response for a retired model is not documented.
     """
     model_name = read_model(body, _MODEL)
     if model_name in RETIRED:
@@ -70,11 +74,16 @@ def _messages(input: dict[str, Json]) -> tuple[Message, ...]:
 
 @dataclass(frozen=True, slots=True)
 class AnswerFormat:
-    """The form of an answer.
+    """The format of an answer.
 
-    `message` is `result_format`; [REC] `text` is the default, also for messages. `indexed`: a
-    choice has an `index` where the request declared tools, and none otherwise [REC 2025-12].
-    `multimodal`: [REC 2026-01] always messages, whose content is a list, and never an `index`.
+    Attributes:
+        request_id: The `request_id` of the answer.
+        message: Whether `output` has `choices` with messages; else it has `text`, the default of
+            `result_format` [REC].
+        incremental: Whether an event of a stream has only the new text, not all text so far.
+        indexed: Whether a choice has an `index`: only if the request declares tools [REC 2025-12].
+        multimodal: Whether it is a multimodal answer, which always has messages, whose content is a
+            list, and no `index` [REC 2026-01].
     """
 
     request_id: str
@@ -85,7 +94,11 @@ class AnswerFormat:
 
     @classmethod
     def of(cls, call: Call, request_id: str) -> AnswerFormat:
-        """Return the form that a call asks for. [DOC] tools need the message format."""
+        """Return the format that *call* requests; with tools it always has messages [DOC].
+
+        Raises:
+            Refused: `result_format` is not valid.
+        """
         parameters = call.parameters
         result_format = parameters.get("result_format")
         if result_format not in (None, "text", "message"):
@@ -101,7 +114,14 @@ class AnswerFormat:
         )
 
     def output(self, text: str | None, calls: list[Json], reason: Json, *, streamed: bool) -> Json:
-        """Return `output`; the order of its keys differs between answers and streams [REC]."""
+        """Return the member `output` of an answer or event.
+
+        Args:
+            text: The text.
+            calls: The tool calls, as JSON.
+            reason: The finish reason.
+            streamed: Whether it is an event of a stream, which orders the keys differently [REC].
+        """
         if not self.message:
             return {"finish_reason": reason, "text": text}
         content: Json = ([{"text": text}] if text else []) if self.multimodal else text
@@ -119,7 +139,7 @@ class AnswerFormat:
         return {"choices": [choice]}
 
     def usage(self, input_tokens: int, output_tokens: int, *, streamed: bool) -> Json:
-        """Return `usage`, in detail for a multimodal answer, whose tokens are all text [REC]."""
+        """Return the member `usage`; a multimodal answer has more details [REC]."""
         total = input_tokens + output_tokens
         cached: Json = {"cached_tokens": 0}
         if self.multimodal:
@@ -141,7 +161,7 @@ class AnswerFormat:
 
 
 def whole_answer(reply: Reply, form: AnswerFormat) -> Json:
-    """Return a whole answer: `output`, `usage`, `request_id` [REC]."""
+    """Return the body of a whole answer: `output`, `usage`, `request_id` [REC]."""
     calls: list[Json] = [
         {
             "function": {"arguments": call.arguments, "name": call.name},
@@ -165,7 +185,13 @@ def _token_counts(reply: Reply) -> tuple[int, int]:
 
 @dataclass(frozen=True, slots=True)
 class _Step:
-    """What one event of a stream adds, and how many tokens were written so far."""
+    """The content of one event of a stream.
+
+    Attributes:
+        written: The number of output tokens up to this event.
+        text: The text to send: only the new text, or all text so far (see `AnswerFormat`).
+        calls: The tool calls to send, or pieces of them.
+    """
 
     written: int
     text: str = ""
@@ -173,12 +199,11 @@ class _Step:
 
 
 def stream_events(reply: Reply, form: AnswerFormat) -> Iterator[bytes]:
-    """Yield the events of a stream [REC].
+    """Yield the events of a stream as bytes [REC].
 
-    `finish_reason` is "null" until the end, and there is no [DONE].
-
-    Cumulative streams have the whole text in the last event, incremental ones an empty text or
-    the last piece of a call.
+    `finish_reason` is "null" in all events but the last, and there is no [DONE]. The last event of
+    a cumulative stream has the whole text. The last event of an incremental stream has an empty
+    text, or the last piece of a tool call.
     """
     steps = list(_call_steps(reply, form) if reply.tool_calls else _text_steps(reply, form))
     input_tokens, _ = _token_counts(reply)
@@ -203,15 +228,17 @@ def _text_steps(reply: Reply, form: AnswerFormat) -> Iterator[_Step]:
 
 
 def _grouped(pieces: tuple[str, ...]) -> Iterator[tuple[str, ...]]:
-    """Yield single tokens at first, later four at a time [REC]."""
+    """Yield the first four tokens one by one, then all others in groups of four [REC]."""
     yield from ((piece,) for piece in pieces[:4])
     yield from (pieces[at : at + 4] for at in range(4, len(pieces), 4))
 
 
 def _call_steps(reply: Reply, form: AnswerFormat) -> Iterator[_Step]:
-    """Yield tool calls in pieces: id, name and first words, then pieces with `id: ""` [REC].
+    """Yield the events of the tool calls, each call in several pieces.
 
-    How a call looks in cumulative events is recorded nowhere; here all of it is repeated.
+    The first piece of a call has its id, its name and the beginning of its arguments. Later pieces
+    have `id: ""` and no name [REC]. In a cumulative stream, which was never recorded, each event
+    repeats all calls so far.
     """
     _, total = _token_counts(reply)
     finished: tuple[Json, ...] = ()
