@@ -23,7 +23,7 @@
     ├── NoActiveCassette            no cassette is active where it was made
     ├── NotRecordable               its response could not be recorded, so it is not sent
     ├── BadHook                     a hook of the caller returned an invalid value
-    └── ConnectionBlocked           a connection was opened during a replay
+    └── ConnectionBlocked           a connection was opened that no tape handles
 
 An error response of a provider is not an exception but a `harness.types.Failure`.
 
@@ -150,4 +150,4 @@ class BadHook(InterceptError):
 
 
 class ConnectionBlocked(InterceptError):
-    """A connection was opened during a replay."""
+    """A connection was opened that no tape records or replays, to a host that is not allowed."""

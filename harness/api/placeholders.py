@@ -80,7 +80,10 @@ _placeholders = _Placeholders()
 
 @contextmanager
 def placeholder_keys() -> Iterator[None]:
-    """Give each SDK without a key a placeholder inside, unless another open block may record."""
+    """Set a placeholder for each missing API key in the `with` block.
+
+    None is set while another open block may record.
+    """
     _placeholders.change(replaying=1)
     try:
         yield
@@ -90,7 +93,7 @@ def placeholder_keys() -> Iterator[None]:
 
 @contextmanager
 def real_keys() -> Iterator[None]:
-    """Remove the placeholders inside, where requests may be sent to the network."""
+    """Remove the placeholders in the `with` block, which may send requests to the network."""
     _placeholders.change(recording=1)
     try:
         yield

@@ -3,7 +3,7 @@
 Data that vcrpy has no field for is in `metadata` under the key `harness`; vcrpy ignores it. The key
 `version` comes last, as vcrpy writes it, so that a truncated file is recognized.
 
-`dumps` and `loads` convert text only. `to_files` splits a cassette into its text and the bodies
-that are stored as files, `with_artefacts` puts these back. `store` reads and writes the files, and
-`journal` keeps the exchanges of a recording in progress.
+`writer.dumps` and `reader.loads` convert a cassette to text and back. `artefacts.to_files` takes
+out the bodies that are stored as files, and `artefacts.with_artefacts` puts them back. The module
+`store` reads and writes the files, and `journal` stores the exchanges of a recording in progress.
 """

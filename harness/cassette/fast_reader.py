@@ -59,7 +59,7 @@ def load(text: str | bytes) -> Cassette:
 _ORDINARY = bytes([0x0A, *range(0x20, 0x7F), *range(0x80, 0x100)])
 _CONTROL = re.compile("[\x80-\x9f]")
 _SPECIAL = "\u2028\u2029\ufeff\ufffe\uffff"
-"""Line breaks, the byte order mark, and non-characters."""
+"""The line breaks, byte order mark and non-characters that YAML does not read as ordinary text."""
 
 
 def _characters(text: str | bytes) -> str:

@@ -288,7 +288,7 @@ class Journal:
 
     @contextmanager
     def _convert_errors(self) -> Iterator[None]:
-        """Convert an OSError raised inside to CannotWrite."""
+        """Convert an OSError of the `with` block to CannotWrite."""
         try:
             yield
         except OSError as error:

@@ -263,7 +263,7 @@ def _json(body: object, path: KeyPath) -> bytes:
 
 
 def _date(value: object) -> str:
-    """Return the text of a date, to which YAML converts such texts. Raises TypeError otherwise."""
+    """Return the text of a date, which YAML makes of unquoted text. Raises TypeError otherwise."""
     if not isinstance(value, date):
         raise TypeError(f"{type(value).__name__} is not")
     return str(value)

@@ -186,12 +186,12 @@ class _LoopSchedule:
 
 
 _IDLE_ROUNDS = 2
-"""The clock advances after more rounds of the event loop than this in which no task could run.
+"""The number of idle rounds of the event loop that are exceeded before the clock advances.
 
 Results of threads and pipes need one round to arrive.
 """
 _MAX_ROUNDS = 1000
-"""The clock advances after more rounds of the event loop than this, although tasks are busy.
+"""The number of rounds of the event loop after which the clock advances even if tasks are busy.
 
 A busy task may be polling the clock, and wait for it to advance.
 """

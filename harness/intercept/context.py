@@ -137,7 +137,7 @@ def bypasses_tape(uri: str) -> bool:
 
 @contextmanager
 def passthrough() -> Iterator[None]:
-    """Disable interception and simulated time inside, while an HTTP library sends a request."""
+    """Disable interception and simulated time in the `with` block, which sends a request."""
     token = in_passthrough.set(True)
     try:
         yield

@@ -24,7 +24,7 @@ from harness.intercept.context import Tape, allowed_hosts, current_tape
 
 @contextmanager
 def use_tape(tape: Tape, hosts: AllowedHosts = NO_HOSTS) -> Iterator[Tape]:
-    """Pass every HTTP request made inside to *tape*, except those to allowed *hosts*.
+    """Pass every HTTP request made in the `with` block to *tape*, except those to *hosts*.
 
     Yields:
         *tape*.
@@ -144,7 +144,7 @@ class _AwaitedImport(MetaPathFinder):
     def find_spec(
         self, fullname: str, path: Sequence[str] | None, target: Any = None
     ) -> ModuleSpec | None:
-        """Return the spec of the module `name`, with a loader that calls `on_import` at its end.
+        """Return the spec of the module `name`, whose loader calls `on_import` after the import.
 
         Return None for any other module.
         """

@@ -116,7 +116,7 @@ class Player:
 
     @contextmanager
     def turn(self, number: int) -> Iterator[list[Exchange]]:
-        """Collect the exchanges that are replayed inside, for the turn *number*.
+        """Collect the exchanges that are replayed in the `with` block, for the turn *number*.
 
         The turns in which they were recorded are ignored.
 

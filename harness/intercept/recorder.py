@@ -161,7 +161,7 @@ class Recorder:
 
     @contextmanager
     def turn(self, number: int) -> Iterator[list[Exchange]]:
-        """Assign the exchanges whose requests are made inside to the turn *number*.
+        """Assign the exchanges whose requests are made in the `with` block to the turn *number*.
 
         Yields:
             A list, empty at first, to which the exchanges are added without secrets when the

@@ -45,7 +45,7 @@ class Kind(StrEnum):
 
 
 class Level(StrEnum):
-    """The level of a comparison: `reply` is of outcomes, `wire` is of JSON values."""
+    """The level of a comparison: `reply` compares outcomes, `wire` compares JSON values."""
 
     REPLY = "reply"
     WIRE = "wire"
@@ -155,7 +155,7 @@ def _in_values(reading: AnalyzedExchange, sdk: Outcome) -> Iterator[Disagreement
 def _compared(
     expected: Json, actual: Json, level: Level, where: str = ""
 ) -> Iterator[Disagreement]:
-    """Yield a disagreement for each value without members that differs.
+    """Yield a disagreement for each differing leaf: a value that is no object and no array.
 
     *where* is put before its JSON pointer, such as "event 2 ".
     """

@@ -93,7 +93,7 @@ def has_mark(item: pytest.Item) -> bool:
 
 
 def has_cassette(item: pytest.Item) -> bool:
-    """Return whether a test has the mark `cassette` or lists the fixture `cassette`.
+    """Return whether a test has the mark `cassette` or uses the fixture `cassette`.
 
     A fixture that is requested by `request.getfixturevalue` while the test runs does not count.
     """
@@ -111,7 +111,7 @@ def context_of(item: pytest.Item) -> CassetteContext | None:
 
 @contextmanager
 def run_with_cassette(item: pytest.Item, context: CassetteContext) -> Iterator[None]:
-    """Run a test inside of *context*, then check the cassette's age and the test's exchanges."""
+    """Run the `with` block, a test, in *context*; then check the cassette's age and findings."""
     from harness.errors import CassetteMiss
 
     try:
@@ -210,7 +210,7 @@ def _default_path(item: pytest.Item) -> Path:
 
 @contextmanager
 def _errors_as_failures() -> Iterator[None]:
-    """Convert a HarnessError raised inside to a failure of the test, without a traceback."""
+    """Convert a HarnessError of the `with` block to a failure of the test, without a traceback."""
     from harness.errors import HarnessError
 
     try:

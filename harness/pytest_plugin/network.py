@@ -31,7 +31,7 @@ class FixtureConnections:
 
     @contextmanager
     def watch(self, item: pytest.Item) -> Iterator[None]:
-        """Note connections to other machines that are opened inside, as of the fixtures of *item*.
+        """Note the connections of the `with` block to other machines, for the fixtures of *item*.
 
         Do nothing if the test has no cassette.
         """

@@ -337,7 +337,7 @@ class _SchemaGenerator(GenerateJsonSchema):
         return {**inner, "default": self.encode_default(default)} if is_shown else inner
 
     def field_title_should_be_set(self, schema: Any) -> bool:
-        """Return False: titles would repeat the keys."""
+        """Return False, so that the schema has no titles, which would repeat the keys."""
         return False
 
 

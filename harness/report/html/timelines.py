@@ -40,7 +40,14 @@ class Mark:
 
 @dataclass(frozen=True, slots=True)
 class Tick:
-    """A chunk: position, height up to 100 by its size, arrival in seconds, size in bytes."""
+    """The mark of one chunk on a timeline.
+
+    Attributes:
+        x: The position on the line.
+        height: The height by the chunk's size, at most 100.
+        at: The arrival of the chunk, in seconds.
+        size: The size of the chunk, in bytes.
+    """
 
     x: float
     height: float
