@@ -125,12 +125,12 @@ The cache is by content, so that a changed file is read again.
 
 def _content(path: Path) -> bytes:
     try:
-        return _file_bytes(path)
+        return file_bytes(path)
     except OSError as error:
         raise BadCassette(f"cannot be read: {error.strerror}", path) from None
 
 
-def _file_bytes(path: Path) -> bytes:
+def file_bytes(path: Path) -> bytes:
     """Return the bytes of a regular file of at most `LARGEST` bytes. Raises OSError."""
     status = path.stat()
     if not stat.S_ISREG(status.st_mode):
@@ -150,7 +150,7 @@ def _read_artefact(cassette: Path, content: bytes, index: int, artefact: Artefac
             cassette's *content*.
     """
     try:
-        body = _file_bytes(cassette.parent / FOLDER / artefact.name)
+        body = file_bytes(cassette.parent / FOLDER / artefact.name)
         if len(body) != artefact.size:
             problem = f"was altered: it has {len(body)} bytes, not {artefact.size}"
         elif has_hash(artefact.name, body):

@@ -33,6 +33,7 @@ def scan(
     Finds your own keys (from the environment and .env) in any encoding, and what looks like a key,
     a token, a cookie or a signed link. A secret is never printed, only where it is.
     """
+    from harness.cassette.store import file_bytes
     from harness.config.environment import load_environment
     from harness.providers import PROVIDERS
     from harness.secrets.scanner import Scanner
@@ -46,7 +47,7 @@ def scan(
             name = scanner.hide(str(path))
             show(f"Scan {name}")
             try:
-                content = _content(path)
+                content = file_bytes(path)
             except OSError as error:
                 problems.append(f"{name}: cannot be read: {error.strerror or error}")
                 continue
@@ -73,17 +74,6 @@ def _files(paths: list[Path], problems: list[str]) -> Iterator[Path]:
             files = (Path(folder, name) for name in sorted(names))
             # Reading a pipe would block; a broken link has no content.
             yield from (file for file in files if file.is_file())
-
-
-def _content(path: Path) -> bytes:
-    """Return a file's bytes. Raises OSError for what is not a file, or too large."""
-    from harness.cassette.store import LARGEST
-
-    if path.exists() and not path.is_file():
-        raise OSError("not a file")
-    if path.stat().st_size > LARGEST:
-        raise OSError(f"larger than {LARGEST // 2**20} MiB")
-    return path.read_bytes()
 
 
 def _print(leaks: list[tuple[str, Leak]], files: int, as_json: bool) -> None:

@@ -28,9 +28,7 @@ def load(path: Path) -> Contract:
             f"there is no contract {path}; learn one with: harness contract learn PATH --out {path}"
         )
     try:
-        if path.stat().st_size > store.LARGEST:
-            raise BadContract(f"larger than {store.LARGEST // 2**20} MiB", path)
-        content = path.read_bytes()
+        content = store.file_bytes(path)
     except OSError as error:
         raise BadContract(f"cannot be read: {error.strerror}", path) from None
     return loads(content, str(path))

@@ -5,17 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from harness.analysis.transcript import AnalyzedTranscript, AnalyzedTurn
-from harness.rules.rule import show, violation
+from harness.rules.rule import show, turn_place, violation
 from harness.rules.schemas import violations
 from harness.types import Failure, Finding, Place, Reply
 from harness.wire import MISSING, read_json, resolve
-
-
-def _place(turn: AnalyzedTurn, pointer: str = "") -> Place:
-    reading = turn.answer
-    if reading is None:
-        return Place(turn=turn.turn.number)
-    return reading.place(pointer, reading.parts[-1] if pointer and reading.parts else None)
 
 
 def _replied(analyzed: AnalyzedTranscript) -> Iterator[tuple[AnalyzedTurn, Reply]]:
@@ -30,7 +23,7 @@ def expected_finish_reason(analyzed: AnalyzedTranscript) -> Iterator[Finding]:
         expected = turn.turn.expect.finish_reason
         if expected and reply.finish_reason != expected:
             actual = show(reply.finish_reason)
-            yield violation(f"the finish reason {expected}", actual, _place(turn))
+            yield violation(f"the finish reason {expected}", actual, turn_place(turn))
 
 
 def expected_words(analyzed: AnalyzedTranscript) -> Iterator[Finding]:
@@ -38,7 +31,8 @@ def expected_words(analyzed: AnalyzedTranscript) -> Iterator[Finding]:
     for turn, reply in _replied(analyzed):
         for words in turn.turn.expect.contains:
             if words not in (reply.content or ""):
-                yield violation(f"an answer with {show(words)}", show(reply.content), _place(turn))
+                expected = f"an answer with {show(words)}"
+                yield violation(expected, show(reply.content), turn_place(turn))
 
 
 def expected_json(analyzed: AnalyzedTranscript) -> Iterator[Finding]:
@@ -50,11 +44,11 @@ def expected_json(analyzed: AnalyzedTranscript) -> Iterator[Finding]:
         document = read_json((reply.content or "").encode("utf-8", "replace"))
         if document.problem:
             actual = f"{document.problem} in {show(reply.content)}"
-            yield violation("an answer in JSON", actual, _place(turn))
+            yield violation("an answer in JSON", actual, turn_place(turn))
             continue
         for pointer, expected, actual in violations(schema, document.value):
             within = f"in the answer's JSON{pointer and ' at ' + pointer}"
-            yield violation(expected, actual, _place(turn), within)
+            yield violation(expected, actual, turn_place(turn), within)
 
 
 def expected_pointers(analyzed: AnalyzedTranscript) -> Iterator[Finding]:
@@ -64,7 +58,7 @@ def expected_pointers(analyzed: AnalyzedTranscript) -> Iterator[Finding]:
         value = parts[-1].value if parts else None
         for pointer in turn.turn.expect.pointers:
             if resolve(value, pointer) is MISSING:
-                yield violation(f"a value at {pointer}", "none", _place(turn, pointer))
+                yield violation(f"a value at {pointer}", "none", turn_place(turn, pointer))
 
 
 def expected_tool_call(analyzed: AnalyzedTranscript) -> Iterator[Finding]:
@@ -74,7 +68,7 @@ def expected_tool_call(analyzed: AnalyzedTranscript) -> Iterator[Finding]:
         called = [call.name for call in reply.tool_calls]
         if expected and expected not in called:
             actual = ", ".join(called) or "no call"
-            yield violation(f"a call of {expected}", actual, _place(turn))
+            yield violation(f"a call of {expected}", actual, turn_place(turn))
 
 
 def expected_failure(analyzed: AnalyzedTranscript) -> Iterator[Finding]:
@@ -82,11 +76,11 @@ def expected_failure(analyzed: AnalyzedTranscript) -> Iterator[Finding]:
     for turn in analyzed.turns:
         outcome, code = turn.turn.outcome, turn.turn.expect.failure
         if isinstance(outcome, Reply) and code:
-            yield violation(f"the refusal {code}", "an answer", _place(turn))
+            yield violation(f"the refusal {code}", "an answer", turn_place(turn))
         elif isinstance(outcome, Failure) and outcome.code != code:
             expected = f"the refusal {code}" if code else "an answer"
             actual = f"the refusal {outcome.status} {outcome.code}: {show(outcome.message)}"
-            yield violation(expected, actual, _place(turn))
+            yield violation(expected, actual, turn_place(turn))
 
 
 def everything_was_played(analyzed: AnalyzedTranscript) -> Iterator[Finding]:

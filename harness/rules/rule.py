@@ -266,6 +266,14 @@ def turn_request(turn: AnalyzedTurn) -> AnalyzedExchange | None:
     return requests[-1] if requests else None
 
 
+def turn_place(turn: AnalyzedTurn, pointer: str = "") -> Place:
+    """Return the place of a turn's answer, or of a value in its last part; else of the turn."""
+    reading = turn.answer
+    if reading is None:
+        return Place(turn=turn.turn.number)
+    return reading.place(pointer, reading.parts[-1] if pointer and reading.parts else None)
+
+
 def answered(analyzed: AnalyzedTranscript) -> Iterator[Answered]:
     """Yield an `Answered` for each turn that was answered with a `Reply`."""
     for turn in analyzed.turns:

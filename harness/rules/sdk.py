@@ -12,14 +12,13 @@ from harness.analysis.endpoint import Part
 from harness.analysis.exchange import AnalyzedExchange
 from harness.analysis.reply import is_refusal
 from harness.analysis.transcript import AnalyzedTranscript, AnalyzedTurn
-from harness.rules.rule import checked_endpoint, show, violation
+from harness.rules.rule import checked_endpoint, show, turn_place, violation
 from harness.types import (
     AccessFailure,
     Failure,
     Finding,
     Json,
     Outcome,
-    Place,
     Reply,
     Usage,
     View,
@@ -28,10 +27,6 @@ from harness.wire import MISSING, Missing, escape, resolve
 
 Shown = tuple[View, Part, AnalyzedExchange]
 """An object of the SDK, the part of the answer that it represents, and the part's exchange."""
-
-
-def _place(turn: AnalyzedTurn) -> Place:
-    return turn.answer.place() if turn.answer else Place(turn=turn.turn.number)
 
 
 def _run(analyzed: AnalyzedTranscript) -> Iterator[tuple[AnalyzedTurn, Outcome]]:
@@ -92,7 +87,7 @@ def sdk_agrees_with_wire(analyzed: AnalyzedTranscript) -> Iterator[Finding]:
         pairs = shown(turn, outcome)
         if pairs is None:
             expected = f"an SDK object for each of {len(_parts(turn))} answers or events"
-            yield violation(expected, len(outcome.views), _place(turn))
+            yield violation(expected, len(outcome.views), turn_place(turn))
         for view, part, reading in pairs or ():
             for pointer, expected, actual in _differences(view.value, part.value, reading):
                 yield violation(expected, actual, reading.place(pointer, part))
@@ -174,7 +169,7 @@ def reply_agrees_with_wire(analyzed: AnalyzedTranscript) -> Iterator[Finding]:
         for name in actual:
             if actual[name] != expected[name]:
                 what = f"the {name} {show(expected[name])} as in the answer"
-                yield violation(what, show(actual[name]), _place(turn))
+                yield violation(what, show(actual[name]), turn_place(turn))
 
 
 def _summary(reply: Reply) -> dict[str, object]:
@@ -200,7 +195,7 @@ def failure_agrees_with_wire(analyzed: AnalyzedTranscript) -> Iterator[Finding]:
     for turn, outcome in _run(analyzed):
         if not _same_kind(turn, outcome):
             expected = f"{_named(turn.outcome)} as in the answer"
-            yield violation(expected, f"{_named(outcome)} in the SDK", _place(turn))
+            yield violation(expected, f"{_named(outcome)} in the SDK", turn_place(turn))
 
 
 def _same_kind(turn: AnalyzedTurn, outcome: Outcome) -> bool:
@@ -243,4 +238,4 @@ def pieces_join_to_content(analyzed: AnalyzedTranscript) -> Iterator[Finding]:
         joined = outcome.pieces[-1] if outcome.cumulative else "".join(outcome.pieces)
         if joined != (outcome.content or ""):
             expected = f"pieces that join to {show(outcome.content)}"
-            yield violation(expected, show(joined), _place(turn))
+            yield violation(expected, show(joined), turn_place(turn))

@@ -42,22 +42,15 @@ def problem(message: str) -> PydanticCustomError:
     return PydanticCustomError("problem", "{message}", {"message": message})
 
 
-def _slug(value: str) -> str:
-    if not _SLUG.fullmatch(value):
-        raise problem(f"may hold only a-z, 0-9 and '-', not {shown(value)}")
-    return value
+def _matching(pattern: re.Pattern[str], expected: str) -> AfterValidator:
+    """Return a validator that accepts texts that match *pattern*."""
 
+    def check(value: str) -> str:
+        if not pattern.fullmatch(value):
+            raise problem(f"{expected}, not {shown(value)}")
+        return value
 
-def _target(value: str) -> str:
-    if not _TARGET.fullmatch(value):
-        raise problem(f"must be provider/model, such as zhipuai/glm-4, not {shown(value)}")
-    return value
-
-
-def _pointer(value: str) -> str:
-    if not _POINTER.fullmatch(value):
-        raise problem(f"must be a JSON pointer, such as /output/text, not {shown(value)}")
-    return value
+    return AfterValidator(check)
 
 
 def _as_list(value: Json) -> Json:
@@ -86,8 +79,9 @@ def _failure(value: Json) -> Json:
 
 
 Text = Annotated[str, StringConstraints(min_length=1)]
-Slug = Annotated[str, AfterValidator(_slug)]
-Pointer = Annotated[str, AfterValidator(_pointer)]
+Slug = Annotated[str, _matching(_SLUG, "may hold only a-z, 0-9 and '-'")]
+Pointer = Annotated[str, _matching(_POINTER, "must be a JSON pointer, such as /output/text")]
+_TARGET_NAME = "must be provider/model, such as zhipuai/glm-4"
 _TEXT: dict[str, Any] = {"type": "string", "minLength": 1}
 _POINTER_TEXT: dict[str, Any] = {"type": "string", "pattern": f"^{_POINTER.pattern}$"}
 
@@ -141,7 +135,7 @@ class IgnoreForm(Form):
 class TargetForm(Form):
     """A provider and model that the scenario is run against, with settings of this target."""
 
-    model: Annotated[str, AfterValidator(_target)] = Field(
+    model: Annotated[str, _matching(_TARGET, _TARGET_NAME)] = Field(
         examples=["zhipuai/glm-4", "dashscope/qwen-plus"],
         json_schema_extra={"pattern": f"^{_TARGET.pattern}$"},
     )
@@ -162,7 +156,7 @@ class TargetForm(Form):
         if isinstance(value, str):
             return {"model": value}
         if not isinstance(value, dict):
-            raise problem("must be provider/model, such as zhipuai/glm-4, or a mapping")
+            raise problem(f"{_TARGET_NAME}, or a mapping")
         return value
 
     @property

@@ -153,16 +153,14 @@ def _problem(detail: ErrorDetails, loc: Loc) -> str:
 
 def inconsistencies(scenario: Scenario) -> Iterator[Issue]:
     """Yield the issues that concern several parts of a scenario, or its file name."""
-    for check in _SCENARIO_CHECKS:
-        yield from check(scenario)
+    yield from _name_is_the_file_name(scenario)
+    yield from _targets_are_unique(scenario)
+    if not any(step.is_call for step in scenario.steps):
+        yield Issue(("steps",), "no step asks anything; add a user, prompt or image step")
     steps = scenario.steps
     for before, step in zip((None, *steps), steps, strict=False):
-        yield from _step_issues(step, before)
-
-
-def _step_issues(step: Step, before: Step | None) -> Iterator[Issue]:
-    issues = (check(step, before) for check in _STEP_CHECKS)
-    yield from (issue for issue in issues if issue)
+        issues = (check(step, before) for check in _STEP_CHECKS)
+        yield from (issue for issue in issues if issue)
 
 
 def _name_is_the_file_name(scenario: Scenario) -> Iterator[Issue]:
@@ -179,18 +177,6 @@ def _targets_are_unique(scenario: Scenario) -> Iterator[Issue]:
         if first != number:
             message = f"targets[{number}] is filed as {target.slug!r} like targets[{first}]"
             yield Issue(("targets", number), f"{message}; give one of them a label")
-
-
-def _some_step_is_a_call(scenario: Scenario) -> Iterator[Issue]:
-    if not any(step.is_call for step in scenario.steps):
-        yield Issue(("steps",), "no step asks anything; add a user, prompt or image step")
-
-
-_SCENARIO_CHECKS: tuple[Callable[[Scenario], Iterator[Issue]], ...] = (
-    _name_is_the_file_name,
-    _targets_are_unique,
-    _some_step_is_a_call,
-)
 
 
 def _issue(step: Step, message: str, *path: str) -> Issue:
