@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 
+from harness.analysis.edit import with_status
 from harness.analysis.transcript import analyze
 from harness.providers import endpoints
 from harness.providers.dashscope.samples import (
@@ -29,7 +30,7 @@ from harness.types import (
 )
 
 from .broken import Broken
-from .making import edited, foreign, played, with_status
+from .making import edited, foreign, played
 
 ONE = "turn 1, exchange 1"
 PATH = "choices[0].message.content"

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
+from harness.analysis.edit import with_body, with_request
 from harness.analysis.transcript import transcript_of
 from harness.providers import endpoints
 from harness.types import (
@@ -25,7 +24,7 @@ def edited(whole: Exchange, old: str, new: str, times: int = 1) -> Exchange:
     body = whole.response.body
     assert old.encode() in body, f"{old} is not in {body.decode()}"
     changed = body.replace(old.encode(), new.encode(), times)
-    return replace(whole, response=replace(whole.response, body=changed))
+    return with_body(whole, changed)
 
 
 def asking(whole: Exchange, old: str, new: str) -> Exchange:
@@ -33,23 +32,7 @@ def asking(whole: Exchange, old: str, new: str) -> Exchange:
     body = whole.request.body
     assert old.encode() in body, f"{old} is not in {body.decode()}"
     changed = body.replace(old.encode(), new.encode(), 1)
-    return replace(whole, request=replace(whole.request, body=changed))
-
-
-def headed(whole: Exchange, name: str, value: str) -> Exchange:
-    """Return the exchange with another response header."""
-    kept = tuple(pair for pair in whole.response.headers if pair[0].lower() != name.lower())
-    return replace(whole, response=replace(whole.response, headers=((name, value), *kept)))
-
-
-def with_body(whole: Exchange, body: bytes) -> Exchange:
-    """Return the exchange with another response body."""
-    return replace(whole, response=replace(whole.response, body=body))
-
-
-def with_status(whole: Exchange, status: int) -> Exchange:
-    """Return the exchange with another HTTP status."""
-    return replace(whole, response=replace(whole.response, status=status))
+    return with_request(whole, changed)
 
 
 def foreign(*exchanges: Exchange) -> Transcript:

@@ -8,6 +8,7 @@ from dataclasses import replace
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from harness.analysis.edit import with_body, with_header, with_status
 from harness.analysis.sample import data_events
 from harness.providers.dashscope.samples import named_events
 from harness.providers.rules import check
@@ -25,7 +26,7 @@ from harness.types import (
 )
 from harness.wire import compact_bytes, walk
 
-from .making import foreign, headed, with_body, with_status
+from .making import foreign
 
 SOME = settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
 
@@ -62,7 +63,7 @@ def test_no_rule_raises_on_any_answer(body: bytes, kind: str, status: int) -> No
     """Any bytes, under any content type and status, as whole answer or as events."""
     for exchanges in ENDPOINTS.values():
         for form in (body, b"data:" + body + b"\n\n", b"id:1\nevent:error\ndata: " + body):
-            last = headed(with_body(exchanges[-1], form), "content-type", kind)
+            last = with_header(with_body(exchanges[-1], form), "content-type", kind)
             check(foreign(*exchanges[:-1], with_status(last, status)))
 
 

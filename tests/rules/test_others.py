@@ -54,7 +54,7 @@ from harness.providers.zhipu.samples import (
 )
 from harness.types import Exchange, Json, Severity
 
-from .making import asking, edited, foreign, headed
+from .making import asking, edited, foreign
 
 SPEECH = f"{AIGC}/multimodal-generation/generation"
 EMBEDDINGS = f"{DASHSCOPE}/services/embeddings/text-embedding/text-embedding"
@@ -93,7 +93,7 @@ def interpreted(**fields: Json) -> Json:
 VALID: dict[str, tuple[Exchange, ...]] = {
     "re-indented by a recorder": (indented(SYNC),),
     "re-indented, with letters as numbers": (indented(TEXT),),
-    "headers of a proxy": (headed(headed(SYNC, "via", "1.1 squid"), "x-cache", "MISS"),),
+    "headers of a proxy": (with_header(with_header(SYNC, "via", "1.1 squid"), "x-cache", "MISS"),),
     "no phrase of HTTP/2": (replace(SYNC, response=replace(SYNC.response, reason="")),),
     "new fields everywhere": (
         edited(SYNC, '{"id"', '{"service_tier":"default","system_fingerprint":null,"id"'),
@@ -431,7 +431,7 @@ WORDS: dict[str, tuple[Exchange, str]] = {
         "messages_are_well_formed",
     ),
     "a request id of a proxy's": (
-        headed(TEXT, "x-request-id", REQUEST[::-1]),
+        with_header(TEXT, "x-request-id", REQUEST[::-1]),
         "dashscope_request_ids_agree",
     ),
 }
@@ -448,7 +448,7 @@ def test_an_unknown_word_is_told_and_fails_nothing(name: str) -> None:
 
 FORMS: dict[str, Callable[[Exchange], Exchange]] = {
     "indented": indented,
-    "with a header": lambda whole: headed(whole, "x-proxy", "1"),
+    "with a header": lambda whole: with_header(whole, "x-proxy", "1"),
     "with a field": lambda whole: with_body(
         whole, b'{"trace_id":"x",' + whole.response.body.lstrip()[1:]
     ),
