@@ -108,7 +108,10 @@ def _differences(
 
 
 def _may_differ(pointer: str, shown: _Value, wire: _Value, reading: AnalyzedExchange) -> bool:
-    """Return whether the SDK may show this value although the answer has another, or none."""
+    """Return whether the SDK may show *shown* where the answer has *wire*.
+
+    It may show an empty value, or a correct status code, where the answer has none or null.
+    """
     if wire is not MISSING and wire is not None:
         return False
     if pointer == "/status_code":
@@ -199,7 +202,7 @@ def failure_agrees_with_wire(analyzed: AnalyzedTranscript) -> Iterator[Finding]:
 
 
 def _same_kind(turn: AnalyzedTurn, outcome: Outcome) -> bool:
-    """Return whether the SDK's and the received outcome are replies, or the same refusal.
+    """Return whether the SDK's outcome and the received one are two replies, or the same refusal.
 
     An SDK's failure without a status agrees with a turn without an answer, or with a running task.
     """

@@ -65,7 +65,7 @@ def nothing_after_finish(reading: AnalyzedExchange) -> Iterator[Finding]:
 
 
 def _is_cumulative(reading: AnalyzedExchange) -> bool:
-    """Return whether each event has all the text so far, as requested or as most events show."""
+    """Return whether the reply is cumulative: each event has all the text so far."""
     return isinstance(reading.outcome, Reply) and reading.outcome.cumulative
 
 

@@ -79,7 +79,7 @@ def _sent_calls(part: Part, reading: AnalyzedExchange) -> Iterator[tuple[int, st
 
 
 def tool_pieces_belong(reading: AnalyzedExchange) -> Iterator[Finding]:
-    """Check that the first piece of a streamed tool call has an id and a name, later ones no other.
+    """Check that a streamed tool call begins with an id and a name, which later pieces keep.
 
     Later pieces have neither, or the same (DashScope's have `id: ""` [REC B6]; Zhipu's calls come
     whole [REC A2]). A piece with another name and the same id belongs to another call, and its
@@ -111,7 +111,7 @@ def _text(value: Json, pointer: str) -> str:
 
 
 def tool_type_is_known(reading: AnalyzedExchange) -> Iterator[Finding]:
-    """Check that a tool call has the type function, or a type that it has a field for.
+    """Check that a tool call has the type function, or another type with a field of that name.
 
     Zhipu has types for its own tools (a search, a browser). Programs look under `function`.
     """
@@ -181,10 +181,10 @@ def tool_finish_has_calls(reading: AnalyzedExchange) -> Iterator[Finding]:
 
 
 def tool_calls_finish_as_such(reading: AnalyzedExchange) -> Iterator[Finding]:
-    """Check that an answer with tool calls says so in its finish reason.
+    """Check that an answer with tool calls does not have the finish reason stop.
 
-    DashScope gave "stop" in 2024 [REC] and "tool_calls" since 2025 [REC]: a loop that waits for the
-    reason alone misses the call. A call that `tool_choice` forces ends with "stop", as OpenAI's do.
+    DashScope gave "stop" in 2024 [REC] and "tool_calls" since 2025 [REC]: a loop that waits for
+    "tool_calls" misses the call. A call that `tool_choice` forces ends with "stop", as OpenAI's do.
     """
     reply = reading.outcome
     if not isinstance(reply, Reply) or not reply.tool_calls or _is_forced(reading):

@@ -141,7 +141,7 @@ def events_are_json(reading: AnalyzedExchange) -> Iterator[Finding]:
 
 
 def done_marker(reading: AnalyzedExchange) -> Iterator[Finding]:
-    """Check that a stream ends with `[DONE]` if its API form says so, and only then.
+    """Check that a stream ends with `[DONE]` if its API promises that, and only then.
 
     Zhipu and the OpenAI-compatible API promise it; a client that waits for it would hang.
     """
@@ -161,7 +161,7 @@ def done_marker(reading: AnalyzedExchange) -> Iterator[Finding]:
 
 
 def delivery_as_asked(reading: AnalyzedExchange) -> Iterator[Finding]:
-    """Check that a request for a stream gets a stream, and any other request none.
+    """Check that a request for a stream gets a stream, and any other request a document.
 
     A refusal is a JSON document in either case.
     """

@@ -163,7 +163,7 @@ def _enter(event: yaml.NodeEvent, path: _Path) -> Iterator[Leaf]:
 
 
 def _with_har_names(leaves: Sequence[Leaf]) -> list[Leaf]:
-    """Return the leaves with each `value` under the `name` in the same object, as HAR has them."""
+    """Return the leaves, with the `name` in the same object as the name of each HAR `value`."""
     names = {
         leaf.path[:-1]: leaf.text
         for leaf in leaves
