@@ -60,7 +60,7 @@ def command_line(arguments: Sequence[str] = ()) -> typer.Typer:
     for name, module in GROUPS:
         if name == first or not known:
             loaded = _module(module)
-            group = app.group(loaded.ABOUT)
+            group = typer.Typer(help=loaded.ABOUT, no_args_is_help=True, rich_markup_mode="rich")
             for command, function, example in loaded.COMMANDS:
                 _add(group, command, function, example)
             line.add_typer(group, name=name)

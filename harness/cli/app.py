@@ -6,19 +6,22 @@ an SDK or vcrpy: `harness --help` loads them all.
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, TypeVar
 
 import typer
+
+from harness.errors import HarnessError
 
 if TYPE_CHECKING:
     from rich.console import Console
 
     from harness.report import Report
+
+T = TypeVar("T")
 
 Names = Annotated[
     list[str] | None,
@@ -119,11 +122,6 @@ def application() -> typer.Typer:
     return line
 
 
-def group(about: str) -> typer.Typer:
-    """Return a group without commands."""
-    return typer.Typer(help=about, no_args_is_help=True, rich_markup_mode="rich")
-
-
 def options(
     version: Annotated[bool, typer.Option("--version", help="Print the version.")] = False,
 ) -> None:
@@ -142,12 +140,34 @@ def console() -> Console:
     return standard_output()
 
 
-def print_table(rows: Sequence[Mapping[str, str]], columns: tuple[str, ...]) -> None:
-    """Print a row for each mapping, with the values under the names of the columns."""
+def print_table(
+    rows: Iterable[Iterable[object]], columns: Sequence[str], numbers: Sequence[str] = ()
+) -> None:
+    """Print rows under the names of the columns; the columns *numbers* are aligned to the right."""
     from harness.report.console import draw
     from harness.report.tables import Table
 
-    draw(console(), Table(columns, [[row.get(column, "") for column in columns] for row in rows]))
+    cells = [[str(value) for value in row] for row in rows]
+    draw(console(), Table(tuple(columns), cells, numbers=tuple(numbers)))
+
+
+def print_json(value: object) -> None:
+    """Print *value* as strict JSON."""
+    from harness.report.json_report import dumps
+
+    typer.echo(dumps(value), nl=False)
+
+
+def by_name(names: Iterable[str], known: Mapping[str, T], noun: str) -> list[T]:
+    """Return the values of *known* that have these names, or all of them if there are no names.
+
+    Raises HarnessError for a name that is not known, with the *noun* for what it should name.
+    """
+    chosen = list(dict.fromkeys(names)) or list(known)
+    for name in chosen:
+        if name not in known:
+            raise HarnessError(f"unknown {noun} {name!r}; known are {', '.join(known)}")
+    return [known[name] for name in chosen]
 
 
 @contextmanager
@@ -201,10 +221,3 @@ class Files:
                 write_text(path, FILES[name](report))
         if self.folder is not None:
             write_folder(report, self.folder)
-
-
-@contextmanager
-def stopwatch() -> Iterator[Callable[[], float]]:
-    """Give a function that returns the seconds since the block began."""
-    start = time.perf_counter()
-    yield lambda: time.perf_counter() - start

@@ -7,32 +7,21 @@ from typing import Annotated
 
 import typer
 
-from harness.cli.app import (
-    AsJson,
-    Folder,
-    Html,
-    Junit,
-    MaxAge,
-    MaxAgeFails,
-    Since,
-    Until,
-    deliver,
-    progress,
-)
+from harness.cli import app
 
 
 def check(
     paths: Annotated[
         list[Path], typer.Argument(metavar="PATH...", help="vcrpy cassettes, or folders of them.")
     ],
-    since: Since = None,
-    until: Until = None,
-    max_age: MaxAge = None,
-    max_age_fails: MaxAgeFails = False,
-    junit: Junit = None,
-    html: Html = None,
-    folder: Folder = None,
-    as_json: AsJson = False,
+    since: app.Since = None,
+    until: app.Until = None,
+    max_age: app.MaxAge = None,
+    max_age_fails: app.MaxAgeFails = False,
+    junit: app.Junit = None,
+    html: app.Html = None,
+    folder: app.Folder = None,
+    as_json: app.AsJson = False,
 ) -> None:
     """Check any vcrpy cassettes by the rules for response formats, those of other tools too.
 
@@ -43,7 +32,7 @@ def check(
     from harness.report.build import add_age_findings, check_report
 
     limit, recorded = age.limit_of_options(max_age, max_age_fails), period(since, until)
-    with progress() as shown:
+    with app.progress() as shown:
         report = check_report(paths, shown, recorded)
     report = add_age_findings(report, limit)
-    deliver(report, as_json=as_json, junit=junit, html=html, folder=folder)
+    app.deliver(report, as_json=as_json, junit=junit, html=html, folder=folder)

@@ -7,17 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from harness.cli.app import (
-    CASSETTES,
-    SCENARIOS,
-    AsJson,
-    Cassettes,
-    Folder,
-    Scenarios,
-    Since,
-    Until,
-    console,
-)
+from harness.cli import app
+from harness.errors import HarnessError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -39,12 +30,12 @@ def compare(
     fail: Annotated[
         bool, typer.Option("--exit-code", help="Exit with 1 if formats or answers differ.")
     ] = False,
-    since: Since = None,
-    until: Until = None,
-    scenarios: Scenarios = SCENARIOS,
-    cassettes: Cassettes = CASSETTES,
-    folder: Folder = None,
-    as_json: AsJson = False,
+    since: app.Since = None,
+    until: app.Until = None,
+    scenarios: app.Scenarios = app.SCENARIOS,
+    cassettes: app.Cassettes = app.CASSETTES,
+    folder: app.Folder = None,
+    as_json: app.AsJson = False,
 ) -> None:
     """Compare recordings: formats first, then answers.
 
@@ -62,7 +53,6 @@ def compare(
     from harness import recordings
     from harness.cassette.age import period
     from harness.cassette.store import Store
-    from harness.errors import HarnessError
 
     dates = period(since, until)
     names, store = sides or [], Store(cassettes)
@@ -84,10 +74,10 @@ def compare(
         groups = recordings.group_sides(loaded)
         differs = _matrices(groups, as_json)
     if folder is not None:
-        from harness.report import compare as reports
         from harness.report import write_folder
+        from harness.report.build import compare_report
 
-        write_folder(reports.compared(groups), folder)
+        write_folder(compare_report(groups), folder)
     raise typer.Exit(1 if fail and differs else 0)
 
 
@@ -97,9 +87,9 @@ def _fields(transcripts: list[AnalyzedTranscript], as_json: bool) -> bool:
 
     matrix = field_matrix(transcripts)
     if as_json:
-        typer.echo(json_report.dumps(json_report.fields(matrix)))
+        app.print_json(json_report.fields(matrix))
     else:
-        field_text.fields(console(), matrix)
+        field_text.fields(app.console(), matrix)
     return matrix.has_differences
 
 
@@ -113,10 +103,10 @@ def _matrices(groups: Sequence[Sequence[AnalyzedTranscript]], as_json: bool) -> 
     matrices = [matrix(group, prices, read_repeats(group)) for group in groups]
     if as_json:
         documents = [json_report.matrix(each) for each in matrices]
-        typer.echo(json_report.dumps(documents[0] if len(documents) == 1 else documents))
+        app.print_json(documents[0] if len(documents) == 1 else documents)
     else:
         for each in matrices:
-            comparison_text.matrix(console(), each)
+            comparison_text.matrix(app.console(), each)
         _models(groups, matrices)
     return any(pair.shape or pair.answer for each in matrices for pair in each.pairs)
 
@@ -133,22 +123,22 @@ def _comparisons(
     prices = load_prices(Path.cwd())
     comparisons = [compare_transcripts(*pair, read_repeats(pair)) for pair in pairs]
     matrices = [side_by_side(pair, prices) for pair in pairs]
-    both = list(zip(comparisons, matrices, strict=True))
     if as_json:
-        documents = [json_report.comparison(c) | {"facts": json_report.facts(m)} for c, m in both]
-        typer.echo(json_report.dumps(documents))
+        both = zip(comparisons, matrices, strict=True)
+        documents = [json_report.comparison(c) | {"facts": m.facts} for c, m in both]
+        app.print_json(documents)
     else:
-        for comparison, matrix in both:
-            comparison_text.comparison(console(), comparison)
-            comparison_text.figures(console(), matrix)
+        for comparison, matrix in zip(comparisons, matrices, strict=True):
+            comparison_text.comparison(app.console(), comparison)
+            comparison_text.figures(app.console(), matrix)
         _models(pairs, matrices)
     return any(comparison.differences for comparison in comparisons)
 
 
 def _models(groups: Sequence[Sequence[AnalyzedTranscript]], matrices: Sequence[Matrix]) -> None:
     """Print who was faster and cheaper, and the prices behind that."""
-    from harness.report import compare as reports
     from harness.report import comparison_text
+    from harness.report.build import rank_groups
 
-    comparison_text.rankings(console(), reports.ranked(groups, matrices))
-    comparison_text.sources(console(), matrices)
+    comparison_text.rankings(app.console(), rank_groups(groups, matrices))
+    comparison_text.sources(app.console(), matrices)

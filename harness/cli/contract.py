@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from harness.cli.app import AsJson, Folder, Html, Junit, console, deliver, progress
+from harness.cli import app
 
 if TYPE_CHECKING:
     from harness.contracts import Contract
@@ -32,7 +32,7 @@ def learn(
     """
     from harness.contracts.files import learn_cassettes
 
-    with progress() as report_progress:
+    with app.progress() as report_progress:
         contract = learn_cassettes(paths, out, report_progress)
     _table(contract)
     typer.echo(f"\nwrote {out}: {_summary(contract)}")
@@ -41,10 +41,10 @@ def learn(
 def check(
     paths: Paths,
     contract: File = CONTRACT,
-    junit: Junit = None,
-    html: Html = None,
-    folder: Folder = None,
-    as_json: AsJson = False,
+    junit: app.Junit = None,
+    html: app.Html = None,
+    folder: app.Folder = None,
+    as_json: app.AsJson = False,
 ) -> None:
     """Check recordings against a contract.
 
@@ -53,9 +53,9 @@ def check(
     """
     from harness.report.build import contract_report
 
-    with progress() as report_progress:
+    with app.progress() as report_progress:
         report = contract_report(paths, contract, report_progress)
-    deliver(report, as_json=as_json, junit=junit, html=html, folder=folder)
+    app.deliver(report, as_json=as_json, junit=junit, html=html, folder=folder)
 
 
 def accept(
@@ -67,7 +67,7 @@ def accept(
     from harness.contracts.files import propose, write
     from harness.wire.text import count
 
-    with progress() as report_progress:
+    with app.progress() as report_progress:
         proposal = propose(paths, contract, report_progress)
     for line in proposal.changes:
         typer.echo(line)
@@ -81,20 +81,11 @@ def accept(
 
 
 def _table(contract: Contract) -> None:
-    from harness.report.console import draw
-    from harness.report.tables import Table
-
-    rows = [
-        (
-            section.endpoint,
-            section.name,
-            ", ".join(sorted(filter(None, node.counts))),
-            str(node.total("of")),
-        )
-        for section, node in sorted(contract.sections.items())
-    ]
-    columns = ("endpoint", "answer", "models", "exchanges")
-    draw(console(), Table(columns, rows, numbers=("exchanges",)))
+    rows = []
+    for section, node in sorted(contract.sections.items()):
+        models = ", ".join(sorted(filter(None, node.counts)))
+        rows.append((section.endpoint, section.name, models, node.total("of")))
+    app.print_table(rows, ("endpoint", "answer", "models", "exchanges"), numbers=("exchanges",))
 
 
 def _summary(contract: Contract) -> str:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from harness.cli.app import console, progress, stopwatch
+from harness.cli import app
 
 if TYPE_CHECKING:
     from harness.analysis.fault import TranscriptFault
@@ -38,6 +38,7 @@ def demo(
     fails (exit code 1) where the harness does not notice.
     """
     import tempfile
+    import time
 
     from harness import batch
     from harness.cassette.store import Store
@@ -51,20 +52,18 @@ def demo(
     folder = out or Path(tempfile.mkdtemp(prefix="harness-demo-"))
     store = Store(folder / "cassettes")
     todo = batch.jobs(batch.load_scenarios([], shipped_folder()), [])
-    screen = console()
+    screen = app.console()
     screen.print(f"Recording {len(todo)} conversations through the official SDKs, from a sandbox")
     screen.print("on this machine. It is not the real service: no key is used, nothing is paid.\n")
-    with stopwatch() as seconds:
-        with (
-            batch.sandboxed(LIFELIKE, load_environment(Path.cwd())) as source,
-            progress() as steps,
-        ):
-            screen.print(f"sandbox   {source.where}")
-            afresh = OnInterrupted.AFRESH
-            failed = batch.record_all(todo, source, store, steps, on_interrupted=afresh)
-        screen.print(f"recorded  {len(todo) - len(failed)} cassettes in {seconds():.1f} s")
+    start = time.perf_counter()
+    with batch.sandboxed(LIFELIKE, load_environment(Path.cwd())) as source, app.progress() as steps:
+        screen.print(f"sandbox   {source.where}")
+        afresh = OnInterrupted.AFRESH
+        failed = batch.record_all(todo, source, store, steps, on_interrupted=afresh)
+    lasted = time.perf_counter() - start
+    screen.print(f"recorded  {len(todo) - len(failed)} cassettes in {lasted:.1f} s")
     screen.print("sandbox   stopped; from here on everything is offline\n")
-    with progress() as steps:
+    with app.progress() as steps:
         report = replay_report(todo, store, steps, "Demo: replayed offline")
     for problem in failed:
         screen.print(f"not recorded: {problem.scenario} with {problem.target}: {problem.text}")
@@ -75,7 +74,7 @@ def demo(
     others = ", ".join(name for form, name in NAMES.items() if form != "html")
     screen.print(f"beside it {others}")
     screen.print(f"cassettes {folder / 'cassettes'}", soft_wrap=True)
-    with progress() as steps:
+    with app.progress() as steps:
         broken = break_one(todo, store, folder / "broken-on-purpose", steps)
     noticed = _show(broken, folder / FAILING)
     raise typer.Exit(2 if failed else report.exit_code or int(not noticed))
@@ -156,7 +155,7 @@ def _show(broken: Broken | None, folder: Path) -> bool:
     from harness.report import NAMES, headline, write_folder
     from harness.report.console import say
 
-    screen = console()
+    screen = app.console()
     say(screen, "\nHow does a break look? A copy of one recording, broken on purpose:")
     if broken is None:
         say(screen, "no recording can be broken", "bold red")

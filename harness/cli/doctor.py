@@ -6,20 +6,19 @@ from pathlib import Path
 
 import typer
 
-from harness.cli.app import CASSETTES, SCENARIOS, AsJson, Cassettes, Scenarios, print_table
+from harness.cli import app
 
 
 def doctor(
-    scenarios: Scenarios = SCENARIOS,
-    cassettes: Cassettes = CASSETTES,
-    as_json: AsJson = False,
+    scenarios: app.Scenarios = app.SCENARIOS,
+    cassettes: app.Cassettes = app.CASSETTES,
+    as_json: app.AsJson = False,
 ) -> None:
     """Show what is set up here: keys, SDK versions, addresses, cassettes out of date."""
     from importlib.metadata import version
 
     from harness.config.environment import load_environment
     from harness.providers import PROVIDERS
-    from harness.report import json_report
 
     environment = load_environment(Path.cwd())
     rows = [
@@ -34,9 +33,9 @@ def doctor(
     ]
     states = _states(scenarios, cassettes)
     if as_json:
-        typer.echo(json_report.dumps({"providers": rows, "cassettes": states}))
+        app.print_json({"providers": rows, "cassettes": states})
         return
-    print_table(rows, ("provider", "SDK", "key", "address"))
+    app.print_table([row.values() for row in rows], ("provider", "SDK", "key", "address"))
     listed = ", ".join(f"{count} {state}" for state, count in states.items())
     typer.echo(f"\ncassettes in {cassettes}: {listed or 'no scenarios here'}")
 

@@ -10,20 +10,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from harness.cli.app import (
-    CASSETTES,
-    SCENARIOS,
-    AsJson,
-    Cassettes,
-    Files,
-    Folder,
-    Html,
-    Junit,
-    Scenarios,
-    Targets,
-    console,
-    progress,
-)
+from harness.cli import app
+from harness.errors import HarnessError
 
 if TYPE_CHECKING:
     from harness.analysis.change import Verdict
@@ -57,7 +45,7 @@ def drift(
     sandbox: Annotated[
         bool, typer.Option("--sandbox", help="Record again from a local sandbox, to try it.")
     ] = False,
-    targets: Targets = None,
+    targets: app.Targets = None,
     budget: Annotated[
         str | None,
         typer.Option(
@@ -81,12 +69,12 @@ def drift(
     fail_on: Annotated[
         FailOn, typer.Option("--fail-on", help="The least severe verdict to exit with 1 for.")
     ] = FailOn.BREAKING,
-    scenarios: Scenarios = SCENARIOS,
-    cassettes: Cassettes = CASSETTES,
-    junit: Junit = None,
-    html: Html = None,
-    folder: Folder = None,
-    as_json: AsJson = False,
+    scenarios: app.Scenarios = app.SCENARIOS,
+    cassettes: app.Cassettes = app.CASSETTES,
+    junit: app.Junit = None,
+    html: app.Html = None,
+    folder: app.Folder = None,
+    as_json: app.AsJson = False,
 ) -> None:
     """Detect whether a service's answers changed since they were recorded, and whether it matters.
 
@@ -103,7 +91,6 @@ def drift(
     from harness.analysis.change import Verdict
     from harness.drift.plan import parse_budget
     from harness.drift.run import compare_folders, project_criteria
-    from harness.errors import HarnessError
 
     arguments = names or []
     if live and sandbox:
@@ -111,7 +98,7 @@ def drift(
     if plan and (junit or html or folder):
         raise HarnessError("--plan has no findings for --junit, --html or --report")
     limit = None if budget is None else parse_budget(budget)
-    files = Files(junit=junit, html=html, folder=folder)
+    files = app.Files(junit=junit, html=html, folder=folder)
     criteria = project_criteria(contract)
     least = Verdict[fail_on.name]
     if live or sandbox or plan:
@@ -130,7 +117,7 @@ def drift(
         )
     if budget is not None or out is not None or targets:
         raise HarnessError("--budget, --out and --target need --live, --sandbox or --plan")
-    with progress() as report_progress:
+    with app.progress() as report_progress:
         old, new = map(Path, arguments)
         run = compare_folders(old, new, criteria, least, report_progress)
     _deliver(run, as_json, files)
@@ -155,7 +142,6 @@ def _plan(request: _Request) -> tuple[list[RecordedJob], Plan]:
     from harness import batch
     from harness.cassette.store import Store
     from harness.drift.live import make_plan, recorded_jobs
-    from harness.errors import HarnessError
 
     loaded = batch.load_scenarios(request.names, request.scenarios)
     jobs = batch.jobs(loaded, request.targets)
@@ -172,13 +158,13 @@ def _plan(request: _Request) -> tuple[list[RecordedJob], Plan]:
 
 
 def _print_plan(request: _Request, as_json: bool) -> None:
-    from harness.report import drift, json_report
+    from harness.report import drift
 
     _, plan = _plan(request)
     if as_json:
-        typer.echo(json_report.dumps(drift.plan_document(plan)), nl=False)
+        app.print_json(drift.plan_document(plan))
     else:
-        drift.plan_text(console(), plan)
+        drift.plan_text(app.console(), plan)
 
 
 def _record_again(request: _Request, least: Verdict) -> DriftRun:
@@ -194,7 +180,7 @@ def _record_again(request: _Request, least: Verdict) -> DriftRun:
     with (
         output_folder(request.out, request.cassettes) as out,
         open_source(variables, request.sandbox) as source,
-        progress() as report_progress,
+        app.progress() as report_progress,
     ):
         run = record_and_compare(
             jobs, source, out, request.criteria, least, report_progress, request.budget
@@ -202,13 +188,13 @@ def _record_again(request: _Request, least: Verdict) -> DriftRun:
     return replace(run, plan=plan)
 
 
-def _deliver(run: DriftRun, as_json: bool, files: Files) -> None:
+def _deliver(run: DriftRun, as_json: bool, files: app.Files) -> None:
     """Print a run, write its files, and exit with its exit code."""
-    from harness.report import drift, json_report
+    from harness.report import drift
 
     if as_json:
-        typer.echo(json_report.dumps(drift.document(run)), nl=False)
+        app.print_json(drift.document(run))
     else:
-        drift.text(console(), run)
+        drift.text(app.console(), run)
     files.write(drift.report(run))
     raise typer.Exit(run.exit_code)

@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from harness.cli.app import AsJson, console, progress
+from harness.cli import app
+from harness.errors import HarnessError
 
 if TYPE_CHECKING:
     from harness.faults.cases import ClientResults, FaultResults, Skipped, Source
-    from harness.faults.delivery import DeliveryFault
     from harness.faults.save import Saved
     from harness.secrets.redactor import Redactor
     from harness.types import Json
@@ -51,7 +51,7 @@ def faults(
             min=0, max=100, help="Exit with 1 below this score; 100 with --against, else 0."
         ),
     ] = None,
-    as_json: AsJson = False,
+    as_json: app.AsJson = False,
 ) -> None:
     """Inject faults into recorded answers, as networks and providers do, and test clients.
 
@@ -61,6 +61,7 @@ def faults(
     """
     from harness.config.environment import load_environment
     from harness.faults.cases import sources
+    from harness.faults.registry import DELIVERY_FAULTS
     from harness.faults.run import Limits, run_faults
     from harness.faults.save import save_failures
     from harness.providers import PROVIDERS
@@ -69,9 +70,9 @@ def faults(
 
     exchanges, skipped = sources(paths)
     names = _clients(against, clients or [], exchanges)
-    chosen = _faults(only or [])
+    chosen = app.by_name(only or [], {fault.name: fault for fault in DELIVERY_FAULTS}, "fault")
     limits = Limits(cases, seed, timeout, seconds=time_limit)
-    with progress() as show:
+    with app.progress() as show:
         results = run_faults(names, exchanges, chosen, limits, show)
     redactor = Redactor(load_environment(Path.cwd()).secrets(PROVIDERS.values()), HEADERS)
     _require_results(results, skipped, redactor)
@@ -90,7 +91,6 @@ def faults(
 
 def _clients(against: str, clients: Sequence[str], exchanges: Sequence[Source]) -> list[str]:
     """Return the function, the chosen SDKs, or all SDKs with an endpoint of these exchanges."""
-    from harness.errors import HarnessError
     from harness.parse import PARSERS
 
     if against and clients:
@@ -105,23 +105,10 @@ def _clients(against: str, clients: Sequence[str], exchanges: Sequence[Source]) 
     return list(dict.fromkeys(names))
 
 
-def _faults(names: Sequence[str]) -> list[DeliveryFault]:
-    from harness.errors import HarnessError
-    from harness.faults.registry import DELIVERY_FAULTS
-
-    by_name = {fault.name: fault for fault in DELIVERY_FAULTS}
-    for name in names:
-        if name not in by_name:
-            raise HarnessError(f"there is no fault {name!r}; known are {', '.join(by_name)}")
-    return [by_name[name] for name in names] or list(DELIVERY_FAULTS)
-
-
 def _require_results(
     results: Sequence[ClientResults], skipped: Sequence[Skipped], redactor: Redactor
 ) -> None:
     """Raise HarnessError where nothing was tried, since that proves nothing."""
-    from harness.errors import HarnessError
-
     if not any(client.results for client in results):
         groups = [_reasons(g, redactor) for g in (skipped, *(r.skipped for r in results)) if g]
         raise HarnessError(f"nothing was tried; skipped: {'; '.join(groups) or 'no exchange here'}")
@@ -136,7 +123,7 @@ def _print(
     from harness.report.console import draw
     from harness.report.tables import Table
 
-    screen = console()
+    screen = app.console()
     rows: list[list[str]] = []
     styles: dict[int, str] = {}
     for harmful, meaning in _MEANING.items():
@@ -217,15 +204,13 @@ def _print_json(
     saved: dict[str, list[Saved]],
     redactor: Redactor,
 ) -> None:
-    from harness.report import json_report
-
     report = {
         "skipped": [{"subject": item.subject, "reason": item.reason} for item in skipped],
         "clients": [
             _client_json(client, saved.get(client.name, []), redactor) for client in results
         ],
     }
-    typer.echo(json_report.dumps(report))
+    app.print_json(report)
 
 
 def _client_json(client: ClientResults, saved: Sequence[Saved], redactor: Redactor) -> Json:

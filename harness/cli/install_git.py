@@ -1,17 +1,22 @@
-"""The command `install-git`."""
+"""The command `install-git`: a textconv driver for git, which shows cassettes in diffs as text."""
 
 from __future__ import annotations
 
-from pathlib import Path
+import subprocess
+from pathlib import Path, PurePath
 from typing import Annotated
 
 import typer
 
-from harness.cli.app import CASSETTES, Cassettes
+from harness.cli import app
+from harness.errors import HarnessError
+
+ATTRIBUTES = ".gitattributes"
+_SETTING = ("diff.harness.textconv", "harness textconv")
 
 
 def install_git(
-    cassettes: Cassettes = CASSETTES,
+    cassettes: app.Cassettes = app.CASSETTES,
     undo: Annotated[bool, typer.Option("--undo", help="Remove it again.")] = False,
 ) -> None:
     """Have `git diff` show cassettes as conversations, in this clone.
@@ -19,7 +24,69 @@ def install_git(
     Writes one line to .gitattributes (to be committed) and one setting to this clone's
     .git/config (git runs no commands of a cloned repository: run this once in each clone).
     """
-    from harness.cli import git
-
-    message = git.uninstall(Path.cwd(), cassettes) if undo else git.install(Path.cwd(), cassettes)
+    message = _uninstall(Path.cwd(), cassettes) if undo else _install(Path.cwd(), cassettes)
     typer.echo(message)
+
+
+def _install(folder: Path, cassettes: Path) -> str:
+    """Configure the driver in the repository of *folder*, and return what was done.
+
+    Raises:
+        HarnessError: there is no repository, or git is not installed.
+    """
+    from harness.cassette.store import write_text
+
+    root = _root(folder)
+    _git(root, "config", *_SETTING)
+    line, lines = _line(root, folder, cassettes), _lines(root)
+    if line in lines:
+        return f"git diff shows cassettes as conversations; {ATTRIBUTES} says so already"
+    write_text(root / ATTRIBUTES, "".join(f"{each}\n" for each in [*lines, line]))
+    return f"git diff shows cassettes as conversations; commit {root / ATTRIBUTES}"
+
+
+def _uninstall(folder: Path, cassettes: Path) -> str:
+    """Remove the driver, and return what was done. Raises HarnessError as `_install` does."""
+    from harness.cassette.store import write_text
+
+    root = _root(folder)
+    _git(root, "config", "--unset-all", _SETTING[0], allowed=(0, 5))  # 5: not set
+    line, lines = _line(root, folder, cassettes), _lines(root)
+    if line in lines:
+        write_text(root / ATTRIBUTES, "".join(f"{each}\n" for each in lines if each != line))
+    return "git diff shows cassettes as the text they are"
+
+
+def _root(folder: Path) -> Path:
+    return Path(_git(folder, "rev-parse", "--show-toplevel"))
+
+
+def _line(root: Path, folder: Path, cassettes: Path) -> str:
+    """Return the attribute line for the cassettes' folder, relative to the repository."""
+    inside = (folder / cassettes).resolve()
+    if not inside.is_relative_to(root.resolve()):
+        raise HarnessError(f"{cassettes} is not in the repository {root}")
+    name = PurePath(inside.relative_to(root.resolve())).as_posix()
+    return f"{name}/**/*.yaml diff=harness"
+
+
+def _lines(root: Path) -> list[str]:
+    file = root / ATTRIBUTES
+    return file.read_text(encoding="utf-8").splitlines() if file.exists() else []
+
+
+def _git(folder: Path, *arguments: str, allowed: tuple[int, ...] = (0,)) -> str:
+    try:
+        done = subprocess.run(  # noqa: S603 - git, with arguments of our own
+            ["git", *arguments],  # noqa: S607 - the one that is on the user's path
+            cwd=folder,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+    except FileNotFoundError:
+        raise HarnessError("git is not installed here") from None
+    if done.returncode not in allowed:
+        lines = (done.stderr.strip() or done.stdout.strip()).splitlines()
+        raise HarnessError(f"git {arguments[0]}: {lines[0] if lines else 'failed'}")
+    return done.stdout.strip()

@@ -4,18 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-import typer
-
-from harness.cli.app import (
-    CASSETTES,
-    SCENARIOS,
-    AsJson,
-    Cassettes,
-    Scenarios,
-    Since,
-    Until,
-    print_table,
-)
+from harness.cli import app
 
 if TYPE_CHECKING:
     from harness.batch import Job
@@ -23,27 +12,27 @@ if TYPE_CHECKING:
 
 
 def list_(
-    since: Since = None,
-    until: Until = None,
-    scenarios: Scenarios = SCENARIOS,
-    cassettes: Cassettes = CASSETTES,
-    as_json: AsJson = False,
+    since: app.Since = None,
+    until: app.Until = None,
+    scenarios: app.Scenarios = app.SCENARIOS,
+    cassettes: app.Cassettes = app.CASSETTES,
+    as_json: app.AsJson = False,
 ) -> None:
     """List every scenario with every target, and the state of its cassette."""
     from harness import batch, recordings
     from harness.cassette.age import period
     from harness.cassette.store import Store
-    from harness.report import json_report
 
     store = Store(cassettes)
     jobs = batch.jobs(batch.load_scenarios([], scenarios), [])
     recorded = recordings.jobs_recorded_in(period(since, until), jobs, store)
     rows = [_row(job, store) for job in recorded]
     if as_json:
-        typer.echo(json_report.dumps(rows))
+        app.print_json(rows)
         return
+    columns = ("scenario", "target", "cassette", "recorded", "age", "from")
     shown = [{**row, "cassette": _cassette(row), "age": _age(row)} for row in rows]
-    print_table(shown, ("scenario", "target", "cassette", "recorded", "age", "from"))
+    app.print_table([[row[column] for column in columns] for row in shown], columns)
 
 
 def _row(job: Job, store: Store) -> dict[str, Any]:

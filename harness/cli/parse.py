@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from harness.cli.app import AsJson, console, progress
+from harness.cli import app
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -29,7 +29,7 @@ def parse(
     fail: Annotated[
         bool, typer.Option("--exit-code", help="Exit with 1 if an SDK reads anything else.")
     ] = False,
-    as_json: AsJson = False,
+    as_json: app.AsJson = False,
 ) -> None:
     """Let the official SDKs read recorded answers, and compare with what travelled.
 
@@ -37,10 +37,11 @@ def parse(
     this machine with the recorded bytes: zhipuai, zai-sdk, dashscope, dashscope.Client, openai.
     What an SDK loses, invents, changes or hides is reported with the smallest example.
     """
+    from harness.parse import PARSERS
     from harness.parse.run import defects, rows
 
-    parsers = _chosen(names or [])
-    with progress() as report_progress:
+    parsers = app.by_name(names or [], PARSERS, "parser")
+    with app.progress() as report_progress:
         installed = [parser for parser in parsers if parser.installed]
         parsed = _parsed(paths, installed, report_progress)
     missing = sorted({parser.distribution for parser in parsers if not parser.installed})
@@ -50,16 +51,6 @@ def parse(
     else:
         _print(table, found_defects, missing)
     raise typer.Exit(1 if fail and found_defects else 0)
-
-
-def _chosen(names: list[str]) -> list[Parser]:
-    from harness.errors import HarnessError
-    from harness.parse import PARSERS
-
-    unknown = [name for name in names if name not in PARSERS]
-    if unknown:
-        raise HarnessError(f"unknown parser {unknown[0]!r}; known are {', '.join(PARSERS)}")
-    return [parser for name, parser in PARSERS.items() if not names or name in names]
 
 
 def _parsed(
@@ -80,14 +71,12 @@ def _parsed(
 
 
 def _print_json(table: list[Row], defects: list[Defect], missing: list[str]) -> None:
-    from harness.report import json_report
-
     document = {
         "table": [_row(row) for row in table],
         "findings": [_finding(defect) for defect in defects],
         "not_installed": missing,
     }
-    typer.echo(json_report.dumps(document), nl=False)
+    app.print_json(document)
 
 
 def _row(row: Row) -> dict[str, Any]:
@@ -126,13 +115,11 @@ def _finding(defect: Defect) -> dict[str, Any]:
 
 
 def _print(table: list[Row], defects: list[Defect], missing: list[str]) -> None:
-    from harness.report.console import draw
-    from harness.report.tables import Table
     from harness.wire import text
 
-    screen = console()
     columns = ("endpoint", "mode", "parser", "exchanges", *COUNTED)
-    draw(screen, Table(columns, [[str(value) for value in _row(row).values()] for row in table]))
+    app.print_table([_row(row).values() for row in table], columns)
+    screen = app.console()
     for finding in map(_finding, defects):
         screen.print()
         for line in _lines(finding):

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from harness.cli.app import CASSETTES, SCENARIOS, AsJson, Cassettes, Scenarios
+from harness.cli import app
 
 if TYPE_CHECKING:
     from harness.batch import Job
@@ -33,9 +33,9 @@ def prune(
     delete: Annotated[
         bool, typer.Option("--delete", "--yes", help="Delete the listed files.")
     ] = False,
-    scenarios: Scenarios = SCENARIOS,
-    cassettes: Cassettes = CASSETTES,
-    as_json: AsJson = False,
+    scenarios: app.Scenarios = app.SCENARIOS,
+    cassettes: app.Cassettes = app.CASSETTES,
+    as_json: app.AsJson = False,
 ) -> None:
     """List unused cassettes, artefacts and temporary files; --delete deletes them.
 
@@ -81,8 +81,6 @@ def _print_json(
     tests: Tests | None,
     deleted: bool,
 ) -> None:
-    from harness.report import json_report
-
     searched = {
         "folders": [str(folder) for folder in folders],
         "scenarios": None if jobs is None else len(jobs),
@@ -93,13 +91,9 @@ def _print_json(
         for file in result.unused
     ]
     unknown = [str(path) for path in result.unknown]
-    document = {
-        "looked_at": searched,
-        "unused": unused,
-        "not_judged": unknown,
-        "deleted": deleted,
-    }
-    typer.echo(json_report.dumps(document))
+    app.print_json(
+        {"looked_at": searched, "unused": unused, "not_judged": unknown, "deleted": deleted}
+    )
 
 
 def _print(result: SearchResult, folders: list[Path], summary: str, deleted: bool) -> None:

@@ -7,18 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from harness.cli.app import (
-    CASSETTES,
-    SCENARIOS,
-    AsJson,
-    Cassettes,
-    Folder,
-    Jobs,
-    Names,
-    Scenarios,
-    Targets,
-    progress,
-)
+from harness.cli import app
+from harness.errors import HarnessError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -30,15 +20,15 @@ if TYPE_CHECKING:
 
 
 def record(
-    names: Names = None,
-    targets: Targets = None,
+    names: app.Names = None,
+    targets: app.Targets = None,
     sandbox: Annotated[
         bool,
         typer.Option("--sandbox", help="From a sandbox on this machine: no keys, no real answers."),
     ] = False,
-    scenarios: Scenarios = SCENARIOS,
-    cassettes: Cassettes = CASSETTES,
-    jobs: Jobs = 1,
+    scenarios: app.Scenarios = app.SCENARIOS,
+    cassettes: app.Cassettes = app.CASSETTES,
+    jobs: app.Jobs = 1,
     resume: Annotated[
         bool,
         typer.Option(
@@ -60,8 +50,8 @@ def record(
             "between models.",
         ),
     ] = 1,
-    folder: Folder = None,
-    as_json: AsJson = False,
+    folder: app.Folder = None,
+    as_json: app.AsJson = False,
 ) -> None:
     """Run scenarios against the live services and record every HTTP exchange.
 
@@ -84,7 +74,7 @@ def record(
     work = batch.not_recorded(every, store) if resume else every
     live = nullcontext(batch.live(environment))
     servers = batch.sandboxed(LIFELIKE, environment) if sandbox else live
-    with servers as source, progress() as shown:
+    with servers as source, app.progress() as shown:
         problems = batch.record_all(work, source, store, shown, jobs, on_interrupted)
     if folder is not None:
         _write_report(work, problems, store, jobs, folder)
@@ -95,7 +85,6 @@ def record(
 
 
 def _on_interrupted(resume: bool, afresh: bool) -> OnInterrupted:
-    from harness.errors import HarnessError
     from harness.intercept.resume import OnInterrupted
 
     if resume and afresh:
@@ -111,7 +100,7 @@ def _write_report(
     from harness.report import write_folder
     from harness.report.build import record_report
 
-    with progress() as shown:
+    with app.progress() as shown:
         report = record_report(work, problems, store, shown, jobs)
     write_folder(report, folder)
 
@@ -119,12 +108,10 @@ def _write_report(
 def _print(
     work: Sequence[Job], problems: Sequence[Problem], origin: str, folder: Path, as_json: bool
 ) -> None:
-    from harness.report import json_report
-
     recorded = len(work) - len(problems)
     if as_json:
         listed = [{"scenario": p.scenario, "target": p.target, "problem": p.text} for p in problems]
-        typer.echo(json_report.dumps({"recorded": recorded, "from": origin, "problems": listed}))
+        app.print_json({"recorded": recorded, "from": origin, "problems": listed})
         return
     for text in dict.fromkeys(problem.text for problem in problems):
         typer.echo(f"harness: {text}", err=True)

@@ -2,39 +2,22 @@
 
 from __future__ import annotations
 
-from harness.cli.app import (
-    CASSETTES,
-    SCENARIOS,
-    AsJson,
-    Cassettes,
-    Folder,
-    Html,
-    Jobs,
-    Junit,
-    MaxAge,
-    MaxAgeFails,
-    Names,
-    Pace,
-    Scenarios,
-    Targets,
-    deliver,
-    progress,
-)
+from harness.cli import app
 
 
 def replay(
-    names: Names = None,
-    targets: Targets = None,
-    scenarios: Scenarios = SCENARIOS,
-    cassettes: Cassettes = CASSETTES,
-    jobs: Jobs = 1,
-    pace: Pace = 0.0,
-    max_age: MaxAge = None,
-    max_age_fails: MaxAgeFails = False,
-    junit: Junit = None,
-    html: Html = None,
-    folder: Folder = None,
-    as_json: AsJson = False,
+    names: app.Names = None,
+    targets: app.Targets = None,
+    scenarios: app.Scenarios = app.SCENARIOS,
+    cassettes: app.Cassettes = app.CASSETTES,
+    jobs: app.Jobs = 1,
+    pace: app.Pace = 0.0,
+    max_age: app.MaxAge = None,
+    max_age_fails: app.MaxAgeFails = False,
+    junit: app.Junit = None,
+    html: app.Html = None,
+    folder: app.Folder = None,
+    as_json: app.AsJson = False,
 ) -> None:
     """Replay scenarios from their cassettes, offline, and check what the SDKs return.
 
@@ -51,7 +34,7 @@ def replay(
     work = batch.jobs(batch.load_scenarios(names or [], scenarios), targets or [])
     store = Store(cassettes)
     work = batch.with_repeats(work, store)
-    with progress() as shown:
+    with app.progress() as shown:
         report = replay_report(work, store, shown, "Replay", jobs, speed)
     report = add_age_findings(report, limit)
-    deliver(report, as_json=as_json, junit=junit, html=html, folder=folder)
+    app.deliver(report, as_json=as_json, junit=junit, html=html, folder=folder)

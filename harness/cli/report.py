@@ -7,25 +7,14 @@ from typing import Annotated
 
 import typer
 
-from harness.cli.app import (
-    CASSETTES,
-    SCENARIOS,
-    Cassettes,
-    Jobs,
-    Names,
-    Scenarios,
-    Since,
-    Targets,
-    Until,
-    progress,
-)
+from harness.cli import app
 
 PAGE = Path("report/index.html")
 
 
 def report(
-    names: Names = None,
-    targets: Targets = None,
+    names: app.Names = None,
+    targets: app.Targets = None,
     out: Annotated[
         Path,
         typer.Option(
@@ -35,11 +24,11 @@ def report(
             "Markdown, JUnit, JSON and JSON Lines.",
         ),
     ] = PAGE,
-    scenarios: Scenarios = SCENARIOS,
-    cassettes: Cassettes = CASSETTES,
-    jobs: Jobs = 1,
-    since: Since = None,
-    until: Until = None,
+    scenarios: app.Scenarios = app.SCENARIOS,
+    cassettes: app.Cassettes = app.CASSETTES,
+    jobs: app.Jobs = 1,
+    since: app.Since = None,
+    until: app.Until = None,
 ) -> None:
     """Write a page about the recordings: conversations, findings, formats, times, raw HTTP.
 
@@ -55,7 +44,7 @@ def report(
     todo = batch.jobs(batch.load_scenarios(names or [], scenarios), targets or [])
     store = Store(cassettes)
     todo = recordings.jobs_recorded_in(asked, batch.with_repeats(todo, store), store)
-    with progress() as steps:
+    with app.progress() as steps:
         result = replay_report(todo, store, steps, "Report", jobs)
     if out.suffix in (".html", ".htm"):
         write_text(out, FILES["html"](result))

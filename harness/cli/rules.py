@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from harness.cli.app import AsJson, print_table
+from harness.cli import app
+from harness.errors import HarnessError
 from harness.locale import CHINESE, mark, translate
 
 if TYPE_CHECKING:
@@ -31,16 +32,14 @@ def rules(
     lang: Annotated[
         Language, typer.Option("--lang", help="English, or Chinese as far as it is translated.")
     ] = Language.EN,
-    as_json: AsJson = False,
+    as_json: app.AsJson = False,
 ) -> None:
     """List the rules, or explain one: what it checks, an example, and the sources.
 
     Example: harness rules --explain usage_adds_up
     """
     from harness.cassette import age
-    from harness.errors import HarnessError
     from harness.providers.rules import RULES, no_such_rule, unknown_names
-    from harness.report import json_report
     from harness.report.rule_texts import RULE_TEXTS
 
     name = explain or name
@@ -54,7 +53,7 @@ def rules(
         raise HarnessError(no_such_rule(name))
     chosen = [rule for rule in RULES if name in (None, rule.name)]
     if as_json:
-        typer.echo(json_report.dumps([_as_json(rule, name is not None) for rule in chosen]))
+        app.print_json([_as_json(rule, name is not None) for rule in chosen])
     elif name is None:
         _print_list(chosen, lang)
     else:
@@ -67,9 +66,8 @@ _PARTS = (mark("evidence"), mark("sample"), mark("translation"))
 
 
 def _print_list(chosen: list[Rule], lang: Language) -> None:
-    heads = tuple(_text(head, lang) for head in _HEADS)
     cells = [(rule.name, _text(rule.severity, lang), _text(rule.law, lang)) for rule in chosen]
-    print_table([dict(zip(heads, row, strict=True)) for row in cells], heads)
+    app.print_table(cells, [_text(head, lang) for head in _HEADS])
     for rule in chosen:
         if lacking := _lacking(rule):
             typer.echo(f"{rule.name}: {_lacks(lacking, lang)}")

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from harness.cli.app import AsJson, progress
+from harness.cli import app
 
 if TYPE_CHECKING:
     from harness.secrets.scanner import Leak
@@ -26,7 +26,7 @@ def scan(
     paths: Annotated[
         list[Path], typer.Argument(metavar="PATH...", help="Files of any tool, or folders.")
     ],
-    as_json: AsJson = False,
+    as_json: app.AsJson = False,
 ) -> None:
     """Look for secrets in files: cassettes of any tool, HAR, JSON, .env, any text.
 
@@ -42,7 +42,7 @@ def scan(
     leaks: list[tuple[str, Leak]] = []
     problems: list[str] = []
     files = 0
-    with progress() as show:
+    with app.progress() as show:
         for path in _files(paths, problems):
             name = scanner.hide(str(path))
             show(f"Scan {name}")
@@ -77,10 +77,8 @@ def _files(paths: list[Path], problems: list[str]) -> Iterator[Path]:
 
 
 def _print(leaks: list[tuple[str, Leak]], files: int, as_json: bool) -> None:
-    from harness.report import json_report
-
     if as_json:
-        typer.echo(json_report.dumps([{"file": name, **asdict(leak)} for name, leak in leaks]))
+        app.print_json([{"file": name, **asdict(leak)} for name, leak in leaks])
         return
     for name, leak in leaks:
         where = f" at {leak.where}" if leak.where else ""

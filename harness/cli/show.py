@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from harness.cli.app import CASSETTES, SCENARIOS, AsJson, Cassettes, Scenarios, console
+from harness.cli import app
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -24,27 +24,26 @@ def show(
         str | None, typer.Argument(metavar="SIDE2", help="Show where this one differs.")
     ] = None,
     wire: Wire = False,
-    scenarios: Scenarios = SCENARIOS,
-    cassettes: Cassettes = CASSETTES,
-    as_json: AsJson = False,
+    scenarios: app.Scenarios = app.SCENARIOS,
+    cassettes: app.Cassettes = app.CASSETTES,
+    as_json: app.AsJson = False,
 ) -> None:
     """Show a recording as a conversation or as raw HTTP, or where two recordings differ."""
     from harness import recordings
     from harness.cassette.store import Store
     from harness.report import json_report, text
+    from harness.report import wire as raw
 
     sides = [
         recordings.read_side(side, scenarios, Store(cassettes))
         for side in (name, other)
         if side is not None
     ]
-    view = text.wire if wire else text.conversation
+    view = raw.wire if wire else text.conversation
     if as_json:
-        typer.echo(
-            json_report.dumps([json_report.conversation(read) for reads in sides for read in reads])
-        )
+        app.print_json([json_report.conversation(read) for reads in sides for read in reads])
     elif len(sides) == 1:
-        _views(console(), sides[0], view)
+        _views(app.console(), sides[0], view)
     else:
         _difference(recordings.pair_sides(*sides), view)
 
@@ -65,7 +64,7 @@ def _difference(
 ) -> None:
     from harness.report import text
 
-    screen = console()
+    screen = app.console()
     for left, right in pairs:
         if not text.difference(screen, _lines(left, view), _lines(right, view)):
             screen.print("no difference")

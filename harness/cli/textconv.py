@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from harness.cli.app import console
+from harness.cli import app
 
 
 def textconv(
@@ -19,7 +19,7 @@ def textconv(
     """
     from harness import recordings
     from harness.errors import BadCassette
-    from harness.report import text
+    from harness.report import text, wire
 
     try:
         read = recordings.read_for_diff(path)
@@ -28,6 +28,6 @@ def textconv(
             raise
         typer.echo(path.read_bytes(), nl=False)
         return
-    screen = console()
+    screen = app.console()
     text.conversation(screen, read)
-    text.wire(screen, read)
+    wire.wire(screen, read)

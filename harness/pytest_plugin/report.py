@@ -44,10 +44,11 @@ class CassetteReport:
             self._message = "harness: no report: no test had a cassette"
             return
         from harness.errors import HarnessError
-        from harness.report import compare, write_folder
+        from harness.report import write_folder
+        from harness.report.build import tests_report
 
         try:
-            write_folder(compare.cassettes(paths), self._folder)
+            write_folder(tests_report(paths), self._folder)
         except HarnessError as error:
             self._message = f"harness: no report: {error}"
             session.exitstatus = pytest.ExitCode.USAGE_ERROR

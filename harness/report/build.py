@@ -1,4 +1,4 @@
-"""Reports of a replay, a recording and a check, put together from their outcomes."""
+"""Reports of a replay, a recording, a check and a comparison, put together from outcomes."""
 
 from __future__ import annotations
 
@@ -9,18 +9,24 @@ from itertools import groupby
 from pathlib import Path
 
 from harness.analysis.transcript import AnalyzedTranscript
-from harness.batch import Examined, Job, replay_all
-from harness.cassette import age
+from harness.batch import Examined, Job, examine, replay_all
+from harness.cassette import age, store
 from harness.cassette.age import ALWAYS, Period
 from harness.cassette.store import Store, find
-from harness.compare import matrix
+from harness.compare import Matrix, matrix
 from harness.config.settings import load_prices
 from harness.contracts import Judge, load
 from harness.errors import HarnessError
-from harness.recordings import check_cassettes, read_cassette
+from harness.providers.rules import project_rules
+from harness.recordings import check_cassettes, group_sides, read_cassette, read_repeats
 from harness.report.model import Report
+from harness.report.ranking import Ranking
+from harness.rules import Judged
 from harness.runner import Progress
 from harness.types import Problem
+
+_LISTED = 3
+"""How many scenarios the name of a compared group lists."""
 
 
 def replay_report(
@@ -80,21 +86,81 @@ def contract_report(paths: Sequence[Path], contract: Path, progress: Progress) -
     """
     start = time.perf_counter()
     judge = Judge(load(contract))
-    transcripts: list[AnalyzedTranscript] = []
-    problems: list[Problem] = []
+    outcomes: list[Examined | Problem] = []
     for file in find(list(paths)):
         progress(str(file))
-        try:
-            transcripts.append(read_cassette(file))
-        except HarnessError as error:
-            problems.append(Problem("", "", str(error)))
-    return Report(
-        title="Contract",
-        reads=tuple(transcripts),
-        findings=tuple(finding for one in transcripts for finding in judge.check(one)),
-        problems=tuple(problems),
-        duration=time.perf_counter() - start,
+        one = _read(file)
+        found = one if isinstance(one, Problem) else Examined(one, Judged(tuple(judge.check(one))))
+        outcomes.append(found)
+    return _report("Contract", outcomes, start)
+
+
+def compare_report(groups: Sequence[Sequence[AnalyzedTranscript]]) -> Report:
+    """Compare the recordings of each group, each checked by the response-format rules.
+
+    Several recordings of one target have their scenario, day or folder in their names; a group of
+    several scenarios has the names of all.
+
+    Raises:
+        BadCassette: a repeat cannot be read.
+        BadSettings: the project's settings are not valid.
+    """
+    start = time.perf_counter()
+    rules, prices = project_rules(Path.cwd()), load_prices(Path.cwd())
+    outcomes: list[Examined] = []
+    matrices: list[Matrix] = []
+    for group in groups:
+        if group:
+            found = matrix(group, prices, read_repeats(group))
+            matrices.append(replace(found, scenario=_scenarios(group)))
+            for one, target in zip(group, found.targets, strict=True):
+                named = replace(one.transcript, scenario=_scenarios(group), target=target)
+                outcomes.append(examine(named, rules))
+    return replace(_report("Compare", outcomes, start), matrices=tuple(matrices))
+
+
+def tests_report(paths: Sequence[Path]) -> Report:
+    """Compare the cassettes of a test run by scenario; one that cannot be read is a problem.
+
+    Raises:
+        BadSettings: the project's settings are not valid.
+    """
+    found = [_read(path) for path in paths if not store.is_repeat(path)]
+    compared = compare_report(
+        group_sides([[one for one in found if isinstance(one, AnalyzedTranscript)]])
     )
+    problems = tuple(one for one in found if isinstance(one, Problem))
+    return replace(compared, title="Tests", problems=problems)
+
+
+def rank_groups(
+    groups: Sequence[Sequence[AnalyzedTranscript]], matrices: Sequence[Matrix]
+) -> tuple[Ranking, ...]:
+    """Return the rankings of compared groups and their matrices, one matrix for each group."""
+    reads: list[AnalyzedTranscript] = []
+    named: list[Matrix] = []
+    for group, found in zip(groups, matrices, strict=True):
+        scenario = _scenarios(group)
+        named.append(replace(found, scenario=scenario))
+        reads += [
+            replace(one, transcript=replace(one.transcript, scenario=scenario)) for one in group
+        ]
+    return Report("Compare", tuple(reads), matrices=tuple(named)).rankings
+
+
+def _scenarios(reads: Sequence[AnalyzedTranscript]) -> str:
+    """Return the names of the recordings' scenarios; of more than 3 the first 3, and how many."""
+    found = list(dict.fromkeys(one.transcript.scenario for one in reads))
+    more = [f"{len(found) - _LISTED} more"] if len(found) > _LISTED else []
+    return " ↔ ".join([*found[:_LISTED], *more])
+
+
+def _read(path: Path) -> AnalyzedTranscript | Problem:
+    """Read a cassette, or return the error as a problem."""
+    try:
+        return read_cassette(path)
+    except HarnessError as error:
+        return Problem("", "", str(error))
 
 
 def _report(title: str, outcomes: Sequence[Examined | Problem], start: float) -> Report:

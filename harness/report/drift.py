@@ -24,12 +24,6 @@ from harness.wire.text import count, cut, line
 FORMAT = "llm-conversation-harness/drift"
 VERSION = 1
 
-_STYLES = {
-    Verdict.SAME: "green",
-    Verdict.WORDING: "green",
-    Verdict.NEW_FIELD: "yellow",
-    Verdict.BREAKING: "bold red",
-}
 _MAX_PATHS = 6
 _MAX_LENGTH = 400
 
@@ -67,7 +61,7 @@ def _changes(console: Console, drift: Drift) -> None:
         say(console, f"  note: {cut(line(note), _MAX_LENGTH)}", "dim")
     for change in severe:
         message = f"  {change.verdict}: {cut(line(str(change)), _MAX_LENGTH)}"
-        say(console, message, _STYLES[change.verdict])
+        say(console, message, tables.VERDICT_STYLES[change.verdict.value])
     if severe:
         say(console, _wording(drift), "dim")
 
@@ -159,7 +153,7 @@ def plan_document(plan: Plan) -> dict[str, Any]:
         "exercises": len(plan.covers),
         "of": len(plan.of),
         "not_exercised": sorted(plan.of - plan.covers),
-        "prices": [json_report.price(price) for price in _prices(plan)],
+        "prices": [asdict(price) for price in _prices(plan)],
     }
 
 

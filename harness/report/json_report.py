@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Iterator
-from dataclasses import asdict
+from dataclasses import asdict, is_dataclass
+from datetime import date
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from harness.analysis.transcript import AnalyzedTranscript
@@ -14,17 +15,15 @@ from harness.compare import (
     Comparison,
     Difference,
     Divergence,
-    Facts,
     FieldMatrix,
     Matrix,
-    Price,
 )
 from harness.report import conversation as conversations
 from harness.report.conversation import ConversationTurn
 from harness.report.format import encodable
 from harness.report.model import Report
 from harness.report.ranking import Ranking
-from harness.types import Choice, Failure, Finding, Json, Message, Reply, Severity, ToolCall
+from harness.types import Failure, Json, Message, Reply, Severity
 from harness.wire import MISSING
 
 if TYPE_CHECKING:
@@ -83,8 +82,8 @@ def document(report: Report) -> JsonObject:
         },
         "transcripts": [transcript(read) for read in report.reads],
         "problems": [asdict(problem) for problem in report.problems],
-        "findings": [finding(found) for found in report.findings],
-        "ignored": [finding(found) for found in report.ignored],
+        "findings": [asdict(found) for found in report.findings],
+        "ignored": [asdict(found) for found in report.ignored],
         "matrices": [matrix(found) for found in report.matrices],
         "comparisons": [comparison(found) for found in report.comparisons],
         "pages": [{"title": title, "address": address} for title, address in report.pages],
@@ -114,21 +113,6 @@ def transcript(read: AnalyzedTranscript) -> JsonObject:
     }
 
 
-def finding(found: Finding) -> JsonObject:
-    """Return a finding as a JSON object."""
-    return {
-        "rule": found.rule,
-        "severity": found.severity.value,
-        "message": found.message,
-        "expected": found.expected,
-        "actual": found.actual,
-        "scenario": found.scenario,
-        "target": found.target,
-        "source": found.source,
-        "place": asdict(found.place),
-    }
-
-
 def ranking(found: Ranking) -> Iterator[JsonObject]:
     """Yield each target of a ranking as a JSON object, the fastest first."""
     for entry in found.entries:
@@ -142,25 +126,17 @@ def ranking(found: Ranking) -> Iterator[JsonObject]:
             "total": entry.total,
             "costs": [{"amount": c.amount, "currency": c.currency} for c in entry.costs],
             "priced": entry.priced,
-            "prices": [price(known) for known in entry.prices],
+            "prices": [asdict(price) for price in entry.prices],
             "fastest": entry.target == found.fastest,
             "cheapest": entry.target == found.cheapest,
-            "undecided": found.undecided and found.undecided.value,
+            "undecided": found.undecided,
             "sandbox": found.sandbox,
         }
 
 
 def drift(found: Drift) -> JsonObject:
     """Return what changed between two recordings, and its verdict, as a JSON object."""
-    return {
-        "scenario": found.scenario,
-        "target": found.target,
-        "verdict": found.verdict.value,
-        "old": found.old,
-        "new": found.new,
-        "notes": list(found.notes),
-        "changes": [asdict(change) for change in found.changes],
-    }
+    return {**asdict(found), "verdict": found.verdict}
 
 
 def matrix(found: Matrix) -> JsonObject:
@@ -173,23 +149,8 @@ def matrix(found: Matrix) -> JsonObject:
             table.part: {row.path: [types or None for types in row.types] for row in table.rows}
             for table in found.tables
         },
-        "facts": facts(found),
+        "facts": [asdict(facts) for facts in found.facts],
     }
-
-
-def facts(found: Matrix) -> list[JsonObject]:
-    """Return the facts of each turn with each target as JSON objects."""
-    return [_facts(facts) for facts in found.facts]
-
-
-def _facts(facts: Facts) -> JsonObject:
-    return {**asdict(facts), "price": facts.price and price(facts.price)}
-
-
-def price(known: Price) -> JsonObject:
-    """Return a price as a JSON object; what is not known of it is null."""
-    days = {"valid_from": known.valid_from, "seen": known.seen}
-    return {**asdict(known), **{name: day and day.isoformat() for name, day in days.items()}}
 
 
 def fields(found: FieldMatrix) -> JsonObject:
@@ -269,7 +230,7 @@ def _turn(turn: ConversationTurn) -> JsonObject:
         "asked": [_message(message) for message in turn.messages],
         "outcome": _outcome(turn),
         "states": [{"state": state, "times": times} for state, times in turn.states],
-        "facts": {k: v for k, v in _facts(turn.facts).items() if k not in _IN_OUTCOME},
+        "facts": {k: v for k, v in asdict(turn.facts).items() if k not in _IN_OUTCOME},
     }
 
 
@@ -278,7 +239,7 @@ _IN_OUTCOME = ("content", "tool_calls")
 
 
 def _message(message: Message) -> JsonObject:
-    calls = _calls(message.tool_calls)
+    calls = [asdict(call) for call in message.tool_calls]
     return {"role": message.role, "text": message.content, "tool_calls": calls}
 
 
@@ -288,31 +249,25 @@ def _outcome(turn: ConversationTurn) -> JsonObject | None:
         return {"status": outcome.status, "code": outcome.code, "message": outcome.message}
     if isinstance(outcome, Reply):
         images = [image.url for image in outcome.images]
-        others = [{"index": c.index, **_choice(c)} for c in outcome.other_choices]
-        several = {"other_choices": others} if others else {}
-        return {**_choice(outcome.choices[0]), "images": images, **several}
+        first, *others = map(asdict, outcome.choices)
+        del first["index"]
+        return {**first, "images": images, **({"other_choices": others} if others else {})}
     return None
 
 
-def _choice(choice: Choice) -> JsonObject:
-    return {
-        "content": choice.content,
-        "reasoning": choice.reasoning,
-        "tool_calls": _calls(choice.tool_calls),
-        "finish_reason": choice.finish_reason,
-    }
-
-
-def _calls(calls: tuple[ToolCall, ...]) -> list[dict[str, str]]:
-    return [{"id": c.id, "name": c.name, "arguments": c.arguments} for c in calls]
-
-
 def _sound(value: Any) -> Json:
-    """Return what JSON can hold: infinite numbers as text, lone surrogates replaced."""
+    """Return *value* as JSON: dataclasses as objects, dates and infinite numbers as text.
+
+    Lone surrogates, which UTF-8 cannot hold, are replaced.
+    """
     if isinstance(value, str):
         return encodable(value)
     if isinstance(value, float) and not math.isfinite(value):
         return str(value)
+    if isinstance(value, date):
+        return value.isoformat()
+    if is_dataclass(value) and not isinstance(value, type):
+        return _sound(asdict(value))
     if isinstance(value, dict):
         return {encodable(str(key)): _sound(item) for key, item in value.items()}
     return [_sound(item) for item in value] if isinstance(value, list | tuple) else value

@@ -18,7 +18,7 @@ def report(report: Report) -> str:
     for scenario in report.scenarios:
         name = plain(scenario) or "(no scenario)"
         suite = ElementTree.SubElement(root, "testsuite", name=name)
-        suite.extend(_case(report, cell) for cell in report.overview if cell.scenario == scenario)
+        suite.extend(_case(cell) for cell in report.overview if cell.scenario == scenario)
         suite.set("tests", str(len(suite)))
         for attribute, tag in (("failures", "failure"), ("errors", "error")):
             suite.set(attribute, str(sum(case.find(tag) is not None for case in suite)))
@@ -31,16 +31,15 @@ def report(report: Report) -> str:
     return f'<?xml version="1.0" encoding="utf-8"?>\n{text}\n'
 
 
-def _case(report: Report, cell: Cell) -> ElementTree.Element:
+def _case(cell: Cell) -> ElementTree.Element:
     names = plain(cell.target) or "(no target)", plain(cell.scenario) or "(no scenario)"
     case = ElementTree.Element("testcase", name=names[0], classname=names[1])
-    for problem in report.problems:
-        if (problem.scenario, problem.target) == (cell.scenario, cell.target):
-            _add(case, "error", "problem", problem.text, problem.text)
-    for finding in report.findings_of(cell.scenario, cell.target):
+    for problem in cell.problems:
+        _add(case, "error", "problem", problem.text, problem.text)
+    for finding in cell.findings:
         if finding.severity is Severity.ERROR:
             _add(case, "failure", finding.rule or "finding", headline(finding), describe(finding))
-    notes = "\n\n".join(_notes(report, cell))
+    notes = "\n\n".join(_notes(cell))
     if notes:
         ElementTree.SubElement(case, "system-out").text = plain(notes)
     return case
@@ -51,12 +50,8 @@ def _add(case: ElementTree.Element, tag: str, kind: str, message: str, text: str
     child.text = plain(text)
 
 
-def _notes(report: Report, cell: Cell) -> Iterator[str]:
+def _notes(cell: Cell) -> Iterator[str]:
     """Yield what fails nothing: skipped steps, lesser findings, ignored findings."""
     yield from (f"skipped: {reason}" for reason in cell.skipped)
-    for finding in report.findings_of(cell.scenario, cell.target):
-        if finding.severity is not Severity.ERROR:
-            yield describe(finding)
-    for finding in report.ignored:
-        if (finding.scenario, finding.target) == (cell.scenario, cell.target):
-            yield f"ignored: {headline(finding)}"
+    yield from (describe(f) for f in cell.findings if f.severity is not Severity.ERROR)
+    yield from (f"ignored: {headline(finding)}" for finding in cell.ignored)

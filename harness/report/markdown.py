@@ -31,8 +31,8 @@ def report(report: Report) -> str:
     """Return a report as Markdown."""
     parts = [
         f"## {'✅' if report.ok else '❌'} {code(report.title)}",
-        _sums(report),
-        f"_{report.origin}._" if report.origin else "",
+        report.sums,
+        f"_{report.origin}_" if report.origin else "",
         _section("Drift", _table(tables.drifts(report.drifts))),
         _table(tables.overview(report.overview)),
         _section("Problems", "\n".join(_problems(report))),
@@ -57,19 +57,6 @@ def code(text: str, length: int = 500) -> str:
 
 def _section(title: str, text: str) -> str:
     return f"### {title}\n\n{text}" if text else ""
-
-
-def _sums(report: Report) -> str:
-    sums = [
-        count(len(report.reads), "transcript"),
-        count(report.turns, "turn"),
-        count(report.exchanges, "exchange"),
-        count(len(report.of(Severity.ERROR)), "error"),
-        count(len(report.of(Severity.WARNING)), "warning"),
-        count(len(report.problems), "problem"),
-        seconds(report.duration),
-    ]
-    return ", ".join(sums)
 
 
 def _table(table: Table) -> str:

@@ -6,25 +6,32 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from harness.analysis.transcript import AnalyzedTranscript
 from harness.compare import Comparison, FieldMatrix, Matrix, field_matrix
 from harness.config.prices import Price
+from harness.locale import mark
 from harness.report.field_map import FieldTable, Topic, field_tables, topics
+from harness.report.format import seconds
 from harness.report.overview import Cell, cells
 from harness.report.ranking import Ranking, price_sources, races, rankings
 from harness.types import Finding, Origin, Problem, Severity
+from harness.wire.text import count
 
 if TYPE_CHECKING:
     from harness.analysis.change import Verdict
     from harness.drift import Drift
 
-_ORIGINS = {
-    Origin.LIVE: "recorded from the live providers",
-    Origin.SANDBOX: "recorded from the sandbox, not from the live providers",
-    Origin.UNKNOWN: "recorded by another tool; its origin is unknown",
-}
+ORIGINS: Mapping[Origin, str] = MappingProxyType(
+    {
+        Origin.LIVE: mark("Recorded from the live providers."),
+        Origin.SANDBOX: mark("Recorded from the sandbox, not from the live providers."),
+        Origin.UNKNOWN: mark("Recorded by another tool; its origin is unknown."),
+    }
+)
+"""A sentence for each origin of recordings."""
 
 
 @dataclass(frozen=True)
@@ -84,6 +91,20 @@ class Report:
         return tuple(origin for origin in Origin if origin in found)
 
     @property
+    def sums(self) -> str:
+        """How many transcripts, turns, findings and so on there are, as text: `1 turn, ...`."""
+        counts = [
+            count(len(self.reads), "transcript"),
+            count(self.turns, "turn"),
+            count(self.exchanges, "exchange"),
+            *(count(len(self.of(s)), s.value) for s in Severity if self.of(s)),
+            *([f"{len(self.ignored)} ignored"] if self.ignored else []),
+            count(len(self.problems), "problem"),
+            seconds(self.duration),
+        ]
+        return ", ".join(counts)
+
+    @property
     def scenarios(self) -> tuple[str, ...]:
         """The names of all scenarios of the result, in order of appearance."""
         names = [*(pair[0] for pair in self._pairs), *(m.scenario for m in self.matrices)]
@@ -92,10 +113,6 @@ class Report:
     def targets(self, scenario: str) -> tuple[str, ...]:
         """Return the names of all targets of a scenario, in order of appearance."""
         return _unique(target for name, target in self._pairs if name == scenario)
-
-    def findings_of(self, scenario: str, target: str) -> tuple[Finding, ...]:
-        """Return the findings in one transcript."""
-        return tuple(f for f in self.findings if (f.scenario, f.target) == (scenario, target))
 
     @property
     def _pairs(self) -> list[tuple[str, str]]:
@@ -108,11 +125,10 @@ class Report:
 
     @property
     def origin(self) -> str:
-        """Where the recordings come from, as a clause; empty without recordings."""
-        clauses = [_ORIGINS[origin] for origin in self.origins]
-        if len(clauses) > 1:
-            return "Partly " + ", partly ".join(clauses)
-        return "".join(clauses).capitalize()
+        """Where the recordings come from, as a sentence; empty without recordings."""
+        partly = "partly " if len(self.origins) > 1 else ""
+        clauses = [partly + ORIGINS[origin].lower().rstrip(".") for origin in self.origins]
+        return f"{', '.join(clauses).capitalize()}." if clauses else ""
 
     @cached_property
     def overview(self) -> tuple[Cell, ...]:

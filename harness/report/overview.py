@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from statistics import fmean
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from harness.analysis.transcript import AnalyzedTranscript
 from harness.compare.facts import duration
-from harness.types import Reply, Severity
+from harness.types import Finding, Problem, Reply, Severity, Transcript
 
 if TYPE_CHECKING:
     from harness.report.model import Report
+
+
+T = TypeVar("T", Finding, Problem, Transcript)
 
 
 class State(StrEnum):
@@ -27,19 +30,44 @@ class State(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Cell:
-    """A scenario with one target. `total` is the mean time of its answered turns, in seconds."""
+    """A scenario with one target, and what was found there.
+
+    Attributes:
+        recorded_at: when its recording was made, as ISO 8601; empty if unknown.
+        recorded_from: who answered then: `live`, `sandbox` or `unknown`; empty without a recording.
+        total: mean time of its answered turns in seconds; None if no time was recorded.
+    """
 
     scenario: str
     target: str
-    state: State
-    errors: int = 0
-    warnings: int = 0
+    findings: tuple[Finding, ...] = ()
+    ignored: tuple[Finding, ...] = ()
+    problems: tuple[Problem, ...] = ()
     turns: int = 0
     exchanges: int = 0
     skipped: tuple[str, ...] = ()
     recorded_at: str = ""
     recorded_from: str = ""
     total: float | None = None
+
+    @property
+    def errors(self) -> int:
+        """How many findings are errors."""
+        return sum(finding.severity is Severity.ERROR for finding in self.findings)
+
+    @property
+    def warnings(self) -> int:
+        """How many findings are warnings."""
+        return sum(finding.severity is Severity.WARNING for finding in self.findings)
+
+    @property
+    def state(self) -> State:
+        """The worst that happened."""
+        if self.problems:
+            return State.PROBLEM
+        if self.errors:
+            return State.FAILED
+        return State.WARNED if self.warnings else State.PASSED
 
 
 def cells(report: Report) -> tuple[Cell, ...]:
@@ -48,19 +76,17 @@ def cells(report: Report) -> tuple[Cell, ...]:
 
 
 def _cell(report: Report, scenario: str, target: str) -> Cell:
-    findings = report.findings_of(scenario, target)
-    errors = sum(f.severity is Severity.ERROR for f in findings)
-    warnings = sum(f.severity is Severity.WARNING for f in findings)
-    problem = any((p.scenario, p.target) == (scenario, target) for p in report.problems)
-    mine = (scenario, target)
-    reads = [r for r in report.reads if (r.transcript.scenario, r.transcript.target) == mine]
+    def mine(items: Iterable[T]) -> tuple[T, ...]:
+        return tuple(one for one in items if (one.scenario, one.target) == (scenario, target))
+
+    reads = [read for read in report.reads if mine([read.transcript])]
     provenance = reads[0].transcript.provenance if reads else None
     return Cell(
         scenario=scenario,
         target=target,
-        state=_state(problem, errors, warnings),
-        errors=errors,
-        warnings=warnings,
+        findings=mine(report.findings),
+        ignored=mine(report.ignored),
+        problems=mine(report.problems),
         turns=sum(len(read.turns) for read in reads),
         exchanges=sum(len(read.readings) for read in reads),
         skipped=tuple(reason for read in reads for reason in read.transcript.skipped),
@@ -68,14 +94,6 @@ def _cell(report: Report, scenario: str, target: str) -> Cell:
         recorded_from=provenance.recorded_from.value if provenance else "",
         total=_time(reads),
     )
-
-
-def _state(problem: bool, errors: int, warnings: int) -> State:
-    if problem:
-        return State.PROBLEM
-    if errors:
-        return State.FAILED
-    return State.WARNED if warnings else State.PASSED
 
 
 def _time(reads: Sequence[AnalyzedTranscript]) -> float | None:

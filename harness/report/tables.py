@@ -71,7 +71,7 @@ def overview(cells: Sequence[Cell]) -> Table:
 
 
 VERDICTS = ("breaking", "new field", "wording only")
-_VERDICT_STYLES = {"new field": "yellow", "breaking": "red"}
+VERDICT_STYLES = {"new field": "yellow", "breaking": "red"}
 
 
 def drifts(drifts: Sequence[Drift]) -> Table:
@@ -81,7 +81,7 @@ def drifts(drifts: Sequence[Drift]) -> Table:
         counts = Counter(change.verdict.value for change in drift.changes)
         numbers = [str(counts[verdict] or "–") for verdict in VERDICTS]
         rows.append((line(drift.scenario), line(drift.target), drift.verdict.value, *numbers))
-    styles = {n: _VERDICT_STYLES.get(d.verdict.value, "") for n, d in enumerate(drifts)}
+    styles = {n: VERDICT_STYLES.get(d.verdict.value, "") for n, d in enumerate(drifts)}
     columns = ("scenario", "target", "verdict", *VERDICTS)
     return Table(columns, rows, numbers=VERDICTS, words=("verdict",), styles=styles)
 

@@ -1,4 +1,4 @@
-"""A report, a conversation and raw HTTP on a console."""
+"""A report, a conversation and the difference of two texts on a console."""
 
 from __future__ import annotations
 
@@ -12,7 +12,6 @@ from rich.text import Text
 from harness.analysis.transcript import AnalyzedTranscript
 from harness.report import comparison_text, tables
 from harness.report import conversation as conversations
-from harness.report import wire as wires
 from harness.report.console import draw, put, say
 from harness.report.format import headline, number, seconds
 from harness.report.model import Report
@@ -29,7 +28,7 @@ def report(console: Console, report: Report) -> None:
     """Print a report, the verdict last."""
     console.print(Text(plain(report.title), "bold"))
     if report.origin:
-        console.print(Text(f"{report.origin}.", "dim"))
+        console.print(Text(report.origin, "dim"))
     if report.reads:
         console.print()
         counts = ("turns", "exchanges", "errors", "warnings")
@@ -47,19 +46,18 @@ def report(console: Console, report: Report) -> None:
     for comparison in report.comparisons:
         comparison_text.comparison(console, comparison)
     for problem in report.problems:
-        where = [word for word in (problem.scenario, problem.target) if word]
-        say(console, ": ".join([*filter(None, [", ".join(where)]), problem.text]), "bold red")
+        where = ", ".join(filter(None, (problem.scenario, problem.target)))
+        say(console, f"{where}: {problem.text}" if where else problem.text, "bold red")
     _verdict(console, report)
 
 
 def _findings(console: Console, report: Report) -> None:
     for cell in report.overview:
-        findings = report.findings_of(cell.scenario, cell.target)
-        if findings:
-            names = " with ".join(word for word in (cell.scenario, cell.target) if word)
+        if cell.findings:
+            names = " with ".join(filter(None, (cell.scenario, cell.target)))
             say(console, f"\n{names}", "bold")
         for severity in Severity:
-            _listed(console, [f for f in findings if f.severity is severity])
+            _listed(console, [f for f in cell.findings if f.severity is severity])
 
 
 def _listed(console: Console, findings: Sequence[Finding]) -> None:
@@ -76,23 +74,14 @@ def _listed(console: Console, findings: Sequence[Finding]) -> None:
 
 
 def _verdict(console: Console, report: Report) -> None:
-    counts = [
-        count(len(report.reads), "transcript"),
-        count(report.turns, "turn"),
-        count(report.exchanges, "exchange"),
-        *(count(len(report.of(s)), s.value) for s in Severity if report.of(s)),
-        *([f"{len(report.ignored)} ignored"] if report.ignored else []),
-        count(len(report.problems), "problem"),
-        seconds(report.duration),
-    ]
     word, style = ("ok", "bold green") if report.ok else ("failed", "bold red")
-    put(console, Text.assemble("\n", (word, style), ": ", ", ".join(counts)))
+    put(console, Text.assemble("\n", (word, style), ": ", report.sums))
 
 
 def conversation(console: Console, read: AnalyzedTranscript) -> None:
     """Print a transcript as a conversation."""
     transcript = read.transcript
-    names = " with ".join(word for word in (transcript.scenario, transcript.target) if word)
+    names = " with ".join(filter(None, (transcript.scenario, transcript.target)))
     say(console, names or transcript.source, "bold")
     for turn in conversations.conversation(read):
         say(console, f"\nturn {turn.number}", "bold")
@@ -102,26 +91,6 @@ def conversation(console: Console, read: AnalyzedTranscript) -> None:
         say(console, _figures(turn), "dim", indent=2)
     for reason in transcript.skipped:
         say(console, f"skipped: {reason}", "dim")
-
-
-_WIRE = {
-    "exchange": ("", "bold"),
-    "request": ("> ", "cyan"),
-    "answer": ("< ", "green"),
-    "event": ("< ", "green"),
-    "note": ("  ", "dim"),
-    "problem": ("! ", "bold red"),
-}
-"""The prefix of each kind of line, and its style."""
-
-
-def wire(console: Console, read: AnalyzedTranscript) -> None:
-    """Print the raw HTTP of a transcript."""
-    for line in wires.wire(read):
-        prefix, style = _WIRE[line.kind]
-        if line.kind == "exchange":
-            console.print()
-        say(console, f"{prefix}{line.text}", style)
 
 
 def difference(console: Console, left: Sequence[str], right: Sequence[str]) -> bool:

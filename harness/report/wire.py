@@ -1,34 +1,34 @@
-"""Raw HTTP as lines of text: requests and responses, exchange by exchange."""
+"""Raw HTTP on a console: requests and responses, exchange by exchange."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import Literal
+from typing import TypeAlias
+
+from rich.console import Console
 
 from harness.analysis.exchange import AnalyzedExchange
 from harness.analysis.transcript import AnalyzedTranscript
+from harness.report.console import say
 from harness.report.format import seconds
 from harness.types import Exchange
 from harness.wire import Event, read_json
 from harness.wire.text import count
 
-LineKind = Literal["exchange", "request", "answer", "event", "note", "problem"]
+_STYLES = {"": "bold", "> ": "cyan", "< ": "green", "  ": "dim", "! ": "bold red"}
+"""The style of a line by its prefix."""
+
+Line: TypeAlias = tuple[str, str]
+"""A line of raw HTTP: its prefix, which is `> ` for a request and `< ` for an answer, and text."""
 
 
-@dataclass(frozen=True, slots=True)
-class Line:
-    """One line of raw HTTP, of some kind."""
-
-    kind: LineKind
-    text: str
-
-
-def wire(read: AnalyzedTranscript) -> Iterator[Line]:
-    """Yield the lines of every exchange; JSON bodies are indented."""
+def wire(console: Console, read: AnalyzedTranscript) -> None:
+    """Print the raw HTTP of a transcript; JSON bodies are indented."""
     for reading in read.readings:
-        yield from _exchange(reading)
+        console.print()
+        for prefix, text in _exchange(reading):
+            say(console, f"{prefix}{text}", _STYLES[prefix])
 
 
 def _exchange(reading: AnalyzedExchange) -> Iterator[Line]:
@@ -36,22 +36,22 @@ def _exchange(reading: AnalyzedExchange) -> Iterator[Line]:
     request, response = exchange.request, exchange.response
     turn = f", turn {reading.turn}" if reading.turn is not None else ""
     name = f", {reading.endpoint.name}" if reading.endpoint else ", unknown endpoint"
-    yield Line("exchange", f"exchange {reading.number}{turn}{name}")
-    yield Line("request", f"{request.method} {request.uri}")
-    yield from (Line("request", f"{name}: {value}") for name, value in request.headers)
-    yield from _body("request", request.body)
-    yield Line("answer", f"HTTP {response.status} {response.reason}".rstrip())
-    yield from (Line("answer", f"{name}: {value}") for name, value in response.headers)
+    yield "", f"exchange {reading.number}{turn}{name}"
+    yield "> ", f"{request.method} {request.uri}"
+    yield from (("> ", f"{name}: {value}") for name, value in request.headers)
+    yield from _body("> ", request.body)
+    yield "< ", f"HTTP {response.status} {response.reason}".rstrip()
+    yield from (("< ", f"{name}: {value}") for name, value in response.headers)
     yield from _times(exchange)
     if reading.is_stream:
         yield from _events(reading)
     elif response.artefact is not None:
         size = count(response.artefact.size, "byte")
-        yield Line("note", f"a file of {size}: {response.artefact.name}")
+        yield "  ", f"a file of {size}: {response.artefact.name}"
     elif reading.is_binary:
-        yield Line("note", f"a file of {count(len(response.body), 'byte')}")
+        yield "  ", f"a file of {count(len(response.body), 'byte')}"
     else:
-        yield from _body("answer", response.body)
+        yield from _body("< ", response.body)
 
 
 def _times(exchange: Exchange) -> Iterator[Line]:
@@ -59,25 +59,25 @@ def _times(exchange: Exchange) -> Iterator[Line]:
     if timing is not None:
         times = f"first byte after {seconds(timing.first_byte)}, all after {seconds(timing.total)}"
         chunks = f", in {count(len(exchange.chunks), 'chunk')}" if exchange.chunks else ""
-        yield Line("note", times + chunks)
+        yield "  ", times + chunks
 
 
-def _body(kind: LineKind, body: bytes) -> Iterator[Line]:
+def _body(prefix: str, body: bytes) -> Iterator[Line]:
     if body:
         document = read_json(body)
         if document.problem:
             text = body.decode("utf-8", "replace")
         else:
             text = json.dumps(document.value, ensure_ascii=False, indent=2)
-        yield from (Line(kind, line) for line in text.splitlines())
+        yield from ((prefix, line) for line in text.splitlines())
 
 
 def _events(reading: AnalyzedExchange) -> Iterator[Line]:
     for event in reading.stream.events:
-        yield Line("note", _name(event))
-        yield from (Line("event", line) for line in event.data.splitlines() or [""])
+        yield "  ", _name(event)
+        yield from (("< ", line) for line in event.data.splitlines() or [""])
     for offset, problem in reading.stream.problems:
-        yield Line("problem", f"byte {offset}: {problem}")
+        yield "! ", f"byte {offset}: {problem}"
 
 
 def _name(event: Event) -> str:

@@ -118,7 +118,7 @@ def test_a_low_score_of_an_sdk_is_no_failure(harness: Harness, folder: Path) -> 
         (("--against", "own_client"), "--against own_client: expected module:function"),
         (("--against", "no_client:send"), "cannot import no_client"),
         (("--client", "nobody"), "there is no client 'nobody'"),
-        (("--fault", "nothing"), "there is no fault 'nothing'; known are byte_by_byte"),
+        (("--fault", "nothing"), "unknown fault 'nothing'; known are byte_by_byte"),
         (("--against", "a:b", "--client", "openai"), "exclude each other"),
     ],
 )

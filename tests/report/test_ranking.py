@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import date
@@ -193,7 +194,7 @@ def test_a_price_has_its_source_once() -> None:
 def test_machines_are_told_the_same() -> None:
     """An object for each target, with the price that it was counted by."""
     reads = [played("ours/one", 1), played("ours/two", 2)]
-    first, second = json_report.document(report(reads, prices=[ONE, TWO]))["models"]
+    first, second = json.loads(json_report.report(report(reads, prices=[ONE, TWO])))["models"]
     assert (first["target"], first["fastest"], first["cheapest"]) == ("ours/one", True, False)
     assert (second["target"], second["fastest"], second["cheapest"]) == ("ours/two", False, True)
     assert first["costs"] == [{"amount": 0.000054, "currency": "CNY"}]

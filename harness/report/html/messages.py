@@ -8,7 +8,7 @@ from types import MappingProxyType
 from markupsafe import Markup, escape
 
 from harness.locale import mark, translate, translate_count
-from harness.types import Origin, Place
+from harness.types import Place
 from harness.wire.text import plain
 
 LABELS: Mapping[str, str] = MappingProxyType(
@@ -25,15 +25,6 @@ LABELS: Mapping[str, str] = MappingProxyType(
     }
 )
 """What the page calls a value of the report where it does not show the value itself."""
-
-ORIGINS: Mapping[Origin, str] = MappingProxyType(
-    {
-        Origin.LIVE: mark("Recorded from the live providers."),
-        Origin.SANDBOX: mark("Recorded from the sandbox, not from the live providers."),
-        Origin.UNKNOWN: mark("Recorded by another tool; its origin is unknown."),
-    }
-)
-"""Where recordings come from, for the banner at the top of the page."""
 
 VALUES = (
     # titles of reports

@@ -17,7 +17,7 @@ from harness.locale import translate
 from harness.report import format
 from harness.report.html import drift, messages, pictures, sections
 from harness.report.html.prose import prose
-from harness.report.model import Report
+from harness.report.model import ORIGINS, Report
 from harness.report.overview import Cell, State
 from harness.report.rule_texts import RULE_TEXTS
 from harness.types import Finding, Origin, Severity
@@ -157,7 +157,7 @@ def _environment() -> Environment:
         "day": lambda time: time[:10],
         "rule_text": RULE_TEXTS.get,
         "chinese": translate,
-        "origin_text": messages.ORIGINS.get,
+        "origin_text": ORIGINS.get,
         "coded": coded,
         "detail": detail,
     }

@@ -14,7 +14,8 @@ import pytest
 from harness.compare import NO_PRICES, Price, Prices, compare, matrix
 from harness.drift import ChangeKind, Drift, DriftChange, Verdict
 from harness.report import Report, html
-from harness.report.html import drift, messages, pictures
+from harness.report.html import drift, pictures
+from harness.report.model import ORIGINS
 from harness.types import Finding, Origin, Place
 
 from ..samples import exchange, sample, told
@@ -104,7 +105,7 @@ def test_the_page_says_where_recordings_come_from(origin: Origin) -> None:
     text = html.report(Report("r", (told(origin=origin),)))
     (banner,) = re.findall(r'<p class="banner (\w+)">(.*?)</p>', text)
     assert banner[0] == origin.value
-    assert messages.ORIGINS[origin] in banner[1]
+    assert ORIGINS[origin] in banner[1]
 
 
 def test_what_a_recording_says_is_never_markup() -> None:
