@@ -1,6 +1,6 @@
-"""The command line: the table of its commands, each loaded when it is called.
+"""The command line: the table of its commands; each command's module is loaded when it is called.
 
-`main` is the entry point, and the only place that ends the process.
+`main` is the entry point.
 """
 
 from __future__ import annotations
@@ -37,10 +37,10 @@ COMMANDS = (
     ("install-git", "install_git:install_git", "harness install-git"),
     ("textconv", "textconv:textconv", "harness textconv cassettes/slogan/zhipuai-glm-4.yaml"),
 )
-"""Every command: its name, its module and function, an example for its help text."""
+"""Every command: its name, its `module:function`, and an example for its help text."""
 
 GROUPS = (("contract", "contract"),)
-"""Every group of commands: its name, and the module with its COMMANDS and what it is ABOUT."""
+"""Every group of commands: its name, and its module, which has `COMMANDS` and the help `ABOUT`."""
 
 USAGE_ERROR = 2
 INTERRUPTED = 130
@@ -49,7 +49,10 @@ P = ParamSpec("P")
 
 
 def command_line(arguments: Sequence[str] = ()) -> typer.Typer:
-    """Return the application with the command that *arguments* begin with, or else with all."""
+    """Return the application with only the command that *arguments* begin with.
+
+    It has all commands if *arguments* do not begin with the name of one.
+    """
     first = arguments[0] if arguments else ""
     line = app.application()
     known = first in {name for name, *_ in (*COMMANDS, *GROUPS)}
@@ -76,7 +79,7 @@ def _add(line: typer.Typer, name: str, function: Callable[..., None], example: s
 
 
 def _interruptible(command: Callable[P, None]) -> Callable[P, None]:
-    """Return *command* with a message for an interrupt; typer would end without one."""
+    """Return *command* changed to print a message and exit with 130 when it is interrupted."""
 
     @wraps(command)
     def interruptible(*arguments: P.args, **options: P.kwargs) -> None:
@@ -91,7 +94,7 @@ def _interruptible(command: Callable[P, None]) -> Callable[P, None]:
 
 
 def main() -> None:
-    """Run the command line. Exit codes: 0 ok, 1 findings, 2 usage error or unreadable input."""
+    """Run the command line, and exit: 0 ok, 1 findings, 2 usage error or unreadable input."""
     try:
         command_line(sys.argv[1:])(prog_name="harness")
     except (HarnessError, InterceptError) as error:

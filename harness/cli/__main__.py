@@ -1,4 +1,4 @@
-"""`python -m harness.cli` is `harness`."""
+"""The command line as `python -m harness.cli`."""
 
 from harness.cli import main
 

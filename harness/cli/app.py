@@ -1,7 +1,7 @@
-"""What all commands share: options, consoles, progress, files.
+"""Options, consoles, progress and output files that commands have in common.
 
-Neither this module nor those of the commands import at their top what is slow to import, such as
-an SDK or vcrpy: `harness --help` loads them all.
+This module and those of the commands import slow modules, such as SDKs and vcrpy, inside functions
+only, since `harness --help` loads all commands.
 """
 
 from __future__ import annotations
@@ -103,7 +103,7 @@ CASSETTES = Path("cassettes")
 
 
 def application() -> typer.Typer:
-    """Return the command line without commands."""
+    """Return the typer application of `harness`, without commands."""
     line = typer.Typer(
         name="harness",
         no_args_is_help=True,
@@ -125,7 +125,7 @@ def application() -> typer.Typer:
 def options(
     version: Annotated[bool, typer.Option("--version", help="Print the version.")] = False,
 ) -> None:
-    """Handle the options that belong to no command."""
+    """Print the version and exit, if asked to; this is the option that belongs to no command."""
     if version:
         from harness import __version__
 
@@ -134,7 +134,7 @@ def options(
 
 
 def console() -> Console:
-    """Return standard output, as reports print on it."""
+    """Return a console on standard output."""
     from harness.report.console import standard_output
 
     return standard_output()
@@ -172,7 +172,10 @@ def by_name(names: Iterable[str], known: Mapping[str, T], noun: str) -> list[T]:
 
 @contextmanager
 def progress() -> Iterator[Callable[[str], None]]:
-    """Show the current step on the terminal; nothing where there is no terminal."""
+    """Give a function that shows the current step on the terminal.
+
+    It does nothing if standard error is not a terminal.
+    """
     from rich.console import Console
     from rich.markup import escape
 
@@ -192,7 +195,7 @@ def deliver(
     html: Path | None,
     folder: Path | None,
 ) -> None:
-    """Print a report, write its files, and exit with its exit code."""
+    """Print a report, write the files that are not None, and exit with the report's exit code."""
     from harness.report import FILES, text
 
     if as_json:
@@ -205,14 +208,20 @@ def deliver(
 
 @dataclass(frozen=True, slots=True)
 class Files:
-    """The files that are written besides the output: `--junit`, `--html` and `--report`."""
+    """The files that options ask for.
+
+    Attributes:
+        junit: the file of `--junit`.
+        html: the file of `--html`.
+        folder: the folder of `--report`.
+    """
 
     junit: Path | None
     html: Path | None
     folder: Path | None
 
     def write(self, report: Report) -> None:
-        """Write a report to each of them. Raises CannotWrite."""
+        """Write a report to each file that is not None. Raises CannotWrite."""
         from harness.cassette.store import write_text
         from harness.report import FILES, write_folder
 

@@ -1,4 +1,4 @@
-"""The command `check`."""
+"""The command `check`: check cassettes by the rules for response formats."""
 
 from __future__ import annotations
 

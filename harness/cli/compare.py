@@ -136,7 +136,7 @@ def _comparisons(
 
 
 def _models(groups: Sequence[Sequence[AnalyzedTranscript]], matrices: Sequence[Matrix]) -> None:
-    """Print who was faster and cheaper, and the prices behind that."""
+    """Print the fastest and the cheapest target, and the prices that costs were computed by."""
     from harness.report import comparison_text
     from harness.report.build import rank_groups
 

@@ -103,6 +103,6 @@ COMMANDS: tuple[tuple[str, Callable[..., None], str], ...] = (
     ("check", check, "harness contract check cassettes --contract contract.yaml"),
     ("accept", accept, "harness contract accept cassettes/slogan --yes"),
 )
-"""Every command about contracts: name, function, example for the help text."""
+"""Every command of the group `contract`: its name, its function, an example for its help text."""
 
 ABOUT = "Learn contracts from recordings, and check other recordings against them."

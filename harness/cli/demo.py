@@ -1,4 +1,4 @@
-"""The command that shows everything once, without keys: demo."""
+"""The command `demo`: record, replay and check without keys, then break a recording."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from harness.types import Finding, Transcript
 
 FAILING = "report-of-a-break"
-"""The folder of the page that shows how a break looks."""
+"""The name of the folder with the report of the broken recording."""
 
 TITLE = "Broken on purpose: how a break looks"
 
@@ -82,13 +82,14 @@ def demo(
 
 @dataclass(frozen=True, slots=True)
 class Broken:
-    """A broken copy of a recording, and what the harness finds in it.
+    """A copy of a recording that was broken by a fault, and its findings.
 
     Attributes:
-        original: the recording.
-        path: the copy.
-        report: what the rules find in the copy.
-        drift: how the copy compares with the original.
+        fault: how it was broken.
+        original: the path of the recording.
+        path: the path of the copy.
+        report: the report of a check of the copy.
+        drift: the changes from the recording to the copy.
     """
 
     fault: TranscriptFault
@@ -99,18 +100,18 @@ class Broken:
 
     @property
     def finding(self) -> Finding | None:
-        """The error of the rule that forbids the break; None if it was not noticed."""
+        """The error that reports the fault; None if the rules did not find it."""
         mine = (f for f in self.report.findings if f.rule == self.fault.breaks_rule)
         return next((f for f in mine if f.severity == "error"), None)
 
     @property
     def noticed(self) -> bool:
-        """Whether the rules and the drift check both noticed the break."""
+        """Whether the rules found the fault, and the drift is breaking."""
         return self.finding is not None and self.drift.verdict == "breaking"
 
 
 def break_one(jobs: Sequence[Job], recorded: Store, into: Path, steps: Progress) -> Broken | None:
-    """Break a copy of the shortest recording that has a token count; None where none has.
+    """Return a broken copy of the shortest recording with a token count; None if none has one.
 
     The count becomes a string: a change that a provider might really make, small, silent, and
     enough to break a client. The copy is written to *into*; its provenance says how it was made.
@@ -133,7 +134,7 @@ def break_one(jobs: Sequence[Job], recorded: Store, into: Path, steps: Progress)
 def _checked(
     fault: TranscriptFault, original: Path, path: Path, changed: Transcript, steps: Progress
 ) -> Broken:
-    """Write the broken copy, check it, and compare it with the original."""
+    """Write the broken copy, and return it with its check and its comparison with the original."""
     from harness.analysis.change import Verdict
     from harness.cassette.artefacts import to_files
     from harness.cassette.store import write_cassette
@@ -151,7 +152,10 @@ def _checked(
 
 
 def _show(broken: Broken | None, folder: Path) -> bool:
-    """Print how a break looks, write its page, and return whether it was noticed."""
+    """Print what was found in a broken copy, write its report, and return whether it was noticed.
+
+    Without a copy only a message is printed, and False returned.
+    """
     from harness.report import NAMES, headline, write_folder
     from harness.report.console import say
 

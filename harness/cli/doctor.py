@@ -41,7 +41,7 @@ def doctor(
 
 
 def _states(scenarios: Path, cassettes: Path) -> dict[str, int]:
-    """Return the number of cassettes in each state."""
+    """Return the number of cassettes in each state, as `batch.state`; empty without scenarios."""
     from collections import Counter
 
     from harness import batch

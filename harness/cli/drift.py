@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 
 class FailOn(StrEnum):
-    """The least severe verdict that makes the command exit with 1."""
+    """The values of `--fail-on`: the least severe verdict that makes the command exit with 1."""
 
     NEW_FIELD = "new-field"
     BREAKING = "breaking"
@@ -125,7 +125,15 @@ def drift(
 
 @dataclass(frozen=True, slots=True)
 class _Request:
-    """The options of a run that records again."""
+    """The options of a run that records again.
+
+    Attributes:
+        names: the names of scenarios; empty for all.
+        targets: the names of targets; empty for all.
+        budget: the most that may be spent; None for no limit.
+        sandbox: whether to record from the sandbox, not from the live services.
+        out: the folder that keeps the new recordings; None to delete them.
+    """
 
     names: Sequence[str]
     targets: Sequence[str]
@@ -138,7 +146,10 @@ class _Request:
 
 
 def _plan(request: _Request) -> tuple[list[RecordedJob], Plan]:
-    """Return the recordings to make again, and the plan they are chosen by."""
+    """Return the recordings to make again, and the plan that chose them.
+
+    Raises HarnessError if none can be made again.
+    """
     from harness import batch
     from harness.cassette.store import Store
     from harness.drift.live import make_plan, recorded_jobs
@@ -189,7 +200,7 @@ def _record_again(request: _Request, least: Verdict) -> DriftRun:
 
 
 def _deliver(run: DriftRun, as_json: bool, files: app.Files) -> None:
-    """Print a run, write its files, and exit with its exit code."""
+    """Print the result of a run, write its files, and exit with its exit code."""
     from harness.report import drift
 
     if as_json:

@@ -1,4 +1,4 @@
-"""The command that injects faults into recorded answers and shows what clients make of them."""
+"""The command `faults`: inject faults into recorded answers, and show how clients handle them."""
 
 from __future__ import annotations
 
@@ -90,7 +90,11 @@ def faults(
 
 
 def _clients(against: str, clients: Sequence[str], exchanges: Sequence[Source]) -> list[str]:
-    """Return the function, the chosen SDKs, or all SDKs with an endpoint of these exchanges."""
+    """Return the names of the clients to test.
+
+    These are the function of `--against`, the SDKs of `--client`, or else every installed SDK that
+    can request one of the exchanges. Raises HarnessError if there is none.
+    """
     from harness.parse import PARSERS
 
     if against and clients:
@@ -108,7 +112,7 @@ def _clients(against: str, clients: Sequence[str], exchanges: Sequence[Source]) 
 def _require_results(
     results: Sequence[ClientResults], skipped: Sequence[Skipped], redactor: Redactor
 ) -> None:
-    """Raise HarnessError where nothing was tried, since that proves nothing."""
+    """Raise HarnessError if no case was tried with any client."""
     if not any(client.results for client in results):
         groups = [_reasons(g, redactor) for g in (skipped, *(r.skipped for r in results)) if g]
         raise HarnessError(f"nothing was tried; skipped: {'; '.join(groups) or 'no exchange here'}")
@@ -148,7 +152,7 @@ _MEANING = {False: "expected: the same answer", True: "expected: an error"}
 
 
 def _tried(results: Sequence[ClientResults], *, harmful: bool) -> list[str]:
-    """Return the faults that were tried with any client, in the order of their table."""
+    """Return the names of the faults that were tried with any client, in their fixed order."""
     from harness.faults.registry import DELIVERY_FAULTS
 
     names = {name for client in results for name in client.by_fault}
@@ -156,7 +160,7 @@ def _tried(results: Sequence[ClientResults], *, harmful: bool) -> list[str]:
 
 
 def _cell(results: FaultResults | None) -> str:
-    """Return how many cases passed, and how the others ended."""
+    """Return how many cases passed, and the verdicts of the others; `-` if none was tried."""
     from harness.faults.delivery import Verdict
 
     if results is None:
@@ -182,7 +186,7 @@ def _print_failures(client: ClientResults, saved: Sequence[Saved], redactor: Red
 def _print_skipped(
     results: Sequence[ClientResults], skipped: Sequence[Skipped], redactor: Redactor
 ) -> None:
-    """Print what was not tried, in numbers; --json has all of it."""
+    """Print how many exchanges and cases were not tried, by reason; --json lists each."""
     if skipped:
         typer.echo(f"skipped: {_reasons(skipped, redactor)}")
     for client in results:

@@ -29,10 +29,10 @@ def install_git(
 
 
 def _install(folder: Path, cassettes: Path) -> str:
-    """Configure the driver in the repository of *folder*, and return what was done.
+    """Configure the driver in the repository of *folder*, and return a message about it.
 
     Raises:
-        HarnessError: there is no repository, or git is not installed.
+        HarnessError: there is no repository, *cassettes* is outside of it, or git is not installed.
     """
     from harness.cassette.store import write_text
 
@@ -46,7 +46,7 @@ def _install(folder: Path, cassettes: Path) -> str:
 
 
 def _uninstall(folder: Path, cassettes: Path) -> str:
-    """Remove the driver, and return what was done. Raises HarnessError as `_install` does."""
+    """Remove the driver, and return a message about it. Raises HarnessError as `_install` does."""
     from harness.cassette.store import write_text
 
     root = _root(folder)
@@ -62,7 +62,10 @@ def _root(folder: Path) -> Path:
 
 
 def _line(root: Path, folder: Path, cassettes: Path) -> str:
-    """Return the attribute line for the cassettes' folder, relative to the repository."""
+    """Return the line of `.gitattributes` for the cassettes' folder.
+
+    Raises HarnessError if the folder is outside of the repository.
+    """
     inside = (folder / cassettes).resolve()
     if not inside.is_relative_to(root.resolve()):
         raise HarnessError(f"{cassettes} is not in the repository {root}")

@@ -57,7 +57,7 @@ def _cassette(row: dict[str, Any]) -> str:
 
 
 def _age(row: dict[str, Any]) -> str:
-    """Return the age as text; empty where there is no readable cassette."""
+    """Return a cassette's age as text: `12 d` or `unknown`; empty without a readable cassette."""
     if row["cassette"] in ("missing", "unreadable"):
         return ""
     days = row["age_days"]

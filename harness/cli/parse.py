@@ -1,4 +1,4 @@
-"""`harness parse`: let the official SDKs read recorded answers."""
+"""The command `parse`: let the official SDKs read recorded answers."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The command `prune`."""
+"""The command `prune`: list or delete unused cassettes."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ def prune(
 
 
 def _jobs(scenarios: Path, tests: list[Path] | None) -> tuple[Job, ...] | None:
-    """Return every scenario with every target; None if only tests are searched."""
+    """Return every scenario with every target; None if there are tests, but no scenarios."""
     from harness import batch
 
     if tests and not scenarios.is_dir():

@@ -1,4 +1,4 @@
-"""The command `record`."""
+"""The command `record`: record scenarios with the live services or the sandbox."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The command `replay`."""
+"""The command `replay`: replay scenarios offline, and check them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The command `report`."""
+"""The command `report`: write a report about the recordings."""
 
 from __future__ import annotations
 

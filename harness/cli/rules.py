@@ -1,4 +1,4 @@
-"""`harness rules`: list the rules, or explain one, in English or in Chinese."""
+"""The command `rules`: list the rules, or explain one, in English or in Chinese."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 class Language(StrEnum):
-    """A language in which rules are shown."""
+    """The values of `--lang`: the languages in which rules are shown."""
 
     EN = "en"
     ZH = "zh"
@@ -74,7 +74,7 @@ def _print_list(chosen: list[Rule], lang: Language) -> None:
 
 
 def _lacking(rule: Rule) -> list[str]:
-    """Return what a new rule still lacks; it is checked all the same."""
+    """Return what a rule lacks of evidence, sample and translation; it is applied nevertheless."""
     from harness.faults.registry import breaking
 
     has = (rule.evidence, breaking(rule.name), translate(rule.law, CHINESE) != rule.law)
@@ -102,7 +102,10 @@ def _as_json(rule: Rule, with_example: bool) -> dict[str, object]:
 
 
 def _example_as_json(rule: Rule) -> dict[str, object]:
-    """Return a sample that passes, the same with a fault, and what the rule finds."""
+    """Return a sample that passes, the same with a fault, and the finding, as JSON.
+
+    Without a sample, `example` is null.
+    """
     from harness.faults.explain import example
 
     shown = example(rule)
@@ -137,7 +140,7 @@ def _explained(rule: Rule, lang: Language) -> str:
 
 
 def _example(rule: Rule, lang: Language) -> list[str]:
-    """Return the paragraphs of a rule's example; none if it has no sample."""
+    """Return the paragraphs of a rule's example; an empty list if the rule has no sample."""
     from harness.faults.explain import example
 
     shown = example(rule)
@@ -158,5 +161,5 @@ def _indented(text: str) -> str:
 
 
 def _text(message: str, lang: Language) -> str:
-    """Return a message in a language."""
+    """Return *message* translated to a language; unchanged if there is no translation."""
     return translate(message, CHINESE if lang is Language.ZH else "en")

@@ -1,4 +1,4 @@
-"""The command `sandbox`."""
+"""The command `sandbox`: run the sandbox server."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`harness scan`: look for secrets in files."""
+"""The command `scan`: look for secrets in files."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ IGNORED_FOLDERS = frozenset(
     {".git", ".hg", ".venv", "venv", "node_modules", "__pycache__", ".hypothesis"}
     | {".mypy_cache", ".pytest_cache", ".ruff_cache", ".tox"}
 )
-"""Folders that do not hold the user's own work."""
+"""The names of folders that are not searched: they do not hold the user's own files."""
 
 
 def scan(
@@ -60,7 +60,10 @@ def scan(
 
 
 def _files(paths: list[Path], problems: list[str]) -> Iterator[Path]:
-    """Yield every file in *paths*, folders searched; add what cannot be read to *problems*."""
+    """Yield every file in *paths* and in folders among them.
+
+    A message for each folder that cannot be read is added to *problems*.
+    """
 
     def refused(error: OSError) -> None:
         problems.append(f"{error.filename}: cannot be read: {error.strerror}")

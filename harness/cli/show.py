@@ -1,4 +1,4 @@
-"""The command `show`."""
+"""The command `show`: show a recording, or where two recordings differ."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ def _difference(
 def _lines(
     read: AnalyzedTranscript, view: Callable[[Console, AnalyzedTranscript], None]
 ) -> list[str]:
-    """Return a view as plain lines, none of them wrapped."""
+    """Return what *view* prints of a transcript as lines that are not wrapped."""
     import io
 
     from rich.console import Console

@@ -18,7 +18,10 @@ FILES: Mapping[str, Callable[[Report], str]] = MappingProxyType(
         "lines": json_report.lines,
     }
 )
-"""The forms of a report that are written to files. `report.text` prints one on a console."""
+"""The forms of a report that are written to files, each with the function that returns its text.
+
+`harness.report.text` prints a report on a console instead.
+"""
 
 NAMES: Mapping[str, str] = MappingProxyType(
     {

@@ -37,9 +37,12 @@ def replay_report(
     at_once: int = 1,
     pace: float = 0.0,
 ) -> Report:
-    """Replay every job, check it by every rule, and compare the targets of each scenario.
+    """Return the report of a replay: each job checked, and the targets of each scenario compared.
 
-    Raises BadSettings. The arguments are those of `harness.batch.replay_all`.
+    *title* heads the report; the other arguments are those of `harness.batch.replay_all`.
+
+    Raises:
+        BadSettings: the project's settings are not valid.
     """
     start = time.perf_counter()
     prices = load_prices(Path.cwd())
@@ -63,7 +66,13 @@ def record_report(
     progress: Progress,
     at_once: int = 1,
 ) -> Report:
-    """Replay the jobs that were recorded, and add the *problems* of the others."""
+    """Return the report of a recording: a replay of the jobs that were recorded, and *problems*.
+
+    *problems* tell why the other jobs of *work* could not be recorded.
+
+    Raises:
+        BadSettings: the project's settings are not valid.
+    """
     failed = {(problem.scenario, problem.target) for problem in problems}
     done = [job for job in work if (job.scenario.name, str(job.target)) not in failed]
     report = replay_report(done, store, progress, "Record", at_once)
@@ -71,18 +80,26 @@ def record_report(
 
 
 def check_report(paths: Sequence[Path], progress: Progress, period: Period = ALWAYS) -> Report:
-    """Check the cassettes in *paths* that were recorded in *period* by the response-format rules.
+    """Return the report of a check of cassettes by the rules for response formats.
 
-    Raises BadSettings, and HarnessError for a path without cassettes.
+    Cassettes in *paths* that were not recorded in *period* are left out.
+
+    Raises:
+        BadSettings: the project's settings are not valid.
+        HarnessError: there is no cassette at a path.
     """
     start = time.perf_counter()
     return _report("Check", list(check_cassettes(paths, progress, period)), start)
 
 
 def contract_report(paths: Sequence[Path], contract: Path, progress: Progress) -> Report:
-    """Check every cassette in *paths* against the contract in a file.
+    """Return the report of a check of every cassette in *paths* against a contract.
 
-    Raises BadContract, and HarnessError for a path without cassettes.
+    *contract* is the contract's file. A cassette that cannot be read is a problem of the report.
+
+    Raises:
+        BadContract: the contract's file is not valid.
+        HarnessError: there is no cassette at a path.
     """
     start = time.perf_counter()
     judge = Judge(load(contract))
@@ -96,7 +113,7 @@ def contract_report(paths: Sequence[Path], contract: Path, progress: Progress) -
 
 
 def compare_report(groups: Sequence[Sequence[AnalyzedTranscript]]) -> Report:
-    """Compare the recordings of each group, each checked by the response-format rules.
+    """Return the report of a comparison: recordings checked, and compared within each group.
 
     Several recordings of one target have their scenario, day or folder in their names; a group of
     several scenarios has the names of all.
@@ -120,7 +137,9 @@ def compare_report(groups: Sequence[Sequence[AnalyzedTranscript]]) -> Report:
 
 
 def tests_report(paths: Sequence[Path]) -> Report:
-    """Compare the cassettes of a test run by scenario; one that cannot be read is a problem.
+    """Return the report of a test run's cassettes: each checked, and compared by scenario.
+
+    Repeats are left out. A cassette that cannot be read is a problem of the report.
 
     Raises:
         BadSettings: the project's settings are not valid.
@@ -149,14 +168,14 @@ def rank_groups(
 
 
 def _scenarios(reads: Sequence[AnalyzedTranscript]) -> str:
-    """Return the names of the recordings' scenarios; of more than 3 the first 3, and how many."""
+    """Return the scenarios' names as one; of more than 3 only the first 3, and how many follow."""
     found = list(dict.fromkeys(one.transcript.scenario for one in reads))
     more = [f"{len(found) - _LISTED} more"] if len(found) > _LISTED else []
     return " ↔ ".join([*found[:_LISTED], *more])
 
 
 def _read(path: Path) -> AnalyzedTranscript | Problem:
-    """Read a cassette, or return the error as a problem."""
+    """Return a cassette as a transcript; a problem if it cannot be read."""
     try:
         return read_cassette(path)
     except HarnessError as error:
@@ -176,7 +195,10 @@ def _report(title: str, outcomes: Sequence[Examined | Problem], start: float) ->
 
 
 def add_age_findings(report: Report, limit: age.Limit | None) -> Report:
-    """Return *report* with a finding for each recording that is older than *limit*."""
+    """Return *report* with a finding for each recording that is older than *limit*.
+
+    Without a *limit* it is returned unchanged.
+    """
     if limit is None:
         return report
     now = age.now()

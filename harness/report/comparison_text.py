@@ -23,7 +23,7 @@ _LAYERS = {
 
 
 def matrix(console: Console, matrix: Matrix) -> None:
-    """Print all targets of a scenario: facts, pairs, answers, and where formats differ."""
+    """Print all targets of a scenario: facts, pairs, answers, and paths where formats differ."""
     pairs(console, matrix)
     _answers(console, matrix)
     numbered = [f"[{position}]" for position in range(1, len(matrix.targets) + 1)]
@@ -51,13 +51,13 @@ def pairs(console: Console, matrix: Matrix) -> None:
 
 
 def figures(console: Console, matrix: Matrix) -> None:
-    """Print the facts of each turn of each target, beside a comparison."""
+    """Print the facts of each turn for both targets of a comparison."""
     say(console, "\nTurns", "bold")
     _facts(console, matrix)
 
 
 def rankings(console: Console, rankings: Sequence[Ranking]) -> None:
-    """Print who was fastest and cheapest, with the figures behind it."""
+    """Print for each ranking its fastest and cheapest target, then the tokens, times and costs."""
     if not rankings:
         return
     say(console, "\nModels: speed and cost", "bold")
@@ -70,7 +70,7 @@ def rankings(console: Console, rankings: Sequence[Ranking]) -> None:
 
 
 def sources(console: Console, matrices: Sequence[Matrix]) -> None:
-    """Print the sources of the prices behind the costs."""
+    """Print the date and the source of each price that the costs were computed by."""
     named: dict[tuple[str, str], dict[str, None]] = {}
     for facts in (facts for matrix in matrices for facts in matrix.facts):
         if facts.cost:
@@ -97,7 +97,7 @@ _NUMBERS = ("chars", "input", "output", "events", "1st token", "total", "cost")
 
 
 def _facts(console: Console, matrix: Matrix) -> None:
-    """Print the targets with their numbers, and a row per turn and target."""
+    """Print the targets with their numbers, then a table with a row per turn and target."""
     for position, target in enumerate(matrix.targets, start=1):
         say(console, f"[{position}] {target}")
     console.print()
@@ -125,7 +125,7 @@ def _position(matrix: Matrix, facts: Facts) -> str:
 
 
 def _answers(console: Console, matrix: Matrix) -> None:
-    """Print what each target answered, the same turn of all together."""
+    """Print the answer of each target to each turn, sorted by turn."""
     say(console, "\nAnswers by turn and target", "bold")
     length = max(24, console.width * 2 // 3)
     rows = [
@@ -136,7 +136,7 @@ def _answers(console: Console, matrix: Matrix) -> None:
 
 
 def _answer(facts: Facts, length: int) -> str:
-    """Return an answer on a line: its tool calls, text and images, or the refusal."""
+    """Return an answer on one line: tool calls, text and images; its outcome if it has none."""
     calls = [f"{call.name}({line(call.arguments)})" for call in facts.tool_calls]
     text = [value(facts.content, length)] if facts.content else []
     images = [count(facts.images, "image")] if facts.images else []
@@ -144,7 +144,7 @@ def _answer(facts: Facts, length: int) -> str:
 
 
 def comparison(console: Console, comparison: Comparison) -> None:
-    """Print where two transcripts differ, layer by layer."""
+    """Print the differences of two transcripts, grouped by layer: formats, answers, values."""
     names = f"{comparison.left} and {comparison.right}"
     say(
         console,
@@ -173,7 +173,7 @@ def comparison(console: Console, comparison: Comparison) -> None:
 
 
 def _first(divergence: Divergence, length: int) -> str:
-    """Return the first divergence as a sentence."""
+    """Return where and how the transcripts first diverge, as a clause."""
     difference = divergence.difference
     left, right = value(difference.before, length), value(difference.after, length)
     where = f" at {difference.where}" if difference.where.count("/") > 1 else ""

@@ -1,4 +1,4 @@
-"""What every text on a console is made of: lines, and tables that line up."""
+"""Printing on a console: lines of text, and tables."""
 
 from __future__ import annotations
 
@@ -16,24 +16,24 @@ from harness.report.tables import Table
 from harness.wire.text import line, plain
 
 _WIDTHS = {"path": 24, "finish": 10, "target": 6}
-"""Columns whose words are not broken where it can be helped: their least width in cells."""
+"""The least width, in cells, of columns whose words should not be broken."""
 
 _UNBOUNDED = 100_000
-"""Cells; the width of a console on which a table is measured, not shown."""
+"""The width, in cells, of the imaginary console on which a table's own width is measured."""
 
 
 def standard_output() -> Console:
-    """Return standard output: 120 cells wide and without colours unless it is a terminal."""
+    """Return a console on standard output; 120 cells wide, without colours if not a terminal."""
     return Console(highlight=False, markup=False, width=None if sys.stdout.isatty() else 120)
 
 
 def say(console: Console, text: str, style: str = "", indent: int = 0) -> None:
-    """Print a text, made safe, on lines of its own."""
+    """Print a text on lines of its own, with control characters replaced."""
     put(console, Text(plain(text), style), indent)
 
 
 def put(console: Console, text: Text, indent: int = 0) -> None:
-    """Print *text*, wrapped on a terminal; in a log a line stays a line."""
+    """Print *text*: wrapped to the width of a terminal; elsewhere, as in a log, not wrapped."""
     if console.is_terminal:
         console.print(Padding.indent(text, indent) if indent else text)
         return
@@ -42,9 +42,9 @@ def put(console: Console, text: Text, indent: int = 0) -> None:
 
 
 def draw(console: Console, table: Table, narrow: Sequence[Sequence[str]] = ()) -> None:
-    """Print a table, or one for each group of columns in *narrow* where it does not fit.
+    """Print a table; if it is too wide, a table for each group of columns in *narrow* instead.
 
-    A table that does not fit even so is printed wider than the console, not cut off.
+    A table that is still too wide is printed wider than the console, not cut off.
     """
     whole = _drawn(table)
     unbounded = console.options.update_width(_UNBOUNDED)
@@ -59,7 +59,7 @@ def draw(console: Console, table: Table, narrow: Sequence[Sequence[str]] = ()) -
 
 
 def _drawn(table: Table) -> Drawn:
-    """Return a table of rich; columns of numbers are at least as wide as their widest cell."""
+    """Return *table* as a table of the library rich; columns of numbers are never shortened."""
     drawn = Drawn(box=box.SIMPLE_HEAD, show_edge=False, padding=(0, 1, 0, 0), header_style="bold")
     for position, column in enumerate(table.columns):
         is_number = column in table.numbers
@@ -81,7 +81,7 @@ def _drawn(table: Table) -> Drawn:
 
 
 def _break_headers(table: Drawn) -> None:
-    """Put each word of a number's header on a line of its own."""
+    """Break the headers of columns of numbers after each word."""
     for column in table.columns:
         if column.no_wrap:
             column.header = Text("\n".join(str(column.header).split()))

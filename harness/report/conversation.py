@@ -1,4 +1,4 @@
-"""A transcript as a conversation: who said what, turn by turn."""
+"""A transcript as a conversation: messages and answers, turn by turn."""
 
 from __future__ import annotations
 
@@ -17,10 +17,13 @@ from harness.wire import walk
 
 @dataclass(frozen=True, slots=True)
 class ConversationTurn:
-    """One turn: the messages that are new in its request, and the outcome.
+    """One turn of a conversation.
 
-    `states` are a task's states, each with how often it was seen in a row; `files` the bytes of
-    what was fetched.
+    Attributes:
+        messages: the messages of the request that earlier turns do not have.
+        outcome: the reply or the failure; None if the response could not be read.
+        states: the states of a task in order, each with the number of polls that reported it.
+        files: the bytes of each file that was downloaded, such as an image.
     """
 
     number: int
@@ -32,12 +35,12 @@ class ConversationTurn:
 
     @property
     def reply(self) -> Reply | None:
-        """The reply, if the outcome is one."""
+        """The outcome if it is a reply, else None."""
         return self.outcome if isinstance(self.outcome, Reply) else None
 
     @property
     def failure(self) -> Failure | None:
-        """The failure, if the outcome is one."""
+        """The outcome if it is a failure, else None."""
         return self.outcome if isinstance(self.outcome, Failure) else None
 
 
@@ -68,7 +71,10 @@ def _turn(
 
 
 def _new(messages: tuple[Message, ...], before: tuple[Message, ...]) -> tuple[Message, ...]:
-    """Return the messages that do not repeat the request *before*, or its answer."""
+    """Return the messages that follow those of the previous request, *before*, and its answer.
+
+    All messages are returned if they do not begin with those of *before*.
+    """
     if not before or messages[: len(before)] != before:
         return messages
     rest = messages[len(before) :]
@@ -88,7 +94,7 @@ def _is_question(reading: AnalyzedExchange) -> bool:
 
 
 def _sent(body: Json) -> Iterator[Message]:
-    """Yield the messages, or else the prompt, of a request's body, wherever they are."""
+    """Yield the messages of a request's body, or its prompt as a message, at any depth."""
     for pointer, value in walk(body):
         if pointer.endswith("/messages") and isinstance(value, list):
             yield from (_message(item) for item in value if isinstance(item, dict))
@@ -108,7 +114,7 @@ def _message(sent: dict[str, Json]) -> Message:
 
 
 def _text(content: Json) -> str:
-    """Return a message's content as text, also where it is made of pieces."""
+    """Return a message's content as text; of a list, the texts of its items on separate lines."""
     if isinstance(content, list):
         return "\n".join(_text(piece) for piece in content)
     if isinstance(content, dict) and isinstance(content.get("text"), str):

@@ -1,4 +1,4 @@
-"""A run of `harness drift` as text, as JSON, and as a report for every other form."""
+"""The result of `harness drift` as text, as a JSON object, and as a `Report`."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ _MAX_LENGTH = 400
 
 
 def text(console: Console, run: DriftRun) -> None:
-    """Print a run, the verdicts last."""
+    """Print the plan, the changes and the problems of a run; the number of each verdict last."""
     if run.plan is not None:
         plan_text(console, run.plan)
     if run.drifts:
@@ -52,7 +52,7 @@ def text(console: Console, run: DriftRun) -> None:
 
 
 def _changes(console: Console, drift: Drift) -> None:
-    """Print each severe change on a line of its own, the paths of the others on one line."""
+    """Print each change worse than wording on a line, then the paths of changed wording."""
     severe = [c for c in drift.changes if c.verdict.rank > Verdict.WORDING.rank]
     notes = drift.notes if drift.changes else ()
     if severe or notes:
@@ -73,7 +73,11 @@ def _wording(drift: Drift) -> str:
 
 
 def plan_text(console: Console, plan: Plan) -> None:
-    """Print which recordings are made again, their cost, and what is omitted and why."""
+    """Print which recordings are made again, their cost, and what is omitted and why.
+
+    The column `exercises` counts the checks that a recording exercises; `new` counts those of them
+    that no recording above it exercises.
+    """
     numbers = ("calls", "polls", "files", *_currency(plan.budget), "exercises", "new")
     rows = []
     covered: frozenset[str] = frozenset()
@@ -93,13 +97,13 @@ def plan_text(console: Console, plan: Plan) -> None:
 
 
 def _prices(plan: Plan) -> list[Price]:
-    """Return the prices that money was computed by, where the budget is money."""
+    """Return the prices that costs are computed by; none if the budget is not money."""
     prices = plan.cost.prices if _currency(plan.budget) else ()
     return sorted(prices, key=lambda price: (price.provider, price.model))
 
 
 def _price_lines(plan: Plan) -> Iterator[str]:
-    """Yield each price's model, day and source, as `harness compare` names them."""
+    """Yield a heading, then the model, date and source of each price; nothing without prices."""
     for number, price in enumerate(_prices(plan)):
         if not number:
             yield "Prices behind the costs, without guarantee"
@@ -107,7 +111,7 @@ def _price_lines(plan: Plan) -> Iterator[str]:
 
 
 def _currency(budget: Budget | None) -> list[str]:
-    """Return the name of the column for money, where the budget is money."""
+    """Return a list with the budget's currency; an empty list if the budget is not money."""
     return [budget.currency] if budget is not None and budget.is_money else []
 
 
@@ -125,7 +129,7 @@ def _summary(plan: Plan) -> str:
 
 
 def document(run: DriftRun) -> dict[str, Any]:
-    """Return a run as a JSON object."""
+    """Return the result of a run as a JSON object."""
     counts = Counter(drift.verdict for drift in run.drifts)
     return {
         "format": FORMAT,
@@ -168,7 +172,7 @@ def _cost(cost: RecordingCost) -> dict[str, Any]:
 
 
 def _spent(spent: SpendTracker) -> dict[str, Any]:
-    """Return what was spent; `stopped` says why no more was allowed, empty if it was."""
+    """Return what was spent; `stopped` is why further requests were refused, or empty."""
     is_money = spent.budget is not None and spent.budget.is_money
     money = float(spent.money) if is_money else None
     return {"calls": spent.calls, "money": money, "stopped": spent.exhausted}
@@ -178,7 +182,7 @@ def _spent(spent: SpendTracker) -> dict[str, Any]:
 
 
 def report(run: DriftRun) -> Report:
-    """Return a run as a report, whose findings are errors where the verdict fails the run."""
+    """Return a run as a report with a finding for each change; those that fail it are errors."""
     findings = [_finding(run, drift, change) for drift in run.drifts for change in drift.changes]
     findings += [
         Finding(

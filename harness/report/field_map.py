@@ -1,7 +1,7 @@
-"""Which API form has which field where, over all recordings.
+"""The paths of each field by API form, over all recordings.
 
-An API form is a provider's messages, prompt or images. `topics` maps the fields that clients read,
-each place with the first exchange that shows it; `field_tables` lists every path.
+An API form is a provider with a way to call it: by messages, by prompt or for an image. `topics`
+returns the paths of the fields that clients read, `field_tables` every path.
 """
 
 from __future__ import annotations
@@ -29,15 +29,20 @@ GLANCE = (
     "image url",
     "error code",
 )
-"""The fields that the overview shows."""
+"""The names of the fields that the overview of the HTML page shows."""
 
 MAX_FIELDS = 500
-"""How many fields of one table are listed."""
+"""The largest number of paths in one table."""
 
 
 @dataclass(frozen=True, slots=True, order=True)
 class ApiForm:
-    """A provider's form of request: `messages`, `prompt` or `image`."""
+    """A provider and a way to call it: `messages`, `prompt`, `image`, or else `other`.
+
+    Attributes:
+        image: whether images are requested.
+        name: the way to call it.
+    """
 
     image: bool
     provider: str
@@ -48,7 +53,7 @@ class ApiForm:
 
     @property
     def topic(self) -> str:
-        """What it asks for: `image` or `text`."""
+        """What is requested: `image` or `text`."""
         return "image" if self.image else "text"
 
 
@@ -75,7 +80,16 @@ def _form(turn: AnalyzedTurn) -> str:
 
 @dataclass(frozen=True, slots=True)
 class FieldPlace:
-    """A path of a field, its types, and in how many answers of these kinds it is present."""
+    """A path of a field, and how many answers have the field there.
+
+    Attributes:
+        path: as code, such as `choices[0].message`; empty where the field is absent.
+        types: the JSON types there.
+        kinds: the kinds of responses that have it, as `Form.response`.
+        present: the number of these responses that have the field here.
+        of: the number of all responses of these kinds.
+        evidence: the first exchange that shows it.
+    """
 
     path: str
     types: tuple[str, ...]
@@ -86,13 +100,18 @@ class FieldPlace:
 
     @property
     def presence(self) -> Presence:
-        """Whether all, some or none of these answers have the field here."""
+        """Whether all, some or none of these responses have the field here."""
         return presence(self.present, self.of)
 
 
 @dataclass(frozen=True, slots=True)
 class TargetPlace:
-    """A field of one target, requested and answered in one way; an absent one has no path."""
+    """A field's place in the responses of one form; its path is empty if the field is absent.
+
+    Attributes:
+        events: the number of stream events that have the field here.
+        of_events: the number of all events of these streams; 0 if there is no stream.
+    """
 
     form: Form
     place: FieldPlace
@@ -102,7 +121,13 @@ class TargetPlace:
 
 @dataclass(frozen=True, slots=True)
 class MappedField:
-    """A field of `compare.FIELDS`: its places by API form and by target."""
+    """A field of `harness.compare.fields.FIELDS`, with its places by API form and by target.
+
+    Attributes:
+        otel: its name in the OpenTelemetry conventions; empty if it has none there.
+        cells: the places in each API form, in the order of `Topic.forms`.
+        targets: the places in each form of each target.
+    """
 
     name: str
     otel: str
@@ -111,13 +136,18 @@ class MappedField:
 
     @property
     def differs(self) -> bool:
-        """Whether its paths are not the same for every API form."""
+        """Whether the API forms have it at different paths."""
         return len({frozenset(place.path for place in cell) for cell in self.cells}) > 1
 
 
 @dataclass(frozen=True, slots=True)
 class Contrast:
-    """Two API forms and the names of the fields at different paths, `of` all that both have."""
+    """Two API forms compared.
+
+    Attributes:
+        names: the fields that they have at different paths.
+        of: the number of fields that both have.
+    """
 
     left: ApiForm
     right: ApiForm
@@ -127,7 +157,12 @@ class Contrast:
 
 @dataclass(frozen=True, slots=True)
 class Topic:
-    """Text or images: the API forms, the fields, and how the forms differ."""
+    """The field map of text or of images.
+
+    Attributes:
+        name: `text` or `image`.
+        contrasts: a comparison of each pair of its API forms.
+    """
 
     name: str
     forms: tuple[ApiForm, ...]
@@ -141,7 +176,7 @@ class Topic:
 
 
 def topics(reads: Sequence[AnalyzedTranscript], matrix: FieldMatrix) -> tuple[Topic, ...]:
-    """Return the mapping for text, then for images, as far as there are answers of them."""
+    """Return the field maps of text and of images, in this order, except those without fields."""
     images = _image_endpoints(reads)
     forms = {
         form: ApiForm(
@@ -189,9 +224,10 @@ def _mapped(
 
 
 def _places(cells: Iterable[tuple[Form, Cell]]) -> Iterator[FieldPlace]:
-    """Yield the places of one API form, all its targets together.
+    """Yield each place that a field has in one API form, over all targets.
 
-    A place counts among all answers of the kinds that have it, also those of targets that never do.
+    Its `of` counts all answers of the response kinds that have it, including those of targets that
+    never do.
     """
     found: dict[str, list[tuple[str, Site]]] = defaultdict(list)
     answers: Counter[str] = Counter()
@@ -212,7 +248,7 @@ def _places(cells: Iterable[tuple[Form, Cell]]) -> Iterator[FieldPlace]:
 
 
 def _target_places(form: Form, cell: Cell) -> Iterator[TargetPlace]:
-    """Yield the places of one form; an expected field that is absent has one without a path."""
+    """Yield a field's places in one form; one without a path if it is expected there but absent."""
     kinds = (form.response,)
     for site in cell.sites:
         place = FieldPlace(
@@ -230,7 +266,7 @@ def _contrast(forms: Sequence[ApiForm], fields: Sequence[MappedField], i: int, j
 
 
 def _is_elsewhere(left: Sequence[FieldPlace], right: Sequence[FieldPlace]) -> bool:
-    """Return whether the paths differ in the kinds of answer that both have."""
+    """Return whether the paths differ, in those kinds of responses that both sides have."""
     kinds = {k for p in left for k in p.kinds} & {k for p in right for k in p.kinds}
     ours, theirs = (
         {place.path for place in side if not kinds or kinds & set(place.kinds)}
@@ -240,7 +276,7 @@ def _is_elsewhere(left: Sequence[FieldPlace], right: Sequence[FieldPlace]) -> bo
 
 
 def path(pointer: str) -> str:
-    """Return a JSON pointer as code: `/choices/0/delta/content` is `choices[0].delta.content`."""
+    """Return a JSON pointer as code, such as `choices[0].delta` for `/choices/0/delta`."""
     code = ""
     for step in pointer.removeprefix("/").split("/"):
         if step.isdigit() or step == "[]":
@@ -255,20 +291,29 @@ def path(pointer: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class TypedPath:
-    """A path and its types for each API form; empty where a form never has it."""
+    """A path, and its types in each API form.
+
+    Attributes:
+        types: for each API form the JSON types joined by `|`; empty if it never has the path.
+    """
 
     path: str
     types: tuple[str, ...]
 
     @property
     def differs(self) -> bool:
-        """Whether the forms do not all have the same types there."""
+        """Whether the types at this path differ between API forms."""
         return len(set(self.types)) > 1
 
 
 @dataclass(frozen=True, slots=True)
 class FieldTable:
-    """All fields of one kind of part, for one topic."""
+    """Every path in one part of the exchanges, with its types by API form.
+
+    Attributes:
+        topic: `text` or `image`.
+        part: `request`, or a part of answers as in `harness.compare.summary.PARTS`.
+    """
 
     topic: str
     part: str
@@ -277,12 +322,12 @@ class FieldTable:
 
     @property
     def differing(self) -> int:
-        """How many fields differ."""
+        """The number of paths whose types differ between API forms."""
         return sum(field.differs for field in self.fields)
 
 
 def field_tables(reads: Sequence[AnalyzedTranscript]) -> tuple[FieldTable, ...]:
-    """Return a table for each topic and kind of part that at least two API forms have."""
+    """Return a table for each topic and each part of exchanges that at least two API forms have."""
     found: dict[tuple[str, str], dict[ApiForm, dict[str, set[str]]]] = {}
     for read in reads:
         for turn in read.turns:

@@ -1,4 +1,4 @@
-"""The field mapping on a console: a block for each field, a line for each place."""
+"""The field mapping on a console: a block for each field, with a line for each of its paths."""
 
 from __future__ import annotations
 
@@ -14,12 +14,21 @@ from harness.report.field_map import path
 from harness.report.tables import Table
 
 ABSENT = "–"
-"""Stands for the path of an absent field."""
+"""What is printed as the path of an absent field."""
 
 
 @dataclass(slots=True)
 class _Line:
-    """One place of a field: all forms that have it there alike, their answers together."""
+    """A path of a field, and the forms with the same types and the same presence of it there.
+
+    Attributes:
+        where: the path.
+        present: the number of answers that have the field there, over these forms.
+        of: the number of all answers of these forms.
+        events: the number of stream events that have the field there.
+        of_events: the number of all stream events.
+        forms: the numbers of the forms, from 1.
+    """
 
     where: str
     types: str
@@ -31,14 +40,14 @@ class _Line:
     forms: list[int] = field(default_factory=list)
 
     def add(self, form: int, present: int, of: int) -> None:
-        """Add a form that has the field here."""
+        """Add a form by its number, with *present* of its *of* answers that have the field here."""
         self.forms.append(form)
         self.present += present
         self.of += of
 
 
 def fields(console: Console, matrix: FieldMatrix) -> None:
-    """Print every form of answers with its number, then every field with its places."""
+    """Print every form of answers with its number, then every field with its paths."""
     if not matrix.forms:
         say(console, "no readable answer")
         return
@@ -60,7 +69,7 @@ def fields(console: Console, matrix: FieldMatrix) -> None:
 
 
 def _folder(sources: Iterable[str]) -> str:
-    """Return the folder of all these files; empty where they have none in common."""
+    """Return the deepest folder that all these files are in; empty if there is none."""
     try:
         return os.path.commonpath([os.path.dirname(source) for source in sources])
     except ValueError:  # no files, or relative and absolute ones
@@ -68,7 +77,10 @@ def _folder(sources: Iterable[str]) -> str:
 
 
 def _places(matrix: FieldMatrix, notes: dict[str, str], widest: int) -> Table:
-    """Return the table; *notes* collects the letter of each cassette that it names."""
+    """Return the table of fields and paths; add the letter of each cassette in it to *notes*.
+
+    *widest* is the largest width of the first column, in cells.
+    """
     rows: list[tuple[str, ...]] = []
     styles: dict[int, str] = {}
     breaks: set[int] = set()
@@ -101,7 +113,10 @@ def _cells(line: _Line, notes: dict[str, str]) -> tuple[str, ...]:
 
 
 def _note(evidence: Evidence, notes: dict[str, str]) -> str:
-    """Return the letter of the cassette and the number of the exchange: `a 3`."""
+    """Return an exchange as the letter of its cassette and its number: `a 3`.
+
+    A cassette without a letter gets the next one, added to *notes*.
+    """
     letter = notes.setdefault(evidence.source, _letters(len(notes)))
     return f"{letter} {evidence.exchange}"
 
@@ -113,7 +128,7 @@ def _letters(number: int) -> str:
 
 
 def _lines(row: FieldRow) -> Iterator[_Line]:
-    """Yield the places of a field in the order of the forms; where it is absent, last."""
+    """Yield a line for each path of a field, then one for the forms where it is absent, if any."""
     lines: dict[object, _Line] = {}
     absent = None
     for number, cell in enumerate(row.cells, start=1):
@@ -133,12 +148,12 @@ def _lines(row: FieldRow) -> Iterator[_Line]:
 
 
 def _events(site: Site) -> Presence | None:
-    """Return in how many stream events the field is; None where there is no stream."""
+    """Return how many of the stream's events have the field; None if there is no stream."""
     return presence(site.events, site.of_events) if site.of_events else None
 
 
 def numbers(forms: Sequence[int]) -> str:
-    """Return numbers with runs joined: `1–3 7`."""
+    """Return ascending numbers as text, consecutive ones as a range: `1–3 7`."""
     runs: list[list[int]] = []
     for number in forms:
         if runs and number == runs[-1][-1] + 1:

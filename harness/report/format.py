@@ -13,12 +13,12 @@ _SURROGATE = re.compile("[\ud800-\udfff]")
 
 
 def encodable(text: str) -> str:
-    """Replace lone surrogates, which JSON allows and UTF-8 does not."""
+    """Return *text* with lone surrogates replaced, which JSON allows and UTF-8 does not."""
     return _SURROGATE.sub("\ufffd", text)
 
 
 def value(value: Json | Missing, length: int = 120) -> str:
-    """Return a recorded value on one line of at most *length* characters."""
+    """Return a recorded value on one line, cut off after *length* characters."""
     if value is MISSING:
         return "–"
     if isinstance(value, str):
@@ -29,24 +29,27 @@ def value(value: Json | Missing, length: int = 120) -> str:
 
 
 def seconds(time: float | None) -> str:
-    """Return a time in seconds as text: `12 ms`, `1.25 s`."""
+    """Return a time in seconds as text: `12 ms`, `1.25 s`; a dash for None."""
     if time is None:
         return "–"
     return f"{time * 1000:.0f} ms" if time < 1 else f"{time:.2f} s"
 
 
 def number(number: int | None) -> str:
-    """Return a number as text, or a dash."""
+    """Return a number as text; a dash for None."""
     return "–" if number is None else str(number)
 
 
 def money(cost: Cost | None) -> str:
-    """Return an amount of money to a millionth: a single answer costs little."""
+    """Return an amount of money with six decimals and its currency; a dash for None."""
     return f"{cost.amount:.6f} {cost.currency}" if cost else "–"
 
 
 def script(facts: Facts) -> str:
-    """Return the script of a text and its share, without guessing its language: `Chinese 97 %`."""
+    """Return the most frequent script of an answer and its share of the letters: `Chinese 97 %`.
+
+    A dash if the answer has no letters.
+    """
     if facts.han is None or facts.latin is None:
         return "–"
     shares = {
@@ -59,7 +62,7 @@ def script(facts: Facts) -> str:
 
 
 def headline(finding: Finding) -> str:
-    """Return rule, place and message on one line."""
+    """Return a finding's rule, place and message on one line."""
     place = line(str(finding.place))
     where = f" ({place})" if place else ""
     return f"{finding.rule or 'finding'}{where}: {cut(line(finding.message), 2000)}"

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from harness.drift import Drift
 
 JsonObject: TypeAlias = dict[str, Any]
-"""A JSON object under construction; `dumps` makes its values sound."""
+"""A JSON object whose values may still be dates, dataclasses and so on; `dumps` converts them."""
 
 VERSION = 1
 FORMAT = "llm-conversation-harness/report"
@@ -42,7 +42,7 @@ def report(report: Report) -> str:
 
 
 def lines(report: Report) -> str:
-    """Return a report as JSON Lines: a line about all of it, then one for each of its parts."""
+    """Return a report as JSON Lines: a line of totals, then one per transcript, finding etc."""
     return "".join(f"{json.dumps(_sound(part), ensure_ascii=False)}\n" for part in _parts(report))
 
 
@@ -94,7 +94,7 @@ def document(report: Report) -> JsonObject:
 
 
 def transcript(read: AnalyzedTranscript) -> JsonObject:
-    """Return which transcript it is and how much it holds."""
+    """Return a transcript's scenario, target, origin and numbers of exchanges as a JSON object."""
     transcript = read.transcript
     origin = transcript.provenance
     sdk = origin.sdk and {"name": origin.sdk.name, "version": origin.sdk.version}
@@ -140,7 +140,7 @@ def drift(found: Drift) -> JsonObject:
 
 
 def matrix(found: Matrix) -> JsonObject:
-    """Return a matrix as a JSON object; the type of an absent path is null."""
+    """Return a matrix as a JSON object; where a target lacks a path, its types are null."""
     return {
         "scenario": found.scenario,
         "targets": list(found.targets),
@@ -154,7 +154,7 @@ def matrix(found: Matrix) -> JsonObject:
 
 
 def fields(found: FieldMatrix) -> JsonObject:
-    """Return the field mapping by form; forms are named by their position, from 0."""
+    """Return the field mapping as a JSON object, in which forms are numbered from 0."""
     return {
         "forms": [
             {**asdict(form), "answers": answers}
@@ -201,7 +201,7 @@ def _divergence(found: Divergence) -> JsonObject:
 
 
 def difference(found: Difference) -> JsonObject:
-    """Return a difference as a JSON object, without `left` or `right` where it is missing."""
+    """Return a difference as a JSON object, without the key of a side that has no value."""
     document: JsonObject = {
         "turn": found.turn,
         "part": found.part,
@@ -219,7 +219,7 @@ def difference(found: Difference) -> JsonObject:
 
 
 def conversation(read: AnalyzedTranscript) -> JsonObject:
-    """Return a transcript as a conversation."""
+    """Return a transcript with its turns, messages and answers as a JSON object."""
     turns = conversations.conversation(read)
     return {**transcript(read), "conversation": [_turn(turn) for turn in turns]}
 
@@ -235,7 +235,7 @@ def _turn(turn: ConversationTurn) -> JsonObject:
 
 
 _IN_OUTCOME = ("content", "tool_calls")
-"""Facts that stand in the outcome of a conversation's turn."""
+"""The facts that a turn's `outcome` has already."""
 
 
 def _message(message: Message) -> JsonObject:

@@ -51,7 +51,7 @@ def _add(case: ElementTree.Element, tag: str, kind: str, message: str, text: str
 
 
 def _notes(cell: Cell) -> Iterator[str]:
-    """Yield what fails nothing: skipped steps, lesser findings, ignored findings."""
+    """Yield a text per skipped step, finding below the severity of errors, and ignored finding."""
     yield from (f"skipped: {reason}" for reason in cell.skipped)
     yield from (describe(f) for f in cell.findings if f.severity is not Severity.ERROR)
     yield from (f"ignored: {headline(finding)}" for finding in cell.ignored)

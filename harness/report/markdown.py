@@ -1,6 +1,6 @@
 """A report as Markdown, for the summary of a CI step or a comment on a pull request.
 
-Every recorded text stands in a code span: it can neither format the page nor mention anybody.
+Every recorded text is in a code span, so it can neither format the page nor mention a user.
 """
 
 from __future__ import annotations
@@ -19,10 +19,10 @@ from harness.types import Finding, Severity
 from harness.wire.text import count, cut, line
 
 MAX_FINDINGS = 50
-"""How many findings are listed: summaries have a limited length where they are shown."""
+"""The largest number of findings: CI services limit the length of summaries."""
 
 MAX_ROWS = 500
-"""How many rows a table has at most."""
+"""The largest number of rows of a table."""
 
 _SIGNS = {State.PASSED: "✅", State.WARNED: "⚠️", State.FAILED: "❌", State.PROBLEM: "🚫"}
 
@@ -49,7 +49,7 @@ def report(report: Report) -> str:
 
 
 def code(text: str, length: int = 500) -> str:
-    """Return a text on one line as a code span that is safe in a table, too."""
+    """Return a text on one line as a code span that is also valid in a cell of a table."""
     shown = cut(line(text), length).replace("|", "\u2758") or "–"
     fence = "`" * (1 + max((len(run) for run in re.findall("`+", shown)), default=0))
     return f"{fence} {shown} {fence}" if "`" in shown else f"`{shown}`"
@@ -60,7 +60,10 @@ def _section(title: str, text: str) -> str:
 
 
 def _table(table: Table) -> str:
-    """Return a table; only the report's own words and numbers are not code."""
+    """Return a Markdown table; empty if it has no rows.
+
+    Cells are code, except in columns of the report's own words and numbers.
+    """
     if not table.rows:
         return ""
     sides = ("--:" if column in table.numbers else "---" for column in table.columns)

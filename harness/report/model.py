@@ -1,4 +1,4 @@
-"""The report: what a run has to say, with everything computed that renderers show."""
+"""The report of a run, with everything computed that its renderers show."""
 
 from __future__ import annotations
 
@@ -36,13 +36,18 @@ ORIGINS: Mapping[Origin, str] = MappingProxyType(
 
 @dataclass(frozen=True)
 class Report:
-    """The transcripts of a run with findings, comparisons and problems, and what follows from them.
+    """The transcripts of a run with findings, comparisons and problems, and the figures from them.
 
-    Renderers compute nothing of their own: what they show is computed here, once.
+    Renderers show what is computed here, and compute nothing themselves.
 
     Attributes:
+        title: the heading.
+        reads: the transcripts.
+        matrices: the comparison of all targets of each scenario.
+        comparisons: comparisons of two transcripts each.
+        problems: errors of scenarios and targets that could not be recorded, read or replayed.
         ignored: findings of rules that a scenario or the project ignores; they fail nothing.
-        drifts: changes since the recordings; those that fail are among the findings, too.
+        drifts: the changes since older recordings, one drift per scenario and target.
         pages: other pages that belong to this one: title and relative address of each.
         duration: seconds.
     """
@@ -86,13 +91,13 @@ class Report:
 
     @property
     def origins(self) -> tuple[Origin, ...]:
-        """Who answered when these transcripts were recorded."""
+        """The origins of the transcripts, each once."""
         found = {read.transcript.provenance.recorded_from for read in self.reads}
         return tuple(origin for origin in Origin if origin in found)
 
     @property
     def sums(self) -> str:
-        """How many transcripts, turns, findings and so on there are, as text: `1 turn, ...`."""
+        """The numbers of transcripts, turns, findings and so on, as text."""
         counts = [
             count(len(self.reads), "transcript"),
             count(self.turns, "turn"),
@@ -106,7 +111,7 @@ class Report:
 
     @property
     def scenarios(self) -> tuple[str, ...]:
-        """The names of all scenarios of the result, in order of appearance."""
+        """The names of all scenarios, in order of appearance."""
         names = [*(pair[0] for pair in self._pairs), *(m.scenario for m in self.matrices)]
         return _unique(names)
 
@@ -132,42 +137,42 @@ class Report:
 
     @cached_property
     def overview(self) -> tuple[Cell, ...]:
-        """How each scenario went with each of its targets."""
+        """A cell for each scenario with each of its targets."""
         return cells(self)
 
     @cached_property
     def rankings(self) -> tuple[Ranking, ...]:
-        """Targets that share scenarios, by speed; most turns first."""
+        """One ranking per group of targets that share scenarios, that with the most turns first."""
         return rankings(self)
 
     @cached_property
     def races(self) -> tuple[Ranking, ...]:
-        """The targets of each scenario, by speed."""
+        """One ranking per scenario, of the targets that answered its turns."""
         return races(self)
 
     @cached_property
     def price_sources(self) -> Mapping[Price, tuple[str, ...]]:
-        """The prices behind the costs, each with its targets."""
+        """The prices that costs in `rankings` are computed by, each with its targets."""
         return price_sources(self.rankings)
 
     @cached_property
     def field_matrix(self) -> FieldMatrix:
-        """Where the answers of each target have which field."""
+        """The paths of each field in the answers of each target."""
         return field_matrix(self.reads)
 
     @cached_property
     def topics(self) -> tuple[Topic, ...]:
-        """The field mapping of each topic by API form."""
+        """The field maps of text and of images, by API form."""
         return topics(self.reads, self.field_matrix)
 
     @cached_property
     def field_tables(self) -> tuple[FieldTable, ...]:
-        """All fields of requests and answers by API form."""
+        """Every path in requests and answers with its types, by API form."""
         return field_tables(self.reads)
 
     @cached_property
     def verdicts(self) -> Mapping[Verdict, int]:
-        """How many targets have each verdict on drift, the gravest first."""
+        """The number of drifts with each verdict, the most severe first."""
         counts = Counter(drift.verdict for drift in self.drifts)
         return dict(sorted(counts.items(), key=lambda item: -item[0].rank))
 

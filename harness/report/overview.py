@@ -1,4 +1,4 @@
-"""How each scenario went with each target."""
+"""The overview of a report: the result of each scenario with each target."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ T = TypeVar("T", Finding, Problem, Transcript)
 
 
 class State(StrEnum):
-    """How a scenario went with a target, the worst first."""
+    """The result of a scenario with a target, the worst first."""
 
     PROBLEM = "problem"
     FAILED = "failed"
@@ -30,7 +30,7 @@ class State(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Cell:
-    """A scenario with one target, and what was found there.
+    """A scenario with one target, its findings and its recordings in figures.
 
     Attributes:
         recorded_at: when its recording was made, as ISO 8601; empty if unknown.
@@ -52,17 +52,17 @@ class Cell:
 
     @property
     def errors(self) -> int:
-        """How many findings are errors."""
+        """The number of findings that are errors."""
         return sum(finding.severity is Severity.ERROR for finding in self.findings)
 
     @property
     def warnings(self) -> int:
-        """How many findings are warnings."""
+        """The number of findings that are warnings."""
         return sum(finding.severity is Severity.WARNING for finding in self.findings)
 
     @property
     def state(self) -> State:
-        """The worst that happened."""
+        """The result: `problem` if there is any problem, else by the most severe finding."""
         if self.problems:
             return State.PROBLEM
         if self.errors:
@@ -71,7 +71,7 @@ class Cell:
 
 
 def cells(report: Report) -> tuple[Cell, ...]:
-    """Return every scenario with each of its targets."""
+    """Return a cell for each scenario with each of its targets."""
     return tuple(_cell(report, s, t) for s in report.scenarios for t in report.targets(s))
 
 

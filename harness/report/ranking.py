@@ -1,7 +1,7 @@
-"""Which target was faster and which was cheaper, where several answered the same turns.
+"""Rankings of targets by speed and cost.
 
-Targets are compared that share their scenarios; of a scenario, those turns count that all of them
-answered.
+Targets are ranked together if they have scenarios in common; only turns that all of them answered
+count.
 """
 
 from __future__ import annotations
@@ -22,7 +22,13 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Sum:
-    """A sum over `of` turns, known for `known` of them. `amount` is None if known for none."""
+    """A sum of tokens.
+
+    Attributes:
+        amount: the sum over the turns whose number is known; None if there are none.
+        known: the number of these turns.
+        of: the number of all turns.
+    """
 
     amount: int | None
     known: int
@@ -34,9 +40,12 @@ class Entry:
     """The totals of one target over all turns of a ranking.
 
     Attributes:
-        first_token: mean of a turn in seconds; None unless each turn's is known. So is `total`.
-        costs: a sum for each currency, over `priced` of the `turns`.
-        prices: the prices that were looked up, whether they sufficed or not.
+        turns: the number of turns.
+        first_token: mean seconds to a turn's first token; None unless known for every turn.
+        total: mean seconds of a turn; None unless known for every turn.
+        costs: the cost of all turns whose cost is known, a sum for each currency.
+        priced: the number of these turns.
+        prices: the prices that were looked up, also where they did not suffice for a cost.
     """
 
     target: str
@@ -51,7 +60,7 @@ class Entry:
 
     @property
     def cost(self) -> Cost | None:
-        """The cost of all turns; None unless all of it is known, in one currency."""
+        """The cost of all turns; None if a turn's cost is unknown or currencies differ."""
         return self.costs[0] if self.priced == self.turns and len(self.costs) == 1 else None
 
 
@@ -64,7 +73,7 @@ class Undecided(StrEnum):
 
 
 MARGIN = 0.05
-"""A target is faster only if it is ahead by more than this part of the other's time."""
+"""A target is faster than another only if it saves more than this share of the other's time."""
 
 
 def _is_ahead(best: float | None, other: float | None) -> bool:
@@ -75,7 +84,9 @@ def _is_ahead(best: float | None, other: float | None) -> bool:
 class Ranking:
     """Targets that answered the same turns of the same scenarios, the fastest first.
 
-    `turns` is how many each of them answered; `sandbox` whether any answer is a sandbox's.
+    Attributes:
+        turns: the number of turns that each target answered.
+        sandbox: whether any answer was recorded from the sandbox.
     """
 
     scenarios: tuple[str, ...]
@@ -85,12 +96,12 @@ class Ranking:
 
     @property
     def slowest(self) -> float:
-        """The longest of their times, in seconds."""
+        """The longest mean time of a target, in seconds; 0 if no time is known."""
         return max((entry.total or 0.0 for entry in self.entries), default=0.0)
 
     @property
     def fastest(self) -> str:
-        """The target with the shortest time per turn; empty for a tie or an unknown time."""
+        """The target with the shortest mean time; empty if there is a tie or a time is unknown."""
         best, *others = (entry.total for entry in self.entries)
         ahead = all(_is_ahead(best, other) for other in others)
         return self.entries[0].target if ahead and best is not None else ""
@@ -102,12 +113,12 @@ class Ranking:
 
     @property
     def unpriced(self) -> tuple[str, ...]:
-        """The targets of which not every turn's cost is known."""
+        """The targets with a turn whose cost is unknown."""
         return tuple(entry.target for entry in self.entries if entry.priced < entry.turns)
 
     @property
     def undecided(self) -> Undecided | None:
-        """Why no target is the cheapest; None where one is."""
+        """Why no target is the cheapest; None if one is."""
         if self.unpriced:
             return Undecided.UNKNOWN
         if len({cost.currency for entry in self.entries for cost in entry.costs}) > 1:
@@ -116,18 +127,21 @@ class Ranking:
 
     @property
     def least(self) -> tuple[str, ...]:
-        """The targets that cost least, if all costs are known, in one currency."""
+        """The targets with the lowest known cost; several if there is a tie."""
         costs = {entry.target: entry.cost.amount for entry in self.entries if entry.cost}
         least = min(costs.values(), default=0.0)
         return tuple(target for target, amount in costs.items() if amount == least)
 
     @property
     def cheapest(self) -> str:
-        """The target that cost least; empty where that is undecided."""
+        """The target with the lowest cost; empty if that is undecided."""
         return "" if self.undecided else self.least[0]
 
     def verdict(self, shown: Callable[[str], str] = str) -> str:
-        """Return the fastest and the cheapest target, or why there is none, each as *shown*."""
+        """Return as text the fastest and the cheapest target, or why there is none.
+
+        *shown* formats the name of a target.
+        """
         fastest = shown(self.fastest) if self.fastest else "tie" if self.timed else "unknown"
         return f"fastest: {fastest}; cheapest: {self._cheapest(shown)}"
 
@@ -141,13 +155,16 @@ class Ranking:
 
 
 def races(report: Report) -> tuple[Ranking, ...]:
-    """Return a ranking for each scenario of which several targets answered the same turns."""
+    """Return a ranking for each scenario in which several targets answered the same turns."""
     answered = _answered(report)
     return tuple(_ranking(report, {name: answers}) for name, answers in answered.items())
 
 
 def rankings(report: Report) -> tuple[Ranking, ...]:
-    """Return a ranking over all scenarios that the same targets share, most turns first."""
+    """Return a ranking for each group of targets, over all scenarios that the group shares.
+
+    The ranking with the most turns is first.
+    """
     together: dict[frozenset[str], dict[str, Answers]] = defaultdict(dict)
     for scenario, answers in _answered(report).items():
         together[frozenset(answers)][scenario] = answers
@@ -156,7 +173,10 @@ def rankings(report: Report) -> tuple[Ranking, ...]:
 
 
 def price_sources(rankings: Iterable[Ranking]) -> Mapping[Price, tuple[str, ...]]:
-    """Return every price that was looked up, with its targets without their labels."""
+    """Return every price that was looked up, with the names of its targets.
+
+    A label behind a target's name, such as a day in brackets, is left out.
+    """
     sources: dict[Price, dict[str, None]] = defaultdict(dict)
     for entry in (entry for ranking in rankings for entry in ranking.entries):
         for price in entry.prices:
@@ -165,11 +185,11 @@ def price_sources(rankings: Iterable[Ranking]) -> Mapping[Price, tuple[str, ...]
 
 
 Answers = Mapping[str, Sequence[Facts]]
-"""The facts about the turns that count, by target."""
+"""The facts of the turns that all targets answered, by target."""
 
 
 def _answered(report: Report) -> dict[str, Answers]:
-    """Return the scenarios of which several targets answered the same turns."""
+    """Return the answers of each scenario in which several targets answered the same turns."""
     found: dict[str, list[Facts]] = defaultdict(list)
     for matrix in report.matrices:  # they have prices, and leave repeats out
         found[matrix.scenario] += matrix.facts
@@ -182,7 +202,10 @@ def _answered(report: Report) -> dict[str, Answers]:
 
 
 def _common(every: Iterable[Facts]) -> Answers:
-    """Return the turns that all targets answered, except targets that answered none."""
+    """Return the facts of the turns that all targets answered, by target.
+
+    Targets that answered no turn are left out. Empty if fewer than two targets are left.
+    """
     replies: dict[str, dict[int, Facts]] = defaultdict(dict)
     for one in every:
         if one.outcome == "reply":

@@ -1,4 +1,4 @@
-"""What each rule requires, by the name that findings give it: the sentence reports print."""
+"""The sentence that reports print for each rule, by the rule's name in findings."""
 
 from __future__ import annotations
 
@@ -28,5 +28,7 @@ RULE_TEXTS: Mapping[str, str] = MappingProxyType(
     | {rule.name: rule.law for rule in RULES}
     | dict(CLAUSES)
 )
-"""The texts of all rules, of the clauses of contracts, and of findings that are neither. English;
-`harness.locale` has the translations."""
+"""The English texts of all rules, of contract clauses, and of findings on age and drift.
+
+`harness.locale` has the translations.
+"""

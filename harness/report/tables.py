@@ -1,4 +1,4 @@
-"""The tables of a report, as data: consoles and Markdown draw the same ones."""
+"""The tables of a report as data, for the console and for Markdown."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ class Table:
     """Rows of text under the names of columns.
 
     Attributes:
-        numbers: columns that are aligned to the right and never shortened.
-        words: columns of the report's own words; the others have recorded text.
+        numbers: the names of columns that are aligned to the right and never shortened.
+        words: the names of columns with the report's own words; other columns hold recorded text.
         styles: the style of a row on a console, by its position.
-        breaks: positions of rows that are followed by a line.
+        breaks: the positions of rows that are followed by a horizontal line.
         widths: the least width of a column on a console, in cells.
     """
 
@@ -37,7 +37,7 @@ class Table:
     widths: Mapping[str, int] = field(default_factory=dict)
 
     def only(self, *columns: str) -> Table:
-        """Return the table with these columns."""
+        """Return the table with these columns only, in this order."""
         positions = [self.columns.index(column) for column in columns]
         rows = [[row[position] for position in positions] for row in self.rows]
         return replace(self, columns=columns, rows=rows)
@@ -47,7 +47,7 @@ _STYLES = {State.FAILED: "red", State.PROBLEM: "red", State.WARNED: "yellow"}
 
 
 def overview(cells: Sequence[Cell]) -> Table:
-    """Return a row for each scenario with each target."""
+    """Return a table with a row for each scenario with each target."""
     counts = ("errors", "warnings", "skipped", "turns", "exchanges")
     return Table(
         ("scenario", "target", "state", "from", "recorded", *counts, "time per turn"),
@@ -75,7 +75,7 @@ VERDICT_STYLES = {"new field": "yellow", "breaking": "red"}
 
 
 def drifts(drifts: Sequence[Drift]) -> Table:
-    """Return a row for each drift: its verdict, and how many changes have which."""
+    """Return a table with a row for each drift: its verdict, and its changes counted by verdict."""
     rows = []
     for drift in drifts:
         counts = Counter(change.verdict.value for change in drift.changes)
@@ -87,11 +87,11 @@ def drifts(drifts: Sequence[Drift]) -> Table:
 
 
 RANKED = ("input tokens", "output tokens", "first token", "time per turn", "cost")
-"""The columns of numbers of a ranking."""
+"""The columns of a ranking that hold numbers."""
 
 
 def ranking(ranking: Ranking) -> Table:
-    """Return a row for each target of a ranking, the fastest first."""
+    """Return a table with a row for each target of a ranking, the fastest first."""
     return Table(
         ("target", *RANKED, "price"),
         [

@@ -19,13 +19,13 @@ from harness.types import Finding, Reply, Severity, ToolCall
 from harness.wire.text import count, plain
 
 SHOWN = 5
-"""How many warnings or notes of one rule are shown per transcript; the JSON report has all."""
+"""The largest number of warnings or notes of one rule per transcript; the JSON report has all."""
 
 _STYLES = {Severity.ERROR: "bold red", Severity.WARNING: "yellow", Severity.INFO: "cyan"}
 
 
 def report(console: Console, report: Report) -> None:
-    """Print a report, the verdict last."""
+    """Print a report; whether it is ok or failed comes last."""
     console.print(Text(plain(report.title), "bold"))
     if report.origin:
         console.print(Text(report.origin, "dim"))

@@ -1,9 +1,9 @@
-"""A report as one HTML page that needs nothing else: no font, no picture, no script from afar.
+"""A report as one HTML page that loads no other file, neither from disk nor from a network.
 
-`page` puts it together from `sections` (what each scenario has to show), `fields` (whose requests
-and answers have what), `drifting` (what changed), and what all forms of reports tell. `prose`,
-`differing`, `timelines`, `bodies`, `pictures` and `evidence` are what these are made of. `speech`
-is every word of the page that is ours, in both languages.
+`page` renders the templates of this folder with `sections` (the views of each scenario), `drift`
+(the changes since a recording) and the report itself. `timelines`, `bodies`, `word_diff`,
+`pictures` and `prose` prepare parts of these. `messages` has the page's own words, in both
+languages.
 """
 
 from harness.report.html.page import report

@@ -1,4 +1,4 @@
-"""A recorded body, with the bytes marked that findings point at.
+"""A recorded body as pieces of text; the bytes that findings point at are marked.
 
 JSON is indented: only the whitespace between its tokens is not as recorded.
 """
@@ -16,11 +16,16 @@ from harness.wire.spans import span
 from harness.wire.text import count, plain
 
 MAX_BODY = 30_000
-"""Bytes; of a longer body the beginning and the context of each mark are shown."""
+"""Bytes of a body; of a longer one only the beginning and the context of each mark are shown."""
 
 AROUND = 300
+"""Bytes that are shown before and after a mark in the part of a body that is left out."""
+
 MAX_MARK = 400
+"""Bytes; the largest length of a mark."""
+
 MAX_DEPTH = 30
+"""The deepest level of JSON that is indented further."""
 
 _TOKEN = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"|[{}\[\],:]|[^\s{}\[\],:"]+', re.DOTALL)
 _HERE = re.compile(rb'"[^"\\\n]*+(?:\\.[^"\\\n]*+)*+"|[-+.\w]+(?::[^\n]*)?|[^\n]')
@@ -28,7 +33,13 @@ _HERE = re.compile(rb'"[^"\\\n]*+(?:\\.[^"\\\n]*+)*+"|[-+.\w]+(?::[^\n]*)?|[^\n]
 
 @dataclass(frozen=True, slots=True)
 class Mark:
-    """The bytes a finding points at, from `start` to before `end`."""
+    """The bytes that a finding points at.
+
+    Attributes:
+        finding: the number of the finding on the page.
+        start: the offset of the first byte.
+        end: the offset after the last byte.
+    """
 
     finding: int
     start: int
@@ -37,9 +48,12 @@ class Mark:
 
 @dataclass(frozen=True, slots=True)
 class Piece:
-    """A part of a body, and the numbers of the findings that point at it.
+    """A part of a body.
 
-    `kind` is `key`, `string`, `value`, `gap` or empty.
+    Attributes:
+        kind: the kind of JSON token, `key`, `string` or `value`; `gap` for text that was not
+            recorded, such as whitespace; else empty.
+        findings: the numbers of the findings that point at it.
     """
 
     text: str
@@ -48,7 +62,7 @@ class Piece:
 
 
 def mark(number: int, place: Place, body: bytes) -> Mark | None:
-    """Return the bytes of *body* that a finding points at; None if there are none."""
+    """Return the bytes of *body* that finding *number* points at; None if it points at none."""
     start = place.offset
     if start is None or start >= len(body):
         return None
@@ -60,7 +74,7 @@ def mark(number: int, place: Place, body: bytes) -> Mark | None:
 
 
 def pieces(body: bytes, marks: Sequence[Mark]) -> tuple[Piece, ...]:
-    """Return a body in pieces, each of which is marked or not as a whole."""
+    """Return a body as pieces, split so that a mark always covers whole pieces."""
     if len(body) <= MAX_BODY and body[:1] in b"{[" and not read_json(body).problem:
         return tuple(_indented(body, marks))
     return tuple(_unchanged(body, marks))
@@ -105,7 +119,7 @@ def _unchanged(body: bytes, marks: Sequence[Mark]) -> Iterator[Piece]:
 
 
 def _windows(body: bytes, marks: Sequence[Mark]) -> Iterator[tuple[int, int]]:
-    """Yield the shown parts of a body, in order."""
+    """Yield the start and the end of each part of a body that is shown, in order."""
     at = min(MAX_BODY, len(body))
     yield 0, at
     for m in sorted(marks, key=lambda m: m.start):

@@ -1,4 +1,4 @@
-"""Drift on the page: the gravest first, with the changes of each."""
+"""Drift on the page: the most severe first, with the changes of each."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from harness.drift import Drift, DriftChange
 
 MAX_CHANGES = 200
-"""How many changes of one verdict are listed; the JSON report has all."""
+"""The largest number of changes that are listed for one verdict; the JSON report has all."""
 
 STYLES: Mapping[str, str] = {
     "same": "good",
@@ -22,12 +22,17 @@ STYLES: Mapping[str, str] = {
     "new field": "warning",
     "breaking": "error",
 }
-"""The style of each verdict."""
+"""The CSS class of each verdict."""
 
 
 @dataclass(frozen=True, slots=True)
 class VerdictChanges:
-    """The changes of one verdict, cut off at `MAX_CHANGES`."""
+    """The changes of one verdict.
+
+    Attributes:
+        changes: the first `MAX_CHANGES` of them.
+        more: the number of the others.
+    """
 
     verdict: Verdict
     changes: tuple[DriftChange, ...]
@@ -36,7 +41,13 @@ class VerdictChanges:
 
 @dataclass(frozen=True, slots=True)
 class ShownDrift:
-    """A drift with its anchor, that of its new conversation, and its changes, the gravest first."""
+    """A drift as the page shows it.
+
+    Attributes:
+        anchor: the id of its element.
+        href: the id of the new recording's conversation; empty if the page does not have it.
+        groups: its changes by verdict, the most severe first.
+    """
 
     anchor: str
     href: str
@@ -45,16 +56,16 @@ class ShownDrift:
 
     @property
     def grave(self) -> bool:
-        """Whether more than wording changed."""
+        """Whether the verdict is worse than `wording only`."""
         return self.drift.verdict.rank > 1
 
     def count(self, verdict: str) -> int:
-        """Return how many changes have a verdict."""
+        """Return the number of changes with this verdict."""
         return sum(change.verdict == verdict for change in self.drift.changes)
 
 
 def shown_drifts(report: Report, sections: Sequence[Section]) -> tuple[ShownDrift, ...]:
-    """Return every drift of a report; those of one verdict in their order."""
+    """Return every drift of a report, the most severe first."""
     order = sorted(report.drifts, key=lambda drift: -drift.verdict.rank)
     anchors = dict(_anchors(report, sections))
     return tuple(

@@ -1,4 +1,7 @@
-"""The page's words: English text that carries its Chinese translation for the page's script."""
+"""The page's words: HTML elements with English text and its Chinese translation in an attribute.
+
+The page's script switches between the two.
+"""
 
 from __future__ import annotations
 
@@ -24,7 +27,7 @@ LABELS: Mapping[str, str] = MappingProxyType(
         "task": mark("asynchronous task"),
     }
 )
-"""What the page calls a value of the report where it does not show the value itself."""
+"""The words that the page shows for values of the report whose own name is not shown."""
 
 VALUES = (
     # titles of reports
@@ -113,7 +116,7 @@ VALUES = (
 
 
 def text(message: str, element: str = "span", /, **attributes: str) -> Markup:
-    """Return an element with *message*, and its translation for the page's script."""
+    """Return an HTML element with *message*, and its translation for the page's script."""
     given = (Markup(' {}="{}"').format(name, value) for name, value in attributes.items())
     return Markup('<{0}{1} data-zh="{2}">{3}</{0}>').format(
         Markup(element),  # noqa: S704 - named in a template
@@ -124,7 +127,10 @@ def text(message: str, element: str = "span", /, **attributes: str) -> Markup:
 
 
 def word(value: str, element: str = "span", /, **attributes: str) -> Markup:
-    """Return an element with a value of the report, as `text` does; alone if not translated."""
+    """Return a value of the report in an element, as `text` does.
+
+    Without a translation it is returned as bare text, unless another *element* is given.
+    """
     message = LABELS.get(value, value)
     if element == "span" and translate(message) == message:
         return escape(plain(message))
@@ -132,7 +138,10 @@ def word(value: str, element: str = "span", /, **attributes: str) -> Markup:
 
 
 def plural(singular: str, plural: str, number: int, element: str = "span") -> Markup:
-    """Return *number* in an *element*, and the noun that follows `{}` in the messages."""
+    """Return *number* in an *element*, followed by its noun in both languages.
+
+    The noun is what follows `{} ` in *singular* or *plural*.
+    """
     english = (singular if number == 1 else plural).removeprefix("{} ")
     chinese = translate_count(singular, plural, number).removeprefix("{} ")
     numeral = Markup("<{0}>{1}</{0}>").format(Markup(element), number)  # noqa: S704 - of a template
@@ -140,7 +149,7 @@ def plural(singular: str, plural: str, number: int, element: str = "span") -> Ma
 
 
 def label(message: str, about: str = "") -> Markup:
-    """Return an `aria-label` with *message* and what it is *about*, and its translation."""
+    """Return an `aria-label` attribute, `message: about`, and one with its translation."""
     english = LABELS.get(message, message)
     both = plain(english), plain(translate(english))
     names = (f"{name}: {plain(about)}" if about else name for name in both)
@@ -148,14 +157,14 @@ def label(message: str, about: str = "") -> Markup:
 
 
 def place(place: Place) -> Markup:
-    """Return where a finding points, in both languages."""
+    """Return the place of a finding as an element with its text in both languages."""
     return Markup('<span data-zh="{}">{}</span>').format(
         plain(chinese_place(place)), plain(str(place))
     )
 
 
 def chinese_place(place: Place) -> str:
-    """Return in Chinese what `str(place)` says in English."""
+    """Return a place as Chinese text, as `str(place)` is in English."""
     numbered = (
         (place.turn, mark("turn {}")),
         (place.exchange, mark("exchange {}")),

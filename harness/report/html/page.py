@@ -1,4 +1,4 @@
-"""The page: template, style and script, and a policy that allows nothing else."""
+"""The page: its templates, its style and script, and a policy that blocks all other content."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ SIGNS: Mapping[str, str] = {
 }
 
 _SHORT = 300
-"""How many characters of a long text are shown."""
+"""The largest number of characters that are shown of a long text."""
 
 _CHINESE = re.compile("[\u3400-\u9fff]")
 
@@ -75,20 +75,20 @@ def report(report: Report) -> str:
 
 
 def _targets(cells: Sequence[Cell]) -> list[str]:
-    """Return every target, those of one provider side by side."""
+    """Return the names of all targets, sorted so that those of one provider are adjacent."""
     targets = dict.fromkeys(cell.target for cell in cells)
     providers = list(dict.fromkeys(target.partition("/")[0] for target in targets))
     return sorted(targets, key=lambda target: providers.index(target.partition("/")[0]))
 
 
 def _providers(targets: Sequence[str]) -> Iterator[tuple[str, list[str]]]:
-    """Yield the providers in the order of their targets, and the models of each."""
+    """Yield each provider in the order of *targets*, with the names of its models."""
     for provider, mine in groupby(targets, key=_provider):
         yield provider, [target.removeprefix(f"{provider}/") for target in mine]
 
 
 def _provider(target: str) -> str:
-    """Return the provider of a target, whose model may have a label: `zhipuai/glm-4 (june)`."""
+    """Return the provider in a target's name: `zhipuai` for `zhipuai/glm-4 (june)`; or empty."""
     return target.partition(" (")[0].rpartition("/")[0]
 
 
@@ -98,7 +98,10 @@ Row = tuple[sections.Section, list[tuple[Cell | None, str]]]
 def _matrix(
     report: Report, shown: Sequence[sections.Section], targets: Sequence[str]
 ) -> Iterator[Row]:
-    """Yield a row per scenario with a cell per target and the anchor of its conversation."""
+    """Yield a row per scenario: for each target its cell, None if absent, and an anchor.
+
+    The anchor is that of the conversation or, where there is none, of the scenario.
+    """
     known = {(cell.scenario, cell.target): cell for cell in report.overview}
     for scenario, section in zip(report.scenarios, shown, strict=True):
         anchors = {column.target: column.anchor for column in reversed(section.columns)}
@@ -107,7 +110,7 @@ def _matrix(
 
 
 def _policy(style: Markup, script: Markup) -> str:
-    """Return a policy that allows this script and this style by their hashes, and nothing else."""
+    """Return a content security policy that allows only this style, this script and data images."""
     return (
         f"default-src 'none'; img-src data:; style-src '{_hash(style)}'; "
         f"script-src '{_hash(script)}'; base-uri 'none'; form-action 'none'"
@@ -121,7 +124,7 @@ def _hash(text: Markup) -> str:
 
 @cache
 def _file(name: str) -> Markup:
-    """Return a file of this folder."""
+    """Return the text of a file of this folder, not to be escaped."""
     text = files("harness.report.html").joinpath(name).read_text(encoding="utf-8")
     return Markup(text)  # noqa: S704 - no word of a recording is in it
 
@@ -165,23 +168,23 @@ def _environment() -> Environment:
 
 
 def breakable(path: str) -> Markup:
-    """Return a path that may be broken before its dots."""
+    """Return a path in which a browser may break the line before each dot."""
     return Markup("<wbr>.").join(path.split("."))
 
 
 def language(text: str) -> str:
-    """Return the language of a text, for the shapes of its characters."""
+    """Return the value of `lang` for a text: `zh-Hans` if it has Chinese characters, else `en`."""
     return "zh-Hans" if _CHINESE.search(text) else "en"
 
 
 def detail(finding: Finding) -> str:
-    """Return what a message says besides the expected and the actual value; empty if nothing."""
+    """Return a finding's message; empty if it only repeats the expected and the actual value."""
     both = f"expected {finding.expected}, actual {finding.actual}"
     return "" if finding.message == both and len(both) <= _SHORT else finding.message
 
 
 def coded(text: str) -> Markup:
-    """Return a text with what stands between backticks as code."""
+    """Return a text as HTML in which each passage between backticks is a `code` element."""
     parts = (escape(part) for part in text.split("`"))
     return Markup("").join(
         Markup("<code>{}</code>").format(part) if number % 2 else part

@@ -1,4 +1,4 @@
-"""Pictures as parts of a page: known by their first bytes, limited in size and number."""
+"""Images embedded in a page as data URLs, limited in size."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ from collections.abc import Iterable, Mapping
 from harness.wire.images import inspect_image
 
 MAX_PICTURE = 2_000_000
-"""Bytes; a larger picture is not shown."""
+"""The largest size of an image that is shown, in bytes."""
 
 MAX_PICTURES = 20_000_000
-"""Bytes of all pictures of a page together."""
+"""The largest size of all images of a page together, in bytes."""
 
 
 def embedded(data: bytes) -> str:
-    """Return a picture as a data URL; empty if it is too large or not a picture."""
+    """Return an image as a data URL; empty if it is too large or is not an image."""
     shown = inspect_image(data)
     if shown is None or len(data) > MAX_PICTURE:
         return ""
@@ -23,7 +23,7 @@ def embedded(data: bytes) -> str:
 
 
 def album(files: Iterable[bytes]) -> Mapping[bytes, str]:
-    """Return the data URLs of the files that are shown."""
+    """Return the data URL of each file that is shown, by its bytes; others have no entry."""
     shown: dict[bytes, str] = {}
     room = MAX_PICTURES
     for data in files:

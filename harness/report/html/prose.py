@@ -1,6 +1,6 @@
-"""Recorded Markdown as HTML without links, pictures and other references.
+"""Recorded Markdown as HTML without links, images and other references.
 
-HTML in it is shown as text. A page must neither lead its reader away nor fetch anything.
+HTML in it is shown as text, so that a page links to and loads nothing that a recording chose.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from markupsafe import Markup, escape
 from harness.wire.text import plain
 
 MAX_PROSE = 20_000
-"""Characters; a longer text is shown without formatting, which could take long."""
+"""The largest number of characters that are formatted; a longer text is shown as it is."""
 
 _LEFT_AS_WRITTEN = ["link", "image", "autolink", "html_inline", "html_block", "reference", "entity"]
 _HEADING = re.compile("h[1-6]")
@@ -38,7 +38,10 @@ def _markdown() -> MarkdownIt:
 
 
 def _harmless(tokens: Sequence[Token]) -> Sequence[Token]:
-    """Remove attributes that a recording chose; turn its headings into paragraphs."""
+    """Remove the attributes from the tokens except `start`, and turn headings into paragraphs.
+
+    Returns the same tokens, changed in place.
+    """
     for token in tokens:
         token.attrs = {name: value for name, value in token.attrs.items() if name == "start"}
         token.info = ""

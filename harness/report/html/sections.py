@@ -1,4 +1,4 @@
-"""The sections of a page: each scenario in all its views, with anchors for findings."""
+"""The sections of a page, one for each scenario, and the anchors of the exchanges in them."""
 
 from __future__ import annotations
 
@@ -18,21 +18,26 @@ from harness.report.model import Report
 from harness.types import Finding, Origin, Problem, Provenance, Severity
 
 MAX_DIFFERENCES = 200
-"""How many differences of one layer are listed; the JSON report has all."""
+"""The largest number of differences listed for one layer; the JSON report has all."""
 
 MAX_PATHS = 500
-"""How many paths of one format are listed; the JSON report has all."""
+"""The largest number of paths listed for one format; the JSON report has all."""
 
 MAX_VALUE = 400
-"""How many characters of a differing value are shown."""
+"""The largest number of characters shown of a differing value."""
 
 MAX_EXCHANGES = 200
-"""How many exchanges of one transcript are shown as raw HTTP."""
+"""The largest number of exchanges of one transcript that are shown as raw HTTP."""
 
 
 @dataclass(frozen=True, slots=True)
 class NumberedFinding:
-    """A finding with its number on the page, and the anchor of the exchange it points at."""
+    """A finding with its number on the page.
+
+    Attributes:
+        section: the anchor of its scenario.
+        exchange: the anchor of the exchange it points at; empty if the page does not show one.
+    """
 
     number: int
     finding: Finding
@@ -42,7 +47,12 @@ class NumberedFinding:
 
 @dataclass(frozen=True, slots=True)
 class RawExchange:
-    """An exchange as raw HTTP."""
+    """An exchange as raw HTTP, and the findings that point at it.
+
+    Attributes:
+        request: the request's body.
+        response: the response's body; empty if it is a binary file.
+    """
 
     anchor: str
     reading: AnalyzedExchange
@@ -53,7 +63,13 @@ class RawExchange:
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """A transcript, in all its views."""
+    """A transcript in all its views: conversation, timelines, raw HTTP.
+
+    Attributes:
+        skipped: why steps of the scenario were skipped.
+        wire: the first `MAX_EXCHANGES` exchanges.
+        more: the number of the other exchanges.
+    """
 
     anchor: str
     target: str
@@ -67,7 +83,7 @@ class Column:
 
 @dataclass(frozen=True, slots=True)
 class ShownDifference:
-    """A difference with both of its values in pieces."""
+    """A difference, its left and its right value split into equal and differing pieces."""
 
     difference: Difference
     left: tuple[word_diff.Piece, ...]
@@ -76,10 +92,13 @@ class ShownDifference:
 
 @dataclass(frozen=True, slots=True)
 class ShownComparison:
-    """A comparison with the differences of each layer, cut off at `MAX_DIFFERENCES`.
+    """A comparison with its differences by layer.
 
-    `divergence` is the difference at the first divergence. `noise` are the values that also differ
-    between repeats of one side.
+    Attributes:
+        layers: the first `MAX_DIFFERENCES` differences of each layer.
+        more: the number of the other differences.
+        divergence: the difference at the first divergence; None if the transcripts do not diverge.
+        noise: the first values that also differ between repeats of one side.
     """
 
     comparison: Comparison
@@ -90,24 +109,36 @@ class ShownComparison:
 
     @property
     def noisy(self) -> int:
-        """How many values also differ between repeats of one side."""
+        """The number of values that also differ between repeats of one side."""
         return sum(difference.varies for difference in self.comparison.all_differences)
 
     @property
     def volatile(self) -> int:
-        """How many values always differ, without those that are noise."""
+        """The number of differences in values that are expected to differ, such as ids and times.
+
+        Noise is not counted.
+        """
         return len(self.comparison.of(Layer.VOLATILE)) - self.noisy
 
     @property
     def alike(self) -> tuple[float, ...]:
-        """The least and the greatest similarity of the turns' texts, from 0 to 1."""
+        """The least and the greatest similarity of the turns' texts, from 0 to 1.
+
+        A single number if they are equal; empty if no texts were compared.
+        """
         shares = sorted(t.similarity for t in self.comparison.turns if t.similarity is not None)
         return tuple(dict.fromkeys((*shares[:1], *shares[-1:])))
 
 
 @dataclass(frozen=True, slots=True)
 class ShownMatrix:
-    """A matrix with its facts, its formats, and each pair of its targets."""
+    """A matrix as the page shows it.
+
+    Attributes:
+        facts: the facts of each turn of each target.
+        pairs: each pair of targets with its comparison.
+        tables: the paths and types of each part of the answers, by target.
+    """
 
     targets: tuple[str, ...]
     facts: tuple[Facts, ...]
@@ -116,19 +147,25 @@ class ShownMatrix:
 
     @property
     def slowest(self) -> float:
-        """The longest time of a turn, in seconds."""
+        """The longest time of a turn, in seconds; 0 if no time is known."""
         return max((facts.total or 0.0 for facts in self.facts), default=0.0)
 
     @property
     def turns(self) -> tuple[tuple[int, tuple[Facts, ...]], ...]:
-        """The same turn of all targets together."""
+        """Each turn's number, and the facts of that turn for every target that has it."""
         order = sorted(self.facts, key=lambda facts: facts.turn)
         return tuple((n, tuple(group)) for n, group in groupby(order, key=lambda f: f.turn))
 
 
 @dataclass(frozen=True, slots=True)
 class Section:
-    """A scenario, in all its views."""
+    """A scenario in all its views.
+
+    Attributes:
+        columns: its transcripts.
+        ignored: findings of rules that the scenario or the project ignores.
+        problems: errors of targets that could not be recorded, read or replayed.
+    """
 
     anchor: str
     name: str
@@ -141,18 +178,18 @@ class Section:
 
     @property
     def sandbox(self) -> bool:
-        """Whether any of it was recorded from a sandbox."""
+        """Whether a transcript of the scenario was recorded from the sandbox."""
         return any(c.provenance.recorded_from is Origin.SANDBOX for c in self.columns)
 
     @property
     def failed(self) -> bool:
-        """Whether it has errors or problems."""
+        """Whether the scenario has errors or problems."""
         errors = (one.finding.severity is Severity.ERROR for one in self.findings)
         return bool(self.problems) or any(errors)
 
 
 def sections(report: Report) -> tuple[Section, ...]:
-    """Return a section per scenario; findings are numbered through all of them."""
+    """Return a section for each scenario; findings are numbered across all sections, from 1."""
     done: list[Section] = []
     numbered = 0
     for number, scenario in enumerate(report.scenarios, start=1):
@@ -186,7 +223,10 @@ def _sorted(findings: list[Finding]) -> list[Finding]:
 
 
 def _belongs(finding: Finding, read: AnalyzedTranscript) -> bool:
-    """Cassettes of other tools may have the same names; the file distinguishes them."""
+    """Return whether *finding* is one of the transcript *read*.
+
+    Cassettes of other tools may have the same scenario and target, so their files are compared too.
+    """
     mine = read.transcript
     same = (finding.scenario, finding.target) == (mine.scenario, mine.target)
     return same and (not finding.source or not mine.source or finding.source == mine.source)
@@ -269,7 +309,7 @@ def _shown(difference: Difference) -> ShownDifference:
 
 
 def pictures(sections: Sequence[Section]) -> Iterator[bytes]:
-    """Yield every fetched file, in the order of the page."""
+    """Yield the bytes of every downloaded file, in the order of the page."""
     for section in sections:
         for column in section.columns:
             for turn in column.turns:
@@ -279,7 +319,7 @@ def pictures(sections: Sequence[Section]) -> Iterator[bytes]:
 def gallery(
     sections: Sequence[Section], album: Mapping[bytes, str]
 ) -> Iterator[tuple[Section, Column, str]]:
-    """Yield every picture that is shown, and its data URL."""
+    """Yield the section, the column and the data URL of every image that is shown."""
     for section in sections:
         for column in section.columns:
             for data in (data for turn in column.turns for data in turn.files):

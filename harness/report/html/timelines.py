@@ -1,4 +1,4 @@
-"""The exchanges of a turn on a time line, which is always 100 units long."""
+"""The exchanges of a turn on a timeline, which is always `LENGTH` units long."""
 
 from __future__ import annotations
 
@@ -14,25 +14,26 @@ from harness.analysis.transcript import AnalyzedTurn
 from harness.types import Failure, Reply, Timing
 
 LENGTH = 100
+"""The length of a timeline; positions and widths on it are in its units."""
 
 MAX_BARS = 200
-"""How many exchanges of one turn are drawn."""
+"""The largest number of exchanges that are drawn for one turn."""
 
 MAX_TICKS = 1000
-"""How many chunks of one stream are drawn."""
+"""The largest number of chunks that are drawn for one stream."""
 
 MAX_MARKS = 6
-"""About how many round times stand above a line."""
+"""About the number of round times that are shown above a timeline."""
 
 _SHORTEST = 1e-6
-"""Seconds; the resolution of the times in cassettes."""
+"""The resolution of the times in cassettes, in seconds; a shorter turn has no round times."""
 
 Timed = tuple[AnalyzedExchange, Timing]
 
 
 @dataclass(frozen=True, slots=True)
 class Mark:
-    """A round time on the line, and its text."""
+    """A round time: its position on the timeline, and its text such as `200 ms`."""
 
     x: float
     name: str
@@ -40,13 +41,13 @@ class Mark:
 
 @dataclass(frozen=True, slots=True)
 class Tick:
-    """The mark of one chunk on a timeline.
+    """A chunk of a response.
 
     Attributes:
-        x: The position on the line.
-        height: The height by the chunk's size, at most 100.
-        at: The arrival of the chunk, in seconds.
-        size: The size of the chunk, in bytes.
+        x: its position on the timeline.
+        height: its size in percent of the largest chunk, but at least 20.
+        at: its arrival in seconds since the exchange began.
+        size: in bytes.
     """
 
     x: float
@@ -57,7 +58,16 @@ class Tick:
 
 @dataclass(frozen=True, slots=True)
 class Bar:
-    """An exchange: name and state; its start, its first byte and its width on the line."""
+    """An exchange.
+
+    Attributes:
+        name: the endpoint, or else the HTTP method.
+        state: the state of its task, or the status and code of its failure; else empty.
+        x: its start on the timeline.
+        first: the length until the first byte of the response.
+        width: its whole length.
+        began: seconds since the turn began.
+    """
 
     name: str
     state: str
@@ -71,9 +81,15 @@ class Bar:
 
 @dataclass(frozen=True, slots=True)
 class Span:
-    """A task's state, from when it was reported until another was; times in seconds.
+    """The time during which a task was reported to be in one state.
 
-    `phase` is `queued`, `running`, `done` or `failed`, whatever the provider calls it.
+    Attributes:
+        state: the state as the provider calls it.
+        phase: `queued`, `running`, `done` or `failed`.
+        x: its start on the timeline.
+        width: its length on the timeline.
+        began: seconds from the turn's start until the state was first reported.
+        lasted: seconds until another state was reported; 0 for the last one.
     """
 
     state: str
@@ -86,9 +102,14 @@ class Span:
 
 @dataclass(frozen=True, slots=True)
 class Timeline:
-    """A turn's exchanges on one line, and the states of its task, if it had one.
+    """A turn's exchanges on one line, and the states of its task.
 
-    `seconds` is the duration, `began` the start as `2026-11-22 16:04:58`, in UTC.
+    Attributes:
+        turn: the number of the turn.
+        began: its start in UTC, such as `2026-11-22 16:04:58`; empty if it is not a valid time.
+        seconds: its duration.
+        task: empty if the turn has no task.
+        bars: the first `MAX_BARS` exchanges.
     """
 
     turn: int
@@ -126,7 +147,10 @@ def _clock(seconds: float) -> str:
 
 
 def _marks(whole: float) -> Iterator[Mark]:
-    """Yield round times from 0 on, in steps of 1, 2 or 5 of some unit."""
+    """Yield round times from 0 to *whole* seconds, such as 0, 200 and 400 ms.
+
+    The step is 1, 2 or 5 times a power of ten; nothing is yielded for a very short time.
+    """
     if whole < _SHORTEST:
         return
     least = whole / MAX_MARKS
@@ -171,7 +195,7 @@ def _ticks(reading: AnalyzedExchange, timing: Timing, start: float, scale: float
 
 
 def _task(known: Sequence[Timed], began: float, scale: float) -> Iterator[Span]:
-    """Yield each state of a task; the final one is last, with no duration."""
+    """Yield the states of a task in order; the last has no duration."""
     states = [
         (timing.start + timing.total - began, _state(reading), _phase(reading))
         for reading, timing in known
@@ -184,7 +208,7 @@ def _task(known: Sequence[Timed], began: float, scale: float) -> Iterator[Span]:
 
 
 def _phase(reading: AnalyzedExchange) -> str:
-    """Return the phase of a task's state, by the order in which the provider has them."""
+    """Return `queued`, `running`, `done` or `failed`, from the task's last state."""
     outcome = reading.outcome
     if not isinstance(outcome, Reply) or reading.endpoint is None:
         return "failed"

@@ -1,4 +1,4 @@
-"""Two texts side by side, with the words marked that differ."""
+"""Two texts side by side, in which the differing words are marked."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from difflib import SequenceMatcher
 
 MAX_WORDS = 600
-"""Words; longer texts are not compared by word: the time grows with the square."""
+"""The largest number of words that are compared; the time grows with its square."""
 
 _WORD = re.compile(r"[\u3400-\u9fff]|[^\W\u3400-\u9fff]+|\s+|.", re.DOTALL)
-"""Each Chinese character is a word."""
+"""A word, whitespace or sign; each Chinese character is a word."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +23,9 @@ class Piece:
 
 
 def side_by_side(left: str, right: str) -> tuple[tuple[Piece, ...], tuple[Piece, ...]]:
-    """Return both texts in pieces.
+    """Return each text as pieces that are equal to, or differ from, the other text.
+
+    Texts with no word in common, or with too many words, are a single unmarked piece each.
 
     >>> side_by_side("a cat", "a dog")[1]
     (Piece(text='a ', differs=False), Piece(text='dog', differs=True))
