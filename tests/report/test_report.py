@@ -32,12 +32,12 @@ def test_turns_and_exchanges_are_counted() -> None:
     ("origins", "words"),
     [
         ([], ""),
-        ([Origin.LIVE], "Recorded from the live providers"),
-        ([Origin.SANDBOX], "Recorded from the sandbox, not from the live providers"),
+        ([Origin.LIVE], "Recorded from the live providers."),
+        ([Origin.SANDBOX], "Recorded from the sandbox, not from the live providers."),
         (
             [Origin.UNKNOWN, Origin.LIVE],
             "Partly recorded from the live providers, "
-            "partly recorded by another tool; its origin is unknown",
+            "partly recorded by another tool; its origin is unknown.",
         ),
     ],
 )
