@@ -65,10 +65,10 @@ def compare_json(left: Json, right: Json) -> JsonDifference:
 
 
 def compare_by_position(left: Json | Missing, right: Json | Missing) -> Iterator[Change]:
-    """Yield every change, the items of lists paired by position; types count.
+    """Yield the changes from *left* to *right*, with the items of lists paired by position.
 
-    For two copies of one value, such as the JSON of an answer and what an SDK made of it: an item
-    is expected at its place. Lists of different lengths are one change.
+    This is for two copies of one value, such as the JSON of an answer and the SDK's object for it,
+    in which no item should have moved. Two lists of different lengths are one change.
     """
     return _WalkByPosition().changes(left, right)
 

@@ -56,7 +56,7 @@ class States:
         return state in self.running + self.succeeded + self.failed
 
     def ended(self, state: str) -> bool:
-        """Return whether a task in this state never changes again."""
+        """Return whether *state* is an end state, succeeded or failed."""
         return state in self.succeeded + self.failed
 
     def rank(self, state: str) -> int:
@@ -88,7 +88,7 @@ class Part:
 
 
 Pointers = tuple[str, ...]
-"""JSON pointers, the preferred one first; the token `[]` stands for every item of an array."""
+"""JSON pointers, the preferred one first; the token `[]` matches every item of an array."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -49,7 +49,7 @@ def both(*schemas: Schema) -> Schema:
 
 
 def having(*names: str) -> Schema:
-    """Return the schema of an object in which these members are present and not null."""
+    """Return the schema of an object in which the members *names* are present and not null."""
     return {
         "required": list(names),
         "properties": {name: {"not": {"type": "null"}} for name in names},

@@ -11,7 +11,7 @@ Shape = dict[str, frozenset[str]]
 
 
 def shape(*values: Json) -> Shape:
-    """Return the union of the shapes of *values*.
+    """Return the shape of *values*: at each path, the types of all values there.
 
     >>> shape({"a": [1, None]})
     {'': frozenset({'object'}), '/a': frozenset({'array'}), '/a/[]': frozenset({'integer', 'null'})}

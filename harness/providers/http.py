@@ -34,7 +34,7 @@ def _noop_set_alpn(alpn_protocols: object) -> None:
 
 
 def refuse_other_address(url: str, address: str) -> None:
-    """Raise OtherAddress unless *url* is at *address*."""
+    """Raise OtherAddress unless *url* begins with *address* (scheme, host and port)."""
     if not url.startswith(f"{address}/"):
         raise OtherAddress(url)
 

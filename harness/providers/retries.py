@@ -38,7 +38,7 @@ DEFAULT_RETRIES = Retries()
 """Up to four retries, after 1, 2, 4 and 8 seconds unless Retry-After headers say otherwise."""
 
 NO_RETRIES = Retries(limit=0)
-"""Every call is made once."""
+"""No retries: every call is made once."""
 
 
 def send_with_retries(

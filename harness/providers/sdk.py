@@ -57,7 +57,7 @@ def _walk(thing: Any, path: str) -> Any:
 
 
 def dump(thing: Any, **options: Any) -> Any:
-    """Return the dump of a pydantic model, made with *options*; any other object unchanged."""
+    """Return `model_dump(**options)` of a pydantic model; any other object unchanged."""
     return thing.model_dump(warnings=False, **options) if hasattr(thing, "model_dump") else thing
 
 
@@ -82,10 +82,10 @@ def outcome_of(
 def outcome_as_shown(
     endpoint: Endpoint, views: Sequence[View], request: Json = None, *, streamed: bool = False
 ) -> Outcome:
-    """Return the reply or failure that a program sees that relies on the SDK to report refusals.
+    """Return the outcome as seen by a program that relies on the SDK to report refusals.
 
-    If an object contains a refusal, the SDK did not report it: the result is a Reply without any
-    content. The arguments are those of `outcome_of`.
+    If an object contains a refusal that the SDK did not report, the result is an empty Reply; else
+    it is the result of `outcome_of`, which has the same arguments.
     """
     if any(is_refusal(Part(view.value), endpoint.fields) for view in views):
         return Reply(views=tuple(views))

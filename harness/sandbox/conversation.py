@@ -45,7 +45,7 @@ class Conversation:
 
     @property
     def question_number(self) -> int:
-        """The number of the last question, from 1."""
+        """The position of the last question among the user's messages, from 1."""
         return len(self.earlier_questions) + 1
 
     def choose(self, purpose: str, choices: Sequence[str]) -> str:

@@ -206,7 +206,7 @@ def greet(conversation: Conversation) -> str:
 
 
 def quote_earlier(conversation: Conversation) -> str:
-    """Return a quote of the earlier message that the question is about; "" if about none."""
+    """Return a quote of the earlier message that the question is about; "" if it is about none."""
     about_user = (
         "(?<!告诉|叫做)(?<![给帮教])我(?!想|们|要)[^，。,]{0,10}(什么|哪|几|多少|谁)"
         r"|\b(what|where|which|when|how)\b.{0,40}\b(my|i)\b"

@@ -52,7 +52,7 @@ class Answer:
         return {**{n: v for n, v in values.items() if v is not None}, **self.values}
 
     def whole_values(self) -> dict[str, Json]:
-        """Return all values of a whole answer: those of `all_values`, index and role."""
+        """Return `all_values` and, if the answer has a finish reason, the index and role too."""
         choice: dict[str, Json] = {"index": 0, "role": "assistant"}
         return {**(choice if self.finish_reason else {}), **self.all_values()}
 
@@ -185,7 +185,7 @@ _JSON_TYPES = ("application/json", "application/json; charset=UTF-8")
 def response_headers(
     draw: st.DrawFn, api: ApiForm, head: Head, content_types: tuple[str, ...] = _JSON_TYPES
 ) -> Headers:
-    """Generate the headers of a response: Content-Type, perhaps Date and the API's own ones."""
+    """Generate the headers of a response: Content-Type, and perhaps Date and API-specific ones."""
     content_type = draw(st.sampled_from(content_types))
     date = format_datetime(datetime.fromtimestamp(head.created, UTC), usegmt=True)
     dated = (("Date", date),) if draw(st.booleans()) else ()

@@ -26,7 +26,7 @@ class Function:
 
     @property
     def json(self) -> Json:
-        """The declaration in a request."""
+        """The declaration of the function in the `tools` of a request."""
         function: Json = {"name": self.name, "parameters": dict(self.parameters)}
         return {"type": "function", "function": function}
 

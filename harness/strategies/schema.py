@@ -2,9 +2,8 @@
 
 `write_answer` puts values where an endpoint's `Fields` locate them; `completed` adds the members
 that the schema requires. Only the keywords that `analysis.json_schema` and the tools' parameters
-use are supported, without a library:
-`hypothesis-jsonschema` (last release 0.23.1, early 2024) supports drafts 4, 6 and 7, not 2020-12,
-and fails with current versions of Hypothesis.
+use are supported. `hypothesis-jsonschema` is not used: its last release (0.23.1, early 2024) does
+not support draft 2020-12, and fails with current versions of Hypothesis.
 """
 
 from __future__ import annotations
@@ -52,7 +51,7 @@ def _is_index(step: str) -> bool:
 def _subschema(schema: Schema, pointer: str) -> Schema | None:
     """Return the schema of the value at *pointer*; None if *schema* does not describe one.
 
-    An object schema without properties describes any member, by {}.
+    A schema of an object without `properties` describes any member; the result is {} then.
     """
     for step in pointer.split("/")[1:]:
         if _is_index(step):

@@ -37,7 +37,7 @@ class Event:
 
     @property
     def json(self) -> Document:
-        """The data read as JSON."""
+        """The data, parsed as strict JSON (see `read_json`)."""
         return read_json(self.data.encode())
 
     def byte(self, offset: int) -> int:

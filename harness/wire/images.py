@@ -9,7 +9,7 @@ import zlib
 from dataclasses import dataclass
 
 MAX_PIXELS = 64_000_000
-"""Images with more pixels are not decoded; those of the services have less than a tenth."""
+"""The maximum number of pixels of an image to decode; the services' images have far fewer."""
 
 
 @dataclass(frozen=True, slots=True)

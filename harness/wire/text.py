@@ -25,5 +25,5 @@ def cut(text: str, length: int) -> str:
 
 
 def count(number: int, noun: str) -> str:
-    """Return a number with its noun, such as `1 turn` or `2 turns`."""
+    """Return *number* and *noun*, with a plural `s` if needed, such as `1 turn` or `2 turns`."""
     return f"{number} {noun}" if number == 1 else f"{number} {noun}s"

@@ -93,7 +93,7 @@ def as_output(value: Dump) -> Dump:
 
 
 def as_task(value: Dump) -> Dump:
-    """Return the dump of a task as a response; the other members only repeat these three."""
+    """Return the members of a task's dump that the response has; the others only repeat them."""
     return {name: value[name] for name in ("request_id", "output", "usage")}
 
 

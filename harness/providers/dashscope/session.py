@@ -111,7 +111,7 @@ def inputs_of(body: Json, pointers: Mapping[str, Pointers]) -> dict[str, Json]:
 
 
 def sdk_parameters(body: Json) -> dict[str, Any]:
-    """Return the `parameters` of *body* as arguments of an SDK's function, without sharing data.
+    """Return the `parameters` of *body* as arguments of an SDK's function (a deep copy).
 
     `incremental_output: false` is left out. It is the service's default; but if it is set, the SDK
     requests increments and joins them, and the service's own cumulative stream is not recorded.
