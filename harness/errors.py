@@ -126,7 +126,7 @@ class CassetteInUse(HarnessError):
 
 
 class UnfinishedRecording(HarnessError):
-    """An interrupted recording has left answers that are not to be lost, or cannot be resumed."""
+    """An interrupted recording has left answers that would be lost, or it cannot be resumed."""
 
 
 class InterceptError(BaseException):

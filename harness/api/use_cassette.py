@@ -119,8 +119,8 @@ class CassetteContext:
         volatile: See `use_cassette`.
         secrets: See `use_cassette`.
         allow_unused: See `use_cassette`.
-        must_exist: Whether a missing cassette is an error at the start of the block; otherwise it
-            is one when a request is made.
+        must_exist: With `record="none"`, whether a missing cassette is an error at the start of the
+            block; otherwise it is an error only when a request is made.
         test: The test that uses the cassette, to be written into it (see `Provenance`).
         allow_hosts: See `use_cassette`.
         normalize_request: See `use_cassette`.

@@ -15,8 +15,8 @@ RULE = "cassette_age"
 TEXT = """A recording is not older than --max-age allows.
 
 Its age is counted from `recorded_at` in the cassette, by the clock of this machine. A cassette
-without that is of unknown age: it is reported, and with --max-age-fails it fails too. Nothing is
-ever recorded because of its age."""
+without it is of unknown age: it is reported like an older one. With --max-age-fails, the finding is
+an error. Nothing is ever recorded because of its age."""
 """The explanation of the rule `cassette_age` that `harness rules` prints."""
 
 _UNITS = {"h": 1 / 24, "d": 1.0, "w": 7.0}

@@ -125,6 +125,6 @@ def with_artefacts(cassette: Cassette, fetch: Callable[[int, Artefact], bytes]) 
 def artefact_line(text: str | bytes, index: int) -> int | None:
     """Return the line of a cassette's *text* where the exchange at *index* names its artefact.
 
-    If it does not, return the line of the exchange's nearest enclosing key; None without any.
+    If it names none, return the line of the nearest enclosing key that exists; None without any.
     """
     return safe_yaml.line(text, ("interactions", index, "response", "body", "artefact"))

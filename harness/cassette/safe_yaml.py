@@ -88,7 +88,7 @@ def dump(document: dict[str, Any]) -> str:
 def load(text: str | bytes) -> Any:
     """Return the document in a YAML or JSON text.
 
-    Raises yaml.YAMLError, ValueError, RecursionError or OverflowError for an invalid one.
+    Raises yaml.YAMLError, ValueError, RecursionError or OverflowError if the text is invalid.
     """
     start = b"{" if isinstance(text, bytes) else "{"
     if text[:1] == start and (document := _json(text)) is not None:
@@ -140,8 +140,8 @@ class _Nest:
 def _refuse_bombs(text: str | bytes) -> None:
     """Raise ValueError for a document that is too deep or too large to build.
 
-    Deep nesting overflows the C stack of PyYAML's fast loader and ends the process; aliases of
-    aliases fill the memory.
+    Deep nesting overflows the C stack of PyYAML's fast loader, which ends the process. Aliases that
+    refer to other aliases can fill the memory.
     """
     nests = [_Nest(None)]
     known: dict[str, tuple[int, int]] = {}

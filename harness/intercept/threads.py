@@ -25,7 +25,7 @@ def patches() -> Iterator[Patch]:
 
 
 def _wrap_start(original: Callable[[threading.Thread], None]) -> Callable[[threading.Thread], None]:
-    """Wrap `Thread.start`, so that the thread runs in a copy of the context of its caller."""
+    """Wrap `Thread.start`: with a tape in use, threads run in a copy of the caller's context."""
 
     def start(self: threading.Thread) -> None:
         if current_tape.get() is not None:

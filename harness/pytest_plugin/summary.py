@@ -1,7 +1,7 @@
 """How each test used its cassette, its findings, and the closing line about all tests.
 
-The use is stored in the test report's `user_properties`, so that JUnit files contain it and the
-closing line is right with several processes.
+The use is stored in the test report's `user_properties`. So JUnit files contain it, and the closing
+line counts the tests of all processes of pytest-xdist.
 """
 
 from __future__ import annotations
