@@ -135,7 +135,7 @@ def _checked(
     fault: TranscriptFault, original: Path, path: Path, changed: Transcript, steps: Progress
 ) -> Broken:
     """Write the broken copy, and return it with its check and its comparison with the original."""
-    from harness.analysis.change import Verdict
+    from harness.analysis.difference import Verdict
     from harness.cassette.artefacts import to_files
     from harness.cassette.store import write_cassette
     from harness.drift import run

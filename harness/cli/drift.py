@@ -14,7 +14,7 @@ from harness.cli import app
 from harness.errors import HarnessError
 
 if TYPE_CHECKING:
-    from harness.analysis.change import Verdict
+    from harness.analysis.difference import Verdict
     from harness.drift import DriftRun
     from harness.drift.live import RecordedJob
     from harness.drift.plan import Budget, Plan
@@ -88,7 +88,7 @@ def drift(
     Examples: harness drift last-week cassettes --report drift;
     harness drift --live --budget 0.50CNY --out new
     """
-    from harness.analysis.change import Verdict
+    from harness.analysis.difference import Verdict
     from harness.drift.plan import parse_budget
     from harness.drift.run import compare_folders, project_criteria
 

@@ -1,17 +1,34 @@
-"""All targets of one scenario side by side: their differences, formats, times and costs."""
+"""All targets of one scenario side by side: their differences, formats, times and costs.
+
+The figures of one turn of one target are tokens, times, shares of scripts, and cost.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import combinations
+from typing import Any
 
-from harness.analysis.transcript import AnalyzedTranscript
-from harness.compare.facts import Facts, facts
+from harness.analysis.endpoint import Part
+from harness.analysis.exchange import AnalyzedExchange
+from harness.analysis.reply import read_answer
+from harness.analysis.transcript import AnalyzedTranscript, AnalyzedTurn
 from harness.compare.pairs import compare
-from harness.compare.summary import PARTS, TurnSummary, common_scenario, names, summarize
+from harness.compare.summary import (
+    PARTS,
+    TurnSummary,
+    common_scenario,
+    delivery,
+    event_count,
+    model_of,
+    name,
+    names,
+    summarize,
+)
 from harness.compare.types import Comparison, Layer
-from harness.config.prices import NO_PRICES, Prices
+from harness.config.prices import NO_PRICES, Cost, Price, Prices
+from harness.types import Failure, Outcome, Reply, Timing, ToolCall
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,3 +175,202 @@ def _format(turns: Sequence[TurnSummary], part: str) -> dict[str, set[str]]:
         for path, types in turn.shapes.get(part, {}).items():
             union.setdefault(path, set()).update(types.split("|"))
     return union
+
+
+# ----------------------------------------------------------------------- figures of one turn
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """The figures of one turn of one target; None where a figure is unknown.
+
+    Attributes:
+        target: The target's name, such as `zhipu/glm-4.5`.
+        turn: The turn's number in the conversation, from 1.
+        outcome: `reply`, `failure 429 1302` (HTTP status and error code) or `unknown`.
+        delivery: `sync`, `stream` or `task`.
+        content_length: Number of characters of the answer's text.
+        finish_reason: The reason as the provider names it, such as `stop`.
+        input_tokens: Number of input tokens, as the answer states it.
+        output_tokens: Number of output tokens, as the answer states it.
+        first_byte: Seconds from the turn's first request to the answer's first byte.
+        total: Seconds from the turn's first request to its last byte, waits between polls included.
+        events: Number of server-sent events in the turn's streams; 0 without a stream.
+        exchanges: Number of HTTP exchanges of the turn.
+        first_token: Seconds from the turn's first request to the first event with content; without
+            a stream, the same as `first_byte`.
+        han: Share of Chinese characters among the letters of the answer's text, from 0 to 1.
+        latin: Share of Latin letters among the letters of the answer's text, from 0 to 1.
+        tool_calls: The calls that the model asks for.
+        images: Number of images in the answer.
+        price: The model's price on the day of the recording.
+        cost: The cost of the turn by `price`; None also if the answer does not state its usage.
+        content: The answer's text.
+    """
+
+    target: str
+    turn: int
+    outcome: str
+    delivery: str
+    content_length: int | None = None
+    finish_reason: str | None = None
+    input_tokens: int | None = None
+    output_tokens: int | None = None
+    first_byte: float | None = None
+    total: float | None = None
+    events: int = 0
+    exchanges: int = 0
+    first_token: float | None = None
+    han: float | None = None
+    latin: float | None = None
+    tool_calls: tuple[ToolCall, ...] = ()
+    images: int = 0
+    price: Price | None = None
+    cost: Cost | None = None
+    content: str | None = None
+
+
+def facts(transcript: AnalyzedTranscript, turn: AnalyzedTurn, prices: Prices = NO_PRICES) -> Facts:
+    """Return the figures of one turn; its cost is by the prices of the day it was recorded."""
+    waited = _wait(turn)
+    answer = turn.answer
+    timing = answer.exchange.timing if answer else None
+    token = first_token(answer) if answer else None
+    price = _price(transcript, turn, prices)
+    return Facts(
+        target=name(transcript),
+        turn=turn.turn.number,
+        outcome=_outcome(turn),
+        delivery=delivery(turn),
+        first_byte=waited + timing.first_byte if timing else None,
+        first_token=None if token is None else waited + token,
+        total=duration(turn),
+        events=event_count(turn),
+        exchanges=len(turn.readings),
+        price=price,
+        cost=_cost(turn.outcome, price),
+        **_reply_facts(turn.outcome),
+    )
+
+
+def _wait(turn: AnalyzedTurn) -> float:
+    """Return the seconds from a turn's first request to the request with the answer; 0 if unknown.
+
+    The two requests differ after a retry, or when the answer is the last poll of a task.
+    """
+    starts = [e.exchange.timing.start for e in turn.readings if e.exchange.timing]
+    timing = turn.answer.exchange.timing if turn.answer else None
+    return max(0.0, round(timing.start - min(starts), 6)) if timing else 0.0
+
+
+def duration(turn: AnalyzedTurn) -> float | None:
+    """Return the seconds from a turn's first request to its last byte; None without timings."""
+    timings = [e.exchange.timing for e in turn.readings if e.exchange.timing]
+    start = min((timing.start for timing in timings), default=0.0)
+    ends = (round(timing.start - start, 6) + timing.total for timing in timings)
+    return max(ends, default=None)
+
+
+def _outcome(turn: AnalyzedTurn) -> str:
+    outcome = turn.outcome
+    if isinstance(outcome, Failure):
+        return f"failure {outcome.status} {outcome.code}".rstrip()
+    return "reply" if isinstance(outcome, Reply) else "unknown"
+
+
+def _reply_facts(outcome: Outcome | None) -> dict[str, Any]:
+    if not isinstance(outcome, Reply):
+        return {}
+    usage, content = outcome.usage, outcome.content
+    han, latin = scripts(content or "")
+    return {
+        "content": content,
+        "content_length": None if content is None else len(content),
+        "han": han,
+        "latin": latin,
+        "finish_reason": outcome.finish_reason,
+        "tool_calls": outcome.tool_calls,
+        "images": len(outcome.images),
+        "input_tokens": usage.input_tokens if usage else None,
+        "output_tokens": usage.output_tokens if usage else None,
+    }
+
+
+def scripts(text: str) -> tuple[float | None, float | None]:
+    """Return the share of Han letters and the share of Latin letters; (None, None) without letters.
+
+    >>> scripts("GLM 好")
+    (0.25, 0.75)
+    """
+    letters = [letter for letter in text if letter.isalpha()]
+    if not letters:
+        return None, None
+    han = sum(1 for letter in letters if _is_han(letter))
+    latin = sum(1 for letter in letters if letter < "\u0250")
+    return round(han / len(letters), 3), round(latin / len(letters), 3)
+
+
+_HAN = (
+    ("\u3400", "\u4dbf"),
+    ("\u4e00", "\u9fff"),
+    ("\uf900", "\ufaff"),
+    ("\U00020000", "\U000323af"),
+)
+"""The first and the last character of each block of CJK ideographs in Unicode."""
+
+
+def _is_han(letter: str) -> bool:
+    return any(first <= letter <= last for first, last in _HAN)
+
+
+def first_token(exchange: AnalyzedExchange) -> float | None:
+    """Return the seconds from the request to the first event with content; None without timings.
+
+    It is the time to the first byte if the answer is not a stream, or if no event has content.
+    """
+    timing = exchange.exchange.timing
+    if timing is None:
+        return None
+    event = next(_events_with_content(exchange), None) if timing.arrived else None
+    return timing.first_byte if event is None else _arrival(exchange, timing, event)
+
+
+def _events_with_content(exchange: AnalyzedExchange) -> Iterator[Part]:
+    """Yield the events of a stream that have content, reasoning or a tool call, in order.
+
+    Nothing is yielded for a refusal, or for an answer that is not a stream.
+    """
+    endpoint = exchange.endpoint
+    if endpoint is None or not exchange.is_stream or not exchange.accepted:
+        return
+    for part in exchange.parts:
+        outcome = read_answer(endpoint, (part,), exchange.request_json.value)
+        if isinstance(outcome, Reply) and (
+            outcome.content or outcome.reasoning or outcome.tool_calls
+        ):
+            yield part
+
+
+def _arrival(exchange: AnalyzedExchange, timing: Timing, part: Part) -> float:
+    """Return the seconds from the request to the arrival of the chunk with an event's last byte."""
+    event = exchange.stream.events[(part.event or 1) - 1]
+    end = event.data_offset + len(event.data.encode())
+    received = 0
+    for size, arrived in zip(exchange.exchange.chunks, timing.arrived, strict=False):
+        received += size
+        if received >= end:
+            return arrived
+    return timing.total
+
+
+def _price(transcript: AnalyzedTranscript, turn: AnalyzedTurn, prices: Prices) -> Price | None:
+    if not turn.readings or not prices.table:
+        return None
+    provider, model = model_of(transcript, turn.readings[0])
+    return prices.price(provider, model, transcript.transcript.provenance.recorded_at)
+
+
+def _cost(outcome: Outcome | None, price: Price | None) -> Cost | None:
+    if price is None or not isinstance(outcome, Reply):
+        return None
+    return price.of(outcome.usage, len(outcome.images), bool(outcome.reasoning))

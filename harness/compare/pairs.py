@@ -1,18 +1,24 @@
 """Comparison of two transcripts, turn by turn, and the first turn at which they diverge.
 
-Values that vary from one recording of a target to the next are marked as noise.
+Two turns are compared layer by layer: shape, answer, content. Values that vary from one recording
+of a target to the next are marked as noise.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence, Set
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import replace
+from itertools import zip_longest
 
-from harness.analysis.change import ChangeKind
+from harness.analysis.difference import Change, ChangeKind, compare_json, similarity
+from harness.analysis.exchange import AnalyzedExchange
+from harness.analysis.shape import shape
 from harness.analysis.transcript import AnalyzedTranscript
-from harness.compare.summary import common_scenario, names, summarize
-from harness.compare.turns import compare_turns
+from harness.compare.summary import PARTS, Answer, TurnSummary, common_scenario, names, summarize
 from harness.compare.types import Comparison, Difference, Divergence, Layer, TurnComparison
+from harness.types import Json
+from harness.wire import MISSING, Missing, read_json
 
 
 def compare(
@@ -147,3 +153,214 @@ def _is_wording(difference: Difference) -> bool:
     if difference.similarity is not None:
         return difference.similarity >= SIMILAR
     return not difference.before and not difference.after
+
+
+# ---------------------------------------------------------------------------------- one turn
+
+
+REPLY = "reply"
+"""The `part` of a difference between the outcomes, which are read as `harness.types.Reply`."""
+
+_PROSE = ("/content", "/reasoning")
+_VALUE_PARTS = ("answer", "submit", "result", "refusal", "other")
+"""The kinds of exchange whose bodies are compared by value. Events of streams and polls of running
+tasks are not: their values depend on timing."""
+
+
+def compare_turns(
+    number: int, left: TurnSummary | None, right: TurnSummary | None
+) -> TurnComparison:
+    """Return the differences in the turn *number* of two transcripts.
+
+    *left* or *right* is None if that transcript lacks the turn.
+    """
+    if left is None or right is None:
+        return TurnComparison(number, (_missing_turn(number, is_left=left is None),))
+    return _TurnPair(left, right).comparison()
+
+
+def _missing_turn(number: int, is_left: bool) -> Difference:
+    before, after = (MISSING, "present") if is_left else ("present", MISSING)
+    kind = ChangeKind.MISSING_TURN
+    return Difference(kind, before=before, after=after, turn=number, layer=Layer.SHAPE)
+
+
+class _TurnPair:
+    """The summaries of one turn in two transcripts, to be compared."""
+
+    def __init__(self, left: TurnSummary, right: TurnSummary) -> None:
+        self.left, self.right, self.number = left, right, left.number
+        self.by_position: list[tuple[str, str]] = []
+
+    def comparison(self) -> TurnComparison:
+        differences = (*self._shapes(), *self._answers(), *self._contents())
+        texts = self.left.answer.get("content"), self.right.answer.get("content")
+        by_position = tuple(self.by_position)
+        return TurnComparison(self.number, differences, _similarity(*texts), by_position)
+
+    def _difference(self, part: str, layer: Layer, change: Change) -> Difference:
+        prose = part == REPLY and change.pointer in _PROSE
+        return Difference(
+            kind=change.kind,
+            path=change.path,
+            pointer=change.pointer,
+            before=change.before,
+            after=change.after,
+            turn=self.number,
+            part=part,
+            layer=layer,
+            similarity=_similarity(change.before, change.after) if prose else None,
+        )
+
+    # --------------------------------------------------------------------------- shape
+
+    def _shapes(self) -> Iterator[Difference]:
+        for part in PARTS:
+            left, right = self.left.shapes.get(part), self.right.shapes.get(part)
+            if left is not None and right is not None:
+                for change in _type_changes(left, right):
+                    yield self._difference(part, Layer.SHAPE, change)
+            elif left is not None or right is not None:
+                # whether a task is seen while it runs depends on the moment
+                layer = Layer.VOLATILE if part == "poll" else Layer.SHAPE
+                yield self._difference(part, layer, _missing_part(is_left=left is None))
+
+    # -------------------------------------------------------------------------- answer
+
+    def _answers(self) -> Iterator[Difference]:
+        if self.left.answer["outcome"] != self.right.answer["outcome"]:
+            before, after = (_outcome(side.answer) for side in (self.left, self.right))
+            change = Change(ChangeKind.OUTCOME, "/outcome", "/outcome", before, after)
+            yield self._difference(REPLY, Layer.ANSWER, change)
+            return
+        for change in self._changes(REPLY, *_parsed(self.left.answer, self.right.answer)):
+            is_status = change.pointer == "/status"
+            named = replace(change, kind=ChangeKind.STATUS) if is_status else change
+            yield self._difference(REPLY, Layer.ANSWER, named)
+        left, right = self.left.events, self.right.events
+        if left and right and left != right:
+            change = Change(ChangeKind.COUNT, "/events", "/events", left, right)
+            yield self._difference(REPLY, Layer.VOLATILE, change)
+
+    def _changes(self, part: str, left: Json, right: Json) -> Iterator[Change]:
+        result = compare_json(left, right)
+        self.by_position += [(part, pointer) for pointer in result.by_position]
+        yield from result.changes
+        if result.unlisted:
+            count = result.unlisted
+            yield Change(ChangeKind.UNLISTED, before=count, after=count)
+
+    # ------------------------------------------------------------------------- content
+
+    def _contents(self) -> Iterator[Difference]:
+        for part in _VALUE_PARTS:
+            bodies = zip_longest(self.left.bodies.get(part, ()), self.right.bodies.get(part, ()))
+            for number, (left, right) in enumerate(bodies, start=1):
+                if left is not None and right is not None and _are_of_one_endpoint(left, right):
+                    name = part if number == 1 else f"{part} {number}"
+                    yield from self._bodies(name, left, right)
+
+    def _bodies(
+        self, part: str, left: AnalyzedExchange, right: AnalyzedExchange
+    ) -> Iterator[Difference]:
+        """Yield the differences of values between two bodies, without those of paths and types.
+
+        `_shapes` yields those.
+        """
+        volatile = left.endpoint.volatile if left.endpoint else frozenset()
+        values = _value(left), _value(right)
+        shapes: list[Mapping[str, frozenset[str]]] = []
+        for change in self._changes(part, *values):
+            if change.kind.is_type_change or MISSING in (change.before, change.after):
+                shapes = shapes or [shape(value) for value in values]
+                if _is_of_shape(change, *shapes):
+                    continue
+            yield self._difference(part, _layer(change.path, volatile), change)
+
+
+def _type_changes(left: Mapping[str, str], right: Mapping[str, str]) -> Iterator[Change]:
+    for path in sorted({**left, **right}):
+        before: str | Missing = left.get(path, MISSING)
+        after: str | Missing = right.get(path, MISSING)
+        if before != after:
+            added = ChangeKind.ADDED if before is MISSING else ChangeKind.RETYPED
+            kind = ChangeKind.REMOVED if after is MISSING else added
+            yield Change(kind, path, "", before, after)
+
+
+def _missing_part(is_left: bool) -> Change:
+    if is_left:
+        return Change(ChangeKind.ADDED, after="present")
+    return Change(ChangeKind.REMOVED, before="present")
+
+
+def _outcome(answer: Answer) -> str:
+    if answer["outcome"] == "failure":
+        return f"failure {answer['status']} {answer['code']}".rstrip()
+    return str(answer["outcome"])
+
+
+def _parsed(left: Answer, right: Answer) -> tuple[dict[str, Json], dict[str, Json]]:
+    """Return copies of both answers, with `content` parsed if it is JSON in both."""
+    answers = dict(left), dict(right)
+    values = [embedded_json(answer.get("content")) for answer in answers]
+    if None not in values:
+        for answer, value in zip(answers, values, strict=True):
+            answer["content"] = value
+    return answers
+
+
+_FENCE = re.compile(r"```(?:json)?\s*(.*?)\s*```", re.DOTALL | re.IGNORECASE)
+
+
+def embedded_json(content: Json) -> Json:
+    """Return the JSON object or array in *content*; None if it is anything else.
+
+    It must be the whole text, or the whole text of one code fence.
+    """
+    text = content.strip() if isinstance(content, str) else ""
+    fenced = _FENCE.fullmatch(text)
+    text = fenced.group(1) if fenced else text
+    if not text.startswith(("{", "[")):
+        return None
+    value: Json = read_json(text.encode("utf-8", "replace")).value
+    return value
+
+
+def _similarity(left: Json | Missing, right: Json | Missing) -> float | None:
+    """Return the similarity of two texts, from 0 to 1.
+
+    None if a value is not a text, or if both texts are empty.
+    """
+    if isinstance(left, str) and isinstance(right, str) and (left or right):
+        return similarity(left, right)
+    return None
+
+
+def _are_of_one_endpoint(left: AnalyzedExchange, right: AnalyzedExchange) -> bool:
+    names = [side.endpoint.name if side.endpoint else "" for side in (left, right)]
+    return names[0] == names[1]
+
+
+def _value(exchange: AnalyzedExchange) -> Json:
+    if exchange.parts:
+        value: Json = exchange.parts[0].value
+        return value
+    return exchange.exchange.response.body.decode("utf-8", "replace")
+
+
+def _is_of_shape(
+    change: Change, left: Mapping[str, frozenset[str]], right: Mapping[str, frozenset[str]]
+) -> bool:
+    """Return whether the types by path of the two bodies differ at this change's path, too."""
+    types = left.get(change.path), right.get(change.path)
+    return types[0] != types[1] if change.kind.is_type_change else None in types
+
+
+def _layer(path: str, volatile: Set[str]) -> Layer:
+    """Return `volatile` for a path in *volatile* or below one of them, else `content`."""
+    while path:
+        if path in volatile:
+            return Layer.VOLATILE
+        path = path.rpartition("/")[0]
+    return Layer.CONTENT

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
-from harness.analysis.change import Change, ChangeKind
+from harness.analysis.difference import Change, ChangeKind
 
 
 class Layer(StrEnum):

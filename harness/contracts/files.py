@@ -1,19 +1,31 @@
-"""Contract files: learning one from cassettes, and proposing changes to it."""
+"""Contract files: learning one from cassettes, and proposing changes to it.
+
+The file is YAML: JSON Schema with the evidence for each clause. The text is sorted, so that a diff
+shows only what changed. The JSON Schema follows from the evidence; `loads` refuses a file in which
+it does not, since that was changed by hand.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
+
+import yaml
 
 from harness.analysis.transcript import AnalyzedTranscript
-from harness.cassette import store
-from harness.contracts.contract import Contract, extend, learn
-from harness.contracts.schema import changes
-from harness.contracts.yaml_format import dumps, loads
+from harness.cassette import safe_yaml, store
+from harness.contracts import words
+from harness.contracts.clause import Spot, spot
+from harness.contracts.contract import Contract, Source, extend, learn
+from harness.contracts.evidence import Cite, Node
+from harness.contracts.schema import DRAFT, changes, overlays, promise
+from harness.contracts.sections import FORMS, Section
 from harness.errors import BadContract, HarnessError
 from harness.recordings import read_cassette
 from harness.runner import Progress
+from harness.types import Json
 
 
 def load(path: Path) -> Contract:
@@ -106,3 +118,300 @@ def citation_name(path: Path) -> str:
     if absolute.is_relative_to(Path.cwd()):
         return absolute.relative_to(Path.cwd()).as_posix()
     return "/".join(absolute.parts[-2:])
+
+
+# -------------------------------------------------------------------------------- the format
+
+
+FORMAT = "llm-conversation-harness/contract"
+VERSION = 1
+HEADER = (
+    "# Learned from recordings by `harness contract learn`: JSON Schemas of what services answer.\n"
+    "# Review it, keep it in version control, change it with `harness contract accept` only.\n"
+)
+
+
+class _Line(dict[str, Any]):
+    """A mapping that YAML writes on one line."""
+
+
+class _Items(list[Any]):
+    """A list that YAML writes on one line."""
+
+
+class _Dumper(getattr(yaml, "CSafeDumper", yaml.SafeDumper)):  # type: ignore[misc]
+    def ignore_aliases(self, data: object) -> bool:
+        return True
+
+
+_Dumper.add_representer(
+    _Line,
+    lambda dumper, data: dumper.represent_mapping("tag:yaml.org,2002:map", data, flow_style=True),
+)
+_Dumper.add_representer(
+    _Items,
+    lambda dumper, data: dumper.represent_sequence("tag:yaml.org,2002:seq", data, flow_style=True),
+)
+
+
+def dumps(contract: Contract) -> str:
+    """Return a contract as the text of a YAML file."""
+    text = yaml.dump(
+        document(contract), Dumper=_Dumper, allow_unicode=True, sort_keys=False, width=2**31 - 1
+    )
+    return HEADER + str(text)
+
+
+def document(contract: Contract) -> dict[str, Any]:
+    """Return a contract as the mappings and lists of its YAML file."""
+    sources = sorted((source.file, key) for key, source in contract.sources.items())
+    endpoints: dict[str, dict[str, Any]] = {}
+    for section, node in sorted(contract.sections.items()):
+        endpoints.setdefault(section.endpoint, {})[section.name] = _section(spot(section, node))
+    return {
+        "format": FORMAT,
+        "version": VERSION,
+        "learnt_from": [_source(key, contract.sources[key]) for _, key in sources],
+        "endpoints": endpoints,
+    }
+
+
+def _source(key: str, source: Source) -> _Line:
+    names = {"file": source.file, "digest": key, "exchanges": source.exchanges}
+    return _Line(**names, recorded_from=source.recorded_from)
+
+
+def _section(top: Spot) -> dict[str, Any]:
+    schema: dict[str, Any] = {"schema": {"$schema": DRAFT, **with_evidence(top)}}
+    families = [{"models": _Items(names), "schema": more} for names, more in overlays(top)]
+    return {**schema, "families": families} if families else schema
+
+
+def with_evidence(spot: Spot) -> dict[str, Any]:
+    """Return the JSON Schema of a place and all places below it, with evidence as `x-` keywords."""
+    schema = {k: _Items(v) if isinstance(v, list) else v for k, v in promise(spot).items()}
+    schema |= _evidence(spot.node)
+    if spot.fields:
+        schema["properties"] = {key: with_evidence(child) for key, child in spot.fields.items()}
+    if spot.values:
+        schema["additionalProperties"] = with_evidence(spot.values)
+    if spot.items:
+        schema["items"] = with_evidence(spot.items)
+    return schema
+
+
+def _evidence(node: Node) -> dict[str, Any]:
+    counts = {name: _Line(_compact(states)) for name, states in sorted(node.counts.items())}
+    evidence: dict[str, Any] = {"x-exchanges": counts}
+    if node.first:
+        evidence["x-seen"] = _Items([node.first, node.last])
+    evidence["x-cites"] = _Items(str(cite) for cite in node.cites)
+    if node.words:
+        evidence["x-words"] = _Line(words.written(node.words))
+    if node.formats:
+        evidence["x-formats"] = _Items(sorted(node.formats))
+    if node.span:
+        evidence["x-range"] = _Items(node.span)
+    if node.lengths:
+        evidence["x-lengths"] = _Items(node.lengths)
+    return evidence
+
+
+_ORDER = ("of", "present", "absent")
+
+
+def _compact(states: Mapping[str, int]) -> dict[str, int]:
+    """Return the counts in a fixed order; `present` is left out if it equals `of`."""
+    names = [*_ORDER, *sorted(set(states) - set(_ORDER))]
+    return {
+        name: states[name]
+        for name in names
+        if states.get(name) and not (name == "present" and states[name] == states["of"])
+    }
+
+
+# ----------------------------------------------------------------------------------- reading
+
+
+class _InvalidError(Exception):
+    """An error in a contract's file: the keys that lead to it, and the reason."""
+
+    def __init__(self, where: safe_yaml.KeyPath, reason: str) -> None:
+        super().__init__(reason)
+        self.where = where
+        self.reason = reason
+
+
+def loads(text: str | bytes, source: str = "") -> Contract:
+    """Read a contract from the text of a YAML file; *source* is the file's name in errors.
+
+    Raises:
+        BadContract: The text is not a contract, or was changed by hand; with the line.
+    """
+    try:
+        value = safe_yaml.load(text)
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        problem = getattr(error, "problem", None) or str(error).splitlines()[0]
+        line = mark.line + 1 if mark else None
+        raise BadContract(f"not YAML: {problem}", source, line) from None
+    except (ValueError, RecursionError, OverflowError) as error:
+        raise BadContract(f"not a contract: {error}", source) from None
+    try:
+        return _contract(value)
+    except _InvalidError as error:
+        path = ".".join(map(str, error.where))
+        message = f"{path}: {error.reason}" if path else error.reason
+        raise BadContract(message, source, safe_yaml.line(text, error.where)) from None
+
+
+def _contract(value: Json) -> Contract:
+    if not isinstance(value, dict) or value.get("format") != FORMAT:
+        raise _InvalidError((), f"not a contract: expected `format: {FORMAT}`")
+    version = value.get("version")
+    if version != VERSION:
+        message = f"expected version {VERSION}, actual {version!r:.40}: learn the contract again"
+        raise _InvalidError(("version",), message)
+    contract = Contract(_sections(value.get("endpoints")), _sources(value.get("learnt_from")))
+    _require_equal(document(contract), value)
+    return contract
+
+
+def _sources(value: Json) -> dict[str, Source]:
+    sources = {}
+    for number, item in enumerate(_expect(value, list, ("learnt_from",))):
+        where = ("learnt_from", number)
+        source = _expect(item, dict, where)
+        file, origin, key = (
+            _expect(source.get(name), str, (*where, name))
+            for name in ("file", "recorded_from", "digest")
+        )
+        exchanges = _count(source.get("exchanges"), (*where, "exchanges"))
+        sources[key] = Source(file, origin, exchanges)
+    return sources
+
+
+def _sections(value: Json) -> dict[Section, Node]:
+    sections = {}
+    for endpoint, by_name in _expect(value, dict, ("endpoints",)).items():
+        for name, item in _expect(by_name, dict, ("endpoints", endpoint)).items():
+            where = ("endpoints", endpoint, name)
+            form, _, case = str(name).partition(" ")
+            if form not in FORMS:
+                raise _InvalidError(where, f"unknown form; expected one of {', '.join(FORMS)}")
+            schema = _expect(item, dict, where).get("schema")
+            sections[Section(str(endpoint), form, case)] = _node(schema, (*where, "schema"))
+    return sections
+
+
+def _node(value: Json, where: safe_yaml.KeyPath) -> Node:
+    schema = _expect(value, dict, where)
+    counts = _counts(schema.get("x-exchanges"), (*where, "x-exchanges"))
+    strings = any("string" in states for states in counts.values())
+    members = _expect(schema.get("properties", {}), dict, (*where, "properties"))
+    fields = {str(key): _node(child, (*where, "properties", key)) for key, child in members.items()}
+    first, last = _pair(schema.get("x-seen", ["", ""]), str, (*where, "x-seen"))
+    return Node(
+        counts=counts,
+        cites=_cites(schema.get("x-cites"), (*where, "x-cites")),
+        first=first,
+        last=last,
+        words=_words(schema, (*where, "x-words")) if strings else {},
+        formats=frozenset(_strings(schema.get("x-formats", []), (*where, "x-formats"))),
+        span=_span(schema, "x-range", where),
+        lengths=_span(schema, "x-lengths", where),
+        members=fields,
+        values=_child(schema, "additionalProperties", where),
+        items=_child(schema, "items", where),
+    )
+
+
+def _child(schema: dict[str, Json], name: str, where: safe_yaml.KeyPath) -> Node | None:
+    return _node(schema[name], (*where, name)) if name in schema else None
+
+
+def _counts(value: Json, where: safe_yaml.KeyPath) -> dict[str, dict[str, int]]:
+    counts = {}
+    for family, states in _expect(value, dict, where).items():
+        here = (*where, family)
+        numbers = _expect(states, dict, here).items()
+        listed = {str(state): _count(n, (*here, state)) for state, n in numbers}
+        if "of" not in listed:
+            raise _InvalidError(here, "expected `of`, the number of exchanges")
+        everywhere = {"present": listed["of"]} if listed.keys() - {"of", "absent"} else {}
+        counts[str(family)] = {**everywhere, **listed}
+    return counts
+
+
+def _words(schema: dict[str, Json], where: safe_yaml.KeyPath) -> dict[str, int] | None:
+    if "x-words" not in schema:
+        return None
+    listed = _expect(schema["x-words"], dict, where)
+    return {str(word): _count(n, (*where, word)) for word, n in listed.items()}
+
+
+def _cites(value: Json, where: safe_yaml.KeyPath) -> tuple[Cite, ...]:
+    return tuple(_cite(text, where) for text in _strings(value, where))
+
+
+def _cite(text: str, where: safe_yaml.KeyPath) -> Cite:
+    file, _, numbers = text.rpartition("#")
+    exchange, _, event = numbers.partition(".")
+    if not all(n.isascii() and n.isdigit() and len(n) < 10 for n in (exchange, event or "0")):
+        message = f"expected `file#exchange` or `file#exchange.event`, actual {text!r:.80}"
+        raise _InvalidError(where, message)
+    return Cite(file, int(exchange), int(event or "0"))
+
+
+def _span(
+    schema: dict[str, Json], name: str, where: safe_yaml.KeyPath
+) -> tuple[float, float] | None:
+    return _pair(schema[name], (int, float), (*where, name)) if name in schema else None
+
+
+def _pair(value: Json, types: Any, where: safe_yaml.KeyPath) -> tuple[Any, Any]:
+    if isinstance(value, list) and len(value) == 2 and all(isinstance(v, types) for v in value):
+        return value[0], value[1]
+    raise _InvalidError(where, "expected a list of two values")
+
+
+def _strings(value: Json, where: safe_yaml.KeyPath) -> list[str]:
+    return [_expect(item, str, where) for item in _expect(value, list, where)]
+
+
+def _count(value: Json, where: safe_yaml.KeyPath) -> int:
+    if type(value) is not int or not 0 < value < 10**9:
+        raise _InvalidError(where, f"expected a count, actual {value!r:.40}")
+    return value
+
+
+_NAMES = {dict: "a mapping", list: "a list", str: "text"}
+
+
+def _expect(value: Json, kind: Any, where: safe_yaml.KeyPath) -> Any:
+    if not isinstance(value, kind):
+        raise _InvalidError(where, f"expected {_NAMES[kind]}, actual {type(value).__name__}")
+    return value
+
+
+def _require_equal(expected: Json, actual: Json, where: safe_yaml.KeyPath = ()) -> None:
+    """Raise _InvalidError at the first value of a file that does not follow from its evidence.
+
+    The order of keys counts.
+    """
+    if isinstance(expected, dict) and isinstance(actual, dict) and [*expected] == [*actual]:
+        for key in expected:
+            _require_equal(expected[key], actual[key], (*where, key))
+    elif isinstance(expected, list) and isinstance(actual, list) and len(expected) == len(actual):
+        for number, pair in enumerate(zip(expected, actual, strict=True)):
+            _require_equal(*pair, (*where, number))
+    elif type(expected) is not type(actual) or isinstance(expected, dict) or expected != actual:
+        reason = _violation(expected, actual)
+        raise _InvalidError(where, f"{reason}; to change it: harness contract accept")
+
+
+def _violation(expected: Json, actual: Json) -> str:
+    if isinstance(expected, dict) and isinstance(actual, dict):
+        differing = sorted(map(str, expected.keys() ^ actual.keys())) or ["the order"]
+        return f"{differing[0]} does not follow from the evidence"
+    return f"this does not follow from the evidence, which gives {expected!r:.60}"

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from types import MappingProxyType
 
-from harness.analysis.change import ChangeKind
+from harness.analysis.difference import ChangeKind
 from harness.analysis.endpoint import Part
 from harness.analysis.exchange import AnalyzedExchange
 from harness.analysis.transcript import AnalyzedTranscript

@@ -5,7 +5,7 @@ compares two recordings, `run` two folders; `live` records again and compares; `
 recordings to make again within a budget.
 """
 
-from harness.analysis.change import ChangeKind, Verdict
+from harness.analysis.difference import ChangeKind, Verdict
 from harness.drift.judge import find_drift
 from harness.drift.types import Drift, DriftChange, DriftRun
 

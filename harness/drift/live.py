@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from harness import batch, recordings
-from harness.analysis.change import Verdict
+from harness.analysis.difference import Verdict
 from harness.analysis.transcript import AnalyzedTranscript, AnalyzedTurn, analyze
 from harness.batch import Job
 from harness.cassette import age
@@ -24,6 +24,7 @@ from harness.drift.plan import (
     Omitted,
     Plan,
     RecordingCost,
+    SpendTracker,
     Tariff,
     clauses_exercised,
     cost,
@@ -33,7 +34,6 @@ from harness.drift.plan import (
     turn_cost,
 )
 from harness.drift.run import Criteria
-from harness.drift.spend import SpendTracker
 from harness.drift.types import Drift, DriftRun
 from harness.errors import HarnessError, InterceptError, MissingKey, OverBudget, Refused
 from harness.providers import PROVIDERS, endpoints

@@ -4,6 +4,8 @@ Finding the best plan is NP-hard (budgeted maximum coverage). This one adds the 
 most new checks per price until the budget is used up, or takes the single best candidate if that
 exercises more. It reaches at least (1 - 1/e) / 2 of the best plan's checks (Khuller, Moss and Naor,
 1999), and it is deterministic.
+
+A `SpendTracker` tracks what a run spends, so that no request exceeds its budget.
 """
 
 from __future__ import annotations
@@ -20,7 +22,7 @@ from harness.config.prices import Price, Prices
 from harness.contracts import Contract
 from harness.contracts.schema import clauses
 from harness.contracts.sections import sections
-from harness.errors import HarnessError
+from harness.errors import HarnessError, OverBudget
 from harness.faults.registry import RULE_FAULTS, injected
 from harness.types import Failure, Reply
 from harness.wire.text import count
@@ -377,3 +379,83 @@ def clauses_exercised(transcript: AnalyzedTranscript, contract: Contract) -> fro
         for section in seen & contract.sections.keys()
         for path, word in clauses(contract, section)
     )
+
+
+# ----------------------------------------------------------------------- what a run spends
+
+
+@dataclass
+class SpendTracker:
+    """A counter of the requests and the money that one run spends.
+
+    A request is counted before it is sent. The cost of an answer is known when it has arrived, so
+    the last answer may exceed the budget; no request is sent after it.
+
+    Attributes:
+        budget: The budget; None for no limit.
+        calls: Number of requests so far.
+        money: Amount spent so far, in the budget's currency; 0 if the budget is not money.
+        exhausted: Why no more requests are allowed; empty while they are.
+    """
+
+    budget: Budget | None = None
+    calls: int = 0
+    money: Decimal = NOTHING
+    exhausted: str = ""
+
+    @property
+    def remaining(self) -> Decimal:
+        """The rest of the budget in its unit: negative if overspent, infinite without a budget."""
+        if self.budget is None:
+            return Decimal("Infinity")
+        return self.budget.most - (self.money if self.budget.is_money else self.calls)
+
+    def reserve(self, cost: RecordingCost) -> None:
+        """Check that the rest of the budget covers the next step.
+
+        Args:
+            cost: The cost of the step in the recording on file.
+
+        Raises:
+            OverBudget: The budget is exhausted, or does not cover *cost*.
+        """
+        price = self.budget.price(cost) if self.budget else None
+        if not self.exhausted and self.budget and price is not None and price > self.remaining:
+            rest = plain_number(self.remaining)
+            next_step = self.budget.format(price)
+            self.exhausted = f"the next step costs {next_step} as recorded, {rest} remaining"
+        self._check()
+
+    def request(self) -> None:
+        """Count a request that is about to be sent.
+
+        Raises:
+            OverBudget: The budget is exhausted, so the request must not be sent.
+        """
+        limited = self.budget is not None and not self.budget.is_money
+        if not self.exhausted and limited and self.remaining < 1:
+            self.exhausted = "more requests are needed than when it was recorded"
+        self._check()
+        self.calls += 1
+
+    def charge(self, cost: RecordingCost) -> None:
+        """Charge the money of a turn to the budget; its requests are counted by `request`."""
+        if self.budget is None or not self.budget.is_money:
+            return
+        self.money += cost.money or NOTHING
+        if cost.money is None:
+            self.exhausted = f"the amount spent is unknown: {cost.unpriced}"
+        elif self.remaining < 0:
+            self.exhausted = "answers cost more than recorded"
+
+    def _check(self) -> None:
+        if self.exhausted:
+            raise OverBudget(
+                f"the budget of {self.budget} allows no more: {self.exhausted} (spent: {self})"
+            )
+
+    def __str__(self) -> str:
+        calls = count(self.calls, "call")
+        if self.budget is None or not self.budget.is_money:
+            return calls
+        return f"{calls}, {self.budget.format(self.money)}"

@@ -10,7 +10,7 @@ from itertools import chain
 from pathlib import Path
 
 from harness import batch, recordings
-from harness.analysis.change import Verdict
+from harness.analysis.difference import Verdict
 from harness.analysis.transcript import AnalyzedTranscript
 from harness.cassette import store
 from harness.config.settings import RuleSelection

@@ -6,13 +6,12 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from harness.analysis.change import Change, ChangeKind, Verdict
+from harness.analysis.difference import Change, ChangeKind, Verdict
 from harness.analysis.transcript import AnalyzedTranscript
 from harness.types import Problem
 
 if TYPE_CHECKING:
-    from harness.drift.plan import Plan
-    from harness.drift.spend import SpendTracker
+    from harness.drift.plan import Plan, SpendTracker
 
 
 KINDS = (

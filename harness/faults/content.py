@@ -1,10 +1,13 @@
-"""Faults in the bodies of answers: rewritten, extended and damaged JSON, and refusals."""
+"""Faults in the bodies of answers: rewritten, extended and damaged JSON, and refusals.
+
+The endpoint's schema says which members of the JSON objects in an answer are required.
+"""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import TypeAlias
 
@@ -17,7 +20,7 @@ from harness.analysis.edit import (
     rewrite_values,
     value_extent,
 )
-from harness.analysis.endpoint import Endpoint
+from harness.analysis.endpoint import Endpoint, Schema
 from harness.analysis.fault import faults_of
 from harness.analysis.reply import read_answer
 from harness.faults.delivery import (
@@ -29,9 +32,8 @@ from harness.faults.delivery import (
     once_in_streams,
 )
 from harness.faults.network import at_event_ends
-from harness.faults.schema_members import Member, members
 from harness.types import Exchange, Json, Reply
-from harness.wire import compact_bytes, query
+from harness.wire import compact_bytes, escape, query
 
 NEW = "x_new_member"
 """Name of the JSON member that faults add; no provider has a member of this name."""
@@ -304,3 +306,75 @@ def wrong_content_type(answer: RecordedAnswer, place: int) -> Delivery:
 
 
 FAULTS: tuple[DeliveryFault, ...] = faults_of(vars())
+
+
+# ---------------------------------------------------------------------- members of an answer
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    """A member of a JSON object in an answer.
+
+    Attributes:
+        path: A JSON pointer in which `[]` is every item of an array.
+        required: Whether the schema requires it.
+        optional: Whether it may be left out; False for one of several alternatives (`anyOf`).
+        nullable: Whether it may be null.
+    """
+
+    path: str
+    required: bool
+    optional: bool
+    nullable: bool
+
+    def combined(self, other: Member) -> Member:
+        """Return the member as described for two parts of an answer together.
+
+        It is required if either part requires it, optional or nullable only if it is so in each
+        part.
+        """
+        return Member(
+            self.path,
+            required=self.required or other.required,
+            optional=self.optional and other.optional,
+            nullable=self.nullable and other.nullable,
+        )
+
+
+def members(schema: Schema, value: Json, path: str = "") -> Iterator[Member]:
+    """Yield a `Member` for every object member in a JSON value, outer objects first.
+
+    *path* is the JSON pointer of *value*.
+    """
+    layers = list(_layers(schema))
+    if isinstance(value, list):
+        items = [layer["items"] for layer in layers if isinstance(layer.get("items"), Mapping)]
+        for item in value:
+            yield from members({"allOf": items}, item, f"{path}/[]")
+    if not isinstance(value, dict):
+        return
+    required = {name for layer in layers for name in layer.get("required", ())}
+    forms = [form for layer in layers for form in layer.get("anyOf", ())]
+    alternative = {name for form in forms for name in form.get("required", ())}
+    for name, child in value.items():
+        own = [layer["properties"][name] for layer in layers if name in layer.get("properties", {})]
+        here = f"{path}/{escape(name)}"
+        yield Member(
+            here,
+            required=name in required,
+            optional=name not in required | alternative,
+            nullable=bool(own) and all("null" in _types(layer) for layer in own),
+        )
+        yield from members({"allOf": own}, child, here)
+
+
+def _layers(schema: Schema) -> Iterator[Schema]:
+    """Yield a schema and the schemas that it includes by `allOf` or `else` (the general case)."""
+    yield schema
+    for part in (*schema.get("allOf", ()), *filter(None, [schema.get("else")])):
+        yield from _layers(part)
+
+
+def _types(schema: Schema) -> list[str]:
+    types = schema.get("type", [])
+    return [types] if isinstance(types, str) else list(types)

@@ -16,9 +16,17 @@ from multiprocessing.connection import Connection
 from typing import Self
 
 from harness.errors import HarnessError
-from harness.faults.client import Client, ClientRequest, is_function, load_client
+from harness.faults.client import (
+    Client,
+    ClientRequest,
+    Observation,
+    equal,
+    is_function,
+    load_client,
+    observe,
+    observe_reference,
+)
 from harness.faults.delivery import Verdict
-from harness.faults.observe import Observation, equal, observe, observe_reference
 
 _START_TIMEOUT = 60.0
 """Seconds that importing an SDK, or the user's module, may take."""

@@ -13,8 +13,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, replace
 from enum import StrEnum
 
-from harness.analysis.change import Change, ChangeKind
-from harness.analysis.difference import compare_json, leaves
+from harness.analysis.difference import Change, ChangeKind, compare_json, leaves
 from harness.analysis.exchange import AnalyzedExchange
 from harness.types import Failure, Json, Outcome, Reply
 from harness.wire import MISSING, Missing, type_name

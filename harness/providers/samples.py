@@ -1,4 +1,4 @@
-"""The tables of all providers' samples, and of the faults that violate the providers' own rules."""
+"""The tables of all samples, of the faults that break providers' own rules, and of API forms."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from types import MappingProxyType
 
 from harness.analysis.fault import TranscriptFault
 from harness.providers import PROVIDERS
+from harness.providers.operation import ApiForm
 from harness.types import Exchange
 
 SAMPLES: Mapping[str, tuple[Exchange, ...]] = MappingProxyType(
@@ -18,3 +19,8 @@ FAULTS: tuple[TranscriptFault, ...] = tuple(
     fault for provider in PROVIDERS.values() for fault in provider.faults
 )
 """The faults that violate the providers' own rules."""
+
+API_FORMS: Mapping[str, ApiForm] = MappingProxyType(
+    {name: form for provider in PROVIDERS.values() for name, form in provider.api_forms.items()}
+)
+"""Every API form, by name: `zhipuai`, `dashscope` or `compatible`."""

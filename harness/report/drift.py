@@ -9,10 +9,17 @@ from typing import Any
 
 from rich.console import Console
 
-from harness.analysis.change import ChangeKind, Verdict
+from harness.analysis.difference import ChangeKind, Verdict
 from harness.config.prices import Price
-from harness.drift.plan import NOTHING, Budget, Candidate, Plan, RecordingCost, plain_number
-from harness.drift.spend import SpendTracker
+from harness.drift.plan import (
+    NOTHING,
+    Budget,
+    Candidate,
+    Plan,
+    RecordingCost,
+    SpendTracker,
+    plain_number,
+)
 from harness.drift.types import Drift, DriftChange, DriftRun
 from harness.report import json_report, tables
 from harness.report.console import draw, say

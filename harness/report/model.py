@@ -21,7 +21,7 @@ from harness.types import Finding, Origin, Problem, Severity
 from harness.wire.text import count
 
 if TYPE_CHECKING:
-    from harness.analysis.change import Verdict
+    from harness.analysis.difference import Verdict
     from harness.drift import Drift
 
 ORIGINS: Mapping[Origin, str] = MappingProxyType(

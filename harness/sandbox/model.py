@@ -8,8 +8,7 @@ from __future__ import annotations
 
 import json
 
-from harness.sandbox.conversation import Conversation, read_conversation
-from harness.sandbox.replies import REPLIES
+from harness.sandbox.replies import REPLIES, Conversation, read_conversation
 from harness.sandbox.text import count_prompt_tokens, excerpt, tokens
 from harness.sandbox.tools import choose_calls
 from harness.types import Call, Json, Reply, ToolCall, Usage

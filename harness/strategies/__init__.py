@@ -29,10 +29,10 @@ except ModuleNotFoundError:
 
 from harness.errors import Unsupported
 from harness.providers.operation import ApiForm, Operation
-from harness.providers.operations import API_FORMS
+from harness.providers.samples import API_FORMS
 from harness.strategies import exchanges as _exchanges
 from harness.strategies import requests as _requests
-from harness.strategies.broken import BrokenExchanges, broken_exchanges
+from harness.strategies.exchanges import BrokenExchanges, broken_exchanges
 from harness.strategies.text import splits, texts
 from harness.types import Exchange, Request, Response
 

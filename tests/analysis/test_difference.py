@@ -8,9 +8,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from harness.analysis.change import Change, ChangeKind
 from harness.analysis.difference import (
     MAX_CHANGES,
+    Change,
+    ChangeKind,
     compare_by_position,
     compare_json,
     leaves,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from harness.compare import Layer, compare
-from harness.compare.turns import embedded_json
+from harness.compare.pairs import embedded_json
 from harness.types import LooseJson
 
 from .exchanges import json_answer, one_answer, transcript_of

@@ -9,7 +9,7 @@ from datetime import date
 import pytest
 
 from harness.compare import Cost, Price, Prices, facts, matrix
-from harness.compare.facts import first_token, scripts
+from harness.compare.matrix import first_token, scripts
 from harness.types import Exchange, LooseJson, Provenance, Timing, ToolCall
 
 from .exchanges import exchange, one_answer, transcript_of

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from harness.analysis.change import ChangeKind
+from harness.analysis.difference import ChangeKind
 from harness.analysis.transcript import AnalyzedTranscript
 from harness.compare import Difference, compare, matrix
 from harness.types import Exchange

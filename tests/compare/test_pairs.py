@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from harness.analysis.change import ChangeKind
+from harness.analysis.difference import ChangeKind
 from harness.analysis.transcript import AnalyzedTranscript, analyze
 from harness.compare import Difference, Layer, compare
 from harness.providers.endpoints import recognise

@@ -6,8 +6,7 @@ from decimal import Decimal
 
 import pytest
 
-from harness.drift.plan import RecordingCost, parse_budget
-from harness.drift.spend import SpendTracker
+from harness.drift.plan import RecordingCost, SpendTracker, parse_budget
 from harness.errors import OverBudget
 
 

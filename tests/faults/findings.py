@@ -10,8 +10,8 @@ from collections.abc import Iterator
 
 from harness.analysis.fault import TranscriptFault
 from harness.analysis.transcript import analyze
+from harness.faults.explain import as_recorded, as_run
 from harness.faults.registry import RULE_FAULTS
-from harness.faults.samples import as_recorded, as_run
 from harness.providers import endpoints
 from harness.providers.rules import check
 from harness.providers.samples import SAMPLES

@@ -14,8 +14,8 @@ from pathlib import Path
 from harness.analysis.transcript import analyze, transcript_of
 from harness.cassette.reader import loads
 from harness.cassette.store import Store
+from harness.faults.explain import sample_transcripts
 from harness.faults.registry import RULE_FAULTS, injected
-from harness.faults.samples import sample_transcripts
 from harness.providers import endpoints
 from harness.providers.rules import RULES
 from harness.runner import replay

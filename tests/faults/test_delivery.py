@@ -17,10 +17,9 @@ from harness.analysis.endpoint import Role
 from harness.analysis.exchange import AnalyzedExchange
 from harness.analysis.reply import read_refusal
 from harness.cassette.store import read
-from harness.faults.content import LIMITS, NEW, refusal
+from harness.faults.content import LIMITS, NEW, Member, members, refusal
 from harness.faults.delivery import Delivery, DeliveryFault, Ending, RecordedAnswer
 from harness.faults.registry import DELIVERY_FAULTS
-from harness.faults.schema_members import Member, members
 from harness.providers import rules
 from harness.providers.endpoints import ENDPOINTS, recognise
 from harness.rules.schemas import violations

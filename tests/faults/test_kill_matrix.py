@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from harness.analysis.transcript import analyze
+from harness.faults.explain import as_recorded, as_run, sample_transcripts
 from harness.faults.registry import RULE_FAULTS, breaking, injected
-from harness.faults.samples import as_recorded, as_run, sample_transcripts
 from harness.providers import endpoints
 from harness.providers.rules import RULES, check
 from harness.providers.samples import SAMPLES

@@ -12,12 +12,10 @@ import pytest
 
 from harness.errors import HarnessError
 from harness.faults.cases import ClientResults, cases, sources
-from harness.faults.client import CRASHES, ClientRequest, load_client
+from harness.faults.client import CRASHES, ClientRequest, describe_error, load_client, observe
 from harness.faults.delivery import Delivery, DeliveryFault, Ending, Verdict, allowed
-from harness.faults.observe import describe_error, observe
 from harness.faults.registry import DELIVERY_FAULTS
-from harness.faults.run import Limits, run_faults
-from harness.faults.script import delivery_script
+from harness.faults.run import Limits, delivery_script, run_faults
 from harness.faults.worker import Worker
 from harness.sandbox.scripted_server import Pause, Reset, serve_scripts
 from harness.types import Reply, Response, Usage

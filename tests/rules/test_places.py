@@ -9,8 +9,8 @@ import pytest
 from harness.analysis.exchange import AnalyzedExchange
 from harness.analysis.fault import TranscriptFault
 from harness.analysis.transcript import analyze
+from harness.faults.explain import as_recorded, as_run
 from harness.faults.registry import RULE_FAULTS, injected
-from harness.faults.samples import as_recorded, as_run
 from harness.providers import endpoints
 from harness.providers.rules import check
 from harness.providers.samples import SAMPLES

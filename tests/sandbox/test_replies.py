@@ -6,7 +6,6 @@ from collections.abc import Mapping
 
 import pytest
 
-from harness.sandbox.conversation import read_conversation
 from harness.sandbox.model import generate
 from harness.sandbox.replies import (
     FACTS,
@@ -14,6 +13,7 @@ from harness.sandbox.replies import (
     Replier,
     greet,
     quote_earlier,
+    read_conversation,
     recall_name,
     recommend,
     reply_generally,

@@ -15,8 +15,8 @@ from harness.analysis.exchange import AnalyzedExchange
 from harness.analysis.transcript import AnalyzedTranscript, analyze, transcript_of
 from harness.errors import Unsupported
 from harness.providers.endpoints import ENDPOINTS, recognise
-from harness.providers.operations import API_FORMS
 from harness.providers.rules import check
+from harness.providers.samples import API_FORMS
 from harness.strategies import BrokenExchanges
 from harness.strategies.exchanges import refused
 from harness.types import Cassette, Exchange, Failure, Reply, Request, Response, Transcript

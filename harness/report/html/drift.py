@@ -10,7 +10,7 @@ from harness.report.html.sections import Section
 from harness.report.model import Report
 
 if TYPE_CHECKING:
-    from harness.analysis.change import Verdict
+    from harness.analysis.difference import Verdict
     from harness.drift import Drift, DriftChange
 
 MAX_CHANGES = 200
