@@ -181,7 +181,7 @@ def tool_finish_has_calls(reading: AnalyzedExchange) -> Iterator[Finding]:
 
 
 def tool_calls_finish_as_such(reading: AnalyzedExchange) -> Iterator[Finding]:
-    """Check that an answer with tool calls does not have the finish reason stop.
+    """Check that an answer with tool calls does not have the finish reason `stop`.
 
     DashScope gave "stop" in 2024 [REC] and "tool_calls" since 2025 [REC]: a loop that waits for
     "tool_calls" misses the call. A call that `tool_choice` forces ends with "stop", as OpenAI's do.
