@@ -64,7 +64,7 @@ def test_the_demo_shows_how_a_break_looks(
     told = done.out.partition("How does a break look? ")[2].splitlines()
     assert told[0] == "A copy of one recording, broken on purpose:"
     name = "slogan/zhipuai-glm-4.yaml"
-    about = "Write a count of tokens as a string."
+    about = "Write the total token count as a string."
     assert told[1] == f"broken    out/broken-on-purpose/{name}: {about}"
     assert re.fullmatch(
         r"found by  answer_fits_schema \(turn 1, exchange 1, byte \d+, /usage/total_tokens\): "
