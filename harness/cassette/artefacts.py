@@ -12,7 +12,6 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from hashlib import sha256
 
-from harness.cassette import safe_yaml
 from harness.cassette.writer import dumps
 from harness.types import Artefact, Cassette, Exchange, Response
 
@@ -120,11 +119,3 @@ def with_artefacts(cassette: Cassette, fetch: Callable[[int, Artefact], bytes]) 
             response = replace(exchange.response, body=bodies[artefact.name], artefact=None)
             exchanges[index] = replace(exchange, response=response)
     return replace(cassette, exchanges=tuple(exchanges))
-
-
-def artefact_line(text: str | bytes, index: int) -> int | None:
-    """Return the line of a cassette's *text* where the exchange at *index* names its artefact.
-
-    If it names none, return the line of the nearest enclosing key that exists; None without any.
-    """
-    return safe_yaml.line(text, ("interactions", index, "response", "body", "artefact"))

@@ -13,13 +13,8 @@ from dataclasses import dataclass
 from functools import lru_cache, partial
 from pathlib import Path
 
-from harness.cassette.artefacts import (
-    FOLDER,
-    CassetteFiles,
-    artefact_line,
-    has_hash,
-    with_artefacts,
-)
+from harness.cassette import safe_yaml
+from harness.cassette.artefacts import FOLDER, CassetteFiles, has_hash, with_artefacts
 from harness.cassette.reader import loads
 from harness.errors import BadCassette, CannotWrite, HarnessError, NoCassette
 from harness.types import Artefact, Cassette, Target
@@ -162,7 +157,8 @@ def _read_artefact(cassette: Path, content: bytes, index: int, artefact: Artefac
     except OSError as error:
         problem = f"cannot be read: {error.strerror}"
     message = f"the artefact {FOLDER}/{artefact.name} {problem}; restore it, or record anew"
-    raise BadCassette(message, cassette, artefact_line(content, index))
+    line = safe_yaml.line(content, ("interactions", index, "response", "body", "artefact"))
+    raise BadCassette(message, cassette, line)
 
 
 def find(paths: list[Path]) -> list[Path]:

@@ -22,23 +22,8 @@ def patches() -> Iterator[Patch]:
     yield socket, "getaddrinfo", _wrap_getaddrinfo
 
 
-class _ResolvedNames:
-    """The host names that were resolved to each IP address while any tape was in use."""
-
-    def __init__(self) -> None:
-        self._by_address: dict[str, set[str]] = {}
-
-    def add(self, name: str, address: str) -> None:
-        self._by_address.setdefault(address, set()).add(name)
-
-    def of(self, address: str) -> set[str]:
-        return self._by_address.get(address, set())
-
-    def clear(self) -> None:
-        self._by_address.clear()
-
-
-resolved_names = _ResolvedNames()
+resolved_names: dict[str, set[str]] = {}
+"""The host names that were resolved to each IP address while any tape was in use."""
 
 
 def _wrap_connect(original: Callable[..., Any]) -> Callable[..., Any]:
@@ -79,7 +64,7 @@ def _wrap_getaddrinfo(original: Callable[..., Any]) -> Callable[..., Any]:
             raise _refusal(host, port)
         addresses = original(host, port, *args, **options)
         for *_, address in addresses:  # also in an event loop's threads, which have no tape
-            resolved_names.add(_text(host), str(address[0]))
+            resolved_names.setdefault(str(address[0]), set()).add(_text(host))
         return addresses
 
     return getaddrinfo
@@ -87,7 +72,7 @@ def _wrap_getaddrinfo(original: Callable[..., Any]) -> Callable[..., Any]:
 
 def _check(host: str, port: Any) -> None:
     """Raise ConnectionBlocked if a tape is in use and a connection to *host* is not allowed."""
-    names = resolved_names.of(host)
+    names = resolved_names.get(host, ())
     if _is_guarded() and not allowed_hosts.get().admits_connection(host, port, names):
         raise _refusal(host, port)
 

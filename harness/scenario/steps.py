@@ -230,7 +230,8 @@ class Step:
             return Past(past.messages + self._messages(past))
         if self.kind is not CallKind.CHAT or not isinstance(outcome, Reply):
             return Past(past.messages, outcome)
-        return Past((*past.messages, *self._messages(past), _assistant_message(outcome)), outcome)
+        answer = Message("assistant", outcome.content or "", outcome.tool_calls)
+        return Past((*past.messages, *self._messages(past), answer), outcome)
 
     def expectation(self, target: Target) -> Expectation:
         """Return what the step expects of the response of *target*.
@@ -255,7 +256,8 @@ class Step:
         values = self.form.tool_results or {}
         results: Json = {name: _result_text(value) for name, value in values.items()}
         content: dict[str, Json] = {"says": self.form.type, "text": self.text, "results": results}
-        return _hash(content | self._call_options(target) if self.is_call else content)
+        canonical = _canonical(content | self._call_options(target) if self.is_call else content)
+        return hashlib.sha256(canonical.encode()).hexdigest()[:12]
 
     def _call_options(self, target: Target) -> dict[str, Json]:
         return {
@@ -297,10 +299,6 @@ def digests(scenario: Scenario, target: Target) -> tuple[str, ...]:
     return tuple(step.digest(target) for step in scenario.steps)
 
 
-def _assistant_message(reply: Reply) -> Message:
-    return Message("assistant", reply.content or "", reply.tool_calls)
-
-
 def _result_text(result: Json) -> str:
     """Return a function's result as the text that is sent: JSON unless it is text already."""
     return result if isinstance(result, str) else _canonical(result)
@@ -308,10 +306,6 @@ def _result_text(result: Json) -> str:
 
 def _canonical(value: Json) -> str:
     return compact(value, sort_keys=True)
-
-
-def _hash(value: Json) -> str:
-    return hashlib.sha256(_canonical(value).encode()).hexdigest()[:12]
 
 
 def _cut(text: str) -> str:

@@ -79,11 +79,6 @@ def _has_digits(match: re.Match[str]) -> bool:
     return sum(letter.isdigit() for letter in match[0]) > 1
 
 
-def _always(match: re.Match[str]) -> bool:
-    """Return True for every match."""
-    return True
-
-
 @dataclass(frozen=True, slots=True)
 class KeyShape:
     """The shape of one kind of key.
@@ -91,12 +86,13 @@ class KeyShape:
     Attributes:
         kind: The kind of key, for messages.
         pattern: Matches the key in a text.
-        confirms: Returns whether a match is a key, for what the pattern alone cannot check.
+        confirms: Returns whether a match is a key, for what the pattern alone cannot check; each
+            match is by default.
     """
 
     kind: str
     pattern: re.Pattern[str]
-    confirms: Callable[[re.Match[str]], bool] = _always
+    confirms: Callable[[re.Match[str]], bool] = bool
 
 
 _WORD = "[A-Za-z0-9_-]"
