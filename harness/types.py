@@ -16,9 +16,6 @@ from typing import Any, TypeAlias
 Json: TypeAlias = "bool | int | float | str | list[Json] | dict[str, Json] | None"
 """A decoded JSON value."""
 
-LooseJson: TypeAlias = Any
-"""A decoded JSON value without type checking; new code uses `Json`."""
-
 EMPTY: Mapping[str, Any] = MappingProxyType({})
 """An immutable empty mapping, for use as a default."""
 
@@ -192,8 +189,8 @@ class View:
             value that the SDK's own object has there, or to an `AccessFailure`.
     """
 
-    value: LooseJson
-    accessed: Mapping[str, LooseJson] = field(default_factory=lambda: EMPTY)
+    value: Any
+    accessed: Mapping[str, Any] = field(default_factory=lambda: EMPTY)
 
 
 @dataclass(frozen=True, slots=True)

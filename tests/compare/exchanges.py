@@ -13,7 +13,6 @@ from harness.types import (
     Exchange,
     Failure,
     Image,
-    LooseJson,
     Outcome,
     Reply,
     Request,
@@ -28,7 +27,7 @@ from harness.types import (
 STATES = States(running=("WAITING", "RUNNING"), succeeded=("DONE",), failed=("BROKEN",))
 
 
-def _read(parts: Sequence[Part], request: LooseJson) -> Outcome | None:
+def _read(parts: Sequence[Part], request: Any) -> Outcome | None:
     bodies: list[dict[str, Any]] = [part.value for part in parts if isinstance(part.value, dict)]
     merged: dict[str, Any] = {key: value for body in bodies for key, value in body.items()}
     merged |= merged.pop("output", {}) if isinstance(merged.get("output"), dict) else {}
@@ -84,7 +83,7 @@ def exchange(
     path: str = "/chat",
     kind: str = "application/json",
     status: int = 200,
-    request: LooseJson = None,
+    request: Any = None,
     timing: Timing | None = None,
 ) -> Exchange:
     """One exchange; whatever is not asked for with POST is fetched."""
@@ -97,12 +96,12 @@ def exchange(
     )
 
 
-def json_answer(body: LooseJson, path: str = "/chat", status: int = 200) -> Exchange:
+def json_answer(body: Any, path: str = "/chat", status: int = 200) -> Exchange:
     """A JSON answer."""
     return exchange(json.dumps(body).encode(), path, status=status)
 
 
-def stream_answer(*events: LooseJson, path: str = "/chat") -> Exchange:
+def stream_answer(*events: Any, path: str = "/chat") -> Exchange:
     """An answer as server-sent events."""
     body = "".join(f"data: {json.dumps(event)}\n\n" for event in events)
     return exchange(body.encode(), path, "text/event-stream")
@@ -116,6 +115,6 @@ def transcript_of(
     return analyze(Transcript("greeting", target, numbered, source=source), RECOGNISE)
 
 
-def one_answer(body: LooseJson) -> AnalyzedTranscript:
+def one_answer(body: Any) -> AnalyzedTranscript:
     """A transcript of one turn with one JSON answer."""
     return transcript_of([json_answer(body)])

@@ -5,12 +5,13 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 from datetime import date
+from typing import Any
 
 import pytest
 
 from harness.compare import Cost, Price, Prices, facts, matrix
 from harness.compare.matrix import first_token, scripts
-from harness.types import Exchange, LooseJson, Provenance, Timing, ToolCall
+from harness.types import Exchange, Provenance, Timing, ToolCall
 
 from .exchanges import exchange, one_answer, transcript_of
 
@@ -18,7 +19,7 @@ DAY = date(2026, 7, 1)
 PRICE = Price("ours", "one", "CNY", "a page", valid_from=DAY, input=2, output=8, image=0.5)
 
 
-def stream(*events: LooseJson, arrived: tuple[float, ...] = (), cut: int = 1) -> Exchange:
+def stream(*events: Any, arrived: tuple[float, ...] = (), cut: int = 1) -> Exchange:
     """A stream with a chunk for each event, or for so many together."""
     pieces = [f"data: {json.dumps(event)}\n\n".encode() for event in events]
     chunks = [b"".join(pieces[at : at + cut]) for at in range(0, len(pieces), cut)]
@@ -55,7 +56,7 @@ def test_the_shares_of_scripts(text: str, shares: tuple[float | None, float | No
     ids=["second event", "both at once", "a tool call", "nothing said", "not noted"],
 )
 def test_the_time_to_the_first_token(
-    events: list[LooseJson], arrived: tuple[float, ...], cut: int, seconds: float
+    events: list[Any], arrived: tuple[float, ...], cut: int, seconds: float
 ) -> None:
     """When the chunk came that ends the first event which says anything; else the first byte."""
     read = transcript_of([stream(*events, arrived=arrived, cut=cut)])
@@ -91,7 +92,7 @@ def test_what_was_said_is_a_fact() -> None:
     ],
     ids=["tokens", "images", "not counted", "half", "no price out", "other", "none", "free"],
 )
-def test_what_an_answer_cost(body: LooseJson, prices: tuple[Price, ...], cost: Cost | None) -> None:
+def test_what_an_answer_cost(body: Any, prices: tuple[Price, ...], cost: Cost | None) -> None:
     """By its counts and the table; where either is missing the cost is unknown, not zero."""
     read = one_answer(body)
     result = facts(read, read.turns[0], Prices(prices)).cost

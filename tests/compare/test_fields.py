@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -13,7 +14,7 @@ from harness.cassette import store
 from harness.compare import FIELDS, Cell, FieldMatrix, Form, field_matrix
 from harness.compare.fields import Presence, presence
 from harness.providers import endpoints
-from harness.types import Exchange, LooseJson, Request, Response, Transcript, Turn
+from harness.types import Exchange, Request, Response, Transcript, Turn
 
 SHIPPED = Path(__file__).parents[2] / "cassettes"
 RECORDINGS = Path(__file__).parents[3] / "shared" / "recordings"
@@ -23,9 +24,7 @@ GENERATION = "/api/v1/services/aigc/text-generation/generation"
 MESSAGES = {"model": "m", "messages": [{"role": "user", "content": "?"}]}
 
 
-def exchange(
-    path: str, *answers: LooseJson, request: LooseJson = None, status: int = 200
-) -> Exchange:
+def exchange(path: str, *answers: Any, request: Any = None, status: int = 200) -> Exchange:
     """An exchange with one JSON answer, or a stream of several."""
     body = json.dumps(answers[0]).encode()
     kind = "application/json"
@@ -44,7 +43,7 @@ def transcript_of(*exchanges: Exchange, target: str = "ours/m") -> AnalyzedTrans
     return analyze(Transcript("s", target, turns, source="a.yaml"), endpoints.recognise)
 
 
-def says(content: LooseJson) -> LooseJson:
+def says(content: Any) -> Any:
     """An answer in the chat form."""
     return {"choices": [{"message": {"content": content}}]}
 
@@ -64,7 +63,7 @@ def places(
 
 def test_a_field_has_its_place_types_and_number() -> None:
     """A key that is there is present, whatever its type; the exchange is told with it."""
-    answers: list[LooseJson] = [says("x"), says(None), {"choices": [{"message": {}}]}]
+    answers: list[Any] = [says("x"), says(None), {"choices": [{"message": {}}]}]
     result = field_matrix([transcript_of(*(exchange(CHAT, answer) for answer in answers))])
     assert result.forms == (Form("zhipuai.chat", "answer", "messages", "ours/m"),)
     assert result.answers == (3,)

@@ -2,22 +2,23 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from harness.analysis.transcript import AnalyzedTranscript
 from harness.compare import Layer, compare, matrix
 from harness.compare.pairs import repeats_of
-from harness.types import LooseJson
 
 from .exchanges import json_answer, transcript_of
 
 ONE = {"text": "今天天气很好", "finish": "stop", "more": {"a": 1, "b": 1}}
 
 
-def ours(*answers: LooseJson) -> AnalyzedTranscript:
+def ours(*answers: Any) -> AnalyzedTranscript:
     """A conversation of ours."""
     return transcript_of(*([json_answer(answer)] for answer in answers))
 
 
-def theirs(*answers: LooseJson) -> AnalyzedTranscript:
+def theirs(*answers: Any) -> AnalyzedTranscript:
     """The same one with another target."""
     return transcript_of(*([json_answer(answer)] for answer in answers), target="theirs/two")
 

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 from harness.analysis.endpoint import Part
 from harness.analysis.exchange import AnalyzedExchange
@@ -16,7 +17,6 @@ from harness.cassette import store
 from harness.contracts.contract import Contract, merge, observed
 from harness.contracts.sections import Section, sections, witness
 from harness.recordings import read_cassette
-from harness.types import LooseJson
 
 ROOT = Path(__file__).parents[2]
 REAL = ROOT.parent / "shared" / "recordings"
@@ -80,7 +80,7 @@ def parts(reading: AnalyzedExchange) -> Iterator[tuple[Section, Part]]:
     return sections(reading)
 
 
-def changed(reading: AnalyzedExchange, part: Part, value: LooseJson) -> AnalyzedExchange:
+def changed(reading: AnalyzedExchange, part: Part, value: Any) -> AnalyzedExchange:
     """The exchange with another value in the place of one part."""
     if part.event is None:
         body = json.dumps(value).encode()
@@ -91,7 +91,7 @@ def changed(reading: AnalyzedExchange, part: Part, value: LooseJson) -> Analyzed
     return AnalyzedExchange(exchange, reading.endpoint, reading.number, reading.turn)
 
 
-def _event(reading: AnalyzedExchange, part: Part, value: LooseJson) -> Iterator[bytes]:
+def _event(reading: AnalyzedExchange, part: Part, value: Any) -> Iterator[bytes]:
     for event in reading.stream.events:
         yield b"".join(f":{comment}\n".encode() for comment in event.comments)
         data = json.dumps(value) if event.number == part.event else event.data

@@ -6,6 +6,7 @@ import copy
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 from jsonschema import Draft202012Validator
@@ -27,7 +28,7 @@ from harness.contracts.clause import Spot, each, spot
 from harness.contracts.evidence import Node
 from harness.contracts.schema import overlays, schema
 from harness.contracts.sections import Section
-from harness.types import Finding, LooseJson, Severity
+from harness.types import Finding, Severity
 from harness.wire import query, tokens
 
 real = pytest.mark.skipif(not REAL.is_dir(), reason=f"no real recordings at {REAL}")
@@ -71,7 +72,7 @@ class Plant:
 
     rule: str
     path: str
-    value: LooseJson = None
+    value: Any = None
     is_gone: bool = False
 
 
@@ -94,7 +95,7 @@ def plants(top: Spot, family: str) -> Iterator[Plant]:
             yield Plant("contract_out_of_format", path, "planted words")
 
 
-def planted(value: LooseJson, plant: Plant) -> tuple[str, LooseJson] | None:
+def planted(value: Any, plant: Plant) -> tuple[str, Any] | None:
     """A copy with the breach in it and where it is; None where it has no room."""
     result = [pointer for pointer, _ in query(value, plant.path)]
     if not result:
@@ -103,7 +104,7 @@ def planted(value: LooseJson, plant: Plant) -> tuple[str, LooseJson] | None:
         return "", plant.value
     whole = copy.deepcopy(value)
     above, _, key = result[0].rpartition("/")
-    holder: LooseJson
+    holder: Any
     ((_, holder),) = query(whole, above)
     step = int(key) if isinstance(holder, list) else tokens(result[0])[-1]
     if plant.is_gone:

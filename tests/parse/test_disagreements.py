@@ -3,34 +3,24 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 
 from harness.analysis.exchange import AnalyzedExchange
 from harness.parse.disagreements import Disagreement, Kind, Level, Raised, disagreements, shortened
 from harness.providers.endpoints import endpoint
-from harness.types import (
-    Choice,
-    Exchange,
-    Failure,
-    LooseJson,
-    Outcome,
-    Reply,
-    Request,
-    Response,
-    Usage,
-    View,
-)
+from harness.types import Choice, Exchange, Failure, Outcome, Reply, Request, Response, Usage, View
 from harness.wire import MISSING
 
-ANSWER: LooseJson = {
+ANSWER: Any = {
     "output": {"text": "你好", "finish_reason": "stop"},
     "usage": {"input_tokens": 1, "output_tokens": 2},
     "request_id": "1",
 }
-REFUSAL: LooseJson = {"code": "Throttling", "message": "slow", "request_id": "1"}
+REFUSAL: Any = {"code": "Throttling", "message": "slow", "request_id": "1"}
 READ = Reply(id="1", content="你好", finish_reason="stop", usage=Usage(1, 2), views=(View(ANSWER),))
 
 
-def reading(value: LooseJson, status: int = 200) -> AnalyzedExchange:
+def reading(value: Any, status: int = 200) -> AnalyzedExchange:
     """Return an exchange with DashScope."""
     request = Request("POST", "https://host/api/v1/services/aigc/text-generation/generation")
     headers = (("content-type", "application/json"),)
@@ -38,19 +28,17 @@ def reading(value: LooseJson, status: int = 200) -> AnalyzedExchange:
     return AnalyzedExchange(Exchange(request, response), endpoint("dashscope.generation"))
 
 
-def found(
-    theirs: Outcome | Raised, value: LooseJson = ANSWER, status: int = 200
-) -> list[Disagreement]:
+def found(theirs: Outcome | Raised, value: Any = ANSWER, status: int = 200) -> list[Disagreement]:
     """Return the disagreements of an SDK with a value."""
     return list(disagreements(reading(value, status), theirs))
 
 
-def kinds(theirs: Outcome | Raised, value: LooseJson = ANSWER, status: int = 200) -> list[str]:
+def kinds(theirs: Outcome | Raised, value: Any = ANSWER, status: int = 200) -> list[str]:
     """Return the disagreements of an SDK with a value, as text."""
     return [f"{one.kind} {one.level} {one.path}".strip() for one in found(theirs, value, status)]
 
 
-def seen(value: LooseJson) -> Reply:
+def seen(value: Any) -> Reply:
     """Return the right reply, by an SDK whose object dumps itself as this value."""
     return Reply(
         id="1", content="你好", finish_reason="stop", usage=Usage(1, 2), views=(View(value),)

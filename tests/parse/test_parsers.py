@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -12,7 +13,7 @@ from harness.providers.endpoints import endpoint
 from harness.providers.http import OtherAddress
 from harness.providers.sdk import imported
 from harness.sandbox.scripted_server import response_script, serve_scripts
-from harness.types import Failure, Image, LooseJson, Outcome, Reply, Response, Usage
+from harness.types import Failure, Image, Outcome, Reply, Response, Usage
 
 JSON = (("content-type", "application/json"),)
 EVENTS = (("content-type", "text/event-stream"),)
@@ -35,7 +36,7 @@ OF_DASHSCOPE = [p for p in PARSERS.values() if "dashscope.generation" in p.endpo
 def parsed(
     parser: Parser,
     operation: tuple[str, str],
-    body: LooseJson,
+    body: Any,
     answer: Response,
     *,
     stream: bool = False,
@@ -47,24 +48,24 @@ def parsed(
         return parser.parse(asked)
 
 
-def says(value: LooseJson, status: int = 200) -> Response:
+def says(value: Any, status: int = 200) -> Response:
     """Return an answer in JSON."""
     return Response(status, "OK", JSON, json.dumps(value).encode())
 
 
-def streams(*values: LooseJson, head: str = "data: ", end: str = "") -> Response:
+def streams(*values: Any, head: str = "data: ", end: str = "") -> Response:
     """Return a stream of events in JSON."""
     body = "".join(f"{head}{json.dumps(value)}\n\n" for value in values) + end
     return Response(200, "OK", EVENTS, body.encode())
 
 
-def delta(content: str) -> LooseJson:
+def delta(content: str) -> Any:
     """Return one event in OpenAI's form."""
     choice = {"index": 0, "delta": {"role": "assistant", "content": content}}
     return {"id": "1", "created": 1, "model": "glm-4", "choices": [choice]}
 
 
-def output(content: str) -> LooseJson:
+def output(content: str) -> Any:
     """Return one answer or event of DashScope."""
     message = {"role": "assistant", "content": content}
     counts = {"input_tokens": 1, "output_tokens": 2, "total_tokens": 3}
@@ -211,7 +212,7 @@ REDIRECTED = [(p, CHAT, ASKED) for p in IN_OPENAI_FORM] + [
     ("parser", "operation", "body"), REDIRECTED, ids=lambda value: getattr(value, "name", "")
 )
 def test_no_answer_leads_to_another_address(
-    parser: Parser, operation: tuple[str, str], body: LooseJson
+    parser: Parser, operation: tuple[str, str], body: Any
 ) -> None:
     """A redirect is not followed, or is stopped."""
     answer = Response(302, "Found", (("location", "http://192.0.2.1/elsewhere"),))

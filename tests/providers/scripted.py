@@ -6,9 +6,9 @@ import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from typing import Any
 
 from harness.sandbox.scripted_server import Reset, Script, serve_scripts
-from harness.types import LooseJson
 
 
 @dataclass(frozen=True)
@@ -35,7 +35,7 @@ class ReceivedRequest:
     body: bytes
 
     @property
-    def json(self) -> LooseJson:
+    def json(self) -> Any:
         """The body, which is JSON."""
         return json.loads(self.body)
 
@@ -48,7 +48,7 @@ class Server:
     requests: list[ReceivedRequest] = field(default_factory=list)
 
 
-def json_answer(value: LooseJson, status: int = 200, **headers: str) -> Answer:
+def json_answer(value: Any, status: int = 200, **headers: str) -> Answer:
     """Return an answer in JSON; header names are written with underscores."""
     more = tuple((name.replace("_", "-"), text) for name, text in headers.items())
     body = json.dumps(value, ensure_ascii=False)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -19,7 +20,6 @@ from harness.types import (
     Exchange,
     Failure,
     Image,
-    LooseJson,
     Reply,
     Request,
     Response,
@@ -38,12 +38,12 @@ VALUES = st.recursive(
 )
 
 
-def whole(name: str, body: LooseJson, asked: LooseJson = None) -> Reply | Failure | None:
+def whole(name: str, body: Any, asked: Any = None) -> Reply | Failure | None:
     """Return what an endpoint's whole answer says."""
     return read_answer(endpoints.endpoint(name), (Part(body),), asked)
 
 
-def events(name: str, *bodies: LooseJson, asked: LooseJson = None) -> Reply | Failure | None:
+def events(name: str, *bodies: Any, asked: Any = None) -> Reply | Failure | None:
     """Return what an endpoint's stream says."""
     parts = tuple(Part(body, number) for number, body in enumerate(bodies, start=1))
     return read_answer(endpoints.endpoint(name), parts, asked)
@@ -102,7 +102,7 @@ def test_an_endpoint_is_found_by_its_name(endpoint: Endpoint) -> None:
 
 
 @given(status=st.integers(100, 599), body=VALUES)
-def test_any_refusal_can_be_read(status: int, body: LooseJson) -> None:
+def test_any_refusal_can_be_read(status: int, body: Any) -> None:
     """A refusal is a failure with its status, whatever its body says."""
     for endpoint in endpoints.ENDPOINTS:
         assert read_refusal(endpoint, status, body).status == status
@@ -110,7 +110,7 @@ def test_any_refusal_can_be_read(status: int, body: LooseJson) -> None:
 
 @settings(deadline=None)
 @given(bodies=st.lists(VALUES, max_size=3), asked=VALUES)
-def test_any_answer_can_be_read(bodies: list[LooseJson], asked: LooseJson) -> None:
+def test_any_answer_can_be_read(bodies: list[Any], asked: Any) -> None:
     """Reading never raises, on a stream or a whole answer."""
     for endpoint in endpoints.ENDPOINTS:
         read_answer(endpoint, tuple(Part(body, n) for n, body in enumerate(bodies)), asked)
@@ -141,7 +141,7 @@ def test_a_chat_answer_is_read() -> None:
     )
 
 
-def piece(number: int, name: str, call_id: str, arguments: str) -> LooseJson:
+def piece(number: int, name: str, call_id: str, arguments: str) -> Any:
     """Return an event with a piece of a tool call."""
     function = {"name": name, "arguments": arguments}
     call = {"index": number, "id": call_id, "function": function}
@@ -168,7 +168,7 @@ def test_whole_calls_with_the_same_index_are_two_calls() -> None:
     assert reply.tool_calls == (ToolCall("a", "f", "{}"), ToolCall("b", "g", "{}"))
 
 
-def text(said: str, finish: str = "null") -> LooseJson:
+def text(said: str, finish: str = "null") -> Any:
     """Return an event of the answer to a prompt."""
     return {"output": {"text": said, "finish_reason": finish}, "request_id": "r"}
 
@@ -189,7 +189,7 @@ def test_an_incremental_stream_is_its_pieces() -> None:
     assert (reply.content, reply.cumulative, reply.finish_reason) == ("1, 2", False, "stop")
 
 
-def choice(index: int, content: str, finish: str | None = None) -> LooseJson:
+def choice(index: int, content: str, finish: str | None = None) -> Any:
     """Return a choice of an event in OpenAI's form."""
     return {"index": index, "delta": {"content": content}, "finish_reason": finish}
 
@@ -274,7 +274,7 @@ def test_an_error_event_carries_its_status_in_a_comment() -> None:
         ("zhipuai.chat", [1], Failure(401, "", "")),
     ],
 )
-def test_a_refusal_is_read(name: str, body: LooseJson, failure: Failure) -> None:
+def test_a_refusal_is_read(name: str, body: Any, failure: Failure) -> None:
     """A refusal is read whether nested, flat, or without a code of its own."""
     assert read_refusal(endpoints.endpoint(name), 401, json.loads(json.dumps(body))) == failure
 

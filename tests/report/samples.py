@@ -22,7 +22,6 @@ from harness.types import (
     Exchange,
     Finding,
     Image,
-    LooseJson,
     Message,
     Mode,
     Origin,
@@ -42,7 +41,7 @@ from harness.types import (
 )
 
 
-def _read(parts: Sequence[Part], asked: LooseJson) -> Outcome | None:
+def _read(parts: Sequence[Part], asked: Any) -> Outcome | None:
     told: Any = parts[0].value
     if not isinstance(told, dict):
         return None
@@ -74,9 +73,7 @@ RECOGNISE = recogniser(
 )
 
 
-def exchange(
-    answer: LooseJson, asked: LooseJson = None, path: str = "/chat", status: int = 200
-) -> Exchange:
+def exchange(answer: Any, asked: Any = None, path: str = "/chat", status: int = 200) -> Exchange:
     """One exchange with a JSON answer; bytes are answered as they are."""
     body = answer if isinstance(answer, bytes) else json.dumps(answer).encode()
     posted = path in ("/chat", "/tasks") or path.endswith("/completions")

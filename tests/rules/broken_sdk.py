@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
+from typing import Any
 
 from harness.analysis.edit import with_status
 from harness.analysis.transcript import analyze
@@ -18,16 +19,7 @@ from harness.providers.dashscope.samples import (
     usage,
 )
 from harness.providers.zhipu.samples import REFUSED, STREAM, SYNC, TOOL
-from harness.types import (
-    Exchange,
-    Expectation,
-    Failure,
-    LooseJson,
-    Outcome,
-    Reply,
-    Transcript,
-    View,
-)
+from harness.types import Exchange, Expectation, Failure, Outcome, Reply, Transcript, View
 
 from .broken import Broken
 from .making import edited, foreign, played
@@ -44,14 +36,14 @@ def honest(*exchanges: Exchange) -> Outcome:
     return replace(turn.outcome, views=views if isinstance(turn.outcome, Reply) else ())
 
 
-def reply(*exchanges: Exchange, **changes: LooseJson) -> Reply:
+def reply(*exchanges: Exchange, **changes: Any) -> Reply:
     """The same as a reply, with something else in it."""
     outcome = honest(*exchanges)
     assert isinstance(outcome, Reply)
     return replace(outcome, **changes)
 
 
-def shown(old: str, new: str, **accessed: LooseJson) -> Reply:
+def shown(old: str, new: str, **accessed: Any) -> Reply:
     """What an SDK shows of a plain answer, with something else in its object."""
     whole = reply(SYNC)
     text = json.dumps(whole.views[0].value)
@@ -59,13 +51,13 @@ def shown(old: str, new: str, **accessed: LooseJson) -> Reply:
     return replace(whole, views=(View(json.loads(text.replace(old, new, 1)), accessed),))
 
 
-def reached(value: LooseJson) -> Reply:
+def reached(value: Any) -> Reply:
     """An SDK on whose object the documented access path gives this value."""
     whole = reply(SYNC)
     return replace(whole, views=(View(whole.views[0].value, {PATH: value}),))
 
 
-def refused(*shown_values: LooseJson, status: int, code: str, message: str) -> Failure:
+def refused(*shown_values: Any, status: int, code: str, message: str) -> Failure:
     """A refusal as an SDK tells it, with the objects it had shown before."""
     return Failure(status, code, message, views=tuple(View(value) for value in shown_values))
 
@@ -81,7 +73,7 @@ STOPPED = {"status_code": 400, "code": "DataInspectionFailed", "message": "Bad."
 FILTERED = Expectation(failure="DataInspectionFailed")
 
 
-def broken_off(*shown_values: LooseJson) -> Transcript:
+def broken_off(*shown_values: Any) -> Transcript:
     """A stream that ended in an error event, which came with HTTP 200 and is known to."""
     outcome = refused(*shown_values, status=400, code="DataInspectionFailed", message="Bad.")
     broken_off = played(BROKEN_OFF, outcome=outcome, expect=FILTERED)

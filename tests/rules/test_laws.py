@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
+from typing import Any
 
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -13,17 +14,7 @@ from harness.analysis.sample import data_events
 from harness.providers.dashscope.samples import named_events
 from harness.providers.rules import check
 from harness.providers.samples import SAMPLES as VALID
-from harness.types import (
-    Exchange,
-    Expectation,
-    Failure,
-    LooseJson,
-    Reply,
-    ToolCall,
-    Turn,
-    Usage,
-    View,
-)
+from harness.types import Exchange, Expectation, Failure, Reply, ToolCall, Turn, Usage, View
 from harness.wire import compact_bytes, walk
 
 from .making import foreign
@@ -42,14 +33,14 @@ ENDPOINTS = {name: exchanges for name, exchanges in VALID.items() if name != "da
 CONVERSATIONS = st.sampled_from(list(ENDPOINTS.values()))
 
 
-def changed(value: LooseJson, draw: st.DataObject) -> LooseJson:
+def changed(value: Any, draw: st.DataObject) -> Any:
     """The same JSON with one value in it replaced by any other."""
     pointers = [pointer for pointer, _ in walk(value)]
     chosen = draw.draw(st.sampled_from(pointers))
     return _put(value, chosen.split("/")[1:], draw.draw(VALUES))
 
 
-def _put(value: LooseJson, steps: list[str], new: LooseJson) -> LooseJson:
+def _put(value: Any, steps: list[str], new: Any) -> Any:
     if not steps:
         return new
     if isinstance(value, list):

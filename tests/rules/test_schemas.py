@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -12,7 +13,6 @@ from jsonschema import Draft202012Validator
 from harness.analysis.endpoint import Schema
 from harness.providers.endpoints import ENDPOINTS
 from harness.rules.schemas import form_of, is_formal, violations
-from harness.types import LooseJson
 
 SCHEMAS: list[Schema] = [
     schema
@@ -26,7 +26,7 @@ VALUES = st.recursive(
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(NAMES, inner, max_size=4),
     max_leaves=12,
 )
-KEYWORDS: st.SearchStrategy[dict[str, LooseJson]] = st.fixed_dictionaries(
+KEYWORDS: st.SearchStrategy[dict[str, Any]] = st.fixed_dictionaries(
     {},
     optional={
         "type": st.sampled_from(["object", "array", "string", "integer", "number", "null"]),
@@ -55,7 +55,7 @@ FORMAL = st.recursive(
 )
 
 
-def alike(value: LooseJson, chance: random.Random) -> LooseJson:
+def alike(value: Any, chance: random.Random) -> Any:
     """Another value of the same form."""
     if isinstance(value, dict):
         return {name: alike(member, chance) for name, member in value.items()}
@@ -72,7 +72,7 @@ def alike(value: LooseJson, chance: random.Random) -> LooseJson:
 
 @given(FORMAL, VALUES, st.randoms(use_true_random=False))
 def test_a_formal_schema_never_tells_values_of_one_form_apart(
-    schema: Schema | bool, value: LooseJson, chance: random.Random
+    schema: Schema | bool, value: Any, chance: random.Random
 ) -> None:
     """Whatever it is made of, and whatever stands in the values."""
     other = alike(value, chance)
@@ -83,7 +83,7 @@ def test_a_formal_schema_never_tells_values_of_one_form_apart(
 
 
 @given(FORMAL.filter(lambda schema: isinstance(schema, dict)), st.lists(VALUES, max_size=4))
-def test_what_is_remembered_changes_no_verdict(schema: Schema, values: list[LooseJson]) -> None:
+def test_what_is_remembered_changes_no_verdict(schema: Schema, values: list[Any]) -> None:
     """Each value is asked about twice, and jsonschema itself says what is right."""
     validator = Draft202012Validator(schema)
     for value in (*values, *values):
@@ -137,6 +137,6 @@ def test_the_schemas_of_all_endpoints_are_formal() -> None:
         ([1], ["1"]),
     ],
 )
-def test_values_of_other_forms_differ(one: LooseJson, two: LooseJson) -> None:
+def test_values_of_other_forms_differ(one: Any, two: Any) -> None:
     """All that a schema may ask about."""
     assert form_of(one) != form_of(two)

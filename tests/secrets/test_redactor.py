@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 from urllib.parse import quote, quote_plus, unquote_to_bytes
 
 import pytest
@@ -27,7 +28,7 @@ from harness.providers.dashscope.sandbox import KEY as DASHSCOPE_KEY
 from harness.providers.endpoints import HEADERS
 from harness.providers.zhipu.sandbox import KEY as ZHIPUAI_KEY
 from harness.secrets.redactor import REQUEST_HEADERS, RESPONSE_HEADERS, Redactor
-from harness.types import Exchange, LooseJson, Request, Response
+from harness.types import Exchange, Request, Response
 
 ID, SECRET = "1234567890abcdef1234567890abcdef", "Ab3dEf6hIj9lMnOp"
 ZHIPU = f"{ID}.{SECRET}"
@@ -421,34 +422,34 @@ def test_a_key_in_pieces_is_not_written(key: str) -> None:
     REDACTOR.exchange(answering(stream(key[:9], key[9:15])))
 
 
-def _choice(index: int, piece: str) -> LooseJson:
+def _choice(index: int, piece: str) -> Any:
     return {"choices": [{"index": index, "delta": {"content": piece}}]}
 
 
-def _two_choices(index: int, piece: str) -> LooseJson:
+def _two_choices(index: int, piece: str) -> Any:
     """Put both choices into one event, the other first and empty."""
     other = {"index": 1 - index, "delta": {"content": ""}}
     return {"choices": [other, {"index": index, "delta": {"content": piece}}]}
 
 
-def _tool_call(index: int, piece: str) -> LooseJson:
+def _tool_call(index: int, piece: str) -> Any:
     call = {"index": index, "function": {"arguments": piece}}
     return {"choices": [{"index": 0, "delta": {"tool_calls": [call]}}]}
 
 
-def _content_block(index: int, piece: str) -> LooseJson:
+def _content_block(index: int, piece: str) -> Any:
     return {"type": "content_block_delta", "index": index, "delta": {"text": piece}}
 
 
-def _output_item(index: int, piece: str) -> LooseJson:
+def _output_item(index: int, piece: str) -> Any:
     return {"output_index": index, "content_index": 0, "delta": piece}
 
 
-def _output_part(index: int, piece: str) -> LooseJson:
+def _output_part(index: int, piece: str) -> Any:
     return {"output_index": 0, "content_index": index, "delta": piece}
 
 
-def _text_parts(index: int, piece: str) -> LooseJson:
+def _text_parts(index: int, piece: str) -> Any:
     """A piece in parts, as some models answer: a client joins them."""
     content = [{"text": piece[: len(piece) // 2]}, {"text": piece[len(piece) // 2 :]}]
     return {"output": {"choices": [{"index": index, "message": {"content": content}}]}}
@@ -468,7 +469,7 @@ INTERLEAVED = (
     others=st.lists(st.integers(0, 3), min_size=6, max_size=6),
 )
 def test_a_known_key_in_pieces_among_others_is_not_written(
-    key: str, form: Callable[[int, str], LooseJson], index: int, cuts: list[int], others: list[int]
+    key: str, form: Callable[[int, str], Any], index: int, cuts: list[int], others: list[int]
 ) -> None:
     """A client joins the pieces of each text, although those of two texts alternate."""
     edges = [0, *sorted(cuts), len(key)]

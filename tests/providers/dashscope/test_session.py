@@ -19,7 +19,6 @@ from harness.types import (
     Credentials,
     Failure,
     Image,
-    LooseJson,
     Message,
     Mode,
     Poll,
@@ -63,19 +62,19 @@ def result_of(call: Call, *answers: Answer) -> CallResult:
     return ask("dashscope", call, *answers)
 
 
-def task(status: str, **output: LooseJson) -> Answer:
+def task(status: str, **output: Any) -> Answer:
     """Return the answer to a poll."""
     told = {"task_id": "13b1848b", "task_status": status} | output
     return json_answer({"output": told, "request_id": "85eaba38", "usage": {"image_count": 1}})
 
 
-def event(number: int, value: LooseJson, kind: str = "result", status: int = 200) -> str:
+def event(number: int, value: Any, kind: str = "result", status: int = 200) -> str:
     """Return an event of a stream as DashScope writes it."""
     data = json.dumps(value, ensure_ascii=False)
     return f"id:{number}\nevent:{kind}\n:HTTP_STATUS/{status}\ndata:{data}"
 
 
-def piece(number: int, content: str, reason: str = "null", **message: LooseJson) -> str:
+def piece(number: int, content: str, reason: str = "null", **message: Any) -> str:
     """Return an event with a piece of an answer."""
     said = {"role": "assistant", "content": content} | message
     output = {"choices": [{"finish_reason": reason, "message": said}]}
@@ -140,7 +139,7 @@ def test_a_stream_of_increments(session: Session, call: Call) -> None:
 
 
 @pytest.mark.parametrize("asked_for", [{}, {"incremental_output": False}], ids=str)
-def test_a_cumulative_stream(session: Session, asked_for: dict[str, LooseJson]) -> None:
+def test_a_cumulative_stream(session: Session, asked_for: dict[str, Any]) -> None:
     """Each piece of a cumulative stream begins with the one before; the last is the whole text."""
     whole = reply_of(session.send(chat()))
     reply = reply_of(session.send(chat(mode=Mode.STREAM, parameters={**IN_FORM, **asked_for})))
@@ -176,7 +175,7 @@ def test_an_image_is_a_task(session: Session) -> None:
 @pytest.mark.parametrize("incremental", [True, False])
 def test_a_tool_is_called(session: Session, mode: Mode, incremental: bool) -> None:
     """A tool call has its id, its name and its arguments as text, streamed or whole."""
-    parameters: dict[str, LooseJson] = {**IN_FORM, "tools": [WEATHER]}
+    parameters: dict[str, Any] = {**IN_FORM, "tools": [WEATHER]}
     if mode is Mode.STREAM:
         parameters["incremental_output"] = incremental
     question = (Message("user", "北京今天天气怎么样？"),)
@@ -311,7 +310,7 @@ def test_the_word_null_is_no_finish_reason() -> None:
 def test_reasoning_and_tool_calls_are_joined() -> None:
     """[REC] Later pieces of a tool call have an empty id and no name."""
 
-    def call(id: str, arguments: str, **name: str) -> list[LooseJson]:
+    def call(id: str, arguments: str, **name: str) -> list[Any]:
         return [
             {"id": id, "index": 0, "type": "function", "function": {**name, "arguments": arguments}}
         ]
@@ -330,7 +329,7 @@ def test_reasoning_and_tool_calls_are_joined() -> None:
 
 
 @pytest.mark.parametrize("asked_for", [{}, {"incremental_output": False}], ids=str)
-def test_a_model_that_thinks_gives_increments(asked_for: dict[str, LooseJson]) -> None:
+def test_a_model_that_thinks_gives_increments(asked_for: dict[str, Any]) -> None:
     """Models that think give increments by default: their pieces are joined."""
     reply = result_of(
         chat(mode=Mode.STREAM, parameters={"result_format": "message", **asked_for}),

@@ -18,7 +18,6 @@ from harness.types import (
     Credentials,
     Failure,
     Image,
-    LooseJson,
     Message,
     Mode,
     Poll,
@@ -50,7 +49,7 @@ def chat(**fields: Any) -> Call:
     )
 
 
-def refused(code: str, message: str) -> LooseJson:
+def refused(code: str, message: str) -> Any:
     """Return the body of a refusal by Zhipu."""
     return {"error": {"code": code, "message": message}}
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -16,7 +17,7 @@ from harness.report.html import bodies, timelines, word_diff
 from harness.report.html.messages import chinese_place
 from harness.report.html.page import coded, detail
 from harness.report.html.prose import MAX_PROSE, prose
-from harness.types import Exchange, Finding, LooseJson, Place, Timing, Transcript, Turn
+from harness.types import Exchange, Finding, Place, Timing, Transcript, Turn
 
 from ..samples import exchange, told
 
@@ -180,7 +181,7 @@ def test_a_state_is_drawn_by_what_it_means(states: list[str], phases: list[str])
 
 def poll(state: str) -> Exchange:
     """What a real service says of a task."""
-    output: LooseJson = {"task_id": "t", "task_status": state, "code": "C", "message": "m"}
+    output: Any = {"task_id": "t", "task_status": state, "code": "C", "message": "m"}
     return get("https://dashscope.aliyuncs.com/api/v1/tasks/t", {"output": output})
 
 
