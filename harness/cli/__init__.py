@@ -59,19 +59,15 @@ def command_line(arguments: Sequence[str] = ()) -> typer.Typer:
     for name, path, example in COMMANDS:
         if name == first or not known:
             module, _, function = path.partition(":")
-            _add(line, name, getattr(_module(module), function), example)
+            _add(line, name, getattr(import_module(f"harness.cli.{module}"), function), example)
     for name, module in GROUPS:
         if name == first or not known:
-            loaded = _module(module)
+            loaded: Any = import_module(f"harness.cli.{module}")
             group = typer.Typer(help=loaded.ABOUT, no_args_is_help=True, rich_markup_mode="rich")
             for command, function, example in loaded.COMMANDS:
                 _add(group, command, function, example)
             line.add_typer(group, name=name)
     return line
-
-
-def _module(name: str) -> Any:
-    return import_module(f"harness.cli.{name}")
 
 
 def _add(line: typer.Typer, name: str, function: Callable[..., None], example: str) -> None:

@@ -187,22 +187,15 @@ def progress() -> Iterator[Callable[[str], None]]:
         yield lambda text: status.update(escape(text))
 
 
-def deliver(
-    report: Report,
-    *,
-    as_json: bool,
-    junit: Path | None,
-    html: Path | None,
-    folder: Path | None,
-) -> None:
-    """Print a report, write the files that are not None, and exit with the report's exit code."""
-    from harness.report import FILES, text
+def deliver(report: Report, as_json: bool, files: Files) -> None:
+    """Print a report, write *files*, and exit with the report's exit code."""
+    from harness.report import json_report, text
 
     if as_json:
-        typer.echo(FILES["json"](report))
+        print_json(json_report.document(report))
     else:
         text.report(console(), report)
-    Files(junit, html, folder).write(report)
+    files.write(report)
     raise typer.Exit(report.exit_code)
 
 

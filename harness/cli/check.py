@@ -35,4 +35,4 @@ def check(
     with app.progress() as shown:
         report = check_report(paths, shown, recorded)
     report = add_age_findings(report, limit)
-    app.deliver(report, as_json=as_json, junit=junit, html=html, folder=folder)
+    app.deliver(report, as_json, app.Files(junit, html, folder))

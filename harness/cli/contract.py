@@ -55,7 +55,7 @@ def check(
 
     with app.progress() as report_progress:
         report = contract_report(paths, contract, report_progress)
-    app.deliver(report, as_json=as_json, junit=junit, html=html, folder=folder)
+    app.deliver(report, as_json, app.Files(junit, html, folder))
 
 
 def accept(

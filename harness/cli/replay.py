@@ -37,4 +37,4 @@ def replay(
     with app.progress() as shown:
         report = replay_report(work, store, shown, "Replay", jobs, speed)
     report = add_age_findings(report, limit)
-    app.deliver(report, as_json=as_json, junit=junit, html=html, folder=folder)
+    app.deliver(report, as_json, app.Files(junit, html, folder))

@@ -67,17 +67,12 @@ class ShownDrift:
 def shown_drifts(report: Report, sections: Sequence[Section]) -> tuple[ShownDrift, ...]:
     """Return every drift of a report, the most severe first."""
     order = sorted(report.drifts, key=lambda drift: -drift.verdict.rank)
-    anchors = dict(_anchors(report, sections))
+    columns = (column for section in sections for column in section.columns)
+    anchors = {(c.transcript.scenario, c.target): c.anchor for c in columns}
     return tuple(
         ShownDrift(f"d-{number}", anchors.get((d.scenario, d.target), ""), d, tuple(_groups(d)))
         for number, d in enumerate(order, start=1)
     )
-
-
-def _anchors(report: Report, sections: Sequence[Section]) -> Iterator[tuple[tuple[str, str], str]]:
-    for scenario, section in zip(report.scenarios, sections, strict=True):
-        for column in section.columns:
-            yield (scenario, column.target), column.anchor
 
 
 def _groups(drift: Drift) -> Iterator[VerdictChanges]:

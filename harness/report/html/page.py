@@ -65,7 +65,7 @@ def report(report: Report) -> str:
             verdict_counts=report.verdicts,
             field_tables=report.field_tables,
             topics=report.topics,
-            evidence=sections.evidence_anchors(report, shown),
+            evidence=sections.evidence_anchors(shown),
             max_paths=sections.MAX_PATHS,
             policy=_policy(style, script),
             style=style,

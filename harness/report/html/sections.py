@@ -15,7 +15,7 @@ from harness.report import format
 from harness.report.conversation import ConversationTurn, conversation
 from harness.report.html import bodies, timelines, word_diff
 from harness.report.model import Report
-from harness.types import Finding, Origin, Problem, Provenance, Severity
+from harness.types import Finding, Origin, Problem, Severity, Transcript
 
 MAX_DIFFERENCES = 200
 """The largest number of differences listed for one layer; the JSON report has all."""
@@ -66,19 +66,21 @@ class Column:
     """A transcript in all its views: conversation, timelines, raw HTTP.
 
     Attributes:
-        skipped: why steps of the scenario were skipped.
         wire: the first `MAX_EXCHANGES` exchanges.
         more: the number of the other exchanges.
     """
 
     anchor: str
-    target: str
-    provenance: Provenance
-    skipped: tuple[str, ...]
+    transcript: Transcript
     turns: tuple[ConversationTurn, ...]
     timelines: tuple[timelines.Timeline, ...]
     wire: tuple[RawExchange, ...]
     more: int
+
+    @property
+    def target(self) -> str:
+        """The name of the target or, if it has none, the cassette's path."""
+        return self.transcript.target or self.transcript.source
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,7 +181,8 @@ class Section:
     @property
     def sandbox(self) -> bool:
         """Whether a transcript of the scenario was recorded from the sandbox."""
-        return any(c.provenance.recorded_from is Origin.SANDBOX for c in self.columns)
+        provenances = (column.transcript.provenance for column in self.columns)
+        return any(made.recorded_from is Origin.SANDBOX for made in provenances)
 
     @property
     def failed(self) -> bool:
@@ -243,12 +246,9 @@ def _exchange(finding: Finding, reads: Sequence[AnalyzedTranscript], anchor: str
 def _column(read: AnalyzedTranscript, findings: Sequence[NumberedFinding], anchor: str) -> Column:
     mine = [one for one in findings if _belongs(one.finding, read)]
     lines = (timelines.timeline(turn) for turn in read.turns)
-    transcript = read.transcript
     return Column(
         anchor=anchor,
-        target=transcript.target or transcript.source,
-        provenance=transcript.provenance,
-        skipped=transcript.skipped,
+        transcript=read.transcript,
         turns=conversation(read),
         timelines=tuple(line for line in lines if line is not None),
         wire=tuple(_raw(r, mine, anchor) for r in read.readings[:MAX_EXCHANGES]),
@@ -327,19 +327,15 @@ def gallery(
                     yield section, column, album[data]
 
 
-def evidence_anchors(report: Report, sections: Sequence[Section]) -> Callable[[Evidence], str]:
+def evidence_anchors(sections: Sequence[Section]) -> Callable[[Evidence], str]:
     """Return a function from an exchange to its anchor.
 
     The anchor is empty for an exchange that the page does not show, or whose file name several
     recordings have.
     """
-    often = Counter(read.transcript.source for read in report.reads)
-    anchors: dict[str, str] = {}
-    for scenario, section in zip(report.scenarios, sections, strict=True):
-        reads = [read for read in report.reads if read.transcript.scenario == scenario]
-        for read, column in zip(reads, section.columns, strict=True):
-            if often[read.transcript.source] == 1:
-                anchors[read.transcript.source] = column.anchor
+    columns = [column for section in sections for column in section.columns]
+    often = Counter(column.transcript.source for column in columns)
+    anchors = {c.transcript.source: c.anchor for c in columns if often[c.transcript.source] == 1}
 
     def anchor(seen: Evidence) -> str:
         column = anchors.get(seen.source, "")

@@ -45,7 +45,7 @@ class Tick:
 
     Attributes:
         x: its position on the timeline.
-        height: its size in percent of the largest chunk, but at least 20.
+        height: from 20 to 100, by its size relative to the largest chunk.
         at: its arrival in seconds since the exchange began.
         size: in bytes.
     """
