@@ -20,7 +20,11 @@ _STYLES = {"": "bold", "> ": "cyan", "< ": "green", "  ": "dim", "! ": "bold red
 """The style of a line by its prefix."""
 
 Line: TypeAlias = tuple[str, str]
-"""A line of raw HTTP: its prefix, which is `> ` for a request and `< ` for an answer, and text."""
+"""A line's prefix and its text.
+
+The prefix is `> ` in a request, `< ` in a response, `! ` for a problem, spaces for a note, and
+empty for the heading of an exchange.
+"""
 
 
 def wire(console: Console, read: AnalyzedTranscript) -> None:
