@@ -8,12 +8,12 @@ against real recordings.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from contextlib import AbstractContextManager
 
 from harness.sandbox.options import DEFAULT_PORT, HOST, LIFELIKE, Options
 from harness.sandbox.provider_server import ProviderServer
-from harness.sandbox.server import application, run_in_foreground, run_in_thread
+from harness.sandbox.server import application, run_forever, run_in_thread
 
 __all__ = [
     "DEFAULT_PORT",
@@ -34,21 +34,3 @@ def serve(options: Options, servers: Mapping[str, ProviderServer]) -> AbstractCo
         HarnessError: The sandbox cannot listen on the port, or does not start.
     """
     return run_in_thread(application(options, servers), options.port)
-
-
-def run_forever(
-    options: Options,
-    servers: Mapping[str, ProviderServer],
-    announce: Callable[[str], None] = lambda address: None,
-) -> None:
-    """Run a sandbox until it is interrupted (Ctrl+C).
-
-    Args:
-        options: The options of the sandbox.
-        servers: The servers of the providers, by provider name.
-        announce: Called with the address when the sandbox listens.
-
-    Raises:
-        HarnessError: The sandbox cannot listen on the port.
-    """
-    run_in_foreground(application(options, servers), options.port, announce)

@@ -96,16 +96,25 @@ def run_in_thread(app: Starlette, port: int | None) -> Iterator[str]:
         listening.close()
 
 
-def run_in_foreground(app: Starlette, port: int | None, announce: Callable[[str], None]) -> None:
-    """Serve *app* until it is interrupted (Ctrl+C); call *announce* with the address first.
+def run_forever(
+    options: Options,
+    servers: Mapping[str, ProviderServer],
+    announce: Callable[[str], None] = lambda address: None,
+) -> None:
+    """Run a sandbox until it is interrupted (Ctrl+C).
+
+    Args:
+        options: The options of the sandbox.
+        servers: The servers of the providers, by provider name.
+        announce: Called with the address when the sandbox listens.
 
     Raises:
-        HarnessError: The server cannot listen on *port*.
+        HarnessError: The sandbox cannot listen on the port.
     """
-    listening = _listen(port)
+    listening = _listen(options.port)
     announce(_address(listening))
     with listening, suppress(KeyboardInterrupt):
-        uvicorn.Server(_config(app)).run(sockets=[listening])
+        uvicorn.Server(_config(application(options, servers))).run(sockets=[listening])
 
 
 def _config(app: Starlette) -> uvicorn.Config:

@@ -11,10 +11,6 @@ from harness.rules.wire_format import event_part
 from harness.types import Finding
 from harness.wire import Event, resolve
 
-NATIVE = "dashscope"
-FORMS = (NATIVE, "compatible")
-"""The formats of DashScope's API: its own, and the one compatible with OpenAI."""
-
 _ID = re.compile(r"[0-9a-fA-F-]{32,36}")
 _STATUS = re.compile(r"HTTP_STATUS/([0-9]{3})")
 
@@ -24,8 +20,14 @@ def _is_form(reading: AnalyzedExchange, *forms: str) -> bool:
     return endpoint is not None and endpoint.dialect in forms
 
 
-def _events(reading: AnalyzedExchange) -> tuple[Event, ...]:
-    return reading.stream.events if _is_form(reading, NATIVE) else ()
+def is_dashscope(reading: AnalyzedExchange) -> bool:
+    """Return whether the exchange is with DashScope, in its own format or in OpenAI's."""
+    return _is_form(reading, "dashscope", "compatible")
+
+
+def own_events(reading: AnalyzedExchange) -> tuple[Event, ...]:
+    """Return the events of a stream in DashScope's own format; none in OpenAI's."""
+    return reading.stream.events if _is_form(reading, "dashscope") else ()
 
 
 def dashscope_events_count_up(reading: AnalyzedExchange) -> Iterator[Finding]:
@@ -33,7 +35,7 @@ def dashscope_events_count_up(reading: AnalyzedExchange) -> Iterator[Finding]:
 
     [DOC B3], [REC] all recorded streams. A gap means that an event was lost.
     """
-    for event in _events(reading):
+    for event in own_events(reading):
         if event.id != str(event.number):
             place = reading.place(part=event_part(event))
             yield violation(f"the event id {event.number}", show(event.id), place)
@@ -44,7 +46,7 @@ def dashscope_event_is_named(reading: AnalyzedExchange) -> Iterator[Finding]:
 
     [DOC B3], [REC] all recorded streams.
     """
-    for event in _events(reading):
+    for event in own_events(reading):
         if event.event not in ("result", "error"):
             place = reading.place(part=event_part(event))
             yield violation("the event result or error", show(event.event), place)
@@ -57,7 +59,7 @@ def dashscope_event_tells_status(reading: AnalyzedExchange) -> Iterator[Finding]
     in one named `result`. For an error within a stream, it is the only status. A stream without any
     status is accepted, because [DOC B3] shows one, and because a proxy may drop comments.
     """
-    events = [(event, _statuses(event)) for event in _events(reading)]
+    events = [(event, _statuses(event)) for event in own_events(reading)]
     for event, statuses in events if any(statuses for _, statuses in events) else ():
         place = reading.place(part=event_part(event))
         if len(statuses) != 1:
@@ -80,7 +82,7 @@ def dashscope_request_ids_agree(reading: AnalyzedExchange) -> Iterator[Finding]:
     this id.
     """
     header = reading.exchange.response.header("x-request-id") or ""
-    if not _is_form(reading, *FORMS) or not _ID.fullmatch(header):
+    if not is_dashscope(reading) or not _ID.fullmatch(header):
         return
     for part in reading.parts[:1]:
         request_id = resolve(part.value, "/request_id")
@@ -101,7 +103,7 @@ def dashscope_times_agree(reading: AnalyzedExchange) -> Iterator[Finding]:
     """
     names = ("req-arrive-time", "resp-start-time", "req-cost-time")
     arrived, started, cost = (_milliseconds(reading, name) for name in names)
-    if not _is_form(reading, *FORMS) or arrived is None or started is None or cost is None:
+    if not is_dashscope(reading) or arrived is None or started is None or cost is None:
         return
     if abs(started - arrived - cost) > _MAX_ROUNDING:
         yield violation(f"req-cost-time {started - arrived}", cost, reading.place())

@@ -22,7 +22,7 @@ from harness.analysis.sample import (
     post,
 )
 from harness.providers.dashscope.operations import frame_event
-from harness.rules.rule import checked_endpoint
+from harness.providers.dashscope.rules import is_dashscope, own_events
 from harness.types import Exchange, Json, Request, Response
 from harness.wire import compact_bytes, resolve
 
@@ -346,19 +346,7 @@ SAMPLES = {
 _ID = "0" * 32
 
 
-def _is_dashscope(analyzed: AnalyzedExchange) -> bool:
-    """Return whether the exchange is with DashScope, in its own format or in OpenAI's."""
-    endpoint = checked_endpoint(analyzed)
-    return endpoint is not None and endpoint.dialect in ("dashscope", "compatible")
-
-
-def _has_own_events(analyzed: AnalyzedExchange) -> bool:
-    endpoint = checked_endpoint(analyzed)
-    own = endpoint is not None and endpoint.dialect == "dashscope"
-    return own and bool(analyzed.stream.events)
-
-
-@exchange_fault("status_agrees_with_body", when=_has_own_events)
+@exchange_fault("status_agrees_with_body", when=own_events)
 def dashscope_error_event(analyzed: AnalyzedExchange) -> Exchange | None:
     """Append an error event to a successful stream."""
     blocks = edit.event_blocks(analyzed)
@@ -367,27 +355,27 @@ def dashscope_error_event(analyzed: AnalyzedExchange) -> Exchange | None:
     return edit.with_event_blocks(analyzed, [*blocks, head + compact_bytes(refusal) + b"\n\n"])
 
 
-@exchange_fault("dashscope_events_count_up", when=_has_own_events)
+@exchange_fault("dashscope_events_count_up", when=own_events)
 def dashscope_event_missing(analyzed: AnalyzedExchange) -> Exchange | None:
     """Remove the first event of a stream with several events."""
     blocks = edit.event_blocks(analyzed)
     return edit.with_event_blocks(analyzed, blocks[1:]) if len(blocks) > 1 else None
 
 
-@exchange_fault("dashscope_events_count_up", when=_has_own_events)
+@exchange_fault("dashscope_events_count_up", when=own_events)
 def dashscope_event_repeated(analyzed: AnalyzedExchange) -> Exchange | None:
     """Duplicate the first event."""
     blocks = edit.event_blocks(analyzed)
     return edit.with_event_blocks(analyzed, [blocks[0], *blocks])
 
 
-@exchange_fault("dashscope_event_is_named", b"event:message\n", b"", when=_has_own_events)
+@exchange_fault("dashscope_event_is_named", b"event:message\n", b"", when=own_events)
 def dashscope_event_renamed(analyzed: AnalyzedExchange, line: bytes) -> Exchange:
     """Rename the last event to `message`, or remove its name."""
     return edit.change_event(analyzed, -1, lambda block: block.replace(b"event:result\n", line, 1))
 
 
-@exchange_fault("dashscope_event_tells_status", b":HTTP_STATUS/500\n", b"", when=_has_own_events)
+@exchange_fault("dashscope_event_tells_status", b":HTTP_STATUS/500\n", b"", when=own_events)
 def dashscope_status_differs(analyzed: AnalyzedExchange, line: bytes) -> Exchange | None:
     """Set the status of the last event to 500, or remove it if there are other events."""
     if not line and len(analyzed.stream.events) < 2:
@@ -399,7 +387,7 @@ def dashscope_status_differs(analyzed: AnalyzedExchange, line: bytes) -> Exchang
 
 def _request_id(analyzed: AnalyzedExchange) -> str:
     """Return the request id in the body of the answer; "" if it has none."""
-    parts = analyzed.parts if _is_dashscope(analyzed) else ()
+    parts = analyzed.parts if is_dashscope(analyzed) else ()
     own = resolve(parts[0].value, "/request_id") if parts else None
     return own if isinstance(own, str) and own != _ID else ""
 
@@ -421,7 +409,7 @@ def dashscope_body_id_differs(analyzed: AnalyzedExchange) -> Exchange | None:
     return edit.with_body(headed, changed.response.body) if changed else None
 
 
-@exchange_fault("dashscope_times_agree", 1512, 0, when=_is_dashscope)
+@exchange_fault("dashscope_times_agree", 1512, 0, when=is_dashscope)
 def dashscope_duration_differs(analyzed: AnalyzedExchange, duration: int) -> Exchange:
     """Set `req-cost-time` to 1512 or 0 ms, although the timestamps are 512 ms apart."""
     exchange = edit.with_header(analyzed.exchange, "req-arrive-time", "1765106934000")

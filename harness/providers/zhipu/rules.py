@@ -22,16 +22,15 @@ from harness.rules.wire_format import event_part
 from harness.types import Finding
 from harness.wire import query, resolve
 
-DIALECT = "zhipuai"
 
-
-def _is_zhipu(reading: AnalyzedExchange) -> bool:
+def is_zhipu(reading: AnalyzedExchange) -> bool:
+    """Return whether the exchange is with a known endpoint of Zhipu."""
     endpoint = checked_endpoint(reading)
-    return endpoint is not None and endpoint.dialect == DIALECT
+    return endpoint is not None and endpoint.dialect == "zhipuai"
 
 
 def _answers(reading: AnalyzedExchange) -> list[Part]:
-    return answers(reading) if _is_zhipu(reading) else []
+    return answers(reading) if is_zhipu(reading) else []
 
 
 def zhipu_events_have_no_name(reading: AnalyzedExchange) -> Iterator[Finding]:
@@ -40,7 +39,7 @@ def zhipu_events_have_no_name(reading: AnalyzedExchange) -> Iterator[Finding]:
     [REC]: none of 5522 recorded events has one. A client passes a named event to another listener,
     where it may be lost. Comments and ids, which proxies may add, are allowed.
     """
-    for event in reading.stream.events if _is_zhipu(reading) else ():
+    for event in reading.stream.events if is_zhipu(reading) else ():
         if event.event not in ("", "message"):
             place = reading.place(part=event_part(event))
             yield violation("an event without a name", show(event.event), place)

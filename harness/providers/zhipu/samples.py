@@ -23,7 +23,8 @@ from harness.analysis.sample import (
     post,
     stream,
 )
-from harness.rules.rule import answers, checked_endpoint
+from harness.providers.zhipu.rules import is_zhipu
+from harness.rules.rule import answers
 from harness.types import Exchange, Json
 from harness.wire import resolve
 
@@ -190,13 +191,8 @@ SAMPLES = {
 # -------------------------------------------------------------- faults that break Zhipu's rules
 
 
-def _is_zhipu(analyzed: AnalyzedExchange) -> bool:
-    endpoint = checked_endpoint(analyzed)
-    return endpoint is not None and endpoint.dialect == "zhipuai"
-
-
 def _is_zhipu_stream(analyzed: AnalyzedExchange) -> bool:
-    return _is_zhipu(analyzed) and bool(analyzed.stream.events)
+    return is_zhipu(analyzed) and bool(analyzed.stream.events)
 
 
 @exchange_fault("zhipu_events_have_no_name", (1, "result"), (-1, "error"), when=_is_zhipu_stream)
@@ -207,7 +203,7 @@ def zhipu_event_named(analyzed: AnalyzedExchange, event: tuple[int, str]) -> Exc
 
 def _chat_id(analyzed: AnalyzedExchange) -> str:
     """Return the id of a chat's answer; "" if it has none, or the request set `request_id`."""
-    parts = answers(analyzed)[:1] if _is_zhipu(analyzed) else []
+    parts = answers(analyzed)[:1] if is_zhipu(analyzed) else []
     own = resolve(parts[0].value, "/id") if parts else None
     is_task = analyzed.endpoint is not None and analyzed.endpoint.fields.task_id
     sent = resolve(analyzed.request_json.value, "/request_id")
@@ -235,7 +231,7 @@ def zhipu_log_id_differs(analyzed: AnalyzedExchange) -> Exchange | None:
     return with_header(analyzed.exchange, "x-log-id", f"{_chat_id(analyzed)}7")
 
 
-@exchange_fault("zhipu_id_tells_time", 86_400, 8 * 3600, when=_is_zhipu)
+@exchange_fault("zhipu_id_tells_time", 86_400, 8 * 3600, when=is_zhipu)
 def zhipu_created_at_another_time(analyzed: AnalyzedExchange, seconds: int) -> Exchange | None:
     """Set `created` to a day, or to 8 hours (another time zone), after the time in the id."""
     parts = answers(analyzed)[:1]
@@ -247,7 +243,7 @@ def zhipu_created_at_another_time(analyzed: AnalyzedExchange, seconds: int) -> E
     return change_values(analyzed, lambda value: put(value, "/created", created + seconds))
 
 
-@exchange_fault("zhipu_filter_is_known", ("assistant", 7), ("stranger", 1), when=_is_zhipu)
+@exchange_fault("zhipu_filter_is_known", ("assistant", 7), ("stranger", 1), when=is_zhipu)
 def zhipu_filter_unknown(analyzed: AnalyzedExchange, mark: tuple[str, int]) -> Exchange | None:
     """Set an unknown level or an unknown role in `content_filter`."""
     return _with_member(analyzed, "content_filter", [{"role": mark[0], "level": mark[1]}])
