@@ -36,6 +36,8 @@ from harness.scenario.steps import Scenario
 from harness.secrets.redactor import Redactor
 from harness.types import Cassette, Exchange, Reply
 
+pytestmark = pytest.mark.slow
+
 MANY = 64
 NAME = re.compile("Ren[a-h][a-h]x")
 NOBODY = Environment({})

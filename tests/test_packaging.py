@@ -117,6 +117,7 @@ def _setuptools() -> int:
         return 0
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(_setuptools() < 77, reason="building needs setuptools 77 or newer here")
 def test_a_wheel_has_everything(python: Python, tmp_path: Path) -> None:
     """What is installed works without this folder: scenarios, schema, template, types."""

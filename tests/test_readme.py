@@ -120,6 +120,7 @@ def _end(process: subprocess.Popen[str]) -> Ran:
     return Ran(process.returncode, output)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("command", dict.fromkeys(COMMANDS))
 def test_commands_do_what_the_page_says(command: str, request: pytest.FixtureRequest) -> None:
     """Each ends well, in the order of the page, in a copy of this repository."""
@@ -131,6 +132,7 @@ def test_commands_do_what_the_page_says(command: str, request: pytest.FixtureReq
     assert "Traceback" not in done.output
 
 
+@pytest.mark.slow
 def test_the_recording_is_live(ran: Mapping[str, Ran], scratch: Path) -> None:
     """The one that the page makes with the reader's keys; the others are not."""
     assert ran["harness record slogan --target zhipuai"].output == (

@@ -46,6 +46,7 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path
 
 
+@pytest.mark.slow
 def test_failures_are_printed_and_saved(harness: Harness, folder: Path) -> None:
     """Saved failures are cassettes that replay and say that they were made."""
     names = ("byte_order_mark", "closed_inside_an_event", "connection_reset", "unknown_fields")
@@ -85,6 +86,7 @@ def test_failures_that_no_cassette_can_hold_are_named(harness: Harness, folder: 
     assert not (folder / "saved").exists()
 
 
+@pytest.mark.slow
 def test_json_has_every_case(harness: Harness, folder: Path) -> None:
     """The same seed gives the same JSON; the exit code depends on --at-least."""
     arguments = (

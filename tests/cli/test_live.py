@@ -16,6 +16,8 @@ from harness.types import Origin
 if TYPE_CHECKING:
     from conftest import Done, Harness, Python
 
+pytestmark = pytest.mark.slow
+
 ZHIPU_KEY = "5ec2e7c0ffee5ec2e7c0ffee5ec2e7c0.GEHEIMgeheim1234"
 DASH_KEY = "sk-5ec2e7c0ffee4dadbeef4dad4dadbeef"
 PARTS = (ZHIPU_KEY, *ZHIPU_KEY.split("."), DASH_KEY, DASH_KEY.removeprefix("sk-"))

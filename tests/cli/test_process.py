@@ -24,6 +24,8 @@ from harness.sandbox import Options, serve
 if TYPE_CHECKING:
     from conftest import Python
 
+pytestmark = pytest.mark.slow
+
 HEAVY = (  # but pydantic: typer itself imports it
     *("zhipuai", "dashscope", "vcr", "httpx", "requests", "urllib3", "starlette"),
     *("uvicorn", "deepdiff", "jinja2", "jsonschema", "PIL", "yaml", "numpy", "aiohttp"),

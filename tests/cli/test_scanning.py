@@ -113,6 +113,7 @@ def test_a_file_of_bytes(harness: Harness, place: Path) -> None:
     assert harness("scan", "log.gz", folder=place).out.startswith("log.gz:2: an sk- key (")
 
 
+@pytest.mark.slow
 def test_the_hook(python: Python, place: Path) -> None:
     """The entry of the hook, called as pre-commit calls it: with a list of files."""
     (hook,) = yaml.safe_load((ROOT / ".pre-commit-hooks.yaml").read_text(encoding="utf-8"))

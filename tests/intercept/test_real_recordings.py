@@ -20,6 +20,8 @@ from harness.intercept.patch import use_tape
 from harness.intercept.player import Player
 from harness.types import Exchange, Json, Request
 
+pytestmark = pytest.mark.slow
+
 RECORDINGS = Path(__file__).parents[3] / "shared" / "recordings"
 FILES = sorted(RECORDINGS.rglob("*.yaml"))
 

@@ -32,6 +32,8 @@ from harness.providers import NO_KEY
 from harness.types import Exchange, Request
 from harness.wire import read_events
 
+pytestmark = pytest.mark.slow
+
 RECORDINGS = Path(__file__).parents[3] / "shared" / "recordings"
 DASHSCOPE = sorted((RECORDINGS / "dashscope").glob("*.yaml"))
 COMPATIBLE = sorted((RECORDINGS / "dashscope-compatible").glob("*.yaml"))

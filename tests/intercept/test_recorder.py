@@ -36,6 +36,8 @@ from .clients import (
 )
 from .server import PIECES, STREAM, Server
 
+pytestmark = pytest.mark.slow
+
 KEY = "sk-12345678"
 
 

@@ -80,6 +80,7 @@ def test_the_recordings_show_what_is_known(folder: Path) -> None:
     assert {d.signature for d in defects(told)} == expected("recordings", dialects(told))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("source", ["shipped", "made"])
 def test_our_own_cassettes_show_what_is_known(source: str) -> None:
     """The shipped cassettes, and those made by hand, show exactly the listed disagreements."""

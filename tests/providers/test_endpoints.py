@@ -108,6 +108,7 @@ def test_any_refusal_can_be_read(status: int, body: Any) -> None:
         assert read_refusal(endpoint, status, body).status == status
 
 
+@pytest.mark.slow
 @settings(deadline=None)
 @given(bodies=st.lists(VALUES, max_size=3), asked=VALUES)
 def test_any_answer_can_be_read(bodies: list[Any], asked: Any) -> None:

@@ -56,6 +56,7 @@ def test_every_call_of_can_is_answered(sandbox: str, name: str, kind: CallKind, 
     assert bool(reply.states) == bool(reply.task_id) == (mode is Mode.ASYNC)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", PROVIDERS)
 def test_connections_do_not_outlive_a_session(name: str, sandbox: str) -> None:
     """A session's connections are closed at its end, even if the session is still referenced."""

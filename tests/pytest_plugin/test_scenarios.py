@@ -19,6 +19,8 @@ from harness.sandbox import Options
 if TYPE_CHECKING:
     from conftest import Python
 
+pytestmark = pytest.mark.slow
+
 pytest_plugins = ["pytester"]
 
 SCENARIO = """\

@@ -6,6 +6,7 @@ import json
 from dataclasses import replace
 from typing import Any
 
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -18,6 +19,8 @@ from harness.types import Exchange, Expectation, Failure, Reply, ToolCall, Turn,
 from harness.wire import compact_bytes, walk
 
 from .making import foreign
+
+pytestmark = pytest.mark.slow
 
 SOME = settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
 

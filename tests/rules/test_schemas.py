@@ -82,6 +82,7 @@ def test_a_formal_schema_never_tells_values_of_one_form_apart(
     assert validator.is_valid(other) == validator.is_valid(value)
 
 
+@pytest.mark.slow
 @given(FORMAL.filter(lambda schema: isinstance(schema, dict)), st.lists(VALUES, max_size=4))
 def test_what_is_remembered_changes_no_verdict(schema: Schema, values: list[Any]) -> None:
     """Each value is asked about twice, and jsonschema itself says what is right."""

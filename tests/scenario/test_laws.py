@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -12,6 +13,8 @@ from harness.errors import BadScenario
 from harness.scenario.files import loads
 from harness.scenario.schema_model import StepForm
 from harness.scenario.steps import Past, Scenario, digests
+
+pytestmark = pytest.mark.slow
 
 TEXT = st.text(st.characters(codec="utf-8", exclude_categories=["Cc", "Cs"]), max_size=20)
 PIECES = (

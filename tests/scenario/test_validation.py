@@ -26,6 +26,7 @@ def step_refusal(step: str) -> str:
     return refusal(f"{HEAD}  - user: hi\n{step}\n")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("text", "message"),
     [

@@ -531,6 +531,7 @@ RECORDINGS = Path(__file__).parents[3] / "shared" / "recordings"
 FILES = sorted(RECORDINGS.glob("*/*.yaml"))
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not FILES, reason=f"no real recordings at {RECORDINGS}")
 def test_no_real_recording_is_refused() -> None:
     """What the live services send has ids of every form, and no key."""
@@ -617,6 +618,7 @@ PLANTED: dict[str, Callable[[str], Exchange]] = {
 }
 
 
+@pytest.mark.slow
 def test_no_planted_key_escapes() -> None:
     """Ten thousand times a key, somehow written, somewhere: taken out, or nothing is written."""
     chance = random.Random(7)  # noqa: S311 - the same every time

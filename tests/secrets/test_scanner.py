@@ -268,6 +268,7 @@ def test_a_leak_does_not_show_the_secret() -> None:
 # ------------------------------------------------------------------------------- false alarms
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not FILES, reason=f"no real recordings at {RECORDINGS}")
 def test_real_recordings_hold_their_stand_ins_and_nothing_else() -> None:
     """Every finding in 197 exchanges: cookies, and four links with their key's id and signature."""
@@ -305,6 +306,7 @@ PLANTS = 10_000
 IN_A_FILE = 100
 
 
+@pytest.mark.slow
 def test_every_planted_key_is_found() -> None:
     """Ten thousand times a key, somehow written, somewhere, in cassettes nobody redacted."""
     chance = random.Random(11)  # noqa: S311 - the same every time

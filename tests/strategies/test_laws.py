@@ -25,6 +25,8 @@ from harness.strategies import BrokenExchanges, splits
 from harness.types import Cassette, Exchange
 from harness.wire import read_events
 
+pytestmark = pytest.mark.slow
+
 SOME = settings(deadline=None, max_examples=15)
 STREAMS = [way for way in strategies.WAYS if way[1] == "stream"]
 ANY = st.one_of([strategies.exchanges(*way) for way in strategies.WAYS])

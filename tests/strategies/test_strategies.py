@@ -21,6 +21,8 @@ from harness.strategies import BrokenExchanges
 from harness.strategies.exchanges import refused
 from harness.types import Cassette, Exchange, Failure, Reply, Request, Response, Transcript
 
+pytestmark = pytest.mark.slow
+
 SOME = settings(deadline=None, max_examples=15)
 FEW = settings(deadline=None, max_examples=8)
 UNSHRUNK = settings(
