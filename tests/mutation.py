@@ -81,6 +81,14 @@ def program(text: str) -> str:
     return ast.dump(tree)
 
 
+def differs(changed: str, text: str) -> bool:
+    """Whether a mutated module is a program, and not the same one as before."""
+    try:
+        return program(changed) != program(text)
+    except SyntaxError:  # such as `**{**a, -b}`
+        return False
+
+
 def sample(count: int, seed: int) -> Iterator[Mutant]:
     """Yield `count` different mutants, drawn at random; the same for the same seed."""
     drawn = mutations()
@@ -90,7 +98,7 @@ def sample(count: int, seed: int) -> Iterator[Mutant]:
             return
         text = (ROOT / mutation.module_path).read_text(encoding="utf-8")
         changed = mutate_code(text, get_operator(mutation.operator_name)(), mutation.occurrence)
-        if changed is None or program(changed) == program(text):
+        if changed is None or not differs(changed, text):
             continue
         count -= 1
         yield Mutant(mutation.module_path, mutation.operator_name, mutation.start_pos[0], changed)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+from collections import defaultdict
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -22,7 +23,7 @@ def patches() -> Iterator[Patch]:
     yield socket, "getaddrinfo", _wrap_getaddrinfo
 
 
-resolved_names: dict[str, set[str]] = {}
+resolved_names: defaultdict[str, set[str]] = defaultdict(set)
 """The host names that were resolved to each IP address while any tape was in use."""
 
 
@@ -64,7 +65,7 @@ def _wrap_getaddrinfo(original: Callable[..., Any]) -> Callable[..., Any]:
             raise _refusal(host, port)
         addresses = original(host, port, *args, **options)
         for *_, address in addresses:  # also in an event loop's threads, which have no tape
-            resolved_names.setdefault(str(address[0]), set()).add(_text(host))
+            resolved_names[str(address[0])].add(_text(host))
         return addresses
 
     return getaddrinfo

@@ -118,7 +118,8 @@ def test_retries_are_replayed(sandbox: str) -> None:
 LATER = """
 import sys
 from harness.secrets.redactor import Redactor
-from harness.intercept import Player, use_tape
+from harness.intercept.patch import use_tape
+from harness.intercept.player import Player
 from harness.types import Cassette, Exchange, Request, Response
 
 assert "httpx2" not in sys.modules, "the harness imported it"
