@@ -149,7 +149,7 @@ def test_a_wheel_has_everything(python: Python, tmp_path: Path) -> None:
     assert "llm-harness = harness.pytest_plugin" in entry_points
     code = (
         f"import sys; sys.path.insert(0, {str(tmp_path / 'site')!r})\n"
-        "import harness\nfrom harness.scenario import shipped_folder\n"
+        "import harness\nfrom harness.scenario.files import shipped_folder\n"
         "print(harness.__file__, shipped_folder(), len([*shipped_folder().glob('*.yaml')]))"
     )
     where = tmp_path / "site" / "harness"
