@@ -1,0 +1,34 @@
+"""Recording again beside the cassettes on file."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from harness.drift.live import output_folder
+from harness.errors import HarnessError
+
+
+def test_the_folder_of_the_cassettes_on_file_is_refused(tmp_path: Path) -> None:
+    """New recordings never replace the cassettes that they are compared with."""
+    indirect = tmp_path / "x" / ".."
+    with (
+        pytest.raises(HarnessError, match="holds the cassettes on file"),
+        output_folder(indirect, tmp_path),
+    ):
+        pass
+
+
+@pytest.mark.parametrize("name", ["a", "z"])
+def test_any_other_folder_is_used_as_it_is(tmp_path: Path, name: str) -> None:
+    """A folder that is named is used, wherever it sorts beside that of the cassettes."""
+    with output_folder(tmp_path / name, tmp_path / "cassettes") as folder:
+        assert folder == tmp_path / name
+
+
+def test_without_a_folder_a_temporary_one_is_used_and_removed(tmp_path: Path) -> None:
+    """Without --out nothing is left behind."""
+    with output_folder(None, tmp_path) as folder:
+        assert folder.is_dir()
+    assert not folder.exists()
