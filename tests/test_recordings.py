@@ -15,6 +15,8 @@ from harness.report.build import check_report
 from harness.sandbox import Options
 from harness.scenario.files import load_all
 
+pytestmark = pytest.mark.slow
+
 KNOWN = Environment({})
 
 

@@ -20,6 +20,8 @@ from harness.sandbox import LIFELIKE
 if TYPE_CHECKING:
     from conftest import Harness
 
+pytestmark = pytest.mark.slow
+
 JOBS = 6
 """How many scenarios with targets the folder has."""
 

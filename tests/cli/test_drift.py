@@ -18,6 +18,8 @@ from harness.sandbox import Options, serve
 if TYPE_CHECKING:
     from conftest import Done, Harness
 
+pytestmark = pytest.mark.slow
+
 ZHIPU_KEY = "5ec2e7c0ffee5ec2e7c0ffee5ec2e7c0.GEHEIMgeheim1234"
 DASH_KEY = "sk-5ec2e7c0ffee4dadbeef4dad4dadbeef"
 SLOGAN = Path("slogan") / "zhipuai-glm-4.yaml"

@@ -27,6 +27,8 @@ from harness.scenario.files import shipped_folder
 if TYPE_CHECKING:
     from conftest import Done, Harness
 
+pytestmark = pytest.mark.slow
+
 ADDRESSES = {
     "ZHIPUAI_BASE_URL": "zhipuai",
     "DASHSCOPE_HTTP_BASE_URL": "dashscope",

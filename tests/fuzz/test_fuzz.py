@@ -40,6 +40,8 @@ from harness.types import Transcript
 
 from .damage import damaged, runs
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).parent.parent.parent
 CASSETTES = sorted((ROOT / "cassettes").glob("*/*.yaml"))
 SCENARIOS = sorted((ROOT / "scenarios").glob("*.yaml"))

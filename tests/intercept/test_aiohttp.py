@@ -30,6 +30,8 @@ from .server import Server
 if TYPE_CHECKING:
     from conftest import Python
 
+pytestmark = pytest.mark.slow
+
 
 def replayed(tape: Recorder) -> Player:
     """Return a player of what a recorder has recorded, through the text of a cassette."""

@@ -32,6 +32,8 @@ from harness.secrets.fingerprint import NONE
 from harness.secrets.redactor import Redactor
 from harness.types import Cassette, Exchange, Request, Response
 
+pytestmark = pytest.mark.slow
+
 ASKED = [{"role": "user", "content": "你好"}]
 Ask = Callable[[str, str], int]
 """Asks the same at an address with a key; the HTTP status."""

@@ -25,6 +25,8 @@ from harness.types import Cassette, Exchange, Request
 if TYPE_CHECKING:
     from conftest import Python
 
+pytestmark = pytest.mark.slow
+
 ASKED: Any = [{"role": "user", "content": "你好"}]
 Chat = Callable[[str, bool], list[Any]]
 

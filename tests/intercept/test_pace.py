@@ -23,6 +23,8 @@ from harness.types import Cassette, Exchange, Request, Response, Timing
 from .clients import CLIENTS, STREAMING, Client, by_httpx
 from .server import MOMENT, MOMENTS, Server
 
+pytestmark = pytest.mark.slow
+
 
 def exchange(arrived: Sequence[float] = (), first_byte: float = 0.06) -> Exchange:
     """Return a stream of three chunks."""

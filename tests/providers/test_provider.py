@@ -25,6 +25,8 @@ from harness.types import AccessFailure, Call, CallKind, Failure, Message, Mode,
 from .scripted import Answer, serve_answers, stream_answer
 from .sessions import HELLO, sandbox_session
 
+pytestmark = pytest.mark.slow
+
 ASKED = {
     ("zhipuai", CallKind.CHAT): "glm-4",
     ("zhipuai", CallKind.IMAGE): "cogview-3",

@@ -11,6 +11,8 @@ import pytest
 
 from harness.providers.zhipu.sandbox import KEY as ZHIPUAI_KEY
 
+pytestmark = pytest.mark.slow
+
 pytest_plugins = ["pytester"]
 
 ASK = f"""\
