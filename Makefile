@@ -21,7 +21,7 @@ help:
 	@echo "make test     lint, types, all tests"
 	@echo "make kill-matrix  break every conversation there is in every way, and ask the rules; minutes"
 	@echo "make mutation mutate a seeded sample of the code and run its tests; up to 40 minutes"
-	@echo "make shipped  record the shipped cassettes anew, from the sandbox"
+	@echo "make shipped  record the shipped cassettes again, from the sandbox"
 	@echo "make bench    how fast a replay is, beside vcrpy, cassetter and the floor; some minutes"
 	@echo "make fuzz     damaged files and answers, EXAMPLES=2000 a test; some minutes"
 	@echo "make screenshots  pictures of the report page, in screenshots/; needs chromium"

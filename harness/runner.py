@@ -345,7 +345,7 @@ def _refuse_stale(scenario: Scenario, target: Target, cassette: Cassette, store:
         return
     recorded, current = cassette.provenance.script, digests(scenario, target)
     path = store.path(scenario.name, target)
-    command = f"record it anew: harness record {scenario.name} --target {target.slug}"
+    command = f"record it again: harness record {scenario.name} --target {target.slug}"
     if len(recorded) != len(current):
         raise StaleCassette(
             f"{scenario.path}: {len(current)} steps, but {path} was recorded with "

@@ -406,7 +406,7 @@ def test_a_scenario_that_changed_is_refused(
     message = str(raised.value)
     cassette = store.path("two-questions", ZHIPU)
     assert message.startswith(told.format(file=file, cassette=cassette))
-    assert message.endswith("record it anew: harness record two-questions --target zhipuai-glm-4")
+    assert message.endswith("record it again: harness record two-questions --target zhipuai-glm-4")
     assert str(cassette) in message
 
 

@@ -114,7 +114,7 @@ def _read_metadata(metadata: object) -> tuple[list[Any], Provenance]:
         version = facts.get("format")
         raise _Invalid(
             (*_METADATA, "format"),
-            f"harness format {version!r:.40}; this reads {HARNESS_FORMAT}: record anew",
+            f"harness format {version!r:.40}; this reads {HARNESS_FORMAT}: record it again",
         )
     exchanges = _expect(facts.get("exchanges", []), list, (*_METADATA, "exchanges"))
     return exchanges, _provenance(facts)
@@ -189,10 +189,12 @@ def _artefact(body: dict[str, Any], path: KeyPath) -> Artefact:
     """
     name = _word(body["artefact"], (*path, "artefact"))
     if not NAME.fullmatch(name):
-        problem = f"{name!r:.80} is not the name of an artefact, <sha256>.<ending>: record anew"
+        problem = f"{name!r:.80} is not the name of an artefact, <sha256>.<ending>: record it again"
         raise _Invalid((*path, "artefact"), problem)
     if body.get("string"):
-        raise _Invalid((*path, "string"), "a body is text or an artefact, not both: record anew")
+        raise _Invalid(
+            (*path, "string"), "a body is text or an artefact, not both: record it again"
+        )
     size = _expect(_key(body, "size", path), int, (*path, "size"))
     if size < 0:
         raise _Invalid((*path, "size"), f"should be a number of bytes, not {size}")

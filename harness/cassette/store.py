@@ -156,7 +156,7 @@ def _read_artefact(cassette: Path, content: bytes, index: int, artefact: Artefac
         problem = "is missing"
     except OSError as error:
         problem = f"cannot be read: {error.strerror}"
-    message = f"the artefact {FOLDER}/{artefact.name} {problem}; restore it, or record anew"
+    message = f"the artefact {FOLDER}/{artefact.name} {problem}; restore it, or record it again"
     line = safe_yaml.line(content, ("interactions", index, "response", "body", "artefact"))
     raise BadCassette(message, cassette, line)
 

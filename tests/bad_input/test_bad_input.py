@@ -218,7 +218,7 @@ CASES = [
         },
         "replay",
         out='good, zhipuai/glm-4: scenarios/good.yaml:5: step 1 (user "1你好") changed since '
-        f"{CASSETTE} was recorded; record it anew: harness record good --target zhipuai-glm-4",
+        f"{CASSETTE} was recorded; record it again: harness record good --target zhipuai-glm-4",
     ),
     # --------------------------------------------------------------------------------- paths
     Case(

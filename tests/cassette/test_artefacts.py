@@ -222,7 +222,7 @@ def test_what_is_not_the_artefact_is_told(
     line = path.read_text()[: path.read_text().index("artefact:")].count("\n") + 1
     text = str(caught.value)
     assert text.startswith(f"{path}:{line}: the artefact artefacts/{NAME} {said}")
-    assert text.endswith("; restore it, or record anew")
+    assert text.endswith("; restore it, or record it again")
     with pytest.raises(BadCassette, match=said[:10]), harness.use_cassette(path):
         pass
 

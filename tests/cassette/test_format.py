@@ -638,7 +638,7 @@ PLACE = "interactions[0]"
         (OURS.format("target: {}"), "f.yaml:4: metadata.harness.target: should be text, not dict"),
         (
             OURS.format("").replace("format: 1", "format: 9"),
-            "f.yaml:3: metadata.harness.format: harness format 9; this reads 1: record anew",
+            "f.yaml:3: metadata.harness.format: harness format 9; this reads 1: record it again",
         ),
         (
             "metadata: {harness: [1]}\ninteractions: []\nversion: 1\n",
