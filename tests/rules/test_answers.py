@@ -1,0 +1,32 @@
+"""The status of a refusal is one that is documented for its code."""
+
+from __future__ import annotations
+
+import pytest
+
+from harness.analysis.edit import with_status
+from harness.analysis.exchange import AnalyzedExchange
+from harness.analysis.sample import post
+from harness.analysis.transcript import analyze
+from harness.providers.endpoints import recognise
+from harness.rules.answers import refusal_status_fits_code
+from harness.types import Json
+
+from .making import foreign
+
+URI = "https://open.bigmodel.cn/api/paas/v4/chat/completions"
+BUSY: Json = {"error": {"code": "1302", "message": "too many requests"}}
+"""A code that is documented to come with HTTP 429."""
+
+
+def refused(status: int) -> AnalyzedExchange:
+    """Return the refusal with an HTTP status, analyzed."""
+    exchange = with_status(post(URI, {"model": "glm-4", "messages": []}, BUSY), status)
+    return analyze(foreign(exchange), recognise).readings[0]
+
+
+@pytest.mark.parametrize(("status", "count"), [(400, 1), (401, 1), (500, 1), (429, 0)], ids=str)
+def test_a_code_with_another_status_is_a_finding(status: int, count: int) -> None:
+    """Every status from 400 on counts, 400 itself included."""
+    findings = list(refusal_status_fits_code(refused(status)))
+    assert len(findings) == count
