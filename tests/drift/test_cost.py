@@ -130,3 +130,13 @@ def test_an_answer_without_usage() -> None:
         recorded("slogan/zhipuai-glm-4"), lambda value: value.pop("usage", None) and None
     )
     assert cost(silent, tariff(GLM)).money is None
+
+
+def test_the_costs_of_turns_add_up() -> None:
+    """Requests and money are summed one by one; an unknown amount makes the sum unknown."""
+    one = RecordingCost(questions=1, polls=2, files=4, money=Decimal("0.5"))
+    other = RecordingCost(questions=10, polls=20, files=40, money=Decimal("0.25"))
+    assert one + other == RecordingCost(11, 22, 44, Decimal("0.75"))
+    unknown = RecordingCost(questions=1, money=None, unpriced="no price")
+    assert one + unknown == RecordingCost(2, 2, 4, None, "no price")
+    assert (one + other).calls == 77
