@@ -69,7 +69,7 @@ def _not_json(reading: AnalyzedExchange) -> str:
 def _needs_no_body(reading: AnalyzedExchange) -> bool:
     """Return whether a response may be empty: by its status, or as its endpoint is unknown."""
     response = reading.exchange.response
-    is_empty = response.status in (204, 304) or 300 <= response.status < 400
+    is_empty = response.status == 204 or 300 <= response.status < 400
     return is_empty or (not response.body and reading.endpoint is None)
 
 

@@ -50,3 +50,12 @@ def test_no_bytes_raise(head: bytes, rest: bytes) -> None:
     """Any bytes are read without an error."""
     result = inspect_image(head + rest)
     assert result is None or result.size
+
+
+@pytest.mark.parametrize("padding", [b"", b"\xff", b"\xff\xff\xff"], ids=len)
+def test_a_jpeg_may_pad_its_markers_and_has_tables_before_its_size(padding: bytes) -> None:
+    """A marker may follow any number of fill bytes; a Huffman table is not a frame."""
+    table = b"\xff\xc4\x00\x07" + b"\x00" * 5
+    frame = b"\xff\xc0\x00\x0b\x08\x00\x14\x01\x2c\x03" + b"\x00" * 4
+    data = b"\xff\xd8" + padding + table + padding + frame
+    assert inspect_image(data) == ImageInfo("image/jpeg", 300, 20)
