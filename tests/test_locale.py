@@ -13,10 +13,10 @@ from babel.messages.pofile import read_po
 
 from harness import locale
 from harness.cassette import age
-from harness.compare import FIELDS
-from harness.compare.fields import RESPONSES, Presence
-from harness.compare.pairs import REASONS
-from harness.compare.summary import PARTS
+from harness.comparison import FIELDS
+from harness.comparison.fields import RESPONSES, Presence
+from harness.comparison.pairs import REASONS
+from harness.comparison.summary import PARTS
 from harness.drift import ChangeKind, Verdict
 from harness.drift.types import KINDS
 from harness.providers.rules import RULES

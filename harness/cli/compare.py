@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from harness.analysis.transcript import AnalyzedTranscript
-    from harness.compare import Matrix
+    from harness.comparison import Matrix
 
 
 def compare(
@@ -82,7 +82,7 @@ def compare(
 
 
 def _fields(transcripts: list[AnalyzedTranscript], as_json: bool) -> bool:
-    from harness.compare import field_matrix
+    from harness.comparison import field_matrix
     from harness.report import field_text, json_report
 
     matrix = field_matrix(transcripts)
@@ -94,7 +94,7 @@ def _fields(transcripts: list[AnalyzedTranscript], as_json: bool) -> bool:
 
 
 def _matrices(groups: Sequence[Sequence[AnalyzedTranscript]], as_json: bool) -> bool:
-    from harness.compare import matrix
+    from harness.comparison import matrix
     from harness.config.settings import load_prices
     from harness.recordings import read_repeats
     from harness.report import comparison_text, json_report
@@ -114,8 +114,8 @@ def _matrices(groups: Sequence[Sequence[AnalyzedTranscript]], as_json: bool) -> 
 def _comparisons(
     pairs: Sequence[tuple[AnalyzedTranscript, AnalyzedTranscript]], as_json: bool
 ) -> bool:
-    from harness.compare import compare as compare_transcripts
-    from harness.compare import side_by_side
+    from harness.comparison import compare as compare_transcripts
+    from harness.comparison import side_by_side
     from harness.config.settings import load_prices
     from harness.recordings import read_repeats
     from harness.report import comparison_text, json_report

@@ -17,7 +17,7 @@ from decimal import Decimal
 
 from harness.analysis.endpoint import Role
 from harness.analysis.transcript import AnalyzedTranscript, AnalyzedTurn
-from harness.compare.summary import model_of
+from harness.comparison.summary import model_of
 from harness.config.prices import Price, Prices
 from harness.contracts import Contract
 from harness.contracts.schema import clauses

@@ -13,7 +13,7 @@ from harness.batch import Examined, Job, examine, replay_all
 from harness.cassette import age, store
 from harness.cassette.age import ALWAYS, Period
 from harness.cassette.store import Store, find
-from harness.compare import Matrix, matrix
+from harness.comparison import Matrix, matrix
 from harness.config.settings import load_prices
 from harness.contracts import Judge, load
 from harness.errors import HarnessError

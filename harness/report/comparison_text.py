@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from rich.console import Console
 
-from harness.compare import Comparison, Difference, Divergence, Facts, Layer, Matrix, Pair
+from harness.comparison import Comparison, Difference, Divergence, Facts, Layer, Matrix, Pair
 from harness.report import tables
 from harness.report.console import draw, say
 from harness.report.format import money, number, script, seconds, value

@@ -10,7 +10,7 @@ from itertools import groupby
 from harness.analysis.endpoint import Role
 from harness.analysis.exchange import AnalyzedExchange
 from harness.analysis.transcript import AnalyzedTranscript, AnalyzedTurn
-from harness.compare import Facts, facts
+from harness.comparison import Facts, facts
 from harness.types import Failure, Json, Message, Outcome, Reply, ToolCall
 from harness.wire import walk
 

@@ -13,9 +13,9 @@ from itertools import combinations
 
 from harness.analysis.shape import shape
 from harness.analysis.transcript import AnalyzedTranscript, AnalyzedTurn
-from harness.compare import Cell, FieldMatrix, Form, Site
-from harness.compare.fields import Evidence, FieldRow, Presence, presence
-from harness.compare.summary import PARTS, summarize
+from harness.comparison import Cell, FieldMatrix, Form, Site
+from harness.comparison.fields import Evidence, FieldRow, Presence, presence
+from harness.comparison.summary import PARTS, summarize
 from harness.types import CallKind, Reply
 from harness.wire import walk
 
@@ -121,7 +121,7 @@ class TargetPlace:
 
 @dataclass(frozen=True, slots=True)
 class MappedField:
-    """A field of `harness.compare.fields.FIELDS`, with its places by API form and by target.
+    """A field of `harness.comparison.fields.FIELDS`, with its places by API form and by target.
 
     Attributes:
         otel: its name in the OpenTelemetry conventions; empty if it has none there.
@@ -312,7 +312,7 @@ class FieldTable:
 
     Attributes:
         topic: `text` or `image`.
-        part: `request`, or a part of answers as in `harness.compare.summary.PARTS`.
+        part: `request`, or a part of answers as in `harness.comparison.summary.PARTS`.
     """
 
     topic: str

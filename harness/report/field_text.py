@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from rich.console import Console
 
-from harness.compare.fields import Evidence, FieldMatrix, FieldRow, Presence, Site, presence
+from harness.comparison.fields import Evidence, FieldMatrix, FieldRow, Presence, Site, presence
 from harness.report.console import draw, say
 from harness.report.field_map import path
 from harness.report.tables import Table

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from harness.compare import Cost, Facts
+from harness.comparison import Cost, Facts
 from harness.types import Finding, Json
 from harness.wire import MISSING, Missing
 from harness.wire.text import cut, line, plain

@@ -10,7 +10,7 @@ from datetime import date
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from harness.analysis.transcript import AnalyzedTranscript
-from harness.compare import (
+from harness.comparison import (
     Cell,
     Comparison,
     Difference,

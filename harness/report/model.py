@@ -10,7 +10,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from harness.analysis.transcript import AnalyzedTranscript
-from harness.compare import Comparison, FieldMatrix, Matrix, field_matrix
+from harness.comparison import Comparison, FieldMatrix, Matrix, field_matrix
 from harness.config.prices import Price
 from harness.locale import mark
 from harness.report.field_map import FieldTable, Topic, field_tables, topics

@@ -9,7 +9,7 @@ from statistics import fmean
 from typing import TYPE_CHECKING, TypeVar
 
 from harness.analysis.transcript import AnalyzedTranscript
-from harness.compare.matrix import duration
+from harness.comparison.matrix import duration
 from harness.types import Finding, Problem, Reply, Severity, Transcript
 
 if TYPE_CHECKING:

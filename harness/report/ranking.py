@@ -13,7 +13,7 @@ from enum import StrEnum
 from statistics import fmean
 from typing import TYPE_CHECKING
 
-from harness.compare import Cost, Facts, Price, facts
+from harness.comparison import Cost, Facts, Price, facts
 from harness.types import Origin
 
 if TYPE_CHECKING:

@@ -20,7 +20,7 @@ from harness.cassette.journal import Head, exchange_record, head_record, read_jo
 from harness.cassette.reader import loads
 from harness.cassette.store import Store, write_text
 from harness.cassette.writer import dumps
-from harness.compare import compare, matrix
+from harness.comparison import compare, matrix
 from harness.config.settings import Settings, load_settings
 from harness.errors import (
     BadCassette,

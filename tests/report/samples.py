@@ -12,7 +12,7 @@ from rich.console import Console
 
 from harness.analysis.endpoint import Endpoint, Fields, Part, Role, recogniser
 from harness.analysis.transcript import AnalyzedTranscript, analyze
-from harness.compare import compare, matrix
+from harness.comparison import compare, matrix
 from harness.drift import ChangeKind as What
 from harness.drift import Drift, DriftChange, Verdict
 from harness.report import Report

@@ -9,7 +9,7 @@ from datetime import date
 import pytest
 from rich.cells import cell_len
 
-from harness.compare import Cost, Price, compare, matrix
+from harness.comparison import Cost, Price, compare, matrix
 from harness.report import Report, comparison_text, html, json_report
 from harness.report.format import money
 from harness.report.ranking import rankings

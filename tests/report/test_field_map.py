@@ -9,7 +9,7 @@ import pytest
 from drift.changed_recordings import recorded, with_exchanges
 
 from harness.analysis.transcript import AnalyzedTranscript
-from harness.compare.fields import Presence
+from harness.comparison.fields import Presence
 from harness.report import Report, html, json_report, markdown
 from harness.report.field_map import MappedField, Topic, api_form
 from harness.types import Exchange

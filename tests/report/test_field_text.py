@@ -11,7 +11,7 @@ from rich.cells import cell_len
 
 from harness import recordings
 from harness.cassette import store
-from harness.compare import field_matrix
+from harness.comparison import field_matrix
 from harness.report import json_report
 from harness.report.field_map import path
 from harness.report.field_text import fields, numbers

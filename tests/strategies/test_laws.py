@@ -14,7 +14,7 @@ from harness.analysis.exchange import AnalyzedExchange
 from harness.analysis.transcript import analyze, transcript_of
 from harness.cassette.reader import loads
 from harness.cassette.writer import dumps
-from harness.compare import compare
+from harness.comparison import compare
 from harness.contracts import Judge, learn
 from harness.parse import PARSERS
 from harness.parse.run import ask, can_ask

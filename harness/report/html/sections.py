@@ -9,8 +9,8 @@ from itertools import groupby
 
 from harness.analysis.exchange import AnalyzedExchange
 from harness.analysis.transcript import AnalyzedTranscript
-from harness.compare import Comparison, Difference, Facts, Layer, Matrix, Pair, Table
-from harness.compare.fields import Evidence
+from harness.comparison import Comparison, Difference, Facts, Layer, Matrix, Pair, Table
+from harness.comparison.fields import Evidence
 from harness.report import format
 from harness.report.conversation import ConversationTurn, conversation
 from harness.report.html import bodies, timelines, word_diff

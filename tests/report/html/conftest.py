@@ -16,7 +16,7 @@ from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
 from harness import batch, recordings
 from harness.analysis.transcript import AnalyzedTranscript, analyze
 from harness.cassette.store import Store, find
-from harness.compare import Price, Prices, compare, matrix
+from harness.comparison import Price, Prices, compare, matrix
 from harness.drift import ChangeKind, Drift, DriftChange, Verdict, run
 from harness.providers import endpoints
 from harness.report import Report, html

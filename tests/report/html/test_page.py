@@ -11,7 +11,7 @@ from html.parser import HTMLParser
 
 import pytest
 
-from harness.compare import NO_PRICES, Price, Prices, compare, matrix
+from harness.comparison import NO_PRICES, Price, Prices, compare, matrix
 from harness.drift import ChangeKind, Drift, DriftChange, Verdict
 from harness.report import Report, html
 from harness.report.html import drift, pictures

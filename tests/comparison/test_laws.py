@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from harness.analysis.difference import ChangeKind
 from harness.analysis.transcript import AnalyzedTranscript
-from harness.compare import Difference, compare, matrix
+from harness.comparison import Difference, compare, matrix
 from harness.types import Exchange
 
 from .exchanges import exchange, transcript_of

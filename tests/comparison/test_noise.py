@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from harness.analysis.transcript import AnalyzedTranscript
-from harness.compare import Layer, compare, matrix
-from harness.compare.pairs import repeats_of
+from harness.comparison import Layer, compare, matrix
+from harness.comparison.pairs import repeats_of
 
 from .exchanges import json_answer, transcript_of
 

@@ -15,8 +15,8 @@ from harness.analysis.difference import Change, ChangeKind, compare_json, simila
 from harness.analysis.exchange import AnalyzedExchange
 from harness.analysis.shape import shape
 from harness.analysis.transcript import AnalyzedTranscript
-from harness.compare.summary import PARTS, Answer, TurnSummary, common_scenario, names, summarize
-from harness.compare.types import Comparison, Difference, Divergence, Layer, TurnComparison
+from harness.comparison.summary import PARTS, Answer, TurnSummary, common_scenario, names, summarize
+from harness.comparison.types import Comparison, Difference, Divergence, Layer, TurnComparison
 from harness.types import Json
 from harness.wire import MISSING, Missing, read_json
 

@@ -5,10 +5,10 @@ answers have each field. A turn of a transcript may have several exchanges with 
 of one kind (an answer, events of a stream, a poll of a task ...): see `summary.PARTS`.
 """
 
-from harness.compare.fields import FIELDS, Cell, Field, FieldMatrix, Form, Site, field_matrix
-from harness.compare.matrix import Facts, Matrix, Pair, Row, Table, facts, matrix, side_by_side
-from harness.compare.pairs import compare
-from harness.compare.types import Comparison, Difference, Divergence, Layer, TurnComparison
+from harness.comparison.fields import FIELDS, Cell, Field, FieldMatrix, Form, Site, field_matrix
+from harness.comparison.matrix import Facts, Matrix, Pair, Row, Table, facts, matrix, side_by_side
+from harness.comparison.pairs import compare
+from harness.comparison.types import Comparison, Difference, Divergence, Layer, TurnComparison
 from harness.config.prices import NO_PRICES, SHIPPED, Cost, Price, Prices, load
 
 __all__ = [

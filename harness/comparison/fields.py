@@ -15,7 +15,7 @@ from enum import StrEnum
 from harness.analysis.endpoint import Fields, Pointers, Role
 from harness.analysis.exchange import AnalyzedExchange
 from harness.analysis.transcript import AnalyzedTranscript, AnalyzedTurn
-from harness.compare.summary import model_of, part_of
+from harness.comparison.summary import model_of, part_of
 from harness.types import Failure, Json
 from harness.wire import MISSING, query, resolve, type_name
 

@@ -14,8 +14,8 @@ from harness.analysis.endpoint import Part
 from harness.analysis.exchange import AnalyzedExchange
 from harness.analysis.reply import read_answer
 from harness.analysis.transcript import AnalyzedTranscript, AnalyzedTurn
-from harness.compare.pairs import compare
-from harness.compare.summary import (
+from harness.comparison.pairs import compare
+from harness.comparison.summary import (
     PARTS,
     TurnSummary,
     common_scenario,
@@ -26,7 +26,7 @@ from harness.compare.summary import (
     names,
     summarize,
 )
-from harness.compare.types import Comparison, Layer
+from harness.comparison.types import Comparison, Layer
 from harness.config.prices import NO_PRICES, Cost, Price, Prices
 from harness.types import Failure, Outcome, Reply, Timing, ToolCall
 

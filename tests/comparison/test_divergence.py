@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from harness.compare import Layer, compare
-from harness.compare.pairs import embedded_json
+from harness.comparison import Layer, compare
+from harness.comparison.pairs import embedded_json
 
 from .exchanges import json_answer, one_answer, transcript_of
 

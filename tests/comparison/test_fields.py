@@ -11,8 +11,8 @@ import pytest
 from harness import recordings
 from harness.analysis.transcript import AnalyzedTranscript, analyze
 from harness.cassette import store
-from harness.compare import FIELDS, Cell, FieldMatrix, Form, field_matrix
-from harness.compare.fields import Presence, presence
+from harness.comparison import FIELDS, Cell, FieldMatrix, Form, field_matrix
+from harness.comparison.fields import Presence, presence
 from harness.providers import endpoints
 from harness.types import Exchange, Request, Response, Transcript, Turn
 
