@@ -77,12 +77,11 @@ def _captured(library: ModuleType, response: Any, capture: ResponseCapture) -> A
 
 def _replayed(library: ModuleType, playback: Playback) -> Any:
     response = playback.response
-    reason = response.reason.encode("ascii", "ignore")
     return library.Response(
         response.status,
         headers=[(name.encode(), value.encode()) for name, value in response.headers],
         stream=_stream_type(library, _ReplayedStream)(playback),
-        extensions={"reason_phrase": reason} if reason else {},
+        extensions={"reason_phrase": response.reason.encode("ascii", "ignore")},
     )
 
 

@@ -1,8 +1,9 @@
 """Removal of secrets from exchanges before they are written.
 
-Headers are kept by allow-list, known keys are replaced wherever they occur, and parameters that
-sign links are masked. Placeholders keep the structure, so that an SDK can still parse the result.
-Redacting twice changes nothing. If a key can still be read in the result, it is not written.
+Request headers are kept by allow-list, response headers unless they are about the connection.
+Known keys are replaced wherever they occur; cookies, and parameters that sign links, are masked.
+Placeholders keep the structure, so that an SDK can still parse the result. Redacting twice changes
+nothing. If a key can still be read in the result, it is not written.
 """
 
 from __future__ import annotations
@@ -17,7 +18,9 @@ from harness.secrets.shapes import (
     TOKEN,
     keys,
     mask_credentials,
+    mask_named,
     mask_signatures,
+    without_keys,
 )
 from harness.secrets.texts import joined_pieces, latin, readings, written_forms
 from harness.types import Exchange, Request, Response
@@ -26,20 +29,22 @@ from harness.wire.codings import inflated_texts
 REQUEST_HEADERS = frozenset({"accept", "content-type", "x-accel-buffering"})
 """Request headers that are kept; no user agent, since it names the recorder's machine."""
 
-RESPONSE_HEADERS = frozenset(
+HOP_BY_HOP = frozenset(
     {
-        "content-length",
-        "content-type",
-        "date",
-        "location",
-        "retry-after",
-        "server",
-        "transfer-encoding",
-        "x-request-id",
-        "x-sandbox",
+        "connection",
+        "keep-alive",
+        "proxy-authenticate",
+        "proxy-authentication-info",
+        "proxy-connection",
+        "te",
+        "trailer",
+        "upgrade",
     }
 )
-"""Response headers that are kept, as rules and readers need them; no cookies."""
+"""Response headers that are not kept, as they are about one connection (RFC 9110, 7.6.1).
+
+Transfer-Encoding is kept, since it tells how the chunks of a body reach the client.
+"""
 
 
 @dataclass(frozen=True)
@@ -48,8 +53,8 @@ class Redactor:
 
     Attributes:
         secrets: The keys to remove; those shorter than `MIN_LENGTH` are ignored.
-        headers: Names of headers, in lower case, that are kept in addition to `REQUEST_HEADERS` and
-            `RESPONSE_HEADERS`.
+        headers: Names of request headers, in lower case, that are kept in addition to
+            `REQUEST_HEADERS`.
     """
 
     secrets: tuple[str, ...] = field(repr=False, default=())
@@ -98,12 +103,19 @@ class Redactor:
         body = self.body(response.body)
         length = None if body == response.body else str(len(body))
         kept = [
-            (name, length if length and name.lower() == "content-length" else self.text(value))
+            (
+                name,
+                length if length and name.lower() == "content-length" else self.header(name, value),
+            )
             for name, value in response.headers
-            if name.lower() in RESPONSE_HEADERS | self.headers
+            if name.lower() not in HOP_BY_HOP
         ]
         reason = self.text(response.reason)
         return replace(response, reason=reason, headers=tuple(kept), body=body)
+
+    def header(self, name: str, value: str) -> str:
+        """Return the value of a response header without secrets; cookies keep all but the value."""
+        return without_keys(self.text(mask_named(name, value)))
 
     def body(self, body: bytes) -> bytes:
         """Return a body without secrets; all other bytes are unchanged."""

@@ -221,6 +221,21 @@ def mask_credentials(value: str) -> str:
     return f"{scheme[1]} {PLACEHOLDER}" if scheme else PLACEHOLDER
 
 
+def mask_named(name: str, value: str) -> str:
+    """Return the value of the header *name* with a placeholder for what its name marks as secret.
+
+    A cookie keeps its name and attributes, so that a client stores it and sends it back.
+    """
+    if name.lower().startswith("set-cookie"):
+        return _COOKIE_VALUE.sub(rf"\g<1>{PLACEHOLDER}", value, count=1)
+    if _AUTHORIZATION.fullmatch(name):
+        return mask_credentials(value)
+    return PLACEHOLDER if any(named(value, name)) else value
+
+
+_COOKIE_VALUE = re.compile(r"^(\s*[^=;]*=)[^;]+")
+
+
 def named(text: str, name: str) -> Iterator[Hit]:
     """Yield the secrets in *text* if *name*, the name beside it, marks it as secret.
 
