@@ -80,11 +80,16 @@ def load_scenarios(names: Sequence[str], folder: Path) -> tuple[Scenario, ...]:
             listed = ", ".join(known)
             raise HarnessError(f"there is no scenario {name!r} in {folder}; there are: {listed}")
     wanted = {*plain, *(file.stem for file in files)} if names else set(known)
-    chosen = tuple(scenario for name, scenario in known.items() if name in wanted)
-    for scenario in chosen:
+    return with_known_names(scenario for name, scenario in known.items() if name in wanted)
+
+
+def with_known_names(scenarios: Iterable[Scenario]) -> tuple[Scenario, ...]:
+    """Return *scenarios*. Raises BadScenario if one names an unknown provider or rule."""
+    checked = tuple(scenarios)
+    for scenario in checked:
         check_providers(scenario, PROVIDERS)
         check_rules(scenario, [rule.name for rule in RULES])
-    return chosen
+    return checked
 
 
 def jobs(scenarios: Iterable[Scenario], targets: Collection[str]) -> tuple[Job, ...]:

@@ -35,4 +35,4 @@ def test_without_hypothesis_there_is_one_clear_message(use: str) -> None:
 def test_unknown_attributes_are_errors() -> None:
     """Only `strategies` is imported lazily by that name."""
     with pytest.raises(AttributeError, match="no attribute 'strategy'"):
-        harness.strategy  # noqa: B018
+        harness.strategy  # type: ignore[attr-defined]  # noqa: B018
