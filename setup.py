@@ -1,4 +1,4 @@
-"""Compile the message catalogues whenever the package is built or installed."""
+"""Compile the message catalogues and copy the shipped scenarios whenever the package is built."""
 
 from pathlib import Path
 
@@ -8,15 +8,23 @@ from setuptools import setup
 from setuptools.command.build_py import build_py
 
 
-class BuildWithCatalogues(build_py):
-    """Copy the Python files and the data, the compiled catalogues among them."""
+class BuildWithData(build_py):
+    """Copy the Python files and the data: compiled catalogues, and the shipped scenarios."""
 
     def run(self) -> None:
-        """Compile each `.po` file to a `.mo` file beside it, then build as usual."""
+        """Compile each `.po` file to a `.mo` file beside it, build as usual, and add scenarios.
+
+        They are in the folder `scenarios` of a checkout, and in the package once installed.
+        """
         for source in Path("harness/locale").glob("*/LC_MESSAGES/*.po"):
             with source.open("rb") as po, source.with_suffix(".mo").open("wb") as mo:
                 write_mo(mo, read_po(po))
         super().run()
+        if not self.editable_mode:
+            for scenario in sorted(Path("scenarios").glob("*.yaml")):
+                target = Path(self.build_lib, "harness", "shipped_scenarios", scenario.name)
+                self.mkpath(str(target.parent))
+                self.copy_file(str(scenario), str(target))
 
 
-setup(cmdclass={"build_py": BuildWithCatalogues})
+setup(cmdclass={"build_py": BuildWithData})

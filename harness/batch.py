@@ -12,9 +12,8 @@ from contextvars import Context, copy_context
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
-from typing import NamedTuple, TypeVar
+from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
-from harness import sandbox
 from harness.analysis.transcript import AnalyzedTranscript, analyze
 from harness.cassette.journal import unfinished
 from harness.cassette.store import Store
@@ -24,12 +23,15 @@ from harness.errors import HarnessError, InterceptError, NoCassette
 from harness.intercept.resume import OnInterrupted
 from harness.providers import PROVIDERS, Provider, endpoints
 from harness.providers.rules import RULES, judge, project_rules
-from harness.providers.servers import PROVIDER_SERVERS
 from harness.rules import Judged
 from harness.runner import Progress, Source, fits, record, replay
+from harness.sandbox import Options, serve
 from harness.scenario.files import check_providers, check_rules, load_all
 from harness.scenario.steps import Scenario
 from harness.types import Origin, Problem, Provenance, Target, Transcript
+
+if TYPE_CHECKING:
+    from harness.sandbox.provider_server import ProviderServer
 
 # ------------------------------------------------------------------------------- selection
 
@@ -172,14 +174,16 @@ def live(environment: Environment) -> Source:
 
 
 @contextmanager
-def sandboxed(options: sandbox.Options, environment: Environment) -> Iterator[Source]:
+def sandboxed(options: Options, environment: Environment) -> Iterator[Source]:
     """Run a sandbox while the context is active; it never receives the user's API keys.
 
     Yields:
         The sandbox as the source of a recording. Its `key` and `address` raise HarnessError for a
         provider that the sandbox does not serve.
     """
-    with without_proxies(), sandbox.serve(options, PROVIDER_SERVERS) as base:
+    from harness.providers.servers import PROVIDER_SERVERS
+
+    with without_proxies(), serve(options, PROVIDER_SERVERS) as base:
         yield Source(
             Origin.SANDBOX,
             where=base,
@@ -189,7 +193,9 @@ def sandboxed(options: sandbox.Options, environment: Environment) -> Iterator[So
         )
 
 
-def _server(provider: Provider) -> sandbox.ProviderServer:
+def _server(provider: Provider) -> ProviderServer:
+    from harness.providers.servers import PROVIDER_SERVERS
+
     if provider.name not in PROVIDER_SERVERS:
         raise HarnessError(
             f"the sandbox does not serve {provider.name!r} (it serves: "

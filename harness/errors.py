@@ -10,6 +10,7 @@
     ├── StaleCassette               the scenario changed after the cassette was recorded
     ├── UnusedExchanges             a block did not make every request of its cassette
     ├── MissingKey                  a live recording without an API key
+    ├── MissingExtra                a package of an extra is not installed
     ├── RecordingFailed             a recording was aborted; nothing was written
     │   ├── Refused                 the provider returned an error
     │   └── OverBudget              the next request would exceed the budget
@@ -85,6 +86,10 @@ class UnusedExchanges(HarnessError, AssertionError):
 
 class MissingKey(HarnessError):
     """The API key for a live recording is not set."""
+
+
+class MissingExtra(HarnessError, ModuleNotFoundError):
+    """A package that only some commands need is not installed; the message has the command."""
 
 
 class RecordingFailed(HarnessError):

@@ -11,7 +11,7 @@ from harness import batch
 from harness.cassette.store import Store
 from harness.config.environment import Environment
 from harness.errors import BadScenario, HarnessError
-from harness.providers import PROVIDERS
+from harness.providers import PROVIDERS, servers
 from harness.providers.servers import PROVIDER_SERVERS
 from harness.report.build import replay_report
 from harness.sandbox import Options
@@ -115,7 +115,7 @@ def test_a_provider_that_the_sandbox_does_not_serve_is_a_problem(
 ) -> None:
     """Recording it with --sandbox reports one sentence for the job."""
     served = {"dashscope": PROVIDER_SERVERS["dashscope"]}
-    monkeypatch.setattr(batch, "PROVIDER_SERVERS", served)
+    monkeypatch.setattr(servers, "PROVIDER_SERVERS", served)
     todo = batch.jobs(load_all([folder]), ["zhipuai"])
     with batch.sandboxed(Options(port=0), KNOWN) as source:
         problems = batch.record_all(todo, source, Store(tmp_path / "c"), silent)

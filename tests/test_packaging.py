@@ -21,11 +21,13 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).parent.parent
 PROJECT: dict[str, Any] = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+NAME = "llm-conversation-harness"
 COME_ALONG = {
+    "multidict": "how aiohttp has headers; part of its interface",
     "pydantic_core": "half of pydantic, which pins it to the letter",
-    "referencing": "how jsonschema is told of schemas; part of its interface",
 }
 """Imported but not declared, each with its reason."""
+PLUGIN = "llm_conversation_harness_pytest"
 CONSTRAINTS = (ROOT / "constraints.txt").read_text(encoding="utf-8")
 
 
@@ -36,20 +38,29 @@ def pinned() -> dict[str, str]:
     return {canonicalize_name(name): text for name, text in pairs}
 
 
-def test_packages_are_the_folders() -> None:
-    """Listed by hand, and none forgotten."""
-    folders = {
-        ".".join(path.parent.relative_to(ROOT).parts)
-        for path in ROOT.glob("harness/**/__init__.py")
-    }
-    shipped = PROJECT["tool"]["setuptools"]["package-dir"]
-    assert {*PROJECT["tool"]["setuptools"]["packages"]} == folders | set(shipped)
-    assert shipped == {"harness.shipped_scenarios": "scenarios"}
-
-
 def test_one_version() -> None:
-    """The package's and the project's."""
-    assert PROJECT["project"]["version"] == __version__ == version("llm-conversation-harness")
+    """It is written once, in the package."""
+    assert "version" not in PROJECT["project"]
+    assert PROJECT["tool"]["setuptools"]["dynamic"]["version"] == {"attr": "harness.__version__"}
+    assert version(NAME) == __version__
+
+
+def test_the_core_is_small() -> None:
+    """Who replays in CI installs no SDK, web server or image library."""
+    core = {canonicalize_name(Requirement(t).name) for t in PROJECT["project"]["dependencies"]}
+    assert len(core) <= 12
+    extras = PROJECT["project"]["optional-dependencies"]
+    beyond = {canonicalize_name(Requirement(t).name) for texts in extras.values() for t in texts}
+    assert core & beyond == set()
+
+
+def test_all_has_every_extra_of_users() -> None:
+    """But zai-sdk, which cannot be beside zhipuai; `images` is a part of `sandbox`."""
+    extras = PROJECT["project"]["optional-dependencies"]
+    (everything,) = map(Requirement, extras["all"])
+    of_developers = {"all", "dev", "bench", "mutation"}
+    assert everything.extras == extras.keys() - of_developers - {"zai", "images"}
+    assert {*extras["images"]} <= {*extras["sandbox"]}
 
 
 def test_constraints_are_names_and_versions() -> None:
@@ -65,7 +76,10 @@ def test_constraints_are_names_and_versions() -> None:
 def test_every_dependency_is_pinned() -> None:
     """Ours, theirs, and what both need, as installed here."""
     optional = [
-        text for extra in PROJECT["project"]["optional-dependencies"].values() for text in extra
+        text
+        for extra in PROJECT["project"]["optional-dependencies"].values()
+        for text in extra
+        if Requirement(text).name != NAME
     ]
     todo = [Requirement(text) for text in [*PROJECT["project"]["dependencies"], *optional]]
     seen: set[str] = set()
@@ -85,8 +99,11 @@ def test_every_dependency_is_pinned() -> None:
     assert len(seen) > 30
 
 
-OPTIONAL = {"hypothesis", "openai", "zai"}
-"""What is used where it is there, and told as not installed where not."""
+OPTIONAL = {
+    "zai": "an SDK that recordings are parsed with where it is installed",
+    "zstandard": "decodes zstd in its users' environments, where urllib3 and httpx use it too",
+}
+"""What is used where it is installed, each with its reason."""
 
 
 def test_what_is_imported_is_declared() -> None:
@@ -95,7 +112,9 @@ def test_what_is_imported_is_declared() -> None:
     import sys
     from importlib.metadata import packages_distributions
 
-    declared = {canonicalize_name(Requirement(t).name) for t in PROJECT["project"]["dependencies"]}
+    listed = [PROJECT["project"]["dependencies"]]
+    listed += PROJECT["project"]["optional-dependencies"].values()
+    declared = {canonicalize_name(Requirement(text).name) for texts in listed for text in texts}
     owners = packages_distributions()
     undeclared = set()
     for path in ROOT.glob("harness/**/*.py"):
@@ -126,7 +145,7 @@ def test_a_wheel_has_everything(python: Python, tmp_path: Path) -> None:
         ROOT / "harness", source / "harness", ignore=shutil.ignore_patterns("__pycache__", "*.mo")
     )
     shutil.copytree(ROOT / "scenarios", source / "scenarios")
-    for name in ("pyproject.toml", "setup.py", "README.md", "LICENSE"):
+    for name in ("pyproject.toml", "setup.py", "README.md", "LICENSE", PLUGIN + ".py"):
         shutil.copy(ROOT / name, source)
     build = "from setuptools.build_meta import build_wheel; print(build_wheel('dist'))"
     (source / "dist").mkdir()
@@ -140,13 +159,13 @@ def test_a_wheel_has_everything(python: Python, tmp_path: Path) -> None:
         opened.extractall(tmp_path / "site")
     wanted = {str(p.relative_to(ROOT)) for p in ROOT.glob("harness/**/*.py")}
     wanted |= {f"harness/shipped_scenarios/{path.name}" for path in ROOT.glob("scenarios/*.yaml")}
-    wanted |= {"harness/py.typed", "harness/scenario.schema.json"}
+    wanted |= {PLUGIN + ".py", "harness/py.typed", "harness/scenario.schema.json"}
     page = [p for p in ROOT.glob("harness/report/html/*") if p.suffix in (".j2", ".css", ".js")]
     wanted |= {str(path.relative_to(ROOT)) for path in page}
     wanted |= {f"harness/locale/zh_CN/LC_MESSAGES/harness.{suffix}" for suffix in ("po", "mo")}
     assert wanted <= inside
     assert "harness = harness.cli:main" in entry_points
-    assert "llm-harness = harness.pytest_plugin" in entry_points
+    assert f"llm-harness = {PLUGIN}" in entry_points
     code = (
         f"import sys; sys.path.insert(0, {str(tmp_path / 'site')!r})\n"
         "import harness\nfrom harness.scenario.files import shipped_folder\n"

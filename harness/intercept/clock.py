@@ -28,8 +28,6 @@ from types import ModuleType
 from typing import Any, cast
 from weakref import ref
 
-import anyio
-
 from harness.errors import HarnessError
 from harness.intercept.context import Patch, current_tape, in_passthrough
 
@@ -178,7 +176,9 @@ class _LoopSchedule:
     def _fire(self, timer: asyncio.TimerHandle) -> None:
         """Run a timer's callback now, and cancel its run in real time."""
         scope = getattr(timer._callback, "__self__", None)  # type: ignore[attr-defined]
-        if isinstance(scope, anyio.CancelScope):  # it compares with the loop's time itself
+        anyio = sys.modules.get("anyio")
+        if anyio is not None and isinstance(scope, anyio.CancelScope):
+            # It compares with the loop's time itself.
             scope.deadline = self._loop.time()
         else:
             timer._run()

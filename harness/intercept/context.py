@@ -6,14 +6,14 @@ An intercepted request gets a `Playback` of a recorded response, or it is sent t
 
 from __future__ import annotations
 
+import asyncio
 import math
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from itertools import repeat
 from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn, Protocol
-
-import anyio
 
 from harness.config.hosts import NO_HOSTS, AllowedHosts
 from harness.errors import NoActiveCassette
@@ -146,7 +146,10 @@ def passthrough() -> Iterator[None]:
 
 
 async def wait(seconds: float) -> None:
-    """Wait for *seconds* in real time; return at once if they are 0."""
+    """Wait for *seconds* in real time; return at once if they are 0.
+
+    Libraries that run on other event loops than asyncio's use anyio.
+    """
     if seconds:
         with passthrough():
-            await anyio.sleep(seconds)
+            await sys.modules.get("anyio", asyncio).sleep(seconds)

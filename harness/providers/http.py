@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import ssl
 from functools import cache
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import httpx
-import requests
-from requests.adapters import HTTPAdapter
+if TYPE_CHECKING:
+    import httpx
+    import requests
 
 
 class OtherAddress(Exception):
@@ -23,6 +23,8 @@ def tls_context() -> ssl.SSLContext:
     value. A context in use must not be changed (see the ssl module), so they are set here once, and
     the method that sets them is replaced by one that does nothing.
     """
+    import httpx
+
     context = httpx.create_ssl_context()
     context.set_alpn_protocols(["http/1.1"])
     context.set_alpn_protocols = _noop_set_alpn  # type: ignore[method-assign]
@@ -63,22 +65,24 @@ def bound_client(address: str, timeout: float, **settings: Any) -> httpx.Client:
         timeout: In seconds.
         settings: Further arguments of `httpx.Client`.
     """
+    import httpx
+
     transport = bound_transport(httpx.HTTPTransport, address)
     return httpx.Client(timeout=timeout, transport=transport, **settings)
 
 
-class _RefusingAdapter(HTTPAdapter):
-    """An adapter for requests that raises OtherAddress instead of sending."""
-
-    def send(self, request: requests.PreparedRequest, *args: Any, **options: Any) -> Any:
-        raise OtherAddress(str(request.url))
-
-
 def bound_session(address: str) -> requests.Session:
     """Return a `requests.Session` that raises OtherAddress for requests to other addresses."""
+    import requests
+    from requests.adapters import HTTPAdapter
+
+    class RefusingAdapter(HTTPAdapter):
+        def send(self, request: requests.PreparedRequest, *args: Any, **options: Any) -> Any:
+            raise OtherAddress(str(request.url))
+
     session = requests.Session()
-    session.mount("http://", _RefusingAdapter())
-    session.mount("https://", _RefusingAdapter())
+    session.mount("http://", RefusingAdapter())
+    session.mount("https://", RefusingAdapter())
     session.mount(f"{address}/", HTTPAdapter())
     return session
 
@@ -96,6 +100,8 @@ def download(url: str) -> bytes | None:
     The URL comes from an answer and is not trusted: only http and https are allowed, and redirects
     are not followed.
     """
+    import httpx
+
     body = bytearray()
     try:
         with httpx.stream("GET", url, timeout=TIMEOUT, verify=tls_context()) as response:

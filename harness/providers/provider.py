@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from harness.analysis.fault import TranscriptFault
     from harness.providers.operation import ApiForm
     from harness.rules.rule import Rule
-    from harness.sandbox import ProviderServer
+    from harness.sandbox.provider_server import ProviderServer
 
 Sleep = Callable[[float], None]
 """A function that waits for a number of seconds."""

@@ -5,13 +5,21 @@ from pathlib import Path
 from types import MappingProxyType
 
 from harness.cassette.store import write_text
-from harness.report import html, json_report, junit, markdown
+from harness.report import json_report, junit, markdown
 from harness.report.format import describe, headline
 from harness.report.model import Report
 
+
+def _page(report: Report) -> str:
+    """Return the report as an HTML page. Raises MissingExtra."""
+    from harness.report import html
+
+    return html.report(report)
+
+
 FILES: Mapping[str, Callable[[Report], str]] = MappingProxyType(
     {
-        "html": html.report,
+        "html": _page,
         "markdown": markdown.report,
         "junit": junit.report,
         "json": json_report.report,

@@ -7,11 +7,12 @@ a developer's report; the sources are in docs/WIRE_FACTS.md.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 
 from harness.analysis.endpoint import Recognise
-from harness.analysis.transcript import analyze
+from harness.analysis.transcript import AnalyzedTranscript, analyze
+from harness.errors import MissingExtra
 from harness.rules import (
     answers,
     expectations,
@@ -131,15 +132,25 @@ def judge(transcript: Transcript, recognise: Recognise, rules: Iterable[Rule]) -
     """
     analyzed = analyze(transcript, recognise)
     findings = [
-        _complete(finding, rule, transcript)
+        finding
         for rule in rules
         if not transcript.selected or rule.name in transcript.selected
-        for finding in rule.findings(analyzed)
+        for finding in _findings(rule, analyzed)
     ]
     return Judged(
         tuple(finding for finding in findings if finding.rule not in transcript.ignored),
         tuple(finding for finding in findings if finding.rule in transcript.ignored),
     )
+
+
+def _findings(rule: Rule, analyzed: AnalyzedTranscript) -> Iterator[Finding]:
+    """Yield the findings of a rule; one that says so if it needs a package that is missing."""
+    try:
+        for finding in rule.findings(analyzed):
+            yield _complete(finding, rule, analyzed.transcript)
+    except MissingExtra as error:
+        finding = _complete(Finding(f"not checked: {error}"), rule, analyzed.transcript)
+        yield replace(finding, severity=INFO)
 
 
 def _complete(finding: Finding, rule: Rule, transcript: Transcript) -> Finding:

@@ -12,40 +12,38 @@ import json
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from functools import lru_cache
-from typing import Any
-
-from jsonschema import Draft202012Validator
-from jsonschema.exceptions import SchemaError, ValidationError
-from referencing import Registry
-from referencing.exceptions import Unresolvable
+from functools import cache, lru_cache
+from typing import TYPE_CHECKING, Any
 
 from harness.analysis.endpoint import Schema
 from harness.rules.rule import show
 from harness.types import Json
 from harness.wire import escape, type_name
 
+if TYPE_CHECKING:
+    from jsonschema import Draft202012Validator, ValidationError
+
 Violation = tuple[str, str, str]
 """(pointer, expected, actual): a JSON pointer, and as text what is expected and what is there."""
 
-# What jsonschema raises for a schema that is invalid, has unresolvable or circular references, or
-# whose patterns and numbers Python cannot handle.
-_UNUSABLE = (
-    SchemaError,
-    Unresolvable,
-    re.error,
-    RecursionError,
-    ArithmeticError,
-    ValueError,
-    TypeError,
-    AttributeError,
-    KeyError,
-)
+
+@cache
+def _unusable() -> tuple[type[Exception], ...]:
+    """Return what jsonschema raises for a schema that cannot be used.
+
+    It is invalid, has unresolvable or circular references, or Python cannot handle its patterns or
+    numbers.
+    """
+    from jsonschema import SchemaError
+    from referencing.exceptions import Unresolvable
+
+    of_jsonschema = (SchemaError, Unresolvable)
+    of_python = (re.error, RecursionError, ArithmeticError, ValueError, TypeError)
+    return (*of_jsonschema, *of_python, AttributeError, KeyError)
+
 
 _MAX_FORMS = 256
 """Largest number of forms that are cached for one schema; a service has a few."""
-
-_NO_REMOTE: Registry[bool | Schema] = Registry()
 
 
 def violations(schema: Schema | bool, value: Json) -> list[Violation]:
@@ -59,7 +57,7 @@ def violations(schema: Schema | bool, value: Json) -> list[Violation]:
         if form in compiled.fitting:
             return []
         errors = list(compiled.validator.iter_errors(value))
-    except _UNUSABLE as error:
+    except _unusable() as error:
         first_line = str(error).partition("\n")[0]
         return [("", "a usable JSON Schema", f"{type(error).__name__}: {first_line}")]
     if form is not None and not errors:
@@ -109,9 +107,12 @@ def _compiled(key: _ById) -> _Compiled:
 @lru_cache(maxsize=256)
 def _compiled_text(text: str) -> _Compiled:
     """Return the compiled schema of a JSON text, from a cache if the text occurred before."""
+    from jsonschema import Draft202012Validator
+    from referencing import Registry
+
     schema = json.loads(text)
     Draft202012Validator.check_schema(schema)
-    validator = Draft202012Validator(schema, registry=_NO_REMOTE)
+    validator = Draft202012Validator(schema, registry=Registry())
     return _Compiled(validator, is_formal(schema))
 
 

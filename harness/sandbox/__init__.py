@@ -10,19 +10,19 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from contextlib import AbstractContextManager
+from typing import TYPE_CHECKING
 
+from harness.config.extras import extra
 from harness.sandbox.options import DEFAULT_PORT, HOST, LIFELIKE, Options
-from harness.sandbox.provider_server import ProviderServer
-from harness.sandbox.server import application, run_forever, run_in_thread
+
+if TYPE_CHECKING:
+    from harness.sandbox.provider_server import ProviderServer
 
 __all__ = [
     "DEFAULT_PORT",
     "HOST",
     "LIFELIKE",
     "Options",
-    "ProviderServer",
-    "application",
-    "run_forever",
     "serve",
 ]
 
@@ -32,5 +32,9 @@ def serve(options: Options, servers: Mapping[str, ProviderServer]) -> AbstractCo
 
     Raises:
         HarnessError: The sandbox cannot listen on the port, or does not start.
+        MissingExtra: The packages of the extra `sandbox` are not installed.
     """
+    with extra("sandbox"):
+        from harness.sandbox.server import application, run_in_thread
+
     return run_in_thread(application(options, servers), options.port)

@@ -14,8 +14,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
-import h11
-
+from harness.config.extras import extra
 from harness.types import Response
 
 
@@ -47,7 +46,12 @@ def serve_scripts(respond: Respond) -> Iterator[str]:
     """Run a scripted server during a `with` block; its value is `http://127.0.0.1:<port>`.
 
     At the end of the block all connections are closed and all threads have ended.
+
+    Raises:
+        MissingExtra: h11 is not installed.
     """
+    with extra("sandbox"):
+        import h11  # noqa: F401 - before a thread needs it
     with socket.create_server(("127.0.0.1", 0)) as listening:
         server = _Server(listening, respond)
         thread = threading.Thread(target=server.run, name="scripted server", daemon=True)
@@ -126,6 +130,8 @@ class _Server:
             thread.join()
 
     def _serve(self, connection: socket.socket) -> None:
+        import h11
+
         # Clients may disconnect at any time, or not speak HTTP.
         with connection, contextlib.suppress(OSError, h11.RemoteProtocolError):
             connection.settimeout(_REQUEST_TIMEOUT)
@@ -155,6 +161,8 @@ def _read_request(connection: socket.socket) -> tuple[bytes, bytes]:
         OSError: The client disconnected, or sent nothing for too long.
         h11.RemoteProtocolError: The client sent something else than HTTP.
     """
+    import h11
+
     http = h11.Connection(h11.SERVER, max_incomplete_event_size=_MAX_HEAD_BYTES)
     head, body = b"", bytearray()
     while True:

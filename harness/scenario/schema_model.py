@@ -9,7 +9,6 @@ import re
 from enum import StrEnum
 from typing import Annotated, Any
 
-from jsonschema import Draft202012Validator, SchemaError
 from pydantic import (
     AfterValidator,
     BaseModel,
@@ -60,6 +59,8 @@ def _as_list(value: Json) -> Json:
 def _schema(value: dict[str, Any]) -> dict[str, Any]:
     if value.get("$schema", DRAFT) != DRAFT:
         raise problem(f"is read as {DRAFT}; leave $schema out")
+    from jsonschema import Draft202012Validator, SchemaError
+
     try:
         Draft202012Validator.check_schema(value)
     except SchemaError as error:

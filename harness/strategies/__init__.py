@@ -19,13 +19,11 @@ combinations; any other raises Unsupported.
 
 from __future__ import annotations
 
-try:
+from harness.config.extras import extra
+
+with extra("strategies"):
     from hypothesis import strategies as st
     from hypothesis.strategies import SearchStrategy
-except ModuleNotFoundError:
-    raise ModuleNotFoundError(
-        "harness.strategies needs hypothesis: pip install 'llm-conversation-harness[strategies]'"
-    ) from None
 
 from harness.errors import Unsupported
 from harness.providers.operation import ApiForm, Operation

@@ -7,13 +7,15 @@ of base64 text.
 from __future__ import annotations
 
 import base64
-import io
 import re
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, replace
-
-import urllib3
+from functools import cache
+from importlib import import_module
+from types import MappingProxyType
+from typing import Any
 
 from harness.types import Response
 
@@ -26,17 +28,18 @@ _OF_CODED_BODY = frozenset({"content-encoding", "content-length"})
 def undo_coding(raw: bytes, coding: str) -> bytes | None:
     """Return *raw* decoded by *coding*, the value of a Content-Encoding header.
 
-    Returns None if the coding is unknown, or *raw* is not encoded that way.
+    Returns None if the coding is unknown, no library for it is installed, or *raw* is not encoded
+    that way.
     """
-    if not _is_known(coding):
-        return None
-    response = urllib3.HTTPResponse(
-        io.BytesIO(raw), headers={"content-encoding": coding}, preload_content=False
-    )
-    try:
-        return response.read(decode_content=True)
-    except urllib3.exceptions.DecodeError:
-        return None
+    for decoder in map(_decoder, reversed(_names(coding))):
+        if decoder is None:
+            return None
+        decode, error = decoder
+        try:
+            raw = decode(raw) if raw else raw
+        except error:
+            return None
+    return raw
 
 
 def with_plain_body(response: Response, body: bytes) -> Response:
@@ -58,8 +61,64 @@ def drop_stale_content_encoding(response: Response) -> Response:
 
 
 def _is_known(coding: str) -> bool:
-    decoders = urllib3.HTTPResponse.CONTENT_DECODERS
-    return all(name.strip().lower() in decoders for name in coding.split(","))
+    return all(map(_decoder, _names(coding)))
+
+
+def _names(coding: str) -> list[str]:
+    return [name.strip().lower() for name in coding.split(",")]
+
+
+_MODULES: Mapping[str, tuple[str, ...]] = MappingProxyType(
+    {
+        "br": ("brotlicffi", "brotli"),
+        "zstd": ("compression.zstd", "backports.zstd", "zstandard"),
+    }
+)
+"""The modules that decode each coding that Python may not know; the first installed one is used."""
+
+
+@cache
+def _decoder(coding: str) -> tuple[Callable[[bytes], bytes], type[Exception]] | None:
+    """Return the function that undoes *coding*, and its error; None if there is none here."""
+    if coding in ("gzip", "x-gzip"):
+        return _gunzip, zlib.error
+    if coding == "deflate":
+        return _undo_deflate, zlib.error
+    for name in _MODULES.get(coding, ()):
+        with suppress(ImportError):
+            module: Any = import_module(name)
+            if name == "zstandard":
+                return _undo_zstd, module.ZstdError
+            return module.decompress, module.error if coding == "br" else module.ZstdError
+    return None
+
+
+def _gunzip(raw: bytes) -> bytes:
+    """Return the content of all gzip members; bytes after the last one are ignored."""
+    plain = b""
+    while raw.startswith(GZIP) or not plain:
+        member = zlib.decompressobj(zlib.MAX_WBITS | 16)
+        plain += member.decompress(raw)
+        raw = member.unused_data
+        if not raw:
+            break
+    return plain
+
+
+def _undo_deflate(raw: bytes) -> bytes:
+    """Return zlib data inflated, or deflate data without zlib's header: servers send both."""
+    try:
+        return zlib.decompressobj().decompress(raw)
+    except zlib.error:
+        return zlib.decompressobj(-zlib.MAX_WBITS).decompress(raw)
+
+
+def _undo_zstd(raw: bytes) -> bytes:
+    import zstandard
+
+    frames = zstandard.ZstdDecompressor().stream_reader(raw, read_across_frames=True)
+    plain: bytes = frames.read()
+    return plain
 
 
 GZIP = b"\x1f\x8b"

@@ -8,6 +8,8 @@ import warnings
 import zlib
 from dataclasses import dataclass
 
+from harness.config.extras import extra
+
 MAX_PIXELS = 64_000_000
 """The maximum number of pixels of an image to decode; the services' images have far fewer."""
 
@@ -100,9 +102,10 @@ def decode_image(data: bytes) -> tuple[int, int] | str:
     Images with more than `MAX_PIXELS` are not decoded; their size is the error message.
 
     Raises:
-        ImportError: Pillow is not installed.
+        MissingExtra: Pillow is not installed.
     """
-    from PIL import Image, UnidentifiedImageError
+    with extra("images"):
+        from PIL import Image, UnidentifiedImageError
 
     try:
         with warnings.catch_warnings():

@@ -20,8 +20,8 @@ from harness.config import prices
 from harness.config.environment import Environment
 from harness.intercept.recorder import Recorder
 from harness.providers.servers import PROVIDER_SERVERS
-from harness.sandbox import Options, application
-from harness.sandbox.server import run_in_thread
+from harness.sandbox import Options
+from harness.sandbox.server import application, run_in_thread
 from harness.scenario.files import shipped_folder
 
 if TYPE_CHECKING:

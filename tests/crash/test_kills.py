@@ -30,8 +30,8 @@ from harness.cassette.store import Store, read
 from harness.cassette.writer import dumps
 from harness.providers.servers import PROVIDER_SERVERS
 from harness.runner import replay
-from harness.sandbox import Options, application
-from harness.sandbox.server import run_in_thread
+from harness.sandbox import Options
+from harness.sandbox.server import application, run_in_thread
 from harness.scenario.files import load_all
 from harness.types import Exchange
 

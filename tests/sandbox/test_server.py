@@ -55,7 +55,8 @@ def test_run_forever_ends_quietly_when_interrupted() -> None:
     """It announces its address and responds; an interrupt ends it without an error."""
     script = (
         "from harness.providers.servers import PROVIDER_SERVERS\n"
-        "from harness.sandbox import Options, run_forever\n"
+        "from harness.sandbox import Options\n"
+        "from harness.sandbox.server import run_forever\n"
         "run_forever(Options(port=0), PROVIDER_SERVERS, lambda address: print(address, flush=True))"
     )
     command = [sys.executable, "-c", script]

@@ -8,12 +8,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from operator import attrgetter
-from typing import Any, Self
-
-import requests
+from typing import TYPE_CHECKING, Any, Self
 
 from harness.analysis.endpoint import Endpoint, Pointers
 from harness.analysis.reply import first, read_refusal
+from harness.config.extras import extra
 from harness.providers import sdk
 from harness.providers.dashscope import endpoints
 from harness.providers.http import bound_session
@@ -32,6 +31,9 @@ from harness.types import (
     View,
 )
 from harness.wire import resolve
+
+if TYPE_CHECKING:
+    import requests
 
 WRONG_KEY = "sk-00000000000000000000000000000000"
 """An invalid API key in the right format: `sk-` and 32 hex digits."""
@@ -127,17 +129,21 @@ class NoAnswer(Exception):
     """Raised if the connection breaks before the response arrives."""
 
 
-class _SingleAttempt(requests.Session):
-    """A session of requests that raises NoAnswer instead of ConnectionError.
+def _single_attempt() -> requests.Session:
+    """Return a session of requests that raises NoAnswer instead of ConnectionError.
 
     The SDK retries after a ConnectionError; NoAnswer prevents that.
     """
+    import requests
 
-    def request(self, *args: Any, **kwargs: Any) -> requests.Response:
-        try:
-            return super().request(*args, **kwargs)
-        except requests.exceptions.ConnectionError as error:
-            raise NoAnswer(str(error)) from error
+    class SingleAttempt(requests.Session):
+        def request(self, *args: Any, **kwargs: Any) -> requests.Response:
+            try:
+                return super().request(*args, **kwargs)
+            except requests.exceptions.ConnectionError as error:
+                raise NoAnswer(str(error)) from error
+
+    return SingleAttempt()
 
 
 class DashScopeSession:
@@ -147,11 +153,13 @@ class DashScopeSession:
         self._keys = {Credentials.OWN: key, Credentials.WRONG: WRONG_KEY}
         self._address = {"base_address": address} if address else {}
         self._sleep = sleep
-        self._session = _SingleAttempt()
 
     def __enter__(self) -> Self:
-        import dashscope  # noqa: F401 - here, before threads need it
+        with extra("dashscope"):
+            import dashscope  # noqa: F401 - here, before threads need it
+            import requests  # noqa: F401 - the SDK needs it too
 
+        self._session = _single_attempt()
         return self
 
     def __exit__(self, *raised: object) -> None:
@@ -160,10 +168,11 @@ class DashScopeSession:
     def send(self, call: Call) -> Outcome:
         """Make a call and return its outcome; an exception of the SDK is returned as a Failure."""
         from dashscope.common.error import DashScopeException
+        from requests.exceptions import RequestException
 
         try:
             return self._task(call) if call.mode is Mode.ASYNC else self._answer(call)
-        except (DashScopeException, NoAnswer, requests.exceptions.RequestException) as error:
+        except (DashScopeException, NoAnswer, RequestException) as error:
             return sdk.failure_of(error)
 
     def _settings(self, call: Call) -> dict[str, Any]:

@@ -12,10 +12,9 @@ from functools import partial
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any, Self
 
-import httpx
-
 from harness.analysis.endpoint import Endpoint
 from harness.analysis.reply import read_refusal
+from harness.config.extras import extra
 from harness.providers import sdk
 from harness.providers.http import bound_client, tls_context
 from harness.providers.openai.session import arguments, message
@@ -33,6 +32,7 @@ from harness.types import Call, CallKind, Credentials, Failure, Mode, Outcome, V
 from harness.wire import read_json
 
 if TYPE_CHECKING:
+    import httpx
     from zhipuai import ZhipuAI
 
 WRONG_KEY = "00000000000000000000000000000000.0000000000000000"
@@ -96,7 +96,8 @@ class ZhipuSession:
         self._open = ExitStack()
 
     def __enter__(self) -> Self:
-        import zhipuai  # noqa: F401 - here, before threads need it
+        with extra("zhipu"):
+            import zhipuai  # noqa: F401 - here, before threads need it
 
         return self
 
@@ -105,6 +106,7 @@ class ZhipuSession:
 
     def _client(self, credentials: Credentials) -> ZhipuAI:
         """Return the SDK client for these credentials, creating it on first use."""
+        import httpx
         from zhipuai import ZhipuAI
         from zhipuai.core import ZHIPUAI_DEFAULT_LIMITS, ZHIPUAI_DEFAULT_TIMEOUT
 

@@ -6,6 +6,9 @@
 languages.
 """
 
-from harness.report.html.page import report
+from harness.config.extras import extra
+
+with extra("report"):
+    from harness.report.html.page import report
 
 __all__ = ["report"]
