@@ -64,6 +64,10 @@ class BadCassette(BadInput):
     """A cassette that cannot be read."""
 
 
+class UnversionedCassetteWarning(UserWarning):
+    """A cassette of another tool has no key `version`, so that its end cannot be told."""
+
+
 class BadSettings(BadInput):
     """Invalid settings in a pyproject.toml."""
 

@@ -10,8 +10,8 @@ from harness.analysis.transcript import AnalyzedTranscript, analyze, transcript_
 from harness.batch import Examined, Job, examine, jobs, load_scenarios, state
 from harness.cassette import store
 from harness.cassette.age import ALWAYS, Period
-from harness.cassette.store import Store
-from harness.errors import HarnessError
+from harness.cassette.store import Skip, Store, refuse
+from harness.errors import BadCassette, HarnessError
 from harness.providers import endpoints
 from harness.providers.rules import project_rules
 from harness.runner import Progress
@@ -53,24 +53,27 @@ def read_for_diff(path: Path) -> AnalyzedTranscript:
     return _analyze(replace(cassette, exchanges=exchanges), path.name)
 
 
-def read_repeats(transcripts: Iterable[AnalyzedTranscript]) -> list[AnalyzedTranscript]:
-    """Return the transcripts of the repeats of all *transcripts* (see `repeats_of`).
+def read_repeats(
+    transcripts: Iterable[AnalyzedTranscript], skip: Skip = refuse
+) -> list[AnalyzedTranscript]:
+    """Return the transcripts of the repeats of all *transcripts* (see `repeats_of`)."""
+    return [repeat for one in transcripts for repeat in repeats_of(one, skip)]
 
-    Raises BadCassette if a repeat cannot be read.
-    """
-    return [repeat for one in transcripts for repeat in repeats_of(one)]
 
-
-def repeats_of(first: AnalyzedTranscript) -> tuple[AnalyzedTranscript, ...]:
+def repeats_of(first: AnalyzedTranscript, skip: Skip = refuse) -> tuple[AnalyzedTranscript, ...]:
     """Return the transcripts of the repeats of the recording *first*; empty if there are none.
 
     Repeats are the cassettes `<name>~2.yaml`, `<name>~3.yaml` ... beside it. Repeats of other steps
-    of the scenario, since it was changed in between, are left out. Raises BadCassette if a repeat
-    cannot be read.
+    of the scenario, since it was changed in between, are left out. A repeat that cannot be read is
+    passed to *skip*, which raises BadCassette by default.
     """
     own, repeats = first.transcript, []
     for path in store.repeats_of(Path(own.source)).values() if own.source else ():
-        other = read_cassette(path).transcript
+        try:
+            other = read_cassette(path).transcript
+        except BadCassette as error:
+            skip(error)
+            continue
         if len({other.provenance.script, own.provenance.script} - {()}) <= 1:
             named = replace(
                 other, scenario=own.scenario, target=own.target, provenance=own.provenance
@@ -112,7 +115,9 @@ def check_cassettes(
 # ------------------------------------------------------------------------- sides of a comparison
 
 
-def read_side(name: str, scenarios: Path, folder: Store) -> list[AnalyzedTranscript]:
+def read_side(
+    name: str, scenarios: Path, folder: Store, skip: Skip = refuse
+) -> list[AnalyzedTranscript]:
     """Return the transcripts of one side of a comparison.
 
     Args:
@@ -120,9 +125,11 @@ def read_side(name: str, scenarios: Path, folder: Store) -> list[AnalyzedTranscr
             `scenario/target`. A scenario takes precedence over a folder of the same name.
         scenarios: The folder of the scenarios.
         folder: The store of the scenarios' cassettes.
+        skip: Called for each file of a folder that cannot be read; it raises by default.
 
     Raises:
-        HarnessError: The file, scenario or target does not exist, or a cassette cannot be read.
+        HarnessError: The file, scenario or target does not exist, a cassette cannot be read, or
+            none of a folder.
     """
     path = Path(name)
     if path.is_file() and name.endswith((".yaml", ".yml")):
@@ -131,24 +138,33 @@ def read_side(name: str, scenarios: Path, folder: Store) -> list[AnalyzedTranscr
         raise HarnessError(f"{name}: there is no such file")
     scenario, _, target = name.partition("/")
     if path.is_dir() and not (scenarios / f"{scenario}.yaml").exists():
-        return [read_cassette(f) for f in store.find([path]) if not store.is_repeat(f)]
+        every = list(store.read_all([path], read_cassette, skip))
+        if not every:
+            raise HarnessError(f"{path}: no file in this folder is a cassette that can be read")
+        return [one for file, one in every if not store.is_repeat(file)]
     chosen = jobs(load_scenarios([scenario], scenarios), [target] if target else [])
     return [read_job(job, folder) for job in chosen]
 
 
 def read_recorded(
-    scenarios: Path, folder: Store, period: Period = ALWAYS
+    scenarios: Path, folder: Store, period: Period = ALWAYS, skip: Skip = refuse
 ) -> list[AnalyzedTranscript]:
     """Return the transcripts of all scenarios' cassettes that were recorded in *period*.
 
     Raises:
-        HarnessError: There are no such cassettes, or a cassette cannot be read.
+        HarnessError: There are no such cassettes.
     """
     every = jobs(load_scenarios([], scenarios), [])
     recorded = [job for job in every if folder.path(job.scenario.name, job.target).exists()]
     if not recorded:
         raise HarnessError(f"no scenario of {scenarios} has a cassette in {folder.folder}")
-    return recorded_in(period, [read_job(job, folder) for job in recorded], str(folder.folder))
+    transcripts = []
+    for job in recorded:
+        try:
+            transcripts.append(read_job(job, folder))
+        except BadCassette as error:
+            skip(error)
+    return recorded_in(period, transcripts, str(folder.folder))
 
 
 def group_sides(sides: Sequence[Sequence[AnalyzedTranscript]]) -> list[list[AnalyzedTranscript]]:

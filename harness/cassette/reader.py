@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import re
+import warnings
+from collections.abc import Iterator
 from datetime import date, datetime
 from math import isfinite
-from typing import Any, TypeVar
+from typing import Any
 
 import yaml
 
-from harness.cassette import fast_reader, safe_yaml
+from harness.cassette import fast_reader, foreign, safe_yaml
 from harness.cassette.artefacts import NAME
+from harness.cassette.foreign import Invalid, expect, json_bytes, key
 from harness.cassette.safe_yaml import KeyPath
 from harness.cassette.writer import HARNESS_FORMAT, PROVENANCE_TEXTS, VCRPY_FORMAT
-from harness.errors import BadCassette
+from harness.errors import BadCassette, UnversionedCassetteWarning
 from harness.types import (
     Artefact,
     Cassette,
@@ -25,21 +28,6 @@ from harness.types import (
     Sdk,
     Timing,
 )
-from harness.wire import compact
-
-
-class _Invalid(Exception):
-    """An invalid value in a cassette.
-
-    Attributes:
-        path: The keys and indices that lead to the value.
-        problem: What is wrong with it.
-    """
-
-    def __init__(self, path: KeyPath, problem: str) -> None:
-        super().__init__(problem)
-        self.path = path
-        self.problem = problem
 
 
 def loads(text: str | bytes, source: str = "") -> Cassette:
@@ -62,14 +50,27 @@ def load_yaml(text: str | bytes, source: str) -> Cassette:
     try:
         document = safe_yaml.load(text)
     except yaml.YAMLError as error:
-        raise _not_yaml(error, source) from None
+        raise _conflict(text, source) or _not_yaml(error, source) from None
     except (ValueError, RecursionError, OverflowError) as error:
         raise BadCassette(f"not a cassette: {error}", source) from None
     try:
-        return _cassette(document)
-    except _Invalid as error:
+        return _cassette(document, text, source)
+    except Invalid as error:
         line = safe_yaml.line(text, error.path)
         raise BadCassette(_message(error), source, line) from None
+
+
+_MARKER = re.compile(rb"^(?:<{7}|>{7}|\|{7}) .*\n?|^={7}\n", re.MULTILINE)
+
+
+def _conflict(text: str | bytes, source: str) -> BadCassette | None:
+    """Return the error for a text with the markers of a merge conflict; None without them."""
+    raw = text.encode("utf-8", "surrogatepass") if isinstance(text, str) else text
+    marker = _MARKER.search(raw)
+    if marker is None:
+        return None
+    message = "a merge conflict: keep one of the two recordings, or record it again"
+    return BadCassette(message, source, raw.count(b"\n", 0, marker.start()) + 1)
 
 
 def _not_yaml(error: yaml.YAMLError, source: str) -> BadCassette:
@@ -78,28 +79,80 @@ def _not_yaml(error: yaml.YAMLError, source: str) -> BadCassette:
     return BadCassette(f"not YAML: {problem}", source, mark.line + 1 if mark else None)
 
 
-def _message(error: _Invalid) -> str:
+def _message(error: Invalid) -> str:
     path = "".join(f"[{key}]" if isinstance(key, int) else f".{key}" for key in error.path)
     return f"{path.lstrip('.')}: {error.problem}" if path else error.problem
 
 
-def _cassette(document: object) -> Cassette:
+def _cassette(document: object, text: str | bytes, source: str) -> Cassette:
     if document is None:
-        raise _Invalid((), "the file is empty; a cassette has the keys interactions and version")
+        raise Invalid((), "the file is empty; a cassette has the keys interactions and version")
+    if isinstance(document, list) and "request" in next(_mappings(document), ()):
+        raise Invalid((), "a cassette of vcrpy before 1.0, which is not read: record it again")
     if not isinstance(document, dict) or "interactions" not in document:
-        raise _Invalid((), "not a vcrpy cassette: the key interactions is missing")
+        raise Invalid((), _not_a_cassette(document))
+    foreign.known_top(document)
     if "version" not in document:
-        raise _Invalid((), "the file was cut off: the key version, which stands last, is missing")
-    if document["version"] != VCRPY_FORMAT:
+        _refuse_cut_off(document, text)
+    elif not _is_read(document):
         version = document["version"]
-        raise _Invalid(("version",), f"vcrpy format {version!r:.40}; this reads {VCRPY_FORMAT}")
+        raise Invalid(("version",), f"vcrpy format {version!r:.40}; this reads {VCRPY_FORMAT}")
     metadata, provenance = _read_metadata(document.get("metadata"))
-    interactions = _expect(document["interactions"], list, ("interactions",))
+    interactions = expect(document["interactions"], list, ("interactions",))
     exchanges = [
         _exchange(item, ("interactions", i), metadata[i] if i < len(metadata) else {})
         for i, item in enumerate(interactions)
     ]
+    if "version" not in document:
+        warnings.warn(f"{source}: {_NO_VERSION}", UnversionedCassetteWarning, stacklevel=2)
     return Cassette(tuple(exchanges), provenance)
+
+
+def _mappings(items: list[Any]) -> Iterator[dict[Any, Any]]:
+    return (item for item in items if isinstance(item, dict))
+
+
+_CUT_OFF = "the file was cut off: the key version, which stands last, is missing"
+_NO_VERSION = (
+    "there is no key version, which most recorders write last; the file is read as it is, and "
+    "exchanges may be missing at its end"
+)
+
+
+def _not_a_cassette(document: object) -> str:
+    named = document.keys() if isinstance(document, dict) else ()
+    what = next((foreign.STRANGERS[name] for name in named if name in foreign.STRANGERS), "")
+    return f"not a vcrpy cassette: {what or 'the key interactions is missing'}"
+
+
+def _is_read(document: dict[str, Any]) -> bool:
+    """Return whether the version of a cassette is one that is read: 1, or 2 of go-vcr."""
+    version, interactions = document["version"], document["interactions"]
+    is_go = version == 2 and isinstance(interactions, list) and foreign.is_go(interactions)
+    return is_go or (version == VCRPY_FORMAT and not isinstance(version, bool))
+
+
+def _refuse_cut_off(document: dict[str, Any], text: str | bytes) -> None:
+    """Raise Invalid if a cassette without the key version is one that was cut off.
+
+    All of ours have the key. In those of others an exchange that is not complete, or a last line
+    without an end, shows it; JSON that was cut off cannot be read in the first place.
+    """
+    raw = text.encode("utf-8", "surrogatepass") if isinstance(text, str) else text
+    has_end = raw.endswith(b"\n") or raw.startswith(b"{")
+    if _is_ours(document) or not has_end:
+        raise Invalid((), _CUT_OFF)
+    items = document["interactions"]
+    if isinstance(items, list) and items:
+        try:
+            _exchange(items[-1], ("interactions", len(items) - 1), {})
+        except Invalid:
+            raise Invalid((), _CUT_OFF) from None
+
+
+def _is_ours(document: dict[str, Any]) -> bool:
+    metadata = document.get("metadata")
+    return isinstance(metadata, dict) and "harness" in metadata
 
 
 _METADATA = ("metadata", "harness")
@@ -109,14 +162,14 @@ def _read_metadata(metadata: object) -> tuple[list[Any], Provenance]:
     ours = metadata.get("harness") if isinstance(metadata, dict) else None
     if ours is None:
         return [], Provenance()
-    facts = _expect(ours, dict, _METADATA)
+    facts = expect(ours, dict, _METADATA)
     if facts.get("format") != HARNESS_FORMAT:
         version = facts.get("format")
-        raise _Invalid(
+        raise Invalid(
             (*_METADATA, "format"),
             f"harness format {version!r:.40}; this reads {HARNESS_FORMAT}: record it again",
         )
-    exchanges = _expect(facts.get("exchanges", []), list, (*_METADATA, "exchanges"))
+    exchanges = expect(facts.get("exchanges", []), list, (*_METADATA, "exchanges"))
     return exchanges, _provenance(facts)
 
 
@@ -124,8 +177,8 @@ def _provenance(facts: dict[str, Any]) -> Provenance:
     origin = facts.get("recorded_from", Origin.UNKNOWN.value)
     if origin not in [o.value for o in Origin]:
         allowed = ", ".join(o.value for o in Origin)
-        raise _Invalid((*_METADATA, "recorded_from"), f"{origin!r:.40}; allowed: {allowed}")
-    sdk = _expect(facts.get("sdk", {}), dict, (*_METADATA, "sdk"))
+        raise Invalid((*_METADATA, "recorded_from"), f"{origin!r:.40}; allowed: {allowed}")
+    sdk = expect(facts.get("sdk", {}), dict, (*_METADATA, "sdk"))
     return Provenance(
         recorded_from=Origin(origin),
         sdk=_sdk(sdk) if sdk else None,
@@ -142,13 +195,12 @@ def _sdk(sdk: dict[str, Any]) -> Sdk:
 
 def _strings(facts: dict[str, Any], name: str) -> tuple[str, ...]:
     path = (*_METADATA, name)
-    listed = _expect(facts.get(name, []), list, path)
+    listed = expect(facts.get(name, []), list, path)
     return tuple(_word(item, (*path, i)) for i, item in enumerate(listed))
 
 
 def _exchange(item: object, path: KeyPath, metadata: object) -> Exchange:
-    request = _expect(_key(item, "request", path), dict, (*path, "request"))
-    response = _expect(_key(item, "response", path), dict, (*path, "response"))
+    request, response = foreign.as_vcrpy(item, path)
     facts = metadata if isinstance(metadata, dict) else {}
     return Exchange(
         request=_request(request, (*path, "request")),
@@ -162,17 +214,17 @@ def _exchange(item: object, path: KeyPath, metadata: object) -> Exchange:
 
 def _request(request: dict[str, Any], path: KeyPath) -> Request:
     return Request(
-        method=_word(_key(request, "method", path), (*path, "method")),
-        uri=_word(_key(request, "uri", path), (*path, "uri")),
+        method=_word(key(request, "method", path), (*path, "method")),
+        uri=_word(key(request, "uri", path), (*path, "uri")),
         headers=_headers(request.get("headers"), (*path, "headers")),
         body=_bytes(request.get("body"), (*path, "body")),
     )
 
 
 def _response(response: dict[str, Any], path: KeyPath) -> Response:
-    status = _expect(_key(response, "status", path), dict, (*path, "status"))
-    code = _expect(_key(status, "code", (*path, "status")), int, (*path, "status", "code"))
-    body = _expect(_key(response, "body", path), dict, (*path, "body"))
+    status = expect(key(response, "status", path), dict, (*path, "status"))
+    code = expect(key(status, "code", (*path, "status")), int, (*path, "status", "code"))
+    body = expect(key(response, "body", path), dict, (*path, "body"))
     return Response(
         status=code,
         reason=_word(status.get("message") or "", (*path, "status", "message")),
@@ -190,14 +242,12 @@ def _artefact(body: dict[str, Any], path: KeyPath) -> Artefact:
     name = _word(body["artefact"], (*path, "artefact"))
     if not NAME.fullmatch(name):
         problem = f"{name!r:.80} is not the name of an artefact, <sha256>.<ending>: record it again"
-        raise _Invalid((*path, "artefact"), problem)
+        raise Invalid((*path, "artefact"), problem)
     if body.get("string"):
-        raise _Invalid(
-            (*path, "string"), "a body is text or an artefact, not both: record it again"
-        )
-    size = _expect(_key(body, "size", path), int, (*path, "size"))
+        raise Invalid((*path, "string"), "a body is text or an artefact, not both: record it again")
+    size = expect(key(body, "size", path), int, (*path, "size"))
     if size < 0:
-        raise _Invalid((*path, "size"), f"should be a number of bytes, not {size}")
+        raise Invalid((*path, "size"), f"should be a number of bytes, not {size}")
     return Artefact(name, size)
 
 
@@ -224,18 +274,25 @@ def _chunks(chunks: object) -> tuple[int, ...]:
 
 def _headers(headers: object, path: KeyPath) -> tuple[tuple[str, str], ...]:
     pairs = []
-    for name, values in _expect({} if headers is None else headers, dict, path).items():
+    for name, values in expect({} if headers is None else headers, dict, path).items():
         word = _word(name, path)
         here = (*path, word)
         listed = values if isinstance(values, list) else [values]
-        pairs += [(word, _word(value, here)) for value in listed]
+        pairs += [(word, _header_value(value, here)) for value in listed]
     return tuple(pairs)
+
+
+def _header_value(value: object, path: KeyPath) -> str:
+    """Return the value of a header; YAML reads an empty one as null, and `true` as a boolean."""
+    if value is None or isinstance(value, bool):
+        return "" if value is None else str(value).lower()
+    return _word(value, path)
 
 
 def _word(value: object, path: KeyPath) -> str:
     """Return *value* as text; numbers and dates are converted, since people leave out quotes.
 
-    Raises _Invalid for another type.
+    Raises Invalid for another type.
     """
     if type(value) is str:
         return value
@@ -243,7 +300,7 @@ def _word(value: object, path: KeyPath) -> str:
         return value.decode("latin-1")
     if isinstance(value, float | date) or type(value) is int:
         return str(value)
-    raise _Invalid(path, f"should be text, not {type(value).__name__}")
+    raise Invalid(path, f"should be text, not {type(value).__name__}")
 
 
 def _bytes(body: object, path: KeyPath) -> bytes:
@@ -252,37 +309,5 @@ def _bytes(body: object, path: KeyPath) -> bytes:
     if isinstance(body, str):
         return body.encode("utf-8", "surrogatepass")
     if isinstance(body, dict | list):
-        return _json(body, path)
-    return _expect(body, bytes, path)
-
-
-def _json(body: object, path: KeyPath) -> bytes:
-    """Return the JSON text of a body that another tool wrote as a YAML mapping or list."""
-    try:
-        return compact(body, allow_nan=False, default=_date).encode()
-    except (TypeError, ValueError) as error:
-        raise _Invalid(path, f"a body written as YAML has to be JSON: {error}") from None
-
-
-def _date(value: object) -> str:
-    """Return the text of a date, which YAML makes of unquoted text. Raises TypeError otherwise."""
-    if not isinstance(value, date):
-        raise TypeError(f"{type(value).__name__} is not")
-    return str(value)
-
-
-def _key(mapping: object, name: str, path: KeyPath) -> object:
-    values = _expect(mapping, dict, path)
-    if name not in values:
-        raise _Invalid(path, f"the key {name} is missing")
-    return values[name]
-
-
-T = TypeVar("T")
-_NAMES: Mapping[type, str] = {dict: "a mapping", list: "a list", int: "a number", bytes: "text"}
-
-
-def _expect(value: object, kind: type[T], path: KeyPath) -> T:
-    if not isinstance(value, kind) or isinstance(value, bool):
-        raise _Invalid(path, f"should be {_NAMES[kind]}, not {type(value).__name__}")
-    return value
+        return json_bytes(body, path)
+    return expect(body, bytes, path)

@@ -65,11 +65,19 @@ def _file_body(loader: Any, node: Any) -> bytes:
     return content.encode() if isinstance(content, str) else content
 
 
+def _boolean(loader: Any, node: Any) -> bool | str:
+    """Return true and false as booleans, and `yes`, `no`, `on`, `off` as text, as YAML 1.2 does."""
+    text = node.value.lower()
+    value = bool(loader.bool_values[text])
+    return value if text in ("true", "false") else str(node.value)
+
+
 _Dumper.add_representer(str, _text)
 _Dumper.add_representer(FlowList, _flow_list)
 _Loader.add_constructor(
     "tag:yaml.org,2002:python/tuple", lambda loader, node: loader.construct_sequence(node)
 )
+_Loader.add_constructor("tag:yaml.org,2002:bool", _boolean)
 for _tag in ("python/str", "python/unicode"):
     _Loader.add_constructor(
         f"tag:yaml.org,2002:{_tag}", lambda loader, node: loader.construct_scalar(node)

@@ -7,11 +7,12 @@ import os
 import re
 import stat
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from dataclasses import dataclass
 from functools import lru_cache, partial
 from pathlib import Path
+from typing import TypeAlias, TypeVar
 
 from harness.cassette import safe_yaml
 from harness.cassette.artefacts import FOLDER, CassetteFiles, has_hash, with_artefacts
@@ -165,17 +166,73 @@ def find(paths: list[Path]) -> list[Path]:
     """Return the files among *paths*, and the *.yaml files below the folders, sorted by folder.
 
     Raises:
-        HarnessError: A path does not exist, or a folder has no cassettes.
+        HarnessError: A path does not exist, or a folder has no cassettes or cannot be read.
     """
+    for path in paths:
+        require_path(path)
     cassettes: list[Path] = []
     for path in paths:
-        if not path.exists():
-            raise HarnessError(f"{path}: there is no such file or folder")
-        inside = sorted(path.rglob("*.yaml")) if path.is_dir() else [path]
+        inside = sorted(_below(path)) if path.is_dir() else [path]
         if not inside:
             raise HarnessError(f"{path}: no cassette (*.yaml) in this folder")
         cassettes += inside
     return cassettes
+
+
+def require_path(path: Path) -> None:
+    """Raise HarnessError if there is nothing at *path*, or if that cannot be told."""
+    try:
+        path.stat()
+    except FileNotFoundError:
+        raise HarnessError(f"{path}: there is no such file or folder") from None
+    except OSError as error:
+        raise HarnessError(f"{path!s:.200}: cannot be read: {error.strerror}") from None
+
+
+def _below(folder: Path) -> Iterator[Path]:
+    """Yield the *.yaml files below *folder*. Raises HarnessError for a folder that is unreadable.
+
+    Links to folders are not followed.
+    """
+    for parent, _, names in os.walk(folder, onerror=_refuse_folder):
+        yield from (Path(parent, name) for name in names if name.endswith(".yaml"))
+
+
+def _refuse_folder(error: OSError) -> None:
+    raise HarnessError(f"{error.filename}: this folder cannot be read: {error.strerror}") from None
+
+
+T = TypeVar("T")
+Skip: TypeAlias = Callable[[BadCassette], None]
+"""A function that is told of a file that is left out, since it cannot be read."""
+
+
+def refuse(error: BadCassette) -> None:
+    """Raise *error*: the `Skip` that leaves nothing out."""
+    raise error
+
+
+def read_all(
+    paths: Sequence[Path], read_one: Callable[[Path], T], skip: Skip
+) -> Iterator[tuple[Path, T]]:
+    """Yield each file of *paths*, and the *.yaml files below the folders, with what is read of it.
+
+    A file in a folder that cannot be read is passed to *skip*.
+
+    Raises:
+        BadCassette: One of *paths* is a file that cannot be read.
+        HarnessError: A path does not exist, or a folder has no cassettes.
+    """
+    named = set(paths)
+    for path in find(list(paths)):
+        try:
+            content = read_one(path)
+        except BadCassette as error:
+            if path in named:
+                raise
+            skip(error)
+        else:
+            yield path, content
 
 
 # --------------------------------------------------------------------------------- writing

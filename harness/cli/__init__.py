@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import sys
+import warnings
 from collections.abc import Callable, Sequence
 from functools import wraps
 from importlib import import_module
@@ -89,8 +90,16 @@ def _interruptible(command: Callable[P, None]) -> Callable[P, None]:
     return interruptible
 
 
+def _warn(
+    message: Warning | str, category: type[Warning], *where: object, **options: object
+) -> None:
+    """Print a warning on one line, without the line of Python that gave it."""
+    typer.echo(f"harness: {message}", err=True)
+
+
 def main() -> None:
     """Run the command line, and exit: 0 ok, 1 findings, 2 usage error or unreadable input."""
+    warnings.showwarning = _warn
     try:
         command_line(sys.argv[1:])(prog_name="harness")
     except (HarnessError, InterceptError) as error:

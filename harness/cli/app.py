@@ -187,6 +187,30 @@ def progress() -> Iterator[Callable[[str], None]]:
         yield lambda text: status.update(escape(text))
 
 
+@contextmanager
+def skipping() -> Iterator[Callable[[HarnessError], None]]:
+    """Give a function that prints why a file of a folder is left out.
+
+    The command goes on with the other files, and exits with 2 if one was left out.
+    """
+    skipped: set[str] = set()
+
+    def skip(error: HarnessError) -> None:
+        if str(error) not in skipped:
+            typer.echo(f"harness: left out: {error}", err=True)
+        skipped.add(str(error))
+
+    code = 0
+    try:
+        yield skip
+    except typer.Exit as done:
+        code = done.exit_code
+    raise typer.Exit(_UNREADABLE if skipped else code)
+
+
+_UNREADABLE = 2
+
+
 def deliver(report: Report, as_json: bool, files: Files) -> None:
     """Print a report, write *files*, and exit with the report's exit code."""
     from harness.report import json_report, text

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from harness.analysis.transcript import AnalyzedTranscript
+    from harness.cassette.store import Skip
     from harness.comparison import Matrix
 
 
@@ -58,27 +59,28 @@ def compare(
     names, store = sides or [], Store(cassettes)
     if not names and not fields:
         raise HarnessError("name at least one side, or give --fields; see: harness compare -h")
-    loaded = [
-        recordings.recorded_in(dates, recordings.read_side(name, scenarios, store), name)
-        for name in names
-    ]
-    groups: Sequence[Sequence[AnalyzedTranscript]]
-    if fields:
-        transcripts = [transcript for side in loaded for transcript in side]
-        transcripts = transcripts or recordings.read_recorded(scenarios, store, dates)
-        groups, differs = recordings.group_sides([transcripts]), _fields(transcripts, as_json)
-    elif len(loaded) == 2:
-        groups = pairs = recordings.pair_sides(*loaded)
-        differs = _comparisons(pairs, as_json)
-    else:
-        groups = recordings.group_sides(loaded)
-        differs = _matrices(groups, as_json)
-    if folder is not None:
-        from harness.report import write_folder
-        from harness.report.build import compare_report
+    with app.skipping() as skip:
+        loaded = [
+            recordings.recorded_in(dates, recordings.read_side(name, scenarios, store, skip), name)
+            for name in names
+        ]
+        groups: Sequence[Sequence[AnalyzedTranscript]]
+        if fields:
+            transcripts = [transcript for side in loaded for transcript in side]
+            transcripts = transcripts or recordings.read_recorded(scenarios, store, dates, skip)
+            groups, differs = recordings.group_sides([transcripts]), _fields(transcripts, as_json)
+        elif len(loaded) == 2:
+            groups = pairs = recordings.pair_sides(*loaded)
+            differs = _comparisons(pairs, as_json, skip)
+        else:
+            groups = recordings.group_sides(loaded)
+            differs = _matrices(groups, as_json, skip)
+        if folder is not None:
+            from harness.report import write_folder
+            from harness.report.build import compare_report
 
-        write_folder(compare_report(groups), folder)
-    raise typer.Exit(1 if fail and differs else 0)
+            write_folder(compare_report(groups, skip), folder)
+        raise typer.Exit(1 if fail and differs else 0)
 
 
 def _fields(transcripts: list[AnalyzedTranscript], as_json: bool) -> bool:
@@ -93,14 +95,14 @@ def _fields(transcripts: list[AnalyzedTranscript], as_json: bool) -> bool:
     return matrix.has_differences
 
 
-def _matrices(groups: Sequence[Sequence[AnalyzedTranscript]], as_json: bool) -> bool:
+def _matrices(groups: Sequence[Sequence[AnalyzedTranscript]], as_json: bool, skip: Skip) -> bool:
     from harness.comparison import matrix
     from harness.config.settings import load_prices
     from harness.recordings import read_repeats
     from harness.report import comparison_text, json_report
 
     prices = load_prices(Path.cwd())
-    matrices = [matrix(group, prices, read_repeats(group)) for group in groups]
+    matrices = [matrix(group, prices, read_repeats(group, skip)) for group in groups]
     if as_json:
         documents = [json_report.matrix(each) for each in matrices]
         app.print_json(documents[0] if len(documents) == 1 else documents)
@@ -112,7 +114,7 @@ def _matrices(groups: Sequence[Sequence[AnalyzedTranscript]], as_json: bool) -> 
 
 
 def _comparisons(
-    pairs: Sequence[tuple[AnalyzedTranscript, AnalyzedTranscript]], as_json: bool
+    pairs: Sequence[tuple[AnalyzedTranscript, AnalyzedTranscript]], as_json: bool, skip: Skip
 ) -> bool:
     from harness.comparison import compare as compare_transcripts
     from harness.comparison import side_by_side
@@ -121,7 +123,7 @@ def _comparisons(
     from harness.report import comparison_text, json_report
 
     prices = load_prices(Path.cwd())
-    comparisons = [compare_transcripts(*pair, read_repeats(pair)) for pair in pairs]
+    comparisons = [compare_transcripts(*pair, read_repeats(pair, skip)) for pair in pairs]
     matrices = [side_by_side(pair, prices) for pair in pairs]
     if as_json:
         both = zip(comparisons, matrices, strict=True)

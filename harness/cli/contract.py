@@ -32,10 +32,11 @@ def learn(
     """
     from harness.contracts.files import learn_cassettes
 
-    with app.progress() as report_progress:
-        contract = learn_cassettes(paths, out, report_progress)
-    _table(contract)
-    typer.echo(f"\nwrote {out}: {_summary(contract)}")
+    with app.skipping() as skip:
+        with app.progress() as report_progress:
+            contract = learn_cassettes(paths, out, report_progress, skip)
+        _table(contract)
+        typer.echo(f"\nwrote {out}: {_summary(contract)}")
 
 
 def check(
@@ -67,17 +68,18 @@ def accept(
     from harness.contracts.files import propose, write
     from harness.wire.text import count
 
-    with app.progress() as report_progress:
-        proposal = propose(paths, contract, report_progress)
-    for line in proposal.changes:
-        typer.echo(line)
-    changes, new = count(len(proposal.changes), "change"), proposal.exchanges
-    typer.echo(f"{changes} of clauses, {new} new exchanges")
-    if new and yes:
-        write(contract, proposal.new)
-        typer.echo(f"wrote {contract}: {_summary(proposal.new)}")
-    elif new:
-        typer.echo("nothing was written; --yes writes it")
+    with app.skipping() as skip:
+        with app.progress() as report_progress:
+            proposal = propose(paths, contract, report_progress, skip)
+        for line in proposal.changes:
+            typer.echo(line)
+        changes, new = count(len(proposal.changes), "change"), proposal.exchanges
+        typer.echo(f"{changes} of clauses, {new} new exchanges")
+        if new and yes:
+            write(contract, proposal.new)
+            typer.echo(f"wrote {contract}: {_summary(proposal.new)}")
+        elif new:
+            typer.echo("nothing was written; --yes writes it")
 
 
 def _table(contract: Contract) -> None:

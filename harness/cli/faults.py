@@ -68,25 +68,26 @@ def faults(
     from harness.providers.endpoints import HEADERS
     from harness.secrets.redactor import Redactor
 
-    exchanges, skipped = sources(paths)
-    names = _clients(against, clients or [], exchanges)
-    chosen = app.by_name(only or [], {fault.name: fault for fault in DELIVERY_FAULTS}, "fault")
-    limits = Limits(cases, seed, timeout, seconds=time_limit)
-    with app.progress() as show:
-        results = run_faults(names, exchanges, chosen, limits, show)
-    redactor = Redactor(load_environment(Path.cwd()).secrets(PROVIDERS.values()), HEADERS)
-    _require_results(results, skipped, redactor)
-    saved = (
-        {client.name: list(save_failures(save, client, redactor)) for client in results}
-        if save
-        else {}
-    )
-    if as_json:
-        _print_json(results, skipped, saved, redactor)
-    else:
-        _print(results, skipped, saved, redactor)
-    least = at_least if at_least is not None else 100.0 if against else 0.0
-    raise typer.Exit(1 if any((client.score or 0) < least for client in results) else 0)
+    with app.skipping() as skip:
+        exchanges, skipped = sources(paths, skip)
+        names = _clients(against, clients or [], exchanges)
+        chosen = app.by_name(only or [], {fault.name: fault for fault in DELIVERY_FAULTS}, "fault")
+        limits = Limits(cases, seed, timeout, seconds=time_limit)
+        with app.progress() as show:
+            results = run_faults(names, exchanges, chosen, limits, show)
+        redactor = Redactor(load_environment(Path.cwd()).secrets(PROVIDERS.values()), HEADERS)
+        _require_results(results, skipped, redactor)
+        saved = (
+            {client.name: list(save_failures(save, client, redactor)) for client in results}
+            if save
+            else {}
+        )
+        if as_json:
+            _print_json(results, skipped, saved, redactor)
+        else:
+            _print(results, skipped, saved, redactor)
+        least = at_least if at_least is not None else 100.0 if against else 0.0
+        raise typer.Exit(1 if any((client.score or 0) < least for client in results) else 0)
 
 
 def _clients(against: str, clients: Sequence[str], exchanges: Sequence[Source]) -> list[str]:

@@ -12,6 +12,7 @@ from harness.cli import app
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from harness.errors import HarnessError
     from harness.parse import Parser
     from harness.parse.run import Defect, ParsedExchange, Row
 
@@ -41,20 +42,24 @@ def parse(
     from harness.parse.run import defects, rows
 
     parsers = app.by_name(names or [], PARSERS, "parser")
-    with app.progress() as report_progress:
-        installed = [parser for parser in parsers if parser.installed]
-        parsed = _parsed(paths, installed, report_progress)
     missing = sorted({parser.distribution for parser in parsers if not parser.installed})
-    table, found_defects = rows(parsed), defects(parsed)
-    if as_json:
-        _print_json(table, found_defects, missing)
-    else:
-        _print(table, found_defects, missing)
-    raise typer.Exit(1 if fail and found_defects else 0)
+    with app.skipping() as skip:
+        with app.progress() as report_progress:
+            installed = [parser for parser in parsers if parser.installed]
+            parsed = _parsed(paths, installed, report_progress, skip)
+        table, found_defects = rows(parsed), defects(parsed)
+        if as_json:
+            _print_json(table, found_defects, missing)
+        else:
+            _print(table, found_defects, missing)
+        raise typer.Exit(1 if fail and found_defects else 0)
 
 
 def _parsed(
-    paths: list[Path], parsers: list[Parser], report_progress: Callable[[str], None]
+    paths: list[Path],
+    parsers: list[Parser],
+    report_progress: Callable[[str], None],
+    skip: Callable[[HarnessError], None],
 ) -> list[ParsedExchange]:
     from harness.analysis.exchange import AnalyzedExchange
     from harness.cassette import store
@@ -62,9 +67,9 @@ def _parsed(
     from harness.providers.endpoints import recognise
 
     parsed: list[ParsedExchange] = []
-    for path in store.find(paths):
+    for path, cassette in store.read_all(paths, store.read, skip):
         report_progress(f"Parse {path}")
-        recorded = enumerate(store.read(path).exchanges, start=1)
+        recorded = enumerate(cassette.exchanges, start=1)
         readings = [AnalyzedExchange(exchange, recognise(exchange), n) for n, exchange in recorded]
         parsed += parse_all(str(path), readings, parsers)
     return parsed

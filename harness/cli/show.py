@@ -34,18 +34,19 @@ def show(
     from harness.report import json_report, text
     from harness.report import wire as raw
 
-    sides = [
-        recordings.read_side(side, scenarios, Store(cassettes))
-        for side in (name, other)
-        if side is not None
-    ]
     view = raw.wire if wire else text.conversation
-    if as_json:
-        app.print_json([json_report.conversation(read) for reads in sides for read in reads])
-    elif len(sides) == 1:
-        _views(app.console(), sides[0], view)
-    else:
-        _difference(recordings.pair_sides(*sides), view)
+    with app.skipping() as skip:
+        sides = [
+            recordings.read_side(side, scenarios, Store(cassettes), skip)
+            for side in (name, other)
+            if side is not None
+        ]
+        if as_json:
+            app.print_json([json_report.conversation(read) for reads in sides for read in reads])
+        elif len(sides) == 1:
+            _views(app.console(), sides[0], view)
+        else:
+            _difference(recordings.pair_sides(*sides), view)
 
 
 def _views(

@@ -51,8 +51,12 @@ def write(path: Path, contract: Contract) -> None:
     store.write_text(path, dumps(contract))
 
 
-def learn_cassettes(paths: Sequence[Path], out: Path, progress: Progress) -> Contract:
+def learn_cassettes(
+    paths: Sequence[Path], out: Path, progress: Progress, skip: store.Skip
+) -> Contract:
     """Learn a contract from the cassettes in *paths*, write it to *out*, and return it.
+
+    A file of a folder that cannot be read is passed to *skip*.
 
     Raises:
         HarnessError: *out* exists already, or no cassette has an exchange with a known endpoint.
@@ -61,7 +65,7 @@ def learn_cassettes(paths: Sequence[Path], out: Path, progress: Progress) -> Con
         raise HarnessError(
             f"{out} exists already; to change it: harness contract accept PATH --contract {out}"
         )
-    contract = learn(_cassettes(paths, progress))
+    contract = learn(_cassettes(paths, progress, skip))
     if not contract.sections:
         raise HarnessError("nothing to learn: no exchange here is with a known endpoint")
     write(out, contract)
@@ -88,24 +92,26 @@ class Proposal:
         return self.new.exchanges - self.old.exchanges
 
 
-def propose(paths: Sequence[Path], path: Path, progress: Progress) -> Proposal:
+def propose(paths: Sequence[Path], path: Path, progress: Progress, skip: store.Skip) -> Proposal:
     """Return the contract at *path* with and without the cassettes in *paths*; write nothing.
+
+    A file of a folder that cannot be read is passed to *skip*.
 
     Raises:
         HarnessError: The contract does not exist.
         BadContract: The contract is invalid.
     """
     old = load(path)
-    new = extend(old, _cassettes(paths, progress))
+    new = extend(old, _cassettes(paths, progress, skip))
     return Proposal(old, new, tuple(changes(old, new)))
 
 
 def _cassettes(
-    paths: Sequence[Path], progress: Progress
+    paths: Sequence[Path], progress: Progress, skip: store.Skip
 ) -> Iterator[tuple[str, AnalyzedTranscript]]:
-    for path in store.find(list(paths)):
+    for path, cassette in store.read_all(paths, read_cassette, skip):
         progress(str(path))
-        yield citation_name(path), read_cassette(path)
+        yield citation_name(path), cassette
 
 
 def citation_name(path: Path) -> str:

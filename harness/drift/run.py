@@ -17,7 +17,7 @@ from harness.config.settings import RuleSelection
 from harness.contracts import Contract, Judge, load
 from harness.drift.judge import allowed_by, find_drift
 from harness.drift.types import Drift, DriftRun, UnmatchedRecording
-from harness.errors import HarnessError
+from harness.errors import BadCassette, HarnessError
 from harness.providers.rules import project_rules
 from harness.runner import Progress
 from harness.types import Finding, Problem
@@ -124,6 +124,8 @@ def compare_folders(
         HarnessError: No recording in *old* matches one in *new*.
     """
     start = time.perf_counter()
+    for side in (old, new):
+        store.require_path(side)
     left, right = _side(old, progress), _side(new, progress)
     problems = (*left.problems, *right.problems)
     shared = set(left.names().values()) & set(right.names().values())
@@ -157,6 +159,10 @@ def _side(path: Path, progress: Progress) -> _Side:
     transcripts: dict[str, AnalyzedTranscript] = {}
     repeats: dict[str, tuple[AnalyzedTranscript, ...]] = {}
     problems: list[Problem] = []
+
+    def skip(error: BadCassette) -> None:
+        problems.append(Problem("", "", str(error)))
+
     for file in store.find([path]):
         if file != path and store.is_repeat(file):
             continue
@@ -164,9 +170,9 @@ def _side(path: Path, progress: Progress) -> _Side:
         try:
             name = "" if file == path else file.relative_to(path).as_posix()
             transcripts[name] = recordings.read_cassette(file)
-            repeats[str(file)] = recordings.repeats_of(transcripts[name])
-        except HarnessError as error:
-            problems.append(Problem("", "", str(error)))
+            repeats[str(file)] = recordings.repeats_of(transcripts[name], skip)
+        except BadCassette as error:
+            skip(error)
     return _Side(transcripts, repeats, tuple(problems))
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from random import Random
 
 from harness.analysis.endpoint import Role
-from harness.cassette.store import find, read
+from harness.cassette.store import Skip, read, read_all, refuse
 from harness.faults.delivery import Delivery, DeliveryFault, RecordedAnswer, Verdict, allowed
 from harness.providers.endpoints import recognise
 from harness.types import Reply
@@ -75,15 +75,16 @@ class Skipped:
     reason: str
 
 
-def sources(paths: Sequence[Path]) -> tuple[list[Source], list[Skipped]]:
+def sources(paths: Sequence[Path], skip: Skip = refuse) -> tuple[list[Source], list[Skipped]]:
     """Return the exchanges of cassettes whose answers can be changed, and the skipped exchanges.
 
-    Raises HarnessError if no cassette is found, BadCassette if a cassette cannot be read.
+    A file of a folder that cannot be read is passed to *skip*. Raises HarnessError if no cassette
+    is found, BadCassette if one that is named cannot be read.
     """
     suitable: list[Source] = []
     skipped: list[Skipped] = []
-    for path in find(list(paths)):
-        for number, exchange in enumerate(read(path).exchanges, start=1):
+    for path, cassette in read_all(paths, read, skip):
+        for number, exchange in enumerate(cassette.exchanges, start=1):
             endpoint = recognise(exchange)
             if endpoint is None or endpoint.role in (Role.FILE, Role.OTHER):
                 reason = "no endpoint whose answers are known"

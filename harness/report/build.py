@@ -112,14 +112,13 @@ def contract_report(paths: Sequence[Path], contract: Path, progress: Progress) -
     return _report("Contract", outcomes, start)
 
 
-def compare_report(groups: Sequence[Sequence[AnalyzedTranscript]]) -> Report:
+def compare_report(groups: Sequence[Sequence[AnalyzedTranscript]], skip: store.Skip) -> Report:
     """Return the report of a comparison: recordings checked, and compared within each group.
 
     Several recordings of one target have their scenario, day or folder in their names; a group of
-    several scenarios has the names of all.
+    several scenarios has the names of all. A repeat that cannot be read is passed to *skip*.
 
     Raises:
-        BadCassette: a repeat cannot be read.
         BadSettings: the project's settings are not valid.
     """
     start = time.perf_counter()
@@ -128,7 +127,7 @@ def compare_report(groups: Sequence[Sequence[AnalyzedTranscript]]) -> Report:
     matrices: list[Matrix] = []
     for group in groups:
         if group:
-            found = matrix(group, prices, read_repeats(group))
+            found = matrix(group, prices, read_repeats(group, skip))
             matrices.append(replace(found, scenario=_scenarios(group)))
             for one, target in zip(group, found.targets, strict=True):
                 named = replace(one.transcript, scenario=_scenarios(group), target=target)
@@ -146,7 +145,8 @@ def tests_report(paths: Sequence[Path]) -> Report:
     """
     found = [_read(path) for path in paths if not store.is_repeat(path)]
     compared = compare_report(
-        group_sides([[one for one in found if isinstance(one, AnalyzedTranscript)]])
+        group_sides([[one for one in found if isinstance(one, AnalyzedTranscript)]]),
+        lambda error: found.append(Problem("", "", str(error))),
     )
     problems = tuple(one for one in found if isinstance(one, Problem))
     return replace(compared, title="Tests", problems=problems)

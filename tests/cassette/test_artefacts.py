@@ -146,7 +146,7 @@ def test_each_is_fetched_once() -> None:
         (NAME, "[a]", 1, "artefact: should be text, not list"),
         (f"size: {len(PNG)}", "size: x", 2, "size: should be a number, not str"),
         (f"size: {len(PNG)}", "size: -1", 2, "size: should be a number of bytes, not -1"),
-        (f"size: {len(PNG)}", "sizes: 1", -1, ": the key size is missing"),
+        (f"size: {len(PNG)}", "sizes: 1", 2, "sizes: unknown key 'sizes'"),
         ("string: ''", "string: text", 0, "string: a body is text or an artefact, not both"),
     ],
 )

@@ -23,7 +23,7 @@ from harness.cassette.artefacts import CassetteFiles, to_files, with_artefacts
 from harness.cassette.reader import loads
 from harness.cassette.vcrpy_check import check_vcrpy_reads
 from harness.cassette.writer import dumps
-from harness.errors import BadCassette, RecordingFailed
+from harness.errors import BadCassette, RecordingFailed, UnversionedCassetteWarning
 from harness.types import (
     Artefact,
     Cassette,
@@ -464,7 +464,7 @@ def test_a_cassette_cut_off_is_never_a_shorter_one(text: str) -> None:
     for end in range(len(content)):
         try:
             assert loads(content[:end]) == whole, end
-        except BadCassette:
+        except (BadCassette, UnversionedCassetteWarning):
             bad += 1
     assert bad == len(content) - 1  # only the last line's end may be missing
 
@@ -519,7 +519,7 @@ PLACE = "interactions[0]"
         ("[1]", "f.yaml: not a vcrpy cassette: the key interactions is missing"),
         ("version: 1\n", "f.yaml: not a vcrpy cassette: the key interactions is missing"),
         (
-            "interactions: []\n",
+            "interactions: []",
             "f.yaml: the file was cut off: the key version, which stands last, is missing",
         ),
         ("interactions: []\nversion: 2\n", "f.yaml:2: version: vcrpy format 2; this reads 1"),
@@ -566,7 +566,7 @@ PLACE = "interactions[0]"
             f"f.yaml:3: {PLACE}.request: the key method is missing",
         ),
         (entry("[a]"), f"f.yaml:1: {PLACE}.request.method: should be text, not list"),
-        (entry("yes"), f"f.yaml:1: {PLACE}.request.method: should be text, not bool"),
+        (entry("true"), f"f.yaml:1: {PLACE}.request.method: should be text, not bool"),
         (
             entry(request="headers: [a]"),
             f"f.yaml:1: {PLACE}.request.headers: should be a mapping, not list",
@@ -576,8 +576,8 @@ PLACE = "interactions[0]"
             f"f.yaml:1: {PLACE}.request.headers.a: should be text, not dict",
         ),
         (
-            entry(request="headers: {a: [~]}"),
-            f"f.yaml:1: {PLACE}.request.headers.a: should be text, not NoneType",
+            entry(request="headers: {a: [[]]}"),
+            f"f.yaml:1: {PLACE}.request.headers.a: should be text, not list",
         ),
         (
             entry(request="headers: {~: [a]}"),
@@ -692,10 +692,11 @@ def test_depth_is_bounded_exactly() -> None:
     assert exchange.request.body == body[1:-1].encode()
     with pytest.raises(BadCassette, match="nested deeper"):
         loads(entry(request=f"body: {body}"))
-    nested = "a0: &a0 []\n" + "".join(f"a{i}: &a{i} [*a{i - 1}]\n" for i in range(1, 99))
+    nested = "metadata:\n  a0: &a0 []\n"
+    nested += "".join(f"  a{i}: &a{i} [*a{i - 1}]\n" for i in range(1, 98))
     assert loads(nested + entry()).exchanges
     with pytest.raises(BadCassette, match="nested deeper"):
-        loads(nested + "a99: [*a98]\n" + entry())
+        loads(nested + "  a98: [*a97]\n" + entry())
 
 
 def bomb(first: str, item: str, open_: str = "[", close_: str = "]") -> str:

@@ -1,0 +1,78 @@
+"""A folder with a file that is no cassette: each command reads the rest, and names the file."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from conftest import Harness
+
+CASE = Path(__file__).parents[2].parent / "shared/cases/18-folder-with-a-stranger"
+STRANGERS = {
+    "other.yaml": "a: 1\n",
+    "compose.yaml": "services: {}\n",
+    "cut.yaml": "interactions:\n- request:\n    method: POS",
+    "empty.yaml": "",
+    "conflict.yaml": "interactions:\n<<<<<<< HEAD\n[]\n",
+}
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """The folder of the case, with more strangers in it."""
+    shutil.copytree(CASE, tmp_path / "c")
+    for name, text in STRANGERS.items():
+        (tmp_path / "c" / name).write_text(text)
+    (tmp_path / "c" / "folder.yaml").mkdir()
+    return tmp_path
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ["check", "c"],
+        ["parse", "c"],
+        ["parse", "c", "--json"],
+        ["show", "c"],
+        ["show", "c", "c"],
+        ["compare", "c"],
+        ["compare", "c", "c"],
+        ["compare", "c", "--fields"],
+        ["compare", "c", "--report", "r"],
+        ["drift", "c", "c"],
+        ["faults", "c", "--client", "openai", "--cases", "1", "--fault", "too_many_requests"],
+        ["contract", "learn", "c", "--out", "k.yaml"],
+    ],
+    ids=" ".join,
+)
+def test_the_rest_is_read(harness: Harness, folder: Path, command: list[str]) -> None:
+    """Each stranger is named once, with what it is; the code says that something is missing."""
+    ran = harness(*command, folder=folder)
+    output = ran.out + ran.err
+    assert ran.code == 2, output
+    for name in STRANGERS:
+        assert f"{name}:" in output
+    assert any(word in output for word in ("n2", "qwen", "same", "no difference", "score"))
+
+
+def test_a_contract_is_checked_and_extended_by_the_rest(harness: Harness, folder: Path) -> None:
+    """What was left out is named each time."""
+    assert harness("contract", "learn", "c/n2.yaml", "--out", "k.yaml", folder=folder).code == 0
+    for name in ("check", "accept"):
+        ran = harness("contract", name, "c", "--contract", "k.yaml", folder=folder)
+        output = ran.out + ran.err
+        assert ran.code == 2
+        assert "other.yaml: not a vcrpy cassette" in output
+
+
+def test_a_file_that_is_named_has_to_be_readable(harness: Harness, folder: Path) -> None:
+    """Nothing is done without it."""
+    ran = harness("parse", "c/other.yaml", "c/n2.yaml", folder=folder)
+    assert ran.code == 2
+    assert (
+        ran.err == "harness: c/other.yaml: not a vcrpy cassette: the key interactions is missing\n"
+    )
