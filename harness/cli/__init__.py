@@ -34,11 +34,15 @@ COMMANDS = (
     ("rules", "rules:rules", "harness rules --explain usage_adds_up"),
     ("schema", "schema:schema", "harness schema > scenario.schema.json"),
     ("sandbox", "sandbox:sandbox", "harness sandbox --latency 0.3 --throttle-every 5"),
+    ("serve", "serve:serve", "harness serve cassettes -- npm test"),
     ("doctor", "doctor:doctor", "harness doctor"),
     ("install-git", "install_git:install_git", "harness install-git"),
     ("textconv", "textconv:textconv", "harness textconv cassettes/slogan/zhipuai-glm-4.yaml"),
 )
 """Every command: its name, its `module:function`, and an example for its help text."""
+
+WITH_CHILD = ("record", "serve")
+"""The commands that run another command, which stands after `--`."""
 
 GROUPS = (("contract", "contract"),)
 """Every group of commands: its name, and its module, which has `COMMANDS` and the help `ABOUT`."""
@@ -97,11 +101,24 @@ def _warn(
     typer.echo(f"harness: {message}", err=True)
 
 
+def split_child_command(arguments: Sequence[str]) -> tuple[list[str], list[str]]:
+    """Return the arguments of `harness`, and the command after `--` that it is to run.
+
+    Only the commands of `WITH_CHILD` run one; for others `--` keeps its usual meaning.
+    """
+    given = list(arguments)
+    if not given or given[0] not in WITH_CHILD or "--" not in given:
+        return given, []
+    end = given.index("--")
+    return given[:end], given[end + 1 :]
+
+
 def main() -> None:
     """Run the command line, and exit: 0 ok, 1 findings, 2 usage error or unreadable input."""
     warnings.showwarning = _warn
+    arguments, child = split_child_command(sys.argv[1:])
     try:
-        command_line(sys.argv[1:])(prog_name="harness")
+        command_line(arguments)(arguments, prog_name="harness", obj=child)
     except (HarnessError, InterceptError) as error:
         typer.echo(f"harness: {error}", err=True)
         sys.exit(USAGE_ERROR)

@@ -140,6 +140,11 @@ def console() -> Console:
     return standard_output()
 
 
+def child_command(context: typer.Context) -> list[str]:
+    """Return what stood after `--` on the command line: a command to run; empty if nothing did."""
+    return list(context.obj or ())
+
+
 def print_table(
     rows: Iterable[Iterable[object]], columns: Sequence[str], numbers: Sequence[str] = ()
 ) -> None:

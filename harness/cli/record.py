@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from harness.cli import app
+from harness.cli.serve import Upstreams, record_through_proxy
 from harness.errors import HarnessError
 
 if TYPE_CHECKING:
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 
 
 def record(
+    context: typer.Context,
     names: app.Names = None,
     targets: app.Targets = None,
     sandbox: Annotated[
@@ -50,6 +52,13 @@ def record(
             "between models.",
         ),
     ] = 1,
+    to: Annotated[
+        Path | None,
+        typer.Option(
+            "--to", metavar="FILE", help="With a command after `--`: the cassette to write."
+        ),
+    ] = None,
+    upstream: Upstreams = None,
     folder: app.Folder = None,
     as_json: app.AsJson = False,
 ) -> None:
@@ -59,6 +68,9 @@ def record(
     .env. A recording that fails leaves the existing cassette unchanged. The responses of an
     interrupted recording are kept: --resume continues it and requests nothing twice. The page of
     --report shows a replay of what was recorded.
+
+    With `-- COMMAND`, the command is run and what it asks is recorded to --to FILE, through a proxy
+    on this machine whose address it gets in ZHIPUAI_BASE_URL, OPENAI_BASE_URL and so on.
     """
     from contextlib import nullcontext
 
@@ -67,6 +79,16 @@ def record(
     from harness.config.environment import load_environment
     from harness.sandbox import LIFELIKE
 
+    if command := app.child_command(context):
+        if names or to is None:
+            raise HarnessError("with a command after `--`, name no scenario, but --to FILE")
+        record_through_proxy(
+            to, command, upstream, None, resume=resume, afresh=afresh, as_json=as_json
+        )
+    if to is not None or upstream:
+        raise HarnessError(
+            "--to and --upstream are for a command: harness record --to F -- COMMAND"
+        )
     on_interrupted, store = _on_interrupted(resume, afresh), Store(cassettes)
     environment = load_environment(Path.cwd())
     every = batch.jobs(batch.load_scenarios(names or [], scenarios), targets or [])

@@ -81,13 +81,13 @@ def run_in_thread(app: Starlette, port: int | None) -> Iterator[str]:
     listening = _listen(port)
     server = uvicorn.Server(_config(app))
     thread = threading.Thread(
-        target=server.run, kwargs={"sockets": [listening]}, name="sandbox", daemon=True
+        target=server.run, kwargs={"sockets": [listening]}, name="harness-server", daemon=True
     )
     thread.start()
     try:
         while not server.started:
             if not thread.is_alive():
-                raise HarnessError("the sandbox did not start")
+                raise HarnessError("the server did not start")
             time.sleep(0.002)
         yield _address(listening)
     finally:
@@ -161,5 +161,5 @@ def _bind(port: int) -> socket.socket:
         listening.listen(128)
     except (OSError, OverflowError) as error:
         listening.close()
-        raise HarnessError(f"the sandbox cannot listen on {HOST}:{port}: {error}") from error
+        raise HarnessError(f"the server cannot listen on {HOST}:{port}: {error}") from error
     return listening

@@ -1,0 +1,127 @@
+"""The command `serve`: replay cassettes over HTTP, for clients in any language."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from harness.cli import app
+from harness.errors import HarnessError
+
+if TYPE_CHECKING:
+    from harness.serve import Result
+
+Upstreams = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--upstream",
+        metavar="NAME=URL",
+        help="While recording, ask this address instead of the service's own: "
+        "openai=http://127.0.0.1:8000/v1. May be given again.",
+    ),
+]
+Port = Annotated[
+    int | None,
+    typer.Option("--port", help="Listen on this port; by default 8765 or a free one."),
+]
+
+
+def serve(
+    context: typer.Context,
+    paths: Annotated[
+        list[Path] | None,
+        typer.Argument(metavar="PATH...", help="Cassettes, or folders of them; default: cassettes"),
+    ] = None,
+    port: Port = None,
+    pace: app.Pace = 0.0,
+    allow_unused: Annotated[
+        bool, typer.Option("--allow-unused", help="Unused recorded requests fail nothing.")
+    ] = False,
+    recording: Annotated[
+        Path | None,
+        typer.Option(
+            "--record",
+            metavar="FILE",
+            help="Ask the services and record to this cassette, instead of replaying.",
+        ),
+    ] = None,
+    upstream: Upstreams = None,
+    as_json: app.AsJson = False,
+) -> None:
+    """Answer HTTP requests on this machine from cassettes: same bytes, same chunks, no key.
+
+    Prints the environment variables that lead clients here. With a command after `--`, it is run
+    with them set; otherwise the server runs until Ctrl-C. /__harness/ tells what was answered.
+    `/~NAME/` before a path, or the header x-harness-session, keeps clients apart; the name of a
+    cassette before a path, or the header x-harness-cassette, chooses one. Exit code: that of the
+    command, or 1 for requests without a recorded answer and for unused recorded requests.
+    """
+    from harness.intercept.clock import checked_pace
+    from harness.serve.library import load
+    from harness.serve.server import replay
+
+    command = app.child_command(context)
+    if recording is not None:
+        if paths:
+            raise HarnessError("--record FILE replays nothing: leave out the paths")
+        record_through_proxy(recording, command, upstream, port, as_json=as_json)
+    if upstream:
+        raise HarnessError("--upstream is for recording: add --record FILE")
+    library = load(paths or [app.CASSETTES])
+    result = replay(library, partial(announce, bool(command)), command, port, checked_pace(pace))
+    _report(result, allow_unused, as_json)
+    failed = bool(result.misses) or (bool(result.unused) and not allow_unused)
+    raise typer.Exit(result.exit_code or (1 if failed else 0))
+
+
+def announce(to_stderr: bool, address: str, variables: Mapping[str, str]) -> None:
+    """Print the server's address and the variables that lead clients to it."""
+    lines = [f"export {name}={value}" for name, value in variables.items()]
+    typer.echo("\n".join([f"# harness listens at {address}", *lines]), err=to_stderr)
+
+
+def record_through_proxy(
+    path: Path,
+    command: list[str],
+    upstream: list[str] | None,
+    port: int | None,
+    *,
+    resume: bool = False,
+    afresh: bool = False,
+    as_json: bool = False,
+) -> None:
+    """Record to *path* what a command, or another program, asks through a proxy; then exit."""
+    import os
+
+    from harness.serve.proxy import upstreams
+    from harness.serve.server import record
+
+    services = upstreams(upstream or [], os.environ)
+    mode = "missing" if resume else "all"
+    result = record(path, services, partial(announce, bool(command)), command, port, mode, afresh)
+    if as_json:
+        app.print_json({"cassette": str(path), "recorded": result.answered})
+    else:
+        count = "1 exchange" if result.answered == 1 else f"{result.answered} exchanges"
+        written = f"recorded {count} to {path}" if result.answered else "nothing was recorded"
+        typer.echo(written, err=bool(command))
+    raise typer.Exit(result.exit_code or 0)
+
+
+def _report(result: Result, allow_unused: bool, as_json: bool) -> None:
+    if as_json:
+        app.print_json({**result.status, "exit_code": result.exit_code})
+        return
+    to_stderr = result.exit_code is not None
+    for miss in result.misses:
+        typer.echo(f"miss: {miss}", err=to_stderr)
+    for text in () if allow_unused else result.unused:
+        typer.echo(f"unused: {text}", err=to_stderr)
+    typer.echo(
+        f"answered {result.answered}, missed {len(result.misses)}, unused {len(result.unused)}",
+        err=to_stderr,
+    )

@@ -1,0 +1,9 @@
+"""Cassettes over HTTP: a replay server and a recording proxy, for clients in any language."""
+
+from __future__ import annotations
+
+from harness.serve.library import Library, Session
+from harness.serve.proxy import Upstream, upstreams
+from harness.serve.server import Result, record, replay
+
+__all__ = ["Library", "Result", "Session", "Upstream", "record", "replay", "upstreams"]

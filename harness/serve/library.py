@@ -1,0 +1,139 @@
+"""The cassettes that a replay server answers from, and the state of each of its sessions."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+
+from harness.cassette.store import find, read
+from harness.errors import CassetteMiss, HarnessError
+from harness.intercept.player import Player
+from harness.secrets.shapes import without_keys
+from harness.types import Cassette, Exchange, Provenance, Request
+
+
+@dataclass(frozen=True)
+class Library:
+    """Cassettes by name: their path below the folder that was given, without `.yaml`.
+
+    Attributes:
+        cassettes: The cassettes by name.
+    """
+
+    cassettes: Mapping[str, Cassette]
+
+    @cached_property
+    def exchanges(self) -> tuple[Exchange, ...]:
+        """The exchanges of all cassettes, in order."""
+        return tuple(e for cassette in self.cassettes.values() for e in cassette.exchanges)
+
+    @cached_property
+    def home(self) -> Mapping[int, str]:
+        """The name of the cassette of each exchange, by the exchange's `id()`."""
+        return {
+            id(exchange): name
+            for name, cassette in self.cassettes.items()
+            for exchange in cassette.exchanges
+        }
+
+    def split(self, path: str) -> tuple[str, str]:
+        """Return the name of the cassette that a path begins with, or "", and the rest of the path.
+
+        >>> Library({"chat": Cassette(())}).split("/chat/v1/models")
+        ('chat', '/v1/models')
+        """
+        parts = path.strip("/").split("/")
+        for end in range(len(parts), 0, -1):
+            if (name := "/".join(parts[:end])) in self.cassettes:
+                return name, path.removeprefix(f"/{name}") or "/"
+        return "", path
+
+
+def load(paths: Sequence[Path]) -> Library:
+    """Return the cassettes at *paths*: files, or folders with all cassettes in them.
+
+    Raises:
+        HarnessError: There is no cassette at a path, or two would have the same name.
+        BadCassette: A cassette cannot be read.
+    """
+    cassettes: dict[str, Cassette] = {}
+    for path in paths:
+        folder = path if path.is_dir() else path.parent
+        for file in find([path]):
+            name = file.relative_to(folder).with_suffix("").as_posix()
+            if name in cassettes:
+                raise HarnessError(f"{file}: another cassette is called {name} too; serve one")
+            cassettes[name] = read(file)
+    return Library(cassettes)
+
+
+@dataclass
+class Session:
+    """One client's replay of cassettes: each recorded exchange answers once.
+
+    Attributes:
+        library: All cassettes.
+        only: The name of the cassette that answers; "" for all of them.
+        answered: The number of requests that were answered.
+        misses: A text for each request without a recorded answer.
+    """
+
+    library: Library
+    only: str = ""
+    answered: int = field(init=False, default=0)
+    misses: list[str] = field(init=False, default_factory=list)
+    _players: tuple[Player, ...] = field(init=False)
+
+    def __post_init__(self) -> None:
+        every = self.library.cassettes
+        chosen = [every[self.only]] if self.only else [*every.values()]
+        by_volatile: dict[tuple[str, ...], list[Exchange]] = {}
+        for cassette in chosen:
+            volatile = cassette.provenance.volatile
+            by_volatile.setdefault(volatile, []).extend(cassette.exchanges)
+        self._players = tuple(
+            Player(Cassette(tuple(exchanges), Provenance(volatile=volatile)))
+            for volatile, exchanges in by_volatile.items()
+        )
+
+    def find(self, request: Request) -> Exchange:
+        """Return the next recorded exchange that answers *request*.
+
+        Raises:
+            CassetteMiss: No cassette has one left. The miss is added to `misses`.
+        """
+        first: CassetteMiss | None = None
+        for player in self._players:
+            try:
+                exchange = player.find(request)
+            except CassetteMiss as miss:
+                first = first or miss
+            else:
+                self.answered += 1
+                return exchange
+        miss = first or CassetteMiss(f"no recorded answer to {request.method}: no cassette")
+        self.misses.append(str(miss))
+        raise miss
+
+    def unused(self) -> Mapping[str, tuple[Exchange, ...]]:
+        """Return the exchanges that answered nothing, by cassette.
+
+        Cassettes from which nothing was answered are left out: the client did not mean them.
+        """
+        home = self.library.home
+        unused = [exchange for player in self._players for exchange in player.unused()]
+        names = Counter(home[id(exchange)] for exchange in unused)
+        every = self.library.cassettes
+        used = [name for name in names if names[name] < len(every[name].exchanges)]
+        return {name: tuple(e for e in unused if home[id(e)] == name) for name in used}
+
+    def unused_texts(self) -> list[str]:
+        """Return a text for each unused exchange: cassette, method and URI."""
+        return [
+            f"{name}: {exchange.request.method} {without_keys(exchange.request.uri)}"
+            for name, exchanges in self.unused().items()
+            for exchange in exchanges
+        ]

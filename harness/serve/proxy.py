@@ -1,0 +1,128 @@
+"""The application of the recording proxy: requests go on to the services, answers onto a tape."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Mapping, Sequence
+from dataclasses import dataclass
+from urllib.parse import urlsplit
+
+import httpx
+from starlette.applications import Starlette
+from starlette.requests import Request as HttpRequest
+from starlette.responses import Response, StreamingResponse
+from starlette.routing import Route
+
+from harness.errors import HarnessError, InterceptError
+from harness.providers.clients import CLIENTS, ClientVariables
+from harness.serve.errors import error_response
+from harness.serve.replay import HOP_BY_HOP, METHODS
+from harness.types import Request
+
+_NOT_FORWARDED = HOP_BY_HOP | {"host", "content-length"}
+_TIMEOUT = httpx.Timeout(600, connect=10)
+
+
+@dataclass(frozen=True, slots=True)
+class Upstream:
+    """A service that the proxy sends requests to.
+
+    Attributes:
+        client: The variables of its clients.
+        address: Its base URL.
+    """
+
+    client: ClientVariables
+    address: str
+
+    @property
+    def origin(self) -> str:
+        """The scheme and host of the base URL."""
+        parts = urlsplit(self.address)
+        return f"{parts.scheme}://{parts.netloc}"
+
+    def proxied(self, server: str) -> str:
+        """Return the base URL for clients that are to use the proxy at *server*."""
+        return f"{server}/{self.client.name}{urlsplit(self.address).path.rstrip('/')}"
+
+
+def upstreams(named: Sequence[str], environment: Mapping[str, str]) -> tuple[Upstream, ...]:
+    """Return the services: at the base URL of *environment* if it has one, else at their own.
+
+    Args:
+        named: Texts `NAME=URL` that replace the base URL of a service.
+        environment: Environment variables.
+
+    Raises:
+        HarnessError: A text names no service, or a URL is not valid.
+    """
+    own: dict[str, str] = {}
+    names = [client.name for client in CLIENTS]
+    for text in named:
+        name, _, address = text.partition("=")
+        if name not in names:
+            raise HarnessError(
+                f"--upstream {text}: expected NAME=URL with one of {', '.join(names)}"
+            )
+        own[name] = address
+    found = []
+    for client in CLIENTS:
+        set_before = environment.get(client.address_variable, "").strip()
+        address = own.get(client.name) or set_before or client.address
+        parts = urlsplit(address)
+        if parts.scheme not in ("http", "https") or not parts.netloc:
+            raise HarnessError(f"{address} is not the URL of a service, as https://host/path is")
+        found.append(Upstream(client, address))
+    return tuple(found)
+
+
+def application(services: Sequence[Upstream]) -> Starlette:
+    """Return the ASGI application that forwards requests below `/<name>` to the named service.
+
+    It is run inside of a `harness.use_cassette` block, whose tape records what is forwarded.
+    """
+    by_name = {service.client.name: service for service in services}
+    client = httpx.AsyncClient(timeout=_TIMEOUT, follow_redirects=False)
+
+    async def forward(http: HttpRequest) -> Response:
+        raw: bytes = http.scope.get("raw_path") or http.url.path.encode()
+        name, _, path = raw.decode("latin-1").removeprefix("/").partition("/")
+        query = http.scope["query_string"].decode("latin-1")
+        target = f"/{path}{'?' if query else ''}{query}"
+        service = by_name.get(name)
+        if service is None:
+            known = ", ".join(f"/{n}" for n in by_name)
+            message = f"the recording proxy has no service /{name}; it has {known}"
+            return error_response(Request(http.method, target), 404, "no_such_service", message)
+        headers = [
+            (n, v) for n, v in http.headers.raw if n.decode("latin-1").lower() not in _NOT_FORWARDED
+        ]
+        request = httpx.Request(
+            http.method, f"{service.origin}{target}", headers=headers, content=await http.body()
+        )
+        try:
+            response = await client.send(request, stream=True)
+        except (httpx.HTTPError, InterceptError) as error:
+            message = f"{service.origin} could not be asked: {type(error).__name__}: {error}"
+            return error_response(Request(http.method, target), 502, "upstream_failed", message)
+        return _forwarded(response)
+
+    return Starlette(routes=[Route("/{path:path}", forward, methods=[*METHODS])])
+
+
+def _forwarded(response: httpx.Response) -> Response:
+    """Return a service's response; its body is passed on as it arrives, content coding included."""
+
+    async def chunks() -> AsyncIterator[bytes]:
+        try:
+            async for chunk in response.aiter_raw():
+                yield chunk
+        finally:
+            await response.aclose()
+
+    forwarded = StreamingResponse(chunks(), response.status_code)
+    forwarded.raw_headers = [
+        (n.lower(), v)
+        for n, v in response.headers.raw
+        if n.decode("latin-1").lower() not in HOP_BY_HOP
+    ]
+    return forwarded

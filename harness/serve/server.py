@@ -1,0 +1,186 @@
+"""Running the replay server or the recording proxy, until a command ends or a signal comes."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import threading
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+from harness.api.use_cassette import use_cassette
+from harness.cassette.journal import journal_path, unfinished
+from harness.config.environment import NO_KEY
+from harness.errors import HarnessError, UnfinishedRecording
+from harness.providers.clients import base_paths
+from harness.sandbox.server import run_in_thread
+from harness.serve import proxy
+from harness.serve import replay as replaying
+from harness.serve.library import Library
+from harness.serve.proxy import Upstream
+
+Announce = Callable[[str, Mapping[str, str]], None]
+"""Called when the server listens, with its address and the variables to set for clients."""
+
+
+@dataclass(frozen=True)
+class Result:
+    """What came of a server's run.
+
+    Attributes:
+        exit_code: The exit code of the command that was run; None without a command.
+        answered: The number of requests that were answered or recorded.
+        misses: A text for each request without a recorded answer.
+        unused: A text for each recorded exchange that answered nothing.
+        status: For a replay, the same by session, as JSON.
+    """
+
+    exit_code: int | None = None
+    answered: int = 0
+    misses: tuple[str, ...] = ()
+    unused: tuple[str, ...] = ()
+    status: Mapping[str, Any] = field(default_factory=dict)
+
+
+def replay(
+    library: Library,
+    announce: Announce,
+    command: Sequence[str] = (),
+    port: int | None = None,
+    pace: float = 0.0,
+) -> Result:
+    """Replay cassettes over HTTP until the command ends or, without one, until SIGINT or SIGTERM.
+
+    Args:
+        library: The cassettes.
+        announce: See `Announce`.
+        command: A command that is run with the variables set; empty for none.
+        port: The port on 127.0.0.1; None for 8765 or, if that is in use, any free port.
+        pace: The factor by which recorded latencies are multiplied; 0 is instant.
+
+    Raises:
+        HarnessError: The port cannot be used, or the command cannot be started.
+    """
+    sessions = replaying.Sessions(library, pace)
+    with run_in_thread(replaying.application(sessions), port) as address:
+        variables = replay_variables(library, address)
+        announce(address, variables)
+        code = _run(command, variables) if command else _until_stopped()
+    opened = sessions.opened.items()
+    return Result(
+        code,
+        sum(session.answered for _, session in opened),
+        tuple(f"{_prefix(name)}{miss}" for (name, _), s in opened for miss in s.misses),
+        tuple(f"{_prefix(name)}{text}" for (name, _), s in opened for text in s.unused_texts()),
+        sessions.status(),
+    )
+
+
+def replay_variables(library: Library, address: str) -> Mapping[str, str]:
+    """Return the variables of all clients whose requests are on the cassettes.
+
+    A variable for an API key that is not set gets a placeholder.
+    """
+    variables: dict[str, str] = {}
+    for client, base in base_paths(library.exchanges):
+        variables.setdefault(client.address_variable, f"{address}{base}")
+        if not os.environ.get(client.key_variable, "").strip():
+            variables.setdefault(client.key_variable, NO_KEY)
+    return variables
+
+
+def _prefix(session: str) -> str:
+    return f"session {session}: " if session else ""
+
+
+def record(
+    path: Path,
+    services: Sequence[Upstream],
+    announce: Announce,
+    command: Sequence[str] = (),
+    port: int | None = None,
+    mode: Literal["missing", "all"] = "all",
+    afresh: bool = False,
+) -> Result:
+    """Record what clients ask through a proxy, until the command ends or SIGINT or SIGTERM comes.
+
+    The cassette is written at the end; each answer is in the journal beside it as soon as it is
+    complete.
+
+    Args:
+        path: The cassette.
+        services: The services that may be asked.
+        announce: See `Announce`.
+        command: A command that is run with the variables set; empty for none.
+        port: The port on 127.0.0.1; None for 8765 or, if that is in use, any free port.
+        mode: See `harness.use_cassette`.
+        afresh: Whether the answers of an interrupted recording are thrown away.
+
+    Raises:
+        HarnessError: The port cannot be used, the command cannot be started, or the cassette cannot
+            be written.
+        UnfinishedRecording: With the mode `all` and without *afresh*, there is an interrupted
+            recording of the cassette.
+    """
+    if mode == "all" and not afresh and unfinished(path):
+        raise UnfinishedRecording(
+            f"{journal_path(path)}: an interrupted recording has left answers; use them with "
+            "--resume, or throw them away with --afresh"
+        )
+    with (
+        use_cassette(path, record=mode, allow_unused=True) as block,
+        run_in_thread(proxy.application(services), port) as address,
+    ):
+        variables = {s.client.address_variable: s.proxied(address) for s in services}
+        announce(address, variables)
+        code = _run(command, variables) if command else _until_stopped()
+    return Result(code, len(block.exchanges))
+
+
+def _run(command: Sequence[str], variables: Mapping[str, str]) -> int:
+    """Run a command with *variables* set, and return its exit code as a shell gives it.
+
+    Raises:
+        HarnessError: It cannot be started.
+    """
+    own = {name: _with_loopback(os.environ.get(name, "")) for name in ("NO_PROXY", "no_proxy")}
+    try:
+        process = subprocess.Popen(  # noqa: S603 - the user's own command
+            command, env={**os.environ, **own, **variables}
+        )
+    except OSError as error:
+        raise HarnessError(f"{command[0]} cannot be started: {error.strerror}") from None
+    with _on_signals(lambda number: process.send_signal(number)):
+        code = process.wait()
+    return code if code >= 0 else 128 - code
+
+
+def _with_loopback(hosts: str) -> str:
+    return ",".join(filter(None, (hosts, "127.0.0.1", "localhost")))
+
+
+def _until_stopped() -> None:
+    """Wait for SIGINT or SIGTERM."""
+    stopped = threading.Event()
+    with _on_signals(lambda number: stopped.set()):
+        while not stopped.wait(0.2):  # a wait without end would hold back the handlers
+            pass
+
+
+@contextmanager
+def _on_signals(react: Callable[[int], None]) -> Iterator[None]:
+    """Call *react* with the number of each SIGINT and SIGTERM during the `with` block.
+
+    Ctrl-C reaches a command that was started from the same terminal by itself.
+    """
+    numbers = (signal.SIGINT, signal.SIGTERM)
+    before = [signal.signal(n, lambda number, frame: react(number)) for n in numbers]
+    try:
+        yield
+    finally:
+        for number, handler in zip(numbers, before, strict=True):
+            signal.signal(number, handler)
