@@ -45,6 +45,8 @@ class Player:
         normalize_request: The hook that returns a copy of a request for matching. It gets requests
             without secrets.
         pace: The factor by which latencies and sleeps are multiplied; 0 is instant.
+        ignore_keys: Whether API keys play no part, so that the exchanges of refused keys are found
+            in recorded order too, for clients that have no key.
         clock: The simulated clock of the replay.
     """
 
@@ -52,6 +54,7 @@ class Player:
     redactor: Redactor = field(default_factory=Redactor)
     normalize_request: NormalizeRequest = identity
     pace: float = 0.0
+    ignore_keys: bool = False
     clock: Clock = field(init=False)
     _refused: frozenset[str] = field(init=False)
     _waiting: dict[Slot, deque[int]] = field(init=False, default_factory=dict)
@@ -62,7 +65,7 @@ class Player:
 
     def __post_init__(self) -> None:
         self.clock = Clock(self.pace)
-        self._refused = _refused_keys(self.cassette)
+        self._refused = frozenset() if self.ignore_keys else _refused_keys(self.cassette)
         for number, exchange in enumerate(self.cassette.exchanges):
             self._waiting.setdefault(self._recorded_slot(exchange), deque()).append(number)
 

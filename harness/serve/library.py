@@ -95,7 +95,7 @@ class Session:
             volatile = cassette.provenance.volatile
             by_volatile.setdefault(volatile, []).extend(cassette.exchanges)
         self._players = tuple(
-            Player(Cassette(tuple(exchanges), Provenance(volatile=volatile)))
+            Player(Cassette(tuple(exchanges), Provenance(volatile=volatile)), ignore_keys=True)
             for volatile, exchanges in by_volatile.items()
         )
 

@@ -1,0 +1,145 @@
+"""The command `serve`: exit codes, what it prints, and how it ends."""
+
+from __future__ import annotations
+
+import json
+import re
+import signal
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import httpx
+import pytest
+
+from harness.cli import split_child_command
+
+pytestmark = pytest.mark.slow
+
+ASK = """
+import json, os, sys, urllib.error, urllib.request
+from harness.cassette.store import read
+recorded = read(__import__("pathlib").Path(sys.argv[1])).exchanges
+for one in recorded[: int(sys.argv[2])]:
+    url = os.environ["ZHIPUAI_BASE_URL"] + one.request.uri.partition("/v4")[2]
+    urllib.request.urlopen(urllib.request.Request(url, one.request.body)).read()
+sys.exit(int(sys.argv[3]))
+"""
+
+
+@pytest.fixture
+def cassette() -> Path:
+    """A shipped cassette."""
+    folder = Path(__file__).parents[2] / "cassettes" / "multi-turn"
+    return next(path for path in sorted(folder.glob("*.yaml")) if "zhipu" in path.name)
+
+
+def serve(*arguments: str) -> subprocess.CompletedProcess[str]:
+    """Run `harness serve` in a process."""
+    return subprocess.run(  # noqa: S603
+        [sys.executable, "-m", "harness.cli", "serve", *arguments],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+
+def child(cassette: Path, requests: int, exit_code: int = 0) -> tuple[str, ...]:
+    """Return a command that sends the first *requests* recorded requests."""
+    return ("--", sys.executable, "-c", ASK, str(cassette), str(requests), str(exit_code))
+
+
+def test_everything_answered_is_success(cassette: Path) -> None:
+    """Exit code 0, a line of counts on standard error."""
+    done = serve(str(cassette), *child(cassette, 99))
+    assert (done.returncode, done.stdout) == (0, "")
+    assert re.search(r"^answered \d+, missed 0, unused 0$", done.stderr, re.MULTILINE)
+
+
+def test_unused_requests_fail_unless_allowed(cassette: Path) -> None:
+    """A recorded request that the command did not send is listed, with exit code 1."""
+    done = serve(str(cassette), *child(cassette, 1))
+    assert done.returncode == 1
+    assert f"unused: {cassette.stem}: POST " in done.stderr
+    assert serve(str(cassette), "--allow-unused", *child(cassette, 1)).returncode == 0
+
+
+def test_the_exit_code_of_the_command_is_handed_on(cassette: Path) -> None:
+    """Also with unused requests; a command that a signal ended gives 128 plus its number."""
+    assert serve(str(cassette), *child(cassette, 1, exit_code=7)).returncode == 7
+    killed = ("--", sys.executable, "-c", "import os; os.kill(os.getpid(), 9)")
+    assert serve(str(cassette), *killed).returncode == 137
+
+
+def test_a_miss_fails(cassette: Path) -> None:
+    """The miss is printed with the nearest request."""
+    code = "import os, urllib.request as u; u.urlopen(os.environ['ZHIPUAI_BASE_URL'] + '/models')"
+    done = serve(str(cassette), "--", sys.executable, "-c", f"try: {code}\nexcept Exception: 0")
+    assert done.returncode == 1
+    assert "miss: no recorded answer to GET http://127.0.0.1:" in done.stderr
+
+
+def test_a_command_that_is_not_there(cassette: Path) -> None:
+    """One sentence, exit code 2."""
+    done = serve(str(cassette), "--", "no-such-program")
+    assert done.returncode == 2
+    assert done.stderr.endswith(
+        "harness: no-such-program cannot be started: No such file or directory\n"
+    )
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_it_runs_until_a_signal_and_reports_as_json(cassette: Path, number: signal.Signals) -> None:
+    """Without a command, the variables are on standard output, then the report."""
+    arguments = [sys.executable, "-m", "harness.cli", "serve", "--json", "--port", "0"]
+    with subprocess.Popen(  # noqa: S603
+        [*arguments, str(cassette)], stdout=subprocess.PIPE, text=True, preexec_fn=_sigint
+    ) as process:
+        assert process.stdout is not None
+        address = process.stdout.readline().split()[-1]
+        assert httpx.get(f"{address}/__harness/").json()["sessions"] == []
+        process.send_signal(number)
+        rest = process.stdout.read()
+        assert process.wait(20) == 0
+    report = json.loads(rest[rest.index("{") :])
+    assert report["cassettes"] == {cassette.stem: report["cassettes"][cassette.stem]}
+    assert report["exit_code"] is None
+
+
+def _sigint() -> None:
+    """Undo what a background job inherits."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--record", "x.yaml", "cassettes"], "--record FILE replays nothing"),
+        (["--upstream", "openai=http://x/v1"], "--upstream is for recording"),
+        (["nowhere"], "nowhere: there is no such file or folder"),
+    ],
+)
+def test_usage_errors(arguments: list[str], message: str) -> None:
+    """One sentence, exit code 2."""
+    done = serve(*arguments)
+    assert done.returncode == 2
+    assert message in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_only_some_commands_take_another() -> None:
+    """For all others, `--` ends the options, as usual."""
+    assert split_child_command(["serve", "a", "--", "b", "--c"]) == (["serve", "a"], ["b", "--c"])
+    assert split_child_command(["check", "--", "b"]) == (["check", "--", "b"], [])
+    assert split_child_command([]) == ([], [])
+
+
+def test_a_port_in_use_is_said(cassette: Path) -> None:
+    """The address and the cause."""
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = str(taken.getsockname()[1])
+        done = serve(str(cassette), "--port", port, "--", sys.executable, "-c", "")
+    assert done.returncode == 2
+    assert f"the server cannot listen on 127.0.0.1:{port}: " in done.stderr

@@ -1,0 +1,236 @@
+"""The recording proxy: what a program asks through it is recorded as the tape would record it."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+
+import httpx
+import pytest
+
+import harness
+from harness.cassette.journal import journal_path
+from harness.cassette.store import read
+from harness.errors import HarnessError
+from harness.providers.servers import PROVIDER_SERVERS
+from harness.sandbox.scripted_server import Pause, Script, serve_scripts
+from harness.sandbox.server import run_in_thread
+from harness.serve.proxy import Upstream, application, upstreams
+from harness.types import Cassette
+
+pytestmark = pytest.mark.slow
+
+KEY = PROVIDER_SERVERS["dashscope"].key
+PATH = "/services/aigc/text-generation/generation"
+QUESTION = {"model": "qwen-plus", "input": {"messages": [{"role": "user", "content": "你好"}]}}
+
+NODE = f"""
+const question = {json.dumps(QUESTION)};
+const ask = async (stream) => {{
+  const headers = {{"content-type": "application/json",
+                   authorization: "Bearer " + process.env.DASHSCOPE_API_KEY}};
+  if (stream) headers["X-DashScope-SSE"] = "enable";
+  const parameters = {{result_format: "message", incremental_output: stream}};
+  const url = process.env.DASHSCOPE_HTTP_BASE_URL + "{PATH}";
+  const body = JSON.stringify({{...question, parameters}});
+  const answer = await fetch(url, {{method: "POST", headers, body}});
+  console.log(answer.status, JSON.stringify(await answer.text()));
+}};
+await ask(false);
+await ask(true);
+"""
+
+PYTHON = f"""
+import json, os, sys, urllib.request
+for seed in sys.argv[1:]:
+    body = {{**{QUESTION!r}, "parameters": {{"seed": int(seed)}}}}
+    request = urllib.request.Request(
+        os.environ["DASHSCOPE_HTTP_BASE_URL"] + "{PATH}", json.dumps(body).encode(),
+        {{"content-type": "application/json",
+          "authorization": "Bearer " + os.environ["DASHSCOPE_API_KEY"]}})
+    print(urllib.request.urlopen(request).status, flush=True)
+"""
+
+
+READ_SLOWLY = """
+import json, sys, time, urllib.request
+answer = urllib.request.urlopen(urllib.request.Request(sys.argv[1], b"{}"))
+arrived = []
+while data := answer.read1(4096):
+    arrived.append((time.monotonic(), data.decode()))
+print(json.dumps(arrived))
+"""
+
+
+@contextmanager
+def proxying(address: str) -> Iterator[str]:
+    """Run the proxy in front of an address, as the service `openai`; give the base URL."""
+    [service] = [s for s in upstreams([f"openai={address}"], {}) if s.client.name == "openai"]
+    with run_in_thread(application([service]), 0) as server:
+        yield service.proxied(server)
+
+
+def run(*arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
+    """Run `harness` in a process."""
+    return subprocess.run(  # noqa: S603
+        [sys.executable, "-m", "harness.cli", *arguments],
+        env={**os.environ, "DASHSCOPE_API_KEY": KEY, **variables},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+
+def comparable(cassette: Cassette) -> list[tuple[object, ...]]:
+    """Return what two recordings of the same conversation have in common, whoever recorded it."""
+    return [
+        (
+            one.request.method,
+            one.request.uri,
+            json.loads(one.request.body),
+            one.response.status,
+            [name for name, _ in one.response.headers if name != "set-cookie"],
+            len(one.response.body),
+            one.key,
+        )
+        for one in cassette.exchanges
+    ]
+
+
+@pytest.mark.skipif(shutil.which("node") is None, reason="Node.js is not installed")
+def test_a_node_program_is_recorded_and_replayed(sandbox: str, tmp_path: Path) -> None:
+    """`record -- node` and `serve -- node`: the same output, and the tape's own cassette."""
+    script, recording = tmp_path / "ask.mjs", tmp_path / "node.yaml"
+    script.write_text(NODE, encoding="utf-8")
+    upstream = f"dashscope={sandbox}/api/v1"
+    live = run("record", "--to", str(recording), "--upstream", upstream, "--", "node", str(script))
+    assert live.returncode == 0, live.stderr
+    assert f"recorded 2 exchanges to {recording}" in live.stderr
+    assert KEY not in recording.read_text(encoding="utf-8")
+
+    replayed = run("serve", str(recording), "--", "node", str(script), DASHSCOPE_API_KEY="")
+    assert (replayed.returncode, replayed.stdout) == (0, live.stdout)
+    assert "answered 2, missed 0, unused 0" in replayed.stderr
+
+    own = tmp_path / "own.yaml"
+    with harness.use_cassette(own, record="all"):
+        for one in read(recording).exchanges:
+            headers = {"authorization": f"Bearer {KEY}", "content-type": "application/json"}
+            if b"true" in one.request.body:
+                headers["X-DashScope-SSE"] = "enable"
+            httpx.post(one.request.uri, content=one.request.body, headers=headers)
+    assert comparable(read(recording)) == comparable(read(own))
+
+
+def test_a_stream_passes_as_it_comes(tmp_path: Path) -> None:
+    """The first piece reaches the client while the service is still sending."""
+    head = b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nConnection: close\r\n\r\n"
+
+    def respond(head_: bytes, body: bytes) -> Script:
+        return [head, b"data: 1\n\n", Pause(0.6), b"data: 2\n\n"]
+
+    with (
+        serve_scripts(respond) as address,
+        harness.use_cassette(tmp_path / "stream.yaml", record="all"),
+        proxying(f"{address}/v1") as base,
+    ):
+        command = [sys.executable, "-c", READ_SLOWLY, f"{base}/chat/completions"]
+        done = subprocess.run(command, capture_output=True, text=True, check=True)  # noqa: S603
+    (first, one), (second, two) = json.loads(done.stdout)
+    assert (one, two) == ("data: 1\n\n", "data: 2\n\n")
+    assert second - first > 0.3
+    [recorded] = read(tmp_path / "stream.yaml").exchanges
+    assert recorded.chunks == (9, 9)
+
+
+def test_a_service_that_cannot_be_reached_is_an_error_in_its_form(tmp_path: Path) -> None:
+    """HTTP 502 in OpenAI's form, with the address; no cassette is written."""
+    script = (
+        "import os, urllib.request, urllib.error\n"
+        "try: urllib.request.urlopen(os.environ['OPENAI_BASE_URL'] + '/models')\n"
+        "except urllib.error.HTTPError as error: print(error.code, error.read().decode())\n"
+    )
+    path = tmp_path / "none.yaml"
+    done = run(
+        *("record", "--to", str(path), "--upstream", "openai=http://127.0.0.1:9/v1"),
+        *("--", sys.executable, "-c", script),
+    )
+    assert done.returncode == 0
+    assert done.stdout.startswith("502 ")
+    assert "http://127.0.0.1:9 could not be asked: ConnectError" in done.stdout
+    assert "nothing was recorded" in done.stderr
+
+
+def test_only_named_services_are_reached() -> None:
+    """A path that names no service is refused; a client cannot choose a host."""
+    with proxying("http://127.0.0.1:9/v1") as base:
+        root = base.removesuffix("/openai/v1")
+        for path in ("/other/v1/models", "/http://127.0.0.1:9/v1/models", "//127.0.0.1:9/v1"):
+            answer = httpx.get(root + path)
+            assert answer.status_code == 404
+            assert "it has /openai" in answer.json()["error"]["message"]
+
+
+def test_killed_proxy_loses_no_answer(sandbox: str, tmp_path: Path) -> None:
+    """After kill -9 the journal has what was answered; --resume asks only for the rest."""
+    path = tmp_path / "killed.yaml"
+    upstream = ("--upstream", f"dashscope={sandbox}/api/v1")
+    wait = f"{PYTHON}\nimport time; time.sleep(60)"
+    arguments = ("record", "--to", str(path), *upstream, "--", sys.executable, "-u", "-c", wait)
+    with subprocess.Popen(  # noqa: S603
+        [sys.executable, "-m", "harness.cli", *arguments, "1", "2"],
+        env={**os.environ, "DASHSCOPE_API_KEY": KEY},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+        start_new_session=True,
+    ) as process:
+        assert process.stdout is not None
+        assert [process.stdout.readline() for _ in range(2)] == ["200\n", "200\n"]
+        os.killpg(process.pid, signal.SIGKILL)
+    assert not path.exists()
+    assert journal_path(path).exists()
+
+    child = ("--", sys.executable, "-c", PYTHON, "1", "2", "3")
+    refused = run("record", "--to", str(path), *upstream, *child)
+    assert refused.returncode == 2
+    assert "--resume" in refused.stderr
+    resumed = run("record", "--to", str(path), "--resume", *upstream, *child)
+    assert (resumed.returncode, resumed.stdout) == (0, "200\n200\n200\n"), resumed.stderr
+    seeds = [json.loads(e.request.body)["parameters"]["seed"] for e in read(path).exchanges]
+    assert seeds == [1, 2, 3]
+    assert not journal_path(path).exists()
+
+
+@pytest.mark.parametrize(
+    ("named", "environment", "message"),
+    [
+        (["nobody=http://x"], {}, "expected NAME=URL with one of"),
+        (["openai=x"], {}, "x is not the URL of a service"),
+        ([], {"OPENAI_BASE_URL": "localhost:8000"}, "localhost:8000 is not the URL of a service"),
+    ],
+)
+def test_bad_upstreams(named: list[str], environment: Mapping[str, str], message: str) -> None:
+    """A text that names no service, or an address that is no URL, is refused."""
+    with pytest.raises(HarnessError, match=message):
+        upstreams(named, environment)
+
+
+def test_the_upstream_of_the_environment_is_kept() -> None:
+    """A base URL that the user set already is where the proxy asks, and named ones go before it."""
+    environment = {"OPENAI_BASE_URL": "http://127.0.0.1:8000/v1"}
+
+    def address(named: list[str]) -> Upstream:
+        return next(s for s in upstreams(named, environment) if s.client.name == "openai")
+
+    assert address([]).origin == "http://127.0.0.1:8000"
+    assert address(["openai=https://other.example/v2"]).origin == "https://other.example"
+    assert address([]).proxied("http://here") == "http://here/openai/v1"
