@@ -60,9 +60,11 @@ def serve(
     cassette before a path, or the header x-harness-cassette, chooses one. Exit code: that of the
     command, or 1 for requests without a recorded answer and for unused recorded requests.
     """
+    from harness.config.extras import extra
     from harness.intercept.clock import checked_pace
-    from harness.serve.library import load
-    from harness.serve.server import replay
+
+    with extra("serve"):
+        from harness.serve import load, replay
 
     command = app.child_command(context)
     if recording is not None:
@@ -97,8 +99,10 @@ def record_through_proxy(
     """Record to *path* what a command, or another program, asks through a proxy; then exit."""
     import os
 
-    from harness.serve.proxy import upstreams
-    from harness.serve.server import record
+    from harness.config.extras import extra
+
+    with extra("serve"):
+        from harness.serve import record, upstreams
 
     services = upstreams(upstream or [], os.environ)
     mode = "missing" if resume else "all"

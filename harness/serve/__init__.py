@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from harness.serve.library import Library, Session
+from harness.serve.library import Library, Session, load
 from harness.serve.proxy import Upstream, upstreams
 from harness.serve.server import Result, record, replay
 
-__all__ = ["Library", "Result", "Session", "Upstream", "record", "replay", "upstreams"]
+__all__ = ["Library", "Result", "Session", "Upstream", "load", "record", "replay", "upstreams"]
