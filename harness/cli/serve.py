@@ -105,8 +105,15 @@ def record_through_proxy(
         from harness.serve import record, upstreams
 
     services = upstreams(upstream or [], os.environ)
-    mode = "missing" if resume else "all"
-    result = record(path, services, partial(announce, bool(command)), command, port, mode, afresh)
+    result = record(
+        path,
+        services,
+        partial(announce, bool(command)),
+        command,
+        port,
+        "missing" if resume else "all",
+        afresh,
+    )
     if as_json:
         app.print_json({"cassette": str(path), "recorded": result.answered})
     else:

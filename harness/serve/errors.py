@@ -13,6 +13,8 @@ from harness.wire import tokens
 HEADERS = {"x-harness-error": "1", "x-should-retry": "false"}
 """Headers of every such response; SDKs that read the second one do not ask again."""
 
+_OPENAI = (("/error/code",), ("/error/message",))
+
 
 def error_response(request: Request, status: int, code: str, message: str) -> JSONResponse:
     """Return an error response with *code* and *message* where the service's clients expect them.
@@ -24,9 +26,7 @@ def error_response(request: Request, status: int, code: str, message: str) -> JS
     body: dict[str, Json] = {}
     if found is None:
         _set(body, "/error/type", code)
-        codes, messages = ("/error/code",), ("/error/message",)
-    else:
-        codes, messages = found.fields.code, found.fields.message
+    codes, messages = (found.fields.code, found.fields.message) if found else _OPENAI
     _set(body, codes[0], code)
     _set(body, messages[0], message)
     return JSONResponse(body, status, HEADERS)

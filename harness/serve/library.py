@@ -105,18 +105,17 @@ class Session:
         Raises:
             CassetteMiss: No cassette has one left. The miss is added to `misses`.
         """
-        first: CassetteMiss | None = None
+        misses = []
         for player in self._players:
             try:
                 exchange = player.find(request)
             except CassetteMiss as miss:
-                first = first or miss
+                misses.append(miss)
             else:
                 self.answered += 1
                 return exchange
-        miss = first or CassetteMiss(f"no recorded answer to {request.method}: no cassette")
-        self.misses.append(str(miss))
-        raise miss
+        self.misses.append(str(misses[0]))
+        raise misses[0]
 
     def unused(self) -> Mapping[str, tuple[Exchange, ...]]:
         """Return the exchanges that answered nothing, by cassette.

@@ -69,7 +69,7 @@ def replay(
     with run_in_thread(replaying.application(sessions), port) as address:
         variables = replay_variables(library, address)
         announce(address, variables)
-        code = _run(command, variables) if command else _until_stopped()
+        code = _run_or_wait(command, variables)
     opened = sessions.opened.items()
     return Result(
         code,
@@ -137,8 +137,16 @@ def record(
     ):
         variables = {s.client.address_variable: s.proxied(address) for s in services}
         announce(address, variables)
-        code = _run(command, variables) if command else _until_stopped()
+        code = _run_or_wait(command, variables)
     return Result(code, len(block.exchanges))
+
+
+def _run_or_wait(command: Sequence[str], variables: Mapping[str, str]) -> int | None:
+    """Run a command and return its exit code; without one, wait for a signal and return None."""
+    if command:
+        return _run(command, variables)
+    _wait()
+    return None
 
 
 def _run(command: Sequence[str], variables: Mapping[str, str]) -> int:
@@ -163,7 +171,7 @@ def _with_loopback(hosts: str) -> str:
     return ",".join(filter(None, (hosts, "127.0.0.1", "localhost")))
 
 
-def _until_stopped() -> None:
+def _wait() -> None:
     """Wait for SIGINT or SIGTERM."""
     stopped = threading.Event()
     with _on_signals(lambda number: stopped.set()):

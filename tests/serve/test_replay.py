@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 import dashscope
@@ -170,7 +171,7 @@ def test_volatile_values_are_ignored() -> None:
 def test_sdks_raise_their_own_error_for_a_miss_and_do_not_repeat_it() -> None:
     """Each SDK finds the code and the message where its service puts them."""
     with serving(load([SHIPPED[0]])) as (address, sessions):
-        messages = [{"role": "user", "content": "never recorded"}]
+        messages: Any = [{"role": "user", "content": "never recorded"}]
         zhipu = zhipuai.ZhipuAI(api_key="a.b", base_url=f"{address}/api/paas/v4", max_retries=3)
         with pytest.raises(zhipuai.APIStatusError, match="no recorded answer") as zhipu_error:
             zhipu.chat.completions.create(model="glm-4.5", messages=messages)
@@ -178,10 +179,10 @@ def test_sdks_raise_their_own_error_for_a_miss_and_do_not_repeat_it() -> None:
 
         client = openai.OpenAI(api_key="k", base_url=f"{address}/v1", max_retries=3)
         with pytest.raises(openai.NotFoundError, match="no recorded answer") as openai_error:
-            client.chat.completions.create(model="m", messages=messages)  # type: ignore[arg-type]
+            client.chat.completions.create(model="m", messages=messages)
         assert openai_error.value.code == "cassette_miss"
 
-        answer = dashscope.Generation.call(
+        answer: Any = dashscope.Generation.call(
             model="qwen-plus", messages=messages, api_key="k", base_address=f"{address}/api/v1"
         )
         assert (answer.status_code, answer.code) == (404, "cassette_miss")
