@@ -35,6 +35,8 @@ COMMANDS = (
     ("schema", "schema:schema", "harness schema > scenario.schema.json"),
     ("sandbox", "sandbox:sandbox", "harness sandbox --latency 0.3 --throttle-every 5"),
     ("serve", "serve:serve", "harness serve cassettes -- npm test"),
+    ("import", "import_:import_", "harness import session.har --to cassettes/session.yaml"),
+    ("export", "export:export", "harness export cassettes/slogan --form otel"),
     ("doctor", "doctor:doctor", "harness doctor"),
     ("install-git", "install_git:install_git", "harness install-git"),
     ("textconv", "textconv:textconv", "harness textconv cassettes/slogan/zhipuai-glm-4.yaml"),

@@ -49,7 +49,7 @@ def conversation(read: AnalyzedTranscript) -> tuple[ConversationTurn, ...]:
     turns: list[ConversationTurn] = []
     before: tuple[Message, ...] = ()
     for turn in read.turns:
-        messages = _messages(turn)
+        messages = sent_messages(turn)
         turns.append(_turn(read, turn, _new(messages, before)))
         before = messages or before
     return tuple(turns)
@@ -81,7 +81,8 @@ def _new(messages: tuple[Message, ...], before: tuple[Message, ...]) -> tuple[Me
     return rest[1:] if rest and rest[0].role == "assistant" else rest
 
 
-def _messages(turn: AnalyzedTurn) -> tuple[Message, ...]:
+def sent_messages(turn: AnalyzedTurn) -> tuple[Message, ...]:
+    """Return the messages that a turn's request sent, history included; a prompt is one message."""
     call = turn.turn.call
     if call is not None:
         return call.messages or (Message("user", call.prompt),)
@@ -110,6 +111,7 @@ def _message(sent: dict[str, Json]) -> Message:
         role=str(sent.get("role", "")),
         content=_text(sent.get("content")),
         tool_calls=tuple(_tool_calls(calls) if isinstance(calls, list) else ()),
+        tool_call_id=str(sent.get("tool_call_id") or ""),
     )
 
 

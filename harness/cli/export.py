@@ -1,0 +1,47 @@
+"""The command `export`: cassettes into the files of other tools."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from harness.errors import HarnessError
+
+FORMS = "har, otel, jsonl or vcrpy"
+
+
+def export(
+    paths: Annotated[
+        list[Path], typer.Argument(metavar="CASSETTE...", help="Cassettes, or folders of them.")
+    ],
+    form: Annotated[
+        str,
+        typer.Option(
+            "--form",
+            help="har: HTTP Archive; otel: spans of OpenTelemetry's GenAI conventions as OTLP "
+            "JSON; jsonl: a conversation a line; vcrpy: one cassette for stock vcrpy.",
+        ),
+    ],
+    to: Annotated[
+        Path | None,
+        typer.Option("--to", metavar="FILE", help="The file to write; default: standard output."),
+    ] = None,
+) -> None:
+    """Write cassettes in a form that other tools read; what it has no room for is named."""
+    from harness.cassette.store import find, write_text
+    from harness.convert import EXPORTS
+    from harness.convert import export as exported
+    from harness.recordings import read_cassette
+
+    if form not in EXPORTS:
+        raise HarnessError(f"--form {form}: expected {FORMS}")
+    text, losses = exported([read_cassette(path) for path in find(paths)], form)
+    for loss in losses:
+        typer.echo(f"harness: {form} has no room for {loss}", err=True)
+    if to is None:
+        typer.echo(text, nl=False)
+    else:
+        write_text(to, text)
+        typer.echo(f"wrote {to}", err=True)

@@ -1,0 +1,179 @@
+"""Transcripts of curl: what `curl --trace FILE` and `curl -v` print.
+
+A trace has every byte, as hexadecimal. `curl -v` has no request body; it is taken from the command
+line before it (`$ curl ... -d '{...}'`) if there is one.
+"""
+
+from __future__ import annotations
+
+import re
+import shlex
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from harness.convert.converted import Converted
+from harness.errors import BadCassette
+from harness.types import Exchange, Request, Response
+from harness.wire.codings import undo_coding, with_plain_body
+
+_TRACE = re.compile(r"^(=>|<=) (?:Send|Recv) (header|data), \d+ bytes", re.MULTILINE)
+_HEX = re.compile(r"^[0-9a-f]{4,}: ((?:[0-9a-f]{2} ){1,16})")
+_VERBOSE = re.compile(r"^> (\S+ \S+ HTTP/[\d.]+)\r?$", re.MULTILINE)
+_PROMPT = re.compile(r"^\s*[$#%>]\s+(curl\s.*)$")
+_NO_TIMES = "the times and sizes of the pieces of a stream"
+_NO_QUESTION = "the request body, which `curl -v` does not print"
+
+
+@dataclass
+class _Raw:
+    """The bytes of one exchange."""
+
+    sent: bytes = b""
+    data: bytes = b""
+    received: bytes = b""
+    body: bytes = b""
+    scheme: str = "https"
+    known_data: bool = True
+
+
+def reads(text: str) -> bool:
+    """Return whether a text is a transcript of curl."""
+    return bool(_TRACE.search(text) or _VERBOSE.search(text))
+
+
+def read(content: bytes, source: str) -> Converted:
+    """Return the exchanges of a transcript.
+
+    Raises:
+        BadCassette: The text is no transcript of curl.
+    """
+    text = content.decode("utf-8", "surrogateescape")
+    if not reads(text):
+        raise BadCassette("not a transcript of curl: made with --trace FILE or -v", source)
+    converted = Converted()
+    raws = _traced(text) if _TRACE.search(text) else _verbose(text)
+    for number, raw in enumerate(raws, start=1):
+        exchange = _exchange(raw)
+        if exchange is None:
+            converted.skip(f"{source}, request {number}", "it got no response")
+            continue
+        converted.lose(_NO_TIMES)
+        if not raw.known_data:
+            converted.lose(_NO_QUESTION)
+        converted.exchanges.append(exchange)
+    return converted
+
+
+def _traced(text: str) -> Iterator[_Raw]:
+    """Yield the exchanges of a trace."""
+    raw, kind, scheme = _Raw(), "", "https"
+    for line in text.splitlines():
+        if match := _TRACE.match(line):
+            kind = f"{match[1]} {match[2]}"
+            if kind == "=> header" and raw.received:
+                yield raw
+                raw = _Raw()
+            if kind == "=> header":
+                raw.scheme = scheme
+        elif match := _HEX.match(line):
+            data = bytes.fromhex(match[1])
+            if kind == "=> header":
+                raw.sent += data
+            elif kind == "=> data":
+                raw.data += data
+            elif kind == "<= header":
+                raw.received += data
+            elif kind == "<= data":
+                raw.body += data
+        else:
+            kind = ""
+            scheme = _scheme(line, scheme)
+    yield raw
+
+
+def _scheme(line: str, known: str) -> str:
+    """Return the scheme that a line of curl's remarks shows, else *known*."""
+    connected = re.search(r"port (\d+)", line) if "onnect" in line else None
+    if connected is None:
+        return known
+    return "https" if connected[1] == "443" else "http"
+
+
+def _verbose(text: str) -> Iterator[_Raw]:
+    """Yield the exchanges of what `curl -v` printed."""
+    raw, question, scheme, is_body = _Raw(known_data=False), None, "https", False
+    for line in text.splitlines(keepends=True):
+        bare = line.rstrip("\r\n")
+        prompt = _PROMPT.match(bare)
+        if prompt and "HTTP/" not in bare:
+            question, is_body = _data_of(prompt[1]), False
+        elif bare.startswith("> ") or bare == ">":
+            if raw.received:
+                yield raw
+                raw, is_body = _Raw(known_data=False), False
+            raw.sent += bare[2:].encode("utf-8", "surrogateescape") + b"\r\n"
+            raw.scheme = scheme
+            if question is not None:
+                raw.data, raw.known_data = question, True
+        elif bare.startswith("< ") or bare == "<":
+            raw.received += bare[2:].encode("utf-8", "surrogateescape") + b"\r\n"
+            is_body, question = bare.strip() == "<", None
+        elif bare.startswith(("* ", "{ [", "} [")):
+            scheme = _scheme(bare, scheme)
+        elif is_body:
+            raw.body += line.encode("utf-8", "surrogateescape")
+    yield raw
+
+
+def _data_of(command: str) -> bytes | None:
+    """Return the data of a curl command line; None if it has none or names a file."""
+    try:
+        words = shlex.split(command)
+    except ValueError:
+        return None
+    names = ("-d", "--data", "--data-raw", "--data-binary", "--json")
+    for name, value in zip(words, [*words[1:], ""], strict=True):
+        if name in names and not value.startswith("@"):
+            return value.encode("utf-8", "surrogateescape")
+    return b"" if not any(word in names for word in words) else None
+
+
+def _exchange(raw: _Raw) -> Exchange | None:
+    start, headers = _head(raw.sent)
+    # A redirect or an interim response (100 Continue) has a head of its own before the last one.
+    heads = [part for part in re.split(rb"(?=^HTTP/)", raw.received, flags=re.MULTILINE) if part]
+    if not start or not heads:
+        return None
+    status_line, received = _head(heads[-1])
+    method, _, rest = start.partition(" ")
+    target = rest.rpartition(" ")[0]
+    host = next((value for name, value in headers if name.lower() == "host"), "localhost")
+    uri = target if "://" in target else f"{raw.scheme}://{host}{target}"
+    _, _, status = status_line.partition(" ")
+    code, _, reason = status.partition(" ")
+    if not code.isdecimal():
+        return None
+    response = Response(int(code), reason, received)
+    received_body = _without_chunks(raw.body) if response.header("transfer-encoding") else raw.body
+    body = undo_coding(received_body, response.header("content-encoding") or "identity")
+    request = Request(method, uri, headers, raw.data)
+    return Exchange(request, with_plain_body(response, received_body if body is None else body))
+
+
+def _without_chunks(body: bytes) -> bytes:
+    """Return a body without the framing of chunks, which some versions of curl print too."""
+    rest, plain = body, b""
+    while match := re.match(rb"([0-9a-fA-F]{1,8})(?:;[^\r\n]*)?\r\n", rest):
+        size = int(match[1], 16)
+        plain += rest[match.end() : match.end() + size]
+        rest = rest[match.end() + size + 2 :]
+        if size == 0:
+            return plain
+    return body
+
+
+def _head(data: bytes) -> tuple[str, tuple[tuple[str, str], ...]]:
+    """Return the first line of a request or response, and its headers."""
+    first, *lines = data.decode("latin-1").split("\r\n")
+    pairs = (line.partition(":") for line in lines if ":" in line)
+    return first, tuple((name.strip(), value.strip()) for name, _, value in pairs)

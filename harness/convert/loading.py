@@ -1,0 +1,104 @@
+"""The import of a file: its form is recognised, secrets are taken out, losses are named."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
+from pathlib import Path
+from types import MappingProxyType
+
+from harness.analysis.endpoint import Role
+from harness.cassette.artefacts import CassetteFiles, to_files
+from harness.cassette.reader import loads
+from harness.cassette.store import file_bytes
+from harness.cassette.vcrpy_check import check_vcrpy_reads
+from harness.convert import aimock, curl, har, otel
+from harness.convert.converted import Converted
+from harness.errors import BadCassette
+from harness.providers.endpoints import HEADERS, recognise
+from harness.secrets.redactor import Redactor
+from harness.types import Cassette, Exchange, Provenance
+from harness.wire import read_json
+
+Read = Callable[[bytes, str], Converted]
+
+_NO_TIMES = "the times and sizes of the pieces of a stream"
+
+
+def _cassette(content: bytes, source: str) -> Converted:
+    """Return the exchanges of a cassette of vcrpy, cassetter or go-vcr."""
+    exchanges = loads(content, source).exchanges
+    converted = Converted([*exchanges])
+    for exchange in exchanges:
+        if exchange.timing is None:
+            converted.lose(_NO_TIMES)
+    return converted
+
+
+IMPORTS: Mapping[str, Read] = MappingProxyType(
+    {
+        "har": har.read,
+        "otel": otel.read,
+        "aimock": aimock.read,
+        "curl": curl.read,
+        "cassette": _cassette,
+    }
+)
+"""The readers of the forms that are imported, by name."""
+
+
+def form_of(content: bytes) -> str:
+    """Return the name of the form of a file; `cassette` if it is none of the others."""
+    document = read_json(content)
+    if not document.problem:
+        for name, module in (("har", har), ("otel", otel), ("aimock", aimock)):
+            if module.reads(document.value):
+                return name
+    first = read_json(content.partition(b"\n")[0])
+    if not first.problem and otel.reads(first.value):
+        return "otel"
+    return "curl" if curl.reads(content.decode("utf-8", "replace")) else "cassette"
+
+
+def load(
+    path: Path, form: str = "", secrets: Iterable[str] = (), keep_all: bool = False
+) -> tuple[CassetteFiles, Converted]:
+    """Return a file of another tool as the files of a cassette, and what was lost.
+
+    Args:
+        path: The file.
+        form: One of `IMPORTS`; by default it is recognised.
+        secrets: Texts that are taken out, besides what looks like a secret.
+        keep_all: Whether exchanges with unknown services are kept too. They always are where none
+            is known.
+
+    Raises:
+        BadCassette: The file cannot be read, or has no exchange.
+        SecretNotRedacted: A secret cannot be taken out.
+    """
+    try:
+        content = file_bytes(path)
+    except OSError as error:
+        raise BadCassette(f"cannot be read: {error.strerror}", path) from None
+    converted = IMPORTS[form or form_of(content)](content, str(path))
+    known = [exchange for exchange in converted.exchanges if _is_known(exchange)]
+    if known and not keep_all:
+        others = len(converted.exchanges) - len(known)
+        if others:
+            converted.skip(str(path), f"{others} requests to services that are not known (--all)")
+        converted.exchanges = known
+    if not converted.exchanges:
+        why = f": {converted.skipped[0]}" if converted.skipped else ""
+        raise BadCassette(f"no exchange can be imported{why}", path)
+    redactor = Redactor(tuple(secrets), HEADERS)
+    clean = tuple(redactor.exchange(exchange) for exchange in converted.exchanges)
+    note = f"imported from {path.name}"
+    cassette = Cassette(clean, Provenance(note=note))
+    files = to_files(cassette)
+    check_vcrpy_reads(files, cassette)
+    return files, replace(converted, exchanges=[*clean])
+
+
+def _is_known(exchange: Exchange) -> bool:
+    endpoint = recognise(exchange)
+    return endpoint is not None and endpoint.role is not Role.OTHER

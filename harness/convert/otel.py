@@ -1,0 +1,315 @@
+"""Spans of OpenTelemetry's GenAI conventions, as OTLP JSON.
+
+Names of attributes: the conventions of 2026 (`gen_ai.input.messages` ...), with the older
+`gen_ai.system` read too. A span has what a program saw of a call, not what travelled.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+from urllib.parse import urlsplit
+
+from harness.analysis.transcript import AnalyzedTranscript, AnalyzedTurn
+from harness.convert import synthetic
+from harness.convert.converted import Converted
+from harness.convert.synthetic import Answer
+from harness.errors import BadCassette
+from harness.report.conversation import sent_messages
+from harness.types import Choice, Failure, Json, Message, Reply, Timing, ToolCall
+from harness.wire import compact, read_json
+
+_CHATS = ("chat", "text_completion", "generate_content")
+_NO_CONTENT = "its messages were not captured (gen_ai.input.messages is missing)"
+LOSSES = ["the bytes, headers and chunks that travelled: a span has messages and counts"]
+_REASONS = {"tool_call": "tool_calls"}
+_REASONS_BACK = {"tool_calls": "tool_call"}
+
+
+def reads(document: Json) -> bool:
+    """Return whether a JSON document has spans as OTLP JSON."""
+    return isinstance(document, dict) and isinstance(document.get("resourceSpans"), list)
+
+
+def read(content: bytes, source: str) -> Converted:
+    """Return an exchange for each span of a chat; one document, or one a line.
+
+    Raises:
+        BadCassette: The file has no spans.
+    """
+    documents = _documents(content)
+    if not documents or not all(reads(document) for document in documents):
+        raise BadCassette("not OTLP JSON: there are no resourceSpans", source)
+    converted = Converted()
+    spans = [span for document in documents for span in _spans(document)]
+    for number, span in enumerate(sorted(spans, key=_start), start=1):
+        attributes = _attributes(span.get("attributes"))
+        operation = attributes.get("gen_ai.operation.name")
+        if operation not in _CHATS:
+            if any(name.startswith("gen_ai.") for name in attributes):
+                converted.skip(f"{source}, span {number}", f"{operation} is not a chat")
+            continue
+        messages = _in_messages(attributes)
+        if not messages:
+            converted.skip(f"{source}, span {number}", _NO_CONTENT)
+            continue
+        converted.lose(synthetic.LOST)
+        converted.exchanges.append(
+            synthetic.chat(
+                str(attributes.get("gen_ai.request.model", "unknown")),
+                messages,
+                _answer(attributes),
+                number,
+                _timing(span),
+            )
+        )
+    return converted
+
+
+def _documents(content: bytes) -> list[Any]:
+    whole = read_json(content)
+    if not whole.problem:
+        return [whole.value]
+    return [read_json(line).value for line in content.splitlines() if line.strip()]
+
+
+def _spans(document: Any) -> Iterator[dict[str, Any]]:
+    for resource in _objects(document, "resourceSpans"):
+        for scope in _objects(resource, "scopeSpans"):
+            yield from _objects(scope, "spans")
+
+
+def _objects(value: Any, name: str) -> list[dict[str, Any]]:
+    """Return the objects in the array *name* of an object; none if there is no such array."""
+    items = value.get(name) if isinstance(value, dict) else None
+    return [item for item in items if isinstance(item, dict)] if isinstance(items, list) else []
+
+
+def _start(span: Mapping[str, Any]) -> int:
+    return _nanoseconds(span.get("startTimeUnixNano"))
+
+
+def _nanoseconds(value: Any) -> int:
+    text = str(value or "0")
+    return int(text) if text.isdecimal() else 0
+
+
+def _timing(span: Mapping[str, Any]) -> Timing | None:
+    start, end = _start(span), _nanoseconds(span.get("endTimeUnixNano"))
+    total = max(0, end - start) / 1e9
+    return Timing(start / 1e9, total, total) if start else None
+
+
+def _attributes(pairs: Any) -> dict[str, Any]:
+    """Return the attributes of a span as Python values; those in JSON texts are decoded."""
+    found = {}
+    for pair in pairs if isinstance(pairs, list) else []:
+        if isinstance(pair, dict) and isinstance(pair.get("value"), dict):
+            found[str(pair.get("key"))] = _value(pair["value"])
+    return found
+
+
+def _value(value: Mapping[str, Any]) -> Any:
+    if "arrayValue" in value:
+        return [_value(item) for item in _objects(value["arrayValue"], "values")]
+    if "kvlistValue" in value:
+        return _attributes(_objects(value["kvlistValue"], "values"))
+    if "intValue" in value:
+        text = str(value["intValue"])
+        return int(text) if text.isdecimal() else None
+    return next((v for k, v in value.items() if k.endswith("Value")), None)
+
+
+def _structured(value: Any) -> list[Any]:
+    """Return a list that may stand in an attribute as JSON text."""
+    if isinstance(value, str):
+        value = read_json(value.encode()).value
+    return value if isinstance(value, list) else []
+
+
+def _in_messages(attributes: Mapping[str, Any]) -> list[Message]:
+    system = _structured(attributes.get("gen_ai.system_instructions"))
+    messages = [Message("system", _text(system))] if system else []
+    for message in _structured(attributes.get("gen_ai.input.messages")):
+        if isinstance(message, dict):
+            messages += _messages(str(message.get("role", "user")), message)
+    return messages
+
+
+def _messages(role: str, message: Mapping[str, Any]) -> Iterator[Message]:
+    """Yield the message of these parts, or one for each result of a tool."""
+    given = _objects(message, "parts")
+    results = [part for part in given if part.get("type") == "tool_call_response"]
+    for part in results:
+        response = part.get("response", part.get("result"))
+        text = response if isinstance(response, str) else compact(response)
+        yield Message("tool", text, tool_call_id=str(part.get("id", "")))
+    if not results:
+        yield Message(role, _text(given), _calls(given))
+
+
+def _text(parts: Sequence[Any], kind: str = "text") -> str:
+    texts = [p.get("content") for p in parts if isinstance(p, dict) and p.get("type") == kind]
+    return "\n".join(text for text in texts if isinstance(text, str))
+
+
+def _calls(parts: Sequence[Mapping[str, Any]]) -> tuple[ToolCall, ...]:
+    return tuple(
+        ToolCall(str(p.get("id", "")), str(p.get("name", "")), _arguments(p.get("arguments")))
+        for p in parts
+        if p.get("type") == "tool_call"
+    )
+
+
+def _arguments(value: Any) -> str:
+    return value if isinstance(value, str) else compact(value)
+
+
+def _answer(attributes: Mapping[str, Any]) -> Answer:
+    given = _structured(attributes.get("gen_ai.output.messages"))
+    first = given[0] if given and isinstance(given[0], dict) else {}
+    parts = _objects(first, "parts")
+    named = _structured(attributes.get("gen_ai.response.finish_reasons"))
+    reasons = named or [first.get("finish_reason")]
+    calls, text = _calls(parts), _text(parts)
+    incoming, outgoing = (attributes.get(f"gen_ai.usage.{n}_tokens") for n in ("input", "output"))
+    usage: dict[str, Json] = {}
+    if isinstance(incoming, int) and isinstance(outgoing, int):
+        usage = {
+            "prompt_tokens": incoming,
+            "completion_tokens": outgoing,
+            "total_tokens": incoming + outgoing,
+        }
+    return Answer(
+        content=text if text or not calls else None,
+        reasoning=_text(parts, "reasoning") or None,
+        tool_calls=calls,
+        finish_reason=_REASONS.get(str(reasons[0]), str(reasons[0] or "")) if reasons else "",
+        usage=usage,
+        id=str(attributes.get("gen_ai.response.id", "")),
+        model=str(attributes.get("gen_ai.response.model", "")),
+    )
+
+
+# ------------------------------------------------------------------------------------ writing
+
+
+def write(reads: Sequence[AnalyzedTranscript], version: str) -> dict[str, Json]:
+    """Return transcripts as OTLP JSON: a trace for each, a span for each turn.
+
+    Args:
+        reads: The transcripts.
+        version: The version of the program, for the scope of the spans.
+    """
+    spans: list[Json] = [
+        _span(read, turn) for read in reads for turn in read.turns if turn.outcome is not None
+    ]
+    scope: dict[str, Json] = {
+        "scope": {"name": "llm-conversation-harness", "version": version},
+        "spans": spans,
+    }
+    return {"resourceSpans": [{"resource": {"attributes": []}, "scopeSpans": [scope]}]}
+
+
+def _span(read: AnalyzedTranscript, turn: AnalyzedTurn) -> dict[str, Json]:
+    source = f"{read.transcript.source} {read.transcript.scenario} {read.transcript.target}"
+    timings = [e.timing for e in turn.turn.exchanges if e.timing is not None]
+    start = min((t.start for t in timings), default=0.0)
+    end = max((t.start + t.total for t in timings), default=start)
+    values = dict(_span_values(turn))
+    failed = isinstance(turn.outcome, Failure)
+    return {
+        "traceId": _digest(source, 32),
+        "spanId": _digest(f"{source} {turn.turn.number}", 16),
+        "name": f"chat {values.get('gen_ai.request.model', '')}".strip(),
+        "kind": 3,
+        "startTimeUnixNano": str(round(start * 1e9)),
+        "endTimeUnixNano": str(round(end * 1e9)),
+        "attributes": [{"key": key, "value": _otlp(value)} for key, value in values.items()],
+        "status": {"code": 2} if failed else {},
+    }
+
+
+def _digest(text: str, length: int) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()[:length]
+
+
+def _span_values(turn: AnalyzedTurn) -> Iterator[tuple[str, Json]]:
+    """Yield the attributes of a turn."""
+    outcome, first = turn.outcome, turn.readings[0] if turn.readings else None
+    yield "gen_ai.operation.name", "chat"
+    if first is not None:
+        if first.endpoint is not None:
+            yield "gen_ai.provider.name", first.endpoint.name.partition(".")[0]
+        body = first.request_json.value
+        model = body.get("model") if isinstance(body, dict) else None
+        if isinstance(model, str):
+            yield "gen_ai.request.model", model
+        yield "server.address", urlsplit(first.exchange.request.uri).hostname or ""
+    messages = sent_messages(turn)
+    system = [m for m in messages if m.role == "system"]
+    if system:
+        yield "gen_ai.system_instructions", [{"type": "text", "content": m.content} for m in system]
+    yield "gen_ai.input.messages", [_out(m) for m in messages if m.role != "system"]
+    if isinstance(outcome, Failure):
+        yield "error.type", outcome.code or str(outcome.status)
+    elif isinstance(outcome, Reply):
+        yield from _reply_values(outcome)
+
+
+def _reply_values(reply: Reply) -> Iterator[tuple[str, Json]]:
+    for name, value in (("response.id", reply.id), ("response.model", reply.model)):
+        if value:
+            yield f"gen_ai.{name}", value
+    reasons: list[Json] = [choice.finish_reason or "" for choice in reply.choices]
+    yield "gen_ai.response.finish_reasons", reasons
+    if reply.usage is not None:
+        counts = (("input", reply.usage.input_tokens), ("output", reply.usage.output_tokens))
+        for name, number in counts:
+            if number is not None:
+                yield f"gen_ai.usage.{name}_tokens", number
+    yield "gen_ai.output.messages", [_choice(choice) for choice in reply.choices]
+
+
+def _choice(choice: Choice) -> dict[str, Json]:
+    message = _out(Message("assistant", choice.content or "", choice.tool_calls))
+    if choice.reasoning:
+        parts = message["parts"]
+        assert isinstance(parts, list)  # noqa: S101 - narrows a union
+        parts.insert(0, {"type": "reasoning", "content": choice.reasoning})
+    reason = choice.finish_reason or ""
+    return {**message, "finish_reason": _REASONS_BACK.get(reason, reason)}
+
+
+def _out(message: Message) -> dict[str, Json]:
+    """Return a message in the form of the conventions."""
+    if message.role == "tool":
+        part: dict[str, Json] = {
+            "type": "tool_call_response",
+            "id": message.tool_call_id,
+            "response": message.content,
+        }
+        return {"role": "tool", "parts": [part]}
+    parts: list[Json] = [{"type": "text", "content": message.content}] if message.content else []
+    for call in message.tool_calls:
+        arguments = read_json(call.arguments.encode())
+        value = call.arguments if arguments.problem else arguments.value
+        parts.append({"type": "tool_call", "id": call.id, "name": call.name, "arguments": value})
+    return {"role": message.role, "parts": parts}
+
+
+def _otlp(value: Json) -> dict[str, Json]:
+    """Return a value as OTLP has it; messages are JSON texts, which all back ends accept."""
+    if isinstance(value, bool):
+        return {"boolValue": value}
+    if isinstance(value, int):
+        return {"intValue": str(value)}
+    if isinstance(value, float):
+        return {"doubleValue": value}
+    if isinstance(value, list) and all(isinstance(item, str) for item in value):
+        return {"arrayValue": {"values": [{"stringValue": item} for item in value]}}
+    if isinstance(value, str):
+        return {"stringValue": value}
+    return {"stringValue": json.dumps(value, ensure_ascii=False)}

@@ -1,0 +1,108 @@
+"""Exchanges made up from messages, for sources that do not have what travelled."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from harness.types import EMPTY, Exchange, Json, Message, Request, Response, Timing, ToolCall
+from harness.wire import compact_bytes
+
+URI = "https://api.openai.com/v1/chat/completions"
+NOTE = "made up from messages in OpenAI's form; not the bytes of a service"
+LOST = "the bytes, headers and chunks that travelled: they are made up in OpenAI's form"
+_HEADERS = (("content-type", "application/json"),)
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What is known of an answer.
+
+    Attributes:
+        content: The text; None if there was none.
+        reasoning: The text of the reasoning; None if there was none.
+        tool_calls: The function calls.
+        finish_reason: The finish reason; empty for the usual one.
+        usage: The token counts, as in OpenAI's form.
+        id: The id of the answer.
+        model: The model that answered.
+    """
+
+    content: str | None = None
+    reasoning: str | None = None
+    tool_calls: tuple[ToolCall, ...] = ()
+    finish_reason: str = ""
+    usage: Mapping[str, Json] = field(default_factory=lambda: EMPTY)
+    id: str = ""
+    model: str = ""
+
+
+def chat(
+    model: str,
+    messages: Sequence[Message],
+    answer: Answer,
+    number: int,
+    timing: Timing | None = None,
+    parameters: Mapping[str, Json] = EMPTY,
+) -> Exchange:
+    """Return an exchange in OpenAI's chat form.
+
+    Args:
+        model: The requested model.
+        messages: The messages of the request.
+        answer: The answer.
+        number: The number of the exchange in its source, for an id that differs from others.
+        timing: The times, if they are known.
+        parameters: Further members of the request.
+    """
+    body: dict[str, Json] = {
+        "model": model,
+        "messages": [message_json(message) for message in messages],
+        **parameters,
+    }
+    message = message_json(Message("assistant", answer.content or "", answer.tool_calls))
+    if answer.content is None:
+        message["content"] = None
+    if answer.reasoning is not None:
+        message["reasoning_content"] = answer.reasoning
+    usual = "tool_calls" if answer.tool_calls else "stop"
+    value: dict[str, Json] = {
+        "id": answer.id or f"chatcmpl-imported-{number}",
+        "object": "chat.completion",
+        "created": int(timing.start) if timing else 0,
+        "model": answer.model or model,
+        "choices": [
+            {"index": 0, "message": message, "finish_reason": answer.finish_reason or usual}
+        ],
+    }
+    if answer.usage:
+        value["usage"] = dict(answer.usage)
+    request = Request("POST", URI, _HEADERS, compact_bytes(body))
+    return Exchange(request, Response(200, "OK", _HEADERS, compact_bytes(value)), timing)
+
+
+def refusal(
+    model: str, messages: Sequence[Message], status: int, error: Mapping[str, Json]
+) -> Exchange:
+    """Return an exchange in OpenAI's chat form whose answer is an error."""
+    body: dict[str, Json] = {"model": model, "messages": [message_json(m) for m in messages]}
+    request = Request("POST", URI, _HEADERS, compact_bytes(body))
+    answer = compact_bytes({"error": dict(error)})
+    return Exchange(request, Response(status, "", _HEADERS, answer))
+
+
+def message_json(message: Message) -> dict[str, Json]:
+    """Return a message in OpenAI's chat form."""
+    value: dict[str, Json] = {"role": message.role, "content": message.content}
+    if message.tool_calls:
+        value["tool_calls"] = [
+            {
+                "id": call.id,
+                "type": "function",
+                "function": {"name": call.name, "arguments": call.arguments},
+            }
+            for call in message.tool_calls
+        ]
+    if message.tool_call_id:
+        value["tool_call_id"] = message.tool_call_id
+    return value

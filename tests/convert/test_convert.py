@@ -1,0 +1,411 @@
+"""Import and export: round trips, files of real tools, secrets, and what is lost is named."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+import vcr
+
+from harness.cassette.reader import loads
+from harness.cassette.store import find, read
+from harness.convert import IMPORTS, export, load
+from harness.convert.har import write as write_har
+from harness.convert.loading import form_of
+from harness.errors import BadCassette
+from harness.providers.servers import PROVIDER_SERVERS
+from harness.recordings import read_cassette
+from harness.types import Cassette, Exchange, Reply, Request, Response, Timing
+
+ROOT = Path(__file__).parents[2]
+SHIPPED = find([ROOT / "cassettes"])
+KEY = PROVIDER_SERVERS["dashscope"].key
+NAMES = [f"{path.parent.name}/{path.stem}" for path in SHIPPED]
+
+
+def imported(path: Path, **options: Any) -> tuple[Cassette, Any]:
+    """Import a file; return the cassette that would be written, and the report."""
+    files, converted = load(path, **options)
+    return loads(files.text), converted
+
+
+def saved(folder: Path, name: str, value: Any) -> Path:
+    """Write JSON to a file."""
+    path = folder / name
+    path.write_text(json.dumps(value, ensure_ascii=False), encoding="utf-8")
+    return path
+
+
+def travelled(exchange: Exchange) -> tuple[object, ...]:
+    """Return what travelled, and when."""
+    timing = exchange.timing or Timing(0.0, 0.0, 0.0)
+    return (
+        exchange.request,
+        exchange.response.status,
+        exchange.response.reason,
+        exchange.response.headers,
+        exchange.response.body,
+        exchange.chunks,
+        exchange.turn,
+        [round(t, 4) for t in (timing.total, *timing.arrived)],
+    )
+
+
+@pytest.mark.parametrize("path", SHIPPED, ids=NAMES)
+def test_har_keeps_everything(path: Path, tmp_path: Path) -> None:
+    """Every byte, header, chunk and time is the same after a round trip through HAR."""
+    own = read(path)
+    text, losses = export([read_cassette(path)], "har")
+    assert losses == []
+    (tmp_path / "x.har").write_text(text, encoding="utf-8")
+    files, _ = load(tmp_path / "x.har", keep_all=True)
+    bodies = {**files.artefacts}
+    back = loads(files.text)
+    for before, after in zip(own.exchanges, back.exchanges, strict=True):
+        artefact = after.response.artefact
+        if artefact is not None:
+            body = bodies[artefact.name]
+            after = replace(after, response=replace(after.response, body=body, artefact=None))
+        before = replace(before, response=replace(before.response, artefact=None))
+        assert travelled(after) == travelled(before)
+
+
+def test_har_keeps_bodies_that_are_no_text(tmp_path: Path) -> None:
+    """Requests and responses of any bytes."""
+    anything = bytes(range(256))
+    one = Exchange(Request("POST", "http://x/y", (), anything), Response(200, "", (), anything))
+    document, _ = write_har([one], "1")
+    back, _ = imported(saved(tmp_path, "x.har", document))
+    assert back.exchanges[0].request.body == anything
+    assert back.exchanges[0].response.body == anything
+
+
+def test_har_of_a_browser(tmp_path: Path) -> None:
+    """Pseudo headers, coded bodies, entries without a response: as browsers write them."""
+    request = {
+        "method": "POST",
+        "url": "https://api.example.com/v1/chat/completions",
+        "headers": [{"name": ":authority", "value": "x"}, {"name": "accept", "value": "*/*"}],
+        "postData": {"mimeType": "application/json", "text": '{"model":"m"}'},
+    }
+    response = {
+        "status": 200,
+        "statusText": "",
+        "headers": [
+            {"name": "content-encoding", "value": "gzip"},
+            {"name": "content-length", "value": "20"},
+            {"name": "content-type", "value": "application/json"},
+        ],
+        "content": {
+            "size": 2,
+            "mimeType": "application/json",
+            "text": "e30=",
+            "encoding": "base64",
+        },
+    }
+    entry = {"startedDateTime": "2026-11-01T10:00:00.000Z", "time": 120.5, "request": request}
+    entries = [
+        {**entry, "response": response, "timings": {"wait": 100, "receive": 20.5, "dns": -1}},
+        {**entry, "response": {**response, "status": 0}},
+        {**entry, "response": {**response, "content": {"size": 5}}},
+        {"request": {}},
+    ]
+    path = saved(tmp_path, "browser.har", {"log": {"version": "1.2", "entries": entries}})
+    cassette, converted = imported(path)
+    [exchange] = cassette.exchanges
+    assert exchange.request.headers == (("accept", "*/*"),)
+    assert exchange.response.body == b"{}"
+    assert exchange.response.header("content-encoding") is None
+    assert exchange.timing is not None
+    assert (exchange.timing.first_byte, exchange.timing.total) == (0.1, 0.1205)
+    assert [text.partition(": ")[2] for text in converted.skipped] == [
+        "it got no response",
+        "its response body was not saved (content.text is missing)",
+        "not an entry of HAR: request.method: Field required",
+    ]
+    assert dict(converted.losses) == {"the times at which the pieces of a stream arrived": 1}
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(shutil.which("chromium") is None, reason="chromium is not installed")
+def test_har_that_chromium_recorded(sandbox: str, tmp_path: Path) -> None:
+    """A page asks the sandbox; the HAR of that is imported, with the answer's bytes."""
+    from playwright.sync_api import sync_playwright
+
+    path = tmp_path / "page.har"
+    address = f"{sandbox}/api/v1/services/aigc/text-generation/generation"
+    body = json.dumps(
+        {"model": "qwen-plus", "input": {"messages": [{"role": "user", "content": "你好"}]}}
+    )
+    script = """async ([url, key, body]) => {
+        const headers = {"content-type": "application/json", authorization: "Bearer " + key};
+        return await (await fetch(url, {method: "POST", headers, body})).text();
+    }"""
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(
+            executable_path=shutil.which("chromium"), args=["--no-sandbox"]
+        )
+        context = browser.new_context(record_har_path=path, record_har_content="embed")
+        page = context.new_page()
+        page.goto(sandbox)
+        answer = page.evaluate(script, [address, KEY, body])
+        context.close()
+        browser.close()
+    cassette, converted = imported(path, secrets=[KEY])
+    [exchange] = cassette.exchanges
+    assert exchange.response.body.decode() == answer
+    assert json.loads(exchange.request.body) == json.loads(body)
+    assert KEY not in load(path, secrets=[KEY])[0].text
+    assert any("services that are not known" in text for text in converted.skipped)
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(shutil.which("curl") is None, reason="curl is not installed")
+@pytest.mark.parametrize("way", ["--trace", "-v"])
+def test_a_transcript_of_curl(sandbox: str, tmp_path: Path, way: str) -> None:
+    """What curl printed about two requests is imported; a trace has the request's bytes too."""
+    address = f"{sandbox}/api/v1/services/aigc/text-generation/generation"
+    transcript = b""
+    answers = []
+    for text in ("你好", "再见"):
+        body = json.dumps(
+            {"model": "qwen-plus", "input": {"messages": [{"role": "user", "content": text}]}},
+            ensure_ascii=False,
+        )
+        options = ["-H", f"Authorization: Bearer {KEY}", "-H", "Content-Type: application/json"]
+        trace = ["--trace", "-", "-o", str(tmp_path / "out")] if way == "--trace" else ["-v"]
+        command = ["curl", "-sS", *trace, *options, "-d", body, address]
+        done = subprocess.run(command, capture_output=True, check=True)  # noqa: S603
+        if way == "--trace":
+            transcript += done.stdout
+            answers.append((tmp_path / "out").read_bytes())
+        else:
+            transcript += (
+                f"$ curl {address} -d '{body}'\n".encode() + done.stderr + done.stdout + b"\n"
+            )
+            answers.append(done.stdout)
+    path = tmp_path / "curl.txt"
+    path.write_bytes(transcript)
+    assert form_of(transcript) == "curl"
+    cassette, _ = imported(path)
+    assert [e.response.body.rstrip(b"\n") for e in cassette.exchanges] == answers
+    assert [e.request.uri for e in cassette.exchanges] == [address] * 2
+    asked = [json.loads(e.request.body)["input"]["messages"][0] for e in cassette.exchanges]
+    assert [message["content"] for message in asked] == ["你好", "再见"]
+    assert KEY.encode() not in load(path)[0].text.encode()
+
+
+def test_fixtures_of_aimock(tmp_path: Path) -> None:
+    """Texts, tool calls, structured content and errors; other kinds are named."""
+    fixtures = [
+        {"match": {"userMessage": "hi", "model": "m"}, "response": {"content": "Hello!"}},
+        {
+            "match": {"userMessage": "weather", "systemMessage": ["a", "b"]},
+            "response": {"toolCalls": [{"name": "w", "arguments": {"city": "巴黎"}}]},
+            "latency": 50,
+        },
+        {
+            "match": {"userMessage": "limit"},
+            "response": {"error": {"message": "slow down", "code": "rate"}, "status": 429},
+        },
+        {"match": {"inputText": "x", "endpoint": "embedding"}, "response": {"embedding": [1]}},
+        {"match": 3, "response": {}},
+    ]
+    cassette, converted = imported(saved(tmp_path, "f.json", {"fixtures": fixtures}))
+    answers = [json.loads(e.response.body) for e in cassette.exchanges]
+    assert answers[0]["choices"][0]["message"]["content"] == "Hello!"
+    [call] = answers[1]["choices"][0]["message"]["tool_calls"]
+    assert json.loads(call["function"]["arguments"]) == {"city": "巴黎"}
+    assert answers[1]["choices"][0]["finish_reason"] == "tool_calls"
+    system = json.loads(cassette.exchanges[1].request.body)["messages"][0]
+    assert system == {"role": "system", "content": "a\nb"}
+    assert cassette.exchanges[2].response.status == 429
+    assert answers[2] == {"error": {"message": "slow down", "code": "rate"}}
+    assert len(converted.skipped) == 2
+    assert (
+        converted.losses["how the answer is delivered (latency, chunkSize, chaos and so on)"] == 1
+    )
+
+
+@pytest.mark.parametrize("path", SHIPPED, ids=NAMES)
+def test_spans_keep_messages_and_counts(path: Path, tmp_path: Path) -> None:
+    """Exported as OTLP JSON and imported again: the same texts, tool calls, reasons and tokens."""
+    own = read_cassette(path)
+    text, losses = export([own], "otel")
+    assert losses
+    (tmp_path / "spans.json").write_text(text, encoding="utf-8")
+    chats = [t for t in own.turns if isinstance(t.outcome, Reply) and t.outcome.content]
+    if not chats or "image" in path.parent.name:
+        return
+    (tmp_path / "back.yaml").write_text(load(tmp_path / "spans.json")[0].text, encoding="utf-8")
+    answers = [json.loads(e.response.body) for e in read(tmp_path / "back.yaml").exchanges]
+    texts = [
+        answer["choices"][0]["message"]["content"] for answer in answers if "choices" in answer
+    ]
+    for turn in chats:
+        assert isinstance(turn.outcome, Reply)
+        assert turn.outcome.content in texts
+
+
+def test_spans_of_another_program(tmp_path: Path) -> None:
+    """Attributes as texts of JSON or structured; spans without messages and of tools are named."""
+
+    def attribute(key: str, value: Any) -> dict[str, Any]:
+        return {"key": key, "value": value}
+
+    def span(*attributes: dict[str, Any], start: str = "1") -> dict[str, Any]:
+        return {"startTimeUnixNano": start, "endTimeUnixNano": "3", "attributes": [*attributes]}
+
+    chat = attribute("gen_ai.operation.name", {"stringValue": "chat"})
+    asked = json.dumps([{"role": "user", "parts": [{"type": "text", "content": "几点了？"}]}])
+    part = {"kvlistValue": {"values": [attribute("type", {"stringValue": "text"}),
+                                       attribute("content", {"stringValue": "三点"})]}}  # fmt: skip
+    parts = attribute("parts", {"arrayValue": {"values": [part]}})
+    answered = {"arrayValue": {"values": [{"kvlistValue": {"values": [parts]}}]}}
+    whole = span(
+        chat,
+        attribute("gen_ai.request.model", {"stringValue": "m"}),
+        attribute("gen_ai.input.messages", {"stringValue": asked}),
+        attribute("gen_ai.output.messages", answered),
+        attribute("gen_ai.usage.input_tokens", {"intValue": "7"}),
+        attribute("gen_ai.usage.output_tokens", {"intValue": "2"}),
+    )
+    tool = span(attribute("gen_ai.operation.name", {"stringValue": "execute_tool"}))
+    other = span(attribute("http.method", {"stringValue": "GET"}))
+    spans = [whole, span(chat, start="2"), tool, other]
+    path = saved(tmp_path, "s.json", {"resourceSpans": [{"scopeSpans": [{"spans": spans}]}]})
+    cassette, converted = imported(path)
+    [exchange] = cassette.exchanges
+    body = json.loads(exchange.response.body)
+    assert body["choices"][0]["message"]["content"] == "三点"
+    assert body["usage"] == {"prompt_tokens": 7, "completion_tokens": 2, "total_tokens": 9}
+    assert json.loads(exchange.request.body)["messages"] == [
+        {"role": "user", "content": "几点了？"}
+    ]
+    assert len(converted.skipped) == 2
+
+
+def test_lines_have_one_conversation_each() -> None:
+    """A conversation of several turns is one line; independent questions are one each."""
+    for name, expected in (("multi-turn", 1), ("independent-questions", None)):
+        [path, *_] = [p for p in SHIPPED if p.parent.name == name]
+        own = read_cassette(path)
+        text, _ = export([own], "jsonl")
+        lines = [json.loads(line) for line in text.splitlines()]
+        assert len(lines) == (expected or len(own.turns))
+        assert lines[-1]["messages"][-1]["role"] == "assistant"
+        assert lines[-1]["usage"]["total_tokens"] > 0
+
+
+def test_stock_vcrpy_replays_the_export(tmp_path: Path) -> None:
+    """vcrpy itself loads the file and finds the recorded answer."""
+    [path, *_] = [p for p in SHIPPED if p.parent.name == "slogan"]
+    text, _ = export([read_cassette(path)], "vcrpy")
+    (tmp_path / "stock.yaml").write_text(text, encoding="utf-8")
+    cassette = vcr.VCR(record_mode="none")
+    with cassette.use_cassette(str(tmp_path / "stock.yaml")) as loaded:
+        assert len(loaded) == len(read(path).exchanges)
+    assert "harness" not in text.partition("interactions")[0]
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("har", b'{"log": {}}'),
+        ("otel", b'{"a": 1}\n{"b": 2}'),
+        ("aimock", b'{"fixtures": []}'),
+        ("curl", b"hello"),
+        ("cassette", b"interactions: 3\n"),
+        ("har", b"\xff\xfe"),
+        ("otel", b"[" * 5000),
+        ("aimock", b""),
+    ],
+)
+def test_what_is_not_of_the_form_is_refused(name: str, content: bytes, tmp_path: Path) -> None:
+    """One error with the file's name."""
+    path = tmp_path / "file"
+    path.write_bytes(content)
+    with pytest.raises(BadCassette, match="file"):
+        load(path, name)
+    with pytest.raises(BadCassette):
+        load(path)
+
+
+HOSTILE: list[Any] = [
+    {"log": {"entries": [None, 3, {"request": [], "response": {}}, {"time": "x"}]}},
+    {"resourceSpans": [None, {"scopeSpans": [None, {"spans": [3, {"attributes": [{"key": 1}]}]}]}]},
+    {"resourceSpans": [{"scopeSpans": 3}]},
+    {"fixtures": [{"match": {}, "response": {"toolCalls": "x"}}]},
+]
+
+
+@pytest.mark.parametrize("document", HOSTILE, ids=lambda d: next(iter(d)))
+def test_hostile_documents_are_refused(document: Any, tmp_path: Path) -> None:
+    """Values of wrong types end in the same error, never in another exception."""
+    with pytest.raises(BadCassette):
+        load(saved(tmp_path, "hostile.json", document))
+
+
+def test_secrets_are_taken_out(tmp_path: Path) -> None:
+    """A key in a header, in a body and in the URL."""
+    key = "sk-abcdefabcdef1234567890abcdef1234"
+    one = Exchange(
+        Request(
+            "POST", f"http://x/v1?api_key={key}", (("authorization", f"Bearer {key}"),),
+            json.dumps({"key": key}).encode(),
+        ),
+        Response(200, "", (), json.dumps({"echo": key}).encode()),
+        Timing(0.0, 0.0, 0.0),
+    )  # fmt: skip
+    document, _ = write_har([one], "1")
+    files, _ = load(saved(tmp_path, "x.har", document), secrets=[key])
+    assert key not in files.text
+
+
+def harness(*arguments: str, folder: Path) -> subprocess.CompletedProcess[str]:
+    """Run `harness` in a folder."""
+    return subprocess.run(  # noqa: S603
+        [sys.executable, "-m", "harness.cli", *arguments],
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+
+@pytest.mark.slow
+def test_the_commands(tmp_path: Path) -> None:
+    """`export`, then `import`: exit codes, a report, nothing replaced without --force."""
+    source = str(SHIPPED[0].parent)
+    out = harness("export", source, "--form", "har", "--to", "x.har", folder=tmp_path)
+    assert (out.returncode, out.stdout, out.stderr) == (0, "", "wrote x.har\n")
+    done = harness("import", "x.har", folder=tmp_path)
+    assert done.returncode == 0
+    assert done.stdout.startswith("cassettes/x.yaml: ")
+    again = harness("import", "x.har", "nowhere.har", folder=tmp_path)
+    assert again.returncode == 2
+    assert "cassettes/x.yaml exists; replace it with --force" in again.stderr
+    assert "nowhere.har: cannot be read: No such file or directory" in again.stderr
+    as_json = harness("import", "x.har", "--force", "--json", folder=tmp_path)
+    [entry] = json.loads(as_json.stdout)["imported"]
+    assert entry["cassette"] == "cassettes/x.yaml"
+    bad = harness("export", source, "--form", "xml", folder=tmp_path)
+    assert (bad.returncode, bad.stderr) == (
+        2,
+        "harness: --form xml: expected har, otel, jsonl or vcrpy\n",
+    )
+
+
+def test_every_form_has_a_reader() -> None:
+    """The help text lists those that there are."""
+    from harness.cli.import_ import FORMS
+
+    listed = FORMS.replace(" or ", ", ").split(", ")
+    assert listed == [*IMPORTS]
