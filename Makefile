@@ -12,13 +12,17 @@ KEYWORDS := --no-default-keywords -k mark -k t -k text -k label -k plural:1,2
 export PIP_CONSTRAINT := $(CURDIR)/constraints.txt
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
+# Percent of the lines that the quick tests run; slow tests are not measured (tests/conftest.py).
+COVERAGE_FLOOR := 85
+
 .PHONY: catalogues mutation screenshots help demo quick test lint types tests kill-matrix shipped bench \
-  fuzz clean
+  fuzz clean docs drift release
 
 help:
 	@echo "make demo     record from a sandbox, replay offline, check, compare: no keys needed"
 	@echo "make quick    the tests that take less than a second each; about a minute"
-	@echo "make test     lint, types, all tests"
+	@echo "make test     lint, types, all tests, coverage; at its end, what was skipped"
+	@echo "make docs     the commands and examples of the documentation"
 	@echo "make kill-matrix  break every conversation there is in every way, and ask the rules; minutes"
 	@echo "make mutation mutate a seeded sample of the code and run its tests; up to 40 minutes"
 	@echo "make shipped  record the shipped cassettes again, from the sandbox"
@@ -26,6 +30,8 @@ help:
 	@echo "make fuzz     damaged files and answers, EXAMPLES=2000 a test; some minutes"
 	@echo "make screenshots  pictures of the report page, in screenshots/; needs chromium"
 	@echo "make catalogues   take new and changed messages into the translations"
+	@echo "make drift    record the shipped cassettes again, and compare; OPTIONS='--live --budget 30'"
+	@echo "make release  build, check the metadata, and run the demo from the wheel"
 	@echo "make clean    remove .venv and everything built"
 
 demo: $(READY) $(CATALOGUES)
@@ -51,8 +57,32 @@ types: $(READY)
 	@$(BIN)/mypy
 
 tests: $(READY)
-	@echo "== tests: pytest"
-	@$(BIN)/python -m pytest -n auto
+	@echo "== tests: pytest; afterwards, $(BIN)/coverage report shows the coverage of each file"
+	@COVERAGE_CORE=$$($(BIN)/python -c \
+	  'import sys; print("sysmon" if sys.version_info >= (3, 12) else "ctrace")') \
+	  $(BIN)/python -m pytest -n auto --cov --cov-report= --cov-fail-under=$(COVERAGE_FLOOR)
+
+docs: $(READY)
+	@$(BIN)/python -m pytest -n auto tests/test_readme.py tests/test_coming_from_vcrpy.py \
+	  tests/api/test_public.py tests/drift/test_workflow.py
+
+drift: $(READY)
+	@$(BIN)/harness drift $(or $(OPTIONS),--sandbox) --out build/drift/cassettes \
+	  --report build/drift/report
+
+# In environments of their own: what builds, and what a user gets.
+release:
+	@rm -rf build dist $(VENV)/wheel
+	@test -x $(VENV)/release/bin/python || $(PYTHON) -m venv $(VENV)/release
+	@$(VENV)/release/bin/python -m pip install --quiet 'build>=1.2' 'twine>=6'
+	@echo "== release: build"
+	@$(VENV)/release/bin/python -m build --outdir dist . >/dev/null
+	@$(VENV)/release/bin/twine check --strict dist/*
+	@echo "== release: the demo, from the wheel"
+	@$(PYTHON) -m venv $(VENV)/wheel
+	@$(VENV)/wheel/bin/python -m pip install --quiet "$$(ls $(CURDIR)/dist/*.whl)[all]"
+	@cd $(VENV)/wheel && PYTHONSAFEPATH=1 bin/harness demo
+	@ls dist
 
 kill-matrix: $(READY)
 	@$(BIN)/python -m tests.faults.kill_matrix

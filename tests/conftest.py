@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
+from collections import Counter
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -30,6 +33,39 @@ ROOT = Path(__file__).parent.parent
 # How long an example takes says how busy the machine is; what hangs has a deadline of its own.
 settings.register_profile("harness", deadline=None)
 settings.load_profile("harness")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Measure the coverage of quick tests only: for slow ones it would take half as long again."""
+    for item in items:
+        if item.get_closest_marker("slow"):
+            item.add_marker("no_cover")
+
+
+HOW_TO_RUN = {
+    "no browser": "apt-get install chromium (.ci/run does so, where it may)",
+    "real recordings": "put the recordings of the real services into ../shared",
+    "pytest-xdist": "pip install pytest-xdist",
+    "root may read": "run the tests as another user than root",
+    "setuptools 77": "pip install 'setuptools>=77'",
+    "is not installed": "install it, if need be in an environment of its own",
+    "is what runs these": "they run already",
+}
+"""How to have a skipped test run, by a part of the reason why it was skipped."""
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> Iterator[None]:
+    """Say last what was skipped, and how to have it run."""
+    yield
+    reports = terminalreporter.stats.get("skipped", [])
+    reasons = Counter(report.longrepr[2].removeprefix("Skipped: ") for report in reports)
+    if not reasons:
+        return
+    terminalreporter.section("skipped, and how to have it run")
+    for reason, count in reasons.most_common():
+        how = next((text for part, text in HOW_TO_RUN.items() if part in reason), "")
+        terminalreporter.line(f"{count} skipped: {reason}" + (f"; to run: {how}" if how else ""))
 
 
 def pytest_configure() -> None:
@@ -122,6 +158,19 @@ def harness(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) 
         return Done(code or 0, *capfd.readouterr())
 
     return run
+
+
+@contextmanager
+def interruptible() -> Iterator[None]:
+    """Let what is started within end by SIGINT, although this process may ignore it.
+
+    `nohup make test &` ignores it, and what is started inherits that.
+    """
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def clean_environment() -> dict[str, str]:

@@ -108,7 +108,7 @@ def split_child_command(arguments: Sequence[str]) -> tuple[list[str], list[str]]
 
     Only the commands of `WITH_CHILD` run one; for others `--` keeps its usual meaning.
     """
-    given = list(arguments)
+    given = [*arguments]
     if not given or given[0] not in WITH_CHILD or "--" not in given:
         return given, []
     end = given.index("--")

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 
 import httpx
 import pytest
+from conftest import interruptible
 
 from harness.cli import COMMANDS
 from harness.providers.servers import PROVIDER_SERVERS
@@ -96,14 +97,16 @@ def started(
     *arguments: str, folder: Path, env: Mapping[str, str] = os.environ
 ) -> Iterator[subprocess.Popen[str]]:
     """The command line, running; it does not outlive the test."""
-    with subprocess.Popen(  # noqa: S603 - this Python
-        [sys.executable, "-u", "-m", "harness.cli", *arguments],
-        cwd=folder,
-        env=env,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    ) as process:
+    with interruptible():
+        running = subprocess.Popen(  # noqa: S603 - this Python
+            [sys.executable, "-u", "-m", "harness.cli", *arguments],
+            cwd=folder,
+            env=env,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+    with running as process:
         try:
             yield process
         finally:
@@ -181,6 +184,15 @@ def _await_connections(base: str, count: int) -> None:
     raise AssertionError("nobody came")
 
 
+@pytest.fixture
+def _in_the_background() -> Iterator[None]:
+    """These tests as `nohup make test &` starts them: SIGINT is ignored."""
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("_in_the_background")
 def test_ctrl_c_ends_the_sandbox(tmp_path: Path) -> None:
     """It says how to reach it, and ends without a word."""
     with started("sandbox", "--port", "0", folder=tmp_path) as process:

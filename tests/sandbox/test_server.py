@@ -14,6 +14,7 @@ from types import SimpleNamespace
 
 import httpx
 import pytest
+from conftest import interruptible
 
 from harness.errors import HarnessError
 from harness.providers.dashscope.sandbox import KEY as DASHSCOPE_KEY
@@ -60,7 +61,8 @@ def test_run_forever_ends_quietly_when_interrupted() -> None:
         "run_forever(Options(port=0), PROVIDER_SERVERS, lambda address: print(address, flush=True))"
     )
     command = [sys.executable, "-c", script]
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE)  # noqa: S603 our own script
+    with interruptible():
+        process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE)  # noqa: S603 our own script
     with process, ExitStack() as afterwards:
         afterwards.callback(process.kill)
         assert process.stdout is not None
