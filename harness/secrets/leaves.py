@@ -46,15 +46,16 @@ def leaves_of(text: str) -> list[Leaf]:
     return _with_har_names(leaves or _yaml_leaves(text))
 
 
-def embedded_json(text: str) -> Iterator[str]:
-    """Yield the JSON in a text: the whole text, or the data of each event of a stream.
-
-    Nothing is yielded for any other text.
-    """
-    if text.lstrip()[:1] in ("{", "["):
-        yield text
-    elif "data:" in text:
-        yield from (data for data in re.findall(r"^data: ?([{\[].*)$", text, re.MULTILINE))
+def pointer_at(text: str, offset: int) -> tuple[str | int, ...] | None:
+    """Return where in JSON the string or name is that holds *offset*; None if *text* is no JSON."""
+    if text.lstrip()[:1] not in ("{", "[") or not _is_json(text):
+        return None
+    path: _Path = []
+    for token in _TOKEN.finditer(text):
+        text_here = _step(token[0], path)
+        if text_here is not None and token.end() > offset:
+            break
+    return _keys(path)
 
 
 _Path = list[str | int | None]
@@ -84,22 +85,29 @@ def json_leaves(text: str) -> list[Leaf]:
     path: _Path = []
     line, counted = 1, 0
     for token in _TOKEN.finditer(text):
-        sign = token[0]
-        if sign in "{[":
-            path.append(None if sign == "{" else 0)
-        elif sign in "}]":
-            del path[-1:]
-        elif sign == ",":
-            _advance(path)
-        elif sign[0] == '"':
+        is_name = path[-1:] == [None]
+        value = _step(token[0], path)
+        if value is not None:
             line += text.count("\n", counted, token.start())
             counted = token.start()
-            value = str(json.loads(from_latin(sign), strict=False))
-            is_name = path[-1:] == [None]
-            if is_name:
-                path[-1] = value
             leaves.append(Leaf(_keys(path), value, line, line, is_name=is_name))
     return leaves
+
+
+def _step(sign: str, path: _Path) -> str | None:
+    """Change the path for one sign of JSON, in place; return its text if it is a string."""
+    if sign in "{[":
+        path.append(None if sign == "{" else 0)
+    elif sign in "}]":
+        del path[-1:]
+    elif sign == ",":
+        _advance(path)
+    elif sign[0] == '"':
+        value = str(json.loads(from_latin(sign), strict=False))
+        if path[-1:] == [None]:
+            path[-1] = value
+        return value
+    return None
 
 
 def _is_json(text: str) -> bool:

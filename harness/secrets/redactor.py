@@ -8,23 +8,16 @@ nothing. If a key can still be read in the result, it is not written.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
 from harness.errors import SecretNotRedacted
-from harness.secrets.shapes import (
-    MIN_LENGTH,
-    PLACEHOLDER,
-    TOKEN,
-    keys,
-    mask_credentials,
-    mask_named,
-    mask_signatures,
-    without_keys,
-)
-from harness.secrets.texts import joined_pieces, latin, readings, written_forms
+from harness.secrets.names import mask_credentials, mask_named
+from harness.secrets.search import KNOWN, Found, Search
+from harness.secrets.shapes import PLACEHOLDER
+from harness.secrets.texts import latin, unlatin
 from harness.types import Exchange, Request, Response
-from harness.wire.codings import inflated_texts
+from harness.wire.compressed import unreadable
 
 REQUEST_HEADERS = frozenset({"accept", "content-type", "x-accel-buffering"})
 """Request headers that are kept; no user agent, since it names the recorder's machine."""
@@ -59,13 +52,10 @@ class Redactor:
 
     secrets: tuple[str, ...] = field(repr=False, default=())
     headers: frozenset[str] = frozenset()
-    _forms: tuple[str, ...] = field(init=False, repr=False, default=())
+    _search: Search = field(init=False, repr=False, default_factory=Search)
 
     def __post_init__(self) -> None:
-        long_enough = [secret for secret in self.secrets if len(secret) >= MIN_LENGTH]
-        forms = {form for secret in long_enough for form in written_forms(secret)}
-        longest_first = sorted(sorted(forms), key=len, reverse=True)
-        object.__setattr__(self, "_forms", tuple(longest_first))
+        object.__setattr__(self, "_search", Search(self.secrets))
 
     def exchange(self, exchange: Exchange) -> Exchange:
         """Return the exchange without secrets.
@@ -78,21 +68,26 @@ class Redactor:
             exchange,
             request=self.request(exchange.request),
             response=self.response(exchange.response),
+            key=self.text(exchange.key),
         )
         if clean.response.body != exchange.response.body:
             clean = replace(clean, chunks=())
-        self._prove(clean)
+        self._prove(clean, exchange)
         return clean
 
     def request(self, request: Request) -> Request:
         """Return the request without secrets; its `authorization` header keeps its scheme."""
         kept = [
-            (name, mask_credentials(value) if name.lower() == "authorization" else self.text(value))
+            (
+                self.text(name),
+                mask_credentials(value) if name.lower() == "authorization" else self.text(value),
+            )
             for name, value in request.headers
             if name.lower() in REQUEST_HEADERS | self.headers | {"authorization"}
         ]
         return replace(
             request,
+            method=self.text(request.method),
             uri=self.text(request.uri),
             headers=tuple(kept),
             body=self.body(request.body),
@@ -104,7 +99,7 @@ class Redactor:
         length = None if body == response.body else str(len(body))
         kept = [
             (
-                name,
+                self.text(name),
                 length if length and name.lower() == "content-length" else self.header(name, value),
             )
             for name, value in response.headers
@@ -115,59 +110,68 @@ class Redactor:
 
     def header(self, name: str, value: str) -> str:
         """Return the value of a response header without secrets; cookies keep all but the value."""
-        return without_keys(self.text(mask_named(name, value)))
+        return self.text(mask_named(name, value))
 
     def body(self, body: bytes) -> bytes:
         """Return a body without secrets; all other bytes are unchanged."""
-        return self.text(body.decode("latin-1"), latin).encode("latin-1") if body else body
+        if not body:
+            return body
+        clean = self._search.mask(body.decode("latin-1")).encode("latin-1")
+        return self._search.mask_streams(clean)
 
-    def text(self, text: str, convert: Callable[[str], str] = str) -> str:
-        """Return a text without secrets; *convert* encodes a secret as the text is encoded."""
-        for secret in self._forms:
-            text = text.replace(convert(secret), PLACEHOLDER)
-        return TOKEN.sub(PLACEHOLDER, mask_signatures(text))
+    def text(self, text: str) -> str:
+        """Return a text without secrets."""
+        plain = latin(text)
+        clean = self._search.mask(plain)
+        return text if clean == plain else unlatin(clean)
 
     def _refuse_compressed(self, exchange: Exchange) -> None:
-        """Raise SecretNotRedacted if the response body is compressed and cannot be searched."""
+        """Raise SecretNotRedacted if a body is compressed and cannot be searched."""
         coding = exchange.response.header("content-encoding") or "identity"
         if exchange.response.body and coding.lower() != "identity":
             raise SecretNotRedacted(
                 f"the response to {exchange.request.method} has the content coding {coding[:40]}, "
                 "which could not be undone to look for secrets; nothing was written"
             )
+        for body in (exchange.request.body, exchange.response.body):
+            if coding := unreadable(body):
+                raise SecretNotRedacted(
+                    f"a body of {exchange.request.method} is compressed by {coding}, and no "
+                    "library for it is installed to look for secrets in it: install brotli or "
+                    "zstandard; nothing was written"
+                )
 
-    def _prove(self, exchange: Exchange) -> None:
+    def _prove(self, clean: Exchange, exchange: Exchange) -> None:
         """Raise SecretNotRedacted if a secret can be read in anything that would be written."""
-        method = exchange.request.method
-        for where, text in _parts(exchange):
-            for number, reading in enumerate(readings(text)):
-                if any(latin(form) in reading for form in self._forms):
-                    raise SecretNotRedacted(
-                        f"a known key would still be readable in {where} of a {method}; "
-                        "nothing was written"
-                    )
-                key = next(keys(reading), None)
-                if key is not None:
-                    offset = f", byte {key.start}" if where.endswith(" body") and not number else ""
-                    raise SecretNotRedacted(
-                        f"what looks like {key.kind} would be written, in {where}{offset} of a "
-                        f"{method}; if it is one, put it into the provider's environment variable, "
-                        "or keep it out of the conversation; nothing was written"
-                    )
+        for where, found in self._left(clean, exchange):
+            hit = found[0].hits[0]
+            what = "a known key" if hit.kind == KNOWN else f"what looks like {hit.kind}"
+            raise SecretNotRedacted(
+                f"{what} would still be readable in {where} of a {clean.request.method}; "
+                "nothing was written"
+            )
+
+    def _left(self, clean: Exchange, exchange: Exchange) -> Iterator[tuple[str, Sequence[Found]]]:
+        """Yield (location, secrets) for everything that would be written and still holds some."""
+        for where, text in _parts(clean):
+            if found := self._search.find(text):
+                yield where, found
+        for side, new, old in (
+            ("request", clean.request.body, exchange.request.body),
+            ("response", clean.response.body, exchange.response.body),
+        ):
+            if new == old and PLACEHOLDER.encode() not in new:
+                continue  # it was searched, and nothing was found
+            if found := self._search.find(new.decode("latin-1")):
+                yield f"the {side} body", found
+            for pieces, found in self._search.find_in_streams(new):
+                yield f"the joined pieces at {pieces.place} of the {side} stream", found
 
 
 def _parts(exchange: Exchange) -> Iterator[tuple[str, str]]:
-    """Yield (location, text) for everything in an exchange that would be written."""
+    """Yield (location, text) for everything but the bodies in an exchange."""
     request, response = exchange.request, exchange.response
     yield "the address", latin(request.uri)
     yield "the reason", latin(response.reason)
     for side, headers in (("request", request.headers), ("response", response.headers)):
         yield from ((f"the {side} header {name}", latin(value)) for name, value in headers)
-    for side, body in (("request", request.body), ("response", response.body)):
-        text = body.decode("latin-1")
-        yield f"the {side} body", text
-        for reading in readings(text):
-            for inner in inflated_texts(reading):
-                yield f"compressed data in the {side} body", inner
-        for pointer, joined in joined_pieces(body):
-            yield f"the joined pieces at {pointer} of the {side} stream", latin(joined)

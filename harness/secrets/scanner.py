@@ -1,29 +1,21 @@
 """Detection of secrets in files of any tool: cassettes, HAR, JSON, `.env`, any text.
 
-A file is searched as text and, if it is YAML or JSON, value by value, with the data inside values
-(JSON in bodies, streams in pieces, base64, gzip). A `Leak` has the location of a secret and its
-first and last letters, never the secret.
+A file is searched as text and, if it is YAML or JSON, value by value, with the pieces of streams
+joined. A `Leak` has the location of a secret and its first and last letters, never the secret.
 """
 
 from __future__ import annotations
 
 import re
 from bisect import bisect_right
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from urllib.parse import unquote
 
-from harness.secrets.leaves import embedded_json, json_leaves, leaves_of
-from harness.secrets.shapes import MIN_LENGTH, PLACEHOLDER, Hit, assigned, keys, named, signed
-from harness.secrets.texts import (
-    base64_bytes,
-    from_latin,
-    joined_pieces,
-    latin,
-    readable,
-    readings,
-    written_forms,
-)
+from harness.secrets.leaves import Leaf, leaves_of, pointer_at
+from harness.secrets.search import Found, Search
+from harness.secrets.shapes import MIN_LENGTH, PLACEHOLDER, Hit
+from harness.secrets.texts import base64_bytes, from_latin, latin, readable
 from harness.wire import escape
 from harness.wire.codings import inflate
 
@@ -45,12 +37,15 @@ class Leak:
     fingerprint: str
 
 
-KNOWN = "a known key"
 _MIN_SHOWN = 16
 """Length in characters from which the first and last letters of a secret are shown."""
-_MAX_NESTING = 4
-"""Largest number of encodings, one inside the other, that are undone."""
+
+
 _STREAM = re.compile("^data:", re.MULTILINE)
+
+
+def _ignore(part: float) -> None:
+    """Do nothing."""
 
 
 @dataclass(frozen=True)
@@ -62,34 +57,39 @@ class Scanner:
     """
 
     secrets: tuple[str, ...] = field(repr=False, default=())
-    _forms: tuple[tuple[str, str], ...] = field(init=False, repr=False, default=())
+    _search: Search = field(init=False, repr=False, default_factory=Search)
 
     def __post_init__(self) -> None:
-        secrets_by_form = {
-            form.encode().decode("latin-1"): secret
-            for secret in sorted(self.secrets, key=len)
-            if len(secret) >= MIN_LENGTH
-            for form in written_forms(secret)
-        }
-        longest_first = sorted(secrets_by_form.items(), key=lambda pair: (-len(pair[0]), pair[0]))
-        object.__setattr__(self, "_forms", tuple(longest_first))
+        object.__setattr__(self, "_search", Search(self.secrets))
 
-    def scan(self, content: bytes) -> list[Leak]:
-        """Return every secret in the bytes of a file, sorted by line."""
+    def scan(self, content: bytes, progress: Callable[[float], None] = _ignore) -> list[Leak]:
+        """Return every secret in the bytes of a file, sorted by line.
+
+        *progress* is called with the part of the file that is done, from 0 to 1.
+        """
         text = readable(_inflated(content))
         lines = _Lines(text)
         leaves = leaves_of(text)
         leaks: dict[tuple[int, str], Leak] = {}
         in_text = [*self._in_text(text, lines, bool(leaves))]
         lines_of = _lines_by_secret(in_text)
+        done, total = len(text), len(text) + sum(len(leaf.text) for leaf in leaves) or 1
+        clean: set[tuple[str, str]] = set()
         for leaf in leaves:
+            if (leaf.text, leaf.name) in clean or len(leaf.text) < MIN_LENGTH:
+                continue
             span = range(leaf.first, leaf.last + 1)
-            pointer = _pointer(leaf.path)
-            for hit, where in self._in_value(leaf.text, leaf.name, pointer, leaf.is_binary):
+            hits = [*self._in_leaf(leaf)]
+            if not hits and not leaf.is_binary:
+                clean.add((leaf.text, leaf.name))
+            for hit, where in hits:
                 secret = unquote(hit.secret)
                 known = {line for line in lines_of.get(secret, ()) if line in span}
                 for line in known | lines.containing(hit.secret, span) or {leaf.first}:
                     leaks.setdefault((line, secret), self._leak(line, hit, where))
+            done += len(leaf.text)
+            if len(leaf.text) > 1000:
+                progress(done / total)
         for line, hit, where in in_text:
             leaks.setdefault((line, unquote(hit.secret)), self._leak(line, hit, where))
         return sorted(set(leaks.values()), key=lambda leak: (leak.line, leak.where, leak.kind))
@@ -99,94 +99,56 @@ class Scanner:
 
         Returns only a placeholder if an encoded secret would still be in the text.
         """
-        masked = latin(text)
-        for hit in sorted(self._hits(masked, ""), key=lambda hit: -hit.start):
-            masked = f"{masked[: hit.start]}{PLACEHOLDER}{masked[hit.end :]}"
+        masked = self._search.mask(latin(text))
         plain = masked.encode("latin-1").decode("utf-8", "replace")
-        return PLACEHOLDER if list(self._distinct(latin(plain), "")) else plain
+        return PLACEHOLDER if self._search.find(latin(plain)) else plain
 
     def _leak(self, line: int, hit: Hit, where: str) -> Leak:
-        place = self.hide(" ".join(filter(None, (where, hit.name))))
+        name = "" if where.endswith(f"/{hit.name}") else hit.name
+        place = self.hide(" ".join(filter(None, (where, name))))
         return Leak(line, hit.kind, place, _fingerprint(hit.secret))
 
     def _in_text(
         self, text: str, lines: _Lines, has_leaves: bool
     ) -> Iterator[tuple[int, Hit, str]]:
-        """Yield (line, hit, name) for each secret in the text of a file.
+        """Yield (line, hit, location) for each secret in the text of a file.
 
-        Names in a line are only used if the file has no structure that gives names, and in
-        comments.
+        The encoded data and the streams of a file with structure are in its values.
         """
-        for hit in self._hits(text, ""):
-            yield lines.at(hit.start), hit, ""
-        for number, line in enumerate(text.split("\n"), start=1):
-            if "%" in line or "\\" in line:
-                yield from ((number, hit, "") for hit in self._distinct(line, ""))
-            if not has_leaves or "#" in line:
-                for name, value in assigned(line):
-                    yield from ((number, hit, name) for hit in named(value, name))
+        found = self._search.in_readings(text) if has_leaves else self._search.find(text)
+        for part in found:
+            yield from ((lines.at(part.start), hit, "") for hit in part.hits)
         if not has_leaves or _STREAM.search(text):
-            for hit, where in self._packed(text, "", 1):
-                yield 1, hit, where
+            yield from ((1, hit, where) for hit, where in self._in_streams(text, ""))
 
-    def _in_value(
-        self, text: str, name: str, where: str, is_binary: bool = False, depth: int = 0
-    ) -> Iterator[tuple[Hit, str]]:
+    def _in_leaf(self, leaf: Leaf) -> Iterator[tuple[Hit, str]]:
         """Yield (hit, location) for each secret in a value, and in data encoded in the value."""
-        text = latin(text)
-        if not is_binary:
-            yield from ((hit, where) for hit in self._distinct(text, name))
-        if depth < _MAX_NESTING:
-            yield from self._packed(text, where, depth + 1)
-
-    def _packed(self, text: str, where: str, depth: int) -> Iterator[tuple[Hit, str]]:
-        """Yield (hit, location) for each secret in the JSON, stream or base64 data of a text."""
-        if len(text) < MIN_LENGTH:
-            return
-        for pointer, joined in joined_pieces(text.encode("latin-1", "replace")):
-            hits = self._distinct(latin(joined), "")
-            yield from ((hit, f"{where} stream {pointer}".strip()) for hit in hits)
-        for json_text in embedded_json(text):
-            for leaf in json_leaves(json_text):
-                pointer = _pointer(leaf.path)
-                inner = f"{where} > {pointer}" if where else pointer
-                yield from self._in_value(leaf.text, leaf.name, inner, depth=depth)
-        raw = base64_bytes(text)
-        if raw is not None:
-            plain = _inflated(raw).decode("latin-1")
-            yield from ((hit, where) for hit in self._distinct(plain, ""))
-            if depth < _MAX_NESTING:
-                yield from self._packed(plain, where, depth + 1)
-
-    def _distinct(self, text: str, name: str) -> Iterator[Hit]:
-        """Yield each secret in a text and in its unescaped readings once, known keys first."""
-        hits = [hit for reading in readings(text) for hit in self._hits(reading, name)]
+        text, where = latin(leaf.text), _pointer(leaf.path)
+        if leaf.is_binary:
+            raw = base64_bytes(text)
+            text = text if raw is None else _inflated(raw).decode("latin-1")
         seen: set[str] = set()
-        for hit in sorted(hits, key=lambda hit: hit.kind != KNOWN):
+        for part in self._search.find(text, leaf.name):
+            for hit in part.hits:
+                if unquote(hit.secret) not in seen:
+                    seen.add(unquote(hit.secret))
+                    yield hit, _inner(where, text, part)
+        for hit, place in self._in_streams(text, where):
             if unquote(hit.secret) not in seen:
-                seen.add(unquote(hit.secret))
-                yield hit
+                yield hit, place
 
-    def _hits(self, text: str, name: str) -> list[Hit]:
-        """Return the secrets in *text*: known keys, key shapes, signed links, named values.
+    def _in_streams(self, text: str, where: str) -> Iterator[tuple[Hit, str]]:
+        """Yield (hit, location) for each secret in the joined pieces of a stream."""
+        if len(text) >= MIN_LENGTH:
+            for pieces, found in self._search.find_in_streams(text.encode("latin-1", "replace")):
+                place = f"{where} stream {pieces.place}".strip()
+                yield from ((hit, place) for part in found for hit in part.hits)
 
-        *name* is the name beside the text, which may mark it as secret. Of overlapping hits the
-        first one is kept.
-        """
-        accepted: list[Hit] = []
-        if len(text) < MIN_LENGTH:
-            return accepted
-        for hit in (*self._known(text), *keys(text), *signed(text), *named(text, name)):
-            if not any(hit.start < other.end and other.start < hit.end for other in accepted):
-                accepted.append(hit)
-        return accepted
 
-    def _known(self, text: str) -> Iterator[Hit]:
-        for form, secret in self._forms:
-            start = text.find(form)
-            while start >= 0:
-                yield Hit(start, start + len(form), KNOWN, secret)
-                start = text.find(form, start + len(form))
+def _inner(where: str, text: str, part: Found) -> str:
+    """Return the location of a secret in a value: if that is JSON, with its place in it."""
+    pointer = pointer_at(text, part.start)
+    return f"{where} > {_pointer(pointer)}" if pointer is not None and where else where
 
 
 def _inflated(raw: bytes) -> bytes:

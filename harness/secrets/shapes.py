@@ -1,8 +1,11 @@
-"""Recognition of secrets by shape, as parameters that sign a link, and by the name beside them.
+"""The table of secret shapes: texts that are secrets by their own look.
 
-The redactor and the scanner share these tables, so that the scanner finds nothing in what the
-redactor wrote. Texts are searched with each byte as one character (latin-1), so that no letter of
-another alphabet counts as part of a word.
+The search that the redactor and the scanner share uses this table (`search.py`) beside that of
+secret names (`names.py`). Texts are searched with each byte as one character (latin-1), so that no
+letter of another alphabet counts as part of a word. Every pattern needs time by the length of the
+text only: it begins with a literal, and what follows is bounded or stops at that literal.
+
+Entries marked DS are the patterns of detect-secrets 1.5 (Apache License 2.0), with bounds added.
 """
 
 from __future__ import annotations
@@ -10,14 +13,9 @@ from __future__ import annotations
 import base64
 import binascii
 import json
-import math
 import re
-from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from urllib.parse import unquote
-
-from harness.types import Json
 
 PLACEHOLDER = "REDACTED"
 """The text that is written in place of a secret."""
@@ -45,7 +43,7 @@ class Hit:
     name: str = ""
 
 
-# ------------------------------------------------------------------------------------ keys
+# ------------------------------------------------------------------------------- confirmations
 
 _MAX_KEY_LENGTH = 300
 _BASE64_RUN = re.compile(r"[A-Za-z0-9+/]*")
@@ -59,24 +57,54 @@ def _is_apart(match: re.Match[str]) -> bool:
     return len(before[0] if before else "") + len(after[0] if after else "") < _MAX_KEY_LENGTH
 
 
-def token_part(token: str, number: int) -> dict[str, Json]:
-    """Return the JSON object in part *number* of a JSON Web Token; empty if it has none."""
-    part = token.split(".")[number]
+def _has_digits(match: re.Match[str]) -> bool:
+    """Return whether a match has several digits; names of packages have at most a version."""
+    key: str = match[match.lastindex or 0]
+    return sum(letter.isdigit() for letter in key) > 1
+
+
+def _is_random_key(match: re.Match[str]) -> bool:
+    return _has_digits(match) and _is_apart(match)
+
+
+def token_part(token: str, index: int) -> Mapping[str, object]:
+    """Return one part of a JSON Web Token, decoded; empty if it is not a JSON object."""
+    part = token.split(".")[index]
     try:
         value = json.loads(base64.urlsafe_b64decode(part + "=" * (-len(part) % 4)))
-    except (binascii.Error, ValueError, RecursionError):
+    except (ValueError, binascii.Error, RecursionError):
         return {}
     return value if isinstance(value, dict) else {}
 
 
 def _names_an_algorithm(match: re.Match[str]) -> bool:
-    """Return whether the first part of a token names its signature algorithm."""
-    return "alg" in token_part(match[0], 0)
+    """Return whether the first part of a JSON Web Token names its algorithm, as all must."""
+    return bool(token_part(match[0], 0).get("alg"))
 
 
-def _has_digits(match: re.Match[str]) -> bool:
-    """Return whether a match has at least two digits; hyphenated words have at most a version."""
-    return sum(letter.isdigit() for letter in match[0]) > 1
+_PRINTABLE = re.compile(rb"[\x20-\x7e]*:[\x20-\x7e]*|[^\x00-\x1f:]*:[^\x00-\x1f]*")
+
+
+def _is_user_and_password(match: re.Match[str]) -> bool:
+    """Return whether the credentials of the scheme Basic are base64 of `user:password`."""
+    digits = match[1].rstrip("=")
+    try:
+        plain = base64.b64decode(digits + "=" * (-len(digits) % 4))
+    except (ValueError, binascii.Error):
+        return False
+    password = plain.partition(b":")[2].decode("latin-1")
+    return bool(_PRINTABLE.fullmatch(plain)) and not is_example_password(password)
+
+
+def _is_password(match: re.Match[str]) -> bool:
+    return not is_example_password(match[1])
+
+
+def _has_key_data(match: re.Match[str]) -> bool:
+    return re.search("[A-Za-z0-9+/]{40}", match[0]) is not None
+
+
+# --------------------------------------------------------------------------------- the table
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,55 +113,185 @@ class KeyShape:
 
     Attributes:
         kind: The kind of key, for messages.
-        pattern: Matches the key in a text.
+        pattern: Matches the key in a text; the key is its first group, if it has one.
+        anchor: A text in every match: it is quicker to look for.
         confirms: Returns whether a match is a key, for what the pattern alone cannot check; each
             match is by default.
+        before: The number of characters before the match that belong to the key.
     """
 
     kind: str
     pattern: re.Pattern[str]
+    anchor: str
     confirms: Callable[[re.Match[str]], bool] = bool
+    before: int = 0
+
+
+def _prefixed(
+    kind: str,
+    prefix: str,
+    rest: str,
+    confirms: Callable[[re.Match[str]], bool] = _has_digits,
+    before: str = "[A-Za-z0-9]",
+) -> KeyShape:
+    """Return the shape of keys that begin with *prefix*, after no character of *before*."""
+    literal = re.escape(prefix)
+    pattern = rf"{literal}(?<!{before}{literal}){rest}(?![A-Za-z0-9])"
+    return KeyShape(kind, re.compile(pattern, re.ASCII), prefix, confirms)
 
 
 _WORD = "[A-Za-z0-9_-]"
-TOKEN = re.compile(rf"eyJ{_WORD}{{4,}}\.{_WORD}{{4,}}\.{_WORD}{{4,}}")
-"""The pattern of a JSON Web Token."""
-
 KEY_SHAPES: tuple[KeyShape, ...] = (
-    KeyShape(
+    _prefixed(
         "an sk- key",
-        re.compile(r"(?<![A-Za-z0-9_-])sk-(?:[A-Za-z0-9]{1,15}+[_-])*+[A-Za-z0-9]{16}[\w-]*", re.A),
-        _has_digits,
+        "sk-",
+        r"(?:[A-Za-z0-9]{1,15}+[_-])*+[A-Za-z0-9]{16}[\w-]*",
+        before="[A-Za-z0-9_-]",
     ),
     KeyShape(
         "an id.secret key",
-        re.compile(r"(?<![A-Za-z0-9])[0-9a-f]{32}\.[A-Za-z0-9]{16}(?![A-Za-z0-9])"),
+        re.compile(r"\.(?<=(?<![A-Za-z0-9])[0-9a-f]{32}\.)[A-Za-z0-9]{16}(?![A-Za-z0-9])"),
+        ".",
+        before=32,
+    ),
+    # Clouds: Alibaba, Tencent, Volcengine, Baidu, AWS (DS), Azure (DS).
+    _prefixed("an access key id", "LTAI", "[A-Za-z0-9]{12,26}", _is_apart),
+    _prefixed("a temporary access key id", "STS.", "[A-Za-z0-9]{16,64}", _is_random_key),
+    _prefixed("an access key id", "AKID", "[A-Za-z0-9]{32}", _is_random_key),
+    _prefixed("an access key id", "AKLT", "[A-Za-z0-9]{32,64}", _is_random_key),
+    _prefixed("an access key", "bce-v3/ALTAK-", "[A-Za-z0-9]{16,40}/[0-9a-f]{40}"),
+    _prefixed("an access key id", "AKIA", "[A-Z0-9]{16}", _is_apart),
+    _prefixed("an access key id", "ASIA", "[A-Z0-9]{16}", _is_apart),
+    _prefixed("an account key", "AccountKey=", "([A-Za-z0-9+/=]{88})"),
+    # Google.
+    _prefixed("a Google API key", "AIza", f"{_WORD}{{35}}", _is_random_key),
+    _prefixed("a Google token", "ya29.", f"{_WORD}{{40,2000}}"),
+    _prefixed("a Google client secret", "GOCSPX-", f"{_WORD}{{28}}"),
+    # Code hosts and package registries (DS, but for github_pat_).
+    _prefixed("a GitHub token", "gh", "[pousr]_[A-Za-z0-9_]{36,255}"),
+    _prefixed("a GitHub token", "github_pat_", "[A-Za-z0-9_]{36,255}"),
+    _prefixed("a GitLab token", "gl", f"(?:pat|dt|ft|soat|rt|cbt|imt|ptt)-{_WORD}{{20,50}}"),
+    _prefixed("a PyPI token", "pypi-AgEIcHlwaS5vcmc", f"{_WORD}{{70,300}}"),
+    _prefixed("an npm token", "npm_", "[A-Za-z0-9]{36}"),
+    # Model services.
+    _prefixed("a Hugging Face token", "hf_", "[A-Za-z0-9]{30,64}"),
+    _prefixed("a Coze token", "pat_", "[A-Za-z0-9]{32,128}"),
+    _prefixed("a Coze token", "sat_", "[A-Za-z0-9]{32,128}"),
+    _prefixed("a Groq key", "gsk_", "[A-Za-z0-9]{40,64}"),
+    _prefixed("a Replicate token", "r8_", "[A-Za-z0-9]{37}"),
+    _prefixed("a Perplexity key", "pplx-", "[A-Za-z0-9]{40,64}"),
+    _prefixed("an xAI key", "xai-", "[A-Za-z0-9]{60,128}"),
+    _prefixed("an NVIDIA key", "nvapi-", f"{_WORD}{{60,80}}"),
+    _prefixed("a Tavily key", "tvly-", f"{_WORD}{{30,64}}"),
+    _prefixed("a Databricks token", "dapi", "[0-9a-f]{32}"),
+    # Chat and mail (DS).
+    _prefixed("a Slack token", "xox", "[abporsce]-(?:[0-9]{1,20}-){0,4}[A-Za-z0-9-]{10,120}"),
+    _prefixed("a Slack token", "xapp-", "[0-9]-[A-Z0-9]{5,20}-[0-9]{5,20}-[a-z0-9]{20,100}"),
+    _prefixed("a Slack webhook", "hooks.slack.com/services/", "(T[A-Za-z0-9_/]{20,100})"),
+    _prefixed("a SendGrid key", "SG.", rf"{_WORD}{{22}}\.{_WORD}{{43}}"),
+    KeyShape(
+        "a Telegram token",
+        re.compile(rf":AA(?<=[0-9]{{8}}:AA){_WORD}{{33}}(?!{_WORD})"),
+        ":AA",
+    ),
+    # Payment (DS).
+    _prefixed("a Stripe key", "sk_", "(?:live|test)_[A-Za-z0-9]{16,128}"),
+    _prefixed("a Stripe key", "rk_live_", "[A-Za-z0-9]{16,128}"),
+    _prefixed("a webhook secret", "whsec_", "[A-Za-z0-9+/=]{24,100}"),
+    _prefixed("a Square token", "sq0csp-", f"{_WORD}{{43}}"),
+    _prefixed("a Shopify token", "shpat_", "[0-9a-fA-F]{32}"),
+    # In any text.
+    KeyShape(
+        "a token",
+        # Only at the start of a run of letters, so that the run is read once.
+        re.compile(rf"eyJ(?<!{_WORD}eyJ){_WORD}{{4,}}+\.{_WORD}{{4,}}+\.{_WORD}{{4,}}+"),
+        "eyJ",
+        _names_an_algorithm,
     ),
     KeyShape(
-        "an access key id",
+        "credentials",
         re.compile(
-            r"(?<![A-Za-z0-9])(?:LTAI[A-Za-z0-9]{12,26}|(?:AKIA|ASIA)[A-Z0-9]{16})(?![A-Za-z0-9])"
+            r"[Bb]earer(?:[ \t]|%20){1,4}+([A-Za-z0-9._~+/=-]{16,8192})"
+            r"(?![A-Za-z0-9._~+/=-])"
         ),
-        _is_apart,
+        "earer",
+        _has_digits,
     ),
-    KeyShape("a token", TOKEN, _names_an_algorithm),
+    KeyShape(
+        "credentials",
+        re.compile(r"[Bb]asic(?:[ \t]|%20){1,4}+([A-Za-z0-9+/]{8,512}={0,2})(?![A-Za-z0-9+/=])"),
+        "asic",
+        _is_user_and_password,
+    ),
+    KeyShape(
+        "a password in a URL",
+        re.compile(
+            r"://[^/\s:@\"'<>\\?#{}()\[\]]{0,100}:([^/\s@\"'<>\\?#(){}\[\],]{3,200})@(?=[\w\[])"
+        ),
+        "://",
+        _is_password,
+    ),
     KeyShape(
         "a private key",
         re.compile(
-            r"-----BEGIN (?:(?!PRIVATE KEY(?: BLOCK)?-)[A-Z0-9]++ )*+PRIVATE KEY(?: BLOCK)?-----"
-            r"[^-]{0,200}?[A-Za-z0-9+/]{40}"
+            r"-----BEGIN (?:(?!PRIVATE KEY(?: BLOCK)?-)[A-Z0-9]{1,20}+ ){0,4}+PRIVATE KEY"
+            r"(?: BLOCK)?-----((?:[^-\"<>{}]|-(?!-)){40,20000}+)"
         ),
+        "-----BEGIN ",
+        _has_key_data,
     ),
 )
 """The kinds of keys that are recognised by their shape; a new kind is one entry."""
 
+_BY_ANCHOR = tuple((shape.anchor, shape) for shape in KEY_SHAPES)
+
 
 def keys(text: str) -> Iterator[Hit]:
     """Yield each text with the shape of a key, except placeholders and made-up examples."""
-    for shape in KEY_SHAPES:
-        for match in shape.pattern.finditer(text):
-            if shape.confirms(match) and not is_made_up(match[0]):
-                yield Hit(match.start(), match.end(), shape.kind, match[0])
+    for anchor, shape in _BY_ANCHOR:
+        if anchor in text:
+            for match in shape.pattern.finditer(text):
+                start, end = match.span(match.lastindex or 0)
+                start -= shape.before
+                if shape.confirms(match) and not is_made_up(text[start:end]):
+                    yield Hit(start, end, shape.kind, text[start:end])
+
+
+# -------------------------------------------------------------------------------- placeholders
+
+_STANDS_IN = re.compile(
+    r"redacted|masked|dummy|^deleted$|sandbox|placeholder|x{6}|\*{3}|\.\.\.|^(?:sk-)?(?:test|your|my)[_-]"
+    r"|^[<$\[{].*|^$|^(?:none|null|undefined|true|false|string)$|example|changeme|^(?:some|any|an?|the)[_-]|your[_-]?(?:api|access|secret|key|token)",
+    re.IGNORECASE,
+)
+_PUBLISHED = (
+    "SflKxwRJSMeKKF2QT4fwpMeJf36POk6yJV_adQssw5c",  # the token that jwt.io shows
+    "Eby8vdM02xNOcqFlqUwJPLlmEtlCDXJ1OUzFT50uSRZ6IFsuFq2UVErCz4I6tq",  # Azure's storage emulator
+)
+"""Parts of examples in the documentation of services, which do not say that they are examples."""
+_EXAMPLE_PASSWORD = re.compile(
+    r"(?:user|my|the|db)?[_-]?(?:pass(?:word|wd|phrase)?|pwd|secret|token|key|credentials?)[0-9]{0,3}"
+    r"|x-oauth-basic|postgres|root|admin|guest|[%$]\w+|\W+",
+    re.IGNORECASE,
+)
+_MIN_DISTINCT = 8
+"""Smallest number of different characters in a real key."""
+
+
+def is_placeholder(value: str) -> bool:
+    """Return whether a value is a placeholder: for a removed secret, or one to be filled in."""
+    return bool(_STANDS_IN.search(value)) or any(part in value for part in _PUBLISHED)
+
+
+def is_made_up(value: str) -> bool:
+    """Return whether a key is only an example: a placeholder, or few different characters."""
+    few = len(value) < 400 and len(set(value.removeprefix("sk-"))) < min(_MIN_DISTINCT, len(value))
+    return few or is_placeholder(value)
+
+
+def is_example_password(value: str) -> bool:
+    """Return whether a password is one that documentation uses, such as `password`."""
+    return bool(_EXAMPLE_PASSWORD.fullmatch(value)) or is_placeholder(value) or len(value) < 3
 
 
 def without_keys(text: str) -> str:
@@ -143,163 +301,3 @@ def without_keys(text: str) -> str:
         text = text[: key.start] + PLACEHOLDER + text[min(key.end, end) :]
         end = key.start
     return text
-
-
-_STANDS_IN = re.compile(
-    r"redacted|masked|dummy|^deleted$|sandbox|placeholder|x{6}|\*{3}|\.\.\.|^(?:sk-)?(?:test|your|my)[_-]"
-    r"|^[<$\[{].*|^$",
-    re.IGNORECASE,
-)
-_MIN_DISTINCT = 8
-"""Smallest number of different characters in a real key."""
-
-
-def is_placeholder(value: str) -> bool:
-    """Return whether a value is a placeholder: for a removed secret, or one to be filled in."""
-    return bool(_STANDS_IN.search(value))
-
-
-def is_made_up(value: str) -> bool:
-    """Return whether a key is only an example: a placeholder, or few different characters."""
-    return is_placeholder(value) or len(set(value.removeprefix("sk-"))) < _MIN_DISTINCT
-
-
-# ------------------------------------------------------------------------------ signed links
-
-_SIGNING = (
-    r"(?:OSSAccessKeyId|Signature|security-token"
-    r"|X-(?:Amz|OSS)-(?:Credential|Signature|Security-Token))"
-)
-_BEFORE = r"(?:(?<![A-Za-z0-9_])|(?<=%26)|(?<=%3F)|(?<=\\u0026)|(?<=\\u003F))"
-SIGNED = re.compile(
-    # Plain, or with = as Java's and Go's JSON writers escape it; a value ends at any other escape.
-    rf"(?P<name>{_BEFORE}{_SIGNING}(?:=|\\u003D))(?:[A-Za-z0-9+/=_.~-]++|%[0-9A-F]{{2}}|\\u003D)++"
-    # Inside another URL, where %2B in the value becomes %252B.
-    rf"|(?P<inner>{_BEFORE}{_SIGNING}%3D)(?:[A-Za-z0-9_.~-]++|%25[0-9A-F]{{2}}|%2[BF]|%3D)++",
-    re.ASCII | re.IGNORECASE,
-)
-"""The pattern of a parameter that signs a link, with its value."""
-_EQUALS = re.compile(r"=|%3D|\\u003D", re.IGNORECASE)
-_IN_LINK = re.compile(r"(?:[?&;]|%26|%3F|\\u0026|\\u003F)$", re.IGNORECASE)
-
-
-def mask_signatures(text: str) -> str:
-    """Return *text* with a placeholder for each value that signs a link."""
-    return SIGNED.sub(lambda match: f"{match['name'] or match['inner']}{PLACEHOLDER}", text)
-
-
-def signed(text: str) -> Iterator[Hit]:
-    """Yield the values that sign a link; the same parameter names in prose or code are ignored."""
-    for match in SIGNED.finditer(text) if _EQUALS.search(text) else ():
-        name = match["name"] or match["inner"]
-        value = match[0][len(name) :]
-        in_link = _IN_LINK.search(text[max(0, match.start() - 6) : match.start()])
-        if in_link and len(value) >= MIN_LENGTH and not is_made_up(unquote(value)):
-            start = match.start() + len(name)
-            yield Hit(start, match.end(), "a signed link", value, _EQUALS.sub("", name))
-
-
-# ------------------------------------------------------------------------------------ names
-
-_SCHEME = re.compile(r"\s*(Bearer|Basic)\s+(?=\S)", re.ASCII | re.IGNORECASE)
-_AUTHORIZATION = re.compile(r"(?:proxy-)?authorization", re.IGNORECASE)
-_COOKIE = re.compile(r"(?:set-)?cookie2?", re.IGNORECASE)
-_SECRET_NAME = re.compile(
-    r"(?:(?:api|access|secret|private|auth)_?key(?:_?(?:id|secret))?|secret|token|passw(?:or)?d"
-    r"|credentials?)$"
-)
-_SIGNING_NAME = re.compile(r"ossaccesskeyid|signature|security-token|x-(?:amz|oss)-\w+(?:-token)?")
-_WORDS = re.compile(r"[\w-]+")
-
-
-def mask_credentials(value: str) -> str:
-    """Return the value of an `Authorization` header with a placeholder after its scheme.
-
-    Returns only the placeholder if the scheme is not Bearer or Basic.
-    """
-    scheme = _SCHEME.match(value)
-    return f"{scheme[1]} {PLACEHOLDER}" if scheme else PLACEHOLDER
-
-
-def mask_named(name: str, value: str) -> str:
-    """Return the value of the header *name* with a placeholder for what its name marks as secret.
-
-    A cookie keeps its name and attributes, so that a client stores it and sends it back.
-    """
-    if name.lower().startswith("set-cookie"):
-        return _COOKIE_VALUE.sub(rf"\g<1>{PLACEHOLDER}", value, count=1)
-    if _AUTHORIZATION.fullmatch(name):
-        return mask_credentials(value)
-    return PLACEHOLDER if any(named(value, name)) else value
-
-
-_COOKIE_VALUE = re.compile(r"^(\s*[^=;]*=)[^;]+")
-
-
-def named(text: str, name: str) -> Iterator[Hit]:
-    """Yield the secrets in *text* if *name*, the name beside it, marks it as secret.
-
-    Placeholders are ignored.
-    """
-    name = (_WORDS.findall(name) or [""])[-1].lower()
-    if _AUTHORIZATION.fullmatch(name):
-        yield from _credentials(text)
-    elif _COOKIE.fullmatch(name):
-        yield from _cookies(text, only_first=name.startswith("set"))
-    elif _SECRET_NAME.search(re.sub(r"[-.\s]", "_", name)) or _SIGNING_NAME.fullmatch(name):
-        value = text.strip()
-        if _is_random(value) and not is_made_up(value):
-            yield Hit(0, len(text), "a secret by its name", value)
-
-
-def _credentials(text: str) -> Iterator[Hit]:
-    scheme = _SCHEME.match(text)
-    start = scheme.end() if scheme else 0
-    value = text[start:].strip(" \t\r\n'\"")
-    if len(value) >= MIN_LENGTH and not is_made_up(value):
-        yield Hit(start, len(text), "credentials", value)
-
-
-_PAIR = re.compile(r"\s*([^=;\s]+)=([^;]*)")
-
-
-def _cookies(text: str, *, only_first: bool) -> Iterator[Hit]:
-    for pair in _PAIR.finditer(text):
-        value = pair[2].strip()
-        if len(value) >= MIN_LENGTH and not is_placeholder(value):
-            yield Hit(pair.start(2), pair.end(2), "a cookie", value, pair[1])
-        if only_first:
-            return
-
-
-_KEY_LETTERS = re.compile(r"[A-Za-z0-9_+/=.~-]{16,}")
-_MIN_ENTROPY = 3.0
-"""Bits per character; a random text of sixteen hexadecimal digits has more."""
-_MIN_CHANGES = 4
-
-
-def _is_random(text: str) -> bool:
-    """Return whether a text looks random: letters and digits mixed, few repeated."""
-    if not _KEY_LETTERS.fullmatch(text):
-        return False
-    counts = Counter(text).values()
-    bits = -sum(n / len(text) * math.log2(n / len(text)) for n in counts)
-    changes = len(re.findall(r"[0-9](?=[A-Za-z])|[A-Za-z](?=[0-9])", text))
-    return bits >= _MIN_ENTROPY and changes >= _MIN_CHANGES
-
-
-_ASSIGNMENT = re.compile(
-    r"(?<![\w.-])[\"']?(?P<name>[A-Za-z][\w.-]{2,80})[\"']?\s*(?::|=>|=)\s*(?P<value>\S.*)"
-)
-
-
-def assigned(line: str) -> Iterator[tuple[str, str]]:
-    """Yield (name, value) for each header and assignment in a line."""
-    for match in _ASSIGNMENT.finditer(line):
-        name, value = match["name"], match["value"]
-        if _AUTHORIZATION.fullmatch(name) or _COOKIE.fullmatch(name):
-            yield name, re.split(r"[\"'\r]", value.lstrip("\"'"), maxsplit=1)[0]
-            return
-        yield name, re.split(r"[\"'\s,;&]", value.lstrip("\"'"), maxsplit=1)[0]
-        if line.find("=", match.start("value")) > 0:
-            yield from assigned(line[match.start("value") :])

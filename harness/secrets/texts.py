@@ -8,19 +8,31 @@ from __future__ import annotations
 
 import base64
 import binascii
+import html
 import json
 import re
-from collections.abc import Callable, Iterator
-from urllib.parse import quote, quote_plus
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 
+from harness.secrets.shapes import PLACEHOLDER
 from harness.types import Json
-from harness.wire import escape, read_events
-from harness.wire.codings import MAX_INFLATED
+from harness.wire import Event, escape, read_events
+from harness.wire.compressed import Coding, compressed
+from harness.wire.spans import Span, span
 
 
 def latin(text: str) -> str:
     """Return a text with one character for each UTF-8 byte of *text*."""
     return text.encode("utf-8", "surrogatepass").decode("latin-1")
+
+
+def unlatin(text: str) -> str:
+    """Return the text that `latin` converted, lone surrogates included."""
+    raw = text.encode("latin-1")
+    try:
+        return raw.decode("utf-8", "surrogatepass")
+    except UnicodeDecodeError:
+        return raw.decode("utf-8", "replace")
 
 
 def from_latin(text: str) -> str:
@@ -43,45 +55,151 @@ def readable(content: bytes) -> str:
     return content.removeprefix(b"\xef\xbb\xbf").decode("latin-1")
 
 
-_URL_ESCAPE = re.compile(r"%[0-9A-Fa-f]{2}")
-_JSON_ESCAPE = re.compile(r'\\(?:u([0-9A-Fa-f]{4})|(["\\/]))')
+# ------------------------------------------------------------------------------------ escapes
+
+MAX_READINGS = 8
+"""Largest number of escapes, one inside the other, that are undone."""
 
 
-def readings(text: str) -> Iterator[str]:
-    """Yield *text*, then its versions without the escapes of JSON, of URLs, of URLs in URLs.
+@dataclass(frozen=True, slots=True)
+class _Escape:
+    """One way to escape characters in a text.
 
-    A version is only yielded if it differs.
+    Attributes:
+        sign: The character that begins each escape.
+        run: Matches neighbouring escapes: they are undone together, which is quicker.
+        one: Matches one escape.
+        undo: Returns the text that neighbouring escapes stand for.
     """
-    yield text
-    plain = _JSON_ESCAPE.sub(_unescaped, text) if "\\" in text else text
-    if plain != text:
-        yield plain
-    for _ in range(2):  # a URL in a URL is escaped twice
-        again = _URL_ESCAPE.sub(lambda match: chr(int(match[0][1:], 16)), plain)
-        if again == plain:
+
+    sign: str
+    run: re.Pattern[str]
+    one: re.Pattern[str]
+    undo: Callable[[str], str]
+
+
+_SHORT = {"n": "\n", "r": "\r", "t": "\t", "b": "\b", "f": "\f"}
+
+
+def _undo_json(run: str) -> str:
+    if run[1] != "u":
+        return _SHORT.get(run[1], run[1])
+    plain = bytes.fromhex(run.replace("\\u", "")).decode("utf-16-be", "replace")
+    return plain.encode("utf-8").decode("latin-1")
+
+
+def _undo_url(run: str) -> str:
+    return bytes.fromhex(run.replace("%", "")).decode("latin-1")
+
+
+_UNICODE = r"\\u[0-9A-Fa-f]{4}"
+_PAIR = r"\\u[Dd][89ABab][0-9A-Fa-f]{2}\\u[Dd][C-Fc-f][0-9A-Fa-f]{2}"
+_ESCAPES = (
+    _Escape(
+        "\\",
+        re.compile(rf'(?:{_UNICODE})++|\\["\\/nrtbf]'),
+        re.compile(rf'{_PAIR}|{_UNICODE}|\\["\\/nrtbf]'),
+        _undo_json,
+    ),
+    _Escape(
+        "%",
+        re.compile(r"(?:%[0-9A-Fa-f]{2})++"),
+        re.compile(r"%[0-9A-Fa-f]{2}"),
+        _undo_url,
+    ),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """A text with some of its escapes undone.
+
+    Attributes:
+        text: The text.
+        inner: The reading of which this one undoes the escapes; None for the text as it is.
+        escape: How that one is escaped.
+    """
+
+    text: str
+    inner: Reading | None = None
+    escape: _Escape | None = None
+
+    def origin(self, spans: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:
+        """Return where *spans* of this text are in the text as it was at first.
+
+        The spans must not overlap, and be in order.
+        """
+        if self.inner is None or self.escape is None:
+            return list(spans)
+        return self.inner.origin([*_origins(self.inner.text, self.escape, spans)])
+
+
+def _origins(
+    text: str, escape: _Escape, spans: Sequence[tuple[int, int]]
+) -> Iterator[tuple[int, int]]:
+    """Yield where spans of the unescaped *text* are in *text* itself."""
+    escapes = escape.one.finditer(text)
+    match = next(escapes, None)
+    shift = 0  # how many characters fewer the unescaped text has had so far
+    width = len(escape.undo(match[0])) if match else 0
+    for start, end in spans:
+        edges = []
+        for offset, is_end in ((start, False), (end, True)):
+            while match and match.start() - shift + width <= offset - is_end:
+                shift += match.end() - match.start() - width
+                match = next(escapes, None)
+                width = len(escape.undo(match[0])) if match else 0
+            inside = match is not None and match.start() - shift <= offset - is_end
+            edge = offset + shift
+            if match and inside:
+                edge = match.end() if is_end else match.start()
+            edges.append(edge)
+        yield edges[0], edges[1]
+
+
+def readings(text: str, most: int = MAX_READINGS) -> Iterator[Reading]:
+    """Yield *text*, then its versions without the escapes of JSON, at any nesting, and of URLs.
+
+    A version is only yielded if it differs, and at most so many escapes are undone.
+    """
+    reading = Reading(text)
+    yield reading
+    for _ in range(most):
+        plain = reading.text
+        for way in _ESCAPES:
+            if way.sign in plain:
+                plain = way.run.sub(_undone(way.undo), plain)
+                if plain != reading.text:
+                    reading = Reading(plain, reading, way)
+                    break
+        else:
             return
-        yield (plain := again)
+        yield reading
 
 
-def _unescaped(match: re.Match[str]) -> str:
-    if match[1] is None:
-        return match[2]
-    return chr(int(match[1], 16)).encode("utf-8", "replace").decode("latin-1")
+def _undone(undo: Callable[[str], str]) -> Callable[[re.Match[str]], str]:
+    return lambda match: undo(match[0])
 
+
+# ------------------------------------------------------------------------------- known secrets
 
 _BASE64 = (base64.b64encode, base64.urlsafe_b64encode)
 
 
 def written_forms(secret: str) -> set[str]:
-    """Return the forms in which *secret* may be written: plain, escaped (URL, JSON), base64."""
-    quoted = {quote(secret, safe=""), quote(secret), quote_plus(secret)}
+    """Return the forms in which *secret* may be written beside those that `readings` undoes.
+
+    These are the secret itself, with spaces as a form has them, in HTML, hexadecimal and base64.
+    """
+    raw = secret.encode("utf-8", "surrogatepass")
     return {
         secret,
-        *quoted,
-        *(_URL_ESCAPE.sub(lambda match: match[0].lower(), form) for form in quoted),
-        *(json.dumps(secret, ensure_ascii=ascii_only)[1:-1] for ascii_only in (True, False)),
-        json.dumps(secret)[1:-1].replace("/", "\\/"),
-        *(form for encode in _BASE64 for form in _base64_forms(secret.encode(), encode)),
+        secret.replace(" ", "+"),
+        html.escape(secret),
+        html.escape(secret).replace("&#x27;", "&#39;").replace("&quot;", "&#34;"),
+        raw.hex(),
+        raw.hex().upper(),
+        *(form for encode in _BASE64 for form in _base64_forms(raw, encode)),
     }
 
 
@@ -94,15 +212,73 @@ def _base64_forms(raw: bytes, encode: Callable[[bytes], bytes]) -> Iterator[str]
         yield text[-(-8 * before // 6) : 8 * (before + len(raw)) // 6]
 
 
-_BASE64_TEXT = re.compile(r"(?:data:[^,]{1,80};base64,)?([A-Za-z0-9+/_-]{16,}={0,2})")
+# -------------------------------------------------------------------------------- packed data
+
+_BASE64_RUN = re.compile(
+    r"(?<![A-Za-z0-9+/_-])[A-Za-z0-9+/_-]{16,}+(?:\r?\n[ \t]*+[A-Za-z0-9+/_-]{16,}+)*+={0,2}"
+)
+_MIN_RUN = 20
+
+
+@dataclass(frozen=True, slots=True)
+class Packed:
+    """Data that is encoded or compressed in a text.
+
+    Attributes:
+        start: The offset of its first character.
+        end: The offset after its last character.
+        plain: The data, with one character for each byte.
+        pack: Encodes other data in the same way.
+    """
+
+    start: int
+    end: int
+    plain: str
+    pack: Callable[[str], str]
+
+
+def packed(text: str, seen: set[str]) -> Iterator[Packed]:
+    """Yield the compressed and the base64 data in *text*, but no base64 that is in *seen*.
+
+    What is yielded is added to *seen*.
+    """
+    for start, end, coding, plain in compressed(text.encode("latin-1", "replace")):
+        yield Packed(start, end, plain.decode("latin-1"), _packer(coding))
+    for match in _BASE64_RUN.finditer(text):
+        run = match[0]
+        if len(run) >= _MIN_RUN and run not in seen:
+            seen.add(run)
+            if (raw := base64_bytes(run)) is not None:
+                pack = _base64_packer(run)
+                yield Packed(match.start(), match.end(), raw.decode("latin-1"), pack)
+
+
+def _packer(coding: Coding) -> Callable[[str], str]:
+    return lambda plain: coding.compress(plain.encode("latin-1")).decode("latin-1")
+
+
+def _base64_packer(run: str) -> Callable[[str], str]:
+    """Return a function that encodes data with the letters and the padding of *run*.
+
+    The placeholder alone stays as it is: it is base64, and can be read.
+    """
+    encode = base64.urlsafe_b64encode if re.search("[_-]", run) else base64.b64encode
+    padding = "=" if run.endswith("=") or len(run) % 4 == 0 else ""
+
+    def pack(plain: str) -> str:
+        if plain == PLACEHOLDER:
+            return plain
+        encoded = encode(plain.encode("latin-1")).decode()
+        return encoded if padding else encoded.rstrip("=")
+
+    return pack
 
 
 def base64_bytes(text: str) -> bytes | None:
     """Return the bytes of a text that is entirely base64; None for any other text."""
-    match = _BASE64_TEXT.fullmatch(re.sub(r"\s", "", text)) if len(text) < MAX_INFLATED else None
-    if match is None:
-        return None
-    digits = match[1].rstrip("=").replace("-", "+").replace("_", "/")
+    digits = "".join(text.split()).rstrip("=").replace("-", "+").replace("_", "/")
+    if len(digits) % 4 == 1:
+        digits = digits[:-1]
     try:
         return base64.b64decode(digits + "=" * (-len(digits) % 4))
     except (binascii.Error, ValueError):
@@ -115,8 +291,73 @@ _MAX_REPEATS = 300
 """Largest number of equal pieces that are joined: ids and names repeat in every event."""
 
 
-def joined_pieces(body: bytes) -> Iterator[tuple[str, str]]:
-    """Yield (place, text) for each text that a stream sends in pieces, joined as a client does.
+@dataclass(frozen=True, slots=True)
+class _Piece:
+    """A text in one event of a stream.
+
+    Attributes:
+        event: The event.
+        pointer: Where the text is in the JSON of the event; None if the event is no JSON.
+        text: The text.
+    """
+
+    event: Event
+    pointer: str | None
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Pieces:
+    """A text that a stream sends in pieces.
+
+    Attributes:
+        place: A description of where the pieces are in their events.
+        text: The pieces, joined as a client joins them.
+        body: The body of the stream.
+        pieces: The pieces.
+    """
+
+    place: str
+    text: str
+    body: bytes
+    pieces: tuple[_Piece, ...]
+
+    def replaced(self, parts: Sequence[tuple[int, int, str]]) -> bytes:
+        """Return the body with (start, end, text) replaced in the joined text, in latin-1.
+
+        A text replaces the part of the first piece that it is in; the others get shorter.
+        """
+        body, end = self.body, sum(len(latin(piece.text)) for piece in self.pieces)
+        for piece in reversed(self.pieces):  # from the end, so that offsets stay right
+            old = latin(piece.text)
+            start, new, done = end - len(old), "", end - len(old)
+            for first, last, text in parts:
+                if first < end and last > start:
+                    new += old[done - start : max(first - start, 0)]
+                    new += text if first >= start else ""
+                    done = min(last, end)
+            new += old[done - start :]
+            if new != old:
+                body = _with_piece(body, piece, from_latin(new))
+            end = start
+        return body
+
+
+def _with_piece(body: bytes, piece: _Piece, text: str) -> bytes:
+    """Return the body of a stream with another text in one piece; unchanged if that cannot be."""
+    data = piece.event.data.encode("utf-8", "replace")
+    place = Span(0, len(data)) if piece.pointer is None else span(data, piece.pointer)
+    if place is None:
+        return body
+    start, end = piece.event.byte(place.start), piece.event.byte(place.end)
+    if body[start:end] != data[place.start : place.end]:
+        return body
+    new = text if piece.pointer is None else json.dumps(text)
+    return body[:start] + new.encode() + body[end:]
+
+
+def streams(body: bytes) -> Iterator[Pieces]:
+    """Yield each text that a stream sends in pieces, joined as a client does.
 
     Pieces are joined by JSON pointer, and by the `index` of choices, tool calls and content blocks,
     since the pieces of several texts may alternate. Each joined text is yielded once, with the
@@ -124,18 +365,21 @@ def joined_pieces(body: bytes) -> Iterator[tuple[str, str]]:
     """
     if b"data:" not in body:
         return
-    pieces: dict[str, list[str]] = {}
+    pieces: dict[str, list[_Piece]] = {}
     for event in read_events(body).events:
         document = event.json
         for places, text in _texts(event.data if document.problem else document.value):
+            piece = _Piece(event, None if document.problem else places[0], text)
             for place in dict.fromkeys(places):
-                pieces.setdefault(place, []).append(text)
+                pieces.setdefault(place, []).append(piece)
     seen: set[str] = set()
-    for place, texts in pieces.items():
-        joined = "".join(texts if len(set(texts)) > 1 else texts[:_MAX_REPEATS])
-        if len(texts) > 1 and joined not in seen:
+    for place, listed in pieces.items():
+        if len({piece.text for piece in listed}) == 1:
+            listed = listed[:_MAX_REPEATS]
+        joined = "".join(piece.text for piece in listed)
+        if len(listed) > 1 and joined not in seen:
             seen.add(joined)
-            yield place, joined
+            yield Pieces(place, joined, body, tuple(listed))
 
 
 _Places = tuple[str, str, str]

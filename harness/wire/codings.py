@@ -6,10 +6,8 @@ of base64 text.
 
 from __future__ import annotations
 
-import base64
-import re
 import zlib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import cache
@@ -149,22 +147,3 @@ def inflate(raw: bytes) -> Inflated | None:
     except zlib.error:
         return None
     return Inflated(data, inflater.eof)
-
-
-# The first bytes of gzip and zlib in base64.
-_FIRST = "(?:H4sI|eA[E-H]|eF[4-7]|eJ[w-z]|eN[o-r])"
-_RUN = re.compile(rf"(?<![A-Za-z0-9+/_-]){_FIRST}[A-Za-z0-9+/_-]{{12,}}")
-
-
-def inflated_texts(text: str) -> Iterator[str]:
-    """Yield the decompressed contents of *text*, and of each run of base64 in it.
-
-    What is not gzip or zlib data is skipped. In *text* and in the results, each character is one
-    byte (latin-1).
-    """
-    if plain := inflate(text.encode("latin-1")):
-        yield plain.data.decode("latin-1")
-    for run in _RUN.finditer(text):
-        digits = run[0].replace("-", "+").replace("_", "/")
-        if plain := inflate(base64.b64decode(digits[: len(digits) // 4 * 4])):
-            yield plain.data.decode("latin-1")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import gzip
 import zlib
 from collections.abc import Callable
@@ -14,7 +13,6 @@ from harness.wire import codings
 from harness.wire.codings import (
     drop_stale_content_encoding,
     inflate,
-    inflated_texts,
     undo_coding,
     with_plain_body,
 )
@@ -50,17 +48,6 @@ def test_compressed_bytes_are_known_by_their_beginning(
 def test_other_bytes_are_not_inflated(raw: bytes) -> None:
     """Neither plain text nor bytes that only begin as gzip or zlib do."""
     assert inflate(raw) is None
-
-
-@pytest.mark.parametrize("compress", [gzip.compress, zlib.compress])
-@pytest.mark.parametrize("encode", [base64.b64encode, base64.urlsafe_b64encode])
-def test_compressed_runs_of_base64_are_inflated(
-    compress: Callable[[bytes], bytes], encode: Callable[[bytes], bytes]
-) -> None:
-    """In either alphabet, anywhere in a text; a text that is compressed itself, too."""
-    run = encode(compress(TEXT)).decode().rstrip("=")
-    assert [text[:11] for text in inflated_texts(f'{{"a":"{run}"}}')] == ["hello hello"]
-    assert list(inflated_texts(compress(TEXT).decode("latin-1"))) == [TEXT.decode()]
 
 
 def test_a_stale_content_encoding_is_dropped() -> None:

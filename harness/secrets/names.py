@@ -1,0 +1,339 @@
+"""The table of secret names: values that are secrets because of the name beside them.
+
+A name stands beside its value in a header, a member of JSON, a parameter of a link or a form, a
+field of a multipart body or an assignment. How a value must look depends on how plainly the place
+says that it is one: the value of a parameter that signs a link may be short, that of an assignment
+in a text must look random.
+"""
+
+from __future__ import annotations
+
+import base64
+import math
+import re
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from harness.secrets.shapes import (
+    MIN_LENGTH,
+    PLACEHOLDER,
+    Hit,
+    is_example_password,
+    is_made_up,
+    is_placeholder,
+)
+
+# ------------------------------------------------------------------------------- the tables
+
+_STRONG = re.compile(
+    r"(?:access|refresh|client|consumer|api|app|secret|session|security|private|auth|bearer|oauth"
+    r"|account|signing|subscription|service|encryption|master|shared|webhook|bot|user|aws|sts|csrf|xsrf)"
+    r"(?:access)?(?:token|secret|key)(?:id|secret|value)?$"
+    r"|idtoken$|accesskeyid$|secretid$|passw(?:or)?d$|passphrase$|(?<![a-z])pwd$|credentials?$"
+)
+"""Names of secrets, in lower case and without separators."""
+
+_WEAK = re.compile(r"(?:token|secret)$")
+"""Names that secrets have among other things: a value must look random."""
+
+_HARMLESS = re.compile(
+    r"(?:page|next|prev|previous|cursor|continuation|sync|start|stop|end|eos|bos|sep|pad|unk|mask|cls"
+    r"|first|last|special|postman|design|syntax|foreach|resume|upload)token$"
+)
+"""Names that end like those of secrets and are none: places in a list, parts of vocabularies."""
+
+_SIGNING = re.compile(
+    r"ossaccesskeyid|signature|securitytoken|x(?:amz|oss)(?:credential|signature|securitytoken)"
+    r"|xossaccesskeyid|awsaccesskeyid|googleaccessid|xgoog(?:credential|signature)"
+)
+"""Parameters that sign a link, or a form that is uploaded."""
+
+_HEADER = re.compile(r"(?:x-)?(?:proxy-)?authorization", re.IGNORECASE)
+_COOKIE = re.compile(r"(?:set-)?cookie2?", re.IGNORECASE)
+_SCHEME = re.compile(r"\s*(Bearer|Basic|Token|ApiKey)\s+(?=\S)", re.ASCII | re.IGNORECASE)
+_SEPARATORS = re.compile(r"[-_.\s]")
+_WORDS = re.compile(r"[\w-]+")
+
+
+def _squeezed(name: str) -> str:
+    return _SEPARATORS.sub("", name).lower()
+
+
+def is_secret_name(name: str) -> bool:
+    """Return whether *name*, of a header, a parameter or a member, may be that of a secret."""
+    squeezed = _squeezed(name)
+    return bool(
+        _HEADER.fullmatch(name)
+        or _COOKIE.fullmatch(name)
+        or _SIGNING.fullmatch(squeezed)
+        or _STRONG.search(squeezed)
+        or (_WEAK.search(squeezed) and not _HARMLESS.search(squeezed))
+    )
+
+
+# ---------------------------------------------------------------------------------- values
+
+_KEY_LETTERS = re.compile(r"[A-Za-z0-9_+/=.~-]{16,}")
+_UUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
+_MIN_ENTROPY = 3.0
+"""Bits per character; a random text of sixteen hexadecimal digits has more."""
+_MIN_CHANGES = 4
+
+
+def _is_random(text: str) -> bool:
+    """Return whether a text looks random: letters and digits mixed, few repeated; no UUID."""
+    if not _KEY_LETTERS.fullmatch(text) or _UUID.fullmatch(text) or is_made_up(text):
+        return False
+    counts = Counter(text).values()
+    bits = -sum(n / len(text) * math.log2(n / len(text)) for n in counts)
+    changes = len(re.findall(r"[0-9](?=[A-Za-z])|[A-Za-z](?=[0-9])", text))
+    return bits >= _MIN_ENTROPY and changes >= _MIN_CHANGES
+
+
+_NOT_A_VALUE = re.compile(
+    r"https?://.*|[A-Z][A-Z0-9]*(?:_[A-Z0-9]+)+"  # an address, the name of a variable
+    r"|[a-z]+(?:[_.-][a-z]+)+[_-]?[0-9]{0,2}|[A-Za-z_]\w*(?:\.\w+)+(?:\(.*)?"  # code
+    r"|[A-Za-z_.]+\(.*"
+)
+_CAMEL = re.compile(r"[A-Za-z]?[a-z]+(?:[A-Z][a-z]{2,})+")
+_LETTERS = re.compile(r"[A-Za-z]{20,}")
+_SYMBOL = re.compile(r"[!@#$%^&*?~|]")
+
+
+def _is_secret_value(text: str, name: str) -> bool:
+    """Return whether the value of a strong name is a secret; a password may be short."""
+    if len(text) < MIN_LENGTH or re.search(r"\s", text) or is_example_password(text):
+        return False
+    if _NOT_A_VALUE.fullmatch(text) or len(set(text)) < 5:
+        return False
+    if re.search("[A-Za-z]", text) and re.search("[0-9]", text):
+        return not is_made_up(text) or "pass" in name
+    if "pass" in name and _SYMBOL.search(text):
+        return True
+    return bool(_LETTERS.fullmatch(text)) and not _CAMEL.fullmatch(text) and not is_made_up(text)
+
+
+def _is_policy(text: str) -> bool:
+    """Return whether a text is the base64 of an upload policy."""
+    if not text.startswith("ey") or len(text) > 8192:
+        return False
+    try:
+        plain = base64.b64decode(text + "=" * (-len(text) % 4))
+    except ValueError:
+        return False
+    return b'"conditions"' in plain or b'"expiration"' in plain
+
+
+# ---------------------------------------------------------------------------------- headers
+
+
+def mask_credentials(value: str) -> str:
+    """Return the value of an `Authorization` header with a placeholder after its scheme.
+
+    Returns only the placeholder if the scheme is not known.
+    """
+    scheme = _SCHEME.match(value)
+    return f"{scheme[1]} {PLACEHOLDER}" if scheme else PLACEHOLDER
+
+
+_COOKIE_VALUE = re.compile(r"^(\s*[^=;]*=)[^;]+")
+
+
+def mask_named(name: str, value: str) -> str:
+    """Return the value of the header *name* with a placeholder for what its name marks as secret.
+
+    A cookie keeps its name and attributes, so that a client stores it and sends it back.
+    """
+    if name.lower().startswith("set-cookie"):
+        return _COOKIE_VALUE.sub(rf"\g<1>{PLACEHOLDER}", value, count=1)
+    if _HEADER.fullmatch(name):
+        return mask_credentials(value)
+    return PLACEHOLDER if any(named(value, name)) else value
+
+
+def named(text: str, name: str) -> Iterator[Hit]:
+    """Yield the secrets in *text* if *name*, the name beside it, marks it as secret.
+
+    Placeholders are ignored.
+    """
+    name = (_WORDS.findall(name) or [""])[-1]
+    if _HEADER.fullmatch(name):
+        yield from _credentials(text)
+    elif _COOKIE.fullmatch(name):
+        yield from _cookies(text, only_first=name.lower().startswith("set"))
+    elif is_secret_name(name):
+        value = text.strip()
+        squeezed = _squeezed(name)
+        if _is_random(value) or (_STRONG.search(squeezed) and _is_secret_value(value, squeezed)):
+            yield Hit(0, len(text), "a secret by its name", value)
+
+
+def _credentials(text: str) -> Iterator[Hit]:
+    scheme = _SCHEME.match(text)
+    start = scheme.end() if scheme else 0
+    value = text[start:].strip(" \t\r\n'\"")
+    if len(value) >= MIN_LENGTH and not is_made_up(value):
+        yield Hit(start, len(text), "credentials", value)
+
+
+_PAIR = re.compile(r"\s*+([^=;\s]{1,200}+)=([^;]*+)")
+
+
+def _cookies(text: str, *, only_first: bool) -> Iterator[Hit]:
+    for pair in _PAIR.finditer(text):
+        value = pair[2].strip()
+        if len(value) >= MIN_LENGTH and not is_placeholder(value):
+            yield Hit(pair.start(2), pair.end(2), "a cookie", value, pair[1])
+        if only_first:
+            return
+
+
+# ------------------------------------------------------------------------------------ texts
+
+# Names are looked for by their ends, in lower case, and read backwards from there.
+_ENDS = re.compile(
+    r"(?:token|secret|passw(?:or)?d|passphrase|pwd|key(?:[_.-]?(?:id|secret|value))?|secret[_.-]?id"
+    r"|credentials?|signature|accessid|policy|sig|authorization|cookie)"
+    r"(?P<closed>\\*[\"'`])?[ \t]{0,9}(?P<sign>=>|[:=])[ \t]{0,9}(?P<opened>\\*[\"'`])?"
+)
+_NAME = re.compile(r"[\w.-]*")
+_MAX_NAME = 80
+_MAX_BARE = 8192
+_MAX_REREAD = 200
+"""Longest value, in characters, in which other names are looked for."""
+_QUOTED = {quote: re.compile(rf"(?:[^{quote}\\\n]++|\\[^\n])*+") for quote in ('"', "'", "`")}
+_BARE = re.compile(r"[^\s\"'`,;&<>(){}\[\]\\|#?\x7f-\xff]*+")
+_HEADER_LINE = re.compile(r"[^\r\n\"'\\]*+")
+_ESCAPED_QUOTE = re.compile(r"[^\"'`\\]*+")
+_CREDENTIALS = ("accesskeyid", "access_key_id", "accessid", "credential", '"policy')
+_NEARBY = 600
+_MIN_SIG = 16
+_FIELD = re.compile(
+    r"content-disposition:[^\r\n]{0,400}?\bname=\"?(?P<name>[^\"\r\n;]{1,80})\"?[^\r\n]{0,400}\r?\n"
+    r"(?:[^\r\n]{1,1000}\r?\n){0,9}\r?\n(?P<value>[^\r\n]*+)"
+)
+
+
+def beside_names(text: str) -> Iterator[Hit]:
+    """Yield the values in *text* that are secrets because of the name beside them."""
+    lower = text.lower()
+    covered, signs = 0, any(word in lower for word in _CREDENTIALS)
+    for match in _ENDS.finditer(lower):
+        if match.start() >= covered:
+            value = _Value.after(text, match)
+            if value.end - value.start > _MAX_REREAD:
+                covered = value.end
+            yield from _beside(text, lower if signs else "", match, value)
+    if "content-disposition:" in lower:
+        for field in _FIELD.finditer(lower):
+            name, (start, end) = field["name"], field.span("value")
+            yield from _in_field(name, text[start:end], start)
+
+
+def _in_field(name: str, value: str, start: int) -> Iterator[Hit]:
+    """Yield the value of a multipart field if it is a secret."""
+    squeezed = _squeezed(name)
+    signs = bool(_SIGNING.fullmatch(squeezed) and value) and not is_placeholder(value)
+    policy = squeezed == "policy" and _is_policy(value)
+    if signs or policy or any(named(value, name)):
+        yield Hit(start, start + len(value), "a secret by its name", value, name)
+
+
+@dataclass(frozen=True, slots=True)
+class _Value:
+    """The value after a name, with the name and where they are.
+
+    Attributes:
+        name: The name.
+        first: The offset of the first character of the name.
+        start: The offset of the first character of the value.
+        end: The offset after its last character.
+        quoted: Whether it is in quotes.
+    """
+
+    name: str
+    first: int
+    start: int
+    end: int
+    quoted: bool
+
+    @classmethod
+    def after(cls, text: str, match: re.Match[str]) -> _Value:
+        """Return the value after the name of which *match* is the end."""
+        before = _NAME.match(text[max(0, match.start() - _MAX_NAME) : match.start()][::-1])
+        first = match.start() - (len(before[0]) if before else 0)
+        name = text[first : match.start("sign")].rstrip(" \t\\\"'`").lstrip("-")
+        start, quote = match.end(), match["opened"]
+        if quote:
+            pattern = _ESCAPED_QUOTE if len(quote) > 1 else _QUOTED[quote]
+            end = pattern.match(text, start)
+        else:
+            is_header = _HEADER.fullmatch(name) or _COOKIE.fullmatch(name)
+            end = (_HEADER_LINE if is_header else _BARE).match(text, start, start + _MAX_BARE)
+        return cls(name, first, start, end.end() if end else start, bool(quote))
+
+
+def _beside(text: str, lower: str, match: re.Match[str], value: _Value) -> Iterator[Hit]:
+    """Yield the value after a name, of which *match* is the end, if it is a secret."""
+    name, secret = value.name, text[value.start : value.end]
+    if _HEADER.fullmatch(name) or _COOKIE.fullmatch(name):
+        yield from _of_header(name, secret, value.start)
+        return
+    if not secret or text[value.end : value.end + 1] == "(":
+        return
+    squeezed = _squeezed(name)
+    in_link = match["sign"] == "=" and not value.quoted and _starts_parameter(text, value.first)
+    if _is_secret(squeezed, secret, in_link, value.quoted) or (
+        value.quoted and _signs_nearby(squeezed, secret, lower, value.first, value.end)
+    ):
+        signs = in_link and _SIGNING.fullmatch(squeezed)
+        kind = "a signed link" if signs else "a secret by its name"
+        yield Hit(value.start, value.end, kind, secret, name)
+
+
+def _is_secret(name: str, value: str, in_link: bool, quoted: bool) -> bool:
+    """Return whether a value beside a squeezed name is a secret."""
+    if in_link and _SIGNING.fullmatch(name):
+        return not is_placeholder(value)
+    if in_link and name == "sig":
+        return len(value) >= _MIN_SIG and not is_made_up(value)
+    if name == "policy":
+        return _is_policy(value)
+    if _STRONG.search(name):
+        return _is_random(value) or ((in_link or quoted) and _is_secret_value(value, name))
+    return bool(_WEAK.search(name)) and not _HARMLESS.search(name) and _is_random(value)
+
+
+def _signs_nearby(name: str, value: str, lower: str, start: int, end: int) -> bool:
+    """Return whether a member is the signature of an upload: the key's id stands beside it.
+
+    Signatures of thinking blocks are no secrets, and have to be sent back.
+    """
+    if name != "signature" or len(value) < MIN_LENGTH or is_placeholder(value):
+        return False
+    around = lower[max(0, start - _NEARBY) : end + _NEARBY]
+    return any(word in around for word in _CREDENTIALS) and '"thinking"' not in around
+
+
+def _starts_parameter(text: str, start: int) -> bool:
+    return start == 0 or text[start - 1] in "?&" or text[max(0, start - 5) : start] == "&amp;"
+
+
+_CREDENTIALS_IN_TEXT = re.compile(r"[^\s\"',;\\]*+")
+
+
+def _of_header(name: str, value: str, start: int) -> Iterator[Hit]:
+    """Yield the secrets of a header in a text, which may be prose about such a header."""
+    if _COOKIE.fullmatch(name):
+        hits = [*_cookies(value, only_first=name.lower().startswith("set"))]
+    else:
+        scheme = _SCHEME.match(value)
+        offset = scheme.end() if scheme else len(value) - len(value.lstrip())
+        key = _CREDENTIALS_IN_TEXT.match(value, offset)
+        hits = [Hit(offset, key.end(), "credentials", key[0])] if key else []
+        hits = [hit for hit in hits if len(hit.secret) >= MIN_LENGTH]
+    for hit in hits:
+        if re.search("[0-9]", hit.secret) and not is_made_up(hit.secret):
+            end = start + hit.end
+            yield Hit(start + hit.start, end, hit.kind, hit.secret, f"{name} {hit.name}".strip())

@@ -1,0 +1,180 @@
+"""The search for secrets in a text: one for the redactor, the scanner and the output of commands.
+
+It finds known secrets in any encoding, and unknown ones by their shape and by the name beside them.
+What is escaped, encoded or compressed is searched too; a finding there says how the text is written
+without the secret, so that whatever can be found can be masked.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+
+from harness.secrets.names import beside_names, named
+from harness.secrets.shapes import MIN_LENGTH, PLACEHOLDER, Hit, keys
+from harness.secrets.texts import (
+    MAX_READINGS,
+    Packed,
+    Pieces,
+    latin,
+    packed,
+    readings,
+    streams,
+    written_forms,
+)
+
+KNOWN = "a known key"
+"""The kind of a secret that was given, not recognized."""
+_MAX_NESTING = 4
+"""Largest number of encodings, one inside the other, that are undone."""
+_MAX_PASSES = 6
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A part of a text that holds secrets.
+
+    Attributes:
+        start: The offset of its first character.
+        end: The offset after its last character.
+        text: The text to write in its place.
+        hits: The secrets, with their offsets in the decoded text.
+    """
+
+    start: int
+    end: int
+    text: str
+    hits: tuple[Hit, ...]
+
+
+@dataclass(frozen=True)
+class Search:
+    """Finds given secrets in any encoding, and everything that has the shape of a secret.
+
+    Texts have one character for each byte (latin-1).
+
+    Attributes:
+        secrets: The known secrets; those shorter than `MIN_LENGTH` are ignored.
+    """
+
+    secrets: tuple[str, ...] = field(repr=False, default=())
+    _forms: tuple[tuple[str, str], ...] = field(init=False, repr=False, default=())
+
+    def __post_init__(self) -> None:
+        secrets_by_form = {
+            latin(form): secret
+            for secret in sorted(self.secrets, key=len)
+            if len(secret) >= MIN_LENGTH
+            for form in sorted(written_forms(secret))
+        }
+        longest_first = sorted(secrets_by_form.items(), key=lambda pair: (-len(pair[0]), pair[0]))
+        object.__setattr__(self, "_forms", tuple(longest_first))
+
+    def find(self, text: str, name: str = "", depth: int = 0) -> list[Found]:
+        """Return the parts of *text* that hold secrets, in order; none overlaps another.
+
+        *name* is the name beside the text, which may mark it as secret.
+        """
+        found: list[Found] = []
+        if len(text) < MIN_LENGTH:
+            return found
+        seen: set[str] = set()
+        is_binary = depth > 0 and "\0" in text
+        for reading in readings(text, 0 if is_binary else MAX_READINGS):
+            data = packed(reading.text, seen) if depth < _MAX_NESTING else ()
+            inside = [*self._packed(data, depth + 1)]
+            # Base64 of a known key stays base64; what only looks like a key is masked as a whole.
+            inside.sort(key=lambda part: part.hits[0].kind != KNOWN)
+            here = _apart([*inside, *self._hits(reading.text, name)])
+            spans = reading.origin([(part.start, part.end) for part in here])
+            found += [
+                Found(start, end, part.text, part.hits)
+                for (start, end), part in zip(spans, here, strict=True)
+            ]
+        return _apart(found, union=True)
+
+    def in_readings(self, text: str) -> list[Found]:
+        """Return the parts of *text* that hold secrets that are escaped at most, not encoded."""
+        return self.find(text, depth=_MAX_NESTING)
+
+    def mask(self, text: str, name: str = "") -> str:
+        """Return *text* with a placeholder for each secret.
+
+        A secret that cannot be masked, as the placeholder itself holds it, is left.
+        """
+        for _ in range(_MAX_PASSES):
+            found = self.find(text, name)
+            if not found:
+                break
+            text = _replaced(text, found)
+        return text
+
+    def find_in_streams(self, body: bytes) -> Iterator[tuple[Pieces, list[Found]]]:
+        """Yield each text that a stream sends in pieces, if secrets are in the joined text."""
+        for pieces in streams(body):
+            if found := self.find(latin(pieces.text)):
+                yield pieces, found
+
+    def mask_streams(self, body: bytes) -> bytes:
+        """Return the body of a stream with a placeholder for each secret in pieces."""
+        for _ in range(_MAX_PASSES):
+            in_pieces = next(self.find_in_streams(body), None)
+            if in_pieces is None:
+                break
+            pieces, found = in_pieces
+            body = pieces.replaced([(part.start, part.end, part.text) for part in found])
+        return body
+
+    def _hits(self, text: str, name: str) -> Iterator[Found]:
+        hits = (*self._known(text), *keys(text), *beside_names(text))
+        for hit in (*hits, *(named(text, name) if name else ())):
+            yield Found(hit.start, hit.end, PLACEHOLDER, (hit,))
+
+    def _known(self, text: str) -> Iterator[Hit]:
+        for form, secret in self._forms:
+            start = text.find(form)
+            while start >= 0:
+                yield Hit(start, start + len(form), KNOWN, secret)
+                start = text.find(form, start + len(form))
+
+    def _packed(self, data: Iterable[Packed], depth: int) -> Iterator[Found]:
+        """Yield the encoded data that hold secrets, encoded again without them."""
+        for part in data:
+            if found := self.find(part.plain, depth=depth):
+                text = part.pack(_replaced(part.plain, found))
+                hits = tuple(hit for inner in found for hit in inner.hits)
+                yield Found(part.start, part.end, text, hits)
+
+
+def _apart(found: Sequence[Found], *, union: bool = False) -> list[Found]:
+    """Return the parts in order, without those that overlap an earlier one of the list.
+
+    With *union*, parts that overlap and are masked as a whole become one part: what a secret looks
+    like may be cut short by an escape in it, which another reading undoes.
+    """
+    accepted: list[Found] = []
+    starts: list[int] = []
+    for part in found:
+        first = bisect_left(starts, part.start)
+        first -= first > 0 and accepted[first - 1].end > part.start
+        last = bisect_left(starts, part.end)
+        if first < last:
+            others = accepted[first:last]
+            if not union or any(other.text != PLACEHOLDER for other in (part, *others)):
+                continue
+            start, end = min(others[0].start, part.start), max(others[-1].end, part.end)
+            known = (each for each in (*others, part) if each.hits[0].kind == KNOWN)
+            part = replace(next(known, others[0]), start=start, end=end)
+        accepted[first:last] = [part]
+        starts[first:last] = [part.start]
+    return accepted
+
+
+def _replaced(text: str, found: Sequence[Found]) -> str:
+    """Return *text* with each part replaced."""
+    pieces, end = [], 0
+    for part in found:
+        pieces += [text[end : part.start], part.text]
+        end = part.end
+    return "".join((*pieces, text[end:]))
