@@ -52,6 +52,7 @@ def demo(
     folder = out or Path(tempfile.mkdtemp(prefix="harness-demo-"))
     store = Store(folder / "cassettes")
     todo = batch.jobs(batch.load_scenarios([], shipped_folder()), [])
+    _require_extras(todo)
     screen = app.console()
     screen.print(f"Recording {len(todo)} conversations through the official SDKs, from a sandbox")
     screen.print("on this machine. It is not the real service: no key is used, nothing is paid.\n")
@@ -78,6 +79,24 @@ def demo(
         broken = break_one(todo, store, folder / "broken-on-purpose", steps)
     noticed = _show(broken, folder / FAILING)
     raise typer.Exit(2 if failed else report.exit_code or int(not noticed))
+
+
+def _require_extras(jobs: Sequence[Job]) -> None:
+    """Raise MissingExtra at once unless sandbox, report page and the SDKs of *jobs* are there."""
+    from importlib import import_module
+
+    from harness.config.extras import missing
+    from harness.errors import MissingExtra
+    from harness.providers import find_provider
+
+    try:
+        import_module("harness.providers.servers")
+        import_module("harness.report.html")
+        for name in {job.target.provider for job in jobs}:
+            with find_provider(name).open("", "", lambda seconds: None):
+                pass
+    except MissingExtra as error:
+        raise MissingExtra(missing(error.name or "", "all"), name=error.name) from None
 
 
 @dataclass(frozen=True, slots=True)

@@ -103,8 +103,11 @@ def _clients(against: str, clients: Sequence[str], exchanges: Sequence[Source]) 
     if against and ":" not in against:
         raise HarnessError(f"--against {against}: expected module:function")
     endpoints = {source.answer.endpoint.name for source in exchanges}
-    suitable = [p.name for p in PARSERS.values() if p.installed and p.endpoints & endpoints]
-    names = [against] if against else list(clients) or suitable
+    suitable = [p for p in PARSERS.values() if p.endpoints & endpoints]
+    installed = [p.name for p in suitable if p.installed]
+    names = [against] if against else list(clients) or installed
+    if not names and suitable:
+        raise HarnessError("; ".join(dict.fromkeys(p.missing for p in suitable)))
     if not names:
         raise HarnessError("no SDK can request any of these exchanges; try --against")
     return list(dict.fromkeys(names))

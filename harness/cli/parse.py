@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from harness.cli import app
+from harness.errors import HarnessError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
-    from harness.errors import HarnessError
     from harness.parse import Parser
     from harness.parse.run import Defect, ParsedExchange, Row
 
@@ -42,10 +42,12 @@ def parse(
     from harness.parse.run import defects, rows
 
     parsers = app.by_name(names or [], PARSERS, "parser")
-    missing = sorted({parser.distribution for parser in parsers if not parser.installed})
+    installed = [parser for parser in parsers if parser.installed]
+    missing = {p.distribution: p.missing for p in parsers if not p.installed}
+    if not installed:
+        raise HarnessError("; ".join(missing.values()))
     with app.skipping() as skip:
         with app.progress() as report_progress:
-            installed = [parser for parser in parsers if parser.installed]
             parsed = _parsed(paths, installed, report_progress, skip)
         table, found_defects = rows(parsed), defects(parsed)
         if as_json:
@@ -75,11 +77,11 @@ def _parsed(
     return parsed
 
 
-def _print_json(table: list[Row], defects: list[Defect], missing: list[str]) -> None:
+def _print_json(table: list[Row], defects: list[Defect], missing: Mapping[str, str]) -> None:
     document = {
         "table": [_row(row) for row in table],
         "findings": [_finding(defect) for defect in defects],
-        "not_installed": missing,
+        "not_installed": sorted(missing),
     }
     app.print_json(document)
 
@@ -119,7 +121,7 @@ def _finding(defect: Defect) -> dict[str, Any]:
     }
 
 
-def _print(table: list[Row], defects: list[Defect], missing: list[str]) -> None:
+def _print(table: list[Row], defects: list[Defect], missing: Mapping[str, str]) -> None:
     from harness.wire import text
 
     columns = ("endpoint", "mode", "parser", "exchanges", *COUNTED)
@@ -129,8 +131,8 @@ def _print(table: list[Row], defects: list[Defect], missing: list[str]) -> None:
         screen.print()
         for line in _lines(finding):
             screen.print(text.plain(line), soft_wrap=True)
-    for name in missing:
-        screen.print(f"\n{name} is not installed: nothing was read with it")
+    for sentence in missing.values():
+        screen.print(f"\nnothing was read with it: {text.plain(sentence)}", soft_wrap=True)
     total = text.count(sum(row.exchanges for row in table if row.parser), "reading")
     screen.print(f"\n{total}, {text.count(len(defects), 'disagreement')}")
 

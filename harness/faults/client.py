@@ -109,7 +109,7 @@ def _sdk(name: str) -> Client:
         raise HarnessError(f"there is no client {name!r}; known are {known}, or module:function")
     parser = PARSERS[name]
     if not parser.installed:
-        raise HarnessError(f"{name} is not installed here: pip install {parser.distribution}")
+        raise HarnessError(parser.missing)
 
     def send(request: ClientRequest) -> object:
         recorded = RecordedRequest(

@@ -18,6 +18,7 @@ from harness.analysis.endpoint import Endpoint, Part
 from harness.analysis.exchange import AnalyzedExchange
 from harness.analysis.reply import first, is_refusal, read_answer, seen
 from harness.config.environment import without_proxies
+from harness.config.extras import missing
 from harness.providers.retries import is_temporary
 from harness.types import AccessFailure, Failure, Json, Outcome, Poll, Reply, View
 from harness.wire import resolve
@@ -237,6 +238,8 @@ class Parser:
             with a copy of each object in `views`. A refusal that the SDK reports is returned as a
             `Failure`; any other exception of the SDK is raised.
         error: The base class of the SDK's exceptions, as `module:Class`.
+        extra: The extra of this project that installs the SDK; empty if there is none.
+        major: The first major version of the SDK that can do it.
     """
 
     name: str
@@ -244,6 +247,8 @@ class Parser:
     endpoints: frozenset[str]
     ask: Callable[[RecordedRequest], Outcome]
     error: str
+    extra: str = ""
+    major: int = 0
 
     def documents(self, error: BaseException) -> bool:
         """Return whether *error* is an exception class of the SDK (any other is a crash)."""
@@ -256,8 +261,18 @@ class Parser:
 
     @property
     def installed(self) -> bool:
-        """Whether the SDK is installed."""
-        return self.version is not None
+        """Whether the SDK is installed, in a version that can do it."""
+        version = self.version
+        return version is not None and int(version.partition(".")[0]) >= self.major
+
+    @property
+    def missing(self) -> str:
+        """The sentence that says that the SDK is not installed, and how to install it."""
+        if self.version is not None:
+            return f"{self.name} needs {self.distribution} {self.major}; here is {self.version}"
+        if self.extra:
+            return missing(self.distribution, self.extra)
+        return f"{self.distribution} is not installed; pip install {self.distribution}"
 
     @property
     def version(self) -> str | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from importlib.metadata import PackageNotFoundError
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -69,16 +69,41 @@ def test_a_file_that_is_not_a_cassette(harness: Harness, folder: Path) -> None:
 def test_an_sdk_that_is_not_installed(
     harness: Harness, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """An SDK that is not installed is reported, and is no error."""
+    """One sentence with the command that installs it; nothing is read, which is an error."""
 
     def missing(name: str) -> str:
         raise PackageNotFoundError(name)
 
     monkeypatch.setattr(sdk, "version", missing)
     done = harness("parse", "cassettes/slogan", "-p", "zai-sdk", folder=folder)
+    install = "pip install 'llm-conversation-harness[zai]'"
+    said = f"harness: zai-sdk is not installed; install it with: {install}\n"
+    assert (done.code, done.out, done.err) == (2, "", said)
+
+
+def test_sdks_of_which_one_is_not_installed(
+    harness: Harness, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The others read; what the missing one would have read is said to be left out."""
+
+    def without_zai(name: str) -> str:
+        if name == "zai-sdk":
+            raise PackageNotFoundError(name)
+        return version(name)
+
+    monkeypatch.setattr(sdk, "version", without_zai)
+    done = harness("parse", "cassettes/slogan", "-p", "zai-sdk", "-p", "zhipuai", folder=folder)
     assert (done.code, done.err) == (0, "")
-    assert "zai-sdk is not installed: nothing was read with it\n" in done.out
-    assert done.out.endswith("\n0 readings, 0 disagreements\n")
+    assert "nothing was read with it: zai-sdk is not installed; install it with: pip" in done.out
+
+
+def test_an_old_dashscope_has_no_client(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The second generation of the SDK came with version 2."""
+    monkeypatch.setattr(sdk, "version", lambda name: "1.27.8")
+    assert PARSERS["dashscope"].installed
+    assert not PARSERS["dashscope.Client"].installed
+    said = "dashscope.Client needs dashscope 2; here is 1.27.8"
+    assert PARSERS["dashscope.Client"].missing == said
 
 
 def _rows(out: str) -> list[list[str]]:

@@ -205,4 +205,6 @@ PARSER = Parser(
     frozenset(OPERATIONS),
     _parse,
     "dashscope.v2.errors:DashScopeError",
+    "dashscope",
+    major=2,
 )

@@ -375,4 +375,5 @@ PARSER = sdk.Parser(
     frozenset({*OPERATIONS, endpoints.TASKS.name}),
     _parse,
     "dashscope.common.error:DashScopeException",
+    "dashscope",
 )

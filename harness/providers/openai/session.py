@@ -111,4 +111,4 @@ def _refusal(error: APIStatusError, endpoint: Endpoint) -> Outcome:
 def parser(endpoints: Iterable[Endpoint]) -> Parser:
     """Return the SDK as a parser for those of *endpoints* that are chats in OpenAI's format."""
     chats = frozenset(e.name for e in endpoints if e.fields is FIELDS and e.event is not None)
-    return Parser("openai", "openai", chats, _parse, "openai:OpenAIError")
+    return Parser("openai", "openai", chats, _parse, "openai:OpenAIError", "openai")

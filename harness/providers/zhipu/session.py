@@ -247,9 +247,9 @@ def _parse(client_class: str, request: sdk.RecordedRequest) -> Outcome:
 
 
 PARSERS: tuple[sdk.Parser, ...] = tuple(
-    sdk.Parser(name, name, frozenset(OPERATIONS), partial(_parse, client), error)
-    for name, client, error in (
-        ("zhipuai", "zhipuai:ZhipuAI", "zhipuai.core._errors:ZhipuAIError"),
-        ("zai-sdk", "zai:ZhipuAiClient", "zai.core._errors:ZaiError"),
+    sdk.Parser(name, name, frozenset(OPERATIONS), partial(_parse, client), error, extra)
+    for name, client, error, extra in (
+        ("zhipuai", "zhipuai:ZhipuAI", "zhipuai.core._errors:ZhipuAIError", "zhipu"),
+        ("zai-sdk", "zai:ZhipuAiClient", "zai.core._errors:ZaiError", "zai"),
     )
 )
