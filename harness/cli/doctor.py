@@ -15,8 +15,6 @@ def doctor(
     as_json: app.AsJson = False,
 ) -> None:
     """Show what is set up here: keys, SDK versions, addresses, cassettes out of date."""
-    from importlib.metadata import version
-
     from harness.config.environment import load_environment
     from harness.providers import PROVIDERS
 
@@ -24,7 +22,7 @@ def doctor(
     rows = [
         {
             "provider": provider.name,
-            "SDK": version(provider.distribution),
+            "SDK": _version(provider.distribution),
             "key": f"{provider.key_variable} is "
             + ("set" if environment.has_key(provider) else "not set"),
             "address": environment.address(provider) or provider.address,
@@ -38,6 +36,15 @@ def doctor(
     app.print_table([row.values() for row in rows], ("provider", "SDK", "key", "address"))
     listed = ", ".join(f"{count} {state}" for state, count in states.items())
     typer.echo(f"\ncassettes in {cassettes}: {listed or 'no scenarios here'}")
+
+
+def _version(distribution: str) -> str:
+    from importlib.metadata import PackageNotFoundError, version
+
+    try:
+        return version(distribution)
+    except PackageNotFoundError:
+        return "not installed"
 
 
 def _states(scenarios: Path, cassettes: Path) -> dict[str, int]:

@@ -146,6 +146,17 @@ def _single_attempt() -> requests.Session:
     return SingleAttempt()
 
 
+def _in_session(session: requests.Session) -> dict[str, requests.Session]:
+    """Return the argument that makes the SDK's functions use *session*.
+
+    It is empty for an SDK before 1.25.10, which opens a session for each request and never retries.
+    """
+    from dashscope.api_entities.http_request import HttpRequest
+
+    has_argument = "session" in inspect.signature(HttpRequest.__init__).parameters
+    return {"session": session} if has_argument else {}
+
+
 class DashScopeSession:
     """A session with DashScope, with an HTTP session of its own instead of the SDK's global one."""
 
@@ -180,7 +191,7 @@ class DashScopeSession:
 
     def _answer(self, call: Call) -> Outcome:
         endpoint, body, paths = _endpoint(call), _body(call), _paths(call)
-        settings = {**self._settings(call), "session": self._session}
+        settings = {**self._settings(call), **_in_session(self._session)}
         if call.mode is not Mode.STREAM:
             response = ask(endpoint, body, **settings)
             return _refusal(endpoint, response) or sdk.outcome_of(
@@ -195,7 +206,7 @@ class DashScopeSession:
         return sdk.outcome_of(endpoint, views, body, streamed=True) if views else sdk.EMPTY_STREAM
 
     def _task(self, call: Call) -> Outcome:
-        settings = {**self._settings(call), "session": self._session}
+        settings = {**self._settings(call), **_in_session(self._session)}
         response = ask(endpoints.TEXT2IMAGE, _body(call), **settings)
         refusal = _refusal(endpoints.TEXT2IMAGE, response)
         if refusal is not None:
@@ -325,7 +336,7 @@ def _parse(request: sdk.RecordedRequest) -> Outcome:
             "api_key": sdk.KEY,
             "base_address": request.base(SERVICES),
             "request_timeout": request.timeout,
-            "session": session,
+            **_in_session(session),
         }
         body = without_files(request.body)
         if not request.streamed:
