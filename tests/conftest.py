@@ -13,6 +13,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
+import environments
+
 # httpx imports it when it is first used. Were that in a pytester run, which forgets what it
 # imported, httpx would know no error of the httpcore that comes after it.
 import httpcore  # noqa: F401
@@ -93,6 +95,12 @@ def sandbox() -> Iterator[str]:
     """The address of a running sandbox."""
     with serve(Options(port=0, chunk_gap=0.0002), PROVIDER_SERVERS) as address:
         yield address
+
+
+@pytest.fixture(scope="session")
+def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The wheel of this project, built once."""
+    return environments.build_wheel(tmp_path_factory.mktemp("wheel"))
 
 
 class Python(Protocol):

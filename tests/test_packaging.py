@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import shutil
 import tomllib
 import zipfile
 from importlib.metadata import PackageNotFoundError, requires, version
@@ -11,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from environments import NAME, PLUGIN
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
@@ -21,13 +21,11 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).parent.parent
 PROJECT: dict[str, Any] = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
-NAME = "llm-conversation-harness"
 COME_ALONG = {
     "multidict": "how aiohttp has headers; part of its interface",
     "pydantic_core": "half of pydantic, which pins it to the letter",
 }
 """Imported but not declared, each with its reason."""
-PLUGIN = "llm_conversation_harness_pytest"
 CONSTRAINTS = (ROOT / "constraints.txt").read_text(encoding="utf-8")
 
 
@@ -129,29 +127,9 @@ def test_what_is_imported_is_declared() -> None:
     assert undeclared == set()
 
 
-def _setuptools() -> int:
-    try:
-        return int(version("setuptools").split(".")[0])
-    except PackageNotFoundError:
-        return 0
-
-
 @pytest.mark.slow
-@pytest.mark.skipif(_setuptools() < 77, reason="building needs setuptools 77 or newer here")
-def test_a_wheel_has_everything(python: Python, tmp_path: Path) -> None:
+def test_a_wheel_has_everything(wheel: Path, python: Python, tmp_path: Path) -> None:
     """What is installed works without this folder: scenarios, schema, template, types."""
-    source = tmp_path / "source"
-    shutil.copytree(
-        ROOT / "harness", source / "harness", ignore=shutil.ignore_patterns("__pycache__", "*.mo")
-    )
-    shutil.copytree(ROOT / "scenarios", source / "scenarios")
-    for name in ("pyproject.toml", "setup.py", "README.md", "LICENSE", PLUGIN + ".py"):
-        shutil.copy(ROOT / name, source)
-    build = "from setuptools.build_meta import build_wheel; print(build_wheel('dist'))"
-    (source / "dist").mkdir()
-    done = python("-c", build, folder=source)
-    assert done.returncode == 0, done.stderr
-    (wheel,) = (source / "dist").glob("*.whl")
     with zipfile.ZipFile(wheel) as opened:
         inside = set(opened.namelist())
         metadata = next(name for name in inside if name.endswith("/entry_points.txt"))

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from harness.cli import app
-from harness.errors import HarnessError
+from harness.errors import HarnessError, MissingExtra
 from harness.locale import CHINESE, mark, translate
 
 if TYPE_CHECKING:
@@ -108,7 +108,10 @@ def _example_as_json(rule: Rule) -> dict[str, object]:
     """
     from harness.faults.explain import example
 
-    shown = example(rule)
+    try:
+        shown = example(rule)
+    except MissingExtra as error:
+        return {"example": None, "not_checked": str(error)}
     if shown is None:
         return {"example": None}
     return {
@@ -143,7 +146,10 @@ def _example(rule: Rule, lang: Language) -> list[str]:
     """Return the paragraphs of a rule's example; an empty list if the rule has no sample."""
     from harness.faults.explain import example
 
-    shown = example(rule)
+    try:
+        shown = example(rule)
+    except MissingExtra as error:
+        return [f"not checked: {error}"]
     if shown is None:
         return []
     place = f" ({shown.finding.place})" if str(shown.finding.place) else ""
