@@ -15,10 +15,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 from harness.analysis.transcript import AnalyzedTranscript, analyze
+from harness.cassette.age import now
 from harness.cassette.journal import unfinished
 from harness.cassette.store import Store
 from harness.config.environment import NO_KEY, Environment, without_proxies
-from harness.config.settings import ALL_RULES, RuleSelection
+from harness.config.settings import ALL_RULES, RuleSelection, load_models
 from harness.errors import HarnessError, InterceptError, NoCassette
 from harness.intercept.resume import OnInterrupted
 from harness.providers import PROVIDERS, Provider, endpoints
@@ -115,6 +116,19 @@ def jobs(scenarios: Iterable[Scenario], targets: Collection[str]) -> tuple[Job, 
 
 def _has_name(target: Target, name: str) -> bool:
     return name in (target.slug, target.provider, target.model, str(target))
+
+
+def model_warnings(work: Iterable[Job]) -> list[str]:
+    """Return a sentence for each model of the jobs that is retired or about to be.
+
+    The table of models is that of the project in the working directory.
+    """
+    used = [
+        (job.target.provider, model)
+        for job in work
+        for model in (job.target.model, *(s.form.model for s in job.scenario.steps if s.form.model))
+    ]
+    return list(load_models(Path.cwd()).warnings(used, now().date()))
 
 
 def repeated(work: Iterable[Job], times: int) -> tuple[Job, ...]:

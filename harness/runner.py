@@ -30,7 +30,7 @@ from harness.providers import NO_KEY, Provider, Session, endpoints, find_provide
 from harness.providers.http import download
 from harness.providers.retries import DEFAULT_RETRIES, NO_RETRIES, Retries, send_with_retries
 from harness.providers.sdk import failure_of
-from harness.scenario.steps import Past, Scenario, digests
+from harness.scenario.steps import Past, Scenario, Step, digests
 from harness.secrets.redactor import Redactor
 from harness.types import (
     Call,
@@ -39,11 +39,13 @@ from harness.types import (
     Origin,
     Outcome,
     Provenance,
+    Reasoning,
     Reply,
     Sdk,
     Target,
     Transcript,
     Turn,
+    with_reasoning,
 )
 
 Progress = Callable[[str], None]
@@ -110,7 +112,7 @@ def run(
         if step.is_call:
             progress(str(step))
             number = len(turns) + 1
-            call, expect = step.call(target, past, seed), step.expectation(target)
+            call, expect = _call(step, target, past, seed), step.expectation(target)
             with tape.turn(number) as exchanges:
                 attempts = NO_RETRIES if expect.failure else retries
                 send = partial(_send, session, call)
@@ -119,6 +121,13 @@ def run(
             after_turn(turns[-1])
         past = step.after(past, outcome)
     return tuple(turns), tuple(skipped)
+
+
+def _call(step: Step, target: Target, past: Past, seed: int) -> Call:
+    """Return the call of a step, whose messages have the reasoning to be sent back, no other."""
+    call = step.call(target, past, seed)
+    wish = step.reasoning and Reasoning(step.reasoning)
+    return with_reasoning(call, wish or find_provider(target.provider).reasoning(call))
 
 
 def _with_images(outcome: Outcome) -> Outcome:
@@ -141,9 +150,16 @@ def _send(session: Session, call: Call) -> Outcome:
 def provider_of(scenario: Scenario, target: Target) -> Provider:
     """Return the provider of *target*.
 
-    Raises Unsupported if it does not support the kind or mode of a step of *scenario*.
+    Raises Unsupported if it does not support the kind or mode of a step of *scenario*, or does not
+    have the target's endpoint.
     """
     provider = find_provider(target.provider)
+    names = [endpoint.name.partition(".")[2] for endpoint in provider.endpoints]
+    if target.endpoint and target.endpoint not in names:
+        raise Unsupported(
+            f"{scenario.path}: {provider.name} has no endpoint {target.endpoint!r}; "
+            f"there are: {', '.join(names)}"
+        )
     for step in scenario.steps:
         kind, mode = step.kind, step.mode(target)
         if step.is_call and (kind, mode) not in provider.can:
@@ -207,6 +223,8 @@ def record(
     """
     provider = provider_of(scenario, target)
     key, address = source.key(provider), source.address(provider)
+    if source.origin is Origin.LIVE:
+        address = target.base_url or address
     redactor = Redactor((*source.secrets, *provider.secrets(key)), endpoints.HEADERS)
     provenance = _provenance(scenario, target, provider, source.origin, redactor.text(address))
     path = store.path(scenario.name, target)

@@ -8,7 +8,7 @@ with its response. A `Turn` has all three, so that the SDK can be checked agains
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from types import MappingProxyType
 from typing import Any, TypeAlias
@@ -43,6 +43,18 @@ class Credentials(StrEnum):
     WRONG = "wrong"
 
 
+class Reasoning(StrEnum):
+    """The earlier reasoning that a call sends back.
+
+    All (`kept`), none (`dropped`), or only that of the tool calls which the call's tool results
+    answer (`loop`).
+    """
+
+    KEPT = "kept"
+    LOOP = "loop"
+    DROPPED = "dropped"
+
+
 class Severity(StrEnum):
     """The severity of a finding. Only an error fails a run."""
 
@@ -68,12 +80,16 @@ class Target:
         model: The name of the model, such as `glm-4`.
         label: A word that distinguishes targets of the same model; usually empty.
         parameters: Parameters that are added to those of each call.
+        endpoint: The endpoint to call, such as `multimodal`; empty for the one of the model.
+        base_url: The base URL of the live service; empty for the provider's own.
     """
 
     provider: str
     model: str
     label: str = ""
     parameters: Mapping[str, Json] = field(default_factory=lambda: EMPTY)
+    endpoint: str = ""
+    base_url: str = ""
 
     def __str__(self) -> str:
         label = f" ({self.label})" if self.label else ""
@@ -111,12 +127,14 @@ class Message:
         content: The text.
         tool_calls: The function calls of an assistant's message.
         tool_call_id: In a message of role `tool`, the `id` of the call whose result it is.
+        reasoning: The reasoning of an assistant's message, if it is sent back.
     """
 
     role: str
     content: str
     tool_calls: tuple[ToolCall, ...] = ()
     tool_call_id: str = ""
+    reasoning: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,6 +163,7 @@ class Call:
         parameters: The parameters, passed on unchanged.
         poll: How the task of an async call is polled.
         credentials: The API key to send.
+        endpoint: The endpoint to call, such as `multimodal`; empty for the one of the model.
     """
 
     kind: CallKind
@@ -155,6 +174,25 @@ class Call:
     parameters: Mapping[str, Json] = field(default_factory=lambda: EMPTY)
     poll: Poll = Poll()
     credentials: Credentials = Credentials.OWN
+    endpoint: str = ""
+
+    @property
+    def task_kind(self) -> str:
+        """The kind of the call and, if it is answered by a task, the mode: `image async`."""
+        return f"{self.kind} {self.mode}" if self.mode is Mode.ASYNC else str(self.kind)
+
+
+def with_reasoning(call: Call, reasoning: Reasoning) -> Call:
+    """Return *call* with only the reasoning in its messages that is to be sent back."""
+    asked = [number for number, message in enumerate(call.messages) if message.role == "user"]
+    last = asked[-1] if asked else -1
+    kept = tuple(
+        message
+        if reasoning is Reasoning.KEPT or (reasoning is Reasoning.LOOP and number > last)
+        else replace(message, reasoning="")
+        for number, message in enumerate(call.messages)
+    )
+    return replace(call, messages=kept)
 
 
 @dataclass(frozen=True, slots=True)

@@ -211,6 +211,10 @@ class Endpoint:
         unpaid: The error codes for an account without balance, which do not concern the request.
         tells_usage: Returns whether a stream ends with token counts, given the JSON body of the
             request.
+        keeps_reasoning: Returns whether the model reads earlier reasoning, which the request then
+            has to repeat, given the JSON body of the request.
+        counts_reasoning: Returns whether an answer with reasoning counts its tokens, given the JSON
+            body of the request.
     """
 
     name: str
@@ -232,6 +236,8 @@ class Endpoint:
     statuses: Mapping[str, frozenset[int]] = field(default_factory=lambda: EMPTY)
     unpaid: frozenset[str] = frozenset()
     tells_usage: Callable[[Json], bool] = lambda request: False
+    keeps_reasoning: Callable[[Json], bool] = lambda request: False
+    counts_reasoning: Callable[[Json], bool] = lambda request: False
 
     @property
     def dialect(self) -> str:

@@ -145,6 +145,12 @@ def child_command(context: typer.Context) -> list[str]:
     return list(context.obj or ())
 
 
+def print_warnings(warnings: Iterable[str]) -> None:
+    """Print each warning on a line of its own to standard error."""
+    for warning in warnings:
+        typer.echo(f"harness: warning: {warning}", err=True)
+
+
 def print_table(
     rows: Iterable[Iterable[object]], columns: Sequence[str], numbers: Sequence[str] = ()
 ) -> None:

@@ -3,10 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import typer
 
 from harness.cli import app
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from harness.batch import Job
 
 
 def doctor(
@@ -15,6 +21,7 @@ def doctor(
     as_json: app.AsJson = False,
 ) -> None:
     """Show what is set up here: keys, SDK versions, addresses, cassettes out of date."""
+    from harness import batch
     from harness.config.environment import load_environment
     from harness.providers import PROVIDERS
 
@@ -29,10 +36,12 @@ def doctor(
         }
         for provider in PROVIDERS.values()
     ]
-    states = _states(scenarios, cassettes)
+    jobs = batch.jobs(batch.load_scenarios([], scenarios), []) if scenarios.is_dir() else ()
+    states, warnings = _states(jobs, cassettes), batch.model_warnings(jobs)
     if as_json:
-        app.print_json({"providers": rows, "cassettes": states})
+        app.print_json({"providers": rows, "cassettes": states, "warnings": warnings})
         return
+    app.print_warnings(warnings)
     app.print_table([row.values() for row in rows], ("provider", "SDK", "key", "address"))
     listed = ", ".join(f"{count} {state}" for state, count in states.items())
     typer.echo(f"\ncassettes in {cassettes}: {listed or 'no scenarios here'}")
@@ -47,15 +56,12 @@ def _version(distribution: str) -> str:
         return "not installed"
 
 
-def _states(scenarios: Path, cassettes: Path) -> dict[str, int]:
-    """Return the number of cassettes in each state, as `batch.state`; empty without scenarios."""
+def _states(jobs: Iterable[Job], cassettes: Path) -> dict[str, int]:
+    """Return the number of cassettes in each state, as `batch.state`."""
     from collections import Counter
 
     from harness import batch
     from harness.cassette.store import Store
 
-    if not scenarios.is_dir():
-        return {}
     store = Store(cassettes)
-    jobs = batch.jobs(batch.load_scenarios([], scenarios), [])
     return dict(Counter(batch.state(job, store)[0] for job in jobs))

@@ -30,13 +30,14 @@ def list_(
     if as_json:
         app.print_json(rows)
         return
+    app.print_warnings(batch.model_warnings(recorded))
     columns = ("scenario", "target", "cassette", "recorded", "age", "from")
     shown = [{**row, "cassette": _cassette(row), "age": _age(row)} for row in rows]
     app.print_table([[row[column] for column in columns] for row in shown], columns)
 
 
 def _row(job: Job, store: Store) -> dict[str, Any]:
-    from harness.batch import state
+    from harness.batch import model_warnings, state
     from harness.cassette.age import days, now
 
     word, provenance = state(job, store)
@@ -47,6 +48,7 @@ def _row(job: Job, store: Store) -> dict[str, Any]:
         "recorded": provenance.recorded_at,
         "age_days": days(provenance, now()),
         "from": provenance.recorded_from.value if provenance.recorded_at else "",
+        "warnings": model_warnings([job]),
         "recordings": 1 + len(store.repeats(job.scenario.name, job.target)),
     }
 

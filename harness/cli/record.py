@@ -94,13 +94,17 @@ def record(
     every = batch.jobs(batch.load_scenarios(names or [], scenarios), targets or [])
     every = batch.repeated(every, repeat)
     work = batch.not_recorded(every, store) if resume else every
+    warnings = batch.model_warnings(work)
+    if not as_json:
+        app.print_warnings(warnings)
     live = nullcontext(batch.live(environment))
     servers = batch.sandboxed(LIFELIKE, environment) if sandbox else live
     with servers as source, app.progress() as shown:
         problems = batch.record_all(work, source, store, shown, jobs, on_interrupted)
     if folder is not None:
         _write_report(work, problems, store, jobs, folder)
-    _print(work, problems, "sandbox" if sandbox else "live service", cassettes, as_json)
+    origin = "sandbox" if sandbox else "live service"
+    _print(work, problems, origin, cassettes, warnings if as_json else None)
     if len(every) > len(work) and not as_json:
         typer.echo(f"left as recorded before: {len(every) - len(work)}")
     raise typer.Exit(2 if problems else 0)
@@ -128,12 +132,19 @@ def _write_report(
 
 
 def _print(
-    work: Sequence[Job], problems: Sequence[Problem], origin: str, folder: Path, as_json: bool
+    work: Sequence[Job],
+    problems: Sequence[Problem],
+    origin: str,
+    folder: Path,
+    warnings: list[str] | None,
 ) -> None:
+    """Print the result, as JSON with these *warnings* unless they are None."""
     recorded = len(work) - len(problems)
-    if as_json:
+    if warnings is not None:
         listed = [{"scenario": p.scenario, "target": p.target, "problem": p.text} for p in problems]
-        app.print_json({"recorded": recorded, "from": origin, "problems": listed})
+        app.print_json(
+            {"recorded": recorded, "from": origin, "problems": listed, "warnings": warnings}
+        )
         return
     for text in dict.fromkeys(problem.text for problem in problems):
         typer.echo(f"harness: {text}", err=True)

@@ -6,13 +6,11 @@ cost is unknown, not zero. A cost keeps the day and the source of its price.
 
 from __future__ import annotations
 
-import tomllib
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 
-from harness.errors import BadSettings
+from harness.config.tables import load_rows
 from harness.types import Usage
 
 SHIPPED = Path(__file__).with_name("prices.toml")
@@ -140,61 +138,9 @@ def load(path: Path) -> Prices:
     Raises:
         BadSettings: The table is invalid; the message names the file and the price.
     """
-    try:
-        document = tomllib.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise BadSettings(f"cannot be read: {error}", path) from None
-    table = document.pop("price", [])
-    try:
-        if document or not isinstance(table, list):
-            raise ValueError("expected [[price]] for each price, and nothing else")
-        return Prices(tuple(_price(number, value) for number, value in enumerate(table, start=1)))
-    except ValueError as error:
-        raise BadSettings(str(error), path) from None
+    return Prices(load_rows(path, "price", Price, _problem))
 
 
-def _price(number: int, value: object) -> Price:
-    if not isinstance(value, dict):
-        raise ValueError(f"price {number}: expected a table")
-    for key in value:
-        if key not in _KEYS:
-            raise ValueError(
-                f"price {number}: unknown key {key!r}; expected one of {', '.join(_KEYS)}"
-            )
-    for key, (fits, expected) in _KEYS.items():
-        if (key in value or key in _NEEDED) and not fits(value.get(key)):
-            raise ValueError(f"price {number}: {key}: expected {expected}")
-    if ("valid_from" in value) == ("seen" in value):
-        raise ValueError(f"price {number}: expected either valid_from or seen")
-    return Price(**value)
-
-
-def _is_text(value: object) -> bool:
-    return isinstance(value, str) and bool(value.strip())
-
-
-def _is_day(value: object) -> bool:
-    return type(value) is date
-
-
-def _is_amount(value: object) -> bool:
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        return False
-    return 0 <= value < float("inf")
-
-
-def _is_number(value: object) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool) and value > 0
-
-
-_NEEDED = ("provider", "model", "currency", "source")
-_DAY = (_is_day, "a day such as 2026-07-01, without quotes")
-_AMOUNT = (_is_amount, "a number from 0")
-_KINDS: Mapping[str, tuple[Callable[[object], bool], str]] = {
-    "date | None": _DAY,
-    "float | None": _AMOUNT,
-    "int | None": (_is_number, "a whole number from 1"),
-    "str": (_is_text, "a text"),
-}
-_KEYS = {field.name: _KINDS[str(field.type)] for field in fields(Price)}
-"""For each attribute of `Price`, a check of its TOML value, and what is expected as a phrase."""
+def _problem(price: Price) -> str:
+    one_day = (price.valid_from is None) != (price.seen is None)
+    return "" if one_day else "expected either valid_from or seen"

@@ -9,7 +9,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from harness.config import prices
+from harness.config import models, prices
 from harness.config.hosts import AllowedHosts
 from harness.errors import BadSettings, HarnessError
 from harness.types import EMPTY, Severity, Transcript
@@ -63,6 +63,7 @@ class Settings:
             They do not apply to scenarios.
         rules: The rules that apply.
         prices: The path of the project's price table; None if it has none.
+        models: The path of the project's table of models; None if it has none.
         file: The path of the pyproject.toml; None if there is none.
     """
 
@@ -70,6 +71,7 @@ class Settings:
     allow_hosts: tuple[str, ...] = ()
     rules: RuleSelection = ALL_RULES
     prices: Path | None = None
+    models: Path | None = None
     file: Path | None = field(default=None, compare=False)
 
     def error(self, message: str) -> BadSettings:
@@ -103,6 +105,26 @@ def load_prices(folder: Path) -> prices.Prices:
     return prices.load(own).over(shipped) if own else shipped
 
 
+def load_models(folder: Path) -> models.Models:
+    """Return the shipped table of models, with the rows of the project in *folder* before it.
+
+    Raises:
+        BadSettings: The pyproject.toml or the table of models is invalid.
+    """
+    own = load_settings(folder).models
+    return _models(own).over(_models(models.SHIPPED)) if own else _models(models.SHIPPED)
+
+
+def _models(path: Path) -> models.Models:
+    return _read_models(path, path.stat().st_mtime_ns if path.is_file() else 0)
+
+
+@lru_cache(maxsize=16)
+def _read_models(path: Path, _modified: int) -> models.Models:
+    """Return the table in the file *path*; the cache is keyed by its modification time."""
+    return models.load(path)
+
+
 @lru_cache(maxsize=16)
 def _read(file: Path, _modified: int) -> Settings:
     """Return the settings in *file*; the cache is keyed by its modification time."""
@@ -118,8 +140,8 @@ def _read(file: Path, _modified: int) -> Settings:
         values = {key: _value(key, value) for key, value in table.items()}
     except ValueError as error:
         raise BadSettings(f"[tool.harness] {error}", file) from None
-    own = values.get("prices")
-    return Settings(**{**values, "prices": file.parent / own if own else None, "file": file})
+    paths = {key: file.parent / values[key] for key in ("prices", "models") if key in values}
+    return Settings(**{**values, **paths, "file": file})
 
 
 def _value(key: str, value: object) -> Any:
@@ -195,5 +217,6 @@ _PARSERS: Mapping[str, Callable[[str, object], Any]] = {
     "allow_hosts": _hosts,
     "rules": _rules,
     "prices": _path,
+    "models": _path,
 }
 """The known keys, each with the function that checks and converts its value."""

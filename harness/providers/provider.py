@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from harness.analysis.endpoint import Endpoint
 from harness.providers.sdk import Parser
-from harness.types import Call, CallKind, Exchange, Mode, Outcome
+from harness.types import Call, CallKind, Exchange, Mode, Outcome, Reasoning
 
 if TYPE_CHECKING:
     from harness.analysis.fault import TranscriptFault
@@ -54,6 +54,7 @@ class Provider:
         headers: The names, in lower case, of the provider's own headers; a recording keeps them.
         parsers: The SDKs that can parse recorded answers.
         secrets: Returns the parts of an API key that must never be written to a file.
+        reasoning: Returns which earlier reasoning a call sends back if its scenario does not say.
         key_modules: The modules of the SDK that copy the API key from the environment to their
             variable `api_key` when they are imported.
     """
@@ -72,6 +73,7 @@ class Provider:
     parsers: tuple[Parser, ...] = ()
     secrets: Callable[[str], tuple[str, ...]] = field(default=lambda key: (key,))
     key_modules: tuple[str, ...] = ()
+    reasoning: Callable[[Call], Reasoning] = lambda call: Reasoning.DROPPED
 
     @property
     def server(self) -> ProviderServer | None:

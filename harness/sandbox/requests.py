@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
@@ -34,8 +33,10 @@ class Reason(StrEnum):
     NO_MESSAGES = "there are no messages"
     STRAY_TOOL_MESSAGE = "a tool message answers no tool call"
     BAD_PARAMETER = "a parameter is out of its range"
+    ALWAYS_THINKS = "the model always reasons"
     FORBIDDEN = "the content is not allowed"
     NOT_ASYNC = "the endpoint only accepts asynchronous requests"
+    NOT_SYNC = "the endpoint only accepts synchronous requests"
     NO_SUCH_TASK = "there is no such task"
     NO_SUCH_PATH = "there is no such path"
     WRONG_ENDPOINT = "the model is served at another path"
@@ -104,18 +105,6 @@ def read_member(body: Mapping[str, Json], name: str) -> dict[str, Json]:
     return value or {}
 
 
-def read_model(body: Mapping[str, Json], known: re.Pattern[str]) -> str:
-    """Return the name of the model in *body*.
-
-    Raises:
-        Refused: It is missing, or the pattern *known* does not match it.
-    """
-    model = body.get("model")
-    if not isinstance(model, str) or not known.fullmatch(model):
-        raise Refused(Reason.UNKNOWN_MODEL)
-    return model
-
-
 def read_prompt(body: Mapping[str, Json], refusal: str = "prompt") -> str:
     """Return the prompt for an image in *body*.
 
@@ -163,8 +152,9 @@ def _message(value: Json) -> Message:
     content, calls = _content(value.get("content")), tuple(_tool_calls(value.get("tool_calls")))
     if not content.strip() and not calls:
         raise Refused(Reason.BAD_MESSAGES)
-    call_id = value.get("tool_call_id")
-    return Message(str(role), content, calls, call_id if isinstance(call_id, str) else "")
+    call_id, reasoning = value.get("tool_call_id"), value.get("reasoning_content")
+    texts = [text if isinstance(text, str) else "" for text in (call_id, reasoning)]
+    return Message(str(role), content, calls, *texts)
 
 
 def _content(value: Json) -> str:

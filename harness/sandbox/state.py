@@ -8,13 +8,17 @@ from collections.abc import AsyncIterator, Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta, timezone
 from enum import StrEnum
+from pathlib import Path
 from zlib import crc32
 
 from starlette.requests import Request
 
+from harness.config.models import Model
+from harness.config.settings import load_models
 from harness.sandbox.images import ImageRequest, ImageStore
 from harness.sandbox.options import Options
 from harness.sandbox.requests import Reason, Refused
+from harness.types import Json
 
 BEIJING = timezone(timedelta(hours=8), "Beijing")
 """The time zone of the times in the providers' answers."""
@@ -104,7 +108,29 @@ class SandboxState:
         self.options = options
         self.tasks = TaskStore(options.pending_polls, options.running_polls)
         self.images = ImageStore()
+        self.models = load_models(Path.cwd())
         self._requests = 0
+
+    def find_model(self, provider: str, name: Json, kind: str, endpoint: str) -> Model:
+        """Return the row of a model in the project's table of models.
+
+        Args:
+            provider: The provider's name.
+            name: The name of the model in a request.
+            kind: The kind of call, as in `Model.kinds`.
+            endpoint: The endpoint that was called, as in `Model.endpoint`.
+
+        Raises:
+            Refused: There is no such model, it is retired, or it has another endpoint.
+        """
+        text = name if isinstance(name, str) else ""
+        row = self.models.find(provider, text)
+        if row is None or (row.retired is not None and row.retired <= now().date()):
+            raise Refused(Reason.UNKNOWN_MODEL)
+        own = self.models.find(provider, text, kind)
+        if own is None or own.endpoint not in ("", endpoint):
+            raise Refused(Reason.WRONG_ENDPOINT)
+        return own
 
     async def admit(self) -> None:
         """Count a request and wait for `Options.latency`.

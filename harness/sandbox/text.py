@@ -38,14 +38,16 @@ def tokens(text: str) -> tuple[str, ...]:
 def count_prompt_tokens(messages: Iterable[Message], tools: str = "") -> int:
     """Return the number of input tokens of a request.
 
-    Each message counts 4 tokens, and the tokens of its content and of its tool calls.
+    Each message counts 4 tokens, and the tokens of its content, reasoning and tool calls.
 
     Args:
         messages: The messages of the request.
         tools: The declared tools as text.
     """
     return len(tokens(tools)) + sum(
-        4 + len(tokens(m.content)) + sum(len(tokens(c.name + c.arguments)) for c in m.tool_calls)
+        4
+        + len(tokens(m.content) + tokens(m.reasoning))
+        + sum(len(tokens(c.name + c.arguments)) for c in m.tool_calls)
         for m in messages
     )
 

@@ -33,6 +33,7 @@ STEP_TYPES = ("system", "user", "assistant", "prompt", "image", "tool_results")
 _SLUG = re.compile(r"[a-z0-9-]+")
 _TARGET = re.compile(r"([a-z0-9_-]+)/([^\s/]\S*)")
 _POINTER = re.compile(r"(/([^/~]|~[01])*)+")
+_URL = re.compile(r"https?://[^\s/?#@]+(/[^\s?#]*)?")
 DRAFT = "https://json-schema.org/draft/2020-12/schema"
 
 
@@ -82,6 +83,7 @@ def _failure(value: Json) -> Json:
 Text = Annotated[str, StringConstraints(min_length=1)]
 Slug = Annotated[str, _matching(_SLUG, "may hold only a-z, 0-9 and '-'")]
 Pointer = Annotated[str, _matching(_POINTER, "must be a JSON pointer, such as /output/text")]
+Url = Annotated[str, _matching(_URL, "must be a URL, such as https://host/api/v1")]
 _TARGET_NAME = "must be provider/model, such as zhipuai/glm-4"
 _TEXT: dict[str, Any] = {"type": "string", "minLength": 1}
 _POINTER_TEXT: dict[str, Any] = {"type": "string", "pattern": f"^{_POINTER.pattern}$"}
@@ -96,6 +98,13 @@ class History(StrEnum):
 
     KEPT = "kept"
     NONE = "none"
+
+
+class CarriedReasoning(StrEnum):
+    """Whether calls send earlier reasoning back: all of it (`kept`) or none (`dropped`)."""
+
+    KEPT = "kept"
+    DROPPED = "dropped"
 
 
 class Form(BaseModel):
@@ -121,6 +130,21 @@ class PollForm(Form):
 
     limit: Annotated[int, Strict(), Field(ge=1, le=10_000)] = 40
     """The maximum number of polls."""
+
+
+class HistoryForm(Form):
+    """What a call sends of the conversation before it."""
+
+    messages: History = History.KEPT
+    """The earlier messages; with `none`, only system messages."""
+
+    reasoning: CarriedReasoning | None = None
+    """Whether earlier reasoning is sent back; if not set, as the provider's documentation says."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _from_short_form(cls, value: Json) -> Json:
+        return {"messages": value} if isinstance(value, str) else value
 
 
 class IgnoreForm(Form):
@@ -151,6 +175,17 @@ class TargetForm(Form):
     mode: Mode | None = None
     """The mode for this target; it takes precedence over the scenario's."""
 
+    endpoint: Text | None = Field(default=None, examples=["multimodal"])
+    """The endpoint to call, as `harness check` names it after the dot; if not set, the one of the
+    model in the table of models."""
+
+    base_url: Url | None = Field(
+        default=None,
+        examples=["https://dashscope-intl.aliyuncs.com/api/v1"],
+        json_schema_extra={"pattern": f"^{_URL.pattern}$"},
+    )
+    """The base URL of the live service, for another region, a workspace or a coding plan."""
+
     @model_validator(mode="before")
     @classmethod
     def _from_short_form(cls, value: Json) -> Json:
@@ -164,7 +199,8 @@ class TargetForm(Form):
     def target(self) -> Target:
         """The target as a `harness.types.Target`."""
         provider, _, model = self.model.partition("/")
-        return Target(provider, model, self.label, self.parameters)
+        places = (self.endpoint or "", self.base_url or "")
+        return Target(provider, model, self.label, self.parameters, *places)
 
 
 class ExpectForm(Form):
@@ -224,7 +260,7 @@ class StepForm(Form):
     parameters: dict[str, Any] = Field(default={}, examples=[{"temperature": 0.1}])
     """Parameters of this step; they take precedence over the target's and the scenario's."""
 
-    history: History | None = None
+    history: HistoryForm | None = None
     """The earlier messages that this step sends; it takes precedence over the scenario's."""
 
     poll: PollForm | None = None
@@ -291,8 +327,9 @@ class ScenarioForm(Form):
     mode: Mode = Mode.SYNC
     """The delivery of responses: in one body, as a stream, or by an async task that is polled."""
 
-    history: History = History.KEPT
-    """The earlier messages that each step sends; with `none`, steps are independent."""
+    history: HistoryForm = HistoryForm()
+    """The earlier messages that each step sends, `kept` or `none` (then steps are independent); or
+    a mapping that also says whether earlier reasoning is sent back."""
 
     poll: PollForm = PollForm()
     """How tasks are polled."""
@@ -345,6 +382,11 @@ def json_schema() -> dict[str, Any]:
         "pattern": schema["$defs"]["TargetForm"]["properties"]["model"]["pattern"],
         "examples": ["zhipuai/glm-4", "dashscope/qwen-flash"],
     }
+    history = {"$ref": "#/$defs/History"}
+    for form in (schema, schema["$defs"]["StepForm"]):
+        mapping = form["properties"]["history"]
+        described = {"description": mapping.pop("description")}
+        form["properties"]["history"] = {"anyOf": [history, mapping], **described}
     targets = schema["properties"]["targets"]
     targets["items"] = {"anyOf": [short, targets["items"]]}
     schema["$defs"]["StepForm"]["oneOf"] = [{"required": [key]} for key in STEP_TYPES]

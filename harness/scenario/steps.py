@@ -16,7 +16,13 @@ from typing import NoReturn
 from unicodedata import east_asian_width
 
 from harness.errors import BadScenario
-from harness.scenario.schema_model import ExpectForm, History, ScenarioForm, StepForm
+from harness.scenario.schema_model import (
+    CarriedReasoning,
+    ExpectForm,
+    History,
+    ScenarioForm,
+    StepForm,
+)
 from harness.scenario.yaml_source import Source
 from harness.types import (
     Call,
@@ -170,7 +176,13 @@ class Step:
     @property
     def history(self) -> History:
         """The earlier messages that are sent with this step."""
-        return self.form.history or self.scenario.form.history
+        return (self.form.history or self.scenario.form.history).messages
+
+    @property
+    def reasoning(self) -> CarriedReasoning | None:
+        """Whether earlier reasoning is sent with this step; None if that is not set."""
+        own = self.form.history.reasoning if self.form.history else None
+        return own or self.scenario.form.history.reasoning
 
     @property
     def poll(self) -> Poll:
@@ -214,6 +226,7 @@ class Step:
             parameters=parameters,
             poll=self.poll,
             credentials=self.form.credentials,
+            endpoint=target.endpoint,
         )
 
     def after(self, past: Past, outcome: Outcome | None = None) -> Past:
@@ -230,7 +243,8 @@ class Step:
             return Past(past.messages + self._messages(past))
         if self.kind is not CallKind.CHAT or not isinstance(outcome, Reply):
             return Past(past.messages, outcome)
-        answer = Message("assistant", outcome.content or "", outcome.tool_calls)
+        text, thought = outcome.content or "", outcome.reasoning or ""
+        answer = Message("assistant", text, outcome.tool_calls, reasoning=thought)
         return Past((*past.messages, *self._messages(past), answer), outcome)
 
     def expectation(self, target: Target) -> Expectation:
@@ -260,7 +274,11 @@ class Step:
         return hashlib.sha256(canonical.encode()).hexdigest()[:12]
 
     def _call_options(self, target: Target) -> dict[str, Json]:
+        places = {"endpoint": target.endpoint, "base_url": target.base_url}
+        reasoning = self.reasoning if self.kind is CallKind.CHAT else None
+        optional = {**places, "reasoning": reasoning}
         return {
+            **{name: value for name, value in optional.items() if value},
             "asked": True,
             "mode": self.mode(target),
             "parameters": self.parameters(target),

@@ -16,8 +16,10 @@ from pydantic_core import ErrorDetails
 
 from harness.errors import BadScenario
 from harness.scenario.schema_model import (
+    CarriedReasoning,
     ExpectForm,
     History,
+    HistoryForm,
     IgnoreForm,
     PollForm,
     ScenarioForm,
@@ -82,11 +84,14 @@ _FORMS: Mapping[str, type[BaseModel]] = {
     "steps": StepForm,
     "expect": ExpectForm,
     "poll": PollForm,
+    "history": HistoryForm,
     "ignore": IgnoreForm,
 }
 _CHOICES: Mapping[str, type[StrEnum]] = {
     "mode": Mode,
     "history": History,
+    "messages": History,
+    "reasoning": CarriedReasoning,
     "credentials": Credentials,
     "severity": Severity,
 }
@@ -139,7 +144,7 @@ def _problem(detail: ErrorDetails, loc: Loc) -> str:
     if kind == "problem":
         return detail["msg"]
     if kind == "enum":
-        key = next(str(step) for step in loc if str(step) in _CHOICES)
+        key = next(str(step) for step in reversed(loc) if str(step) in _CHOICES)
         choices = [choice.value for choice in _CHOICES[key]]
         return f"is {shown(given)}{_suggestion(str(given), choices)}"
     if kind in _LENGTHS:

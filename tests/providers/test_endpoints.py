@@ -14,12 +14,15 @@ from harness.analysis.endpoint import Endpoint, Part, Role
 from harness.analysis.reply import read_answer, read_refusal
 from harness.errors import HarnessError
 from harness.providers import endpoints
-from harness.providers.dashscope.endpoints import chat_endpoint
+from harness.providers.dashscope.endpoints import endpoint_of
 from harness.types import (
+    Call,
+    CallKind,
     Choice,
     Exchange,
     Failure,
     Image,
+    Mode,
     Reply,
     Request,
     Response,
@@ -295,7 +298,8 @@ def test_a_refusal_is_read(name: str, body: Any, failure: Failure) -> None:
 )
 def test_the_endpoint_of_a_conversation_follows_the_model(models: str, name: str) -> None:
     """A conversation goes to the model's endpoint, the text endpoint for unlisted models."""
-    assert {chat_endpoint(model).name for model in models.split()} == {name}
+    calls = [Call(CallKind.CHAT, Mode.SYNC, model) for model in models.split()]
+    assert {endpoint_of(call).name for call in calls} == {name}
 
 
 def test_a_handshake_is_not_read() -> None:

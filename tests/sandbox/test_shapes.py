@@ -168,7 +168,8 @@ def dashscope_answers(dash: Dash) -> Iterator[httpx.Response]:
     for question in ("你好", "北京天气？"):
         yield dash.generate(question, **with_tools)
         yield dash.generate(question, sse=True, **with_tools, incremental_output=True)
-    yield dash.generate_multimodal([{"role": "user", "content": [{"text": "你好"}]}])
+    said = [{"role": "user", "content": [{"text": "你好"}]}]
+    yield dash.generate_multimodal(said, enable_thinking=False)
     submission = dash.submit_images("小猫", n=2)
     yield submission
     for _ in range(3):

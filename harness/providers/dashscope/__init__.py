@@ -26,5 +26,6 @@ PROVIDER = Provider(
     open=session.DashScopeSession,
     endpoints=(*ENDPOINTS, *compatible.ENDPOINTS),
     headers=HEADERS,
+    reasoning=session.reasoning,
     parsers=(session.PARSER, client.PARSER),
 )

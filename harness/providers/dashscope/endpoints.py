@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from dataclasses import replace
 from functools import partial
+from pathlib import Path
 
 from harness.analysis.endpoint import Endpoint, Fields, Role, Schema, States
 from harness.analysis.json_schema import (
@@ -21,9 +22,11 @@ from harness.analysis.json_schema import (
     nullable,
     record,
 )
+from harness.config.settings import load_models
+from harness.errors import Unsupported
 from harness.providers.dashscope.compatible import translates
 from harness.providers.openai.endpoints import TOOL_CALL, TOOL_CALL_PIECE
-from harness.types import Json
+from harness.types import Call, Json
 from harness.wire import resolve
 
 HEADERS = frozenset(
@@ -222,7 +225,7 @@ FIELDS = Fields(
     input_tokens=("/usage/input_tokens",),
     output_tokens=("/usage/output_tokens",),
     total_tokens=("/usage/total_tokens",),
-    images=("/output/choices/0/message/content/[]/image",),
+    images=("/output/choices/[]/message/content/[]/image",),
     refused=("/code",),
     code=("/code", "/output/code"),
     message=("/message", "/output/message"),
@@ -265,7 +268,7 @@ RANKING_FIELDS = replace(
 
 TASK_FIELDS = replace(
     FIELDS,
-    images=("/output/results/[]/url",),
+    images=("/output/results/[]/url", "/output/choices/[]/message/content/[]/image"),
     # [REC] images, videos; the others belong to kinds of task that were never recorded here.
     results=(
         "/output/results/[]",
@@ -310,6 +313,17 @@ def cumulative(request: Json) -> bool | None:
     return not incremental if isinstance(incremental, bool) else None
 
 
+def keeps_reasoning(request: Json) -> bool:
+    """Return whether *request* asks the model to read earlier reasoning, which it then has to send.
+
+    [DOC] help.aliyun.com deep-thinking, 2026-09: `preserve_thinking`, which is true by default for
+    qwen3.8. Reasoning that is left out is no error.
+    """
+    preserve = resolve(request, "/parameters/preserve_thinking")
+    by_default = str(resolve(request, "/model")).startswith("qwen3.8-")
+    return preserve if isinstance(preserve, bool) else by_default
+
+
 _post = partial(
     Endpoint,
     method="POST",
@@ -321,6 +335,9 @@ _post = partial(
     statuses=STATUSES,
 )
 
+_IMAGE_PROMPT = "/input/messages/0/content/0/text"
+"""The description of an image, where models take it as a message."""
+
 GENERATION = _post(
     name="dashscope.generation",
     path=re.compile(r".*/api/v1/services/aigc/text-generation/generation"),
@@ -328,6 +345,7 @@ GENERATION = _post(
     event=_answer(_output(_TEXT, TOOL_CALL_PIECE), USAGE),
     finish_reasons=FINISH_REASONS,
     cumulative=cumulative,
+    keeps_reasoning=keeps_reasoning,
 )
 
 MULTIMODAL = replace(
@@ -336,29 +354,8 @@ MULTIMODAL = replace(
     path=re.compile(r".*/api/v1/services/aigc/multimodal-generation/generation"),
     answer=_answer(_or_sound(_output(_MIXED, TOOL_CALL)), LOOSE_USAGE),
     event=_answer(_or_sound(_output(_MIXED, TOOL_CALL_PIECE)), LOOSE_USAGE),
+    fields=replace(FIELDS, prompt=(_IMAGE_PROMPT,)),
 )
-
-# [DOC] help.aliyun.com qwen-api-via-dashscope (2026-09-28): the endpoint follows the model, also
-# where only text is sent. The text and multimodal models of 3.8: [FIELD] 2026-09-16.
-MULTIMODAL_MODELS = (
-    r"qwen3\.5-.+",
-    r"qwen3\.[67]-(?:plus|flash).*",
-    r"qwen3\.8-(?:max|flash).*",
-    r"qwen(?:\d(?:\.\d)?)?-vl(?:-.+)?",
-    r"qwen.*-omni(?:-.+)?",
-    r"qvq(?:-.+)?",
-    r"qwen3-asr-flash(?!-filetrans).*",
-    r"qwen(?:3-tts-flash|-tts).*",
-)
-"""Regular expressions for the models of `MULTIMODAL`; all others belong to `GENERATION`."""
-
-_MULTIMODAL_MODEL = re.compile("|".join(MULTIMODAL_MODELS))
-
-
-def chat_endpoint(model: str) -> Endpoint:
-    """Return the endpoint for chats with *model* in DashScope's own format."""
-    return MULTIMODAL if _MULTIMODAL_MODEL.fullmatch(model) else GENERATION
-
 
 TEXT2IMAGE = _post(
     name="dashscope.text2image",
@@ -367,6 +364,14 @@ TEXT2IMAGE = _post(
     answer=SUBMITTED,
     states=STATES,
     fields=TASK_FIELDS,
+)
+
+# [DOC] Wan2.7 image API, 2026-11-20: the prompt is a message; the results are choices.
+IMAGE_GENERATION = replace(
+    TEXT2IMAGE,
+    name="dashscope.image-generation",
+    path=re.compile(r".*/api/v1/services/aigc/image-generation/generation"),
+    fields=replace(TASK_FIELDS, prompt=(_IMAGE_PROMPT,)),
 )
 
 VIDEO = replace(
@@ -450,6 +455,7 @@ ENDPOINTS = (
     GENERATION,
     MULTIMODAL,
     TEXT2IMAGE,
+    IMAGE_GENERATION,
     VIDEO,
     TASKS,
     CANCEL,
@@ -458,3 +464,27 @@ ENDPOINTS = (
     RERANK,
     WEBSOCKET,
 )
+
+_BY_NAME = {endpoint.name.partition(".")[2]: endpoint for endpoint in ENDPOINTS}
+_OTHERWISE = {
+    "chat": GENERATION,
+    "prompt": GENERATION,
+    "image": MULTIMODAL,
+    "image async": TEXT2IMAGE,
+}
+
+
+def endpoint_of(call: Call) -> Endpoint:
+    """Return the endpoint of a call: its own or, by the table of models, that of its model.
+
+    The endpoint follows the model, also where only text is sent to a multimodal one
+    [DOC] help.aliyun.com qwen-api-via-dashscope (2026-09-28).
+
+    Raises:
+        Unsupported: There is no endpoint of that name.
+    """
+    model = load_models(Path.cwd()).find("dashscope", call.model, call.task_kind)
+    name = call.endpoint or (model.endpoint if model else "")
+    if name and name not in _BY_NAME:
+        raise Unsupported(f"dashscope has no endpoint {name!r}; there are: {', '.join(_BY_NAME)}")
+    return _BY_NAME[name] if name else _OTHERWISE[call.task_kind]

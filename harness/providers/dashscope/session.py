@@ -7,7 +7,7 @@ import inspect
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
-from operator import attrgetter
+from pkgutil import resolve_name
 from typing import TYPE_CHECKING, Any, Self
 
 from harness.analysis.endpoint import Endpoint, Pointers
@@ -28,6 +28,7 @@ from harness.types import (
     Message,
     Mode,
     Outcome,
+    Reasoning,
     View,
 )
 from harness.wire import resolve
@@ -44,6 +45,7 @@ TEXT_PATHS = ("output.text",)
 MESSAGE_PATHS = ("output.choices[0].message.content",)
 TASK_PATHS = ("output.task_id", "output.task_status")
 IMAGE_PATHS = ("output.results[0].url",)
+IMAGE_MESSAGE_PATHS = ("output.choices[0].message.content[0].image",)
 
 SERVICES = "/services/"
 """The beginning of the path that an SDK appends to the base URL."""
@@ -54,7 +56,7 @@ class Operation:
     """How the SDK requests an endpoint.
 
     Attributes:
-        function: The name of the SDK's function, such as `Generation.call`.
+        function: The SDK's function as `module:name`, such as `dashscope:Generation.call`.
         inputs: For each argument of the function, the JSON pointers to its value in a request body.
             Other inputs are not passed on, because the SDK uploads local files that some inputs
             name.
@@ -72,32 +74,35 @@ DOCUMENTS: Mapping[str, Pointers] = {
     "documents": ("/input/documents",),
 }
 
+_IMAGES = "dashscope.aigc.image_generation:ImageGeneration"
+
 OPERATIONS: Mapping[str, Operation] = {
-    endpoints.GENERATION.name: Operation("Generation.call", {**PROMPT, **MESSAGES}),
-    endpoints.MULTIMODAL.name: Operation("MultiModalConversation.call", MESSAGES),
-    endpoints.EMBEDDINGS.name: Operation("TextEmbedding.call", TEXTS),
-    endpoints.RERANK.name: Operation("TextReRank.call", DOCUMENTS),
-    endpoints.TEXT2IMAGE.name: Operation("ImageSynthesis.async_call", PROMPT),
-    endpoints.VIDEO.name: Operation("VideoSynthesis.async_call", PROMPT),
+    endpoints.GENERATION.name: Operation("dashscope:Generation.call", {**PROMPT, **MESSAGES}),
+    endpoints.MULTIMODAL.name: Operation("dashscope:MultiModalConversation.call", MESSAGES),
+    endpoints.EMBEDDINGS.name: Operation("dashscope:TextEmbedding.call", TEXTS),
+    endpoints.RERANK.name: Operation("dashscope:TextReRank.call", DOCUMENTS),
+    endpoints.TEXT2IMAGE.name: Operation("dashscope:ImageSynthesis.async_call", PROMPT),
+    endpoints.IMAGE_GENERATION.name: Operation(f"{_IMAGES}.async_call", MESSAGES),
+    endpoints.VIDEO.name: Operation("dashscope:VideoSynthesis.async_call", PROMPT),
 }
 """How the SDK requests each endpoint except `TASKS`, by endpoint name."""
 
+IMAGES = Operation(f"{_IMAGES}.call", MESSAGES)
+"""How the SDK requests images at the multimodal endpoint, without a task."""
 
-def ask(endpoint: Endpoint, body: Json, **settings: Any) -> Any:
-    """Call the function of the SDK that requests *endpoint*.
+
+def ask(operation: Operation, body: Json, **settings: Any) -> Any:
+    """Call a function of the SDK.
 
     Args:
-        endpoint: The endpoint.
+        operation: The function.
         body: The JSON body to send.
         settings: Further arguments of the function, such as `api_key` and `stream`.
 
     Returns:
         The SDK's response object; an iterator of them if `stream=True`.
     """
-    import dashscope
-
-    operation = OPERATIONS[endpoint.name]
-    function = attrgetter(operation.function)(dashscope)
+    function = resolve_name(operation.function)
     inputs = inputs_of(body, operation.inputs)
     return function(**inputs, **sdk_parameters(body), **settings)
 
@@ -190,15 +195,17 @@ class DashScopeSession:
         return {"api_key": self._keys[call.credentials], **self._address}
 
     def _answer(self, call: Call) -> Outcome:
-        endpoint, body, paths = _endpoint(call), _body(call), _paths(call)
+        endpoint, body = endpoints.endpoint_of(call), _body(call)
+        paths = _paths(call, endpoint)
+        operation = IMAGES if call.kind is CallKind.IMAGE else OPERATIONS[endpoint.name]
         settings = {**self._settings(call), **_in_session(self._session)}
         if call.mode is not Mode.STREAM:
-            response = ask(endpoint, body, **settings)
+            response = ask(operation, body, **settings)
             return _refusal(endpoint, response) or sdk.outcome_of(
                 endpoint, [_view(response, paths)]
             )
         views: list[View] = []
-        for response in ask(endpoint, body, **settings, stream=True):
+        for response in ask(operation, body, **settings, stream=True):
             refusal = _refusal(endpoint, response, views)
             if refusal is not None:
                 return refusal
@@ -206,40 +213,41 @@ class DashScopeSession:
         return sdk.outcome_of(endpoint, views, body, streamed=True) if views else sdk.EMPTY_STREAM
 
     def _task(self, call: Call) -> Outcome:
+        endpoint = endpoints.endpoint_of(call)
         settings = {**self._settings(call), **_in_session(self._session)}
-        response = ask(endpoints.TEXT2IMAGE, _body(call), **settings)
-        refusal = _refusal(endpoints.TEXT2IMAGE, response)
+        response = ask(OPERATIONS[endpoint.name], _body(call), **settings)
+        refusal = _refusal(endpoint, response)
         if refusal is not None:
             return refusal
         submitted = _view(response, TASK_PATHS)
-        fetch = partial(self._state, call, resolve(submitted.value, "/output/task_id") or None)
+        task = resolve(submitted.value, "/output/task_id") or None
+        fetch = partial(self._state, call, endpoint, task)
         return sdk.poll_task(endpoints.TASKS, submitted, fetch, call.poll, self._sleep)
 
-    def _state(self, call: Call, task: Any) -> View | Failure:
+    def _state(self, call: Call, endpoint: Endpoint, task: Any) -> View | Failure:
         from dashscope import ImageSynthesis
-        from dashscope.api_entities.dashscope_response import ImageSynthesisResponse
+        from dashscope.api_entities import dashscope_response
 
-        # ImageSynthesis.fetch is this, but takes no address.
+        # The fetch of both classes of images is this, but takes no address.
         fetched = super(ImageSynthesis, ImageSynthesis).fetch(task, **self._settings(call))
-        response = ImageSynthesisResponse.from_api_response(fetched)
+        in_messages = endpoint is endpoints.IMAGE_GENERATION
+        name = "ImageGenerationResponse" if in_messages else "ImageSynthesisResponse"
+        response = getattr(dashscope_response, name).from_api_response(fetched)
         succeeded = resolve(response, "/output/task_status") in endpoints.TASKS.states.succeeded
-        paths = (*TASK_PATHS, *IMAGE_PATHS) if succeeded else TASK_PATHS
+        results = IMAGE_MESSAGE_PATHS if in_messages else IMAGE_PATHS
+        paths = (*TASK_PATHS, *results) if succeeded else TASK_PATHS
         return _refusal(endpoints.TASKS, response) or _view(response, paths)
-
-
-def _endpoint(call: Call) -> Endpoint:
-    """Return the endpoint of a chat or prompt; for a prompt it is always `GENERATION`."""
-    return (
-        endpoints.chat_endpoint(call.model) if call.kind is CallKind.CHAT else endpoints.GENERATION
-    )
 
 
 def _body(call: Call) -> dict[str, Any]:
     """Return the JSON body of *call*, with parameters in the format of the API."""
+    endpoint = endpoints.endpoint_of(call)
     given: dict[str, Any] = {"prompt": call.prompt}
     if call.kind is CallKind.CHAT:
-        form = _message_in_parts if _endpoint(call) is endpoints.MULTIMODAL else message
+        form = _message_in_parts if endpoint is endpoints.MULTIMODAL else message
         given = {"messages": [form(line) for line in call.messages]}
+    elif endpoint in (endpoints.MULTIMODAL, endpoints.IMAGE_GENERATION):
+        given = {"messages": [{"role": "user", "content": [{"text": call.prompt}]}]}
     parameters = sdk_parameters({"parameters": dict(call.parameters)})
     if isinstance(parameters.get("size"), str):
         parameters["size"] = parameters["size"].replace("x", "*")
@@ -252,9 +260,17 @@ def _message_in_parts(line: Message) -> dict[str, Any]:
     return {**message(line), "content": [] if empty else [{"text": line.content}]}
 
 
-def _paths(call: Call) -> tuple[str, ...]:
+def _paths(call: Call, endpoint: Endpoint) -> tuple[str, ...]:
+    if call.kind is CallKind.IMAGE:
+        return IMAGE_MESSAGE_PATHS
     in_messages = call.parameters.get("result_format") == "message"
-    return MESSAGE_PATHS if in_messages or _endpoint(call) is endpoints.MULTIMODAL else TEXT_PATHS
+    return MESSAGE_PATHS if in_messages or endpoint is endpoints.MULTIMODAL else TEXT_PATHS
+
+
+def reasoning(call: Call) -> Reasoning:
+    """Return the earlier reasoning to send back: all with `preserve_thinking`, else none."""
+    body: Json = {"model": call.model, "parameters": dict(call.parameters)}
+    return Reasoning.KEPT if endpoints.keeps_reasoning(body) else Reasoning.DROPPED
 
 
 _NOT_ON_THE_WIRE = ("status_code", "headers")
@@ -338,10 +354,10 @@ def _parse(request: sdk.RecordedRequest) -> Outcome:
             "request_timeout": request.timeout,
             **_in_session(session),
         }
-        body = without_files(request.body)
+        body, operation = without_files(request.body), OPERATIONS[endpoint.name]
         if not request.streamed:
-            return _shown(request, [ask(endpoint, body, **settings)])
-        return _shown(request, list(ask(endpoint, body, **settings, stream=True)))
+            return _shown(request, [ask(operation, body, **settings)])
+        return _shown(request, list(ask(operation, body, **settings, stream=True)))
 
 
 def _fetch(request: sdk.RecordedRequest, session: requests.Session) -> Any:

@@ -41,6 +41,8 @@ def message(line: Message) -> dict[str, Any]:
         ]
     if line.tool_call_id:
         sent["tool_call_id"] = line.tool_call_id
+    if line.reasoning:
+        sent["reasoning_content"] = line.reasoning
     return sent
 
 

@@ -26,4 +26,5 @@ PROVIDER = Provider(
     headers=HEADERS,
     parsers=session.PARSERS,
     secrets=session.secrets,
+    reasoning=session.reasoning,
 )

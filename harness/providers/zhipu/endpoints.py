@@ -13,6 +13,8 @@ from harness.analysis.endpoint import Endpoint, Fields, Role, Schema, States
 from harness.analysis.json_schema import INTEGER, NAME, STRING, array, both, either, having, record
 from harness.analysis.json_schema import nullable as or_null
 from harness.providers.openai import endpoints as openai_endpoints
+from harness.types import Json
+from harness.wire import resolve
 
 HEADERS = frozenset({"x-log-id"})
 """The names of Zhipu's own response headers."""
@@ -121,6 +123,22 @@ _VOLATILE = frozenset(
 )
 
 
+def keeps_reasoning(request: Json) -> bool:
+    """Return whether *request* asks the model to read earlier reasoning, which it then has to send.
+
+    [DOC] docs.bigmodel.cn thinking-mode: `clear_thinking: false`; the default is true.
+    """
+    return resolve(request, "/thinking/clear_thinking") is False
+
+
+def counts_reasoning(request: Json) -> bool:
+    """Return whether the model of *request* counts the tokens of its reasoning.
+
+    glm-5.3 does [REC 2026-08-21]; the models of 2025 do not [REC].
+    """
+    return str(resolve(request, "/model")).startswith(("glm-5.3", "glm-5.4"))
+
+
 _post = partial(
     Endpoint,
     method="POST",
@@ -141,6 +159,8 @@ CHAT = _post(
     repeats_finish=True,  # [REC] glm-4.5v sends two finishing events
     objects=openai_endpoints.OBJECTS,
     tells_usage=lambda request: True,  # [REC] 15 of 15, [DOC] A2: in the last event, unasked
+    keeps_reasoning=keeps_reasoning,
+    counts_reasoning=counts_reasoning,
 )
 
 ASYNC_CHAT = _post(

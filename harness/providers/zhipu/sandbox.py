@@ -12,6 +12,8 @@ import jwt
 from starlette.requests import Request
 from starlette.responses import Response
 
+from harness.config.models import Model
+from harness.providers.zhipu.endpoints import counts_reasoning
 from harness.sandbox import model
 from harness.sandbox.images import ImageRequest
 from harness.sandbox.provider_server import (
@@ -29,7 +31,6 @@ from harness.sandbox.requests import (
     describe,
     last_question,
     read_messages,
-    read_model,
     read_object,
     read_prompt,
     read_size,
@@ -81,13 +82,6 @@ def _check_token(token: str, key_id: str, secret: str) -> None:
 
 # ------------------------------------------------------------------------------------ requests
 
-_CHAT_MODEL = re.compile(
-    r"(?:glm-(?:[345](?:\.\d)?|z1|zero)v?(?:-(?:turbo|plus|airx?|flashx?|long|x|alltools|preview"
-    r"|thinking|\d{4,8}))*|charglm-[34]|codegeex-4|emohaa)"
-)
-_THINKING_MODEL = re.compile(r"glm-(?:4\.[5-9]|5|z1)")
-_IMAGE_MODEL = re.compile(r"cogview-(?:3|3-plus|3-flash|4|4-\d{6})|glm-image")
-
 # [DOC] bigmodel.cn/dev/api/normal-model/glm-4
 _RANGES = {
     "temperature": Range(0, 1),
@@ -96,41 +90,59 @@ _RANGES = {
 }
 
 
-async def _read_chat(state: SandboxState, request: Request) -> Call:
+@dataclass(frozen=True, slots=True)
+class _Chat:
+    """A chat that was accepted, and whether the reply has reasoning."""
+
+    call: Call
+    thinks: bool
+
+    @property
+    def reply(self) -> Reply:
+        """The reply of the sandbox's model."""
+        return model.generate(self.call, thinking=self.thinks)
+
+
+async def _read_chat(state: SandboxState, request: Request) -> _Chat:
     body = await read_object(request)
-    model_name = read_model(body, _CHAT_MODEL)
+    kind = state.find_model("zhipuai", body.get("model"), "chat", "chat")
     messages = read_messages(body.get("messages"))
     # [REC] a tool message without tool_call_id was accepted (glm-4.6, tool_round_trip_2)
     check_chat(messages, body, _RANGES, tool_call_id_required=False, bad_tools="tools")
     state.check_rate_limit(last_question(messages))
     mode = Mode.STREAM if body.get("stream") is True else Mode.SYNC
-    return Call(CallKind.CHAT, mode, model_name, messages, parameters=body)
+    call = Call(CallKind.CHAT, mode, str(body["model"]), messages, parameters=body)
+    return _Chat(call, _thinks(kind, body.get("thinking")))
 
 
-def _generate(call: Call) -> Reply:
-    """Return the reply of the sandbox's model to *call*.
+def _thinks(kind: Model, thinking: Json) -> bool:
+    """Return whether a model sends reasoning.
 
-    Models since 4.5 send reasoning [REC], unless `thinking.type` is `disabled` [DOC].
+    Models since 4.5 do [REC], unless `thinking.type` is `disabled` [DOC].
+
+    Raises:
+        Refused: It is disabled, and the model always reasons.
     """
-    thinking = call.parameters.get("thinking")
     disabled = isinstance(thinking, dict) and thinking.get("type") == "disabled"
-    thinks = _THINKING_MODEL.match(call.model) is not None and not disabled
-    return model.generate(call, thinking=thinks)
+    if disabled and kind.thinking == "always":
+        raise Refused(Reason.ALWAYS_THINKS)
+    return kind.thinking == "always" or (kind.thinking == "on" and not disabled)
 
 
-def _read_image_request(body: dict[str, Json]) -> ImageRequest:
+def _read_image_request(state: SandboxState, body: dict[str, Json]) -> ImageRequest:
     """Return the image that *body* requests.
 
     Raises:
         Refused: The model or the prompt is not valid, a side is not a multiple of 16 from 512 to
             2048 pixels, or the image has more than 2^21 pixels [DOC cogview].
     """
-    model_name, prompt = read_model(body, _IMAGE_MODEL), read_prompt(body)
+    state.find_model("zhipuai", body.get("model"), "image", "images")
+    prompt = read_prompt(body)
     width, height = read_size(body.get("size") or "1024x1024", "x") or (0, 0)
     fits = all(512 <= side <= 2048 and side % 16 == 0 for side in (width, height))
     if not fits or width * height > 2**21:
         raise Refused(Reason.BAD_PARAMETER, "size")
-    return ImageRequest(prompt, width, height, model_name)
+    return ImageRequest(prompt, width, height, str(body["model"]))
 
 
 # ----------------------------------------------------------------------------------- responses
@@ -171,9 +183,12 @@ def _common_headers(id: str) -> Headers:
     ]
 
 
-def _usage(reply: Reply) -> dict[str, Json]:
+def _usage(reply: Reply, model_name: str) -> dict[str, Json]:
     counted = reply.usage
-    return {
+    thought: dict[str, Json] = {}
+    if reply.reasoning is not None and counts_reasoning({"model": model_name}):
+        thought["completion_tokens_details"] = {"reasoning_tokens": len(tokens(reply.reasoning))}
+    return thought | {
         "prompt_tokens": counted.input_tokens if counted else 0,
         "completion_tokens": counted.output_tokens if counted else 0,
         "total_tokens": counted.total_tokens if counted else 0,
@@ -201,12 +216,12 @@ def _message(reply: Reply) -> dict[str, Json]:
     return dict(sorted(message.items()))
 
 
-def _answer(reply: Reply, message: dict[str, Json]) -> dict[str, Json]:
+def _answer(reply: Reply, model_name: str, message: dict[str, Json]) -> dict[str, Json]:
     """Return the members of a whole answer that are also in the last poll of a task."""
     choice: Json = {"finish_reason": reply.finish_reason, "index": 0, "message": message}
     return {
         "choices": [choice],
-        "usage": dict(sorted(_usage(reply).items())),
+        "usage": dict(sorted(_usage(reply, model_name).items())),
         "created": int(now().timestamp()),
     }
 
@@ -233,7 +248,7 @@ def _stream_events(reply: Reply, model_name: str, id: str) -> Iterator[bytes]:
         calls = [_streamed_call(call, index) for index, call in enumerate(reply.tool_calls)]
         yield event({"delta": {"tool_calls": calls}})
     end: dict[str, Json] = {"finish_reason": reply.finish_reason}
-    yield event(end | {"delta": {"role": "assistant", "content": ""}}, _usage(reply))
+    yield event(end | {"delta": {"role": "assistant", "content": ""}}, _usage(reply, model_name))
     yield b"data: [DONE]\n\n"
 
 
@@ -264,7 +279,14 @@ REFUSALS: Refusals = {
         "您当前使用该API的并发数过高，请降低并发，或联系客服增加限额。",
     ),
     Reason.NOT_JSON: (400, "1210", "API 调用参数有误，请检查文档。"),  # [FIELD]
+    # [FIELD] NousResearch/hermes-agent #85890 (2026-08-14)
+    Reason.ALWAYS_THINKS: (
+        400,
+        "1210",
+        "该模型始终思考，不支持关闭思考；请使用 low、high 或 max。",
+    ),
     Reason.UNKNOWN_MODEL: (400, "1211", "模型不存在，请检查模型代码。"),  # [DOC]
+    Reason.WRONG_ENDPOINT: (400, "1211", "模型不存在，请检查模型代码。"),  # no evidence
     Reason.BAD_MESSAGES: (400, "1214", "messages 参数非法。请检查文档。"),  # [FIELD] dify #16337
     Reason.NO_MESSAGES: (400, "1214", "messages 参数非法。请检查文档。"),
     Reason.STRAY_TOOL_MESSAGE: (400, "1214", "messages 参数非法。请检查文档。"),
@@ -305,8 +327,8 @@ def _refuse(request: Request, refused: Refused) -> Response:
 
 
 async def _chat(state: SandboxState, request: Request) -> Response:
-    call, id = await _read_chat(state, request), new_id()
-    reply = _generate(call)
+    chat, id = await _read_chat(state, request), new_id()
+    call, reply = chat.call, chat.reply
     if call.mode is Mode.STREAM:
         events = state.stream(_stream_events(reply, call.model, id))
         return stream_response(events, _stream_headers(id))
@@ -314,7 +336,9 @@ async def _chat(state: SandboxState, request: Request) -> Response:
     if not isinstance(request_id, str) or not request_id:
         request_id = id
     body: dict[str, Json] = {"id": id, "model": call.model, "request_id": request_id}
-    body |= _answer(reply, _message(reply))  # [REC] no `object`; keys in alphabetical order
+    body |= _answer(
+        reply, call.model, _message(reply)
+    )  # [REC] no `object`; keys in alphabetical order
     return json_response(dict(sorted(body.items())), _headers(id))
 
 
@@ -339,14 +363,14 @@ def _task_status(id: str, request_id: str, model_name: str | None, state: str) -
 
 async def _submit_chat(state: SandboxState, request: Request) -> Response:
     """Start a task, whose id is a prefix and a negative number [DOC]; return the response."""
-    call = await _read_chat(state, request)
+    chat = await _read_chat(state, request)
+    call, reply = chat.call, chat.reply
     number = uuid.uuid4().int % 10**19
     id, request_id = f"101002{-number}", str(-number - 1)
     failure = ("", "") if state.should_fail(last_question(call.messages)) else None
-    reply = _generate(call)
     message = {**_message(reply)}
     message.setdefault("tool_calls", None)  # [DOC] null where there are none
-    answer = _answer(reply, message)
+    answer = _answer(reply, call.model, message)
     state.tasks.submit(id, _ChatTask(request_id, call.model, answer), failure)
     body = _task_status(id, request_id, call.model, "PROCESSING")
     return json_response(body, _headers(new_id()))
@@ -370,7 +394,7 @@ async def _create_image(state: SandboxState, request: Request) -> Response:
 
     The response has no id, model or usage [DOC]. The format of the URL is from [FIELD].
     """
-    image = _read_image_request(await read_object(request))
+    image = _read_image_request(state, await read_object(request))
     state.check_rate_limit(image.prompt)
     name = f"zhipuai/api/cogview/{now():%Y%m%d%H%M%S}{uuid.uuid4().hex[:14]}_0.png"
     url = state.add_image(request, name, image)

@@ -27,8 +27,9 @@ from harness.providers.zhipu.endpoints import (
     EMBEDDINGS,
     IMAGE,
     VIDEOS,
+    keeps_reasoning,
 )
-from harness.types import Call, CallKind, Credentials, Failure, Mode, Outcome, View
+from harness.types import Call, CallKind, Credentials, Failure, Mode, Outcome, Reasoning, View
 from harness.wire import read_json
 
 if TYPE_CHECKING:
@@ -180,6 +181,15 @@ def _body(call: Call) -> dict[str, Any]:
         return {"model": call.model, "prompt": call.prompt, **call.parameters}
     messages = [message(line) for line in call.messages]
     return {"model": call.model, "messages": messages, **call.parameters}
+
+
+def reasoning(call: Call) -> Reasoning:
+    """Return the earlier reasoning to send back [DOC] docs.bigmodel.cn thinking-mode.
+
+    All of it with `clear_thinking: false`; else that of the tool calls whose results are sent.
+    """
+    keeps = keeps_reasoning({"thinking": call.parameters.get("thinking")})
+    return Reasoning.KEPT if keeps else Reasoning.LOOP
 
 
 def _view(thing: Any, paths: tuple[str, ...]) -> View:

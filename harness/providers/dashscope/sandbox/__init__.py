@@ -37,7 +37,7 @@ from harness.sandbox.requests import (
     describe,
     last_question,
     read_member,
-    read_model,
+    read_messages,
     read_object,
     read_prompt,
     read_size,
@@ -144,6 +144,12 @@ REFUSALS: Refusals = {
         "AccessDenied",
         "current user api does not support synchronous calls.",
     ),
+    # [DOC] error-code has this text for the other form of call too
+    Reason.NOT_SYNC: (
+        403,
+        "AccessDenied",
+        "current user api does not support asynchronous calls.",
+    ),
     # [FIELD] alibaba/spring-ai-alibaba #2400
     Reason.NO_SUCH_PATH: _invalid("url error, please check url！"),
     # [FIELD] agentscope-ai/agentscope #1258 (2026-02), #1394
@@ -175,23 +181,30 @@ def _refuse(request: Request, refused: Refused) -> Response:
 
 
 async def _generate_text(state: SandboxState, request: Request) -> Response:
-    return await _chat(state, request, GENERATION)
+    return await _chat(state, request, await read_object(request), GENERATION)
 
 
 async def _generate_multimodal(state: SandboxState, request: Request) -> Response:
-    """Return the response to the texts in the messages; images in them are ignored."""
-    return await _chat(state, request, MULTIMODAL)
+    """Return the response to the texts in the messages, or an image of them; images are ignored."""
+    body = await read_object(request)
+    name = body.get("model")
+    if isinstance(name, str) and state.models.find("dashscope", name, "image"):
+        return await _draw(state, request, body)
+    return await _chat(state, request, body, MULTIMODAL)
 
 
-async def _chat(state: SandboxState, request: Request, endpoint: Endpoint) -> Response:
-    call = read_chat(await read_object(request), endpoint)
-    state.check_rate_limit(last_question(call.messages))
-    request_id = str(uuid.uuid4())
-    form = AnswerFormat.of(call, request_id)
-    reply = model.generate(call)
+async def _chat(
+    state: SandboxState, request: Request, body: dict[str, Json], endpoint: Endpoint
+) -> Response:
     # [DOC] either header asks for a stream
     sse = request.headers.get("x-dashscope-sse", "").lower() == "enable"
-    if sse or request.headers.get("accept", "").lower().startswith("text/event-stream"):
+    sse = sse or request.headers.get("accept", "").lower().startswith("text/event-stream")
+    chat = read_chat(state, body, endpoint, streamed=sse)
+    state.check_rate_limit(last_question(chat.call.messages))
+    request_id = str(uuid.uuid4())
+    form = AnswerFormat.of(chat, request_id)
+    reply = model.generate(chat.call, thinking=chat.thinks)
+    if sse:
         more = [_GATEWAY, ("x-dashscope-finished", "false")]
         kind = "text/event-stream;charset=UTF-8"
         headers = _headers(request_id, request, more, kind, _VARY)
@@ -202,10 +215,7 @@ async def _chat(state: SandboxState, request: Request, endpoint: Endpoint) -> Re
 
 # -------------------------------------------------------------------------------------- images
 
-_IMAGE_MODEL = re.compile(
-    r"wanx-v1|wanx?2\.\d-t2i-(?:turbo|plus|flash|preview)|flux-(?:schnell|dev|merged)"
-    r"|stable-diffusion-(?:xl|v1\.5|3\.5-large(?:-turbo)?)|qwen-image(?:-plus)?"
-)
+_SIZES: dict[str, Json] = {"1K": "1024*1024", "2K": "2048*2048", "4K": "4096*4096"}
 _WANX_SIZES = ("1024*1024", "720*1280", "1280*720")
 _BAD_SIZE = ("InvalidParameter", f"The size is not match the allowed size {list(_WANX_SIZES)}")
 _TIMEOUT = (  # [DOC] with the page's own spelling
@@ -222,36 +232,95 @@ class _ImageTask:
     Attributes:
         count: The number of requested images.
         urls: The URLs of the images; empty if the task will fail.
+        in_choices: Whether the images are choices with messages, not results.
     """
 
     count: int
     urls: tuple[str, ...]
+    in_choices: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class _Drawing:
+    """The images that a request asks for.
+
+    Attributes:
+        image: The image; its width and height are 0 if the size is not valid.
+        count: The number of images.
+        failure: The (code, message) of a size that is not allowed; None if it is.
+    """
+
+    image: ImageRequest
+    count: int
+    failure: tuple[str, str] | None
+
+
+def _read_drawing(state: SandboxState, body: dict[str, Json], kind: str, endpoint: str) -> _Drawing:
+    """Return the images that the *body* of a request to *endpoint* asks for.
+
+    Raises:
+        Refused: The body is not valid, or the model is unknown, retired or served elsewhere.
+    """
+    name = str(body.get("model"))
+    state.find_model("dashscope", body.get("model"), kind, endpoint)
+    parameters, given = read_member(body, "parameters"), read_member(body, "input")
+    check_ranges(parameters, {"n": RANGES["n"]})
+    if endpoint != "text2image":
+        messages = read_messages(given.get("messages"))
+        given = {"prompt": last_question(messages)}
+    prompt = read_prompt(given, "Required parameter(s) missing or invalid: prompt")
+    state.check_rate_limit(prompt)
+    size = _SIZES.get(str(parameters.get("size")), parameters.get("size")) or "1024*1024"
+    # [REC] wanx-v1 draws four unless the request has a number
+    count = parameters.get("n") or (4 if name.startswith("wan") else 1)
+    width, height = read_size(size, "*") or (0, 0)
+    image = ImageRequest(prompt, width, height, f"{name}/{parameters.get('seed')}")
+    return _Drawing(image, count if isinstance(count, int) else 1, _size_failure(name, size))
+
+
+def _message_of(url: str) -> Json:
+    """Return the choice of an image [DOC] Wan2.7 image API."""
+    content: Json = [{"image": url, "type": "image"}]
+    return {"finish_reason": "stop", "message": {"role": "assistant", "content": content}}
+
+
+async def _draw(state: SandboxState, request: Request, body: dict[str, Json]) -> Response:
+    """Return the response with the URLs of images, without a task [DOC] Wan2.7 image API."""
+    if request.headers.get("x-dashscope-async", "").lower() == "enable":
+        raise Refused(Reason.NOT_SYNC)
+    drawing = _read_drawing(state, body, "image", "multimodal")
+    if drawing.failure:
+        raise Refused(Reason.BAD_PARAMETER, drawing.failure[1])
+    image, request_id = drawing.image, str(uuid.uuid4())
+    urls = [_image_url(state, request, image, n) for n in range(drawing.count)]
+    usage: Json = {"height": image.height, "image_count": len(urls), "width": image.width}
+    choices: Json = [_message_of(url) for url in urls]
+    answer: Json = {"output": {"choices": choices}, "usage": usage, "request_id": request_id}
+    return json_response(answer, _headers(request_id, request, [_GATEWAY]))
 
 
 async def _submit_images(state: SandboxState, request: Request) -> Response:
+    return await _submit(state, request, "text2image")
+
+
+async def _submit_drawings(state: SandboxState, request: Request) -> Response:
+    return await _submit(state, request, "image-generation")
+
+
+async def _submit(state: SandboxState, request: Request, endpoint: str) -> Response:
     """Start an image task and return the response, without `x-dashscope-finished` [REC].
 
     A task with an invalid size is accepted, and fails later [DOC].
     """
     if request.headers.get("x-dashscope-async", "").lower() != "enable":
         raise Refused(Reason.NOT_ASYNC)
-    body = await read_object(request)
-    model_name = read_model(body, _IMAGE_MODEL)
-    parameters = read_member(body, "parameters")
-    check_ranges(parameters, {"n": RANGES["n"]})
-    missing = "Required parameter(s) missing or invalid: prompt"
-    prompt = read_prompt(read_member(body, "input"), missing)
-    size = parameters.get("size") or "1024*1024"
-    state.check_rate_limit(prompt)
-    # [REC] wanx-v1 draws four unless the request has a number
-    count = parameters.get("n") or (4 if model_name.startswith("wan") else 1)
-    count = count if isinstance(count, int) else 1
-    failure = _TIMEOUT if state.should_fail(prompt) else _size_failure(model_name, size)
-    width, height = read_size(size, "*") or (0, 0)
-    image = ImageRequest(prompt, width, height, f"{model_name}/{parameters.get('seed')}")
+    drawing = _read_drawing(state, await read_object(request), "image async", endpoint)
+    image, count = drawing.image, drawing.count
+    failure = _TIMEOUT if state.should_fail(image.prompt) else drawing.failure
     urls = [] if failure else [_image_url(state, request, image, n) for n in range(count)]
     id, request_id = str(uuid.uuid4()), str(uuid.uuid4())
-    state.tasks.submit(id, _ImageTask(count, tuple(urls)), failure)
+    task = _ImageTask(count, tuple(urls), in_choices=endpoint == "image-generation")
+    state.tasks.submit(id, task, failure)
     output: Json = {"task_id": id, "task_status": "PENDING"}
     headers = _headers(request_id, request, [_GATEWAY])
     return json_response({"request_id": request_id, "output": output}, headers)
@@ -260,12 +329,14 @@ async def _submit_images(state: SandboxState, request: Request) -> Response:
 def _size_failure(model_name: str, size: Json) -> tuple[str, str] | None:
     """Return the (code, message) of the failure of a task with this size; None if it is allowed.
 
-    wanx-v1 has a list of sizes; later models take 512 to 1440 pixels on each side [DOC].
+    wanx-v1 has a list of sizes; later models take 512 to 1440 pixels on each side [DOC], those of
+    2026 up to 4096 [DOC] Wan2.7 image API.
     """
     if model_name == "wanx-v1":
         return None if size in _WANX_SIZES else _BAD_SIZE
     sides = read_size(size, "*") or (0, 0)
-    return None if all(512 <= side <= 1440 for side in sides) else _BAD_SIZE
+    most = 4096 if re.match("wan2\\.[67]|qwen-image|z-image", model_name) else 1440
+    return None if all(512 <= side <= most for side in sides) else _BAD_SIZE
 
 
 def _image_url(state: SandboxState, request: Request, image: ImageRequest, number: int) -> str:
@@ -304,6 +375,9 @@ def _task_output(task: Task, images: _ImageTask) -> Json:
     }
     output |= {name: _local_time(time) for name, time in times.items() if time}
     succeeded, failed = (task.state is s for s in (TaskState.SUCCEEDED, TaskState.FAILED))
+    if succeeded and images.in_choices:
+        # [SDK] dashscope 2.0.2, v2/_jobs.py: choices instead of results
+        return output | {"choices": [_message_of(url) for url in images.urls], "finished": True}
     if succeeded:
         output["results"] = [{"url": url} for url in images.urls]
     if failed and task.failure:
@@ -329,6 +403,7 @@ SERVER = ProviderServer(
         ("POST", "/services/aigc/text-generation/generation", _generate_text),
         ("POST", "/services/aigc/multimodal-generation/generation", _generate_multimodal),
         ("POST", "/services/aigc/text2image/image-synthesis", _submit_images),
+        ("POST", "/services/aigc/image-generation/generation", _submit_drawings),
         ("GET", "/tasks/{id}", _poll_images),
     ),
     refuse=_refuse,

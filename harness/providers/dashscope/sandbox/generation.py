@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import accumulate
 
 from harness.analysis.endpoint import Endpoint
-from harness.providers.dashscope.endpoints import MULTIMODAL, chat_endpoint
+from harness.config.models import Model
+from harness.providers.dashscope.endpoints import MULTIMODAL
 from harness.providers.dashscope.operations import frame_event
 from harness.sandbox.requests import (
     Range,
@@ -17,20 +17,11 @@ from harness.sandbox.requests import (
     check_chat,
     read_member,
     read_messages,
-    read_model,
 )
+from harness.sandbox.state import SandboxState
 from harness.sandbox.text import tokens
 from harness.types import Call, CallKind, Json, Message, Mode, Reply
 from harness.wire import compact_bytes
-
-_MODEL = re.compile(
-    r"(?:qwen(?:\d(?:\.\d{1,2})?)?|qwq|qvq|deepseek)-?(?:-?(?:turbo|plus|max|flash|long|coder|next"
-    r"|math|vl|omni|ocr|instruct|thinking|chat|latest|longcontext|preview|32k|a?\d+(?:\.\d+)?b|v1"
-    r"|v3(?:\.\d)?|r1|\d{4}|\d{2}))+"
-)
-
-RETIRED = frozenset({"qwen-turbo", "qwen-vl-max", "qwen-vl-plus", "qwq-plus", "qvq-max"})
-"""Models shut down on 2026-10-10, by [DOC] notice 731 on alibabacloud.com/zh/notice."""
 
 # [DOC] help.aliyun.com/en/model-studio/error-code has these messages
 RANGES = {
@@ -38,29 +29,98 @@ RANGES = {
     "top_p": Range(0, 1, "Range of top_p should be (0.0, 1.0]", low_open=True),
     "max_tokens": Range(1, 65536, "Range of max_tokens should be [1, 65536]", whole=True),
     "n": Range(1, 4, "Range of n should be [1, 4]", whole=True),
+    # [FIELD] QwenLM/Qwen-Agent #941, with 38912; 262144 is the most of any model
+    "thinking_budget": Range(
+        1,
+        262144,
+        "<400> InternalError.Algo.InvalidParameter: The thinking_budget parameter must be a "
+        "positive integer and not greater than 262144",
+        whole=True,
+    ),
 }
 """The allowed range of each numeric parameter; `n` is the number of answers or images."""
 
 
-def read_chat(body: dict[str, Json], endpoint: Endpoint) -> Call:
-    """Return the call that the *body* of a request to *endpoint* makes.
+@dataclass(frozen=True, slots=True)
+class Chat:
+    """A chat that was accepted.
+
+    Attributes:
+        call: The chat.
+        endpoint: The endpoint that was called.
+        thinks: Whether the reply has reasoning.
+    """
+
+    call: Call
+    endpoint: Endpoint
+    thinks: bool
+
+
+def read_chat(
+    state: SandboxState, body: dict[str, Json], endpoint: Endpoint, *, streamed: bool
+) -> Chat:
+    """Return the chat that a request makes.
 
     A prompt is returned as a chat with one message.
 
+    Args:
+        state: The state of the sandbox, which has the table of models.
+        body: The body of the request.
+        endpoint: The endpoint of the request.
+        streamed: Whether the request asks for a stream.
+
     Raises:
-        Refused: The body is not valid, or the model is unknown, retired, or served by another
-            endpoint. The service's response for a retired model is not documented.
+        Refused: The body is not valid, or the model is unknown, retired, served by another endpoint
+            or not in this form. The service's response for a retired model is not documented.
     """
-    model_name = read_model(body, _MODEL)
-    if model_name in RETIRED:
-        raise Refused(Reason.UNKNOWN_MODEL)
-    if chat_endpoint(model_name) is not endpoint:
-        raise Refused(Reason.WRONG_ENDPOINT)
+    name = body.get("model")
+    model = state.find_model("dashscope", name, "chat", endpoint.name.partition(".")[2])
     messages = _messages(read_member(body, "input"))
     parameters = read_member(body, "parameters")
     bad_tools = "tools must be an array."
     check_chat(messages, parameters, RANGES, tool_call_id_required=True, bad_tools=bad_tools)
-    return Call(CallKind.CHAT, Mode.SYNC, model_name, messages, parameters=parameters)
+    thinks = _thinks(model, parameters, streamed)
+    mode = Mode.STREAM if streamed else Mode.SYNC
+    call = Call(CallKind.CHAT, mode, str(name), messages, parameters=parameters)
+    return Chat(call, endpoint, thinks)
+
+
+def _thinks(model: Model, parameters: dict[str, Json], streamed: bool) -> bool:
+    """Return whether a model reasons with these parameters.
+
+    The texts of the refusals: [DOC] help.aliyun.com/en/model-studio/error-code.
+
+    Raises:
+        Refused: The model does not reason in this form, or a parameter is not valid.
+    """
+    asked = parameters.get("enable_thinking")
+    if parameters.get("reasoning_effort") == "none":
+        asked = False
+    if model.thinking == "always":
+        thinks = True
+    elif model.thinking in ("", "never"):
+        thinks = False
+    else:
+        thinks = asked if isinstance(asked, bool) else model.thinking in ("on", "streamed")
+    if not thinks or model.thinking not in ("always", "streamed"):
+        return thinks
+    if not streamed and model.thinking == "always":
+        raise Refused(
+            Reason.BAD_PARAMETER,
+            "This model only support stream mode, please enable the stream parameter to access "
+            "the model.",
+        )
+    if not streamed:
+        raise Refused(
+            Reason.BAD_PARAMETER,
+            "parameter.enable_thinking must be set to false for non-streaming calls",
+        )
+    if parameters.get("incremental_output") is False:
+        raise Refused(
+            Reason.BAD_PARAMETER,
+            'The incremental_output parameter must be "true" when enable_thinking is true',
+        )
+    return thinks
 
 
 def _messages(input: dict[str, Json]) -> tuple[Message, ...]:
@@ -84,6 +144,7 @@ class AnswerFormat:
         indexed: Whether a choice has an `index`: only if the request declares tools [REC 2025-12].
         multimodal: Whether it is a multimodal answer, which always has messages, whose content is a
             list, and no `index` [REC 2026-01].
+        thinks: Whether messages have reasoning.
     """
 
     request_id: str
@@ -91,33 +152,38 @@ class AnswerFormat:
     incremental: bool
     indexed: bool
     multimodal: bool
+    thinks: bool
 
     @classmethod
-    def of(cls, call: Call, request_id: str) -> AnswerFormat:
-        """Return the format that *call* requests; with tools it always has messages [DOC].
+    def of(cls, chat: Chat, request_id: str) -> AnswerFormat:
+        """Return the format that *chat* requests; with tools it always has messages [DOC].
 
         Raises:
             Refused: `result_format` is not valid.
         """
-        parameters = call.parameters
+        parameters = chat.call.parameters
         result_format = parameters.get("result_format")
         if result_format not in (None, "text", "message"):
             raise Refused(Reason.BAD_PARAMETER, "result_format must be text or message.")
         tools = bool(parameters.get("tools"))
-        multimodal = chat_endpoint(call.model) is MULTIMODAL
+        multimodal = chat.endpoint is MULTIMODAL
         return cls(
             request_id,
-            message=result_format == "message" or tools or multimodal,
+            message=result_format == "message" or tools or multimodal or chat.thinks,
             incremental=parameters.get("incremental_output") is True,
             indexed=tools and not multimodal,
             multimodal=multimodal,
+            thinks=chat.thinks,
         )
 
-    def output(self, text: str | None, calls: list[Json], reason: Json, *, streamed: bool) -> Json:
+    def output(
+        self, text: str | None, thought: str, calls: list[Json], reason: Json, *, streamed: bool
+    ) -> Json:
         """Return the member `output` of an answer or event.
 
         Args:
             text: The text.
+            thought: The reasoning.
             calls: The tool calls, as JSON.
             reason: The finish reason.
             streamed: Whether it is an event of a stream, which orders the keys differently [REC].
@@ -126,8 +192,8 @@ class AnswerFormat:
             return {"finish_reason": reason, "text": text}
         content: Json = ([{"text": text}] if text else []) if self.multimodal else text
         message: dict[str, Json] = {"content": content}
-        if self.multimodal:
-            message["reasoning_content"] = ""
+        if self.multimodal or self.thinks:
+            message["reasoning_content"] = thought
         called: dict[str, Json] = {"tool_calls": calls} if calls else {}
         role: dict[str, Json] = {"role": "assistant"}
         message |= called | role if streamed else role | called
@@ -138,17 +204,20 @@ class AnswerFormat:
             choice = {"finish_reason": reason} | index | {"message": message}
         return {"choices": [choice]}
 
-    def usage(self, input_tokens: int, output_tokens: int, *, streamed: bool) -> Json:
+    def usage(
+        self, input_tokens: int, output_tokens: int, thought_tokens: int, *, streamed: bool
+    ) -> Json:
         """Return the member `usage`; a multimodal answer has more details [REC]."""
         total = input_tokens + output_tokens
         cached: Json = {"cached_tokens": 0}
+        thought: dict[str, Json] = {"reasoning_tokens": thought_tokens} if self.thinks else {}
         if self.multimodal:
             return {
                 "total_tokens": total,
                 "input_tokens_details": {"text_tokens": input_tokens},
                 "output_tokens": output_tokens,
                 "input_tokens": input_tokens,
-                "output_tokens_details": {"text_tokens": output_tokens},
+                "output_tokens_details": thought | {"text_tokens": output_tokens - thought_tokens},
                 "prompt_tokens_details": cached,
             }
         usage: dict[str, Json] = {
@@ -157,6 +226,8 @@ class AnswerFormat:
             "input_tokens": input_tokens,
             "prompt_tokens_details": cached,
         }
+        if self.thinks:
+            usage["output_tokens_details"] = thought
         return usage if streamed else dict(sorted(usage.items()))
 
 
@@ -171,16 +242,19 @@ def whole_answer(reply: Reply, form: AnswerFormat) -> Json:
         }
         for index, call in enumerate(reply.tool_calls)
     ]
+    thought = reply.reasoning or ""
     return {
-        "output": form.output(reply.content, calls, reply.finish_reason, streamed=False),
+        "output": form.output(reply.content, thought, calls, reply.finish_reason, streamed=False),
         "usage": form.usage(*_token_counts(reply), streamed=False),
         "request_id": form.request_id,
     }
 
 
-def _token_counts(reply: Reply) -> tuple[int, int]:
+def _token_counts(reply: Reply) -> tuple[int, int, int]:
+    """Return the numbers of input tokens, of output tokens, and of the reasoning in these."""
     usage = reply.usage
-    return (usage.input_tokens or 0, usage.output_tokens or 0) if usage else (0, 0)
+    thought = len(tokens(reply.reasoning or ""))
+    return (usage.input_tokens or 0, usage.output_tokens or 0, thought) if usage else (0, 0, 0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,11 +265,13 @@ class _Step:
         written: The number of output tokens up to this event.
         text: The text to send: only the new text, or all text so far (see `AnswerFormat`).
         calls: The tool calls to send, or pieces of them.
+        thought: The reasoning to send, like `text`.
     """
 
     written: int
     text: str = ""
     calls: tuple[Json, ...] = ()
+    thought: str = ""
 
 
 def stream_events(reply: Reply, form: AnswerFormat) -> Iterator[bytes]:
@@ -205,25 +281,39 @@ def stream_events(reply: Reply, form: AnswerFormat) -> Iterator[bytes]:
     a cumulative stream has the whole text. The last event of an incremental stream has an empty
     text, or the last piece of a tool call.
     """
-    steps = list(_call_steps(reply, form) if reply.tool_calls else _text_steps(reply, form))
-    input_tokens, _ = _token_counts(reply)
+    thought = list(_thought_steps(reply, form))
+    given = _call_steps(reply, form) if reply.tool_calls else _text_steps(reply, form)
+    whole = "" if form.incremental else reply.reasoning or ""
+    steps = thought + [replace(step, thought=whole) for step in given]
+    input_tokens, _, _ = _token_counts(reply)
+    thought_tokens = 0
     for number, step in enumerate(steps, start=1):
         reason = reply.finish_reason if number == len(steps) else "null"
+        thought_tokens = step.written if number <= len(thought) else thought_tokens
         body: Json = {
-            "output": form.output(step.text, [*step.calls], reason, streamed=True),
-            "usage": form.usage(input_tokens, step.written, streamed=True),
+            "output": form.output(step.text, step.thought, [*step.calls], reason, streamed=True),
+            "usage": form.usage(input_tokens, step.written, thought_tokens, streamed=True),
             "request_id": form.request_id,
         }
         yield frame_event(number, compact_bytes(body))
 
 
-def _text_steps(reply: Reply, form: AnswerFormat) -> Iterator[_Step]:
+def _thought_steps(reply: Reply, form: AnswerFormat) -> Iterator[_Step]:
+    """Yield the events of the reasoning, which come before all others."""
     written, so_far = 0, ""
+    for group in _grouped(tokens(reply.reasoning or "")):
+        written, text = written + len(group), "".join(group)
+        so_far += text
+        yield _Step(written, thought=text if form.incremental else so_far)
+
+
+def _text_steps(reply: Reply, form: AnswerFormat) -> Iterator[_Step]:
+    written, so_far = _token_counts(reply)[2], ""
     for group in _grouped(reply.pieces):
         written, text = written + len(group), "".join(group)
         so_far += text
         yield _Step(written, text if form.incremental else so_far)
-    if form.incremental:
+    if form.incremental or not reply.pieces:
         yield _Step(written)
 
 
@@ -240,9 +330,8 @@ def _call_steps(reply: Reply, form: AnswerFormat) -> Iterator[_Step]:
     have `id: ""` and no name [REC]. In a cumulative stream, which was never recorded, each event
     repeats all calls so far.
     """
-    _, total = _token_counts(reply)
+    _, total, written = _token_counts(reply)
     finished: tuple[Json, ...] = ()
-    written = 0
     for index, call in enumerate(reply.tool_calls):
         groups = list(_grouped(tokens(call.arguments)))
         written += len(tokens(call.name))

@@ -1,0 +1,105 @@
+"""The table of models: at which endpoint each is called, whether it thinks, when it is retired.
+
+A table is a TOML file with a `[[model]]` section for each group of models. A model that no section
+names is not judged: it may be new.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from datetime import date
+from fnmatch import fnmatchcase
+from pathlib import Path
+
+from harness.config.tables import load_rows
+
+SHIPPED = Path(__file__).with_name("models.toml")
+"""The table of models that comes with the harness."""
+
+THINKING = ("never", "off", "on", "always", "streamed")
+"""The values of `Model.thinking`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Model:
+    """A group of models of one provider with the same properties.
+
+    Attributes:
+        provider: The provider's name.
+        models: Their names; `*` matches any text.
+        kinds: The kinds of call that the group is for, such as `chat`, and `image async` for an
+            image by a task; empty for every kind.
+        source: Where this was published.
+        endpoint: The end of the name of the endpoint (`Endpoint.name`), such as `generation`; empty
+            if it is the provider's own choice.
+        thinking: Whether the models reason: `never`; `off` or `on` by default; `always`; `streamed`
+            if it is on by default and refused without a stream; empty if unknown.
+        successor: The model to use instead of a retired one.
+        retired: The day of retirement; None if none was announced.
+    """
+
+    provider: str
+    models: tuple[str, ...]
+    source: str
+    kinds: tuple[str, ...] = ()
+    endpoint: str = ""
+    thinking: str = ""
+    successor: str = ""
+    retired: date | None = None
+
+    def names(self, model: str) -> bool:
+        """Return whether *model* is one of these models."""
+        return any(fnmatchcase(model, pattern) for pattern in self.models)
+
+
+@dataclass(frozen=True, slots=True)
+class Models:
+    """A table of models; of several rows that name a model, the first one counts."""
+
+    table: tuple[Model, ...] = ()
+
+    def find(self, provider: str, model: str, kind: str = "") -> Model | None:
+        """Return the row of a model; None if the table does not have it.
+
+        Args:
+            provider: The provider's name.
+            model: The model's name.
+            kind: The kind of call, as in `Model.kinds`; empty for any.
+        """
+        rows = (row for row in self.table if row.provider == provider and row.names(model))
+        return next((row for row in rows if not kind or not row.kinds or kind in row.kinds), None)
+
+    def over(self, other: Models) -> Models:
+        """Return a table with the rows of this one before those of *other*."""
+        return Models((*self.table, *other.table))
+
+    def warnings(self, models: Iterable[tuple[str, str]], day: date) -> Iterator[str]:
+        """Yield a sentence for each retired model, and for each whose retirement is announced.
+
+        Args:
+            models: The providers and models in use.
+            day: The day that counts as today.
+        """
+        for provider, model in dict.fromkeys(models):
+            row = self.find(provider, model)
+            if row is not None and row.retired is not None:
+                was = "was" if row.retired <= day else "will be"
+                instead = f"; use {row.successor}" if row.successor else ""
+                source = f" (source: {row.source})"
+                yield f"{provider}/{model} {was} retired on {row.retired}{instead}{source}"
+
+
+def load(path: Path) -> Models:
+    """Read a table of models from a TOML file.
+
+    Raises:
+        BadSettings: The table is invalid; the message names the file and the row.
+    """
+    return Models(load_rows(path, "model", Model, _problem))
+
+
+def _problem(row: Model) -> str:
+    if row.thinking and row.thinking not in THINKING:
+        return f"thinking: expected one of {', '.join(THINKING)}"
+    return ""
