@@ -124,6 +124,8 @@ class Fields:
         created: The time of creation, in seconds since 1970 (UTC).
         input_parts: Token counts that `input_tokens` includes.
         output_parts: Token counts that `output_tokens` includes.
+        reasoning_tokens: The number of output tokens of the reasoning.
+        others: The parts of an answer that are neither text, tool calls nor images.
         apart: The values that a refusal never has.
         metrics: The object with the numbers of a task's results.
         vectors: The embeddings.
@@ -165,6 +167,8 @@ class Fields:
     created: Pointers = ()
     input_parts: Pointers = ()
     output_parts: Pointers = ()
+    reasoning_tokens: Pointers = ()
+    others: Pointers = ()
     apart: Pointers = ()
     metrics: Pointers = ()
     vectors: Pointers = ()
@@ -213,6 +217,8 @@ class Endpoint:
             request.
         keeps_reasoning: Returns whether the model reads earlier reasoning, which the request then
             has to repeat, given the JSON body of the request.
+        runs_tools: Returns whether the service itself runs tools, such as a search, given the JSON
+            body of the request.
         counts_reasoning: Returns whether an answer with reasoning counts its tokens, given the JSON
             body of the request.
     """
@@ -238,6 +244,7 @@ class Endpoint:
     tells_usage: Callable[[Json], bool] = lambda request: False
     keeps_reasoning: Callable[[Json], bool] = lambda request: False
     counts_reasoning: Callable[[Json], bool] = lambda request: False
+    runs_tools: Callable[[Json], bool] = lambda request: False
 
     @property
     def dialect(self) -> str:

@@ -6,8 +6,9 @@ from collections.abc import Callable
 from email.utils import formatdate
 from itertools import islice
 
+from harness.analysis.edit import change_values, put_all, remove, with_header, with_status
 from harness.analysis.edit import put as put_value
-from harness.analysis.edit import remove, with_header, with_status
+from harness.analysis.endpoint import Pointers
 from harness.analysis.exchange import AnalyzedExchange
 from harness.analysis.fault import exchange_fault, faults_of
 from harness.analysis.reply import first
@@ -100,6 +101,22 @@ def finish_reason_missing(
     if not ends or analyzed.is_stream or not isinstance(reply, Reply):
         return None
     return change(analyzed, ends[0]) if reply.content is not None or reply.tool_calls else None
+
+
+@exchange_fault("answer_says_something", "", " ")
+def answer_emptied(analyzed: AnalyzedExchange, text: str) -> Exchange | None:
+    """Empty the text of an answer that ended by itself, or set it to a space.
+
+    Returns None if the answer did not end with `stop`, or has something else than text.
+    """
+    reply, endpoint = analyzed.outcome, checked_endpoint(analyzed)
+    if not isinstance(reply, Reply) or not reply.content or reply.finish_reason != "stop":
+        return None
+    if endpoint is None or reply.tool_calls or reply.images or reply.other_choices:
+        return None
+
+    places = endpoint.fields.content
+    return change_values(analyzed, lambda value: _set(value, places, text))
 
 
 @exchange_fault("ids_are_not_empty", "id", "request_id")
@@ -257,6 +274,43 @@ def detail_exceeds_count(analyzed: AnalyzedExchange, names: tuple[str, str]) -> 
         return None
     value = put_value(target.part.value, places[0], select.one_more(target.value))
     return select.put_whole(analyzed, target.part, value)
+
+
+@exchange_fault("output_is_counted")
+def output_uncounted(analyzed: AnalyzedExchange) -> Exchange | None:
+    """Set the number of output tokens to 0, though there is text.
+
+    Returns None if the answer has no such token count, or no text.
+    """
+    reply = analyzed.outcome
+    if not isinstance(reply, Reply) or not (reply.content or "").strip() or reply.usage is None:
+        return None
+    places = select.pointers(analyzed, "output_tokens")
+    return change_values(analyzed, lambda value: _set(value, places, 0))
+
+
+@exchange_fault("output_is_counted", 0, None)
+def reasoning_uncounted(analyzed: AnalyzedExchange, count: int | None) -> Exchange | None:
+    """Set the number of the reasoning's tokens to 0, or to null.
+
+    Returns None if the answer has no such token count, or need not have it.
+    """
+    reply, endpoint = analyzed.outcome, checked_endpoint(analyzed)
+    if endpoint is None or not isinstance(reply, Reply) or not (reply.reasoning or "").strip():
+        return None
+    if not reply.usage or not endpoint.counts_reasoning(analyzed.request_json.value):
+        return None
+    if select.field(analyzed, "reasoning_tokens") is None:
+        return None
+    places = select.pointers(analyzed, "reasoning_tokens")
+    return change_values(analyzed, lambda value: _set(value, places, count))
+
+
+def _set(value: Json, places: Pointers, new: Json) -> Json:
+    """Return *value* with *new* for each value at *places*."""
+    for place in places:
+        value = put_all(value, place, new)
+    return value
 
 
 FAULTS = faults_of(vars())

@@ -17,6 +17,7 @@ from harness.faults.registry import breaking, injected
 from harness.providers import endpoints
 from harness.providers.samples import SAMPLES
 from harness.rules.evidence import EVIDENCE
+from harness.rules.requests import REASONING
 from harness.rules.rule import Rule, messages, turn_request, wants_stream
 from harness.types import (
     Call,
@@ -193,11 +194,12 @@ def _message(message: Json) -> Message:
         resolve(message, "/role"),
         text_of(resolve(message, "/content")),
         resolve(message, "/tool_call_id"),
+        resolve(message, REASONING),
     )
-    role, text, call_id = (value if isinstance(value, str) else "" for value in values)
+    role, text, call_id, reasoning = (value if isinstance(value, str) else "" for value in values)
     pointers = ("/id", "/function/name", "/function/arguments")
     tool_calls = query(message, "/tool_calls/[]")
     calls = (
         ToolCall(*(str(resolve(call, pointer)) for pointer in pointers)) for _, call in tool_calls
     )
-    return Message(role, text, tuple(calls), call_id)
+    return Message(role, text, tuple(calls), call_id, reasoning)

@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 
-from harness.analysis.edit import change_values, event_blocks, remove, with_event_blocks
+from harness.analysis.edit import change_values, event_blocks, put_all, remove, with_event_blocks
 from harness.analysis.edit import put as put_value
 from harness.analysis.endpoint import Part
 from harness.analysis.exchange import AnalyzedExchange
 from harness.analysis.fault import exchange_fault, faults_of, transcript_fault, with_exchange
 from harness.analysis.transcript import AnalyzedTranscript
 from harness.faults.select import Target, finishing, in_part, one_more, pointers, put, targets
-from harness.rules.rule import checked_endpoint, streamed
+from harness.rules.rule import checked_endpoint, fields_of, streamed
 from harness.types import Exchange, Json, Reply, Transcript
 from harness.wire import Missing, resolve
 
@@ -44,8 +44,11 @@ def count_shrinks(analyzed: AnalyzedExchange, name: str) -> Exchange | None:
 def input_tokens_change(analyzed: AnalyzedExchange, change: int) -> Exchange | None:
     """Set the last input token count of a stream to one more, or less, than the one before.
 
-    Returns None if the stream has fewer than two such counts.
+    Returns None if the stream has fewer than two such counts, or the service runs tools.
     """
+    endpoint = checked_endpoint(analyzed)
+    if endpoint is not None and endpoint.runs_tools(analyzed.request_json.value):
+        return None
     return _with_last_count(analyzed, "input_tokens", change)
 
 
@@ -211,6 +214,31 @@ def pieces_repeat_text(analyzed: AnalyzedExchange, name: str) -> Exchange | None
 
 
 # ------------------------------------------------------------------ beside the same document
+
+
+@transcript_fault("stream_equals_whole", "length", "get_time")
+def stream_ends_otherwise(read: AnalyzedTranscript, other: str) -> Transcript | None:
+    """Change the finish reason, or the called function, of a stream also requested as document.
+
+    Returns None if no request for the same answer each time was made with and without streaming.
+    """
+    for stream in read.readings:
+        asked = resolve(stream.request_json.value, f"{fields_of(stream).parameters}/do_sample")
+        if asked is not False or not _is_paired(read, stream):
+            continue
+        name = "finish_reason" if other == "length" else "tool_calls"
+        end = "" if other == "length" else "/0/function/name"
+        places = [f"{place}{end}" for place in pointers(stream, name)]
+
+        def changed(value: Json, places: list[str] = places) -> Json:
+            for place in places:
+                value = put_all(value, place, other) if resolve(value, place) else value
+            return value
+
+        exchange = change_values(stream, changed) if streamed(stream) else None
+        if exchange is not None and exchange != stream.exchange:
+            return with_exchange(read, stream, exchange)
+    return None
 
 
 @transcript_fault(

@@ -11,6 +11,7 @@ from harness.analysis.exchange import AnalyzedExchange
 from harness.analysis.fault import exchange_fault, faults_of, transcript_fault, with_exchange
 from harness.analysis.transcript import AnalyzedTranscript
 from harness.faults.select import Target, finishing, pointers, put, put_whole, tool_calls
+from harness.rules.requests import REASONING
 from harness.rules.rule import answered, messages
 from harness.types import Exchange, Json, Reply, Transcript
 from harness.wire import MISSING, resolve
@@ -296,6 +297,44 @@ def history_changed(read: AnalyzedTranscript, member: tuple[str, Json]) -> Trans
             if continues and resolve(sent[len(first)], "/role") == "assistant":
                 place = f"{pointer}/{len(first)}{member[0]}"
                 exchange = change_request(turn.request, place, member[1])
+                return with_exchange(read, turn.request, exchange)
+    return None
+
+
+@transcript_fault("reasoning_is_carried", "Something else.", "")
+def reasoning_changed(read: AnalyzedTranscript, reasoning: str) -> Transcript | None:
+    """Change earlier reasoning as a later request repeats it, or empty it where it is needed.
+
+    Returns None if no later request repeats reasoning.
+    """
+    turns = list(answered(read))
+    for n, before in enumerate(turns):
+        length = len(messages(before.request)[1])
+        for turn in turns[n + 1 :]:
+            pointer, sent = messages(turn.request)
+            place = f"{pointer}/{length}{REASONING}"
+            said = resolve(sent[length], REASONING) if len(sent) > length else None
+            if said and said == before.reply.reasoning:
+                exchange = change_request(turn.request, place, reasoning)
+                return with_exchange(read, turn.request, exchange)
+    return None
+
+
+@transcript_fault("prefix_is_stable")
+def first_message_changed(read: AnalyzedTranscript) -> Transcript | None:
+    """Change the first message of a request that repeats an answer, as by the time of day.
+
+    Returns None if no request repeats an answer with text.
+    """
+    turns = list(answered(read))
+    for n, before in enumerate(turns):
+        first = messages(before.request)[1]
+        for turn in turns[n + 1 :]:
+            pointer, sent = messages(turn.request)
+            follows = first and sent[: len(first)] == first and len(sent) > len(first)
+            repeated = resolve(sent[len(first)], "/content") if follows else None
+            if isinstance(repeated, str) and repeated and repeated == before.reply.content:
+                exchange = change_request(turn.request, f"{pointer}/0/content", "It is 12:01.")
                 return with_exchange(read, turn.request, exchange)
     return None
 

@@ -95,6 +95,28 @@ def answer_says_why_it_ended(reading: AnalyzedExchange) -> Iterator[Finding]:
             yield violation("a finish reason", "none", place)
 
 
+def answer_says_something(reading: AnalyzedExchange) -> Iterator[Finding]:
+    """Check that an answer that ended by itself has a text, a tool call or another result.
+
+    GLM-5.3 was seen to think for long and then to stop with no text and 0 tokens [FIELD]: a program
+    that goes on with the answer goes on with nothing.
+    """
+    endpoint, outcome = checked_endpoint(reading), reading.outcome
+    if endpoint is None or not endpoint.finish_reasons or not isinstance(outcome, Reply):
+        return
+    results = (*endpoint.fields.tool_calls, *endpoint.fields.images, *endpoint.fields.others)
+    if any(value not in ("", [], {}) for _, _, value in values(reading, results)):
+        return
+    if not reading.is_stream and any(violations(endpoint.answer, p.value) for p in reading.parts):
+        return  # what is missing is reported with the schema
+    for choice in outcome.choices:
+        if choice.finish_reason == "stop" and not (choice.content or "").strip():
+            ends = [part for part, reply in replies(reading) if reply.finish_reason]
+            place = field_place(reading, ends[-1], endpoint.fields.content)
+            thought = ", but reasoning" if choice.reasoning else ""
+            yield violation("a text, a tool call or another result", f"none{thought}", place)
+
+
 def ids_are_not_empty(reading: AnalyzedExchange) -> Iterator[Finding]:
     """Check that an id, if it is sent, is not empty.
 

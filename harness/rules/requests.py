@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import takewhile
 
 from harness.analysis.endpoint import Role
 from harness.analysis.exchange import AnalyzedExchange
@@ -17,8 +18,22 @@ from harness.rules.rule import (
     violation,
     wants_stream,
 )
-from harness.types import EMPTY, Call, CallKind, Finding, Json, Message, Mode, Reply
+from harness.types import (
+    EMPTY,
+    Call,
+    CallKind,
+    Finding,
+    Json,
+    Message,
+    Mode,
+    Reasoning,
+    Reply,
+    with_reasoning,
+)
 from harness.wire import MISSING, Missing, escape, query, read_json, resolve
+
+REASONING = "/reasoning_content"
+"""The JSON pointer of the reasoning in a message."""
 
 
 def _requests(analyzed: AnalyzedTranscript) -> Iterator[tuple[Call, AnalyzedExchange]]:
@@ -41,7 +56,7 @@ def model_travels(analyzed: AnalyzedTranscript) -> Iterator[Finding]:
 def conversation_travels(analyzed: AnalyzedTranscript) -> Iterator[Finding]:
     """Check that the messages, or the prompt, of a call are sent complete and unchanged.
 
-    Compared are roles, texts, tool calls and the ids of tool results, in their order.
+    Compared are roles, texts, tool calls, the ids of tool results and reasoning, in their order.
     """
     for call, request in _requests(analyzed):
         if call.kind is not CallKind.CHAT:
@@ -68,7 +83,7 @@ def _prompt(call: Call, request: AnalyzedExchange) -> Iterator[Finding]:
 
 def _of_message(message: Message) -> list[object]:
     calls = [[call.id, call.name, call.arguments] for call in message.tool_calls]
-    return [message.role, message.content, calls, message.tool_call_id]
+    return [message.role, message.content, calls, message.tool_call_id, message.reasoning]
 
 
 def _of_json(value: Json) -> list[object]:
@@ -76,7 +91,8 @@ def _of_json(value: Json) -> list[object]:
     sent = query(value, "/tool_calls/[]")
     calls = [[resolve(call, pointer) or "" for pointer in pointers] for _, call in sent]
     text = text_of(resolve(value, "/content")) or ""
-    return [resolve(value, "/role") or "", text, calls, resolve(value, "/tool_call_id") or ""]
+    others = [resolve(value, pointer) or "" for pointer in ("/tool_call_id", REASONING)]
+    return [resolve(value, "/role") or "", text, calls, *others]
 
 
 def parameters_travel(analyzed: AnalyzedTranscript) -> Iterator[Finding]:
@@ -161,27 +177,48 @@ def history_is_carried(analyzed: AnalyzedTranscript) -> Iterator[Finding]:
     """Check that a request that continues a conversation repeats all of it unchanged.
 
     The request begins with the messages of an earlier request, followed by the answer to it.
-    Requests that begin a new conversation are not checked.
+    Requests that begin a new conversation are not checked. Reasoning has a rule of its own.
     """
+    for turn, request, past in _with_past(analyzed):
+        yield from _continuation(turn, request, past)
+
+
+_Past = tuple[AnalyzedTurn, Answered, list[Json]]
+"""An earlier turn, its answer, and the messages of its request, without reasoning."""
+
+
+def _with_past(
+    analyzed: AnalyzedTranscript,
+) -> Iterator[tuple[AnalyzedTurn, AnalyzedExchange, list[_Past]]]:
+    """Yield (turn, request, earlier turns) for each turn with a request."""
     past: list[_Past] = []
     answered_requests = {id(answer.request): answer for answer in answered(analyzed)}
     for turn in analyzed.turns:
         request = turn_request(turn)
         if request is None:
             continue
-        yield from _continuation(turn, request, past)
+        yield turn, request, past
         if id(request) in answered_requests:
-            past.append((turn, answered_requests[id(request)], messages(request)[1]))
+            sent = _without_reasoning(messages(request)[1])
+            past.append((turn, answered_requests[id(request)], sent))
 
 
-_Past = tuple[AnalyzedTurn, Answered, list[Json]]
-"""An earlier turn, its answer, and the messages of its request."""
+def _without_reasoning(sent: Sequence[Json]) -> list[Json]:
+    return [remove_member(message, REASONING.strip("/")) for message in sent]
+
+
+def remove_member(value: Json, name: str) -> Json:
+    """Return *value* without its member *name*; unchanged if it is not an object."""
+    if not isinstance(value, dict):
+        return value
+    return {key: member for key, member in value.items() if key != name}
 
 
 def _continuation(
     turn: AnalyzedTurn, request: AnalyzedExchange, past: Sequence[_Past]
 ) -> Iterator[Finding]:
     pointer, sent = messages(request)
+    sent = _without_reasoning(sent)
     continued = [(answer, before) for _, answer, before in past if _continues(before, sent)]
     if not continued:
         if _should_continue(turn, past):
@@ -192,10 +229,33 @@ def _continuation(
     candidates = [answer.reply for answer, before in continued if len(before) == length]
     message = sent[length]
     if not any(_repeats(message, reply) for reply in candidates):
-        reply = candidates[-1]
-        content = show(reply.content or [call.name for call in reply.tool_calls])
         place = request.request_place(f"{pointer}/{length}")
-        yield violation(f"the earlier answer {content} in the request", show(message), place)
+        expected, actual = _parted(message, candidates[-1])
+        yield violation(f"the earlier answer {expected} in the request", actual, place)
+
+
+_BEFORE = 30
+"""Characters that are shown before the place where two texts part."""
+
+
+def _parted(message: Json, reply: Reply) -> tuple[str, str]:
+    """Return a reply and a message as texts that begin shortly before they part.
+
+    If only their tool calls differ, the names of the calls and the message are returned.
+    """
+    expected, actual = ((text or "").strip() for text in (reply.content, _text_of(message)))
+    if expected == actual or not (expected and actual):
+        return show(reply.content or [call.name for call in reply.tool_calls]), show(message)
+    pairs = zip(expected, actual, strict=False)
+    at = sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], pairs))
+    start = max(0, at - _BEFORE)
+    where = f" (from character {at + 1})" if start else ""
+    mark = "…" if start else ""
+    return show(mark + expected[start:]), show(mark + actual[start:]) + where
+
+
+def _text_of(message: Json) -> str | None:
+    return text_of(resolve(message, "/content"))
 
 
 def _continues(before: Sequence[Json], sent: Sequence[Json]) -> bool:
@@ -211,13 +271,15 @@ def _should_continue(turn: AnalyzedTurn, past: Sequence[_Past]) -> bool:
     if call is None or earlier is None or not earlier.messages:
         return False
     length = len(earlier.messages)
-    is_longer = len(call.messages) > length and call.messages[:length] == earlier.messages
+    begins = with_reasoning(call, Reasoning.DROPPED).messages[:length]
+    before = with_reasoning(earlier, Reasoning.DROPPED).messages
+    is_longer = len(call.messages) > length and begins == before
     return is_longer and call.messages[length].role == "assistant"
 
 
 def _repeats(message: Json, reply: Reply) -> bool:
     """Return whether a message has the text of a reply, apart from outer spaces, and its calls."""
-    text = (text_of(resolve(message, "/content")) or "").strip()
+    text = (_text_of(message) or "").strip()
     sent = [
         (
             resolve(call, "/id"),
@@ -236,3 +298,46 @@ def _parsed(arguments: Json | Missing) -> Json | Missing:
         return arguments
     document = read_json(arguments.encode("utf-8", "replace"))
     return arguments if document.problem else document.value
+
+
+def reasoning_is_carried(analyzed: AnalyzedTranscript) -> Iterator[Finding]:
+    """Check that a request repeats earlier reasoning unchanged if it repeats it or has to.
+
+    It has to where it asks the model to read earlier reasoning (`clear_thinking: false`,
+    `preserve_thinking: true`) [DOC]: a model that gets none, or other, thinks without it.
+    """
+    for _, request, past in _with_past(analyzed):
+        pointer, sent = messages(request)
+        endpoint = request.endpoint
+        needed = endpoint is not None and endpoint.keeps_reasoning(request.request_json.value)
+        bare = _without_reasoning(sent)
+        for _, answer, before in past:
+            reply, number = answer.reply, len(before)
+            if not _continues(before, bare) or not _repeats(bare[number], reply):
+                continue
+            expected, actual = reply.reasoning or "", resolve(sent[number], REASONING) or ""
+            if expected.strip() and actual != expected and (actual or needed):
+                place = request.request_place(f"{pointer}/{number}{REASONING if actual else ''}")
+                shown = show(actual) if actual else "none"
+                yield violation(f"the earlier reasoning {show(expected)}", shown, place)
+
+
+def prefix_is_stable(analyzed: AnalyzedTranscript) -> Iterator[Finding]:
+    """Check that the messages before a repeated answer are those that it answered.
+
+    Services cache the common beginning of requests [DOC context-cache]. A system prompt or an
+    earlier question that changes, such as by the time in it, makes all after it new, and dearer.
+    Give this rule the severity error to forbid it.
+    """
+    for _, request, past in _with_past(analyzed):
+        pointer, sent = messages(request)
+        bare = _without_reasoning(sent)
+        for _, answer, before in past[::-1]:
+            length = len(before)
+            if not 0 < length < len(bare) or not answer.reply.content:
+                continue
+            if _repeats(bare[length], answer.reply) and bare[:length] != before:
+                number = next(n for n in range(length) if bare[n] != before[n])
+                place = request.request_place(f"{pointer}/{number}")
+                yield violation(f"{show(before[number])} as before", show(bare[number]), place)
+                break

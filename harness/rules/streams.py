@@ -10,8 +10,8 @@ from harness.analysis.endpoint import Part, Role
 from harness.analysis.exchange import AnalyzedExchange
 from harness.analysis.transcript import AnalyzedTranscript
 from harness.rules.rule import checked_endpoint, field_place, fields_of, show, streamed, violation
-from harness.types import Finding, Json, Reply, ToolCall
-from harness.wire import resolve
+from harness.types import Choice, Finding, Json, Reply, ToolCall
+from harness.wire import read_json, resolve
 
 
 def stream_keeps_its_identity(reading: AnalyzedExchange) -> Iterator[Finding]:
@@ -142,8 +142,10 @@ def deltas_do_not_repeat(reading: AnalyzedExchange) -> Iterator[Finding]:
 def stream_equals_whole(analyzed: AnalyzedTranscript) -> Iterator[Finding]:
     """Check that a stream and a document that answer the same request agree.
 
-    Answers differ each time, so that only these are compared: the model, the number of input
-    tokens, and whether an id, a model and a finish reason are present.
+    Answers differ each time, so that only these are compared: the model, the number of input tokens
+    and of choices, and whether an id, a model and a finish reason are present. If the request asks
+    for the same answer each time (`temperature: 0`, `top_k: 1`, `do_sample: false`), the finish
+    reasons and the tool calls of all choices are compared too.
     """
     whole: dict[str, AnalyzedExchange] = {}
     comparable = [reading for reading in analyzed.readings if _is_comparable(reading)]
@@ -164,6 +166,22 @@ def _is_comparable(reading: AnalyzedExchange) -> bool:
     is_chat = endpoint is not None and endpoint.role is Role.ANSWER and bool(endpoint.event)
     has_request = isinstance(reading.request_json.value, dict)
     return is_chat and has_request and isinstance(reading.outcome, Reply)
+
+
+def _is_deterministic(reading: AnalyzedExchange) -> bool:
+    """Return whether a request asks for the same answer each time."""
+    fields, request = fields_of(reading), reading.request_json.value
+    values = (("temperature", 0), ("top_k", 1), ("do_sample", False))
+    return any(resolve(request, f"{fields.parameters}/{name}") == value for name, value in values)
+
+
+def _called(choice: Choice) -> list[Json]:
+    """Return the names of the called functions and their arguments, as JSON if they are valid."""
+    called: list[Json] = []
+    for call in choice.tool_calls:
+        document = read_json(call.arguments.encode("utf-8", "replace"))
+        called.append([call.name, call.arguments if document.problem else document.value])
+    return called
 
 
 _DELIVERY = ("stream", "stream_options", "incremental_output", "seed", "request_id")
@@ -192,5 +210,13 @@ def _differences(
         actual, expected = getattr(stream, name), getattr(whole, name)
         if (actual is None) != (expected is None) or (name == "model" and actual != expected):
             yield name.replace("_", " "), actual, expected
+    if len(stream.choices) != len(whole.choices):
+        yield "number of choices", len(stream.choices), len(whole.choices)
+    elif _is_deterministic(reading):
+        for ours, theirs in zip(stream.choices, whole.choices, strict=True):
+            if ours.finish_reason != theirs.finish_reason:
+                yield "finish reason", ours.finish_reason, theirs.finish_reason
+            if (calls := _called(ours)) != (others := _called(theirs)):
+                yield "tool calls", calls, others
     if stream.usage and whole.usage and stream.usage.input_tokens != whole.usage.input_tokens:
         yield "input tokens", stream.usage.input_tokens, whole.usage.input_tokens

@@ -12,11 +12,12 @@ from harness.rules.rule import (
     field_place,
     fields_of,
     replies,
+    show,
     streamed,
     values,
     violation,
 )
-from harness.types import Finding, Usage
+from harness.types import Finding, Reply, Usage
 
 _COUNTS = ("input_tokens", "output_tokens", "total_tokens")
 
@@ -63,6 +64,31 @@ def usage_details_fit(reading: AnalyzedExchange) -> Iterator[Finding]:
                     yield violation(f"at most {limit}", count, reading.place(pointer, part))
 
 
+def output_is_counted(reading: AnalyzedExchange) -> Iterator[Finding]:
+    """Check that the output tokens count the text, and the details the reasoning if they do so.
+
+    An answer with text or reasoning has at least one output token. The models of 2026
+    (since qwen3.5 and glm-5.3) count the tokens of the reasoning apart [DOC], [REC]; they are
+    paid for.
+    """
+    endpoint, outcome = checked_endpoint(reading), reading.outcome
+    if endpoint is None or not isinstance(outcome, Reply) or outcome.usage is None:
+        return
+    fields, counted = endpoint.fields, [part for part, r in replies(reading) if r.usage]
+    text = (outcome.content or "").strip() or (outcome.reasoning or "").strip()
+    if text and outcome.usage.output_tokens == 0:
+        place = field_place(reading, counted[-1], fields.output_tokens)
+        yield violation("at least 1 output token for the text", 0, place)
+    if not (outcome.reasoning or "").strip():
+        return
+    details = [count for _, _, count in values(reading, fields.reasoning_tokens)]
+    is_complete = not reading.is_stream or any(r.finish_reason for _, r in replies(reading))
+    if is_complete and endpoint.counts_reasoning(reading.request_json.value) and not any(details):
+        place = field_place(reading, counted[-1], fields.reasoning_tokens)
+        actual = show(details[-1]) if details else "none"
+        yield violation("a count of the reasoning's tokens", actual, place)
+
+
 def usage_is_told(reading: AnalyzedExchange) -> Iterator[Finding]:
     """Check that a complete stream has token counts if they are promised or were requested.
 
@@ -96,9 +122,13 @@ def usage_never_shrinks(reading: AnalyzedExchange) -> Iterator[Finding]:
 def input_tokens_stay(reading: AnalyzedExchange) -> Iterator[Finding]:
     """Check that the input tokens are the same in every event of a stream.
 
-    The request does not change while it is answered [REC].
+    The request does not change while it is answered [REC]. They may grow if the service itself runs
+    tools, whose results are input too, such as a web search [DOC].
     """
     expected: int | None = None
+    endpoint = checked_endpoint(reading)
+    if endpoint is not None and endpoint.runs_tools(reading.request_json.value):
+        return
     for part, reply in streamed(reading):
         count = reply.usage.input_tokens if reply.usage else None
         if count is not None and expected is not None and count != expected:

@@ -15,7 +15,7 @@ from harness.types import Transcript
 class Broken:
     """A transcript with one violation, its rule and its place.
 
-    `also` is another rule that has to find it, at a place of its own.
+    `also` names other rules that have to find it, at places of their own.
     """
 
     rule: str

@@ -41,6 +41,29 @@ ANSWER: Schema = record({**openai_endpoints.ANSWER, "object": STRING})
 EVENT: Schema = record({**openai_endpoints.EVENT, "object": STRING}, openai_endpoints.EVENT_USAGE)
 
 
+SERVER_TOOLS = ("enable_search", "enable_code_interpreter")
+"""The parameters by which the service searches or runs code [DOC] C4."""
+
+
+def runs_tools(request: Json) -> bool:
+    """Return whether the service searches or runs code for *request* [DOC] C4."""
+    return any(resolve(request, f"/{name}") is True for name in SERVER_TOOLS)
+
+
+def counts_reasoning(request: Json) -> bool:
+    """Return whether the model of *request* counts the tokens of its reasoning.
+
+    Those since qwen3.5 do [DOC] C1; of earlier ones it is not known.
+    """
+    names = ("qwen3.5-", "qwen3.6-", "qwen3.7-", "qwen3.8-")
+    return str(resolve(request, "/model")).startswith(names)
+
+
+def keeps_reasoning(request: Json) -> bool:
+    """Return whether *request* asks the model to read earlier reasoning [DOC] C1."""
+    return resolve(request, "/preserve_thinking") is True
+
+
 def asks_for_usage(request: Json) -> bool:
     """Return whether *request* sets `stream_options.include_usage`, for token counts [REC]."""
     return resolve(request, "/stream_options/include_usage") is True
@@ -73,6 +96,9 @@ CHAT = _post(
     fields=openai_endpoints.FIELDS,
     objects=openai_endpoints.OBJECTS,
     tells_usage=asks_for_usage,
+    keeps_reasoning=keeps_reasoning,
+    counts_reasoning=counts_reasoning,
+    runs_tools=runs_tools,
 )
 
 # The path and the schema follow those of the chat; never recorded here.

@@ -24,6 +24,7 @@ from harness.analysis.json_schema import (
 )
 from harness.config.settings import load_models
 from harness.errors import Unsupported
+from harness.providers.dashscope import compatible
 from harness.providers.dashscope.compatible import translates
 from harness.providers.openai.endpoints import TOOL_CALL, TOOL_CALL_PIECE
 from harness.types import Call, Json
@@ -81,6 +82,16 @@ USAGE: Schema = record(
 )
 
 # [REC] B4: no tokens where images are answered.
+# [FIELD] the first event of a stream with a search has `usage: {}`.
+EVENT_USAGE: Schema = {
+    **record({}, {"input_tokens": INTEGER, "output_tokens": INTEGER, "total_tokens": INTEGER}),
+    **either(
+        "`input_tokens` and `output_tokens`, or {}",
+        having("input_tokens", "output_tokens"),
+        {"not": {"anyOf": [{"required": ["input_tokens"]}, {"required": ["output_tokens"]}]}},
+    ),
+}
+
 LOOSE_USAGE: Schema = record(
     {}, {"input_tokens": INTEGER, "output_tokens": INTEGER, "total_tokens": INTEGER}
 )
@@ -131,6 +142,13 @@ def _or_sound(output: Schema) -> Schema:
     sound = {"required": ["audio"], "properties": {"audio": {"type": "object"}}}
     meaning = f"{output['description']}, or `audio`"
     return {**output, **either(meaning, *output["anyOf"], sound)}
+
+
+def _researched(output: Schema) -> Schema:
+    """Return the schema *output*, extended by the events of qwen-deep-research [FIELD] C4."""
+    research = having("message", "fininshed_reason")  # the service's spelling
+    meaning = f"{output['description']}, or `message` and `fininshed_reason`"
+    return {**output, **either(meaning, *output["anyOf"], research)}
 
 
 # [REC] B4: a list of pieces without `type`, each a text, an image or a sound.
@@ -217,10 +235,14 @@ FIELDS = Fields(
     id=("/request_id",),
     request_id=("/request_id",),
     choices="/output/choices",
-    content=("/output/choices/0/message/content", "/output/text"),
+    content=("/output/choices/0/message/content", "/output/text", "/output/message/content"),
     reasoning=("/output/choices/0/message/reasoning_content",),
     tool_calls=("/output/choices/0/message/tool_calls",),
-    finish_reason=("/output/choices/0/finish_reason", "/output/finish_reason"),
+    finish_reason=(
+        "/output/choices/0/finish_reason",
+        "/output/finish_reason",
+        "/output/fininshed_reason",
+    ),
     index=("/output/choices/0/index",),
     input_tokens=("/usage/input_tokens",),
     output_tokens=("/usage/output_tokens",),
@@ -230,7 +252,7 @@ FIELDS = Fields(
     code=("/code", "/output/code"),
     message=("/message", "/output/message"),
     constant=("/request_id",),
-    role=("/output/choices/[]/message/role",),
+    role=("/output/choices/[]/message/role", "/output/message/role"),
     input_parts=(
         "/usage/prompt_tokens_details/cached_tokens",
         "/usage/input_tokens_details/text_tokens",
@@ -241,6 +263,8 @@ FIELDS = Fields(
         "/usage/output_tokens_details/reasoning_tokens",
         "/usage/output_tokens_details/text_tokens",
     ),
+    reasoning_tokens=("/usage/output_tokens_details/reasoning_tokens",),
+    others=("/output/audio", "/output/choices/[]/message/audio", "/output/tool_info"),
     apart=("/output/choices/[]", "/output/text", "/output/results/[]"),
     messages=("/input/messages",),
     tools=("/parameters/tools",),
@@ -313,15 +337,19 @@ def cumulative(request: Json) -> bool | None:
     return not incremental if isinstance(incremental, bool) else None
 
 
+def runs_tools(request: Json) -> bool:
+    """Return whether the service searches or runs code for *request* [DOC] C4."""
+    if str(resolve(request, "/model")).startswith("qwen-deep-research"):
+        return True
+    return any(resolve(request, f"/parameters/{name}") is True for name in compatible.SERVER_TOOLS)
+
+
 def keeps_reasoning(request: Json) -> bool:
     """Return whether *request* asks the model to read earlier reasoning, which it then has to send.
 
-    [DOC] help.aliyun.com deep-thinking, 2026-09: `preserve_thinking`, which is true by default for
-    qwen3.8. Reasoning that is left out is no error.
+    [DOC] C1: `preserve_thinking`; to leave the reasoning out is no error for the service.
     """
-    preserve = resolve(request, "/parameters/preserve_thinking")
-    by_default = str(resolve(request, "/model")).startswith("qwen3.8-")
-    return preserve if isinstance(preserve, bool) else by_default
+    return resolve(request, "/parameters/preserve_thinking") is True
 
 
 _post = partial(
@@ -342,10 +370,12 @@ GENERATION = _post(
     name="dashscope.generation",
     path=re.compile(r".*/api/v1/services/aigc/text-generation/generation"),
     answer=_answer(_output(_TEXT, TOOL_CALL), USAGE),
-    event=_answer(_output(_TEXT, TOOL_CALL_PIECE), USAGE),
+    event=_answer(_researched(_output(_TEXT, TOOL_CALL_PIECE)), EVENT_USAGE),
     finish_reasons=FINISH_REASONS,
     cumulative=cumulative,
     keeps_reasoning=keeps_reasoning,
+    counts_reasoning=compatible.counts_reasoning,
+    runs_tools=runs_tools,
 )
 
 MULTIMODAL = replace(

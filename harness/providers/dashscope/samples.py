@@ -71,6 +71,54 @@ def chat_request(**parameters: Json) -> dict[str, Json]:
     return {"model": "qwen-flash", "parameters": chosen, "input": {"messages": [USER]}}
 
 
+THOUGHT = post(
+    GENERATION,
+    {**chat_request(enable_thinking=True), "model": "qwen3.7-max"},
+    {
+        "output": in_message("It is sunny.", reasoning_content="The user asks about it."),
+        "usage": {
+            "input_tokens": 19,
+            "output_tokens": 10,
+            "total_tokens": 29,
+            "output_tokens_details": {"reasoning_tokens": 6},
+        },
+        "request_id": REQUEST,
+    },
+    x_request_id=REQUEST,
+)
+_RESEARCH: dict[str, Json] = {"role": "assistant", "phase": "answer", "extra": {}}
+RESEARCHED = stream(
+    GENERATION,
+    {**chat_request(incremental_output=True), "model": "qwen-deep-research"},
+    named_events(
+        *(
+            output(
+                {
+                    "message": {**_RESEARCH, "content": text, "status": status},
+                    "fininshed": status == "finished",
+                    "fininshed_reason": reason,
+                },
+                spent,
+            )
+            for text, status, reason, spent in (
+                ("It is", "typing", "null", 2),
+                (" sunny.", "typing", "null", 4),
+                ("", "finished", "stop", 4),
+            )
+        )
+    ),
+    x_request_id=REQUEST,
+)
+SEARCHED = stream(
+    GENERATION,
+    chat_request(incremental_output=True, enable_search=True),
+    named_events(
+        {"output": in_message("", "null"), "usage": {}, "request_id": REQUEST},
+        output(in_message("It is", "null"), 2),
+        {"output": in_message(" sunny.", "stop"), "usage": usage(431, 4), "request_id": REQUEST},
+    ),
+    x_request_id=REQUEST,
+)
 TEXT = post(
     GENERATION, PROMPT, output({"finish_reason": "stop", "text": "1, 2, 3"}), x_request_id=REQUEST
 )
@@ -175,6 +223,33 @@ SUCCEEDED = get(
         end_time="2025-12-07 19:29:22.754",
         results=RESULTS,
         task_metrics={"TOTAL": 2, "SUCCEEDED": 1, "FAILED": 1},
+    ),
+)
+DRAWN = post(
+    f"{AIGC}/image-generation/generation",
+    {
+        "model": "wan2.7-image",
+        "input": {"messages": [{"role": "user", "content": [{"text": "A kitten"}]}]},
+        "parameters": {"n": 1},
+    },
+    {"output": {"task_id": TASK, "task_status": "PENDING"}, "request_id": REQUEST},
+)
+DRAWN_TASK = get(
+    POLL,
+    state(
+        "SUCCEEDED",
+        **TIMES,
+        end_time="2025-12-07 19:29:22.754",
+        finished=True,
+        choices=[
+            {
+                "finish_reason": "stop",
+                "message": {
+                    "role": "assistant",
+                    "content": [{"image": PICTURE, "type": "image"}],
+                },
+            }
+        ],
     ),
 )
 FAILED = get(POLL, state("FAILED", code="InvalidParameter", message="The size is not allowed"))
@@ -321,10 +396,14 @@ SAMPLES = {
     "dashscope streamed tool": (CALLING,),
     "dashscope streamed tool, cumulative": (CALLING_SO_FAR,),
     "dashscope with times": (CLOCKED,),
+    "dashscope reasoning": (THOUGHT,),
+    "dashscope deep research": (RESEARCHED,),
+    "dashscope search": (SEARCHED,),
     "dashscope multimodal": (SEEN,),
     "dashscope image as chat": (PAINTED,),
     "dashscope refusal": (BAD_KEY,),
     "dashscope image task": (PENDING, RUNNING, SUCCEEDED, IMAGE),
+    "dashscope image task with messages": (DRAWN, DRAWN_TASK, IMAGE),
     "dashscope failed task": (PENDING, RUNNING, FAILED),
     "dashscope unknown task": (UNKNOWN,),
     "dashscope cancelled too late": (TOO_LATE,),

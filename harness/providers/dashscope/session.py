@@ -268,9 +268,12 @@ def _paths(call: Call, endpoint: Endpoint) -> tuple[str, ...]:
 
 
 def reasoning(call: Call) -> Reasoning:
-    """Return the earlier reasoning to send back: all with `preserve_thinking`, else none."""
-    body: Json = {"model": call.model, "parameters": dict(call.parameters)}
-    return Reasoning.KEPT if endpoints.keeps_reasoning(body) else Reasoning.DROPPED
+    """Return the earlier reasoning to send back: all with `preserve_thinking`, else none.
+
+    Its default is true for qwen3.8, false for all others [DOC] C1.
+    """
+    keeps = call.parameters.get("preserve_thinking", call.model.startswith("qwen3.8-"))
+    return Reasoning.KEPT if keeps is True else Reasoning.DROPPED
 
 
 _NOT_ON_THE_WIRE = ("status_code", "headers")

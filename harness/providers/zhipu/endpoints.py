@@ -14,7 +14,7 @@ from harness.analysis.json_schema import INTEGER, NAME, STRING, array, both, eit
 from harness.analysis.json_schema import nullable as or_null
 from harness.providers.openai import endpoints as openai_endpoints
 from harness.types import Json
-from harness.wire import resolve
+from harness.wire import query, resolve
 
 HEADERS = frozenset({"x-log-id"})
 """The names of Zhipu's own response headers."""
@@ -123,6 +123,11 @@ _VOLATILE = frozenset(
 )
 
 
+def runs_tools(request: Json) -> bool:
+    """Return whether *request* names tools that the service itself runs, such as `web_search`."""
+    return any(kind != "function" for _, kind in query(request, "/tools/[]/type"))
+
+
 def keeps_reasoning(request: Json) -> bool:
     """Return whether *request* asks the model to read earlier reasoning, which it then has to send.
 
@@ -161,6 +166,7 @@ CHAT = _post(
     tells_usage=lambda request: True,  # [REC] 15 of 15, [DOC] A2: in the last event, unasked
     keeps_reasoning=keeps_reasoning,
     counts_reasoning=counts_reasoning,
+    runs_tools=runs_tools,
 )
 
 ASYNC_CHAT = _post(

@@ -157,6 +157,48 @@ THINKING = stream(
         event("stop", role="assistant", content=""),
     ),
 )
+_SAME: dict[str, Json] = {**REQUEST, "do_sample": False, "tools": TOOLS}
+SAME = post(CHAT, _SAME, answer(choices(None, "tool_calls", tool_calls=[TOOL_CALL])))
+SAME_STREAM = stream(
+    CHAT,
+    {**_SAME, "stream": True},
+    data_events(
+        event(role="assistant", content="", tool_calls=[TOOL_CALL]),
+        event("tool_calls", role="assistant", content=""),
+    ),
+)
+
+_KEEPING: dict[str, Json] = {
+    "model": "glm-5.3",
+    "thinking": {"type": "enabled", "clear_thinking": False},
+}
+_COUNTED: Json = {**USAGE, "completion_tokens_details": {"reasoning_tokens": 3}}
+_REASONED = choices("It is sunny.", reasoning_content="The user asks about the weather.")
+REASONED = post(
+    CHAT,
+    {**_KEEPING, "messages": [USER]},
+    {**answer(_REASONED), "model": "glm-5.3", "usage": _COUNTED},
+)
+REASONED_ON = post(
+    CHAT,
+    {
+        **_KEEPING,
+        "messages": [
+            USER,
+            {
+                "role": "assistant",
+                "content": "It is sunny.",
+                "reasoning_content": "The user asks about the weather.",
+            },
+            {"role": "user", "content": "And tomorrow?"},
+        ],
+    },
+    {
+        **answer(choices("It will rain.", reasoning_content="The next day.")),
+        "model": "glm-5.3",
+        "usage": _COUNTED,
+    },
+)
 EMBEDDED = post(
     f"{ZHIPU}/embeddings",
     {"model": "embedding-3", "input": ["x", "y"], "dimensions": 2},
@@ -177,6 +219,7 @@ SAMPLES = {
     "zhipu same request, document and stream": (SYNC, STREAM),
     "zhipu reasoning": (THOUGHT,),
     "zhipu streamed reasoning": (THINKING,),
+    "zhipu reasoning sent back": (REASONED, REASONED_ON),
     "zhipu tool and its result": (TOOL, TOOL_RESULT),
     "zhipu streamed tool, two finishing events": (TOOL_STREAM,),
     "zhipu refusal": (REFUSED,),
@@ -184,6 +227,7 @@ SAMPLES = {
     "zhipu video": (ORDERED, MOVIE),
     "zhipu image": (DRAWN, FETCHED),
     "zhipu embeddings": (EMBEDDED,),
+    "zhipu same answer, document and stream": (SAME, SAME_STREAM),
 }
 """Small valid conversations as exchanges, by name."""
 
