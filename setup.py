@@ -9,12 +9,12 @@ from setuptools.command.build_py import build_py
 
 
 class BuildWithData(build_py):
-    """Copy the Python files and the data: compiled catalogues, and the shipped scenarios."""
+    """Copy the Python files and the data: catalogues, shipped scenarios, tested versions."""
 
     def run(self) -> None:
-        """Compile each `.po` file to a `.mo` file beside it, build as usual, and add scenarios.
+        """Compile each `.po` file to a `.mo` file beside it, build as usual, and add data.
 
-        They are in the folder `scenarios` of a checkout, and in the package once installed.
+        Scenarios are in the folder `scenarios` of a checkout, and in the package once installed.
         """
         for source in Path("harness/locale").glob("*/LC_MESSAGES/*.po"):
             with source.open("rb") as po, source.with_suffix(".mo").open("wb") as mo:
@@ -25,6 +25,7 @@ class BuildWithData(build_py):
                 target = Path(self.build_lib, "harness", "shipped_scenarios", scenario.name)
                 self.mkpath(str(target.parent))
                 self.copy_file(str(scenario), str(target))
+            self.copy_file("constraints.txt", str(Path(self.build_lib, "harness", "config")))
 
 
 setup(cmdclass={"build_py": BuildWithData})

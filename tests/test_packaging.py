@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 ROOT = Path(__file__).parent.parent
 PROJECT: dict[str, Any] = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
 COME_ALONG = {
+    "packaging": "pytest needs it",
     "multidict": "how aiohttp has headers; part of its interface",
     "pydantic_core": "half of pydantic, which pins it to the letter",
 }

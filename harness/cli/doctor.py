@@ -1,16 +1,16 @@
-"""The command `doctor`: show keys, SDK versions, addresses and the states of cassettes."""
+"""The command `doctor`: show keys, addresses, installed packages, clashes, and cassettes."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import typer
 
 from harness.cli import app
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
     from harness.batch import Job
 
@@ -20,40 +20,92 @@ def doctor(
     cassettes: app.Cassettes = app.CASSETTES,
     as_json: app.AsJson = False,
 ) -> None:
-    """Show what is set up here: keys, SDK versions, addresses, cassettes out of date."""
+    """Show what is set up here: keys, addresses, extras, versions, clashes, cassettes out of date.
+
+    For each package it shows the lowest and the newest version that the harness is tested with.
+    """
     from harness import batch
+
+    jobs = batch.jobs(batch.load_scenarios([], scenarios), []) if scenarios.is_dir() else ()
+    states, warnings = _states(jobs, cassettes), batch.model_warnings(jobs)
+    report = {**_system(), "providers": _providers(), **_packages(), "cassettes": states}
+    if as_json:
+        app.print_json({**report, "warnings": warnings})
+        return
+    app.print_warnings(warnings)
+    typer.echo(f"harness {report['harness']}, Python {report['python']}, {report['platform']}\n")
+    _print_rows(report["providers"])
+    typer.echo()
+    _print_rows(report["packages"])
+    typer.echo()
+    for name, extra in report["extras"].items():
+        missing = ", ".join(extra["missing"])
+        typer.echo(f"[{name}] " + (f"lacks {missing}: {extra['install']}" if missing else "ok"))
+    for clash in report["clashes"]:
+        typer.echo(f"clash: {' and '.join(clash['packages'])}: {clash['text']}")
+    listed = ", ".join(f"{count} {state}" for state, count in states.items())
+    typer.echo(f"\ncassettes in {cassettes}: {listed or 'no scenarios here'}")
+
+
+def _print_rows(rows: list[Mapping[str, Any]]) -> None:
+    """Print a table whose columns are the keys of the rows; a dash for an empty value."""
+    cells = [[value or "–" for value in row.values()] for row in rows]
+    app.print_table(cells, list(rows[0]) if rows else ())
+
+
+def _system() -> dict[str, str]:
+    import platform
+
+    from harness import __version__
+
+    return {
+        "harness": __version__,
+        "python": platform.python_version(),
+        "platform": platform.platform(),
+    }
+
+
+def _providers() -> list[dict[str, str]]:
     from harness.config.environment import load_environment
+    from harness.config.packages import installed_version
     from harness.providers import PROVIDERS
 
     environment = load_environment(Path.cwd())
-    rows = [
+    return [
         {
             "provider": provider.name,
-            "SDK": _version(provider.distribution),
+            "SDK": installed_version(provider.distribution) or "not installed",
             "key": f"{provider.key_variable} is "
             + ("set" if environment.has_key(provider) else "not set"),
             "address": environment.address(provider) or provider.address,
         }
         for provider in PROVIDERS.values()
     ]
-    jobs = batch.jobs(batch.load_scenarios([], scenarios), []) if scenarios.is_dir() else ()
-    states, warnings = _states(jobs, cassettes), batch.model_warnings(jobs)
-    if as_json:
-        app.print_json({"providers": rows, "cassettes": states, "warnings": warnings})
-        return
-    app.print_warnings(warnings)
-    app.print_table([row.values() for row in rows], ("provider", "SDK", "key", "address"))
-    listed = ", ".join(f"{count} {state}" for state, count in states.items())
-    typer.echo(f"\ncassettes in {cassettes}: {listed or 'no scenarios here'}")
 
 
-def _version(distribution: str) -> str:
-    from importlib.metadata import PackageNotFoundError, version
+def _packages() -> dict[str, Any]:
+    from harness.config.extras import install_command
+    from harness.config.packages import this_environment
 
-    try:
-        return version(distribution)
-    except PackageNotFoundError:
-        return "not installed"
+    here = this_environment()
+    return {
+        "extras": {
+            name: {"missing": missing, "install": install_command(name)}
+            for name, missing in here.extras().items()
+        },
+        "packages": [
+            {
+                "package": one.name,
+                "extras": ", ".join(one.extras),
+                "installed": one.installed,
+                "lowest tested": one.lowest,
+                "newest tested": one.newest,
+                "state": one.state,
+            }
+            for one in here.packages
+        ],
+        "clashes": [{"packages": one.packages, "text": one.text} for one in here.clashes()],
+    }
 
 
 def _states(jobs: Iterable[Job], cassettes: Path) -> dict[str, int]:

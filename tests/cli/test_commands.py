@@ -14,6 +14,7 @@ from harness import __version__
 from harness.cassette.journal import Head, exchange_record, head_record
 from harness.cassette.reader import loads
 from harness.cli import COMMANDS
+from harness.config import packages
 from harness.providers import PROVIDERS
 from harness.sandbox import LIFELIKE
 
@@ -402,6 +403,8 @@ def test_the_schema(harness: Harness, folder: Path) -> None:
 
     shipped = Path(str(package.__file__)).parent / "scenario.schema.json"
     assert json.loads(done.out) == json.loads(shipped.read_text(encoding="utf-8"))
+    assert done.out.endswith("}\n")
+    assert "\n\n" not in done.out
 
 
 def test_the_doctor_knows_keys_but_does_not_tell_them(
@@ -419,6 +422,45 @@ def test_the_doctor_knows_keys_but_does_not_tell_them(
         assert PROVIDERS["zhipuai"].address in done.out
         assert "SECRET" not in done.out
         assert "0123456789abcdef" not in done.out
+
+
+def test_the_doctor_says_what_is_installed_tested_and_clashes(
+    harness: Harness, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In one table, below it each extra, then what clashes; the same as JSON."""
+    here = packages.Environment(
+        ("rich>=13", 'openai>=2,<4; extra == "openai"', 'uvicorn>=0.30; extra == "sandbox"'),
+        {"rich": "14.1", "uvicorn": "0.50"},
+        lambda name: {"rich": "14.0", "uvicorn": "0.60", "urllib3-future": "2.1"}.get(name, ""),
+    )
+    monkeypatch.setattr(packages, "this_environment", lambda: here)
+    lines = [" ".join(line.split()) for line in harness("doctor", folder=folder).out.splitlines()]
+    assert lines[0].startswith("harness 0.")
+    assert "package extras installed lowest tested newest tested state" in lines
+    assert "rich core 14.0 13 14.1 ok" in lines
+    assert "openai openai – 2 – not installed" in lines
+    assert "uvicorn sandbox 0.60 0.30 0.50 newer than tested" in lines
+    assert "[openai] lacks openai: pip install 'llm-conversation-harness[openai]'" in lines
+    assert "[sandbox] ok" in lines
+    assert any(line.startswith("clash: urllib3-future: it replaces urllib3") for line in lines)
+    told = json.loads(harness("doctor", "--json", folder=folder).out)
+    assert {"harness", "python", "platform", "providers", "cassettes"} <= {*told}
+    assert told["extras"]["openai"]["missing"] == ["openai"]
+    assert [row["state"] for row in told["packages"]] == [
+        "ok",
+        "not installed",
+        "newer than tested",
+    ]
+    assert told["clashes"][0]["packages"] == ["urllib3-future"]
+
+
+def test_the_doctor_works_without_an_sdk(
+    harness: Harness, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The core alone is installed: it says so."""
+    monkeypatch.setattr(packages, "installed_version", lambda name: "")
+    done = harness("doctor", "--json", folder=folder)
+    assert {row["SDK"] for row in json.loads(done.out)["providers"]} == {"not installed"}
 
 
 def test_the_doctor_needs_no_scenarios(harness: Harness, tmp_path: Path) -> None:
