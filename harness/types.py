@@ -26,7 +26,6 @@ class CallKind(StrEnum):
     CHAT = "chat"
     PROMPT = "prompt"
     IMAGE = "image"
-    EMBEDDING = "embedding"
 
 
 class Mode(StrEnum):
@@ -160,7 +159,7 @@ class Call:
         mode: The delivery of the response.
         model: The name of the model.
         messages: The messages of a chat; empty for other kinds.
-        prompt: The text of a prompt or to embed, or the description of an image; empty for a chat.
+        prompt: The text of a prompt, or the description of an image; empty for a chat.
         parameters: The parameters, passed on unchanged.
         poll: How the task of an async call is polled.
         credentials: The API key to send.
@@ -402,17 +401,74 @@ class Timing:
 
 
 @dataclass(frozen=True, slots=True)
+class CodedBody:
+    """A response body as it was sent, if its content coding was undone for the cassette.
+
+    Attributes:
+        coding: The value of the header Content-Encoding, such as `gzip`.
+        body: The bytes as they were sent; empty if they would show a secret.
+        chunks: The sizes in bytes of the chunks in which they arrived.
+        length: The value of the header Content-Length; None if it was not sent.
+    """
+
+    coding: str
+    body: bytes = field(default=b"", repr=False)
+    chunks: tuple[int, ...] = ()
+    length: int | None = None
+
+
+class NetworkError(StrEnum):
+    """The kinds of network failures that end an exchange."""
+
+    NAME = "name not resolved"
+    REFUSED = "connection refused"
+    UNREACHABLE = "no connection"
+    TLS = "TLS handshake failed"
+    PROXY = "proxy failed"
+    CONNECT_TIMEOUT = "connect timeout"
+    READ_TIMEOUT = "read timeout"
+    WRITE_TIMEOUT = "write timeout"
+    POOL_TIMEOUT = "no free connection"
+    TIMEOUT = "timeout"
+    RESET = "connection reset"
+    WRITE = "sending failed"
+    CLOSED = "connection closed"
+    PROTOCOL = "invalid response"
+    REQUEST = "invalid request"
+    SCHEME = "unsupported protocol"
+
+
+@dataclass(frozen=True, slots=True)
+class BrokenOff:
+    """The network failure that ended an exchange.
+
+    Attributes:
+        kind: The kind of failure.
+        message: The message of the HTTP library's error.
+    """
+
+    kind: NetworkError
+    message: str = ""
+
+
+NO_STATUS = 0
+"""The status of an exchange that a network failure ended before a response arrived."""
+
+
+@dataclass(frozen=True, slots=True)
 class Exchange:
     """One HTTP request with its response.
 
     Attributes:
         request: The request.
-        response: The response.
+        response: The response; with `broken_off` what arrived of it, or the status `NO_STATUS`.
         timing: The times; None if they were not recorded.
         chunks: The sizes in bytes of the chunks in which the response body arrived; empty if they
             were not recorded.
         turn: The number of the turn that it belongs to, from 1; None if that is not known.
         key: The fingerprint of the API key (see `harness.secrets`); empty if it was not recorded.
+        coded: The response body as it was sent; None if it is the body of `response`.
+        broken_off: The network failure that ended the exchange; None if the response is complete.
     """
 
     request: Request
@@ -421,6 +477,8 @@ class Exchange:
     chunks: tuple[int, ...] = ()
     turn: int | None = None
     key: str = ""
+    coded: CodedBody | None = None
+    broken_off: BrokenOff | None = None
 
 
 @dataclass(frozen=True, slots=True)

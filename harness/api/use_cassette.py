@@ -349,7 +349,8 @@ class CassetteContext:
     def _interrupted_run(self) -> RecordedPrefix:
         """Return the answers in the journal of an interrupted run.
 
-        Refusals (HTTP 400 and above) are left out, because they may have been temporary.
+        Refusals (HTTP 400 and above) and network failures are left out, because they may have been
+        temporary.
 
         Raises:
             UnfinishedRecording: the journal belongs to the recording of a scenario.
@@ -364,7 +365,9 @@ class CassetteContext:
                 f"{scenario}; continue it: harness record {scenario} --resume"
             )
         self._journal.resume(content, len(content.records))
-        answers = tuple(e for e in content.exchanges if e.response.status < 400)
+        answers = tuple(
+            e for e in content.exchanges if e.response.status < 400 and not e.broken_off
+        )
         return RecordedPrefix(answers, self._cassette.provenance.volatile)
 
     @property

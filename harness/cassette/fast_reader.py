@@ -22,8 +22,11 @@ from harness.cassette.artefacts import NAME
 from harness.cassette.writer import PROVENANCE_TEXTS
 from harness.types import (
     Artefact,
+    BrokenOff,
     Cassette,
+    CodedBody,
     Exchange,
+    NetworkError,
     Origin,
     Provenance,
     Request,
@@ -114,6 +117,11 @@ _METADATA = re.compile(
     rf"(?:      chunks: \[((?:{_INT})(?:, (?:{_INT}))*+)\]\n)?"
     rf"(?:      arrived: \[((?:{_FLOAT})(?:, (?:{_FLOAT}))*+)\]\n)?"
     rf"(?:      key: ({_SCALAR})\n)?"
+    rf"(?:      coded:\n        coding: ({_SCALAR})\n"
+    rf"(?:        chunks: \[((?:{_INT})(?:, (?:{_INT}))*+)\]\n)?"
+    r"(?:        body: (!!binary \|\n(?:          [A-Za-z0-9+/=]++\n)++))?"
+    rf"(?:        length: ({_INT})\n)?)?"
+    rf"(?:      broken_off: ([A-Za-z ]+)\n      message: ({_SCALAR})\n)?"
 )
 _INTERACTIONS = re.compile(r"interactions:(?: \[\])?\n")
 _ENDS = ("version: 1\n", "version: 1\n...\n")
@@ -176,7 +184,7 @@ def _value_if_any(text: str | None) -> str:
 
 def _exchange(interaction: Groups, metadata: Groups) -> Exchange:
     method, uri, sent, headers, code, message, more_headers, received, *file = interaction
-    turn, started_at, first_byte, total, chunks, arrived, key = metadata
+    turn, started_at, first_byte, total, chunks, arrived, key, *coded, kind, text = metadata
     try:
         start = datetime.fromisoformat(started_at[1:-1]).timestamp()
     except (ValueError, OverflowError):
@@ -188,7 +196,23 @@ def _exchange(interaction: Groups, metadata: Groups) -> Exchange:
         _numbers(int, chunks),
         int(turn) if turn else None,
         _value_if_any(key),
+        _coded_body(*coded) if coded[0] else None,
+        _broken_off(kind, text) if kind else None,
     )
+
+
+def _coded_body(coding: str, chunks: str | None, body: str | None, length: str | None) -> CodedBody:
+    raw = _bytes(body) if body else b""
+    return CodedBody(_value(coding), raw, _numbers(int, chunks), int(length) if length else None)
+
+
+def _broken_off(kind: str, message: str) -> BrokenOff:
+    if kind not in _NETWORK_ERRORS:
+        raise NotCanonical
+    return BrokenOff(_NETWORK_ERRORS[kind], _value(message))
+
+
+_NETWORK_ERRORS = {error.value: error for error in NetworkError}
 
 
 def _numbers(kind: Callable[[str], T], text: str | None) -> tuple[T, ...]:

@@ -19,8 +19,11 @@ from harness.cassette.writer import HARNESS_FORMAT, PROVENANCE_TEXTS, VCRPY_FORM
 from harness.errors import BadCassette, UnversionedCassetteWarning
 from harness.types import (
     Artefact,
+    BrokenOff,
     Cassette,
+    CodedBody,
     Exchange,
+    NetworkError,
     Origin,
     Provenance,
     Request,
@@ -209,7 +212,29 @@ def _exchange(item: object, path: KeyPath, metadata: object) -> Exchange:
         chunks=_chunks(facts.get("chunks")),
         turn=facts["turn"] if type(facts.get("turn")) is int else None,
         key=facts["key"] if isinstance(facts.get("key"), str) else "",
+        coded=_coded_body(facts.get("coded")),
+        broken_off=_broken_off(facts),
     )
+
+
+def _coded_body(coded: object) -> CodedBody | None:
+    if not isinstance(coded, dict) or not isinstance(coded.get("coding"), str):
+        return None
+    body, length = coded.get("body"), coded.get("length")
+    return CodedBody(
+        coded["coding"],
+        body if isinstance(body, bytes) else b"",
+        _chunks(coded.get("chunks")),
+        length if type(length) is int and length >= 0 else None,
+    )
+
+
+def _broken_off(facts: dict[str, Any]) -> BrokenOff | None:
+    """Return the network failure that ended an exchange; None if it names no known kind."""
+    try:
+        return BrokenOff(NetworkError(str(facts.get("broken_off"))), str(facts.get("message", "")))
+    except ValueError:
+        return None
 
 
 def _request(request: dict[str, Any], path: KeyPath) -> Request:

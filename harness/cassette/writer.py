@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from harness.cassette.safe_yaml import FlowList, dump
-from harness.types import Cassette, Exchange, Response
+from harness.types import Cassette, CodedBody, Exchange, Response
 
 VCRPY_FORMAT = 1
 HARNESS_FORMAT = 1
@@ -46,7 +46,8 @@ def _metadata(cassette: Cassette) -> dict[str, Any]:
 def _exchange_metadata(exchange: Exchange) -> dict[str, Any]:
     """Return an exchange's data that vcrpy has no fields for.
 
-    These are the turn, the times, the sizes of chunks and the API key's fingerprint.
+    These are the turn, the times, the sizes of chunks, the API key's fingerprint, the body before
+    its content coding was undone, and the network failure that ended the exchange.
     """
     timing = exchange.timing
     metadata: dict[str, Any] = {}
@@ -63,7 +64,20 @@ def _exchange_metadata(exchange: Exchange) -> dict[str, Any]:
         metadata["arrived"] = FlowList(round(seconds, 4) for seconds in timing.arrived)
     if exchange.key:
         metadata["key"] = exchange.key
+    if exchange.coded is not None:
+        metadata["coded"] = _coded_body(exchange.coded)
+    if exchange.broken_off is not None:
+        metadata["broken_off"] = exchange.broken_off.kind.value
+        metadata["message"] = exchange.broken_off.message
     return metadata
+
+
+def _coded_body(coded: CodedBody) -> dict[str, Any]:
+    values = {"chunks": FlowList(coded.chunks), "body": coded.body, "length": coded.length}
+    return {
+        "coding": coded.coding,
+        **{name: value for name, value in values.items() if value not in ((), b"", None)},
+    }
 
 
 def _interaction(exchange: Exchange) -> dict[str, Any]:

@@ -40,7 +40,11 @@ class AllowedHosts:
 
     def admits_request(self, uri: str) -> bool:
         """Return whether a request to *uri* is allowed; if it is, add its host to `reached`."""
-        return bool(self.patterns) and self.admits_connection(*host_of(uri), ())
+        if not self.patterns:
+            return False
+        parts = urlsplit(uri)
+        host, port = parts.hostname or "", parts.port or _PORTS.get(parts.scheme, 0)
+        return self.admits_connection(host, port, ())
 
     def admits_connection(self, host: str, port: int, names: Iterable[str]) -> bool:
         """Return whether a connection is allowed; if it is, add its host to `reached`.
@@ -62,16 +66,6 @@ class AllowedHosts:
 
 
 NO_HOSTS = AllowedHosts()
-
-
-def host_of(uri: str) -> tuple[str, int]:
-    """Return (host, port) of a URI; the port is 0 if it is not known.
-
-    Raises:
-        ValueError: The URI is not valid.
-    """
-    parts = urlsplit(uri)
-    return parts.hostname or "", parts.port or _PORTS.get(parts.scheme, 0)
 
 
 def _matches(host: str, port: int | None, pattern: str) -> bool:

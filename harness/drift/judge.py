@@ -380,10 +380,8 @@ def allowed_by(contract: Contract) -> Allowed:
 
 
 def _is_alike(known: Section, section: Section) -> bool:
-    """Return whether both are the same section, or events of one endpoint at any positions."""
-    if section.form == "event":
-        return (known.endpoint, known.form) == (section.endpoint, section.form)
-    return known == section
+    events = known.form == section.form == "event"
+    return known == section or (events and known.endpoint == section.endpoint)
 
 
 def _place_at(top: Spot, path: str) -> Spot | None:

@@ -1,24 +1,31 @@
-"""The patch of aiohttp's `ClientSession`, which the asynchronous API of some SDKs uses.
+"""The patches of aiohttp, which the asynchronous API of some SDKs uses.
 
 Requests are intercepted by an aiohttp middleware. It is added as the innermost one, so that
-redirects, cookies and the caller's own middlewares work as usual.
+redirects, cookies and the caller's own middlewares work as usual. In a replay aiohttp gets a
+connection that receives the recorded bytes, and parses, decodes and limits them as usual.
 """
 
 from __future__ import annotations
 
-import inspect
+import asyncio
+import errno
+import socket
+import ssl
 from collections import deque
-from collections.abc import Callable
-from types import ModuleType, SimpleNamespace
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from functools import partial
+from types import ModuleType
 from typing import Any
 
-from aiohttp.base_protocol import BaseProtocol
-from aiohttp.client_exceptions import ClientConnectionError
+from aiohttp import client_exceptions as errors
+from aiohttp.client_proto import ResponseHandler
 from aiohttp.client_reqrep import ClientRequest, ClientResponse
-from aiohttp.helpers import TimerNoop
-from aiohttp.http import HttpVersion11
+from aiohttp.connector import BaseConnector, Connection
+from aiohttp.http_exceptions import ContentEncodingError, HttpProcessingError
+from aiohttp.http_parser import DeflateBuffer
 from aiohttp.streams import StreamReader
-from multidict import CIMultiDict, CIMultiDictProxy
 
 from harness.intercept.context import (
     Patch,
@@ -28,23 +35,31 @@ from harness.intercept.context import (
     passthrough,
     wait,
 )
+from harness.intercept.failures import connect_kind_of, kind_of, python_error
 from harness.intercept.recorder import ResponseCapture
-from harness.types import Request
+from harness.types import NetworkError, Request
+from harness.wire.http import head_text
 
 
 def patches(library: ModuleType) -> tuple[Patch, ...]:
     """Return the patches of *library*, the imported module `aiohttp.client`."""
-    return ((library.ClientSession, "_request", _wrap_request),)
+    return (
+        (library.ClientSession, "_request", _wrap_request),
+        (BaseConnector, "connect", _wrap_connect),
+        (DeflateBuffer, "__init__", _wrap_deflate_init),
+        (DeflateBuffer, "feed_data", _wrap_deflate_feed),
+    )
+
+
+_playback: ContextVar[Playback | None] = ContextVar("harness_aiohttp_playback", default=None)
+"""The playback that the next connection receives; None for a connection to the network."""
 
 
 def _wrap_request(original: Callable[..., Any]) -> Callable[..., Any]:
     """Wrap `ClientSession._request` to replay or capture the response."""
 
     async def _request(self: Any, method: str, url: Any, **options: Any) -> ClientResponse:
-        decodes = options.get("auto_decompress")
-        decodes = self._auto_decompress if decodes is None else decodes
-        limit = options.get("read_bufsize")
-        limit = self._read_bufsize if limit is None else limit
+        captures: list[ResponseCapture] = []
 
         async def send(request: ClientRequest, handler: Callable[..., Any]) -> ClientResponse:
             response: ClientResponse
@@ -54,20 +69,50 @@ def _wrap_request(original: Callable[..., Any]) -> Callable[..., Any]:
                 return response
             answer = intercept(await _read_request(request))
             if isinstance(answer, Playback):
-                return _ReplayedResponse(answer, request, limit)
-            with passthrough():
+                token = _playback.set(answer)
+                try:
+                    response = await handler(request)
+                finally:
+                    _playback.reset(token)
+                return response
+            captures.append(answer)
+            with passthrough(), _failing(answer):
                 response = await handler(request)
-            _capture(response, answer, decodes=decodes)
+            _capture(response, answer)
             return response
 
         own = options.pop("middlewares", None)
         middlewares = self._middlewares if own is None else own
-        response: ClientResponse = await original(
-            self, method, url, middlewares=(*middlewares, send), **options
-        )
+        response: ClientResponse
+        try:
+            response = await original(
+                self, method, url, middlewares=(*middlewares, send), **options
+            )
+        except TimeoutError as error:  # aiohttp cancels what takes longer than the total timeout
+            for capture in captures:
+                capture.fail(NetworkError.TIMEOUT, error)
+            raise
         return response
 
     return _request
+
+
+def _wrap_connect(original: Callable[..., Any]) -> Callable[..., Any]:
+    """Wrap `BaseConnector.connect` to return a connection that receives a recorded response."""
+
+    async def connect(self: Any, request: ClientRequest, *args: Any, **options: Any) -> Connection:
+        playback = _playback.get()
+        if playback is None:
+            connection: Connection = await original(self, request, *args, **options)
+            return connection
+        if not playback.has_response:
+            await wait(playback.delay_of_failure)
+            _raise_connect_error(playback, request)
+        loop = asyncio.get_running_loop()
+        protocol = _ReplayedProtocol(playback, loop)
+        return _ReplayedConnection(self, request.connection_key, protocol, loop)
+
+    return connect
 
 
 async def _read_request(request: ClientRequest) -> Request:
@@ -77,125 +122,296 @@ async def _read_request(request: ClientRequest) -> Request:
     return Request(request.method, str(request.url), headers, content)
 
 
-def _capture(response: ClientResponse, capture: ResponseCapture, *, decodes: bool) -> None:
+# ------------------------------------------------------------------------------------ recording
+
+
+def _capture(response: ClientResponse, capture: ResponseCapture) -> None:
     """Record the body of *response* with *capture*: bytes received so far and all later ones."""
-    is_decoded = decodes and response.headers.get("content-encoding", "").lower() in _DECODED
-    headers = response.headers.items()
-    capture.start(response.status, response.reason or "", headers, is_decoded=is_decoded)
-    content = response.content
-    if type(content) is not StreamReader:  # aiohttp's one reader for all empty bodies
+    capture.start(response.status, response.reason or "", response.headers.items())
+    content: Any = response.content
+    if type(content) is StreamReader:
+        _use_class(content, _CapturedReader, {"raw": list(content._buffer), "is_coded": False})
+    if not isinstance(content, _CapturedReader):  # aiohttp's one reader for all empty bodies
         capture.end()
         return
-    for data in content._buffer:
+    for data in content.raw:
         capture.add_chunk(data)
+    type(content).capture = capture
+    error = content.exception()
     if content.is_eof():
         capture.end()
-    elif content.exception() is not None:
-        capture.fail()
-    # Readers have slots and so no room for the capture; a class has.
-    members = {"__slots__": (), "capture": capture}
-    content.__class__ = type("_CapturedReader", (_CapturedReader,), members)
+    elif error is not None:
+        content.failed(error)
 
 
-_DECODED = frozenset({"gzip", "deflate", "br", "zstd"})
-"""Values of the header Content-Encoding that aiohttp decodes itself."""
+def _use_class(reader: StreamReader, base: type, members: dict[str, Any]) -> None:
+    """Set the class of *reader*, which has slots and so no room for members, to a new subclass."""
+    reader.__class__ = type(base.__name__, (base,), {"__slots__": (), **members})
+
+
+def _wrap_deflate_init(original: Callable[..., None]) -> Callable[..., None]:
+    """Wrap the initializer of `DeflateBuffer`, a decoder, to keep what it gets for a reader."""
+
+    def init(self: DeflateBuffer, out: Any, *args: Any, **options: Any) -> None:
+        original(self, out, *args, **options)
+        if type(out) is StreamReader:
+            _use_class(out, _CapturedReader, {"raw": [], "is_coded": True})
+
+    return init
+
+
+def _wrap_deflate_feed(original: Callable[..., Any]) -> Callable[..., Any]:
+    """Wrap `DeflateBuffer.feed_data` to add each chunk to the capture before it is decoded."""
+
+    def feed_data(self: DeflateBuffer, chunk: bytes, *args: Any) -> Any:
+        if isinstance(self.out, _CapturedReader) and chunk:
+            self.out.received(chunk)
+        return original(self, chunk, *args)
+
+    return feed_data
 
 
 class _CapturedReader(StreamReader):
-    """A response body whose chunks are added to `capture` as they arrive from the network."""
+    """A response body whose chunks are added to `capture` as they arrive from the network.
+
+    Attributes:
+        raw: The chunks that arrived before there was a capture.
+        is_coded: Whether a decoder is before this reader, which gets the chunks as they arrive.
+        capture: The capture; None until the caller has the response.
+    """
 
     __slots__ = ()
-    capture: ResponseCapture
+    raw: list[bytes]
+    is_coded: bool
+    capture: ResponseCapture | None = None
+
+    def received(self, data: bytes) -> None:
+        """Add a chunk as it arrived to the capture."""
+        if self.capture is None:
+            self.raw.append(data)
+        else:
+            self.capture.add_chunk(data)
+
+    def failed(self, error: BaseException) -> None:
+        """End the capture with the network failure *error*; a body that was not decodable ends."""
+        if self.capture is None:
+            return
+        if isinstance(error.__cause__, ContentEncodingError):
+            self.capture.end()
+        else:
+            self.capture.fail(_kind_of(error), error)
 
     def feed_data(self, data: bytes, size: int = 0) -> bool:
-        self.capture.add_chunk(data)
+        if not self.is_coded:
+            self.received(data)
         return super().feed_data(data, size)
 
     def feed_eof(self) -> None:
-        self.capture.end()
+        if self.capture is not None:
+            self.capture.end()
         super().feed_eof()
 
     def set_exception(self, exc: Any, *args: Any) -> None:
-        if type(exc) is ClientConnectionError:  # the caller closed the response
-            self.capture.stop()
+        if self.capture is not None and type(exc) is errors.ClientConnectionError:
+            self.capture.stop()  # the caller closed the response
         elif not self.is_eof():
-            self.capture.fail()
+            self.failed(exc)
         super().set_exception(exc, *args)
 
     async def _wait(self, func_name: str) -> None:
         try:
             await super()._wait(func_name)
-        except Exception:
-            self.capture.fail()
+        except (errors.ClientError, OSError) as error:
+            self.failed(error)
             raise
 
 
-class _ReplayedResponse(ClientResponse):
-    """An aiohttp response with a recorded status, headers and body."""
-
-    def __init__(self, playback: Playback, request: ClientRequest, limit: int) -> None:
-        options: dict[str, Any] = {
-            "writer": None,
-            "continue100": None,
-            "timer": TimerNoop(),
-            "request_info": request.request_info,
-            "traces": [],
-            "loop": request.loop,
-            "session": request._session,
-            "stream_writer": SimpleNamespace(output_size=0),
-        }
-        parameters = inspect.signature(ClientResponse.__init__).parameters
-        supported = {name: value for name, value in options.items() if name in parameters}
-        super().__init__(request.method, request.url, **supported)
-        response = playback.response
-        self.version = HttpVersion11
-        self.status, self.reason = response.status, response.reason
-        self._headers = CIMultiDictProxy(CIMultiDict(response.headers))
-        self._raw_headers = tuple((n.encode(), v.encode()) for n, v in response.headers)
-        self._raw_cookie_headers = tuple(self._headers.getall("set-cookie", ())) or None
-        self._closed = False
-        self.content = _ReplayedReader(playback, request, limit)
+# -------------------------------------------------------------------------------------- replay
 
 
-class _NullConnection(BaseProtocol):
-    """A stand-in for the connection that a `StreamReader` requires; a replay has none."""
+class _Transport(asyncio.Transport):
+    """A transport that discards what is written."""
+
+    def write(self, data: Any) -> None:
+        """Do nothing."""
+
+    def is_closing(self) -> bool:
+        """Return False."""
+        return False
 
     def pause_reading(self) -> None:
-        """Do nothing: chunks larger than the reader's buffer are delivered whole."""
+        """Do nothing: the next chunk is received when the caller waits for it."""
 
-    def resume_reading(self, resume_parser: bool = True) -> None:
-        """Do nothing: `_ReplayedReader` feeds the next chunk when the caller waits for one."""
+    resume_reading = close = abort = pause_reading
+
+    def writelines(self, list_of_data: Any) -> None:
+        """Do nothing."""
+
+
+class _ReplayedConnection(Connection):
+    """A connection to no server, which is not used again."""
+
+    def close(self) -> None:
+        """Close the connection, without returning it to its connector."""
+        self._notify_release()
+        self._protocol = None
+
+    release = close
+
+    def __del__(self, _warnings: Any = None) -> None:
+        """Do nothing: there is nothing to release."""
+
+
+class _ReplayedProtocol(ResponseHandler):
+    """A protocol that receives each recorded chunk after the caller has read the previous one."""
+
+    def __init__(self, playback: Playback, loop: asyncio.AbstractEventLoop) -> None:
+        super().__init__(loop)
+        self.connection_made(_Transport())
+        self._playback = playback
+        self._steps = deque(self._body())
+
+    def _body(self) -> Iterator[tuple[float, Callable[[], None]]]:
+        """Yield the steps of the body, each with the seconds to wait before it; the end is last."""
+        playback = self._playback
+        is_chunked = "chunked" in (playback.response.header("transfer-encoding") or "").lower()
+        for delay, chunk in playback.paced_chunks():
+            data = b"%x\r\n%b\r\n" % (len(chunk), chunk) if is_chunked else chunk
+            yield delay, partial(self.data_received, data)
+        if playback.broken_off is not None:
+            yield playback.delay_of_failure, self._fail
+        elif is_chunked:
+            yield 0.0, partial(self.data_received, b"0\r\n\r\n")
+        else:
+            yield 0.0, self._close
+
+    def _close(self) -> None:
+        """End a body without a length by the end of the connection; another was read in part."""
+        payload = self._payload
+        if self._playback.response.header("content-length") is None:
+            self.connection_lost(None)
+        elif payload is not None and not payload.is_eof():
+            payload.feed_eof()
+
+    async def read(self) -> Any:
+        """Receive the head of the response, and what arrived with it; return it with its body."""
+        if not self._playback.has_response:
+            self._fail()
+            return await super().read()
+        self.data_received(self._head())
+        message, payload = await super().read()
+        if isinstance(payload, StreamReader) and not payload.is_eof():
+            _use_class(payload, _ReplayedReader, {"protocol": self})
+            if not self._steps[0][0] and self._steps[0][1] != self._fail:
+                self._step()
+        return message, payload
+
+    def _head(self) -> bytes:
+        """Return the head of the response; a length that is too small would cut the body off."""
+        response = self._playback.response
+        length, size = response.header("content-length") or "", len(response.body)
+        is_small = length.isdigit() and int(length) < size
+        return head_text(response, size if is_small else None).encode("utf-8", "surrogateescape")
+
+    async def receive(self, payload: StreamReader) -> None:
+        """Receive the next chunk for the caller who waits for it."""
+        if self._steps:
+            await wait(self._steps[0][0])
+            self._step()
+        elif not payload.is_eof():
+            payload.feed_eof()
+        if (error := payload.exception()) is not None:
+            raise error
+
+    def _step(self) -> None:
+        """Receive the next chunk, and the end with the last one unless the reader is full."""
+        self._steps.popleft()[1]()
+        if len(self._steps) == 1 and self._playback.broken_off is None and not self._reading_paused:
+            self._steps.popleft()[1]()
+
+    def _fail(self) -> None:
+        """End the connection by the recorded network failure."""
+        broken_off = self._playback.broken_off
+        kind = broken_off.kind if broken_off else NetworkError.CLOSED
+        if kind is NetworkError.TIMEOUT:
+            raise TimeoutError
+        if kind is NetworkError.READ_TIMEOUT:
+            self._on_read_timeout()
+        elif kind is NetworkError.PROTOCOL and not self._playback.has_response:
+            self.set_exception(
+                HttpProcessingError(message=broken_off.message if broken_off else "")
+            )
+        elif kind is NetworkError.CLOSED:
+            self.connection_lost(None)
+        else:
+            self.connection_lost(python_error(NetworkError.RESET, ""))
 
 
 class _ReplayedReader(StreamReader):
-    """A recorded body that delivers each chunk after the caller has read the previous chunk.
+    """A recorded body that receives its next chunk when the caller waits for it."""
 
-    `limit` is the session's `read_bufsize` in bytes; aiohttp refuses lines longer than twice that.
-    """
-
-    def __init__(self, playback: Playback, request: ClientRequest, limit: int) -> None:
-        super().__init__(_NullConnection(request.loop), limit, loop=request.loop)
-        coding = playback.response.header("transfer-encoding") or ""
-        self._is_chunked = "chunked" in coding.lower()
-        self._remaining = deque(playback.paced_chunks())
-        if not self._remaining or not self._remaining[0][0]:
-            self._feed()
-
-    def _feed(self) -> None:
-        if self._remaining:
-            if self._is_chunked:
-                self.begin_http_chunk_receiving()
-            self.feed_data(self._remaining.popleft()[1])
-            if self._is_chunked:
-                self.end_http_chunk_receiving()
-        if not self._remaining and not self.is_eof():
-            self.feed_eof()
+    __slots__ = ()
+    protocol: _ReplayedProtocol
 
     async def _wait(self, func_name: str) -> None:
-        if self._remaining:
-            await wait(self._remaining[0][0])
-        self._feed()
+        with self._timer:
+            await self.protocol.receive(self)
 
     async def wait_eof(self) -> None:
         while not self.is_eof():
             await self._wait("wait_eof")
+
+
+# ----------------------------------------------------------------------------- network failures
+
+_KINDS: tuple[tuple[type[BaseException], NetworkError], ...] = (
+    (errors.ConnectionTimeoutError, NetworkError.CONNECT_TIMEOUT),
+    (errors.SocketTimeoutError, NetworkError.READ_TIMEOUT),
+    (errors.ClientConnectorDNSError, NetworkError.NAME),
+    (errors.ClientConnectorSSLError, NetworkError.TLS),
+    (errors.ClientConnectorCertificateError, NetworkError.TLS),
+    (errors.ClientProxyConnectionError, NetworkError.PROXY),
+    (errors.ServerDisconnectedError, NetworkError.CLOSED),
+    (errors.ClientResponseError, NetworkError.PROTOCOL),
+    (TimeoutError, NetworkError.TIMEOUT),
+)
+
+
+def _kind_of(error: BaseException) -> NetworkError:
+    """Return the kind of the network failure for which aiohttp raises *error*."""
+    own = (kind for cls, kind in _KINDS if isinstance(error, cls))
+    if (kind := next(own, None)) is not None:
+        return kind
+    if isinstance(error, errors.ClientConnectorError):
+        return connect_kind_of(error)
+    return kind_of(error, NetworkError.CLOSED)
+
+
+@contextmanager
+def _failing(capture: ResponseCapture) -> Iterator[None]:
+    """Record a network failure of the `with` block."""
+    try:
+        yield
+    except (errors.ClientError, OSError) as error:
+        capture.fail(_kind_of(error), error)
+        raise
+
+
+def _raise_connect_error(playback: Playback, request: ClientRequest) -> None:
+    """Raise aiohttp's error if the recorded network failure was that of a connection."""
+    broken_off = playback.broken_off
+    key: Any = request.connection_key
+    if broken_off is None:
+        return
+    kind, message = broken_off.kind, broken_off.message
+    if kind is NetworkError.CONNECT_TIMEOUT:
+        raise TimeoutError(message)
+    if kind is NetworkError.NAME:
+        raise errors.ClientConnectorDNSError(key, socket.gaierror(socket.EAI_NONAME, message))
+    if kind is NetworkError.TLS:
+        raise errors.ClientConnectorSSLError(key, ssl.SSLError(1, message))
+    if kind is NetworkError.PROXY:
+        raise errors.ClientProxyConnectionError(key, OSError(0, message))
+    if kind in (NetworkError.REFUSED, NetworkError.UNREACHABLE):
+        number = errno.ECONNREFUSED if kind is NetworkError.REFUSED else errno.ENETUNREACH
+        raise errors.ClientConnectorError(key, OSError(number, message))

@@ -12,12 +12,15 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
+from dataclasses import dataclass
+from functools import cached_property
 from itertools import repeat
-from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn, Protocol
+from typing import TYPE_CHECKING, Any, NoReturn, Protocol
 
 from harness.config.hosts import NO_HOSTS, AllowedHosts
 from harness.errors import NoActiveCassette
-from harness.types import Exchange, Request, Response
+from harness.types import NO_STATUS, BrokenOff, Exchange, Request, Response
+from harness.wire.codings import with_coding
 
 if TYPE_CHECKING:
     from harness.intercept.clock import Clock
@@ -38,6 +41,10 @@ class Tape(Protocol):
     def pace(self) -> float:
         """The factor by which recorded latencies are multiplied; 0 is instant."""
 
+    @property
+    def has_failures(self) -> bool:
+        """Whether any of the recorded exchanges was ended by a network failure."""
+
     def find(self, request: Request) -> Exchange | None:
         """Return the recorded exchange that answers *request*; None if it is to be sent.
 
@@ -54,21 +61,37 @@ allowed_hosts: ContextVar[AllowedHosts] = ContextVar("harness_allowed_hosts", de
 in_passthrough: ContextVar[bool] = ContextVar("harness_passthrough", default=False)
 
 
-class Playback(NamedTuple):
+@dataclass(frozen=True)
+class Playback:
     """The replay of a recorded exchange as the answer to a request.
 
     Attributes:
-        exchange: The recorded exchange.
+        recorded: The recorded exchange.
         pace: The factor by which recorded latencies are multiplied; 0 is instant.
     """
 
-    exchange: Exchange
+    recorded: Exchange
     pace: float
+
+    @cached_property
+    def exchange(self) -> Exchange:
+        """The recorded exchange, its response as it was sent, with its content coding."""
+        return with_coding(self.recorded)
 
     @property
     def response(self) -> Response:
-        """The recorded response."""
+        """The recorded response as it was sent."""
         return self.exchange.response
+
+    @property
+    def broken_off(self) -> BrokenOff | None:
+        """The network failure that ended the exchange; None if there was none."""
+        return self.recorded.broken_off
+
+    @property
+    def has_response(self) -> bool:
+        """Whether a response arrived, and not only a network failure."""
+        return self.broken_off is None or self.response.status != NO_STATUS
 
     def chunks(self) -> Iterator[bytes]:
         """Yield the response body in the chunks that were recorded; whole if none were."""
@@ -92,10 +115,21 @@ class Playback(NamedTuple):
         if timing is not None and self.pace:
             previous = 0.0
             for arrival in timing.arrived or (timing.first_byte,):
-                gap = arrival - previous
-                yield self.pace * gap if 0 < gap < math.inf else 0.0
+                yield self._delay(arrival - previous)
                 previous = max(previous, arrival)
         yield from repeat(0.0)
+
+    @property
+    def delay_of_failure(self) -> float:
+        """The seconds to wait before the network failure, after the last chunk."""
+        timing = self.exchange.timing
+        if timing is None:
+            return 0.0
+        arrived = timing.arrived or ((timing.first_byte,) if self.response.body else (0.0,))
+        return self._delay(timing.total - max(arrived))
+
+    def _delay(self, seconds: float) -> float:
+        return self.pace * seconds if 0 < seconds < math.inf else 0.0
 
 
 def intercept(request: Request) -> Playback | ResponseCapture:

@@ -10,6 +10,7 @@ from dataclasses import replace
 
 from harness.errors import BadHook
 from harness.types import Exchange, Request, Response
+from harness.wire.codings import with_changed_body
 
 NormalizeRequest = Callable[[Request], Request]
 """A function that returns a copy of a request for matching, without the values that may differ."""
@@ -62,8 +63,8 @@ def filtered(before_record: BeforeRecord, exchange: Exchange) -> Exchange | None
     _check_types("before_record", result.response)
     has_same_body = result.response.body == exchange.response.body
     request = replace(result.request, method=exchange.request.method)
-    chunks = exchange.chunks if has_same_body else ()
-    return replace(exchange, request=request, response=result.response, chunks=chunks)
+    changed = replace(exchange, request=request, response=result.response)
+    return changed if has_same_body else with_changed_body(changed)
 
 
 def _check_types(hook: str, result: object) -> None:

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import time
-from asyncio import CancelledError
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import cache, partial
 from types import ModuleType
@@ -18,8 +17,9 @@ from harness.intercept.context import (
     passthrough,
     wait,
 )
+from harness.intercept.failures import connect_kind_of
 from harness.intercept.recorder import ResponseCapture
-from harness.types import Request
+from harness.types import NetworkError, Request
 
 
 def patches(library: ModuleType) -> tuple[Patch, ...]:
@@ -37,11 +37,14 @@ def _wrap(library: ModuleType, original: Callable[..., Any]) -> Callable[..., An
         if bypasses_tape(str(request.url)):
             with passthrough():
                 return original(self, request)
-        answer = intercept(_request(request, request.read()))
+        pieces = None if isinstance(request.stream, library.ByteStream) else list(request.stream)
+        answer = intercept(_request(request, pieces))
         if isinstance(answer, Playback):
+            if not answer.has_response and answer.delay_of_failure:
+                time.sleep(answer.delay_of_failure)
             return _replayed(library, answer)
-        with passthrough():
-            response = original(self, request)
+        with passthrough(), _failing(library, answer):
+            response = original(self, _sent(library, request, pieces))
         return _captured(library, response, answer)
 
     return handle_request
@@ -54,33 +57,111 @@ def _wrap_async(library: ModuleType, original: Callable[..., Any]) -> Callable[.
         if bypasses_tape(str(request.url)):
             with passthrough():
                 return await original(self, request)
-        answer = intercept(_request(request, await request.aread()))
+        is_whole = isinstance(request.stream, library.ByteStream)
+        pieces = None if is_whole else [piece async for piece in request.stream]
+        answer = intercept(_request(request, pieces))
         if isinstance(answer, Playback):
+            await wait(0.0 if answer.has_response else answer.delay_of_failure)
             return _replayed(library, answer)
-        with passthrough():
-            response = await original(self, request)
+        with passthrough(), _failing(library, answer):
+            response = await original(self, _sent(library, request, pieces))
         return _captured(library, response, answer)
 
     return handle_async_request
 
 
-def _request(request: Any, body: bytes) -> Request:
+def _request(request: Any, pieces: list[bytes] | None) -> Request:
+    body = request.read() if pieces is None else b"".join(pieces)
     return Request(request.method, str(request.url), tuple(request.headers.multi_items()), body)
+
+
+def _sent(library: ModuleType, request: Any, pieces: list[bytes] | None) -> Any:
+    """Return the request to send: *request*, or a copy that sends the *pieces* of its body.
+
+    They were taken from a generator or a file, which can be read only once.
+    """
+    if pieces is None:
+        return request
+    return library.Request(
+        request.method,
+        request.url,
+        headers=request.headers,
+        stream=_stream_type(library, _Pieces)(pieces),
+        extensions=request.extensions,
+    )
+
+
+class _Pieces:
+    """A request body in pieces."""
+
+    def __init__(self, pieces: list[bytes]) -> None:
+        self._pieces = pieces
+
+    def __iter__(self) -> Iterator[bytes]:
+        return iter(self._pieces)
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        for piece in self._pieces:
+            yield piece
+
+
+# ------------------------------------------------------------------------------ network failures
+
+_ERRORS: Mapping[NetworkError, str] = {
+    NetworkError.CONNECT_TIMEOUT: "ConnectTimeout",
+    NetworkError.READ_TIMEOUT: "ReadTimeout",
+    NetworkError.TIMEOUT: "ReadTimeout",
+    NetworkError.WRITE_TIMEOUT: "WriteTimeout",
+    NetworkError.POOL_TIMEOUT: "PoolTimeout",
+    NetworkError.PROXY: "ProxyError",
+    NetworkError.RESET: "ReadError",
+    NetworkError.WRITE: "WriteError",
+    NetworkError.CLOSED: "RemoteProtocolError",
+    NetworkError.PROTOCOL: "RemoteProtocolError",
+    NetworkError.REQUEST: "LocalProtocolError",
+    NetworkError.SCHEME: "UnsupportedProtocol",
+}
+"""The class that each network failure is raised as; for any other kind it is ConnectError."""
+_KINDS = {name: kind for kind, name in reversed(list(_ERRORS.items()))}
+
+
+@contextmanager
+def _failing(library: ModuleType, capture: ResponseCapture) -> Iterator[None]:
+    """Record a network failure of the `with` block."""
+    try:
+        yield
+    except library.TransportError as error:
+        name = next((c.__name__ for c in type(error).__mro__ if c.__name__ in _KINDS), "")
+        kind = _KINDS.get(name) or connect_kind_of(error)
+        if kind is NetworkError.CLOSED and "clos" not in f"{error}" and "disco" not in f"{error}":
+            kind = NetworkError.PROTOCOL
+        capture.fail(kind, error)
+        raise
+
+
+def _raise_failure(library: ModuleType, playback: Playback) -> None:
+    """Raise the library's error for the recorded network failure; do nothing without one."""
+    broken_off = playback.broken_off
+    if broken_off is not None:
+        error = getattr(library, _ERRORS.get(broken_off.kind, "ConnectError"))
+        raise error(broken_off.message)
 
 
 def _captured(library: ModuleType, response: Any, capture: ResponseCapture) -> Any:
     headers = response.headers.multi_items()
     capture.start(response.status_code, response.reason_phrase, headers)
-    response.stream = _stream_type(library, _CapturedStream)(response.stream, capture)
+    response.stream = _stream_type(library, _CapturedStream)(library, response.stream, capture)
     return response
 
 
 def _replayed(library: ModuleType, playback: Playback) -> Any:
+    if not playback.has_response:
+        _raise_failure(library, playback)
     response = playback.response
     return library.Response(
         response.status,
         headers=[(name.encode(), value.encode()) for name, value in response.headers],
-        stream=_stream_type(library, _ReplayedStream)(playback),
+        stream=_stream_type(library, _ReplayedStream)(library, playback),
         extensions={"reason_phrase": response.reason.encode("ascii", "ignore")},
     )
 
@@ -92,9 +173,13 @@ def _stream_type(library: ModuleType, stream: type) -> Callable[..., Any]:
 
 
 class _ReplayedStream:
-    """A recorded response body that yields its chunks, each after the delay of the playback."""
+    """A recorded response body that yields its chunks, each after the delay of the playback.
 
-    def __init__(self, playback: Playback) -> None:
+    It ends with the recorded network failure, if there is one.
+    """
+
+    def __init__(self, library: ModuleType, playback: Playback) -> None:
+        self._library = library
         self._playback = playback
 
     def __iter__(self) -> Iterator[bytes]:
@@ -102,17 +187,23 @@ class _ReplayedStream:
             if delay:
                 time.sleep(delay)
             yield chunk
+        if self._playback.broken_off and (delay := self._playback.delay_of_failure):
+            time.sleep(delay)
+        _raise_failure(self._library, self._playback)
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
         for delay, chunk in self._playback.paced_chunks():
             await wait(delay)
             yield chunk
+        await wait(self._playback.delay_of_failure if self._playback.broken_off else 0.0)
+        _raise_failure(self._library, self._playback)
 
 
 class _CapturedStream:
     """A response body whose chunks are added to a capture as the caller reads them."""
 
-    def __init__(self, stream: Any, capture: ResponseCapture) -> None:
+    def __init__(self, library: ModuleType, stream: Any, capture: ResponseCapture) -> None:
+        self._library = library
         self._stream = stream
         self._capture = capture
 
@@ -130,13 +221,8 @@ class _CapturedStream:
 
     @contextmanager
     def _reading(self) -> Iterator[None]:
-        try:
+        with _failing(self._library, self._capture):
             yield
-        except (GeneratorExit, CancelledError):  # the caller reads no more
-            raise
-        except BaseException:
-            self._capture.fail()
-            raise
         self._capture.end()
 
     def close(self) -> None:

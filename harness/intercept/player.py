@@ -7,6 +7,7 @@ from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 
 from harness.errors import CassetteMiss, ConnectionBlocked
 from harness.intercept.clock import Clock
@@ -17,7 +18,7 @@ from harness.intercept.recorder import ResponseCapture
 from harness.secrets.fingerprint import NONE, UNKNOWN, fingerprint
 from harness.secrets.redactor import Redactor
 from harness.secrets.shapes import without_keys
-from harness.types import Cassette, Exchange, Request
+from harness.types import NO_STATUS, Cassette, Exchange, Request
 from harness.wire.codings import drop_stale_content_encoding
 
 Slot = tuple[Key, str]
@@ -89,6 +90,11 @@ class Player:
         """Return *key*, an API key's fingerprint, if that API key was refused; otherwise ""."""
         return key if key in self._refused else ""
 
+    @cached_property
+    def has_failures(self) -> bool:
+        """Whether any of the recorded exchanges was ended by a network failure."""
+        return any(exchange.broken_off for exchange in self.cassette.exchanges)
+
     def find(self, request: Request) -> Exchange:
         """Return the next recorded exchange that answers *request*.
 
@@ -110,6 +116,8 @@ class Player:
             else:
                 raise_error(CassetteMiss(self._explain_miss(self.redactor.request(request), slot)))
             self._replayed.append(exchange)
+        if exchange.timing is not None:  # recorded by the harness, with the header that was sent
+            return exchange
         response = drop_stale_content_encoding(exchange.response)
         return exchange if response is exchange.response else replace(exchange, response=response)
 
@@ -170,7 +178,7 @@ def _refused_keys(cassette: Cassette) -> frozenset[str]:
     A key that was accepted first and refused later, since it expired, is left out.
     """
     refused = {e.key for e in cassette.exchanges if e.response.status == 401}
-    accepted = {e.key for e in cassette.exchanges if e.response.status < 400}
+    accepted = {e.key for e in cassette.exchanges if NO_STATUS < e.response.status < 400}
     return frozenset(refused - (accepted - {NONE}) - {UNKNOWN})
 
 

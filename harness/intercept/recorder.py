@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -12,12 +12,21 @@ from typing import Protocol
 
 from harness.errors import BadHook, NotRecordable
 from harness.intercept.context import raise_error
+from harness.intercept.failures import message_of
 from harness.intercept.hooks import BeforeRecord, filtered, keep_all
 from harness.intercept.resume import RecordedPrefix
 from harness.secrets.fingerprint import fingerprint
 from harness.secrets.redactor import Redactor
-from harness.types import Exchange, Request, Response, Timing
-from harness.wire.codings import undo_coding, with_plain_body
+from harness.types import (
+    NO_STATUS,
+    BrokenOff,
+    Exchange,
+    NetworkError,
+    Request,
+    Response,
+    Timing,
+)
+from harness.wire.codings import with_coding_undone
 
 
 class ExchangeSink(Protocol):
@@ -60,6 +69,7 @@ class Recorder:
         before_request: Called before each request is sent; an exception ends the recording.
         clock: Always None: a recording takes real time.
         pace: Always 0: exchanges of the prefix are replayed at once.
+        has_failures: Always True: any request may fail.
     """
 
     redactor: Redactor
@@ -69,6 +79,7 @@ class Recorder:
     before_request: Callable[[], None] = _do_nothing
     clock: None = field(init=False, default=None)
     pace: float = field(init=False, default=0.0)
+    has_failures: bool = field(init=False, default=True)
     _captures: list[ResponseCapture] = field(init=False, default_factory=list)
     _pending: dict[int, ResponseCapture] = field(init=False, default_factory=dict)
     _numbers: Iterator[int] = field(init=False, default_factory=count)
@@ -214,7 +225,7 @@ class ResponseCapture:
         request: The request that is answered.
         turn: The number of the turn that the request belongs to; None outside of a turn.
         on_end: Called when the whole body has arrived.
-        exchange: The exchange once it is complete; None before, and after a network failure.
+        exchange: The exchange once it is complete; None before.
         kept: The exchange to store, or None to store nothing, as a tuple of one item; an empty
             tuple until that is known.
     """
@@ -227,24 +238,13 @@ class ResponseCapture:
     _chunks: list[bytes] = field(init=False, default_factory=list)
     _arrived: list[float] = field(init=False, default_factory=list)
     _head: Response | None = field(init=False, default=None)
+    _broken_off: BrokenOff | None = field(init=False, default=None)
     _started_at: float = field(init=False, default_factory=time.time)
     _start: float = field(init=False, default_factory=time.perf_counter)
 
-    def start(
-        self,
-        status: int,
-        reason: str,
-        headers: Iterable[tuple[str, str]],
-        *,
-        is_decoded: bool = False,
-    ) -> None:
-        """Store the status, reason and headers of the response.
-
-        With *is_decoded*, the chunks come from the HTTP library without their content coding, so
-        Content-Encoding and Content-Length are removed from the headers.
-        """
-        head = Response(status, reason, tuple((str(n), str(v)) for n, v in headers))
-        self._head = with_plain_body(head, b"") if is_decoded else head
+    def start(self, status: int, reason: str, headers: Iterable[tuple[str, str]]) -> None:
+        """Store the status, reason and headers of the response."""
+        self._head = Response(status, reason, tuple((str(n), str(v)) for n, v in headers))
 
     def add_chunk(self, data: bytes) -> None:
         """Add a chunk of the body, with the time of its arrival; ignore an empty chunk."""
@@ -252,9 +252,15 @@ class ResponseCapture:
             self._chunks.append(data)
             self._arrived.append(time.perf_counter() - self._start)
 
-    def fail(self) -> None:
-        """Drop the response, because the network failed before its end."""
-        self._head = self.exchange = None
+    def fail(self, kind: NetworkError, error: BaseException) -> None:
+        """Complete the exchange as one that a network failure ended, and call `on_end`.
+
+        Do nothing if it is complete. Anything but an Exception is no failure of the network.
+        """
+        if self.exchange is None and isinstance(error, Exception):
+            self._broken_off = BrokenOff(kind, message_of(error))
+            self._head = self._head or Response(NO_STATUS)
+            self.end()
 
     def end(self) -> None:
         """Complete the exchange, whose whole body has arrived, and call `on_end`."""
@@ -264,27 +270,21 @@ class ResponseCapture:
     def stop(self) -> None:
         """Complete the exchange with the chunks so far, because the caller stopped reading.
 
-        Do nothing if it is complete, was not started or has failed.
+        Do nothing if it is complete or was not started.
         """
         if self.exchange is not None or self._head is None:
             return
         total = time.perf_counter() - self._start
         first = self._arrived[0] if self._arrived else total
-        response, sizes = _decoded(self._head, self._chunks)
+        sizes = tuple(len(chunk) for chunk in self._chunks)
         arrived = tuple(self._arrived) if len(sizes) > 1 else ()
-        timing = Timing(self._started_at, first, total, arrived)
-        key = fingerprint(self.request)
-        self.exchange = Exchange(self.request, response, timing, sizes, self.turn, key)
-
-
-def _decoded(head: Response, chunks: Sequence[bytes]) -> tuple[Response, tuple[int, ...]]:
-    """Return the response with its content coding undone, and the sizes of its chunks.
-
-    There are no sizes if the body was compressed. A body whose coding is unknown is unchanged, and
-    its Content-Encoding is kept.
-    """
-    raw = b"".join(chunks)
-    body = undo_coding(raw, head.header("content-encoding") or "identity")
-    if body is None:
-        return replace(head, body=raw), tuple(len(chunk) for chunk in chunks)
-    return with_plain_body(head, body), ()
+        exchange = Exchange(
+            self.request,
+            replace(self._head, body=b"".join(self._chunks)),
+            Timing(self._started_at, first, total, arrived),
+            sizes,
+            self.turn,
+            fingerprint(self.request),
+            broken_off=self._broken_off,
+        )
+        self.exchange = with_coding_undone(exchange)

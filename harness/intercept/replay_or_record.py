@@ -38,6 +38,11 @@ class ReplayOrRecord:
         """The factor by which recorded latencies are multiplied; 0 is instant."""
         return self.player.pace
 
+    @property
+    def has_failures(self) -> bool:
+        """Whether any of the recorded exchanges was ended by a network failure."""
+        return self.player.has_failures
+
     def find(self, request: Request) -> Exchange | None:
         """Return the recorded exchange that answers *request*; None if it is to be sent.
 

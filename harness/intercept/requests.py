@@ -3,7 +3,7 @@
 requests prepares connection pools and certificates for each request, which takes longer than the
 replay of a response. This patch skips that while a tape only replays. Its `send` sets the same
 headers and builds the same response as requests does. Any other request is left to the patch of
-urllib3.
+urllib3, as are all requests if there are retries or recorded network failures.
 """
 
 from __future__ import annotations
@@ -33,6 +33,8 @@ def patches(library: ModuleType) -> tuple[Patch, ...]:
             tape = current_tape.get()
             may_record = tape is None or tape.clock is None
             if tape is None or may_record or in_passthrough.get() or bypasses_tape(request.url):
+                return original(self, request, **options)
+            if tape.has_failures or self.max_retries.total:  # requests and urllib3 handle them
                 return original(self, request, **options)
             parts = urlsplit(request.url)  # urllib3 gets it without login and fragment
             target = self.request_url(request, options["proxies"])

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import http.client
 import io
-import math
+import socket
+import ssl
 import time
 from collections import deque
-from collections.abc import Callable, Generator, Iterable, Mapping
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from itertools import accumulate
+from dataclasses import replace
 from types import ModuleType
 from typing import Any, cast
 
@@ -21,52 +22,103 @@ from harness.intercept.context import (
     Playback,
     Tape,
     bypasses_tape,
-    in_passthrough,
+    current_tape,
     intercept,
     passthrough,
     raise_error,
 )
+from harness.intercept.failures import connect_kind_of, kind_of, python_error
 from harness.intercept.recorder import ResponseCapture
-from harness.types import Request, Response
+from harness.types import NetworkError, Request, Response
+from harness.wire.http import head_text
 
 
 def patches(library: ModuleType) -> tuple[Patch, ...]:
     """Return the patches of *library*, the imported module `urllib3`."""
-    return ((library.HTTPConnectionPool, "urlopen", _wrap_urlopen),)
+    pools = library.connectionpool
+    return (
+        (pools.HTTPConnectionPool, "_make_request", _wrap_make_request),
+        (pools.HTTPSConnectionPool, "_prepare_proxy", _wrap_prepare_proxy),
+    )
 
 
-def _wrap_urlopen(original: Callable[..., Any]) -> Callable[..., Any]:
-    """Wrap `HTTPConnectionPool.urlopen` to replay or capture the response."""
+def _wrap_make_request(original: Callable[..., Any]) -> Callable[..., Any]:
+    """Wrap `HTTPConnectionPool._make_request`, one attempt, to replay or capture the response.
 
-    def urlopen(
+    urllib3's own handling of errors, retries and redirects is around it, in `urlopen`.
+    """
+
+    def _make_request(
         self: urllib3.HTTPConnectionPool,
+        conn: Any,
         method: str,
         url: str,
         body: Any = None,
         headers: Any = None,
-        *args: Any,
+        *,
+        preload_content: bool = True,
+        decode_content: bool = True,
         **options: Any,
     ) -> Any:
-        if in_passthrough.get():  # urllib3's own retry of a request that is captured already
-            return original(self, method, url, body, headers, *args, **options)
+        def send(conn: Any, body: Any) -> Iterator[Any]:
+            response = original(
+                self,
+                conn,
+                method,
+                url,
+                body=body,
+                headers=headers,
+                preload_content=False,
+                decode_content=decode_content,
+                **options,
+            )
+            yield response
+            if preload_content:
+                response._body = response.read(decode_content=decode_content)
+
         uri = absolute_uri(self.scheme or "", self.host, self.port, url)
         if bypasses_tape(uri):
             with passthrough():
-                return original(self, method, url, body, headers, *args, **options)
-        request = _request(method, uri, body, self.headers if headers is None else headers)
-        answer = intercept(request)
+                return _last(send(conn, body))
+        content, body = _buffered(f"{method} {uri.partition('?')[0]}", body)
+        answer = intercept(_request(method, uri, content, headers))
         if isinstance(answer, Playback):
-            return _ReplayedResponse(
-                answer, method, url, preload=options.get("preload_content", True)
-            )
-        if body is not None and not isinstance(body, str):
-            body = request.body  # a file or a generator was read to its end
+            return _last(send(_ReplayedConnection(answer, self.host, self.port), body))
         with passthrough():
-            response = original(self, method, url, body, headers, *args, **options)
-        _capture(response, answer, options)
-        return response
+            return _last(_captured(send(conn, body), answer))
 
-    return urlopen
+    return _make_request
+
+
+def _last(steps: Iterator[Any]) -> Any:
+    """Run *steps* to their end, and return what they yielded last."""
+    return deque(steps, maxlen=1).pop()
+
+
+def _captured(steps: Iterator[Any], capture: ResponseCapture) -> Iterator[Any]:
+    """Yield the response of *steps* as it is captured, and record a network failure."""
+    try:
+        for response in steps:
+            headers = response.headers.items()
+            capture.start(response.status, response.reason or "", headers)
+            response.__class__ = _CapturedResponse
+            response.capture = capture
+            yield response
+    except Exception as error:
+        capture.fail(_kind_of(error), error)
+        raise
+
+
+def _wrap_prepare_proxy(original: Callable[..., Any]) -> Callable[..., Any]:
+    """Wrap `HTTPSConnectionPool._prepare_proxy`, which connects to a proxy before a request."""
+
+    def _prepare_proxy(self: Any, conn: Any) -> None:
+        tape = current_tape.get()
+        if tape is None or tape.clock is None:  # it may record
+            with passthrough():
+                original(self, conn)
+
+    return _prepare_proxy
 
 
 def replay(
@@ -77,10 +129,13 @@ def replay(
     Raises:
         CassetteMiss: *tape* has no recorded response, and nothing may be recorded.
     """
-    exchange = tape.find(_request(method, uri, body, headers))
+    content, _ = _buffered(f"{method} {uri.partition('?')[0]}", body)
+    exchange = tape.find(_request(method, uri, content, headers))
     if exchange is None:
         return None
-    return _ReplayedResponse(Playback(exchange, tape.pace), method, uri, preload=False)
+    connection = _ReplayedConnection(Playback(exchange, tape.pace))
+    connection.request(method, uri, preload_content=False)
+    return connection.getresponse()
 
 
 def absolute_uri(scheme: str, host: str, port: int | None, target: str) -> str:
@@ -97,16 +152,31 @@ def absolute_uri(scheme: str, host: str, port: int | None, target: str) -> str:
 _PORTS = {"http": 80, "https": 443}
 
 
-def _request(method: str, uri: str, body: Any, headers: Any) -> Request:
+def _request(method: str, uri: str, content: bytes, headers: Any) -> Request:
     pairs = tuple((str(n), _header_text(v)) for n, v in dict(headers or {}).items())
-    content = _read_body(f"{method} {uri.partition('?')[0]}", body)
     return Request(method.upper(), uri, pairs, content)
 
 
-def _read_body(request: str, body: Any) -> bytes:
-    """Return the bytes of *body*: a text, a buffer, a file or an iterable of these.
+def _buffered(request: str, body: Any) -> tuple[bytes, Any]:
+    """Return the bytes of *body*, and a body of the same kind to send, if it can be read once.
 
-    A file is read from its position on. *request* describes the request in the error.
+    urllib3 sends a file, a generator and bytes in different ways.
+    """
+    if hasattr(body, "read"):
+        text = body.read()
+        return _read_body(request, text), (io.StringIO if isinstance(text, str) else io.BytesIO)(
+            text
+        )
+    if isinstance(body, Iterator):
+        pieces = list(body)
+        return _read_body(request, pieces), iter(pieces)
+    return _read_body(request, body), body
+
+
+def _read_body(request: str, body: Any) -> bytes:
+    """Return the bytes of *body*: a text, a buffer or an iterable of these.
+
+    *request* describes the request in the error.
 
     Raises:
         RecordingFailed: the body is of another type.
@@ -115,8 +185,6 @@ def _read_body(request: str, body: Any) -> bytes:
         return body.encode()
     if body is None or isinstance(body, bytes | bytearray | memoryview):
         return bytes(body or b"")
-    if hasattr(body, "read"):
-        return _read_body(request, body.read())
     if not isinstance(body, Iterable) or isinstance(body, Mapping):
         raise_error(RecordingFailed(f"{request}: cannot record a body of {type(body).__name__}"))
     return b"".join(_read_body(request, piece) for piece in body)
@@ -124,24 +192,6 @@ def _read_body(request: str, body: Any) -> bytes:
 
 def _header_text(value: Any) -> str:
     return value.decode("latin-1") if isinstance(value, bytes) else str(value)
-
-
-def _capture(response: Any, capture: ResponseCapture, options: dict[str, Any]) -> None:
-    """Record *response* with *capture*, whichever method the caller reads the body with."""
-    is_preloaded = options.get("preload_content", True)
-    is_decoded = (
-        is_preloaded
-        and options.get("decode_content", True)
-        and "content-encoding" in response.headers
-    )
-    headers = response.headers.items()
-    capture.start(response.status, response.reason or "", headers, is_decoded=is_decoded)
-    if is_preloaded:
-        capture.add_chunk(response.data)
-        capture.end()
-    else:
-        response.__class__ = _CapturedResponse
-        response.capture = capture
 
 
 class _CapturedResponse(urllib3.HTTPResponse):
@@ -155,9 +205,21 @@ class _CapturedResponse(urllib3.HTTPResponse):
     _partial_chunk = b""
 
     def _fp_read(self, amt: int | None = None, *, read1: bool = False) -> bytes:
-        data = super()._fp_read(amt, read1=read1)
+        try:
+            data = super()._fp_read(amt, read1=read1)
+        except http.client.IncompleteRead as error:
+            self.capture.add_chunk(error.partial)
+            raise
         self.capture.add_chunk(data)
         return data
+
+    def _update_chunk_length(self) -> None:
+        capture = self.capture
+        self.capture = ResponseCapture(capture.request, None)  # a broken response is closed first
+        try:
+            super()._update_chunk_length()
+        finally:
+            self.capture = capture
 
     def _handle_chunk(self, amt: int | None) -> bytes:
         data = super()._handle_chunk(amt)
@@ -177,8 +239,9 @@ class _CapturedResponse(urllib3.HTTPResponse):
                 yield
             except GeneratorExit:  # the caller reads no more
                 raise
-            except BaseException:
-                self.capture.fail()
+            except BaseException as error:
+                self._add_partial_chunk()
+                self.capture.fail(_kind_of(error), error)
                 raise
             if self._original_response and self._original_response.isclosed():
                 self._add_partial_chunk()
@@ -205,76 +268,146 @@ class _CapturedResponse(urllib3.HTTPResponse):
         self.capture.stop()
 
 
-class _ReplayedResponse(urllib3.HTTPResponse):
-    """A urllib3 response with a recorded status, headers and body."""
-
-    def __init__(self, playback: Playback, method: str, url: str, *, preload: bool) -> None:
-        self._playback = playback
-        response = playback.response
-        has_cookies = response.header("set-cookie") is not None
-        super().__init__(
-            _Body(playback),
-            headers=urllib3.HTTPHeaderDict(response.headers),
-            status=response.status,
-            version=11,
-            version_string="HTTP/1.1",
-            reason=response.reason,
-            preload_content=preload,
-            enforce_content_length=False,
-            request_method=method,
-            request_url=url,
-            original_response=cast("Any", _OriginalResponse(response)) if has_cookies else None,
-        )
-
-    def stream(
-        self, amt: int | None = 2**16, decode_content: bool | None = None
-    ) -> Generator[bytes, None, None]:
-        if "content-encoding" in self.headers:
-            yield from super().stream(amt, decode_content)
-            return
-        for delay, chunk in self._playback.paced_chunks():
-            if delay:
-                time.sleep(delay)
-            size = amt or len(chunk)
-            yield from (chunk[start : start + size] for start in range(0, len(chunk), size))
-        self.close()
-
-    def read_chunked(
-        self, amt: int | None = None, decode_content: bool | None = None
-    ) -> Generator[bytes, None, None]:
-        yield from self.stream(amt, decode_content)
+# ------------------------------------------------------------------------------------- replay
 
 
-class _OriginalResponse:
-    """A stand-in for the `http.client` response in which requests looks for cookies."""
+class _ReplayedConnection(urllib3.connection.HTTPConnection):
+    """A connection that discards what is sent, and receives a recorded response.
 
-    def __init__(self, response: Response) -> None:
-        self.msg = http.client.HTTPMessage()
-        for name, value in response.headers:
-            self.msg[name] = value
-
-    def isclosed(self) -> bool:
-        """Return False, so that urllib3 reads the body."""
-        return False
-
-    def close(self) -> None:
-        """Do nothing."""
-
-
-class _Body(io.BytesIO):
-    """A recorded body as a file, whose `read` waits for the delays of the chunks that it returns.
-
-    It is used by all methods of urllib3 except `stream`.
+    Its bytes are read by `http.client` and urllib3, as those of a real connection are.
     """
 
-    def __init__(self, playback: Playback) -> None:
-        super().__init__(playback.response.body)
-        starts = accumulate((len(chunk) for chunk in playback.chunks()), initial=0)
-        chunks = zip(playback.delays(), starts, strict=False)
-        self._delayed = deque((delay, start) for delay, start in chunks if delay)
+    is_verified = True
+    """Whether the certificate was verified; urllib3 warns of requests where it was not."""
 
-    def read(self, size: int | None = -1, /) -> bytes:
-        end = math.inf if size is None or size < 0 else self.tell() + size
-        while self._delayed and self._delayed[0][1] < end:
-            time.sleep(self._delayed.popleft()[0])
-        return super().read(size)
+    def __init__(self, playback: Playback, host: str = "replay", port: int | None = None) -> None:
+        super().__init__(host, port)
+        self._playback = playback
+
+    def connect(self) -> None:
+        """Prepare the response to be read. Raises the recorded failure of the connection."""
+        broken_off = self._playback.broken_off
+        if broken_off and not self._playback.has_response:
+            time.sleep(self._playback.delay_of_failure)
+            if broken_off.kind in _CONNECT_ERRORS:
+                raise _CONNECT_ERRORS[broken_off.kind](self, broken_off.message)
+        self.sock = cast("Any", _Socket(self._playback))
+
+    def getresponse(self) -> urllib3.HTTPResponse:  # type: ignore[override]  # as in urllib3
+        """Return the response with all recorded headers."""
+        response = super().getresponse()
+        recorded = self._playback.response
+        if (length := recorded.header("content-length")) is not None:
+            response.headers["Content-Length"] = length
+        if recorded.header("transfer-encoding") is None:
+            response.headers.discard("Transfer-Encoding")
+        return response
+
+
+_CONNECT_ERRORS: Mapping[NetworkError, Callable[[Any, str], Exception]] = {
+    NetworkError.CONNECT_TIMEOUT: urllib3.exceptions.ConnectTimeoutError,
+    NetworkError.NAME: lambda connection, message: urllib3.exceptions.NameResolutionError(
+        connection.host, connection, socket.gaierror(socket.EAI_NONAME, message)
+    ),
+    NetworkError.PROXY: lambda _, message: urllib3.exceptions.ProxyError(message, OSError(message)),
+    NetworkError.TLS: lambda _, message: ssl.SSLError(1, message),
+    **dict.fromkeys(
+        (NetworkError.REFUSED, NetworkError.UNREACHABLE),
+        lambda connection, message: urllib3.exceptions.NewConnectionError(
+            connection, message.partition(": ")[2] or message
+        ),
+    ),
+}
+"""The errors that urllib3 raises for a connection that could not be made."""
+
+_KINDS: tuple[tuple[type[Exception], NetworkError], ...] = (
+    (urllib3.exceptions.ReadTimeoutError, NetworkError.READ_TIMEOUT),
+    (urllib3.exceptions.NameResolutionError, NetworkError.NAME),
+    (urllib3.exceptions.ProxyError, NetworkError.PROXY),
+    (urllib3.exceptions.SSLError, NetworkError.TLS),
+)
+
+
+def _kind_of(error: BaseException) -> NetworkError:
+    """Return the kind of the network failure for which urllib3 raises *error*."""
+    own = (kind for cls, kind in _KINDS if isinstance(error, cls))
+    if (kind := next(own, None)) is not None:
+        return kind
+    if isinstance(error, urllib3.exceptions.NewConnectionError):
+        return connect_kind_of(error)
+    if isinstance(error, urllib3.exceptions.ConnectTimeoutError):
+        return NetworkError.CONNECT_TIMEOUT
+    return kind_of(error, NetworkError.CLOSED)
+
+
+class _Socket:
+    """A socket that discards what is sent, and from which a recorded response is received."""
+
+    def __init__(self, playback: Playback) -> None:
+        self._playback = playback
+
+    def makefile(self, *_: Any) -> io.BufferedReader:
+        """Return the response as a file of HTTP/1.1."""
+        return io.BufferedReader(_Received(_sent(self._playback)))
+
+    def sendall(self, *_: Any) -> None:
+        """Do nothing."""
+
+    settimeout = setsockopt = shutdown = close = sendall
+
+
+def _sent(playback: Playback) -> Iterator[tuple[float, bytes | Exception]]:
+    """Yield what a server sends, each with the seconds to wait before it: bytes or a failure."""
+    response, broken_off = playback.response, playback.broken_off
+    if playback.has_response:
+        framing = {"content-length", "transfer-encoding"}
+        has_framing = any(name.lower() in framing for name, _ in response.headers)
+        if not has_framing and len(playback.exchange.chunks) > 1:
+            # HTTP/2, by which it may have been recorded, needs no header to send chunks.
+            chunked = (*response.headers, ("Transfer-Encoding", "chunked"))
+            response = replace(response, headers=chunked)
+        is_chunked = "chunked" in (response.header("transfer-encoding") or "").lower()
+        yield 0.0, _head(response, is_whole=broken_off is None)
+        for delay, chunk in playback.paced_chunks():
+            yield delay, b"%x\r\n%b\r\n" % (len(chunk), chunk) if is_chunked else chunk
+        if is_chunked and broken_off is None:
+            yield 0.0, b"0\r\n\r\n"
+    if broken_off is not None and broken_off.kind is not NetworkError.CLOSED:
+        yield playback.delay_of_failure, python_error(broken_off.kind, broken_off.message)
+
+
+def _head(response: Response, *, is_whole: bool) -> bytes:
+    """Return the head of *response*; a body that was read in part has the length of that part."""
+    text = head_text(response, len(response.body) if is_whole and response.body else None)
+    try:
+        return text.encode("latin-1")
+    except UnicodeEncodeError:
+        return text.encode("utf-8", "surrogateescape")
+
+
+class _Received(io.RawIOBase):
+    """The bytes that are received, piece by piece; a failure is raised when its turn comes."""
+
+    def __init__(self, steps: Iterator[tuple[float, bytes | Exception]]) -> None:
+        super().__init__()
+        self._steps = steps
+        self._rest = memoryview(b"")
+
+    def readable(self) -> bool:
+        """Return True."""
+        return True
+
+    def readinto(self, buffer: Any, /) -> int:
+        """Copy the rest of one piece into *buffer*; return the number of bytes, 0 at the end."""
+        while not self._rest:
+            delay, data = next(self._steps, (0.0, None))
+            if delay:
+                time.sleep(delay)
+            if data is None:
+                return 0
+            if isinstance(data, Exception):
+                raise data
+            self._rest = memoryview(data)
+        size = min(len(buffer), len(self._rest))
+        buffer[:size], self._rest = self._rest[:size], self._rest[size:]
+        return size

@@ -40,11 +40,7 @@ from harness.types import (
 )
 from harness.wire import compact
 
-_KINDS = {
-    "prompt": CallKind.PROMPT,
-    "image": CallKind.IMAGE,
-    "embedding": CallKind.EMBEDDING,
-}
+_KINDS = {"prompt": CallKind.PROMPT, "image": CallKind.IMAGE}
 _COLUMNS = 30
 
 
@@ -236,7 +232,8 @@ class Step:
     def after(self, past: Past, outcome: Outcome | None = None) -> Past:
         """Return the conversation after this step.
 
-        A failed call adds no message. Neither does a step of another kind than a chat.
+        A failed call adds no message. Neither does a prompt or an image, which are not part of the
+        conversation.
 
         Args:
             past: The conversation before this step.

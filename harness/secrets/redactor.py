@@ -17,6 +17,7 @@ from harness.secrets.search import KNOWN, Found, Search
 from harness.secrets.shapes import PLACEHOLDER
 from harness.secrets.texts import latin, unlatin
 from harness.types import Exchange, Request, Response
+from harness.wire.codings import DECODERS, is_known, with_changed_body
 from harness.wire.compressed import unreadable
 
 REQUEST_HEADERS = frozenset({"accept", "content-type", "x-accel-buffering"})
@@ -71,7 +72,10 @@ class Redactor:
             key=self.text(exchange.key),
         )
         if clean.response.body != exchange.response.body:
-            clean = replace(clean, chunks=())
+            clean = with_changed_body(clean)
+        if clean.broken_off is not None:
+            message = self.text(clean.broken_off.message)
+            clean = replace(clean, broken_off=replace(clean.broken_off, message=message))
         self._prove(clean, exchange)
         return clean
 
@@ -126,12 +130,17 @@ class Redactor:
         return text if clean == plain else unlatin(clean)
 
     def _refuse_compressed(self, exchange: Exchange) -> None:
-        """Raise SecretNotRedacted if a body is compressed and cannot be searched."""
-        coding = exchange.response.header("content-encoding") or "identity"
-        if exchange.response.body and coding.lower() != "identity":
+        """Raise SecretNotRedacted if the response body is compressed and cannot be searched.
+
+        A coding that no library compresses by, such as `utf-8`, does not hide anything.
+        """
+        coding = exchange.response.header("content-encoding") or ""
+        lacking = [name for name in DECODERS if name in coding.lower() and not is_known(name)]
+        if exchange.response.body and lacking:
             raise SecretNotRedacted(
                 f"the response to {exchange.request.method} has the content coding {coding[:40]}, "
-                "which could not be undone to look for secrets; nothing was written"
+                "which could not be undone to look for secrets; nothing was written; install "
+                f"{DECODERS[lacking[0]]}, or send Accept-Encoding: gzip"
             )
         for body in (exchange.request.body, exchange.response.body):
             if coding := unreadable(body):
@@ -171,6 +180,8 @@ class Redactor:
 def _parts(exchange: Exchange) -> Iterator[tuple[str, str]]:
     """Yield (location, text) for everything but the bodies in an exchange."""
     request, response = exchange.request, exchange.response
+    if exchange.coded is not None:
+        yield "the compressed response body", exchange.coded.body.decode("latin-1")
     yield "the address", latin(request.uri)
     yield "the reason", latin(response.reason)
     for side, headers in (("request", request.headers), ("response", response.headers)):

@@ -6,16 +6,17 @@ of base64 text.
 
 from __future__ import annotations
 
+import gzip
 import zlib
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from functools import cache
+from functools import cache, partial
 from importlib import import_module
 from types import MappingProxyType
 from typing import Any
 
-from harness.types import Response
+from harness.types import CodedBody, Exchange, Response
 
 MAX_INFLATED = 2**26
 """The maximum number of bytes that `inflate` returns."""
@@ -46,6 +47,58 @@ def with_plain_body(response: Response, body: bytes) -> Response:
     return replace(response, headers=headers, body=body)
 
 
+def with_coding_undone(exchange: Exchange) -> Exchange:
+    """Return *exchange* with the content coding of its response undone, and kept in `coded`.
+
+    An exchange whose body has no coding, or one that cannot be undone, is returned unchanged.
+    """
+    response = exchange.response
+    codings = [v for n, v in response.headers if n.lower() == "content-encoding"]
+    if not response.body or len(codings) != 1 or codings[0].strip().lower() == "identity":
+        return exchange
+    body = undo_coding(response.body, codings[0])
+    if body is None:
+        return exchange
+    length = response.header("content-length") or ""
+    number = int(length) if length.isdecimal() else None
+    coded = CodedBody(codings[0], response.body, exchange.chunks, number)
+    return replace(exchange, response=with_plain_body(response, body), chunks=(), coded=coded)
+
+
+def with_changed_body(exchange: Exchange) -> Exchange:
+    """Return *exchange*, whose response body was changed, without what told of the body before."""
+    coded = replace(exchange.coded, body=b"", chunks=()) if exchange.coded else None
+    return replace(exchange, chunks=(), coded=coded)
+
+
+def with_coding(exchange: Exchange) -> Exchange:
+    """Return *exchange* with its response as it was sent: the inverse of `with_coding_undone`.
+
+    If the body was changed since, it is coded anew, or stays plain where that is not possible.
+    """
+    coded, response = exchange.coded, exchange.response
+    if coded is None:
+        return exchange
+    body, chunks, length = coded.body, coded.chunks, coded.length
+    if undo_coding(body, coded.coding) not in (response.body, None):
+        encode = _ENCODERS.get(coded.coding.strip().lower())
+        if encode is None:
+            return exchange
+        body, chunks = encode(response.body), ()
+        length = None if length is None else len(body)
+    sent = [("Content-Encoding", coded.coding), ("Content-Length", str(length))]
+    headers = (*response.headers, *sent[: 1 if length is None else 2])
+    sent_response = replace(response, headers=headers, body=body)
+    return replace(exchange, response=sent_response, chunks=chunks, coded=None)
+
+
+_ENCODERS: Mapping[str, Callable[[bytes], bytes]] = {
+    "gzip": partial(gzip.compress, mtime=0),
+    "x-gzip": partial(gzip.compress, mtime=0),
+    "deflate": zlib.compress,
+}
+
+
 def drop_stale_content_encoding(response: Response) -> Response:
     """Return *response* without a Content-Encoding header that its body contradicts.
 
@@ -53,12 +106,17 @@ def drop_stale_content_encoding(response: Response) -> Response:
     body can be decoded, or whose coding is unknown, is returned unchanged.
     """
     coding = response.header("content-encoding")
-    if coding is None or not _is_known(coding) or undo_coding(response.body, coding) is not None:
+    if coding is None or not is_known(coding) or undo_coding(response.body, coding) is not None:
         return response
     return with_plain_body(response, response.body)
 
 
-def _is_known(coding: str) -> bool:
+DECODERS: Mapping[str, str] = {"br": "brotli", "zstd": "backports.zstd or zstandard"}
+"""The distributions that decode the codings which Python itself does not know."""
+
+
+def is_known(coding: str) -> bool:
+    """Return whether all codings in the value of a Content-Encoding header can be undone."""
     return all(map(_decoder, _names(coding)))
 
 
@@ -85,9 +143,11 @@ def _decoder(coding: str) -> tuple[Callable[[bytes], bytes], type[Exception]] | 
     for name in _MODULES.get(coding, ()):
         with suppress(ImportError):
             module: Any = import_module(name)
-            if name == "zstandard":
-                return _undo_zstd, module.ZstdError
-            return module.decompress, module.error if coding == "br" else module.ZstdError
+            if coding == "br":
+                return partial(_undo_br, module.Decompressor), module.error
+            of_zstandard = name == "zstandard"
+            begin = _zstandard_frame if of_zstandard else module.ZstdDecompressor
+            return partial(_undo_zstd, begin), module.ZstdError
     return None
 
 
@@ -111,12 +171,28 @@ def _undo_deflate(raw: bytes) -> bytes:
         return zlib.decompressobj(-zlib.MAX_WBITS).decompress(raw)
 
 
-def _undo_zstd(raw: bytes) -> bytes:
+def _undo_br(begin: Callable[[], Any], raw: bytes) -> bytes:
+    """Return brotli data decompressed, as far as it goes if it was cut off."""
+    decompressor = begin()
+    feed = getattr(decompressor, "process", None) or decompressor.decompress
+    plain: bytes = feed(raw)
+    return plain
+
+
+def _undo_zstd(begin: Callable[[], Any], raw: bytes) -> bytes:
+    """Return all frames of zstd data decompressed, as far as they go if they were cut off."""
+    plain = b""
+    while raw:
+        frame = begin()
+        plain += frame.decompress(raw)
+        raw = frame.unused_data if frame.eof else b""
+    return plain
+
+
+def _zstandard_frame() -> Any:
     import zstandard
 
-    frames = zstandard.ZstdDecompressor().stream_reader(raw, read_across_frames=True)
-    plain: bytes = frames.read()
-    return plain
+    return zstandard.ZstdDecompressor().decompressobj()
 
 
 GZIP = b"\x1f\x8b"

@@ -24,6 +24,7 @@ from harness.errors import (
     SecretNotRedacted,
     UnusedExchanges,
 )
+from harness.secrets import redactor
 from harness.types import Origin
 
 if TYPE_CHECKING:
@@ -257,9 +258,12 @@ def test_keys_of_the_environment_are_not_written(
     assert key not in (tmp_path / "a.yaml").read_text()
 
 
-def test_a_body_that_cannot_be_scanned_is_not_written(server: Server, tmp_path: Path) -> None:
+def test_a_body_that_cannot_be_scanned_is_not_written(
+    server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """A body that cannot be scanned for secrets fails the block, and nothing is written."""
     path = tmp_path / "a.yaml"
+    monkeypatch.setattr(redactor, "DECODERS", {"x-odd": "odd"})
     with pytest.raises(SecretNotRedacted), harness.use_cassette(path, record="all"):
         get(server, "/odd-coding")
     assert not path.exists()

@@ -26,8 +26,11 @@ from harness.cassette.writer import dumps
 from harness.errors import BadCassette, RecordingFailed, UnversionedCassetteWarning
 from harness.types import (
     Artefact,
+    BrokenOff,
     Cassette,
+    CodedBody,
     Exchange,
+    NetworkError,
     Origin,
     Provenance,
     Request,
@@ -224,6 +227,15 @@ EXCHANGES = st.builds(
     chunks=st.lists(st.integers(1, 10**6), max_size=5).map(tuple),
     turn=st.none() | st.integers(1, 99),
     key=st.sampled_from(["", "none", "0a1b2c3d", "12345678", "1234e567", "0x1e5678"]) | TEXT,
+    coded=st.none()
+    | st.builds(
+        CodedBody,
+        st.sampled_from(["gzip", "br", "gzip, br"]) | TEXT,
+        st.binary(max_size=200),
+        st.lists(st.integers(1, 10**6), max_size=5).map(tuple),
+        st.none() | st.integers(0, 10**6),
+    ),
+    broken_off=st.none() | st.builds(BrokenOff, st.sampled_from(NetworkError), TEXT),
 )
 PROVENANCES = st.builds(
     Provenance,

@@ -3,27 +3,38 @@
 from __future__ import annotations
 
 import asyncio
+import gzip
 import socket
+import struct
 import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+import time
+import zlib
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from functools import partial
+from importlib import import_module
 from typing import Any
 
 import aiohttp
+import dashscope
 import httpx
 import httpx2
 import openai
 import pytest
 import requests
 import urllib3
+import zhipuai
 
+from harness.cassette import fast_reader
+from harness.cassette.artefacts import to_files
 from harness.cassette.reader import loads
+from harness.cassette.vcrpy_check import check_vcrpy_reads
 from harness.cassette.writer import dumps
 from harness.intercept.patch import use_tape
 from harness.intercept.player import Player
 from harness.intercept.recorder import Recorder
-from harness.secrets.redactor import Redactor
-from harness.types import Cassette
+from harness.secrets.redactor import HOP_BY_HOP, Redactor
+from harness.types import Cassette, CodedBody, Exchange, Request, Response
 
 pytestmark = pytest.mark.slow
 
@@ -203,3 +214,409 @@ def test_an_sdk_obeys_a_header_in_a_replay() -> None:
     refused = answer(b'{"error":{}}', *headers, status="500 Internal Server Error")
     live, replayed = live_and_replayed(ask, refused)
     assert replayed == live == (500, "7")
+
+
+# ------------------------------------------------------------------------------------- codings
+
+TEXT = "".join(f"data: {n} 你好\n" for n in range(40)).encode()
+RAW_DEFLATE = zlib.compress(TEXT)[2:-4]
+CODINGS: dict[str, tuple[str, bytes]] = {
+    "gzip": ("gzip", gzip.compress(TEXT)),
+    "gzip of another level": ("gzip", gzip.compress(TEXT, 1)),
+    "gzip in two members": ("gzip", gzip.compress(TEXT[:100]) + gzip.compress(TEXT[100:])),
+    "gzip with garbage behind": ("gzip", gzip.compress(TEXT) + b"garbage"),
+    "gzip in capitals": ("GZIP", gzip.compress(TEXT)),
+    "x-gzip": ("x-gzip", gzip.compress(TEXT)),
+    "gzip, gzip": ("gzip, gzip", gzip.compress(gzip.compress(TEXT))),
+    "deflate": ("deflate", zlib.compress(TEXT)),
+    "deflate without a header": ("deflate", RAW_DEFLATE),
+    "deflate, gzip": ("deflate, gzip", gzip.compress(zlib.compress(TEXT))),
+    "truncated gzip": ("gzip", gzip.compress(TEXT)[:-20]),
+    "damaged gzip": ("gzip", gzip.compress(TEXT)[:60] + b"\xff" * 40),
+    "gzip that is none": ("gzip", TEXT),
+    "deflate that is none": ("deflate", b"{}"),
+    "identity": ("identity", TEXT),
+    "utf-8": ("utf-8", TEXT),
+    "aws-chunked": ("aws-chunked", TEXT),
+    "unknown": ("x-odd", bytes(range(256))),
+    "nothing": ("gzip", b""),
+}
+with suppress(ImportError):
+    brotli: Any = import_module("brotli")
+    CODINGS |= {
+        "br": ("br", brotli.compress(TEXT)),
+        "truncated br": ("br", brotli.compress(TEXT)[:-9]),
+        "gzip, br": ("gzip, br", brotli.compress(gzip.compress(TEXT))),
+        "br that is none": ("br", TEXT),
+    }
+with suppress(ImportError):
+    zstandard: Any = import_module("zstandard")
+    _ZSTD = zstandard.compress(TEXT)
+    CODINGS |= {
+        "zstd": ("zstd", _ZSTD),
+        "zstd in two frames": ("zstd", _ZSTD + zstandard.compress(b"more")),
+        "truncated zstd": ("zstd", _ZSTD[:-9]),
+    }
+
+
+def attempt(read: Callable[[], Any]) -> Any:
+    """Return what *read* returns, or the class of what it raises and of what caused that."""
+    try:
+        return read()
+    except Exception as error:  # noqa: BLE001 - what it raises is compared
+        return type(error), type(error.__cause__)
+
+
+def _httpx_bodies(library: Any, url: str) -> list[Any]:
+    with library.Client(trust_env=False) as client:
+        with client.stream("GET", url) as got:
+            decoded = attempt(lambda: list(got.iter_bytes()))
+        with client.stream("GET", url) as got:
+            raw = attempt(lambda: list(got.iter_raw()))
+        return [attempt(lambda: client.get(url).content), decoded, raw, sorted(_plain(got.headers))]
+
+
+def _plain(headers: Mapping[str, str]) -> list[tuple[str, str]]:
+    """Return the headers, names in lower case, but those of the connection."""
+    pairs = ((name.lower(), value) for name, value in headers.items())
+    return sorted(pair for pair in pairs if pair[0] not in HOP_BY_HOP)
+
+
+async def _httpx_bodies_async(library: Any, url: str) -> list[Any]:
+    async with library.AsyncClient(trust_env=False) as client:
+        read: list[Any] = []
+        try:
+            read.append((await client.get(url)).content)
+        except Exception as error:  # noqa: BLE001 - what it raises is compared
+            read.append(type(error))
+        async with client.stream("GET", url) as got:
+            read.append([piece async for piece in got.aiter_raw()])
+        return read
+
+
+def _requests_bodies(url: str) -> list[Any]:
+    whole = attempt(lambda: requests.get(url, timeout=9).content)
+    with requests.get(url, timeout=9, stream=True) as got:
+        pieces = attempt(lambda: list(got.iter_content(16)))
+    with requests.get(url, timeout=9, stream=True) as got:
+        raw = attempt(lambda: got.raw.read(decode_content=False))
+        return [whole, pieces, raw, _plain(got.headers)]
+
+
+def _urllib3_bodies(url: str) -> list[Any]:
+    with urllib3.PoolManager() as pool:
+        ask = partial(pool.request, "GET", url, retries=False)
+        loaded = attempt(lambda: ask().data)
+        raw = attempt(lambda: ask(decode_content=False).data)
+        streamed = attempt(lambda: list(ask(preload_content=False).stream(10)))
+        undecoded = attempt(lambda: list(ask(preload_content=False).stream(decode_content=False)))
+        return [loaded, raw, streamed, undecoded]
+
+
+async def _aiohttp_bodies(url: str) -> list[Any]:
+    read: list[Any] = []
+    for decompress in (True, False):
+        async with aiohttp.ClientSession(auto_decompress=decompress) as session:
+            for way in ("read", "iter_any", "readline"):
+                try:
+                    async with session.get(url) as got:
+                        if way == "read":
+                            read.append(await got.read())
+                        elif way == "iter_any":
+                            read.append(b"".join([p async for p in got.content.iter_any()]))
+                        else:
+                            read.append([line async for line in got.content])
+                        read.append(_plain(got.headers))
+                except Exception as error:  # noqa: BLE001 - what it raises is compared
+                    read.append(type(error))
+    return read
+
+
+BODIES: dict[str, Callable[[str], Any]] = {
+    "httpx": partial(_httpx_bodies, httpx),
+    "httpx2": partial(_httpx_bodies, httpx2),
+    "httpx, async": lambda url: asyncio.run(_httpx_bodies_async(httpx, url)),
+    "httpx2, async": lambda url: asyncio.run(_httpx_bodies_async(httpx2, url)),
+    "requests": _requests_bodies,
+    "urllib3": _urllib3_bodies,
+    "aiohttp": lambda url: asyncio.run(_aiohttp_bodies(url)),
+}
+
+
+@pytest.mark.parametrize("coding", CODINGS)
+@pytest.mark.parametrize("library", BODIES)
+def test_coded_bodies(library: str, coding: str) -> None:
+    """Decoded and raw bytes, pieces, headers and errors are those that the client sees live."""
+    name, body = CODINGS[coding]
+    live, replayed = live_and_replayed(BODIES[library], answer(body, f"Content-Encoding: {name}"))
+    assert replayed == live
+
+
+def test_a_coded_body_can_be_reviewed() -> None:
+    """The cassette has the decoded text, is read quickly, and vcrpy plays the decoded text."""
+    tape = Recorder(Redactor())
+    coded = answer(gzip.compress(TEXT), "Content-Encoding: gzip")
+    with answering(coded) as base, use_tape(tape):
+        httpx.get(base, trust_env=False)
+    cassette = Cassette(tape.exchanges())
+    text = dumps(cassette)
+    assert "data: 7 你好" in text
+    assert fast_reader.load(text).exchanges[0].coded == cassette.exchanges[0].coded
+    check_vcrpy_reads(to_files(cassette), cassette)
+    assert cassette.exchanges[0].response.header("content-encoding") is None
+
+
+@pytest.mark.parametrize(("coding", "is_coded"), [("gzip", True), ("deflate", True), ("br", False)])
+def test_an_edited_body_is_coded_anew(coding: str, is_coded: bool) -> None:
+    """A body that was edited in the cassette is what the client reads, in the same coding."""
+    response = Response(200, "OK", (("x-a", "1"),), b"edited")
+    old = CodedBody(coding, gzip.compress(b"old") if coding == "gzip" else zlib.compress(b"old"))
+    exchange = Exchange(
+        Request("GET", "http://a/"), response, coded=old if is_coded else CodedBody(coding)
+    )
+    with use_tape(Player(Cassette((exchange, exchange)))):
+        got = httpx.get("http://a/")
+        assert (got.content, "content-encoding" in got.headers) == (b"edited", is_coded)
+        assert requests.get("http://a/", timeout=9).content == b"edited"
+
+
+# ------------------------------------------------------------------------------ network failures
+
+RESET = object()
+SILENCE = object()
+
+
+@contextmanager
+def failing(*steps: bytes | object) -> Iterator[str]:
+    """Serve connections that send *steps* after the request, and then close."""
+    release = threading.Event()
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+
+        def serve_one(connection: socket.socket) -> None:
+            with connection:
+                _read_request(connection)
+                for step in steps:
+                    if step is RESET:
+                        linger = struct.pack("ii", 1, 0)
+                        connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
+                    elif step is SILENCE:
+                        release.wait(20)
+                    elif isinstance(step, bytes):
+                        connection.sendall(step)
+                        time.sleep(0.05)
+
+        def serve() -> None:
+            with suppress(OSError):
+                while True:
+                    connection, _ = listening.accept()
+                    threading.Thread(target=serve_one, args=(connection,), daemon=True).start()
+
+        thread = threading.Thread(target=serve, daemon=True)
+        thread.start()
+        try:
+            yield f"http://127.0.0.1:{listening.getsockname()[1]}"
+        finally:
+            release.set()
+            listening.shutdown(socket.SHUT_RDWR)
+            thread.join()
+
+
+CHUNKED = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
+SIZED = b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n"
+CODED_HEAD = b"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: 1000\r\n\r\n"
+FAILURES: dict[str, tuple[bytes | object, ...]] = {
+    "closed without an answer": (),
+    "reset without an answer": (RESET,),
+    "silent": (SILENCE,),
+    "not HTTP": (b"SSH-2.0-OpenSSH_9.6\r\n\r\n",),
+    "closed in the head": (b"HTTP/1.1 200 OK\r\nConte",),
+    "closed in a chunked body": (CHUNKED, b"6\r\nfirst\n\r\n"),
+    "closed in a body of known length": (SIZED, b"first\n"),
+    "closed in a coded body": (CODED_HEAD, gzip.compress(TEXT)[:80]),
+    "reset in a chunked body": (CHUNKED, b"6\r\nfirst\n\r\n", RESET),
+    "reset in a body of known length": (SIZED, b"first\n", RESET),
+    "silent in a chunked body": (CHUNKED, b"6\r\nfirst\n\r\n", SILENCE),
+    "silent in a body of known length": (SIZED, b"first\n", SILENCE),
+    "silent after the head": (SIZED, SILENCE),
+}
+
+
+def chain(read: Callable[[], Any]) -> Any:
+    """Return what *read* returns, or the classes of what it raises and of its arguments."""
+    try:
+        return read()
+    except Exception as error:  # noqa: BLE001 - what it raises is compared
+        return _classes(error)
+
+
+def _classes(error: BaseException) -> list[str]:
+    classes = [type(error).__name__]
+    for arg in error.args:
+        if isinstance(arg, Exception):
+            reason = getattr(arg, "reason", None)
+            classes += [type(arg).__name__, type(reason).__name__ if reason else ""]
+    return classes
+
+
+def _httpx_failures(library: Any, url: str) -> list[Any]:
+    def streamed() -> list[bytes]:
+        read: list[bytes] = []
+        with client.stream("POST", url, content=b"{}") as got:
+            try:
+                read.extend(got.iter_bytes())
+            except Exception as error:
+                raise type(error)(repr(read)) from error
+        return read
+
+    with library.Client(trust_env=False, timeout=0.25) as client:
+        return [chain(lambda: client.post(url, content=b"{}").content), chain(streamed)]
+
+
+async def _httpx_failures_async(library: Any, url: str) -> list[Any]:
+    async with library.AsyncClient(trust_env=False, timeout=0.25) as client:
+        try:
+            return [(await client.post(url, content=b"{}")).content]
+        except Exception as error:  # noqa: BLE001 - what it raises is compared
+            return _classes(error)
+
+
+def _requests_failures(url: str) -> list[Any]:
+    read: list[bytes] = []
+
+    def streamed() -> None:
+        with requests.post(url, b"{}", timeout=0.25, stream=True) as got:
+            read.extend(got.iter_content(None))
+
+    whole = chain(lambda: requests.post(url, b"{}", timeout=0.25).content)
+    return [whole, chain(streamed), b"".join(read)]
+
+
+def _urllib3_failures(url: str) -> list[Any]:
+    with urllib3.PoolManager(timeout=0.25) as pool:
+        ask = partial(pool.request, "GET", url)
+        streamed = partial(ask, preload_content=False, retries=False)
+        return [
+            chain(lambda: ask(retries=False).data),
+            chain(lambda: ask(retries=urllib3.Retry(1)).data),
+            chain(lambda: list(streamed().stream(5))),
+            chain(lambda: streamed().read(3)),
+        ]
+
+
+async def _aiohttp_failures(url: str, timeout: aiohttp.ClientTimeout) -> list[Any]:
+    seen: list[Any] = []
+    async with aiohttp.ClientSession(timeout=timeout) as session:
+        for method in ("GET", "POST"):
+            try:
+                async with session.request(method, url) as got:
+                    seen.append(await got.read())
+            except Exception as error:  # noqa: BLE001 - what it raises is compared
+                seen.append(_classes(error))
+            read: list[bytes] = []
+            try:
+                async with session.request(method, url) as got:
+                    read += [piece async for piece in got.content.iter_any()]
+            except Exception as error:  # noqa: BLE001 - what it raises is compared
+                seen += [read, _classes(error), isinstance(error, TimeoutError)]
+    return seen
+
+
+def _openai_failures(url: str) -> list[Any]:
+    client = openai.OpenAI(api_key="sk-test", base_url=url, max_retries=1, timeout=0.25)
+
+    def ask(stream: bool) -> Any:
+        got: Any = client.chat.completions.create(
+            model="m", messages=[{"role": "user", "content": "hi"}], stream=stream
+        )
+        return list(got) if stream else got
+
+    with client:
+        return [chain(lambda: ask(stream=False)), chain(lambda: ask(stream=True))]
+
+
+def _zhipuai_failures(url: str) -> list[Any]:
+    client = zhipuai.ZhipuAI(
+        api_key=f"{'0' * 32}.{'0' * 16}", base_url=url, max_retries=1, timeout=0.25
+    )
+
+    def ask(stream: bool) -> Any:
+        got: Any = client.chat.completions.create(
+            model="m", messages=[{"role": "user", "content": "hi"}], stream=stream
+        )
+        return list(got) if stream else got
+
+    return [chain(lambda: ask(stream=False)), chain(lambda: ask(stream=True))]
+
+
+def _dashscope_failures(url: str) -> list[Any]:
+    def ask(stream: bool) -> Any:
+        got: Any = dashscope.Generation.call(
+            "qwen-flash",
+            prompt="hi",
+            stream=stream,
+            api_key="sk-" + "0" * 32,
+            base_address=url,
+            request_timeout=0.25,
+        )
+        return [str(part.status_code) for part in got] if stream else str(got.status_code)
+
+    return [chain(lambda: ask(stream=False)), chain(lambda: ask(stream=True))]
+
+
+ENDS: dict[str, Callable[[str], Any]] = {
+    "httpx": partial(_httpx_failures, httpx),
+    "httpx2": partial(_httpx_failures, httpx2),
+    "httpx, async": lambda url: asyncio.run(_httpx_failures_async(httpx, url)),
+    "requests": _requests_failures,
+    "urllib3": _urllib3_failures,
+    "aiohttp, total": lambda url: asyncio.run(
+        _aiohttp_failures(url, aiohttp.ClientTimeout(total=0.25))
+    ),
+    "aiohttp, read": lambda url: asyncio.run(
+        _aiohttp_failures(url, aiohttp.ClientTimeout(sock_read=0.25))
+    ),
+    "openai": _openai_failures,
+    "zhipuai": _zhipuai_failures,
+    "dashscope": _dashscope_failures,
+}
+
+
+def ended(ask: Callable[[str], Any], base: str | None, *steps: bytes | object) -> None:
+    """Assert that a failure ends *ask* in the same way in a recording and its replay."""
+    tape = Recorder(Redactor())
+    with failing(*steps) as served, use_tape(tape):
+        address = base or served
+        live = ask(address)
+    cassette = Cassette(tape.exchanges())
+    check_vcrpy_reads(to_files(cassette), cassette)
+    player = Player(loads(dumps(cassette)))
+    with use_tape(player):
+        assert ask(address) == live
+    assert player.unused() == ()
+
+
+@pytest.mark.parametrize("failure", FAILURES)
+@pytest.mark.parametrize("library", ENDS)
+def test_network_failures(library: str, failure: str) -> None:
+    """What had arrived, and the library's error, are the same in a recording and its replay."""
+    ended(ENDS[library], None, *FAILURES[failure])
+
+
+@pytest.mark.parametrize("address", ["http://127.0.0.1:9", "https://127.0.0.1:9"])
+@pytest.mark.parametrize("library", ENDS)
+def test_refused_connections(library: str, address: str) -> None:
+    """A refused connection raises the library's error in a recording and its replay."""
+    ended(ENDS[library], address)
+
+
+@pytest.mark.parametrize("library", ENDS)
+def test_tls_that_is_none(library: str) -> None:
+    """A failed TLS handshake raises the library's error in a recording and its replay."""
+    with failing(b"no TLS here\r\n") as served:
+        ended(ENDS[library], served.replace("http:", "https:"))
+
+
+@pytest.mark.parametrize("library", ENDS)
+def test_names_that_do_not_exist(library: str) -> None:
+    """A name without an address raises the library's error in a recording and its replay."""
+    ended(ENDS[library], "http://harness.invalid")

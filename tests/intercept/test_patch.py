@@ -35,7 +35,7 @@ from .server import Server
 SEAMS = [
     (httpx.HTTPTransport, "handle_request"),
     (httpx.AsyncHTTPTransport, "handle_async_request"),
-    (urllib3.HTTPConnectionPool, "urlopen"),
+    (urllib3.HTTPConnectionPool, "_make_request"),
     (socket.socket, "connect"),
     (socket.socket, "connect_ex"),
     (socket, "getaddrinfo"),

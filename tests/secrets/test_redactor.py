@@ -31,7 +31,8 @@ from harness.providers.zhipu.sandbox import KEY as ZHIPUAI_KEY
 from harness.secrets.redactor import HOP_BY_HOP, REQUEST_HEADERS, Redactor
 from harness.secrets.search import Search
 from harness.secrets.texts import streams
-from harness.types import Exchange, Request, Response
+from harness.types import CodedBody, Exchange, Request, Response
+from harness.wire import codings
 
 ID, SECRET = "1234567890abcdef1234567890abcdef", "Ab3dEf6hIj9lMnOp"
 ZHIPU = f"{ID}.{SECRET}"
@@ -298,16 +299,40 @@ def test_a_changed_body_has_its_new_length_and_no_chunks() -> None:
     assert clean.chunks == ()
 
 
-def test_a_body_in_an_unknown_coding_is_refused() -> None:
-    """A body that cannot be searched is not written."""
+def test_a_body_that_cannot_be_decoded_here_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The message says what to install; a coding that hides nothing is not refused."""
+    monkeypatch.setattr(codings, "_decoder", lambda _: None)
     with pytest.raises(SecretNotRedacted) as caught:
         REDACTOR.exchange(answering(b"?", ("Content-Encoding", "br")))
     assert str(caught.value) == (
         "the response to POST has the content coding br, which could not be undone to look for "
-        "secrets; nothing was written"
+        "secrets; nothing was written; install brotli, or send Accept-Encoding: gzip"
     )
-    REDACTOR.exchange(answering(b"?", ("Content-Encoding", "identity")))
+    for coding in ("identity", "utf-8", "aws-chunked"):
+        exchange = answering(b"?", ("Content-Encoding", coding))
+        assert REDACTOR.exchange(exchange) == exchange
     REDACTOR.exchange(answering(b"", ("Content-Encoding", "br")))
+
+
+def test_a_coded_body_without_secrets_is_kept() -> None:
+    """A body whose coding was undone is kept as it was sent, unless a secret was removed."""
+    for text, kept in (("nothing", True), (DASHSCOPE, False)):
+        raw = gzip.compress(text.encode())
+        exchange = replace(
+            answering(text.encode()), coded=CodedBody("gzip", raw, (len(raw),), len(raw)), chunks=()
+        )
+        coded = REDACTOR.exchange(exchange).coded
+        assert coded == (exchange.coded if kept else CodedBody("gzip", b"", (), len(raw)))
+
+
+def test_a_secret_beside_the_coded_data_is_refused() -> None:
+    """A comment in gzip's header is no part of the decoded body, and searched."""
+    raw = gzip.compress(b"nothing")
+    commented = raw[:3] + b"\x10" + raw[4:10] + DASHSCOPE.encode() + b"\0" + raw[10:]
+    assert gzip.decompress(commented) == b"nothing"
+    exchange = replace(answering(b"nothing"), coded=CodedBody("gzip", commented))
+    with pytest.raises(SecretNotRedacted, match="the compressed response body"):
+        REDACTOR.exchange(exchange)
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,80 @@
+"""The kinds of network failures, found by the errors of Python that lie beneath a library's own."""
+
+from __future__ import annotations
+
+import errno
+import http.client
+import os
+import socket
+import ssl
+from collections.abc import Callable, Iterator, Mapping
+
+from harness.types import NetworkError
+
+_KINDS: tuple[tuple[type[BaseException], NetworkError], ...] = (
+    (socket.gaierror, NetworkError.NAME),
+    (ssl.SSLError, NetworkError.TLS),
+    (ConnectionRefusedError, NetworkError.REFUSED),
+    (http.client.RemoteDisconnected, NetworkError.CLOSED),
+    (http.client.IncompleteRead, NetworkError.CLOSED),
+    (ConnectionError, NetworkError.RESET),
+    (TimeoutError, NetworkError.READ_TIMEOUT),
+    (http.client.HTTPException, NetworkError.PROTOCOL),
+)
+"""The kind of failure by the class of Python's error, the more special classes first."""
+
+
+def kind_of(error: BaseException, default: NetworkError) -> NetworkError:
+    """Return the kind of the network failure that raised *error*; *default* if none is beneath."""
+    for beneath in _chain(error):
+        for cls, kind in _KINDS:
+            if isinstance(beneath, cls):
+                return kind
+    return NetworkError.UNREACHABLE if isinstance(error, OSError) else default
+
+
+def connect_kind_of(error: BaseException) -> NetworkError:
+    """Return the kind of the failure that raised *error*, which is about making a connection."""
+    kind = kind_of(error, NetworkError.UNREACHABLE)
+    known = (NetworkError.NAME, NetworkError.TLS, NetworkError.REFUSED)
+    return kind if kind in known else NetworkError.UNREACHABLE
+
+
+def _chain(error: BaseException) -> Iterator[BaseException]:
+    """Yield *error* and the errors that caused it, by any of the ways in which libraries link."""
+    seen: list[BaseException] = []
+    waiting: list[object] = [error]
+    while waiting:
+        current = waiting.pop(0)
+        if isinstance(current, BaseException) and current not in seen:
+            seen.append(current)
+            yield current
+            waiting += (current.__cause__ or current.__context__, *current.args)
+            waiting += getattr(current, "exceptions", ())
+
+
+def message_of(error: BaseException) -> str:
+    """Return the message of *error*: its last text, or its name if it has none."""
+    texts = (arg for arg in reversed(error.args) if isinstance(arg, str) and arg)
+    return next(texts, "") or str(error) or type(error).__name__
+
+
+def _os_error(number: int, cls: type[OSError] = OSError) -> Callable[[str], OSError]:
+    return lambda message: cls(number, os.strerror(number))
+
+
+_RAISED: Mapping[NetworkError, Callable[[str], Exception]] = {
+    NetworkError.NAME: lambda message: socket.gaierror(socket.EAI_NONAME, message),
+    NetworkError.TLS: lambda message: ssl.SSLError(1, message),
+    NetworkError.REFUSED: _os_error(errno.ECONNREFUSED),
+    NetworkError.UNREACHABLE: _os_error(errno.ENETUNREACH),
+    NetworkError.RESET: _os_error(errno.ECONNRESET),
+    NetworkError.WRITE: _os_error(errno.EPIPE),
+    NetworkError.CLOSED: http.client.RemoteDisconnected,
+    NetworkError.PROTOCOL: http.client.BadStatusLine,
+}
+
+
+def python_error(kind: NetworkError, message: str) -> Exception:
+    """Return the error that Python's sockets and `http.client` raise for a failure of *kind*."""
+    return _RAISED.get(kind, TimeoutError)(message)
