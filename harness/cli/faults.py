@@ -164,13 +164,13 @@ def _tried(results: Sequence[ClientResults], *, harmful: bool) -> list[str]:
 
 
 def _cell(results: FaultResults | None) -> str:
-    """Return how many cases passed, and the verdicts of the others; `-` if none was tried."""
-    from harness.faults.delivery import Verdict
+    """Return how many cases passed, and the reactions of the others; `-` if none was tried."""
+    from harness.faults.delivery import Reaction
 
     if results is None:
         return "-"
-    failed = [result.verdict for result in results.results if not result.passed]
-    endings = [f"{failed.count(v)} {v}" for v in Verdict if v in failed]
+    failed = [result.reaction for result in results.results if not result.passed]
+    endings = [f"{failed.count(v)} {v}" for v in Reaction if v in failed]
     return f"{results.passed}/{len(results.results)} {', '.join(endings)}".rstrip()
 
 
@@ -182,7 +182,7 @@ def _print_failures(client: ClientResults, saved: Sequence[Saved], redactor: Red
             continue
         typer.echo(f"{client.name} {name}: {failure.delivery.description} ({failure.case.source})")
         detail = redactor.text(failure.detail) or "the same answer as the unchanged one"
-        typer.echo(f"  {failure.verdict}: {detail}")
+        typer.echo(f"  {failure.reaction}: {detail}")
         if name in where:
             typer.echo(f"  saved: {where[name]}")
 
@@ -248,7 +248,7 @@ def _fault_json(results: FaultResults, redactor: Redactor) -> Json:
                 "source": str(result.case.source.path),
                 "exchange": result.case.source.number,
                 "change": result.delivery.description,
-                "verdict": str(result.verdict),
+                "reaction": str(result.reaction),
                 "passed": result.passed,
                 "detail": redactor.text(result.detail),
             }

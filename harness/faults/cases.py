@@ -11,7 +11,7 @@ from random import Random
 
 from harness.analysis.endpoint import Role
 from harness.cassette.store import Skip, read, read_all, refuse
-from harness.faults.delivery import Delivery, DeliveryFault, RecordedAnswer, Verdict, allowed
+from harness.faults.delivery import Delivery, DeliveryFault, Reaction, RecordedAnswer, allowed
 from harness.providers.endpoints import recognise
 from harness.types import Reply
 
@@ -150,19 +150,19 @@ class Result:
     Attributes:
         case: The case.
         delivery: The changed answer that was sent.
-        verdict: How the client reacted.
-        detail: What the client returned or raised, as text; empty if the verdict is SAME.
+        reaction: How the client reacted.
+        detail: What the client returned or raised, as text; empty if the reaction is SAME.
     """
 
     case: Case
     delivery: Delivery
-    verdict: Verdict
+    reaction: Reaction
     detail: str = ""
 
     @property
     def passed(self) -> bool:
-        """Whether the verdict is one that the fault allows."""
-        return self.verdict in allowed(self.case.fault, self.delivery)
+        """Whether the reaction is one that the fault allows."""
+        return self.reaction in allowed(self.case.fault, self.delivery)
 
     @property
     def size(self) -> tuple[int, int]:

@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, is_dataclass
 
 from harness.errors import HarnessError
-from harness.faults.delivery import Verdict, content_of
+from harness.faults.delivery import Reaction, content_of
 from harness.types import Failure, Json, Reply
 
 CRASHES: tuple[type[BaseException], ...] = (
@@ -147,25 +147,25 @@ _MAX_LENGTH = 160
 
 @dataclass(frozen=True, slots=True)
 class Observation:
-    """The verdict on a client's reaction to one answer.
+    """A client's reaction to one answer.
 
     Attributes:
-        verdict: How the client reacted.
-        detail: What the client returned or raised, as text; empty if the verdict is SAME.
+        reaction: How the client reacted.
+        detail: What the client returned or raised, as text; empty if the reaction is SAME.
     """
 
-    verdict: Verdict
+    reaction: Reaction
     detail: str = ""
 
 
 def observe_reference(client: Client, request: ClientRequest) -> tuple[Observation, object]:
-    """Request the unchanged answer with a client, and return its verdict and value.
+    """Request the unchanged answer with a client, and return its reaction and value.
 
-    The verdict is SAME if the client returned a value, with which others can be compared; else
+    The reaction is SAME if the client returned a value, with which others can be compared; else
     ERROR or CRASH.
     """
     value, error = _send(client, request)
-    return error or Observation(Verdict.SAME), value
+    return error or Observation(Reaction.SAME), value
 
 
 def observe(
@@ -184,8 +184,8 @@ def observe(
         return error
     expected, actual = _plain(reference, counts_raised), _plain(value, counts_raised)
     if equal(expected, actual):
-        return Observation(Verdict.SAME)
-    return Observation(Verdict.WRONG, _difference(expected, actual))
+        return Observation(Reaction.SAME)
+    return Observation(Reaction.WRONG, _difference(expected, actual))
 
 
 def equal(left: object, right: object) -> bool:
@@ -204,11 +204,11 @@ def _send(client: Client, request: ClientRequest) -> tuple[object, Observation |
     try:
         value = client.send(request)
     except BaseException as error:  # noqa: BLE001 - whatever it is, it is the result
-        verdict = Verdict.ERROR if client.is_typed(error) else Verdict.CRASH
-        return None, Observation(verdict, describe_error(error))
+        reaction = Reaction.ERROR if client.is_typed(error) else Reaction.CRASH
+        return None, Observation(reaction, describe_error(error))
     if isinstance(value, Failure):
         detail = _short(f"refused: {value.status} {value.code} {value.message}")
-        return content_of(value), Observation(Verdict.ERROR, detail)
+        return content_of(value), Observation(Reaction.ERROR, detail)
     return (content_of(value) if isinstance(value, Reply) else value), None
 
 

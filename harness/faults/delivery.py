@@ -29,7 +29,7 @@ CONNECTION_HEADERS = frozenset(
 _BLANK_LINE = re.compile(rb"(?:\r\n|\n|\r(?!\n)){2,}+")
 
 
-class Verdict(StrEnum):
+class Reaction(StrEnum):
     """How a client reacted to a changed answer.
 
     Attributes:
@@ -76,7 +76,7 @@ class Delivery:
         without_head: Whether nothing is sent, not even the status line.
         declared_length: The value of a wrong Content-Length; None for none.
         gzip: Whether the body is compressed, for clients that accept it.
-        may_be_same: Whether the verdict SAME passes too, although the fault is harmful, as the
+        may_be_same: Whether the reaction SAME passes too, although the fault is harmful, as the
             client may not need what was changed.
         counts_raised: The number that was added to token counts, and twice to totals; 0 for none.
     """
@@ -140,15 +140,15 @@ DeliveryFault: TypeAlias = Fault[RecordedAnswer, Delivery]
 Places: TypeAlias = Callable[[RecordedAnswer], Sequence[int]]
 
 
-def allowed(fault: DeliveryFault, delivery: Delivery) -> frozenset[Verdict]:
-    """Return the verdicts that pass.
+def allowed(fault: DeliveryFault, delivery: Delivery) -> frozenset[Reaction]:
+    """Return the reactions that pass.
 
     SAME for a harmless fault; ERROR for a harmful one, and SAME too if the delivery may be the
     same.
     """
     if not fault.harmful:
-        return frozenset({Verdict.SAME})
-    return frozenset({Verdict.ERROR, *([Verdict.SAME] if delivery.may_be_same else [])})
+        return frozenset({Reaction.SAME})
+    return frozenset({Reaction.ERROR, *([Reaction.SAME] if delivery.may_be_same else [])})
 
 
 def once_in_streams(answer: RecordedAnswer) -> Sequence[int]:

@@ -17,7 +17,7 @@ from typing import Self
 
 from harness.faults.cases import Case, ClientResults, Result, Skipped, Source, cases
 from harness.faults.client import ClientRequest, Observation
-from harness.faults.delivery import CONNECTION_HEADERS, Delivery, DeliveryFault, Ending, Verdict
+from harness.faults.delivery import CONNECTION_HEADERS, Delivery, DeliveryFault, Ending, Reaction
 from harness.faults.worker import Task, Worker
 from harness.parse import recorded_request
 from harness.runner import Progress
@@ -55,7 +55,7 @@ class Limits:
         cases: The largest number of cases of each fault.
         seed: The seed by which the cases are sampled.
         timeout: Seconds that a client may wait for one answer.
-        grace: Seconds after the timeout until the verdict is HANG.
+        grace: Seconds after the timeout until the reaction is HANG.
         seconds: Seconds for the whole run; 0 for no limit.
     """
 
@@ -158,8 +158,8 @@ class _ClientRun:
             return "not one of its endpoints"
         # Twice: an answer that differs by itself cannot be compared with.
         observed = [self._send_unchanged(source), self._send_unchanged(source)]
-        worst = next((o for o in observed if o.verdict is not Verdict.SAME), None)
-        return f"unchanged: {worst.verdict}, {worst.detail}" if worst else ""
+        worst = next((o for o in observed if o.reaction is not Reaction.SAME), None)
+        return f"unchanged: {worst.reaction}, {worst.detail}" if worst else ""
 
     def _run(self, planned: Sequence[Case]) -> Iterator[Result]:
         for number, case in enumerate(planned, start=1):
@@ -168,15 +168,15 @@ class _ClientRun:
             self.progress(f"{self.worker.name}: {number} of {len(planned)}, {case.fault.name}")
             delivery = case.delivery()
             observed = self._send(case.source, delivery)
-            yield Result(case, delivery, observed.verdict, observed.detail)
+            yield Result(case, delivery, observed.reaction, observed.detail)
 
     def _send(self, source: Source, delivery: Delivery) -> Observation:
         self.worker.start()
         key = (self.worker.generation, id(source))
         if key not in self.durations:
             unchanged = self._send_unchanged(source)
-            if unchanged.verdict is not Verdict.SAME:
-                return Observation(Verdict.WRONG, f"even the unchanged answer: {unchanged.detail}")
+            if unchanged.reaction is not Reaction.SAME:
+                return Observation(Reaction.WRONG, f"even the unchanged answer: {unchanged.detail}")
         timeout = self.limits.timeout
         return self._serve(
             source,
@@ -190,7 +190,7 @@ class _ClientRun:
         script = response_script(source.answer.response(), source.answer.exchange.chunks)
         began = time.monotonic()
         observed = self._serve(source, lambda *_: script, is_reference=True, extra=_FIRST_TIME)
-        if observed.verdict is Verdict.SAME:
+        if observed.reaction is Reaction.SAME:
             self.durations[self.worker.generation, id(source)] = time.monotonic() - began
         return observed
 

@@ -61,7 +61,7 @@ def failure_cassette(failure: Result, client: str, redactor: Redactor) -> Casset
     ending = "; in this cassette the answer just ends" if delivery.ending is Ending.CLOSED else ""
     note = (
         f"made by harness faults, not recorded: {delivery.description}{ending}. "
-        f"{client}: {failure.verdict}. "
+        f"{client}: {failure.reaction}. "
         f"The original is exchange {source.number} of {source.path.name}."
     )
     provenance = Provenance(scenario=f"faults {failure.case.fault.name}", note=note)

@@ -26,7 +26,7 @@ from harness.faults.client import (
     observe,
     observe_reference,
 )
-from harness.faults.delivery import Verdict
+from harness.faults.delivery import Reaction
 
 _START_TIMEOUT = 60.0
 """Seconds that importing an SDK, or the user's module, may take."""
@@ -107,16 +107,16 @@ class Worker:
     def run(self, task: Task) -> Observation:
         """Run a task in the process, and return how the client reacted.
 
-        The verdict is HANG if the process exceeds the task's limit, and CRASH if it ends. A process
-        that exceeds its limit is killed.
+        The reaction is HANG if the process exceeds the task's limit, and CRASH if it ends. A
+        process that exceeds its limit is killed.
         """
         answer = self._receive(task.limit, task)
         if isinstance(answer, Observation):
             return answer
         self.end()
         if answer is _ENDED:
-            return Observation(Verdict.CRASH, "the process ended")
-        return Observation(Verdict.HANG, f"no end within {task.limit:g} s")
+            return Observation(Reaction.CRASH, "the process ended")
+        return Observation(Reaction.HANG, f"no end within {task.limit:g} s")
 
     def _receive(self, timeout: float, *tasks: Task) -> object:
         """Send tasks to the process, and return its next message.
@@ -190,10 +190,10 @@ def _observe(client: Client, task: Task, references: dict[int, object]) -> Obser
     if not task.is_reference:
         return observe(client, task.request, references[task.key], task.counts_raised)
     observation, value = observe_reference(client, task.request)
-    if observation.verdict is Verdict.SAME:
+    if observation.reaction is Reaction.SAME:
         references.setdefault(task.key, value)
     if task.key in references and not equal(references[task.key], value):
-        return Observation(Verdict.WRONG, "two answers to the same bytes differ")
+        return Observation(Reaction.WRONG, "two answers to the same bytes differ")
     return observation
 
 

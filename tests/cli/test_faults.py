@@ -100,7 +100,7 @@ def test_json_has_every_case(harness: Harness, folder: Path) -> None:
     (client,) = report["clients"]
     assert (client["client"], client["score"], client["planned"]) == ("own_client:send", 50.0, 4)
     assert [results["passed"] for results in client["faults"]] == [0, 2]
-    assert {case["verdict"] for case in client["faults"][0]["cases"]} == {"wrong"}
+    assert {case["reaction"] for case in client["faults"][0]["cases"]} == {"wrong"}
     again = harness(*arguments, "--at-least", "51", folder=folder)
     assert (again.code, again.out) == (1, done.out)
 

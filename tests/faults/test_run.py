@@ -1,4 +1,4 @@
-"""Faults are sent to clients over real connections, and the verdicts are right."""
+"""Faults are sent to clients over real connections, and the reactions are right."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import pytest
 from harness.errors import HarnessError
 from harness.faults.cases import ClientResults, cases, sources
 from harness.faults.client import CRASHES, ClientRequest, describe_error, load_client, observe
-from harness.faults.delivery import Delivery, DeliveryFault, Ending, Verdict, allowed
+from harness.faults.delivery import Delivery, DeliveryFault, Ending, Reaction, allowed
 from harness.faults.registry import DELIVERY_FAULTS
 from harness.faults.run import Limits, delivery_script, run_faults
 from harness.faults.worker import Worker
@@ -45,16 +45,18 @@ def results_of(
     return results
 
 
-def verdicts(results: ClientResults) -> dict[str, str]:
-    """Return the verdict on each fault, tried once."""
-    return {name: str(cases.results[0].verdict) for name, cases in results.by_fault.items()}
+def reactions(results: ClientResults) -> dict[str, str]:
+    """Return the reaction to each fault, tried once."""
+    return {name: str(cases.results[0].reaction) for name, cases in results.by_fault.items()}
 
 
 @pytest.mark.slow
 def test_a_strict_client_scores_100() -> None:
     """A client that validates everything passes every case."""
     results = results_of("clients:strict", list(BY_NAME))
-    wrong = [(r.delivery.description, r.verdict, r.detail) for r in results.results if not r.passed]
+    wrong = [
+        (r.delivery.description, r.reaction, r.detail) for r in results.results if not r.passed
+    ]
     assert wrong == []
     assert results.score == 100
     only_documents, already = {"truncated_json"}, {"lines_end_in_lf"}
@@ -77,7 +79,7 @@ CAUGHT = {
     "too_many_requests": "wrong",
     "fault_in_html": "wrong",
 }
-"""The verdicts on the naive client where it is not prepared."""
+"""The reactions of the naive client where it is not prepared."""
 UNHARMED = (
     "merged_into_one_packet",
     "slow_first_byte",
@@ -94,9 +96,9 @@ UNHARMED = (
 
 @pytest.mark.slow
 def test_a_naive_client_is_caught() -> None:
-    """A naive client fails with the right verdict, and passes where it is prepared."""
+    """A naive client fails with the right reaction, and passes where it is prepared."""
     results = results_of("clients:naive", list(BY_NAME))
-    found = verdicts(results)
+    found = reactions(results)
     assert {name: found[name] for name in CAUGHT} == CAUGHT
     assert {found[name] for name in UNHARMED} == {"same"}
     right = [name for name, fault in results.by_fault.items() if fault.share == 1]
@@ -109,19 +111,19 @@ def test_a_naive_client_is_caught() -> None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    ("name", "fault", "verdict"),
+    ("name", "fault", "reaction"),
     [
-        ("clients:endless", "unknown_members", Verdict.HANG),
-        ("clients:patient", "silence", Verdict.HANG),
-        ("clients:ending", "unknown_members", Verdict.CRASH),
+        ("clients:endless", "unknown_members", Reaction.HANG),
+        ("clients:patient", "silence", Reaction.HANG),
+        ("clients:ending", "unknown_members", Reaction.CRASH),
     ],
 )
-def test_a_client_that_never_returns_is_ended(name: str, fault: str, verdict: Verdict) -> None:
+def test_a_client_that_never_returns_is_ended(name: str, fault: str, reaction: Reaction) -> None:
     """After a client that waits, loops or exits, the next case has a new process."""
     before = threading.active_count()
     results = results_of(name, [fault, "respelled"], limits=Limits(1, 0, 0.5, 0.5))
     assert results.skipped == ()
-    assert verdicts(results) == {fault: verdict, "respelled": "same"}
+    assert reactions(results) == {fault: reaction, "respelled": "same"}
     assert threading.active_count() == before
 
 
@@ -208,7 +210,7 @@ def test_an_sdk_is_called_through_its_parser() -> None:
     pictures = STREAM.parent.parent / "kitten-image" / "dashscope-wanx-v1.yaml"
     faults = ["lines_end_in_cr", "too_many_requests", "truncated_event", "ended_between_events"]
     results = results_of("openai", faults, STREAM, pictures, limits=Limits(1, 0, 3.0, 1.0))
-    assert verdicts(results) == {
+    assert reactions(results) == {
         "lines_end_in_cr": "same",
         "too_many_requests": "error",
         "truncated_event": "crash",
@@ -233,14 +235,14 @@ def test_a_client_that_cannot_be_loaded_is_an_error(name: str, message: str) -> 
     assert message in str(raised.value)
 
 
-def _raising(error: BaseException) -> Verdict:
+def _raising(error: BaseException) -> Reaction:
     def send(request: ClientRequest) -> None:
         raise error
 
     base = load_client("clients:text_alone")
     client = type(base)("x", send, base.is_typed)
     request = ClientRequest("http://127.0.0.1:1", "/", "POST", {}, None, 1.0, "zhipuai.chat")
-    return observe(client, request, None, 0).verdict
+    return observe(client, request, None, 0).reaction
 
 
 def test_what_a_crash_is(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -251,9 +253,9 @@ def test_what_a_crash_is(monkeypatch: pytest.MonkeyPatch) -> None:
         pass
 
     assert KeyError in CRASHES
-    assert _raising(KeyError("choices")) is Verdict.CRASH
-    assert _raising(Own("choices")) is Verdict.ERROR
-    assert _raising(ValueError("broken")) is Verdict.ERROR
+    assert _raising(KeyError("choices")) is Reaction.CRASH
+    assert _raising(Own("choices")) is Reaction.ERROR
+    assert _raising(ValueError("broken")) is Reaction.ERROR
     assert describe_error(KeyError("a")) == "KeyError: 'a'"
     assert describe_error(httpx.ReadError("")) == "httpx.ReadError"
 
@@ -266,18 +268,18 @@ def test_answers_are_compared_by_what_they_say(monkeypatch: pytest.MonkeyPatch) 
     by = 2**31
     reference = Reply(content="ab", usage=Usage(1, 2, 3))
 
-    def observed(reply: object, raised: int = 0) -> tuple[Verdict, str]:
+    def observed(reply: object, raised: int = 0) -> tuple[Reaction, str]:
         client = type(base)("x", lambda _: reply, base.is_typed)
         observation = observe(client, request, reference, raised)
-        return observation.verdict, observation.detail
+        return observation.reaction, observation.detail
 
     cut = Reply(content="ab", usage=Usage(1, 2, 3), pieces=("a", "b"))
-    assert observed(cut) == (Verdict.SAME, "")
+    assert observed(cut) == (Reaction.SAME, "")
     raised = Reply(content="ab", usage=Usage(1 + by, 2 + by, 3 + 2 * by))
-    assert observed(raised, by) == (Verdict.SAME, "")
-    assert observed(raised)[0] is Verdict.WRONG
+    assert observed(raised, by) == (Reaction.SAME, "")
+    assert observed(raised)[0] is Reaction.WRONG
     assert observed(Reply(content="a", usage=Usage(1, 2, 3))) == (
-        Verdict.WRONG,
+        Reaction.WRONG,
         "content: expected 'ab', actual 'a'",
     )
 
@@ -333,7 +335,7 @@ def test_an_error_is_right_after_a_harmful_fault() -> None:
     answer = Delivery("", Response(200))
     kept = Delivery("", Response(200), may_be_same=True)
     for fault in DELIVERY_FAULTS:
-        harmful = {Verdict.ERROR} if fault.harmful else {Verdict.SAME}
+        harmful = {Reaction.ERROR} if fault.harmful else {Reaction.SAME}
         assert allowed(fault, answer) == harmful
-        assert allowed(fault, kept) == harmful | {Verdict.SAME}
+        assert allowed(fault, kept) == harmful | {Reaction.SAME}
         assert fault.description.endswith(".")
