@@ -26,6 +26,7 @@ class CallKind(StrEnum):
     CHAT = "chat"
     PROMPT = "prompt"
     IMAGE = "image"
+    EMBEDDING = "embedding"
 
 
 class Mode(StrEnum):
@@ -159,7 +160,7 @@ class Call:
         mode: The delivery of the response.
         model: The name of the model.
         messages: The messages of a chat; empty for other kinds.
-        prompt: The text of a prompt, or the description of an image; empty for a chat.
+        prompt: The text of a prompt or to embed, or the description of an image; empty for a chat.
         parameters: The parameters, passed on unchanged.
         poll: How the task of an async call is polled.
         credentials: The API key to send.

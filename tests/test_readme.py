@@ -91,7 +91,7 @@ def scratch(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def ran(scratch: Path) -> Iterator[Mapping[str, Ran]]:
     """Every command, run in the order of the page; the slow demos beside the others."""
-    keys = {name: f"{'0123456789abcdef' * 2}.test{name}test" for name in PROVIDERS}
+    keys = {name: f"{'0123456789abcdef' * 2}.{p.key_variable}" for name, p in PROVIDERS.items()}
     with serve(Options(port=0, keys=keys), PROVIDER_SERVERS) as base:
         env = {**clean_environment(), "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
         for name, provider in PROVIDERS.items():
@@ -156,7 +156,7 @@ def test_a_rule_is_ignored_as_the_page_says() -> None:
 def test_every_language_has_the_same_code(page: Path) -> None:
     """The words are translated, the commands are not."""
     text = page.read_text(encoding="utf-8")
-    for language in ("sh", "yaml", "python"):
+    for language in ("sh", "yaml", "python", "toml"):
         assert blocks(text, language) == blocks(ENGLISH, language)
     table = re.findall(r"^\| (`harness .*?) \|", ENGLISH, re.MULTILINE)
     names = [re.findall(r"`(.*?)`", cell) for cell in table]

@@ -10,7 +10,7 @@ import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any
+from typing import Any, Protocol
 from urllib.parse import urlsplit
 
 from harness.types import EMPTY, Exchange, Json, Outcome
@@ -260,19 +260,23 @@ class Endpoint:
         return method.upper() == self.method and self.path.fullmatch(path) is not None
 
 
-Recognise = Callable[[Exchange], Endpoint | None]
-"""A function that returns the endpoint of an exchange, None if it is unknown."""
+class Recognise(Protocol):
+    """A function that returns the endpoint of an exchange, None if it is unknown."""
+
+    def __call__(self, exchange: Exchange, provider: str = "") -> Endpoint | None:
+        """Return the endpoint of *exchange*, which was recorded from *provider* ("": unknown)."""
+
+
+def find(endpoints: Iterable[Endpoint], exchange: Exchange) -> Endpoint | None:
+    """Return the first of *endpoints* that an exchange's method and path fit; None if none does."""
+    request = exchange.request
+    return next((e for e in endpoints if e.fits(request.method, request.uri)), None)
 
 
 def recogniser(endpoints: Iterable[Endpoint]) -> Recognise:
-    """Return a function that returns the endpoint of an exchange, by its method and path.
+    """Return a function that returns the endpoint of an exchange, whatever its provider.
 
     It returns None if none of *endpoints* matches.
     """
     table = tuple(endpoints)
-
-    def recognise(exchange: Exchange) -> Endpoint | None:
-        request = exchange.request
-        return next((e for e in table if e.fits(request.method, request.uri)), None)
-
-    return recognise
+    return lambda exchange, provider="": find(table, exchange)

@@ -65,18 +65,25 @@ class AnalyzedTranscript:
 
 def analyze(transcript: Transcript, recognise: Recognise) -> AnalyzedTranscript:
     """Return *transcript* with the endpoint of each exchange; bodies are parsed on first use."""
-    numbers = count(1)
+    numbers, provider = count(1), provider_of(transcript.provenance.target or transcript.target)
     turns = (
         AnalyzedTurn(
             turn,
             tuple(
-                AnalyzedExchange(exchange, recognise(exchange), next(numbers), turn.number)
+                AnalyzedExchange(
+                    exchange, recognise(exchange, provider), next(numbers), turn.number
+                )
                 for exchange in turn.exchanges
             ),
         )
         for turn in transcript.turns
     )
     return AnalyzedTranscript(transcript, tuple(turns))
+
+
+def provider_of(target: str) -> str:
+    """Return the provider of a target as text, such as `zhipuai/glm-4`; "" if it names none."""
+    return target.partition("/")[0] if "/" in target else ""
 
 
 def transcript_of(
@@ -98,8 +105,9 @@ def transcript_of(
         ignored: The reasons by the names of the rules to ignore.
     """
     turns: list[list[Exchange]] = []
+    provider = provider_of(cassette.provenance.target)
     for exchange in map(_decompressed, cassette.exchanges):
-        if turns and _continues(exchange, turns[-1][-1], recognise(exchange)):
+        if turns and _continues(exchange, turns[-1][-1], recognise(exchange, provider)):
             turns[-1].append(exchange)
         else:
             turns.append([exchange])

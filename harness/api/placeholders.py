@@ -11,17 +11,17 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from harness.providers import NO_KEY, PROVIDERS
+from harness.providers import INSTALLED, NO_KEY, PROVIDERS
 
-VARIABLES = (
-    *(provider.key_variable for provider in PROVIDERS.values()),
-    "ANTHROPIC_API_KEY",
-    "OPENAI_API_KEY",
-    "ZAI_API_KEY",
-)
-"""The environment variables from which SDKs read their API keys."""
+_SDK_VARIABLES = ("ANTHROPIC_API_KEY", "OPENAI_API_KEY", "ZAI_API_KEY")
 
-_MODULES = tuple(name for provider in PROVIDERS.values() for name in provider.key_modules)
+
+def variables() -> tuple[str, ...]:
+    """Return the environment variables from which SDKs read their API keys."""
+    return (*(provider.key_variable for provider in PROVIDERS.values()), *_SDK_VARIABLES)
+
+
+_MODULES = tuple(name for provider in INSTALLED.values() for name in provider.key_modules)
 
 
 class _Placeholders:
@@ -49,7 +49,7 @@ class _Placeholders:
                 self._restore()
 
     def _set(self) -> None:
-        for name in VARIABLES:
+        for name in variables():
             value = os.environ.get(name)
             if not (value or "").strip():
                 self._variables[name] = value

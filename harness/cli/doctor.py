@@ -78,6 +78,7 @@ def _providers() -> list[dict[str, str]]:
             "key": f"{provider.key_variable} is "
             + ("set" if environment.has_key(provider) else "not set"),
             "address": environment.address(provider) or provider.address,
+            "from": provider.origin,
         }
         for provider in PROVIDERS.values()
     ]

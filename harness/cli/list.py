@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from harness.cli import app
+from harness.config.plugins import OWN
 
 if TYPE_CHECKING:
     from harness.batch import Job
@@ -31,7 +32,9 @@ def list_(
         app.print_json(rows)
         return
     app.print_warnings(batch.model_warnings(recorded))
-    columns = ("scenario", "target", "cassette", "recorded", "age", "from")
+    columns = ["scenario", "target", "cassette", "recorded", "age", "from"]
+    if any(row["provider_from"] != OWN for row in rows):
+        columns.append("provider_from")
     shown = [{**row, "cassette": _cassette(row), "age": _age(row)} for row in rows]
     app.print_table([[row[column] for column in columns] for row in shown], columns)
 
@@ -39,6 +42,7 @@ def list_(
 def _row(job: Job, store: Store) -> dict[str, Any]:
     from harness.batch import model_warnings, state
     from harness.cassette.age import days, now
+    from harness.providers import PROVIDERS
 
     word, provenance = state(job, store)
     return {
@@ -49,6 +53,7 @@ def _row(job: Job, store: Store) -> dict[str, Any]:
         "age_days": days(provenance, now()),
         "from": provenance.recorded_from.value if provenance.recorded_at else "",
         "warnings": model_warnings([job]),
+        "provider_from": PROVIDERS[job.target.provider].origin,
         "recordings": 1 + len(store.repeats(job.scenario.name, job.target)),
     }
 

@@ -64,6 +64,7 @@ def _parsed(
     skip: Callable[[HarnessError], None],
 ) -> list[ParsedExchange]:
     from harness.analysis.exchange import AnalyzedExchange
+    from harness.analysis.transcript import provider_of
     from harness.cassette import store
     from harness.parse.run import parse_all
     from harness.providers.endpoints import recognise
@@ -71,8 +72,11 @@ def _parsed(
     parsed: list[ParsedExchange] = []
     for path, cassette in store.read_all(paths, store.read, skip):
         report_progress(f"Parse {path}")
-        recorded = enumerate(cassette.exchanges, start=1)
-        readings = [AnalyzedExchange(exchange, recognise(exchange), n) for n, exchange in recorded]
+        provider = provider_of(cassette.provenance.target)
+        readings = [
+            AnalyzedExchange(exchange, recognise(exchange, provider), number)
+            for number, exchange in enumerate(cassette.exchanges, start=1)
+        ]
         parsed += parse_all(str(path), readings, parsers)
     return parsed
 

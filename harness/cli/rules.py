@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from harness.cli import app
+from harness.config.plugins import OWN
 from harness.errors import HarnessError, MissingExtra
 from harness.locale import CHINESE, mark, translate
 
@@ -60,14 +61,18 @@ def rules(
         typer.echo(_explained(chosen[0], lang))
 
 
-_HEADS = (mark("rule"), mark("severity"), mark("requirement"))
+_HEADS = (mark("rule"), mark("severity"), mark("requirement"), mark("from"))
 _SCOPES = (mark("exchange"), mark("conversation"), mark("sdk"))
 _PARTS = (mark("evidence"), mark("sample"), mark("translation"))
 
 
 def _print_list(chosen: list[Rule], lang: Language) -> None:
-    cells = [(rule.name, _text(rule.severity, lang), _text(rule.law, lang)) for rule in chosen]
-    app.print_table(cells, [_text(head, lang) for head in _HEADS])
+    heads = _HEADS if any(rule.origin != OWN for rule in chosen) else _HEADS[:-1]
+    cells = [
+        (rule.name, _text(rule.severity, lang), _text(rule.law, lang), rule.origin)[: len(heads)]
+        for rule in chosen
+    ]
+    app.print_table(cells, [_text(head, lang) for head in heads])
     for rule in chosen:
         if lacking := _lacking(rule):
             typer.echo(f"{rule.name}: {_lacks(lacking, lang)}")
@@ -93,6 +98,7 @@ def _as_json(rule: Rule, with_example: bool) -> dict[str, object]:
         "rule": rule.name,
         "scope": str(rule.scope),
         "severity": str(rule.severity),
+        "from": rule.origin,
         "text": rule.text,
         "chinese": translate(rule.law, CHINESE),
         "evidence": list(evidence(rule)),
@@ -137,6 +143,7 @@ def _explained(rule: Rule, lang: Language) -> str:
             rule.text,
             *_example(rule, lang),
             *(["\n".join(sources)] if rule.evidence else []),
+            *([_text(mark("From: {}"), lang).format(rule.origin)] if rule.origin != OWN else []),
             *([_lacks(lacking, lang)] if lacking else []),
         ]
     )

@@ -40,11 +40,7 @@ class AllowedHosts:
 
     def admits_request(self, uri: str) -> bool:
         """Return whether a request to *uri* is allowed; if it is, add its host to `reached`."""
-        if not self.patterns:
-            return False
-        parts = urlsplit(uri)
-        host, port = parts.hostname or "", parts.port or _PORTS.get(parts.scheme, 0)
-        return self.admits_connection(host, port, ())
+        return bool(self.patterns) and self.admits_connection(*host_of(uri), ())
 
     def admits_connection(self, host: str, port: int, names: Iterable[str]) -> bool:
         """Return whether a connection is allowed; if it is, add its host to `reached`.
@@ -66,6 +62,16 @@ class AllowedHosts:
 
 
 NO_HOSTS = AllowedHosts()
+
+
+def host_of(uri: str) -> tuple[str, int]:
+    """Return (host, port) of a URI; the port is 0 if it is not known.
+
+    Raises:
+        ValueError: The URI is not valid.
+    """
+    parts = urlsplit(uri)
+    return parts.hostname or "", parts.port or _PORTS.get(parts.scheme, 0)
 
 
 def _matches(host: str, port: int | None, pattern: str) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import tomllib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
@@ -9,8 +10,9 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from harness.config import models, prices
+from harness.config import models, prices, services
 from harness.config.hosts import AllowedHosts
+from harness.config.services import Service
 from harness.errors import BadSettings, HarnessError
 from harness.types import EMPTY, Severity, Transcript
 
@@ -64,6 +66,7 @@ class Settings:
         rules: The rules that apply.
         prices: The path of the project's price table; None if it has none.
         models: The path of the project's table of models; None if it has none.
+        providers: The services that the project declares.
         file: The path of the pyproject.toml; None if there is none.
     """
 
@@ -72,11 +75,16 @@ class Settings:
     rules: RuleSelection = ALL_RULES
     prices: Path | None = None
     models: Path | None = None
+    providers: tuple[Service, ...] = ()
     file: Path | None = field(default=None, compare=False)
 
     def error(self, message: str) -> BadSettings:
         """Return an exception for an invalid setting, with the path of the file."""
         return BadSettings(f"[tool.harness] {message}", self.file or "")
+
+
+NO_SETTINGS = Settings()
+"""The settings of a project without any."""
 
 
 def load_settings(folder: Path) -> Settings:
@@ -89,9 +97,14 @@ def load_settings(folder: Path) -> Settings:
     Raises:
         BadSettings: A key is unknown or a value invalid; the message has the file's path.
     """
-    folder = folder.absolute()
-    file = next((f for f in (p / FILE for p in (folder, *folder.parents)) if f.is_file()), None)
-    return Settings() if file is None else _read(file, file.stat().st_mtime_ns)
+    file = next(filter(os.path.isfile, _candidates(folder.absolute())), None)
+    return NO_SETTINGS if file is None else _read(Path(file), os.stat(file).st_mtime_ns)
+
+
+@lru_cache(maxsize=64)
+def _candidates(folder: Path) -> tuple[str, ...]:
+    """Return the paths of pyproject.toml in *folder* and in the folders above it."""
+    return tuple(str(parent / FILE) for parent in (folder, *folder.parents))
 
 
 def load_prices(folder: Path) -> prices.Prices:
@@ -212,11 +225,20 @@ def _rules(key: str, value: object) -> RuleSelection:
     )
 
 
+def _services(key: str, value: object) -> tuple[Service, ...]:
+    tables = {name: _table(f"{key}.{name}", table) for name, table in _table(key, value).items()}
+    try:
+        return tuple(services.parse(name, table) for name, table in tables.items())
+    except ValueError as error:
+        raise ValueError(f"{key}.{error}") from None
+
+
 _PARSERS: Mapping[str, Callable[[str, object], Any]] = {
     "volatile": _texts,
     "allow_hosts": _hosts,
     "rules": _rules,
     "prices": _path,
     "models": _path,
+    "providers": _services,
 }
 """The known keys, each with the function that checks and converts its value."""

@@ -380,8 +380,10 @@ def allowed_by(contract: Contract) -> Allowed:
 
 
 def _is_alike(known: Section, section: Section) -> bool:
-    events = known.form == section.form == "event"
-    return known == section or (events and known.endpoint == section.endpoint)
+    """Return whether both are the same section, or events of one endpoint at any positions."""
+    if section.form == "event":
+        return (known.endpoint, known.form) == (section.endpoint, section.form)
+    return known == section
 
 
 def _place_at(top: Spot, path: str) -> Spot | None:

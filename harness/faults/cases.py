@@ -10,6 +10,7 @@ from pathlib import Path
 from random import Random
 
 from harness.analysis.endpoint import Role
+from harness.analysis.transcript import provider_of
 from harness.cassette.store import Skip, read, read_all, refuse
 from harness.faults.delivery import Delivery, DeliveryFault, Reaction, RecordedAnswer, allowed
 from harness.providers.endpoints import recognise
@@ -84,8 +85,9 @@ def sources(paths: Sequence[Path], skip: Skip = refuse) -> tuple[list[Source], l
     suitable: list[Source] = []
     skipped: list[Skipped] = []
     for path, cassette in read_all(paths, read, skip):
+        provider = provider_of(cassette.provenance.target)
         for number, exchange in enumerate(cassette.exchanges, start=1):
-            endpoint = recognise(exchange)
+            endpoint = recognise(exchange, provider)
             if endpoint is None or endpoint.role in (Role.FILE, Role.OTHER):
                 reason = "no endpoint whose answers are known"
                 skipped.append(Skipped(f"{path}, exchange {number}", reason))

@@ -60,8 +60,8 @@ class Example:
 
 
 def evidence(rule: Rule) -> tuple[str, ...]:
-    """Return the descriptions of the sources that a rule is based on."""
-    return tuple(EVIDENCE[name] for name in rule.evidence)
+    """Return the descriptions of the sources of a rule; names of sources that have none."""
+    return tuple(EVIDENCE.get(name, name) for name in rule.evidence)
 
 
 def example(rule: Rule) -> Example | None:

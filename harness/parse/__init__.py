@@ -4,21 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from itertools import chain
-from types import MappingProxyType
 
 from harness.providers import PROVIDERS
-from harness.providers.endpoints import ENDPOINTS
 from harness.providers.openai import session as openai
 from harness.providers.sdk import Parser, RecordedRequest, recorded_request
+from harness.providers.table import Table
 
-PARSERS: Mapping[str, Parser] = MappingProxyType(
-    {
-        parser.name: parser
-        for parser in chain(
-            *(provider.parsers for provider in PROVIDERS.values()), [openai.parser(ENDPOINTS)]
-        )
-    }
-)
+
+def _parsers() -> Mapping[str, Parser]:
+    providers = tuple(PROVIDERS.values())
+    of_all = openai.parser(chain.from_iterable(provider.endpoints for provider in providers))
+    own = chain.from_iterable(provider.parsers for provider in providers)
+    return {parser.name: parser for parser in (*own, of_all)}
+
+
+PARSERS: Mapping[str, Parser] = Table(_parsers)
 """Every SDK parser, by its name."""
 
 __all__ = ["PARSERS", "Parser", "RecordedRequest", "recorded_request"]

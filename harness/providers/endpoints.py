@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable, Iterator
 
-from harness.analysis.endpoint import Endpoint, Role, recogniser
+from harness.analysis.endpoint import Endpoint, Role, find
+from harness.config.hosts import AllowedHosts, host_of
 from harness.errors import HarnessError
-from harness.providers import PROVIDERS
+from harness.providers import INSTALLED, PROVIDERS, Provider
+from harness.types import Exchange
 
 FILE = Endpoint(
     name="files.file",
@@ -18,19 +21,36 @@ FILE = Endpoint(
 )
 """The endpoint of files that answers link to, such as generated images, on any host."""
 
-ENDPOINTS = (*(e for provider in PROVIDERS.values() for e in provider.endpoints), FILE)
-"""Every endpoint."""
+ENDPOINTS = (*(e for provider in INSTALLED.values() for e in provider.endpoints), FILE)
+"""Every endpoint of the installed providers. Those of declared services are named after them."""
 
-HEADERS = frozenset(name for provider in PROVIDERS.values() for name in provider.headers)
+HEADERS = frozenset(name for provider in INSTALLED.values() for name in provider.headers)
 """The names, in lower case, of the providers' own headers; a recording keeps them."""
 
-recognise = recogniser(ENDPOINTS)
-"""A function that returns the endpoint of an exchange by its method and path, on any host.
 
-It returns None if there is no such endpoint.
-"""
+def recognise(exchange: Exchange, provider: str = "") -> Endpoint | None:
+    """Return the endpoint of an exchange by its method and path; None if it is unknown.
 
-_BY_NAME = {endpoint.name: endpoint for endpoint in ENDPOINTS}
+    An endpoint of *provider*, from which it was recorded, takes precedence, then an endpoint of a
+    provider that has its host, then any other.
+    """
+    table = dict(PROVIDERS.items())
+    own = [table[provider]] if provider in table else []
+    elsewhere = [one for one in table.values() if not one.hosts]
+    of_host = _of_host(exchange.request.uri, (one for one in table.values() if one.hosts))
+    candidates = (e for one in (*own, *of_host, *elsewhere) for e in one.endpoints)
+    return find(candidates, exchange) or find([FILE], exchange)
+
+
+def _of_host(uri: str, providers: Iterable[Provider]) -> Iterator[Provider]:
+    """Yield those of *providers* that have the host of *uri*."""
+    for provider in providers:
+        try:
+            host, port = host_of(uri)
+        except ValueError:
+            return
+        if AllowedHosts(provider.hosts).has(host, port):
+            yield provider
 
 
 def endpoint(name: str) -> Endpoint:
@@ -39,6 +59,8 @@ def endpoint(name: str) -> Endpoint:
     Raises:
         HarnessError: There is no such endpoint.
     """
-    if name not in _BY_NAME:
-        raise HarnessError(f"unknown endpoint {name!r}; known are {', '.join(_BY_NAME)}")
-    return _BY_NAME[name]
+    declared = (e for provider in PROVIDERS.values() for e in provider.endpoints)
+    by_name = {endpoint.name: endpoint for endpoint in (*ENDPOINTS, *declared)}
+    if name not in by_name:
+        raise HarnessError(f"unknown endpoint {name!r}; known are {', '.join(by_name)}")
+    return by_name[name]

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import ssl
 from functools import cache
+from importlib import import_module
+from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -23,9 +25,8 @@ def tls_context() -> ssl.SSLContext:
     value. A context in use must not be changed (see the ssl module), so they are set here once, and
     the method that sets them is replaced by one that does nothing.
     """
-    import httpx
-
-    context = httpx.create_ssl_context()
+    library = "httpx" if find_spec("httpx") else "httpx2"  # which newer SDKs use
+    context: ssl.SSLContext = import_module(library).create_ssl_context()
     context.set_alpn_protocols(["http/1.1"])
     context.set_alpn_protocols = _noop_set_alpn  # type: ignore[method-assign]
     return context

@@ -1,4 +1,11 @@
-"""The types `Provider` (address, endpoints, SDK, rules and more) and `Session`."""
+"""The interface of a provider: the types `Provider` and `Session`.
+
+A package outside of the harness adds a provider by an entry point of the group `harness.providers`
+whose object is a `Provider`; `examples/plugin` is one. Needed are `Session.send`, which makes a
+`harness.types.Call` and returns a `Reply` or `Failure`, and the descriptions of the endpoints
+(`harness.analysis.endpoint.Endpoint`), from which all rules and reports work. The modules of
+`Provider.package` are optional.
+"""
 
 from __future__ import annotations
 
@@ -7,12 +14,12 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from importlib import import_module
 from importlib.util import find_spec
-from types import ModuleType
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from harness.analysis.endpoint import Endpoint
+from harness.config.plugins import OWN
 from harness.providers.sdk import Parser
-from harness.types import Call, CallKind, Exchange, Mode, Outcome, Reasoning
+from harness.types import EMPTY, Call, CallKind, Exchange, Mode, Outcome, Reasoning
 
 if TYPE_CHECKING:
     from harness.analysis.fault import TranscriptFault
@@ -39,8 +46,9 @@ class Provider:
     need them.
 
     Attributes:
-        package: The import name of the provider's package, which has the modules `rules`,
-            `samples`, `operations` and, if the sandbox can simulate the provider, `sandbox`.
+        package: The import name of the provider's package, which may have the modules `rules`
+            (with `RULES`), `samples` (`SAMPLES`, `FAULTS`), `operations` (`API_FORMS`) and, if the
+            sandbox can simulate the provider, `sandbox` (`SERVER`).
         name: The name in scenarios and commands, such as `zhipuai`.
         about: A short description of the services.
         distribution: The name of the SDK on PyPI.
@@ -57,6 +65,10 @@ class Provider:
         reasoning: Returns which earlier reasoning a call sends back if its scenario does not say.
         key_modules: The modules of the SDK that copy the API key from the environment to their
             variable `api_key` when they are imported.
+        hosts: Patterns of hosts, as in `AllowedHosts`. If there are any, `endpoints` are recognised
+            on these hosts only, or if the cassette names the provider; else on every host.
+        origin: What adds the provider: the harness, another package, or the project's settings.
+            The table of all providers sets it.
     """
 
     package: str
@@ -74,38 +86,40 @@ class Provider:
     secrets: Callable[[str], tuple[str, ...]] = field(default=lambda key: (key,))
     key_modules: tuple[str, ...] = ()
     reasoning: Callable[[Call], Reasoning] = lambda call: Reasoning.DROPPED
+    hosts: tuple[str, ...] = ()
+    origin: str = OWN
 
     @property
     def server(self) -> ProviderServer | None:
         """The provider's server in the sandbox (`sandbox.SERVER`); None if there is none."""
-        if find_spec(f"{self.package}.sandbox") is None:
-            return None
-        server: ProviderServer = self._module("sandbox").SERVER
+        server: ProviderServer | None = self._of_module("sandbox", "SERVER", None)
         return server
 
     @property
     def rules(self) -> tuple[Rule, ...]:
         """The rules for this provider only (`rules.RULES`)."""
-        rules: tuple[Rule, ...] = self._module("rules").RULES
+        rules: tuple[Rule, ...] = self._of_module("rules", "RULES", ())
         return rules
 
     @property
     def samples(self) -> Mapping[str, tuple[Exchange, ...]]:
         """Small valid conversations as exchanges, by name (`samples.SAMPLES`)."""
-        samples: Mapping[str, tuple[Exchange, ...]] = self._module("samples").SAMPLES
+        samples: Mapping[str, tuple[Exchange, ...]] = self._of_module("samples", "SAMPLES", EMPTY)
         return samples
 
     @property
     def api_forms(self) -> Mapping[str, ApiForm]:
         """The provider's API forms as data for strategies, by name (`operations.API_FORMS`)."""
-        forms: Mapping[str, ApiForm] = self._module("operations").API_FORMS
+        forms: Mapping[str, ApiForm] = self._of_module("operations", "API_FORMS", EMPTY)
         return forms
 
     @property
     def faults(self) -> tuple[TranscriptFault, ...]:
         """The faults that violate the provider's own rules (`samples.FAULTS`)."""
-        faults: tuple[TranscriptFault, ...] = self._module("samples").FAULTS
+        faults: tuple[TranscriptFault, ...] = self._of_module("samples", "FAULTS", ())
         return faults
 
-    def _module(self, name: str) -> ModuleType:
-        return import_module(f"{self.package}.{name}")
+    def _of_module(self, module: str, name: str, default: object) -> Any:
+        """Return the object *name* in a module of the package; *default* if there is none."""
+        path = f"{self.package}.{module}"
+        return default if find_spec(path) is None else getattr(import_module(path), name, default)

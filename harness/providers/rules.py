@@ -2,22 +2,51 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from difflib import get_close_matches
 from pathlib import Path
+from typing import Any
 
 from harness import rules
+from harness.config import plugins
 from harness.config.settings import RuleSelection, load_settings
-from harness.providers import PROVIDERS
+from harness.providers import SHIPPED, Provider
 from harness.providers.endpoints import recognise
 from harness.rules import Judged
 from harness.rules.rule import Rule
 from harness.types import Finding, Transcript
 
-RULES: tuple[Rule, ...] = (
-    *rules.COMMON_RULES,
-    *(rule for provider in PROVIDERS.values() for rule in provider.rules),
-)
+
+def _all_rules() -> Iterator[Rule]:
+    """Yield every rule; its name is that of no other rule.
+
+    Raises:
+        HarnessError: A plug-in cannot be used.
+    """
+    own = (*rules.COMMON_RULES, *(rule for provider in SHIPPED.values() for rule in provider.rules))
+    yield from own
+    origins = {rule.name: rule.origin for rule in own}
+    for plugin, rule in _added_rules():
+        if not isinstance(rule, Rule):
+            raise plugin.broken(f"it should have rules, and has a {type(rule).__name__}")
+        if rule.name in origins:
+            raise plugin.broken(f"there is a rule {rule.name!r} of {origins[rule.name]} already")
+        origins[rule.name] = plugin.origin
+        yield replace(rule, origin=plugin.origin, broken=plugin.broken)
+
+
+def _added_rules() -> Iterator[tuple[plugins.Plugin[Any], Rule]]:
+    """Yield each rule of another package with its plug-in, those of a provider included."""
+    for added in plugins.load("harness.rules", (Rule, tuple)):
+        for rule in added.value if isinstance(added.value, tuple) else (added.value,):
+            yield added, rule
+    for provider in plugins.load("harness.providers", Provider):
+        for rule in provider.value.rules:
+            yield provider, rule
+
+
+RULES: tuple[Rule, ...] = tuple(_all_rules())
 """Every rule."""
 
 

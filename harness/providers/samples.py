@@ -6,21 +6,21 @@ from collections.abc import Mapping
 from types import MappingProxyType
 
 from harness.analysis.fault import TranscriptFault
-from harness.providers import PROVIDERS
+from harness.providers import INSTALLED
 from harness.providers.operation import ApiForm
 from harness.types import Exchange
 
 SAMPLES: Mapping[str, tuple[Exchange, ...]] = MappingProxyType(
-    {name: sample for provider in PROVIDERS.values() for name, sample in provider.samples.items()}
+    {name: sample for provider in INSTALLED.values() for name, sample in provider.samples.items()}
 )
 """Small valid conversations as exchanges, by name; every endpoint and mode has one."""
 
 FAULTS: tuple[TranscriptFault, ...] = tuple(
-    fault for provider in PROVIDERS.values() for fault in provider.faults
+    fault for provider in INSTALLED.values() for fault in provider.faults
 )
 """The faults that violate the providers' own rules."""
 
 API_FORMS: Mapping[str, ApiForm] = MappingProxyType(
-    {name: form for provider in PROVIDERS.values() for name, form in provider.api_forms.items()}
+    {name: form for provider in INSTALLED.values() for name, form in provider.api_forms.items()}
 )
 """Every API form, by name: `zhipuai`, `dashscope` or `compatible`."""

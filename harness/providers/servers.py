@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from harness.config.extras import extra
 from harness.providers import PROVIDERS
+from harness.providers.table import Table
 
 if TYPE_CHECKING:
     from harness.sandbox.provider_server import ProviderServer
 
-with extra("sandbox"):
-    PROVIDER_SERVERS: Mapping[str, ProviderServer] = MappingProxyType(
-        {name: server for name, provider in PROVIDERS.items() if (server := provider.server)}
-    )
+
+def _servers() -> Mapping[str, ProviderServer]:
+    with extra("sandbox"):
+        servers = {name: provider.server for name, provider in PROVIDERS.items()}
+    return {name: server for name, server in servers.items() if server}
+
+
+PROVIDER_SERVERS: Mapping[str, ProviderServer] = Table(_servers)
 """The server of each provider that the sandbox can simulate, by provider name."""

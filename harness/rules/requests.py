@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import takewhile
 
-from harness.analysis.endpoint import Role
+from harness.analysis.endpoint import Fields, Role
 from harness.analysis.exchange import AnalyzedExchange
 from harness.analysis.reply import first, text_of
 from harness.analysis.transcript import AnalyzedTranscript, AnalyzedTurn
@@ -74,7 +74,8 @@ def conversation_travels(analyzed: AnalyzedTranscript) -> Iterator[Finding]:
 
 
 def _prompt(call: Call, request: AnalyzedExchange) -> Iterator[Finding]:
-    pointers = request.endpoint.fields.prompt if request.endpoint else ()
+    fields = request.endpoint.fields if request.endpoint else Fields()
+    pointers = fields.texts if call.kind is CallKind.EMBEDDING else fields.prompt
     prompt = first(request.request_json.value, pointers)
     if pointers and prompt != call.prompt:
         place = request.request_place(pointers[0])

@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 import json
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
@@ -13,6 +13,8 @@ from harness.analysis.endpoint import Endpoint, Fields, Part, Pointers, Role
 from harness.analysis.exchange import AnalyzedExchange
 from harness.analysis.reply import first, is_refusal, seen
 from harness.analysis.transcript import AnalyzedTranscript, AnalyzedTurn
+from harness.config.plugins import OWN
+from harness.errors import HarnessError
 from harness.types import NOWHERE, Failure, Finding, Json, Place, Reply, Severity
 from harness.wire import resolve
 
@@ -44,12 +46,17 @@ class Rule:
         scope: What the rule checks.
         severity: The severity of its findings, unless a project or a scenario sets another.
         evidence: The sources of the rule, as keys of `evidence.EVIDENCE`.
+        origin: What adds the rule: the harness, or another package.
+        broken: Returns an exception that names the package of the rule, from a reason. The table of
+            all rules sets both.
     """
 
     check: Callable[[Any], Iterator[Finding]]
     scope: Scope
     severity: Severity = ERROR
     evidence: tuple[str, ...] = ()
+    origin: str = OWN
+    broken: Callable[[str], HarnessError] = field(default=HarnessError, repr=False)
 
     @property
     def name(self) -> str:
@@ -67,12 +74,20 @@ class Rule:
         return self.text.partition("\n")[0]
 
     def findings(self, analyzed: AnalyzedTranscript) -> Iterator[Finding]:
-        """Yield the rule's finding for each violation in a transcript."""
-        if self.scope is not Scope.EXCHANGE:
-            yield from self.check(analyzed)
-            return
-        for reading in analyzed.readings:
-            yield from self.check(reading)
+        """Yield the rule's finding for each violation in a transcript.
+
+        Raises:
+            HarnessError: The rule is another package's, and its function raised an exception.
+        """
+        subjects = analyzed.readings if self.scope is Scope.EXCHANGE else (analyzed,)
+        try:
+            for subject in subjects:
+                yield from self.check(subject)
+        except Exception as error:
+            if self.origin == OWN:
+                raise
+            reason = f"the rule {self.name!r} failed with {type(error).__name__}: {error}"
+            raise self.broken(reason) from error
 
 
 ExchangeCheck = Callable[[AnalyzedExchange], Iterator[Finding]]

@@ -122,6 +122,20 @@ def read_prompt(body: Mapping[str, Json], refusal: str = "prompt") -> str:
     return prompt
 
 
+def read_texts(value: Json) -> list[str]:
+    """Return the texts to embed in *value*: one text, or a list of them.
+
+    Raises:
+        Refused: It is something else or empty, or a text is forbidden.
+    """
+    given = value if isinstance(value, list) else [value]
+    texts = [text for text in given if isinstance(text, str)]
+    if not texts or len(texts) < len(given):
+        raise Refused(Reason.BAD_PARAMETER, "input")
+    check_content(texts)
+    return texts
+
+
 def read_size(value: Json, separator: str) -> tuple[int, int] | None:
     """Return (width, height) of a size such as `1024x1024`; None for any other value."""
     parts = value.split(separator) if isinstance(value, str) else []

@@ -111,14 +111,14 @@ class SandboxState:
         self.models = load_models(Path.cwd())
         self._requests = 0
 
-    def find_model(self, provider: str, name: Json, kind: str, endpoint: str) -> Model:
+    def find_model(self, provider: str, name: Json, kind: str, endpoint: str = "") -> Model:
         """Return the row of a model in the project's table of models.
 
         Args:
             provider: The provider's name.
             name: The name of the model in a request.
             kind: The kind of call, as in `Model.kinds`.
-            endpoint: The endpoint that was called, as in `Model.endpoint`.
+            endpoint: The endpoint that was called, as in `Model.endpoint`; "" for any.
 
         Raises:
             Refused: There is no such model, it is retired, or it has another endpoint.
@@ -128,7 +128,7 @@ class SandboxState:
         if row is None or (row.retired is not None and row.retired <= now().date()):
             raise Refused(Reason.UNKNOWN_MODEL)
         own = self.models.find(provider, text, kind)
-        if own is None or own.endpoint not in ("", endpoint):
+        if own is None or (endpoint and own.endpoint not in ("", endpoint)):
             raise Refused(Reason.WRONG_ENDPOINT)
         return own
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterable
+from random import Random
 
 from harness.types import Message
 
@@ -33,6 +35,19 @@ def tokens(text: str) -> tuple[str, ...]:
     differently; the count only has to depend on the text.
     """
     return tuple(_TOKEN.findall(text))
+
+
+def embed(text: str, length: int) -> list[float]:
+    """Return an embedding of *text*: a vector of length 1 with *length* numbers.
+
+    Texts that share tokens have similar vectors.
+    """
+    vector = [0.0] * length
+    for token in tokens(text.lower()) or ("",):
+        noise = Random(token)  # noqa: S311 - the same for the same token
+        vector = [number + noise.gauss(0, 1) for number in vector]
+    norm = math.sqrt(sum(number * number for number in vector))
+    return [round(number / norm, 6) for number in vector]
 
 
 def count_prompt_tokens(messages: Iterable[Message], tools: str = "") -> int:

@@ -27,7 +27,7 @@ from pydantic_core import PydanticCustomError, core_schema
 from harness.scenario.yaml_source import cut, shown
 from harness.types import Credentials, Json, Mode, Severity, Target
 
-STEP_TYPES = ("system", "user", "assistant", "prompt", "image", "tool_results")
+STEP_TYPES = ("system", "user", "assistant", "prompt", "image", "embedding", "tool_results")
 """The keys that give a step its type; each step has exactly one."""
 
 _SLUG = re.compile(r"[a-z0-9-]+")
@@ -232,7 +232,7 @@ class ExpectForm(Form):
 
 
 class StepForm(Form):
-    """One step: exactly one of system, user, assistant, prompt, image and tool_results."""
+    """One step: exactly one of system, user, assistant, prompt, image, embedding, tool_results."""
 
     system: Text | None = None
     """An instruction to the model; sent with the next call."""
@@ -248,6 +248,9 @@ class StepForm(Form):
 
     image: str | None = None
     """The description of an image to generate."""
+
+    embedding: str | None = None
+    """The text to embed."""
 
     tool_results: dict[str, Any] | None = Field(
         default=None, min_length=1, examples=[{"get_current_weather": {"temperature": 25}}]

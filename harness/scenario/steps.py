@@ -40,7 +40,11 @@ from harness.types import (
 )
 from harness.wire import compact
 
-_KINDS = {"prompt": CallKind.PROMPT, "image": CallKind.IMAGE}
+_KINDS = {
+    "prompt": CallKind.PROMPT,
+    "image": CallKind.IMAGE,
+    "embedding": CallKind.EMBEDDING,
+}
 _COLUMNS = 30
 
 
@@ -232,8 +236,7 @@ class Step:
     def after(self, past: Past, outcome: Outcome | None = None) -> Past:
         """Return the conversation after this step.
 
-        A failed call adds no message. Neither does a prompt or an image, which are not part of the
-        conversation.
+        A failed call adds no message. Neither does a step of another kind than a chat.
 
         Args:
             past: The conversation before this step.

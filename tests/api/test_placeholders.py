@@ -14,7 +14,7 @@ import dashscope
 import pytest
 
 from harness import use_cassette
-from harness.api.placeholders import VARIABLES, placeholder_keys
+from harness.api.placeholders import placeholder_keys, variables
 from harness.api.use_cassette import RecordMode
 from harness.config.environment import load_environment
 from harness.providers import NO_KEY
@@ -54,7 +54,7 @@ def test_capital(client):
 
 def without_keys() -> dict[str, str]:
     """Return the environment without the keys of all SDKs."""
-    return {name: value for name, value in os.environ.items() if name not in VARIABLES}
+    return {name: value for name, value in os.environ.items() if name not in variables()}
 
 
 def isolated() -> list[str]:
@@ -108,7 +108,7 @@ def test_a_marked_test_is_replayed_without_a_key(
 @pytest.fixture
 def no_keys(monkeypatch: pytest.MonkeyPatch) -> None:
     """Remove all keys; one variable is set but empty."""
-    for name in VARIABLES:
+    for name in variables():
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("OPENAI_API_KEY", "")
     monkeypatch.setattr(dashscope, "api_key", None)
@@ -125,9 +125,9 @@ def test_the_environment_is_restored(tmp_path: Path) -> None:
     before = dict(os.environ)
     replayed = use_cassette(Path(__file__).parents[2] / CASSETTE, allow_unused=True)
     with replayed, placeholder_keys():
-        assert {os.environ[name] for name in VARIABLES} == {NO_KEY}
+        assert {os.environ[name] for name in variables()} == {NO_KEY}
         assert dashscope.api_key == NO_KEY
-        assert not set(VARIABLES) & set(load_environment(tmp_path).variables)
+        assert not set(variables()) & set(load_environment(tmp_path).variables)
     assert (dict(os.environ), dashscope_key()) == (before, None)
     with placeholder_keys():
         os.environ["OPENAI_API_KEY"] = "sk-mine"

@@ -289,7 +289,7 @@ def test_large_answers_are_compared_in_bounded_time(left: object, right: object)
 def test_two_scenarios_with_one_target_are_told_apart_by_their_names() -> None:
     """The target alone would not say which side is which."""
     left, right = (
-        analyze(Transcript(name, "a/b", (), source=f"{name}.yaml"), lambda _: None)
+        analyze(Transcript(name, "a/b", (), source=f"{name}.yaml"), recognise)
         for name in ("one", "two")
     )
     result = compare(left, right)

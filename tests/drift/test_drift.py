@@ -26,6 +26,7 @@ from harness import recordings
 from harness.analysis.transcript import AnalyzedTranscript, analyze
 from harness.cassette import store
 from harness.contracts import Judge, learn
+from harness.contracts.sections import Section
 from harness.drift import ChangeKind, Verdict, find_drift
 from harness.drift.judge import allowed_by
 from harness.providers import endpoints
@@ -345,6 +346,38 @@ def test_a_contract_knows_what_happens() -> None:
     always = learn([(name, edited(each, _add)) for name, each in _many(recording, _count)])
     result = find_drift(with_it, without_it, allowed=allowed_by(always))
     assert result.verdict is Verdict.BREAKING
+
+
+@pytest.mark.parametrize(
+    ("section", "known"),
+    [
+        (Section("zhipuai.chat", "event", "first"), True),
+        (Section("zhipuai.chat", "event", "only"), True),
+        (Section("zhipuai.chat", "answer", ""), False),
+        (Section("zhipuai.chat", "refusal", ""), False),
+        (Section("zhipuai.async-chat", "event", "first"), False),
+    ],
+)
+def test_a_contract_knows_events_at_any_position(section: Section, known: bool) -> None:
+    """Those of one endpoint together, also at a position that was never recorded."""
+
+    def drop(value: Any) -> None:
+        del value["created"]
+
+    allowed = allowed_by(learn(_many(recorded("streaming/zhipuai-glm-4"), drop)))
+    assert allowed(section, "/created", "absent", "glm-4") is known
+    assert allowed(section, "/created", "integer", "glm-4") is known
+    assert not allowed(section, "/created", "string", "glm-4")
+
+
+@pytest.mark.parametrize("case", ["SUCCESS", "PROCESSING", "FAIL"])
+def test_a_contract_knows_each_state_of_a_task_by_itself(case: str) -> None:
+    """Only an answer that succeeded has choices; one that failed was never recorded."""
+    recording = recorded("fairy-tale-async/zhipuai-glm-4")
+    allowed = allowed_by(learn([(f"{number}.yaml", recording) for number in range(20)]))
+    section = Section("zhipuai.async-result", "answer", case)
+    assert allowed(section, "/choices", "array", "glm-4") is (case == "SUCCESS")
+    assert allowed(section, "/task_status", "string", "glm-4") is (case != "FAIL")
 
 
 def test_a_contract_that_is_broken_now() -> None:

@@ -8,8 +8,8 @@ from harness.errors import BadScenario
 from harness.scenario.files import check_providers, check_rules, loads
 
 STEP_KEYS = (
-    "system, user, assistant, prompt, image, tool_results, mode, parameters, history, poll, "
-    "expect, credentials, model, sandbox_only"
+    "system, user, assistant, prompt, image, embedding, tool_results, mode, parameters, history, "
+    "poll, expect, credentials, model, sandbox_only"
 )
 HEAD = "name: x\ntargets: [zhipuai/glm-4]\nsteps:\n"
 
@@ -188,12 +188,12 @@ def test_what_is_no_scenario_is_refused(text: str, message: str) -> None:
         (
             "    image: a",
             ":4: steps[0] must hold exactly one of system, user, assistant, prompt, image, "
-            "tool_results; it holds user and image",
+            "embedding, tool_results; it holds user and image",
         ),
         (
             "  - mode: sync",
             ":5: steps[1] must hold exactly one of system, user, assistant, prompt, image, "
-            "tool_results; it holds none of them",
+            "embedding, tool_results; it holds none of them",
         ),
         ("  - hello", ":5: steps[1] must be a mapping, not 'hello'"),
         ("  - user: 5", ":5: steps[1].user must be text, not 5; put quotes around it"),

@@ -1,7 +1,11 @@
 """The provider Alibaba DashScope (Model Studio): endpoints, SDKs, rules, sandbox, samples."""
 
+from dataclasses import replace
+
+from harness.config.services import Service
 from harness.providers.dashscope import client, compatible, session
 from harness.providers.dashscope.endpoints import ENDPOINTS, HEADERS
+from harness.providers.openai.service import declare
 from harness.providers.provider import Provider
 from harness.types import CallKind, Mode
 
@@ -24,8 +28,23 @@ PROVIDER = Provider(
         }
     ),
     open=session.DashScopeSession,
-    endpoints=(*ENDPOINTS, *compatible.ENDPOINTS),
+    endpoints=ENDPOINTS,
     headers=HEADERS,
     reasoning=session.reasoning,
     parsers=(session.PARSER, client.PARSER),
 )
+
+COMPATIBLE = replace(
+    declare(
+        Service(
+            "dashscope-compatible",
+            form="openai",
+            base_url="https://dashscope.aliyuncs.com/compatible-mode/v1",
+            key_variable=PROVIDER.key_variable,
+        ),
+        compatible.ENDPOINTS,
+    ),
+    package=compatible.__name__,
+    about="Alibaba DashScope in OpenAI's format: Qwen",
+)
+"""DashScope's API in OpenAI's format: a declared service whose facts are recorded."""

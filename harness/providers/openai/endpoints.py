@@ -1,14 +1,17 @@
-"""OpenAI's chat format, which other services adopted: field locations and JSON Schemas.
+"""OpenAI's format, which other services adopted: field locations, JSON Schemas and endpoints.
 
-The differences between services (required fields, ids, refusals) are in their own packages.
+What differs between services with a package of their own (required fields, ids, refusals) is there.
+`endpoints` returns the endpoints of any other service.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import replace
+from functools import partial
 
-from harness.analysis.endpoint import Fields, Schema
+from harness.analysis.endpoint import Endpoint, Fields, Role, Schema
 from harness.analysis.json_schema import (
     INTEGER,
     NAME,
@@ -20,6 +23,8 @@ from harness.analysis.json_schema import (
     nullable,
     record,
 )
+from harness.types import Json
+from harness.wire import resolve
 
 FIELDS = Fields(
     id=("/id",),
@@ -194,3 +199,62 @@ EMBEDDING: Schema = record(
         "usage": record({"total_tokens": INTEGER}),
     }
 )
+
+FINISH_REASONS = frozenset({"stop", "length", "tool_calls", "content_filter", "function_call"})
+"""The finish reasons that OpenAI documents."""
+
+# Some services send a number as `code`, and members of their own beside it.
+REFUSAL: Schema = record(
+    {"error": record({"message": STRING}, {"code": {"type": ["string", "integer", "null"]}})}
+)
+
+# `id`, `object` and `created` are OpenAI's, and its SDK needs them.
+WHOLE: Schema = record({**ANSWER, "object": STRING})
+
+CHUNK: Schema = record({**EVENT, "object": STRING}, EVENT_USAGE)
+
+# `id` only: services differ in all other members.
+MODELS: Schema = record({"data": array(record({"id": NAME}))})
+
+
+def asks_for_usage(request: Json) -> bool:
+    """Return whether *request* sets `stream_options.include_usage`, for token counts."""
+    return resolve(request, "/stream_options/include_usage") is True
+
+
+def endpoints(service: str) -> tuple[Endpoint, ...]:
+    """Return the endpoints of a service in OpenAI's format: chat, embeddings and models.
+
+    Their paths fit any base URL, so the service needs `Provider.hosts`.
+    """
+    post = partial(Endpoint, method="POST", role=Role.ANSWER, refusal=REFUSAL)
+    return (
+        post(
+            name=f"{service}.chat",
+            path=re.compile(r".*/chat/completions"),
+            answer=WHOLE,
+            event=CHUNK,
+            ends_with_done=True,
+            volatile=VOLATILE,
+            finish_reasons=FINISH_REASONS,
+            fields=FIELDS,
+            repeats_finish=True,
+            objects=OBJECTS,
+            tells_usage=asks_for_usage,
+        ),
+        post(
+            name=f"{service}.embeddings",
+            path=re.compile(r".*/embeddings"),
+            answer=EMBEDDING,
+            volatile=frozenset({"/id", "/request_id"}),
+            fields=EMBEDDING_FIELDS,
+        ),
+        Endpoint(
+            name=f"{service}.models",
+            method="GET",
+            path=re.compile(r".*/models(?:/[^/]+)*"),
+            role=Role.OTHER,
+            answer=MODELS,
+            refusal=REFUSAL,
+        ),
+    )

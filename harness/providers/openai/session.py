@@ -1,24 +1,39 @@
-"""OpenAI's SDK `openai` as a parser, and helpers for all SDKs of services in OpenAI's format."""
+"""OpenAI's SDK `openai`: a session, a parser, and helpers for SDKs of services in its format."""
 
 from __future__ import annotations
 
 import copy
 import inspect
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import ExitStack
 from dataclasses import replace
 from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 from harness.analysis.endpoint import Endpoint
 from harness.analysis.reply import read_refusal
-from harness.providers.http import bound_transport
+from harness.config.extras import extra
+from harness.providers.http import bound_transport, tls_context
 from harness.providers.openai.endpoints import FIELDS
-from harness.providers.sdk import KEY, Parser, RecordedRequest, dump, outcome_as_shown
-from harness.types import Message, Outcome, View
+from harness.providers.retries import retry_after
+from harness.providers.sdk import (
+    EMPTY_STREAM,
+    KEY,
+    Parser,
+    RecordedRequest,
+    access,
+    dump,
+    failure_of,
+    outcome_as_shown,
+    outcome_of,
+)
+from harness.types import Call, CallKind, Credentials, Failure, Message, Mode, Outcome, View
 from harness.wire import read_json
 
 if TYPE_CHECKING:
-    from openai import APIStatusError
+    from openai import APIStatusError, OpenAI, OpenAIError
+
+    from harness.providers.provider import Sleep
 
 OPERATION = "/chat/completions"
 """The path that the SDK appends to the base URL."""
@@ -57,6 +72,129 @@ def arguments(function: Callable[..., Any], body: dict[str, Any]) -> dict[str, A
     sent: dict[str, Any] = {name: value for name, value in members.items() if name in known}
     extra = {name: value for name, value in members.items() if name not in known}
     return {**sent, "extra_body": extra} if extra else sent
+
+
+WRONG_KEY = "sk-00000000000000000000000000000000"
+"""An invalid API key in the usual format."""
+
+# The access paths in the examples of OpenAI's documentation.
+ANSWER_PATHS = ("choices[0].message.content",)
+EMBEDDING_PATHS = ("data[0].embedding[0]",)
+
+
+class OpenAISession:
+    """A session with a service in OpenAI's format, through SDK clients that do not retry."""
+
+    def __init__(
+        self,
+        base_url: str,
+        endpoints: tuple[Endpoint, ...],
+        key: str,
+        address: str,
+        _: Sleep,
+    ) -> None:
+        """Prepare a session.
+
+        Args:
+            base_url: The base URL of the service.
+            endpoints: The endpoint of its chats, that of its embeddings, and any others.
+            key: The API key.
+            address: Another base URL; "" for *base_url*.
+            _: Waits for a number of seconds; not used, since there are no tasks.
+        """
+        self._keys = {Credentials.OWN: key, Credentials.WRONG: WRONG_KEY}
+        self._base_url = address or base_url
+        self._chat, self._embeddings, *_others = endpoints
+        self._clients: dict[Credentials, OpenAI] = {}
+        self._open = ExitStack()
+
+    def __enter__(self) -> Self:
+        with extra("openai"):
+            import openai  # noqa: F401 - here, before threads need it
+
+        return self
+
+    def __exit__(self, *raised: object) -> None:
+        self._open.close()
+
+    def send(self, call: Call) -> Outcome:
+        """Make a call and return its outcome; an exception of the SDK is returned as a Failure."""
+        from openai import OpenAIError
+
+        client, views = self._client(call.credentials), list[View]()
+        endpoint = self._embeddings if call.kind is CallKind.EMBEDDING else self._chat
+        try:
+            if call.mode is Mode.STREAM:
+                return self._stream(client, call, views)
+            answer = _ask(client, endpoint is self._embeddings, _body(call))
+        except OpenAIError as error:
+            return _failure(error, endpoint, views)
+        paths = EMBEDDING_PATHS if endpoint is self._embeddings else ANSWER_PATHS
+        view = View(dump(answer, exclude_unset=True), access(answer, paths))
+        return outcome_of(endpoint, [view])
+
+    def _client(self, credentials: Credentials) -> OpenAI:
+        """Return the SDK client for these credentials, creating it on first use."""
+        from openai import DefaultHttpxClient, OpenAI
+
+        if credentials not in self._clients:
+            client = OpenAI(
+                api_key=self._keys[credentials],
+                base_url=self._base_url,
+                max_retries=0,
+                http_client=DefaultHttpxClient(verify=tls_context()),
+            )
+            self._clients[credentials] = self._open.enter_context(client)
+        return self._clients[credentials]
+
+    def _stream(self, client: OpenAI, call: Call, views: list[View]) -> Outcome:
+        """Return the outcome of a streamed chat; its chunks are added to *views* as they arrive."""
+        body = {**_body(call), "stream": True}
+        with _ask(client, False, body) as stream:
+            views.extend(View(dump(chunk, exclude_unset=True)) for chunk in stream)
+        return outcome_of(self._chat, views, body, streamed=True) if views else EMPTY_STREAM
+
+
+def _body(call: Call) -> dict[str, Any]:
+    """Return the JSON body of a call, without `stream`."""
+    if call.kind is CallKind.EMBEDDING:
+        # A number for each dimension: the SDK would ask for base64, which no reader can review.
+        return {
+            "model": call.model,
+            "input": call.prompt,
+            "encoding_format": "float",
+            **call.parameters,
+        }
+    messages = [message(line) for line in call.messages]
+    return {"model": call.model, "messages": messages, **call.parameters}
+
+
+def _ask(client: OpenAI, embeddings: bool, body: dict[str, Any]) -> Any:
+    create: Callable[..., Any] = (
+        client.embeddings.create if embeddings else client.chat.completions.create
+    )
+    return create(**arguments(create, body))
+
+
+def _failure(error: OpenAIError, endpoint: Endpoint, views: Sequence[View]) -> Failure:
+    """Return the SDK's exception as a failure, with *views*, the objects received before it."""
+    from openai import APIError, APIStatusError
+
+    if isinstance(error, APIStatusError):
+        response = error.response
+        refusal = _refusal(error, endpoint)
+        return replace(
+            refusal,
+            message=refusal.message or response.text[:200],
+            request_id=refusal.request_id or response.headers.get("x-request-id"),
+            retry_after=retry_after(response.headers.get("retry-after")),
+        )
+    if isinstance(error, APIError) and isinstance(error.body, dict):
+        return replace(read_refusal(endpoint, 200, {"error": error.body}), views=tuple(views))
+    return replace(failure_of(error), views=tuple(views))
+
+
+# ------------------------------------------------------------------------------------- parsing
 
 
 def _parse(request: RecordedRequest) -> Outcome:
@@ -98,7 +236,7 @@ def _transport() -> Any:
     return import_module(client.__module__.partition(".")[0]).HTTPTransport
 
 
-def _refusal(error: APIStatusError, endpoint: Endpoint) -> Outcome:
+def _refusal(error: APIStatusError, endpoint: Endpoint) -> Failure:
     """Return the refusal that the SDK raised as *error*.
 
     The exception has the member `error` of the body; all other members are read from its response.

@@ -95,6 +95,12 @@ def _headers(
     ]
 
 
+def compatible_headers(request_id: str, request: Request) -> Headers:
+    """Return DashScope's headers, besides Content-Type, of a response in OpenAI's format [REC]."""
+    headers = _headers(request_id, request, [_GATEWAY])
+    return _without(headers, "content-type", "set-cookie", "x-dashscope-timeout")
+
+
 def _without(headers: Headers, *prefixes: str) -> Headers:
     return [(name, value) for name, value in headers if not name.startswith(prefixes)]
 

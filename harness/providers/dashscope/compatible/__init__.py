@@ -14,9 +14,6 @@ from harness.providers.openai import endpoints as openai_endpoints
 from harness.types import Json
 from harness.wire import resolve
 
-# [REC]; `content_filter` and `function_call` belong to OpenAI's format, but were never recorded.
-FINISH_REASONS = frozenset({"stop", "length", "tool_calls", "content_filter", "function_call"})
-
 # [FIELD] B7
 STATUSES = {
     "invalid_api_key": frozenset({401}),
@@ -33,13 +30,6 @@ REFUSAL: Schema = record(
     },
     {"request_id": STRING},
 )
-
-# [REC] 21 of 21
-ANSWER: Schema = record({**openai_endpoints.ANSWER, "object": STRING})
-
-# [REC] 250 of 250: usage is null until an event of its own, whose `choices` are empty.
-EVENT: Schema = record({**openai_endpoints.EVENT, "object": STRING}, openai_endpoints.EVENT_USAGE)
-
 
 SERVER_TOOLS = ("enable_search", "enable_code_interpreter")
 """The parameters by which the service searches or runs code [DOC] C4."""
@@ -64,11 +54,6 @@ def keeps_reasoning(request: Json) -> bool:
     return resolve(request, "/preserve_thinking") is True
 
 
-def asks_for_usage(request: Json) -> bool:
-    """Return whether *request* sets `stream_options.include_usage`, for token counts [REC]."""
-    return resolve(request, "/stream_options/include_usage") is True
-
-
 def translates(request: Json) -> bool:
     """Return whether *request* names a translation model (qwen-mt).
 
@@ -87,18 +72,20 @@ _post = partial(Endpoint, method="POST", role=Role.ANSWER, refusal=REFUSAL, stat
 CHAT = _post(
     name="compatible.chat",
     path=re.compile(r".*/compatible-mode/v1/chat/completions"),
-    answer=ANSWER,
-    event=EVENT,
+    answer=openai_endpoints.WHOLE,  # [REC] 21 of 21
+    # [REC] 250 of 250: usage is null until an event of its own, whose `choices` are empty.
+    event=openai_endpoints.CHUNK,
     ends_with_done=True,  # [REC] 33 of 33
     volatile=openai_endpoints.VOLATILE,
-    finish_reasons=FINISH_REASONS,
+    # [REC]; `content_filter` and `function_call` were never recorded.
+    finish_reasons=openai_endpoints.FINISH_REASONS,
     cumulative=cumulative,
     fields=openai_endpoints.FIELDS,
     objects=openai_endpoints.OBJECTS,
-    tells_usage=asks_for_usage,
     keeps_reasoning=keeps_reasoning,
     counts_reasoning=counts_reasoning,
     runs_tools=runs_tools,
+    tells_usage=openai_endpoints.asks_for_usage,  # [REC]
 )
 
 # The path and the schema follow those of the chat; never recorded here.

@@ -1,0 +1,1 @@
+"""An example plug-in: the provider `echo`, a rule for every provider, and a report as CSV."""

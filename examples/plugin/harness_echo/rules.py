@@ -1,0 +1,16 @@
+"""A rule: a function that yields a finding for each violation."""
+
+from harness.rules.rule import WARNING, exchange_rule, fields_of, values, violation
+
+
+def answer_is_not_shouted(reading):
+    """Check that an answer is not in capital letters only.
+
+    The docstring is the rule's text: its first line in reports, all of it in `harness rules`.
+    """
+    for part, pointer, text in values(reading, fields_of(reading).content):
+        if isinstance(text, str) and text.isupper():
+            yield violation("an answer that is not shouted", text, reading.place(pointer, part))
+
+
+RULE = exchange_rule(answer_is_not_shouted, severity=WARNING)

@@ -1,0 +1,75 @@
+"""Plug-ins: what other installed packages add to the harness by entry points.
+
+The groups are `harness.providers`, `harness.rules` and `harness.reports`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from importlib.metadata import entry_points
+from typing import Generic, TypeVar
+
+from harness.errors import HarnessError
+
+T = TypeVar("T")
+
+OWN = "harness"
+"""The origin of what is part of the harness itself."""
+
+
+@dataclass(frozen=True, slots=True)
+class Plugin(Generic[T]):
+    """What one entry point of another package adds.
+
+    Attributes:
+        name: The name of the entry point.
+        origin: The package and its version, such as `harness-echo 1.0`.
+        package: The name of the package.
+        value: The object.
+    """
+
+    name: str
+    origin: str
+    package: str
+    value: T
+
+    def broken(self, reason: str) -> HarnessError:
+        """Return an exception that names the package, what is wrong with it, and the cure."""
+        return HarnessError(_broken(self.origin, self.package, self.name, reason))
+
+
+def load(group: str, expected: type[T] | tuple[type[T], ...]) -> tuple[Plugin[T], ...]:
+    """Return the plug-ins of all installed packages in an entry point group, by package and name.
+
+    Args:
+        group: The group, such as `harness.rules`.
+        expected: The type of the objects, or several types.
+
+    Raises:
+        HarnessError: An entry point cannot be imported, or its object has another type.
+    """
+    points = sorted(entry_points(group=group), key=lambda p: (p.dist.name if p.dist else "", p))
+    plugins: dict[tuple[str, str, str], Plugin[T]] = {}
+    for point in points:
+        package = point.dist.name if point.dist else point.module
+        origin = f"{package} {point.dist.version}" if point.dist else package
+        try:
+            value = point.load()
+        except (Exception, SystemExit) as error:
+            reason = f"{point.value} cannot be imported ({type(error).__name__}: {error})"
+            raise HarnessError(_broken(origin, package, point.name, reason)) from error
+        plugin = Plugin(point.name, origin, package, value)
+        if not isinstance(value, expected):
+            types = expected if isinstance(expected, tuple) else (expected,)
+            names = " or ".join(f"a {kind.__name__}" for kind in types)
+            found = f"a {type(value).__name__}"
+            raise plugin.broken(f"{point.value} should be {names} (group {group}), not {found}")
+        plugins.setdefault((package, point.name, point.value), plugin)
+    return tuple(plugins.values())
+
+
+def _broken(origin: str, package: str, name: str, reason: str) -> str:
+    return (
+        f"the plug-in {name!r} of the package {origin} cannot be used: {reason}; "
+        f"fix or update that package, or remove it: pip uninstall {package}"
+    )

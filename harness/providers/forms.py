@@ -1,0 +1,42 @@
+"""API formats of declared services.
+
+A format is a folder here with a module `service`, whose function `declare` returns the provider
+for a `Service`. A new format needs no change in this module.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from functools import lru_cache
+from importlib import import_module
+from importlib.util import find_spec
+from pathlib import Path
+from pkgutil import iter_modules
+
+from harness.config.services import Service
+from harness.providers.provider import Provider
+
+ORIGIN = "pyproject.toml"
+"""The origin of a declared service."""
+
+_PACKAGE = "harness.providers"
+
+
+def forms() -> tuple[str, ...]:
+    """Return the names of all API formats."""
+    folders = (m.name for m in iter_modules([str(Path(__file__).parent)]) if m.ispkg)
+    return tuple(name for name in folders if find_spec(f"{_PACKAGE}.{name}.service"))
+
+
+@lru_cache(maxsize=64)
+def declared(service: Service) -> Provider:
+    """Return the provider for a declared service.
+
+    Raises:
+        ValueError: Its format is unknown.
+    """
+    if service.form not in forms():
+        known = ", ".join(forms())
+        raise ValueError(f"{service.name}: form: unknown form {service.form!r}; known are: {known}")
+    provider: Provider = import_module(f"{_PACKAGE}.{service.form}.service").declare(service)
+    return replace(provider, origin=ORIGIN)

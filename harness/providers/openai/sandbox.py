@@ -1,0 +1,320 @@
+"""OpenAI's format in the sandbox: chats, embeddings and the list of models.
+
+`SERVER` serves all declared services. A provider with facts of its own calls `server`.
+"""
+
+from __future__ import annotations
+
+import base64
+import hmac
+import struct
+import uuid
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import partial
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from harness.sandbox import model
+from harness.sandbox.provider_server import (
+    Headers,
+    ProviderServer,
+    json_response,
+    stream_response,
+)
+from harness.sandbox.requests import (
+    Range,
+    Reason,
+    Refusals,
+    Refused,
+    check_chat,
+    describe,
+    last_question,
+    read_member,
+    read_messages,
+    read_object,
+    read_texts,
+)
+from harness.sandbox.state import SandboxState, now
+from harness.sandbox.text import embed, tokens
+from harness.types import Call, CallKind, Json, Mode, Reply
+from harness.wire import compact_bytes
+
+KEY = "sk-sandbox0000000000000000000000000"
+"""The API key that the sandbox accepts; no real service accepts it."""
+
+INVALID = "invalid_request_error"
+
+# [DOC] platform.openai.com/docs/guides/error-codes; the first one is DashScope's [REC]
+REFUSALS: Refusals = {
+    Reason.NO_KEY: (
+        401,
+        "",
+        "You didn't provide an API key. You need to provide your API key in an Authorization "
+        "header using Bearer auth (i.e. Authorization: Bearer YOUR_KEY). ",
+    ),
+    Reason.MALFORMED_KEY: (401, "invalid_api_key", "Incorrect API key provided. "),
+    Reason.WRONG_KEY: (401, "invalid_api_key", "Incorrect API key provided. "),
+    Reason.THROTTLED: (
+        429,
+        "rate_limit_exceeded",
+        "Requests rate limit exceeded, please try again later.",
+    ),
+    Reason.NOT_JSON: (400, "", "We could not parse the JSON body of your request."),
+    Reason.UNKNOWN_MODEL: (404, "model_not_found", "The model does not exist."),
+    Reason.BAD_MESSAGES: (400, "", "Invalid value in 'messages'."),
+    Reason.NO_MESSAGES: (400, "", "'messages' must be a non-empty array."),
+    Reason.STRAY_TOOL_MESSAGE: (
+        400,
+        "",
+        "messages with role 'tool' must be a response to a preceding message with 'tool_calls'.",
+    ),
+    Reason.BAD_PARAMETER: (400, "", "Invalid value for '{detail}'."),
+    Reason.FORBIDDEN: (400, "content_filter", "The content was filtered."),
+    Reason.NO_SUCH_PATH: (404, "", "Not found."),
+    Reason.WRONG_METHOD: (405, "", "Method not allowed."),
+    Reason.INTERNAL_ERROR: (500, "internal_error", "The server had an error."),
+}
+
+# [DOC] platform.openai.com/docs/api-reference/chat/create
+RANGES = {
+    "temperature": Range(0, 2),
+    "top_p": Range(0, 1),
+    "max_tokens": Range(1, 131072, whole=True),
+    "max_completion_tokens": Range(1, 131072, whole=True),
+    "n": Range(1, 8, whole=True),
+}
+
+_DIMENSIONS = Range(1, 4096, whole=True)
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What a service in OpenAI's format has of its own.
+
+    Attributes:
+        serves: Returns whether it serves a model, by its name, for a `chat` or an `embedding`.
+        listed: The names of the models in the list of models.
+        ranges: The allowed range of each numeric parameter.
+        refusals: Its refusals.
+        dimension: The length of embeddings.
+        headers: Returns the headers of its responses, for a new id of the request.
+    """
+
+    serves: Callable[[SandboxState, str, str], bool] = lambda state, model, kind: True
+    listed: tuple[str, ...] = ("sandbox-chat", "sandbox-embedding")
+    ranges: Mapping[str, Range] = field(default_factory=lambda: RANGES)
+    refusals: Refusals = field(default_factory=lambda: REFUSALS)
+    dimension: int = 1024
+    headers: Callable[[str, Request], Headers] = lambda id, request: [("x-request-id", id)]
+
+
+def check_key(token: str, key: str) -> None:
+    """Raise Refused unless *token* is the API key."""
+    if not hmac.compare_digest(token.encode(), key.encode()):
+        raise Refused(Reason.WRONG_KEY)
+
+
+def server(prefix: str, facts: Facts = Facts()) -> ProviderServer:
+    """Return the server of a service in OpenAI's format, with *prefix* as the path of its URL."""
+    return ProviderServer(
+        prefix=prefix,
+        key=KEY,
+        check_key=check_key,
+        routes=(
+            ("POST", "/chat/completions", partial(_chat, facts)),
+            ("POST", "/embeddings", partial(_embeddings, facts)),
+            ("GET", "/models", partial(_models, facts)),
+            ("GET", "/models/{name:path}", partial(_model, facts)),
+        ),
+        refuse=partial(_refuse, facts),
+    )
+
+
+def _refuse(facts: Facts, request: Request, refused: Refused) -> Response:
+    """Return the error response: one JSON object, even for a stream."""
+    status, code, message = describe(refused, facts.refusals)
+    id = str(uuid.uuid4())
+    error: Json = {"message": message, "type": INVALID, "param": None, "code": code or None}
+    headers = _headers(facts, request, id, "application/json")
+    if status == 429:
+        headers.append(("retry-after", "1"))
+    return json_response({"error": error, "request_id": id}, headers, status)
+
+
+def _headers(facts: Facts, request: Request, id: str, content_type: str) -> Headers:
+    return [("content-type", content_type), *facts.headers(id, request)]
+
+
+# ---------------------------------------------------------------------------------------- chat
+
+
+async def _chat(facts: Facts, state: SandboxState, request: Request) -> Response:
+    body = await read_object(request)
+    call = _read_chat(facts, state, body)
+    state.check_rate_limit(last_question(call.messages))
+    reply, id = model.generate(call), str(uuid.uuid4())
+    head: dict[str, Json] = {
+        "id": f"chatcmpl-{id}",
+        "created": int(now().timestamp()),
+        "model": call.model,
+    }
+    if call.mode is Mode.STREAM:
+        with_usage = read_member(body, "stream_options").get("include_usage") is True
+        events = state.stream(_stream_events(reply, head, with_usage=with_usage))
+        return stream_response(
+            events, _headers(facts, request, id, "text/event-stream;charset=UTF-8")
+        )
+    own: dict[str, Json] = {
+        "object": "chat.completion",
+        "choices": [_choice(reply)],
+        "usage": _usage(reply),
+    }
+    answer = dict(sorted((head | own).items()))  # [REC] in alphabetical order
+    return json_response(answer, _headers(facts, request, id, "application/json"))
+
+
+def _read_chat(facts: Facts, state: SandboxState, body: dict[str, Json]) -> Call:
+    """Return the call that the *body* of a request makes.
+
+    Raises:
+        Refused: The body is not valid, or the model is not served.
+    """
+    model_name = _served(facts, state, body, "chat")
+    messages = read_messages(_with_known_roles(body.get("messages")))
+    check_chat(messages, body, facts.ranges, tool_call_id_required=True, bad_tools="tools")
+    limit = body.get("max_completion_tokens") or body.get("max_tokens")
+    mode = Mode.STREAM if body.get("stream") is True else Mode.SYNC
+    return Call(CallKind.CHAT, mode, model_name, messages, parameters={**body, "max_tokens": limit})
+
+
+def _served(facts: Facts, state: SandboxState, body: dict[str, Json], kind: str) -> str:
+    """Return the name of the model in *body*. Raises Refused if it is not served for this kind."""
+    name = body.get("model")
+    if not isinstance(name, str) or not name.strip() or not facts.serves(state, name, kind):
+        raise Refused(Reason.UNKNOWN_MODEL)
+    return name
+
+
+def _with_known_roles(messages: Json) -> Json:
+    """Return *messages* with `system` for the role `developer`, which OpenAI introduced later."""
+    if not isinstance(messages, list):
+        return messages
+    return [
+        {**m, "role": "system"} if isinstance(m, dict) and m.get("role") == "developer" else m
+        for m in messages
+    ]
+
+
+def _choice(reply: Reply) -> Json:
+    message: dict[str, Json] = {"role": "assistant", "content": reply.content or ""}
+    if reply.tool_calls:
+        # [REC] DashScope's answers have the index of a call, also outside of streams
+        message["tool_calls"] = [
+            {
+                "index": index,
+                "id": call.id,
+                "type": "function",
+                "function": {"name": call.name, "arguments": call.arguments},
+            }
+            for index, call in enumerate(reply.tool_calls)
+        ]
+    return {"index": 0, "message": message, "finish_reason": reply.finish_reason}
+
+
+def _usage(reply: Reply) -> Json:
+    counted = reply.usage
+    return {
+        "prompt_tokens": counted.input_tokens if counted else 0,
+        "completion_tokens": counted.output_tokens if counted else 0,
+        "total_tokens": counted.total_tokens if counted else 0,
+        "prompt_tokens_details": {"cached_tokens": 0},
+    }
+
+
+def _stream_events(reply: Reply, head: dict[str, Json], *, with_usage: bool) -> Iterator[bytes]:
+    """Yield the events of a stream as bytes, as in DashScope's recordings [REC].
+
+    The first event has the role and an empty content, the last one of the choice the finish reason.
+    The token counts follow in an event without choices, if the request asks for them; then [DONE].
+    """
+
+    def event(choices: list[Json], usage: Json = None) -> bytes:
+        body = {**head, "object": "chat.completion.chunk", "choices": choices, "usage": usage}
+        return b"data: " + compact_bytes(body) + b"\n\n"
+
+    def delta(delta: dict[str, Json], finish_reason: Json = None) -> bytes:
+        return event([{"index": 0, "delta": delta, "finish_reason": finish_reason}])
+
+    yield delta({"role": "assistant", "content": ""})
+    for piece in reply.pieces:
+        yield delta({"content": piece})
+    for index, call in enumerate(reply.tool_calls):
+        # [REC] first id and name, then the arguments in pieces, with an empty id
+        named: Json = {"name": call.name, "arguments": ""}
+        yield delta({"tool_calls": [_piece(index, call.id, named)]})
+        for piece in tokens(call.arguments):
+            yield delta({"tool_calls": [_piece(index, "", {"arguments": piece})]})
+    yield delta({}, reply.finish_reason)
+    if with_usage:
+        yield event([], _usage(reply))
+    yield b"data: [DONE]\n\n"
+
+
+def _piece(index: int, id: str, function: Json) -> Json:
+    return {"index": index, "id": id, "type": "function", "function": function}
+
+
+# --------------------------------------------------------------------------- embeddings, models
+
+
+async def _embeddings(facts: Facts, state: SandboxState, request: Request) -> Response:
+    """Return an embedding of each text, as numbers or in base64, as the request asks for it."""
+    body = await read_object(request)
+    model_name = _served(facts, state, body, "embedding")
+    texts = read_texts(body.get("input"))
+    state.check_rate_limit(texts[-1])
+    size = body.get("dimensions")
+    if size is not None and size not in _DIMENSIONS:
+        raise Refused(Reason.BAD_PARAMETER, "dimensions")
+    length = size if isinstance(size, int) else facts.dimension
+    in_base64 = body.get("encoding_format") == "base64"
+    vectors = [embed(text, length) for text in texts]
+    data: list[Json] = [
+        {"object": "embedding", "index": index, "embedding": _packed(v) if in_base64 else [*v]}
+        for index, v in enumerate(vectors)
+    ]
+    count, id = sum(len(tokens(text)) for text in texts), str(uuid.uuid4())
+    answer: dict[str, Json] = {
+        "object": "list",
+        "data": data,
+        "model": model_name,
+        "usage": {"prompt_tokens": count, "total_tokens": count},
+        "id": id,
+    }
+    return json_response(answer, _headers(facts, request, id, "application/json"))
+
+
+def _packed(vector: list[float]) -> str:
+    return base64.b64encode(struct.pack(f"<{len(vector)}f", *vector)).decode()
+
+
+def _listed(name: str) -> Json:
+    return {"id": name, "object": "model", "created": 1735689600, "owned_by": "sandbox"}
+
+
+async def _models(facts: Facts, state: SandboxState, request: Request) -> Response:
+    answer: Json = {"object": "list", "data": [_listed(name) for name in facts.listed]}
+    return json_response(answer, _headers(facts, request, str(uuid.uuid4()), "application/json"))
+
+
+async def _model(facts: Facts, state: SandboxState, request: Request) -> Response:
+    name = request.path_params["name"]
+    if not any(facts.serves(state, name, kind) for kind in ("chat", "embedding")):
+        raise Refused(Reason.UNKNOWN_MODEL)
+    id = str(uuid.uuid4())
+    return json_response(_listed(name), _headers(facts, request, id, "application/json"))
+
+
+SERVER = server("/v1")

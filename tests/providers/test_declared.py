@@ -1,0 +1,336 @@
+"""Services in OpenAI's format that a project declares: settings, sessions, recognition."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from harness.analysis.transcript import analyze, transcript_of
+from harness.config.services import Service, parse
+from harness.errors import BadSettings
+from harness.providers import PROVIDERS
+from harness.providers.endpoints import endpoint, recognise
+from harness.providers.rules import check
+from harness.providers.servers import PROVIDER_SERVERS
+from harness.sandbox import Options, serve
+from harness.types import (
+    Call,
+    CallKind,
+    Cassette,
+    Credentials,
+    Exchange,
+    Failure,
+    Message,
+    Mode,
+    Provenance,
+    Reply,
+    Request,
+    Response,
+)
+
+from .scripted import serve_answers, stream_answer
+
+ROOT = Path(__file__).parent.parent.parent
+MOONSHOT = """\
+[tool.harness.providers.moonshot]
+form = "openai"
+base_url = "https://api.moonshot.cn/v1"
+key_variable = "MOONSHOT_API_KEY"
+"""
+HELLO = (Message("user", "你好"),)
+
+
+@pytest.fixture
+def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A project that declares a service; the working folder."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "pyproject.toml").write_text(MOONSHOT, encoding="utf-8")
+    return tmp_path
+
+
+# ------------------------------------------------------------------------------- declarations
+
+
+def test_a_declared_service_is_a_provider(project: Path) -> None:
+    """With its key, its address, and the project as where it comes from; here only."""
+    provider = PROVIDERS["moonshot"]
+    assert provider.key_variable == "MOONSHOT_API_KEY"
+    assert provider.address_variable == "MOONSHOT_BASE_URL"
+    assert provider.address == "https://api.moonshot.cn/v1"
+    assert provider.hosts == ("api.moonshot.cn",)
+    assert provider.origin == "pyproject.toml"
+    assert {e.name for e in provider.endpoints} == {
+        "moonshot.chat",
+        "moonshot.embeddings",
+        "moonshot.models",
+    }
+    (project / "pyproject.toml").unlink()
+    assert "moonshot" not in PROVIDERS
+
+
+def test_the_readme_declares_a_service() -> None:
+    """The lines on the page are a declaration."""
+    text = (ROOT / "README.md").read_text(encoding="utf-8").split("```toml\n")[1].split("```")[0]
+    (table,) = tomllib.loads(text)["tool"]["harness"]["providers"].items()
+    assert parse(*table) == Service(
+        "moonshot",
+        "openai",
+        "https://api.moonshot.cn/v1",
+        "MOONSHOT_API_KEY",
+        ("api.moonshot.cn",),
+    )
+
+
+@pytest.mark.parametrize(
+    ("base_url", "host"),
+    [
+        ("https://API.Example.com/v1/", "api.example.com"),
+        ("http://localhost:11434/v1", "localhost:11434"),
+        ("http://127.0.0.1/v1", "127.0.0.1:80"),
+        ("https://[::1]/v1", "[::1]:443"),
+        ("https://example.com:8443", "example.com:8443"),
+    ],
+)
+def test_the_host_is_that_of_the_base_url(base_url: str, host: str) -> None:
+    """On this machine with its port, since many services may be there."""
+    table = {"form": "openai", "base_url": base_url, "key_variable": "KEY"}
+    assert parse("x", table).hosts == (host,)
+
+
+URL = "a URL is expected, such as https://api.example.com/v1, without a user, a query or a fragment"
+VARIABLE = (
+    "the name of an environment variable is expected, such as EXAMPLE_API_KEY, not the key itself"
+)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ('"openai"', '"opnai"', "moonshot: form: unknown form 'opnai'; known are: openai"),
+        ('"openai"', '"sdk"', "moonshot: form: unknown form 'sdk'; known are: openai"),
+        ('"openai"', "5", "moonshot: form: a text is expected"),
+        (
+            'form = "openai"\n',
+            "",
+            "moonshot: the key 'form' is missing; required are form, base_url, key_variable",
+        ),
+        ('"https://api.moonshot.cn/v1"', '""', "moonshot: base_url: a text is expected"),
+        ("https://api", "api", f"moonshot: base_url: {URL}"),
+        ("https://api", "ftp://api", f"moonshot: base_url: {URL}"),
+        ("https://api", "https://me:secret@api", f"moonshot: base_url: {URL}"),
+        ("/v1", "/v1?key=secret", f"moonshot: base_url: {URL}"),
+        ("api.moonshot.cn", "api.moonshot.cn:port", f"moonshot: base_url: {URL}"),
+        ("https://api.moonshot.cn", "https://", f"moonshot: base_url: {URL}"),
+        ('"MOONSHOT_API_KEY"', '"sk-0123456789"', f"moonshot: key_variable: {VARIABLE}"),
+        (
+            "form",
+            "hosts = []\nform",
+            'moonshot: hosts: a list of hosts is expected, such as ["api.example.com"]',
+        ),
+        (
+            "form",
+            'hosts = "a"\nform',
+            'moonshot: hosts: a list of hosts is expected, such as ["api.example.com"]',
+        ),
+        (
+            "form",
+            'hosts = ["https://a"]\nform',
+            "moonshot: hosts: 'https://a' is not a valid host; expected for example 'localhost', "
+            "'db.example.com', '*.example.com' or 'localhost:8080'",
+        ),
+        (
+            "form",
+            'url = "x"\nform',
+            "moonshot: has no key 'url'; there are: form, base_url, key_variable, hosts",
+        ),
+        (
+            ".moonshot]",
+            ".zhipuai]",
+            "zhipuai: there is a provider 'zhipuai' of harness already; choose another name",
+        ),
+        (
+            ".moonshot]",
+            ".dashscope-compatible]",
+            "dashscope-compatible: there is a provider 'dashscope-compatible' of harness already; "
+            "choose another name",
+        ),
+        (
+            ".moonshot]",
+            '."Moon/shot"]',
+            "'Moon/shot' is not a valid name; expected for example moonshot",
+        ),
+    ],
+)
+def test_a_wrong_declaration_is_one_sentence(
+    project: Path, old: str, new: str, message: str
+) -> None:
+    """It names the file, the declaration and what is expected, and quotes no key."""
+    file = project / "pyproject.toml"
+    file.write_text(MOONSHOT.replace(old, new, 1), encoding="utf-8")
+    with pytest.raises(BadSettings) as caught:
+        dict(PROVIDERS)
+    assert str(caught.value) == f"{file}: [tool.harness] providers.{message}"
+
+
+@pytest.mark.parametrize("text", ["providers = 5", "[tool.harness.providers]\nmoonshot = 5"])
+def test_declarations_are_tables(project: Path, text: str) -> None:
+    """Anything else is refused."""
+    head = "" if text.startswith("[") else "[tool.harness]\n"
+    (project / "pyproject.toml").write_text(head + text, encoding="utf-8")
+    with pytest.raises(BadSettings, match=r"providers(\.moonshot)?: a table is expected"):
+        dict(PROVIDERS)
+
+
+# ------------------------------------------------------------------------------- recognition
+
+
+def exchange(url: str, method: str = "POST") -> Exchange:
+    """An exchange with a URL."""
+    return Exchange(Request(method, url), Response(200))
+
+
+@pytest.mark.parametrize(
+    ("url", "provider", "name"),
+    [
+        ("https://api.moonshot.cn/v1/chat/completions", "", "moonshot.chat"),
+        ("https://api.moonshot.cn:443/v1/embeddings", "", "moonshot.embeddings"),
+        ("http://127.0.0.1:8765/v1/chat/completions", "moonshot", "moonshot.chat"),
+        ("http://127.0.0.1:8765/v1/chat/completions", "", None),
+        ("https://api.other.cn/v1/chat/completions", "", None),
+        ("https://api.moonshot.cn/compatible-mode/v1/chat/completions", "", "moonshot.chat"),
+        ("https://api.moonshot.cn/api/paas/v4/chat/completions", "", "moonshot.chat"),
+        (
+            "https://api.moonshot.cn/api/paas/v4/chat/completions",
+            "zhipuai",
+            "zhipuai.chat",
+        ),
+        ("https://gateway/compatible-mode/v1/chat/completions", "", "compatible.chat"),
+        ("https://gateway/compatible-mode/v1/chat/completions", "moonshot", "moonshot.chat"),
+        ("https://api.moonshot.cn/api/v1/tasks/1", "", None),
+        ("https://[bad/v1/chat/completions", "", None),
+        ("https://api.moonshot.cn:port/v1/chat/completions", "", None),
+    ],
+)
+def test_an_exchange_is_its_providers_else_its_hosts(
+    project: Path, url: str, provider: str, name: str | None
+) -> None:
+    """The provider in the metadata comes first, then the host, then the path."""
+    found = recognise(exchange(url), provider)
+    assert (found.name if found else None) == name
+
+
+def test_a_cassette_is_recognised_by_its_target(project: Path) -> None:
+    """Also if it was recorded from a server on this machine."""
+    chat = exchange("http://127.0.0.1:8765/v1/chat/completions")
+    for target, name in (("moonshot/kimi-k2", "moonshot.chat"), ("", None)):
+        cassette = Cassette((chat,), Provenance(target=target))
+        (reading,) = analyze(transcript_of(cassette, recognise), recognise).readings
+        assert (reading.endpoint.name if reading.endpoint else None) == name
+
+
+def test_its_endpoints_have_names(project: Path) -> None:
+    """As those of other providers."""
+    assert endpoint("moonshot.chat").dialect == "moonshot"
+
+
+def test_a_wrong_answer_of_a_declared_service_is_found(project: Path) -> None:
+    """The rules for OpenAI's format apply: `object` is missing, and token counts disagree."""
+    body = (
+        b'{"id":"1","created":1,"model":"m","choices":[{"index":0,"finish_reason":"stop",'
+        b'"message":{"role":"assistant","content":"a"}}],'
+        b'"usage":{"prompt_tokens":1,"completion_tokens":1,"total_tokens":3}}'
+    )
+    request = Request("POST", "https://api.moonshot.cn/v1/chat/completions", (), b"{}")
+    headers = (("content-type", "application/json"),)
+    cassette = Cassette((Exchange(request, Response(200, "OK", headers, body)),))
+    rules = {finding.rule for finding in check(transcript_of(cassette, recognise))}
+    assert {"usage_adds_up", "answer_fits_schema"} <= rules
+
+
+# ---------------------------------------------------------------------------------- sessions
+
+
+@pytest.fixture
+def served(project: Path) -> Iterator[str]:
+    """The base URL of a sandbox that serves the declared service."""
+    options = Options(port=0, chunk_gap=0)
+    with serve(options, PROVIDER_SERVERS) as base:
+        yield base + PROVIDER_SERVERS["moonshot"].prefix
+
+
+WEATHER = {
+    "type": "function",
+    "function": {
+        "name": "get_current_weather",
+        "parameters": {
+            "type": "object",
+            "properties": {"location": {"type": "string"}},
+            "required": ["location"],
+        },
+    },
+}
+
+
+@pytest.mark.slow
+def test_a_session_speaks_openai(served: str) -> None:
+    """Chats, streams, tools, embeddings; refusals are values."""
+    key = PROVIDER_SERVERS["moonshot"].key
+    with PROVIDERS["moonshot"].open(key, served, lambda _: None) as session:
+
+        def send(**changes: object) -> Reply | Failure:
+            call = {"kind": CallKind.CHAT, "mode": Mode.SYNC, "model": "kimi", "messages": HELLO}
+            return session.send(Call(**{**call, **changes}))  # type: ignore[arg-type]
+
+        whole = send()
+        assert isinstance(whole, Reply)
+        assert whole.content
+        assert whole.usage
+        usage = {"stream_options": {"include_usage": True}}
+        stream = send(mode=Mode.STREAM, parameters=usage)
+        assert isinstance(stream, Reply)
+        assert stream.content == whole.content
+        assert stream.usage == whole.usage
+        assert len(stream.pieces) > 3
+        asked = (Message("user", "北京天气怎么样"),)
+        for mode in (Mode.SYNC, Mode.STREAM):
+            called = send(mode=mode, messages=asked, parameters={"tools": [WEATHER]})
+            assert isinstance(called, Reply)
+            assert [call.name for call in called.tool_calls] == ["get_current_weather"]
+            assert called.tool_calls[0].arguments == '{"location": "北京"}'
+        vector = send(
+            kind=CallKind.EMBEDDING, messages=(), prompt="a", parameters={"dimensions": 4}
+        )
+        assert isinstance(vector, Reply)
+        assert len(vector.views[0].value["data"][0]["embedding"]) == 4
+        refused = send(credentials=Credentials.WRONG)
+        assert isinstance(refused, Failure)
+        assert (refused.status, refused.code) == (401, "invalid_api_key")
+        assert refused.request_id
+
+
+@pytest.mark.slow
+def test_errors_of_a_stream_and_of_the_connection_are_values(project: Path) -> None:
+    """An error event, a stream without events, and no connection."""
+    call = Call(CallKind.CHAT, Mode.STREAM, "m", HELLO)
+    chunk = (
+        'data: {"id":"1","object":"chat.completion.chunk","created":1,"model":"m",'
+        '"choices":[{"index":0,"delta":{"content":"a"}}]}'
+    )
+    error = 'data: {"error": {"code": 1302, "message": "busy"}}'
+    with (
+        serve_answers(stream_answer(chunk, error), stream_answer("data: [DONE]")) as server,
+        PROVIDERS["moonshot"].open("k", server.address, lambda _: None) as session,
+    ):
+        broken, empty = session.send(call), session.send(call)
+    assert isinstance(broken, Failure)
+    assert (broken.status, broken.code, broken.message) == (200, "1302", "busy")
+    assert len(broken.views) == 1
+    assert isinstance(empty, Failure)
+    assert empty.code == "EmptyStream"
+    with PROVIDERS["moonshot"].open("k", server.address, lambda _: None) as session:
+        outcome = session.send(call)
+    assert isinstance(outcome, Failure)
+    assert outcome.code == "APIConnectionError"

@@ -1,0 +1,276 @@
+"""What other packages add: the example plug-in, installed, and plug-ins that are broken."""
+
+from __future__ import annotations
+
+import csv
+import json
+import shutil
+import site
+import subprocess
+import sys
+import venv
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from conftest import clean_environment
+
+from harness.sandbox.scripted_server import Script, serve_scripts
+
+if TYPE_CHECKING:
+    from conftest import Python
+
+EXAMPLE = Path(__file__).parent.parent / "examples" / "plugin"
+
+SCENARIO = """\
+name: parrot
+targets: [echo/parrot, echo/loud]
+steps:
+  - user: Hello
+  - user: Good bye
+"""
+"""A model named `loud` answers in capital letters, which the rule of the example finds."""
+
+
+@pytest.fixture(scope="module")
+def environment(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Python in a new environment that sees the packages of this one, and has the example."""
+    folder = tmp_path_factory.mktemp("plugin")
+    venv.create(folder / "venv", symlinks=True)  # pip and setuptools are those of the tests
+    python = folder / "venv" / "bin" / "python"
+    seen = [path for path in sys.path if path.endswith("site-packages")] or site.getsitepackages()
+    (installed,) = (folder / "venv").glob("lib/*/site-packages")
+    lines = [f"import site; site.addsitedir({path!r})" for path in seen]
+    (installed / "tests.pth").write_text("\n".join(lines), encoding="utf-8")
+    source = shutil.copytree(EXAMPLE, folder / "source")
+    options = ("--no-deps", "--no-build-isolation", "--no-index", "--disable-pip-version-check")
+    run(python, "-m", "pip", "install", "-q", *options, str(source))
+    return python
+
+
+def run(
+    python: Path,
+    *arguments: str,
+    folder: Path | None = None,
+    env: Mapping[str, str] = {},
+    code: int = 0,
+) -> str:
+    """Run Python; check its exit code, and return what it printed."""
+    done = subprocess.run(  # noqa: S603 - with the arguments of a test
+        [python, *arguments],
+        cwd=folder,
+        env={**clean_environment(), **env},
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert done.returncode == code, done.stdout + done.stderr
+    return done.stdout
+
+
+@pytest.fixture
+def service() -> Iterator[str]:
+    """The service of the example, on this machine; its value is the base URL."""
+
+    def respond(head: bytes, body: bytes) -> Script:
+        if b"Bearer parrot-key" not in head:
+            return _script(401, {"error": {"code": "key", "message": "no key"}})
+        asked = json.loads(body)
+        said = f"You said: {asked['messages'][-1]['content']}"
+        text = said.upper() if asked["model"] == "loud" else said
+        tokens = {"in": len(asked["messages"]), "out": 4}
+        answer = {"id": "e1", "model": asked["model"], "text": text, "finish": "stop"}
+        return _script(200, {**answer, "tokens": tokens})
+
+    with serve_scripts(respond) as address:
+        yield f"{address}/v1/"
+
+
+def _script(status: int, value: Any) -> Script:
+    body = json.dumps(value).encode()
+    head = f"HTTP/1.1 {status} X\r\ncontent-type: application/json\r\ncontent-length: {len(body)}"
+    return [head.encode() + b"\r\n\r\n" + body]
+
+
+@pytest.mark.slow
+def test_the_example_is_installed_and_used(environment: Path, service: str, tmp_path: Path) -> None:
+    """It adds a provider, a rule and a report; every command works with them."""
+
+    def harness(*arguments: str, code: int = 0) -> str:
+        env = {"ECHO_API_KEY": "parrot-key", "ECHO_BASE_URL": service}
+        command = ("-m", "harness.cli", *arguments)
+        return run(environment, *command, folder=tmp_path, env=env, code=code)
+
+    (tmp_path / "scenarios").mkdir()
+    (tmp_path / "scenarios" / "parrot.yaml").write_text(SCENARIO, encoding="utf-8")
+    listed = json.loads(harness("list", "--json"))
+    assert {row["provider_from"] for row in listed} == {"harness-echo 1.0"}
+    assert "recorded 2 of 2" in harness("record")
+    assert "harness-echo 1.0" in harness("list")
+    assert "parrot-key" not in (tmp_path / "cassettes/parrot/echo-loud.yaml").read_text()
+    assert "answer_is_not_shouted" in harness("replay")
+    checked = json.loads(harness("check", "cassettes", "--json"))
+    found = [(f["target"], f["rule"], f["severity"]) for f in checked["findings"]]
+    assert found == [("echo/loud", "answer_is_not_shouted", "warning")] * 2
+    assert "YOU SAID: HELLO" in harness("compare", "parrot/echo-parrot", "parrot/echo-loud")
+    parsed = json.loads(harness("parse", "cassettes", "--json"))["table"]
+    assert [(row["parser"], row["exchanges"], row["same"]) for row in parsed] == [("echo", 4, 4)]
+    harness("report", "--out", "report")
+    with (tmp_path / "report" / "findings.csv").open(encoding="utf-8", newline="") as file:
+        table = list(csv.DictReader(file))
+    assert [(row["target"], row["rule"]) for row in table] == [pair[:2] for pair in found]
+    assert "harness-echo 1.0" in harness("doctor")
+    explained = harness("rules", "--explain", "answer_is_not_shouted")
+    assert "From: harness-echo 1.0" in explained
+    assert "the rule's text" in explained
+    assert "harness-echo 1.0" in harness("rules")
+    key = {"ECHO_API_KEY": "wrong-key", "ECHO_BASE_URL": service}
+    again = ("-m", "harness.cli", "record", "--cassettes", "other")
+    assert "recorded 0 of 2" in run(environment, *again, folder=tmp_path, env=key, code=2)
+
+
+@pytest.mark.slow
+def test_a_provider_that_the_sandbox_does_not_speak(environment: Path, tmp_path: Path) -> None:
+    """One sentence, and exit code 2; other providers of the scenario are recorded."""
+    text = SCENARIO.replace("echo/loud", "zhipuai/glm-4")
+    (tmp_path / "parrot.yaml").write_text(text, encoding="utf-8")
+    command = [str(environment), "-m", "harness.cli", "record", "parrot.yaml", "--sandbox"]
+    done = subprocess.run(  # noqa: S603 - the command of this test
+        command, cwd=tmp_path, env=clean_environment(), capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 2
+    assert done.stderr == (
+        "harness: the sandbox does not serve 'echo' (it serves: zhipuai, dashscope, "
+        "dashscope-compatible); record from the live service, without --sandbox\n"
+    )
+    assert done.stdout == "recorded 1 of 2 from the sandbox to cassettes\n"
+
+
+# --------------------------------------------------------------------------- broken plug-ins
+
+PROVIDER = """\
+from dataclasses import replace
+from harness.providers import zhipu
+CLASH = zhipu.PROVIDER
+"""
+RULES = """\
+from harness.rules.rule import exchange_rule
+def usage_adds_up(reading):
+    "Check something else."
+    return iter(())
+def crash(reading):
+    "Check nothing."
+    raise KeyError("no")
+CLASH, CRASH = exchange_rule(usage_adds_up), exchange_rule(crash)
+MANY = (CLASH, "a text")
+"""
+REPORTS = """\
+from harness.report import ReportFile
+CLASH = ReportFile("index.html", str)
+AWAY = ReportFile("../away.txt", str)
+CRASH = ReportFile("crash.txt", lambda report: 1 / 0)
+BYTES = ReportFile("bytes.txt", lambda report: b"")
+"""
+CURE = "; fix or update that package, or remove it: pip uninstall bad-plugin"
+
+
+def install(folder: Path, group: str, value: str, source: str) -> dict[str, str]:
+    """Install a package with one entry point; return the environment variables to see it."""
+    data = folder / "site" / "bad_plugin-2.0.dist-info"
+    data.mkdir(parents=True)
+    (data / "METADATA").write_text("Metadata-Version: 2.1\nName: bad-plugin\nVersion: 2.0\n")
+    (data / "entry_points.txt").write_text(f"[harness.{group}]\nbad = {value}\n")
+    (folder / "site" / "bad_plugin.py").write_text(source)
+    return {"PYTHONPATH": str(folder / "site")}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("group", "name", "source", "reason"),
+    [
+        (
+            "providers",
+            "X",
+            "import no_such_module",
+            "bad_plugin:X cannot be imported "
+            "(ModuleNotFoundError: No module named 'no_such_module')",
+        ),
+        (
+            "providers",
+            "X",
+            "raise SystemExit(3)",
+            "bad_plugin:X cannot be imported (SystemExit: 3)",
+        ),
+        (
+            "providers",
+            "X",
+            "",
+            "bad_plugin:X cannot be imported (AttributeError: module "
+            "'bad_plugin' has no attribute 'X')",
+        ),
+        (
+            "providers",
+            "X",
+            "X = 5",
+            "bad_plugin:X should be a Provider (group harness.providers), not a int",
+        ),
+        ("providers", "CLASH", PROVIDER, "there is a provider 'zhipuai' of harness already"),
+        (
+            "rules",
+            "X",
+            "X = 5",
+            "bad_plugin:X should be a Rule or a tuple (group harness.rules), not a int",
+        ),
+        ("rules", "MANY", RULES, "there is a rule 'usage_adds_up' of harness already"),
+        (
+            "rules",
+            "MANY",
+            RULES.replace("(CLASH,", "(CRASH,"),
+            "it should have rules, and has a str",
+        ),
+        ("rules", "CLASH", RULES, "there is a rule 'usage_adds_up' of harness already"),
+        ("rules", "CRASH", RULES, "the rule 'crash' failed with KeyError: 'no'"),
+        (
+            "reports",
+            "X",
+            "X = str",
+            "bad_plugin:X should be a ReportFile (group harness.reports), not a type",
+        ),
+        (
+            "reports",
+            "CLASH",
+            REPORTS,
+            "there is a report 'bad', or a file 'index.html' of a report, already",
+        ),
+        ("reports", "AWAY", REPORTS, "'../away.txt' is not the name of a file"),
+        ("reports", "CRASH", REPORTS, "it failed with ZeroDivisionError: division by zero"),
+        ("reports", "BYTES", REPORTS, "it returned a bytes instead of a text"),
+    ],
+)
+def test_a_broken_plugin_is_one_sentence(
+    python: Python, tmp_path: Path, group: str, name: str, source: str, reason: str
+) -> None:
+    """It names the package, what is wrong with it, and the cure; the exit code is 2."""
+    env = install(tmp_path, group, f"bad_plugin:{name}", source)
+    cassette = Path(__file__).parent.parent / "cassettes" / "slogan"
+    command = ("-m", "harness.cli", "check", str(cassette), "--report", "report")
+    done = python(*command, folder=tmp_path, env=env)
+    assert done.returncode == 2
+    package = "the plug-in 'bad' of the package bad-plugin 2.0 cannot be used"
+    assert done.stderr == f"harness: {package}: {reason}{CURE}\n"
+
+
+@pytest.mark.slow
+def test_two_packages_with_one_provider(python: Python, tmp_path: Path) -> None:
+    """The second one is refused, and the first one named."""
+    source = PROVIDER + "CLASH = replace(CLASH, name='twice')\n"
+    env = install(tmp_path, "providers", "bad_plugin:CLASH", source)
+    other = tmp_path / "site" / "other-1.dist-info"
+    shutil.copytree(tmp_path / "site" / "bad_plugin-2.0.dist-info", other)
+    (other / "METADATA").write_text("Metadata-Version: 2.1\nName: other\nVersion: 1\n")
+    done = python("-m", "harness.cli", "doctor", folder=tmp_path, env=env)
+    assert done.returncode == 2
+    assert "the plug-in 'bad' of the package other 1 cannot be used" in done.stderr
+    assert "there is a provider 'twice' of bad-plugin 2.0 already" in done.stderr
