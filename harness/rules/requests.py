@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from itertools import takewhile
+from collections.abc import Hashable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import islice, takewhile
 
 from harness.analysis.endpoint import Fields, Role
 from harness.analysis.exchange import AnalyzedExchange
 from harness.analysis.reply import first, text_of
 from harness.analysis.transcript import AnalyzedTranscript, AnalyzedTurn
 from harness.rules.rule import (
-    Answered,
     answered,
     messages,
     show,
@@ -184,15 +184,11 @@ def history_is_carried(analyzed: AnalyzedTranscript) -> Iterator[Finding]:
         yield from _continuation(turn, request, past)
 
 
-_Past = tuple[AnalyzedTurn, Answered, list[Json]]
-"""An earlier turn, its answer, and the messages of its request, without reasoning."""
-
-
 def _with_past(
     analyzed: AnalyzedTranscript,
-) -> Iterator[tuple[AnalyzedTurn, AnalyzedExchange, list[_Past]]]:
+) -> Iterator[tuple[AnalyzedTurn, AnalyzedExchange, _Past]]:
     """Yield (turn, request, earlier turns) for each turn with a request."""
-    past: list[_Past] = []
+    past = _Past()
     answered_requests = {id(answer.request): answer for answer in answered(analyzed)}
     for turn in analyzed.turns:
         request = turn_request(turn)
@@ -200,8 +196,81 @@ def _with_past(
             continue
         yield turn, request, past
         if id(request) in answered_requests:
-            sent = _without_reasoning(messages(request)[1])
-            past.append((turn, answered_requests[id(request)], sent))
+            past.add(turn, answered_requests[id(request)].reply, messages(request)[1])
+
+
+@dataclass
+class _Past:
+    """Earlier requests without reasoning, and their answers, found by what they begin with.
+
+    Each list of messages has a number, by that of the list without its last message. So each
+    message is looked at once, and the work grows with the size of the transcript.
+
+    Attributes:
+        turn: The last turn; None before the first.
+        steps: The number of a list of messages, by that of the list without its last message, and
+            that message.
+        latest: The last reply to the list of messages of a number.
+        replies: The replies to it by what repeats them (see `_reply_key`), then by reasoning.
+        prefixes: The lists of messages of one length with one reply, by their numbers: when they
+            were sent last, and the messages.
+    """
+
+    turn: AnalyzedTurn | None = None
+    steps: dict[tuple[int, Hashable], int] = field(default_factory=dict)
+    latest: dict[int, Reply] = field(default_factory=dict)
+    replies: dict[int, dict[Hashable, dict[str, Reply]]] = field(default_factory=dict)
+    prefixes: dict[tuple[int, Hashable], dict[int, tuple[int, list[Json]]]] = field(
+        default_factory=dict
+    )
+
+    def add(self, turn: AnalyzedTurn, reply: Reply, sent: Sequence[Json]) -> None:
+        """Add a turn, its reply, and the messages of its request."""
+        number, bare, key = 0, _without_reasoning(sent), _reply_key(reply)
+        for message in bare:
+            number = self.steps.setdefault((number, _frozen(message)), len(self.steps) + 1)
+        self.turn, self.latest[number] = turn, reply
+        same = self.replies.setdefault(number, {}).setdefault(key, {})
+        same[reply.reasoning or ""] = reply
+        if reply.content:
+            prefixes = self.prefixes.setdefault((len(bare), key), {})
+            prefixes.pop(number, None)  # the last one sent is last
+            prefixes[number] = turn.turn.number, bare
+
+    def beginnings(self, bare: Sequence[Json]) -> Iterator[tuple[int, int]]:
+        """Yield (length, number) of each earlier request that *bare* continues, shortest first."""
+        for length, number in enumerate(self.numbers(bare)):
+            is_answer = length < len(bare) and resolve(bare[length], "/role") == "assistant"
+            if length > 0 and is_answer and number in self.replies:
+                yield length, number
+
+    def numbers(self, bare: Sequence[Json]) -> Iterator[int]:
+        """Yield the number of the first 0, 1, 2 ... messages, as long as they were sent before."""
+        number: int | None = 0
+        for message in (*bare, None):
+            if number is None:
+                return
+            yield number
+            number = self.steps.get((number, _frozen(message)))
+
+    def other_prefix(self, bare: Sequence[Json]) -> list[Json]:
+        """Return the last messages whose answer *bare* repeats after others; empty if none."""
+        numbers = list(self.numbers(bare))
+        others: list[tuple[int, list[Json]]] = []
+        for length in range(1, len(bare)):
+            own = numbers[length] if length < len(numbers) else None
+            sent = self.prefixes.get((length, _message_key(bare[length])), {})
+            others += islice((sent[n] for n in reversed(sent) if n != own), 1)
+        return max(others, key=lambda other: other[0], default=(0, []))[1]
+
+
+def _frozen(value: Json | Missing) -> Hashable:
+    """Return a JSON value as one that can be the key of a dictionary, equal if they are."""
+    if isinstance(value, dict):
+        return "{", frozenset((key, _frozen(member)) for key, member in value.items())
+    if isinstance(value, list):
+        return "[", tuple(map(_frozen, value))
+    return value
 
 
 def _without_reasoning(sent: Sequence[Json]) -> list[Json]:
@@ -215,23 +284,19 @@ def remove_member(value: Json, name: str) -> Json:
     return {key: member for key, member in value.items() if key != name}
 
 
-def _continuation(
-    turn: AnalyzedTurn, request: AnalyzedExchange, past: Sequence[_Past]
-) -> Iterator[Finding]:
+def _continuation(turn: AnalyzedTurn, request: AnalyzedExchange, past: _Past) -> Iterator[Finding]:
     pointer, sent = messages(request)
-    sent = _without_reasoning(sent)
-    continued = [(answer, before) for _, answer, before in past if _continues(before, sent)]
+    bare = _without_reasoning(sent)
+    continued = list(past.beginnings(bare))
     if not continued:
-        if _should_continue(turn, past):
+        if _should_continue(turn, past.turn):
             expected = "a request that begins with the one of the turn before"
-            yield violation(expected, show(sent), request.request_place(pointer))
+            yield violation(expected, show(bare), request.request_place(pointer))
         return
-    length = max(len(before) for _, before in continued)
-    candidates = [answer.reply for answer, before in continued if len(before) == length]
-    message = sent[length]
-    if not any(_repeats(message, reply) for reply in candidates):
+    length, number = continued[-1]
+    if _message_key(bare[length]) not in past.replies[number]:
         place = request.request_place(f"{pointer}/{length}")
-        expected, actual = _parted(message, candidates[-1])
+        expected, actual = _parted(bare[length], past.latest[number])
         yield violation(f"the earlier answer {expected} in the request", actual, place)
 
 
@@ -259,16 +324,9 @@ def _text_of(message: Json) -> str | None:
     return text_of(resolve(message, "/content"))
 
 
-def _continues(before: Sequence[Json], sent: Sequence[Json]) -> bool:
-    """Return whether *sent* begins with the messages *before*, then an assistant message."""
-    length = len(before)
-    has_answer = 0 < length < len(sent) and resolve(sent[length], "/role") == "assistant"
-    return has_answer and list(sent[:length]) == list(before)
-
-
-def _should_continue(turn: AnalyzedTurn, past: Sequence[_Past]) -> bool:
+def _should_continue(turn: AnalyzedTurn, before_it: AnalyzedTurn | None) -> bool:
     """Return whether the call of a turn continues the call before, whatever was sent."""
-    call, earlier = turn.turn.call, past[-1][0].turn.call if past else None
+    call, earlier = turn.turn.call, before_it.turn.call if before_it else None
     if call is None or earlier is None or not earlier.messages:
         return False
     length = len(earlier.messages)
@@ -278,19 +336,23 @@ def _should_continue(turn: AnalyzedTurn, past: Sequence[_Past]) -> bool:
     return is_longer and call.messages[length].role == "assistant"
 
 
-def _repeats(message: Json, reply: Reply) -> bool:
-    """Return whether a message has the text of a reply, apart from outer spaces, and its calls."""
-    text = (_text_of(message) or "").strip()
-    sent = [
+def _message_key(message: Json) -> Hashable:
+    """Return the text of a message, apart from outer spaces, and its calls."""
+    names = ("/id", "/function/name")
+    calls = (
         (
-            resolve(call, "/id"),
-            resolve(call, "/function/name"),
-            _parsed(resolve(call, "/function/arguments")),
+            *(_frozen(resolve(call, name)) for name in names),
+            _frozen(_parsed(resolve(call, "/function/arguments"))),
         )
         for _, call in query(message, "/tool_calls/[]")
-    ]
-    calls = [(call.id, call.name, _parsed(call.arguments)) for call in reply.tool_calls]
-    return text == (reply.content or "").strip() and sent == calls
+    )
+    return (_text_of(message) or "").strip(), tuple(calls)
+
+
+def _reply_key(reply: Reply) -> Hashable:
+    """Return what `_message_key` returns of a message that repeats *reply*."""
+    calls = ((call.id, call.name, _frozen(_parsed(call.arguments))) for call in reply.tool_calls)
+    return (reply.content or "").strip(), tuple(calls)
 
 
 def _parsed(arguments: Json | Missing) -> Json | Missing:
@@ -312,13 +374,13 @@ def reasoning_is_carried(analyzed: AnalyzedTranscript) -> Iterator[Finding]:
         endpoint = request.endpoint
         needed = endpoint is not None and endpoint.keeps_reasoning(request.request_json.value)
         bare = _without_reasoning(sent)
-        for _, answer, before in past:
-            reply, number = answer.reply, len(before)
-            if not _continues(before, bare) or not _repeats(bare[number], reply):
-                continue
-            expected, actual = reply.reasoning or "", resolve(sent[number], REASONING) or ""
-            if expected.strip() and actual != expected and (actual or needed):
-                place = request.request_place(f"{pointer}/{number}{REASONING if actual else ''}")
+        for length, number in past.beginnings(bare):
+            thoughts = past.replies[number].get(_message_key(bare[length]), {})
+            expected = next((text for text in reversed(thoughts) if text.strip()), "")
+            actual = resolve(sent[length], REASONING) or ""
+            is_repeated = isinstance(actual, str) and bool(actual) and actual in thoughts
+            if expected and not is_repeated and (actual or needed):
+                place = request.request_place(f"{pointer}/{length}{REASONING if actual else ''}")
                 shown = show(actual) if actual else "none"
                 yield violation(f"the earlier reasoning {show(expected)}", shown, place)
 
@@ -333,12 +395,8 @@ def prefix_is_stable(analyzed: AnalyzedTranscript) -> Iterator[Finding]:
     for _, request, past in _with_past(analyzed):
         pointer, sent = messages(request)
         bare = _without_reasoning(sent)
-        for _, answer, before in past[::-1]:
-            length = len(before)
-            if not 0 < length < len(bare) or not answer.reply.content:
-                continue
-            if _repeats(bare[length], answer.reply) and bare[:length] != before:
-                number = next(n for n in range(length) if bare[n] != before[n])
-                place = request.request_place(f"{pointer}/{number}")
-                yield violation(f"{show(before[number])} as before", show(bare[number]), place)
-                break
+        before = past.other_prefix(bare)
+        if before:
+            number = next(n for n, message in enumerate(before) if bare[n] != message)
+            place = request.request_place(f"{pointer}/{number}")
+            yield violation(f"{show(before[number])} as before", show(bare[number]), place)

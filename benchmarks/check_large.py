@@ -1,0 +1,154 @@
+"""`harness check` of large cassettes: `python -m benchmarks.check_large [SHAPE...]`.
+
+Prints the processor time and the peak memory for growing cassettes of each shape. Both should grow
+with the file: no rule compares every exchange with every other, and none takes more memory than a
+small multiple of the file.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+
+from harness.cassette.artefacts import to_files
+from harness.cassette.store import write_cassette
+from harness.types import Cassette, Exchange, Json, Provenance, Request, Response, Timing
+
+ZHIPU = "https://open.bigmodel.cn/api/paas/v4/"
+DASHSCOPE = (
+    "https://dashscope.aliyuncs.com/api/v1/services/embeddings/text-embedding/text-embedding"
+)
+COUNTS = (2_500, 5_000, 10_000)
+MEGABYTES = (5, 10, 20)
+
+
+def exchange(uri: str, request: Json, body: str, media_type: str = "application/json") -> Exchange:
+    """An exchange of a JSON request."""
+    return Exchange(
+        Request("POST", uri, (("Content-Type", "application/json"),), json.dumps(request).encode()),
+        Response(200, "OK", (("Content-Type", media_type),), body.encode()),
+        Timing(1_750_000_000, 0.1, 0.2),
+    )
+
+
+def chat(messages: list[Json], text: str, number: int = 1) -> Exchange:
+    """A chat of Zhipu, not streamed."""
+    choice = {
+        "index": 0,
+        "finish_reason": "stop",
+        "message": {"role": "assistant", "content": text},
+    }
+    answer = {
+        "id": f"id-{number}",
+        "request_id": f"id-{number}",
+        "created": 1,
+        "model": "glm-4",
+        "choices": [choice],
+        "usage": {"prompt_tokens": 1, "completion_tokens": 1, "total_tokens": 2},
+    }
+    request = {"model": "glm-4", "messages": messages}
+    return exchange(ZHIPU + "chat/completions", request, json.dumps(answer))
+
+
+def user(text: str) -> dict[str, Json]:
+    """A message of the user."""
+    return {"role": "user", "content": text}
+
+
+def separate(count: int) -> Iterator[Exchange]:
+    """Conversations of one turn each."""
+    return (chat([user(f"question {i}")], f"answer {i}", i) for i in range(count))
+
+
+def continued(count: int) -> Iterator[Exchange]:
+    """Conversations of two turns, which all begin with the same question."""
+    for i in range(count // 2):
+        yield chat([user("hello")], f"answer {i}", i)
+        answer: Json = {"role": "assistant", "content": f"answer {i}"}
+        yield chat([user("hello"), answer, user("again")], "bye", -i)
+
+
+def pictures(count: int) -> Iterator[Exchange]:
+    """Requests of pictures of a size, without downloads."""
+    request: Json = {"model": "cogview-4", "prompt": "a cat", "size": "1024x1024"}
+    body = json.dumps({"created": 1, "data": [{"url": "https://a.test/b.png"}]})
+    return (exchange(ZHIPU + "images/generations", request, body) for _ in range(count))
+
+
+def one_text(megabytes: int) -> Iterator[Exchange]:
+    """One answer with a text of many escapes."""
+    yield chat([user("hello")], 'ab "x\n' * (megabytes * 2**20 // 8))
+
+
+def many_words(megabytes: int) -> Iterator[Exchange]:
+    """One answer with a text of many words."""
+    yield chat([user("hello")], "word " * (megabytes * 2**20 // 5))
+
+
+def one_stream(megabytes: int) -> Iterator[Exchange]:
+    """One stream of many events."""
+    choice: Json = {"index": 0, "delta": {"role": "assistant", "content": "word "}}
+    event = json.dumps({"id": "id-1", "created": 1, "model": "glm-4", "choices": [choice]})
+    body = f"data: {event}\n\n" * (megabytes * 2**20 // len(event)) + "data: [DONE]\n\n"
+    request: Json = {"model": "glm-4", "messages": [user("hello")], "stream": True}
+    yield exchange(ZHIPU + "chat/completions", request, body, "text/event-stream")
+
+
+def one_vector(megabytes: int) -> Iterator[Exchange]:
+    """One answer with a vector of many numbers."""
+    numbers = [0.123456789] * (megabytes * 2**20 // 13)
+    answer: Json = {
+        "output": {"embeddings": [{"embedding": numbers, "text_index": 0}]},
+        "usage": {"total_tokens": 1},
+        "request_id": "id-1",
+    }
+    request: Json = {"model": "text-embedding-v4", "input": {"texts": ["hello"]}}
+    yield exchange(DASHSCOPE, request, json.dumps(answer))
+
+
+SHAPES: Mapping[str, tuple[Callable[[int], Iterator[Exchange]], tuple[int, ...]]] = {
+    **{shape.__name__: (shape, COUNTS) for shape in (separate, continued, pictures)},
+    **{shape.__name__: (shape, MEGABYTES) for shape in (one_text, many_words, one_stream)},
+    one_vector.__name__: (one_vector, MEGABYTES),
+}
+
+
+def main(names: list[str]) -> None:
+    """Print a line for each shape and size."""
+    print(f"{'shape':12}{'size':>8}{'file MB':>9}{'seconds':>9}{'peak MB':>9}")  # noqa: T201
+    for name in names or SHAPES:
+        for size in SHAPES[name][1]:
+            with tempfile.TemporaryDirectory() as folder:
+                path = Path(folder, "large.yaml")
+                writes = [sys.executable, "-m", __spec__.name, "--write", name, str(size), path]
+                subprocess.run(writes, check=True)  # noqa: S603 - a process inherits our peak
+                seconds, peak = measured(path)
+                megabytes = path.stat().st_size / 2**20
+            print(f"{name:12}{size:8}{megabytes:9.1f}{seconds:9.1f}{peak:9.0f}")  # noqa: T201
+
+
+def write(name: str, size: int, path: Path) -> None:
+    """Write a cassette of a shape and size."""
+    shape, _ = SHAPES[name]
+    write_cassette(path, to_files(Cassette(tuple(shape(size)), Provenance())))
+
+
+def measured(path: Path) -> tuple[float, float]:
+    """Check a cassette in a process of its own; return its processor seconds and its peak in MB."""
+    command = [sys.executable, "-m", "harness.cli", "check", str(path)]
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL)  # noqa: S603 - the harness
+    _, _, used = os.wait4(process.pid, 0)
+    process.returncode = 0
+    return used.ru_utime + used.ru_stime, used.ru_maxrss / 1024
+
+
+if __name__ == "__main__":
+    if sys.argv[1:2] == ["--write"]:
+        write(sys.argv[2], int(sys.argv[3]), Path(sys.argv[4]))
+    else:
+        main(sys.argv[1:])
