@@ -51,7 +51,7 @@ def chat(messages: list[Json], text: str, number: int = 1) -> Exchange:
         "choices": [choice],
         "usage": {"prompt_tokens": 1, "completion_tokens": 1, "total_tokens": 2},
     }
-    request = {"model": "glm-4", "messages": messages}
+    request: Json = {"model": "glm-4", "messages": messages}
     return exchange(ZHIPU + "chat/completions", request, json.dumps(answer))
 
 
@@ -101,7 +101,7 @@ def one_stream(megabytes: int) -> Iterator[Exchange]:
 
 def one_vector(megabytes: int) -> Iterator[Exchange]:
     """One answer with a vector of many numbers."""
-    numbers = [0.123456789] * (megabytes * 2**20 // 13)
+    numbers: list[Json] = [0.123456789] * (megabytes * 2**20 // 13)
     answer: Json = {
         "output": {"embeddings": [{"embedding": numbers, "text_index": 0}]},
         "usage": {"total_tokens": 1},
@@ -125,7 +125,15 @@ def main(names: list[str]) -> None:
         for size in SHAPES[name][1]:
             with tempfile.TemporaryDirectory() as folder:
                 path = Path(folder, "large.yaml")
-                writes = [sys.executable, "-m", __spec__.name, "--write", name, str(size), path]
+                writes = [
+                    sys.executable,
+                    "-m",
+                    __spec__.name,
+                    "--write",
+                    name,
+                    str(size),
+                    str(path),
+                ]
                 subprocess.run(writes, check=True)  # noqa: S603 - a process inherits our peak
                 seconds, peak = measured(path)
                 megabytes = path.stat().st_size / 2**20

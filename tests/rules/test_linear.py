@@ -8,8 +8,8 @@ from collections.abc import Callable, Iterator
 from types import FrameType
 
 import pytest
-from benchmarks.check_large import SHAPES
 
+from benchmarks.check_large import SHAPES
 from harness.analysis.transcript import analyze, transcript_of
 from harness.providers import endpoints
 from harness.providers.rules import RULES
