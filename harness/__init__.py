@@ -29,6 +29,7 @@ if TYPE_CHECKING:
         ConnectionBlocked,
         HarnessError,
         InterceptError,
+        MissingExtra,
         MissingKey,
         NoActiveCassette,
         NoCassette,
@@ -41,6 +42,7 @@ if TYPE_CHECKING:
         UnfinishedRecording,
         Unsupported,
         UnusedExchanges,
+        UnversionedCassetteWarning,
     )
     from harness.intercept.hooks import BeforeRecord, NormalizeRequest
     from harness.scenario.steps import Scenario
@@ -116,6 +118,7 @@ __all__ = [
     "Json",
     "Layer",
     "Message",
+    "MissingExtra",
     "MissingKey",
     "Mode",
     "NoActiveCassette",
@@ -149,6 +152,7 @@ __all__ = [
     "UnfinishedRecording",
     "Unsupported",
     "UnusedExchanges",
+    "UnversionedCassetteWarning",
     "Usage",
     "View",
     "__version__",

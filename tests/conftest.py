@@ -6,7 +6,6 @@ import os
 import signal
 import subprocess
 import sys
-from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -23,6 +22,7 @@ import yaml  # noqa: F401 - the same: its part in C would know none of the class
 from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po
 from hypothesis import settings
+from skipped import pytest_terminal_summary  # noqa: F401 - a hook of pytest
 
 from harness.cli import main
 from harness.config.environment import without_proxies
@@ -42,32 +42,6 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if item.get_closest_marker("slow"):
             item.add_marker("no_cover")
-
-
-HOW_TO_RUN = {
-    "no browser": "apt-get install chromium (.ci/run does so, where it may)",
-    "real recordings": "put the recordings of the real services into ../shared",
-    "pytest-xdist": "pip install pytest-xdist",
-    "root may read": "run the tests as another user than root",
-    "setuptools 77": "pip install 'setuptools>=77'",
-    "is not installed": "install it, if need be in an environment of its own",
-    "is what runs these": "they run already",
-}
-"""How to have a skipped test run, by a part of the reason why it was skipped."""
-
-
-@pytest.hookimpl(wrapper=True, tryfirst=True)
-def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> Iterator[None]:
-    """Say last what was skipped, and how to have it run."""
-    yield
-    reports = terminalreporter.stats.get("skipped", [])
-    reasons = Counter(report.longrepr[2].removeprefix("Skipped: ") for report in reports)
-    if not reasons:
-        return
-    terminalreporter.section("skipped, and how to have it run")
-    for reason, count in reasons.most_common():
-        how = next((text for part, text in HOW_TO_RUN.items() if part in reason), "")
-        terminalreporter.line(f"{count} skipped: {reason}" + (f"; to run: {how}" if how else ""))
 
 
 def pytest_configure() -> None:

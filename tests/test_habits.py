@@ -162,10 +162,9 @@ def test_what_was_skipped_is_said_last(
 ) -> None:
     """With its number and how to have it run, after all other summaries."""
     pytester.makeconftest(
-        "from tests.conftest import pytest_terminal_summary\n"
-        "__all__ = ['pytest_terminal_summary']\n"
+        "from skipped import pytest_terminal_summary\n__all__ = ['pytest_terminal_summary']\n"
     )
-    monkeypatch.setenv("PYTHONPATH", str(ROOT))
+    monkeypatch.setenv("PYTHONPATH", str(ROOT / "tests"))
     pytester.makepyfile(
         "import pytest\n\n\n"
         "@pytest.mark.parametrize('n', [1, 2])\ndef test_page(n):\n"
