@@ -13,6 +13,7 @@ from harness.cassette.age import ALWAYS, Period
 from harness.cassette.store import Skip, Store, refuse
 from harness.errors import BadCassette, HarnessError
 from harness.providers import endpoints
+from harness.providers.masking import masked
 from harness.providers.rules import project_rules
 from harness.runner import Progress
 from harness.types import Cassette, Problem, Provenance
@@ -22,13 +23,18 @@ def _analyze(cassette: Cassette, source: str) -> AnalyzedTranscript:
     return analyze(transcript_of(cassette, endpoints.recognise, source=source), endpoints.recognise)
 
 
+def read_masked(path: Path) -> Cassette:
+    """Return any vcrpy cassette with its secrets masked. Raises BadCassette."""
+    return masked(store.read(path))
+
+
 def read_cassette(path: Path) -> AnalyzedTranscript:
     """Return the transcript of any vcrpy cassette.
 
     If the cassette names no scenario, the transcript's scenario is the file's name without suffix.
     Raises BadCassette if it cannot be read.
     """
-    cassette = store.read(path)
+    cassette = read_masked(path)
     scenario = cassette.provenance.scenario or path.stem
     transcript = transcript_of(cassette, endpoints.recognise, source=str(path))
     return analyze(replace(transcript, scenario=scenario), endpoints.recognise)
@@ -36,7 +42,7 @@ def read_cassette(path: Path) -> AnalyzedTranscript:
 
 def read_job(job: Job, folder: Store) -> AnalyzedTranscript:
     """Return the transcript of a job's cassette in *folder*. Raises NoCassette or BadCassette."""
-    cassette = folder.load(job.scenario.name, job.target)
+    cassette = masked(folder.load(job.scenario.name, job.target))
     own = replace(cassette.provenance, scenario=job.scenario.name, target=str(job.target))
     path = folder.path(job.scenario.name, job.target)
     return _analyze(replace(cassette, provenance=own), str(path))
@@ -48,7 +54,7 @@ def read_for_diff(path: Path) -> AnalyzedTranscript:
     Times differ between recordings. Artefacts are missing because Git passes only the text of an
     old cassette. Raises BadCassette if it cannot be read.
     """
-    cassette = store.read_text_only(path)
+    cassette = masked(store.read_text_only(path))
     exchanges = tuple(replace(e, timing=None, chunks=()) for e in cassette.exchanges)
     return _analyze(replace(cassette, exchanges=exchanges), path.name)
 

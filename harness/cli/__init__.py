@@ -8,6 +8,7 @@ from __future__ import annotations
 import sys
 import warnings
 from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from functools import wraps
 from importlib import import_module
 from typing import Any, ParamSpec
@@ -15,6 +16,7 @@ from typing import Any, ParamSpec
 import typer
 
 from harness.cli import app
+from harness.cli.masked_output import masked_output
 from harness.errors import HarnessError, InterceptError
 
 COMMANDS = (
@@ -119,8 +121,14 @@ def main() -> None:
     """Run the command line, and exit: 0 ok, 1 findings, 2 usage error or unreadable input."""
     warnings.showwarning = _warn
     arguments, child = split_child_command(sys.argv[1:])
-    try:
-        command_line(arguments)(arguments, prog_name="harness", obj=child)
-    except (HarnessError, InterceptError) as error:
-        typer.echo(f"harness: {error}", err=True)
-        sys.exit(USAGE_ERROR)
+    with nullcontext() if _only_helps(arguments) else masked_output():
+        try:
+            command_line(arguments)(arguments, prog_name="harness", obj=child)
+        except (HarnessError, InterceptError) as error:
+            typer.echo(f"harness: {error}", err=True)
+            sys.exit(USAGE_ERROR)
+
+
+def _only_helps(arguments: Sequence[str]) -> bool:
+    """Return whether a command line only prints help or the version, which is to be quick."""
+    return not arguments or bool({"--help", "-h", "--version"} & {*arguments})

@@ -250,11 +250,10 @@ class Files:
 
     def write(self, report: Report) -> None:
         """Write a report to each file that is not None. Raises CannotWrite."""
-        from harness.cassette.store import write_text
-        from harness.report import FILES, write_folder
+        from harness.report import write_folder, write_form
 
         for name, path in (("junit", self.junit), ("html", self.html)):
             if path is not None:
-                write_text(path, FILES[name](report))
+                write_form(path, name, report)
         if self.folder is not None:
             write_folder(report, self.folder)

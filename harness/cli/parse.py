@@ -68,9 +68,10 @@ def _parsed(
     from harness.cassette import store
     from harness.parse.run import parse_all
     from harness.providers.endpoints import recognise
+    from harness.recordings import read_masked
 
     parsed: list[ParsedExchange] = []
-    for path, cassette in store.read_all(paths, store.read, skip):
+    for path, cassette in store.read_all(paths, read_masked, skip):
         report_progress(f"Parse {path}")
         provider = provider_of(cassette.provenance.target)
         readings = [

@@ -36,8 +36,8 @@ def report(
     """
     from harness import batch, recordings
     from harness.cassette.age import period
-    from harness.cassette.store import Store, write_text
-    from harness.report import FILES, NAMES, write_folder
+    from harness.cassette.store import Store
+    from harness.report import NAMES, write_folder, write_form
     from harness.report.build import replay_report
 
     asked = period(since, until)
@@ -47,7 +47,7 @@ def report(
     with app.progress() as steps:
         result = replay_report(todo, store, steps, "Report", jobs)
     if out.suffix in (".html", ".htm"):
-        write_text(out, FILES["html"](result))
+        write_form(out, "html", result)
         typer.echo(str(out))
     else:
         write_folder(result, out)

@@ -11,9 +11,10 @@ from random import Random
 
 from harness.analysis.endpoint import Role
 from harness.analysis.transcript import provider_of
-from harness.cassette.store import Skip, read, read_all, refuse
+from harness.cassette.store import Skip, read_all, refuse
 from harness.faults.delivery import Delivery, DeliveryFault, Reaction, RecordedAnswer, allowed
 from harness.providers.endpoints import recognise
+from harness.recordings import read_masked
 from harness.types import Reply
 
 MAX_BYTES = 2**16
@@ -84,7 +85,7 @@ def sources(paths: Sequence[Path], skip: Skip = refuse) -> tuple[list[Source], l
     """
     suitable: list[Source] = []
     skipped: list[Skipped] = []
-    for path, cassette in read_all(paths, read, skip):
+    for path, cassette in read_all(paths, read_masked, skip):
         provider = provider_of(cassette.provenance.target)
         for number, exchange in enumerate(cassette.exchanges, start=1):
             endpoint = recognise(exchange, provider)

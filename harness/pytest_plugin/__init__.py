@@ -24,6 +24,7 @@ from harness.pytest_plugin.cassettes import (
     has_mark,
     run_with_cassette,
 )
+from harness.pytest_plugin.masking import ReportMask
 from harness.pytest_plugin.network import FixtureConnections
 from harness.pytest_plugin.scenarios import ScenarioFile
 from harness.pytest_plugin.summary import UseCounter
@@ -110,6 +111,7 @@ def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", MARK)
     connections = config.stash[_FIXTURE_CONNECTIONS] = FixtureConnections()
     config.pluginmanager.register(UseCounter(), "harness-use-counter")
+    config.pluginmanager.register(ReportMask(), "harness-report-mask")
     config.pluginmanager.register(connections, "harness-fixture-connections")
     listing = config.getoption("--list-cassettes")
     if listing:

@@ -98,7 +98,28 @@ def write_folder(report: Report, folder: Path) -> None:
     forms = {name: FILES[form] for form, name in NAMES.items()}
     forms |= {form.file: form.render for form in _added().values()}
     for name, render in forms.items():
-        write_text(folder / name, render(report))
+        _write(folder / name, render(report))
 
 
-__all__ = ["FILES", "NAMES", "Report", "ReportFile", "describe", "headline", "write_folder"]
+def write_form(path: Path, form: str, report: Report) -> None:
+    """Write a report to a file in one form. Raises CannotWrite."""
+    _write(path, FILES[form](report))
+
+
+def _write(path: Path, text: str) -> None:
+    """Write a text to a file with its secrets masked."""
+    from harness.providers.masking import text_masker
+
+    write_text(path, text_masker()(text))
+
+
+__all__ = [
+    "FILES",
+    "NAMES",
+    "Report",
+    "ReportFile",
+    "describe",
+    "headline",
+    "write_folder",
+    "write_form",
+]

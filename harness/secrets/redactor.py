@@ -13,7 +13,7 @@ from dataclasses import dataclass, field, replace
 
 from harness.errors import SecretNotRedacted
 from harness.secrets.names import mask_credentials, mask_named
-from harness.secrets.search import KNOWN, Found, Search
+from harness.secrets.search import KNOWN, Found, Search, replaced
 from harness.secrets.shapes import PLACEHOLDER
 from harness.secrets.texts import latin, unlatin
 from harness.types import Exchange, Request, Response
@@ -71,12 +71,17 @@ class Redactor:
             response=self.response(exchange.response),
             key=self.text(exchange.key),
         )
+        clean = self._adapted(clean, exchange)
+        self._prove(clean, exchange)
+        return clean
+
+    def _adapted(self, clean: Exchange, exchange: Exchange) -> Exchange:
+        """Return the clean exchange with what else depends on its body, and the error masked."""
         if clean.response.body != exchange.response.body:
             clean = with_changed_body(clean)
         if clean.broken_off is not None:
             message = self.text(clean.broken_off.message)
             clean = replace(clean, broken_off=replace(clean.broken_off, message=message))
-        self._prove(clean, exchange)
         return clean
 
     def request(self, request: Request) -> Request:
@@ -115,6 +120,40 @@ class Redactor:
     def header(self, name: str, value: str) -> str:
         """Return the value of a response header without secrets; cookies keep all but the value."""
         return self.text(mask_named(name, value))
+
+    def shown(self, exchange: Exchange) -> Exchange:
+        """Return the exchange for display: with all its headers, their secrets masked.
+
+        The same exchange if it holds no secret.
+        """
+        request, response = exchange.request, exchange.response
+        clean = replace(
+            exchange,
+            request=replace(
+                request,
+                method=self.text(request.method),
+                uri=self.text(request.uri),
+                headers=self._shown_headers(request.headers),
+                body=self.body(request.body),
+            ),
+            response=replace(
+                response,
+                reason=self.text(response.reason),
+                headers=self._shown_headers(response.headers),
+                body=self.body(response.body),
+            ),
+        )
+        clean = self._adapted(clean, exchange)
+        return exchange if clean == exchange else clean
+
+    def _shown_headers(self, headers: tuple[tuple[str, str], ...]) -> tuple[tuple[str, str], ...]:
+        return tuple((self.text(name), self.header(name, value)) for name, value in headers)
+
+    def shown_text(self, text: str) -> str:
+        """Return a text for display; encoded data in it is not searched."""
+        plain = latin(text)
+        found = self._search.in_readings(plain)
+        return unlatin(replaced(plain, found)) if found else text
 
     def body(self, body: bytes) -> bytes:
         """Return a body without secrets; all other bytes are unchanged."""

@@ -107,7 +107,7 @@ class Search:
             found = self.find(text, name)
             if not found:
                 break
-            text = _replaced(text, found)
+            text = replaced(text, found)
         return text
 
     def find_in_streams(self, body: bytes) -> Iterator[tuple[Pieces, list[Found]]]:
@@ -142,7 +142,7 @@ class Search:
         """Yield the encoded data that hold secrets, encoded again without them."""
         for part in data:
             if found := self.find(part.plain, depth=depth):
-                text = part.pack(_replaced(part.plain, found))
+                text = part.pack(replaced(part.plain, found))
                 hits = tuple(hit for inner in found for hit in inner.hits)
                 yield Found(part.start, part.end, text, hits)
 
@@ -171,7 +171,7 @@ def _apart(found: Sequence[Found], *, union: bool = False) -> list[Found]:
     return accepted
 
 
-def _replaced(text: str, found: Sequence[Found]) -> str:
+def replaced(text: str, found: Sequence[Found]) -> str:
     """Return *text* with each part replaced."""
     pieces, end = [], 0
     for part in found:

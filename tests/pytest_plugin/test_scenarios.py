@@ -275,7 +275,7 @@ def test_the_plugin_imports_only_itself(python: Python) -> None:
     )
     loaded = python("-c", code).stdout.split()
     package = "harness.pytest_plugin"
-    modules = ("age", "cassettes", "network", "scenarios", "summary")
+    modules = ("age", "cassettes", "masking", "network", "scenarios", "summary")
     assert loaded == ["harness", package, *(f"{package}.{module}" for module in modules)]
 
 

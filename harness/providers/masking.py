@@ -1,0 +1,43 @@
+"""Masking of secrets in what is shown: cassettes that are judged, texts, files of reports.
+
+The known secrets are those of the environment and of `.env`. A cassette of another tool may hold
+them, or others; what commands print and write is read from it with placeholders in their places.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from functools import lru_cache
+from pathlib import Path
+
+from harness.config.environment import load_environment
+from harness.providers import PROVIDERS
+from harness.secrets.redactor import Redactor
+from harness.secrets.shapes import is_made_up
+from harness.types import Cassette
+
+
+def environment_secrets() -> tuple[str, ...]:
+    """Return the secrets of the environment and `.env`, without those that are placeholders."""
+    secrets = load_environment(Path.cwd()).secrets(PROVIDERS.values())
+    return tuple(secret for secret in secrets if not is_made_up(secret))
+
+
+@lru_cache(maxsize=8)
+def _redactor(secrets: tuple[str, ...]) -> Redactor:
+    return Redactor(secrets)
+
+
+def masked(cassette: Cassette) -> Cassette:
+    """Return a cassette for display: whatever looks like a secret in its exchanges is masked."""
+    redactor = _redactor(environment_secrets())
+    return replace(cassette, exchanges=tuple(map(redactor.shown, cassette.exchanges)))
+
+
+def text_masker() -> Callable[[str], str]:
+    """Return a function that masks the secrets in a text for display.
+
+    Encoded data is not searched: what is shown has been read with `masked` before.
+    """
+    return _redactor(environment_secrets()).shown_text
