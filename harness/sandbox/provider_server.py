@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
@@ -35,6 +36,7 @@ class ProviderServer:
             token is not valid.
         routes: (HTTP method, path below the prefix, handler) of each route.
         refuse: Returns the error response for a request and the Refused that it raised.
+        open_routes: Routes, as in `routes`, that no API key is sent to.
     """
 
     prefix: str
@@ -42,12 +44,17 @@ class ProviderServer:
     check_key: Callable[[str, str], None]
     routes: tuple[tuple[str, str, Handler], ...]
     refuse: Callable[[Request, Refused], Response]
+    open_routes: tuple[tuple[str, str, Handler], ...] = ()
 
     def build(self, state: SandboxState, key: str) -> Starlette:
         """Return the ASGI application of this server, which accepts the API key *key*."""
         routes = [
             Route(path, self._authorized(handler, state, key), methods=[method])
             for method, path, handler in self.routes
+        ]
+        routes += [
+            Route(path, partial(handler, state), methods=[method])
+            for method, path, handler in self.open_routes
         ]
         kinds = (Refused, HTTPException, Exception)
         return Starlette(routes=routes, exception_handlers=dict.fromkeys(kinds, self._refused))

@@ -13,6 +13,7 @@ from starlette.responses import Response
 
 from harness.analysis.endpoint import Endpoint
 from harness.providers.dashscope.endpoints import GENERATION, MULTIMODAL
+from harness.providers.dashscope.sandbox import uploads
 from harness.providers.dashscope.sandbox.generation import (
     RANGES,
     AnswerFormat,
@@ -397,6 +398,11 @@ def _task_output(task: Task, images: _ImageTask) -> Json:
     return output
 
 
+async def _give_policy(state: SandboxState, request: Request) -> Response:
+    answer = uploads.upload_policy(request)
+    return json_response(answer, _headers(str(answer["request_id"]), request, []))
+
+
 def _local_time(time: datetime) -> str:
     return time.replace(tzinfo=None).isoformat(" ", "milliseconds")
 
@@ -411,6 +417,8 @@ SERVER = ProviderServer(
         ("POST", "/services/aigc/text2image/image-synthesis", _submit_images),
         ("POST", "/services/aigc/image-generation/generation", _submit_drawings),
         ("GET", "/tasks/{id}", _poll_images),
+        ("GET", uploads.PATH, _give_policy),
     ),
     refuse=_refuse,
+    open_routes=(("POST", uploads.STORAGE_PATH, uploads.store_upload),),
 )
