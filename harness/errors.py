@@ -18,7 +18,8 @@
     ├── Unsupported                 the provider does not support what a step requests
     ├── CannotWrite                 a file could not be written
     ├── CassetteInUse               another process records the same cassette
-    └── UnfinishedRecording         an interrupted recording has left answers
+    ├── UnfinishedRecording         an interrupted recording has left answers
+    └── NotAnswered                 an InterceptError outside of its block's own thread
     InterceptError (BaseException)  an intercepted request cannot be handled
     ├── CassetteMiss                the cassette has no response for it
     ├── NoActiveCassette            no cassette is active where it was made
@@ -29,7 +30,9 @@
 An error response of a provider is not an exception but a `harness.types.Failure`.
 
 `InterceptError` derives from `BaseException`: SDKs catch `Exception` to retry or to raise a
-"connection error" of their own, and the reason would be lost.
+"connection error" of their own, and the reason would be lost. In another thread or task than the
+block's own it would end a worker that others wait for, so that it is a `NotAnswered` there. Either
+way the block raises it at its end.
 """
 
 from __future__ import annotations
@@ -136,6 +139,13 @@ class CassetteInUse(HarnessError):
 
 class UnfinishedRecording(HarnessError):
     """An interrupted recording has left answers that would be lost, or it cannot be resumed."""
+
+
+class NotAnswered(HarnessError):
+    """An InterceptError outside of the thread and the task that entered the block.
+
+    The block raises the InterceptError at its end.
+    """
 
 
 class InterceptError(BaseException):

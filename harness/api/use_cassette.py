@@ -26,13 +26,17 @@ from harness.errors import (
     CannotWrite,
     CassetteMiss,
     HarnessError,
+    InterceptError,
     NoCassette,
+    NotAnswered,
     UnfinishedRecording,
     UnusedExchanges,
 )
 from harness.intercept.clock import checked_pace
+from harness.intercept.context import Block
 from harness.intercept.hooks import BeforeRecord, NormalizeRequest, identity, keep_all
-from harness.intercept.patch import use_tape
+from harness.intercept.network_guard import Unwatched, loaded_libraries
+from harness.intercept.patch import use_block
 from harness.intercept.player import Player
 from harness.intercept.recorder import Recorder
 from harness.intercept.replay_or_record import ReplayOrRecord
@@ -93,7 +97,10 @@ def use_cassette(
         HarnessError: an argument is invalid.
         NoCassette: at the start of the block: the file is missing, and nothing may be recorded.
         CassetteMiss: at a request that is not on the cassette, and again at the end of the block
-            if a thread, a task or an `except` swallowed it.
+            if an `except` swallowed it. In another thread or task than the block's own, such a
+            request raises NotAnswered instead, an ordinary exception.
+        ConnectionBlocked: at a connection, a datagram or a name look-up that no tape handles; else
+            as CassetteMiss.
         UnusedExchanges: at the end of the block: the cassette holds requests that were not made.
     """
     return CassetteContext(
@@ -146,6 +153,7 @@ class CassetteContext:
     _journal: Journal = field(init=False, repr=False)
     _tape: ReplayOrRecord = field(init=False, repr=False)
     _hosts: AllowedHosts = field(init=False, repr=False)
+    _block: Block = field(init=False, repr=False)
     _open: ExitStack = field(init=False, repr=False, default_factory=ExitStack)
 
     def __post_init__(self) -> None:
@@ -169,6 +177,7 @@ class CassetteContext:
         self.pace = checked_pace(self.pace)
         self._tape = ReplayOrRecord(Player(self._cassette))
         self._hosts = AllowedHosts(tuple(self.allow_hosts))
+        self._block = Block(self._tape, self._hosts)
 
     @property
     def exchanges(self) -> tuple[Exchange, ...]:
@@ -196,7 +205,12 @@ class CassetteContext:
     @property
     def misses(self) -> tuple[CassetteMiss, ...]:
         """All CassetteMiss errors that were raised in the block, even if its code caught them."""
-        return tuple(self._tape.misses)
+        return tuple(e for e in self._block.errors if isinstance(e, CassetteMiss))
+
+    @property
+    def unwatched(self) -> Unwatched:
+        """What ran in the block and could reach the network unseen."""
+        return Unwatched(self._block.children, loaded_libraries())
 
     @property
     def used_network(self) -> bool:
@@ -253,7 +267,8 @@ class CassetteContext:
                 stack.enter_context(placeholder_keys())
             else:
                 stack.enter_context(real_keys())
-            stack.enter_context(use_tape(self._tape, self._hosts))
+            self._block = Block(self._tape, self._hosts)
+            stack.enter_context(use_block(self._block))
             self._open = stack.pop_all()
         return self
 
@@ -264,19 +279,40 @@ class CassetteContext:
         trace: TracebackType | None,
     ) -> None:
         with self._open:  # the journal is closed last
-            if error is not None:
-                if len(self._journal) and self.record == "missing":
-                    error.add_note(f'kept for the next run with record="missing": {self._journal}')
+            reason = self.reason_to_fail(error)
+            if reason is not None:
+                self.explain_journal(reason)
+                if reason is not error:
+                    raise reason from (None if isinstance(error, NotAnswered) else error)
                 return
             self._tape.finish()
             if self.recorded:
                 self._write()
             elif self.record == "missing":
                 self._journal.remove()
-        if self.misses:
-            raise CassetteMiss(f"{self.misses[0]}\n{_SWALLOWED}")
         if self.unused and not self.allow_unused:
             raise UnusedExchanges(self._explain_unused())
+
+    def reason_to_fail(self, error: BaseException | None = None) -> BaseException | None:
+        """Return what the block has to raise at its end; None if it succeeded.
+
+        An InterceptError that the block's code swallowed, or turned into *error*, is raised again.
+
+        Args:
+            error: The exception that ends the code of the block.
+        """
+        errors = self._block.errors
+        if not errors or isinstance(error, _ENDS_BLOCK_ITSELF):
+            return error
+        hint = "" if isinstance(error, NotAnswered) else f"\n{_SWALLOWED}"
+        return type(errors[0])(f"{errors[0]}{hint}")
+
+    def explain_journal(self, error: BaseException) -> None:
+        """Note in *error* where the answers are that the next run can use."""
+        note = f'kept for the next run with record="missing": {self._journal}'
+        is_known = note in getattr(error, "__notes__", ())
+        if len(self._journal) and self.record == "missing" and not is_known:
+            error.add_note(note)
 
     def __call__(self, function: F) -> F:
         """Decorate a function, a coroutine function or a generator; each call is a block.
@@ -316,7 +352,7 @@ class CassetteContext:
 
     async def call_inside(self, function: Callable[..., Any], /, *args: Any, **options: Any) -> Any:
         """Await *function* with this block's tape, in a task that began before the block."""
-        with use_tape(self._tape, self._hosts):
+        with use_block(self._block):
             return await function(*args, **options)
 
     def _load(self) -> Cassette:
@@ -423,4 +459,5 @@ def _with_volatile_of(project: Settings, cassette: Cassette) -> Cassette:
 
 _HOW_TO_RECORD = 'with record="missing", or in pytest with --record=missing'
 _SWALLOWED = "(this error was swallowed by a thread, a task or an `except`)"
+_ENDS_BLOCK_ITSELF = (InterceptError, KeyboardInterrupt, SystemExit, GeneratorExit)
 _SHOWN = 5

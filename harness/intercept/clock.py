@@ -1,9 +1,10 @@
 """The simulated time of a replay: sleeps return at once, and clocks then show the later time.
 
-In the context of a tape that only replays, `time.sleep` and `asyncio.sleep` return at once, and
-`time.time`, `monotonic` and `perf_counter` are ahead of real time by the seconds slept. The tasks
-of an event loop wake up in the same order as in real time, and a timeout that began in the context
-ends a longer sleep. Everywhere else, and for the modules of `_REAL_TIME_MODULES`, time is real.
+In the context of a block that only replays, `time.sleep` and `asyncio.sleep` return
+at once, and `time.time`, `monotonic` and `perf_counter` are ahead of real time by the seconds
+slept. The tasks of an event loop wake up in the same order as in real time, and a timeout that
+began in the context ends a longer sleep. Everywhere else, and for the modules of
+`_REAL_TIME_MODULES`, time is real.
 
 Names that were imported early (`from time import sleep`) are replaced in the modules that hold
 them, as freezegun does it. Not simulated are `datetime`, `loop.time`, `threading.Event.wait`, event
@@ -29,7 +30,7 @@ from typing import Any, cast
 from weakref import ref
 
 from harness.errors import HarnessError
-from harness.intercept.context import Patch, current_tape, in_passthrough
+from harness.intercept.context import Patch, in_passthrough, own_block
 
 _REAL_TIME_MODULES = frozenset(
     {"asyncio", "multiprocessing", "queue", "selectors", "socketserver", "subprocess", "threading"}
@@ -202,8 +203,8 @@ A busy task may be polling the clock, and wait for it to advance.
 
 def _current_clock() -> Clock | None:
     """Return the simulated clock of the current context; None where time is real."""
-    tape = current_tape.get()
-    return None if tape is None or in_passthrough.get() else tape.clock
+    block = own_block()
+    return None if block is None or in_passthrough() else block.tape.clock
 
 
 def _clock_for(module: str) -> Clock | None:

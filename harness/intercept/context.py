@@ -1,4 +1,4 @@
-"""The tape of the current context, and the interception of a request by it.
+"""The block and the tape of the current context, and the interception of a request by it.
 
 An intercepted request gets a `Playback` of a recorded response, or it is sent to the network with a
 `ResponseCapture` that records the response.
@@ -8,17 +8,19 @@ from __future__ import annotations
 
 import asyncio
 import math
+import os
 import sys
-from collections.abc import Callable, Iterator
+import threading
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import repeat
 from typing import TYPE_CHECKING, Any, NoReturn, Protocol
 
 from harness.config.hosts import NO_HOSTS, AllowedHosts
-from harness.errors import NoActiveCassette
+from harness.errors import InterceptError, NoActiveCassette, NotAnswered
 from harness.types import NO_STATUS, BrokenOff, Exchange, Request, Response
 from harness.wire.codings import with_coding
 
@@ -56,9 +58,95 @@ class Tape(Protocol):
         """Return a capture that records the network's response to *request*."""
 
 
-current_tape: ContextVar[Tape | None] = ContextVar("harness_tape", default=None)
-allowed_hosts: ContextVar[AllowedHosts] = ContextVar("harness_allowed_hosts", default=NO_HOSTS)
-in_passthrough: ContextVar[bool] = ContextVar("harness_passthrough", default=False)
+@dataclass(eq=False)
+class Block:
+    """A `with` block whose requests are intercepted.
+
+    Attributes:
+        tape: The tape that gets its requests.
+        hosts: The hosts whose requests and connections bypass the tape.
+        errors: All InterceptErrors of the block, even if its code caught them.
+        children: The number of child processes that were started in the block.
+        owners: The thread and the asyncio task of each place where the block is entered now; empty
+            if it is closed.
+        process: The id of the process that created the block.
+    """
+
+    tape: Tape
+    hosts: AllowedHosts = NO_HOSTS
+    errors: list[InterceptError] = field(init=False, default_factory=list)
+    children: int = field(init=False, default=0)
+    owners: list[tuple[int, Any]] = field(init=False, default_factory=list)
+    process: int = field(init=False, default_factory=os.getpid)
+
+    @property
+    def is_own(self) -> bool:
+        """Whether the current thread is the block's own, and so is the current asyncio task.
+
+        If the block was entered outside of an event loop, the task that `run_until_complete` or
+        `asyncio.run` waits for is its own. Callbacks of an event loop never are.
+        """
+        thread, (loop, task) = threading.get_ident(), _running()
+        tasks = [owner for owning, owner in self.owners if owning == thread]
+        if not tasks or self.process != os.getpid():
+            return False
+        return loop is None or (
+            task is not None and (task in tasks or (None in tasks and _is_main(task)))
+        )
+
+
+class Backstop(Block):
+    """A block for what runs around another block: contexts without a block never use its tape."""
+
+
+def owner_here() -> tuple[int, Any]:
+    """Return the id of the current thread and the current asyncio task, None if there is none."""
+    return threading.get_ident(), _running()[1]
+
+
+def _running() -> tuple[Any, Any]:
+    """Return the event loop that runs in this thread and its current task, each None if missing."""
+    loop = asyncio._get_running_loop()
+    return loop, None if loop is None else asyncio.current_task(loop)
+
+
+def _is_main(task: Any) -> bool:
+    """Return whether `run_until_complete` waits for *task*."""
+    callbacks = getattr(task, "_callbacks", None) or ()
+    return any("run_until_complete" in getattr(c[0], "__qualname__", "") for c in callbacks)
+
+
+open_blocks: list[Block] = []
+"""The blocks that are open in this process."""
+current_block: ContextVar[Block | None] = ContextVar("harness_block", default=None)
+_passthrough: ContextVar[Block | None] = ContextVar("harness_passthrough", default=None)
+_deferred: ContextVar[Deferred | None] = ContextVar("harness_deferred", default=None)
+
+
+def own_block() -> Block | None:
+    """Return the block that the current context has entered; None if it is closed now."""
+    block = current_block.get()
+    return block if block is not None and block.owners else None
+
+
+def block_here() -> Block | None:
+    """Return the block of the current context; without one, the only block that is open.
+
+    Return None if several are open. A context that began before a block, or in a block that is
+    closed now, has none of its own.
+    """
+    block = own_block()
+    if block is not None:
+        return block
+    blocks = {block for block in open_blocks if not isinstance(block, Backstop)}
+    only = blocks or set(open_blocks)
+    return only.pop() if len(only) == 1 else None
+
+
+def blocks_here() -> Sequence[Block]:
+    """Return the block of the current context; if that is ambiguous, all open blocks."""
+    block = block_here()
+    return tuple(open_blocks) if block is None else (block,)
 
 
 @dataclass(frozen=True)
@@ -133,27 +221,62 @@ class Playback:
 
 
 def intercept(request: Request) -> Playback | ResponseCapture:
-    """Return the answer of the current context's tape to *request*.
+    """Return the answer of the current block's tape to *request*.
 
     Returns:
         A playback of the recorded response. If the request has to be sent instead, a capture that
         the caller has to feed with the network's response.
 
     Raises:
-        NoActiveCassette: no tape is in use in this context.
+        NoActiveCassette: the context has no block, and several are open.
         CassetteMiss: the request has no recorded response, and nothing may be recorded.
+        NotAnswered: any of these errors, outside of the block's own thread and task.
     """
-    tape = current_tape.get()
-    if tape is None:  # without the query, which may hold a key
+    block = block_here()
+    if block is None or block.process != os.getpid():  # without the query, which may hold a key
         description = f"{request.method} {request.uri.partition('?')[0]}"
-        raise_error(
-            NoActiveCassette(
-                f"{description} was sent where no tape is in use, while one is elsewhere: "
-                "a thread or task uses the tape that was in use when it began"
-            )
-        )
-    exchange = tape.find(request)
-    return tape.capture(request) if exchange is None else Playback(exchange, tape.pace)
+        reason = _AMBIGUOUS if block is None else _FORKED
+        refuse(NoActiveCassette(f"{description} {reason}"))
+    try:
+        exchange = block.tape.find(request)
+        if exchange is not None:
+            return Playback(exchange, block.tape.pace)
+        return block.tape.capture(request)
+    except InterceptError as error:
+        _note(error, (block,))
+        raise
+
+
+_AMBIGUOUS = (
+    "was sent where no cassette is in use, while several are elsewhere: a thread or task uses the "
+    "cassette that was in use when it began, or the only one that is open"
+)
+_FORKED = (
+    "was sent by a forked child process, which cannot use its parent's cassette: use threads, or "
+    "open a cassette in the child itself"
+)
+
+
+def refuse(error: InterceptError) -> NoReturn:
+    """Raise *error*, and note it in the block, which raises it again at its end.
+
+    Raises:
+        NotAnswered: instead of *error*, outside of the block's own thread and task.
+    """
+    _note(error, blocks_here())
+    raise_error(error)
+
+
+def _note(error: InterceptError, blocks: Sequence[Block]) -> None:
+    """Note *error* in *blocks*; raise NotAnswered if this is none of their own threads.
+
+    A BaseException ends a pool's worker or an event loop's callback without a word, and what waits
+    for its result never ends.
+    """
+    for block in blocks:
+        block.errors.append(error)
+    if not any(block.is_own for block in blocks):
+        raise_error(NotAnswered(str(error)))
 
 
 def raise_error(error: BaseException, cause: BaseException | None = None) -> NoReturn:
@@ -165,18 +288,70 @@ def raise_error(error: BaseException, cause: BaseException | None = None) -> NoR
 
 
 def bypasses_tape(uri: str) -> bool:
-    """Return whether a request to *uri* is sent without the tape, because its host is allowed."""
-    return allowed_hosts.get().admits_request(uri)
+    """Return whether a request to *uri* is sent without a tape.
+
+    Its host is allowed, or no block is open and a library kept a patched function.
+    """
+    return not open_blocks or any(block.hosts.admits_request(uri) for block in blocks_here())
 
 
 @contextmanager
 def passthrough() -> Iterator[None]:
     """Disable interception and simulated time in the `with` block, which sends a request."""
-    token = in_passthrough.set(True)
+    token = _passthrough.set(block_here())
     try:
         yield
     finally:
-        in_passthrough.reset(token)
+        _passthrough.reset(token)
+
+
+def in_passthrough() -> bool:
+    """Return whether the current context sends a request past the interception."""
+    block = _passthrough.get()
+    return block is not None and bool(block.owners)
+
+
+class Deferred:
+    """A request that is intercepted only when it reaches the network, because a mock may answer.
+
+    Attributes:
+        answer: The answer of the tape; None as long as a mock may answer.
+    """
+
+    def __init__(self, request: Request) -> None:
+        self.answer: Playback | ResponseCapture | None = None
+        self._request = request
+
+    def intercept(self) -> None:
+        """Intercept the request, which is about to be sent. Raises `Played` if it is replayed."""
+        self.answer = self.answer or intercept(self._request)
+        if isinstance(self.answer, Playback):
+            raise Played
+
+
+class Played(BaseException):
+    """The end of a deferred request: it is replayed instead of sent."""
+
+
+@contextmanager
+def defer(request: Request) -> Iterator[Deferred]:
+    """Intercept *request* only when the code of the `with` block uses the network for it.
+
+    The block ends early if the request is replayed.
+    """
+    deferred = Deferred(request)
+    token = _deferred.set(deferred)
+    try:
+        yield deferred
+    except Played:
+        pass
+    finally:
+        _deferred.reset(token)
+
+
+def deferred_request() -> Deferred | None:
+    """Return the deferred request of the current context."""
+    return _deferred.get()
 
 
 async def wait(seconds: float) -> None:

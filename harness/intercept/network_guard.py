@@ -1,94 +1,305 @@
-"""The patches of sockets, which refuse connections that would bypass the tape of a context."""
+"""The guard of the network: what would bypass the tapes is refused in the whole process.
+
+Python reports connections, datagrams and name look-ups of all threads to an audit hook (PEP 578).
+The hook is installed with the first block and stays, since Python cannot remove it; while no block
+is open, it returns at once. What has no event is patched: data on a connection that was opened
+before the block. Child processes and C libraries cannot be refused, and are counted instead.
+"""
 
 from __future__ import annotations
 
 import socket
+import ssl
+import sys
 from collections import defaultdict
-from collections.abc import Callable, Iterator
-from typing import Any
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+from types import FrameType
+from typing import Any, NamedTuple
+from weakref import WeakKeyDictionary
 
-from harness.config.hosts import is_local
+from harness.config.hosts import LOCAL, is_local
 from harness.errors import ConnectionBlocked
-from harness.intercept.context import Patch, allowed_hosts, current_tape, in_passthrough
-
-
-def patches() -> Iterator[Patch]:
-    """Yield the patches of sockets and of name resolution."""
-    for name in ("connect", "connect_ex"):
-        yield socket.socket, name, _wrap_connect
-    for name in ("sendto", "sendmsg"):
-        yield socket.socket, name, _wrap_send
-    for name in ("gethostbyname", "gethostbyname_ex"):
-        yield socket, name, _wrap_gethostbyname
-    yield socket, "getaddrinfo", _wrap_getaddrinfo
-
+from harness.intercept.context import (
+    Block,
+    Patch,
+    blocks_here,
+    deferred_request,
+    in_passthrough,
+    open_blocks,
+    passthrough,
+    refuse,
+)
 
 resolved_names: defaultdict[str, set[str]] = defaultdict(set)
-"""The host names that were resolved to each IP address while any tape was in use."""
+"""The host names that were resolved to each IP address while any block was open."""
+
+_UNIX = getattr(socket, "AF_UNIX", None)
+_KERNEL = {getattr(socket, name, None) for name in ("AF_NETLINK", "AF_ALG")}
+"""Families of sockets that only talk to the kernel."""
+
+# --------------------------------------------------------------------------------- checks
 
 
-def _wrap_connect(original: Callable[..., Any]) -> Callable[..., Any]:
-    def connect(self: socket.socket, address: Any) -> Any:
-        if self.family in (socket.AF_INET, socket.AF_INET6):
-            _check(str(address[0]), address[1])
-        return original(self, address)
-
-    return connect
-
-
-def _wrap_send(original: Callable[..., Any]) -> Callable[..., Any]:
-    """Wrap `sendto` or `sendmsg`, whose last argument may be an address to send to."""
-
-    def send(self: socket.socket, *args: Any) -> Any:
-        address = args[-1] if args else None
-        if isinstance(address, tuple) and self.family in (socket.AF_INET, socket.AF_INET6):
-            _check(str(address[0]), address[1])
-        return original(self, *args)
-
-    return send
+def check_address(family: int, address: Any) -> None:
+    """Refuse a connection or a datagram to *address*, unless it is allowed or recorded."""
+    if family in _KERNEL:
+        return
+    if family == _UNIX:
+        path = address.decode(errors="replace") if isinstance(address, bytes) else str(address)
+        if "/pymp-" not in path:  # where multiprocessing has the sockets of its own processes
+            _check((LOCAL,), path, 0, f"the Unix socket {path}")
+    else:
+        host, port = (*address, 0)[:2] if isinstance(address, tuple) else (str(address), 0)
+        check_host(str(host), port)
 
 
-def _wrap_gethostbyname(original: Callable[..., Any]) -> Callable[..., Any]:
-    def gethostbyname(host: Any) -> Any:
-        name = _text(host)
-        is_own = is_local(name) or name == socket.gethostname()  # resolved without a network
-        if _is_guarded() and not is_own and not allowed_hosts.get().has(name, None):
-            raise _refusal(name, "any port")
-        return original(host)
-
-    return gethostbyname
+def check_host(host: str, port: Any) -> None:
+    """Refuse a connection to *host*, unless it is allowed or recorded."""
+    _check(resolved_names.get(host, ()), host, port, f"{host}:{port}")
 
 
-def _wrap_getaddrinfo(original: Callable[..., Any]) -> Callable[..., Any]:
-    def getaddrinfo(host: Any, port: Any, *args: Any, **options: Any) -> Any:
-        if _is_guarded() and not allowed_hosts.get().has(_text(host), None):
-            raise _refusal(host, port)
-        addresses = original(host, port, *args, **options)
-        for *_, address in addresses:  # also in an event loop's threads, which have no tape
-            resolved_names[str(address[0])].add(_text(host))
-        return addresses
-
-    return getaddrinfo
+def check_name(host: Any, port: Any = "any port") -> None:
+    """Refuse the look-up of a host name, unless the host is allowed or a request is recorded."""
+    name = _text(host)
+    if not any(block.hosts.has(name, None) for block in blocks_here()):
+        _refuse(f"{name}:{port}")
 
 
-def _check(host: str, port: Any) -> None:
-    """Raise ConnectionBlocked if a tape is in use and a connection to *host* is not allowed."""
-    names = resolved_names.get(host, ())
-    if _is_guarded() and not allowed_hosts.get().admits_connection(host, port, names):
-        raise _refusal(host, port)
+def _check(names: Any, host: str, port: int, target: str) -> None:
+    if not any(block.hosts.admits_connection(host, port, names) for block in blocks_here()):
+        _refuse(target)
 
 
-def _is_guarded() -> bool:
-    return current_tape.get() is not None and not in_passthrough.get()
+def _refuse(target: str) -> None:
+    """Raise ConnectionBlocked, unless the context is sending a request that is recorded."""
+    if in_passthrough():
+        return
+    deferred = deferred_request()
+    if deferred is not None:
+        deferred.intercept()
+        return
+    refuse(
+        ConnectionBlocked(
+            f"a connection to {target} was opened past the tape: only requests made with httpx, "
+            "httpx2, requests, urllib3 or aiohttp are recorded and replayed; allow it with "
+            "allow_hosts"
+        )
+    )
 
 
 def _text(host: Any) -> str:
     """Return a host name as text; `localhost` if *host* is None or empty."""
-    return host.decode("latin-1") if isinstance(host, bytes) else str(host or "localhost")
+    return host.decode("latin-1") if isinstance(host, bytes) else str(host or LOCAL)
 
 
-def _refusal(host: Any, port: Any) -> ConnectionBlocked:
-    return ConnectionBlocked(
-        f"a connection to {host}:{port} was opened past the tape: only requests made with httpx, "
-        "httpx2, requests, urllib3 or aiohttp are recorded and replayed; allow it with allow_hosts"
-    )
+def count_child(*_: Any, **__: Any) -> None:
+    """Count a child process that is started; it is not refused, and what it does is not seen."""
+    for block in blocks_here():
+        block.children += 1
+
+
+class Unwatched(NamedTuple):
+    """What could reach the network unseen.
+
+    Attributes:
+        children: The number of child processes that were started.
+        libraries: The names of loaded C libraries that open connections themselves.
+    """
+
+    children: int
+    libraries: tuple[str, ...]
+
+
+def loaded_libraries() -> tuple[str, ...]:
+    """Return the names of the C libraries that are loaded and open connections themselves."""
+    return tuple(name for name in _C_LIBRARIES if name in sys.modules)
+
+
+_C_LIBRARIES = (
+    *("curl_cffi", "grpc", "primp", "pycares", "pycurl", "rnet", "tls_client", "wreq", "zmq"),
+    *("confluent_kafka", "MySQLdb", "psycopg2", "psycopg_binary", "psycopg_c", "pymssql"),
+)
+"""The import names of libraries whose connections Python does not see."""
+
+# ----------------------------------------------------------------------------- audit events
+
+
+def _on_connect(arguments: tuple[Any, ...]) -> None:
+    connection, address = arguments[:2]
+    check_address(connection.family, address)
+    if isinstance(connection, socket.socket):
+        _opened_in[connection] = blocks_here()
+
+
+def _on_datagram(arguments: tuple[Any, ...]) -> None:
+    connection, address = arguments[:2]
+    if address is not None:  # it is None for a connected socket
+        check_address(connection.family, address)
+
+
+def _on_getaddrinfo(arguments: tuple[Any, ...]) -> None:
+    host, port = arguments[:2]
+    if host:  # without a host there is nothing to look up
+        check_name(host, port)
+
+
+def _on_name(arguments: tuple[Any, ...]) -> None:
+    name = arguments[0]
+    host = _text(name[0] if isinstance(name, tuple) else name)
+    if not is_local(host) and host != socket.gethostname():  # looked up without a network
+        check_name(host)
+
+
+def _on_symbol(arguments: tuple[Any, ...]) -> None:
+    if arguments[1] in _C_FUNCTIONS:
+        _refuse(f"any address by the C function {arguments[1]}")
+
+
+_C_FUNCTIONS = frozenset({"connect", "sendto", "sendmsg", "getaddrinfo", "gethostbyname"})
+"""The functions of the C library that ctypes may not look up."""
+
+_EVENTS: Mapping[str, Callable[[tuple[Any, ...]], None]] = {
+    "socket.connect": _on_connect,
+    "socket.sendto": _on_datagram,
+    "socket.sendmsg": _on_datagram,
+    "socket.getaddrinfo": _on_getaddrinfo,
+    "socket.gethostbyname": _on_name,
+    "socket.gethostbyaddr": _on_name,
+    "socket.getnameinfo": _on_name,
+    "ctypes.dlsym": _on_symbol,
+    "subprocess.Popen": count_child,
+    "os.fork": count_child,
+    "os.forkpty": count_child,
+    "os.posix_spawn": count_child,
+    "os.system": count_child,
+    "cpython.PyInterpreterState_New": count_child,
+}
+
+
+def _audit(event: str, arguments: tuple[Any, ...]) -> None:
+    if open_blocks and event in _EVENTS:
+        _EVENTS[event](arguments)
+
+
+class _Hook:
+    """The audit hook of this process, which can be installed once and never removed."""
+
+    is_installed = False
+
+    def install(self) -> None:
+        """Install the audit hook, unless it is installed."""
+        if not self.is_installed:
+            sys.addaudithook(_audit)
+            self.is_installed = True
+
+
+hook = _Hook()
+
+# ---------------------------------------------------------------------------------- patches
+
+
+def patches() -> Iterator[Patch]:
+    """Yield the patches of name look-ups, whose results are noted, and of sockets' sends."""
+    yield socket, "getaddrinfo", _wrap_lookup
+    for name in ("gethostbyname", "gethostbyname_ex"):
+        yield socket, name, _wrap_lookup
+    if sys.platform == "linux":
+        for name in ("send", "sendall", "sendmsg", "sendto"):
+            yield socket.socket, name, _wrap_send
+        for name in ("send", "sendall", "write"):
+            yield ssl.SSLSocket, name, _wrap_send
+
+
+def _wrap_lookup(original: Callable[..., Any]) -> Callable[..., Any]:
+    """Wrap a look-up to note the names of addresses, for `allow_hosts`."""
+
+    def look_up(host: Any, *args: Any, **options: Any) -> Any:
+        if not any(block.hosts.has(_text(host), None) for block in blocks_here()):
+            return original(host, *args, **options)
+        with passthrough():
+            found = original(host, *args, **options)
+        note_names(_text(host), found)
+        return found
+
+    return look_up
+
+
+def note_names(host: str, found: Any) -> None:
+    """Note that *host* was resolved to the addresses in *found*, the result of a look-up."""
+    if isinstance(found, str):  # gethostbyname
+        addresses = [found]
+    elif isinstance(found, tuple):  # gethostbyname_ex
+        addresses = found[2]
+    else:
+        addresses = [str(address[0]) for *_, address in found]
+    for address in addresses:
+        resolved_names[address].add(host)
+
+
+def _wrap_send(original: Callable[..., Any]) -> Callable[..., Any]:
+    """Wrap a method that sends data, to refuse it on a connection from before the block."""
+
+    def send(self: socket.socket, *args: Any, **options: Any) -> Any:
+        if open_blocks and not in_passthrough() and _is_older(self):
+            frame = sys._getframe(1)
+            caller = str(frame.f_globals.get("__name__", "")).partition(".")[0]
+            if caller not in _TEST_TOOLS and not _ends_connection(frame):
+                check_address(self.family, self.getpeername())
+        return original(self, *args, **options)
+
+    return send
+
+
+_TEST_TOOLS = frozenset(
+    {"_pytest", "execnet", "xdist", "pytest_rerunfailures", "multiprocessing"}
+    | {"debugpy", "pydevd", "_pydevd_bundle", "_pydev_bundle"}
+)
+"""Packages with connections of their own between the processes of a test run or a debugger."""
+_opened_in: WeakKeyDictionary[socket.socket, Sequence[Block]] = WeakKeyDictionary()
+"""The blocks in which each socket was allowed to connect."""
+_outgoing: WeakKeyDictionary[socket.socket, bool] = WeakKeyDictionary()
+
+
+def _is_older(connection: socket.socket) -> bool:
+    """Return whether this process opened a connection in none of the blocks that are open now."""
+    is_allowed = any(block.owners for block in _opened_in.get(connection, ()))
+    return not is_allowed and _is_outgoing(connection)
+
+
+def _ends_connection(frame: FrameType | None) -> bool:
+    """Return whether asyncio sends the last message of a TLS connection, which holds no data."""
+    while frame is not None and frame.f_globals.get("__name__", "").startswith("asyncio."):
+        if frame.f_code.co_name == "_do_shutdown":
+            return True
+        frame = frame.f_back
+    return False
+
+
+def _is_outgoing(connection: socket.socket) -> bool:
+    """Return whether this side of a connection opened it; False if it is not connected."""
+    known = _outgoing.get(connection)
+    if known is None:
+        try:
+            peer, own = connection.getpeername(), connection.getsockname()
+        except OSError:
+            return False
+        if connection.family == _UNIX:
+            known = bool(peer)  # an accepted connection and a socket pair have no name there
+        elif connection.family not in (socket.AF_INET, socket.AF_INET6):
+            known = False
+        else:
+            is_stream = connection.type == socket.SOCK_STREAM
+            known = not (is_stream and own[1] in _listening_ports())
+        _outgoing[connection] = known
+    return known
+
+
+def _listening_ports() -> set[int]:
+    """Return the local TCP ports at which a socket listens: accepted connections have them too."""
+    ports = set()
+    for path in (Path("/proc/net/tcp"), Path("/proc/net/tcp6")):
+        lines = path.read_text().splitlines()[1:] if path.exists() else []
+        fields = (line.split() for line in lines)
+        ports |= {int(field[1].rpartition(":")[2], 16) for field in fields if field[3] == "0A"}
+    return ports

@@ -1,6 +1,6 @@
-"""The patches of the process, installed while any tape is in use.
+"""The patches of the process, installed while any block is open.
 
-Each HTTP library is patched by the module of this package that has its name. No library is imported
+Each library is patched by the module of this package that has its name. No library is imported
 for this: one that is imported already is patched at once, any other when the program imports it.
 """
 
@@ -19,7 +19,7 @@ from typing import Any
 
 from harness.config.hosts import NO_HOSTS, AllowedHosts
 from harness.intercept import clock, network_guard, threads
-from harness.intercept.context import Tape, allowed_hosts, current_tape
+from harness.intercept.context import Block, Tape, current_block, open_blocks, owner_here
 
 
 @contextmanager
@@ -29,15 +29,25 @@ def use_tape(tape: Tape, hosts: AllowedHosts = NO_HOSTS) -> Iterator[Tape]:
     Yields:
         *tape*.
     """
+    with use_block(Block(tape, hosts)):
+        yield tape
+
+
+@contextmanager
+def use_block(block: Block) -> Iterator[Block]:
+    """Enter *block*, which may be open already in another context."""
+    network_guard.hook.install()
     _patches.acquire()
+    owner = owner_here()
+    block.owners.append(owner)
+    open_blocks.append(block)
+    token = current_block.set(block)
     try:
-        tape_token, hosts_token = current_tape.set(tape), allowed_hosts.set(hosts)
-        try:
-            yield tape
-        finally:
-            allowed_hosts.reset(hosts_token)
-            current_tape.reset(tape_token)
+        yield block
     finally:
+        current_block.reset(token)
+        block.owners.remove(owner)
+        open_blocks.remove(block)
         _patches.release()
 
 
@@ -45,10 +55,13 @@ _LIBRARIES: Mapping[str, str] = {
     "aiohttp.client": "harness.intercept.aiohttp",
     "httpx": "harness.intercept.httpx",
     "httpx2": "harness.intercept.httpx",
+    "multiprocessing.forkserver": "harness.intercept.multiprocessing",
+    "multiprocessing.util": "harness.intercept.multiprocessing",
     "requests.adapters": "harness.intercept.requests",
     "urllib3": "harness.intercept.urllib3",
+    "uvloop": "harness.intercept.uvloop",
 }
-"""Maps the patched module of each HTTP library to the module of this package with its patches."""
+"""Maps the patched module of each library to the module of this package with its patches."""
 
 
 class _Patches:

@@ -20,12 +20,10 @@ class ReplayOrRecord:
         player: The tape that replays the cassette.
         recorder: The tape that gets the requests that `player` cannot answer. Without it, they
             raise CassetteMiss.
-        misses: All CassetteMiss errors that were raised, even if the caller caught them.
     """
 
     player: Player
     recorder: Recorder | None = None
-    misses: list[CassetteMiss] = field(init=False, default_factory=list)
     _passed: list[Exchange | ResponseCapture] = field(init=False, default_factory=list)
 
     @property
@@ -51,9 +49,8 @@ class ReplayOrRecord:
         """
         try:
             exchange = self.player.find(request)
-        except CassetteMiss as miss:
+        except CassetteMiss:
             if self.recorder is None:
-                self.misses.append(miss)
                 raise
             capture = self.recorder.take(request)
             self._passed += [capture] if capture else []

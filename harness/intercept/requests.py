@@ -13,7 +13,7 @@ from types import ModuleType
 from typing import Any
 from urllib.parse import urlsplit
 
-from harness.intercept.context import Patch, bypasses_tape, current_tape, in_passthrough
+from harness.intercept.context import Patch, block_here, bypasses_tape, in_passthrough
 from harness.intercept.urllib3 import absolute_uri, replay
 
 _OPTIONS = {"stream": False, "timeout": None, "verify": True, "cert": None, "proxies": None}
@@ -30,9 +30,9 @@ def patches(library: ModuleType) -> tuple[Patch, ...]:
 
         def send(self: Any, request: Any, *args: Any, **given: Any) -> Any:
             options = {**_OPTIONS, **dict(zip(_OPTIONS, args, strict=False)), **given}
-            tape = current_tape.get()
-            may_record = tape is None or tape.clock is None
-            if tape is None or may_record or in_passthrough.get() or bypasses_tape(request.url):
+            block = block_here()
+            may_record = block is None or block.tape.clock is None
+            if may_record or in_passthrough() or bypasses_tape(request.url):
                 return original(self, request, **options)
             if tape.has_failures or self.max_retries.total:  # requests and urllib3 handle them
                 return original(self, request, **options)
@@ -40,7 +40,7 @@ def patches(library: ModuleType) -> tuple[Patch, ...]:
             target = self.request_url(request, options["proxies"])
             uri = absolute_uri(parts.scheme, parts.hostname or "", parts.port, target)
             self.add_headers(request, **options)
-            response = replay(tape, request.method, uri, request.body, request.headers)
+            response = replay(request.method, uri, request.body, request.headers)
             return self.build_response(request, response)
 
         return send

@@ -3,7 +3,7 @@
 Python itself copies the context to a new task, but not to a new thread (except in
 `asyncio.to_thread`). With these patches, a thread runs in a copy of the context in which it was
 started. A job of a thread pool runs in a copy of the context in which it was submitted, because the
-pool's threads may outlive a tape. Threads that began before the tape do not use it.
+pool's threads may outlive a tape.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from contextvars import Context, copy_context
 from functools import partial
 from typing import Any
 
-from harness.intercept.context import Patch, current_tape
+from harness.intercept.context import Patch, current_block
 
 
 def patches() -> Iterator[Patch]:
@@ -28,7 +28,7 @@ def _wrap_start(original: Callable[[threading.Thread], None]) -> Callable[[threa
     """Wrap `Thread.start`: with a tape in use, threads run in a copy of the caller's context."""
 
     def start(self: threading.Thread) -> None:
-        if current_tape.get() is not None:
+        if current_block.get() is not None:
             self.run = partial(copy_context().run, self.run)  # type: ignore[method-assign]
         original(self)
 

@@ -20,9 +20,8 @@ from harness.errors import RecordingFailed
 from harness.intercept.context import (
     Patch,
     Playback,
-    Tape,
+    block_here,
     bypasses_tape,
-    current_tape,
     intercept,
     passthrough,
     raise_error,
@@ -113,27 +112,23 @@ def _wrap_prepare_proxy(original: Callable[..., Any]) -> Callable[..., Any]:
     """Wrap `HTTPSConnectionPool._prepare_proxy`, which connects to a proxy before a request."""
 
     def _prepare_proxy(self: Any, conn: Any) -> None:
-        tape = current_tape.get()
-        if tape is None or tape.clock is None:  # it may record
+        block = block_here()
+        if block is None or block.tape.clock is None:  # it may record
             with passthrough():
                 original(self, conn)
 
     return _prepare_proxy
 
 
-def replay(
-    tape: Tape, method: str, uri: str, body: Any, headers: Any
-) -> urllib3.HTTPResponse | None:
-    """Return the recorded response, with an unread body; None if the request is to be sent.
+def replay(method: str, uri: str, body: Any, headers: Any) -> urllib3.HTTPResponse:
+    """Return the recorded response, with an unread body, of a block that only replays.
 
     Raises:
-        CassetteMiss: *tape* has no recorded response, and nothing may be recorded.
+        CassetteMiss: there is none.
     """
     content, _ = _buffered(f"{method} {uri.partition('?')[0]}", body)
-    exchange = tape.find(_request(method, uri, content, headers))
-    if exchange is None:
-        return None
-    connection = _ReplayedConnection(Playback(exchange, tape.pace))
+    answer = cast("Playback", intercept(_request(method, uri, content, headers)))
+    connection = _ReplayedConnection(answer)
     connection.request(method, uri, preload_content=False)
     return connection.getresponse()
 

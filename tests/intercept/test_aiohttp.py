@@ -17,7 +17,7 @@ from harness.cassette.artefacts import to_files
 from harness.cassette.reader import loads
 from harness.cassette.vcrpy_check import check_vcrpy_reads
 from harness.cassette.writer import dumps
-from harness.errors import CassetteMiss, NoActiveCassette
+from harness.errors import CassetteMiss, NotAnswered
 from harness.intercept.patch import use_tape
 from harness.intercept.player import Player
 from harness.intercept.recorder import Recorder
@@ -230,17 +230,17 @@ def test_the_tape_is_the_innermost_middleware(server: Server) -> None:
 
 
 def test_a_request_of_another_context_is_an_error(server: Server) -> None:
-    """A request of a task that began before the tape raises NoActiveCassette."""
+    """A request of a task that is older than the two tapes in use raises NotAnswered."""
 
     async def ask() -> None:
-        with use_tape(Recorder(Redactor())):
+        with use_tape(Recorder(Redactor())), use_tape(Recorder(Redactor())):
             await asyncio.sleep(0.05)
 
     async def both() -> None:
         task = asyncio.create_task(ask())
         await asyncio.sleep(0.01)
         async with aiohttp.ClientSession() as session:
-            with pytest.raises(NoActiveCassette):
+            with pytest.raises(NotAnswered, match="while several are elsewhere"):
                 await session.get(f"{server.base}/json")
         await task
 

@@ -22,6 +22,7 @@ import pytest
 import requests
 import urllib3
 
+from harness.config.hosts import AllowedHosts
 from harness.errors import ConnectionBlocked, NoActiveCassette
 from harness.intercept import patch
 from harness.intercept.patch import use_tape
@@ -36,8 +37,8 @@ SEAMS = [
     (httpx.HTTPTransport, "handle_request"),
     (httpx.AsyncHTTPTransport, "handle_async_request"),
     (urllib3.HTTPConnectionPool, "_make_request"),
-    (socket.socket, "connect"),
-    (socket.socket, "connect_ex"),
+    (socket.socket, "send"),
+    (socket.socket, "sendall"),
     (socket, "getaddrinfo"),
     (threading.Thread, "start"),
     (ThreadPoolExecutor, "submit"),
@@ -208,18 +209,19 @@ ELSEWHERE: list[Callable[[str], object]] = [
 def test_a_request_that_belongs_to_no_tape_is_an_error(
     server: Server, ask: Callable[[str], object]
 ) -> None:
-    """A request without a tape raises NoActiveCassette, whose message leaves out the query."""
+    """A request that belongs to none of two tapes raises NoActiveCassette, without its query."""
 
     def elsewhere() -> str:
         with pytest.raises(NoActiveCassette) as caught:
             ask(f"{server.base}/json?key=hush")
         return str(caught.value)
 
-    with use_tape(answering("one")):
+    with use_tape(answering("one")), use_tape(answering("two")):
         message = Context().run(elsewhere)
     assert message == (
-        f"GET {server.base}/json was sent where no tape is in use, while one is elsewhere: "
-        "a thread or task uses the tape that was in use when it began"
+        f"GET {server.base}/json was sent where no cassette is in use, while several are "
+        "elsewhere: a thread or task uses the cassette that was in use when it began, or the only "
+        "one that is open"
     )
     assert server.requests == []
 
@@ -328,23 +330,29 @@ def test_gethostbyname_is_refused(name: str) -> None:
     assert "sendto" not in vars(socket.socket)
 
 
-def test_local_sockets_are_not_refused(tmp_path_factory: pytest.TempPathFactory) -> None:
-    """Socket pairs and Unix sockets are not refused."""
-    path = str(tmp_path_factory.mktemp("s") / "s")
+def test_socket_pairs_are_not_refused() -> None:
+    """Socket pairs, which event loops use too, are not refused."""
     with use_tape(answering("one")):
         one, other = socket.socketpair()
-        kind = socket.AF_UNIX, socket.SOCK_DGRAM
-        with socket.socket(*kind) as receiver, socket.socket(*kind) as sender:
-            receiver.bind(f"{path}d")
-            assert sender.sendto(b"x", f"{path}d") == 1
         with one, other:
             one.sendall(b"x")
             assert other.recv(1) == b"x"
-        with socket.socket(socket.AF_UNIX) as listening, socket.socket(socket.AF_UNIX) as asking:
-            listening.bind(path)
-            listening.listen()
-            asking.connect(path)
         asyncio.run(asyncio.sleep(0))
+
+
+def test_unix_sockets_need_permission(tmp_path_factory: pytest.TempPathFactory) -> None:
+    """Unix sockets are refused unless this machine is allowed."""
+    path = str(tmp_path_factory.mktemp("s") / "s")
+    kind = socket.AF_UNIX, socket.SOCK_DGRAM
+    with socket.socket(*kind) as receiver, socket.socket(*kind) as sender:
+        receiver.bind(path)
+        message = f"^a connection to the Unix socket {path} was opened past the tape"
+        with use_tape(answering("one")), pytest.raises(ConnectionBlocked, match=message):
+            sender.sendto(b"x", path)
+        with use_tape(answering("one")), pytest.raises(ConnectionBlocked, match=message):
+            sender.connect(path)
+        with use_tape(answering("one"), AllowedHosts(("localhost",))):
+            assert sender.sendto(b"x", path) == 1
 
 
 def test_connections_are_allowed_after_the_block(server: Server) -> None:

@@ -126,9 +126,9 @@ def test_an_earlier_mock_comes_first(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_a_request_without_a_tape_is_an_error() -> None:
-    """A request without a tape raises NoActiveCassette."""
+    """A request that belongs to none of two tapes raises NoActiveCassette."""
     import contextvars
 
     nowhere = contextvars.Context()
-    with use_tape(player()), pytest.raises(NoActiveCassette):
+    with use_tape(player()), use_tape(player()), pytest.raises(NoActiveCassette):
         nowhere.run(requests.get, URL, timeout=9)
