@@ -7,6 +7,7 @@ import inspect
 import os
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import ExitStack
+from contextvars import Context
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -33,7 +34,7 @@ from harness.errors import (
     UnusedExchanges,
 )
 from harness.intercept.clock import checked_pace
-from harness.intercept.context import Block
+from harness.intercept.context import Block, current_block
 from harness.intercept.hooks import BeforeRecord, NormalizeRequest, identity, keep_all
 from harness.intercept.network_guard import Unwatched, loaded_libraries
 from harness.intercept.patch import use_block
@@ -355,6 +356,14 @@ class CassetteContext:
         with use_block(self._block):
             return await function(*args, **options)
 
+    def begin_teardown(self) -> None:
+        """Have misses be ordinary exceptions from now on, which test runners expect there."""
+        self._block.is_ending = True
+
+    def enter_in(self, context: Context) -> None:
+        """Use this block in *context*, which is older than the block, until the block ends."""
+        context.run(current_block.set, self._block)
+
     def _load(self) -> Cassette:
         """Return the cassette to replay; an empty one if there is none or all is recorded again.
 
@@ -418,7 +427,7 @@ class CassetteContext:
             self._cassette.provenance,
             recorded_from=self._origin,
             recorded_at=datetime.now(UTC).isoformat(timespec="seconds"),
-            test=self.test,
+            test=self._tests(),
         )
         cassette = Cassette((*self._cassette.exchanges, *self.recorded), provenance)
         written = to_files(cassette)
@@ -428,6 +437,11 @@ class CassetteContext:
                 raise CannotWrite(f"{self.path} was changed by another process since it was read")
             write_cassette(self.path, written)
         self.written = True
+
+    def _tests(self) -> str:
+        """Return the tests that have recorded the cassette, a line for each."""
+        earlier = self._cassette.provenance.test if self._cassette.exchanges else ""
+        return "\n".join(dict.fromkeys(filter(None, (*earlier.splitlines(), self.test))))
 
     def _explain_unused(self) -> str:
         redact = self._tape.player.redactor.request  # cassettes of other tools may hold secrets

@@ -61,6 +61,18 @@ class AllowedHosts:
         return any(_matches(host.lower().rstrip("."), port, pattern) for pattern in self.patterns)
 
 
+class AnyHost(AllowedHosts):
+    """Every host, to note which are reached."""
+
+    def admits_request(self, uri: str) -> bool:
+        """Return True; add the host to `reached`."""
+        return self.admits_connection(urlsplit(uri).hostname or "", 0, ())
+
+    def has(self, host: str, port: int | None) -> bool:
+        """Return True."""
+        return True
+
+
 NO_HOSTS = AllowedHosts()
 
 

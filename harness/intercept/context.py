@@ -65,8 +65,11 @@ class Block:
     Attributes:
         tape: The tape that gets its requests.
         hosts: The hosts whose requests and connections bypass the tape.
+        hint: What the messages of refusals end with.
         errors: All InterceptErrors of the block, even if its code caught them.
         children: The number of child processes that were started in the block.
+        is_ending: Whether the code of the block is over, so that it has no thread of its own any
+            more; what follows is torn down.
         owners: The thread and the asyncio task of each place where the block is entered now; empty
             if it is closed.
         process: The id of the process that created the block.
@@ -74,8 +77,10 @@ class Block:
 
     tape: Tape
     hosts: AllowedHosts = NO_HOSTS
+    hint: str = ""
     errors: list[InterceptError] = field(init=False, default_factory=list)
     children: int = field(init=False, default=0)
+    is_ending: bool = field(init=False, default=False)
     owners: list[tuple[int, Any]] = field(init=False, default_factory=list)
     process: int = field(init=False, default_factory=os.getpid)
 
@@ -88,7 +93,7 @@ class Block:
         """
         thread, (loop, task) = threading.get_ident(), _running()
         tasks = [owner for owning, owner in self.owners if owning == thread]
-        if not tasks or self.process != os.getpid():
+        if not tasks or self.is_ending or self.process != os.getpid():
             return False
         return loop is None or (
             task is not None and (task in tasks or (None in tasks and _is_main(task)))
@@ -97,6 +102,25 @@ class Block:
 
 class Backstop(Block):
     """A block for what runs around another block: contexts without a block never use its tape."""
+
+
+class NoTape:
+    """The tape of a block that answers no request."""
+
+    clock = None
+    pace = 0.0
+    has_failures = False
+
+    def find(self, request: Request) -> Exchange | None:
+        """Raise NoActiveCassette."""
+        description = f"{request.method} {request.uri.partition('?')[0]}"
+        hint = "".join(block.hint for block in blocks_here())
+        raise_error(NoActiveCassette(f"{description} is on no cassette{hint}"))
+
+    def capture(self, request: Request) -> ResponseCapture:
+        """Raise NoActiveCassette."""
+        self.find(request)
+        raise NotImplementedError
 
 
 def owner_here() -> tuple[int, Any]:
@@ -343,8 +367,9 @@ def defer(request: Request) -> Iterator[Deferred]:
     token = _deferred.set(deferred)
     try:
         yield deferred
-    except Played:
-        pass
+    except (Played, BaseExceptionGroup):  # anyio connects in a group of tasks
+        if not isinstance(deferred.answer, Playback):
+            raise
     finally:
         _deferred.reset(token)
 

@@ -10,9 +10,11 @@ from types import ModuleType
 from typing import Any
 
 from harness.intercept.context import (
+    Deferred,
     Patch,
     Playback,
     bypasses_tape,
+    defer,
     intercept,
     passthrough,
     wait,
@@ -38,7 +40,13 @@ def _wrap(library: ModuleType, original: Callable[..., Any]) -> Callable[..., An
             with passthrough():
                 return original(self, request)
         pieces = None if isinstance(request.stream, library.ByteStream) else list(request.stream)
-        answer = intercept(_request(request, pieces))
+        sent = _request(request, pieces)
+        if _is_mocked(library, self, original):
+            response: Any = None
+            with defer(sent) as deferred:
+                response = original(self, _sent(library, request, pieces))
+            return _deferred_answer(library, response, deferred)
+        answer = intercept(sent)
         if isinstance(answer, Playback):
             if not answer.has_response and answer.delay_of_failure:
                 time.sleep(answer.delay_of_failure)
@@ -59,7 +67,13 @@ def _wrap_async(library: ModuleType, original: Callable[..., Any]) -> Callable[.
                 return await original(self, request)
         is_whole = isinstance(request.stream, library.ByteStream)
         pieces = None if is_whole else [piece async for piece in request.stream]
-        answer = intercept(_request(request, pieces))
+        sent = _request(request, pieces)
+        if _is_mocked(library, self, original):
+            response: Any = None
+            with defer(sent) as deferred:
+                response = await original(self, _sent(library, request, pieces))
+            return _deferred_answer(library, response, deferred)
+        answer = intercept(sent)
         if isinstance(answer, Playback):
             await wait(0.0 if answer.has_response else answer.delay_of_failure)
             return _replayed(library, answer)
@@ -68,6 +82,24 @@ def _wrap_async(library: ModuleType, original: Callable[..., Any]) -> Callable[.
         return _captured(library, response, answer)
 
     return handle_async_request
+
+
+def _is_mocked(library: ModuleType, transport: Any, original: Callable[..., Any]) -> bool:
+    """Return whether a mock is installed below this patch, in *library* or in httpcore.
+
+    respx patches httpcore, and pytest-httpx the transports.
+    """
+    pool = type(getattr(transport, "_pool", None))
+    below = getattr(pool, "handle_request", None) or getattr(pool, "handle_async_request", None)
+    packages = {getattr(f, "__module__", "").partition(".")[0] for f in (original, below) if f}
+    return not all(name == library.__name__ or name.startswith("httpcore") for name in packages)
+
+
+def _deferred_answer(library: ModuleType, response: Any, deferred: Deferred) -> Any:
+    """Return the response of a mock, which is not recorded, or that of the tape."""
+    if isinstance(deferred.answer, Playback):
+        return _replayed(library, deferred.answer)
+    return response if deferred.answer is None else _captured(library, response, deferred.answer)
 
 
 def _request(request: Any, pieces: list[bytes] | None) -> Request:

@@ -79,11 +79,11 @@ def _refuse(target: str) -> None:
     if deferred is not None:
         deferred.intercept()
         return
+    cure = "".join({block.hint for block in blocks_here()}) or "; allow it with allow_hosts"
     refuse(
         ConnectionBlocked(
             f"a connection to {target} was opened past the tape: only requests made with httpx, "
-            "httpx2, requests, urllib3 or aiohttp are recorded and replayed; allow it with "
-            "allow_hosts"
+            f"httpx2, requests, urllib3 or aiohttp are recorded and replayed{cure}"
         )
     )
 
@@ -204,11 +204,11 @@ def patches() -> Iterator[Patch]:
     yield socket, "getaddrinfo", _wrap_lookup
     for name in ("gethostbyname", "gethostbyname_ex"):
         yield socket, name, _wrap_lookup
-    if sys.platform == "linux":
-        for name in ("send", "sendall", "sendmsg", "sendto"):
+    for name in ("send", "sendall", "sendmsg", "sendto"):
+        if hasattr(socket.socket, name):
             yield socket.socket, name, _wrap_send
-        for name in ("send", "sendall", "write"):
-            yield ssl.SSLSocket, name, _wrap_send
+    for name in ("send", "sendall", "write"):
+        yield ssl.SSLSocket, name, _wrap_send
 
 
 def _wrap_lookup(original: Callable[..., Any]) -> Callable[..., Any]:
@@ -241,7 +241,12 @@ def _wrap_send(original: Callable[..., Any]) -> Callable[..., Any]:
     """Wrap a method that sends data, to refuse it on a connection from before the block."""
 
     def send(self: socket.socket, *args: Any, **options: Any) -> Any:
-        if open_blocks and not in_passthrough() and _is_older(self):
+        if not open_blocks or in_passthrough():
+            return original(self, *args, **options)
+        deferred = deferred_request()
+        if deferred is not None and self.family != _UNIX:  # an event loop wakes itself by Unix ones
+            deferred.intercept()
+        elif _is_older(self):
             frame = sys._getframe(1)
             caller = str(frame.f_globals.get("__name__", "")).partition(".")[0]
             if caller not in _TEST_TOOLS and not _ends_connection(frame):
@@ -277,7 +282,12 @@ def _ends_connection(frame: FrameType | None) -> bool:
 
 
 def _is_outgoing(connection: socket.socket) -> bool:
-    """Return whether this side of a connection opened it; False if it is not connected."""
+    """Return whether this side of a connection opened it; False if it is not connected.
+
+    Only Linux tells which connections were accepted.
+    """
+    if sys.platform != "linux":
+        return False
     known = _outgoing.get(connection)
     if known is None:
         try:

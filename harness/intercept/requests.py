@@ -31,10 +31,16 @@ def patches(library: ModuleType) -> tuple[Patch, ...]:
         def send(self: Any, request: Any, *args: Any, **given: Any) -> Any:
             options = {**_OPTIONS, **dict(zip(_OPTIONS, args, strict=False)), **given}
             block = block_here()
-            may_record = block is None or block.tape.clock is None
-            if may_record or in_passthrough() or bypasses_tape(request.url):
+            if (
+                block is None
+                or block.tape.clock is None
+                or in_passthrough()
+                or bypasses_tape(request.url)
+            ):
                 return original(self, request, **options)
-            if tape.has_failures or self.max_retries.total:  # requests and urllib3 handle them
+            if (
+                block.tape.has_failures or self.max_retries.total
+            ):  # requests and urllib3 handle them
                 return original(self, request, **options)
             parts = urlsplit(request.url)  # urllib3 gets it without login and fragment
             target = self.request_url(request, options["proxies"])

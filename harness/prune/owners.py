@@ -40,7 +40,8 @@ class Owners:
         if real in (self.by_scenarios or ()) or (self.tests and real in self.tests.used):
             return ""
         if provenance.test:
-            reason = self._missing_test(real, provenance.test)
+            reasons = [self._missing_test(real, test) for test in provenance.test.splitlines()]
+            reason = reasons[0] if all(reasons) else ""
         else:
             reason = self._missing_scenario(real, provenance)
         return "" if self.tests and self.tests.is_in_source(path) else reason

@@ -15,24 +15,22 @@ import pytest
 
 from harness.pytest_plugin import age
 from harness.pytest_plugin.cassettes import (
-    DEFAULTS,
     MARK,
     cassette,
     cassette_settings,
-    context_of,
     has_cassette,
-    has_mark,
-    run_with_cassette,
+    note_finalizer,
+    phase,
+    use_first,
 )
 from harness.pytest_plugin.masking import ReportMask
-from harness.pytest_plugin.network import FixtureConnections
+from harness.pytest_plugin.network import backstop, checked, wide_fixtures
 from harness.pytest_plugin.scenarios import ScenarioFile
 from harness.pytest_plugin.summary import UseCounter
 
 __all__ = ["cassette", "cassette_settings"]
 
 _FOLDERS = "harness_scenarios"
-_FIXTURE_CONNECTIONS = pytest.StashKey[FixtureConnections]()
 
 _RECORD_HELP = {
     "none": "replay only, offline (default)",
@@ -109,10 +107,8 @@ def pytest_configure(config: pytest.Config) -> None:
     """Register the mark `cassette`, and the plugin's objects for the options that are set."""
     age.check_options(config)
     config.addinivalue_line("markers", MARK)
-    connections = config.stash[_FIXTURE_CONNECTIONS] = FixtureConnections()
     config.pluginmanager.register(UseCounter(), "harness-use-counter")
     config.pluginmanager.register(ReportMask(), "harness-report-mask")
-    config.pluginmanager.register(connections, "harness-fixture-connections")
     listing = config.getoption("--list-cassettes")
     if listing:
         from harness.pytest_plugin.listing import CassetteListing
@@ -136,36 +132,47 @@ def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> pytest.Col
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object]:
     """Set placeholder keys around a test that replays, so that its fixtures can create clients."""
-    if not has_cassette(item) or item.config.getoption("--record") != "none":
+    if not has_cassette(item):
         return (yield)
+    from contextlib import nullcontext
+
     from harness.api.placeholders import placeholder_keys
 
-    with placeholder_keys():
+    replays = item.config.getoption("--record") == "none"
+    with placeholder_keys() if replays else nullcontext(), backstop(item):
         return (yield)
 
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)
 def pytest_runtest_setup(item: pytest.Item) -> Generator[None, object, object]:
-    """Add the fixture `cassette_settings` to a test with the mark, and note what fixtures send."""
-    names = getattr(item, "fixturenames", None)
-    if names is not None and DEFAULTS not in names and has_mark(item):
-        names.append(DEFAULTS)
-    with item.config.stash[_FIXTURE_CONNECTIONS].watch(item):
+    """Open the cassette of a test before its function-scoped fixtures are set up."""
+    use_first(item)
+    with phase(item, is_call=False), checked(item):
+        return (yield)
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_fixture_setup(
+    fixturedef: pytest.FixtureDef[object], request: pytest.FixtureRequest
+) -> Generator[None, object, object]:
+    """Set up a fixture of wider scope than a test without the test's cassette."""
+    item = request._pyfuncitem
+    if fixturedef.scope == "function":
+        note_finalizer(item, fixturedef.argname, fixturedef.func)
+        return (yield)
+    with wide_fixtures(item):
         return (yield)
 
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)
 def pytest_runtest_teardown(item: pytest.Item) -> Generator[None, object, object]:
-    """Note the connections that fixtures open while they are torn down."""
-    with item.config.stash[_FIXTURE_CONNECTIONS].watch(item):
+    """Check what fixtures send while they are torn down."""
+    with checked(item, is_teardown=True):
         return (yield)
 
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_call(item: pytest.Item) -> Generator[None, object, object]:
-    """Run a test with its cassette, if it has one."""
-    context = context_of(item)
-    if context is None:
-        return (yield)
-    with run_with_cassette(item, context):
+    """Run a test with its cassette, if it has one, and judge the cassette."""
+    with phase(item, is_call=True):
         return (yield)

@@ -7,7 +7,7 @@ import hashlib
 import inspect
 import os
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import KW_ONLY, dataclass
 from pathlib import Path
@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from harness.pytest_plugin.age import check_age
-from harness.pytest_plugin.summary import CassetteUse, note_use, report_findings
+from harness.pytest_plugin.summary import CassetteUse, note_unwatched, note_use, report_findings
 
 if TYPE_CHECKING:
     from harness.api.use_cassette import CassetteContext
@@ -29,6 +29,7 @@ MARK = (
     "cassettes/<module>/<test>.yaml beside the test's file; record with --record=missing"
 )
 DEFAULTS = "cassette_settings"
+CASSETTE = "cassette"
 
 
 @dataclass(frozen=True)
@@ -69,6 +70,8 @@ class MarkOptions:
 
 
 _CONTEXT = pytest.StashKey["CassetteContext"]()
+_FAILURE = pytest.StashKey[BaseException | None]()
+_MAY_FOLLOW = pytest.StashKey[bool]()
 _OPTIONS = pytest.StashKey[MarkOptions]()
 _MAX_NAME_LENGTH = 80
 
@@ -82,9 +85,24 @@ def cassette_settings() -> Mapping[str, Any]:
 @pytest.fixture
 def cassette(
     request: pytest.FixtureRequest, cassette_settings: Mapping[str, Any]
-) -> CassetteContext:
-    """Return the context of the cassette that answers this test's requests, with its exchanges."""
-    return _create_context(request.node, cassette_settings)
+) -> Iterator[CassetteContext]:
+    """Return the context of the cassette that answers this test's requests, with its exchanges.
+
+    The cassette is in use until the fixtures that were set up after this one are torn down.
+    """
+    item = request.node
+    context = _create_context(item, cassette_settings)
+    with _errors_as_failures():
+        _check_owner(context)
+        context.__enter__()
+    item.stash[_CONTEXT] = context
+    yield context
+    from harness.errors import InterceptError
+
+    try:
+        _finish(item)
+    except InterceptError as error:
+        raise pytest.fail.Exception(str(error), pytrace=False) from None
 
 
 def has_mark(item: pytest.Item) -> bool:
@@ -100,36 +118,162 @@ def has_cassette(item: pytest.Item) -> bool:
     return has_mark(item) or "cassette" in getattr(item, "fixturenames", ())
 
 
-def context_of(item: pytest.Item) -> CassetteContext | None:
-    """Return the context of a test's cassette; None if the test has no cassette."""
-    if _CONTEXT in item.stash:
-        return item.stash[_CONTEXT]
-    if not has_mark(item):
-        return None
-    return _create_context(item, getattr(item, "funcargs", {}).get(DEFAULTS, {}))
+def use_first(item: pytest.Item) -> None:
+    """Have the fixture `cassette` set up before all other function-scoped fixtures of a test."""
+    names = getattr(item, "fixturenames", None)
+    if names is None or not has_cassette(item):
+        return
+    item.stash[_FAILURE] = None
+    if CASSETTE in names:
+        names.remove(CASSETTE)
+    known: Mapping[str, Any] = getattr(getattr(item, "_fixtureinfo", None), "name2fixturedefs", {})
+    is_narrow = (name in known and known[name][-1].scope == "function" for name in names)
+    names.insert(next((i for i, narrow in enumerate(is_narrow) if narrow), len(names)), CASSETTE)
+
+
+def note_finalizer(item: pytest.Item, name: str, function: Callable[..., Any]) -> None:
+    """Note whether a function-scoped fixture may make requests when it is torn down.
+
+    If none does, the cassette is judged at the end of the test itself.
+    """
+    package = str(getattr(function, "__module__", "")).partition(".")[0]
+    is_plain = inspect.isfunction(function) and not hasattr(function, "__wrapped__")
+    is_plain &= not inspect.isgeneratorfunction(function) and not inspect.isasyncgenfunction(
+        function
+    )
+    is_plain &= "request" not in inspect.signature(function).parameters
+    is_tool = package in _TOOLS and not name.startswith("_xunit")
+    if not is_plain and not is_tool:
+        item.stash[_MAY_FOLLOW] = True
+
+
+_TOOLS = frozenset({"_pytest", "anyio", "harness", "pytest_asyncio", "pytest_httpx", "pytest_mock"})
+"""Packages whose fixtures make no requests when they are torn down."""
 
 
 @contextmanager
-def run_with_cassette(item: pytest.Item, context: CassetteContext) -> Iterator[None]:
-    """Run the `with` block, a test, in *context*; then check the cassette's age and findings."""
+def phase(item: pytest.Item, *, is_call: bool) -> Iterator[None]:
+    """Run the `with` block, the set-up or the call of a test, and note whether it failed.
+
+    After the call, the cassette is judged, unless fixtures may make more requests.
+    """
+    context = item.stash.get(_CONTEXT, None)
+    error: BaseException | None = None
+    try:
+        if is_call and context is not None:
+            with _in_existing_tasks(item, context):
+                yield
+            error = _unittest_failure(item)
+        else:
+            yield
+    except BaseException as raised:
+        error = item.stash[_FAILURE] = raised
+        context = item.stash.get(_CONTEXT, None)
+        if context is None or _explained(context, raised) is raised:
+            raise
+    if context is None:
+        return
+    reason = item.stash[_FAILURE] = _explained(context, error)
+    if reason is not None and reason is not error:
+        item._excinfo = None  # type: ignore[attr-defined]  # what a unittest.TestCase caught
+        raise reason from (None if type(error).__name__ == "NotAnswered" else error)
+    if is_call and reason is None and not item.stash.get(_MAY_FOLLOW, False):
+        _finish(item)
+
+
+def begin_teardown(item: pytest.Item) -> None:
+    """Prepare the cassette of a test, if it is in use, for the teardown of fixtures."""
+    if _CONTEXT in item.stash:
+        item.stash[_CONTEXT].begin_teardown()
+
+
+def _explained(context: CassetteContext, error: BaseException | None) -> BaseException | None:
+    """Return what a test with a cassette failed with, with notes on what to do."""
     from harness.errors import CassetteMiss
 
+    reason = context.reason_to_fail(error)
+    if reason is not None:
+        context.explain_journal(reason)
+    if isinstance(reason, CassetteMiss) and not context.path.exists():
+        test = context.test.partition("[")[0].rpartition("/")[2]
+        note = f"there is no {context.path}: pytest --record=missing {test}"
+        if note not in getattr(reason, "__notes__", ()):
+            reason.add_note(note)
+    return reason
+
+
+def _unittest_failure(item: pytest.Item) -> BaseException | None:
+    """Return the error that a `unittest.TestCase` caught for pytest."""
+    caught = getattr(item, "_excinfo", None)
+    return caught[0].value if caught else None
+
+
+def _finish(item: pytest.Item) -> None:
+    """Close the cassette of a test, once; then check its age and its findings."""
+    context = item.stash.get(_CONTEXT, None)
+    if context is None:
+        return
+    del item.stash[_CONTEXT]
+    failure = item.stash.get(_FAILURE, None)
     try:
-        with _errors_as_failures(), context, _in_existing_tasks(item, context):
-            yield
-    except CassetteMiss as error:
-        if not context.path.exists():
-            test = item.nodeid.partition("[")[0]
-            error.add_note(f"there is no {context.path}: pytest --record=missing {test}")
-        raise
+        with _errors_as_failures():
+            context.__exit__(type(failure), failure, None)
     finally:
         note_use(item, _use(context))
+        note_unwatched(item, *context.unwatched)
+    if failure is not None:
+        return
     if context.replayed:
         check_age(item, str(context.path), context.provenance)
     with _errors_as_failures():
         judged = context.judged
     if judged.findings or judged.ignored:
         report_findings(item, judged, fails=item.stash[_OPTIONS].findings == "fail")
+
+
+def _check_owner(context: CassetteContext) -> None:
+    """Raise HarnessError if recording all again would replace what another test recorded."""
+    from harness.cassette.store import read
+    from harness.errors import HarnessError
+
+    if context.record != "all" or not context.path.exists():
+        return
+    try:
+        tests = read(context.path).provenance.test.splitlines()
+    except HarnessError:  # unreadable, so nothing of use is lost
+        return
+    others = [test for test in tests if test != context.test and _exists(context.path, test)]
+    if others:
+        raise HarnessError(
+            f"{context.path} was recorded by {others[0]}, too, and recording it again by "
+            f"{context.test} would replace that: give each test a cassette of its own (a mark "
+            "without path), or delete the file and record it with --record=missing and "
+            "allow_unused=True"
+        )
+
+
+def _exists(cassette: Path, test: str) -> bool:
+    """Return whether the test that recorded a cassette is still in its file."""
+    file, _, name = test.partition("::")
+    function = name.rpartition("::")[2].partition("[")[0]
+    try:
+        text = (cassette.parent / file).read_text(encoding="utf-8")
+    except (OSError, ValueError):
+        return False
+    return re.search(rf"\bdef {re.escape(function)}\b", text) is not None
+
+
+def hosts_of(item: pytest.Item) -> tuple[str, ...]:
+    """Return the hosts that a test's mark and the project allow; none if these are invalid."""
+    from harness.config.hosts import AllowedHosts
+    from harness.config.settings import load_settings
+    from harness.errors import HarnessError
+
+    try:
+        project = load_settings(cassette_path(item).parent)
+        return AllowedHosts((*_options(item, {}).allow_hosts, *project.allow_hosts)).patterns
+    except (HarnessError, pytest.fail.Exception):  # told when the cassette is opened
+        return ()
 
 
 def _create_context(item: pytest.Item, defaults: Mapping[str, Any]) -> CassetteContext:
@@ -139,7 +283,7 @@ def _create_context(item: pytest.Item, defaults: Mapping[str, Any]) -> CassetteC
     options = item.stash[_OPTIONS] = _options(item, defaults)
     path = cassette_path(item)
     with _errors_as_failures():
-        item.stash[_CONTEXT] = CassetteContext(
+        return CassetteContext(
             path,
             item.config.getoption("--record"),
             options.volatile,
@@ -152,7 +296,6 @@ def _create_context(item: pytest.Item, defaults: Mapping[str, Any]) -> CassetteC
             before_record=options.before_record or keep_all,
             pace=item.config.getoption("--pace"),
         )
-    return item.stash[_CONTEXT]
 
 
 def cassette_path(item: pytest.Item) -> Path:
@@ -223,10 +366,14 @@ def _errors_as_failures() -> Iterator[None]:
 def _in_existing_tasks(item: pytest.Item, context: CassetteContext) -> Iterator[None]:
     """Run an asynchronous test with the tape of *context*.
 
-    Its task may have begun in a fixture, before the tape was in use.
+    Its task may have begun in a fixture, before the tape was in use; the context of an
+    `IsolatedAsyncioTestCase` always did.
     """
+    isolated = getattr(getattr(item, "_instance", None), "_asyncioTestContext", None)
+    if isolated is not None:
+        context.enter_in(isolated)
     function = getattr(item, "obj", None)
-    if not inspect.iscoroutinefunction(function):
+    if isolated is not None or not inspect.iscoroutinefunction(function):
         yield
         return
 

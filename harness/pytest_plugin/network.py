@@ -1,71 +1,82 @@
-"""The connections that fixtures open: they are not recorded, but counted in the closing line.
+"""What fixtures of wider scope than a test may send: they are on no test's cassette.
 
-A cassette is in use only while the test itself runs, because fixtures may provide its settings and
-secrets. Requests that fixtures send before and after the test are not recorded.
+Around each test with a cassette there is a block without one, which is used wherever the cassette
+is not: while fixtures of wider scope are set up and torn down. In a replay it refuses what they
+send, as it would go live in silence; in a recording it lets them send, and they are counted.
 """
 
 from __future__ import annotations
 
-import socket
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from typing import Any
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from typing import TYPE_CHECKING
 
 import pytest
 
-from harness.pytest_plugin.cassettes import has_cassette
+from harness.pytest_plugin.cassettes import begin_teardown, has_cassette, hosts_of
 from harness.pytest_plugin.summary import note_fixture_connection
 
+if TYPE_CHECKING:
+    pass
 
-class FixtureConnections:
-    """A plugin that notes the connections of fixtures of tests with a cassette.
+_BACKSTOP = pytest.StashKey["Backstop"]()
 
-    `socket.connect` is patched for the first such test until pytest ends. The patches of tapes are
-    installed over that patch.
+
+@contextmanager
+def backstop(item: pytest.Item) -> Iterator[None]:
+    """Run the `with` block, the whole protocol of a test with a cassette, in a block without one.
+
+    Do nothing if the test has no cassette.
     """
+    if not has_cassette(item):
+        yield
+        return
+    from harness.config.hosts import AllowedHosts, AnyHost
+    from harness.intercept.context import Backstop, NoTape
+    from harness.intercept.patch import use_block
 
-    def __init__(self) -> None:
-        self._item: pytest.Item | None = None
-        self._patch: Callable[..., Any] | None = None
-        self._original: Any = None
-
-    @contextmanager
-    def watch(self, item: pytest.Item) -> Iterator[None]:
-        """Note the connections of the `with` block to other machines, for the fixtures of *item*.
-
-        Do nothing if the test has no cassette.
-        """
-        if not has_cassette(item):
+    replays = item.config.getoption("--record") == "none"
+    hosts = AllowedHosts(hosts_of(item)) if replays else AnyHost()
+    block = item.stash[_BACKSTOP] = Backstop(NoTape(), hosts, _HINT)
+    try:
+        with use_block(block):
             yield
-            return
-        if self._patch is None:
-            self._install()
-        self._item = item
-        try:
-            yield
-        finally:
-            self._item = None
+    finally:
+        del item.stash[_BACKSTOP]
 
-    def _install(self) -> None:
-        from harness.config.hosts import is_local
 
-        original = socket.socket.connect
-        self._original = vars(socket.socket).get("connect")  # usually it is inherited
+@contextmanager
+def wide_fixtures(item: pytest.Item | None) -> Iterator[None]:
+    """Run the `with` block, the set-up of a fixture of wider scope, without the test's cassette."""
+    if item is None or _BACKSTOP not in item.stash:
+        yield
+        return
+    from harness.intercept.patch import use_block
 
-        def connect(connection: socket.socket, address: Any) -> Any:
-            is_network = connection.family in (socket.AF_INET, socket.AF_INET6)
-            if self._item is not None and is_network and not is_local(str(address[0])):
-                note_fixture_connection(self._item, str(address[0]))
-            return original(connection, address)
+    with use_block(item.stash[_BACKSTOP]):
+        yield
 
-        self._patch = connect
-        socket.socket.connect = connect  # type: ignore[assignment, method-assign]
 
-    def pytest_unconfigure(self) -> None:
-        """Remove the patch, unless another one was installed over it."""
-        if self._patch is None or vars(socket.socket).get("connect") is not self._patch:
-            return
-        if self._original is None:
-            del socket.socket.connect
-        else:
-            socket.socket.connect = self._original  # type: ignore[method-assign]
+@contextmanager
+def checked(item: pytest.Item, *, is_teardown: bool = False) -> Iterator[None]:
+    """Run the `with` block, a phase of a test, then raise what its wider fixtures swallowed."""
+    block = item.stash.get(_BACKSTOP, None)
+    if block is None:
+        yield
+        return
+    block.errors.clear()
+    block.is_ending = is_teardown  # pytest expects only ordinary exceptions there
+    if is_teardown:
+        begin_teardown(item)
+    yield
+    for host in block.hosts.reached:
+        note_fixture_connection(item, host)
+    with suppress(IndexError):
+        raise block.errors[0]
+
+
+_HINT = (
+    "; it was sent while the test's cassette is not in use, by a fixture of wider scope than the "
+    "test or one that cassette_settings needs: make the fixture function-scoped, open a cassette "
+    "in it with harness.use_cassette, or allow the host with allow_hosts"
+)

@@ -7,6 +7,7 @@ line counts the tests of all processes of pytest-xdist.
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterator
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
 
 _USE = "harness"
 _FIXTURES = "harness-fixtures"
+_CHILDREN = "harness-children"
+_LIBRARY = "harness-library"
 
 
 class CassetteUse(StrEnum):
@@ -58,6 +61,12 @@ def note_fixture_connection(item: pytest.Item, host: str) -> None:
         item.user_properties.append((_FIXTURES, host))
 
 
+def note_unwatched(item: pytest.Item, children: int, libraries: tuple[str, ...]) -> None:
+    """Add to the report of a test what could reach the network unseen (see `Unwatched`)."""
+    noted = [(_CHILDREN, str(children))] if children else []
+    item.user_properties += [*noted, *((_LIBRARY, name) for name in libraries)]
+
+
 def report_findings(item: pytest.Item, judged: Judged, *, fails: bool = True) -> None:
     """Fail a test with the errors among its findings, and add the other findings to its report.
 
@@ -85,14 +94,20 @@ class UseCounter:
     def __init__(self) -> None:
         self._uses: Counter[str] = Counter()
         self._tests_with_connected_fixtures = 0
+        self._children = 0
+        self._libraries: set[str] = set()
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
-        """Count the use of a cassette, or the fixtures' connections, in a test's report."""
-        if report.when == "call":
-            self._uses.update(str(v) for name, v in report.user_properties if name == _USE)
-        if report.when == "teardown":
-            is_connected = any(name == _FIXTURES for name, _ in report.user_properties)
-            self._tests_with_connected_fixtures += is_connected
+        """Count the use of a cassette, and what was not watched, in a test's last report."""
+        if report.when != "teardown":
+            return
+        values: dict[str, list[str]] = {}
+        for name, value in report.user_properties:
+            values.setdefault(name, []).append(str(value))
+        self._uses.update(values.get(_USE, ()))
+        self._tests_with_connected_fixtures += _FIXTURES in values
+        self._children += sum(map(int, values.get(_CHILDREN, ())))
+        self._libraries.update(values.get(_LIBRARY, ()))
 
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
         """Print the closing line; nothing if no test had a cassette."""
@@ -103,16 +118,31 @@ class UseCounter:
         """Return the closing line.
 
         For example `harness: 12 replayed, 1 recorded, 0 live; 1 test went to the network`. If
-        fixtures opened connections, `, and fixtures of 2 tests did` follows.
+        fixtures opened connections, `, and fixtures of 2 tests did` follows. What was not watched
+        is listed instead of the claim that no test did.
         """
         shown = [use for use in CassetteUse if use in _ALWAYS_SHOWN or self._uses[use]]
         counts = ", ".join(f"{self._uses[use]} {use}" for use in shown)
+        return f"harness: {counts}; {', '.join(self._claims())}"
+
+    def _claims(self) -> Iterator[str]:
         sent = sum(self._uses[use] for use in _USED_NETWORK)
-        line = f"harness: {counts}; {_tests(sent)} went to the network"
-        if not self._tests_with_connected_fixtures:
-            return line
-        fixtures = f"fixtures of {_tests(self._tests_with_connected_fixtures)} did"
-        return f"{line}, {'and' if sent else 'but'} {fixtures}"
+        unwatched = list(self._unwatched())
+        if sent or not unwatched:
+            yield f"{_tests(sent)} went to the network"
+        if self._tests_with_connected_fixtures:
+            fixtures = f"fixtures of {_tests(self._tests_with_connected_fixtures)} did"
+            yield f"{'and' if sent or unwatched else 'but'} {fixtures}"
+        yield from unwatched
+
+    def _unwatched(self) -> Iterator[str]:
+        if self._children == 1:
+            yield "1 child process was not watched"
+        elif self._children:
+            yield f"{self._children} child processes were not watched"
+        if self._libraries:
+            names = " and ".join(sorted(self._libraries))
+            yield f"{names} {'was' if len(self._libraries) == 1 else 'were'} not watched"
 
 
 def _tests(count: int) -> str:
