@@ -36,6 +36,7 @@ from harness.errors import (
 from harness.intercept.clock import checked_pace
 from harness.intercept.context import Block, current_block
 from harness.intercept.hooks import BeforeRecord, NormalizeRequest, identity, keep_all
+from harness.intercept.namespace import check_hosts
 from harness.intercept.network_guard import Unwatched, loaded_libraries
 from harness.intercept.patch import use_block
 from harness.intercept.player import Player
@@ -257,6 +258,7 @@ class CassetteContext:
         self._journal = Journal(self.path, head, overwrite=self.record == "all")
         project = load_settings(self.path.parent)
         self._hosts = AllowedHosts((*self.allow_hosts, *project.allow_hosts))
+        check_hosts(self._hosts.patterns)
         with ExitStack() as stack:
             stack.callback(self._journal.close)
             self._file_stamp, self._cassette = _stamp(self.path), self._load()

@@ -53,6 +53,13 @@ Pace = Annotated[
         help="Playback speed: 0 = instant, 1 = as recorded, 0.1 = ten times as fast.",
     ),
 ]
+NoNetwork = Annotated[
+    bool,
+    typer.Option(
+        "--no-network",
+        help="Run in a network namespace without any network (Linux): proves that none is used.",
+    ),
+]
 MaxAge = Annotated[
     str | None,
     typer.Option(

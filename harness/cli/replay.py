@@ -12,6 +12,7 @@ def replay(
     cassettes: app.Cassettes = app.CASSETTES,
     jobs: app.Jobs = 1,
     pace: app.Pace = 0.0,
+    no_network: app.NoNetwork = False,
     max_age: app.MaxAge = None,
     max_age_fails: app.MaxAgeFails = False,
     junit: app.Junit = None,
@@ -24,6 +25,10 @@ def replay(
     Needs no key and opens no connection. Checks every rule for response formats and for SDKs, and
     the expectations of the scenario.
     """
+    if no_network:
+        from harness.intercept import namespace
+
+        namespace.isolate()
     from harness import batch
     from harness.cassette import age
     from harness.cassette.store import Store

@@ -12,10 +12,9 @@ from harness.intercept.network_guard import count_child
 
 def patches(library: ModuleType) -> Iterator[Patch]:
     """Yield the patches of *library*, `multiprocessing.util` or `multiprocessing.forkserver`."""
-    if hasattr(library, "spawnv_passfds"):
-        yield library, "spawnv_passfds", _wrap_spawn
-    if hasattr(library, "ForkServer"):
-        yield library.ForkServer, "connect_to_new_process", _wrap_new_process
+    for name, wrap in _WRAPPERS.items():
+        if hasattr(library, name):
+            yield library, name, wrap
 
 
 def _wrap_spawn(original: Callable[..., int]) -> Callable[..., int]:
@@ -28,10 +27,13 @@ def _wrap_spawn(original: Callable[..., int]) -> Callable[..., int]:
 
 
 def _wrap_new_process(original: Callable[..., Any]) -> Callable[..., Any]:
-    """Wrap `ForkServer.connect_to_new_process`, by which the server forks a child."""
+    """Wrap the request to the server of `forkserver`, which forks a child."""
 
-    def connect_to_new_process(self: Any, *args: Any) -> Any:
+    def connect_to_new_process(fds: Any) -> Any:
         count_child()
-        return original(self, *args)
+        return original(fds)
 
     return connect_to_new_process
+
+
+_WRAPPERS = {"spawnv_passfds": _wrap_spawn, "connect_to_new_process": _wrap_new_process}

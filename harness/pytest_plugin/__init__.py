@@ -24,7 +24,13 @@ from harness.pytest_plugin.cassettes import (
     use_first,
 )
 from harness.pytest_plugin.masking import ReportMask
-from harness.pytest_plugin.network import backstop, checked, wide_fixtures
+from harness.pytest_plugin.network import (
+    backstop,
+    check_allowed_hosts,
+    checked,
+    isolate,
+    wide_fixtures,
+)
 from harness.pytest_plugin.scenarios import ScenarioFile
 from harness.pytest_plugin.summary import UseCounter
 
@@ -82,6 +88,13 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         help="write the report of the tests' cassettes to this folder, as a page and as Markdown, "
         "JUnit, JSON and JSON Lines",
     )
+    group.addoption(
+        "--no-network",
+        action="store_true",
+        dest="harness_no_network",
+        help="run in a network namespace without any network (Linux), with tests and children: "
+        "proves that none is used",
+    )
     age.add_options(group)
     parser.addini(
         _FOLDERS,
@@ -89,6 +102,19 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         default=["scenarios"],
         help="names of folders whose *.yaml files are scenarios; empty: none",
     )
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_load_initial_conftests(early_config: pytest.Config) -> None:
+    """Enter the namespace of `--no-network` before any test, conftest or worker is started."""
+    if early_config.known_args_namespace.harness_no_network:
+        isolate(early_config)
+
+
+def pytest_collection_finish(session: pytest.Session) -> None:
+    """Refuse hosts that tests allow and `--no-network` leaves out of reach."""
+    if session.config.getoption("harness_no_network"):
+        check_allowed_hosts(session.items)
 
 
 def _pace(text: str) -> float:

@@ -217,7 +217,7 @@ def _finish(item: pytest.Item) -> None:
     failure = item.stash.get(_FAILURE, None)
     try:
         with _errors_as_failures():
-            context.__exit__(type(failure), failure, None)
+            context.__exit__(type(failure) if failure else None, failure, None)
     finally:
         note_use(item, _use(context))
         note_unwatched(item, *context.unwatched)

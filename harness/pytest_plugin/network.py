@@ -7,7 +7,7 @@ send, as it would go live in silence; in a recording it lets them send, and they
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
@@ -17,9 +17,37 @@ from harness.pytest_plugin.cassettes import begin_teardown, has_cassette, hosts_
 from harness.pytest_plugin.summary import note_fixture_connection
 
 if TYPE_CHECKING:
-    pass
+    from harness.intercept.context import Backstop
 
 _BACKSTOP = pytest.StashKey["Backstop"]()
+
+
+def isolate(config: pytest.Config) -> None:
+    """Move this process to a network namespace of its own; pytest.UsageError if that fails."""
+    from harness.config.settings import load_settings
+    from harness.errors import HarnessError
+    from harness.intercept import namespace
+
+    if config.known_args_namespace.harness_record != "none":
+        raise pytest.UsageError("--no-network replays only; run it without --record")
+    try:
+        namespace.isolate()
+        namespace.check_hosts(load_settings(config.rootpath).allow_hosts)
+    except HarnessError as error:
+        raise pytest.UsageError(str(error)) from None
+
+
+def check_allowed_hosts(items: Iterable[pytest.Item]) -> None:
+    """Raise pytest.UsageError if a test allows a host that this process cannot reach."""
+    from harness.errors import HarnessError
+    from harness.intercept import namespace
+
+    for item in items:
+        if has_cassette(item):
+            try:
+                namespace.check_hosts(hosts_of(item))
+            except HarnessError as error:
+                raise pytest.UsageError(f"{item.nodeid}: {error}") from None
 
 
 @contextmanager
@@ -32,12 +60,13 @@ def backstop(item: pytest.Item) -> Iterator[None]:
         yield
         return
     from harness.config.hosts import AllowedHosts, AnyHost
-    from harness.intercept.context import Backstop, NoTape
+    from harness.intercept import context
     from harness.intercept.patch import use_block
 
     replays = item.config.getoption("--record") == "none"
     hosts = AllowedHosts(hosts_of(item)) if replays else AnyHost()
-    block = item.stash[_BACKSTOP] = Backstop(NoTape(), hosts, _HINT)
+    block: Backstop = context.Backstop(context.NoTape(), hosts, _HINT)
+    item.stash[_BACKSTOP] = block
     try:
         with use_block(block):
             yield

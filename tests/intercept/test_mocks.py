@@ -122,7 +122,7 @@ def test_mocked_answers_are_not_recorded(
     path = tmp_path / "a.yaml"
     seen = []
     for record in ("all", "none"):
-        context = harness.use_cassette(path, record=record)  # type: ignore[arg-type]
+        context = harness.use_cassette(path, record=record)
         with ExitStack() as stack:
             if is_outside:
                 stack.enter_context(mock(server))

@@ -149,7 +149,7 @@ def test_an_older_thread_uses_the_only_block(
     for record in ("all", "none"):
         older = in_an_older_thread(lambda: library(server.base)(1))
         next(older)
-        with harness.use_cassette(tmp_path / "one.yaml", record=record):  # type: ignore[arg-type]
+        with harness.use_cassette(tmp_path / "one.yaml", record=record):
             assert "1" in next(older)
     assert len(server.requests) == 1
 
