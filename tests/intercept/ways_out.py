@@ -316,9 +316,13 @@ def older_thread() -> Iterator[Callable[[Callable[[], Any]], object]]:
                 job()
             done.put(True)
 
+    def hand_over(attempt: Callable[[], Any]) -> None:
+        jobs.put(attempt)
+        done.get(timeout=20)
+
     thread = threading.Thread(target=work)
     thread.start()
-    yield lambda attempt: (jobs.put(attempt), done.get(timeout=20))
+    yield hand_over
     jobs.put(None)
     thread.join()
 
