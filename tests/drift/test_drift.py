@@ -30,7 +30,7 @@ from harness.contracts.sections import Section
 from harness.drift import ChangeKind, Verdict, find_drift
 from harness.drift.judge import allowed_by
 from harness.providers import endpoints
-from harness.types import Exchange
+from harness.types import Exchange, Origin
 from harness.wire import resolve
 
 SHIPPED = [
@@ -465,6 +465,37 @@ def test_ids_and_echoes_are_no_vocabulary() -> None:
     assert find_drift(recording, asking("bob")).notes == (
         "the request of exchange 1 has other parameters: /user",
     )
+
+
+def _from(recording: AnalyzedTranscript, **changes: Any) -> AnalyzedTranscript:
+    """A recording of another origin or scenario."""
+    provenance = replace(recording.transcript.provenance, **changes)
+    transcript = replace(recording.transcript, provenance=provenance)
+    return analyze(transcript, endpoints.recognise)
+
+
+def test_notes_say_why_recordings_differ() -> None:
+    """Another server, another scenario, other parameters; none if they are alike."""
+    old, new = recorded(SLOGANS[0]), recorded(SLOGANS[0])
+
+    def asked(exchange: Exchange) -> Exchange:
+        more = {f"p{number}": number for number in range(7)}
+        body = json.dumps({**json.loads(exchange.request.body), **more}).encode()
+        return replace(exchange, request=replace(exchange.request, body=body))
+
+    other = with_exchanges(new, asked)
+    equal_steps = (*old.transcript.provenance.script,)
+    assert find_drift(old, _from(new, script=equal_steps)).notes == ()
+    assert find_drift(old, _from(new, recorded_from=Origin.LIVE)).notes == (
+        "recorded from: sandbox (old), live (new)",
+    )
+    assert find_drift(old, _from(other, script=("x",))).notes == (
+        "the scenario changed in between: the requests are not the same",
+    )
+    parameters = ("the request of exchange 1 has other parameters: /p0, /p1, /p2, /p3, /p4",)
+    assert find_drift(old, other).notes == parameters
+    assert find_drift(old, _from(other, script=())).notes == parameters
+    assert find_drift(_from(old, script=()), other).notes == parameters
 
 
 def test_a_null_where_the_stream_had_none() -> None:
