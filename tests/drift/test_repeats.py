@@ -45,6 +45,22 @@ def refused(recording: AnalyzedTranscript) -> AnalyzedTranscript:
     return with_exchanges(recording, changed)
 
 
+def throttled(recording: AnalyzedTranscript) -> AnalyzedTranscript:
+    """The same recording, whose first request was refused once and made again."""
+    first, *others = recording.transcript.turns
+    refusal = refused(recording).transcript.turns[0].exchanges[0]
+    again = replace(first, exchanges=(refusal, *first.exchanges))
+    transcript = replace(recording.transcript, turns=(again, *others))
+    return analyze(transcript, endpoints.recognise)
+
+
+def test_a_refusal_that_passed_in_a_repeat() -> None:
+    """What was refused for good once, and once only at first, is answered now: no drift."""
+    result = find_drift(refused(ONE), ONE, repeats=[throttled(ONE)])
+    (change,) = [c for c in result.changes if c.kind is ChangeKind.ANSWER_REMOVED]
+    assert (change.verdict, change.reason) == (Verdict.WORDING, "a refusal that passed")
+
+
 def stretched(more: int, result: list[bytes]) -> list[bytes]:
     """Events of a stream, the second some more times."""
     return [*result[:2], *[result[1]] * more, *result[2:]]
