@@ -112,13 +112,10 @@ def run(
         if step.is_call:
             progress(str(step))
             number = len(turns) + 1
-            call, expect = _call(step, target, past, seed), step.expectation(target)
-            with tape.turn(number) as exchanges:
-                attempts = NO_RETRIES if expect.failure else retries
-                send = partial(_send, session, call)
-                outcome = _with_images(send_with_retries(send, tape.sleep, attempts))
-            turns.append(Turn(number, tuple(exchanges), call, outcome, expect, step.number))
-            after_turn(turns[-1])
+            turn = run_step(step, target, past, session, tape, number, seed, retries)
+            outcome = turn.outcome
+            turns.append(turn)
+            after_turn(turn)
         past = step.after(past, outcome)
     return tuple(turns), tuple(skipped)
 
@@ -128,6 +125,28 @@ def _call(step: Step, target: Target, past: Past, seed: int) -> Call:
     call = step.call(target, past, seed)
     wish = step.reasoning and Reasoning(step.reasoning)
     return with_reasoning(call, wish or find_provider(target.provider).reasoning(call))
+
+
+def run_step(
+    step: Step,
+    target: Target,
+    past: Past,
+    session: Session,
+    tape: Player | Recorder,
+    number: int,
+    seed: int,
+    retries: Retries = DEFAULT_RETRIES,
+) -> Turn:
+    """Send one step that is a call, and return it as the turn *number*.
+
+    *past* is the conversation before it; the other arguments are those of `run`.
+    """
+    call, expect = _call(step, target, past, seed), step.expectation(target)
+    with tape.turn(number) as exchanges:
+        attempts = NO_RETRIES if expect.failure else retries
+        send = partial(_send, session, call)
+        outcome = _with_images(send_with_retries(send, tape.sleep, attempts))
+    return Turn(number, tuple(exchanges), call, outcome, expect, step.number)
 
 
 def _with_images(outcome: Outcome) -> Outcome:
@@ -222,13 +241,9 @@ def record(
         HarnessError: Any other error.
     """
     provider = provider_of(scenario, target)
-    key, address = source.key(provider), source.address(provider)
-    if source.origin is Origin.LIVE:
-        address = target.base_url or address
-    redactor = Redactor((*source.secrets, *provider.secrets(key)), endpoints.HEADERS)
-    provenance = _provenance(scenario, target, provider, source.origin, redactor.text(address))
-    path = store.path(scenario.name, target)
-    journal = Journal(path, Head(provenance, _random_seed()), writing=store.writing)
+    journal, redactor = new_journal(scenario, target, source, store)
+    path, provenance = journal.cassette, journal.head.provenance
+    key, address = source.key(provider), address_of(provider, target, source)
     store.when_stopped(journal.close_empty)
     with closing(journal):
         prefix = recorded_prefix(journal, on_interrupted)
@@ -253,10 +268,38 @@ def record(
                 progress=before_step,
                 after_turn=after_turn,
             )
-        _write(Cassette(tape.exchanges(), replace(provenance, recorded_at=_now())), path, journal)
+        write_recording(
+            Cassette(tape.exchanges(), replace(provenance, recorded_at=_now())), path, journal
+        )
 
 
-def _write(cassette: Cassette, path: Path, journal: Journal) -> None:
+def address_of(provider: Provider, target: Target, source: Source) -> str:
+    """Return the base URL that *target* is asked at; empty for the default of the SDK."""
+    own = target.base_url if source.origin is Origin.LIVE else ""
+    return own or source.address(provider)
+
+
+def new_journal(
+    scenario: Scenario, target: Target, source: Source, store: Store
+) -> tuple[Journal, Redactor]:
+    """Return the journal of a new recording, and the redactor of its secrets.
+
+    Raises:
+        HarnessError: *source* has no key for the target's provider, or does not serve it.
+    """
+    provider = provider_of(scenario, target)
+    key, address = source.key(provider), address_of(provider, target, source)
+    redactor = Redactor((*source.secrets, *provider.secrets(key)), endpoints.HEADERS)
+    provenance = _provenance(scenario, target, provider, source.origin, redactor.text(address))
+    path = store.path(scenario.name, target)
+    return Journal(path, Head(provenance, _random_seed()), writing=store.writing), redactor
+
+
+def write_recording(cassette: Cassette, path: Path, journal: Journal) -> None:
+    """Write a cassette that vcrpy can read, then remove the journal of its recording.
+
+    Raises CannotWrite; the journal stays then.
+    """
     files = to_files(cassette)
     check_vcrpy_reads(files, cassette)
     with journal.writing(), journal.removed_afterwards():

@@ -37,6 +37,7 @@ COMMANDS = (
     ("schema", "schema:schema", "harness schema > scenario.schema.json"),
     ("sandbox", "sandbox:sandbox", "harness sandbox --latency 0.3 --throttle-every 5"),
     ("serve", "serve:serve", "harness serve cassettes -- npm test"),
+    ("chat", "chat:chat", "harness chat dashscope/qwen-plus zhipuai/glm-4.6 --name capitals"),
     ("import", "import_:import_", "harness import session.har --to cassettes/session.yaml"),
     ("export", "export:export", "harness export cassettes/slogan --form otel"),
     ("doctor", "doctor:doctor", "harness doctor"),

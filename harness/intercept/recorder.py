@@ -52,7 +52,7 @@ class NullSink:
         """Do nothing."""
 
 
-def _do_nothing() -> None:
+def _do_nothing(*_: object) -> None:
     """Do nothing."""
 
 
@@ -67,6 +67,7 @@ class Recorder:
             not sent again.
         before_record: The hook that returns the exchange to store instead; None to store nothing.
         before_request: Called before each request is sent; an exception ends the recording.
+        on_chunk: Called with each request and each chunk of its response, as it arrives.
         clock: Always None: a recording takes real time.
         pace: Always 0: exchanges of the prefix are replayed at once.
         has_failures: Always True: any request may fail.
@@ -77,6 +78,7 @@ class Recorder:
     prefix: RecordedPrefix = field(default_factory=RecordedPrefix)
     before_record: BeforeRecord = keep_all
     before_request: Callable[[], None] = _do_nothing
+    on_chunk: Callable[[Request, bytes], None] = _do_nothing
     clock: None = field(init=False, default=None)
     pace: float = field(init=False, default=0.0)
     has_failures: bool = field(init=False, default=True)
@@ -130,7 +132,8 @@ class Recorder:
         except Exception as error:  # noqa: BLE001 - raised again, as what no SDK swallows
             raise_error(NotRecordable(str(error)), error)
         number = next(self._numbers)
-        capture = ResponseCapture(request, self._turn, partial(self._store, number))
+        ends, arrives = partial(self._store, number), partial(self.on_chunk, request)
+        capture = ResponseCapture(request, self._turn, ends, arrives)
         self._pending[number] = capture
         self._captures.append(capture)
         return capture
@@ -225,6 +228,7 @@ class ResponseCapture:
         request: The request that is answered.
         turn: The number of the turn that the request belongs to; None outside of a turn.
         on_end: Called when the whole body has arrived.
+        on_chunk: Called with each chunk of the body.
         exchange: The exchange once it is complete; None before.
         kept: The exchange to store, or None to store nothing, as a tuple of one item; an empty
             tuple until that is known.
@@ -233,6 +237,7 @@ class ResponseCapture:
     request: Request
     turn: int | None
     on_end: Callable[[], None] = _do_nothing
+    on_chunk: Callable[[bytes], None] = _do_nothing
     exchange: Exchange | None = field(init=False, default=None)
     kept: tuple[Exchange | None, ...] = field(init=False, default=())
     _chunks: list[bytes] = field(init=False, default_factory=list)
@@ -250,6 +255,7 @@ class ResponseCapture:
         """Add a chunk of the body, with the time of its arrival; ignore an empty chunk."""
         if data:
             self._chunks.append(data)
+            self.on_chunk(data)
             self._arrived.append(time.perf_counter() - self._start)
 
     def fail(self, kind: NetworkError, error: BaseException) -> None:

@@ -140,7 +140,7 @@ def _changes(before: Provenance, now: Provenance) -> Iterator[str]:
     if (before.scenario, before.target) != (now.scenario, now.target):
         scenario, target = before.scenario or "another scenario", before.target or "no target"
         yield f"it is of {scenario} with {target}"
-    if before.script != now.script:
+    if before.script and before.script != now.script:  # a killed chat does not have one
         yield f"the scenario changed, at {_first_change(before.script, now.script)}"
     if before.recorded_from is not now.recorded_from:
         yield f"it was recorded from: {before.recorded_from}, now from: {now.recorded_from}"

@@ -1,0 +1,263 @@
+"""A conversation with one or several targets, recorded turn by turn."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, closing, contextmanager
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from harness.cassette.journal import Journal
+from harness.cassette.safe_yaml import dump
+from harness.cassette.store import Store, write_text
+from harness.chat.pieces import Pieces
+from harness.errors import HarnessError
+from harness.intercept.patch import use_tape
+from harness.intercept.recorder import Recorder
+from harness.providers import Session
+from harness.runner import Source, address_of, new_journal, provider_of, run_step, write_recording
+from harness.scenario.files import loads
+from harness.scenario.steps import Past, Scenario, digests
+from harness.types import Cassette, Failure, Json, Outcome, Target, Turn
+
+Show = Callable[[str], None]
+"""A function that gets each new piece of an answer's text."""
+
+
+@dataclass
+class Party:
+    """One target of a conversation, with its connection and its recording.
+
+    Attributes:
+        target: The target.
+        session: The open session of its provider.
+        tape: The tape that records the requests.
+        journal: The journal that each exchange is written to.
+        turns: The turns so far.
+    """
+
+    target: Target
+    session: Session
+    tape: Recorder
+    journal: Journal
+    turns: list[Turn] = field(default_factory=list)
+    _past: list[Past] = field(default_factory=lambda: [Past()])
+
+    def ask(self, scenario: Scenario, pieces: Pieces) -> Outcome:
+        """Send the last step of *scenario* and return the outcome.
+
+        A refused step is taken back: it is neither in the conversation nor in the journal.
+        """
+        step = scenario.steps[-1]
+        number = len(self.turns) + 1
+        self.tape.on_chunk = pieces.add
+        with use_tape(self.tape):
+            turn = run_step(
+                step,
+                self.target,
+                self._past[-1],
+                self.session,
+                self.tape,
+                number,
+                self.journal.head.seed,
+            )
+        assert turn.outcome is not None  # noqa: S101 - a step that is a call has one
+        if isinstance(turn.outcome, Failure):
+            self.journal.drop_turn(number, 0)
+            return turn.outcome
+        self.turns.append(turn)
+        self._past.append(step.after(self._past[-1], turn.outcome))
+        return turn.outcome
+
+    def instruct(self, scenario: Scenario) -> None:
+        """Add the last step but one of *scenario*, which is a system message."""
+        self._past.append(scenario.steps[-2].after(self._past[-1]))
+
+    def undo(self) -> None:
+        """Take back the last turn."""
+        self.journal.drop_turn(len(self.turns), 0)
+        del self.turns[-1], self._past[-1]
+
+
+@dataclass
+class Conversation:
+    """A conversation that is recorded while it is held.
+
+    Attributes:
+        name: The name of the scenario that it becomes.
+        parties: The targets.
+        store: The folder of the cassettes.
+        folder: The folder of the scenarios.
+        steps: The steps so far, as in a scenario's file.
+        settings: Further members of the scenario's file, such as `mode`.
+    """
+
+    name: str
+    parties: Sequence[Party]
+    store: Store
+    folder: Path
+    settings: Mapping[str, Json]
+    steps: list[dict[str, Json]] = field(default_factory=list)
+
+    @property
+    def path(self) -> Path:
+        """The path of the scenario's file, which is written after each answer."""
+        return self.folder / f"{self.name}.yaml"
+
+    def scenario(self, steps: Sequence[dict[str, Json]] | None = None) -> Scenario:
+        """Return the conversation so far as a scenario.
+
+        Raises:
+            BadScenario: The name or a step is not valid.
+        """
+        return loads(self.text(steps))
+
+    def text(self, steps: Sequence[dict[str, Json]] | None = None) -> str:
+        """Return the text of the scenario's file."""
+        document: dict[str, Any] = {
+            "name": self.name,
+            "about": "A conversation that was held with harness chat.",
+            **self.settings,
+            "targets": [str(party.target) for party in self.parties],
+            "steps": [*(self.steps if steps is None else steps)],
+        }
+        return dump(document)
+
+    def ask(self, text: str, show: Callable[[Target, str], None]) -> list[tuple[Target, Outcome]]:
+        """Ask every target, one after the other, and return the outcomes.
+
+        If a target refuses, the step is taken back for all, and the targets after it are not asked.
+
+        Args:
+            text: What the user says.
+            show: Called with the target and each new piece of its answer.
+        """
+        asked: list[Party] = []
+        outcomes: list[tuple[Target, Outcome]] = []
+        scenario = self.scenario([*self.steps, {"user": text}])
+        for party in self.parties:
+            pieces = Pieces(lambda piece, target=party.target: show(target, piece))  # type: ignore[misc]
+            outcome = party.ask(scenario, pieces)
+            outcomes.append((party.target, outcome))
+            if isinstance(outcome, Failure):
+                for one in asked:
+                    one.undo()
+                return outcomes
+            asked.append(party)
+        self.steps.append({"user": text})
+        write_text(self.path, self.text())
+        return outcomes
+
+    def instruct(self, text: str) -> None:
+        """Add a system message, which is sent with everything that follows."""
+        self.steps.append({"system": text})
+        scenario = self.scenario([*self.steps, {"user": "-"}])
+        for party in self.parties:
+            party.instruct(scenario)
+
+    def undo(self) -> bool:
+        """Take back the last question and its answers; return whether there was one."""
+        if not self.steps or "user" not in self.steps[-1]:
+            return False
+        self.steps.pop()
+        for party in self.parties:
+            party.undo()
+        if any("user" in step for step in self.steps):
+            write_text(self.path, self.text())
+        else:
+            self.path.unlink(missing_ok=True)
+        return True
+
+    def rename(self, name: str) -> None:
+        """Give the scenario and its cassettes another name.
+
+        Raises:
+            HarnessError: The name is not valid, or there is a scenario of this name.
+        """
+        before, own = self.path, self.name
+        if (self.folder / f"{name}.yaml").exists():
+            raise HarnessError(f"{self.folder / f'{name}.yaml'} exists")
+        self.name = name
+        try:
+            self.scenario([*self.steps, {"user": "-"}])
+        except HarnessError:
+            self.name = own
+            raise
+        if before.exists():
+            write_text(self.path, self.text())
+            before.unlink()
+
+    def finish(self) -> list[Path]:
+        """Write the scenario and a cassette for each target, and return their paths.
+
+        Nothing is written if nothing was answered.
+
+        Raises:
+            CannotWrite: A file cannot be written; the journals stay.
+        """
+        if not any("user" in step for step in self.steps):
+            return []
+        scenario = self.scenario()
+        written = [self.path]
+        for party in self.parties:
+            exchanges = tuple(e for turn in party.turns for e in turn.exchanges)
+            provenance = replace(
+                party.journal.head.provenance,
+                scenario=self.name,
+                script=digests(scenario, party.target),
+                recorded_at=datetime.now(UTC).isoformat(timespec="seconds"),
+            )
+            path = self.store.path(self.name, party.target)
+            write_recording(Cassette(exchanges, provenance), path, party.journal)
+            written.append(path)
+        return written
+
+
+@contextmanager
+def converse(
+    name: str,
+    targets: Sequence[Target],
+    source: Source,
+    store: Store,
+    folder: Path,
+    settings: Mapping[str, Json],
+) -> Iterator[Conversation]:
+    """Open a conversation; its journals are beside the cassettes that it will have.
+
+    Args:
+        name: The name of the scenario that it becomes.
+        targets: The targets.
+        source: The servers that are asked.
+        store: The folder of the cassettes.
+        folder: The folder of the scenarios.
+        settings: Further members of the scenario's file.
+
+    Raises:
+        HarnessError: There is a scenario of this name, or a target cannot be asked.
+    """
+    path = folder / f"{name}.yaml"
+    if path.exists():
+        raise HarnessError(f"{path} exists; choose another name: --name NAME")
+    parties: list[Party] = []
+    conversation = Conversation(name, parties, store, folder, settings)
+    # The targets are checked by a scenario with one question.
+    document = {"name": name, **settings, "targets": [str(target) for target in targets]}
+    scenario = loads(dump({**document, "about": "-", "steps": [{"user": "-"}]}))
+    with ExitStack() as stack:
+        for target in scenario.targets:
+            provider = provider_of(scenario, target)
+            journal, redactor = new_journal(scenario, target, source, store)
+            head = replace(journal.head.provenance, script=())  # its steps are not known yet
+            journal.head = replace(journal.head, provenance=head)
+            stack.enter_context(closing(journal))
+            tape = Recorder(redactor, journal)
+            with use_tape(tape):
+                session = stack.enter_context(
+                    provider.open(
+                        source.key(provider), address_of(provider, target, source), tape.sleep
+                    )
+                )
+            parties.append(Party(target, session, tape, journal))
+        yield conversation
