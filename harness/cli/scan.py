@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -52,11 +53,16 @@ def scan(
                 problems.append(f"{name}: cannot be read: {error.strerror or error}")
                 continue
             files += 1
-            leaks += [(name, leak) for leak in scanner.scan(content)]
+            step = partial(_show_part, show, name)
+            leaks += [(name, leak) for leak in scanner.scan(content, step)]
     _print(leaks, files, as_json)
     for problem in problems:
         typer.echo(f"harness: {problem}", err=True)
     raise typer.Exit(2 if problems else 1 if leaks else 0)
+
+
+def _show_part(show: Callable[[str], None], name: str, part: float) -> None:
+    show(f"Scan {name}: {part:.0%}")
 
 
 def _files(paths: list[Path], problems: list[str]) -> Iterator[Path]:

@@ -29,6 +29,7 @@ KNOWN = "a known key"
 _MAX_NESTING = 4
 """Largest number of encodings, one inside the other, that are undone."""
 _MAX_PASSES = 6
+_MAX_STREAM_PASSES = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,12 +119,15 @@ class Search:
 
     def mask_streams(self, body: bytes) -> bytes:
         """Return the body of a stream with a placeholder for each secret in pieces."""
-        for _ in range(_MAX_PASSES):
+        for _ in range(_MAX_STREAM_PASSES):
             in_pieces = next(self.find_in_streams(body), None)
             if in_pieces is None:
                 break
             pieces, found = in_pieces
+            before = body
             body = pieces.replaced([(part.start, part.end, part.text) for part in found])
+            if body == before:
+                break
         return body
 
     def _hits(self, text: str, name: str) -> Iterator[Found]:

@@ -218,6 +218,7 @@ _BASE64_RUN = re.compile(
     r"(?<![A-Za-z0-9+/_-])[A-Za-z0-9+/_-]{16,}+(?:\r?\n[ \t]*+[A-Za-z0-9+/_-]{16,}+)*+={0,2}"
 )
 _MIN_RUN = 20
+_MAX_PATH = 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -240,17 +241,29 @@ class Packed:
 def packed(text: str, seen: set[str]) -> Iterator[Packed]:
     """Yield the compressed and the base64 data in *text*, but no base64 that is in *seen*.
 
-    What is yielded is added to *seen*.
+    At the end, what was yielded is added to *seen*.
     """
+    here = set()
     for start, end, coding, plain in compressed(text.encode("latin-1", "replace")):
         yield Packed(start, end, plain.decode("latin-1"), _packer(coding))
-    for match in _BASE64_RUN.finditer(text):
-        run = match[0]
-        if len(run) >= _MIN_RUN and run not in seen:
-            seen.add(run)
+    for start, run in _base64_runs(text):
+        if run not in seen:
+            here.add(run)
             if (raw := base64_bytes(run)) is not None:
-                pack = _base64_packer(run)
-                yield Packed(match.start(), match.end(), raw.decode("latin-1"), pack)
+                yield Packed(start, start + len(run), raw.decode("latin-1"), _base64_packer(run))
+    seen |= here
+
+
+def _base64_runs(text: str) -> Iterator[tuple[int, str]]:
+    """Yield (offset, run) for what may be base64: also the parts of what may be a path."""
+    for match in _BASE64_RUN.finditer(text):
+        run, start = match[0], match.start()
+        if len(run) >= _MIN_RUN:
+            yield start, run
+        for part in run.split("/") if "/" in run and len(run) < _MAX_PATH else ():
+            if _MIN_RUN <= len(part) < len(run):
+                yield start, part
+            start += len(part) + 1
 
 
 def _packer(coding: Coding) -> Callable[[str], str]:
