@@ -8,7 +8,7 @@ from typing import Any
 
 import dashscope
 import pytest
-from dashscope.api_entities.http_request import close_shared_sync_session
+from dashscope_sdk import close_shared_sync_session
 
 from harness import use_cassette
 from harness.cassette.store import Store

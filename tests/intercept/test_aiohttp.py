@@ -11,7 +11,7 @@ import aiohttp
 import dashscope
 import pytest
 from aiohttp.http_exceptions import LineTooLong
-from dashscope.api_entities.aio_session import close_shared_aio_session
+from dashscope_sdk import close_shared_aio_session
 
 from harness.cassette.artefacts import to_files
 from harness.cassette.reader import loads

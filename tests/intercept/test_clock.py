@@ -27,9 +27,7 @@ import httpx
 import pytest
 import tenacity
 import zhipuai
-from dashscope.aigc.image_synthesis import AioImageSynthesis
-from dashscope.api_entities.aio_session import close_shared_aio_session
-from dashscope.api_entities.http_request import close_shared_sync_session
+from dashscope_sdk import AioImageSynthesis, close_shared_aio_session, close_shared_sync_session
 
 import harness
 from harness.cassette.store import Store
@@ -573,6 +571,8 @@ def dash(base: str, _: float) -> str:
 
 def dash_async(base: str, _: float) -> str:
     """Draw a picture with DashScope's asynchronous SDK."""
+    if AioImageSynthesis is None:
+        pytest.skip("this version of dashscope has no AioImageSynthesis")
     call: Any = AioImageSynthesis.call
     dashscope.base_http_api_url = f"{base}/api/v1"
 

@@ -12,7 +12,7 @@ import dashscope
 import httpx
 import pytest
 import zhipuai
-from dashscope.api_entities.http_request import close_shared_sync_session
+from dashscope_sdk import close_shared_sync_session
 from zhipuai.core._jwt_token import generate_token
 
 import harness

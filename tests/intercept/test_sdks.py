@@ -9,7 +9,7 @@ from typing import Any
 import dashscope
 import pytest
 import zhipuai
-from dashscope.api_entities.http_request import close_shared_sync_session
+from dashscope_sdk import close_shared_sync_session
 
 from harness.cassette.artefacts import to_files
 from harness.cassette.reader import loads

@@ -10,7 +10,7 @@ import dashscope
 import httpx
 import pytest
 import zhipuai
-from dashscope.api_entities.http_request import close_shared_sync_session
+from dashscope_sdk import close_shared_sync_session
 from PIL import Image
 
 from harness.providers.dashscope.sandbox import KEY as DASHSCOPE_KEY

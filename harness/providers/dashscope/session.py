@@ -305,7 +305,7 @@ def _refusal(endpoint: Endpoint, response: Any, views: Sequence[View] = ()) -> F
     """
     if response.status_code == 200:
         return None
-    headers = {name.lower(): str(value) for name, value in (response.headers or {}).items()}
+    headers = {name.lower(): str(value) for name, value in (response.get("headers") or {}).items()}
     return replace(
         read_refusal(endpoint, int(response.status_code), _dump(response)),
         retry_after=retry_after(headers.get("retry-after")),
