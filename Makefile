@@ -4,6 +4,7 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+UV := $(VENV)/uv/bin/uv
 READY := $(VENV)/.ready
 CATALOGUES := $(patsubst %.po,%.mo,$(wildcard harness/locale/*/LC_MESSAGES/*.po))
 TEMPLATE := build/harness.pot
@@ -16,7 +17,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 COVERAGE_FLOOR := 85
 
 .PHONY: catalogues mutation screenshots help demo quick test lint types tests kill-matrix shipped bench \
-  fuzz clean docs drift release
+  fuzz clean docs drift release oldest resolve
 
 help:
 	@echo "make demo     record from a sandbox, replay offline, check, compare: no keys needed"
@@ -32,6 +33,8 @@ help:
 	@echo "make catalogues   take new and changed messages into the translations"
 	@echo "make drift    record the shipped cassettes again, and compare; OPTIONS='--live --budget 30'"
 	@echo "make release  build, check the metadata, and run the demo from the wheel"
+	@echo "make oldest   demo and quick tests with the lowest versions of pyproject.toml; needs a registry"
+	@echo "make resolve  resolve the core beside frameworks that pin much; needs a registry"
 	@echo "make clean    remove .venv and everything built"
 
 demo: $(READY) $(CATALOGUES)
@@ -83,6 +86,34 @@ release:
 	@$(VENV)/wheel/bin/python -m pip install --quiet "$$(ls $(CURDIR)/dist/*.whl)[all]"
 	@cd $(VENV)/wheel && PYTHONSAFEPATH=1 bin/harness demo
 	@ls dist
+
+# In an environment of its own. The SDKs' tests of real recordings need newer versions of them.
+oldest: $(UV) | build
+	@$(UV) venv --quiet --clear --python $(PYTHON) $(VENV)/oldest
+	@$(UV) pip install --quiet --python $(VENV)/oldest --resolution lowest-direct \
+	  --editable '.[dev,anthropic]'
+	@$(UV) pip freeze --quiet --python $(VENV)/oldest
+	@$(VENV)/oldest/bin/harness demo --out build/oldest
+	@$(VENV)/oldest/bin/python -m pytest -n auto -q -m "not slow" -p no:cacheprovider \
+	  --ignore tests/intercept/test_real_recordings_by_sdks.py
+
+# The packages that a user has to be able to install beside the core, one by one and together.
+NEIGHBOURS := zai-sdk langgraph-api crewai llama-index-llms-dashscope
+
+resolve: $(UV) | build
+	@set -e; for version in 3.11 3.13; do for beside in $(NEIGHBOURS) "$(NEIGHBOURS)"; do \
+	  echo "== resolve: the core beside $$beside, Python $$version"; \
+	  printf '%s\n' $$beside | $(UV) pip compile --quiet --no-header --no-annotate \
+	    --python-version $$version pyproject.toml - -o build/resolved.txt >/dev/null; \
+	  for name in $$beside dashscope openai; do grep "^$$name==" build/resolved.txt || true; done; \
+	done; done
+
+$(UV):
+	@$(PYTHON) -m venv $(VENV)/uv
+	@$(VENV)/uv/bin/python -m pip install --quiet uv
+
+build:
+	@mkdir -p $@
 
 kill-matrix: $(READY)
 	@$(BIN)/python -m tests.faults.kill_matrix
