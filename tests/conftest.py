@@ -12,8 +12,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-import environments
-
 # httpx imports it when it is first used. Were that in a pytester run, which forgets what it
 # imported, httpx would know no error of the httpcore that comes after it.
 import httpcore  # noqa: F401
@@ -74,6 +72,8 @@ def sandbox() -> Iterator[str]:
 @pytest.fixture(scope="session")
 def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The wheel of this project, built once."""
+    import environments
+
     return environments.build_wheel(tmp_path_factory.mktemp("wheel"))
 
 

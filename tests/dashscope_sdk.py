@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import dashscope.aigc.image_synthesis
+
 try:
     from dashscope.api_entities.http_request import close_shared_sync_session
 except ImportError:  # before 1.25.10, no session is shared
@@ -20,14 +22,6 @@ except ImportError:
         """Do nothing."""
 
 
-AioImageSynthesis: Any
-try:
-    from dashscope.aigc.image_synthesis import AioImageSynthesis
-except ImportError:
-    AioImageSynthesis = None
+AioImageSynthesis: Any = getattr(dashscope.aigc.image_synthesis, "AioImageSynthesis", None)
 
-__all__ = [
-    "AioImageSynthesis",
-    "close_shared_aio_session",
-    "close_shared_sync_session",
-]
+__all__ = ["AioImageSynthesis", "close_shared_aio_session", "close_shared_sync_session"]

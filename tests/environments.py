@@ -21,6 +21,7 @@ from packaging.utils import canonicalize_name
 ROOT = Path(__file__).parent.parent
 NAME = "llm-conversation-harness"
 PLUGIN = "llm_conversation_harness_pytest"
+FILES = ("pyproject.toml", "setup.py", "README.md", "LICENSE", "constraints.txt")
 
 
 def build_wheel(folder: Path) -> Path:
@@ -29,7 +30,7 @@ def build_wheel(folder: Path) -> Path:
     ignored = shutil.ignore_patterns("__pycache__", "*.mo")
     for name in ("harness", "scenarios"):
         shutil.copytree(ROOT / name, source / name, ignore=ignored)
-    for name in ("pyproject.toml", "setup.py", "README.md", "LICENSE", f"{PLUGIN}.py"):
+    for name in (*FILES, f"{PLUGIN}.py"):
         shutil.copy(ROOT / name, source)
     (source / "dist").mkdir()
     build = "from setuptools.build_meta import build_wheel; print(build_wheel('dist'))"

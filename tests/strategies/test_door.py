@@ -27,7 +27,7 @@ def test_without_hypothesis_there_is_one_clear_message(use: str) -> None:
     """The message says what to install."""
     code = f"import sys; sys.modules['hypothesis'] = None\nimport harness\n{use}"
     assert output_of(code).splitlines()[-1] == (
-        "ModuleNotFoundError: harness.strategies needs hypothesis: "
+        "harness.errors.MissingExtra: hypothesis is not installed; install it with: "
         "pip install 'llm-conversation-harness[strategies]'"
     )
 
