@@ -133,7 +133,8 @@ def pytest_configure(config: pytest.Config) -> None:
     """Register the mark `cassette`, and the plugin's objects for the options that are set."""
     age.check_options(config)
     config.addinivalue_line("markers", MARK)
-    config.pluginmanager.register(UseCounter(), "harness-use-counter")
+    uses = UseCounter(has_no_network=config.getoption("harness_no_network"))
+    config.pluginmanager.register(uses, "harness-use-counter")
     config.pluginmanager.register(ReportMask(), "harness-report-mask")
     listing = config.getoption("--list-cassettes")
     if listing:

@@ -89,9 +89,13 @@ def report_findings(item: pytest.Item, judged: Judged, *, fails: bool = True) ->
 
 
 class UseCounter:
-    """A plugin that counts the uses of cassettes in the test reports of all processes."""
+    """A plugin that counts the uses of cassettes in the test reports of all processes.
 
-    def __init__(self) -> None:
+    *has_no_network* says whether pytest runs with `--no-network`.
+    """
+
+    def __init__(self, *, has_no_network: bool = False) -> None:
+        self._has_no_network = has_no_network
         self._uses: Counter[str] = Counter()
         self._tests_with_connected_fixtures = 0
         self._children = 0
@@ -119,13 +123,16 @@ class UseCounter:
 
         For example `harness: 12 replayed, 1 recorded, 0 live; 1 test went to the network`. If
         fixtures opened connections, `, and fixtures of 2 tests did` follows. What was not watched
-        is listed instead of the claim that no test did.
+        is listed instead of the claim that no test did. With `--no-network`, none could.
         """
         shown = [use for use in CassetteUse if use in _ALWAYS_SHOWN or self._uses[use]]
         counts = ", ".join(f"{self._uses[use]} {use}" for use in shown)
         return f"harness: {counts}; {', '.join(self._claims())}"
 
     def _claims(self) -> Iterator[str]:
+        if self._has_no_network:
+            yield "no test could go to the network"
+            return
         sent = sum(self._uses[use] for use in _USED_NETWORK)
         unwatched = list(self._unwatched())
         if sent or not unwatched:

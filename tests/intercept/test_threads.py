@@ -350,6 +350,20 @@ def test_the_miss_is_raised_instead_of_what_it_became(tmp_path: Path) -> None:
         block(KeyboardInterrupt())
 
 
+@pytest.mark.parametrize("address", ["http://127.0.0.2:9/", "http://no-such-host.invalid/"])
+def test_a_refusal_in_tornado_ends_the_block(tmp_path: Path, address: str) -> None:
+    """tornado's client, which connects in callbacks of its event loop, does not wait forever."""
+    client = pytest.importorskip("tornado.simple_httpclient")
+    path = tmp_path / "a.yaml"
+    path.write_text("interactions: []\nversion: 1\n")
+
+    async def ask() -> None:
+        await asyncio.wait_for(client.SimpleAsyncHTTPClient(force_instance=True).fetch(address), 9)
+
+    with pytest.raises(ConnectionBlocked), harness.use_cassette(path):
+        asyncio.run(ask())
+
+
 @pytest.mark.parametrize("record", ["all", "none"])
 def test_a_forked_pool_ends_with_one_error(
     server: Server, tmp_path: Path, python: Python, record: str

@@ -79,7 +79,9 @@ def test_tests_and_their_children_have_no_network(
     pytester.runpytest_subprocess("--record").assert_outcomes(passed=3)
     asked = len(server.requests)
     pytester.makepyfile(test_mine=f"{head}REPLAYS = True\n{TESTS}")
-    pytester.runpytest_subprocess("--no-network", *processes).assert_outcomes(passed=3)
+    result = pytester.runpytest_subprocess("--no-network", *processes)
+    result.assert_outcomes(passed=3)
+    result.stdout.fnmatch_lines(["harness: 2 replayed*; no test could go to the network"])
     assert len(server.requests) == asked
 
 
