@@ -20,7 +20,7 @@ from harness.cassette.journal import unfinished
 from harness.cassette.store import Store
 from harness.config.environment import NO_KEY, Environment, without_proxies
 from harness.config.settings import ALL_RULES, RuleSelection, load_models
-from harness.errors import HarnessError, InterceptError, NoCassette
+from harness.errors import BadCassette, HarnessError, InterceptError, NoCassette
 from harness.intercept.resume import OnInterrupted
 from harness.providers import PROVIDERS, Provider, endpoints
 from harness.providers.rules import RULES, judge, project_rules
@@ -169,8 +169,20 @@ def _cassette_state(job: Job, store: Store) -> tuple[str, Provenance]:
 
 
 def not_recorded(work: Iterable[Job], store: Store) -> tuple[Job, ...]:
-    """Return the jobs whose cassettes are not `ok` (see `state`)."""
-    return tuple(job for job in work if state(job, store)[0] != "ok")
+    """Return the jobs whose cassettes are not `ok` (see `state`).
+
+    Raises BadCassette for one that cannot be read: it may hold answers that were paid for.
+    """
+    jobs = tuple(job for job in work if state(job, store)[0] != "ok")
+    for job in jobs:
+        try:
+            job.own(store).load(job.scenario.name, job.target)
+        except NoCassette:
+            continue
+        except BadCassette as error:
+            advice = "restore it, or record it again without --resume, which replaces no such file"
+            raise BadCassette(f"{error}; {advice}") from None
+    return jobs
 
 
 # ------------------------------------------------------------------------------- recording

@@ -138,7 +138,8 @@ def read_side(
             none of a folder.
     """
     path = Path(name)
-    if path.is_file() and name.endswith((".yaml", ".yml")):
+    is_special = path.exists() and not path.is_dir() and not path.is_file()
+    if is_special or (path.is_file() and name.endswith((".yaml", ".yml"))):
         return [read_cassette(path)]
     if name.endswith((".yaml", ".yml")):
         raise HarnessError(f"{name}: there is no such file")

@@ -87,10 +87,13 @@ def days(provenance: Provenance, at: datetime) -> int | None:
 def findings(provenance: Provenance, limit: Limit, at: datetime) -> Iterator[Finding]:
     """Yield a finding if a recording is older than *limit* at the time *at*, or of unknown age."""
     known = age(provenance, at)
-    if known is not None and known <= limit.longest:
+    is_future = known is not None and _aware(provenance.recorded_at) - at > _CLOCKS_DIFFER
+    if known is not None and known <= limit.longest and not is_future:
         return
     if known is None:
         actual = "unknown: recorded_at is missing or invalid"
+    elif is_future:
+        actual = f"unknown: recorded_at is in the future ({provenance.recorded_at})"
     else:
         actual = f"{known.days} days (recorded {provenance.recorded_at})"
     expected = f"an age of at most {limit.text}"
@@ -101,6 +104,10 @@ def findings(provenance: Provenance, limit: Limit, at: datetime) -> Iterator[Fin
         expected=expected,
         actual=actual,
     )
+
+
+_CLOCKS_DIFFER = timedelta(hours=1)
+"""How far a recording may be in the future: another machine's clock, or a time without a zone."""
 
 
 # --------------------------------------------------------------------------------- periods

@@ -11,9 +11,11 @@ other record. So a journal can hold everything that a cassette can, and people c
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
 import re
+import stat
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
@@ -22,6 +24,7 @@ from pathlib import Path
 
 from harness.cassette.reader import loads
 from harness.cassette.writer import dumps
+from harness.config.files import read_file
 from harness.errors import BadCassette, CannotWrite, CassetteInUse, UnfinishedRecording
 from harness.types import Cassette, Exchange, Provenance
 
@@ -45,7 +48,7 @@ def journal_path(cassette: Path) -> Path:
 def unfinished(cassette: Path) -> bool:
     """Return whether the journal of a cassette exists and has exchanges, or is damaged."""
     try:
-        return bool(read_journal(journal_path(cassette).read_bytes()).records)
+        return bool(read_journal(read_file(journal_path(cassette))).records)
     except OSError:
         return False
     except BadCassette:
@@ -265,7 +268,10 @@ class Journal:
         The lock ends with the process. Raises CassetteInUse if another process holds it.
         """
         while True:
-            file = os.open(self.path, os.O_RDWR | os.O_CREAT | _CLOSE_ON_EXEC, 0o644)
+            with suppress(FileNotFoundError):
+                if not stat.S_ISREG(self.path.stat().st_mode):
+                    raise OSError(errno.EINVAL, f"its journal {self.path.name} is not a file")
+            file = os.open(self.path, os.O_RDWR | os.O_CREAT | _CLOSE_ON_EXEC, 0o666)
             try:
                 if fcntl is not None:
                     fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)

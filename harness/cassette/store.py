@@ -2,26 +2,24 @@
 
 from __future__ import annotations
 
-import errno
 import os
 import re
 import stat
-import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from dataclasses import dataclass
 from functools import lru_cache, partial
 from pathlib import Path
+from secrets import token_hex
 from typing import TypeAlias, TypeVar
 
 from harness.cassette import safe_yaml
 from harness.cassette.artefacts import FOLDER, CassetteFiles, has_hash, with_artefacts
 from harness.cassette.reader import loads
+from harness.config.files import LARGEST as LARGEST
+from harness.config.files import read_file
 from harness.errors import BadCassette, CannotWrite, HarnessError, NoCassette
 from harness.types import Artefact, Cassette, Target
-
-LARGEST = 256 * 2**20
-"""The largest cassette or artefact that is read or written, in bytes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,12 +126,7 @@ def _content(path: Path) -> bytes:
 
 def file_bytes(path: Path) -> bytes:
     """Return the bytes of a regular file of at most `LARGEST` bytes. Raises OSError."""
-    status = path.stat()
-    if not stat.S_ISREG(status.st_mode):
-        raise OSError(errno.EINVAL, "not a file")
-    if status.st_size > LARGEST:
-        raise OSError(errno.EFBIG, f"larger than {LARGEST // 2**20} MiB")
-    return path.read_bytes()
+    return read_file(path, LARGEST)
 
 
 def _read_artefact(cassette: Path, content: bytes, index: int, artefact: Artefact) -> bytes:
@@ -271,10 +264,11 @@ def write_text(path: Path, text: str) -> None:
 def _write(path: Path, content: bytes) -> None:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        with _temporary_file(path) as file:
+        real = path.resolve() if path.is_symlink() else path
+        with _temporary_file(real) as file:
             file.write_bytes(content)
             _sync(file)
-            file.replace(path)
+            file.replace(real)
     except OSError as error:
         raise CannotWrite(f"{path} cannot be written: {error.strerror}") from None
 
@@ -283,17 +277,20 @@ def _write(path: Path, content: bytes) -> None:
 def _temporary_file(path: Path) -> Iterator[Path]:
     """Create an empty file beside *path*, and delete it afterwards unless it was renamed.
 
+    It has the permissions of *path* or, if there is no such file, those that the umask allows.
+
     Yields:
         The path of the file.
     """
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".new")
-    os.fchmod(handle, 0o644)
-    os.close(handle)
+    file = path.with_name(f".{path.name}.{token_hex(4)}.new")
+    handle = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666)
     try:
-        yield Path(name)
-    finally:
         with suppress(FileNotFoundError):
-            Path(name).unlink()
+            os.fchmod(handle, stat.S_IMODE(path.stat().st_mode))
+        os.close(handle)
+        yield file
+    finally:
+        file.unlink(missing_ok=True)
 
 
 def _sync(file: Path) -> None:

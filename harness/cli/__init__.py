@@ -5,13 +5,15 @@
 
 from __future__ import annotations
 
+import io
+import os
 import sys
 import warnings
 from collections.abc import Callable, Sequence
 from contextlib import nullcontext
 from functools import wraps
 from importlib import import_module
-from typing import Any, ParamSpec
+from typing import Any, NoReturn, ParamSpec
 
 import typer
 
@@ -121,15 +123,64 @@ def split_child_command(arguments: Sequence[str]) -> tuple[list[str], list[str]]
 def main() -> None:
     """Run the command line, and exit: 0 ok, 1 findings, 2 usage error or unreadable input."""
     warnings.showwarning = _warn
+    _prepare_output()
     arguments, child = split_child_command(sys.argv[1:])
-    with nullcontext() if _only_helps(arguments) else masked_output():
-        try:
-            command_line(arguments)(arguments, prog_name="harness", obj=child)
-        except (HarnessError, InterceptError) as error:
-            typer.echo(f"harness: {error}", err=True)
-            sys.exit(USAGE_ERROR)
+    try:
+        with nullcontext() if _only_helps(arguments) else masked_output():
+            _run(arguments, child)
+    except SystemExit:
+        _flush()
+        raise
+    except OSError as error:  # of what was still to be written
+        _fail(_explain(error))
+
+
+def _run(arguments: Sequence[str], child: Sequence[str]) -> None:
+    try:
+        command_line(arguments)(arguments, prog_name="harness", obj=child)
+    except (HarnessError, InterceptError) as error:
+        _fail(str(error))
+    except OSError as error:
+        _fail(_explain(error))
+
+
+def _explain(error: OSError) -> str:
+    where = f"{error.filename!s:.200}" if error.filename else "standard output"
+    return f"{where}: {error.strerror or error}"
 
 
 def _only_helps(arguments: Sequence[str]) -> bool:
     """Return whether a command line only prints help or the version, which is to be quick."""
     return not arguments or bool({"--help", "-h", "--version"} & {*arguments})
+
+
+def _prepare_output() -> None:
+    """Let no character and no closed stream end a command with a traceback."""
+    for name in ("stdout", "stderr"):
+        stream = getattr(sys, name)
+        if stream is None:
+            setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))  # noqa: SIM115
+        elif isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
+    if sys.__stdout__ is None:
+        _fail("standard output is closed; for the exit code alone: > /dev/null")
+
+
+def _flush() -> None:
+    """Write what is still to be written, and say so if that is not possible."""
+    try:
+        sys.stdout.flush()
+    except BrokenPipeError:
+        sys.stdout = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115
+    except OSError as error:
+        _fail(_explain(error))
+
+
+def _fail(message: str) -> NoReturn:
+    """Print a message, and exit with 2; what cannot be written to standard output is dropped."""
+    typer.echo(f"harness: {message}", err=True)
+    try:
+        sys.stdout.flush()
+    except OSError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    sys.exit(USAGE_ERROR)

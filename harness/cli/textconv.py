@@ -18,15 +18,20 @@ def textconv(
     A file that is not a cassette is printed unchanged: a diff has to be shown in any case.
     """
     from harness import recordings
+    from harness.config.files import read_file
     from harness.errors import BadCassette
     from harness.report import text, wire
 
     try:
         read = recordings.read_for_diff(path)
     except BadCassette:
-        if not path.is_file():
+        try:
+            content = read_file(path)
+        except OSError:
+            content = None
+        if content is None:
             raise
-        typer.echo(path.read_bytes(), nl=False)
+        typer.echo(content, nl=False)
         return
     screen = app.console()
     text.conversation(screen, read)

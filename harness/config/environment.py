@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import re
 import threading
@@ -13,7 +14,8 @@ from typing import Protocol
 
 from dotenv import dotenv_values
 
-from harness.errors import MissingKey
+from harness.config.files import read_text_file
+from harness.errors import BadSettings, MissingKey
 
 NO_KEY = "replay-asks.nobody-for-a-key"
 """The API key for SDKs during a replay, in which no request is sent; not a real key."""
@@ -95,9 +97,18 @@ ordinary texts, where they must not be redacted."""
 def load_environment(folder: Path) -> Environment:
     """Return the process's environment variables, completed by those of the `.env` in *folder*.
 
-    Variables with the value `NO_KEY` count as not set.
+    Variables with the value `NO_KEY` count as not set. Raises BadSettings if there is a `.env` that
+    cannot be read.
     """
-    from_file = {n: v for n, v in dotenv_values(folder / ".env").items() if v is not None}
+    file = folder / ".env"
+    try:
+        text = "" if file.is_dir() else read_text_file(file)
+    except FileNotFoundError:
+        text = ""
+    except OSError as error:
+        raise BadSettings(f"cannot be read: {error.strerror}", file) from None
+    values = dotenv_values(stream=io.StringIO(text))
+    from_file = {name: value for name, value in values.items() if value is not None}
     own = {name: value for name, value in os.environ.items() if value != NO_KEY}
     return Environment({**from_file, **own})
 

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from harness.config import models, prices, services
+from harness.config.files import read_text_file
 from harness.config.hosts import AllowedHosts
 from harness.config.services import Service
 from harness.errors import BadSettings, HarnessError
@@ -142,8 +143,10 @@ def _read_models(path: Path, _modified: int) -> models.Models:
 def _read(file: Path, _modified: int) -> Settings:
     """Return the settings in *file*; the cache is keyed by its modification time."""
     try:
-        document = tomllib.loads(file.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
+        document = tomllib.loads(read_text_file(file))
+    except OSError as error:
+        raise BadSettings(f"cannot be read: {error.strerror}", file) from None
+    except ValueError as error:
         raise BadSettings(f"cannot be read: {error}", file) from None
     tools = document.get("tool")
     table = tools.get("harness", {}) if isinstance(tools, dict) else {}

@@ -13,6 +13,7 @@ from datetime import date
 from pathlib import Path
 from typing import TypeVar
 
+from harness.config.files import read_text_file
 from harness.errors import BadSettings
 
 Row = TypeVar("Row")
@@ -33,8 +34,10 @@ def load_rows(
         BadSettings: The table is invalid; the message names the file and the row.
     """
     try:
-        document = tomllib.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
+        document = tomllib.loads(read_text_file(path))
+    except OSError as error:
+        raise BadSettings(f"cannot be read: {error.strerror}", path) from None
+    except ValueError as error:
         raise BadSettings(f"cannot be read: {error}", path) from None
     table = document.pop(name, [])
     try:

@@ -6,12 +6,14 @@ them, or others; what commands print and write is read from it with placeholders
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
 
-from harness.config.environment import load_environment
+from harness.config.environment import Environment, load_environment
+from harness.errors import BadSettings
 from harness.providers import PROVIDERS
 from harness.secrets.redactor import Redactor
 from harness.secrets.shapes import is_made_up
@@ -20,7 +22,11 @@ from harness.types import Cassette
 
 def environment_secrets() -> tuple[str, ...]:
     """Return the secrets of the environment and `.env`, without those that are placeholders."""
-    secrets = load_environment(Path.cwd()).secrets(PROVIDERS.values())
+    try:
+        environment = load_environment(Path.cwd())
+    except BadSettings:  # the message about it is masked too
+        environment = Environment(os.environ)
+    secrets = environment.secrets(PROVIDERS.values())
     return tuple(secret for secret in secrets if not is_made_up(secret))
 
 

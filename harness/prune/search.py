@@ -11,6 +11,7 @@ from pathlib import Path
 
 from harness.cassette.artefacts import FOLDER, NAME
 from harness.cassette.reader import loads
+from harness.config.files import read_file
 from harness.errors import BadCassette, CannotWrite, HarnessError
 from harness.prune.owners import Owners, UnknownOwner
 from harness.prune.tests import real_path, walk
@@ -92,7 +93,7 @@ def _cassettes(
         if file.suffix != ".yaml" or not stat.S_ISREG(status.st_mode):
             continue
         try:
-            reason = owners.reason_unused(file, loads(file.read_bytes()).provenance)
+            reason = owners.reason_unused(file, loads(read_file(file)).provenance)
         except (BadCassette, UnknownOwner):
             unknown[real_path(file)] = file
             continue

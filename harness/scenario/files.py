@@ -7,11 +7,12 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
+from harness.config.files import read_file
 from harness.errors import BadScenario
 from harness.scenario.schema_model import ScenarioForm
 from harness.scenario.steps import Scenario
 from harness.scenario.validation import from_pydantic, inconsistencies, raise_first, unknown
-from harness.scenario.yaml_source import MAX_BYTES, Source, read
+from harness.scenario.yaml_source import Source, read
 
 
 def loads(text: str | bytes, path: Path | str | None = None) -> Scenario:
@@ -38,8 +39,7 @@ def _form(source: Source) -> ScenarioForm:
 def load(path: Path | str) -> Scenario:
     """Return the scenario in the file *path*. Raises BadScenario if it is invalid or unreadable."""
     try:
-        with Path(path).open("rb") as file:
-            data = file.read(MAX_BYTES + 1)
+        data = read_file(Path(path))
     except OSError as error:
         raise BadScenario(f"cannot be read: {error.strerror}", path) from None
     return loads(data, path)

@@ -1,0 +1,29 @@
+"""Reading of files that may be anything: no pipe or device is waited for, no size is a surprise."""
+
+from __future__ import annotations
+
+import errno
+import stat
+from pathlib import Path
+
+LARGEST = 256 * 2**20
+"""The largest file that is read, in bytes."""
+
+
+def read_file(path: Path, largest: int = LARGEST) -> bytes:
+    """Return the bytes of a regular file. Raises OSError for any other, and if it is too large."""
+    status = path.stat()
+    if not stat.S_ISREG(status.st_mode):
+        raise OSError(errno.EINVAL, "not a file", str(path))
+    if status.st_size > largest:
+        raise OSError(errno.EFBIG, f"larger than {largest // 2**20} MiB", str(path))
+    return path.read_bytes()
+
+
+def read_text_file(path: Path) -> str:
+    """Return the text of a regular file in UTF-8. Raises OSError, also if it is not UTF-8."""
+    try:
+        return read_file(path).decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        problem = f"not UTF-8 (at byte {error.start})"
+        raise OSError(errno.EINVAL, problem, str(path)) from None
