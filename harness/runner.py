@@ -7,7 +7,7 @@ recording and a Player in a replay; both result in the same kind of turns.
 from __future__ import annotations
 
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import closing
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -21,10 +21,10 @@ from harness.cassette.store import Store, write_cassette
 from harness.cassette.vcrpy_check import check_vcrpy_reads
 from harness.config.environment import without_proxies
 from harness.config.settings import load_settings
-from harness.errors import HarnessError, Refused, StaleCassette, Unsupported
+from harness.errors import HarnessError, RecordingFailed, Refused, StaleCassette, Unsupported
 from harness.intercept.patch import use_tape
 from harness.intercept.player import Player
-from harness.intercept.recorder import Recorder
+from harness.intercept.recorder import Recorder, origin_of
 from harness.intercept.resume import OnInterrupted, discard_refusal, recorded_prefix
 from harness.providers import NO_KEY, Provider, Session, endpoints, find_provider
 from harness.providers.http import download
@@ -93,7 +93,8 @@ def run(
         session: An open session of the target's provider.
         tape: The tape that records or replays the requests.
         seed: The value that replaces `random` in the parameter `seed: random`.
-        live: Whether the server is the live service, for which `sandbox_only` steps are skipped.
+        live: Whether the server is the live service, for which `sandbox_only` steps are skipped,
+            unless the answers show that it is a sandbox.
         progress: Called with a text about each step before it is sent.
         after_turn: Called with each turn; an exception ends the run.
         retries: How temporary failures are retried; a step that expects a failure never is.
@@ -105,7 +106,7 @@ def run(
     turns: list[Turn] = []
     skipped: list[str] = []
     for step in scenario.steps:
-        if live and step.sandbox_only:
+        if step.sandbox_only and live and not _from_sandbox(turns):
             skipped.append(f"step {step.number} ({step}): {step.sandbox_only}")
             continue
         outcome = None
@@ -147,6 +148,12 @@ def run_step(
         send = partial(_send, session, call)
         outcome = _with_images(send_with_retries(send, tape.sleep, attempts))
     return Turn(number, tuple(exchanges), call, outcome, expect, step.number)
+
+
+def _from_sandbox(turns: Iterable[Turn]) -> bool:
+    """Return whether a sandbox answered any of *turns*; it marks what it sends."""
+    exchanges = (exchange for turn in turns for exchange in turn.exchanges)
+    return origin_of(exchanges, Origin.LIVE) is Origin.SANDBOX
 
 
 def _with_images(outcome: Outcome) -> Outcome:
@@ -258,7 +265,7 @@ def record(
             _refuse_failure(scenario, target, redactor, journal, turn)
 
         with use_tape(tape), provider.open(key, address, tape.sleep) as session:
-            run(
+            _, skipped = run(
                 scenario,
                 target,
                 session,
@@ -268,9 +275,15 @@ def record(
                 progress=before_step,
                 after_turn=after_turn,
             )
-        write_recording(
-            Cassette(tape.exchanges(), replace(provenance, recorded_at=_now())), path, journal
-        )
+        exchanges = tape.exchanges()
+        origin = origin_of(exchanges, provenance.recorded_from)
+        if origin is not provenance.recorded_from and skipped:
+            raise RecordingFailed(
+                f"{scenario.name} with {target}: {address} is a sandbox, and steps for it were "
+                "skipped before it answered; record it with --sandbox"
+            )
+        provenance = replace(provenance, recorded_from=origin, recorded_at=_now())
+        write_recording(Cassette(exchanges, provenance), path, journal)
 
 
 def address_of(provider: Provider, target: Target, source: Source) -> str:

@@ -452,6 +452,9 @@ class BrokenOff:
     message: str = ""
 
 
+SANDBOX_MARK = "x-sandbox"
+"""The header that is in every response of the sandbox, and that no real service sends."""
+
 NO_STATUS = 0
 """The status of an exchange that a network failure ended before a response arrived."""
 

@@ -356,6 +356,23 @@ def test_an_interrupted_recording_leaves_what_was_there(
 # ------------------------------------------------------------------------- for the sandbox only
 
 
+@pytest.fixture
+def unmarked(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let the sandbox pass for a live service."""
+    monkeypatch.setattr(runner, "origin_of", lambda _, origin: origin)
+
+
+def test_a_sandbox_of_another_process_is_recognized(sandbox: str, store: Store) -> None:
+    """A recording of `harness sandbox` says so, and includes the steps for the sandbox."""
+    scenario = load(shipped_folder() / "refusals.yaml")
+    target = scenario.targets[0]
+    record(scenario, target, sandboxed(sandbox, Origin.LIVE), store, silent)
+    transcript = replay(scenario, target, store)
+    assert transcript.provenance.recorded_from is Origin.SANDBOX
+    assert (len(transcript.turns), transcript.skipped) == (5, ())
+
+
+@pytest.mark.usefixtures("unmarked")
 def test_steps_for_the_sandbox_are_left_out_live(sandbox: str, store: Store) -> None:
     """When recording live, and when replaying what was; and it is told why."""
     scenario = load(shipped_folder() / "refusals.yaml")

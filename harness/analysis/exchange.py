@@ -7,7 +7,7 @@ from functools import cached_property
 
 from harness.analysis.endpoint import Endpoint, Part, Role
 from harness.analysis.reply import read_answer, read_refusal
-from harness.types import Exchange, Outcome, Place
+from harness.types import NO_STATUS, Exchange, Failure, Outcome, Place
 from harness.wire import Document, Stream, read_events, read_json
 from harness.wire.spans import nearest_span
 
@@ -90,7 +90,12 @@ class AnalyzedExchange:
 
     @cached_property
     def outcome(self) -> Outcome | None:
-        """The reply or failure in the response; None if it cannot be read or has neither."""
+        """The reply or failure in the response; None if it cannot be read or has neither.
+
+        A network failure is a failure whose code is its kind.
+        """
+        if (broken_off := self.exchange.broken_off) is not None:
+            return Failure(NO_STATUS, broken_off.kind.value, broken_off.message)
         if self.endpoint is None or self.endpoint.role in (Role.FILE, Role.OTHER):
             return None
         if not self.accepted:

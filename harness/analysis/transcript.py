@@ -58,9 +58,26 @@ class AnalyzedTranscript:
     turns: tuple[AnalyzedTurn, ...] = field(default=())
 
     @cached_property
+    def answered(self) -> AnalyzedTranscript:
+        """This transcript without exchanges that a network failure ended, which no rule judges.
+
+        A turn that ended so has no exchanges.
+        """
+        if not any(reading.exchange.broken_off for reading in self.readings):
+            return self
+        return replace(self, turns=tuple(map(_answered, self.turns)))
+
+    @cached_property
     def readings(self) -> tuple[AnalyzedExchange, ...]:
         """The analyzed exchanges of all turns, in order."""
         return tuple(reading for turn in self.turns for reading in turn.readings)
+
+
+def _answered(turn: AnalyzedTurn) -> AnalyzedTurn:
+    if turn.readings and turn.readings[-1].exchange.broken_off:
+        return replace(turn, readings=())
+    whole = (reading for reading in turn.readings if not reading.exchange.broken_off)
+    return replace(turn, readings=tuple(whole))
 
 
 def analyze(transcript: Transcript, recognise: Recognise) -> AnalyzedTranscript:

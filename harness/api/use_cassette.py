@@ -40,7 +40,7 @@ from harness.intercept.namespace import check_hosts
 from harness.intercept.network_guard import Unwatched, loaded_libraries
 from harness.intercept.patch import use_block
 from harness.intercept.player import Player
-from harness.intercept.recorder import Recorder
+from harness.intercept.recorder import Recorder, origin_of
 from harness.intercept.replay_or_record import ReplayOrRecord
 from harness.intercept.resume import RecordedPrefix
 from harness.providers import PROVIDERS, endpoints
@@ -74,7 +74,8 @@ def use_cassette(
         path: The file of the cassette.
         record: With `none`, every answer comes from the cassette, nothing reaches the network, and
             an SDK without a key gets a placeholder. With `missing`, requests that are not on the
-            cassette are sent and added to it. With `all`, everything is recorded again.
+            cassette are sent and added to it, and replace recorded requests that the block no
+            longer makes (unless `allow_unused`). With `all`, everything is recorded again.
         volatile: JSON pointers into request bodies; values there are ignored when a request is
             looked up.
         secrets: Texts that are never written, besides the API keys of the environment.
@@ -293,7 +294,7 @@ class CassetteContext:
                 self._write()
             elif self.record == "missing":
                 self._journal.remove()
-        if self.unused and not self.allow_unused:
+        if self.unused and not self.allow_unused and not self._replaces_unused:
             raise UnusedExchanges(self._explain_unused())
 
     def reason_to_fail(self, error: BaseException | None = None) -> BaseException | None:
@@ -420,9 +421,13 @@ class CassetteContext:
     @property
     def _origin(self) -> Origin:
         """The kind of server that answered; the sandbox marks each of its responses by a header."""
-        if any(exchange.response.header("x-sandbox") for exchange in self.recorded):
-            return Origin.SANDBOX
-        return self._cassette.provenance.recorded_from if self._cassette.exchanges else Origin.LIVE
+        before = self._cassette.provenance.recorded_from
+        return origin_of(self.recorded, before if self._cassette.exchanges else Origin.LIVE)
+
+    @property
+    def _replaces_unused(self) -> bool:
+        """Whether what was recorded replaces the exchanges whose requests are no longer made."""
+        return self.record == "missing" and not self.allow_unused and bool(self.recorded)
 
     def _write(self) -> None:
         provenance = replace(
@@ -431,7 +436,9 @@ class CassetteContext:
             recorded_at=datetime.now(UTC).isoformat(timespec="seconds"),
             test=self._tests(),
         )
-        cassette = Cassette((*self._cassette.exchanges, *self.recorded), provenance)
+        unused = self.unused if self._replaces_unused else ()
+        kept = (e for e in self._cassette.exchanges if not any(e is old for old in unused))
+        cassette = Cassette((*kept, *self.recorded), provenance)
         written = to_files(cassette)
         check_vcrpy_reads(written, cassette)
         with self._journal.removed_afterwards():

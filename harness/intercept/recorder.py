@@ -19,9 +19,11 @@ from harness.secrets.fingerprint import fingerprint
 from harness.secrets.redactor import Redactor
 from harness.types import (
     NO_STATUS,
+    SANDBOX_MARK,
     BrokenOff,
     Exchange,
     NetworkError,
+    Origin,
     Request,
     Response,
     Timing,
@@ -218,6 +220,12 @@ class Recorder:
             exchange = filtered(self.before_record, capture.exchange)
             capture.kept = (None if exchange is None else self.redactor.exchange(exchange),)
         return capture.kept[0]
+
+
+def origin_of(exchanges: Iterable[Exchange], default: Origin) -> Origin:
+    """Return `sandbox` if a sandbox answered any of *exchanges*, as it marks; else *default*."""
+    is_sandbox = any(e.response.header(SANDBOX_MARK) for e in exchanges)
+    return Origin.SANDBOX if is_sandbox else default
 
 
 @dataclass

@@ -120,7 +120,8 @@ def _answer(console: Console, turn: conversations.ConversationTurn) -> None:
         states = (state if times == 1 else f"{state} ×{times}" for state, times in turn.states)
         say(console, "task: " + " → ".join(states), "dim", indent=2)
     if turn.failure:
-        refused = f"refused: HTTP {turn.failure.status} {turn.failure.code}"
+        status = f"refused: HTTP {turn.failure.status}" if turn.failure.status else "failed:"
+        refused = f"{status} {turn.failure.code}"
         say(console, f"{refused.rstrip()}: {turn.failure.message}", "red", indent=2)
     elif turn.reply:
         _reply(console, turn.reply)

@@ -12,7 +12,7 @@ from harness.analysis.exchange import AnalyzedExchange
 from harness.analysis.transcript import AnalyzedTranscript
 from harness.report.console import say
 from harness.report.format import seconds
-from harness.types import Exchange
+from harness.types import NO_STATUS, Exchange
 from harness.wire import Event, read_json
 from harness.wire.text import count
 
@@ -44,7 +44,8 @@ def _exchange(reading: AnalyzedExchange) -> Iterator[Line]:
     yield "> ", f"{request.method} {request.uri}"
     yield from (("> ", f"{name}: {value}") for name, value in request.headers)
     yield from _body("> ", request.body)
-    yield "< ", f"HTTP {response.status} {response.reason}".rstrip()
+    if exchange.broken_off is None or response.status != NO_STATUS:
+        yield "< ", f"HTTP {response.status} {response.reason}".rstrip()
     yield from (("< ", f"{name}: {value}") for name, value in response.headers)
     yield from _times(exchange)
     if reading.is_stream:
@@ -52,10 +53,13 @@ def _exchange(reading: AnalyzedExchange) -> Iterator[Line]:
     elif response.artefact is not None:
         size = count(response.artefact.size, "byte")
         yield "  ", f"a file of {size}: {response.artefact.name}"
-    elif reading.is_binary:
+    elif reading.is_binary and exchange.broken_off is None:
         yield "  ", f"a file of {count(len(response.body), 'byte')}"
     else:
         yield from _body("< ", response.body)
+    if exchange.broken_off is not None:
+        broken_off = exchange.broken_off
+        yield "! ", f"ended by a network failure, {broken_off.kind}: {broken_off.message}"
 
 
 def _times(exchange: Exchange) -> Iterator[Line]:

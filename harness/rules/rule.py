@@ -79,6 +79,7 @@ class Rule:
         Raises:
             HarnessError: The rule is another package's, and its function raised an exception.
         """
+        analyzed = analyzed.answered
         subjects = analyzed.readings if self.scope is Scope.EXCHANGE else (analyzed,)
         try:
             for subject in subjects:

@@ -20,8 +20,9 @@ from harness.errors import HarnessError
 from harness.sandbox.options import DEFAULT_PORT, HOST, Options
 from harness.sandbox.provider_server import ProviderServer
 from harness.sandbox.state import SandboxState
+from harness.types import SANDBOX_MARK
 
-MARK = ("x-sandbox", "harness")
+MARK = (SANDBOX_MARK, "harness")
 """The (name, value) of a header in every response; the real services do not send it."""
 
 _WELCOME = """\

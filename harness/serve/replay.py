@@ -16,7 +16,7 @@ from harness.errors import CassetteMiss
 from harness.intercept.context import Playback
 from harness.serve.errors import error_response
 from harness.serve.library import Library, Session
-from harness.types import Exchange, Json, Request
+from harness.types import NO_STATUS, Exchange, Json, Request
 
 METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS")
 STATUS_PATH = "/__harness/"
@@ -87,6 +87,9 @@ def application(sessions: Sessions) -> Starlette:
             exchange = sessions.get(name, cassette).find(request)
         except CassetteMiss as miss:
             return error_response(request, 404, "cassette_miss", str(miss))
+        if exchange.broken_off is not None and exchange.response.status == NO_STATUS:
+            failure = f"{exchange.broken_off.kind}: {exchange.broken_off.message}"
+            return error_response(request, 502, "network_failure", failure)
         return response_of(exchange, sessions.pace)
 
     return Starlette(
@@ -116,15 +119,18 @@ def response_of(exchange: Exchange, pace: float) -> Response:
 
     A pace of 0 sends it at once.
     """
-    recorded, playback = exchange.response, Playback(exchange, pace)
+    playback = Playback(exchange, pace)
+    recorded = playback.response
 
     async def chunks() -> AsyncIterator[bytes]:
         for delay, chunk in playback.paced_chunks():
             if delay:
                 await asyncio.sleep(delay)
             yield chunk
+        if playback.broken_off is not None:  # the server closes the connection
+            raise ConnectionResetError(playback.broken_off.message)
 
-    single = not exchange.chunks and not pace
+    single = not playback.exchange.chunks and not pace and playback.broken_off is None
     response = Response(recorded.body) if single else StreamingResponse(chunks())
     response.status_code = recorded.status
     response.raw_headers = _headers(recorded.headers, len(recorded.body) if single else None)

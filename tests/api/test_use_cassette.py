@@ -72,6 +72,51 @@ def test_missing_adds_and_all_records_again(server: Server, tmp_path: Path) -> N
     assert [e.response.status for e in store.read(path).exchanges] == [204]
 
 
+def test_missing_replaces_what_is_no_longer_asked(server: Server, tmp_path: Path) -> None:
+    """After a changed prompt, `missing` replaces the old exchange, and the next replay passes."""
+    path = tmp_path / "a.yaml"
+    for prompt in ("first", "second"):
+        with harness.use_cassette(path, record="missing"):
+            get(server, "/json")
+            httpx.post(f"{server.base}/echo", content=prompt)
+    assert [e.request.body for e in store.read(path).exchanges] == [b"", b"second"]
+    with harness.use_cassette(path):
+        get(server, "/json")
+        httpx.post(f"{server.base}/echo", content="second")
+    assert len(server.requests) == 3
+
+
+def test_missing_keeps_what_may_be_unused(server: Server, tmp_path: Path) -> None:
+    """With `allow_unused`, `missing` only adds."""
+    path = tmp_path / "a.yaml"
+    for prompt in ("first", "second"):
+        with harness.use_cassette(path, record="missing", allow_unused=True):
+            httpx.post(f"{server.base}/echo", content=prompt)
+    assert [e.request.body for e in store.read(path).exchanges] == [b"first", b"second"]
+
+
+@pytest.mark.parametrize("error", [httpx.ReadTimeout, httpx.ConnectError])
+def test_a_test_that_expects_a_network_failure_is_green_offline(
+    server: Server, tmp_path: Path, error: type[Exception]
+) -> None:
+    """The failure is on the cassette, no rule judges it, and the replay raises the same error."""
+    path = tmp_path / "a.yaml"
+    base = server.base if error is httpx.ReadTimeout else "http://127.0.0.1:9"
+
+    def ask() -> None:
+        with pytest.raises(error):
+            httpx.post(f"{base}/waiting", content="{}", timeout=0.2, trust_env=False)
+
+    with harness.use_cassette(path, record="all"):
+        ask()
+    server.go.set()
+    with harness.use_cassette(path) as context:
+        ask()
+    assert context.findings == ()
+    (kept,) = store.read(path).exchanges
+    assert kept.broken_off is not None
+
+
 @pytest.mark.parametrize("record", ["missing", "all"])
 def test_a_block_that_raises_writes_nothing(
     server: Server, tmp_path: Path, record: RecordMode

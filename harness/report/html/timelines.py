@@ -179,7 +179,7 @@ def _bar(reading: AnalyzedExchange, timing: Timing, began: float, scale: float) 
 def _state(reading: AnalyzedExchange) -> str:
     outcome = reading.outcome
     if isinstance(outcome, Failure):
-        return f"{outcome.status} {outcome.code}".strip()
+        return f"{outcome.status or ''} {outcome.code}".strip()
     if isinstance(outcome, Reply) and outcome.states:
         return outcome.states[-1]
     return "" if reading.accepted else str(reading.exchange.response.status)
