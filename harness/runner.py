@@ -276,13 +276,12 @@ def record(
                 after_turn=after_turn,
             )
         exchanges = tape.exchanges()
-        origin = origin_of(exchanges, provenance.recorded_from)
-        if origin is not provenance.recorded_from and skipped:
+        if skipped and origin_of(exchanges, source.origin) is not source.origin:
             raise RecordingFailed(
-                f"{scenario.name} with {target}: {address} is a sandbox, and steps for it were "
-                "skipped before it answered; record it with --sandbox"
+                f"{scenario.name} with {target}: {provenance.address} is a sandbox, and steps for "
+                "it were skipped before it answered; record it with --sandbox"
             )
-        provenance = replace(provenance, recorded_from=origin, recorded_at=_now())
+        provenance = replace(provenance, recorded_at=_now())
         write_recording(Cassette(exchanges, provenance), path, journal)
 
 
@@ -311,8 +310,12 @@ def new_journal(
 def write_recording(cassette: Cassette, path: Path, journal: Journal) -> None:
     """Write a cassette that vcrpy can read, then remove the journal of its recording.
 
+    It says that it was recorded from a sandbox if the answers do, whichever server was meant.
     Raises CannotWrite; the journal stays then.
     """
+    origin = origin_of(cassette.exchanges, cassette.provenance.recorded_from)
+    provenance = replace(cassette.provenance, recorded_from=origin)
+    cassette = replace(cassette, provenance=provenance)
     files = to_files(cassette)
     check_vcrpy_reads(files, cassette)
     with journal.writing(), journal.removed_afterwards():
