@@ -274,3 +274,18 @@ def test_two_packages_with_one_provider(python: Python, tmp_path: Path) -> None:
     assert done.returncode == 2
     assert "the plug-in 'bad' of the package other 1 cannot be used" in done.stderr
     assert "there is a provider 'twice' of bad-plugin 2.0 already" in done.stderr
+
+
+@pytest.mark.slow
+def test_pytest_says_it_in_one_sentence(python: Python, tmp_path: Path) -> None:
+    """A scenario is not collected; other tests are not disturbed."""
+    env = install(tmp_path, "providers", "bad_plugin:X", "import no_such_module")
+    (tmp_path / "test_own.py").write_text("def test_own(): pass", encoding="utf-8")
+    text = SCENARIO.replace("echo/", "zhipuai/")
+    (tmp_path / "scenarios").mkdir()
+    (tmp_path / "scenarios" / "parrot.yaml").write_text(text, encoding="utf-8")
+    command = ("-m", "pytest", "-q", "--continue-on-collection-errors", "-p", "no:cacheprovider")
+    done = python(*command, "test_own.py", "scenarios", folder=tmp_path, env=env)
+    assert "1 passed, 1 error" in done.stdout
+    assert "Traceback" not in done.stdout
+    assert f"No module named 'no_such_module'){CURE}" in done.stdout

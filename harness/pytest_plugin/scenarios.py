@@ -25,13 +25,14 @@ class ScenarioFile(pytest.File):
         """Yield a test for each target and for each of its repeats.
 
         Tests are named after their cassettes: `zhipuai-glm-4`, `zhipuai-glm-4~2`. An invalid
-        scenario raises CollectError.
+        scenario or a broken plug-in raises CollectError.
         """
-        from harness import batch
         from harness.cassette.store import Store
         from harness.errors import HarnessError
 
         try:
+            from harness import batch
+
             (scenario,) = batch.load_scenarios([str(self.path)], self.path.parent)
         except HarnessError as error:
             raise self.CollectError(str(error)) from None

@@ -104,7 +104,9 @@ def test_a_stream_is_the_same_answer(base: str, ask: Any) -> None:
     assert len({chunk["id"] for chunk in chunks}) == 1
     deltas = [choice["delta"] for chunk in chunks for choice in chunk["choices"]]
     assert deltas[0] == {"role": "assistant", "content": ""}
-    text = "".join(delta.get("content", "") for delta in deltas)
+    reasons = [c.get("finish_reason") for chunk in chunks for c in chunk["choices"]]
+    assert reasons == [None] * (len(deltas) - 1) + ["stop"]
+    text = "".join(delta.get("content") or "" for delta in deltas)
     assert text == whole["choices"][0]["message"]["content"]
     assert len(deltas) > 4
     assert (chunks[-1]["choices"], chunks[-1]["usage"]) == ([], whole["usage"])

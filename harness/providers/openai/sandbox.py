@@ -99,7 +99,9 @@ class Facts:
         ranges: The allowed range of each numeric parameter.
         refusals: Its refusals.
         dimension: The length of embeddings.
-        headers: Returns the headers of its responses, for a new id of the request.
+        always_finish_reason: Whether each event of a stream has a `finish_reason`, which is null
+            before the last one, as OpenAI documents it.
+        headers: Returns the headers of a response, from a new id, the request and the Content-Type.
     """
 
     serves: Callable[[SandboxState, str, str], bool] = lambda state, model, kind: True
@@ -107,7 +109,11 @@ class Facts:
     ranges: Mapping[str, Range] = field(default_factory=lambda: RANGES)
     refusals: Refusals = field(default_factory=lambda: REFUSALS)
     dimension: int = 1024
-    headers: Callable[[str, Request], Headers] = lambda id, request: [("x-request-id", id)]
+    always_finish_reason: bool = True
+    headers: Callable[[str, Request, str], Headers] = lambda id, request, content_type: [
+        ("content-type", content_type),
+        ("x-request-id", id),
+    ]
 
 
 def check_key(token: str, key: str) -> None:
@@ -144,7 +150,7 @@ def _refuse(facts: Facts, request: Request, refused: Refused) -> Response:
 
 
 def _headers(facts: Facts, request: Request, id: str, content_type: str) -> Headers:
-    return [("content-type", content_type), *facts.headers(id, request)]
+    return facts.headers(id, request, content_type)
 
 
 # ---------------------------------------------------------------------------------------- chat
@@ -162,7 +168,7 @@ async def _chat(facts: Facts, state: SandboxState, request: Request) -> Response
     }
     if call.mode is Mode.STREAM:
         with_usage = read_member(body, "stream_options").get("include_usage") is True
-        events = state.stream(_stream_events(reply, head, with_usage=with_usage))
+        events = state.stream(_stream_events(reply, head, facts, with_usage=with_usage))
         return stream_response(
             events, _headers(facts, request, id, "text/event-stream;charset=UTF-8")
         )
@@ -208,7 +214,7 @@ def _with_known_roles(messages: Json) -> Json:
 
 
 def _choice(reply: Reply) -> Json:
-    message: dict[str, Json] = {"role": "assistant", "content": reply.content or ""}
+    message: dict[str, Json] = {"content": reply.content or "", "role": "assistant"}
     if reply.tool_calls:
         # [REC] DashScope's answers have the index of a call, also outside of streams
         message["tool_calls"] = [
@@ -220,20 +226,22 @@ def _choice(reply: Reply) -> Json:
             }
             for index, call in enumerate(reply.tool_calls)
         ]
-    return {"index": 0, "message": message, "finish_reason": reply.finish_reason}
+    return {"finish_reason": reply.finish_reason, "index": 0, "message": message}
 
 
-def _usage(reply: Reply) -> Json:
+def _usage(reply: Reply) -> dict[str, Json]:
     counted = reply.usage
     return {
-        "prompt_tokens": counted.input_tokens if counted else 0,
         "completion_tokens": counted.output_tokens if counted else 0,
-        "total_tokens": counted.total_tokens if counted else 0,
+        "prompt_tokens": counted.input_tokens if counted else 0,
         "prompt_tokens_details": {"cached_tokens": 0},
+        "total_tokens": counted.total_tokens if counted else 0,
     }
 
 
-def _stream_events(reply: Reply, head: dict[str, Json], *, with_usage: bool) -> Iterator[bytes]:
+def _stream_events(
+    reply: Reply, head: dict[str, Json], facts: Facts, *, with_usage: bool
+) -> Iterator[bytes]:
     """Yield the events of a stream as bytes, as in DashScope's recordings [REC].
 
     The first event has the role and an empty content, the last one of the choice the finish reason.
@@ -241,29 +249,47 @@ def _stream_events(reply: Reply, head: dict[str, Json], *, with_usage: bool) -> 
     """
 
     def event(choices: list[Json], usage: Json = None) -> bytes:
-        body = {**head, "object": "chat.completion.chunk", "choices": choices, "usage": usage}
+        body = {
+            "model": head["model"],
+            "id": head["id"],
+            "choices": choices,
+            "created": head["created"],
+            "object": "chat.completion.chunk",
+            "usage": usage,
+        }
         return b"data: " + compact_bytes(body) + b"\n\n"
 
     def delta(delta: dict[str, Json], finish_reason: Json = None) -> bytes:
-        return event([{"index": 0, "delta": delta, "finish_reason": finish_reason}])
+        choice: dict[str, Json] = {"delta": delta, "index": 0}
+        if finish_reason or facts.always_finish_reason:
+            choice["finish_reason"] = finish_reason
+        elif delta.get("role"):
+            choice = {"logprobs": None, "index": 0, "delta": delta}
+        return event([choice])
 
-    yield delta({"role": "assistant", "content": ""})
+    # [REC] first id and name of a call, then its arguments in pieces, with an empty id
+    first: dict[str, Json] = {"content": "", "role": "assistant"}
+    if not reply.tool_calls:
+        yield delta(first)
     for piece in reply.pieces:
-        yield delta({"content": piece})
+        yield delta({"content": piece, "role": None})
     for index, call in enumerate(reply.tool_calls):
-        # [REC] first id and name, then the arguments in pieces, with an empty id
-        named: Json = {"name": call.name, "arguments": ""}
-        yield delta({"tool_calls": [_piece(index, call.id, named)]})
+        calls: list[Json] = [_piece(index, call.id, {"name": call.name, "arguments": ""})]
+        yield delta(
+            {"content": "", "tool_calls": calls} if index else first | {"tool_calls": calls}
+        )
         for piece in tokens(call.arguments):
-            yield delta({"tool_calls": [_piece(index, "", {"arguments": piece})]})
-    yield delta({}, reply.finish_reason)
+            yield delta({"tool_calls": [_piece(index, "", {"arguments": piece})], "content": ""})
+    yield delta({} if reply.tool_calls else {"content": "", "role": None}, reply.finish_reason)
     if with_usage:
-        yield event([], _usage(reply))
+        order = ("total_tokens", "completion_tokens", "prompt_tokens", "prompt_tokens_details")
+        counts = _usage(reply)
+        yield event([], {name: counts[name] for name in order})
     yield b"data: [DONE]\n\n"
 
 
 def _piece(index: int, id: str, function: Json) -> Json:
-    return {"index": index, "id": id, "type": "function", "function": function}
+    return {"function": function, "index": index, "id": id, "type": "function"}
 
 
 # --------------------------------------------------------------------------- embeddings, models

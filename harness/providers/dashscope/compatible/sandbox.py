@@ -40,6 +40,7 @@ SERVER = server(
                 "Input data may contain inappropriate content.",
             ),
         },
+        always_finish_reason=False,  # [REC]
         headers=compatible_headers,
     ),
 )

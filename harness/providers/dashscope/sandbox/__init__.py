@@ -96,10 +96,12 @@ def _headers(
     ]
 
 
-def compatible_headers(request_id: str, request: Request) -> Headers:
-    """Return DashScope's headers, besides Content-Type, of a response in OpenAI's format [REC]."""
-    headers = _headers(request_id, request, [_GATEWAY])
-    return _without(headers, "content-type", "set-cookie", "x-dashscope-timeout")
+def compatible_headers(request_id: str, request: Request, content_type: str) -> Headers:
+    """Return the headers of a response in OpenAI's format [REC]."""
+    streamed = content_type.startswith("text/event-stream")
+    vary = "Origin" if streamed else f"{_VARY}, Accept-Encoding"
+    headers = _headers(request_id, request, [_GATEWAY], content_type, vary)
+    return _without(headers, "x-dashscope-timeout")
 
 
 def _without(headers: Headers, *prefixes: str) -> Headers:
