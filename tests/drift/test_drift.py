@@ -426,6 +426,9 @@ def _says(**fields: Any) -> Callable[[Any], None]:
         ([{"a": 1}], [], Verdict.WORDING, ChangeKind.COUNT),
         ([], [{"a": 1}], Verdict.WORDING, ChangeKind.COUNT),
         ({"a": {"b": 1}}, "a", Verdict.BREAKING, ChangeKind.RETYPED),
+        ("basic", "other", Verdict.NEW_FIELD, ChangeKind.NEW_VALUE),
+        ("basic", "Not a word.", Verdict.WORDING, ChangeKind.VALUE),
+        ("Not a word.", "basic", Verdict.WORDING, ChangeKind.VALUE),
     ],
     ids=str,
 )
