@@ -24,6 +24,7 @@ PROVIDER = Provider(
             (CallKind.CHAT, Mode.STREAM),
             (CallKind.PROMPT, Mode.SYNC),
             (CallKind.PROMPT, Mode.STREAM),
+            (CallKind.IMAGE, Mode.SYNC),
             (CallKind.IMAGE, Mode.ASYNC),
         }
     ),

@@ -45,7 +45,7 @@ TEXT_PATHS = ("output.text",)
 MESSAGE_PATHS = ("output.choices[0].message.content",)
 TASK_PATHS = ("output.task_id", "output.task_status")
 IMAGE_PATHS = ("output.results[0].url",)
-IMAGE_MESSAGE_PATHS = ("output.choices[0].message.content[0].image",)
+IMAGE_MESSAGE_PATHS = ("output.choices[0].message.content[0]",)
 
 SERVICES = "/services/"
 """The beginning of the path that an SDK appends to the base URL."""
@@ -293,8 +293,13 @@ def _plain(value: Any) -> Any:
 def _view(response: Any, paths: tuple[str, ...]) -> View:
     value = _dump(response)
     counts = value.get("usage")
-    if isinstance(counts, dict) and counts.get("characters") == 0:
-        del counts["characters"]  # the SDK's own default in multimodal answers: SDK_DEFECTS.md
+    # The SDK's own defaults in multimodal answers, and those of images: SDK_DEFECTS.md
+    is_image = type(response).__name__ == "ImageGenerationResponse"
+    for name in ("characters", *(("input_tokens", "output_tokens") if is_image else ())):
+        if isinstance(counts, dict) and counts.get(name) == 0:
+            del counts[name]
+    if is_image and counts == {}:
+        del value["usage"]
     return View(value, {path: _plain(v) for path, v in sdk.access(response, paths).items()})
 
 
