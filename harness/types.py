@@ -501,7 +501,7 @@ class Provenance:
         recorded_from: The kind of server that it was recorded from.
         recorded_at: The time of the recording, in ISO 8601.
         scenario: The name of the scenario; empty for a cassette of `use_cassette` or a test.
-        target: The target as text, such as `zhipuai/glm-4`.
+        target: The target as text, such as `zhipuai/glm-5.3-flash`.
         address: The base URL of the server.
         sdk: The SDK that made the requests.
         script: A digest of each step of the scenario.
@@ -579,7 +579,7 @@ class Transcript:
 
     Attributes:
         scenario: The name of the scenario.
-        target: The target as text, such as `zhipuai/glm-4`.
+        target: The target as text, such as `zhipuai/glm-5.3-flash`.
         turns: The executed steps, in order.
         provenance: The provenance of the cassette.
         unused: Exchanges of the replayed cassette whose requests were not made.
@@ -653,7 +653,7 @@ class Finding:
         rule: The name of the rule.
         severity: The severity.
         scenario: The name of the scenario.
-        target: The target as text, such as `zhipuai/glm-4`.
+        target: The target as text, such as `zhipuai/glm-5.3-flash`.
         source: The path of the cassette.
         expected: The part of the message about what the rule expects.
         actual: The part of the message about what was there instead.
@@ -679,7 +679,7 @@ class Problem:
 
     Attributes:
         scenario: The name of the scenario.
-        target: The target as text, such as `zhipuai/glm-4`.
+        target: The target as text, such as `zhipuai/glm-5.3-flash`.
         text: The error message.
     """
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 
-def write(folder: Path, name: str, targets: str = "zhipuai/glm-4", more: str = "") -> Path:
+def write(folder: Path, name: str, targets: str = "zhipuai/glm-5.3-flash", more: str = "") -> Path:
     """A scenario of one question."""
     folder.mkdir(exist_ok=True)
     file = folder / f"{name}.yaml"
@@ -20,6 +20,6 @@ def silent(_: str) -> None:
 
 def two_scenarios(folder: Path) -> Path:
     """A folder with the scenarios `one`, of two targets, and `two`, of one."""
-    write(folder, "one", "zhipuai/glm-4, dashscope/qwen-flash")
+    write(folder, "one", "zhipuai/glm-5.3-flash, dashscope/qwen-flash")
     write(folder, "two", "dashscope/qwen-plus")
     return folder

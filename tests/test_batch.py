@@ -57,7 +57,7 @@ def test_a_name_that_is_not_there(folder: Path) -> None:
 
 def test_providers_and_rules_are_checked(folder: Path) -> None:
     """When scenarios are loaded, not when they are played."""
-    write(folder, "three", "nobody/glm-4")
+    write(folder, "three", "nobody/glm-5.3-flash")
     with pytest.raises(BadScenario, match="nobody"):
         batch.load_scenarios([], folder)
     write(folder, "three", more="ignore: [{rule: no_such_rule, reason: x}]\n")
@@ -71,11 +71,14 @@ def test_providers_and_rules_are_checked(folder: Path) -> None:
 @pytest.mark.parametrize(
     ("targets", "found"),
     [
-        ([], ["one zhipuai-glm-4", "one dashscope-qwen-flash", "two dashscope-qwen-plus"]),
-        (["zhipuai-glm-4"], ["one zhipuai-glm-4"]),
+        ([], ["one zhipuai-glm-5.3-flash", "one dashscope-qwen-flash", "two dashscope-qwen-plus"]),
+        (["zhipuai-glm-5.3-flash"], ["one zhipuai-glm-5.3-flash"]),
         (["dashscope"], ["one dashscope-qwen-flash", "two dashscope-qwen-plus"]),
         (["qwen-plus"], ["two dashscope-qwen-plus"]),
-        (["zhipuai/glm-4", "qwen-plus"], ["one zhipuai-glm-4", "two dashscope-qwen-plus"]),
+        (
+            ["zhipuai/glm-5.3-flash", "qwen-plus"],
+            ["one zhipuai-glm-5.3-flash", "two dashscope-qwen-plus"],
+        ),
     ],
     ids=str,
 )
@@ -93,7 +96,7 @@ def test_a_target_that_fits_none(folder: Path) -> None:
         batch.jobs(load_all([folder]), ["zhipuai", "gpt-4"])
     assert str(raised.value) == (
         "no scenario here has a target 'gpt-4'; there are: "
-        "zhipuai-glm-4, dashscope-qwen-flash, dashscope-qwen-plus"
+        "zhipuai-glm-5.3-flash, dashscope-qwen-flash, dashscope-qwen-plus"
     )
 
 

@@ -57,7 +57,7 @@ WAYS = (
 """Modes, and what is said in each."""
 
 TARGETS = (
-    "zhipuai/glm-4",
+    "zhipuai/glm-5.3-flash",
     "{model: dashscope/qwen-flash, parameters: {result_format: message}}",
 )
 
@@ -422,7 +422,7 @@ def one_httpx_client(base: str) -> Iterator[Ask]:
 def _question(base: str, text: str) -> dict[str, Any]:
     speaker = PROVIDER_SERVERS["zhipuai"]
     told = {
-        "model": "glm-4",
+        "model": "glm-5.3-flash",
         "messages": [{"role": "user", "content": text}],
         "stream": len(text) % 2 == 0,
     }

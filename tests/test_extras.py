@@ -110,7 +110,7 @@ def test_the_core_has_no_extra(core: Environment, tmp_path: Path) -> None:
         ("rules", "--explain", "image_decodes"),
         ("schema",),
         ("doctor",),
-        ("textconv", "cassettes/slogan/zhipuai-glm-4.yaml"),
+        ("textconv", "cassettes/slogan/zhipuai-glm-5.3-flash.yaml"),
     ],
     ids=" ".join,
 )

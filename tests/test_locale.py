@@ -137,7 +137,7 @@ sys.exit(main())
 """
 """The command line with one more rule, which is a function and nothing else."""
 
-CASSETTE = str(ROOT / "cassettes" / "slogan" / "zhipuai-glm-4.yaml")
+CASSETTE = str(ROOT / "cassettes" / "slogan" / "zhipuai-glm-5.3-flash.yaml")
 
 
 @pytest.mark.slow

@@ -38,10 +38,10 @@ def recorded(folder: Path, tmp_path: Path) -> Store:
 @pytest.mark.parametrize(
     ("name", "targets"),
     [
-        ("one", ["zhipuai/glm-4", "dashscope/qwen-flash"]),
-        ("one/zhipuai", ["zhipuai/glm-4"]),
+        ("one", ["zhipuai/glm-5.3-flash", "dashscope/qwen-flash"]),
+        ("one/zhipuai", ["zhipuai/glm-5.3-flash"]),
         ("one/qwen-flash", ["dashscope/qwen-flash"]),
-        ("one/zhipuai/glm-4", ["zhipuai/glm-4"]),
+        ("one/zhipuai/glm-5.3-flash", ["zhipuai/glm-5.3-flash"]),
         ("{store}/two/dashscope-qwen-plus.yaml", ["dashscope/qwen-plus"]),
     ],
 )
@@ -78,7 +78,7 @@ def test_what_is_compared_with_what(folder: Path, recorded: Store) -> None:
     with pytest.raises(HarnessError) as raised:
         recordings.pair_sides(one, two)
     assert str(raised.value) == (
-        "no target is on both sides: zhipuai/glm-4, dashscope/qwen-flash and dashscope/qwen-plus; "
+        "no target is on both sides: zhipuai/glm-5.3-flash, dashscope/qwen-flash and dashscope/qwen-plus; "
         "name one on each side, as scenario/target"
     )
 
@@ -100,7 +100,7 @@ def test_any_cassette_is_checked(recorded: Store, tmp_path: Path) -> None:
 
 def test_folders_are_compared_scenario_by_scenario(folder: Path, recorded: Store) -> None:
     """A target that is in several scenarios is compared with itself in each."""
-    write(folder, "three", "zhipuai/glm-4, dashscope/qwen-flash")
+    write(folder, "three", "zhipuai/glm-5.3-flash, dashscope/qwen-flash")
     with batch.sandboxed(Options(port=0), KNOWN) as source:
         todo = batch.jobs(batch.load_scenarios(["three"], folder), [])
         assert not batch.record_all(todo, source, recorded, silent)

@@ -40,11 +40,11 @@ from harness.types import (
 
 SHIPPED = load_all([shipped_folder()])
 JOBS = [pytest.param(s, t, id=f"{s.name}-{t.slug}") for s in SHIPPED for t in s.targets]
-ZHIPU, DASH = Target("zhipuai", "glm-4"), Target("dashscope", "qwen-flash")
+ZHIPU, DASH = Target("zhipuai", "glm-5.3-flash"), Target("dashscope", "qwen-flash")
 TWO_QUESTIONS = """\
 name: two-questions
 about: Two questions in a row.
-targets: [zhipuai/glm-4, dashscope/qwen-flash]
+targets: [zhipuai/glm-5.3-flash, dashscope/qwen-flash]
 steps:
   - user: 我叫小明
   - user: 我叫什么名字？
@@ -134,7 +134,7 @@ def test_where_a_cassette_comes_from(sandbox: str, store: Store) -> None:
     record(scenario, ZHIPU, sandboxed(sandbox), store, silent)
     told = replay(scenario, ZHIPU, store).provenance
     assert told.recorded_from is Origin.SANDBOX
-    assert (told.scenario, told.target) == ("two-questions", "zhipuai/glm-4")
+    assert (told.scenario, told.target) == ("two-questions", "zhipuai/glm-5.3-flash")
     assert told.address == f"{sandbox}/api/paas/v4"
     assert told.sdk is not None
     assert told.sdk.name == "zhipuai"
@@ -175,7 +175,7 @@ def test_a_random_seed_is_another_each_time(sandbox: str, store: Store) -> None:
 
 def test_an_error_in_the_middle_of_a_stream_is_on_the_tape(store: Store) -> None:
     """All that was heard of it: a replay fails in the same way."""
-    piece = '{"id":"1","model":"glm-4","choices":[{"index":0,"delta":{"content":"从"}}]}'
+    piece = '{"id":"1","model":"glm-5.3-flash","choices":[{"index":0,"delta":{"content":"从"}}]}'
     error = '{"error":{"code":"1234","message":"网络错误"}}'
     expecting = "mode: stream\n" + TWO_QUESTIONS.replace("  - user: 我叫小明\n", "")
     scenario = loads(expecting + '    expect: {failure: "1234"}\n')
@@ -423,7 +423,9 @@ def test_a_scenario_that_changed_is_refused(
     message = str(raised.value)
     cassette = store.path("two-questions", ZHIPU)
     assert message.startswith(told.format(file=file, cassette=cassette))
-    assert message.endswith("record it again: harness record two-questions --target zhipuai-glm-4")
+    assert message.endswith(
+        "record it again: harness record two-questions --target zhipuai-glm-5.3-flash"
+    )
     assert str(cassette) in message
 
 
@@ -535,13 +537,13 @@ def test_what_is_ours_is_not_swallowed(error: BaseException) -> None:
     ("target", "line", "told"),
     [
         (
-            "zhipuai/glm-4",
+            "zhipuai/glm-5.3-flash",
             "prompt: 你好",
             "zhipuai does not answer prompt in mode sync; it answers: "
             "chat async, chat stream, chat sync, image sync",
         ),
         (
-            "dashscope/wanx-v1",
+            "dashscope/wan2.2-t2i-flash",
             "image: 小猫",
             "dashscope does not answer image in mode sync; it answers: "
             "chat stream, chat sync, image async, prompt stream, prompt sync",

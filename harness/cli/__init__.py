@@ -44,7 +44,11 @@ COMMANDS = (
     ("export", "export:export", "harness export cassettes/slogan --form otel"),
     ("doctor", "doctor:doctor", "harness doctor"),
     ("install-git", "install_git:install_git", "harness install-git"),
-    ("textconv", "textconv:textconv", "harness textconv cassettes/slogan/zhipuai-glm-4.yaml"),
+    (
+        "textconv",
+        "textconv:textconv",
+        "harness textconv cassettes/slogan/zhipuai-glm-5.3-flash.yaml",
+    ),
 )
 """Every command: its name, its `module:function`, and an example for its help text."""
 

@@ -33,7 +33,7 @@ Targets = Annotated[
         "--target",
         "-t",
         metavar="TARGET",
-        help="Only this target: zhipuai-glm-4, zhipuai, glm-4 ... May be given again.",
+        help="Only this target: zhipuai-glm-5.3-flash, zhipuai, glm-4 ... May be given again.",
     ),
 ]
 Scenarios = Annotated[

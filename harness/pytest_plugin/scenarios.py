@@ -24,7 +24,7 @@ class ScenarioFile(pytest.File):
     def collect(self) -> Iterator[ScenarioItem]:
         """Yield a test for each target and for each of its repeats.
 
-        Tests are named after their cassettes: `zhipuai-glm-4`, `zhipuai-glm-4~2`. An invalid
+        Tests are named after their cassettes: `zhipuai-glm-5.3`, `zhipuai-glm-5.3~2`. An invalid
         scenario or a broken plug-in raises CollectError.
         """
         from harness.cassette.store import Store

@@ -69,7 +69,8 @@ def _drawn(table: Table) -> Drawn:
             Text(line(column)),
             justify=side,
             overflow="fold",
-            min_width=max(cells, default=table.widths.get(column, _WIDTHS.get(column, 0))) or None,
+            width=table.widths.get(column),
+            min_width=max(cells, default=_WIDTHS.get(column, 0)) or None,
             no_wrap=is_number,
         )
     for position, row in enumerate(table.rows):

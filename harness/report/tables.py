@@ -25,7 +25,7 @@ class Table:
         words: the names of columns with the report's own words; other columns hold recorded text.
         styles: the style of a row on a console, by its position.
         breaks: the positions of rows that are followed by a horizontal line.
-        widths: the least width of a column on a console, in cells.
+        widths: the width of a column on a console, in cells.
     """
 
     columns: tuple[str, ...]

@@ -84,7 +84,7 @@ Text = Annotated[str, StringConstraints(min_length=1)]
 Slug = Annotated[str, _matching(_SLUG, "may hold only a-z, 0-9 and '-'")]
 Pointer = Annotated[str, _matching(_POINTER, "must be a JSON pointer, such as /output/text")]
 Url = Annotated[str, _matching(_URL, "must be a URL, such as https://host/api/v1")]
-_TARGET_NAME = "must be provider/model, such as zhipuai/glm-4"
+_TARGET_NAME = "must be provider/model, such as zhipuai/glm-5.3-flash"
 _TEXT: dict[str, Any] = {"type": "string", "minLength": 1}
 _POINTER_TEXT: dict[str, Any] = {"type": "string", "pattern": f"^{_POINTER.pattern}$"}
 
@@ -161,10 +161,10 @@ class TargetForm(Form):
     """A provider and model that the scenario is run against, with settings of this target."""
 
     model: Annotated[str, _matching(_TARGET, _TARGET_NAME)] = Field(
-        examples=["zhipuai/glm-4", "dashscope/qwen-plus"],
+        examples=["zhipuai/glm-5.3-flash", "dashscope/qwen-plus"],
         json_schema_extra={"pattern": f"^{_TARGET.pattern}$"},
     )
-    """Provider and model, as in zhipuai/glm-4."""
+    """Provider and model, as in zhipuai/glm-5.3-flash."""
 
     label: Slug = Field(default="", json_schema_extra={"pattern": f"^{_SLUG.pattern}$"})
     """Distinguishes targets of the same model; part of the cassette's file name."""
@@ -381,9 +381,9 @@ def json_schema() -> dict[str, Any]:
     schema = ScenarioForm.model_json_schema(schema_generator=_SchemaGenerator)
     short = {
         "type": "string",
-        "description": "Provider and model, as in zhipuai/glm-4.",
+        "description": "Provider and model, as in zhipuai/glm-5.3-flash.",
         "pattern": schema["$defs"]["TargetForm"]["properties"]["model"]["pattern"],
-        "examples": ["zhipuai/glm-4", "dashscope/qwen-flash"],
+        "examples": ["zhipuai/glm-5.3-flash", "dashscope/qwen-flash"],
     }
     history = {"$ref": "#/$defs/History"}
     for form in (schema, schema["$defs"]["StepForm"]):

@@ -47,7 +47,7 @@ def client():
 @pytest.mark.cassette
 def test_capital(client):
     messages = [{"role": "user", "content": "中国的首都是哪座城市？"}]
-    answer = client.chat.completions.create(model="glm-4", messages=messages)
+    answer = client.chat.completions.create(model="glm-5.3-flash", messages=messages)
     assert "北京" in answer.choices[0].message.content
 """
 
@@ -134,7 +134,7 @@ def test_the_environment_is_restored(tmp_path: Path) -> None:
     assert dict(os.environ) == {**before, "OPENAI_API_KEY": "sk-mine"}
 
 
-CASSETTE = "cassettes/slogan/zhipuai-glm-4.yaml"
+CASSETTE = "cassettes/slogan/zhipuai-glm-5.3-flash.yaml"
 
 
 @pytest.mark.parametrize("record", ["missing", "all"])

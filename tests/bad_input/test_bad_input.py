@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from conftest import Harness
 
 FILES = Path(__file__).parent / "files"
-CASSETTE = "cassettes/good/zhipuai-glm-4.yaml"
+CASSETTE = "cassettes/good/zhipuai-glm-5.3-flash.yaml"
 GOOD = {"scenarios/good.yaml": "good.yaml", CASSETTE: "cassette.yaml"}
 WHOLE = (FILES / "cassette.yaml").read_bytes()
 
@@ -51,13 +51,13 @@ def cassette(id: str, content: bytes, told: str) -> list[Case]:
     return [
         Case(f"{id}, shown", files, "show good", f"harness: {message}\n"),
         Case(f"{id}, checked", files, f"check {CASSETTE}", out=message),
-        Case(f"{id}, replayed", files, "replay", out=f"good, zhipuai/glm-4: {message}"),
+        Case(f"{id}, replayed", files, "replay", out=f"good, zhipuai/glm-5.3-flash: {message}"),
     ]
 
 
 NEVER = (
-    "good with zhipuai/glm-4 was never recorded: there is no cassettes/good/zhipuai-glm-4.yaml; "
-    "record it with: harness record good --target zhipuai-glm-4"
+    "good with zhipuai/glm-5.3-flash was never recorded: there is no cassettes/good/zhipuai-glm-5.3-flash.yaml; "
+    "record it with: harness record good --target zhipuai-glm-5.3-flash"
 )
 NO_KEY = (
     "harness: recording live from zhipuai needs a key: set ZHIPUAI_API_KEY (in the environment or "
@@ -79,7 +79,7 @@ CASES = [
     scenario(
         "a wrong type",
         "wrong-type.yaml",
-        ":3: targets must be a list, not 'zhipuai/glm-4' (and 1 more)",
+        ":3: targets must be a list, not 'zhipuai/glm-5.3-flash' (and 1 more)",
     ),
     scenario(
         "an unknown provider",
@@ -141,7 +141,7 @@ CASES = [
         "an unknown target",
         GOOD,
         "record good --target gpt-4 --sandbox",
-        "harness: no scenario here has a target 'gpt-4'; there are: zhipuai-glm-4\n",
+        "harness: no scenario here has a target 'gpt-4'; there are: zhipuai-glm-5.3-flash\n",
     ),
     # ---------------------------------------------------------------------------------- keys
     Case("no key", GOOD, "record", NO_KEY, "recorded 0 of 1 from the live service to cassettes"),
@@ -156,7 +156,7 @@ CASES = [
         "a refused key",
         GOOD,
         "record",
-        "harness: good with zhipuai/glm-4, step 1: refused (HTTP 401, code 401): "
+        "harness: good with zhipuai/glm-5.3-flash, step 1: refused (HTTP 401, code 401): "
         "令牌已过期或验证不正确; nothing was written\n",
         "recorded 0 of 1 from the live service to cassettes",
         {"ZHIPUAI_API_KEY": f"{'0' * 32}.wrongwrongwrong1"},
@@ -166,7 +166,7 @@ CASES = [
         "never recorded, replayed",
         {"scenarios/good.yaml": "good.yaml"},
         "replay",
-        out=f"good, zhipuai/glm-4: {NEVER}",
+        out=f"good, zhipuai/glm-5.3-flash: {NEVER}",
     ),
     Case(
         "never recorded, shown",
@@ -217,8 +217,8 @@ CASES = [
             .replace(b": \xe4", b": 1\xe4"),
         },
         "replay",
-        out='good, zhipuai/glm-4: scenarios/good.yaml:5: step 1 (user "1你好") changed since '
-        f"{CASSETTE} was recorded; record it again: harness record good --target zhipuai-glm-4",
+        out='good, zhipuai/glm-5.3-flash: scenarios/good.yaml:5: step 1 (user "1你好") changed since '
+        f"{CASSETTE} was recorded; record it again: harness record good --target zhipuai-glm-5.3-flash",
     ),
     # --------------------------------------------------------------------------------- paths
     Case(
@@ -245,7 +245,7 @@ CASES = [
             "cassettes/two/dashscope-qwen-plus.yaml": "cassette.yaml",
         },
         "compare good two",
-        "harness: no target is on both sides: zhipuai/glm-4 and dashscope/qwen-flash, "
+        "harness: no target is on both sides: zhipuai/glm-5.3-flash and dashscope/qwen-flash, "
         "dashscope/qwen-plus; name one on each side, as scenario/target\n",
     ),
     Case(
@@ -266,7 +266,7 @@ CASES = [
         "cassettes below a file",
         GOOD,
         "record --sandbox --cassettes scenarios/good.yaml",
-        "harness: scenarios/good.yaml/good/zhipuai-glm-4.yaml cannot be written: Not a directory\n",
+        "harness: scenarios/good.yaml/good/zhipuai-glm-5.3-flash.yaml cannot be written: Not a directory\n",
         "recorded 0 of 1 from the sandbox to scenarios/good.yaml",
     ),
     Case(
@@ -364,7 +364,7 @@ def test_a_disk_that_refuses(folder: Path, harness: Harness) -> None:
     done = harness("record", "--sandbox", folder=folder)
     assert done.code == 2
     assert done.err == (
-        "harness: cassettes/good/zhipuai-glm-4.yaml cannot be written: File exists\n"
+        "harness: cassettes/good/zhipuai-glm-5.3-flash.yaml cannot be written: File exists\n"
     )
     assert snapshot(folder) == before
 
@@ -383,7 +383,7 @@ def test_a_service_that_is_not_there(
     done = harness("record", folder=folder)
     assert done.code == 2
     assert done.err == (
-        "harness: good with zhipuai/glm-4, step 1: refused (code APIConnectionError): Connection "
+        "harness: good with zhipuai/glm-5.3-flash, step 1: refused (code APIConnectionError): Connection "
         "error. ([Errno 111] Connection refused); nothing was written\n"
     )
     assert snapshot(folder) == before

@@ -15,7 +15,7 @@ from harness.report import Report
 from harness.report.build import add_age_findings
 from harness.types import Provenance, Severity
 
-CASSETTE = Path(__file__).parents[2] / "cassettes" / "slogan" / "zhipuai-glm-4.yaml"
+CASSETTE = Path(__file__).parents[2] / "cassettes" / "slogan" / "zhipuai-glm-5.3-flash.yaml"
 NOON = datetime(2026, 3, 31, 12, tzinfo=UTC)
 
 

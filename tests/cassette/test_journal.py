@@ -243,7 +243,7 @@ def test_an_interrupted_recording_is_in_the_way(sandbox: str, store: Store) -> N
     """Both ways out are told; one of them goes on, the other begins anew."""
     broken_off(store, sandbox)
     path = store.path("two-questions", ZHIPU)
-    again = "harness record two-questions --target zhipuai-glm-4 --sandbox"
+    again = "harness record two-questions --target zhipuai-glm-5.3-flash --sandbox"
     with pytest.raises(UnfinishedRecording) as caught:
         record(SCENARIO, ZHIPU, sandboxed(sandbox), store, silent)
     assert str(caught.value) == (

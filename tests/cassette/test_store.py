@@ -16,32 +16,40 @@ from harness.errors import BadCassette, CannotWrite, HarnessError, NoCassette
 from harness.types import Cassette, Provenance, Target
 
 EMPTY = dumps(Cassette(()))
-TARGET = Target("zhipuai", "glm-4")
+TARGET = Target("zhipuai", "glm-5.3-flash")
 
 
 def test_a_cassette_lives_in_its_scenarios_folder() -> None:
     """Named by target; what has no place in a file name becomes a dash."""
     folder = Store(Path("cassettes"))
-    assert folder.path("hello", TARGET) == Path("cassettes/hello/zhipuai-glm-4.yaml")
+    assert folder.path("hello", TARGET) == Path("cassettes/hello/zhipuai-glm-5.3-flash.yaml")
     odd = Target("dashscope", "a/b:c", "x y")
     assert folder.path("hello", odd).name == "dashscope-a-b-c-x-y.yaml"
 
 
 def test_repeats_lie_beside_the_first(tmp_path: Path) -> None:
-    """By number; a model named glm-4.5 is no repeat of glm-4, and a repeat has none."""
-    target, folder = Target("zhipuai", "glm-4"), tmp_path / "s"
+    """By number; a model named glm-4.5 is no repeat of glm-5.3-flash, and a repeat has none."""
+    target, folder = Target("zhipuai", "glm-5.3-flash"), tmp_path / "s"
     folder.mkdir()
-    for name in ("glm-4", "glm-4~10", "glm-4~2", "glm-4~1", "glm-4~02", "glm-4.5", "glm-4-x~3"):
+    for name in (
+        "glm-5.3-flash",
+        "glm-5.3-flash~10",
+        "glm-5.3-flash~2",
+        "glm-5.3-flash~1",
+        "glm-5.3-flash~02",
+        "glm-4.5",
+        "glm-4-x~3",
+    ):
         (folder / f"zhipuai-{name}.yaml").touch()
     kept = Store(tmp_path)
     assert kept.repeats("s", target) == (2, 10)
     assert kept.repeats("none", target) == ()
     second = Store(tmp_path, repeat=2).path("s", target)
-    assert second == folder / "zhipuai-glm-4~2.yaml"
+    assert second == folder / "zhipuai-glm-5.3-flash~2.yaml"
     assert store.repeats_of(second) == {}
     assert store.is_repeat(second)
     assert not store.is_repeat(folder / "zhipuai-glm-4-x~3.yaml"), "its first is not there"
-    assert not store.is_repeat(folder / "zhipuai-glm-4.yaml")
+    assert not store.is_repeat(folder / "zhipuai-glm-5.3-flash.yaml")
 
 
 def test_what_was_put_is_loaded(tmp_path: Path) -> None:
@@ -69,9 +77,9 @@ def test_a_cassette_that_was_never_recorded_says_how(tmp_path: Path) -> None:
     with pytest.raises(NoCassette) as caught:
         Store(tmp_path).load("hello", TARGET)
     assert str(caught.value) == (
-        "hello with zhipuai/glm-4 was never recorded: there is no "
-        f"{tmp_path}/hello/zhipuai-glm-4.yaml; "
-        "record it with: harness record hello --target zhipuai-glm-4"
+        "hello with zhipuai/glm-5.3-flash was never recorded: there is no "
+        f"{tmp_path}/hello/zhipuai-glm-5.3-flash.yaml; "
+        "record it with: harness record hello --target zhipuai-glm-5.3-flash"
     )
 
 

@@ -96,9 +96,9 @@ def test_a_recording_from_the_sandbox(harness: Harness, folder: Path) -> None:
     assert done.out == "recorded 2 of 2 from the sandbox to new\n"
     assert sorted(p.name for p in (folder / "new" / "slogan").iterdir()) == [
         "dashscope-qwen-flash.yaml",
-        "zhipuai-glm-4.yaml",
+        "zhipuai-glm-5.3-flash.yaml",
     ]
-    recorded = (folder / "new" / "slogan" / "zhipuai-glm-4.yaml").read_bytes()
+    recorded = (folder / "new" / "slogan" / "zhipuai-glm-5.3-flash.yaml").read_bytes()
     (timing,) = [exchange.timing for exchange in loads(recorded, "").exchanges]
     assert timing is not None
     assert timing.first_byte >= LIFELIKE.latency
@@ -107,9 +107,9 @@ def test_a_recording_from_the_sandbox(harness: Harness, folder: Path) -> None:
 @pytest.mark.parametrize(
     ("targets", "files"),
     [
-        (["zhipuai"], ["zhipuai-glm-4"]),
+        (["zhipuai"], ["zhipuai-glm-5.3-flash"]),
         (["qwen-flash"], ["dashscope-qwen-flash"]),
-        (["zhipuai-glm-4", "dashscope"], ["dashscope-qwen-flash", "zhipuai-glm-4"]),
+        (["zhipuai-glm-5.3-flash", "dashscope"], ["dashscope-qwen-flash", "zhipuai-glm-5.3-flash"]),
     ],
     ids=" ".join,
 )
@@ -126,7 +126,9 @@ def test_only_some_targets(
 def test_what_could_not_be_recorded(harness: Harness, folder: Path) -> None:
     """The rest is; and the code says that something was wrong."""
     path = folder / "scenarios" / "slogan.yaml"
-    text = path.read_text(encoding="utf-8").replace("zhipuai/glm-4", "zhipuai/no-such-model")
+    text = path.read_text(encoding="utf-8").replace(
+        "zhipuai/glm-5.3-flash", "zhipuai/no-such-model"
+    )
     path.write_text(text, encoding="utf-8")
     done = harness("record", "slogan", "--sandbox", folder=folder)
     assert done.code == 2
@@ -205,7 +207,7 @@ def test_a_replay_with_reports(harness: Harness, folder: Path) -> None:
 
 def test_a_check_with_findings(harness: Harness, folder: Path) -> None:
     """Code 1 for a broken wire, 2 where a file is none."""
-    path = folder / "cassettes" / "slogan" / "zhipuai-glm-4.yaml"
+    path = folder / "cassettes" / "slogan" / "zhipuai-glm-5.3-flash.yaml"
     text = path.read_text(encoding="utf-8")
     assert '"finish_reason":"stop"' in text
     path.write_text(text.replace('"finish_reason":"stop"', '"finish_reason":7'))
@@ -230,7 +232,7 @@ def test_repeats(harness: Harness, folder: Path) -> None:
     """Recorded side by side, resumed, listed, replayed, kept by prune, noise in comparisons."""
     asked = ("record", "slogan", "--sandbox", "--repeat", "3")
     assert harness(*asked, folder=folder).out == "recorded 6 of 6 from the sandbox to cassettes\n"
-    second = folder / "cassettes" / "slogan" / "zhipuai-glm-4~2.yaml"
+    second = folder / "cassettes" / "slogan" / "zhipuai-glm-5.3-flash~2.yaml"
     second.unlink()
     assert "left as recorded before: 5" in harness(*asked, "--resume", folder=folder).out
     assert "ok ×3" in harness("list", folder=folder).out
@@ -240,13 +242,13 @@ def test_repeats(harness: Harness, folder: Path) -> None:
     assert "6 transcripts" in harness("replay", "slogan", folder=folder).out
     assert json.loads(harness("prune", "--json", folder=folder).out)["unused"] == []
     sides = ("slogan/zhipuai", "slogan/dashscope")
-    first = second.with_name("zhipuai-glm-4.yaml")
+    first = second.with_name("zhipuai-glm-5.3-flash.yaml")
     text = re.sub(r'("completion_tokens": ?)[0-9]+', r"\g<1>7", first.read_text("utf-8"))
     first.write_text(text, "utf-8")
     noise = "1 of them also between repeats of one side"
     assert noise in harness("compare", *sides, folder=folder).out
     for repeat in (2, 3):
-        first.with_name(f"zhipuai-glm-4~{repeat}.yaml").unlink()
+        first.with_name(f"zhipuai-glm-5.3-flash~{repeat}.yaml").unlink()
     assert noise not in harness("compare", *sides, folder=folder).out
     assert (
         len(json.loads(harness("compare", "cassettes/slogan/", "--json", folder=folder).out)) == 5
@@ -262,9 +264,12 @@ def test_repeats(harness: Harness, folder: Path) -> None:
         ["slogan"],
         ["slogan/zhipuai", "slogan/dashscope"],
         ["single-turn-messages", "single-turn-prompt"],
-        ["cassettes/slogan/zhipuai-glm-4.yaml", "cassettes/slogan/dashscope-qwen-flash.yaml"],
-        ["slogan/glm-4", "cassettes/slogan/dashscope-qwen-flash.yaml"],
-        ["slogan/glm-4", "slogan/qwen-flash", "single-turn-prompt"],
+        [
+            "cassettes/slogan/zhipuai-glm-5.3-flash.yaml",
+            "cassettes/slogan/dashscope-qwen-flash.yaml",
+        ],
+        ["slogan/glm-5.3-flash", "cassettes/slogan/dashscope-qwen-flash.yaml"],
+        ["slogan/glm-5.3-flash", "slogan/qwen-flash", "single-turn-prompt"],
         ["cassettes/slogan"],
         ["--fields"],
         ["cassettes/slogan", "single-turn-prompt", "--fields"],
@@ -283,7 +288,7 @@ def test_a_comparison_with_prices(harness: Harness, folder: Path) -> None:
     (folder / "pyproject.toml").write_text('[tool.harness]\nprices = "prices.toml"\n', "utf-8")
     table = folder / "prices.toml"
     table.write_text(
-        '[[price]]\nprovider = "zhipuai"\nmodel = "glm-4"\ncurrency = "CNY"\ninput = 1000\n'
+        '[[price]]\nprovider = "zhipuai"\nmodel = "glm-5.3-flash"\ncurrency = "CNY"\ninput = 1000\n'
         'output = 1000\nvalid_from = 2020-01-01\nsource = "invented"\n',
         "utf-8",
     )
@@ -294,7 +299,9 @@ def test_a_comparison_with_prices(harness: Harness, folder: Path) -> None:
     assert found[1]["cost"]["source"].startswith("https://help.aliyun.com/")
     shown = harness("compare", "slogan", folder=folder).out
     assert f" {tokens / 1000:.6f} CNY" in shown
-    assert "\nzhipuai/glm-4: from 2020-01-01, invented\ndashscope/qwen-flash: seen 20" in shown
+    assert (
+        "\nzhipuai/glm-5.3-flash: from 2020-01-01, invented\ndashscope/qwen-flash: seen 20" in shown
+    )
     table.write_text("[[price]]\n", "utf-8")
     done = harness("compare", "slogan", folder=folder)
     assert (done.code, done.out) == (2, "")
@@ -306,11 +313,14 @@ def test_two_sides_are_told_with_their_figures(harness: Harness, folder: Path) -
     sides = ("slogan/zhipuai", "slogan/dashscope")
     shown = harness("compare", *sides, folder=folder).out
     figures = shown[shown.index("\nTurns") :]
-    assert "[1] zhipuai/glm-4\n[2] dashscope/qwen-flash\n" in figures
+    assert "[1] zhipuai/glm-5.3-flash\n[2] dashscope/qwen-flash\n" in figures
     assert re.search("slogan, 1 turn each: fastest: .*; cheapest: dashscope/qwen-flash\n", figures)
     assert "Prices behind the costs, without guarantee" in figures
     (told,) = json.loads(harness("compare", *sides, "--json", folder=folder).out)
-    assert [one["target"] for one in told["facts"]] == ["zhipuai/glm-4", "dashscope/qwen-flash"]
+    assert [one["target"] for one in told["facts"]] == [
+        "zhipuai/glm-5.3-flash",
+        "dashscope/qwen-flash",
+    ]
     assert all(one["cost"]["currency"] == "CNY" for one in told["facts"])
     two = harness("compare", "single-turn-messages", "single-turn-prompt", folder=folder).out
     assert "single-turn-messages ↔ single-turn-prompt, 1 turn each: fastest: " in two
@@ -339,7 +349,7 @@ def test_a_recording_is_shown(harness: Harness, folder: Path) -> None:
     done = harness("show", "slogan/zhipuai", folder=folder)
     assert done.code == 0
     assert "智谱AI开放平台" in done.out
-    assert "glm-4" in done.out
+    assert "glm-5.3-flash" in done.out
     whole = harness("show", "slogan", folder=folder)
     assert "qwen-flash" in whole.out
     assert harness("show", "slogan", "--json", folder=folder).code == 0
@@ -350,14 +360,14 @@ def test_the_list(harness: Harness, folder: Path) -> None:
     changed = folder / "scenarios" / "single-turn-prompt.yaml"
     changed.write_text(changed.read_text(encoding="utf-8").replace("炒西红柿", "煮西红柿"))
     (folder / "cassettes" / "single-turn-messages" / "dashscope-qwen-flash.yaml").unlink()
-    (folder / "cassettes" / "slogan" / "zhipuai-glm-4.yaml").write_text("no cassette")
+    (folder / "cassettes" / "slogan" / "zhipuai-glm-5.3-flash.yaml").write_text("no cassette")
     rows = json.loads(harness("list", "--json", folder=folder).out)
     assert {(row["scenario"], row["target"]): row["cassette"] for row in rows} == {
-        ("refusals", "zhipuai/glm-4"): "ok",
+        ("refusals", "zhipuai/glm-5.3-flash"): "ok",
         ("refusals", "dashscope/qwen-flash"): "ok",
         ("single-turn-messages", "dashscope/qwen-flash"): "missing",
         ("single-turn-prompt", "dashscope/qwen-flash"): "out of date",
-        ("slogan", "zhipuai/glm-4"): "unreadable",
+        ("slogan", "zhipuai/glm-5.3-flash"): "unreadable",
         ("slogan", "dashscope/qwen-flash"): "ok",
     }
     told = json.loads(harness("doctor", "--json", folder=folder).out)
@@ -472,7 +482,7 @@ def test_the_doctor_needs_no_scenarios(harness: Harness, tmp_path: Path) -> None
 
 def test_a_recording_that_was_interrupted(harness: Harness, folder: Path) -> None:
     """Is listed, is in the way, and is gone on with; what is recorded already stays as it is."""
-    cassette = folder / "cassettes" / "slogan" / "zhipuai-glm-4.yaml"
+    cassette = folder / "cassettes" / "slogan" / "zhipuai-glm-5.3-flash.yaml"
     recorded = loads(cassette.read_bytes(), "")
     journal = cassette.with_name(f".{cassette.name}.journal")
     head, (first, *_) = Head(recorded.provenance, 1), recorded.exchanges

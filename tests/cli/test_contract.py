@@ -70,7 +70,7 @@ def test_checking(harness: Harness, learnt: Path) -> None:
     """0 where all is kept; 1, with the place and the exchanges that say so, where it is not."""
     done = harness("contract", "check", SLOGAN, folder=learnt)
     assert (done.code, done.err) == (0, "")
-    cassette = CASSETTES / "slogan" / "zhipuai-glm-4.yaml"
+    cassette = CASSETTES / "slogan" / "zhipuai-glm-5.3-flash.yaml"
     text = cassette.read_text(encoding="utf-8")
     assert '"choices":' in text
     for n in range(9):

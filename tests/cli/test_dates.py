@@ -31,7 +31,7 @@ def days(folder: Path) -> Path:
     shutil.copytree(folder / "cassettes", folder / "june")
     for name in ("slogan", "single-turn-messages", "single-turn-prompt"):
         dated(folder / "cassettes" / name, JULY)
-    path = folder / "cassettes" / "slogan" / "zhipuai-glm-4.yaml"
+    path = folder / "cassettes" / "slogan" / "zhipuai-glm-5.3-flash.yaml"
     path.write_text(path.read_text(encoding="utf-8").replace("total_tokens", "all_tokens"))
     return folder
 
@@ -42,12 +42,12 @@ def test_two_days_of_the_same_targets(harness: Harness, days: Path) -> None:
     assert (done.code, done.err) == (0, "")
     told = {(one["scenario"], one["left"], one["right"]) for one in json.loads(done.out)}
     assert {
-        ("slogan", f"zhipuai/glm-4 ({JUNE})", f"zhipuai/glm-4 ({JULY})"),
+        ("slogan", f"zhipuai/glm-5.3-flash ({JUNE})", f"zhipuai/glm-5.3-flash ({JULY})"),
         ("slogan", f"dashscope/qwen-flash ({JUNE})", f"dashscope/qwen-flash ({JULY})"),
     } <= told
     assert len(told) == 6
     shown = harness("compare", "june", "cassettes", folder=days).out
-    assert f"slogan: zhipuai/glm-4 ({JUNE}) and zhipuai/glm-4 ({JULY})" in shown
+    assert f"slogan: zhipuai/glm-5.3-flash ({JUNE}) and zhipuai/glm-5.3-flash ({JULY})" in shown
     assert "/usage/all_tokens" in shown
 
 
@@ -59,7 +59,7 @@ def test_more_than_two_days(harness: Harness, days: Path) -> None:
     assert (done.code, done.err) == (0, "")
     shown = done.out[done.out.index("slogan: 6 targets") :]
     for day in ("2026-05-01", JUNE, JULY):
-        assert f"] zhipuai/glm-4 ({day})" in shown
+        assert f"] zhipuai/glm-5.3-flash ({day})" in shown
 
 
 def test_a_comparison_of_some_days(harness: Harness, days: Path) -> None:
@@ -97,5 +97,5 @@ def test_a_check_of_some_days(harness: Harness, days: Path) -> None:
     assert done.code == 0
     told = json.loads(done.out)
     assert {one["scenario"] for one in told["transcripts"]} == {"refusals"}
-    (days / "cassettes" / "slogan" / "zhipuai-glm-4.yaml").write_text("interactions: [")
+    (days / "cassettes" / "slogan" / "zhipuai-glm-5.3-flash.yaml").write_text("interactions: [")
     assert harness("check", "cassettes", "--until", JUNE, folder=days).code == 2

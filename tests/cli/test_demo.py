@@ -44,11 +44,11 @@ def test_the_demo(harness: Harness, tmp_path: Path, monkeypatch: pytest.MonkeyPa
     pictures = [path for path in files if path.startswith("out/cassettes/kitten-image/artefacts/")]
     assert len(pictures) == 2
     assert [path for path in files if path not in pictures] == [
-        "out/broken-on-purpose/slogan/zhipuai-glm-4.yaml",
-        "out/cassettes/kitten-image/dashscope-wanx-v1.yaml",
-        "out/cassettes/kitten-image/zhipuai-cogview-3.yaml",
+        "out/broken-on-purpose/slogan/zhipuai-glm-5.3-flash.yaml",
+        "out/cassettes/kitten-image/dashscope-wan2.2-t2i-flash.yaml",
+        "out/cassettes/kitten-image/zhipuai-cogview-4.yaml",
         "out/cassettes/slogan/dashscope-qwen-flash.yaml",
-        "out/cassettes/slogan/zhipuai-glm-4.yaml",
+        "out/cassettes/slogan/zhipuai-glm-5.3-flash.yaml",
         *(f"out/report-of-a-break/{name}" for name in REPORT),
         *(f"out/report/{name}" for name in REPORT),
     ]
@@ -63,12 +63,12 @@ def test_the_demo_shows_how_a_break_looks(
     assert done.code == 0
     told = done.out.partition("How does a break look? ")[2].splitlines()
     assert told[0] == "A copy of one recording, broken on purpose:"
-    name = "slogan/zhipuai-glm-4.yaml"
+    name = "slogan/zhipuai-glm-5.3-flash.yaml"
     about = "Write the total token count as a string."
     assert told[1] == f"broken    out/broken-on-purpose/{name}: {about}"
     assert re.fullmatch(
         r"found by  answer_fits_schema \(turn 1, exchange 1, byte \d+, /usage/total_tokens\): "
-        r'expected integer, actual string "113"',
+        r'expected integer, actual string "153"',
         told[2],
     )
     assert told[3] == "drift     breaking, from the recording to the copy"
@@ -78,7 +78,7 @@ def test_the_demo_shows_how_a_break_looks(
     assert copy.provenance.note.startswith("made by harness demo, not recorded; broken on purpose")
     assert (original.provenance.note, copy.provenance.recorded_from) == ("", Origin.SANDBOX)
     body = original.exchanges[0].response.body
-    assert copy.exchanges[0].response.body == body.replace(b":113", b':"113"')
+    assert copy.exchanges[0].response.body == body.replace(b":153", b':"153"')
     page = (tmp_path / "out" / "report-of-a-break" / "index.html").read_text(encoding="utf-8")
     assert "<title>Broken on purpose: how a break looks</title>" in page
     assert "故意破坏" in page
@@ -108,7 +108,7 @@ def test_the_demo_fails_where_a_break_is_not_noticed(
     if blind == "rules":
         monkeypatch.setattr(build, "check_report", lambda paths, steps: Report("Check"))
     else:
-        same = Drift("slogan", "zhipuai/glm-4", "", "")
+        same = Drift("slogan", "zhipuai/glm-5.3-flash", "", "")
         monkeypatch.setattr(run.Criteria, "compare", lambda *sides: same)
     done = harness("demo", "--out", "out", folder=tmp_path)
     assert (done.code, "the harness did NOT notice, and should have" in done.out) == (1, True)

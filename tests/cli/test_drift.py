@@ -22,7 +22,7 @@ pytestmark = pytest.mark.slow
 
 ZHIPU_KEY = "5ec2e7c0ffee5ec2e7c0ffee5ec2e7c0.GEHEIMgeheim1234"
 DASH_KEY = "sk-5ec2e7c0ffee4dadbeef4dad4dadbeef"
-SLOGAN = Path("slogan") / "zhipuai-glm-4.yaml"
+SLOGAN = Path("slogan") / "zhipuai-glm-5.3-flash.yaml"
 
 
 @pytest.fixture
@@ -67,12 +67,12 @@ def test_two_checkouts(harness: Harness, folder: Path, old: Path) -> None:
     cases = suites.findall("testsuite/testcase")
     failed = [case for case in cases if case.find("failure") is not None]
     assert [(case.get("classname"), case.get("name")) for case in failed] == [
-        ("slogan", "zhipuai/glm-4")
+        ("slogan", "zhipuai/glm-5.3-flash")
     ]
     assert {f.get("type") for f in failed[0].findall("failure")} >= {"drift_removed"}
     told = harness("drift", "old", "cassettes", "--json", folder=folder)
     assert (told.code, told.err) == (1, "")
-    assert verdicts(told)["slogan/zhipuai/glm-4"] == "breaking"
+    assert verdicts(told)["slogan/zhipuai/glm-5.3-flash"] == "breaking"
 
 
 def test_from_which_verdict_on_it_fails(harness: Harness, folder: Path, old: Path) -> None:
@@ -93,8 +93,8 @@ def test_what_is_on_one_side_only(harness: Harness, folder: Path, old: Path) -> 
     shutil.rmtree(old / "refusals")
     done = harness("drift", "old", "cassettes", folder=folder)
     assert (done.code, done.err) == (0, "")
-    assert "only on the old side, not compared: slogan, zhipuai/glm-4" in done.out
-    assert "only on the new side, not compared: refusals, zhipuai/glm-4" in done.out
+    assert "only on the old side, not compared: slogan, zhipuai/glm-5.3-flash" in done.out
+    assert "only on the new side, not compared: refusals, zhipuai/glm-5.3-flash" in done.out
     shutil.rmtree(folder / "cassettes" / "slogan")
     done = harness("drift", "old/slogan", "cassettes", folder=folder)
     assert (done.code, done.out) == (2, "")
@@ -113,7 +113,7 @@ def test_two_files(harness: Harness, folder: Path, old: Path) -> None:
 
 def test_repeats_of_two_checkouts(harness: Harness, folder: Path, old: Path) -> None:
     """Of the old ones, each says what was seen before; of the new ones, each may have drifted."""
-    again = SLOGAN.with_name("zhipuai-glm-4~2.yaml")
+    again = SLOGAN.with_name("zhipuai-glm-5.3-flash~2.yaml")
     shutil.copy(old / SLOGAN, old / again)
     edit(old / again, '"usage":{', '"usage":{"extra":1,')
     shutil.copy(folder / "cassettes" / SLOGAN, folder / "cassettes" / again)
@@ -123,7 +123,7 @@ def test_repeats_of_two_checkouts(harness: Harness, folder: Path, old: Path) -> 
     assert done.out.splitlines()[-1] == "6 same"
     edit(folder / "cassettes" / again, '"total_tokens":', '"all_tokens":')
     done = harness("drift", "old", "cassettes", "--json", folder=folder)
-    assert (done.code, verdicts(done)["slogan/zhipuai/glm-4"]) == (1, "breaking")
+    assert (done.code, verdicts(done)["slogan/zhipuai/glm-5.3-flash"]) == (1, "breaking")
     assert len(verdicts(done)) == len(json.loads(done.out)["drifts"]) == 6
     files = (str(old / SLOGAN), str(folder / "cassettes" / SLOGAN))
     assert harness("drift", *files, folder=folder).code == 0
@@ -135,7 +135,7 @@ def test_repeats_of_two_checkouts(harness: Harness, folder: Path, old: Path) -> 
     (old / again).write_text("interactions: [", encoding="utf-8")
     done = harness("drift", "old", "cassettes", folder=folder)
     assert done.code == 2
-    assert "glm-4~2.yaml" in done.out
+    assert "glm-5.3-flash~2.yaml" in done.out
 
 
 def test_foreign_cassettes_by_their_path(harness: Harness, folder: Path, old: Path) -> None:
@@ -156,7 +156,7 @@ def test_a_cassette_that_cannot_be_read(harness: Harness, folder: Path, old: Pat
     (old / SLOGAN).write_text("interactions: [", encoding="utf-8")
     done = harness("drift", "old", "cassettes", folder=folder)
     assert done.code == 2
-    assert "old/slogan/zhipuai-glm-4.yaml" in done.out
+    assert "old/slogan/zhipuai-glm-5.3-flash.yaml" in done.out
     assert done.out.splitlines()[-1] == "5 same"
 
 
@@ -210,7 +210,7 @@ def test_a_service_that_changed(harness: Harness, folder: Path) -> None:
     asked = ("slogan", "--target", "zhipuai", "--out", "anew")
     done = harness("drift", "--sandbox", *asked, "--json", folder=folder)
     assert (done.code, done.err) == (1, "")
-    assert verdicts(done) == {"slogan/zhipuai/glm-4": "breaking"}
+    assert verdicts(done) == {"slogan/zhipuai/glm-5.3-flash": "breaking"}
     (change,) = (c for c in json.loads(done.out)["drifts"][0]["changes"] if c["kind"] == "removed")
     assert (change["turn"], change["path"]) == (1, "/usage/cached_tokens")
     assert (change["before"], change["after"]) == ("integer", "")
@@ -222,7 +222,10 @@ def test_a_plan_asks_nothing(harness: Harness, folder: Path) -> None:
     """It says what would be asked, what it takes, what is left out and why; it needs no keys."""
     done = harness("drift", "--plan", "--budget", "2", folder=folder)
     assert (done.code, done.err) == (0, "")
-    assert "omitted: refusals/zhipuai-glm-4: costs 4 calls, 0 remaining; would exercise" in done.out
+    assert (
+        "omitted: refusals/zhipuai-glm-5.3-flash: costs 4 calls, 0 remaining; would exercise"
+        in done.out
+    )
     assert re.search(r"2 calls; exercises \d+ of \d+ checks \(\d\d%\)", done.out)
     told = json.loads(harness("drift", "--plan", "--budget", "2", "--json", folder=folder).out)
     assert told["calls"] == sum(one["calls"] for one in told["chosen"]) == 2
@@ -287,9 +290,9 @@ def test_live(
 
 def test_a_service_that_refuses(harness: Harness, folder: Path) -> None:
     """What it answered before is refused now: breaking, with the refusal's words."""
-    edit(folder / "scenarios" / "slogan.yaml", "zhipuai/glm-4", "zhipuai/no-such-model")
+    edit(folder / "scenarios" / "slogan.yaml", "zhipuai/glm-5.3-flash", "zhipuai/no-such-model")
     path = folder / "cassettes" / "slogan"
-    shutil.copy(path / "zhipuai-glm-4.yaml", path / "zhipuai-no-such-model.yaml")
+    shutil.copy(path / "zhipuai-glm-5.3-flash.yaml", path / "zhipuai-no-such-model.yaml")
     done = harness("drift", "--sandbox", "slogan", folder=folder)
     assert (done.code, done.err) == (1, "")
     assert "status: 200 -> 400, code 1211: 模型不存在" in done.out
@@ -306,7 +309,7 @@ def test_ages_in_the_list(harness: Harness, folder: Path) -> None:
     assert recorded_at is not None
     edit(path, recorded_at[1], "yesterday")
     done = harness("list", folder=folder)
-    assert re.search(r"slogan\s+zhipuai/glm-4\s+ok\s+yesterday\s+unknown", done.out)
+    assert re.search(r"slogan\s+zhipuai/glm-5.3-flash\s+ok\s+yesterday\s+unknown", done.out)
     assert re.search(r"slogan\s+dashscope/qwen-flash\s+ok\s+\S+\s+0 d", done.out)
     ages = {r["age_days"] for r in json.loads(harness("list", "--json", folder=folder).out)}
     assert ages == {0, None}

@@ -146,9 +146,9 @@ def test_a_task_that_needs_more_polls(
     plan = told["plan"]
     assert (plan["calls"], plan["polls"], plan["files"]) == (7, 3, 2)
     assert (done.code, len(asked), told["spent"]["calls"]) == (2, 7, 7)
-    assert [one["target"] for one in told["drifts"]] == ["zhipuai/cogview-3"]
+    assert [one["target"] for one in told["drifts"]] == ["zhipuai/cogview-4"]
     (broken,) = told["problems"]
-    assert broken["target"] == "dashscope/wanx-v1"
+    assert broken["target"] == "dashscope/wan2.2-t2i-flash"
     assert broken["text"] == (
         "stopped in turn 1: the budget of 7 calls allows no more: more requests are needed than "
         "when it was recorded (spent: 7 calls)"
@@ -168,12 +168,12 @@ def test_what_is_not_begun_is_said_by_name(
     assert told["plan"]["calls"] == 9
     assert (done.code, len(asked), told["spent"]["calls"]) == (2, 9, 9)
     assert [f"{one['scenario']} {one['target']}" for one in told["drifts"]] == [
-        "slogan zhipuai/glm-4",
+        "slogan zhipuai/glm-5.3-flash",
         "slogan dashscope/qwen-flash",
-        "kitten-image dashscope/wanx-v1",
+        "kitten-image dashscope/wan2.2-t2i-flash",
     ]
     (never,) = told["problems"]
-    assert (never["scenario"], never["target"]) == ("kitten-image", "zhipuai/cogview-3")
+    assert (never["scenario"], never["target"]) == ("kitten-image", "zhipuai/cogview-4")
     assert never["text"] == (
         "not begun: the budget of 10 calls allows no more: the next step costs 2 calls as "
         "recorded, 1 remaining (spent: 9 calls)"
@@ -198,7 +198,7 @@ def test_drift_that_was_found_is_1_whatever_was_not_asked(
     harness: Harness, filed: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The rest is said by name all the same."""
-    edit(filed / "cassettes/kitten-image/zhipuai-cogview-3.yaml", '"data":', '"gone":0,"data":')
+    edit(filed / "cassettes/kitten-image/zhipuai-cogview-4.yaml", '"data":', '"gone":0,"data":')
     with service(monkeypatch, Options(port=0, pending_polls=30)):
         done, told = drift(harness, filed, "kitten-image", "--budget", "7")
     assert [one["verdict"] for one in told["drifts"]] == ["breaking"]
@@ -210,15 +210,15 @@ def test_drift_that_was_found_is_1_whatever_was_not_asked(
 
 def test_a_plan_in_money(harness: Harness, filed: Path) -> None:
     """By the prices of today; what has none is named, and never taken for free."""
-    priced(filed, "zhipuai/glm-4", "zhipuai/cogview-3")
+    priced(filed, "zhipuai/glm-5.3-flash", "zhipuai/cogview-4")
     done = harness("drift", "--plan", "--budget", "1.2 CNY", "--json", folder=filed)
     assert (done.code, done.err) == (0, "")
     plan = json.loads(done.out)
     assert plan["budget"] == {"most": 1.2, "currency": "CNY"}
     assert {one["name"] for one in plan["chosen"]} <= {
-        "kitten-image/zhipuai-cogview-3",
-        "multi-turn/zhipuai-glm-4",
-        "slogan/zhipuai-glm-4",
+        "kitten-image/zhipuai-cogview-4",
+        "multi-turn/zhipuai-glm-5.3-flash",
+        "slogan/zhipuai-glm-5.3-flash",
     }
     assert 0 < plan["money"] <= 1.2
     assert plan["money"] == pytest.approx(sum(one["money"] for one in plan["chosen"]))
@@ -229,8 +229,8 @@ def test_a_plan_in_money(harness: Harness, filed: Path) -> None:
     told = harness("drift", "--plan", "--budget", "1.2CNY", folder=filed).out
     assert re.search(r"\d+ calls \(.* among them\), [\d.]+ CNY; exercises", told)
     assert {f"{price['provider']}/{price['model']}" for price in plan["prices"]} == {
-        "zhipuai/glm-4",
-        "zhipuai/cogview-3",
+        "zhipuai/glm-5.3-flash",
+        "zhipuai/cogview-4",
     }
     for price in plan["prices"]:
         assert f"\n{price['provider']}/{price['model']}: from {price['valid_from']}, " in told
@@ -239,18 +239,20 @@ def test_a_plan_in_money(harness: Harness, filed: Path) -> None:
 
 def test_prices_in_another_currency(harness: Harness, filed: Path) -> None:
     """Are none: nobody knows what they are worth."""
-    priced(filed, "zhipuai/glm-4", currency="USD")
-    done = harness("drift", "--plan", "--budget", "5CNY", "slogan", "-t", "glm-4", folder=filed)
+    priced(filed, "zhipuai/glm-5.3-flash", currency="USD")
+    done = harness(
+        "drift", "--plan", "--budget", "5CNY", "slogan", "-t", "glm-5.3-flash", folder=filed
+    )
     assert (done.code, done.out) == (2, "")
     assert "no recording can be made again with --budget 5 CNY" in done.err
-    assert "the price of zhipuai/glm-4 is in USD" in done.err
+    assert "the price of zhipuai/glm-5.3-flash is in USD" in done.err
 
 
 def test_an_answer_that_is_dearer_than_recorded(
     harness: Harness, filed: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Nothing is asked after the answer that spends the budget; what it cost is told."""
-    priced(filed, "zhipuai/glm-4", "dashscope/qwen-flash")
+    priced(filed, "zhipuai/glm-5.3-flash", "dashscope/qwen-flash")
     for path in filed.glob("cassettes/multi-turn/*.yaml"):
         edit(path, r'"((?:prompt|completion|input|output)_tokens)":\d+', r'"\1":1')
     with service(monkeypatch, Options(port=0)) as asked:
@@ -272,12 +274,12 @@ def test_an_answer_that_does_not_say_what_it_used(
     harness: Harness, filed: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Nobody knows what was spent then, so nothing more is; what was asked is compared."""
-    priced(filed, "zhipuai/glm-4")
+    priced(filed, "zhipuai/glm-5.3-flash")
     answer = {
         "id": "1",
         "request_id": "1",
         "created": 1,
-        "model": "glm-4",
+        "model": "glm-5.3-flash",
         "choices": [
             {
                 "index": 0,
@@ -299,7 +301,7 @@ def test_a_request_that_came_to_no_answer(
     harness: Harness, filed: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """May have been paid for: what the service refused before it is free, but this is not known."""
-    priced(filed, "zhipuai/glm-4")
+    priced(filed, "zhipuai/glm-5.3-flash")
     with serve_answers(
         json_answer({"error": {"code": "1302", "message": "多"}}, 429), RESET
     ) as server:
@@ -329,7 +331,7 @@ def test_what_was_spent_is_said(
     harness: Harness, filed: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Before the verdict, with or without a budget."""
-    priced(filed, "zhipuai/glm-4")
+    priced(filed, "zhipuai/glm-5.3-flash")
     with service(monkeypatch, Options(port=0)):
         for words, said in (
             ((), "\nspent: 1 call\n"),
@@ -354,8 +356,11 @@ def test_a_request_that_is_refused_now(
     assert told["problems"] == []
     verdicts = {f"{one['scenario']}/{one['target']}": one for one in told["drifts"]}
     assert len(verdicts) == 4
-    assert verdicts["slogan/zhipuai/glm-4"]["verdict"] in ("same", "wording only")
-    for target, code in (("zhipuai/glm-4", "1301"), ("dashscope/qwen-flash", "DataInspection")):
+    assert verdicts["slogan/zhipuai/glm-5.3-flash"]["verdict"] in ("same", "wording only")
+    for target, code in (
+        ("zhipuai/glm-5.3-flash", "1301"),
+        ("dashscope/qwen-flash", "DataInspection"),
+    ):
         one = verdicts[f"multi-turn/{target}"]
         assert one["verdict"] == "breaking"
         (refused,) = (c for c in one["changes"] if c["kind"] == "status")
@@ -449,14 +454,14 @@ def test_what_repeats_vary_in_is_no_news(
     harness: Harness, filed: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A field that any of them had is not new, and one that any of them lacked is not gone."""
-    path = filed / "cassettes/slogan/zhipuai-glm-4.yaml"
-    shutil.copy(path, path.with_name("zhipuai-glm-4~2.yaml"))
+    path = filed / "cassettes/slogan/zhipuai-glm-5.3-flash.yaml"
+    shutil.copy(path, path.with_name("zhipuai-glm-5.3-flash~2.yaml"))
     edit(path, '"usage":{', '"usage":{"sometimes":0,')
     with service(monkeypatch, Options(port=0)):
         done, told = drift(harness, filed, "slogan", "-t", "zhipuai")
         assert done.code == 0
         assert told["drifts"][0]["verdict"] != "breaking"
-        path.with_name("zhipuai-glm-4~2.yaml").unlink()
+        path.with_name("zhipuai-glm-5.3-flash~2.yaml").unlink()
         done, told = drift(harness, filed, "slogan", "-t", "zhipuai")
     assert told["problems"] == []
     assert (done.code, told["drifts"][0]["verdict"]) == (1, "breaking")
@@ -469,7 +474,7 @@ def test_the_files_of_a_report(
     harness: Harness, filed: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The same as any run writes, of two folders and of what is asked anew."""
-    edit(filed / "cassettes/slogan/zhipuai-glm-4.yaml", '"usage":{', '"usage":{"gone":0,')
+    edit(filed / "cassettes/slogan/zhipuai-glm-5.3-flash.yaml", '"usage":{', '"usage":{"gone":0,')
     with service(monkeypatch, Options(port=0)):
         told = ("slogan", "--out", "anew", "--report", "one", "--html", "page.html")
         done, _ = drift(harness, filed, *told)

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from conftest import Harness
 
 ROOT = Path(__file__).parent.parent.parent
-CASSETTE = ROOT / "cassettes" / "streaming" / "zhipuai-glm-4.yaml"
+CASSETTE = ROOT / "cassettes" / "streaming" / "zhipuai-glm-5.3-flash.yaml"
 CLIENT = """
 import json
 
@@ -33,7 +33,8 @@ def send(request):
         response.raise_for_status()
         for line in response.iter_lines():
             if line.startswith("data: {"):
-                text += json.loads(line[6:])["choices"][0]["delta"].get("content", "")
+                delta = json.loads(line[6:])["choices"][0]["delta"]
+                text += delta.get("reasoning_content", "") + delta.get("content", "")
     return text
 """
 

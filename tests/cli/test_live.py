@@ -121,7 +121,7 @@ def test_a_proxy_is_not_for_the_sandbox(python: Python, folder: Path) -> None:
 @pytest.mark.parametrize(
     ("target", "variable", "name"),
     [
-        ("zhipuai", "ZHIPUAI_API_KEY", "zhipuai/glm-4"),
+        ("zhipuai", "ZHIPUAI_API_KEY", "zhipuai/glm-5.3-flash"),
         ("dashscope", "DASHSCOPE_API_KEY", "dashscope/qwen-flash"),
     ],
 )
@@ -162,7 +162,7 @@ def test_a_refused_key(python: Python, folder: Path, service: str, target: str, 
         folder=folder,
         env={**addresses(service), **keys},
     )
-    model = {"zhipuai": "zhipuai/glm-4", "dashscope": "dashscope/qwen-flash"}[target]
+    model = {"zhipuai": "zhipuai/glm-5.3-flash", "dashscope": "dashscope/qwen-flash"}[target]
     assert done.returncode == 2
     assert done.stderr == f"harness: slogan with {model}, step 5: {told}; nothing was written\n"
     assert done.stdout == "recorded 0 of 1 from the live service to cassettes\n"

@@ -86,7 +86,7 @@ def test_two_forms_of_asking_are_compared_on_a_page(harness: Harness, folder: Pa
 
 def test_a_page_of_a_comparison_says_what_broke(harness: Harness, folder: Path) -> None:
     """Rules are asked too; that formats or answers differ is all that the exit code is about."""
-    path = folder / "cassettes" / "slogan" / "zhipuai-glm-4.yaml"
+    path = folder / "cassettes" / "slogan" / "zhipuai-glm-5.3-flash.yaml"
     shutil.copytree(folder / "cassettes", folder / "old")
     text = path.read_text(encoding="utf-8")
     path.write_text(text.replace('"total_tokens":', '"total_tokens":9'), encoding="utf-8")
@@ -96,14 +96,16 @@ def test_a_page_of_a_comparison_says_what_broke(harness: Harness, folder: Path) 
     (finding,) = told["findings"]
     assert finding["rule"] == "usage_adds_up"
     assert finding["scenario"] == "slogan"
-    assert finding["target"] == f"zhipuai/glm-4 ({path.relative_to(folder)})"
+    assert finding["target"] == f"zhipuai/glm-5.3-flash ({path.relative_to(folder)})"
     assert len(told["matrices"]) == 6
 
 
 def test_a_page_of_a_recording_has_what_was_not_recorded(harness: Harness, folder: Path) -> None:
     """A replay of what was, and the reason of the rest, once."""
     path = folder / "scenarios" / "slogan.yaml"
-    text = path.read_text(encoding="utf-8").replace("zhipuai/glm-4", "zhipuai/no-such-model")
+    text = path.read_text(encoding="utf-8").replace(
+        "zhipuai/glm-5.3-flash", "zhipuai/no-such-model"
+    )
     path.write_text(text, encoding="utf-8")
     done = harness("record", "slogan", "--sandbox", "--report", "out", folder=folder)
     assert (done.code, done.out) == (2, "recorded 1 of 2 from the sandbox to cassettes\n")
@@ -114,7 +116,7 @@ def test_a_page_of_a_recording_has_what_was_not_recorded(harness: Harness, folde
 
 def test_a_report_of_what_broke_says_so(harness: Harness, folder: Path) -> None:
     """The page is written all the same, and the exit code is that of a replay."""
-    path = folder / "cassettes" / "slogan" / "zhipuai-glm-4.yaml"
+    path = folder / "cassettes" / "slogan" / "zhipuai-glm-5.3-flash.yaml"
     text = path.read_text(encoding="utf-8")
     path.write_text(text.replace('"total_tokens":', '"total_tokens":9'), encoding="utf-8")
     done = harness("report", "slogan", folder=folder)

@@ -13,7 +13,7 @@ import pytest
 if TYPE_CHECKING:
     from conftest import Harness
 
-CASSETTE = "cassettes/slogan/zhipuai-glm-4.yaml"
+CASSETTE = "cassettes/slogan/zhipuai-glm-5.3-flash.yaml"
 
 
 def test_a_recording_is_shown_as_it_travelled(harness: Harness, folder: Path) -> None:
@@ -32,7 +32,7 @@ def test_two_recordings_are_shown_as_where_they_differ(harness: Harness, folder:
     """Line by line; what both say stands once."""
     done = harness("show", "slogan/zhipuai", "slogan/dashscope", folder=folder)
     assert done.code == 0
-    assert "-slogan with zhipuai/glm-4" in done.out.splitlines()
+    assert "-slogan with zhipuai/glm-5.3-flash" in done.out.splitlines()
     assert "+slogan with dashscope/qwen-flash" in done.out.splitlines()
     same = harness("show", "slogan/zhipuai", "slogan/zhipuai", "--wire", folder=folder)
     assert (same.code, same.out) == (0, "no difference\n")

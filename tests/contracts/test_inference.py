@@ -122,7 +122,7 @@ def test_a_family_never_met_is_held_to_what_all_others_share() -> None:
 @pytest.mark.parametrize(
     ("model", "name"),
     [
-        ("glm-4-0520", "glm-4"),
+        ("glm-4-0520", "glm-5.3-flash"),
         ("qwen-plus-2025-07-28", "qwen-plus"),
         ("qwen-plus-latest", "qwen-plus"),
         ("GLM-Z1-AirX", "glm-z1-airx"),

@@ -46,7 +46,7 @@ volatile: [/seed, /parameters/seed]
 parameters: {seed: random}
 poll: {interval: 0.002, limit: 40}
 targets:
-  - {model: zhipuai/glm-4, mode: async}
+  - {model: zhipuai/glm-5.3-flash, mode: async}
   - {model: dashscope/qwen-flash, parameters: {result_format: message}}
 steps:
   - user: 我叫小明。
@@ -70,7 +70,7 @@ Way = tuple[str, str]
 """Scenario and target."""
 
 WAYS: tuple[Way, ...] = (
-    ("talk", "zhipuai-glm-4"),
+    ("talk", "zhipuai-glm-5.3-flash"),
     ("talk", "dashscope-qwen-flash"),
     ("pictures", "dashscope-wanx2.1-t2i-turbo"),
 )

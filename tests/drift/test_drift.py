@@ -36,13 +36,13 @@ from harness.wire import resolve
 SHIPPED = [
     path.relative_to(CASSETTES).with_suffix("").as_posix() for path in store.find([CASSETTES])
 ]
-SLOGANS = ["slogan/zhipuai-glm-4", "slogan/dashscope-qwen-flash"]
+SLOGANS = ["slogan/zhipuai-glm-5.3-flash", "slogan/dashscope-qwen-flash"]
 STREAMS = [
-    "streaming/zhipuai-glm-4",
+    "streaming/zhipuai-glm-5.3-flash",
     "streaming/dashscope-qwen-plus-incremental",
     "streaming/dashscope-qwen-plus-cumulative",
 ]
-TASKS = ["fairy-tale-async/zhipuai-glm-4", "kitten-image/dashscope-wanx-v1"]
+TASKS = ["fairy-tale-async/zhipuai-glm-5.3-flash", "kitten-image/dashscope-wan2.2-t2i-flash"]
 ALIKE = [*SLOGANS, *STREAMS]
 
 
@@ -279,7 +279,7 @@ def test_a_refusal_that_passed() -> None:
 
 def test_a_model_that_answers_in_words_where_it_called_a_tool() -> None:
     """It says so by its finish reason; without that, calls that are gone are gone."""
-    recording = recorded("weather-tool/zhipuai-glm-4")
+    recording = recorded("weather-tool/zhipuai-glm-5.3-flash")
 
     def silent(reason: str, value: Any) -> None:
         for choice in value.get("choices", ()):
@@ -312,7 +312,7 @@ def test_a_rule_that_is_broken_now() -> None:
 
 def test_a_turn_that_is_gone() -> None:
     """And one that came."""
-    recording = recorded("multi-turn/zhipuai-glm-4")
+    recording = recorded("multi-turn/zhipuai-glm-5.3-flash")
     shorter = analyze(
         replace(recording.transcript, turns=recording.transcript.turns[:-1]), endpoints.recognise
     )
@@ -515,7 +515,7 @@ def test_a_null_where_the_stream_had_none() -> None:
 
 def test_a_picture_of_another_kind() -> None:
     """Who decoded the one may not decode the other."""
-    recording = recorded("kitten-image/zhipuai-cogview-3")
+    recording = recorded("kitten-image/zhipuai-cogview-4")
 
     def jpeg(exchange: Exchange) -> Exchange:
         if not (exchange.response.header("content-type") or "").startswith("image/"):
@@ -543,7 +543,7 @@ def _in_turns(numbers: set[int], edit: Callable[[Any], Any]) -> AnalyzedTranscri
     return analyze(replace(original.transcript, turns=turns), endpoints.recognise)
 
 
-TURNS = "multi-turn/zhipuai-glm-4"
+TURNS = "multi-turn/zhipuai-glm-5.3-flash"
 
 
 def test_a_change_in_one_turn_belongs_to_that_turn() -> None:

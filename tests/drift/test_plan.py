@@ -113,8 +113,8 @@ def test_against_every_choice() -> None:
 
 def test_which_rules_are_exercised() -> None:
     """Those that the recording could break, and whose wire it is."""
-    streamed = rules_exercised(recorded("streaming/zhipuai-glm-4"))
-    plain = rules_exercised(recorded("slogan/zhipuai-glm-4"))
+    streamed = rules_exercised(recorded("streaming/zhipuai-glm-5.3-flash"))
+    plain = rules_exercised(recorded("slogan/zhipuai-glm-5.3-flash"))
     assert "zhipuai: events_are_json" in streamed - plain
     assert "zhipuai: usage_adds_up" in streamed & plain
     assert "zhipuai: task_state_is_known" not in streamed
@@ -125,9 +125,9 @@ def test_which_clauses_are_exercised() -> None:
     """Those of the sections that the recording has answers for."""
     contract = learn(
         (name, recorded(name))
-        for name in ("slogan/zhipuai-glm-4", "multi-turn/dashscope-qwen-flash")
+        for name in ("slogan/zhipuai-glm-5.3-flash", "multi-turn/dashscope-qwen-flash")
     )
-    met = clauses_exercised(recorded("independent-questions/zhipuai-glm-4"), contract)
+    met = clauses_exercised(recorded("independent-questions/zhipuai-glm-5.3-flash"), contract)
     assert met
     assert all(clause.startswith("zhipuai.chat, answer: ") for clause in met)
-    assert not clauses_exercised(recorded("refusals/zhipuai-glm-4"), learn([]))
+    assert not clauses_exercised(recorded("refusals/zhipuai-glm-5.3-flash"), learn([]))

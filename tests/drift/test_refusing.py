@@ -12,7 +12,7 @@ from drift.changed_recordings import recorded, with_exchanges
 from harness.drift.live import refuses_the_request
 from harness.types import Exchange
 
-ZHIPU, DASH = "slogan/zhipuai-glm-4", "slogan/dashscope-qwen-flash"
+ZHIPU, DASH = "slogan/zhipuai-glm-5.3-flash", "slogan/dashscope-qwen-flash"
 FORMS: dict[str, Any] = {
     ZHIPU: lambda code: {"error": {"code": code, "message": "no"}},
     DASH: lambda code: {"code": code, "message": "no", "request_id": "1"},

@@ -16,8 +16,8 @@ from harness.drift import ChangeKind, Verdict, find_drift
 from harness.providers import endpoints
 from harness.types import Exchange
 
-ONE = recorded("slogan/zhipuai-glm-4")
-TOOL = recorded("weather-tool/zhipuai-glm-4")
+ONE = recorded("slogan/zhipuai-glm-5.3-flash")
+TOOL = recorded("weather-tool/zhipuai-glm-5.3-flash")
 
 
 def says(**fields: Any) -> Callable[[Any], None]:
@@ -114,7 +114,7 @@ def test_what_none_of_them_had(now: Any, kind: ChangeKind, verdict: Verdict) -> 
 
 def test_how_many_events_a_stream_has() -> None:
     """Is told where it is the same every time, and not where it varies."""
-    recording = recorded("streaming/zhipuai-glm-4")
+    recording = recorded("streaming/zhipuai-glm-5.3-flash")
     longer, longest = (
         events(recording, partial(stretched, 1)),
         events(recording, partial(stretched, 2)),

@@ -30,9 +30,9 @@ HARMFUL = [fault for fault in DELIVERY_FAULTS if fault.harmful]
 HARMLESS = [fault for fault in DELIVERY_FAULTS if not fault.harmful]
 CASSETTES = Path(__file__).parent.parent.parent / "cassettes"
 SAMPLES = (
-    "streaming/zhipuai-glm-4",
+    "streaming/zhipuai-glm-5.3-flash",
     "streaming/dashscope-qwen-plus-incremental",
-    "weather-tool/zhipuai-glm-4",
+    "weather-tool/zhipuai-glm-5.3-flash",
     "weather-tool/dashscope-qwen-plus",
 )
 
@@ -43,7 +43,7 @@ def recorded(name: str) -> list[RecordedAnswer]:
     return [RecordedAnswer(e, known) for e, known in found if known and known.role is not Role.FILE]
 
 
-STREAM = recorded("streaming/zhipuai-glm-4")[0]
+STREAM = recorded("streaming/zhipuai-glm-5.3-flash")[0]
 BY_CRLF = RecordedAnswer(
     replace(
         STREAM.exchange,
@@ -52,7 +52,7 @@ BY_CRLF = RecordedAnswer(
     STREAM.endpoint,
 )
 SOURCES = [BY_CRLF, *(one for name in SAMPLES for one in recorded(name))]
-DOCUMENT = recorded("weather-tool/zhipuai-glm-4")[0]
+DOCUMENT = recorded("weather-tool/zhipuai-glm-5.3-flash")[0]
 
 
 def some(places: Sequence[int]) -> list[int]:

@@ -21,7 +21,9 @@ from harness.sandbox.scripted_server import Pause, Reset, serve_scripts
 from harness.types import Reply, Response, Usage
 
 HERE = Path(__file__).parent
-STREAM = HERE.parent.parent / "cassettes" / "streaming" / "zhipuai-glm-4.yaml"
+STREAM = HERE / "stream.yaml"
+"""A stream without reasoning, from the sandbox."""
+CASSETTES = HERE.parent.parent / "cassettes"
 BY_NAME: Mapping[str, DeliveryFault] = {fault.name: fault for fault in DELIVERY_FAULTS}
 BODY = "data: 你好\n\n".encode()
 QUICK = Limits(cases=1, timeout=1.0, grace=0.5)
@@ -207,7 +209,7 @@ def test_an_answer_that_differs_by_itself_is_skipped() -> None:
 @pytest.mark.slow
 def test_an_sdk_is_called_through_its_parser() -> None:
     """An SDK's own errors are typed errors; other endpoints are skipped."""
-    pictures = STREAM.parent.parent / "kitten-image" / "dashscope-wanx-v1.yaml"
+    pictures = CASSETTES / "kitten-image" / "dashscope-wan2.2-t2i-flash.yaml"
     faults = ["lines_end_in_cr", "too_many_requests", "truncated_event", "ended_between_events"]
     results = results_of("openai", faults, STREAM, pictures, limits=Limits(1, 0, 3.0, 1.0))
     assert reactions(results) == {

@@ -519,7 +519,7 @@ name: patience
 about: A task that takes ten minutes.
 mode: async
 poll: {{interval: {interval}, limit: 60}}
-targets: [zhipuai/glm-4]
+targets: [zhipuai/glm-5.3-flash]
 steps:
   - user: 你好
 """

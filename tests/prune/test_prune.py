@@ -21,8 +21,8 @@ from harness.types import Cassette, Exchange, Provenance, Request, Response
 if TYPE_CHECKING:
     from conftest import Harness, Python
 
-MINE = "cassettes/slogan/zhipuai-glm-4.yaml"
-GONE = "cassettes/gone/zhipuai-glm-4.yaml"
+MINE = "cassettes/slogan/zhipuai-glm-5.3-flash.yaml"
+GONE = "cassettes/gone/zhipuai-glm-5.3-flash.yaml"
 NOBODYS = "cassettes/mine.yaml"
 TESTS = """
 import pytest
@@ -127,7 +127,7 @@ def test_cassettes_of_scenarios_that_are_gone(harness: Harness, folder: Path) ->
         "tests: not searched; name them with --tests PATH"
     )
     size = (folder / GONE).stat().st_size
-    why = "no scenario gone with zhipuai-glm-4"
+    why = "no scenario gone with zhipuai-glm-5.3-flash"
     assert f"{GONE}: cassette, {size} bytes: {why}" in listed
     assert unjudged == "not judged, owner unknown: 1 cassette"
     assert last.endswith("nothing was deleted, --delete does it")

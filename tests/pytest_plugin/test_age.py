@@ -11,7 +11,7 @@ import pytest
 pytest_plugins = ["pytester"]
 
 ROOT = Path(__file__).parents[2]
-SLOGAN = ROOT / "cassettes" / "slogan" / "zhipuai-glm-4.yaml"
+SLOGAN = ROOT / "cassettes" / "slogan" / "zhipuai-glm-5.3-flash.yaml"
 
 
 @pytest.fixture

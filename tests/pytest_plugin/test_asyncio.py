@@ -45,14 +45,14 @@ async def long_lived():
 MARK
 @pytest.mark.cassette
 async def test_httpx(client, cassette):
-    body = {{"model": "glm-4", "messages": ASKED}}
+    body = {{"model": "glm-5.3-flash", "messages": ASKED}}
     assert (await client.post("/chat/completions", json=body)).json()["choices"]
     assert len(cassette.exchanges) == 1
 
 MODULE
 @pytest.mark.cassette
 async def test_openai(long_lived):
-    parts = await long_lived.chat.completions.create(model="glm-4", messages=ASKED, stream=True)
+    parts = await long_lived.chat.completions.create(model="glm-5.3-flash", messages=ASKED, stream=True)
     assert "".join([part.choices[0].delta.content or "" async for part in parts])
 
 MARK

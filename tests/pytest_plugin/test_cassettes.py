@@ -19,7 +19,7 @@ import httpx
 import pytest
 
 def ask(words="你好"):
-    body = {{"model": "glm-4", "messages": [{{"role": "user", "content": words}}]}}
+    body = {{"model": "glm-5.3-flash", "messages": [{{"role": "user", "content": words}}]}}
     headers = {{"authorization": "Bearer {ZHIPUAI_KEY}"}}
     return httpx.post(BASE + "/api/paas/v4/chat/completions", json=body, headers=headers).json()
 """
@@ -386,7 +386,7 @@ async def address():
 @pytest.mark.anyio
 @pytest.mark.cassette
 async def test_one(address, cassette):
-    body = {{"model": "glm-4", "messages": [{{"role": "user", "content": "你好"}}]}}
+    body = {{"model": "glm-5.3-flash", "messages": [{{"role": "user", "content": "你好"}}]}}
     headers = {{"authorization": "Bearer {ZHIPUAI_KEY}"}}
     async with httpx.AsyncClient() as client:
         assert (await client.post(address, json=body, headers=headers)).json()["choices"]

@@ -27,7 +27,7 @@ SCENARIO = """\
 name: greeting
 about: A greeting.
 targets:
-  - zhipuai/glm-4
+  - zhipuai/glm-5.3-flash
   - model: dashscope/qwen-flash
     parameters: {result_format: message}
 steps:
@@ -75,7 +75,7 @@ def test_every_target_is_a_test(repository: pytest.Pytester) -> None:
     result.assert_outcomes(passed=2)
     result.stdout.fnmatch_lines(
         [
-            "scenarios/greeting.yaml::zhipuai-glm-4 PASSED*",
+            "scenarios/greeting.yaml::zhipuai-glm-5.3-flash PASSED*",
             "scenarios/greeting.yaml::dashscope-qwen-flash PASSED*",
         ]
     )
@@ -83,12 +83,12 @@ def test_every_target_is_a_test(repository: pytest.Pytester) -> None:
 
 def test_every_repeat_is_a_test(repository: pytest.Pytester) -> None:
     """Each repeat of a recording is a test that replays, checks and records its own file."""
-    first = repository.path / "cassettes" / "greeting" / "zhipuai-glm-4.yaml"
-    again = first.with_name("zhipuai-glm-4~2.yaml")
+    first = repository.path / "cassettes" / "greeting" / "zhipuai-glm-5.3-flash.yaml"
+    again = first.with_name("zhipuai-glm-5.3-flash~2.yaml")
     shutil.copy(first, again)
     result = repository.runpytest_inprocess("-v", "scenarios")
     result.assert_outcomes(passed=3)
-    result.stdout.fnmatch_lines(["scenarios/greeting.yaml::zhipuai-glm-4~2 PASSED*"])
+    result.stdout.fnmatch_lines(["scenarios/greeting.yaml::zhipuai-glm-5.3-flash~2 PASSED*"])
     text = again.read_text(encoding="utf-8")
     broken = text.replace('"finish_reason":"stop"', '"finish_reason":"odd"')
     assert broken != text
@@ -96,10 +96,17 @@ def test_every_repeat_is_a_test(repository: pytest.Pytester) -> None:
     result = repository.runpytest_inprocess("scenarios")
     result.assert_outcomes(passed=2, failed=1)
     result.stdout.fnmatch_lines(
-        ["*greeting with zhipuai/glm-4, repeat 2*", "  recording: *zhipuai-glm-4~2.yaml"]
+        [
+            "*greeting with zhipuai/glm-5.3-flash, repeat 2*",
+            "  recording: *zhipuai-glm-5.3-flash~2.yaml",
+        ]
     )
     before = first.read_bytes()
-    one = ("scenarios/greeting.yaml::zhipuai-glm-4~2", "--record=all", "--record-from=sandbox")
+    one = (
+        "scenarios/greeting.yaml::zhipuai-glm-5.3-flash~2",
+        "--record=all",
+        "--record-from=sandbox",
+    )
     repository.runpytest_inprocess(*one).assert_outcomes(passed=1)
     assert again.read_text(encoding="utf-8") != broken
     assert first.read_bytes() == before
@@ -107,7 +114,7 @@ def test_every_repeat_is_a_test(repository: pytest.Pytester) -> None:
 
 def test_a_target_can_be_selected(repository: pytest.Pytester) -> None:
     """A target can be selected by its id or by -k."""
-    result = repository.runpytest_inprocess("scenarios/greeting.yaml::zhipuai-glm-4")
+    result = repository.runpytest_inprocess("scenarios/greeting.yaml::zhipuai-glm-5.3-flash")
     result.assert_outcomes(passed=1)
     result = repository.runpytest_inprocess("-k", "dashscope")
     result.assert_outcomes(passed=1, deselected=1)
@@ -116,17 +123,17 @@ def test_a_target_can_be_selected(repository: pytest.Pytester) -> None:
 def test_a_failure_shows_the_finding(repository: pytest.Pytester) -> None:
     """A failure shows rule, message, scenario, target, place and cassette without a traceback."""
     change(repository, "contains: 你好", "contains: 再见")
-    result = repository.runpytest_inprocess("scenarios/greeting.yaml::zhipuai-glm-4")
+    result = repository.runpytest_inprocess("scenarios/greeting.yaml::zhipuai-glm-5.3-flash")
     result.assert_outcomes(failed=1)
     result.stdout.fnmatch_lines(
         [
-            "*greeting with zhipuai/glm-4*",
+            "*greeting with zhipuai/glm-5.3-flash*",
             "error: expected_words",
             "expected an answer with*再见*actual*",
             "  scenario: greeting",
-            "  target: zhipuai/glm-4",
+            "  target: zhipuai/glm-5.3-flash",
             "  place: turn 1, exchange 1*",
-            "  recording: *cassettes/greeting/zhipuai-glm-4.yaml",
+            "  recording: *cassettes/greeting/zhipuai-glm-5.3-flash.yaml",
             "  read more: harness rules --explain expected_words",
         ]
     )
@@ -137,12 +144,12 @@ def test_a_failure_shows_the_finding(repository: pytest.Pytester) -> None:
 @pytest.mark.parametrize("ending", ["missing", "stale", "broken", "off the tape"])
 def test_a_scenario_that_cannot_be_replayed_fails(repository: pytest.Pytester, ending: str) -> None:
     """A scenario that cannot be replayed fails with one message."""
-    cassette = repository.path / "cassettes" / "greeting" / "zhipuai-glm-4.yaml"
+    cassette = repository.path / "cassettes" / "greeting" / "zhipuai-glm-5.3-flash.yaml"
     text = cassette.read_text(encoding="utf-8")
     messages_by_cause = {
-        "missing": "greeting with zhipuai/glm-4 was never recorded: there is no *",
+        "missing": "greeting with zhipuai/glm-5.3-flash was never recorded: there is no *",
         "stale": '*greeting.yaml:8: step 1 (user "您好") changed since * was recorded; *',
-        "broken": "*zhipuai-glm-4.yaml: the file is empty; *",
+        "broken": "*zhipuai-glm-5.3-flash.yaml: the file is empty; *",
         "off the tape": "no recorded answer to POST */chat/completions; the closest *",
     }
     if ending == "missing":
@@ -153,7 +160,7 @@ def test_a_scenario_that_cannot_be_replayed_fails(repository: pytest.Pytester, e
         cassette.write_text("")
     if ending == "off the tape":
         cassette.write_text(text.replace("你好", "再见", 1), encoding="utf-8")
-    result = repository.runpytest_inprocess("scenarios/greeting.yaml::zhipuai-glm-4")
+    result = repository.runpytest_inprocess("scenarios/greeting.yaml::zhipuai-glm-5.3-flash")
     result.assert_outcomes(failed=1)
     result.stdout.fnmatch_lines([messages_by_cause[ending]])
     assert "Traceback" not in messages(result)
@@ -174,10 +181,10 @@ def test_warnings_are_shown(repository: pytest.Pytester) -> None:
     """A warning does not fail a test; -rA shows it."""
     change(repository, "user: 你好", "user: 触发限流")
     change(repository, "{finish_reason: stop, contains: 你好}", '{failure: "1302"}')
-    one = ("scenarios/greeting.yaml::zhipuai-glm-4",)
+    one = ("scenarios/greeting.yaml::zhipuai-glm-5.3-flash",)
     result = repository.runpytest_inprocess("--record", "--record-from", "sandbox", *one)
     result.assert_outcomes(passed=1)
-    cassette = repository.path / "cassettes" / "greeting" / "zhipuai-glm-4.yaml"
+    cassette = repository.path / "cassettes" / "greeting" / "zhipuai-glm-5.3-flash.yaml"
     text = cassette.read_text(encoding="utf-8")
     cassette.write_text(text.replace("code: 429", "code: 200"), encoding="utf-8")
     result = repository.runpytest_inprocess("-rA", *one)
@@ -194,7 +201,7 @@ def test_recording_from_the_sandbox(repository: pytest.Pytester) -> None:
     result = repository.runpytest_inprocess("--record", "--record-from", "sandbox", "scenarios")
     result.assert_outcomes(passed=2)
     written = sorted(path.name for path in repository.path.glob("cassettes/greeting/*"))
-    assert written == ["dashscope-qwen-flash.yaml", "zhipuai-glm-4.yaml"]
+    assert written == ["dashscope-qwen-flash.yaml", "zhipuai-glm-5.3-flash.yaml"]
 
 
 def test_recording_live_needs_a_key(
@@ -202,9 +209,11 @@ def test_recording_live_needs_a_key(
 ) -> None:
     """A live recording without a key fails, and the cassette stays."""
     monkeypatch.delenv("ZHIPUAI_API_KEY", raising=False)
-    cassette = repository.path / "cassettes" / "greeting" / "zhipuai-glm-4.yaml"
+    cassette = repository.path / "cassettes" / "greeting" / "zhipuai-glm-5.3-flash.yaml"
     before = cassette.read_bytes()
-    result = repository.runpytest_inprocess("--record", "scenarios/greeting.yaml::zhipuai-glm-4")
+    result = repository.runpytest_inprocess(
+        "--record", "scenarios/greeting.yaml::zhipuai-glm-5.3-flash"
+    )
     result.assert_outcomes(failed=1)
     result.stdout.fnmatch_lines(["recording live from zhipuai needs a key: set ZHIPUAI_API_KEY *"])
     assert cassette.read_bytes() == before
@@ -255,7 +264,7 @@ def test_junit_files_hold_the_finding(repository: pytest.Pytester) -> None:
     (suite,) = ET.parse(repository.path / "junit.xml").getroot()  # noqa: S314 - pytest's file
     assert (suite.get("tests"), suite.get("failures")) == ("2", "2")
     names = [case.get("name") for case in suite.iter("testcase")]
-    assert names == ["zhipuai-glm-4", "dashscope-qwen-flash"]
+    assert names == ["zhipuai-glm-5.3-flash", "dashscope-qwen-flash"]
     assert "error: expected_words" in (next(suite.iter("failure")).text or "")
 
 
@@ -294,7 +303,7 @@ def test_a_report_of_a_run(repository: pytest.Pytester, processes: tuple[str, ..
     assert (report["title"], report["ok"]) == ("Tests", True)
     assert [one["target"] for one in report["transcripts"]] == [
         "dashscope/qwen-flash",
-        "zhipuai/glm-4",
+        "zhipuai/glm-5.3-flash",
     ]
     assert [len(one["targets"]) for one in report["matrices"]] == [2]
     assert "<article" in (repository.path / "out" / "index.html").read_text(encoding="utf-8")

@@ -33,7 +33,7 @@ def test_what_was_recorded_cannot_write_lines_of_its_own() -> None:
 
 def test_every_form_of_report_has_the_verdicts() -> None:
     """The same that the command prints as JSON; what weighs enough is a finding that fails."""
-    old = recorded("slogan/zhipuai-glm-4")
+    old = recorded("slogan/zhipuai-glm-5.3-flash")
     new = edited(old, _rename)
     watch = DriftRun((compared(old, new), compared(old, old)), transcripts=(new,))
     made = report(watch)

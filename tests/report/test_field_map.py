@@ -19,11 +19,11 @@ from .samples import exchange, told
 NAMES = (
     "single-turn-prompt/dashscope-qwen-flash",
     "single-turn-messages/dashscope-qwen-flash",
-    "streaming/zhipuai-glm-4",
-    "slogan/zhipuai-glm-4",
-    "weather-tool/zhipuai-glm-4",
-    "kitten-image/zhipuai-cogview-3",
-    "kitten-image/dashscope-wanx-v1",
+    "streaming/zhipuai-glm-5.3-flash",
+    "slogan/zhipuai-glm-5.3-flash",
+    "weather-tool/zhipuai-glm-5.3-flash",
+    "kitten-image/zhipuai-cogview-4",
+    "kitten-image/dashscope-wan2.2-t2i-flash",
 )
 
 
@@ -94,7 +94,10 @@ def test_two_ways_are_told_apart_in_words(text: Topic) -> None:
 
 def test_a_stream_is_compared_with_a_stream() -> None:
     """Where two ways have a kind of answer in common, what stands in other kinds is no news."""
-    once, stream = recorded("slogan/zhipuai-glm-4"), recorded("streaming/zhipuai-glm-4")
+    once, stream = (
+        recorded("slogan/zhipuai-glm-5.3-flash"),
+        recorded("streaming/zhipuai-glm-5.3-flash"),
+    )
     (apart,) = Report("r", (once, stream, with_exchanges(once, _prompted))).topics[0].contrasts
     assert (str(apart.left), str(apart.right)) == ("zhipuai · messages", "zhipuai · prompt")
     assert (apart.names, apart.of > 5) == ((), True)
@@ -113,7 +116,7 @@ def test_each_target_is_told_with_its_evidence(text: Topic) -> None:
     assert {line.form.target for line in nowhere} == {"dashscope/qwen-flash"}
     stream = next(line for line in found if line.form.response == "stream")
     assert stream.events == stream.of_events > 60
-    assert stream.place.evidence.source.endswith("zhipuai-glm-4.yaml")
+    assert stream.place.evidence.source.endswith("zhipuai-glm-5.3-flash.yaml")
 
 
 def test_evidence_leads_to_the_bytes(reads: tuple[AnalyzedTranscript, ...]) -> None:

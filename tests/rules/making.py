@@ -45,7 +45,7 @@ def played(
 ) -> Transcript:
     """Return a transcript of one turn that an SDK ran."""
     turn = Turn(1, exchanges, outcome=outcome, expect=expect or Expectation())
-    return Transcript("weather", "zhipuai/glm-4", (turn,))
+    return Transcript("weather", "zhipuai/glm-5.3-flash", (turn,))
 
 
 def talked(*turns: tuple[tuple[Message, ...], Exchange]) -> Transcript:
@@ -54,4 +54,4 @@ def talked(*turns: tuple[tuple[Message, ...], Exchange]) -> Transcript:
         Turn(n, (whole,), Call(CallKind.CHAT, Mode.SYNC, "glm-4", messages))
         for n, (messages, whole) in enumerate(turns, start=1)
     )
-    return Transcript("weather", "zhipuai/glm-4", tuple(numbered))
+    return Transcript("weather", "zhipuai/glm-5.3-flash", tuple(numbered))

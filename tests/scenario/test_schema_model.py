@@ -66,7 +66,7 @@ def test_shipped_scenarios_obey_the_schema(path: Path) -> None:
         {"steps": [{"user": "a", "expect": {"failure": 1211}}]},
         {"steps": [{"user": "a", "expect": {"pointer": "a"}}]},
         {"steps": [{"user": "a", "mode": "later"}]},
-        {"targets": ["glm-4"]},
+        {"targets": ["glm-5.3-flash"]},
         {"targets": [{"label": "a"}]},
         {"name": "A"},
         {"volatile": ["a"]},
@@ -83,18 +83,20 @@ def test_the_schema_refuses_what_the_loader_refuses(wrong: dict[str, Any]) -> No
 
 
 def test_all_shipped_scenarios_load() -> None:
-    """Ten of them, and they ask the two providers there are."""
+    """Twelve of them, and they ask the two providers there are."""
     scenarios = load_all([ROOT / "scenarios"])
     assert [scenario.name for scenario in scenarios] == [
         "fairy-tale-async",
         "independent-questions",
         "kitten-image",
         "multi-turn",
+        "poster-image",
         "refusals",
         "single-turn-messages",
         "single-turn-prompt",
         "slogan",
         "streaming",
+        "thinking",
         "weather-tool",
     ]
     for scenario in scenarios:

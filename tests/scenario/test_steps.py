@@ -24,13 +24,13 @@ from harness.types import (
 )
 
 
-def scenario(steps: str, extra: str = "", targets: str = "[zhipuai/glm-4]") -> Scenario:
+def scenario(steps: str, extra: str = "", targets: str = "[zhipuai/glm-5.3-flash]") -> Scenario:
     """A scenario of these steps, one per line and each in flow form."""
     lines = "".join(f"  - {line.strip()}\n" for line in steps.strip().splitlines())
     return loads(f"name: x\ntargets: {targets}\n{extra}\nsteps:\n{lines}", "x.yaml")
 
 
-def only(steps: str, extra: str = "", targets: str = "[zhipuai/glm-4]") -> Step:
+def only(steps: str, extra: str = "", targets: str = "[zhipuai/glm-5.3-flash]") -> Step:
     """The last step of such a scenario."""
     return scenario(steps, extra, targets).steps[-1]
 
@@ -154,7 +154,7 @@ def test_results_nobody_called_for_are_an_error(outcome: Reply | Failure) -> Non
 
 
 BOTH = """
-  - {model: zhipuai/glm-4, parameters: {b: 2, c: 2}, mode: stream}
+  - {model: zhipuai/glm-5.3-flash, parameters: {b: 2, c: 2}, mode: stream}
   - {model: dashscope/qwen-flash, label: two}
 """
 
@@ -203,15 +203,15 @@ def test_credentials_and_another_model_reach_the_call() -> None:
     made = call.call(target(call), Past(), 7)
     assert (made.credentials, made.model) == (Credentials.WRONG, "none-such")
     plain = only("{user: ''}").call(target(call), Past(), 7)
-    assert (plain.credentials, plain.model) == (Credentials.OWN, "glm-4")
+    assert (plain.credentials, plain.model) == (Credentials.OWN, "glm-5.3-flash")
     assert plain.messages == (Message("user", ""),)
 
 
 def test_targets_are_read_in_both_forms() -> None:
     """As a word and as a mapping."""
-    text = "[zhipuai/glm-4, {model: a/b/c, label: d, parameters: {e: 1}}]"
+    text = "[zhipuai/glm-5.3-flash, {model: a/b/c, label: d, parameters: {e: 1}}]"
     assert scenario("{user: u}", targets=text).targets == (
-        Target("zhipuai", "glm-4"),
+        Target("zhipuai", "glm-5.3-flash"),
         Target("a", "b/c", "d", {"e": 1}),
     )
 

@@ -11,7 +11,7 @@ STEP_KEYS = (
     "system, user, assistant, prompt, image, embedding, tool_results, mode, parameters, history, "
     "poll, expect, credentials, model, sandbox_only"
 )
-HEAD = "name: x\ntargets: [zhipuai/glm-4]\nsteps:\n"
+HEAD = "name: x\ntargets: [zhipuai/glm-5.3-flash]\nsteps:\n"
 
 
 def refusal(text: str | bytes) -> str:
@@ -103,16 +103,16 @@ def test_what_is_no_yaml_is_refused(text: str | bytes, message: str) -> None:
         ),
         ("name: x\ntargets: []\nsteps: [user: a]", ":2: targets must not be empty"),
         (
-            "name: x\ntargets: zhipuai/glm-4\nsteps: [user: a]",
-            ":2: targets must be a list, not 'zhipuai/glm-4'",
+            "name: x\ntargets: zhipuai/glm-5.3-flash\nsteps: [user: a]",
+            ":2: targets must be a list, not 'zhipuai/glm-5.3-flash'",
         ),
         (
-            "name: x\ntargets:\n  - glm-4\nsteps: [user: a]",
-            ":3: targets[0] must be provider/model, such as zhipuai/glm-4, not 'glm-4'",
+            "name: x\ntargets:\n  - glm-5.3-flash\nsteps: [user: a]",
+            ":3: targets[0] must be provider/model, such as zhipuai/glm-5.3-flash, not 'glm-5.3-flash'",
         ),
         (
             "name: x\ntargets:\n  - 5\nsteps: [user: a]",
-            ":3: targets[0] must be provider/model, such as zhipuai/glm-4, or a mapping",
+            ":3: targets[0] must be provider/model, such as zhipuai/glm-5.3-flash, or a mapping",
         ),
         (
             "name: x\ntargets:\n  - {label: a}\nsteps: [user: a]",
@@ -324,7 +324,9 @@ def test_too_many_steps_are_refused() -> None:
 
 def test_a_provider_nobody_knows_is_refused() -> None:
     """The caller says which providers there are."""
-    scenario = loads("name: x\ntargets:\n  - zhipuai/glm-4\n  - zhipu/glm-4\nsteps: [user: a]")
+    scenario = loads(
+        "name: x\ntargets:\n  - zhipuai/glm-5.3-flash\n  - zhipu/glm-5.3-flash\nsteps: [user: a]"
+    )
     with pytest.raises(BadScenario) as caught:
         check_providers(scenario, {"zhipuai", "dashscope"})
     assert (str(caught.value), caught.value.line) == (

@@ -42,7 +42,7 @@ HOSTILE = """\
 
 INVENTED = Prices(
     (
-        Price("zhipuai", "glm-4", "CNY", "invented", date(2026, 1, 1), input=1, output=4),
+        Price("zhipuai", "glm-5.3-flash", "CNY", "invented", date(2026, 1, 1), input=1, output=4),
         Price("dashscope", "qwen-flash", "CNY", "invented", date(2026, 1, 1), input=0.5, output=1),
     )
 )
@@ -155,8 +155,12 @@ def drifted_page(tmp_path_factory: pytest.TempPathFactory) -> Path:
         for name in ("slogan", "multi-turn"):
             shutil.copytree(ROOT / "cassettes" / name, folder / side / name)
     for name, before, after in (
-        ("slogan/zhipuai-glm-4.yaml", '"total_tokens":', '"all_tokens":'),
-        ("multi-turn/zhipuai-glm-4.yaml", '"total_tokens":', '"billed":true,"total_tokens":'),
+        ("slogan/zhipuai-glm-5.3-flash.yaml", '"total_tokens":', '"all_tokens":'),
+        (
+            "multi-turn/zhipuai-glm-5.3-flash.yaml",
+            '"total_tokens":',
+            '"billed":true,"total_tokens":',
+        ),
         ("slogan/dashscope-qwen-flash.yaml", '"request_id":"', '"request_id":"0'),
         ("multi-turn/dashscope-qwen-flash.yaml", '"content":"', '"content":"Hm. '),
     ):

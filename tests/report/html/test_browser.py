@@ -105,8 +105,8 @@ LANES = """id => [...document.querySelectorAll(`#${id} .timeline`)].map(line => 
 
 def test_times_can_be_read(page: Page, shipped_page: Path) -> None:
     """Round times that do not run into each other; a stroke for each chunk, within its line."""
-    page.goto(f"{shipped_page.as_uri()}#s9-time")
-    lines = page.evaluate(LANES, "s9-time")
+    page.goto(f"{shipped_page.as_uri()}#s10-time")
+    lines = page.evaluate(LANES, "s10-time")
     assert len(lines) == 6
     for line in lines:
         assert len(line["names"]) == len(set(line["names"])) > 2
@@ -125,7 +125,7 @@ BARS = """() => [...document.querySelectorAll('svg.bar, .line')].filter(e => e.c
 def test_bars_can_be_seen(page: Page, shipped_page: Path, width: int) -> None:
     """Those of the race between models are long enough to be compared, on a phone too."""
     page.set_viewport_size({"width": width, "height": 900})
-    for view, least in (("overview", 250), ("s9-time", 250), ("s9-compare", 60)):
+    for view, least in (("overview", 250), ("s10-time", 250), ("s10-compare", 60)):
         page.goto(f"{shipped_page.as_uri()}#{view}")
         bars = page.evaluate(BARS)
         assert bars
@@ -174,12 +174,12 @@ def test_findings_are_filtered(page: Page, broken_page: Path) -> None:
 
 def test_search_finds_words_in_every_view(page: Page, shipped_page: Path) -> None:
     """The views tell how often; what does not fit is not shown; Esc ends it."""
-    page.goto(f"{shipped_page.as_uri()}#s9-talk")
+    page.goto(f"{shipped_page.as_uri()}#s10-talk")
     before = shown(page, ".talk")
     page.keyboard.press("/")
     page.keyboard.type("木星")
     assert soon(page, lambda: 0 < shown(page, ".talk") < before)
-    hits = page.locator("nav a[href='#s9'] .hits").inner_text()
+    hits = page.locator("nav a[href='#s10'] .hits").inner_text()
     assert int(hits) > 0
     assert page.locator("nav a[href='#s1'] .hits").inner_text() == "0"
     assert page.evaluate("CSS.highlights.get('found').size") > 0
@@ -201,8 +201,8 @@ def test_what_has_nothing_that_is_searched_is_not_shown(page: Page, shipped_page
 def test_paths_can_be_read_on_a_phone(page: Page, shipped_page: Path) -> None:
     """They are broken into pieces, but not letter by letter."""
     page.set_viewport_size({"width": 390, "height": 844})
-    page.goto(f"{shipped_page.as_uri()}#s9-formats")
-    cells = page.locator("#s9-formats th[scope=row]").filter(visible=True)
+    page.goto(f"{shipped_page.as_uri()}#s10-formats")
+    cells = page.locator("#s10-formats th[scope=row]").filter(visible=True)
     assert min(cell.bounding_box()["width"] for cell in cells.all()[:20]) > 120  # type: ignore[index]
 
 
@@ -254,10 +254,10 @@ def test_the_overview_answers_what_a_newcomer_asks(page: Page, shipped_page: Pat
     assert "dashscope · messages ↔ dashscope · prompt: 2 of 6 fields at different paths" in text
     assert "independent-questions, multi-turn, slogan" in text
     verdicts = page.locator(".contest p").all_inner_texts()
-    assert len(verdicts) == 4
+    assert len(verdicts) == 5
     assert all("fastest: " in told and "cheapest: " in told for told in verdicts)
     assert "are those of the sandbox" in text
-    assert shown(page, "#overview .gallery img") == 2
+    assert shown(page, "#overview .gallery img") == 3
 
 
 def test_only_what_differs_is_shown_on_request(page: Page, shipped_page: Path) -> None:
@@ -308,9 +308,9 @@ def test_the_page_speaks_chinese(page: Page, shipped_page: Path) -> None:
     told = page.evaluate(regions)
     assert len(told) > 40
     assert not [text for text in told if not CHINESE.search(text.partition(":")[0])]
-    row = page.locator("#s9-compare table.facts tbody tr").first.locator("td")
+    row = page.locator("#s10-compare table.facts tbody tr").first.locator("td")
     assert row.all_text_contents()[2:6] == ["回答", "流式", "stop", "中文 100 %"]
-    go(page, "s9-compare")
+    go(page, "s10-compare")
     word = row.nth(2).locator("span").bounding_box()
     assert word is not None
     assert word["width"] > word["height"]  # not one sign below the other
@@ -455,10 +455,10 @@ SHOTS = (
     "fields",
     "s3-talk",
     "s3-time",
-    "s9-compare",
-    "s9-formats",
-    "s9-time",
-    "s9-wire",
+    "s10-compare",
+    "s10-formats",
+    "s10-time",
+    "s10-wire",
     "s10-talk",
 )
 """The views of the shipped scenarios: a picture, a task, streams, tools."""
@@ -522,10 +522,10 @@ def test_everybody_can_use_it(
 
 def test_it_can_be_printed(page: Page, shipped_page: Path, screenshots: Path) -> None:
     """On paper there is the view alone, in light colours, with nothing folded."""
-    page.goto(f"{shipped_page.as_uri()}#s9-wire")
+    page.goto(f"{shipped_page.as_uri()}#s10-wire")
     page.emulate_media(media="print", color_scheme="dark")
     page.evaluate("dispatchEvent(new Event('beforeprint'))")
-    page.screenshot(path=screenshots / "print-s9-wire.png")
+    page.screenshot(path=screenshots / "print-s10-wire.png")
     assert (shown(page, "nav"), shown(page, ".controls"), shown(page, "details pre") > 3) == (
         0,
         0,
