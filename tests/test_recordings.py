@@ -78,7 +78,7 @@ def test_what_is_compared_with_what(folder: Path, recorded: Store) -> None:
     with pytest.raises(HarnessError) as raised:
         recordings.pair_sides(one, two)
     assert str(raised.value) == (
-        "no target is on both sides: zhipuai/glm-5.3-flash, dashscope/qwen-flash and dashscope/qwen-plus; "
+        "no target is on both sides: zhipuai/glm-5.3-flash, dashscope/qwen-flash and dashscope/qwen-plus; "  # noqa: E501
         "name one on each side, as scenario/target"
     )
 

@@ -47,7 +47,7 @@ COMMANDS = (
     (
         "textconv",
         "textconv:textconv",
-        "harness textconv cassettes/slogan/zhipuai-glm-5.3-flash.yaml",
+        "harness textconv cassettes/slogan/dashscope-qwen-flash.yaml",
     ),
 )
 """Every command: its name, its `module:function`, and an example for its help text."""

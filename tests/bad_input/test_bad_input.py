@@ -56,7 +56,7 @@ def cassette(id: str, content: bytes, told: str) -> list[Case]:
 
 
 NEVER = (
-    "good with zhipuai/glm-5.3-flash was never recorded: there is no cassettes/good/zhipuai-glm-5.3-flash.yaml; "
+    "good with zhipuai/glm-5.3-flash was never recorded: there is no cassettes/good/zhipuai-glm-5.3-flash.yaml; "  # noqa: E501
     "record it with: harness record good --target zhipuai-glm-5.3-flash"
 )
 NO_KEY = (
@@ -217,8 +217,8 @@ CASES = [
             .replace(b": \xe4", b": 1\xe4"),
         },
         "replay",
-        out='good, zhipuai/glm-5.3-flash: scenarios/good.yaml:5: step 1 (user "1你好") changed since '
-        f"{CASSETTE} was recorded; record it again: harness record good --target zhipuai-glm-5.3-flash",
+        out='good, zhipuai/glm-5.3-flash: scenarios/good.yaml:5: step 1 (user "1你好") changed since '  # noqa: E501
+        f"{CASSETTE} was recorded; record it again: harness record good --target zhipuai-glm-5.3-flash",  # noqa: E501
     ),
     # --------------------------------------------------------------------------------- paths
     Case(
@@ -266,7 +266,7 @@ CASES = [
         "cassettes below a file",
         GOOD,
         "record --sandbox --cassettes scenarios/good.yaml",
-        "harness: scenarios/good.yaml/good/zhipuai-glm-5.3-flash.yaml cannot be written: Not a directory\n",
+        "harness: scenarios/good.yaml/good/zhipuai-glm-5.3-flash.yaml cannot be written: Not a directory\n",  # noqa: E501
         "recorded 0 of 1 from the sandbox to scenarios/good.yaml",
     ),
     Case(
@@ -383,7 +383,7 @@ def test_a_service_that_is_not_there(
     done = harness("record", folder=folder)
     assert done.code == 2
     assert done.err == (
-        "harness: good with zhipuai/glm-5.3-flash, step 1: refused (code APIConnectionError): Connection "
+        "harness: good with zhipuai/glm-5.3-flash, step 1: refused (code APIConnectionError): Connection "  # noqa: E501
         "error. ([Errno 111] Connection refused); nothing was written\n"
     )
     assert snapshot(folder) == before

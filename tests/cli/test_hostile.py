@@ -20,7 +20,7 @@ from harness.errors import BadSettings
 DEADLINE = 30
 """Seconds; a command starts in one or two on a busy machine, and waits for nothing."""
 LONG = "a" * 5000
-SLOGAN = "cassettes/slogan/zhipuai-glm-4.yaml"
+SLOGAN = "cassettes/slogan/zhipuai-glm-5.3-flash.yaml"
 
 
 def run(
@@ -258,7 +258,7 @@ def test_resume_replaces_no_cassette_that_it_cannot_read(folder: Path) -> None:
 @pytest.mark.slow
 def test_a_journal_that_is_a_pipe(folder: Path) -> None:
     """It is not waited for."""
-    os.mkfifo(folder / "cassettes/slogan/.zhipuai-glm-4.yaml.journal")
+    os.mkfifo(folder / "cassettes/slogan/.zhipuai-glm-5.3-flash.yaml.journal")
     for command in (("list",), ("record", "slogan", "--sandbox", "--target", "zhipuai")):
         code, output = run(folder, *command)
         assert "Traceback" not in output

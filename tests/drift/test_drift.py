@@ -364,20 +364,20 @@ def test_a_contract_knows_events_at_any_position(section: Section, known: bool) 
     def drop(value: Any) -> None:
         del value["created"]
 
-    allowed = allowed_by(learn(_many(recorded("streaming/zhipuai-glm-4"), drop)))
-    assert allowed(section, "/created", "absent", "glm-4") is known
-    assert allowed(section, "/created", "integer", "glm-4") is known
-    assert not allowed(section, "/created", "string", "glm-4")
+    allowed = allowed_by(learn(_many(recorded("streaming/zhipuai-glm-5.3-flash"), drop)))
+    assert allowed(section, "/created", "absent", "glm-5.3-flash") is known
+    assert allowed(section, "/created", "integer", "glm-5.3-flash") is known
+    assert not allowed(section, "/created", "string", "glm-5.3-flash")
 
 
 @pytest.mark.parametrize("case", ["SUCCESS", "PROCESSING", "FAIL"])
 def test_a_contract_knows_each_state_of_a_task_by_itself(case: str) -> None:
     """Only an answer that succeeded has choices; one that failed was never recorded."""
-    recording = recorded("fairy-tale-async/zhipuai-glm-4")
+    recording = recorded("fairy-tale-async/zhipuai-glm-5.3-flash")
     allowed = allowed_by(learn([(f"{number}.yaml", recording) for number in range(20)]))
     section = Section("zhipuai.async-result", "answer", case)
-    assert allowed(section, "/choices", "array", "glm-4") is (case == "SUCCESS")
-    assert allowed(section, "/task_status", "string", "glm-4") is (case != "FAIL")
+    assert allowed(section, "/choices", "array", "glm-5.3-flash") is (case == "SUCCESS")
+    assert allowed(section, "/task_status", "string", "glm-5.3-flash") is (case != "FAIL")
 
 
 def test_a_contract_that_is_broken_now() -> None:

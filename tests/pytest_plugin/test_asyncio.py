@@ -78,7 +78,7 @@ async def test_without():
     began = time.time()
     await asyncio.sleep(0.02)
     assert 0.02 <= time.time() - began < 10
-"""
+"""  # noqa: E501
 
 
 def _write(pytester: pytest.Pytester, mode: str, base: str) -> None:

@@ -108,7 +108,7 @@ def test_what_is_no_yaml_is_refused(text: str | bytes, message: str) -> None:
         ),
         (
             "name: x\ntargets:\n  - glm-5.3-flash\nsteps: [user: a]",
-            ":3: targets[0] must be provider/model, such as zhipuai/glm-5.3-flash, not 'glm-5.3-flash'",
+            ":3: targets[0] must be provider/model, such as zhipuai/glm-5.3-flash, not 'glm-5.3-flash'",  # noqa: E501
         ),
         (
             "name: x\ntargets:\n  - 5\nsteps: [user: a]",

@@ -88,7 +88,7 @@ def _providers(targets: Sequence[str]) -> Iterator[tuple[str, list[str]]]:
 
 
 def _provider(target: str) -> str:
-    """Return the provider in a target's name: `zhipuai` for `zhipuai/glm-5.3-flash (june)`; or empty."""
+    """Return the provider in a target's name: `zhipuai` for `zhipuai/glm-5.3 (june)`; or empty."""
     return target.partition(" (")[0].rpartition("/")[0]
 
 
