@@ -42,6 +42,7 @@ if TYPE_CHECKING:
         StaleCassette,
         UnfinishedRecording,
         Unsupported,
+        UnsupportedLibraryWarning,
         UnusedExchanges,
         UnversionedCassetteWarning,
     )
@@ -153,6 +154,7 @@ __all__ = [
     "TurnComparison",
     "UnfinishedRecording",
     "Unsupported",
+    "UnsupportedLibraryWarning",
     "UnusedExchanges",
     "UnversionedCassetteWarning",
     "Usage",

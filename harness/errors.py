@@ -67,6 +67,10 @@ class BadCassette(BadInput):
     """A cassette that cannot be read."""
 
 
+class UnsupportedLibraryWarning(UserWarning):
+    """An HTTP library is imported in a version that cannot be intercepted."""
+
+
 class UnversionedCassetteWarning(UserWarning):
     """A cassette of another tool has no key `version`, so that its end cannot be told."""
 

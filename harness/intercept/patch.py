@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import sys
 import threading
+import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from importlib import import_module
@@ -18,8 +19,10 @@ from types import ModuleType
 from typing import Any
 
 from harness.config.hosts import NO_HOSTS, AllowedHosts
+from harness.errors import UnsupportedLibraryWarning
 from harness.intercept import clock, network_guard, threads
 from harness.intercept.context import Block, Tape, current_block, open_blocks, owner_here
+from harness.intercept.versions import unsupported
 
 
 @contextmanager
@@ -120,6 +123,9 @@ class _Patches:
         if library in self._libraries:  # httpx2 may be installed under the name of httpx as well
             return
         self._libraries.append(library)
+        if reason := unsupported(name):
+            warnings.warn(reason, UnsupportedLibraryWarning, stacklevel=2)
+            return
         for patch in import_module(_LIBRARIES[name]).patches(library):
             self._patch(*patch)
 

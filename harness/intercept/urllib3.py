@@ -199,9 +199,9 @@ class _CapturedResponse(urllib3.HTTPResponse):
     capture: ResponseCapture
     _partial_chunk = b""
 
-    def _fp_read(self, amt: int | None = None, *, read1: bool = False) -> bytes:
+    def _fp_read(self, amt: int | None = None, **options: bool) -> bytes:
         try:
-            data = super()._fp_read(amt, read1=read1)
+            data = super()._fp_read(amt, **options)
         except http.client.IncompleteRead as error:
             self.capture.add_chunk(error.partial)
             raise
