@@ -263,6 +263,32 @@ def test_a_broken_plugin_is_one_sentence(
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        ("endpoints=None", "its `endpoints` should be a tuple of Endpoint"),
+        ("endpoints=('a',)", "its `endpoints` should be a tuple of Endpoint"),
+        ("package='no_such_package'", "no_such_package.rules cannot be imported"),
+        ("package='bad_parts'", "bad_parts.rules cannot be imported (KeyError: 5)"),
+    ],
+)
+def test_a_provider_with_wrong_parts_is_one_sentence(
+    python: Python, tmp_path: Path, change: str, reason: str
+) -> None:
+    """Its endpoints, or a module of its package."""
+    source = PROVIDER + f"CLASH = replace(CLASH, name='parts', {change})\n"
+    env = install(tmp_path, "providers", "bad_plugin:CLASH", source)
+    (tmp_path / "site" / "bad_parts").mkdir()
+    (tmp_path / "site" / "bad_parts" / "__init__.py").touch()
+    (tmp_path / "site" / "bad_parts" / "rules.py").write_text("raise KeyError(5)")
+    done = python("-m", "harness.cli", "rules", folder=tmp_path, env=env)
+    assert done.returncode == 2
+    assert done.stderr.count("\n") == 1
+    assert reason in done.stderr
+    assert "bad-plugin 2.0" in done.stderr
+
+
+@pytest.mark.slow
 def test_two_packages_with_one_provider(python: Python, tmp_path: Path) -> None:
     """The second one is refused, and the first one named."""
     source = PROVIDER + "CLASH = replace(CLASH, name='twice')\n"

@@ -16,6 +16,7 @@ from functools import cache
 from pathlib import Path
 from types import MappingProxyType
 
+from harness.analysis.endpoint import Endpoint
 from harness.config import plugins
 from harness.config.environment import NO_KEY
 from harness.config.settings import load_settings
@@ -38,6 +39,9 @@ def _installed() -> Mapping[str, Provider]:
         name = plugin.value.name
         if name in table:
             raise plugin.broken(f"there is a provider {name!r} of {table[name].origin} already")
+        endpoints = plugin.value.endpoints
+        if not isinstance(endpoints, tuple) or not all(isinstance(e, Endpoint) for e in endpoints):
+            raise plugin.broken("its `endpoints` should be a tuple of Endpoint")
         table[name] = replace(plugin.value, origin=plugin.origin)
     return MappingProxyType(table)
 

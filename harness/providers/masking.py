@@ -13,8 +13,8 @@ from functools import lru_cache
 from pathlib import Path
 
 from harness.config.environment import Environment, load_environment
-from harness.errors import BadSettings
-from harness.providers import PROVIDERS
+from harness.errors import BadSettings, HarnessError
+from harness.providers import PROVIDERS, SHIPPED
 from harness.secrets.redactor import Redactor
 from harness.secrets.shapes import is_made_up
 from harness.types import Cassette
@@ -26,7 +26,11 @@ def environment_secrets() -> tuple[str, ...]:
         environment = load_environment(Path.cwd())
     except BadSettings:  # the message about it is masked too
         environment = Environment(os.environ)
-    secrets = environment.secrets(PROVIDERS.values())
+    try:
+        providers = tuple(PROVIDERS.values())
+    except HarnessError:  # a plug-in or a declaration is wrong; the message about it is masked too
+        providers = tuple(SHIPPED.values())
+    secrets = environment.secrets(providers)
     return tuple(secret for secret in secrets if not is_made_up(secret))
 
 

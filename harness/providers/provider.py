@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from harness.analysis.endpoint import Endpoint
 from harness.config.plugins import OWN
+from harness.errors import HarnessError
 from harness.providers.sdk import Parser
 from harness.types import EMPTY, Call, CallKind, Exchange, Mode, Outcome, Reasoning
 
@@ -120,6 +121,19 @@ class Provider:
         return faults
 
     def _of_module(self, module: str, name: str, default: object) -> Any:
-        """Return the object *name* in a module of the package; *default* if there is none."""
+        """Return the object *name* in a module of the package; *default* if there is none.
+
+        Raises:
+            HarnessError: The provider is another package's, and its module cannot be imported.
+        """
         path = f"{self.package}.{module}"
-        return default if find_spec(path) is None else getattr(import_module(path), name, default)
+        try:
+            found = find_spec(path) is not None
+            return getattr(import_module(path), name, default) if found else default
+        except Exception as error:
+            if self.origin == OWN:
+                raise
+            raise HarnessError(
+                f"the provider {self.name!r} of {self.origin} cannot be used: {path} cannot be "
+                f"imported ({type(error).__name__}: {error}); fix, update or remove that package"
+            ) from error

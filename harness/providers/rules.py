@@ -11,7 +11,7 @@ from typing import Any
 from harness import rules
 from harness.config import plugins
 from harness.config.settings import RuleSelection, load_settings
-from harness.providers import SHIPPED, Provider
+from harness.providers import INSTALLED, SHIPPED, Provider
 from harness.providers.endpoints import recognise
 from harness.rules import Judged
 from harness.rules.rule import Rule
@@ -42,7 +42,7 @@ def _added_rules() -> Iterator[tuple[plugins.Plugin[Any], Rule]]:
         for rule in added.value if isinstance(added.value, tuple) else (added.value,):
             yield added, rule
     for provider in plugins.load("harness.providers", Provider):
-        for rule in provider.value.rules:
+        for rule in INSTALLED[provider.value.name].rules:
             yield provider, rule
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import tomllib
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -30,6 +31,9 @@ from harness.types import (
     Request,
     Response,
 )
+
+if TYPE_CHECKING:
+    from conftest import Python
 
 from .scripted import serve_answers, stream_answer
 
@@ -173,6 +177,19 @@ def test_a_wrong_declaration_is_one_sentence(
     with pytest.raises(BadSettings) as caught:
         dict(PROVIDERS)
     assert str(caught.value) == f"{file}: [tool.harness] providers.{message}"
+
+
+@pytest.mark.slow
+def test_a_command_ends_with_that_sentence(python: Python, tmp_path: Path) -> None:
+    """And with 2, without a traceback."""
+    file = tmp_path / "pyproject.toml"
+    file.write_text(MOONSHOT.replace("openai", "opnai"), encoding="utf-8")
+    done = python("-m", "harness.cli", "doctor", folder=tmp_path)
+    assert done.returncode == 2
+    assert done.stderr == (
+        f"harness: {file}: [tool.harness] providers.moonshot: form: unknown form 'opnai'; "
+        "known are: openai\n"
+    )
 
 
 @pytest.mark.parametrize("text", ["providers = 5", "[tool.harness.providers]\nmoonshot = 5"])
