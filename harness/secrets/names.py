@@ -21,6 +21,7 @@ from harness.secrets.shapes import (
     Hit,
     is_example_password,
     is_made_up,
+    is_mixed,
     is_placeholder,
 )
 
@@ -39,7 +40,7 @@ _WEAK = re.compile(r"(?:token|secret)$")
 
 _HARMLESS = re.compile(
     r"(?:page|next|prev|previous|cursor|continuation|sync|start|stop|end|eos|bos|sep|pad|unk|mask|cls"
-    r"|first|last|special|postman|design|syntax|foreach|resume|upload)token$"
+    r"|publickey|first|last|special|postman|design|syntax|foreach|resume|upload)token$"
 )
 """Names that end like those of secrets and are none: places in a list, parts of vocabularies."""
 
@@ -88,7 +89,8 @@ def _is_random(text: str) -> bool:
     counts = Counter(text).values()
     bits = -sum(n / len(text) * math.log2(n / len(text)) for n in counts)
     changes = len(re.findall(r"[0-9](?=[A-Za-z])|[A-Za-z](?=[0-9])", text))
-    return bits >= _MIN_ENTROPY and changes >= _MIN_CHANGES
+    is_changing = changes >= _MIN_CHANGES or (len(text) >= 20 and is_mixed(text, 4))
+    return bits >= _MIN_ENTROPY and is_changing
 
 
 _NOT_A_VALUE = re.compile(
@@ -96,7 +98,6 @@ _NOT_A_VALUE = re.compile(
     r"|[a-z]+(?:[_.-][a-z]+)+[_-]?[0-9]{0,2}|[A-Za-z_]\w*(?:\.\w+)+(?:\(.*)?"  # code
     r"|[A-Za-z_.]+\(.*"
 )
-_CAMEL = re.compile(r"[A-Za-z]?[a-z]+(?:[A-Z][a-z]{2,})+")
 _LETTERS = re.compile(r"[A-Za-z]{20,}")
 _SYMBOL = re.compile(r"[!@#$%^&*?~|]")
 
@@ -111,7 +112,8 @@ def _is_secret_value(text: str, name: str) -> bool:
         return not is_made_up(text) or "pass" in name
     if "pass" in name and _SYMBOL.search(text):
         return True
-    return bool(_LETTERS.fullmatch(text)) and not _CAMEL.fullmatch(text) and not is_made_up(text)
+    is_letters = _LETTERS.fullmatch(text) and is_mixed(text, 0)
+    return not is_made_up(text) and (bool(is_letters) or is_mixed(text, 2))
 
 
 def _is_policy(text: str) -> bool:
@@ -195,7 +197,7 @@ def _cookies(text: str, *, only_first: bool) -> Iterator[Hit]:
 _ENDS = re.compile(
     r"(?:token|secret|passw(?:or)?d|passphrase|pwd|key(?:[_.-]?(?:id|secret|value))?|secret[_.-]?id"
     r"|credentials?|signature|accessid|policy|sig|authorization|cookie)"
-    r"(?P<closed>\\*[\"'`])?[ \t]{0,9}(?P<sign>=>|[:=])[ \t]{0,9}(?P<opened>\\*[\"'`])?"
+    r"(?P<closed>\\*[\"'`])?[ \t]{0,9}(?P<sign>=>|[:=>])[ \t]{0,9}(?P<opened>\\*[\"'`])?"
 )
 _NAME = re.compile(r"[\w.-]*")
 _MAX_NAME = 80
@@ -283,8 +285,11 @@ def _beside(text: str, lower: str, match: re.Match[str], value: _Value) -> Itera
     if not secret or text[value.end : value.end + 1] == "(":
         return
     squeezed = _squeezed(name)
+    in_element = match["sign"] == ">" and text[value.first - 1 : value.first] == "<"
+    if match["sign"] == ">" and (not in_element or match["closed"]):
+        return
     in_link = match["sign"] == "=" and not value.quoted and _starts_parameter(text, value.first)
-    if _is_secret(squeezed, secret, in_link, value.quoted) or (
+    if _is_secret(squeezed, secret, in_link, value.quoted or in_element) or (
         value.quoted and _signs_nearby(squeezed, secret, lower, value.first, value.end)
     ):
         signs = in_link and _SIGNING.fullmatch(squeezed)

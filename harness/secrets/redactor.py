@@ -8,6 +8,7 @@ nothing. If a key can still be read in the result, it is not written.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
@@ -39,6 +40,9 @@ HOP_BY_HOP = frozenset(
 
 Transfer-Encoding is kept, since it tells how the chunks of a body reach the client.
 """
+
+_PASSWORD = re.compile(r"(^\w+://[^/@:?#]*:)[^/@?#]+(?=@)")
+"""The password in an address, which is masked whatever it looks like."""
 
 
 @dataclass(frozen=True)
@@ -97,7 +101,7 @@ class Redactor:
         return replace(
             request,
             method=self.text(request.method),
-            uri=self.text(request.uri),
+            uri=self.text(_PASSWORD.sub(rf"\1{PLACEHOLDER}", request.uri, count=1)),
             headers=tuple(kept),
             body=self.body(request.body),
         )

@@ -63,8 +63,21 @@ def _has_digits(match: re.Match[str]) -> bool:
     return sum(letter.isdigit() for letter in key) > 1
 
 
+_CAMEL = re.compile(r"[A-Za-z]?[a-z]+(?:[A-Z][a-z]{2,})+")
+
+
+def is_mixed(text: str, least: int = 3) -> bool:
+    """Return whether capitals stand among small letters as in no name of a program."""
+    return len(re.findall("[a-z][A-Z]", text)) >= least and not _CAMEL.fullmatch(text)
+
+
+def _is_no_word(match: re.Match[str]) -> bool:
+    """Return whether a match has several digits, or capitals as no word has them."""
+    return _has_digits(match) or is_mixed(match[match.lastindex or 0])
+
+
 def _is_random_key(match: re.Match[str]) -> bool:
-    return _has_digits(match) and _is_apart(match)
+    return _is_no_word(match) and _is_apart(match)
 
 
 def token_part(token: str, index: int) -> Mapping[str, object]:
@@ -131,7 +144,7 @@ def _prefixed(
     kind: str,
     prefix: str,
     rest: str,
-    confirms: Callable[[re.Match[str]], bool] = _has_digits,
+    confirms: Callable[[re.Match[str]], bool] = _is_no_word,
     before: str = "[A-Za-z0-9]",
 ) -> KeyShape:
     """Return the shape of keys that begin with *prefix*, after no character of *before*."""
@@ -146,6 +159,7 @@ KEY_SHAPES: tuple[KeyShape, ...] = (
         "an sk- key",
         "sk-",
         r"(?:[A-Za-z0-9]{1,15}+[_-])*+[A-Za-z0-9]{16}[\w-]*",
+        _has_digits,
         before="[A-Za-z0-9_-]",
     ),
     KeyShape(
@@ -165,6 +179,7 @@ KEY_SHAPES: tuple[KeyShape, ...] = (
     _prefixed("an account key", "AccountKey=", "([A-Za-z0-9+/=]{88})"),
     # Google.
     _prefixed("a Google API key", "AIza", f"{_WORD}{{35}}", _is_random_key),
+    _prefixed("a Google API key", "AQ.", f"{_WORD}{{40,100}}", _is_random_key),
     _prefixed("a Google token", "ya29.", f"{_WORD}{{40,2000}}"),
     _prefixed("a Google client secret", "GOCSPX-", f"{_WORD}{{28}}"),
     # Code hosts and package registries (DS, but for github_pat_).
@@ -215,7 +230,7 @@ KEY_SHAPES: tuple[KeyShape, ...] = (
             r"(?![A-Za-z0-9._~+/=-])"
         ),
         "earer",
-        _has_digits,
+        _is_no_word,
     ),
     KeyShape(
         "credentials",
@@ -261,11 +276,13 @@ def keys(text: str) -> Iterator[Hit]:
 
 _STANDS_IN = re.compile(
     r"redacted|masked|dummy|^deleted$|sandbox|placeholder|x{6}|\*{3}|\.\.\.|^(?:sk-)?(?:test|your|my)[_-]"
-    r"|^[<$\[{].*|^$|^(?:none|null|undefined|true|false|string)$|example|changeme|^(?:some|any|an?|the)[_-]|your[_-]?(?:api|access|secret|key|token)",
+    r"|^[<\[{].*|^\$[A-Za-z_{(]|^$|^(?:none|null|undefined|true|false|string)$|example|changeme|^(?:some|any|the)[_-]|^x{3,}$|your[_-]?(?:api|access|secret|key|token)",
     re.IGNORECASE,
 )
 _PUBLISHED = (
     "SflKxwRJSMeKKF2QT4fwpMeJf36POk6yJV_adQssw5c",  # the token that jwt.io shows
+    "QWxhZGRpbjpvcGVuIHNlc2FtZQ",  # Aladdin:open sesame, of RFC 7617
+    "mF_9.B5f-4.1JqM",  # of RFC 6750
     "Eby8vdM02xNOcqFlqUwJPLlmEtlCDXJ1OUzFT50uSRZ6IFsuFq2UVErCz4I6tq",  # Azure's storage emulator
 )
 """Parts of examples in the documentation of services, which do not say that they are examples."""

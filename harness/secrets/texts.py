@@ -219,6 +219,8 @@ _BASE64_RUN = re.compile(
 )
 _MIN_RUN = 20
 _MAX_PATH = 1000
+_COMPRESSED = ("H4sI", "KLUv", "eJ", "eN", "eA", "eF")
+"""How the base64 of gzip, zstd and zlib begins; it may have slashes itself."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -263,6 +265,8 @@ def _base64_runs(text: str) -> Iterator[tuple[int, str]]:
         for part in run.split("/") if "/" in run and len(run) < _MAX_PATH else ():
             if _MIN_RUN <= len(part) < len(run):
                 yield start, part
+            if start > match.start() and part.startswith(_COMPRESSED):
+                yield start, run[start - match.start() :]
             start += len(part) + 1
 
 

@@ -66,10 +66,14 @@ class _Brotli:
 
     def __init__(self, library: Any) -> None:
         self._stream = library.Decompressor()
+        # brotlicffi has had only `decompress` for long
+        self._process = getattr(self._stream, "process", None) or self._stream.decompress
 
     def decompress(self, data: bytes, most: int) -> bytes:
-        plain: bytes = self._stream.process(data) if hasattr(self._stream, "process") else b""
-        return plain[:most]
+        plain: bytes = self._process(data)
+        # Other bytes may begin like brotli; what was cut off is accepted if it is a text.
+        accepted = self._stream.is_finished() or (len(plain) > 32 and not _is_no_text(plain[:64]))
+        return plain[:most] if accepted else b""
 
 
 def _library(*names: str) -> Any:

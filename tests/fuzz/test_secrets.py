@@ -42,9 +42,8 @@ Chance = random.Random
 
 
 def pick(chance: Chance, letters: str, count: int) -> str:
-    """Return so many letters, of which three at least are digits."""
-    text = "".join(chance.choice(letters) for _ in range(count))
-    return text if sum(letter.isdigit() for letter in text) > 2 else pick(chance, letters, count)
+    """Return so many letters."""
+    return "".join(chance.choice(letters) for _ in range(count))
 
 
 # -------------------------------------------------------------------------------- what is planted
