@@ -300,7 +300,7 @@ def _beside(text: str, lower: str, match: re.Match[str], value: _Value) -> Itera
 def _is_secret(name: str, value: str, in_link: bool, quoted: bool) -> bool:
     """Return whether a value beside a squeezed name is a secret."""
     if in_link and _SIGNING.fullmatch(name):
-        return not is_placeholder(value)
+        return not is_placeholder(value) and re.search("[A-Za-z0-9]", value) is not None
     if in_link and name == "sig":
         return len(value) >= _MIN_SIG and not is_made_up(value)
     if name == "policy":

@@ -68,7 +68,8 @@ _CAMEL = re.compile(r"[A-Za-z]?[a-z]+(?:[A-Z][a-z]{2,})+")
 
 def is_mixed(text: str, least: int = 3) -> bool:
     """Return whether capitals stand among small letters as in no name of a program."""
-    return len(re.findall("[a-z][A-Z]", text)) >= least and not _CAMEL.fullmatch(text)
+    changes = len(re.findall("[a-z][A-Z]", text)) + 2 * len(re.findall("[a-z][A-Z]{3}", text))
+    return changes >= least and not _CAMEL.fullmatch(text)
 
 
 def _is_no_word(match: re.Match[str]) -> bool:
