@@ -69,10 +69,18 @@ def _parsed(
     from harness.parse.run import parse_all
     from harness.providers.endpoints import recognise
     from harness.recordings import read_masked
+    from harness.wire import text
+    from harness.wire.codings import drop_stale_content_encoding
 
     parsed: list[ParsedExchange] = []
     for path, cassette in store.read_all(paths, read_masked, skip):
         report_progress(f"Parse {path}")
+        for number, exchange in enumerate(cassette.exchanges, start=1):
+            response = exchange.response
+            if drop_stale_content_encoding(response) is not response:
+                coding = text.plain(response.header("content-encoding") or "")
+                fault = f"its recorder kept Content-Encoding: {coding} beside a decoded body"
+                typer.echo(f"{path}: exchange {number}: {fault}; it is read as plain", err=True)
         provider = provider_of(cassette.provenance.target)
         readings = [
             AnalyzedExchange(exchange, recognise(exchange, provider), number)

@@ -12,6 +12,7 @@ from harness.parse import Parser, recorded_request
 from harness.parse.disagreements import Disagreement, Kind, Raised, disagreements
 from harness.sandbox.scripted_server import Script, response_script, serve_scripts
 from harness.types import Outcome
+from harness.wire.codings import drop_stale_content_encoding
 
 TIMEOUT = 20.0
 """Seconds that an SDK waits for a response from the local server before it fails."""
@@ -98,7 +99,7 @@ def ask(parser: Parser, reading: AnalyzedExchange) -> Outcome | Raised | None:
         sent the request.
     """
     exchange = reading.exchange
-    script = response_script(exchange.response, exchange.chunks)
+    script = response_script(drop_stale_content_encoding(exchange.response), exchange.chunks)
     requests: list[bytes] = []
 
     def respond(head: bytes, body: bytes) -> Script:

@@ -9,8 +9,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from harness.cassette.writer import dumps
 from harness.parse import PARSERS
 from harness.providers import sdk
+from harness.types import Cassette, Exchange, Request, Response
 
 if TYPE_CHECKING:
     from conftest import Harness
@@ -38,6 +40,34 @@ def test_an_sdk_that_reads_otherwise(harness: Harness, folder: Path) -> None:
         f"  smallest: {MADE}, exchange 1, 190 bytes, /status\n"
     ) in done.out
     assert harness("parse", str(MADE), "--exit-code", folder=folder).code == 1
+
+
+def test_a_header_that_the_recorder_left_is_its_own_fault(harness: Harness, folder: Path) -> None:
+    """The SDK is asked with the plain body, and the cassette is named."""
+    cassette = Cassette(
+        (
+            Exchange(
+                Request(
+                    "POST",
+                    "https://dashscope.aliyuncs.com/api/v1/services/aigc/text-generation/generation",
+                    body=b'{"model":"qwen-plus","input":{"messages":[]},"parameters":{}}',
+                ),
+                Response(
+                    200,
+                    "OK",
+                    (("content-type", "application/json"), ("content-encoding", "gzip")),
+                    b'{"output":{"text":"hi","finish_reason":"stop"},"request_id":"1"}',
+                ),
+            ),
+        )
+    )
+    (folder / "a.yaml").write_text(dumps(cassette))
+    done = harness("parse", "a.yaml", "-p", "dashscope", folder=folder)
+    assert (
+        "a.yaml: exchange 1: its recorder kept Content-Encoding: gzip beside a decoded body; "
+        "it is read as plain"
+    ) in done.err
+    assert "crash" not in done.out.partition("not applicable")[2]
 
 
 def test_parse_prints_json(harness: Harness, folder: Path) -> None:
