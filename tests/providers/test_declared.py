@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import tomllib
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -351,3 +353,17 @@ def test_errors_of_a_stream_and_of_the_connection_are_values(project: Path) -> N
         outcome = session.send(call)
     assert isinstance(outcome, Failure)
     assert outcome.code == "APIConnectionError"
+
+
+@pytest.mark.slow
+def test_embeddings_are_asked_for_as_numbers(project: Path) -> None:
+    """The SDK's own choice is base64, which nobody can review; the caller's choice holds."""
+    call = Call(CallKind.EMBEDDING, Mode.SYNC, "m", prompt="a")
+    with (
+        serve_answers(stream_answer("data: [DONE]")) as server,
+        PROVIDERS["moonshot"].open("k", server.address, lambda _: None) as session,
+    ):
+        session.send(call)
+        session.send(replace(call, parameters={"encoding_format": "base64"}))
+    sent = [json.loads(request.body)["encoding_format"] for request in server.requests]
+    assert sent == ["float", "base64"]
