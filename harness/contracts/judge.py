@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 from types import MappingProxyType
 
 from harness.analysis.difference import ChangeKind
-from harness.analysis.endpoint import Part
+from harness.analysis.endpoint import Part, Pointers
 from harness.analysis.exchange import AnalyzedExchange
 from harness.analysis.transcript import AnalyzedTranscript
 from harness.contracts import words
@@ -20,7 +20,7 @@ from harness.contracts.sections import FACTOR, Section, sections, witness
 from harness.locale import mark
 from harness.rules.rule import checked_endpoint, pointer_to, show
 from harness.types import Finding, Json, Severity
-from harness.wire import escape
+from harness.wire import escape, resolve
 from harness.wire.text import count
 
 RULES: Mapping[ChangeKind, str] = MappingProxyType(
@@ -207,6 +207,8 @@ class Judge:
             yield from self._new_state(exchange, section, part)
         attempts = (breaches(each, part.value, family) for each in spots)
         for breach in min(attempts, key=_weight, default=[]):
+            if _is_documented(breach, exchange, part):
+                continue
             place, rule = exchange.place(breach.pointer, part), RULES[breach.kind]
             finding = Finding(breach.message, place, rule, breach.support.severity)
             yield (rule, breach.path), finding
@@ -241,6 +243,25 @@ class Judge:
         message += f"; so it was in {count(held, 'exchange')}, such as {cited}"
         rule = RULES[ChangeKind.NEW_VALUE]
         yield (rule, pointer), Finding(message, exchange.place(pointer, part), rule, level)
+
+
+def _is_documented(breach: Breach, exchange: AnalyzedExchange, part: Part) -> bool:
+    """Return whether a breach is a word that the provider documents, though it was never seen."""
+    endpoint = exchange.endpoint
+    if endpoint is None or breach.kind is not ChangeKind.NEW_VALUE:
+        return False
+    fields, states = endpoint.fields, endpoint.states
+    documented: tuple[tuple[Pointers, Collection[object]], ...] = (
+        (fields.finish_reason, endpoint.finish_reasons),
+        (fields.object, endpoint.objects),
+        (fields.code, endpoint.statuses),
+        (fields.state, states.running + states.succeeded + states.failed),
+    )
+    word, key = resolve(part.value, breach.pointer), breach.pointer.rpartition("/")[2]
+    return any(
+        word in vocabulary and key in {pointer.rpartition("/")[2] for pointer in pointers}
+        for pointers, vocabulary in documented
+    )
 
 
 def _not_judged(exchange: AnalyzedExchange) -> Iterator[Finding]:

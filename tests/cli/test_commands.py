@@ -473,6 +473,23 @@ def test_the_doctor_works_without_an_sdk(
     assert {row["SDK"] for row in json.loads(done.out)["providers"]} == {"not installed"}
 
 
+@pytest.mark.parametrize("command", [["list"], ["doctor"], ["record", "slogan", "--sandbox"]])
+def test_a_retired_model_is_warned_of(harness: Harness, folder: Path, command: list[str]) -> None:
+    """With its successor and the source; models that are not known pass."""
+    path = folder / "scenarios" / "slogan.yaml"
+    text = path.read_text(encoding="utf-8").replace("dashscope/qwen-flash", "dashscope/qwen-turbo")
+    path.write_text(text.replace("zhipuai/glm-5.3-flash", "zhipuai/glm-99"), encoding="utf-8")
+    done = harness(*command, folder=folder)
+    warnings = [line for line in done.err.splitlines() if "warning" in line]
+    assert warnings == [
+        "harness: warning: dashscope/qwen-turbo was retired on 2026-10-10; use qwen-flash "
+        "(source: https://www.alibabacloud.com/zh/notice, 731)"
+    ]
+    told = json.loads(harness(*command, "--json", folder=folder).out)
+    rows = told if isinstance(told, list) else [told]
+    assert sum(len(row["warnings"]) for row in rows) == 1
+
+
 def test_the_doctor_needs_no_scenarios(harness: Harness, tmp_path: Path) -> None:
     """On a fresh machine."""
     done = harness("doctor", folder=tmp_path)

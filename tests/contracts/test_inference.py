@@ -122,7 +122,7 @@ def test_a_family_never_met_is_held_to_what_all_others_share() -> None:
 @pytest.mark.parametrize(
     ("model", "name"),
     [
-        ("glm-4-0520", "glm-5.3-flash"),
+        ("glm-4-0520", "glm-4"),
         ("qwen-plus-2025-07-28", "qwen-plus"),
         ("qwen-plus-latest", "qwen-plus"),
         ("GLM-Z1-AirX", "glm-z1-airx"),
@@ -146,6 +146,15 @@ def test_a_vocabulary_is_learnt_from_words_seen_often() -> None:
     assert schema(place(contract, "/end"))["enum"] == ["length", "stop"]
     new = ("contract_new_value", "/choices/end", Severity.WARNING)
     assert values(contract, {"end": "sensitive"}) == [new]
+
+
+def test_a_documented_word_is_no_news() -> None:
+    """Where the provider documents it; another word is."""
+    end = "finish_reason"
+    contract = learned(*[{end: "stop"}] * 15, *[{end: "length"}] * 3)
+    assert values(contract, {end: "tool_calls"}) == []
+    new = ("contract_new_value", f"/choices/{end}", Severity.WARNING)
+    assert values(contract, {end: "halted"}) == [new]
 
 
 def test_a_word_seen_once_leaves_the_vocabulary_open() -> None:
