@@ -136,6 +136,7 @@ class CassetteContext:
         normalize_request: See `use_cassette`.
         before_record: See `use_cassette`.
         pace: See `use_cassette`.
+        how_to_record: How the user records what is missing, for messages.
         written: Whether the block has written the cassette.
     """
 
@@ -150,6 +151,7 @@ class CassetteContext:
     normalize_request: NormalizeRequest = field(default=identity, repr=False)
     before_record: BeforeRecord = field(default=keep_all, repr=False)
     pace: float = 0.0
+    how_to_record: str = 'with record="missing", or in pytest with --record=missing'
     written: bool = field(init=False, default=False)
     _cassette: Cassette = field(init=False, repr=False, default=Cassette(()))
     _file_stamp: tuple[int, ...] = field(init=False, repr=False, default=())
@@ -264,7 +266,8 @@ class CassetteContext:
             stack.callback(self._journal.close)
             self._file_stamp, self._cassette = _stamp(self.path), self._load()
             cassette = _with_volatile_of(project, self._cassette)
-            player = Player(cassette, redactor, self.normalize_request, self.pace)
+            advice = self._advice() if self._file_stamp else ""
+            player = Player(cassette, redactor, self.normalize_request, self.pace, advice=advice)
             self._tape = ReplayOrRecord(player, self._recorder(redactor))
             if self.record == "none":
                 stack.enter_context(without_proxies())
@@ -383,6 +386,13 @@ class CassetteContext:
             return cassette
         provenance = replace(cassette.provenance, volatile=tuple(self.volatile))
         return replace(cassette, provenance=provenance)
+
+    def _advice(self) -> str:
+        """Return the lines of a miss that name the cassette, and how to record what is missing."""
+        costs = "; it was recorded from the sandbox, a live recording costs money"
+        is_free = self._cassette.provenance.recorded_from is Origin.SANDBOX
+        what = f"record what is missing {self.how_to_record}{costs if is_free else ''}"
+        return f"\n  cassette: {self.path}\n  {what}"
 
     def _recorder(self, redactor: Redactor) -> Recorder | None:
         """Return the recorder, with the answers of an interrupted run; None with record="none"."""

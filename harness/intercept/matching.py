@@ -5,11 +5,13 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Container, Sequence
+from itertools import takewhile
 from urllib.parse import urlsplit
 
 from harness.secrets.shapes import without_keys
 from harness.types import Exchange, Json, Request
-from harness.wire import MISSING, Missing, compact, read_json, resolve, tokens, walk
+from harness.wire import MISSING, Missing, compact, read_json, tokens, walk
+from harness.wire.pointer import ITEMS
 
 Key = tuple[str, str, str]
 """Method, path with query, and canonical body: equal for requests that match."""
@@ -44,47 +46,86 @@ def canonical(body: bytes, volatile: Sequence[str] = ()) -> str:
     """Return the text of *body* that is compared in matching.
 
     JSON is written compactly with sorted keys, and the values at *volatile* JSON pointers are
-    replaced. In a multipart body the boundary, which clients choose at random, is replaced. Any
-    other body is unchanged.
+    replaced. A multipart body is written as its fields, without the boundary, which clients choose
+    at random. Any other body is unchanged.
     """
     value = _stable(body, volatile)
-    if isinstance(value, Missing):
-        return _with_fixed_boundary(body).decode("latin-1")
-    return compact(value, sort_keys=True)
+    return body.decode("latin-1") if isinstance(value, Missing) else compact(value, sort_keys=True)
 
 
-def _with_fixed_boundary(body: bytes) -> bytes:
+def _multipart(body: bytes) -> dict[str, Json] | None:
+    """Return the fields of a multipart body by their names; None if it is none.
+
+    A field is its text, or an object of its file name, its other headers and its content. Further
+    fields of one name are called `name[2]`, `name[3]` ...
+    """
     boundary = body.partition(b"\r\n")[0]
     if not _BOUNDARY.fullmatch(boundary) or not body.rstrip().endswith(b"\r\n" + boundary + b"--"):
-        return body
-    fixed = {boundary: b"--(boundary)", boundary + b"--": b"--(boundary)--"}
-    return b"\r\n".join(fixed.get(line, line) for line in body.split(b"\r\n"))
+        return None
+    fields: dict[str, Json] = {}
+    counts: dict[str, int] = {}
+    for part in (b"\r\n" + body).split(b"\r\n" + boundary + b"\r\n")[1:]:
+        head, _, content = part.partition(b"\r\n\r\n")
+        headers = head.decode("utf-8", "surrogateescape")
+        text = content.partition(b"\r\n" + boundary + b"--")[0].decode("utf-8", "surrogateescape")
+        match = _FIELD.search(headers)
+        name = match[1] if match else ""
+        counts[name] = counts.get(name, 0) + 1
+        if counts[name] > 1:
+            name = f"{name}[{counts[name]}]"
+        file_name = _FILE_NAME.search(headers)
+        rest = _FILE_NAME.sub("", _FIELD.sub("", headers))
+        is_file = file_name is not None or rest.count("\r\n") > 0
+        described: dict[str, Json] = {
+            "filename": file_name[1] if file_name else "",
+            "headers": rest,
+        }
+        fields[name] = {**described, "content": text} if is_file else text
+    return fields
 
 
 _BOUNDARY = re.compile(rb"--[\x20-\x7e]{1,70}")
+_FIELD = re.compile(r"""(?<=;)\s*name="([^"\r\n]*)\"""")
+_FILE_NAME = re.compile(r"""(?<=;)\s*filename="([^"\r\n]*)\"""")
 
 
 def _stable(body: bytes, volatile: Sequence[str]) -> Json | Missing:
-    """Return the JSON value of a body with volatile values replaced; MISSING if it is not JSON."""
+    """Return the value of a JSON or multipart body with volatile values replaced; else MISSING."""
     document = read_json(body)
-    if document.problem:
+    value = _multipart(body) if document.problem else document.value
+    if document.problem and value is None:
         return MISSING
-    value: Json = document.value
     for pointer in volatile:
-        _blank(value, pointer)
+        _blank(value, tokens(pointer))
     return value
 
 
-def _blank(value: Json, pointer: str) -> None:
-    """Replace the value at *pointer* by "(volatile)"; do nothing if there is no such value."""
-    if not pointer or resolve(value, pointer) is MISSING:
+def _blank(value: Json, path: Sequence[str]) -> None:
+    """Replace the values at *path* by "(volatile)"; do nothing if there are none.
+
+    A `*` in the path is every member of an object and every item of an array, `[]` every item.
+    """
+    if not path:
         return
-    container = resolve(value, pointer.rpartition("/")[0])
-    last = tokens(pointer)[-1]
-    if isinstance(container, list):
-        container[int(last)] = "(volatile)"
-    elif isinstance(container, dict):
-        container[last] = "(volatile)"
+    first, *rest = path
+    if isinstance(value, list):
+        every = range(len(value)) if first in ("*", ITEMS) else _index(first, len(value))
+        for number in every:
+            value[number] = _blanked(value[number], rest)
+    elif isinstance(value, dict):
+        for name in [*value] if first == "*" and first not in value else [first]:
+            if name in value:
+                value[name] = _blanked(value[name], rest)
+
+
+def _blanked(value: Json, path: Sequence[str]) -> Json:
+    _blank(value, path)
+    return value if path else "(volatile)"
+
+
+def _index(token: str, length: int) -> Sequence[int]:
+    is_index = token.isascii() and token.isdigit() and str(int(token)) == token
+    return [int(token)] if is_index and int(token) < length else []
 
 
 def closest(actual: Request, recorded: Sequence[Exchange], volatile: Sequence[str] = ()) -> str:
@@ -97,8 +138,9 @@ def closest(actual: Request, recorded: Sequence[Exchange], volatile: Sequence[st
     all_differences = [_differences(exchange.request, actual, volatile) for exchange in recorded]
     best = min(range(len(recorded)), key=lambda i: _distance(all_differences[i]))
     lines = [
-        f"\n  {place}: expected (cassette) {_short(old)}, actual (your request) {_short(new)}"
+        f"\n  {place}: expected (cassette) {shown[0]}, actual (your request) {shown[1]}"
         for place, old, new in all_differences[best]
+        for shown in [_parted(old, new)]
     ]
     if len(lines) > _SHOWN:
         lines[_SHOWN:] = [f"\n  and {len(lines) - _SHOWN} more"]
@@ -129,8 +171,7 @@ def _body_differences(expected: bytes, actual: bytes, volatile: Sequence[str]) -
     old, new = _stable(expected, volatile), _stable(actual, volatile)
     if not isinstance(old, Missing) and not isinstance(new, Missing):
         return _value_differences(old, new)
-    old_text, new_text = map(_with_fixed_boundary, (expected, actual))
-    return [("body", _text(old_text), _text(new_text))] if old_text != new_text else []
+    return [("body", _text(expected), _text(actual))] if expected != actual else []
 
 
 def _text(body: bytes) -> Json | Missing:
@@ -163,8 +204,29 @@ def _is_below(pointer: str, reported: Container[str]) -> bool:
     return any(pointer[:end] in reported for end in ends)
 
 
-def _short(value: Json | Missing) -> str:
+def _parted(old: Json | Missing, new: Json | Missing) -> tuple[str, str]:
+    """Return two different values as short texts; long ones begin shortly before they part."""
+    expected, actual = _printable(old), _printable(new)
+    pairs = zip(expected, actual, strict=False)
+    equal = sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], pairs))
+    is_long = max(len(expected), len(actual)) > _LONGEST
+    start = equal - _BEFORE if is_long and equal > _BEFORE else 0
+    first, second = (_cut(text, start) for text in (expected, actual))
+    return first, f"{second} (from character {start + 1})" if start else second
+
+
+_LONGEST = 60
+_BEFORE = 20
+"""Characters that are shown before the place where two texts part."""
+
+
+def _cut(text: str, start: int) -> str:
+    part = text[start:]
+    shown = part if len(part) <= _LONGEST else f"{part[: _LONGEST - 3]}..."
+    return f"...{shown}" if start else shown
+
+
+def _printable(value: Json | Missing) -> str:
     text = repr(value) if isinstance(value, Missing) else json.dumps(value, ensure_ascii=False)
     text = without_keys(text)  # it may hold keys that the redactor does not know
-    printable = text.encode("utf-8", "backslashreplace").decode()
-    return printable if len(printable) <= 60 else f"{printable[:57]}..."
+    return text.encode("utf-8", "backslashreplace").decode()

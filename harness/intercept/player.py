@@ -48,6 +48,7 @@ class Player:
         pace: The factor by which latencies and sleeps are multiplied; 0 is instant.
         ignore_keys: Whether API keys play no part, so that the exchanges of refused keys are found
             in recorded order too, for clients that have no key.
+        advice: What a miss ends with: the cassette, and how to record what is missing.
         clock: The simulated clock of the replay.
     """
 
@@ -56,6 +57,7 @@ class Player:
     normalize_request: NormalizeRequest = identity
     pace: float = 0.0
     ignore_keys: bool = False
+    advice: str = ""
     clock: Clock = field(init=False)
     _refused: frozenset[str] = field(init=False)
     _waiting: dict[Slot, deque[int]] = field(init=False, default_factory=dict)
@@ -114,7 +116,11 @@ class Player:
             elif slot in self._last and request.method.upper() == "GET":
                 exchange = self._last[slot]
             else:
-                raise_error(CassetteMiss(self._explain_miss(self.redactor.request(request), slot)))
+                raise_error(
+                    CassetteMiss(
+                        self._explain_miss(self.redactor.request(request), slot) + self.advice
+                    )
+                )
             self._replayed.append(exchange)
         if exchange.timing is not None:  # recorded by the harness, with the header that was sent
             return exchange

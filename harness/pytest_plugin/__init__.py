@@ -7,8 +7,10 @@ start fast, the rest of the harness is imported only when there is such a test.
 
 from __future__ import annotations
 
+import argparse
 from argparse import ArgumentTypeError
 from collections.abc import Generator
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -45,6 +47,19 @@ _RECORD_HELP = {
 }
 
 
+_MODES_OF_OTHERS = ("once", "new_episodes", "rewrite", "any", "always", "live")
+_OTHERS = ("pytest_recording", "cassetter")
+"""Plugins that have an option `--record-mode`."""
+
+
+class _OtherMode(argparse.Action):
+    """Refuse a record mode of another tool with those that are allowed."""
+
+    def __call__(self, *_: object) -> None:
+        allowed = ", ".join(f"--record={mode}" for mode in _RECORD_HELP)
+        raise pytest.UsageError(f"{self.option_strings[0]} is not valid; allowed: {allowed}")
+
+
 def pytest_addoption(parser: pytest.Parser) -> None:
     """Add the command-line options and the ini setting of this plugin."""
     group = parser.getgroup("harness", "conversations with LLM APIs")
@@ -58,6 +73,10 @@ def pytest_addoption(parser: pytest.Parser) -> None:
             default="none",
             help=text,
         )
+    for mode in _MODES_OF_OTHERS:
+        group.addoption(f"--record={mode}", action=_OtherMode, nargs=0, help=argparse.SUPPRESS)
+    if not any(map(find_spec, _OTHERS)):
+        group.addoption("--record-mode", action=_OtherMode, nargs="?", help=argparse.SUPPRESS)
     group.addoption(
         "--record-from",
         choices=("live", "sandbox"),

@@ -295,6 +295,7 @@ def _create_context(item: pytest.Item, defaults: Mapping[str, Any]) -> CassetteC
             normalize_request=options.normalize_request or identity,
             before_record=options.before_record or keep_all,
             pace=item.config.getoption("--pace"),
+            how_to_record=f"with: pytest --record=missing {item.nodeid.partition('[')[0]}",
         )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Collection, Iterable, Iterator
 from pathlib import Path
 
@@ -12,7 +13,7 @@ from harness.errors import BadScenario
 from harness.scenario.schema_model import ScenarioForm
 from harness.scenario.steps import Scenario
 from harness.scenario.validation import from_pydantic, inconsistencies, raise_first, unknown
-from harness.scenario.yaml_source import Source, read
+from harness.scenario.yaml_source import MAX_BYTES, Source, read
 
 
 def loads(text: str | bytes, path: Path | str | None = None) -> Scenario:
@@ -39,8 +40,10 @@ def _form(source: Source) -> ScenarioForm:
 def load(path: Path | str) -> Scenario:
     """Return the scenario in the file *path*. Raises BadScenario if it is invalid or unreadable."""
     try:
-        data = read_file(Path(path))
+        data = read_file(Path(path), MAX_BYTES)
     except OSError as error:
+        if error.errno == errno.EFBIG:
+            raise BadScenario(f"larger than {MAX_BYTES} bytes", path) from None
         raise BadScenario(f"cannot be read: {error.strerror}", path) from None
     return loads(data, path)
 

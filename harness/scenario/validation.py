@@ -38,18 +38,21 @@ class Issue:
     Attributes:
         loc: The keys and indices that lead to the invalid value.
         message: The message for the scenario's author.
+        is_missing: Whether a key is missing.
     """
 
     loc: Loc
     message: str
+    is_missing: bool = False
 
 
 def raise_first(issues: Iterable[Issue], source: Source) -> None:
     """Raise BadScenario for the issue on the earliest line; do nothing if there are no issues.
 
+    A missing key comes last, since a key with a typo is why it is missing.
     If there are more issues, "(and N more)" is added to the message.
     """
-    ordered = sorted(issues, key=lambda issue: source.line(issue.loc) or 0)
+    ordered = sorted(issues, key=lambda issue: (issue.is_missing, source.line(issue.loc) or 0))
     if ordered:
         more = f" (and {len(ordered) - 1} more)" if len(ordered) > 1 else ""
         first = ordered[0]
@@ -129,7 +132,8 @@ def _from_detail(detail: ErrorDetails, source: Source) -> Issue:
     if kind == "extra_forbidden":
         return unknown("key", str(loc[-1]), loc, list(_form(loc[:-1]).model_fields))
     if kind == "missing":
-        return Issue(loc[:-1], f"the key {str(loc[-1])!r} is missing{_inside(loc[:-1])}")
+        text = f"the key {str(loc[-1])!r} is missing{_inside(loc[:-1])}"
+        return Issue(loc[:-1], text, is_missing=True)
     place = source.known(loc)
     return Issue(place, f"{where(place)} {_problem(detail, loc)}")
 

@@ -156,3 +156,13 @@ def test_the_wrong_way_round() -> None:
     """Nothing could be inside."""
     with pytest.raises(HarnessError, match="--since 2026-07-02 is later than --until 2026-07-01"):
         period("2026-07-02", "2026-07-01")
+
+
+@pytest.mark.parametrize(("later", "passes"), [(0, True), (1, False), (30_000, False)])
+def test_a_recording_from_the_future_is_of_unknown_age(later: int, passes: bool) -> None:
+    """Its date says nothing about its age."""
+    at = datetime(2026, 1, 1, tzinfo=UTC)
+    made = Provenance(recorded_at=(at + timedelta(days=later)).isoformat())
+    found = list(findings(made, parse_limit("30d", True), at))
+    assert (not found) == passes
+    assert passes or "in the future" in found[0].message

@@ -61,7 +61,7 @@ def test_what_cannot_be_read_is_refused(tmp_path: Path) -> None:
     assert refusal(tmp_path) == f"{tmp_path}: the folder holds no scenario (*.yaml)"
     with pytest.raises(BadScenario) as caught:
         load(tmp_path)
-    assert str(caught.value) == f"{tmp_path}: cannot be read: {os.strerror(21)}"
+    assert str(caught.value) == f"{tmp_path}: cannot be read: not a file"
 
 
 def test_a_huge_file_is_refused_unread(tmp_path: Path) -> None:
@@ -100,3 +100,10 @@ def test_plain_words_mean_what_json_can_say(written_as: str, value: object) -> N
     text = f"name: x\ntargets: [a/b]\nsteps: [user: a]\nparameters: {{p: {written_as}}}"
     read = loads(text).form.parameters["p"]
     assert (read, type(read)) == (value, type(value))
+
+
+def test_a_typo_is_shown_before_the_key_that_it_misses(tmp_path: Path) -> None:
+    """The key is missing because of the typo."""
+    path = tmp_path / "a.yaml"
+    path.write_text("name: a\ntargets: [zhipuai/glm-4]\nstps:\n- user: hi\n")
+    assert refusal(path).startswith(f"{path}:3: unknown key 'stps'")

@@ -1,0 +1,17 @@
+"""Record modes of other tools: what is allowed is said."""
+
+from __future__ import annotations
+
+import pytest
+
+pytest_plugins = ["pytester"]
+
+
+@pytest.mark.parametrize(
+    "option", ["--record=once", "--record=new_episodes", "--record-mode=none", "--record-mode"]
+)
+def test_a_mode_of_another_tool(pytester: pytest.Pytester, option: str) -> None:
+    """It is a usage error that names the three modes."""
+    done = pytester.runpytest_inprocess(option)
+    assert done.ret == pytest.ExitCode.USAGE_ERROR
+    done.stderr.fnmatch_lines(["*allowed: --record=none, --record=missing, --record=all*"])
