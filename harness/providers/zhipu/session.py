@@ -1,6 +1,7 @@
 """Zhipu (GLM, CogView) through its official SDKs.
 
-Calls are made through `zhipuai`; recorded answers are also parsed by its successor `zai-sdk`.
+Calls are made through `zhipuai` or, where it is not installed, its successor `zai-sdk`: both need
+PyJWT, in different versions. Recorded answers are parsed by both.
 """
 
 from __future__ import annotations
@@ -8,9 +9,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack, closing
 from dataclasses import replace
-from functools import partial
+from functools import cache, partial
+from importlib.util import find_spec
 from operator import attrgetter
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
 from harness.analysis.endpoint import Endpoint
 from harness.analysis.reply import read_refusal
@@ -34,8 +36,6 @@ from harness.wire import read_json
 
 if TYPE_CHECKING:
     import httpx
-    from zhipuai import ZhipuAI
-
 WRONG_KEY = "00000000000000000000000000000000.0000000000000000"
 """An invalid API key in the right format: 32 hex digits, a dot, 16 letters or digits."""
 
@@ -86,6 +86,39 @@ def refusal_of(error: Exception, endpoint: Endpoint) -> Failure | None:
     return read_refusal(endpoint, 200, {"error": data}) if isinstance(data, dict) else None
 
 
+DISTRIBUTION = "zhipuai" if find_spec("zhipuai") or not find_spec("zai") else "zai-sdk"
+"""The SDK that makes calls here."""
+
+
+class _Vendor(NamedTuple):
+    """An SDK of the provider: its client, the settings of its HTTP client, and its exceptions."""
+
+    client: Any
+    timeout: Any
+    limits: Any
+    error: type[Exception]
+    response_error: type[Exception]
+    status_error: type[Exception]
+
+
+@cache
+def _vendor() -> _Vendor:
+    """Import and return the installed SDK: `zhipuai` or else `zai-sdk`. Raises MissingExtra."""
+    if DISTRIBUTION == "zai-sdk":
+        import zai
+        from zai.core import ZAI_DEFAULT_LIMITS, ZAI_DEFAULT_TIMEOUT, _errors
+
+        settings = (zai.ZhipuAiClient, ZAI_DEFAULT_TIMEOUT, ZAI_DEFAULT_LIMITS, _errors.ZaiError)
+        return _Vendor(*settings, _errors.APIResponseError, _errors.APIStatusError)
+    with extra("zhipu"):
+        from zhipuai import ZhipuAI, core
+        from zhipuai.core import _errors as errors
+
+    defaults = (core.ZHIPUAI_DEFAULT_TIMEOUT, core.ZHIPUAI_DEFAULT_LIMITS)
+    kinds = (errors.ZhipuAIError, errors.APIResponseError, errors.APIStatusError)
+    return _Vendor(ZhipuAI, *defaults, *kinds)
+
+
 class ZhipuSession:
     """A session with Zhipu, through SDK clients that do not retry."""
 
@@ -93,40 +126,31 @@ class ZhipuSession:
         self._keys = {Credentials.OWN: key, Credentials.WRONG: WRONG_KEY}
         self._address = {"base_url": address} if address else {}
         self._sleep = sleep
-        self._clients: dict[Credentials, ZhipuAI] = {}
+        self._clients: dict[Credentials, Any] = {}
         self._open = ExitStack()
 
     def __enter__(self) -> Self:
-        with extra("zhipu"):
-            import zhipuai  # noqa: F401 - here, before threads need it
-
+        _vendor()  # here, before threads need it
         return self
 
     def __exit__(self, *raised: object) -> None:
         self._open.close()
 
-    def _client(self, credentials: Credentials) -> ZhipuAI:
+    def _client(self, credentials: Credentials) -> Any:
         """Return the SDK client for these credentials, creating it on first use."""
         import httpx
-        from zhipuai import ZhipuAI
-        from zhipuai.core import ZHIPUAI_DEFAULT_LIMITS, ZHIPUAI_DEFAULT_TIMEOUT
 
+        vendor = _vendor()
         if credentials not in self._clients:
             # Made as the SDK makes its own, except for the TLS context.
-            http = httpx.Client(
-                timeout=ZHIPUAI_DEFAULT_TIMEOUT,
-                limits=ZHIPUAI_DEFAULT_LIMITS,
-                verify=tls_context(),
-            )
+            http = httpx.Client(timeout=vendor.timeout, limits=vendor.limits, verify=tls_context())
             settings: dict[str, Any] = {"max_retries": 0, "http_client": http, **self._address}
-            client = ZhipuAI(api_key=self._keys[credentials], **settings)
+            client = vendor.client(api_key=self._keys[credentials], **settings)
             self._clients[credentials] = self._open.enter_context(client)
         return self._clients[credentials]
 
     def send(self, call: Call) -> Outcome:
         """Make a call and return its outcome; an exception of the SDK is returned as a Failure."""
-        from zhipuai.core._errors import ZhipuAIError
-
         client = self._client(call.credentials)
         try:
             if call.mode is Mode.ASYNC:
@@ -137,12 +161,10 @@ class ZhipuSession:
                 (IMAGE, IMAGE_PATHS) if call.kind is CallKind.IMAGE else (CHAT, ANSWER_PATHS)
             )
             return sdk.outcome_of(endpoint, [_view(ask(client, endpoint, _body(call)), paths)])
-        except ZhipuAIError as error:
+        except _vendor().error as error:
             return _failure(error)
 
-    def _stream(self, client: ZhipuAI, call: Call) -> Outcome:
-        from zhipuai.core._errors import APIResponseError
-
+    def _stream(self, client: Any, call: Call) -> Outcome:
         stream = ask(client, CHAT, {**_body(call), "stream": True})
         views: list[View] = []
         # Closed here: the SDK leaves a stream open that it did not read to its end.
@@ -151,11 +173,11 @@ class ZhipuSession:
                 return _refused_stream(stream.response)
             try:
                 views.extend(_view(chunk, EVENT_PATHS) for chunk in stream)
-            except APIResponseError as error:
+            except _vendor().response_error as error:
                 return _failure(error, views)
         return sdk.outcome_of(CHAT, views, streamed=True) if views else sdk.EMPTY_STREAM
 
-    def _task(self, client: ZhipuAI, call: Call) -> Outcome:
+    def _task(self, client: Any, call: Call) -> Outcome:
         submitted = _view(ask(client, ASYNC_CHAT, _body(call)), TASK_PATHS)
         outcome = sdk.outcome_of(ASYNC_CHAT, [submitted])
         if isinstance(outcome, Failure) or outcome.task_id is None:
@@ -164,12 +186,10 @@ class ZhipuSession:
         return sdk.poll_task(ASYNC_RESULT, submitted, fetch, call.poll, self._sleep)
 
 
-def _state(client: ZhipuAI, task: str) -> View | Failure:
-    from zhipuai.core._errors import APIStatusError
-
+def _state(client: Any, task: str) -> View | Failure:
     try:
         result = ask(client, ASYNC_RESULT, {"id": task})
-    except APIStatusError as error:
+    except _vendor().status_error as error:
         return _failure(error)
     succeeded = getattr(result, "task_status", None) in ASYNC_RESULT.states.succeeded
     return _view(result, (*TASK_PATHS[1:], *(ANSWER_PATHS if succeeded else ())))
