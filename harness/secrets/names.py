@@ -164,7 +164,7 @@ def named(text: str, name: str) -> Iterator[Hit]:
         yield from _credentials(text)
     elif _COOKIE.fullmatch(name):
         yield from _cookies(text, only_first=name.lower().startswith("set"))
-    elif is_secret_name(name):
+    elif is_secret_name(name) and name != "signature":  # that of a thinking block is none
         value = text.strip()
         squeezed = _squeezed(name)
         if _is_random(value) or (_STRONG.search(squeezed) and _is_secret_value(value, squeezed)):

@@ -1,0 +1,86 @@
+"""Secrets by the name beside them, and by shape: what is one, what is none."""
+
+from __future__ import annotations
+
+import base64
+import json
+
+import pytest
+
+from harness.secrets.redactor import Redactor
+from harness.secrets.scanner import Scanner
+
+LETTERS = "bWitsITvNsUHbDwxQkRzLmPaYtEcVjGf"
+MIXED = "k7Qw2xZp9LmT4vRb8NcY"
+SHA1 = "eWyGq3xT7wLmN2vR8pYc5dHsK9o="
+SIGNATURE = "EqcBCkYIBxgCKkDx8s9QvX3b1cUoP7mK4Zr5tYw2Lh6nJ0aGdE9fSiVxTq3WkRyMzH1uC7bNlPo5AeDgB4s8"
+FIELD = 'Content-Disposition: form-data; name="{}"\r\n\r\n{}\r\n--b--'
+
+SECRETS = [
+    (json.dumps({"api_key": LETTERS}), LETTERS),
+    (json.dumps({"access_token": MIXED, "token_type": "bearer"}), MIXED),
+    (json.dumps({"refresh_token": MIXED}), MIXED),
+    (json.dumps({"Credentials": {"AccessKeySecret": MIXED, "SecurityToken": "x"}}), MIXED),
+    (json.dumps({"text": json.dumps({"client_secret": MIXED})}), MIXED),
+    (f"<AccessKeySecret>{MIXED}</AccessKeySecret>", MIXED),
+    (f"https://user:{MIXED}@host/", MIXED),
+    (f"https://host/?a=1&access_token={MIXED}", MIXED),
+    (f"https://host/?key=AIza{LETTERS}123", f"AIza{LETTERS}123"),
+    (f"grant_type=x&client_secret={MIXED}", MIXED),
+    (f"client_secret={LETTERS}&a=1", LETTERS),
+    ("--b\r\n" + FIELD.format("Signature", SHA1), SHA1),
+    ("--b\r\n" + FIELD.format("x-oss-security-token", MIXED), MIXED),
+    ("--b\r\n" + FIELD.format("api_key", LETTERS), LETTERS),
+    (json.dumps({"oss_access_key_id": "LTAI" + MIXED, "signature": SHA1}), SHA1),
+    (f"https://a.blob/b?sv=1&sig={SHA1[:-1]}%3D", SHA1[:-1]),
+    (f"send Bearer {LETTERS} with it", LETTERS),
+    ("Basic " + base64.b64encode(f"me:{MIXED}".encode()).decode(), "bWU6"),
+    (f"ghp_{MIXED}{MIXED[:16]}", MIXED),
+    (f"hf_{LETTERS}ab", LETTERS),
+    (f"pat_{LETTERS}{LETTERS}", LETTERS),
+    (f"xoxb-123456789012-{MIXED}", MIXED),
+    (f"AKID{LETTERS}", LETTERS),
+    (f"STS.{MIXED}abcd", MIXED),
+]
+ORDINARY = [
+    "AKIAIOSFODNN7EXAMPLE and wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY",
+    "Signature=Base64(HMAC-SHA1(AccessKeySecret, UTF-8(StringToSign)))",
+    "Set Authorization to Bearer <token>. Bearer authentication; Basic authentication12345.",
+    json.dumps({"type": "thinking", "thinking": "Hm.", "signature": SIGNATURE}),
+    json.dumps({"type": "signature_delta", "signature": SHA1}),
+    json.dumps({"thoughtSignature": SIGNATURE, "encrypted_content": SIGNATURE}),
+    "Postman-Token: 5f0c1b7e-9a2d-4c68-b3f1-e0a7d9c4b825",
+    json.dumps({"nonce": MIXED, "next_page_token": MIXED, "cursor": MIXED, "kid": MIXED}),
+    f"script-src 'nonce-{MIXED}' sha256-{SHA1}",
+    json.dumps({"token": " Hello", "logprob": -0.1, "max_tokens": 12345678901}),
+    json.dumps({"properties": {"password": {"type": "string"}, "api_key": {"type": "string"}}}),
+    'export DASHSCOPE_API_KEY=your-api-key; api_key=os.environ["OPENAI_API_KEY_2"]',
+    json.dumps({"prompt_cache_key": MIXED, "idempotency_key": MIXED, "public_key": MIXED}),
+    "postgresql://user:password@localhost:5432/db",
+    "int sig=5;sig=SIGTERM; ?signature={signature} ?Signature=xxxx&Signature=<signature>",
+    "Basic QWxhZGRpbjpvcGVuIHNlc2FtZQ== is the example of RFC 7617",
+]
+
+
+@pytest.mark.parametrize(("text", "secret"), SECRETS, ids=range(len(SECRETS)))
+def test_unknown_secrets_are_found_and_masked(text: str, secret: str) -> None:
+    """By one table: what the scanner finds, the redactor masks, and then the scanner finds none."""
+    assert Scanner().scan(text.encode()) != []
+    clean = Redactor().body(text.encode())
+    assert secret.encode() not in clean
+    assert Scanner().scan(clean) == []
+
+
+@pytest.mark.parametrize("text", ORDINARY, ids=range(len(ORDINARY)))
+def test_ordinary_texts_are_unchanged(text: str) -> None:
+    """Examples of documentation, prose, code, signatures of thinking blocks, nonces, cursors."""
+    assert Scanner().scan(text.encode()) == []
+    assert Redactor().body(text.encode()) == text.encode()
+
+
+def test_a_password_in_the_address_of_a_request_is_masked() -> None:
+    """Also one that documentation uses."""
+    from harness.types import Request
+
+    request = Request("GET", "https://user:password@host/a?b=c:d@e")
+    assert Redactor().request(request).uri == "https://user:REDACTED@host/a?b=c:d@e"
