@@ -196,7 +196,8 @@ class Endpoint:
     Attributes:
         name: The provider or API form, a dot, and the operation, such as `zhipuai.chat`.
         method: The HTTP method.
-        path: A regular expression for the whole path of the URL, on any host.
+        path: A regular expression for the whole path of the URL, on any host; or for `//`, the host
+            and the path.
         role: The purpose of the endpoint.
         answer: The JSON Schema of the body of a 2xx answer.
         refusal: The JSON Schema of the body of a refusal.
@@ -254,10 +255,11 @@ class Endpoint:
     def fits(self, method: str, uri: str) -> bool:
         """Return whether a request with this method and URI goes to this endpoint."""
         try:
-            path = urlsplit(uri).path
+            parts = urlsplit(uri)
         except ValueError:
             return False
-        return method.upper() == self.method and self.path.fullmatch(path) is not None
+        places = (parts.path, f"//{parts.netloc}{parts.path}")
+        return method.upper() == self.method and any(map(self.path.fullmatch, places))
 
 
 class Recognise(Protocol):

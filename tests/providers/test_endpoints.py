@@ -306,3 +306,26 @@ def test_a_handshake_is_not_read() -> None:
     """The handshake of a websocket is neither an answer nor a refusal."""
     assert endpoints.endpoint("dashscope.websocket").role is Role.OTHER
     assert whole("dashscope.websocket", {"code": "x"}) is None
+
+
+@pytest.mark.parametrize(
+    ("url", "name"),
+    [
+        ("https://coding.dashscope.aliyuncs.com/v1/chat/completions", "compatible.chat"),
+        ("https://coding-intl.dashscope.aliyuncs.com/v1/chat/completions", "compatible.chat"),
+        (
+            "https://ws1.ap-southeast-1.maas.aliyuncs.com/compatible-mode/v1/chat/completions",
+            "compatible.chat",
+        ),
+        (
+            "https://dashscope-us.aliyuncs.com/api/v1/services/aigc/image-generation/generation",
+            "dashscope.image-generation",
+        ),
+        ("https://open.bigmodel.cn/api/coding/paas/v4/chat/completions", "zhipuai.chat"),
+    ],
+)
+def test_regional_workspace_and_plan_hosts(url: str, name: str) -> None:
+    """Each host of a provider is recognised."""
+    found = endpoints.recognise(Exchange(Request("POST", url), Response(200)))
+    assert found is not None
+    assert found.name == name

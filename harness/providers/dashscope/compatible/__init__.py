@@ -71,7 +71,10 @@ _post = partial(Endpoint, method="POST", role=Role.ANSWER, refusal=REFUSAL, stat
 
 CHAT = _post(
     name="compatible.chat",
-    path=re.compile(r".*/compatible-mode/v1/chat/completions"),
+    # [DOC] C3: the hosts of coding plans have another path.
+    path=re.compile(
+        r"(?:.*/compatible-mode|//coding(?:-intl)?\.dashscope\.aliyuncs\.com)/v1/chat/completions"
+    ),
     answer=openai_endpoints.WHOLE,  # [REC] 21 of 21
     # [REC] 250 of 250: usage is null until an event of its own, whose `choices` are empty.
     event=openai_endpoints.CHUNK,
