@@ -16,7 +16,7 @@ CASSETTES = ROOT / "cassettes"
 STREAMING = SCENARIOS / "streaming.yaml"
 SCENARIO = """
 name: capital
-targets: [zhipuai/glm-4, dashscope/qwen-flash]
+targets: [zhipuai/glm-5.3-flash, dashscope/qwen-flash]
 steps:
   - user: 中国的首都是哪座城市？
 """
@@ -36,7 +36,7 @@ def test_record_writes_what_replay_returns(folder: Path) -> None:
     """A cassette for each target, and the transcript of each; nothing is printed."""
     recorded = harness.record("capital.yaml", source="sandbox")
     assert [one.source for one in recorded] == [
-        "cassettes/capital/zhipuai-glm-4.yaml",
+        "cassettes/capital/zhipuai-glm-5.3-flash.yaml",
         "cassettes/capital/dashscope-qwen-flash.yaml",
     ]
     assert all(Path(one.source).is_file() for one in recorded)
@@ -57,9 +57,12 @@ def test_run_keeps_no_file(folder: Path, capfd: pytest.CaptureFixture[str]) -> N
 
 def test_repeats_are_recorded_replayed_and_noise(folder: Path) -> None:
     """Each is a transcript of its own; what varies between them is no difference of two sides."""
-    recorded = harness.record("capital.yaml", source="sandbox", targets=["glm-4"], repeat=2)
-    assert [Path(one.source).stem for one in recorded] == ["zhipuai-glm-4", "zhipuai-glm-4~2"]
-    assert harness.replay("capital.yaml", targets=["glm-4"]) == recorded
+    recorded = harness.record("capital.yaml", source="sandbox", targets=["glm-5.3-flash"], repeat=2)
+    assert [Path(one.source).stem for one in recorded] == [
+        "zhipuai-glm-5.3-flash",
+        "zhipuai-glm-5.3-flash~2",
+    ]
+    assert harness.replay("capital.yaml", targets=["glm-5.3-flash"]) == recorded
 
 
 def test_a_live_recording_needs_a_key(folder: Path) -> None:
@@ -130,8 +133,8 @@ def test_compare_takes_transcripts_and_files() -> None:
         ),
         ({"source": "sandbox", "repeat": 0}, "repeat=0 is not valid; expected a number from 1"),
         (
-            {"source": "sandbox", "targets": "glm-4"},
-            "targets='glm-4': expected a list of strings",
+            {"source": "sandbox", "targets": "glm-5.3-flash"},
+            "targets='glm-5.3-flash': expected a list of strings",
         ),
         ({"source": "sandbox", "targets": ["gpt"]}, "no scenario here has a target 'gpt'"),
     ],
@@ -146,7 +149,7 @@ def test_wrong_arguments(folder: Path, options: dict[str, object], message: str)
 
 def test_an_unknown_provider_is_named(folder: Path) -> None:
     """With its line, as the commands do."""
-    text = SCENARIO.replace("zhipuai/glm-4", "zhipua/glm-4")
+    text = SCENARIO.replace("zhipuai/glm-5.3-flash", "zhipua/glm-5.3-flash")
     (folder / "capital.yaml").write_text(text, encoding="utf-8")
     with pytest.raises(harness.BadScenario, match=r"capital\.yaml:3: .*zhipua"):
         harness.load_scenario("capital.yaml")
