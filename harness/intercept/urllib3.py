@@ -279,6 +279,11 @@ class _ReplayedConnection(urllib3.connection.HTTPConnection):
         super().__init__(host, port)
         self._playback = playback
 
+    def __str__(self) -> str:
+        """Return the connection as the message of the recorded failure names it."""
+        broken_off = self._playback.broken_off
+        return broken_off.message.partition(": ")[0] if broken_off else super().__str__()
+
     def connect(self) -> None:
         """Prepare the response to be read. Raises the recorded failure of the connection."""
         broken_off = self._playback.broken_off
