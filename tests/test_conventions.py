@@ -21,6 +21,8 @@ PROVIDER = re.compile(r"zhipu|dashscope|glm|qwen|bigmodel|aliyun", re.IGNORECASE
 EXCEPTIONS = {
     "harness/cli/__init__.py": "examples in help texts",
     "harness/cli/app.py": "examples in help texts",
+    "harness/cli/chat.py": "examples in help texts",
+    "harness/cli/init.py": "the first scenario of a project",
     "harness/scenario/schema_model.py": "examples for users",
 }
 """Files outside `harness/providers/` that name a provider, and why."""

@@ -151,7 +151,7 @@ CASSETTE = str(ROOT / "cassettes" / "slogan" / "zhipuai-glm-5.3-flash.yaml")
         (["rules", "--lang", "zh"], "no_greeting: 尚缺：依据, 样例, 译文"),
         (["rules", "no_greeting"], "still lacks: evidence, sample, translation"),
         (["rules", "no_greeting", "--json"], '"lacks": ['),
-        (["check", CASSETTE, "--html", "page.html"], "ok: 1 transcript"),
+        (["check", CASSETTE, "--report", "page.html"], "ok: 1 transcript"),
     ],
 )
 def test_a_rule_with_nothing_but_its_function_works(

@@ -117,7 +117,7 @@ def test_the_example_is_installed_and_used(environment: Path, service: str, tmp_
     assert "YOU SAID: HELLO" in harness("compare", "parrot/echo-parrot", "parrot/echo-loud")
     parsed = json.loads(harness("parse", "cassettes", "--json"))["table"]
     assert [(row["parser"], row["exchanges"], row["same"]) for row in parsed] == [("echo", 4, 4)]
-    harness("report", "--out", "report")
+    harness("report", "--report", "report")
     with (tmp_path / "report" / "findings.csv").open(encoding="utf-8", newline="") as file:
         table = list(csv.DictReader(file))
     assert [(row["target"], row["rule"]) for row in table] == [pair[:2] for pair in found]

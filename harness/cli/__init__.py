@@ -13,7 +13,7 @@ from collections.abc import Callable, Sequence
 from contextlib import nullcontext
 from functools import wraps
 from importlib import import_module
-from typing import Any, NoReturn, ParamSpec
+from typing import Any, NamedTuple, NoReturn, ParamSpec
 
 import typer
 
@@ -21,36 +21,195 @@ from harness.cli import app
 from harness.cli.masked_output import masked_output
 from harness.errors import HarnessError, InterceptError
 
-COMMANDS = (
-    ("demo", "demo:demo", "harness demo --out /tmp/demo"),
-    ("record", "record:record", "harness record slogan --target zhipuai"),
-    ("replay", "replay:replay", "harness replay slogan --junit junit.xml"),
-    ("check", "check:check", "harness check cassettes tests/cassettes/test_chat.yaml"),
-    ("report", "report:report", "harness report --out report"),
-    ("scan", "scan:scan", "harness scan cassettes .env"),
-    ("prune", "prune:prune", "harness prune --tests tests"),
-    ("parse", "parse:parse", "harness parse cassettes --parser dashscope"),
-    ("faults", "faults:faults", "harness faults cassettes --against my_client:send"),
-    ("compare", "compare:compare", "harness compare slogan/zhipuai slogan/dashscope"),
-    ("drift", "drift:drift", "harness drift --live slogan --budget 10"),
-    ("show", "show:show", "harness show multi-turn/zhipuai --wire"),
-    ("list", "list:list_", "harness list --json"),
-    ("rules", "rules:rules", "harness rules --explain usage_adds_up"),
-    ("schema", "schema:schema", "harness schema > scenario.schema.json"),
-    ("sandbox", "sandbox:sandbox", "harness sandbox --latency 0.3 --throttle-every 5"),
-    ("serve", "serve:serve", "harness serve cassettes -- npm test"),
-    ("chat", "chat:chat", "harness chat dashscope/qwen-plus zhipuai/glm-4.6 --name capitals"),
-    ("import", "import_:import_", "harness import session.har --to cassettes/session.yaml"),
-    ("export", "export:export", "harness export cassettes/slogan --form otel"),
-    ("doctor", "doctor:doctor", "harness doctor"),
-    ("install-git", "install_git:install_git", "harness install-git"),
-    (
-        "textconv",
-        "textconv:textconv",
-        "harness textconv cassettes/slogan/dashscope-qwen-flash.yaml",
-    ),
+RECORD, JUDGE, SERVE, PROJECT = (
+    "Record and replay",
+    "Check and compare",
+    "Other languages, other tools",
+    "The project",
 )
-"""Every command: its name, its `module:function`, and an example for its help text."""
+"""The headings of the commands in the help text."""
+
+
+class Command(NamedTuple):
+    """A command.
+
+    Attributes:
+        name: The name on the command line.
+        path: Its function, as `module:function` below `harness.cli`.
+        heading: The heading under which the help text lists it.
+        short: What it does, in one line of the list.
+        example: An example for its help text.
+    """
+
+    name: str
+    path: str
+    heading: str
+    short: str
+    example: str
+
+
+COMMANDS = tuple(
+    Command(*row)
+    for row in (
+        (
+            "demo",
+            "demo:demo",
+            RECORD,
+            "Show everything, without keys.",
+            "harness demo --out /tmp/demo",
+        ),
+        (
+            "record",
+            "record:record",
+            RECORD,
+            "Run scenarios against the services, or a program; record.",
+            "harness record slogan --target zhipuai",
+        ),
+        (
+            "replay",
+            "replay:replay",
+            RECORD,
+            "Run scenarios offline and check everything: for CI.",
+            "harness replay slogan --report junit.xml",
+        ),
+        (
+            "chat",
+            "chat:chat",
+            RECORD,
+            "Hold a conversation; keep it as a scenario.",
+            "harness chat dashscope/qwen-plus zhipuai/glm-4.6 --name capitals",
+        ),
+        (
+            "check",
+            "check:check",
+            JUDGE,
+            "Check any cassettes by the rules for response formats.",
+            "harness check cassettes tests/cassettes/test_chat.yaml",
+        ),
+        (
+            "show",
+            "show:show",
+            JUDGE,
+            "Show a recording as a conversation or as raw HTTP.",
+            "harness show multi-turn/zhipuai --wire",
+        ),
+        (
+            "compare",
+            "compare:compare",
+            JUDGE,
+            "Compare models: formats first, then answers.",
+            "harness compare slogan/zhipuai slogan/dashscope",
+        ),
+        (
+            "drift",
+            "drift:drift",
+            JUDGE,
+            "Compare with older recordings, or with the service now.",
+            "harness drift --live slogan --budget 10",
+        ),
+        (
+            "parse",
+            "parse:parse",
+            JUDGE,
+            "Let the official SDKs read recorded answers.",
+            "harness parse cassettes --parser dashscope",
+        ),
+        (
+            "faults",
+            "faults:faults",
+            JUDGE,
+            "Inject faults into recorded answers and test clients.",
+            "harness faults cassettes --against my_client:send",
+        ),
+        (
+            "report",
+            "report:report",
+            JUDGE,
+            "Write a page about all recordings.",
+            "harness report --report page.html",
+        ),
+        (
+            "rules",
+            "rules:rules",
+            JUDGE,
+            "List the rules, or explain one.",
+            "harness rules --explain usage_adds_up",
+        ),
+        (
+            "serve",
+            "serve:serve",
+            SERVE,
+            "Replay cassettes over HTTP, for any language.",
+            "harness serve cassettes -- npm test",
+        ),
+        (
+            "sandbox",
+            "sandbox:sandbox",
+            SERVE,
+            "Run a server that answers in the providers' formats.",
+            "harness sandbox --latency 0.3 --throttle-every 5",
+        ),
+        (
+            "import",
+            "import_:import_",
+            SERVE,
+            "Turn HAR, spans, fixtures, transcripts into cassettes.",
+            "harness import session.har --to cassettes/session.yaml",
+        ),
+        (
+            "export",
+            "export:export",
+            SERVE,
+            "Write cassettes as HAR, spans, JSON Lines, vcrpy.",
+            "harness export cassettes/slogan --form otel",
+        ),
+        ("init", "init:init", PROJECT, "Set up a project: scenario, test, CI.", "harness init"),
+        (
+            "list",
+            "list:list_",
+            PROJECT,
+            "List scenarios, targets and the state of their cassettes.",
+            "harness list --json",
+        ),
+        (
+            "scan",
+            "scan:scan",
+            PROJECT,
+            "Look for secrets in files of any kind.",
+            "harness scan cassettes .env",
+        ),
+        (
+            "prune",
+            "prune:prune",
+            PROJECT,
+            "List or delete unused cassettes and files.",
+            "harness prune --tests tests",
+        ),
+        ("doctor", "doctor:doctor", PROJECT, "Show what is set up here.", "harness doctor"),
+        (
+            "schema",
+            "schema:schema",
+            PROJECT,
+            "Print the JSON Schema of scenario files, for editors.",
+            "harness schema > scenario.schema.json",
+        ),
+        (
+            "install-git",
+            "install_git:install_git",
+            PROJECT,
+            "Have `git diff` show cassettes as conversations.",
+            "harness install-git",
+        ),
+        (
+            "textconv",
+            "textconv:textconv",
+            PROJECT,
+            "Print a cassette as text, for `git diff`.",
+            "harness textconv cassettes/slogan/dashscope-qwen-flash.yaml",
+        ),
+    )
+)
+"""Every command."""
 
 WITH_CHILD = ("record", "serve")
 """The commands that run another command, which stands after `--`."""
@@ -72,22 +231,27 @@ def command_line(arguments: Sequence[str] = ()) -> typer.Typer:
     first = arguments[0] if arguments else ""
     line = app.application()
     known = first in {name for name, *_ in (*COMMANDS, *GROUPS)}
-    for name, path, example in COMMANDS:
-        if name == first or not known:
-            module, _, function = path.partition(":")
-            _add(line, name, getattr(import_module(f"harness.cli.{module}"), function), example)
+    for command in COMMANDS:
+        if command.name == first or not known:
+            module, _, function = command.path.partition(":")
+            _add(line, command, getattr(import_module(f"harness.cli.{module}"), function))
     for name, module in GROUPS:
         if name == first or not known:
             loaded: Any = import_module(f"harness.cli.{module}")
             group = typer.Typer(help=loaded.ABOUT, no_args_is_help=True, rich_markup_mode="rich")
-            for command, function, example in loaded.COMMANDS:
-                _add(group, command, function, example)
-            line.add_typer(group, name=name)
+            for own, function, example in loaded.COMMANDS:
+                group.command(own, epilog=f"Example: {example}")(_interruptible(function))
+            line.add_typer(group, name=name, rich_help_panel=JUDGE)
     return line
 
 
-def _add(line: typer.Typer, name: str, function: Callable[..., None], example: str) -> None:
-    line.command(name, epilog=f"Example: {example}")(_interruptible(function))
+def _add(line: typer.Typer, command: Command, function: Callable[..., None]) -> None:
+    line.command(
+        command.name,
+        epilog=f"Example: {command.example}",
+        short_help=command.short,
+        rich_help_panel=command.heading,
+    )(_interruptible(function))
 
 
 def _interruptible(command: Callable[P, None]) -> Callable[P, None]:

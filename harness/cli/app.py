@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, TypeVar
 
@@ -88,20 +87,13 @@ Until = Annotated[
     ),
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, for machines.")]
-Junit = Annotated[
-    Path | None, typer.Option("--junit", metavar="FILE", help="Write JUnit XML to this file too.")
-]
-Html = Annotated[
-    Path | None,
-    typer.Option("--html", metavar="FILE", help="Write a report page to this file too."),
-]
-Folder = Annotated[
-    Path | None,
+Reports = Annotated[
+    list[Path] | None,
     typer.Option(
         "--report",
-        metavar="DIR",
-        help="Write the report page to this folder too, and the same as Markdown, JUnit, JSON "
-        "and JSON Lines.",
+        metavar="DIR|FILE",
+        help="Write a report too: a page (x.html), JUnit (x.xml), Markdown (x.md), JSON (x.json), "
+        "JSON Lines (x.jsonl), or all of them in a folder. May be given again.",
     ),
 ]
 
@@ -229,38 +221,14 @@ def skipping() -> Iterator[Callable[[HarnessError], None]]:
 _UNREADABLE = 2
 
 
-def deliver(report: Report, as_json: bool, files: Files) -> None:
-    """Print a report, write *files*, and exit with the report's exit code."""
-    from harness.report import json_report, text
+def deliver(report: Report, as_json: bool, reports: Sequence[Path] | None) -> None:
+    """Print a report, write it to each of *reports*, and exit with the report's exit code."""
+    from harness.report import json_report, text, write
 
     if as_json:
         print_json(json_report.document(report))
     else:
         text.report(console(), report)
-    files.write(report)
+    for path in reports or ():
+        write(report, path)
     raise typer.Exit(report.exit_code)
-
-
-@dataclass(frozen=True, slots=True)
-class Files:
-    """The files that options ask for.
-
-    Attributes:
-        junit: the file of `--junit`.
-        html: the file of `--html`.
-        folder: the folder of `--report`.
-    """
-
-    junit: Path | None
-    html: Path | None
-    folder: Path | None
-
-    def write(self, report: Report) -> None:
-        """Write a report to each file that is not None. Raises CannotWrite."""
-        from harness.report import write_folder, write_form
-
-        for name, path in (("junit", self.junit), ("html", self.html)):
-            if path is not None:
-                write_form(path, name, report)
-        if self.folder is not None:
-            write_folder(report, self.folder)

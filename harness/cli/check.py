@@ -18,9 +18,7 @@ def check(
     until: app.Until = None,
     max_age: app.MaxAge = None,
     max_age_fails: app.MaxAgeFails = False,
-    junit: app.Junit = None,
-    html: app.Html = None,
-    folder: app.Folder = None,
+    reports: app.Reports = None,
     as_json: app.AsJson = False,
 ) -> None:
     """Check any vcrpy cassettes by the rules for response formats, those of other tools too.
@@ -35,4 +33,4 @@ def check(
     with app.progress() as shown:
         report = check_report(paths, shown, recorded)
     report = add_age_findings(report, limit)
-    app.deliver(report, as_json, app.Files(junit, html, folder))
+    app.deliver(report, as_json, reports)

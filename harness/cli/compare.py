@@ -35,7 +35,7 @@ def compare(
     until: app.Until = None,
     scenarios: app.Scenarios = app.SCENARIOS,
     cassettes: app.Cassettes = app.CASSETTES,
-    folder: app.Folder = None,
+    reports: app.Reports = None,
     as_json: app.AsJson = False,
 ) -> None:
     """Compare recordings: formats first, then answers.
@@ -75,11 +75,13 @@ def compare(
         else:
             groups = recordings.group_sides(loaded)
             differs = _matrices(groups, as_json, skip)
-        if folder is not None:
-            from harness.report import write_folder
+        if reports:
+            from harness.report import write
             from harness.report.build import compare_report
 
-            write_folder(compare_report(groups, skip), folder)
+            written = compare_report(groups, skip)
+            for path in reports:
+                write(written, path)
         raise typer.Exit(1 if fail and differs else 0)
 
 

@@ -42,9 +42,7 @@ def learn(
 def check(
     paths: Paths,
     contract: File = CONTRACT,
-    junit: app.Junit = None,
-    html: app.Html = None,
-    folder: app.Folder = None,
+    reports: app.Reports = None,
     as_json: app.AsJson = False,
 ) -> None:
     """Check recordings against a contract.
@@ -56,7 +54,7 @@ def check(
 
     with app.progress() as report_progress:
         report = contract_report(paths, contract, report_progress)
-    app.deliver(report, as_json, app.Files(junit, html, folder))
+    app.deliver(report, as_json, reports)
 
 
 def accept(

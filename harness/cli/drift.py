@@ -71,9 +71,7 @@ def drift(
     ] = FailOn.BREAKING,
     scenarios: app.Scenarios = app.SCENARIOS,
     cassettes: app.Cassettes = app.CASSETTES,
-    junit: app.Junit = None,
-    html: app.Html = None,
-    folder: app.Folder = None,
+    reports: app.Reports = None,
     as_json: app.AsJson = False,
 ) -> None:
     """Detect whether a service's answers changed since they were recorded, and whether it matters.
@@ -95,10 +93,9 @@ def drift(
     arguments = names or []
     if live and sandbox:
         raise HarnessError("--live and --sandbox exclude each other: give one of them")
-    if plan and (junit or html or folder):
-        raise HarnessError("--plan has no findings for --junit, --html or --report")
+    if plan and reports:
+        raise HarnessError("--plan has no findings for --report")
     limit = None if budget is None else parse_budget(budget)
-    files = app.Files(junit=junit, html=html, folder=folder)
     criteria = project_criteria(contract)
     least = Verdict[fail_on.name]
     if live or sandbox or plan:
@@ -108,7 +105,7 @@ def drift(
         if plan:
             _print_plan(request, as_json)
         else:
-            _deliver(_record_again(request, least), as_json, files)
+            _deliver(_record_again(request, least), as_json, reports)
         return
     if len(arguments) != 2:
         raise HarnessError(
@@ -120,7 +117,7 @@ def drift(
     with app.progress() as report_progress:
         old, new = map(Path, arguments)
         run = compare_folders(old, new, criteria, least, report_progress)
-    _deliver(run, as_json, files)
+    _deliver(run, as_json, reports)
 
 
 @dataclass(frozen=True, slots=True)
@@ -199,13 +196,14 @@ def _record_again(request: _Request, least: Verdict) -> DriftRun:
     return replace(run, plan=plan)
 
 
-def _deliver(run: DriftRun, as_json: bool, files: app.Files) -> None:
-    """Print the result of a run, write its files, and exit with its exit code."""
-    from harness.report import drift
+def _deliver(run: DriftRun, as_json: bool, reports: Sequence[Path] | None) -> None:
+    """Print the result of a run, write its reports, and exit with its exit code."""
+    from harness.report import drift, write
 
     if as_json:
         app.print_json(drift.document(run))
     else:
         drift.text(app.console(), run)
-    files.write(drift.report(run))
+    for path in reports or ():
+        write(drift.report(run), path)
     raise typer.Exit(run.exit_code)

@@ -59,7 +59,7 @@ def record(
         ),
     ] = None,
     upstream: Upstreams = None,
-    folder: app.Folder = None,
+    reports: app.Reports = None,
     as_json: app.AsJson = False,
 ) -> None:
     """Run scenarios against the live services and record every HTTP exchange.
@@ -101,8 +101,8 @@ def record(
     servers = batch.sandboxed(LIFELIKE, environment) if sandbox else live
     with servers as source, app.progress() as shown:
         problems = batch.record_all(work, source, store, shown, jobs, on_interrupted)
-    if folder is not None:
-        _write_report(work, problems, store, jobs, folder)
+    if reports:
+        _write_reports(work, problems, store, jobs, reports)
     origin = "sandbox" if sandbox else "live service"
     _print(work, problems, origin, cassettes, warnings if as_json else None)
     if len(every) > len(work) and not as_json:
@@ -120,15 +120,20 @@ def _on_interrupted(resume: bool, afresh: bool) -> OnInterrupted:
     return OnInterrupted.AFRESH if afresh else OnInterrupted.REFUSE
 
 
-def _write_report(
-    work: Sequence[Job], problems: Sequence[Problem], store: Store, jobs: int, folder: Path
+def _write_reports(
+    work: Sequence[Job],
+    problems: Sequence[Problem],
+    store: Store,
+    jobs: int,
+    reports: Sequence[Path],
 ) -> None:
-    from harness.report import write_folder
+    from harness.report import write
     from harness.report.build import record_report
 
     with app.progress() as shown:
         report = record_report(work, problems, store, shown, jobs)
-    write_folder(report, folder)
+    for path in reports:
+        write(report, path)
 
 
 def _print(

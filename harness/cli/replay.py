@@ -15,9 +15,7 @@ def replay(
     no_network: app.NoNetwork = False,
     max_age: app.MaxAge = None,
     max_age_fails: app.MaxAgeFails = False,
-    junit: app.Junit = None,
-    html: app.Html = None,
-    folder: app.Folder = None,
+    reports: app.Reports = None,
     as_json: app.AsJson = False,
 ) -> None:
     """Replay scenarios from their cassettes, offline, and check what the SDKs return.
@@ -42,4 +40,4 @@ def replay(
     with app.progress() as shown:
         report = replay_report(work, store, shown, "Replay", jobs, speed)
     report = add_age_findings(report, limit)
-    app.deliver(report, as_json, app.Files(junit, html, folder))
+    app.deliver(report, as_json, reports)

@@ -3,27 +3,19 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
 
 import typer
 
 from harness.cli import app
 
-PAGE = Path("report/index.html")
+FOLDER = Path("report")
+"""Where the report is written if --report does not say."""
 
 
 def report(
     names: app.Names = None,
     targets: app.Targets = None,
-    out: Annotated[
-        Path,
-        typer.Option(
-            "--out",
-            metavar="FILE|DIR",
-            help="The page, if it ends with .html; else a folder for it and for the same as "
-            "Markdown, JUnit, JSON and JSON Lines.",
-        ),
-    ] = PAGE,
+    reports: app.Reports = None,
     scenarios: app.Scenarios = app.SCENARIOS,
     cassettes: app.Cassettes = app.CASSETTES,
     jobs: app.Jobs = 1,
@@ -37,7 +29,7 @@ def report(
     from harness import batch, recordings
     from harness.cassette.age import period
     from harness.cassette.store import Store
-    from harness.report import NAMES, write_folder, write_form
+    from harness.report import write
     from harness.report.build import replay_report
 
     asked = period(since, until)
@@ -46,10 +38,6 @@ def report(
     todo = recordings.jobs_recorded_in(asked, batch.with_repeats(todo, store), store)
     with app.progress() as steps:
         result = replay_report(todo, store, steps, "Report", jobs)
-    if out.suffix in (".html", ".htm"):
-        write_form(out, "html", result)
-        typer.echo(str(out))
-    else:
-        write_folder(result, out)
-        typer.echo(str(out / NAMES["html"]))
+    for path in reports or [FOLDER]:
+        typer.echo(str(write(result, path)))
     raise typer.Exit(result.exit_code)

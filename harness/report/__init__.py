@@ -101,9 +101,35 @@ def write_folder(report: Report, folder: Path) -> None:
         _write(folder / name, render(report))
 
 
-def write_form(path: Path, form: str, report: Report) -> None:
-    """Write a report to a file in one form. Raises CannotWrite."""
+ENDINGS: Mapping[str, str] = MappingProxyType(
+    {
+        ".html": "html",
+        ".htm": "html",
+        ".md": "markdown",
+        ".xml": "junit",
+        ".json": "json",
+        ".jsonl": "lines",
+    }
+)
+"""The form of a report by the ending of its file's name."""
+
+
+def write(report: Report, path: Path) -> Path:
+    """Write a report to a file in the form of its ending, or else to a folder in every form.
+
+    Returns:
+        The file to look at first: *path*, or the page in the folder.
+
+    Raises:
+        CannotWrite: A file cannot be written.
+        HarnessError: A plug-in cannot be used.
+    """
+    form = ENDINGS.get(path.suffix.lower())
+    if form is None:
+        write_folder(report, path)
+        return path / NAMES["html"]
     _write(path, FILES[form](report))
+    return path
 
 
 def _write(path: Path, text: str) -> None:
@@ -114,12 +140,13 @@ def _write(path: Path, text: str) -> None:
 
 
 __all__ = [
+    "ENDINGS",
     "FILES",
     "NAMES",
     "Report",
     "ReportFile",
     "describe",
     "headline",
+    "write",
     "write_folder",
-    "write_form",
 ]

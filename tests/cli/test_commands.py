@@ -196,7 +196,7 @@ def test_a_replay_with_findings(harness: Harness, folder: Path) -> None:
 def test_a_replay_with_reports(harness: Harness, folder: Path) -> None:
     """JUnit and a page, beside what is printed."""
     done = harness(
-        "replay", "--junit", "out/junit.xml", "--html", "out/page.html", "--json", folder=folder
+        "replay", "--report", "out/junit.xml", "--report", "out/page.html", "--json", folder=folder
     )
     assert done.code == 0
     assert json.loads(done.out)["ok"] is True

@@ -80,7 +80,7 @@ def test_checking(harness: Harness, learnt: Path) -> None:
     assert harness("contract", "accept", "more", "--yes", folder=learnt).code == 0
     broken = learnt / "broken.yaml"
     broken.write_text(text.replace('"choices":', '"choicez":'), encoding="utf-8")
-    done = harness("contract", "check", str(broken), "--junit", "junit.xml", folder=learnt)
+    done = harness("contract", "check", str(broken), "--report", "junit.xml", folder=learnt)
     assert done.code == 1
     assert "error contract_removed (turn 1, exchange 1, byte 0, /choices)" in done.out
     assert "info contract_new_field (turn 1, exchange 1, byte 11, /choicez)" in done.out

@@ -79,7 +79,7 @@ def test_a_list_and_a_report_of_some_days(harness: Harness, days: Path) -> None:
     (days / "cassettes" / "single-turn-prompt").rename(days / "elsewhere")
     done = harness("list", "--since", JULY, "--json", folder=days)
     assert {row["scenario"] for row in json.loads(done.out)} == {"slogan", "single-turn-messages"}
-    done = harness("report", "--until", JUNE, "--out", "r", folder=days)
+    done = harness("report", "--until", JUNE, "--report", "r", folder=days)
     assert (done.code, done.err) == (0, "")
     told = json.loads((days / "r" / "report.json").read_text(encoding="utf-8"))
     assert {one["scenario"] for one in told["transcripts"]} == {"refusals"}

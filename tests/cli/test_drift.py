@@ -55,7 +55,7 @@ def test_two_checkouts(harness: Harness, folder: Path, old: Path) -> None:
     assert (done.code, done.err) == (0, "")
     assert done.out.splitlines()[-1] == "6 same"
     edit(folder / "cassettes" / SLOGAN, '"total_tokens":', '"all_tokens":')
-    done = harness("drift", "old", "cassettes", "--junit", "junit.xml", folder=folder)
+    done = harness("drift", "old", "cassettes", "--report", "junit.xml", folder=folder)
     assert (done.code, done.err) == (1, "")
     assert (
         "breaking: turn 1, zhipuai.chat answer, /usage/total_tokens: removed: integer -> nothing"

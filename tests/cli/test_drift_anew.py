@@ -476,7 +476,7 @@ def test_the_files_of_a_report(
     """The same as any run writes, of two folders and of what is asked anew."""
     edit(filed / "cassettes/slogan/zhipuai-glm-5.3-flash.yaml", '"usage":{', '"usage":{"gone":0,')
     with service(monkeypatch, Options(port=0)):
-        told = ("slogan", "--out", "anew", "--report", "one", "--html", "page.html")
+        told = ("slogan", "--out", "anew", "--report", "one", "--report", "page.html")
         done, _ = drift(harness, filed, *told)
     assert done.code == 1
     assert harness("drift", "cassettes/slogan", "anew", "--report", "two", folder=filed).code == 1

@@ -152,7 +152,7 @@ def leaks(text: str) -> list[str]:
 
 
 COMMANDS = {
-    "check": ["check", "PLANTED", "--report", "out", "--junit", "j.xml", "--html", "page.html"],
+    "check": ["check", "PLANTED", "--report", "out", "--report", "j.xml", "--report", "page.html"],
     "check --json": ["check", "PLANTED", "--json"],
     "scan": ["scan", "PLANTED"],
     "scan --json": ["scan", "PLANTED", "--json"],

@@ -28,9 +28,9 @@ def test_a_report_is_a_page_about_what_is_on_file(harness: Harness, folder: Path
 
 def test_a_report_can_be_a_file_or_a_folder(harness: Harness, folder: Path) -> None:
     """A folder has every form, and all of them say the same."""
-    assert harness("report", "slogan", "--out", "x.html", folder=folder).code == 0
+    assert harness("report", "slogan", "--report", "x.html", folder=folder).code == 0
     assert (folder / "x.html").is_file()
-    done = harness("report", "slogan", "-t", "zhipuai", "--out", "out", folder=folder)
+    done = harness("report", "slogan", "-t", "zhipuai", "--report", "out", folder=folder)
     assert (done.code, done.out) == (0, "out/index.html\n")
     _check_all(folder / "out", 1)
 
