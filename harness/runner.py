@@ -339,8 +339,7 @@ def _refuse_failure(
     so its message is redacted.
     """
     failure = turn.outcome
-    is_expected = turn.exchanges and turn.expect.failure
-    if isinstance(failure, Failure) and not is_expected:
+    if isinstance(failure, Failure) and not _is_expected(turn):
         status = f"HTTP {failure.status}, " if failure.status else ""
         reason = redactor.text(f"({status}code {failure.code}): {failure.message}")
         raise Refused(
@@ -349,6 +348,17 @@ def _refuse_failure(
             step=turn.step,
             reason=reason,
         )
+
+
+def _is_expected(turn: Turn) -> bool:
+    """Return whether a failure of *turn* may be recorded: any refusal where one is expected.
+
+    A network failure may be only if the scenario expects its kind, such as `connection reset`.
+    """
+    if not turn.exchanges or not turn.expect.failure:
+        return False
+    broken_off = turn.exchanges[-1].broken_off
+    return broken_off is None or broken_off.kind.value == turn.expect.failure
 
 
 def _provenance(

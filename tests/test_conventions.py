@@ -23,6 +23,7 @@ EXCEPTIONS = {
     "harness/cli/app.py": "examples in help texts",
     "harness/cli/chat.py": "examples in help texts",
     "harness/cli/init.py": "the first scenario of a project",
+    "harness/config/packages.py": "names of extras and of SDKs that clash",
     "harness/scenario/schema_model.py": "examples for users",
 }
 """Files outside `harness/providers/` that name a provider, and why."""

@@ -304,7 +304,8 @@ class _Meter(Meter):
         self.turns.append(Turn(len(self.turns) + 1, turn.exchanges))
         recording = self.recording
         spent = turn_cost(recording, recording.turns[-1], self.prices)
-        if len(turn.exchanges) < self.spent.calls - self.calls_before:
+        unanswered = sum(exchange.broken_off is not None for exchange in turn.exchanges)
+        if len(turn.exchanges) - unanswered < self.spent.calls - self.calls_before:
             spent = replace(spent, money=None, unpriced="a request has no answer")
         self.spent.charge(spent)
 

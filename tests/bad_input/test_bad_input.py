@@ -11,8 +11,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from harness.providers import PROVIDERS
 from harness.providers.servers import PROVIDER_SERVERS
 from harness.sandbox import Options, serve
+from harness.scenario.schema_model import StepForm
 
 if TYPE_CHECKING:
     from conftest import Harness
@@ -63,10 +65,7 @@ NO_KEY = (
     "harness: recording live from zhipuai needs a key: set ZHIPUAI_API_KEY (in the environment or "
     "in .env), or record from the sandbox with --sandbox\n"
 )
-STEP_KEYS = (
-    "system, user, assistant, prompt, image, tool_results, mode, parameters, history, poll, "
-    "expect, credentials, model, sandbox_only"
-)
+STEP_KEYS = ", ".join(StepForm.model_fields)
 
 CASES = [
     # ------------------------------------------------------------------------------- scenarios
@@ -85,7 +84,7 @@ CASES = [
         "an unknown provider",
         "stranger.yaml",
         ":3: unknown provider 'zipuai' in targets[0]; did you mean 'zhipuai'? "
-        "allowed: dashscope, zhipuai",
+        f"allowed: {', '.join(sorted(PROVIDERS))}",
         "list",
     ),
     scenario(

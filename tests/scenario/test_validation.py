@@ -6,11 +6,9 @@ import pytest
 
 from harness.errors import BadScenario
 from harness.scenario.files import check_providers, check_rules, loads
+from harness.scenario.schema_model import StepForm
 
-STEP_KEYS = (
-    "system, user, assistant, prompt, image, embedding, tool_results, mode, parameters, history, "
-    "poll, expect, credentials, model, sandbox_only"
-)
+STEP_KEYS = ", ".join(StepForm.model_fields)
 HEAD = "name: x\ntargets: [zhipuai/glm-5.3-flash]\nsteps:\n"
 
 
