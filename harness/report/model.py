@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
@@ -17,6 +19,7 @@ from harness.report.field_map import FieldTable, Topic, field_tables, topics
 from harness.report.format import seconds
 from harness.report.overview import Cell, cells
 from harness.report.ranking import Ranking, price_sources, races, rankings
+from harness.report.run_info import RunInfo, run_info
 from harness.types import Finding, Origin, Problem, Severity
 from harness.wire.text import count
 
@@ -134,6 +137,11 @@ class Report:
         partly = "partly " if len(self.origins) > 1 else ""
         clauses = [partly + ORIGINS[origin].lower().rstrip(".") for origin in self.origins]
         return f"{', '.join(clauses).capitalize()}." if clauses else ""
+
+    @cached_property
+    def made(self) -> RunInfo:
+        """What made the report."""
+        return run_info(os.environ, Path.cwd())
 
     @cached_property
     def overview(self) -> tuple[Cell, ...]:

@@ -41,6 +41,11 @@ VALUES = (
     mark("Replay"),
     mark("Report"),
     mark("Tests"),
+    # buttons
+    mark("Copy as curl"),
+    mark("Copy body"),
+    mark("Copy command"),
+    mark("Copy pointer"),
     # states, severities, origins, scripts, outcomes
     mark("passed"),
     mark("warned"),

@@ -16,6 +16,7 @@ function go(first) {
   const aim = byId(decodeURIComponent(location.hash.slice(1))) || views[0];
   const outside = !aim.closest("[data-view]");
   if (outside && !first) return;
+  menu(false);
   const view = aim.closest("[data-view]") || views[0];
   const panes = all("[data-pane]", view);
   const pane = aim.closest("[data-pane]") || panes[0];
@@ -42,6 +43,11 @@ function go(first) {
   }
 }
 
+function menu(open) {
+  byId("views").classList.toggle("open", open);
+  byId("menu").setAttribute("aria-expanded", open);
+}
+
 function reach(element) {
   const focus = element.tagName === "DETAILS" ? element.querySelector("summary") : element;
   if (focus.tabIndex < 0) focus.tabIndex = -1;
@@ -66,18 +72,51 @@ function fits(element, wanted) {
   return wanted.every((word) => text(element).includes(word));
 }
 
+const SNIPPET = 60, PER_VIEW = 3, MOST = 60;
+
+// Lists links to what was found, view by view; Enter follows the first.
+function list(found) {
+  const box = byId("hits");
+  box.replaceChildren();
+  box.hidden = !found.length;
+  for (const [view, hits, word] of found.slice(0, MOST)) {
+    const head = document.createElement("h3"), ul = document.createElement("ul");
+    head.append(view.querySelector("h2").firstChild.textContent, ` (${hits.length})`);
+    for (const hit of hits.slice(0, PER_VIEW)) {
+      const link = document.createElement("a"), li = document.createElement("li");
+      hit.id ||= `hit-${view.id}-${all(".findable", view).indexOf(hit)}`;
+      link.href = `#${hit.id}`;
+      link.textContent = snippet(hit, word);
+      li.append(link);
+      ul.append(li);
+    }
+    box.append(head, ul);
+  }
+}
+
+function snippet(element, word) {
+  const walker = document.createTreeWalker(element, NodeFilter.SHOW_TEXT), parts = [];
+  while (walker.nextNode()) parts.push(walker.currentNode.data);
+  const plain = parts.join(" ").replace(/\s+/g, " ").trim();
+  const from = Math.max(0, plain.toLowerCase().indexOf(word) - SNIPPET);
+  return `${from ? "…" : ""}${plain.slice(from, from + SNIPPET * 2 + word.length)}`;
+}
+
 function filter() {
   const wanted = search.value.toLowerCase().split(/\s+/).filter(Boolean);
   root.classList.toggle("searching", wanted.length > 0);
   all("[data-target]").forEach((one) => {
     if (!one.matches(".findable, td")) one.classList.toggle("miss", Boolean(target.value) && one.dataset.target !== target.value);
   });
+  const found = [];
   for (const view of views) {
     const inside = all(".findable", view);
-    const hits = inside.filter((one) => { const hit = fits(one, wanted); one.classList.toggle("miss", !hit); return hit; }).length;
-    all(".nohits", view).forEach((one) => one.classList.toggle("needed", hits === 0));
-    tell(view, wanted.length || target.value ? hits : null);
+    const hits = inside.filter((one) => { const hit = fits(one, wanted); one.classList.toggle("miss", !hit); return hit; });
+    all(".nohits", view).forEach((one) => one.classList.toggle("needed", hits.length === 0));
+    tell(view, wanted.length || target.value ? hits.length : null);
+    if (wanted.length && hits.length) found.push([view, hits, wanted[0]]);
   }
+  list(found);
   unfold(wanted.length > 0);
   paint();
 }
@@ -159,7 +198,9 @@ const KEYS = {
 
 addEventListener("keydown", (event) => {
   if (event.ctrlKey || event.metaKey || event.altKey || byId("keys").open) return;
-  if (event.key === "Escape") {
+  if (event.key === "Enter" && event.target === search) {
+    byId("hits").querySelector("a")?.click();
+  } else if (event.key === "Escape") {
     if (search.value) { search.value = ""; filter(); }
     all(".aimed").forEach((one) => one.classList.remove("aimed"));
     document.activeElement.blur();
@@ -207,6 +248,29 @@ function ages() {
   });
 }
 
+// ---- copies: of a text in the button, or of the request or body beside it
+const quoted = (text) => `'${text.replaceAll("'", "'\\''")}'`;
+
+function curl(box) {
+  const headers = box.querySelector(".headers")?.textContent.split("\n").filter(Boolean) ?? [];
+  const body = box.querySelector(".body").textContent;
+  const parts = [`curl -X ${quoted(box.dataset.method)} ${quoted(box.dataset.uri)}`, ...headers.map((one) => `-H ${quoted(one)}`)];
+  return (body ? [...parts, `--data-raw ${quoted(body)}`] : parts).join(" \\\n  ");
+}
+
+async function copy(button) {
+  const box = button.closest(".io > div");
+  const text = button.dataset.copy ?? ("copyCurl" in button.dataset ? curl(box) : box.querySelector(".body").textContent);
+  await navigator.clipboard.writeText(text);
+  button.classList.add("good");
+  setTimeout(() => button.classList.remove("good"), 1500);
+}
+
+addEventListener("click", (event) => {
+  const button = event.target.closest("button.copy");
+  if (button) copy(button);
+});
+
 // ---- themes
 function dress(theme) {
   if (theme) root.dataset.theme = theme;
@@ -218,6 +282,8 @@ byId("theme").addEventListener("click", () => {
   keep("theme", root.dataset.theme);
 });
 byId("language").addEventListener("click", () => { speak(!chinese); keep("language", chinese ? "zh" : "en"); filter(); });
+byId("menu").addEventListener("click", () => menu(!byId("views").classList.contains("open")));
+byId("failed").addEventListener("change", (event) => root.classList.toggle("failed-only", event.target.checked));
 byId("help").addEventListener("click", KEYS["?"]);
 [search, target, severity].forEach((one) => one && one.addEventListener("input", filter));
 addEventListener("hashchange", () => go(false));
@@ -225,7 +291,7 @@ addEventListener("hashchange", () => go(false));
 // ---- paper shows what is folded
 const folded = [];
 addEventListener("beforeprint", () => { 
-  const closed = all("[data-view]:not([hidden]) details:not([open])");
+  const closed = all("[data-view] details:not([open])");
   closed.forEach((one) => { one.open = true; });
   folded.push(...closed);
 });

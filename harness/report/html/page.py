@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import re
+import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
 from importlib.resources import files
@@ -15,7 +16,7 @@ from markupsafe import Markup, escape
 
 from harness.locale import translate
 from harness.report import format
-from harness.report.html import drift, messages, pictures, sections
+from harness.report.html import bodies, drift, messages, pictures, sections
 from harness.report.html.prose import prose
 from harness.report.model import ORIGINS, Report
 from harness.report.overview import Cell, State
@@ -30,6 +31,14 @@ SIGNS: Mapping[str, str] = {
     State.PROBLEM.value: "✗",
 }
 
+SIDES: Mapping[str, str] = {
+    "system": "system",
+    "developer": "system",
+    "tool": "tool",
+    "assistant": "said",
+}
+"""The CSS class of a message that is sent, by its role; the user's is `asked`."""
+
 _SHORT = 300
 """The largest number of characters that are shown of a long text."""
 
@@ -42,6 +51,8 @@ def report(report: Report) -> str:
     album = pictures.album(sections.pictures(shown))
     targets = _targets(report.overview)
     style, script = _file("page.css"), _file("page.js")
+    findings = [one for section in shown for one in section.findings]
+    rules = _rules(findings)
     return (
         _environment()
         .get_template("page.html.j2")
@@ -50,13 +61,16 @@ def report(report: Report) -> str:
             sandbox=Origin.SANDBOX in report.origins,
             severities=[(s.value, len(report.of(s))) for s in Severity],
             sections=shown,
-            findings=[one for section in shown for one in section.findings],
+            findings=findings,
             album=album,
             gallery=list(sections.gallery(shown, album)),
             matrix=list(_matrix(report, shown, targets)),
             signs=SIGNS,
+            sides=SIDES,
             targets=targets,
             providers=list(_providers(targets)),
+            rules=rules,
+            rule_anchors={name: f"rule-{number}" for number, name in enumerate(rules, start=1)},
             rankings=report.rankings,
             price_sources=report.price_sources,
             races=report.races,
@@ -67,11 +81,22 @@ def report(report: Report) -> str:
             topics=report.topics,
             evidence=sections.evidence_anchors(shown),
             max_paths=sections.MAX_PATHS,
+            max_body=bodies.MAX_BODY,
             policy=_policy(style, script),
             style=style,
             script=script,
         )
     )
+
+
+def _rules(
+    findings: Sequence[sections.NumberedFinding],
+) -> Mapping[str, list[sections.NumberedFinding]]:
+    """Return the findings of each rule, the rule with the most of them first."""
+    broken: dict[str, list[sections.NumberedFinding]] = {}
+    for one in findings:
+        broken.setdefault(one.finding.rule, []).append(one)
+    return dict(sorted(broken.items(), key=lambda item: -len(item[1])))
 
 
 def _targets(cells: Sequence[Cell]) -> list[str]:
@@ -162,6 +187,7 @@ def _environment() -> Environment:
         "chinese": translate,
         "origin_text": ORIGINS.get,
         "coded": coded,
+        "command": command,
         "detail": detail,
     }
     return environment
@@ -190,6 +216,11 @@ def coded(text: str) -> Markup:
         Markup("<code>{}</code>").format(part) if number % 2 else part
         for number, part in enumerate(parts)
     )
+
+
+def command(finding: Finding) -> str:
+    """Return the command that finds *finding* again; empty if its file is not known."""
+    return f"harness check {shlex.quote(finding.source)}" if finding.source else ""
 
 
 def size(number: int) -> str:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import re
+import shlex
 import socket
 from collections.abc import Callable, Iterator
 from itertools import pairwise
@@ -196,6 +198,100 @@ def test_what_has_nothing_that_is_searched_is_not_shown(page: Page, shipped_page
     page.fill("#search", "nowhere to be found")
     assert soon(page, lambda: shown(page, "#overview .nohits") == 1)
     assert shown(page, "#overview .card:not(.hero) table") == 0
+
+
+def test_a_search_leads_to_what_it_finds(page: Page, broken_page: Path) -> None:
+    """A view without matches lists those of the others; Enter goes to the first, a click to any."""
+    page.goto(f"{broken_page.as_uri()}#s1-talk")
+    page.fill("#search", "usage_adds_up")
+    assert soon(page, lambda: shown(page, "#hits a") >= 3)
+    assert "usage_adds_up" in page.locator("#hits a").first.inner_text()
+    assert page.locator("#hits h3").first.inner_text() == "Overview (2)"
+    page.locator("#hits a[href='#f-1']").click()
+    assert soon(page, lambda: page.evaluate("document.activeElement.id") == "f-1")
+    page.fill("#search", "finish_reason_is_known")
+    page.keyboard.press("Enter")
+    assert soon(page, lambda: page.evaluate("document.activeElement.id") == "f-3")
+    page.keyboard.press("Escape")
+    assert soon(page, lambda: shown(page, "#hits") == 0)
+
+
+def test_findings_lead_to_their_rules(page: Page, broken_page: Path) -> None:
+    """Each rule stands on the page once, with its text and all its findings."""
+    page.goto(f"{broken_page.as_uri()}#findings")
+    page.locator("#f-2 .head a", has_text="usage_adds_up").click()
+    assert soon(page, lambda: shown(page, "#rules") == 1)
+    rule = page.locator("#rules .aimed")
+    assert "input and output tokens add up" in rule.inner_text()
+    rule.locator("a[href='#f-2']").click()
+    assert soon(page, lambda: page.evaluate("document.activeElement.id") == "f-2")
+
+
+def test_what_passed_can_be_left_out(page: Page, broken_page: Path) -> None:
+    """Failed only: scenarios, rows and findings without errors are hidden, and come back."""
+    page.goto(broken_page.as_uri())
+    page.locator("#failed").check()
+    assert page.locator("nav li", has_text="kitten").filter(visible=True).count() == 0
+    assert shown(page, ".matrix tbody tr") == 1
+    go(page, "findings")
+    assert shown(page, "#findings li.finding") == shown(page, "#findings li.error") == 2
+    page.locator("#failed").uncheck()
+    assert shown(page, "#findings li.finding") == 4
+
+
+def test_things_are_copied(context: BrowserContext, page: Page, broken_page: Path) -> None:
+    """A pointer, the command that finds it again, the body, and the request as a command."""
+    context.grant_permissions(["clipboard-read", "clipboard-write"])
+    page.goto(f"{broken_page.as_uri()}#f-1")
+
+    def copied(button: str) -> str:
+        page.locator(button).filter(visible=True).first.click()
+        page.wait_for_timeout(100)
+        return str(page.evaluate("navigator.clipboard.readText()"))
+
+    assert copied("#f-1 .copy:has-text('pointer')") == "/usage/total_tokens"
+    assert copied("#f-1 .copy:has-text('command')").startswith("harness check /")
+    page.locator("#f-1 [data-zh='查看原始 HTTP']").click()
+    command = shlex.split(copied(".copy:has-text('curl')").replace("\\\n", ""))
+    assert command[:3] == ["curl", "-X", "POST"]
+    assert "messages" in json.loads(command[-1])["input"]
+    assert "total_tokens" in json.loads(copied(".io > div + div .copy"))["usage"]
+
+
+def test_the_navigation_of_a_phone_is_a_menu(page: Page, shipped_page: Path) -> None:
+    """It is opened by a button, and closed by a choice; a field's paths stand in its block."""
+    page.set_viewport_size({"width": 390, "height": 844})
+    page.goto(shipped_page.as_uri())
+    assert shown(page, "nav a") == 0
+    page.locator("#menu").click()
+    assert page.locator("#menu").get_attribute("aria-expanded") == "true"
+    page.locator("nav a[href='#fields']").click()
+    assert soon(page, lambda: shown(page, "nav a") == 0 and shown(page, "#fields") == 1)
+    wide = "e => e.closest('.wide').scrollWidth - e.closest('.wide').clientWidth"
+    assert page.locator("#meaning-text .meaning").evaluate(wide) == 0
+    cell = page.locator("#meaning-text td").first
+    before = cell.evaluate("e => getComputedStyle(e, '::before').content")
+    assert "dashscope" in before
+
+
+def test_system_prompts_are_on_nobodys_side(page: Page, shipped_page: Path) -> None:
+    """Instructions run over the whole width; tool results stand apart from what the user said."""
+    page.goto(shipped_page.as_uri())
+    kinds = page.evaluate(
+        "[...document.querySelectorAll('.bubble')].map(e => [e.querySelector('.role')?.textContent,"
+        " e.classList.contains('asked')])"
+    )
+    asked = {role for role, side in kinds if side}
+    assert asked == {"user"}
+    assert {"system", "tool"} <= {role for role, _ in kinds}
+
+
+def test_the_page_tells_what_made_it(page: Page, broken_page: Path) -> None:
+    """Version and time stand at its end."""
+    page.goto(broken_page.as_uri())
+    assert re.search(
+        r"· \d+\.\d+\.\d+ · 20\d\d-\d\d-\d\d .* UTC", page.locator("footer").inner_text()
+    )
 
 
 def test_paths_can_be_read_on_a_phone(page: Page, shipped_page: Path) -> None:
@@ -415,7 +511,7 @@ def test_a_hostile_recording_does_nothing(page: Page, hostile_page: Path) -> Non
     elements = page.evaluate(names)
     assert not {"iframe", "base", "object", "img", "textarea"} & set(elements)
     assert page.locator("script").count() == page.locator("style").count() == 1
-    assert page.locator("a:not([href^='#'])").count() == 0
+    assert page.locator("a:not([href^='#'], footer a)").count() == 0
 
 
 def test_what_came_into_the_page_after_all_would_not_run(
@@ -521,7 +617,7 @@ def test_everybody_can_use_it(
 
 
 def test_it_can_be_printed(page: Page, shipped_page: Path, screenshots: Path) -> None:
-    """On paper there is the view alone, in light colours, with nothing folded."""
+    """On paper there is everything, in light colours, with nothing folded."""
     page.goto(f"{shipped_page.as_uri()}#s10-wire")
     page.emulate_media(media="print", color_scheme="dark")
     page.evaluate("dispatchEvent(new Event('beforeprint'))")
@@ -532,6 +628,9 @@ def test_it_can_be_printed(page: Page, shipped_page: Path, screenshots: Path) ->
         True,
     )
     assert page.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(255, 255, 255)"
+    for kind in ("[data-view]", "[data-pane]"):
+        assert shown(page, kind) == page.locator(kind).count()
+    assert page.locator("details:not([open])").count() == 0
     assert len(page.pdf()) > 10_000
     page.evaluate("dispatchEvent(new Event('afterprint'))")
     assert soon(page, lambda: shown(page, "details pre") == 0)
