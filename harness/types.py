@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
+from pathlib import Path
 from types import MappingProxyType
 from typing import Any, TypeAlias
 
@@ -119,16 +120,49 @@ class ToolCall:
     arguments: str
 
 
+def shorten(text: str, length: int = 100) -> str:
+    """Return *text* without its middle if it is longer than *length* characters."""
+    half = length // 2
+    return text if len(text) <= length else f"{text[:half]}…{text[1 - half :]}"
+
+
+class Medium(StrEnum):
+    """What a part of a message is."""
+
+    TEXT = "text"
+    IMAGE = "image"
+    AUDIO = "audio"
+    VIDEO = "video"
+
+
+@dataclass(frozen=True, slots=True)
+class ContentPart:
+    """A part of a message's content: a text, or an image, audio or video by URL or file.
+
+    Attributes:
+        medium: What it is.
+        value: The text, the URL, or the file's name as the scenario gives it.
+        path: The file; None for a text or URL.
+        members: Further members of the part in the request, such as `cache_control`.
+    """
+
+    medium: Medium
+    value: str
+    path: Path | None = None
+    members: Mapping[str, Json] = field(default_factory=lambda: EMPTY)
+
+
 @dataclass(frozen=True, slots=True)
 class Message:
     """One message of a conversation, as it is sent to the provider.
 
     Attributes:
         role: `system`, `user`, `assistant` or `tool`.
-        content: The text.
+        content: The text; of a content in parts, the texts of the parts.
         tool_calls: The function calls of an assistant's message.
         tool_call_id: In a message of role `tool`, the `id` of the call whose result it is.
         reasoning: The reasoning of an assistant's message, if it is sent back.
+        parts: The parts of the content, if it is sent as a list of parts.
     """
 
     role: str
@@ -136,6 +170,16 @@ class Message:
     tool_calls: tuple[ToolCall, ...] = ()
     tool_call_id: str = ""
     reasoning: str = ""
+    parts: tuple[ContentPart, ...] = ()
+
+    @property
+    def text(self) -> str:
+        """The content for a reader: the text, and a line for each image, audio and video."""
+        lines = (
+            part.value if part.medium is Medium.TEXT else f"[{part.medium}: {shorten(part.value)}]"
+            for part in self.parts
+        )
+        return "\n".join(lines) if self.parts else self.content
 
 
 @dataclass(frozen=True, slots=True)

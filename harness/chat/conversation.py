@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from os.path import relpath
 from pathlib import Path
 from typing import Any
 
@@ -92,6 +93,7 @@ class Conversation:
         folder: The folder of the scenarios.
         steps: The steps so far, as in a scenario's file.
         settings: Further members of the scenario's file, such as `mode`.
+        images: The images that are sent with the next question, as in a scenario's file.
     """
 
     name: str
@@ -100,6 +102,7 @@ class Conversation:
     folder: Path
     settings: Mapping[str, Json]
     steps: list[dict[str, Json]] = field(default_factory=list)
+    images: list[Json] = field(default_factory=list)
 
     @property
     def path(self) -> Path:
@@ -112,7 +115,7 @@ class Conversation:
         Raises:
             BadScenario: The name or a step is not valid.
         """
-        return loads(self.text(steps))
+        return loads(self.text(steps), self.path)
 
     def text(self, steps: Sequence[dict[str, Json]] | None = None) -> str:
         """Return the text of the scenario's file."""
@@ -136,7 +139,8 @@ class Conversation:
         """
         asked: list[Party] = []
         outcomes: list[tuple[Target, Outcome]] = []
-        scenario = self.scenario([*self.steps, {"user": text}])
+        step: dict[str, Json] = {"user": [*self.images, {"text": text}] if self.images else text}
+        scenario = self.scenario([*self.steps, step])
         for party in self.parties:
             pieces = Pieces(lambda piece, target=party.target: show(target, piece))  # type: ignore[misc]
             outcome = party.ask(scenario, pieces)
@@ -146,9 +150,21 @@ class Conversation:
                     one.undo()
                 return outcomes
             asked.append(party)
-        self.steps.append({"user": text})
+        self.steps.append(step)
+        self.images.clear()
         write_text(self.path, self.text())
         return outcomes
+
+    def attach(self, image: str) -> None:
+        """Send an image with the next question; a file is named relative to the scenario.
+
+        Raises:
+            BadScenario: There is no such file.
+        """
+        file = Path(image).expanduser()
+        own = relpath(file, self.folder) if file.is_file() else image
+        self.scenario([*self.steps, {"user": [{"image": own}]}])
+        self.images.append({"image": own})
 
     def instruct(self, text: str) -> None:
         """Add a system message, which is sent with everything that follows."""

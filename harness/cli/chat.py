@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 HELP = """\
 /undo          take back the last question and its answers
 /system TEXT   add an instruction, which is sent with everything that follows
+/image FILE    send an image, by file or URL, with the next question
 /save NAME     call the conversation NAME when it ends
 /help          this text
 /quit          end (as Ctrl-D and Ctrl-C do) and write the scenario and its cassettes"""
@@ -125,10 +126,21 @@ def _hold(conversation: Conversation) -> None:
             _rename(conversation, rest.strip())
         elif command == "/system" and rest.strip():
             conversation.instruct(rest.strip())
+        elif command == "/image" and rest.strip():
+            _attach(conversation, rest.strip())
         elif line.startswith("/"):
             typer.echo(HELP)
         elif line:
             _ask(conversation, line)
+
+
+def _attach(conversation: Conversation, image: str) -> None:
+    try:
+        conversation.attach(image)
+    except HarnessError as error:
+        typer.echo(f"not sent: {error}")
+    else:
+        typer.echo(f"will be sent with the next question: {image}")
 
 
 def _rename(conversation: Conversation, name: str) -> None:

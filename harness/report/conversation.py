@@ -11,7 +11,7 @@ from harness.analysis.endpoint import Role
 from harness.analysis.exchange import AnalyzedExchange
 from harness.analysis.transcript import AnalyzedTranscript, AnalyzedTurn
 from harness.comparison import Facts, facts
-from harness.types import Failure, Json, Message, Outcome, Reply, ToolCall
+from harness.types import Failure, Json, Message, Outcome, Reply, ToolCall, shorten
 from harness.wire import walk
 
 
@@ -123,7 +123,7 @@ def _text(content: Json) -> str:
         return str(content["text"])
     if content is None or isinstance(content, str):
         return content or ""
-    return json.dumps(content, ensure_ascii=False)
+    return shorten(json.dumps(content, ensure_ascii=False), 200)
 
 
 def _tool_calls(calls: list[Json]) -> Iterator[ToolCall]:

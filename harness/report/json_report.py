@@ -240,7 +240,7 @@ _IN_OUTCOME = ("content", "tool_calls")
 
 def _message(message: Message) -> JsonObject:
     calls = [asdict(call) for call in message.tool_calls]
-    return {"role": message.role, "text": message.content, "tool_calls": calls}
+    return {"role": message.role, "text": message.text, "tool_calls": calls}
 
 
 def _outcome(turn: ConversationTurn) -> JsonObject | None:

@@ -86,7 +86,7 @@ def conversation(console: Console, read: AnalyzedTranscript) -> None:
     for turn in conversations.conversation(read):
         say(console, f"\nturn {turn.number}", "bold")
         for message in turn.messages:
-            _message(console, message.role, message.content, message.tool_calls, "cyan")
+            _message(console, message.role, message.text, message.tool_calls, "cyan")
         _answer(console, turn)
         say(console, _figures(turn), "dim", indent=2)
     for reason in transcript.skipped:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from base64 import b64decode
 from collections.abc import Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import islice, takewhile
+from itertools import islice, takewhile, zip_longest
 
 from harness.analysis.endpoint import Fields, Role
 from harness.analysis.exchange import AnalyzedExchange
@@ -22,12 +23,14 @@ from harness.types import (
     EMPTY,
     Call,
     CallKind,
+    ContentPart,
     Finding,
     Json,
     Message,
     Mode,
     Reasoning,
     Reply,
+    shorten,
     with_reasoning,
 )
 from harness.wire import MISSING, Missing, escape, query, read_json, resolve
@@ -56,7 +59,8 @@ def model_travels(analyzed: AnalyzedTranscript) -> Iterator[Finding]:
 def conversation_travels(analyzed: AnalyzedTranscript) -> Iterator[Finding]:
     """Check that the messages, or the prompt, of a call are sent complete and unchanged.
 
-    Compared are roles, texts, tool calls, the ids of tool results and reasoning, in their order.
+    Compared are roles, texts, images, audio, videos, tool calls, the ids of tool results and
+    reasoning, in their order.
     """
     for call, request in _requests(analyzed):
         if call.kind is not CallKind.CHAT:
@@ -67,10 +71,50 @@ def conversation_travels(analyzed: AnalyzedTranscript) -> Iterator[Finding]:
             place = request.request_place(pointer)
             yield violation(f"{len(call.messages)} messages", len(sent), place)
         for number, (message, value) in enumerate(zip(call.messages, sent, strict=False)):
+            place = request.request_place(f"{pointer}/{number}")
             expected, actual = _of_message(message), _of_json(value)
             if expected != actual:
-                place = request.request_place(f"{pointer}/{number}")
                 yield violation(show(expected), show(actual), place)
+            sent_parts = resolve(value, "/content")
+            for part, sent_part in zip_longest(message.parts, _items(sent_parts), fillvalue=None):
+                if message.parts and not _carries(sent_part, part):
+                    yield violation(
+                        _described(part), show(sent_part) if sent_part else "nothing", place
+                    )
+
+
+def _items(value: Json | Missing) -> list[Json]:
+    return value if isinstance(value, list) else []
+
+
+def _described(part: ContentPart | None) -> str:
+    return f"{part.medium} {shorten(part.value)}" if part else "no further part"
+
+
+def _carries(sent: Json, part: ContentPart | None) -> bool:
+    """Return whether a part of a sent content is *part*, in the form of either service.
+
+    A file is sent in the part itself, or uploaded and named by a URL that ends with its name.
+    """
+    if part is None or not isinstance(sent, dict):
+        return False
+    places = ("", "/url", "/data")
+    names = (part.medium.value, f"{part.medium}_url", "input_audio")
+    values = (resolve(sent, f"/{name}{place}") for name in names for place in places)
+    text = next((value for value in values if isinstance(value, str)), "")
+    same_members = all(sent.get(name) == value for name, value in part.members.items())
+    return same_members and _is_value(text, part)
+
+
+def _is_value(text: str, part: ContentPart) -> bool:
+    if part.path is None:
+        return text == part.value
+    if text.startswith("oss:"):
+        return text.endswith(f"/{part.path.name}")
+    try:
+        return b64decode(text.rpartition(",")[2], validate=True) == part.path.read_bytes()
+    except (ValueError, OSError):
+        return False
 
 
 def _prompt(call: Call, request: AnalyzedExchange) -> Iterator[Finding]:

@@ -10,6 +10,7 @@ import hashlib
 import json
 import re
 import tomllib
+from base64 import b64decode
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from importlib.resources import files
@@ -17,8 +18,9 @@ from typing import Any
 
 from harness.sandbox.text import excerpt, find_cities, is_english, keywords
 from harness.sandbox.tools import SchemaFiller
-from harness.types import Call, Json, Message
+from harness.types import Call, ContentPart, Json, Message
 from harness.wire import read_json, walk
+from harness.wire.images import inspect_image
 
 MAX_CHARACTERS = 4000
 """The sandbox reads this many characters of a message, but counts the tokens of all of it."""
@@ -37,6 +39,7 @@ class Conversation:
         digest: A hash of everything in the request that may change the wording of the reply.
         json_schema: The schema of the requested JSON reply, {} for JSON without a schema; None if
             a text is requested.
+        media: The images, audio and videos in the last message from the user.
     """
 
     model: str
@@ -46,6 +49,7 @@ class Conversation:
     tool_results: tuple[str, ...]
     digest: bytes
     json_schema: Json
+    media: tuple[ContentPart, ...] = ()
 
     @property
     def english(self) -> bool:
@@ -96,6 +100,7 @@ def read_conversation(call: Call) -> Conversation:
         tool_results=_unanswered_results(call.messages[asked[-1] + 1 :]),
         digest=_digest(call),
         json_schema=_json_schema(call.parameters.get("response_format")),
+        media=call.messages[asked[-1]].parts,
     )
 
 
@@ -125,7 +130,13 @@ def _digest(call: Call) -> bytes:
     The ids of tool calls and the mode (stream or not) do not change it.
     """
     messages = [
-        [m.role, m.content, [[c.name, c.arguments] for c in m.tool_calls]] for m in call.messages
+        [
+            m.role,
+            m.content,
+            [[c.name, c.arguments] for c in m.tool_calls],
+            *[[part.medium, _described(part)] for part in m.parts],
+        ]
+        for m in call.messages
     ]
     names = ("temperature", "top_p", "top_k", "seed")
     settings = [[name, call.parameters.get(name)] for name in names]
@@ -352,9 +363,28 @@ def reply_generally(conversation: Conversation) -> str:
 Replier = Callable[[Conversation], str]
 """A function that returns the reply to a conversation, or "" if it has none."""
 
+
+def describe_media(conversation: Conversation) -> str:
+    """Reply with a list of the images, audio and videos; images that were sent, by their size."""
+    found = ", ".join(_described(part) for part in conversation.media)
+    if not found:
+        return ""
+    text = conversation.translated(f"我收到了：{found}。", f"I received: {found}.")
+    return conversation.with_history(text)
+
+
+def _described(part: ContentPart) -> str:
+    if "://" in part.value[:10]:
+        return f"{part.medium} {part.value.partition('?')[0].rpartition('/')[2]}"
+    data = b64decode(part.value.rpartition(",")[2])
+    image = inspect_image(data)
+    return f"{part.medium} {image.media_type} {image.size}" if image else part.medium.value
+
+
 REPLIES: tuple[Replier, ...] = (
     report_tool_results,
     reply_in_json,
+    describe_media,
     recall_name,
     state_fact,
     write_slogan,

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import json
+import re
+from base64 import b64decode
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
 from starlette.requests import ClientDisconnect, Request
 
-from harness.types import Json, Message, ToolCall
+from harness.types import ContentPart, Json, Medium, Message, ToolCall
 from harness.wire import read_json
 
 MAX_BODY_BYTES = 10 * 1024 * 1024
@@ -164,11 +166,12 @@ def _message(value: Json) -> Message:
     if not isinstance(value, dict) or role not in ("system", "user", "assistant", "tool"):
         raise Refused(Reason.BAD_MESSAGES)
     content, calls = _content(value.get("content")), tuple(_tool_calls(value.get("tool_calls")))
-    if not content.strip() and not calls:
+    media = tuple(_media(value.get("content")))
+    if not content.strip() and not calls and not media:
         raise Refused(Reason.BAD_MESSAGES)
     call_id, reasoning = value.get("tool_call_id"), value.get("reasoning_content")
     texts = [text if isinstance(text, str) else "" for text in (call_id, reasoning)]
-    return Message(str(role), content, calls, *texts)
+    return Message(str(role), content, calls, texts[0], texts[1], media)
 
 
 def _content(value: Json) -> str:
@@ -182,6 +185,45 @@ def _content(value: Json) -> str:
     if value is not None and not isinstance(value, str):
         raise Refused(Reason.BAD_MESSAGES)
     return value or ""
+
+
+_MEDIA = {"input_audio": Medium.AUDIO, **{f"{medium}_url": medium for medium in Medium}}
+_MEDIA |= {medium.value: medium for medium in Medium if medium is not Medium.TEXT}
+
+
+def _media(content: Json) -> Iterator[ContentPart]:
+    """Yield the images, audio and videos in a message's content, by URL or as base64.
+
+    Raises:
+        Refused: One is neither.
+    """
+    parts = (
+        [part for part in content if isinstance(part, dict)] if isinstance(content, list) else []
+    )
+    for part in parts:
+        for name, medium in _MEDIA.items():
+            given = part.get(name)
+            for value in given if isinstance(given, list) else [given]:
+                if isinstance(value, dict):
+                    value = value.get("url") or value.get("data")
+                if name in part:
+                    yield ContentPart(medium, _medium(value))
+
+
+_IS_URL = re.compile(r"(https?|oss)://.+")
+
+
+def _medium(value: Json) -> str:
+    """Return *value*, which is a URL or base64. Raises Refused for anything else."""
+    if isinstance(value, str) and _IS_URL.match(value):
+        return value
+    try:
+        decoded = b64decode(str(value).rpartition(",")[2], validate=True)
+    except ValueError:
+        decoded = b""
+    if not decoded:
+        raise Refused(Reason.BAD_MESSAGES)
+    return str(value)
 
 
 def _tool_calls(value: Json) -> Iterator[ToolCall]:

@@ -14,9 +14,11 @@ from pydantic import (
     BaseModel,
     BeforeValidator,
     ConfigDict,
+    Discriminator,
     Field,
     Strict,
     StringConstraints,
+    Tag,
     WithJsonSchema,
     field_validator,
     model_validator,
@@ -25,7 +27,7 @@ from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
 from pydantic_core import PydanticCustomError, core_schema
 
 from harness.scenario.yaml_source import cut, shown
-from harness.types import Credentials, Json, Mode, Severity, Target
+from harness.types import Credentials, Json, Medium, Mode, Severity, Target
 
 STEP_TYPES = ("system", "user", "assistant", "prompt", "image", "embedding", "tool_results")
 """The keys that give a step its type; each step has exactly one."""
@@ -80,6 +82,12 @@ def _failure(value: Json) -> Json:
     return value
 
 
+def _content_type(value: Any) -> str:
+    """Return the tag of a content's type; it is removed from the places that errors name."""
+    return PARTS_TAG if isinstance(value, list | tuple) else TEXT_TAG
+
+
+TEXT_TAG, PARTS_TAG = "<text>", "<parts>"
 Text = Annotated[str, StringConstraints(min_length=1)]
 Slug = Annotated[str, _matching(_SLUG, "may hold only a-z, 0-9 and '-'")]
 Pointer = Annotated[str, _matching(_POINTER, "must be a JSON pointer, such as /output/text")]
@@ -203,6 +211,59 @@ class TargetForm(Form):
         return Target(provider, model, self.label, self.parameters, *places)
 
 
+class PartForm(Form):
+    """One part of a message: exactly one of text, image, audio, video."""
+
+    text: Text | None = None
+    """A text."""
+
+    image: Text | None = Field(default=None, examples=["kitten.png", "https://host/kitten.png"])
+    """An image: a URL, or a file relative to the scenario."""
+
+    audio: Text | None = Field(default=None, examples=["hello.wav"])
+    """An audio: a URL, or a file relative to the scenario."""
+
+    video: Text | None = Field(default=None, examples=["https://host/film.mp4"])
+    """A video: a URL, or a file relative to the scenario."""
+
+    cache_control: dict[str, Any] | None = Field(default=None, examples=[{"type": "ephemeral"}])
+    """Marks the end of a prefix that the service caches."""
+
+    options: dict[str, Any] = Field(default={}, examples=[{"min_pixels": 3136}])
+    """Further members of the part, sent unchanged."""
+
+    @model_validator(mode="after")
+    def _has_one_medium(self) -> PartForm:
+        given = [medium for medium in Medium if getattr(self, medium) is not None]
+        if len(given) != 1:
+            held = " and ".join(given) or "none of them"
+            raise problem(f"must hold exactly one of {', '.join(Medium)}; it holds {held}")
+        return self
+
+    @property
+    def medium(self) -> Medium:
+        """What the part is."""
+        return next(medium for medium in Medium if getattr(self, medium) is not None)
+
+    @property
+    def members(self) -> dict[str, Any]:
+        """The members of the part in the request besides its content."""
+        cached = {"cache_control": self.cache_control} if self.cache_control is not None else {}
+        return {**self.options, **cached}
+
+
+Parts = Annotated[tuple[PartForm, ...], Field(min_length=1, max_length=100)]
+Content = Annotated[
+    Annotated[str, Tag(TEXT_TAG)] | Annotated[Parts, Tag(PARTS_TAG)], Discriminator(_content_type)
+]
+"""The content of a message: a text, or a list of parts."""
+
+Instruction = Annotated[
+    Annotated[Text, Tag(TEXT_TAG)] | Annotated[Parts, Tag(PARTS_TAG)], Discriminator(_content_type)
+]
+"""The content of a system message, which is not empty."""
+
+
 class ExpectForm(Form):
     """What is expected of the response."""
 
@@ -234,11 +295,12 @@ class ExpectForm(Form):
 class StepForm(Form):
     """One step: exactly one of system, user, assistant, prompt, image, embedding, tool_results."""
 
-    system: Text | None = None
-    """An instruction to the model; sent with the next call."""
+    system: Instruction | None = None
+    """An instruction to the model, sent with the next call: a text, or a list of parts."""
 
-    user: str | None = None
-    """A message of the user. The step is a call, unless the next step is assistant."""
+    user: Content | None = None
+    """A message of the user: a text, or a list of parts. The step is a call, unless the next step
+    is assistant."""
 
     assistant: Text | None = None
     """A scripted answer; sent with the next call."""
@@ -393,4 +455,5 @@ def json_schema() -> dict[str, Any]:
     targets = schema["properties"]["targets"]
     targets["items"] = {"anyOf": [short, targets["items"]]}
     schema["$defs"]["StepForm"]["oneOf"] = [{"required": [key]} for key in STEP_TYPES]
+    schema["$defs"]["PartForm"]["oneOf"] = [{"required": [medium.value]} for medium in Medium]
     return {"$schema": DRAFT, **schema, "title": "Scenario"}

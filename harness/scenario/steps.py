@@ -16,6 +16,7 @@ from typing import NoReturn
 from unicodedata import east_asian_width
 
 from harness.errors import BadScenario
+from harness.scenario.content import content_part, fingerprints, joined
 from harness.scenario.schema_model import (
     CarriedReasoning,
     ExpectForm,
@@ -27,8 +28,10 @@ from harness.scenario.yaml_source import Source
 from harness.types import (
     Call,
     CallKind,
+    ContentPart,
     Expectation,
     Json,
+    Medium,
     Message,
     Mode,
     Outcome,
@@ -154,13 +157,23 @@ class Step:
     def __str__(self) -> str:
         if self.form.tool_results is not None:
             return "tool_results " + ", ".join(self.form.tool_results)
-        return f'{self.form.type} "{_cut(self.text)}"'
+        media = "".join(f" + {p.medium}" for p in self.parts if p.medium is not Medium.TEXT)
+        return f'{self.form.type} "{_cut(self.text)}"{media}'
 
     @property
     def text(self) -> str:
-        """The text of the step; empty for tool results."""
+        """The text of the step, of a list of parts their texts; empty for tool results."""
         value = getattr(self.form, self.form.type)
-        return value if isinstance(value, str) else ""
+        return value if isinstance(value, str) else joined(self.parts)
+
+    @property
+    def parts(self) -> tuple[ContentPart, ...]:
+        """The parts of the step's message; empty if it is a text."""
+        value = getattr(self.form, self.form.type)
+        path = self.scenario.path
+        folder = path.parent if path else Path.cwd()
+        forms = value if isinstance(value, tuple) else ()
+        return tuple(content_part(form, folder) for form in forms)
 
     @property
     def kind(self) -> CallKind:
@@ -273,6 +286,8 @@ class Step:
         values = self.form.tool_results or {}
         results: Json = {name: _result_text(value) for name, value in values.items()}
         content: dict[str, Json] = {"says": self.form.type, "text": self.text, "results": results}
+        if self.parts:
+            content["parts"] = [*fingerprints(self.parts)]
         canonical = _canonical(content | self._call_options(target) if self.is_call else content)
         return hashlib.sha256(canonical.encode()).hexdigest()[:12]
 
@@ -299,7 +314,7 @@ class Step:
 
     def _messages(self, past: Past) -> tuple[Message, ...]:
         if self.form.tool_results is None:
-            return (Message(self.form.type, self.text),)
+            return (Message(self.form.type, self.text, parts=self.parts),)
         calls = past.outcome.tool_calls if isinstance(past.outcome, Reply) else ()
         if not calls:
             self._refuse("tool_results answers nothing: the answer before it called no function")

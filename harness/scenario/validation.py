@@ -15,12 +15,16 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from harness.errors import BadScenario
+from harness.scenario.content import file_problem
 from harness.scenario.schema_model import (
+    PARTS_TAG,
+    TEXT_TAG,
     CarriedReasoning,
     ExpectForm,
     History,
     HistoryForm,
     IgnoreForm,
+    PartForm,
     PollForm,
     ScenarioForm,
     StepForm,
@@ -85,6 +89,8 @@ def _suggestion(name: str, allowed: Collection[str]) -> str:
 _FORMS: Mapping[str, type[BaseModel]] = {
     "targets": TargetForm,
     "steps": StepForm,
+    "system": PartForm,
+    "user": PartForm,
     "expect": ExpectForm,
     "poll": PollForm,
     "history": HistoryForm,
@@ -128,7 +134,8 @@ def _is_consequence(detail: ErrorDetails) -> bool:
 
 
 def _from_detail(detail: ErrorDetails, source: Source) -> Issue:
-    loc, kind = detail["loc"], detail["type"]
+    loc = tuple(step for step in detail["loc"] if step not in (TEXT_TAG, PARTS_TAG))
+    kind = detail["type"]
     if kind == "extra_forbidden":
         return unknown("key", str(loc[-1]), loc, list(_form(loc[:-1]).model_fields))
     if kind == "missing":
@@ -211,6 +218,15 @@ def _only_calls_have_options(step: Step, before: Step | None) -> Issue | None:
     return _issue(step, f"is not a call, so it cannot have {options}")
 
 
+def _files_exist(step: Step, before: Step | None) -> Issue | None:
+    problems = ((n, part, file_problem(part)) for n, part in enumerate(step.parts))
+    for number, part, message in problems:
+        if message:
+            loc: Loc = ("steps", step.number - 1, step.form.type, number, part.medium.value)
+            return Issue(loc, f"{where(loc)} {message}")
+    return None
+
+
 def _poll_needs_a_task(step: Step, before: Step | None) -> Issue | None:
     if step.form.poll is None or not step.is_call or step.kind is CallKind.IMAGE:
         return None
@@ -257,6 +273,7 @@ def _failure_names_providers_of_targets(step: Step, before: Step | None) -> Issu
 _STEP_CHECKS: tuple[Callable[[Step, Step | None], Issue | None], ...] = (
     _assistant_is_between_calls,
     _only_calls_have_options,
+    _files_exist,
     _poll_needs_a_task,
     _tool_results_follow_a_call,
     _failure_is_the_only_expectation,

@@ -230,3 +230,20 @@ def test_pieces_of_an_unknown_service_are_not_shown() -> None:
     shown: list[str] = []
     Pieces(shown.append).add(Request("POST", "https://x/y", ()), b'data: {"a": 1}\n\n')
     assert shown == []
+
+
+@pytest.mark.slow
+def test_images_go_with_the_next_question(tmp_path: Path) -> None:
+    """A file is named relative to the scenario; what cannot be sent is not."""
+    (tmp_path / "dot.gif").write_bytes(b"GIF89a\x01\x00\x01\x00\x00\x00\x00;")
+    images = "/image no.gif\n/image dot.gif\n/image https://host.invalid/b.png\n"
+    lines = f"{images}What?\nBye\n/save pictures\n"
+    done = chat(tmp_path, lines, "zhipuai/glm-4.6v")
+    assert done.returncode == 0, done.stderr
+    assert "not sent: " in done.stdout
+    assert "no.gif is not a file" in done.stdout
+    assert "image image/gif 1x1, image b.png" in done.stdout
+    assert "it replays: harness replay pictures" in done.stderr
+    sent = [{"image": "../dot.gif"}, {"image": "https://host.invalid/b.png"}]
+    steps = [{"user": [*sent, {"text": "What?"}]}, {"user": "Bye"}]
+    assert scenario(tmp_path, "pictures")["steps"] == steps

@@ -11,6 +11,7 @@ from harness.sandbox.replies import (
     FACTS,
     REPLIES,
     Replier,
+    describe_media,
     greet,
     quote_earlier,
     read_conversation,
@@ -23,7 +24,7 @@ from harness.sandbox.replies import (
     tell_story,
     write_slogan,
 )
-from harness.types import EMPTY, Call, CallKind, Json, Message, Mode
+from harness.types import EMPTY, Call, CallKind, ContentPart, Json, Medium, Message, Mode
 
 from .client import Zhipu
 
@@ -36,6 +37,13 @@ def chat(*texts: str, tool_result: str = "", parameters: Mapping[str, Json] = EM
     return Call(CallKind.CHAT, Mode.SYNC, "glm-4", (*messages, *results), parameters=parameters)
 
 
+def seen(text: str, medium: Medium, value: str) -> Call:
+    """Return a call with a text and an image, audio or video."""
+    message = Message("user", text, parts=(ContentPart(medium, value),))
+    return Call(CallKind.CHAT, Mode.SYNC, "glm-4", (message,))
+
+
+GIF = "data:image/gif;base64,R0lGODlhAQACAAAAADs="
 JSON: dict[str, Json] = {"response_format": {"type": "json_object"}}
 
 
@@ -52,6 +60,8 @@ EXAMPLES: list[tuple[Replier, Call, str]] = [
     ),
     (reply_in_json, chat("介绍北京", parameters=JSON), '{"question": "介绍北京", '),
     (reply_in_json, chat("Hello", parameters=JSON), '"question_number": 1'),
+    (describe_media, seen("这是什么？", Medium.IMAGE, GIF), "我收到了：image image/gif 1x2。"),
+    (describe_media, seen("What?", Medium.VIDEO, "http://h/f.mp4?a=1"), "I received: video f.mp4."),
     (recall_name, chat("我叫小明", "您好！", "我叫什么名字？"), "您叫小明。"),
     (recall_name, chat("我叫什么名字？"), "您还没有告诉我您的名字。"),
     (recall_name, chat("I am Alice", "Hello!", "Who am I?"), "Your name is Alice."),

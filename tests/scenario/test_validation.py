@@ -196,7 +196,7 @@ def test_what_is_no_scenario_is_refused(text: str, message: str) -> None:
         ("  - hello", ":5: steps[1] must be a mapping, not 'hello'"),
         ("  - user: 5", ":5: steps[1].user must be text, not 5; put quotes around it"),
         ("  - user: true", ":5: steps[1].user must be text, not true; put quotes around it"),
-        ("  - user: [a]", ":5: steps[1].user must be text, not a list"),
+        ("  - user: [a]", ":5: steps[1].user[0] must be a mapping, not 'a'"),
         (
             "  - user:",
             ':5: steps[1].user has no value; write "" for an empty text, or leave the key out',

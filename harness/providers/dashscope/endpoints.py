@@ -431,6 +431,15 @@ CANCEL = Endpoint(
     fields=FIELDS,
 )
 
+# The permission to upload a file [DOC] get-temporary-file-url; the storage has a host of its own.
+UPLOADS = replace(
+    CANCEL,
+    name="dashscope.uploads",
+    method="GET",
+    path=re.compile(r".*/api/v1/uploads"),
+    answer=record({"request_id": STRING, "data": record({"upload_host": STRING})}),
+)
+
 EMBEDDINGS = replace(
     GENERATION,
     name="dashscope.embedding",
@@ -489,6 +498,7 @@ ENDPOINTS = (
     VIDEO,
     TASKS,
     CANCEL,
+    UPLOADS,
     EMBEDDINGS,
     MIXED_EMBEDDINGS,
     RERANK,

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import copy
 import inspect
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
+from pathlib import Path
 from pkgutil import resolve_name
 from typing import TYPE_CHECKING, Any, Self
 
 from harness.analysis.endpoint import Endpoint, Pointers
 from harness.analysis.reply import first, read_refusal
 from harness.config.extras import extra
+from harness.errors import HarnessError
 from harness.providers import sdk
 from harness.providers.dashscope import endpoints
 from harness.providers.http import bound_session
@@ -22,9 +25,11 @@ from harness.providers.retries import retry_after
 from harness.types import (
     Call,
     CallKind,
+    ContentPart,
     Credentials,
     Failure,
     Json,
+    Medium,
     Message,
     Mode,
     Outcome,
@@ -169,6 +174,7 @@ class DashScopeSession:
         self._keys = {Credentials.OWN: key, Credentials.WRONG: WRONG_KEY}
         self._address = {"base_address": address} if address else {}
         self._sleep = sleep
+        self._uploads: dict[tuple[str, Path], str] = {}
 
     def __enter__(self) -> Self:
         with extra("dashscope"):
@@ -194,8 +200,34 @@ class DashScopeSession:
     def _settings(self, call: Call) -> dict[str, Any]:
         return {"api_key": self._keys[call.credentials], **self._address}
 
+    def _with_uploads(self, call: Call) -> Call:
+        """Return *call* with the files of its messages uploaded, each once in a session."""
+        for line in call.messages:
+            _refuse_file_names(line)
+        messages = tuple(
+            replace(one, parts=tuple(self._uploaded(part, call) for part in one.parts))
+            for one in call.messages
+        )
+        return replace(call, messages=messages)
+
+    def _uploaded(self, part: ContentPart, call: Call) -> ContentPart:
+        """Return *part* with the URL of its uploaded file.
+
+        The SDK would do so itself, but would ask its default address for the permission.
+        """
+        from dashscope.utils.oss_utils import OssUtils
+
+        if part.path is None:
+            return part
+        place = (call.model, part.path)
+        if place not in self._uploads:
+            settings = {"model": call.model, "file_path": str(part.path)}
+            given = OssUtils.upload(**settings, **self._settings(call))
+            self._uploads[place] = given if isinstance(given, str) else given[0]
+        return replace(part, value=self._uploads[place], path=None)
+
     def _answer(self, call: Call) -> Outcome:
-        endpoint, body = endpoints.endpoint_of(call), _body(call)
+        endpoint, body = endpoints.endpoint_of(call), _body(self._with_uploads(call))
         paths = _paths(call, endpoint)
         operation = IMAGES if call.kind is CallKind.IMAGE else OPERATIONS[endpoint.name]
         settings = {**self._settings(call), **_in_session(self._session)}
@@ -244,8 +276,8 @@ def _body(call: Call) -> dict[str, Any]:
     endpoint = endpoints.endpoint_of(call)
     given: dict[str, Any] = {"prompt": call.prompt}
     if call.kind is CallKind.CHAT:
-        form = _message_in_parts if endpoint is endpoints.MULTIMODAL else message
-        given = {"messages": [form(line) for line in call.messages]}
+        in_parts = endpoint is endpoints.MULTIMODAL
+        given = {"messages": [_message(line, in_parts=in_parts) for line in call.messages]}
     elif endpoint in (endpoints.MULTIMODAL, endpoints.IMAGE_GENERATION):
         given = {"messages": [{"role": "user", "content": [{"text": call.prompt}]}]}
     parameters = sdk_parameters({"parameters": dict(call.parameters)})
@@ -254,10 +286,29 @@ def _body(call: Call) -> dict[str, Any]:
     return {"model": call.model, "input": given, "parameters": parameters}
 
 
-def _message_in_parts(line: Message) -> dict[str, Any]:
-    """Return a message for the multimodal endpoint, whose content is a list of parts."""
-    empty = not line.content and line.tool_calls
-    return {**message(line), "content": [] if empty else [{"text": line.content}]}
+def _message(line: Message, *, in_parts: bool) -> dict[str, Any]:
+    """Return a message, whose content is a list of parts at the multimodal endpoint.
+
+    A file is named by its `file://` URL: `_upload` sends it, and puts another URL in its place.
+    """
+    text = [{"text": line.content}] if line.content or not line.tool_calls else []
+    parts = [
+        {part.medium.value: part.path.as_uri() if part.path else part.value, **part.members}
+        for part in line.parts
+    ]
+    content = parts or (text if in_parts else line.content)
+    return {**message(replace(line, parts=())), "content": content}
+
+
+def _refuse_file_names(line: Message) -> None:
+    """Raise HarnessError for a text that is the name of a file here: the SDK would upload it."""
+    for part in line.parts or (ContentPart(Medium.TEXT, line.content),):
+        is_text = part.medium is Medium.TEXT and line.role == "user"
+        if is_text and os.path.isfile(os.path.expanduser(part.value)):  # as the SDK does
+            raise HarnessError(
+                f"the text {part.value!r} is the name of a file in this folder, which dashscope "
+                "would upload; change the text, or work in another folder"
+            )
 
 
 def _paths(call: Call, endpoint: Endpoint) -> tuple[str, ...]:

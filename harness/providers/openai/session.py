@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import copy
 import inspect
+import mimetypes
+from base64 import b64encode
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
 from importlib import import_module
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 from harness.analysis.endpoint import Endpoint
@@ -27,7 +30,18 @@ from harness.providers.sdk import (
     outcome_as_shown,
     outcome_of,
 )
-from harness.types import Call, CallKind, Credentials, Failure, Message, Mode, Outcome, View
+from harness.types import (
+    Call,
+    CallKind,
+    ContentPart,
+    Credentials,
+    Failure,
+    Medium,
+    Message,
+    Mode,
+    Outcome,
+    View,
+)
 from harness.wire import read_json
 
 if TYPE_CHECKING:
@@ -44,7 +58,8 @@ SETTINGS = frozenset({"extra_body", "extra_headers", "extra_query", "timeout"})
 
 def message(line: Message) -> dict[str, Any]:
     """Return a message in OpenAI's format, as a new dict: an SDK may change its arguments."""
-    sent: dict[str, Any] = {"role": line.role, "content": line.content}
+    content = [_part(part) for part in line.parts] or line.content
+    sent: dict[str, Any] = {"role": line.role, "content": content}
     if line.tool_calls:
         sent["tool_calls"] = [
             {
@@ -59,6 +74,28 @@ def message(line: Message) -> dict[str, Any]:
     if line.reasoning:
         sent["reasoning_content"] = line.reasoning
     return sent
+
+
+def _part(part: ContentPart) -> dict[str, Any]:
+    """Return a part of a message's content; a file is sent in it, coded as base64."""
+    if part.medium is Medium.TEXT:
+        return {"type": "text", "text": part.value, **part.members}
+    if part.medium is not Medium.AUDIO:
+        name = f"{part.medium}_url"
+        return {"type": name, name: {"url": data_url(part)}, **part.members}
+    audio = {"data": base64_of(part), "format": Path(part.value).suffix.lstrip(".") or "wav"}
+    return {"type": "input_audio", "input_audio": audio, **part.members}
+
+
+def base64_of(part: ContentPart) -> str:
+    """Return the file of *part* as base64, or its URL."""
+    return part.value if part.path is None else b64encode(part.path.read_bytes()).decode()
+
+
+def data_url(part: ContentPart) -> str:
+    """Return the file of *part* as a `data:` URL, or its URL."""
+    kind = mimetypes.guess_type(part.value)[0] or "application/octet-stream"
+    return part.value if part.path is None else f"data:{kind};base64,{base64_of(part)}"
 
 
 def arguments(function: Callable[..., Any], body: dict[str, Any]) -> dict[str, Any]:
