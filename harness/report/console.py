@@ -7,19 +7,18 @@ from collections.abc import Sequence
 from typing import Literal
 
 from rich import box
+from rich.cells import cell_len
 from rich.console import Console
 from rich.padding import Padding
 from rich.table import Table as Drawn
 from rich.text import Text
 
 from harness.report.tables import Table
+from harness.report.wrap import fit, least, wrap
 from harness.wire.text import line, plain
 
-_WIDTHS = {"path": 24, "finish": 10, "target": 6}
-"""The least width, in cells, of columns whose words should not be broken."""
-
-_UNBOUNDED = 100_000
-"""The width, in cells, of the imaginary console on which a table's own width is measured."""
+_GAP = 2
+"""The width, in cells, of what is between two columns: padding, and a separator that is a space."""
 
 
 def standard_output() -> Console:
@@ -44,45 +43,65 @@ def put(console: Console, text: Text, indent: int = 0) -> None:
 def draw(console: Console, table: Table, narrow: Sequence[Sequence[str]] = ()) -> None:
     """Print a table; if it is too wide, a table for each group of columns in *narrow* instead.
 
-    A table that is still too wide is printed wider than the console, not cut off.
+    Words and numbers stay whole where that is possible; a table that is too wide for its numbers
+    is printed wider than the console, not cut off.
     """
-    whole = _drawn(table)
-    unbounded = console.options.update_width(_UNBOUNDED)
-    fits = console.measure(whole, options=unbounded).minimum <= console.width
-    parts = [_drawn(table.only(*columns)) for columns in narrow] if narrow and not fits else [whole]
+    whole = _Columns(table)
+    width = console.width + _GAP - 1
+    fits = sum(whole.least) <= width
+    parts = (
+        [_Columns(table.only(*columns)) for columns in narrow] if narrow and not fits else [whole]
+    )
     for position, part in enumerate(parts):
         if position:
             console.print()
-        if console.measure(part, options=unbounded).maximum > console.width:
-            _break_headers(part)
-        console.print(part, crop=False)
+        console.print(part.drawn(width), crop=False)
 
 
-def _drawn(table: Table) -> Drawn:
-    """Return *table* as a table of the library rich; columns of numbers are never shortened."""
-    drawn = Drawn(box=box.SIMPLE_HEAD, show_edge=False, padding=(0, 1, 0, 0), header_style="bold")
-    for position, column in enumerate(table.columns):
-        is_number = column in table.numbers
-        side: Literal["left", "right"] = "right" if is_number else "left"
-        cells = (Text(plain(row[position])).cell_len for row in table.rows) if is_number else ()
-        drawn.add_column(
-            Text(line(column)),
-            justify=side,
-            overflow="fold",
-            width=table.widths.get(column),
-            min_width=max(cells, default=_WIDTHS.get(column, 0)) or None,
-            no_wrap=is_number,
+class _Columns:
+    """A table as columns of text, and how wide they are, in cells and with the gap to the next.
+
+    Attributes:
+        natural: the width of each column on a console that is wide enough.
+        least: the width that each column needs for its words and numbers to stay whole.
+    """
+
+    def __init__(self, table: Table) -> None:
+        self._table = table
+        texts = [[plain(row[n]) for row in table.rows] for n in range(len(table.columns))]
+        self._cells = list(zip(*texts, strict=True))
+        self._is_number = [column in table.numbers for column in table.columns]
+        self.natural, self.least = [], []
+        for column, is_number, cells in zip(table.columns, self._is_number, texts, strict=True):
+            name, given = line(column), table.widths.get(column)
+            own = max((cell_len(part) for cell in cells for part in cell.split("\n")), default=0)
+            words = max((cell_len(word) for word in name.split()), default=0)
+            needed = own if is_number else max(map(least, cells), default=0)
+            self.natural.append(given + _GAP if given else max(own, cell_len(name)) + _GAP)
+            self.least.append(given + _GAP if given else max(needed, words) + _GAP)
+
+    def drawn(self, width: int) -> Drawn:
+        """Return the table, at most *width* cells wide if its numbers allow that.
+
+        Headers of numbers are broken first, then texts between words, then words.
+        """
+        sizes = list(zip(self.natural, self.least, self._is_number, strict=True))
+        widths = fit(self.natural, [few if number else all for all, few, number in sizes], width)
+        widths = fit(widths, self.least, width)
+        widths = fit(widths, [few if number else _GAP + 1 for _, few, number in sizes], width)
+        drawn = Drawn(
+            box=box.SIMPLE_HEAD, show_edge=False, padding=(0, 1, 0, 0), header_style="bold"
         )
-    for position, row in enumerate(table.rows):
-        style = table.styles.get(position, "")
-        drawn.add_row(*(Text(plain(cell), style) for cell in row))
-        if position in table.breaks:
-            drawn.add_section()
-    return drawn
-
-
-def _break_headers(table: Drawn) -> None:
-    """Break the headers of columns of numbers after each word."""
-    for column in table.columns:
-        if column.no_wrap:
-            column.header = Text("\n".join(str(column.header).split()))
+        for column, cells, is_number in zip(
+            self._table.columns, widths, self._is_number, strict=True
+        ):
+            side: Literal["left", "right"] = "right" if is_number else "left"
+            name = Text(wrap(line(column), cells - _GAP))
+            drawn.add_column(name, justify=side, min_width=cells - _GAP, no_wrap=True)
+        for position, row in enumerate(self._cells):
+            style = self._table.styles.get(position, "")
+            pairs = zip(row, widths, strict=True)
+            drawn.add_row(*(Text(wrap(text, cells - _GAP), style) for text, cells in pairs))
+            if position in self._table.breaks:
+                drawn.add_section()
+        return drawn

@@ -199,7 +199,9 @@ def test_the_same_prompt_gets_the_same_image(zhipu: Zhipu) -> None:
 
 
 @pytest.mark.parametrize(
-    "header", [f"Bearer {ZHIPUAI_KEY}", f"Bearer {token()}", token(), ZHIPUAI_KEY]
+    "header",
+    [f"Bearer {ZHIPUAI_KEY}", f"Bearer {token()}", token(), ZHIPUAI_KEY],
+    ids=["Bearer key", "Bearer token", "token", "key"],
 )
 def test_the_key_and_a_signed_token_are_accepted(http: httpx.Client, header: str) -> None:
     """Both are accepted with or without the word Bearer."""
@@ -226,6 +228,7 @@ def test_the_key_and_a_signed_token_are_accepted(http: httpx.Client, header: str
         (token(api_key="somebody"), "401", "令牌已过期或验证不正确"),
         (token(ttl=-1), "1003", "Authorization Token已过期，请重新生成/获取。"),
     ],
+    ids=range(10),  # a token has the time in it, and ids have to be alike in all processes
 )
 def test_the_refusal_of_a_key_says_why(
     http: httpx.Client, header: str | None, code: str, message: str

@@ -8,6 +8,7 @@ import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
+from importlib.util import find_spec
 from pathlib import Path
 from pkgutil import resolve_name
 from typing import TYPE_CHECKING, Any, Self
@@ -229,7 +230,9 @@ class DashScopeSession:
     def _answer(self, call: Call) -> Outcome:
         endpoint, body = endpoints.endpoint_of(call), _body(self._with_uploads(call))
         paths = _paths(call, endpoint)
-        operation = IMAGES if call.kind is CallKind.IMAGE else OPERATIONS[endpoint.name]
+        operation = OPERATIONS[endpoint.name]
+        if call.kind is CallKind.IMAGE and find_spec("dashscope.aigc.image_generation"):
+            operation = IMAGES  # an older SDK asks as for a conversation
         settings = {**self._settings(call), **_in_session(self._session)}
         if call.mode is not Mode.STREAM:
             response = ask(operation, body, **settings)
@@ -345,7 +348,7 @@ def _view(response: Any, paths: tuple[str, ...]) -> View:
     value = _dump(response)
     counts = value.get("usage")
     # The SDK's own defaults in multimodal answers, and those of images: SDK_DEFECTS.md
-    is_image = type(response).__name__ == "ImageGenerationResponse"
+    is_image = paths is IMAGE_MESSAGE_PATHS or type(response).__name__ == "ImageGenerationResponse"
     for name in ("characters", *(("input_tokens", "output_tokens") if is_image else ())):
         if isinstance(counts, dict) and counts.get(name) == 0:
             del counts[name]

@@ -150,6 +150,20 @@ def test_a_cumulative_stream(session: Session, asked_for: dict[str, Any]) -> Non
         assert longer.startswith(shorter)
 
 
+def test_an_sdk_without_images_in_messages_is_asked_as_for_a_conversation(
+    session: Session, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """DashScope's SDK before 1.25 has no class for them; the reply is the same."""
+    call = picture(mode=Mode.SYNC, model="qwen-image")
+    newer = reply_of(session.send(call))
+    monkeypatch.setattr("harness.providers.dashscope.session.find_spec", lambda _: None)
+    older = reply_of(session.send(call))
+    assert [len(reply.images) for reply in (newer, older)] == [1, 1]
+    assert older.usage == newer.usage
+    assert older.views[0].value["output"].keys() == newer.views[0].value["output"].keys()
+    assert older.views[0].value.get("usage") == newer.views[0].value.get("usage")
+
+
 def test_an_image_is_a_task(session: Session) -> None:
     """A task's submission and polls have a view each; the last one has the link."""
     reply = reply_of(session.send(picture(parameters={"n": 1, "size": "1024x1024"})))

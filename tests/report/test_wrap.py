@@ -1,0 +1,70 @@
+"""Cells of tables are broken between words; words and numbers stay whole."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from rich.cells import cell_len
+
+from harness.report.console import draw
+from harness.report.tables import Table
+from harness.report.wrap import fit, least, wrap
+from report.samples import console, written
+
+
+@pytest.mark.parametrize(
+    ("text", "width", "expected"),
+    [
+        ("zhipuai/glm-5.3-flash", 12, "zhipuai/\nglm-5.3-\nflash"),
+        ("independent-questions", 14, "independent-\nquestions"),
+        ("2026-11-29T01:30:29+00:00", 16, "2026-11-29\nT01:30:29+00:00"),
+        ("2.1.5.20250825", 16, "2.1.5.20250825"),
+        ("cost 0.0113 CNY", 11, "cost 0.0113\nCNY"),
+        ("您叫小明。今年12岁。", 10, "您叫小明。\n今年12岁。"),
+        ("您叫小明。", 8, "您叫小\n明。"),
+        ("说“你好”", 4, "说\n“你\n好”"),
+        ("DASHSCOPE_API_KEY is not set", 17, "DASHSCOPE_API_KEY\nis not set"),
+        ("one\ntwo three", 5, "one\ntwo\nthree"),
+        ("abcdefgh", 3, "abc\ndef\ngh"),
+        ("", 3, ""),
+    ],
+)
+def test_a_text_is_broken_between_words(text: str, width: int, expected: str) -> None:
+    """Where there is room for a word or number, it is whole; Chinese has no space between words."""
+    assert wrap(text, width) == expected
+
+
+@given(st.text(), st.integers(2, 40))
+def test_nothing_is_lost_or_too_wide(text: str, width: int) -> None:
+    """Whatever the text, each line fits; only white space goes at a line's end."""
+    wrapped = wrap(text, width)
+    assert "".join(wrapped.split()) == "".join(text.split())
+    assert all(cell_len(line) <= width for line in wrapped.split("\n"))
+
+
+def test_the_widest_columns_become_narrower_first() -> None:
+    """Each down to its minimum; where that is not enough, all have their minimum."""
+    assert fit([10, 20, 5], [4, 4, 5], 25) == [10, 10, 5]
+    assert fit([10, 20, 5], [4, 4, 5], 3) == [4, 4, 5]
+    assert (least("zhipuai/glm-5.3-flash"), least("x" * 99)) == (8, 24)
+
+
+ROWS = [
+    ("独立的问题-independent-questions", "zhipuai/glm-5.3-flash", "sandbox", "1234567", "0.0113"),
+    ("single-turn-messages", "dashscope/qwen-plus (incremental)", "unknown", "9", "1234.560000"),
+    ("一个非常非常长的、没有空格的中文场景名称，用来检验表格的宽度", "通义/千问", "live", "–", "–"),
+]
+COLUMNS = ("scenario", "target", "from", "output tokens", "cost per turn")
+
+
+@pytest.mark.parametrize("width", [60, 80, 120])
+def test_a_table_with_chinese_fits(width: int) -> None:
+    """Every number stands whole on one line, and every word of ordinary length too."""
+    on = console(width)
+    draw(on, Table(COLUMNS, ROWS, numbers=COLUMNS[3:]))
+    drawn = written(on)
+    assert max(map(cell_len, drawn.splitlines())) <= width
+    words = {word for line in drawn.splitlines() for word in line.split()}
+    assert {"1234567", "9", "0.0113", "1234.560000", "sandbox", "unknown"} <= words
+    assert "…" not in drawn
