@@ -163,6 +163,7 @@ class Message:
         tool_call_id: In a message of role `tool`, the `id` of the call whose result it is.
         reasoning: The reasoning of an assistant's message, if it is sent back.
         parts: The parts of the content, if it is sent as a list of parts.
+        signature: The signature by which the provider knows this reasoning again; usually empty.
     """
 
     role: str
@@ -171,6 +172,7 @@ class Message:
     tool_call_id: str = ""
     reasoning: str = ""
     parts: tuple[ContentPart, ...] = ()
+    signature: str = ""
 
     @property
     def text(self) -> str:
@@ -325,6 +327,7 @@ class Reply:
         cumulative: Whether each piece is the whole text so far; otherwise it is only the new text.
         views: The SDK's objects, copied to JSON: one for each response or event.
         other_choices: The choices after the first.
+        signature: The provider's signature of the reasoning, which is sent back with it.
     """
 
     id: str | None = None
@@ -341,6 +344,7 @@ class Reply:
     cumulative: bool = False
     views: tuple[View, ...] = field(default=(), repr=False)
     other_choices: tuple[Choice, ...] = ()
+    signature: str = ""
 
     @property
     def choices(self) -> tuple[Choice, ...]:

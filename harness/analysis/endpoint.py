@@ -23,13 +23,15 @@ class Role(StrEnum):
     """The purpose of an endpoint.
 
     `answer`: its response is the answer. `submit`: it starts a task. `poll`: it reports the state
-    of a task. `file`: it returns a file, such as an image. `other`: anything else.
+    of a task. `file`: it returns a file, such as an image. `lookup`: its response is a JSON object
+    that is no answer of a model, such as a list of files. `other`: anything else, not checked.
     """
 
     ANSWER = "answer"
     SUBMIT = "submit"
     POLL = "poll"
     FILE = "file"
+    LOOKUP = "lookup"
     OTHER = "other"
 
 

@@ -8,11 +8,15 @@ from functools import cached_property
 from harness.analysis.endpoint import Endpoint, Part, Role
 from harness.analysis.reply import read_answer, read_refusal
 from harness.types import NO_STATUS, Exchange, Failure, Outcome, Place
-from harness.wire import Document, Stream, read_events, read_json
+from harness.wire import Document, Stream, read_events, read_json, read_lines
 from harness.wire.spans import nearest_span
 
 DONE = "[DONE]"
 """The data of the last event of a stream in OpenAI's format; it is not JSON."""
+
+EVENTS = "text/event-stream"
+LINES = ("application/x-ndjson", "application/ndjson", "application/jsonl")
+"""The media types of streams: server-sent events, and JSON objects one by line."""
 
 
 @dataclass(frozen=True)
@@ -38,7 +42,7 @@ class AnalyzedExchange:
 
     @cached_property
     def is_stream(self) -> bool:
-        """Whether the response is a stream of server-sent events.
+        """Whether the response is a stream, of server-sent events or of JSON lines.
 
         This is decided by its Content-Type or, if it has no headers, by its first bytes.
         """
@@ -46,20 +50,27 @@ class AnalyzedExchange:
         if not response.headers:
             return response.body.startswith((b"data:", b"id:", b"event:", b":"))
         media_type = response.header("content-type") or ""
-        return media_type.partition(";")[0].strip().lower() == "text/event-stream"
+        return self.is_lines or media_type.partition(";")[0].strip().lower() == EVENTS
+
+    @cached_property
+    def is_lines(self) -> bool:
+        """Whether the response is a stream of JSON lines, by its Content-Type."""
+        media_type = self.exchange.response.header("content-type") or ""
+        return media_type.partition(";")[0].strip().lower() in LINES
 
     @cached_property
     def is_binary(self) -> bool:
         """Whether the response is a binary file, such as an image."""
-        if self.endpoint is not None:
+        if self.endpoint is not None and self.endpoint.role is not Role.LOOKUP:
             return self.endpoint.role is Role.FILE
         media_type = (self.exchange.response.header("content-type") or "").lower()
         return media_type.startswith(("image/", "audio/", "video/", "application/octet-stream"))
 
     @cached_property
     def stream(self) -> Stream:
-        """The body of the response, parsed as server-sent events; empty if it is not a stream."""
-        return read_events(self.exchange.response.body) if self.is_stream else Stream(())
+        """The body of the response, parsed as events; empty if it is not a stream."""
+        read = read_lines if self.is_lines else read_events
+        return read(self.exchange.response.body) if self.is_stream else Stream(())
 
     @cached_property
     def response_json(self) -> Document:

@@ -14,6 +14,7 @@ NAME: Schema = {"type": "string", "minLength": 1}
 
 INTEGER: Schema = {"type": "integer"}
 NUMBER: Schema = {"type": "number"}
+OBJECT: Schema = {"type": "object"}
 
 
 def record(required: Mapping[str, Any], optional: Mapping[str, Any] = EMPTY) -> Schema:
@@ -51,6 +52,7 @@ def both(*schemas: Schema) -> Schema:
 def having(*names: str) -> Schema:
     """Return the schema of an object in which the members *names* are present and not null."""
     return {
+        "type": "object",
         "required": list(names),
         "properties": {name: {"not": {"type": "null"}} for name in names},
     }

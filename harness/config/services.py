@@ -1,17 +1,26 @@
-"""Declared services: the tables `[tool.harness.providers.<name>]` of a pyproject.toml."""
+"""Declared services: the tables `[tool.harness.providers.<name>]` of a pyproject.toml.
+
+`services.toml` beside this module has declarations of well-known services; a table of the same
+name in a project may leave out what stands there.
+"""
 
 from __future__ import annotations
 
 import re
+import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
 from urllib.parse import urlsplit
 
 from harness.config.hosts import AllowedHosts, is_local
 from harness.errors import HarnessError
 
-KEYS = ("form", "base_url", "key_variable", "hosts")
-"""The keys of a declaration; all but `hosts` are required."""
+KEYS = ("form", "base_url", "key_variable", "hosts", "finish_reasons")
+"""The keys of a declaration; the first three are required."""
+
+_SHIPPED = Path(__file__).with_name("services.toml")
 
 _NAME = re.compile(r"[a-z0-9]+(?:[-_.][a-z0-9]+)*")
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
@@ -28,6 +37,7 @@ class Service:
         key_variable: The environment variable with the API key.
         hosts: The hosts of the service, with wildcards and ports as in `AllowedHosts`. Recorded
             requests to them are recognised as the service's.
+        finish_reasons: Finish reasons that the service has beside those of the format.
     """
 
     name: str
@@ -35,6 +45,7 @@ class Service:
     base_url: str
     key_variable: str
     hosts: tuple[str, ...] = ()
+    finish_reasons: tuple[str, ...] = ()
 
     @property
     def address_variable(self) -> str:
@@ -42,10 +53,22 @@ class Service:
         return f"{re.sub('[^A-Z0-9]', '_', self.name.upper())}_BASE_URL"
 
 
+@cache
+def _tables() -> Mapping[str, Mapping[str, object]]:
+    return tomllib.loads(_SHIPPED.read_text(encoding="utf-8"))
+
+
+@cache
+def shipped() -> Mapping[str, Service]:
+    """Return the well-known services by name."""
+    return {name: parse(name, table) for name, table in _tables().items()}
+
+
 def parse(name: str, table: Mapping[str, object]) -> Service:
     """Return the service that *table* declares.
 
-    Without `hosts`, it has the host of its base URL; a loopback address only with its port.
+    Keys that it lacks are those of the well-known service *name*, if there is one. Without `hosts`,
+    it has the host of its base URL; a loopback address only with its port.
 
     Raises:
         ValueError: A key is unknown or missing, or a value is invalid.
@@ -55,6 +78,7 @@ def parse(name: str, table: Mapping[str, object]) -> Service:
     for key in table:
         if key not in KEYS:
             raise ValueError(f"{name}: has no key {key!r}; there are: {', '.join(KEYS)}")
+    table = _completed(name, table)
     texts = {key: _text(name, key, table) for key in KEYS[:3]}
     if not _VARIABLE.fullmatch(texts["key_variable"]):
         raise ValueError(
@@ -69,7 +93,19 @@ def parse(name: str, table: Mapping[str, object]) -> Service:
         hosts = AllowedHosts(tuple(given)).patterns
     except HarnessError as error:
         raise ValueError(f"{name}: {str(error).replace('allow_hosts', 'hosts')}") from None
-    return Service(name, texts["form"], texts["base_url"].rstrip("/"), texts["key_variable"], hosts)
+    reasons = table.get("finish_reasons", [])
+    if not isinstance(reasons, list) or not all(isinstance(item, str) for item in reasons):
+        raise ValueError(f'{name}: finish_reasons: a list of texts is expected, such as ["abort"]')
+    address = texts["base_url"].rstrip("/")
+    return Service(name, texts["form"], address, texts["key_variable"], hosts, tuple(reasons))
+
+
+def _completed(name: str, table: Mapping[str, object]) -> Mapping[str, object]:
+    """Return *table* with the missing keys of a well-known service; its hosts if it moves not."""
+    known = dict(_tables().get(name, {}))
+    if "base_url" in table and table["base_url"] != known.get("base_url"):
+        known.pop("hosts", None)
+    return {**known, **table}
 
 
 def _text(name: str, key: str, table: Mapping[str, object]) -> str:

@@ -6,16 +6,20 @@ from collections.abc import Mapping
 from itertools import chain
 
 from harness.providers import PROVIDERS
-from harness.providers.openai import session as openai
+from harness.providers.anthropic.session import MESSAGES
+from harness.providers.known import known
+from harness.providers.openai.session import CHAT, parsers
+from harness.providers.responses.session import RESPONSES
 from harness.providers.sdk import Parser, RecordedRequest, recorded_request
 from harness.providers.table import Table
 
 
 def _parsers() -> Mapping[str, Parser]:
-    providers = tuple(PROVIDERS.values())
-    of_all = openai.parser(chain.from_iterable(provider.endpoints for provider in providers))
+    providers = {**known(), **dict(PROVIDERS.items())}.values()
+    endpoints = [e for provider in providers for e in (*provider.endpoints, *provider.further)]
+    of_all = parsers(endpoints, (CHAT, RESPONSES, MESSAGES))
     own = chain.from_iterable(provider.parsers for provider in providers)
-    return {parser.name: parser for parser in (*own, of_all)}
+    return {parser.name: parser for parser in (*own, *of_all)}
 
 
 PARSERS: Mapping[str, Parser] = Table(_parsers)

@@ -9,6 +9,7 @@ from harness.analysis.endpoint import Endpoint, Role, find
 from harness.config.hosts import AllowedHosts, host_of
 from harness.errors import HarnessError
 from harness.providers import INSTALLED, PROVIDERS, Provider
+from harness.providers.known import known
 from harness.types import Exchange
 
 FILE = Endpoint(
@@ -34,11 +35,11 @@ def recognise(exchange: Exchange, provider: str = "") -> Endpoint | None:
     An endpoint of *provider*, from which it was recorded, takes precedence, then an endpoint of a
     provider that has its host, then any other.
     """
-    table = dict(PROVIDERS.items())
+    table = {**known(), **dict(PROVIDERS.items())}
     own = [table[provider]] if provider in table else []
     elsewhere = [one for one in table.values() if not one.hosts]
     of_host = _of_host(exchange.request.uri, (one for one in table.values() if one.hosts))
-    candidates = (e for one in (*own, *of_host, *elsewhere) for e in one.endpoints)
+    candidates = (e for one in (*own, *of_host, *elsewhere) for e in (*one.endpoints, *one.further))
     return find(candidates, exchange) or find([FILE], exchange)
 
 
@@ -59,7 +60,8 @@ def endpoint(name: str) -> Endpoint:
     Raises:
         HarnessError: There is no such endpoint.
     """
-    declared = (e for provider in PROVIDERS.values() for e in provider.endpoints)
+    table = {**known(), **dict(PROVIDERS.items())}
+    declared = (e for one in table.values() for e in (*one.endpoints, *one.further))
     by_name = {endpoint.name: endpoint for endpoint in (*ENDPOINTS, *declared)}
     if name not in by_name:
         raise HarnessError(f"unknown endpoint {name!r}; known are {', '.join(by_name)}")

@@ -68,6 +68,7 @@ class Provider:
             variable `api_key` when they are imported.
         hosts: Patterns of hosts, as in `AllowedHosts`. If there are any, `endpoints` are recognised
             on these hosts only, or if the cassette names the provider; else on every host.
+        further: Endpoints that are recognised and checked, but which no scenario asks.
         origin: What adds the provider: the harness, another package, or the project's settings.
             The table of all providers sets it.
     """
@@ -88,6 +89,7 @@ class Provider:
     key_modules: tuple[str, ...] = ()
     reasoning: Callable[[Call], Reasoning] = lambda call: Reasoning.DROPPED
     hosts: tuple[str, ...] = ()
+    further: tuple[Endpoint, ...] = ()
     origin: str = OWN
 
     @property

@@ -12,7 +12,9 @@ from harness import rules
 from harness.config import plugins
 from harness.config.settings import RuleSelection, load_settings
 from harness.providers import INSTALLED, SHIPPED, Provider
+from harness.providers.anthropic import rules as anthropic
 from harness.providers.endpoints import recognise
+from harness.providers.responses import rules as responses
 from harness.rules import Judged
 from harness.rules.rule import Rule
 from harness.types import Finding, Transcript
@@ -24,7 +26,8 @@ def _all_rules() -> Iterator[Rule]:
     Raises:
         HarnessError: A plug-in cannot be used.
     """
-    own = (*rules.COMMON_RULES, *(rule for provider in SHIPPED.values() for rule in provider.rules))
+    of_providers = (rule for provider in SHIPPED.values() for rule in provider.rules)
+    own = (*rules.COMMON_RULES, *of_providers, *anthropic.RULES, *responses.RULES)
     yield from own
     origins = {rule.name: rule.origin for rule in own}
     for plugin, rule in _added_rules():

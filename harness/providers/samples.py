@@ -7,16 +7,24 @@ from types import MappingProxyType
 
 from harness.analysis.fault import TranscriptFault
 from harness.providers import INSTALLED
+from harness.providers.anthropic import samples as anthropic
 from harness.providers.operation import ApiForm
+from harness.providers.responses import samples as responses
 from harness.types import Exchange
 
 SAMPLES: Mapping[str, tuple[Exchange, ...]] = MappingProxyType(
-    {name: sample for provider in INSTALLED.values() for name, sample in provider.samples.items()}
+    {
+        **{name: one for provider in INSTALLED.values() for name, one in provider.samples.items()},
+        **anthropic.SAMPLES,
+        **responses.SAMPLES,
+    }
 )
 """Small valid conversations as exchanges, by name; every endpoint and mode has one."""
 
 FAULTS: tuple[TranscriptFault, ...] = tuple(
-    fault for provider in INSTALLED.values() for fault in provider.faults
+    *(fault for provider in INSTALLED.values() for fault in provider.faults),
+    *anthropic.FAULTS,
+    *responses.FAULTS,
 )
 """The faults that violate the providers' own rules."""
 

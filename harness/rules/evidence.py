@@ -31,6 +31,8 @@ EVIDENCE: Mapping[str, str] = MappingProxyType(
         "C1": f"{FACTS}, C1. Thinking",
         "C2": f"{FACTS}, C2. Thinking",
         "C4": f"{FACTS}, C4. Tools that the service runs",
+        "C7": f"{FACTS}, C7. Anthropic's Messages",
+        "C8": f"{FACTS}, C8. OpenAI's Responses",
         "first": f"{FACTS}, The surprising ones, first",
         "SDK": f"{FACTS}, What the Python SDKs do",
         "JSON": "RFC 8259, The JavaScript Object Notation (JSON) Data Interchange Format",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from base64 import b64decode
 from collections.abc import Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -390,13 +391,21 @@ def _message_key(message: Json) -> Hashable:
         )
         for _, call in query(message, "/tool_calls/[]")
     )
-    return (_text_of(message) or "").strip(), tuple(calls)
+    return _said(_text_of(message)), tuple(calls)
 
 
 def _reply_key(reply: Reply) -> Hashable:
     """Return what `_message_key` returns of a message that repeats *reply*."""
     calls = ((call.id, call.name, _frozen(_parsed(call.arguments))) for call in reply.tool_calls)
-    return (reply.content or "").strip(), tuple(calls)
+    return _said(reply.content), tuple(calls)
+
+
+_THINKING = re.compile(r"\s*<think>.*?</think>", re.DOTALL)
+
+
+def _said(text: str | None) -> str:
+    """Return a text without the reasoning that some models begin it with, and outer spaces."""
+    return _THINKING.sub("", text or "", count=1).strip()
 
 
 def _parsed(arguments: Json | Missing) -> Json | Missing:

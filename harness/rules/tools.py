@@ -28,8 +28,8 @@ from harness.wire import read_json, resolve
 CALLING = "tool_calls"
 """The finish reason of an answer that calls tools."""
 
-CUT_OFF = "length"
-"""The finish reason of an answer that was cut off, possibly within a call."""
+CUT_OFF = frozenset({"length", "max_tokens", "incomplete"})
+"""The finish reasons of an answer that was cut off, possibly within a call."""
 
 
 def _place(reading: AnalyzedExchange, number: int) -> Place:
@@ -52,7 +52,7 @@ def tool_calls_are_complete(reading: AnalyzedExchange) -> Iterator[Finding]:
     reply = reading.outcome if isinstance(reading.outcome, Reply) else Reply()
     ids: set[str] = set()
     for number, call in enumerate(reply.tool_calls):
-        for expected, actual in _problems(call, ids, reply.finish_reason == CUT_OFF):
+        for expected, actual in _problems(call, ids, reply.finish_reason in CUT_OFF):
             yield violation(expected, actual, _place(reading, number))
         ids.add(call.id)
 
@@ -125,11 +125,20 @@ def tool_type_is_known(reading: AnalyzedExchange) -> Iterator[Finding]:
 
 def _declared(turn: Answered) -> dict[str, Json]:
     """Return the parameter schemas of the functions that a request declares, by function name."""
-    tools = turn.requested("tools")
-    functions = [resolve(tool, "/function") for tool in tools] if isinstance(tools, list) else []
-    declared = [function for function in functions if isinstance(function, dict)]
-    named = ((function.get("name"), function.get("parameters")) for function in declared)
-    return {name: parameters for name, parameters in named if isinstance(name, str)}
+    declared: dict[str, Json] = {}
+    for function in _functions(turn.requested("tools")):
+        if isinstance(name := function.get("name"), str):
+            declared[name] = function.get("parameters") or function.get("input_schema")
+    return declared
+
+
+def _functions(tools: Json) -> Iterator[dict[str, Json]]:
+    """Yield the declared functions: a tool, its member `function`, or the tools in a tool."""
+    for tool in tools if isinstance(tools, list) else ():
+        function = resolve(tool, "/function") or tool
+        if isinstance(function, dict):
+            yield function
+            yield from _functions(function.get("tools"))
 
 
 def tool_was_declared(analyzed: AnalyzedTranscript) -> Iterator[Finding]:

@@ -52,6 +52,8 @@ def body_is_json(reading: AnalyzedExchange) -> Iterator[Finding]:
     """
     if reading.is_stream or _looks_like_events(reading) or _needs_no_body(reading):
         return
+    if reading.is_binary:
+        return
     document = reading.response_json
     is_json = checked_endpoint(reading) or _media_type(reading) == "application/json"
     if is_json and document.problem:
@@ -81,6 +83,8 @@ def content_type_agrees_with_body(reading: AnalyzedExchange) -> Iterator[Finding
     """
     response = reading.exchange.response
     if checked_endpoint(reading) is None or not response.body or not response.headers:
+        return
+    if reading.is_lines:
         return
     expected, actual = _body_type(reading), _media_type(reading)
     if not expected:
@@ -116,7 +120,8 @@ def stream_is_well_formed(reading: AnalyzedExchange) -> Iterator[Finding]:
 
     The grammar is WHATWG's. A stream without its closing blank line was cut off.
     """
-    if not reading.is_stream or _body_type(reading) == "application/json":
+    is_json = not reading.is_lines and _body_type(reading) == "application/json"
+    if not reading.is_stream or is_json:
         return
     for offset, problem in reading.stream.problems[:_MAX_PROBLEMS]:
         yield violation("well-formed server-sent events", problem, reading.place(offset=offset))

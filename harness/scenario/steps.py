@@ -260,7 +260,8 @@ class Step:
         if self.kind is not CallKind.CHAT or not isinstance(outcome, Reply):
             return Past(past.messages, outcome)
         text, thought = outcome.content or "", outcome.reasoning or ""
-        answer = Message("assistant", text, outcome.tool_calls, reasoning=thought)
+        calls, signature = outcome.tool_calls, outcome.signature
+        answer = Message("assistant", text, calls, reasoning=thought, signature=signature)
         return Past((*past.messages, *self._messages(past), answer), outcome)
 
     def expectation(self, target: Target) -> Expectation:

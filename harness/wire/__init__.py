@@ -4,7 +4,7 @@ Nothing here depends on a provider. `read_json` and `read_events` never raise, w
 errors are returned as data (`Document.problem`, `Stream.problems`), for rules to report.
 """
 
-from harness.wire.events import Event, Stream, read_events
+from harness.wire.events import Event, Stream, read_events, read_lines
 from harness.wire.json import (
     MAX_DEPTH,
     Document,
@@ -30,6 +30,7 @@ __all__ = [
     "query",
     "read_events",
     "read_json",
+    "read_lines",
     "resolve",
     "tokens",
     "type_name",

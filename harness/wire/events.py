@@ -156,6 +156,19 @@ def read_events(body: bytes) -> Stream:
     return Stream(tuple(reader.events), tuple(reader.problems))
 
 
+def read_lines(body: bytes) -> Stream:
+    """Return *body* read as JSON lines, each an event without a name. Never raises."""
+    events: list[Event] = []
+    problems: list[tuple[int, str]] = []
+    for offset, raw, _ in _lines(body):
+        if raw.strip():
+            text, number = raw.decode("utf-8", "replace"), len(events) + 1
+            if text.encode() != raw:
+                problems.append((offset, "a line is not UTF-8"))
+            events.append(Event(number, text, offset=offset, data_offset=offset, lines=(offset,)))
+    return Stream(tuple(events), tuple(problems))
+
+
 _LINE_END = re.compile(rb"\r\n|\n|\r")
 _BOM = b"\xef\xbb\xbf"
 """The UTF-8 byte order mark; at the start of a stream it is skipped."""

@@ -61,7 +61,7 @@ def test_every_endpoint_has_a_sample() -> None:
     """No endpoint goes untested."""
     found = [endpoints.recognise(e) for exchanges in SAMPLES.values() for e in exchanges]
     names = {endpoint.name for endpoint in found if endpoint}
-    assert names == {endpoint.name for endpoint in endpoints.ENDPOINTS}
+    assert names >= {endpoint.name for endpoint in endpoints.ENDPOINTS}
 
 
 @pytest.mark.slow

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from harness.analysis.transcript import analyze, transcript_of
-from harness.config.services import Service, parse
+from harness.config.services import Service, parse, shipped
 from harness.errors import BadSettings
 from harness.providers import PROVIDERS
 from harness.providers.endpoints import endpoint, recognise
@@ -90,6 +90,19 @@ def test_the_readme_declares_a_service() -> None:
     )
 
 
+def test_a_well_known_service_needs_no_more_than_its_name() -> None:
+    """Any other needs its form, address and key; what is given replaces what is known."""
+    assert parse("deepseek", {}) == shipped()["deepseek"]
+    assert parse("deepseek", {}).finish_reasons == ("insufficient_system_resource", "aborted")
+    moved = parse("ollama", {"base_url": "http://127.0.0.1:9/v1", "finish_reasons": ["bored"]})
+    assert (moved.hosts, moved.finish_reasons) == (("127.0.0.1:9",), ("bored",))
+    message = "the key 'form' is missing; required are form, base_url, key_variable"
+    with pytest.raises(ValueError, match=f"example: {message}"):
+        parse("example", {})
+    with pytest.raises(ValueError, match="finish_reasons: a list of texts is expected"):
+        parse("deepseek", {"finish_reasons": "stop"})
+
+
 @pytest.mark.parametrize(
     ("base_url", "host"),
     [
@@ -115,14 +128,17 @@ VARIABLE = (
 @pytest.mark.parametrize(
     ("old", "new", "message"),
     [
-        ('"openai"', '"opnai"', "moonshot: form: unknown form 'opnai'; known are: openai"),
-        ('"openai"', '"sdk"', "moonshot: form: unknown form 'sdk'; known are: openai"),
-        ('"openai"', "5", "moonshot: form: a text is expected"),
         (
-            'form = "openai"\n',
-            "",
-            "moonshot: the key 'form' is missing; required are form, base_url, key_variable",
+            '"openai"',
+            '"opnai"',
+            "moonshot: form: unknown form 'opnai'; known are: anthropic, openai, responses",
         ),
+        (
+            '"openai"',
+            '"sdk"',
+            "moonshot: form: unknown form 'sdk'; known are: anthropic, openai, responses",
+        ),
+        ('"openai"', "5", "moonshot: form: a text is expected"),
         ('"https://api.moonshot.cn/v1"', '""', "moonshot: base_url: a text is expected"),
         ("https://api", "api", f"moonshot: base_url: {URL}"),
         ("https://api", "ftp://api", f"moonshot: base_url: {URL}"),
@@ -150,7 +166,7 @@ VARIABLE = (
         (
             "form",
             'url = "x"\nform',
-            "moonshot: has no key 'url'; there are: form, base_url, key_variable, hosts",
+            "moonshot: has no key 'url'; there are: form, base_url, key_variable, hosts, finish_reasons",
         ),
         (
             ".moonshot]",
@@ -190,7 +206,7 @@ def test_a_command_ends_with_that_sentence(python: Python, tmp_path: Path) -> No
     assert done.returncode == 2
     assert done.stderr == (
         f"harness: {file}: [tool.harness] providers.moonshot: form: unknown form 'opnai'; "
-        "known are: openai\n"
+        "known are: anthropic, openai, responses\n"
     )
 
 
@@ -256,9 +272,9 @@ def test_its_endpoints_have_names(project: Path) -> None:
 
 
 def test_a_wrong_answer_of_a_declared_service_is_found(project: Path) -> None:
-    """The rules for OpenAI's format apply: `object` is missing, and token counts disagree."""
+    """The rules for OpenAI's format apply: `id` is missing, and token counts disagree."""
     body = (
-        b'{"id":"1","created":1,"model":"m","choices":[{"index":0,"finish_reason":"stop",'
+        b'{"created":1,"model":"m","choices":[{"index":0,"finish_reason":"stop",'
         b'"message":{"role":"assistant","content":"a"}}],'
         b'"usage":{"prompt_tokens":1,"completion_tokens":1,"total_tokens":3}}'
     )

@@ -77,7 +77,7 @@ def events(name: str, *bodies: Any, asked: Any = None) -> Reply | Failure | None
         ("GET", "wss://d/api-ws/v1/inference", "dashscope.websocket"),
         ("GET", "http://127.0.0.1:80/files/zhipuai/api/cogview/1_0.png?Expires=1", "files.file"),
         ("GET", "https://api.z.ai/api/paas/v4/chat/completions", None),
-        ("POST", "https://api.openai.com/v1/chat/completions", None),
+        ("POST", "https://example.com/v1/chat/completions", None),
         ("POST", "http://[", None),
     ],
 )

@@ -22,4 +22,4 @@ def test_every_endpoint_is_among_the_valid_conversations() -> None:
     """No endpoint goes untested."""
     recognised = [endpoints.recognise(e) for exchanges in VALID.values() for e in exchanges]
     names = {endpoint.name for endpoint in recognised if endpoint}
-    assert names == {endpoint.name for endpoint in endpoints.ENDPOINTS}
+    assert names >= {endpoint.name for endpoint in endpoints.ENDPOINTS}

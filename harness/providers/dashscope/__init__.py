@@ -5,6 +5,7 @@ from dataclasses import replace
 from harness.config.services import Service
 from harness.providers.dashscope import client, compatible, session
 from harness.providers.dashscope.endpoints import ENDPOINTS, HEADERS
+from harness.providers.dashscope.further import COMPATIBLE_FURTHER, FURTHER
 from harness.providers.openai.service import declare
 from harness.providers.provider import Provider
 from harness.types import CallKind, Mode
@@ -30,6 +31,7 @@ PROVIDER = Provider(
     ),
     open=session.DashScopeSession,
     endpoints=ENDPOINTS,
+    further=FURTHER,
     headers=HEADERS,
     reasoning=session.reasoning,
     parsers=(session.PARSER, client.PARSER),
@@ -46,6 +48,7 @@ COMPATIBLE = replace(
         compatible.ENDPOINTS,
     ),
     package=compatible.__name__,
+    further=COMPATIBLE_FURTHER,
     about="Alibaba DashScope in OpenAI's format: Qwen",
 )
 """DashScope's API in OpenAI's format: a declared service whose facts are recorded."""

@@ -7,7 +7,7 @@ What differs between services with a package of their own (required fields, ids,
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from functools import partial
 
@@ -15,6 +15,7 @@ from harness.analysis.endpoint import Endpoint, Fields, Role, Schema
 from harness.analysis.json_schema import (
     INTEGER,
     NAME,
+    NUMBER,
     STRING,
     array,
     both,
@@ -216,28 +217,178 @@ CHUNK: Schema = record({**EVENT, "object": STRING}, EVENT_USAGE)
 # `id` only: services differ in all other members.
 MODELS: Schema = record({"data": array(record({"id": NAME}))})
 
+MODELS_OR_ONE: Schema = either("a model, or a list of models", MODELS, record({"id": NAME}))
+
 
 def asks_for_usage(request: Json) -> bool:
     """Return whether *request* sets `stream_options.include_usage`, for token counts."""
     return resolve(request, "/stream_options/include_usage") is True
 
 
-def endpoints(service: str) -> tuple[Endpoint, ...]:
+# [REC] what services add, leave out or have elsewhere: `reasoning`, the thinking as a part of the
+# content (Mistral), tool calls without a type (Mistral), no content beside tool calls (Groq).
+SERVICE_FIELDS = replace(
+    FIELDS,
+    reasoning=(
+        *FIELDS.reasoning,
+        "/choices/0/message/reasoning",
+        "/choices/0/delta/reasoning",
+    ),
+    code=("/error/code", "/error/type", "/code", "/type", "/object"),
+    message=("/error/message", "/message", "/error", "/detail"),
+    others=(
+        *FIELDS.others,
+        "/choices/[]/message/reasoning_details",
+        "/choices/[]/message/annotations",
+        "/choices/[]/message/images",
+        "/choices/[]/message/function_call",
+        "/choices/[]/delta/images",
+        "/choices/[]/delta/function_call",
+    ),
+)
+
+_SERVICE_CALLS: Schema = {
+    "type": ["array", "null"],
+    "items": record({}, {"function": nullable(record({"name": STRING, "arguments": STRING}))}),
+}
+
+SERVICE_WHOLE: Schema = record(
+    {
+        "id": STRING,
+        "model": NAME,
+        "choices": array(
+            record(
+                {
+                    "message": record(
+                        {"role": STRING},
+                        {
+                            "content": TEXT,
+                            "reasoning_content": nullable(STRING),
+                            "tool_calls": _SERVICE_CALLS,
+                        },
+                    ),
+                    "finish_reason": nullable(NAME),
+                },
+                {"index": INTEGER},
+            ),
+            at_least=1,
+        ),
+    },
+    {"created": NUMBER, "object": STRING, "usage": nullable(USAGE)},
+)
+
+SERVICE_CHUNK: Schema = record(
+    {
+        "id": STRING,
+        "model": STRING,
+        "choices": array(record({"delta": DELTA}, {"finish_reason": nullable(STRING)})),
+    },
+    {"created": NUMBER, "object": STRING, "usage": nullable(USAGE)},
+)
+
+_REASON: Schema = {"not": {"type": ["null", "boolean", "number"]}}
+
+# [REC], [FIELD] C6: OpenAI's, `error` as a text (Ollama), or flat (older vLLM, Mistral).
+SERVICE_REFUSAL: Schema = either(
+    "an `error` with a `message`, or a `message`",
+    record({"error": record({"message": _REASON})}),
+    record({"error": STRING}),
+    record({"message": _REASON}),
+    record({"detail": _REASON}),
+)
+
+RANKING: Schema = record(
+    {"results": array(record({"index": INTEGER, "relevance_score": NUMBER}))},
+    {"usage": nullable(record({}))},
+)
+
+RANKING_FIELDS = replace(
+    SERVICE_FIELDS,
+    positions=("/results/[]/index",),
+    scores=("/results/[]/relevance_score",),
+    texts=("/documents",),
+    count=("/top_n",),
+)
+
+FILE: Schema = either(
+    "a file, or a list of files", record({"id": NAME}), record({"data": array(record({}))})
+)
+"""An uploaded file, or all of them; a deleted one has an id too."""
+
+BATCH: Schema = either(
+    "a batch, or a list of batches",
+    record({"id": NAME, "status": NAME}),
+    record({"data": array(record({}))}),
+)
+
+MODERATION: Schema = either(
+    "`results` or `result_list`",
+    record({"results": array(record({}))}),
+    record({"result_list": array(record({}))}),
+)
+
+
+def other_endpoints(dialect: str, prefix: str, refusal: Schema) -> tuple[Endpoint, ...]:
+    """Return the endpoints of OpenAI's format that no scenario asks: files, batches and so on.
+
+    Args:
+        dialect: The first part of their names.
+        prefix: A regular expression for the path of the base URL.
+        refusal: The schema of their refusals.
+    """
+    fields = replace(SERVICE_FIELDS, finish_reason=("/choices/0/finish_reason",))
+
+    def at(name: str, path: str, answer: Schema, method: str = "POST") -> Endpoint:
+        return Endpoint(
+            name=f"{dialect}.{name}",
+            method=method,
+            path=re.compile(prefix + path),
+            role=Role.LOOKUP,
+            answer=answer,
+            refusal=refusal,
+            fields=fields,
+        )
+
+    completion = record({"choices": array(record({"text": STRING}))})
+    return (
+        replace(
+            at("completions", "/completions", completion),
+            role=Role.ANSWER,
+            event=completion,
+            ends_with_done=True,
+            fields=replace(fields, content=("/choices/0/text",)),
+        ),
+        at("files", "/files(?:/[^/]+)?", FILE),
+        at("file", "/files(?:/[^/]+)?", FILE, "GET"),
+        at("file-deleted", "/files/[^/]+", FILE, "DELETE"),
+        at("batches", "/batches(?:/[^/]+/cancel)?", BATCH),
+        at("batch", "/batches(?:/[^/]+)?", BATCH, "GET"),
+        at("moderations", "/moderations", MODERATION),
+        replace(at("rerank", "/reranks?", RANKING), role=Role.ANSWER, fields=RANKING_FIELDS),
+        at("fine-tuning", "/fine_tuning/jobs(?:/.*)?", record({"id": NAME})),
+    )
+
+
+def endpoints(service: str, reasons: Iterable[str] = ()) -> tuple[Endpoint, ...]:
     """Return the endpoints of a service in OpenAI's format: chat, embeddings and models.
 
     Their paths fit any base URL, so the service needs `Provider.hosts`.
+
+    Args:
+        service: The name of the service.
+        reasons: Finish reasons that it has beside those of OpenAI.
     """
-    post = partial(Endpoint, method="POST", role=Role.ANSWER, refusal=REFUSAL)
+    post = partial(Endpoint, method="POST", role=Role.ANSWER, refusal=SERVICE_REFUSAL)
     return (
         post(
             name=f"{service}.chat",
             path=re.compile(r".*/chat/completions"),
-            answer=WHOLE,
-            event=CHUNK,
+            answer=SERVICE_WHOLE,
+            event=SERVICE_CHUNK,
             ends_with_done=True,
             volatile=VOLATILE,
-            finish_reasons=FINISH_REASONS,
-            fields=FIELDS,
+            finish_reasons=FINISH_REASONS.union(reasons),
+            fields=SERVICE_FIELDS,
             repeats_finish=True,
             objects=OBJECTS,
             tells_usage=asks_for_usage,
@@ -253,8 +404,9 @@ def endpoints(service: str) -> tuple[Endpoint, ...]:
             name=f"{service}.models",
             method="GET",
             path=re.compile(r".*/models(?:/[^/]+)*"),
-            role=Role.OTHER,
-            answer=MODELS,
-            refusal=REFUSAL,
+            role=Role.LOOKUP,
+            answer=MODELS_OR_ONE,
+            refusal=SERVICE_REFUSAL,
+            fields=SERVICE_FIELDS,
         ),
     )

@@ -6,10 +6,12 @@ import copy
 import inspect
 import mimetypes
 from base64 import b64encode
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from functools import partial
 from importlib import import_module
+from operator import attrgetter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
@@ -17,7 +19,6 @@ from harness.analysis.endpoint import Endpoint
 from harness.analysis.reply import read_refusal
 from harness.config.extras import extra
 from harness.providers.http import bound_transport, tls_context
-from harness.providers.openai.endpoints import FIELDS
 from harness.providers.retries import retry_after
 from harness.providers.sdk import (
     EMPTY_STREAM,
@@ -45,8 +46,6 @@ from harness.types import (
 from harness.wire import read_json
 
 if TYPE_CHECKING:
-    from openai import APIStatusError, OpenAI, OpenAIError
-
     from harness.providers.provider import Sleep
 
 OPERATION = "/chat/completions"
@@ -119,13 +118,44 @@ ANSWER_PATHS = ("choices[0].message.content",)
 EMBEDDING_PATHS = ("data[0].embedding[0]",)
 
 
+@dataclass(frozen=True, slots=True)
+class Operation:
+    """One function of an SDK that its vendor generates as OpenAI's: `openai` or `anthropic`.
+
+    Attributes:
+        path: The path that the SDK appends to the base URL.
+        function: The function of a client, such as `chat.completions.create`.
+        body: Returns the JSON body of a call, without `stream`.
+        shown: The access paths in the documentation's examples.
+        sdk: The name of the SDK's package.
+        classes: The names of its client and of the base class of its exceptions.
+    """
+
+    path: str
+    function: str
+    body: Callable[[Call], dict[str, Any]]
+    shown: tuple[str, ...] = ()
+    sdk: str = "openai"
+    classes: tuple[str, str] = ("OpenAI", "OpenAIError")
+
+    @property
+    def module(self) -> Any:
+        """The SDK's package."""
+        return import_module(self.sdk)
+
+    def ask(self, client: Any, body: dict[str, Any]) -> Any:
+        """Call the function with a JSON body; return the SDK's object, or its stream of objects."""
+        create = attrgetter(self.function)(client)
+        return create(**arguments(create, body))
+
+
 class OpenAISession:
-    """A session with a service in OpenAI's format, through SDK clients that do not retry."""
+    """A session with a service through clients of `openai` or `anthropic` that do not retry."""
 
     def __init__(
         self,
         base_url: str,
-        endpoints: tuple[Endpoint, ...],
+        operations: Mapping[CallKind, tuple[Endpoint, Operation]],
         key: str,
         address: str,
         _: Sleep,
@@ -134,21 +164,21 @@ class OpenAISession:
 
         Args:
             base_url: The base URL of the service.
-            endpoints: The endpoint of its chats, that of its embeddings, and any others.
+            operations: The endpoint and the SDK's function for each kind of call.
             key: The API key.
             address: Another base URL; "" for *base_url*.
             _: Waits for a number of seconds; not used, since there are no tasks.
         """
         self._keys = {Credentials.OWN: key, Credentials.WRONG: WRONG_KEY}
         self._base_url = address or base_url
-        self._chat, self._embeddings, *_others = endpoints
-        self._clients: dict[Credentials, OpenAI] = {}
+        self._operations = operations
+        self._clients: dict[Credentials, Any] = {}
         self._open = ExitStack()
 
     def __enter__(self) -> Self:
-        with extra("openai"):
-            import openai  # noqa: F401 - here, before threads need it
-
+        for _, operation in self._operations.values():
+            with extra(operation.sdk):
+                import_module(operation.sdk)  # here, before threads need it
         return self
 
     def __exit__(self, *raised: object) -> None:
@@ -156,68 +186,61 @@ class OpenAISession:
 
     def send(self, call: Call) -> Outcome:
         """Make a call and return its outcome; an exception of the SDK is returned as a Failure."""
-        from openai import OpenAIError
-
-        client, views = self._client(call.credentials), list[View]()
-        endpoint = self._embeddings if call.kind is CallKind.EMBEDDING else self._chat
+        endpoint, operation = self._operations[call.kind]
+        client, views = self._client(call.credentials, operation), list[View]()
+        body = operation.body(call)
         try:
             if call.mode is Mode.STREAM:
-                return self._stream(client, call, views)
-            answer = _ask(client, endpoint is self._embeddings, _body(call))
-        except OpenAIError as error:
-            return _failure(error, endpoint, views)
-        paths = EMBEDDING_PATHS if endpoint is self._embeddings else ANSWER_PATHS
-        view = View(dump(answer, exclude_unset=True), access(answer, paths))
+                body["stream"] = True
+                with operation.ask(client, body) as stream:
+                    views.extend(View(dump(event, exclude_unset=True)) for event in stream)
+                if not views:
+                    return EMPTY_STREAM
+                return outcome_of(endpoint, views, body, streamed=True)
+            answer = operation.ask(client, body)
+        except getattr(operation.module, operation.classes[1]) as error:
+            return _failure(error, operation, endpoint, views)
+        view = View(dump(answer, exclude_unset=True), access(answer, operation.shown))
         return outcome_of(endpoint, [view])
 
-    def _client(self, credentials: Credentials) -> OpenAI:
+    def _client(self, credentials: Credentials, operation: Operation) -> Any:
         """Return the SDK client for these credentials, creating it on first use."""
-        from openai import DefaultHttpxClient, OpenAI
-
         if credentials not in self._clients:
-            client = OpenAI(
+            module = operation.module
+            client = getattr(module, operation.classes[0])(
                 api_key=self._keys[credentials],
                 base_url=self._base_url,
                 max_retries=0,
-                http_client=DefaultHttpxClient(verify=tls_context()),
+                http_client=module.DefaultHttpxClient(verify=tls_context()),
             )
             self._clients[credentials] = self._open.enter_context(client)
         return self._clients[credentials]
 
-    def _stream(self, client: OpenAI, call: Call, views: list[View]) -> Outcome:
-        """Return the outcome of a streamed chat; its chunks are added to *views* as they arrive."""
-        body = {**_body(call), "stream": True}
-        with _ask(client, False, body) as stream:
-            views.extend(View(dump(chunk, exclude_unset=True)) for chunk in stream)
-        return outcome_of(self._chat, views, body, streamed=True) if views else EMPTY_STREAM
 
-
-def _body(call: Call) -> dict[str, Any]:
-    """Return the JSON body of a call, without `stream`."""
-    if call.kind is CallKind.EMBEDDING:
-        # A number for each dimension: the SDK would ask for base64, which no reader can review.
-        return {
-            "model": call.model,
-            "input": call.prompt,
-            "encoding_format": "float",
-            **call.parameters,
-        }
+def _chat_body(call: Call) -> dict[str, Any]:
     messages = [message(line) for line in call.messages]
     return {"model": call.model, "messages": messages, **call.parameters}
 
 
-def _ask(client: OpenAI, embeddings: bool, body: dict[str, Any]) -> Any:
-    create: Callable[..., Any] = (
-        client.embeddings.create if embeddings else client.chat.completions.create
-    )
-    return create(**arguments(create, body))
+def _embeddings_body(call: Call) -> dict[str, Any]:
+    # A number for each dimension: the SDK would ask for base64, which no reader can review.
+    return {
+        "model": call.model,
+        "input": call.prompt,
+        "encoding_format": "float",
+        **call.parameters,
+    }
 
 
-def _failure(error: OpenAIError, endpoint: Endpoint, views: Sequence[View]) -> Failure:
+CHAT = Operation(OPERATION, "chat.completions.create", _chat_body, ANSWER_PATHS)
+EMBEDDINGS = Operation("/embeddings", "embeddings.create", _embeddings_body, EMBEDDING_PATHS)
+
+
+def _failure(
+    error: Any, operation: Operation, endpoint: Endpoint, views: Sequence[View]
+) -> Failure:
     """Return the SDK's exception as a failure, with *views*, the objects received before it."""
-    from openai import APIError, APIStatusError
-
-    if isinstance(error, APIStatusError):
+    if isinstance(error, operation.module.APIStatusError) and error.status_code >= 400:
         response = error.response
         refusal = _refusal(error, endpoint)
         return replace(
@@ -226,66 +249,79 @@ def _failure(error: OpenAIError, endpoint: Endpoint, views: Sequence[View]) -> F
             request_id=refusal.request_id or response.headers.get("x-request-id"),
             retry_after=retry_after(response.headers.get("retry-after")),
         )
-    if isinstance(error, APIError) and isinstance(error.body, dict):
-        return replace(read_refusal(endpoint, 200, {"error": error.body}), views=tuple(views))
+    if isinstance(error, operation.module.APIError) and isinstance(error.body, dict):
+        body = error.body if "error" in error.body else {"error": error.body}
+        return replace(read_refusal(endpoint, 200, body), views=tuple(views))
     return replace(failure_of(error), views=tuple(views))
 
 
 # ------------------------------------------------------------------------------------- parsing
 
 
-def _parse(request: RecordedRequest) -> Outcome:
+def _parse(operations: Mapping[str, Operation], request: RecordedRequest) -> Outcome:
     """Send a recorded request with a new client that never retries; return what the SDK parses."""
-    from openai import APIError, APIStatusError, DefaultHttpxClient, OpenAI
-
-    http = DefaultHttpxClient(transport=bound_transport(_transport(), request.address))
+    operation = operations[request.endpoint.name]
+    module = operation.module
+    http = module.DefaultHttpxClient(transport=bound_transport(_transport(module), request.address))
     with (
-        OpenAI(
+        getattr(module, operation.classes[0])(
             api_key=KEY,
-            base_url=request.base(OPERATION),
+            base_url=request.base(operation.path),
             max_retries=0,
             timeout=request.timeout,
             http_client=http,
         ) as client,
     ):
-        create = client.chat.completions.create
         try:
-            answer: Any = create(**arguments(create, request.body))
+            answer: Any = operation.ask(client, request.body)
             if not request.body.get("stream"):
                 return outcome_as_shown(request.endpoint, [View(dump(answer))])
             with answer:
-                views = [View(dump(chunk)) for chunk in answer]
-        except APIStatusError as error:
-            return _refusal(error, request.endpoint)
-        except APIError as error:
-            if error.body is None:
+                views = [View(dump(event)) for event in answer]
+        except module.APIError as error:
+            if isinstance(error, module.APIStatusError) and error.status_code >= 400:
+                return _refusal(error, request.endpoint)
+            if not isinstance(error.body, dict):
                 raise
-            shown: dict[str, Any] = {"error": error.body}
-            return read_refusal(request.endpoint, 200, shown)
+            body = error.body if "error" in error.body else {"error": error.body}
+            return read_refusal(request.endpoint, 200, body)
     return outcome_as_shown(request.endpoint, views, request.body, streamed=True)
 
 
-def _transport() -> Any:
+def _transport(module: Any) -> Any:
     """Return the HTTPTransport class of the SDK's HTTP library, which is httpx or httpx2."""
-    from openai import DefaultHttpxClient
-
-    client = next(base for base in DefaultHttpxClient.__mro__ if base.__name__ == "Client")
+    mro = module.DefaultHttpxClient.__mro__
+    client = next(base for base in mro if base.__name__ == "Client")
     return import_module(client.__module__.partition(".")[0]).HTTPTransport
 
 
-def _refusal(error: APIStatusError, endpoint: Endpoint) -> Failure:
+def _refusal(error: Any, endpoint: Endpoint) -> Failure:
     """Return the refusal that the SDK raised as *error*.
 
-    The exception has the member `error` of the body; all other members are read from its response.
+    OpenAI's exception has the member `error` of the body, that of Anthropic the whole body; all
+    other members are read from its response.
     """
-    shown: dict[str, Any] = {"error": error.body}
+    given = error.body
+    shown: dict[str, Any] = (
+        given if isinstance(given, dict) and "error" in given else {"error": given}
+    )
     body = read_json(error.response.content).value
     rest = body if isinstance(body, dict) else {}
     failure = read_refusal(endpoint, error.status_code, {**rest, **shown})
     return replace(failure, views=(View(shown),))
 
 
-def parser(endpoints: Iterable[Endpoint]) -> Parser:
-    """Return the SDK as a parser for those of *endpoints* that are chats in OpenAI's format."""
-    chats = frozenset(e.name for e in endpoints if e.fields is FIELDS and e.event is not None)
-    return Parser("openai", "openai", chats, _parse, "openai:OpenAIError", "openai")
+def parsers(endpoints: Iterable[Endpoint], operations: Sequence[Operation]) -> Iterator[Parser]:
+    """Yield a parser for each SDK of *operations*, for those of *endpoints* that one of them asks.
+
+    Their paths end with that of the operation, and they have streams.
+    """
+    chats = [e for e in endpoints if e.event is not None and e.method == "POST"]
+    by_sdk: dict[str, dict[str, Operation]] = {}
+    for operation in operations:
+        asked = (e.name for e in chats if e.path.pattern.endswith(operation.path))
+        by_sdk.setdefault(operation.sdk, {}).update(dict.fromkeys(asked, operation))
+    errors = {operation.sdk: f"{operation.sdk}:{operation.classes[1]}" for operation in operations}
+    for sdk, by_name in by_sdk.items():
+        parse = partial(_parse, by_name)
+        yield Parser(sdk, sdk, frozenset(by_name), parse, errors[sdk], sdk)

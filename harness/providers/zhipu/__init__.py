@@ -3,6 +3,7 @@
 from harness.providers.provider import Provider
 from harness.providers.zhipu import session
 from harness.providers.zhipu.endpoints import ENDPOINTS, HEADERS
+from harness.providers.zhipu.further import FURTHER
 from harness.types import CallKind, Mode
 
 PROVIDER = Provider(
@@ -23,6 +24,7 @@ PROVIDER = Provider(
     ),
     open=session.ZhipuSession,
     endpoints=ENDPOINTS,
+    further=FURTHER,
     headers=HEADERS,
     parsers=session.PARSERS,
     secrets=session.secrets,

@@ -1,0 +1,1 @@
+"""Anthropic's Messages format, which other services offer too, and Anthropic's SDK."""

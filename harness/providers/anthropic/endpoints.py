@@ -1,0 +1,300 @@
+"""Anthropic's Messages format: events, blocks, stop reasons, usage. C7 of docs/WIRE_FACTS.md.
+
+An answer is a list of blocks, and an event of a stream is about one of them, so that answers are
+read by a function (`read`) and not by field locations.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator, Sequence
+
+from harness.analysis.endpoint import Endpoint, Fields, Part, Role, Schema
+from harness.analysis.json_schema import INTEGER, NAME, STRING, array, either, nullable, record
+from harness.analysis.reply import is_refusal, read_refusal
+from harness.types import Json, Outcome, Reply, ToolCall, Usage
+from harness.wire import query, resolve
+
+STOP_REASONS = frozenset(
+    {
+        "end_turn",
+        "max_tokens",
+        "stop_sequence",
+        "tool_use",
+        "pause_turn",
+        "refusal",
+        "model_context_window_exceeded",
+        "compaction",
+    }
+)
+"""The documented stop reasons."""
+
+FIELDS = Fields(
+    id=("/id", "/message/id"),
+    model=("/model", "/message/model"),
+    content=("/content/[]/text", "/delta/text"),
+    reasoning=("/content/[]/thinking", "/delta/thinking"),
+    finish_reason=("/stop_reason", "/delta/stop_reason"),
+    input_tokens=("/usage/input_tokens", "/message/usage/input_tokens"),
+    output_tokens=("/usage/output_tokens",),
+    total_tokens=("/usage/total_tokens",),
+    refused=("/error",),
+    code=("/error/type", "/error/code", "/code"),
+    message=("/error/message", "/message"),
+    request_id=("/request_id",),
+    role=("/role", "/message/role"),
+    output_parts=("/usage/output_tokens_details/thinking_tokens",),
+    others=(
+        "/content/[]/type",
+        "/content_block/type",
+    ),
+    apart=("/content", "/usage"),
+    tools=("/tools",),
+)
+"""The JSON pointers of the fields. `read` joins the blocks."""
+
+# Unknown types of blocks are allowed: services add some for each of their tools.
+BLOCK: Schema = {
+    **record({"type": NAME}),
+    "allOf": [
+        {"if": {"properties": {"type": {"const": name}}}, "then": record(members)}
+        for name, members in (
+            ("text", {"text": STRING}),
+            ("thinking", {"thinking": STRING}),
+            ("redacted_thinking", {"data": STRING}),
+            ("tool_use", {"id": NAME, "name": NAME, "input": {"type": "object"}}),
+            ("server_tool_use", {"id": NAME, "name": NAME}),
+        )
+    ],
+}
+
+USAGE: Schema = record(
+    {"input_tokens": INTEGER, "output_tokens": INTEGER},
+    {
+        "cache_creation_input_tokens": nullable(INTEGER),
+        "cache_read_input_tokens": nullable(INTEGER),
+    },
+)
+
+# [REC]
+MESSAGE: Schema = record(
+    {
+        "id": NAME,
+        "type": {"const": "message"},
+        "role": STRING,
+        "model": NAME,
+        "content": array(BLOCK),
+        "stop_reason": nullable(STRING),
+        "usage": USAGE,
+    }
+)
+
+# [REC] an event of an unknown type is allowed, as the documentation asks of clients.
+EVENT: Schema = {
+    **record({"type": NAME}),
+    "allOf": [
+        {"if": {"properties": {"type": {"const": name}}}, "then": record(members)}
+        for name, members in (
+            (
+                "message_start",
+                {
+                    "message": record(
+                        {"id": NAME, "role": STRING, "model": NAME, "content": array(record({}))}
+                    )
+                },
+            ),
+            ("content_block_start", {"index": INTEGER, "content_block": BLOCK}),
+            ("content_block_delta", {"index": INTEGER, "delta": record({"type": NAME})}),
+            ("content_block_stop", {"index": INTEGER}),
+            ("message_delta", {"delta": record({"stop_reason": nullable(STRING)})}),
+        )
+    ],
+}
+
+# [DOC] `type: error` outside; other services leave it out [FIELD].
+REFUSAL: Schema = record({"error": record({"type": NAME, "message": STRING})})
+
+_STATUSES = {
+    "invalid_request_error": 400,
+    "authentication_error": 401,
+    "billing_error": 402,
+    "permission_error": 403,
+    "not_found_error": 404,
+    "request_too_large": 413,
+    "rate_limit_error": 429,
+    "api_error": 500,
+    "timeout_error": 504,
+    "overloaded_error": 529,
+}
+
+
+def runs_tools(request: Json) -> bool:
+    """Return whether the service itself runs tools for *request*, or changes its context."""
+    kinds = (kind for _, kind in query(request, "/tools/[]/type"))
+    served = ("context_management", "mcp_servers", "container")
+    return any(kind != "custom" for kind in kinds) or any(
+        resolve(request, f"/{name}") for name in served
+    )
+
+
+def read(parts: Sequence[Part], request: Json) -> Outcome | None:
+    """Return the reply or failure in a message, or in the events of one."""
+    refusal = next((part for part in parts if is_refusal(part, FIELDS)), None)
+    if refusal is not None:
+        return read_refusal(_READER, 200, refusal.value)
+    values = [part.value for part in parts if isinstance(part.value, dict)]
+    if not values:
+        return None
+    if parts[0].event is None:
+        return _whole(values[0])
+    return _streamed(values)
+
+
+def _text(value: Json, name: str) -> str | None:
+    text = value.get(name) if isinstance(value, dict) else None
+    return text if isinstance(text, str) else None
+
+
+def _count(value: Json, name: str) -> int | None:
+    count = resolve(value, f"/{name}")
+    return count if type(count) is int else None
+
+
+def _joined(texts: Iterator[str | None]) -> str | None:
+    found = [text for text in texts if text is not None]
+    return "".join(found) if found else None
+
+
+def _blocks(value: Json) -> list[dict[str, Json]]:
+    content = value.get("content") if isinstance(value, dict) else None
+    items = content if isinstance(content, list) else []
+    return [block for block in items if isinstance(block, dict)]
+
+
+def call_of(block: dict[str, Json]) -> ToolCall:
+    """Return the tool call in a block of the type `tool_use`."""
+    arguments = json.dumps(block.get("input"), ensure_ascii=False)
+    return ToolCall(_text(block, "id") or "", _text(block, "name") or "", arguments)
+
+
+def _usage(value: Json) -> Usage | None:
+    names = ("input_tokens", "output_tokens", "total_tokens")
+    counts = [_count(value, f"usage/{name}") for name in names]
+    cached = (_count(value, f"usage/cache_{name}_input_tokens") for name in ("read", "creation"))
+    if any(cached):
+        counts[2] = None  # cached tokens are not in the input tokens, and may be in a total
+    return None if all(count is None for count in counts) else Usage(*counts)
+
+
+def _whole(value: dict[str, Json]) -> Reply:
+    blocks = _blocks(value)
+    return Reply(
+        id=_text(value, "id"),
+        model=_text(value, "model"),
+        content=_joined(_text(b, "text") for b in blocks if b.get("type") == "text"),
+        reasoning=_joined(_text(b, "thinking") for b in blocks if b.get("type") == "thinking"),
+        tool_calls=tuple(call_of(b) for b in blocks if b.get("type") == "tool_use"),
+        finish_reason=_text(value, "stop_reason"),
+        usage=_usage(value),
+        signature=next((s for b in blocks if (s := _text(b, "signature"))), ""),
+    )
+
+
+def _streamed(events: list[dict[str, Json]]) -> Reply:
+    head = next((e["message"] for e in events if "message" in e), None)
+    pieces = [text for text in map(_piece, events) if text is not None]
+    reasons = [_text(e.get("delta"), "stop_reason") for e in events]
+    return Reply(
+        id=_text(head, "id"),
+        model=_text(head, "model"),
+        content="".join(pieces) if pieces else None,
+        reasoning=_joined(_text(e.get("delta"), "thinking") for e in events),
+        tool_calls=tuple(_calls(events)),
+        finish_reason=next((reason for reason in reversed(reasons) if reason), None),
+        usage=_counts(head, events),
+        pieces=tuple(pieces),
+        signature=next((s for e in events if (s := _text(e.get("delta"), "signature"))), ""),
+    )
+
+
+def _piece(event: dict[str, Json]) -> str | None:
+    """Return the text that an event adds: that of a delta, or one at the start of a block."""
+    started = event.get("content_block")
+    if _text(started, "type") == "text":
+        return _text(started, "text") or None
+    return _text(event.get("delta"), "text")
+
+
+def _calls(events: list[dict[str, Json]]) -> Iterator[ToolCall]:
+    """Yield the tool calls, whose inputs are joined from pieces of JSON."""
+    for event in events:
+        block = event.get("content_block")
+        if not isinstance(block, dict) or block.get("type") != "tool_use":
+            continue
+        of_block = (e for e in events if e.get("index") == event.get("index"))
+        joined = _joined(_text(e.get("delta"), "partial_json") for e in of_block)
+        call = call_of(block)
+        yield ToolCall(call.id, call.name, joined or call.arguments)
+
+
+def _counts(head: Json, events: list[dict[str, Json]]) -> Usage | None:
+    """Return the last token counts.
+
+    Those at the start are a placeholder for the output, and 0 for the input at some services.
+    """
+    ends = [_usage(event) for event in events if event.get("type") == "message_delta"]
+    last = next((usage for usage in reversed(ends) if usage), None)
+    begun = _count(head, "usage/input_tokens") or None
+    given = last.input_tokens if last and last.input_tokens is not None else begun
+    if last is None:
+        return Usage(given) if given is not None else None
+    return Usage(given, last.output_tokens, last.total_tokens)
+
+
+def endpoints(dialect: str, prefix: str = ".*", refusal: Schema = REFUSAL) -> tuple[Endpoint, ...]:
+    """Return the endpoints of a service in this format: messages, and their token counts.
+
+    Args:
+        dialect: The first part of their names.
+        prefix: A regular expression for the path before `/v1/messages`.
+        refusal: The schema of its refusals.
+    """
+    either_refusal = (
+        refusal
+        if refusal is REFUSAL
+        else either(
+            "an `error` with a `type` and a `message`, or the service's own refusal",
+            REFUSAL,
+            refusal,
+        )
+    )
+    messages = Endpoint(
+        name=f"{dialect}.messages",
+        method="POST",
+        path=re.compile(prefix + "/v1/messages"),
+        role=Role.ANSWER,
+        answer=MESSAGE,
+        event=EVENT,
+        refusal=either_refusal,
+        read=read,
+        volatile=frozenset({"/id", "/content/[]/id", "/content/[]/signature"}),
+        finish_reasons=STOP_REASONS,
+        repeats_finish=False,
+        fields=FIELDS,
+        statuses={name: frozenset({status}) for name, status in _STATUSES.items()},
+        runs_tools=runs_tools,
+    )
+    counting = Endpoint(
+        name=f"{dialect}.count-tokens",
+        method="POST",
+        path=re.compile(prefix + "/v1/messages/count_tokens"),
+        role=Role.LOOKUP,
+        answer=record({"input_tokens": INTEGER}),
+        refusal=either_refusal,
+        fields=FIELDS,
+    )
+    return (messages, counting)
+
+
+_READER = endpoints("anthropic")[0]

@@ -1,0 +1,216 @@
+"""Rules for Anthropic's Messages format, at every service that offers it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from harness.analysis.endpoint import Part
+from harness.analysis.exchange import AnalyzedExchange
+from harness.analysis.transcript import AnalyzedTranscript
+from harness.providers.anthropic.endpoints import read
+from harness.rules.rule import (
+    WARNING,
+    Rule,
+    answers,
+    conversation_rule,
+    exchange_rule,
+    show,
+    violation,
+)
+from harness.types import Failure, Finding, Json
+from harness.wire import query, resolve
+
+_DELTAS = {
+    "text_delta": ("text",),
+    "input_json_delta": ("tool_use", "server_tool_use", "mcp_tool_use"),
+    "thinking_delta": ("thinking",),
+    "signature_delta": ("thinking",),
+    "citations_delta": ("text",),
+}
+"""The types of blocks that each type of delta belongs to."""
+
+
+def _events(reading: AnalyzedExchange) -> list[Part]:
+    """Return the events of a stream in this format; empty if the answer is not one."""
+    is_message = reading.endpoint is not None and reading.endpoint.read is read
+    return answers(reading) if is_message and reading.is_stream else []
+
+
+def message_events_are_in_order(reading: AnalyzedExchange) -> Iterator[Finding]:
+    """Check the order of a message's events: start, blocks one by one, delta, stop.
+
+    Each block starts, has deltas of its own type and stops, with an index from 0 without gaps
+    [DOC], [REC]. A `ping` may come anywhere. SDKs join the deltas by the index, and fail or lose
+    text where it is wrong.
+    """
+    begun = ended = stopped = False
+    opened: dict[int, str] = {}
+    closed = 0
+    parts = _events(reading)
+    for part in parts:
+        kind, index = resolve(part.value, "/type"), resolve(part.value, "/index")
+        place, problem = reading.place(part=part), ""
+        if kind == "message_start":
+            problem = "a second message_start" if begun else ""
+            begun = True
+        elif not isinstance(kind, str) or kind == "ping":
+            continue
+        elif not begun:
+            problem = f"{kind} before message_start"
+            begun = True
+        elif stopped:
+            problem = f"{kind} after message_stop"
+        elif kind.startswith("content_block") and ended:
+            problem = f"{kind} after message_delta"
+        elif kind == "content_block_start":
+            if index != closed or opened:
+                problem = f"the start of block {index}"
+            opened = {closed: str(resolve(part.value, "/content_block/type"))}
+        elif kind in ("content_block_delta", "content_block_stop") and index not in opened:
+            problem = f"{kind} of block {index}"
+        elif kind == "content_block_delta":
+            delta = str(resolve(part.value, "/delta/type"))
+            block = next(iter(opened.values()))
+            if block not in _DELTAS.get(delta, (block,)):
+                problem = f"{delta} in a block of the type {block}"
+        elif kind == "content_block_stop":
+            opened, closed = {}, closed + 1
+        elif kind in ("message_delta", "message_stop"):
+            problem = f"{kind} while block {closed} is open" if opened else ""
+            ended, stopped = True, kind == "message_stop"
+        if problem:
+            yield violation(_expected(begun, opened, closed, ended, stopped), problem, place)
+            return
+    if parts and not stopped and not isinstance(reading.outcome, Failure):
+        yield violation("message_stop at the end", "none", reading.place(part=parts[-1]))
+
+
+def _expected(begun: bool, opened: dict[int, str], closed: int, ended: bool, stopped: bool) -> str:
+    if stopped or not begun:
+        return "nothing after message_stop" if stopped else "message_start first"
+    if ended:
+        return "message_delta or message_stop"
+    block = next(iter(opened), closed)
+    return f"events in order, in or before block {block}"
+
+
+def event_names_are_types(reading: AnalyzedExchange) -> Iterator[Finding]:
+    """Check that the name of each event is the `type` in its data.
+
+    Clients choose by the one or by the other how to read an event.
+    """
+    for part in answers(reading) if reading.is_stream else ():
+        kind = resolve(part.value, "/type")
+        if part.kind and isinstance(kind, str) and kind != part.kind:
+            yield violation(f"the type {show(part.kind)}", show(kind), reading.place("/type", part))
+
+
+def stop_reason_fits_blocks(reading: AnalyzedExchange) -> Iterator[Finding]:
+    """Check that the stop reason agrees with the blocks and with the stop sequence.
+
+    `tool_use` comes with a block of that type, and such a block with no other end than it or a cut;
+    `stop_sequence` is set if, and only if, that is the reason [DOC].
+    """
+    endpoint = reading.endpoint
+    if endpoint is None or endpoint.read is not read:
+        return
+    reason, sequence, kinds, place = None, None, set[Json](), reading.place()
+    for part in answers(reading):
+        kinds |= {kind for _, kind in query(part.value, "/content/[]/type")}
+        kinds |= {kind for _, kind in query(part.value, "/content_block/type")}
+        for pointer in ("", "/delta"):
+            found = resolve(part.value, f"{pointer}/stop_reason")
+            if isinstance(found, str):
+                reason, place = found, reading.place(f"{pointer}/stop_reason", part)
+                sequence = resolve(part.value, f"{pointer}/stop_sequence") or None
+    if reason == "tool_use" and "tool_use" not in kinds:
+        yield violation("a block of the type tool_use, as the stop reason says", "none", place)
+    if reason in ("end_turn", "stop_sequence") and "tool_use" in kinds:
+        yield violation("the stop reason tool_use of an answer with such a block", reason, place)
+    is_sequence = isinstance(sequence, str)
+    if reason and is_sequence and reason != "stop_sequence":
+        yield violation(f"no stop sequence with the reason {reason}", show(sequence), place)
+
+
+def cache_tokens_add_up(reading: AnalyzedExchange) -> Iterator[Finding]:
+    """Check that the tokens written to caches by their lifetime add up to the count of all.
+
+    They are not part of the input tokens here, as cached tokens are elsewhere [DOC].
+    """
+    endpoint = reading.endpoint
+    for part in answers(reading) if endpoint is not None and endpoint.read is read else ():
+        for pointer in ("/usage", "/message/usage"):
+            total = resolve(part.value, f"{pointer}/cache_creation_input_tokens")
+            found = [n for _, n in query(part.value, f"{pointer}/cache_creation/[]")]
+            by_time = [resolve(part.value, f"{pointer}/cache_creation/{name}") for name in _TIMES]
+            counts = [count for count in (*found, *by_time) if type(count) is int]
+            if type(total) is int and counts and sum(counts) != total:
+                place = reading.place(f"{pointer}/cache_creation_input_tokens", part)
+                yield violation(f"{sum(counts)} tokens, by their lifetimes", total, place)
+
+
+_TIMES = ("ephemeral_5m_input_tokens", "ephemeral_1h_input_tokens")
+
+
+def thinking_is_signed(reading: AnalyzedExchange) -> Iterator[Finding]:
+    """Check that the signature of a thinking block comes once, as the last of its deltas.
+
+    A request sends it back with the thinking, unchanged [DOC]; a part of it is refused.
+    """
+    signed: set[Json] = set()
+    for part in _events(reading):
+        index, delta = resolve(part.value, "/index"), resolve(part.value, "/delta/type")
+        if resolve(part.value, "/type") == "content_block_start":
+            signed.discard(index)
+        elif index in signed and delta in ("thinking_delta", "signature_delta"):
+            place = reading.place("/delta/type", part)
+            yield violation("nothing after the signature of the thinking", show(delta), place)
+        elif delta == "signature_delta":
+            signed.add(index)
+
+
+def thinking_goes_back_unchanged(analyzed: AnalyzedTranscript) -> Iterator[Finding]:
+    """Check that a request repeats a thinking block with its signature unchanged.
+
+    The service refuses thinking that its signature does not fit [DOC].
+    """
+    sent: dict[str, str] = {}
+    for reading in analyzed.readings:
+        if reading.endpoint is None or reading.endpoint.read is not read:
+            continue
+        for pointer, block in query(reading.request_json.value, "/messages/[]/content/[]"):
+            signature, text = resolve(block, "/signature"), resolve(block, "/thinking")
+            expected = sent.get(signature) if isinstance(signature, str) else None
+            if expected is not None and text != expected:
+                place = reading.request_place(f"{pointer}/thinking")
+                yield violation(f"the earlier thinking {show(expected)}", show(text), place)
+        sent.update(_signed(reading))
+
+
+def _signed(reading: AnalyzedExchange) -> Iterator[tuple[str, str]]:
+    """Yield (signature, text) of each thinking block in an answer."""
+    texts: dict[Json, str] = {}
+    for part in answers(reading):
+        for _, block in query(part.value, "/content/[]"):
+            signature, text = resolve(block, "/signature"), resolve(block, "/thinking")
+            if isinstance(signature, str) and signature and isinstance(text, str):
+                yield signature, text
+        index = str(resolve(part.value, "/index"))
+        piece = resolve(part.value, "/delta/thinking")
+        if resolve(part.value, "/type") == "content_block_start":
+            texts[index] = ""
+        if isinstance(piece, str):
+            texts[index] = texts.get(index, "") + piece
+        signature = resolve(part.value, "/delta/signature")
+        if isinstance(signature, str) and signature and texts.get(index):
+            yield signature, texts[index]
+
+
+RULES: tuple[Rule, ...] = (
+    exchange_rule(message_events_are_in_order, "C7"),
+    exchange_rule(event_names_are_types, "C7 C8"),
+    exchange_rule(stop_reason_fits_blocks, "C7"),
+    exchange_rule(cache_tokens_add_up, "C7", WARNING),
+    exchange_rule(thinking_is_signed, "C7", WARNING),
+    conversation_rule(thinking_goes_back_unchanged, "C7"),
+)

@@ -1,0 +1,168 @@
+"""Gemini's own format: `generateContent`, whole and streamed. C6 of docs/WIRE_FACTS.md."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Sequence
+from dataclasses import replace
+
+from harness.analysis.endpoint import Endpoint, Fields, Part, Role, Schema
+from harness.analysis.json_schema import INTEGER, NAME, OBJECT, STRING, array, record
+from harness.analysis.reply import is_refusal, read_refusal
+from harness.types import Json, Outcome, Reply, ToolCall, Usage
+from harness.wire import query, resolve
+
+FINISH_REASONS = frozenset(
+    {
+        "FINISH_REASON_UNSPECIFIED",
+        "STOP",
+        "MAX_TOKENS",
+        "SAFETY",
+        "RECITATION",
+        "LANGUAGE",
+        "OTHER",
+        "BLOCKLIST",
+        "PROHIBITED_CONTENT",
+        "SPII",
+        "MALFORMED_FUNCTION_CALL",
+        "IMAGE_SAFETY",
+        "IMAGE_PROHIBITED_CONTENT",
+        "IMAGE_OTHER",
+        "IMAGE_RECITATION",
+        "NO_IMAGE",
+        "UNEXPECTED_TOOL_CALL",
+        "TOO_MANY_TOOL_CALLS",
+        "MISSING_THOUGHT_SIGNATURE",
+    }
+)
+
+FIELDS = Fields(
+    id=("/responseId",),
+    model=("/modelVersion",),
+    content=("/candidates/0/content/parts",),
+    finish_reason=("/candidates/0/finishReason",),
+    input_tokens=("/usageMetadata/promptTokenCount",),
+    output_tokens=("/usageMetadata/candidatesTokenCount",),
+    total_tokens=("/usageMetadata/totalTokenCount",),
+    input_parts=("/usageMetadata/cachedContentTokenCount",),
+    refused=("/error",),
+    code=("/error/status", "/error/code"),
+    message=("/error/message",),
+    apart=("/candidates",),
+    constant=("/responseId", "/modelVersion"),
+    tools=("/tools/[]/functionDeclarations", "/tools/[]/function_declarations"),
+    others=("/candidates/[]/content/parts",),
+)
+
+_COUNTS = ("promptTokenCount", "candidatesTokenCount", "thoughtsTokenCount", "totalTokenCount")
+
+ANSWER: Schema = record(
+    {},
+    {
+        "candidates": array(
+            record(
+                {},
+                {
+                    "content": record({}, {"parts": array(record({}, {"text": STRING}))}),
+                    "finishReason": NAME,
+                    "index": INTEGER,
+                },
+            )
+        ),
+        "usageMetadata": record({}, dict.fromkeys(_COUNTS, INTEGER)),
+        "modelVersion": STRING,
+    },
+)
+
+REFUSAL: Schema = record({"error": record({"message": STRING, "code": INTEGER})})
+
+
+def read(parts: Sequence[Part], request: Json) -> Outcome | None:
+    """Return the reply or failure in an answer, or in the events of one."""
+    refusal = next((part for part in parts if is_refusal(part, FIELDS)), None)
+    if refusal is not None:
+        return read_refusal(_READER, 200, refusal.value)
+    values = [part.value for part in parts if isinstance(part.value, dict)]
+    if not values:
+        return None
+    said = [p for v in values for _, p in query(v, "/candidates/0/content/parts/[]")]
+    texts = [(resolve(p, "/text"), resolve(p, "/thought") is True) for p in said]
+    pieces = [text for text, thought in texts if isinstance(text, str) and not thought]
+    thoughts = [text for text, thought in texts if isinstance(text, str) and thought]
+    reasons = [resolve(value, FIELDS.finish_reason[0]) for value in values]
+    return Reply(
+        id=_text(values[0], "/responseId"),
+        model=_text(values[0], "/modelVersion"),
+        content="".join(pieces) if pieces else None,
+        reasoning="".join(thoughts) if thoughts else None,
+        tool_calls=tuple(
+            ToolCall(
+                _text(call, "/id") or f"call_{number}",
+                _text(call, "/name") or "",
+                json.dumps(args if isinstance(args := resolve(call, "/args"), dict) else {}),
+            )
+            for number, (_, call) in enumerate(
+                found for p in said for found in query(p, "/functionCall")
+            )
+        ),
+        finish_reason=next((r for r in reversed(reasons) if isinstance(r, str)), None),
+        usage=next((u for v in reversed(values) if (u := _usage(v))), None),
+        pieces=tuple(pieces) if parts[0].event is not None else (),
+    )
+
+
+def _text(value: Json, pointer: str) -> str | None:
+    text = resolve(value, pointer)
+    return text if isinstance(text, str) else None
+
+
+def _usage(value: Json) -> Usage | None:
+    """Return the counts: thinking is output and the results of the service's tools are input."""
+
+    def count(*names: str) -> int | None:
+        found = [resolve(value, f"/usageMetadata/{name}") for name in names]
+        numbers = [number for number in found if type(number) is int]
+        return sum(numbers) if numbers else None
+
+    total = count("totalTokenCount")
+    if total is None:
+        return None
+    given = count("promptTokenCount", "toolUsePromptTokenCount")
+    return Usage(given, count("candidatesTokenCount", "thoughtsTokenCount"), total)
+
+
+GENERATE = Endpoint(
+    name="gemini.generate",
+    method="POST",
+    path=re.compile(r".*/models/[^/:]+:generateContent"),
+    role=Role.ANSWER,
+    answer=ANSWER,
+    event=ANSWER,
+    refusal=REFUSAL,
+    read=read,
+    volatile=frozenset({"/responseId"}),
+    finish_reasons=FINISH_REASONS,
+    fields=FIELDS,
+    repeats_finish=True,
+)
+
+ENDPOINTS = (
+    GENERATE,
+    replace(
+        GENERATE,
+        name="gemini.stream",
+        path=re.compile(r".*/models/[^/:]+:streamGenerateContent"),
+    ),
+    replace(
+        GENERATE,
+        name="gemini.lookup",
+        path=re.compile(r".*/models/[^/:]+:(?:countTokens|embedContent|batchEmbedContents)"),
+        role=Role.LOOKUP,
+        answer=OBJECT,
+        event=None,
+        read=None,
+    ),
+)
+
+_READER = GENERATE

@@ -1,0 +1,81 @@
+"""Ollama's own format: `/api/chat` and `/api/generate`. C6 of docs/WIRE_FACTS.md."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+
+from harness.analysis.endpoint import Endpoint, Fields, Role, Schema
+from harness.analysis.json_schema import INTEGER, NAME, STRING, array, either, record
+
+FIELDS = Fields(
+    model=("/model",),
+    content=("/message/content", "/response"),
+    reasoning=("/message/thinking", "/thinking"),
+    finish_reason=("/done_reason",),
+    input_tokens=("/prompt_eval_count",),
+    output_tokens=("/eval_count",),
+    refused=("/error",),
+    code=("/error",),
+    message=("/error",),
+    constant=("/model",),
+    role=("/message/role",),
+    others=("/message/tool_calls",),
+    messages=("/messages",),
+    tools=("/tools",),
+    parameters="/options",
+)
+
+_MESSAGE: Schema = record({"role": STRING, "content": STRING}, {"thinking": STRING})
+
+# [DOC] one object, or one per line of a stream; the counts are in the last.
+ANSWER: Schema = record(
+    {"model": NAME, "created_at": STRING, "done": {"type": "boolean"}},
+    {
+        "message": _MESSAGE,
+        "response": STRING,
+        "done_reason": STRING,
+        "prompt_eval_count": INTEGER,
+        "eval_count": INTEGER,
+        "total_duration": INTEGER,
+    },
+)
+
+CHAT = Endpoint(
+    name="ollama.native-chat",
+    method="POST",
+    path=re.compile(r".*/api/chat"),
+    role=Role.ANSWER,
+    answer=ANSWER,
+    event=ANSWER,
+    refusal=record({"error": STRING}),
+    volatile=frozenset({"/created_at"}),
+    finish_reasons=frozenset({"stop", "length", "load", "unload"}),
+    fields=FIELDS,
+)
+
+ENDPOINTS = (
+    CHAT,
+    replace(CHAT, name="ollama.native-generate", path=re.compile(r".*/api/generate")),
+    replace(
+        CHAT,
+        name="ollama.native-embed",
+        path=re.compile(r".*/api/embed(?:dings)?"),
+        role=Role.LOOKUP,
+        answer=either(
+            "`embeddings`, or `embedding`",
+            record({"embeddings": array(array({"type": "number"}))}),
+            record({"embedding": array({"type": "number"})}),
+        ),
+        event=None,
+    ),
+    replace(
+        CHAT,
+        name="ollama.native-models",
+        method="GET",
+        path=re.compile(r".*/api/tags"),
+        role=Role.LOOKUP,
+        answer=record({"models": array(record({"name": NAME}))}),
+        event=None,
+    ),
+)

@@ -1,0 +1,331 @@
+"""OpenAI's Responses format: events, items, states, usage. C8 of docs/WIRE_FACTS.md.
+
+An answer is a list of items, and an event of a stream is about one of them, so that answers are
+read by a function (`read`) and not by field locations.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+
+from harness.analysis.endpoint import Endpoint, Fields, Part, Role, Schema
+from harness.analysis.json_schema import (
+    INTEGER,
+    NAME,
+    NUMBER,
+    STRING,
+    array,
+    either,
+    nullable,
+    record,
+)
+from harness.analysis.reply import is_refusal, read_refusal
+from harness.types import Json, Outcome, Reply, ToolCall, Usage
+from harness.wire import query, resolve
+
+ENDED = frozenset({"response.completed", "response.incomplete", "response.failed"})
+"""The types of the last event of a stream."""
+
+STATES = frozenset({"completed", "failed", "in_progress", "cancelled", "queued", "incomplete"})
+"""The documented values of `status`."""
+
+FIELDS = Fields(
+    id=("/id", "/response/id"),
+    model=("/model", "/response/model"),
+    content=("/output/[]/content/[]/text", "/delta"),
+    reasoning=("/output/[]/summary/[]/text",),
+    finish_reason=("/status", "/response/status"),
+    input_tokens=("/usage/input_tokens", "/response/usage/input_tokens"),
+    output_tokens=("/usage/output_tokens", "/response/usage/output_tokens"),
+    total_tokens=("/usage/total_tokens", "/response/usage/total_tokens"),
+    refused=("/error", "/response/error"),
+    code=("/error/code", "/error/type", "/code", "/response/error/code"),
+    message=("/error/message", "/message", "/response/error/message"),
+    request_id=("/request_id",),
+    constant=("/response/id", "/response/created_at"),
+    created=("/created_at", "/response/created_at"),
+    role=("/output/[]/role", "/item/role", "/response/output/[]/role"),
+    input_parts=(
+        "/usage/input_tokens_details/cached_tokens",
+        "/response/usage/input_tokens_details/cached_tokens",
+    ),
+    output_parts=(
+        "/usage/output_tokens_details/reasoning_tokens",
+        "/response/usage/output_tokens_details/reasoning_tokens",
+    ),
+    others=("/output/[]/type", "/item/type"),
+    tools=("/tools",),
+)
+"""The JSON pointers of the fields. `read` joins the items."""
+
+ITEM: Schema = {
+    **record({"type": NAME}),
+    "allOf": [
+        {"if": {"properties": {"type": {"const": name}}}, "then": record(members)}
+        for name, members in (
+            ("message", {"role": STRING, "content": array(record({"type": NAME}))}),
+            ("function_call", {"call_id": NAME, "name": NAME, "arguments": STRING}),
+            ("reasoning", {"summary": array(record({}))}),
+        )
+    ],
+}
+
+USAGE: Schema = record(
+    {"input_tokens": INTEGER, "output_tokens": INTEGER, "total_tokens": INTEGER},
+    {
+        "input_tokens_details": nullable(record({})),
+        "output_tokens_details": nullable(record({})),
+    },
+)
+
+# [REC]
+RESPONSE: Schema = record(
+    {
+        "id": NAME,
+        "object": {"const": "response"},
+        "created_at": NUMBER,
+        "model": NAME,
+        "status": NAME,
+        "output": array(ITEM),
+    },
+    {
+        "usage": nullable(USAGE),
+        "error": nullable(record({})),
+        "incomplete_details": nullable(record({})),
+    },
+)
+
+_PART: Schema = {"output_index": INTEGER}
+
+# [REC] events of further types are allowed: each of the service's tools has some.
+EVENT: Schema = {
+    **record({"type": NAME}),
+    "allOf": [
+        {"if": {"properties": {"type": {"const": name}}}, "then": record(members)}
+        for name, members in (
+            *((name, {"response": RESPONSE}) for name in sorted(ENDED)),
+            ("response.created", {"response": record({"id": NAME, "status": NAME})}),
+            ("response.output_item.added", {**_PART, "item": record({"type": NAME})}),
+            ("response.output_item.done", {**_PART, "item": ITEM}),
+            ("response.output_text.delta", {**_PART, "item_id": STRING, "delta": STRING}),
+            ("response.output_text.done", {**_PART, "item_id": STRING, "text": STRING}),
+            ("response.function_call_arguments.delta", {**_PART, "delta": STRING}),
+            ("response.function_call_arguments.done", {**_PART, "arguments": STRING}),
+        )
+    ],
+}
+
+# [DOC], [REC]: an error of a stream is an event with `error`, or with flat members.
+REFUSAL: Schema = either(
+    "an `error` with a `message`, or a `message`",
+    record({"error": record({"message": STRING})}),
+    record({"message": STRING}),
+    record({"response": record({"error": record({"message": STRING})})}),
+)
+
+
+def runs_tools(request: Json) -> bool:
+    """Return whether the service itself runs tools for *request*, such as `web_search`."""
+    return any(kind not in ("function", "custom") for _, kind in query(request, "/tools/[]/type"))
+
+
+def read(parts: Sequence[Part], request: Json) -> Outcome | None:
+    """Return the reply or failure in a response, or in the events of one."""
+    failed = next((part for part in parts if _is_failed(part)), None)
+    if failed is not None:
+        return read_refusal(_READER, 200, failed.value)
+    events = [part.value for part in parts if isinstance(part.value, dict)]
+    if not events:
+        return None
+    if parts[0].event is None:
+        return _whole(events[0])
+    last = next((e for e in reversed(events) if e.get("type") in ENDED), None)
+    if len(events) == 1:
+        return _single(events[0])
+    return _streamed(events, last)
+
+
+def _is_failed(part: Part) -> bool:
+    return is_refusal(part, FIELDS) or resolve(part.value, "/type") == "error"
+
+
+def _text(value: Json, pointer: str) -> str | None:
+    text = resolve(value, pointer)
+    return text if isinstance(text, str) else None
+
+
+def _joined(texts: Iterator[str | None]) -> str | None:
+    found = [text for text in texts if text is not None]
+    return "".join(found) if found else None
+
+
+def _usage(value: Json) -> Usage | None:
+    names = ("input_tokens", "output_tokens", "total_tokens")
+    counts = [resolve(value, f"/usage/{name}") for name in names]
+    numbers = [count if type(count) is int else None for count in counts]
+    return None if all(count is None for count in numbers) else Usage(*numbers)
+
+
+def _finish(response: Json) -> str | None:
+    """Return the state of a response that has ended, else None."""
+    status = _text(response, "/status")
+    return None if status in (None, "in_progress", "queued") else status
+
+
+def _calls(items: Iterator[Json]) -> Iterator[ToolCall]:
+    for item in items:
+        if resolve(item, "/type") == "function_call":
+            texts = (_text(item, f"/{name}") or "" for name in ("call_id", "name", "arguments"))
+            yield ToolCall(*texts)
+
+
+def _whole(response: Json) -> Reply:
+    items = [item for _, item in query(response, "/output/[]")]
+    texts = (
+        _text(part, "/text")
+        for item in items
+        if resolve(item, "/type") == "message"
+        for _, part in query(item, "/content/[]")
+    )
+    thoughts = (
+        _text(part, "/text")
+        for item in items
+        if resolve(item, "/type") == "reasoning"
+        for pointer in ("/summary/[]", "/content/[]")
+        for _, part in query(item, pointer)
+    )
+    return Reply(
+        id=_text(response, "/id"),
+        model=_text(response, "/model"),
+        content=_joined(texts),
+        reasoning=_joined(thoughts),
+        tool_calls=tuple(_calls(iter(items))),
+        finish_reason=_finish(response),
+        usage=_usage(response),
+    )
+
+
+_TEXTS = ("response.output_text.delta", "response.refusal.delta")
+_THOUGHTS = ("response.reasoning_summary_text.delta", "response.reasoning_text.delta")
+
+
+def _deltas(events: Sequence[Json], types: Sequence[str]) -> list[str]:
+    found = (_text(e, "/delta") for e in events if resolve(e, "/type") in types)
+    return [text for text in found if text is not None]
+
+
+def _single(event: dict[str, Json]) -> Reply:
+    """Return what one event of a stream adds; the last one repeats what has been sent."""
+    response = event.get("response")
+    kind = event.get("type")
+    added = event.get("item") if kind == "response.output_item.done" else None
+    return Reply(
+        id=_text(response, "/id"),
+        model=_text(response, "/model"),
+        content="".join(_deltas([event], _TEXTS)) or None,
+        reasoning="".join(_deltas([event], _THOUGHTS)) or None,
+        tool_calls=tuple(_calls(iter([added]))),
+        finish_reason=_finish(response) if kind in ENDED else None,
+        usage=_usage(response),
+    )
+
+
+def _streamed(events: Sequence[dict[str, Json]], last: dict[str, Json] | None) -> Reply:
+    pieces = _deltas(events, _TEXTS)
+    items = (e.get("item") for e in events if e.get("type") == "response.output_item.done")
+    head = next((e["response"] for e in events if "response" in e), None)
+    final = last.get("response") if last else None
+    if final is None and len(pieces) == 0 and head is None:
+        return Reply()
+    whole = _whole(final)
+    return Reply(
+        id=_text(head, "/id"),
+        model=whole.model or _text(head, "/model"),
+        content="".join(pieces) if pieces else whole.content,
+        reasoning="".join(_deltas(events, _THOUGHTS)) or whole.reasoning,
+        tool_calls=tuple(_calls(items)) or whole.tool_calls,
+        finish_reason=whole.finish_reason,
+        usage=whole.usage,
+        pieces=tuple(pieces),
+    )
+
+
+def endpoints(dialect: str, prefix: str = ".*", refusal: Schema = REFUSAL) -> tuple[Endpoint, ...]:
+    """Return the endpoints of a service in this format: responses, and what is stored of them.
+
+    Args:
+        dialect: The first part of their names.
+        prefix: A regular expression for the path before `/responses`.
+        refusal: The schema of its refusals.
+    """
+    refusals = (
+        REFUSAL
+        if refusal is REFUSAL
+        else either("an `error` with a `message`, or the service's own refusal", REFUSAL, refusal)
+    )
+    create = Endpoint(
+        name=f"{dialect}.responses",
+        method="POST",
+        path=re.compile(prefix + "/responses"),
+        role=Role.ANSWER,
+        answer=RESPONSE,
+        event=EVENT,
+        refusal=refusals,
+        read=read,
+        volatile=frozenset({"/id", "/created_at", "/completed_at", "/output/[]/id"}),
+        finish_reasons=STATES,
+        fields=FIELDS,
+        runs_tools=runs_tools,
+    )
+    stored = replace(
+        create,
+        name=f"{dialect}.response",
+        method="GET",
+        path=re.compile(prefix + "/responses/[^/]+"),
+        role=Role.POLL,
+    )
+    lookup = replace(
+        create,
+        role=Role.LOOKUP,
+        answer=record({"id": NAME}),
+        event=None,
+        read=None,
+        finish_reasons=frozenset(),
+        fields=replace(FIELDS, role=()),
+    )
+    conversations = re.compile(prefix + "/conversations(?:/.*)?")
+    return (
+        create,
+        stored,
+        replace(
+            lookup,
+            name=f"{dialect}.response-action",
+            path=re.compile(prefix + "/responses/(?:[^/]+/cancel|compact)"),
+        ),
+        replace(
+            lookup,
+            name=f"{dialect}.response-deleted",
+            method="DELETE",
+            path=re.compile(prefix + "/responses/[^/]+"),
+        ),
+        replace(
+            lookup,
+            name=f"{dialect}.input-items",
+            method="GET",
+            path=re.compile(prefix + "/responses/[^/]+/input_items"),
+            answer=record({"data": array(record({}))}),
+        ),
+        *(
+            replace(lookup, name=f"{dialect}.{name}", method=method, path=conversations)
+            for method, name in (
+                ("POST", "conversations"),
+                ("GET", "conversation"),
+                ("DELETE", "conversation-deleted"),
+            )
+        ),
+    )
+
+
+_READER = endpoints("responses")[0]

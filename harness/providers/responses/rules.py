@@ -1,0 +1,198 @@
+"""Rules for OpenAI's Responses format, at every service that offers it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from harness.analysis.endpoint import Part
+from harness.analysis.exchange import AnalyzedExchange
+from harness.providers.responses.endpoints import ENDED, read
+from harness.rules.rule import Rule, exchange_rule, show, violation
+from harness.types import Failure, Finding, Json
+from harness.wire import MISSING, query, resolve
+
+
+def _events(reading: AnalyzedExchange) -> tuple[Part, ...]:
+    """Return the events of a stream in this format; empty if the answer is not one."""
+    is_response = reading.endpoint is not None and reading.endpoint.read is read
+    return reading.parts if is_response and reading.is_stream and reading.accepted else ()
+
+
+def response_ends_once(reading: AnalyzedExchange) -> Iterator[Finding]:
+    """Check that a stream ends with one `response.completed`, `.incomplete` or `.failed`.
+
+    A client stops reading there, and waits for it [DOC], [REC].
+    """
+    parts, ended = _events(reading), False
+    for part in parts:
+        kind = resolve(part.value, "/type")
+        if ended:
+            place = reading.place("/type", part)
+            yield violation("nothing after the last event", show(kind), place)
+            return
+        ended = kind in ENDED
+    failed = any(resolve(part.value, "/type") == "error" for part in parts)
+    if parts and not ended and not failed and reading.exchange.broken_off is None:
+        expected = "response.completed, response.incomplete or response.failed at the end"
+        kind = resolve(parts[-1].value, "/type")
+        yield violation(expected, show(kind), reading.place("/type", parts[-1]))
+
+
+def sequence_numbers_rise_by_one(reading: AnalyzedExchange) -> Iterator[Finding]:
+    """Check that the `sequence_number` of events rises by 1.
+
+    It begins with 0, or where a client resumed a stream [DOC]. A gap is a lost event.
+    """
+    before: int | None = None
+    for part in _events(reading):
+        number = resolve(part.value, "/sequence_number")
+        if type(number) is not int:
+            continue
+        if before is not None and number != before + 1:
+            place = reading.place("/sequence_number", part)
+            yield violation(f"the sequence number {before + 1}", number, place)
+            return
+        before = number
+
+
+def items_are_added_first(reading: AnalyzedExchange) -> Iterator[Finding]:
+    """Check that each event about an item follows the `output_item.added` with its index and id.
+
+    Indices rise from 0; an item that is done gets no further events. A stream that a client
+    resumed is not checked.
+    """
+    added: dict[Json, Json] = {}
+    done: set[Json] = set()
+    parts = _events(reading)
+    if not parts or resolve(parts[0].value, "/type") != "response.created":
+        return
+    for part in parts:
+        kind, index = resolve(part.value, "/type"), resolve(part.value, "/output_index")
+        if type(index) is not int:
+            continue
+        place, item_id = reading.place("/output_index", part), resolve(part.value, "/item_id")
+        if kind == "response.output_item.added":
+            if index != len(added):
+                yield violation(f"the output index {len(added)}", index, place)
+                return
+            added[index] = resolve(part.value, "/item/id")
+        elif index not in added or index in done:
+            yield violation("events of items that were added and are not done", index, place)
+            return
+        elif item_id is not MISSING and added[index] and item_id != added[index]:
+            place = reading.place("/item_id", part)
+            yield violation(f"the id {show(added[index])} of the item", show(item_id), place)
+            return
+        if kind == "response.output_item.done":
+            done.add(index)
+
+
+_JOINED = {
+    "response.output_text": ("text", "content_index", "/content/{}/text"),
+    "response.refusal": ("refusal", "content_index", "/content/{}/refusal"),
+    "response.reasoning_text": ("text", "content_index", "/content/{}/text"),
+    "response.reasoning_summary_text": ("text", "summary_index", "/summary/{}/text"),
+    "response.function_call_arguments": ("arguments", "", "/arguments"),
+}
+"""For the events of each text: its member when done, its index in the item, and its place there."""
+
+
+def deltas_join_to_items(reading: AnalyzedExchange) -> Iterator[Finding]:
+    """Check that the deltas of a text join to the text when it is done, and in the final items.
+
+    A program that shows the deltas shows something else than one that reads the answer [DOC].
+    """
+    joined: dict[tuple[str, Json, Json], str] = {}
+    parts = _events(reading)
+    if not parts or resolve(parts[0].value, "/type") != "response.created":
+        return
+    for part in parts:
+        kind = resolve(part.value, "/type")
+        name, _, step = kind.rpartition(".") if isinstance(kind, str) else ("", "", "")
+        if name in _JOINED:
+            member, index, _place = _JOINED[name]
+            number = resolve(part.value, f"/{index}") if index else 0
+            key = (name, resolve(part.value, "/output_index"), number)
+            piece = resolve(part.value, "/delta")
+            if step == "delta" and isinstance(piece, str):
+                joined[key] = joined.get(key, "") + piece
+            whole = resolve(part.value, f"/{member}")
+            if step == "done" and key in joined and whole != joined[key]:
+                place = reading.place(f"/{member}", part)
+                yield violation(f"the joined deltas {show(joined[key])}", show(whole), place)
+        elif kind == "response.output_item.done":
+            index_ = resolve(part.value, "/output_index")
+            yield from _final(reading, part, "/item", index_, joined)
+        elif kind in ENDED and not isinstance(reading.outcome, Failure):
+            for number, (pointer, _) in enumerate(query(part.value, "/response/output/[]")):
+                yield from _final(reading, part, pointer, number, joined)
+
+
+def _final(
+    reading: AnalyzedExchange,
+    part: Part,
+    pointer: str,
+    number: Json,
+    joined: dict[tuple[str, Json, Json], str],
+) -> Iterator[Finding]:
+    """Yield a violation for each text of the final item at *pointer* that is not its deltas."""
+    for (name, index, position), text in joined.items():
+        if index != number:
+            continue
+        place = pointer + _JOINED[name][2].format(position)
+        actual = resolve(part.value, place)
+        if actual is not MISSING and actual != text:
+            expected = f"the joined deltas {show(text)}"
+            yield violation(expected, show(actual), reading.place(place, part))
+
+
+def items_end_as_they_were_done(reading: AnalyzedExchange) -> Iterator[Finding]:
+    """Check that the last event repeats each item that was done, by its id and type.
+
+    Programs read the output of the last event and ignore the others.
+    """
+    done: list[tuple[Json, Json]] = []
+    parts = _events(reading)
+    if not parts or resolve(parts[0].value, "/type") != "response.created":
+        return
+    for part in parts:
+        kind = resolve(part.value, "/type")
+        if kind == "response.output_item.done":
+            item = resolve(part.value, "/item")
+            done.append((resolve(item, "/id"), resolve(item, "/type")))
+        elif kind == "response.completed":
+            found = [item for _, item in query(part.value, "/response/output/[]")]
+            final = [(resolve(item, "/id"), resolve(item, "/type")) for item in found]
+            if final and [kind for _, kind in final] != [kind for _, kind in done]:
+                expected = f"the items {show([kind for _, kind in done])}"
+                actual = show([kind for _, kind in final])
+                yield violation(expected, actual, reading.place("/response/output", part))
+
+
+def status_fits_details(reading: AnalyzedExchange) -> Iterator[Finding]:
+    """Check that a response says why it is incomplete, and only then.
+
+    `incomplete_details.reason` is `max_output_tokens`, `content_filter` or another [DOC].
+    """
+    endpoint = reading.endpoint
+    if endpoint is None or endpoint.read is not read or not reading.accepted:
+        return
+    for part in reading.parts:
+        for pointer in ("", "/response"):
+            status = resolve(part.value, f"{pointer}/status")
+            details = resolve(part.value, f"{pointer}/incomplete_details")
+            place = reading.place(f"{pointer}/incomplete_details", part)
+            if status == "completed" and isinstance(details, dict) and details.get("reason"):
+                yield violation("no reason of a completed response", show(details), place)
+            elif status == "incomplete" and not isinstance(details, dict):
+                yield violation("a reason of an incomplete response", show(details), place)
+
+
+RULES: tuple[Rule, ...] = (
+    exchange_rule(response_ends_once, "C8"),
+    exchange_rule(sequence_numbers_rise_by_one, "C8"),
+    exchange_rule(items_are_added_first, "C8"),
+    exchange_rule(deltas_join_to_items, "C8"),
+    exchange_rule(items_end_as_they_were_done, "C8"),
+    exchange_rule(status_fits_details, "C8"),
+)
