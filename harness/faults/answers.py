@@ -56,9 +56,9 @@ def count_as_string(analyzed: AnalyzedExchange) -> Exchange | None:
     return select.put(analyzed, select.field(analyzed, "total_tokens"), str)
 
 
-@exchange_fault("finish_reason_is_known", "end_turn", "STOP")
+@exchange_fault("finish_reason_is_known", "finished", "Stop")
 def finish_reason_unknown(analyzed: AnalyzedExchange, reason: str) -> Exchange | None:
-    """Replace the finish reason by `end_turn` of another provider, or by `STOP` in capitals.
+    """Replace the finish reason by one that no service documents, or by `Stop` with a capital.
 
     Returns None if the answer has no finish reason.
     """

@@ -21,7 +21,7 @@ SAMPLES: Mapping[str, tuple[Exchange, ...]] = MappingProxyType(
 )
 """Small valid conversations as exchanges, by name; every endpoint and mode has one."""
 
-FAULTS: tuple[TranscriptFault, ...] = tuple(
+FAULTS: tuple[TranscriptFault, ...] = (
     *(fault for provider in INSTALLED.values() for fault in provider.faults),
     *anthropic.FAULTS,
     *responses.FAULTS,

@@ -120,6 +120,8 @@ def test_the_host_is_that_of_the_base_url(base_url: str, host: str) -> None:
 
 
 URL = "a URL is expected, such as https://api.example.com/v1, without a user, a query or a fragment"
+FORMS = "anthropic, openai, responses"
+KEYS = "form, base_url, key_variable, hosts, finish_reasons"
 VARIABLE = (
     "the name of an environment variable is expected, such as EXAMPLE_API_KEY, not the key itself"
 )
@@ -166,7 +168,7 @@ VARIABLE = (
         (
             "form",
             'url = "x"\nform',
-            "moonshot: has no key 'url'; there are: form, base_url, key_variable, hosts, finish_reasons",
+            f"moonshot: has no key 'url'; there are: {KEYS}",
         ),
         (
             ".moonshot]",

@@ -12,7 +12,7 @@ from collections.abc import Iterator, Sequence
 
 from harness.analysis.endpoint import Endpoint, Fields, Part, Role, Schema
 from harness.analysis.json_schema import INTEGER, NAME, STRING, array, either, nullable, record
-from harness.analysis.reply import is_refusal, read_refusal
+from harness.analysis.reply import NONE_YET, is_refusal, read_refusal
 from harness.types import Json, Outcome, Reply, ToolCall, Usage
 from harness.wire import query, resolve
 
@@ -113,7 +113,7 @@ EVENT: Schema = {
 }
 
 # [DOC] `type: error` outside; other services leave it out [FIELD].
-REFUSAL: Schema = record({"error": record({"type": NAME, "message": STRING})})
+REFUSAL: Schema = record({"error": record({"type": STRING, "message": STRING})})
 
 _STATUSES = {
     "invalid_request_error": 400,
@@ -156,6 +156,11 @@ def _text(value: Json, name: str) -> str | None:
     return text if isinstance(text, str) else None
 
 
+def _reason(value: Json) -> str | None:
+    reason = _text(value, "stop_reason")
+    return None if reason == NONE_YET else reason
+
+
 def _count(value: Json, name: str) -> int | None:
     count = resolve(value, f"/{name}")
     return count if type(count) is int else None
@@ -195,7 +200,7 @@ def _whole(value: dict[str, Json]) -> Reply:
         content=_joined(_text(b, "text") for b in blocks if b.get("type") == "text"),
         reasoning=_joined(_text(b, "thinking") for b in blocks if b.get("type") == "thinking"),
         tool_calls=tuple(call_of(b) for b in blocks if b.get("type") == "tool_use"),
-        finish_reason=_text(value, "stop_reason"),
+        finish_reason=_reason(value),
         usage=_usage(value),
         signature=next((s for b in blocks if (s := _text(b, "signature"))), ""),
     )
@@ -204,7 +209,7 @@ def _whole(value: dict[str, Json]) -> Reply:
 def _streamed(events: list[dict[str, Json]]) -> Reply:
     head = next((e["message"] for e in events if "message" in e), None)
     pieces = [text for text in map(_piece, events) if text is not None]
-    reasons = [_text(e.get("delta"), "stop_reason") for e in events]
+    reasons = [_reason(e.get("delta")) for e in events]
     return Reply(
         id=_text(head, "id"),
         model=_text(head, "model"),

@@ -437,6 +437,7 @@ UPLOADS = replace(
     name="dashscope.uploads",
     method="GET",
     path=re.compile(r".*/api/v1/uploads"),
+    role=Role.LOOKUP,
     answer=record({"request_id": STRING, "data": record({"upload_host": STRING})}),
 )
 
@@ -498,7 +499,6 @@ ENDPOINTS = (
     VIDEO,
     TASKS,
     CANCEL,
-    UPLOADS,
     EMBEDDINGS,
     MIXED_EMBEDDINGS,
     RERANK,

@@ -13,7 +13,7 @@ from dataclasses import replace
 from harness.analysis.endpoint import Endpoint, Role, Schema
 from harness.analysis.json_schema import STRING, either, having, nullable, record
 from harness.providers.anthropic import endpoints as anthropic
-from harness.providers.dashscope.endpoints import CANCEL, FIELDS, GENERATION, TEXT2IMAGE
+from harness.providers.dashscope.endpoints import CANCEL, FIELDS, GENERATION, TEXT2IMAGE, UPLOADS
 from harness.providers.openai import endpoints as openai_endpoints
 from harness.providers.responses import endpoints as responses
 
@@ -76,7 +76,7 @@ FURTHER: tuple[Endpoint, ...] = (
     _at("voices", "/services/audio/tts/customization"),
     _at("speech", "/services/audio/tts/SpeechSynthesizer"),
     _at("task-list", "/tasks/?", record({"request_id": STRING}), "GET"),
-    _at("uploads", "/uploads", record({"data": record({}), "request_id": STRING}), "GET"),
+    UPLOADS,
     _at("tokenizer", "/tokenizer", record({"usage": record({}), "request_id": STRING})),
     _at("files", "/files(?:/.*)?", record({"request_id": STRING})),
     _at("file", "/files(?:/.*)?", record({"request_id": STRING}), "GET"),

@@ -21,7 +21,7 @@ from harness.analysis.json_schema import (
     nullable,
     record,
 )
-from harness.analysis.reply import is_refusal, read_refusal
+from harness.analysis.reply import NONE_YET, is_refusal, read_refusal
 from harness.types import Json, Outcome, Reply, ToolCall, Usage
 from harness.wire import query, resolve
 
@@ -120,7 +120,7 @@ EVENT: Schema = {
 # [DOC], [REC]: an error of a stream is an event with `error`, or with flat members.
 REFUSAL: Schema = either(
     "an `error` with a `message`, or a `message`",
-    record({"error": record({"message": STRING})}),
+    record({"error": record({"message": STRING}, {"code": nullable(STRING)})}),
     record({"message": STRING}),
     record({"response": record({"error": record({"message": STRING})})}),
 )
@@ -171,7 +171,7 @@ def _usage(value: Json) -> Usage | None:
 def _finish(response: Json) -> str | None:
     """Return the state of a response that has ended, else None."""
     status = _text(response, "/status")
-    return None if status in (None, "in_progress", "queued") else status
+    return None if status in (None, NONE_YET, "in_progress", "queued") else status
 
 
 def _calls(items: Iterator[Json]) -> Iterator[ToolCall]:
