@@ -156,7 +156,13 @@ def messages_chat() -> tuple[dict[str, Any], list[Any]]:
     usage = {"input_tokens": 8, "output_tokens": 4}
     ended = {"stop_reason": "end_turn", "stop_sequence": None}
     whole = {**head, "content": [{"type": "text", "text": "Hello there."}], **ended, "usage": usage}
-    started = {**head, "content": [], "stop_reason": None, "stop_sequence": None, "usage": usage}
+    started: dict[str, Any] = {
+        **head,
+        "content": [],
+        "stop_reason": None,
+        "stop_sequence": None,
+        "usage": usage,
+    }
     block = {"type": "text", "text": ""}
     events = [
         {"type": "message_start", "message": started},

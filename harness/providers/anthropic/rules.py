@@ -157,7 +157,7 @@ def thinking_is_signed(reading: AnalyzedExchange) -> Iterator[Finding]:
 
     A request sends it back with the thinking, unchanged [DOC]; a part of it is refused.
     """
-    signed: set[Json] = set()
+    signed: set[object] = set()
     for part in _events(reading):
         index, delta = resolve(part.value, "/index"), resolve(part.value, "/delta/type")
         if resolve(part.value, "/type") == "content_block_start":

@@ -8,7 +8,7 @@ from harness.analysis.endpoint import Part
 from harness.analysis.exchange import AnalyzedExchange
 from harness.providers.responses.endpoints import ENDED, read
 from harness.rules.rule import Rule, exchange_rule, show, violation
-from harness.types import Failure, Finding, Json
+from harness.types import Failure, Finding
 from harness.wire import MISSING, query, resolve
 
 
@@ -61,8 +61,8 @@ def items_are_added_first(reading: AnalyzedExchange) -> Iterator[Finding]:
     Indices rise from 0; an item that is done gets no further events. A stream that a client
     resumed is not checked.
     """
-    added: dict[Json, Json] = {}
-    done: set[Json] = set()
+    added: dict[object, object] = {}
+    done: set[object] = set()
     parts = _events(reading)
     if not parts or resolve(parts[0].value, "/type") != "response.created":
         return
@@ -102,7 +102,7 @@ def deltas_join_to_items(reading: AnalyzedExchange) -> Iterator[Finding]:
 
     A program that shows the deltas shows something else than one that reads the answer [DOC].
     """
-    joined: dict[tuple[str, Json, Json], str] = {}
+    joined: dict[tuple[str, object, object], str] = {}
     parts = _events(reading)
     if not parts or resolve(parts[0].value, "/type") != "response.created":
         return
@@ -132,8 +132,8 @@ def _final(
     reading: AnalyzedExchange,
     part: Part,
     pointer: str,
-    number: Json,
-    joined: dict[tuple[str, Json, Json], str],
+    number: object,
+    joined: dict[tuple[str, object, object], str],
 ) -> Iterator[Finding]:
     """Yield a violation for each text of the final item at *pointer* that is not its deltas."""
     for (name, index, position), text in joined.items():
@@ -151,15 +151,14 @@ def items_end_as_they_were_done(reading: AnalyzedExchange) -> Iterator[Finding]:
 
     Programs read the output of the last event and ignore the others.
     """
-    done: list[tuple[Json, Json]] = []
+    done: list[tuple[object, object]] = []
     parts = _events(reading)
     if not parts or resolve(parts[0].value, "/type") != "response.created":
         return
     for part in parts:
         kind = resolve(part.value, "/type")
         if kind == "response.output_item.done":
-            item = resolve(part.value, "/item")
-            done.append((resolve(item, "/id"), resolve(item, "/type")))
+            done.append((resolve(part.value, "/item/id"), resolve(part.value, "/item/type")))
         elif kind == "response.completed":
             found = [item for _, item in query(part.value, "/response/output/[]")]
             final = [(resolve(item, "/id"), resolve(item, "/type")) for item in found]
