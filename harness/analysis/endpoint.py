@@ -224,6 +224,9 @@ class Endpoint:
             body of the request.
         counts_reasoning: Returns whether an answer with reasoning counts its tokens, given the JSON
             body of the request.
+        conversation: Returns the messages in the JSON body of a request in OpenAI's format, if they
+            have another one there; None if they have not.
+        unshown: The types of events without content, which SDKs do not show.
     """
 
     name: str
@@ -248,6 +251,8 @@ class Endpoint:
     keeps_reasoning: Callable[[Json], bool] = lambda request: False
     counts_reasoning: Callable[[Json], bool] = lambda request: False
     runs_tools: Callable[[Json], bool] = lambda request: False
+    conversation: Callable[[Json], list[Json]] | None = None
+    unshown: frozenset[str] = frozenset()
 
     @property
     def dialect(self) -> str:

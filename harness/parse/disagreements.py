@@ -16,7 +16,7 @@ from enum import StrEnum
 from harness.analysis.difference import Change, ChangeKind, compare_json, leaves
 from harness.analysis.exchange import AnalyzedExchange
 from harness.types import Failure, Json, Outcome, Reply
-from harness.wire import MISSING, Missing, type_name
+from harness.wire import MISSING, Missing, resolve, type_name
 
 
 class Kind(StrEnum):
@@ -139,7 +139,9 @@ def _raised(wire: Outcome | None, sdk: Raised) -> Iterator[Disagreement]:
 
 def _in_values(reading: AnalyzedExchange, sdk: Outcome) -> Iterator[Disagreement]:
     """Yield the differences between each JSON value of the response and the SDK's object for it."""
-    parts, views = reading.parts, sdk.views
+    unshown = reading.endpoint.unshown if reading.endpoint else frozenset()
+    parts = [part for part in reading.parts if resolve(part.value, "/type") not in unshown]
+    views = sdk.views
     if not views or (isinstance(sdk, Failure) and len(parts) != len(views)):
         return
     if len(parts) != len(views):

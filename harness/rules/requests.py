@@ -14,12 +14,14 @@ from harness.analysis.reply import first, text_of
 from harness.analysis.transcript import AnalyzedTranscript, AnalyzedTurn
 from harness.rules.rule import (
     answered,
+    conversation,
     messages,
     show,
     turn_request,
     violation,
     wants_stream,
 )
+from harness.rules.tools import functions
 from harness.types import (
     EMPTY,
     Call,
@@ -67,7 +69,7 @@ def conversation_travels(analyzed: AnalyzedTranscript) -> Iterator[Finding]:
         if call.kind is not CallKind.CHAT:
             yield from _prompt(call, request)
             continue
-        pointer, sent = messages(request)
+        pointer, sent = conversation(request)
         if len(sent) != len(call.messages):
             place = request.request_place(pointer)
             yield violation(f"{len(call.messages)} messages", len(sent), place)
@@ -154,9 +156,16 @@ def parameters_travel(analyzed: AnalyzedTranscript) -> Iterator[Finding]:
         for name, expected in call.parameters.items():
             pointer = f"{prefix}/{escape(name)}"
             actual = resolve(request.request_json.value, pointer)
+            if request.endpoint and request.endpoint.conversation and name == "tools":
+                expected, actual = (_names(value) for value in (expected, actual))
             if pointer not in volatile and not _same(expected, actual):
                 place = request.request_place(pointer)
                 yield violation(f"{name} {show(expected)}", _shown(actual), place)
+
+
+def _names(tools: Json | Missing) -> Json:
+    """Return the names of tools, whose other members have other places in some formats."""
+    return [function.get("name") for function in functions(None if tools is MISSING else tools)]
 
 
 def _same(expected: Json, actual: Json | Missing) -> bool:
@@ -241,7 +250,7 @@ def _with_past(
             continue
         yield turn, request, past
         if id(request) in answered_requests:
-            past.add(turn, answered_requests[id(request)].reply, messages(request)[1])
+            past.add(turn, answered_requests[id(request)].reply, _sent(turn, request)[1])
 
 
 @dataclass
@@ -329,8 +338,13 @@ def remove_member(value: Json, name: str) -> Json:
     return {key: member for key, member in value.items() if key != name}
 
 
+def _sent(turn: AnalyzedTurn, request: AnalyzedExchange) -> tuple[str, list[Json]]:
+    """Return the messages of a request, translated if an SDK was called with them."""
+    return conversation(request) if turn.turn.call else messages(request)
+
+
 def _continuation(turn: AnalyzedTurn, request: AnalyzedExchange, past: _Past) -> Iterator[Finding]:
-    pointer, sent = messages(request)
+    pointer, sent = _sent(turn, request)
     bare = _without_reasoning(sent)
     continued = list(past.beginnings(bare))
     if not continued:

@@ -238,6 +238,14 @@ def messages(reading: AnalyzedExchange) -> tuple[str, list[Json]]:
     return (pointer, value) if isinstance(value, list) else ("", [])
 
 
+def conversation(reading: AnalyzedExchange) -> tuple[str, list[Json]]:
+    """Return what `messages` returns; messages in another format are translated."""
+    endpoint = reading.endpoint
+    if endpoint is None or endpoint.conversation is None:
+        return messages(reading)
+    return "", endpoint.conversation(reading.request_json.value)
+
+
 def wants_stream(reading: AnalyzedExchange) -> bool:
     """Return whether a request asks for a stream, in its body or by a header."""
     return resolve(reading.request_json.value, "/stream") is True or any(

@@ -54,7 +54,13 @@ def _parts(turn: AnalyzedTurn) -> list[tuple[Part, AnalyzedExchange]]:
         for n, reading in enumerate(turn.readings)
         if checked_endpoint(reading) and not _retried(reading, turn.readings[n + 1 :])
         for part in reading.parts
+        if part.event is None or not _is_unshown(part, reading)
     ]
+
+
+def _is_unshown(part: Part, reading: AnalyzedExchange) -> bool:
+    endpoint = reading.endpoint
+    return endpoint is not None and resolve(part.value, "/type") in endpoint.unshown
 
 
 def shown(turn: AnalyzedTurn, outcome: Outcome) -> list[Shown] | None:

@@ -126,19 +126,19 @@ def tool_type_is_known(reading: AnalyzedExchange) -> Iterator[Finding]:
 def _declared(turn: Answered) -> dict[str, Json]:
     """Return the parameter schemas of the functions that a request declares, by function name."""
     declared: dict[str, Json] = {}
-    for function in _functions(turn.requested("tools")):
+    for function in functions(turn.requested("tools")):
         if isinstance(name := function.get("name"), str):
             declared[name] = function.get("parameters") or function.get("input_schema")
     return declared
 
 
-def _functions(tools: Json) -> Iterator[dict[str, Json]]:
+def functions(tools: Json) -> Iterator[dict[str, Json]]:
     """Yield the declared functions: a tool, its member `function`, or the tools in a tool."""
     for tool in tools if isinstance(tools, list) else ():
         function = resolve(tool, "/function") or tool
         if isinstance(function, dict):
             yield function
-            yield from _functions(function.get("tools"))
+            yield from functions(function.get("tools"))
 
 
 def tool_was_declared(analyzed: AnalyzedTranscript) -> Iterator[Finding]:

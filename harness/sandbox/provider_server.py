@@ -86,10 +86,13 @@ class ProviderServer:
 def bearer_token(request: Request) -> str:
     """Return the key or token in the Authorization header; "" if its scheme is not Bearer.
 
+    The key may be in the header x-api-key, too.
+
     Raises:
         Refused: There is no such header.
     """
     value = request.headers.get("authorization", "").strip()
+    value = value or request.headers.get("x-api-key", "").strip()
     if not value:
         raise Refused(Reason.NO_KEY)
     scheme, _, token = value.rpartition(" ")

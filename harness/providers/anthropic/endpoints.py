@@ -14,7 +14,7 @@ from harness.analysis.endpoint import Endpoint, Fields, Part, Role, Schema
 from harness.analysis.json_schema import INTEGER, NAME, STRING, array, either, nullable, record
 from harness.analysis.reply import NONE_YET, is_refusal, read_refusal
 from harness.types import Json, Outcome, Reply, ToolCall, Usage
-from harness.wire import query, resolve
+from harness.wire import Missing, query, resolve
 
 STOP_REASONS = frozenset(
     {
@@ -136,6 +136,56 @@ def runs_tools(request: Json) -> bool:
     return any(kind != "custom" for kind in kinds) or any(
         resolve(request, f"/{name}") for name in served
     )
+
+
+def conversation(request: Json) -> list[Json]:
+    """Return the messages of *request* in OpenAI's format: results of tools are messages, too."""
+    system = _content(resolve(request, "/system"))
+    messages: list[Json] = [{"role": "system", "content": system}] if system else []
+    for _, message in query(request, "/messages/[]"):
+        messages += _translated(message)
+    return messages
+
+
+def _content(content: Json | Missing) -> Json:
+    """Return a content as text; its texts and other media as a list if it has others than texts."""
+    blocks = content if isinstance(content, list) else []
+    shown = [block for block in blocks if resolve(block, "/type") in ("text", "image", "document")]
+    if any(resolve(block, "/type") != "text" for block in shown):
+        return [_medium(block) for block in shown]
+    return content if isinstance(content, str) else "".join(_text(b, "text") or "" for b in shown)
+
+
+def _medium(block: Json) -> Json:
+    source = resolve(block, "/source")
+    if not isinstance(source, dict):
+        return block
+    data = f"data:{source.get('media_type')};base64,{source.get('data')}"
+    url = source.get("url") or data
+    return {"type": "image_url", "image_url": {"url": url}}
+
+
+def _translated(message: Json) -> Iterator[Json]:
+    content, calls, thoughts = resolve(message, "/content"), list[Json](), list[str]()
+    for block in content if isinstance(content, list) else []:
+        kind = resolve(block, "/type")
+        if not isinstance(block, dict):
+            continue
+        if kind == "tool_result":
+            result = _content(block.get("content"))
+            yield {"role": "tool", "content": result, "tool_call_id": block.get("tool_use_id")}
+        elif kind == "tool_use":
+            call = call_of(block)
+            function: Json = {"name": call.name, "arguments": call.arguments}
+            calls.append({"id": call.id, "type": "function", "function": function})
+        elif kind == "thinking":
+            thoughts.append(_text(block, "thinking") or "")
+    said = _content(content)
+    if said or calls or not isinstance(content, list):
+        called: dict[str, Json] = {"tool_calls": calls} if calls else {}
+        thought: dict[str, Json] = {"reasoning_content": "".join(thoughts)} if thoughts else {}
+        role = _text(message, "role")
+        yield {"role": role, "content": said, **called, **thought}
 
 
 def read(parts: Sequence[Part], request: Json) -> Outcome | None:
@@ -289,6 +339,8 @@ def endpoints(dialect: str, prefix: str = ".*", refusal: Schema = REFUSAL) -> tu
         fields=FIELDS,
         statuses={name: frozenset({status}) for name, status in _STATUSES.items()},
         runs_tools=runs_tools,
+        conversation=conversation,
+        unshown=frozenset({"ping"}),
     )
     counting = Endpoint(
         name=f"{dialect}.count-tokens",

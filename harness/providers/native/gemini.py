@@ -51,7 +51,11 @@ FIELDS = Fields(
     message=("/error/message",),
     apart=("/candidates",),
     constant=("/responseId", "/modelVersion"),
-    tools=("/tools/[]/functionDeclarations", "/tools/[]/function_declarations"),
+    tools=tuple(
+        f"/tools{item}/{name}"
+        for item in ("/[]", "")
+        for name in ("functionDeclarations", "function_declarations")
+    ),
     others=("/candidates/[]/content/parts",),
 )
 

@@ -158,7 +158,7 @@ def _headers(facts: Facts, request: Request, id: str, content_type: str) -> Head
 
 async def _chat(facts: Facts, state: SandboxState, request: Request) -> Response:
     body = await read_object(request)
-    call = _read_chat(facts, state, body)
+    call = read_chat(facts, state, body)
     state.check_rate_limit(last_question(call.messages))
     reply, id = model.generate(call), str(uuid.uuid4())
     head: dict[str, Json] = {
@@ -181,7 +181,7 @@ async def _chat(facts: Facts, state: SandboxState, request: Request) -> Response
     return json_response(answer, _headers(facts, request, id, "application/json"))
 
 
-def _read_chat(facts: Facts, state: SandboxState, body: dict[str, Json]) -> Call:
+def read_chat(facts: Facts, state: SandboxState, body: dict[str, Json]) -> Call:
     """Return the call that the *body* of a request makes.
 
     Raises:

@@ -193,14 +193,14 @@ class OpenAISession:
             if call.mode is Mode.STREAM:
                 body["stream"] = True
                 with operation.ask(client, body) as stream:
-                    views.extend(View(dump(event, exclude_unset=True)) for event in stream)
+                    views.extend(View(_copied(event, exclude_unset=True)) for event in stream)
                 if not views:
                     return EMPTY_STREAM
                 return outcome_of(endpoint, views, body, streamed=True)
             answer = operation.ask(client, body)
         except getattr(operation.module, operation.classes[1]) as error:
             return _failure(error, operation, endpoint, views)
-        view = View(dump(answer, exclude_unset=True), access(answer, operation.shown))
+        view = View(_copied(answer, exclude_unset=True), access(answer, operation.shown))
         return outcome_of(endpoint, [view])
 
     def _client(self, credentials: Credentials, operation: Operation) -> Any:
@@ -215,6 +215,20 @@ class OpenAISession:
             )
             self._clients[credentials] = self._open.enter_context(client)
         return self._clients[credentials]
+
+
+def _copied(thing: Any, **options: Any) -> Any:
+    """Return an SDK's object as JSON.
+
+    `openai` declares the times of a response as floats; whole numbers are integers in JSON, too.
+    """
+    value = dump(thing, **options)
+    for holder in (value, value.get("response")) if isinstance(value, dict) else ():
+        for name in ("created_at", "completed_at"):
+            time = holder.get(name) if isinstance(holder, dict) else None
+            if isinstance(time, float) and time.is_integer():
+                holder[name] = int(time)
+    return value
 
 
 def _chat_body(call: Call) -> dict[str, Any]:
@@ -275,9 +289,9 @@ def _parse(operations: Mapping[str, Operation], request: RecordedRequest) -> Out
         try:
             answer: Any = operation.ask(client, request.body)
             if not request.body.get("stream"):
-                return outcome_as_shown(request.endpoint, [View(dump(answer))])
+                return outcome_as_shown(request.endpoint, [View(_copied(answer))])
             with answer:
-                views = [View(dump(event)) for event in answer]
+                views = [View(_copied(event)) for event in answer]
         except module.APIError as error:
             if isinstance(error, module.APIStatusError) and error.status_code >= 400:
                 return _refusal(error, request.endpoint)

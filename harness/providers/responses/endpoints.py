@@ -23,7 +23,7 @@ from harness.analysis.json_schema import (
 )
 from harness.analysis.reply import NONE_YET, is_refusal, read_refusal
 from harness.types import Json, Outcome, Reply, ToolCall, Usage
-from harness.wire import query, resolve
+from harness.wire import MISSING, Missing, query, resolve
 
 ENDED = frozenset({"response.completed", "response.incomplete", "response.failed"})
 """The types of the last event of a stream."""
@@ -129,6 +129,60 @@ REFUSAL: Schema = either(
 def runs_tools(request: Json) -> bool:
     """Return whether the service itself runs tools for *request*, such as `web_search`."""
     return any(kind not in ("function", "custom") for _, kind in query(request, "/tools/[]/type"))
+
+
+def conversation(request: Json) -> list[Json]:
+    """Return the messages of *request* in OpenAI's chat format."""
+    messages: list[Json] = []
+    if instructions := _text(request, "/instructions"):
+        messages.append({"role": "system", "content": instructions})
+    if question := _text(request, "/input"):
+        messages.append({"role": "user", "content": question})
+    for _, item in query(request, "/input/[]"):
+        for message in _translated(item):
+            before = messages[-1] if messages else None
+            calls = resolve(message, "/tool_calls")
+            if isinstance(before, dict) and calls and before.get("role") == "assistant":
+                earlier = before.get("tool_calls")
+                joined = [*(earlier if isinstance(earlier, list) else []), *_listed(calls)]
+                messages[-1] = {**before, "tool_calls": joined}
+            else:
+                messages.append(message)
+    return messages
+
+
+def _listed(value: Json | Missing) -> list[Json]:
+    return value if isinstance(value, list) else []
+
+
+def _translated(item: Json) -> Iterator[Json]:
+    kind = resolve(item, "/type")
+    if not isinstance(item, dict):
+        return
+    if kind == "function_call":
+        function: Json = {"name": item.get("name"), "arguments": item.get("arguments")}
+        call: Json = {"id": item.get("call_id"), "type": "function", "function": function}
+        yield {"role": "assistant", "content": "", "tool_calls": [call]}
+    elif kind == "function_call_output":
+        content = item.get("output")
+        yield {"role": "tool", "content": content, "tool_call_id": item.get("call_id")}
+    elif kind in (MISSING, "message"):
+        content = item.get("content")
+        yield {"role": item.get("role"), "content": _content(content)}
+
+
+def _content(content: Json) -> Json:
+    """Return a content in OpenAI's chat format, whose parts have other types."""
+    parts = content if isinstance(content, list) else []
+    if not any(resolve(part, "/image_url") is not MISSING for part in parts):
+        texts = (_text(part, "/text") for part in parts)
+        return _joined(texts) or "" if isinstance(content, list) else content
+    return [
+        {"type": "image_url", "image_url": {"url": _text(part, "/image_url")}}
+        if resolve(part, "/image_url") is not MISSING
+        else {"type": "text", "text": _text(part, "/text")}
+        for part in parts
+    ]
 
 
 def read(parts: Sequence[Part], request: Json) -> Outcome | None:
@@ -278,6 +332,7 @@ def endpoints(dialect: str, prefix: str = ".*", refusal: Schema = REFUSAL) -> tu
         finish_reasons=STATES,
         fields=FIELDS,
         runs_tools=runs_tools,
+        conversation=conversation,
     )
     stored = replace(
         create,

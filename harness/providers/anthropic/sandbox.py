@@ -1,0 +1,153 @@
+"""Anthropic's Messages format in the sandbox: messages, whole and streamed."""
+
+from __future__ import annotations
+
+import json
+import uuid
+from collections.abc import Iterator
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from harness.providers.anthropic.endpoints import conversation
+from harness.providers.anthropic.samples import events
+from harness.providers.openai.sandbox import KEY, REFUSALS, Facts, check_key, read_chat
+from harness.sandbox import model
+from harness.sandbox.provider_server import ProviderServer, json_response, stream_response
+from harness.sandbox.requests import Reason, Refused, describe, last_question, read_object
+from harness.sandbox.state import SandboxState
+from harness.sandbox.text import tokens
+from harness.types import Json, Mode, Reply
+from harness.wire import query, read_json, resolve
+
+_REASONS = {"stop": "end_turn", "length": "max_tokens", "tool_calls": "tool_use"}
+_TYPES = {
+    400: "invalid_request_error",
+    401: "authentication_error",
+    403: "permission_error",
+    404: "not_found_error",
+    429: "rate_limit_error",
+}
+SIGNATURE = "c2FuZGJveA=="
+"""The signature of all thinking; a request that repeats thinking has to repeat it."""
+
+
+def _translated(body: dict[str, Json]) -> dict[str, Json]:
+    """Return a request as one in OpenAI's format, which the sandbox's model reads."""
+    for _, block in query(body, "/messages/[]/content/[]"):
+        is_thinking = resolve(block, "/type") == "thinking"
+        if is_thinking and resolve(block, "/signature") != SIGNATURE:
+            raise Refused(Reason.BAD_PARAMETER, "signature in thinking block")
+    tools = body.get("tools")
+    functions: Json = [
+        {"type": "function", "function": {**tool, "parameters": tool.get("input_schema")}}
+        for tool in (tools if isinstance(tools, list) else [])
+        if isinstance(tool, dict)
+    ]
+    rest = {name: value for name, value in body.items() if name not in ("system", "tool_choice")}
+    return {**rest, "messages": conversation(body), **({"tools": functions} if tools else {})}
+
+
+async def _create(state: SandboxState, request: Request) -> Response:
+    body = await read_object(request)
+    if not isinstance(body.get("max_tokens"), int):
+        raise Refused(Reason.BAD_PARAMETER, "max_tokens")
+    call = read_chat(Facts(), state, _translated(body))
+    state.check_rate_limit(last_question(call.messages))
+    thinking = body.get("thinking")
+    thinks = isinstance(thinking, dict) and thinking.get("type") in ("enabled", "adaptive")
+    reply = model.generate(call, thinking=thinks)
+    head: dict[str, Json] = {
+        "id": f"msg_{uuid.uuid4().hex[:24]}",
+        "type": "message",
+        "role": "assistant",
+        "model": call.model,
+    }
+    if call.mode is Mode.STREAM:
+        headers = [("content-type", "text/event-stream; charset=utf-8")]
+        return stream_response(state.stream(_events(reply, head)), headers)
+    answer: Json = {
+        **head,
+        "content": [*_blocks(reply)],
+        **_ended(reply),
+        "usage": {"input_tokens": _counts(reply)[0], "output_tokens": _counts(reply)[1]},
+    }
+    return json_response(answer, [("content-type", "application/json")])
+
+
+def _counts(reply: Reply) -> tuple[int, int]:
+    usage = reply.usage
+    return (usage.input_tokens or 0, usage.output_tokens or 0) if usage else (0, 0)
+
+
+def _ended(reply: Reply) -> dict[str, Json]:
+    return {"stop_reason": _REASONS[reply.finish_reason or "stop"], "stop_sequence": None}
+
+
+def _blocks(reply: Reply) -> Iterator[dict[str, Json]]:
+    if reply.reasoning:
+        yield {"type": "thinking", "thinking": reply.reasoning, "signature": SIGNATURE}
+    if reply.content:
+        yield {"type": "text", "text": reply.content}
+    for call in reply.tool_calls:
+        value = read_json(call.arguments.encode()).value
+        yield {"type": "tool_use", "id": call.id, "name": call.name, "input": value}
+
+
+def _events(reply: Reply, head: dict[str, Json]) -> Iterator[bytes]:
+    """Yield the events of a stream as bytes, in the documented order."""
+    given, made = _counts(reply)
+    begun: Json = {"input_tokens": given, "output_tokens": 1}
+    none: dict[str, Json] = {"stop_reason": None, "stop_sequence": None}
+    yield events(
+        {"type": "message_start", "message": {**head, "content": [], **none, "usage": begun}}
+    )
+    for index, block in enumerate(_blocks(reply)):
+        started, deltas = _streamed(block)
+        yield events({"type": "content_block_start", "index": index, "content_block": started})
+        if not index:
+            yield events({"type": "ping"})
+        for delta in deltas:
+            yield events({"type": "content_block_delta", "index": index, "delta": delta})
+        yield events({"type": "content_block_stop", "index": index})
+    usage: Json = {"output_tokens": made}
+    yield events({"type": "message_delta", "delta": _ended(reply), "usage": usage})
+    yield events({"type": "message_stop"})
+
+
+def _streamed(block: dict[str, Json]) -> tuple[Json, list[Json]]:
+    """Return a block as it starts, and its deltas."""
+    if block["type"] == "tool_use":
+        pieces = ["", *tokens(json.dumps(block["input"], ensure_ascii=False))]
+        return {**block, "input": {}}, [
+            {"type": "input_json_delta", "partial_json": piece} for piece in pieces
+        ]
+    name = str(block["type"])
+    deltas: list[Json] = [
+        {"type": f"{name}_delta", name: piece} for piece in tokens(str(block[name]))
+    ]
+    if name == "thinking":
+        deltas.append({"type": "signature_delta", "signature": SIGNATURE})
+        return {**block, "thinking": "", "signature": ""}, deltas
+    return {**block, "text": ""}, deltas
+
+
+def _refuse(request: Request, refused: Refused) -> Response:
+    status, _, message = describe(refused, REFUSALS)
+    kind = _TYPES.get(status, "api_error" if status >= 500 else "invalid_request_error")
+    error: Json = {
+        "type": "error",
+        "error": {"type": kind, "message": message},
+        "request_id": f"req_{uuid.uuid4().hex[:24]}",
+    }
+    headers = [("content-type", "application/json")]
+    return json_response(error, headers + [("retry-after", "1")] * (status == 429), status)
+
+
+SERVER = ProviderServer(
+    prefix="/anthropic",
+    key=KEY,
+    check_key=check_key,
+    routes=(("POST", "/v1/messages", _create),),
+    refuse=_refuse,
+)

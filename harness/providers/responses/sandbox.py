@@ -1,0 +1,150 @@
+"""OpenAI's Responses format in the sandbox: responses, whole and streamed."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterator
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from harness.providers.anthropic.samples import events
+from harness.providers.openai.sandbox import Facts, read_chat, server
+from harness.providers.responses.endpoints import conversation
+from harness.sandbox import model
+from harness.sandbox.provider_server import ProviderServer, json_response, stream_response
+from harness.sandbox.requests import last_question, read_object
+from harness.sandbox.state import SandboxState, now
+from harness.sandbox.text import tokens
+from harness.types import Json, Mode, Reply
+
+
+def _translated(body: dict[str, Json]) -> dict[str, Json]:
+    """Return a request as one in OpenAI's chat format, which the sandbox's model reads."""
+    tools = body.get("tools")
+    functions: Json = [
+        {"type": "function", "function": tool}
+        for tool in (tools if isinstance(tools, list) else [])
+        if isinstance(tool, dict) and tool.get("type") == "function"
+    ]
+    limit = body.get("max_output_tokens")
+    rest = {name: value for name, value in body.items() if name != "tool_choice"}
+    own: dict[str, Json] = {"messages": conversation(body), "max_tokens": limit}
+    return {**rest, **own, **({"tools": functions} if tools else {})}
+
+
+async def _create(state: SandboxState, request: Request) -> Response:
+    body = await read_object(request)
+    call = read_chat(Facts(), state, _translated(body))
+    state.check_rate_limit(last_question(call.messages))
+    thinks = isinstance(body.get("reasoning"), dict)
+    reply = model.generate(call, thinking=thinks)
+    head: dict[str, Json] = {
+        "id": f"resp_{uuid.uuid4().hex}",
+        "object": "response",
+        "created_at": int(now().timestamp()),
+        "model": call.model,
+        "error": None,
+    }
+    if call.mode is Mode.STREAM:
+        headers = [("content-type", "text/event-stream; charset=utf-8")]
+        numbered = (
+            events({**event, "sequence_number": n}) for n, event in enumerate(_events(reply, head))
+        )
+        return stream_response(state.stream(numbered), headers)
+    return json_response(
+        _ended(reply, head, [*_items(reply)]), [("content-type", "application/json")]
+    )
+
+
+def _ended(reply: Reply, head: dict[str, Json], items: list[Json]) -> dict[str, Json]:
+    is_cut, usage = reply.finish_reason == "length", reply.usage
+    thought = len(tokens(reply.reasoning or ""))
+    counts: dict[str, Json] = {
+        "input_tokens": usage.input_tokens if usage else 0,
+        "input_tokens_details": {"cached_tokens": 0},
+        "output_tokens": usage.output_tokens if usage else 0,
+        "output_tokens_details": {"reasoning_tokens": thought},
+        "total_tokens": usage.total_tokens if usage else 0,
+    }
+    return {
+        **head,
+        "status": "incomplete" if is_cut else "completed",
+        "incomplete_details": {"reason": "max_output_tokens"} if is_cut else None,
+        "output": items,
+        "usage": counts,
+    }
+
+
+def _items(reply: Reply) -> Iterator[dict[str, Json]]:
+    if reply.reasoning:
+        summary: Json = [{"type": "summary_text", "text": reply.reasoning}]
+        yield {"id": f"rs_{uuid.uuid4().hex}", "type": "reasoning", "summary": summary}
+    if reply.content:
+        part: Json = {"type": "output_text", "text": reply.content, "annotations": []}
+        yield {
+            "id": f"msg_{uuid.uuid4().hex}",
+            "type": "message",
+            "status": "completed",
+            "role": "assistant",
+            "content": [part],
+        }
+    for call in reply.tool_calls:
+        yield {
+            "id": f"fc_{uuid.uuid4().hex}",
+            "type": "function_call",
+            "status": "completed",
+            "call_id": call.id,
+            "name": call.name,
+            "arguments": call.arguments,
+        }
+
+
+def _events(reply: Reply, head: dict[str, Json]) -> Iterator[dict[str, Json]]:
+    """Yield the events of a stream, without their numbers, in the documented order."""
+    begun: Json = {**head, "status": "in_progress", "output": [], "usage": None}
+    yield {"type": "response.created", "response": begun}
+    yield {"type": "response.in_progress", "response": begun}
+    items = [*_items(reply)]
+    for index, item in enumerate(items):
+        yield from _item_events(index, item)
+    ended = _ended(reply, head, [*items])
+    yield {"type": f"response.{ended['status']}", "response": ended}
+
+
+def _item_events(index: int, item: dict[str, Json]) -> Iterator[dict[str, Json]]:
+    kind = item["type"]
+    member = {"message": "content", "reasoning": "summary"}.get(str(kind), "arguments")
+    empty: Json = "" if member == "arguments" else []
+    place: dict[str, Json] = {"output_index": index, "item_id": item["id"]}
+    added: Json = {**item, member: empty}
+    yield {"type": "response.output_item.added", "output_index": index, "item": added}
+    whole = item[member]
+    if isinstance(whole, list) and isinstance(part := whole[0], dict):
+        text = str(part["text"])
+        is_text = kind == "message"
+        place["content_index" if is_text else "summary_index"] = 0
+        name = "output_text" if is_text else "reasoning_summary_text"
+        of_part = "content_part" if is_text else "reasoning_summary_part"
+        yield {"type": f"response.{of_part}.added", **place, "part": {**part, "text": ""}}
+        for piece in tokens(text):
+            yield {"type": f"response.{name}.delta", **place, "delta": piece}
+        yield {"type": f"response.{name}.done", **place, "text": text}
+        yield {"type": f"response.{of_part}.done", **place, "part": part}
+    elif isinstance(whole, str):
+        name = "response.function_call_arguments"
+        for piece in tokens(whole):
+            yield {"type": f"{name}.delta", **place, "delta": piece}
+        yield {"type": f"{name}.done", **place, "arguments": whole}
+    yield {"type": "response.output_item.done", "output_index": index, "item": item}
+
+
+_OPENAI = server("/openai/v1")
+
+SERVER = ProviderServer(
+    prefix=_OPENAI.prefix,
+    key=_OPENAI.key,
+    check_key=_OPENAI.check_key,
+    routes=(("POST", "/responses", _create),),
+    refuse=_OPENAI.refuse,
+)
