@@ -165,7 +165,8 @@ def parameters_travel(analyzed: AnalyzedTranscript) -> Iterator[Finding]:
 
 def _names(tools: Json | Missing) -> Json:
     """Return the names of tools, whose other members have other places in some formats."""
-    return [function.get("name") for function in functions(None if tools is MISSING else tools)]
+    given = None if isinstance(tools, Missing) else tools
+    return [function.get("name") for function in functions(given)]
 
 
 def _same(expected: Json, actual: Json | Missing) -> bool:

@@ -222,7 +222,8 @@ def _copied(thing: Any, **options: Any) -> Any:
 
     `openai` declares the times of a response as floats; whole numbers are integers in JSON, too.
     """
-    value = dump(thing, **options)
+    value: Any = dump(thing, **options)
+    holder: Any
     for holder in (value, value.get("response")) if isinstance(value, dict) else ():
         for name in ("created_at", "completed_at"):
             time = holder.get(name) if isinstance(holder, dict) else None
