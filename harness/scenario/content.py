@@ -19,8 +19,8 @@ _URL = re.compile(r"(https?|oss|data):", re.IGNORECASE)
 def content_part(form: PartForm, folder: Path) -> ContentPart:
     """Return the part that *form* describes; its file is relative to *folder*."""
     value = str(getattr(form, form.medium))
-    is_file = form.medium is not Medium.TEXT and not _URL.match(value)
-    path = (folder / value).resolve() if is_file else None
+    is_url = bool(_URL.match(value)) or "{{" in value  # a reference is to a URL
+    path = (folder / value).resolve() if form.medium is not Medium.TEXT and not is_url else None
     return ContentPart(form.medium, value, path, form.members)
 
 

@@ -83,11 +83,16 @@ def _failure(value: Json) -> Json:
 
 
 def _content_type(value: Any) -> str:
-    """Return the tag of a content's type; it is removed from the places that errors name."""
     return PARTS_TAG if isinstance(value, list | tuple) else TEXT_TAG
 
 
-TEXT_TAG, PARTS_TAG = "<text>", "<parts>"
+def _results_type(value: Any) -> str:
+    return CALLS_TAG if isinstance(value, list | tuple) else NAMES_TAG
+
+
+TEXT_TAG, PARTS_TAG, NAMES_TAG, CALLS_TAG = TAGS = ("<text>", "<parts>", "<names>", "<calls>")
+"""Marks of the form of a value in the places that Pydantic names; files do not have them."""
+
 Text = Annotated[str, StringConstraints(min_length=1)]
 Slug = Annotated[str, _matching(_SLUG, "may hold only a-z, 0-9 and '-'")]
 Pointer = Annotated[str, _matching(_POINTER, "must be a JSON pointer, such as /output/text")]
@@ -264,6 +269,27 @@ Instruction = Annotated[
 """The content of a system message, which is not empty."""
 
 
+class ToolResultForm(Form):
+    """The result of one call of a function."""
+
+    function: Text = Field(examples=["get_current_weather"])
+    """The name of the function."""
+
+    arguments: dict[str, Any] = Field(default={}, examples=[{"location": "北京"}])
+    """Arguments that the call must have; it may have others. Without them, any call fits."""
+
+    result: Any = Field(examples=[{"temperature": 25}])
+    """The result: text or any JSON value."""
+
+
+Results = Annotated[
+    Annotated[dict[str, Any], Field(min_length=1), Tag(NAMES_TAG)]
+    | Annotated[tuple[ToolResultForm, ...], Field(min_length=1), Tag(CALLS_TAG)],
+    Discriminator(_results_type),
+]
+"""Results of functions by name, or a list of the results of calls."""
+
+
 class ExpectForm(Form):
     """What is expected of the response."""
 
@@ -314,10 +340,14 @@ class StepForm(Form):
     embedding: str | None = None
     """The text to embed."""
 
-    tool_results: dict[str, Any] | None = Field(
-        default=None, min_length=1, examples=[{"get_current_weather": {"temperature": 25}}]
+    tool_results: Results | None = Field(
+        default=None, examples=[{"get_current_weather": {"temperature": 25}}]
     )
-    """The result of each function that the model may call: text or any JSON value."""
+    """The result of each function that the model may call: text or any JSON value. Or a list, of
+    which each call gets the first entry that fits it and that no call before it got."""
+
+    name: Slug | None = Field(default=None, examples=["first"])
+    """The name by which later steps refer to the answer, as in {{ steps.first.content }}."""
 
     mode: Mode | None = None
     """The mode of this step; it takes precedence over the target's and the scenario's."""

@@ -9,23 +9,33 @@ from __future__ import annotations
 
 import copy
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import NoReturn
+from typing import Any, NoReturn
 from unicodedata import east_asian_width
 
 from harness.errors import BadScenario
 from harness.scenario.content import content_part, fingerprints, joined
+from harness.scenario.references import (
+    BadReference,
+    Reference,
+    references,
+    resolved,
+    resolved_text,
+)
 from harness.scenario.schema_model import (
+    STEP_TYPES,
     CarriedReasoning,
     ExpectForm,
     History,
     ScenarioForm,
     StepForm,
+    ToolResultForm,
 )
 from harness.scenario.yaml_source import Source
 from harness.types import (
+    EMPTY,
     Call,
     CallKind,
     ContentPart,
@@ -41,7 +51,7 @@ from harness.types import (
     Target,
     ToolCall,
 )
-from harness.wire import compact
+from harness.wire import compact, read_json
 
 _KINDS = {
     "prompt": CallKind.PROMPT,
@@ -58,10 +68,12 @@ class Past:
     Attributes:
         messages: The messages so far.
         outcome: The outcome of the previous step; None if that was not a call.
+        named: The outcomes of the steps that have a name, by name.
     """
 
     messages: tuple[Message, ...] = ()
     outcome: Outcome | None = None
+    named: Mapping[str, Outcome] = field(default_factory=lambda: EMPTY)
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,7 +168,7 @@ class Step:
 
     def __str__(self) -> str:
         if self.form.tool_results is not None:
-            return "tool_results " + ", ".join(self.form.tool_results)
+            return "tool_results " + ", ".join(self._functions)
         media = "".join(f" + {p.medium}" for p in self.parts if p.medium is not Medium.TEXT)
         return f'{self.form.type} "{_cut(self.text)}"{media}'
 
@@ -172,8 +184,21 @@ class Step:
         value = getattr(self.form, self.form.type)
         path = self.scenario.path
         folder = path.parent if path else Path.cwd()
-        forms = value if isinstance(value, tuple) else ()
+        is_message = self.form.type != "tool_results" and isinstance(value, tuple)
+        forms = value if is_message else ()
         return tuple(content_part(form, folder) for form in forms)
+
+    @property
+    def _functions(self) -> tuple[str, ...]:
+        """The functions of which the step has results."""
+        results = self.form.tool_results or {}
+        names = results if isinstance(results, dict) else (one.function for one in results)
+        return tuple(dict.fromkeys(names))
+
+    def references(self) -> Iterator[Reference]:
+        """Yield the references to earlier answers. Raises BadReference for a malformed one."""
+        form = self.form.model_dump(include={*STEP_TYPES, "parameters"}, exclude_none=True)
+        return references(_as_lists(form))
 
     @property
     def kind(self) -> CallKind:
@@ -231,7 +256,7 @@ class Step:
             BadScenario: The step is `tool_results`, and the previous reply called no function or
                 one without a result.
         """
-        parameters = self.parameters(target)
+        parameters = self._resolved(self.parameters(target), past)
         if parameters.get("seed") == "random":
             parameters["seed"] = seed
         return Call(
@@ -239,7 +264,7 @@ class Step:
             mode=self.mode(target),
             model=self.form.model or target.model,
             messages=self._all_messages(past),
-            prompt="" if self.kind is CallKind.CHAT else self.text,
+            prompt="" if self.kind is CallKind.CHAT else self._text(self.text, past),
             parameters=parameters,
             poll=self.poll,
             credentials=self.form.credentials,
@@ -255,14 +280,17 @@ class Step:
             past: The conversation before this step.
             outcome: The outcome of its call; None if the step is not a call.
         """
+        named = past.named
+        if self.form.name and outcome is not None:
+            named = {**named, self.form.name: outcome}
         if not self.is_call:
-            return Past(past.messages + self._messages(past))
+            return Past(past.messages + self._messages(past), named=named)
         if self.kind is not CallKind.CHAT or not isinstance(outcome, Reply):
-            return Past(past.messages, outcome)
+            return Past(past.messages, outcome, named)
         text, thought = outcome.content or "", outcome.reasoning or ""
         calls, signature = outcome.tool_calls, outcome.signature
         answer = Message("assistant", text, calls, reasoning=thought, signature=signature)
-        return Past((*past.messages, *self._messages(past), answer), outcome)
+        return Past((*past.messages, *self._messages(past), answer), outcome, named)
 
     def expectation(self, target: Target) -> Expectation:
         """Return what the step expects of the response of *target*.
@@ -285,7 +313,11 @@ class Step:
     def digest(self, target: Target) -> str:
         """Return a short hash of everything in this step that affects the request to *target*."""
         values = self.form.tool_results or {}
-        results: Json = {name: _result_text(value) for name, value in values.items()}
+        results: Json = (
+            {name: _result_text(value) for name, value in values.items()}
+            if isinstance(values, dict)
+            else [[one.function, one.arguments, one.result] for one in values]
+        )
         content: dict[str, Json] = {"says": self.form.type, "text": self.text, "results": results}
         if self.parts:
             content["parts"] = [*fingerprints(self.parts)]
@@ -314,18 +346,60 @@ class Step:
         return earlier + self._messages(past)
 
     def _messages(self, past: Past) -> tuple[Message, ...]:
-        if self.form.tool_results is None:
-            return (Message(self.form.type, self.text, parts=self.parts),)
+        results = self.form.tool_results
+        if results is None:
+            parts = tuple(replace(p, value=self._text(p.value, past)) for p in self.parts)
+            text = joined(parts) if parts else self._text(self.text, past)
+            return (Message(self.form.type, text, parts=parts),)
         calls = past.outcome.tool_calls if isinstance(past.outcome, Reply) else ()
         if not calls:
             self._refuse("tool_results answers nothing: the answer before it called no function")
-        return tuple(self._result_message(call, self.form.tool_results) for call in calls)
+        given = (
+            self._of_functions(calls, results)
+            if isinstance(results, dict)
+            else (self._of_calls(calls, results))
+        )
+        return tuple(
+            Message("tool", _result_text(self._resolved(result, past)), tool_call_id=call.id)
+            for call, result in zip(calls, given, strict=True)
+        )
 
-    def _result_message(self, call: ToolCall, results: Mapping[str, Json]) -> Message:
-        if call.name not in results:
-            given = ", ".join(results)
-            self._refuse(f"the model called {call.name!r}; tool_results has only {given}")
-        return Message("tool", _result_text(results[call.name]), tool_call_id=call.id)
+    def _of_functions(self, calls: Sequence[ToolCall], results: Mapping[str, Json]) -> list[Json]:
+        """Return the result of each call, by the name of its function."""
+        for call in calls:
+            if call.name not in results:
+                given = ", ".join(results)
+                self._refuse(f"the model called {call.name!r}; tool_results has only {given}")
+        return [results[call.name] for call in calls]
+
+    def _of_calls(
+        self, calls: Sequence[ToolCall], results: Sequence[ToolResultForm]
+    ) -> Iterator[Json]:
+        """Yield the result of each call: of the first entry that fits it and is not used yet."""
+        unused = [*results]
+        for call in calls:
+            entry = next((entry for entry in unused if _fits(entry, call)), None)
+            if entry is None:
+                self._refuse(
+                    f"the model called {call.name}({call.arguments}); no entry of tool_results is "
+                    "left for it: add one with this function, and with these arguments or none"
+                )
+            unused.remove(entry)
+            yield entry.result
+
+    def _text(self, text: str, past: Past) -> str:
+        """Return *text* with the values of its references."""
+        try:
+            return resolved_text(text, past.named)
+        except BadReference as error:
+            self._refuse(f"step {self.number}: {error}")
+
+    def _resolved(self, value: Any, past: Past) -> Any:
+        """Return *value* with the values of its references."""
+        try:
+            return resolved(value, past.named)
+        except BadReference as error:
+            self._refuse(f"step {self.number}: {error}")
 
     def _refuse(self, message: str) -> NoReturn:
         raise BadScenario(message, self.scenario.path or "", self.line)
@@ -334,6 +408,21 @@ class Step:
 def digests(scenario: Scenario, target: Target) -> tuple[str, ...]:
     """Return the digest of each step for *target*; a cassette has them, to detect changed steps."""
     return tuple(step.digest(target) for step in scenario.steps)
+
+
+def _fits(entry: ToolResultForm, call: ToolCall) -> bool:
+    """Return whether a call is of the entry's function and has the entry's arguments."""
+    given = read_json(call.arguments.encode()).value
+    arguments = given if isinstance(given, dict) else {}
+    has_arguments = all(arguments.get(name) == v for name, v in entry.arguments.items())
+    return call.name == entry.function and has_arguments
+
+
+def _as_lists(value: Any) -> Json:
+    """Return *value* as JSON: tuples as lists."""
+    if isinstance(value, dict):
+        return {name: _as_lists(item) for name, item in value.items()}
+    return [_as_lists(item) for item in value] if isinstance(value, list | tuple) else value
 
 
 def _result_text(result: Json) -> str:

@@ -16,9 +16,9 @@ from pydantic_core import ErrorDetails
 
 from harness.errors import BadScenario
 from harness.scenario.content import file_problem
+from harness.scenario.references import BadReference
 from harness.scenario.schema_model import (
-    PARTS_TAG,
-    TEXT_TAG,
+    TAGS,
     CarriedReasoning,
     ExpectForm,
     History,
@@ -29,6 +29,7 @@ from harness.scenario.schema_model import (
     ScenarioForm,
     StepForm,
     TargetForm,
+    ToolResultForm,
 )
 from harness.scenario.steps import Scenario, Step
 from harness.scenario.yaml_source import Loc, Source, shown, where
@@ -91,6 +92,7 @@ _FORMS: Mapping[str, type[BaseModel]] = {
     "steps": StepForm,
     "system": PartForm,
     "user": PartForm,
+    "tool_results": ToolResultForm,
     "expect": ExpectForm,
     "poll": PollForm,
     "history": HistoryForm,
@@ -134,7 +136,7 @@ def _is_consequence(detail: ErrorDetails) -> bool:
 
 
 def _from_detail(detail: ErrorDetails, source: Source) -> Issue:
-    loc = tuple(step for step in detail["loc"] if step not in (TEXT_TAG, PARTS_TAG))
+    loc = tuple(step for step in detail["loc"] if step not in TAGS)
     kind = detail["type"]
     if kind == "extra_forbidden":
         return unknown("key", str(loc[-1]), loc, list(_form(loc[:-1]).model_fields))
@@ -174,6 +176,7 @@ def inconsistencies(scenario: Scenario) -> Iterator[Issue]:
     if not any(step.is_call for step in scenario.steps):
         yield Issue(("steps",), "no step asks anything; add a user, prompt or image step")
     steps = scenario.steps
+    yield from _references_have_values(steps)
     for before, step in zip((None, *steps), steps, strict=False):
         issues = (check(step, before) for check in _STEP_CHECKS)
         yield from (issue for issue in issues if issue)
@@ -184,6 +187,23 @@ def _name_is_the_file_name(scenario: Scenario) -> Iterator[Issue]:
     if path is not None and path.stem != scenario.name:
         message = f"name is {scenario.name!r}, but the file is {path.name!r}; they must agree"
         yield Issue(("name",), message)
+
+
+def _references_have_values(steps: Iterable[Step]) -> Iterator[Issue]:
+    """Yield the issues of references to earlier steps, and of names that two steps have."""
+    names: dict[str, bool] = {}
+    for step in steps:
+        try:
+            problems = [reference.problem(names) for reference in step.references()]
+        except BadReference as error:
+            problems = [str(error)]
+        if step.sandbox_only:
+            problems = [problem for problem in problems if "sandbox_only" not in problem]
+        yield from (_issue(step, f"is not valid: {problem}") for problem in problems if problem)
+        if step.form.name in names:
+            yield _issue(step, f"has the name {step.form.name!r} of an earlier step", "name")
+        if step.form.name:
+            names[step.form.name] = bool(step.sandbox_only)
 
 
 def _targets_are_unique(scenario: Scenario) -> Iterator[Issue]:

@@ -257,6 +257,51 @@ def test_a_step_is_described_in_thirty_columns(step: str, words: str) -> None:
     assert str(only(step)) == words
 
 
+def calls_of(*places: str) -> Reply:
+    """An answer that calls one function for each of these places."""
+    return Reply(
+        tool_calls=tuple(
+            ToolCall(f"c{n}", "weather", f'{{"place": "{place}", "unit": "C"}}')
+            for n, place in enumerate(places, start=1)
+        )
+    )
+
+
+def results_of(answer: Reply, entries: str) -> list[tuple[str, str]]:
+    """The (id, content) of each tool message that a step with these entries sends."""
+    talk = scenario(f"{{user: a}}\n{{tool_results: [{entries}]}}")
+    asked, answered = talk.steps
+    past = asked.after(Past(), answer)
+    messages = answered.call(talk.targets[0], past, 0).messages
+    return [(m.tool_call_id, m.content) for m in messages if m.role == "tool"]
+
+
+def test_each_call_of_a_function_gets_its_own_result() -> None:
+    """By the call's arguments, wherever it stands; without arguments, in order."""
+    by_place = (
+        "{function: weather, arguments: {place: Rome}, result: 30}, "
+        "{function: weather, arguments: {place: Oslo}, result: {t: 5}}"
+    )
+    assert results_of(calls_of("Oslo", "Rome"), by_place) == [("c1", '{"t":5}'), ("c2", "30")]
+    assert results_of(calls_of("Rome"), by_place) == [("c1", "30")]
+    in_order = "{function: weather, result: a}, {function: weather, result: b}"
+    assert results_of(calls_of("Oslo", "Oslo"), in_order) == [("c1", "a"), ("c2", "b")]
+    mixed = "{function: weather, arguments: {place: Rome}, result: r}, " + in_order
+    assert [r for _, r in results_of(calls_of("Oslo", "Rome", "Bonn"), mixed)] == ["a", "r", "b"]
+
+
+def test_a_call_without_a_result_of_its_own_is_refused() -> None:
+    """No result is sent twice; the message has the call and the cure."""
+    with pytest.raises(BadScenario) as caught:
+        results_of(calls_of("Oslo", "Oslo"), "{function: weather, result: 1}")
+    assert str(caught.value) == (
+        'x.yaml:6: the model called weather({"place": "Oslo", "unit": "C"}); no entry of '
+        "tool_results is left for it: add one with this function, and with these arguments or none"
+    )
+    with pytest.raises(BadScenario, match="no entry of tool_results is left for it"):
+        results_of(calls_of("Oslo"), "{function: weather, arguments: {place: oslo}, result: 1}")
+
+
 def test_tool_results_are_described_by_their_functions() -> None:
     """The values would say little."""
     assert str(only("{user: u}\n{tool_results: {f: 1, g: 2}}")) == "tool_results f, g"

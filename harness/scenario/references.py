@@ -1,0 +1,159 @@
+"""References in a step to the answer of an earlier step, such as `{{ steps.first.content }}`.
+
+A reference is `{{ steps.NAME.FIELD }}` or `{{ steps.NAME.FIELD#POINTER }}`: the name of an earlier
+step, a field of its answer, and a JSON pointer into the field. A text of which a backslash precedes
+the braces is no reference.
+"""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Callable, Collection, Iterator, Mapping
+from dataclasses import dataclass
+
+from harness.types import Json, Outcome, Reply
+from harness.wire import MISSING, Missing, compact, read_json, resolve
+
+_BEGINNING = re.compile(r"(?<!\\)\{\{\s*steps?\b")
+_REFERENCE = re.compile(
+    r"\{\{ *steps\.(?P<name>[a-z0-9-]+)\.(?P<field>[a-z_]+)"
+    r"(?:#(?P<pointer>(?:/(?:[^/~{}\s]|~[01])*)+))? *\}\}"
+)
+_LITERAL = re.compile(r"\\(?=\{\{\s*steps?\b)")
+_FORM = "expected {{ steps.NAME.FIELD }} or {{ steps.NAME.FIELD#/JSON/POINTER }}"
+
+
+class BadReference(Exception):
+    """Raised for a reference that is malformed or has no value. Its text says what to do."""
+
+
+def _as_json(text: str | None) -> Json | Missing:
+    document = read_json((text or "").encode())
+    return MISSING if document.problem else document.value
+
+
+def _tool_calls(reply: Reply) -> Json | Missing:
+    calls: list[Json] = []
+    for call in reply.tool_calls:
+        arguments = _as_json(call.arguments)
+        given = call.arguments if isinstance(arguments, Missing) else arguments
+        calls.append({"name": call.name, "arguments": given})
+    return calls or MISSING
+
+
+FIELDS: Mapping[str, Callable[[Reply], Json | Missing]] = {
+    "content": lambda reply: reply.content or MISSING,
+    "reasoning": lambda reply: reply.reasoning or MISSING,
+    "tool_calls": _tool_calls,
+    "image": lambda reply: reply.images[0].url if reply.images else MISSING,
+}
+"""The fields of an answer: its text, its reasoning, its tool calls, and its first image's URL."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reference:
+    """A reference.
+
+    Attributes:
+        text: The reference as it is written.
+        name: The name of the step.
+        field: The field of its answer.
+        pointer: A JSON pointer into the field; empty for all of it.
+    """
+
+    text: str
+    name: str
+    field: str
+    pointer: str
+
+    def problem(self, names: Mapping[str, bool]) -> str:
+        """Return what is wrong with the reference; empty if nothing is.
+
+        Args:
+            names: The names of the earlier steps, and whether each is skipped in live recordings.
+        """
+        parts: tuple[tuple[str, str, Collection[str]], ...] = (
+            ("earlier step", self.name, names),
+            ("field of an answer", self.field, FIELDS),
+        )
+        for thing, value, allowed in parts:
+            if value not in allowed:
+                near = difflib.get_close_matches(value, allowed, n=1)
+                guess = f"; did you mean {near[0]!r}?" if near else ";"
+                listed = ", ".join(allowed) or "none; give an earlier call a name"
+                return f"{self.text} names no {thing}{guess} there are: {listed}"
+        if names[self.name]:
+            return f"{self.text} names a sandbox_only step; this step must be sandbox_only too"
+        return ""
+
+    def value(self, outcomes: Mapping[str, Outcome]) -> Json:
+        """Return the value. Raises BadReference if the answer does not have it."""
+        outcome = outcomes.get(self.name)
+        if not isinstance(outcome, Reply):
+            raise BadReference(f"{self.text} has no value: the step {self.name!r} was not answered")
+        whole = FIELDS[self.field](outcome)
+        if isinstance(whole, Missing):
+            raise BadReference(f"{self.text} has no value: the answer has no {self.field}")
+        if not self.pointer:
+            return whole
+        document = _as_json(whole) if isinstance(whole, str) else whole
+        if isinstance(document, Missing):
+            raise BadReference(f"{self.text} has no value: the {self.field} is not JSON")
+        value = resolve(document, self.pointer)
+        if isinstance(value, Missing):
+            raise BadReference(
+                f"{self.text} has no value: the {self.field} has no {self.pointer}; "
+                f"it is {compact(document)[:200]}"
+            )
+        return value
+
+
+def references(value: Json) -> Iterator[Reference]:
+    """Yield the references in all texts of a value. Raises BadReference for a malformed one."""
+    if isinstance(value, dict | list):
+        for item in value.values() if isinstance(value, dict) else value:
+            yield from references(item)
+    if isinstance(value, str):
+        for beginning in _BEGINNING.finditer(value):
+            match = _REFERENCE.match(value, beginning.start())
+            if match is None:
+                text = value[beginning.start() :].partition("}}")[0][:60] + "}}"
+                raise BadReference(f"{text} is not a valid reference; {_FORM}")
+            yield Reference(match[0], match["name"], match["field"], match["pointer"] or "")
+
+
+def resolved(value: Json, outcomes: Mapping[str, Outcome]) -> Json:
+    """Return *value* with the referenced values of *outcomes* in place of all references.
+
+    A text that is nothing but a reference becomes the value, which may be no text; in a longer text
+    a value that is no text stands as JSON.
+
+    Raises:
+        BadReference: An answer does not have a referenced value.
+    """
+    if isinstance(value, dict):
+        return {name: resolved(item, outcomes) for name, item in value.items()}
+    if isinstance(value, list):
+        return [resolved(item, outcomes) for item in value]
+    if not isinstance(value, str):
+        return value
+    found = [*references(value)]
+    if found and found[0].text == value.strip():
+        return found[0].value(outcomes)
+    return resolved_text(value, outcomes)
+
+
+def resolved_text(text: str, outcomes: Mapping[str, Outcome]) -> str:
+    """Return *text* with the referenced values in place of all references, as text or JSON.
+
+    Raises BadReference if an answer does not have a referenced value.
+    """
+    parts, end = [], 0
+    for reference in references(text):
+        start = text.index(reference.text, end)
+        value = reference.value(outcomes)
+        parts += [text[end:start], value if isinstance(value, str) else compact(value)]
+        end = start + len(reference.text)
+    plain = [part if number % 2 else _LITERAL.sub("", part) for number, part in enumerate(parts)]
+    return "".join([*plain, _LITERAL.sub("", text[end:])])
