@@ -77,6 +77,10 @@ def find_drift(
         new=new.transcript.source,
         changes=most_severe_first(changes),
         notes=tuple(_notes(old, new)),
+        recorded_at=(
+            old.transcript.provenance.recorded_at,
+            new.transcript.provenance.recorded_at,
+        ),
     )
 
 

@@ -69,6 +69,7 @@ class Drift:
         new: The file of the new recording.
         changes: The changes, the most severe first.
         notes: Differences in how the recordings were made, such as other request parameters.
+        recorded_at: When the old and the new recording were made, in ISO 8601; empty if unknown.
     """
 
     scenario: str
@@ -77,6 +78,7 @@ class Drift:
     new: str
     changes: tuple[DriftChange, ...] = ()
     notes: tuple[str, ...] = ()
+    recorded_at: tuple[str, str] = ("", "")
 
     @property
     def verdict(self) -> Verdict:

@@ -208,6 +208,7 @@ def report(run: DriftRun) -> Report:
         problems=run.problems,
         duration=run.duration,
         drifts=run.drifts,
+        spent="" if run.spent is None else str(run.spent),
     )
 
 

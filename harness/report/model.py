@@ -15,6 +15,7 @@ from harness.analysis.transcript import AnalyzedTranscript
 from harness.comparison import Comparison, FieldMatrix, Matrix, field_matrix
 from harness.config.prices import Price
 from harness.locale import mark
+from harness.report.drift_groups import ChangeGroup, change_groups
 from harness.report.field_map import FieldTable, Topic, field_tables, topics
 from harness.report.format import seconds
 from harness.report.overview import Cell, cells
@@ -51,6 +52,7 @@ class Report:
         problems: errors of scenarios and targets that could not be recorded, read or replayed.
         ignored: findings of rules that a scenario or the project ignores; they fail nothing.
         drifts: the changes since older recordings, one drift per scenario and target.
+        spent: what the recordings cost that drifts compare, as text; empty if none was made.
         pages: other pages that belong to this one: title and relative address of each.
         duration: seconds.
     """
@@ -64,6 +66,7 @@ class Report:
     problems: tuple[Problem, ...] = ()
     duration: float = 0.0
     drifts: tuple[Drift, ...] = ()
+    spent: str = ""
     pages: tuple[tuple[str, str], ...] = ()
 
     @property
@@ -120,7 +123,21 @@ class Report:
 
     def targets(self, scenario: str) -> tuple[str, ...]:
         """Return the names of all targets of a scenario, in order of appearance."""
-        return _unique(target for name, target in self._pairs if name == scenario)
+        return self._targets.get(scenario, ())
+
+    @cached_property
+    def _targets(self) -> Mapping[str, tuple[str, ...]]:
+        found: dict[str, dict[str, None]] = {}
+        for scenario, target in self._pairs:
+            found.setdefault(scenario, {})[target] = None
+        return {scenario: tuple(targets) for scenario, targets in found.items()}
+
+    @property
+    def is_list(self) -> bool:
+        """Whether each target has one scenario only, as in a run of tests: there is no matrix."""
+        targets = {cell.target for cell in self.overview}
+        alone = len(targets) == len(self.overview) and len(self.scenarios) > 1
+        return alone or self.title == "Tests"
 
     @property
     def _pairs(self) -> list[tuple[str, str]]:
@@ -177,6 +194,11 @@ class Report:
     def field_tables(self) -> tuple[FieldTable, ...]:
         """Every path in requests and answers with its types, by API form."""
         return field_tables(self.reads)
+
+    @cached_property
+    def drift_groups(self) -> tuple[ChangeGroup, ...]:
+        """The changes of all drifts, each once, the most severe first."""
+        return change_groups(self.drifts)
 
     @cached_property
     def verdicts(self) -> Mapping[Verdict, int]:

@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
+from pathlib import PurePath
 from statistics import fmean
 from typing import TYPE_CHECKING, TypeVar
 
 from harness.analysis.transcript import AnalyzedTranscript
 from harness.comparison.matrix import duration
-from harness.types import Finding, Problem, Reply, Severity, Transcript
+from harness.types import Finding, Problem, Provenance, Reply, Severity
+from harness.wire import resolve
 
 if TYPE_CHECKING:
     from harness.report.model import Report
 
 
-T = TypeVar("T", Finding, Problem, Transcript)
+T = TypeVar("T", Finding, Problem)
+Pair = tuple[str, str]
+"""A scenario and a target."""
 
 
 class State(StrEnum):
@@ -36,6 +40,8 @@ class Cell:
         recorded_at: when its recording was made, as ISO 8601; empty if unknown.
         recorded_from: who answered then: `live`, `sandbox` or `unknown`; empty without a recording.
         total: mean time of its answered turns in seconds; None if no time was recorded.
+        test: the test that its cassette belongs to, `<file>::<name>`; empty if none.
+        models: the models that its requests name.
     """
 
     scenario: str
@@ -49,6 +55,17 @@ class Cell:
     recorded_at: str = ""
     recorded_from: str = ""
     total: float | None = None
+    test: str = ""
+    models: tuple[str, ...] = ()
+
+    @property
+    def name(self) -> str:
+        """The test; else the scenario, or the last parts of the path of a file without one."""
+        path = PurePath(self.target)
+        is_file = path.suffix in (".yaml", ".yml")
+        return self.test or (
+            "/".join(path.with_suffix("").parts[-2:]) if is_file else self.scenario
+        )
 
     @property
     def errors(self) -> int:
@@ -72,27 +89,48 @@ class Cell:
 
 def cells(report: Report) -> tuple[Cell, ...]:
     """Return a cell for each scenario with each of its targets."""
-    return tuple(_cell(report, s, t) for s in report.scenarios for t in report.targets(s))
+    reads: dict[Pair, list[AnalyzedTranscript]] = {}
+    for read in report.reads:
+        reads.setdefault((read.transcript.scenario, read.transcript.target), []).append(read)
+    findings, ignored = _grouped(report.findings), _grouped(report.ignored)
+    problems = _grouped(report.problems)
+    return tuple(
+        _cell(
+            Cell(
+                *pair,
+                findings=tuple(findings.get(pair, ())),
+                ignored=tuple(ignored.get(pair, ())),
+                problems=tuple(problems.get(pair, ())),
+            ),
+            reads.get(pair, []),
+        )
+        for pair in ((s, t) for s in report.scenarios for t in report.targets(s))
+    )
 
 
-def _cell(report: Report, scenario: str, target: str) -> Cell:
-    def mine(items: Iterable[T]) -> tuple[T, ...]:
-        return tuple(one for one in items if (one.scenario, one.target) == (scenario, target))
+def _grouped(items: Iterable[T]) -> dict[Pair, list[T]]:
+    """Return *items* by scenario and target."""
+    groups: dict[Pair, list[T]] = {}
+    for one in items:
+        groups.setdefault((one.scenario, one.target), []).append(one)
+    return groups
 
-    reads = [read for read in report.reads if mine([read.transcript])]
-    provenance = reads[0].transcript.provenance if reads else None
-    return Cell(
-        scenario=scenario,
-        target=target,
-        findings=mine(report.findings),
-        ignored=mine(report.ignored),
-        problems=mine(report.problems),
+
+def _cell(found: Cell, reads: Sequence[AnalyzedTranscript]) -> Cell:
+    """Return *found* with the figures of its recordings."""
+    provenance = reads[0].transcript.provenance if reads else Provenance()
+    bodies = (one.request_json.value for read in reads for one in read.readings)
+    models = (resolve(body, "/model") for body in bodies)
+    return replace(
+        found,
         turns=sum(len(read.turns) for read in reads),
         exchanges=sum(len(read.readings) for read in reads),
         skipped=tuple(reason for read in reads for reason in read.transcript.skipped),
-        recorded_at=provenance.recorded_at if provenance else "",
-        recorded_from=provenance.recorded_from.value if provenance else "",
+        recorded_at=provenance.recorded_at,
+        recorded_from=provenance.recorded_from.value if reads else "",
         total=_time(reads),
+        test=provenance.test.rpartition("/")[2],
+        models=tuple(dict.fromkeys(model for model in models if isinstance(model, str))),
     )
 
 

@@ -101,6 +101,7 @@ VALUES = (
     mark("new field"),
     mark("breaking"),
     mark("removed"),
+    mark("renamed"),
     mark("retyped"),
     mark("newly null"),
     mark("added"),

@@ -251,7 +251,7 @@ function ages() {
 // ---- copies: of a text in the button, or of the request or body beside it
 const quoted = (text) => `'${text.replaceAll("'", "'\\''")}'`;
 
-function curl(box) {
+function asCommand(box) {
   const headers = box.querySelector(".headers")?.textContent.split("\n").filter(Boolean) ?? [];
   const body = box.querySelector(".body").textContent;
   const parts = [`curl -X ${quoted(box.dataset.method)} ${quoted(box.dataset.uri)}`, ...headers.map((one) => `-H ${quoted(one)}`)];
@@ -260,7 +260,7 @@ function curl(box) {
 
 async function copy(button) {
   const box = button.closest(".io > div");
-  const text = button.dataset.copy ?? ("copyCurl" in button.dataset ? curl(box) : box.querySelector(".body").textContent);
+  const text = button.dataset.copy ?? ("copyCurl" in button.dataset ? asCommand(box) : box.querySelector(".body").textContent);
   await navigator.clipboard.writeText(text);
   button.classList.add("good");
   setTimeout(() => button.classList.remove("good"), 1500);

@@ -31,6 +31,14 @@ SIGNS: Mapping[str, str] = {
     State.PROBLEM.value: "✗",
 }
 
+CHIPS: Mapping[str, str] = {
+    State.PASSED.value: "good",
+    State.WARNED.value: "warning",
+    State.FAILED.value: "error",
+    State.PROBLEM.value: "error",
+}
+"""The CSS class of each state."""
+
 SIDES: Mapping[str, str] = {
     "system": "system",
     "developer": "system",
@@ -53,6 +61,7 @@ def report(report: Report) -> str:
     style, script = _file("page.css"), _file("page.js")
     findings = [one for section in shown for one in section.findings]
     rules = _rules(findings)
+    drifts = drift.shown_drifts(report, shown)
     return (
         _environment()
         .get_template("page.html.j2")
@@ -74,7 +83,9 @@ def report(report: Report) -> str:
             rankings=report.rankings,
             price_sources=report.price_sources,
             races=report.races,
-            drifts=drift.shown_drifts(report, shown),
+            drifts=drifts,
+            drift_anchors={one.drift: one.anchor for one in drifts},
+            chips=CHIPS,
             verdicts=drift.STYLES,
             verdict_counts=report.verdicts,
             field_tables=report.field_tables,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 from collections.abc import Iterator
 from dataclasses import replace
@@ -21,7 +22,7 @@ from harness.drift import ChangeKind, Drift, DriftChange, Verdict, run
 from harness.providers import endpoints
 from harness.report import Report, html
 from harness.report import drift as drift_report
-from harness.report.build import check_report, replay_report
+from harness.report.build import check_report, replay_report, tests_report
 from harness.types import Problem
 
 ROOT = Path(__file__).parents[3]
@@ -180,6 +181,21 @@ def drifted_page(tmp_path_factory: pytest.TempPathFactory) -> Path:
     matrices = tuple(matrix(group, INVENTED, old) for group in groups)
     page = folder / "index.html"
     report = replace(drift_report.report(result), matrices=matrices)
+    page.write_text(html.report(report), encoding="utf-8")
+    return page
+
+
+@pytest.fixture(scope="session")
+def tests_page(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The page of a run of tests whose cassettes name no scenario."""
+    folder = tmp_path_factory.mktemp("tests")
+    for name in ("slogan", "multi-turn"):
+        shutil.copytree(ROOT / "cassettes" / name, folder / name)
+    for path in folder.rglob("*.yaml"):
+        text = path.read_text(encoding="utf-8")
+        path.write_text(re.sub("(?m)^    (scenario|target): .*\n", "", text), encoding="utf-8")
+    page = folder / "index.html"
+    report = tests_report(sorted(folder.rglob("*.yaml")))
     page.write_text(html.report(report), encoding="utf-8")
     return page
 

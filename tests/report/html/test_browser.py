@@ -466,14 +466,44 @@ def test_the_page_is_whole_without_its_script(browser: Browser, shipped_page: Pa
 
 
 def test_drift_leads_to_its_changes_and_its_conversation(page: Page, drifted_page: Path) -> None:
-    """From the overview to what changed in one recording, and from there to what was said."""
+    """From the overview to a change, to a recording that has it, and to what was said there."""
     page.goto(drifted_page.as_uri())
-    page.locator("#overview a[href='#d-1']").click()
+    page.locator("#overview a[href='#c-1']").click()
     assert soon(page, lambda: shown(page, "#drift") == 1)
+    page.locator("#c-1 summary").click()
+    page.locator("#c-1 a[href='#d-1']").click()
     change = page.locator("#d-1 tr.findable", has_text="/usage/total_tokens").first
-    assert "integer" in change.inner_text()
+    assert soon(page, lambda: "integer" in change.inner_text())
     page.locator("#d-1 > p > a").click()
     assert soon(page, lambda: shown(page, "#drift") == 0 and shown(page, ".talk") > 0)
+
+
+def test_drift_tells_each_change_once(page: Page, drifted_page: Path) -> None:
+    """A renamed field is one change: its old and new name, since when, the rule it breaks."""
+    page.goto(f"{drifted_page.as_uri()}#drift")
+    cards = page.locator(".change")
+    first = cards.first.inner_text()
+    assert "answer /usage/total_tokens renamed → /usage/all_tokens" in first
+    assert re.search(r"between the recordings of 20\S+ and 20\S+ · 1 recording", first)
+    assert "rules broken by it: answer_fits_schema" in first
+    titles = cards.locator("h3").all_inner_texts()
+    assert sum("/usage/all_tokens" in title for title in titles) == 1
+    assert not [title for title in titles if "answer_fits_schema" in title]
+
+
+def test_a_run_of_tests_is_a_list(page: Page, tests_page: Path) -> None:
+    """A line per test: its name, its model, its result, its time; no path of this machine."""
+    page.goto(tests_page.as_uri())
+    rows = [row.locator("th, td").all_inner_texts() for row in page.locator(".runs tbody tr").all()]
+    assert [row[:3] for row in rows[:2]] == [
+        ["multi-turn/dashscope-qwen-flash", "qwen-flash", "passed"],
+        ["slogan/dashscope-qwen-flash", "qwen-flash", "passed"],
+    ]
+    assert len(rows) == 4
+    assert all(re.fullmatch(r"\d+ ms", row[3]) for row in rows)
+    assert str(tests_page.parent) not in page.locator(".runs").inner_text()
+    page.locator(".runs a").last.click()
+    assert soon(page, lambda: shown(page, ".talk") > 0)
 
 
 def test_the_cheapest_and_the_noise_are_told(page: Page, drifted_page: Path) -> None:

@@ -1,0 +1,115 @@
+"""The changes of all drifts, each once: what changed, since when, and in which recordings."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from difflib import SequenceMatcher
+from typing import TYPE_CHECKING
+
+from harness.analysis.difference import ChangeKind, Verdict
+from harness.locale import mark
+
+if TYPE_CHECKING:
+    from harness.drift import Drift, DriftChange
+
+RENAMED = mark("renamed")
+
+
+@dataclass(frozen=True, slots=True)
+class ChangeGroup:
+    """A change that one or more recordings share.
+
+    Attributes:
+        verdict: What it means for programs that read the format.
+        kind: `renamed`, or the kind of the change.
+        part: The kind of answer; empty for a broken rule.
+        path: The path of the field, or the name of the broken rule.
+        before: The types or the value in the old recordings.
+        after: The types or the value in the new recordings; of a renamed field its new path.
+        drifts: The recordings that have it.
+        rules: The rules that are broken since, by this change.
+    """
+
+    verdict: Verdict
+    kind: str
+    part: str
+    path: str
+    before: str
+    after: str
+    drifts: tuple[Drift, ...]
+    rules: tuple[str, ...] = ()
+
+    @property
+    def since(self) -> tuple[str, str]:
+        """The days of the last recording before the change and of the first after it, if known."""
+        old = [drift.recorded_at[0] for drift in self.drifts if drift.recorded_at[0]]
+        new = [drift.recorded_at[1] for drift in self.drifts if drift.recorded_at[1]]
+        return max(old, default="")[:10], min(new, default="")[:10]
+
+
+def change_groups(drifts: Iterable[Drift]) -> tuple[ChangeGroup, ...]:
+    """Return the changes that are worse than wording, the most severe and the most frequent first.
+
+    A field that is gone where another of the same types came, in the same object and the same
+    recordings, was renamed. A broken rule whose message names the field belongs to its change.
+    """
+    found: dict[tuple[object, ...], list[Drift]] = {}
+    for drift in drifts:
+        severe = (c for c in drift.changes if c.verdict.rank > Verdict.WORDING.rank)
+        for key in dict.fromkeys(map(_key, severe)):
+            found.setdefault(key, []).append(drift)
+    groups = [ChangeGroup(*key, tuple(same)) for key, same in found.items()]  # type: ignore[arg-type]  # the first six fields
+    fields = _renamed([group for group in groups if group.kind != ChangeKind.RULE])
+    rules = [group for group in groups if group.kind == ChangeKind.RULE]
+    explained = {rule: field for rule in rules for field in fields if _explains(field, rule)}
+    fields = [_with_rules(field, explained) for field in fields]
+    order = [*fields, *(rule for rule in rules if rule not in explained)]
+    return tuple(sorted(order, key=lambda group: (-group.verdict.rank, -len(group.drifts))))
+
+
+def _key(change: DriftChange) -> tuple[object, ...]:
+    before, after = str(change.before or ""), str(change.after or "")
+    return (
+        change.verdict,
+        change.kind.value,
+        change.part,
+        change.rule or change.path,
+        before,
+        after,
+    )
+
+
+def _renamed(groups: Sequence[ChangeGroup]) -> list[ChangeGroup]:
+    """Return *groups*, each removed field and the added one that replaces it as one group."""
+    left = list(groups)
+    for gone in (group for group in groups if group.kind == ChangeKind.REMOVED):
+        candidates = [new for new in left if new.kind == ChangeKind.ADDED and _replaces(new, gone)]
+        if candidates:
+            new = max(candidates, key=lambda one: _alike(one.path, gone.path))
+            left.remove(new)
+            left[left.index(gone)] = replace(gone, kind=RENAMED, after=new.path)
+    return left
+
+
+def _replaces(new: ChangeGroup, gone: ChangeGroup) -> bool:
+    same = new.part == gone.part and _parent(new.path) == _parent(gone.path)
+    return same and new.after == gone.before and new.drifts == gone.drifts
+
+
+def _alike(left: str, right: str) -> float:
+    return SequenceMatcher(None, left, right, autojunk=False).ratio()
+
+
+def _parent(path: str) -> str:
+    return path.rpartition("/")[0]
+
+
+def _explains(field: ChangeGroup, rule: ChangeGroup) -> bool:
+    name = field.path.rpartition("/")[2]
+    return bool(name) and name in rule.after and all(drift in field.drifts for drift in rule.drifts)
+
+
+def _with_rules(field: ChangeGroup, explained: Mapping[ChangeGroup, ChangeGroup]) -> ChangeGroup:
+    broken = (rule.path for rule, cause in explained.items() if cause is field)
+    return replace(field, rules=tuple(dict.fromkeys(broken)))
