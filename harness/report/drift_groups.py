@@ -15,6 +15,9 @@ if TYPE_CHECKING:
 
 RENAMED = mark("renamed")
 
+_Key = tuple[Verdict, str, str, str, str, str]
+"""The first fields of a group."""
+
 
 @dataclass(frozen=True, slots=True)
 class ChangeGroup:
@@ -54,12 +57,12 @@ def change_groups(drifts: Iterable[Drift]) -> tuple[ChangeGroup, ...]:
     A field that is gone where another of the same types came, in the same object and the same
     recordings, was renamed. A broken rule whose message names the field belongs to its change.
     """
-    found: dict[tuple[object, ...], list[Drift]] = {}
+    found: dict[_Key, list[Drift]] = {}
     for drift in drifts:
         severe = (c for c in drift.changes if c.verdict.rank > Verdict.WORDING.rank)
         for key in dict.fromkeys(map(_key, severe)):
             found.setdefault(key, []).append(drift)
-    groups = [ChangeGroup(*key, tuple(same)) for key, same in found.items()]  # type: ignore[arg-type]  # the first six fields
+    groups = [ChangeGroup(*key, tuple(same)) for key, same in found.items()]
     fields = _renamed([group for group in groups if group.kind != ChangeKind.RULE])
     rules = [group for group in groups if group.kind == ChangeKind.RULE]
     explained = {rule: field for rule in rules for field in fields if _explains(field, rule)}
@@ -68,7 +71,7 @@ def change_groups(drifts: Iterable[Drift]) -> tuple[ChangeGroup, ...]:
     return tuple(sorted(order, key=lambda group: (-group.verdict.rank, -len(group.drifts))))
 
 
-def _key(change: DriftChange) -> tuple[object, ...]:
+def _key(change: DriftChange) -> _Key:
     before, after = str(change.before or ""), str(change.after or "")
     return (
         change.verdict,

@@ -6,6 +6,7 @@ The page's script switches between the two.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import lru_cache
 from types import MappingProxyType
 
 from markupsafe import Markup, escape
@@ -121,6 +122,7 @@ VALUES = (
 """Values of the report that the page shows as they are."""
 
 
+@lru_cache(4096)
 def text(message: str, element: str = "span", /, **attributes: str) -> Markup:
     """Return an HTML element with *message*, and its translation for the page's script."""
     given = (Markup(' {}="{}"').format(name, value) for name, value in attributes.items())
@@ -143,6 +145,7 @@ def word(value: str, element: str = "span", /, **attributes: str) -> Markup:
     return text(message, element, **attributes)
 
 
+@lru_cache(4096)
 def plural(singular: str, plural: str, number: int, element: str = "span") -> Markup:
     """Return *number* in an *element*, followed by its noun in both languages.
 

@@ -4,16 +4,46 @@ const root = document.documentElement;
 const all = (selector, from = document) => [...from.querySelectorAll(selector)];
 const byId = (id) => document.getElementById(id);
 const views = all("[data-view]");
-const links = all("nav a, .tabs a");
+const links = new Map();
+const collect = (from) => all("nav a, .tabs a", from).forEach((link) => links.set(link.getAttribute("href"), link));
+collect(document);
 root.classList.add("js");
 
 // ---- what is kept: a page opened from a disk may have no storage
 const kept = (name) => { try { return localStorage.getItem(`harness-${name}`); } catch { return null; } };
 const keep = (name, value) => { try { localStorage.setItem(`harness-${name}`, value); } catch { /* none */ } };
 
+// ---- large pages: a scenario is unpacked when it is shown; all their texts are one index
+async function unpacked(packed) {
+  const bytes = Uint8Array.from(atob(packed), (one) => one.charCodeAt(0));
+  return new Response(new Blob([bytes]).stream().pipeThrough(new DecompressionStream("gzip"))).text();
+}
+
+async function unpack(view) {
+  const holder = document.createElement("template");
+  holder.innerHTML = await unpacked(view.dataset.packed);
+  if (!view.dataset.packed) return;
+  delete view.dataset.packed;
+  view.replaceChildren(...holder.content.firstElementChild.childNodes);
+  collect(view);
+  speak(chinese);
+  filter();
+}
+
+const index = new Map();
+async function read() {
+  const box = byId("index");
+  if (!box || index.size) return;
+  const texts = (await unpacked(box.dataset.packed)).split("\n");
+  views.filter((one) => /^s\d+$/.test(one.id)).forEach((one, number) => index.set(one, [texts[number], texts[number].toLowerCase()]));
+}
+
 // ---- which view is shown: the one that holds what the address names
 function go(first) {
-  const aim = byId(decodeURIComponent(location.hash.slice(1))) || views[0];
+  const name = decodeURIComponent(location.hash.slice(1));
+  const packed = byId((/^s\d+/.exec(name) ?? [""])[0]);
+  if (packed?.dataset.packed) return void unpack(packed).then(() => go(first));
+  const aim = byId(name) || views[0];
   const outside = !aim.closest("[data-view]");
   if (outside && !first) return;
   menu(false);
@@ -95,9 +125,13 @@ function list(found) {
 }
 
 function snippet(element, word) {
+  if (index.has(element) && element.dataset.packed) return around(index.get(element)[0], word);
   const walker = document.createTreeWalker(element, NodeFilter.SHOW_TEXT), parts = [];
   while (walker.nextNode()) parts.push(walker.currentNode.data);
-  const plain = parts.join(" ").replace(/\s+/g, " ").trim();
+  return around(parts.join(" ").replace(/\s+/g, " ").trim(), word);
+}
+
+function around(plain, word) {
   const from = Math.max(0, plain.toLowerCase().indexOf(word) - SNIPPET);
   return `${from ? "…" : ""}${plain.slice(from, from + SNIPPET * 2 + word.length)}`;
 }
@@ -110,8 +144,9 @@ function filter() {
   });
   const found = [];
   for (const view of views) {
-    const inside = all(".findable", view);
-    const hits = inside.filter((one) => { const hit = fits(one, wanted); one.classList.toggle("miss", !hit); return hit; });
+    const packed = view.dataset.packed && index.get(view);
+    const inside = packed ? [] : all(".findable", view);
+    const hits = packed && wanted.length && wanted.every((word) => packed[1].includes(word)) ? [view] : inside.filter((one) => { const hit = fits(one, wanted); one.classList.toggle("miss", !hit); return hit; });
     all(".nohits", view).forEach((one) => one.classList.toggle("needed", hits.length === 0));
     tell(view, wanted.length || target.value ? hits.length : null);
     if (wanted.length && hits.length) found.push([view, hits, wanted[0]]);
@@ -132,7 +167,7 @@ function unfold(searching) {
 }
 
 function tell(view, hits) {
-  const link = links.find((one) => one.getAttribute("href") === `#${view.id}`);
+  const link = links.get(`#${view.id}`);
   if (!link) return;
   let badge = link.querySelector(".hits");
   if (!badge) { badge = document.createElement("span"); badge.className = "hits"; link.append(badge); }
@@ -166,10 +201,9 @@ function mark(node, word, ranges) {
   }
 }
 
-all(".only-differing").forEach((box) => box.addEventListener("change", () => {
-  const view = box.closest("[data-pane], [data-view]");
-  all("tr.same", view).forEach((row) => { row.hidden = box.checked; });
-}));
+addEventListener("change", ({ target: box }) => {
+  if (box.matches(".only-differing")) all("tr.same", box.closest("[data-pane], [data-view]")).forEach((row) => { row.hidden = box.checked; });
+});
 
 all(".unfold").forEach((button) => button.addEventListener("click", () => {
   const folds = all("details.fold", button.closest("[data-view]"));
@@ -285,7 +319,7 @@ byId("language").addEventListener("click", () => { speak(!chinese); keep("langua
 byId("menu").addEventListener("click", () => menu(!byId("views").classList.contains("open")));
 byId("failed").addEventListener("change", (event) => root.classList.toggle("failed-only", event.target.checked));
 byId("help").addEventListener("click", KEYS["?"]);
-[search, target, severity].forEach((one) => one && one.addEventListener("input", filter));
+[search, target, severity].forEach((one) => one && one.addEventListener("input", () => read().then(filter)));
 addEventListener("hashchange", () => go(false));
 
 // ---- paper shows what is folded
@@ -300,4 +334,4 @@ addEventListener("afterprint", () => { folded.splice(0).forEach((one) => { one.o
 dress(kept("theme"));
 speak((kept("language") || navigator.language || "en").startsWith("zh"));
 go(true);
-addEventListener("load", () => go(true));
+addEventListener("load", () => { go(true); requestIdleCallback(read); });

@@ -16,7 +16,8 @@ from markupsafe import Markup, escape
 
 from harness.locale import translate
 from harness.report import format
-from harness.report.html import bodies, drift, messages, pictures, sections
+from harness.report.html import bodies, drift, messages, packing, pictures, sections
+from harness.report.html.packing import Packs
 from harness.report.html.prose import prose
 from harness.report.model import ORIGINS, Report
 from harness.report.overview import Cell, State
@@ -91,6 +92,7 @@ def report(report: Report) -> str:
             field_tables=report.field_tables,
             topics=report.topics,
             evidence=sections.evidence_anchors(shown),
+            packs=Packs() if len(report.reads) >= packing.LARGE else None,
             max_paths=sections.MAX_PATHS,
             max_body=bodies.MAX_BODY,
             policy=_policy(style, script),

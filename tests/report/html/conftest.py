@@ -186,6 +186,17 @@ def drifted_page(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
+def large_page(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The page of the shipped cassettes, packed as those of large reports are."""
+    page = tmp_path_factory.mktemp("large") / "index.html"
+    report = check_report([ROOT / "cassettes"], lambda _: None)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("harness.report.html.packing.LARGE", 1)
+        page.write_text(html.report(report), encoding="utf-8")
+    return page
+
+
+@pytest.fixture(scope="session")
 def tests_page(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The page of a run of tests whose cassettes name no scenario."""
     folder = tmp_path_factory.mktemp("tests")

@@ -491,6 +491,32 @@ def test_drift_tells_each_change_once(page: Page, drifted_page: Path) -> None:
     assert not [title for title in titles if "answer_fits_schema" in title]
 
 
+def test_a_large_report_is_unpacked_when_it_is_shown(
+    page: Page, shipped_page: Path, large_page: Path
+) -> None:
+    """Scenarios are compressed; links, searches and languages reach into them all the same."""
+    assert large_page.stat().st_size * 3 < shipped_page.stat().st_size * 2
+    assert "木星" not in large_page.read_text(encoding="utf-8")
+    page.goto(large_page.as_uri())
+    packed = page.locator("[data-view][data-packed]")
+    every = packed.count()
+    assert every > 10
+    page.fill("#search", "木星")
+    assert soon(page, lambda: shown(page, "#hits a") > 0)
+    assert "木星" in page.locator("#hits a").first.inner_text()
+    page.keyboard.press("Enter")
+    assert soon(page, lambda: shown(page, ".talk") > 0)
+    assert packed.count() == every - 1
+    page.keyboard.press("Escape")
+    page.locator("#language").click()
+    go(page, "s2-t1-x1")
+    assert soon(page, lambda: shown(page, "#s2-t1-x1 .io") == 1)
+    assert page.locator("#s2 .tabs a").first.inner_text() == "对话"
+    page.goto(f"{large_page.as_uri()}#s3-wire")
+    page.reload()
+    assert soon(page, lambda: shown(page, "#s3-wire") == 1)
+
+
 def test_a_run_of_tests_is_a_list(page: Page, tests_page: Path) -> None:
     """A line per test: its name, its model, its result, its time; no path of this machine."""
     page.goto(tests_page.as_uri())
