@@ -34,9 +34,13 @@ def read_cassette(path: Path) -> AnalyzedTranscript:
     If the cassette names no scenario, the transcript's scenario is the file's name without suffix.
     Raises BadCassette if it cannot be read.
     """
-    cassette = read_masked(path)
-    scenario = cassette.provenance.scenario or path.stem
-    transcript = transcript_of(cassette, endpoints.recognise, source=str(path))
+    return analyzed_cassette(read_masked(path), str(path))
+
+
+def analyzed_cassette(cassette: Cassette, source: str) -> AnalyzedTranscript:
+    """Return the transcript of a cassette without secrets, which was read from *source*."""
+    scenario = cassette.provenance.scenario or Path(source).stem
+    transcript = transcript_of(cassette, endpoints.recognise, source=source)
     return analyze(replace(transcript, scenario=scenario), endpoints.recognise)
 
 

@@ -83,7 +83,14 @@ def record(
         if names or to is None:
             raise HarnessError("with a command after `--`, name no scenario, but --to FILE")
         record_through_proxy(
-            to, command, upstream, None, resume=resume, afresh=afresh, as_json=as_json
+            to,
+            command,
+            upstream,
+            None,
+            resume=resume,
+            afresh=afresh,
+            reports=reports,
+            as_json=as_json,
         )
     if to is not None or upstream:
         raise HarnessError(

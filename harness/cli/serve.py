@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
@@ -50,6 +51,15 @@ def serve(
         ),
     ] = None,
     upstream: Upstreams = None,
+    rewrite_links: Annotated[
+        bool,
+        typer.Option(
+            "--rewrite-links",
+            help="Let links in answers to recorded files, such as generated pictures, lead here; "
+            "these answers are then not byte for byte those of the recording.",
+        ),
+    ] = False,
+    reports: app.Reports = None,
     as_json: app.AsJson = False,
 ) -> None:
     """Answer HTTP requests on this machine from cassettes: same bytes, same chunks, no key.
@@ -64,24 +74,40 @@ def serve(
     from harness.intercept.clock import checked_pace
 
     with extra("serve"):
-        from harness.serve import load, replay
+        from harness.serve import Links, load, replay
 
     command = app.child_command(context)
     if recording is not None:
         if paths:
             raise HarnessError("--record FILE replays nothing: leave out the paths")
-        record_through_proxy(recording, command, upstream, port, as_json=as_json)
+        record_through_proxy(recording, command, upstream, port, reports=reports, as_json=as_json)
     if upstream:
         raise HarnessError("--upstream is for recording: add --record FILE")
     library = load(paths or [app.CASSETTES])
-    result = replay(library, partial(announce, bool(command)), command, port, checked_pace(pace))
+    links = Links.of(library.exchanges) if rewrite_links else None
+    if links:
+        typer.echo(f"# links to {len(links.recorded)} recorded files are rewritten", err=True)
+    shown = partial(announce, bool(command), as_json)
+    result = replay(library, shown, command, port, checked_pace(pace), links)
     _report(result, allow_unused, as_json)
+    if reports:
+        from harness.report import write
+        from harness.report.build import served_report
+
+        unused = () if allow_unused else result.unused
+        problems = [f"miss: {miss}" for miss in result.misses] + [f"unused: {u}" for u in unused]
+        report = served_report(result.served, problems)
+        for path in reports:
+            write(report, path)
     failed = bool(result.misses) or (bool(result.unused) and not allow_unused)
     raise typer.Exit(result.exit_code or (1 if failed else 0))
 
 
-def announce(to_stderr: bool, address: str, variables: Mapping[str, str]) -> None:
-    """Print the server's address and the variables that lead clients to it."""
+def announce(to_stderr: bool, as_json: bool, address: str, variables: Mapping[str, str]) -> None:
+    """Print the server's address and the variables that lead clients to it; as JSON, on a line."""
+    if as_json and not to_stderr:
+        typer.echo(json.dumps({"address": address, "variables": dict(variables)}))
+        return
     lines = [f"export {name}={value}" for name, value in variables.items()]
     typer.echo("\n".join([f"# harness listens at {address}", *lines]), err=to_stderr)
 
@@ -94,6 +120,7 @@ def record_through_proxy(
     *,
     resume: bool = False,
     afresh: bool = False,
+    reports: list[Path] | None = None,
     as_json: bool = False,
 ) -> None:
     """Record to *path* what a command, or another program, asks through a proxy; then exit."""
@@ -108,7 +135,7 @@ def record_through_proxy(
     result = record(
         path,
         services,
-        partial(announce, bool(command)),
+        partial(announce, bool(command), as_json),
         command,
         port,
         "missing" if resume else "all",
@@ -120,6 +147,13 @@ def record_through_proxy(
         count = "1 exchange" if result.answered == 1 else f"{result.answered} exchanges"
         written = f"recorded {count} to {path}" if result.answered else "nothing was recorded"
         typer.echo(written, err=bool(command))
+    if reports and result.answered:
+        from harness.report import write
+        from harness.report.build import check_report
+
+        report = check_report([path], lambda text: None)
+        for place in reports:
+            write(report, place)
     raise typer.Exit(result.exit_code or 0)
 
 

@@ -128,15 +128,35 @@ def _index(token: str, length: int) -> Sequence[int]:
     return [int(token)] if is_index and int(token) < length else []
 
 
+Distance = tuple[bool, bool, int]
+"""How much two requests differ: in method, in path, in how many values."""
+
+EQUAL: Distance = (False, False, 0)
+
+
 def closest(actual: Request, recorded: Sequence[Exchange], volatile: Sequence[str] = ()) -> str:
     """Return a text with the number of the recorded request most similar to *actual*.
 
     The text lists the differences. If *recorded* is empty, it says that the cassette is empty.
     """
+    return nearest(actual, recorded, volatile)[1]
+
+
+def nearest(
+    actual: Request,
+    recorded: Sequence[Exchange],
+    volatile: Sequence[str] = (),
+    names: Sequence[str] = (),
+) -> tuple[Distance, str]:
+    """Return the distance of *actual* to the most similar recorded request, and a text about it.
+
+    The text is that of `closest`. Exchanges are called by their *names*; without these, by numbers.
+    """
     if not recorded:
-        return "the cassette is empty"
+        return (True, True, 0), "the cassette is empty"
     all_differences = [_differences(exchange.request, actual, volatile) for exchange in recorded]
-    best = min(range(len(recorded)), key=lambda i: _distance(all_differences[i]))
+    distances = [_distance(differences) for differences in all_differences]
+    best = min(range(len(recorded)), key=distances.__getitem__)
     lines = [
         f"\n  {place}: expected (cassette) {shown[0]}, actual (your request) {shown[1]}"
         for place, old, new in all_differences[best]
@@ -144,13 +164,15 @@ def closest(actual: Request, recorded: Sequence[Exchange], volatile: Sequence[st
     ]
     if len(lines) > _SHOWN:
         lines[_SHOWN:] = [f"\n  and {len(lines) - _SHOWN} more"]
-    return f"the closest recorded request is exchange {best + 1}, which differs in{''.join(lines)}"
+    name = names[best] if names else f"exchange {best + 1}"
+    text = f"the closest recorded request is {name}, which differs in{''.join(lines)}"
+    return distances[best], text
 
 
 _SHOWN = 8
 
 
-def _distance(differences: Sequence[Difference]) -> tuple[bool, bool, int]:
+def _distance(differences: Sequence[Difference]) -> Distance:
     places = {place for place, _, _ in differences}
     return "method" in places, "path" in places, len(differences)
 

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import threading
-from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from copy import copy
 from dataclasses import dataclass, field, replace
 from functools import cached_property
+from itertools import chain
 
 from harness.errors import CassetteMiss, ConnectionBlocked
 from harness.intercept.clock import Clock
 from harness.intercept.context import raise_error
 from harness.intercept.hooks import NormalizeRequest, identity, normalized
-from harness.intercept.matching import Key, closest, key_of
+from harness.intercept.matching import EQUAL, Distance, Key, key_of, nearest
 from harness.intercept.recorder import ResponseCapture
 from harness.secrets.fingerprint import NONE, UNKNOWN, fingerprint
 from harness.secrets.redactor import Redactor
@@ -49,6 +50,7 @@ class Player:
         ignore_keys: Whether API keys play no part, so that the exchanges of refused keys are found
             in recorded order too, for clients that have no key.
         advice: What a miss ends with: the cassette, and how to record what is missing.
+        names: What a miss calls the exchanges; if empty, they are called by their numbers.
         clock: The simulated clock of the replay.
     """
 
@@ -58,10 +60,11 @@ class Player:
     pace: float = 0.0
     ignore_keys: bool = False
     advice: str = ""
+    names: Sequence[str] = ()
     clock: Clock = field(init=False)
     _refused: frozenset[str] = field(init=False)
-    _waiting: dict[Slot, deque[int]] = field(init=False, default_factory=dict)
-    _last: dict[Slot, Exchange] = field(init=False, default_factory=dict)
+    _index: dict[Slot, list[int]] = field(init=False, default_factory=dict)
+    _used: dict[Slot, int] = field(init=False, default_factory=dict)
     _known_keys: dict[tuple[str, str, bytes], Key] = field(init=False, default_factory=dict)
     _replayed: list[Exchange] = field(init=False, default_factory=list)
     _lock: threading.Lock = field(init=False, default_factory=threading.Lock)
@@ -70,7 +73,14 @@ class Player:
         self.clock = Clock(self.pace)
         self._refused = frozenset() if self.ignore_keys else _refused_keys(self.cassette)
         for number, exchange in enumerate(self.cassette.exchanges):
-            self._waiting.setdefault(self._recorded_slot(exchange), deque()).append(number)
+            self._index.setdefault(self._recorded_slot(exchange), []).append(number)
+
+    def rewound(self) -> Player:
+        """Return a player of the same cassette from its beginning, with the same matching keys."""
+        other = copy(self)
+        other.clock, other._lock = Clock(self.pace), threading.Lock()
+        other._used, other._replayed = {}, []
+        return other
 
     def _recorded_slot(self, exchange: Exchange) -> Slot:
         key = self._key(exchange.request)
@@ -103,29 +113,35 @@ class Player:
         Raises:
             CassetteMiss: the cassette has no exchange left that answers it.
         """
-        lane = self._lane(fingerprint(request)) if self._refused else ""
-        slot = self._key(request), lane
-        if slot not in self._waiting:  # recorded requests are without secrets
-            request = self.redactor.request(request)
-            slot = self._key(request), lane
+        exchange = self.take(request)
+        if exchange is None:
+            raise_error(CassetteMiss(self.explain_miss(request)[1] + self.advice))
+        return exchange
+
+    def take(self, request: Request) -> Exchange | None:
+        """Return the next recorded exchange that answers *request*; None if none is left."""
+        slot = self._slot(request)
+        numbers = self._index.get(slot)
+        if numbers is None:
+            return None
         with self._lock:
-            waiting = self._waiting.get(slot)
-            if waiting:
-                exchange = self.cassette.exchanges[waiting.popleft()]
-                self._last[slot] = exchange
-            elif slot in self._last and request.method.upper() == "GET":
-                exchange = self._last[slot]
-            else:
-                raise_error(
-                    CassetteMiss(
-                        self._explain_miss(self.redactor.request(request), slot) + self.advice
-                    )
-                )
+            used = self._used.get(slot, 0)
+            if used == len(numbers) and request.method.upper() != "GET":
+                return None
+            exchange = self.cassette.exchanges[numbers[min(used, len(numbers) - 1)]]
+            self._used[slot] = min(used + 1, len(numbers))
             self._replayed.append(exchange)
         if exchange.timing is not None:  # recorded by the harness, with the header that was sent
             return exchange
         response = drop_stale_content_encoding(exchange.response)
         return exchange if response is exchange.response else replace(exchange, response=response)
+
+    def _slot(self, request: Request) -> Slot:
+        lane = self._lane(fingerprint(request)) if self._refused else ""
+        slot = self._key(request), lane
+        if slot in self._index:
+            return slot
+        return self._key(self.redactor.request(request)), lane  # as recorded: without secrets
 
     def capture(self, request: Request) -> ResponseCapture:
         """Raise ConnectionBlocked: a replay sends nothing, so there is no response to capture."""
@@ -153,26 +169,28 @@ class Player:
 
     def unused(self) -> tuple[Exchange, ...]:
         """Return the exchanges that have answered no request, in order of recording."""
-        numbers = sorted(number for waiting in self._waiting.values() for number in waiting)
-        return tuple(self.cassette.exchanges[number] for number in numbers)
+        left = (numbers[self._used.get(slot, 0) :] for slot, numbers in self._index.items())
+        return tuple(self.cassette.exchanges[number] for number in sorted(chain(*left)))
 
-    def _explain_miss(self, request: Request, slot: Slot) -> str:
+    def explain_miss(self, request: Request) -> tuple[Distance, str]:
+        """Return why *request* has no answer, and its distance to the closest recorded request."""
+        slot = key, lane = self._slot(request)
+        request = self.redactor.request(request)
         miss = f"no recorded answer to {request.method} {without_keys(request.uri)}"
-        key, lane = slot
-        if slot in self._last:
-            slots = [(self._key(e.request), self._lane(e.key)) for e in self.cassette.exchanges]
-            count = slots.count(slot)
+        if slot in self._index:
+            count = len(self._index[slot])
             times = "once" if count == 1 else f"{count} times"
-            return f"{miss}: it was recorded {times} and is sent once more"
+            return EQUAL, f"{miss}: it was recorded {times} and is sent once more"
         miss_by_key = f"{miss} with this API key: it was recorded with another key"
-        if any((key, other) in self._waiting for other in self._refused - {lane}):
-            return f"{miss_by_key}, which {_REFUSED}"
-        if (key, "") in self._waiting:
-            return f"{miss_by_key}, and this key {_REFUSED}"
+        if any((key, other) in self._index for other in self._refused - {lane}):
+            return EQUAL, f"{miss_by_key}, which {_REFUSED}"
+        if (key, "") in self._index:
+            return EQUAL, f"{miss_by_key}, and this key {_REFUSED}"
         redacted = ((e, self.redactor.request(e.request)) for e in self.cassette.exchanges)
         recorded = [replace(e, request=self._normalized(clean)) for e, clean in redacted]
         volatile = self.cassette.provenance.volatile
-        return f"{miss}; {closest(self._normalized(request), recorded, volatile)}"
+        distance, text = nearest(self._normalized(request), recorded, volatile, self.names)
+        return distance, f"{miss}; {text}"
 
 
 _REFUSED = "was refused (HTTP 401) on this cassette"

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
 from urllib.parse import urlsplit
 
-from harness.types import Exchange
+from harness.config.hosts import AllowedHosts, host_of
+from harness.config.services import Service
+from harness.config.settings import load_settings
+from harness.types import EMPTY, Exchange
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,63 +20,107 @@ class ClientVariables:
 
     Attributes:
         name: A short name, used in the paths of a recording proxy.
-        address_variable: The variable with the base URL.
+        address_variables: The variables with the base URL, the most common one first.
         key_variable: The variable with the API key.
-        address: The base URL that the clients use if the variable is not set.
+        address: The base URL that the clients use if no variable is set.
         paths: Matches the path of a request; its group `base` is the path of the base URL.
+        hosts: The hosts whose requests are those of the clients; empty for any host.
+        error: The members of an error by JSON pointer, `{code}` and `{message}` filled in; empty if
+            an endpoint's fields tell where they are.
     """
 
     name: str
-    address_variable: str
+    address_variables: tuple[str, ...]
     key_variable: str
     address: str
     paths: re.Pattern[str]
+    hosts: tuple[str, ...] = ()
+    error: Mapping[str, str] = field(default_factory=lambda: EMPTY)
 
     def base(self, exchange: Exchange) -> str | None:
         """Return the path of the base URL that the request was sent to; None if it is not ours."""
-        match = self.paths.fullmatch(urlsplit(exchange.request.uri).path)
+        parts = urlsplit(exchange.request.uri)
+        match = self.paths.fullmatch(parts.path)
+        if (
+            match
+            and self.hosts
+            and not AllowedHosts(self.hosts).has(*host_of(exchange.request.uri))
+        ):
+            return None
         return match["base"] if match else None
 
 
 _V4 = re.compile(r"(?P<base>.*/paas/v4)/.+")
+_OPENAI = re.compile(
+    r"(?P<base>.*?)/(?:chat/completions|completions|responses|embeddings|models|files|batches"
+    r"|images/generations|audio/\w+|moderations)(?:/.*)?"
+)
+_ANTHROPIC = re.compile(r"(?P<base>.*)/v1/messages(?:/.*)?")
+_ANTHROPIC_ERROR = {"/type": "error", "/error/type": "{code}", "/error/message": "{message}"}
+
+_BIGMODEL = "https://open.bigmodel.cn/api/paas/v4"
+_DASHSCOPE = "https://dashscope.aliyuncs.com"
 
 CLIENTS = (
     ClientVariables(
-        "zhipuai",
-        "ZHIPUAI_BASE_URL",
-        "ZHIPUAI_API_KEY",
-        "https://open.bigmodel.cn/api/paas/v4",
-        _V4,
+        "zhipuai", ("ZHIPUAI_BASE_URL", "ZHIPUAI_API_BASE"), "ZHIPUAI_API_KEY", _BIGMODEL, _V4
     ),
-    ClientVariables(
-        "zai", "ZAI_BASE_URL", "ZAI_API_KEY", "https://open.bigmodel.cn/api/paas/v4", _V4
-    ),
+    ClientVariables("zai", ("ZAI_BASE_URL", "ZAI_API_BASE"), "ZAI_API_KEY", _BIGMODEL, _V4),
     ClientVariables(
         "dashscope",
-        "DASHSCOPE_HTTP_BASE_URL",
+        ("DASHSCOPE_HTTP_BASE_URL", "DASHSCOPE_BASE_URL"),
         "DASHSCOPE_API_KEY",
-        "https://dashscope.aliyuncs.com/api/v1",
+        f"{_DASHSCOPE}/api/v1",
         re.compile(r"(?P<base>.*/api/v1)/(?:services|tasks|uploads|files|apps)\b.*"),
     ),
     ClientVariables(
+        "dashscope-compatible",
+        ("DASHSCOPE_COMPATIBLE_BASE_URL", "DASHSCOPE_API_BASE"),
+        "DASHSCOPE_API_KEY",
+        f"{_DASHSCOPE}/compatible-mode/v1",
+        re.compile(r"(?P<base>.*/compatible-mode/v1)/.+"),
+    ),
+    ClientVariables(
         "openai",
-        "OPENAI_BASE_URL",
+        ("OPENAI_BASE_URL", "OPENAI_API_BASE"),
         "OPENAI_API_KEY",
         "https://api.openai.com/v1",
-        re.compile(
-            r"(?P<base>.*?)/(?:chat/completions|completions|responses|embeddings|models|files|batches"
-            r"|images/generations|audio/\w+|moderations)(?:/.*)?"
-        ),
+        _OPENAI,
     ),
     ClientVariables(
         "anthropic",
-        "ANTHROPIC_BASE_URL",
+        ("ANTHROPIC_BASE_URL", "ANTHROPIC_API_BASE"),
         "ANTHROPIC_API_KEY",
         "https://api.anthropic.com",
-        re.compile(r"(?P<base>.*)/v1/messages(?:/.*)?"),
+        _ANTHROPIC,
+        error=_ANTHROPIC_ERROR,
     ),
 )
-"""The clients whose variables are set or printed, from `docs/WIRE_FACTS.md` and the SDKs."""
+"""The clients whose variables are set or printed, from `docs/WIRE_FACTS.md` and the SDKs.
+
+The second variable of each is that of LiteLLM or LangChain, or of version 2 of DashScope's SDK.
+"""
+
+
+def all_clients() -> tuple[ClientVariables, ...]:
+    """Return `CLIENTS`, and those of the services that the project declares."""
+    table = {client.name: client for client in CLIENTS}
+    table |= {s.name: _of_service(s) for s in load_settings(Path.cwd()).providers}
+    return tuple(table.values())
+
+
+def _of_service(service: Service) -> ClientVariables:
+    form = next((client for client in CLIENTS if client.name == service.form), None)
+    base = re.escape(urlsplit(service.base_url).path)
+    return ClientVariables(
+        service.name,
+        (service.address_variable,),
+        service.key_variable,
+        service.base_url,
+        form.paths if form else re.compile(rf"(?P<base>{base})/.+"),
+        service.hosts,
+        form.error if form else EMPTY,
+    )
 
 
 def base_paths(exchanges: Iterable[Exchange]) -> list[tuple[ClientVariables, str]]:
@@ -80,11 +128,12 @@ def base_paths(exchanges: Iterable[Exchange]) -> list[tuple[ClientVariables, str
 
     A client that was used with several base URLs stands there once for each, the first used first.
     """
+    clients = all_clients()
     seen: dict[tuple[str, str], tuple[ClientVariables, str]] = {}
     for exchange in exchanges:
-        for client in CLIENTS:
+        for client in clients:
             base = client.base(exchange)
             if base is not None:
                 seen.setdefault((client.name, base), (client, base))
-    order = [client.name for client in CLIENTS]
+    order = [client.name for client in clients]
     return sorted(seen.values(), key=lambda item: order.index(item[0].name))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from itertools import groupby
 from pathlib import Path
@@ -17,13 +17,20 @@ from harness.comparison import Matrix, matrix
 from harness.config.settings import load_prices
 from harness.contracts import Judge, load
 from harness.errors import HarnessError
+from harness.providers.masking import masked
 from harness.providers.rules import project_rules
-from harness.recordings import check_cassettes, group_sides, read_cassette, read_repeats
+from harness.recordings import (
+    analyzed_cassette,
+    check_cassettes,
+    group_sides,
+    read_cassette,
+    read_repeats,
+)
 from harness.report.model import Report
 from harness.report.ranking import Ranking
 from harness.rules import Judged
 from harness.runner import Progress
-from harness.types import Problem
+from harness.types import Cassette, Problem
 
 _LISTED = 3
 """How many scenarios the name of a compared group lists."""
@@ -90,6 +97,20 @@ def check_report(paths: Sequence[Path], progress: Progress, period: Period = ALW
     """
     start = time.perf_counter()
     return _report("Check", list(check_cassettes(paths, progress, period)), start)
+
+
+def served_report(served: Mapping[str, Cassette], problems: Sequence[str]) -> Report:
+    """Return the report of a check of what a server answered, by cassette, and of its *problems*.
+
+    Raises:
+        BadSettings: the project's settings are not valid.
+    """
+    start, rules = time.perf_counter(), project_rules(Path.cwd())
+    outcomes = [
+        examine(analyzed_cassette(masked(cassette), name).transcript, rules)
+        for name, cassette in served.items()
+    ]
+    return _report("Serve", [*outcomes, *(Problem("", "", text) for text in problems)], start)
 
 
 def contract_report(paths: Sequence[Path], contract: Path, progress: Progress) -> Report:

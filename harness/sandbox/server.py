@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import socket
 import threading
 import time
@@ -15,6 +16,7 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Mount, Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from harness.errors import HarnessError
 from harness.sandbox.options import DEFAULT_PORT, HOST, Options
@@ -118,14 +120,22 @@ def run_forever(
         uvicorn.Server(_config(application(options, servers))).run(sockets=[listening])
 
 
+class _Protocol(H11Protocol):
+    """HTTP whose requests have `state["transport"]`, so that a response can cut the connection."""
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        self.app_state = {**self.app_state, "transport": transport}
+        super().connection_made(transport)
+
+
 def _config(app: Starlette) -> uvicorn.Config:
     return uvicorn.Config(
         app,
-        http="h11",
+        http=_Protocol,
         ws="none",
         loop="asyncio",
         lifespan="off",
-        log_level="warning",
+        log_level="error",  # not of requests that are invalid, or for websockets
         access_log=False,
         server_header=False,
         timeout_graceful_shutdown=1,

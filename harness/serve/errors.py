@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from urllib.parse import urlsplit
 
 from starlette.responses import JSONResponse
 
+from harness.providers.clients import CLIENTS
 from harness.providers.endpoints import ENDPOINTS
 from harness.types import Json, Request
 from harness.wire import tokens
@@ -13,7 +15,7 @@ from harness.wire import tokens
 HEADERS = {"x-harness-error": "1", "x-should-retry": "false"}
 """Headers of every such response; SDKs that read the second one do not ask again."""
 
-_OPENAI = (("/error/code",), ("/error/message",))
+_OPENAI = {"/error/type": "{code}", "/error/code": "{code}", "/error/message": "{message}"}
 
 
 def error_response(request: Request, status: int, code: str, message: str) -> JSONResponse:
@@ -21,15 +23,20 @@ def error_response(request: Request, status: int, code: str, message: str) -> JS
 
     The form is that of the endpoint with the path of *request*; unknown paths get OpenAI's form.
     """
-    path = urlsplit(request.uri).path
-    found = next((e for e in ENDPOINTS if e.path.fullmatch(path) and e.fields.message), None)
     body: dict[str, Json] = {}
-    if found is None:
-        _set(body, "/error/type", code)
-    codes, messages = (found.fields.code, found.fields.message) if found else _OPENAI
-    _set(body, codes[0], code)
-    _set(body, messages[0], message)
+    for pointer, value in _members(urlsplit(request.uri).path).items():
+        _set(body, pointer, value.format(code=code, message=message))
     return JSONResponse(body, status, HEADERS)
+
+
+def _members(path: str) -> Mapping[str, str]:
+    for client in CLIENTS:
+        if client.error and client.paths.fullmatch(path):
+            return client.error
+    found = next((e for e in ENDPOINTS if e.path.fullmatch(path) and e.fields.message), None)
+    if found is None:
+        return _OPENAI
+    return {found.fields.code[0]: "{code}", found.fields.message[0]: "{message}"}
 
 
 def _set(body: dict[str, Json], pointer: str, value: Json) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -38,6 +38,34 @@ class Library:
             for name, cassette in self.cassettes.items()
             for exchange in cassette.exchanges
         }
+
+    @cached_property
+    def _players(self) -> dict[str, tuple[Player, ...]]:
+        return {}
+
+    def players(self, only: str) -> tuple[Player, ...]:
+        """Return players of the cassette *only*, or of all if it is "", one for each `volatile`.
+
+        Matching keys are computed for the first of them and shared by the others.
+        """
+        if only not in self._players:
+            chosen = [only] if only else [*self.cassettes]
+            self._players[only] = tuple(self._new_players(chosen))
+        return tuple(player.rewound() for player in self._players[only])
+
+    def _new_players(self, chosen: Sequence[str]) -> Iterator[Player]:
+        by_volatile: dict[tuple[str, ...], list[tuple[Exchange, str]]] = {}
+        for name in chosen:
+            cassette = self.cassettes[name]
+            of = f" of {name}" if len(self.cassettes) > 1 else ""
+            by_volatile.setdefault(cassette.provenance.volatile, []).extend(
+                (exchange, f"exchange {number}{of}")
+                for number, exchange in enumerate(cassette.exchanges, start=1)
+            )
+        for volatile, named in by_volatile.items():
+            exchanges, names = zip(*named, strict=True) if named else ((), ())
+            cassette = Cassette(exchanges, Provenance(volatile=volatile))
+            yield Player(cassette, ignore_keys=True, names=names)
 
     def split(self, path: str) -> tuple[str, str]:
         """Return the name of the cassette that a path begins with, or "", and the rest of the path.
@@ -88,16 +116,7 @@ class Session:
     _players: tuple[Player, ...] = field(init=False)
 
     def __post_init__(self) -> None:
-        every = self.library.cassettes
-        chosen = [every[self.only]] if self.only else [*every.values()]
-        by_volatile: dict[tuple[str, ...], list[Exchange]] = {}
-        for cassette in chosen:
-            volatile = cassette.provenance.volatile
-            by_volatile.setdefault(volatile, []).extend(cassette.exchanges)
-        self._players = tuple(
-            Player(Cassette(tuple(exchanges), Provenance(volatile=volatile)), ignore_keys=True)
-            for volatile, exchanges in by_volatile.items()
-        )
+        self._players = self.library.players(self.only)
 
     def find(self, request: Request) -> Exchange:
         """Return the next recorded exchange that answers *request*.
@@ -105,17 +124,20 @@ class Session:
         Raises:
             CassetteMiss: No cassette has one left. The miss is added to `misses`.
         """
-        misses = []
         for player in self._players:
-            try:
-                exchange = player.find(request)
-            except CassetteMiss as miss:
-                misses.append(miss)
-            else:
+            exchange = player.take(request)
+            if exchange is not None:
                 self.answered += 1
                 return exchange
-        self.misses.append(str(misses[0]))
-        raise misses[0]
+        _, miss = min(player.explain_miss(request) for player in self._players)
+        self.misses.append(miss)
+        raise CassetteMiss(miss)
+
+    def used(self) -> set[int]:
+        """Return the `id()` of each exchange that has answered a request."""
+        unused = {id(exchange) for player in self._players for exchange in player.unused()}
+        every = (e for player in self._players for e in player.cassette.exchanges)
+        return {id(exchange) for exchange in every} - unused
 
     def unused(self) -> Mapping[str, tuple[Exchange, ...]]:
         """Return the exchanges that answered nothing, by cassette.

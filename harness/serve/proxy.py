@@ -13,7 +13,7 @@ from starlette.responses import Response, StreamingResponse
 from starlette.routing import Route
 
 from harness.errors import HarnessError, InterceptError
-from harness.providers.clients import CLIENTS, ClientVariables
+from harness.providers.clients import ClientVariables, all_clients
 from harness.serve.errors import error_response
 from harness.serve.replay import HOP_BY_HOP, METHODS
 from harness.types import Request
@@ -56,7 +56,8 @@ def upstreams(named: Sequence[str], environment: Mapping[str, str]) -> tuple[Ups
         HarnessError: A text names no service, or a URL is not valid.
     """
     own: dict[str, str] = {}
-    names = [client.name for client in CLIENTS]
+    clients = all_clients()
+    names = [client.name for client in clients]
     for text in named:
         name, _, address = text.partition("=")
         if name not in names:
@@ -65,9 +66,9 @@ def upstreams(named: Sequence[str], environment: Mapping[str, str]) -> tuple[Ups
             )
         own[name] = address
     found = []
-    for client in CLIENTS:
-        set_before = environment.get(client.address_variable, "").strip()
-        address = own.get(client.name) or set_before or client.address
+    for client in clients:
+        set_before = (environment.get(name, "").strip() for name in client.address_variables)
+        address = own.get(client.name) or next(filter(None, set_before), client.address)
         parts = urlsplit(address)
         if parts.scheme not in ("http", "https") or not parts.netloc:
             raise HarnessError(f"{address} is not the URL of a service, as https://host/path is")

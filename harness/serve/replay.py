@@ -4,24 +4,30 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import AsyncIterator
-from dataclasses import dataclass, field
+import socket
+import struct
+from collections.abc import AsyncIterator, Mapping
+from dataclasses import dataclass, field, replace
 
 from starlette.applications import Starlette
 from starlette.requests import Request as HttpRequest
 from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
+from starlette.types import Receive, Scope, Send
 
 from harness.errors import CassetteMiss
 from harness.intercept.context import Playback
 from harness.serve.errors import error_response
 from harness.serve.library import Library, Session
-from harness.types import NO_STATUS, Exchange, Json, Request
+from harness.serve.links import Links
+from harness.types import Cassette, Exchange, Json, NetworkError, Request
 
 METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS")
 STATUS_PATH = "/__harness/"
 SESSION_HEADER = "x-harness-session"
 CASSETTE_HEADER = "x-harness-cassette"
+
+NO_WEBSOCKETS = "websockets are neither recorded nor replayed; only HTTP requests are"
 
 _SESSION = re.compile(r"/~(?P<name>[\w.-]+)(?P<rest>/.*|$)")
 
@@ -39,10 +45,12 @@ class Sessions:
     Attributes:
         library: The cassettes.
         pace: The factor by which recorded latencies are multiplied; 0 is instant.
+        links: What rewrites links in answers; None if they are sent as recorded.
     """
 
     library: Library
     pace: float = 0.0
+    links: Links | None = None
     opened: dict[tuple[str, str], Session] = field(init=False, default_factory=dict)
 
     def get(self, name: str, cassette: str) -> Session:
@@ -51,6 +59,16 @@ class Sessions:
         if key not in self.opened:
             self.opened[key] = Session(self.library, cassette)
         return self.opened[key]
+
+    def served(self) -> Mapping[str, Cassette]:
+        """Return the cassettes that answered requests, each with the exchanges that did."""
+        used = set[int]().union(*(session.used() for session in self.opened.values()))
+        every = {
+            name: tuple(e for e in cassette.exchanges if id(e) in used)
+            for name, cassette in self.library.cassettes.items()
+        }
+        cassettes = self.library.cassettes
+        return {n: replace(cassettes[n], exchanges=own) for n, own in every.items() if own}
 
     def status(self) -> dict[str, Json]:
         """Return what was answered, what was missed and what is unused, as JSON."""
@@ -78,18 +96,22 @@ def application(sessions: Sessions) -> Starlette:
         return JSONResponse(sessions.status())
 
     async def answer(http: HttpRequest) -> Response:
-        request, name, cassette = await _read(http, sessions.library)
+        request, prefix, name, cassette = await _read(http, sessions.library)
         if cassette and cassette not in sessions.library.cassettes:
             known = ", ".join(sessions.library.cassettes)
             message = f"there is no cassette {cassette}; served are {known}"
             return error_response(request, 404, "no_such_cassette", message)
+        if http.headers.get("upgrade", "").lower() == "websocket":
+            return error_response(request, 501, "no_websockets", NO_WEBSOCKETS)
+        links = sessions.links
+        place = f"{http.base_url}".rstrip("/") + prefix if links else ""
+        if links:
+            request = links.restored(request, place)
         try:
             exchange = sessions.get(name, cassette).find(request)
         except CassetteMiss as miss:
             return error_response(request, 404, "cassette_miss", str(miss))
-        if exchange.broken_off is not None and exchange.response.status == NO_STATUS:
-            failure = f"{exchange.broken_off.kind}: {exchange.broken_off.message}"
-            return error_response(request, 502, "network_failure", failure)
+        exchange = links.rewritten(exchange, place) if links else exchange
         return response_of(exchange, sessions.pace)
 
     return Starlette(
@@ -100,47 +122,91 @@ def application(sessions: Sessions) -> Starlette:
     )
 
 
-async def _read(http: HttpRequest, library: Library) -> tuple[Request, str, str]:
-    """Return a request without the server's own base path, its session and its cassette."""
+async def _read(http: HttpRequest, library: Library) -> tuple[Request, str, str, str]:
+    """Return a request without the server's own base path; this path, session and cassette."""
     raw: bytes = http.scope.get("raw_path") or http.url.path.encode()
     path, session = raw.decode("latin-1"), http.headers.get(SESSION_HEADER, "")
     if match := _SESSION.fullmatch(path):
         path, session = match["rest"] or "/", match["name"]
     cassette, path = library.split(path)
+    prefix = raw.decode("latin-1").removesuffix(path) if path != "/" else ""
     cassette = cassette or http.headers.get(CASSETTE_HEADER, "")
     query = http.scope["query_string"].decode("latin-1")
     uri = f"http://{http.headers.get('host', 'localhost')}{path}{'?' if query else ''}{query}"
     headers = tuple((n.decode("latin-1"), v.decode("latin-1")) for n, v in http.headers.raw)
-    return Request(http.method, uri, headers, await http.body()), session, cassette
+    return Request(http.method, uri, headers, await http.body()), prefix, session, cassette
 
 
 def response_of(exchange: Exchange, pace: float) -> Response:
     """Return the recorded response, sent in the recorded chunks with the recorded pauses.
 
-    A pace of 0 sends it at once.
+    A pace of 0 sends it at once. If the exchange ended in a network failure, so does this one.
     """
     playback = Playback(exchange, pace)
     recorded = playback.response
-
-    async def chunks() -> AsyncIterator[bytes]:
-        for delay, chunk in playback.paced_chunks():
-            if delay:
-                await asyncio.sleep(delay)
-            yield chunk
-        if playback.broken_off is not None:  # the server closes the connection
-            raise ConnectionResetError(playback.broken_off.message)
-
-    single = not playback.exchange.chunks and not pace and playback.broken_off is None
-    response = Response(recorded.body) if single else StreamingResponse(chunks())
+    if playback.broken_off is not None:
+        return _BrokenOff(playback)
+    if exchange.request.method.upper() == "HEAD" or recorded.status in (204, 304):
+        response, size = Response(), recorded.header("content-length")
+    elif playback.exchange.chunks or pace:
+        response, size = StreamingResponse(_chunks(playback)), None
+    else:
+        response, size = Response(recorded.body), str(len(recorded.body))
     response.status_code = recorded.status
-    response.raw_headers = _headers(recorded.headers, len(recorded.body) if single else None)
+    response.raw_headers = _headers(recorded.headers, size)
     return response
 
 
-def _headers(recorded: tuple[tuple[str, str], ...], size: int | None) -> list[tuple[bytes, bytes]]:
-    """Return recorded headers for a body of *size* bytes; None if it is sent in chunks."""
+async def _chunks(playback: Playback) -> AsyncIterator[bytes]:
+    for delay, chunk in playback.paced_chunks():
+        if delay:
+            await asyncio.sleep(delay)
+        yield chunk
+
+
+class _BrokenOff(Response):
+    """A response that ends as the recorded one did: the connection is closed or reset.
+
+    Before any response, if none was recorded. Failures that a server cannot repeat, such as of a
+    name that was not resolved or of a timeout, are resets, too.
+    """
+
+    def __init__(self, playback: Playback) -> None:
+        super().__init__()
+        self._playback = playback
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Send what was recorded, and cut the connection."""
+        playback = self._playback
+        if playback.has_response:
+            headers = _headers(playback.response.headers, None)
+            status = playback.response.status
+            await send({"type": "http.response.start", "status": status, "headers": headers})
+            async for chunk in _chunks(playback):
+                await send({"type": "http.response.body", "body": chunk, "more_body": True})
+            await asyncio.sleep(playback.delay_of_failure or _BEFORE_CUT)
+        elif playback.delay_of_failure:
+            await asyncio.sleep(playback.delay_of_failure)
+        transport: asyncio.Transport = scope["state"]["transport"]
+        if playback.broken_off and playback.broken_off.kind in _CLOSED:
+            transport.close()
+        else:  # without lingering, a closed socket sends RST instead of FIN
+            transport.get_extra_info("socket").setsockopt(*_NO_LINGER)
+            transport.abort()
+        while (await receive())["type"] != "http.disconnect":
+            pass
+
+
+_CLOSED = (NetworkError.CLOSED, NetworkError.PROTOCOL)
+_BEFORE_CUT = 0.02
+"""Seconds in which clients read what was sent, before a reset that may throw it away."""
+_NO_LINGER = (socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+
+
+def _headers(recorded: tuple[tuple[str, str], ...], size: str | None) -> list[tuple[bytes, bytes]]:
+    """Return recorded headers for a body of *size* bytes; None if it has no Content-Length."""
     own = HOP_BY_HOP | {"content-length"}
     kept = [(n, v) for n, v in recorded if n.lower() not in own]
     if size is not None:
-        kept.append(("content-length", str(size)))
+        kept.append(("content-length", size))
     return [(n.lower().encode("latin-1"), v.encode("latin-1")) for n, v in kept]

@@ -21,7 +21,9 @@ from harness.sandbox.server import run_in_thread
 from harness.serve import proxy
 from harness.serve import replay as replaying
 from harness.serve.library import Library
+from harness.serve.links import Links
 from harness.serve.proxy import Upstream
+from harness.types import Cassette
 
 Announce = Callable[[str, Mapping[str, str]], None]
 """Called when the server listens, with its address and the variables to set for clients."""
@@ -37,6 +39,7 @@ class Result:
         misses: A text for each request without a recorded answer.
         unused: A text for each recorded exchange that answered nothing.
         status: For a replay, the same by session, as JSON.
+        served: For a replay, the cassettes that answered, each with the exchanges that did.
     """
 
     exit_code: int | None = None
@@ -44,6 +47,7 @@ class Result:
     misses: tuple[str, ...] = ()
     unused: tuple[str, ...] = ()
     status: Mapping[str, Any] = field(default_factory=dict)
+    served: Mapping[str, Cassette] = field(default_factory=dict)
 
 
 def replay(
@@ -52,6 +56,7 @@ def replay(
     command: Sequence[str] = (),
     port: int | None = None,
     pace: float = 0.0,
+    links: Links | None = None,
 ) -> Result:
     """Replay cassettes over HTTP until the command ends or, without one, until SIGINT or SIGTERM.
 
@@ -61,11 +66,12 @@ def replay(
         command: A command that is run with the variables set; empty for none.
         port: The port on 127.0.0.1; None for 8765 or, if that is in use, any free port.
         pace: The factor by which recorded latencies are multiplied; 0 is instant.
+        links: What rewrites links in answers; None if they are sent as recorded.
 
     Raises:
         HarnessError: The port cannot be used, or the command cannot be started.
     """
-    sessions = replaying.Sessions(library, pace)
+    sessions = replaying.Sessions(library, pace, links)
     with run_in_thread(replaying.application(sessions), port) as address:
         variables = replay_variables(library, address)
         announce(address, variables)
@@ -77,6 +83,7 @@ def replay(
         tuple(f"{_prefix(name)}{miss}" for (name, _), s in opened for miss in s.misses),
         tuple(f"{_prefix(name)}{text}" for (name, _), s in opened for text in s.unused_texts()),
         sessions.status(),
+        sessions.served(),
     )
 
 
@@ -87,7 +94,8 @@ def replay_variables(library: Library, address: str) -> Mapping[str, str]:
     """
     variables: dict[str, str] = {}
     for client, base in base_paths(library.exchanges):
-        variables.setdefault(client.address_variable, f"{address}{base}")
+        for name in client.address_variables:
+            variables.setdefault(name, f"{address}{base}")
         if not os.environ.get(client.key_variable, "").strip():
             variables.setdefault(client.key_variable, NO_KEY)
     return variables
@@ -135,7 +143,9 @@ def record(
         use_cassette(path, record=mode, allow_unused=True) as block,
         run_in_thread(proxy.application(services), port) as address,
     ):
-        variables = {s.client.address_variable: s.proxied(address) for s in services}
+        variables = {
+            name: s.proxied(address) for s in services for name in s.client.address_variables
+        }
         announce(address, variables)
         code = _run_or_wait(command, variables)
     return Result(code, len(block.exchanges))

@@ -29,7 +29,7 @@ sys.exit(int(sys.argv[3]))
 
 
 @pytest.fixture
-def cassette() -> Path:
+def recorded() -> Path:
     """A shipped cassette."""
     folder = Path(__file__).parents[2] / "cassettes" / "multi-turn"
     return next(path for path in sorted(folder.glob("*.yaml")) if "zhipu" in path.name)
@@ -46,44 +46,44 @@ def serve(*arguments: str) -> subprocess.CompletedProcess[str]:
     )
 
 
-def child(cassette: Path, requests: int, exit_code: int = 0) -> tuple[str, ...]:
+def child(recorded: Path, requests: int, exit_code: int = 0) -> tuple[str, ...]:
     """Return a command that sends the first *requests* recorded requests."""
-    return ("--", sys.executable, "-c", ASK, str(cassette), str(requests), str(exit_code))
+    return ("--", sys.executable, "-c", ASK, str(recorded), str(requests), str(exit_code))
 
 
-def test_everything_answered_is_success(cassette: Path) -> None:
+def test_everything_answered_is_success(recorded: Path) -> None:
     """Exit code 0, a line of counts on standard error."""
-    done = serve(str(cassette), *child(cassette, 99))
+    done = serve(str(recorded), *child(recorded, 99))
     assert (done.returncode, done.stdout) == (0, "")
     assert re.search(r"^answered \d+, missed 0, unused 0$", done.stderr, re.MULTILINE)
 
 
-def test_unused_requests_fail_unless_allowed(cassette: Path) -> None:
+def test_unused_requests_fail_unless_allowed(recorded: Path) -> None:
     """A recorded request that the command did not send is listed, with exit code 1."""
-    done = serve(str(cassette), *child(cassette, 1))
+    done = serve(str(recorded), *child(recorded, 1))
     assert done.returncode == 1
-    assert f"unused: {cassette.stem}: POST " in done.stderr
-    assert serve(str(cassette), "--allow-unused", *child(cassette, 1)).returncode == 0
+    assert f"unused: {recorded.stem}: POST " in done.stderr
+    assert serve(str(recorded), "--allow-unused", *child(recorded, 1)).returncode == 0
 
 
-def test_the_exit_code_of_the_command_is_handed_on(cassette: Path) -> None:
+def test_the_exit_code_of_the_command_is_handed_on(recorded: Path) -> None:
     """Also with unused requests; a command that a signal ended gives 128 plus its number."""
-    assert serve(str(cassette), *child(cassette, 1, exit_code=7)).returncode == 7
+    assert serve(str(recorded), *child(recorded, 1, exit_code=7)).returncode == 7
     killed = ("--", sys.executable, "-c", "import os; os.kill(os.getpid(), 9)")
-    assert serve(str(cassette), *killed).returncode == 137
+    assert serve(str(recorded), *killed).returncode == 137
 
 
-def test_a_miss_fails(cassette: Path) -> None:
+def test_a_miss_fails(recorded: Path) -> None:
     """The miss is printed with the nearest request."""
     code = "import os, urllib.request as u; u.urlopen(os.environ['ZHIPUAI_BASE_URL'] + '/models')"
-    done = serve(str(cassette), "--", sys.executable, "-c", f"try: {code}\nexcept Exception: 0")
+    done = serve(str(recorded), "--", sys.executable, "-c", f"try: {code}\nexcept Exception: 0")
     assert done.returncode == 1
     assert "miss: no recorded answer to GET http://127.0.0.1:" in done.stderr
 
 
-def test_a_command_that_is_not_there(cassette: Path) -> None:
+def test_a_command_that_is_not_there(recorded: Path) -> None:
     """One sentence, exit code 2."""
-    done = serve(str(cassette), "--", "no-such-program")
+    done = serve(str(recorded), "--", "no-such-program")
     assert done.returncode == 2
     assert done.stderr.endswith(
         "harness: no-such-program cannot be started: No such file or directory\n"
@@ -91,20 +91,25 @@ def test_a_command_that_is_not_there(cassette: Path) -> None:
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_it_runs_until_a_signal_and_reports_as_json(cassette: Path, number: signal.Signals) -> None:
-    """Without a command, the variables are on standard output, then the report."""
+def test_it_runs_until_a_signal_and_reports_as_json(recorded: Path, number: signal.Signals) -> None:
+    """Without a command, standard output has a line with the variables, then the report."""
     arguments = [sys.executable, "-m", "harness.cli", "serve", "--json", "--port", "0"]
     with subprocess.Popen(  # noqa: S603
-        [*arguments, str(cassette)], stdout=subprocess.PIPE, text=True, preexec_fn=_sigint
+        [*arguments, str(recorded)], stdout=subprocess.PIPE, text=True, preexec_fn=_sigint
     ) as process:
-        assert process.stdout is not None
-        address = process.stdout.readline().split()[-1]
-        assert httpx.get(f"{address}/__harness/").json()["sessions"] == []
-        process.send_signal(number)
-        rest = process.stdout.read()
-        assert process.wait(20) == 0
-    report = json.loads(rest[rest.index("{") :])
-    assert report["cassettes"] == {cassette.stem: report["cassettes"][cassette.stem]}
+        try:
+            assert process.stdout is not None
+            announced = json.loads(process.stdout.readline())
+            address = announced["address"]
+            assert announced["variables"]["ZHIPUAI_BASE_URL"] == f"{address}/api/paas/v4"
+            assert httpx.get(f"{address}/__harness/").json()["sessions"] == []
+            process.send_signal(number)
+            rest = process.stdout.read()
+            assert process.wait(20) == 0
+        finally:  # otherwise a failure would wait for it
+            process.kill()
+    report = json.loads(rest)
+    assert report["cassettes"] == {recorded.stem: report["cassettes"][recorded.stem]}
     assert report["exit_code"] is None
 
 
@@ -136,10 +141,10 @@ def test_only_some_commands_take_another() -> None:
     assert split_child_command([]) == ([], [])
 
 
-def test_a_port_in_use_is_said(cassette: Path) -> None:
+def test_a_port_in_use_is_said(recorded: Path) -> None:
     """The address and the cause."""
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = str(taken.getsockname()[1])
-        done = serve(str(cassette), "--port", port, "--", sys.executable, "-c", "")
+        done = serve(str(recorded), "--port", port, "--", sys.executable, "-c", "")
     assert done.returncode == 2
     assert f"the server cannot listen on 127.0.0.1:{port}: " in done.stderr
