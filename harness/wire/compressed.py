@@ -7,6 +7,7 @@ is, and `UNREADABLE` tells so.
 
 from __future__ import annotations
 
+import codecs
 import gzip
 import re
 import zlib
@@ -71,9 +72,10 @@ class _Brotli:
 
     def decompress(self, data: bytes, most: int) -> bytes:
         plain: bytes = self._process(data)
-        # Other bytes may begin like brotli; what was cut off is accepted if it is a text.
-        accepted = self._stream.is_finished() or (len(plain) > 32 and not _is_no_text(plain[:64]))
-        return plain[:most] if accepted else b""
+        # Other bytes may begin like brotli: only a text is accepted; if it was cut off, a longer
+        # one that the bytes themselves do not hold.
+        is_whole = self._stream.is_finished() or (len(plain) > 32 and plain not in bytes(data))
+        return plain[:most] if is_whole and _is_utf8(plain) else b""
 
 
 def _library(*names: str) -> Any:
@@ -187,3 +189,12 @@ def _contents(raw: bytes) -> Iterator[tuple[int, int]]:
 
 def _is_no_text(start: bytes) -> bool:
     return any(byte < 9 or 13 < byte < 32 or byte > 126 for byte in start)
+
+
+def _is_utf8(content: bytes) -> bool:
+    """Return whether *content* is a text in UTF-8, whose last character may be cut off."""
+    try:
+        text = codecs.getincrementaldecoder("utf-8")().decode(content)
+    except UnicodeDecodeError:
+        return False
+    return not any(char < " " and char not in "\t\n\r" for char in text)

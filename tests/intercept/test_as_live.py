@@ -68,6 +68,8 @@ def _read_request(connection: socket.socket) -> None:
     received = b""
     while b"\r\n\r\n" not in received and (data := connection.recv(65536)):
         received += data
+        if received.startswith(b"\x16"):  # a TLS handshake, after which the client waits
+            return
 
 
 def answer(
@@ -455,7 +457,8 @@ def _classes(error: BaseException) -> list[str]:
     for arg in error.args:
         if isinstance(arg, Exception):
             reason = getattr(arg, "reason", None)
-            classes += [type(arg).__name__, type(reason).__name__ if reason else ""]
+            classes.append(type(arg).__name__)
+            classes.append(type(reason).__name__ if isinstance(reason, Exception) else "")
     return classes
 
 
