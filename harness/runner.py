@@ -17,7 +17,7 @@ from pathlib import Path
 
 from harness.cassette.artefacts import to_files
 from harness.cassette.journal import Head, Journal
-from harness.cassette.store import Store, write_cassette
+from harness.cassette.store import Store, how_to_record, write_cassette
 from harness.cassette.vcrpy_check import check_vcrpy_reads
 from harness.config.environment import without_proxies
 from harness.config.settings import load_settings
@@ -401,7 +401,10 @@ def replay(scenario: Scenario, target: Target, store: Store, pace: float = 0.0) 
     folder = scenario.path.parent if scenario.path else Path.cwd()
     volatile = (*scenario.volatile, *load_settings(folder).volatile)  # today's, not the recorded
     provenance = replace(cassette.provenance, volatile=volatile)
-    tape = Player(replace(cassette, provenance=provenance), pace=pace)
+    path = store.path(scenario.name, target)
+    command = how_to_record(scenario.name, target, provenance)
+    advice = f"\n  cassette: {path}\n  record it again: {command}"
+    tape = Player(replace(cassette, provenance=provenance), pace=pace, advice=advice)
     session = provider.open(NO_KEY, provenance.address, tape.sleep)
     with without_proxies(), use_tape(tape), session as opened:
         turns, skipped = run(
@@ -422,7 +425,7 @@ def replay(scenario: Scenario, target: Target, store: Store, pace: float = 0.0) 
         ignored=scenario.ignored,
         selected=scenario.selected,
         severities=scenario.severities,
-        source=str(store.path(scenario.name, target)),
+        source=str(path),
     )
 
 
@@ -432,7 +435,7 @@ def _refuse_stale(scenario: Scenario, target: Target, cassette: Cassette, store:
         return
     recorded, current = cassette.provenance.script, digests(scenario, target)
     path = store.path(scenario.name, target)
-    command = f"record it again: harness record {scenario.name} --target {target.slug}"
+    command = f"record it again: {how_to_record(scenario.name, target, cassette.provenance)}"
     if len(recorded) != len(current):
         raise StaleCassette(
             f"{scenario.path}: {len(current)} steps, but {path} was recorded with "

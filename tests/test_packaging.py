@@ -74,6 +74,8 @@ def test_constraints_are_names_and_versions() -> None:
 
 def test_every_dependency_is_pinned() -> None:
     """Ours, theirs, and what both need, as installed here."""
+    if version("pytest") != pinned()["pytest"]:
+        return  # these are the lowest versions
     optional = [
         text
         for extra in PROJECT["project"]["optional-dependencies"].values()

@@ -424,7 +424,7 @@ def test_a_scenario_that_changed_is_refused(
     cassette = store.path("two-questions", ZHIPU)
     assert message.startswith(told.format(file=file, cassette=cassette))
     assert message.endswith(
-        "record it again: harness record two-questions --target zhipuai-glm-5.3-flash"
+        "record it again: harness record two-questions --target zhipuai-glm-5.3-flash --sandbox"
     )
     assert str(cassette) in message
 
@@ -447,8 +447,24 @@ def test_a_lost_history_shows(sandbox: str, store: Store, monkeypatch: pytest.Mo
         return past
 
     monkeypatch.setattr(Step, "after", forgetful)
-    with pytest.raises(CassetteMiss, match="/messages"):
+    with pytest.raises(CassetteMiss, match="/messages") as missed:
         replay(scenario, ZHIPU, store)
+    cassette = store.path(scenario.name, ZHIPU)
+    assert f"cassette: {cassette}\n" in str(missed.value)
+    command = f"harness record {scenario.name} --target {ZHIPU.slug}"
+    assert str(missed.value).endswith(f"record it again: {command} --sandbox")
+
+
+def test_the_price_of_a_live_recording_is_said(sandbox: str, store: Store) -> None:
+    """After a live recording, the advice to record again says that it costs."""
+    scenario = loads(TWO_QUESTIONS)
+    record(scenario, ZHIPU, sandboxed(sandbox), store, silent)
+    cassette = store.load(scenario.name, ZHIPU)
+    live = replace(cassette.provenance, recorded_from=Origin.LIVE)
+    _rewrite(store, scenario, replace(cassette, provenance=live))
+    changed = loads(TWO_QUESTIONS.replace("我叫小明", "我叫小红"))
+    with pytest.raises(StaleCassette, match=r"a live recording costs money\)$"):
+        replay(changed, ZHIPU, store)
 
 
 def test_what_nobody_asks_for_is_found(sandbox: str, store: Store) -> None:

@@ -418,10 +418,12 @@ class CassetteContext:
         if not content.records:
             return RecordedPrefix()
         if content.head is not None and content.head.provenance.scenario:
-            scenario = content.head.provenance.scenario
+            recorded = content.head.provenance
+            scenario = recorded.scenario
+            sandbox = " --sandbox" if recorded.recorded_from is Origin.SANDBOX else ""
             raise UnfinishedRecording(
                 f"{self._journal.path} belongs to an interrupted recording of the scenario "
-                f"{scenario}; continue it: harness record {scenario} --resume"
+                f"{scenario}; continue it: harness record {scenario} --resume{sandbox}"
             )
         self._journal.resume(content, len(content.records))
         answers = tuple(

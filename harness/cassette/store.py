@@ -19,7 +19,7 @@ from harness.cassette.reader import loads
 from harness.config.files import LARGEST as LARGEST
 from harness.config.files import read_file
 from harness.errors import BadCassette, CannotWrite, HarnessError, NoCassette
-from harness.types import Artefact, Cassette, Target
+from harness.types import Artefact, Cassette, Origin, Provenance, Target
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,9 +62,19 @@ class Store:
         if not os.path.lexists(path):
             raise NoCassette(
                 f"{scenario} with {target} was never recorded: there is no {path}; "
-                f"record it with: harness record {scenario} --target {target.slug}"
+                f"record it with: {how_to_record(scenario, target)}"
             )
         return read(path)
+
+
+def how_to_record(scenario: str, target: Target, recorded: Provenance | None = None) -> str:
+    """Return the command that records a cassette, like the last time, and what that costs."""
+    command = f"harness record {scenario} --target {target.slug}"
+    if recorded is not None and recorded.recorded_from is Origin.SANDBOX:
+        return f"{command} --sandbox"
+    if recorded is not None and recorded.recorded_from is Origin.LIVE:
+        return f"{command} (a live recording costs money)"
+    return f"{command} (a live recording costs money; with --sandbox it does not)"
 
 
 REPEAT = "~"

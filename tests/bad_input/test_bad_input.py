@@ -60,6 +60,7 @@ def cassette(id: str, content: bytes, told: str) -> list[Case]:
 NEVER = (
     "good with zhipuai/glm-5.3-flash was never recorded: there is no cassettes/good/zhipuai-glm-5.3-flash.yaml; "  # noqa: E501
     "record it with: harness record good --target zhipuai-glm-5.3-flash"
+    " (a live recording costs money; with --sandbox it does not)"
 )
 NO_KEY = (
     "harness: recording live from zhipuai needs a key: set ZHIPUAI_API_KEY (in the environment or "
@@ -217,7 +218,7 @@ CASES = [
         },
         "replay",
         out='good, zhipuai/glm-5.3-flash: scenarios/good.yaml:5: step 1 (user "1你好") changed since '  # noqa: E501
-        f"{CASSETTE} was recorded; record it again: harness record good --target zhipuai-glm-5.3-flash",  # noqa: E501
+        f"{CASSETTE} was recorded; record it again: harness record good --target zhipuai-glm-5.3-flash --sandbox",  # noqa: E501
     ),
     # --------------------------------------------------------------------------------- paths
     Case(

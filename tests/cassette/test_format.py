@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import sys
 import time
 from collections.abc import Callable
 from contextlib import suppress
@@ -516,6 +517,7 @@ def entry(method: str = "GET", request: str = "", response: str = STATUS) -> str
 
 
 OURS = "metadata:\n  harness:\n    format: 1\n    {}\ninteractions: []\nversion: 1\n"
+ADDS_VALUE = sys.version_info >= (3, 12)
 PLACE = "interactions[0]"
 
 
@@ -599,7 +601,8 @@ PLACE = "interactions[0]"
         (
             entry(request="body: [.nan]"),
             f"f.yaml:1: {PLACE}.request.body: a body written as YAML has to be JSON: "
-            "Out of range float values are not JSON compliant",
+            # newer versions of Python add the value
+            f"Out of range float values are not JSON compliant{': nan' * ADDS_VALUE}",
         ),
         (
             entry(request="body: {!!binary aGk=: 1}"),

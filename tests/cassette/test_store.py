@@ -80,6 +80,7 @@ def test_a_cassette_that_was_never_recorded_says_how(tmp_path: Path) -> None:
         "hello with zhipuai/glm-5.3-flash was never recorded: there is no "
         f"{tmp_path}/hello/zhipuai-glm-5.3-flash.yaml; "
         "record it with: harness record hello --target zhipuai-glm-5.3-flash"
+        " (a live recording costs money; with --sandbox it does not)"
     )
 
 
