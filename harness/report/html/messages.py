@@ -44,6 +44,7 @@ VALUES = (
     mark("Tests"),
     # buttons
     mark("Copy as curl"),
+    mark("As a tree"),
     mark("Copy body"),
     mark("Copy command"),
     mark("Copy pointer"),

@@ -300,9 +300,43 @@ async function copy(button) {
   setTimeout(() => button.classList.remove("good"), 1500);
 }
 
+// ---- JSON as a tree that can be folded; of a stream, each event's data
+const DEEPEST = 60;
+function tree(value, name = "", depth = 0) {
+  const label = name && `${name}: `;
+  const isLeaf = value === null || typeof value !== "object";
+  const box = document.createElement(isLeaf || depth > DEEPEST ? "div" : "details");
+  if (isLeaf) box.textContent = label + JSON.stringify(value);
+  else if (depth > DEEPEST) box.textContent = `${label}…`;
+  else {
+    const items = Object.entries(value), head = document.createElement("summary");
+    head.textContent = `${label}${Array.isArray(value) ? `[${items.length}]` : `{${items.length}}`}`;
+    box.open = depth < 3 && items.length < 30;
+    box.append(head, ...items.map(([key, one]) => tree(one, key, depth + 1)));
+  }
+  return box;
+}
+
+function json(text) {
+  try { return JSON.parse(text); } catch { /* a stream, or no JSON */ }
+  const events = [...text.matchAll(/^data: ?(.*)$/gm)].map(([, data]) => data);
+  return events.length ? events.map((data) => { try { return JSON.parse(data); } catch { return data; } }) : text;
+}
+
+function toggleTree(button) {
+  const pre = button.closest(".io > div").querySelector(".body");
+  const shown = pre.parentElement.querySelector(".tree");
+  pre.hidden = !shown;
+  if (shown) return shown.remove();
+  const box = tree(json(pre.textContent));
+  box.classList.add("tree");
+  pre.after(box);
+}
+
 addEventListener("click", (event) => {
   const button = event.target.closest("button.copy");
-  if (button) copy(button);
+  if (button && "copyTree" in button.dataset) toggleTree(button);
+  else if (button) copy(button);
 });
 
 // ---- themes

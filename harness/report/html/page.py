@@ -16,7 +16,7 @@ from markupsafe import Markup, escape
 
 from harness.locale import translate
 from harness.report import format
-from harness.report.html import bodies, drift, messages, packing, pictures, sections
+from harness.report.html import bodies, details, drift, messages, packing, pictures, sections
 from harness.report.html.packing import Packs
 from harness.report.html.prose import prose
 from harness.report.model import ORIGINS, Report
@@ -183,6 +183,7 @@ def _environment() -> Environment:
         "plural": messages.plural,
         "label": messages.label,
         "place": messages.place,
+        "bilingual": details.detail,
     }
     environment.filters |= {
         "seconds": format.seconds,
@@ -201,6 +202,7 @@ def _environment() -> Environment:
         "origin_text": ORIGINS.get,
         "coded": coded,
         "command": command,
+        "indented": indented,
         "detail": detail,
     }
     return environment
@@ -234,6 +236,12 @@ def coded(text: str) -> Markup:
 def command(finding: Finding) -> str:
     """Return the command that finds *finding* again; empty if its file is not known."""
     return f"harness check {shlex.quote(finding.source)}" if finding.source else ""
+
+
+def indented(text: str) -> str:
+    """Return JSON indented, its tokens as they are; any other text as it is."""
+    pieces = bodies.pieces(text.encode("utf-8", "replace"), ())
+    return "".join(piece.text for piece in pieces)
 
 
 def size(number: int) -> str:

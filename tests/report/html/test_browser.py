@@ -258,6 +258,30 @@ def test_things_are_copied(context: BrowserContext, page: Page, broken_page: Pat
     assert "total_tokens" in json.loads(copied(".io > div + div .copy"))["usage"]
 
 
+def test_json_is_a_tree_on_request(page: Page, broken_page: Path, shipped_page: Path) -> None:
+    """Of a body, and of the data of a stream's events; folded and unfolded; and back to bytes."""
+    page.goto(f"{broken_page.as_uri()}#f-1")
+    page.locator("#f-1 [data-zh='查看原始 HTTP']").click()
+    button = page.locator(".io > div + div [data-copy-tree]").filter(visible=True).first
+    button.click()
+    tree = page.locator(".tree").first
+    assert "total_tokens: 9" in tree.inner_text()
+    tree.locator("summary").first.click()
+    assert soon(page, lambda: "total_tokens" not in tree.inner_text())
+    button.click()
+    assert page.locator(".tree").count() == 0
+    page.goto(f"{shipped_page.as_uri()}#s10-t1-x1")
+    page.locator("#s10-t1-x1 .io > div + div [data-copy-tree]").click()
+    assert page.locator("#s10-t1-x1 .tree > summary").inner_text() == "[60]"
+
+
+def test_tool_results_are_formatted(page: Page, shipped_page: Path) -> None:
+    """JSON that a tool returned stands on lines of its own."""
+    page.goto(shipped_page.as_uri())
+    results = page.locator(".bubble.tool pre").all_text_contents()
+    assert any(re.search(r'^\{\n  "', result) for result in results)
+
+
 def test_the_navigation_of_a_phone_is_a_menu(page: Page, shipped_page: Path) -> None:
     """It is opened by a button, and closed by a choice; a field's paths stand in its block."""
     page.set_viewport_size({"width": 390, "height": 844})
@@ -418,7 +442,7 @@ def test_the_page_speaks_chinese(page: Page, shipped_page: Path) -> None:
 
 
 def test_findings_speak_chinese(page: Page, broken_page: Path) -> None:
-    """The law, the labels and the place do; what was expected and found stays as it was found."""
+    """The law, the labels, the place and what was expected do; values stay as they were found."""
     page.goto(f"{broken_page.as_uri()}#findings")
     first = page.locator("#findings li.finding", has_text="usage_adds_up").first
     assert "Check that input and output tokens add up to the total." in first.inner_text()
@@ -428,6 +452,9 @@ def test_findings_speak_chinese(page: Page, broken_page: Path) -> None:
     assert page.locator("h1").inner_text() == "检查"
     assert first.locator(".law").inner_text() == "输入与输出的 token 数相加等于总数。"
     assert first.locator("dt").all_inner_texts() == ["期望", "实际", "位置"]
+    assert first.locator("dd").first.inner_text() == "83 + 30 = 113，即 token 总数"
+    reason = page.locator("#findings li.finding", has_text="finish_reason_is_known").first
+    assert reason.locator("dd").first.inner_text() == "以下之一：length, stop, tool_calls"
     where = first.locator("dd").last.inner_text()
     assert re.fullmatch("第 1 轮，第 1 次交互，字节 [0-9]+，/usage/total_tokens", where)
     assert first.locator(".message").count() == 0

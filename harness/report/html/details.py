@@ -1,0 +1,90 @@
+"""What findings expected and met, in Chinese: sentences of rules with places for values."""
+
+from __future__ import annotations
+
+import re
+from functools import cache, lru_cache
+
+from markupsafe import Markup
+
+from harness.locale import mark, translate
+from harness.wire.text import plain
+
+SENTENCES = (
+    mark("one of {}"),
+    mark("{} + {} = {} tokens in total"),
+    mark("none"),
+    mark("a finish reason"),
+    mark("one finish reason"),
+    mark("a finish reason in the last event"),
+    mark("JSON"),
+    mark("a count of tokens"),
+    mark("a count of the tokens"),
+    mark("an id"),
+    mark("a text, a tool call or another result"),
+    mark("a tool call, as the finish reason says"),
+    mark("an absolute http or https URL"),
+    mark("at least one event"),
+    mark("nothing after the last event"),
+    mark("nothing more after the finish reason"),
+    mark("nothing but the refusal"),
+    mark("only the new piece"),
+    mark("the whole text so far {}"),
+    mark("the role assistant"),
+    mark("the charset UTF-8"),
+    mark("well-formed server-sent events"),
+    mark("at most {}"),
+    mark("at most {} results as requested"),
+    mark("at least {} as before"),
+    mark("an HTTP status of 400 or more"),
+    mark("a value at {}"),
+    mark("a field {}"),
+    mark("only {}"),
+    mark("the model {}"),
+    mark("the finish reason {}"),
+    mark("the content type {}"),
+    mark("a call of {}"),
+    mark("integer"),
+    mark("string"),
+    mark("number"),
+    mark("boolean"),
+    mark("array"),
+    mark("object"),
+    mark("null"),
+    mark("string {}"),
+    mark("integer {}"),
+    mark("number {}"),
+    mark("boolean {}"),
+    mark("array {}"),
+    mark("object {}"),
+    mark("about {}, as in the header Date"),
+    mark("at least 1 output token for the text"),
+    mark("a picture that can be decoded"),
+    mark("an answer in JSON"),
+    mark("a request in JSON"),
+    mark("id and {} to be the same"),
+)
+"""The texts that rules expect or meet. A text that is none of them is shown as it is."""
+
+
+@cache
+def _patterns() -> tuple[tuple[re.Pattern[str], str], ...]:
+    """Return a pattern for each sentence, those with the fewest values first."""
+    order = sorted(SENTENCES, key=lambda text: text.count("{}"))
+    return tuple(
+        (re.compile(re.escape(text).replace(r"\{\}", "(.+?)"), re.DOTALL), text) for text in order
+    )
+
+
+@lru_cache(4096)
+def chinese(text: str) -> str:
+    """Return a sentence in Chinese, its values as they are; the text itself if it is none."""
+    for pattern, sentence in _patterns():
+        if match := pattern.fullmatch(text):
+            return translate(sentence).format(*match.groups())
+    return text
+
+
+def detail(text: str) -> Markup:
+    """Return a text of a finding as an element with its text in both languages."""
+    return Markup('<span data-zh="{}">{}</span>').format(plain(chinese(text)), plain(text))
