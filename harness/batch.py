@@ -25,8 +25,9 @@ from harness.intercept.resume import OnInterrupted
 from harness.providers import PROVIDERS, Provider, endpoints
 from harness.providers.rules import RULES, judge, project_rules
 from harness.rules import Judged
-from harness.runner import Progress, Source, fits, record, replay
+from harness.runner import Progress, Source, fits, provider_of, record, replay
 from harness.sandbox import Options, serve
+from harness.scenario import parameters
 from harness.scenario.files import check_providers, check_rules, load_all
 from harness.scenario.steps import Scenario
 from harness.types import Origin, Problem, Provenance, Target, Transcript
@@ -129,6 +130,28 @@ def model_warnings(work: Iterable[Job]) -> list[str]:
         for model in (job.target.model, *(s.form.model for s in job.scenario.steps if s.form.model))
     ]
     return list(load_models(Path.cwd()).warnings(used, now().date()))
+
+
+def warnings(work: Collection[Job]) -> list[str]:
+    """Return `model_warnings`, and a sentence for each parameter whose name is misspelt."""
+    scenarios = {id(job.scenario): job.scenario for job in work}.values()
+    named = (pair for scenario in scenarios for pair in scenario.named_parameters())
+    return [*model_warnings(work), *parameters.warnings(named)]
+
+
+def problems(work: Iterable[Job]) -> list[str]:
+    """Return a sentence for each reason why jobs cannot be recorded, without a call.
+
+    Asked are whether the provider has the endpoint, and answers each step's kind of call and mode.
+    Whatever is wrong within a scenario was said when it was read.
+    """
+    found: dict[str, None] = {}
+    for job in work:
+        try:
+            provider_of(job.scenario, job.target)
+        except HarnessError as error:
+            found[f"{error} (target {job.target})"] = None
+    return [*found]
 
 
 def repeated(work: Iterable[Job], times: int) -> tuple[Job, ...]:

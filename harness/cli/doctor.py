@@ -27,7 +27,7 @@ def doctor(
     from harness import batch
 
     jobs = batch.jobs(batch.load_scenarios([], scenarios), []) if scenarios.is_dir() else ()
-    states, warnings = _states(jobs, cassettes), batch.model_warnings(jobs)
+    states, warnings = _states(jobs, cassettes), batch.warnings(jobs)
     report = {**_system(), "providers": _providers(), **_packages(), "cassettes": states}
     if as_json:
         app.print_json({**report, "warnings": warnings})

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
 
 from harness.cli import app
 from harness.config.plugins import OWN
@@ -17,6 +19,14 @@ def list_(
     until: app.Until = None,
     scenarios: app.Scenarios = app.SCENARIOS,
     cassettes: app.Cassettes = app.CASSETTES,
+    strict: Annotated[
+        bool,
+        typer.Option(
+            "--strict",
+            help="Also say what can be said of the scenarios without a call, and end with 1 if "
+            "there is anything: nothing that record refuses passes.",
+        ),
+    ] = False,
     as_json: app.AsJson = False,
 ) -> None:
     """List every scenario with every target, and the state of its cassette."""
@@ -28,10 +38,20 @@ def list_(
     jobs = batch.jobs(batch.load_scenarios([], scenarios), [])
     recorded = recordings.jobs_recorded_in(period(since, until), jobs, store)
     rows = [_row(job, store) for job in recorded]
+    warnings = batch.warnings(recorded)
+    problems = batch.problems(recorded) if strict else []
     if as_json:
         app.print_json(rows)
-        return
-    app.print_warnings(batch.model_warnings(recorded))
+    else:
+        app.print_warnings(warnings)
+        _print(rows)
+    for problem in problems:
+        typer.echo(f"error: {problem}", err=True)
+    if strict and (problems or warnings):
+        raise typer.Exit(1)
+
+
+def _print(rows: list[dict[str, Any]]) -> None:
     columns = ["scenario", "target", "cassette", "recorded", "age", "from"]
     if any(row["provider_from"] != OWN for row in rows):
         columns.append("provider_from")
@@ -40,7 +60,8 @@ def list_(
 
 
 def _row(job: Job, store: Store) -> dict[str, Any]:
-    from harness.batch import model_warnings, state
+    from harness import batch
+    from harness.batch import state
     from harness.cassette.age import days, now
     from harness.providers import PROVIDERS
 
@@ -52,7 +73,7 @@ def _row(job: Job, store: Store) -> dict[str, Any]:
         "recorded": provenance.recorded_at,
         "age_days": days(provenance, now()),
         "from": provenance.recorded_from.value if provenance.recorded_at else "",
-        "warnings": model_warnings([job]),
+        "warnings": batch.warnings([job]),
         "provider_from": PROVIDERS[job.target.provider].origin,
         "recordings": 1 + len(store.repeats(job.scenario.name, job.target)),
     }

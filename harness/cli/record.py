@@ -101,7 +101,7 @@ def record(
     every = batch.jobs(batch.load_scenarios(names or [], scenarios), targets or [])
     every = batch.repeated(every, repeat)
     work = batch.not_recorded(every, store) if resume else every
-    warnings = batch.model_warnings(work)
+    warnings = batch.warnings(work)
     if not as_json:
         app.print_warnings(warnings)
     live = nullcontext(batch.live(environment))

@@ -8,7 +8,7 @@ from dataclasses import asdict
 from typing import TypeAlias
 
 from harness.analysis.difference import compare_by_position
-from harness.analysis.endpoint import Part
+from harness.analysis.endpoint import Part, Role
 from harness.analysis.exchange import AnalyzedExchange
 from harness.analysis.reply import is_refusal
 from harness.analysis.transcript import AnalyzedTranscript, AnalyzedTurn
@@ -52,10 +52,16 @@ def _parts(turn: AnalyzedTurn) -> list[tuple[Part, AnalyzedExchange]]:
     return [
         (part, reading)
         for n, reading in enumerate(turn.readings)
-        if checked_endpoint(reading) and not _retried(reading, turn.readings[n + 1 :])
+        if _is_shown(reading) and not _retried(reading, turn.readings[n + 1 :])
         for part in reading.parts
         if part.event is None or not _is_unshown(part, reading)
     ]
+
+
+def _is_shown(reading: AnalyzedExchange) -> bool:
+    """Return whether an exchange is of an endpoint whose answers a session returns."""
+    endpoint = checked_endpoint(reading)
+    return endpoint is not None and endpoint.role is not Role.LOOKUP
 
 
 def _is_unshown(part: Part, reading: AnalyzedExchange) -> bool:

@@ -33,7 +33,7 @@ from harness.scenario.schema_model import (
     StepForm,
     ToolResultForm,
 )
-from harness.scenario.yaml_source import Source
+from harness.scenario.yaml_source import Loc, Source
 from harness.types import (
     EMPTY,
     Call,
@@ -137,6 +137,17 @@ class Scenario:
             Step(number, form, _is_call(form.type, next_type), self)
             for number, (form, next_type) in enumerate(zip(forms, next_types, strict=True), start=1)
         )
+
+    def named_parameters(self) -> Iterator[tuple[str, Mapping[str, Json]]]:
+        """Yield all parameters, each with its place as text: file, line and key."""
+        groups: list[tuple[Loc, Mapping[str, Json]]] = [((), self.form.parameters)]
+        groups += [(("targets", n), form.parameters) for n, form in enumerate(self.form.targets)]
+        groups += [(("steps", n), form.parameters) for n, form in enumerate(self.form.steps)]
+        for loc, given in groups:
+            for name, value in given.items():
+                place = (*loc, "parameters", name)
+                line = self.source.line(place)
+                yield f"{self.path or self.name}:{line or ''}".rstrip(":"), {name: value}
 
     def mode(self, target: Target) -> Mode:
         """Return the mode of the calls to *target*, for steps that set no mode."""

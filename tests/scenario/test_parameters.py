@@ -1,0 +1,141 @@
+"""Misspelt parameters, and `harness list --strict`."""
+
+from __future__ import annotations
+
+import inspect
+import json
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import dashscope
+import openai
+import pytest
+
+from harness.scenario.parameters import KNOWN, misspelt
+
+NOT_PARAMETERS = {"self", "cls", "kwargs", "model", "messages", "prompt", "input", "history"} | {
+    "api_key",
+    "query",
+    "documents",
+    "instruction",
+}
+
+
+def arguments() -> dict[str, Callable[..., Any]]:
+    """The functions of the SDKs whose arguments are parameters, by name."""
+    client = openai.OpenAI(api_key="-")
+    return {
+        "openai chat": client.chat.completions.create,
+        "openai embeddings": client.embeddings.create,
+        "dashscope generation": dashscope.Generation.call,
+        "dashscope multimodal": dashscope.MultiModalConversation.call,
+        "dashscope embedding": dashscope.TextEmbedding.call,
+        "dashscope rerank": dashscope.TextReRank.call,
+    }
+
+
+@pytest.mark.parametrize("name", arguments())
+def test_arguments_of_the_sdks_are_not_misspelt(name: str) -> None:
+    """What an SDK has an argument for is a parameter."""
+    given = inspect.signature(arguments()[name]).parameters.keys() - NOT_PARAMETERS
+    assert dict(misspelt(dict.fromkeys(given))) == {}
+
+
+def test_arguments_of_zhipus_sdk_are_not_misspelt() -> None:
+    """Of the one that is installed."""
+    zhipu = pytest.importorskip("zhipuai")
+    client = zhipu.ZhipuAI(api_key="a.b")
+    for function in (client.chat.completions.create, client.images.generations):
+        given = inspect.signature(function).parameters.keys() - NOT_PARAMETERS
+        assert dict(misspelt(dict.fromkeys(given))) == {}
+
+
+@pytest.mark.parametrize(
+    ("name", "meant"),
+    [
+        ("temprature", "temperature"),
+        ("Temperature", "temperature"),
+        ("max_token", "max_tokens"),
+        ("top-p", "top_p"),
+        ("tool_choise", "tool_choice"),
+        ("enable_thinkng", "enable_thinking"),
+        ("incremental_ouput", "incremental_output"),
+        ("respone_format", "response_format"),
+        ("logprob", "logprobs"),
+    ],
+)
+def test_a_misspelt_name_is_recognised(name: str, meant: str) -> None:
+    """By the known name that is nearly the same."""
+    assert list(misspelt({name: 1})) == [(name, meant)]
+
+
+@pytest.mark.parametrize(
+    "name", [*sorted(KNOWN), "do_magic", "top_p_min", "max_retries", "size_limit", "x", "字"]
+)
+def test_a_known_or_new_name_is_not(name: str) -> None:
+    """A name that is like no other may be new."""
+    assert list(misspelt({name: 1})) == []
+
+
+HEAD = "name: x\ntargets:\n  - model: {target}\n    parameters: {{temprature: 1}}\n"
+
+
+def listed(folder: Path, text: str, *options: str) -> subprocess.CompletedProcess[str]:
+    """The output of `harness list` in a folder with this scenario."""
+    (folder / "scenarios").mkdir(exist_ok=True)
+    (folder / "scenarios" / "x.yaml").write_text(text, encoding="utf-8")
+    return subprocess.run(  # noqa: S603
+        [sys.executable, "-m", "harness.cli", "list", *options],
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+
+def test_a_misspelt_parameter_is_warned_of(tmp_path: Path) -> None:
+    """With its place, wherever it stands; --strict fails."""
+    text = HEAD.format(target="zhipuai/glm-5.3-flash") + (
+        "parameters: {max_token: 5}\nsteps:\n  - user: a\n    parameters:\n      top_pp: 1\n"
+    )
+    done = listed(tmp_path, text)
+    assert done.returncode == 0
+    place = "harness: warning: scenarios/x.yaml"
+    assert done.stderr.splitlines() == [
+        f"{place}:5: unknown parameter 'max_token'; did you mean 'max_tokens'?",
+        f"{place}:4: unknown parameter 'temprature'; did you mean 'temperature'?",
+        f"{place}:9: unknown parameter 'top_pp'; did you mean 'top_p'?",
+    ]
+    assert listed(tmp_path, text, "--strict").returncode == 1
+    done = listed(tmp_path, text, "--json")
+    assert [len(row["warnings"]) for row in json.loads(done.stdout)] == [3]
+
+
+@pytest.mark.parametrize(
+    ("target", "steps", "message"),
+    [
+        ("zhipuai/cogview-4", "{prompt: a}", "zhipuai does not answer prompt in mode sync"),
+        ("dashscope/qwen-plus", "{embedding: a}", "dashscope does not answer embedding"),
+        ("zhipuai/glm-5.3-flash\n    endpoint: nowhere", "{user: a}", "has no endpoint 'nowhere'"),
+    ],
+)
+def test_strict_says_what_record_would_refuse(
+    tmp_path: Path, target: str, steps: str, message: str
+) -> None:
+    """Without a call; without --strict the table is printed."""
+    text = f"name: x\ntargets:\n  - model: {target}\nsteps: [{steps}]\n"
+    assert listed(tmp_path, text).returncode == 0
+    done = listed(tmp_path, text, "--strict")
+    assert done.returncode == 1
+    assert message in done.stderr
+
+
+def test_strict_is_silent_about_a_sound_scenario(tmp_path: Path) -> None:
+    """It ends with 0."""
+    text = "name: x\ntargets: [zhipuai/glm-5.3-flash]\nsteps: [{user: a}]\n"
+    done = listed(tmp_path, text, "--strict")
+    assert (done.returncode, done.stderr) == (0, "")
