@@ -17,7 +17,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 COVERAGE_FLOOR := 88
 
 .PHONY: catalogues mutation screenshots help demo quick test lint types tests kill-matrix shipped bench \
-  fuzz clean docs drift release oldest resolve
+  fuzz clean docs drift release oldest resolve clients frameworks
 
 help:
 	@echo "make demo     record from a sandbox, replay offline, check, compare: no keys needed"
@@ -35,6 +35,8 @@ help:
 	@echo "make release  build, check the metadata, and run the demo from the wheel"
 	@echo "make oldest   demo and quick tests with the lowest versions of pyproject.toml; needs a registry"
 	@echo "make resolve  resolve the core beside frameworks that pin much; needs a registry"
+	@echo "make clients  npm's SDKs, curl and Java against harness serve and its proxy; needs a registry"
+	@echo "make frameworks  record and replay LiteLLM, LangChain ... offline; needs a registry"
 	@echo "make clean    remove .venv and everything built"
 
 demo: $(READY) $(CATALOGUES)
@@ -111,6 +113,14 @@ resolve: $(UV) | build
 	    --python-version $$version pyproject.toml - -o build/resolved.txt >/dev/null; \
 	  for name in $$beside dashscope openai; do grep "^$$name==" build/resolved.txt || true; done; \
 	done; done
+
+clients: $(READY)
+	@cd tests/clients && npm install --silent --no-audit --no-fund
+	@$(BIN)/python -m tests.clients.run
+
+# Each framework in an environment of its own; docs/CLIENTS.md has the table.
+frameworks: $(READY) $(UV)
+	@$(BIN)/python -m tests.clients.frameworks $(UV) $(VENV)/frameworks
 
 $(UV):
 	@$(PYTHON) -m venv $(VENV)/uv
