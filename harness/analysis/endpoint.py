@@ -127,6 +127,7 @@ class Fields:
         input_parts: Token counts that `input_tokens` includes.
         output_parts: Token counts that `output_tokens` includes.
         reasoning_tokens: The number of output tokens of the reasoning.
+        reasoning_apart: That number, at services of which some do not count it as output.
         others: The parts of an answer that are neither text, tool calls nor images.
         apart: The values that a refusal never has.
         metrics: The object with the numbers of a task's results.
@@ -170,6 +171,7 @@ class Fields:
     input_parts: Pointers = ()
     output_parts: Pointers = ()
     reasoning_tokens: Pointers = ()
+    reasoning_apart: Pointers = ()
     others: Pointers = ()
     apart: Pointers = ()
     metrics: Pointers = ()

@@ -399,3 +399,19 @@ def test_an_endpoint_that_is_no_answer_of_a_model_is_checked_all_the_same() -> N
     speech = f"{GLM}/paas/v4/audio/speech"
     sound = exchange("POST", speech, {"model": "glm-tts"}, b"RIFF\x00\xff", "audio/wav")
     assert rules(sound) == set()
+
+
+def test_reasoning_beside_the_output_tokens_is_known_at_other_services() -> None:
+    """xAI counts it in the total only; a total that fits neither way is found, and so at Zhipu."""
+    request: Json = {"model": "m", "messages": [USER]}
+
+    def used(uri: str, total: int) -> set[str]:
+        whole = openai_chat()[0]
+        details = {"reasoning_tokens": 30}
+        usage = {"prompt_tokens": 8, "completion_tokens": 4, "completion_tokens_details": details}
+        return rules(post(uri, request, {**whole, "usage": {**usage, "total_tokens": total}}))
+
+    xai, zhipu = "https://api.x.ai/v1/chat/completions", f"{GLM}/paas/v4/chat/completions"
+    assert used(xai, 42) == set()
+    assert "usage_adds_up" in used(xai, 41)
+    assert "usage_adds_up" in used(zhipu, 42)

@@ -9,9 +9,19 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
 from harness.analysis.endpoint import Endpoint, Fields, Part, Role, Schema
-from harness.analysis.json_schema import INTEGER, NAME, STRING, array, either, nullable, record
+from harness.analysis.json_schema import (
+    INTEGER,
+    NAME,
+    OBJECT,
+    STRING,
+    array,
+    either,
+    nullable,
+    record,
+)
 from harness.analysis.reply import NONE_YET, is_refusal, read_refusal
 from harness.types import Json, Outcome, Reply, ToolCall, Usage
 from harness.wire import Missing, query, resolve
@@ -351,7 +361,17 @@ def endpoints(dialect: str, prefix: str = ".*", refusal: Schema = REFUSAL) -> tu
         refusal=either_refusal,
         fields=FIELDS,
     )
-    return (messages, counting)
+    others = (
+        replace(
+            counting,
+            name=f"{dialect}.stored-{method.lower()}",
+            method=method,
+            path=re.compile(prefix + "/v1/(?:files|models|messages/batches|skills)(?:/.*)?"),
+            answer=OBJECT,
+        )
+        for method in ("POST", "GET", "DELETE")
+    )
+    return (messages, counting, *others)
 
 
 _READER = endpoints("anthropic")[0]

@@ -16,6 +16,7 @@ from harness.analysis.json_schema import (
     INTEGER,
     NAME,
     NUMBER,
+    OBJECT,
     STRING,
     array,
     both,
@@ -234,6 +235,12 @@ SERVICE_FIELDS = replace(
         "/choices/0/message/reasoning",
         "/choices/0/delta/reasoning",
     ),
+    # [FIELD] Ollama's events have different times; OpenRouter sends an error with a delta.
+    constant=("/id", "/model"),
+    apart=("/choices/[]/message", "/usage"),
+    # [FIELD] reasoning is no part of the output at xAI and in Gemini's endpoint of this format.
+    output_parts=(),
+    reasoning_apart=FIELDS.reasoning_tokens,
     code=("/error/code", "/error/type", "/code", "/type", "/object"),
     message=("/error/message", "/message", "/error", "/detail"),
     others=(
@@ -328,6 +335,9 @@ MODERATION: Schema = either(
 )
 
 
+_STORES = "vector_stores|containers|uploads|assistants|threads"
+
+
 def other_endpoints(dialect: str, prefix: str, refusal: Schema) -> tuple[Endpoint, ...]:
     """Return the endpoints of OpenAI's format that no scenario asks: files, batches and so on.
 
@@ -366,6 +376,12 @@ def other_endpoints(dialect: str, prefix: str, refusal: Schema) -> tuple[Endpoin
         at("moderations", "/moderations", MODERATION),
         replace(at("rerank", "/reranks?", RANKING), role=Role.ANSWER, fields=RANKING_FIELDS),
         at("fine-tuning", "/fine_tuning/jobs(?:/.*)?", record({"id": NAME})),
+        at("audio-calls", "/audio/.*", OBJECT),
+        at("image-calls", "/images/.*", OBJECT),
+        *(
+            at(f"stored-{method.lower()}", f"/(?:{_STORES})(?:/.*)?", OBJECT, method)
+            for method in ("POST", "GET", "DELETE")
+        ),
     )
 
 
