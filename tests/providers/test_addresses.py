@@ -407,8 +407,9 @@ def test_reasoning_beside_the_output_tokens_is_known_at_other_services() -> None
 
     def used(uri: str, total: int) -> set[str]:
         whole = openai_chat()[0]
-        details = {"reasoning_tokens": 30}
-        usage = {"prompt_tokens": 8, "completion_tokens": 4, "completion_tokens_details": details}
+        details: Json = {"reasoning_tokens": 30}
+        usage: dict[str, Json] = {"prompt_tokens": 8, "completion_tokens": 4}
+        usage["completion_tokens_details"] = details
         return rules(post(uri, request, {**whole, "usage": {**usage, "total_tokens": total}}))
 
     xai, zhipu = "https://api.x.ai/v1/chat/completions", f"{GLM}/paas/v4/chat/completions"
