@@ -181,6 +181,35 @@ def test_no_command_shows_a_secret(name: str, planted: Path, tmp_path: Path) -> 
 
 
 @pytest.mark.slow
+def test_no_change_over_time_shows_a_secret(planted: Path, tmp_path: Path) -> None:
+    """Drift from a folder without secrets and back, and a contract that the secrets break."""
+    clean = tmp_path / "clean"
+    clean.mkdir()
+    for path in sorted(planted.glob("*.yaml")):
+        if not leaks(path.name):
+            told = path.read_text(encoding="utf-8", errors="replace")
+            for secret in (KEY, OTHER, PASSWORD):
+                told = told.replace(secret, "usual")
+            (clean / path.name).write_text(told, encoding="utf-8")
+    shown("contract", "learn", clean, "--out", "contract.yaml", folder=tmp_path)
+    assert (tmp_path / "contract.yaml").exists()
+    for arguments in (
+        ["drift", clean, planted, "--report", "drift"],
+        ["drift", planted, clean, "--json"],
+        ["contract", "check", planted, "--contract", "contract.yaml"],
+        ["contract", "check", planted, "--contract", "contract.yaml", "--json"],
+    ):
+        text, code = shown(*arguments, folder=tmp_path)
+        assert code in (0, 1, 2), text
+        assert "Traceback" not in text
+        assert "No such option" not in text, text
+        assert leaks(text) == [], arguments
+    assert list((tmp_path / "drift").rglob("*.html"))
+    for path in (tmp_path / "drift").rglob("*"):
+        assert path.is_dir() or leaks(path.read_bytes().decode("utf-8", "replace")) == [], path
+
+
+@pytest.mark.slow
 def test_no_view_of_a_cassette_shows_a_secret(planted: Path, tmp_path: Path) -> None:
     """As conversation, as raw HTTP, for git, side by side."""
     sides = [planted / "content-0.yaml", planted / "name-of-a-field-1.yaml"]
