@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from harness.errors import (
         BadCassette,
         BadContract,
+        BadFault,
         BadHook,
         BadInput,
         BadScenario,
@@ -91,6 +92,7 @@ __all__ = [
     "Artefact",
     "BadCassette",
     "BadContract",
+    "BadFault",
     "BadHook",
     "BadInput",
     "BadScenario",

@@ -25,6 +25,7 @@
     ├── NoActiveCassette            no cassette is active where it was made
     ├── NotRecordable               its response could not be recorded, so it is not sent
     ├── BadHook                     a hook of the caller returned an invalid value
+    ├── BadFault                    a fault cannot be injected into the recorded answer
     └── ConnectionBlocked           a connection was opened that no tape handles
 
 An error response of a provider is not an exception but a `harness.types.Failure`.
@@ -170,6 +171,10 @@ class NotRecordable(InterceptError):
 
 class BadHook(InterceptError):
     """A hook of the caller returned an invalid value."""
+
+
+class BadFault(InterceptError):
+    """A fault cannot be injected into the recorded answer."""
 
 
 class ConnectionBlocked(InterceptError):

@@ -33,6 +33,7 @@ from harness.errors import (
     UnfinishedRecording,
     UnusedExchanges,
 )
+from harness.faults.injected import FaultyTape, InjectedFault, Injector
 from harness.intercept.clock import checked_pace
 from harness.intercept.context import Block, current_block
 from harness.intercept.hooks import BeforeRecord, NormalizeRequest, identity, keep_all
@@ -67,6 +68,7 @@ def use_cassette(
     normalize_request: NormalizeRequest = identity,
     before_record: BeforeRecord = keep_all,
     pace: float = 0.0,
+    faults: Sequence[InjectedFault] = (),
 ) -> CassetteContext:
     """Answer the HTTP requests of a `with` block or a decorated function from a cassette.
 
@@ -88,6 +90,8 @@ def use_cassette(
             None to drop it. Secrets are removed afterwards.
         pace: The factor by which recorded latencies are multiplied: 0 is instant, 1 as recorded.
             With `record="none"`, sleeps are multiplied too.
+        faults: Faults of `harness.faults` that some requests get instead of their answers, in this
+            order. The answer stays for the next attempt.
 
     `[tool.harness]` in pyproject.toml adds to `volatile` and `allow_hosts`.
 
@@ -104,7 +108,9 @@ def use_cassette(
             request raises NotAnswered instead, an ordinary exception.
         ConnectionBlocked: at a connection, a datagram or a name look-up that no tape handles; else
             as CassetteMiss.
-        UnusedExchanges: at the end of the block: the cassette holds requests that were not made.
+        UnusedExchanges: at the end of the block: the cassette holds requests that were not made,
+            or no request got one of the faults.
+        BadFault: at a request whose recorded answer cannot be changed as a fault says.
     """
     return CassetteContext(
         Path(path),
@@ -116,6 +122,7 @@ def use_cassette(
         normalize_request=normalize_request,
         before_record=before_record,
         pace=pace,
+        faults=faults,
     )
 
 
@@ -136,6 +143,7 @@ class CassetteContext:
         normalize_request: See `use_cassette`.
         before_record: See `use_cassette`.
         pace: See `use_cassette`.
+        faults: See `use_cassette`.
         how_to_record: How the user records what is missing, for messages.
         written: Whether the block has written the cassette.
     """
@@ -151,12 +159,14 @@ class CassetteContext:
     normalize_request: NormalizeRequest = field(default=identity, repr=False)
     before_record: BeforeRecord = field(default=keep_all, repr=False)
     pace: float = 0.0
+    faults: Sequence[InjectedFault] = ()
     how_to_record: str = 'with record="missing", or in pytest with --record=missing'
     written: bool = field(init=False, default=False)
     _cassette: Cassette = field(init=False, repr=False, default=Cassette(()))
     _file_stamp: tuple[int, ...] = field(init=False, repr=False, default=())
     _journal: Journal = field(init=False, repr=False)
     _tape: ReplayOrRecord = field(init=False, repr=False)
+    _injector: Injector = field(init=False, repr=False, default_factory=lambda: Injector(()))
     _hosts: AllowedHosts = field(init=False, repr=False)
     _block: Block = field(init=False, repr=False)
     _open: ExitStack = field(init=False, repr=False, default_factory=ExitStack)
@@ -179,6 +189,9 @@ class CassetteContext:
         for name in ("normalize_request", "before_record"):
             if not callable(getattr(self, name)):
                 raise HarnessError(f"{name}: expected a function")
+        self.faults = tuple(self.faults)
+        if not all(isinstance(one, InjectedFault) for one in self.faults):
+            raise HarnessError("faults: expected faults of harness.faults, such as reset()")
         self.pace = checked_pace(self.pace)
         self._tape = ReplayOrRecord(Player(self._cassette))
         self._hosts = AllowedHosts(tuple(self.allow_hosts))
@@ -206,6 +219,16 @@ class CassetteContext:
     def unused(self) -> tuple[Exchange, ...]:
         """The exchanges of the cassette whose requests were not made."""
         return self._tape.player.unused()
+
+    @property
+    def injected(self) -> tuple[Exchange, ...]:
+        """The answers that faults changed or replaced, which are in no other list."""
+        return tuple(self._injector.injected)
+
+    @property
+    def attempts(self) -> int:
+        """The number of requests that got an answer or a fault, those of retries included."""
+        return self._tape.count + len(self._injector.injected)
 
     @property
     def misses(self) -> tuple[CassetteMiss, ...]:
@@ -274,7 +297,9 @@ class CassetteContext:
                 stack.enter_context(placeholder_keys())
             else:
                 stack.enter_context(real_keys())
-            self._block = Block(self._tape, self._hosts)
+            self._injector = Injector(self.faults)
+            tape = FaultyTape(self._tape, self._injector) if self.faults else self._tape
+            self._block = Block(tape, self._hosts)
             stack.enter_context(use_block(self._block))
             self._open = stack.pop_all()
         return self
@@ -300,6 +325,9 @@ class CassetteContext:
         has_paid = self.record == "missing" and bool(self.recorded)
         if self.unused and not self.allow_unused and not has_paid:
             raise UnusedExchanges(self._explain_unused())
+        if idle := self._injector.unused:
+            names = ", ".join(one.name for one in idle)
+            raise UnusedExchanges(f"{self.path}: no request got the fault {names}")
 
     def reason_to_fail(self, error: BaseException | None = None) -> BaseException | None:
         """Return what the block has to raise at its end; None if it succeeded.

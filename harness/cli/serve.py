@@ -59,6 +59,15 @@ def serve(
             "these answers are then not byte for byte those of the recording.",
         ),
     ] = False,
+    fault: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--fault",
+            metavar="CALL",
+            help="Give some requests a fault instead of their answer: 'reset(times=2)', "
+            "'cut_after(events=3)', timeout. May be given again.",
+        ),
+    ] = None,
     reports: app.Reports = None,
     as_json: app.AsJson = False,
 ) -> None:
@@ -75,11 +84,14 @@ def serve(
 
     with extra("serve"):
         from harness.serve import Links, load, replay
+    from harness.faults.injected import parse
+
+    faults = [parse(text) for text in fault or []]
 
     command = app.child_command(context)
     if recording is not None:
-        if paths:
-            raise HarnessError("--record FILE replays nothing: leave out the paths")
+        if paths or faults:
+            raise HarnessError("--record FILE replays nothing: leave out the paths and --fault")
         record_through_proxy(recording, command, upstream, port, reports=reports, as_json=as_json)
     if upstream:
         raise HarnessError("--upstream is for recording: add --record FILE")
@@ -88,7 +100,7 @@ def serve(
     if links:
         typer.echo(f"# links to {len(links.recorded)} recorded files are rewritten", err=True)
     shown = partial(announce, bool(command), as_json)
-    result = replay(library, shown, command, port, checked_pace(pace), links)
+    result = replay(library, shown, command, port, checked_pace(pace), links, faults)
     _report(result, allow_unused, as_json)
     if reports:
         from harness.report import write

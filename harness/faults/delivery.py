@@ -55,12 +55,14 @@ class Ending(StrEnum):
         CLOSED: Closed before the end of the body.
         RESET: Reset (TCP RST) before the end of the body.
         SILENT: Open, but nothing more is sent.
+        REFUSED: It is not made at all.
     """
 
     COMPLETE = "complete"
     CLOSED = "closed"
     RESET = "reset"
     SILENT = "silent"
+    REFUSED = "refused"
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +95,21 @@ class Delivery:
     counts_raised: int = 0
 
 
+def event_ends(body: bytes) -> tuple[int, ...]:
+    """Return the byte offset after each event of a stream."""
+    return tuple(match.end() for match in _BLANK_LINE.finditer(body))
+
+
+def changed_response(recorded: Response, body: bytes, *headers: tuple[str, str]) -> Response:
+    """Return *recorded* with *body*, and with headers added or replaced.
+
+    Headers of the recorded connection are left out.
+    """
+    replaced = {name.lower() for name, _ in headers} | CONNECTION_HEADERS
+    kept = tuple((n, v) for n, v in recorded.headers if n.lower() not in replaced)
+    return Response(recorded.status, recorded.reason, (*kept, *headers), body)
+
+
 @dataclass(frozen=True)
 class RecordedAnswer(AnalyzedExchange):
     """An exchange of a known endpoint, from which deliveries are made."""
@@ -107,18 +124,16 @@ class RecordedAnswer(AnalyzedExchange):
     @cached_property
     def event_ends(self) -> tuple[int, ...]:
         """The byte offset after each event of a stream."""
-        return tuple(match.end() for match in _BLANK_LINE.finditer(self.body))
+        return event_ends(self.body)
 
     def response(self, body: bytes | None = None, *headers: tuple[str, str]) -> Response:
         """Return the response with *body*, if it is not None, and with headers added or replaced.
 
         Headers of the recorded connection are left out.
         """
-        replaced = {name.lower() for name, _ in headers} | CONNECTION_HEADERS
-        own = self.exchange.response
-        kept = tuple((n, v) for n, v in own.headers if n.lower() not in replaced)
-        body = self.body if body is None else body
-        return Response(own.status, own.reason, (*kept, *headers), body)
+        return changed_response(
+            self.exchange.response, self.body if body is None else body, *headers
+        )
 
     def says_the_same(self, response: Response) -> bool:
         """Return whether another response to the same request has the same content."""

@@ -335,6 +335,8 @@ class _ReplayedProtocol(ResponseHandler):
         kind = broken_off.kind if broken_off else NetworkError.CLOSED
         if kind is NetworkError.TIMEOUT:
             raise TimeoutError
+        if kind is NetworkError.READ_TIMEOUT and self.read_timeout is None:
+            raise TimeoutError  # the caller has a timeout for the whole request
         if kind is NetworkError.READ_TIMEOUT:
             self._on_read_timeout()
         elif kind is NetworkError.PROTOCOL and not self._playback.has_response:

@@ -47,8 +47,10 @@ class Tape(Protocol):
     def has_failures(self) -> bool:
         """Whether any of the recorded exchanges was ended by a network failure."""
 
-    def find(self, request: Request) -> Exchange | None:
-        """Return the recorded exchange that answers *request*; None if it is to be sent.
+    def find(self, request: Request) -> Exchange | Playback | None:
+        """Return what answers *request*; None if it is to be sent.
+
+        That is the recorded exchange, or a playback of another answer.
 
         Raises:
             CassetteMiss: the request has no recorded answer and must not be sent.
@@ -180,10 +182,14 @@ class Playback:
     Attributes:
         recorded: The recorded exchange.
         pace: The factor by which recorded latencies are multiplied; 0 is instant.
+        extra_delay: The seconds to wait before the first chunk, besides.
+        is_silent: Whether a server leaves the connection open where the exchange ends.
     """
 
     recorded: Exchange
     pace: float
+    extra_delay: float = 0.0
+    is_silent: bool = False
 
     @cached_property
     def exchange(self) -> Exchange:
@@ -223,12 +229,13 @@ class Playback:
 
         All are 0 if the pace is 0 or the exchange was recorded without times.
         """
-        timing = self.exchange.timing
+        timing, extra = self.exchange.timing, self.extra_delay
         if timing is not None and self.pace:
             previous = 0.0
             for arrival in timing.arrived or (timing.first_byte,):
-                yield self._delay(arrival - previous)
-                previous = max(previous, arrival)
+                yield self._delay(arrival - previous) + extra
+                previous, extra = max(previous, arrival), 0.0
+        yield extra
         yield from repeat(0.0)
 
     @property
@@ -262,10 +269,10 @@ def intercept(request: Request) -> Playback | ResponseCapture:
         reason = _AMBIGUOUS if block is None else _FORKED
         refuse(NoActiveCassette(f"{description} {reason}"))
     try:
-        exchange = block.tape.find(request)
-        if exchange is not None:
-            return Playback(exchange, block.tape.pace)
-        return block.tape.capture(request)
+        answer = block.tape.find(request)
+        if isinstance(answer, Exchange):
+            return Playback(answer, block.tape.pace)
+        return block.tape.capture(request) if answer is None else answer
     except InterceptError as error:
         _note(error, (block,))
         raise

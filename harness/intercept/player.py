@@ -66,6 +66,7 @@ class Player:
     _index: dict[Slot, list[int]] = field(init=False, default_factory=dict)
     _used: dict[Slot, int] = field(init=False, default_factory=dict)
     _known_keys: dict[tuple[str, str, bytes], Key] = field(init=False, default_factory=dict)
+    _peeked: set[int] = field(init=False, default_factory=set)
     _replayed: list[Exchange] = field(init=False, default_factory=list)
     _lock: threading.Lock = field(init=False, default_factory=threading.Lock)
 
@@ -121,20 +122,34 @@ class Player:
     def take(self, request: Request) -> Exchange | None:
         """Return the next recorded exchange that answers *request*; None if none is left."""
         slot = self._slot(request)
-        numbers = self._index.get(slot)
-        if numbers is None:
-            return None
         with self._lock:
-            used = self._used.get(slot, 0)
-            if used == len(numbers) and request.method.upper() != "GET":
+            number = self._next(request, slot)
+            if number is None:
                 return None
-            exchange = self.cassette.exchanges[numbers[min(used, len(numbers) - 1)]]
-            self._used[slot] = min(used + 1, len(numbers))
+            exchange = self.cassette.exchanges[number]
+            self._used[slot] = min(self._used.get(slot, 0) + 1, len(self._index[slot]))
             self._replayed.append(exchange)
-        if exchange.timing is not None:  # recorded by the harness, with the header that was sent
-            return exchange
-        response = drop_stale_content_encoding(exchange.response)
-        return exchange if response is exchange.response else replace(exchange, response=response)
+        return _playable(exchange)
+
+    def peek(self, request: Request) -> Exchange | None:
+        """Return the exchange that would answer *request*, and keep it for the next attempt.
+
+        It is not one of the unused exchanges any more. Return None if none is left.
+        """
+        slot = self._slot(request)
+        with self._lock:
+            number = self._next(request, slot)
+            if number is None:
+                return None
+            self._peeked.add(number)
+        return _playable(self.cassette.exchanges[number])
+
+    def _next(self, request: Request, slot: Slot) -> int | None:
+        """Return the number of the next exchange of a slot; None if none is left."""
+        numbers, used = self._index.get(slot, []), self._used.get(slot, 0)
+        if used == len(numbers) and (not numbers or request.method.upper() != "GET"):
+            return None
+        return numbers[min(used, len(numbers) - 1)]
 
     def _slot(self, request: Request) -> Slot:
         lane = self._lane(fingerprint(request)) if self._refused else ""
@@ -170,7 +185,8 @@ class Player:
     def unused(self) -> tuple[Exchange, ...]:
         """Return the exchanges that have answered no request, in order of recording."""
         left = (numbers[self._used.get(slot, 0) :] for slot, numbers in self._index.items())
-        return tuple(self.cassette.exchanges[number] for number in sorted(chain(*left)))
+        numbers = sorted({*chain(*left)} - self._peeked)
+        return tuple(self.cassette.exchanges[number] for number in numbers)
 
     def explain_miss(self, request: Request) -> tuple[Distance, str]:
         """Return why *request* has no answer, and its distance to the closest recorded request."""
@@ -194,6 +210,14 @@ class Player:
 
 
 _REFUSED = "was refused (HTTP 401) on this cassette"
+
+
+def _playable(exchange: Exchange) -> Exchange:
+    """Return an exchange to replay; that of another tool without the coding that was undone."""
+    if exchange.timing is not None:  # recorded by the harness, with the header that was sent
+        return exchange
+    response = drop_stale_content_encoding(exchange.response)
+    return exchange if response is exchange.response else replace(exchange, response=response)
 
 
 def _refused_keys(cassette: Cassette) -> frozenset[str]:

@@ -58,6 +58,19 @@ class ReplayOrRecord:
         self._passed.append(exchange)
         return exchange
 
+    def peek(self, request: Request) -> Exchange | None:
+        """Return the recorded exchange that would answer *request*, and keep it.
+
+        Return None if there is none and it may be recorded.
+
+        Raises:
+            CassetteMiss: no recorded exchange answers it, and nothing may be recorded.
+        """
+        exchange = self.player.peek(request)
+        if exchange is None and self.recorder is None:
+            return self.player.find(request)  # which raises
+        return exchange
+
     def capture(self, request: Request) -> ResponseCapture:
         """Return the recorder's capture for the response to *request*.
 
@@ -89,6 +102,11 @@ class ReplayOrRecord:
         Those of an interrupted run, from which the recorder continues, are included.
         """
         return tuple(self._exchanges(i for i in self._passed if not isinstance(i, Exchange)))
+
+    @property
+    def count(self) -> int:
+        """The number of requests that were replayed or sent."""
+        return len(self._passed)
 
     def used_network(self) -> bool:
         """Return whether any request was sent to the network, even if no response arrived."""

@@ -20,11 +20,12 @@ from harness.pytest_plugin.summary import CassetteUse, note_unwatched, note_use,
 
 if TYPE_CHECKING:
     from harness.api.use_cassette import CassetteContext
+    from harness.faults import InjectedFault
     from harness.intercept.hooks import BeforeRecord, NormalizeRequest
 
 MARK = (
     "cassette(path='', *, folder='cassettes', volatile=(), secrets=(), allow_unused=False, "
-    "allow_hosts=(), normalize_request=None, before_record=None, findings='fail'): "
+    "allow_hosts=(), normalize_request=None, before_record=None, faults=(), findings='fail'): "
     "answer the requests of this test from a cassette, by default "
     "cassettes/<module>/<test>.yaml beside the test's file; record with --record=missing"
 )
@@ -46,6 +47,7 @@ class MarkOptions:
         allow_hosts: See `use_cassette`.
         normalize_request: See `use_cassette`.
         before_record: See `use_cassette`.
+        faults: See `use_cassette`.
         findings: `fail` if errors among the findings fail the test, `show` if they are only added
             to its report.
     """
@@ -59,6 +61,7 @@ class MarkOptions:
     allow_hosts: Sequence[str] = ()
     normalize_request: NormalizeRequest | None = None
     before_record: BeforeRecord | None = None
+    faults: Sequence[InjectedFault] = ()
     findings: str = "fail"
 
     def __post_init__(self) -> None:
@@ -295,6 +298,7 @@ def _create_context(item: pytest.Item, defaults: Mapping[str, Any]) -> CassetteC
             normalize_request=options.normalize_request or identity,
             before_record=options.before_record or keep_all,
             pace=item.config.getoption("--pace"),
+            faults=options.faults,
             how_to_record=f"with: pytest --record=missing {item.nodeid.partition('[')[0]}",
         )
 
@@ -398,4 +402,4 @@ def _use(context: CassetteContext) -> CassetteUse:
         return CassetteUse.ALLOWED
     if context.misses:
         return CassetteUse.MISSED
-    return CassetteUse.REPLAYED if context.replayed else CassetteUse.NO_REQUESTS
+    return CassetteUse.REPLAYED if context.attempts else CassetteUse.NO_REQUESTS

@@ -10,6 +10,8 @@ from pathlib import Path
 
 from harness.cassette.store import find, read
 from harness.errors import CassetteMiss, HarnessError
+from harness.faults.injected import InjectedFault, Injector
+from harness.intercept.context import Playback
 from harness.intercept.player import Player
 from harness.secrets.shapes import without_keys
 from harness.types import Cassette, Exchange, Provenance, Request
@@ -107,28 +109,41 @@ class Session:
         only: The name of the cassette that answers; "" for all of them.
         answered: The number of requests that were answered.
         misses: A text for each request without a recorded answer.
+        faults: Faults that some requests get instead of their answers.
+        injector: The faults, and the answers that they changed or replaced.
     """
 
     library: Library
     only: str = ""
+    faults: Sequence[InjectedFault] = ()
     answered: int = field(init=False, default=0)
     misses: list[str] = field(init=False, default_factory=list)
+    injector: Injector = field(init=False)
     _players: tuple[Player, ...] = field(init=False)
 
     def __post_init__(self) -> None:
+        self.injector = Injector(self.faults)
         self._players = self.library.players(self.only)
 
-    def find(self, request: Request) -> Exchange:
-        """Return the next recorded exchange that answers *request*.
+    def find(self, request: Request, pace: float = 0.0) -> Playback:
+        """Return the replay of the next recorded exchange that answers *request*, or of a fault.
+
+        Args:
+            request: The request.
+            pace: The factor by which recorded latencies are multiplied; 0 is instant.
 
         Raises:
             CassetteMiss: No cassette has one left. The miss is added to `misses`.
+            BadFault: The recorded answer cannot be changed as a fault says.
         """
+        fault = self.injector.due(request)
         for player in self._players:
-            exchange = player.take(request)
+            exchange = player.peek(request) if fault else player.take(request)
+            if exchange is not None and fault is not None:
+                return self.injector.inject(fault, exchange, pace)
             if exchange is not None:
                 self.answered += 1
-                return exchange
+                return Playback(exchange, pace)
         _, miss = min(player.explain_miss(request) for player in self._players)
         self.misses.append(miss)
         raise CassetteMiss(miss)

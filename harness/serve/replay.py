@@ -6,7 +6,7 @@ import asyncio
 import re
 import socket
 import struct
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from starlette.applications import Starlette
@@ -15,12 +15,13 @@ from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
-from harness.errors import CassetteMiss
+from harness.errors import BadFault, CassetteMiss
+from harness.faults import InjectedFault
 from harness.intercept.context import Playback
 from harness.serve.errors import error_response
 from harness.serve.library import Library, Session
 from harness.serve.links import Links
-from harness.types import Cassette, Exchange, Json, NetworkError, Request
+from harness.types import Cassette, Json, NetworkError, Request
 
 METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS")
 STATUS_PATH = "/__harness/"
@@ -46,18 +47,20 @@ class Sessions:
         library: The cassettes.
         pace: The factor by which recorded latencies are multiplied; 0 is instant.
         links: What rewrites links in answers; None if they are sent as recorded.
+        faults: Faults that some requests of each session get instead of their answers.
     """
 
     library: Library
     pace: float = 0.0
     links: Links | None = None
+    faults: Sequence[InjectedFault] = ()
     opened: dict[tuple[str, str], Session] = field(init=False, default_factory=dict)
 
     def get(self, name: str, cassette: str) -> Session:
         """Return the session *name* of a cassette ("" for all), which is opened if it is new."""
         key = name, cassette
         if key not in self.opened:
-            self.opened[key] = Session(self.library, cassette)
+            self.opened[key] = Session(self.library, cassette, self.faults)
         return self.opened[key]
 
     def served(self) -> Mapping[str, Cassette]:
@@ -79,6 +82,7 @@ class Sessions:
                     "name": name,
                     "cassette": only,
                     "answered": session.answered,
+                    "faults": len(session.injector.injected),
                     "misses": list[Json](session.misses),
                     "unused": list[Json](session.unused_texts()),
                 }
@@ -108,11 +112,14 @@ def application(sessions: Sessions) -> Starlette:
         if links:
             request = links.restored(request, place)
         try:
-            exchange = sessions.get(name, cassette).find(request)
+            playback = sessions.get(name, cassette).find(request, sessions.pace)
         except CassetteMiss as miss:
             return error_response(request, 404, "cassette_miss", str(miss))
-        exchange = links.rewritten(exchange, place) if links else exchange
-        return response_of(exchange, sessions.pace)
+        except BadFault as error:
+            return error_response(request, 404, "bad_fault", str(error))
+        if links:
+            playback = replace(playback, recorded=links.rewritten(playback.recorded, place))
+        return response_of(playback)
 
     return Starlette(
         routes=[
@@ -137,18 +144,17 @@ async def _read(http: HttpRequest, library: Library) -> tuple[Request, str, str,
     return Request(http.method, uri, headers, await http.body()), prefix, session, cassette
 
 
-def response_of(exchange: Exchange, pace: float) -> Response:
+def response_of(playback: Playback) -> Response:
     """Return the recorded response, sent in the recorded chunks with the recorded pauses.
 
     A pace of 0 sends it at once. If the exchange ended in a network failure, so does this one.
     """
-    playback = Playback(exchange, pace)
     recorded = playback.response
     if playback.broken_off is not None:
         return _BrokenOff(playback)
-    if exchange.request.method.upper() == "HEAD" or recorded.status in (204, 304):
+    if playback.recorded.request.method.upper() == "HEAD" or recorded.status in (204, 304):
         response, size = Response(), recorded.header("content-length")
-    elif playback.exchange.chunks or pace:
+    elif playback.exchange.chunks or playback.pace or playback.extra_delay:
         response, size = StreamingResponse(_chunks(playback)), None
     else:
         response, size = Response(recorded.body), str(len(recorded.body))
@@ -188,7 +194,9 @@ class _BrokenOff(Response):
         elif playback.delay_of_failure:
             await asyncio.sleep(playback.delay_of_failure)
         transport: asyncio.Transport = scope["state"]["transport"]
-        if playback.broken_off and playback.broken_off.kind in _CLOSED:
+        if playback.is_silent:
+            pass
+        elif playback.broken_off and playback.broken_off.kind in _CLOSED:
             transport.close()
         else:  # without lingering, a closed socket sends RST instead of FIN
             transport.get_extra_info("socket").setsockopt(*_NO_LINGER)

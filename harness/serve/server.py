@@ -16,6 +16,7 @@ from harness.api.use_cassette import use_cassette
 from harness.cassette.journal import journal_path, unfinished
 from harness.config.environment import NO_KEY
 from harness.errors import HarnessError, UnfinishedRecording
+from harness.faults import InjectedFault
 from harness.providers.clients import base_paths
 from harness.sandbox.server import run_in_thread
 from harness.serve import proxy
@@ -57,6 +58,7 @@ def replay(
     port: int | None = None,
     pace: float = 0.0,
     links: Links | None = None,
+    faults: Sequence[InjectedFault] = (),
 ) -> Result:
     """Replay cassettes over HTTP until the command ends or, without one, until SIGINT or SIGTERM.
 
@@ -67,11 +69,12 @@ def replay(
         port: The port on 127.0.0.1; None for 8765 or, if that is in use, any free port.
         pace: The factor by which recorded latencies are multiplied; 0 is instant.
         links: What rewrites links in answers; None if they are sent as recorded.
+        faults: Faults that some requests of each session get instead of their answers.
 
     Raises:
         HarnessError: The port cannot be used, or the command cannot be started.
     """
-    sessions = replaying.Sessions(library, pace, links)
+    sessions = replaying.Sessions(library, pace, links, faults)
     with run_in_thread(replaying.application(sessions), port) as address:
         variables = replay_variables(library, address)
         announce(address, variables)

@@ -416,3 +416,32 @@ def test_there_is_no_closing_line_without_cassettes(repository: pytest.Pytester)
     """Without cassettes there is no closing line."""
     repository.makepyfile("def test_mine(): pass")
     assert "harness:" not in repository.runpytest_inprocess().stdout.str()
+
+
+def test_the_mark_injects_faults(repository: pytest.Pytester, sandbox: str) -> None:
+    """The answer comes at the third attempt; a test of which only faults answered is replayed."""
+    tests = """
+from harness.faults import reset, too_many_requests
+
+def ask_again(times):
+    return [ask() for _ in range(times)][-1]
+
+@pytest.mark.cassette("one.yaml", faults=[too_many_requests(times=2)])
+def test_again(cassette):
+    assert ask_again(3)["choices"]
+    assert cassette.attempts == 3
+
+@pytest.mark.cassette("one.yaml", faults=[reset()])
+def test_given_up():
+    with pytest.raises(httpx.ReadError):
+        ask()
+
+@pytest.mark.cassette("one.yaml", faults="reset")
+def test_wrong():
+    ask()
+"""
+    write(repository, sandbox, tests)
+    repository.runpytest_inprocess("--record=missing", "-k", "again").assert_outcomes(passed=1)
+    result = repository.runpytest_inprocess()
+    result.assert_outcomes(passed=2, failed=1)
+    result.stdout.fnmatch_lines(["*faults: expected faults of harness.faults*"])
