@@ -37,7 +37,7 @@ MESSAGES: Any = [{"role": "user", "content": "你好"}]
 
 def by_openai(base: str, stream: bool) -> object:
     """Ask with OpenAI's SDK."""
-    with openai.OpenAI(base_url=f"{base}/v1", api_key="sk-none", timeout=WAIT) as client:
+    with openai.OpenAI(base_url=f"{base}/api/paas/v4", api_key="sk-none", timeout=WAIT) as client:
         answer: Any = client.chat.completions.create(model="m", messages=MESSAGES, stream=stream)
         return [part.model_dump() for part in answer] if stream else answer.model_dump()
 
@@ -47,7 +47,7 @@ def by_openai_async(base: str, stream: bool) -> object:
 
     async def ask() -> object:
         async with openai.AsyncOpenAI(
-            base_url=f"{base}/v1", api_key="sk-none", timeout=WAIT
+            base_url=f"{base}/api/paas/v4", api_key="sk-none", timeout=WAIT
         ) as client:
             answer: Any = await client.chat.completions.create(
                 model="m", messages=MESSAGES, stream=stream
@@ -89,14 +89,14 @@ def by_httpx(base: str, stream: bool) -> object:
     """Ask with httpx."""
     with (
         httpx.Client(timeout=WAIT, trust_env=False) as client,
-        client.stream("POST", f"{base}/v1/chat/completions", json=_body(stream)) as answer,
+        client.stream("POST", f"{base}/api/paas/v4/chat/completions", json=_body(stream)) as answer,
     ):
         return answer.status_code, _value(b"".join(answer.iter_bytes()), stream)
 
 
 def by_requests(base: str, stream: bool) -> object:
     """Ask with requests."""
-    address = f"{base}/v1/chat/completions"
+    address = f"{base}/api/paas/v4/chat/completions"
     with requests.post(address, json=_body(stream), timeout=WAIT, stream=stream) as answer:
         return answer.status_code, _value(answer.content, stream)
 
@@ -107,7 +107,7 @@ def by_aiohttp(base: str, stream: bool) -> object:
     async def ask() -> object:
         async with (
             aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=WAIT)) as session,
-            session.post(f"{base}/v1/chat/completions", json=_body(stream)) as answer,
+            session.post(f"{base}/api/paas/v4/chat/completions", json=_body(stream)) as answer,
         ):
             return answer.status, _value(await answer.read(), stream)
 
@@ -308,7 +308,8 @@ def test_faults_come_in_their_order(recorded: tuple[str, Path]) -> None:
         assert [one.response.status for one in cassette.injected] == [429, 429, 200]
         assert cassette.injected[2].response.body.count(b"data:") == 3
         assert len(by_openai(base, True)) == 4  # type: ignore[arg-type]  # a list
-    assert (cassette.attempts, len(cassette.replayed), cassette.findings) == (4, 1, ())
+    assert (cassette.attempts, len(cassette.exchanges)) == (4, 1)
+    assert not [one for one in cassette.findings if "429" in str(one)]
 
 
 def test_an_answer_that_only_a_fault_changed_is_not_unused(recorded: tuple[str, Path]) -> None:
@@ -413,7 +414,7 @@ def test_recording_injects_faults_that_need_no_answer(tmp_path: Path) -> None:
         (lambda: harness.use_cassette("x", faults=["reset"]), "expected faults of harness.faults"),
         (lambda: parse("resets"), "'resets' is no fault; expected for example"),
         (lambda: parse("reset(times=open('x'))"), "is no fault"),
-        (lambda: parse("cut_after(event=3)"), "is no fault"),
+        (lambda: parse("reset(events=3)"), "is no fault"),
     ],
 )
 def test_a_wrong_argument_is_named(make: Callable[[], object], message: str) -> None:

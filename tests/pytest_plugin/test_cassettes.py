@@ -443,5 +443,5 @@ def test_wrong():
     write(repository, sandbox, tests)
     repository.runpytest_inprocess("--record=missing", "-k", "again").assert_outcomes(passed=1)
     result = repository.runpytest_inprocess()
-    result.assert_outcomes(passed=2, failed=1)
+    result.assert_outcomes(passed=2, errors=1)
     result.stdout.fnmatch_lines(["*faults: expected faults of harness.faults*"])

@@ -35,7 +35,7 @@ FINISH_REASONS = frozenset(
 STATUSES = {
     **dict.fromkeys(("401", "1000", "1001", "1002", "1003", "1004"), frozenset({401})),
     **dict.fromkeys(("1210", "1211", "1214", "1301"), frozenset({400})),
-    **dict.fromkeys(("1113", "1302", "1305", "1308", "1310"), frozenset({429})),
+    **dict.fromkeys(("1302", "1305", "1308", "1310", "1113"), frozenset({429})),
 }
 
 # [DOC] A4. A tutorial waits for `FAILED`, which the table of states does not list.
