@@ -437,7 +437,7 @@ def served(path: Path, *texts: str) -> Any:
     from harness.serve.library import load
     from harness.serve.replay import Sessions, application
 
-    return run_in_thread(application(Sessions(load([path]), 0.0, [*map(parse, texts)])), 0)
+    return run_in_thread(application(Sessions(load([path]), faults=[*map(parse, texts)])), 0)
 
 
 @pytest.mark.parametrize(
