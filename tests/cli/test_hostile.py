@@ -103,9 +103,9 @@ def test_a_file_that_is_none(folder: Path, command: tuple[str, ...], name: str) 
     [
         ("list", "--scenarios", LONG),
         ("prune", "--cassettes", LONG),
-        ("report", "--out", LONG),
+        ("report", "--report", LONG),
         ("replay", LONG),
-        ("check", SLOGAN, "--junit", LONG),
+        ("check", SLOGAN, "--report", f"{LONG}.xml"),
         ("check", SLOGAN, "--report", LONG),
         ("drift", "/", "/no-such-folder"),
         ("record", "slogan", "--sandbox", "--cassettes", LONG),
