@@ -13,17 +13,21 @@ KEYWORDS := --no-default-keywords -k mark -k t -k text -k label -k plural:1,2
 export PIP_CONSTRAINT := $(CURDIR)/constraints.txt
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
+SITE := mkdocs-material mkdocs-static-i18n
+
 # Percent of the lines that the quick tests run; slow tests are not measured (tests/conftest.py).
 COVERAGE_FLOOR := 88
 
-.PHONY: catalogues mutation screenshots help demo quick test lint types tests kill-matrix shipped bench \
+.PHONY: site picture catalogues mutation screenshots help demo quick test lint types tests kill-matrix shipped bench \
   fuzz clean docs drift release oldest resolve clients frameworks
 
 help:
 	@echo "make demo     record from a sandbox, replay offline, check, compare: no keys needed"
 	@echo "make quick    the tests that take less than a second each; about a minute"
 	@echo "make test     lint, types, all tests, coverage; at its end, what was skipped"
-	@echo "make docs     the commands and examples of the documentation"
+	@echo "make docs     the documentation: build its site, run its commands and examples"
+	@echo "make site     only the site, in build/site"
+	@echo "make picture  the picture of README; needs chromium"
 	@echo "make kill-matrix  break every conversation there is in every way, and ask the rules; minutes"
 	@echo "make mutation mutate a seeded sample of the code and run its tests; up to 40 minutes"
 	@echo "make shipped  record the shipped cassettes again, from the sandbox"
@@ -67,9 +71,20 @@ tests: $(READY)
 	  'import sys; print("sysmon" if sys.version_info >= (3, 12) else "ctrace")') \
 	  $(BIN)/python -m pytest -n auto --cov --cov-report= --cov-fail-under=$(COVERAGE_FLOOR)
 
-docs: $(READY)
+# The site is built in an environment of its own; strict: a link that leads nowhere fails.
+docs: $(READY) site
 	@$(BIN)/python -m pytest -n auto tests/test_readme.py tests/test_coming_from_vcrpy.py \
-	  tests/api/test_public.py tests/drift/test_workflow.py
+	  tests/api/test_public.py tests/drift/test_workflow.py tests/docs
+
+site: $(READY) $(CATALOGUES)
+	@test -x $(VENV)/docs/bin/mkdocs || { $(PYTHON) -m venv $(VENV)/docs && \
+	  $(VENV)/docs/bin/python -m pip install --quiet $(SITE); }
+	@$(BIN)/python -m scripts.site build/docs
+	@NO_MKDOCS_2_WARNING=1 $(VENV)/docs/bin/mkdocs build --strict --quiet
+	@echo "build/site/index.html"
+
+picture: $(READY) $(CATALOGUES)
+	@$(BIN)/python -m scripts.picture
 
 drift: $(READY)
 	@$(BIN)/harness drift $(or $(OPTIONS),--sandbox) --out build/drift/cassettes \

@@ -91,7 +91,7 @@ def opened_and_closed(tool: Tool, client: Client, path: Path) -> Callable[[], No
 def peak(tool: str, client: str, path: Path, count: int) -> float:
     """Return the peak memory, in bytes, of a process that makes `count` calls with a cassette."""
     process = subprocess.run(  # noqa: S603 - ourselves
-        [sys.executable, "-m", "benchmarks.alone", tool, client, str(path), str(count)],
+        [sys.executable, "-m", "benchmarks.peak_memory", tool, client, str(path), str(count)],
         check=True,
         capture_output=True,
         text=True,

@@ -1,4 +1,4 @@
-"""README: every command is run as a user would, every link leads somewhere, in every language."""
+"""README, tutorial, guides: commands run, links lead somewhere, in both languages."""
 
 from __future__ import annotations
 
@@ -7,11 +7,14 @@ import re
 import shutil
 import subprocess
 import sys
+import tomllib
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+import yaml
 from conftest import clean_environment
 
 from harness.providers import PROVIDERS
@@ -23,6 +26,20 @@ from harness.scenario.files import check_rules, loads
 ROOT = Path(__file__).parent.parent
 READMES = sorted(ROOT.glob("README*.md"))
 ENGLISH = (ROOT / "README.md").read_text(encoding="utf-8")
+TUTORIAL = (ROOT / "docs" / "tutorial.md").read_text(encoding="utf-8")
+IN_THE_REPOSITORY = (
+    "install",
+    *(f"guides/{name}" for name in ("scenarios", "report", "compare", "clients", "checks")),
+    *(f"guides/{name}" for name in ("pytest", "generate", "ci")),
+    "reference/json",
+)
+"""The pages whose commands are run in a copy of this repository, in this order."""
+
+GUIDES = "".join(
+    (ROOT / "docs" / f"{name}.md").read_text(encoding="utf-8") for name in IN_THE_REPOSITORY
+)
+CHINESE = ".zh-CN.md"
+TRANSLATED = sorted(ROOT.glob(f"docs/**/*{CHINESE}"))
 LEFT_OUT = shutil.ignore_patterns(
     ".git",
     ".venv",
@@ -42,8 +59,22 @@ def blocks(text: str, language: str) -> list[str]:
     return re.findall(rf"^```{language}\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
 
 
-COMMANDS = [line for block in blocks(ENGLISH, "sh") for line in block.splitlines() if line]
-SCENARIO, IGNORE = blocks(ENGLISH, "yaml")
+def lines(text: str) -> list[str]:
+    """The commands of a page, in order."""
+    return [line for block in blocks(text, "sh") for line in block.splitlines() if line]
+
+
+def saved(text: str) -> dict[str, str]:
+    """The files that a page has its reader save: name and content."""
+    found = re.findall(
+        r"`([\w/]+\.\w+)`[^\n]*\n\n```(?:python|yaml)\n(.*?)^```$", text, re.M | re.S
+    )
+    return dict(found)
+
+
+COMMANDS = lines(GUIDES)
+SCENARIO, IGNORE = blocks(GUIDES, "yaml")[:2]
+SETS_UP = ("pip install ", "python3 -m venv ", ". .venv/")
 
 
 def _is_ready() -> bool:
@@ -56,7 +87,7 @@ def _not_run(command: str) -> str:
     """Why a command is not run from within the tests; empty if it is."""
     if command == "make test":
         return "this is what runs these tests"
-    if command == "pip install .":
+    if command.startswith(SETS_UP):
         return "tests/test_packaging.py builds the wheel; the environment is not changed by tests"
     if command == "make demo" and not _is_ready():
         return "make has not set up .venv here, and tests do not"
@@ -75,36 +106,47 @@ class Ran:
 
 @pytest.fixture(scope="module")
 def scratch(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A copy of the repository, with the scenario that README has a reader write."""
+    """A copy of the repository, with the files that the guides have a reader write."""
     folder = shutil.copytree(ROOT, tmp_path_factory.mktemp("readme") / "copy", ignore=LEFT_OUT)
     if _is_ready():
         (folder / ".venv").symlink_to(ROOT / ".venv")
-    (name,) = re.findall(r"`(scenarios/\w+\.yaml)`:\n\n```yaml", ENGLISH)
-    (folder / name).write_text(SCENARIO, encoding="utf-8")
-    saved = re.findall(r"`(\w+\.py)`:\n\n```python\n(.*?)^```$", ENGLISH, re.MULTILINE | re.DOTALL)
-    assert [name for name, _ in saved] == ["my_client.py", "test_mine.py", "test_parser.py"]
-    for name, code in saved:
-        (folder / name).write_text(code, encoding="utf-8")
+    files = saved(GUIDES)
+    names = ["scenarios/capital.yaml", "my_client.py", "test_mine.py", "test_parser.py"]
+    assert list(files) == names
+    for name, text in files.items():
+        (folder / name).write_text(text, encoding="utf-8")
     return folder
 
 
 @pytest.fixture(scope="module")
 def ran(scratch: Path) -> Iterator[Mapping[str, Ran]]:
-    """Every command, run in the order of the page; the slow demos beside the others."""
-    keys = {name: f"{'0123456789abcdef' * 2}.{p.key_variable}" for name, p in PROVIDERS.items()}
-    with serve(Options(port=0, keys=keys), PROVIDER_SERVERS) as base:
-        env = {**clean_environment(), "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
-        for name, provider in PROVIDERS.items():
-            env[provider.key_variable] = keys[name]
-            env[provider.address_variable] = base + PROVIDER_SERVERS[name].prefix
+    """Every command of the guides, run in the order of the pages; the slow demos beside them."""
+    with services() as env:
         todo = [command for command in COMMANDS if not _not_run(command)]
         slow = {c: _start(c, scratch, env) for c in todo if c.endswith(" demo")}
         done = {c: _end(_start(c, scratch, env)) for c in todo if c not in slow}
         yield done | {command: _end(process) for command, process in slow.items()}
 
 
+@contextmanager
+def services() -> Iterator[dict[str, str]]:
+    """A sandbox in place of the live services: the environment of a reader who has keys."""
+    keys = {name: f"{'0123456789abcdef' * 2}.{p.key_variable}" for name, p in PROVIDERS.items()}
+    with serve(Options(port=0, keys=keys), PROVIDER_SERVERS) as base:
+        env = keyless()
+        for name, provider in PROVIDERS.items():
+            env[provider.key_variable] = keys[name]
+            env[provider.address_variable] = base + PROVIDER_SERVERS[name].prefix
+        yield env
+
+
+def keyless() -> dict[str, str]:
+    """The environment of a reader without keys, or of CI."""
+    return {**clean_environment(), "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
+
+
 def _start(command: str, folder: Path, env: Mapping[str, str]) -> subprocess.Popen[str]:
-    return subprocess.Popen(  # noqa: S602 - the commands of our own README, as a shell takes them
+    return subprocess.Popen(  # noqa: S602 - the commands of our own pages, as a shell takes them
         command,
         shell=True,
         cwd=folder,
@@ -152,31 +194,114 @@ def test_a_rule_is_ignored_as_the_page_says() -> None:
     assert list(scenario.ignored) == ["tool_calls_finish_as_such"]
 
 
-@pytest.mark.parametrize("page", READMES, ids=lambda page: page.name)
+# ----------------------------------------------------------------- in the reader's own folder
+
+
+def in_order(text: str, folder: Path, env: Mapping[str, str]) -> None:
+    """Do what a page says, from top to bottom, in *folder*: save its files, run its commands."""
+    parts = re.split(r"(^```(?:sh|python)\n.*?^```$)", text, flags=re.MULTILINE | re.DOTALL)
+    for before, block in zip(parts[::2], parts[1::2], strict=False):
+        language, _, code = block.removeprefix("```").removesuffix("```").partition("\n")
+        names = re.findall(r"`(\w+\.py)`", before.rpartition("\n\n")[0].rpartition("\n\n")[2])
+        if language == "python":
+            (folder / names[-1]).write_text(code, encoding="utf-8")
+            continue
+        for command in code.splitlines():
+            if not command.startswith((*SETS_UP, "make ")):
+                done = _end(_start(command, folder, env))
+                assert done.code == 0, (command, done.output)
+                assert "Traceback" not in done.output
+
+
+def ci(folder: Path) -> list[Ran]:
+    """Run the steps of the workflow that `harness init` wrote, as CI does: without keys."""
+    text = (folder / ".github" / "workflows" / "replay.yml").read_text(encoding="utf-8")
+    (job,) = yaml.safe_load(text)["jobs"].values()
+    steps = [step["run"] for step in job["steps"] if "run" in step]
+    assert steps[0].startswith("pip install ")
+    return [_end(_start(step, folder, keyless())) for step in steps[1:]]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("page", [ENGLISH, TUTORIAL], ids=["README", "tutorial"])
+def test_a_page_alone_leads_to_a_green_ci(page: str, tmp_path: Path) -> None:
+    """From an empty folder; CI then has neither key nor service."""
+    with services() as env:
+        in_order(page, tmp_path, env)
+    for step in ci(tmp_path):
+        assert step.code == 0, step.output
+    assert "no test went to the network" in step.output
+    own = tmp_path / "cassettes"
+    assert [*own.glob("test_capital*/test_*.yaml")]
+    assert (tmp_path / "report" / "summary.md").is_file()
+
+
+def test_the_readme_needs_six_commands_at_most() -> None:
+    """Without those of this repository's own developers."""
+    assert len([line for line in lines(ENGLISH) if not line.startswith("make ")]) <= 6
+
+
+def test_the_readme_is_one_screen() -> None:
+    """About 600 words, its table included; the example has eight lines."""
+    prose = re.sub(r"```.*?```|\]\([^)]*\)", "", ENGLISH, flags=re.DOTALL)
+    assert 500 <= len(re.findall(r"[A-Za-z][\w'-]*", prose)) <= 680
+    (example,) = blocks(ENGLISH, "python")
+    assert len(example.splitlines()) == 9 - 1
+
+
+def test_badges_are_true() -> None:
+    """They say what pyproject.toml says."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    prefix = "Programming Language :: Python :: 3."
+    minors = [int(c.removeprefix(prefix)) for c in project["classifiers"] if c.startswith(prefix)]
+    badges = [f"Python 3.{min(minors)} to 3.{max(minors)}", f"Licence {project['license']}"]
+    assert re.findall(r"^!\[(.*?)\]\(https://img.shields.io", ENGLISH, re.MULTILINE) == badges
+
+
+def test_the_picture_is_small() -> None:
+    """Less than 300 kB."""
+    assert (ROOT / "docs" / "images" / "front.png").stat().st_size < 300_000
+
+
+# ------------------------------------------------------------------------------------- words
+
+
+@pytest.mark.parametrize("page", [*READMES[1:], *TRANSLATED], ids=lambda page: page.name)
 def test_every_language_has_the_same_code(page: Path) -> None:
-    """The words are translated, the commands are not."""
+    """The words are translated, the commands are not; tables have as many rows."""
     text = page.read_text(encoding="utf-8")
+    english = page.with_name(page.name.replace(CHINESE, ".md")).read_text(encoding="utf-8")
     for language in ("sh", "yaml", "python", "toml"):
-        assert blocks(text, language) == blocks(ENGLISH, language)
-    table = re.findall(r"^\| (`harness .*?) \|", ENGLISH, re.MULTILINE)
-    names = [re.findall(r"`(.*?)`", cell) for cell in table]
-    told = re.findall(r"^\| (`harness .*?) \|", text, re.MULTILINE)
-    assert [re.findall(r"`(.*?)`", cell) for cell in told] == names
+        assert blocks(text, language) == blocks(english, language)
+    assert len(re.findall(r"^## ", text, re.M)) == len(re.findall(r"^## ", english, re.M))
+    assert len(re.findall(r"^\|", text, re.M)) == len(re.findall(r"^\|", english, re.M))
+    names = [
+        re.findall(r"`(.*?)`", row) for row in re.findall(r"^\| (`harness .*?) \|", english, re.M)
+    ]
+    told = [re.findall(r"`(.*?)`", row) for row in re.findall(r"^\| (`harness .*?) \|", text, re.M)]
+    assert told == names
+
+
+@pytest.mark.parametrize("name", ["tutorial", "install", "commands", *IN_THE_REPOSITORY])
+def test_pages_of_the_front_are_in_both_languages(name: str) -> None:
+    """Those that a newcomer meets."""
+    assert (ROOT / "docs" / f"{name}{CHINESE}").is_file()
 
 
 def test_every_command_is_on_the_page() -> None:
-    """In the table; and nothing that there is not."""
+    """In the table of commands; and nothing that there is not."""
     from harness.cli import COMMANDS as OURS
     from harness.cli import GROUPS
 
-    cells = re.findall(r"^\| (`harness .*?) \|", ENGLISH, re.MULTILINE)
+    table = (ROOT / "docs" / "commands.md").read_text(encoding="utf-8")
+    cells = re.findall(r"^\| (`harness .*?) \|", table, re.MULTILINE)
     words = [word for cell in cells for word in re.findall(r"`(?:harness )?([\w-]+)", cell)]
     assert {*words} == {name for name, *_ in (*OURS, *GROUPS)}
 
 
 @pytest.mark.parametrize(
     "page",
-    [*READMES, ROOT / "ARCHITECTURE.md", *ROOT.glob("docs/*.md")],
+    [*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")],
     ids=lambda page: page.name,
 )
 def test_links_lead_somewhere(page: Path) -> None:

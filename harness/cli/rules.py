@@ -58,7 +58,7 @@ def rules(
     elif name is None:
         _print_list(chosen, lang)
     else:
-        typer.echo(_explained(chosen[0], lang))
+        typer.echo(explained(chosen[0], lang))
 
 
 _HEADS = (mark("rule"), mark("severity"), mark("requirement"), mark("from"))
@@ -127,7 +127,7 @@ def _example_as_json(rule: Rule) -> dict[str, object]:
     }
 
 
-def _explained(rule: Rule, lang: Language) -> str:
+def explained(rule: Rule, lang: Language) -> str:
     """Return the full explanation of a rule."""
     from harness.faults.explain import evidence
 

@@ -52,16 +52,22 @@ def test_every_command_works(harness: Harness, checkout: Path, command: str) -> 
 
 
 def test_the_workflow_asks_within_a_budget_and_changes_nothing() -> None:
-    """Keys reach the one step that needs them; nothing may be written to the repository."""
+    """Keys reach the one step that needs them; the other job may open an issue, and no more."""
     assert DOCUMENT["permissions"] == {"contents": "read"}
+    assert DOCUMENT["jobs"]["issue"]["permissions"] == {"issues": "write"}
+    assert "secrets." not in str(DOCUMENT["jobs"]["issue"])
     assert "schedule" in DOCUMENT[True]  # YAML 1.1 reads `on` as true
     live = [step for step in STEPS if "--live" in step.get("run", "")]
     assert [step for step in STEPS if "secrets." in str(step)] == live
     assert len(live) == 1
     assert "--budget" in live[0]["run"]
-    assert [line for line in RUN if not line.startswith(("harness ", "pip install"))] == [
-        'cat drift/report/summary.md >> "$GITHUB_STEP_SUMMARY"'
+    watch = [
+        line for s in DOCUMENT["jobs"]["drift"]["steps"] for line in s.get("run", "").split("\n")
     ]
+    assert "pip install 'llm-conversation-harness[all]'" in watch  # not the project of the copier
+    assert [
+        line for line in watch if line and not line.startswith(("harness ", "pip install"))
+    ] == ['cat drift/report/summary.md >> "$GITHUB_STEP_SUMMARY"']
     uploaded = next(step for step in STEPS if "upload-artifact" in step.get("uses", ""))
     assert uploaded["if"] == "always()"
     written = re.findall(r"--(?:out|report) (\S+)", live[0]["run"])
