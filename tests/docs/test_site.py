@@ -69,7 +69,7 @@ def test_the_site_is_built(pages: Path, tmp_path: Path) -> None:
     text = (ROOT / "mkdocs.yml").read_text(encoding="utf-8")
     config = tmp_path / "mkdocs.yml"
     config.write_text(text.replace("build/docs", str(pages)).replace("build/site", "site"), "utf-8")
-    command = [MKDOCS, "build", "--strict", "--quiet", "--config-file", config]
+    command = [str(MKDOCS), "build", "--strict", "--quiet", "--config-file", str(config)]
     done = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603
     assert done.returncode == 0, done.stderr
     assert (tmp_path / "site" / "tutorial.html").is_file()
