@@ -22,7 +22,7 @@ from harness.providers.dashscope.sandbox import KEY as DASHSCOPE_KEY
 from harness.providers.zhipu.sandbox import KEY as ZHIPUAI_KEY
 
 README = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
-(ZHIPUAI,) = re.findall(r"Save this as `test_mine.py`:\n\n```python\n(.*?)```", README, re.DOTALL)
+(ZHIPUAI,) = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
 
 DASHSCOPE = """
 import dashscope
