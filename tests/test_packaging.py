@@ -75,7 +75,7 @@ def test_constraints_are_names_and_versions() -> None:
 def test_every_dependency_is_pinned() -> None:
     """Ours, theirs, and what both need, as installed here."""
     if version("pytest") != pinned()["pytest"]:
-        return  # these are the lowest versions
+        pytest.skip("the lowest versions are installed, not the pinned ones")
     optional = [
         text
         for extra in PROJECT["project"]["optional-dependencies"].values()

@@ -23,8 +23,8 @@ def list_(
         bool,
         typer.Option(
             "--strict",
-            help="Also say what can be said of the scenarios without a call, and end with 1 if "
-            "there is anything: nothing that record refuses passes.",
+            help="Also list misspelt parameters, retired models, unknown endpoints and calls that "
+            "a provider does not answer, and end with 1 if there are any.",
         ),
     ] = False,
     as_json: app.AsJson = False,
