@@ -150,7 +150,12 @@ def note_finalizer(item: pytest.Item, name: str, function: Callable[..., Any]) -
         item.stash[_MAY_FOLLOW] = True
 
 
-_TOOLS = frozenset({"_pytest", "anyio", "harness", "pytest_asyncio", "pytest_httpx", "pytest_mock"})
+_TOOLS = frozenset(
+    (
+        *("_pytest", "anyio", "cassetter", "harness", "hypothesis", "pytest_asyncio", "pytest_cov"),
+        *("pytest_httpx", "pytest_mock", "pytest_recording", "requests_mock", "respx"),
+    )
+)
 """Packages whose fixtures make no requests when they are torn down."""
 
 
