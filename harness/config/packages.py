@@ -20,7 +20,7 @@ CORE = "core"
 
 FOR_USERS = (
     *(CORE, "zhipu", "zai", "dashscope", "openai", "anthropic"),
-    *("sandbox", "serve", "images", "report", "strategies"),
+    *("sandbox", "serve", "chat", "images", "report", "strategies"),
 )
 """The extras, in the order of tables; others are for development, or are sums of these."""
 

@@ -119,7 +119,13 @@ def test_a_known_clash_is_said_once() -> None:
 
 def test_every_extra_for_users_is_in_the_table() -> None:
     """All of pyproject.toml but the sum, and those for development."""
-    extras = {*PROJECT["project"]["optional-dependencies"]} - {"all", "bench", "dev", "mutation"}
+    extras = {*PROJECT["project"]["optional-dependencies"]} - {
+        "all",
+        "bench",
+        "dev",
+        "docs",
+        "mutation",
+    }
     assert {*FOR_USERS} == {CORE, *extras}
 
 
