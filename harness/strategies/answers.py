@@ -89,7 +89,10 @@ def _chat(draw: st.DrawFn, call: Call) -> Answer:
         calls = draw(tool_calls(functions))
         return Answer(draw(st.none() | texts()), reasoning, calls, CALLING)
     reasons = sorted(endpoint.finish_reasons - {CALLING}, key=lambda name: (name != "stop", name))
-    return Answer(draw(texts()), reasoning, finish_reason=draw(st.sampled_from(reasons)))
+    content, reason = draw(texts()), draw(st.sampled_from(reasons))
+    if reason == "stop" and not content.strip():
+        content += "OK"  # an answer that ended by itself says something
+    return Answer(content, reasoning, finish_reason=reason)
 
 
 @st.composite
