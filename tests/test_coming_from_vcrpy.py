@@ -18,7 +18,7 @@ ENGLISH, CHINESE = (
     (DOCS / f"COMING_FROM_VCRPY{ending}.md").read_text(encoding="utf-8")
     for ending in ("", ".zh-CN")
 )
-README = (DOCS.parent / "README.md").read_text(encoding="utf-8")
+README = (DOCS / "guides" / "vcrpy.md").read_text(encoding="utf-8")
 BLOCK = re.compile(r"^```\w+\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 _, CONFTEST, TEST, PROJECT = BLOCK.findall(ENGLISH)
 
@@ -60,7 +60,7 @@ def test_the_code_after_works(
 
 @pytest.mark.parametrize("half", ["before", "after"])
 def test_the_code_in_the_readme_works(pytester: pytest.Pytester, half: str) -> None:
-    """The code before and after in the README works with the same cassette."""
+    """The code before and after in the guide works with the same cassette."""
     (shown,) = (block for block in BLOCK.findall(README) if block.startswith("# before"))
     code = dict(zip(["before", "after"], re.split("^# after$", shown, flags=re.M), strict=True))
     pytester.makeini("[pytest]\naddopts = -p no:cacheprovider\nmarkers = vcr: of another plugin\n")

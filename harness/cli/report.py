@@ -8,7 +8,7 @@ import typer
 
 from harness.cli import app
 
-FOLDER = Path("report")
+FOLDER = Path("report/index.html")
 """Where the report is written if --report does not say."""
 
 

@@ -18,7 +18,7 @@ from harness.providers import endpoints
 from harness.providers.samples import SAMPLES
 from harness.rules.evidence import EVIDENCE
 from harness.rules.requests import REASONING
-from harness.rules.rule import Rule, messages, turn_request, wants_stream
+from harness.rules.rule import Rule, conversation, turn_request, wants_stream
 from harness.types import (
     Call,
     CallKind,
@@ -161,7 +161,12 @@ def _run(turn: AnalyzedTurn) -> Turn:
         return turn.turn
     failure = ""
     if isinstance(outcome, Reply):
-        parts = [part for r in turn.readings for part in r.parts]
+        parts = [
+            part
+            for r in turn.readings
+            for part in r.parts
+            if r.endpoint is None or str(resolve(part.value, "/type")) not in r.endpoint.unshown
+        ]
         outcome = replace(outcome, views=tuple(View(part.value) for part in parts))
     else:
         failure = outcome.code
@@ -178,7 +183,7 @@ def _call(request: AnalyzedExchange) -> Call:
     mode = Mode.STREAM if wants_stream(request) or request.is_stream else Mode.SYNC
     if endpoint and endpoint.role is Role.SUBMIT:
         mode = Mode.ASYNC
-    sent = tuple(_message(message) for message in messages(request)[1])
+    sent = tuple(_message(message) for message in conversation(request)[1])
     return Call(
         kind=CallKind.CHAT if sent or prompt is None else CallKind.PROMPT,
         mode=mode,

@@ -314,6 +314,10 @@ def reasoning_changed(read: AnalyzedTranscript, reasoning: str) -> Transcript | 
             pointer, sent = messages(turn.request)
             place = f"{pointer}/{length}{REASONING}"
             said = resolve(sent[length], REASONING) if len(sent) > length else None
+            endpoint = turn.request.endpoint
+            body = turn.request.request_json.value
+            if not reasoning and not (endpoint and endpoint.keeps_reasoning(body)):
+                continue
             if said and said == before.reply.reasoning:
                 exchange = change_request(turn.request, place, reasoning)
                 return with_exchange(read, turn.request, exchange)

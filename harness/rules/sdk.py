@@ -65,8 +65,8 @@ def _is_shown(reading: AnalyzedExchange) -> bool:
 
 
 def _is_unshown(part: Part, reading: AnalyzedExchange) -> bool:
-    endpoint = reading.endpoint
-    return endpoint is not None and resolve(part.value, "/type") in endpoint.unshown
+    endpoint, kind = reading.endpoint, resolve(part.value, "/type")
+    return endpoint is not None and isinstance(kind, str) and kind in endpoint.unshown
 
 
 def shown(turn: AnalyzedTurn, outcome: Outcome) -> list[Shown] | None:

@@ -79,7 +79,12 @@ def test_a_declared_service_is_a_provider(project: Path) -> None:
 
 def test_the_readme_declares_a_service() -> None:
     """The lines on the page are a declaration."""
-    text = (ROOT / "README.md").read_text(encoding="utf-8").split("```toml\n")[1].split("```")[0]
+    text = (
+        (ROOT / "docs" / "guides" / "services.md")
+        .read_text(encoding="utf-8")
+        .split("```toml\n")[1]
+        .split("```")[0]
+    )
     (table,) = tomllib.loads(text)["tool"]["harness"]["providers"].items()
     assert parse(*table) == Service(
         "moonshot",

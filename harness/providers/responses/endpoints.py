@@ -25,8 +25,8 @@ from harness.analysis.reply import NONE_YET, is_refusal, read_refusal
 from harness.types import Json, Outcome, Reply, ToolCall, Usage
 from harness.wire import MISSING, Missing, query, resolve
 
-ENDED = frozenset({"response.completed", "response.incomplete", "response.failed"})
-"""The types of the last event of a stream."""
+ENDED = ("response.completed", "response.incomplete", "response.failed")
+"""The types of the last event of a stream; no set, since a damaged type may be a list."""
 
 STATES = frozenset({"completed", "failed", "in_progress", "cancelled", "queued", "incomplete"})
 """The documented values of `status`."""
