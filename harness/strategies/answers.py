@@ -164,7 +164,7 @@ def token_counts(draw: st.DrawFn, endpoint: Endpoint, schema: Schema) -> dict[st
 
     If *schema* has detailed counts, they may be generated too; none exceeds its total.
     """
-    inputs, outputs = draw(st.integers(1, 9_999)), draw(st.integers(0, 9_999))
+    inputs, outputs = draw(st.integers(1, 9_999)), draw(st.integers(1, 9_999))
     values = usage_values(inputs, outputs)
     fields = endpoint.fields
     for total, parts in ((inputs, fields.input_parts), (outputs, fields.output_parts)):
