@@ -73,7 +73,7 @@ class UnsupportedLibraryWarning(UserWarning):
 
 
 class UnversionedCassetteWarning(UserWarning):
-    """A cassette of another tool has no key `version`, so that its end cannot be told."""
+    """A cassette of another tool has no key `version`, so it may have been cut off at its end."""
 
 
 class BadSettings(BadInput):

@@ -127,7 +127,7 @@ def shorten(text: str, length: int = 100) -> str:
 
 
 class Medium(StrEnum):
-    """What a part of a message is."""
+    """The medium of a part of a message."""
 
     TEXT = "text"
     IMAGE = "image"
@@ -581,7 +581,7 @@ class Cassette:
 
 @dataclass(frozen=True, slots=True)
 class Expectation:
-    """What a scenario expects of one response; an empty field is not checked.
+    """The expectations of a scenario for one response; an empty field is not checked.
 
     Attributes:
         finish_reason: The finish reason.

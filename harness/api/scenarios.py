@@ -41,7 +41,7 @@ Server = Literal["live", "sandbox"]
 """The servers of a recording: the live services, or a sandbox on this machine."""
 
 Interrupted = Literal["refuse", "resume", "afresh"]
-"""What to do with the answers of an interrupted recording: raise an error, use or discard them."""
+"""The treatment of an interrupted recording's answers: raise an error, use or discard them."""
 
 _ON_INTERRUPTED: dict[Interrupted, OnInterrupted] = {
     "refuse": OnInterrupted.REFUSE,

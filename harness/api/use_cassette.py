@@ -237,7 +237,7 @@ class CassetteContext:
 
     @property
     def unwatched(self) -> Unwatched:
-        """What ran in the block and could reach the network unseen."""
+        """The child processes and C libraries of the block, which could use the network unseen."""
         return Unwatched(self._block.children, loaded_libraries())
 
     @property

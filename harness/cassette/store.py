@@ -183,7 +183,7 @@ def find(paths: list[Path]) -> list[Path]:
 
 
 def require_path(path: Path) -> None:
-    """Raise HarnessError if there is nothing at *path*, or if that cannot be told."""
+    """Raise HarnessError if there is nothing at *path*, or if *path* cannot be examined."""
     try:
         path.stat()
     except FileNotFoundError:
@@ -207,7 +207,7 @@ def _refuse_folder(error: OSError) -> None:
 
 T = TypeVar("T")
 Skip: TypeAlias = Callable[[BadCassette], None]
-"""A function that is told of a file that is left out, since it cannot be read."""
+"""A function that is called with each file that is left out, since it cannot be read."""
 
 
 def refuse(error: BadCassette) -> None:

@@ -27,7 +27,7 @@ PARTS = ("answer", "event", "submit", "poll", "result", "refusal", "file", "othe
 
 @dataclass(frozen=True, slots=True)
 class TurnSummary:
-    """What is compared of a turn.
+    """The compared values of a turn.
 
     Attributes:
         number: The turn's number, from 1.

@@ -22,7 +22,7 @@ NO_KEY = "replay-asks.nobody-for-a-key"
 
 
 class KeyVariables(Protocol):
-    """What is needed of a provider to read its API key and base URL from the environment."""
+    """The part of a provider that is needed to read its API key and base URL."""
 
     @property
     def name(self) -> str:

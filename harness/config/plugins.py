@@ -19,7 +19,7 @@ OWN = "harness"
 
 @dataclass(frozen=True, slots=True)
 class Plugin(Generic[T]):
-    """What one entry point of another package adds.
+    """The object that an entry point of another package adds.
 
     Attributes:
         name: The name of the entry point.

@@ -59,7 +59,7 @@ class Cite:
 
 @dataclass(frozen=True, slots=True)
 class Witness:
-    """What is known of an exchange apart from its answer.
+    """The properties of an exchange apart from its answer.
 
     Attributes:
         family: The family of the model; empty if unknown.

@@ -94,7 +94,7 @@ of the kind that makes it disappear.
 
 @dataclass(frozen=True, slots=True)
 class Documented:
-    """What the provider's documentation says of one place.
+    """The provider's documentation of one place.
 
     Attributes:
         schemas: All JSON Schemas that apply; empty if the place is not documented.

@@ -16,7 +16,7 @@ _HEADERS = (("content-type", "application/json"),)
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What is known of an answer.
+    """The known parts of an answer.
 
     Attributes:
         content: The text; None if there was none.

@@ -100,7 +100,7 @@ def count_child(*_: Any, **__: Any) -> None:
 
 
 class Unwatched(NamedTuple):
-    """What could reach the network unseen.
+    """The child processes and C libraries that could reach the network unseen.
 
     Attributes:
         children: The number of child processes that were started.

@@ -1,4 +1,4 @@
-"""What to do with an interrupted recording: continue it, start over, or refuse to record."""
+"""The treatment of an interrupted recording: continue it, start over, or refuse to record."""
 
 from __future__ import annotations
 
@@ -80,7 +80,7 @@ _RESTART = "the recording cannot be continued; start over: harness record --afre
 
 
 class OnInterrupted(StrEnum):
-    """What to do if an interrupted recording of the same cassette has left answers.
+    """The treatment of answers that an interrupted recording of the same cassette has left.
 
     `refuse` raises UnfinishedRecording, `resume` uses the answers, which are paid for, and `afresh`
     discards them.

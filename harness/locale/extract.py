@@ -9,7 +9,7 @@ from typing import IO
 _RETURNS = ("Iterator[Finding]", "Iterable[Finding]")
 
 Message = tuple[int, None, str, list[str]]
-"""What Babel expects: line number, name of the gettext function (None), message, and comments."""
+"""An item for Babel: line number, name of the gettext function (None), message, and comments."""
 
 
 def rules(

@@ -1,4 +1,4 @@
-"""What fixtures of wider scope than a test may send: they are on no test's cassette.
+"""The requests of fixtures of wider scope than a test, which are on no test's cassette.
 
 Around each test with a cassette there is a block without one, which is used wherever the cassette
 is not: while fixtures of wider scope are set up and torn down. In a replay it refuses what they

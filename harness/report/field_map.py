@@ -53,7 +53,7 @@ class ApiForm:
 
     @property
     def topic(self) -> str:
-        """What is requested: `image` or `text`."""
+        """The requested kind of output: `image` or `text`."""
         return "image" if self.image else "text"
 
 

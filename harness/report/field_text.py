@@ -14,7 +14,7 @@ from harness.report.field_map import path
 from harness.report.tables import Table
 
 ABSENT = "–"
-"""What is printed as the path of an absent field."""
+"""The text that is printed as the path of an absent field."""
 
 
 @dataclass(slots=True)

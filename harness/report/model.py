@@ -157,7 +157,7 @@ class Report:
 
     @cached_property
     def made(self) -> RunInfo:
-        """What made the report."""
+        """The program, commit and CI run that made the report."""
         return run_info(os.environ, Path.cwd())
 
     @cached_property

@@ -65,7 +65,7 @@ class Entry:
 
 
 class Undecided(StrEnum):
-    """Why no target is the cheapest."""
+    """The reason why no target is the cheapest."""
 
     UNKNOWN = "cost unknown"
     CURRENCIES = "several currencies"
@@ -118,7 +118,7 @@ class Ranking:
 
     @property
     def undecided(self) -> Undecided | None:
-        """Why no target is the cheapest; None if one is."""
+        """The reason why no target is the cheapest; None if one is."""
         if self.unpriced:
             return Undecided.UNKNOWN
         if len({cost.currency for entry in self.entries for cost in entry.costs}) > 1:

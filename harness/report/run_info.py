@@ -1,4 +1,4 @@
-"""What made a report: the version of the harness, the day, the commit and the CI run."""
+"""The origin of a report: the version of the harness, the day, the commit and the CI run."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _GITLAB = "{CI_JOB_URL}"
 
 @dataclass(frozen=True, slots=True)
 class RunInfo:
-    """What made a report. Texts that are not known are empty.
+    """The origin of a report. Texts that are not known are empty.
 
     Attributes:
         version: The version of the harness.

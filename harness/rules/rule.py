@@ -20,7 +20,7 @@ from harness.wire import resolve
 
 
 class Scope(StrEnum):
-    """What a rule checks.
+    """The subject that a rule checks.
 
     Attributes:
         EXCHANGE: One exchange at a time.

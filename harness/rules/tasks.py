@@ -18,7 +18,7 @@ from harness.wire import resolve
 
 @dataclass(frozen=True, slots=True)
 class _Report:
-    """What one answer says about a task.
+    """The state of a task in one answer.
 
     Attributes:
         reading: The exchange.

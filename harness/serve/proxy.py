@@ -15,10 +15,10 @@ from starlette.routing import Route
 from harness.errors import HarnessError, InterceptError
 from harness.providers.clients import ClientVariables, all_clients
 from harness.serve.errors import error_response
-from harness.serve.replay import HOP_BY_HOP, METHODS
+from harness.serve.replay import METHODS, NOT_PASSED_ON
 from harness.types import Request
 
-_NOT_FORWARDED = HOP_BY_HOP | {"host", "content-length"}
+_NOT_FORWARDED = NOT_PASSED_ON | {"host", "content-length"}
 _TIMEOUT = httpx.Timeout(600, connect=10)
 
 
@@ -124,6 +124,6 @@ def _forwarded(response: httpx.Response) -> Response:
     forwarded.raw_headers = [
         (n.lower(), v)
         for n, v in response.headers.raw
-        if n.decode("latin-1").lower() not in HOP_BY_HOP
+        if n.decode("latin-1").lower() not in NOT_PASSED_ON
     ]
     return forwarded

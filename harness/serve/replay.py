@@ -18,6 +18,7 @@ from starlette.types import Receive, Scope, Send
 from harness.errors import BadFault, CassetteMiss
 from harness.faults import InjectedFault
 from harness.intercept.context import Playback
+from harness.secrets.redactor import HOP_BY_HOP
 from harness.serve.errors import error_response
 from harness.serve.library import Library, Session
 from harness.serve.links import Links
@@ -32,11 +33,8 @@ NO_WEBSOCKETS = "websockets are neither recorded nor replayed; only HTTP request
 
 _SESSION = re.compile(r"/~(?P<name>[\w.-]+)(?P<rest>/.*|$)")
 
-HOP_BY_HOP = frozenset(
-    ("connection", "keep-alive", "proxy-authenticate", "proxy-authorization", "proxy-connection",
-     "te", "trailer", "transfer-encoding", "upgrade")
-)  # fmt: skip
-"""Headers that concern one connection only (RFC 9110, section 7.6.1)."""
+NOT_PASSED_ON = HOP_BY_HOP | {"proxy-authorization", "transfer-encoding"}
+"""Headers of one connection, which the server has of its own (RFC 9110, section 7.6.1)."""
 
 
 @dataclass
@@ -213,7 +211,7 @@ _NO_LINGER = (socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
 
 def _headers(recorded: tuple[tuple[str, str], ...], size: str | None) -> list[tuple[bytes, bytes]]:
     """Return recorded headers for a body of *size* bytes; None if it has no Content-Length."""
-    own = HOP_BY_HOP | {"content-length"}
+    own = NOT_PASSED_ON | {"content-length"}
     kept = [(n, v) for n, v in recorded if n.lower() not in own]
     if size is not None:
         kept.append(("content-length", size))

@@ -32,7 +32,7 @@ Announce = Callable[[str, Mapping[str, str]], None]
 
 @dataclass(frozen=True)
 class Result:
-    """What came of a server's run.
+    """The result of a server's run.
 
     Attributes:
         exit_code: The exit code of the command that was run; None without a command.

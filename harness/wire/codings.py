@@ -66,7 +66,7 @@ def with_coding_undone(exchange: Exchange) -> Exchange:
 
 
 def with_changed_body(exchange: Exchange) -> Exchange:
-    """Return *exchange*, whose response body was changed, without what told of the body before."""
+    """Return *exchange*, whose response body was changed, without the old chunks and bytes."""
     coded = replace(exchange.coded, body=b"", chunks=()) if exchange.coded else None
     return replace(exchange, chunks=(), coded=coded)
 

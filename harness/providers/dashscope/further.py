@@ -85,7 +85,7 @@ FURTHER: tuple[Endpoint, ...] = (
         "dashscope-claude-code", ".*/api/v2/apps/claude-code-proxy", OPENAI_REFUSAL
     ),
 )
-"""What is recognised on DashScope's hosts beside `endpoints.ENDPOINTS`."""
+"""The endpoints on DashScope's hosts that `endpoints.ENDPOINTS` does not have."""
 
 COMPATIBLE_FURTHER: tuple[Endpoint, ...] = (
     *openai_endpoints.other_endpoints(
@@ -102,4 +102,4 @@ COMPATIBLE_FURTHER: tuple[Endpoint, ...] = (
         fields=openai_endpoints.SERVICE_FIELDS,
     ),
 )
-"""What is recognised of the API in OpenAI's format beside `compatible.ENDPOINTS`."""
+"""The endpoints in OpenAI's format that `compatible.ENDPOINTS` does not have."""

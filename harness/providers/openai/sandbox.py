@@ -91,7 +91,7 @@ _DIMENSIONS = Range(1, 4096, whole=True)
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """What a service in OpenAI's format has of its own.
+    """The properties of one service in OpenAI's format.
 
     Attributes:
         serves: Returns whether it serves a model, by its name, for a `chat` or an `embedding`.

@@ -2,24 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import partial
 
 from harness.analysis.endpoint import Endpoint
 from harness.config.services import Service
 from harness.providers.anthropic import endpoints as anthropic
 from harness.providers.openai import endpoints as openai_endpoints
-from harness.providers.openai.session import CHAT, EMBEDDINGS, OpenAISession
+from harness.providers.openai.session import CHAT, EMBEDDINGS, OpenAISession, Operation
 from harness.providers.provider import Provider
 from harness.providers.responses import endpoints as responses
 from harness.types import CallKind, Mode
-
-CAN = frozenset(
-    {
-        (CallKind.CHAT, Mode.SYNC),
-        (CallKind.CHAT, Mode.STREAM),
-        (CallKind.EMBEDDING, Mode.SYNC),
-    }
-)
 
 
 def declare(service: Service, endpoints: tuple[Endpoint, ...] = ()) -> Provider:
@@ -37,19 +30,47 @@ def declare(service: Service, endpoints: tuple[Endpoint, ...] = ()) -> Provider:
         *anthropic.endpoints(service.name),
     )
     chat, embeddings, *_others = endpoints
-    operations = {
-        CallKind.CHAT: (chat, CHAT),
-        CallKind.EMBEDDING: (embeddings, EMBEDDINGS),
-    }
+    return declared(
+        service,
+        __package__,
+        "OpenAI's format",
+        "openai",
+        {CallKind.CHAT: (chat, CHAT), CallKind.EMBEDDING: (embeddings, EMBEDDINGS)},
+        endpoints,
+        further,
+    )
+
+
+def declared(
+    service: Service,
+    package: str,
+    format_name: str,
+    distribution: str,
+    operations: Mapping[CallKind, tuple[Endpoint, Operation]],
+    endpoints: tuple[Endpoint, ...],
+    further: tuple[Endpoint, ...],
+) -> Provider:
+    """Return the provider for a service in one of the formats that `OpenAISession` can send.
+
+    Args:
+        service: The service.
+        package: The package of the format.
+        format_name: The name of the format in texts.
+        distribution: The SDK's name on PyPI.
+        operations: The endpoint and the SDK's operation for each kind of call.
+        endpoints: The endpoints of these.
+        further: Endpoints that are recognised only.
+    """
+    modes = {CallKind.CHAT: (Mode.SYNC, Mode.STREAM), CallKind.EMBEDDING: (Mode.SYNC,)}
     return Provider(
-        package=__package__,
+        package=package,
         name=service.name,
-        about=f"{service.base_url}, in OpenAI's format",
-        distribution="openai",
+        about=f"{service.base_url}, in {format_name}",
+        distribution=distribution,
         key_variable=service.key_variable,
         address_variable=service.address_variable,
         address=service.base_url,
-        can=CAN,
+        can=frozenset((kind, mode) for kind in operations for mode in modes[kind]),
         open=partial(OpenAISession, service.base_url, operations),
         endpoints=endpoints,
         hosts=service.hosts,

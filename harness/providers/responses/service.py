@@ -2,30 +2,23 @@
 
 from __future__ import annotations
 
-from functools import partial
-
 from harness.config.services import Service
-from harness.providers.openai.session import OpenAISession
+from harness.providers.openai.service import declared
 from harness.providers.provider import Provider
 from harness.providers.responses.endpoints import endpoints
 from harness.providers.responses.session import RESPONSES
-from harness.types import CallKind, Mode
+from harness.types import CallKind
 
 
 def declare(service: Service) -> Provider:
     """Return the provider for a declared service."""
     create, *further = endpoints(service.name)
-    return Provider(
-        package=__package__,
-        name=service.name,
-        about=f"{service.base_url}, in OpenAI's Responses format",
-        distribution="openai",
-        key_variable=service.key_variable,
-        address_variable=service.address_variable,
-        address=service.base_url,
-        can=frozenset({(CallKind.CHAT, Mode.SYNC), (CallKind.CHAT, Mode.STREAM)}),
-        open=partial(OpenAISession, service.base_url, {CallKind.CHAT: (create, RESPONSES)}),
-        endpoints=(create,),
-        hosts=service.hosts,
-        further=tuple(further),
+    return declared(
+        service,
+        __package__,
+        "OpenAI's Responses format",
+        "openai",
+        {CallKind.CHAT: (create, RESPONSES)},
+        (create,),
+        tuple(further),
     )

@@ -91,4 +91,4 @@ FURTHER: tuple[Endpoint, ...] = (
     *anthropic.endpoints("zhipuai-anthropic", ".*/api/anthropic", REFUSAL),
     *responses.endpoints("zhipuai-responses", "//(?:api.z.ai|open.bigmodel.cn)/api/v1", REFUSAL),
 )
-"""What is recognised on Zhipu's hosts beside `endpoints.ENDPOINTS`."""
+"""The endpoints on Zhipu's hosts that `endpoints.ENDPOINTS` does not have."""

@@ -1,4 +1,4 @@
-"""What findings expected and met, in Chinese: sentences of rules with places for values."""
+"""The expected and actual parts of findings in Chinese: sentences with places for values."""
 
 from __future__ import annotations
 
