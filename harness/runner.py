@@ -14,6 +14,7 @@ from datetime import UTC, datetime
 from functools import lru_cache, partial
 from importlib.metadata import version
 from pathlib import Path
+from typing import NamedTuple
 
 from harness.cassette.artefacts import to_files
 from harness.cassette.journal import Head, Journal
@@ -248,9 +249,9 @@ def record(
         HarnessError: Any other error.
     """
     provider = provider_of(scenario, target)
-    journal, redactor = new_journal(scenario, target, source, store)
+    access = access_to(provider, target, source)
+    journal, redactor = new_journal(scenario, target, source, store, access)
     path, provenance = journal.cassette, journal.head.provenance
-    key, address = source.key(provider), address_of(provider, target, source)
     store.when_stopped(journal.close_empty)
     with closing(journal):
         prefix = recorded_prefix(journal, on_interrupted)
@@ -264,7 +265,7 @@ def record(
             meter.turn(turn)
             _refuse_failure(scenario, target, redactor, journal, turn)
 
-        with use_tape(tape), provider.open(key, address, tape.sleep) as session:
+        with use_tape(tape), provider.open(*access, tape.sleep) as session:
             _, skipped = run(
                 scenario,
                 target,
@@ -285,24 +286,37 @@ def record(
         write_recording(Cassette(exchanges, provenance), path, journal)
 
 
-def address_of(provider: Provider, target: Target, source: Source) -> str:
-    """Return the base URL that *target* is asked at; empty for the default of the SDK."""
+class Access(NamedTuple):
+    """How a provider is reached.
+
+    Attributes:
+        key: The API key.
+        address: The base URL; empty for the default of the SDK.
+    """
+
+    key: str
+    address: str
+
+
+def access_to(provider: Provider, target: Target, source: Source) -> Access:
+    """Return the key and the base URL that *target* is asked with.
+
+    Raises:
+        HarnessError: *source* has no key for the provider, or does not serve it.
+    """
+    key = source.key(provider)
     own = target.base_url if source.origin is Origin.LIVE else ""
-    return own or source.address(provider)
+    return Access(key, own or source.address(provider))
 
 
 def new_journal(
-    scenario: Scenario, target: Target, source: Source, store: Store
+    scenario: Scenario, target: Target, source: Source, store: Store, access: Access
 ) -> tuple[Journal, Redactor]:
-    """Return the journal of a new recording, and the redactor of its secrets.
-
-    Raises:
-        HarnessError: *source* has no key for the target's provider, or does not serve it.
-    """
+    """Return the journal of a new recording, and the redactor of its secrets."""
     provider = provider_of(scenario, target)
-    key, address = source.key(provider), address_of(provider, target, source)
-    redactor = Redactor((*source.secrets, *provider.secrets(key)), endpoints.HEADERS)
-    provenance = _provenance(scenario, target, provider, source.origin, redactor.text(address))
+    redactor = Redactor((*source.secrets, *provider.secrets(access.key)), endpoints.HEADERS)
+    address = redactor.text(access.address)
+    provenance = _provenance(scenario, target, provider, source.origin, address)
     path = store.path(scenario.name, target)
     return Journal(path, Head(provenance, _random_seed()), writing=store.writing), redactor
 

@@ -18,7 +18,7 @@ from harness.errors import HarnessError
 from harness.intercept.patch import use_tape
 from harness.intercept.recorder import Recorder
 from harness.providers import Session
-from harness.runner import Source, address_of, new_journal, provider_of, run_step, write_recording
+from harness.runner import Source, access_to, new_journal, provider_of, run_step, write_recording
 from harness.scenario.files import loads
 from harness.scenario.steps import Past, Scenario, digests
 from harness.types import Cassette, Failure, Json, Outcome, Target, Turn
@@ -264,16 +264,13 @@ def converse(
     with ExitStack() as stack:
         for target in scenario.targets:
             provider = provider_of(scenario, target)
-            journal, redactor = new_journal(scenario, target, source, store)
+            access = access_to(provider, target, source)
+            journal, redactor = new_journal(scenario, target, source, store, access)
             head = replace(journal.head.provenance, script=())  # its steps are not known yet
             journal.head = replace(journal.head, provenance=head)
             stack.enter_context(closing(journal))
             tape = Recorder(redactor, journal)
             with use_tape(tape):
-                session = stack.enter_context(
-                    provider.open(
-                        source.key(provider), address_of(provider, target, source), tape.sleep
-                    )
-                )
+                session = stack.enter_context(provider.open(*access, tape.sleep))
             parties.append(Party(target, session, tape, journal))
         yield conversation

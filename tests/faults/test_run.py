@@ -55,7 +55,7 @@ def reactions(results: ClientResults) -> dict[str, str]:
 @pytest.mark.slow
 def test_a_strict_client_scores_100() -> None:
     """A client that validates everything passes every case."""
-    results = results_of("clients:strict", list(BY_NAME))
+    results = results_of("faulty_clients:strict", list(BY_NAME))
     wrong = [
         (r.delivery.description, r.reaction, r.detail) for r in results.results if not r.passed
     ]
@@ -99,7 +99,7 @@ UNHARMED = (
 @pytest.mark.slow
 def test_a_naive_client_is_caught() -> None:
     """A naive client fails with the right reaction, and passes where it is prepared."""
-    results = results_of("clients:naive", list(BY_NAME))
+    results = results_of("faulty_clients:naive", list(BY_NAME))
     found = reactions(results)
     assert {name: found[name] for name in CAUGHT} == CAUGHT
     assert {found[name] for name in UNHARMED} == {"same"}
@@ -115,9 +115,9 @@ def test_a_naive_client_is_caught() -> None:
 @pytest.mark.parametrize(
     ("name", "fault", "reaction"),
     [
-        ("clients:endless", "unknown_members", Reaction.HANG),
-        ("clients:patient", "silence", Reaction.HANG),
-        ("clients:ending", "unknown_members", Reaction.CRASH),
+        ("faulty_clients:endless", "unknown_members", Reaction.HANG),
+        ("faulty_clients:patient", "silence", Reaction.HANG),
+        ("faulty_clients:ending", "unknown_members", Reaction.CRASH),
     ],
 )
 def test_a_client_that_never_returns_is_ended(name: str, fault: str, reaction: Reaction) -> None:
@@ -132,7 +132,7 @@ def test_a_client_that_never_returns_is_ended(name: str, fault: str, reaction: R
 @pytest.mark.slow
 def test_an_ended_process_is_restarted_when_needed() -> None:
     """A worker ends its process, and starts another one on request."""
-    with Worker("clients:text_alone") as process:
+    with Worker("faulty_clients:text_alone") as process:
         first = process._process
         assert first is not None
         process.end()
@@ -148,10 +148,12 @@ def test_an_ended_process_is_restarted_when_needed() -> None:
 def test_time_is_limited() -> None:
     """A run stops after its time limit, and counts what it did not try."""
     limits = (Limits(5000, seconds=seconds) for seconds in (1.0, 5.0, 25.0))  # others may be busy
-    tried = (results_of("clients:text_alone", list(BY_NAME), limits=limit) for limit in limits)
+    tried = (
+        results_of("faulty_clients:text_alone", list(BY_NAME), limits=limit) for limit in limits
+    )
     results = next(some for some in tried if some.results)
     assert len(results.results) < results.planned
-    none = results_of("clients:text_alone", list(BY_NAME), limits=Limits(seconds=1e-6))
+    none = results_of("faulty_clients:text_alone", list(BY_NAME), limits=Limits(seconds=1e-6))
     assert (none.results, none.score, none.planned) == ((), None, 0)
     assert {s.reason for s in none.skipped} == {"the time was up"}
 
@@ -162,10 +164,10 @@ def test_an_error_in_one_run_ends_all() -> None:
     found, _ = sources([STREAM])
 
     def tell(text: str) -> None:
-        if text.startswith("clients:naive: 1 of"):
+        if text.startswith("faulty_clients:naive: 1 of"):
             raise KeyboardInterrupt
 
-    names = ["clients:strict", "clients:naive"]
+    names = ["faulty_clients:strict", "faulty_clients:naive"]
     began = time.monotonic()
     with pytest.raises(KeyboardInterrupt):
         run_faults(names, found, DELIVERY_FAULTS, Limits(5000, timeout=1.0), tell)
@@ -199,7 +201,7 @@ def test_every_place_is_tried_once() -> None:
 
 def test_an_answer_that_differs_by_itself_is_skipped() -> None:
     """A client that never returns the same is not compared with."""
-    results = results_of("clients:changing", ["respelled"])
+    results = results_of("faulty_clients:changing", ["respelled"])
     assert results.results == ()
     assert {s.reason for s in results.skipped} == {
         "unchanged: wrong, two answers to the same bytes differ"
@@ -225,8 +227,11 @@ def test_an_sdk_is_called_through_its_parser() -> None:
     ("name", "message"),
     [
         ("nowhere:ask", "nowhere:ask: cannot import nowhere: ModuleNotFoundError"),
-        ("clients:nothing", "clients:nothing: clients has no function 'nothing'"),
-        ("clients:not_a_function", "clients has no function 'not_a_function'"),
+        (
+            "faulty_clients:nothing",
+            "faulty_clients:nothing: faulty_clients has no function 'nothing'",
+        ),
+        ("faulty_clients:not_a_function", "faulty_clients has no function 'not_a_function'"),
         ("somebody", "there is no client 'somebody'; known are zhipuai"),
     ],
 )
@@ -241,7 +246,7 @@ def _raising(error: BaseException) -> Reaction:
     def send(request: ClientRequest) -> None:
         raise error
 
-    base = load_client("clients:text_alone")
+    base = load_client("faulty_clients:text_alone")
     client = type(base)("x", send, base.is_typed)
     request = ClientRequest("http://127.0.0.1:1", "/", "POST", {}, None, 1.0, "zhipuai.chat")
     return observe(client, request, None, 0).reaction
@@ -265,7 +270,7 @@ def test_what_a_crash_is(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_answers_are_compared_by_what_they_say(monkeypatch: pytest.MonkeyPatch) -> None:
     """Answers are compared without their pieces, and with raised counts lowered again."""
     monkeypatch.syspath_prepend(HERE)
-    base = load_client("clients:text_alone")
+    base = load_client("faulty_clients:text_alone")
     request = ClientRequest("http://127.0.0.1:1", "/", "POST", {}, None, 1.0, "zhipuai.chat")
     by = 2**31
     reference = Reply(content="ab", usage=Usage(1, 2, 3))
