@@ -140,7 +140,7 @@ def test_a_wheel_has_everything(wheel: Path, python: Python, tmp_path: Path) -> 
         opened.extractall(tmp_path / "site")
     wanted = {str(p.relative_to(ROOT)) for p in ROOT.glob("harness/**/*.py")}
     wanted |= {f"harness/shipped_scenarios/{path.name}" for path in ROOT.glob("scenarios/*.yaml")}
-    wanted |= {PLUGIN + ".py", "harness/py.typed", "harness/scenario.schema.json"}
+    wanted |= {PLUGIN + ".py", "harness/py.typed", "harness/scenario/schema.json"}
     page = [p for p in ROOT.glob("harness/report/html/*") if p.suffix in (".j2", ".css", ".js")]
     wanted |= {str(path.relative_to(ROOT)) for path in page}
     wanted |= {f"harness/locale/zh_CN/LC_MESSAGES/harness.{suffix}" for suffix in ("po", "mo")}

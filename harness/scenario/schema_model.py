@@ -1,4 +1,4 @@
-"""The model of a scenario file, and its JSON Schema, shipped as `harness/scenario.schema.json`.
+"""The model of a scenario file, and its JSON Schema, shipped as `harness/scenario/schema.json`.
 
 The docstrings of the fields are the descriptions in the JSON Schema, which editors show.
 """

@@ -411,7 +411,7 @@ def test_the_schema(harness: Harness, folder: Path) -> None:
     done = harness("schema", folder=folder)
     import harness as package
 
-    shipped = Path(str(package.__file__)).parent / "scenario.schema.json"
+    shipped = Path(str(package.__file__)).parent / "scenario" / "schema.json"
     assert json.loads(done.out) == json.loads(shipped.read_text(encoding="utf-8"))
     assert done.out.endswith("}\n")
     assert "\n\n" not in done.out

@@ -33,7 +33,7 @@ def keys(schema: dict[str, Any]) -> list[tuple[str, dict[str, Any]]]:
 
 def test_the_shipped_schema_is_the_one_of_the_code() -> None:
     """Editors read the file; this keeps it current."""
-    text = (ROOT / "harness" / "scenario.schema.json").read_text(encoding="utf-8")
+    text = (ROOT / "harness" / "scenario" / "schema.json").read_text(encoding="utf-8")
     assert text == json.dumps(json_schema(), ensure_ascii=False, indent=2) + "\n"
 
 
@@ -52,7 +52,7 @@ def test_every_key_is_described() -> None:
 def test_shipped_scenarios_obey_the_schema(path: Path) -> None:
     """Each begins with the line that tells editors where the schema is."""
     text = path.read_text(encoding="utf-8")
-    assert text.startswith("# yaml-language-server: $schema=../harness/scenario.schema.json\n")
+    assert text.startswith("# yaml-language-server: $schema=../harness/scenario/schema.json\n")
     assert [error.message for error in SCHEMA.iter_errors(yaml.safe_load(text))] == []
 
 
