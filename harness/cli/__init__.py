@@ -9,19 +9,21 @@ import io
 import os
 import sys
 import warnings
+from collections import UserDict
 from collections.abc import Callable, Sequence
 from contextlib import nullcontext
-from functools import wraps
+from functools import partial, wraps
 from importlib import import_module
 from typing import Any, NamedTuple, NoReturn, ParamSpec
 
 import typer
+from typer.core import TyperGroup
 
 from harness.cli import app
 from harness.cli.masked_output import masked_output
 from harness.errors import HarnessError, InterceptError
 
-RECORD, JUDGE, SERVE, PROJECT = (
+HEADINGS = RECORD, JUDGE, SERVE, PROJECT = (
     "Record and replay",
     "Check and compare",
     "Other languages, other tools",
@@ -214,8 +216,8 @@ COMMANDS = tuple(
 WITH_CHILD = ("record", "serve")
 """The commands that run another command, which stands after `--`."""
 
-GROUPS = (("contract", "contract"),)
-"""Every group of commands: its name, and its module, which has `COMMANDS` and the help `ABOUT`."""
+GROUPS = (("contract", "contract", "Learn contracts from recordings; check others by them."),)
+"""Every group of commands: name, module (with `COMMANDS` and the help `ABOUT`), and its line."""
 
 USAGE_ERROR = 2
 INTERRUPTED = 130
@@ -223,35 +225,75 @@ INTERRUPTED = 130
 P = ParamSpec("P")
 
 
-def command_line(arguments: Sequence[str] = ()) -> typer.Typer:
-    """Return the application with only the command that *arguments* begin with.
+class _Commands(UserDict[str, Any]):
+    """The commands by name; the module of each is imported when the command is looked up."""
 
-    It has all commands if *arguments* do not begin with the name of one.
-    """
-    first = arguments[0] if arguments else ""
-    line = app.application()
-    known = first in {name for name, *_ in (*COMMANDS, *GROUPS)}
-    for command in COMMANDS:
-        if command.name == first or not known:
-            module, _, function = command.path.partition(":")
-            _add(line, command, getattr(import_module(f"harness.cli.{module}"), function))
-    for name, module in GROUPS:
-        if name == first or not known:
-            loaded: Any = import_module(f"harness.cli.{module}")
-            group = typer.Typer(help=loaded.ABOUT, no_args_is_help=True, rich_markup_mode="rich")
-            for own, function, example in loaded.COMMANDS:
-                group.command(own, epilog=f"Example: {example}")(_interruptible(function))
-            line.add_typer(group, name=name, rich_help_panel=JUDGE)
-    return line
+    def __getitem__(self, name: str) -> Any:
+        """Return the command of typer with this *name*. Raises KeyError if there is none."""
+        return self.data[name]()
 
 
-def _add(line: typer.Typer, command: Command, function: Callable[..., None]) -> None:
+class _Line(TyperGroup):
+    """The application, which prints its help without loading a command, or rich."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options)
+        self.commands = _Commands(
+            {command.name: partial(_command, command) for command in COMMANDS}
+            | {name: partial(_group, name, module) for name, module, _ in GROUPS}
+        )
+
+    def format_help(self, ctx: Any, formatter: Any) -> None:
+        """Write the help in plain text: an import of rich takes longer than all the rest."""
+        super(TyperGroup, self).format_help(ctx, formatter)
+
+    def format_commands(self, ctx: Any, formatter: Any) -> None:
+        """Write the names of the commands and what they do, by heading."""
+        listed = [(command.heading, command.name, command.short) for command in COMMANDS]
+        listed += [(JUDGE, name, short) for name, _, short in GROUPS]
+        longest = max(len(name) for _, name, _ in listed)
+        for heading in HEADINGS:
+            with formatter.section(heading):
+                formatter.write_dl(
+                    [(name.ljust(longest), short) for own, name, short in listed if own == heading]
+                )
+
+
+def command_line() -> typer.Typer:
+    """Return the application with all commands."""
+    return app.application(_Line)
+
+
+def _command(command: Command) -> Any:
+    """Return a command as typer has it, with its module imported."""
+    module, _, function = command.path.partition(":")
+    line = typer.Typer(
+        rich_markup_mode="rich", pretty_exceptions_enable=False, add_completion=False
+    )
     line.command(
         command.name,
+        context_settings=app.CONTEXT,
         epilog=f"Example: {command.example}",
         short_help=command.short,
-        rich_help_panel=command.heading,
-    )(_interruptible(function))
+    )(_interruptible(getattr(import_module(f"harness.cli.{module}"), function)))
+    return typer.main.get_command(line)
+
+
+def _group(name: str, module: str) -> Any:
+    """Return a group of commands as typer has it, with its module imported."""
+    loaded: Any = import_module(f"harness.cli.{module}")
+    group = typer.Typer(
+        name=name,
+        help=loaded.ABOUT,
+        no_args_is_help=True,
+        rich_markup_mode="rich",
+        context_settings=app.CONTEXT,
+        pretty_exceptions_enable=False,
+        add_completion=False,
+    )
+    for own, function, example in loaded.COMMANDS:
+        group.command(own, epilog=f"Example: {example}")(_interruptible(function))
+    return typer.main.get_command(group)
 
 
 def _interruptible(command: Callable[P, None]) -> Callable[P, None]:
@@ -305,7 +347,7 @@ def main() -> None:
 
 def _run(arguments: Sequence[str], child: Sequence[str]) -> None:
     try:
-        command_line(arguments)(arguments, prog_name="harness", obj=child)
+        command_line()(arguments, prog_name="harness", obj=child)
     except (HarnessError, InterceptError) as error:
         _fail(str(error))
     except OSError as error:

@@ -1,7 +1,6 @@
 """Options, consoles, progress and output files that commands have in common.
 
-This module and those of the commands import slow modules, such as SDKs and vcrpy, inside functions
-only, since `harness --help` loads all commands.
+This module imports slow modules, such as rich, inside functions only: `harness --help` is quick.
 """
 
 from __future__ import annotations
@@ -17,6 +16,7 @@ from harness.errors import HarnessError
 
 if TYPE_CHECKING:
     from rich.console import Console
+    from typer.core import TyperGroup
 
     from harness.report import Report
 
@@ -101,19 +101,23 @@ SCENARIOS = Path("scenarios")
 CASSETTES = Path("cassettes")
 
 
-def application() -> typer.Typer:
-    """Return the typer application of `harness`, without commands."""
+CONTEXT = {"help_option_names": ["-h", "--help"]}
+"""The settings of every command."""
+
+
+def application(group: type[TyperGroup]) -> typer.Typer:
+    """Return the typer application of `harness`; its commands are those of *group*."""
     line = typer.Typer(
         name="harness",
-        no_args_is_help=True,
+        cls=group,
         add_completion=False,
         pretty_exceptions_enable=False,
         rich_markup_mode="rich",
-        context_settings={"help_option_names": ["-h", "--help"]},
+        context_settings=CONTEXT,
         help=(
             "Record conversations with LLM APIs, replay them offline, check their format, "
             "compare models.\n\n"
-            "Begin with: [bold]harness demo[/bold]. "
+            "Begin with: harness demo. "
             "Exit codes: 0 ok, 1 findings, 2 usage error or unreadable input."
         ),
     )
@@ -122,14 +126,18 @@ def application() -> typer.Typer:
 
 
 def options(
+    context: typer.Context,
     version: Annotated[bool, typer.Option("--version", help="Print the version.")] = False,
 ) -> None:
-    """Print the version and exit, if asked to; this is the option that belongs to no command."""
+    """Print the version, or the help if there is no command; the option belongs to no command."""
     if version:
         from harness import __version__
 
         typer.echo(f"harness {__version__}")
         raise typer.Exit
+    if context.invoked_subcommand is None:
+        typer.echo(context.get_help())
+        raise typer.Exit(_USAGE_ERROR)
 
 
 def console() -> Console:
@@ -218,7 +226,7 @@ def skipping() -> Iterator[Callable[[HarnessError], None]]:
     raise typer.Exit(_UNREADABLE if skipped else code)
 
 
-_UNREADABLE = 2
+_UNREADABLE = _USAGE_ERROR = 2
 
 
 def deliver(report: Report, as_json: bool, reports: Sequence[Path] | None) -> None:

@@ -48,6 +48,17 @@ def test_help_imports_nothing_heavy(python: Python, arguments: list[str]) -> Non
     assert done.stdout.endswith("heavy:\n")
 
 
+def test_the_list_of_commands_imports_only_the_command_line(python: Python) -> None:
+    """No command's module and no rich: each takes longer than the text."""
+    code = (
+        "import sys\nfrom harness.cli import main\nsys.argv = ['harness', '--help']\n"
+        "try: main()\n"
+        "finally: print(*sorted(n for n in sys.modules if n.startswith(('harness.', 'rich'))))"
+    )
+    loaded = python("-c", code).stdout.splitlines()[-1]
+    assert loaded == "harness.cli harness.cli.app harness.cli.masked_output harness.errors"
+
+
 def test_a_process_says_the_same(python: Python, folder: Path) -> None:
     """As a module and as the installed command; quiet where nobody waits."""
     done = python("-m", "harness.cli", "replay", "slogan", folder=folder)
