@@ -63,13 +63,20 @@ def _os_error(number: int, cls: type[OSError] = OSError) -> Callable[[str], OSEr
     return lambda message: cls(number, os.strerror(number))
 
 
+def _write_error(message: str) -> OSError:
+    numbers = (errno.ECONNRESET, errno.ECONNABORTED)
+    number = next((n for n in numbers if os.strerror(n) == message), errno.EPIPE)
+    return OSError(number, os.strerror(number))
+
+
 _RAISED: Mapping[NetworkError, Callable[[str], Exception]] = {
     NetworkError.NAME: lambda message: socket.gaierror(socket.EAI_NONAME, message),
     NetworkError.TLS: lambda message: ssl.SSLError(1, message),
     NetworkError.REFUSED: _os_error(errno.ECONNREFUSED),
     NetworkError.UNREACHABLE: _os_error(errno.ENETUNREACH),
+    NetworkError.PROXY: OSError,
     NetworkError.RESET: _os_error(errno.ECONNRESET),
-    NetworkError.WRITE: _os_error(errno.EPIPE),
+    NetworkError.WRITE: _write_error,
     NetworkError.CLOSED: http.client.RemoteDisconnected,
     NetworkError.PROTOCOL: http.client.BadStatusLine,
 }

@@ -83,7 +83,7 @@ def _refuse(target: str) -> None:
     refuse(
         ConnectionBlocked(
             f"a connection to {target} was opened past the tape: only requests made with httpx, "
-            f"httpx2, requests, urllib3 or aiohttp are recorded and replayed{cure}"
+            f"httpx2, requests, urllib3, aiohttp or http.client are recorded and replayed{cure}"
         )
     )
 

@@ -56,6 +56,8 @@ def use_block(block: Block) -> Iterator[Block]:
 
 _LIBRARIES: Mapping[str, str] = {
     "aiohttp.client": "harness.intercept.aiohttp",
+    "http.client": "harness.intercept.http_client",
+    "httplib2": "harness.intercept.http_client",
     "httpx": "harness.intercept.httpx",
     "httpx2": "harness.intercept.httpx",
     "multiprocessing.forkserver": "harness.intercept.multiprocessing",

@@ -14,7 +14,8 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from harness.intercept.context import Patch, block_here, bypasses_tape, in_passthrough
-from harness.intercept.urllib3 import absolute_uri, replay
+from harness.intercept.http_client import absolute_uri
+from harness.intercept.urllib3 import replay
 
 _OPTIONS = {"stream": False, "timeout": None, "verify": True, "cert": None, "proxies": None}
 """The parameters of `HTTPAdapter.send` after the request, with their defaults."""

@@ -10,7 +10,6 @@ import time
 from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import replace
 from types import ModuleType
 from typing import Any, cast
 
@@ -26,10 +25,10 @@ from harness.intercept.context import (
     passthrough,
     raise_error,
 )
-from harness.intercept.failures import connect_kind_of, kind_of, python_error
+from harness.intercept.failures import connect_kind_of, kind_of
+from harness.intercept.http_client import ReplaySocket, absolute_uri
 from harness.intercept.recorder import ResponseCapture
-from harness.types import NetworkError, Request, Response
-from harness.wire.http import head_text
+from harness.types import NetworkError, Request
 
 
 def patches(library: ModuleType) -> tuple[Patch, ...]:
@@ -131,20 +130,6 @@ def replay(method: str, uri: str, body: Any, headers: Any) -> urllib3.HTTPRespon
     connection = _ReplayedConnection(answer)
     connection.request(method, uri, preload_content=False)
     return connection.getresponse()
-
-
-def absolute_uri(scheme: str, host: str, port: int | None, target: str) -> str:
-    """Return the absolute URI of a request.
-
-    *target* is its path with the query, or already the absolute URI if it is sent to a proxy.
-    """
-    if not target.startswith("/"):
-        return target
-    suffix = f":{port}" if port and port != _PORTS.get(scheme) else ""
-    return f"{scheme}://{f'[{host}]' if ':' in host else host}{suffix}{target}"
-
-
-_PORTS = {"http": 80, "https": 443}
 
 
 def _request(method: str, uri: str, content: bytes, headers: Any) -> Request:
@@ -272,6 +257,8 @@ class _ReplayedConnection(urllib3.connection.HTTPConnection):
     Its bytes are read by `http.client` and urllib3, as those of a real connection are.
     """
 
+    is_replayed = True
+    """Whether the patch of http.client leaves its requests alone."""
     is_verified = True
     """Whether the certificate was verified; urllib3 warns of requests where it was not."""
 
@@ -291,7 +278,7 @@ class _ReplayedConnection(urllib3.connection.HTTPConnection):
             time.sleep(self._playback.delay_of_failure)
             if broken_off.kind in _CONNECT_ERRORS:
                 raise _CONNECT_ERRORS[broken_off.kind](self, broken_off.message)
-        self.sock = cast("Any", _Socket(self._playback))
+        self.sock = cast("Any", ReplaySocket(self._playback))
 
     def getresponse(self) -> urllib3.HTTPResponse:  # type: ignore[override]  # as in urllib3
         """Return the response with all recorded headers."""
@@ -338,76 +325,3 @@ def _kind_of(error: BaseException) -> NetworkError:
     if isinstance(error, urllib3.exceptions.ConnectTimeoutError):
         return NetworkError.CONNECT_TIMEOUT
     return kind_of(error, NetworkError.CLOSED)
-
-
-class _Socket:
-    """A socket that discards what is sent, and from which a recorded response is received."""
-
-    def __init__(self, playback: Playback) -> None:
-        self._playback = playback
-
-    def makefile(self, *_: Any) -> io.BufferedReader:
-        """Return the response as a file of HTTP/1.1."""
-        return io.BufferedReader(_Received(_sent(self._playback)))
-
-    def sendall(self, *_: Any) -> None:
-        """Do nothing."""
-
-    settimeout = setsockopt = shutdown = close = sendall
-
-
-def _sent(playback: Playback) -> Iterator[tuple[float, bytes | Exception]]:
-    """Yield what a server sends, each with the seconds to wait before it: bytes or a failure."""
-    response, broken_off = playback.response, playback.broken_off
-    if playback.has_response:
-        framing = {"content-length", "transfer-encoding"}
-        has_framing = any(name.lower() in framing for name, _ in response.headers)
-        if not has_framing and len(playback.exchange.chunks) > 1:
-            # HTTP/2, by which it may have been recorded, needs no header to send chunks.
-            chunked = (*response.headers, ("Transfer-Encoding", "chunked"))
-            response = replace(response, headers=chunked)
-        is_chunked = "chunked" in (response.header("transfer-encoding") or "").lower()
-        yield 0.0, _head(response, is_whole=broken_off is None)
-        for delay, chunk in playback.paced_chunks():
-            yield delay, b"%x\r\n%b\r\n" % (len(chunk), chunk) if is_chunked else chunk
-        if is_chunked and broken_off is None:
-            yield 0.0, b"0\r\n\r\n"
-    if broken_off is not None and broken_off.kind is not NetworkError.CLOSED:
-        yield playback.delay_of_failure, python_error(broken_off.kind, broken_off.message)
-
-
-def _head(response: Response, *, is_whole: bool) -> bytes:
-    """Return the head of *response*; a body that was read in part has the length of that part."""
-    text = head_text(response, len(response.body) if is_whole and response.body else None)
-    try:
-        return text.encode("latin-1")
-    except UnicodeEncodeError:
-        return text.encode("utf-8", "surrogateescape")
-
-
-class _Received(io.RawIOBase):
-    """The bytes that are received, piece by piece; a failure is raised when its turn comes."""
-
-    def __init__(self, steps: Iterator[tuple[float, bytes | Exception]]) -> None:
-        super().__init__()
-        self._steps = steps
-        self._rest = memoryview(b"")
-
-    def readable(self) -> bool:
-        """Return True."""
-        return True
-
-    def readinto(self, buffer: Any, /) -> int:
-        """Copy the rest of one piece into *buffer*; return the number of bytes, 0 at the end."""
-        while not self._rest:
-            delay, data = next(self._steps, (0.0, None))
-            if delay:
-                time.sleep(delay)
-            if data is None:
-                return 0
-            if isinstance(data, Exception):
-                raise data
-            self._rest = memoryview(data)
-        size = min(len(buffer), len(self._rest))
-        buffer[:size], self._rest = self._rest[:size], self._rest[size:]
-        return size

@@ -3,9 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import http.client
+import urllib.error
+import urllib.request
+import zlib
 from collections.abc import Callable, Mapping
+from contextlib import closing
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import urlsplit
 
 import aiohttp
 import httpx
@@ -171,6 +177,48 @@ def _received(
     return Received(answer.status, answer.reason or "", _lower(answer.headers), kept)
 
 
+def by_http_client(method: str, url: str, body: bytes | str | None, on_piece: OnPiece) -> Received:
+    """Send a request with http.client and read what has arrived; gzip is decoded here."""
+    parts = urlsplit(url)
+    target = f"{parts.path}{'?' if parts.query else ''}{parts.query}"
+    pieces = []
+    with closing(http.client.HTTPConnection(parts.netloc, timeout=9)) as connection:
+        connection.request(method, target, body.encode() if isinstance(body, str) else body)
+        got = connection.getresponse()
+        decoder = zlib.decompressobj(31) if got.getheader("content-encoding") == "gzip" else None
+        while piece := got.read1(2**16):
+            pieces.append(decoder.decompress(piece) if decoder else piece)
+            on_piece()
+        if got.length:  # http.client says nothing
+            raise http.client.IncompleteRead(b"", got.length)
+    kept = tuple(filter(None, pieces))
+    return Received(got.status, got.reason, _lower(dict(got.getheaders())), kept)
+
+
+def by_urllib(method: str, url: str, body: bytes | str | None, on_piece: OnPiece) -> Received:
+    """Send a request with urllib.request and read the whole body; gzip is decoded here."""
+    data = body.encode() if isinstance(body, str) else body
+    opener = urllib.request.build_opener(_NoRedirects)
+    try:
+        got = opener.open(urllib.request.Request(url, data, method=method), timeout=9)  # noqa: S310
+    except urllib.error.HTTPError as error:
+        got = error
+    with got:
+        content = got.read()
+        on_piece()
+        if got.headers["content-encoding"] == "gzip":
+            content = zlib.decompress(content, 31)
+        pieces = (content,) if content else ()
+        return Received(got.status, got.reason, _lower(dict(got.headers.items())), pieces)
+
+
+class _NoRedirects(urllib.request.HTTPRedirectHandler):
+    """Redirects are returned."""
+
+    def redirect_request(self, *_: Any) -> None:
+        """Return None."""
+
+
 def _lower(headers: Mapping[str, str]) -> dict[str, str]:
     return {name.lower(): value for name, value in headers.items()}
 
@@ -183,10 +231,12 @@ STREAMING: tuple[Client, ...] = (
     by_requests,
     by_urllib3_stream,
     by_aiohttp,
+    by_http_client,
 )
 CLIENTS: tuple[Client, ...] = (
     *STREAMING,
     by_requests_in_small_pieces,
     by_urllib3,
     by_urllib3_read,
+    by_urllib,
 )

@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import asyncio
 import gzip
+import http.client
 import io
 import socket
 import struct
 import threading
 import time
+import urllib.request
 import zlib
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from functools import partial
 from importlib import import_module
 from typing import Any
+from urllib.parse import urlsplit
 
 import aiohttp
 import dashscope
@@ -131,7 +134,32 @@ def head_by_aiohttp(url: str) -> Head:
     return asyncio.run(ask())
 
 
-HEADS = [head_by_httpx, head_by_httpx2, head_by_requests, head_by_urllib3, head_by_aiohttp]
+def head_by_http_client(url: str) -> Head:
+    """Return status, reason and headers as http.client gives them."""
+    with _opened(url) as got:
+        return got.status, got.reason, got.getheaders()
+
+
+@contextmanager
+def _opened(url: str, body: Any = None) -> Iterator[http.client.HTTPResponse]:
+    """Yield the response to a request of http.client, unread."""
+    parts = urlsplit(url)
+    cls = http.client.HTTPSConnection if parts.scheme == "https" else http.client.HTTPConnection
+    with closing(cls(parts.netloc, timeout=0.25)) as connection:
+        connection.request("GET" if body is None else "POST", parts.path or "/", body)
+        with connection.getresponse() as got:
+            yield got
+
+
+def _read_by_http_client(url: str, body: Any) -> bytes:
+    with _opened(url, body) as got:
+        return got.read()
+
+
+HEADS = [
+    *(head_by_httpx, head_by_httpx2, head_by_requests, head_by_urllib3),
+    *(head_by_aiohttp, head_by_http_client),
+]
 KEPT = [
     "Content-Type: application/json",
     "x-should-retry: false",
@@ -316,6 +344,20 @@ def _urllib3_bodies(url: str) -> list[Any]:
         return [loaded, raw, streamed, undecoded]
 
 
+def _http_client_bodies(url: str) -> list[Any]:
+    with _opened(url) as got:
+        read: list[Any] = [_plain(dict(got.headers.items())), attempt(got.read)]
+    with _opened(url) as got:
+        read.append([*iter(lambda: got.read(7), b"")])
+    with _opened(url) as got:
+        read.append(list(got))
+    with _opened(url) as got:
+        buffer = bytearray(30)
+        read += [got.peek(1)[:1], got.readinto(buffer), bytes(buffer), got.read1(5)]
+    with urllib.request.urlopen(url, timeout=9) as got:  # noqa: S310 - loopback
+        return [*read, got.read()]
+
+
 async def _aiohttp_bodies(url: str) -> list[Any]:
     read: list[Any] = []
     for decompress in (True, False):
@@ -343,6 +385,7 @@ BODIES: dict[str, Callable[[str], Any]] = {
     "requests": _requests_bodies,
     "urllib3": _urllib3_bodies,
     "aiohttp": lambda url: asyncio.run(_aiohttp_bodies(url)),
+    "http.client": _http_client_bodies,
 }
 
 
@@ -507,6 +550,19 @@ def _urllib3_failures(url: str) -> list[Any]:
         ]
 
 
+def _http_client_failures(url: str) -> list[Any]:
+    def read(size: int | None) -> list[bytes]:
+        with _opened(url, b"{}") as got:
+            return [*iter(lambda: got.read(size), b"")]
+
+    def opened() -> bytes:
+        with urllib.request.urlopen(url, b"{}", timeout=0.25) as got:  # noqa: S310 - loopback
+            text: bytes = got.read()
+            return text
+
+    return [chain(lambda: read(None)), chain(lambda: read(3)), chain(opened)]
+
+
 async def _aiohttp_failures(url: str, timeout: aiohttp.ClientTimeout) -> list[Any]:
     seen: list[Any] = []
     async with aiohttp.ClientSession(timeout=timeout) as session:
@@ -579,6 +635,7 @@ ENDS: dict[str, Callable[[str], Any]] = {
     "aiohttp, read": lambda url: asyncio.run(
         _aiohttp_failures(url, aiohttp.ClientTimeout(sock_read=0.25))
     ),
+    "http.client": _http_client_failures,
     "openai": _openai_failures,
     "zhipuai": _zhipuai_failures,
     "dashscope": _dashscope_failures,
@@ -719,6 +776,9 @@ POSTS: dict[str, Callable[[str], Any]] = {
     "urllib3, file": lambda url: urllib3.request("POST", url, body=_file()).data,
     "urllib3, text": lambda url: urllib3.request("POST", url, body=io.StringIO("你好")).data,
     "urllib3, list": lambda url: urllib3.request("POST", url, body=[b"a", b"b"]).data,
+    "http.client, generator": lambda url: _read_by_http_client(url, pieces()),
+    "http.client, file": lambda url: _read_by_http_client(url, _file()),
+    "http.client, text": lambda url: _read_by_http_client(url, "text"),
     "aiohttp, generator": lambda url: asyncio.run(_post_aiohttp(url, pieces_async())),
     "aiohttp, file": lambda url: asyncio.run(_post_aiohttp(url, _file())),
 }

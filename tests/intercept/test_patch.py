@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-import http.client
 import socket
 import sys
 import threading
-import urllib.request
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing
 from contextvars import Context
 from importlib import import_module
 from pathlib import Path
@@ -246,18 +243,6 @@ def by_connect(server: Server) -> None:
         plain.connect((server.host, server.port))
 
 
-def by_http_client(server: Server) -> object:
-    """Send a request with http.client, which is not patched."""
-    with closing(http.client.HTTPConnection(server.host, server.port)) as connection:
-        connection.request("GET", "/json")
-        return connection.getresponse()
-
-
-def by_urllib(server: Server) -> object:
-    """Send a request with urllib, which is not patched."""
-    return urllib.request.urlopen(f"{server.base}/json")  # noqa: S310 - our own server
-
-
 def by_asyncio(server: Server) -> object:
     """Connect with asyncio."""
     return asyncio.run(_open(server))
@@ -285,8 +270,6 @@ WAYS = [
     by_address,
     by_connect,
     by_connect_ex,
-    by_http_client,
-    by_urllib,
     by_asyncio,
 ]
 
@@ -302,7 +285,7 @@ def test_no_connection_is_opened_past_a_tape(
     port = server.port
     assert str(caught.value) == (
         f"a connection to 127.0.0.1:{port} was opened past the tape: only requests made with "
-        "httpx, httpx2, requests, urllib3 or aiohttp are recorded and replayed; "
+        "httpx, httpx2, requests, urllib3, aiohttp or http.client are recorded and replayed; "
         "allow it with allow_hosts"
     )
     assert server.requests == []
@@ -313,8 +296,6 @@ def test_no_name_is_resolved_past_a_tape() -> None:
     message = r"^a connection to no-such-host\.invalid:443 was opened past the tape"
     with use_tape(answering("one")), pytest.raises(ConnectionBlocked, match=message):
         socket.create_connection(("no-such-host.invalid", 443))
-    with use_tape(answering("one")), pytest.raises(ConnectionBlocked, match=message):
-        http.client.HTTPSConnection("no-such-host.invalid").request("GET", "/")
 
 
 @pytest.mark.parametrize("name", ["gethostbyname", "gethostbyname_ex"])
