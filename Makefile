@@ -105,12 +105,13 @@ release:
 	@ls dist
 
 # In an environment of its own. The demo runs with the lowest versions of all; tests cite lines of
-# the SDKs, so that these are then those of constraints.txt.
+# two SDKs, so that these are then those of constraints.txt.
 oldest: $(UV) | build
 	@$(UV) venv --quiet --clear --python $(PYTHON) $(VENV)/oldest
 	@$(UV) pip install --quiet --python $(VENV)/oldest --resolution lowest-direct \
-	  --editable '.[dev,anthropic]'
+	  --editable '.[test]'
 	@$(UV) pip freeze --quiet --python $(VENV)/oldest
+	@$(VENV)/oldest/bin/python -m scripts.lowest
 	@$(VENV)/oldest/bin/harness demo --out build/oldest
 	@$(UV) pip install --quiet --python $(VENV)/oldest \
 	  $$(grep -E '^(dashscope|openai)==' constraints.txt)

@@ -57,7 +57,7 @@ def test_all_has_every_extra_of_users() -> None:
     """But zai-sdk, which cannot be beside zhipuai; `images` is a part of `sandbox`."""
     extras = PROJECT["project"]["optional-dependencies"]
     (everything,) = map(Requirement, extras["all"])
-    of_developers = {"all", "dev", "docs", "bench", "mutation"}
+    of_developers = {"all", "test", "dev", "docs", "bench", "mutation"}
     assert everything.extras == extras.keys() - of_developers - {"zai", "images"}
     assert {*extras["images"]} <= {*extras["sandbox"]}
 

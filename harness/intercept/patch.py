@@ -96,8 +96,11 @@ class _Patches:
                 self._remove()
 
     def _install(self) -> None:
-        for patch in (*network_guard.patches(), *threads.patches(), *clock.patches()):
+        for patch in (*network_guard.patches(), *threads.patches()):
             self._patch(*patch)
+        if self._is_supported("asyncio"):
+            for patch in clock.patches():
+                self._patch(*patch)
         for awaited in self._imports:
             if awaited.is_loaded:
                 self._patch_library(awaited.name)
@@ -125,11 +128,16 @@ class _Patches:
         if library in self._libraries:  # httpx2 may be installed under the name of httpx as well
             return
         self._libraries.append(library)
-        if reason := unsupported(name):
-            warnings.warn(reason, UnsupportedLibraryWarning, stacklevel=2)
-            return
-        for patch in import_module(_LIBRARIES[name]).patches(library):
-            self._patch(*patch)
+        if self._is_supported(name):
+            for patch in import_module(_LIBRARIES[name]).patches(library):
+                self._patch(*patch)
+
+    def _is_supported(self, name: str) -> bool:
+        """Return whether the library *name* can be patched; warn if it cannot be."""
+        reason = unsupported(name)
+        if reason:
+            warnings.warn(reason, UnsupportedLibraryWarning, stacklevel=3)
+        return not reason
 
     def _on_import(self, name: str) -> None:
         with self._lock:

@@ -34,6 +34,8 @@ class NoConnectionAdapter(requests.adapters.HTTPAdapter):
         """Fail the test."""
         raise AssertionError("a connection was looked for")
 
+    get_connection = get_connection_with_tls_context  # before requests 2.32
+
 
 def session_without_connections() -> requests.Session:
     """Return a session that can only be answered from a tape."""

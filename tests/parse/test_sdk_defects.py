@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 import subprocess
 import sys
-from importlib.metadata import version
 from pathlib import Path
 
 import pytest
@@ -15,6 +14,7 @@ from harness.parse import PARSERS
 
 ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs" / "SDK_DEFECTS.md").read_text(encoding="utf-8")
+CONSTRAINTS = (ROOT / "constraints.txt").read_text(encoding="utf-8")
 KNOWN = yaml.safe_load((ROOT / "tests" / "known_disagreements.yaml").read_text(encoding="utf-8"))
 COMMANDS = re.findall(r"^harness (parse .*)$", PAGE, re.MULTILINE)
 
@@ -24,10 +24,11 @@ def test_every_known_disagreement_is_documented() -> None:
     assert {known["where"] for known in KNOWN if f"`{known['where']}`" not in PAGE} == set()
 
 
-def test_the_versions_are_those_installed_here() -> None:
-    """The page is about the installed versions, whose lines it cites."""
-    told = {parser.distribution for parser in PARSERS.values() if parser.installed}
-    assert {name for name in told if f"`{name}` {version(name)}" not in PAGE} == set()
+def test_the_versions_are_those_of_the_constraints() -> None:
+    """The page is about the pinned versions, whose lines it cites."""
+    pinned = dict(line.split("==") for line in CONSTRAINTS.split() if "==" in line)
+    cited = {parser.distribution for parser in PARSERS.values() if parser.installed}
+    assert {name for name in cited if f"`{name}` {pinned[name]}" not in PAGE} == set()
 
 
 @pytest.mark.slow
