@@ -226,9 +226,14 @@ class Endpoint:
             body of the request.
         counts_reasoning: Returns whether an answer with reasoning counts its tokens, given the JSON
             body of the request.
-        conversation: Returns the messages in the JSON body of a request in OpenAI's format, if they
-            have another one there; None if they have not.
+        conversation: Returns the messages in the JSON body of a request in OpenAI's format, each
+            with its JSON pointer, if they have another format there; None if they have not.
+        remembers: Returns whether the service itself has earlier messages, which the request then
+            leaves out, given the JSON body of the request.
         unshown: The types of events without content, which SDKs do not show.
+        fails_late: Whether an error may come after the first events of a stream.
+        roles: The roles that a message of a request may have.
+        exempt: The names of the rules that the service is known not to keep.
     """
 
     name: str
@@ -253,8 +258,12 @@ class Endpoint:
     keeps_reasoning: Callable[[Json], bool] = lambda request: False
     counts_reasoning: Callable[[Json], bool] = lambda request: False
     runs_tools: Callable[[Json], bool] = lambda request: False
-    conversation: Callable[[Json], list[Json]] | None = None
+    conversation: Callable[[Json], list[tuple[str, Json]]] | None = None
+    remembers: Callable[[Json], bool] = lambda request: False
     unshown: frozenset[str] = frozenset()
+    fails_late: bool = False
+    roles: tuple[str, ...] = ("system", "user", "assistant", "tool")
+    exempt: frozenset[str] = frozenset()
 
     @property
     def dialect(self) -> str:

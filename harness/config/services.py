@@ -17,7 +17,7 @@ from urllib.parse import urlsplit
 from harness.config.hosts import AllowedHosts, is_local
 from harness.errors import HarnessError
 
-KEYS = ("form", "base_url", "key_variable", "hosts", "finish_reasons")
+KEYS = ("form", "base_url", "key_variable", "hosts", "finish_reasons", "exempt")
 """The keys of a declaration; the first three are required."""
 
 _SHIPPED = Path(__file__).with_name("services.toml")
@@ -38,6 +38,7 @@ class Service:
         hosts: The hosts of the service, with wildcards and ports as in `AllowedHosts`. Recorded
             requests to them are recognised as the service's.
         finish_reasons: Finish reasons that the service has beside those of the format.
+        exempt: The names of the rules that the service is known not to keep.
     """
 
     name: str
@@ -46,6 +47,7 @@ class Service:
     key_variable: str
     hosts: tuple[str, ...] = ()
     finish_reasons: tuple[str, ...] = ()
+    exempt: tuple[str, ...] = ()
 
     @property
     def address_variable(self) -> str:
@@ -93,11 +95,17 @@ def parse(name: str, table: Mapping[str, object]) -> Service:
         hosts = AllowedHosts(tuple(given)).patterns
     except HarnessError as error:
         raise ValueError(f"{name}: {str(error).replace('allow_hosts', 'hosts')}") from None
-    reasons = table.get("finish_reasons", [])
-    if not isinstance(reasons, list) or not all(isinstance(item, str) for item in reasons):
-        raise ValueError(f'{name}: finish_reasons: a list of texts is expected, such as ["abort"]')
     address = texts["base_url"].rstrip("/")
-    return Service(name, texts["form"], address, texts["key_variable"], hosts, tuple(reasons))
+    reasons = _list(name, "finish_reasons", table, '["abort"]')
+    exempt = _list(name, "exempt", table, '["usage_adds_up"]')
+    return Service(name, texts["form"], address, texts["key_variable"], hosts, reasons, exempt)
+
+
+def _list(name: str, key: str, table: Mapping[str, object], example: str) -> tuple[str, ...]:
+    value = table.get(key, [])
+    if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
+        raise ValueError(f"{name}: {key}: a list of texts is expected, such as {example}")
+    return tuple(value)
 
 
 def _completed(name: str, table: Mapping[str, object]) -> Mapping[str, object]:

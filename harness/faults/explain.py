@@ -183,7 +183,7 @@ def _call(request: AnalyzedExchange) -> Call:
     mode = Mode.STREAM if wants_stream(request) or request.is_stream else Mode.SYNC
     if endpoint and endpoint.role is Role.SUBMIT:
         mode = Mode.ASYNC
-    sent = tuple(_message(message) for message in conversation(request)[1])
+    sent = tuple(_message(message) for message in conversation(request).messages)
     return Call(
         kind=CallKind.CHAT if sent or prompt is None else CallKind.PROMPT,
         mode=mode,

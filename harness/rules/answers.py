@@ -19,7 +19,7 @@ from harness.rules.rule import (
     violation,
 )
 from harness.rules.schemas import violations
-from harness.types import Finding, Reply
+from harness.types import Finding, Json, Reply
 from harness.wire import resolve
 
 
@@ -76,7 +76,7 @@ def object_names_its_form(reading: AnalyzedExchange) -> Iterator[Finding]:
         return
     expected = next(o for o in endpoint.objects if o.endswith(".chunk") is reading.is_stream)
     for part, pointer, value in values(reading, endpoint.fields.object):
-        if value != expected:
+        if value not in (expected, ""):
             yield violation(expected, show(value), reading.place(pointer, part))
 
 
@@ -95,22 +95,30 @@ def answer_says_why_it_ended(reading: AnalyzedExchange) -> Iterator[Finding]:
             yield violation("a finish reason", "none", place)
 
 
+_ENDED_ITSELF = ("stop", "end_turn", "STOP", "completed")
+_SAYING_NOTHING: tuple[Json, ...] = (
+    *("", [], {}),
+    *("text", "message", "thinking", "redacted_thinking", "reasoning"),  # types of blocks
+)
+
+
 def answer_says_something(reading: AnalyzedExchange) -> Iterator[Finding]:
     """Check that an answer that ended by itself has a text, a tool call or another result.
 
     GLM-5.3 was seen to think for long and then to stop with no text and 0 tokens [FIELD]: a program
-    that goes on with the answer goes on with nothing.
+    that goes on with the answer goes on with nothing. Anthropic documents such answers, after
+    results of tools [DOC].
     """
     endpoint, outcome = checked_endpoint(reading), reading.outcome
     if endpoint is None or not endpoint.finish_reasons or not isinstance(outcome, Reply):
         return
     results = (*endpoint.fields.tool_calls, *endpoint.fields.images, *endpoint.fields.others)
-    if any(value not in ("", [], {}) for _, _, value in values(reading, results)):
+    if any(value not in _SAYING_NOTHING for _, _, value in values(reading, results)):
         return
     if not reading.is_stream and any(violations(endpoint.answer, p.value) for p in reading.parts):
         return  # what is missing is reported with the schema
     for choice in outcome.choices:
-        if choice.finish_reason == "stop" and not (choice.content or "").strip():
+        if choice.finish_reason in _ENDED_ITSELF and not (choice.content or "").strip():
             ends = [part for part, reply in replies(reading) if reply.finish_reason]
             place = field_place(reading, ends[-1], endpoint.fields.content)
             thought = ", but reasoning" if choice.reasoning else ""
@@ -120,12 +128,13 @@ def answer_says_something(reading: AnalyzedExchange) -> Iterator[Finding]:
 def ids_are_not_empty(reading: AnalyzedExchange) -> Iterator[Finding]:
     """Check that an id, if it is sent, is not empty.
 
-    The service's support asks for the request id, and a task is polled by its id.
+    The service's support asks for the request id, and a task is polled by its id. Azure's first
+    event is about the request and has neither choices nor an id [FIELD].
     """
     fields = fields_of(reading)
     pointers = tuple(dict.fromkeys(fields.id + fields.request_id + fields.task_id))
     for part, pointer, value in values(reading, pointers):
-        if value == "":
+        if value == "" and resolve(part.value, fields.choices or "/choices") != []:
             yield violation("an id", '""', reading.place(pointer, part))
 
 

@@ -15,11 +15,11 @@ from harness.analysis.transcript import AnalyzedTranscript, AnalyzedTurn
 from harness.rules.rule import (
     answered,
     conversation,
-    messages,
     show,
     turn_request,
     violation,
     wants_stream,
+    whole_conversation,
 )
 from harness.rules.tools import functions
 from harness.types import (
@@ -69,12 +69,13 @@ def conversation_travels(analyzed: AnalyzedTranscript) -> Iterator[Finding]:
         if call.kind is not CallKind.CHAT:
             yield from _prompt(call, request)
             continue
-        pointer, sent = conversation(request)
-        if len(sent) != len(call.messages):
-            place = request.request_place(pointer)
-            yield violation(f"{len(call.messages)} messages", len(sent), place)
-        for number, (message, value) in enumerate(zip(call.messages, sent, strict=False)):
-            place = request.request_place(f"{pointer}/{number}")
+        sent = conversation(request)
+        if len(sent.messages) != len(call.messages):
+            place = request.request_place(sent.pointer)
+            yield violation(f"{len(call.messages)} messages", len(sent.messages), place)
+        pairs = zip(call.messages, sent.messages, strict=False)
+        for number, (message, value) in enumerate(pairs):
+            place = request.request_place(sent.at(number))
             expected, actual = _of_message(message), _of_json(value)
             if expected != actual:
                 yield violation(show(expected), show(actual), place)
@@ -193,39 +194,44 @@ def _shown(value: Json | Missing) -> str:
     return "nothing" if value is MISSING else show(value)
 
 
-_ROLES = ("system", "user", "assistant", "tool")
+_SAYING = ("tool_calls", "function_call", "reasoning_content", "refusal", "audio")
+"""The members of an assistant's message that may stand without `content`."""
 
 
 def messages_are_well_formed(reading: AnalyzedExchange) -> Iterator[Finding]:
     """Check that the messages of a request have known roles, content, and a valid order.
 
     A tool message follows the assistant message that called the tool, or another tool message. The
-    last message is not from the assistant, unless it is to be continued (`partial`, `prefix`). An
-    assistant message may come first, as in role play (charglm, qwen-plus-character); a system
-    message may come anywhere.
+    last message is not from the assistant, unless it is to be continued (`partial`, `prefix`, and
+    always in Anthropic's format). An assistant message may come first, as in role play (charglm,
+    qwen-plus-character); a system message may come anywhere.
     """
-    pointer, sent = messages(reading)
+    sent = whole_conversation(reading)
+    roles = reading.endpoint.roles if reading.endpoint else ()
     previous = ""
-    for number, value in enumerate(sent):
+    for number, value in enumerate(sent.messages):
         message = value if isinstance(value, dict) else EMPTY
-        for expected, actual in _problems(message, previous):
-            place = reading.request_place(f"{pointer}/{number}")
+        for expected, actual in _problems(message, previous, roles):
+            place = reading.request_place(sent.at(number))
             yield violation(expected, actual, place, "in the request")
         previous = str(message.get("role", ""))
-    last = sent[-1] if sent else None
-    if previous == "assistant" and not resolve(last, "/partial") and not resolve(last, "/prefix"):
-        place = reading.request_place(f"{pointer}/{len(sent) - 1}")
+    last = sent.messages[-1] if sent.messages else None
+    goes_on = sent.pointers or resolve(last, "/partial") or resolve(last, "/prefix")
+    if previous == "assistant" and not goes_on:
+        place = reading.request_place(sent.at(len(sent.messages) - 1))
         yield violation("a user or tool message last", "the assistant's", place, "in the request")
 
 
-def _problems(message: Mapping[str, Json], previous: str) -> Iterator[tuple[str, str]]:
+def _problems(
+    message: Mapping[str, Json], previous: str, roles: tuple[str, ...]
+) -> Iterator[tuple[str, str]]:
     role = message.get("role")
-    if role not in _ROLES:
-        yield f"a role among {', '.join(_ROLES)}", show(role)
+    if role not in roles:
+        yield f"a role among {', '.join(roles)}", show(role)
     elif role == "tool" and previous not in ("assistant", "tool"):
         yield "a tool message after an assistant's", f"one after {show(previous)}"
     content = message.get("content")
-    if not isinstance(content, str | list) and not message.get("tool_calls"):
+    if not isinstance(content, str | list) and not any(map(message.get, _SAYING)):
         yield "content as text or a list", show(content)
 
 
@@ -239,6 +245,10 @@ def history_is_carried(analyzed: AnalyzedTranscript) -> Iterator[Finding]:
         yield from _continuation(turn, request, past)
 
 
+_UNFINISHED = ("pause_turn", "in_progress", "queued")
+"""The finish reasons of answers that a further request continues."""
+
+
 def _with_past(
     analyzed: AnalyzedTranscript,
 ) -> Iterator[tuple[AnalyzedTurn, AnalyzedExchange, _Past]]:
@@ -250,8 +260,9 @@ def _with_past(
         if request is None:
             continue
         yield turn, request, past
-        if id(request) in answered_requests:
-            past.add(turn, answered_requests[id(request)].reply, _sent(turn, request)[1])
+        reply = answered_requests[id(request)].reply if id(request) in answered_requests else None
+        if reply is not None and reply.finish_reason not in _UNFINISHED:
+            past.add(turn, reply, whole_conversation(request).messages)
 
 
 @dataclass
@@ -315,7 +326,7 @@ class _Past:
         for length in range(1, len(bare)):
             own = numbers[length] if length < len(numbers) else None
             sent = self.prefixes.get((length, _message_key(bare[length])), {})
-            others += islice((sent[n] for n in reversed(sent) if n != own), 1)
+            others += islice((sent[n] for n in reversed(sent) if own not in sent), 1)
         return max(others, key=lambda other: other[0], default=(0, []))[1]
 
 
@@ -339,25 +350,31 @@ def remove_member(value: Json, name: str) -> Json:
     return {key: member for key, member in value.items() if key != name}
 
 
-def _sent(turn: AnalyzedTurn, request: AnalyzedExchange) -> tuple[str, list[Json]]:
-    """Return the messages of a request, translated if an SDK was called with them."""
-    return conversation(request) if turn.turn.call else messages(request)
-
-
 def _continuation(turn: AnalyzedTurn, request: AnalyzedExchange, past: _Past) -> Iterator[Finding]:
-    pointer, sent = _sent(turn, request)
-    bare = _without_reasoning(sent)
+    sent = whole_conversation(request)
+    bare = _without_reasoning(sent.messages)
     continued = list(past.beginnings(bare))
     if not continued:
         if _should_continue(turn, past.turn):
             expected = "a request that begins with the one of the turn before"
-            yield violation(expected, show(bare), request.request_place(pointer))
+            yield violation(expected, show(bare), request.request_place(sent.pointer))
         return
     length, number = continued[-1]
-    if _message_key(bare[length]) not in past.replies[number]:
-        place = request.request_place(f"{pointer}/{length}")
+    is_spread = bool(sent.pointers) and _has_calls_of(past.latest[number], bare[length:])
+    if _message_key(bare[length]) not in past.replies[number] and not is_spread:
+        place = request.request_place(sent.at(length))
         expected, actual = _parted(bare[length], past.latest[number])
         yield violation(f"the earlier answer {expected} in the request", actual, place)
+
+
+def _has_calls_of(reply: Reply, messages: Sequence[Json]) -> bool:
+    """Return whether *messages* begin with the text of a reply and have its calls.
+
+    In the Responses format, each call may stand before its own result.
+    """
+    ids = {value for one in messages for _, value in query(one, "/tool_calls/[]/id")}
+    has_calls = bool(reply.tool_calls) and all(call.id in ids for call in reply.tool_calls)
+    return has_calls and _said(_text_of(messages[0])) == _said(reply.content)
 
 
 _BEFORE = 30
@@ -438,17 +455,16 @@ def reasoning_is_carried(analyzed: AnalyzedTranscript) -> Iterator[Finding]:
     `preserve_thinking: true`) [DOC]: a model that gets none, or other, thinks without it.
     """
     for _, request, past in _with_past(analyzed):
-        pointer, sent = messages(request)
-        endpoint = request.endpoint
+        sent, endpoint = whole_conversation(request), request.endpoint
         needed = endpoint is not None and endpoint.keeps_reasoning(request.request_json.value)
-        bare = _without_reasoning(sent)
+        bare = _without_reasoning(sent.messages)
         for length, number in past.beginnings(bare):
             thoughts = past.replies[number].get(_message_key(bare[length]), {})
             expected = next((text for text in reversed(thoughts) if text.strip()), "")
-            actual = resolve(sent[length], REASONING) or ""
+            actual = resolve(sent.messages[length], REASONING) or ""
             is_repeated = isinstance(actual, str) and bool(actual) and actual in thoughts
             if expected and not is_repeated and (actual or needed):
-                place = request.request_place(f"{pointer}/{length}{REASONING if actual else ''}")
+                place = request.request_place(sent.at(length, REASONING if actual else ""))
                 shown = show(actual) if actual else "none"
                 yield violation(f"the earlier reasoning {show(expected)}", shown, place)
 
@@ -461,10 +477,10 @@ def prefix_is_stable(analyzed: AnalyzedTranscript) -> Iterator[Finding]:
     Give this rule the severity error to forbid it.
     """
     for _, request, past in _with_past(analyzed):
-        pointer, sent = messages(request)
-        bare = _without_reasoning(sent)
+        sent = whole_conversation(request)
+        bare = _without_reasoning(sent.messages)
         before = past.other_prefix(bare)
         if before:
             number = next(n for n, message in enumerate(before) if bare[n] != message)
-            place = request.request_place(f"{pointer}/{number}")
+            place = request.request_place(sent.at(number))
             yield violation(f"{show(before[number])} as before", show(bare[number]), place)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
@@ -76,11 +76,15 @@ class Rule:
     def findings(self, analyzed: AnalyzedTranscript) -> Iterator[Finding]:
         """Yield the rule's finding for each violation in a transcript.
 
+        A rule for exchanges leaves out those of endpoints that are exempt from it.
+
         Raises:
             HarnessError: The rule is another package's, and its function raised an exception.
         """
         analyzed = analyzed.answered
-        subjects = analyzed.readings if self.scope is Scope.EXCHANGE else (analyzed,)
+        subjects: Iterable[Any] = (analyzed,)
+        if self.scope is Scope.EXCHANGE:
+            subjects = (r for r in analyzed.readings if not _is_exempt(r.endpoint, self.name))
         try:
             for subject in subjects:
                 yield from self.check(subject)
@@ -89,6 +93,10 @@ class Rule:
                 raise
             reason = f"the rule {self.name!r} failed with {type(error).__name__}: {error}"
             raise self.broken(reason) from error
+
+
+def _is_exempt(endpoint: Endpoint | None, rule: str) -> bool:
+    return endpoint is not None and rule in endpoint.exempt
 
 
 ExchangeCheck = Callable[[AnalyzedExchange], Iterator[Finding]]
@@ -238,12 +246,41 @@ def messages(reading: AnalyzedExchange) -> tuple[str, list[Json]]:
     return (pointer, value) if isinstance(value, list) else ("", [])
 
 
-def conversation(reading: AnalyzedExchange) -> tuple[str, list[Json]]:
-    """Return what `messages` returns; messages in another format are translated."""
+@dataclass(frozen=True, slots=True)
+class SentMessages:
+    """The messages of a request in OpenAI's format.
+
+    Attributes:
+        messages: The messages, translated if the request has another format.
+        pointer: The JSON pointer of their array; empty if they are translated.
+        pointers: The JSON pointers of translated messages.
+    """
+
+    messages: list[Json]
+    pointer: str = ""
+    pointers: tuple[str, ...] = ()
+
+    def at(self, number: int, inner: str = "") -> str:
+        """Return the JSON pointer of message *number*, or of *inner* in it if it has that."""
+        return self.pointers[number] if self.pointers else f"{self.pointer}/{number}{inner}"
+
+
+def conversation(reading: AnalyzedExchange) -> SentMessages:
+    """Return the messages of a request; messages in another format are translated."""
     endpoint = reading.endpoint
     if endpoint is None or endpoint.conversation is None:
-        return messages(reading)
-    return "", endpoint.conversation(reading.request_json.value)
+        pointer, sent = messages(reading)
+        return SentMessages(sent, pointer)
+    located = endpoint.conversation(reading.request_json.value)
+    return SentMessages([message for _, message in located], "", tuple(p for p, _ in located))
+
+
+def whole_conversation(reading: AnalyzedExchange) -> SentMessages:
+    """Return what `conversation` returns; nothing if the service has some of the messages."""
+    endpoint = reading.endpoint
+    if endpoint is not None and endpoint.remembers(reading.request_json.value):
+        return SentMessages([])
+    return conversation(reading)
 
 
 def wants_stream(reading: AnalyzedExchange) -> bool:

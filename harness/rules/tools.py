@@ -13,13 +13,13 @@ from harness.rules.rule import (
     answered,
     field_place,
     fields_of,
-    messages,
     pointer_to,
     replies,
     show,
     streamed,
     values,
     violation,
+    whole_conversation,
 )
 from harness.rules.schemas import violations
 from harness.types import Finding, Json, Place, Reply, ToolCall
@@ -216,17 +216,18 @@ def tool_results_answer_calls(reading: AnalyzedExchange) -> Iterator[Finding]:
     A result belongs to its call by `tool_call_id`, which both services document as required; with
     two calls a service without it could take one result for the other.
     """
-    prefix, sent = messages(reading)
+    sent = whole_conversation(reading)
     open_calls: dict[str, str] = {}
     has_ids = True
-    for number, value in enumerate(sent):
+    for number, value in enumerate(sent.messages):
         message = value if isinstance(value, dict) else {}
         for pointer, call in seen(message, ("/tool_calls/[]/id",)):
-            open_calls[str(call)] = f"{prefix}/{number}{pointer}"
+            open_calls[str(call)] = sent.at(number, pointer)
         if message.get("role") == "tool":
             call_id = message.get("tool_call_id")
             has_ids = has_ids and isinstance(call_id, str)
-            yield from _unknown_call(reading, f"{prefix}/{number}", call_id, open_calls)
+            inner = "/tool_call_id" if isinstance(call_id, str) else ""
+            yield from _unknown_call(reading, sent.at(number, inner), call_id, open_calls)
             open_calls.pop(str(call_id), None)
     for call, pointer in open_calls.items() if has_ids else ():
         expected = f"a tool result for the call {show(call)} in the request"
@@ -241,5 +242,5 @@ def _unknown_call(
         yield violation(expected, "none", reading.request_place(pointer))
     elif call_id not in open_calls:
         expected = ", ".join(map(show, open_calls)) or "no tool result, as no call is open"
-        place = reading.request_place(f"{pointer}/tool_call_id")
+        place = reading.request_place(pointer)
         yield violation(expected, f"a result for {show(call_id)}", place, "in the request")

@@ -16,7 +16,7 @@ from harness.config.services import Service, parse, shipped
 from harness.errors import BadSettings
 from harness.providers import PROVIDERS
 from harness.providers.endpoints import endpoint, recognise
-from harness.providers.rules import check
+from harness.providers.rules import RULES, check
 from harness.providers.servers import PROVIDER_SERVERS
 from harness.sandbox import Options, serve
 from harness.types import (
@@ -108,6 +108,13 @@ def test_a_well_known_service_needs_no_more_than_its_name() -> None:
         parse("deepseek", {"finish_reasons": "stop"})
 
 
+def test_a_rule_that_a_service_does_not_keep_is_a_rule() -> None:
+    """Each one that the well-known services are exempt from exists."""
+    known = {rule.name for rule in RULES}
+    assert {name for service in shipped().values() for name in service.exempt} <= known
+    assert parse("moonshot", {"exempt": ["usage_adds_up"]}).exempt == ("usage_adds_up",)
+
+
 @pytest.mark.parametrize(
     ("base_url", "host"),
     [
@@ -126,7 +133,7 @@ def test_the_host_is_that_of_the_base_url(base_url: str, host: str) -> None:
 
 URL = "a URL is expected, such as https://api.example.com/v1, without a user, a query or a fragment"
 FORMS = "anthropic, openai, responses"
-KEYS = "form, base_url, key_variable, hosts, finish_reasons"
+KEYS = "form, base_url, key_variable, hosts, finish_reasons, exempt"
 VARIABLE = (
     "the name of an environment variable is expected, such as EXAMPLE_API_KEY, not the key itself"
 )

@@ -148,13 +148,17 @@ def runs_tools(request: Json) -> bool:
     )
 
 
-def conversation(request: Json) -> list[Json]:
-    """Return the messages of *request* in OpenAI's format: results of tools are messages, too."""
-    system = _content(resolve(request, "/system"))
-    messages: list[Json] = [{"role": "system", "content": system}] if system else []
-    for _, message in query(request, "/messages/[]"):
-        messages += _translated(message)
-    return messages
+def conversation(request: Json) -> list[tuple[str, Json]]:
+    """Return the messages of *request* in OpenAI's format with the JSON pointers of their sources.
+
+    Results of tools are messages, too.
+    """
+    located: list[tuple[str, Json]] = []
+    if system := _content(resolve(request, "/system")):
+        located.append(("/system", {"role": "system", "content": system}))
+    for pointer, message in query(request, "/messages/[]"):
+        located += ((pointer + inner, translated) for inner, translated in _translated(message))
+    return located
 
 
 def _content(content: Json | Missing) -> Json:
@@ -175,15 +179,18 @@ def _medium(block: Json) -> Json:
     return {"type": "image_url", "image_url": {"url": url}}
 
 
-def _translated(message: Json) -> Iterator[Json]:
+def _translated(message: Json) -> Iterator[tuple[str, Json]]:
+    """Yield (JSON pointer in the message, translated message)."""
     content, calls, thoughts = resolve(message, "/content"), list[Json](), list[str]()
-    for block in content if isinstance(content, list) else []:
+    for number, block in enumerate(content if isinstance(content, list) else []):
         kind = resolve(block, "/type")
         if not isinstance(block, dict):
             continue
         if kind == "tool_result":
             result = _content(block.get("content"))
-            yield {"role": "tool", "content": result, "tool_call_id": block.get("tool_use_id")}
+            call_id = block.get("tool_use_id")
+            tool: Json = {"role": "tool", "content": result, "tool_call_id": call_id}
+            yield f"/content/{number}", tool
         elif kind == "tool_use":
             call = call_of(block)
             function: Json = {"name": call.name, "arguments": call.arguments}
@@ -195,7 +202,7 @@ def _translated(message: Json) -> Iterator[Json]:
         called: dict[str, Json] = {"tool_calls": calls} if calls else {}
         thought: dict[str, Json] = {"reasoning_content": "".join(thoughts)} if thoughts else {}
         role = _text(message, "role")
-        yield {"role": role, "content": said, **called, **thought}
+        yield "", {"role": role, "content": said, **called, **thought}
 
 
 def read(parts: Sequence[Part], request: Json) -> Outcome | None:
@@ -351,6 +358,7 @@ def endpoints(dialect: str, prefix: str = ".*", refusal: Schema = REFUSAL) -> tu
         runs_tools=runs_tools,
         conversation=conversation,
         unshown=frozenset({"ping"}),
+        fails_late=True,
     )
     counting = Endpoint(
         name=f"{dialect}.count-tokens",

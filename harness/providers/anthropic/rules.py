@@ -17,7 +17,7 @@ from harness.rules.rule import (
     show,
     violation,
 )
-from harness.types import Failure, Finding, Json
+from harness.types import Failure, Finding, Json, Reply
 from harness.wire import query, resolve
 
 _DELTAS = {
@@ -172,12 +172,15 @@ def thinking_is_signed(reading: AnalyzedExchange) -> Iterator[Finding]:
 def thinking_goes_back_unchanged(analyzed: AnalyzedTranscript) -> Iterator[Finding]:
     """Check that a request repeats a thinking block with its signature unchanged.
 
-    The service refuses thinking that its signature does not fit [DOC].
+    The service refuses thinking that its signature does not fit, and, where thinking is `enabled`,
+    a tool's result without the thinking before its call [DOC].
     """
     sent: dict[str, str] = {}
+    thought: set[str] = set()
     for reading in analyzed.readings:
         if reading.endpoint is None or reading.endpoint.read is not read:
             continue
+        yield from _calls_without_thinking(reading, thought)
         for pointer, block in query(reading.request_json.value, "/messages/[]/content/[]"):
             signature, text = resolve(block, "/signature"), resolve(block, "/thinking")
             expected = sent.get(signature) if isinstance(signature, str) else None
@@ -185,6 +188,24 @@ def thinking_goes_back_unchanged(analyzed: AnalyzedTranscript) -> Iterator[Findi
                 place = reading.request_place(f"{pointer}/thinking")
                 yield violation(f"the earlier thinking {show(expected)}", show(text), place)
         sent.update(_signed(reading))
+        if isinstance(reading.outcome, Reply) and reading.outcome.signature:
+            thought.update(call.id for call in reading.outcome.tool_calls)
+
+
+def _calls_without_thinking(reading: AnalyzedExchange, thought: set[str]) -> Iterator[Finding]:
+    """Yield a violation if the last calls of a request lack the thinking that they came with."""
+    request = reading.request_json.value
+    messages = list(query(request, "/messages/[]"))[-2:]
+    if resolve(request, "/thinking/type") != "enabled" or len(messages) < 2:
+        return
+    (pointer, calling), (_, answering) = messages
+    results = {str(found) for _, found in query(answering, "/content/[]/tool_use_id")}
+    blocks = [block for _, block in query(calling, "/content/[]")]
+    calls = {str(resolve(block, "/id")) for block in blocks} & results & thought
+    has_thinking = any("thinking" in str(resolve(block, "/type")) for block in blocks)
+    if calls and not has_thinking:
+        place = reading.request_place(f"{pointer}/content")
+        yield violation("the thinking before the call of the tool", "none", place)
 
 
 def _signed(reading: AnalyzedExchange) -> Iterator[tuple[str, str]]:

@@ -45,7 +45,8 @@ def _translated(body: dict[str, Json]) -> dict[str, Json]:
         if isinstance(tool, dict)
     ]
     rest = {name: value for name, value in body.items() if name not in ("system", "tool_choice")}
-    return {**rest, "messages": conversation(body), **({"tools": functions} if tools else {})}
+    sent: Json = [message for _, message in conversation(body)]
+    return {**rest, "messages": sent, **({"tools": functions} if tools else {})}
 
 
 async def _create(state: SandboxState, request: Request) -> Response:

@@ -151,6 +151,10 @@ GENERATE = Endpoint(
     repeats_finish=True,
 )
 
+_LOOKUP = replace(GENERATE, role=Role.LOOKUP, answer=OBJECT, event=None, read=None)
+_CALLS = "countTokens|embedContent|batchEmbedContents|predict|predictLongRunning"
+_STORED = "cachedContents|files|operations|models|batches"
+
 ENDPOINTS = (
     GENERATE,
     replace(
@@ -158,14 +162,15 @@ ENDPOINTS = (
         name="gemini.stream",
         path=re.compile(r".*/models/[^/:]+:streamGenerateContent"),
     ),
-    replace(
-        GENERATE,
-        name="gemini.lookup",
-        path=re.compile(r".*/models/[^/:]+:(?:countTokens|embedContent|batchEmbedContents)"),
-        role=Role.LOOKUP,
-        answer=OBJECT,
-        event=None,
-        read=None,
+    replace(_LOOKUP, name="gemini.lookup", path=re.compile(rf".*/models/[^/:]+:(?:{_CALLS})")),
+    *(
+        replace(
+            _LOOKUP,
+            name=f"gemini.stored-{method.lower()}",
+            method=method,
+            path=re.compile(rf".*/v1(?:alpha|beta\d?)?/(?:.*/)?(?:{_STORED})(?:/[^:]*)?"),
+        )
+        for method in ("POST", "GET", "DELETE")
     ),
 )
 

@@ -202,6 +202,9 @@ EMBEDDING: Schema = record(
     }
 )
 
+ROLES = ("system", "developer", "user", "assistant", "tool", "function")
+"""The roles of messages that OpenAI documents."""
+
 FINISH_REASONS = frozenset({"stop", "length", "tool_calls", "content_filter", "function_call"})
 """The finish reasons that OpenAI documents."""
 
@@ -235,9 +238,10 @@ SERVICE_FIELDS = replace(
         "/choices/0/message/reasoning",
         "/choices/0/delta/reasoning",
     ),
-    # [FIELD] Ollama's events have different times; OpenRouter sends an error with a delta.
+    # [FIELD] Ollama's events have different times. [REC] OpenRouter sends an error with a delta and
+    # the token counts.
     constant=("/id", "/model"),
-    apart=("/choices/[]/message", "/usage"),
+    apart=("/choices/[]/message",),
     # [FIELD] reasoning is no part of the output at xAI and in Gemini's endpoint of this format.
     output_parts=(),
     reasoning_apart=FIELDS.reasoning_tokens,
@@ -408,6 +412,8 @@ def endpoints(service: str, reasons: Iterable[str] = ()) -> tuple[Endpoint, ...]
             repeats_finish=True,
             objects=OBJECTS,
             tells_usage=asks_for_usage,
+            roles=ROLES,
+            fails_late=True,
         ),
         post(
             name=f"{service}.embeddings",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from functools import partial
 
 from harness.analysis.endpoint import Endpoint
@@ -61,6 +62,8 @@ def declared(
         endpoints: The endpoints of these.
         further: Endpoints that are recognised only.
     """
+    operations = {kind: (_at(service, one), how) for kind, (one, how) in operations.items()}
+    endpoints = tuple(_at(service, endpoint) for endpoint in endpoints)
     modes = {CallKind.CHAT: (Mode.SYNC, Mode.STREAM), CallKind.EMBEDDING: (Mode.SYNC,)}
     return Provider(
         package=package,
@@ -76,3 +79,8 @@ def declared(
         hosts=service.hosts,
         further=further,
     )
+
+
+def _at(service: Service, endpoint: Endpoint) -> Endpoint:
+    """Return *endpoint* without the rules that the service does not keep."""
+    return replace(endpoint, exempt=endpoint.exempt.union(service.exempt))

@@ -18,12 +18,14 @@ from harness.analysis.json_schema import (
     STRING,
     array,
     either,
+    having,
     nullable,
     record,
 )
 from harness.analysis.reply import NONE_YET, is_refusal, read_refusal
+from harness.providers.openai.endpoints import ROLES
 from harness.types import Json, Outcome, Reply, ToolCall, Usage
-from harness.wire import MISSING, Missing, query, resolve
+from harness.wire import MISSING, query, resolve
 
 ENDED = ("response.completed", "response.incomplete", "response.failed")
 """The types of the last event of a stream; no set, since a damaged type may be a list."""
@@ -131,28 +133,42 @@ def runs_tools(request: Json) -> bool:
     return any(kind not in ("function", "custom") for _, kind in query(request, "/tools/[]/type"))
 
 
-def conversation(request: Json) -> list[Json]:
-    """Return the messages of *request* in OpenAI's chat format."""
-    messages: list[Json] = []
+def conversation(request: Json) -> list[tuple[str, Json]]:
+    """Return the messages of *request* in OpenAI's chat format with the pointers of their sources.
+
+    Consecutive texts and calls of the assistant are one message, as they are one answer.
+    """
+    located: list[tuple[str, Json]] = []
     if instructions := _text(request, "/instructions"):
-        messages.append({"role": "system", "content": instructions})
+        located.append(("/instructions", {"role": "system", "content": instructions}))
     if question := _text(request, "/input"):
-        messages.append({"role": "user", "content": question})
-    for _, item in query(request, "/input/[]"):
+        located.append(("/input", {"role": "user", "content": question}))
+    for pointer, item in query(request, "/input/[]"):
         for message in _translated(item):
-            before = messages[-1] if messages else None
-            calls = resolve(message, "/tool_calls")
-            if isinstance(before, dict) and calls and before.get("role") == "assistant":
-                earlier = before.get("tool_calls")
-                joined = [*(earlier if isinstance(earlier, list) else []), *_listed(calls)]
-                messages[-1] = {**before, "tool_calls": joined}
+            before = located[-1][1] if located else None
+            if resolve(before, "/role") == "assistant" == resolve(message, "/role"):
+                located[-1] = (located[-1][0], _merged(before, message))
             else:
-                messages.append(message)
-    return messages
+                located.append((pointer, message))
+    return located
 
 
-def _listed(value: Json | Missing) -> list[Json]:
-    return value if isinstance(value, list) else []
+def _merged(before: Json, message: Json) -> Json:
+    """Return one message of the assistant for two."""
+    calls = [call for one in (before, message) for _, call in query(one, "/tool_calls/[]")]
+    texts = (resolve(one, "/content") for one in (before, message))
+    content = "".join(text for text in texts if isinstance(text, str))
+    called: dict[str, Json] = {"tool_calls": calls} if calls else {}
+    return {"role": "assistant", "content": content, **called}
+
+
+def remembers(request: Json) -> bool:
+    """Return whether the service has messages that *request* leaves out, by their ids."""
+    kinds = {kind for _, kind in query(request, "/input/[]/type")}
+    places = ("/previous_response_id", "/conversation", "/prompt")
+    return bool(kinds & {"item_reference", "compaction", "compaction_summary"}) or any(
+        resolve(request, place) for place in places
+    )
 
 
 def _translated(item: Json) -> Iterator[Json]:
@@ -333,6 +349,10 @@ def endpoints(dialect: str, prefix: str = ".*", refusal: Schema = REFUSAL) -> tu
         fields=FIELDS,
         runs_tools=runs_tools,
         conversation=conversation,
+        remembers=remembers,
+        roles=ROLES,
+        fails_late=True,
+        exempt=frozenset({"done_marker"}),  # [REC] OpenAI sends none, OpenRouter does
     )
     stored = replace(
         create,
@@ -344,7 +364,7 @@ def endpoints(dialect: str, prefix: str = ".*", refusal: Schema = REFUSAL) -> tu
     lookup = replace(
         create,
         role=Role.LOOKUP,
-        answer=record({"id": NAME}),
+        answer=either("an `id`, or `input_tokens`", having("id"), having("input_tokens")),
         event=None,
         read=None,
         finish_reasons=frozenset(),
@@ -357,7 +377,7 @@ def endpoints(dialect: str, prefix: str = ".*", refusal: Schema = REFUSAL) -> tu
         replace(
             lookup,
             name=f"{dialect}.response-action",
-            path=re.compile(prefix + "/responses/(?:[^/]+/cancel|compact)"),
+            path=re.compile(prefix + "/responses/(?:[^/]+/cancel|compact|input_tokens)"),
         ),
         replace(
             lookup,

@@ -18,12 +18,21 @@ def _events(reading: AnalyzedExchange) -> tuple[Part, ...]:
     return reading.parts if is_response and reading.is_stream and reading.accepted else ()
 
 
+_BEGINNINGS = ("response.created", "error", *ENDED)
+"""The types of the first event; a stream that ended at once has its last one only."""
+
+
 def response_ends_once(reading: AnalyzedExchange) -> Iterator[Finding]:
     """Check that a stream ends with one `response.completed`, `.incomplete` or `.failed`.
 
-    A client stops reading there, and waits for it [DOC], [REC].
+    A client stops reading there, and waits for it [DOC], [REC]. It begins with `response.created`,
+    unless a client resumes it.
     """
     parts, ended = _events(reading), False
+    begins = resolve(parts[0].value, "/type") if parts else None
+    if reading.exchange.request.method == "POST" and begins not in (None, *_BEGINNINGS):
+        place = reading.place("/type", parts[0])
+        yield violation("response.created as the first event", show(begins), place)
     for part in parts:
         kind = resolve(part.value, "/type")
         if ended:
@@ -93,6 +102,8 @@ _JOINED = {
     "response.reasoning_text": ("text", "content_index", "/content/{}/text"),
     "response.reasoning_summary_text": ("text", "summary_index", "/summary/{}/text"),
     "response.function_call_arguments": ("arguments", "", "/arguments"),
+    "response.custom_tool_call_input": ("input", "", "/input"),
+    "response.code_interpreter_call_code": ("code", "", "/code"),
 }
 """For the events of each text: its member when done, its index in the item, and its place there."""
 
@@ -147,25 +158,26 @@ def _final(
 
 
 def items_end_as_they_were_done(reading: AnalyzedExchange) -> Iterator[Finding]:
-    """Check that the last event repeats each item that was done, by its id and type.
+    """Check that the last event repeats each item that was done, by its type and index.
 
-    Programs read the output of the last event and ignore the others.
+    Programs read the output of the last event and ignore the others. Items may be done in another
+    order than they were added [REC OpenRouter].
     """
-    done: list[tuple[object, object]] = []
+    done: dict[int, object] = {}
     parts = _events(reading)
     if not parts or resolve(parts[0].value, "/type") != "response.created":
         return
     for part in parts:
         kind = resolve(part.value, "/type")
-        if kind == "response.output_item.done":
-            done.append((resolve(part.value, "/item/id"), resolve(part.value, "/item/type")))
+        index = resolve(part.value, "/output_index")
+        if kind == "response.output_item.done" and type(index) is int:
+            done[index] = resolve(part.value, "/item/type")
         elif kind == "response.completed":
-            found = [item for _, item in query(part.value, "/response/output/[]")]
-            final = [(resolve(item, "/id"), resolve(item, "/type")) for item in found]
-            if final and [kind for _, kind in final] != [kind for _, kind in done]:
-                expected = f"the items {show([kind for _, kind in done])}"
-                actual = show([kind for _, kind in final])
-                yield violation(expected, actual, reading.place("/response/output", part))
+            final = [kind for _, kind in query(part.value, "/response/output/[]/type")]
+            expected = [done[index] for index in sorted(done)]
+            if final and final != expected:
+                place = reading.place("/response/output", part)
+                yield violation(f"the items {show(expected)}", show(final), place)
 
 
 def status_fits_details(reading: AnalyzedExchange) -> Iterator[Finding]:

@@ -29,7 +29,8 @@ def _translated(body: dict[str, Json]) -> dict[str, Json]:
     ]
     limit = body.get("max_output_tokens")
     rest = {name: value for name, value in body.items() if name != "tool_choice"}
-    own: dict[str, Json] = {"messages": conversation(body), "max_tokens": limit}
+    sent: Json = [message for _, message in conversation(body)]
+    own: dict[str, Json] = {"messages": sent, "max_tokens": limit}
     return {**rest, **own, **({"tools": functions} if tools else {})}
 
 

@@ -61,6 +61,7 @@ FURTHER: tuple[Endpoint, ...] = (
     _at("transcriptions", "/audio/transcriptions", either("`text`", having("text"))),
     _at("speech", "/audio/speech", OBJECT),
     _at("voices", "/(?:audio/customization|voice/.*)", OBJECT),
+    _at("voice-list", "/voice/list", OBJECT, "GET"),
     _at("web-search", "/web_search", record({"search_result": array(record({}))})),
     *openai_endpoints.other_endpoints("zhipuai", ".*/paas/v4", REFUSAL),
     _at("parser", "/files/(?:parser/.*|ocr)", OBJECT),

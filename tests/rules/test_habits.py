@@ -1,0 +1,159 @@
+"""What services are known to send differs from their formats, and is no finding."""
+
+from __future__ import annotations
+
+import pytest
+
+from harness.analysis.sample import TOOL_CALL, TOOLS, USER, choices, data_events, exchange, post
+from harness.analysis.sample import stream as data_stream
+from harness.providers.rules import check
+from harness.types import Exchange, Json
+
+from .making import edited, foreign
+
+OPENAI = "https://api.openai.com/v1/chat/completions"
+OPENROUTER = "https://openrouter.ai/api/v1"
+HEAD: dict[str, Json] = {"id": "c", "object": "chat.completion", "created": 1, "model": "m"}
+PIECE: dict[str, Json] = {**HEAD, "object": "chat.completion.chunk"}
+COUNTS: dict[str, Json] = {"prompt_tokens": 8, "completion_tokens": 4, "total_tokens": 12}
+
+
+def rules(*exchanges: Exchange) -> set[str]:
+    """Return the names of the rules that have findings."""
+    return {finding.rule for finding in check(foreign(*exchanges))}
+
+
+def chat(uri: str, answer: Json, usage: Json = COUNTS, **request: Json) -> Exchange:
+    """Return an exchange in OpenAI's format, with *answer* as `choices`."""
+    asked: Json = {"model": "m", "messages": [USER], **request}
+    return post(uri, asked, {**HEAD, "choices": answer, "usage": usage})
+
+
+def piece(delta: Json, reason: Json = None, **more: Json) -> Json:
+    """Return an event in OpenAI's format."""
+    choice: Json = {"index": 0, "delta": delta, "finish_reason": reason}
+    return {**PIECE, "choices": [choice], **more}
+
+
+def interleaved_response(*, done: bool = True) -> Exchange:
+    """Return a stream of OpenRouter: events without names, items done out of order, `[DONE]`."""
+    response: dict[str, Json] = {
+        **{"id": "gen-1", "object": "response", "created_at": 1, "model": "m"},
+        **{"error": None, "incomplete_details": None},
+    }
+    text: Json = {"type": "output_text", "text": "4", "annotations": []}
+    thought: Json = {"type": "reasoning", "id": "rs_1", "summary": []}
+    said: dict[str, Json] = {"type": "message", "id": "msg_1", "role": "assistant"}
+    whole: Json = {**said, "status": "completed", "content": [text]}
+    usage: Json = {"input_tokens": 8, "output_tokens": 4, "total_tokens": 12}
+    ended: Json = {
+        **response,
+        **{"status": "completed", "output": [thought, whole], "usage": usage},
+    }
+    events: list[dict[str, Json]] = [
+        {
+            "type": "response.created",
+            "response": {**response, "status": "in_progress", "output": []},
+        },
+        {"type": "response.output_item.added", "output_index": 0, "item": thought},
+        {
+            "type": "response.output_item.added",
+            "output_index": 1,
+            "item": {**said, "content": []},
+        },
+        {"type": "response.output_item.done", "output_index": 1, "item": whole},
+        {"type": "response.output_item.done", "output_index": 0, "item": thought},
+        {"type": "response.completed", "response": ended},
+    ]
+    numbered = [{**event, "sequence_number": n} for n, event in enumerate(events)]
+    body = data_events(*numbered[: len(numbered) if done else -1])
+    asked: Json = {"model": "m", "input": [USER], "stream": True}
+    return exchange(
+        "POST",
+        f"{OPENROUTER}/responses",
+        asked,
+        b": OPENROUTER PROCESSING\n\n" + body,
+        "text/event-stream",
+    )
+
+
+THOUGHTS_IN_TOTAL: Json = {"prompt_tokens": 8, "completion_tokens": 4, "total_tokens": 91}
+DEVELOPER: Json = {"role": "developer", "content": "Be brief."}
+CALLING: Json = {"role": "assistant", "content": None, "function_call": {"name": "f"}}
+CALLED: Json = {"role": "function", "name": "f", "content": "1"}
+STREAMED: Json = {"model": "m", "messages": [USER], "stream": True}
+ERROR: Json = {"code": 400, "message": "Token limit reached"}
+AZURE = "https://x.openai.azure.com/openai/deployments/m/chat/completions?api-version=1"
+GEMINI = "https://generativelanguage.googleapis.com/v1beta"
+
+HABITS = {
+    "Gemini counts the thinking in the total only": chat(
+        f"{GEMINI}/openai/chat/completions", choices("4"), THOUGHTS_IN_TOTAL
+    ),
+    "Ollama stops with a call": chat(
+        "http://127.0.0.1:11434/v1/chat/completions",
+        choices("", tool_calls=[TOOL_CALL]),
+        tools=TOOLS,
+    ),
+    "OpenAI's roles of requests": chat(
+        OPENAI, choices("4"), messages=[DEVELOPER, USER, CALLING, CALLED]
+    ),
+    "OpenRouter: an error with the token counts": data_stream(
+        f"{OPENROUTER}/chat/completions",
+        STREAMED,
+        data_events(
+            piece({"role": "assistant", "content": "We"}, "length"),
+            piece({"content": ""}, error=ERROR, usage=COUNTS),
+        ),
+    ),
+    "OpenRouter: items that are done in another order": interleaved_response(),
+    "Azure: a first event about the request": data_stream(
+        AZURE,
+        STREAMED,
+        data_events(
+            {"id": "", "object": "", "created": 0, "model": "", "choices": []},
+            piece({"role": "assistant", "content": "4"}),
+            piece({}, "stop"),
+        ),
+    ),
+    "OpenAI counts the tokens of a request": post(
+        "https://api.openai.com/v1/responses/input_tokens",
+        {"model": "m", "input": "?"},
+        {"object": "response.input_tokens", "input_tokens": 8},
+    ),
+    "Gemini: stored contents": post(f"{GEMINI}/cachedContents", {"model": "m"}, {"name": "x"}),
+}
+
+
+@pytest.mark.parametrize("one", HABITS.values(), ids=HABITS)
+def test_a_known_habit_is_no_finding(one: Exchange) -> None:
+    """It stands in the recordings or reports that docs/WIRE_FACTS.md cites, C6 to C8."""
+    assert rules(one) == set()
+
+
+def test_a_habit_of_one_service_is_a_finding_elsewhere() -> None:
+    """Total tokens, a call that ends with `stop`, and the role developer."""
+    assert rules(chat(OPENAI, choices("4"), THOUGHTS_IN_TOTAL)) == {"usage_adds_up"}
+    stopped = chat(OPENAI, choices("", tool_calls=[TOOL_CALL]), tools=TOOLS)
+    assert rules(stopped) == {"tool_calls_finish_as_such"}
+    zhipu = "https://open.bigmodel.cn/api/paas/v4/chat/completions"
+    assert "messages_are_well_formed" in rules(
+        chat(zhipu, choices("4"), messages=[DEVELOPER, USER])
+    )
+
+
+def test_an_error_of_a_stream_has_a_status_of_its_own_only_at_the_beginning() -> None:
+    """After the first events the status has been sent."""
+    late = HABITS["OpenRouter: an error with the token counts"]
+    at_once = data_stream(late.request.uri, STREAMED, data_events({"error": ERROR}))
+    assert rules(at_once) == {"status_agrees_with_body"}
+
+
+def test_a_response_begins_and_ends_as_documented() -> None:
+    """The first event is `response.created`; the last repeats the items by their indices."""
+    assert rules(interleaved_response(done=False)) == {"response_ends_once", "stream_finishes_once"}
+    whole = interleaved_response()
+    headless = edited(whole, '"response.created"', '"response.started"')
+    assert "response_ends_once" in rules(headless)
+    other = edited(whole, '"output":[{"type":"reasoning"', '"output":[{"type":"compaction"')
+    assert rules(other) == {"items_end_as_they_were_done"}

@@ -1,0 +1,196 @@
+"""The rules for the messages of requests hold in Anthropic's and the Responses format, too."""
+
+from __future__ import annotations
+
+import pytest
+
+from harness.analysis.sample import post
+from harness.providers.rules import check
+from harness.types import Exchange, Json
+
+from .making import asking, foreign
+
+ANTHROPIC = "https://api.anthropic.com/v1/messages"
+RESPONSES = "https://api.openai.com/v1/responses"
+SCHEMA: Json = {"type": "object", "properties": {"city": {"type": "string"}}}
+THINKING: Json = {"type": "thinking", "thinking": "I call it.", "signature": "c2ln"}
+
+
+def text(said: str) -> Json:
+    """Return a block of text."""
+    return {"type": "text", "text": said}
+
+
+def use(call_id: str) -> Json:
+    """Return a block that calls the tool."""
+    return {"type": "tool_use", "id": call_id, "name": "weather", "input": {"city": "Beijing"}}
+
+
+def result(call_id: str) -> Json:
+    """Return a block with the result of a call."""
+    return {"type": "tool_result", "tool_use_id": call_id, "content": "sunny"}
+
+
+def message(sent: list[Json], answer: list[Json], reason: str = "end_turn") -> Exchange:
+    """Return an exchange in Anthropic's format; *sent* are contents, the user's first."""
+    roles = ("user", "assistant")
+    asked: Json = {
+        "model": "m",
+        "max_tokens": 99,
+        "system": "Be brief.",
+        "thinking": {"type": "enabled", "budget_tokens": 1024},
+        "tools": [{"name": "weather", "input_schema": SCHEMA}],
+        "messages": [
+            {"role": roles[number % 2], "content": content} for number, content in enumerate(sent)
+        ],
+    }
+    whole: Json = {
+        **{"id": "msg_1", "type": "message", "role": "assistant", "model": "m"},
+        **{"content": answer, "stop_reason": reason, "stop_sequence": None},
+        "usage": {"input_tokens": 8, "output_tokens": 4},
+    }
+    return post(ANTHROPIC, asked, whole)
+
+
+ASKED: Json = [text("The weather?")]
+CALLING: list[Json] = [THINKING, text("I look."), use("t1"), use("t2")]
+RESULTS: Json = [result("t1"), result("t2"), text("Well?")]
+MESSAGES = (
+    message([ASKED], CALLING, "tool_use"),
+    message([ASKED, CALLING, RESULTS], [text("Sunny.")]),
+    message([ASKED, CALLING, RESULTS, [text("Sunny.")], [text("Thanks")]], [text("Bye.")]),
+)
+
+
+def said(what: str) -> Json:
+    """Return an item with a text of the assistant."""
+    content: Json = [{"type": "output_text", "text": what, "annotations": []}]
+    return {"type": "message", "id": "msg_1", "role": "assistant", "content": content}
+
+
+def call(call_id: str) -> Json:
+    """Return an item that calls the function."""
+    arguments = '{"city":"Beijing"}'
+    return {
+        **{"type": "function_call", "id": f"fc_{call_id}", "call_id": call_id},
+        **{"name": "weather", "arguments": arguments},
+    }
+
+
+def output(call_id: str) -> Json:
+    """Return an item with the result of a call."""
+    return {"type": "function_call_output", "call_id": call_id, "output": "sunny"}
+
+
+def response(sent: list[Json], answer: list[Json], **more: Json) -> Exchange:
+    """Return an exchange in the Responses format."""
+    asked: Json = {
+        **{"model": "m", "input": sent, "instructions": "Be brief."},
+        "tools": [{"type": "function", "name": "weather", "parameters": SCHEMA}],
+        **more,
+    }
+    whole: Json = {
+        **{"id": "resp_1", "object": "response", "created_at": 1, "model": "m"},
+        **{"status": "completed", "output": answer},
+        "usage": {"input_tokens": 8, "output_tokens": 4, "total_tokens": 12},
+    }
+    return post(RESPONSES, asked, whole)
+
+
+QUESTION: Json = {"role": "user", "content": "The weather?"}
+CALLS: list[Json] = [said("I look."), call("t1"), call("t2")]
+RESPONSE = (
+    response([QUESTION], CALLS),
+    response([QUESTION, *CALLS, output("t1"), output("t2")], [said("Sunny.")]),
+)
+
+
+def found(*exchanges: Exchange) -> list[tuple[str, str]]:
+    """Return the rule and the JSON pointer of each finding."""
+    return [(one.rule, one.place.pointer) for one in check(foreign(*exchanges))]
+
+
+def test_conversations_that_are_carried() -> None:
+    """Tool loops in both formats, and calls that each stand before their own result."""
+    assert found(*MESSAGES) == []
+    assert found(*RESPONSE) == []
+    apart = [QUESTION, CALLS[0], CALLS[1], output("t1"), CALLS[2], output("t2")]
+    assert found(RESPONSE[0], response(apart, [said("Sunny.")])) == []
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "rule", "place"),
+    [
+        ("Sunny.", "Rainy.", "history_is_carried", "/messages/3"),
+        ("Be brief.", "It is 10:42.", "prefix_is_stable", "/system"),
+        ('"tool_use_id": "t2"', '"tool_use_id": "t3"', "tool_results_answer_calls", "/messages/1"),
+        ("I call it.", "I call.", "thinking_goes_back_unchanged", "/messages/1/content/0/thinking"),
+        ('"role": "user"', '"role": "human"', "messages_are_well_formed", "/messages/0"),
+    ],
+)
+def test_a_change_in_anthropics_messages_is_found(
+    old: str, new: str, rule: str, place: str
+) -> None:
+    """Each is found at its place in the request."""
+    assert (rule, place) in found(*MESSAGES[:2], asking(MESSAGES[2], old, new))
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "rule", "place"),
+    [
+        ("I look.", "I see.", "history_is_carried", "/input/1"),
+        ("Be brief.", "It is 10:42.", "prefix_is_stable", "/instructions"),
+        ('"function_call_output", "call_id": "t2"', '"x"', "tool_results_answer_calls", "/input/1"),
+        ('"role": "user"', '"role": "human"', "messages_are_well_formed", "/input/0"),
+    ],
+)
+def test_a_change_in_a_response_is_found(old: str, new: str, rule: str, place: str) -> None:
+    """Each is found at its place in the request."""
+    assert (rule, place) in found(RESPONSE[0], asking(RESPONSE[1], old, new))
+
+
+def test_what_the_service_remembers_is_not_missed() -> None:
+    """The request names the earlier response, and has only what is new."""
+    further = response([output("t1"), output("t2")], [said("Sunny.")], previous_response_id="r")
+    assert found(RESPONSE[0], further) == []
+
+
+def test_thinking_before_a_call_goes_back_with_the_result() -> None:
+    """The service refuses the result otherwise, where thinking is enabled."""
+    left_out = message([ASKED, CALLING[1:], RESULTS], [text("Sunny.")])
+    assert found(MESSAGES[0], left_out) == [
+        ("thinking_goes_back_unchanged", "/messages/1/content"),
+    ]
+    adaptive = asking(left_out, '"enabled", "budget_tokens": 1024', '"adaptive"')
+    assert found(MESSAGES[0], adaptive) == []
+
+
+def test_a_pause_is_no_answer_to_be_carried() -> None:
+    """The service goes on where it paused, and both parts become one message."""
+    search: Json = {"type": "server_tool_use", "id": "s1", "name": "web_search", "input": {}}
+    begun, rest = text("I search."), text(" Sunny.")
+    paused = message([ASKED], [begun, search], "pause_turn")
+    resumed = message([ASKED, [begun, search]], [rest])
+    further = message([ASKED, [begun, search, rest], [text("Thanks")]], [text("Bye.")])
+    assert found(paused, resumed, further) == []
+
+
+@pytest.mark.parametrize(
+    ("reason", "blocks"), [("end_turn", []), ("end_turn", [THINKING]), ("refusal", [])]
+)
+def test_an_answer_that_ended_says_something(reason: str, blocks: list[Json]) -> None:
+    """Thinking is nothing; a refusal may be."""
+    expected = [] if reason == "refusal" else ["answer_says_something"]
+    assert [rule for rule, _ in found(message([ASKED], blocks, reason))] == expected
+
+
+def test_the_same_answer_to_another_conversation_is_no_change() -> None:
+    """Two conversations have the answer 4; the second one goes on."""
+    other: Json = [text("2 + 2?")]
+    four: list[Json] = [text("4")]
+    conversations = (
+        message([ASKED], four),
+        message([other], four),
+        message([other, four, [text("And 3?")]], [text("5")]),
+    )
+    assert found(*conversations) == []
