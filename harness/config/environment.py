@@ -12,8 +12,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
-from dotenv import dotenv_values
-
 from harness.config.files import read_text_file
 from harness.errors import BadSettings, MissingKey
 
@@ -107,10 +105,17 @@ def load_environment(folder: Path) -> Environment:
         text = ""
     except OSError as error:
         raise BadSettings(f"cannot be read: {error.strerror}", file) from None
-    values = dotenv_values(stream=io.StringIO(text))
-    from_file = {name: value for name, value in values.items() if value is not None}
+    from_file = _from_file(text) if text else {}
     own = {name: value for name, value in os.environ.items() if value != NO_KEY}
     return Environment({**from_file, **own})
+
+
+def _from_file(text: str) -> Mapping[str, str]:
+    """Return the variables in the text of a `.env`, whose parser is imported only for one."""
+    from dotenv import dotenv_values
+
+    values = dotenv_values(stream=io.StringIO(text))
+    return {name: value for name, value in values.items() if value is not None}
 
 
 class _NoProxy:

@@ -24,7 +24,7 @@ from asyncio.base_events import BaseEventLoop
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from heapq import heappop, heappush
-from itertools import compress, count, repeat
+from itertools import compress, count
 from types import ModuleType
 from typing import Any, cast
 from weakref import ref
@@ -303,6 +303,8 @@ class _ModuleNames:
         """The ids of the values of `sys.modules` at the last scan."""
         self._are_modules: list[bool] = []
         """Whether each of these values is a module."""
+        self._namespaces: list[dict[str, Any]] = []
+        """The `__dict__` of each of these modules."""
         self._sizes: list[int] = []
         """The number of names in each of these modules at the last scan."""
         self._scanned: dict[int, tuple[ref[ModuleType], int]] = {}
@@ -328,11 +330,11 @@ class _ModuleNames:
         ids = list(map(id, modules))
         if ids != self._ids:  # some objects there only claim to be modules
             self._are_modules = [issubclass(type(module), ModuleType) for module in modules]
-        modules = list(compress(modules, self._are_modules))
-        sizes = list(map(len, map(object.__getattribute__, modules, repeat("__dict__"))))
+            self._namespaces = list(map(_namespace, compress(modules, self._are_modules)))
+        sizes = list(map(len, self._namespaces))
         if (ids, sizes) != (self._ids, self._sizes):
             self._ids, self._sizes = ids, sizes
-            for module, size in zip(modules, sizes, strict=True):
+            for module, size in zip(compress(modules, self._are_modules), sizes, strict=True):
                 if self._scanned.get(id(module), _NOT_SCANNED)[1] != size:
                     self._scan_module(module, size)
 
@@ -349,7 +351,7 @@ class _ModuleNames:
         """Remove the deleted module with the id *number*, since Python may use the id again."""
         self._scanned.pop(number, None)
         self._names.pop(number, None)
-        self._sizes = []
+        self._ids = []
 
 
 _NOT_SCANNED = None, -1

@@ -96,6 +96,7 @@ def unsupported(name: str) -> str:
     return ""
 
 
+@cache
 def _release(version: str) -> tuple[int, ...]:
     return tuple(map(int, re.findall(r"\d+", version)[:3]))
 

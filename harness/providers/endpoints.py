@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
+from functools import lru_cache
 
 from harness.analysis.endpoint import Endpoint, Role, find
 from harness.config.hosts import AllowedHosts, host_of
@@ -45,13 +46,16 @@ def recognise(exchange: Exchange, provider: str = "") -> Endpoint | None:
 
 def _of_host(uri: str, providers: Iterable[Provider]) -> Iterator[Provider]:
     """Yield those of *providers* that have the host of *uri*."""
-    for provider in providers:
-        try:
-            host, port = host_of(uri)
-        except ValueError:
-            return
-        if AllowedHosts(provider.hosts).has(host, port):
-            yield provider
+    try:
+        host, port = host_of(uri)
+    except ValueError:
+        return
+    yield from (provider for provider in providers if _is_among(provider.hosts, host, port))
+
+
+@lru_cache(maxsize=4096)
+def _is_among(hosts: tuple[str, ...], host: str, port: int) -> bool:
+    return AllowedHosts(hosts).has(host, port)
 
 
 def endpoint(name: str) -> Endpoint:

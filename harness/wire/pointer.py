@@ -71,39 +71,45 @@ def query(value: Json, pattern: str) -> list[tuple[str, Json]]:
     [('/a/0/b', 1)]
     """
     matches: list[tuple[str, Json]] = []
-    _collect(value, _steps(pattern), "", matches)
+    _collect(value, _runs(pattern), "", matches)
     return matches
 
 
-_Steps = tuple[tuple[str, str], ...]
+_Runs = tuple[tuple[tuple[str, ...], str], ...]
 
 
 @lru_cache(maxsize=1024)
-def _steps(pattern: str) -> _Steps:
-    """Return (escaped, unescaped) of each token of *pattern*."""
-    return tuple((escape(key), key) for key in tokens(pattern))
+def _runs(pattern: str) -> _Runs:
+    """Return the tokens before, between and after the `[]` of *pattern*, and each run's pointer."""
+    runs: list[list[str]] = [[]]
+    for key in tokens(pattern):
+        if key == ITEMS:
+            runs.append([])
+        else:
+            runs[-1].append(key)
+    return tuple((tuple(keys), "".join(f"/{escape(key)}" for key in keys)) for keys in runs)
 
 
-def _collect(node: Json, steps: _Steps, pointer: str, matches: list[tuple[str, Json]]) -> None:
+def _collect(node: Json, runs: _Runs, pointer: str, matches: list[tuple[str, Json]]) -> None:
     """Append (pointer, value) of every match below *node* to *matches*.
 
     Args:
         node: The value at *pointer*.
-        steps: The remaining tokens of the pattern.
+        runs: The remaining runs of the pattern, at least one.
         pointer: The pointer to *node*.
         matches: The list to append to.
     """
-    for depth, (step, key) in enumerate(steps, start=1):
-        if step == ITEMS:
-            for position, item in enumerate(node if isinstance(node, list) else ()):
-                _collect(item, steps[depth:], f"{pointer}/{position}", matches)
-            return
+    (keys, path), *rest = runs
+    for key in keys:
         member = node.get(key, MISSING) if type(node) is dict else _member(node, key)
         if isinstance(member, Missing):
             return
         node = member
-        pointer = f"{pointer}/{step}"
-    matches.append((pointer, node))
+    if not rest:
+        matches.append((pointer + path, node))
+    elif isinstance(node, list):
+        for position, item in enumerate(node):
+            _collect(item, runs[1:], f"{pointer}{path}/{position}", matches)
 
 
 def walk(value: Json, pointer: str = "") -> Iterator[tuple[str, Json]]:
