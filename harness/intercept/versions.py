@@ -41,6 +41,10 @@ NAMES: Mapping[str, tuple[str, ...]] = MappingProxyType(
             "asyncio.events:TimerHandle._callback",
             "asyncio.events:TimerHandle._run",
         ),
+        "http": (
+            "http.client:HTTPConnection._tunnel_host",
+            "http.client:HTTPConnection._tunnel_port",
+        ),
         "httpx": tuple(f"httpx:{name}" for name in _TRANSPORTS),
         "httpx2": tuple(f"httpx2:{name}" for name in _TRANSPORTS),
         "requests": (
@@ -63,6 +67,14 @@ NAMES: Mapping[str, tuple[str, ...]] = MappingProxyType(
     }
 )
 """The names that the patches replace, call or override, as `module:Class.name`."""
+
+_EFFECTS = MappingProxyType(
+    {
+        "asyncio": "sleeps of a replay take real time",
+        "http": "requests over http.client are neither recorded nor replayed",
+    }
+)
+"""What follows for a library that cannot be patched, where its name does not say it."""
 
 _NEEDED = MappingProxyType({"requests": ("requests", "urllib3")})
 """The libraries whose patches a library needs, where these are not its own alone."""
@@ -87,11 +99,10 @@ def unsupported(name: str) -> str:
         if here and lowest and _release(here) < _release(lowest):
             return f"{effect}: {needed} {here} is older than {lowest}"
         if missing := missing_name(needed):
-            if needed == "asyncio":
-                here, effect = sys.version.split()[0], "sleeps of a replay take real time"
+            owner = f"{needed} {here}" if here else f"Python {sys.version.split()[0]}"
             return (
-                f"{effect}: {needed} {here} has no {missing}, which the patches need; "
-                "harness doctor shows the versions that are tested"
+                f"{_EFFECTS.get(needed, effect)}: {owner} has no {missing}, which the patches "
+                "need; harness doctor shows the versions that are tested"
             )
     return ""
 

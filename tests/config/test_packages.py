@@ -119,13 +119,8 @@ def test_a_known_clash_is_said_once() -> None:
 
 def test_every_extra_for_users_is_in_the_table() -> None:
     """All of pyproject.toml but the sum, and those for development."""
-    extras = {*PROJECT["project"]["optional-dependencies"]} - {
-        "all",
-        "bench",
-        "dev",
-        "docs",
-        "mutation",
-    }
+    of_developers = {"all", "bench", "dev", "docs", "mutation", "test"}
+    extras = PROJECT["project"]["optional-dependencies"].keys() - of_developers
     assert {*FOR_USERS} == {CORE, *extras}
 
 
