@@ -87,6 +87,10 @@ KNOWN_CLASHES = (
         "not needed",
     ),
     Clash(
+        ("cassetter",),
+        "every test has its fixture cassette; that of the harness is called harness_cassette",
+    ),
+    Clash(
         ("pytest-vcr",),
         "a test has either its mark vcr or the mark cassette, not both",
     ),

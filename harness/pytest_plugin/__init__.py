@@ -18,8 +18,9 @@ import pytest
 from harness.pytest_plugin import age
 from harness.pytest_plugin.cassettes import (
     MARK,
-    cassette,
+    CassetteFixture,
     cassette_settings,
+    harness_cassette,
     has_cassette,
     note_finalizer,
     phase,
@@ -36,7 +37,7 @@ from harness.pytest_plugin.network import (
 from harness.pytest_plugin.scenarios import ScenarioFile
 from harness.pytest_plugin.summary import UseCounter
 
-__all__ = ["cassette", "cassette_settings"]
+__all__ = ["cassette_settings", "harness_cassette"]
 
 _FOLDERS = "harness_scenarios"
 
@@ -155,6 +156,8 @@ def pytest_configure(config: pytest.Config) -> None:
     uses = UseCounter(has_no_network=config.getoption("harness_no_network"))
     config.pluginmanager.register(uses, "harness-use-counter")
     config.pluginmanager.register(ReportMask(), "harness-report-mask")
+    if not config.pluginmanager.has_plugin("cassetter"):
+        config.pluginmanager.register(CassetteFixture(), "harness-cassette-fixture")
     listing = config.getoption("--list-cassettes")
     if listing:
         from harness.pytest_plugin.listing import CassetteListing

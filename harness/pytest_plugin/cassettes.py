@@ -30,7 +30,7 @@ MARK = (
     "cassettes/<module>/<test>.yaml beside the test's file; record with --record=missing"
 )
 DEFAULTS = "cassette_settings"
-CASSETTE = "cassette"
+CASSETTE = "harness_cassette"
 
 
 @dataclass(frozen=True)
@@ -86,7 +86,7 @@ def cassette_settings() -> Mapping[str, Any]:
 
 
 @pytest.fixture
-def cassette(
+def harness_cassette(
     request: pytest.FixtureRequest, cassette_settings: Mapping[str, Any]
 ) -> Iterator[CassetteContext]:
     """Return the context of the cassette that answers this test's requests, with its exchanges.
@@ -108,6 +108,18 @@ def cassette(
         raise pytest.fail.Exception(str(error), pytrace=False) from None
 
 
+class CassetteFixture:
+    """A plugin with the fixture `cassette`, another name of `harness_cassette`.
+
+    It is left out beside cassetter, whose fixture of that name every test has.
+    """
+
+    @pytest.fixture
+    def cassette(self, harness_cassette: CassetteContext) -> CassetteContext:
+        """Return the context of the cassette that answers this test's requests."""
+        return harness_cassette
+
+
 def has_mark(item: pytest.Item) -> bool:
     """Return whether a test has the mark `cassette`."""
     return item.get_closest_marker("cassette") is not None
@@ -118,11 +130,11 @@ def has_cassette(item: pytest.Item) -> bool:
 
     A fixture that is requested by `request.getfixturevalue` while the test runs does not count.
     """
-    return has_mark(item) or "cassette" in getattr(item, "fixturenames", ())
+    return has_mark(item) or CASSETTE in getattr(item, "fixturenames", ())
 
 
 def use_first(item: pytest.Item) -> None:
-    """Have the fixture `cassette` set up before all other function-scoped fixtures of a test."""
+    """Have `harness_cassette` set up before all other function-scoped fixtures of a test."""
     names = getattr(item, "fixturenames", None)
     if names is None or not has_cassette(item):
         return
