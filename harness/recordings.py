@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 from harness.analysis.transcript import AnalyzedTranscript, analyze, transcript_of
-from harness.batch import Examined, Job, examine, jobs, load_scenarios, state
+from harness.batch import Job, jobs, load_scenarios, state
 from harness.cassette import store
 from harness.cassette.age import ALWAYS, Period
 from harness.cassette.store import Skip, Store, refuse
 from harness.errors import BadCassette, HarnessError
 from harness.providers import endpoints
 from harness.providers.masking import masked
-from harness.providers.rules import project_rules
-from harness.runner import Progress
-from harness.types import Cassette, Problem, Provenance
+from harness.types import Cassette, Provenance
 
 
 def _analyze(cassette: Cassette, source: str) -> AnalyzedTranscript:
@@ -90,36 +88,6 @@ def repeats_of(first: AnalyzedTranscript, skip: Skip = refuse) -> tuple[Analyzed
             )
             repeats.append(analyze(named, endpoints.recognise))
     return tuple(repeats)
-
-
-def check_cassettes(
-    paths: Sequence[Path], progress: Progress, period: Period = ALWAYS
-) -> Iterator[Examined | Problem]:
-    """Check cassettes by the project's response-format rules.
-
-    Args:
-        paths: Files and folders of cassettes.
-        progress: Called with a line of text for each cassette.
-        period: The time of recording; cassettes that were recorded at other times are left out.
-
-    Yields:
-        The transcript and the findings of each cassette; a problem for one that cannot be read.
-
-    Raises:
-        BadSettings: The project's settings are invalid.
-        HarnessError: A path does not exist or holds no cassettes.
-    """
-    rules = project_rules(Path.cwd())
-    files = store.find(list(paths))
-    for number, path in enumerate(files, start=1):
-        progress(f"[{number}/{len(files)}] {path}")
-        try:
-            transcript = read_cassette(path).transcript
-        except HarnessError as error:
-            yield Problem("", "", str(error))
-            continue
-        if transcript.provenance in period:
-            yield examine(transcript, rules)
 
 
 # ------------------------------------------------------------------------- sides of a comparison

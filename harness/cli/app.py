@@ -44,6 +44,12 @@ Cassettes = Annotated[
 Jobs = Annotated[
     int, typer.Option("--jobs", "-j", min=1, metavar="N", help="How many run at the same time.")
 ]
+Processes = Annotated[
+    int | None,
+    typer.Option(
+        "--jobs", "-j", min=1, metavar="N", help="How many processes; default: one per processor."
+    ),
+]
 Pace = Annotated[
     float,
     typer.Option(
@@ -150,6 +156,13 @@ def console() -> Console:
 def child_command(context: typer.Context) -> list[str]:
     """Return what stood after `--` on the command line: a command to run; empty if nothing did."""
     return list(context.obj or ())
+
+
+def processes(jobs: int | None) -> int:
+    """Return the number of processes that `--jobs` sets; by default that of processors."""
+    from harness.workers import cores
+
+    return jobs or cores()
 
 
 def print_warnings(warnings: Iterable[str]) -> None:

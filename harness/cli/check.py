@@ -18,19 +18,34 @@ def check(
     until: app.Until = None,
     max_age: app.MaxAge = None,
     max_age_fails: app.MaxAgeFails = False,
+    jobs: app.Processes = None,
+    no_cache: Annotated[
+        bool,
+        typer.Option("--no-cache", help="Check what has not changed since the last check, too."),
+    ] = False,
     reports: app.Reports = None,
     as_json: app.AsJson = False,
 ) -> None:
     """Check any vcrpy cassettes by the rules for response formats, those of other tools too.
 
     No scenario is needed: the provider is recognized by the address of the requests.
+
+    What has not changed since the last check is not checked again; see docs/performance.md.
     """
     from harness.cassette import age
     from harness.cassette.age import period
     from harness.report.build import add_age_findings, check_report
+    from harness.report.check import CheckOptions
+    from harness.report.check_cache import NO_CACHE, CheckCache, cache_folder
 
-    limit, recorded = age.limit_of_options(max_age, max_age_fails), period(since, until)
+    limit = age.limit_of_options(max_age, max_age_fails)
+    options = CheckOptions(
+        period(since, until),
+        app.processes(jobs),
+        NO_CACHE if no_cache else CheckCache(cache_folder()),
+        keeps_transcripts=as_json or any(path.suffix.lower() != ".xml" for path in reports or ()),
+    )
     with app.progress() as shown:
-        report = check_report(paths, shown, recorded)
+        report = check_report(paths, shown, options)
     report = add_age_findings(report, limit)
     app.deliver(report, as_json, reports)

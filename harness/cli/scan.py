@@ -6,6 +6,7 @@ import os
 from collections.abc import Callable, Iterator
 from dataclasses import asdict
 from functools import partial
+from multiprocessing import parent_process
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -14,7 +15,7 @@ import typer
 from harness.cli import app
 
 if TYPE_CHECKING:
-    from harness.secrets.scanner import Leak
+    from harness.secrets.scanner import Leak, Scanner
 
 IGNORED_FOLDERS = frozenset(
     {".git", ".hg", ".venv", "venv", "node_modules", "__pycache__", ".hypothesis"}
@@ -27,6 +28,7 @@ def scan(
     paths: Annotated[
         list[Path], typer.Argument(metavar="PATH...", help="Files of any tool, or folders.")
     ],
+    jobs: app.Processes = None,
     as_json: app.AsJson = False,
 ) -> None:
     """Look for secrets in files: cassettes of any tool, HAR, JSON, .env, any text.
@@ -34,35 +36,49 @@ def scan(
     Finds your own keys (from the environment and .env) in any encoding, and what looks like a key,
     a token, a cookie or a signed link. A secret is never printed, only where it is.
     """
-    from harness.cassette.store import file_bytes
     from harness.config.environment import load_environment
     from harness.providers import PROVIDERS
     from harness.secrets.scanner import Scanner
+    from harness.workers import in_order
 
     scanner = Scanner(load_environment(Path.cwd()).secrets(PROVIDERS.values()))
     leaks: list[tuple[str, Leak]] = []
     problems: list[str] = []
-    files = 0
+    files = list(_files(paths, problems))
+    scanned = 0
     with app.progress() as show:
-        for path in _files(paths, problems):
-            name = scanner.hide(str(path))
-            show(f"Scan {name}")
-            try:
-                content = file_bytes(path)
-            except OSError as error:
-                problems.append(f"{name}: cannot be read: {error.strerror or error}")
-                continue
-            files += 1
-            step = partial(_show_part, show, name)
-            leaks += [(name, leak) for leak in scanner.scan(content, step)]
-    _print(leaks, files, as_json)
+        results = in_order(partial(_scan, scanner, show), files, app.processes(jobs))
+        for name, found in results:
+            show(f"[{scanned + len(problems)}/{len(files)}] scanned {name}")
+            if isinstance(found, str):
+                problems.append(found)
+            else:
+                scanned += 1
+                leaks += [(name, leak) for leak in found]
+    _print(leaks, scanned, as_json)
     for problem in problems:
         typer.echo(f"harness: {problem}", err=True)
     raise typer.Exit(2 if problems else 1 if leaks else 0)
 
 
+def _scan(
+    scanner: Scanner, show: Callable[[str], None], path: Path
+) -> tuple[str, list[Leak] | str]:
+    """Return the name of a file without secrets, and its leaks or why it cannot be read."""
+    from harness.cassette.store import file_bytes
+
+    name = scanner.hide(str(path))
+    try:
+        content = file_bytes(path)
+    except OSError as error:
+        return name, f"{name}: cannot be read: {error.strerror or error}"
+    return name, scanner.scan(content, partial(_show_part, show, name))
+
+
 def _show_part(show: Callable[[str], None], name: str, part: float) -> None:
-    show(f"Scan {name}: {part:.0%}")
+    """Show how much of a file is done, unless several processes work on files."""
+    if parent_process() is None:
+        show(f"Scan {name}: {part:.0%}")
 
 
 def _files(paths: list[Path], problems: list[str]) -> Iterator[Path]:

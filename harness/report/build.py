@@ -8,24 +8,24 @@ from dataclasses import replace
 from itertools import groupby
 from pathlib import Path
 
-from harness.analysis.transcript import AnalyzedTranscript
+from harness.analysis.transcript import AnalyzedTranscript, analyze
 from harness.batch import Examined, Job, examine, replay_all
 from harness.cassette import age, store
-from harness.cassette.age import ALWAYS, Period
 from harness.cassette.store import Store, find
 from harness.comparison import Matrix, matrix
 from harness.config.settings import load_prices
 from harness.contracts import Judge, load
 from harness.errors import HarnessError
+from harness.providers import endpoints
 from harness.providers.masking import masked
 from harness.providers.rules import project_rules
 from harness.recordings import (
     analyzed_cassette,
-    check_cassettes,
     group_sides,
     read_cassette,
     read_repeats,
 )
+from harness.report.check import CHECK_ALL, Checked, CheckOptions, check_cassettes
 from harness.report.model import Report
 from harness.report.ranking import Ranking
 from harness.rules import Judged
@@ -86,17 +86,28 @@ def record_report(
     return replace(report, problems=(*problems, *report.problems))
 
 
-def check_report(paths: Sequence[Path], progress: Progress, period: Period = ALWAYS) -> Report:
+def check_report(
+    paths: Sequence[Path], progress: Progress, options: CheckOptions = CHECK_ALL
+) -> Report:
     """Return the report of a check of cassettes by the rules for response formats.
-
-    Cassettes in *paths* that were not recorded in *period* are left out.
 
     Raises:
         BadSettings: the project's settings are not valid.
         HarnessError: there is no cassette at a path.
     """
     start = time.perf_counter()
-    return _report("Check", list(check_cassettes(paths, progress, period)), start)
+    results = list(check_cassettes(paths, progress, options))
+    checked = [result for result in results if isinstance(result, Checked)]
+    transcripts = [one.transcript for one in checked if one.transcript is not None]
+    return Report(
+        title="Check",
+        reads=tuple(analyze(one, endpoints.recognise) for one in transcripts),
+        checked=tuple(one.outline for one in checked),
+        findings=tuple(finding for one in checked for finding in one.judged.findings),
+        ignored=tuple(finding for one in checked for finding in one.judged.ignored),
+        problems=tuple(result for result in results if isinstance(result, Problem)),
+        duration=time.perf_counter() - start,
+    )
 
 
 def served_report(served: Mapping[str, Cassette], problems: Sequence[str]) -> Report:
@@ -225,7 +236,7 @@ def add_age_findings(report: Report, limit: age.Limit | None) -> Report:
     now = age.now()
     findings = tuple(
         replace(finding, scenario=one.scenario, target=one.target, source=one.source)
-        for one in (analyzed.transcript for analyzed in report.reads)
+        for one in report.outlines
         for finding in age.findings(one.provenance, limit, now)
     )
     return replace(report, findings=(*report.findings, *findings))

@@ -22,6 +22,7 @@ from harness.report import conversation as conversations
 from harness.report.conversation import ConversationTurn
 from harness.report.format import encodable
 from harness.report.model import Report
+from harness.report.outline import Outline, outline
 from harness.report.ranking import Ranking
 from harness.types import Failure, Json, Message, Reply, Severity
 from harness.wire import MISSING
@@ -73,14 +74,14 @@ def document(report: Report) -> JsonObject:
         "recorded_from": [origin.value for origin in report.origins],
         "duration": report.duration,
         "counts": {
-            "transcripts": len(report.reads),
+            "transcripts": len(report.outlines),
             "turns": report.turns,
             "exchanges": report.exchanges,
             "problems": len(report.problems),
             **{f"{severity}s": len(report.of(severity)) for severity in Severity},
             "ignored": len(report.ignored),
         },
-        "transcripts": [transcript(read) for read in report.reads],
+        "transcripts": [transcript(one) for one in report.outlines],
         "problems": [asdict(problem) for problem in report.problems],
         "findings": [asdict(found) for found in report.findings],
         "ignored": [asdict(found) for found in report.ignored],
@@ -93,23 +94,22 @@ def document(report: Report) -> JsonObject:
     }
 
 
-def transcript(read: AnalyzedTranscript) -> JsonObject:
+def transcript(one: Outline) -> JsonObject:
     """Return a transcript's scenario, target, origin and numbers of exchanges as a JSON object."""
-    transcript = read.transcript
-    origin = transcript.provenance
+    origin = one.provenance
     sdk = origin.sdk and {"name": origin.sdk.name, "version": origin.sdk.version}
     return {
-        "scenario": transcript.scenario,
-        "target": transcript.target,
-        "source": transcript.source,
+        "scenario": one.scenario,
+        "target": one.target,
+        "source": one.source,
         "recorded_from": origin.recorded_from.value,
         "recorded_at": origin.recorded_at,
         "sdk": sdk,
-        "turns": len(read.turns),
-        "exchanges": len(read.readings),
-        "unused": len(transcript.unused),
-        "skipped": list(transcript.skipped),
-        "ignored": dict(transcript.ignored),
+        "turns": len(one.facts),
+        "exchanges": one.exchanges,
+        "unused": one.unused,
+        "skipped": list(one.skipped),
+        "ignored": one.ignored,
     }
 
 
@@ -221,7 +221,7 @@ def difference(found: Difference) -> JsonObject:
 def conversation(read: AnalyzedTranscript) -> JsonObject:
     """Return a transcript with its turns, messages and answers as a JSON object."""
     turns = conversations.conversation(read)
-    return {**transcript(read), "conversation": [_turn(turn) for turn in turns]}
+    return {**transcript(outline(read)), "conversation": [_turn(turn) for turn in turns]}
 
 
 def _turn(turn: ConversationTurn) -> JsonObject:

@@ -18,6 +18,7 @@ from harness.locale import mark
 from harness.report.drift_groups import ChangeGroup, change_groups
 from harness.report.field_map import FieldTable, Topic, field_tables, topics
 from harness.report.format import seconds
+from harness.report.outline import Outline, outline
 from harness.report.overview import Cell, cells
 from harness.report.ranking import Ranking, price_sources, races, rankings
 from harness.report.run_info import RunInfo, run_info
@@ -46,7 +47,8 @@ class Report:
 
     Attributes:
         title: the heading.
-        reads: the transcripts.
+        reads: the transcripts; empty if only `checked` is known of them.
+        checked: the outlines of the transcripts of a check.
         matrices: the comparison of all targets of each scenario.
         comparisons: comparisons of two transcripts each.
         problems: errors of scenarios and targets that could not be recorded, read or replayed.
@@ -68,6 +70,12 @@ class Report:
     drifts: tuple[Drift, ...] = ()
     spent: str = ""
     pages: tuple[tuple[str, str], ...] = ()
+    checked: tuple[Outline, ...] = ()
+
+    @cached_property
+    def outlines(self) -> tuple[Outline, ...]:
+        """The outlines of all transcripts."""
+        return self.checked or tuple(map(outline, self.reads))
 
     @property
     def ok(self) -> bool:
@@ -88,24 +96,24 @@ class Report:
     @property
     def turns(self) -> int:
         """The number of turns in all transcripts."""
-        return sum(len(read.turns) for read in self.reads)
+        return sum(len(one.facts) for one in self.outlines)
 
     @property
     def exchanges(self) -> int:
         """The number of exchanges in all transcripts."""
-        return sum(len(read.readings) for read in self.reads)
+        return sum(one.exchanges for one in self.outlines)
 
     @property
     def origins(self) -> tuple[Origin, ...]:
         """The origins of the transcripts, each once."""
-        found = {read.transcript.provenance.recorded_from for read in self.reads}
+        found = {one.provenance.recorded_from for one in self.outlines}
         return tuple(origin for origin in Origin if origin in found)
 
     @property
     def sums(self) -> str:
         """The numbers of transcripts, turns, findings and so on, as text."""
         counts = [
-            count(len(self.reads), "transcript"),
+            count(len(self.outlines), "transcript"),
             count(self.turns, "turn"),
             count(self.exchanges, "exchange"),
             *(count(len(self.of(s)), s.value) for s in Severity if self.of(s)),
@@ -143,7 +151,7 @@ class Report:
     def _pairs(self) -> list[tuple[str, str]]:
         """Scenario and target of every transcript, problem and finding."""
         return [
-            *((r.transcript.scenario, r.transcript.target) for r in self.reads),
+            *((one.scenario, one.target) for one in self.outlines),
             *((problem.scenario, problem.target) for problem in self.problems),
             *((finding.scenario, finding.target) for finding in self.findings),
         ]

@@ -9,10 +9,8 @@ from pathlib import PurePath
 from statistics import fmean
 from typing import TYPE_CHECKING, TypeVar
 
-from harness.analysis.transcript import AnalyzedTranscript
-from harness.comparison.matrix import duration
-from harness.types import Finding, Problem, Provenance, Reply, Severity
-from harness.wire import resolve
+from harness.report.outline import Outline
+from harness.types import Finding, Problem, Provenance, Severity
 
 if TYPE_CHECKING:
     from harness.report.model import Report
@@ -89,9 +87,9 @@ class Cell:
 
 def cells(report: Report) -> tuple[Cell, ...]:
     """Return a cell for each scenario with each of its targets."""
-    reads: dict[Pair, list[AnalyzedTranscript]] = {}
-    for read in report.reads:
-        reads.setdefault((read.transcript.scenario, read.transcript.target), []).append(read)
+    outlines: dict[Pair, list[Outline]] = {}
+    for one in report.outlines:
+        outlines.setdefault((one.scenario, one.target), []).append(one)
     findings, ignored = _grouped(report.findings), _grouped(report.ignored)
     problems = _grouped(report.problems)
     return tuple(
@@ -102,7 +100,7 @@ def cells(report: Report) -> tuple[Cell, ...]:
                 ignored=tuple(ignored.get(pair, ())),
                 problems=tuple(problems.get(pair, ())),
             ),
-            reads.get(pair, []),
+            outlines.get(pair, []),
         )
         for pair in ((s, t) for s in report.scenarios for t in report.targets(s))
     )
@@ -116,25 +114,23 @@ def _grouped(items: Iterable[T]) -> dict[Pair, list[T]]:
     return groups
 
 
-def _cell(found: Cell, reads: Sequence[AnalyzedTranscript]) -> Cell:
+def _cell(found: Cell, outlines: Sequence[Outline]) -> Cell:
     """Return *found* with the figures of its recordings."""
-    provenance = reads[0].transcript.provenance if reads else Provenance()
-    bodies = (one.request_json.value for read in reads for one in read.readings)
-    models = (resolve(body, "/model") for body in bodies)
+    provenance = outlines[0].provenance if outlines else Provenance()
     return replace(
         found,
-        turns=sum(len(read.turns) for read in reads),
-        exchanges=sum(len(read.readings) for read in reads),
-        skipped=tuple(reason for read in reads for reason in read.transcript.skipped),
+        turns=sum(len(one.facts) for one in outlines),
+        exchanges=sum(one.exchanges for one in outlines),
+        skipped=tuple(reason for one in outlines for reason in one.skipped),
         recorded_at=provenance.recorded_at,
-        recorded_from=provenance.recorded_from.value if reads else "",
-        total=_time(reads),
+        recorded_from=provenance.recorded_from.value if outlines else "",
+        total=_time(outlines),
         test=provenance.test.rpartition("/")[2],
-        models=tuple(dict.fromkeys(model for model in models if isinstance(model, str))),
+        models=tuple(dict.fromkeys(model for one in outlines for model in one.models)),
     )
 
 
-def _time(reads: Sequence[AnalyzedTranscript]) -> float | None:
-    turns = [turn for read in reads for turn in read.turns if isinstance(turn.outcome, Reply)]
-    times = [time for time in map(duration, turns) if time is not None]
+def _time(outlines: Sequence[Outline]) -> float | None:
+    turns = [turn for one in outlines for turn in one.facts if turn.outcome == "reply"]
+    times = [turn.total for turn in turns if turn.total is not None]
     return fmean(times) if times else None

@@ -13,7 +13,7 @@ from enum import StrEnum
 from statistics import fmean
 from typing import TYPE_CHECKING
 
-from harness.comparison import Cost, Facts, Price, facts
+from harness.comparison import Cost, Facts, Price
 from harness.types import Origin
 
 if TYPE_CHECKING:
@@ -194,9 +194,9 @@ def _answered(report: Report) -> dict[str, Answers]:
     for matrix in report.matrices:  # they have prices, and leave repeats out
         found[matrix.scenario] += matrix.facts
     compared = frozenset(found)
-    for read in report.reads:
-        if read.transcript.scenario not in compared:
-            found[read.transcript.scenario] += (facts(read, turn) for turn in read.turns)
+    for one in report.outlines:
+        if one.scenario not in compared:
+            found[one.scenario] += one.facts
     common = {scenario: _common(every) for scenario, every in found.items()}
     return {scenario: answers for scenario, answers in common.items() if answers}
 
@@ -222,12 +222,12 @@ def _ranking(report: Report, shared: Mapping[str, Answers]) -> Ranking:
         for target, mine in by_target.items():
             answers[target] += mine
     entries = sorted((_entry(target, mine) for target, mine in answers.items()), key=_time)
-    sandboxed = (r for r in report.reads if r.transcript.provenance.recorded_from is Origin.SANDBOX)
+    sandboxed = (o for o in report.outlines if o.provenance.recorded_from is Origin.SANDBOX)
     return Ranking(
         scenarios=tuple(shared),
         turns=entries[0].turns,
         entries=tuple(entries),
-        sandbox=any(read.transcript.scenario in shared for read in sandboxed),
+        sandbox=any(one.scenario in shared for one in sandboxed),
     )
 
 

@@ -29,7 +29,7 @@ def report(console: Console, report: Report) -> None:
     console.print(Text(plain(report.title), "bold"))
     if report.origin:
         console.print(Text(report.origin, "dim"))
-    if report.reads:
+    if report.outlines:
         console.print()
         counts = ("turns", "exchanges", "errors", "warnings")
         table = tables.overview(report.overview)

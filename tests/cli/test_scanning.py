@@ -130,3 +130,14 @@ def test_the_hook(python: Python, place: Path) -> None:
         for name in ("clean.txt", "leak.txt", "clean.txt leak.txt", "gone")
     }
     assert codes == {"clean.txt": 0, "leak.txt": 1, "clean.txt leak.txt": 1, "gone": 2}
+
+
+def test_several_processes_say_the_same(harness: Harness, tmp_path: Path) -> None:
+    """In the same order, with the problems last."""
+    for number in range(20):
+        (tmp_path / f"{number:02}.txt").write_text(f"key {KEY}{number}\n" * (number % 3))
+    os.symlink("missing", tmp_path / "broken")
+    one, *more = (harness("scan", ".", "broken", "-j", n, folder=tmp_path) for n in "123")
+    assert one.code == 2
+    assert one.out.count("an sk- key") == 19
+    assert more == [one, one]

@@ -1,0 +1,98 @@
+"""Cassettes that are checked by the rules, in several processes, from a cache where possible."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import NamedTuple
+
+from harness import workers
+from harness.batch import examine
+from harness.cassette import store
+from harness.cassette.age import ALWAYS, Period
+from harness.config.settings import RuleSelection
+from harness.errors import HarnessError
+from harness.providers.rules import project_rules
+from harness.recordings import read_cassette
+from harness.report.check_cache import NO_CACHE, CheckCache
+from harness.report.outline import Outline, outline
+from harness.rules import Judged
+from harness.runner import Progress
+from harness.types import Problem, Transcript
+
+
+class Checked(NamedTuple):
+    """A cassette that was checked: its outline, its findings, and the transcript if it is kept."""
+
+    outline: Outline
+    judged: Judged
+    transcript: Transcript | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class CheckOptions:
+    """How cassettes are checked.
+
+    Attributes:
+        period: The time of recording; cassettes that were recorded at other times are left out.
+        jobs: The largest number of processes.
+        cache: The results of earlier checks.
+        keeps_transcripts: Whether the report needs the transcripts; their results are not cached.
+    """
+
+    period: Period = ALWAYS
+    jobs: int = 1
+    cache: CheckCache = NO_CACHE
+    keeps_transcripts: bool = True
+
+
+CHECK_ALL = CheckOptions()
+
+
+def check_cassettes(
+    paths: Sequence[Path], progress: Progress, options: CheckOptions
+) -> Iterator[Checked | Problem]:
+    """Check cassettes by the project's response-format rules, and yield the results in order.
+
+    A cassette that cannot be read yields a problem.
+
+    Raises:
+        BadSettings: The project's settings are invalid.
+        HarnessError: A path does not exist or holds no cassettes.
+    """
+    check = partial(_check, project_rules(Path.cwd()), options)
+    files = store.find(list(paths))
+    cache = NO_CACHE if options.keeps_transcripts else options.cache
+    with cache.opened(files) as known:
+        new = workers.in_order(
+            check, [path for path in files if path not in known.of], options.jobs
+        )
+        for number, path in enumerate(files, start=1):
+            progress(f"[{number}/{len(files)}] {path}")
+            if path in known.of:
+                result: Checked | Problem | None = Checked(*known.of[path])
+            else:
+                result = next(new)
+                if isinstance(result, Checked):
+                    known.write(path, (result.outline, result.judged))
+            if result is not None and not _is_left_out(result, options.period):
+                yield result
+
+
+def _is_left_out(result: Checked | Problem, period: Period) -> bool:
+    return isinstance(result, Checked) and result.outline.provenance not in period
+
+
+def _check(rules: RuleSelection, options: CheckOptions, path: Path) -> Checked | Problem | None:
+    """Return the result for one file; None if it was recorded at another time."""
+    try:
+        transcript = read_cassette(path).transcript
+    except HarnessError as error:
+        return Problem("", "", str(error))
+    if transcript.provenance not in options.period:
+        return None
+    read, judged = examine(transcript, rules)
+    kept = read.transcript if options.keeps_transcripts else None
+    return Checked(outline(read), judged, kept)

@@ -1,0 +1,208 @@
+"""The results of checks, kept from one run to the next.
+
+A result is found by a digest of all that it depends on: the cassette and its artefacts, their path,
+the secrets that are masked, the project's settings, the files of this package, and the versions of
+Python and of the libraries that rules use. So a result of anything else is never returned. With a
+plug-in, whose code may depend on more, nothing is kept.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+import sqlite3
+import sys
+import time
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager, suppress
+from dataclasses import dataclass
+from functools import cache
+from importlib.metadata import PackageNotFoundError, entry_points, version
+from pathlib import Path
+from types import MappingProxyType
+from typing import TYPE_CHECKING
+
+import harness
+from harness.cassette.artefacts import FOLDER, NAME
+from harness.cassette.store import file_bytes
+from harness.config.settings import load_settings
+from harness.providers.masking import environment_secrets
+from harness.report.outline import Outline
+from harness.rules import Judged
+
+if TYPE_CHECKING:
+    from pydantic import TypeAdapter
+
+_NAME = "check.sqlite"
+_LIBRARIES = ("brotli", "jsonschema", "pillow", "pydantic", "pyyaml", "referencing", "zstandard")
+"""The libraries that findings depend on."""
+_PLUGINS = ("harness.providers", "harness.rules")
+_KEPT = 30 * 86_400
+"""Seconds for which an unused result is kept."""
+_PART = 1.0
+"""The longest time in seconds whose results an interrupted run loses."""
+
+
+def cache_folder() -> Path:
+    """Return the folder of this user's caches of the harness."""
+    caches = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+    return Path(caches) / "llm-conversation-harness"
+
+
+@dataclass(frozen=True, slots=True)
+class CheckCache:
+    """The results of checks in a folder; None keeps none.
+
+    Where the folder cannot be written, nothing is kept either.
+    """
+
+    folder: Path | None
+
+    @contextmanager
+    def opened(self, files: Sequence[Path]) -> Iterator[KnownResults]:
+        """Give the known results of *files*; what is written to them is kept."""
+        if self.folder is None or any(entry_points(group=group) for group in _PLUGINS):
+            yield KnownResults()
+            return
+        try:
+            self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            database = sqlite3.connect(self.folder / _NAME)
+        except (OSError, sqlite3.Error):
+            yield KnownResults()
+            return
+        with closing(database):
+            known = KnownResults(database, dict(_keys(files)))
+            try:
+                yield known
+            finally:
+                known.commit()
+
+
+NO_CACHE = CheckCache(None)
+
+Result = tuple[Outline, Judged]
+
+
+class KnownResults:
+    """The results that are known of some files; none if the database fails.
+
+    Attributes:
+        of: The result of each file that has one.
+    """
+
+    def __init__(
+        self,
+        database: sqlite3.Connection | None = None,
+        keys: Mapping[Path, tuple[bytes, _Stamp]] = MappingProxyType({}),
+    ) -> None:
+        self._database = database
+        self._keys = keys
+        self._committed = time.monotonic()
+        self.of: dict[Path, Result] = {}
+        if database is not None:
+            with suppress(sqlite3.Error):
+                self.of = dict(self._read(database))
+
+    def _read(self, database: sqlite3.Connection) -> Iterator[tuple[Path, Result]]:
+        """Yield the files with a result, which is marked as used; delete what is not used."""
+        database.execute(
+            "CREATE TABLE IF NOT EXISTS results (key BLOB PRIMARY KEY, used REAL, text BLOB)"
+        )
+        now = time.time()
+        for path, (key, _) in self._keys.items():
+            row = database.execute("SELECT text FROM results WHERE key = ?", (key,)).fetchone()
+            if row is not None:
+                with suppress(ValueError):
+                    yield path, _as_json().validate_json(row[0])
+                database.execute("UPDATE results SET used = ? WHERE key = ?", (now, key))
+        database.execute("DELETE FROM results WHERE used < ?", (now - _KEPT,))
+        self.commit()
+
+    def write(self, path: Path, result: Result) -> None:
+        """Keep the result of a file, unless the file changed since its digest was computed."""
+        key, stamp = self._keys.get(path, (b"", None))
+        if self._database is None or not key or _stamp(path) != stamp:
+            return
+        with suppress(sqlite3.Error, ValueError):  # ValueError: half a character in a text
+            row = (key, time.time(), _as_json().dump_json(result))
+            self._database.execute("INSERT OR REPLACE INTO results VALUES (?, ?, ?)", row)
+        if time.monotonic() > self._committed + _PART:
+            self.commit()
+
+    def commit(self) -> None:
+        """Write to the disk what was kept so far."""
+        self._committed = time.monotonic()
+        with suppress(sqlite3.Error):
+            if self._database is not None:
+                self._database.commit()
+
+
+@cache
+def _as_json() -> TypeAdapter[Result]:
+    from pydantic import TypeAdapter
+
+    return TypeAdapter(Result)
+
+
+# ----------------------------------------------------------------------------------- digests
+
+_Stamp = tuple[int, int, int] | None
+
+
+def _stamp(path: Path) -> _Stamp:
+    """Return what changes if a file is written; None if there is none."""
+    try:
+        status = path.stat()
+    except OSError:
+        return None
+    return status.st_mtime_ns, status.st_size, status.st_ino
+
+
+def _keys(files: Iterable[Path]) -> Iterator[tuple[Path, tuple[bytes, _Stamp]]]:
+    """Yield each file that can be read, with its digest and its stamp before it was read."""
+    common = _digest(_surroundings())
+    for path in files:
+        stamp = _stamp(path)
+        with suppress(OSError):
+            content = file_bytes(path)
+            key = _digest([common, os.fsencode(path), content, *_artefacts(path, content)])
+            yield path, (key, stamp)
+
+
+_ARTEFACT = re.compile(NAME.pattern.encode())
+
+
+def _artefacts(path: Path, content: bytes) -> Iterator[bytes]:
+    """Yield a digest of each artefact that a cassette's *content* names."""
+    for name in sorted(set(_ARTEFACT.findall(content))):
+        try:
+            yield _digest([file_bytes(path.parent / FOLDER / os.fsdecode(name))])
+        except OSError:
+            yield b""
+
+
+def _surroundings() -> Iterator[bytes]:
+    """Yield what all results depend on beside the cassette."""
+    yield os.fsencode(Path.cwd())
+    yield sys.version.encode()
+    for library in _LIBRARIES:
+        try:
+            yield version(library).encode()
+        except PackageNotFoundError:
+            yield b""
+    yield _digest(secret.encode("utf-8", "surrogateescape") for secret in environment_secrets())
+    settings = load_settings(Path.cwd()).file
+    yield settings.read_bytes() if settings else b""
+    for file in sorted(Path(harness.__path__[0]).rglob("*")):
+        if file.suffix in (".py", ".toml", ".json"):
+            yield f"{file} {_stamp(file)}".encode()
+
+
+def _digest(parts: Iterable[bytes]) -> bytes:
+    """Return a digest of several texts, which differs from that of the same bytes cut otherwise."""
+    whole = hashlib.sha256()
+    for part in parts:
+        whole.update(len(part).to_bytes(8, "big"))
+        whole.update(part)
+    return whole.digest()

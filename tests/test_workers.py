@@ -1,0 +1,72 @@
+"""A function for many items in several processes."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import signal
+import warnings
+
+import pytest
+
+from harness.errors import BadCassette, HarnessError
+from harness.workers import in_order
+
+ITEMS = range(20)
+
+
+@pytest.mark.parametrize("jobs", [1, 2, 3])
+def test_results_come_in_the_order_of_the_items(jobs: int) -> None:
+    """Whatever the number of processes."""
+    assert list(in_order(lambda item: item * item, ITEMS, jobs)) == [n * n for n in ITEMS]
+
+
+def test_several_processes_do_the_work() -> None:
+    """The first item is done here, so that the others need not import what it needed."""
+    first, *others = in_order(lambda _: os.getpid(), ITEMS, 2)
+    assert first == os.getpid()
+    assert first not in others
+
+
+def test_few_items_start_no_process() -> None:
+    """It would take longer than they do."""
+    assert set(in_order(lambda _: os.getpid(), ITEMS[:6], 2)) == {os.getpid()}
+
+
+def test_warnings_and_exceptions_are_those_of_one_process() -> None:
+    """At the item that gives them; an exception ends all processes."""
+
+    def do(item: int) -> int:
+        if item == 3:
+            warnings.warn("three", UserWarning, stacklevel=1)
+        if item == 9:
+            raise BadCassette("not a cassette", "nine.yaml", 7)
+        return item
+
+    done: list[int] = []
+    with (
+        pytest.warns(UserWarning, match="three"),
+        pytest.raises(BadCassette, match=r"nine\.yaml:7: not a cassette") as error,
+    ):
+        done.extend(in_order(do, ITEMS, 2))
+    assert (error.value.path, error.value.line) == ("nine.yaml", 7)
+    assert multiprocessing.active_children() == []
+
+
+def test_a_process_that_is_killed_is_named() -> None:
+    """Not waited for."""
+
+    def do(item: int) -> None:
+        if item == 9:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    with pytest.raises(HarnessError, match="a process was ended from outside"):
+        list(in_order(do, ITEMS, 2))
+
+
+def test_nothing_is_left_of_what_is_interrupted() -> None:
+    """The processes end with the loop over the results."""
+    results = in_order(lambda item: item, range(1000), 2)
+    assert [next(results) for _ in range(5)] == [0, 1, 2, 3, 4]
+    results.close()  # type: ignore[attr-defined]  # a generator
+    assert multiprocessing.active_children() == []
