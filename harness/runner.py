@@ -147,7 +147,9 @@ def run_step(
     with tape.turn(number) as exchanges:
         attempts = NO_RETRIES if expect.failure else retries
         send = partial(_send, session, call)
-        outcome = _with_images(send_with_retries(send, tape.sleep, attempts))
+        outcome = send_with_retries(send, tape.sleep, attempts)
+        if step.form.download:
+            outcome = _with_images(outcome)
     return Turn(number, tuple(exchanges), call, outcome, expect, step.number)
 
 

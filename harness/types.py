@@ -164,6 +164,8 @@ class Message:
         reasoning: The reasoning of an assistant's message, if it is sent back.
         parts: The parts of the content, if it is sent as a list of parts.
         signature: The signature by which the provider knows this reasoning again; usually empty.
+        sent: The whole message as JSON, sent unchanged where the provider has its form; usually
+            empty.
     """
 
     role: str
@@ -173,6 +175,7 @@ class Message:
     reasoning: str = ""
     parts: tuple[ContentPart, ...] = ()
     signature: str = ""
+    sent: Mapping[str, Json] = field(default_factory=lambda: EMPTY)
 
     @property
     def text(self) -> str:
@@ -195,6 +198,10 @@ class Poll:
 
     interval: float = 2.0
     limit: int = 40
+
+
+SETTINGS = frozenset({"extra_body", "extra_headers", "extra_query", "timeout"})
+"""Parameters that configure a request and are not members of its body; SDKs have them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -222,6 +229,13 @@ class Call:
     poll: Poll = Poll()
     credentials: Credentials = Credentials.OWN
     endpoint: str = ""
+
+    @property
+    def members(self) -> dict[str, Json]:
+        """The parameters that are members of the body, with those in `extra_body`."""
+        given = {name: value for name, value in self.parameters.items() if name not in SETTINGS}
+        extra = self.parameters.get("extra_body")
+        return {**given, **(extra if isinstance(extra, dict) else {})}
 
     @property
     def task_kind(self) -> str:

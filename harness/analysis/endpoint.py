@@ -134,7 +134,8 @@ class Fields:
         vectors: The embeddings.
         positions: The index of the text that each embedding or score belongs to.
         scores: The relevance scores of a ranking.
-        messages: The messages of a chat.
+        messages: The messages of a chat in OpenAI's format.
+        own_messages: The messages of a chat that `Endpoint.conversation` translates.
         tools: The declared tools.
         size: The requested size of images.
         count: The requested number of results.
@@ -180,6 +181,7 @@ class Fields:
     scores: Pointers = ()
 
     messages: Pointers = ()
+    own_messages: Pointers = ()
     tools: Pointers = ()
     size: Pointers = ()
     count: Pointers = ()

@@ -152,6 +152,13 @@ COMMANDS = tuple(
             "harness sandbox --latency 0.3 --throttle-every 5",
         ),
         (
+            "adopt",
+            "adopt:adopt",
+            SERVE,
+            "Turn recordings of any program into scenarios.",
+            "harness adopt tests/cassettes/test_chat.yaml",
+        ),
+        (
             "import",
             "import_:import_",
             SERVE,

@@ -36,12 +36,23 @@ def recognise(exchange: Exchange, provider: str = "") -> Endpoint | None:
     An endpoint of *provider*, from which it was recorded, takes precedence, then an endpoint of a
     provider that has its host, then any other.
     """
-    table = {**known(), **dict(PROVIDERS.items())}
-    own = [table[provider]] if provider in table else []
-    elsewhere = [one for one in table.values() if not one.hosts]
-    of_host = _of_host(exchange.request.uri, (one for one in table.values() if one.hosts))
-    candidates = (e for one in (*own, *of_host, *elsewhere) for e in (*one.endpoints, *one.further))
+    candidates = (e for one in _owners(exchange, provider) for e in (*one.endpoints, *one.further))
     return find(candidates, exchange) or find([FILE], exchange)
+
+
+def asker(exchange: Exchange, provider: str = "") -> Provider | None:
+    """Return the first provider, as in `recognise`, whose session can make the request."""
+    owners = _owners(exchange, provider)
+    return next((one for one in owners if find(one.endpoints, exchange)), None)
+
+
+def _owners(exchange: Exchange, provider: str) -> Iterator[Provider]:
+    """Yield the providers that an exchange may belong to, the most likely one first."""
+    table = {**known(), **dict(PROVIDERS.items())}
+    if provider in table:
+        yield table[provider]
+    yield from _of_host(exchange.request.uri, (one for one in table.values() if one.hosts))
+    yield from (one for one in table.values() if not one.hosts)
 
 
 def _of_host(uri: str, providers: Iterable[Provider]) -> Iterator[Provider]:

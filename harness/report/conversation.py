@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import groupby
 
 from harness.analysis.endpoint import Role
 from harness.analysis.exchange import AnalyzedExchange
 from harness.analysis.transcript import AnalyzedTranscript, AnalyzedTurn
 from harness.comparison import Facts, facts
-from harness.types import Failure, Json, Message, Outcome, Reply, ToolCall, shorten
+from harness.scenario.messages import message_of
+from harness.types import EMPTY, Failure, Json, Message, Outcome, Reply
 from harness.wire import walk
 
 
@@ -98,37 +98,10 @@ def _sent(body: Json) -> Iterator[Message]:
     """Yield the messages of a request's body, or its prompt as a message, at any depth."""
     for pointer, value in walk(body):
         if pointer.endswith("/messages") and isinstance(value, list):
-            yield from (_message(item) for item in value if isinstance(item, dict))
+            yield from (
+                replace(message_of(item), sent=EMPTY) for item in value if isinstance(item, dict)
+            )
             return
         if pointer.endswith("/prompt") and isinstance(value, str):
             yield Message("user", value)
             return
-
-
-def _message(sent: dict[str, Json]) -> Message:
-    calls = sent.get("tool_calls")
-    return Message(
-        role=str(sent.get("role", "")),
-        content=_text(sent.get("content")),
-        tool_calls=tuple(_tool_calls(calls) if isinstance(calls, list) else ()),
-        tool_call_id=str(sent.get("tool_call_id") or ""),
-    )
-
-
-def _text(content: Json) -> str:
-    """Return a message's content as text; of a list, the texts of its items on separate lines."""
-    if isinstance(content, list):
-        return "\n".join(_text(piece) for piece in content)
-    if isinstance(content, dict) and isinstance(content.get("text"), str):
-        return str(content["text"])
-    if content is None or isinstance(content, str):
-        return content or ""
-    return shorten(json.dumps(content, ensure_ascii=False), 200)
-
-
-def _tool_calls(calls: list[Json]) -> Iterator[ToolCall]:
-    for call in calls:
-        function = call.get("function") if isinstance(call, dict) else None
-        if isinstance(call, dict) and isinstance(function, dict):
-            name, arguments = function.get("name"), function.get("arguments")
-            yield ToolCall(str(call.get("id", "")), str(name or ""), _text(arguments))

@@ -6,9 +6,9 @@ import re
 from base64 import b64decode
 from collections.abc import Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import islice, takewhile, zip_longest
+from itertools import groupby, islice, takewhile, zip_longest
 
-from harness.analysis.endpoint import Fields, Role
+from harness.analysis.endpoint import Endpoint, Fields, Role
 from harness.analysis.exchange import AnalyzedExchange
 from harness.analysis.reply import first, text_of
 from harness.analysis.transcript import AnalyzedTranscript, AnalyzedTurn
@@ -22,6 +22,7 @@ from harness.rules.rule import (
     whole_conversation,
 )
 from harness.rules.tools import functions
+from harness.scenario.messages import is_openai
 from harness.types import (
     EMPTY,
     Call,
@@ -69,22 +70,48 @@ def conversation_travels(analyzed: AnalyzedTranscript) -> Iterator[Finding]:
         if call.kind is not CallKind.CHAT:
             yield from _prompt(call, request)
             continue
-        sent = conversation(request)
-        if len(sent.messages) != len(call.messages):
+        sent, every = conversation(request), list(_expected(call, request.endpoint))
+        if len(sent.messages) != len(every):
             place = request.request_place(sent.pointer)
-            yield violation(f"{len(call.messages)} messages", len(sent.messages), place)
-        pairs = zip(call.messages, sent.messages, strict=False)
-        for number, (message, value) in enumerate(pairs):
+            yield violation(f"{len(every)} messages", len(sent.messages), place)
+        pairs = zip(every, sent.messages, strict=False)
+        for number, ((expected, parts), value) in enumerate(pairs):
             place = request.request_place(sent.at(number))
-            expected, actual = _of_message(message), _of_json(value)
+            actual = _of_json(value)
             if expected != actual:
                 yield violation(show(expected), show(actual), place)
             sent_parts = resolve(value, "/content")
-            for part, sent_part in zip_longest(message.parts, _items(sent_parts), fillvalue=None):
-                if message.parts and not _carries(sent_part, part):
+            for part, sent_part in zip_longest(parts, _items(sent_parts), fillvalue=None):
+                if parts and not _carries(sent_part, part):
                     yield violation(
                         _described(part), show(sent_part) if sent_part else "nothing", place
                     )
+
+
+def _expected(
+    call: Call, endpoint: Endpoint | None
+) -> Iterator[tuple[list[object], tuple[ContentPart, ...]]]:
+    """Yield each message of a call, as `_of_json` returns it, and its parts.
+
+    A message that the scenario gives as JSON counts by its members, in the endpoint's own format
+    if it has one. Parameters may add messages, such as `system`.
+    """
+    translate = endpoint.conversation if endpoint else None
+    own = endpoint.fields.own_messages[0][1:] if endpoint and translate else ""
+    added = translate(call.members) if translate else []
+    yield from ((_of_json(one), ()) for _, one in added)
+    messages = () if own in call.members else call.messages
+
+    def is_own(message: Message) -> bool:
+        return bool(message.sent) and not (translate and is_openai(message.sent))
+
+    for as_json, group in groupby(messages, is_own):
+        if not as_json:
+            yield from ((_of_message(message), message.parts) for message in group)
+            continue
+        sent: list[Json] = [dict(message.sent) for message in group]
+        given = [one for _, one in translate({own: sent})] if translate else sent
+        yield from ((_of_json(one), ()) for one in given)
 
 
 def _items(value: Json | Missing) -> list[Json]:
@@ -154,9 +181,13 @@ def parameters_travel(analyzed: AnalyzedTranscript) -> Iterator[Finding]:
     volatile = analyzed.transcript.provenance.volatile
     for call, request in _requests(analyzed):
         prefix = request.endpoint.fields.parameters if request.endpoint else ""
-        for name, expected in call.parameters.items():
+        prompts = request.endpoint.fields.prompt if request.endpoint else ()
+        beside = prompts[0].rpartition("/")[0] if prompts else ""
+        for name, expected in call.members.items():
             pointer = f"{prefix}/{escape(name)}"
             actual = resolve(request.request_json.value, pointer)
+            if actual is MISSING and prefix:  # some are sent beside the prompt
+                actual = resolve(request.request_json.value, f"{beside}/{escape(name)}")
             if request.endpoint and request.endpoint.conversation and name == "tools":
                 expected, actual = (_names(value) for value in (expected, actual))
             if pointer not in volatile and not _same(expected, actual):

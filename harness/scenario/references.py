@@ -123,6 +123,15 @@ def references(value: Json) -> Iterator[Reference]:
             yield Reference(match[0], match["name"], match["field"], match["pointer"] or "")
 
 
+def escaped(value: Json) -> Json:
+    """Return *value* with a backslash before what would be a reference, so that it is sent."""
+    if isinstance(value, dict):
+        return {name: escaped(item) for name, item in value.items()}
+    if isinstance(value, list):
+        return [escaped(item) for item in value]
+    return _BEGINNING.sub(r"\\\g<0>", value) if isinstance(value, str) else value
+
+
 def resolved(value: Json, outcomes: Mapping[str, Outcome]) -> Json:
     """Return *value* with the referenced values of *outcomes* in place of all references.
 

@@ -29,7 +29,16 @@ from pydantic_core import PydanticCustomError, core_schema
 from harness.scenario.yaml_source import cut, shown
 from harness.types import Credentials, Json, Medium, Mode, Severity, Target
 
-STEP_TYPES = ("system", "user", "assistant", "prompt", "image", "embedding", "tool_results")
+STEP_TYPES = (
+    "system",
+    "user",
+    "assistant",
+    "prompt",
+    "image",
+    "embedding",
+    "tool_results",
+    "messages",
+)
 """The keys that give a step its type; each step has exactly one."""
 
 _SLUG = re.compile(r"[a-z0-9-]+")
@@ -319,7 +328,7 @@ class ExpectForm(Form):
 
 
 class StepForm(Form):
-    """One step: exactly one of system, user, assistant, prompt, image, embedding, tool_results."""
+    """One step, which has exactly one of the keys that give it its type, such as `user`."""
 
     system: Instruction | None = None
     """An instruction to the model, sent with the next call: a text, or a list of parts."""
@@ -346,6 +355,12 @@ class StepForm(Form):
     """The result of each function that the model may call: text or any JSON value. Or a list, of
     which each call gets the first entry that fits it and that no call before it got."""
 
+    messages: Annotated[tuple[dict[str, Any], ...], Field(min_length=1)] | None = Field(
+        default=None, examples=[[{"role": "user", "content": "你好"}]]
+    )
+    """Messages as JSON in OpenAI's format, which are translated where a provider has another one;
+    whatever is in the provider's own format is sent unchanged. The step is a call."""
+
     name: Slug | None = Field(default=None, examples=["first"])
     """The name by which later steps refer to the answer, as in {{ steps.first.content }}."""
 
@@ -369,6 +384,9 @@ class StepForm(Form):
 
     model: Text | None = Field(default=None, examples=["no-such-model"])
     """The model to call instead of the target's."""
+
+    download: bool = True
+    """Whether the images of the answer are downloaded."""
 
     sandbox_only: Text | None = None
     """The reason why this step can be recorded only from the sandbox; live recordings skip it."""

@@ -17,6 +17,7 @@ from unicodedata import east_asian_width
 
 from harness.errors import BadScenario
 from harness.scenario.content import content_part, fingerprints, joined
+from harness.scenario.messages import message_of
 from harness.scenario.references import (
     BadReference,
     Reference,
@@ -59,6 +60,8 @@ _KINDS = {
     "embedding": CallKind.EMBEDDING,
 }
 _COLUMNS = 30
+_LISTS = ("tool_results", "messages")
+"""Types of steps whose lists are not the parts of a message."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,6 +183,8 @@ class Step:
     def __str__(self) -> str:
         if self.form.tool_results is not None:
             return "tool_results " + ", ".join(self._functions)
+        if self.form.messages is not None:
+            return f'messages "{_cut(message_of(self.form.messages[-1]).content)}"'
         media = "".join(f" + {p.medium}" for p in self.parts if p.medium is not Medium.TEXT)
         return f'{self.form.type} "{_cut(self.text)}"{media}'
 
@@ -195,7 +200,7 @@ class Step:
         value = getattr(self.form, self.form.type)
         path = self.scenario.path
         folder = path.parent if path else Path.cwd()
-        is_message = self.form.type != "tool_results" and isinstance(value, tuple)
+        is_message = self.form.type not in _LISTS and isinstance(value, tuple)
         forms = value if is_message else ()
         return tuple(content_part(form, folder) for form in forms)
 
@@ -330,6 +335,8 @@ class Step:
             else [[one.function, one.arguments, one.result] for one in values]
         )
         content: dict[str, Json] = {"says": self.form.type, "text": self.text, "results": results}
+        if self.form.messages is not None:
+            content["messages"] = [*self.form.messages]
         if self.parts:
             content["parts"] = [*fingerprints(self.parts)]
         canonical = _canonical(content | self._call_options(target) if self.is_call else content)
@@ -358,6 +365,8 @@ class Step:
 
     def _messages(self, past: Past) -> tuple[Message, ...]:
         results = self.form.tool_results
+        if self.form.messages is not None:
+            return tuple(message_of(self._resolved(sent, past)) for sent in self.form.messages)
         if results is None:
             parts = tuple(replace(p, value=self._text(p.value, past)) for p in self.parts)
             text = joined(parts) if parts else self._text(self.text, past)

@@ -186,12 +186,12 @@ def test_what_is_no_scenario_is_refused(text: str, message: str) -> None:
         (
             "    image: a",
             ":4: steps[0] must hold exactly one of system, user, assistant, prompt, image, "
-            "embedding, tool_results; it holds user and image",
+            "embedding, tool_results, messages; it holds user and image",
         ),
         (
             "  - mode: sync",
             ":5: steps[1] must hold exactly one of system, user, assistant, prompt, image, "
-            "embedding, tool_results; it holds none of them",
+            "embedding, tool_results, messages; it holds none of them",
         ),
         ("  - hello", ":5: steps[1] must be a mapping, not 'hello'"),
         ("  - user: 5", ":5: steps[1].user must be text, not 5; put quotes around it"),

@@ -60,6 +60,7 @@ FIELDS = Fields(
         "/content_block/type",
     ),
     apart=("/content", "/usage"),
+    own_messages=("/messages",),
     tools=("/tools",),
 )
 """The JSON pointers of the fields. `read` joins the blocks."""

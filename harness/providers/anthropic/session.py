@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import copy
 from typing import Any
 
 from harness.providers.openai.session import Operation, data_url
+from harness.scenario.messages import is_openai
 from harness.types import Call, ContentPart, Json, Medium, Message
-from harness.wire import read_json
+from harness.wire import read_json, resolve
 
 MAX_TOKENS = 4096
 """The value of `max_tokens`, which the format requires, if the call has none."""
@@ -38,13 +40,16 @@ def _part(part: ContentPart) -> dict[str, Any]:
     kind = "image" if part.medium is Medium.IMAGE else "document"
     url = {"type": "url", "url": part.value}
     file = {"type": "base64", "media_type": head.removeprefix("data:"), "data": data}
-    return {"type": kind, "source": url if part.path is None else file, **part.members}
+    return {"type": kind, "source": file if data else url, **part.members}
 
 
 def _messages(lines: tuple[Message, ...]) -> list[dict[str, Any]]:
     """Return the messages: results of several calls are one message of the user."""
     messages: list[dict[str, Any]] = []
     for line in lines:
+        if line.sent and not is_openai(line.sent):
+            messages.append(copy.deepcopy(dict(line.sent)))
+            continue
         role = "user" if line.role == "tool" else line.role
         blocks = _blocks(line)
         is_text = [*blocks] == [{"type": "text", "text": line.content}]
@@ -64,9 +69,19 @@ def _tool(tool: Json) -> Json:
     return {**rest, "input_schema": function.get("parameters", {"type": "object"})}
 
 
+def _is_instruction(line: Message) -> bool:
+    """Return whether a message is a text of the system, which stands apart from the messages."""
+    content = line.sent.get("content", "")
+    blocks = content if isinstance(content, list) else []
+    return line.role in ("system", "developer") and all(
+        resolve(block, "/type") == "text" for block in blocks
+    )
+
+
 def _body(call: Call) -> dict[str, Any]:
-    system = "\n\n".join(line.content for line in call.messages if line.role == "system")
-    others = tuple(line for line in call.messages if line.role != "system")
+    instructions = [line for line in call.messages if _is_instruction(line)]
+    system = "\n\n".join(line.content for line in instructions)
+    others = tuple(line for line in call.messages if line not in instructions)
     body: dict[str, Any] = {
         "model": call.model,
         "max_tokens": MAX_TOKENS,

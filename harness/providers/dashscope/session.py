@@ -23,7 +23,9 @@ from harness.providers.http import bound_session
 from harness.providers.openai.session import message
 from harness.providers.provider import Sleep
 from harness.providers.retries import retry_after
+from harness.scenario.messages import is_openai
 from harness.types import (
+    EMPTY,
     Call,
     CallKind,
     ContentPart,
@@ -294,13 +296,15 @@ def _message(line: Message, *, in_parts: bool) -> dict[str, Any]:
 
     A file is named by its `file://` URL: `_upload` sends it, and puts another URL in its place.
     """
+    if line.sent and not (in_parts and is_openai(line.sent)):
+        return message(line)
     text = [{"text": line.content}] if line.content or not line.tool_calls else []
     parts = [
         {part.medium.value: part.path.as_uri() if part.path else part.value, **part.members}
         for part in line.parts
     ]
     content = parts or (text if in_parts else line.content)
-    return {**message(replace(line, parts=())), "content": content}
+    return {**message(replace(line, parts=(), sent=EMPTY)), "content": content}
 
 
 def _refuse_file_names(line: Message) -> None:

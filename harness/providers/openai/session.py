@@ -32,6 +32,8 @@ from harness.providers.sdk import (
     outcome_of,
 )
 from harness.types import (
+    EMPTY,
+    SETTINGS,
     Call,
     CallKind,
     ContentPart,
@@ -51,12 +53,11 @@ if TYPE_CHECKING:
 OPERATION = "/chat/completions"
 """The path that the SDK appends to the base URL."""
 
-SETTINGS = frozenset({"extra_body", "extra_headers", "extra_query", "timeout"})
-"""Arguments of SDK functions that configure the request and are not members of its body."""
-
 
 def message(line: Message) -> dict[str, Any]:
     """Return a message in OpenAI's format, as a new dict: an SDK may change its arguments."""
+    if line.sent:
+        return copy.deepcopy(dict(line.sent))
     content = [_part(part) for part in line.parts] or line.content
     sent: dict[str, Any] = {"role": line.role, "content": content}
     if line.tool_calls:
@@ -97,16 +98,25 @@ def data_url(part: ContentPart) -> str:
     return part.value if part.path is None else f"data:{kind};base64,{base64_of(part)}"
 
 
-def arguments(function: Callable[..., Any], body: dict[str, Any]) -> dict[str, Any]:
+def settings_in(body: dict[str, Any]) -> dict[str, Any]:
+    """Remove the `SETTINGS` from the body of a call, and return them."""
+    return {name: body.pop(name) for name in sorted(SETTINGS) if name in body}
+
+
+def arguments(
+    function: Callable[..., Any], body: dict[str, Any], settings: Mapping[str, Any] = EMPTY
+) -> dict[str, Any]:
     """Return the keyword arguments with which an SDK's function sends *body*.
 
     They are copies, because an SDK may change its arguments. Members that the function has no
-    argument for are in `extra_body`.
+    argument for are in `extra_body`, as are those of *settings*, its further arguments.
     """
     known = inspect.signature(function).parameters.keys() - SETTINGS
     members = copy.deepcopy(body)
     sent: dict[str, Any] = {name: value for name, value in members.items() if name in known}
     extra = {name: value for name, value in members.items() if name not in known}
+    sent |= copy.deepcopy(dict(settings))
+    extra |= sent.pop("extra_body", {})
     return {**sent, "extra_body": extra} if extra else sent
 
 
@@ -143,10 +153,13 @@ class Operation:
         """The SDK's package."""
         return import_module(self.sdk)
 
-    def ask(self, client: Any, body: dict[str, Any]) -> Any:
-        """Call the function with a JSON body; return the SDK's object, or its stream of objects."""
+    def ask(self, client: Any, body: dict[str, Any], settings: Mapping[str, Any] = EMPTY) -> Any:
+        """Call the function with a JSON body; return the SDK's object, or its stream of objects.
+
+        *settings* are further arguments of the function, such as `extra_query`.
+        """
         create = attrgetter(self.function)(client)
-        return create(**arguments(create, body))
+        return create(**arguments(create, body, settings))
 
 
 class OpenAISession:
@@ -189,15 +202,16 @@ class OpenAISession:
         endpoint, operation = self._operations[call.kind]
         client, views = self._client(call.credentials, operation), list[View]()
         body = operation.body(call)
+        settings = settings_in(body)
         try:
             if call.mode is Mode.STREAM:
                 body["stream"] = True
-                with operation.ask(client, body) as stream:
+                with operation.ask(client, body, settings) as stream:
                     views.extend(View(_copied(event, exclude_unset=True)) for event in stream)
                 if not views:
                     return EMPTY_STREAM
                 return outcome_of(endpoint, views, body, streamed=True)
-            answer = operation.ask(client, body)
+            answer = operation.ask(client, body, settings)
         except getattr(operation.module, operation.classes[1]) as error:
             return _failure(error, operation, endpoint, views)
         view = View(_copied(answer, exclude_unset=True), access(answer, operation.shown))

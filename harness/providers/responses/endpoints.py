@@ -58,6 +58,7 @@ FIELDS = Fields(
         "/response/usage/output_tokens_details/reasoning_tokens",
     ),
     others=("/output/[]/type", "/item/type"),
+    own_messages=("/input",),
     tools=("/tools",),
 )
 """The JSON pointers of the fields. `read` joins the items."""

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Iterator
 from typing import Any
 
 from harness.providers.openai.session import Operation, data_url
+from harness.scenario.messages import is_openai
 from harness.types import Call, ContentPart, Json, Medium, Message
 
 
 def _items(line: Message) -> Iterator[dict[str, Any]]:
     """Yield a message as items: its text, its function calls, or the result of one."""
+    if line.sent and not is_openai(line.sent):
+        yield copy.deepcopy(dict(line.sent))
+        return
     if line.role == "tool":
         yield {
             "type": "function_call_output",

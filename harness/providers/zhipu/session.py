@@ -6,6 +6,7 @@ PyJWT, in different versions. Recorded answers are parsed by both.
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack, closing
 from dataclasses import replace
@@ -19,7 +20,7 @@ from harness.analysis.reply import read_refusal
 from harness.config.extras import extra
 from harness.providers import sdk
 from harness.providers.http import bound_client, tls_context
-from harness.providers.openai.session import arguments, message
+from harness.providers.openai.session import arguments, message, settings_in
 from harness.providers.provider import Sleep
 from harness.providers.retries import retry_after
 from harness.providers.zhipu.endpoints import (
@@ -31,7 +32,17 @@ from harness.providers.zhipu.endpoints import (
     VIDEOS,
     keeps_reasoning,
 )
-from harness.types import Call, CallKind, Credentials, Failure, Mode, Outcome, Reasoning, View
+from harness.types import (
+    SETTINGS,
+    Call,
+    CallKind,
+    Credentials,
+    Failure,
+    Mode,
+    Outcome,
+    Reasoning,
+    View,
+)
 from harness.wire import read_json
 
 if TYPE_CHECKING:
@@ -72,6 +83,22 @@ def ask(client: Any, endpoint: Endpoint, body: dict[str, Any]) -> Any:
     return function(**arguments(function, body))
 
 
+def _send(client: Any, endpoint: Endpoint, call: Call, **more: Any) -> Any:
+    """Call the function of an SDK that requests *endpoint*, with the body of *call* and *more*.
+
+    With the parameter `extra_body`, the members that the SDK adds by default are left out.
+    """
+    function = attrgetter(OPERATIONS[endpoint.name][1])(client)
+    body = _body(call) | more
+    settings = settings_in(body)
+    defaults: dict[str, Any] = {}
+    if "extra_body" in settings:
+        known = inspect.signature(function).parameters.values()
+        names = (one.name for one in known if one.default is None and one.name not in SETTINGS)
+        defaults = dict.fromkeys(names, _vendor().not_given)
+    return function(**{**defaults, **arguments(function, body, settings)})
+
+
 def refusal_of(error: Exception, endpoint: Endpoint) -> Failure | None:
     """Return the refusal in an SDK's exception; None if the exception has another cause.
 
@@ -99,6 +126,7 @@ class _Vendor(NamedTuple):
     error: type[Exception]
     response_error: type[Exception]
     status_error: type[Exception]
+    not_given: Any
 
 
 @cache
@@ -106,17 +134,17 @@ def _vendor() -> _Vendor:
     """Import and return the installed SDK: `zhipuai` or else `zai-sdk`. Raises MissingExtra."""
     if DISTRIBUTION == "zai-sdk":
         import zai
-        from zai.core import ZAI_DEFAULT_LIMITS, ZAI_DEFAULT_TIMEOUT, _errors
+        from zai.core import NOT_GIVEN, ZAI_DEFAULT_LIMITS, ZAI_DEFAULT_TIMEOUT, _errors
 
         settings = (zai.ZhipuAiClient, ZAI_DEFAULT_TIMEOUT, ZAI_DEFAULT_LIMITS, _errors.ZaiError)
-        return _Vendor(*settings, _errors.APIResponseError, _errors.APIStatusError)
+        return _Vendor(*settings, _errors.APIResponseError, _errors.APIStatusError, NOT_GIVEN)
     with extra("zhipu"):
         from zhipuai import ZhipuAI, core
         from zhipuai.core import _errors as errors
 
     defaults = (core.ZHIPUAI_DEFAULT_TIMEOUT, core.ZHIPUAI_DEFAULT_LIMITS)
     kinds = (errors.ZhipuAIError, errors.APIResponseError, errors.APIStatusError)
-    return _Vendor(ZhipuAI, *defaults, *kinds)
+    return _Vendor(ZhipuAI, *defaults, *kinds, core.NOT_GIVEN)
 
 
 class ZhipuSession:
@@ -160,12 +188,12 @@ class ZhipuSession:
             endpoint, paths = (
                 (IMAGE, IMAGE_PATHS) if call.kind is CallKind.IMAGE else (CHAT, ANSWER_PATHS)
             )
-            return sdk.outcome_of(endpoint, [_view(ask(client, endpoint, _body(call)), paths)])
+            return sdk.outcome_of(endpoint, [_view(_send(client, endpoint, call), paths)])
         except _vendor().error as error:
             return _failure(error)
 
     def _stream(self, client: Any, call: Call) -> Outcome:
-        stream = ask(client, CHAT, {**_body(call), "stream": True})
+        stream = _send(client, CHAT, call, stream=True)
         views: list[View] = []
         # Closed here: the SDK leaves a stream open that it did not read to its end.
         with closing(stream.response):
@@ -178,7 +206,7 @@ class ZhipuSession:
         return sdk.outcome_of(CHAT, views, streamed=True) if views else sdk.EMPTY_STREAM
 
     def _task(self, client: Any, call: Call) -> Outcome:
-        submitted = _view(ask(client, ASYNC_CHAT, _body(call)), TASK_PATHS)
+        submitted = _view(_send(client, ASYNC_CHAT, call), TASK_PATHS)
         outcome = sdk.outcome_of(ASYNC_CHAT, [submitted])
         if isinstance(outcome, Failure) or outcome.task_id is None:
             return outcome
