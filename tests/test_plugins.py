@@ -121,7 +121,12 @@ def test_the_example_is_installed_and_used(environment: Path, service: str, tmp_
     with (tmp_path / "report" / "findings.csv").open(encoding="utf-8", newline="") as file:
         table = list(csv.DictReader(file))
     assert [(row["target"], row["rule"]) for row in table] == [pair[:2] for pair in found]
-    assert "harness-echo 1.0" in harness("doctor")
+    plugged = json.loads(harness("doctor", "--json"))
+    assert plugged["providers"][-1]["from"] == "harness-echo 1.0"
+    names = [("rule", "answer_is_not_shouted"), ("report", "csv")]
+    assert [(row["plug-in"], row["name"]) for row in plugged["plug_ins"]] == names
+    assert {row["from"] for row in plugged["plug_ins"]} == {"harness-echo 1.0"}
+    assert "answer_is_not_shouted" in harness("doctor")
     explained = harness("rules", "--explain", "answer_is_not_shouted")
     assert "From: harness-echo 1.0" in explained
     assert "the rule's text" in explained
@@ -242,7 +247,7 @@ def install(folder: Path, group: str, value: str, source: str) -> dict[str, str]
             "reports",
             "CLASH",
             REPORTS,
-            "there is a report 'bad', or a file 'index.html' of a report, already",
+            "there is a report's file 'index.html' of harness already",
         ),
         ("reports", "AWAY", REPORTS, "'../away.txt' is not the name of a file"),
         ("reports", "CRASH", REPORTS, "it failed with ZeroDivisionError: division by zero"),
@@ -289,17 +294,38 @@ def test_a_provider_with_wrong_parts_is_one_sentence(
 
 
 @pytest.mark.slow
-def test_two_packages_with_one_provider(python: Python, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("group", "source", "name"),
+    [
+        ("providers", PROVIDER + "X = replace(CLASH, name='twice')\n", "provider 'twice'"),
+        ("rules", RULES + "X = CRASH\n", "rule 'crash'"),
+        ("reports", REPORTS + "X = CRASH\n", "report 'bad'"),
+    ],
+)
+def test_two_packages_with_one_name(
+    python: Python, tmp_path: Path, group: str, source: str, name: str
+) -> None:
     """The second one is refused, and the first one named."""
-    source = PROVIDER + "CLASH = replace(CLASH, name='twice')\n"
-    env = install(tmp_path, "providers", "bad_plugin:CLASH", source)
+    env = install(tmp_path, group, "bad_plugin:X", source)
     other = tmp_path / "site" / "other-1.dist-info"
     shutil.copytree(tmp_path / "site" / "bad_plugin-2.0.dist-info", other)
     (other / "METADATA").write_text("Metadata-Version: 2.1\nName: other\nVersion: 1\n")
     done = python("-m", "harness.cli", "doctor", folder=tmp_path, env=env)
     assert done.returncode == 2
     assert "the plug-in 'bad' of the package other 1 cannot be used" in done.stderr
-    assert "there is a provider 'twice' of bad-plugin 2.0 already" in done.stderr
+    assert f"there is a {name} of bad-plugin 2.0 already" in done.stderr
+
+
+@pytest.mark.slow
+def test_two_servers_at_one_prefix(python: Python, tmp_path: Path) -> None:
+    """A plug-in's server at the path of another is refused; both packages are named."""
+    env = install(tmp_path, "providers", "bad_plugin:X", PROVIDER + "X = replace(CLASH, name='a')")
+    done = python("-m", "harness.cli", "sandbox", folder=tmp_path, env=env)
+    assert (done.returncode, done.stderr) == (
+        2,
+        "harness: the sandbox cannot serve 'a' of bad-plugin 2.0 and 'zhipuai' of harness, both "
+        "at /api/paas/v4; change the prefix of one, or uninstall it\n",
+    )
 
 
 @pytest.mark.slow

@@ -28,7 +28,8 @@ def doctor(
 
     jobs = batch.jobs(batch.load_scenarios([], scenarios), []) if scenarios.is_dir() else ()
     states, warnings = _states(jobs, cassettes), batch.warnings(jobs)
-    report = {**_system(), "providers": _providers(), **_packages(), "cassettes": states}
+    plugged = {"providers": _providers(), "plug_ins": _plug_ins()}
+    report = {**_system(), **plugged, **_packages(), "cassettes": states}
     if as_json:
         app.print_json({**report, "warnings": warnings})
         return
@@ -36,6 +37,9 @@ def doctor(
     typer.echo(f"harness {report['harness']}, Python {report['python']}, {report['platform']}\n")
     _print_rows(report["providers"])
     typer.echo()
+    if report["plug_ins"]:
+        _print_rows(report["plug_ins"])
+        typer.echo()
     _print_rows(report["packages"])
     typer.echo()
     for name, extra in report["extras"].items():
@@ -82,6 +86,17 @@ def _providers() -> list[dict[str, str]]:
         }
         for provider in PROVIDERS.values()
     ]
+
+
+def _plug_ins() -> list[dict[str, str]]:
+    """Return the rules and reports that other packages add; providers are in a table of all."""
+    from harness import report
+    from harness.config.plugins import OWN
+    from harness.providers.rules import RULES
+
+    found = [("rule", rule.name, rule.origin) for rule in RULES if rule.origin != OWN]
+    found += [("report", form.name, form.origin) for form in report.added()]
+    return [{"plug-in": kind, "name": name, "from": origin} for kind, name, origin in found]
 
 
 def _packages() -> dict[str, Any]:

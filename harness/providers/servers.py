@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from harness.config.extras import extra
-from harness.providers import PROVIDERS
+from harness.errors import HarnessError
+from harness.providers import INSTALLED, PROVIDERS, SHIPPED
 from harness.providers.table import Table
 
 if TYPE_CHECKING:
@@ -14,9 +15,25 @@ if TYPE_CHECKING:
 
 
 def _servers() -> Mapping[str, ProviderServer]:
+    """Return the servers by provider name.
+
+    Raises:
+        HarnessError: A server of another package has the prefix of another one.
+    """
+    servers: dict[str, ProviderServer] = {}
     with extra("sandbox"):
-        servers = {name: provider.server for name, provider in PROVIDERS.items()}
-    return {name: server for name, server in servers.items() if server}
+        for name, provider in PROVIDERS.items():
+            if (server := provider.server) is None:
+                continue
+            other = next((n for n, s in servers.items() if s.prefix == server.prefix), name)
+            if {name, other} & INSTALLED.keys() - SHIPPED.keys() and other != name:
+                raise HarnessError(
+                    f"the sandbox cannot serve {name!r} of {provider.origin} and {other!r} of "
+                    f"{PROVIDERS[other].origin}, both at {server.prefix}; "
+                    "change the prefix of one, or uninstall it"
+                )
+            servers[name] = server
+    return servers
 
 
 PROVIDER_SERVERS: Mapping[str, ProviderServer] = Table(_servers)

@@ -33,23 +33,23 @@ class ReportFile:
     render: Callable[[Report], str]
 
 
-def _added() -> dict[str, ReportFile]:
-    """Return the forms of other packages, by the names of their entry points.
+def added() -> tuple[plugins.Plugin[ReportFile], ...]:
+    """Return the forms of other packages; the name of an entry point is that of the form.
 
     Raises:
         HarnessError: A plug-in cannot be used.
     """
-    added: dict[str, ReportFile] = {}
-    for plugin in plugins.load("harness.reports", ReportFile):
-        form, names = plugin.value, {*NAMES.values(), *(other.file for other in added.values())}
-        if plugin.name in (*FILES, *added) or form.file in names:
-            raise plugin.broken(
-                f"there is a report {plugin.name!r}, or a file {form.file!r} of a report, already"
-            )
-        if not form.file or Path(form.file).name != form.file:
-            raise plugin.broken(f"{form.file!r} is not the name of a file")
-        added[plugin.name] = ReportFile(form.file, partial(_rendered, plugin))
-    return added
+    found = plugins.load("harness.reports", ReportFile)
+    origins = dict.fromkeys((*FILES, *NAMES.values()), plugins.OWN)
+    for plugin in found:
+        file = plugin.value.file
+        for kind, name in (("report", plugin.name), ("report's file", file)):
+            if name in origins:
+                raise plugin.broken(f"there is a {kind} {name!r} of {origins[name]} already")
+            origins[name] = plugin.origin
+        if not file or Path(file).name != file:
+            raise plugin.broken(f"{file!r} is not the name of a file")
+    return found
 
 
 def _rendered(plugin: plugins.Plugin[ReportFile], report: Report) -> str:
@@ -96,7 +96,7 @@ def write_folder(report: Report, folder: Path) -> None:
         HarnessError: A plug-in cannot be used.
     """
     forms = {name: FILES[form] for form, name in NAMES.items()}
-    forms |= {form.file: form.render for form in _added().values()}
+    forms |= {plugin.value.file: partial(_rendered, plugin) for plugin in added()}
     for name, render in forms.items():
         _write(folder / name, render(report))
 
