@@ -8,7 +8,8 @@ UV := $(VENV)/uv/bin/uv
 READY := $(VENV)/.ready
 CATALOGUES := $(patsubst %.po,%.mo,$(wildcard harness/locale/*/LC_MESSAGES/*.po))
 TEMPLATE := build/harness.pot
-KEYWORDS := --no-default-keywords -k mark -k t -k text -k label -k plural:1,2
+KEYWORDS := --no-default-keywords -k mark -k t -k text -k label -k plural:1,2 \
+  -k localized -k localized_count:2,3
 
 export PIP_CONSTRAINT := $(CURDIR)/constraints.txt
 export PIP_DISABLE_PIP_VERSION_CHECK := 1

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from enum import StrEnum
+from enum import IntEnum, StrEnum
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, TypeAlias
@@ -19,6 +19,16 @@ Json: TypeAlias = "bool | int | float | str | list[Json] | dict[str, Json] | Non
 
 EMPTY: Mapping[str, Any] = MappingProxyType({})
 """An immutable empty mapping, for use as a default."""
+
+
+class Verbosity(IntEnum):
+    """How much of a report is printed."""
+
+    QUIET = 0
+    """Errors, problems and the result."""
+    NORMAL = 1
+    """Long lists shortened; without comparisons of the targets."""
+    FULL = 2
 
 
 class CallKind(StrEnum):

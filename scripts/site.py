@@ -22,9 +22,9 @@ import typer
 
 import harness
 from harness.cassette.store import read
-from harness.cli import command_line
-from harness.cli.rules import Language, explained
-from harness.locale import CHINESE, translate
+from harness.cli import command_line, help_texts
+from harness.cli.rules import explained
+from harness.locale import CHINESE, Language, in_language, translate
 from harness.providers.rules import RULES
 from harness.scenario.schema_model import json_schema
 
@@ -123,7 +123,8 @@ def commands(chinese: bool = False) -> Iterator[str]:
     """Yield the reference of the command line, by the headings of `harness --help`."""
     yield "# 命令行" if chinese else "# Command line"
     yield (
-        "\n由代码生成，与 `--help` 相同（英文）。\n"
+        "\n由代码生成，与 `harness 命令 --help --lang zh` 相同。退出码：0 正常，1 有检查结果，"
+        "2 用法错误或输入无法读取。\n"
         if chinese
         else (
             "\nGenerated from the code; `harness COMMAND --help` says the same. Exit codes: "
@@ -131,26 +132,32 @@ def commands(chinese: bool = False) -> Iterator[str]:
         )
     )
     root = typer.main.get_command(command_line())
-    yield from _command(root, "harness", 1)
+    head = "| 参数或选项 | 说明 |" if chinese else "| Argument or option | What it is |"
+    with in_language(Language.ZH if chinese else Language.EN):
+        yield from _command(help_texts.localize(root), "harness", 1, head)
 
 
-def _command(command: Any, name: str, level: int) -> Iterator[str]:
-    """Yield a command's section, and those of its subcommands."""
+def _command(command: Any, name: str, level: int, head: str) -> Iterator[str]:
+    """Yield a command's section, and those of its subcommands; *head* heads their options."""
     if level > 1:
         yield f"\n{'#' * level} `{name}`\n"
         yield inspect.cleandoc(_plain(command.help or command.short_help or ""))
-        parameters = [p for p in command.params if p.name != "help"]
-        if parameters:
-            yield "\n| Argument or option | What it is |\n|---|---|"
-        for p in parameters:
-            yield f"| {_names(p)} | {_cell(getattr(p, 'help', None) or '')} |"
+    parameters = [p for p in command.params if p.name not in _EVERYWHERE or level == 1]
+    if parameters:
+        yield f"\n{head}\n|---|---|"
+    for p in parameters:
+        yield f"| {_names(p)} | {_cell(getattr(p, 'help', None) or '')} |"
     for sub in getattr(command, "commands", {}).values():
-        yield from _command(sub, f"{name} {sub.name}", level + 1)
+        yield from _command(sub, f"{name} {sub.name}", level + 1, head)
+
+
+_EVERYWHERE = ("help", "quiet", "verbose", "color", "lang")
+"""Options that every command has; they stand once, at the top."""
 
 
 def _names(parameter: Any) -> str:
     """Return how a parameter is given."""
-    metavar = parameter.metavar or ""
+    metavar = (parameter.metavar or "").strip()
     if parameter.param_type_name == "argument":
         return f"`{metavar or parameter.human_readable_name}`".replace("|", "\\|")
     names = ", ".join(f"`{name}`" for name in (*parameter.opts, *parameter.secondary_opts))
@@ -164,7 +171,8 @@ def _plain(text: str) -> str:
 
 def _cell(text: str) -> str:
     """Return a text for a cell of a table."""
-    return " ".join(_plain(text).split()).replace("|", "\\|")
+    plain = " ".join(_plain(text).split()).replace("|", "\\|")
+    return re.sub("(?<=[，。；：、）]) | (?=（)", "", plain)
 
 
 # --------------------------------------------------------------------------- scenario files

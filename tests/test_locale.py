@@ -27,7 +27,7 @@ from harness.types import Severity
 
 ROOT = Path(__file__).parent.parent
 CATALOGUES = sorted(ROOT.glob("harness/locale/*/LC_MESSAGES/*.po"))
-(KEYWORDS,) = re.findall(r"^KEYWORDS := (.*)$", (ROOT / "Makefile").read_text(), re.MULTILINE)
+(KEYWORDS,) = re.findall(r"^KEYWORDS := ((?:.*\\\n)*.*)$", (ROOT / "Makefile").read_text(), re.M)
 
 SAME_IN_CHINESE = {"DashScope", "HTTP", "ID", "JSON", "SDK", "SSE", "Schema", "UTF", "token"}
 """Words that are not translated; other English stands between backticks."""
@@ -40,7 +40,7 @@ def template(tmp_path_factory: pytest.TempPathFactory) -> Catalog:
     """The messages that are in the code now."""
     path = tmp_path_factory.mktemp("catalogue") / "harness.pot"
     command = [sys.executable, "-m", "babel.messages.frontend", "-q", "extract"]
-    command += ["-F", "pyproject.toml", *KEYWORDS.split(), "-o", str(path), "."]
+    command += ["-F", "pyproject.toml", *KEYWORDS.replace("\\", "").split(), "-o", str(path), "."]
     subprocess.run(command, cwd=ROOT, check=True, timeout=60)  # noqa: S603 - Babel
     with path.open("rb") as file:
         return read_po(file)

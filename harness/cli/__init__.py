@@ -12,16 +12,19 @@ import warnings
 from collections import UserDict
 from collections.abc import Callable, Sequence
 from contextlib import nullcontext
+from contextvars import copy_context
 from functools import partial, wraps
 from importlib import import_module
+from itertools import pairwise
 from typing import Any, NamedTuple, NoReturn, ParamSpec
 
 import typer
 from typer.core import TyperGroup
 
-from harness.cli import app
+from harness.cli import app, help_texts
 from harness.cli.masked_output import masked_output
 from harness.errors import HarnessError, InterceptError
+from harness.locale import LANGUAGE, Language, language_of, localized
 
 HEADINGS = RECORD, JUDGE, SERVE, PROJECT = (
     "Record and replay",
@@ -260,9 +263,13 @@ class _Line(TyperGroup):
         listed += [(JUDGE, name, short) for name, _, short in GROUPS]
         longest = max(len(name) for _, name, _ in listed)
         for heading in HEADINGS:
-            with formatter.section(heading):
+            with formatter.section(localized(heading)):
                 formatter.write_dl(
-                    [(name.ljust(longest), short) for own, name, short in listed if own == heading]
+                    [
+                        (name.ljust(longest), localized(short))
+                        for own, name, short in listed
+                        if own == heading
+                    ]
                 )
 
 
@@ -282,8 +289,8 @@ def _command(command: Command) -> Any:
         context_settings=app.CONTEXT,
         epilog=f"Example: {command.example}",
         short_help=command.short,
-    )(_interruptible(getattr(import_module(f"harness.cli.{module}"), function)))
-    return typer.main.get_command(line)
+    )(_prepared(getattr(import_module(f"harness.cli.{module}"), function)))
+    return help_texts.localize(typer.main.get_command(line))
 
 
 def _group(name: str, module: str) -> Any:
@@ -299,23 +306,29 @@ def _group(name: str, module: str) -> Any:
         add_completion=False,
     )
     for own, function, example in loaded.COMMANDS:
-        group.command(own, epilog=f"Example: {example}")(_interruptible(function))
-    return typer.main.get_command(group)
+        group.command(own, epilog=f"Example: {example}")(_prepared(function))
+    loaded_group: Any = help_texts.localize(typer.main.get_command(group))
+    for sub in loaded_group.commands.values():
+        help_texts.localize(sub)
+    return loaded_group
 
 
-def _interruptible(command: Callable[P, None]) -> Callable[P, None]:
-    """Return *command* changed to print a message and exit with 130 when it is interrupted."""
+def _prepared(command: Callable[P, None]) -> Callable[P, None]:
+    """Return *command* with the options that every command has.
+
+    When it is interrupted, it prints a message and exits with 130.
+    """
 
     @wraps(command)
     def interruptible(*arguments: P.args, **options: P.kwargs) -> None:
         try:
             command(*arguments, **options)
         except KeyboardInterrupt:
-            message = "harness: interrupted; what was recorded before is untouched"
-            typer.echo(message, err=True)
+            message = localized("interrupted; what was recorded before is untouched")
+            typer.echo(f"harness: {message}", err=True)
             raise typer.Exit(INTERRUPTED) from None
 
-    return interruptible
+    return app.with_output_options(interruptible)
 
 
 def _warn(
@@ -344,7 +357,7 @@ def main() -> None:
     arguments, child = split_child_command(sys.argv[1:])
     try:
         with nullcontext() if _only_helps(arguments) else masked_output():
-            _run(arguments, child)
+            copy_context().run(_run, arguments, child)
     except SystemExit:
         _flush()
         raise
@@ -353,12 +366,22 @@ def main() -> None:
 
 
 def _run(arguments: Sequence[str], child: Sequence[str]) -> None:
+    LANGUAGE.set(_language(arguments))
     try:
-        command_line()(arguments, prog_name="harness", obj=child)
+        command = help_texts.localize(typer.main.get_command(command_line()))
+        command(arguments, prog_name="harness", obj=child)
     except (HarnessError, InterceptError) as error:
         _fail(str(error))
     except OSError as error:
         _fail(_explain(error))
+
+
+def _language(arguments: Sequence[str]) -> Language:
+    """Return the language of a command line, whose help is to be in it: of `--lang`, or of LANG."""
+    given = [arg.partition("=")[2] for arg in arguments if arg.startswith("--lang=")]
+    pairs = pairwise(arguments)
+    given += [value for option, value in pairs if option == "--lang"]
+    return Language(given[0]) if given and given[0] in {*Language} else language_of()
 
 
 def _explain(error: OSError) -> str:

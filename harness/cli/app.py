@@ -5,14 +5,22 @@ This module imports slow modules, such as rich, inside functions only: `harness 
 
 from __future__ import annotations
 
+import re
+import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from contextvars import ContextVar
+from enum import StrEnum
+from functools import wraps
+from inspect import Parameter, signature
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, ParamSpec, TypeVar
 
 import typer
 
 from harness.errors import HarnessError
+from harness.locale import LANGUAGE, Language, localized
+from harness.types import Verbosity
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -21,10 +29,48 @@ if TYPE_CHECKING:
     from harness.report import Report
 
 T = TypeVar("T")
+P = ParamSpec("P")
+
+
+class Color(StrEnum):
+    """The values of `--color`."""
+
+    AUTO = "auto"
+    ALWAYS = "always"
+    NEVER = "never"
+
+
+VERBOSITY: ContextVar[Verbosity] = ContextVar("verbosity", default=Verbosity.NORMAL)
+"""How much the command prints."""
+
+COLOR: ContextVar[Color] = ContextVar("color", default=Color.AUTO)
+"""Whether the command prints in colours; `auto`: on a terminal."""
+
+OUTPUT = "Output"
+"""The heading of the options that every command has."""
+
+Quiet = Annotated[
+    bool,
+    typer.Option("--quiet", "-q", help="Only errors and the result.", rich_help_panel=OUTPUT),
+]
+Verbose = Annotated[
+    bool,
+    typer.Option(
+        "--verbose", "-v", help="Everything: long lists, comparisons.", rich_help_panel=OUTPUT
+    ),
+]
+Colors = Annotated[
+    Color | None,
+    typer.Option("--color", help="Colours; auto: on a terminal.", rich_help_panel=OUTPUT),
+]
+Languages = Annotated[
+    Language | None,
+    typer.Option("--lang", help="The language; by default that of LANG.", rich_help_panel=OUTPUT),
+]
 
 Names = Annotated[
     list[str] | None,
-    typer.Argument(metavar="SCENARIO...", help="Names or files of scenarios; default: all."),
+    typer.Argument(metavar="SCENARIO", help="Names or files of scenarios; default: all."),
 ]
 Targets = Annotated[
     list[str] | None,
@@ -116,7 +162,6 @@ def application(group: type[TyperGroup]) -> typer.Typer:
     line = typer.Typer(
         name="harness",
         cls=group,
-        add_completion=False,
         pretty_exceptions_enable=False,
         rich_markup_mode="rich",
         context_settings=CONTEXT,
@@ -134,8 +179,13 @@ def application(group: type[TyperGroup]) -> typer.Typer:
 def options(
     context: typer.Context,
     version: Annotated[bool, typer.Option("--version", help="Print the version.")] = False,
+    quiet: Quiet = False,
+    verbose: Verbose = False,
+    color: Colors = None,
+    lang: Languages = None,
 ) -> None:
     """Print the version, or the help if there is no command; the option belongs to no command."""
+    _set_output(quiet, verbose, color, lang)
     if version:
         from harness import __version__
 
@@ -146,11 +196,41 @@ def options(
         raise typer.Exit(_USAGE_ERROR)
 
 
+def with_output_options(command: Callable[P, None]) -> Callable[P, None]:
+    """Return *command* with the options of `OUTPUT` added to its own."""
+
+    @wraps(command)
+    def with_options(*arguments: P.args, **options: P.kwargs) -> None:
+        _set_output(*(options.pop(name) for name in added))
+        command(*arguments, **options)
+
+    added = {"quiet": Quiet, "verbose": Verbose, "color": Colors, "lang": Languages}
+    defaults = {"quiet": False, "verbose": False}
+    own = signature(command, eval_str=True)
+    more = (
+        Parameter(name, Parameter.KEYWORD_ONLY, default=defaults.get(name), annotation=kind)
+        for name, kind in added.items()
+    )
+    shown: Any = with_options
+    shown.__signature__ = own.replace(parameters=[*own.parameters.values(), *more])
+    shown.__annotations__ = {**command.__annotations__, **added}
+    return with_options
+
+
+def _set_output(quiet: Any, verbose: Any, color: Any, lang: Any) -> None:
+    if quiet or verbose:
+        VERBOSITY.set(Verbosity.FULL if verbose else Verbosity.QUIET)
+    if color:
+        COLOR.set(color)
+    if lang:
+        LANGUAGE.set(lang)
+
+
 def console() -> Console:
     """Return a console on standard output."""
     from harness.report.console import standard_output
 
-    return standard_output()
+    return standard_output(COLOR.get())
 
 
 def child_command(context: typer.Context) -> list[str]:
@@ -189,6 +269,16 @@ def print_json(value: object) -> None:
     typer.echo(dumps(value), nl=False)
 
 
+def folders_of_tests(scenarios: Path, cassettes: Path) -> list[Path]:
+    """Return the folders of cassettes of a project that has no folder of scenarios; else none."""
+    from harness.prune import cassette_folders
+
+    if scenarios.is_dir() or scenarios != SCENARIOS:
+        return []
+    is_named = cassettes != CASSETTES and cassettes.is_dir()
+    return [cassettes] if is_named else [*cassette_folders([Path()])]
+
+
 def by_name(names: Iterable[str], known: Mapping[str, T], noun: str) -> list[T]:
     """Return the values of *known* that have these names, or all of them if there are no names.
 
@@ -203,7 +293,7 @@ def by_name(names: Iterable[str], known: Mapping[str, T], noun: str) -> list[T]:
 
 @contextmanager
 def progress() -> Iterator[Callable[[str], None]]:
-    """Give a function that shows the current step on the terminal.
+    """Give a function that shows the current step on the terminal, and the time that is left.
 
     It does nothing if standard error is not a terminal.
     """
@@ -211,11 +301,37 @@ def progress() -> Iterator[Callable[[str], None]]:
     from rich.markup import escape
 
     screen = Console(stderr=True, highlight=False)
-    if not screen.is_terminal:
+    if not screen.is_terminal or VERBOSITY.get() is Verbosity.QUIET:
         yield lambda text: None
         return
+    began = time.monotonic()
     with screen.status("") as status:
-        yield lambda text: status.update(escape(text))
+        yield lambda text: status.update(escape(text + time_left(text, time.monotonic() - began)))
+
+
+_STEP = re.compile(r"\[([0-9]+)/([0-9]+)( done)?\]")
+_SHORT = 2.0
+"""The number of seconds from which on the time that is left is estimated."""
+
+
+def time_left(step: str, seconds: float) -> str:
+    """Return the estimated time that is left, as text; empty if it cannot be estimated.
+
+    Args:
+        step: The text of the current step, which begins with `[3/20]` or `[3/20 done]`.
+        seconds: The time since the first step began.
+    """
+    found = _STEP.match(step)
+    if not found or seconds < _SHORT:
+        return ""
+    done = int(found[1]) - (not found[3])
+    left = seconds / done * (int(found[2]) - done) if done else 0
+    if not left:
+        return ""
+    minutes, rest = divmod(round(left), 60)
+    time = f"{minutes} min {rest} s" if minutes else f"{rest} s"
+    about = localized("about {} left").format(time)
+    return f" ({about})"
 
 
 @contextmanager
@@ -249,7 +365,7 @@ def deliver(report: Report, as_json: bool, reports: Sequence[Path] | None) -> No
     if as_json:
         print_json(json_report.document(report))
     else:
-        text.report(console(), report)
+        text.report(console(), report, VERBOSITY.get())
     for path in reports or ():
         write(report, path)
     raise typer.Exit(report.exit_code)

@@ -31,7 +31,7 @@ def chat(
     targets: Annotated[
         list[str],
         typer.Argument(
-            metavar="TARGET...", help="Provider and model, as in dashscope/qwen-plus; or several."
+            metavar="TARGET", help="Provider and model, as in dashscope/qwen-plus; or several."
         ),
     ],
     name: Annotated[

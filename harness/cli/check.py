@@ -12,7 +12,7 @@ from harness.cli import app
 
 def check(
     paths: Annotated[
-        list[Path], typer.Argument(metavar="PATH...", help="vcrpy cassettes, or folders of them.")
+        list[Path], typer.Argument(metavar="PATH", help="vcrpy cassettes, or folders of them.")
     ],
     since: app.Since = None,
     until: app.Until = None,

@@ -22,7 +22,7 @@ def compare(
     sides: Annotated[
         list[str] | None,
         typer.Argument(
-            metavar="SIDE...", help="scenario, scenario/target, cassette or folder of cassettes."
+            metavar="SIDE", help="scenario, scenario/target, cassette or folder of cassettes."
         ),
     ] = None,
     fields: Annotated[

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 CONTRACT = Path("contract.yaml")
 
 Paths = Annotated[
-    list[Path], typer.Argument(metavar="PATH...", help="vcrpy cassettes, or folders of them.")
+    list[Path], typer.Argument(metavar="PATH", help="vcrpy cassettes, or folders of them.")
 ]
 Out = Annotated[Path, typer.Option("--out", metavar="FILE", help="Where to write it.")]
 File = Annotated[Path, typer.Option("--contract", metavar="FILE", help="The contract's file.")]

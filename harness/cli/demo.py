@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from harness.cli import app
+from harness.types import Verbosity
 
 if TYPE_CHECKING:
     from harness.analysis.fault import TranscriptFault
@@ -68,7 +69,7 @@ def demo(
         report = replay_report(todo, store, steps, "Demo: replayed offline")
     for problem in failed:
         screen.print(f"not recorded: {problem.scenario} with {problem.target}: {problem.text}")
-    text.report(screen, report)
+    text.report(screen, report, Verbosity.FULL)
     example = (TITLE, f"../{FAILING}/{NAMES['html']}")
     write_folder(replace(report, pages=(example,)), folder / "report")
     screen.print(f"\nreport    {folder / 'report' / NAMES['html']}", soft_wrap=True)

@@ -32,7 +32,7 @@ def drift(
     names: Annotated[
         list[str] | None,
         typer.Argument(
-            metavar="OLD NEW | SCENARIO...",
+            metavar="OLD NEW | SCENARIO",
             help="Two cassettes or folders of them; with --live or --sandbox, scenarios.",
         ),
     ] = None,
@@ -67,7 +67,12 @@ def drift(
         typer.Option("--contract", metavar="FILE", help="Check both sides by this contract, too."),
     ] = None,
     fail_on: Annotated[
-        FailOn, typer.Option("--fail-on", help="The least severe verdict to exit with 1 for.")
+        FailOn,
+        typer.Option(
+            "--fail-on",
+            metavar="VERDICT",
+            help="The least severe verdict to exit with 1 for: new-field or breaking.",
+        ),
     ] = FailOn.BREAKING,
     scenarios: app.Scenarios = app.SCENARIOS,
     cassettes: app.Cassettes = app.CASSETTES,

@@ -14,7 +14,7 @@ FORMS = "har, otel, jsonl or vcrpy"
 
 def export(
     paths: Annotated[
-        list[Path], typer.Argument(metavar="CASSETTE...", help="Cassettes, or folders of them.")
+        list[Path], typer.Argument(metavar="CASSETTE", help="Cassettes, or folders of them.")
     ],
     form: Annotated[
         str,

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 def faults(
     paths: Annotated[
-        list[Path], typer.Argument(metavar="PATH...", help="vcrpy cassettes, or folders of them.")
+        list[Path], typer.Argument(metavar="PATH", help="vcrpy cassettes, or folders of them.")
     ],
     against: Annotated[
         str,

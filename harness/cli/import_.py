@@ -20,7 +20,7 @@ def import_(
     files: Annotated[
         list[Path],
         typer.Argument(
-            metavar="FILE...",
+            metavar="FILE",
             help="HAR, spans of OpenTelemetry (OTLP JSON), fixtures of aimock, transcripts of "
             "curl (--trace or -v), cassettes of vcrpy, pytest-recording, cassetter or go-vcr.",
         ),

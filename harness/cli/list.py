@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from harness.cli import app
 from harness.config.plugins import OWN
+from harness.errors import HarnessError
 
 if TYPE_CHECKING:
     from harness.batch import Job
+    from harness.cassette.age import Period
     from harness.cassette.store import Store
 
 
@@ -29,11 +32,17 @@ def list_(
     ] = False,
     as_json: app.AsJson = False,
 ) -> None:
-    """List every scenario with every target, and the state of its cassette."""
+    """List every scenario with every target, and the state of its cassette.
+
+    Without a folder of scenarios, the cassettes of the tests are listed.
+    """
     from harness import batch, recordings
     from harness.cassette.age import period
-    from harness.cassette.store import Store
+    from harness.cassette.store import Store, find
 
+    if folders := app.folders_of_tests(scenarios, cassettes):
+        _list_cassettes(find(folders), period(since, until), as_json)
+        return
     store = Store(cassettes)
     jobs = batch.jobs(batch.load_scenarios([], scenarios), [])
     recorded = recordings.jobs_recorded_in(period(since, until), jobs, store)
@@ -49,6 +58,30 @@ def list_(
         typer.echo(f"error: {problem}", err=True)
     if strict and (problems or warnings):
         raise typer.Exit(1)
+
+
+def _list_cassettes(paths: list[Path], period: Period, as_json: bool) -> None:
+    from harness.cassette.age import days, now
+    from harness.recordings import read_cassette
+
+    rows = []
+    with app.skipping() as skip:
+        for path in paths:
+            try:
+                made = read_cassette(path).transcript.provenance
+            except HarnessError as error:
+                skip(error)
+                continue
+            if made in period:
+                age = {"recorded": made.recorded_at, "age_days": days(made, now())}
+                rows.append({"cassette": str(path), **age, "from": made.recorded_from.value})
+        if as_json:
+            app.print_json(rows)
+        else:
+            cells = [
+                [value if value is not None else "–" for value in row.values()] for row in rows
+            ]
+            app.print_table(cells, ["cassette", "recorded", "age in days", "from"])
 
 
 def _print(rows: list[dict[str, Any]]) -> None:

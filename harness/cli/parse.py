@@ -21,7 +21,7 @@ COUNTED = ("same", "different", "crashed", "not applicable")
 
 def parse(
     paths: Annotated[
-        list[Path], typer.Argument(metavar="PATH...", help="vcrpy cassettes, or folders of them.")
+        list[Path], typer.Argument(metavar="PATH", help="vcrpy cassettes, or folders of them.")
     ],
     names: Annotated[
         list[str] | None,

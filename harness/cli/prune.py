@@ -18,7 +18,7 @@ def prune(
     paths: Annotated[
         list[Path] | None,
         typer.Argument(
-            metavar="FOLDER...",
+            metavar="FOLDER",
             help="Folders to search; default: that of --cassettes and those among the tests.",
         ),
     ] = None,
@@ -32,6 +32,9 @@ def prune(
     ] = None,
     delete: Annotated[
         bool, typer.Option("--delete", "--yes", help="Delete the listed files.")
+    ] = False,
+    fail: Annotated[
+        bool, typer.Option("--exit-code", help="Exit with 1 if anything is unused.")
     ] = False,
     scenarios: app.Scenarios = app.SCENARIOS,
     cassettes: app.Cassettes = app.CASSETTES,
@@ -57,13 +60,14 @@ def prune(
         _print_json(result, searched, jobs, collected, delete)
     else:
         _print(result, searched, _summary(jobs, collected, scenarios), delete)
+    raise typer.Exit(1 if fail and result.unused else 0)
 
 
 def _jobs(scenarios: Path, tests: list[Path] | None) -> tuple[Job, ...] | None:
-    """Return every scenario with every target; None if there are tests, but no scenarios."""
+    """Return every scenario with every target; None if there are no scenarios."""
     from harness import batch
 
-    if tests and not scenarios.is_dir():
+    if not scenarios.is_dir() and (tests or scenarios == app.SCENARIOS):
         return None
     return batch.jobs(batch.load_scenarios([], scenarios), [])
 

@@ -24,20 +24,24 @@ def report(
 ) -> None:
     """Write a page about the recordings: conversations, findings, formats, times, raw HTTP.
 
-    Replays them offline first. The page is one file and needs no network.
+    Replays them offline first. The page is one file and needs no network. Without a folder of
+    scenarios it is about the cassettes of the tests.
     """
     from harness import batch, recordings
     from harness.cassette.age import period
-    from harness.cassette.store import Store
+    from harness.cassette.store import Store, find
     from harness.report import write
-    from harness.report.build import replay_report
+    from harness.report.build import replay_report, tests_report
 
-    asked = period(since, until)
-    todo = batch.jobs(batch.load_scenarios(names or [], scenarios), targets or [])
-    store = Store(cassettes)
-    todo = recordings.jobs_recorded_in(asked, batch.with_repeats(todo, store), store)
-    with app.progress() as steps:
-        result = replay_report(todo, store, steps, "Report", jobs)
+    if not names and (folders := app.folders_of_tests(scenarios, cassettes)):
+        result = tests_report(find(folders), period(since, until))
+    else:
+        todo = batch.jobs(batch.load_scenarios(names or [], scenarios), targets or [])
+        store = Store(cassettes)
+        todo = batch.with_repeats(todo, store)
+        todo = recordings.jobs_recorded_in(period(since, until), todo, store)
+        with app.progress() as steps:
+            result = replay_report(todo, store, steps, "Report", jobs)
     for path in reports or [FOLDER]:
         typer.echo(str(write(result, path)))
     raise typer.Exit(result.exit_code)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -10,17 +9,10 @@ import typer
 from harness.cli import app
 from harness.config.plugins import OWN
 from harness.errors import HarnessError, MissingExtra
-from harness.locale import CHINESE, mark, translate
+from harness.locale import CHINESE, LANGUAGE, Language, mark, translate
 
 if TYPE_CHECKING:
     from harness.rules.rule import Rule
-
-
-class Language(StrEnum):
-    """The values of `--lang`: the languages in which rules are shown."""
-
-    EN = "en"
-    ZH = "zh"
 
 
 def rules(
@@ -30,9 +22,6 @@ def rules(
     explain: Annotated[
         str | None, typer.Option("--explain", metavar="RULE", help="The same as an option.")
     ] = None,
-    lang: Annotated[
-        Language, typer.Option("--lang", help="English, or Chinese as far as it is translated.")
-    ] = Language.EN,
     as_json: app.AsJson = False,
 ) -> None:
     """List the rules, or explain one: what it checks, an example, and the sources.
@@ -43,7 +32,7 @@ def rules(
     from harness.providers.rules import RULES, no_such_rule, unknown_names
     from harness.report.rule_texts import RULE_TEXTS
 
-    name = explain or name
+    name, lang = explain or name, LANGUAGE.get()
     if name == age.RULE:
         typer.echo(f"{name} (--max-age)\n\n{age.TEXT}")
         return

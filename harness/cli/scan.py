@@ -26,7 +26,7 @@ IGNORED_FOLDERS = frozenset(
 
 def scan(
     paths: Annotated[
-        list[Path], typer.Argument(metavar="PATH...", help="Files of any tool, or folders.")
+        list[Path], typer.Argument(metavar="PATH", help="Files of any tool, or folders.")
     ],
     jobs: app.Processes = None,
     as_json: app.AsJson = False,

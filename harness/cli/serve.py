@@ -35,7 +35,7 @@ def serve(
     context: typer.Context,
     paths: Annotated[
         list[Path] | None,
-        typer.Argument(metavar="PATH...", help="Cassettes, or folders of them; default: cassettes"),
+        typer.Argument(metavar="PATH", help="Cassettes, or folders of them; default: cassettes"),
     ] = None,
     port: Port = None,
     pace: app.Pace = 0.0,

@@ -15,6 +15,7 @@ from pathlib import Path
 
 import pytest
 
+from harness.locale import LANGUAGE, language_of
 from harness.pytest_plugin import age
 from harness.pytest_plugin.cassettes import (
     MARK,
@@ -151,6 +152,7 @@ def _pace(text: str) -> float:
 
 def pytest_configure(config: pytest.Config) -> None:
     """Register the mark `cassette`, and the plugin's objects for the options that are set."""
+    LANGUAGE.set(language_of())
     age.check_options(config)
     config.addinivalue_line("markers", MARK)
     uses = UseCounter(has_no_network=config.getoption("harness_no_network"))

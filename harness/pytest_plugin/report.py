@@ -43,12 +43,13 @@ class CassetteReport:
         if not paths:
             self._message = "harness: no report: no test had a cassette"
             return
+        from harness.cassette.age import ALWAYS
         from harness.errors import HarnessError
         from harness.report import write_folder
         from harness.report.build import tests_report
 
         try:
-            write_folder(tests_report(paths), self._folder)
+            write_folder(tests_report(paths, ALWAYS), self._folder)
         except HarnessError as error:
             self._message = f"harness: no report: {error}"
             session.exitstatus = pytest.ExitCode.USAGE_ERROR

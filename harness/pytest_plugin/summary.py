@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from harness.locale import localized, localized_count, mark
+
 if TYPE_CHECKING:
     from harness.rules import Judged
 
@@ -25,19 +27,19 @@ _LIBRARY = "harness-library"
 class CassetteUse(StrEnum):
     """The source of the responses to a test's requests."""
 
-    REPLAYED = "replayed"
+    REPLAYED = mark("replayed")
     """All responses came from the cassette."""
-    RECORDED = "recorded"
+    RECORDED = mark("recorded")
     """All responses came from the network, and the cassette was written."""
-    LIVE = "live"
+    LIVE = mark("live")
     """Responses came from the network, and the cassette was not written."""
-    PARTIAL = "partial"
+    PARTIAL = mark("partial")
     """Some responses came from the cassette, the others from the network; it was written."""
-    ALLOWED = "allowed"
+    ALLOWED = mark("allowed")
     """An allowed host outside this machine was contacted; other responses are of the cassette."""
-    MISSED = "missed"
+    MISSED = mark("missed")
     """A request was not on the cassette."""
-    NO_REQUESTS = "without requests"
+    NO_REQUESTS = mark("without requests")
     """The test made no request."""
 
 
@@ -80,8 +82,8 @@ def report_findings(item: pytest.Item, judged: Judged, *, fails: bool = True) ->
 
     errors = [f for f in judged.findings if fails and f.severity is Severity.ERROR]
     others = [f for f in judged.findings if f not in errors]
-    ignored = f"{len(judged.ignored)} ignored findings"
-    for title, findings in (("findings", others), (ignored, judged.ignored)):
+    ignored = localized("{} ignored findings").format(len(judged.ignored))
+    for title, findings in ((localized("findings"), others), (ignored, judged.ignored)):
         if findings:
             item.add_report_section("call", title, "\n\n".join(map(describe, findings)))
     if errors:
@@ -126,31 +128,35 @@ class UseCounter:
         is listed instead of the claim that no test did. With `--no-network`, none could.
         """
         shown = [use for use in CassetteUse if use in _ALWAYS_SHOWN or self._uses[use]]
-        counts = ", ".join(f"{self._uses[use]} {use}" for use in shown)
-        return f"harness: {counts}; {', '.join(self._claims())}"
+        comma = localized(", ")
+        counts = comma.join(f"{self._uses[use]} {localized(use.value)}" for use in shown)
+        return f"harness: {counts}; {comma.join(self._claims())}"
 
     def _claims(self) -> Iterator[str]:
         if self._has_no_network:
-            yield "no test could go to the network"
+            yield localized("no test could go to the network")
             return
         sent = sum(self._uses[use] for use in _USED_NETWORK)
         unwatched = list(self._unwatched())
         if sent or not unwatched:
-            yield f"{_tests(sent)} went to the network"
-        if self._tests_with_connected_fixtures:
-            fixtures = f"fixtures of {_tests(self._tests_with_connected_fixtures)} did"
-            yield f"{'and' if sent or unwatched else 'but'} {fixtures}"
+            yield localized("{} went to the network").format(_tests(sent))
+        if count := self._tests_with_connected_fixtures:
+            also, but = localized("and fixtures of {} did"), localized("but fixtures of {} did")
+            yield (also if sent or unwatched else but).format(_tests(count))
         yield from unwatched
 
     def _unwatched(self) -> Iterator[str]:
-        if self._children == 1:
-            yield "1 child process was not watched"
-        elif self._children:
-            yield f"{self._children} child processes were not watched"
+        if self._children:
+            yield localized_count(
+                self._children,
+                "{} child process was not watched",
+                "{} child processes were not watched",
+            )
         if self._libraries:
-            names = " and ".join(sorted(self._libraries))
-            yield f"{names} {'was' if len(self._libraries) == 1 else 'were'} not watched"
+            names = localized(" and ").join(sorted(self._libraries))
+            one, many = localized("{} was not watched"), localized("{} were not watched")
+            yield (one if len(self._libraries) == 1 else many).format(names)
 
 
 def _tests(count: int) -> str:
-    return {0: "no test", 1: "1 test"}.get(count, f"{count} tests")
+    return localized_count(count, "{} test", "{} tests") if count else localized("no test")

@@ -11,6 +11,7 @@ from pathlib import Path
 from harness.analysis.transcript import AnalyzedTranscript, analyze
 from harness.batch import Examined, Job, examine, replay_all
 from harness.cassette import age, store
+from harness.cassette.age import Period
 from harness.cassette.store import Store, find
 from harness.comparison import Matrix, matrix
 from harness.config.settings import load_prices
@@ -167,17 +168,19 @@ def compare_report(groups: Sequence[Sequence[AnalyzedTranscript]], skip: store.S
     return replace(_report("Compare", outcomes, start), matrices=tuple(matrices))
 
 
-def tests_report(paths: Sequence[Path]) -> Report:
+def tests_report(paths: Sequence[Path], period: Period) -> Report:
     """Return the report of a test run's cassettes: each checked, and compared by scenario.
 
-    Repeats are left out. A cassette that cannot be read is a problem of the report.
+    Repeats, and cassettes that were not recorded in *period*, are left out. A cassette that cannot
+    be read is a problem of the report.
 
     Raises:
         BadSettings: the project's settings are not valid.
     """
     found = [_read(path) for path in paths if not store.is_repeat(path)]
+    reads = [one for one in found if isinstance(one, AnalyzedTranscript)]
     compared = compare_report(
-        group_sides([[one for one in found if isinstance(one, AnalyzedTranscript)]]),
+        group_sides([[one for one in reads if one.transcript.provenance in period]]),
         lambda error: found.append(Problem("", "", str(error))),
     )
     problems = tuple(one for one in found if isinstance(one, Problem))

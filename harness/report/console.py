@@ -13,6 +13,7 @@ from rich.padding import Padding
 from rich.table import Table as Drawn
 from rich.text import Text
 
+from harness.locale import localized
 from harness.report.tables import Table
 from harness.report.wrap import fit, least, wrap
 from harness.wire.text import line, plain
@@ -21,9 +22,18 @@ _GAP = 2
 """The width, in cells, of what is between two columns: padding, and a separator that is a space."""
 
 
-def standard_output() -> Console:
-    """Return a console on standard output; 120 cells wide, without colours if not a terminal."""
-    return Console(highlight=False, markup=False, width=None if sys.stdout.isatty() else 120)
+def standard_output(color: str = "auto") -> Console:
+    """Return a console on standard output; 120 cells wide if that is not a terminal.
+
+    *color* is `always`, `never`, or `auto`: on a terminal.
+    """
+    systems: dict[str, Literal["auto", "standard"] | None] = {"always": "standard", "never": None}
+    return Console(
+        highlight=False,
+        markup=False,
+        width=None if sys.stdout.isatty() else 120,
+        color_system=systems.get(color, "auto"),
+    )
 
 
 def say(console: Console, text: str, style: str = "", indent: int = 0) -> None:
@@ -68,12 +78,15 @@ class _Columns:
 
     def __init__(self, table: Table) -> None:
         self._table = table
-        texts = [[plain(row[n]) for row in table.rows] for n in range(len(table.columns))]
+        texts = [
+            [plain(localized(row[n]) if name in table.words else row[n]) for row in table.rows]
+            for n, name in enumerate(table.columns)
+        ]
         self._cells = list(zip(*texts, strict=True))
         self._is_number = [column in table.numbers for column in table.columns]
         self.natural, self.least = [], []
         for column, is_number, cells in zip(table.columns, self._is_number, texts, strict=True):
-            name, given = line(column), table.widths.get(column)
+            name, given = line(localized(column)), table.widths.get(column)
             own = max((cell_len(part) for cell in cells for part in cell.split("\n")), default=0)
             words = max((cell_len(word) for word in name.split()), default=0)
             needed = own if is_number else max(map(least, cells), default=0)
@@ -96,7 +109,7 @@ class _Columns:
             self._table.columns, widths, self._is_number, strict=True
         ):
             side: Literal["left", "right"] = "right" if is_number else "left"
-            name = Text(wrap(line(column), cells - _GAP))
+            name = Text(wrap(line(localized(column)), cells - _GAP))
             drawn.add_column(name, justify=side, min_width=cells - _GAP, no_wrap=True)
         for position, row in enumerate(self._cells):
             style = self._table.styles.get(position, "")

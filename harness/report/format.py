@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 
 from harness.comparison import Cost, Facts
+from harness.locale import LANGUAGE, Language, localized
+from harness.report import chinese
 from harness.types import Finding, Json
 from harness.wire import MISSING, Missing
 from harness.wire.text import cut, line, plain
@@ -63,23 +65,42 @@ def script(facts: Facts) -> str:
 
 def headline(finding: Finding) -> str:
     """Return a finding's rule, place and message on one line."""
-    place = line(str(finding.place))
+    place = line(_place(finding))
     where = f" ({place})" if place else ""
-    return f"{finding.rule or 'finding'}{where}: {cut(line(finding.message), 2000)}"
+    return f"{finding.rule or 'finding'}{where}: {cut(line(_message(finding)), 2000)}"
 
 
 def describe(finding: Finding) -> str:
     """Return a finding as a paragraph: what is wrong, where, and how to read more."""
     rows = [
-        ("scenario", finding.scenario),
-        ("target", finding.target),
-        ("place", str(finding.place)),
-        ("expected", cut(line(finding.expected), 500)),
-        ("actual", cut(line(finding.actual), 500)),
-        ("recording", finding.source),
+        (localized("scenario"), finding.scenario),
+        (localized("target"), finding.target),
+        (localized("place"), _place(finding)),
+        (localized("expected"), cut(line(_sentence(finding.expected)), 500)),
+        (localized("actual"), cut(line(_sentence(finding.actual)), 500)),
+        (localized("recording"), finding.source),
     ]
-    paragraph = [f"{finding.severity.value}: {finding.rule or 'finding'}", plain(finding.message)]
+    word = localized(finding.severity.value)
+    paragraph = [f"{word}: {finding.rule or 'finding'}", plain(_message(finding))]
     paragraph += [f"  {name}: {line(text)}" for name, text in rows if text]
     if finding.rule:
-        paragraph.append(f"  read more: harness rules --explain {finding.rule}")
+        more = localized("read more")
+        paragraph.append(f"  {more}: harness rules --explain {finding.rule}")
     return "\n".join(paragraph)
+
+
+def _place(finding: Finding) -> str:
+    is_english = LANGUAGE.get() is Language.EN
+    return str(finding.place) if is_english else chinese.place(finding.place)
+
+
+def _sentence(text: str) -> str:
+    return text if LANGUAGE.get() is Language.EN else chinese.sentence(text)
+
+
+def _message(finding: Finding) -> str:
+    """Return a finding's message, translated if it only repeats what was expected and met."""
+    if finding.message != f"expected {finding.expected}, actual {finding.actual}":
+        return finding.message
+    both = (_sentence(finding.expected), _sentence(finding.actual))
+    return localized("expected {}, actual {}").format(*both)

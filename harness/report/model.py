@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from harness.analysis.transcript import AnalyzedTranscript
 from harness.comparison import Comparison, FieldMatrix, Matrix, field_matrix
 from harness.config.prices import Price
-from harness.locale import mark
+from harness.locale import LANGUAGE, Language, in_language, localized, localized_count, mark
 from harness.report.drift_groups import ChangeGroup, change_groups
 from harness.report.field_map import FieldTable, Topic, field_tables, topics
 from harness.report.format import seconds
@@ -23,7 +23,6 @@ from harness.report.overview import Cell, cells
 from harness.report.ranking import Ranking, price_sources, races, rankings
 from harness.report.run_info import RunInfo, run_info
 from harness.types import Finding, Origin, Problem, Severity
-from harness.wire.text import count
 
 if TYPE_CHECKING:
     from harness.analysis.difference import Verdict
@@ -111,17 +110,26 @@ class Report:
 
     @property
     def sums(self) -> str:
-        """The numbers of transcripts, turns, findings and so on, as text."""
+        """The numbers of transcripts, turns, findings and so on, as English text."""
+        with in_language(Language.EN):
+            return self.local_sums
+
+    @property
+    def local_sums(self) -> str:
+        """The same numbers in the language of the user."""
+        errors, warnings, notes = (len(self.of(severity)) for severity in Severity)
         counts = [
-            count(len(self.outlines), "transcript"),
-            count(self.turns, "turn"),
-            count(self.exchanges, "exchange"),
-            *(count(len(self.of(s)), s.value) for s in Severity if self.of(s)),
-            *([f"{len(self.ignored)} ignored"] if self.ignored else []),
-            count(len(self.problems), "problem"),
+            localized_count(len(self.outlines), "{} transcript", "{} transcripts"),
+            localized_count(self.turns, "{} turn", "{} turns"),
+            localized_count(self.exchanges, "{} exchange", "{} exchanges"),
+            *([localized_count(errors, "{} error", "{} errors")] if errors else []),
+            *([localized_count(warnings, "{} warning", "{} warnings")] if warnings else []),
+            *([localized_count(notes, "{} note", "{} notes")] if notes else []),
+            *([localized("{} ignored").format(len(self.ignored))] if self.ignored else []),
+            localized_count(len(self.problems), "{} problem", "{} problems"),
             seconds(self.duration),
         ]
-        return ", ".join(counts)
+        return localized(", ").join(counts)
 
     @property
     def scenarios(self) -> tuple[str, ...]:
@@ -155,6 +163,14 @@ class Report:
             *((problem.scenario, problem.target) for problem in self.problems),
             *((finding.scenario, finding.target) for finding in self.findings),
         ]
+
+    @property
+    def local_origin(self) -> str:
+        """Where the recordings come from, in the language of the user."""
+        if LANGUAGE.get() is Language.EN:
+            return self.origin
+        partly = localized("Partly:") if len(self.origins) > 1 else ""
+        return "".join(f"{partly}{localized(ORIGINS[origin])}" for origin in self.origins)
 
     @property
     def origin(self) -> str:

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
+from harness.locale import mark
 from harness.report.format import money, number, seconds
 from harness.report.overview import Cell, State
 from harness.report.ranking import Entry, Ranking, Sum
@@ -48,9 +49,9 @@ _STYLES = {State.FAILED: "red", State.PROBLEM: "red", State.WARNED: "yellow"}
 
 def overview(cells: Sequence[Cell]) -> Table:
     """Return a table with a row for each scenario with each target."""
-    counts = ("errors", "warnings", "skipped", "turns", "exchanges")
+    counts = (mark("errors"), mark("warnings"), "skipped", mark("turns"), mark("exchanges"))
     return Table(
-        ("scenario", "target", "state", "from", "recorded", *counts, "time per turn"),
+        ("scenario", "target", mark("state"), "from", "recorded", *counts, "time per turn"),
         [
             (
                 cell.scenario,

@@ -10,12 +10,14 @@ from rich.console import Console
 from rich.text import Text
 
 from harness.analysis.transcript import AnalyzedTranscript
+from harness.locale import localized
 from harness.report import comparison_text, tables
 from harness.report import conversation as conversations
 from harness.report.console import draw, put, say
 from harness.report.format import headline, number, seconds
 from harness.report.model import Report
-from harness.types import Finding, Reply, Severity, ToolCall
+from harness.report.overview import Cell, State
+from harness.types import Finding, Reply, Severity, ToolCall, Verbosity
 from harness.wire.text import count, plain
 
 SHOWN = 5
@@ -24,58 +26,95 @@ SHOWN = 5
 _STYLES = {Severity.ERROR: "bold red", Severity.WARNING: "yellow", Severity.INFO: "cyan"}
 
 
-def report(console: Console, report: Report) -> None:
-    """Print a report; whether it is ok or failed comes last."""
-    console.print(Text(plain(report.title), "bold"))
-    if report.origin:
-        console.print(Text(report.origin, "dim"))
-    if report.outlines:
-        console.print()
-        counts = ("turns", "exchanges", "errors", "warnings")
-        table = tables.overview(report.overview)
-        draw(console, table.only("scenario", "target", "state", "from", *counts))
-    for cell in report.overview:
-        for reason in cell.skipped:
-            say(console, f"skipped in {cell.scenario} with {cell.target}: {reason}", "dim")
-    _findings(console, report)
-    matrices = [matrix for matrix in report.matrices if len(matrix.targets) > 1]
-    for matrix in matrices:
-        comparison_text.pairs(console, matrix)
-    comparison_text.rankings(console, report.rankings)
-    comparison_text.sources(console, matrices)
-    for comparison in report.comparisons:
-        comparison_text.comparison(console, comparison)
+MANY = 20
+"""The number of rows and notes from which on those that passed are summed up."""
+
+
+def report(console: Console, report: Report, verbosity: Verbosity = Verbosity.NORMAL) -> None:
+    """Print a report; whether it is ok or failed comes last.
+
+    Comparisons and rankings of the targets are printed, and long lists are not shortened, with
+    `Verbosity.FULL` only.
+    """
+    is_full = verbosity is Verbosity.FULL
+    if verbosity is not Verbosity.QUIET:
+        _overview(console, report, is_full)
+    _findings(console, report, verbosity)
+    if is_full:
+        matrices = [matrix for matrix in report.matrices if len(matrix.targets) > 1]
+        for matrix in matrices:
+            comparison_text.pairs(console, matrix)
+        comparison_text.rankings(console, report.rankings)
+        comparison_text.sources(console, matrices)
+        for comparison in report.comparisons:
+            comparison_text.comparison(console, comparison)
     for problem in report.problems:
         where = ", ".join(filter(None, (problem.scenario, problem.target)))
         say(console, f"{where}: {problem.text}" if where else problem.text, "bold red")
     _verdict(console, report)
 
 
-def _findings(console: Console, report: Report) -> None:
+def _overview(console: Console, report: Report, is_full: bool) -> None:
+    console.print(Text(plain(localized(report.title)), "bold"))
+    if report.origin:
+        console.print(Text(report.local_origin, "dim"))
+    cells = report.overview
+    if len(cells) > MANY and not is_full:
+        cells = tuple(cell for cell in cells if cell.state is not State.PASSED)
+    if report.outlines and cells:
+        console.print()
+        counts = ("turns", "exchanges", "errors", "warnings")
+        table = tables.overview(cells)
+        draw(console, table.only("scenario", "target", "state", "from", *counts))
+    if passed := len(report.overview) - len(cells):
+        say(console, localized("{} passed; -v lists all").format(passed), "dim")
+    _skipped(console, report.overview, is_full)
+
+
+def _skipped(console: Console, cells: Sequence[Cell], is_full: bool) -> None:
+    lines = [
+        localized("skipped in {} with {}: {}").format(cell.scenario, cell.target, reason)
+        for cell in cells
+        for reason in cell.skipped
+    ]
+    shown = lines if is_full or len(lines) <= MANY else lines[:SHOWN]
+    for line in shown:
+        say(console, line, "dim")
+    if rest := len(lines) - len(shown):
+        say(console, localized("{} more were skipped; -v lists all").format(rest), "dim")
+
+
+def _findings(console: Console, report: Report, verbosity: Verbosity) -> None:
+    severities = [Severity.ERROR] if verbosity is Verbosity.QUIET else [*Severity]
     for cell in report.overview:
-        if cell.findings:
-            names = " with ".join(filter(None, (cell.scenario, cell.target)))
-            say(console, f"\n{names}", "bold")
-        for severity in Severity:
-            _listed(console, [f for f in cell.findings if f.severity is severity])
+        findings = [f for f in cell.findings if f.severity in severities]
+        if findings:
+            say(console, f"\n{' · '.join(filter(None, (cell.scenario, cell.target)))}", "bold")
+        for severity in severities:
+            mine = [f for f in findings if f.severity is severity]
+            _listed(console, mine, verbosity is Verbosity.FULL)
 
 
-def _listed(console: Console, findings: Sequence[Finding]) -> None:
+def _listed(console: Console, findings: Sequence[Finding], is_full: bool) -> None:
     by_rule = sorted(findings, key=lambda f: f.rule)
     for rule, group in groupby(by_rule, key=lambda f: f.rule):
         every = list(group)
         severity = every[0].severity
-        shown = every if severity is Severity.ERROR else every[:SHOWN]
+        shown = every if is_full or severity is Severity.ERROR else every[:SHOWN]
         for finding in shown:
-            text = Text.assemble((severity.value, _STYLES[severity]), " ", headline(finding))
-            put(console, text, indent=2)
-        if len(every) > len(shown):
-            say(console, f"and {len(every) - len(shown)} more of {rule}", "dim", indent=2)
+            word = (localized(severity.value), _STYLES[severity])
+            put(console, Text.assemble(word, " ", headline(finding)), indent=2)
+        if rest := len(every) - len(shown):
+            more = localized("and {} more of {}; -v lists all").format(rest, rule)
+            say(console, more, "dim", indent=2)
 
 
 def _verdict(console: Console, report: Report) -> None:
-    word, style = ("ok", "bold green") if report.ok else ("failed", "bold red")
-    put(console, Text.assemble("\n", (word, style), ": ", report.sums))
+    ok, failed = (localized("ok"), "bold green"), (localized("failed"), "bold red")
+    put(
+        console,
+        Text.assemble("\n", ok if report.ok else failed, localized(": "), report.local_sums),
+    )
 
 
 def conversation(console: Console, read: AnalyzedTranscript) -> None:

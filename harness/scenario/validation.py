@@ -32,7 +32,7 @@ from harness.scenario.schema_model import (
     ToolResultForm,
 )
 from harness.scenario.steps import Scenario, Step
-from harness.scenario.yaml_source import Loc, Source, shown, where
+from harness.scenario.yaml_source import Loc, Source, shown, where, wide_colon
 from harness.types import CallKind, Credentials, Mode, Severity
 
 
@@ -165,8 +165,11 @@ def _problem(detail: ErrorDetails, loc: Loc) -> str:
     if kind == "tuple_type" and loc[-1] in _ONE_OR_MANY:
         return f"must be text or a list of texts, not {shown(given)}"
     must = _MUST.get(kind, detail["msg"]).format(**context)
-    quote = kind == "string_type" and isinstance(given, (bool, int, float))
-    return f"{must}, not {shown(given)}" + ("; put quotes around it" if quote else "")
+    if kind == "string_type" and isinstance(given, (bool, int, float)):
+        hint = "; put quotes around it"
+    else:
+        hint = wide_colon(given) if isinstance(given, str) else ""
+    return f"{must}, not {shown(given)}{hint}"
 
 
 def inconsistencies(scenario: Scenario) -> Iterator[Issue]:

@@ -84,6 +84,7 @@ def read(text: str | bytes, path: Path | None = None) -> Source:
         raise BadScenario("the file is empty; a scenario begins with 'name:'", path or "")
     if not isinstance(node, yaml.MappingNode):
         message = "a scenario is a mapping that begins with 'name:', not " + _kind(node)
+        message += wide_colon(_decoded(text, path))
         raise BadScenario(message, path or "", _line(node))
     reader = _Reader(path, {(): _line(node)})
     return Source(reader.value(node, ()), path, reader.lines)
@@ -110,7 +111,8 @@ def _compose(text: str, path: Path | None) -> yaml.Node | None:
         raise BadScenario(message, path or "", line) from None
     except yaml.MarkedYAMLError as error:
         line = error.problem_mark.line + 1 if error.problem_mark else 0
-        raise BadScenario(_syntax(error.problem or "unreadable"), path or "", line) from None
+        problem = _syntax(error.problem or "unreadable", text)
+        raise BadScenario(problem, path or "", line) from None
     except (ValueError, OverflowError):  # PyYAML, on escapes such as "\UFFFFFFFF"
         raise BadScenario("not valid YAML: an escape that is no character", path or "") from None
 
@@ -122,9 +124,21 @@ _HINTS = {
 }
 
 
-def _syntax(problem: str) -> str:
+def _syntax(problem: str, text: str) -> str:
     hint = next((f"; {hint}" for part, hint in _HINTS.items() if part in problem), "")
-    return f"not valid YAML: {problem.removeprefix('but ')}{hint}"
+    return f"not valid YAML: {problem.removeprefix('but ')}{wide_colon(text) or hint}"
+
+
+_WIDE_COLON = re.compile("^ *(?:- +)?([A-Za-z_]+)：", re.MULTILINE)
+
+
+def wide_colon(text: str) -> str:
+    """Return a hint at the first key of *text* with a full-width colon; empty if there is none."""
+    found = _WIDE_COLON.search(text)
+    if not found:
+        return ""
+    line = f"line {text[: found.start(1)].count(chr(10)) + 1}" if "\n" in text else "it"
+    return f"; {line} has a full-width colon, write '{found[1]}: '"
 
 
 class _Loader(yaml.SafeLoader):

@@ -117,7 +117,7 @@ CASES = [
         {},
         "record --scenarios nowhere",
         "harness: there is no folder nowhere here; say where scenarios are with --scenarios DIR, "
-        "or see what this does with: harness demo\n",
+        "or write a first one with: harness init\n",
     ),
     Case(
         "a folder without scenarios",
@@ -332,7 +332,7 @@ def test_bad_input(
     ("arguments", "told"),
     [
         ("replay --nope", "No such option"),
-        ("check", "Missing argument 'PATH...'."),
+        ("check", "Missing argument 'PATH'."),
         ("record --target", "Option '--target' requires an argument."),
         ("sandbox --port abc", "Invalid value for '--port'"),
         ("sandbox --latency -1", "Invalid value for '--latency'"),

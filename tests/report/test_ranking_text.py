@@ -10,7 +10,7 @@ import pytest
 from harness.comparison import Price
 from harness.report import comparison_text, text
 from harness.report.ranking import rankings
-from harness.types import Origin
+from harness.types import Origin, Verbosity
 
 from .samples import console, written
 from .test_ranking import ONE, TWO, played, report
@@ -53,7 +53,7 @@ def test_it_stands_in_a_whole_report() -> None:
     """Of recordings from the live services no sandbox is told."""
     on = console(120)
     both = [played(f"ours/{name}", 1, origin=Origin.LIVE) for name in ("one", "two")]
-    text.report(on, report(both))
+    text.report(on, report(both), Verbosity.FULL)
     assert "Models: speed and cost" in (told := written(on))
     assert "those of the sandbox" not in told
 

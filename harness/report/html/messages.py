@@ -12,6 +12,7 @@ from types import MappingProxyType
 from markupsafe import Markup, escape
 
 from harness.locale import mark, translate, translate_count
+from harness.report import chinese
 from harness.types import Place
 from harness.wire.text import plain
 
@@ -153,9 +154,9 @@ def plural(singular: str, plural: str, number: int, element: str = "span") -> Ma
     The noun is what follows `{} ` in *singular* or *plural*.
     """
     english = (singular if number == 1 else plural).removeprefix("{} ")
-    chinese = translate_count(singular, plural, number).removeprefix("{} ")
+    translated = translate_count(singular, plural, number).removeprefix("{} ")
     numeral = Markup("<{0}>{1}</{0}>").format(Markup(element), number)  # noqa: S704 - of a template
-    return numeral + Markup(' <span data-zh="{}">{}</span>').format(chinese, english)
+    return numeral + Markup(' <span data-zh="{}">{}</span>').format(translated, english)
 
 
 def label(message: str, about: str = "") -> Markup:
@@ -169,18 +170,10 @@ def label(message: str, about: str = "") -> Markup:
 def place(place: Place) -> Markup:
     """Return the place of a finding as an element with its text in both languages."""
     return Markup('<span data-zh="{}">{}</span>').format(
-        plain(chinese_place(place)), plain(str(place))
+        plain(chinese.place(place)), plain(str(place))
     )
 
 
-def chinese_place(place: Place) -> str:
-    """Return a place as Chinese text, as `str(place)` is in English."""
-    numbered = (
-        (place.turn, mark("turn {}")),
-        (place.exchange, mark("exchange {}")),
-        (place.event, mark("event {}")),
-        ("" if place.request else None, mark("request")),
-        (place.offset, mark("byte {}")),
-        (place.pointer or None, "{}"),
-    )
-    return "，".join(translate(text).format(n) for n, text in numbered if n is not None)
+def detail(text: str) -> Markup:
+    """Return what a finding expects or meets as an element with its text in both languages."""
+    return Markup('<span data-zh="{}">{}</span>').format(plain(chinese.sentence(text)), plain(text))

@@ -16,7 +16,7 @@ from markupsafe import Markup, escape
 
 from harness.locale import translate
 from harness.report import format
-from harness.report.html import bodies, details, drift, messages, packing, pictures, sections
+from harness.report.html import bodies, drift, messages, packing, pictures, sections
 from harness.report.html.packing import Packs
 from harness.report.html.prose import prose
 from harness.report.model import ORIGINS, Report
@@ -183,7 +183,7 @@ def _environment() -> Environment:
         "plural": messages.plural,
         "label": messages.label,
         "place": messages.place,
-        "bilingual": details.detail,
+        "bilingual": messages.detail,
     }
     environment.filters |= {
         "seconds": format.seconds,

@@ -16,6 +16,7 @@ from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
 
 from harness import batch, recordings
 from harness.analysis.transcript import AnalyzedTranscript, analyze
+from harness.cassette.age import ALWAYS
 from harness.cassette.store import Store, find
 from harness.comparison import Price, Prices, compare, matrix
 from harness.drift import ChangeKind, Drift, DriftChange, Verdict, run
@@ -206,7 +207,7 @@ def tests_page(tmp_path_factory: pytest.TempPathFactory) -> Path:
         text = path.read_text(encoding="utf-8")
         path.write_text(re.sub("(?m)^    (scenario|target): .*\n", "", text), encoding="utf-8")
     page = folder / "index.html"
-    report = tests_report(sorted(folder.rglob("*.yaml")))
+    report = tests_report(sorted(folder.rglob("*.yaml")), ALWAYS)
     page.write_text(html.report(report), encoding="utf-8")
     return page
 

@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 from harness.analysis.sample import get
 from harness.analysis.transcript import analyze
 from harness.providers.endpoints import recognise
+from harness.report import chinese
 from harness.report.field_map import field_tables
 from harness.report.html import bodies, timelines, word_diff
-from harness.report.html.messages import chinese_place
 from harness.report.html.page import coded, detail
 from harness.report.html.prose import MAX_PROSE, prose
 from harness.types import Exchange, Finding, Place, Timing, Transcript, Turn
@@ -252,7 +252,7 @@ def test_code_words_of_ours_are_set_as_code() -> None:
 )
 def test_a_place_in_chinese(place: Place, shown: str) -> None:
     """The same parts as in English, in the same order."""
-    assert chinese_place(place) == shown
+    assert chinese.place(place) == shown
     assert len(str(place).split(", ")) == len(shown.split("，"))
 
 

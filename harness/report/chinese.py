@@ -1,14 +1,12 @@
-"""The expected and actual parts of findings in Chinese: sentences with places for values."""
+"""What findings expect and meet, and where, in Chinese: sentences with places for values."""
 
 from __future__ import annotations
 
 import re
 from functools import cache, lru_cache
 
-from markupsafe import Markup
-
 from harness.locale import mark, translate
-from harness.wire.text import plain
+from harness.types import Place
 
 SENTENCES = (
     mark("one of {}"),
@@ -77,14 +75,22 @@ def _patterns() -> tuple[tuple[re.Pattern[str], str], ...]:
 
 
 @lru_cache(4096)
-def chinese(text: str) -> str:
+def sentence(text: str) -> str:
     """Return a sentence in Chinese, its values as they are; the text itself if it is none."""
-    for pattern, sentence in _patterns():
+    for pattern, known in _patterns():
         if match := pattern.fullmatch(text):
-            return translate(sentence).format(*match.groups())
+            return translate(known).format(*match.groups())
     return text
 
 
-def detail(text: str) -> Markup:
-    """Return a text of a finding as an element with its text in both languages."""
-    return Markup('<span data-zh="{}">{}</span>').format(plain(chinese(text)), plain(text))
+def place(place: Place) -> str:
+    """Return a place as Chinese text, as `str(place)` is in English."""
+    numbered = (
+        (place.turn, mark("turn {}")),
+        (place.exchange, mark("exchange {}")),
+        (place.event, mark("event {}")),
+        ("" if place.request else None, mark("request")),
+        (place.offset, mark("byte {}")),
+        (place.pointer or None, "{}"),
+    )
+    return "，".join(translate(text).format(n) for n, text in numbered if n is not None)
