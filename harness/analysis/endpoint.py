@@ -235,6 +235,8 @@ class Endpoint:
         unshown: The types of events without content, which SDKs do not show.
         fails_late: Whether an error may come after the first events of a stream.
         roles: The roles that a message of a request may have.
+        foreign: The places in an answer that repeat the request, or have what tools returned;
+            contracts leave them out.
         exempt: The names of the rules that the service is known not to keep.
     """
 
@@ -265,6 +267,7 @@ class Endpoint:
     unshown: frozenset[str] = frozenset()
     fails_late: bool = False
     roles: tuple[str, ...] = ("system", "user", "assistant", "tool")
+    foreign: Pointers = ()
     exempt: frozenset[str] = frozenset()
 
     @property

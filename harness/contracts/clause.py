@@ -25,7 +25,7 @@ from math import comb
 
 from harness.contracts import words
 from harness.contracts.evidence import Counts, Node
-from harness.contracts.sections import FACTOR, Documented, Section, documented
+from harness.contracts.sections import Documented, Section, documented
 from harness.types import Severity
 from harness.wire import escape
 from harness.wire.text import count
@@ -153,7 +153,7 @@ class Spot:
         if state == "integer" and "number" in self.node.types:
             return Support(0, Severity.INFO)
         held = against(self.node.counts, state, family)
-        level = severity(held // FACTOR if self.documented.allows(state) else held)
+        level = Severity.INFO if self.documented.allows(state) else severity(held)
         return Support(held, level, self._noun(family))
 
     def _noun(self, family: str) -> str:

@@ -16,7 +16,7 @@ from harness.contracts import words
 from harness.contracts.clause import Spot, Support, one_step_less, severity, spot
 from harness.contracts.contract import Contract
 from harness.contracts.evidence import DEEPEST, Node, schema_type
-from harness.contracts.sections import FACTOR, Section, sections, witness
+from harness.contracts.sections import Section, sections, witness
 from harness.locale import mark
 from harness.rules.rule import checked_endpoint, pointer_to, show
 from harness.types import Finding, Json, Severity
@@ -34,6 +34,12 @@ RULES: Mapping[ChangeKind, str] = MappingProxyType(
     }
 )
 """The rule that is violated by each kind of change."""
+
+FACTOR = 6
+"""A documented state of a task is a finding only after this many times as many exchanges.
+
+It may be in no recording only because no task was of the kind that has it.
+"""
 
 UNCOVERED = "contract_uncovered"
 """The rule that is violated by an answer without a section in the contract."""

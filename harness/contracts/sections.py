@@ -9,8 +9,8 @@ never seen is checked against the section that it violates least.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, fields
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, fields, replace
 from email.utils import parsedate_to_datetime
 
 from harness.analysis.endpoint import Endpoint, Part, Role, Schema
@@ -19,10 +19,11 @@ from harness.analysis.reply import first
 from harness.analysis.transcript import AnalyzedTranscript, AnalyzedTurn
 from harness.contracts.evidence import Witness
 from harness.contracts.words import is_word
+from harness.errors import HarnessError
 from harness.providers import endpoints
 from harness.rules.rule import answers, refusals, turn_request
 from harness.types import Json
-from harness.wire import resolve, walk
+from harness.wire import resolve, tokens, walk
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -63,9 +64,20 @@ def sections(exchange: AnalyzedExchange) -> Iterator[tuple[Section, Part]]:
     parts = answers(exchange)
     for number, part in enumerate(parts, start=1):
         form, case = _case(exchange, part, number, len(parts))
-        yield Section(exchange.endpoint.name, form, case), part
+        value = _without(part.value, tuple(map(tokens, exchange.endpoint.foreign)))
+        yield Section(exchange.endpoint.name, form, case), replace(part, value=value)
     for part in refusals(exchange):
         yield Section(exchange.endpoint.name, REFUSAL), part
+
+
+def _without(value: Json, paths: tuple[tuple[str, ...], ...]) -> Json:
+    """Return *value* without the members at *paths*, whose token `[]` is for all items."""
+    if not paths or not isinstance(value, dict | list):
+        return value
+    if isinstance(value, list):
+        return [_without(item, tuple(p[1:] for p in paths if p[0] == "[]")) for item in value]
+    below = {key: tuple(path[1:] for path in paths if path[0] == key) for key in value}
+    return {key: _without(item, below[key]) for key, item in value.items() if () not in below[key]}
 
 
 def _case(exchange: AnalyzedExchange, part: Part, number: int, of: int) -> tuple[str, str]:
@@ -84,13 +96,6 @@ def _case(exchange: AnalyzedExchange, part: Part, number: int, of: int) -> tuple
 
 # -------------------------------------------------------------- what is documented of it
 
-FACTOR = 6
-"""A clause that the documentation does not support needs this many times as many exchanges.
-
-A field that the documentation calls optional may be in every recording only because no request was
-of the kind that makes it disappear.
-"""
-
 
 @dataclass(frozen=True, slots=True)
 class Documented:
@@ -99,14 +104,17 @@ class Documented:
     Attributes:
         schemas: All JSON Schemas that apply; empty if the place is not documented.
         optional: Whether the field may be missing.
+        is_open: Whether it may be anything: an undocumented field of one type of items among
+            others.
     """
 
     schemas: tuple[Schema, ...] = ()
     optional: bool = False
+    is_open: bool = False
 
     def allows(self, state: str) -> bool:
         """Return whether a state, a JSON type or `absent`, is documented for this place."""
-        if state == "absent":
+        if state == "absent" or self.is_open:
             return self.optional
         types = [_types(schema["type"]) for schema in self.schemas if "type" in schema]
         return bool(types) and all(state in names for names in types)
@@ -116,28 +124,40 @@ class Documented:
         having = [schema for schema in self.schemas if key in schema.get("properties", {})]
         parts = tuple(part for schema in having for part in _parts(schema["properties"][key]))
         required = any(key in schema.get("required", ()) for schema in self.schemas)
-        return Documented(parts, optional=bool(having) and not required)
+        is_one_of = any("then" in part for schema in self.schemas for part in _all_of(schema))
+        is_open = self.is_open or (is_one_of and not having)
+        return Documented(parts, (bool(having) or is_open) and not required, is_open)
 
     def items(self) -> Documented:
         """Return the documentation of an array's items."""
         schemas = (schema["items"] for schema in self.schemas if "items" in schema)
-        return Documented(tuple(part for schema in schemas for part in _parts(schema)))
+        parts = tuple(part for schema in schemas for part in _parts(schema))
+        return Documented(parts, self.is_open, self.is_open)
+
+
+def _all_of(schema: Schema) -> Sequence[Schema]:
+    return schema.get("allOf", ())
 
 
 def documented(section: Section) -> Documented:
     """Return the documentation of a section's answers; empty for an unknown endpoint."""
-    endpoint = next((e for e in endpoints.ENDPOINTS if e.name == section.endpoint), None)
-    if endpoint is None:
+    try:
+        endpoint = endpoints.endpoint(section.endpoint)
+    except HarnessError:
         return Documented()
     forms = {REFUSAL: endpoint.refusal, "event": endpoint.event or {}, "answer": endpoint.answer}
     return Documented(tuple(_parts(forms.get(section.form, {}))))
 
 
 def _parts(schema: object) -> Iterator[Schema]:
-    """Yield a schema and, recursively, the schemas in its `allOf` and `else`."""
+    """Yield a schema and, recursively, the schemas in its `allOf`, `then` and `else`.
+
+    What holds for some values only, by `then`, requires no field.
+    """
     if isinstance(schema, Mapping):
         yield schema
-        for part in (*schema.get("allOf", ()), schema.get("else")):
+        conditional = {**schema["then"], "required": ()} if "then" in schema else None
+        for part in (*_all_of(schema), conditional, schema.get("else")):
             yield from _parts(part)
 
 

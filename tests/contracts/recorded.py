@@ -20,6 +20,7 @@ from harness.recordings import read_cassette
 
 ROOT = Path(__file__).parents[2]
 REAL = ROOT.parent / "shared" / "recordings"
+OTHERS = ROOT.parent / "shared" / "more-recordings"
 SHIPPED = ROOT / "cassettes"
 FOLDERS = [SHIPPED, REAL] if REAL.is_dir() else [SHIPPED]
 

@@ -13,6 +13,7 @@ from jsonschema import Draft202012Validator
 
 from contracts.recorded import (
     FOLDERS,
+    OTHERS,
     REAL,
     LearnedExchange,
     changed,
@@ -46,19 +47,20 @@ def weighty(findings: Iterator[Finding]) -> list[Finding]:
 @pytest.mark.slow
 @real
 @pytest.mark.parametrize("by", ["exchange", "file"])
-def test_held_out_recordings_give_no_false_alarms(by: str) -> None:
+@pytest.mark.parametrize("folder", [REAL, OTHERS], ids=lambda folder: folder.name)
+def test_held_out_recordings_give_no_false_alarms(folder: Path, by: str) -> None:
     """At most 1 % of the exchanges of one half have a warning or an error by the other's contract,
-    and none an error. Measured over 20 seeds: 0.15 % by exchange and by file; errors none."""
+    and none an error. Measured over 12 seeds, both folders by file: none in 1,942 exchanges."""
     checked = alarmed = broken = 0
     for seed in SEEDS:
-        ours, theirs = halves(REAL, seed, by=by)
+        ours, theirs = halves(folder, seed, by=by)
         judge = Judge(contract_of(ours))
         for one in theirs:
             result = weighty(judge.judge(one.reading, one.family))
             checked += 1
             alarmed += bool(result)
             broken += any(finding.severity is Severity.ERROR for finding in result)
-    assert checked > 300
+    assert checked > 200
     assert alarmed / checked <= MOST_ALARMS
     assert broken == 0
 
@@ -224,8 +226,7 @@ def test_what_the_real_recordings_teach() -> None:
     assert not result["/model"].vocabulary
     assert [*result["/created"].formats] == ["epoch-seconds"]
     assert "content" not in schema(message)["required"]
-    differing = {name for names, _ in overlays(top) for name in names}
-    assert differing == {"glm-4.5", "glm-4.5-air", "glm-4.5-flash", "glm-4.5v"}
+    assert list(overlays(top)) == []  # only glm-4.6 leaves `content` out, as documented
 
 
 def _section(contract: Contract, name: str) -> tuple[Section, Node]:

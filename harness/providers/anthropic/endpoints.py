@@ -85,6 +85,12 @@ USAGE: Schema = record(
     {
         "cache_creation_input_tokens": nullable(INTEGER),
         "cache_read_input_tokens": nullable(INTEGER),
+        "cache_creation": nullable(record({})),
+        "server_tool_use": nullable(record({})),
+        "output_tokens_details": nullable(record({})),
+        "iterations": {"type": ["array", "null"]},
+        "service_tier": nullable(STRING),
+        "inference_geo": nullable(STRING),
     },
 )
 
@@ -360,6 +366,11 @@ def endpoints(dialect: str, prefix: str = ".*", refusal: Schema = REFUSAL) -> tu
         conversation=conversation,
         unshown=frozenset({"ping"}),
         fails_late=True,
+        foreign=tuple(
+            f"{block}/{name}"
+            for block in ("/content/[]", "/content_block")
+            for name in ("content", "input")
+        ),
     )
     counting = Endpoint(
         name=f"{dialect}.count-tokens",

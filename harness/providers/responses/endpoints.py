@@ -63,12 +63,22 @@ FIELDS = Fields(
 )
 """The JSON pointers of the fields. `read` joins the items."""
 
+_CONTENT: Schema = record(
+    {"type": NAME},
+    {
+        "text": STRING,
+        "annotations": array(record({})),
+        "logprobs": {"type": ["array", "null"]},
+        "refusal": STRING,
+    },
+)
+
 ITEM: Schema = {
     **record({"type": NAME}),
     "allOf": [
         {"if": {"properties": {"type": {"const": name}}}, "then": record(members)}
         for name, members in (
-            ("message", {"role": STRING, "content": array(record({"type": NAME}))}),
+            ("message", {"role": STRING, "content": array(_CONTENT)}),
             ("function_call", {"call_id": NAME, "name": NAME, "arguments": STRING}),
             ("reasoning", {"summary": array(record({}))}),
         )
@@ -97,8 +107,18 @@ RESPONSE: Schema = record(
         "usage": nullable(USAGE),
         "error": nullable(record({})),
         "incomplete_details": nullable(record({})),
+        "completed_at": nullable(NUMBER),
     },
 )
+
+_ECHOES = (
+    *("background", "content_filters", "conversation", "instructions", "max_output_tokens"),
+    *("max_tool_calls", "metadata", "moderation", "parallel_tool_calls", "previous_response_id"),
+    *("prompt", "prompt_cache_key", "prompt_cache_retention", "reasoning", "safety_identifier"),
+    *("service_tier", "store", "temperature", "text", "tool_choice", "tool_usage", "tools"),
+    *("top_logprobs", "top_p", "truncation", "user", "frequency_penalty", "presence_penalty"),
+)
+"""The members of a response that repeat the request, with the service's defaults."""
 
 _PART: Schema = {"output_index": INTEGER}
 
@@ -353,6 +373,7 @@ def endpoints(dialect: str, prefix: str = ".*", refusal: Schema = REFUSAL) -> tu
         remembers=remembers,
         roles=ROLES,
         fails_late=True,
+        foreign=tuple(f"{place}/{name}" for place in ("", "/response") for name in _ECHOES),
         exempt=frozenset({"done_marker"}),  # [REC] OpenAI sends none, OpenRouter does
     )
     stored = replace(
