@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 
-from harness.analysis.endpoint import Endpoint, Part, Role
-from harness.analysis.reply import read_answer, read_refusal
-from harness.types import NO_STATUS, Exchange, Failure, Outcome, Place
-from harness.wire import Document, Stream, read_events, read_json, read_lines
+from harness.analysis.endpoint import Endpoint, Fields, Part, Role
+from harness.analysis.reply import only_choice, read_answer, read_refusal
+from harness.types import NO_STATUS, Exchange, Failure, Outcome, Place, Reply
+from harness.wire import Document, Stream, read_events, read_json, read_lines, resolve
 from harness.wire.spans import nearest_span
 
 DONE = "[DONE]"
@@ -127,6 +128,14 @@ class AnalyzedExchange:
         request = self.request_json.value
         return tuple((part, read_answer(endpoint, (part,), request)) for part in self.parts)
 
+    @cached_property
+    def other_choices(self) -> tuple[AnalyzedChoice, ...]:
+        """Each choice after the first as an answer of its own; empty if there is one choice."""
+        if not isinstance(self.outcome, Reply) or not self.outcome.other_choices:
+            return ()
+        about = (self.exchange, self.endpoint, self.number, self.turn)
+        return tuple(AnalyzedChoice(*about, one.index) for one in self.outcome.other_choices)
+
     def place(
         self, pointer: str = "", part: Part | None = None, offset: int | None = None
     ) -> Place:
@@ -161,3 +170,45 @@ class AnalyzedExchange:
         event = self.stream.events[part.event - 1] if pointer else None
         span = nearest_span(event.data.encode(), pointer) if event else None
         return event.byte(span.start) if event and span else part.offset
+
+
+@dataclass(frozen=True)
+class AnalyzedChoice(AnalyzedExchange):
+    """An exchange with one choice of its answer, which stands where the only one would stand.
+
+    Attributes:
+        choice: The index of the choice.
+    """
+
+    choice: int = 0
+
+    @cached_property
+    def _located(self) -> tuple[tuple[Part, int], ...]:
+        """(part, position of the choice in it) of the parts with the choice or without any."""
+        return tuple(self._own(AnalyzedExchange(self.exchange, self.endpoint).parts))
+
+    def _own(self, parts: Iterable[Part]) -> Iterator[tuple[Part, int]]:
+        fields = self.endpoint.fields if self.endpoint else Fields()
+        for part in parts:
+            choices = resolve(part.value, fields.choices)
+            items = list(enumerate(choices)) if isinstance(choices, list) else []
+            if not items:
+                yield part, 0
+            for position, item in items:
+                if isinstance(item, dict) and item.get("index", position) == self.choice:
+                    yield only_choice(part, fields, {**item, "index": 0}), position
+
+    @cached_property
+    def parts(self) -> tuple[Part, ...]:
+        """The JSON values of the response that have the choice, with no other, or none."""
+        return tuple(part for part, _ in self._located)
+
+    def place(
+        self, pointer: str = "", part: Part | None = None, offset: int | None = None
+    ) -> Place:
+        """Return a place in the response, for a finding."""
+        first = f"{self.endpoint.fields.choices}/0" if self.endpoint else ""
+        position = next((at for one, at in self._located if one is part), 0)
+        if first and pointer.startswith(first):
+            pointer = f"{first[:-1]}{position}{pointer.removeprefix(first)}"
+        return super().place(pointer, part, offset)

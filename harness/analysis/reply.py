@@ -148,21 +148,21 @@ def _by_choice(parts: Iterable[Part], fields: Fields) -> dict[int, list[Part]]:
         choices = resolve(part.value, fields.choices) if fields.choices else None
         several = choices if isinstance(choices, list) and len(choices) > 1 else [None]
         for position, choice in enumerate(several):
-            single = part if choice is None else replace(part, value=_only(part, fields, choice))
+            single = part if choice is None else only_choice(part, fields, choice)
             index = first(single.value, fields.index)
             by_index.setdefault(index if type(index) is int else position, []).append(single)
     return by_index
 
 
-def _only(part: Part, fields: Fields, choice: Json) -> Json:
-    """Return the value of *part* with *choice* as the only item of its array of choices."""
+def only_choice(part: Part, fields: Fields, choice: Json) -> Part:
+    """Return *part* with *choice* as the only item of its array of choices."""
 
     def changed(value: Json, keys: Sequence[str]) -> Json:
         if not keys or not isinstance(value, dict):
             return [choice]
         return {**value, keys[0]: changed(value[keys[0]], keys[1:])}
 
-    return changed(part.value, fields.choices.split("/")[1:])
+    return replace(part, value=changed(part.value, fields.choices.split("/")[1:]))
 
 
 def _choice(index: int, parts: Sequence[Part], fields: Fields, cumulative: bool) -> Choice:

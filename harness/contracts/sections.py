@@ -136,7 +136,8 @@ class Documented:
 
 
 def _all_of(schema: Schema) -> Sequence[Schema]:
-    return schema.get("allOf", ())
+    parts: Sequence[Schema] = schema.get("allOf", ())
+    return parts
 
 
 def documented(section: Section) -> Documented:

@@ -13,10 +13,10 @@ from harness.analysis.exchange import AnalyzedExchange
 from harness.analysis.fault import exchange_fault, faults_of
 from harness.analysis.reply import first
 from harness.faults import select
-from harness.rules.rule import answers, checked_endpoint, replies
+from harness.rules.rule import answers, checked_endpoint, fields_of, replies
 from harness.rules.schemas import violations
 from harness.types import Exchange, Failure, Json, Reply
-from harness.wire import walk
+from harness.wire import resolve, walk
 
 _TRIED = 60
 """Number of values in an answer that are changed in turn until one change violates the schema."""
@@ -54,6 +54,20 @@ def count_as_string(analyzed: AnalyzedExchange) -> Exchange | None:
     Returns None if the answer has no total token count.
     """
     return select.put(analyzed, select.field(analyzed, "total_tokens"), str)
+
+
+@exchange_fault(
+    "choices_are_as_requested", lambda first, last: [first], lambda first, last: [first] * 2
+)
+def choice_lost(
+    analyzed: AnalyzedExchange, change: Callable[[Json, Json], list[Json]]
+) -> Exchange | None:
+    """Remove the second of two choices, or repeat the first in its place."""
+    fields, part = fields_of(analyzed), select.first_answer(analyzed)
+    given = resolve(part.value, fields.choices) if part and fields.choices else None
+    if part is None or not isinstance(given, list) or len(given) != 2:
+        return None
+    return select.put_whole(analyzed, part, put_value(part.value, fields.choices, change(*given)))
 
 
 @exchange_fault("finish_reason_is_known", "finished", "Stop")

@@ -20,7 +20,7 @@ from harness.rules.rule import (
 )
 from harness.rules.schemas import violations
 from harness.types import Finding, Json, Reply
-from harness.wire import resolve
+from harness.wire import query, resolve
 
 
 def answer_fits_schema(reading: AnalyzedExchange) -> Iterator[Finding]:
@@ -117,12 +117,33 @@ def answer_says_something(reading: AnalyzedExchange) -> Iterator[Finding]:
         return
     if not reading.is_stream and any(violations(endpoint.answer, p.value) for p in reading.parts):
         return  # what is missing is reported with the schema
-    for choice in outcome.choices:
-        if choice.finish_reason in _ENDED_ITSELF and not (choice.content or "").strip():
-            ends = [part for part, reply in replies(reading) if reply.finish_reason]
-            place = field_place(reading, ends[-1], endpoint.fields.content)
-            thought = ", but reasoning" if choice.reasoning else ""
-            yield violation("a text, a tool call or another result", f"none{thought}", place)
+    if outcome.finish_reason in _ENDED_ITSELF and not (outcome.content or "").strip():
+        ends = [part for part, reply in replies(reading) if reply.finish_reason]
+        place = field_place(reading, ends[-1], endpoint.fields.content)
+        thought = ", but reasoning" if outcome.reasoning else ""
+        yield violation("a text, a tool call or another result", f"none{thought}", place)
+
+
+def choices_are_as_requested(reading: AnalyzedExchange) -> Iterator[Finding]:
+    """Check that an answer has as many choices as were requested (`n`), each with its own index.
+
+    Programs find a choice by its index, and pay for all of them [DOC].
+    """
+    fields, outcome = fields_of(reading), reading.outcome
+    requested = resolve(reading.request_json.value, f"{fields.parameters}/n")
+    if not fields.choices or not isinstance(outcome, Reply) or outcome.images:
+        return
+    for part in answers(reading):
+        indices = [index for _, index in query(part.value, f"{fields.choices}/[]/index")]
+        if len(set(map(str, indices))) < len(indices):
+            place = reading.place(fields.choices, part)
+            yield violation("an index of its own for each choice", show(indices), place)
+    count = len(outcome.choices)
+    is_complete = outcome.finish_reason is not None and bool(checked_endpoint(reading))
+    if type(requested) is int and requested > count and is_complete:
+        part = answers(reading)[-1]
+        place = field_place(reading, part, (fields.choices,))
+        yield violation(f"{requested} choices, as requested", count, place)
 
 
 def ids_are_not_empty(reading: AnalyzedExchange) -> Iterator[Finding]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from base64 import b64decode
 from collections.abc import Hashable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import groupby, islice, takewhile, zip_longest
 
 from harness.analysis.endpoint import Endpoint, Fields, Role
@@ -323,6 +323,15 @@ class _Past:
 
     def add(self, turn: AnalyzedTurn, reply: Reply, sent: Sequence[Json]) -> None:
         """Add a turn, its reply, and the messages of its request."""
+        for other in reply.other_choices:
+            chosen = replace(
+                reply,
+                content=other.content,
+                reasoning=other.reasoning,
+                tool_calls=other.tool_calls,
+                other_choices=(),
+            )
+            self.add(turn, chosen, sent)
         number, bare, key = 0, _without_reasoning(sent), _reply_key(reply)
         for message in bare:
             number = self.steps.setdefault((number, _frozen(message)), len(self.steps) + 1)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 import json
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Any
 
@@ -46,6 +46,7 @@ class Rule:
         scope: What the rule checks.
         severity: The severity of its findings, unless a project or a scenario sets another.
         evidence: The sources of the rule, as keys of `evidence.EVIDENCE`.
+        by_choice: Whether an answer with several choices is checked once for each.
         origin: What adds the rule: the harness, or another package.
         broken: Returns an exception that names the package of the rule, from a reason. The table of
             all rules sets both.
@@ -55,6 +56,7 @@ class Rule:
     scope: Scope
     severity: Severity = ERROR
     evidence: tuple[str, ...] = ()
+    by_choice: bool = False
     origin: str = OWN
     broken: Callable[[str], HarnessError] = field(default=HarnessError, repr=False)
 
@@ -84,7 +86,9 @@ class Rule:
         analyzed = analyzed.answered
         subjects: Iterable[Any] = (analyzed,)
         if self.scope is Scope.EXCHANGE:
-            subjects = (r for r in analyzed.readings if not _is_exempt(r.endpoint, self.name))
+            readings = [r for r in analyzed.readings if not _is_exempt(r.endpoint, self.name)]
+            others = (o for r in readings for o in r.other_choices) if self.by_choice else ()
+            subjects = (*readings, *others)
         try:
             for subject in subjects:
                 yield from self.check(subject)
@@ -109,6 +113,14 @@ def exchange_rule(check: ExchangeCheck, evidence: str = "", severity: Severity =
     *evidence* has the names of sources, separated by spaces.
     """
     return Rule(check, Scope.EXCHANGE, severity, tuple(evidence.split()))
+
+
+def choice_rule(check: ExchangeCheck, evidence: str = "", severity: Severity = ERROR) -> Rule:
+    """Return a rule that checks each choice of each exchange by itself.
+
+    *evidence* has the names of sources, separated by spaces.
+    """
+    return replace(exchange_rule(check, evidence, severity), by_choice=True)
 
 
 def conversation_rule(

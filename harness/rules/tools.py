@@ -150,11 +150,21 @@ def tool_was_declared(analyzed: AnalyzedTranscript) -> Iterator[Finding]:
         if not isinstance(turn.request.request_json.value, dict):
             continue  # a request that was not recorded
         declared = _declared(turn)
-        for number, call in enumerate(turn.reply.tool_calls):
+        for answer, number, call in _calls(turn):
             if call.name and call.name not in declared:
                 expected = f"a call of {', '.join(declared) or 'no function at all'}"
-                place = _place(turn.answer, number)
+                place = _place(answer, number)
                 yield violation(expected, f"one of {show(call.name)}", place)
+
+
+def _calls(turn: Answered) -> Iterator[tuple[AnalyzedExchange, int, ToolCall]]:
+    """Yield (answer, number, call) for each tool call of all choices."""
+    for number, call in enumerate(turn.reply.tool_calls):
+        yield turn.answer, number, call
+    for choice in turn.answer.other_choices:
+        calls = choice.outcome.tool_calls if isinstance(choice.outcome, Reply) else ()
+        for number, call in enumerate(calls):
+            yield choice, number, call
 
 
 def tool_arguments_fit(analyzed: AnalyzedTranscript) -> Iterator[Finding]:
@@ -163,15 +173,16 @@ def tool_arguments_fit(analyzed: AnalyzedTranscript) -> Iterator[Finding]:
     Models make mistakes here, and a program that trusts them fails later.
     """
     for turn in answered(analyzed):
-        declared = _declared(turn) if turn.reply.tool_calls else {}
-        for number, call in enumerate(turn.reply.tool_calls):
+        calls = list(_calls(turn))
+        declared = _declared(turn) if calls else {}
+        for answer, number, call in calls:
             schema = declared.get(call.name)
             arguments = read_json(call.arguments.encode("utf-8", "replace"))
             if not isinstance(schema, dict) or not isinstance(arguments.value, dict):
                 continue
             for pointer, expected, actual in violations(schema, arguments.value):
                 within = f"in the arguments of {call.name}{pointer and ' at ' + pointer}"
-                yield violation(expected, actual, _place(turn.answer, number), within)
+                yield violation(expected, actual, _place(answer, number), within)
 
 
 def _finish_place(reading: AnalyzedExchange) -> Place:

@@ -312,6 +312,25 @@ COMPATIBLE_SYNC = post(
 )
 
 
+COMPATIBLE_CHOICES = post(
+    COMPATIBLE,
+    {**QWEN, "n": 2},
+    {
+        **CHUNK,
+        "object": "chat.completion",
+        "choices": [
+            {
+                "finish_reason": "stop",
+                "index": index,
+                "message": {"role": "assistant", "content": text},
+            }
+            for index, text in enumerate(("Sunny.", "Dry."))
+        ],
+        "usage": USAGE,
+    },
+)
+
+
 def chunk(finish: str | None = None, **delta: Json) -> Json:
     """Return an event of a stream in OpenAI's format; *delta* are the members of its delta."""
     choice: Json = {"index": 0, **({"finish_reason": finish} if finish else {}), "delta": delta}
@@ -416,6 +435,7 @@ SAMPLES = {
     "compatible streamed tool": (COMPATIBLE_STREAM,),
     "compatible embeddings": (COMPATIBLE_EMBEDDED,),
     "compatible refusal": (COMPATIBLE_REFUSED,),
+    "compatible with two choices": (COMPATIBLE_CHOICES,),
 }
 """Small valid conversations as exchanges, by name."""
 
