@@ -35,6 +35,7 @@ from harness.scenario.steps import Past, Scenario, Step, digests
 from harness.secrets.redactor import Redactor
 from harness.types import (
     Call,
+    CallKind,
     Cassette,
     Failure,
     Origin,
@@ -149,7 +150,7 @@ def run_step(
         send = partial(_send, session, call)
         outcome = send_with_retries(send, tape.sleep, attempts)
         if step.form.download:
-            outcome = _with_images(outcome)
+            outcome = _with_files(outcome)
     return Turn(number, tuple(exchanges), call, outcome, expect, step.number)
 
 
@@ -159,12 +160,15 @@ def _from_sandbox(turns: Iterable[Turn]) -> bool:
     return origin_of(exchanges, Origin.LIVE) is Origin.SANDBOX
 
 
-def _with_images(outcome: Outcome) -> Outcome:
-    """Return *outcome* with the bytes of its images, which are downloaded from their links."""
-    if isinstance(outcome, Reply) and outcome.images:
-        images = tuple(replace(image, data=download(image.url)) for image in outcome.images)
-        outcome = replace(outcome, images=images)
-    return outcome
+def _with_files(outcome: Outcome) -> Outcome:
+    """Return *outcome* with the bytes of its files, which are downloaded from their links."""
+    if not isinstance(outcome, Reply):
+        return outcome
+    files = (
+        replace(file, data=download(file.url)) if file.data is None else file
+        for file in outcome.files
+    )
+    return replace(outcome, files=tuple(files))
 
 
 def _send(session: Session, call: Call) -> Outcome:
@@ -196,6 +200,11 @@ def provider_of(scenario: Scenario, target: Target) -> Provider:
             raise Unsupported(
                 f"{scenario.path}:{step.line}: {provider.name} does not answer "
                 f"{kind} in mode {mode}; it answers: {can}"
+            )
+        if kind is CallKind.IMAGE and step.parts and not provider.edits_images:
+            raise Unsupported(
+                f"{scenario.path}:{step.line}: {provider.name} does not edit images; "
+                "an image step for it is a text"
             )
     return provider
 

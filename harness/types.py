@@ -7,6 +7,7 @@ with its response. A `Turn` has all three, so that the SDK can be checked agains
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from enum import IntEnum, StrEnum
@@ -37,7 +38,11 @@ class CallKind(StrEnum):
     CHAT = "chat"
     PROMPT = "prompt"
     IMAGE = "image"
+    VIDEO = "video"
     EMBEDDING = "embedding"
+    RERANK = "rerank"
+    SPEECH = "speech"
+    TRANSCRIPTION = "transcription"
 
 
 class Mode(StrEnum):
@@ -204,10 +209,18 @@ class Poll:
     Attributes:
         interval: The seconds between two polls.
         limit: The maximum number of polls.
+        timeout: The maximum number of seconds from the submission to the last poll.
     """
 
     interval: float = 2.0
     limit: int = 40
+    timeout: float = math.inf
+
+    @property
+    def polls_in_time(self) -> int:
+        """The number of polls that fit into `timeout` if each is answered at once; at least 1."""
+        fits = self.timeout / self.interval if self.interval else math.inf
+        return max(1, int(min(fits, self.limit)))
 
 
 SETTINGS = frozenset({"extra_body", "extra_headers", "extra_query", "timeout"})
@@ -223,11 +236,14 @@ class Call:
         mode: The delivery of the response.
         model: The name of the model.
         messages: The messages of a chat; empty for other kinds.
-        prompt: The text of a prompt or to embed, or the description of an image; empty for a chat.
+        prompt: The text of a prompt, to embed or to speak, the description of an image or video, or
+            the query of a ranking; empty for a chat.
         parameters: The parameters, passed on unchanged.
         poll: How the task of an async call is polled.
         credentials: The API key to send.
         endpoint: The endpoint to call, such as `multimodal`; empty for the one of the model.
+        inputs: The parts of a call that is not a chat and has more than a prompt: what to embed,
+            the documents to rank, the images to change, the audio to transcribe.
     """
 
     kind: CallKind
@@ -239,6 +255,7 @@ class Call:
     poll: Poll = Poll()
     credentials: Credentials = Credentials.OWN
     endpoint: str = ""
+    inputs: tuple[ContentPart, ...] = ()
 
     @property
     def members(self) -> dict[str, Json]:
@@ -251,6 +268,16 @@ class Call:
     def task_kind(self) -> str:
         """The kind of the call and, if it is answered by a task, the mode: `image async`."""
         return f"{self.kind} {self.mode}" if self.mode is Mode.ASYNC else str(self.kind)
+
+    @property
+    def parts(self) -> tuple[ContentPart, ...]:
+        """The inputs or, without any, the prompt as the only one."""
+        return self.inputs or (ContentPart(Medium.TEXT, self.prompt),)
+
+    @property
+    def media(self) -> tuple[ContentPart, ...]:
+        """The inputs that are images, audio or videos."""
+        return tuple(part for part in self.inputs if part.medium is not Medium.TEXT)
 
 
 def with_reasoning(call: Call, reasoning: Reasoning) -> Call:
@@ -276,16 +303,26 @@ class Usage:
 
 
 @dataclass(frozen=True, slots=True)
-class Image:
-    """A generated image.
+class GeneratedFile:
+    """A generated image, video or sound.
 
     Attributes:
-        url: The URL in the response.
-        data: The bytes of the image; None until it is downloaded.
+        url: The URL in the response; empty if the response is the file.
+        data: The bytes of the file; None until it is downloaded.
+        medium: What it is.
     """
 
     url: str
     data: bytes | None = field(default=None, repr=False)
+    medium: Medium = Medium.IMAGE
+
+
+@dataclass(frozen=True, slots=True)
+class Ranked:
+    """One document of a ranking: its index in the request, from 0, and its relevance score."""
+
+    index: int
+    score: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -344,7 +381,9 @@ class Reply:
         tool_calls: The function calls of the first choice.
         finish_reason: The finish reason of the first choice.
         usage: The token counts; None if the provider sent none.
-        images: The generated images.
+        files: The generated images, videos and sounds.
+        vectors: The embeddings, in the order of the response.
+        ranking: The ranked documents, in the order of the response.
         task_id: The identifier of the task of an async call.
         states: The states of that task, in the order of polling.
         pieces: The streamed texts in order, as the SDK returned them.
@@ -361,7 +400,9 @@ class Reply:
     tool_calls: tuple[ToolCall, ...] = ()
     finish_reason: str | None = None
     usage: Usage | None = None
-    images: tuple[Image, ...] = ()
+    files: tuple[GeneratedFile, ...] = ()
+    vectors: tuple[tuple[float, ...], ...] = field(default=(), repr=False)
+    ranking: tuple[Ranked, ...] = ()
     task_id: str | None = None
     states: tuple[str, ...] = ()
     pieces: tuple[str, ...] = ()
@@ -369,6 +410,11 @@ class Reply:
     views: tuple[View, ...] = field(default=(), repr=False)
     other_choices: tuple[Choice, ...] = ()
     signature: str = ""
+
+    @property
+    def images(self) -> tuple[GeneratedFile, ...]:
+        """The generated images."""
+        return tuple(file for file in self.files if file.medium is Medium.IMAGE)
 
     @property
     def choices(self) -> tuple[Choice, ...]:
@@ -613,6 +659,7 @@ class Expectation:
         json_schema: A JSON Schema for the text of the response, read as JSON.
         pointers: JSON pointers that must exist in the response body.
         tool_call: The name of a function that the model must call.
+        states: The states of the task in order, each once.
         failure: The error code of the expected failure.
     """
 
@@ -621,6 +668,7 @@ class Expectation:
     json_schema: Mapping[str, Json] | None = None
     pointers: tuple[str, ...] = ()
     tool_call: str = ""
+    states: tuple[str, ...] = ()
     failure: str = ""
 
 

@@ -113,6 +113,8 @@ class Fields:
         output_tokens: The number of output tokens.
         total_tokens: The number of all tokens.
         images: The URLs of generated images.
+        videos: The URLs of generated videos.
+        sounds: The URLs of generated sounds.
         results: All results of a task, including failed ones.
         task_id: The id of a task.
         state: The state of a task.
@@ -158,6 +160,8 @@ class Fields:
     output_tokens: Pointers = ()
     total_tokens: Pointers = ()
     images: Pointers = ()
+    videos: Pointers = ()
+    sounds: Pointers = ()
     results: Pointers = ()
     task_id: Pointers = ()
     state: Pointers = ()
@@ -238,6 +242,7 @@ class Endpoint:
         foreign: The places in an answer that repeat the request, or have what tools returned;
             contracts leave them out.
         exempt: The names of the rules that the service is known not to keep.
+        speaks: Whether an answer is a sound, not JSON.
     """
 
     name: str
@@ -269,6 +274,7 @@ class Endpoint:
     roles: tuple[str, ...] = ("system", "user", "assistant", "tool")
     foreign: Pointers = ()
     exempt: frozenset[str] = frozenset()
+    speaks: bool = False
 
     @property
     def dialect(self) -> str:

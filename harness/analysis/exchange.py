@@ -8,8 +8,18 @@ from functools import cached_property
 
 from harness.analysis.endpoint import Endpoint, Fields, Part, Role
 from harness.analysis.reply import only_choice, read_answer, read_refusal
-from harness.types import NO_STATUS, Exchange, Failure, Outcome, Place, Reply
+from harness.types import (
+    NO_STATUS,
+    Exchange,
+    Failure,
+    GeneratedFile,
+    Medium,
+    Outcome,
+    Place,
+    Reply,
+)
 from harness.wire import Document, Stream, read_events, read_json, read_lines, resolve
+from harness.wire.form import read_form
 from harness.wire.spans import nearest_span
 
 DONE = "[DONE]"
@@ -38,8 +48,10 @@ class AnalyzedExchange:
 
     @cached_property
     def request_json(self) -> Document:
-        """The body of the request, parsed as JSON."""
-        return read_json(self.exchange.request.body)
+        """The body of the request, parsed as JSON; a multipart body is an object of its fields."""
+        document = read_json(self.exchange.request.body)
+        form = read_form(self.exchange.request.body) if document.problem else None
+        return document if form is None else Document(form)
 
     @cached_property
     def is_stream(self) -> bool:
@@ -62,10 +74,20 @@ class AnalyzedExchange:
     @cached_property
     def is_binary(self) -> bool:
         """Whether the response is a binary file, such as an image."""
+        if self.is_sound:
+            return True
         if self.endpoint is not None and self.endpoint.role is not Role.LOOKUP:
             return self.endpoint.role is Role.FILE
         media_type = (self.exchange.response.header("content-type") or "").lower()
         return media_type.startswith(("image/", "audio/", "video/", "application/octet-stream"))
+
+    @property
+    def is_sound(self) -> bool:
+        """Whether the response is the sound that its endpoint generates, not JSON."""
+        media_type = self.exchange.response.header("content-type") or ""
+        return (
+            self.endpoint is not None and self.endpoint.speaks and media_type.startswith("audio/")
+        )
 
     @cached_property
     def stream(self) -> Stream:
@@ -113,6 +135,9 @@ class AnalyzedExchange:
         if not self.accepted:
             body = self.parts[0].value if self.parts else None
             return read_refusal(self.endpoint, self.exchange.response.status, body)
+        if self.is_sound:
+            sound = GeneratedFile("", self.exchange.response.body, Medium.AUDIO)
+            return Reply(files=(sound,))
         if not self.parts:
             return None
         return read_answer(self.endpoint, self.parts, self.request_json.value)

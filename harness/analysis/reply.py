@@ -13,7 +13,18 @@ from dataclasses import replace
 from itertools import pairwise
 
 from harness.analysis.endpoint import Endpoint, Fields, Part, Pointers, Role
-from harness.types import Choice, Failure, Image, Json, Outcome, Reply, ToolCall, Usage
+from harness.types import (
+    Choice,
+    Failure,
+    GeneratedFile,
+    Json,
+    Medium,
+    Outcome,
+    Ranked,
+    Reply,
+    ToolCall,
+    Usage,
+)
 from harness.wire import Missing, query, resolve
 
 NONE_YET = "null"
@@ -127,7 +138,9 @@ def _reply(parts: Sequence[Part], fields: Fields, cumulative: bool | None) -> Re
         tool_calls=choice.tool_calls,
         finish_reason=choice.finish_reason,
         usage=_usage(parts, fields),
-        images=tuple(_images(parts, fields)),
+        files=tuple(_files(parts, fields)),
+        vectors=tuple(_vectors(parts, fields)),
+        ranking=tuple(_ranking(parts, fields)),
         task_id=_first_text(parts, fields.task_id),
         states=(state,) if state is not None else (),
         pieces=tuple(_texts(own, fields.content)) if streamed else (),
@@ -225,11 +238,40 @@ def _usage(parts: Sequence[Part], fields: Fields) -> Usage | None:
     return None if all(count is None for count in counts) else Usage(*counts)
 
 
-def _images(parts: Iterable[Part], fields: Fields) -> Iterator[Image]:
+def _files(parts: Sequence[Part], fields: Fields) -> Iterator[GeneratedFile]:
+    places = {
+        Medium.IMAGE: fields.images,
+        Medium.VIDEO: fields.videos,
+        Medium.AUDIO: fields.sounds,
+    }
+    for medium, pointers in places.items():
+        for part in parts:
+            for _, link in seen(part.value, pointers):
+                if isinstance(link, str) and link:
+                    yield GeneratedFile(link, medium=medium)
+
+
+def _numbers(value: Json) -> Iterator[float]:
+    for number in value if isinstance(value, list) else ():
+        if isinstance(number, int | float) and not isinstance(number, bool):
+            yield number
+
+
+def _vectors(parts: Iterable[Part], fields: Fields) -> Iterator[tuple[float, ...]]:
     for part in parts:
-        for _, link in seen(part.value, fields.images):
-            if isinstance(link, str) and link:
-                yield Image(link)
+        for _, vector in seen(part.value, fields.vectors):
+            if isinstance(vector, list):
+                yield tuple(_numbers(vector))
+
+
+def _ranking(parts: Iterable[Part], fields: Fields) -> Iterator[Ranked]:
+    for part in parts if fields.scores else ():
+        places = (
+            [value for _, value in seen(part.value, f)] for f in (fields.positions, fields.scores)
+        )
+        for index, score in zip(*places, strict=False):
+            if type(index) is int and isinstance(score, int | float):
+                yield Ranked(index, score)
 
 
 def _tool_calls(parts: Iterable[Part], fields: Fields, cumulative: bool) -> tuple[ToolCall, ...]:

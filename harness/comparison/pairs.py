@@ -111,6 +111,9 @@ REASONS: Sequence[tuple[str, str]] = (
     ("/finish_reason", "finish reason"),
     ("/content/", "JSON"),
     ("/images", "images"),
+    ("/files", "files"),
+    ("/vectors", "vectors"),
+    ("/ranking", "ranking"),
     ("/content", "text"),
 )
 """Pointers into an answer, each with the reason of a divergence there; the most important first."""

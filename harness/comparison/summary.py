@@ -10,7 +10,7 @@ from harness.analysis.endpoint import Role
 from harness.analysis.exchange import AnalyzedExchange
 from harness.analysis.shape import shape
 from harness.analysis.transcript import AnalyzedTranscript, AnalyzedTurn
-from harness.types import Choice, Failure, Json, Reply, ToolCall, Transcript
+from harness.types import Choice, Failure, Json, Medium, Reply, ToolCall, Transcript
 from harness.wire import read_json, resolve
 from harness.wire.images import inspect_image
 
@@ -122,6 +122,9 @@ def _reply(reply: Reply) -> dict[str, Json]:
         **_choice(reply.choices[0]),
         "usage": {name: counts[name] for name in names} if counts else None,
         "images": len(reply.images) or None,
+        "files": [f.medium for f in reply.files if f.medium is not Medium.IMAGE] or None,
+        "vectors": [len(vector) for vector in reply.vectors] or None,
+        "ranking": [one.index for one in reply.ranking] or None,
         "states": [state for state, _ in groupby(reply.states)] or None,
         "cumulative": reply.cumulative or None,
         "choices": {str(choice.index): _choice(choice) for choice in reply.other_choices} or None,

@@ -124,10 +124,11 @@ def poll_task(
 
     Returns:
         The reply or failure of the task; a failure with the code `PollLimit` if the task has not
-        ended after the maximum number of polls.
+        ended after the maximum number of polls, or would not within the maximum time.
     """
     views = [submitted]
-    for _ in range(policy.limit):
+    count = min(policy.limit, policy.polls_in_time)
+    for _ in range(count):
         sleep(policy.interval)
         polled = fetch()
         if isinstance(polled, View):
@@ -139,13 +140,15 @@ def poll_task(
         elif not is_temporary(polled):
             return polled
     state = first(views[-1].value, endpoint.fields.state)
-    message = f"the task is still {state} after {policy.limit} polls, {policy.interval} s apart"
+    message = f"the task is still {state} after {count} polls, {policy.interval} s apart"
     return Failure(status=0, code="PollLimit", message=message, views=tuple(views))
 
 
 def _has_ended(endpoint: Endpoint, view: View) -> bool:
     state = str(first(view.value, endpoint.fields.state))
-    return endpoint.states.ended(state) or any(seen(view.value, endpoint.fields.results))
+    # The SDK shows an empty link for a video that there is not yet.
+    results = (value for _, value in seen(view.value, endpoint.fields.results))
+    return endpoint.states.ended(state) or any(value != "" for value in results)
 
 
 def _task_outcome(endpoint: Endpoint, views: Sequence[View]) -> Outcome:

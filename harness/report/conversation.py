@@ -6,12 +6,24 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from itertools import groupby
 
-from harness.analysis.endpoint import Role
+from harness.analysis.endpoint import Fields, Role
 from harness.analysis.exchange import AnalyzedExchange
+from harness.analysis.reply import seen
 from harness.analysis.transcript import AnalyzedTranscript, AnalyzedTurn
 from harness.comparison import Facts, facts
-from harness.scenario.messages import message_of
-from harness.types import EMPTY, Failure, Json, Message, Outcome, Reply
+from harness.scenario.messages import message_of, text_of
+from harness.types import (
+    EMPTY,
+    Call,
+    CallKind,
+    ContentPart,
+    Failure,
+    Json,
+    Medium,
+    Message,
+    Outcome,
+    Reply,
+)
 from harness.wire import walk
 
 
@@ -85,9 +97,17 @@ def sent_messages(turn: AnalyzedTurn) -> tuple[Message, ...]:
     """Return the messages that a turn's request sent, history included; a prompt is one message."""
     call = turn.turn.call
     if call is not None:
-        return call.messages or (Message("user", call.prompt),)
+        return call.messages or (_asked(call),)
     first = next((r for r in turn.readings if not r.is_binary and _is_question(r)), None)
-    return tuple(_sent(first.request_json.value)) if first else ()
+    if first is None:
+        return ()
+    return tuple(_sent(first.request_json.value)) or tuple(_inputs(first))
+
+
+def _asked(call: Call) -> Message:
+    """Return what a call without messages asks as a message: its prompt, its inputs."""
+    query = (ContentPart(Medium.TEXT, call.prompt),) if call.kind is CallKind.RERANK else ()
+    return Message("user", call.prompt, parts=(*query, *call.inputs) if call.inputs else ())
 
 
 def _is_question(reading: AnalyzedExchange) -> bool:
@@ -105,3 +125,14 @@ def _sent(body: Json) -> Iterator[Message]:
         if pointer.endswith("/prompt") and isinstance(value, str):
             yield Message("user", value)
             return
+
+
+def _inputs(reading: AnalyzedExchange) -> Iterator[Message]:
+    """Yield the prompt and the inputs of a request without messages as one message."""
+    fields = reading.endpoint.fields if reading.endpoint else Fields()
+    body = reading.request_json.value
+    given = [
+        value for pointers in (fields.prompt, fields.texts) for _, value in seen(body, pointers)
+    ]
+    if given:
+        yield Message("user", "\n".join(text_of(value) for value in given))

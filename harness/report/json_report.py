@@ -248,10 +248,16 @@ def _outcome(turn: ConversationTurn) -> JsonObject | None:
     if isinstance(outcome, Failure):
         return {"status": outcome.status, "code": outcome.code, "message": outcome.message}
     if isinstance(outcome, Reply):
+        values = {
+            "files": [{"medium": file.medium, "url": file.url} for file in outcome.files],
+            "vectors": [len(vector) for vector in outcome.vectors],
+            "ranking": [asdict(one) for one in outcome.ranking],
+        }
+        own = {name: value for name, value in values.items() if value}
         images = [image.url for image in outcome.images]
         first, *others = map(asdict, outcome.choices)
         del first["index"]
-        return {**first, "images": images, **({"other_choices": others} if others else {})}
+        return {**first, "images": images, **own, **({"other_choices": others} if others else {})}
     return None
 
 

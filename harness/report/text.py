@@ -174,8 +174,13 @@ def _reply(console: Console, reply: Reply) -> None:
         if choice.reasoning:
             _message(console, f"{role}, thinking", choice.reasoning, (), "dim")
         _message(console, role, choice.content or "", choice.tool_calls, "green")
-    for image in reply.images:
-        say(console, f"image {image.url}", "magenta", indent=4)
+    for file in reply.files:
+        say(console, f"{file.medium} {file.url}".rstrip(), "magenta", indent=4)
+    if reply.vectors:
+        text = f"{count(len(reply.vectors), 'vector')} of {number(len(reply.vectors[0]))} numbers"
+        say(console, text, "magenta", indent=4)
+    for one in reply.ranking:
+        say(console, f"document {one.index}: score {one.score:g}", "magenta", indent=4)
 
 
 def _figures(turn: conversations.ConversationTurn) -> str:

@@ -118,6 +118,7 @@ COMMON_RULES: tuple[Rule, ...] = (
     sdk_rule(expectations.expected_words, "scenario"),
     sdk_rule(expectations.expected_json, "scenario"),
     sdk_rule(expectations.expected_pointers, "scenario"),
+    sdk_rule(expectations.expected_states, "scenario"),
     sdk_rule(expectations.expected_tool_call, "scenario"),
     sdk_rule(expectations.expected_failure, "scenario"),
     conversation_rule(expectations.everything_was_played, "harness"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import groupby
 
 from harness.analysis.transcript import AnalyzedTranscript, AnalyzedTurn
 from harness.rules.rule import show, turn_place, violation
@@ -49,6 +50,18 @@ def expected_json(analyzed: AnalyzedTranscript) -> Iterator[Finding]:
         for pointer, expected, actual in violations(schema, document.value):
             within = f"in the answer's JSON{pointer and ' at ' + pointer}"
             yield violation(expected, actual, turn_place(turn), within)
+
+
+def expected_states(analyzed: AnalyzedTranscript) -> Iterator[Finding]:
+    """Check that a task has the states that the step expects, in their order.
+
+    A state that several polls in a row reported counts once.
+    """
+    for turn, reply in _replied(analyzed):
+        expected = turn.turn.expect.states
+        actual = tuple(state for state, _ in groupby(reply.states))
+        if expected and actual != expected:
+            yield violation(" → ".join(expected), " → ".join(actual) or "no task", turn_place(turn))
 
 
 def expected_pointers(analyzed: AnalyzedTranscript) -> Iterator[Finding]:

@@ -37,7 +37,7 @@ from harness.types import (
     shorten,
     with_reasoning,
 )
-from harness.wire import MISSING, Missing, escape, query, read_json, resolve
+from harness.wire import MISSING, Missing, escape, query, read_json, resolve, walk
 
 REASONING = "/reasoning_content"
 """The JSON pointer of the reasoning in a message."""
@@ -61,7 +61,7 @@ def model_travels(analyzed: AnalyzedTranscript) -> Iterator[Finding]:
 
 
 def conversation_travels(analyzed: AnalyzedTranscript) -> Iterator[Finding]:
-    """Check that the messages, or the prompt, of a call are sent complete and unchanged.
+    """Check that the messages, or the prompt and inputs, of a call are sent complete and unchanged.
 
     Compared are roles, texts, images, audio, videos, tool calls, the ids of tool results and
     reasoning, in their order.
@@ -143,18 +143,32 @@ def _is_value(text: str, part: ContentPart) -> bool:
     if text.startswith("oss:"):
         return text.endswith(f"/{part.path.name}")
     try:
-        return b64decode(text.rpartition(",")[2], validate=True) == part.path.read_bytes()
+        data = part.path.read_bytes()
+        if text.encode("utf-8", "surrogateescape") == data:
+            return True  # a field of a form
+        return b64decode(text.rpartition(",")[2], validate=True) == data
     except (ValueError, OSError):
         return False
 
 
 def _prompt(call: Call, request: AnalyzedExchange) -> Iterator[Finding]:
+    """Yield the findings of a call without messages: of its prompt, its texts and its files."""
     fields = request.endpoint.fields if request.endpoint else Fields()
-    pointers = fields.texts if call.kind is CallKind.EMBEDDING else fields.prompt
-    prompt = first(request.request_json.value, pointers)
-    if pointers and prompt != call.prompt:
-        place = request.request_place(pointers[0])
+    body = request.request_json.value
+    if fields.texts:
+        sent = first(body, fields.texts)
+        items = sent if isinstance(sent, list) else [sent]
+        place = request.request_place(fields.texts[0])
+        for part, item in zip_longest(call.parts, items, fillvalue=None):
+            if not (part and item == part.value) and not _carries(item, part):
+                yield violation(_described(part), show(item) if item else "nothing", place)
+    elif fields.prompt and call.prompt and (prompt := first(body, fields.prompt)) != call.prompt:
+        place = request.request_place(fields.prompt[0])
         yield violation(f"the prompt {show(call.prompt)}", show(prompt), place)
+    texts = [value for _, value in walk(body) if isinstance(value, str)]
+    for part in () if fields.texts else call.media:
+        if not any(_is_value(text, part) for text in texts):
+            yield violation(_described(part), "nothing of it", request.request_place())
 
 
 def _of_message(message: Message) -> list[object]:

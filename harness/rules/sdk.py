@@ -174,7 +174,7 @@ def reply_agrees_with_wire(analyzed: AnalyzedTranscript) -> Iterator[Finding]:
     """Check that an SDK gives the same answer as the harness reads from the bytes.
 
     Compared are content, reasoning, finish reason, tool calls, usage, the states of a task, the
-    links to pictures, further choices, and whether a stream is cumulative.
+    links to files, vectors, ranking, further choices, and whether a stream is cumulative.
     """
     for turn, outcome in _run(analyzed):
         wire = turn.outcome
@@ -196,7 +196,9 @@ def _summary(reply: Reply) -> dict[str, object]:
         "tool calls": [[call.id, call.name, call.arguments] for call in reply.tool_calls],
         "usage": [usage.input_tokens, usage.output_tokens, usage.total_tokens],
         "task states": list(reply.states),
-        "images": [image.url for image in reply.images],
+        "files": [file.url for file in reply.files],
+        "vectors": reply.vectors,
+        "ranking": [[one.index, one.score] for one in reply.ranking],
         "other choices": [asdict(choice) for choice in reply.other_choices],
         "way of streaming": "cumulative" if reply.cumulative else "piece by piece",
     }

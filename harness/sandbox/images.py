@@ -4,13 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import io
-from collections import OrderedDict
 from dataclasses import dataclass
 
 from PIL import Image, ImageDraw
-
-MAX_IMAGES = 500
-"""The maximum number of stored images; then the oldest is removed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,24 +24,6 @@ class ImageRequest:
     width: int
     height: int
     seed: str = ""
-
-
-class ImageStore:
-    """The images of a sandbox, by name; an image is drawn when it is downloaded."""
-
-    def __init__(self) -> None:
-        self._requests: OrderedDict[str, ImageRequest] = OrderedDict()
-
-    def add(self, name: str, request: ImageRequest) -> None:
-        """Store an image to draw under *name*."""
-        self._requests[name] = request
-        while len(self._requests) > MAX_IMAGES:
-            self._requests.popitem(last=False)
-
-    def render(self, name: str) -> bytes | None:
-        """Return the image *name* as a PNG file; None if there is no such image."""
-        request = self._requests.get(name)
-        return draw(request) if request else None
 
 
 _PAPER, _FUR, _INNER, _INK, _WHITE = range(5)

@@ -37,6 +37,11 @@ def generate(call: Call, *, thinking: bool = False) -> Reply:
     return _text_reply(text, reasoning, input_tokens, limit)
 
 
+def reply_with(text: str, input_tokens: int = 0) -> Reply:
+    """Return a reply with *text*."""
+    return _text_reply(text, None, input_tokens, None)
+
+
 def _until_stop(text: str, stop: Json) -> str:
     """Return *text* up to the first stop word; *stop* is one word or a list of words."""
     for word in [stop] if isinstance(stop, str) else stop if isinstance(stop, list) else []:

@@ -37,6 +37,7 @@ class ProviderServer:
         routes: (HTTP method, path below the prefix, handler) of each route.
         refuse: Returns the error response for a request and the Refused that it raised.
         open_routes: Routes, as in `routes`, that no API key is sent to.
+        other_prefix: A second path at which the routes are, too; usually empty.
     """
 
     prefix: str
@@ -45,6 +46,7 @@ class ProviderServer:
     routes: tuple[tuple[str, str, Handler], ...]
     refuse: Callable[[Request, Refused], Response]
     open_routes: tuple[tuple[str, str, Handler], ...] = ()
+    other_prefix: str = ""
 
     def build(self, state: SandboxState, key: str) -> Starlette:
         """Return the ASGI application of this server, which accepts the API key *key*."""
@@ -107,6 +109,11 @@ def arrival_time(request: Request) -> datetime:
 def json_response(value: Json, headers: Headers, status: int = 200) -> Response:
     """Return a JSON response with exactly these headers; it is sent chunked, as the services do."""
     return _with_headers(Response(compact_bytes(value), status), headers)
+
+
+def bytes_response(body: bytes, headers: Headers) -> Response:
+    """Return a response with status 200 and exactly these headers, whose body is a file."""
+    return _with_headers(Response(body), headers)
 
 
 def stream_response(chunks: AsyncIterator[bytes], headers: Headers) -> Response:

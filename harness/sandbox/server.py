@@ -27,6 +27,14 @@ from harness.types import SANDBOX_MARK
 MARK = (SANDBOX_MARK, "harness")
 """The (name, value) of a header in every response; the real services do not send it."""
 
+MEDIA_TYPES = {
+    "png": "image/png",
+    "mp4": "video/mp4",
+    "wav": "audio/wav",
+    "json": "application/json",
+}
+"""The Content-Type of a generated file by the extension of its name."""
+
 _WELCOME = """\
 This is the sandbox of the conversation harness. It is NOT the real service of any provider:
 it runs on this machine, without a language model, and responds in the providers' formats.
@@ -36,7 +44,7 @@ it runs on this machine, without a language model, and responds in the providers
 
 
 def application(options: Options, servers: Mapping[str, ProviderServer]) -> Starlette:
-    """Return the ASGI application: provider servers at their prefixes, images at `/files`."""
+    """Return the ASGI application: provider servers at their prefixes, files at `/files`."""
     state = SandboxState(options)
 
     async def welcome(request: Request) -> Response:
@@ -44,17 +52,19 @@ def application(options: Options, servers: Mapping[str, ProviderServer]) -> Star
         lines = [f"{name}: http://{host}:{port}{s.prefix}" for name, s in servers.items()]
         return PlainTextResponse(_WELCOME.format(addresses="\n".join(lines)))
 
-    async def image(request: Request) -> Response:
-        png = state.images.render(request.path_params["name"])
-        if png is None:
-            return PlainTextResponse("There is no such image.\n", 404)
-        return Response(png, media_type="image/png")
+    async def file(request: Request) -> Response:
+        name = request.path_params["name"]
+        body = state.files.read(name)
+        if body is None:
+            return PlainTextResponse("There is no such file.\n", 404)
+        return Response(body, media_type=MEDIA_TYPES[name.rpartition(".")[2]])
 
     mounts = [
-        Mount(server.prefix, server.build(state, options.keys.get(name, server.key)))
+        Mount(prefix, server.build(state, options.keys.get(name, server.key)))
         for name, server in servers.items()
+        for prefix in filter(None, (server.prefix, server.other_prefix))
     ]
-    app = Starlette(routes=[Route("/", welcome), Route("/files/{name:path}", image), *mounts])
+    app = Starlette(routes=[Route("/", welcome), Route("/files/{name:path}", file), *mounts])
     app.add_middleware(_Marked)
     return app
 

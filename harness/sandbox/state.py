@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import asyncio
 from collections import OrderedDict
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Callable, Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta, timezone
 from enum import StrEnum
+from functools import partial
 from pathlib import Path
 from zlib import crc32
 
@@ -15,7 +16,7 @@ from starlette.requests import Request
 
 from harness.config.models import Model
 from harness.config.settings import load_models
-from harness.sandbox.images import ImageRequest, ImageStore
+from harness.sandbox.images import ImageRequest, draw
 from harness.sandbox.options import Options
 from harness.sandbox.requests import Reason, Refused
 from harness.types import Json
@@ -25,6 +26,9 @@ BEIJING = timezone(timedelta(hours=8), "Beijing")
 
 MAX_TASKS = 1000
 """The maximum number of stored tasks; then the oldest is removed."""
+
+MAX_FILES = 500
+"""The maximum number of stored files; then the oldest is removed."""
 
 
 def now() -> datetime:
@@ -101,13 +105,31 @@ class TaskStore:
         return task
 
 
+class FileStore:
+    """The generated files of a sandbox, by name; a file is made when it is downloaded."""
+
+    def __init__(self) -> None:
+        self._makers: OrderedDict[str, Callable[[], bytes]] = OrderedDict()
+
+    def add(self, name: str, make: Callable[[], bytes]) -> None:
+        """Store the function that returns the bytes of the file *name*."""
+        self._makers[name] = make
+        while len(self._makers) > MAX_FILES:
+            self._makers.popitem(last=False)
+
+    def read(self, name: str) -> bytes | None:
+        """Return the bytes of the file *name*; None if there is no such file."""
+        make = self._makers.get(name)
+        return make() if make else None
+
+
 class SandboxState:
     """The state of one sandbox, shared by its provider servers."""
 
     def __init__(self, options: Options) -> None:
         self.options = options
         self.tasks = TaskStore(options.pending_polls, options.running_polls)
-        self.images = ImageStore()
+        self.files = FileStore()
         self.models = load_models(Path.cwd())
         self._requests = 0
 
@@ -155,7 +177,11 @@ class SandboxState:
 
     def add_image(self, request: Request, name: str, image: ImageRequest) -> str:
         """Store an image under *name* and return its URL on the server that received *request*."""
-        self.images.add(name, image)
+        return self.add_file(request, name, partial(draw, image))
+
+    def add_file(self, request: Request, name: str, make: Callable[[], bytes]) -> str:
+        """Store a file under *name* and return its URL on the server that received *request*."""
+        self.files.add(name, make)
         host, port = request.scope["server"]
         return f"http://{host}:{port}/files/{name}"
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from random import Random
 
 from harness.types import Message
@@ -48,6 +48,17 @@ def embed(text: str, length: int) -> list[float]:
         vector = [number + noise.gauss(0, 1) for number in vector]
     norm = math.sqrt(sum(number * number for number in vector))
     return [round(number / norm, 6) for number in vector]
+
+
+def rank(query: str, documents: Sequence[str], limit: int | None = None) -> list[tuple[int, float]]:
+    """Return (index, score) of the *limit* documents that share the most with *query*, best first.
+
+    A score is from 0 to 1.
+    """
+    wanted = keywords(query)
+    shares = [len(wanted & keywords(document)) / (len(wanted) or 1) for document in documents]
+    best = sorted(enumerate(shares), key=lambda pair: (-pair[1], pair[0]))[:limit]
+    return [(number, round(share, 6)) for number, share in best]
 
 
 def count_prompt_tokens(messages: Iterable[Message], tools: str = "") -> int:

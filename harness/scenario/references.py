@@ -10,7 +10,7 @@ from __future__ import annotations
 import difflib
 import re
 from collections.abc import Callable, Collection, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 
 from harness.types import Json, Outcome, Reply
 from harness.wire import MISSING, Missing, compact, read_json, resolve
@@ -47,8 +47,11 @@ FIELDS: Mapping[str, Callable[[Reply], Json | Missing]] = {
     "reasoning": lambda reply: reply.reasoning or MISSING,
     "tool_calls": _tool_calls,
     "image": lambda reply: reply.images[0].url if reply.images else MISSING,
+    "file": lambda reply: (reply.files[0].url if reply.files else "") or MISSING,
+    "ranking": lambda reply: [asdict(one) for one in reply.ranking] or MISSING,
 }
-"""The fields of an answer: its text, its reasoning, its tool calls, and its first image's URL."""
+"""The fields of an answer: its text, its reasoning, its tool calls, the URL of its first image and
+of its first file, and its ranking."""
 
 
 @dataclass(frozen=True, slots=True)

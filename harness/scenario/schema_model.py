@@ -30,14 +30,8 @@ from harness.scenario.yaml_source import cut, shown
 from harness.types import Credentials, Json, Medium, Mode, Severity, Target
 
 STEP_TYPES = (
-    "system",
-    "user",
-    "assistant",
-    "prompt",
-    "image",
-    "embedding",
-    "tool_results",
-    "messages",
+    *("system", "user", "assistant", "prompt", "image", "video", "embedding", "rerank", "speech"),
+    *("transcription", "tool_results", "messages"),
 )
 """The keys that give a step its type; each step has exactly one."""
 
@@ -153,6 +147,9 @@ class PollForm(Form):
     limit: Annotated[int, Strict(), Field(ge=1, le=10_000)] = 40
     """The maximum number of polls."""
 
+    timeout: Annotated[float, Strict(), Field(gt=0, le=604_800)] | None = None
+    """The maximum number of seconds from the submission to the last poll."""
+
 
 class HistoryForm(Form):
     """What a call sends of the conversation before it."""
@@ -226,7 +223,7 @@ class TargetForm(Form):
 
 
 class PartForm(Form):
-    """One part of a message: exactly one of text, image, audio, video."""
+    """One part of a message or input: exactly one of text, image, audio, video."""
 
     text: Text | None = None
     """A text."""
@@ -245,6 +242,11 @@ class PartForm(Form):
 
     options: dict[str, Any] = Field(default={}, examples=[{"min_pixels": 3136}])
     """Further members of the part, sent unchanged."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _from_short_form(cls, value: Json) -> Json:
+        return {"text": value} if isinstance(value, str) else value
 
     @model_validator(mode="after")
     def _has_one_medium(self) -> PartForm:
@@ -276,6 +278,16 @@ Instruction = Annotated[
     Annotated[Text, Tag(TEXT_TAG)] | Annotated[Parts, Tag(PARTS_TAG)], Discriminator(_content_type)
 ]
 """The content of a system message, which is not empty."""
+
+
+class RankingForm(Form):
+    """Documents to rank by their relevance to a query."""
+
+    query: Text = Field(examples=["什么是向量检索？"])
+    """The query."""
+
+    documents: Parts
+    """The documents: texts, or images and videos for a model that ranks these."""
 
 
 class ToolResultForm(Form):
@@ -321,6 +333,9 @@ class ExpectForm(Form):
     tool_call: Text | None = Field(default=None, examples=["get_current_weather"])
     """The name of a function that the model must call."""
 
+    states: tuple[Text, ...] = Field(default=(), examples=[["PENDING", "RUNNING", "SUCCEEDED"]])
+    """The states of the task in order, each once however often it was polled."""
+
     failure: Annotated[str | dict[str, str], BeforeValidator(_failure)] | None = Field(
         default=None, examples=["1211", {"zhipuai": "1211", "dashscope": "InvalidParameter"}]
     )
@@ -343,11 +358,23 @@ class StepForm(Form):
     prompt: str | None = None
     """The text of a prompt, which is sent without messages."""
 
-    image: str | None = None
-    """The description of an image to generate."""
+    image: Content | None = None
+    """The description of an image to generate; in a list of parts, also the images to edit."""
 
-    embedding: str | None = None
-    """The text to embed."""
+    video: Content | None = None
+    """The description of a video to generate by a task; in a list of parts, also its images."""
+
+    embedding: Content | None = Field(default=None, examples=["你好", ["你好", "再见"]])
+    """The text to embed, or a list of texts, images and videos."""
+
+    rerank: RankingForm | None = None
+    """A query, and documents to rank by their relevance to it."""
+
+    speech: Text | None = None
+    """The text to speak."""
+
+    transcription: Text | None = Field(default=None, examples=["hello.wav"])
+    """The audio whose words to write down: a URL, or a file relative to the scenario."""
 
     tool_results: Results | None = Field(
         default=None, examples=[{"get_current_weather": {"temperature": 25}}]
@@ -504,4 +531,5 @@ def json_schema() -> dict[str, Any]:
     targets["items"] = {"anyOf": [short, targets["items"]]}
     schema["$defs"]["StepForm"]["oneOf"] = [{"required": [key]} for key in STEP_TYPES]
     schema["$defs"]["PartForm"]["oneOf"] = [{"required": [medium.value]} for medium in Medium]
+    schema["$defs"]["PartForm"] = {"anyOf": [_TEXT, schema["$defs"]["PartForm"]]}
     return {"$schema": DRAFT, **schema, "title": "Scenario"}

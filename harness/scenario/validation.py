@@ -26,6 +26,7 @@ from harness.scenario.schema_model import (
     IgnoreForm,
     PartForm,
     PollForm,
+    RankingForm,
     ScenarioForm,
     StepForm,
     TargetForm,
@@ -92,6 +93,11 @@ _FORMS: Mapping[str, type[BaseModel]] = {
     "steps": StepForm,
     "system": PartForm,
     "user": PartForm,
+    "image": PartForm,
+    "video": PartForm,
+    "embedding": PartForm,
+    "rerank": RankingForm,
+    "documents": PartForm,
     "tool_results": ToolResultForm,
     "expect": ExpectForm,
     "poll": PollForm,
@@ -245,17 +251,27 @@ def _files_exist(step: Step, before: Step | None) -> Issue | None:
     problems = ((n, part, file_problem(part)) for n, part in enumerate(step.parts))
     for number, part, message in problems:
         if message:
-            loc: Loc = ("steps", step.number - 1, step.form.type, number, part.medium.value)
+            at: Loc = (step.form.type, number, part.medium.value)
+            if step.form.rerank is not None:
+                at = ("rerank", "documents", *at[1:])
+            if step.form.transcription is not None:
+                at = at[:1]
+            loc: Loc = ("steps", step.number - 1, *at)
             return Issue(loc, f"{where(loc)} {message}")
     return None
 
 
+_TASKS = (CallKind.IMAGE, CallKind.VIDEO)
+
+
 def _poll_needs_a_task(step: Step, before: Step | None) -> Issue | None:
-    if step.form.poll is None or not step.is_call or step.kind is CallKind.IMAGE:
+    if step.form.poll is None or not step.is_call or step.kind in _TASKS:
         return None
     if any(step.mode(target) is Mode.ASYNC for target in step.scenario.targets):
         return None
-    return _issue(step, "is of no use: only image steps and mode async are polled", "poll")
+    return _issue(
+        step, "is of no use: only image and video steps and mode async are polled", "poll"
+    )
 
 
 def _tool_results_follow_a_call(step: Step, before: Step | None) -> Issue | None:

@@ -12,7 +12,7 @@ from harness.analysis.transcript import AnalyzedTranscript, analyze
 from harness.types import (
     Exchange,
     Failure,
-    Image,
+    GeneratedFile,
     Outcome,
     Reply,
     Request,
@@ -44,7 +44,7 @@ def _read(parts: Sequence[Part], request: Any) -> Outcome | None:
         if isinstance(tools, list)
         else (),
         usage=Usage(*usage) if isinstance(usage, list) and len(usage) == 3 else None,
-        images=tuple(Image(str(url)) for url in merged.get("images") or ()),
+        files=tuple(GeneratedFile(str(url)) for url in merged.get("images") or ()),
         states=(str(merged["state"]),) if "state" in merged else (),
     )
 

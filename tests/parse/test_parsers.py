@@ -13,7 +13,7 @@ from harness.providers.endpoints import endpoint
 from harness.providers.http import OtherAddress
 from harness.providers.sdk import imported
 from harness.sandbox.scripted_server import response_script, serve_scripts
-from harness.types import Failure, Image, Outcome, Reply, Response, Usage
+from harness.types import Failure, GeneratedFile, Outcome, Reply, Response, Usage
 
 JSON = (("content-type", "application/json"),)
 EVENTS = (("content-type", "text/event-stream"),)
@@ -162,7 +162,7 @@ class TestOfDashScope:
         }
         told = parsed(parser, TASK, None, says({"request_id": "2", "output": done}))
         assert isinstance(told, Reply)
-        assert told.images == (Image("https://example.com/1.png"),)
+        assert told.images == (GeneratedFile("https://example.com/1.png"),)
         assert (told.task_id, told.states) == ("1", ("SUCCEEDED",))
 
     def test_a_task_that_failed_is_a_failure(self, parser: Parser) -> None:

@@ -71,7 +71,11 @@ def test_a_declared_service_is_a_provider(project: Path) -> None:
     assert {e.name for e in provider.endpoints} == {
         "moonshot.chat",
         "moonshot.embeddings",
+        "moonshot.images",
         "moonshot.models",
+        "moonshot.rerank",
+        "moonshot.speech",
+        "moonshot.transcriptions",
     }
     (project / "pyproject.toml").unlink()
     assert "moonshot" not in PROVIDERS

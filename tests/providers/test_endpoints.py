@@ -21,7 +21,7 @@ from harness.types import (
     Choice,
     Exchange,
     Failure,
-    Image,
+    GeneratedFile,
     Mode,
     Reply,
     Request,
@@ -228,14 +228,14 @@ def test_content_in_pieces_is_text_and_images() -> None:
     message = {"role": "assistant", "content": content}
     reply = whole("dashscope.multimodal", {"output": {"choices": [{"message": message}]}})
     assert isinstance(reply, Reply)
-    assert (reply.content, reply.images) == ("A cat", (Image("https://x/1.png"),))
+    assert (reply.content, reply.images) == ("A cat", (GeneratedFile("https://x/1.png"),))
 
 
 def test_a_task_has_its_state_and_images() -> None:
     """A task has its state and the links of the images that did not fail."""
     output = {"task_id": "t", "task_status": "SUCCEEDED", "results": [{"url": "u"}, {"code": "x"}]}
     reply = whole("dashscope.tasks", {"output": output, "request_id": "r"})
-    assert reply == Reply(id="r", task_id="t", states=("SUCCEEDED",), images=(Image("u"),))
+    assert reply == Reply(id="r", task_id="t", states=("SUCCEEDED",), files=(GeneratedFile("u"),))
 
 
 def test_a_failed_task_is_a_failure() -> None:

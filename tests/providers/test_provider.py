@@ -20,7 +20,18 @@ from harness.providers import PROVIDERS, find_provider, http
 from harness.providers.http import download
 from harness.providers.sdk import access, failure_of
 from harness.providers.servers import PROVIDER_SERVERS
-from harness.types import AccessFailure, Call, CallKind, Failure, Message, Mode, Reply
+from harness.types import (
+    AccessFailure,
+    Call,
+    CallKind,
+    ContentPart,
+    Failure,
+    Json,
+    Medium,
+    Message,
+    Mode,
+    Reply,
+)
 
 from .scripted import Answer, serve_answers, stream_answer
 from .sessions import HELLO, sandbox_session
@@ -35,7 +46,17 @@ ASKED = {
     ("dashscope-compatible", CallKind.EMBEDDING): "text-embedding-v4",
     ("dashscope", CallKind.PROMPT): "qwen-flash",
     ("dashscope", CallKind.IMAGE): "wanx-v1",
+    ("dashscope", CallKind.VIDEO): "wan2.7-t2v",
+    ("dashscope", CallKind.EMBEDDING): "text-embedding-v4",
+    ("dashscope", CallKind.RERANK): "qwen3-rerank",
+    ("dashscope", CallKind.SPEECH): "qwen3-tts-flash",
+    ("dashscope", CallKind.TRANSCRIPTION): "qwen3-asr-flash",
 }
+INPUTS = {
+    CallKind.RERANK: (ContentPart(Medium.TEXT, "小猫"), ContentPart(Medium.TEXT, "小狗")),
+    CallKind.TRANSCRIPTION: (ContentPart(Medium.AUDIO, "https://host/a.wav"),),
+}
+PARAMETERS: dict[CallKind, dict[str, Json]] = {CallKind.SPEECH: {"voice": "Cherry"}}
 SYNC_IMAGE = "qwen-image-2.0"
 OTHER_MODEL = ("dashscope", CallKind.IMAGE, Mode.SYNC)
 """The call that the model of `ASKED` answers by tasks only."""
@@ -51,11 +72,20 @@ def test_every_call_of_can_is_answered(sandbox: str, name: str, kind: CallKind, 
     """Each kind of call is answered in each mode of `can`, with a view for each part."""
     messages = HELLO if kind is CallKind.CHAT else ()
     model = SYNC_IMAGE if (name, kind, mode) == OTHER_MODEL else ASKED[name, kind]
-    call = Call(kind, mode, model, messages, "" if messages else "小猫")
+    no_prompt = bool(messages) or kind is CallKind.TRANSCRIPTION
+    call = Call(
+        kind,
+        mode,
+        model,
+        messages,
+        "" if no_prompt else "小猫",
+        PARAMETERS.get(kind, {}),
+        inputs=INPUTS.get(kind, ()),
+    )
     with sandbox_session(name, sandbox) as session:
         reply = session.send(call)
     assert isinstance(reply, Reply)
-    assert reply.content or reply.images or kind is CallKind.EMBEDDING
+    assert reply.content or reply.files or reply.vectors or reply.ranking
     assert len(reply.views) >= max(1, len(reply.states), len(reply.pieces))
     assert not any(
         isinstance(v, AccessFailure) for view in reply.views for v in view.accessed.values()

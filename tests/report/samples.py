@@ -21,7 +21,7 @@ from harness.types import (
     CallKind,
     Exchange,
     Finding,
-    Image,
+    GeneratedFile,
     Message,
     Mode,
     Origin,
@@ -51,7 +51,7 @@ def _read(parts: Sequence[Part], asked: Any) -> Outcome | None:
         finish_reason=told.get("finish"),
         tool_calls=tuple(ToolCall(*tool) for tool in told.get("tools", ())),
         usage=Usage(7, 5, 12),
-        images=tuple(Image(url) for url in told.get("images", ())),
+        files=tuple(GeneratedFile(url) for url in told.get("images", ())),
         states=tuple(told.get("states", ())),
     )
 

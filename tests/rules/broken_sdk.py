@@ -140,7 +140,7 @@ BROKEN = (
     ),
     Broken(
         "reply_agrees_with_wire",
-        played(*TASK, outcome=reply(*TASK, images=())),
+        played(*TASK, outcome=reply(*TASK, files=())),
         "turn 1, exchange 3",
     ),
 )

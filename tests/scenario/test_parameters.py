@@ -119,7 +119,11 @@ def test_a_misspelt_parameter_is_warned_of(tmp_path: Path) -> None:
     ("target", "steps", "message"),
     [
         ("zhipuai/cogview-4", "{prompt: a}", "zhipuai does not answer prompt in mode sync"),
-        ("dashscope/qwen-plus", "{embedding: a}", "dashscope does not answer embedding"),
+        (
+            "zhipuai/cogview-4",
+            '{image: [{image: "https://h/a.png"}]}',
+            "zhipuai does not edit images",
+        ),
         ("zhipuai/glm-5.3-flash\n    endpoint: nowhere", "{user: a}", "has no endpoint 'nowhere'"),
     ],
 )

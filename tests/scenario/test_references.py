@@ -10,14 +10,14 @@ import harness
 from harness.errors import BadScenario
 from harness.scenario.files import load, loads
 from harness.scenario.references import BadReference, resolved, resolved_text
-from harness.types import Failure, Image, Json, Outcome, Reply, ToolCall
+from harness.types import Failure, GeneratedFile, Json, Outcome, Reply, ToolCall
 
 ANSWERS: dict[str, Outcome] = {
     "first": Reply(
         content='{"city": "北京", "days": [1, 2]}',
         reasoning="hm",
         tool_calls=(ToolCall("1", "f", '{"a/b": 1}'), ToolCall("2", "g", "no JSON")),
-        images=(Image("https://host/a.png"), Image("https://host/b.png")),
+        files=(GeneratedFile("https://host/a.png"), GeneratedFile("https://host/b.png")),
     ),
     "plain": Reply(content="hello"),
     "refused": Failure(400, "1", "no"),

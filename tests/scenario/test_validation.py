@@ -153,7 +153,7 @@ def test_what_is_no_yaml_is_refused(text: str | bytes, message: str) -> None:
         (
             HEAD + "  - user: hi\npoll: {intervall: 1}",
             ":5: unknown key 'intervall' in poll; did you mean 'interval'? "
-            "allowed: interval, limit",
+            "allowed: interval, limit, timeout",
         ),
         (
             HEAD + "  - user: hi\nignore:\n  - rule: a",
@@ -186,17 +186,28 @@ def test_what_is_no_scenario_is_refused(text: str, message: str) -> None:
         (
             "    image: a",
             ":4: steps[0] must hold exactly one of system, user, assistant, prompt, image, "
-            "embedding, tool_results, messages; it holds user and image",
+            "video, embedding, rerank, speech, transcription, tool_results, messages; "
+            "it holds user and image",
         ),
         (
             "  - mode: sync",
             ":5: steps[1] must hold exactly one of system, user, assistant, prompt, image, "
-            "embedding, tool_results, messages; it holds none of them",
+            "video, embedding, rerank, speech, transcription, tool_results, messages; "
+            "it holds none of them",
         ),
         ("  - hello", ":5: steps[1] must be a mapping, not 'hello'"),
         ("  - user: 5", ":5: steps[1].user must be text, not 5; put quotes around it"),
         ("  - user: true", ":5: steps[1].user must be text, not true; put quotes around it"),
-        ("  - user: [a]", ":5: steps[1].user[0] must be a mapping, not 'a'"),
+        ("  - user: [5]", ":5: steps[1].user[0] must be a mapping, not 5"),
+        (
+            "  - rerank: {query: a, documents: []}",
+            ":5: steps[1].rerank.documents must not be empty",
+        ),
+        (
+            "  - rerank: {query: a, dokuments: [b]}",
+            ":5: unknown key 'dokuments' in steps[1].rerank; did you mean 'documents'? "
+            "allowed: query, documents (and 1 more)",
+        ),
         (
             "  - user:",
             ':5: steps[1].user has no value; write "" for an empty text, or leave the key out',
@@ -222,7 +233,7 @@ def test_what_is_no_scenario_is_refused(text: str, message: str) -> None:
         ),
         (
             "    poll: {limit: 5}",
-            ":5: steps[0].poll is of no use: only image steps and mode async are polled",
+            ":5: steps[0].poll is of no use: only image and video steps and mode async are polled",
         ),
         (
             "  - system: a\n  - tool_results: {f: 1}",
@@ -255,7 +266,7 @@ def test_what_is_no_step_is_refused(step: str, message: str) -> None:
         (
             "{contians: a}",
             ": unknown key 'contians' in steps[0].expect; did you mean 'contains'? "
-            "allowed: finish_reason, contains, json_schema, pointer, tool_call, failure",
+            "allowed: finish_reason, contains, json_schema, pointer, tool_call, states, failure",
         ),
         ("{contains: 5}", ".contains must be text or a list of texts, not 5"),
         ("{contains: []}", ".contains must not be empty"),

@@ -27,6 +27,11 @@ PROVIDER = Provider(
             (CallKind.PROMPT, Mode.STREAM),
             (CallKind.IMAGE, Mode.SYNC),
             (CallKind.IMAGE, Mode.ASYNC),
+            (CallKind.VIDEO, Mode.ASYNC),
+            (CallKind.EMBEDDING, Mode.SYNC),
+            (CallKind.RERANK, Mode.SYNC),
+            (CallKind.SPEECH, Mode.SYNC),
+            (CallKind.TRANSCRIPTION, Mode.SYNC),
         }
     ),
     open=session.DashScopeSession,
@@ -35,6 +40,7 @@ PROVIDER = Provider(
     headers=HEADERS,
     reasoning=session.reasoning,
     parsers=(session.PARSER, client.PARSER),
+    edits_images=True,
 )
 
 COMPATIBLE = replace(
@@ -46,6 +52,7 @@ COMPATIBLE = replace(
             key_variable=PROVIDER.key_variable,
         ),
         compatible.ENDPOINTS,
+        compatible.OPERATIONS,
     ),
     package=compatible.__name__,
     further=COMPATIBLE_FURTHER,

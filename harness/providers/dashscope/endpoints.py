@@ -248,6 +248,7 @@ FIELDS = Fields(
     output_tokens=("/usage/output_tokens",),
     total_tokens=("/usage/total_tokens",),
     images=("/output/choices/[]/message/content/[]/image",),
+    sounds=("/output/audio/url",),
     refused=("/code",),
     code=("/code", "/output/code"),
     message=("/message", "/output/message"),
@@ -284,6 +285,7 @@ EMBEDDING_FIELDS = replace(
 
 RANKING_FIELDS = replace(
     FIELDS,
+    prompt=("/input/query",),
     positions=("/output/results/[]/index",),
     scores=("/output/results/[]/relevance_score",),
     texts=("/input/documents",),
@@ -293,6 +295,7 @@ RANKING_FIELDS = replace(
 TASK_FIELDS = replace(
     FIELDS,
     images=("/output/results/[]/url", "/output/choices/[]/message/content/[]/image"),
+    videos=("/output/video_url", "/output/results/video_url"),
     # [REC] images, videos; the others belong to kinds of task that were never recorded here.
     results=(
         "/output/results/[]",
@@ -321,6 +324,9 @@ _VOLATILE = frozenset(
         "/output/end_time",
         "/output/results/[]/url",
         "/output/video_url",
+        "/output/audio/url",
+        "/output/audio/id",
+        "/output/audio/expires_at",
     }
 )
 
@@ -384,7 +390,7 @@ MULTIMODAL = replace(
     path=re.compile(r".*/api/v1/services/aigc/multimodal-generation/generation"),
     answer=_answer(_or_sound(_output(_MIXED, TOOL_CALL)), LOOSE_USAGE),
     event=_answer(_or_sound(_output(_MIXED, TOOL_CALL_PIECE)), LOOSE_USAGE),
-    fields=replace(FIELDS, prompt=(_IMAGE_PROMPT,)),
+    fields=replace(FIELDS, prompt=(_IMAGE_PROMPT, "/input/text")),
 )
 
 TEXT2IMAGE = _post(
@@ -511,6 +517,11 @@ _OTHERWISE = {
     "prompt": GENERATION,
     "image": MULTIMODAL,
     "image async": TEXT2IMAGE,
+    "video async": VIDEO,
+    "embedding": EMBEDDINGS,
+    "rerank": RERANK,
+    "speech": MULTIMODAL,
+    "transcription": MULTIMODAL,
 }
 
 

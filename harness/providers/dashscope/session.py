@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import inspect
 import os
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
@@ -54,6 +55,9 @@ MESSAGE_PATHS = ("output.choices[0].message.content",)
 TASK_PATHS = ("output.task_id", "output.task_status")
 IMAGE_PATHS = ("output.results[0].url",)
 IMAGE_MESSAGE_PATHS = ("output.choices[0].message.content[0]",)
+VIDEO_PATHS = ("output.video_url",)
+RANKING_PATHS = ("output.results[0].index", "output.results[0].relevance_score")
+SPEECH_PATHS = ("output.audio.url",)
 
 SERVICES = "/services/"
 """The beginning of the path that an SDK appends to the base URL."""
@@ -77,6 +81,16 @@ class Operation:
 MESSAGES: Mapping[str, Pointers] = {"messages": ("/input/messages",)}
 PROMPT: Mapping[str, Pointers] = {"prompt": ("/input/prompt",)}
 TEXTS: Mapping[str, Pointers] = {"input": ("/input/texts",)}
+CONTENTS: Mapping[str, Pointers] = {"input": ("/input/contents",)}
+SPEECH: Mapping[str, Pointers] = {
+    name: (f"/input/{name}",) for name in ("text", "voice", "language_type")
+}
+PICTURES: Mapping[str, Pointers] = {
+    name: (f"/input/{name}",) for name in ("images", "base_image_url", "function")
+}
+FRAMES: Mapping[str, Pointers] = {
+    name: (f"/input/{name}",) for name in ("img_url", "first_frame_url", "last_frame_url", "media")
+}
 DOCUMENTS: Mapping[str, Pointers] = {
     "query": ("/input/query",),
     "documents": ("/input/documents",),
@@ -86,12 +100,17 @@ _IMAGES = "dashscope.aigc.image_generation:ImageGeneration"
 
 OPERATIONS: Mapping[str, Operation] = {
     endpoints.GENERATION.name: Operation("dashscope:Generation.call", {**PROMPT, **MESSAGES}),
-    endpoints.MULTIMODAL.name: Operation("dashscope:MultiModalConversation.call", MESSAGES),
+    endpoints.MULTIMODAL.name: Operation(
+        "dashscope:MultiModalConversation.call", {**MESSAGES, **SPEECH}
+    ),
     endpoints.EMBEDDINGS.name: Operation("dashscope:TextEmbedding.call", TEXTS),
+    endpoints.MIXED_EMBEDDINGS.name: Operation("dashscope:MultiModalEmbedding.call", CONTENTS),
     endpoints.RERANK.name: Operation("dashscope:TextReRank.call", DOCUMENTS),
-    endpoints.TEXT2IMAGE.name: Operation("dashscope:ImageSynthesis.async_call", PROMPT),
+    endpoints.TEXT2IMAGE.name: Operation(
+        "dashscope:ImageSynthesis.async_call", {**PROMPT, **PICTURES}
+    ),
     endpoints.IMAGE_GENERATION.name: Operation(f"{_IMAGES}.async_call", MESSAGES),
-    endpoints.VIDEO.name: Operation("dashscope:VideoSynthesis.async_call", PROMPT),
+    endpoints.VIDEO.name: Operation("dashscope:VideoSynthesis.async_call", {**PROMPT, **FRAMES}),
 }
 """How the SDK requests each endpoint except `TASKS`, by endpoint name."""
 
@@ -111,7 +130,16 @@ def ask(operation: Operation, body: Json, **settings: Any) -> Any:
         The SDK's response object; an iterator of them if `stream=True`.
     """
     function = resolve_name(operation.function)
-    inputs = inputs_of(body, operation.inputs)
+    required = {
+        name
+        for name, parameter in inspect.signature(function).parameters.items()
+        if parameter.default is parameter.empty
+    }
+    inputs = {
+        name: value
+        for name, value in inputs_of(body, operation.inputs).items()
+        if value is not None or name in required
+    }
     return function(**inputs, **sdk_parameters(body), **settings)
 
 
@@ -211,7 +239,8 @@ class DashScopeSession:
             replace(one, parts=tuple(self._uploaded(part, call) for part in one.parts))
             for one in call.messages
         )
-        return replace(call, messages=messages)
+        inputs = tuple(self._uploaded(part, call) for part in call.inputs)
+        return replace(call, messages=messages, inputs=inputs)
 
     def _uploaded(self, part: ContentPart, call: Call) -> ContentPart:
         """Return *part* with the URL of its uploaded file.
@@ -252,7 +281,7 @@ class DashScopeSession:
     def _task(self, call: Call) -> Outcome:
         endpoint = endpoints.endpoint_of(call)
         settings = {**self._settings(call), **_in_session(self._session)}
-        response = ask(OPERATIONS[endpoint.name], _body(call), **settings)
+        response = ask(OPERATIONS[endpoint.name], _body(self._with_uploads(call)), **settings)
         refusal = _refusal(endpoint, response)
         if refusal is not None:
             return refusal
@@ -267,28 +296,72 @@ class DashScopeSession:
 
         # The fetch of both classes of images is this, but takes no address.
         fetched = super(ImageSynthesis, ImageSynthesis).fetch(task, **self._settings(call))
-        in_messages = endpoint is endpoints.IMAGE_GENERATION
-        name = "ImageGenerationResponse" if in_messages else "ImageSynthesisResponse"
+        name, results = _TASKS[endpoint.name]
         response = getattr(dashscope_response, name).from_api_response(fetched)
         succeeded = resolve(response, "/output/task_status") in endpoints.TASKS.states.succeeded
-        results = IMAGE_MESSAGE_PATHS if in_messages else IMAGE_PATHS
         paths = (*TASK_PATHS, *results) if succeeded else TASK_PATHS
         return _refusal(endpoints.TASKS, response) or _view(response, paths)
 
 
 def _body(call: Call) -> dict[str, Any]:
     """Return the JSON body of *call*, with parameters in the format of the API."""
-    endpoint = endpoints.endpoint_of(call)
-    given: dict[str, Any] = {"prompt": call.prompt}
-    if call.kind is CallKind.CHAT:
-        in_parts = endpoint is endpoints.MULTIMODAL
-        given = {"messages": [_message(line, in_parts=in_parts) for line in call.messages]}
-    elif endpoint in (endpoints.MULTIMODAL, endpoints.IMAGE_GENERATION):
-        given = {"messages": [{"role": "user", "content": [{"text": call.prompt}]}]}
     parameters = sdk_parameters({"parameters": dict(call.parameters)})
     if isinstance(parameters.get("size"), str):
         parameters["size"] = parameters["size"].replace("x", "*")
+    given = _input(call, endpoints.endpoint_of(call))
+    for name in ("voice", "language_type") if call.kind is CallKind.SPEECH else ():
+        if name in parameters:
+            given[name] = parameters.pop(name)
     return {"model": call.model, "input": given, "parameters": parameters}
+
+
+def _input(call: Call, endpoint: Endpoint) -> dict[str, Any]:
+    """Return the member `input` of the body of *call*."""
+    if call.kind is CallKind.CHAT:
+        in_parts = endpoint is endpoints.MULTIMODAL
+        return {"messages": [_message(line, in_parts=in_parts) for line in call.messages]}
+    media = [_part(part) for part in call.media]
+    if call.kind is CallKind.EMBEDDING:
+        if endpoint is endpoints.MIXED_EMBEDDINGS:
+            return {"contents": [_part(part) for part in call.parts]}
+        return {"texts": [part.value for part in call.parts]}
+    if call.kind is CallKind.RERANK:
+        documents = [_part(p) if call.media else p.value for p in call.inputs]
+        return {
+            "query": {"text": call.prompt} if call.media else call.prompt,
+            "documents": documents,
+        }
+    if call.kind is CallKind.SPEECH:
+        return {"text": call.prompt}
+    text = [{"text": call.prompt}] if call.prompt else []
+    if endpoint in (endpoints.MULTIMODAL, endpoints.IMAGE_GENERATION):
+        return {"messages": [{"role": "user", "content": [*text, *media]}]}
+    return {"prompt": call.prompt, **_pictures(call)}
+
+
+_FRAMES = ("first_frame", "last_frame")
+
+
+def _pictures(call: Call) -> dict[str, Any]:
+    """Return the pictures of an image or video task as members of its input.
+
+    [DOC] videos take one picture until wan2.6, and a list `media` from wan2.7 on.
+    """
+    urls = [str(next(iter(_part(part).values()))) for part in call.media]
+    if not urls:
+        return {}
+    if call.kind is CallKind.IMAGE:
+        edits = call.model.endswith("imageedit")
+        return {"base_image_url": urls[0]} if edits else {"images": urls}
+    if re.match(r"wanx?2\.[1-6]", call.model):
+        return {"img_url": urls[0]}
+    return {"media": [{"type": kind, "url": u} for kind, u in zip(_FRAMES, urls, strict=False)]}
+
+
+def _part(part: ContentPart) -> dict[str, Any]:
+    """Return a part of a content; a file is named by its URL, until `_uploaded` sends it."""
+    value = part.path.as_uri() if part.path else part.value
+    return {part.medium.value: value, **part.members}
 
 
 def _message(line: Message, *, in_parts: bool) -> dict[str, Any]:
@@ -299,11 +372,7 @@ def _message(line: Message, *, in_parts: bool) -> dict[str, Any]:
     if line.sent and not (in_parts and is_openai(line.sent)):
         return message(line)
     text = [{"text": line.content}] if line.content or not line.tool_calls else []
-    parts = [
-        {part.medium.value: part.path.as_uri() if part.path else part.value, **part.members}
-        for part in line.parts
-    ]
-    content = parts or (text if in_parts else line.content)
+    content = [_part(part) for part in line.parts] or (text if in_parts else line.content)
     return {**message(replace(line, parts=(), sent=EMPTY)), "content": content}
 
 
@@ -318,9 +387,25 @@ def _refuse_file_names(line: Message) -> None:
             )
 
 
+_SHOWN: Mapping[CallKind, tuple[str, ...]] = {
+    CallKind.IMAGE: IMAGE_MESSAGE_PATHS,
+    CallKind.EMBEDDING: (),  # the answer is a dict, which has no attributes
+    CallKind.RERANK: RANKING_PATHS,
+    CallKind.SPEECH: SPEECH_PATHS,
+}
+"""The documented access paths of an answer without a task, for other kinds than texts."""
+
+_TASKS: Mapping[str, tuple[str, tuple[str, ...]]] = {
+    endpoints.TEXT2IMAGE.name: ("ImageSynthesisResponse", IMAGE_PATHS),
+    endpoints.IMAGE_GENERATION.name: ("ImageGenerationResponse", IMAGE_MESSAGE_PATHS),
+    endpoints.VIDEO.name: ("VideoSynthesisResponse", VIDEO_PATHS),
+}
+"""The SDK's class for polls of a task and the access paths of its result, by endpoint name."""
+
+
 def _paths(call: Call, endpoint: Endpoint) -> tuple[str, ...]:
-    if call.kind is CallKind.IMAGE:
-        return IMAGE_MESSAGE_PATHS
+    if call.kind in _SHOWN:
+        return _SHOWN[call.kind]
     in_messages = call.parameters.get("result_format") == "message"
     return MESSAGE_PATHS if in_messages or endpoint is endpoints.MULTIMODAL else TEXT_PATHS
 
@@ -352,11 +437,12 @@ def _view(response: Any, paths: tuple[str, ...]) -> View:
     value = _dump(response)
     counts = value.get("usage")
     # The SDK's own defaults in multimodal answers, and those of images: SDK_DEFECTS.md
-    is_image = paths is IMAGE_MESSAGE_PATHS or type(response).__name__ == "ImageGenerationResponse"
-    for name in ("characters", *(("input_tokens", "output_tokens") if is_image else ())):
+    is_file = paths in (IMAGE_MESSAGE_PATHS, SPEECH_PATHS)
+    is_file = is_file or type(response).__name__ == "ImageGenerationResponse"
+    for name in ("characters", *(("input_tokens", "output_tokens") if is_file else ())):
         if isinstance(counts, dict) and counts.get(name) == 0:
             del counts[name]
-    if is_image and counts == {}:
+    if is_file and counts == {}:
         del value["usage"]
     return View(value, {path: _plain(v) for path, v in sdk.access(response, paths).items()})
 
@@ -379,6 +465,9 @@ def _refusal(endpoint: Endpoint, response: Any, views: Sequence[View] = ()) -> F
 # ------------------------------------------------------------------------------------- parsing
 
 
+_FILE_INPUTS = ("images", "base_image_url", *FRAMES)
+
+
 def without_files(body: Json) -> Any:
     """Return a copy of a recorded *body* that is safe to pass to the SDK.
 
@@ -388,6 +477,12 @@ def without_files(body: Json) -> Any:
     if not isinstance(body, dict):
         return body
     cleaned: dict[str, Any] = copy.deepcopy(body)
+    given: Any = cleaned.get("input")
+    for name in _FILE_INPUTS if isinstance(given, dict) else ():
+        given.pop(name, None)
+    if isinstance(given, dict) and isinstance(given.get("contents"), list):
+        parts = [part for part in given["contents"] if isinstance(part, dict) and "text" in part]
+        given["contents"] = [{"text": part["text"]} for part in parts] or [{"text": "-"}]
     messages: Any = resolve(cleaned, "/input/messages")
     for line in messages if isinstance(messages, list) else ():
         if isinstance(line, dict) and isinstance(line.get("content"), list):

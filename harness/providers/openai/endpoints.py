@@ -315,11 +315,37 @@ RANKING: Schema = record(
 
 RANKING_FIELDS = replace(
     SERVICE_FIELDS,
+    prompt=("/query",),
     positions=("/results/[]/index",),
     scores=("/results/[]/relevance_score",),
     texts=("/documents",),
     count=("/top_n",),
 )
+
+# [DOC] platform.openai.com/docs/api-reference/images: a link, or the picture as base64.
+IMAGES: Schema = record(
+    {
+        "created": NUMBER,
+        "data": array(either("`url` or `b64_json`", having("url"), having("b64_json")), at_least=1),
+    }
+)
+
+IMAGE_FIELDS = replace(
+    SERVICE_FIELDS,
+    created=("/created",),
+    prompt=("/prompt",),
+    images=("/data/[]/url",),
+    results=("/data/[]",),
+    size=("/size",),
+    count=("/n",),
+)
+
+WORDS: Schema = record({"text": STRING})
+"""The answer with the words of a sound."""
+
+WORDS_FIELDS = replace(SERVICE_FIELDS, content=("/text",), finish_reason=())
+
+SPEECH_FIELDS = replace(SERVICE_FIELDS, prompt=("/input",))
 
 FILE: Schema = either(
     "a file, or a list of files", record({"id": NAME}), record({"data": array(record({}))})
@@ -378,7 +404,6 @@ def other_endpoints(dialect: str, prefix: str, refusal: Schema) -> tuple[Endpoin
         at("batches", "/batches(?:/[^/]+/cancel)?", BATCH),
         at("batch", "/batches(?:/[^/]+)?", BATCH, "GET"),
         at("moderations", "/moderations", MODERATION),
-        replace(at("rerank", "/reranks?", RANKING), role=Role.ANSWER, fields=RANKING_FIELDS),
         at("fine-tuning", "/fine_tuning/jobs(?:/.*)?", record({"id": NAME})),
         at("audio-calls", "/audio/.*", OBJECT),
         at("image-calls", "/images/.*", OBJECT),
@@ -421,6 +446,33 @@ def endpoints(service: str, reasons: Iterable[str] = ()) -> tuple[Endpoint, ...]
             answer=EMBEDDING,
             volatile=frozenset({"/id", "/request_id"}),
             fields=EMBEDDING_FIELDS,
+        ),
+        post(
+            name=f"{service}.images",
+            path=re.compile(r".*/images/generations"),
+            answer=IMAGES,
+            volatile=frozenset({"/created", "/data/[]/url"}),
+            fields=IMAGE_FIELDS,
+        ),
+        post(
+            name=f"{service}.rerank",
+            path=re.compile(r".*/reranks?"),
+            answer=RANKING,
+            volatile=frozenset({"/id"}),
+            fields=RANKING_FIELDS,
+        ),
+        post(
+            name=f"{service}.speech",
+            path=re.compile(r".*/audio/speech"),
+            answer=OBJECT,
+            speaks=True,
+            fields=SPEECH_FIELDS,
+        ),
+        post(
+            name=f"{service}.transcriptions",
+            path=re.compile(r".*/audio/transcriptions"),
+            answer=WORDS,
+            fields=WORDS_FIELDS,
         ),
         Endpoint(
             name=f"{service}.models",

@@ -1,13 +1,11 @@
-"""OpenAI's format in the sandbox: chats, embeddings and the list of models.
+"""OpenAI's format in the sandbox: chats, the list of models, and the kinds of `answers`.
 
 `SERVER` serves all declared services. A provider with facts of its own calls `server`.
 """
 
 from __future__ import annotations
 
-import base64
 import hmac
-import struct
 import uuid
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -16,10 +14,13 @@ from functools import partial
 from starlette.requests import Request
 from starlette.responses import Response
 
+from harness.providers.openai import answers
 from harness.sandbox import model
+from harness.sandbox.images import ImageRequest
 from harness.sandbox.provider_server import (
     Headers,
     ProviderServer,
+    bytes_response,
     json_response,
     stream_response,
 )
@@ -29,15 +30,17 @@ from harness.sandbox.requests import (
     Refusals,
     Refused,
     check_chat,
+    check_ranges,
     describe,
     last_question,
     read_member,
     read_messages,
     read_object,
-    read_texts,
+    read_prompt,
+    read_size,
 )
 from harness.sandbox.state import SandboxState, now
-from harness.sandbox.text import embed, tokens
+from harness.sandbox.text import tokens
 from harness.types import Call, CallKind, Json, Mode, Reply
 from harness.wire import compact_bytes
 
@@ -86,15 +89,13 @@ RANGES = {
     "n": Range(1, 8, whole=True),
 }
 
-_DIMENSIONS = Range(1, 4096, whole=True)
-
 
 @dataclass(frozen=True, slots=True)
 class Facts:
     """The properties of one service in OpenAI's format.
 
     Attributes:
-        serves: Returns whether it serves a model, by its name, for a `chat` or an `embedding`.
+        serves: Returns whether it serves a model, by its name, for a kind of call such as `chat`.
         listed: The names of the models in the list of models.
         ranges: The allowed range of each numeric parameter.
         refusals: Its refusals.
@@ -131,6 +132,11 @@ def server(prefix: str, facts: Facts = Facts()) -> ProviderServer:
         routes=(
             ("POST", "/chat/completions", partial(_chat, facts)),
             ("POST", "/embeddings", partial(_embeddings, facts)),
+            ("POST", "/rerank", partial(_rerank, facts)),
+            ("POST", "/reranks", partial(_rerank, facts)),
+            ("POST", "/images/generations", partial(_image, facts)),
+            ("POST", "/audio/speech", partial(_speech, facts)),
+            ("POST", "/audio/transcriptions", partial(_transcription, facts)),
             ("GET", "/models", partial(_models, facts)),
             ("GET", "/models/{name:path}", partial(_model, facts)),
         ),
@@ -292,38 +298,59 @@ def _piece(index: int, id: str, function: Json) -> Json:
     return {"function": function, "index": index, "id": id, "type": "function"}
 
 
-# --------------------------------------------------------------------------- embeddings, models
+# ------------------------------------------------------------------------- other kinds, models
 
 
 async def _embeddings(facts: Facts, state: SandboxState, request: Request) -> Response:
-    """Return an embedding of each text, as numbers or in base64, as the request asks for it."""
     body = await read_object(request)
-    model_name = _served(facts, state, body, "embedding")
-    texts = read_texts(body.get("input"))
-    state.check_rate_limit(texts[-1])
-    size = body.get("dimensions")
-    if size is not None and size not in _DIMENSIONS:
-        raise Refused(Reason.BAD_PARAMETER, "dimensions")
-    length = size if isinstance(size, int) else facts.dimension
-    in_base64 = body.get("encoding_format") == "base64"
-    vectors = [embed(text, length) for text in texts]
-    data: list[Json] = [
-        {"object": "embedding", "index": index, "embedding": _packed(v) if in_base64 else [*v]}
-        for index, v in enumerate(vectors)
-    ]
-    count, id = sum(len(tokens(text)) for text in texts), str(uuid.uuid4())
-    answer: dict[str, Json] = {
-        "object": "list",
-        "data": data,
-        "model": model_name,
-        "usage": {"prompt_tokens": count, "total_tokens": count},
-        "id": id,
-    }
+    _served(facts, state, body, "embedding")
+    id = str(uuid.uuid4())
+    answer = answers.embedding(state, body, facts.dimension) | {"id": id}
     return json_response(answer, _headers(facts, request, id, "application/json"))
 
 
-def _packed(vector: list[float]) -> str:
-    return base64.b64encode(struct.pack(f"<{len(vector)}f", *vector)).decode()
+async def _rerank(facts: Facts, state: SandboxState, request: Request) -> Response:
+    body = await read_object(request)
+    model_name, id = _served(facts, state, body, "rerank"), str(uuid.uuid4())
+    own: dict[str, Json] = {"object": "list", "model": model_name, "id": id}
+    answer = answers.ranking(state, body) | own
+    return json_response(answer, _headers(facts, request, id, "application/json"))
+
+
+async def _image(facts: Facts, state: SandboxState, request: Request) -> Response:
+    body = await read_object(request)
+    model_name, id = _served(facts, state, body, "image"), str(uuid.uuid4())
+    prompt, count = read_prompt(body), body.get("n") or 1
+    check_ranges(body, {"n": facts.ranges["n"]})
+    state.check_rate_limit(prompt)
+    width, height = read_size(body.get("size") or "1024x1024", "x") or (0, 0)
+    if not (256 <= width <= 2048 and 256 <= height <= 2048):
+        raise Refused(Reason.BAD_PARAMETER, "size")
+    images = [
+        ImageRequest(prompt, width, height, f"{model_name}/{number}")
+        for number in range(count if isinstance(count, int) else 1)
+    ]
+    links: list[Json] = [
+        {"url": state.add_image(request, f"openai/{id}-{number}.png", image)}
+        for number, image in enumerate(images)
+    ]
+    answer: Json = {"created": int(now().timestamp()), "data": links}
+    return json_response(answer, _headers(facts, request, id, "application/json"))
+
+
+async def _speech(facts: Facts, state: SandboxState, request: Request) -> Response:
+    body = await read_object(request)
+    _served(facts, state, body, "speech")
+    headers = _headers(facts, request, str(uuid.uuid4()), "audio/wav")
+    return bytes_response(answers.sound(state, body), headers)
+
+
+async def _transcription(facts: Facts, state: SandboxState, request: Request) -> Response:
+    heard = await answers.heard(request)
+    _served(facts, state, {"model": heard.model}, "transcription")
+    id = str(uuid.uuid4())
+    headers = _headers(facts, request, id, "application/json")
+    return json_response({"text": heard.text}, headers)
 
 
 def _listed(name: str) -> Json:

@@ -10,19 +10,23 @@ from harness.analysis.endpoint import Endpoint
 from harness.config.services import Service
 from harness.providers.anthropic import endpoints as anthropic
 from harness.providers.openai import endpoints as openai_endpoints
-from harness.providers.openai.session import CHAT, EMBEDDINGS, OpenAISession, Operation
+from harness.providers.openai.session import OPERATIONS, OpenAISession, Operation
 from harness.providers.provider import Provider
 from harness.providers.responses import endpoints as responses
-from harness.types import CallKind, Mode
+from harness.types import EMPTY, CallKind, Mode
 
 
-def declare(service: Service, endpoints: tuple[Endpoint, ...] = ()) -> Provider:
+def declare(
+    service: Service,
+    endpoints: tuple[Endpoint, ...] = (),
+    own: Mapping[str, tuple[CallKind, Operation]] = EMPTY,
+) -> Provider:
     """Return the provider for a declared service.
 
     Args:
         service: The service.
-        endpoints: Its endpoints, chat and embeddings first; by default those of OpenAI's format,
-            with the service's name.
+        endpoints: Its endpoints; by default those of OpenAI's format, with the service's name.
+        own: Operations that replace those of OpenAI's format, by the end of an endpoint's name.
     """
     endpoints = endpoints or openai_endpoints.endpoints(service.name, service.finish_reasons)
     further = (
@@ -30,13 +34,15 @@ def declare(service: Service, endpoints: tuple[Endpoint, ...] = ()) -> Provider:
         *responses.endpoints(service.name),
         *anthropic.endpoints(service.name),
     )
-    chat, embeddings, *_others = endpoints
+    named = {endpoint.name.partition(".")[2]: endpoint for endpoint in endpoints}
+    asked = {**OPERATIONS, **own}.items()
+    operations = {kind: (named[name], asking) for name, (kind, asking) in asked if name in named}
     return declared(
         service,
         __package__,
         "OpenAI's format",
         "openai",
-        {CallKind.CHAT: (chat, CHAT), CallKind.EMBEDDING: (embeddings, EMBEDDINGS)},
+        operations,
         endpoints,
         further,
     )
@@ -64,7 +70,6 @@ def declared(
     """
     operations = {kind: (_at(service, one), how) for kind, (one, how) in operations.items()}
     endpoints = tuple(_at(service, endpoint) for endpoint in endpoints)
-    modes = {CallKind.CHAT: (Mode.SYNC, Mode.STREAM), CallKind.EMBEDDING: (Mode.SYNC,)}
     return Provider(
         package=package,
         name=service.name,
@@ -73,7 +78,12 @@ def declared(
         key_variable=service.key_variable,
         address_variable=service.address_variable,
         address=service.base_url,
-        can=frozenset((kind, mode) for kind in operations for mode in modes[kind]),
+        can=frozenset(
+            (kind, mode)
+            for kind in operations
+            for mode in (Mode.SYNC, Mode.STREAM)
+            if mode is Mode.SYNC or kind is CallKind.CHAT
+        ),
         open=partial(OpenAISession, service.base_url, operations),
         endpoints=endpoints,
         hosts=service.hosts,

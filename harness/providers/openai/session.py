@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any, Self
 from harness.analysis.endpoint import Endpoint
 from harness.analysis.reply import read_refusal
 from harness.config.extras import extra
+from harness.errors import Unsupported
 from harness.providers.http import bound_transport, tls_context
 from harness.providers.retries import retry_after
 from harness.providers.sdk import (
@@ -39,10 +40,12 @@ from harness.types import (
     ContentPart,
     Credentials,
     Failure,
+    GeneratedFile,
     Medium,
     Message,
     Mode,
     Outcome,
+    Reply,
     View,
 )
 from harness.wire import read_json
@@ -134,9 +137,11 @@ class Operation:
 
     Attributes:
         path: The path that the SDK appends to the base URL.
-        function: The function of a client, such as `chat.completions.create`.
+        function: The function of a client, such as `chat.completions.create`; empty if the SDK has
+            none.
         body: Returns the JSON body of a call, without `stream`.
         shown: The access paths in the documentation's examples.
+        other_base: A part of the base URL, and what stands there in its place for this operation.
         sdk: The name of the SDK's package.
         classes: The names of its client and of the base class of its exceptions.
     """
@@ -145,6 +150,7 @@ class Operation:
     function: str
     body: Callable[[Call], dict[str, Any]]
     shown: tuple[str, ...] = ()
+    other_base: tuple[str, str] = ("", "")
     sdk: str = "openai"
     classes: tuple[str, str] = ("OpenAI", "OpenAIError")
 
@@ -156,10 +162,17 @@ class Operation:
     def ask(self, client: Any, body: dict[str, Any], settings: Mapping[str, Any] = EMPTY) -> Any:
         """Call the function with a JSON body; return the SDK's object, or its stream of objects.
 
-        *settings* are further arguments of the function, such as `extra_query`.
+        Without a function, the body is posted to the path. *settings* are further arguments of the
+        function, such as `extra_query`.
         """
+        if not self.function:
+            return client.post(self.url(str(client.base_url)), cast_to=object, body=body)
         create = attrgetter(self.function)(client)
         return create(**arguments(create, body, settings))
+
+    def url(self, base: str) -> str:
+        """Return the URL of the path below the base URL *base*, or at its other base."""
+        return base.rstrip("/").replace(*self.other_base) + self.path
 
 
 class OpenAISession:
@@ -212,6 +225,8 @@ class OpenAISession:
                     return EMPTY_STREAM
                 return outcome_of(endpoint, views, body, streamed=True)
             answer = operation.ask(client, body, settings)
+            if endpoint.speaks:
+                return spoken(answer.content)
         except getattr(operation.module, operation.classes[1]) as error:
             return _failure(error, operation, endpoint, views)
         view = View(_copied(answer, exclude_unset=True), access(answer, operation.shown))
@@ -246,23 +261,85 @@ def _copied(thing: Any, **options: Any) -> Any:
     return value
 
 
+def spoken(data: bytes) -> Reply:
+    """Return the reply of a service that answered with a sound."""
+    return Reply(files=(GeneratedFile("", data, Medium.AUDIO),))
+
+
 def _chat_body(call: Call) -> dict[str, Any]:
     messages = [message(line) for line in call.messages]
     return {"model": call.model, "messages": messages, **call.parameters}
 
 
+def embeddings_body(call: Call) -> dict[str, Any]:
+    """Return the JSON body of a call for vectors."""
+    texts = [part.value for part in call.inputs] or call.prompt
+    return {"model": call.model, "input": texts, **call.parameters}
+
+
 def _embeddings_body(call: Call) -> dict[str, Any]:
     # A number for each dimension: the SDK would ask for base64, which no reader can review.
-    return {
-        "model": call.model,
-        "input": call.prompt,
-        "encoding_format": "float",
-        **call.parameters,
-    }
+    return {"encoding_format": "float", **embeddings_body(call)}
+
+
+def ranking_body(call: Call) -> dict[str, Any]:
+    """Return the JSON body of a call for a ranking."""
+    documents = [part.value for part in call.inputs]
+    return {"model": call.model, "query": call.prompt, "documents": documents, **call.parameters}
+
+
+def prompt_body(call: Call) -> dict[str, Any]:
+    """Return the JSON body of a call with a prompt."""
+    return {"model": call.model, "prompt": call.prompt, **call.parameters}
+
+
+def speech_body(call: Call) -> dict[str, Any]:
+    """Return the JSON body of a call for a sound."""
+    return {"model": call.model, "input": call.prompt, **call.parameters}
+
+
+def transcription_body(call: Call) -> dict[str, Any]:
+    """Return the form of a call for the words of a sound, which has to be a file.
+
+    Raises:
+        Unsupported: The sound is given by a URL.
+    """
+    audio = call.inputs[0]
+    if audio.path is None:
+        raise Unsupported(
+            f"the audio {audio.value!r} is a URL; this service takes a file: download it, and name "
+            "the file in the scenario"
+        )
+    file = (audio.path.name, audio.path.read_bytes())
+    return {"model": call.model, "file": file, **call.parameters}
 
 
 CHAT = Operation(OPERATION, "chat.completions.create", _chat_body, ANSWER_PATHS)
-EMBEDDINGS = Operation("/embeddings", "embeddings.create", _embeddings_body, EMBEDDING_PATHS)
+RERANK = Operation("/rerank", "", ranking_body)
+
+OPERATIONS: Mapping[str, tuple[CallKind, Operation]] = {
+    "chat": (CallKind.CHAT, CHAT),
+    "embeddings": (
+        CallKind.EMBEDDING,
+        Operation("/embeddings", "embeddings.create", _embeddings_body, EMBEDDING_PATHS),
+    ),
+    "images": (
+        CallKind.IMAGE,
+        Operation("/images/generations", "images.generate", prompt_body, ("data[0].url",)),
+    ),
+    "rerank": (CallKind.RERANK, RERANK),
+    "speech": (
+        CallKind.SPEECH,
+        Operation("/audio/speech", "audio.speech.create", speech_body),
+    ),
+    "transcriptions": (
+        CallKind.TRANSCRIPTION,
+        Operation(
+            "/audio/transcriptions", "audio.transcriptions.create", transcription_body, ("text",)
+        ),
+    ),
+}
+"""The kind of call and the SDK's function for each endpoint, by the end of its name."""
 
 
 def _failure(

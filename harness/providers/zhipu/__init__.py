@@ -20,6 +20,11 @@ PROVIDER = Provider(
             (CallKind.CHAT, Mode.STREAM),
             (CallKind.CHAT, Mode.ASYNC),
             (CallKind.IMAGE, Mode.SYNC),
+            (CallKind.VIDEO, Mode.ASYNC),
+            (CallKind.EMBEDDING, Mode.SYNC),
+            (CallKind.RERANK, Mode.SYNC),
+            (CallKind.SPEECH, Mode.SYNC),
+            (CallKind.TRANSCRIPTION, Mode.SYNC),
         }
     ),
     open=session.ZhipuSession,

@@ -10,7 +10,17 @@ from dataclasses import replace
 from functools import partial
 
 from harness.analysis.endpoint import Endpoint, Fields, Role, Schema, States
-from harness.analysis.json_schema import INTEGER, NAME, STRING, array, both, either, having, record
+from harness.analysis.json_schema import (
+    INTEGER,
+    NAME,
+    OBJECT,
+    STRING,
+    array,
+    both,
+    either,
+    having,
+    record,
+)
 from harness.analysis.json_schema import nullable as or_null
 from harness.providers.openai import endpoints as openai_endpoints
 from harness.types import Json
@@ -98,6 +108,7 @@ TASK_FIELDS = replace(
     state=("/task_status",),
     results=("/choices/[]", "/video_result/[]", "/image_result/[]"),
     images=("/image_result/[]/url",),
+    videos=("/video_result/[]/url",),
     constant=(),
 )
 IMAGE_FIELDS = Fields(
@@ -180,7 +191,10 @@ ASYNC_CHAT = _post(
 
 # [DOC] A4; the path is the official SDK's.
 VIDEOS = replace(
-    ASYNC_CHAT, name="zhipuai.videos", path=re.compile(r".*/paas/v4/videos/generations")
+    ASYNC_CHAT,
+    name="zhipuai.videos",
+    path=re.compile(r".*/paas/v4/videos/generations"),
+    fields=replace(TASK_FIELDS, messages=()),
 )
 
 ASYNC_RESULT = replace(
@@ -208,4 +222,41 @@ EMBEDDINGS = _post(
     fields=openai_endpoints.EMBEDDING_FIELDS,
 )
 
-ENDPOINTS = (CHAT, ASYNC_CHAT, VIDEOS, ASYNC_RESULT, IMAGE, EMBEDDINGS)
+# [REC] C2: some services on this host refuse with a message and a number as the code.
+LOOSE_REFUSAL: Schema = either(
+    "an `error` with a `message`, or a `message`",
+    record({"error": record({"message": STRING})}),
+    having("message"),
+    having("msg"),
+)
+
+# [DOC] docs.bigmodel.cn/api-reference, C2: rerank, audio; never recorded here.
+RERANK = _post(
+    name="zhipuai.rerank",
+    path=re.compile(r".*/paas/v4/rerank"),
+    answer=openai_endpoints.RANKING,
+    refusal=LOOSE_REFUSAL,
+    fields=replace(openai_endpoints.RANKING_FIELDS, code=("/error/code", "/code")),
+)
+
+SPEECH = _post(
+    name="zhipuai.speech",
+    path=re.compile(r".*/paas/v4/audio/speech"),
+    answer=OBJECT,
+    refusal=LOOSE_REFUSAL,
+    speaks=True,
+    fields=replace(CHAT_FIELDS, prompt=("/input",), messages=()),
+)
+
+TRANSCRIPTIONS = _post(
+    name="zhipuai.transcriptions",
+    path=re.compile(r".*/paas/v4/audio/transcriptions"),
+    answer=openai_endpoints.WORDS,
+    refusal=LOOSE_REFUSAL,
+    fields=openai_endpoints.WORDS_FIELDS,
+)
+
+ENDPOINTS = (
+    *(CHAT, ASYNC_CHAT, VIDEOS, ASYNC_RESULT, IMAGE, EMBEDDINGS),
+    *(RERANK, SPEECH, TRANSCRIPTIONS),
+)

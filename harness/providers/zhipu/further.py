@@ -18,15 +18,8 @@ from harness.providers.responses import endpoints as responses
 from harness.providers.zhipu.endpoints import (
     CHAT_FIELDS,
     FINISH_REASONS,
+    LOOSE_REFUSAL,
     VIDEOS,
-)
-
-# [REC] C2: a file parser says `msg`, and its code is a number.
-REFUSAL: Schema = either(
-    "an `error` with a `message`, or a `message`",
-    record({"error": record({"message": STRING})}),
-    having("message"),
-    having("msg"),
 )
 
 _FIELDS = replace(
@@ -41,7 +34,7 @@ def _at(name: str, path: str, answer: Schema, method: str = "POST") -> Endpoint:
         path=re.compile(f".*/paas/v4{path}"),
         role=Role.LOOKUP,
         answer=answer,
-        refusal=REFUSAL,
+        refusal=LOOSE_REFUSAL,
         fields=_FIELDS,
     )
 
@@ -52,18 +45,11 @@ _CHOICES: Schema = record({"choices": array(record({}))})
 _AGENT: Schema = either("`choices`, or a `status`", having("choices"), having("status"))
 
 FURTHER: tuple[Endpoint, ...] = (
-    replace(
-        _at("rerank", "/rerank", openai_endpoints.RANKING),
-        role=Role.ANSWER,
-        fields=replace(openai_endpoints.RANKING_FIELDS, code=_FIELDS.code),
-    ),
     replace(VIDEOS, name="zhipuai.async-images", path=re.compile(r".*/async/images/generations")),
-    _at("transcriptions", "/audio/transcriptions", either("`text`", having("text"))),
-    _at("speech", "/audio/speech", OBJECT),
     _at("voices", "/(?:audio/customization|voice/.*)", OBJECT),
     _at("voice-list", "/voice/list", OBJECT, "GET"),
     _at("web-search", "/web_search", record({"search_result": array(record({}))})),
-    *openai_endpoints.other_endpoints("zhipuai", ".*/paas/v4", REFUSAL),
+    *openai_endpoints.other_endpoints("zhipuai", ".*/paas/v4", LOOSE_REFUSAL),
     _at("parser", "/files/(?:parser/.*|ocr)", OBJECT),
     _at("tools", "/tools", _CHOICES),
     _at("reader", "/reader", record({"reader_result": record({})})),
@@ -89,7 +75,9 @@ FURTHER: tuple[Endpoint, ...] = (
         path=re.compile(r".*/api/mcp/[^/]+/mcp"),
         fields=replace(_FIELDS, refused=()),
     ),
-    *anthropic.endpoints("zhipuai-anthropic", ".*/api/anthropic", REFUSAL),
-    *responses.endpoints("zhipuai-responses", "//(?:api.z.ai|open.bigmodel.cn)/api/v1", REFUSAL),
+    *anthropic.endpoints("zhipuai-anthropic", ".*/api/anthropic", LOOSE_REFUSAL),
+    *responses.endpoints(
+        "zhipuai-responses", "//(?:api.z.ai|open.bigmodel.cn)/api/v1", LOOSE_REFUSAL
+    ),
 )
 """The endpoints on Zhipu's hosts that `endpoints.ENDPOINTS` does not have."""

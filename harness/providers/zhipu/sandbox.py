@@ -1,4 +1,4 @@
-"""Zhipu's server in the sandbox: chats, asynchronous chats, and images."""
+"""Zhipu's server in the sandbox: chats, images, videos, vectors, rankings, sounds and words."""
 
 from __future__ import annotations
 
@@ -7,18 +7,22 @@ import re
 import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 
 import jwt
 from starlette.requests import Request
 from starlette.responses import Response
 
 from harness.config.models import Model
+from harness.providers.openai import answers
 from harness.providers.zhipu.endpoints import counts_reasoning
 from harness.sandbox import model
 from harness.sandbox.images import ImageRequest
+from harness.sandbox.media import film
 from harness.sandbox.provider_server import (
     Headers,
     ProviderServer,
+    bytes_response,
     json_response,
     stream_response,
 )
@@ -343,8 +347,8 @@ async def _chat(state: SandboxState, request: Request) -> Response:
 
 
 @dataclass(frozen=True, slots=True)
-class _ChatTask:
-    """The data of an asynchronous chat.
+class _Task:
+    """The data of an asynchronous chat or video.
 
     Attributes:
         request_id: The `request_id` in all polls.
@@ -371,22 +375,80 @@ async def _submit_chat(state: SandboxState, request: Request) -> Response:
     message = {**_message(reply)}
     message.setdefault("tool_calls", None)  # [DOC] null where there are none
     answer = _answer(reply, call.model, message)
-    state.tasks.submit(id, _ChatTask(request_id, call.model, answer), failure)
+    state.tasks.submit(id, _Task(request_id, call.model, answer), failure)
     body = _task_status(id, request_id, call.model, "PROCESSING")
     return json_response(body, _headers(new_id()))
 
 
-async def _poll_chat(state: SandboxState, request: Request) -> Response:
+async def _poll(state: SandboxState, request: Request) -> Response:
     """Return the state of a task as a response; `model` is null until the task has ended [DOC]."""
     task = state.tasks.poll(request.path_params["id"])
-    if task is None or not isinstance(task.result, _ChatTask):
+    if task is None or not isinstance(task.result, _Task):
         raise Refused(Reason.NO_SUCH_TASK)
-    chat = task.result
+    asked = task.result
     ended = {TaskState.SUCCEEDED: "SUCCESS", TaskState.FAILED: "FAIL"}.get(task.state)
-    model_name = chat.model if ended else None
-    body = _task_status(task.id, chat.request_id, model_name, ended or "PROCESSING")
-    answer = chat.answer if task.state is TaskState.SUCCEEDED else {}
+    model_name = asked.model if ended else None
+    body = _task_status(task.id, asked.request_id, model_name, ended or "PROCESSING")
+    answer = asked.answer if task.state is TaskState.SUCCEEDED else {}
     return json_response(body | answer, _headers(new_id()))
+
+
+async def _submit_video(state: SandboxState, request: Request) -> Response:
+    """Start a task for a video and return the response [DOC] A4."""
+    body = await read_object(request)
+    state.find_model("zhipuai", body.get("model"), "video async", "videos")
+    prompt, model_name = read_prompt(body), str(body["model"])
+    state.check_rate_limit(prompt)
+    number = uuid.uuid4().int % 10**19
+    id, request_id = f"101002{-number}", str(-number - 1)
+    failure = ("", "") if state.should_fail(prompt) else None
+    made = f"zhipuai/api/video/{now():%Y%m%d%H%M%S}{uuid.uuid4().hex[:14]}"
+    links: Json = {
+        "url": state.add_file(request, f"{made}_0.mp4", partial(film, prompt, model_name)),
+        "cover_image_url": state.add_image(
+            request, f"{made}_cover_0.png", ImageRequest(prompt, 320, 180, model_name)
+        ),
+    }
+    task = _Task(request_id, model_name, {"video_result": [links]})
+    state.tasks.submit(id, task, failure)
+    return json_response(_task_status(id, request_id, model_name, "PROCESSING"), _headers(new_id()))
+
+
+async def _embed(state: SandboxState, request: Request) -> Response:
+    body = await read_object(request)
+    state.find_model("zhipuai", body.get("model"), "embedding", "embeddings")
+    answer = answers.embedding(state, body, 2048)
+    usage = answer["usage"]
+    answer["usage"] = {"completion_tokens": 0, **(usage if isinstance(usage, dict) else {})}
+    return json_response(answer, _headers(new_id()))
+
+
+async def _rank(state: SandboxState, request: Request) -> Response:
+    body, id = await read_object(request), new_id()
+    state.find_model("zhipuai", body.get("model"), "rerank", "rerank")
+    own: dict[str, Json] = {"created": int(now().timestamp()), "id": id, "request_id": id}
+    return json_response(own | answers.ranking(state, body), _headers(id))
+
+
+async def _speak(state: SandboxState, request: Request) -> Response:
+    body, id = await read_object(request), new_id()
+    state.find_model("zhipuai", body.get("model"), "speech", "speech")
+    return bytes_response(
+        answers.sound(state, body), [("content-type", "audio/wav"), *_common_headers(id)]
+    )
+
+
+async def _write_down(state: SandboxState, request: Request) -> Response:
+    heard, id = await answers.heard(request), new_id()
+    state.find_model("zhipuai", heard.model, "transcription", "transcriptions")
+    answer: dict[str, Json] = {
+        "created": int(now().timestamp()),
+        "id": id,
+        "model": heard.model,
+        "request_id": id,
+        "text": heard.text,
+    }
+    return json_response(answer, _headers(id))
 
 
 async def _create_image(state: SandboxState, request: Request) -> Response:
@@ -409,8 +471,13 @@ SERVER = ProviderServer(
     routes=(
         ("POST", "/chat/completions", _chat),
         ("POST", "/async/chat/completions", _submit_chat),
-        ("GET", "/async-result/{id}", _poll_chat),
+        ("GET", "/async-result/{id}", _poll),
         ("POST", "/images/generations", _create_image),
+        ("POST", "/videos/generations", _submit_video),
+        ("POST", "/embeddings", _embed),
+        ("POST", "/rerank", _rank),
+        ("POST", "/audio/speech", _speak),
+        ("POST", "/audio/transcriptions", _write_down),
     ),
     refuse=_refuse,
 )

@@ -7,7 +7,7 @@ PyJWT, in different versions. Recorded answers are parsed by both.
 from __future__ import annotations
 
 import inspect
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack, closing
 from dataclasses import replace
 from functools import cache, partial
@@ -20,7 +20,18 @@ from harness.analysis.reply import read_refusal
 from harness.config.extras import extra
 from harness.providers import sdk
 from harness.providers.http import bound_client, tls_context
-from harness.providers.openai.session import arguments, message, settings_in
+from harness.providers.openai.session import (
+    arguments,
+    data_url,
+    embeddings_body,
+    message,
+    prompt_body,
+    ranking_body,
+    settings_in,
+    speech_body,
+    spoken,
+    transcription_body,
+)
 from harness.providers.provider import Sleep
 from harness.providers.retries import retry_after
 from harness.providers.zhipu.endpoints import (
@@ -29,13 +40,16 @@ from harness.providers.zhipu.endpoints import (
     CHAT,
     EMBEDDINGS,
     IMAGE,
+    RERANK,
+    SPEECH,
+    TRANSCRIPTIONS,
     VIDEOS,
     keeps_reasoning,
 )
 from harness.types import (
+    EMPTY,
     SETTINGS,
     Call,
-    CallKind,
     Credentials,
     Failure,
     Mode,
@@ -56,6 +70,8 @@ ANSWER_PATHS = ("choices[0].message.content",)
 EVENT_PATHS = ("choices[0].delta.content",)
 TASK_PATHS = ("id", "task_status")
 IMAGE_PATHS = ("data[0].url",)
+VIDEO_PATHS = ("video_result[0].url",)
+EMBEDDING_PATHS = ("data[0].embedding",)
 
 OPERATIONS: Mapping[str, tuple[str, str]] = {
     CHAT.name: ("/chat/completions", "chat.completions.create"),
@@ -64,39 +80,50 @@ OPERATIONS: Mapping[str, tuple[str, str]] = {
     VIDEOS.name: ("/videos/generations", "videos.generations"),
     IMAGE.name: ("/images/generations", "images.generations"),
     EMBEDDINGS.name: ("/embeddings", "embeddings.create"),
+    RERANK.name: ("/rerank", ""),
+    SPEECH.name: ("/audio/speech", "audio.speech"),
+    TRANSCRIPTIONS.name: ("/audio/transcriptions", "audio.transcriptions.create"),
 }
-"""(path that the SDK appends to the base URL, name of the SDK's function) by endpoint name."""
+"""(path that the SDK appends to the base URL, name of the SDK's function) by endpoint name.
+
+The name is empty if the SDK has no function.
+"""
 
 
-def ask(client: Any, endpoint: Endpoint, body: dict[str, Any]) -> Any:
+def ask(
+    client: Any, endpoint: Endpoint, body: dict[str, Any], settings: Mapping[str, Any] = EMPTY
+) -> Any:
     """Call the function of an SDK that requests *endpoint*.
 
     Args:
         client: The client of the SDK.
         endpoint: The endpoint.
         body: The JSON body to send.
+        settings: Further arguments of the function, such as `extra_body`, with which the members
+            that the SDK adds by default are left out.
 
     Returns:
         The SDK's object, or its stream of objects if the body asks for one.
     """
-    function = attrgetter(OPERATIONS[endpoint.name][1])(client)
-    return function(**arguments(function, body))
-
-
-def _send(client: Any, endpoint: Endpoint, call: Call, **more: Any) -> Any:
-    """Call the function of an SDK that requests *endpoint*, with the body of *call* and *more*.
-
-    With the parameter `extra_body`, the members that the SDK adds by default are left out.
-    """
-    function = attrgetter(OPERATIONS[endpoint.name][1])(client)
-    body = _body(call) | more
-    settings = settings_in(body)
+    path, name = OPERATIONS[endpoint.name]
+    if not name:
+        return client.post(path, cast_type=object, body=body)
+    function = attrgetter(name)(client)
+    sent = arguments(function, body, settings)
+    if endpoint is SPEECH:  # zhipuai requires what only a stream has
+        sent.setdefault("encode_format", None)
     defaults: dict[str, Any] = {}
     if "extra_body" in settings:
         known = inspect.signature(function).parameters.values()
         names = (one.name for one in known if one.default is None and one.name not in SETTINGS)
         defaults = dict.fromkeys(names, _vendor().not_given)
-    return function(**{**defaults, **arguments(function, body, settings)})
+    return function(**{**defaults, **sent})
+
+
+def _send(client: Any, endpoint: Endpoint, body: dict[str, Any]) -> Any:
+    """Call the function of an SDK that requests *endpoint*; *body* has the settings, too."""
+    settings = settings_in(body)
+    return ask(client, endpoint, body, settings)
 
 
 def refusal_of(error: Exception, endpoint: Endpoint) -> Failure | None:
@@ -185,15 +212,16 @@ class ZhipuSession:
                 return self._task(client, call)
             if call.mode is Mode.STREAM:
                 return self._stream(client, call)
-            endpoint, paths = (
-                (IMAGE, IMAGE_PATHS) if call.kind is CallKind.IMAGE else (CHAT, ANSWER_PATHS)
-            )
-            return sdk.outcome_of(endpoint, [_view(_send(client, endpoint, call), paths)])
+            endpoint, body, paths = _WAYS[call.task_kind]
+            answer = _send(client, endpoint, body(call))
+            if endpoint.speaks:
+                return spoken(answer.content)
+            return sdk.outcome_of(endpoint, [_view(answer, paths)])
         except _vendor().error as error:
             return _failure(error)
 
     def _stream(self, client: Any, call: Call) -> Outcome:
-        stream = _send(client, CHAT, call, stream=True)
+        stream = _send(client, CHAT, {**_chat_body(call), "stream": True})
         views: list[View] = []
         # Closed here: the SDK leaves a stream open that it did not read to its end.
         with closing(stream.response):
@@ -206,29 +234,49 @@ class ZhipuSession:
         return sdk.outcome_of(CHAT, views, streamed=True) if views else sdk.EMPTY_STREAM
 
     def _task(self, client: Any, call: Call) -> Outcome:
-        submitted = _view(_send(client, ASYNC_CHAT, call), TASK_PATHS)
-        outcome = sdk.outcome_of(ASYNC_CHAT, [submitted])
+        endpoint, body, paths = _WAYS[call.task_kind]
+        submitted = _view(_send(client, endpoint, body(call)), TASK_PATHS)
+        outcome = sdk.outcome_of(endpoint, [submitted])
         if isinstance(outcome, Failure) or outcome.task_id is None:
             return outcome
-        fetch = partial(_state, client, outcome.task_id)
+        fetch = partial(_state, client, endpoint, paths, outcome.task_id)
         return sdk.poll_task(ASYNC_RESULT, submitted, fetch, call.poll, self._sleep)
 
 
-def _state(client: Any, task: str) -> View | Failure:
+def _state(client: Any, endpoint: Endpoint, paths: tuple[str, ...], task: str) -> View | Failure:
+    retrieve = client.videos.retrieve_videos_result if endpoint is VIDEOS else None
     try:
-        result = ask(client, ASYNC_RESULT, {"id": task})
+        result = retrieve(id=task) if retrieve else ask(client, ASYNC_RESULT, {"id": task})
     except _vendor().status_error as error:
         return _failure(error)
     succeeded = getattr(result, "task_status", None) in ASYNC_RESULT.states.succeeded
-    return _view(result, (*TASK_PATHS[1:], *(ANSWER_PATHS if succeeded else ())))
+    return _view(result, (*TASK_PATHS[1:], *(paths if succeeded else ())))
 
 
-def _body(call: Call) -> dict[str, Any]:
-    """Return the JSON body of a call, without `stream`."""
-    if call.kind is CallKind.IMAGE:
-        return {"model": call.model, "prompt": call.prompt, **call.parameters}
+def _chat_body(call: Call) -> dict[str, Any]:
+    """Return the JSON body of a chat, without `stream`."""
     messages = [message(line) for line in call.messages]
     return {"model": call.model, "messages": messages, **call.parameters}
+
+
+def _video_body(call: Call) -> dict[str, Any]:
+    """Return the JSON body of a call for a video; its pictures are sent in it."""
+    urls = [data_url(part) for part in call.media]
+    picture = {"image_url": urls[0] if len(urls) == 1 else urls} if urls else {}
+    return {**prompt_body(call), **picture}
+
+
+_WAYS: Mapping[str, tuple[Endpoint, Callable[[Call], dict[str, Any]], tuple[str, ...]]] = {
+    "chat": (CHAT, _chat_body, ANSWER_PATHS),
+    "chat async": (ASYNC_CHAT, _chat_body, ANSWER_PATHS),
+    "image": (IMAGE, prompt_body, IMAGE_PATHS),
+    "video async": (VIDEOS, _video_body, VIDEO_PATHS),
+    "embedding": (EMBEDDINGS, embeddings_body, EMBEDDING_PATHS),
+    "rerank": (RERANK, ranking_body, ()),
+    "speech": (SPEECH, speech_body, ()),
+    "transcription": (TRANSCRIPTIONS, transcription_body, ("text",)),
+}
+"""(endpoint, function that returns a body, documented access paths) by the kind of a call."""
 
 
 def reasoning(call: Call) -> Reasoning:

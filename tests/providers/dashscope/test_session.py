@@ -18,7 +18,7 @@ from harness.types import (
     CallKind,
     Credentials,
     Failure,
-    Image,
+    GeneratedFile,
     Message,
     Mode,
     Poll,
@@ -440,7 +440,7 @@ def test_polling_goes_on_after_a_server_error() -> None:
         picture(), json_answer(PENDING), task("RUNNING"), json_answer(SERVER_FAULT, 500), done
     )
     assert result.reply.states == ("PENDING", "RUNNING", "SUCCEEDED")
-    assert result.reply.images == (Image("http://x/a.png"),)
+    assert result.reply.images == (GeneratedFile("http://x/a.png"),)
     assert result.slept == [0.5, 0.5, 0.5]
     assert [one.path for one in result.server.requests] == [
         "/services/aigc/text2image/image-synthesis",
@@ -485,7 +485,7 @@ def test_images_of_which_some_failed() -> None:
     """[DOC] A task of which some images failed is a reply with the others."""
     results = [{"url": "http://x/a1.png"}, {"code": "InternalError.Timeout", "message": "m"}]
     reply = result_of(picture(), json_answer(PENDING), task("SUCCEEDED", results=results)).reply
-    assert reply.images == (Image("http://x/a1.png"),)
+    assert reply.images == (GeneratedFile("http://x/a1.png"),)
 
 
 def test_a_submission_without_a_task() -> None:

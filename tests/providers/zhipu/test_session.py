@@ -17,7 +17,7 @@ from harness.types import (
     CallKind,
     Credentials,
     Failure,
-    Image,
+    GeneratedFile,
     Message,
     Mode,
     Poll,
@@ -443,7 +443,7 @@ def test_images_without_links() -> None:
     """An image without a link is left out."""
     answer = json_answer({"created": 1, "data": [{"url": "http://x/1.png"}, {"b64_json": "aGk="}]})
     reply = result_of(chat(kind=CallKind.IMAGE, prompt="小猫"), answer).reply
-    assert reply.images == (Image("http://x/1.png"),)
+    assert reply.images == (GeneratedFile("http://x/1.png"),)
     assert (
         result_of(
             chat(kind=CallKind.IMAGE, prompt="小猫"), json_answer({"created": 1})

@@ -6,12 +6,14 @@ B1 to B7 are sections of docs/WIRE_FACTS.md. The tags are explained in `harness.
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from functools import partial
 
 from harness.analysis.endpoint import Endpoint, Role, Schema
 from harness.analysis.json_schema import STRING, nullable, record
 from harness.providers.openai import endpoints as openai_endpoints
-from harness.types import Json
+from harness.providers.openai.session import RERANK as RERANKS
+from harness.types import CallKind, Json
 from harness.wire import resolve
 
 # [FIELD] B7
@@ -100,4 +102,21 @@ EMBEDDINGS = _post(
     fields=openai_endpoints.EMBEDDING_FIELDS,
 )
 
-ENDPOINTS = (CHAT, EMBEDDINGS)
+# [DOC] text rerank: below `compatible-api`, not `compatible-mode`.
+RERANK = _post(
+    name="compatible.rerank",
+    path=re.compile(r".*/compatible-(?:api|mode)/v1/reranks?"),
+    answer=openai_endpoints.RANKING,
+    volatile=frozenset({"/id"}),
+    fields=openai_endpoints.RANKING_FIELDS,
+)
+
+ENDPOINTS = (CHAT, EMBEDDINGS, RERANK)
+
+OPERATIONS = {
+    "rerank": (
+        CallKind.RERANK,
+        replace(RERANKS, path="/reranks", other_base=("/compatible-mode/", "/compatible-api/")),
+    )
+}
+"""The operations that differ from those of OpenAI's format, by the end of an endpoint's name."""

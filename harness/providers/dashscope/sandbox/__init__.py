@@ -1,19 +1,21 @@
-"""DashScope's server in the sandbox: text and multimodal generation, and image tasks."""
+"""DashScope's server in the sandbox: generation, tasks, vectors, rankings and speech."""
 
 from __future__ import annotations
 
 import hmac
 import re
 import uuid
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import partial
 
 from starlette.requests import Request
 from starlette.responses import Response
 
 from harness.analysis.endpoint import Endpoint
 from harness.providers.dashscope.endpoints import GENERATION, MULTIMODAL
-from harness.providers.dashscope.sandbox import uploads
+from harness.providers.dashscope.sandbox import kinds, uploads
 from harness.providers.dashscope.sandbox.generation import (
     RANGES,
     AnswerFormat,
@@ -22,7 +24,8 @@ from harness.providers.dashscope.sandbox.generation import (
     whole_answer,
 )
 from harness.sandbox import model
-from harness.sandbox.images import ImageRequest
+from harness.sandbox.images import ImageRequest, draw
+from harness.sandbox.media import film, speak
 from harness.sandbox.provider_server import (
     Headers,
     ProviderServer,
@@ -34,6 +37,7 @@ from harness.sandbox.requests import (
     Reason,
     Refusals,
     Refused,
+    check_content,
     check_ranges,
     describe,
     last_question,
@@ -44,7 +48,7 @@ from harness.sandbox.requests import (
     read_size,
 )
 from harness.sandbox.state import SandboxState, Task, TaskState, now
-from harness.types import Json
+from harness.types import Json, Medium
 
 KEY = "sk-sandbox0000000000000000000000000"
 """The API key that the sandbox accepts; it is not valid for the real service."""
@@ -199,7 +203,32 @@ async def _generate_multimodal(state: SandboxState, request: Request) -> Respons
     name = body.get("model")
     if isinstance(name, str) and state.models.find("dashscope", name, "image"):
         return await _draw(state, request, body)
+    if kinds.spoken(body):
+        return _speak(state, request, body)
     return await _chat(state, request, body, MULTIMODAL)
+
+
+def _speak(state: SandboxState, request: Request, body: dict[str, Json]) -> Response:
+    state.find_model("dashscope", body.get("model"), "speech", "multimodal")
+    text, request_id = kinds.spoken(body), str(uuid.uuid4())
+    check_content([text])
+    state.check_rate_limit(text)
+    voice = read_member(body, "input").get("voice")
+    if not isinstance(voice, str) or not voice:
+        raise Refused(Reason.BAD_PARAMETER, "Required parameter(s) missing or invalid: voice")
+    url = _file_url(state, request, "wav", partial(speak, text))
+    answer = kinds.speech_answer(body, request_id, url)
+    return json_response(answer, _headers(request_id, request, [_GATEWAY]))
+
+
+async def _answer_whole(
+    answer: Callable[[SandboxState, dict[str, Json]], dict[str, Json]],
+    state: SandboxState,
+    request: Request,
+) -> Response:
+    """Return the response with the JSON that *answer* returns for a request's body."""
+    body = answer(state, await read_object(request))
+    return json_response(body, _headers(str(body["request_id"]), request, [_GATEWAY]))
 
 
 async def _chat(
@@ -213,6 +242,11 @@ async def _chat(
     request_id = str(uuid.uuid4())
     form = AnswerFormat.of(chat, request_id)
     reply = model.generate(chat.call, thinking=chat.thinks)
+    if state.models.find("dashscope", chat.call.model, "transcription"):
+        audio = [p.value for p in chat.call.messages[-1].parts if p.medium is Medium.AUDIO]
+        if not audio:
+            raise Refused(Reason.BAD_MESSAGES)
+        reply = model.reply_with(kinds.heard(state, audio))
     if sse:
         more = [_GATEWAY, ("x-dashscope-finished", "false")]
         kind = "text/event-stream;charset=UTF-8"
@@ -236,17 +270,19 @@ _TIMEOUT = (  # [DOC] with the page's own spelling
 
 @dataclass(frozen=True, slots=True)
 class _ImageTask:
-    """The data of an image task.
+    """The data of an image or video task.
 
     Attributes:
         count: The number of requested images.
         urls: The URLs of the images; empty if the task will fail.
         in_choices: Whether the images are choices with messages, not results.
+        prompt: The prompt of a video; empty for images.
     """
 
     count: int
     urls: tuple[str, ...]
     in_choices: bool = False
+    prompt: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -335,6 +371,25 @@ async def _submit(state: SandboxState, request: Request, endpoint: str) -> Respo
     return json_response({"request_id": request_id, "output": output}, headers)
 
 
+async def _submit_video(state: SandboxState, request: Request) -> Response:
+    """Start a video task and return the response [DOC] Wan video API."""
+    if request.headers.get("x-dashscope-async", "").lower() != "enable":
+        raise Refused(Reason.NOT_ASYNC)
+    body = await read_object(request)
+    state.find_model("dashscope", body.get("model"), "video async", "video")
+    given = read_member(body, "input")
+    prompt = read_prompt(given, "Required parameter(s) missing or invalid: prompt")
+    state.check_rate_limit(prompt)
+    failure = _TIMEOUT if state.should_fail(prompt) else None
+    seed = f"{body.get('model')}/{read_member(body, 'parameters').get('seed')}"
+    url = _file_url(state, request, "mp4", partial(film, prompt, seed))
+    id, request_id = str(uuid.uuid4()), str(uuid.uuid4())
+    state.tasks.submit(id, _ImageTask(1, () if failure else (url,), prompt=prompt), failure)
+    output: Json = {"task_id": id, "task_status": "PENDING"}
+    answer: Json = {"request_id": request_id, "output": output}
+    return json_response(answer, _headers(request_id, request, [_GATEWAY]))
+
+
 def _size_failure(model_name: str, size: Json) -> tuple[str, str] | None:
     """Return the (code, message) of the failure of a task with this size; None if it is allowed.
 
@@ -349,10 +404,18 @@ def _size_failure(model_name: str, size: Json) -> tuple[str, str] | None:
 
 
 def _image_url(state: SandboxState, request: Request, image: ImageRequest, number: int) -> str:
-    """Store image *number* of a task and return its URL, which looks signed for a day [REC]."""
+    """Store image *number* of a task and return its URL."""
+    own = replace(image, seed=f"{image.seed}/{number}")
+    return _file_url(state, request, "png", partial(draw, own))
+
+
+def _file_url(
+    state: SandboxState, request: Request, extension: str, make: Callable[[], bytes]
+) -> str:
+    """Store a file and return its URL, which looks signed for a day [REC]."""
     made, part = now(), uuid.uuid4().hex
-    name = f"dashscope/1d/{part[:2]}/{made:%Y%m%d}/{part[2:10]}/{uuid.uuid4()}-1.png"
-    url = state.add_image(request, name, replace(image, seed=f"{image.seed}/{number}"))
+    name = f"dashscope/1d/{part[:2]}/{made:%Y%m%d}/{part[2:10]}/{uuid.uuid4()}-1.{extension}"
+    url = state.add_file(request, name, make)
     expires = int(made.timestamp()) + 86400
     return f"{url}?Expires={expires}&OSSAccessKeyId=sandbox{part[10:24]}&Signature={part}%3D"
 
@@ -368,7 +431,10 @@ async def _poll_images(state: SandboxState, request: Request) -> Response:
     else:
         body["output"] = _task_output(task, task.result)
         if task.state is TaskState.SUCCEEDED:
-            body["usage"] = {"image_count": len(task.result.urls)}
+            count = len(task.result.urls)
+            # [REC] video_duration; [DOC] video_count, video_ratio
+            video: Json = {"video_duration": 5, "video_ratio": "standard", "video_count": count}
+            body["usage"] = video if task.result.prompt else {"image_count": count}
     kind = "application/json;charset=UTF-8"
     headers = _headers(request_id, request, [], kind, "Accept-Encoding")
     return json_response(body, _without(headers, "x-request", "x-dash"))
@@ -387,11 +453,15 @@ def _task_output(task: Task, images: _ImageTask) -> Json:
     if succeeded and images.in_choices:
         # [SDK] dashscope 2.0.2, v2/_jobs.py: choices instead of results
         return output | {"choices": [_message_of(url) for url in images.urls], "finished": True}
-    if succeeded:
+    if succeeded and images.prompt:
+        output |= {"orig_prompt": images.prompt, "video_url": images.urls[0]}
+    elif succeeded:
         output["results"] = [{"url": url} for url in images.urls]
     if failed and task.failure:
         # [DOC] code and message inside output; the HTTP status stays 200
         output["code"], output["message"] = task.failure
+    if images.prompt:
+        return output  # [REC] a video task has no metrics
     output["task_metrics"] = {
         "TOTAL": images.count,
         "SUCCEEDED": images.count if succeeded else 0,
@@ -417,7 +487,25 @@ SERVER = ProviderServer(
         ("POST", "/services/aigc/text-generation/generation", _generate_text),
         ("POST", "/services/aigc/multimodal-generation/generation", _generate_multimodal),
         ("POST", "/services/aigc/text2image/image-synthesis", _submit_images),
+        ("POST", "/services/aigc/image2image/image-synthesis", _submit_images),
         ("POST", "/services/aigc/image-generation/generation", _submit_drawings),
+        ("POST", "/services/aigc/video-generation/video-synthesis", _submit_video),
+        ("POST", "/services/aigc/image2video/video-synthesis", _submit_video),
+        (
+            "POST",
+            "/services/embeddings/text-embedding/text-embedding",
+            partial(_answer_whole, kinds.embed_texts),
+        ),
+        (
+            "POST",
+            "/services/embeddings/multimodal-embedding/multimodal-embedding",
+            partial(_answer_whole, kinds.embed_contents),
+        ),
+        (
+            "POST",
+            "/services/rerank/text-rerank/text-rerank",
+            partial(_answer_whole, kinds.rank_documents),
+        ),
         ("GET", "/tasks/{id}", _poll_images),
         ("GET", uploads.PATH, _give_policy),
     ),

@@ -11,6 +11,7 @@ import hmac
 import json
 import uuid
 from datetime import timedelta
+from functools import partial
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -18,6 +19,8 @@ from starlette.responses import Response
 from harness.sandbox.requests import Reason, Refused
 from harness.sandbox.state import SandboxState, now
 from harness.types import Json
+from harness.wire import resolve
+from harness.wire.form import read_form
 
 PATH = "/uploads"
 STORAGE_PATH = "/sandbox-storage"
@@ -68,5 +71,9 @@ async def store_upload(state: SandboxState, request: Request) -> Response:
         reason = "<Message>Invalid according to Policy.</Message>"
         text = f"<Error><Code>AccessDenied</Code>{reason}</Error>"
         return Response(text, 403, headers, "application/xml")
+    fields = read_form(form) or {}
+    key, content = fields.get("key"), resolve(fields.get("file"), "/content")
+    if isinstance(key, str) and isinstance(content, str):
+        state.files.add(key, partial(content.encode, "utf-8", "surrogateescape"))
     etag = hashlib.md5(form, usedforsecurity=False).hexdigest().upper()
     return Response(b"", 200, {**headers, "etag": f'"{etag}"'})

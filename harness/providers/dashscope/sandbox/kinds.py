@@ -1,0 +1,123 @@
+"""What the sandbox answers beside chats and images: vectors, rankings, speech and words."""
+
+from __future__ import annotations
+
+import uuid
+
+from harness.sandbox.media import hear
+from harness.sandbox.requests import Range, Reason, Refused, check_ranges, read_member, read_texts
+from harness.sandbox.state import SandboxState, now
+from harness.sandbox.text import embed, rank, tokens
+from harness.types import Json
+
+DIMENSION = 1024
+"""The length of an embedding, unless the request has another."""
+
+# [DOC] text-embedding and text-rerank: dimension, top_n
+_RANGES = {
+    "dimension": Range(1, 4096, "The dimension should be in [1, 4096]", whole=True),
+    "top_n": Range(1, 500, "The top_n should be in [1, 500]", whole=True),
+}
+
+
+def _parameters(body: dict[str, Json]) -> dict[str, Json]:
+    parameters = read_member(body, "parameters")
+    check_ranges(parameters, _RANGES)
+    return parameters
+
+
+def _length(body: dict[str, Json]) -> int:
+    dimension = _parameters(body).get("dimension")
+    return dimension if isinstance(dimension, int) else DIMENSION
+
+
+def _answer(output: Json, usage: Json) -> dict[str, Json]:
+    return {"output": output, "usage": usage, "request_id": str(uuid.uuid4())}
+
+
+def embed_texts(state: SandboxState, body: dict[str, Json]) -> dict[str, Json]:
+    """Return the answer with a vector for each text [REC]."""
+    state.find_model("dashscope", body.get("model"), "embedding", "embedding")
+    texts, length = read_texts(read_member(body, "input").get("texts")), _length(body)
+    state.check_rate_limit(texts[-1])
+    vectors: list[Json] = [
+        {"embedding": [*embed(text, length)], "text_index": index}
+        for index, text in enumerate(texts)
+    ]
+    return _answer({"embeddings": vectors}, {"total_tokens": _count(texts)})
+
+
+def embed_contents(state: SandboxState, body: dict[str, Json]) -> dict[str, Json]:
+    """Return the answer with a vector for each text, image and video [DOC] multimodal-embedding."""
+    state.find_model("dashscope", body.get("model"), "embedding", "multimodal-embedding")
+    contents, length = read_member(body, "input").get("contents"), _length(body)
+    if not isinstance(contents, list):
+        raise Refused(Reason.BAD_PARAMETER, "contents must be an array.")
+    vectors: list[Json] = []
+    for index, (medium, value) in enumerate(map(_content, contents)):
+        vectors.append({"index": index, "embedding": [*embed(value, length)], "type": medium})
+    texts = [value for medium, value in map(_content, contents) if medium == "text"]
+    usage: Json = {"input_tokens": _count(texts), "image_tokens": 0}
+    return _answer({"embeddings": vectors}, usage)
+
+
+def _content(value: Json) -> tuple[str, str]:
+    """Return (medium, value) of a content such as `{"image": URL}`."""
+    for medium in ("text", "image", "video"):
+        given = value.get(medium) if isinstance(value, dict) else None
+        if isinstance(given, str) and given:
+            return medium, given
+    raise Refused(Reason.BAD_PARAMETER, "Required parameter(s) missing or invalid: contents")
+
+
+def rank_documents(state: SandboxState, body: dict[str, Json]) -> dict[str, Json]:
+    """Return the answer with the documents in the order of their relevance [REC]."""
+    state.find_model("dashscope", body.get("model"), "rerank", "rerank")
+    given, parameters = read_member(body, "input"), _parameters(body)
+    query, documents = _as_text(given.get("query")), given.get("documents")
+    if not query or not isinstance(documents, list) or not documents:
+        raise Refused(Reason.BAD_PARAMETER, "Required parameter(s) missing or invalid: documents")
+    state.check_rate_limit(query)
+    texts, limit = [_as_text(one) for one in documents], parameters.get("top_n")
+    results: list[Json] = []
+    for index, score in rank(query, texts, limit if isinstance(limit, int) else None):
+        shown: Json = {"text": texts[index]}
+        document: dict[str, Json] = (
+            {"document": shown} if parameters.get("return_documents") else {}
+        )
+        results.append({"index": index, "relevance_score": score, **document})
+    return _answer({"results": results}, {"total_tokens": _count([query, *texts])})
+
+
+def _as_text(value: Json) -> str:
+    return value if isinstance(value, str) else _content(value)[1] if value else ""
+
+
+def spoken(body: dict[str, Json]) -> str:
+    """Return the text to speak in a request; "" if it is none for speech."""
+    text = read_member(body, "input").get("text")
+    return text if isinstance(text, str) else ""
+
+
+def speech_answer(body: dict[str, Json], request_id: str, url: str) -> dict[str, Json]:
+    """Return the answer with the link to a sound [DOC] qwen-tts."""
+    audio: Json = {
+        "data": "",
+        "expires_at": int(now().timestamp()) + 86400,
+        "id": f"audio_{request_id}",
+        "url": url,
+    }
+    return {
+        "output": {"audio": audio, "finish_reason": "stop"},
+        "usage": {"characters": len(spoken(body))},
+        "request_id": request_id,
+    }
+
+
+def heard(state: SandboxState, audio: list[str]) -> str:
+    """Return the words of the sounds that a message has."""
+    return "".join(hear(state, value) for value in audio)
+
+
+def _count(texts: list[str]) -> int:
+    return sum(len(tokens(text)) for text in texts)

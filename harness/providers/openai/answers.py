@@ -1,0 +1,99 @@
+"""The sandbox's answers in OpenAI's format beside chats: vectors, rankings, sounds and words."""
+
+from __future__ import annotations
+
+import base64
+import struct
+from typing import NamedTuple
+
+from starlette.requests import Request
+
+from harness.sandbox.media import speak, words
+from harness.sandbox.requests import Range, Reason, Refused, check_content, read_texts
+from harness.sandbox.state import SandboxState
+from harness.sandbox.text import embed, rank, tokens
+from harness.types import Json
+from harness.wire.form import read_form
+
+_DIMENSIONS = Range(1, 4096, whole=True)
+_TOP_N = Range(1, 500, whole=True)
+
+
+def _whole(body: dict[str, Json], name: str, allowed: Range) -> int | None:
+    """Return a parameter that is a whole number; None without it. Raises Refused for another."""
+    value = body.get(name)
+    if value is not None and value not in allowed:
+        raise Refused(Reason.BAD_PARAMETER, name)
+    return value if isinstance(value, int) else None
+
+
+def _count(texts: list[str]) -> int:
+    return sum(len(tokens(text)) for text in texts)
+
+
+def embedding(state: SandboxState, body: dict[str, Json], dimension: int) -> dict[str, Json]:
+    """Return the answer with an embedding of each text, as numbers or in base64, as asked for."""
+    texts = read_texts(body.get("input"))
+    state.check_rate_limit(texts[-1])
+    length = _whole(body, "dimensions", _DIMENSIONS) or dimension
+    in_base64 = body.get("encoding_format") == "base64"
+    vectors = [embed(text, length) for text in texts]
+    data: list[Json] = [
+        {"object": "embedding", "index": index, "embedding": _packed(v) if in_base64 else [*v]}
+        for index, v in enumerate(vectors)
+    ]
+    count = _count(texts)
+    usage: Json = {"prompt_tokens": count, "total_tokens": count}
+    return {"object": "list", "data": data, "model": body["model"], "usage": usage}
+
+
+def _packed(vector: list[float]) -> str:
+    return base64.b64encode(struct.pack(f"<{len(vector)}f", *vector)).decode()
+
+
+def ranking(state: SandboxState, body: dict[str, Json]) -> dict[str, Json]:
+    """Return the answer with the documents in the order of their relevance [DOC] rerank."""
+    query, documents = body.get("query"), body.get("documents")
+    if not isinstance(query, str) or not query:
+        raise Refused(Reason.BAD_PARAMETER, "query")
+    texts = read_texts(documents if documents != [] else None)
+    state.check_rate_limit(query)
+    results: list[Json] = []
+    for index, score in rank(query, texts, _whole(body, "top_n", _TOP_N)):
+        document: dict[str, Json] = (
+            {"document": texts[index]} if body.get("return_documents") else {}
+        )
+        results.append({"index": index, "relevance_score": score, **document})
+    count = _count([query, *texts])
+    return {"results": results, "usage": {"prompt_tokens": count, "total_tokens": count}}
+
+
+def sound(state: SandboxState, body: dict[str, Json]) -> bytes:
+    """Return the WAV file for the text in the body of a request."""
+    text = body.get("input")
+    if not isinstance(text, str) or not text.strip():
+        raise Refused(Reason.BAD_PARAMETER, "input")
+    if not body.get("voice"):
+        raise Refused(Reason.BAD_PARAMETER, "voice")
+    check_content([text])
+    state.check_rate_limit(text)
+    return speak(text)
+
+
+class Heard(NamedTuple):
+    """A request for the words of a sound: the model, and the words."""
+
+    model: str
+    text: str
+
+
+async def heard(request: Request) -> Heard:
+    """Return the words of the sound that a form has. Raises Refused for a form without one."""
+    fields = read_form(await request.body()) or {}
+    file, model = fields.get("file"), fields.get("model")
+    content = file.get("content") if isinstance(file, dict) else None
+    if not isinstance(content, str) or not content:
+        raise Refused(Reason.BAD_PARAMETER, "file")
+    text = words(content.encode("utf-8", "surrogateescape"))
+    name = file.get("filename") if isinstance(file, dict) else ""
+    return Heard(str(model or ""), text or f"一段录音：{name}。")
