@@ -79,7 +79,8 @@ class Divergence:
 
     Attributes:
         turn: The turn's number.
-        reason: `turn`, `failure`, `tool call`, `finish reason`, `JSON`, `images`, `files`, `vectors`, `ranking` or `text`.
+        reason: `turn`, `failure`, `tool call`, `finish reason`, `JSON`, `images`, `files`,
+            `vectors`, `ranking` or `text`.
         difference: The most important difference of the turn.
     """
 

@@ -173,8 +173,7 @@ def questions(operation: Operation) -> SearchStrategy[Question]:
             dimension = st.none() | st.sampled_from([2, 3, 64])
             return st.builds(Question, **several, dimension=dimension)
         case "rerank":
-            query = st.fixed_dictionaries({"/input/query": sentences()})
-            return st.builds(Question, **several, count=count, values=query)
+            return st.builds(Question, **several, count=count, values=prompt)
     return st.builds(Question, values=prompt)
 
 

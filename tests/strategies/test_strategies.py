@@ -141,6 +141,8 @@ def test_every_endpoint_has_an_operation() -> None:
         "dashscope.multimodal-embedding",
         "dashscope.websocket",
         "files.file",
+        "zhipuai.speech",  # sounds, not JSON
+        "zhipuai.transcriptions",
     }
     assert made == {endpoint.name for endpoint in ENDPOINTS} - left_out
 
@@ -261,7 +263,7 @@ def test_an_unsupported_combination_lists_the_supported_ones(
     with pytest.raises(Unsupported) as caught:
         strategies.replies(*arguments)
     text = str(caught.value)
-    assert text.startswith(f"{message}; supported: zhipuai: sync (chat, image, embedding)")
+    assert text.startswith(f"{message}; supported: zhipuai: sync (chat, image, embedding, rerank)")
     assert "dashscope: sync (chat, prompt, image, embedding, rerank), stream (chat, prompt)" in text
 
 

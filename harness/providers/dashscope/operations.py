@@ -143,6 +143,7 @@ COMPATIBLE = ApiForm(
             "chat", "stream", compatible.CHAT, _COMPATIBLE_CHAT, ({"/stream": True}, _WITH_USAGE)
         ),
         Operation("embedding", "sync", compatible.EMBEDDINGS, f"{_COMPATIBLE}/embeddings"),
+        Operation("rerank", "sync", compatible.RERANK, f"{_HOST}/compatible-api/v1/reranks"),
     ),
 )
 

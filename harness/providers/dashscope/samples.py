@@ -407,6 +407,21 @@ COMPATIBLE_EMBEDDED = post(
     },
 )
 
+COMPATIBLE_RANKED = post(
+    "https://dashscope.aliyuncs.com/compatible-api/v1/reranks",
+    {"model": "qwen3-rerank", "query": "x", "documents": ["y", "z"]},
+    {
+        "object": "list",
+        "results": [
+            {"index": 1, "relevance_score": 0.7},
+            {"index": 0, "relevance_score": 0.2},
+        ],
+        "model": "qwen3-rerank",
+        "id": REQUEST,
+        "usage": {"total_tokens": 4},
+    },
+)
+
 SAMPLES = {
     "dashscope text": (TEXT,),
     "dashscope message": (MESSAGE,),
@@ -434,6 +449,7 @@ SAMPLES = {
     "compatible sync": (COMPATIBLE_SYNC,),
     "compatible streamed tool": (COMPATIBLE_STREAM,),
     "compatible embeddings": (COMPATIBLE_EMBEDDED,),
+    "compatible rerank": (COMPATIBLE_RANKED,),
     "compatible refusal": (COMPATIBLE_REFUSED,),
     "compatible with two choices": (COMPATIBLE_CHOICES,),
 }

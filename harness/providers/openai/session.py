@@ -141,18 +141,18 @@ class Operation:
             none.
         body: Returns the JSON body of a call, without `stream`.
         shown: The access paths in the documentation's examples.
-        other_base: A part of the base URL, and what stands there in its place for this operation.
         sdk: The name of the SDK's package.
         classes: The names of its client and of the base class of its exceptions.
+        other_base: A part of the base URL, and what stands there in its place for this operation.
     """
 
     path: str
     function: str
     body: Callable[[Call], dict[str, Any]]
     shown: tuple[str, ...] = ()
-    other_base: tuple[str, str] = ("", "")
     sdk: str = "openai"
     classes: tuple[str, str] = ("OpenAI", "OpenAIError")
+    other_base: tuple[str, str] = ("", "")
 
     @property
     def module(self) -> Any:

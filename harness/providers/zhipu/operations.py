@@ -53,6 +53,7 @@ ZHIPU = ApiForm(
             "image", "sync", endpoints.IMAGE, f"{_BASE}/images/generations", results="/data/[]"
         ),
         Operation("embedding", "sync", endpoints.EMBEDDINGS, f"{_BASE}/embeddings"),
+        Operation("rerank", "sync", endpoints.RERANK, f"{_BASE}/rerank"),
         Operation(
             "video",
             "async",

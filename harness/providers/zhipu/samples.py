@@ -6,6 +6,7 @@ The samples are based on section A of docs/WIRE_FACTS.md.
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 
 from harness.analysis.edit import change_event, change_values, put, replace_value, with_header
 from harness.analysis.exchange import AnalyzedExchange
@@ -213,6 +214,48 @@ EMBEDDED = post(
     },
 )
 
+RANKED = post(
+    f"{ZHIPU}/rerank",
+    {"model": "rerank", "query": "x", "documents": ["y", "z"], "top_n": 2},
+    {
+        "id": LOG,
+        "request_id": LOG,
+        "created": 1760461667,
+        "results": [
+            {"index": 1, "relevance_score": 0.7},
+            {"index": 0, "relevance_score": 0.2},
+        ],
+        "usage": {"prompt_tokens": 4, "total_tokens": 4},
+    },
+)
+
+SPOKEN = exchange(
+    "POST",
+    f"{ZHIPU}/audio/speech",
+    {"model": "glm-tts", "input": "x", "voice": "tongtong"},
+    b"RIFF\x24\x00\x00\x00WAVE\xff\x80",
+    "audio/wav",
+)
+
+_FORM = """\
+--b\r
+Content-Disposition: form-data; name="model"\r
+\r
+glm-asr-2512\r
+--b\r
+Content-Disposition: form-data; name="file"; filename="a.wav"\r
+Content-Type: audio/wav\r
+\r
+RIFF\r
+--b--\r
+"""
+_HEARD = post(
+    f"{ZHIPU}/audio/transcriptions",
+    None,
+    {"id": LOG, "request_id": LOG, "model": "glm-asr-2512", "created": 1760461667, "text": "x"},
+)
+HEARD = replace(_HEARD, request=replace(_HEARD.request, body=_FORM.encode()))
+
 SAMPLES = {
     "zhipu sync": (SYNC,),
     "zhipu stream": (STREAM,),
@@ -227,6 +270,9 @@ SAMPLES = {
     "zhipu video": (ORDERED, MOVIE),
     "zhipu image": (DRAWN, FETCHED),
     "zhipu embeddings": (EMBEDDED,),
+    "zhipu rerank": (RANKED,),
+    "zhipu speech": (SPOKEN,),
+    "zhipu transcription": (HEARD,),
     "zhipu same answer, document and stream": (SAME, SAME_STREAM),
 }
 """Small valid conversations as exchanges, by name."""
