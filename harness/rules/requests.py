@@ -196,12 +196,13 @@ def parameters_travel(analyzed: AnalyzedTranscript) -> Iterator[Finding]:
     for call, request in _requests(analyzed):
         prefix = request.endpoint.fields.parameters if request.endpoint else ""
         prompts = request.endpoint.fields.prompt if request.endpoint else ()
-        beside = prompts[0].rpartition("/")[0] if prompts else ""
+        beside = [prompt.rpartition("/")[0] for prompt in prompts]
         for name, expected in call.members.items():
             pointer = f"{prefix}/{escape(name)}"
             actual = resolve(request.request_json.value, pointer)
-            if actual is MISSING and prefix:  # some are sent beside the prompt
-                actual = resolve(request.request_json.value, f"{beside}/{escape(name)}")
+            for place_of in beside if actual is MISSING and prefix else ():
+                # some are sent beside the prompt
+                actual = resolve(request.request_json.value, f"{place_of}/{escape(name)}")
             if request.endpoint and request.endpoint.conversation and name == "tools":
                 expected, actual = (_names(value) for value in (expected, actual))
             if pointer not in volatile and not _same(expected, actual):

@@ -59,7 +59,7 @@ ASKED = {
     ("dashscope", CallKind.SPEECH): "qwen3-tts-flash",
     ("dashscope", CallKind.TRANSCRIPTION): "qwen3-asr-flash",
 }
-INPUTS = {
+INPUTS: dict[CallKind, tuple[ContentPart, ...]] = {
     CallKind.RERANK: (ContentPart(Medium.TEXT, "小猫"), ContentPart(Medium.TEXT, "小狗")),
     CallKind.TRANSCRIPTION: (ContentPart(Medium.AUDIO, "https://host/a.wav"),),
 }
@@ -79,10 +79,9 @@ def test_every_call_of_can_is_answered(sandbox: str, name: str, kind: CallKind, 
     """Each kind of call is answered in each mode of `can`, with a view for each part."""
     messages = HELLO if kind is CallKind.CHAT else ()
     model = SYNC_IMAGE if (name, kind, mode) == OTHER_MODEL else ASKED[name, kind]
+    inputs = INPUTS.get(kind, ())
     if (name, kind) == ("zhipuai", CallKind.TRANSCRIPTION):
-        inputs = {kind: (ContentPart(Medium.AUDIO, "a.wav", Path(__file__)),)}  # any file
-    else:
-        inputs = INPUTS
+        inputs = (ContentPart(Medium.AUDIO, "a.wav", Path(__file__)),)  # any file
     no_prompt = bool(messages) or kind is CallKind.TRANSCRIPTION
     call = Call(
         kind,
@@ -91,7 +90,7 @@ def test_every_call_of_can_is_answered(sandbox: str, name: str, kind: CallKind, 
         messages,
         "" if no_prompt else "小猫",
         PARAMETERS.get(kind, {}),
-        inputs=inputs.get(kind, ()),
+        inputs=inputs,
     )
     with sandbox_session(name, sandbox) as session:
         reply = session.send(call)
