@@ -200,9 +200,10 @@ def parameters_travel(analyzed: AnalyzedTranscript) -> Iterator[Finding]:
         for name, expected in call.members.items():
             pointer = f"{prefix}/{escape(name)}"
             actual = resolve(request.request_json.value, pointer)
-            for place_of in beside if actual is MISSING and prefix else ():
-                # some are sent beside the prompt
-                actual = resolve(request.request_json.value, f"{place_of}/{escape(name)}")
+            if actual is MISSING and prefix:  # some are sent beside the prompt
+                body = request.request_json.value
+                values = (resolve(body, f"{parent}/{escape(name)}") for parent in beside)
+                actual = next((value for value in values if value is not MISSING), MISSING)
             if request.endpoint and request.endpoint.conversation and name == "tools":
                 expected, actual = (_names(value) for value in (expected, actual))
             if pointer not in volatile and not _same(expected, actual):
