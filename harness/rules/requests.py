@@ -249,9 +249,9 @@ def messages_are_well_formed(reading: AnalyzedExchange) -> Iterator[Finding]:
     """Check that the messages of a request have known roles, content, and a valid order.
 
     A tool message follows the assistant message that called the tool, or another tool message. The
-    last message is not from the assistant, unless it is to be continued (`partial`, `prefix`, and
-    always in Anthropic's format). An assistant message may come first, as in role play (charglm,
-    qwen-plus-character); a system message may come anywhere.
+    last message is not from the assistant, unless it is to be continued (`partial`, `prefix`, after
+    a stop word of the request, and always in Anthropic's format). An assistant message may come
+    first, as in role play (charglm, qwen-plus-character); a system message may come anywhere.
     """
     sent = whole_conversation(reading)
     roles = reading.endpoint.roles if reading.endpoint else ()
@@ -264,6 +264,7 @@ def messages_are_well_formed(reading: AnalyzedExchange) -> Iterator[Finding]:
         previous = str(message.get("role", ""))
     last = sent.messages[-1] if sent.messages else None
     goes_on = sent.pointers or resolve(last, "/partial") or resolve(last, "/prefix")
+    goes_on = goes_on or _before_stop(_text_of(last), reading) != _text_of(last)
     if previous == "assistant" and not goes_on:
         place = reading.request_place(sent.at(len(sent.messages) - 1))
         yield violation("a user or tool message last", "the assistant's", place, "in the request")
@@ -286,7 +287,9 @@ def history_is_carried(analyzed: AnalyzedTranscript) -> Iterator[Finding]:
     """Check that a request that continues a conversation repeats all of it unchanged.
 
     The request begins with the messages of an earlier request, followed by the answer to it.
-    Requests that begin a new conversation are not checked. Reasoning has a rule of its own.
+    Requests that begin a new conversation are not checked. Reasoning has a rule of its own. What a
+    client writes after a stop word, into the assistant's message, is its own (agents that read
+    `Action:` and add `Observation:`) [REC].
     """
     for turn, request, past in _with_past(analyzed):
         yield from _continuation(turn, request, past)
@@ -416,11 +419,30 @@ def _continuation(turn: AnalyzedTurn, request: AnalyzedExchange, past: _Past) ->
             yield violation(expected, show(bare), request.request_place(sent.pointer))
         return
     length, number = continued[-1]
+    cut = _cut(bare[length], request)
     is_spread = bool(sent.pointers) and _has_calls_of(past.latest[number], bare[length:])
-    if _message_key(bare[length]) not in past.replies[number] and not is_spread:
+    keys = {_message_key(bare[length]), _message_key(cut)}
+    if not keys & past.replies[number].keys() and not is_spread:
         place = request.request_place(sent.at(length))
         expected, actual = _parted(bare[length], past.latest[number])
         yield violation(f"the earlier answer {expected} in the request", actual, place)
+
+
+def _cut(message: Json, request: AnalyzedExchange) -> Json:
+    """Return a message with its text up to the first stop word of the request."""
+    text = _text_of(message)
+    if not isinstance(message, dict) or text is None:
+        return message
+    return {**message, "content": _before_stop(text, request)}
+
+
+def _before_stop(text: str | None, request: AnalyzedExchange) -> str | None:
+    fields = request.endpoint.fields if request.endpoint else Fields()
+    given = resolve(request.request_json.value, f"{fields.parameters}/stop")
+    for word in given if isinstance(given, list) else [given]:
+        if text and isinstance(word, str) and word:
+            text = text.partition(word)[0]
+    return text
 
 
 def _has_calls_of(reply: Reply, messages: Sequence[Json]) -> bool:

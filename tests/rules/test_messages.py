@@ -194,3 +194,29 @@ def test_the_same_answer_to_another_conversation_is_no_change() -> None:
         message([other, four, [text("And 3?")]], [text("5")]),
     )
     assert found(*conversations) == []
+
+
+def test_what_a_client_writes_after_a_stop_word_is_its_own() -> None:
+    """An agent adds the result to the assistant's message and lets the model go on from there."""
+    uri = "https://dashscope.aliyuncs.com/compatible-mode/v1/chat/completions"
+
+    def chat(said: str, *earlier: Json, stop: str = "\nObservation:") -> Exchange:
+        choice: Json = {
+            "index": 0,
+            "finish_reason": "stop",
+            "message": {"role": "assistant", "content": said},
+        }
+        usage: Json = {"prompt_tokens": 8, "completion_tokens": 4, "total_tokens": 12}
+        head: dict[str, Json] = {"id": "c", "object": "chat.completion", "created": 1}
+        asked: Json = {"model": "m", "stop": [stop], "messages": [QUESTION, *earlier]}
+        return post(uri, asked, {**head, "model": "m", "choices": [choice], "usage": usage})
+
+    acted: Json = {"role": "assistant", "content": "Action: look\nObservation: sunny"}
+    asked = chat("Action: look")
+    assert found(asked, chat("Sunny.", acted)) == []
+    other = chat("Action: wait", stop="\nObservation:")
+    assert ("history_is_carried", "/messages/1") in found(other, chat("Sunny.", acted))
+    assert found(asked, chat("Sunny.", acted, stop="END")) == [
+        ("messages_are_well_formed", "/messages/1"),
+        ("history_is_carried", "/messages/1"),
+    ]
