@@ -6,11 +6,11 @@ file that the site does not have becomes text. The references are made from the 
 
 from __future__ import annotations
 
+import argparse
 import inspect
 import json
 import re
 import shutil
-import sys
 from collections.abc import Callable, Iterator
 from hashlib import sha256
 from itertools import accumulate
@@ -282,4 +282,6 @@ REFERENCES: dict[str, Callable[[], Iterator[str]]] = {
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]))
+    parser = argparse.ArgumentParser(description="Write the pages of the documentation site.")
+    parser.add_argument("folder", type=Path, help="where to write them; it is replaced")
+    main(parser.parse_args().folder)
