@@ -23,8 +23,8 @@ from harness.config.settings import ALL_RULES, RuleSelection, load_models
 from harness.errors import BadCassette, HarnessError, InterceptError, NoCassette
 from harness.intercept.resume import OnInterrupted
 from harness.providers import PROVIDERS, Provider, endpoints
-from harness.providers.rules import RULES, judge, project_rules
-from harness.rules import Judged
+from harness.providers.rules import RULES, project_rules
+from harness.rules import Judged, judge
 from harness.runner import Progress, Source, fits, provider_of, record, replay
 from harness.sandbox import Options, serve
 from harness.scenario import parameters
@@ -297,7 +297,8 @@ def examine(transcript: Transcript, rules: RuleSelection = ALL_RULES) -> Examine
     It is checked by the rules that *rules* (the project's settings) and its scenario select.
     """
     selected = rules.apply_to(transcript)
-    return Examined(analyze(selected, endpoints.recognise), judge(selected))
+    analyzed = analyze(selected, endpoints.recognise)
+    return Examined(analyzed, judge(analyzed, RULES))
 
 
 def replay_all(

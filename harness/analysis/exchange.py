@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from harness.analysis.endpoint import Endpoint, Fields, Part, Role
-from harness.analysis.reply import only_choice, read_answer, read_refusal
+from harness.analysis.reply import is_refusal, only_choice, read_answer, read_refusal
 from harness.types import (
     NO_STATUS,
     Exchange,
@@ -116,6 +116,12 @@ class AnalyzedExchange:
             for event, document in documents
             if not document.problem
         )
+
+    @cached_property
+    def answers(self) -> tuple[Part, ...]:
+        """The parts of the response that are not refusals."""
+        fields = self.endpoint.fields if self.endpoint else Fields()
+        return tuple(part for part in self.parts if not is_refusal(part, fields))
 
     @property
     def accepted(self) -> bool:

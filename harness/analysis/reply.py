@@ -98,7 +98,11 @@ def seen(value: Json, pointers: Pointers) -> Iterator[tuple[str, Json]]:
 
 def first(value: Json, pointers: Pointers) -> Json:
     """Return the first value at *pointers* that is not null; None if there is none."""
-    return next((item for _, item in seen(value, pointers)), None)
+    for pattern in pointers:
+        for _, item in query(value, pattern):
+            if item is not None:
+                return item
+    return None
 
 
 def text_of(content: Json | Missing) -> str | None:

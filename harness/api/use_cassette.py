@@ -340,8 +340,11 @@ class CassetteContext:
         errors = self._block.errors
         if not errors or isinstance(error, _ENDS_BLOCK_ITSELF):
             return error
-        hint = "" if isinstance(error, NotAnswered) else f"\n{_SWALLOWED}"
-        return type(errors[0])(f"{errors[0]}{hint}")
+        raised = error if isinstance(error, NotAnswered) else errors[0]
+        reason = type(errors[0])(f"{errors[0]}{'' if raised is error else _SWALLOWED}")
+        for note in getattr(errors[0], "__notes__", ()):
+            reason.add_note(note)
+        return reason.with_traceback(raised.__traceback__)
 
     def explain_journal(self, error: BaseException) -> None:
         """Note in *error* where the answers are that the next run can use."""
@@ -526,6 +529,6 @@ def _with_volatile_of(project: Settings, cassette: Cassette) -> Cassette:
 
 
 _HOW_TO_RECORD = 'with record="missing", or in pytest with --record=missing'
-_SWALLOWED = "(this error was swallowed by a thread, a task or an `except`)"
+_SWALLOWED = "\n(this error was swallowed by a thread, a task or an `except`)"
 _ENDS_BLOCK_ITSELF = (InterceptError, KeyboardInterrupt, SystemExit, GeneratorExit)
 _SHOWN = 5

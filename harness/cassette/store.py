@@ -168,6 +168,8 @@ def _read_artefact(cassette: Path, content: bytes, index: int, artefact: Artefac
 def find(paths: list[Path]) -> list[Path]:
     """Return the files among *paths*, and the *.yaml files below the folders, sorted by folder.
 
+    A folder in one of them that cannot be read is among the result: reading it is an error.
+
     Raises:
         HarnessError: A path does not exist, or a folder has no cassettes or cannot be read.
     """
@@ -193,16 +195,21 @@ def require_path(path: Path) -> None:
 
 
 def _below(folder: Path) -> Iterator[Path]:
-    """Yield the *.yaml files below *folder*. Raises HarnessError for a folder that is unreadable.
+    """Yield the *.yaml files below *folder*, and the folders in it that cannot be read.
 
-    Links to folders are not followed.
+    Links to folders are not followed. Raises HarnessError if *folder* itself cannot be read.
     """
-    for parent, _, names in os.walk(folder, onerror=_refuse_folder):
+    closed: list[Path] = []
+
+    def on_error(error: OSError) -> None:
+        if Path(error.filename) == folder:
+            text = f"{folder}: this folder cannot be read: {error.strerror}"
+            raise HarnessError(text) from None
+        closed.append(Path(error.filename))
+
+    for parent, _, names in os.walk(folder, onerror=on_error):
         yield from (Path(parent, name) for name in names if name.endswith(".yaml"))
-
-
-def _refuse_folder(error: OSError) -> None:
-    raise HarnessError(f"{error.filename}: this folder cannot be read: {error.strerror}") from None
+    yield from closed
 
 
 T = TypeVar("T")

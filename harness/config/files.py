@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import os
 import stat
 from pathlib import Path
 
@@ -13,6 +14,8 @@ LARGEST = 256 * 2**20
 def read_file(path: Path, largest: int = LARGEST) -> bytes:
     """Return the bytes of a regular file. Raises OSError for any other, and if it is too large."""
     status = path.stat()
+    if stat.S_ISDIR(status.st_mode):
+        os.scandir(path).close()  # the error of a folder without permission says so
     if not stat.S_ISREG(status.st_mode):
         raise OSError(errno.EINVAL, "not a file", str(path))
     if status.st_size > largest:

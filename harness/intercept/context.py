@@ -10,6 +10,7 @@ import asyncio
 import math
 import os
 import sys
+import sysconfig
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -17,6 +18,8 @@ from contextvars import ContextVar
 from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import repeat
+from pathlib import Path
+from types import FrameType
 from typing import TYPE_CHECKING, Any, NoReturn, Protocol
 
 from harness.config.hosts import NO_HOSTS, AllowedHosts
@@ -307,7 +310,29 @@ def _note(error: InterceptError, blocks: Sequence[Block]) -> None:
     for block in blocks:
         block.errors.append(error)
     if not any(block.is_own for block in blocks):
+        if place := _place_of_caller():
+            error.add_note(f"sent from {place}")
         raise_error(NotAnswered(str(error)))
+
+
+def _place_of_caller() -> str:
+    """Return the innermost line of the stack that is not of an installed package; else empty."""
+    frame: FrameType | None = sys._getframe(1)
+    while frame is not None:
+        file = frame.f_code.co_filename
+        if not is_installed(file):
+            return f"{file}:{frame.f_lineno}, in {frame.f_code.co_name}"
+        frame = frame.f_back
+    return ""
+
+
+def is_installed(file: str) -> bool:
+    """Return whether a source file is of the harness, the standard library or a package."""
+    return file.startswith((*_INSTALLED, "<")) or not _PACKAGES.isdisjoint(Path(file).parts)
+
+
+_INSTALLED = (str(Path(__file__).parents[1]) + os.sep, sysconfig.get_path("stdlib") + os.sep)
+_PACKAGES = frozenset(("site-packages", "dist-packages"))
 
 
 def raise_error(error: BaseException, cause: BaseException | None = None) -> NoReturn:

@@ -5,6 +5,7 @@ The types of their results are checked, so that no value of a wrong type reaches
 
 from __future__ import annotations
 
+import traceback
 from collections.abc import Callable
 from dataclasses import replace
 
@@ -38,7 +39,9 @@ def normalized(normalize_request: NormalizeRequest, request: Request) -> Request
     try:
         result = normalize_request(request)
     except Exception as error:
-        raise BadHook(f"normalize_request raised {type(error).__name__}: {error}") from error
+        file, line, *_ = traceback.extract_tb(error.__traceback__)[-1]
+        what = f"{type(error).__name__}: {error} ({file}:{line})"
+        raise BadHook(f"normalize_request raised {what}") from error
     if not isinstance(result, Request):
         raise _wrong("normalize_request", "a Request", type(result).__name__)
     _check_types("normalize_request", result)

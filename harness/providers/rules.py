@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from harness import rules
+from harness.analysis.transcript import analyze
 from harness.config import plugins
 from harness.config.settings import RuleSelection, load_settings
 from harness.providers import INSTALLED, SHIPPED, Provider
@@ -55,7 +56,7 @@ RULES: tuple[Rule, ...] = tuple(_all_rules())
 
 def judge(transcript: Transcript) -> Judged:
     """Return the findings of all rules in *transcript*; those of its ignored rules are separate."""
-    return rules.judge(transcript, recognise, RULES)
+    return rules.judge(analyze(transcript, recognise), RULES)
 
 
 def check(transcript: Transcript) -> tuple[Finding, ...]:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import argparse
 from argparse import ArgumentTypeError
 from collections.abc import Generator
+from contextlib import nullcontext
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -27,6 +28,7 @@ from harness.pytest_plugin.cassettes import (
     phase,
     use_first,
 )
+from harness.pytest_plugin.failures import kept_failure, shortened
 from harness.pytest_plugin.masking import ReportMask
 from harness.pytest_plugin.network import (
     backstop,
@@ -185,8 +187,6 @@ def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object
     """Set placeholder keys around a test that replays, so that its fixtures can create clients."""
     if not has_cassette(item):
         return (yield)
-    from contextlib import nullcontext
-
     from harness.api.placeholders import placeholder_keys
 
     replays = item.config.getoption("--record") == "none"
@@ -208,10 +208,10 @@ def pytest_fixture_setup(
 ) -> Generator[None, object, object]:
     """Set up a fixture of wider scope than a test without the test's cassette."""
     item = request._pyfuncitem
-    if fixturedef.scope == "function":
+    is_narrow = fixturedef.scope == "function"
+    if is_narrow:
         note_finalizer(item, fixturedef.argname, fixturedef.func)
-        return (yield)
-    with wide_fixtures(item):
+    with nullcontext() if is_narrow else wide_fixtures(item), kept_failure(fixturedef, request):
         return (yield)
 
 
@@ -220,6 +220,15 @@ def pytest_runtest_teardown(item: pytest.Item) -> Generator[None, object, object
     """Check what fixtures send while they are torn down."""
     with checked(item, is_teardown=True):
         return (yield)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item, call: pytest.CallInfo[None]
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Report a miss, and the like, by the lines of the caller's code and the message."""
+    report = yield
+    return shortened(report, item, call)
 
 
 @pytest.hookimpl(wrapper=True)

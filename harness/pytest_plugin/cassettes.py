@@ -100,12 +100,8 @@ def harness_cassette(
         context.__enter__()
     item.stash[_CONTEXT] = context
     yield context
-    from harness.errors import InterceptError
-
-    try:
+    with _errors_as_failures():
         _finish(item)
-    except InterceptError as error:
-        raise pytest.fail.Exception(str(error), pytrace=False) from None
 
 
 class CassetteFixture:
@@ -375,12 +371,12 @@ def _default_path(item: pytest.Item) -> Path:
 
 @contextmanager
 def _errors_as_failures() -> Iterator[None]:
-    """Convert a HarnessError of the `with` block to a failure of the test, without a traceback."""
-    from harness.errors import HarnessError
+    """Convert an error of the harness to a failure of the test, without a traceback."""
+    from harness.errors import HarnessError, InterceptError
 
     try:
         yield
-    except HarnessError as error:
+    except (HarnessError, InterceptError) as error:
         raise pytest.fail.Exception(str(error), pytrace=False) from None
 
 

@@ -71,13 +71,16 @@ def headline(finding: Finding) -> str:
 
 
 def describe(finding: Finding) -> str:
-    """Return a finding as a paragraph: what is wrong, where, and how to read more."""
+    """Return a finding as a paragraph: what is wrong, where, and how to read more.
+
+    What the message says is not repeated, nor is a recording that no scenario made.
+    """
     rows = [
-        (localized("scenario"), finding.scenario),
+        (localized("scenario"), "" if finding.scenario == finding.source else finding.scenario),
         (localized("target"), finding.target),
         (localized("place"), _place(finding)),
-        (localized("expected"), cut(line(_sentence(finding.expected)), 500)),
-        (localized("actual"), cut(line(_sentence(finding.actual)), 500)),
+        (localized("expected"), _unsaid(finding, "expected", finding.expected)),
+        (localized("actual"), _unsaid(finding, "actual", finding.actual)),
         (localized("recording"), finding.source),
     ]
     word = localized(finding.severity.value)
@@ -87,6 +90,11 @@ def describe(finding: Finding) -> str:
         more = localized("read more")
         paragraph.append(f"  {more}: harness rules --explain {finding.rule}")
     return "\n".join(paragraph)
+
+
+def _unsaid(finding: Finding, name: str, text: str) -> str:
+    """Return what was expected or met; empty if the message of the finding says it."""
+    return "" if f"{name} {text}" in finding.message else cut(line(_sentence(text)), 500)
 
 
 def _place(finding: Finding) -> str:

@@ -10,8 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 
-from harness.analysis.endpoint import Recognise
-from harness.analysis.transcript import AnalyzedTranscript, analyze
+from harness.analysis.transcript import AnalyzedTranscript
 from harness.errors import MissingExtra
 from harness.rules import (
     answers,
@@ -138,13 +137,13 @@ class Judged:
     ignored: tuple[Finding, ...] = ()
 
 
-def judge(transcript: Transcript, recognise: Recognise, rules: Iterable[Rule]) -> Judged:
+def judge(analyzed: AnalyzedTranscript, rules: Iterable[Rule]) -> Judged:
     """Return the findings of the rules in a transcript, in the order of the rules.
 
     If the transcript selects rules, the others are not applied. Rules that it ignores are applied,
     so that a report can count their findings.
     """
-    analyzed = analyze(transcript, recognise)
+    transcript = analyzed.transcript
     findings = [
         finding
         for rule in rules

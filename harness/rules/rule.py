@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 import json
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Any
@@ -190,15 +190,14 @@ def fields_of(reading: AnalyzedExchange) -> Fields:
     return endpoint.fields if endpoint else Fields()
 
 
-def answers(reading: AnalyzedExchange) -> list[Part]:
+def answers(reading: AnalyzedExchange) -> Sequence[Part]:
     """Return the parts of an accepted response that are not refusals.
 
     Empty if the response is a refusal, or if its endpoint is not checked.
     """
-    endpoint = checked_endpoint(reading)
-    if endpoint is None or not reading.accepted:
-        return []
-    return [part for part in reading.parts if not is_refusal(part, endpoint.fields)]
+    if checked_endpoint(reading) is None or not reading.accepted:
+        return ()
+    return reading.answers
 
 
 def values(reading: AnalyzedExchange, pointers: Pointers) -> Iterator[tuple[Part, str, Json]]:

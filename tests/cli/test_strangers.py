@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -76,3 +79,32 @@ def test_a_file_that_is_named_has_to_be_readable(harness: Harness, folder: Path)
     assert (
         ran.err == "harness: c/other.yaml: not a vcrpy cassette: the key interactions is missing\n"
     )
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("command", ["check", "show", "scan"])
+def test_a_file_and_a_folder_without_permission(folder: Path, command: str) -> None:
+    """Both are named, and the rest is read. Root has to do without its right to read them."""
+    (folder / "c/locked").mkdir()
+    shutil.copy(folder / "c/n2.yaml", folder / "c/closed.yaml")
+    (folder / "c/closed.yaml").chmod(0)
+    (folder / "c/locked").chmod(0)
+    setpriv = ["setpriv", "--bounding-set=-dac_override,-dac_read_search"]
+    if os.geteuid() == 0 and shutil.which("setpriv") is None:
+        pytest.skip("no setpriv to do without rights")
+    done = subprocess.run(  # noqa: S603 - the harness
+        [*(() if os.geteuid() else setpriv), sys.executable, "-m", "harness.cli", command, "c"],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+        cwd=folder,
+    )
+    (folder / "c/locked").chmod(0o700)
+    output = done.stdout + done.stderr
+    if "error while loading" in output or "setpriv:" in output:
+        pytest.skip("a process without rights cannot be started here")
+    assert done.returncode == 2
+    for name in ("closed.yaml", "locked"):
+        assert f"c/{name}: cannot be read: Permission denied" in output
+    assert any(word in output for word in ("n2", "Two", "none of"))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from harness.analysis.endpoint import Part
 from harness.analysis.exchange import AnalyzedExchange
@@ -30,7 +30,7 @@ _DELTAS = {
 """The types of blocks that each type of delta belongs to."""
 
 
-def _events(reading: AnalyzedExchange) -> list[Part]:
+def _events(reading: AnalyzedExchange) -> Sequence[Part]:
     """Return the events of a stream in this format; empty if the answer is not one."""
     is_message = reading.endpoint is not None and reading.endpoint.read is read
     return answers(reading) if is_message and reading.is_stream else []

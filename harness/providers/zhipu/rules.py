@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta, timezone
 
 from harness.analysis.endpoint import Part
@@ -29,7 +29,7 @@ def is_zhipu(reading: AnalyzedExchange) -> bool:
     return endpoint is not None and endpoint.dialect == "zhipuai"
 
 
-def _answers(reading: AnalyzedExchange) -> list[Part]:
+def _answers(reading: AnalyzedExchange) -> Sequence[Part]:
     return answers(reading) if is_zhipu(reading) else []
 
 

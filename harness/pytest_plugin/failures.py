@@ -1,0 +1,65 @@
+"""Failures of tests by an `InterceptError`: a request off the tape, or a hook that failed."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import pytest
+
+
+@contextmanager
+def kept_failure(fixturedef: pytest.FixtureDef[Any], request: Any) -> Iterator[None]:
+    """Run the `with` block, the set-up of a fixture, and keep an `InterceptError` as its result.
+
+    pytest keeps no other exception than an `Exception`. It would not tear the fixture down, and
+    fail the next test that uses it by an assertion of its own.
+    """
+    try:
+        yield
+    except BaseException as error:
+        if _is_intercept_error(error):
+            kept: Any = (error, error.__traceback__)
+            fixturedef.cached_result = (None, fixturedef.cache_key(request), kept)
+        raise
+
+
+def shortened(
+    report: pytest.TestReport, item: pytest.Item, call: pytest.CallInfo[None]
+) -> pytest.TestReport:
+    """Return the report of a test with only the lines of the caller's code above a message.
+
+    The frames of HTTP libraries, of pytest and of the harness are left out, as are exceptions that
+    led to the message or followed from it. Options such as `--tb=long` and `--full-trace` show
+    everything.
+    """
+    option = item.config.option
+    found = call.excinfo
+    if found is None or option.tbstyle != "auto" or option.fulltrace:
+        return report
+    if _is_intercept_error(found.value):
+        frames = _frames_of_caller(found)
+        report.longrepr = found.getrepr(
+            style="short" if frames else "value",
+            funcargs=False,
+            chain=False,
+            tbfilter=lambda info: frames or info.traceback[-1:],
+        )
+    return report
+
+
+def _is_intercept_error(error: BaseException) -> bool:
+    errors = sys.modules.get("harness.errors")
+    return errors is not None and isinstance(error, errors.InterceptError)
+
+
+def _frames_of_caller(info: pytest.ExceptionInfo[BaseException]) -> Any:
+    """Return the frames of code that is not installed, else those of the cause's."""
+    from harness.intercept.context import is_installed
+
+    own = info.traceback.filter(lambda entry: not is_installed(str(entry.path)))
+    if not own and (cause := info.value.__cause__) is not None and cause.__traceback__ is not None:
+        return _frames_of_caller(pytest.ExceptionInfo.from_exception(cause))
+    return own
