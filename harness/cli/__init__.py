@@ -134,6 +134,13 @@ COMMANDS = tuple(
             "harness report --report page.html",
         ),
         (
+            "view",
+            "view:view",
+            JUDGE,
+            "Browse recordings: a page on this machine.",
+            "harness view cassettes",
+        ),
+        (
             "rules",
             "rules:rules",
             JUDGE,

@@ -149,6 +149,15 @@ Reports = Annotated[
     ),
 ]
 
+History = Annotated[
+    Path | None,
+    typer.Option(
+        "--history",
+        metavar="DIR",
+        help="Show trends in the page of --report: since the JSON reports in this folder.",
+    ),
+]
+
 SCENARIOS = Path("scenarios")
 CASSETTES = Path("cassettes")
 
@@ -356,6 +365,15 @@ def skipping() -> Iterator[Callable[[HarnessError], None]]:
 
 
 _UNREADABLE = _USAGE_ERROR = 2
+
+
+def with_history(report: Report, folder: Path | None) -> Report:
+    """Return a report with the history in *folder*, if there is one."""
+    from dataclasses import replace
+
+    from harness.report.trends import with_report
+
+    return replace(report, history=with_report(folder, report)) if folder else report
 
 
 def deliver(report: Report, as_json: bool, reports: Sequence[Path] | None) -> None:

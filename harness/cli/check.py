@@ -24,6 +24,7 @@ def check(
         typer.Option("--no-cache", help="Check what has not changed since the last check, too."),
     ] = False,
     reports: app.Reports = None,
+    history: app.History = None,
     as_json: app.AsJson = False,
 ) -> None:
     """Check any vcrpy cassettes by the rules for response formats, those of other tools too.
@@ -48,4 +49,4 @@ def check(
     with app.progress() as shown:
         report = check_report(paths, shown, options)
     report = add_age_findings(report, limit)
-    app.deliver(report, as_json, reports)
+    app.deliver(app.with_history(report, history), as_json, reports)

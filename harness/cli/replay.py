@@ -16,6 +16,7 @@ def replay(
     max_age: app.MaxAge = None,
     max_age_fails: app.MaxAgeFails = False,
     reports: app.Reports = None,
+    history: app.History = None,
     as_json: app.AsJson = False,
 ) -> None:
     """Replay scenarios from their cassettes, offline, and check what the SDKs return.
@@ -40,4 +41,4 @@ def replay(
     with app.progress() as shown:
         report = replay_report(work, store, shown, "Replay", jobs, speed)
     report = add_age_findings(report, limit)
-    app.deliver(report, as_json, reports)
+    app.deliver(app.with_history(report, history), as_json, reports)

@@ -16,6 +16,7 @@ def report(
     names: app.Names = None,
     targets: app.Targets = None,
     reports: app.Reports = None,
+    history: app.History = None,
     scenarios: app.Scenarios = app.SCENARIOS,
     cassettes: app.Cassettes = app.CASSETTES,
     jobs: app.Jobs = 1,
@@ -42,6 +43,7 @@ def report(
         todo = recordings.jobs_recorded_in(period(since, until), todo, store)
         with app.progress() as steps:
             result = replay_report(todo, store, steps, "Report", jobs)
+    result = app.with_history(result, history)
     for path in reports or [FOLDER]:
         typer.echo(str(write(result, path)))
     raise typer.Exit(result.exit_code)

@@ -70,6 +70,7 @@ def document(report: Report) -> JsonObject:
         "format": FORMAT,
         "version": VERSION,
         "title": report.title,
+        "made": asdict(report.made),
         "ok": report.ok,
         "recorded_from": [origin.value for origin in report.origins],
         "duration": report.duration,

@@ -27,6 +27,7 @@ from harness.types import Finding, Origin, Problem, Severity
 if TYPE_CHECKING:
     from harness.analysis.difference import Verdict
     from harness.drift import Drift
+    from harness.report.trends import Run
 
 ORIGINS: Mapping[Origin, str] = MappingProxyType(
     {
@@ -56,6 +57,7 @@ class Report:
         spent: what the recordings cost that drifts compare, as text; empty if none was made.
         pages: other pages that belong to this one: title and relative address of each.
         duration: seconds.
+        history: the figures of earlier runs and of this one; empty without `--history`.
     """
 
     title: str
@@ -70,6 +72,7 @@ class Report:
     spent: str = ""
     pages: tuple[tuple[str, str], ...] = ()
     checked: tuple[Outline, ...] = ()
+    history: tuple[Run, ...] = ()
 
     @cached_property
     def outlines(self) -> tuple[Outline, ...]:

@@ -158,7 +158,7 @@ def _run_or_wait(command: Sequence[str], variables: Mapping[str, str]) -> int | 
     """Run a command and return its exit code; without one, wait for a signal and return None."""
     if command:
         return _run(command, variables)
-    _wait()
+    wait()
     return None
 
 
@@ -184,7 +184,7 @@ def _with_loopback(hosts: str) -> str:
     return ",".join(filter(None, (hosts, "127.0.0.1", "localhost")))
 
 
-def _wait() -> None:
+def wait() -> None:
     """Wait for SIGINT or SIGTERM."""
     stopped = threading.Event()
     with _on_signals(lambda number: stopped.set()):

@@ -40,6 +40,7 @@ VALUES = (
     mark("Demo: replayed offline"),
     mark("Drift"),
     mark("Record"),
+    mark("Recording"),
     mark("Replay"),
     mark("Report"),
     mark("Tests"),

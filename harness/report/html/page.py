@@ -10,18 +10,21 @@ from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
 from importlib.resources import files
 from itertools import groupby
+from urllib.parse import urlencode
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup, escape
 
-from harness.locale import translate
+from harness.locale import LANGUAGE, Language, localized, translate
 from harness.report import format
 from harness.report.html import bodies, drift, messages, packing, pictures, sections
+from harness.report.html.charts import charts
 from harness.report.html.packing import Packs
 from harness.report.html.prose import prose
 from harness.report.model import ORIGINS, Report
 from harness.report.overview import Cell, State
 from harness.report.rule_texts import RULE_TEXTS
+from harness.report.trends import trends
 from harness.types import Finding, Origin, Severity
 from harness.wire.text import cut, line, plain
 
@@ -54,8 +57,14 @@ _SHORT = 300
 _CHINESE = re.compile("[\u3400-\u9fff]")
 
 
-def report(report: Report) -> str:
-    """Return a report as an HTML page."""
+def report(report: Report, home: str = "", refresh: int = 0) -> str:
+    """Return a report as an HTML page.
+
+    Args:
+        report: The report.
+        home: The address of the page that leads to this one; empty if there is none.
+        refresh: After how many seconds a browser loads the page again; 0 for never.
+    """
     shown = sections.sections(report)
     album = pictures.album(sections.pictures(shown))
     targets = _targets(report.overview)
@@ -68,6 +77,9 @@ def report(report: Report) -> str:
         .get_template("page.html.j2")
         .render(
             report=report,
+            home=home,
+            refresh=refresh,
+            trends=trends(report.history),
             sandbox=Origin.SANDBOX in report.origins,
             severities=[(s.value, len(report.of(s))) for s in Severity],
             sections=shown,
@@ -98,6 +110,22 @@ def report(report: Report) -> str:
             policy=_policy(style, script),
             style=style,
             script=script,
+        )
+    )
+
+
+def index(**values: object) -> str:
+    """Return the list of recordings of `harness view` as an HTML page, which has no script."""
+    style = _file("page.css")
+    return (
+        _environment()
+        .get_template("index.html.j2")
+        .render(
+            **values,
+            chips=CHIPS,
+            lang="zh-Hans" if LANGUAGE.get() is Language.ZH else "en",
+            policy=_policy(style, Markup(""), form="'self'"),
+            style=style,
         )
     )
 
@@ -147,11 +175,14 @@ def _matrix(
         yield section, row
 
 
-def _policy(style: Markup, script: Markup) -> str:
-    """Return a content security policy that allows only this style, this script and data images."""
+def _policy(style: Markup, script: Markup, form: str = "'none'") -> str:
+    """Return a content security policy that allows only this style, this script and data images.
+
+    *form* is the source to which forms may be sent.
+    """
     return (
         f"default-src 'none'; img-src data:; style-src '{_hash(style)}'; "
-        f"script-src '{_hash(script)}'; base-uri 'none'; form-action 'none'"
+        f"script-src '{_hash(script)}'; base-uri 'none'; form-action {form}"
     )
 
 
@@ -184,6 +215,7 @@ def _environment() -> Environment:
         "label": messages.label,
         "place": messages.place,
         "bilingual": messages.detail,
+        "localized": localized,
     }
     environment.filters |= {
         "seconds": format.seconds,
@@ -204,6 +236,9 @@ def _environment() -> Environment:
         "command": command,
         "indented": indented,
         "detail": detail,
+        "charts": charts,
+        "figure": lambda value: f"{value:.4g}",
+        "query": urlencode,
     }
     return environment
 

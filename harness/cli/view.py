@@ -1,0 +1,41 @@
+"""The command `view`: browse recordings on a local web page."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from harness.cli import app
+
+
+def view(
+    paths: Annotated[
+        list[Path] | None,
+        typer.Argument(metavar="PATH", help="Cassettes, or folders of them; default: cassettes"),
+    ] = None,
+    port: Annotated[
+        int | None,
+        typer.Option("--port", help="Listen on this port; by default 8765 or a free one."),
+    ] = None,
+) -> None:
+    """Browse recordings in a browser: search, filter, show, compare any of them.
+
+    A server on this machine makes each page when it is opened, and writes nothing. A recording that
+    is running is followed live. Ctrl-C ends it.
+    """
+    from harness.cassette.store import require_path
+    from harness.config.extras import extra
+    from harness.locale import LANGUAGE
+
+    with extra("serve"), extra("report"):
+        from harness.report.html.view import Viewer
+        from harness.sandbox.server import run_in_thread
+        from harness.serve.server import wait
+    folders = paths or [app.CASSETTES]
+    for path in folders:
+        require_path(path)
+    with run_in_thread(Viewer(folders, LANGUAGE.get()).application(), port) as address:
+        typer.echo(address)
+        wait()

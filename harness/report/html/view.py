@@ -1,0 +1,186 @@
+"""The server of `harness view`: pages of recordings, made when they are requested.
+
+It listens on this machine only, and writes nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from starlette.applications import Starlette
+from starlette.middleware import Middleware
+from starlette.middleware.trustedhost import TrustedHostMiddleware
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, PlainTextResponse, RedirectResponse, Response
+from starlette.routing import Route
+
+from harness.cassette.journal import journal_path, read_journal
+from harness.cassette.store import find
+from harness.errors import HarnessError
+from harness.locale import Language, in_language
+from harness.providers.masking import text_masker
+from harness.recordings import read_cassette
+from harness.report.build import check_report, compare_report, served_report
+from harness.report.html.page import index, report
+from harness.report.model import Report
+from harness.report.overview import Cell
+from harness.types import Cassette
+
+PER_PAGE = 50
+"""The number of recordings on a page of the list."""
+
+_HEADERS = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
+_SECONDS = 2
+"""How often the page of a running recording is loaded again."""
+
+Version = tuple[int, int]
+"""The time of change and the size of a file."""
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A recording in the list.
+
+    Attributes:
+        name: its path, without that of the folder if all recordings are below one.
+        cell: its result; None if it cannot be read.
+        size: in bytes.
+    """
+
+    path: str
+    name: str
+    cell: Cell | None
+    size: int
+
+
+class Viewer:
+    """The recordings in some files and folders, and the pages about them.
+
+    What was read of a file is kept until the file changes.
+    """
+
+    def __init__(self, paths: Sequence[Path], language: Language) -> None:
+        self._paths = list(paths)
+        self._language = language
+        self._cells: dict[Path, tuple[Version, Cell | None]] = {}
+        self._mask: Callable[[str], str] = text_masker()
+
+    def application(self) -> Starlette:
+        """Return the ASGI application; it refuses requests for other hosts than this machine."""
+        hosts = Middleware(TrustedHostMiddleware, allowed_hosts=["127.0.0.1", "localhost"])
+        pages = {
+            "/": self._list,
+            "/show": self._show,
+            "/compare": self._compare,
+            "/live": self._live,
+        }
+        routes = [Route(path, self._guarded(page)) for path, page in pages.items()]
+        return Starlette(routes=routes, middleware=[hosts])
+
+    def _guarded(self, page: Callable[[Request], Response]) -> Callable[[Request], Response]:
+        def guarded(request: Request) -> Response:
+            try:
+                with in_language(self._language):
+                    response = page(request)
+            except HarnessError as error:
+                response = PlainTextResponse(self._mask(f"{error}\n"), 400)
+            response.headers.update(_HEADERS)
+            return response
+
+        return guarded
+
+    def _page(self, html: str) -> Response:
+        return HTMLResponse(self._mask(html))
+
+    # ------------------------------------------------------------------------------- the list
+
+    def _list(self, request: Request) -> Response:
+        asked = request.query_params
+        words, folder = asked.get("q", "").lower().split(), asked.get("folder", "")
+        failed, number = "failed" in asked, max(1, int(asked.get("page", "1")[:6] or 1))
+        every = self._files(folder)
+        hits = [path for path in every if _has(path, words)] if words else every
+        rows = [self._row(path) for path in hits] if failed else []
+        rows = [row for row in rows if row.cell is None or row.cell.errors]
+        start = (number - 1) * PER_PAGE
+        many = len(rows) if failed else len(hits)
+        shown = (
+            rows[start : start + PER_PAGE]
+            if failed
+            else [self._row(path) for path in hits[start : start + PER_PAGE]]
+        )
+        return self._page(
+            index(
+                rows=shown,
+                running=[str(path) for path in self._running()],
+                folders=[str(path) for path in self._paths],
+                query={"q": asked.get("q", ""), "folder": folder, "failed": failed},
+                many=many,
+                every=len(every),
+                page=number,
+                pages=-(-many // PER_PAGE),
+            )
+        )
+
+    def _files(self, folder: str = "") -> list[Path]:
+        """Return the recordings that are there now, in one of the paths or in all."""
+        chosen = [path for path in self._paths if str(path) == folder] or self._paths
+        return find(chosen)
+
+    def _running(self) -> Iterator[Path]:
+        """Yield the cassettes that are being recorded."""
+        for folder in self._paths:
+            for journal in sorted(folder.rglob(".*.journal")) if folder.is_dir() else ():
+                yield journal.with_name(journal.name[1:].removesuffix(".journal"))
+
+    def _row(self, path: Path) -> Row:
+        about = path.stat()
+        version = (about.st_mtime_ns, about.st_size)
+        if self._cells.get(path, ((0, 0), None))[0] != version:
+            checked = check_report([path], lambda text: None)
+            self._cells[path] = (version, next(iter(checked.overview), None))
+        is_below = len(self._paths) == 1 and path.is_relative_to(self._paths[0])
+        name = path.relative_to(self._paths[0]) if is_below else path
+        shown = path.name if name == Path() else str(name)
+        return Row(str(path), shown, self._cells[path][1], about.st_size)
+
+    # ------------------------------------------------------------------------------ the pages
+
+    def _chosen(self, request: Request, least: int) -> list[Path]:
+        """Return the recordings that a request names. Raises HarnessError if one is none."""
+        known = {str(path): path for path in self._files()}
+        names = list(dict.fromkeys(request.query_params.getlist("f")))
+        if len(names) < least or not {*names} <= {*known}:
+            raise HarnessError(f"choose at least {least} of the recordings in the list")
+        return [known[name] for name in names]
+
+    def _show(self, request: Request) -> Response:
+        checked = check_report(self._chosen(request, 1), lambda text: None)
+        return self._page(report(checked, home="/"))
+
+    def _compare(self, request: Request) -> Response:
+        reads = [read_cassette(path) for path in self._chosen(request, 2)]
+        return self._page(report(compare_report([reads], lambda error: None), home="/"))
+
+    def _live(self, request: Request) -> Response:
+        """Return the page of a running recording, which loads itself again until it has ended."""
+        name = request.query_params.get("f", "")
+        path = next((path for path in self._running() if str(path) == name), None)
+        try:
+            content = read_journal(journal_path(path).read_bytes()) if path else None
+        except FileNotFoundError:
+            content = None
+        if content is None:
+            return RedirectResponse(str(request.url.replace(path="/show")), 303)
+        provenance = content.head.provenance if content.head else Cassette(()).provenance
+        cassette = Cassette(content.exchanges, provenance=provenance)
+        running: Report = replace(served_report({name: cassette}, ()), title="Recording")
+        return self._page(report(running, home="/", refresh=_SECONDS))
+
+
+def _has(path: Path, words: Sequence[str]) -> bool:
+    """Return whether a file's path or text has all *words*."""
+    text = f"{path}\n".lower().encode() + path.read_bytes().lower()
+    return all(word.encode() in text for word in words)

@@ -1,0 +1,43 @@
+"""The figures of several runs."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from harness.errors import HarnessError
+from harness.report import Report, json_report
+from harness.report.trends import FINDINGS, Trend, trends, with_report
+from harness.types import Finding
+
+
+def test_runs_are_sorted_by_date_and_this_one_is_last(tmp_path: Path) -> None:
+    """A rule that a run did not break has no findings there; other files are left out."""
+    broken = Report("r", findings=(Finding("x", rule="adds_up"),))
+    for number, (day, report) in enumerate((("2026-02-01", Report("r")), ("2026-01-01", broken))):
+        document = json_report.document(report)
+        document["made"] = {"date": day}
+        (tmp_path / f"{number}.json").write_text(json_report.dumps(document))
+    (tmp_path / "other.json").write_text("[1]")
+    twice = replace(broken, findings=broken.findings * 2)
+    runs = with_report(tmp_path, twice)
+    assert [run.date for run in runs[:2]] == ["2026-01-01", "2026-02-01"]
+    assert trends(runs)[FINDINGS] == (Trend("adds_up", (1.0, 0.0, 2.0)),)
+
+
+def test_a_trend_is_drawn_from_left_to_right() -> None:
+    """The largest value is at the top; a run without a value is skipped."""
+    assert Trend("x", (1.0, None, 2.0)).points == "0.0,10.0 100.0,1.0"
+    assert not Trend("x", (1.0, 1.0)).changed
+
+
+def test_a_damaged_report_and_a_missing_folder_are_named(tmp_path: Path) -> None:
+    """With the file, or with what to do."""
+    (tmp_path / "a.json").write_text(json.dumps({"format": json_report.FORMAT, "findings": 1}))
+    with pytest.raises(HarnessError, match=r"a\.json: a JSON report that is damaged"):
+        with_report(tmp_path, Report("r"))
+    with pytest.raises(HarnessError, match="there is no such folder"):
+        with_report(tmp_path / "none", Report("r"))
