@@ -25,7 +25,7 @@ from harness.intercept.resume import OnInterrupted
 from harness.providers import PROVIDERS, Provider, endpoints
 from harness.providers.rules import RULES, project_rules
 from harness.rules import Judged, judge
-from harness.runner import Progress, Source, fits, provider_of, record, replay
+from harness.runner import Meter, Progress, Source, fits, provider_of, record, replay
 from harness.sandbox import Options, serve
 from harness.scenario import parameters
 from harness.scenario.files import check_providers, check_rules, load_all
@@ -46,11 +46,13 @@ class Job:
         scenario: The scenario.
         target: One of its targets.
         repeat: The number of the recording of this scenario and target, from 1.
+        again: The number of the only turn to record again; None for the whole conversation.
     """
 
     scenario: Scenario
     target: Target
     repeat: int = 1
+    again: int | None = None
 
     def __str__(self) -> str:
         number = f", repeat {self.repeat}" if self.repeat > 1 else ""
@@ -260,6 +262,7 @@ def record_all(
     progress: Progress,
     at_once: int = 1,
     on_interrupted: OnInterrupted = OnInterrupted.REFUSE,
+    meter: Callable[[Job], Meter] = lambda job: Meter(),
 ) -> tuple[Problem, ...]:
     """Record every job, and return a problem for each job that failed.
 
@@ -270,12 +273,14 @@ def record_all(
         progress: Called with a line of text for each step.
         at_once: The number of jobs that are recorded at the same time, in threads.
         on_interrupted: What to do if an interrupted recording has left answers.
+        meter: Returns what counts the requests of a job.
     """
     stop = _Stop()
 
     def do(job: Job, progress: Progress) -> None:
         own = _StoppableStore(store.folder, job.repeat, stop)
-        record(job.scenario, job.target, source, own, progress, on_interrupted)
+        options = (on_interrupted, meter(job), job.again)
+        record(job.scenario, job.target, source, own, progress, *options)
 
     outcomes = _outcomes(work, do, progress, at_once, stop)
     return tuple(outcome for outcome in outcomes if isinstance(outcome, Problem))

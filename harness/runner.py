@@ -26,7 +26,7 @@ from harness.errors import HarnessError, RecordingFailed, Refused, StaleCassette
 from harness.intercept.patch import use_tape
 from harness.intercept.player import Player
 from harness.intercept.recorder import Recorder, origin_of
-from harness.intercept.resume import OnInterrupted, discard_refusal, recorded_prefix
+from harness.intercept.resume import OnInterrupted, RecordedPrefix, discard_refusal, recorded_prefix
 from harness.providers import NO_KEY, Provider, Session, endpoints, find_provider
 from harness.providers.http import download
 from harness.providers.retries import DEFAULT_RETRIES, NO_RETRIES, Retries, send_with_retries
@@ -239,6 +239,7 @@ def record(
     progress: Progress,
     on_interrupted: OnInterrupted = OnInterrupted.REFUSE,
     meter: Meter = Meter(),  # noqa: B008 - it has no state
+    again: int | None = None,
 ) -> None:
     """Run a scenario against *source* and write its cassette.
 
@@ -253,6 +254,8 @@ def record(
         progress: Called with a text about each step before it is sent.
         on_interrupted: What to do if an interrupted recording has left answers.
         meter: Counts the steps and requests; an exception that it raises ends the recording.
+        again: The number of a turn of the cassette on file: only this turn is requested again, and
+            later ones whose requests its answer changes. None to request everything.
 
     Raises:
         Refused: The provider returned an error where the scenario expects none.
@@ -266,6 +269,8 @@ def record(
     store.when_stopped(journal.close_empty)
     with closing(journal):
         prefix = recorded_prefix(journal, on_interrupted)
+        if again is not None and not prefix.exchanges:
+            prefix = _all_but(again, store.load(scenario.name, target), source)
         tape = Recorder(redactor, journal, prefix, before_request=meter.request)
 
         def before_step(step: str) -> None:
@@ -295,6 +300,25 @@ def record(
             )
         provenance = replace(provenance, recorded_at=_now())
         write_recording(Cassette(exchanges, provenance), path, journal)
+
+
+def _all_but(turn: int, cassette: Cassette, source: Source) -> RecordedPrefix:
+    """Return the exchanges of all turns of *cassette* but one, each of which answers its request.
+
+    Raises:
+        HarnessError: There is no such turn, or *source* is another kind of server.
+    """
+    turns = sorted({exchange.turn for exchange in cassette.exchanges if exchange.turn is not None})
+    if turn not in turns:
+        listed = ", ".join(map(str, turns)) or "none (it does not number its turns)"
+        raise HarnessError(f"the recording has no turn {turn}; it has: {listed}")
+    recorded = cassette.provenance.recorded_from
+    if recorded is not source.origin:
+        raise HarnessError(
+            f"it was recorded from {recorded}, so a single turn cannot come from {source.origin}"
+        )
+    kept = tuple(exchange for exchange in cassette.exchanges if exchange.turn != turn)
+    return RecordedPrefix(kept, cassette.provenance.volatile)
 
 
 class Access(NamedTuple):
@@ -398,6 +422,7 @@ def _provenance(
         sdk=Sdk(provider.distribution, _version(provider.distribution)),
         script=digests(scenario, target),
         volatile=scenario.volatile,
+        parent=scenario.form.parent or "",
     )
 
 

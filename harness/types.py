@@ -627,6 +627,7 @@ class Provenance:
         test: The test that the cassette belongs to, as
             `<file, relative to the cassette's folder>::<name>`.
         note: A remark on a cassette that was edited or generated.
+        parent: The recording whose conversation it continues, as `<scenario>/<target>@<turn>`.
     """
 
     recorded_from: Origin = Origin.UNKNOWN
@@ -639,6 +640,7 @@ class Provenance:
     volatile: tuple[str, ...] = ()
     test: str = ""
     note: str = ""
+    parent: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ from harness.types import Cassette, CodedBody, Exchange, Response
 
 VCRPY_FORMAT = 1
 HARNESS_FORMAT = 1
-PROVENANCE_TEXTS = ("recorded_at", "scenario", "target", "address", "test", "note")
+PROVENANCE_TEXTS = ("recorded_at", "scenario", "target", "address", "test", "note", "parent")
 """The fields of a `Provenance` that are texts, in the order in which they are written."""
 
 

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from rich.console import Console
     from typer.core import TyperGroup
 
+    from harness.drift.plan import Plan
     from harness.report import Report
 
 T = TypeVar("T")
@@ -137,6 +138,17 @@ Until = Annotated[
         metavar="DATE",
         help="Only what was recorded on this day or earlier.",
     ),
+]
+MaxSpend = Annotated[
+    str | None,
+    typer.Option(
+        "--budget",
+        metavar="N|MONEY",
+        help="Spend at most this number of calls (20) or amount of money (0.50CNY).",
+    ),
+]
+OnlyPlan = Annotated[
+    bool, typer.Option("--plan", help="Show what would be recorded, and its cost; send no request.")
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, for machines.")]
 Reports = Annotated[
@@ -269,6 +281,16 @@ def print_table(
 
     cells = [[str(value) for value in row] for row in rows]
     draw(console(), Table(tuple(columns), cells, numbers=tuple(numbers)))
+
+
+def print_plan(plan: Plan, as_json: bool) -> None:
+    """Print what would be recorded, and what that costs."""
+    from harness.report import drift
+
+    if as_json:
+        print_json(drift.plan_document(plan))
+    else:
+        drift.plan_text(console(), plan)
 
 
 def print_json(value: object) -> None:

@@ -55,9 +55,7 @@ def drift(
             "recordings that exercise the most rules for it are made again, no request exceeds it.",
         ),
     ] = None,
-    plan: Annotated[
-        bool, typer.Option("--plan", help="Show what would be recorded again; send no request.")
-    ] = False,
+    plan: app.OnlyPlan = False,
     out: Annotated[
         Path | None,
         typer.Option("--out", metavar="DIR", help="Keep the new recordings in this folder."),
@@ -108,7 +106,7 @@ def drift(
             arguments, targets or [], scenarios, cassettes, limit, sandbox, out, criteria
         )
         if plan:
-            _print_plan(request, as_json)
+            app.print_plan(_plan(request)[1], as_json)
         else:
             _deliver(_record_again(request, least), as_json, reports)
         return
@@ -168,16 +166,6 @@ def _plan(request: _Request) -> tuple[list[RecordedJob], Plan]:
         raise HarnessError(f"no recording can be made again with --budget {request.budget}{reason}")
     by_name = {job.name: job for job in recorded}
     return [by_name[candidate.name] for candidate in plan.chosen], plan
-
-
-def _print_plan(request: _Request, as_json: bool) -> None:
-    from harness.report import drift
-
-    _, plan = _plan(request)
-    if as_json:
-        app.print_json(drift.plan_document(plan))
-    else:
-        drift.plan_text(app.console(), plan)
 
 
 def _record_again(request: _Request, least: Verdict) -> DriftRun:

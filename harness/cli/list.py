@@ -35,6 +35,7 @@ def list_(
     """List every scenario with every target, and the state of its cassette.
 
     Without a folder of scenarios, the cassettes of the tests are listed.
+    What continues another recording (harness record NAME/TARGET@N --target) stands below it.
     """
     from harness import batch, recordings
     from harness.cassette.age import period
@@ -46,7 +47,7 @@ def list_(
     store = Store(cassettes)
     jobs = batch.jobs(batch.load_scenarios([], scenarios), [])
     recorded = recordings.jobs_recorded_in(period(since, until), jobs, store)
-    rows = [_row(job, store) for job in recorded]
+    rows = _tree([_row(job, store) for job in recorded])
     warnings = batch.warnings(recorded)
     problems = batch.problems(recorded) if strict else []
     if as_json:
@@ -88,8 +89,36 @@ def _print(rows: list[dict[str, Any]]) -> None:
     columns = ["scenario", "target", "cassette", "recorded", "age", "from"]
     if any(row["provider_from"] != OWN for row in rows):
         columns.append("provider_from")
-    shown = [{**row, "cassette": _cassette(row), "age": _age(row)} for row in rows]
+    shown = [
+        {**row, "scenario": _name(row), "cassette": _cassette(row), "age": _age(row)}
+        for row in rows
+    ]
     app.print_table([[row[column] for column in columns] for row in shown], columns)
+
+
+def _tree(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Return the rows with each recording before those that continue it, and their depth."""
+    below: dict[str, list[dict[str, Any]]] = {}
+    for row in rows:
+        below.setdefault(row["parent"].partition("@")[0], []).append(row)
+    names = {row["recording"] for row in rows}
+    ordered: list[dict[str, Any]] = []
+
+    def add(row: dict[str, Any], depth: int) -> None:
+        ordered.append({**row, "depth": depth})
+        for child in below.pop(row["recording"], []):
+            add(child, depth + 1)
+
+    for row in rows:
+        if row["parent"].partition("@")[0] not in names:
+            add(row, 0)
+    return ordered
+
+
+def _name(row: dict[str, Any]) -> str:
+    turn = row["parent"].rpartition("@")[2]
+    branch = f"{'  ' * (row['depth'] - 1)}└ from turn {turn}: " if row["depth"] else ""
+    return f"{branch}{row['scenario']}"
 
 
 def _row(job: Job, store: Store) -> dict[str, Any]:
@@ -108,6 +137,8 @@ def _row(job: Job, store: Store) -> dict[str, Any]:
         "from": provenance.recorded_from.value if provenance.recorded_at else "",
         "warnings": batch.warnings([job]),
         "provider_from": PROVIDERS[job.target.provider].origin,
+        "recording": f"{job.scenario.name}/{job.target.slug}",
+        "parent": job.scenario.form.parent or "",
         "recordings": 1 + len(store.repeats(job.scenario.name, job.target)),
     }
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -59,6 +60,12 @@ def record(
         ),
     ] = None,
     upstream: Upstreams = None,
+    say: Annotated[
+        str,
+        typer.Option("--say", metavar="TEXT", help="With NAME/TARGET@N: other words in turn N."),
+    ] = "",
+    budget: app.MaxSpend = None,
+    plan: app.OnlyPlan = False,
     reports: app.Reports = None,
     as_json: app.AsJson = False,
 ) -> None:
@@ -69,6 +76,15 @@ def record(
     interrupted recording are kept: --resume continues it and requests nothing twice. The page of
     --report shows a replay of what was recorded.
 
+    NAME/TARGET@N requests turn N of a recording again, and later turns whose requests its answer
+    changes; all others keep their bytes. With --target provider/model or --say it leaves that
+    recording as it is and continues it: a new scenario has the turns before N as they were
+    recorded, and requests the rest. --budget stops before the request that would exceed it.
+
+    Examples: harness record multi-turn/zhipuai@3;
+    harness record multi-turn/zhipuai@3 --target dashscope/qwen-plus;
+    harness record --budget 2CNY --plan
+
     With `-- COMMAND`, the command is run and what it asks is recorded to --to FILE, through a proxy
     on this machine whose address it gets in ZHIPUAI_BASE_URL, OPENAI_BASE_URL and so on.
     """
@@ -77,6 +93,8 @@ def record(
     from harness import batch
     from harness.cassette.store import Store
     from harness.config.environment import load_environment
+    from harness.drift.live import meters, plan_to_record
+    from harness.drift.plan import parse_budget
     from harness.sandbox import LIFELIKE
 
     if command := app.child_command(context):
@@ -98,16 +116,22 @@ def record(
         )
     on_interrupted, store = _on_interrupted(resume, afresh), Store(cassettes)
     environment = load_environment(Path.cwd())
-    every = batch.jobs(batch.load_scenarios(names or [], scenarios), targets or [])
+    every = _jobs(names or [], targets or [], say, scenarios, store)
     every = batch.repeated(every, repeat)
     work = batch.not_recorded(every, store) if resume else every
     warnings = batch.warnings(work)
     if not as_json:
         app.print_warnings(warnings)
+    limit = None if budget is None else parse_budget(budget)
+    if plan:
+        app.print_plan(plan_to_record(work, store, limit), as_json)
+        return
     live = nullcontext(batch.live(environment))
     servers = batch.sandboxed(LIFELIKE, environment) if sandbox else live
     with servers as source, app.progress() as shown:
-        problems = batch.record_all(work, source, store, shown, jobs, on_interrupted)
+        meter = meters(source, limit, store)
+        at_once = 1 if limit else jobs
+        problems = batch.record_all(work, source, store, shown, at_once, on_interrupted, meter)
     if reports:
         _write_reports(work, problems, store, jobs, reports)
     origin = "sandbox" if sandbox else "live service"
@@ -115,6 +139,42 @@ def record(
     if len(every) > len(work) and not as_json:
         typer.echo(f"left as recorded before: {len(every) - len(work)}")
     raise typer.Exit(2 if problems else 0)
+
+
+_TURN = re.compile(r"(?P<scenario>[^/@]+)/(?P<target>[^@]+)@(?P<turn>[1-9][0-9]{0,3})")
+
+
+def _jobs(
+    names: Sequence[str], targets: Sequence[str], say: str, scenarios: Path, store: Store
+) -> tuple[Job, ...]:
+    """Return the jobs to record; those of a name with a turn are one turn, or a fork from there."""
+    from dataclasses import replace
+
+    from harness import batch
+    from harness.convert.ported import fork, write_fork
+
+    turns = [match for name in names if (match := _TURN.fullmatch(name))]
+    if not turns:
+        if say:
+            raise HarnessError("--say is for one turn of a recording: NAME/TARGET@N")
+        return batch.jobs(batch.load_scenarios(names, scenarios), targets)
+    if len(turns) < len(names):
+        raise HarnessError("name either scenarios or turns of recordings, not both")
+    every: list[Job] = []
+    for match in turns:
+        loaded = batch.load_scenarios([match["scenario"]], scenarios)
+        (job, *others), turn = batch.jobs(loaded, [match["target"]]), int(match["turn"])
+        if others:
+            raise HarnessError(f"{match['target']} names several targets; name one by its model")
+        if not targets and not say:
+            every.append(replace(job, again=turn))
+            continue
+        for target in targets or [""]:
+            text, losses = fork(job.scenario, job.target, turn, store, target, say)
+            app.print_warnings(f"{target} has no counterpart of: {loss}" for loss in losses)
+            path = write_fork(text, scenarios)
+            every += batch.jobs(batch.load_scenarios([str(path)], scenarios), [])
+    return tuple(every)
 
 
 def _on_interrupted(resume: bool, afresh: bool) -> OnInterrupted:

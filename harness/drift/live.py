@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tempfile
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -19,6 +19,7 @@ from harness.config.environment import Environment
 from harness.config.settings import load_prices
 from harness.contracts import Contract
 from harness.drift.plan import (
+    NOTHING,
     Budget,
     Candidate,
     Omitted,
@@ -28,6 +29,7 @@ from harness.drift.plan import (
     Tariff,
     clauses_exercised,
     cost,
+    plain_number,
     plan_all,
     plan_within,
     rules_exercised,
@@ -232,7 +234,8 @@ class _Run:
     def record(self, recorded: RecordedJob, label: str) -> None:
         """Make one recording again and compare it with the old one; add a problem if that fails."""
         self.progress(label)
-        job, meter = recorded.job, _Meter(recorded, self.source, self.spent, self.prices)
+        job = recorded.job
+        meter = SpendMeter(job, self.source, self.spent, self.prices, recorded.recording)
         calls = self.spent.calls
         steps = lambda step: self.progress(f"{label}: {step}")  # noqa: E731 - one expression
         try:
@@ -278,23 +281,31 @@ class _Run:
 
 
 @dataclass
-class _Meter(Meter):
-    """A `runner.Meter` that charges the turns of one recording to the budget."""
+class SpendMeter(Meter):
+    """A `runner.Meter` that charges the turns of one recording to the budget.
 
-    recorded: RecordedJob
+    Attributes:
+        job: The scenario and the target.
+        source: The servers.
+        spent: What the run has spent.
+        prices: The prices; None if the budget is not money.
+        on_file: The recording on file, by which costs are foreseen; None if there is none.
+    """
+
+    job: Job
     source: Source
     spent: SpendTracker
     prices: Tariff | None
+    on_file: AnalyzedTranscript | None
     turns: list[Turn] = field(default_factory=list)
     calls_before: int = 0
 
     def step(self) -> None:
         """Reserve the cost of the next step. Raises OverBudget if it exceeds the budget."""
-        number, old = len(self.turns), self.recorded.recording
-        known = number < len(old.turns)
-        expected = (
-            turn_cost(old, old.turns[number], self.prices) if known else RecordingCost(questions=1)
-        )
+        number, old = len(self.turns), self.on_file
+        expected = RecordingCost(questions=1)
+        if old is not None and number < len(old.turns):
+            expected = turn_cost(old, old.turns[number], self.prices)
         self.calls_before = self.spent.calls
         self.spent.reserve(expected)
 
@@ -315,7 +326,7 @@ class _Meter(Meter):
     @property
     def recording(self) -> AnalyzedTranscript:
         """The turns recorded so far, as a transcript."""
-        job = self.recorded.job
+        job = self.job
         provenance = Provenance(
             recorded_from=self.source.origin,
             recorded_at=age.now().isoformat(timespec="seconds"),
@@ -329,6 +340,50 @@ class _Meter(Meter):
             provenance=provenance,
         )
         return analyze(transcript, endpoints.recognise)
+
+
+def plan_to_record(jobs: Iterable[Job], folder: Store, budget: Budget | None) -> Plan:
+    """Return the plan of recording *jobs* in their order within a budget.
+
+    The costs are those of the recordings on file. What has none counts with its calls, and is in
+    the plan as long as the budget is not money.
+    """
+    prices = tariff(budget)
+    chosen: list[Candidate] = []
+    omitted: list[Omitted] = []
+    rest = budget.most if budget else NOTHING
+    for job in jobs:
+        on_file = _on_file(job, folder)
+        steps = sum(step.is_call for step in job.scenario.steps)
+        unknown = RecordingCost(questions=steps, money=None, unpriced="it was never recorded")
+        candidate = Candidate(_name(job), cost(on_file, prices) if on_file else unknown)
+        price = budget.price(candidate.cost) if budget else NOTHING
+        if price is None:
+            reason = f"cost unknown ({candidate.cost.unpriced}); recorded while the budget lasts"
+            omitted.append(Omitted(candidate, reason))
+        elif budget and price > rest:
+            left = f"costs {budget.format(price)}, {plain_number(rest)} remaining"
+            omitted.append(Omitted(candidate, left))
+        else:
+            chosen.append(candidate)
+            rest -= price
+    return Plan(tuple(chosen), tuple(omitted), frozenset(), frozenset(), budget)
+
+
+def _on_file(job: Job, folder: Store) -> AnalyzedTranscript | None:
+    """Return the recording of a job; None if there is none that can be read."""
+    try:
+        return recordings.read_job(job, folder)
+    except HarnessError:
+        return None
+
+
+def meters(source: Source, budget: Budget | None, folder: Store) -> Callable[[Job], Meter]:
+    """Return a function from jobs to meters that charge all of them to one budget."""
+    if budget is None:
+        return lambda job: Meter()
+    spent, prices = SpendTracker(budget), tariff(budget)
+    return lambda job: SpendMeter(job, source, spent, prices, _on_file(job, folder))
 
 
 _UNRELATED = frozenset({401, 402, 403, 407, 408, 429})

@@ -85,7 +85,8 @@ def plan_text(console: Console, plan: Plan) -> None:
     The column `exercises` counts the checks that a recording exercises; `new` counts those of them
     that no recording above it exercises.
     """
-    numbers = ("calls", "polls", "files", *_currency(plan.budget), "exercises", "new")
+    checks = ("exercises", "new") if plan.of else ()
+    numbers = ("calls", "polls", "files", *_currency(plan.budget), *checks)
     rows = []
     covered: frozenset[str] = frozenset()
     for candidate in plan.chosen:
@@ -93,9 +94,10 @@ def plan_text(console: Console, plan: Plan) -> None:
         covered |= candidate.covers
         cost = candidate.cost
         money = [plain_number(cost.money or NOTHING) for _ in _currency(plan.budget)]
-        cells = (cost.calls, cost.polls, cost.files, *money, len(candidate.covers), new)
+        exercised = (len(candidate.covers), new) if plan.of else ()
+        cells = (cost.calls, cost.polls, cost.files, *money, *exercised)
         rows.append((candidate.name, *map(str, cells)))
-    draw(console, Table(("record again", *numbers), rows, numbers=numbers))
+    draw(console, Table(("record again" if plan.of else "record", *numbers), rows, numbers=numbers))
     for omitted in plan.omitted:
         say(console, f"omitted: {omitted.candidate.name}: {omitted.reason}", "dim")
     for number, price in enumerate(_price_lines(plan)):
@@ -128,6 +130,8 @@ def _summary(plan: Plan) -> str:
     among = " and ".join(count(number, noun) for number, noun in kinds if number)
     calls = count(cost.calls, "call") + (f" ({among} among them)" if among else "")
     money = [f"{plain_number(cost.money or NOTHING)} {name}" for name in _currency(plan.budget)]
+    if not plan.of:
+        return ", ".join([calls, *money])
     share = f"{len(plan.covers)} of {len(plan.of)} checks ({plan.share:.0%})"
     return f"{', '.join([calls, *money])}; exercises {share} that recordings here can"
 

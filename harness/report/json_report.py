@@ -222,7 +222,12 @@ def difference(found: Difference) -> JsonObject:
 def conversation(read: AnalyzedTranscript) -> JsonObject:
     """Return a transcript with its turns, messages and answers as a JSON object."""
     turns = conversations.conversation(read)
-    return {**transcript(outline(read)), "conversation": [_turn(turn) for turn in turns]}
+    parent = read.transcript.provenance.parent
+    return {
+        **transcript(outline(read)),
+        **({"parent": parent} if parent else {}),
+        "conversation": [_turn(turn) for turn in turns],
+    }
 
 
 def _turn(turn: ConversationTurn) -> JsonObject:

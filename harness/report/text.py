@@ -122,6 +122,8 @@ def conversation(console: Console, read: AnalyzedTranscript) -> None:
     transcript = read.transcript
     names = " with ".join(filter(None, (transcript.scenario, transcript.target)))
     say(console, names or transcript.source, "bold")
+    if transcript.provenance.parent:
+        say(console, f"continues {transcript.provenance.parent}", "dim")
     for turn in conversations.conversation(read):
         say(console, f"\nturn {turn.number}", "bold")
         for message in turn.messages:

@@ -453,6 +453,9 @@ class ScenarioForm(Form):
     about: str = ""
     """The purpose of the conversation, for readers."""
 
+    parent: Text | None = Field(default=None, examples=["multi-turn/zhipuai-glm-5.3-flash@3"])
+    """The recording that this conversation continues, and the turn from which on it differs."""
+
     targets: tuple[TargetForm, ...] = Field(min_length=1, max_length=100)
     """The targets; each is run through the whole conversation."""
 

@@ -1,0 +1,177 @@
+"""Parameters in one API format as those of another, and what has no counterpart there.
+
+Each format is named after the package of its providers. Between formats, parameters have the names
+and values of OpenAI's, and `thinking` is true or false.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from harness.providers.provider import Provider
+from harness.types import Json, Mode
+from harness.wire import resolve
+
+_EVERYWHERE = {name: name for name in ("temperature", "top_p", "tools", "tool_choice")}
+_CHAT = {
+    **_EVERYWHERE,
+    **{name: name for name in ("max_tokens", "stop", "seed", "response_format")},
+}
+_OPENAI = {
+    **_CHAT,
+    **{name: name for name in ("n", "presence_penalty", "frequency_penalty", "logprobs")},
+    **{name: name for name in ("top_logprobs", "parallel_tool_calls", "logit_bias")},
+}
+
+NAMES: Mapping[str, Mapping[str, str]] = {
+    "openai": {**_OPENAI, "thinking": "reasoning_effort"},
+    "zhipu": {**_CHAT, "thinking": "thinking"},
+    "dashscope": {**_OPENAI, "thinking": "enable_thinking", "top_k": "top_k"},
+    "compatible": {**_OPENAI, "thinking": "enable_thinking", "top_k": "top_k"},
+    "anthropic": {
+        **_EVERYWHERE,
+        "max_tokens": "max_tokens",
+        "stop": "stop_sequences",
+        "top_k": "top_k",
+        "thinking": "thinking",
+    },
+    "responses": {
+        **_EVERYWHERE,
+        "max_tokens": "max_output_tokens",
+        "parallel_tool_calls": "parallel_tool_calls",
+        "thinking": "reasoning",
+    },
+}
+"""The name of each parameter in each format, by its name between formats."""
+
+_ALIASES = {"max_completion_tokens": "max_tokens"}
+
+_NOT_TRANSLATED = frozenset(
+    ("stream", "stream_options", "incremental_output", "result_format", "extra_query")
+) | {"system", "instructions"}
+"""Members about the delivery, which the mode of a call replaces, and those that are messages."""
+
+_THINKING: Mapping[str, tuple[Json, Json]] = {
+    "openai": ("none", "medium"),
+    "zhipu": ({"type": "disabled"}, {"type": "enabled"}),
+    "dashscope": (False, True),
+    "compatible": (False, True),
+    "anthropic": ({"type": "disabled"}, {"type": "enabled", "budget_tokens": 1024}),
+    "responses": ({"effort": "none"}, {"effort": "medium"}),
+}
+"""The values of each format for no thinking and for thinking."""
+
+_STREAMED: Mapping[str, Mapping[str, Json]] = {
+    "openai": {"stream_options": {"include_usage": True}},
+    "compatible": {"stream_options": {"include_usage": True}},
+    "dashscope": {"incremental_output": True},
+}
+"""The parameters that a stream needs, for token counts and new text in each event."""
+
+_OFF = ("none", "disabled", False, None)
+
+
+def form_of(provider: Provider) -> str:
+    """Return the name of a provider's API format."""
+    return provider.package.rpartition(".")[2]
+
+
+def translated(
+    parameters: Mapping[str, Json], source: Provider, target: Provider, mode: Mode
+) -> tuple[dict[str, Json], list[str]]:
+    """Return the parameters of a call to *source* for one to *target*, and what they lose.
+
+    Args:
+        parameters: The parameters, as a session of *source* takes them.
+        source: The provider that they are for.
+        target: The provider that is asked.
+        mode: The delivery of the answer.
+    """
+    form, other = form_of(source), form_of(target)
+    if form == other:
+        return dict(parameters), []
+    between = {own: name for name, own in NAMES.get(form, {}).items()} | _ALIASES
+    given: dict[str, Json] = {"result_format": "message"} if other == "dashscope" else {}
+    given |= _STREAMED.get(other, {}) if mode is Mode.STREAM else {}
+    losses: list[str] = []
+    for own, value in parameters.items():
+        name = between.get(own, "")
+        place = NAMES.get(other, {}).get(name, "")
+        if own in _NOT_TRANSLATED or value is None:
+            continue
+        if not place:
+            losses.append(f"parameter {own}")
+            continue
+        new, lost = _value(name, value, other)
+        losses += lost
+        if new is not None:
+            given[place] = new
+    return given, losses
+
+
+def _value(name: str, value: Json, form: str) -> tuple[Json, list[str]]:
+    """Return the value of a parameter in a format, and what it loses."""
+    if name in _CHANGED:
+        return _CHANGED[name](value, form)
+    if name == "stop" and form == "anthropic" and isinstance(value, str):
+        return [value], []
+    return value, []
+
+
+def _thinking(value: Json, form: str) -> tuple[Json, list[str]]:
+    kind = value
+    if isinstance(value, dict):
+        kind = value.get("type", value.get("effort"))
+        details = sorted(value.keys() - {"type", "effort"})
+    else:
+        details = []
+    is_on = isinstance(kind, bool | str) and kind not in _OFF
+    return _THINKING[form][is_on], [f"detail {name} of thinking" for name in details]
+
+
+def _tool_choice(value: Json, form: str) -> tuple[Json, list[str]]:
+    kind = resolve(value, "/type") if isinstance(value, dict) else value
+    name = next(
+        (n for p in ("/function/name", "/name") if isinstance(n := resolve(value, p), str)), ""
+    )
+    word = "required" if kind in ("any", "required") else str(kind)
+    if form == "zhipu":
+        return "auto", [] if word == "auto" else [f"tool_choice {name or word}"]
+    named: dict[str, dict[str, Json]] = {
+        "anthropic": {"type": "tool", "name": name},
+        "responses": {"type": "function", "name": name},
+    }
+    function: dict[str, Json] = {"name": name}
+    if name:
+        return named.get(form, {"type": "function", "function": function}), []
+    if form == "anthropic":
+        return {"type": "any" if word == "required" else word}, []
+    return word, []
+
+
+def _tools(value: Json, form: str) -> tuple[Json, list[str]]:
+    """Return functions in OpenAI's format, which sessions of others translate."""
+    tools: list[Json] = []
+    losses: list[str] = []
+    for tool in value if isinstance(value, list) else []:
+        if not isinstance(tool, dict):
+            continue
+        own: Any = tool.get("function")
+        kind = tool.get("type", "custom")
+        if not isinstance(own, dict) and kind in ("function", "custom"):
+            schema = tool.get("input_schema", tool.get("parameters"))
+            own = {"name": tool.get("name"), "parameters": schema}
+            own |= {"description": text} if (text := tool.get("description")) else {}
+        if isinstance(own, dict):
+            tools.append({"type": "function", "function": own})
+        else:
+            losses.append(f"tool {kind} of the service")
+    return tools or None, losses
+
+
+_CHANGED: Mapping[str, Callable[[Json, str], tuple[Json, list[str]]]] = {
+    "thinking": _thinking,
+    "tool_choice": _tool_choice,
+    "tools": _tools,
+}
