@@ -31,6 +31,7 @@ from harness.scenario import parameters
 from harness.scenario.files import check_providers, check_rules, load_all
 from harness.scenario.steps import Scenario
 from harness.types import Origin, Problem, Provenance, Target, Transcript
+from harness.workers import in_order
 
 if TYPE_CHECKING:
     from harness.sandbox.provider_server import ProviderServer
@@ -174,7 +175,8 @@ def state(job: Job, store: Store) -> tuple[str, Provenance]:
     """Return the state of a job's cassette, and its provenance (empty if it cannot be read).
 
     The state is `ok`, `missing`, `unreadable`, `out of date` if the scenario changed since the
-    recording, or `unfinished` if a recording was interrupted or is in progress.
+    recording, or `unfinished` if a recording was interrupted or is in progress. Only the head and
+    the end of a cassette are read: damage between them is found by `harness check`.
     """
     store = job.own(store)
     word, provenance = _cassette_state(job, store)
@@ -184,30 +186,33 @@ def state(job: Job, store: Store) -> tuple[str, Provenance]:
 
 def _cassette_state(job: Job, store: Store) -> tuple[str, Provenance]:
     try:
-        cassette = store.load(job.scenario.name, job.target)
+        provenance = store.load_provenance(job.scenario.name, job.target)
     except NoCassette:
         return "missing", Provenance()
     except HarnessError:
         return "unreadable", Provenance()
-    is_current = fits(job.scenario, job.target, cassette)
-    return "ok" if is_current else "out of date", cassette.provenance
+    is_current = fits(job.scenario, job.target, provenance)
+    return "ok" if is_current else "out of date", provenance
 
 
 def not_recorded(work: Iterable[Job], store: Store) -> tuple[Job, ...]:
-    """Return the jobs whose cassettes are not `ok` (see `state`).
+    """Return the jobs whose cassettes are not `ok` (see `state`), each of which is read whole.
 
     Raises BadCassette for one that cannot be read: it may hold answers that were paid for.
     """
-    jobs = tuple(job for job in work if state(job, store)[0] != "ok")
-    for job in jobs:
-        try:
-            job.own(store).load(job.scenario.name, job.target)
-        except NoCassette:
-            continue
-        except BadCassette as error:
-            advice = "restore it, or record it again without --resume, which replaces no such file"
-            raise BadCassette(f"{error}; {advice}") from None
-    return jobs
+    return tuple(job for job in work if not _is_recorded(job, job.own(store)))
+
+
+def _is_recorded(job: Job, store: Store) -> bool:
+    try:
+        cassette = store.load(job.scenario.name, job.target)
+    except NoCassette:
+        return False
+    except BadCassette as error:
+        advice = "restore it, or record it again without --resume, which replaces no such file"
+        raise BadCassette(f"{error}; {advice}") from None
+    is_current = fits(job.scenario, job.target, cassette.provenance)
+    return is_current and not unfinished(store.path(job.scenario.name, job.target))
 
 
 # ------------------------------------------------------------------------------- recording
@@ -315,7 +320,7 @@ def replay_all(
         work: The jobs.
         store: The folder of the cassettes.
         progress: Called with a line of text for each job.
-        at_once: The number of jobs that are replayed at the same time, in threads.
+        at_once: The largest number of processes.
         pace: The factor by which recorded latencies and waits are multiplied; 0 is instant.
 
     Returns:
@@ -325,13 +330,31 @@ def replay_all(
     Raises:
         BadSettings: The project's settings are invalid.
     """
-    rules = project_rules(Path.cwd())
+    do = partial(_replayed, store, pace, project_rules(Path.cwd()))
+    outcomes: list[Examined | Problem] = []
+    with without_proxies():  # for all jobs: the environment is the process's
+        results = in_order(do, work, at_once)
+        for number, job in enumerate(work, start=1):
+            progress(f"[{number}/{len(work)}] {job}")
+            result = next(results)
+            if isinstance(result, Problem):
+                outcomes.append(result)
+            else:
+                transcript, judged = result
+                outcomes.append(Examined(analyze(transcript, endpoints.recognise), judged))
+    return outcomes
 
-    def do(job: Job, _: Progress) -> Examined:
-        return examine(replay(job.scenario, job.target, job.own(store), pace), rules)
 
-    with without_proxies():  # for all jobs: the environment is the process's, not a thread's
-        return _outcomes(work, do, progress, at_once, _Stop())
+def _replayed(
+    store: Store, pace: float, rules: RuleSelection, job: Job
+) -> tuple[Transcript, Judged] | Problem:
+    """Return a job's transcript, to be analyzed where it is used, and its findings."""
+
+    def do(job: Job, _: Progress) -> tuple[Transcript, Judged]:
+        examined = examine(replay(job.scenario, job.target, job.own(store), pace), rules)
+        return examined.transcript.transcript, examined.judged
+
+    return _outcome(job, do, lambda _: None)
 
 
 # -------------------------------------------------------------------------------- threads

@@ -94,7 +94,7 @@ def repeats_of(first: AnalyzedTranscript, skip: Skip = refuse) -> tuple[Analyzed
 
 
 def read_side(
-    name: str, scenarios: Path, folder: Store, skip: Skip = refuse
+    name: str, scenarios: Path, folder: Store, skip: Skip = refuse, processes: int = 1
 ) -> list[AnalyzedTranscript]:
     """Return the transcripts of one side of a comparison.
 
@@ -104,6 +104,7 @@ def read_side(
         scenarios: The folder of the scenarios.
         folder: The store of the scenarios' cassettes.
         skip: Called for each file of a folder that cannot be read; it raises by default.
+        processes: The largest number of processes that read a folder.
 
     Raises:
         HarnessError: The file, scenario or target does not exist, a cassette cannot be read, or
@@ -117,7 +118,8 @@ def read_side(
         raise HarnessError(f"{name}: there is no such file")
     scenario, _, target = name.partition("/")
     if path.is_dir() and not (scenarios / f"{scenario}.yaml").exists():
-        every = list(store.read_all([path], read_cassette, skip))
+        read = store.read_all([path], read_masked, skip, processes)
+        every = [(file, analyzed_cassette(cassette, str(file))) for file, cassette in read]
         if not every:
             raise HarnessError(f"{path}: no file in this folder is a cassette that can be read")
         return [one for file, one in every if not store.is_repeat(file)]

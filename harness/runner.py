@@ -481,7 +481,7 @@ def replay(scenario: Scenario, target: Target, store: Store, pace: float = 0.0) 
 
 def _refuse_stale(scenario: Scenario, target: Target, cassette: Cassette, store: Store) -> None:
     """Raise StaleCassette if the scenario's steps differ from those that were recorded."""
-    if fits(scenario, target, cassette):
+    if fits(scenario, target, cassette.provenance):
         return
     recorded, current = cassette.provenance.script, digests(scenario, target)
     path = store.path(scenario.name, target)
@@ -499,10 +499,10 @@ def _refuse_stale(scenario: Scenario, target: Target, cassette: Cassette, store:
     )
 
 
-def fits(scenario: Scenario, target: Target, cassette: Cassette) -> bool:
+def fits(scenario: Scenario, target: Target, provenance: Provenance) -> bool:
     """Return whether a cassette was recorded from the scenario's current steps.
 
-    Return True if the cassette does not say from which steps it was recorded.
+    Return True if its provenance does not say from which steps it was recorded.
     """
-    recorded = cassette.provenance.script
+    recorded = provenance.script
     return not recorded or recorded == digests(scenario, target)

@@ -114,4 +114,9 @@ def _run(item: Any) -> tuple[Any, list[_Warning]]:
     return result, [(str(warning.message), warning.category) for warning in caught]
 
 
-copyreg.pickle(MappingProxyType, lambda mapping: (MappingProxyType, (dict(mapping),)))
+def _read_only(mapping: dict[Any, Any]) -> MappingProxyType[Any, Any]:
+    return MappingProxyType(mapping)
+
+
+# Results have read-only mappings, which pickle does not know.
+copyreg.pickle(MappingProxyType, lambda mapping: (_read_only, (dict(mapping),)))

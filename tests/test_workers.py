@@ -6,6 +6,7 @@ import multiprocessing
 import os
 import signal
 import warnings
+from types import MappingProxyType
 
 import pytest
 
@@ -13,6 +14,12 @@ from harness.errors import BadCassette, HarnessError
 from harness.workers import in_order
 
 ITEMS = range(20)
+
+
+def test_results_may_have_read_only_mappings() -> None:
+    """Which pickle does not know."""
+    results = in_order(lambda item: MappingProxyType({"item": item}), ITEMS, 2)
+    assert list(results) == [{"item": item} for item in ITEMS]
 
 
 @pytest.mark.parametrize("jobs", [1, 2, 3])

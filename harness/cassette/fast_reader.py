@@ -59,6 +59,18 @@ def load(text: str | bytes) -> Cassette:
     return Cassette(tuple(map(_exchange, interactions, metadata)), _provenance(head))
 
 
+def load_provenance(first: bytes, last: bytes) -> Provenance:
+    """Return the provenance in the *first* bytes of a cassette; its end is in the *last* bytes.
+
+    Raises NotCanonical if the head or the end does not have the form that the harness writes.
+    """
+    # The last line of the first bytes may be cut off, in the middle of a character.
+    head = _HEAD.match(_characters(first[: first.rfind(b"\n") + 1]))
+    if head is None or not last.endswith(tuple(end.encode() for end in _ENDS)):
+        raise NotCanonical
+    return _provenance(head)
+
+
 _ORDINARY = bytes([0x0A, *range(0x20, 0x7F), *range(0x80, 0x100)])
 _CONTROL = re.compile("[\x80-\x9f]")
 _SPECIAL = "\u2028\u2029\ufeff\ufffe\uffff"

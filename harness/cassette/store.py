@@ -15,11 +15,13 @@ from typing import TypeAlias, TypeVar
 
 from harness.cassette import safe_yaml
 from harness.cassette.artefacts import FOLDER, CassetteFiles, has_hash, with_artefacts
+from harness.cassette.fast_reader import NotCanonical, load_provenance
 from harness.cassette.reader import loads
 from harness.config.files import LARGEST as LARGEST
-from harness.config.files import read_file
+from harness.config.files import read_ends, read_file
 from harness.errors import BadCassette, CannotWrite, HarnessError, NoCassette
 from harness.types import Artefact, Cassette, Origin, Provenance, Target
+from harness.workers import in_order
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,13 +60,20 @@ class Store:
 
         Raises NoCassette if there is none, and BadCassette if it cannot be read.
         """
+        return read(self._existing(scenario, target))
+
+    def load_provenance(self, scenario: str, target: Target) -> Provenance:
+        """Return the provenance of such a cassette, by `read_provenance`; raise as `load` does."""
+        return read_provenance(self._existing(scenario, target))
+
+    def _existing(self, scenario: str, target: Target) -> Path:
         path = self.path(scenario, target)
         if not os.path.lexists(path):
             raise NoCassette(
                 f"{scenario} with {target} was never recorded: there is no {path}; "
                 f"record it with: {how_to_record(scenario, target)}"
             )
-        return read(path)
+        return path
 
 
 def how_to_record(scenario: str, target: Target, recorded: Provenance | None = None) -> str:
@@ -114,6 +123,24 @@ def read_text_only(path: Path) -> Cassette:
     Raises BadCassette if it cannot be read.
     """
     return loads(_content(path), str(path))
+
+
+def read_provenance(path: Path) -> Provenance:
+    """Return the provenance of the cassette at *path*.
+
+    Of a cassette that the harness wrote only the head and the end are read. Raises BadCassette if
+    it cannot be read.
+    """
+    try:
+        return load_provenance(*read_ends(path, _HEAD_SIZE, _END_SIZE))
+    except OSError as error:
+        raise BadCassette(f"cannot be read: {error.strerror}", path) from None
+    except NotCanonical:
+        return read(path).provenance
+
+
+_HEAD_SIZE, _END_SIZE = 2**14, 2**4
+"""Numbers of bytes. A longer head is read with its whole file."""
 
 
 def _loads(content: bytes, path: Path) -> Cassette:
@@ -223,26 +250,36 @@ def refuse(error: BadCassette) -> None:
 
 
 def read_all(
-    paths: Sequence[Path], read_one: Callable[[Path], T], skip: Skip
+    paths: Sequence[Path], read_one: Callable[[Path], T], skip: Skip, jobs: int = 1
 ) -> Iterator[tuple[Path, T]]:
     """Yield each file of *paths*, and the *.yaml files below the folders, with what is read of it.
 
-    A file in a folder that cannot be read is passed to *skip*.
+    A file in a folder that cannot be read is passed to *skip*. Files are read in at most *jobs*
+    processes.
 
     Raises:
         BadCassette: One of *paths* is a file that cannot be read.
         HarnessError: A path does not exist, or a folder has no cassettes.
     """
     named = set(paths)
-    for path in find(list(paths)):
-        try:
-            content = read_one(path)
-        except BadCassette as error:
-            if path in named:
-                raise
-            skip(error)
+    files = find(list(paths))
+    results = in_order(partial(_read_or_error, read_one), files, jobs)
+    for path, (content, error) in zip(files, results, strict=True):
+        if error is None:
+            yield path, content[0]
+        elif path in named:
+            raise error
         else:
-            yield path, content
+            skip(error)
+
+
+def _read_or_error(
+    read_one: Callable[[Path], T], path: Path
+) -> tuple[tuple[T, ...], BadCassette | None]:
+    try:
+        return (read_one(path),), None
+    except BadCassette as error:
+        return (), error
 
 
 # --------------------------------------------------------------------------------- writing

@@ -35,6 +35,7 @@ def compare(
     until: app.Until = None,
     scenarios: app.Scenarios = app.SCENARIOS,
     cassettes: app.Cassettes = app.CASSETTES,
+    jobs: app.Processes = None,
     reports: app.Reports = None,
     as_json: app.AsJson = False,
 ) -> None:
@@ -56,12 +57,14 @@ def compare(
     from harness.cassette.store import Store
 
     dates = period(since, until)
-    names, store = sides or [], Store(cassettes)
+    names, store, processes = sides or [], Store(cassettes), app.processes(jobs)
     if not names and not fields:
         raise HarnessError("name at least one side, or give --fields; see: harness compare -h")
     with app.skipping() as skip:
         loaded = [
-            recordings.recorded_in(dates, recordings.read_side(name, scenarios, store, skip), name)
+            recordings.recorded_in(
+                dates, recordings.read_side(name, scenarios, store, skip, processes), name
+            )
             for name in names
         ]
         groups: Sequence[Sequence[AnalyzedTranscript]]

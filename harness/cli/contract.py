@@ -25,6 +25,7 @@ File = Annotated[Path, typer.Option("--contract", metavar="FILE", help="The cont
 def learn(
     paths: Paths,
     out: Out = CONTRACT,
+    jobs: app.Processes = None,
 ) -> None:
     """Learn a contract from recordings: what each endpoint answers, as JSON Schema.
 
@@ -34,7 +35,7 @@ def learn(
 
     with app.skipping() as skip:
         with app.progress() as report_progress:
-            contract = learn_cassettes(paths, out, report_progress, skip)
+            contract = learn_cassettes(paths, out, report_progress, skip, app.processes(jobs))
         _table(contract)
         typer.echo(f"\nwrote {out}: {_summary(contract)}")
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -30,6 +31,7 @@ def parse(
     fail: Annotated[
         bool, typer.Option("--exit-code", help="Exit with 1 if an SDK reads anything else.")
     ] = False,
+    jobs: app.Processes = None,
     as_json: app.AsJson = False,
 ) -> None:
     """Let the official SDKs read recorded answers, and compare with what travelled.
@@ -48,7 +50,7 @@ def parse(
         raise HarnessError("; ".join(missing.values()))
     with app.skipping() as skip:
         with app.progress() as report_progress:
-            parsed = _parsed(paths, installed, report_progress, skip)
+            parsed = _parsed(paths, installed, app.processes(jobs), report_progress, skip)
         table, found_defects = rows(parsed), defects(parsed)
         if as_json:
             _print_json(table, found_defects, missing)
@@ -60,34 +62,45 @@ def parse(
 def _parsed(
     paths: list[Path],
     parsers: list[Parser],
+    jobs: int,
     report_progress: Callable[[str], None],
     skip: Callable[[HarnessError], None],
 ) -> list[ParsedExchange]:
+    from harness.cassette import store
+
+    parsed: list[ParsedExchange] = []
+    parse_one = partial(_parse, parsers)
+    for path, (results, notes) in store.read_all(paths, parse_one, skip, jobs):
+        report_progress(f"Parse {path}")
+        for note in notes:
+            typer.echo(note, err=True)
+        parsed += results
+    return parsed
+
+
+def _parse(parsers: list[Parser], path: Path) -> tuple[list[ParsedExchange], list[str]]:
+    """Return the results of one cassette, and what is to be said about its recorder."""
     from harness.analysis.exchange import AnalyzedExchange
     from harness.analysis.transcript import provider_of
-    from harness.cassette import store
     from harness.parse.run import parse_all
     from harness.providers.endpoints import recognise
     from harness.recordings import read_masked
     from harness.wire import text
     from harness.wire.codings import drop_stale_content_encoding
 
-    parsed: list[ParsedExchange] = []
-    for path, cassette in store.read_all(paths, read_masked, skip):
-        report_progress(f"Parse {path}")
-        for number, exchange in enumerate(cassette.exchanges, start=1):
-            response = exchange.response
-            if drop_stale_content_encoding(response) is not response:
-                coding = text.plain(response.header("content-encoding") or "")
-                fault = f"its recorder kept Content-Encoding: {coding} beside a decoded body"
-                typer.echo(f"{path}: exchange {number}: {fault}; it is read as plain", err=True)
-        provider = provider_of(cassette.provenance.target)
-        readings = [
-            AnalyzedExchange(exchange, recognise(exchange, provider), number)
-            for number, exchange in enumerate(cassette.exchanges, start=1)
-        ]
-        parsed += parse_all(str(path), readings, parsers)
-    return parsed
+    cassette, notes = read_masked(path), []
+    for number, exchange in enumerate(cassette.exchanges, start=1):
+        response = exchange.response
+        if drop_stale_content_encoding(response) is not response:
+            coding = text.plain(response.header("content-encoding") or "")
+            fault = f"its recorder kept Content-Encoding: {coding} beside a decoded body"
+            notes.append(f"{path}: exchange {number}: {fault}; it is read as plain")
+    provider = provider_of(cassette.provenance.target)
+    readings = [
+        AnalyzedExchange(exchange, recognise(exchange, provider), number)
+        for number, exchange in enumerate(cassette.exchanges, start=1)
+    ]
+    return list(parse_all(str(path), readings, parsers)), notes
 
 
 def _print_json(table: list[Row], defects: list[Defect], missing: Mapping[str, str]) -> None:
@@ -127,7 +140,7 @@ def _finding(defect: Defect) -> dict[str, Any]:
         "exchanges": defect.exchanges,
         "smallest": {
             "file": example.source,
-            "exchange": example.reading.number,
+            "exchange": example.number,
             "bytes": defect.size,
             "at": disagreement.at,
         },

@@ -10,7 +10,7 @@ def replay(
     targets: app.Targets = None,
     scenarios: app.Scenarios = app.SCENARIOS,
     cassettes: app.Cassettes = app.CASSETTES,
-    jobs: app.Jobs = 1,
+    jobs: app.Processes = None,
     pace: app.Pace = 0.0,
     no_network: app.NoNetwork = False,
     max_age: app.MaxAge = None,
@@ -39,6 +39,6 @@ def replay(
     store = Store(cassettes)
     work = batch.with_repeats(work, store)
     with app.progress() as shown:
-        report = replay_report(work, store, shown, "Replay", jobs, speed)
+        report = replay_report(work, store, shown, "Replay", app.processes(jobs), speed)
     report = add_age_findings(report, limit)
     app.deliver(app.with_history(report, history), as_json, reports)

@@ -19,7 +19,7 @@ def report(
     history: app.History = None,
     scenarios: app.Scenarios = app.SCENARIOS,
     cassettes: app.Cassettes = app.CASSETTES,
-    jobs: app.Jobs = 1,
+    jobs: app.Processes = None,
     since: app.Since = None,
     until: app.Until = None,
 ) -> None:
@@ -42,7 +42,7 @@ def report(
         todo = batch.with_repeats(todo, store)
         todo = recordings.jobs_recorded_in(period(since, until), todo, store)
         with app.progress() as steps:
-            result = replay_report(todo, store, steps, "Report", jobs)
+            result = replay_report(todo, store, steps, "Report", app.processes(jobs))
     result = app.with_history(result, history)
     for path in reports or [FOLDER]:
         typer.echo(str(write(result, path)))

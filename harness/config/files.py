@@ -13,14 +13,27 @@ LARGEST = 256 * 2**20
 
 def read_file(path: Path, largest: int = LARGEST) -> bytes:
     """Return the bytes of a regular file. Raises OSError for any other, and if it is too large."""
+    if _size(path) > largest:
+        raise OSError(errno.EFBIG, f"larger than {largest // 2**20} MiB", str(path))
+    return path.read_bytes()
+
+
+def read_ends(path: Path, first: int, last: int) -> tuple[bytes, bytes]:
+    """Return the first and the last bytes of a regular file. Raises OSError for any other."""
+    size = _size(path)
+    with path.open("rb") as opened:
+        head = opened.read(first)
+        opened.seek(max(0, size - last))
+        return head, opened.read(last)
+
+
+def _size(path: Path) -> int:
     status = path.stat()
     if stat.S_ISDIR(status.st_mode):
         os.scandir(path).close()  # the error of a folder without permission says so
     if not stat.S_ISREG(status.st_mode):
         raise OSError(errno.EINVAL, "not a file", str(path))
-    if status.st_size > largest:
-        raise OSError(errno.EFBIG, f"larger than {largest // 2**20} MiB", str(path))
-    return path.read_bytes()
+    return status.st_size
 
 
 def read_text_file(path: Path) -> str:

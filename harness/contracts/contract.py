@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
+from typing import NamedTuple
 
 from harness.analysis.exchange import AnalyzedExchange
 from harness.analysis.transcript import AnalyzedTranscript, AnalyzedTurn
@@ -59,14 +60,31 @@ def extend(contract: Contract, recordings: Named) -> Contract:
 
     Recordings that it was learned from already are ignored.
     """
-    new: dict[str, tuple[str, AnalyzedTranscript]] = {}
-    for name, transcript in recordings:
-        key = digest(transcript)
-        if key not in contract.sources:
-            named = (name, transcript)
-            new[key] = min(named, new.get(key, named), key=lambda pair: pair[0])
+    return combine(contract, (lesson(name, transcript) for name, transcript in recordings))
+
+
+class Lesson(NamedTuple):
+    """What one recording teaches: its name, the digest of its exchanges, and its contract."""
+
+    name: str
+    key: str
+    contract: Contract
+
+
+def lesson(name: str, transcript: AnalyzedTranscript) -> Lesson:
+    """Return what a recording teaches, which is cited by its *name*."""
+    key = digest(transcript)
+    return Lesson(name, key, _contract_of(key, name, transcript))
+
+
+def combine(contract: Contract, lessons: Iterable[Lesson]) -> Contract:
+    """Return *contract* with lessons added, except those of recordings that it has already."""
+    new: dict[str, Lesson] = {}
+    for one in lessons:
+        if one.key not in contract.sources:
+            new[one.key] = min(one, new.get(one.key, one), key=lambda lesson: lesson.name)
     for key in sorted(new):
-        contract = merge(contract, _contract_of(key, *new[key]))
+        contract = merge(contract, new[key].contract)
     return contract
 
 

@@ -14,11 +14,10 @@ from typing import Any
 
 import yaml
 
-from harness.analysis.transcript import AnalyzedTranscript
 from harness.cassette import safe_yaml, store
 from harness.contracts import words
 from harness.contracts.clause import Spot, spot
-from harness.contracts.contract import Contract, Source, extend, learn
+from harness.contracts.contract import Contract, Lesson, Source, combine, lesson
 from harness.contracts.evidence import Cite, Node
 from harness.contracts.schema import DRAFT, changes, overlays, promise
 from harness.contracts.sections import FORMS, Section
@@ -52,11 +51,11 @@ def write(path: Path, contract: Contract) -> None:
 
 
 def learn_cassettes(
-    paths: Sequence[Path], out: Path, progress: Progress, skip: store.Skip
+    paths: Sequence[Path], out: Path, progress: Progress, skip: store.Skip, processes: int = 1
 ) -> Contract:
     """Learn a contract from the cassettes in *paths*, write it to *out*, and return it.
 
-    A file of a folder that cannot be read is passed to *skip*.
+    A file of a folder that cannot be read is passed to *skip*. At most *processes* read files.
 
     Raises:
         HarnessError: *out* exists already, or no cassette has an exchange with a known endpoint.
@@ -65,7 +64,7 @@ def learn_cassettes(
         raise HarnessError(
             f"{out} exists already; to change it: harness contract accept PATH --contract {out}"
         )
-    contract = learn(_cassettes(paths, progress, skip))
+    contract = combine(Contract(), _lessons(paths, progress, skip, processes))
     if not contract.sections:
         raise HarnessError("nothing to learn: no exchange here is with a known endpoint")
     write(out, contract)
@@ -102,16 +101,20 @@ def propose(paths: Sequence[Path], path: Path, progress: Progress, skip: store.S
         BadContract: The contract is invalid.
     """
     old = load(path)
-    new = extend(old, _cassettes(paths, progress, skip))
+    new = combine(old, _lessons(paths, progress, skip))
     return Proposal(old, new, tuple(changes(old, new)))
 
 
-def _cassettes(
-    paths: Sequence[Path], progress: Progress, skip: store.Skip
-) -> Iterator[tuple[str, AnalyzedTranscript]]:
-    for path, cassette in store.read_all(paths, read_cassette, skip):
+def _lessons(
+    paths: Sequence[Path], progress: Progress, skip: store.Skip, processes: int = 1
+) -> Iterator[Lesson]:
+    for path, one in store.read_all(paths, _lesson, skip, processes):
         progress(str(path))
-        yield citation_name(path), cassette
+        yield one
+
+
+def _lesson(path: Path) -> Lesson:
+    return lesson(citation_name(path), read_cassette(path))
 
 
 def citation_name(path: Path) -> str:

@@ -33,22 +33,43 @@ class ParsedExchange:
 
     Attributes:
         source: The cassette of the exchange.
-        reading: The harness's analysis of the exchange.
+        number: The position of the exchange in the cassette, from 1.
+        endpoint: The name of its endpoint; `unknown` if it is not recognised.
+        mode: `stream` or `sync`.
+        size: The size of the response body, in bytes.
         parser: The SDK parser's name; empty if no parser can make the request.
         verdict: The result of the comparison.
         disagreements: The differences between the response and what the SDK returned.
     """
 
     source: str
-    reading: AnalyzedExchange
+    number: int
+    endpoint: str
+    mode: str
+    size: int
     parser: str
     verdict: Verdict
     disagreements: tuple[Disagreement, ...] = ()
 
-    @property
-    def endpoint(self) -> str:
-        """The name of the exchange's endpoint; `unknown` if it is not recognised."""
-        return self.reading.endpoint.name if self.reading.endpoint else "unknown"
+
+def parsed_exchange(
+    source: str,
+    reading: AnalyzedExchange,
+    parser: str,
+    verdict: Verdict,
+    disagreements: tuple[Disagreement, ...] = (),
+) -> ParsedExchange:
+    """Return the result of one exchange that *parser* repeated."""
+    return ParsedExchange(
+        source,
+        reading.number,
+        reading.endpoint.name if reading.endpoint else "unknown",
+        "stream" if reading.is_stream else "sync",
+        len(reading.exchange.response.body),
+        parser,
+        verdict,
+        disagreements,
+    )
 
 
 def parse_all(
@@ -62,7 +83,7 @@ def parse_all(
     for reading in readings:
         able = [parser for parser in candidates if can_ask(parser, reading)]
         if not able:
-            yield ParsedExchange(source, reading, "", Verdict.NOT_APPLICABLE)
+            yield parsed_exchange(source, reading, "", Verdict.NOT_APPLICABLE)
         for parser in able:
             yield _parsed(source, reading, parser)
 
@@ -70,12 +91,12 @@ def parse_all(
 def _parsed(source: str, reading: AnalyzedExchange, parser: Parser) -> ParsedExchange:
     sdk = ask(parser, reading)
     if sdk is None:
-        return ParsedExchange(source, reading, parser.name, Verdict.NOT_APPLICABLE)
+        return parsed_exchange(source, reading, parser.name, Verdict.NOT_APPLICABLE)
     differences = tuple(disagreements(reading, sdk))
     verdict = Verdict.DIFFERENT if differences else Verdict.SAME
     if any(difference.kind is Kind.CRASHED for difference in differences):
         verdict = Verdict.CRASHED
-    return ParsedExchange(source, reading, parser.name, verdict, differences)
+    return parsed_exchange(source, reading, parser.name, verdict, differences)
 
 
 def can_ask(parser: Parser, reading: AnalyzedExchange) -> bool:
@@ -165,15 +186,14 @@ class Defect:
     @property
     def size(self) -> int:
         """The size of the example's response body, in bytes."""
-        return len(self.example.reading.exchange.response.body)
+        return self.example.size
 
 
 def rows(parsed: Iterable[ParsedExchange]) -> list[Row]:
     """Return a row for each combination of endpoint, mode and parser, sorted by these."""
     counts: dict[tuple[str, str, str], Counter[Verdict]] = {}
     for result in parsed:
-        mode = "stream" if result.reading.is_stream else "sync"
-        key = (result.endpoint, mode, result.parser)
+        key = (result.endpoint, result.mode, result.parser)
         counts.setdefault(key, Counter())[result.verdict] += 1
     return [Row(*key, counts[key]) for key in sorted(counts)]
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable, Iterator, Mapping
+from functools import lru_cache
 
 from harness.types import Json
 
@@ -38,9 +39,16 @@ _SIMILARITY = 0.8
 def misspelt(parameters: Mapping[str, Json]) -> Iterator[tuple[str, str]]:
     """Yield each misspelt name among *parameters*, with the name that is probably meant."""
     for name in parameters:
-        near = difflib.get_close_matches(name.lower(), KNOWN, n=1, cutoff=_SIMILARITY)
-        if name not in KNOWN and near and not _is_variant(name, near[0]):
-            yield name, near[0]
+        meant = "" if name in KNOWN else _meant(name)
+        if meant:
+            yield name, meant
+
+
+@lru_cache(maxsize=256)
+def _meant(name: str) -> str:
+    """Return the known name that an unknown one nearly is; empty if there is none."""
+    near = difflib.get_close_matches(name.lower(), KNOWN, n=1, cutoff=_SIMILARITY)
+    return near[0] if near and not _is_variant(name, near[0]) else ""
 
 
 def _is_variant(name: str, known: str) -> bool:

@@ -5,15 +5,16 @@ from __future__ import annotations
 import os
 import stat
 import threading
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from harness.cassette import store
-from harness.cassette.store import Store, find, read, write_text
+from harness.cassette.store import Store, find, read, read_provenance, write_text
 from harness.cassette.writer import dumps
 from harness.errors import BadCassette, CannotWrite, HarnessError, NoCassette
-from harness.types import Cassette, Provenance, Target
+from harness.types import Cassette, Exchange, Provenance, Request, Response, Target
 
 EMPTY = dumps(Cassette(()))
 TARGET = Target("zhipuai", "glm-5.3-flash")
@@ -278,3 +279,29 @@ def test_nothing_to_find_is_an_error(tmp_path: Path, name: str, told: str) -> No
     with pytest.raises(HarnessError) as caught:
         find([tmp_path / name])
     assert str(caught.value) == f"{tmp_path / name}: {told}"
+
+
+def test_the_provenance_needs_only_the_head_and_the_end(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is cut off, long or foreign is read whole; what is damaged between them is not seen."""
+    provenance = Provenance(scenario="hello", target=str(TARGET), note="n" + "好" * 100)
+    exchange = Exchange(Request("GET", "https://x/"), Response(200, "OK", (), b"y" * 2**16))
+    text = dumps(Cassette((exchange,), provenance)).encode()
+    path = tmp_path / "cassette.yaml"
+    path.write_bytes(text.replace(b"yyy", b"\tyy"))
+    with monkeypatch.context() as patch:
+        patch.setattr(store, "read", None)
+        assert read_provenance(path) == provenance
+    path.write_bytes(text.removesuffix(b"version: 1\n"))
+    with pytest.raises(BadCassette, match="cut off"):
+        read_provenance(path)
+    long = replace(provenance, note="n" + "好" * 10_000)
+    path.write_text(dumps(Cassette((exchange,), long)), "utf-8")
+    assert read_provenance(path) == long
+    path.write_text("interactions: []\nversion: 1\n")
+    assert read_provenance(path) == Provenance()
+    path.unlink()
+    os.mkfifo(path)
+    with pytest.raises(BadCassette, match="cannot be read: not a file"):
+        read_provenance(path)

@@ -78,7 +78,7 @@ def test_a_terminal_shows_what_is_done(folder: Path) -> None:
 def test_a_terminal_shows_how_many_are_done(folder: Path) -> None:
     """Where several are played at once."""
     shown, out = _on_a_terminal("replay", "--jobs", "3", folder=folder)
-    assert b"[6/6 done] " in shown
+    assert b"[6/6] " in shown
     assert b"\x1b" not in out
 
 

@@ -15,7 +15,7 @@ from harness.analysis.exchange import AnalyzedExchange
 from harness.cassette.store import read
 from harness.parse import PARSERS
 from harness.parse.run import ParsedExchange, Signature, defects, parse_all
-from harness.providers.endpoints import recognise
+from harness.providers.endpoints import endpoint, recognise
 
 ROOT = Path(__file__).parents[2]
 KNOWN: list[dict[str, Any]] = yaml.safe_load(
@@ -74,7 +74,7 @@ def expected(source: str, dialects: set[str]) -> set[Signature]:
 
 def dialects(told: tuple[ParsedExchange, ...]) -> set[str]:
     """Return the API forms of the endpoints."""
-    return {one.reading.endpoint.dialect for one in told if one.reading.endpoint}
+    return {endpoint(one.endpoint).dialect for one in told if one.endpoint != "unknown"}
 
 
 @pytest.mark.slow
