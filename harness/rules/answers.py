@@ -32,8 +32,8 @@ def answer_fits_schema(reading: AnalyzedExchange) -> Iterator[Finding]:
     endpoint = checked_endpoint(reading)
     if endpoint is None:
         return
-    schema = endpoint.event if reading.is_stream and endpoint.event else endpoint.answer
-    for part in answers(reading):
+    schema = endpoint.event if reading.is_stream else endpoint.answer
+    for part in answers(reading) if schema is not None else ():
         for pointer, expected, actual in violations(schema, part.value):
             yield violation(expected, actual, reading.place(pointer, part))
 
@@ -221,13 +221,15 @@ def refusal_fits_schema(reading: AnalyzedExchange) -> Iterator[Finding]:
 def failure_has_code_and_message(reading: AnalyzedExchange) -> Iterator[Finding]:
     """Check that a refusal has a code and a message, neither empty.
 
-    Without a code, refusals cannot be distinguished, or compared across providers.
+    Without a code, refusals cannot be distinguished, or compared across providers. Some services
+    in OpenAI's format have none.
     """
     endpoint, fields = checked_endpoint(reading), fields_of(reading)
     for part in refusals(reading):
         if endpoint is None or violations(endpoint.refusal, part.value):
             continue
-        for name, pointers in (("code", fields.code), ("message", fields.message)):
+        code = (("code", fields.code),) if endpoint.statuses else ()
+        for name, pointers in (*code, ("message", fields.message)):
             if not any(value for _, value in seen(part.value, pointers)):
                 yield violation(
                     f"a {name} of the refusal", "none", reading.place(pointers[0], part)

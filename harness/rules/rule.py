@@ -231,8 +231,12 @@ def replies(reading: AnalyzedExchange) -> list[tuple[Part, Reply]]:
 
 
 def streamed(reading: AnalyzedExchange) -> list[tuple[Part, Reply]]:
-    """Return (part, reply) for each event of a stream that was not refused; else empty."""
-    if not reading.is_stream or isinstance(reading.outcome, Failure):
+    """Return (part, reply) for each event of a stream that was not refused; else empty.
+
+    Streams of endpoints without a schema for events are not read.
+    """
+    is_known = reading.endpoint is not None and reading.endpoint.event is not None
+    if not reading.is_stream or not is_known or isinstance(reading.outcome, Failure):
         return []
     return replies(reading)
 

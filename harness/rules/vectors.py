@@ -13,8 +13,13 @@ from harness.types import Finding, Json
 
 
 def _texts(reading: AnalyzedExchange) -> list[Json]:
-    """Return the texts or documents of a request; empty if there are none."""
+    """Return the texts or documents of a request; empty if there are none.
+
+    A list of numbers is one text, as tokens.
+    """
     texts = first(reading.request_json.value, fields_of(reading).texts)
+    if isinstance(texts, list) and texts and all(type(item) is int for item in texts):
+        return [texts]
     return texts if isinstance(texts, list) else [texts] if isinstance(texts, str) else []
 
 

@@ -48,14 +48,16 @@ def body_is_json(reading: AnalyzedExchange) -> Iterator[Finding]:
     """Check that the body of an answer is well-formed JSON in UTF-8.
 
     No NaN, no duplicate key, not cut off; Python's own `json` accepts more than JSON. Every
-    endpoint answers in JSON, refusals included.
+    endpoint of a model answers in JSON, refusals included; others by their Content-Type.
     """
     if reading.is_stream or _looks_like_events(reading) or _needs_no_body(reading):
         return
     if reading.is_binary:
         return
     document = reading.response_json
-    is_json = checked_endpoint(reading) or _media_type(reading) == "application/json"
+    endpoint = checked_endpoint(reading)
+    has_type = _media_type(reading) == "application/json"
+    is_json = has_type or (endpoint is not None and endpoint.role is not Role.LOOKUP)
     if is_json and document.problem:
         yield violation("JSON", _not_json(reading), reading.place(offset=document.offset or None))
 
@@ -151,7 +153,7 @@ def done_marker(reading: AnalyzedExchange) -> Iterator[Finding]:
     Zhipu and the OpenAI-compatible API promise it; a client that waits for it would hang.
     """
     endpoint, events = checked_endpoint(reading), reading.stream.events
-    if endpoint is None or not events or not reading.accepted:
+    if endpoint is None or endpoint.event is None or not events or not reading.accepted:
         return
     markers = [event for event in events if event.data == DONE]
     if not endpoint.ends_with_done:

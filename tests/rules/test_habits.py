@@ -157,3 +157,79 @@ def test_a_response_begins_and_ends_as_documented() -> None:
     assert "response_ends_once" in rules(headless)
     other = edited(whole, '"output":[{"type":"reasoning"', '"output":[{"type":"compaction"')
     assert rules(other) == {"items_end_as_they_were_done"}
+
+
+def answered(
+    uri: str, body: bytes, media_type: str, asked: Json = None, status: int = 200
+) -> Exchange:
+    """Return an exchange with any body."""
+    return exchange("POST", uri, asked, body, media_type, status)
+
+
+V1 = "https://api.openai.com/v1"
+ASKED: Json = {"model": "m", "messages": [USER]}
+VECTOR: Json = {
+    "model": "m",
+    "data": [{"object": "embedding", "index": 0, "embedding": [0.5]}],
+    "usage": {"total_tokens": 3},
+}
+RUN = b'event: a\ndata: {"id":"run_1"}\n\nevent: b\ndata: {"id":"msg_1"}\n\n'
+RUN += b"event: done\ndata: [DONE]\n\n"
+
+OTHERS = {
+    "a stream of another kind than chats": answered(
+        f"{V1}/threads/t/runs", RUN, "text/event-stream", {"assistant_id": "a", "stream": True}
+    ),
+    "pictures in a stream": answered(
+        f"{V1}/images/generations",
+        b'data: {"type":"image_generation.completed","b64_json":"A"}\n\n',
+        "text/event-stream",
+        {"prompt": "x", "stream": True},
+    ),
+    "a transcription as text": answered(f"{V1}/audio/transcriptions", b"Hi.", "text/plain"),
+    "tokens as one text": post(f"{V1}/embeddings", {"model": "m", "input": [1, 2, 3]}, VECTOR),
+    "results as JSON lines": exchange(
+        "GET",
+        "https://api.anthropic.com/v1/messages/batches/b/results",
+        None,
+        b'{"custom_id":"1"}\n{"custom_id":"2"}\n',
+        "application/x-jsonl",
+    ),
+    "Mistral: a completion in the middle": chat(
+        "https://api.mistral.ai/v1/fim/completions", choices("4"), prompt="x"
+    ),
+    "Mistral: a refusal without a code": answered(
+        "https://api.mistral.ai/v1/chat/completions",
+        b'{"detail":"Unauthorized"}',
+        "application/json",
+        ASKED,
+        401,
+    ),
+    "Hugging Face: a refusal as a text": answered(
+        "https://router.huggingface.co/v1/chat/completions",
+        b'{"error":"Invalid username or password."}',
+        "application/json",
+        ASKED,
+        401,
+    ),
+    "DeepSeek: a refusal in its own form": answered(
+        "https://api.deepseek.com/chat/completions",
+        b'{"error_msg":"Authentication Fails"}',
+        "application/json",
+        ASKED,
+        401,
+    ),
+    "Anthropic: a bad gateway": answered(
+        "https://api.anthropic.com/v1/messages",
+        b'{"type":"error","error":{"type":"api_error","message":"x"}}',
+        "application/json",
+        {**ASKED, "max_tokens": 1} if isinstance(ASKED, dict) else None,
+        502,
+    ),
+}
+
+
+@pytest.mark.parametrize("one", OTHERS.values(), ids=OTHERS)
+def test_other_operations_and_refusals_are_read_by_their_form(one: Exchange) -> None:
+    """What a client cannot confuse with a chat breaks no rule for chats."""
+    assert rules(one) == set()

@@ -133,16 +133,16 @@ EVENT: Schema = {
 REFUSAL: Schema = record({"error": record({"type": STRING, "message": STRING})})
 
 _STATUSES = {
-    "invalid_request_error": 400,
-    "authentication_error": 401,
-    "billing_error": 402,
-    "permission_error": 403,
-    "not_found_error": 404,
-    "request_too_large": 413,
-    "rate_limit_error": 429,
-    "api_error": 500,
-    "timeout_error": 504,
-    "overloaded_error": 529,
+    "invalid_request_error": (400,),
+    "authentication_error": (401,),
+    "billing_error": (402,),
+    "permission_error": (403,),
+    "not_found_error": (404,),
+    "request_too_large": (413,),
+    "rate_limit_error": (429,),
+    "api_error": (500, 502, 503, 504),
+    "timeout_error": (504,),
+    "overloaded_error": (529,),
 }
 
 
@@ -361,7 +361,7 @@ def endpoints(dialect: str, prefix: str = ".*", refusal: Schema = REFUSAL) -> tu
         finish_reasons=STOP_REASONS,
         repeats_finish=False,
         fields=FIELDS,
-        statuses={name: frozenset({status}) for name, status in _STATUSES.items()},
+        statuses={name: frozenset(statuses) for name, statuses in _STATUSES.items()},
         runs_tools=runs_tools,
         conversation=conversation,
         unshown=frozenset({"ping"}),

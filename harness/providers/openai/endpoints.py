@@ -246,7 +246,7 @@ SERVICE_FIELDS = replace(
     output_parts=(),
     reasoning_apart=FIELDS.reasoning_tokens,
     code=("/error/code", "/error/type", "/code", "/type", "/object"),
-    message=("/error/message", "/message", "/error", "/detail"),
+    message=("/error/message", "/message", "/error", "/detail", "/error_msg"),
     others=(
         *FIELDS.others,
         "/choices/[]/message/reasoning_details",
@@ -306,6 +306,7 @@ SERVICE_REFUSAL: Schema = either(
     record({"error": STRING}),
     record({"message": _REASON}),
     record({"detail": _REASON}),
+    record({"error_msg": STRING}),
 )
 
 RANKING: Schema = record(
@@ -427,7 +428,7 @@ def endpoints(service: str, reasons: Iterable[str] = ()) -> tuple[Endpoint, ...]
     return (
         post(
             name=f"{service}.chat",
-            path=re.compile(r".*/chat/completions"),
+            path=re.compile(r".*/(?:chat|fim|agents)/completions"),
             answer=SERVICE_WHOLE,
             event=SERVICE_CHUNK,
             ends_with_done=True,
@@ -473,6 +474,7 @@ def endpoints(service: str, reasons: Iterable[str] = ()) -> tuple[Endpoint, ...]
             path=re.compile(r".*/audio/transcriptions"),
             answer=WORDS,
             fields=WORDS_FIELDS,
+            exempt=frozenset({"body_is_json"}),  # [DOC] `response_format: text`, `srt`, `vtt`
         ),
         Endpoint(
             name=f"{service}.models",
