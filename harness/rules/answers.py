@@ -33,7 +33,9 @@ def answer_fits_schema(reading: AnalyzedExchange) -> Iterator[Finding]:
     if endpoint is None:
         return
     schema = endpoint.event if reading.is_stream else endpoint.answer
-    for part in answers(reading) if schema is not None else ():
+    if schema is None:
+        return
+    for part in answers(reading):
         for pointer, expected, actual in violations(schema, part.value):
             yield violation(expected, actual, reading.place(pointer, part))
 

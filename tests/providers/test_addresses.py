@@ -150,6 +150,28 @@ def openai_chat() -> tuple[dict[str, Any], list[Any]]:
     return whole, [event({**role, "content": text}) for text in ("Hello", " there.")] + [last]
 
 
+def completion() -> tuple[dict[str, Any], list[Any]]:
+    """Return a whole completion of a prompt, and the events of a stream."""
+    head = {"id": "1", "object": "text_completion", "created": 1760000000, "model": "m"}
+    usage = {"prompt_tokens": 8, "completion_tokens": 4, "total_tokens": 12}
+
+    def answer(text: str, reason: str | None = None, **more: Any) -> dict[str, Any]:
+        return {**head, "choices": [{"index": 0, "text": text, "finish_reason": reason}], **more}
+
+    pieces = [answer("Hello"), answer(" there."), answer("", "stop", usage=usage)]
+    return answer("Hello there.", "stop", usage=usage), pieces
+
+
+def agent_chat() -> tuple[dict[str, Any], list[Any]]:
+    """Return a whole answer of an agent."""
+    said = {"role": "assistant", "content": {"type": "text", "text": "Hello there."}}
+    return {
+        **{"id": "1", "agent_id": "a", "status": "success"},
+        "choices": [{"index": 0, "finish_reason": "stop", "messages": [said]}],
+        "usage": {"prompt_tokens": 8, "completion_tokens": 4, "total_tokens": 12},
+    }, []
+
+
 def messages_chat() -> tuple[dict[str, Any], list[Any]]:
     """Return a whole answer in Anthropic's format, and the events of a stream."""
     head = {"id": "msg_1", "type": "message", "role": "assistant", "model": "m"}
@@ -292,6 +314,8 @@ EVENTS = "text/event-stream"
 FORMS: dict[str, tuple[Made, Framed, str, str, str]] = {
     # form: answers, framing, content type, the token count to change, the reason to change
     "openai": (openai_chat, data_events, EVENTS, '"total_tokens":12', '"stop"'),
+    "completion": (completion, data_events, EVENTS, '"total_tokens":12', '"stop"'),
+    "agent": (agent_chat, data_events, EVENTS, '"total_tokens":12', '"stop"'),
     "anthropic": (messages_chat, named_events, EVENTS, '"output_tokens":4', '"end_turn"'),
     "responses": (responses_chat, named_events, EVENTS, '"total_tokens":12', '"completed"'),
     "dashscope": (dashscope_chat, bare_events, EVENTS, '"total_tokens":12', '"stop"'),
@@ -308,6 +332,8 @@ OF_ENDPOINT = {
     "application": "application",
     "generate": "gemini",
     "native-chat": "ollama",
+    "completions": "completion",
+    "agents": "agent",
 }
 CHATS = [
     (uri, OF_ENDPOINT[kind]) for name, _, uri in ROWS if (kind := name.split(".")[1]) in OF_ENDPOINT

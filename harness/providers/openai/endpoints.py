@@ -397,6 +397,8 @@ def other_endpoints(dialect: str, prefix: str, refusal: Schema) -> tuple[Endpoin
             role=Role.ANSWER,
             event=completion,
             ends_with_done=True,
+            finish_reasons=FINISH_REASONS,
+            repeats_finish=True,
             fields=replace(fields, content=("/choices/0/text",)),
         ),
         at("files", "/files(?:/[^/]+)?", FILE),

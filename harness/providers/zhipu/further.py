@@ -66,7 +66,11 @@ FURTHER: tuple[Endpoint, ...] = (
         finish_reasons=FINISH_REASONS,
         fields=replace(
             _FIELDS,
-            content=("/choices/0/messages/0/content", "/choices/0/message/content"),
+            content=(
+                "/choices/0/messages/0/content/text",
+                "/choices/0/messages/0/content",
+                "/choices/0/message/content",
+            ),
             role=(),
         ),
     ),
