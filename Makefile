@@ -106,18 +106,20 @@ release:
 	@ls dist
 
 # In an environment of its own. The demo runs with the lowest versions of all; tests cite lines of
-# two SDKs, so that these are then those of constraints.txt.
+# two SDKs, so that these are then those of constraints.txt, with nothing else changed.
 oldest: $(UV) | build
 	@$(UV) venv --quiet --clear --python $(PYTHON) $(VENV)/oldest
 	@$(UV) pip install --quiet --python $(VENV)/oldest --resolution lowest-direct \
 	  --editable '.[test]'
-	@$(UV) pip freeze --quiet --python $(VENV)/oldest
 	@$(VENV)/oldest/bin/python -m scripts.lowest
 	@$(VENV)/oldest/bin/harness demo --out build/oldest
-	@$(UV) pip install --quiet --python $(VENV)/oldest \
+	@$(UV) pip freeze --python $(VENV)/oldest --exclude-editable | grep -vE '^(dashscope|openai)==' \
+	  > build/oldest.txt
+	@$(UV) pip install --quiet --python $(VENV)/oldest --constraint build/oldest.txt \
 	  $$(grep -E '^(dashscope|openai)==' constraints.txt)
 	@$(UV) pip install --quiet --python $(VENV)/oldest --no-deps \
 	  $$(grep '^zai-sdk==' constraints.txt)
+	@$(VENV)/oldest/bin/python -m scripts.lowest dashscope openai
 	@$(VENV)/oldest/bin/python -m pytest -n auto -q -m "not slow" -p no:cacheprovider
 
 # The packages that a user has to be able to install beside the core, one by one and together.
