@@ -20,7 +20,7 @@ SITE := mkdocs-material mkdocs-static-i18n
 COVERAGE_FLOOR := 88
 
 .PHONY: site picture catalogues mutation screenshots help demo quick test lint types tests kill-matrix shipped bench \
-  fuzz clean docs drift release oldest resolve clients frameworks
+  fuzz clean docs drift release oldest resolve clients frameworks compat
 
 help:
 	@echo "make demo     record from a sandbox, replay offline, check, compare: no keys needed"
@@ -42,6 +42,7 @@ help:
 	@echo "make resolve  resolve the core beside frameworks that pin much; needs a registry"
 	@echo "make clients  npm's SDKs, curl and Java against harness serve and its proxy; needs a registry"
 	@echo "make frameworks  record and replay LiteLLM, LangChain ... offline; needs a registry"
+	@echo "make compat   pytest-recording's and vcrpy's own tests on our tape; needs a registry"
 	@echo "make clean    remove .venv and everything built"
 
 demo: $(READY) $(CATALOGUES)
@@ -140,6 +141,12 @@ clients: $(READY)
 # Each framework in an environment of its own; docs/CLIENTS.md has the table.
 frameworks: $(READY) $(UV)
 	@$(BIN)/python -m tests.clients.frameworks $(UV) $(VENV)/frameworks
+
+# In an environment of its own, without pytest-recording; tests/compat/reasons.toml has the reasons.
+compat: $(READY) $(UV) | build
+	@$(PYTHON) -m pip download --quiet --no-deps --no-binary :all: --dest build/compat \
+	  pytest-recording==0.14.1 vcrpy==9.4.2
+	@$(BIN)/python -m tests.compat.run $(UV) $(VENV)/compat build/compat
 
 $(UV):
 	@$(PYTHON) -m venv $(VENV)/uv

@@ -20,7 +20,7 @@ ENGLISH, CHINESE = (
 )
 README = (DOCS / "guides" / "vcrpy.md").read_text(encoding="utf-8")
 BLOCK = re.compile(r"^```\w+\n(.*?)^```$", re.MULTILINE | re.DOTALL)
-_, CONFTEST, TEST, PROJECT = BLOCK.findall(ENGLISH)
+_, _, CONFTEST, TEST, PROJECT = BLOCK.findall(ENGLISH)
 
 
 def test_both_languages_match() -> None:

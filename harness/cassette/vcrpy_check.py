@@ -1,6 +1,6 @@
 """The use of vcrpy: a check that it reads our cassettes, and a persister that loads artefacts.
 
-No other module imports vcrpy.
+The only other modules that import vcrpy are those for `harness_compat` in the pytest plugin.
 """
 
 from __future__ import annotations

@@ -6,6 +6,7 @@ for this: one that is imported already is patched at once, any other when the pr
 
 from __future__ import annotations
 
+import http.client
 import sys
 import threading
 import warnings
@@ -20,7 +21,7 @@ from typing import Any
 
 from harness.config.hosts import NO_HOSTS, AllowedHosts
 from harness.errors import UnsupportedLibraryWarning
-from harness.intercept import clock, network_guard, threads
+from harness.intercept import clock, http_client, network_guard, threads
 from harness.intercept.context import Block, Tape, current_block, open_blocks, owner_here
 from harness.intercept.versions import unsupported
 
@@ -56,7 +57,6 @@ def use_block(block: Block) -> Iterator[Block]:
 
 _LIBRARIES: Mapping[str, str] = {
     "aiohttp.client": "harness.intercept.aiohttp",
-    "http.client": "harness.intercept.http_client",
     "httplib2": "harness.intercept.http_client",
     "httpx": "harness.intercept.httpx",
     "httpx2": "harness.intercept.httpx",
@@ -97,6 +97,8 @@ class _Patches:
 
     def _install(self) -> None:
         for patch in (*network_guard.patches(), *threads.patches()):
+            self._patch(*patch)
+        for patch in http_client.patches(http.client):
             self._patch(*patch)
         if self._is_supported("asyncio"):
             for patch in clock.patches():

@@ -51,6 +51,7 @@ _RECORD_HELP = {
 }
 
 
+_COMPAT = "harness_compat"
 _MODES_OF_OTHERS = ("once", "new_episodes", "rewrite", "any", "always", "live")
 _OTHERS = ("pytest_recording", "cassetter")
 """Plugins that have an option `--record-mode`."""
@@ -79,8 +80,6 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         )
     for mode in _MODES_OF_OTHERS:
         group.addoption(f"--record={mode}", action=_OtherMode, nargs=0, help=argparse.SUPPRESS)
-    if not any(map(find_spec, _OTHERS)):
-        group.addoption("--record-mode", action=_OtherMode, nargs="?", help=argparse.SUPPRESS)
     group.addoption(
         "--record-from",
         choices=("live", "sandbox"),
@@ -125,13 +124,49 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         default=["scenarios"],
         help="names of folders whose *.yaml files are scenarios; empty: none",
     )
+    parser.addini(
+        _COMPAT,
+        default="",
+        help='"vcr": take over the marks, fixtures and options of pytest-recording, and vcrpy',
+    )
 
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_load_initial_conftests(early_config: pytest.Config) -> None:
-    """Enter the namespace of `--no-network` before any test, conftest or worker is started."""
+    """Enter the namespace of `--no-network`, and take over what `harness_compat` names.
+
+    This comes before any test, conftest or worker is started.
+    """
     if early_config.known_args_namespace.harness_no_network:
         isolate(early_config)
+    compat = early_config.getini(_COMPAT)
+    if compat == "vcr":
+        _take_over(early_config)
+    elif compat:
+        raise pytest.UsageError(f'{_COMPAT} = "{compat}" is not valid; expected "vcr" or nothing')
+    elif not any(map(find_spec, _OTHERS)):
+        early_config.pluginmanager.register(_NoRecordMode(), "harness-no-record-mode")
+
+
+def _take_over(config: pytest.Config) -> None:
+    """Register the marks, fixtures and options of pytest-recording."""
+    if config.pluginmanager.has_plugin("recording"):
+        raise pytest.UsageError(
+            f'{_COMPAT} = "vcr" stands in for pytest-recording: uninstall it, or run pytest with '
+            "-p no:recording"
+        )
+    from harness.pytest_plugin import vcr
+
+    config.pluginmanager.register(vcr, "harness-vcr")
+
+
+class _NoRecordMode:
+    """The option `--record-mode` of other tools, which is refused."""
+
+    def pytest_addoption(self, parser: pytest.Parser) -> None:
+        """Add the option."""
+        group = parser.getgroup("harness")
+        group.addoption("--record-mode", action=_OtherMode, nargs="?", help=argparse.SUPPRESS)
 
 
 def pytest_collection_finish(session: pytest.Session) -> None:
