@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from harness.analysis.transcript import AnalyzedTranscript
     from harness.cassette.store import Skip
     from harness.comparison import Matrix
+    from harness.convert.targets import Compared
 
 
 def compare(
@@ -28,6 +29,33 @@ def compare(
     fields: Annotated[
         bool, typer.Option("--fields", help="Show the path of each field by target; see below.")
     ] = False,
+    on: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--on",
+            metavar="TARGET",
+            help="Put the recorded requests to this target (provider/model). May be given again.",
+        ),
+    ] = None,
+    sandbox: Annotated[
+        bool, typer.Option("--sandbox", help="With --on: ask a sandbox on this machine, to try it.")
+    ] = False,
+    budget: app.MaxSpend = None,
+    plan: app.OnlyPlan = False,
+    share: Annotated[
+        float,
+        typer.Option(
+            "--pass",
+            min=0,
+            max=1,
+            metavar="SHARE",
+            help="With --on: the share of answers that have to pass, or the exit code is 1.",
+        ),
+    ] = 1.0,
+    out: Annotated[
+        Path | None,
+        typer.Option("--out", metavar="DIR", help="With --on: keep scenarios and cassettes there."),
+    ] = None,
     fail: Annotated[
         bool, typer.Option("--exit-code", help="Exit with 1 if formats or answers differ.")
     ] = False,
@@ -49,6 +77,12 @@ def compare(
     by target and delivery (non-streaming, streamed, task), how often it is present, and in which
     exchange; of all scenarios, if no side is named.
 
+    With --on, SIDE is any recording (of a program, of another tool): its requests are translated
+    and put to other targets, and each answer is compared with the recorded one. It passes if the
+    target answers, calls the same functions, and has JSON where that was JSON. What a target has
+    no counterpart for is listed. No request is sent that could exceed --budget.
+    Example: harness compare tests/cassettes --on dashscope/qwen-flash --budget 2CNY --plan
+
     Recordings of one target on several days are named with their day: harness compare june july,
     with a folder of cassettes for each. --since and --until leave out recordings of other days.
     """
@@ -56,6 +90,8 @@ def compare(
     from harness.cassette.age import period
     from harness.cassette.store import Store
 
+    if on:
+        _on_targets(sides or [], on, sandbox, budget, plan, share, out, as_json)
     dates = period(since, until)
     names, store, processes = sides or [], Store(cassettes), app.processes(jobs)
     if not names and not fields:
@@ -86,6 +122,64 @@ def compare(
             for path in reports:
                 write(written, path)
         raise typer.Exit(1 if fail and differs else 0)
+
+
+def _on_targets(
+    sides: Sequence[str],
+    targets: Sequence[str],
+    sandbox: bool,
+    budget: str | None,
+    only_plan: bool,
+    share: float,
+    out: Path | None,
+    as_json: bool,
+) -> NoReturn:
+    """Put recorded requests to other targets, print the comparison, and exit."""
+    from contextlib import nullcontext
+    from tempfile import TemporaryDirectory
+
+    from harness.cassette.store import find
+    from harness.config.environment import load_environment
+    from harness.convert import targets as on_targets
+    from harness.drift.live import open_source
+    from harness.drift.plan import parse_budget
+    from harness.providers import PROVIDERS
+
+    limit = None if budget is None else parse_budget(budget)
+    environment = load_environment(Path.cwd())
+    secrets = environment.secrets(PROVIDERS.values())
+    asked, left = on_targets.requests_for(find([*map(Path, sides)]), targets, secrets)
+    for recording, one in left:
+        typer.echo(f"left out: {recording}, exchange {one.number}: {one.reason}", err=True)
+    if only_plan:
+        app.print_plan(on_targets.plan(asked, limit), as_json)
+        raise typer.Exit
+    folder = nullcontext(str(out)) if out else TemporaryDirectory(prefix="harness-compare-")
+    with folder as name, open_source(environment, sandbox) as source, app.progress() as shown:
+        compared = on_targets.ask_all(asked, source, Path(name), limit, shown)
+        passed = sum(one.passed for one in compared)
+        if as_json:
+            app.print_json({"compared": on_targets.document(compared), "passed": passed})
+        else:
+            _print_compared(compared)
+            _matrices(on_targets.groups(compared, Path(name)), as_json, lambda error: None)
+    raise typer.Exit(0 if compared and passed >= share * len(compared) else 1)
+
+
+def _print_compared(compared: Sequence[Compared]) -> None:
+    rows = [
+        (
+            one.asked.recording,
+            one.asked.job.target,
+            "passed" if one.passed else "; ".join(one.reasons),
+            "–" if one.similarity is None else f"{one.similarity:.0%}",
+            ", ".join(one.asked.losses) or "–",
+        )
+        for one in compared
+    ]
+    app.print_table(rows, ("recording", "target", "result", "similar", "not translated"))
+    passed = sum(one.passed for one in compared)
+    typer.echo(f"passed: {passed} of {len(compared)}\n")
 
 
 def _fields(transcripts: list[AnalyzedTranscript], as_json: bool) -> bool:

@@ -8,7 +8,7 @@ scenario is kept if its replay asks exactly the recorded requests; the proof is 
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import chain, count, product
 from pathlib import Path
@@ -17,6 +17,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from harness.analysis.endpoint import Endpoint, Role, find
+from harness.analysis.reply import first
 from harness.analysis.transcript import AnalyzedTurn, analyze, transcript_of
 from harness.cassette.artefacts import to_files, with_artefacts
 from harness.cassette.reader import loads as read_cassette
@@ -92,15 +93,22 @@ class Question:
         return value if isinstance(value, list | str) else None
 
     @property
+    def beside(self) -> dict[str, Json]:
+        """What stands beside the messages or the prompt, if that is not the body itself."""
+        parent = self.pointer.rpartition("/")[0]
+        beside = resolve(self.body, parent) if parent else {}
+        return beside if isinstance(beside, dict) else {}
+
+    @property
     def parameters(self) -> dict[str, Json]:
         """The parameters of the call, as a session takes them."""
         place = self.endpoint.fields.parameters
         given = resolve(self.body, place) if place else self.body
         members = dict(given) if isinstance(given, dict) else {}
         drop = {"model", "stream" if members.get("stream") is True else ""}
-        parent, _, said = self.pointer.rpartition("/")
-        beside = resolve(self.body, parent) if parent else {}
-        members |= beside if isinstance(beside, dict) else {}
+        said = self.pointer.rpartition("/")[2]
+        members |= self.beside
+        drop |= {place.rpartition("/")[2] for place in self.endpoint.fields.texts}
         members = {name: value for name, value in members.items() if name not in {said, *drop}}
         query = urlsplit(self.exchanges[0].request.uri).query
         if query:
@@ -313,7 +321,7 @@ def _kind(endpoint: Endpoint, body: dict[str, Json]) -> CallKind:
     if any(_has(body, place) for place in (*fields.own_messages, *fields.messages)):
         return CallKind.CHAT
     if fields.scores:
-        raise NotExpressible(f"no step of a scenario asks {endpoint.name}")
+        return CallKind.RERANK
     is_answer = endpoint.role is Role.ANSWER and fields.choices
     return CallKind.PROMPT if is_answer else CallKind.IMAGE
 
@@ -353,10 +361,10 @@ def _made(
 ) -> tuple[Adopted | None, str]:
     """Return the first scenario of *group* that replays; else None and why the last does not."""
     reason = ""
-    ways = (False,) if group[0].endpoint.fields.parameters else (False, True)
-    for steps, verbatim in product(_candidates(group), ways):
+    ways = (_as_given, _without_input if group[0].endpoint.fields.parameters else _verbatim)
+    for steps, way in product(_candidates(group), ways):
         try:
-            adopted = _adopted(group, steps, cassette, source, name, verbatim=verbatim)
+            adopted = _adopted(group, steps, cassette, source, name, way)
             reason = _problem(adopted)
         except BadScenario as error:
             reason = str(error)
@@ -369,14 +377,30 @@ def _made(
 def _candidates(group: Sequence[Question]) -> Iterator[list[list[Step]]]:
     """Yield the steps of each question in the ways to write them, the most readable one first."""
     if group[0].kind is not CallKind.CHAT:
-        text = group[0].said
-        single = text[0] if isinstance(text, list) and len(text) == 1 else text
-        yield [[{group[0].kind.value: single}]]
+        yield from ([[step]] for step in _inputs(group[0]))
         return
     readable = [_readable(question, before) for question, before in _pairs(group)]
     if all(readable):
         yield readable
     yield [_exact(question, before) for question, before in _pairs(group)]
+
+
+def _inputs(question: Question) -> Iterator[Step]:
+    """Yield the steps that may make a request that is no chat; of images and videos one is right.
+
+    Both are tasks with a prompt.
+    """
+    said = question.said
+    texts: list[Json] = [said] if isinstance(said, str) else said if isinstance(said, list) else []
+    if question.kind is CallKind.RERANK:
+        documents = first(question.body, question.endpoint.fields.texts)
+        items = documents if isinstance(documents, list) else []
+        yield {"rerank": {"query": said, "documents": [{"text": item} for item in items]}}
+        return
+    several: list[Json] = [{"text": text} for text in texts]
+    yield {question.kind.value: texts[0] if len(texts) == 1 else several}
+    if question.mode is Mode.ASYNC:
+        yield {"video": said}
 
 
 def _pairs(group: Sequence[Question]) -> Iterator[tuple[Question, Question | None]]:
@@ -449,20 +473,17 @@ def _adopted(
     cassette: Cassette,
     source: str,
     name: str,
-    *,
-    verbatim: bool,
+    way: Callable[[Question], dict[str, Json]],
 ) -> Adopted:
-    """Return the scenario of these steps with its cassette.
+    """Return the scenario of these steps with its cassette. Raises BadScenario.
 
-    With *verbatim*, the parameters are given as `extra_body`, which no SDK changes.
-
-    Raises BadScenario.
+    *way* returns the parameters of a question as the scenario gives them.
     """
     head = group[0]
     target: dict[str, Json] = {"model": f"{head.provider.name}/{head.model}"}
     if head.base_url != head.provider.address:
         target["base_url"] = head.base_url
-    parameters = [_verbatim(q.parameters) if verbatim else q.parameters for q in group]
+    parameters = [way(question) for question in group]
     common = {
         member: value
         for member, value in parameters[0].items()
@@ -500,11 +521,21 @@ def _adopted(
     return Adopted(scenario, scenario.targets[0], text, Cassette(exchanges, provenance))
 
 
-def _verbatim(parameters: Mapping[str, Json]) -> dict[str, Json]:
-    """Return parameters as members of the body that an SDK does not interpret."""
-    body = {name: value for name, value in parameters.items() if name not in SETTINGS}
-    rest = {name: value for name, value in parameters.items() if name in SETTINGS}
+def _as_given(question: Question) -> dict[str, Json]:
+    return question.parameters
+
+
+def _verbatim(question: Question) -> dict[str, Json]:
+    """Return the parameters as members of the body that an SDK does not interpret."""
+    given = question.parameters
+    body = {name: value for name, value in given.items() if name not in SETTINGS}
+    rest = {name: value for name, value in given.items() if name in SETTINGS}
     return {**rest, "extra_body": body}
+
+
+def _without_input(question: Question) -> dict[str, Json]:
+    """Return the parameters without what an SDK adds to the input by itself."""
+    return {n: v for n, v in question.parameters.items() if n not in question.beside}
 
 
 def _is_same(value: Json, other: Json) -> bool:

@@ -23,6 +23,9 @@ from harness.types import CallKind, Json, Mode, Target
 from harness.wire import resolve
 
 _MEMBERS = frozenset({"role", "content", "tool_calls", "tool_call_id"})
+_MESSAGES = ("system", "instructions")
+"""Parameters that `Endpoint.conversation` reads as messages."""
+
 _TYPES = (
     frozenset(PARTS)
     | {"message", "function_call", "function_call_output", "tool_use"}
@@ -96,8 +99,8 @@ def fork(
 
 def ported(
     question: Question, name: str, parent: str, targets: Sequence[str]
-) -> tuple[Scenario, dict[str, list[str]]]:
-    """Return a scenario that puts a recorded request to other targets, and what each loses.
+) -> tuple[Scenario, str, dict[str, list[str]]]:
+    """Return a scenario that puts a recorded request to other targets, its text, and the losses.
 
     Args:
         question: The request.
@@ -109,12 +112,14 @@ def ported(
         HarnessError: A target is not valid.
     """
     lost: list[str] = []
+    sent = question.parameters.items()
+    parameters = {name: value for name, value in sent if name not in _MESSAGES}
     mode = Mode.STREAM if question.mode is Mode.STREAM else Mode.SYNC
     losses: dict[str, list[str]] = {}
     forms: list[Json] = []
     for target in targets:
         provider = find_provider(target.partition("/")[0])
-        given, own = translated(question.parameters, question.provider, provider, mode)
+        given, own = translated(parameters, question.provider, provider, mode)
         losses[target] = own
         forms.append({"model": target, **({"parameters": escaped(given)} if given else {})})
     document: dict[str, Any] = {
@@ -125,7 +130,8 @@ def ported(
         **({"mode": mode.value} if mode is not Mode.SYNC else {}),
         "steps": [_call(question, lost)],
     }
-    return loads(dump(document)), {target: [*lost, *own] for target, own in losses.items()}
+    text = dump(document)
+    return loads(text), text, {target: [*lost, *own] for target, own in losses.items()}
 
 
 def _call(question: Question, lost: list[str]) -> Step:

@@ -280,6 +280,9 @@ class _Run:
         self.problems.append(Problem(job.scenario.name, str(job.target), text))
 
 
+_ONE_QUESTION = RecordingCost(questions=1)
+
+
 @dataclass
 class SpendMeter(Meter):
     """A `runner.Meter` that charges the turns of one recording to the budget.
@@ -290,6 +293,7 @@ class SpendMeter(Meter):
         spent: What the run has spent.
         prices: The prices; None if the budget is not money.
         on_file: The recording on file, by which costs are foreseen; None if there is none.
+        foreseen: The cost of a step that the recording on file does not have.
     """
 
     job: Job
@@ -297,13 +301,14 @@ class SpendMeter(Meter):
     spent: SpendTracker
     prices: Tariff | None
     on_file: AnalyzedTranscript | None
+    foreseen: RecordingCost = _ONE_QUESTION
     turns: list[Turn] = field(default_factory=list)
     calls_before: int = 0
 
     def step(self) -> None:
         """Reserve the cost of the next step. Raises OverBudget if it exceeds the budget."""
         number, old = len(self.turns), self.on_file
-        expected = RecordingCost(questions=1)
+        expected = self.foreseen
         if old is not None and number < len(old.turns):
             expected = turn_cost(old, old.turns[number], self.prices)
         self.calls_before = self.spent.calls

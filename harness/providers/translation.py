@@ -49,8 +49,8 @@ _ALIASES = {"max_completion_tokens": "max_tokens"}
 
 _NOT_TRANSLATED = frozenset(
     ("stream", "stream_options", "incremental_output", "result_format", "extra_query")
-) | {"system", "instructions"}
-"""Members about the delivery, which the mode of a call replaces, and those that are messages."""
+)
+"""Members about the delivery, which the mode of a call replaces."""
 
 _THINKING: Mapping[str, tuple[Json, Json]] = {
     "openai": ("none", "medium"),

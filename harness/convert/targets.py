@@ -1,0 +1,250 @@
+"""Recorded requests put to other targets, within a budget, and the answers compared."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from decimal import Decimal
+from pathlib import Path
+
+from harness import batch, recordings
+from harness.analysis.difference import similarity
+from harness.analysis.transcript import AnalyzedTranscript
+from harness.batch import Job
+from harness.cassette.store import Store, write_text
+from harness.convert.adopt import LeftOut, Question, questions_of, read_any, slug
+from harness.convert.ported import ported
+from harness.drift.live import SpendMeter, tariff
+from harness.drift.plan import (
+    Budget,
+    Candidate,
+    Omitted,
+    Plan,
+    RecordingCost,
+    SpendTracker,
+    Tariff,
+)
+from harness.runner import Meter, Progress, Source
+from harness.types import CallKind, Cassette, Failure, Json, Outcome, Problem, Reply, Usage
+from harness.wire import read_json, resolve
+
+_USUAL_OUTPUT = 4096
+"""The tokens that an answer is expected to have at most if nothing else is known."""
+
+
+@dataclass(frozen=True)
+class Asked:
+    """A recorded request for one other target.
+
+    Attributes:
+        question: The recorded request.
+        source: The recording.
+        job: The scenario with the request, and the target.
+        text: The scenario's file.
+        losses: What the target has no counterpart for.
+    """
+
+    question: Question
+    source: str
+    job: Job
+    text: str
+    losses: tuple[str, ...]
+
+    @property
+    def recording(self) -> str:
+        """The recording and the turn of the request."""
+        return f"{self.source}@{self.question.turn.turn.number}"
+
+    def foreseen(self, prices: Tariff | None) -> RecordingCost:
+        """Return what the answer costs at most: a token for each byte of the request.
+
+        The output is that of the recorded answer four times, or `max_tokens` if it is given.
+        """
+        if prices is None:
+            return RecordingCost(questions=1)
+        target, body = self.job.target, self.question.body
+        price = prices.prices.price(target.provider, target.model, prices.day)
+        outcome = self.question.turn.outcome
+        usage = outcome.usage if isinstance(outcome, Reply) else None
+        limits = (resolve(body, f"{p}/max_tokens") for p in ("", "/parameters"))
+        given = next((limit for limit in limits if isinstance(limit, int)), None)
+        output = given or 4 * (usage.output_tokens if usage and usage.output_tokens else 0)
+        size = len(self.question.exchanges[0].request.body)
+        cost = (
+            None
+            if price is None
+            else price.of(
+                Usage(size, output or _USUAL_OUTPUT, None),
+                self.question.kind is CallKind.IMAGE,
+                True,
+            )
+        )
+        if price is None or price.currency != prices.currency or cost is None:
+            unpriced = f"there is no price of {target} in {prices.currency}"
+            return RecordingCost(questions=1, money=None, unpriced=unpriced)
+        return RecordingCost(
+            questions=1, money=Decimal(str(cost.amount)), prices=frozenset({price})
+        )
+
+
+@dataclass(frozen=True)
+class Compared:
+    """The comparison of a recorded answer with that of another target.
+
+    Attributes:
+        asked: The request and the target.
+        reasons: Why the answer does not do what the recorded one does; empty if it does.
+        similarity: How similar the texts are, from 0 to 1; None if one has no text.
+    """
+
+    asked: Asked
+    reasons: tuple[str, ...]
+    similarity: float | None = None
+
+    @property
+    def passed(self) -> bool:
+        """Whether the target answered, with the same function calls, and JSON where JSON was."""
+        return not self.reasons
+
+
+def requests_for(
+    paths: Sequence[Path], targets: Sequence[str], secrets: Sequence[str]
+) -> tuple[list[Asked], list[tuple[str, LeftOut]]]:
+    """Return the requests of recordings for each target, and the exchanges that are left out.
+
+    Raises:
+        HarnessError: A recording cannot be read, or a target is not valid.
+    """
+    asked: list[Asked] = []
+    left: list[tuple[str, LeftOut]] = []
+    names: set[str] = set()
+    for path in paths:
+        questions, others = questions_of(read_any(path, secrets), str(path))
+        left += [(str(path), one) for one in others]
+        for question in questions:
+            number = question.turn.turn.number
+            if not isinstance(question.turn.outcome, Reply):
+                reading = question.turn.readings[0]
+                left.append((str(path), LeftOut(reading.number, question.endpoint.name, _NO_REPLY)))
+                continue
+            name = slug(f"{path.parent.name}-{path.stem}-{number}")
+            name = next(n for n in (name, *(f"{name}-{i}" for i in range(2, 99))) if n not in names)
+            names.add(name)
+            scenario, text, losses = ported(question, name, f"{path.stem}@{number}", targets)
+            for target in scenario.targets:
+                lost = tuple(dict.fromkeys(losses[f"{target.provider}/{target.model}"]))
+                asked.append(Asked(question, str(path), Job(scenario, target), text, lost))
+    return asked, left
+
+
+_NO_REPLY = "the recorded answer is a refusal or cannot be read"
+
+
+def plan(asked: Sequence[Asked], budget: Budget | None) -> Plan:
+    """Return the plan of asking in order within a budget; what has no price is omitted."""
+    prices = tariff(budget)
+    chosen: list[Candidate] = []
+    omitted: list[Omitted] = []
+    rest = budget.most if budget else Decimal(0)
+    for one in asked:
+        name = f"{one.job.scenario.name}/{one.job.target.slug}"
+        candidate = Candidate(name, one.foreseen(prices))
+        price = budget.price(candidate.cost) if budget else Decimal(0)
+        if price is None or (budget and price > rest):
+            omitted.append(Omitted(candidate, candidate.cost.unpriced or f"{rest} remaining"))
+            continue
+        chosen.append(candidate)
+        rest -= price
+    return Plan(tuple(chosen), tuple(omitted), frozenset(), frozenset(), budget)
+
+
+def ask_all(
+    asked: Sequence[Asked], source: Source, folder: Path, budget: Budget | None, shown: Progress
+) -> list[Compared]:
+    """Record the answers of all targets into *folder*, and compare each with the recorded one.
+
+    No request is sent that may exceed the budget, or whose price is unknown.
+    """
+    prices, spent = tariff(budget), SpendTracker(budget)
+    by_name = {str(one.job): one for one in asked}
+
+    def meter(job: Job) -> Meter:
+        return SpendMeter(job, source, spent, prices, None, by_name[str(job)].foreseen(prices))
+
+    priced = [one for one in asked if one.foreseen(prices).money is not None]
+    unpriced = [one for one in asked if one not in priced]
+    for one in priced:
+        write_text(folder / "scenarios" / f"{one.job.scenario.name}.yaml", one.text)
+    store = Store(folder / "cassettes")
+    jobs = [one.job for one in priced]
+    problems = batch.record_all(jobs, source, store, shown, meter=meter)
+    why = {(p.scenario, p.target): p for p in problems}
+    failed = [(one, why.get((one.job.scenario.name, str(one.job.target)))) for one in priced]
+    return [
+        *(Compared(one, (one.foreseen(prices).unpriced,)) for one in unpriced),
+        *(_compared(one, store, problem) for one, problem in failed),
+    ]
+
+
+def _compared(asked: Asked, store: Store, problem: Problem | None) -> Compared:
+    if problem is not None:
+        return Compared(asked, (problem.text.partition("\n")[0],))
+    new = recordings.read_job(asked.job, store).turns[-1].outcome
+    old = asked.question.turn.outcome
+    texts = [outcome.content if isinstance(outcome, Reply) else None for outcome in (old, new)]
+    left, right = texts
+    alike = similarity(left, right) if left and right else None
+    return Compared(asked, tuple(_differences(old, new)), alike)
+
+
+def _differences(old: Outcome | None, new: Outcome | None) -> Iterator[str]:
+    """Yield what the new answer does not do that the recorded one does."""
+    if isinstance(new, Failure) or new is None:
+        yield f"refused: {new.code} {new.message}" if new else "the answer cannot be read"
+    elif isinstance(old, Reply):
+        before, after = (sorted(call.name for call in one.tool_calls) for one in (old, new))
+        if before != after:
+            called, recorded = (", ".join(names) or "nothing" for names in (after, before))
+            yield f"calls {called}, recorded: {recorded}"
+        if _is_json(old.content) and not _is_json(new.content):
+            yield "the text is not JSON as the recorded one"
+        if not after and bool(old.content) and not new.content:
+            yield "the answer has no text"
+
+
+def _is_json(text: str | None) -> bool:
+    document = read_json((text or "").encode())
+    return not document.problem and isinstance(document.value, dict | list)
+
+
+def groups(compared: Sequence[Compared], folder: Path) -> list[list[AnalyzedTranscript]]:
+    """Return the recorded answer and those of the targets, for each recorded request."""
+    store, found = Store(folder / "cassettes"), dict[str, list[AnalyzedTranscript]]()
+    for one in compared:
+        job, question = one.asked.job, one.asked.question
+        if store.path(job.scenario.name, job.target).exists():
+            exchanges = tuple(replace(e, turn=1) for e in question.exchanges)
+            recorded = recordings.analyzed_cassette(Cassette(exchanges), one.asked.source)
+            named = replace(
+                recorded.transcript,
+                scenario=job.scenario.name,
+                target=f"{question.provider.name}/{question.model}",
+            )
+            own = found.setdefault(job.scenario.name, [replace(recorded, transcript=named)])
+            own.append(recordings.read_job(job, store))
+    return [*found.values()]
+
+
+def document(compared: Sequence[Compared]) -> list[Json]:
+    """Return comparisons as JSON."""
+    return [
+        {
+            "recording": one.asked.recording,
+            "target": str(one.asked.job.target),
+            "passed": one.passed,
+            "reasons": [*one.reasons],
+            "similarity": one.similarity,
+            "untranslatable": [*one.asked.losses],
+        }
+        for one in compared
+    ]
