@@ -8,11 +8,14 @@ before the block. Child processes and C libraries cannot be refused, and are cou
 
 from __future__ import annotations
 
+import os
 import socket
 import ssl
+import stat
 import sys
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from types import FrameType
 from typing import Any, NamedTuple
@@ -200,7 +203,7 @@ hook = _Hook()
 
 
 def patches() -> Iterator[Patch]:
-    """Yield the patches of name look-ups, whose results are noted, and of sockets' sends."""
+    """Yield the patches of name look-ups, whose results are noted, and of what sends data."""
     yield socket, "getaddrinfo", _wrap_lookup
     for name in ("gethostbyname", "gethostbyname_ex"):
         yield socket, name, _wrap_lookup
@@ -209,6 +212,9 @@ def patches() -> Iterator[Patch]:
             yield socket.socket, name, _wrap_send
     for name in ("send", "sendall", "write"):
         yield ssl.SSLSocket, name, _wrap_send
+    for name, position in _WRITES.items():
+        if hasattr(os, name):
+            yield os, name, partial(_wrap_write, position)
 
 
 def _wrap_lookup(original: Callable[..., Any]) -> Callable[..., Any]:
@@ -247,13 +253,44 @@ def _wrap_send(original: Callable[..., Any]) -> Callable[..., Any]:
         if deferred is not None and self.family != _UNIX:  # an event loop wakes itself by Unix ones
             deferred.intercept()
         elif _is_older(self):
-            frame = sys._getframe(1)
-            caller = str(frame.f_globals.get("__name__", "")).partition(".")[0]
-            if caller not in _TEST_TOOLS and not _ends_connection(frame):
-                check_address(self.family, self.getpeername())
+            _check_older(self, sys._getframe(1))
         return original(self, *args, **options)
 
     return send
+
+
+_WRITES = {"write": 0, "writev": 0, "sendfile": 0, "splice": 1}
+"""The functions of `os` that write to any descriptor, and the position of that argument."""
+
+
+def _wrap_write(position: int, original: Callable[..., Any]) -> Callable[..., Any]:
+    """Wrap a function of `os`, to refuse data on a connection from before the block."""
+
+    def write(*args: Any, **options: Any) -> Any:
+        if open_blocks and not in_passthrough() and position < len(args):
+            _check_descriptor(args[position], sys._getframe(1))
+        return original(*args, **options)
+
+    return write
+
+
+def _check_descriptor(descriptor: Any, frame: FrameType) -> None:
+    """Raise ConnectionBlocked if *descriptor* is a connection from before the block."""
+    try:
+        if not stat.S_ISSOCK(os.fstat(descriptor).st_mode):
+            return
+        with socket.socket(fileno=os.dup(descriptor)) as connection:
+            if _is_older(connection):
+                _check_older(connection, frame)
+    except (OSError, TypeError):  # what is no descriptor is the error of the original function
+        return
+
+
+def _check_older(connection: socket.socket, frame: FrameType) -> None:
+    """Raise ConnectionBlocked if *frame* may not send on a connection from before the block."""
+    caller = str(frame.f_globals.get("__name__", "")).partition(".")[0]
+    if caller not in _TEST_TOOLS and not _ends_connection(frame):
+        check_address(connection.family, connection.getpeername())
 
 
 _TEST_TOOLS = frozenset(

@@ -255,6 +255,22 @@ def older_unix(listener: Listener) -> Iterator[Callable[[], object]]:
 
 
 @contextmanager
+def older_descriptor(listener: Listener) -> Iterator[Callable[[], object]]:
+    """Write to the descriptor of a socket, as to a file."""
+    connection = listener.connect()
+    yield lambda: os.write(connection.fileno(), b"x")
+
+
+@contextmanager
+def older_sendfile(listener: Listener) -> Iterator[Callable[[], object]]:
+    """Send a file on a socket, past the methods of the socket."""
+    connection = listener.connect()
+    with open(listener.path + ".txt", "w+b", buffering=0) as file:
+        file.write(b"x")
+        yield lambda: os.sendfile(connection.fileno(), file.fileno(), 0, 1)
+
+
+@contextmanager
 def older_http_client(listener: Listener) -> Iterator[Callable[[], object]]:
     """Ask on a connection of http.client that is open already."""
     with closing(http.client.HTTPConnection(*listener.address, timeout=5)) as one:
@@ -292,7 +308,10 @@ def older_httpcore(listener: Listener) -> Iterator[Callable[[], object]]:
         yield lambda: pool.request("GET", listener.url)
 
 
-OLDER = (older_socket, older_datagram, older_unix, older_http_client, older_asyncio, older_httpcore)
+OLDER = (
+    *(older_socket, older_datagram, older_unix, older_descriptor, older_sendfile),
+    *(older_http_client, older_asyncio, older_httpcore),
+)
 
 
 # ---------------------------------------------------------------------------------- places
