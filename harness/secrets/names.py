@@ -46,7 +46,7 @@ _HARMLESS = re.compile(
 
 _SIGNING = re.compile(
     r"ossaccesskeyid|signature|securitytoken|x(?:amz|oss)(?:credential|signature|securitytoken)"
-    r"|xossaccesskeyid|awsaccesskeyid|googleaccessid|xgoog(?:credential|signature)"
+    r"|q(?:ak|signature)|xossaccesskeyid|awsaccesskeyid|googleaccessid|xgoog(?:credential|signature)"
 )
 """Parameters that sign a link, or a form that is uploaded."""
 

@@ -63,6 +63,11 @@ def _has_digits(match: re.Match[str]) -> bool:
     return sum(letter.isdigit() for letter in key) > 1
 
 
+def _is_one_long_word(match: re.Match[str]) -> bool:
+    """Return whether a match ends with 40 letters or more, as no word does (SiliconFlow)."""
+    return re.search("[A-Za-z]{40}$", match[0]) is not None
+
+
 _CAMEL = re.compile(r"[A-Za-z]?[a-z]+(?:[A-Z][a-z]{2,})+")
 
 
@@ -155,12 +160,13 @@ def _prefixed(
 
 
 _WORD = "[A-Za-z0-9_-]"
+_UUID = "[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"
 KEY_SHAPES: tuple[KeyShape, ...] = (
     _prefixed(
         "an sk- key",
         "sk-",
         r"(?:[A-Za-z0-9]{1,15}+[_-])*+[A-Za-z0-9]{16}[\w-]*",
-        _has_digits,
+        lambda match: _has_digits(match) or _is_one_long_word(match),
         before="[A-Za-z0-9_-]",
     ),
     KeyShape(
@@ -200,6 +206,27 @@ KEY_SHAPES: tuple[KeyShape, ...] = (
     _prefixed("an NVIDIA key", "nvapi-", f"{_WORD}{{60,80}}"),
     _prefixed("a Tavily key", "tvly-", f"{_WORD}{{30,64}}"),
     _prefixed("a Databricks token", "dapi", "[0-9a-f]{32}"),
+    _prefixed("an Ark key", "ark-", f"{_UUID}-[0-9a-z]{{5}}"),
+    _prefixed("a ModelScope token", "ms-", _UUID),
+    _prefixed("a Langfuse key", "sk-lf-", _UUID),
+    _prefixed("a LangSmith key", "lsv2_", "(?:pt|sk)_[0-9a-f]{32}_[0-9a-f]{10}"),
+    _prefixed("a Dify key", "app-", "[A-Za-z0-9]{24}", _is_random_key),
+    _prefixed("a FastGPT key", "fastgpt-", "[A-Za-z0-9]{40,80}"),
+    _prefixed("a Jina key", "jina_", f"{_WORD}{{50,80}}"),
+    _prefixed("a Pinecone key", "pcsk_", "[A-Za-z0-9_]{50,100}"),
+    _prefixed("a Fireworks key", "fw_", "[A-Za-z0-9]{22,40}", _is_random_key),
+    _prefixed("a Firecrawl key", "fc-", "[0-9a-f]{32}"),
+    _prefixed("an ElevenLabs key", "sk_", "[0-9a-f]{48}"),
+    _prefixed("an E2B key", "e2b_", "[0-9a-f]{40}"),
+    # Tools: DigitalOcean, Vault, Doppler, age, Linear, Notion, Figma, Sentry.
+    _prefixed("a DigitalOcean token", "do", "[opr]_v1_[0-9a-f]{64}"),
+    _prefixed("a Vault token", "hvs.", f"{_WORD}{{80,200}}"),
+    _prefixed("a Doppler token", "dp.", r"(?:pt|st|ct|sa)\.[A-Za-z0-9]{40,44}"),
+    _prefixed("an age key", "AGE-SECRET-KEY-1", "[A-Z0-9]{58}"),
+    _prefixed("a Linear key", "lin_api_", "[A-Za-z0-9]{40}"),
+    _prefixed("a Notion token", "ntn_", "[A-Za-z0-9]{40,50}"),
+    _prefixed("a Figma token", "figd_", f"{_WORD}{{40}}"),
+    _prefixed("a Sentry token", "sntry", f"[su]_{_WORD}{{60,300}}"),
     # Chat and mail (DS).
     _prefixed("a Slack token", "xox", "[abporsce]-(?:[0-9]{1,20}-){0,4}[A-Za-z0-9-]{10,120}"),
     _prefixed("a Slack token", "xapp-", "[0-9]-[A-Z0-9]{5,20}-[0-9]{5,20}-[a-z0-9]{20,100}"),

@@ -66,7 +66,7 @@ class _Escape:
     """One way to escape characters in a text.
 
     Attributes:
-        sign: The character that begins each escape.
+        sign: The characters that begin each escape.
         run: Matches neighbouring escapes: they are undone together, which is quicker.
         one: Matches one escape.
         undo: Returns the text that neighbouring escapes stand for.
@@ -92,8 +92,17 @@ def _undo_url(run: str) -> str:
     return bytes.fromhex(run.replace("%", "")).decode("latin-1")
 
 
+def _undo_hex(run: str) -> str:
+    return bytes.fromhex(run.replace("\\x", "")).decode("latin-1")
+
+
+def _undo_html(run: str) -> str:
+    return html.unescape(run).encode("utf-8", "surrogatepass").decode("latin-1")
+
+
 _UNICODE = r"\\u[0-9A-Fa-f]{4}"
 _PAIR = r"\\u[Dd][89ABab][0-9A-Fa-f]{2}\\u[Dd][C-Fc-f][0-9A-Fa-f]{2}"
+_REFERENCE = r"&#(?:[0-9]{1,7}|[xX][0-9A-Fa-f]{1,6});"
 _ESCAPES = (
     _Escape(
         "\\",
@@ -106,6 +115,18 @@ _ESCAPES = (
         re.compile(r"(?:%[0-9A-Fa-f]{2})++"),
         re.compile(r"%[0-9A-Fa-f]{2}"),
         _undo_url,
+    ),
+    _Escape(
+        "\\x",
+        re.compile(r"(?:\\x[0-9A-Fa-f]{2})++"),
+        re.compile(r"\\x[0-9A-Fa-f]{2}"),
+        _undo_hex,
+    ),
+    _Escape(
+        "&#",
+        re.compile(rf"(?:{_REFERENCE})++"),
+        re.compile(_REFERENCE),
+        _undo_html,
     ),
 )
 
@@ -158,7 +179,9 @@ def _origins(
 
 
 def readings(text: str, most: int = MAX_READINGS) -> Iterator[Reading]:
-    """Yield *text*, then its versions without the escapes of JSON, at any nesting, and of URLs.
+    """Yield *text*, then its versions without the escapes of JSON, URLs, programs and HTML.
+
+    Those of JSON are undone at any nesting.
 
     A version is only yielded if it differs, and at most so many escapes are undone.
     """
@@ -184,6 +207,7 @@ def _undone(undo: Callable[[str], str]) -> Callable[[re.Match[str]], str]:
 # ------------------------------------------------------------------------------- known secrets
 
 _BASE64 = (base64.b64encode, base64.urlsafe_b64encode)
+_WIDE = ("utf-16-le", "utf-16-be")
 
 
 def written_forms(secret: str) -> set[str]:
@@ -197,7 +221,8 @@ def written_forms(secret: str) -> set[str]:
         secret.replace(" ", "+"),
         html.escape(secret),
         html.escape(secret).replace("&#x27;", "&#39;").replace("&quot;", "&#34;"),
-        raw.hex(),
+        *(raw.hex(), raw.hex(" "), raw.hex(":")),
+        *(secret.encode(form, "surrogatepass").decode("latin-1") for form in _WIDE),
         raw.hex().upper(),
         *(form for encode in _BASE64 for form in _base64_forms(raw, encode)),
     }

@@ -162,6 +162,9 @@ FORMS: dict[str, Callable[[str], str]] = {
     "in JSON, slashes escaped": lambda key: json.dumps(key)[1:-1].replace("/", "\\/"),
     "in base64": lambda key: base64.b64encode(key.encode()).decode(),
     "in base64 for addresses": lambda key: base64.urlsafe_b64encode(key.encode()).decode(),
+    "in HTML, every letter": lambda key: "".join(f"&#x{ord(letter):x};" for letter in key),
+    "in a program": lambda key: "".join(f"\\x{byte:02x}" for byte in key.encode()),
+    "in hexadecimal with colons": lambda key: key.encode().hex(":"),
     "in base64, no padding": lambda key: base64.b64encode(key.encode()).decode().rstrip("="),
 }
 
@@ -401,8 +404,13 @@ PEM = "-----BEGIN RSA PRIVATE KEY-----\\nMIIEpAIBAAKCAQEA04up8hoqzS1APIB0RhjXyOb
 UNKNOWN = {
     "an sk- key": [
         "sk-fedcba9876543210fedcba9876543210",
+        "sk-gdnyfqawvskwiyaavrlnvbtqzxkehcmpjoudsgrifwlaytkb",
         "sk-proj-Wb3dEf7hIj9lMnOqQr2tUv5x_Yz-Q8r7T6",
     ],
+    "an Ark key": ["ark-2a325260-ebfd-4409-8e1f-5d6c7b8a9f0e-4d7a1"],
+    "a LangSmith key": ["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"],
+    "a Dify key": ["app-uTquvcsQzEMJXPpq4YeZg8Rw"],
+    "a Vault token": ["hvs.N62fArWxyPjrNg7N4GKv" + "Zq8Rw3TkYu5Vb1Xc" * 4],
     "an id.secret key": ["fedcba9876543210fedcba9876543210.Zz3dEf6hIj9lMnOp"],
     "an access key id": ["LTAI5tQ7zC5D2m9KxW4TbN8e", AWS],
     "a private key": [PEM],
