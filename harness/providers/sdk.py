@@ -58,8 +58,10 @@ def _walk(thing: Any, path: str) -> Any:
 
 
 def dump(thing: Any, **options: Any) -> Any:
-    """Return `model_dump(**options)` of a pydantic model; any other object unchanged."""
-    return thing.model_dump(warnings=False, **options) if hasattr(thing, "model_dump") else thing
+    """Return a pydantic model with the names of the API; any other object unchanged."""
+    if not hasattr(thing, "model_dump"):
+        return thing
+    return thing.model_dump(warnings=False, by_alias=True, **options)
 
 
 # ------------------------------------------------------------------------------------- reading

@@ -33,13 +33,8 @@ installed = [parser for parser in PARSERS.values() if parser.installed]
 
 
 def folders(source: str) -> list[Path]:
-    """Return the parts in which a source is read, so that processes can share the work.
-
-    What the SDKs make of the multimodal endpoint was not looked up in their sources yet.
-    """
-    left = ("poster-image", "thinking")
-    paths = SOURCES[source].glob("*")
-    return sorted(p for p in paths if not p.name.startswith(".") and p.name not in left)
+    """Return the parts in which a source is read, so that processes can share the work."""
+    return sorted(p for p in SOURCES[source].glob("*") if not p.name.startswith("."))
 
 
 @cache

@@ -56,7 +56,7 @@ def as_pieces(value: Dump) -> Dump:
     for choice in answer["output"]["choices"]:
         choice["message"] = {
             **choice["message"],
-            "content": [{"text": choice["message"]["content"]}],
+            "content": [{"text": text}] if (text := choice["message"].get("content")) else [],
         }
     return answer
 
