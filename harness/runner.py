@@ -37,7 +37,9 @@ from harness.types import (
     Call,
     CallKind,
     Cassette,
+    ClientKind,
     Failure,
+    Mode,
     Origin,
     Outcome,
     Provenance,
@@ -193,8 +195,22 @@ def provider_of(scenario: Scenario, target: Target) -> Provider:
             f"{scenario.path}: {provider.name} has no endpoint {target.endpoint!r}; "
             f"there are: {', '.join(names)}"
         )
+    sdks = provider.sdks or (provider.distribution,)
+    if target.sdk and target.sdk not in sdks:
+        raise Unsupported(
+            f"{scenario.path}: {provider.name} is not asked through {target.sdk!r}; "
+            f"allowed: {', '.join(sdks)}"
+        )
     for step in scenario.steps:
         kind, mode = step.kind, step.mode(target)
+        is_task = mode is Mode.ASYNC
+        is_missing = target.client is ClientKind.ASYNC and step.is_call
+        if is_missing and (is_task or kind not in provider.asynchronous):
+            kinds = ", ".join(sorted(provider.asynchronous)) or "none"
+            raise Unsupported(
+                f"{scenario.path}:{step.line}: client: async cannot make this call: {kind} in mode "
+                f"{mode}; for {provider.name} it makes calls without a task of: {kinds}"
+            )
         if step.is_call and (kind, mode) not in provider.can:
             can = ", ".join(sorted(f"{kind} {mode}" for kind, mode in provider.can))
             raise Unsupported(
@@ -413,13 +429,14 @@ def _is_expected(turn: Turn) -> bool:
 def _provenance(
     scenario: Scenario, target: Target, provider: Provider, origin: Origin, address: str
 ) -> Provenance:
+    sdk = target.sdk or provider.distribution
     return Provenance(
         recorded_from=origin,
         recorded_at=_now(),
         scenario=scenario.name,
         target=str(target),
         address=address or provider.address,
-        sdk=Sdk(provider.distribution, _version(provider.distribution)),
+        sdk=Sdk(sdk, _version(sdk)),
         script=digests(scenario, target),
         volatile=scenario.volatile,
         parent=scenario.form.parent or "",

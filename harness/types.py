@@ -60,6 +60,13 @@ class Credentials(StrEnum):
     WRONG = "wrong"
 
 
+class ClientKind(StrEnum):
+    """The kind of the SDK's client that makes a call."""
+
+    SYNC = "sync"
+    ASYNC = "async"
+
+
 class Reasoning(StrEnum):
     """The earlier reasoning that a call sends back.
 
@@ -99,6 +106,8 @@ class Target:
         parameters: Parameters that are added to those of each call.
         endpoint: The endpoint to call, such as `multimodal`; empty for the one of the model.
         base_url: The base URL of the live service; empty for the provider's own.
+        client: The kind of the SDK's client.
+        sdk: The SDK, by its name on PyPI; empty for the provider's usual one.
     """
 
     provider: str
@@ -107,6 +116,8 @@ class Target:
     parameters: Mapping[str, Json] = field(default_factory=lambda: EMPTY)
     endpoint: str = ""
     base_url: str = ""
+    client: ClientKind = ClientKind.SYNC
+    sdk: str = ""
 
     def __str__(self) -> str:
         label = f" ({self.label})" if self.label else ""
@@ -244,6 +255,8 @@ class Call:
         endpoint: The endpoint to call, such as `multimodal`; empty for the one of the model.
         inputs: The parts of a call that is not a chat and has more than a prompt: what to embed,
             the documents to rank, the images to change, the audio to transcribe.
+        client: The kind of the SDK's client that makes the call.
+        sdk: The SDK, by its name on PyPI; empty for the provider's usual one.
     """
 
     kind: CallKind
@@ -256,6 +269,8 @@ class Call:
     credentials: Credentials = Credentials.OWN
     endpoint: str = ""
     inputs: tuple[ContentPart, ...] = ()
+    client: ClientKind = ClientKind.SYNC
+    sdk: str = ""
 
     @property
     def members(self) -> dict[str, Json]:

@@ -8,7 +8,7 @@ from itertools import chain
 from harness.providers import PROVIDERS
 from harness.providers.anthropic.session import MESSAGES
 from harness.providers.known import known
-from harness.providers.openai.session import CHAT, parsers
+from harness.providers.openai.session import OPERATIONS, parsers
 from harness.providers.responses.session import RESPONSES
 from harness.providers.sdk import Parser, RecordedRequest, recorded_request
 from harness.providers.table import Table
@@ -17,7 +17,8 @@ from harness.providers.table import Table
 def _parsers() -> Mapping[str, Parser]:
     providers = {**known(), **dict(PROVIDERS.items())}.values()
     endpoints = [e for provider in providers for e in (*provider.endpoints, *provider.further)]
-    of_all = parsers(endpoints, (CHAT, RESPONSES, MESSAGES))
+    asked = (operation for _, operation in OPERATIONS.values())
+    of_all = parsers(endpoints, (*asked, RESPONSES, MESSAGES))
     own = chain.from_iterable(provider.parsers for provider in providers)
     return {parser.name: parser for parser in (*own, *of_all)}
 

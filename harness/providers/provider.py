@@ -69,6 +69,8 @@ class Provider:
         hosts: Patterns of hosts, as in `AllowedHosts`. If there are any, `endpoints` are recognised
             on these hosts only, or if the cassette names the provider; else on every host.
         further: Endpoints that are recognised and checked, but which no scenario asks.
+        sdks: The SDKs that can make calls, by their names on PyPI; empty for `distribution` only.
+        asynchronous: The kinds of calls that the SDK's asynchronous client can make.
         edits_images: Whether a call for an image may have images to change.
         origin: What adds the provider: the harness, another package, or the project's settings.
             The table of all providers sets it.
@@ -91,6 +93,8 @@ class Provider:
     reasoning: Callable[[Call], Reasoning] = lambda call: Reasoning.DROPPED
     hosts: tuple[str, ...] = ()
     further: tuple[Endpoint, ...] = ()
+    sdks: tuple[str, ...] = ()
+    asynchronous: frozenset[CallKind] = frozenset()
     edits_images: bool = False
     origin: str = OWN
 

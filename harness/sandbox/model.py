@@ -7,6 +7,8 @@ its history gets a different one.
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 from harness.sandbox.replies import REPLIES, Conversation, read_conversation
 from harness.sandbox.text import count_prompt_tokens, excerpt, tokens
@@ -35,6 +37,34 @@ def generate(call: Call, *, thinking: bool = False) -> Reply:
     text = next(text for reply in REPLIES if (text := reply(conversation)))
     text = _until_stop(text, call.parameters.get("stop"))
     return _text_reply(text, reasoning, input_tokens, limit)
+
+
+def choices(call: Call, *, thinking: bool = False) -> tuple[Reply, ...]:
+    """Return as many replies to *call* as its parameter `n` asks for, the first one as without."""
+    count: Json = call.parameters.get("n")
+    seeds = range(1, count) if isinstance(count, int) else ()
+    seed = call.parameters.get("seed")
+    others = (
+        replace(call, parameters={**call.parameters, "seed": f"{seed}/{number}"})
+        for number in seeds
+    )
+    return tuple(generate(one, thinking=thinking) for one in (call, *others))
+
+
+def log_probabilities(pieces: Sequence[str], parameters: Mapping[str, Json]) -> list[Json] | None:
+    """Return the log probability of each token, and of its alternatives; None if not asked for."""
+    if parameters.get("logprobs") is not True:
+        return None
+    top = parameters.get("top_logprobs")
+    return [_log_probability(piece, top if isinstance(top, int) else 0) for piece in pieces]
+
+
+def _log_probability(piece: str, top: int) -> Json:
+    def one(token: str, rank: int) -> dict[str, Json]:
+        return {"token": token, "bytes": [*token.encode()], "logprob": -0.125 - rank}
+
+    others: list[Json] = [one(piece if not rank else f"{piece}{rank}", rank) for rank in range(top)]
+    return {**one(piece, 0), "top_logprobs": others}
 
 
 def reply_with(text: str, input_tokens: int = 0) -> Reply:

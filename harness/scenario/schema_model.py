@@ -27,7 +27,7 @@ from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
 from pydantic_core import PydanticCustomError, core_schema
 
 from harness.scenario.yaml_source import cut, shown
-from harness.types import Credentials, Json, Medium, Mode, Severity, Target
+from harness.types import ClientKind, Credentials, Json, Medium, Mode, Severity, Target
 
 STEP_TYPES = (
     *("system", "user", "assistant", "prompt", "image", "video", "embedding", "rerank", "speech"),
@@ -205,6 +205,12 @@ class TargetForm(Form):
     )
     """The base URL of the live service, for another region, a workspace or a coding plan."""
 
+    client: ClientKind = ClientKind.SYNC
+    """The SDK's client that makes the calls: its usual one, or (`async`) its asynchronous one."""
+
+    sdk: Text | None = Field(default=None, examples=["zai-sdk"])
+    """The SDK that makes the calls, by its name on PyPI, if the provider has more than one."""
+
     @model_validator(mode="before")
     @classmethod
     def _from_short_form(cls, value: Json) -> Json:
@@ -219,7 +225,8 @@ class TargetForm(Form):
         """The target as a `harness.types.Target`."""
         provider, _, model = self.model.partition("/")
         places = (self.endpoint or "", self.base_url or "")
-        return Target(provider, model, self.label, self.parameters, *places)
+        own = (self.client, self.sdk or "")
+        return Target(provider, model, self.label, self.parameters, *places, *own)
 
 
 class PartForm(Form):

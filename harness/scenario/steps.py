@@ -41,6 +41,7 @@ from harness.types import (
     EMPTY,
     Call,
     CallKind,
+    ClientKind,
     ContentPart,
     Expectation,
     Json,
@@ -290,6 +291,8 @@ class Step:
             poll=self.poll,
             credentials=self.form.credentials,
             endpoint=target.endpoint,
+            client=target.client,
+            sdk=target.sdk,
         )
 
     def after(self, past: Past, outcome: Outcome | None = None) -> Past:
@@ -349,7 +352,9 @@ class Step:
         return hashlib.sha256(canonical.encode()).hexdigest()[:12]
 
     def _call_options(self, target: Target) -> dict[str, Json]:
-        places = {"endpoint": target.endpoint, "base_url": target.base_url}
+        places = {"endpoint": target.endpoint, "base_url": target.base_url, "sdk": target.sdk}
+        if target.client is ClientKind.ASYNC:
+            places["client"] = target.client.value
         reasoning = self.reasoning if self.kind is CallKind.CHAT else None
         optional = {**places, "reasoning": reasoning}
         return {

@@ -34,7 +34,7 @@ from harness.scenario.schema_model import (
 )
 from harness.scenario.steps import Scenario, Step
 from harness.scenario.yaml_source import Loc, Source, shown, where, wide_colon
-from harness.types import CallKind, Credentials, Mode, Severity
+from harness.types import CallKind, ClientKind, Credentials, Mode, Severity
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,6 +106,7 @@ _FORMS: Mapping[str, type[BaseModel]] = {
 }
 _CHOICES: Mapping[str, type[StrEnum]] = {
     "mode": Mode,
+    "client": ClientKind,
     "history": History,
     "messages": History,
     "reasoning": CarriedReasoning,

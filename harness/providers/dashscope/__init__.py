@@ -40,6 +40,15 @@ PROVIDER = Provider(
     headers=HEADERS,
     reasoning=session.reasoning,
     parsers=(session.PARSER, client.PARSER),
+    asynchronous=frozenset(
+        {
+            CallKind.CHAT,
+            CallKind.PROMPT,
+            CallKind.RERANK,
+            CallKind.SPEECH,
+            CallKind.TRANSCRIPTION,
+        }
+    ),
     edits_images=True,
 )
 

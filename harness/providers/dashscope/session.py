@@ -6,7 +6,8 @@ import copy
 import inspect
 import os
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from functools import partial
 from importlib.util import find_spec
@@ -20,6 +21,7 @@ from harness.config.extras import extra
 from harness.errors import HarnessError
 from harness.providers import sdk
 from harness.providers.dashscope import endpoints
+from harness.providers.event_loop import EventLoop
 from harness.providers.http import bound_session
 from harness.providers.openai.session import message
 from harness.providers.provider import Sleep
@@ -29,6 +31,7 @@ from harness.types import (
     EMPTY,
     Call,
     CallKind,
+    ClientKind,
     ContentPart,
     Credentials,
     Failure,
@@ -118,18 +121,19 @@ IMAGES = Operation(f"{_IMAGES}.call", MESSAGES)
 """How the SDK requests images at the multimodal endpoint, without a task."""
 
 
-def ask(operation: Operation, body: Json, **settings: Any) -> Any:
+def ask(operation: Operation, body: Json, prefix: str = "", **settings: Any) -> Any:
     """Call a function of the SDK.
 
     Args:
         operation: The function.
         body: The JSON body to send.
+        prefix: What precedes the name of the function's class: `Aio` for an asynchronous one.
         settings: Further arguments of the function, such as `api_key` and `stream`.
 
     Returns:
         The SDK's response object; an iterator of them if `stream=True`.
     """
-    function = resolve_name(operation.function)
+    function = resolve_name(operation.function.replace(":", f":{prefix}"))
     required = {
         name
         for name, parameter in inspect.signature(function).parameters.items()
@@ -206,6 +210,8 @@ class DashScopeSession:
         self._address = {"base_address": address} if address else {}
         self._sleep = sleep
         self._uploads: dict[tuple[str, Path], str] = {}
+        self._open = ExitStack()
+        self._loop: EventLoop | None = None
 
     def __enter__(self) -> Self:
         with extra("dashscope"):
@@ -216,6 +222,7 @@ class DashScopeSession:
         return self
 
     def __exit__(self, *raised: object) -> None:
+        self._open.close()
         self._session.close()
 
     def send(self, call: Call) -> Outcome:
@@ -264,23 +271,32 @@ class DashScopeSession:
         operation = OPERATIONS[endpoint.name]
         if call.kind is CallKind.IMAGE and find_spec("dashscope.aigc.image_generation"):
             operation = IMAGES  # an older SDK asks as for a conversation
-        settings = {**self._settings(call), **_in_session(self._session)}
-        if call.mode is not Mode.STREAM:
+        settings: dict[str, Any] = {**self._settings(call), **_in_session(self._session)}
+        streamed = call.mode is Mode.STREAM
+        responses: Iterable[Any]
+        if call.client is ClientKind.ASYNC:
+            self._loop = self._loop or self._open.enter_context(EventLoop())
+            responses = self._loop.run(_ask_async(operation, body, self._settings(call), streamed))
+        elif streamed:
+            responses = ask(operation, body, **settings, stream=True)
+        else:
             response = ask(operation, body, **settings)
             return _refusal(endpoint, response) or sdk.outcome_of(
                 endpoint, [_view(response, paths)]
             )
         views: list[View] = []
-        for response in ask(operation, body, **settings, stream=True):
+        for response in responses:
             refusal = _refusal(endpoint, response, views)
             if refusal is not None:
                 return refusal
             views.append(_view(response, paths))
-        return sdk.outcome_of(endpoint, views, body, streamed=True) if views else sdk.EMPTY_STREAM
+        if not views:
+            return sdk.EMPTY_STREAM
+        return sdk.outcome_of(endpoint, views, body, streamed=streamed)
 
     def _task(self, call: Call) -> Outcome:
         endpoint = endpoints.endpoint_of(call)
-        settings = {**self._settings(call), **_in_session(self._session)}
+        settings: dict[str, Any] = {**self._settings(call), **_in_session(self._session)}
         response = ask(OPERATIONS[endpoint.name], _body(self._with_uploads(call)), **settings)
         refusal = _refusal(endpoint, response)
         if refusal is not None:
@@ -301,6 +317,21 @@ class DashScopeSession:
         succeeded = resolve(response, "/output/task_status") in endpoints.TASKS.states.succeeded
         paths = (*TASK_PATHS, *results) if succeeded else TASK_PATHS
         return _refusal(endpoints.TASKS, response) or _view(response, paths)
+
+
+async def _ask_async(
+    operation: Operation, body: Json, settings: dict[str, Any], streamed: bool
+) -> list[Any]:
+    """Return the responses of the SDK's asynchronous class, whose connections are then closed."""
+    import dashscope
+
+    try:
+        answer = await ask(operation, body, "Aio", **settings, stream=streamed)
+        return [response async for response in answer] if streamed else [answer]
+    finally:
+        close = getattr(dashscope, "close_shared_aio_session", None)
+        if close is not None:
+            await close()
 
 
 def _body(call: Call) -> dict[str, Any]:
@@ -509,7 +540,7 @@ def _parse(request: sdk.RecordedRequest) -> Outcome:
     with bound_session(request.address) as session:
         if endpoint is endpoints.TASKS:
             return _shown(request, [_fetch(request, session)])
-        settings = {
+        settings: dict[str, Any] = {
             "api_key": sdk.KEY,
             "base_address": request.base(SERVICES),
             "request_timeout": request.timeout,

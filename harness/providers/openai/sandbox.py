@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import hmac
 import uuid
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
+from itertools import zip_longest
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -166,7 +167,7 @@ async def _chat(facts: Facts, state: SandboxState, request: Request) -> Response
     body = await read_object(request)
     call = read_chat(facts, state, body)
     state.check_rate_limit(last_question(call.messages))
-    reply, id = model.generate(call), str(uuid.uuid4())
+    replies, id = model.choices(call), str(uuid.uuid4())
     head: dict[str, Json] = {
         "id": f"chatcmpl-{id}",
         "created": int(now().timestamp()),
@@ -174,14 +175,16 @@ async def _chat(facts: Facts, state: SandboxState, request: Request) -> Response
     }
     if call.mode is Mode.STREAM:
         with_usage = read_member(body, "stream_options").get("include_usage") is True
-        events = state.stream(_stream_events(reply, head, facts, with_usage=with_usage))
+        events = state.stream(
+            _stream_events(replies, head, facts, call.parameters, with_usage=with_usage)
+        )
         return stream_response(
             events, _headers(facts, request, id, "text/event-stream;charset=UTF-8")
         )
     own: dict[str, Json] = {
         "object": "chat.completion",
-        "choices": [_choice(reply)],
-        "usage": _usage(reply),
+        "choices": [_choice(reply, index, call.parameters) for index, reply in enumerate(replies)],
+        "usage": _usage(replies),
     }
     answer = dict(sorted((head | own).items()))  # [REC] in alphabetical order
     return json_response(answer, _headers(facts, request, id, "application/json"))
@@ -219,7 +222,7 @@ def _with_known_roles(messages: Json) -> Json:
     ]
 
 
-def _choice(reply: Reply) -> Json:
+def _choice(reply: Reply, index: int, parameters: Mapping[str, Json]) -> Json:
     message: dict[str, Json] = {"content": reply.content or "", "role": "assistant"}
     if reply.tool_calls:
         # [REC] DashScope's answers have the index of a call, also outside of streams
@@ -232,26 +235,40 @@ def _choice(reply: Reply) -> Json:
             }
             for index, call in enumerate(reply.tool_calls)
         ]
-    return {"finish_reason": reply.finish_reason, "index": 0, "message": message}
+    choice: dict[str, Json] = {
+        "finish_reason": reply.finish_reason,
+        "index": index,
+        "message": message,
+    }
+    tokens_of = model.log_probabilities(reply.pieces, parameters)
+    return choice | ({} if tokens_of is None else {"logprobs": {"content": tokens_of}})
 
 
-def _usage(reply: Reply) -> dict[str, Json]:
-    counted = reply.usage
+def _usage(replies: Sequence[Reply]) -> dict[str, Json]:
+    """Return the token counts of all choices together."""
+    counted = [reply.usage for reply in replies if reply.usage]
+    prompt = counted[0].input_tokens or 0 if counted else 0
+    output = sum(usage.output_tokens or 0 for usage in counted)
     return {
-        "completion_tokens": counted.output_tokens if counted else 0,
-        "prompt_tokens": counted.input_tokens if counted else 0,
+        "completion_tokens": output,
+        "prompt_tokens": prompt,
         "prompt_tokens_details": {"cached_tokens": 0},
-        "total_tokens": counted.total_tokens if counted else 0,
+        "total_tokens": prompt + output,
     }
 
 
 def _stream_events(
-    reply: Reply, head: dict[str, Json], facts: Facts, *, with_usage: bool
+    replies: Sequence[Reply],
+    head: dict[str, Json],
+    facts: Facts,
+    parameters: Mapping[str, Json],
+    *,
+    with_usage: bool,
 ) -> Iterator[bytes]:
     """Yield the events of a stream as bytes, as in DashScope's recordings [REC].
 
-    The first event has the role and an empty content, the last one of the choice the finish reason.
-    The token counts follow in an event without choices, if the request asks for them; then [DONE].
+    The events of several choices take turns. The token counts follow in an event without choices,
+    if the request asks for them; then [DONE].
     """
 
     def event(choices: list[Json], usage: Json = None) -> bytes:
@@ -265,20 +282,40 @@ def _stream_events(
         }
         return b"data: " + compact_bytes(body) + b"\n\n"
 
-    def delta(delta: dict[str, Json], finish_reason: Json = None) -> bytes:
-        choice: dict[str, Json] = {"delta": delta, "index": 0}
+    deltas = [_deltas(reply, index, facts, parameters) for index, reply in enumerate(replies)]
+    for group in zip_longest(*deltas):
+        yield from (event([choice]) for choice in group if choice is not None)
+    if with_usage:
+        order = ("total_tokens", "completion_tokens", "prompt_tokens", "prompt_tokens_details")
+        counts = _usage(replies)
+        yield event([], {name: counts[name] for name in order})
+    yield b"data: [DONE]\n\n"
+
+
+def _deltas(
+    reply: Reply, number: int, facts: Facts, parameters: Mapping[str, Json]
+) -> Iterator[Json]:
+    """Yield the choice of each event of one reply.
+
+    The first event has the role and an empty content, the last one the finish reason.
+    """
+
+    def delta(delta: dict[str, Json], finish_reason: Json = None) -> dict[str, Json]:
+        choice: dict[str, Json] = {"delta": delta, "index": number}
         if finish_reason or facts.always_finish_reason:
             choice["finish_reason"] = finish_reason
         elif delta.get("role"):
-            choice = {"logprobs": None, "index": 0, "delta": delta}
-        return event([choice])
+            choice = {"logprobs": None, "index": number, "delta": delta}
+        return choice
 
     # [REC] first id and name of a call, then its arguments in pieces, with an empty id
     first: dict[str, Json] = {"content": "", "role": "assistant"}
     if not reply.tool_calls:
         yield delta(first)
     for piece in reply.pieces:
-        yield delta({"content": piece, "role": None})
+        tokens_of = model.log_probabilities((piece,), parameters)
+        own: dict[str, Json] = {} if tokens_of is None else {"logprobs": {"content": tokens_of}}
+        yield delta({"content": piece, "role": None}) | own
     for index, call in enumerate(reply.tool_calls):
         calls: list[Json] = [_piece(index, call.id, {"name": call.name, "arguments": ""})]
         yield delta(
@@ -287,11 +324,6 @@ def _stream_events(
         for piece in tokens(call.arguments):
             yield delta({"tool_calls": [_piece(index, "", {"arguments": piece})], "content": ""})
     yield delta({} if reply.tool_calls else {"content": "", "role": None}, reply.finish_reason)
-    if with_usage:
-        order = ("total_tokens", "completion_tokens", "prompt_tokens", "prompt_tokens_details")
-        counts = _usage(reply)
-        yield event([], {name: counts[name] for name in order})
-    yield b"data: [DONE]\n\n"
 
 
 def _piece(index: int, id: str, function: Json) -> Json:

@@ -84,6 +84,7 @@ def declared(
             for mode in (Mode.SYNC, Mode.STREAM)
             if mode is Mode.SYNC or kind is CallKind.CHAT
         ),
+        asynchronous=frozenset(operations),
         open=partial(OpenAISession, service.base_url, operations),
         endpoints=endpoints,
         hosts=service.hosts,

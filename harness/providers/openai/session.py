@@ -15,10 +15,11 @@ from operator import attrgetter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
-from harness.analysis.endpoint import Endpoint
+from harness.analysis.endpoint import Endpoint, Role
 from harness.analysis.reply import read_refusal
 from harness.config.extras import extra
 from harness.errors import Unsupported
+from harness.providers.event_loop import EventLoop
 from harness.providers.http import bound_transport, tls_context
 from harness.providers.retries import retry_after
 from harness.providers.sdk import (
@@ -37,6 +38,7 @@ from harness.types import (
     SETTINGS,
     Call,
     CallKind,
+    ClientKind,
     ContentPart,
     Credentials,
     Failure,
@@ -198,8 +200,9 @@ class OpenAISession:
         self._keys = {Credentials.OWN: key, Credentials.WRONG: WRONG_KEY}
         self._base_url = address or base_url
         self._operations = operations
-        self._clients: dict[Credentials, Any] = {}
+        self._clients: dict[tuple[Credentials, ClientKind], Any] = {}
         self._open = ExitStack()
+        self._loop: EventLoop | None = None
 
     def __enter__(self) -> Self:
         for _, operation in self._operations.values():
@@ -213,18 +216,20 @@ class OpenAISession:
     def send(self, call: Call) -> Outcome:
         """Make a call and return its outcome; an exception of the SDK is returned as a Failure."""
         endpoint, operation = self._operations[call.kind]
-        client, views = self._client(call.credentials, operation), list[View]()
+        client, views = self._client(call, operation), list[View]()
         body = operation.body(call)
         settings = settings_in(body)
+        if call.mode is Mode.STREAM:
+            body["stream"] = True
         try:
+            if self._loop is not None and call.client is ClientKind.ASYNC:
+                answer = self._loop.run(_answered_async(operation, client, body, settings, views))
+            else:
+                answer = _answered(operation, client, body, settings, views)
             if call.mode is Mode.STREAM:
-                body["stream"] = True
-                with operation.ask(client, body, settings) as stream:
-                    views.extend(View(_copied(event, exclude_unset=True)) for event in stream)
                 if not views:
                     return EMPTY_STREAM
                 return outcome_of(endpoint, views, body, streamed=True)
-            answer = operation.ask(client, body, settings)
             if endpoint.speaks:
                 return spoken(answer.content)
         except getattr(operation.module, operation.classes[1]) as error:
@@ -232,18 +237,58 @@ class OpenAISession:
         view = View(_copied(answer, exclude_unset=True), access(answer, operation.shown))
         return outcome_of(endpoint, [view])
 
-    def _client(self, credentials: Credentials, operation: Operation) -> Any:
-        """Return the SDK client for these credentials, creating it on first use."""
-        if credentials not in self._clients:
-            module = operation.module
-            client = getattr(module, operation.classes[0])(
-                api_key=self._keys[credentials],
-                base_url=self._base_url,
-                max_retries=0,
-                http_client=module.DefaultHttpxClient(verify=tls_context()),
-            )
-            self._clients[credentials] = self._open.enter_context(client)
-        return self._clients[credentials]
+    def _client(self, call: Call, operation: Operation) -> Any:
+        """Return the SDK client for the credentials of *call*, creating it on first use."""
+        key = (call.credentials, call.client)
+        if key in self._clients:
+            return self._clients[key]
+        module, is_async = operation.module, call.client is ClientKind.ASYNC
+        prefixes = ("Async", "DefaultAsync") if is_async else ("", "Default")
+        http_class = getattr(module, f"{prefixes[1]}HttpxClient")
+        client = getattr(module, prefixes[0] + operation.classes[0])(
+            api_key=self._keys[call.credentials],
+            base_url=self._base_url,
+            max_retries=0,
+            http_client=http_class(verify=tls_context()),
+        )
+        if is_async:
+            self._loop = loop = self._loop or self._open.enter_context(EventLoop())
+            self._open.callback(lambda: loop.run(client.close()))
+        else:
+            self._open.enter_context(client)
+        self._clients[key] = client
+        return client
+
+
+def _answered(
+    operation: Operation,
+    client: Any,
+    body: dict[str, Any],
+    settings: Mapping[str, Any],
+    views: list[View],
+) -> Any:
+    """Return the SDK's object; of a stream, copy each object to *views*."""
+    answer = operation.ask(client, body, settings)
+    if body.get("stream"):
+        with answer as stream:
+            views.extend(View(_copied(event, exclude_unset=True)) for event in stream)
+    return answer
+
+
+async def _answered_async(
+    operation: Operation,
+    client: Any,
+    body: dict[str, Any],
+    settings: Mapping[str, Any],
+    views: list[View],
+) -> Any:
+    """Do as `_answered`, with an asynchronous client."""
+    answer = await operation.ask(client, body, settings)
+    if body.get("stream"):
+        async with answer as stream:
+            async for event in stream:
+                views.append(View(_copied(event, exclude_unset=True)))  # noqa: PERF401 - on failure
+    return answer
 
 
 def _copied(thing: Any, **options: Any) -> Any:
@@ -420,12 +465,17 @@ def _refusal(error: Any, endpoint: Endpoint) -> Failure:
 def parsers(endpoints: Iterable[Endpoint], operations: Sequence[Operation]) -> Iterator[Parser]:
     """Yield a parser for each SDK of *operations*, for those of *endpoints* that one of them asks.
 
-    Their paths end with that of the operation, and they have streams.
+    Their paths end with that of the operation; they take and answer JSON, no sounds.
     """
-    chats = [e for e in endpoints if e.event is not None and e.method == "POST"]
+    answers = [
+        e for e in endpoints if e.role is Role.ANSWER and e.method == "POST" and not e.speaks
+    ]
     by_sdk: dict[str, dict[str, Operation]] = {}
     for operation in operations:
-        asked = (e.name for e in chats if e.path.pattern.endswith(operation.path))
+        if operation.body is transcription_body:
+            continue
+        ends = (operation.path, f"{operation.path}s?")
+        asked = (e.name for e in answers if e.path.pattern.endswith(ends))
         by_sdk.setdefault(operation.sdk, {}).update(dict.fromkeys(asked, operation))
     errors = {operation.sdk: f"{operation.sdk}:{operation.classes[1]}" for operation in operations}
     for sdk, by_name in by_sdk.items():

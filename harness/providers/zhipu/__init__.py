@@ -28,6 +28,7 @@ PROVIDER = Provider(
         }
     ),
     open=session.ZhipuSession,
+    sdks=session.SDKS,
     endpoints=ENDPOINTS,
     further=FURTHER,
     headers=HEADERS,

@@ -42,7 +42,7 @@ from harness.sandbox.requests import (
 from harness.sandbox.state import SandboxState, TaskState, now
 from harness.sandbox.text import tokens
 from harness.types import Call, CallKind, Json, Mode, Reply, ToolCall
-from harness.wire import compact_bytes
+from harness.wire import compact_bytes, resolve
 
 # ------------------------------------------------------------------------------------ API keys
 
@@ -329,6 +329,14 @@ def _refuse(request: Request, refused: Refused) -> Response:
 
 # -------------------------------------------------------------------------------------- routes
 
+# [FIELD] A1
+_SEARCH_RESULT: Json = {
+    "content": "沙盒",
+    "link": "https://sandbox.invalid/1",
+    "refer": "ref_1",
+    "title": "沙盒",
+}
+
 
 async def _chat(state: SandboxState, request: Request) -> Response:
     chat, id = await _read_chat(state, request), new_id()
@@ -343,6 +351,9 @@ async def _chat(state: SandboxState, request: Request) -> Response:
     body |= _answer(
         reply, call.model, _message(reply)
     )  # [REC] no `object`; keys in alphabetical order
+    tools = call.parameters.get("tools")
+    if isinstance(tools, list) and any(resolve(t, "/type") == "web_search" for t in tools):
+        body["web_search"] = [_SEARCH_RESULT]
     return json_response(dict(sorted(body.items())), _headers(id))
 
 

@@ -116,7 +116,9 @@ def ask(
     if "extra_body" in settings:
         known = inspect.signature(function).parameters.values()
         names = (one.name for one in known if one.default is None and one.name not in SETTINGS)
-        defaults = dict.fromkeys(names, _vendor().not_given)
+        is_zai = type(client).__module__.startswith("zai.")
+        not_given = _vendor(SDKS[is_zai]).not_given
+        defaults = dict.fromkeys(names, not_given)
     return function(**{**defaults, **sent})
 
 
@@ -156,12 +158,17 @@ class _Vendor(NamedTuple):
     not_given: Any
 
 
+SDKS = ("zhipuai", "zai-sdk")
+"""The SDKs that can make calls."""
+
+
 @cache
-def _vendor() -> _Vendor:
-    """Import and return the installed SDK: `zhipuai` or else `zai-sdk`. Raises MissingExtra."""
-    if DISTRIBUTION == "zai-sdk":
-        import zai
-        from zai.core import NOT_GIVEN, ZAI_DEFAULT_LIMITS, ZAI_DEFAULT_TIMEOUT, _errors
+def _vendor(sdk: str = DISTRIBUTION) -> _Vendor:
+    """Import and return an SDK. Raises MissingExtra if it is not installed."""
+    if sdk == "zai-sdk":
+        with extra("zai"):
+            import zai
+            from zai.core import NOT_GIVEN, ZAI_DEFAULT_LIMITS, ZAI_DEFAULT_TIMEOUT, _errors
 
         settings = (zai.ZhipuAiClient, ZAI_DEFAULT_TIMEOUT, ZAI_DEFAULT_LIMITS, _errors.ZaiError)
         return _Vendor(*settings, _errors.APIResponseError, _errors.APIStatusError, NOT_GIVEN)
@@ -181,7 +188,7 @@ class ZhipuSession:
         self._keys = {Credentials.OWN: key, Credentials.WRONG: WRONG_KEY}
         self._address = {"base_url": address} if address else {}
         self._sleep = sleep
-        self._clients: dict[Credentials, Any] = {}
+        self._clients: dict[tuple[str, Credentials], Any] = {}
         self._open = ExitStack()
 
     def __enter__(self) -> Self:
@@ -191,22 +198,23 @@ class ZhipuSession:
     def __exit__(self, *raised: object) -> None:
         self._open.close()
 
-    def _client(self, credentials: Credentials) -> Any:
-        """Return the SDK client for these credentials, creating it on first use."""
+    def _client(self, call: Call) -> Any:
+        """Return the SDK client for the credentials of *call*, creating it on first use."""
         import httpx
 
-        vendor = _vendor()
-        if credentials not in self._clients:
+        key = (call.sdk or DISTRIBUTION, call.credentials)
+        vendor = _vendor(key[0])
+        if key not in self._clients:
             # Made as the SDK makes its own, except for the TLS context.
             http = httpx.Client(timeout=vendor.timeout, limits=vendor.limits, verify=tls_context())
             settings: dict[str, Any] = {"max_retries": 0, "http_client": http, **self._address}
-            client = vendor.client(api_key=self._keys[credentials], **settings)
-            self._clients[credentials] = self._open.enter_context(client)
-        return self._clients[credentials]
+            client = vendor.client(api_key=self._keys[call.credentials], **settings)
+            self._clients[key] = self._open.enter_context(client)
+        return self._clients[key]
 
     def send(self, call: Call) -> Outcome:
         """Make a call and return its outcome; an exception of the SDK is returned as a Failure."""
-        client = self._client(call.credentials)
+        client, vendor = self._client(call), _vendor(call.sdk or DISTRIBUTION)
         try:
             if call.mode is Mode.ASYNC:
                 return self._task(client, call)
@@ -217,7 +225,7 @@ class ZhipuSession:
             if endpoint.speaks:
                 return spoken(answer.content)
             return sdk.outcome_of(endpoint, [_view(answer, paths)])
-        except _vendor().error as error:
+        except vendor.error as error:
             return _failure(error)
 
     def _stream(self, client: Any, call: Call) -> Outcome:
@@ -229,25 +237,26 @@ class ZhipuSession:
                 return _refused_stream(stream.response)
             try:
                 views.extend(_view(chunk, EVENT_PATHS) for chunk in stream)
-            except _vendor().response_error as error:
+            except _vendor(call.sdk or DISTRIBUTION).response_error as error:
                 return _failure(error, views)
         return sdk.outcome_of(CHAT, views, streamed=True) if views else sdk.EMPTY_STREAM
 
     def _task(self, client: Any, call: Call) -> Outcome:
-        endpoint, body, paths = _WAYS[call.task_kind]
+        endpoint, body, _ = _WAYS[call.task_kind]
         submitted = _view(_send(client, endpoint, body(call)), TASK_PATHS)
         outcome = sdk.outcome_of(endpoint, [submitted])
         if isinstance(outcome, Failure) or outcome.task_id is None:
             return outcome
-        fetch = partial(_state, client, endpoint, paths, outcome.task_id)
+        fetch = partial(_state, client, call, outcome.task_id)
         return sdk.poll_task(ASYNC_RESULT, submitted, fetch, call.poll, self._sleep)
 
 
-def _state(client: Any, endpoint: Endpoint, paths: tuple[str, ...], task: str) -> View | Failure:
+def _state(client: Any, call: Call, task: str) -> View | Failure:
+    endpoint, _, paths = _WAYS[call.task_kind]
     retrieve = client.videos.retrieve_videos_result if endpoint is VIDEOS else None
     try:
         result = retrieve(id=task) if retrieve else ask(client, ASYNC_RESULT, {"id": task})
-    except _vendor().status_error as error:
+    except _vendor(call.sdk or DISTRIBUTION).status_error as error:
         return _failure(error)
     succeeded = getattr(result, "task_status", None) in ASYNC_RESULT.states.succeeded
     return _view(result, (*TASK_PATHS[1:], *(paths if succeeded else ())))
@@ -352,8 +361,11 @@ def _parse(client_class: str, request: sdk.RecordedRequest) -> Outcome:
     return sdk.outcome_as_shown(endpoint, views, body, streamed=True)
 
 
+_SOUNDS = {SPEECH.name, TRANSCRIPTIONS.name}
+"""The endpoints whose answer or request is not JSON."""
+
 PARSERS: tuple[sdk.Parser, ...] = tuple(
-    sdk.Parser(name, name, frozenset(OPERATIONS), partial(_parse, client), error, extra)
+    sdk.Parser(name, name, frozenset(OPERATIONS) - _SOUNDS, partial(_parse, client), error, extra)
     for name, client, error, extra in (
         ("zhipuai", "zhipuai:ZhipuAI", "zhipuai.core._errors:ZhipuAIError", "zhipu"),
         ("zai-sdk", "zai:ZhipuAiClient", "zai.core._errors:ZaiError", "zai"),

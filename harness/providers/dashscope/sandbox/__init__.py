@@ -241,19 +241,19 @@ async def _chat(
     state.check_rate_limit(last_question(chat.call.messages))
     request_id = str(uuid.uuid4())
     form = AnswerFormat.of(chat, request_id)
-    reply = model.generate(chat.call, thinking=chat.thinks)
+    replies = model.choices(chat.call, thinking=chat.thinks)
     if state.models.find("dashscope", chat.call.model, "transcription"):
         audio = [p.value for p in chat.call.messages[-1].parts if p.medium is Medium.AUDIO]
         if not audio:
             raise Refused(Reason.BAD_MESSAGES)
-        reply = model.reply_with(kinds.heard(state, audio))
+        replies = (model.reply_with(kinds.heard(state, audio)),)
     if sse:
         more = [_GATEWAY, ("x-dashscope-finished", "false")]
         kind = "text/event-stream;charset=UTF-8"
         headers = _headers(request_id, request, more, kind, _VARY)
-        return stream_response(state.stream(stream_events(reply, form)), headers)
+        return stream_response(state.stream(stream_events(replies, form)), headers)
     headers = _headers(request_id, request, [_GATEWAY, ("x-dashscope-finished", "true")])
-    return json_response(whole_answer(reply, form), headers)
+    return json_response(whole_answer(replies, form), headers)
 
 
 # -------------------------------------------------------------------------------------- images

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass, replace
-from itertools import accumulate
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from itertools import accumulate, zip_longest
 
 from harness.analysis.endpoint import Endpoint
 from harness.config.models import Model
 from harness.providers.dashscope.endpoints import MULTIMODAL
 from harness.providers.dashscope.operations import frame_event
+from harness.sandbox.model import log_probabilities
 from harness.sandbox.requests import (
     Range,
     Reason,
@@ -20,7 +21,7 @@ from harness.sandbox.requests import (
 )
 from harness.sandbox.state import SandboxState
 from harness.sandbox.text import tokens
-from harness.types import Call, CallKind, Json, Message, Mode, Reply
+from harness.types import EMPTY, Call, CallKind, Json, Message, Mode, Reply
 from harness.wire import compact_bytes
 
 # [DOC] help.aliyun.com/en/model-studio/error-code has these messages
@@ -145,6 +146,7 @@ class AnswerFormat:
         multimodal: Whether it is a multimodal answer, which always has messages, whose content is a
             list, and no `index` [REC 2026-01].
         thinks: Whether messages have reasoning.
+        parameters: The parameters of the request.
     """
 
     request_id: str
@@ -153,6 +155,7 @@ class AnswerFormat:
     indexed: bool
     multimodal: bool
     thinks: bool
+    parameters: Mapping[str, Json] = field(default_factory=lambda: EMPTY)
 
     @classmethod
     def of(cls, chat: Chat, request_id: str) -> AnswerFormat:
@@ -171,21 +174,30 @@ class AnswerFormat:
             request_id,
             message=result_format == "message" or tools or multimodal or chat.thinks,
             incremental=parameters.get("incremental_output") is True,
-            indexed=tools and not multimodal,
+            indexed=parameters.get("n", 1) != 1 or (tools and not multimodal),
             multimodal=multimodal,
             thinks=chat.thinks,
+            parameters=parameters,
         )
 
-    def output(
-        self, text: str | None, thought: str, calls: list[Json], reason: Json, *, streamed: bool
-    ) -> Json:
-        """Return the member `output` of an answer or event.
+    def choice(
+        self,
+        text: str | None,
+        thought: str,
+        calls: list[Json],
+        reason: Json,
+        number: int,
+        *,
+        streamed: bool,
+    ) -> dict[str, Json]:
+        """Return a choice of an answer or event, or the output that has its text instead.
 
         Args:
             text: The text.
             thought: The reasoning.
             calls: The tool calls, as JSON.
             reason: The finish reason.
+            number: The index of the choice.
             streamed: Whether it is an event of a stream, which orders the keys differently [REC].
         """
         if not self.message:
@@ -197,12 +209,21 @@ class AnswerFormat:
         called: dict[str, Json] = {"tool_calls": calls} if calls else {}
         role: dict[str, Json] = {"role": "assistant"}
         message |= called | role if streamed else role | called
-        index: dict[str, Json] = {"index": 0} if self.indexed else {}
+        index: dict[str, Json] = {"index": number} if self.indexed else {}
+        pieces = log_probabilities(tokens(text or ""), self.parameters)
+        index |= {} if pieces is None else {"logprobs": {"content": pieces}}
         if streamed or self.multimodal:
             choice = {"message": message} | index | {"finish_reason": reason}
         else:
             choice = {"finish_reason": reason} | index | {"message": message}
-        return {"choices": [choice]}
+        return choice
+
+    def output(self, choices: list[Json]) -> Json:
+        """Return the member `output` of an answer or event with *choices*."""
+        output: Json = {"choices": choices} if self.message else choices[0]
+        if self.parameters.get("enable_search") is True and isinstance(output, dict):
+            output = output | {"search_info": {"search_results": [_SEARCH_RESULT]}}
+        return output
 
     def usage(
         self, input_tokens: int, output_tokens: int, thought_tokens: int, *, streamed: bool
@@ -231,8 +252,27 @@ class AnswerFormat:
         return usage if streamed else dict(sorted(usage.items()))
 
 
-def whole_answer(reply: Reply, form: AnswerFormat) -> Json:
+# [DOC] C4
+_SEARCH_RESULT: Json = {
+    "index": 1,
+    "title": "沙盒",
+    "url": "https://sandbox.invalid/1",
+    "site_name": "sandbox",
+    "icon": "",
+}
+
+
+def whole_answer(replies: Sequence[Reply], form: AnswerFormat) -> Json:
     """Return the body of a whole answer: `output`, `usage`, `request_id` [REC]."""
+    choices: list[Json] = [_whole_choice(reply, form, n) for n, reply in enumerate(replies)]
+    return {
+        "output": form.output(choices),
+        "usage": form.usage(*_token_counts(replies), streamed=False),
+        "request_id": form.request_id,
+    }
+
+
+def _whole_choice(reply: Reply, form: AnswerFormat, number: int) -> Json:
     calls: list[Json] = [
         {
             "function": {"arguments": call.arguments, "name": call.name},
@@ -242,19 +282,16 @@ def whole_answer(reply: Reply, form: AnswerFormat) -> Json:
         }
         for index, call in enumerate(reply.tool_calls)
     ]
-    thought = reply.reasoning or ""
-    return {
-        "output": form.output(reply.content, thought, calls, reply.finish_reason, streamed=False),
-        "usage": form.usage(*_token_counts(reply), streamed=False),
-        "request_id": form.request_id,
-    }
+    thought, reason = reply.reasoning or "", reply.finish_reason
+    return form.choice(reply.content, thought, calls, reason, number, streamed=False)
 
 
-def _token_counts(reply: Reply) -> tuple[int, int, int]:
+def _token_counts(replies: Sequence[Reply]) -> tuple[int, int, int]:
     """Return the numbers of input tokens, of output tokens, and of the reasoning in these."""
-    usage = reply.usage
-    thought = len(tokens(reply.reasoning or ""))
-    return (usage.input_tokens or 0, usage.output_tokens or 0, thought) if usage else (0, 0, 0)
+    counted = [reply.usage for reply in replies if reply.usage]
+    thought = sum(len(tokens(reply.reasoning or "")) for reply in replies)
+    output = sum(usage.output_tokens or 0 for usage in counted)
+    return (counted[0].input_tokens or 0, output, thought) if counted else (0, 0, 0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -266,36 +303,53 @@ class _Step:
         text: The text to send: only the new text, or all text so far (see `AnswerFormat`).
         calls: The tool calls to send, or pieces of them.
         thought: The reasoning to send, like `text`.
+        reason: The finish reason.
+        thought_tokens: The number of tokens of the reasoning up to this event.
     """
 
     written: int
     text: str = ""
     calls: tuple[Json, ...] = ()
     thought: str = ""
+    reason: Json = "null"
+    thought_tokens: int = 0
 
 
-def stream_events(reply: Reply, form: AnswerFormat) -> Iterator[bytes]:
-    """Yield the events of a stream as bytes [REC].
+def stream_events(replies: Sequence[Reply], form: AnswerFormat) -> Iterator[bytes]:
+    """Yield the events of a stream as bytes [REC]; those of several choices take turns.
 
     `finish_reason` is "null" in all events but the last, and there is no [DONE]. The last event of
     a cumulative stream has the whole text. The last event of an incremental stream has an empty
     text, or the last piece of a tool call.
     """
+    input_tokens, _, _ = _token_counts(replies)
+    written, thought = [0] * len(replies), [0] * len(replies)
+    events = zip_longest(*(_steps(reply, form) for reply in replies))
+    in_turn = ((index, step) for group in events for index, step in enumerate(group) if step)
+    for number, (index, step) in enumerate(in_turn, start=1):
+        written[index], thought[index] = step.written, step.thought_tokens
+        choice = form.choice(
+            step.text, step.thought, [*step.calls], step.reason, index, streamed=True
+        )
+        body: Json = {
+            "output": form.output([choice]),
+            "usage": form.usage(input_tokens, sum(written), sum(thought), streamed=True),
+            "request_id": form.request_id,
+        }
+        yield frame_event(number, compact_bytes(body))
+
+
+def _steps(reply: Reply, form: AnswerFormat) -> Iterator[_Step]:
+    """Yield what the events of one reply send, first the reasoning, at last the finish reason."""
     thought = list(_thought_steps(reply, form))
     given = _call_steps(reply, form) if reply.tool_calls else _text_steps(reply, form)
     whole = "" if form.incremental else reply.reasoning or ""
     steps = thought + [replace(step, thought=whole) for step in given]
-    input_tokens, _, _ = _token_counts(reply)
     thought_tokens = 0
     for number, step in enumerate(steps, start=1):
         reason = reply.finish_reason if number == len(steps) else "null"
         thought_tokens = step.written if number <= len(thought) else thought_tokens
-        body: Json = {
-            "output": form.output(step.text, step.thought, [*step.calls], reason, streamed=True),
-            "usage": form.usage(input_tokens, step.written, thought_tokens, streamed=True),
-            "request_id": form.request_id,
-        }
-        yield frame_event(number, compact_bytes(body))
+        yield replace(step, reason=reason, thought_tokens=thought_tokens)
 
 
 def _thought_steps(reply: Reply, form: AnswerFormat) -> Iterator[_Step]:
@@ -308,7 +362,7 @@ def _thought_steps(reply: Reply, form: AnswerFormat) -> Iterator[_Step]:
 
 
 def _text_steps(reply: Reply, form: AnswerFormat) -> Iterator[_Step]:
-    written, so_far = _token_counts(reply)[2], ""
+    written, so_far = _token_counts((reply,))[2], ""
     for group in _grouped(reply.pieces):
         written, text = written + len(group), "".join(group)
         so_far += text
@@ -330,7 +384,7 @@ def _call_steps(reply: Reply, form: AnswerFormat) -> Iterator[_Step]:
     have `id: ""` and no name [REC]. In a cumulative stream, which was never recorded, each event
     repeats all calls so far.
     """
-    _, total, written = _token_counts(reply)
+    _, total, written = _token_counts((reply,))
     finished: tuple[Json, ...] = ()
     for index, call in enumerate(reply.tool_calls):
         groups = list(_grouped(tokens(call.arguments)))
