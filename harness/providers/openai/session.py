@@ -465,7 +465,7 @@ def _refusal(error: Any, endpoint: Endpoint) -> Failure:
 def parsers(endpoints: Iterable[Endpoint], operations: Sequence[Operation]) -> Iterator[Parser]:
     """Yield a parser for each SDK of *operations*, for those of *endpoints* that one of them asks.
 
-    Their paths end with that of the operation; they take and answer JSON, no sounds.
+    Their paths end with that of the operation, or may be it; they take and answer JSON, no sounds.
     """
     answers = [
         e for e in endpoints if e.role is Role.ANSWER and e.method == "POST" and not e.speaks
@@ -474,8 +474,8 @@ def parsers(endpoints: Iterable[Endpoint], operations: Sequence[Operation]) -> I
     for operation in operations:
         if operation.body is transcription_body:
             continue
-        ends = (operation.path, f"{operation.path}s?")
-        asked = (e.name for e in answers if e.path.pattern.endswith(ends))
+        path = operation.path
+        asked = (e.name for e in answers if e.path.pattern.endswith(path) or e.path.fullmatch(path))
         by_sdk.setdefault(operation.sdk, {}).update(dict.fromkeys(asked, operation))
     errors = {operation.sdk: f"{operation.sdk}:{operation.classes[1]}" for operation in operations}
     for sdk, by_name in by_sdk.items():
