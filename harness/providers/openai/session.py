@@ -475,7 +475,8 @@ def parsers(endpoints: Iterable[Endpoint], operations: Sequence[Operation]) -> I
         if operation.body is transcription_body:
             continue
         path = operation.path
-        asked = (e.name for e in answers if e.path.pattern.endswith(path) or e.path.fullmatch(path))
+        ends = (path, f"{path}s?")
+        asked = (e.name for e in answers if e.path.pattern.endswith(ends) or e.path.fullmatch(path))
         by_sdk.setdefault(operation.sdk, {}).update(dict.fromkeys(asked, operation))
     errors = {operation.sdk: f"{operation.sdk}:{operation.classes[1]}" for operation in operations}
     for sdk, by_name in by_sdk.items():
