@@ -44,7 +44,8 @@ def doctor(
     typer.echo()
     for name, extra in report["extras"].items():
         missing = ", ".join(extra["missing"])
-        typer.echo(f"[{name}] " + (f"lacks {missing}: {extra['install']}" if missing else "ok"))
+        cure = extra["excluded"] or extra["install"]
+        typer.echo(f"[{name}] " + (f"lacks {missing}: {cure}" if missing else "ok"))
     for clash in report["clashes"]:
         typer.echo(f"clash: {' and '.join(clash['packages'])}: {clash['text']}")
     listed = ", ".join(f"{count} {state}" for state, count in states.items())
@@ -106,7 +107,11 @@ def _packages() -> dict[str, Any]:
     here = this_environment()
     return {
         "extras": {
-            name: {"missing": missing, "install": install_command(name)}
+            name: {
+                "missing": missing,
+                "install": install_command(name),
+                "excluded": here.excluded(missing),
+            }
             for name, missing in here.extras().items()
         },
         "packages": [

@@ -152,6 +152,14 @@ class Environment:
             if extra != CORE and any(extra in one.extras for one in self.packages)
         }
 
+    def excluded(self, missing: Iterable[str]) -> str:
+        """Return why *missing* packages cannot be installed beside what is; empty if they can."""
+        for clash in KNOWN_CLASHES:
+            others = [name for name in clash.packages if name not in missing]
+            if 0 < len(others) < len(clash.packages) and all(map(self.version_of, others)):
+                return f"{' and '.join(clash.packages)}: {clash.text}"
+        return ""
+
     def clashes(self) -> Iterator[Clash]:
         """Yield the known clashes of what is installed, then requirements that are not met."""
         known = [one for one in KNOWN_CLASHES if all(map(self.version_of, one.packages))]

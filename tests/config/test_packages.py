@@ -117,6 +117,17 @@ def test_a_known_clash_is_said_once() -> None:
     assert clash.packages == ("zai-sdk", "zhipuai")
 
 
+def test_an_extra_that_clashes_with_what_is_installed() -> None:
+    """Instead of a command that would break the environment, doctor shows the clash."""
+    assert (
+        environment({"zhipuai": "2.1.5"})
+        .excluded(["zai-sdk"])
+        .startswith("zai-sdk and zhipuai: they need versions of PyJWT that exclude each other")
+    )
+    assert environment({"zhipuai": "2.1.5"}).excluded(["openai"]) == ""
+    assert environment({}).excluded(["zai-sdk", "zhipuai"]) == ""
+
+
 def test_every_extra_for_users_is_in_the_table() -> None:
     """All of pyproject.toml but the sum, and those for development."""
     of_developers = {"all", "bench", "dev", "docs", "mutation", "test"}
