@@ -217,6 +217,11 @@ def provider_of(scenario: Scenario, target: Target) -> Provider:
                 f"{scenario.path}:{step.line}: {provider.name} does not answer "
                 f"{kind} in mode {mode}; it answers: {can}"
             )
+        if kind is CallKind.TRANSCRIPTION and provider.hears_files and not step.parts[0].path:
+            raise Unsupported(
+                f"{scenario.path}:{step.line}: {provider.name} takes the audio as a file, not by a "
+                f"URL: download {step.parts[0].value!r}, and name the file"
+            )
         if kind is CallKind.IMAGE and step.parts and not provider.edits_images:
             raise Unsupported(
                 f"{scenario.path}:{step.line}: {provider.name} does not edit images; "

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import io
+from dataclasses import replace
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
+from _pytest.mark import ParameterSet
 from rich.console import Console
 from support_matrix import CELLS, DOCS, Kind, page
 
@@ -17,7 +20,7 @@ from harness.providers import endpoints
 from harness.report import json_report, text
 from harness.sandbox.images import ImageRequest, draw
 from harness.sandbox.media import speak
-from harness.types import Reply, Severity
+from harness.types import Poll, Reply, Severity
 
 PROJECT = """\
 [tool.harness.providers.anthropic]
@@ -36,9 +39,26 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-@pytest.mark.parametrize(
-    ("kind", "form"), [pytest.param(*cell, id=f"{cell[0].id}-{cell[1]}") for cell in CELLS]
-)
+PACKAGES = {
+    "zhipu": "zhipuai",
+    "zai": "zai",
+    "dashscope": "dashscope",
+    "compatible": "openai",
+    "openai": "openai",
+    "responses": "openai",
+    "anthropic": "anthropic",
+}
+"""The import name of the SDK of each form."""
+
+
+def case(kind: Kind, form: str) -> ParameterSet:
+    """A case of `test_kind`, which is skipped without the SDK."""
+    package = PACKAGES[form]
+    missing = pytest.mark.skipif(not find_spec(package), reason=f"{package} is not installed")
+    return pytest.param(kind, form, id=f"{kind.id}-{form}", marks=missing)
+
+
+@pytest.mark.parametrize(("kind", "form"), [case(*cell) for cell in CELLS])
 def test_kind(kind: Kind, form: str, project: Path) -> None:
     """Recorded through the SDK, replayed, checked, parsed, compared with itself and shown."""
     path = project / "one.yaml"
@@ -59,6 +79,108 @@ def test_kind(kind: Kind, form: str, project: Path) -> None:
     text.conversation(Console(file=screen, width=200), analyzed)
     assert kind.shown in screen.getvalue()
     assert json_report.conversation(analyzed)
+
+
+BY_ID = {f"{kind.id}-{form}": (kind, form) for kind, form in CELLS}
+
+
+@pytest.mark.parametrize(
+    "id",
+    [
+        "embedding-dashscope",
+        "embedding-zhipu",
+        "embedding-compatible",
+        "embedding-mixed-dashscope",
+        "rerank-dashscope",
+        "rerank-zhipu",
+        "image-edit-dashscope",
+        "image-edit-task-dashscope",
+        "video-zhipu",
+        "video-dashscope",
+        "speech-zhipu",
+        "transcription-zhipu",
+        "transcription-dashscope",
+    ],
+)
+def test_another_input_than_the_scenario_gives_is_found(id: str, project: Path) -> None:
+    """In its text, or in its last picture, sound or document."""
+    kind, form = BY_ID[id]
+    path = project / "one.yaml"
+    path.write_text(kind.scenario(form, "one"), encoding="utf-8")
+    (transcript,) = harness.record(path, source="sandbox", cassettes=project / "cassettes")
+    turn = transcript.turns[0]
+    assert turn.call is not None
+    (project / "b.png").write_bytes(b"another")
+    *first, last = turn.call.parts
+    value = "https://host/other" if last.path is None else "b.png"
+    other = replace(last, value=value, path=last.path and project / "b.png")
+    inputs = (*first, other) if turn.call.inputs else ()
+    prompt = turn.call.prompt if inputs else "another"
+    changed = replace(turn, call=replace(turn.call, inputs=inputs, prompt=prompt))
+    found = harness.check(replace(transcript, turns=(changed, *transcript.turns[1:])))
+    assert "conversation_travels" in {finding.rule for finding in found}
+
+
+def test_states_that_a_task_has_not_are_found(project: Path) -> None:
+    """The finding names those that it had."""
+    kind, form = BY_ID["task-zhipu"]
+    path = project / "one.yaml"
+    text = kind.scenario(form, "one").replace("[PROCESSING, SUCCESS]", "[SUCCESS]")
+    path.write_text(text, encoding="utf-8")
+    (transcript,) = harness.record(path, source="sandbox", cassettes=project / "cassettes")
+    (finding,) = harness.check(transcript)
+    assert finding.rule == "expected_states"
+    assert finding.message == "expected SUCCESS, actual PROCESSING → SUCCESS"
+
+
+@pytest.mark.parametrize(
+    ("target", "code", "steps"),
+    [
+        (
+            "dashscope/qwen-plus",
+            "InvalidParameter",
+            {
+                "embedding: a": ("qwen-plus", "no-such-model"),
+                "rerank: {query: a, documents: [b]}": ("gte-rerank", "qwen-plus"),
+                "video: a": ("qwen-image", "no-such-model"),
+                "speech: a": ("qwen-tts", "qwen-plus"),
+            },
+        ),
+        (
+            "zhipuai/glm-4",
+            "1211",
+            {
+                "embedding: a": ("glm-4", "no-such-model"),
+                "rerank: {query: a, documents: [b]}": ("embedding-3",),
+                "video: a": ("cogview-4",),
+                "speech: a": ("glm-asr-2512",),
+                "transcription: hello.wav": ("glm-tts",),
+            },
+        ),
+    ],
+)
+def test_the_sandbox_refuses_a_model_that_does_not_serve_the_call(
+    target: str, code: str, steps: dict[str, tuple[str, ...]], project: Path
+) -> None:
+    """Unknown, retired, or of another kind of call, as the service does."""
+    lines = [
+        f"  - {step}\n    model: {model}\n    parameters: {{voice: v}}\n"
+        f"    expect: {{failure: '{code}'}}\n"
+        for step, models in steps.items()
+        for model in models
+    ]
+    path = project / "one.yaml"
+    text = f"name: one\ntargets: [{target}]\nsteps:\n{''.join(lines)}"
+    path.write_text(text, encoding="utf-8")
+    (transcript,) = harness.record(path, source="sandbox", cassettes=project / "cassettes")
+    outcomes = [turn.outcome for turn in transcript.turns]
+    assert {getattr(outcome, "code", "none") for outcome in outcomes} == {code}
+
+
+def test_the_polls_of_a_task_fit_into_its_time() -> None:
+    """At least one is made; without a time, the number of polls is the only limit."""
+    limits = [Poll(2, 40, 5), Poll(2, 2, 60), Poll(0, 7, 1), Poll(10, 40, 3), Poll(2, 40)]
+    assert [poll.polls_in_time for poll in limits] == [2, 2, 7, 1, 40]
 
 
 @pytest.mark.parametrize("language", DOCS)

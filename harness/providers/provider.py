@@ -72,6 +72,7 @@ class Provider:
         sdks: The SDKs that can make calls, by their names on PyPI; empty for `distribution` only.
         asynchronous: The kinds of calls that the SDK's asynchronous client can make.
         edits_images: Whether a call for an image may have images to change.
+        hears_files: Whether the audio of a transcription has to be a file, not a URL.
         origin: What adds the provider: the harness, another package, or the project's settings.
             The table of all providers sets it.
     """
@@ -96,6 +97,7 @@ class Provider:
     sdks: tuple[str, ...] = ()
     asynchronous: frozenset[CallKind] = frozenset()
     edits_images: bool = False
+    hears_files: bool = False
     origin: str = OWN
 
     @property

@@ -124,6 +124,9 @@ def test_a_misspelt_parameter_is_warned_of(tmp_path: Path) -> None:
             '{image: [{image: "https://h/a.png"}]}',
             "zhipuai does not edit images",
         ),
+        ("zhipuai/glm-4\n    client: async", "{user: a}", "client: async cannot make this call"),
+        ("zhipuai/glm-4\n    sdk: zai", "{user: a}", "allowed: zhipuai, zai-sdk"),
+        ("zhipuai/glm-4", "{transcription: 'http://h/a.wav'}", "takes the audio as a file"),
         ("zhipuai/glm-5.3-flash\n    endpoint: nowhere", "{user: a}", "has no endpoint 'nowhere'"),
     ],
 )

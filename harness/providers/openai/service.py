@@ -85,6 +85,7 @@ def declared(
             if mode is Mode.SYNC or kind is CallKind.CHAT
         ),
         asynchronous=frozenset(operations),
+        hears_files=True,
         open=partial(OpenAISession, service.base_url, operations),
         endpoints=endpoints,
         hosts=service.hosts,

@@ -18,7 +18,6 @@ from typing import TYPE_CHECKING, Any, Self
 from harness.analysis.endpoint import Endpoint, Role
 from harness.analysis.reply import read_refusal
 from harness.config.extras import extra
-from harness.errors import Unsupported
 from harness.providers.event_loop import EventLoop
 from harness.providers.http import bound_transport, tls_context
 from harness.providers.retries import retry_after
@@ -344,19 +343,9 @@ def speech_body(call: Call) -> dict[str, Any]:
 
 
 def transcription_body(call: Call) -> dict[str, Any]:
-    """Return the form of a call for the words of a sound, which has to be a file.
-
-    Raises:
-        Unsupported: The sound is given by a URL.
-    """
-    audio = call.inputs[0]
-    if audio.path is None:
-        raise Unsupported(
-            f"the audio {audio.value!r} is a URL; this service takes a file: download it, and name "
-            "the file in the scenario"
-        )
-    file = (audio.path.name, audio.path.read_bytes())
-    return {"model": call.model, "file": file, **call.parameters}
+    """Return the form of a call for the words of a sound, which is a file."""
+    path = call.inputs[0].path or Path(call.inputs[0].value)
+    return {"model": call.model, "file": (path.name, path.read_bytes()), **call.parameters}
 
 
 CHAT = Operation(OPERATION, "chat.completions.create", _chat_body, ANSWER_PATHS)

@@ -29,6 +29,7 @@ PROVIDER = Provider(
     ),
     open=session.ZhipuSession,
     sdks=session.SDKS,
+    hears_files=True,
     endpoints=ENDPOINTS,
     further=FURTHER,
     headers=HEADERS,
