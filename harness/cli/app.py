@@ -20,7 +20,6 @@ import typer
 
 from harness.errors import HarnessError
 from harness.locale import LANGUAGE, Language, localized
-from harness.types import Verbosity
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -41,7 +40,10 @@ class Color(StrEnum):
     NEVER = "never"
 
 
-VERBOSITY: ContextVar[Verbosity] = ContextVar("verbosity", default=Verbosity.NORMAL)
+_QUIET, _NORMAL, _FULL = range(3)
+"""The values of `Verbosity`; its module is not imported only to print the help."""
+
+VERBOSITY: ContextVar[int] = ContextVar("verbosity", default=_NORMAL)
 """How much the command prints."""
 
 COLOR: ContextVar[Color] = ContextVar("color", default=Color.AUTO)
@@ -240,7 +242,7 @@ def with_output_options(command: Callable[P, None]) -> Callable[P, None]:
 
 def _set_output(quiet: Any, verbose: Any, color: Any, lang: Any) -> None:
     if quiet or verbose:
-        VERBOSITY.set(Verbosity.FULL if verbose else Verbosity.QUIET)
+        VERBOSITY.set(_FULL if verbose else _QUIET)
     if color:
         COLOR.set(color)
     if lang:
@@ -332,7 +334,7 @@ def progress() -> Iterator[Callable[[str], None]]:
     from rich.markup import escape
 
     screen = Console(stderr=True, highlight=False)
-    if not screen.is_terminal or VERBOSITY.get() is Verbosity.QUIET:
+    if not screen.is_terminal or VERBOSITY.get() == _QUIET:
         yield lambda text: None
         return
     began = time.monotonic()
@@ -401,11 +403,12 @@ def with_history(report: Report, folder: Path | None) -> Report:
 def deliver(report: Report, as_json: bool, reports: Sequence[Path] | None) -> None:
     """Print a report, write it to each of *reports*, and exit with the report's exit code."""
     from harness.report import json_report, text, write
+    from harness.types import Verbosity
 
     if as_json:
         print_json(json_report.document(report))
     else:
-        text.report(console(), report, VERBOSITY.get())
+        text.report(console(), report, Verbosity(VERBOSITY.get()))
     for path in reports or ():
         write(report, path)
     raise typer.Exit(report.exit_code)

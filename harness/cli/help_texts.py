@@ -5,12 +5,14 @@ from __future__ import annotations
 import inspect
 import re
 from collections.abc import Iterator, Mapping
-from typing import IO, Any
+from typing import IO, TYPE_CHECKING, Any
 
 import typer
 
 from harness.locale import localized, mark
-from harness.locale.extract import Message
+
+if TYPE_CHECKING:
+    from harness.locale.extract import Message
 
 HELP = mark("Show this message and exit.")
 OPTIONS, ARGUMENTS = mark("Options"), mark("Arguments")
