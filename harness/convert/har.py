@@ -11,6 +11,7 @@ import binascii
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from typing import Any
+from urllib.parse import urlencode
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
 
@@ -153,7 +154,7 @@ def _question(entry: _Entry) -> bytes:
     if data is None:
         return b""
     if data.text is None:
-        return "&".join(f"{pair.name}={pair.value}" for pair in data.params).encode()
+        return urlencode([(pair.name, pair.value) for pair in data.params]).encode()
     return _bytes(data.text, data.encoding)
 
 

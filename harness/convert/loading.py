@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import codecs
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from types import MappingProxyType
+from urllib.parse import urlsplit
 
 from harness.analysis.endpoint import Role
 from harness.cassette.artefacts import CassetteFiles, to_files
@@ -49,6 +51,7 @@ IMPORTS: Mapping[str, Read] = MappingProxyType(
 
 def form_of(content: bytes) -> str:
     """Return the name of the form of a file; `cassette` if it is none of the others."""
+    content = _as_utf8(content)
     document = read_json(content)
     if not document.problem:
         for name, module in (("har", har), ("otel", otel), ("aimock", aimock)):
@@ -80,7 +83,8 @@ def load(
         content = file_bytes(path)
     except OSError as error:
         raise BadCassette(f"cannot be read: {error.strerror}", path) from None
-    converted = IMPORTS[form or form_of(content)](content, str(path))
+    content = _as_utf8(content)
+    converted = _without_invalid(IMPORTS[form or form_of(content)](content, str(path)), path)
     known = [exchange for exchange in converted.exchanges if _is_known(exchange)]
     if known and not keep_all:
         others = len(converted.exchanges) - len(known)
@@ -97,6 +101,33 @@ def load(
     files = to_files(cassette)
     check_vcrpy_reads(files, cassette)
     return files, replace(converted, exchanges=[*clean])
+
+
+def _as_utf8(content: bytes) -> bytes:
+    """Return a text without its byte order mark, and in UTF-8 if the mark is that of UTF-16."""
+    if content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        return content.decode("utf-16", "replace").encode()
+    return content.removeprefix(codecs.BOM_UTF8)
+
+
+def _without_invalid(converted: Converted, path: Path) -> Converted:
+    """Return what was read without exchanges of no valid URL and times that are no date."""
+    kept: list[Exchange] = []
+    for number, exchange in enumerate(converted.exchanges, start=1):
+        try:
+            urlsplit(exchange.request.uri).port  # noqa: B018 - it raises for an invalid one
+        except ValueError as error:
+            converted.skip(f"{path}, exchange {number}", f"its URL is not valid: {error}")
+            continue
+        if exchange.timing is not None and not 0 <= exchange.timing.start < _LATEST:
+            exchange = replace(exchange, timing=None)
+            converted.lose("its time, which is no date")
+        kept.append(exchange)
+    return replace(converted, exchanges=kept)
+
+
+_LATEST = 253_402_300_800
+"""The first second of the year 10000, since 1970."""
 
 
 def _is_known(exchange: Exchange) -> bool:

@@ -1,7 +1,7 @@
 """Spans of OpenTelemetry's GenAI conventions, as OTLP JSON.
 
-Names of attributes: the conventions of 2026 (`gen_ai.input.messages` ...), with the older
-`gen_ai.system` read too. A span has what a program saw of a call, not what travelled.
+Names of attributes: the conventions of 2026 (`gen_ai.input.messages` ...), and those of
+`older_spans`. A span has what a program saw of a call, not what travelled.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from urllib.parse import urlsplit
 from harness.analysis.transcript import AnalyzedTranscript, AnalyzedTurn
 from harness.convert import synthetic
 from harness.convert.converted import Converted
+from harness.convert.older_spans import with_messages
 from harness.convert.synthetic import Answer
 from harness.errors import BadCassette
 from harness.report.conversation import sent_messages
@@ -45,7 +46,7 @@ def read(content: bytes, source: str) -> Converted:
     converted = Converted()
     spans = [span for document in documents for span in _spans(document)]
     for number, span in enumerate(sorted(spans, key=_start), start=1):
-        attributes = _attributes(span.get("attributes"))
+        attributes = with_messages(_attributes(span.get("attributes")), _events(span))
         operation = attributes.get("gen_ai.operation.name")
         if operation not in _CHATS:
             if any(name.startswith("gen_ai.") for name in attributes):
@@ -79,6 +80,12 @@ def _spans(document: Any) -> Iterator[dict[str, Any]]:
     for resource in _objects(document, "resourceSpans"):
         for scope in _objects(resource, "scopeSpans"):
             yield from _objects(scope, "spans")
+
+
+def _events(span: Mapping[str, Any]) -> list[tuple[str, dict[str, Any]]]:
+    """Return the name and the attributes of each event of a span."""
+    events = _objects(span, "events")
+    return [(str(event.get("name")), _attributes(event.get("attributes"))) for event in events]
 
 
 def _objects(value: Any, name: str) -> list[dict[str, Any]]:

@@ -53,6 +53,7 @@ def _owners(exchange: Exchange, provider: str) -> Iterator[Provider]:
         yield table[provider]
     yield from _of_host(exchange.request.uri, (one for one in table.values() if one.hosts))
     yield from (one for one in table.values() if not one.hosts)
+    yield from _of_host(exchange.request.uri, known().values())  # a declaration has less
 
 
 def _of_host(uri: str, providers: Iterable[Provider]) -> Iterator[Provider]:

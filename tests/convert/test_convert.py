@@ -409,3 +409,80 @@ def test_every_form_has_a_reader() -> None:
 
     listed = FORMS.replace(" or ", ", ").split(", ")
     assert listed == [*IMPORTS]
+
+
+def _span(attributes: dict[str, str], events: list[Any] | None = None, start: str = "1") -> Any:
+    """Return OTLP JSON with one span."""
+    pairs = [{"key": key, "value": {"stringValue": text}} for key, text in attributes.items()]
+    named = [
+        {
+            "name": name,
+            "attributes": [{"key": k, "value": {"stringValue": v}} for k, v in own.items()],
+        }
+        for name, own in events or []
+    ]
+    span = {"attributes": pairs, "events": named, "startTimeUnixNano": start}
+    return {"resourceSpans": [{"scopeSpans": [{"spans": [span]}]}]}
+
+
+@pytest.mark.parametrize(
+    "document",
+    [
+        _span(
+            {
+                "gen_ai.prompt.0.role": "user",
+                "gen_ai.prompt.0.content": "hi",
+                "gen_ai.completion.0.tool_calls.0.name": "f",
+                "gen_ai.completion.0.tool_calls.0.arguments": "{}",
+            }
+        ),
+        _span(
+            {"gen_ai.operation.name": "chat"},
+            [
+                ("gen_ai.user.message", {"content": "hi"}),
+                ("gen_ai.choice", {"message": '{"tool_calls": [{"function": {"name": "f"}}]}'}),
+            ],
+        ),
+        _span(
+            {},
+            [
+                ("gen_ai.content.prompt", {"gen_ai.prompt": '[{"role": "user", "content": "hi"}]'}),
+                (
+                    "gen_ai.content.completion",
+                    {"gen_ai.completion": '[{"tool_calls": [{"name": "f", "arguments": "{}"}]}]'},
+                ),
+            ],
+        ),
+    ],
+    ids=["openllmetry", "events", "content events"],
+)
+def test_spans_with_older_names_are_read(document: Any, tmp_path: Path) -> None:
+    """Messages under the names of OpenLLMetry and of older conventions are those of a chat."""
+    cassette, _ = imported(saved(tmp_path, "spans.json", document))
+    (exchange,) = cassette.exchanges
+    assert json.loads(exchange.request.body)["messages"] == [{"role": "user", "content": "hi"}]
+    (choice,) = json.loads(exchange.response.body)["choices"]
+    assert choice["message"]["tool_calls"][0]["function"] == {"name": "f", "arguments": "{}"}
+
+
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16"])
+def test_a_byte_order_mark_is_no_content(encoding: str, tmp_path: Path) -> None:
+    """Files of tools on Windows are read."""
+    text, _ = export([read_cassette(SHIPPED[0])], "har")
+    path = tmp_path / "x.har"
+    path.write_bytes(text.encode(encoding))
+    assert len(imported(path)[0].exchanges) == len(read(SHIPPED[0]).exchanges)
+
+
+def test_an_impossible_time_or_address_is_named(tmp_path: Path) -> None:
+    """A time beyond the calendar is lost; an exchange without a valid URL is left out."""
+    prompt = {"gen_ai.prompt.0.content": "hi"}
+    _, converted = imported(saved(tmp_path, "late.json", _span(prompt, start="9" * 40)))
+    assert converted.losses["its time, which is no date"] == 1
+    text, _ = export([read_cassette(SHIPPED[0])], "har")
+    value = json.loads(text)
+    value["log"]["entries"][0]["request"]["url"] = "http://[::1"
+    _, converted = imported(saved(tmp_path, "x.har", value))
+    assert converted.skipped == [
+        f"{tmp_path / 'x.har'}, exchange 1: its URL is not valid: Invalid IPv6 URL"
+    ]
