@@ -10,13 +10,14 @@ from questions import silent, two_scenarios, write
 from harness import batch
 from harness.cassette.store import Store
 from harness.config.environment import Environment
-from harness.errors import BadScenario, HarnessError
+from harness.errors import BadScenario, HarnessError, SecretNotRedacted
 from harness.providers import PROVIDERS, servers
 from harness.providers.servers import PROVIDER_SERVERS
 from harness.report.build import replay_report
 from harness.sandbox import Options
 from harness.scenario.files import load_all
-from harness.types import Origin
+from harness.secrets.redactor import Redactor
+from harness.types import Exchange, Origin
 
 KNOWN = Environment({"ZHIPUAI_API_KEY": "mine.mine", "DASHSCOPE_API_KEY": "sk-mine"})
 
@@ -185,3 +186,24 @@ def test_a_request_off_the_tape_is_a_problem_of_its_job(folder: Path, tmp_path: 
     assert len(report.reads) == 2
     (problem,) = report.problems
     assert problem.text.startswith("no recorded answer to POST")
+
+
+def test_a_secret_that_cannot_be_masked_ends_only_its_own_job(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The other scenarios and targets are recorded; the problem says which is not."""
+    redact = Redactor.exchange
+
+    def refusing(redactor: Redactor, exchange: Exchange) -> Exchange:
+        if b"qwen-flash" in exchange.request.body:
+            raise SecretNotRedacted("a secret is left")
+        return redact(redactor, exchange)
+
+    monkeypatch.setattr(Redactor, "exchange", refusing)
+    todo = batch.jobs(batch.load_scenarios([], folder), [])
+    store = Store(tmp_path / "c")
+    with batch.sandboxed(Options(port=0), KNOWN) as source:
+        (problem,) = batch.record_all(todo, source, store, silent)
+    assert (problem.target, problem.text) == ("dashscope/qwen-flash", "a secret is left")
+    states = [batch.state(job, store)[0] for job in todo]
+    assert states == ["ok", "missing", "ok"]
