@@ -20,7 +20,7 @@ SITE := mkdocs-material mkdocs-static-i18n
 COVERAGE_FLOOR := 88
 
 .PHONY: site picture catalogues mutation screenshots help demo quick test lint types tests kill-matrix shipped bench \
-  fuzz clean docs drift release oldest resolve clients frameworks compat
+  bench-check fuzz clean docs drift release oldest resolve clients frameworks compat
 
 help:
 	@echo "make demo     record from a sandbox, replay offline, check, compare: no keys needed"
@@ -33,6 +33,7 @@ help:
 	@echo "make mutation mutate a seeded sample of the code and run its tests; up to 40 minutes"
 	@echo "make shipped  record the shipped cassettes again, from the sandbox"
 	@echo "make bench    how fast a replay is, beside vcrpy, cassetter and the floor; some minutes"
+	@echo "make bench-check  fail if a ratio is worse than in benchmarks/baseline.json"
 	@echo "make fuzz     damaged files and answers, EXAMPLES=2000 a test; some minutes"
 	@echo "make screenshots  pictures of the report page, in screenshots/; needs chromium"
 	@echo "make catalogues   take new and changed messages into the translations"
@@ -172,6 +173,10 @@ bench: $(READY)
 	@test -x $(VENV)/bench/bin/python || $(PYTHON) -m venv $(VENV)/bench
 	@$(VENV)/bench/bin/python -m pip install --quiet --editable '.[bench]'
 	@$(VENV)/bench/bin/python -m benchmarks $(OPTIONS)
+
+# The ratios of now, beside those of benchmarks/baseline.json.
+bench-check:
+	@$(MAKE) --no-print-directory bench OPTIONS='--quick --check $(OPTIONS)'
 
 screenshots: $(READY)
 	@HARNESS_SCREENSHOTS=screenshots $(BIN)/python -m pytest -q tests/report/html/test_browser.py

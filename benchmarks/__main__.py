@@ -1,4 +1,4 @@
-"""Measure everything and print a table of times and ratios, or JSON."""
+"""Measure everything beside peers and print medians, their spread and ratios, or JSON."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import argparse
 import json
 import sys
 import tempfile
-from dataclasses import asdict, dataclass
+from collections.abc import Callable
 from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
@@ -14,52 +14,95 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks import cassettes, compare_large, measuring, scenarios, suites
+from benchmarks import (
+    cassettes,
+    compare_large,
+    figures,
+    measuring,
+    scale,
+    scenarios,
+    serving,
+    startup,
+    suites,
+)
 from benchmarks.clients import CLIENTS, Client
+from benchmarks.docs import write_docs
+from benchmarks.figures import OURS, Row
 from benchmarks.tools import TOOLS, Tool
 
-
-@dataclass(frozen=True)
-class Row:
-    """One measurement for each tool, in seconds or bytes; `base` is the tool of ratio 1."""
-
-    label: str
-    unit: str
-    values: dict[str, float]
-    base: str
+BASELINE = Path(__file__).with_name("baseline.json")
 
 
 def main() -> None:
-    """`python -m benchmarks [--quick] [--json]`."""
+    """`python -m benchmarks [--quick] [--json] [--check | --save] [--docs]`."""
     parser = argparse.ArgumentParser(prog="benchmarks", description=__doc__)
     parser.add_argument("--quick", action="store_true", help="smaller cassettes, fewer rounds")
     parser.add_argument("--json", action="store_true", help="JSON instead of a table")
+    parser.add_argument("--only", default="", metavar="TEXT", help="only parts with this name")
+    parser.add_argument(
+        "--check", action="store_true", help="exit with 1 if a ratio is worse than in the baseline"
+    )
+    parser.add_argument("--save", action="store_true", help="store the ratios as the baseline")
+    parser.add_argument("--docs", action="store_true", help="write the figures into the docs")
     options = parser.parse_args()
     tools = [tool for tool in TOOLS if tool.name != "cassetter" or find_spec("cassetter")]
     with tempfile.TemporaryDirectory() as folder:
-        rows = _measured(tools, Path(folder), options.quick)
+        rows = _measured(tools, Path(folder).absolute(), options.quick, options.only)
+    names = list(dict.fromkeys(name for row in rows for name in row.samples))
     if options.json:
-        json.dump([asdict(row) for row in rows], sys.stdout, indent=2)
+        json.dump(figures.document(rows), sys.stdout, indent=2)
     else:
-        _print(rows, [tool.name for tool in tools])
+        _print(rows, names)
+    if options.docs:
+        write_docs(rows)
+    if options.save:
+        BASELINE.write_text(json.dumps(figures.baseline(rows), indent=2) + "\n", encoding="utf-8")
+    if options.check:
+        worse = list(figures.worse(rows, json.loads(BASELINE.read_text(encoding="utf-8"))))
+        print(*(worse or ["no ratio is worse than in the baseline"]), sep="\n")  # noqa: T201
+        sys.exit(bool(worse))
 
 
-def _measured(tools: list[Tool], folder: Path, quick: bool) -> list[Row]:
+def _measured(tools: list[Tool], folder: Path, quick: bool, only: str) -> list[Row]:
+    rounds = 5 if quick else 9
+    parts: dict[str, Callable[[], list[Row]]] = {
+        "startup": lambda: startup.rows(folder, 9 if quick else 20),
+        "calls": lambda: _of_clients(tools, folder, quick, rounds),
+        "loading": lambda: _loads(tools, folder, rounds),
+        "scenarios": lambda: [*_scenarios(folder), _comparing(rounds)],
+        "suites": lambda: _suites(tools, folder, quick),
+        "scale": lambda: [scale.row(100 if quick else 1_000, folder, 3)],
+        "serving": lambda: serving.rows(1_000 if quick else 20_000),
+    }
     rows: list[Row] = []
-    rounds = 3 if quick else 7
+    for name, part in parts.items():
+        if only in name:
+            _progress(name)
+            rows += part()
+    return rows
+
+
+def _of_clients(tools: list[Tool], folder: Path, quick: bool, rounds: int) -> list[Row]:
+    rows: list[Row] = []
     counts = (10, 100) if quick else (10, 100, 1_000, 10_000)
     for client in CLIENTS:
         rows += [_calls(tools, client, count, folder, rounds) for count in counts]
         rows += [_opening(tools, client, folder, rounds)]
         rows += [_peak(tools, client, folder, 100 if quick else 1_000)]
-    for size in (14_000, 2_000_000):
-        rows.append(_loading(tools, size, folder, rounds))
-        rows.append(_loading_again(tools, size, folder, rounds))
-    rows += _scenarios(folder)
-    rows += [_comparing(rounds)]
+    return rows
+
+
+def _loads(tools: list[Tool], folder: Path, rounds: int) -> list[Row]:
+    sizes = (14_000, 2_000_000)
+    return [
+        load(tools, size, folder, rounds) for size in sizes for load in (_loading, _loading_again)
+    ]
+
+
+def _suites(tools: list[Tool], folder: Path, quick: bool) -> list[Row]:
+    lengths = (1, 10) if quick else (1, 4, 10, 40)
     number = 30 if quick else 300
-    lengths = (1, 10) if quick else (1, 10, 40)
-    return rows + [
+    return [
         _suite(tools, client, number, calls_each, folder)
         for client in CLIENTS
         for calls_each in lengths
@@ -89,7 +132,7 @@ def _opening(tools: list[Tool], client: Client, folder: Path, rounds: int) -> Ro
 def _peak(tools: list[Tool], client: Client, folder: Path, count: int) -> Row:
     _progress(f"{client.name}: memory")
     path = cassettes.of_exchanges(client, count, folder)
-    values = [measuring.peak(tool.name, client.name, path, min(count, 10)) for tool in tools]
+    values = [[measuring.peak(tool.name, client.name, path, min(count, 10))] for tool in tools]
     label = f"peak memory, {client.name}, {count} exchanges"
     return Row(label, "B", _by_name(tools, values), "floor")
 
@@ -100,7 +143,7 @@ def _loading(tools: list[Tool], size: int, folder: Path, rounds: int) -> Row:
     loading = [(tool, tool.load) for tool in tools if tool.load]
     values = measuring.actions([partial(load, path) for _, load in loading], rounds)
     label = f"load {path.stat().st_size / 1000:,.0f} kB"
-    return Row(label, "s", _by_name([tool for tool, _ in loading], values), "this tape")
+    return Row(label, "s", _by_name([tool for tool, _ in loading], values), OURS)
 
 
 def _loading_again(tools: list[Tool], size: int, folder: Path, rounds: int) -> Row:
@@ -110,7 +153,7 @@ def _loading_again(tools: list[Tool], size: int, folder: Path, rounds: int) -> R
     loading = [(tool, tool.load_again or tool.load) for tool in tools if tool.load]
     values = measuring.actions([partial(load, path) for _, load in loading], rounds)
     label = f"load {path.stat().st_size / 1000:,.0f} kB again"
-    return Row(label, "s", _by_name([tool for tool, _ in loading], values), "this tape")
+    return Row(label, "s", _by_name([tool for tool, _ in loading], values), OURS)
 
 
 def _scenarios(folder: Path) -> list[Row]:
@@ -118,18 +161,18 @@ def _scenarios(folder: Path) -> list[Row]:
     _progress("scenarios: recording many at once, replaying many polls")
     many, at_once, latency = scenarios.MANY, scenarios.AT_ONCE, scenarios.LATENCY
     waiting = many * latency / at_once
-    recorded = {"floor": waiting, "this tape": scenarios.recorded_at_once(folder)}
-    polled = {"this tape": scenarios.polled_in_no_time(folder)}
+    recorded = {"floor": [waiting], OURS: [scenarios.recorded_at_once(folder)]}
+    polled = {OURS: [scenarios.polled_in_no_time(folder)]}
     return [
         Row(f"record {many} scenarios of {latency} s, {at_once} at once", "s", recorded, "floor"),
-        Row(f"replay {scenarios.POLLS} polls, 15 s apart", "s", polled, "this tape"),
+        Row(f"replay {scenarios.POLLS} polls, 15 s apart", "s", polled, OURS),
     ]
 
 
 def _comparing(rounds: int) -> Row:
     _progress("comparing large answers")
     (values,) = measuring.actions([compare_large.comparison()], rounds)
-    return Row("compare 1 MB, 10,000 values", "s", {"this tape": values}, "this tape")
+    return Row("compare 1 MB, 10,000 values", "s", {OURS: values}, OURS)
 
 
 _SHORT = 10
@@ -139,16 +182,15 @@ _SHORT = 10
 def _suite(tools: list[Tool], client: Client, count: int, calls_each: int, folder: Path) -> Row:
     _progress(f"{client.name}: a pytest suite of {count} cassettes with {calls_each} exchanges")
     written = [suites.written(tool.name, client, count, calls_each, folder) for tool in tools]
-    runs = [
-        partial(suites.run, tool.name, suite) for tool, suite in zip(tools, written, strict=True)
-    ]
-    values = measuring.actions(runs, 3) if calls_each <= _SHORT else list(map(measuring.once, runs))
+    both = zip(tools, written, strict=True)
+    runs = [partial(suites.started, tool.name, suite) for tool, suite in both]
+    values = measuring.processes(runs, 5 if calls_each <= _SHORT else 1)
     label = f"pytest, {count} cassettes of {calls_each}, {client.name}"
-    return Row(label, "s", _by_name(tools, values), "this tape")
+    return Row(label, "s", _by_name(tools, values), "floor")
 
 
-def _by_name(tools: list[Tool], values: list[float]) -> dict[str, float]:
-    return {tool.name: value for tool, value in zip(tools, values, strict=True)}
+def _by_name(tools: list[Tool], runs: measuring.Runs) -> dict[str, list[float]]:
+    return {tool.name: run for tool, run in zip(tools, runs, strict=True)}
 
 
 def _progress(text: str) -> None:
@@ -158,16 +200,8 @@ def _progress(text: str) -> None:
 def _print(rows: list[Row], names: list[str]) -> None:
     table = Table("", *names)
     for row in rows:
-        cells = [_cell(row, row.values.get(name)) for name in names]
-        table.add_row(row.label, *cells)
-    Console(width=120).print(table)
-
-
-def _cell(row: Row, value: float | None) -> str:
-    if value is None:
-        return "-"
-    shown = f"{value * 1000:.3f} ms" if row.unit == "s" else f"{value / 1e6:.0f} MB"
-    return f"{shown}  {value / row.values[row.base]:.2f} x"
+        table.add_row(row.label, *(figures.cell(row, name) for name in names))
+    Console(width=200).print(table)
 
 
 if __name__ == "__main__":

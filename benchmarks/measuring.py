@@ -1,35 +1,42 @@
-"""Measure seconds and bytes: tools take turns, and the best of several rounds counts."""
+"""Measure tools in turn: seconds of the processor, and bytes.
+
+The time of the processor depends less on what else the machine does than that of the clock.
+"""
 
 from __future__ import annotations
 
 import gc
 import json
+import os
 import random
 import subprocess
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from time import perf_counter
+from time import process_time
 
 from benchmarks.clients import Ask, Client
 from benchmarks.tools import Tool
 
+Runs = list[list[float]]
+"""The seconds of each run, for each of several tools."""
 
-def calls(tools: list[Tool], client: Client, path: Path, count: int, rounds: int) -> list[float]:
+
+def calls(tools: list[Tool], client: Client, path: Path, count: int, rounds: int) -> Runs:
     """Return the seconds per call of each tool, over calls spread across a cassette.
 
     The first call (question 0) opens connections and the like and is not counted.
     """
     numbers = list(range(1, count + 1, max(1, count // 100)))
     random.Random(0).shuffle(numbers)  # noqa: S311 - so that a few of them stand for all
-    best = [float("inf")] * len(tools)
+    runs: Runs = [[] for _ in tools]
     for _ in range(rounds):
         for i, tool in enumerate(tools):
             with tool.open(client, path) as ask:
                 ask(0)
                 gc.collect()
-                best[i] = min(best[i], _per_call(ask, numbers))
-    return best
+                runs[i].append(_per_call(ask, numbers))
+    return runs
 
 
 MAX_SECONDS = 1.0
@@ -38,34 +45,27 @@ MAX_SECONDS = 1.0
 
 def _per_call(ask: Ask, numbers: list[int]) -> float:
     done = 0
-    began = perf_counter()
+    began = process_time()
     for number in numbers:
         ask(number)
         done += 1
-        if perf_counter() - began > MAX_SECONDS:
+        if process_time() - began > MAX_SECONDS:
             break
-    return (perf_counter() - began) / done
+    return (process_time() - began) / done
 
 
-def actions(callables: Sequence[Callable[[], object]], rounds: int) -> list[float]:
+def actions(callables: Sequence[Callable[[], object]], rounds: int) -> Runs:
     """Return the seconds that each callable takes; short ones are repeated."""
     repetitions = [_repetitions(action) for action in callables]
-    best = [float("inf")] * len(callables)
+    runs: Runs = [[] for _ in callables]
     for _ in range(rounds):
         for i, action in enumerate(callables):
             gc.collect()
-            began = perf_counter()
+            began = process_time()
             for _ in range(repetitions[i]):
                 action()
-            best[i] = min(best[i], (perf_counter() - began) / repetitions[i])
-    return best
-
-
-def once(action: Callable[[], object]) -> float:
-    """Return the seconds of one run, for actions that are too long to repeat."""
-    began = perf_counter()
-    action()
-    return perf_counter() - began
+            runs[i].append((process_time() - began) / repetitions[i])
+    return runs
 
 
 _MIN_SECONDS = 0.02
@@ -73,9 +73,46 @@ _MIN_SECONDS = 0.02
 
 def _repetitions(action: Callable[[], object]) -> int:
     """Return how many repetitions take at least `_MIN_SECONDS`."""
-    began = perf_counter()
+    began = process_time()
     action()
-    return max(1, int(_MIN_SECONDS / (perf_counter() - began)))
+    return max(1, int(_MIN_SECONDS / max(process_time() - began, 1e-6)))
+
+
+Start = Callable[[], "subprocess.Popen[bytes]"]
+
+
+def processes(starts: Sequence[Start], rounds: int) -> Runs:
+    """Return the seconds of each process that is started; a first run of each is not counted."""
+    runs: Runs = [[] for _ in starts]
+    for number in range(rounds + 1):
+        for i, start in enumerate(starts):
+            seconds = _seconds(start())
+            if number:
+                runs[i].append(seconds)
+    return runs
+
+
+def _seconds(process: subprocess.Popen[bytes]) -> float:
+    """Return the seconds of a process and of those that it waited for, when it has ended."""
+    output = process.stdout.read() if process.stdout else b""
+    _, status, used = os.wait4(process.pid, 0)
+    process.returncode = os.waitstatus_to_exitcode(status)
+    if process.stdout:
+        process.stdout.close()
+    if process.returncode not in (0, 1):  # 1: findings
+        raise RuntimeError(output[-2000:].decode("utf-8", "replace"))
+    return used.ru_utime + used.ru_stime
+
+
+def started(*command: str, folder: Path | None = None, **variables: str) -> subprocess.Popen[bytes]:
+    """Start a process whose output is read, with further environment variables."""
+    return subprocess.Popen(  # noqa: S603 - Python
+        command,
+        cwd=folder,
+        env={**os.environ, **variables},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+    )
 
 
 def opened_and_closed(tool: Tool, client: Client, path: Path) -> Callable[[], None]:

@@ -10,6 +10,12 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from urllib.parse import urlsplit
 
+from starlette.applications import Starlette
+from starlette.requests import Request as StarletteRequest
+from starlette.responses import Response as StarletteResponse
+from starlette.routing import Route
+
+from benchmarks.figures import OURS, Row
 from harness.sandbox.server import run_in_thread
 from harness.serve.library import Library
 from harness.serve.replay import Sessions, application
@@ -57,6 +63,44 @@ def first_byte(address: str, number: int, session: str) -> float:
     response.read()
     connection.close()
     return taken
+
+
+CLIENTS = 256
+
+
+def rows(requests: int) -> list[Row]:
+    """Return the median and the 99th percentile of first bytes, beside a bare Starlette app."""
+    with (
+        run_in_thread(_bare(), 0) as bare,
+        run_in_thread(application(Sessions(library(1_000))), 0) as ours,
+    ):
+        runs = {"floor": [loaded(bare, requests)], OURS: [loaded(ours, requests)]}
+    return [
+        Row(f"{CLIENTS} clients, {requests:,} requests, {name}", "s", samples, "floor")
+        for name, place in (("median", 0.5), ("99 %", 0.99))
+        for samples in [
+            {tool: [run[int(place * len(run))] for run in made] for tool, made in runs.items()}
+        ]
+    ]
+
+
+def loaded(address: str, requests: int) -> list[float]:
+    """Return the sorted seconds to the first byte, by the clock, of requests of many clients."""
+    with ThreadPoolExecutor(CLIENTS) as pool:
+        numbers = range(requests)
+        return sorted(
+            pool.map(lambda n: first_byte(address, n % 1_000, f"c{n % CLIENTS}"), numbers)
+        )
+
+
+def _bare() -> Starlette:
+    """Return an app that reads a request and sends the same answer."""
+
+    async def answer(request: StarletteRequest) -> StarletteResponse:
+        await request.body()
+        return StarletteResponse(b"data: 0123456789\n\n" * 10, media_type="text/event-stream")
+
+    return Starlette(routes=[Route("/{path:path}", answer, methods=["POST"])])
 
 
 def main() -> None:

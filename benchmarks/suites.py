@@ -8,7 +8,7 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 
-from benchmarks import cassettes
+from benchmarks import cassettes, measuring
 from benchmarks.clients import ANSWER, CLIENTS, Client
 
 PLUGINS: Mapping[str, tuple[str, str]] = {
@@ -69,20 +69,19 @@ def written(tool: str, client: Client, count: int, calls_each: int, folder: Path
     return suite
 
 
-def run(tool: str, suite: Path) -> None:
-    """Run a suite in a process of its own, with no plugin but its tool's.
+def started(tool: str, suite: Path) -> subprocess.Popen[bytes]:
+    """Start a suite in a process of its own, with no plugin but its tool's.
 
-    Raises RuntimeError if a test fails, so that a suite that does nothing is not measured.
+    It exits with 3 if a test fails, so that a suite that does nothing is not measured.
     """
     plugin = PLUGINS[tool][0]
     chosen = ["-p", plugin] if plugin else []
-    done = subprocess.run(  # noqa: S603 - pytest
-        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", *chosen, str(suite)],
-        env={**os.environ, "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1", "PYTHONPATH": os.getcwd()},
-        cwd=suite,
-        capture_output=True,
-        text=True,
-        check=False,
+    return measuring.started(
+        *(sys.executable, "-c", _EXIT, "-q", "-p", "no:cacheprovider", *chosen, str(suite)),
+        folder=suite,
+        PYTEST_DISABLE_PLUGIN_AUTOLOAD="1",
+        PYTHONPATH=os.getcwd(),
     )
-    if done.returncode:
-        raise RuntimeError(done.stdout[-2000:] + done.stderr[-2000:])
+
+
+_EXIT = "import pytest, sys; sys.exit(pytest.main(sys.argv[1:]) and 3)"

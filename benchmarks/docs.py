@@ -1,0 +1,28 @@
+"""Write figures into the page on speed, in both languages."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+from benchmarks.figures import Row, cell
+
+PAGES = (Path("docs/performance.md"), Path("docs/performance.zh-CN.md"))
+_FIGURES = re.compile(r"(?<=<!-- figures -->\n).*?(?=<!-- end of figures -->)", re.DOTALL)
+
+
+def write_docs(rows: Sequence[Row]) -> None:
+    """Replace the table between the comments of each page."""
+    table = "\n".join(_table(rows)) + "\n"
+    for page in PAGES:
+        text = page.read_text(encoding="utf-8")
+        page.write_text(_FIGURES.sub(lambda _: f"\n{table}\n", text), encoding="utf-8")
+
+
+def _table(rows: Sequence[Row]) -> Iterable[str]:
+    names = list(dict.fromkeys(name for row in rows for name in row.samples))
+    yield f"| | {' | '.join(names)} |"
+    yield "|---" * (len(names) + 1) + "|"
+    for row in rows:
+        yield f"| {row.label} | {' | '.join(cell(row, name) for name in names)} |"

@@ -1,0 +1,127 @@
+"""Figures of a benchmark: medians of interleaved runs, their spread, and a baseline of ratios."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from statistics import median, quantiles
+
+NOISY = 0.2
+"""The spread above which a ratio is no verdict: half of the runs differ by more than this part."""
+
+OURS = "this tape"
+
+
+@dataclass(frozen=True)
+class Row:
+    """What each tool took, run by run; in each run all tools took their turn.
+
+    Attributes:
+        label: What was measured.
+        unit: `s` (seconds of a processor, or of a clock where something waits) or `B` (bytes).
+        samples: The runs of each tool; all tools have the same number.
+        base: The tool of ratio 1.
+    """
+
+    label: str
+    unit: str
+    samples: Mapping[str, Sequence[float]]
+    base: str
+
+    def value(self, tool: str) -> float:
+        """Return the median of a tool's runs."""
+        return median(self.samples[tool])
+
+    def ratio(self, tool: str) -> float:
+        """Return the median of the ratios to the base, run by run."""
+        return median(self._ratios(tool))
+
+    def spread(self, tool: str) -> float:
+        """Return the distance of the quartiles of these ratios, as a part of their median."""
+        ratios = self._ratios(tool)
+        if len(ratios) < 2:
+            return 0.0
+        first, _, third = quantiles(ratios, n=4, method="inclusive")
+        return (third - first) / median(ratios)
+
+    def is_noisy(self, tool: str) -> bool:
+        """Return whether the runs differ too much for a verdict."""
+        return self.spread(tool) > NOISY
+
+    def _ratios(self, tool: str) -> list[float]:
+        pairs = zip(self.samples[tool], self.samples[self.base], strict=True)
+        return [mine / base for mine, base in pairs]
+
+
+def cell(row: Row, tool: str) -> str:
+    """Return a figure of a table: the median, and the ratio or why there is none."""
+    if tool not in row.samples:
+        return "-"
+    value = row.value(tool)
+    shown = f"{value * 1000:.2f} ms" if row.unit == "s" else f"{value / 1e6:.0f} MB"
+    if tool == row.base:
+        return shown
+    if row.is_noisy(tool):
+        return f"{shown}  too noisy (±{row.spread(tool) / 2:.0%})"
+    return f"{shown}  {row.ratio(tool):.2f} x ±{row.spread(tool) / 2:.0%}"
+
+
+def document(rows: Iterable[Row]) -> list[dict[str, object]]:
+    """Return rows as JSON."""
+    return [
+        {
+            "label": row.label,
+            "unit": row.unit,
+            "base": row.base,
+            "tools": {
+                tool: {
+                    "median": row.value(tool),
+                    "ratio": row.ratio(tool),
+                    "spread": row.spread(tool),
+                    "runs": list(runs),
+                }
+                for tool, runs in row.samples.items()
+            },
+        }
+        for row in rows
+    ]
+
+
+Baseline = Mapping[str, Mapping[str, float]]
+"""The ratio and the spread of this tool, by label."""
+
+
+def baseline(rows: Iterable[Row]) -> Baseline:
+    """Return the ratios of this tool to what is beside it, for later runs to be compared with."""
+    return {
+        row.label: {"ratio": round(ratio, 3), "spread": round(spread, 3)}
+        for row in rows
+        for ratio, spread in _ours(row)
+    }
+
+
+def worse(rows: Iterable[Row], known: Baseline) -> Iterator[str]:
+    """Yield a sentence for each ratio that is worse than that of the baseline by their spreads."""
+    for row in rows:
+        for ratio, spread in _ours(row):
+            before = known.get(row.label)
+            if before is None or spread > NOISY:
+                continue
+            allowed = before["ratio"] * (1 + max(before["spread"], spread, _LEAST))
+            if ratio > allowed:
+                yield f"{row.label}: {ratio:.2f} x, not {before['ratio']:.2f} x as in the baseline"
+
+
+_LEAST = 0.05
+"""A change below this part is none, even if all runs agree."""
+
+
+def _ours(row: Row) -> Iterator[tuple[float, float]]:
+    """Yield the ratio and spread of this tool: to the base or, if it is that, of the best other."""
+    if OURS not in row.samples or len(row.samples) < 2:
+        return
+    if row.base != OURS:
+        yield row.ratio(OURS), row.spread(OURS)
+        return
+    best = min((tool for tool in row.samples if tool != OURS), key=row.ratio)
+    yield 1 / row.ratio(best), row.spread(best)
