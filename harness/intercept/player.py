@@ -188,6 +188,12 @@ class Player:
         numbers = sorted({*chain(*left)} - self._peeked)
         return tuple(self.cassette.exchanges[number] for number in numbers)
 
+    @cached_property
+    def _compared(self) -> list[Exchange]:
+        """The recorded exchanges, with their requests as a miss is compared with them."""
+        redacted = ((e, self.redactor.request(e.request)) for e in self.cassette.exchanges)
+        return [replace(e, request=self._normalized(clean)) for e, clean in redacted]
+
     def explain_miss(self, request: Request) -> tuple[Distance, str]:
         """Return why *request* has no answer, and its distance to the closest recorded request."""
         slot = key, lane = self._slot(request)
@@ -202,10 +208,8 @@ class Player:
             return EQUAL, f"{miss_by_key}, which {_REFUSED}"
         if (key, "") in self._index:
             return EQUAL, f"{miss_by_key}, and this key {_REFUSED}"
-        redacted = ((e, self.redactor.request(e.request)) for e in self.cassette.exchanges)
-        recorded = [replace(e, request=self._normalized(clean)) for e, clean in redacted]
         volatile = self.cassette.provenance.volatile
-        distance, text = nearest(self._normalized(request), recorded, volatile, self.names)
+        distance, text = nearest(self._normalized(request), self._compared, volatile, self.names)
         return distance, f"{miss}; {text}"
 
 

@@ -54,6 +54,9 @@ class Sessions:
     faults: Sequence[InjectedFault] = ()
     opened: dict[tuple[str, str], Session] = field(init=False, default_factory=dict)
 
+    def __post_init__(self) -> None:
+        self.library.players("")  # so that the first request does not wait for them
+
     def get(self, name: str, cassette: str) -> Session:
         """Return the session *name* of a cassette ("" for all), which is opened if it is new."""
         key = name, cassette
@@ -152,8 +155,10 @@ def response_of(playback: Playback) -> Response:
         return _BrokenOff(playback)
     if playback.recorded.request.method.upper() == "HEAD" or recorded.status in (204, 304):
         response, size = Response(), recorded.header("content-length")
-    elif playback.exchange.chunks or playback.pace or playback.extra_delay:
+    elif playback.pace or playback.extra_delay:
         response, size = StreamingResponse(_chunks(playback)), None
+    elif playback.exchange.chunks:
+        response, size = _AtOnce(playback), None
     else:
         response, size = Response(recorded.body), str(len(recorded.body))
     response.status_code = recorded.status
@@ -166,6 +171,22 @@ async def _chunks(playback: Playback) -> AsyncIterator[bytes]:
         if delay:
             await asyncio.sleep(delay)
         yield chunk
+
+
+class _AtOnce(Response):
+    """A response in the recorded chunks, without a task that waits for the client to leave."""
+
+    def __init__(self, playback: Playback) -> None:
+        super().__init__()
+        self._playback = playback
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Send the head and all chunks."""
+        head = {"status": self.status_code, "headers": self.raw_headers}
+        await send({"type": "http.response.start", **head})
+        for chunk in self._playback.chunks():
+            await send({"type": "http.response.body", "body": chunk, "more_body": True})
+        await send({"type": "http.response.body", "body": b""})
 
 
 class _BrokenOff(Response):

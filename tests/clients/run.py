@@ -21,6 +21,7 @@ from urllib.parse import urlsplit
 from harness.cassette.store import find, read
 from harness.errors import HarnessError
 from harness.intercept.context import Playback
+from harness.providers.anthropic.sandbox import SERVER as ANTHROPIC
 from harness.providers.servers import PROVIDER_SERVERS
 from harness.sandbox import Options
 from harness.sandbox import serve as serve_sandbox
@@ -109,7 +110,11 @@ def harness(*arguments: str, **variables: str) -> subprocess.CompletedProcess[st
     """Run `harness` in a process."""
     return subprocess.run(  # noqa: S603
         [sys.executable, "-m", "harness.cli", *arguments],
-        env={**os.environ, "DASHSCOPE_API_KEY": KEY, "OPENAI_API_KEY": KEY, **variables},
+        env={
+            **os.environ,
+            **{"DASHSCOPE_API_KEY": KEY, "OPENAI_API_KEY": KEY, "ANTHROPIC_API_KEY": ANTHROPIC.key},
+            **variables,
+        },
         cwd=HERE,
         capture_output=True,
         text=True,
@@ -121,9 +126,11 @@ def harness(*arguments: str, **variables: str) -> subprocess.CompletedProcess[st
 def sdks(folder: Path) -> str:
     """Record the SDKs of npm through the proxy, replay, and let each meet a miss."""
     cassette = folder / "sdks.yaml"
-    with serve_sandbox(Options(port=0, chunk_gap=0.0002), PROVIDER_SERVERS) as sandbox:
+    servers = {**PROVIDER_SERVERS, "anthropic": ANTHROPIC}
+    with serve_sandbox(Options(port=0, chunk_gap=0.0002), servers) as sandbox:
         base = f"{sandbox}/compatible-mode/v1"
         upstream = [f"--upstream=openai={base}", f"--upstream=dashscope-compatible={base}"]
+        upstream.append(f"--upstream=anthropic={sandbox}{ANTHROPIC.prefix}")
         live = harness("record", "--to", str(cassette), *upstream, "--", "node", "sdks.mjs")
     if live.returncode:
         return f"recording failed: {live.stderr[-600:]}"

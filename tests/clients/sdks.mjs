@@ -27,14 +27,18 @@ for await (const text of streamText({model: alibaba(model), prompt: "Hello"}).te
   results.aiStream += text;
 }
 
+const claude = new Anthropic({maxRetries: 3});
+const request = {model: "claude-sonnet-4-5", max_tokens: 1024, messages};
+results.anthropic = (await claude.messages.create(request)).content;
+results.anthropicStream = (await claude.messages.stream({...request, tools: [{name: "get_weather",
+  input_schema: tools[0].function.parameters}]}).finalMessage()).content;
+
 if (process.env.MISSES) {
   const unknown = [{role: "user", content: "never recorded"}];
   await client.chat.completions.create({model, messages: unknown}).catch((error) => {
     results.openaiMiss = [error instanceof OpenAI.NotFoundError, error.status, error.code];
   });
-  const anthropic = new Anthropic({maxRetries: 3, apiKey: "k",
-    baseURL: process.env.OPENAI_BASE_URL.replace(/\/compatible-mode.*/, "")});
-  await anthropic.messages.create({model, max_tokens: 9, messages: unknown}).catch((error) => {
+  await claude.messages.create({model, max_tokens: 9, messages: unknown}).catch((error) => {
     results.anthropicMiss = [error instanceof Anthropic.NotFoundError, error.status,
       error.error?.type, error.error?.error?.type];
   });

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+import anthropic
 import dashscope
 import httpx
 import openai
@@ -27,7 +28,8 @@ from harness.serve.replay import Sessions, application
 from harness.serve.server import replay_variables
 from harness.types import Cassette, Exchange, Provenance, Request, Response, Timing
 
-SHIPPED = find([Path(__file__).parents[2] / "cassettes"])
+ROOT = Path(__file__).parents[2]
+SHIPPED = find([ROOT / "cassettes"])
 
 
 @contextmanager
@@ -187,7 +189,34 @@ def test_sdks_raise_their_own_error_for_a_miss_and_do_not_repeat_it() -> None:
         )
         assert (answer.status_code, answer.code) == (404, "cassette_miss")
         assert "no recorded answer" in answer.message
-        assert len(sessions.get("", "").misses) == 3
+
+        with pytest.raises(openai.NotFoundError, match="no recorded answer") as openai_error:
+            client.responses.create(model="m", input="never recorded")
+        assert openai_error.value.code == "cassette_miss"
+
+        claude = anthropic.Anthropic(api_key="k", base_url=address, max_retries=3)
+        with pytest.raises(anthropic.NotFoundError, match="no recorded answer") as claude_error:
+            claude.messages.create(model="m", max_tokens=9, messages=messages)
+        body: Any = claude_error.value.body
+        assert (body["type"], body["error"]["type"]) == ("error", "cassette_miss")
+        assert len(sessions.get("", "").misses) == 5
+
+
+@pytest.mark.filterwarnings("ignore:The model:DeprecationWarning")
+def test_anthropics_sdk_is_answered_whole_and_streamed() -> None:
+    """Its SDK reads what a cassette has, and gathers the events of a stream."""
+    made = ROOT / "tests" / "parse" / "made" / "anthropic.yaml"
+    with serving(load([made])) as (address, sessions):
+        client = anthropic.Anthropic(api_key="k", base_url=address, max_retries=0)
+        for recorded in read(made).exchanges[::2]:
+            body = json.loads(recorded.request.body)
+            if body.pop("stream", False):
+                with client.messages.stream(**body) as stream:
+                    got = stream.get_final_message()
+            else:
+                got = client.messages.create(**body)
+            assert [block.type for block in got.content] == ["thinking", "text", "tool_use"]
+        assert sessions.get("", "").misses == []
 
 
 def test_the_status_tells_what_was_answered() -> None:
