@@ -251,3 +251,10 @@ def test_choices_that_travel_in_turns_are_kept_apart() -> None:
     reply = parsed(PARSERS["openai"], CHAT, {**ASKED, "stream": True, "n": 2}, answer)
     assert isinstance(reply, Reply)
     assert [choice.content for choice in reply.choices] == ["One", "Two"]
+
+
+def test_openais_sdk_reads_the_chats_of_services() -> None:
+    """Of the well-known services as of the two with packages of their own."""
+    read = PARSERS["openai"].endpoints
+    assert {"openai.chat", "groq.chat", "openrouter.chat", "openai.responses"} <= read
+    assert {"compatible.chat", "zhipuai.chat"} <= read

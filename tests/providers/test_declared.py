@@ -72,7 +72,7 @@ def test_a_declared_service_is_a_provider(project: Path) -> None:
         "moonshot.chat",
         "moonshot.embeddings",
         "moonshot.images",
-        "moonshot.models",
+        "moonshot.fill", "moonshot.models",
         "moonshot.rerank",
         "moonshot.speech",
         "moonshot.transcriptions",

@@ -427,22 +427,23 @@ def endpoints(service: str, reasons: Iterable[str] = ()) -> tuple[Endpoint, ...]
         reasons: Finish reasons that it has beside those of OpenAI.
     """
     post = partial(Endpoint, method="POST", role=Role.ANSWER, refusal=SERVICE_REFUSAL)
+    chat = post(
+        name=f"{service}.chat",
+        path=re.compile(r".*/chat/completions"),
+        answer=SERVICE_WHOLE,
+        event=SERVICE_CHUNK,
+        ends_with_done=True,
+        volatile=VOLATILE,
+        finish_reasons=FINISH_REASONS.union(reasons),
+        fields=SERVICE_FIELDS,
+        repeats_finish=True,
+        objects=OBJECTS,
+        tells_usage=asks_for_usage,
+        roles=ROLES,
+        fails_late=True,
+    )
     return (
-        post(
-            name=f"{service}.chat",
-            path=re.compile(r".*/(?:chat|fim|agents)/completions"),
-            answer=SERVICE_WHOLE,
-            event=SERVICE_CHUNK,
-            ends_with_done=True,
-            volatile=VOLATILE,
-            finish_reasons=FINISH_REASONS.union(reasons),
-            fields=SERVICE_FIELDS,
-            repeats_finish=True,
-            objects=OBJECTS,
-            tells_usage=asks_for_usage,
-            roles=ROLES,
-            fails_late=True,
-        ),
+        chat,
         post(
             name=f"{service}.embeddings",
             path=re.compile(r".*/embeddings"),
@@ -478,6 +479,7 @@ def endpoints(service: str, reasons: Iterable[str] = ()) -> tuple[Endpoint, ...]
             fields=WORDS_FIELDS,
             exempt=frozenset({"body_is_json"}),  # [DOC] `response_format: text`, `srt`, `vtt`
         ),
+        replace(chat, name=f"{service}.fill", path=re.compile(r".*/(?:fim|agents)/completions")),
         Endpoint(
             name=f"{service}.models",
             method="GET",
