@@ -23,6 +23,7 @@ KNOWN: list[dict[str, Any]] = yaml.safe_load(
 )
 SOURCES = {
     "recordings": ROOT.parent / "shared" / "recordings",
+    "others": ROOT.parent / "shared" / "more-recordings",
     "shipped": ROOT / "cassettes",
     "made": Path(__file__).parent / "made",
 }
@@ -78,6 +79,14 @@ def test_the_recordings_show_what_is_known(folder: Path) -> None:
     """The real recordings show exactly the listed disagreements."""
     told = found(folder)
     assert {d.signature for d in defects(told)} == expected("recordings", dialects(told))
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not SOURCES["others"].is_dir(), reason="the recordings are not here")
+def test_other_services_show_what_is_known() -> None:
+    """The real recordings of other services show exactly the listed disagreements."""
+    told = tuple(one for path in folders("others") if path.is_dir() for one in found(path))
+    assert {d.signature for d in defects(told)} == expected("others", dialects(told))
 
 
 @pytest.mark.slow
