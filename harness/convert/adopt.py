@@ -360,18 +360,19 @@ def _made(
     group: Sequence[Question], cassette: Cassette, source: str, name: str
 ) -> tuple[Adopted | None, str]:
     """Return the first scenario of *group* that replays; else None and why the last does not."""
-    reason = ""
+    reasons: list[str] = []
     ways = (_as_given, _without_input if group[0].endpoint.fields.parameters else _verbatim)
     for steps, way in product(_candidates(group), ways):
         try:
             adopted = _adopted(group, steps, cassette, source, name, way)
-            reason = _problem(adopted)
+            reasons.append(_problem(adopted))
         except BadScenario as error:
-            reason = str(error)
+            reasons.append(str(error))
         else:
-            if not reason:
+            if not reasons[-1]:
                 return adopted, ""
-    return None, reason
+    own = (reason for reason in reversed(reasons) if ": path:" not in reason)  # not another kind's
+    return None, next(own, reasons[-1])
 
 
 def _candidates(group: Sequence[Question]) -> Iterator[list[list[Step]]]:

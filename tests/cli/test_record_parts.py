@@ -9,21 +9,32 @@ from pathlib import Path
 import pytest
 from conftest import Harness
 
-from harness.cassette.store import read
+from harness import batch
+from harness.cassette.store import Store, read
+from harness.config.environment import Environment
+from harness.sandbox import Options
 from harness.scenario.files import shipped_folder
 from harness.types import Cassette
 
 TARGET = "multi-turn/zhipuai-glm-5.3-flash"
 
 
-@pytest.fixture
-def talk(tmp_path: Path, harness: Harness) -> Path:
+@pytest.fixture(scope="module")
+def recorded_once(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with a conversation of four turns, recorded from a sandbox with one target."""
-    (tmp_path / "scenarios").mkdir()
-    shutil.copy(shipped_folder() / "multi-turn.yaml", tmp_path / "scenarios")
-    done = harness("record", "multi-turn", "-t", "zhipuai", "--sandbox", folder=tmp_path)
-    assert done.code == 0, done
-    return tmp_path
+    folder = tmp_path_factory.mktemp("talk")
+    (folder / "scenarios").mkdir()
+    shutil.copy(shipped_folder() / "multi-turn.yaml", folder / "scenarios")
+    jobs = batch.jobs(batch.load_scenarios([], folder / "scenarios"), ["zhipuai"])
+    with batch.sandboxed(Options(port=0), Environment({})) as source:
+        assert batch.record_all(jobs, source, Store(folder / "cassettes"), lambda _: None) == ()
+    return folder
+
+
+@pytest.fixture
+def talk(recorded_once: Path, tmp_path: Path) -> Path:
+    """A copy of it, for one test."""
+    return shutil.copytree(recorded_once, tmp_path / "work")
 
 
 def recorded(folder: Path, name: str = TARGET) -> Cassette:
