@@ -97,11 +97,12 @@ def _langchain(model: Any) -> Mapping[str, Callable[[], Any]]:
     async def asked() -> Any:
         return (await model.ainvoke(HELLO)).content
 
+    loop = asyncio.new_event_loop()  # ChatOpenAI keeps its connections, and so their loop
     return {
         "sync": lambda: model.invoke(HELLO).content,
-        "async": lambda: asyncio.run(asked()),
+        "async": lambda: loop.run_until_complete(asked()),
         "streamed": lambda: "".join(chunk.content for chunk in model.stream(HELLO)),
-        "async streamed": lambda: asyncio.run(streamed()),
+        "async streamed": lambda: loop.run_until_complete(streamed()),
         "tools": lambda: model.bind_tools([TOOL]).invoke(WEATHER).tool_calls[0]["args"],
     }
 

@@ -45,7 +45,7 @@ FRAMEWORKS: Mapping[str, str] = {
 
 Outcome = dict[str, str]
 
-DEADLINE = 100
+DEADLINE = 300
 """Seconds that all calls of a framework may take."""
 
 
