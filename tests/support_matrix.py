@@ -212,7 +212,7 @@ KINDS = (
         "prefix to be continued (partial)",
         "前缀续写（partial）",
         "steps:\n  - messages:\n    - {role: user, content: 写一首诗}\n"
-        "    - {role: assistant, content: 床前, partial: true}",
+        "    - {role: assistant, content: 床前, partial: true}\n  - user: 再来一首",
         {"dashscope": "qwen-plus", "compatible": "qwen-plus"},
     ),
     Kind(

@@ -6,6 +6,7 @@ import io
 from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 from _pytest.mark import ParameterSet
@@ -21,6 +22,9 @@ from harness.report import json_report, text
 from harness.sandbox.images import ImageRequest, draw
 from harness.sandbox.media import speak
 from harness.types import Poll, Reply, Severity
+
+if TYPE_CHECKING:
+    from conftest import Harness
 
 PROJECT = """\
 [tool.harness.providers.anthropic]
@@ -49,6 +53,10 @@ PACKAGES = {
     "anthropic": "anthropic",
 }
 """The import name of the SDK of each form."""
+
+
+BY_ID = {f"{kind.id}-{form}": (kind, form) for kind, form in CELLS}
+"""The cells by the name of their case."""
 
 
 def case(kind: Kind, form: str) -> ParameterSet:
@@ -81,7 +89,32 @@ def test_kind(kind: Kind, form: str, project: Path) -> None:
     assert json_report.conversation(analyzed)
 
 
-BY_ID = {f"{kind.id}-{form}": (kind, form) for kind, form in CELLS}
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("id", "shown"),
+    [
+        ("choices-compatible", ">assistant 1<"),
+        ("video-zhipu", '<span data-zh="视频">video</span>'),
+        ("speech-zhipu", '<span data-zh="音频">sound</span>'),
+        ("embedding-zhipu", '<span>2</span> <span data-zh="个向量">vectors</span>'),
+        ("rerank-zhipu", '<span data-zh="文档">document</span> 1</span>'),
+    ],
+)
+def test_the_page_of_a_report_shows_the_answer(
+    id: str, shown: str, project: Path, harness: Harness
+) -> None:
+    """All choices, the links to films and sounds, the number of vectors, and the ranking."""
+    kind, form = BY_ID[id]
+    (project / "scenarios").mkdir()
+    for name in ("a.png", "hello.wav"):
+        (project / name).rename(project / "scenarios" / name)
+    path = project / "scenarios" / "one.yaml"
+    path.write_text(kind.scenario(form, "one"), encoding="utf-8")
+    assert harness("record", "--sandbox", folder=project).code == 0
+    assert harness("report", "--report", "page.html", folder=project).code == 0
+    page = (project / "page.html").read_text(encoding="utf-8")
+    assert shown in page
+    assert "empty response" not in page.partition("<script")[0]
 
 
 @pytest.mark.parametrize(
@@ -181,6 +214,34 @@ def test_the_polls_of_a_task_fit_into_its_time() -> None:
     """At least one is made; without a time, the number of polls is the only limit."""
     limits = [Poll(2, 40, 5), Poll(2, 2, 60), Poll(0, 7, 1), Poll(10, 40, 3), Poll(2, 40)]
     assert [poll.polls_in_time for poll in limits] == [2, 2, 7, 1, 40]
+
+
+def test_a_prefix_and_its_continuation_are_one_message(project: Path) -> None:
+    """In the history that the next step sends."""
+    kind, form = BY_ID["partial-dashscope"]
+    path = project / "one.yaml"
+    path.write_text(kind.scenario(form, "one"), encoding="utf-8")
+    (transcript,) = harness.record(path, source="sandbox", cassettes=project / "cassettes")
+    first, second = transcript.turns
+    assert isinstance(first.outcome, Reply)
+    assert second.call is not None
+    roles = [message.role for message in second.call.messages]
+    assert roles == ["user", "assistant", "user"]
+    assert second.call.messages[1].content == f"床前{first.outcome.content}"
+
+
+@pytest.mark.parametrize("page_name", ["scenarios.md", "scenarios.zh-CN.md"])
+def test_the_steps_of_the_guide_are_recorded(page_name: str, project: Path) -> None:
+    """Those of all kinds of calls, from the sandbox, without a finding."""
+    guide = (DOCS["en"].parent / "guides" / page_name).read_text(encoding="utf-8")
+    steps = guide.split("```yml\n")[1].split("```")[0].replace("interval: 10", "interval: 0")
+    (project / "cat.png").write_bytes((project / "a.png").read_bytes())
+    path = project / "one.yaml"
+    path.write_text(f"name: one\ntargets: [dashscope/qwen-plus]\n{steps}", encoding="utf-8")
+    (transcript,) = harness.record(path, source="sandbox", cassettes=project / "cassettes")
+    assert [f for f in harness.check(transcript) if f.severity is not Severity.INFO] == []
+    artefacts = (project / "cassettes" / "one" / "artefacts").iterdir()
+    assert {file.suffix for file in artefacts} == {".png", ".mp4", ".wav"}
 
 
 @pytest.mark.parametrize("language", DOCS)

@@ -313,8 +313,12 @@ class Step:
             return Past(past.messages, outcome, named)
         text, thought = outcome.content or "", outcome.reasoning or ""
         calls, signature = outcome.tool_calls, outcome.signature
+        sent = self._messages(past)
+        if sent and sent[-1].role == "assistant":  # a prefix, which the answer continues
+            *sent_before, prefix = sent
+            text, sent = prefix.content + text, tuple(sent_before)
         answer = Message("assistant", text, calls, reasoning=thought, signature=signature)
-        return Past((*past.messages, *self._messages(past), answer), outcome, named)
+        return Past((*past.messages, *sent, answer), outcome, named)
 
     def expectation(self, target: Target) -> Expectation:
         """Return what the step expects of the response of *target*.
