@@ -6,8 +6,9 @@ import asyncio
 import re
 import socket
 import struct
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 
 from starlette.applications import Starlette
 from starlette.requests import Request as HttpRequest
@@ -15,9 +16,12 @@ from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
+from harness.analysis.transcript import transcript_of
 from harness.errors import BadFault, CassetteMiss
 from harness.faults import InjectedFault
 from harness.intercept.context import Playback
+from harness.providers import endpoints
+from harness.providers.rules import judge, project_rules
 from harness.secrets.redactor import HOP_BY_HOP
 from harness.serve.errors import error_response
 from harness.serve.library import Library, Session
@@ -74,10 +78,24 @@ class Sessions:
         cassettes = self.library.cassettes
         return {n: replace(cassettes[n], exchanges=own) for n, own in every.items() if own}
 
+    def findings(self) -> Iterator[Json]:
+        """Yield the findings of the project's rules in what was answered."""
+        rules = project_rules(Path.cwd())
+        for name, cassette in self.served().items():
+            transcript = transcript_of(cassette, endpoints.recognise, source=name)
+            for finding in judge(rules.apply_to(transcript)).findings:
+                yield {
+                    "cassette": name,
+                    "rule": finding.rule,
+                    "severity": finding.severity.value,
+                    "message": finding.message,
+                }
+
     def status(self) -> dict[str, Json]:
-        """Return what was answered, what was missed and what is unused, as JSON."""
+        """Return what was answered, missed and is unused, and the findings, as JSON."""
         return {
             "cassettes": {n: len(c.exchanges) for n, c in self.library.cassettes.items()},
+            "findings": [*self.findings()],
             "sessions": [
                 {
                     "name": name,

@@ -220,7 +220,7 @@ def test_anthropics_sdk_is_answered_whole_and_streamed() -> None:
 
 
 def test_the_status_tells_what_was_answered() -> None:
-    """`/__harness/` has the counts of each session, and DELETE begins them all again."""
+    """`/__harness/` has the counts of each session and findings; DELETE begins all again."""
     answered, left = exchange(answer=b"1"), exchange("/v1/embeddings", answer=b"2")
     with serving(library_of(answered, left)) as (address, _):
         send(address, answered)
@@ -230,6 +230,9 @@ def test_the_status_tells_what_was_answered() -> None:
         [session] = status["sessions"]
         assert (session["answered"], len(session["misses"])) == (1, 1)
         assert session["unused"] == ["one: POST https://api.example.com/v1/embeddings"]
+        [finding] = status["findings"]
+        assert finding.pop("message").startswith("expected an operation the harness knows, actual")
+        assert finding == {"cassette": "one", "rule": "known_endpoint", "severity": "info"}
         assert httpx.delete(address + "/__harness/").json()["sessions"] == []
         assert send(address, answered)[2] == b"1"
 
