@@ -127,7 +127,8 @@ async def _read_request(request: ClientRequest) -> Request:
 
 def _capture(response: ClientResponse, capture: ResponseCapture) -> None:
     """Record the body of *response* with *capture*: bytes received so far and all later ones."""
-    capture.start(response.status, response.reason or "", response.headers.items())
+    headers = tuple((_text(name), _text(value)) for name, value in response.headers.items())
+    capture.start(response.status, _text(response.reason or ""), headers)
     content: Any = response.content
     if type(content) is StreamReader:
         _use_class(content, _CapturedReader, {"raw": list(content._buffer), "is_coded": False})
@@ -142,6 +143,15 @@ def _capture(response: ClientResponse, capture: ResponseCapture) -> None:
         capture.end()
     elif error is not None:
         content.failed(error)
+
+
+def _text(head: str) -> str:
+    """Return a text of the head; bytes that are not UTF-8, surrogates in aiohttp, as latin-1."""
+    try:
+        head.encode()
+    except UnicodeEncodeError:
+        return head.encode("utf-8", "surrogateescape").decode("latin-1")
+    return head
 
 
 def _use_class(reader: StreamReader, base: type, members: dict[str, Any]) -> None:

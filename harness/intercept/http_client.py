@@ -450,7 +450,7 @@ def _sent(playback: Playback) -> Iterator[tuple[float, bytes | Exception]]:
             # HTTP/2, by which it may have been recorded, needs no header to send chunks.
             chunked = (*response.headers, ("Transfer-Encoding", "chunked"))
             response = replace(response, headers=chunked)
-        is_chunked = "chunked" in (response.header("transfer-encoding") or "").lower()
+        is_chunked = (response.header("transfer-encoding") or "").lower() == "chunked"
         yield 0.0, _head(response, is_whole=broken_off is None)
         for delay, chunk in playback.paced_chunks():
             yield delay, b"%x\r\n%b\r\n" % (len(chunk), chunk) if is_chunked else chunk
