@@ -118,9 +118,7 @@ def _sent(body: Json) -> Iterator[Message]:
     """Yield the messages of a request's body, or its prompt as a message, at any depth."""
     for pointer, value in walk(body):
         if pointer.endswith("/messages") and isinstance(value, list):
-            yield from (
-                replace(message_of(item), sent=EMPTY) for item in value if isinstance(item, dict)
-            )
+            yield from (_message(item) for item in value if isinstance(item, dict))
             return
         if pointer.endswith("/prompt") and isinstance(value, str):
             yield Message("user", value)
@@ -136,3 +134,9 @@ def _inputs(reading: AnalyzedExchange) -> Iterator[Message]:
     ]
     if given:
         yield Message("user", "\n".join(text_of(value) for value in given))
+
+
+def _message(sent: dict[str, Json]) -> Message:
+    """Return a recorded message, with its content as one text."""
+    text = text_of(sent.get("content"))
+    return replace(message_of(sent), content=text, parts=(), sent=EMPTY)
