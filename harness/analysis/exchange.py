@@ -189,7 +189,8 @@ class AnalyzedExchange:
             pointer: A JSON pointer into the body.
             offset: The byte offset in the body; None to compute it from *pointer*.
         """
-        if offset is None and pointer:
+        is_json = self.exchange.request.body.lstrip()[:1] in (b"{", b"[")
+        if offset is None and pointer and is_json:  # a value of a form has no place of its own
             span = nearest_span(self.exchange.request.body, pointer)
             offset = span.start if span else None
         return Place(self.turn, self.number, None, offset, pointer, request=True)

@@ -23,9 +23,11 @@ from harness.types import (
     Call,
     CallKind,
     Cassette,
+    ContentPart,
     Exchange,
     Finding,
     Json,
+    Medium,
     Message,
     Mode,
     Reply,
@@ -184,12 +186,19 @@ def _call(request: AnalyzedExchange) -> Call:
     if endpoint and endpoint.role is Role.SUBMIT:
         mode = Mode.ASYNC
     sent = tuple(_message(message) for message in conversation(request).messages)
+    texts = first(body, endpoint.fields.texts) if endpoint else None
+    kind = CallKind.CHAT if sent or prompt is None else CallKind.PROMPT
     return Call(
-        kind=CallKind.CHAT if sent or prompt is None else CallKind.PROMPT,
+        kind=CallKind.RERANK if prompt and texts else kind,
         mode=mode,
         model=str(resolve(body, "/model")),
         messages=sent,
         prompt=str(prompt or ""),
+        inputs=tuple(
+            ContentPart(Medium.TEXT, text)
+            for text in (texts if isinstance(texts, list) else [])
+            if isinstance(text, str)
+        ),
         parameters=parameters if isinstance(parameters, dict) else {},
     )
 

@@ -335,6 +335,15 @@ def other_pointers_expected(turn: AnalyzedTurn, pointers: tuple[str, ...]) -> Tu
     return _expecting(turn, Expectation(pointers=pointers))
 
 
+@turn_fault("expected_states")
+def other_states_expected(turn: AnalyzedTurn) -> Turn | None:
+    """Set the expected states of a task to one that no task has.
+
+    Returns None if the turn has no reply.
+    """
+    return _expecting(turn, Expectation(states=("NO_SUCH_STATE",)))
+
+
 @turn_fault("expected_tool_call", "no_such_function", "")
 def other_call_expected(turn: AnalyzedTurn, name: str) -> Turn | None:
     """Set the expected tool call to an unknown name, or to the actual name cut by one letter.
