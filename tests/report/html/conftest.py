@@ -24,6 +24,7 @@ from harness.providers import endpoints
 from harness.report import Report, html
 from harness.report import drift as drift_report
 from harness.report.build import check_report, replay_report, tests_report
+from harness.report.trends import with_report
 from harness.types import Problem
 
 ROOT = Path(__file__).parents[3]
@@ -182,6 +183,7 @@ def drifted_page(tmp_path_factory: pytest.TempPathFactory) -> Path:
     matrices = tuple(matrix(group, INVENTED, old) for group in groups)
     page = folder / "index.html"
     report = replace(drift_report.report(result), matrices=matrices)
+    report = replace(report, history=with_report(folder, report))
     page.write_text(html.report(report), encoding="utf-8")
     return page
 
