@@ -57,10 +57,12 @@ def _joined(content: list[Json]) -> str:
 
 
 def _parts(content: list[Json]) -> Iterator[ContentPart]:
-    """Yield the parts of a content whose type is known."""
+    """Yield the parts of a content whose type is known, or which are named after their medium."""
     for part in content:
         kind = str(resolve(part, "/type"))
-        medium, pointer = PARTS.get(kind, (Medium.TEXT, "/text"))
+        named = (m for m in Medium if isinstance(resolve(part, f"/{m}"), str))
+        medium = next(named, Medium.TEXT)
+        medium, pointer = PARTS.get(kind, (medium, f"/{medium}"))
         value = resolve(part, pointer)
         if isinstance(part, dict) and isinstance(value, str):
             member = pointer.split("/")[1]

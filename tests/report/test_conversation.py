@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from harness.report.conversation import conversation
-from harness.types import Failure, Message, ToolCall
+from harness.types import ContentPart, Failure, Medium, Message, ToolCall
 
 from .samples import called, exchange, told
 
@@ -21,7 +21,9 @@ def test_what_was_said_before_is_not_repeated() -> None:
         )
     )
     assert one.messages == (Message("user", "你好"),)
-    assert two.messages == (Message("user", '再见\n{"image": "x"}'),)
+    parts = (ContentPart(Medium.TEXT, "再见"), ContentPart(Medium.IMAGE, "x"))
+    assert two.messages == (Message("user", "再见", parts=parts),)
+    assert two.messages[0].text == "再见\n[image: x]"
 
 
 def test_another_past_is_shown_whole() -> None:
