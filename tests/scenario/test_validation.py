@@ -85,7 +85,8 @@ def test_what_is_no_yaml_is_refused(text: str | bytes, message: str) -> None:
         (
             HEAD + "  - user: hi\nparamters: {}",
             ":5: unknown key 'paramters'; did you mean 'parameters'? allowed: name, about, "
-            "targets, steps, parameters, mode, history, poll, volatile, ignore, select, severity",
+            "parent, targets, steps, parameters, mode, history, poll, volatile, ignore, select, "
+            "severity",
         ),
         (
             "name: X\ntargets: [a/b]\nsteps: [user: a]",
