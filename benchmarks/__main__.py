@@ -56,7 +56,11 @@ def main() -> None:
     if options.docs:
         write_docs(rows)
     if options.save:
-        BASELINE.write_text(json.dumps(figures.baseline(rows), indent=2) + "\n", encoding="utf-8")
+        kept: dict[str, object] = (
+            json.loads(BASELINE.read_text(encoding="utf-8")) if BASELINE.exists() else {}
+        )
+        kept.update(figures.baseline(rows))
+        BASELINE.write_text(json.dumps(kept, indent=2) + "\n", encoding="utf-8")
     if options.check:
         worse = list(figures.worse(rows, json.loads(BASELINE.read_text(encoding="utf-8"))))
         print(*(worse or ["no ratio is worse than in the baseline"]), sep="\n")  # noqa: T201
