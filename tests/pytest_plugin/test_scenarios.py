@@ -277,15 +277,16 @@ def test_in_several_processes(repository: pytest.Pytester) -> None:
 
 
 def test_the_plugin_imports_only_itself(python: Python) -> None:
-    """The plugin imports only its own modules until there is a scenario."""
+    """The plugin imports only its own modules and the translations until there is a scenario."""
     code = (
         "import sys, pytest\nbefore = {*sys.modules}\nimport harness.pytest_plugin\n"
         "print(*sorted(name for name in {*sys.modules} - before))"
     )
     loaded = python("-c", code).stdout.split()
     package = "harness.pytest_plugin"
-    modules = ("age", "cassettes", "masking", "network", "scenarios", "summary")
-    assert loaded == ["harness", package, *(f"{package}.{module}" for module in modules)]
+    modules = ("age", "cassettes", "failures", "masking", "network", "scenarios", "summary")
+    own = ["harness", "harness.locale", package, *(f"{package}.{module}" for module in modules)]
+    assert loaded == ["_contextvars", "contextvars", *own]
 
 
 @pytest.mark.slow
