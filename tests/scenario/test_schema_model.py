@@ -6,9 +6,11 @@ import json
 from pathlib import Path
 from typing import Any
 
+import pydantic
 import pytest
 import yaml
 from jsonschema import Draft202012Validator
+from packaging.version import Version
 
 from harness.scenario.files import check_providers, load, load_all
 from harness.scenario.schema_model import json_schema
@@ -31,6 +33,9 @@ def keys(schema: dict[str, Any]) -> list[tuple[str, dict[str, Any]]]:
     return [item for form in forms for item in form.get("properties", {}).items()]
 
 
+@pytest.mark.skipif(
+    Version(pydantic.VERSION) < Version("2.11"), reason="this pydantic writes schemas differently"
+)
 def test_the_shipped_schema_is_the_one_of_the_code() -> None:
     """Editors read the file; this keeps it current."""
     text = (ROOT / "harness" / "scenario" / "schema.json").read_text(encoding="utf-8")
