@@ -10,12 +10,11 @@ from contextlib import contextmanager
 from pathlib import Path
 from time import perf_counter, sleep
 
-from harness import batch
 from harness.cassette.store import Store
 from harness.config.environment import Environment, without_proxies
 from harness.providers.servers import PROVIDER_SERVERS
 from harness.report.build import replay_report
-from harness.runner import Source
+from harness.runner import Source, batch
 from harness.sandbox import Options
 from harness.types import Origin
 

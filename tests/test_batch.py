@@ -7,13 +7,13 @@ from pathlib import Path
 import pytest
 from questions import silent, two_scenarios, write
 
-from harness import batch
 from harness.cassette.store import Store
 from harness.config.environment import Environment
 from harness.errors import BadScenario, HarnessError, SecretNotRedacted
 from harness.providers import PROVIDERS, servers
 from harness.providers.servers import PROVIDER_SERVERS
 from harness.report.build import replay_report
+from harness.runner import batch
 from harness.sandbox import Options
 from harness.scenario.files import load_all
 from harness.secrets.redactor import Redactor

@@ -18,7 +18,7 @@ import dashscope
 import httpx
 import pytest
 
-from harness import batch, runner
+from harness import runner
 from harness.cassette import store as store_module
 from harness.cassette.artefacts import CassetteFiles
 from harness.cassette.store import Store, read
@@ -30,7 +30,7 @@ from harness.providers.endpoints import HEADERS
 from harness.providers.http import tls_context
 from harness.providers.servers import PROVIDER_SERVERS
 from harness.report.build import replay_report
-from harness.runner import Source
+from harness.runner import Source, batch
 from harness.sandbox import Options, serve
 from harness.scenario.steps import Scenario
 from harness.secrets.redactor import Redactor

@@ -16,8 +16,8 @@ from harness.providers.dashscope import PROVIDER
 from harness.providers.dashscope.sandbox import KEY as DASHSCOPE_KEY
 from harness.providers.rules import check
 from harness.providers.servers import PROVIDER_SERVERS
-from harness.recordings import read_cassette
 from harness.runner import Source, record, replay
+from harness.runner.recordings import read_cassette
 from harness.scenario.files import loads
 from harness.types import Failure, Origin, Reply, Target
 

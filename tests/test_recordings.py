@@ -7,11 +7,11 @@ from pathlib import Path
 import pytest
 from questions import silent, two_scenarios, write
 
-from harness import batch, recordings
 from harness.cassette.store import Store
 from harness.config.environment import Environment
 from harness.errors import BadCassette, HarnessError, NoCassette
 from harness.report.build import check_report
+from harness.runner import batch, recordings
 from harness.sandbox import Options
 from harness.scenario.files import load_all
 

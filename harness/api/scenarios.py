@@ -14,9 +14,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Literal, TypeAlias, TypeVar, get_args
 
-from harness import batch, runner
+from harness import runner
 from harness.analysis.transcript import AnalyzedTranscript, analyze
-from harness.batch import Job
 from harness.cassette import store
 from harness.cassette.store import Store
 from harness.comparison import Comparison
@@ -27,8 +26,9 @@ from harness.intercept.clock import checked_pace
 from harness.intercept.resume import OnInterrupted
 from harness.providers import endpoints
 from harness.providers.rules import judge, project_rules
-from harness.recordings import read_cassette, read_repeats
-from harness.runner import Source
+from harness.runner import Source, batch
+from harness.runner.batch import Job
+from harness.runner.recordings import read_cassette, read_repeats
 from harness.sandbox import LIFELIKE
 from harness.scenario.files import load_all
 from harness.scenario.steps import Scenario

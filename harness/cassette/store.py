@@ -17,11 +17,11 @@ from harness.cassette import safe_yaml
 from harness.cassette.artefacts import FOLDER, CassetteFiles, has_hash, with_artefacts
 from harness.cassette.fast_reader import NotCanonical, load_provenance
 from harness.cassette.reader import loads
+from harness.cassette.workers import in_order
 from harness.config.files import LARGEST as LARGEST
 from harness.config.files import read_ends, read_file
 from harness.errors import BadCassette, CannotWrite, HarnessError, NoCassette
 from harness.types import Artefact, Cassette, Origin, Provenance, Target
-from harness.workers import in_order
 
 
 @dataclass(frozen=True, slots=True)

@@ -263,7 +263,7 @@ def child_command(context: typer.Context) -> list[str]:
 
 def processes(jobs: int | None) -> int:
     """Return the number of processes that `--jobs` sets; by default that of processors."""
-    from harness.workers import cores
+    from harness.cassette.workers import cores
 
     return jobs or cores()
 

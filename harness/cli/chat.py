@@ -57,10 +57,10 @@ def chat(
     Each answer is on the disk as soon as it is complete. At the end there is a scenario, and a
     cassette for each target that replays it. After a crash: harness record NAME --resume.
     """
-    from harness import batch
     from harness.cassette.store import Store
     from harness.chat.conversation import converse
     from harness.config.environment import load_environment
+    from harness.runner import batch
     from harness.sandbox import LIFELIKE
 
     name = name or f"chat-{datetime.now().astimezone():%Y%m%d-%H%M%S}"
@@ -213,10 +213,10 @@ def _text(outcome: Outcome) -> str:
 
 def _check(written: list[Path], name: str, scenarios: Path, cassettes: Path) -> None:
     """Print what was written, replay it, and exit with 1 if the replay has errors."""
-    from harness import batch
     from harness.cassette.store import Store
     from harness.report.build import replay_report
     from harness.report.text import report as print_report
+    from harness.runner import batch
 
     for path in written:
         typer.echo(f"wrote {path}", err=True)

@@ -86,9 +86,9 @@ def compare(
     Recordings of one target on several days are named with their day: harness compare june july,
     with a folder of cassettes for each. --since and --until leave out recordings of other days.
     """
-    from harness import recordings
     from harness.cassette.age import period
     from harness.cassette.store import Store
+    from harness.runner import recordings
 
     if on:
         _on_targets(sides or [], on, sandbox, budget, plan, share, out, as_json)
@@ -197,8 +197,8 @@ def _fields(transcripts: list[AnalyzedTranscript], as_json: bool) -> bool:
 def _matrices(groups: Sequence[Sequence[AnalyzedTranscript]], as_json: bool, skip: Skip) -> bool:
     from harness.comparison import matrix
     from harness.config.settings import load_prices
-    from harness.recordings import read_repeats
     from harness.report import comparison_text, json_report
+    from harness.runner.recordings import read_repeats
 
     prices = load_prices(Path.cwd())
     matrices = [matrix(group, prices, read_repeats(group, skip)) for group in groups]
@@ -218,8 +218,8 @@ def _comparisons(
     from harness.comparison import compare as compare_transcripts
     from harness.comparison import side_by_side
     from harness.config.settings import load_prices
-    from harness.recordings import read_repeats
     from harness.report import comparison_text, json_report
+    from harness.runner.recordings import read_repeats
 
     prices = load_prices(Path.cwd())
     comparisons = [compare_transcripts(*pair, read_repeats(pair, skip)) for pair in pairs]

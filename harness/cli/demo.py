@@ -14,11 +14,11 @@ from harness.types import Verbosity
 
 if TYPE_CHECKING:
     from harness.analysis.fault import TranscriptFault
-    from harness.batch import Job
     from harness.cassette.store import Store
     from harness.drift import Drift
     from harness.report import Report
     from harness.runner import Progress
+    from harness.runner.batch import Job
     from harness.types import Finding, Transcript
 
 FAILING = "report-of-a-break"
@@ -41,12 +41,12 @@ def demo(
     import tempfile
     import time
 
-    from harness import batch
     from harness.cassette.store import Store
     from harness.config.environment import load_environment
     from harness.intercept.resume import OnInterrupted
     from harness.report import NAMES, text, write_folder
     from harness.report.build import replay_report
+    from harness.runner import batch
     from harness.sandbox import LIFELIKE
     from harness.scenario.files import shipped_folder
 
@@ -137,9 +137,9 @@ def break_one(jobs: Sequence[Job], recorded: Store, into: Path, steps: Progress)
     enough to break a client. The copy is written to *into*; its provenance says how it was made.
     Raises HarnessError.
     """
-    from harness import recordings
     from harness.faults.answers import count_as_string
     from harness.faults.registry import injected
+    from harness.runner import recordings
 
     existing = [job for job in jobs if recorded.path(job.scenario.name, job.target).exists()]
     reads = [recordings.read_job(job, recorded) for job in existing]

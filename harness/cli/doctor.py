@@ -12,7 +12,7 @@ from harness.cli import app
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from harness.batch import Job
+    from harness.runner.batch import Job
 
 
 def doctor(
@@ -24,7 +24,7 @@ def doctor(
 
     For each package it shows the lowest and the newest version that the harness is tested with.
     """
-    from harness import batch
+    from harness.runner import batch
 
     jobs = batch.jobs(batch.load_scenarios([], scenarios), []) if scenarios.is_dir() else ()
     states, warnings = _states(jobs, cassettes), batch.warnings(jobs)
@@ -133,8 +133,8 @@ def _states(jobs: Iterable[Job], cassettes: Path) -> dict[str, int]:
     """Return the number of cassettes in each state, as `batch.state`."""
     from collections import Counter
 
-    from harness import batch
     from harness.cassette.store import Store
+    from harness.runner import batch
 
     store = Store(cassettes)
     return dict(Counter(batch.state(job, store)[0] for job in jobs))

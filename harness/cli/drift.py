@@ -150,9 +150,9 @@ def _plan(request: _Request) -> tuple[list[RecordedJob], Plan]:
 
     Raises HarnessError if none can be made again.
     """
-    from harness import batch
     from harness.cassette.store import Store
     from harness.drift.live import make_plan, recorded_jobs
+    from harness.runner import batch
 
     loaded = batch.load_scenarios(request.names, request.scenarios)
     jobs = batch.jobs(loaded, request.targets)

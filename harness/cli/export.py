@@ -33,7 +33,7 @@ def export(
     from harness.cassette.store import find, write_text
     from harness.convert import EXPORTS
     from harness.convert import export as exported
-    from harness.recordings import read_cassette
+    from harness.runner.recordings import read_cassette
 
     if form not in EXPORTS:
         raise HarnessError(f"--form {form}: expected {FORMS}")

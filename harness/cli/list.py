@@ -12,9 +12,9 @@ from harness.config.plugins import OWN
 from harness.errors import HarnessError
 
 if TYPE_CHECKING:
-    from harness.batch import Job
     from harness.cassette.age import Period
     from harness.cassette.store import Store
+    from harness.runner.batch import Job
 
 
 def list_(
@@ -37,9 +37,9 @@ def list_(
     Without a folder of scenarios, the cassettes of the tests are listed.
     What continues another recording (harness record NAME/TARGET@N --target) stands below it.
     """
-    from harness import batch, recordings
     from harness.cassette.age import period
     from harness.cassette.store import Store, find
+    from harness.runner import batch, recordings
 
     if folders := app.folders_of_tests(scenarios, cassettes):
         _list_cassettes(find(folders), period(since, until), as_json)
@@ -63,7 +63,7 @@ def list_(
 
 def _list_cassettes(paths: list[Path], period: Period, as_json: bool) -> None:
     from harness.cassette.age import days, now
-    from harness.recordings import read_cassette
+    from harness.runner.recordings import read_cassette
 
     rows = []
     with app.skipping() as skip:
@@ -122,10 +122,10 @@ def _name(row: dict[str, Any]) -> str:
 
 
 def _row(job: Job, store: Store) -> dict[str, Any]:
-    from harness import batch
-    from harness.batch import state
     from harness.cassette.age import days, now
     from harness.providers import PROVIDERS
+    from harness.runner import batch
+    from harness.runner.batch import state
 
     word, provenance = state(job, store)
     return {

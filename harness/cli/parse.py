@@ -84,7 +84,7 @@ def _parse(parsers: list[Parser], path: Path) -> tuple[list[ParsedExchange], lis
     from harness.analysis.transcript import provider_of
     from harness.parse.run import parse_all
     from harness.providers.endpoints import recognise
-    from harness.recordings import read_masked
+    from harness.runner.recordings import read_masked
     from harness.wire import text
     from harness.wire.codings import drop_stale_content_encoding
 

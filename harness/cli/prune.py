@@ -10,8 +10,8 @@ import typer
 from harness.cli import app
 
 if TYPE_CHECKING:
-    from harness.batch import Job
     from harness.prune import SearchResult, Tests
+    from harness.runner.batch import Job
 
 
 def prune(
@@ -65,7 +65,7 @@ def prune(
 
 def _jobs(scenarios: Path, tests: list[Path] | None) -> tuple[Job, ...] | None:
     """Return every scenario with every target; None if there are no scenarios."""
-    from harness import batch
+    from harness.runner import batch
 
     if not scenarios.is_dir() and (tests or scenarios == app.SCENARIOS):
         return None

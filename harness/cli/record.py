@@ -15,9 +15,9 @@ from harness.errors import HarnessError
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from harness.batch import Job
     from harness.cassette.store import Store
     from harness.intercept.resume import OnInterrupted
+    from harness.runner.batch import Job
     from harness.types import Problem
 
 
@@ -90,11 +90,11 @@ def record(
     """
     from contextlib import nullcontext
 
-    from harness import batch
     from harness.cassette.store import Store
     from harness.config.environment import load_environment
     from harness.drift.live import meters, plan_to_record
     from harness.drift.plan import parse_budget
+    from harness.runner import batch
     from harness.sandbox import LIFELIKE
 
     if command := app.child_command(context):
@@ -150,8 +150,8 @@ def _jobs(
     """Return the jobs to record; those of a name with a turn are one turn, or a fork from there."""
     from dataclasses import replace
 
-    from harness import batch
     from harness.convert.ported import fork, write_fork
+    from harness.runner import batch
 
     turns = [match for name in names if (match := _TURN.fullmatch(name))]
     if not turns:

@@ -28,11 +28,11 @@ def replay(
         from harness.intercept import namespace
 
         namespace.isolate()
-    from harness import batch
     from harness.cassette import age
     from harness.cassette.store import Store
     from harness.intercept.clock import checked_pace
     from harness.report.build import add_age_findings, replay_report
+    from harness.runner import batch
 
     speed, limit = checked_pace(pace), age.limit_of_options(max_age, max_age_fails)
     work = batch.jobs(batch.load_scenarios(names or [], scenarios), targets or [])

@@ -28,11 +28,11 @@ def report(
     Replays them offline first. The page is one file and needs no network. Without a folder of
     scenarios it is about the cassettes of the tests.
     """
-    from harness import batch, recordings
     from harness.cassette.age import period
     from harness.cassette.store import Store, find
     from harness.report import write
     from harness.report.build import replay_report, tests_report
+    from harness.runner import batch, recordings
 
     if not names and (folders := app.folders_of_tests(scenarios, cassettes)):
         result = tests_report(find(folders), period(since, until))

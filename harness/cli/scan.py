@@ -36,10 +36,10 @@ def scan(
     Finds your own keys (from the environment and .env) in any encoding, and what looks like a key,
     a token, a cookie or a signed link. A secret is never printed, only where it is.
     """
+    from harness.cassette.workers import in_order
     from harness.config.environment import load_environment
     from harness.providers import PROVIDERS
     from harness.secrets.scanner import Scanner
-    from harness.workers import in_order
 
     scanner = Scanner(load_environment(Path.cwd()).secrets(PROVIDERS.values()))
     leaks: list[tuple[str, Leak]] = []

@@ -29,10 +29,10 @@ def show(
     as_json: app.AsJson = False,
 ) -> None:
     """Show a recording as a conversation or as raw HTTP, or where two recordings differ."""
-    from harness import recordings
     from harness.cassette.store import Store
     from harness.report import json_report, text
     from harness.report import wire as raw
+    from harness.runner import recordings
 
     view = raw.wire if wire else text.conversation
     with app.skipping() as skip:

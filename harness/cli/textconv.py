@@ -17,10 +17,10 @@ def textconv(
 
     A file that is not a cassette is printed unchanged: a diff has to be shown in any case.
     """
-    from harness import recordings
     from harness.config.files import read_file
     from harness.errors import BadCassette
     from harness.report import text, wire
+    from harness.runner import recordings
 
     try:
         read = recordings.read_for_diff(path)

@@ -22,8 +22,8 @@ from harness.contracts.evidence import Cite, Node
 from harness.contracts.schema import DRAFT, changes, overlays, promise
 from harness.contracts.sections import FORMS, Section
 from harness.errors import BadContract, HarnessError
-from harness.recordings import read_cassette
 from harness.runner import Progress
+from harness.runner.recordings import read_cassette
 from harness.types import Json
 
 

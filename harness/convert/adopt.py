@@ -29,8 +29,8 @@ from harness.errors import BadCassette, BadScenario, CannotWrite, HarnessError, 
 from harness.providers import PROVIDERS, Provider, endpoints
 from harness.providers.clients import CLIENTS
 from harness.providers.sdk import recorded_request
-from harness.recordings import read_masked
 from harness.runner import replay
+from harness.runner.recordings import read_masked
 from harness.scenario.files import loads
 from harness.scenario.messages import message_of
 from harness.scenario.references import escaped

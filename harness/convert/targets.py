@@ -7,10 +7,8 @@ from dataclasses import dataclass, replace
 from decimal import Decimal
 from pathlib import Path
 
-from harness import batch, recordings
 from harness.analysis.difference import similarity
 from harness.analysis.transcript import AnalyzedTranscript
-from harness.batch import Job
 from harness.cassette.store import Store, write_text
 from harness.convert.adopt import LeftOut, Question, questions_of, read_any, slug
 from harness.convert.ported import ported
@@ -24,7 +22,8 @@ from harness.drift.plan import (
     SpendTracker,
     Tariff,
 )
-from harness.runner import Meter, Progress, Source
+from harness.runner import Meter, Progress, Source, batch, recordings
+from harness.runner.batch import Job
 from harness.types import CallKind, Cassette, Failure, Json, Outcome, Problem, Reply, Usage
 from harness.wire import read_json, resolve
 

@@ -9,10 +9,8 @@ from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from harness import batch, recordings
 from harness.analysis.difference import Verdict
 from harness.analysis.transcript import AnalyzedTranscript, AnalyzedTurn, analyze
-from harness.batch import Job
 from harness.cassette import age
 from harness.cassette.store import Store
 from harness.config.environment import Environment
@@ -39,7 +37,8 @@ from harness.drift.run import Criteria
 from harness.drift.types import Drift, DriftRun
 from harness.errors import HarnessError, InterceptError, MissingKey, OverBudget, Refused
 from harness.providers import PROVIDERS, endpoints
-from harness.runner import Meter, Progress, Source, record
+from harness.runner import Meter, Progress, Source, batch, record, recordings
+from harness.runner.batch import Job
 from harness.sandbox import Options
 from harness.scenario.steps import Scenario
 from harness.types import Failure, Origin, Problem, Provenance, Transcript, Turn

@@ -9,7 +9,6 @@ from dataclasses import dataclass, replace
 from itertools import chain
 from pathlib import Path
 
-from harness import batch, recordings
 from harness.analysis.difference import Verdict
 from harness.analysis.transcript import AnalyzedTranscript
 from harness.cassette import store
@@ -19,7 +18,7 @@ from harness.drift.judge import allowed_by, find_drift
 from harness.drift.types import Drift, DriftRun, UnmatchedRecording
 from harness.errors import BadCassette, HarnessError
 from harness.providers.rules import project_rules
-from harness.runner import Progress
+from harness.runner import Progress, batch, recordings
 from harness.types import Finding, Problem
 
 

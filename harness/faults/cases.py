@@ -14,7 +14,7 @@ from harness.analysis.transcript import provider_of
 from harness.cassette.store import Skip, read_all, refuse
 from harness.faults.delivery import Delivery, DeliveryFault, Reaction, RecordedAnswer, allowed
 from harness.providers.endpoints import recognise
-from harness.recordings import read_masked
+from harness.runner.recordings import read_masked
 from harness.types import Reply
 
 MAX_BYTES = 2**16

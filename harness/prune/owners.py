@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from harness.batch import Job, with_repeats
 from harness.cassette.store import Store
 from harness.prune.tests import Tests, real_path
+from harness.runner.batch import Job, with_repeats
 from harness.types import Provenance
 
 

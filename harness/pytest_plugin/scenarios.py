@@ -13,8 +13,8 @@ from harness.pytest_plugin.age import check_age
 from harness.pytest_plugin.summary import CassetteUse, note_use, report_findings
 
 if TYPE_CHECKING:
-    from harness.batch import Job
     from harness.cassette.store import Store
+    from harness.runner.batch import Job
     from harness.types import Transcript
 
 
@@ -31,7 +31,7 @@ class ScenarioFile(pytest.File):
         from harness.errors import HarnessError
 
         try:
-            from harness import batch
+            from harness.runner import batch
 
             (scenario,) = batch.load_scenarios([str(self.path)], self.path.parent)
         except HarnessError as error:
@@ -56,8 +56,8 @@ class ScenarioItem(pytest.Item):
 
     def runtest(self) -> None:
         """Run the test, and fail it if a finding is an error."""
-        from harness import batch
         from harness.providers.rules import project_rules
+        from harness.runner import batch
 
         transcript = self._transcript()
         check_age(self, transcript.source, transcript.provenance)
@@ -100,9 +100,8 @@ class ScenarioItem(pytest.Item):
     def _record(self, store: Store) -> None:
         from contextlib import nullcontext
 
-        from harness import batch
         from harness.config.environment import load_environment
-        from harness.runner import record
+        from harness.runner import batch, record
         from harness.sandbox import Options
 
         environment = load_environment(Path.cwd())

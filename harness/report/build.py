@@ -9,7 +9,6 @@ from itertools import groupby
 from pathlib import Path
 
 from harness.analysis.transcript import AnalyzedTranscript, analyze
-from harness.batch import Examined, Job, examine, replay_all
 from harness.cassette import age, store
 from harness.cassette.age import Period
 from harness.cassette.store import Store, find
@@ -20,17 +19,18 @@ from harness.errors import HarnessError
 from harness.providers import endpoints
 from harness.providers.masking import masked
 from harness.providers.rules import project_rules
-from harness.recordings import (
-    analyzed_cassette,
-    group_sides,
-    read_cassette,
-    read_repeats,
-)
 from harness.report.check import CHECK_ALL, Checked, CheckOptions, check_cassettes
 from harness.report.model import Report
 from harness.report.ranking import Ranking
 from harness.rules import Judged
 from harness.runner import Progress
+from harness.runner.batch import Examined, Job, examine, replay_all
+from harness.runner.recordings import (
+    analyzed_cassette,
+    group_sides,
+    read_cassette,
+    read_repeats,
+)
 from harness.types import Cassette, Problem
 
 _LISTED = 3
@@ -47,7 +47,7 @@ def replay_report(
 ) -> Report:
     """Return the report of a replay: each job checked, and the targets of each scenario compared.
 
-    *title* heads the report; the other arguments are those of `harness.batch.replay_all`.
+    *title* heads the report; the other arguments are those of `harness.runner.batch.replay_all`.
 
     Raises:
         BadSettings: the project's settings are not valid.

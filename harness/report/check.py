@@ -8,18 +8,17 @@ from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
-from harness import workers
-from harness.batch import examine
-from harness.cassette import store
+from harness.cassette import store, workers
 from harness.cassette.age import ALWAYS, Period
 from harness.config.settings import RuleSelection
 from harness.errors import HarnessError
 from harness.providers.rules import project_rules
-from harness.recordings import read_cassette
 from harness.report.check_cache import NO_CACHE, CheckCache
 from harness.report.outline import Outline, outline
 from harness.rules import Judged
 from harness.runner import Progress
+from harness.runner.batch import examine
+from harness.runner.recordings import read_cassette
 from harness.types import Problem, Transcript
 
 

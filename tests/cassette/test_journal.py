@@ -18,7 +18,6 @@ from intercept.server import Server, serving
 from test_runner import DASH, TWO_QUESTIONS, ZHIPU, sandboxed, silent
 
 import harness
-from harness import batch
 from harness.api.use_cassette import RecordMode
 from harness.cassette.journal import (
     Head,
@@ -41,7 +40,7 @@ from harness.errors import (
 from harness.intercept.recorder import Recorder
 from harness.intercept.resume import OnInterrupted
 from harness.providers.servers import PROVIDER_SERVERS
-from harness.runner import record
+from harness.runner import batch, record
 from harness.sandbox import Options, serve
 from harness.scenario.files import loads
 from harness.secrets.scanner import Scanner

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from harness import batch
 from harness.cassette.store import Store
 from harness.config.environment import Environment
+from harness.runner import batch
 from harness.sandbox import Options
 from harness.scenario.files import shipped_folder
 

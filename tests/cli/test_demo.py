@@ -22,8 +22,8 @@ REPORT = ("index.html", "junit.xml", "report.json", "report.jsonl", "summary.md"
 
 def short(monkeypatch: pytest.MonkeyPatch, *names: str) -> None:
     """A demo of these scenarios only, in which nobody waits for a task."""
-    from harness import batch
     from harness.intercept.recorder import Recorder
+    from harness.runner import batch
 
     every = batch.jobs(batch.load_scenarios([], shipped_folder()), [])
     todo: Any = [job for job in every if job.scenario.name in names]

@@ -14,12 +14,12 @@ import pytest
 from providers.scripted import RESET, json_answer, serve_answers
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from harness import batch
 from harness.cassette.store import Store
 from harness.config import prices
 from harness.config.environment import Environment
 from harness.intercept.recorder import Recorder
 from harness.providers.servers import PROVIDER_SERVERS
+from harness.runner import batch
 from harness.sandbox import Options
 from harness.sandbox.server import application, run_in_thread
 from harness.scenario.files import shipped_folder

@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 from conftest import Harness
 
-from harness import batch
 from harness.cassette.store import Store, read
 from harness.config.environment import Environment
+from harness.runner import batch
 from harness.sandbox import Options
 from harness.scenario.files import shipped_folder
 from harness.types import Cassette

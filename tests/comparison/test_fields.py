@@ -8,12 +8,12 @@ from typing import Any
 
 import pytest
 
-from harness import recordings
 from harness.analysis.transcript import AnalyzedTranscript, analyze
 from harness.cassette import store
 from harness.comparison import FIELDS, Cell, FieldMatrix, Form, field_matrix
 from harness.comparison.fields import Presence, presence
 from harness.providers import endpoints
+from harness.runner import recordings
 from harness.types import Exchange, Request, Response, Transcript, Turn
 
 SHIPPED = Path(__file__).parents[2] / "cassettes"

@@ -20,7 +20,7 @@ from harness.convert.har import write as write_har
 from harness.convert.loading import form_of
 from harness.errors import BadCassette
 from harness.providers.servers import PROVIDER_SERVERS
-from harness.recordings import read_cassette
+from harness.runner.recordings import read_cassette
 from harness.types import Cassette, Exchange, Reply, Request, Response, Timing
 
 ROOT = Path(__file__).parents[2]

@@ -8,11 +8,11 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from harness import recordings
 from harness.analysis.transcript import AnalyzedTranscript, analyze
 from harness.drift import Drift, find_drift
 from harness.providers import endpoints
 from harness.providers.rules import check
+from harness.runner import recordings
 from harness.types import Exchange
 
 ROOT = Path(__file__).parents[2]

@@ -22,7 +22,6 @@ from drift.changed_recordings import (
     recorded,
     with_exchanges,
 )
-from harness import recordings
 from harness.analysis.transcript import AnalyzedTranscript, analyze
 from harness.cassette import store
 from harness.contracts import Judge, learn
@@ -30,6 +29,7 @@ from harness.contracts.sections import Section
 from harness.drift import ChangeKind, Verdict, find_drift
 from harness.drift.judge import allowed_by
 from harness.providers import endpoints
+from harness.runner import recordings
 from harness.types import Exchange, Origin
 from harness.wire import resolve
 

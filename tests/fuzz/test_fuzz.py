@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.console import Console
 
-from harness import batch, contracts, recordings
+from harness import contracts
 from harness.analysis.transcript import transcript_of
 from harness.cassette.journal import Head, exchange_record, head_record, read_journal
 from harness.cassette.reader import loads
@@ -32,7 +32,7 @@ from harness.errors import (
 )
 from harness.providers import endpoints
 from harness.report import FILES, Report, text
-from harness.runner import replay
+from harness.runner import batch, recordings, replay
 from harness.scenario.files import loads as load_scenario
 from harness.scenario.steps import Scenario, digests
 from harness.secrets.scanner import Scanner

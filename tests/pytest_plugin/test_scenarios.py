@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from harness import batch
 from harness.cassette.store import Store
 from harness.config.environment import Environment
+from harness.runner import batch
 from harness.sandbox import Options
 
 if TYPE_CHECKING:

@@ -10,7 +10,6 @@ from typing import Any
 
 import pytest
 
-from harness.batch import examine
 from harness.report import check
 from harness.report.build import check_report
 from harness.report.check import CheckOptions, check_cassettes
@@ -18,6 +17,7 @@ from harness.report.check_cache import CheckCache
 from harness.report.json_report import document
 from harness.report.model import Report
 from harness.report.outline import outline
+from harness.runner.batch import examine
 
 CASSETTES = Path(__file__).parent.parent.parent / "cassettes"
 

@@ -9,12 +9,12 @@ from pathlib import Path
 import pytest
 from rich.cells import cell_len
 
-from harness import recordings
 from harness.cassette import store
 from harness.comparison import field_matrix
 from harness.report import json_report
 from harness.report.field_map import path
 from harness.report.field_text import fields, numbers
+from harness.runner import recordings
 
 from .samples import console, written
 

@@ -10,7 +10,7 @@ import pytest
 from harness.providers.dashscope.samples import SEARCHED
 from harness.providers.rules import check
 from harness.providers.zhipu.samples import REASONED, REASONED_ON, SAME, SAME_STREAM, SYNC
-from harness.recordings import read_cassette
+from harness.runner.recordings import read_cassette
 
 from .making import asking, edited, foreign
 

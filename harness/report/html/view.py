@@ -21,11 +21,11 @@ from harness.cassette.store import find
 from harness.errors import HarnessError
 from harness.locale import Language, in_language
 from harness.providers.masking import text_masker
-from harness.recordings import read_cassette
 from harness.report.build import check_report, compare_report, served_report
 from harness.report.html.page import index, report
 from harness.report.model import Report
 from harness.report.overview import Cell
+from harness.runner.recordings import read_cassette
 from harness.types import Cassette
 
 PER_PAGE = 50

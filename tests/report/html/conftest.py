@@ -14,7 +14,6 @@ import pytest
 import yaml
 from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
 
-from harness import batch, recordings
 from harness.analysis.transcript import AnalyzedTranscript, analyze
 from harness.cassette.age import ALWAYS
 from harness.cassette.store import Store, find
@@ -25,6 +24,7 @@ from harness.report import Report, html
 from harness.report import drift as drift_report
 from harness.report.build import check_report, replay_report, tests_report
 from harness.report.trends import with_report
+from harness.runner import batch, recordings
 from harness.types import Problem
 
 ROOT = Path(__file__).parents[3]

@@ -10,8 +10,8 @@ from types import MappingProxyType
 
 import pytest
 
+from harness.cassette.workers import in_order
 from harness.errors import BadCassette, HarnessError
-from harness.workers import in_order
 
 ITEMS = range(20)
 

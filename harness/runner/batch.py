@@ -18,6 +18,7 @@ from harness.analysis.transcript import AnalyzedTranscript, analyze
 from harness.cassette.age import now
 from harness.cassette.journal import unfinished
 from harness.cassette.store import Store
+from harness.cassette.workers import in_order
 from harness.config.environment import NO_KEY, Environment, without_proxies
 from harness.config.settings import ALL_RULES, RuleSelection, load_models
 from harness.errors import BadCassette, HarnessError, InterceptError, NoCassette
@@ -31,7 +32,6 @@ from harness.scenario import parameters
 from harness.scenario.files import check_providers, check_rules, load_all
 from harness.scenario.steps import Scenario
 from harness.types import Origin, Problem, Provenance, Target, Transcript
-from harness.workers import in_order
 
 if TYPE_CHECKING:
     from harness.sandbox.provider_server import ProviderServer

@@ -7,13 +7,13 @@ from dataclasses import replace
 from pathlib import Path
 
 from harness.analysis.transcript import AnalyzedTranscript, analyze, transcript_of
-from harness.batch import Job, jobs, load_scenarios, state
 from harness.cassette import store
 from harness.cassette.age import ALWAYS, Period
 from harness.cassette.store import Skip, Store, refuse
 from harness.errors import BadCassette, HarnessError
 from harness.providers import endpoints
 from harness.providers.masking import masked
+from harness.runner.batch import Job, jobs, load_scenarios, state
 from harness.types import Cassette, Provenance
 
 
