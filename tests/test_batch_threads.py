@@ -34,7 +34,7 @@ from harness.runner import Source, batch
 from harness.sandbox import Options, serve
 from harness.scenario.steps import Scenario
 from harness.secrets.redactor import Redactor
-from harness.types import Cassette, Exchange, Reply
+from harness.types import Call, CallKind, Cassette, Exchange, Mode, Reply
 
 pytestmark = pytest.mark.slow
 
@@ -540,9 +540,10 @@ def test_clients_share_whom_they_trust() -> None:
     assert (context.verify_mode, context.check_hostname) == (ssl.CERT_REQUIRED, True)
     assert context.get_ca_certs()
     made: list[Any] = []
+    call = Call(CallKind.CHAT, Mode.SYNC, "glm-5.3-flash")
     for _ in range(2):
         with PROVIDERS["zhipuai"].open("a.b", "http://127.0.0.1:1", lambda _: None) as line:
-            made.append(line._client("own")._client)  # type: ignore[attr-defined]
+            made.append(line._client(call)._client)  # type: ignore[attr-defined]
             assert made[-1]._transport._pool._ssl_context is context
     assert made[0] is not made[1]
     assert all(client.is_closed for client in made)

@@ -96,8 +96,9 @@ def test_a_marked_test_is_replayed_without_a_key(
     (tmp_path / "test_mine.py").write_text(test, encoding="utf-8")
     (tmp_path / "pytest.ini").write_text("[pytest]\n", encoding="utf-8")
     there = {address: sandbox + path}
-    assert "1 passed" not in run(tmp_path, there, "--record=missing", before=[])
-    shutil.rmtree(tmp_path / "cassettes", ignore_errors=True)
+    if test is ZHIPUAI:  # one of them, for its time
+        assert "1 passed" not in run(tmp_path, there, "--record=missing", before=[])
+        shutil.rmtree(tmp_path / "cassettes", ignore_errors=True)
     output = run(tmp_path, dict([(address, sandbox + path), key]), "--record=missing", before=[])
     assert "1 passed" in output
     output = run(tmp_path, there, before=isolated())

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, cast
 
 import aiohttp
+import anyio
 import dashscope
 import httpx
 import openai
@@ -240,6 +241,10 @@ def answering(
         yield base, requests_seen
 
 
+async def at_once(seconds: float) -> None:
+    """Wait for nothing: the delays between the attempts of OpenAI's asynchronous SDK."""
+
+
 def _path(head: bytes) -> str:
     return "http://x" + head.split()[1].decode()
 
@@ -262,6 +267,7 @@ def test_a_replayed_fault_is_as_over_a_socket(
         pytest.MonkeyPatch.context() as patched,
     ):
         patched.setattr(time, "sleep", lambda seconds: None)
+        patched.setattr(anyio, "sleep", at_once)
         if fault.name == "refused":
             unused = _unused_port()
             live = outcome_of(client, unused, stream)
