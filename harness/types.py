@@ -23,7 +23,7 @@ EMPTY: Mapping[str, Any] = MappingProxyType({})
 
 
 class Verbosity(IntEnum):
-    """How much of a report is printed."""
+    """The amount of a report that is printed."""
 
     QUIET = 0
     """Errors, problems and the result."""
@@ -215,7 +215,7 @@ class Message:
 
 @dataclass(frozen=True, slots=True)
 class Poll:
-    """How the task of an async call is polled.
+    """The polling of an async call's task.
 
     Attributes:
         interval: The seconds between two polls.

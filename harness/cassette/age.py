@@ -107,7 +107,7 @@ def findings(provenance: Provenance, limit: Limit, at: datetime) -> Iterator[Fin
 
 
 _CLOCKS_DIFFER = timedelta(hours=1)
-"""How far a recording may be in the future: another machine's clock, or a time without a zone."""
+"""The longest time by which a recording may be in the future: clocks and time zones differ."""
 
 
 # --------------------------------------------------------------------------------- periods

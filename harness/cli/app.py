@@ -44,7 +44,7 @@ _QUIET, _NORMAL, _FULL = range(3)
 """The values of `Verbosity`; its module is not imported only to print the help."""
 
 VERBOSITY: ContextVar[int] = ContextVar("verbosity", default=_NORMAL)
-"""How much the command prints."""
+"""The amount of output that the command prints."""
 
 COLOR: ContextVar[Color] = ContextVar("color", default=Color.AUTO)
 """Whether the command prints in colours; `auto`: on a terminal."""

@@ -64,7 +64,7 @@ def extend(contract: Contract, recordings: Named) -> Contract:
 
 
 class Lesson(NamedTuple):
-    """What one recording teaches: its name, the digest of its exchanges, and its contract."""
+    """The contract of one recording, with its name and the digest of its exchanges."""
 
     name: str
     key: str

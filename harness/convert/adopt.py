@@ -94,7 +94,7 @@ class Question:
 
     @property
     def beside(self) -> dict[str, Json]:
-        """What stands beside the messages or the prompt, if that is not the body itself."""
+        """The members beside the messages or the prompt; empty if those are the body's own."""
         parent = self.pointer.rpartition("/")[0]
         beside = resolve(self.body, parent) if parent else {}
         return beside if isinstance(beside, dict) else {}

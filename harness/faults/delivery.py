@@ -30,7 +30,7 @@ _BLANK_LINE = re.compile(rb"(?:\r\n|\n|\r(?!\n)){2,}+")
 
 
 class Reaction(StrEnum):
-    """How a client reacted to a changed answer.
+    """The reaction of a client to a changed answer.
 
     Attributes:
         SAME: It returned what it returned for the unchanged answer.
@@ -48,7 +48,7 @@ class Reaction(StrEnum):
 
 
 class Ending(StrEnum):
-    """How a connection ends.
+    """The end of a connection.
 
     Attributes:
         COMPLETE: After a body that is complete by HTTP's rules.

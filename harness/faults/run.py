@@ -35,7 +35,7 @@ _FIRST_TIME = 30.0
 """Seconds added to the limit of an unchanged answer: the client may have to import an SDK."""
 
 _SLOWDOWN = 3
-"""How often the duration of the unchanged answer is added to the limit of a changed one."""
+"""The limit of a changed answer has this many times the duration of the unchanged one added."""
 
 _FOREVER = 3600.0
 """Seconds that a silent server waits: longer than any client."""
@@ -49,7 +49,7 @@ _NOT_SENT = CONNECTION_HEADERS | {"accept-encoding", "host"}
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """How many cases are run, and for how long.
+    """The limits of a run: the number of cases, and times.
 
     Attributes:
         cases: The largest number of cases of each fault.

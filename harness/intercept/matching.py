@@ -93,7 +93,7 @@ def _index(token: str, length: int) -> Sequence[int]:
 
 
 Distance = tuple[bool, bool, int]
-"""How much two requests differ: in method, in path, in how many values."""
+"""The distance of two requests: in method, in path, in the number of values."""
 
 EQUAL: Distance = (False, False, 0)
 

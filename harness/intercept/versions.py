@@ -1,4 +1,4 @@
-"""What the patches need of each library: its lowest tested version, and the names in it."""
+"""The needs of the patches: the lowest tested version of each library, and names in it."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ _EFFECTS = MappingProxyType(
         "http": "requests over http.client are neither recorded nor replayed",
     }
 )
-"""What follows for a library that cannot be patched, where its name does not say it."""
+"""The consequence for a library that cannot be patched, where its name does not say it."""
 
 _NEEDED = MappingProxyType({"requests": ("requests", "urllib3")})
 """The libraries whose patches a library needs, where these are not its own alone."""

@@ -13,7 +13,7 @@ from harness.types import Failure, Outcome
 
 @dataclass(frozen=True, slots=True)
 class Retries:
-    """How often temporary failures are retried, and how long to wait before each retry.
+    """The number of retries after temporary failures, and the wait before each.
 
     The first wait is `first` seconds, and each further wait is twice as long as the one before.
     A failure with a Retry-After header sets the wait itself. No wait is longer than `longest`.

@@ -1,4 +1,4 @@
-"""How each test used its cassette, its findings, and the closing line about all tests.
+"""The use of a cassette by each test, its findings, and the closing line about all tests.
 
 The use is stored in the test report's `user_properties`. So JUnit files contain it, and the closing
 line counts the tests of all processes of pytest-xdist.

@@ -34,7 +34,7 @@ from harness.runner.recordings import (
 from harness.types import Cassette, Problem
 
 _LISTED = 3
-"""How many scenarios the name of a compared group lists."""
+"""The largest number of scenarios in the name of a compared group."""
 
 
 def replay_report(

@@ -32,7 +32,7 @@ class Checked(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class CheckOptions:
-    """How cassettes are checked.
+    """The options of a check.
 
     Attributes:
         period: The time of recording; cassettes that were recorded at other times are left out.

@@ -1,4 +1,4 @@
-"""What findings expect and meet, and where, in Chinese: sentences with places for values."""
+"""The expected and actual values and the places of findings, in Chinese sentences."""
 
 from __future__ import annotations
 

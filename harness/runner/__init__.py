@@ -343,7 +343,7 @@ def _all_but(turn: int, cassette: Cassette, source: Source) -> RecordedPrefix:
 
 
 class Access(NamedTuple):
-    """How a provider is reached.
+    """The key and the address of a provider.
 
     Attributes:
         key: The API key.

@@ -139,7 +139,7 @@ class Form(BaseModel):
 
 
 class PollForm(Form):
-    """How the task of an async call is polled."""
+    """The polling of an async call's task."""
 
     interval: Annotated[float, Strict(), Field(ge=0, le=3600, allow_inf_nan=False)] = 2.0
     """Seconds between two polls."""
@@ -152,7 +152,7 @@ class PollForm(Form):
 
 
 class HistoryForm(Form):
-    """What a call sends of the conversation before it."""
+    """The parts of the earlier conversation that a call sends."""
 
     messages: History = History.KEPT
     """The earlier messages; with `none`, only system messages."""
@@ -265,7 +265,7 @@ class PartForm(Form):
 
     @property
     def medium(self) -> Medium:
-        """What the part is."""
+        """The kind of the part."""
         return next(medium for medium in Medium if getattr(self, medium) is not None)
 
     @property
@@ -319,7 +319,7 @@ Results = Annotated[
 
 
 class ExpectForm(Form):
-    """What is expected of the response."""
+    """The expectations of the response."""
 
     finish_reason: Text | None = Field(default=None, examples=["stop", "tool_calls"])
     """The finish reason that the response must have."""
@@ -408,10 +408,10 @@ class StepForm(Form):
     """The earlier messages that this step sends; it takes precedence over the scenario's."""
 
     poll: PollForm | None = None
-    """How this step's task is polled; it takes precedence over the scenario's poll."""
+    """The polling of this step's task; it takes precedence over the scenario's poll."""
 
     expect: ExpectForm | None = None
-    """What is expected of the response to this step."""
+    """The expectations of the response to this step."""
 
     credentials: Credentials = Credentials.OWN
     """The API key to send: the user's own, or (`wrong`) a well-formed but invalid one."""
@@ -482,7 +482,7 @@ class ScenarioForm(Form):
     a mapping that also says whether earlier reasoning is sent back."""
 
     poll: PollForm = PollForm()
-    """How tasks are polled."""
+    """The polling of tasks."""
 
     volatile: tuple[Pointer, ...] = Field(
         default=(), examples=[["/parameters/seed"]], json_schema_extra={"items": _POINTER_TEXT}

@@ -248,7 +248,7 @@ class Step:
 
     @property
     def poll(self) -> Poll:
-        """How the task of an async call is polled."""
+        """The polling of an async call's task."""
         given = [form for form in (self.scenario.form.poll, self.form.poll) if form is not None]
         poll = Poll()
         for form in given:

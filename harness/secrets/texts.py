@@ -245,7 +245,7 @@ _BASE64_RUN = re.compile(
 _MIN_RUN = 20
 _MAX_PATH = 1000
 _COMPRESSED = ("H4sI", "KLUv", "eJ", "eN", "eA", "eF")
-"""How the base64 of gzip, zstd and zlib begins; it may have slashes itself."""
+"""The beginnings of gzip, zstd and zlib in base64; they may have slashes themselves."""
 
 
 @dataclass(frozen=True, slots=True)

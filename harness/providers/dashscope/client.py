@@ -99,7 +99,7 @@ def as_task(value: Dump) -> Dump:
 
 @dataclass(frozen=True, slots=True)
 class Operation:
-    """How the SDK requests an endpoint.
+    """The way in which the SDK requests an endpoint.
 
     Attributes:
         path: The URL path after the base URL, or its beginning.
@@ -131,7 +131,7 @@ OPERATIONS: Mapping[str, Operation] = {
     ),
     endpoints.TASKS.name: Operation("/tasks/", "images.jobs.fetch", {}, as_task),
 }
-"""How the SDK requests each endpoint, by endpoint name."""
+"""The way in which the SDK requests each endpoint, by endpoint name."""
 
 
 def _parse(request: RecordedRequest) -> Outcome:

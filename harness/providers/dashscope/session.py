@@ -68,7 +68,7 @@ SERVICES = "/services/"
 
 @dataclass(frozen=True, slots=True)
 class Operation:
-    """How the SDK requests an endpoint.
+    """The way in which the SDK requests an endpoint.
 
     Attributes:
         function: The SDK's function as `module:name`, such as `dashscope:Generation.call`.
@@ -115,10 +115,10 @@ OPERATIONS: Mapping[str, Operation] = {
     endpoints.IMAGE_GENERATION.name: Operation(f"{_IMAGES}.async_call", MESSAGES),
     endpoints.VIDEO.name: Operation("dashscope:VideoSynthesis.async_call", {**PROMPT, **FRAMES}),
 }
-"""How the SDK requests each endpoint except `TASKS`, by endpoint name."""
+"""The way in which the SDK requests each endpoint except `TASKS`, by endpoint name."""
 
 IMAGES = Operation(f"{_IMAGES}.call", MESSAGES)
-"""How the SDK requests images at the multimodal endpoint, without a task."""
+"""The way in which the SDK requests images at the multimodal endpoint, without a task."""
 
 
 def ask(operation: Operation, body: Json, prefix: str = "", **settings: Any) -> Any:

@@ -33,7 +33,7 @@ PER_PAGE = 50
 
 _HEADERS = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
 _SECONDS = 2
-"""How often the page of a running recording is loaded again."""
+"""The interval at which the page of a running recording is loaded again."""
 
 Version = tuple[int, int]
 """The time of change and the size of a file."""

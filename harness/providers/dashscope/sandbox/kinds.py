@@ -1,4 +1,4 @@
-"""What the sandbox answers beside chats and images: vectors, rankings, speech and words."""
+"""The sandbox's answers that are neither chats nor images: vectors, rankings, speech, words."""
 
 from __future__ import annotations
 
