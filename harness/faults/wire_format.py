@@ -19,7 +19,9 @@ BytesEdit = Callable[[bytes], bytes]
 
 
 def _is_call(analyzed: AnalyzedExchange) -> bool:
-    return analyzed.endpoint is not None and analyzed.endpoint.role is not Role.FILE
+    """Return whether the exchange is a call of a known endpoint, answered by no file."""
+    known = analyzed.endpoint is not None and analyzed.endpoint.role is not Role.FILE
+    return known and not analyzed.is_sound
 
 
 @exchange_fault(
@@ -153,10 +155,11 @@ def done_marker_first(analyzed: AnalyzedExchange) -> Exchange | None:
 def done_marker_added(analyzed: AnalyzedExchange) -> Exchange | None:
     """Append the marker [DONE] to a stream of an endpoint that does not send it.
 
-    Returns None if the endpoint sends it.
+    Returns None if the endpoint sends it, or may do so.
     """
     body = analyzed.exchange.response.body.rstrip(b"\n") + b"\n\n"
-    marked = analyzed.endpoint is not None and analyzed.endpoint.ends_with_done
+    endpoint = analyzed.endpoint
+    marked = endpoint and (endpoint.ends_with_done or "done_marker" in endpoint.exempt)
     return None if marked else edit.with_body(analyzed.exchange, body + _MARKER)
 
 

@@ -162,7 +162,8 @@ def _prompt(call: Call, request: AnalyzedExchange) -> Iterator[Finding]:
         for part, item in zip_longest(call.parts, items, fillvalue=None):
             if not (part and item == part.value) and not _carries(item, part):
                 yield violation(_described(part), show(item) if item else "nothing", place)
-    elif fields.prompt and call.prompt and (prompt := first(body, fields.prompt)) != call.prompt:
+    has_prompt = fields.prompt and (not fields.texts or call.kind is CallKind.RERANK)
+    if has_prompt and call.prompt and (prompt := first(body, fields.prompt)) != call.prompt:
         place = request.request_place(fields.prompt[0])
         yield violation(f"the prompt {show(call.prompt)}", show(prompt), place)
     texts = [value for _, value in walk(body) if isinstance(value, str)]

@@ -311,7 +311,7 @@ SERVICE_REFUSAL: Schema = either(
 
 RANKING: Schema = record(
     {"results": array(record({"index": INTEGER, "relevance_score": NUMBER}))},
-    {"usage": nullable(record({}))},
+    {"usage": nullable(record({}, {"total_tokens": INTEGER}))},
 )
 
 RANKING_FIELDS = replace(

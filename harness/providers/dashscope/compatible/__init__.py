@@ -107,6 +107,7 @@ RERANK = _post(
     name="compatible.rerank",
     path=re.compile(r".*/compatible-(?:api|mode)/v1/reranks?"),
     answer=openai_endpoints.RANKING,
+    refusal=openai_endpoints.SERVICE_REFUSAL,
     volatile=frozenset({"/id"}),
     fields=openai_endpoints.RANKING_FIELDS,
 )
