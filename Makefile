@@ -2,6 +2,8 @@
 # first sets up a virtual environment in .venv, with the versions of constraints.txt.
 
 PYTHON ?= python3
+# Tests wait for sockets and processes half of their time.
+WORKERS ?= $(shell $(PYTHON) -c "import os; print(2 * (os.cpu_count() or 1))")
 VENV := .venv
 BIN := $(VENV)/bin
 UV := $(VENV)/uv/bin/uv
@@ -50,7 +52,7 @@ demo: $(READY) $(CATALOGUES)
 	@$(BIN)/harness demo
 
 quick: $(READY)
-	@$(BIN)/python -m pytest -n auto -q -m "not slow"
+	@$(BIN)/python -m pytest -n $(WORKERS) -q -m "not slow"
 
 test: lint types tests
 
@@ -72,7 +74,7 @@ tests: $(READY)
 	@echo "== tests: pytest; afterwards, $(BIN)/coverage report shows the coverage of each file"
 	@COVERAGE_CORE=$$($(BIN)/python -c \
 	  'import sys; print("sysmon" if sys.version_info >= (3, 12) else "ctrace")') \
-	  $(BIN)/python -m pytest -n auto --cov --cov-report= --cov-fail-under=$(COVERAGE_FLOOR)
+	  $(BIN)/python -m pytest -n $(WORKERS) --cov --cov-report= --cov-fail-under=$(COVERAGE_FLOOR)
 
 # The site is built in an environment of its own; strict: a link that leads nowhere fails.
 docs: $(READY) site
