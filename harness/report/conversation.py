@@ -137,6 +137,8 @@ def _inputs(reading: AnalyzedExchange) -> Iterator[Message]:
 
 
 def _message(sent: dict[str, Json]) -> Message:
-    """Return a recorded message, with its content as one text."""
-    text = text_of(sent.get("content"))
-    return replace(message_of(sent), content=text, parts=(), sent=EMPTY)
+    """Return a recorded message; its content is one text if it has parts of an unknown kind."""
+    message, content = replace(message_of(sent), sent=EMPTY), sent.get("content")
+    if isinstance(content, list) and len(message.parts) < len(content):
+        return replace(message, content=text_of(content), parts=())
+    return message
