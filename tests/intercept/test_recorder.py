@@ -27,9 +27,11 @@ from .clients import (
     STREAMING,
     Client,
     Received,
+    by_http_client,
     by_httpx,
     by_requests,
     by_requests_in_small_pieces,
+    by_urllib,
     by_urllib3,
     by_urllib3_read,
     by_urllib3_stream,
@@ -467,7 +469,9 @@ def test_a_player_sleeps_in_simulated_time() -> None:
     assert time.perf_counter() - began < 1
 
 
-BY_URLLIB3 = (
+BY_HTTP_CLIENT = (
+    by_http_client,
+    by_urllib,
     by_requests,
     by_requests_in_small_pieces,
     by_urllib3,
@@ -482,5 +486,5 @@ def test_headers_with_any_characters_are_replayed() -> None:
     response = Response(200, "好的", (("x-log-id", "你好é"),), b"x")
     exchange = Exchange(Request("GET", "http://a/b"), response)
     for client in CLIENTS:
-        text = "你好é".encode().decode("latin-1") if client in BY_URLLIB3 else "你好é"
+        text = "你好é".encode().decode("latin-1") if client in BY_HTTP_CLIENT else "你好é"
         assert replay(client, (exchange,), "http://a/b").headers == {"x-log-id": text}

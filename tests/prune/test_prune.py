@@ -165,11 +165,6 @@ def _bad(folder: Path) -> list[str]:
     return []
 
 
-def _no_scenarios(folder: Path) -> list[str]:
-    shutil.rmtree(folder / "scenarios")
-    return []
-
-
 def _empty(folder: Path) -> list[str]:
     (folder / "scenarios/slogan.yaml").unlink()
     return []
@@ -197,7 +192,7 @@ def _no_folder(folder: Path) -> list[str]:
 @pytest.mark.slow
 @pytest.mark.parametrize(
     "spoil",
-    [_bad, _no_scenarios, _empty, _bad_test, _bad_mark, _nowhere, _no_folder],
+    [_bad, _empty, _bad_test, _bad_mark, _nowhere, _no_folder],
 )
 def test_where_not_all_can_be_asked_nothing_is_deleted(
     harness: Harness, folder: Path, spoil: Callable[[Path], list[str]]
@@ -368,3 +363,13 @@ def test_what_cannot_be_deleted_is_told(
     done = harness("prune", "--delete", folder=folder)
     assert done.code == 2
     assert "cannot be deleted: Permission denied" in done.err
+
+
+def test_without_scenarios_their_cassettes_are_not_judged(harness: Harness, folder: Path) -> None:
+    """A project may have only tests: nothing is deleted where nobody was asked."""
+    shutil.rmtree(folder / "scenarios")
+    before = files(folder)
+    done = harness("prune", "--delete", folder=folder)
+    assert done.code == 0
+    assert "not judged, owner unknown: 4 cassettes" in done.out
+    assert files(folder) == before
