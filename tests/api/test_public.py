@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import ast
 import re
-import statistics
 import subprocess
 import sys
-import time
 import venv
 from inspect import getdoc, signature
 from pathlib import Path
@@ -74,20 +72,6 @@ def test_every_function_is_documented(name: str) -> None:
     assert f"`{name}`" in GUIDE
     if name != "load_scenario":  # its sentence says it all
         assert [p for p in signature(function).parameters if f"{p}:" not in text] == []
-
-
-@pytest.mark.slow
-def test_importing_is_fast(python: Python) -> None:
-    """Less than 0.1 s on top of Python's own start."""
-
-    def seconds(code: str) -> float:
-        begun = time.perf_counter()
-        assert python("-c", code).returncode == 0
-        return time.perf_counter() - begun
-
-    pairs = [(seconds("pass"), seconds("import harness")) for _ in range(20)]
-    alone, ours = (statistics.median(times) for times in zip(*pairs, strict=True))
-    assert ours - alone < 0.1
 
 
 def test_what_is_imported_first_is_little(python: Python) -> None:
