@@ -2,8 +2,8 @@
 # first sets up a virtual environment in .venv, with the versions of constraints.txt.
 
 PYTHON ?= python3
-# Tests wait for sockets and processes half of their time.
-WORKERS ?= $(shell $(PYTHON) -c "import os; print(2 * (os.cpu_count() or 1))")
+# Tests wait for sockets and processes a third of their time.
+WORKERS ?= $(shell $(PYTHON) -c "import os; print(3 * (os.cpu_count() or 1) // 2)")
 VENV := .venv
 BIN := $(VENV)/bin
 UV := $(VENV)/uv/bin/uv

@@ -28,7 +28,7 @@ from harness.faults.run import delivery_script
 from harness.sandbox.scripted_server import Script, response_script, serve_scripts
 from harness.types import Response
 
-WAIT = 0.4
+WAIT = 1.0
 """The timeout of every client in seconds."""
 
 # ------------------------------------------------------------------------------------ clients
