@@ -119,7 +119,7 @@ class VcrTape:
         return self._captures[-1]
 
     def finish(self) -> bool:
-        """Add what has arrived of responses that nobody closed; return whether there were any."""
+        """Add what has arrived of unclosed responses; return whether there were any."""
         for capture in self._captures:
             capture.stop()
         return bool(self.cassette.dirty)

@@ -119,7 +119,7 @@ class Report:
 
     @property
     def local_sums(self) -> str:
-        """The same numbers in the language of the user."""
+        """The numbers of the report in the language of the user."""
         errors, warnings, notes = (len(self.of(severity)) for severity in Severity)
         counts = [
             localized_count(len(self.outlines), "{} transcript", "{} transcripts"),

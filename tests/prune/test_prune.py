@@ -366,7 +366,7 @@ def test_what_cannot_be_deleted_is_told(
 
 
 def test_without_scenarios_their_cassettes_are_not_judged(harness: Harness, folder: Path) -> None:
-    """A project may have only tests: nothing is deleted where nobody was asked."""
+    """A project may have only tests: nothing is deleted without an owner that was asked."""
     shutil.rmtree(folder / "scenarios")
     before = files(folder)
     done = harness("prune", "--delete", folder=folder)
