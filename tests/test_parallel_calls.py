@@ -6,28 +6,20 @@ import json
 from pathlib import Path
 
 import pytest
+from support_matrix import WEATHER
 
 import harness
 from harness.types import Reply
 
-SCENARIO = """\
+TARGETS = """\
 name: two-cities
 targets:
   - zhipuai/glm-5.3-flash
   - model: dashscope/qwen-plus
     parameters: {result_format: message}
   - dashscope-compatible/qwen-plus
-parameters:
-  parallel_tool_calls: true
-  tools:
-    - type: function
-      function:
-        name: get_current_weather
-        description: 查询指定城市的当前天气
-        parameters:
-          type: object
-          properties: {location: {type: string}}
-          required: [location]
+"""
+STEPS = """\
 steps:
   - user: 北京和上海今天天气怎么样？
     mode: MODE
@@ -37,6 +29,7 @@ steps:
       - {function: get_current_weather, arguments: {location: 北京}, result: {temperature: 25}}
     expect: {finish_reason: stop, contains: ["25", "31"]}
 """
+SCENARIO = TARGETS + WEATHER + STEPS
 
 
 @pytest.mark.parametrize("mode", ["sync", "stream"])
