@@ -63,6 +63,15 @@ def _no_proxy() -> Iterator[None]:
 
 
 @pytest.fixture(scope="session", autouse=True)
+def _no_ci() -> Iterator[None]:
+    """What pytest, rich and others print in CI is not shortened: tests compare what a user sees."""
+    with pytest.MonkeyPatch.context() as patch:
+        for name in ("CI", "BUILD_NUMBER", "GITHUB_ACTIONS", "GITLAB_CI", "TF_BUILD"):
+            patch.delenv(name, raising=False)
+        yield
+
+
+@pytest.fixture(scope="session", autouse=True)
 def _own_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     """Results of checks are not those of another run."""
     with pytest.MonkeyPatch.context() as patch:
