@@ -13,7 +13,8 @@ from harness.errors import HarnessError
 from harness.wire.text import count
 
 if TYPE_CHECKING:
-    from harness.convert.adopt import Adopted, LeftOut
+    from harness.convert.adopt import Adopted
+    from harness.convert.questions import LeftOut
 
 
 def adopt(
@@ -46,6 +47,7 @@ def adopt(
     from harness.cassette.store import Store, find
     from harness.config.environment import load_environment
     from harness.convert import adopt as adoption
+    from harness.convert.loading import read_any
     from harness.providers import PROVIDERS
 
     files = find(recordings)
@@ -57,7 +59,7 @@ def adopt(
         for number, file in enumerate(files, start=1):
             shown(f"[{number}/{len(files)}] {file}")
             try:
-                cassette = adoption.read_any(file, secrets)
+                cassette = read_any(file, secrets)
                 own = name or adoption.free_name(file, scenarios, taken)
                 made, left = adoption.adopt(cassette, str(file), own)
                 taken |= {one.scenario.name for one in made}

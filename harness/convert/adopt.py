@@ -1,126 +1,36 @@
-"""Recordings of any program as scenarios, each with a cassette from which it replays.
+"""Recorded requests as scenarios, each with a cassette from which it replays.
 
-A request becomes steps by the data of its endpoint: where the messages, the prompt and the
-parameters are. Requests that continue a recorded conversation become turns of one scenario. A
-scenario is kept if its replay asks exactly the recorded requests; the proof is the replay itself.
+A request becomes steps; the requests of one conversation become turns of one scenario. A scenario
+is kept if its replay makes exactly the recorded requests; the proof is the replay itself.
 """
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import chain, count, product
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
-from urllib.parse import urlsplit
 
-from harness.analysis.endpoint import Endpoint, Role, find
+from harness.analysis.endpoint import Role
 from harness.analysis.reply import first
-from harness.analysis.transcript import AnalyzedTurn, analyze, transcript_of
-from harness.cassette.artefacts import to_files, with_artefacts
-from harness.cassette.reader import loads as read_cassette
+from harness.cassette.artefacts import to_files
 from harness.cassette.safe_yaml import dump
-from harness.cassette.store import Store, file_bytes, write_cassette, write_text
+from harness.cassette.store import Store, write_cassette, write_text
 from harness.cassette.vcrpy_check import check_vcrpy_reads
-from harness.convert.loading import form_of, load
-from harness.errors import BadCassette, BadScenario, CannotWrite, HarnessError, InterceptError
-from harness.providers import PROVIDERS, Provider, endpoints
-from harness.providers.clients import CLIENTS
-from harness.providers.sdk import recorded_request
+from harness.convert.questions import LeftOut, Question, conversations, questions_of, slug
+from harness.errors import BadScenario, CannotWrite, HarnessError, InterceptError
 from harness.runner import replay
-from harness.runner.recordings import read_masked
 from harness.scenario.files import loads
 from harness.scenario.messages import message_of
 from harness.scenario.references import escaped
 from harness.scenario.steps import Scenario, digests
-from harness.types import SETTINGS, CallKind, Cassette, Exchange, Failure, Json, Mode, Reply, Target
-from harness.wire import compact, read_json, resolve
+from harness.types import SETTINGS, CallKind, Cassette, Failure, Json, Mode, Reply, Target
+from harness.wire import compact, read_json
 
 Step = dict[str, Json]
 """A step as in a scenario's file."""
-
-
-@dataclass(frozen=True)
-class Question:
-    """A recorded request that a session can make again.
-
-    Attributes:
-        turn: The turn with the request and its answer.
-        exchanges: The exchanges of the turn, as they were recorded.
-        provider: The provider whose session makes the request.
-        endpoint: The provider's endpoint.
-        body: The JSON body of the request.
-        kind: The kind of the call.
-        mode: The delivery of the answer.
-    """
-
-    turn: AnalyzedTurn
-    exchanges: tuple[Exchange, ...]
-    provider: Provider
-    endpoint: Endpoint
-    body: dict[str, Json]
-    kind: CallKind
-    mode: Mode
-
-    @property
-    def model(self) -> str:
-        """The name of the model."""
-        return str(self.body.get("model", ""))
-
-    @property
-    def base_url(self) -> str:
-        """The base URL that the request was sent to."""
-        url = urlsplit(self.exchanges[0].request.uri)
-        own = urlsplit(self.provider.address).path.rstrip("/")
-        if not url.path.startswith(f"{own}/"):
-            matches = (client.paths.fullmatch(url.path) for client in CLIENTS)
-            own = next((match["base"] for match in matches if match), own)
-        return f"{url.scheme}://{url.netloc}{own}"
-
-    @property
-    def pointer(self) -> str:
-        """The JSON pointer to what the request says: its messages, its prompt or its text."""
-        fields = self.endpoint.fields
-        places = (*fields.own_messages, *fields.messages, *fields.prompt, *fields.texts)
-        return next((place for place in places if _has(self.body, place)), "")
-
-    @property
-    def said(self) -> Json:
-        """The value at `pointer`: the messages in the provider's own format, or a text."""
-        value = resolve(self.body, self.pointer)
-        return value if isinstance(value, list | str) else None
-
-    @property
-    def beside(self) -> dict[str, Json]:
-        """The members beside the messages or the prompt; empty if those are the body's own."""
-        parent = self.pointer.rpartition("/")[0]
-        beside = resolve(self.body, parent) if parent else {}
-        return beside if isinstance(beside, dict) else {}
-
-    @property
-    def parameters(self) -> dict[str, Json]:
-        """The parameters of the call, as a session takes them."""
-        place = self.endpoint.fields.parameters
-        given = resolve(self.body, place) if place else self.body
-        members = dict(given) if isinstance(given, dict) else {}
-        drop = {"model", "stream" if members.get("stream") is True else ""}
-        said = self.pointer.rpartition("/")[2]
-        members |= self.beside
-        drop |= {place.rpartition("/")[2] for place in self.endpoint.fields.texts}
-        members = {name: value for name, value in members.items() if name not in {said, *drop}}
-        query = urlsplit(self.exchanges[0].request.uri).query
-        if query:
-            members["extra_query"] = dict(pair.partition("=")[::2] for pair in query.split("&"))
-        return members
-
-    def openai_messages(self, own: Json) -> list[Json]:
-        """Return messages in the provider's format as messages in OpenAI's format."""
-        if self.endpoint.conversation is None:
-            return own if isinstance(own, list) else []
-        located = self.endpoint.conversation({self.pointer.removeprefix("/"): own})
-        return [message for _, message in located]
 
 
 @dataclass(frozen=True)
@@ -138,41 +48,6 @@ class Adopted:
     target: Target
     text: str
     cassette: Cassette
-
-
-@dataclass(frozen=True)
-class LeftOut:
-    """An exchange that no scenario can express.
-
-    Attributes:
-        number: The number of the exchange in its file, from 1.
-        endpoint: The name of its endpoint; `unknown` if it is not known.
-        reason: The reason.
-    """
-
-    number: int
-    endpoint: str
-    reason: str
-
-
-class NotExpressible(HarnessError):
-    """Raised for a recorded request that no scenario can express; its text is the reason."""
-
-
-def read_any(path: Path, secrets: Iterable[str] = ()) -> Cassette:
-    """Return the cassette in a file of ours or of another tool, without secrets.
-
-    Raises BadCassette.
-    """
-    try:
-        content = file_bytes(path)
-    except OSError as error:
-        raise BadCassette(f"cannot be read: {error.strerror}", path) from None
-    if form_of(content) == "cassette":
-        return read_masked(path)
-    files, _ = load(path, "", secrets)
-    cassette = read_cassette(files.text, str(path))
-    return with_artefacts(cassette, lambda index, artefact: files.artefacts[artefact.name])
 
 
 def adopt(cassette: Cassette, source: str, name: str) -> tuple[list[Adopted], list[LeftOut]]:
@@ -244,31 +119,6 @@ def write_all(adopted: Sequence[Adopted], folder: Path, store: Store) -> None:
         raise
 
 
-# ------------------------------------------------------------------------------- the requests
-
-
-def questions_of(cassette: Cassette, source: str) -> tuple[list[Question], list[LeftOut]]:
-    """Return the requests of *cassette* that a session can make again, and the others."""
-    transcript = analyze(
-        transcript_of(cassette, endpoints.recognise, source=source), endpoints.recognise
-    )
-    provider = cassette.provenance.target.partition("/")[0]
-    questions: list[Question] = []
-    left: list[LeftOut] = []
-    start = 0
-    for turn in transcript.turns:
-        exchanges = cassette.exchanges[start : start + len(turn.readings)]
-        start += len(turn.readings)
-        try:
-            questions.append(_question(turn, exchanges, provider))
-        except NotExpressible as error:
-            names = (
-                (r.number, r.endpoint.name if r.endpoint else "unknown") for r in turn.readings
-            )
-            left += [LeftOut(number, endpoint, str(error)) for number, endpoint in names]
-    return questions, left
-
-
 def _without_lookups(question: Question) -> tuple[Question, list[LeftOut]]:
     """Return *question* without the exchanges after its answer, and these as left out."""
     turn, (asked, *later) = question.turn.turn, question.turn.readings
@@ -279,81 +129,6 @@ def _without_lookups(question: Question) -> tuple[Question, list[LeftOut]]:
     names = ((r.number, r.endpoint.name if r.endpoint else "unknown") for r in later)
     only = replace(question, turn=alone, exchanges=question.exchanges[:1])
     return only, [LeftOut(number, name, reason) for number, name in names]
-
-
-def _question(turn: AnalyzedTurn, exchanges: tuple[Exchange, ...], provider: str) -> Question:
-    """Return the request of a turn. Raises NotExpressible."""
-    reading = turn.readings[0]
-    if reading.endpoint is None:
-        host = urlsplit(reading.exchange.request.uri).netloc
-        raise NotExpressible(f"no endpoint of {host} with this path is known")
-    name, body = reading.endpoint.name, reading.request_json.value
-    if reading.endpoint.role not in (Role.ANSWER, Role.SUBMIT):
-        raise NotExpressible(f"{name} is no call of a model (it is: {reading.endpoint.role})")
-    if not isinstance(body, dict):
-        raise NotExpressible("the request has no JSON object as its body")
-    owner = endpoints.asker(reading.exchange, provider)
-    if owner is None:
-        raise NotExpressible(f"no session here can ask {name}")
-    if owner.name not in PROVIDERS:
-        raise NotExpressible(
-            f"{owner.name} is not declared; add to pyproject.toml: "
-            f"[tool.harness.providers.{owner.name}]"
-        )
-    endpoint = find(owner.endpoints, reading.exchange)
-    assert endpoint is not None  # noqa: S101 - the owner has it
-    kind = _kind(endpoint, body)
-    is_task = endpoint.role is Role.SUBMIT
-    streamed = Mode.STREAM if recorded_request(reading, "", 0).streamed else Mode.SYNC
-    question = Question(
-        turn, exchanges, owner, endpoint, body, kind, Mode.ASYNC if is_task else streamed
-    )
-    if (kind, question.mode) not in owner.can or question.said is None:
-        raise NotExpressible(f"no step of a scenario asks {name}")
-    return question
-
-
-def _kind(endpoint: Endpoint, body: dict[str, Json]) -> CallKind:
-    """Return the kind of call that a request to *endpoint* is."""
-    fields = endpoint.fields
-    if fields.vectors:
-        return CallKind.EMBEDDING
-    if any(_has(body, place) for place in (*fields.own_messages, *fields.messages)):
-        return CallKind.CHAT
-    if fields.scores:
-        return CallKind.RERANK
-    is_answer = endpoint.role is Role.ANSWER and fields.choices
-    return CallKind.PROMPT if is_answer else CallKind.IMAGE
-
-
-def _has(body: dict[str, Json], pointer: str) -> bool:
-    return isinstance(resolve(body, pointer), list | str)
-
-
-def conversations(questions: Sequence[Question]) -> list[list[Question]]:
-    """Return the questions in groups: each but the first of a group continues the one before."""
-    groups: list[list[Question]] = []
-    for question in questions:
-        before = next((g for g in reversed(groups) if _continues(g[-1], question)), None)
-        if before is None:
-            groups.append([question])
-        else:
-            before.append(question)
-    return groups
-
-
-def _continues(before: Question, after: Question) -> bool:
-    """Return whether *after* has the messages of *before*, then an answer, then others."""
-    old, new = before.said, after.said
-    if before.kind is not CallKind.CHAT or not isinstance(old, list) or not isinstance(new, list):
-        return False
-    same = (before.provider.name, before.model, before.base_url)
-    answer = resolve(new[len(old)], "/role") if len(new) > len(old) + 1 else None
-    is_same = same == (after.provider.name, after.model, after.base_url)
-    return is_same and answer == "assistant" and new[: len(old)] == old
-
-
-# ------------------------------------------------------------------------------- the scenarios
 
 
 def _made(
@@ -601,8 +376,3 @@ def _shortened(miss: str) -> str:
     _, found, differences = miss.partition("which differs in\n")
     text = differences.partition("\n")[0].strip() if found else miss.partition("\n")[0]
     return f"the SDK sends another request: {text}" if found else text
-
-
-def slug(name: str) -> str:
-    """Return *name* as the name of a scenario."""
-    return re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-") or "adopted"

@@ -10,7 +10,7 @@ from types import MappingProxyType
 from urllib.parse import urlsplit
 
 from harness.analysis.endpoint import Role
-from harness.cassette.artefacts import CassetteFiles, to_files
+from harness.cassette.artefacts import CassetteFiles, to_files, with_artefacts
 from harness.cassette.reader import loads
 from harness.cassette.store import file_bytes
 from harness.cassette.vcrpy_check import check_vcrpy_reads
@@ -18,6 +18,7 @@ from harness.convert import aimock, curl, har, otel
 from harness.convert.converted import Converted
 from harness.errors import BadCassette
 from harness.providers.endpoints import HEADERS, recognise
+from harness.runner.recordings import read_masked
 from harness.secrets.redactor import Redactor
 from harness.types import Cassette, Exchange, Provenance
 from harness.wire import read_json
@@ -133,3 +134,19 @@ _LATEST = 253_402_300_800
 def _is_known(exchange: Exchange) -> bool:
     endpoint = recognise(exchange)
     return endpoint is not None and endpoint.role is not Role.OTHER
+
+
+def read_any(path: Path, secrets: Iterable[str] = ()) -> Cassette:
+    """Return the cassette in a file of ours or of another tool, without secrets.
+
+    Raises BadCassette.
+    """
+    try:
+        content = file_bytes(path)
+    except OSError as error:
+        raise BadCassette(f"cannot be read: {error.strerror}", path) from None
+    if form_of(content) == "cassette":
+        return read_masked(path)
+    files, _ = load(path, "", secrets)
+    cassette = loads(files.text, str(path))
+    return with_artefacts(cassette, lambda index, artefact: files.artefacts[artefact.name])

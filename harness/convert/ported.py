@@ -1,25 +1,20 @@
-"""Scenarios that put recorded requests to other targets: forks and questions for comparisons."""
+"""Scenarios that put recorded requests to other targets, for comparisons."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from pathlib import Path
 from typing import Any
 
 from harness.cassette.safe_yaml import dump
-from harness.cassette.store import Store, write_text
-from harness.convert.adopt import Question, Step
-from harness.errors import HarnessError
+from harness.convert.adopt import Step
+from harness.convert.questions import Question
 from harness.providers import find_provider
-from harness.providers.openai.session import message
 from harness.providers.translation import translated
-from harness.runner import replay
 from harness.scenario.files import loads
 from harness.scenario.messages import PARTS
 from harness.scenario.references import escaped
-from harness.scenario.schema_model import TargetForm
 from harness.scenario.steps import Scenario
-from harness.types import CallKind, Json, Mode, Target
+from harness.types import CallKind, Json, Mode
 from harness.wire import resolve
 
 _MEMBERS = frozenset({"role", "content", "tool_calls", "tool_call_id"})
@@ -32,69 +27,6 @@ _TYPES = (
     | {*("tool_result", "input_text", "output_text", "image", "input_image", "document")}
 )
 """The types of messages and of their parts that `Endpoint.conversation` translates."""
-
-
-# --------------------------------------------------------------------------------------- forks
-
-
-def fork(
-    scenario: Scenario, target: Target, turn: int, store: Store, new: str = "", say: str = ""
-) -> tuple[str, list[str]]:
-    """Return the text of a scenario that continues a recording from one turn on.
-
-    Its first call has the messages before that turn as they were recorded, so that nothing before
-    it is requested again.
-
-    Args:
-        scenario: The scenario of the recording.
-        target: The recording's target.
-        turn: The number of the first turn to be requested.
-        store: The folder of the recording.
-        new: The target to continue with, as `provider/model`; "" for that of the recording.
-        say: What the user says in this turn; "" for what was recorded.
-
-    Returns:
-        The text of the scenario's file, and what the new target has no counterpart for.
-
-    Raises:
-        HarnessError: The recording cannot be replayed, or has no such turn, or nothing to say.
-    """
-    turns = replay(scenario, target, store).turns
-    if not 1 <= turn <= len(turns):
-        raise HarnessError(f"{scenario.name} with {target} has the turns 1 to {len(turns)}")
-    call, step = turns[turn - 1].call, scenario.steps[turns[turn - 1].step - 1]
-    if call is None or call.kind is not CallKind.CHAT:
-        raise HarnessError(f"turn {turn} is no chat, so no conversation can be continued there")
-    goal = TargetForm.model_validate(new or str(target)).target
-    losses: list[str] = []
-    messages = [*_portable([message(line) for line in call.messages], losses)]
-    if say:
-        messages[-1] = {"role": "user", "content": say}
-    providers = (find_provider(target.provider), find_provider(goal.provider))
-    common, lost = translated(
-        {**scenario.form.parameters, **target.parameters}, *providers, call.mode
-    )
-    given, lost_here = translated(step.form.parameters, *providers, call.mode)
-    written: Any = scenario.source.value
-    rest, own = written["steps"][step.number :], written["steps"][step.number - 1]
-    first: dict[str, Any] = {"messages": escaped(messages)}
-    first |= {"parameters": given} if step.form.parameters else {}
-    first |= {"expect": own["expect"]} if "expect" in own else {}
-    kept = {name: written[name] for name in ("history", "poll", "volatile") if name in written}
-    document = {
-        "name": f"{scenario.name}-at-{turn}-{goal.slug.lower().replace('.', '-')}"[:100],
-        "about": f"{scenario.name}, from turn {turn} on with another target or text.",
-        "parent": f"{scenario.name}/{target.slug}@{turn}",
-        "targets": [str(goal)],
-        **({"parameters": common} if common else {}),
-        **({"mode": call.mode.value} if call.mode is not Mode.SYNC else {}),
-        **kept,
-        "steps": [first, *rest],
-    }
-    return dump(document), [*dict.fromkeys([*losses, *lost, *lost_here])]
-
-
-# ------------------------------------------------------------------------- for comparisons
 
 
 def ported(
@@ -144,7 +76,7 @@ def _call(question: Question, lost: list[str]) -> Step:
     own = said if isinstance(said, list) else []
     lost += _untranslated(own)
     sent = [one for _, one in conversation(question.body)] if conversation else own
-    return {"messages": escaped([*_portable(sent, lost)])}
+    return {"messages": escaped([*portable(sent, lost)])}
 
 
 def _untranslated(messages: Sequence[Json]) -> Iterator[str]:
@@ -159,7 +91,7 @@ def _untranslated(messages: Sequence[Json]) -> Iterator[str]:
                 yield f"part {kind}"
 
 
-def _portable(messages: Sequence[Json], lost: list[str]) -> Iterator[Json]:
+def portable(messages: Sequence[Json], lost: list[str]) -> Iterator[Json]:
     """Yield messages in OpenAI's format, with what others have too; add the rest to *lost*."""
     for sent in messages:
         if not isinstance(sent, dict):
@@ -190,15 +122,3 @@ def _part(part: dict[str, Json]) -> Json:
             url: dict[str, Json] = {"url": part[medium]}
             return {"type": f"{medium}_url", f"{medium}_url": url}
     return {"type": "text", "text": part.get("text", "")}
-
-
-def write_fork(text: str, folder: Path) -> Path:
-    """Write a fork's scenario to its file in *folder*, and return the path.
-
-    Raises HarnessError if another scenario has this name.
-    """
-    path = folder / f"{loads(text).name}.yaml"
-    if path.exists() and path.read_text(encoding="utf-8") != text:
-        raise HarnessError(f"{path} exists and is another conversation; remove or rename it")
-    write_text(path, text)
-    return path

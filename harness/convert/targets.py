@@ -10,18 +10,11 @@ from pathlib import Path
 from harness.analysis.difference import similarity
 from harness.analysis.transcript import AnalyzedTranscript
 from harness.cassette.store import Store, write_text
-from harness.convert.adopt import LeftOut, Question, questions_of, read_any, slug
+from harness.convert.loading import read_any
 from harness.convert.ported import ported
+from harness.convert.questions import LeftOut, Question, questions_of, slug
 from harness.drift.live import SpendMeter, tariff
-from harness.drift.plan import (
-    Budget,
-    Candidate,
-    Omitted,
-    Plan,
-    RecordingCost,
-    SpendTracker,
-    Tariff,
-)
+from harness.drift.plan import Budget, Candidate, Omitted, Plan, RecordingCost, SpendTracker, Tariff
 from harness.runner import Meter, Progress, Source, batch, recordings
 from harness.runner.batch import Job
 from harness.types import CallKind, Cassette, Failure, Json, Outcome, Problem, Reply, Usage

@@ -10,7 +10,8 @@ import pytest
 from conftest import Harness
 
 from harness.cassette.store import Store
-from harness.convert.adopt import adopt, free_name, read_any, write_all
+from harness.convert.adopt import adopt, free_name, write_all
+from harness.convert.loading import read_any
 from harness.errors import CannotWrite, HarnessError
 from harness.runner import replay
 from harness.scenario.files import load

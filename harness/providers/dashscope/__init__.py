@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 from harness.config.services import Service
-from harness.providers.dashscope import client, compatible, session
+from harness.providers.dashscope import client, compatible, parser, session
 from harness.providers.dashscope.endpoints import ENDPOINTS, HEADERS
 from harness.providers.dashscope.further import COMPATIBLE_FURTHER, FURTHER
 from harness.providers.openai.service import declare
@@ -39,7 +39,7 @@ PROVIDER = Provider(
     further=FURTHER,
     headers=HEADERS,
     reasoning=session.reasoning,
-    parsers=(session.PARSER, client.PARSER),
+    parsers=(parser.PARSER, client.PARSER),
     asynchronous=frozenset(
         {
             CallKind.CHAT,

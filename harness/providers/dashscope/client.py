@@ -15,7 +15,7 @@ from typing import Any
 
 from harness.analysis.endpoint import Pointers
 from harness.providers.dashscope import compatible, endpoints
-from harness.providers.dashscope.session import (
+from harness.providers.dashscope.functions import (
     DOCUMENTS,
     MESSAGES,
     PROMPT,
@@ -23,8 +23,8 @@ from harness.providers.dashscope.session import (
     TEXTS,
     inputs_of,
     sdk_parameters,
-    without_files,
 )
+from harness.providers.dashscope.parser import without_files
 from harness.providers.http import bound_client
 from harness.providers.sdk import KEY, Parser, RecordedRequest, dump, outcome_as_shown
 from harness.types import Failure, Outcome, View

@@ -2,33 +2,33 @@
 
 from __future__ import annotations
 
-import copy
-import inspect
-import os
-import re
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
-from pkgutil import resolve_name
 from typing import TYPE_CHECKING, Any, Self
 
-from harness.analysis.endpoint import Endpoint, Pointers
-from harness.analysis.reply import first, read_refusal
+from harness.analysis.endpoint import Endpoint
+from harness.analysis.reply import read_refusal
 from harness.config.extras import extra
-from harness.errors import HarnessError
 from harness.providers import sdk
 from harness.providers.dashscope import endpoints
+from harness.providers.dashscope.body import body_of, refuse_file_names
+from harness.providers.dashscope.functions import (
+    FUNCTIONS,
+    IMAGES,
+    SdkFunction,
+    ask,
+    dumped,
+    plain,
+    session_argument,
+)
 from harness.providers.event_loop import EventLoop
-from harness.providers.http import bound_session
-from harness.providers.openai.session import message
 from harness.providers.provider import Sleep
 from harness.providers.retries import retry_after
-from harness.scenario.messages import is_openai
 from harness.types import (
-    EMPTY,
     Call,
     CallKind,
     ClientKind,
@@ -36,8 +36,6 @@ from harness.types import (
     Credentials,
     Failure,
     Json,
-    Medium,
-    Message,
     Mode,
     Outcome,
     Reasoning,
@@ -62,113 +60,6 @@ VIDEO_PATHS = ("output.video_url",)
 RANKING_PATHS = ("output.results[0].index", "output.results[0].relevance_score")
 SPEECH_PATHS = ("output.audio.url",)
 
-SERVICES = "/services/"
-"""The beginning of the path that an SDK appends to the base URL."""
-
-
-@dataclass(frozen=True, slots=True)
-class Operation:
-    """The way in which the SDK requests an endpoint.
-
-    Attributes:
-        function: The SDK's function as `module:name`, such as `dashscope:Generation.call`.
-        inputs: For each argument of the function, the JSON pointers to its value in a request body.
-            Other inputs are not passed on, because the SDK uploads local files that some inputs
-            name.
-    """
-
-    function: str
-    inputs: Mapping[str, Pointers]
-
-
-MESSAGES: Mapping[str, Pointers] = {"messages": ("/input/messages",)}
-PROMPT: Mapping[str, Pointers] = {"prompt": ("/input/prompt",)}
-TEXTS: Mapping[str, Pointers] = {"input": ("/input/texts",)}
-CONTENTS: Mapping[str, Pointers] = {"input": ("/input/contents",)}
-SPEECH: Mapping[str, Pointers] = {
-    name: (f"/input/{name}",) for name in ("text", "voice", "language_type")
-}
-PICTURES: Mapping[str, Pointers] = {
-    name: (f"/input/{name}",) for name in ("images", "base_image_url", "function")
-}
-FRAMES: Mapping[str, Pointers] = {
-    name: (f"/input/{name}",) for name in ("img_url", "first_frame_url", "last_frame_url", "media")
-}
-DOCUMENTS: Mapping[str, Pointers] = {
-    "query": ("/input/query",),
-    "documents": ("/input/documents",),
-}
-
-_IMAGES = "dashscope.aigc.image_generation:ImageGeneration"
-
-OPERATIONS: Mapping[str, Operation] = {
-    endpoints.GENERATION.name: Operation("dashscope:Generation.call", {**PROMPT, **MESSAGES}),
-    endpoints.MULTIMODAL.name: Operation(
-        "dashscope:MultiModalConversation.call", {**MESSAGES, **SPEECH}
-    ),
-    endpoints.EMBEDDINGS.name: Operation("dashscope:TextEmbedding.call", TEXTS),
-    endpoints.MIXED_EMBEDDINGS.name: Operation("dashscope:MultiModalEmbedding.call", CONTENTS),
-    endpoints.RERANK.name: Operation("dashscope:TextReRank.call", DOCUMENTS),
-    endpoints.TEXT2IMAGE.name: Operation(
-        "dashscope:ImageSynthesis.async_call", {**PROMPT, **PICTURES}
-    ),
-    endpoints.IMAGE_GENERATION.name: Operation(f"{_IMAGES}.async_call", MESSAGES),
-    endpoints.VIDEO.name: Operation("dashscope:VideoSynthesis.async_call", {**PROMPT, **FRAMES}),
-}
-"""The way in which the SDK requests each endpoint except `TASKS`, by endpoint name."""
-
-IMAGES = Operation(f"{_IMAGES}.call", MESSAGES)
-"""The way in which the SDK requests images at the multimodal endpoint, without a task."""
-
-
-def ask(operation: Operation, body: Json, prefix: str = "", **settings: Any) -> Any:
-    """Call a function of the SDK.
-
-    Args:
-        operation: The function.
-        body: The JSON body to send.
-        prefix: What precedes the name of the function's class: `Aio` for an asynchronous one.
-        settings: Further arguments of the function, such as `api_key` and `stream`.
-
-    Returns:
-        The SDK's response object; an iterator of them if `stream=True`.
-    """
-    function = resolve_name(operation.function.replace(":", f":{prefix}"))
-    required = {
-        name
-        for name, parameter in inspect.signature(function).parameters.items()
-        if parameter.default is parameter.empty
-    }
-    inputs = {
-        name: value
-        for name, value in inputs_of(body, operation.inputs).items()
-        if value is not None or name in required
-    }
-    return function(**inputs, **sdk_parameters(body), **settings)
-
-
-def inputs_of(body: Json, pointers: Mapping[str, Pointers]) -> dict[str, Json]:
-    """Return arguments of an SDK's function: the model, and the inputs in *body*.
-
-    *pointers* has the JSON pointers of each input by the name of its argument. An input that *body*
-    does not have is None.
-    """
-    places = {"model": ("/model",), **pointers}
-    return {argument: first(body, pointers) for argument, pointers in places.items()}
-
-
-def sdk_parameters(body: Json) -> dict[str, Any]:
-    """Return the `parameters` of *body* as arguments of an SDK's function (a deep copy).
-
-    `incremental_output: false` is left out. It is the service's default; but if it is set, the SDK
-    requests increments and joins them, and the service's own cumulative stream is not recorded.
-    """
-    parameters = resolve(body, "/parameters")
-    sent = copy.deepcopy(dict(parameters)) if isinstance(parameters, Mapping) else {}
-    if sent.get("incremental_output") is False:
-        del sent["incremental_output"]
-    return sent
-
 
 class NoAnswer(Exception):
     """Raised if the connection breaks before the response arrives."""
@@ -189,17 +80,6 @@ def _single_attempt() -> requests.Session:
                 raise NoAnswer(str(error)) from error
 
     return SingleAttempt()
-
-
-def _in_session(session: requests.Session) -> dict[str, requests.Session]:
-    """Return the argument that makes the SDK's functions use *session*.
-
-    It is empty for an SDK before 1.25.10, which opens a session for each request and never retries.
-    """
-    from dashscope.api_entities.http_request import HttpRequest
-
-    has_argument = "session" in inspect.signature(HttpRequest.__init__).parameters
-    return {"session": session} if has_argument else {}
 
 
 class DashScopeSession:
@@ -241,7 +121,7 @@ class DashScopeSession:
     def _with_uploads(self, call: Call) -> Call:
         """Return *call* with the files of its messages uploaded, each once in a session."""
         for line in call.messages:
-            _refuse_file_names(line)
+            refuse_file_names(line)
         messages = tuple(
             replace(one, parts=tuple(self._uploaded(part, call) for part in one.parts))
             for one in call.messages
@@ -266,21 +146,21 @@ class DashScopeSession:
         return replace(part, value=self._uploads[place], path=None)
 
     def _answer(self, call: Call) -> Outcome:
-        endpoint, body = endpoints.endpoint_of(call), _body(self._with_uploads(call))
+        endpoint, body = endpoints.endpoint_of(call), body_of(self._with_uploads(call))
         paths = _paths(call, endpoint)
-        operation = OPERATIONS[endpoint.name]
+        function = FUNCTIONS[endpoint.name]
         if call.kind is CallKind.IMAGE and find_spec("dashscope.aigc.image_generation"):
-            operation = IMAGES  # an older SDK asks as for a conversation
-        settings: dict[str, Any] = {**self._settings(call), **_in_session(self._session)}
+            function = IMAGES  # an older SDK asks as for a conversation
+        settings: dict[str, Any] = {**self._settings(call), **session_argument(self._session)}
         streamed = call.mode is Mode.STREAM
         responses: Iterable[Any]
         if call.client is ClientKind.ASYNC:
             self._loop = self._loop or self._open.enter_context(EventLoop())
-            responses = self._loop.run(_ask_async(operation, body, self._settings(call), streamed))
+            responses = self._loop.run(_ask_async(function, body, self._settings(call), streamed))
         elif streamed:
-            responses = ask(operation, body, **settings, stream=True)
+            responses = ask(function, body, **settings, stream=True)
         else:
-            response = ask(operation, body, **settings)
+            response = ask(function, body, **settings)
             return _refusal(endpoint, response) or sdk.outcome_of(
                 endpoint, [_view(response, paths)]
             )
@@ -296,8 +176,8 @@ class DashScopeSession:
 
     def _task(self, call: Call) -> Outcome:
         endpoint = endpoints.endpoint_of(call)
-        settings: dict[str, Any] = {**self._settings(call), **_in_session(self._session)}
-        response = ask(OPERATIONS[endpoint.name], _body(self._with_uploads(call)), **settings)
+        settings: dict[str, Any] = {**self._settings(call), **session_argument(self._session)}
+        response = ask(FUNCTIONS[endpoint.name], body_of(self._with_uploads(call)), **settings)
         refusal = _refusal(endpoint, response)
         if refusal is not None:
             return refusal
@@ -320,102 +200,18 @@ class DashScopeSession:
 
 
 async def _ask_async(
-    operation: Operation, body: Json, settings: dict[str, Any], streamed: bool
+    function: SdkFunction, body: Json, settings: dict[str, Any], streamed: bool
 ) -> list[Any]:
     """Return the responses of the SDK's asynchronous class, whose connections are then closed."""
     import dashscope
 
     try:
-        answer = await ask(operation, body, "Aio", **settings, stream=streamed)
+        answer = await ask(function, body, "Aio", **settings, stream=streamed)
         return [response async for response in answer] if streamed else [answer]
     finally:
         close = getattr(dashscope, "close_shared_aio_session", None)
         if close is not None:
             await close()
-
-
-def _body(call: Call) -> dict[str, Any]:
-    """Return the JSON body of *call*, with parameters in the format of the API."""
-    parameters = sdk_parameters({"parameters": dict(call.parameters)})
-    if isinstance(parameters.get("size"), str):
-        parameters["size"] = parameters["size"].replace("x", "*")
-    given = _input(call, endpoints.endpoint_of(call))
-    for name in ("voice", "language_type") if call.kind is CallKind.SPEECH else ():
-        if name in parameters:
-            given[name] = parameters.pop(name)
-    return {"model": call.model, "input": given, "parameters": parameters}
-
-
-def _input(call: Call, endpoint: Endpoint) -> dict[str, Any]:
-    """Return the member `input` of the body of *call*."""
-    if call.kind is CallKind.CHAT:
-        in_parts = endpoint is endpoints.MULTIMODAL
-        return {"messages": [_message(line, in_parts=in_parts) for line in call.messages]}
-    media = [_part(part) for part in call.media]
-    if call.kind is CallKind.EMBEDDING:
-        if endpoint is endpoints.MIXED_EMBEDDINGS:
-            return {"contents": [_part(part) for part in call.parts]}
-        return {"texts": [part.value for part in call.parts]}
-    if call.kind is CallKind.RERANK:
-        documents = [_part(p) if call.media else p.value for p in call.inputs]
-        return {
-            "query": {"text": call.prompt} if call.media else call.prompt,
-            "documents": documents,
-        }
-    if call.kind is CallKind.SPEECH:
-        return {"text": call.prompt}
-    text = [{"text": call.prompt}] if call.prompt else []
-    if endpoint in (endpoints.MULTIMODAL, endpoints.IMAGE_GENERATION):
-        return {"messages": [{"role": "user", "content": [*text, *media]}]}
-    return {"prompt": call.prompt, **_pictures(call)}
-
-
-_FRAMES = ("first_frame", "last_frame")
-
-
-def _pictures(call: Call) -> dict[str, Any]:
-    """Return the pictures of an image or video task as members of its input.
-
-    [DOC] videos take one picture until wan2.6, and a list `media` from wan2.7 on.
-    """
-    urls = [str(next(iter(_part(part).values()))) for part in call.media]
-    if not urls:
-        return {}
-    if call.kind is CallKind.IMAGE:
-        edits = call.model.endswith("imageedit")
-        return {"base_image_url": urls[0]} if edits else {"images": urls}
-    if re.match(r"wanx?2\.[1-6]", call.model):
-        return {"img_url": urls[0]}
-    return {"media": [{"type": kind, "url": u} for kind, u in zip(_FRAMES, urls, strict=False)]}
-
-
-def _part(part: ContentPart) -> dict[str, Any]:
-    """Return a part of a content; a file is named by its URL, until `_uploaded` sends it."""
-    value = part.path.as_uri() if part.path else part.value
-    return {part.medium.value: value, **part.members}
-
-
-def _message(line: Message, *, in_parts: bool) -> dict[str, Any]:
-    """Return a message, whose content is a list of parts at the multimodal endpoint.
-
-    A file is named by its `file://` URL: `_upload` sends it, and puts another URL in its place.
-    """
-    if line.sent and not (in_parts and is_openai(line.sent)):
-        return message(line)
-    text = [{"text": line.content}] if line.content or not line.tool_calls else []
-    content = [_part(part) for part in line.parts] or (text if in_parts else line.content)
-    return {**message(replace(line, parts=(), sent=EMPTY)), "content": content}
-
-
-def _refuse_file_names(line: Message) -> None:
-    """Raise HarnessError for a text that is the name of a file here: the SDK would upload it."""
-    for part in line.parts or (ContentPart(Medium.TEXT, line.content),):
-        is_text = part.medium is Medium.TEXT and line.role == "user"
-        if is_text and os.path.isfile(os.path.expanduser(part.value)):  # as the SDK does
-            raise HarnessError(
-                f"the text {part.value!r} is the name of a file in this folder, which dashscope "
-                "would upload; change the text, or work in another folder"
-            )
 
 
 _SHOWN: Mapping[CallKind, tuple[str, ...]] = {
@@ -450,22 +246,8 @@ def reasoning(call: Call) -> Reasoning:
     return Reasoning.KEPT if keeps is True else Reasoning.DROPPED
 
 
-_NOT_ON_THE_WIRE = ("status_code", "headers")
-
-
-def _dump(response: Any) -> dict[str, Any]:
-    """Return an SDK object as JSON, without the HTTP status and headers that the SDK adds."""
-    return {name: _plain(v) for name, v in response.items() if name not in _NOT_ON_THE_WIRE}
-
-
-def _plain(value: Any) -> Any:
-    if isinstance(value, Mapping):
-        return {name: _plain(v) for name, v in value.items()}
-    return [_plain(v) for v in value] if isinstance(value, list) else value
-
-
 def _view(response: Any, paths: tuple[str, ...]) -> View:
-    value = _dump(response)
+    value = dumped(response)
     counts = value.get("usage")
     # The SDK's own defaults in multimodal answers, and those of images: SDK_DEFECTS.md
     is_file = paths in (IMAGE_MESSAGE_PATHS, SPEECH_PATHS)
@@ -475,7 +257,7 @@ def _view(response: Any, paths: tuple[str, ...]) -> View:
             del counts[name]
     if is_file and counts == {}:
         del value["usage"]
-    return View(value, {path: _plain(v) for path, v in sdk.access(response, paths).items()})
+    return View(value, {path: plain(v) for path, v in sdk.access(response, paths).items()})
 
 
 def _refusal(endpoint: Endpoint, response: Any, views: Sequence[View] = ()) -> Failure | None:
@@ -487,112 +269,7 @@ def _refusal(endpoint: Endpoint, response: Any, views: Sequence[View] = ()) -> F
         return None
     headers = {name.lower(): str(value) for name, value in (response.get("headers") or {}).items()}
     return replace(
-        read_refusal(endpoint, int(response.status_code), _dump(response)),
+        read_refusal(endpoint, int(response.status_code), dumped(response)),
         retry_after=retry_after(headers.get("retry-after")),
         views=tuple(views),
     )
-
-
-# ------------------------------------------------------------------------------------- parsing
-
-
-_FILE_INPUTS = ("images", "base_image_url", *FRAMES)
-
-
-def without_files(body: Json) -> Any:
-    """Return a copy of a recorded *body* that is safe to pass to the SDK.
-
-    Files are removed from messages, because the SDK would upload local files of the same names.
-    Parameters that the SDK interprets as its own settings are removed.
-    """
-    if not isinstance(body, dict):
-        return body
-    cleaned: dict[str, Any] = copy.deepcopy(body)
-    given: Any = cleaned.get("input")
-    for name in _FILE_INPUTS if isinstance(given, dict) else ():
-        given.pop(name, None)
-    if isinstance(given, dict) and isinstance(given.get("contents"), list):
-        parts = [part for part in given["contents"] if isinstance(part, dict) and "text" in part]
-        given["contents"] = [{"text": part["text"]} for part in parts] or [{"text": "-"}]
-    messages: Any = resolve(cleaned, "/input/messages")
-    for line in messages if isinstance(messages, list) else ():
-        if isinstance(line, dict) and isinstance(line.get("content"), list):
-            pieces = [piece for piece in line["content"] if isinstance(piece, dict)]
-            texts = [{"text": piece["text"]} for piece in pieces if piece.get("text") is not None]
-            line["content"] = texts or [{"text": "-"}]
-    parameters = cleaned.get("parameters")
-    if isinstance(parameters, dict):
-        own = _sdk_settings()
-        cleaned["parameters"] = {n: value for n, value in parameters.items() if n not in own}
-    return cleaned
-
-
-def _sdk_settings() -> set[str]:
-    from dashscope.api_entities.api_request_factory import _build_api_request
-
-    named = inspect.signature(_build_api_request).parameters
-    return {*named, "workspace", "plugins", "history"}
-
-
-def _parse(request: sdk.RecordedRequest) -> Outcome:
-    """Send a recorded request with a new HTTP session; return what the SDK parses."""
-    endpoint = request.endpoint
-    with bound_session(request.address) as session:
-        if endpoint is endpoints.TASKS:
-            return _shown(request, [_fetch(request, session)])
-        settings: dict[str, Any] = {
-            "api_key": sdk.KEY,
-            "base_address": request.base(SERVICES),
-            "request_timeout": request.timeout,
-            **_in_session(session),
-        }
-        body, operation = without_files(request.body), OPERATIONS[endpoint.name]
-        if not request.streamed:
-            return _shown(request, [ask(operation, body, **settings)])
-        return _shown(request, list(ask(operation, body, **settings, stream=True)))
-
-
-def _fetch(request: sdk.RecordedRequest, session: requests.Session) -> Any:
-    """Make one poll of a task and return the SDK's response object.
-
-    The SDK's own `fetch` is not used: its timeout is 300 seconds, and it follows redirects.
-    """
-    from dashscope.api_entities.dashscope_response import (
-        ImageSynthesisResponse,
-        VideoSynthesisResponse,
-    )
-    from dashscope.common.utils import _handle_http_response
-
-    answer = session.get(request.address + request.path, timeout=request.timeout)
-    fetched = _handle_http_response(answer)
-    # [REC] An image task counts its images, from the first poll on; a video task does not.
-    has_metrics = bool(resolve(fetched, "/output/task_metrics"))
-    response_class = ImageSynthesisResponse if has_metrics else VideoSynthesisResponse
-    return response_class.from_api_response(fetched)
-
-
-def _shown(request: sdk.RecordedRequest, responses: Sequence[Any]) -> Outcome:
-    endpoint = request.endpoint
-    refused = next((r for r in responses if r.status_code != 200), None)
-    if refused is not None:
-        value = _dump(refused)
-        return replace(
-            read_refusal(endpoint, int(refused.status_code), value), views=(View(value),)
-        )
-    views = [View(_without_empty_refusal(_dump(response))) for response in responses]
-    return sdk.outcome_as_shown(endpoint, views, request.body, streamed=request.streamed)
-
-
-def _without_empty_refusal(value: dict[str, Any]) -> dict[str, Any]:
-    """Return *value* without an empty `code` and `message`, which the SDK adds to a success."""
-    return {n: v for n, v in value.items() if not (n in ("code", "message") and v == "")}
-
-
-PARSER = sdk.Parser(
-    "dashscope",
-    "dashscope",
-    frozenset({*OPERATIONS, endpoints.TASKS.name}),
-    _parse,
-    "dashscope.common.error:DashScopeException",
-    "dashscope",
-)

@@ -1,0 +1,152 @@
+"""The functions of the SDK `dashscope` that request each endpoint, and their arguments."""
+
+from __future__ import annotations
+
+import copy
+import inspect
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pkgutil import resolve_name
+from typing import TYPE_CHECKING, Any
+
+from harness.analysis.endpoint import Pointers
+from harness.analysis.reply import first
+from harness.providers.dashscope import endpoints
+from harness.types import Json
+from harness.wire import resolve
+
+if TYPE_CHECKING:
+    import requests
+
+SERVICES = "/services/"
+"""The beginning of the path that an SDK appends to the base URL."""
+
+
+@dataclass(frozen=True, slots=True)
+class SdkFunction:
+    """The way in which the SDK requests an endpoint.
+
+    Attributes:
+        function: The SDK's function as `module:name`, such as `dashscope:Generation.call`.
+        inputs: For each argument of the function, the JSON pointers to its value in a request body.
+            Other inputs are not passed on, because the SDK uploads local files that some inputs
+            name.
+    """
+
+    function: str
+    inputs: Mapping[str, Pointers]
+
+
+MESSAGES: Mapping[str, Pointers] = {"messages": ("/input/messages",)}
+PROMPT: Mapping[str, Pointers] = {"prompt": ("/input/prompt",)}
+TEXTS: Mapping[str, Pointers] = {"input": ("/input/texts",)}
+CONTENTS: Mapping[str, Pointers] = {"input": ("/input/contents",)}
+SPEECH: Mapping[str, Pointers] = {
+    name: (f"/input/{name}",) for name in ("text", "voice", "language_type")
+}
+PICTURES: Mapping[str, Pointers] = {
+    name: (f"/input/{name}",) for name in ("images", "base_image_url", "function")
+}
+FRAMES: Mapping[str, Pointers] = {
+    name: (f"/input/{name}",) for name in ("img_url", "first_frame_url", "last_frame_url", "media")
+}
+DOCUMENTS: Mapping[str, Pointers] = {
+    "query": ("/input/query",),
+    "documents": ("/input/documents",),
+}
+
+_IMAGES = "dashscope.aigc.image_generation:ImageGeneration"
+
+FUNCTIONS: Mapping[str, SdkFunction] = {
+    endpoints.GENERATION.name: SdkFunction("dashscope:Generation.call", {**PROMPT, **MESSAGES}),
+    endpoints.MULTIMODAL.name: SdkFunction(
+        "dashscope:MultiModalConversation.call", {**MESSAGES, **SPEECH}
+    ),
+    endpoints.EMBEDDINGS.name: SdkFunction("dashscope:TextEmbedding.call", TEXTS),
+    endpoints.MIXED_EMBEDDINGS.name: SdkFunction("dashscope:MultiModalEmbedding.call", CONTENTS),
+    endpoints.RERANK.name: SdkFunction("dashscope:TextReRank.call", DOCUMENTS),
+    endpoints.TEXT2IMAGE.name: SdkFunction(
+        "dashscope:ImageSynthesis.async_call", {**PROMPT, **PICTURES}
+    ),
+    endpoints.IMAGE_GENERATION.name: SdkFunction(f"{_IMAGES}.async_call", MESSAGES),
+    endpoints.VIDEO.name: SdkFunction("dashscope:VideoSynthesis.async_call", {**PROMPT, **FRAMES}),
+}
+"""The way in which the SDK requests each endpoint except `TASKS`, by endpoint name."""
+
+IMAGES = SdkFunction(f"{_IMAGES}.call", MESSAGES)
+"""The way in which the SDK requests images at the multimodal endpoint, without a task."""
+
+
+def ask(called: SdkFunction, body: Json, prefix: str = "", **settings: Any) -> Any:
+    """Call a function of the SDK.
+
+    Args:
+        called: The function.
+        body: The JSON body to send.
+        prefix: What precedes the name of the function's class: `Aio` for an asynchronous one.
+        settings: Further arguments of the function, such as `api_key` and `stream`.
+
+    Returns:
+        The SDK's response object; an iterator of them if `stream=True`.
+    """
+    function = resolve_name(called.function.replace(":", f":{prefix}"))
+    required = {
+        name
+        for name, parameter in inspect.signature(function).parameters.items()
+        if parameter.default is parameter.empty
+    }
+    inputs = {
+        name: value
+        for name, value in inputs_of(body, called.inputs).items()
+        if value is not None or name in required
+    }
+    return function(**inputs, **sdk_parameters(body), **settings)
+
+
+def inputs_of(body: Json, pointers: Mapping[str, Pointers]) -> dict[str, Json]:
+    """Return arguments of an SDK's function: the model, and the inputs in *body*.
+
+    *pointers* has the JSON pointers of each input by the name of its argument. An input that *body*
+    does not have is None.
+    """
+    places = {"model": ("/model",), **pointers}
+    return {argument: first(body, pointers) for argument, pointers in places.items()}
+
+
+def sdk_parameters(body: Json) -> dict[str, Any]:
+    """Return the `parameters` of *body* as arguments of an SDK's function (a deep copy).
+
+    `incremental_output: false` is left out. It is the service's default; but if it is set, the SDK
+    requests increments and joins them, and the service's own cumulative stream is not recorded.
+    """
+    parameters = resolve(body, "/parameters")
+    sent = copy.deepcopy(dict(parameters)) if isinstance(parameters, Mapping) else {}
+    if sent.get("incremental_output") is False:
+        del sent["incremental_output"]
+    return sent
+
+
+def session_argument(session: requests.Session) -> dict[str, requests.Session]:
+    """Return the argument that makes the SDK's functions use *session*.
+
+    It is empty for an SDK before 1.25.10, which opens a session for each request and never retries.
+    """
+    from dashscope.api_entities.http_request import HttpRequest
+
+    has_argument = "session" in inspect.signature(HttpRequest.__init__).parameters
+    return {"session": session} if has_argument else {}
+
+
+_NOT_ON_THE_WIRE = ("status_code", "headers")
+
+
+def dumped(response: Any) -> dict[str, Any]:
+    """Return an SDK object as JSON, without the HTTP status and headers that the SDK adds."""
+    return {name: plain(v) for name, v in response.items() if name not in _NOT_ON_THE_WIRE}
+
+
+def plain(value: Any) -> Any:
+    """Return *value* with the SDK's own mappings in it as dicts."""
+    if isinstance(value, Mapping):
+        return {name: plain(v) for name, v in value.items()}
+    return [plain(v) for v in value] if isinstance(value, list) else value
