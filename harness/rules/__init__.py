@@ -14,6 +14,7 @@ from harness.analysis.transcript import AnalyzedTranscript
 from harness.errors import MissingExtra
 from harness.rules import (
     answers,
+    conversations,
     expectations,
     images,
     requests,
@@ -92,10 +93,10 @@ COMMON_RULES: tuple[Rule, ...] = (
     choice_rule(tools.tool_finish_has_calls, "A3 B6"),
     choice_rule(tools.tool_calls_finish_as_such, "B6 first", WARNING),
     exchange_rule(tools.tool_results_answer_calls, "A3 B6"),
-    exchange_rule(requests.messages_are_well_formed, "A1 A3 B7", WARNING),
-    conversation_rule(requests.history_is_carried, "A1", WARNING),
-    conversation_rule(requests.reasoning_is_carried, "C1 C2", WARNING),
-    conversation_rule(requests.prefix_is_stable, "C1", INFO),
+    exchange_rule(conversations.messages_are_well_formed, "A1 A3 B7", WARNING),
+    conversation_rule(conversations.history_is_carried, "A1", WARNING),
+    conversation_rule(conversations.reasoning_is_carried, "C1 C2", WARNING),
+    conversation_rule(conversations.prefix_is_stable, "C1", INFO),
     exchange_rule(vectors.embedding_for_each_text, "B8"),
     exchange_rule(vectors.embeddings_have_one_length, "B8"),
     exchange_rule(vectors.embedding_has_asked_length, "B8", WARNING),
